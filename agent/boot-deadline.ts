@@ -1,0 +1,40 @@
+import { CulvertError } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { every } from '../lib/timers.ts'
+import { loginProblem } from './tailscaled/daemon.ts'
+import type { Waits } from './waits.ts'
+import type { Store, World } from './world.ts'
+
+/** Whether a person must act: that takes as long as it takes, and no deadline runs meanwhile. */
+const waitsForPerson = ({ tailnet: { state, loginUrl } }: World): boolean =>
+  (state === 'NeedsLogin' && loginUrl !== undefined) || state === 'NeedsMachineAuth'
+
+/**
+ * Rejects when start-up takes longer than the boot deadline (agent.md §2), and says while it waits what for. Ends
+ * silently when `signal` aborts.
+ */
+export function bootDeadline(store: Store, log: Log, waits: Waits, signal: AbortSignal): Promise<never> {
+  const { bootTimeoutMs } = store.world.settings
+  const step = Math.min(100, bootTimeoutMs)
+  let spent = 0
+  let sinceProgress = 0
+  return new Promise((_, reject) => {
+    every(step, signal, () => {
+      const { world } = store
+      if (!waitsForPerson(world)) spent += step
+      sinceProgress += step
+      if (sinceProgress >= waits.progress) {
+        sinceProgress = 0
+        log(`not connected to the tailnet yet: ${loginProblem(world)}`)
+      }
+      if (spent < bootTimeoutMs) return
+      reject(
+        new CulvertError(
+          'boot-deadline',
+          `start-up did not finish within the boot deadline of ${bootTimeoutMs / 1000} s: ${loginProblem(world)}`,
+          { remedy: 'TS_BOOT_TIMEOUT sets the deadline.' },
+        ),
+      )
+    })
+  })
+}

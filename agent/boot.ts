@@ -1,0 +1,84 @@
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type RunCommand, runCommand } from '../lib/command.ts'
+import { CulvertError, describe } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { enableForwarding, kernelFamilies } from '../netfilter/forwarding.ts'
+import { nothingReachable } from '../netfilter/plan.ts'
+import { type Nftables, probeNftables } from '../netfilter/nftables/nftables.ts'
+import { attemptedPlan, forwardingName, forwards } from './facets/forwarding.ts'
+import { requireNetAdmin, requireTun } from './preflight.ts'
+import type { Settings } from './settings/settings.ts'
+import type { Store } from './world.ts'
+
+/** What the kernel must grant before anything is started; gives the address families that it carries. */
+export async function prepareKernel(settings: Settings, nft: Nftables, log: Log, run: RunCommand = runCommand) {
+  const kernel = await kernelFamilies(settings.root)
+  if (settings.userspace) return kernel
+  requireNetAdmin()
+  await requireTun(settings.root, run)
+  if (!forwards({ settings })) return kernel
+  await enableForwarding(
+    settings.root,
+    kernel.filter((family) => settings.targets.some((target) => target.family === family)),
+  )
+  try {
+    await probeNftables(nft)
+  } catch (error) {
+    throw new CulvertError('privilege', 'nftables cannot be used in this network namespace', {
+      cause: error,
+      remedy: 'The node’s kernel needs nf_tables with NAT; the image needs nft.',
+    })
+  }
+  log('firewall: nftables, since its rules could be made and deleted here')
+  return kernel
+}
+
+/** Where programs that know nothing of TS_SOCKET look for tailscaled. */
+export const defaultSocket = '/var/run/tailscale/tailscaled.sock'
+
+/** Lets such programs find it; failing is only said. */
+export function linkDefaultSocket(socket: string, log: Log): void {
+  if (socket === defaultSocket) return
+  try {
+    mkdirSync(dirname(defaultSocket), { recursive: true, mode: 0o700 })
+    rmSync(defaultSocket, { force: true })
+    symlinkSync(socket, defaultSocket)
+  } catch (error) {
+    log(`warning: ${defaultSocket} cannot be linked to ${socket}: ${describe(error)}`)
+  }
+}
+
+/**
+ * Resolves when start-up is complete: the node is running, and the rules have had their first attempt.
+ * @throws CulvertError `family` when that pass found that no target can ever be reached.
+ */
+export async function started(store: Store, signal: AbortSignal): Promise<void> {
+  await store.until(({ tailnet }) => tailnet.state === 'Running' && tailnet.self !== undefined, signal)
+  if (!forwards(store.world)) return
+  const world = await store.until((now) => attemptedPlan(now) !== undefined, signal)
+  const plan = attemptedPlan(world)
+  if (plan === undefined || !nothingReachable(plan)) return
+  const reasons = plan.unreachable.map(({ target, reason }) => `${target.text}: ${reason}`)
+  throw new CulvertError('family', `no forwarding rules for TS_DEST_IP: ${reasons.join('; ')}`, {
+    remedy: 'Give a target of a family that the node has.',
+  })
+}
+
+/** Says each change of which targets are forwarded, until `signal` aborts. */
+export function reportTargets(store: Store, log: Log, signal: AbortSignal): void {
+  let said = ''
+  store.watch(() => {
+    const plan = attemptedPlan(store.world)
+    if (plan === undefined || store.world.facets[forwardingName]?.error !== undefined) return
+    const lines = [
+      ...[4, 6].flatMap((family) =>
+        [...plan.table.ingress[family as 4 | 6]].map(([own, backend]) => `forwarding ${own} to ${backend}`),
+      ),
+      ...plan.unreachable.map(({ target, reason }) => `warning: ${target.text} gets no traffic: ${reason}`),
+    ]
+    if (lines.join('\n') === said) return
+    said = lines.join('\n')
+    for (const line of lines) log(line)
+  }, signal)
+}

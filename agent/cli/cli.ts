@@ -1,0 +1,78 @@
+import { request } from 'node:http'
+import { describe } from '../../lib/errors.ts'
+import type { Environment } from '../settings/read.ts'
+import { renderStatus } from './status.ts'
+
+const help = `Usage: node agent.js [COMMAND]
+
+Without a command: run the agent. Its settings are environment variables; docs/settings.md lists them.
+
+Commands, for use inside the container, which ask the running agent through its socket:
+  status [--json]   what is running, forwarded and wrong
+  ready             exit code 0 when traffic flows, else 1 and the reasons
+  live              exit code 0 when the agent answers, else 1
+  version           the version
+  help              this text
+
+The socket is CULVERT_SOCKET (default /tmp/culvert.sock).
+`
+
+type Terminal = {
+  readonly env: Environment
+  readonly print: (text: string) => void
+  readonly complain: (text: string) => void
+  readonly version: string
+}
+
+/** The commands beside the agent itself. Exit codes: 0, 1 for "no" or unreachable, 2 for a wrong call. */
+export async function cli(command: string, args: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
+  const { env, print, complain, version } = terminal
+  const unknown = args.find((arg) => !['--help', '-h', ...(command === 'status' ? ['--json'] : [])].includes(arg))
+  if (unknown !== undefined) {
+    complain(`culvert: ${command} takes no ${unknown}\n\n${help}`)
+    return 2
+  }
+  const name = args.includes('--help') || args.includes('-h') ? 'help' : command
+  switch (name) {
+    case 'help':
+    case '--help':
+    case '-h':
+      print(help)
+      return 0
+    case 'version':
+    case '--version':
+      print(`${version}\n`)
+      return 0
+    case 'status':
+    case 'ready':
+    case 'live':
+      break
+    default:
+      complain(`culvert: unknown command ${command}\n\n${help}`)
+      return 2
+  }
+  const socket = env['CULVERT_SOCKET'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
+  const path = { status: '/status', ready: '/readyz', live: '/livez' }[name]
+  try {
+    const { status, body } = await ask(socket, path)
+    print(name === 'status' && !args.includes('--json') ? renderStatus(JSON.parse(body)) : body)
+    return status === 200 ? 0 : 1
+  } catch (error) {
+    complain(`culvert: no agent answers on ${socket}: ${describe(error)}\n`)
+    return 1
+  }
+}
+
+function ask(socketPath: string, path: string): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, path, agent: false, timeout: 5000 }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }))
+      response.on('error', reject)
+    })
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 5 s')))
+    outgoing.on('error', reject)
+    outgoing.end()
+  })
+}

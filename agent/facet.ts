@@ -1,0 +1,95 @@
+import { isDeepStrictEqual } from 'node:util'
+import { backoff } from '../lib/backoff.ts'
+import { describe } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { every, sleep } from '../lib/timers.ts'
+import type { Waits } from './waits.ts'
+import type { Store, World } from './world.ts'
+
+/** One thing that is kept true: alone, with its own pauses and report, so that its failure stops no other. */
+export type Facet<Desired> = {
+  readonly name: string
+  /** Pure. Undefined: there is nothing to want yet. */
+  readonly plan: (world: World) => Desired | undefined
+  /** Makes it true and proves it by reading back; does nothing when it is true already. Gives whether it changed anything. */
+  readonly apply: (desired: Desired) => Promise<boolean>
+}
+
+export type RunningFacet = {
+  /** Something outside may have changed: look again. */
+  readonly recheck: () => void
+  /** Resolves when the facet has come to rest after the signal aborted. */
+  readonly finished: Promise<void>
+}
+
+/** Runs a facet until `signal` aborts: at each change of what it wants, at each recheck, and again after a failure. */
+export function runFacet<Desired>(
+  facet: Facet<Desired>,
+  { store, log, waits, signal }: { store: Store; log: Log; waits: Waits; signal: AbortSignal },
+): RunningFacet {
+  let stale = true
+  let wake = Promise.withResolvers<void>()
+  const nudge = (): void => wake.resolve()
+  const recheck = (): void => {
+    stale = true
+    nudge()
+  }
+  store.watch(nudge, signal)
+  every(waits.reread, signal, recheck)
+  signal.addEventListener('abort', nudge, { once: true })
+
+  const attempt = async (desired: Desired): Promise<boolean> => {
+    const before = store.world.facets[facet.name]
+    const known = before !== undefined && isDeepStrictEqual(before.desired, desired)
+    let repairs = before?.repairs ?? 0
+    try {
+      const changed = await facet.apply(desired)
+      if (changed && known && before.error === undefined) {
+        repairs += 1
+        log(`${facet.name}: another program had changed what was in place; repaired (${repairs} so far)`)
+      } else if (before?.error !== undefined) {
+        log(`${facet.name}: in place again`)
+      }
+      report({ desired, repairs, verifiedAt: new Date() })
+      return true
+    } catch (error) {
+      const text = describe(error)
+      if (before?.error !== text) log(`${facet.name}: ${text}`)
+      report({ desired, repairs, error: text })
+      return false
+    }
+  }
+
+  const report = (value: World['facets'][string]): void =>
+    store.update((world) => ({ ...world, facets: { ...world.facets, [facet.name]: value } }))
+
+  const loop = async (): Promise<void> => {
+    const pause = backoff(waits.retryFirst, waits.retryCap)
+    /** Failed a moment ago: tried again after a pause, or at once when something else is wanted. */
+    let failed: { readonly desired: Desired } | undefined
+    while (!signal.aborted) {
+      wake = Promise.withResolvers<void>()
+      const desired = facet.plan(store.world)
+      const differs = !isDeepStrictEqual(store.world.facets[facet.name]?.desired, desired)
+      const pausing = failed !== undefined && isDeepStrictEqual(failed.desired, desired)
+      if (desired === undefined || pausing || !(stale || differs)) {
+        await wake.promise
+        continue
+      }
+      stale = false
+      if (await attempt(desired)) {
+        pause.reset()
+        failed = undefined
+        continue
+      }
+      stale = true
+      failed = { desired }
+      void sleep(pause.next(), signal).then(() => {
+        failed = undefined
+        nudge()
+      })
+    }
+  }
+
+  return { recheck, finished: loop() }
+}

@@ -1,0 +1,24 @@
+import { cli } from './cli/cli.ts'
+import { runAgent } from './run.ts'
+
+/** Set by the bundler. */
+declare const CULVERT_VERSION: string | undefined
+const version = typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundled'
+
+const write = (text: string): void => {
+  process.stderr.write(text)
+}
+const [command, ...rest] = process.argv.slice(2)
+const code =
+  command === undefined
+    ? await runAgent({
+        env: process.env,
+        write,
+        onSignal: (listener) => {
+          for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => listener(signal))
+        },
+        version,
+      })
+    : await cli(command, rest, { env: process.env, print: (text) => process.stdout.write(text), complain: write, version })
+// Timers and sockets of a part that could not be ended must not keep the container alive.
+process.exit(code)

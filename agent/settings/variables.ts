@@ -1,0 +1,62 @@
+/**
+ * Every environment variable that the agent knows (agent.md §1): the one closed list. A variable outside it means
+ * nothing to the agent, and tailscaled gets the whole environment either way.
+ */
+export type Variable = {
+  readonly name: string
+  readonly type: 'text' | 'boolean' | 'duration' | 'address' | 'addresses' | 'address and port' | 'words' | 'path'
+  readonly default?: string
+  readonly effect: string
+  /** Set means that a mode is wanted which this version does not have: refused by name, never ignored. */
+  readonly unavailable?: true
+  /** Set but empty means something, too. */
+  readonly presence?: true
+}
+
+export const variables = [
+  { name: 'TS_AUTHKEY', type: 'text', effect: 'Auth key for `tailscale up`' },
+  { name: 'TS_AUTH_KEY', type: 'text', effect: 'Older name of `TS_AUTHKEY`, which wins where both are set' },
+  { name: 'TS_CLIENT_ID', type: 'text', effect: 'OAuth client ID for `tailscale up`' },
+  { name: 'TS_CLIENT_SECRET', type: 'text', effect: 'OAuth client secret for `tailscale up`' },
+  { name: 'TS_ID_TOKEN', type: 'text', effect: 'Workload identity token for `tailscale up`' },
+  { name: 'TS_AUDIENCE', type: 'text', effect: 'Workload identity audience for `tailscale up`' },
+  { name: 'TS_HOSTNAME', type: 'text', effect: 'Name of the node in the tailnet' },
+  { name: 'TS_ACCEPT_DNS', type: 'boolean', default: 'false', effect: 'Whether tailscaled takes over the Pod’s DNS' },
+  { name: 'TS_EXTRA_ARGS', type: 'words', effect: 'Further arguments for `tailscale up`, split at white space' },
+  { name: 'TS_TAILSCALED_EXTRA_ARGS', type: 'words', effect: 'Further arguments for tailscaled, split at white space' },
+  { name: 'TS_USERSPACE', type: 'boolean', default: 'true', effect: 'Userspace networking instead of a TUN device' },
+  { name: 'TS_STATE_DIR', type: 'path', effect: 'Directory of tailscaled’s state; without it state is in memory' },
+  { name: 'TS_SOCKET', type: 'path', default: '/tmp/tailscaled.sock', effect: 'Socket of tailscaled’s LocalAPI' },
+  { name: 'TS_SOCKS5_SERVER', type: 'text', effect: 'Address of tailscaled’s SOCKS5 proxy' },
+  { name: 'TS_OUTBOUND_HTTP_PROXY_LISTEN', type: 'text', effect: 'Address of tailscaled’s HTTP proxy' },
+  { name: 'TS_DEST_IP', type: 'addresses', effect: 'L3 ingress: where traffic to the node goes; at most one address a family' },
+  { name: 'TS_LOCAL_ADDR_PORT', type: 'address and port', default: '[::]:9002', effect: 'Listener of the endpoints' },
+  { name: 'TS_ENABLE_HEALTH_CHECK', type: 'boolean', default: 'false', effect: 'Serve `/healthz` on the listener' },
+  { name: 'TS_DEBUG_ADDR_PORT', type: 'address and port', effect: 'Debug listener of tailscaled' },
+  { name: 'TS_BOOT_TIMEOUT', type: 'duration', default: '60s', effect: 'Boot deadline' },
+  { name: 'TS_DEBUG_FIREWALL_MODE', type: 'text', effect: '`auto`, `nftables` or `iptables`; read by tailscaled, too' },
+  { name: 'POD_IPS', type: 'addresses', effect: 'The Pod’s addresses, for the headers of `/healthz`' },
+  { name: 'KUBERNETES_SERVICE_HOST', type: 'text', effect: 'Set by kubelet: the agent runs in Kubernetes' },
+  { name: 'TS_KUBE_SECRET', type: 'text', effect: 'State Secret; must be empty in Kubernetes as yet' },
+  { name: 'CULVERT_SOCKET', type: 'path', default: '/tmp/culvert.sock', effect: 'Socket for status and readiness' },
+  { name: 'CULVERT_TERMINATION_LOG', type: 'path', default: '/dev/termination-log', effect: 'Where the reason of an exit is left, if that file exists' },
+  { name: 'CULVERT_TEST_SHORT_WAITS', type: 'boolean', default: 'false', effect: 'For tests only: shortens the waits of `agent/waits.ts`' },
+  { name: 'TS_TEST_ONLY_ROOT', type: 'path', effect: 'For tests only: prefix of system paths' },
+  { name: 'TS_ROUTES', type: 'text', effect: 'Subnet routes to advertise', unavailable: true, presence: true },
+  { name: 'TS_AUTH_ONCE', type: 'boolean', effect: 'Log in only when tailscaled asks for it', unavailable: true },
+  { name: 'TS_SERVE_CONFIG', type: 'path', effect: 'Serve config file', unavailable: true },
+  { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
+  { name: 'TS_TAILNET_TARGET_IP', type: 'address', effect: 'L3 egress to an address', unavailable: true },
+  { name: 'TS_TAILNET_TARGET_FQDN', type: 'text', effect: 'L3 egress to a name', unavailable: true },
+  { name: 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS', type: 'boolean', effect: 'Pod IP to tailnet IP', unavailable: true },
+  { name: 'TS_EGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup egress', unavailable: true },
+  { name: 'TS_INGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup ingress', unavailable: true },
+  { name: 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR', type: 'path', effect: 'One-step mode', unavailable: true },
+  { name: 'TS_EXPERIMENTAL_CERT_SHARE', type: 'boolean', effect: 'Shared certificates', unavailable: true },
+  { name: 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS', type: 'boolean', effect: 'UDP GRO forwarding', unavailable: true },
+  { name: 'TS_ENABLE_METRICS', type: 'boolean', effect: 'Serve `/metrics` on the listener', unavailable: true },
+  { name: 'TS_HEALTHCHECK_ADDR_PORT', type: 'address and port', effect: 'Older health listener', unavailable: true },
+  { name: 'TS_TEST_FAKE_NETFILTER', type: 'boolean', effect: 'For tests only: netfilter in memory', unavailable: true },
+] as const satisfies readonly Variable[]
+
+export type VariableName = (typeof variables)[number]['name']

@@ -1,0 +1,151 @@
+import { existsSync, rmSync } from 'node:fs'
+import { backoff } from '../../lib/backoff.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import { sleep } from '../../lib/timers.ts'
+import type { Waits } from '../waits.ts'
+import type { Daemon, Store, World } from '../world.ts'
+import { tailscaledArguments } from './arguments.ts'
+import type { Child, Spawn } from './spawn.ts'
+import { runUp } from './up.ts'
+
+export type Supervisor = {
+  /** Keeps tailscaled running and logged in until `stop`; rejects when that is impossible. */
+  readonly run: () => Promise<void>
+  /** Ends tailscaled: SIGTERM, and SIGKILL when `deadline` aborts. Resolves when it has ended. */
+  readonly stop: (deadline: AbortSignal) => Promise<void>
+}
+
+/** After so many starts in a row that never reached Running, tailscaled cannot be kept up. */
+const maxFailedStarts = 10
+/** A refused login after state in memory was lost is final after so many attempts. */
+const maxRefusedLogins = 3
+
+type Parts = {
+  readonly store: Store
+  readonly spawn: Spawn
+  readonly log: Log
+  readonly waits: Waits
+  /** Variables that tailscaled gets beside the agent's environment. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** The daemon machine (design: down → starting → login → running → stopping): it alone starts, logs in and ends tailscaled. */
+export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): Supervisor {
+  const { settings } = store.world
+  const stopping = new AbortController()
+  let child: Child | undefined
+
+  const set = (change: Partial<Daemon>): void =>
+    store.update((world) => ({ ...world, daemon: { ...world.daemon, ...change } }))
+
+  const start = (): Child => {
+    // A socket left by a killed daemon would be taken for the new one's.
+    rmSync(settings.socket, { force: true })
+    const started = spawn('tailscaled', tailscaledArguments(settings), { output: 'inherit', env })
+    set({ phase: 'starting', ...(started.pid !== undefined && { pid: started.pid }) })
+    return started
+  }
+
+  /** Resolves when tailscaled has ended. */
+  const live = async (running: Child, life: number): Promise<void> => {
+    const ended = new AbortController()
+    const gone = running.exited.then(() => ended.abort())
+    try {
+      await waitForSocket(ended.signal)
+      set({ phase: 'login' })
+      await keepLoggedIn(life, AbortSignal.any([ended.signal, stopping.signal]))
+    } catch (error) {
+      if (!ended.signal.aborted && !stopping.signal.aborted) throw error
+    }
+    await gone
+  }
+
+  const waitForSocket = async (signal: AbortSignal): Promise<void> => {
+    while (!existsSync(settings.socket)) {
+      signal.throwIfAborted()
+      await sleep(waits.socketPoll, signal)
+    }
+  }
+
+  const keepLoggedIn = async (life: number, signal: AbortSignal): Promise<void> => {
+    const pause = backoff(waits.retryFirst, waits.retryCap)
+    // State in memory is gone with the process. Otherwise `up` is owed once, at the agent's own start.
+    let owed = life === 0 || settings.state.kind === 'memory'
+    let refused = 0
+    while (!signal.aborted) {
+      const world = await store.until(({ tailnet }) => owed || tailnet.state !== undefined, signal)
+      const state = world.tailnet.state
+      if (owed || state === 'NeedsLogin' || state === 'Stopped') {
+        set({ phase: 'login' })
+        try {
+          await runUp(settings, spawn, log, signal)
+          owed = false
+          refused = 0
+          pause.reset()
+          await store.until(({ tailnet }) => tailnet.state === 'Running', AbortSignal.any([signal, AbortSignal.timeout(10_000)])).catch(() => {})
+        } catch (error) {
+          if (signal.aborted) return
+          set({ problem: describe(error) })
+          refused += 1
+          if (life > 0 && settings.state.kind === 'memory' && refused >= maxRefusedLogins) {
+            throw new CulvertError('login', 'tailscaled lost its state, which was in memory, and cannot log in again', {
+              cause: error,
+              remedy: 'Give a reusable auth key, or keep the state with TS_STATE_DIR.',
+            })
+          }
+          await sleep(pause.next(), signal)
+        }
+        continue
+      }
+      if (state === 'Running') set({ phase: 'running' })
+      await store.until(({ tailnet }) => tailnet.state !== state, signal)
+    }
+  }
+
+  return {
+    run: async () => {
+      const pause = backoff(waits.retryFirst, waits.retryCap)
+      for (let life = 0; !stopping.signal.aborted; life += 1) {
+        child = start()
+        await live(child, life)
+        if (stopping.signal.aborted) return
+        const { description } = await child.exited
+        if (store.world.daemon.phase === 'running') pause.reset()
+        set({ phase: 'down', problem: description, restarts: life + 1 })
+        if (pause.attempts() >= maxFailedStarts || child.pid === undefined) {
+          throw new CulvertError('daemon', `tailscaled cannot be kept running: ${description}`, {
+            remedy: 'Its own messages are in this log, above.',
+          })
+        }
+        const ms = pause.next()
+        log(`${description}; it is started again in ${ms} ms (restart ${life + 1})`)
+        await sleep(ms, stopping.signal)
+      }
+    },
+
+    stop: async (deadline) => {
+      stopping.abort()
+      set({ phase: 'stopping' })
+      const running = child
+      if (running === undefined) return
+      const kill = (): void => running.kill('SIGKILL')
+      deadline.addEventListener('abort', kill, { once: true })
+      if (deadline.aborted) kill()
+      running.kill('SIGTERM')
+      await running.exited
+      deadline.removeEventListener('abort', kill)
+      set({ phase: 'down' })
+    },
+  }
+}
+
+/** The reason why login waits, in the daemon's own words where it has some. */
+export function loginProblem({ daemon, tailnet }: World): string {
+  const { state, health, loginUrl } = tailnet
+  if (loginUrl !== undefined && state === 'NeedsLogin') return `log in at ${loginUrl}`
+  if (state === 'NeedsMachineAuth') return 'the node waits for approval in the tailnet’s admin console'
+  const reasons = [health.get('login-state'), daemon.problem, ...health.values()].filter((text) => text !== undefined)
+  const where = state === undefined ? `tailscaled is ${daemon.phase}` : `tailscaled’s state is ${state}`
+  return [where, ...new Set(reasons)].join('; ')
+}

@@ -1,0 +1,103 @@
+import type { Family } from '../lib/address.ts'
+import type { BackendState, Self } from '../localapi/notify.ts'
+import type { Settings } from './settings/settings.ts'
+
+/** Everything the agent knows, as one immutable value: facets plan from it, and every view is made from it. */
+export type World = {
+  readonly settings: Settings
+  /** Address families that the kernel carries in this network namespace. */
+  readonly kernelFamilies: readonly Family[]
+  readonly daemon: Daemon
+  readonly tailnet: Tailnet
+  /** What each facet last achieved, by its name. */
+  readonly facets: Readonly<Record<string, FacetReport>>
+  /** When "Startup complete" was reached. */
+  readonly startedAt?: Date
+  /** Why the agent is stopping. */
+  readonly stopping?: string
+}
+
+/** tailscaled as a process. */
+export type Daemon = {
+  readonly phase: 'down' | 'starting' | 'login' | 'running' | 'stopping'
+  readonly pid?: number
+  /** How often it had to be started again. */
+  readonly restarts: number
+  /** The last reason why it ended, could not be started or could not log in. */
+  readonly problem?: string
+}
+
+/** What tailscaled last said on its bus. */
+export type Tailnet = {
+  /** Whether the bus is being watched now; `state` is unknown while it is not. */
+  readonly watching: boolean
+  readonly state?: BackendState
+  /** Kept while tailscaled restarts: rules and flows go on meanwhile. */
+  readonly self?: Self
+  readonly noSnat: boolean
+  readonly health: ReadonlyMap<string, string>
+  /** Where a person must log in. */
+  readonly loginUrl?: string
+}
+
+export type FacetReport = {
+  /** What the facet wanted at its last attempt. */
+  readonly desired: unknown
+  readonly verifiedAt?: Date
+  /** Why the last attempt failed; absent when it succeeded. */
+  readonly error?: string
+  /** How often the outside had changed what was verified before, and it was put right. */
+  readonly repairs: number
+}
+
+/** Holds the newest World and wakes those who wait for a change. */
+export type Store = {
+  readonly world: World
+  readonly update: (change: (world: World) => World) => void
+  /** Resolves once `condition` holds, at once if it does; rejects with the signal's reason when it aborts first. */
+  readonly until: (condition: (world: World) => boolean, signal: AbortSignal) => Promise<World>
+  /** Calls `listener` after changes: a burst of them is one call. */
+  readonly watch: (listener: () => void, signal: AbortSignal) => void
+}
+
+export function createStore(initial: World): Store {
+  let world = initial
+  let scheduled = false
+  const listeners = new Set<() => void>()
+  const wake = (): void => {
+    scheduled = false
+    for (const listener of listeners) listener()
+  }
+  const watch: Store['watch'] = (listener, signal) => {
+    if (signal.aborted) return
+    listeners.add(listener)
+    signal.addEventListener('abort', () => listeners.delete(listener), { once: true })
+  }
+  return {
+    get world() {
+      return world
+    },
+    update: (change) => {
+      const next = change(world)
+      if (next === world) return
+      world = next
+      if (scheduled) return
+      scheduled = true
+      setImmediate(wake)
+    },
+    watch,
+    until: (condition, signal) =>
+      new Promise((resolve, reject) => {
+        signal.throwIfAborted()
+        if (condition(world)) return resolve(world)
+        const done = new AbortController()
+        const stopWatching = AbortSignal.any([done.signal, signal])
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: done.signal })
+        watch(() => {
+          if (!condition(world)) return
+          done.abort()
+          resolve(world)
+        }, stopWatching)
+      }),
+  }
+}

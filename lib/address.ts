@@ -1,0 +1,45 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+export type Family = 4 | 6
+export const families = [4, 6] as const satisfies readonly Family[]
+
+/** One IP address; `text` is canonical (RFC 5952 for IPv6), so equal addresses have equal texts. */
+export type Address = { readonly family: Family; readonly text: string }
+
+/**
+ * Reads one address literal; undefined for anything else. An IPv4-mapped IPv6 address is the IPv4 address it stands
+ * for. A zone is refused: no rule and no peer has one.
+ */
+export function parseAddress(text: string): Address | undefined {
+  // ipaddr.js alone takes `010.0.0.1` for 8.0.0.1 and `10.1` for 10.0.0.1; isIP takes neither.
+  if (isIP(text) === 0 || text.includes('%')) return undefined
+  const parsed = ipaddr.process(text)
+  return parsed.kind() === 'ipv4'
+    ? { family: 4, text: parsed.toString() }
+    : { family: 6, text: (parsed as ipaddr.IPv6).toRFC5952String() }
+}
+
+/** Reads `10.0.0.1` or `10.0.0.1/32` (as LocalAPI's Node has them); undefined unless the prefix is the address alone. */
+export function parseSingleAddressPrefix(text: string): Address | undefined {
+  const slash = text.indexOf('/')
+  const address = parseAddress(slash < 0 ? text : text.slice(0, slash))
+  if (address === undefined || slash < 0) return address
+  return text.slice(slash + 1) === (address.family === 4 ? '32' : '128') ? address : undefined
+}
+
+export const familyName = (family: Family): string => (family === 4 ? 'IPv4' : 'IPv6')
+
+export type AddressPort = { readonly host: string; readonly family: Family; readonly port: number }
+
+/** Reads `10.0.0.1:9002` or `[::]:9002`: an address literal and a port, as Go's netip.ParseAddrPort accepts them. */
+export function parseAddressPort(text: string): AddressPort | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+  if (match === null) return undefined
+  const [, bracketed, bare, digits] = match
+  const host = bracketed ?? bare ?? ''
+  const port = Number(digits)
+  const version = isIP(host)
+  if (port > 65535 || version === 0 || (version === 6) !== (bracketed !== undefined)) return undefined
+  return { host, family: version === 4 ? 4 : 6, port }
+}

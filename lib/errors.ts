@@ -1,0 +1,39 @@
+/** What kind of failure an error is; closed, so that exits, status and tests can rely on it. */
+export type ErrorCode =
+  | 'settings' // an environment variable can never work
+  | 'privilege' // a right, device or kernel setting is missing
+  | 'listen' // a socket could not be opened
+  | 'boot-deadline' // the boot deadline passed
+  | 'family' // every target is of an address family that this node lacks
+  | 'daemon' // tailscaled cannot be kept running
+  | 'login' // tailscaled's login was refused for good
+  | 'localapi' // tailscaled's LocalAPI did not answer as documented
+  | 'netfilter' // the kernel refused rules, or could not be asked
+  | 'command' // another program failed
+
+/** An error that says what failed, of what kind, and what to do next. */
+export class CulvertError extends Error {
+  readonly code: ErrorCode
+  /** What the reader can do about it: one sentence. */
+  readonly remedy: string | undefined
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; remedy?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'CulvertError'
+    this.code = code
+    this.remedy = options.remedy
+  }
+}
+
+/** One line for people: the message, what caused it and the remedy, without a stack. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const parts = [error.message.trim()]
+  const cause = error.cause
+  if (cause !== undefined) {
+    const text = describe(cause)
+    if (text !== '' && !error.message.includes(text)) parts.push(text)
+  }
+  const line = parts.join(': ')
+  return error instanceof CulvertError && error.remedy !== undefined ? `${line}. ${error.remedy}` : line
+}

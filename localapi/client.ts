@@ -1,0 +1,87 @@
+import { type IncomingMessage, request } from 'node:http'
+import { CulvertError } from '../lib/errors.ts'
+
+/** A larger answer is refused: the largest documented one, a full status of a huge tailnet, is a tenth of it. */
+const maxBodyBytes = 256 * 1024 * 1024
+
+/** An open LocalAPI stream: status 200 has been received, the body follows. */
+export type Stream = AsyncIterable<Buffer>
+
+/** The two ways in which LocalAPI is asked; narrow, so that sources can be given another one. */
+export type LocalApi = {
+  /** The body of a 200 answer as text. Rejects with CulvertError `localapi`, also after `timeoutMs`. */
+  readonly get: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
+  /** Opens a never-ending answer; only its head has a time limit. */
+  readonly stream: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<Stream>
+}
+
+/** LocalAPI on the unix socket at `socketPath` (localapi-apiproxy-recorder.md §A.1). One connection a request. */
+export function localApi(socketPath: string): LocalApi {
+  const open = (path: string, signal: AbortSignal): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const outgoing = request(
+        // Any other Host is refused with 403, and so is any Origin or Referer.
+        { socketPath, path: `/localapi/v0/${path}`, headers: { Host: 'local-tailscaled.sock' }, agent: false, signal },
+        resolve,
+      )
+      outgoing.on('error', reject)
+      outgoing.end()
+    })
+
+  const call = async (path: string, signal: AbortSignal): Promise<IncomingMessage> => {
+    const response = await open(path, signal)
+    if (response.statusCode === 200) return response
+    throw new Error(`${response.statusCode}: ${errorText(await bodyOf(response))}`)
+  }
+
+  const failure = (path: string, cause: unknown): CulvertError =>
+    new CulvertError('localapi', `LocalAPI ${path.split('?')[0]} failed`, { cause })
+
+  return {
+    get: async (path, signal, timeoutMs = 10_000) => {
+      try {
+        return await bodyOf(await call(path, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])))
+      } catch (error) {
+        throw failure(path, error)
+      }
+    },
+    stream: async (path, signal, timeoutMs = 10_000) => {
+      // The time limit must not outlive the head: a controller of our own, where the timer can be cleared.
+      const head = new AbortController()
+      const timer = setTimeout(() => head.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
+      try {
+        return await call(path, AbortSignal.any([signal, head.signal]))
+      } catch (error) {
+        throw failure(path, error)
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+  }
+}
+
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > maxBodyBytes) throw new Error(`the answer is larger than ${maxBodyBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Errors are plain text, or JSON with `error` or `Error`, by endpoint. */
+function errorText(body: string): string {
+  try {
+    const parsed: unknown = JSON.parse(body)
+    if (typeof parsed === 'object' && parsed !== null) {
+      for (const [key, value] of Object.entries(parsed)) {
+        if (key.toLowerCase() === 'error' && typeof value === 'string' && value !== '') return value
+      }
+    }
+  } catch {
+    // Not JSON: the text itself is the message.
+  }
+  return body.trim().slice(0, 2000)
+}

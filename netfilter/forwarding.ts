@@ -1,0 +1,43 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { type Family, families, familyName } from '../lib/address.ts'
+import { CulvertError, describe } from '../lib/errors.ts'
+
+const switches: Record<Family, string> = { 4: 'net/ipv4/ip_forward', 6: 'net/ipv6/conf/all/forwarding' }
+
+const read = async (root: string, name: string): Promise<string | undefined> => {
+  try {
+    return (await readFile(`${root}/proc/sys/${name}`, 'utf8')).trim()
+  } catch {
+    return undefined
+  }
+}
+
+/** The address families that the kernel carries in this network namespace. `root` prefixes /proc. */
+export async function kernelFamilies(root: string): Promise<Family[]> {
+  const disabled = await read(root, 'net/ipv6/conf/all/disable_ipv6')
+  return families.filter((family) => family === 4 || disabled === '0')
+}
+
+/**
+ * Switches forwarding of each family on, unless it is already.
+ * @throws CulvertError `privilege` naming the setting and how it is granted.
+ */
+export async function enableForwarding(root: string, wanted: readonly Family[]): Promise<void> {
+  for (const family of wanted) {
+    const name = switches[family]
+    if ((await read(root, name)) === '1') continue
+    try {
+      await writeFile(`${root}/proc/sys/${name}`, '1')
+    } catch (error) {
+      throw new CulvertError(
+        'privilege',
+        `${familyName(family)} forwarding is off and /proc/sys/${name} cannot be written (${describe(error)})`,
+        {
+          remedy:
+            `Set ${name.replaceAll('/', '.')}=1 through the Pod's securityContext.sysctls (kubelet must allow it), ` +
+            'in a privileged init container, or run this container privileged.',
+        },
+      )
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import type { RunCommand } from '../../lib/command.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import { type ReadBack, readBack } from './read-back.ts'
+import { tableName } from './render.ts'
+
+/** The seam to the kernel: one transaction in, one listing out. */
+export type Nftables = {
+  /** Applies one transaction, all of it or nothing. */
+  readonly load: (transaction: string) => Promise<void>
+  /** What the kernel holds of our table; undefined when there is no such table. */
+  readonly list: () => Promise<ReadBack | undefined>
+}
+
+/** nftables through the program `nft`. Every failure is a CulvertError `netfilter` with what nft said. */
+export function nftables(run: RunCommand): Nftables {
+  const nft = async (args: readonly string[], input?: string): Promise<string> => {
+    try {
+      return await run('nft', args, input === undefined ? {} : { input })
+    } catch (error) {
+      throw new CulvertError('netfilter', 'the kernel’s rules could not be reached through nft', { cause: error })
+    }
+  }
+  return {
+    load: async (transaction) => {
+      await nft(['-f', '-'], transaction)
+    },
+    list: async () => {
+      let listing: string
+      try {
+        listing = await nft(['-j', 'list', 'table', 'inet', tableName])
+      } catch (error) {
+        if (/No such file or directory/.test(String((error as CulvertError).cause))) return undefined
+        throw error
+      }
+      try {
+        return readBack(listing)
+      } catch (error) {
+        throw new CulvertError('netfilter', 'nft printed a listing that cannot be read', { cause: error })
+      }
+    },
+  }
+}
+
+/**
+ * Whether rules of the kinds that we need can be made here: by making and deleting them in a scratch table.
+ * @throws CulvertError `netfilter` with nft's own words.
+ */
+export async function probeNftables({ load }: Nftables): Promise<void> {
+  const scratch = `table inet ${tableName}-probe`
+  await load(
+    `${scratch} { chain probe { type nat hook prerouting priority dstnat; policy accept; fib daddr type local ct status dnat accept; }\n }\n` +
+      `delete ${scratch}\n`,
+  )
+}
