@@ -19,6 +19,11 @@ const code =
         },
         version,
       })
-    : await cli(command, rest, { env: process.env, print: (text) => process.stdout.write(text), complain: write, version })
+    : await cli(command, rest, {
+        env: process.env,
+        print: (text) => process.stdout.write(text),
+        complain: write,
+        version,
+      })
 // Timers and sockets of a part that could not be ended must not keep the container alive.
 process.exit(code)

@@ -84,7 +84,10 @@ async function compose(
   parts.store = store
 
   const endpoint = { world: () => store.world, version, log }
-  parts.endpoints.push(await openStatusSocket(settings.statusSocket, endpoint), await openListener(settings, endpoint.world))
+  parts.endpoints.push(
+    await openStatusSocket(settings.statusSocket, endpoint),
+    await openListener(settings, endpoint.world),
+  )
   parts.files = [settings.statusSocket]
 
   if (forwards(store.world)) {
@@ -128,4 +131,3 @@ function leaveReason(path: string, reason: string, log: Log): void {
     log(`warning: the reason cannot be left in ${path}: ${describe(error)}`)
   }
 }
-

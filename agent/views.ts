@@ -14,7 +14,8 @@ export function notReady(world: World): string[] {
   if (forwards(world) && facets[forwardingName]?.error === undefined) {
     const plan = attemptedPlan(world)
     if (plan === undefined) reasons.push('forwarding: no rules yet')
-    else if (plan.unreachable.length === world.settings.targets.length) reasons.push('forwarding: no target can be reached')
+    else if (plan.unreachable.length === world.settings.targets.length)
+      reasons.push('forwarding: no target can be reached')
   }
   return reasons
 }
@@ -63,7 +64,8 @@ function targetsView(world: World): Record<string, unknown>[] {
   return world.settings.targets.map((target) => {
     const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
     const problem = reason ?? failed ?? (plan === undefined ? 'waiting for the node’s own addresses' : undefined)
-    const own = plan === undefined ? [] : [...plan.table.ingress[target.family]].filter(([, backend]) => backend === target.text)
+    const own =
+      plan === undefined ? [] : [...plan.table.ingress[target.family]].filter(([, backend]) => backend === target.text)
     return {
       address: target.text,
       family: familyName(target.family),

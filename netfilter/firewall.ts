@@ -89,7 +89,10 @@ const contentOf = ({ ingress }: ReadBack, masquerade: boolean): ForwardingTable 
 
 /** Whether each translation has its own address in the guard's set, and the set no other. */
 const consistent = ({ own, ingress }: ReadBack): boolean =>
-  families.every((family) => own[family].size === ingress[family].size && [...ingress[family].keys()].every((key) => own[family].has(key)))
+  families.every(
+    (family) =>
+      own[family].size === ingress[family].size && [...ingress[family].keys()].every((key) => own[family].has(key)),
+  )
 
 const holds = (now: ReadBack, table: ForwardingTable): boolean =>
   consistent(now) && renderElements(contentOf(now, table.masquerade), table) === ''

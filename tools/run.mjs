@@ -46,7 +46,8 @@ function takeInstallLock() {
     }
     const holder = existsSync(lock) ? readFileSync(lock, 'utf8') : ''
     if (holder !== '' && !alive(holder)) rmSync(lock, { force: true })
-    else if (!told) process.stderr.write(`culvert: waiting for process ${holder}, which is installing the npm packages\n`)
+    else if (!told)
+      process.stderr.write(`culvert: waiting for process ${holder}, which is installing the npm packages\n`)
     told = true
   }
 }
@@ -56,7 +57,10 @@ if (!installed()) {
   if (!installed()) {
     process.stderr.write('culvert: installing npm packages, Node 24 among them (a minute or two the first time)\n')
     const started = Date.now()
-    const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] })
+    const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+    })
     if (npm.error) fail(`npm could not be started (${npm.error.message}); install npm 10 or later`)
     if (npm.status !== 0) fail('`npm ci` failed; its messages are above. Is the npm registry reachable?')
     writeFileSync(marker, wanted)
@@ -66,7 +70,8 @@ if (!installed()) {
 }
 
 const node = join(modules, `node-linux-${process.arch}`, 'bin', 'node')
-if (!existsSync(node)) fail(`there is no Node 24 for ${process.arch} among the npm packages; x64 and arm64 are supported`)
+if (!existsSync(node))
+  fail(`there is no Node 24 for ${process.arch} among the npm packages; x64 and arm64 are supported`)
 
 const [program, ...rest] = process.argv.slice(2)
 if (program === undefined) fail('usage: node tools/run.mjs PROGRAM.ts [ARGUMENTS…]')

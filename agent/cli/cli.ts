@@ -68,7 +68,9 @@ function ask(socketPath: string, path: string): Promise<{ status: number; body: 
     const outgoing = request({ socketPath, path, agent: false, timeout: 5000 }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }))
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+      )
       response.on('error', reject)
     })
     outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 5 s')))

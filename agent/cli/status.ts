@@ -29,5 +29,7 @@ export type StatusAnswer = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
-  readonly facets: Readonly<Record<string, { readonly verifiedAt: string | null; readonly error: string | null; readonly repairs: number }>>
+  readonly facets: Readonly<
+    Record<string, { readonly verifiedAt: string | null; readonly error: string | null; readonly repairs: number }>
+  >
 }

@@ -2,7 +2,11 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { ListenOptions } from 'node:net'
 
 /** A route's answer; `headers` beside the content type. */
-export type Answer = { readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
+export type Answer = {
+  readonly status: number
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+}
 export type Routes = Readonly<Record<string, () => Answer>>
 
 /** GET and HEAD of known paths; 404 for unknown ones, 405 for other methods (agent.md §10). */
@@ -13,10 +17,18 @@ export const serve =
     const route = Object.hasOwn(routes, path) ? routes[path] : undefined
     const known = request.method === 'GET' || request.method === 'HEAD'
     const answer =
-      route === undefined ? { status: 404, body: 'not found' } : known ? route() : { status: 405, body: 'use GET', headers: { allow: 'GET, HEAD' } }
+      route === undefined
+        ? { status: 404, body: 'not found' }
+        : known
+          ? route()
+          : { status: 405, body: 'use GET', headers: { allow: 'GET, HEAD' } }
     const body = `${answer.body}\n`
     const type = answer.body.startsWith('{') ? 'application/json' : 'text/plain; charset=utf-8'
-    response.writeHead(answer.status, { 'content-type': type, 'content-length': Buffer.byteLength(body), ...answer.headers })
+    response.writeHead(answer.status, {
+      'content-type': type,
+      'content-length': Buffer.byteLength(body),
+      ...answer.headers,
+    })
     response.end(request.method === 'HEAD' ? undefined : body)
   }
 

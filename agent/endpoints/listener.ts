@@ -18,7 +18,11 @@ export const probes = (world: () => World): Routes => ({
 const healthz = (world: World): Answer => {
   if (!hasAddress(world)) return { status: 503, body: 'node currently has no tailscale IPs' }
   const { ipv4, ipv6 } = world.settings.pod
-  return { status: 200, body: 'ok', headers: { ...(ipv4 !== '' && { 'Pod-IPv4': ipv4 }), ...(ipv6 !== '' && { 'Pod-IPv6': ipv6 }) } }
+  return {
+    status: 200,
+    body: 'ok',
+    headers: { ...(ipv4 !== '' && { 'Pod-IPv4': ipv4 }), ...(ipv6 !== '' && { 'Pod-IPv6': ipv6 }) },
+  }
 }
 
 /**

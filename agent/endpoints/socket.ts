@@ -12,7 +12,10 @@ export async function openStatusSocket(
   path: string,
   { world, version, log }: { world: () => World; version: string; log: Log },
 ): Promise<Server | undefined> {
-  const routes = { ...probes(world), '/status': () => ({ status: 200, body: JSON.stringify(statusView(world(), version)) }) }
+  const routes = {
+    ...probes(world),
+    '/status': () => ({ status: 200, body: JSON.stringify(statusView(world(), version)) }),
+  }
   try {
     // One agent runs in a container: a socket that is there was left by an earlier one.
     rmSync(path, { force: true })

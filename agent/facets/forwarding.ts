@@ -9,7 +9,8 @@ export const forwardingName = 'forwarding'
 export type ForwardingDesired = 'guard' | IngressPlan
 
 /** Whether this agent forwards in the kernel at all: otherwise it needs neither NET_ADMIN nor nft. */
-export const forwards = ({ settings }: Pick<World, 'settings'>): boolean => !settings.userspace && settings.targets.length > 0
+export const forwards = ({ settings }: Pick<World, 'settings'>): boolean =>
+  !settings.userspace && settings.targets.length > 0
 
 /** The forwarding rules of the network namespace. */
 export const forwardingFacet = (firewall: Firewall): Facet<ForwardingDesired> => ({

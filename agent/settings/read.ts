@@ -20,8 +20,12 @@ function refuse(name: VariableName, value: string, accepted: string): never {
 export function readSettings(env: Environment): { readonly settings: Settings; readonly warnings: readonly string[] } {
   const text = (name: VariableName): string => env[name] || (byName.get(name)?.default ?? '')
   // Any other spelling silently is the default: manifests rely on it.
-  const bool = (name: VariableName): boolean => parseBool(env[name] ?? '') ?? parseBool(text(name)) ?? false
-  const words = (name: VariableName): string[] => text(name).split(/\s+/).filter((word) => word !== '')
+  const bool = (name: VariableName): boolean =>
+    parseBool(env[name] ?? '') ?? parseBool(byName.get(name)?.default ?? '') ?? false
+  const words = (name: VariableName): string[] =>
+    text(name)
+      .split(/\s+/)
+      .filter((word) => word !== '')
 
   const pod = readPodAddresses(env['POD_IPS'])
   refuseUnavailable(env, bool)
@@ -55,7 +59,11 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
   if (debugAddress !== '' && !parseAddressPort(debugAddress)) refuse('TS_DEBUG_ADDR_PORT', debugAddress, addressPort)
   const bootTimeoutMs = parseDuration(text('TS_BOOT_TIMEOUT'))
   if (bootTimeoutMs === undefined || bootTimeoutMs <= 0) {
-    refuse('TS_BOOT_TIMEOUT', text('TS_BOOT_TIMEOUT'), 'a positive duration with a unit such as 60s or 1m30s is accepted')
+    refuse(
+      'TS_BOOT_TIMEOUT',
+      text('TS_BOOT_TIMEOUT'),
+      'a positive duration with a unit such as 60s or 1m30s is accepted',
+    )
   }
   refuseKubernetesState(env)
   const root = text('TS_TEST_ONLY_ROOT')
@@ -108,7 +116,10 @@ function refuseUnavailable(env: Environment, bool: (name: VariableName) => boole
     const present = value !== undefined && (value !== '' || variable.presence === true)
     const wanted = variable.type === 'boolean' ? bool(variable.name) : present
     if (!wanted) continue
-    throw new CulvertError('settings', `${variable.name} is set, but this version of Culvert does not have what it asks for: ${variable.effect}`)
+    throw new CulvertError(
+      'settings',
+      `${variable.name} is set, but this version of Culvert does not have what it asks for: ${variable.effect}`,
+    )
   }
 }
 
@@ -118,7 +129,8 @@ function readTargets(value: string): readonly Address[] {
   const targets: Address[] = []
   for (const part of value.split(',')) {
     const address = parseAddress(part.trim())
-    if (address === undefined) refuse('TS_DEST_IP', value, `${JSON.stringify(part.trim())} is no IP address; ${accepted}`)
+    if (address === undefined)
+      refuse('TS_DEST_IP', value, `${JSON.stringify(part.trim())} is no IP address; ${accepted}`)
     if (targets.some((target) => target.family === address.family)) {
       refuse('TS_DEST_IP', value, `it has two ${familyName(address.family)} addresses; ${accepted}`)
     }
@@ -153,7 +165,11 @@ function bracketIPv6(value: string, podIPv6: string): string {
 function readFirewallMode(value: string, needed: boolean): Settings['firewallMode'] {
   if (!needed || value === '' || value === 'auto') return 'auto'
   if (value === 'nftables') return 'nftables'
-  return refuse('TS_DEBUG_FIREWALL_MODE', value, 'this version of Culvert forwards with nftables only; auto and nftables are accepted')
+  return refuse(
+    'TS_DEBUG_FIREWALL_MODE',
+    value,
+    'this version of Culvert forwards with nftables only; auto and nftables are accepted',
+  )
 }
 
 function refuseKubernetesState(env: Environment): void {

@@ -10,7 +10,8 @@ export function tailscaledArguments(settings: Settings): string[] {
   if (settings.httpProxyListen !== '') flags.push(`--outbound-http-proxy-listen=${settings.httpProxyListen}`)
   // A value that the extra arguments hold already is not given twice.
   const { debugAddress, tailscaledExtraArgs } = settings
-  if (debugAddress !== '' && !tailscaledExtraArgs.join(' ').includes(debugAddress)) flags.push(`--debug=${debugAddress}`)
+  if (debugAddress !== '' && !tailscaledExtraArgs.join(' ').includes(debugAddress))
+    flags.push(`--debug=${debugAddress}`)
   return [...flags, ...tailscaledExtraArgs]
 }
 

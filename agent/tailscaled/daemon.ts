@@ -83,7 +83,9 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
           owed = false
           refused = 0
           pause.reset()
-          await store.until(({ tailnet }) => tailnet.state === 'Running', AbortSignal.any([signal, AbortSignal.timeout(10_000)])).catch(() => {})
+          await store
+            .until(({ tailnet }) => tailnet.state === 'Running', AbortSignal.any([signal, AbortSignal.timeout(10_000)]))
+            .catch(() => {})
         } catch (error) {
           if (signal.aborted) return
           set({ problem: describe(error) })

@@ -49,7 +49,11 @@ export function readBack(json: string): ReadBack {
   return { own, ingress, outline: ordered, skeleton: JSON.stringify(skeleton) }
 }
 
-function readElements(body: unknown, own: Record<Family, Set<string>>, ingress: Record<Family, Map<string, string>>): void {
+function readElements(
+  body: unknown,
+  own: Record<Family, Set<string>>,
+  ingress: Record<Family, Map<string, string>>,
+): void {
   const { name, elem = [] } = z.parse(setSchema, body)
   for (const family of families) {
     for (const item of elem) {

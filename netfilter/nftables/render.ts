@@ -39,7 +39,10 @@ const chains = (masquerade: boolean): Chain[] => [
   {
     name: 'ingress',
     hook: 'type nat hook prerouting priority dstnat',
-    rules: both((ip, family) => `iifname ${tun} dnat ${ip} to ${ip} daddr map @${ingressMap(family)} comment "ingress: own address to backend"`),
+    rules: both(
+      (ip, family) =>
+        `iifname ${tun} dnat ${ip} to ${ip} daddr map @${ingressMap(family)} comment "ingress: own address to backend"`,
+    ),
   },
   {
     name: 'forward',
@@ -47,11 +50,15 @@ const chains = (masquerade: boolean): Chain[] => [
     rules: [
       // Both directions: with the first alone, downloads hang.
       ...['oifname', 'iifname'].map(
-        (device) => `${device} ${tun} tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu comment "clamp: ${device}"`,
+        (device) =>
+          `${device} ${tun} tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu comment "clamp: ${device}"`,
       ),
       // tailscaled drops forwarded packets from 100.64.0.0/10, and new flows where its stateful filter is on, unless
       // they carry its subnet-route mark. No other bit of the mark may change.
-      ...both((ip, family) => `oifname ${tun} ${ours(ip, family)} meta mark set meta mark & 0xff00ffff | 0x00040000 comment "mark: past the filters of tailscaled"`),
+      ...both(
+        (ip, family) =>
+          `oifname ${tun} ${ours(ip, family)} meta mark set meta mark & 0xff00ffff | 0x00040000 comment "mark: past the filters of tailscaled"`,
+      ),
     ],
   },
   {
@@ -59,13 +66,19 @@ const chains = (masquerade: boolean): Chain[] => [
     // route in the clear. Dropped, not refused, so that flows go on when the device is back.
     name: 'guard',
     hook: 'type filter hook postrouting priority mangle',
-    rules: both((ip, family) => `oifname != ${tun} ct direction reply ${ours(ip, family)} drop comment "guard: nothing leaves in the clear"`),
+    rules: both(
+      (ip, family) =>
+        `oifname != ${tun} ct direction reply ${ours(ip, family)} drop comment "guard: nothing leaves in the clear"`,
+    ),
   },
   {
     name: 'source',
     hook: 'type nat hook postrouting priority srcnat',
     rules: masquerade
-      ? both((ip, family) => `iifname ${tun} oifname != ${tun} ${ours(ip, family)} masquerade comment "masquerade: backends answer to the Pod"`)
+      ? both(
+          (ip, family) =>
+            `iifname ${tun} oifname != ${tun} ${ours(ip, family)} masquerade comment "masquerade: backends answer to the Pod"`,
+        )
       : [],
   },
 ]
@@ -108,10 +121,26 @@ export function renderElements(from: ForwardingTable, to: ForwardingTable): stri
     const gone = [...before].filter(([own, backend]) => after.get(own) !== backend)
     const come = [...after].filter(([own, backend]) => before.get(own) !== backend)
     // The key alone names an element of a map that is to go.
-    change('delete', ingressMap(family), gone.map(([own]) => own))
-    change('delete', ownSet(family), gone.flatMap(([own]) => (after.has(own) ? [] : [own])))
-    change('add', ownSet(family), come.flatMap(([own]) => (before.has(own) ? [] : [own])))
-    change('add', ingressMap(family), come.map(([own, backend]) => `${own} : ${backend}`))
+    change(
+      'delete',
+      ingressMap(family),
+      gone.map(([own]) => own),
+    )
+    change(
+      'delete',
+      ownSet(family),
+      gone.flatMap(([own]) => (after.has(own) ? [] : [own])),
+    )
+    change(
+      'add',
+      ownSet(family),
+      come.flatMap(([own]) => (before.has(own) ? [] : [own])),
+    )
+    change(
+      'add',
+      ingressMap(family),
+      come.map(([own, backend]) => `${own} : ${backend}`),
+    )
   }
   return commands.map((command) => `${command}\n`).join('')
 }

@@ -1,0 +1,42 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { lines } from '../../localapi/lines.ts'
+
+async function* chunksOf(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
+  let start = 0
+  for (const size of sizes) {
+    yield bytes.subarray(start, start + size)
+    start += size
+  }
+  yield bytes.subarray(start)
+}
+
+it('gives whole lines wherever the stream is cut', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\n', ' '))),
+      fc.array(fc.nat(20)),
+      async (texts, sizes) => {
+        const bytes = Buffer.from(texts.map((text) => `${text}\n`).join(''))
+        expect(await Array.fromAsync(lines(chunksOf(bytes, sizes)))).toEqual(texts)
+      },
+    ),
+  )
+})
+
+it('drops a last line without an end', async () => {
+  expect(await Array.fromAsync(lines(chunksOf(Buffer.from('a\nb'), [])))).toEqual(['a'])
+})
+
+it('gives a line of 20 MB', async () => {
+  const long = 'x'.repeat(20 * 1024 * 1024)
+  const sizes = Array.from({ length: 320 }, () => 65_536)
+  const [line] = await Array.fromAsync(lines(chunksOf(Buffer.from(`${long}\n`), sizes)))
+  expect(line === long).toBe(true)
+})
+
+it('refuses a line without end, so that memory is bounded', async () => {
+  await expect(Array.fromAsync(lines(chunksOf(Buffer.alloc(1000, 'x'), [400, 400]), 500))).rejects.toThrow(
+    /longer than 500/,
+  )
+})
