@@ -15,6 +15,7 @@ import { runFacet } from './facet.ts'
 import { type Environment, readSettings, terminationLogPath } from './settings/read.ts'
 import type { Settings } from './settings/settings.ts'
 import { followBus } from './sources/bus.ts'
+import { followLoginUrl } from './sources/login-url.ts'
 import { stopAgent, type Stoppable } from './stop.ts'
 import { superviseTailscaled } from './tailscaled/daemon.ts'
 import { spawn } from './tailscaled/spawn.ts'
@@ -88,7 +89,7 @@ async function compose(
     await openStatusSocket(settings.statusSocket, endpoint),
     await openListener(settings, endpoint.world),
   )
-  parts.files = [settings.statusSocket]
+  parts.files = [settings.statusSocket, settings.socket]
 
   if (forwards(store.world)) {
     const rules = firewall(nft, runCommand)
@@ -104,7 +105,9 @@ async function compose(
   const daemon = superviseTailscaled({ store, spawn, log, waits, env: firewallEnv(store) })
   parts.daemon = daemon
   linkDefaultSocket(settings.socket, log)
-  void followBus({ store, api: localApi(settings.socket), log, waits }, signal)
+  const api = localApi(settings.socket)
+  void followBus({ store, api, log, waits }, signal)
+  void followLoginUrl({ store, api, waits }, signal)
 
   const booted = new AbortController()
   const forever = daemon.run().then(() => new Promise<never>(() => {}))

@@ -2,6 +2,8 @@
 export type Waits = {
   /** Between two looks for tailscaled's socket (agent.md §2 step 6). */
   readonly socketPoll: number
+  /** Between two looks for the URL at which a person must log in. */
+  readonly loginPoll: number
   /** Between two lines that say what start-up waits for. */
   readonly progress: number
   /** First and longest pause between two starts of tailscaled, two runs of `up`, two bus watches, two facet attempts. */
@@ -15,6 +17,7 @@ export type Waits = {
 
 export const waits: Waits = {
   socketPoll: 100,
+  loginPoll: 1000,
   progress: 10_000,
   retryFirst: 250,
   retryCap: 30_000,
@@ -24,6 +27,7 @@ export const waits: Waits = {
 
 export const shortWaits: Waits = {
   socketPoll: 20,
+  loginPoll: 200,
   progress: 1000,
   retryFirst: 50,
   retryCap: 1000,

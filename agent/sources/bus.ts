@@ -17,13 +17,16 @@ export async function followBus(
     store.update((world) => ({ ...world, tailnet: change(world.tailnet) }))
   const rejected = (error: unknown): void => log(`bus: rejected a message: ${describe(error)}`)
   const pause = backoff(waits.socketPoll, 5000)
+  let said: string | undefined
   while (!signal.aborted) {
     try {
       // Without a socket there is nobody to ask, and nothing to complain of: the daemon machine is at it.
       await store.until(({ daemon }) => daemon.phase === 'login' || daemon.phase === 'running', signal)
       for await (const notification of watchBus(api, signal, rejected)) {
         pause.reset()
-        if (notification.error !== undefined) log(`tailscaled: ${notification.error}`)
+        // The daemon repeats a refusal each time that it tries again.
+        if (notification.error !== undefined && notification.error !== said) log(`tailscaled: ${notification.error}`)
+        said = notification.error ?? said
         set((tailnet) => applyNotification(tailnet, notification))
       }
     } catch (error) {

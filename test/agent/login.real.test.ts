@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { leftovers, onDisk, Proxy } from './proxy.ts'
+
+let bed: Bed
+beforeAll(async () => {
+  bed = await startBed({ hosts: { proxy: { network: 'cluster' } } })
+})
+afterAll(async () => bed.down())
+
+const target = { TS_DEST_IP: '10.98.0.11' }
+const impatient = { ...target, TS_BOOT_TIMEOUT: '6s', CULVERT_TEST_SHORT_WAITS: 'true' }
+
+describe('at the boot deadline the agent ends with 1 and the daemon’s own reason', () => {
+  it('a wrong auth key', async () => {
+    const proxy = await Proxy.start(bed, { ...impatient, TS_AUTHKEY: 'tskey-auth-wrong' })
+    await proxy.process.line(/^boot: .*not connected to the tailnet yet: .*invalid key/)
+    const { code, reason, log } = await proxy.ended()
+    expect(code).toBe(1)
+    expect(reason).toMatch(/boot deadline of 6 s: .*invalid key: API key does not exist/)
+    expect(log).not.toContain('tskey-auth-wrong')
+    expect(await leftovers(proxy.host)).toEqual([])
+  })
+
+  it('a control server that cannot be reached', async () => {
+    const key = await bed.authKey()
+    const proxy = await Proxy.start(bed, {
+      ...impatient,
+      TS_AUTHKEY: key,
+      TS_EXTRA_ARGS: '--login-server=http://10.99.0.1:9',
+    })
+    await proxy.process.line(/^boot: .*not connected to the tailnet yet: .*/)
+    const { code, reason } = await proxy.ended()
+    expect(code).toBe(1)
+    expect(reason).toMatch(/boot deadline of 6 s: .*10\.99\.0\.1:9.*(connection refused|connect)/)
+    expect(await leftovers(proxy.host)).toEqual([])
+  })
+})
+
+it('a person’s login outlasts the boot deadline, with one URL in the log and in the status', async () => {
+  await using proxy = await Proxy.start(bed, { ...impatient, TS_BOOT_TIMEOUT: '3s' })
+  const { tailscaled } = await proxy.until((status) => status.tailscaled.loginUrl !== null)
+  await new Promise((resolve) => setTimeout(resolve, 5000))
+  expect(await proxy.command('ready')).toMatchObject({
+    exitCode: 1,
+    stdout: expect.stringContaining(String(tailscaled.loginUrl)),
+  })
+  const urls = proxy.process.log.join('\n').match(/https?:\/\/\S*\/a\/\w+/g)
+  expect(new Set(urls)).toEqual(new Set([tailscaled.loginUrl]))
+  await bed.control.completeLogin(String(tailscaled.loginUrl))
+  await proxy.process.line(/Startup complete/)
+})
+
+it('approval by the tailnet’s admin outlasts the boot deadline', async () => {
+  await bed.control.putSettings({ approvalRequired: true })
+  try {
+    const key = await bed.authKey({ approved: false })
+    await using proxy = await Proxy.start(bed, { ...impatient, TS_BOOT_TIMEOUT: '3s', TS_AUTHKEY: key })
+    const { node } = await proxy.until((status) => status.tailscaled.state === 'NeedsMachineAuth')
+    await new Promise((resolve) => setTimeout(resolve, 4000))
+    expect((await proxy.status()).notReady.join()).toMatch(/approval/)
+    await bed.control.patchNode(String(node.id), { approved: true })
+    await proxy.process.line(/Startup complete/)
+  } finally {
+    await bed.control.putSettings({ approvalRequired: false })
+  }
+})
+
+it('a node with its state needs no valid key', async () => {
+  const env = { ...target, ...onDisk, TS_AUTHKEY: await bed.authKey() }
+  const ids: (string | null)[] = []
+  for (let start = 0; start < 2; start += 1) {
+    await using proxy = await Proxy.ready(bed, env)
+    ids.push((await proxy.status()).node.id)
+  }
+  expect(ids[1]).toBe(ids[0])
+})

@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFailed } from 'vitest'
+import type { Bed } from '../lab/bed.ts'
+import type { Host } from '../lab/hosts/host.ts'
+import type { HostProcess } from '../lab/hosts/process.ts'
+
+/** The bundle under test, which the test command has built. */
+export const bundle = join(import.meta.dirname, '..', '..', 'dist', 'agent.js')
+
+export type Environment = Readonly<Record<string, string>>
+
+/** What `/status` answers, as far as tests look at it. */
+export type Status = {
+  readonly ready: boolean
+  readonly notReady: readonly string[]
+  readonly tailscaled: {
+    readonly phase: string
+    readonly pid: number
+    readonly restarts: number
+    readonly state: string | null
+    readonly problem: string | null
+    readonly health: readonly string[]
+    readonly loginUrl: string | null
+  }
+  readonly node: { readonly id: string | null; readonly addresses: readonly string[] }
+  readonly targets: readonly {
+    readonly address: string
+    readonly forwarded: boolean
+    readonly problem: string | null
+    readonly from: readonly string[]
+  }[]
+  readonly facets: { readonly forwarding?: { readonly error: string | null; readonly repairs: number } }
+}
+
+const defaults = (bed: Bed): Environment => ({
+  TS_USERSPACE: 'false',
+  TS_HOSTNAME: 'proxy',
+  TS_EXTRA_ARGS: `--login-server=${bed.controlUrl}`,
+  CULVERT_TERMINATION_LOG: '/tmp/termination-log',
+})
+
+/** State that outlives tailscaled and the agent, within the host. */
+export const onDisk: Environment = { TS_STATE_DIR: '/var/lib/tailscale' }
+
+/** An agent that runs in a host of a bed. */
+export class Proxy implements AsyncDisposable {
+  readonly host: Host
+  readonly process: HostProcess
+
+  private constructor(host: Host, process: HostProcess) {
+    this.host = host
+    this.process = process
+  }
+
+  /** Starts the agent; `wrap` stands before its command line, to take rights away. The bed's last lines follow a failure. */
+  static async start(
+    bed: Bed,
+    env: Environment,
+    { host = 'proxy', wrap = [] }: { host?: string; wrap?: readonly string[] } = {},
+  ): Promise<Proxy> {
+    const place = bed.host(host)
+    onTestFailed(async () => console.error(await bed.tails()))
+    await place.exec(['sh', '-c', ': > /tmp/termination-log'])
+    const process_ = await place.spawn([...wrap, process.execPath, bundle], {
+      name: 'agent',
+      env: { ...defaults(bed), ...env },
+    })
+    return new Proxy(place, process_)
+  }
+
+  /** Starts it and waits until start-up is complete. */
+  static async ready(bed: Bed, env: Environment, options?: { host?: string }): Promise<Proxy> {
+    const proxy = await Proxy.start(bed, env, options)
+    await proxy.process.line(/^boot: .* Startup complete, waiting for shutdown signal$/, 40_000)
+    return proxy
+  }
+
+  /** Runs one of the agent's commands beside it. */
+  async command(...args: string[]) {
+    return this.host.exec([process.execPath, bundle, ...args], { check: false })
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse((await this.command('status', '--json')).stdout) as Status
+  }
+
+  /** The first status that `condition` holds for. */
+  async until(condition: (status: Status) => boolean, timeout = 20_000): Promise<Status> {
+    return expect
+      .poll(async () => this.status().catch(() => undefined), { timeout, interval: 50 })
+      .toSatisfy((status: Status | undefined) => status !== undefined && condition(status))
+      .then(() => this.status())
+  }
+
+  /** Its own addresses in the tailnet. */
+  async own(): Promise<{ v4: string; v6: string }> {
+    const { node } = await this.status()
+    return {
+      v4: node.addresses.find((address) => address.includes('.')) ?? '',
+      v6: node.addresses.find((address) => address.includes(':')) ?? '',
+    }
+  }
+
+  /** Waits for it to end by itself; gives its exit code and the reason that it left for kubelet. */
+  async ended(): Promise<{ code: number | undefined; reason: string; log: string }> {
+    const { code } = await this.process.exited
+    return {
+      code,
+      reason: readFileSync(this.host.path('/tmp/termination-log'), 'utf8'),
+      log: this.process.log.join('\n'),
+    }
+  }
+
+  /** The own lines of the agent, without those of tailscaled. */
+  get lines(): string[] {
+    return this.process.log.filter((line) => line.startsWith('boot: '))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process.stop(30_000)
+  }
+}
+
+/** What is left in a host of all that an agent makes: processes, rules, devices, files. */
+export async function leftovers(host: Host): Promise<string[]> {
+  const listings: [string[], RegExp][] = [
+    [['ps', '-eo', 'args='], /tailscale|nft monitor|agent\.js/],
+    [['nft', 'list', 'tables'], /culvert/],
+    [['ip', '-br', 'link'], /tailscale0/],
+    [['ls', '/tmp'], /\.sock$/],
+  ]
+  const found = await Promise.all(
+    listings.map(async ([argv, ours]) => (await host.exec(argv)).stdout.split('\n').filter((line) => ours.test(line))),
+  )
+  return found.flat()
+}

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { startCapture } from '../lab/traffic/capture.ts'
+import { ask, startEcho, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
+import { onDisk, Proxy } from './proxy.ts'
+
+// tailscaled is killed under traffic. Each test says which state it uses: on disk the node comes back as it was, in
+// memory it is a new one.
+let bed: Bed<'client' | 'proxy' | 'backend'>
+beforeAll(async () => {
+  bed = await startBed()
+  await startEcho(bed.host('backend'))
+})
+afterAll(async () => bed.down())
+
+const target = { TS_DEST_IP: '10.98.0.11,fd98::11' }
+/**
+ * Addresses of the tailnet, which must never be seen outside its tunnel. To 100.100.100.100 the kernel answers a probe
+ * of segmentation offload that tailscaled sends through its new device; it is no client's packet.
+ */
+const tailnetAddresses = '(net 100.64.0.0/10 or net fd7a:115c:a1e0::/48) and not host 100.100.100.100'
+
+async function flows(own: { v4: string; v6: string }): Promise<Traffic[]> {
+  const options = { duration: 60_000, every: 10, patience: 30_000, padding: 3000 }
+  return Promise.all(
+    [own.v4, own.v6].flatMap((to) => [
+      startTraffic(bed.host('client'), { to, protocol: 'tcp', ...options }),
+      startTraffic(bed.host('client'), { to, protocol: 'udp', ...options, padding: 0, patience: 2000 }),
+    ]),
+  )
+}
+
+async function kill(proxy: Proxy): Promise<void> {
+  const { tailscaled } = await proxy.status()
+  await proxy.host.exec(['kill', '-KILL', String(tailscaled.pid)])
+}
+
+const again = async (proxy: Proxy, restarts: number) =>
+  proxy.until((status) => status.ready && status.tailscaled.restarts === restarts, 30_000)
+
+describe('state on disk', () => {
+  it('rules stay, flows go on, nothing leaves in the clear', async () => {
+    await using proxy = await Proxy.ready(bed, { ...target, ...onDisk, TS_AUTHKEY: await bed.authKey() })
+    const own = await proxy.own()
+    const traffic = await flows(own)
+    const capture = await startCapture(proxy.host, 'eth0', tailnetAddresses)
+    const inside = await startCapture(proxy.host, 'eth0', 'port 7000')
+    const rules = (await proxy.host.exec(['nft', '-a', 'list', 'table', 'inet', 'culvert'])).stdout
+    for (const restarts of [1, 2, 3]) {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      await kill(proxy)
+      await again(proxy, restarts)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    for (const { report } of traffic) expect(report?.broken).toBeUndefined()
+    const answered = traffic.map(({ report }) => report?.answered ?? 0)
+    await expect
+      .poll(() => traffic.map(({ report }, index) => (report?.answered ?? 0) > (answered[index] ?? 0)), {
+        timeout: 30_000,
+      })
+      .toEqual([true, true, true, true])
+    expect(await capture.stop()).toEqual([])
+    expect((await inside.stop()).length).toBeGreaterThan(100)
+    expect((await proxy.host.exec(['nft', '-a', 'list', 'table', 'inet', 'culvert'])).stdout).toBe(rules)
+    expect(await proxy.own()).toEqual(own)
+    for (const flow of traffic) expect(await flow.stop()).not.toHaveProperty('broken')
+  })
+
+  it('the guard holds for as long as the daemon is away', async () => {
+    await using proxy = await Proxy.ready(bed, { ...target, ...onDisk, TS_AUTHKEY: await bed.authKey() })
+    const traffic = await flows(await proxy.own())
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const capture = await startCapture(proxy.host, 'eth0', tailnetAddresses)
+    // Stopped, the agent starts no new daemon: answers of the backend meanwhile have no device to leave by.
+    proxy.process.kill('SIGSTOP')
+    await proxy.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
+    await new Promise((resolve) => setTimeout(resolve, 4000))
+    expect(await capture.stop()).toEqual([])
+    // And it is the guard that held them: without it the same answers follow the default route.
+    const unguarded = await startCapture(proxy.host, 'eth0', tailnetAddresses)
+    await proxy.host.exec(['nft', 'flush', 'chain', 'inet', 'culvert', 'guard'])
+    await expect.poll(() => unguarded.packets.length, { timeout: 20_000 }).toBeGreaterThan(0)
+    proxy.process.kill('SIGCONT')
+    await again(proxy, 1)
+    await Promise.all(traffic.map((flow) => flow.stop()))
+  })
+})
+
+describe('state in memory', () => {
+  it('a reusable key: a new node with new addresses, to which the rules follow; old flows are ended', async () => {
+    await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey({ reusable: true }) })
+    const before = await proxy.own()
+    const traffic = await flows(before)
+    const capture = await startCapture(proxy.host, 'eth0', tailnetAddresses)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    await kill(proxy)
+    await proxy.until((status) => status.ready && !status.node.addresses.includes(before.v4), 30_000)
+    const after = await proxy.own()
+    for (const to of [after.v4, after.v6]) {
+      for (const protocol of ['tcp', 'udp'] as const)
+        expect(await ask(bed.host('client'), { to, protocol, patience: 10_000 })).toMatchObject({ host: 'backend' })
+    }
+    expect(await capture.stop()).toEqual([])
+    expect((await proxy.host.exec(['conntrack', '-L', '--orig-dst', before.v4])).stdout).toBe('')
+    expect((await proxy.host.exec(['conntrack', '-L', '-f', 'ipv6', '--orig-dst', before.v6])).stdout).toBe('')
+    await Promise.all(traffic.map((flow) => flow.stop()))
+  })
+
+  it('a spent key: the agent ends with 1 and says so', async () => {
+    const proxy = await Proxy.ready(bed, {
+      ...target,
+      TS_AUTHKEY: await bed.authKey(),
+      CULVERT_TEST_SHORT_WAITS: 'true',
+    })
+    await kill(proxy)
+    expect(await proxy.ended()).toMatchObject({
+      code: 1,
+      reason: expect.stringMatching(/state, which was in memory.*already used.*TS_STATE_DIR/),
+    })
+  })
+})
+
+it('a tailscaled that cannot be kept running ends the agent with 1 (state on disk)', async () => {
+  const proxy = await Proxy.ready(bed, {
+    ...target,
+    ...onDisk,
+    TS_AUTHKEY: await bed.authKey(),
+    CULVERT_TEST_SHORT_WAITS: 'true',
+  })
+  const killer = await proxy.host.spawn(['sh', '-c', 'while sleep 0.02; do pkill -KILL -x tailscaled; done'], {
+    name: 'killer',
+  })
+  expect(await proxy.ended()).toMatchObject({
+    code: 1,
+    reason: expect.stringMatching(/tailscaled cannot be kept running: .*SIGKILL/),
+  })
+  await killer.stop()
+})

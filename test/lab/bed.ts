@@ -1,0 +1,148 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CulvertError } from '../../lib/errors.ts'
+import { acmeEnv } from './acme.ts'
+import { ControlClient } from './control-client.ts'
+import { controlUrl } from './ground/addresses.ts'
+import { isAlive } from './ground/procs.ts'
+import { placesOf, readRecord, type BedRecord, type HostRecord } from './ground/record.ts'
+import { sweep, tearDown } from './ground/teardown.ts'
+import { Host } from './hosts/host.ts'
+import { builtPrograms, type Programs } from './ready.ts'
+import { tail } from './run.ts'
+import { defaultTopology, type Topology } from './spec.ts'
+import { start } from './start.ts'
+
+/** A running bed: a tailnet's control server and hosts. `await using` takes it down. */
+export class Bed<Names extends string = string> implements AsyncDisposable {
+  readonly name: string
+  readonly record: BedRecord
+  /** Steers the tailnet. */
+  readonly control: ControlClient
+  /** What nodes log in to. */
+  readonly controlUrl = controlUrl
+  /** Directories of the built parts. */
+  readonly programs: Programs
+  readonly #hosts: ReadonlyMap<string, Host>
+  #lastWords: string | undefined
+
+  constructor(record: BedRecord, programs: Programs) {
+    this.name = record.name
+    this.record = record
+    this.programs = programs
+    this.control = new ControlClient(placesOf(record.name).controlSocket)
+    const always = record.acme === undefined ? {} : acmeEnv
+    this.#hosts = new Map(record.hosts.map((host) => [host.name, new Host(host, Object.values(programs), always)]))
+  }
+
+  get hosts(): readonly Host[] {
+    return [...this.#hosts.values()]
+  }
+
+  host(name: Names): Host {
+    const host = this.#hosts.get(name)
+    if (host !== undefined) return host
+    throw new CulvertError('settings', `bed ${this.name} has no host ${name}`, {
+      remedy: `Its hosts are ${[...this.#hosts.keys()].join(', ')}`,
+    })
+  }
+
+  /** A host as it was asked for, with the process of its tailscaled. */
+  hostRecord(name: Names): HostRecord {
+    this.host(name)
+    return this.record.hosts.find((host) => host.name === name)!
+  }
+
+  /** A fresh auth key: single-use unless asked for otherwise. */
+  async authKey(key: Parameters<ControlClient['createKey']>[0] = {}): Promise<string> {
+    return (await this.control.createKey({ approved: true, ...key })).key
+  }
+
+  /** The last lines of everything that ran here, for whoever looks for a failure; also once the bed is down. */
+  async tails(lines = 25): Promise<string> {
+    if (this.#lastWords !== undefined) return this.#lastWords
+    const logs = placesOf(this.name).logs
+    const files = [
+      ...this.record.hosts.filter((host) => host.tailscaled !== undefined).map((host) => `${host.name}.tailscaled.log`),
+      'control.log',
+      ...(this.record.acme === undefined ? [] : ['pebble.log']),
+    ]
+    const daemons = await Promise.all(
+      files.map(async (file) =>
+        section(file, tail((await readFile(join(logs, file), 'utf8').catch(() => '')).trim(), lines)),
+      ),
+    )
+    const started = this.hosts.flatMap(({ tellers }) =>
+      tellers.map(({ name, log }) => section(name, log.slice(-lines).join('\n'))),
+    )
+    return [...started, ...daemons].join('\n')
+  }
+
+  /** Ends every process of the bed and removes all that it made. May be repeated. */
+  async down(): Promise<void> {
+    this.#lastWords ??= await this.tails()
+    await tearDown(this.name)
+    // Whoever waits for one of these learns now that it has ended.
+    await Promise.all(this.hosts.flatMap(({ processes }) => processes.map(({ exited }) => exited)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down()
+  }
+}
+
+function section(title: string, text: string): string {
+  return `--- ${title}\n${text === '' ? '(nothing)' : text}`
+}
+
+export type BedOptions<T extends Topology> = {
+  /** Client, proxy and backend when left out. */
+  readonly hosts?: T
+  /** Unique among the beds of this machine; made up when left out. */
+  readonly name?: string
+  /** Runs a certificate authority too. */
+  readonly acme?: boolean
+  /** With `false` the bed outlives this process. */
+  readonly owned?: boolean
+}
+
+export { startCapture, type Capture } from './traffic/capture.ts'
+export type { Packet } from './traffic/packet.ts'
+export type { Answer, Report } from './traffic/protocol.ts'
+export { ask, startEcho, startTraffic, type Traffic, type TrafficOptions } from './traffic/traffic.ts'
+export type { Host } from './hosts/host.ts'
+export type { Exit, HostProcess } from './hosts/process.ts'
+export type { HostSpec, TailscaledSpec, Topology } from './spec.ts'
+
+let made = 0
+
+/**
+ * Starts a bed that ends with this process, however that ends. Its parts must have been built (`npm run lab -- build`).
+ * Throws CulvertError; nothing is left behind then.
+ */
+export async function startBed<T extends Topology = typeof defaultTopology>(
+  options: BedOptions<T> = {},
+): Promise<Bed<keyof T & string>> {
+  const programs = await builtPrograms()
+  await sweep()
+  made += 1
+  const record = await start({
+    name: options.name ?? `t${process.pid}-${made}`,
+    hosts: options.hosts ?? defaultTopology,
+    programs,
+    owned: options.owned ?? true,
+    acme: options.acme ?? false,
+  })
+  return new Bed(record, programs)
+}
+
+/** A bed that is up already, from whatever process. Throws CulvertError `settings` when there is none of that name. */
+export async function openBed(name: string): Promise<Bed> {
+  const record = await readRecord(name)
+  if (record?.holder === undefined || !isAlive(record.holder)) {
+    throw new CulvertError('settings', `bed ${name} is not up`, {
+      remedy: 'Start it (npm run lab -- up), or see what is up: npm run lab -- status',
+    })
+  }
+  return new Bed(record, await builtPrograms())
+}

@@ -1,0 +1,18 @@
+import { ensureReady } from '../ready.ts'
+import { parse, type Verb } from './verb.ts'
+
+export const build: Verb = {
+  name: 'build',
+  summary: 'install and build what is missing',
+  help: `npm run lab -- build
+
+Installs the Debian packages that are missing and builds the lab's programs into the cache:
+$CULVERT_CACHE, else $XDG_CACHE_HOME/culvert, else ~/.cache/culvert.
+A cold build takes some minutes; when all is there, it does nothing.`,
+  run: async (args) => {
+    parse({ args: [...args], options: {} })
+    const programs = await ensureReady()
+    for (const [name, directory] of Object.entries(programs)) console.log(`${name.padEnd(13)} ${directory}`)
+    return 0
+  },
+}

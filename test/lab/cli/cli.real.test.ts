@@ -1,0 +1,95 @@
+import { execa } from 'execa'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { signal } from '../ground/procs.ts'
+import { placesOf, readRecord } from '../ground/record.ts'
+import { tearDown } from '../ground/teardown.ts'
+
+const name = `cli-${process.pid}`
+const lab = (...args: string[]) =>
+  execa(process.execPath, [join(import.meta.dirname, '../main.ts'), ...args], { reject: false, all: true })
+
+afterAll(() => tearDown(name))
+
+test('up, look, exec, down, each with its exit code', async () => {
+  const up = await lab('up', '--name', name, '--hosts', 'client:wan:tailscaled,pod:cluster')
+  expect(up).toMatchObject({ exitCode: 0 })
+  expect(up.stdout).toMatch(/client +wan +10\.99\.0\.10 fd99::10 +runs/)
+  expect(up.stdout).toMatch(/client +100\.64\.0\.1 fd7a:\S+ +online/)
+  expect(await lab('up', '--name', name)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('is up already'),
+  })
+
+  expect(await lab('exec', '--name', name, 'client', '--', 'tailscale', 'ip', '-4')).toMatchObject({
+    exitCode: 0,
+    stdout: '100.64.0.1',
+  })
+  expect(await lab('exec', '--name', name, 'pod', '--', 'sh', '-c', 'exit 7')).toMatchObject({ exitCode: 7 })
+  expect(await lab('exec', '--name', name, 'pod', '--', 'sh', '-c', 'kill -9 $$')).toMatchObject({ exitCode: 137 })
+  expect(await lab('exec', '--name', name, 'nobody', '--', 'true')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('client, pod'),
+  })
+
+  const { stdout: exports } = await lab('env', '--name', name)
+  const shell = await execa('sh', [
+    '-c',
+    `${exports}\ncurl -V >/dev/null; command -v tailscaled; echo "$LAB_CONTROL_SOCKET"`,
+  ])
+  expect(shell.stdout).toContain(placesOf(name).controlSocket)
+  expect(shell.stdout).toMatch(/parts\/tailscaled-\w+\/tailscaled/)
+
+  const down = await lab('down', '--name', name)
+  expect(down).toMatchObject({ exitCode: 0, stdout: `bed ${name} is down` })
+  expect(existsSync(placesOf(name).top)).toBe(false)
+  expect(await lab('down', '--name', name)).toMatchObject({ exitCode: 0, stdout: `there is no bed ${name}` })
+})
+
+test('a signal goes to the command that runs in the host', async () => {
+  await lab('up', '--name', name, '--hosts', 'pod:cluster')
+  const running = lab(
+    'exec',
+    '--name',
+    name,
+    'pod',
+    '--',
+    'sh',
+    '-c',
+    'trap "echo got it; exit 3" TERM; echo ready; while :; do sleep 0.05; done',
+  )
+  await new Promise((resolve) => running.stdout.once('data', resolve))
+  running.kill('SIGTERM')
+  expect(await running).toMatchObject({ exitCode: 3, stdout: 'ready\ngot it' })
+  await lab('down', '--name', name)
+})
+
+test('status shows the last lines of what has ended', async () => {
+  await lab('up', '--name', name, '--hosts', 'client:wan:tailscaled')
+  expect(await lab('status', '--name', name)).toMatchObject({ exitCode: 0 })
+  const record = (await readRecord(name))!
+  signal(record.hosts[0]!.tailscaled!.pid, 'SIGKILL')
+  const broken = await lab('status', '--name', name)
+  expect(broken.exitCode).toBe(1)
+  expect(broken.stdout).toMatch(/client\.tailscaled has ended; its last lines:\n--- client\.tailscaled\.log\n\S/)
+  signal(record.holder!.pid, 'SIGKILL')
+  const gone = await lab('status', '--name', name)
+  expect(gone).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(`down --name ${name}`) })
+  await lab('down', '--name', name)
+})
+
+test.each([
+  [[], 'a command is missing'],
+  [['fly'], 'there is no command "fly"'],
+  [['up', '--bogus'], "Unknown option '--bogus'"],
+  [['exec', 'client'], 'the command to run follows'],
+  [['up', '--hosts', 'client'], 'does not say where it is'],
+])('%j is wrong usage', async (args, message) => {
+  expect(await lab(...args)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(message) })
+})
+
+test.each(['build', 'up', 'down', 'status', 'exec', 'logs', 'env'])('%s has help', async (verb) => {
+  expect(await lab(verb, '--help')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`lab -- ${verb}`) })
+  expect((await lab('--help')).stdout).toMatch(new RegExp(`^ +${verb} `, 'm'))
+})

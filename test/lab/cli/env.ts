@@ -1,0 +1,45 @@
+import { openBed } from '../bed.ts'
+import { placesOf } from '../ground/record.ts'
+import { searchPath } from '../hosts/host.ts'
+import { nameHelp, nameOption, parse, type Verb } from './verb.ts'
+
+export const env: Verb = {
+  name: 'env',
+  summary: 'shell variables to work with a bed by hand',
+  help: `npm run --silent lab -- env [--name NAME]
+
+Prints shell exports: eval "$(npm run --silent lab -- env)"
+
+  LAB_NAME, LAB_STATE        the bed and the directory of its logs and record
+  LAB_CONTROL_SOCKET         the control server's admin interface
+  LAB_CONTROL_URL            what nodes log in to
+  LAB_PID, LAB_PID_<HOST>    whose namespaces to enter: nsenter -t $LAB_PID_CLIENT -n -m -p
+  LAB_ADDRESS_<HOST>         where a host is on its network
+  PATH                       with the lab's programs first
+
+${nameHelp}`,
+  run: async (args) => {
+    const { values } = parse({ args: [...args], options: nameOption })
+    const bed = await openBed(values.name)
+    const places = placesOf(bed.name)
+    const variables: Record<string, string> = {
+      LAB_NAME: bed.name,
+      LAB_STATE: places.top,
+      LAB_CONTROL_SOCKET: places.controlSocket,
+      LAB_CONTROL_URL: bed.controlUrl,
+      LAB_PID: String(bed.record.holder?.pid ?? ''),
+    }
+    for (const host of bed.hosts) {
+      const suffix = host.name.toUpperCase().replaceAll('-', '_')
+      variables[`LAB_PID_${suffix}`] = String(host.pid)
+      variables[`LAB_ADDRESS_${suffix}`] = [host.address.v4, host.address.v6]
+        .filter((one) => one !== undefined)
+        .join(' ')
+    }
+    for (const [name, value] of Object.entries(variables))
+      console.log(`export ${name}='${value.replaceAll("'", `'\\''`)}'`)
+    // The rest of the caller's own PATH follows, unchanged.
+    console.log(`export PATH='${searchPath(Object.values(bed.programs))}':"$PATH"`)
+    return 0
+  },
+}

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { openBed } from '../bed.ts'
+import { enter } from '../ground/enter.ts'
+import { childrenOf, signal } from '../ground/procs.ts'
+import { nameHelp, nameOption, parse, UsageError, type Verb } from './verb.ts'
+
+export const exec: Verb = {
+  name: 'exec',
+  summary: 'run a command in a host',
+  help: `npm run lab -- exec [--name NAME] HOST -- COMMAND [ARGUMENTS…]
+
+Runs a command inside a host, with this terminal, and ends with its exit code. The programs of the lab are in its PATH.
+
+${nameHelp}`,
+  run: async (args) => {
+    const at = args.indexOf('--')
+    const command = at === -1 ? [] : args.slice(at + 1)
+    const { values, positionals } = parse({
+      args: at === -1 ? [...args] : args.slice(0, at),
+      options: nameOption,
+      allowPositionals: true,
+    })
+    const [name, ...more] = positionals
+    if (name === undefined) throw new UsageError('a host is missing')
+    if (command.length === 0 || more.length > 0) throw new UsageError('the command to run follows `--`')
+    const host = (await openBed(values.name)).host(name)
+    const terminal = process.env['TERM']
+    return await runHere(host.pid, command, host.env(terminal === undefined ? {} : { TERM: terminal }))
+  },
+}
+
+/** What a terminal sends to everything in front of it: the command gets it from there. */
+const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+
+/**
+ * Not through execa: the command takes this process's place in front of the terminal. nsenter, which stays in between,
+ * must outlive what the terminal sends to all of them, and the command must not inherit that.
+ */
+function runHere(holder: number, command: readonly string[], environment: Record<string, string>): Promise<number> {
+  const names = fromTerminal.map((name) => name.slice(3)).join(',')
+  const between = [`--ignore-signal=${names}`, ...enter(holder), 'env', `--default-signal=${names}`, ...command]
+  const child = spawn('env', between, { stdio: 'inherit', env: environment })
+  const pass = (name: NodeJS.Signals): void => {
+    if (process.stdin.isTTY && fromTerminal.includes(name)) return
+    const [real] = childrenOf(child.pid ?? 0)
+    if (real !== undefined) signal(real, name)
+  }
+  for (const name of [...fromTerminal, 'SIGTERM', 'SIGHUP'] as const) process.on(name, pass)
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])))
+  })
+}

@@ -1,0 +1,24 @@
+import { lastLines } from './show.ts'
+import { checkBedName } from '../ground/record.ts'
+import { nameHelp, nameOption, parse, UsageError, type Verb } from './verb.ts'
+
+export const logs: Verb = {
+  name: 'logs',
+  summary: "the last lines of a bed's daemons",
+  help: `npm run lab -- logs [--name NAME] [--lines N] [PART]
+
+Shows the last lines that the bed's daemons printed: control, pebble, and each host's tailscaled.
+
+${nameHelp}
+  --lines N     how many of each; 20 when left out
+  PART          only logs whose name begins so: control, pebble, or a host`,
+  run: async (args) => {
+    const options = { ...nameOption, lines: { type: 'string', default: '20' } } as const
+    const { values, positionals } = parse({ args: [...args], options, allowPositionals: true })
+    checkBedName(values.name)
+    if (!/^[1-9]\d{0,5}$/.test(values.lines)) throw new UsageError(`--lines ${values.lines} is no number from 1 up`)
+    const text = await lastLines(values.name, Number(values.lines), positionals[0] ?? '')
+    process.stdout.write(text === '' ? `bed ${values.name} has no such logs\n` : text)
+    return text === '' ? 1 : 0
+  },
+}

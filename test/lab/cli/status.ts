@@ -1,0 +1,48 @@
+import { openBed } from '../bed.ts'
+import { isAlive, type Proc } from '../ground/procs.ts'
+import { readRecord } from '../ground/record.ts'
+import { allBeds } from '../ground/teardown.ts'
+import { describeBed, lastLines } from './show.ts'
+import { parse, type Verb } from './verb.ts'
+
+export const status: Verb = {
+  name: 'status',
+  summary: 'what is up; the last log lines of what has ended',
+  help: `npm run lab -- status [--name NAME]
+
+Shows each bed with its hosts and its tailnet. Of a bed or a part of it that has ended, the last log lines.
+Ends with 1 when something that was started has ended.
+
+  --name NAME   only this bed`,
+  run: async (args) => {
+    const { values } = parse({ args: [...args], options: { name: { type: 'string' } } })
+    const names = values.name === undefined ? await allBeds() : [values.name]
+    if (names.length === 0) console.log('No bed is up. Start one with: npm run lab -- up')
+    let well = true
+    for (const name of names) well = (await show(name)) && well
+    return well ? 0 : 1
+  },
+}
+
+/** Prints a bed. False when it, or a part of it, is not running. */
+async function show(name: string): Promise<boolean> {
+  const record = await readRecord(name)
+  if (record?.holder === undefined || !isAlive(record.holder)) {
+    console.log(`bed ${name} is not up. Remove what is left of it with: npm run lab -- down --name ${name}`)
+    process.stdout.write(await lastLines(name, 5))
+    return false
+  }
+  console.log(`bed ${name} is up since ${record.created}`)
+  console.log(`${await describeBed(await openBed(name))}\n`)
+  const parts: [string, Proc | undefined][] = [
+    ['control', record.control],
+    ['pebble', record.acme],
+    ...record.hosts.map((host): [string, Proc | undefined] => [`${host.name}.tailscaled`, host.tailscaled]),
+  ]
+  const ended = parts.filter(([, process]) => process !== undefined && !isAlive(process))
+  for (const [part] of ended) {
+    console.log(`${part} has ended; its last lines:`)
+    process.stdout.write(await lastLines(name, 15, `${part}.log`))
+  }
+  return ended.length === 0
+}

@@ -1,0 +1,93 @@
+/** Which address families a node has. */
+export type Families = 'both' | 'v4' | 'v6'
+
+/** Capability to its values. */
+export type CapMap = Readonly<Record<string, readonly unknown[] | null>>
+
+export type TailnetNode = {
+  readonly id: number
+  readonly stableId: string
+  readonly name: string
+  readonly fqdn: string
+  readonly addresses: readonly string[]
+  readonly families: Families
+  readonly user: string
+  readonly tags: readonly string[]
+  readonly ephemeral: boolean
+  readonly approved: boolean
+  readonly expired: boolean
+  readonly keyExpiry?: string
+  readonly online: boolean
+  readonly polling: boolean
+  readonly created: string
+  readonly lastSeen: string
+  readonly nodeKey: string
+  readonly machineKey: string
+  readonly endpoints: readonly string[]
+  readonly homeDerp: number
+  readonly certDomains: readonly string[]
+  readonly advertisedRoutes: readonly string[]
+  readonly routes: readonly string[]
+  readonly primaryRoutes: readonly string[]
+  readonly capMap: CapMap
+  readonly hostinfo: Readonly<Record<string, unknown>>
+}
+
+/** What can be changed at a node; what is left out stays. */
+export type NodePatch = {
+  readonly capMap?: CapMap
+  readonly tags?: readonly string[]
+  readonly routes?: readonly string[]
+  readonly certDomains?: readonly string[]
+  readonly expired?: boolean
+  readonly approved?: boolean
+  readonly addresses?: readonly string[]
+  readonly families?: Families
+}
+
+export type NewKey = {
+  readonly key?: string
+  readonly reusable?: boolean
+  readonly ephemeral?: boolean
+  /** Negative: the key is expired already. */
+  readonly expiresInSeconds?: number
+  readonly tags?: readonly string[]
+  /** Nodes that use it need no approval. */
+  readonly approved?: boolean
+}
+
+export type AuthKey = {
+  readonly key: string
+  readonly reusable: boolean
+  readonly ephemeral: boolean
+  readonly tags: readonly string[]
+  readonly approved: boolean
+  readonly created: string
+  readonly expires?: string
+  readonly uses: number
+}
+
+export type Login = { readonly url: string; readonly hostname: string; readonly created: string }
+
+export type Settings = {
+  readonly approvalRequired: boolean
+  readonly loginRequired: boolean
+  readonly autoApproveRoutes: boolean
+  readonly families: Families
+  readonly ephemeralTimeoutSeconds: number
+}
+
+export type Grant = { readonly src: readonly string[]; readonly dst: readonly string[]; readonly app: CapMap }
+
+export type DnsRecord = { readonly name: string; readonly type: string; readonly value: string; readonly ttl?: number }
+
+export type OutageState = { readonly active: boolean; readonly until?: string; readonly derp?: boolean }
+
+export type ControlEvent = {
+  readonly id: number
+  readonly time: string
+  readonly kind: string
+  readonly nodeId?: number
+  readonly node?: string
+  readonly message: string
+}

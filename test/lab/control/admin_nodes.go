@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"tailscale.com/net/tsaddr"
+	"tailscale.com/tailcfg"
+)
+
+// withNode runs f, under the lock, with the node that a request names.
+func (a *admin) withNode(r *http.Request, f func(*node) (any, error)) (any, error) {
+	a.tn.mu.Lock()
+	defer a.tn.mu.Unlock()
+	n := a.tn.findLocked(r.PathValue("node"))
+	if n == nil {
+		return nil, notFound("no node %q; name one by its id, stable id, name, full name or node key", r.PathValue("node"))
+	}
+	return f(n)
+}
+
+func (a *admin) listNodes(*http.Request) (any, error) {
+	a.tn.mu.Lock()
+	defer a.tn.mu.Unlock()
+	out := []nodeView{}
+	for _, n := range a.tn.sortedLocked() {
+		out = append(out, a.tn.viewLocked(n))
+	}
+	return map[string]any{"nodes": out}, nil
+}
+
+func (a *admin) getNode(r *http.Request) (any, error) {
+	return a.withNode(r, func(n *node) (any, error) { return a.tn.viewLocked(n), nil })
+}
+
+func (a *admin) deleteNode(r *http.Request) (any, error) {
+	return a.withNode(r, func(n *node) (any, error) {
+		a.tn.removeLocked(n, "removed by an admin")
+		return nil, nil
+	})
+}
+
+// nodePatch is what can be changed at a node; what is left out stays.
+type nodePatch struct {
+	CapMap      *tailcfg.NodeCapMap `json:"capMap"`
+	Tags        *[]string           `json:"tags"`
+	Routes      *[]string           `json:"routes"`
+	CertDomains *[]string           `json:"certDomains"`
+	Expired     *bool               `json:"expired"`
+	Approved    *bool               `json:"approved"`
+	Addresses   *[]netip.Addr       `json:"addresses"`
+	Families    *families           `json:"families"`
+}
+
+func (a *admin) patchNode(r *http.Request) (any, error) {
+	var p nodePatch
+	if err := readBody(r, &p); err != nil {
+		return nil, err
+	}
+	return a.withNode(r, func(n *node) (any, error) {
+		changed, err := a.tn.patchLocked(n, &p, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if len(changed) > 0 {
+			a.tn.events.add("node-changed", n, "by an admin: "+strings.Join(changed, ", "))
+			a.tn.wakeLocked()
+		}
+		return a.tn.viewLocked(n), nil
+	})
+}
+
+// patchLocked changes a node, wholly or, if a part is wrong, not at all. It
+// returns what it changed.
+func (t *tailnet) patchLocked(n *node, p *nodePatch, now time.Time) (changed []string, err error) {
+	next := *n
+	note := func(what string, v any) { changed = append(changed, fmt.Sprintf("%s %v", what, v)) }
+	if p.CapMap != nil {
+		next.capMap = *p.CapMap
+		note("capMap", len(next.capMap))
+	}
+	if p.Tags != nil {
+		if err := checkTags(*p.Tags); err != nil {
+			return nil, badRequest("%v", err)
+		}
+		next.tags = *p.Tags
+		note("tags", next.tags)
+	}
+	if p.Routes != nil {
+		next.routes = nil
+		for _, s := range *p.Routes {
+			route, err := parsePrefix(s)
+			if err != nil {
+				return nil, badRequest("routes: %v", err)
+			}
+			next.routes = append(next.routes, route)
+		}
+		note("routes", next.routes)
+	}
+	if p.CertDomains != nil {
+		next.certs = slices.DeleteFunc(slices.Clone(*p.CertDomains), func(d string) bool { return d == n.name+"."+t.domain })
+		note("certDomains", next.certs)
+	}
+	if p.Expired != nil {
+		next.expiry = time.Time{}
+		if *p.Expired {
+			next.expiry = now.Add(-time.Second).Truncate(time.Second)
+		}
+		note("expired", *p.Expired)
+	}
+	if p.Approved != nil {
+		next.approved = *p.Approved
+		note("approved", next.approved)
+	}
+	if p.Addresses != nil {
+		if err := t.readdressLocked(&next, *p.Addresses); err != nil {
+			return nil, err
+		}
+		note("addresses", *p.Addresses)
+	}
+	if p.Families != nil {
+		if !p.Families.valid() {
+			return nil, badRequest("families is %q; use both, v4 or v6", *p.Families)
+		}
+		next.families = *p.Families
+		note("families", next.families)
+	}
+	*n = next
+	return changed, nil
+}
+
+// readdressLocked gives a node other addresses, at most one of each family. A
+// family without one keeps what it had.
+func (t *tailnet) readdressLocked(n *node, addrs []netip.Addr) error {
+	seen := map[bool]bool{}
+	for _, addr := range addrs {
+		if !tsaddr.IsTailscaleIP(addr) {
+			return badRequest("address %v is outside of 100.64.0.0/10 and fd7a:115c:a1e0::/48", addr)
+		}
+		if seen[addr.Is6()] {
+			return badRequest("addresses: more than one of a family")
+		}
+		seen[addr.Is6()] = true
+		if other := t.ownerLocked(addr); other != nil && other.id != n.id {
+			return conflict("address %v belongs to node %s", addr, other.name)
+		}
+		if addr.Is6() {
+			n.v6 = addr
+		} else {
+			n.v4 = addr
+		}
+	}
+	return nil
+}
+
+// askNode sends a request to a node over control.
+func (a *admin) askNode(r *http.Request) (any, error) {
+	body := struct {
+		Method string `json:"method"`
+		Path   string `json:"path"`
+		Body   string `json:"body"`
+	}{Method: http.MethodGet}
+	if err := readBody(r, &body); err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(body.Path, "/") {
+		return nil, badRequest("path %q does not begin with a slash", body.Path)
+	}
+	found, err := a.withNode(r, func(n *node) (any, error) { return n, nil })
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 20*time.Second)
+	defer cancel()
+	res, err := a.server.ask(ctx, found.(*node), body.Method, body.Path, body.Body)
+	switch {
+	case errors.Is(err, errNotConnected):
+		return nil, conflict("%v", err)
+	case err != nil:
+		return nil, &adminError{http.StatusGatewayTimeout, err.Error()}
+	}
+	return res, nil
+}

@@ -1,0 +1,17 @@
+import { join } from 'node:path'
+import type { Bed } from '../bed.ts'
+import { startAndAwait } from './daemon.ts'
+
+/** Starts an echo service in the backend host; returns where it is. */
+export async function startBackend(bed: Bed<'client' | 'proxy' | 'backend'>): Promise<{ v4: string; v6: string }> {
+  const host = bed.host('backend')
+  const program = join(import.meta.dirname, '../traffic/programs/echo.ts')
+  const argv = [process.execPath, program, host.name, '7000']
+  await startAndAwait(bed.name, host, { name: 'echo', argv, env: {}, line: /^ready$/, timeout: 15_000 })
+  return both(host.address)
+}
+
+export function both({ v4, v6 }: { v4: string | undefined; v6: string | undefined }): { v4: string; v6: string } {
+  if (v4 === undefined || v6 === undefined) throw new Error(`both families are needed, but there is ${v4 ?? v6}`)
+  return { v4, v6 }
+}

@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isAlive } from '../ground/procs.ts'
+import { placesOf } from '../ground/record.ts'
+import { endedEarly, startDaemon } from '../hosts/daemon.ts'
+import type { Host } from '../hosts/host.ts'
+import { poll } from '../poll.ts'
+
+/**
+ * Starts a program in a host that stays as long as the bed, and waits until it printed a line that matches.
+ * Its log is among the bed's, as `<host>.<name>.log`. `timeout` in milliseconds. Throws when it ends first.
+ */
+export async function startAndAwait(
+  bed: string,
+  host: Host,
+  program: { name: string; argv: readonly string[]; env: Record<string, string>; line: RegExp; timeout: number },
+  note: (lastLine: string) => void = () => undefined,
+): Promise<void> {
+  const log = join(placesOf(bed).logs, `${host.name}.${program.name}.log`)
+  const daemon = await startDaemon(host.pid, program.argv, { env: host.env(program.env), log })
+  await poll(
+    `${program.name}: a line like ${String(program.line)}`,
+    program.timeout,
+    async () => {
+      const lines = (await readFile(log, 'utf8')).trim().split('\n')
+      note((lines.at(-1) ?? '').slice(0, 90))
+      if (lines.some((line) => program.line.test(line))) return true
+      if (!isAlive(daemon)) throw endedEarly(program.argv, log)
+      return undefined
+    },
+    20,
+  )
+}

@@ -1,0 +1,38 @@
+import { CulvertError } from '../../../lib/errors.ts'
+import { ask, type Answer, type Bed } from '../bed.ts'
+
+/** The ways to reach the backend that are shown. */
+export const ways = [
+  { protocol: 'tcp', family: 'v4', title: 'IPv4' },
+  { protocol: 'tcp', family: 'v6', title: 'IPv6' },
+  { protocol: 'udp', family: 'v4', title: 'IPv4' },
+  { protocol: 'udp', family: 'v6', title: 'IPv6' },
+] as const
+
+export type Way = (typeof ways)[number]
+
+export type Reached = { readonly way: Way; readonly to: string; readonly answer: Answer }
+
+type DemoBed = Bed<'client' | 'proxy' | 'backend'>
+
+/** Two hosts that never spoke first find a way to each other; a datagram sent meanwhile may be lost. */
+const tries = 4
+
+/** Exchanges a message with the backend from the client. Throws CulvertError `command` when nothing came back. */
+export async function reach(bed: DemoBed, way: Way, to: string): Promise<Reached> {
+  const data = `hello by ${way.protocol.toUpperCase()} over ${way.title}`
+  for (let left = tries; ; left -= 1) {
+    try {
+      return { way, to, answer: await ask(bed.host('client'), { to, protocol: way.protocol, data }) }
+    } catch (error) {
+      if (left === 1) throw error
+    }
+  }
+}
+
+/** Makes sure that the client cannot reach `to` without the tailnet. Throws CulvertError `command` when it can. */
+export async function isRefused(bed: DemoBed, way: Way, to: string): Promise<void> {
+  const answer = await ask(bed.host('client'), { to, protocol: way.protocol }).catch(() => undefined)
+  if (answer === undefined) return
+  throw new CulvertError('command', `the client reached ${to} without the proxy: what was shown proves nothing`)
+}

@@ -1,0 +1,80 @@
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { run } from '../run.ts'
+import { enter } from './enter.ts'
+import type { Address } from './addresses.ts'
+
+/** What a host writes to these directories is its own, starts empty, and is gone with the bed. */
+const empty = ['/tmp', '/run'] as const
+/** These start as the machine's and take writes for themselves. */
+const layered = ['/etc', '/var'] as const
+
+/** Mounts the memory that holds every file the bed's hosts write, in the bed's own mount namespace. */
+export async function layFiles(bed: number, directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  await run([...enter(bed), 'mount', '-t', 'tmpfs', '-o', 'mode=0755', 'culvert-lab', directory])
+}
+
+export type HostFiles = {
+  readonly bed: number
+  readonly directory: string
+  readonly host: string
+  readonly pid: number
+  /** Directories of the machine that must be seen at their own place although they may lie in `/tmp` or `/run`. */
+  readonly keep: readonly string[]
+  readonly fstab: string
+}
+
+/** Gives a host its own files. All mounts are in its own mount namespace. */
+export async function ownFiles(files: HostFiles): Promise<void> {
+  const inside = join(files.directory, files.host)
+  const seen = (path: string): string => seenFrom(files.bed, join(inside, path))
+  const kept = files.keep.filter((path) => empty.some((top) => path.startsWith(`${top}/`)))
+  const directories = ['cgroup', ...empty, ...kept, ...layered.flatMap((path) => [path, `${path}.work`])]
+  await Promise.all(directories.map((path) => mkdir(seen(path), { recursive: true })))
+  await chmod(seen('/tmp'), 0o1777)
+  const lines = [
+    // A new view of /sys shows the devices of this network namespace; it comes without the control groups.
+    `/sys/fs/cgroup ${inside}/cgroup none rbind`,
+    'culvert-lab-sys /sys sysfs defaults',
+    `${inside}/cgroup /sys/fs/cgroup none rbind`,
+    ...kept.map((path) => `${escape(path)} ${escape(join(inside, path))} none rbind`),
+    ...layered.map(
+      (path) => `overlay ${path} overlay lowerdir=${path},upperdir=${inside}${path},workdir=${inside}${path}.work`,
+    ),
+    // Last, as they hide what the lines above name.
+    ...empty.map((path) => `${inside}${path} ${path} none rbind`),
+  ]
+  await writeFile(files.fstab, lines.map((line) => `${line} 0 0\n`).join(''))
+  await run([...enter(files.pid), 'mount', '--all', '--fstab', files.fstab], {
+    doing: `mount the files of ${files.host}`,
+  })
+}
+
+/** Who the host is and whom it asks for names. */
+export async function nameFiles(pid: number, host: string, address: Address, nameServer: string): Promise<void> {
+  const own = [address.v4, address.v6].filter((one) => one !== undefined).map((one) => `${one} ${host}\n`)
+  await Promise.all([
+    replace(pid, '/etc/resolv.conf', `nameserver ${nameServer}\n`),
+    replace(pid, '/etc/hosts', `127.0.0.1 localhost\n::1 localhost\n${own.join('')}`),
+  ])
+}
+
+/** Writes a file anew: where the machine has a link of that name, what it points to must stay as it is. */
+async function replace(pid: number, path: string, content: string): Promise<void> {
+  await rm(seenFrom(pid, path), { force: true })
+  await writeFile(seenFrom(pid, path), content)
+}
+
+/**
+ * Where a path of process `pid`'s mount namespace is seen from here. Absolute links on the way would lead back to this
+ * side, so the one that every machine has, /var/run, is resolved.
+ */
+export function seenFrom(pid: number, path: string): string {
+  return join(`/proc/${pid}/root`, path.replace(/^\/var\/run(?=\/|$)/, '/run'))
+}
+
+/** fstab separates fields by blanks. */
+function escape(path: string): string {
+  return path.replaceAll('\\', '\\134').replaceAll(' ', '\\040').replaceAll('\t', '\\011')
+}

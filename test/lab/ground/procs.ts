@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** A process that cannot be mistaken for another one that got the same number later. */
+export type Proc = { readonly pid: number; readonly start: string }
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** When a process started, in clock ticks since boot, or undefined when there is none (a zombie counts as none). */
+export function startTime(pid: number): string | undefined {
+  const stat = read(`/proc/${pid}/stat`)
+  if (stat === undefined) return undefined
+  // The second field is the program's name in parentheses and may itself hold blanks and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+/** Names a running process. Throws when it has ended. */
+export function identify(pid: number): Proc {
+  const start = startTime(pid)
+  if (start === undefined) throw new Error(`process ${pid} has ended`)
+  return { pid, start }
+}
+
+export function isAlive(proc: Proc): boolean {
+  return startTime(proc.pid) === proc.start
+}
+
+/** The arguments a process was started with, its program first; empty when there is none. */
+export function argvOf(pid: number): string[] {
+  return read(`/proc/${pid}/cmdline`)?.split('\0').slice(0, -1) ?? []
+}
+
+/** The children of a process (of its main thread), in this process's own numbering. */
+export function childrenOf(pid: number): number[] {
+  const text = read(`/proc/${pid}/task/${pid}/children`)
+  return text === undefined ? [] : text.split(' ').filter(Boolean).map(Number)
+}
+
+export function allPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+}
+
+/** Changes with every boot: what was recorded under another value is gone. */
+export function bootId(): string {
+  return read('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
+}
+
+/** Sends a signal; a process that has ended already is no error. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}

@@ -1,0 +1,96 @@
+import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CulvertError } from '../../../lib/errors.ts'
+import { bedsRoot } from '../paths.ts'
+import type { HostSpec } from '../spec.ts'
+import type { Address } from './addresses.ts'
+import { bootId, type Proc } from './procs.ts'
+
+export type HostRecord = {
+  readonly name: string
+  readonly spec: HostSpec
+  readonly address: Address
+  readonly holder: Proc
+  /** The host's tailscaled, when the bed started one. */
+  readonly tailscaled?: Proc
+}
+
+/** What is known of a bed, on disk as `bed.json`: enough to use it, look at it and end it from another process. */
+export type BedRecord = {
+  readonly name: string
+  readonly boot: string
+  readonly created: string
+  /** The process whose bed it is; without one the bed stays until it is taken down. */
+  readonly owner?: Proc
+  readonly holder?: Proc
+  readonly control?: Proc
+  readonly acme?: Proc
+  readonly hosts: readonly HostRecord[]
+}
+
+/** The places of a bed's files. */
+export function placesOf(name: string) {
+  const top = join(bedsRoot, name)
+  return {
+    top,
+    record: join(top, 'bed.json'),
+    logs: join(top, 'logs'),
+    /** Where the hosts' own files are mounted, in the bed's mount namespace only. */
+    files: join(top, 'files'),
+    controlSocket: join(top, 'control.sock'),
+    acme: join(top, 'acme'),
+  } as const
+}
+
+const namePattern = /^[a-z][a-z0-9-]{0,30}$/
+
+/** Throws CulvertError `settings` when `name` cannot name a bed. */
+export function checkBedName(name: string): void {
+  if (namePattern.test(name)) return
+  throw new CulvertError('settings', `"${name}" cannot name a bed`, {
+    remedy: 'Use at most 31 lower-case letters, digits and dashes, a letter first',
+  })
+}
+
+/** Claims the name for a new bed. False when a bed of that name exists, or what is left of one. */
+export async function claim(record: BedRecord): Promise<boolean> {
+  const places = placesOf(record.name)
+  await mkdir(bedsRoot, { recursive: true, mode: 0o755 })
+  try {
+    await mkdir(places.top, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+  await mkdir(places.logs)
+  await writeRecord(record)
+  return true
+}
+
+export async function writeRecord(record: BedRecord): Promise<void> {
+  const path = placesOf(record.name).record
+  await writeFile(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`)
+  await rename(`${path}.new`, path)
+}
+
+/** The record of a bed, or undefined when there is none or it cannot be read (a bed that was being made or removed). */
+export async function readRecord(name: string): Promise<BedRecord | undefined> {
+  try {
+    const record = JSON.parse(await readFile(placesOf(name).record, 'utf8')) as BedRecord
+    // Process numbers of an earlier boot mean nothing.
+    if (record.boot === bootId()) return record
+    const { holder: _holder, control: _control, acme: _acme, ...rest } = record
+    return { ...rest, hosts: [] }
+  } catch {
+    return undefined
+  }
+}
+
+/** The names of all beds that left anything on disk. */
+export async function bedNames(): Promise<string[]> {
+  try {
+    return (await readdir(bedsRoot)).filter((name) => namePattern.test(name)).sort()
+  } catch {
+    return []
+  }
+}

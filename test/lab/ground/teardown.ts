@@ -1,0 +1,53 @@
+import { rm, rmdir } from 'node:fs/promises'
+import { bedsRoot } from '../paths.ts'
+import { poll } from '../poll.ts'
+import { isHolder } from './holder.ts'
+import { allPids, argvOf, identify, isAlive, signal, startTime, type Proc } from './procs.ts'
+import { bedNames, placesOf, readRecord } from './record.ts'
+
+/**
+ * Ends a bed and removes everything it made. A bed that was left half made, whose record is lost, or that is gone
+ * already is treated alike, so this can be repeated. Returns whether there was anything.
+ */
+export async function tearDown(name: string): Promise<boolean> {
+  const record = await readRecord(name)
+  const holders = holdersOf(name)
+  if (record?.holder !== undefined && isAlive(record.holder)) holders.push(record.holder)
+  // All at once: the end of the bed's own holder ends the hosts' too.
+  for (const { pid } of holders) signal(pid, 'SIGKILL')
+  await poll(`the end of bed ${name}`, 20_000, () => (holders.some(isAlive) ? undefined : true))
+  const existed = holders.length > 0 || record !== undefined || (await bedNames()).includes(name)
+  await rm(placesOf(name).top, { recursive: true, force: true })
+  // The last one leaves the directory too; another bed's is not empty and stays.
+  await rmdir(bedsRoot).catch(() => undefined)
+  return existed
+}
+
+/** The running holders of a bed, found by their marker. */
+function holdersOf(name: string): Proc[] {
+  return allPids()
+    .filter((pid) => isHolder(argvOf(pid), name) && startTime(pid) !== undefined)
+    .map(identify)
+}
+
+/** Every bed there is anything of: on disk, or only as processes. */
+export async function allBeds(): Promise<string[]> {
+  const running = allPids().flatMap((pid) => {
+    const argv = argvOf(pid)
+    return isHolder(argv)
+      ? [argv.find((one) => one.startsWith('CULVERT_LAB='))?.slice('CULVERT_LAB='.length) ?? '']
+      : []
+  })
+  return [...new Set([...(await bedNames()), ...running])].filter((name) => name !== '').sort()
+}
+
+/** Ends the beds whose owner has died without ending them. Returns their names. */
+export async function sweep(): Promise<string[]> {
+  const swept: string[] = []
+  for (const name of await bedNames()) {
+    const record = await readRecord(name)
+    if (record?.owner === undefined || isAlive(record.owner)) continue
+    if (await tearDown(name)) swept.push(name)
+  }
+  return swept
+}

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs'
+import { controlUrl } from '../ground/addresses.ts'
+import { isAlive, type Proc } from '../ground/procs.ts'
+import { poll } from '../poll.ts'
+import type { TailscaledSpec } from '../spec.ts'
+import { endedEarly, startDaemon } from './daemon.ts'
+import type { Host } from './host.ts'
+
+/** Where every tailscaled of a bed listens, as named inside its host: the place the `tailscale` command looks at. */
+export const socket = '/run/tailscale/tailscaled.sock'
+
+/** Runs tailscaled in a host, with its state in /var/lib/tailscale, and returns once it listens. `log` is a file. */
+export async function startTailscaled(host: Host, spec: TailscaledSpec, log: string): Promise<Proc> {
+  const argv = ['tailscaled', '--statedir=/var/lib/tailscale', `--socket=${socket}`, ...(spec.args ?? [])]
+  const daemon = await startDaemon(host.pid, argv, { env: host.env(spec.env ?? {}), log })
+  await poll(`tailscaled's socket in ${host.name}`, 20_000, () => {
+    if (!isAlive(daemon)) throw endedEarly(argv, log)
+    return existsSync(host.path(socket)) ? true : undefined
+  })
+  return daemon
+}
+
+/** Logs a host in and returns once it is part of the tailnet. */
+export async function logIn(host: Host, spec: TailscaledSpec, freshKey: () => Promise<string>): Promise<void> {
+  if (spec.up === false) return
+  const key = spec.authKey ?? (await freshKey())
+  await host.exec(
+    [
+      ...[
+        'tailscale',
+        'up',
+        `--login-server=${controlUrl}`,
+        `--auth-key=${key}`,
+        `--hostname=${spec.hostname ?? host.name}`,
+      ],
+      ...['--timeout=30s', ...(spec.up ?? [])],
+    ],
+    { timeout: 40_000 },
+  )
+}
+
+/** What a host asks for; `true` means the defaults. */
+export function tailscaledSpec(wanted: boolean | TailscaledSpec | undefined): TailscaledSpec | undefined {
+  if (wanted === undefined || wanted === false) return undefined
+  return wanted === true ? {} : wanted
+}

@@ -1,0 +1,16 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { projectRoot } from '../paths.ts'
+import { parseList } from './packages.ts'
+
+test('comments and empty lines are no packages', () => {
+  expect(parseList('# a list\n\nnftables  # rules\n  tini\n#tcpdump\n')).toEqual(['nftables', 'tini'])
+})
+
+test("the project's list is sorted, says what each is for, and names none twice", async () => {
+  const text = await readFile(join(projectRoot, 'debian-packages.txt'), 'utf8')
+  const names = parseList(text)
+  expect(names).toEqual([...new Set(names)].sort())
+  for (const line of text.trim().split('\n')) expect(line).toMatch(/^#|^[a-z0-9.+-]+ +# \S/)
+})

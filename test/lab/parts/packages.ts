@@ -1,0 +1,53 @@
+import { execa } from 'execa'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CulvertError } from '../../../lib/errors.ts'
+import { projectRoot } from '../paths.ts'
+import type { Progress } from '../progress.ts'
+import { run, tail } from '../run.ts'
+
+/** The packages that a list names: one on a line, `#` starts a comment. */
+export function parseList(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.replace(/#.*/, '').trim())
+    .filter((name) => name !== '')
+}
+
+/** Of the project's Debian packages those that are not installed; all of them where there is no dpkg. */
+export async function missingPackages(): Promise<string[]> {
+  const wanted = parseList(await readFile(join(projectRoot, 'debian-packages.txt'), 'utf8'))
+  const query = ['dpkg-query', '--show', '--showformat', '${Package} ${db:Status-Status}\n', ...wanted]
+  // An unknown package makes it exit with 1 and still tell of the others.
+  const { stdout } = await run(query, { check: false }).catch(() => ({ stdout: '' }))
+  const installed = new Set(
+    stdout
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  )
+  return wanted.filter((name) => !installed.has(name))
+}
+
+/** Installs Debian packages, in two steps of `progress`. */
+export async function installPackages(names: readonly string[], progress: Progress): Promise<void> {
+  await progress.step('refresh the list of Debian packages', (note) => apt(['update'], note))
+  await progress.step(`install ${names.join(', ')}`, (note) =>
+    apt(['install', '--yes', '--no-install-recommends', ...names], note),
+  )
+}
+
+async function apt(args: readonly string[], note: (detail: string) => void): Promise<void> {
+  const child = execa('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], {
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+    stdin: 'ignore',
+    reject: false,
+    all: true,
+  })
+  for await (const line of child.iterable({ from: 'all' })) note(line.trim().slice(0, 80))
+  const { exitCode, all } = await child
+  if (exitCode === 0) return
+  throw new CulvertError('command', `apt-get ${args[0]} failed:\n${tail(all ?? '', 10)}`, {
+    remedy: 'Check that the Debian mirror is reachable, or install the packages in debian-packages.txt by hand',
+  })
+}

@@ -1,0 +1,53 @@
+import { execa, type Options } from 'execa'
+import { CulvertError } from '../../lib/errors.ts'
+
+export type Ran = { readonly stdout: string; readonly stderr: string; readonly exitCode: number }
+
+export type RunOptions = {
+  /** Milliseconds after which the program is killed; 60 s when left out. */
+  readonly timeout?: number
+  readonly input?: string
+  readonly cwd?: string
+  /** The whole environment of the program; this process's own when left out. */
+  readonly env?: Record<string, string>
+  /** What the program is for, used in the error. */
+  readonly doing?: string
+  /** With `false` a non-zero exit is returned instead of thrown. */
+  readonly check?: boolean
+}
+
+/**
+ * Runs a program to its end, without a shell.
+ * Throws CulvertError `command` when it cannot be started, is killed, takes too long, or (unless `check` is false)
+ * ends with something other than 0; the message holds the end of what it printed.
+ */
+export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const [file, ...args] = argv
+  if (file === undefined) throw new CulvertError('command', 'an empty command cannot be run')
+  const timeout = options.timeout ?? 60_000
+  const settings: Options = {
+    reject: false,
+    timeout,
+    stripFinalNewline: true,
+    ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env, extendEnv: false }),
+  }
+  const result = await execa(file, args, settings)
+  const stdout = String(result.stdout ?? '')
+  const stderr = String(result.stderr ?? '')
+  const exitCode = result.exitCode
+  if (exitCode !== undefined && (exitCode === 0 || options.check === false)) return { stdout, stderr, exitCode }
+  const how = result.timedOut
+    ? `took longer than ${timeout} ms`
+    : exitCode === undefined
+      ? (result.signal ?? result.originalMessage ?? 'could not be started')
+      : `exit ${exitCode}`
+  const said = tail(`${stdout}\n${stderr}`.trim(), 20)
+  throw new CulvertError('command', `${options.doing ?? argv.join(' ')}: ${how}${said === '' ? '' : `\n${said}`}`)
+}
+
+/** The last `lines` lines of a text. */
+export function tail(text: string, lines: number): string {
+  return text.split('\n').slice(-lines).join('\n')
+}

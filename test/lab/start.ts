@@ -1,0 +1,137 @@
+import { dirname, join } from 'node:path'
+import { CulvertError } from '../../lib/errors.ts'
+import { acmeEnv, startAcme, trust } from './acme.ts'
+import { startControl } from './control-server.ts'
+import { ControlClient } from './control-client.ts'
+import { addressOf, gateway, type NetworkName } from './ground/addresses.ts'
+import { layFiles, nameFiles, ownFiles } from './ground/files.ts'
+import { startHolder } from './ground/holder.ts'
+import { layNetworks, plugIn } from './ground/network.ts'
+import { bootId, identify, isAlive } from './ground/procs.ts'
+import {
+  checkBedName,
+  claim,
+  placesOf,
+  readRecord,
+  writeRecord,
+  type BedRecord,
+  type HostRecord,
+} from './ground/record.ts'
+import { tearDown } from './ground/teardown.ts'
+import { Host } from './hosts/host.ts'
+import { logIn, startTailscaled, tailscaledSpec } from './hosts/tailscaled.ts'
+import { cacheRoot, projectRoot } from './paths.ts'
+import type { Programs } from './ready.ts'
+import { checkTopology, type HostSpec, type Topology } from './spec.ts'
+
+export type StartOptions = {
+  readonly name: string
+  readonly hosts: Topology
+  readonly programs: Programs
+  /** Ends the bed with this process, however that ends. */
+  readonly owned: boolean
+  /** Runs a certificate authority, and lets every tailscaled get certificates from it. */
+  readonly acme: boolean
+}
+
+/**
+ * Makes a bed and returns its record once control server and hosts are ready and logged in.
+ * Throws CulvertError `settings` when a bed of that name is up; what fails later removes what was made.
+ */
+export async function start(options: StartOptions): Promise<BedRecord> {
+  checkBedName(options.name)
+  checkTopology(options.hosts)
+  const own = { name: options.name, boot: bootId(), created: new Date().toISOString(), hosts: [] }
+  // Until it is whole, every bed is its maker's: should that die on the way, the next one removes what it made.
+  await claimName({ ...own, owner: identify(process.pid) })
+  try {
+    return await raise(options)
+  } catch (error) {
+    await tearDown(options.name)
+    throw error
+  }
+}
+
+async function claimName(record: BedRecord): Promise<void> {
+  if (await claim(record)) return
+  const old = await readRecord(record.name)
+  if (old?.holder !== undefined && isAlive(old.holder)) {
+    throw new CulvertError('settings', `bed ${record.name} is up already`, {
+      remedy: `Take it down (npm run lab -- down --name ${record.name}) or choose another --name`,
+    })
+  }
+  await tearDown(record.name)
+  if (await claim(record)) return
+  throw new CulvertError('settings', `bed ${record.name} is being made by another process`, {
+    remedy: 'Choose another --name',
+  })
+}
+
+async function raise({ name, hosts, programs, owned, acme }: StartOptions): Promise<BedRecord> {
+  const places = placesOf(name)
+  const log = join(places.logs, 'ground.log')
+  const holder = await startHolder({ bed: name, tied: owned, log })
+  const bed = holder.pid
+  const claimed = await readRecord(name)
+  if (claimed === undefined) throw new CulvertError('command', `bed ${name} was taken down while it was made`)
+  let record: BedRecord = { ...claimed, holder }
+  await writeRecord(record)
+
+  // A host's mount namespace is a copy of the bed's: what hosts keep their files in must be mounted before.
+  await layFiles(bed, places.files)
+  const [, held] = await Promise.all([layNetworks(bed), holdHosts(name, hosts, bed, log)])
+  const control = connect(bed, held).then(() => startControl(bed, places, programs.control))
+  const authority = acme ? control.then(() => startAcme(bed, places, programs.pebble)) : undefined
+  await Promise.all([control, authority, ...held.map((host) => furnish(bed, places, host))])
+  record = { ...record, control: await control, hosts: held, ...(authority && { acme: (await authority).process }) }
+  await writeRecord(record)
+
+  const client = new ControlClient(places.controlSocket)
+  const directories = Object.values(programs)
+  const ready = await Promise.all(
+    held.map(async (host): Promise<HostRecord> => {
+      if (authority !== undefined) await trust(host.holder.pid, await authority)
+      const spec = tailscaledSpec(host.spec.tailscaled)
+      if (spec === undefined) return host
+      const real = new Host(host, directories, acme ? acmeEnv : {})
+      const daemon = await startTailscaled(real, spec, join(places.logs, `${host.name}.tailscaled.log`))
+      await logIn(real, spec, async () => (await client.createKey({ approved: true })).key)
+      return { ...host, tailscaled: daemon }
+    }),
+  )
+  const { owner, ...rest } = record
+  record = { ...rest, ...(owned && owner !== undefined ? { owner } : {}), hosts: ready }
+  await writeRecord(record)
+  return record
+}
+
+async function connect(bed: number, hosts: readonly HostRecord[]): Promise<void> {
+  const links = hosts.map(({ name, holder, spec, address }) => ({
+    host: name,
+    pid: holder.pid,
+    network: spec.network,
+    address,
+    mtu: spec.mtu ?? 1500,
+  }))
+  await plugIn(bed, links)
+}
+
+/** Gives a host its files. What it needs of the machine stays in its place, wherever that is. */
+async function furnish(bed: number, places: ReturnType<typeof placesOf>, host: HostRecord): Promise<void> {
+  const keep = [projectRoot, cacheRoot(), dirname(process.execPath)]
+  const { pid } = host.holder
+  const fstab = join(places.top, `${host.name}.fstab`)
+  await ownFiles({ bed, directory: places.files, host: host.name, pid, keep, fstab })
+  await nameFiles(pid, host.name, host.address, gateway('wan').v4)
+}
+
+/** Starts the hosts' namespaces inside the bed's, all at once. */
+async function holdHosts(bed: string, hosts: Topology, inside: number, log: string): Promise<HostRecord[]> {
+  const counts: Record<NetworkName, number> = { wan: 0, cluster: 0 }
+  const placed = Object.entries(hosts).map(([name, spec]: [string, HostSpec]) => {
+    const address = addressOf(spec.network, counts[spec.network], { v4: spec.ipv4 !== false, v6: spec.ipv6 !== false })
+    counts[spec.network] += 1
+    return { name, spec, address }
+  })
+  return await Promise.all(placed.map(async (host) => ({ ...host, holder: await startHolder({ bed, inside, log }) })))
+}

@@ -1,0 +1,51 @@
+import { createSocket } from 'node:dgram'
+import { connect, isIPv6 } from 'node:net'
+import type { ProbeSettings } from '../protocol.ts'
+
+/** Sends one message over a connection or socket of its own and returns the answer. Rejects with an error that has a code. */
+export function exchange(settings: ProbeSettings, message: string): Promise<string> {
+  return settings.protocol === 'tcp' ? overTcp(settings, message) : overUdp(settings, message)
+}
+
+/** An error like the system's own, with a code. */
+function failure(code: string): Error {
+  return Object.assign(new Error(code), { code })
+}
+
+function overTcp({ to, port, patience }: ProbeSettings, message: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const socket = connect({ host: to, port, noDelay: true })
+    const timer = setTimeout(() => socket.destroy(failure('ETIMEDOUT')), patience)
+    socket.setEncoding('utf8')
+    socket.on('connect', () => socket.write(`${message}\n`))
+    socket.on('data', (chunk: string) => {
+      text += chunk
+      if (!text.includes('\n')) return
+      resolve(text.slice(0, text.indexOf('\n')))
+      socket.end()
+    })
+    socket.on('error', reject)
+    socket.on('close', () => {
+      clearTimeout(timer)
+      // Does nothing after an answer.
+      reject(failure('EOF'))
+    })
+  })
+}
+
+function overUdp({ to, port, patience }: ProbeSettings, message: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(isIPv6(to) ? 'udp6' : 'udp4')
+    const finish = (act: () => void): void => {
+      clearTimeout(timer)
+      socket.close()
+      act()
+    }
+    const timer = setTimeout(() => finish(() => reject(failure('ETIMEDOUT'))), patience)
+    socket.on('error', (error) => finish(() => reject(error)))
+    socket.on('message', (answer) => finish(() => resolve(answer.toString())))
+    // A connected socket hears of ICMP errors.
+    socket.connect(port, to, () => socket.send(message))
+  })
+}

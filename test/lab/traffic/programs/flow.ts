@@ -1,0 +1,108 @@
+import { createSocket, type Socket as Datagrams } from 'node:dgram'
+import { connect, isIPv6, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Echo, ProbeSettings } from '../protocol.ts'
+import type { Tally } from './tally.ts'
+
+/** One long-lived TCP connection or UDP socket, over which numbered messages go and come back. */
+export class Flow {
+  readonly #settings: ProbeSettings
+  readonly #tally: Tally
+  readonly #awaited = new Map<number, number>()
+  #tcp: Socket | undefined
+  #udp: Datagrams | undefined
+  #over = false
+  #rest = ''
+
+  constructor(settings: ProbeSettings, tally: Tally) {
+    this.#settings = settings
+    this.#tally = tally
+  }
+
+  /** True once nothing can be sent any more. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Connects. A connection that cannot be made is reported as a broken flow, not thrown. */
+  async open(): Promise<void> {
+    const { protocol, to, port, patience } = this.#settings
+    if (protocol === 'udp') {
+      const socket = createSocket(isIPv6(to) ? 'udp6' : 'udp4')
+      this.#udp = socket
+      socket.on('message', (message) => this.#take(message.toString()))
+      // An ICMP error spoils what was sent, not the socket: it is counted and the flow goes on.
+      socket.on('error', (error: NodeJS.ErrnoException) => this.#icmp(error.code ?? 'UNKNOWN'))
+      await new Promise<void>((resolve) => {
+        socket.connect(port, to, () => resolve())
+      })
+      return
+    }
+    const socket = connect({ host: to, port, noDelay: true })
+    this.#tcp = socket
+    socket.setEncoding('utf8')
+    socket.on('data', (text: string) => {
+      const lines = (this.#rest + text).split('\n')
+      this.#rest = lines.pop() ?? ''
+      for (const line of lines) this.#take(line)
+    })
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(
+        () => socket.destroy(Object.assign(new Error('no connection'), { code: 'ETIMEDOUT' })),
+        patience,
+      )
+      socket.on('connect', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      socket.on('error', (error: NodeJS.ErrnoException) => this.#break(error.code ?? 'UNKNOWN'))
+      socket.on('end', () => this.#break('EOF'))
+      socket.on('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  send(sequence: number, pad: string): void {
+    if (this.#over) return
+    this.#awaited.set(sequence, this.#tally.begin())
+    const message = `${sequence} ${pad}`
+    if (this.#tcp !== undefined) this.#tcp.write(`${message}\n`)
+    this.#udp?.send(message, (error) => {
+      if (error !== null) this.#icmp((error as NodeJS.ErrnoException).code ?? 'UNKNOWN')
+    })
+  }
+
+  /** Waits for the answers that are still to come, but no longer than one may take. */
+  async finish(): Promise<void> {
+    this.#tally.end()
+    const deadline = performance.now() + this.#settings.patience
+    while (this.#awaited.size > 0 && !this.#over && performance.now() < deadline) await delay(5)
+    this.#over = true
+  }
+
+  #take(text: string): void {
+    const echo = JSON.parse(text) as Echo
+    const sequence = Number.parseInt(echo.data, 10)
+    const sent = this.#awaited.get(sequence)
+    // A datagram may come twice; it counts once.
+    if (sent === undefined) return
+    this.#awaited.delete(sequence)
+    this.#tally.answer(echo, sent)
+  }
+
+  #icmp(code: string): void {
+    const [oldest] = this.#awaited.keys()
+    if (oldest === undefined) return
+    this.#awaited.delete(oldest)
+    this.#tally.fail(code)
+  }
+
+  #break(code: string): void {
+    if (this.#over) return
+    this.#over = true
+    this.#tally.break(code)
+    this.#tally.end()
+  }
+}

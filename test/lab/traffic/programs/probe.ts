@@ -1,0 +1,66 @@
+// Runs inside a host: node probe.ts SETTINGS (JSON of ProbeSettings)
+// Talks to an echo backend and prints a Report as JSON, one line each quarter of a second and a last one at the end,
+// which SIGTERM brings about early.
+import type { Echo, ProbeSettings } from '../protocol.ts'
+import { Flow } from './flow.ts'
+import { exchange } from './exchange.ts'
+import { Tally } from './tally.ts'
+
+/** More exchanges than this are never under way at once. */
+const crowd = 256
+
+const settings = JSON.parse(process.argv[2] ?? '{}') as ProbeSettings
+const tally = new Tally()
+const pad = 'x'.repeat(settings.padding)
+const flow = settings.mode === 'flow' ? new Flow(settings, tally) : undefined
+const pending = new Set<Promise<void>>()
+
+async function single(sequence: number): Promise<void> {
+  const sent = tally.begin()
+  try {
+    const text = await exchange(settings, `${sequence} ${pad}`)
+    tally.answer(JSON.parse(text) as Echo, sent)
+  } catch (error) {
+    tally.fail((error as NodeJS.ErrnoException).code ?? 'UNKNOWN')
+  }
+}
+
+function send(sequence: number): void {
+  if (flow !== undefined) return flow.send(sequence, pad)
+  if (pending.size >= crowd) return
+  const one = single(sequence).finally(() => pending.delete(one))
+  pending.add(one)
+}
+
+const started = performance.now()
+let sequence = 0
+let finishing = false
+
+async function finish(): Promise<void> {
+  if (finishing) return
+  finishing = true
+  clearInterval(sending)
+  clearInterval(telling)
+  await (flow === undefined ? Promise.all(pending) : flow.finish())
+  console.log(JSON.stringify({ ...tally.report(), last: true }))
+  process.exit(0)
+}
+
+process.on('SIGTERM', () => void finish())
+if (flow !== undefined) await flow.open()
+console.log('started')
+
+function due(): void {
+  // Timers come late under load: send what has become due since, so that the rate is kept.
+  const target = Math.min(settings.count, Math.floor((performance.now() - started) / settings.every) + 1)
+  while (sequence < target) {
+    send(sequence)
+    sequence += 1
+  }
+  if (sequence >= settings.count || flow?.over === true || performance.now() - started >= settings.duration)
+    void finish()
+}
+
+const telling = setInterval(() => console.log(JSON.stringify(tally.report())), 250)
+const sending = setInterval(due, Math.max(1, Math.min(settings.every, 50)))
+due()

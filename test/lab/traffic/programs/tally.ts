@@ -1,0 +1,71 @@
+import type { Echo, Report } from '../protocol.ts'
+
+/** Counts exchanges. */
+export class Tally {
+  readonly #started = performance.now()
+  #sent = 0
+  #lastAnswer: number | undefined
+  #longestGap = 0
+  readonly #times: number[] = []
+  readonly #errors: Record<string, number> = {}
+  readonly #answeredBy: Record<string, number> = {}
+  readonly #seenAs = new Set<string>()
+  #broken: Report['broken']
+  #ended: number | undefined
+
+  /** Returns the time of sending. */
+  begin(): number {
+    this.#sent += 1
+    const now = performance.now()
+    // Before the first answer, gaps count from the first send: connecting takes no part.
+    this.#lastAnswer ??= now
+    return now
+  }
+
+  answer(echo: Echo, sent: number): void {
+    const now = performance.now()
+    this.#longestGap = Math.max(this.#longestGap, now - (this.#lastAnswer ?? now))
+    this.#lastAnswer = now
+    this.#times.push(now - sent)
+    this.#answeredBy[echo.host] = (this.#answeredBy[echo.host] ?? 0) + 1
+    this.#seenAs.add(echo.peer)
+  }
+
+  fail(code: string): void {
+    this.#errors[code] = (this.#errors[code] ?? 0) + 1
+  }
+
+  /** The flow was ended by another; nothing is sent any more. */
+  break(code: string): void {
+    this.#broken ??= { at: Math.round(performance.now() - this.#started), code }
+  }
+
+  /** No exchange is begun from now on: waiting for stragglers is no gap. */
+  end(): void {
+    this.#ended ??= performance.now()
+  }
+
+  report(): Report {
+    const now = this.#ended ?? performance.now()
+    const sorted = this.#times.toSorted((a, b) => a - b)
+    const failed = Object.values(this.#errors).reduce((sum, count) => sum + count, 0)
+    const open = this.#lastAnswer === undefined ? 0 : now - this.#lastAnswer
+    return {
+      sent: this.#sent,
+      answered: sorted.length,
+      lost: this.#sent - sorted.length - failed,
+      errors: { ...this.#errors },
+      longestGap: Math.round(Math.max(this.#longestGap, open)),
+      elapsed: Math.round(now - this.#started),
+      median: round(sorted[Math.floor(sorted.length / 2)] ?? 0),
+      slowest: round(sorted.at(-1) ?? 0),
+      answeredBy: { ...this.#answeredBy },
+      seenAs: [...this.#seenAs].sort(),
+      ...(this.#broken === undefined ? {} : { broken: this.#broken }),
+    }
+  }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100
+}

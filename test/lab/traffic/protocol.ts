@@ -1,0 +1,56 @@
+/** What the echo backend answers, one JSON object to each line (TCP) or datagram (UDP). */
+export type Echo = {
+  /** Who answers. */
+  readonly host: string
+  /** The address and port the backend saw the caller at. */
+  readonly peer: string
+  readonly peerPort: number
+  readonly data: string
+}
+
+/** An echo and how long it took, connecting included, in milliseconds. */
+export type Answer = Echo & { readonly took: number }
+
+export type Transport = 'tcp' | 'udp'
+
+export type ProbeSettings = {
+  readonly protocol: Transport
+  readonly to: string
+  readonly port: number
+  /**
+   * `flow`: one connection (or one UDP socket) for all; `connect`: a new one for each exchange.
+   */
+  readonly mode: 'flow' | 'connect'
+  /** Milliseconds between two sends. */
+  readonly every: number
+  /** The most exchanges to be begun. */
+  readonly count: number
+  /** Milliseconds after which no exchange is begun. */
+  readonly duration: number
+  /** Milliseconds that an answer may take. */
+  readonly patience: number
+  /** Bytes added to each message. */
+  readonly padding: number
+}
+
+/** What a probe saw, all times in milliseconds. */
+export type Report = {
+  readonly sent: number
+  readonly answered: number
+  /** Sent, not answered within its patience, and no error known. */
+  readonly lost: number
+  /** Failures by their code, such as ECONNREFUSED. */
+  readonly errors: Readonly<Record<string, number>>
+  /** The longest time between two answers, or since the last one. */
+  readonly longestGap: number
+  readonly elapsed: number
+  /** Median and slowest answer. */
+  readonly median: number
+  readonly slowest: number
+  /** How many answers each backend gave. */
+  readonly answeredBy: Readonly<Record<string, number>>
+  /** The callers' addresses as backends saw them. */
+  readonly seenAs: readonly string[]
+  /** A flow that the other side or the network ended: when and how. */
+  readonly broken?: { readonly at: number; readonly code: string }
+}

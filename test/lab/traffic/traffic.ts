@@ -1,0 +1,101 @@
+import { join } from 'node:path'
+import { CulvertError } from '../../../lib/errors.ts'
+import type { Host } from '../hosts/host.ts'
+import type { HostProcess } from '../hosts/process.ts'
+import type { Answer, ProbeSettings, Report, Transport } from './protocol.ts'
+
+const programs = join(import.meta.dirname, 'programs')
+
+export type EchoOptions = {
+  /** 7000 when left out. */
+  readonly ports?: readonly number[]
+  /** What it calls itself in answers; the host's name when left out. */
+  readonly name?: string
+}
+
+/** Runs an echo backend, TCP and UDP, on every address of a host. */
+export async function startEcho(host: Host, options: EchoOptions = {}): Promise<HostProcess> {
+  const ports = (options.ports ?? [7000]).map(String)
+  const echo = await host.spawn([process.execPath, join(programs, 'echo.ts'), options.name ?? host.name, ...ports], {
+    name: 'echo',
+  })
+  await echo.line(/^ready$/)
+  return echo
+}
+
+export type Target = { readonly to: string; readonly port?: number; readonly protocol: Transport }
+
+export type TrafficOptions = Target & Partial<Omit<ProbeSettings, 'protocol' | 'to' | 'port'>>
+
+/** Traffic under way. It ends by itself: load is always bounded in count and time. */
+export class Traffic {
+  readonly #process: HostProcess
+  #latest: Report | undefined
+  #last = false
+
+  constructor(process: HostProcess) {
+    this.#process = process
+    process.output.listen((line, from) => {
+      if (from !== 'stdout' || !line.startsWith('{')) return
+      const { last, ...report } = JSON.parse(line) as Report & { last?: true }
+      this.#latest = report
+      this.#last = last === true
+    })
+  }
+
+  /** What was seen up to a quarter of a second ago. */
+  get report(): Report | undefined {
+    return this.#latest
+  }
+
+  /** Waits for its end. Throws CulvertError `command` when it did not end in order. */
+  async done(): Promise<Report> {
+    await this.#process.exited
+    if (this.#latest !== undefined && this.#last) return this.#latest
+    throw new CulvertError(
+      'command',
+      `${this.#process.name} gave no report:\n${this.#process.log.slice(-10).join('\n')}`,
+    )
+  }
+
+  /** Ends it early, after the answers that are still to come. */
+  async stop(): Promise<Report> {
+    this.#process.kill('SIGTERM')
+    return await this.done()
+  }
+}
+
+/**
+ * Starts to exchange messages with an echo backend from a host; returns once the first was sent.
+ * When left out: `flow` mode, one message each 20 ms, at most 10,000 of them and 30 s, 2 s for an answer, port 7000.
+ */
+export async function startTraffic(host: Host, options: TrafficOptions): Promise<Traffic> {
+  const settings: ProbeSettings = {
+    ...{ port: 7000, mode: 'flow', every: 20, count: 10_000, duration: 30_000, patience: 2000, padding: 0 },
+    ...options,
+  }
+  const name = `${settings.protocol}-${settings.mode}`
+  const child = await host.spawn([process.execPath, join(programs, 'probe.ts'), JSON.stringify(settings)], {
+    name,
+    quiet: true,
+  })
+  const traffic = new Traffic(child)
+  await child.line(/^started$/)
+  return traffic
+}
+
+/**
+ * Exchanges one message with an echo backend and returns its answer. `patience` in milliseconds, 3 s when left out.
+ * Throws CulvertError `command` with the code of the failure, such as ECONNREFUSED or ETIMEDOUT.
+ */
+export async function ask(
+  host: Host,
+  target: Target & { readonly data?: string; readonly patience?: number },
+): Promise<Answer> {
+  const { to, port = 7000, protocol, data = 'hello', patience = 3000 } = target
+  const settings = JSON.stringify({ to, port, protocol, patience, data })
+  const { stdout } = await host.exec([process.execPath, join(programs, 'ask.ts'), settings], {
+    timeout: patience + 10_000,
+  })
+  return JSON.parse(stdout) as Answer
+}
