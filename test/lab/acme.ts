@@ -31,33 +31,11 @@ export type Authority = {
 export async function startAcme(bed: number, places: ReturnType<typeof placesOf>, pebble: string): Promise<Authority> {
   const file = (name: string): string => join(places.acme, name)
   await mkdir(places.acme, { mode: 0o700 })
-  await run(
-    [
-      ...[
-        'openssl',
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '30',
-      ],
-      ...[
-        '-subj',
-        '/CN=lab',
-        '-addext',
-        `subjectAltName=IP:${address}`,
-        '-keyout',
-        file('key.pem'),
-        '-out',
-        file('cert.pem'),
-      ],
-    ],
-    { doing: "make the certificate authority's own certificate" },
-  )
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', file('key.pem')]
+  const subject = ['-subj', '/CN=lab', '-addext', `subjectAltName=IP:${address}`]
+  await run(['openssl', 'req', '-x509', '-days', '30', ...key, ...subject, '-out', file('cert.pem')], {
+    doing: "make the certificate authority's own certificate",
+  })
   const settings = {
     listenAddress: `${address}:${ports.directory}`,
     managementListenAddress: `${address}:${ports.management}`,

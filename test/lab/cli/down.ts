@@ -1,5 +1,6 @@
 import { allBeds, tearDown } from '../ground/teardown.ts'
-import { checkBedName } from '../ground/record.ts'
+import { isAlive } from '../ground/procs.ts'
+import { checkBedName, readRecord } from '../ground/record.ts'
 import { nameHelp, nameOption, parse, type Verb } from './verb.ts'
 
 export const down: Verb = {
@@ -10,15 +11,26 @@ export const down: Verb = {
 Ends a bed's processes and removes its namespaces, mounts and files, also after a crash. May be repeated.
 
 ${nameHelp}
-  --all         every bed of this machine, those of running tests included`,
+  --all         every bed of this machine but those of tests and demos that still run`,
   run: async (args) => {
     const { values } = parse({ args: [...args], options: { ...nameOption, all: { type: 'boolean', default: false } } })
     checkBedName(values.name)
-    const names = values.all ? await allBeds() : [values.name]
+    const names = values.all ? await unused() : [values.name]
     for (const name of names) {
       console.log((await tearDown(name)) ? `bed ${name} is down` : `there is no bed ${name}`)
     }
-    if (names.length === 0) console.log('there are no beds')
+    if (names.length === 0) console.log('there are no beds to take down')
     return 0
   },
+}
+
+/** The beds that no running program will take down by itself. */
+async function unused(): Promise<string[]> {
+  const names: string[] = []
+  for (const name of await allBeds()) {
+    const owner = (await readRecord(name))?.owner
+    if (owner === undefined || !isAlive(owner)) names.push(name)
+    else console.log(`bed ${name} belongs to process ${owner.pid}, which runs; take it down by its name if it must end`)
+  }
+  return names
 }

@@ -17,7 +17,8 @@ async function driver(name: string, owned: boolean) {
     setInterval(() => {}, 1000)`
   const child = execa(process.execPath, ['--input-type=module', '--eval', program], { buffer: false, reject: false })
   await new Promise((resolve) => child.stdout.once('data', resolve))
-  return child
+  // Not the child itself: it is a promise of its own end, which would be waited for.
+  return { child }
 }
 
 /** Everything that tells of a bed outside of its directory. */
@@ -47,7 +48,7 @@ async function namespacesOf(name: string): Promise<string[]> {
 
 test('a bed dies with the process that started it, and the next sweep removes its files', async () => {
   const name = `crash-a-${process.pid}`
-  const child = await driver(name, true)
+  const { child } = await driver(name, true)
   const namespaces = await namespacesOf(name)
   expect(await traces(name, namespaces)).not.toEqual([])
   child.kill('SIGKILL')
@@ -65,7 +66,7 @@ test('a bed dies with the process that started it, and the next sweep removes it
 
 test('a bed that is to stay does, and is taken down from anywhere, as often as one likes', async () => {
   const name = `crash-b-${process.pid}`
-  const child = await driver(name, false)
+  const { child } = await driver(name, false)
   const namespaces = await namespacesOf(name)
   child.kill('SIGKILL')
   await child
@@ -79,7 +80,7 @@ test('a bed that is to stay does, and is taken down from anywhere, as often as o
 
 test('a bed is found by its marker when its record is lost', async () => {
   const name = `crash-c-${process.pid}`
-  const child = await driver(name, false)
+  const { child } = await driver(name, false)
   const namespaces = await namespacesOf(name)
   child.kill('SIGKILL')
   await execa('rm', ['-r', placesOf(name).top])

@@ -20,6 +20,8 @@ const fresh = [
   '--mount-proc',
 ]
 
+const holder = (mark: string): string[] => ['--', 'tini', '-s', '--', 'env', mark, 'sleep', 'infinity']
+
 /** How a bed's own processes are told from all others: an argument of each of its holders. */
 export function marker(bed: string): string {
   return `CULVERT_LAB=${bed}`
@@ -41,7 +43,7 @@ export async function startHolder(options: HolderOptions): Promise<Proc> {
     ...(options.tied === true ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []),
     ...(options.inside === undefined ? [] : enter(options.inside)),
     ...fresh,
-    ...['--', 'tini', '-s', '--', 'env', marker(options.bed), 'sleep', 'infinity'],
+    ...holder(marker(options.bed)),
   ]
   const starter = startDetached(argv, options.log)
   const pid = await poll('the start of a namespace', 10_000, () => {

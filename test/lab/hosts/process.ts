@@ -98,8 +98,8 @@ export class HostProcess {
   kill(name: NodeJS.Signals = 'SIGTERM'): void {
     if (!this.running) return
     send(this.pid, name)
-    // A stopped child stops its helper with it, and the helper would sleep on.
-    if (name === 'SIGCONT') send(this.#helper, name)
+    // A stopped child stops its helper with it, and the helper would sleep on: it could not even see the child end.
+    if (name !== 'SIGSTOP') send(this.#helper, 'SIGCONT')
   }
 
   /** Asks it to end, insists after `patience` milliseconds, and returns how it ended. */

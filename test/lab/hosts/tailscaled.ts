@@ -24,19 +24,8 @@ export async function startTailscaled(host: Host, spec: TailscaledSpec, log: str
 export async function logIn(host: Host, spec: TailscaledSpec, freshKey: () => Promise<string>): Promise<void> {
   if (spec.up === false) return
   const key = spec.authKey ?? (await freshKey())
-  await host.exec(
-    [
-      ...[
-        'tailscale',
-        'up',
-        `--login-server=${controlUrl}`,
-        `--auth-key=${key}`,
-        `--hostname=${spec.hostname ?? host.name}`,
-      ],
-      ...['--timeout=30s', ...(spec.up ?? [])],
-    ],
-    { timeout: 40_000 },
-  )
+  const who = [`--login-server=${controlUrl}`, `--auth-key=${key}`, `--hostname=${spec.hostname ?? host.name}`]
+  await host.exec(['tailscale', 'up', ...who, '--timeout=30s', ...(spec.up ?? [])], { timeout: 40_000 })
 }
 
 /** What a host asks for; `true` means the defaults. */

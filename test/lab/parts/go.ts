@@ -9,12 +9,12 @@ import type { Part } from './part.ts'
 /** Only the installed Go is used: nothing is downloaded but modules. */
 const goEnv = { GOTOOLCHAIN: 'local', GOWORK: 'off', CGO_ENABLED: '0', GOFLAGS: '' }
 
-let version: Promise<string> | undefined
+let installed: Promise<string> | undefined
 
 /** The installed Go's version, such as `go1.26.8`. Throws CulvertError `command` when there is none. */
 export async function goVersion(): Promise<string> {
-  version ??= run(['go', 'env', 'GOVERSION'], { cwd: '/', env: environment() }).then(({ stdout }) => stdout.trim())
-  return await version
+  installed ??= run(['go', 'env', 'GOVERSION'], { cwd: '/', env: environment() }).then(({ stdout }) => stdout.trim())
+  return await installed
 }
 
 function environment(): Record<string, string> {
@@ -87,7 +87,7 @@ async function goBuild(args: readonly string[], note: (detail: string) => void):
   let downloads = 0
   let packages = 0
   for await (const line of child.iterable({ from: 'all' })) {
-    if (/^go: downloading /.test(line)) downloads += 1
+    if (line.startsWith('go: downloading ')) downloads += 1
     else if (/^[\w./-]+$/.test(line)) packages += 1
     const fetched = downloads > 0 ? `${downloads} modules fetched, ` : ''
     note(`${fetched}${packages} packages compiled`)

@@ -42,7 +42,8 @@ test.each(ways)(
     expect(asked.length).toBeGreaterThanOrEqual(protocol === 'udp' ? 100 : 50)
     expect(new Set(asked.map((packet) => packet.from.address))).toEqual(new Set([caller.address[family]]))
     const ports = new Set(asked.map((packet) => packet.from.port))
-    expect(ports.size).toBe(mode === 'flow' ? 1 : 100)
+    // A port that was just given back may be given out again.
+    expect(mode === 'flow' ? ports.size === 1 : ports.size > 80).toBe(true)
   },
 )
 

@@ -23,6 +23,18 @@ export async function startEcho(host: Host, options: EchoOptions = {}): Promise<
   return echo
 }
 
+/**
+ * Runs a backend that answers each datagram like the echo backend, and then goes on sending to its sender for a minute,
+ * twenty times a second, as a server that pushes does.
+ */
+export async function startPush(host: Host, port: number): Promise<HostProcess> {
+  const push = await host.spawn([process.execPath, join(programs, 'push.ts'), host.name, String(port)], {
+    name: 'push',
+  })
+  await push.line(/^ready$/)
+  return push
+}
+
 export type Target = { readonly to: string; readonly port?: number; readonly protocol: Transport }
 
 export type TrafficOptions = Target & Partial<Omit<ProbeSettings, 'protocol' | 'to' | 'port'>>
@@ -65,15 +77,22 @@ export class Traffic {
   }
 }
 
+const usual = {
+  port: 7000,
+  mode: 'flow',
+  every: 20,
+  count: 10_000,
+  duration: 30_000,
+  patience: 2000,
+  padding: 0,
+} as const
+
 /**
  * Starts to exchange messages with an echo backend from a host; returns once the first was sent.
  * When left out: `flow` mode, one message each 20 ms, at most 10,000 of them and 30 s, 2 s for an answer, port 7000.
  */
 export async function startTraffic(host: Host, options: TrafficOptions): Promise<Traffic> {
-  const settings: ProbeSettings = {
-    ...{ port: 7000, mode: 'flow', every: 20, count: 10_000, duration: 30_000, patience: 2000, padding: 0 },
-    ...options,
-  }
+  const settings: ProbeSettings = { ...usual, ...options }
   const name = `${settings.protocol}-${settings.mode}`
   const child = await host.spawn([process.execPath, join(programs, 'probe.ts'), JSON.stringify(settings)], {
     name,
