@@ -5,6 +5,7 @@ import { CulvertError, describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { enableForwarding, kernelFamilies } from '../netfilter/forwarding.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
+import { translations } from '../netfilter/table.ts'
 import { type Nftables, probeNftables } from '../netfilter/nftables/nftables.ts'
 import { attemptedPlan, forwardingName, forwards } from './facets/forwarding.ts'
 import { requireNetAdmin, requireTun } from './preflight.ts'
@@ -37,15 +38,18 @@ export async function prepareKernel(settings: Settings, nft: Nftables, log: Log,
 /** Where programs that know nothing of TS_SOCKET look for tailscaled. */
 export const defaultSocket = '/var/run/tailscale/tailscaled.sock'
 
-/** Lets such programs find it; failing is only said. */
-export function linkDefaultSocket(socket: string, log: Log): void {
-  if (socket === defaultSocket) return
+/** Lets such programs find it; failing is only said. Gives what takes the link away again. */
+export function linkDefaultSocket(socket: string, log: Log): () => void {
+  const nothing = (): void => {}
+  if (socket === defaultSocket) return nothing
   try {
     mkdirSync(dirname(defaultSocket), { recursive: true, mode: 0o700 })
     rmSync(defaultSocket, { force: true })
     symlinkSync(socket, defaultSocket)
+    return () => rmSync(defaultSocket, { force: true })
   } catch (error) {
     log(`warning: ${defaultSocket} cannot be linked to ${socket}: ${describe(error)}`)
+    return nothing
   }
 }
 
@@ -72,9 +76,7 @@ export function reportTargets(store: Store, log: Log, signal: AbortSignal): void
     const plan = attemptedPlan(store.world)
     if (plan === undefined || store.world.facets[forwardingName]?.error !== undefined) return
     const lines = [
-      ...[4, 6].flatMap((family) =>
-        [...plan.table.ingress[family as 4 | 6]].map(([own, backend]) => `forwarding ${own} to ${backend}`),
-      ),
+      ...[...translations(plan.table)].map(({ own, backend }) => `forwarding ${own} to ${backend}`),
       ...plan.unreachable.map(({ target, reason }) => `warning: ${target.text} gets no traffic: ${reason}`),
     ]
     if (lines.join('\n') === said) return

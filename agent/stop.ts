@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
@@ -12,14 +11,15 @@ import type { Store } from './world.ts'
 /** What has been started so far and must be ended: filled in as start-up goes on. */
 export type Stoppable = {
   /** Ends sources and facets. */
-  work?: AbortController
+  readonly work: AbortController
+  readonly servers: (Server | undefined)[]
+  readonly facets: RunningFacet[]
   store?: Store
   stopBudgetMs?: number
-  facets?: readonly RunningFacet[]
   daemon?: Supervisor
   firewall?: Firewall
-  endpoints: (Server | undefined)[]
-  files?: readonly string[]
+  /** Takes the link to tailscaled's socket away. */
+  unlink?: () => void
 }
 
 /**
@@ -28,24 +28,23 @@ export type Stoppable = {
  */
 export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal): Promise<void> {
   const deadline = AbortSignal.any([hurry, AbortSignal.timeout(parts.stopBudgetMs ?? 1000)])
-  parts.work?.abort()
-  const step = async (name: string, work: () => Promise<unknown>): Promise<void> => {
+  parts.work.abort()
+  const step = async (name: string, work: () => unknown): Promise<void> => {
     try {
       await work()
     } catch (error) {
       log(`warning: ${name}: ${describe(error)}`)
     }
   }
-  await step('waiting for the facets', () =>
-    Promise.race([Promise.all((parts.facets ?? []).map(({ finished }) => finished)), aborted(deadline)]),
-  )
-  await step('stopping tailscaled', async () => parts.daemon?.stop(deadline))
+  const facets = Promise.all(parts.facets.map(({ finished }) => finished))
+  await step('waiting for the facets', () => Promise.race([facets, aborted(deadline)]))
+  await step('stopping tailscaled', () => parts.daemon?.stop(deadline))
   // After tailscaled: while its device is there, flows go on.
-  await step('removing the rules', async () => parts.firewall?.remove())
+  await step('removing the rules', () => parts.firewall?.remove())
+  await step('unlinking the socket', () => parts.unlink?.())
   await step('closing the endpoints', () =>
-    Promise.all(parts.endpoints.filter((server) => server !== undefined).map(close)),
+    Promise.all(parts.servers.filter((server) => server !== undefined).map(close)),
   )
-  for (const file of parts.files ?? []) rmSync(file, { force: true })
 }
 
 /** Resolves when the signal aborts. */

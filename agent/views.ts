@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import { familyName } from '../lib/address.ts'
-import { attemptedPlan, forwardingName, forwards } from './facets/forwarding.ts'
+import { nothingReachable } from '../netfilter/plan.ts'
+import { attemptedPlan, forwardingName, planForwarding } from './facets/forwarding.ts'
 import { loginProblem } from './tailscaled/daemon.ts'
 import type { World } from './world.ts'
 
@@ -11,11 +13,11 @@ export function notReady(world: World): string[] {
   if (daemon.phase !== 'running' || tailnet.state !== 'Running') reasons.push(loginProblem(world))
   else if (!hasAddress(world)) reasons.push('the node has no address in the tailnet yet')
   for (const [name, { error }] of Object.entries(facets)) if (error !== undefined) reasons.push(`${name}: ${error}`)
-  if (forwards(world) && facets[forwardingName]?.error === undefined) {
-    const plan = attemptedPlan(world)
-    if (plan === undefined) reasons.push('forwarding: no rules yet')
-    else if (plan.unreachable.length === world.settings.targets.length)
-      reasons.push('forwarding: no target can be reached')
+  const wanted = planForwarding(world)
+  if (wanted !== undefined && facets[forwardingName]?.error === undefined) {
+    if (wanted === 'guard' || !isDeepStrictEqual(facets[forwardingName]?.desired, wanted)) {
+      reasons.push('forwarding: the rules are not in place yet')
+    } else if (nothingReachable(wanted)) reasons.push('forwarding: no target can be reached')
   }
   return reasons
 }

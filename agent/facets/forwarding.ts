@@ -12,24 +12,20 @@ export type ForwardingDesired = 'guard' | IngressPlan
 export const forwards = ({ settings }: Pick<World, 'settings'>): boolean =>
   !settings.userspace && settings.targets.length > 0
 
+/** What the rules should be. Undefined where the agent does not forward. */
+export function planForwarding(world: World): ForwardingDesired | undefined {
+  if (!forwards(world)) return undefined
+  const { self, noSnat } = world.tailnet
+  if (self === undefined || self.addresses.length === 0) return 'guard'
+  const { settings, kernelFamilies } = world
+  return planIngress({ targets: settings.targets, own: self.addresses, kernelFamilies, noSnat })
+}
+
 /** The forwarding rules of the network namespace. */
 export const forwardingFacet = (firewall: Firewall): Facet<ForwardingDesired> => ({
   name: forwardingName,
-  plan: (world) => {
-    if (!forwards(world)) return undefined
-    const { self, noSnat } = world.tailnet
-    if (self === undefined || self.addresses.length === 0) return 'guard'
-    return planIngress({
-      targets: world.settings.targets,
-      own: self.addresses,
-      kernelFamilies: world.kernelFamilies,
-      noSnat,
-    })
-  },
-  apply: async (desired) => {
-    if (desired !== 'guard') return firewall.ensure(desired.table)
-    return firewall.prepare()
-  },
+  plan: planForwarding,
+  apply: (desired) => (desired === 'guard' ? firewall.prepare() : firewall.ensure(desired.table)),
 })
 
 /** The plan last attempted; undefined as long as there is only the guard. */

@@ -137,6 +137,8 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
       running.kill('SIGTERM')
       await running.exited
       deadline.removeEventListener('abort', kill)
+      // Killed, it leaves its socket.
+      rmSync(settings.socket, { force: true })
       set({ phase: 'down' })
     },
   }

@@ -62,11 +62,11 @@ export class Proxy implements AsyncDisposable {
     const place = bed.host(host)
     onTestFailed(async () => console.error(await bed.tails()))
     await place.exec(['sh', '-c', ': > /tmp/termination-log'])
-    const process_ = await place.spawn([...wrap, process.execPath, bundle], {
+    const started = await place.spawn([...wrap, process.execPath, bundle], {
       name: 'agent',
       env: { ...defaults(bed), ...env },
     })
-    return new Proxy(place, process_)
+    return new Proxy(place, started)
   }
 
   /** Starts it and waits until start-up is complete. */

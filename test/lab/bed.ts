@@ -136,11 +136,11 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
   return new Bed(record, programs)
 }
 
-/** A bed that is up already, from whatever process. Throws CulvertError `settings` when there is none of that name. */
+/** A bed that is up already, from whatever process. Throws CulvertError `command` when there is none of that name. */
 export async function openBed(name: string): Promise<Bed> {
   const record = await readRecord(name)
   if (record?.holder === undefined || !isAlive(record.holder)) {
-    throw new CulvertError('settings', `bed ${name} is not up`, {
+    throw new CulvertError('command', `bed ${name} is not up`, {
       remedy: 'Start it (npm run lab -- up), or see what is up: npm run lab -- status',
     })
   }

@@ -36,7 +36,7 @@ export type StartOptions = {
 
 /**
  * Makes a bed and returns its record once control server and hosts are ready and logged in.
- * Throws CulvertError `settings` when a bed of that name is up; what fails later removes what was made.
+ * Throws CulvertError, `command` when a bed of that name is up; what fails later removes what was made.
  */
 export async function start(options: StartOptions): Promise<BedRecord> {
   checkBedName(options.name)
@@ -56,13 +56,13 @@ async function claimName(record: BedRecord): Promise<void> {
   if (await claim(record)) return
   const old = await readRecord(record.name)
   if (old?.holder !== undefined && isAlive(old.holder)) {
-    throw new CulvertError('settings', `bed ${record.name} is up already`, {
+    throw new CulvertError('command', `bed ${record.name} is up already`, {
       remedy: `Take it down (npm run lab -- down --name ${record.name}) or choose another --name`,
     })
   }
   await tearDown(record.name)
   if (await claim(record)) return
-  throw new CulvertError('settings', `bed ${record.name} is being made by another process`, {
+  throw new CulvertError('command', `bed ${record.name} is being made by another process`, {
     remedy: 'Choose another --name',
   })
 }

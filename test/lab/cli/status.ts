@@ -35,6 +35,7 @@ async function show(name: string): Promise<boolean> {
   console.log(`bed ${name} is up since ${record.created}`)
   console.log(`${await describeBed(await openBed(name))}\n`)
   const parts: [string, Proc | undefined][] = [
+    ...Object.entries(record.others ?? {}),
     ['control', record.control],
     ['pebble', record.acme],
     ...record.hosts.map((host): [string, Proc | undefined] => [`${host.name}.tailscaled`, host.tailscaled]),

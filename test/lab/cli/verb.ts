@@ -1,3 +1,4 @@
+import { CulvertError } from '../../../lib/errors.ts'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 
 /** One of the lab's commands. */
@@ -36,7 +37,7 @@ export async function main(
   try {
     process.exitCode = await body()
   } catch (error) {
-    const usage = error instanceof UsageError
+    const usage = error instanceof UsageError || (error instanceof CulvertError && error.code === 'settings')
     const hint = usage ? `\nSee \`${program} --help\`.` : ''
     for (const line of `${describe(error)}${hint}`.split('\n')) console.error(`culvert: ${line}`)
     process.exitCode = usage ? 2 : 1

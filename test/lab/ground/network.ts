@@ -17,6 +17,9 @@ const bedSettings = [
   'net.ipv6.conf.default.accept_dad=0',
   'net.ipv4.ip_forward=1',
   'net.ipv6.conf.all.forwarding=1',
+  // What is refused is to be refused each time, not once a second.
+  'net.ipv4.icmp_ratelimit=0',
+  'net.ipv6.icmp.ratelimit=0',
   // Hosts of one network talk over the bridge; where this kernel filters bridges, our rules would cut them off.
   'net.bridge.bridge-nf-call-iptables=0',
   'net.bridge.bridge-nf-call-ip6tables=0',
@@ -43,6 +46,7 @@ const bedRules = `table inet lab {
     type filter hook forward priority filter; policy drop;
     ct state established,related accept
     iifname "cluster" oifname "wan" accept
+    meta l4proto tcp reject with tcp reset
     reject with icmpx type admin-prohibited
   }
   chain postrouting {

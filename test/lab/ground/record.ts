@@ -25,6 +25,8 @@ export type BedRecord = {
   readonly holder?: Proc
   readonly control?: Proc
   readonly acme?: Proc
+  /** Programs beyond the bed's own that stay as long as it does, by the name of their log. */
+  readonly others?: Readonly<Record<string, Proc>>
   readonly hosts: readonly HostRecord[]
 }
 
@@ -79,7 +81,7 @@ export async function readRecord(name: string): Promise<BedRecord | undefined> {
     const record = JSON.parse(await readFile(placesOf(name).record, 'utf8')) as BedRecord
     // Process numbers of an earlier boot mean nothing.
     if (record.boot === bootId()) return record
-    const { holder: _holder, control: _control, acme: _acme, ...rest } = record
+    const { holder: _holder, control: _control, acme: _acme, others: _others, ...rest } = record
     return { ...rest, hosts: [] }
   } catch {
     return undefined

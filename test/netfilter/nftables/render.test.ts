@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { renderElements, renderSkeleton, renderTable } from '../../../netfilter/nftables/render.ts'
 import { emptyTable, type ForwardingTable } from '../../../netfilter/table.ts'

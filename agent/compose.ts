@@ -1,0 +1,91 @@
+import { runCommand } from '../lib/command.ts'
+import type { Log } from '../lib/log.ts'
+import { localApi } from '../localapi/client.ts'
+import { firewall } from '../netfilter/firewall.ts'
+import { watchTable } from '../netfilter/nftables/monitor.ts'
+import { nftables } from '../netfilter/nftables/nftables.ts'
+import { bootDeadline } from './boot-deadline.ts'
+import { linkDefaultSocket, prepareKernel, reportTargets, started } from './boot.ts'
+import { openListener } from './endpoints/listener.ts'
+import { openStatusSocket } from './endpoints/socket.ts'
+import { forwardingFacet, forwardingName, forwards } from './facets/forwarding.ts'
+import { runFacet } from './facet.ts'
+import type { Settings } from './settings/settings.ts'
+import { followBus } from './sources/bus.ts'
+import { followLoginUrl } from './sources/login-url.ts'
+import type { Stoppable } from './stop.ts'
+import { superviseTailscaled } from './tailscaled/daemon.ts'
+import { spawn } from './tailscaled/spawn.ts'
+import { shortWaits, waits as normalWaits } from './waits.ts'
+import { createStore, type Store } from './world.ts'
+
+type Context = {
+  readonly log: Log
+  readonly version: string
+  /** Gets each part that must be ended, as soon as it is there. */
+  readonly parts: Stoppable
+  readonly signal: AbortSignal
+}
+
+/** Runs the composed agent; ends only by rejecting. */
+export type Run = () => Promise<never>
+
+/**
+ * Puts the parts together, in the order of agent.md §2, up to the start of tailscaled. Rejects when `signal` aborts:
+ * nothing is added to `parts` after that.
+ */
+export async function compose(settings: Settings, { log, version, parts, signal }: Context): Promise<Run> {
+  const waits = settings.shortWaits ? shortWaits : normalWaits
+  parts.stopBudgetMs = waits.stopBudget
+  const nft = nftables(runCommand)
+  const kernelFamilies = await prepareKernel(settings, nft, log)
+  signal.throwIfAborted()
+  const store = createStore({
+    settings,
+    kernelFamilies,
+    daemon: { phase: 'down', restarts: 0 },
+    tailnet: { watching: false, noSnat: false, health: new Map() },
+    facets: {},
+  })
+  parts.store = store
+
+  const world = () => store.world
+  parts.servers.push(await openStatusSocket(settings.statusSocket, { world, version, log }))
+  parts.servers.push(await openListener(settings, world))
+  signal.throwIfAborted()
+
+  if (forwards(store.world)) {
+    const rules = firewall(nft, runCommand)
+    parts.firewall = rules
+    const facet = runFacet(forwardingFacet(rules), { store, log, waits, signal })
+    parts.facets.push(facet)
+    // The guard must be in place before tailscaled sends its first packet.
+    await store.until(({ facets }) => facets[forwardingName]?.verifiedAt !== undefined, signal)
+    void watchTable(facet.recheck, (problem) => log(`warning: ${problem}`), signal)
+    reportTargets(store, log, signal)
+  }
+
+  const daemon = superviseTailscaled({ store, spawn, log, waits, env: firewallEnv(store) })
+  parts.daemon = daemon
+  parts.unlink = linkDefaultSocket(settings.socket, log)
+  const api = localApi(settings.socket)
+  void followBus({ store, api, log, waits }, signal)
+  void followLoginUrl({ store, api, waits }, signal)
+
+  return async () => {
+    const booted = new AbortController()
+    const forever = daemon.run().then(() => new Promise<never>(() => {}))
+    const start = async (): Promise<never> => {
+      await started(store, signal)
+      booted.abort()
+      store.update((now) => ({ ...now, startedAt: new Date() }))
+      log('Startup complete, waiting for shutdown signal')
+      return forever
+    }
+    return Promise.race([forever, start(), bootDeadline(store, log, waits, AbortSignal.any([booted.signal, signal]))])
+  }
+}
+
+/** The two must not choose different backends: tailscaled's own `auto` counts rules in every table, ours included. */
+const firewallEnv = (store: Store): Record<string, string> =>
+  forwards(store.world) ? { TS_DEBUG_FIREWALL_MODE: 'nftables' } : {}

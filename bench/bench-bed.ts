@@ -1,0 +1,27 @@
+import { startBed, type Bed } from '../test/lab/bed.ts'
+
+/** A client of the tailnet, a backend behind it, and between them a place for each contestant. */
+const hosts = {
+  client: { network: 'wan', tailscaled: true },
+  ours: { network: 'cluster' },
+  cached: { network: 'cluster' },
+  upstream: { network: 'cluster' },
+  backend: { network: 'cluster' },
+} as const
+
+export type BenchBed = Bed<keyof typeof hosts>
+
+export const families = ['v4', 'v6'] as const
+export type Family = (typeof families)[number]
+export const familyTitle = { v4: 'IPv4', v6: 'IPv6' } as const satisfies Record<Family, string>
+
+export async function startBenchBed(): Promise<BenchBed> {
+  return await startBed({ hosts })
+}
+
+/** The backend's address of a family. */
+export function backendAddress(bed: BenchBed, family: Family): string {
+  const address = bed.host('backend').address[family]
+  if (address === undefined) throw new Error(`the backend has no address of ${familyTitle[family]}`)
+  return address
+}
