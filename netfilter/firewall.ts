@@ -53,15 +53,12 @@ export function firewall(nft: Nftables, run: RunCommand): Firewall {
       const content = before === undefined ? emptyTable : contentOf(before, table.masquerade)
       const removed = removedTranslations(content, table)
       const added = removedTranslations(table, content)
-      const endRemoved = async () => {
-        for (const translation of removed) await endTranslatedFlows(run, translation)
-      }
       // Before, while the guard still covers them; and after, for those that began in between.
-      await endRemoved()
+      await endTranslatedFlows(run, removed)
       if (untouched(before, table) && consistent(before)) await change(before, table)
       else await replace(table)
-      await endRemoved()
-      for (const translation of added) await endUntranslatedFlows(run, translation)
+      await endTranslatedFlows(run, removed)
+      await endUntranslatedFlows(run, added)
       return true
     },
 
@@ -74,7 +71,7 @@ export function firewall(nft: Nftables, run: RunCommand): Firewall {
     remove: async () => {
       const before = await nft.list()
       if (before === undefined) return
-      for (const translation of translations(contentOf(before, true))) await endTranslatedFlows(run, translation)
+      await endTranslatedFlows(run, [...translations(contentOf(before, true))])
       await nft.load(`delete table inet ${tableName}\n`)
     },
   }

@@ -1,0 +1,16 @@
+import { join } from 'node:path'
+import type { BenchBed } from './bench-bed.ts'
+
+export const echoPort = 7000
+
+/** A program that runs inside a host. */
+export const program = (name: string): string => join(import.meta.dirname, 'programs', name)
+
+/** Starts what the client talks to: an echo, and iperf3 at its usual port. */
+export async function startBackend(bed: BenchBed): Promise<void> {
+  const host = bed.host('backend')
+  const echo = await host.spawn([process.execPath, program('echo.ts'), String(echoPort)], { name: 'echo' })
+  await echo.line(/^ready$/)
+  const iperf = await host.spawn(['iperf3', '--server', '--forceflush'], { name: 'iperf3', quiet: true })
+  await iperf.line(/listening/)
+}

@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe } from '../lib/errors.ts'
+import { main, parse } from '../test/lab/cli/verb.ts'
+import { table } from '../test/lab/cli/show.ts'
+import { runBench } from './bench.ts'
+import { markdown, tableOf } from './report.ts'
+import { full, quick } from './size.ts'
+
+const help = `npm run bench -- [--quick] [--commit ID]
+
+Measures our agent beside upstream's in the same bed and run: start, memory, forwarded traffic, stop. Installs and
+builds what is missing, prints the figures and writes bench/RESULTS.md. Nothing is left running.
+
+  --quick       fewer and shorter repeats, prints only
+  --commit ID   names what is measured in the results
+
+It takes less than six minutes, and needs a machine that does nothing else to mean much.`
+
+const options = {
+  quick: { type: 'boolean', default: false },
+  commit: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+await main(
+  'npm run bench --',
+  async () => {
+    const { values } = parse({ args: process.argv.slice(2), options })
+    if (values.help) {
+      console.log(help)
+      return 0
+    }
+    const { sections, facts } = await runBench(values.quick ? quick : full, values.commit)
+    console.log(`\n${table(facts)}`)
+    for (const section of sections) console.log(`\n${section.title}\n${table(tableOf(section))}`)
+    if (values.quick) return 0
+    await writeFile(join(import.meta.dirname, 'RESULTS.md'), markdown(sections, facts))
+    console.log('\nWritten: bench/RESULTS.md')
+    return 0
+  },
+  describe,
+)

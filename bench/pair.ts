@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { BenchBed, Family } from './bench-bed.ts'
+import type { Contestant } from './contestant.ts'
+import { Proxy } from './proxy.ts'
+
+export const sides = ['ours', 'upstream'] as const
+export type Side = (typeof sides)[number]
+
+/** Ours and upstream's, running at once, and where the client reaches the backend through each. */
+export class Pair implements AsyncDisposable {
+  readonly family: Family
+  readonly address: Readonly<Record<Side, string>>
+  readonly #proxies: readonly Proxy[]
+
+  private constructor(family: Family, address: Record<Side, string>, proxies: readonly Proxy[]) {
+    this.family = family
+    this.address = address
+    this.#proxies = proxies
+  }
+
+  /** Starts both, and waits until the client has a direct path to each. */
+  static async start(bed: BenchBed, all: Readonly<Record<Side, Contestant>>, family: Family): Promise<Pair> {
+    const ours = await Proxy.start(bed, all.ours, family)
+    const upstream = await Proxy.start(bed, all.upstream, family)
+    const address = { ours: await ours.address(family), upstream: await upstream.address(family) }
+    for (const side of sides) await directPath(bed, address[side])
+    return new Pair(family, address, [ours, upstream])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#proxies.map((proxy) => proxy[Symbol.asyncDispose]()))
+  }
+}
+
+/** Rejects when only the relay leads there: then the relay would be measured. */
+async function directPath(bed: BenchBed, to: string): Promise<void> {
+  const ping = ['tailscale', 'ping', '--until-direct', '--c=20', '--timeout=1s', to]
+  // A node that has just come is not yet known to the others.
+  for (let attempt = 1; ; attempt += 1) {
+    const { exitCode, stdout, stderr } = await bed.host('client').exec(ping, { check: false, timeout: 30_000 })
+    if (exitCode === 0) return
+    if (attempt === 5) throw new Error(`no direct path to ${to}: ${stdout}\n${stderr}`)
+    await delay(300)
+  }
+}

@@ -1,0 +1,60 @@
+import type { Row, Section } from './section.ts'
+import { ratios, summarize, type Summary } from './stats.ts'
+
+/** A table's head and its rows, as text. */
+export function tableOf({ against, rows }: Section): string[][] {
+  return [
+    ['', 'ours', against, `ours ÷ ${against}`, 'better'],
+    ...rows.map((row) => {
+      const [ours, other] = [summarize(row.ours), summarize(row.other)]
+      return [row.what, withUnit(ours, row.unit), withUnit(other, row.unit), ratio(row), row.better]
+    }),
+  ]
+}
+
+function withUnit(summary: Summary, unit: string): string {
+  return `${spread(summary, figures)} ${unit}`
+}
+
+/** The median of the ratios of what was measured side by side. */
+function ratio({ ours, other }: Row): string {
+  const summary = summarize(ratios(ours, other))
+  return Number.isFinite(summary.median) ? spread(summary, (value) => value.toFixed(2)) : '–'
+}
+
+function spread({ median, low, high }: Summary, show: (value: number) => string): string {
+  const [least, most] = [show(low), show(high)]
+  return least === most ? show(median) : `${show(median)} (${least}–${most})`
+}
+
+/** Three figures that count. */
+function figures(value: number): string {
+  return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)
+}
+
+/** The text of RESULTS.md. */
+export function markdown(sections: readonly Section[], facts: readonly (readonly [string, string])[]): string {
+  return `# Ours beside upstream’s agent
+
+Written by \`npm run bench\`, which measures our agent and upstream’s \`containerboot\` in the same bed ([docs/lab.md](../docs/lab.md)) and the same run: a real tailnet in network namespaces, L3 ingress in kernel mode, state on disk, no Kubernetes, the same tailscaled.
+
+**Read the ratios**, not the times: both sides share one machine with control server, client and backend, so times tell of this machine. The sides take turns, and who begins changes with each repeat. A cell is the median of the repeats, with the lowest and the highest; a ratio is the median of the ratios of neighbours.
+
+To repeat it: \`npm run bench\`, as root, on a machine that does nothing else; under six minutes, once the bed’s parts are built. \`npm run bench -- --quick\` prints a rough idea in one. Nothing is left running.
+
+${markdownTable([['', ''], ...facts])}
+
+Both get \`TS_DEBUG_FIREWALL_MODE=nftables\`: left alone, upstream’s takes iptables. Both forward one address family at a time, since upstream’s \`TS_DEST_IP\` holds one address.
+
+${sections.map(sectionText).join('\n\n')}
+`
+}
+
+function sectionText(section: Section): string {
+  return `## ${section.title}\n\n${markdownTable(tableOf(section))}\n\n${section.note}`
+}
+
+function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { RunCommand } from '../../lib/command.ts'
+import { firewall, type Firewall } from '../../netfilter/firewall.ts'
+import { nftables, probeNftables } from '../../netfilter/nftables/nftables.ts'
+import type { ForwardingTable } from '../../netfilter/table.ts'
+import { type Bed, startBed } from '../lab/bed.ts'
+
+// The rules in a real kernel, without a tailnet: what is written, when, and what is read back.
+let bed: Bed
+let writes: string[]
+let commands = 0
+let rules: Firewall
+
+const run: RunCommand = async (program, args, { input } = {}) => {
+  commands += 1
+  if (input !== undefined) writes.push(input)
+  return (await bed.host('node').exec([program, ...args], input === undefined ? {} : { input })).stdout
+}
+const nft = async (...args: string[]) => run('nft', args)
+const tableHandle = async () =>
+  /table inet culvert.*# handle (\d+)/.exec(await nft('-a', 'list', 'table', 'inet', 'culvert'))?.[1]
+
+beforeAll(async () => {
+  bed = await startBed({ hosts: { node: { network: 'cluster' } } })
+})
+afterAll(async () => bed.down())
+beforeEach(async () => {
+  await nft('flush', 'ruleset')
+  writes = []
+  rules = firewall(nftables(run), run)
+})
+
+const table = (v4: [string, string][], v6: [string, string][] = [], masquerade = true): ForwardingTable => ({
+  ingress: { 4: new Map(v4), 6: new Map(v6) },
+  masquerade,
+})
+const one = table([['100.64.0.1', '10.0.0.9']], [['fd7a:115c:a1e0::1', 'fd00::9']])
+
+describe('ensure', () => {
+  it('writes once, and nothing when it holds already', async () => {
+    expect(await rules.ensure(one)).toBe(true)
+    expect(writes).toHaveLength(1)
+    expect(await rules.ensure(one)).toBe(false)
+    expect(writes).toHaveLength(1)
+  })
+
+  it('changes elements alone where only they differ', async () => {
+    await rules.ensure(one)
+    const handle = await tableHandle()
+    expect(await rules.ensure(table([['100.64.0.1', '10.0.0.8']]))).toBe(true)
+    expect(await tableHandle()).toBe(handle)
+    expect(writes[1]).not.toContain('chain')
+    expect(await nft('list', 'map', 'inet', 'culvert', 'ingress4')).toContain('100.64.0.1 : 10.0.0.8')
+    expect(await nft('list', 'set', 'inet', 'culvert', 'own6')).not.toContain('elements')
+  })
+
+  it('replaces the table where the rules differ', async () => {
+    await rules.ensure(one)
+    await rules.ensure({ ...one, masquerade: false })
+    expect(await nft('list', 'table', 'inet', 'culvert')).not.toContain('masquerade comment')
+    expect(await rules.ensure({ ...one, masquerade: false })).toBe(false)
+    expect(await rules.ensure(one)).toBe(true)
+    expect(await nft('list', 'table', 'inet', 'culvert')).toContain('masquerade comment')
+  })
+
+  it.each([
+    ['a deleted table', ['delete', 'table', 'inet', 'culvert']],
+    [
+      'a changed rule',
+      ['insert', 'rule', 'inet', 'culvert', 'guard', 'accept', 'comment', '"guard: nothing leaves in the clear"'],
+    ],
+    ['a foreign chain', ['add', 'chain', 'inet', 'culvert', 'foreign']],
+    ['a foreign set', ['add', 'set', 'inet', 'culvert', 'foreign', '{', 'type', 'mark;', '}']],
+    ['another policy', ['add', 'chain', 'inet', 'culvert', 'forward', '{', 'policy', 'drop;', '}']],
+    ['a missing guard address', ['delete', 'element', 'inet', 'culvert', 'own6', '{', 'fd7a:115c:a1e0::1', '}']],
+  ])('repairs %s', async (_name, change) => {
+    await rules.ensure(one)
+    const before = await nft('-s', 'list', 'table', 'inet', 'culvert')
+    await nft(...change)
+    expect(await rules.ensure(one)).toBe(true)
+    const after = await nft('-s', 'list', 'table', 'inet', 'culvert')
+    expect(after.split('\n').toSorted()).toEqual(before.split('\n').toSorted())
+    expect(await rules.ensure(one)).toBe(false)
+  })
+
+  it('carries ten thousand translations, at the cost of a few commands', async () => {
+    const many = (backend: string) =>
+      table(
+        Array.from({ length: 10_000 }, (_, index): [string, string] => [
+          `100.${64 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`,
+          backend,
+        ]),
+      )
+    commands = 0
+    expect(await rules.ensure(many('10.0.0.9'))).toBe(true)
+    expect(commands).toBeLessThan(10)
+    expect(await rules.ensure(many('10.0.0.9'))).toBe(false)
+  })
+})
+
+describe('prepare', () => {
+  it('puts the guard and connection tracking in place, and keeps what an earlier agent left', async () => {
+    expect(await rules.prepare()).toBe(true)
+    expect(await nft('list', 'table', 'inet', 'culvert')).toMatch(/ct state new[\s\S]*drop comment/)
+    await rules.ensure(one)
+    expect(await firewall(nftables(run), run).prepare()).toBe(false)
+    expect(await nft('list', 'map', 'inet', 'culvert', 'ingress4')).toContain('100.64.0.1')
+  })
+})
+
+it('remove takes our table away, and no other', async () => {
+  await nft('add', 'table', 'inet', 'other')
+  await rules.ensure(one)
+  await rules.remove()
+  await rules.remove()
+  expect((await nft('list', 'tables')).trim()).toBe('table inet other')
+})
+
+it('the probe leaves nothing behind', async () => {
+  await probeNftables(nftables(run))
+  expect(await nft('list', 'ruleset')).toBe('')
+})
+
+it('a refusal of the kernel is told in its words, and the former rules stay', async () => {
+  await rules.ensure(one)
+  const wrong = table([['100.64.0.1', 'not-an-address']])
+  await expect(rules.ensure(wrong)).rejects.toMatchObject({
+    code: 'netfilter',
+    cause: expect.objectContaining({ message: expect.stringMatching(/not-an-address|resolve/i) }),
+  })
+  expect(await nft('list', 'map', 'inet', 'culvert', 'ingress4')).toContain('10.0.0.9')
+})
