@@ -28,6 +28,10 @@ Ends with 1 when something that was started has ended.
 async function show(name: string): Promise<boolean> {
   const record = await readRecord(name)
   if (record?.holder === undefined || !isAlive(record.holder)) {
+    if (!(await allBeds()).includes(name)) {
+      console.log(`there is no bed ${name}. Start it with: npm run lab -- up --name ${name}`)
+      return false
+    }
     console.log(`bed ${name} is not up. Remove what is left of it with: npm run lab -- down --name ${name}`)
     process.stdout.write(await lastLines(name, 5))
     return false
