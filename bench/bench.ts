@@ -21,7 +21,7 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
   await preparation.run(steps)
   const bundle = await steps.step('bundle the agent', buildAgent)
   await using bed = await steps.step('start the tailnet', startBenchBed)
-  using _signals = takeDownOnSignal(bed.name)
+  const stopListening = takeDownOnSignal(bed.name)
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(
     () => late.reject(new CulvertError('command', `given up after ${limit} s; the machine is too busy to measure on`)),
@@ -34,6 +34,7 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
     throw error
   } finally {
     clearTimeout(timer)
+    stopListening()
   }
 }
 
@@ -51,17 +52,15 @@ async function measure(
   return { sections: [startup, ...memory, ...traffic], facts: await gatherFacts(bed, commit) }
 }
 
-/** Ctrl-C removes everything too. */
-function takeDownOnSignal(bed: string): Disposable {
+/** Ctrl-C removes everything too. Returns how to stop listening for it. */
+function takeDownOnSignal(bed: string): () => void {
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
   const listeners = Object.entries(signals).map(([signal, code]) => {
     const stop = (): void => void tearDown(bed).finally(() => process.exit(code))
     process.once(signal, stop)
     return { signal, stop }
   })
-  return {
-    [Symbol.dispose]: () => {
-      for (const { signal, stop } of listeners) process.off(signal, stop)
-    },
+  return () => {
+    for (const { signal, stop } of listeners) process.off(signal, stop)
   }
 }

@@ -15,7 +15,7 @@ function one(): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: to, port, noDelay: true }, () => socket.write('x'))
     const finish = (good: boolean): void => {
-      socket.destroyed ? undefined : socket.resetAndDestroy()
+      if (!socket.destroyed) socket.resetAndDestroy()
       resolve(good)
     }
     socket.setTimeout(2000, () => finish(false))

@@ -31,13 +31,12 @@ async function namespacesOf(pid: number): Promise<string[]> {
 /** Every process in any namespace of a bed. Not the namespaces themselves: their numbers are given out again at once. */
 async function membersOf(name: string): Promise<Proc[]> {
   const record = (await readRecord(name))!
-  const own = (
-    await Promise.all([record.holder!, ...record.hosts.map(({ holder }) => holder)].map(({ pid }) => namespacesOf(pid)))
-  ).flat()
+  const holders = [record.holder!, ...record.hosts.map(({ holder }) => holder)]
+  const own = new Set((await Promise.all(holders.map(({ pid }) => namespacesOf(pid)))).flat())
   const members: Proc[] = []
   for (const pid of allPids()) {
     const start = startTime(pid)
-    if (start !== undefined && (await namespacesOf(pid)).some((one) => own.includes(one))) members.push({ pid, start })
+    if (start !== undefined && (await namespacesOf(pid)).some((one) => own.has(one))) members.push({ pid, start })
   }
   return members
 }

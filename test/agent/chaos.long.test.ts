@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { startCapture } from '../lab/traffic/capture.ts'
+import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { leftovers, onDisk, Proxy } from './proxy.ts'
+
+let bed: Bed<'client' | 'proxy' | 'backend'>
+beforeAll(async () => {
+  bed = await startBed()
+  await startEcho(bed.host('backend'))
+})
+afterAll(async () => bed.down())
+
+const target = { TS_DEST_IP: '10.98.0.11,fd98::11' }
+const pause = async (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+it('tailscaled killed 20 times under traffic (state on disk): flows go on, nothing leaves in the clear', async () => {
+  await using proxy = await Proxy.ready(bed, { ...target, ...onDisk, TS_AUTHKEY: await bed.authKey() })
+  const own = await proxy.own()
+  const options = {
+    duration: 600_000,
+    count: 100_000,
+    every: 20,
+    patience: 60_000,
+    padding: 2000,
+    protocol: 'tcp' as const,
+  }
+  const traffic = await Promise.all([own.v4, own.v6].map((to) => startTraffic(bed.host('client'), { to, ...options })))
+  const capture = await startCapture(
+    proxy.host,
+    'eth0',
+    '(net 100.64.0.0/10 or net fd7a:115c:a1e0::/48) and not host 100.100.100.100',
+  )
+  for (let kills = 1; kills <= 20; kills += 1) {
+    await pause(500 + Math.random() * 1500)
+    const { tailscaled } = await proxy.status()
+    await proxy.host.exec(['kill', '-KILL', String(tailscaled.pid)])
+    await proxy.until((status) => status.ready && status.tailscaled.restarts === kills, 60_000)
+  }
+  const answered = traffic.map(({ report }) => report?.answered ?? 0)
+  await expect
+    .poll(() => traffic.every(({ report }, index) => (report?.answered ?? 0) > (answered[index] ?? 0)), {
+      timeout: 60_000,
+    })
+    .toBe(true)
+  for (const flow of traffic) expect(await flow.stop()).not.toHaveProperty('broken')
+  expect(await capture.stop()).toEqual([])
+})
+
+it('SIGTERM at 50 random moments after the first line: always 0, and nothing left', async () => {
+  for (let round = 0; round < 50; round += 1) {
+    const proxy = await Proxy.start(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
+    await proxy.process.line(/^boot: /)
+    const ms = Math.round(Math.random() * 2000)
+    await pause(ms)
+    proxy.process.kill('SIGTERM')
+    expect(await proxy.ended(), `after ${ms} ms`).toMatchObject({ code: 0, reason: '' })
+    expect(await leftovers(proxy.host), `after ${ms} ms`).toEqual([])
+  }
+})
+
+it('rules deleted 50 times under traffic: established flows survive each repair', async () => {
+  await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
+  const own = await proxy.own()
+  const traffic = await Promise.all(
+    [own.v4, own.v6].flatMap((to) =>
+      (['tcp', 'udp'] as const).map((protocol) =>
+        startTraffic(bed.host('client'), { to, protocol, duration: 300_000, count: 100_000, every: 5, patience: 5000 }),
+      ),
+    ),
+  )
+  for (let round = 0; round < 50; round += 1) {
+    await pause(200 + Math.random() * 300)
+    // Whether or not it is back by now.
+    await proxy.host.exec(['nft', 'add table inet culvert; delete table inet culvert'])
+  }
+  await proxy.until((status) => status.ready && (status.facets.forwarding?.repairs ?? 0) >= 25)
+  for (const flow of traffic) {
+    const report = await flow.stop()
+    expect(report).toMatchObject({ lost: 0, errors: {} })
+    expect(report).not.toHaveProperty('broken')
+    expect(report.answered).toBeGreaterThan(1000)
+  }
+})
