@@ -77,6 +77,11 @@ export function reportTargets(store: Store, log: Log, signal: AbortSignal): void
     if (plan === undefined || store.world.facets[forwardingName]?.error !== undefined) return
     const lines = [
       ...[...translations(plan.table)].map(({ own, backend }) => `forwarding ${own} to ${backend}`),
+      ...(plan.table.masquerade
+        ? []
+        : [
+            'masquerade is off, as tailscaled’s NoSNAT preference says: backends see tailnet addresses and need a route back',
+          ]),
       ...plan.unreachable.map(({ target, reason }) => `warning: ${target.text} gets no traffic: ${reason}`),
     ]
     if (lines.join('\n') === said) return

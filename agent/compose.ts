@@ -50,8 +50,10 @@ export async function compose(settings: Settings, { log, version, parts, signal 
   parts.store = store
 
   const world = () => store.world
-  parts.servers.push(await openStatusSocket(settings.statusSocket, { world, version, log }))
-  parts.servers.push(await openListener(settings, world))
+  const socket = await openStatusSocket(settings.statusSocket, { world, version, log })
+  if (socket !== undefined) parts.servers.push({ server: socket, name: `status socket ${settings.statusSocket}` })
+  const listener = await openListener(settings, world)
+  if (listener !== undefined) parts.servers.push({ server: listener, name: `HTTP server at ${settings.listen.text}` })
   signal.throwIfAborted()
 
   if (forwards(store.world)) {

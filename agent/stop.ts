@@ -12,7 +12,7 @@ import type { Store } from './world.ts'
 export type Stoppable = {
   /** Ends sources and facets. */
   readonly work: AbortController
-  readonly servers: (Server | undefined)[]
+  readonly servers: { readonly server: Server; readonly name: string }[]
   readonly facets: RunningFacet[]
   store?: Store
   stopBudgetMs?: number
@@ -42,9 +42,10 @@ export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal):
   // After tailscaled: while its device is there, flows go on.
   await step('removing the rules', () => parts.firewall?.remove())
   await step('unlinking the socket', () => parts.unlink?.())
-  await step('closing the endpoints', () =>
-    Promise.all(parts.servers.filter((server) => server !== undefined).map(close)),
-  )
+  for (const { server, name } of parts.servers) {
+    await step(`closing ${name}`, () => close(server))
+    log(`${name} closed`)
+  }
 }
 
 /** Resolves when the signal aborts. */

@@ -30,7 +30,13 @@ export function parseSingleAddressPrefix(text: string): Address | undefined {
 
 export const familyName = (family: Family): string => (family === 4 ? 'IPv4' : 'IPv6')
 
-export type AddressPort = { readonly host: string; readonly family: Family; readonly port: number }
+/** `text` is as it was given. */
+export type AddressPort = {
+  readonly text: string
+  readonly host: string
+  readonly family: Family
+  readonly port: number
+}
 
 /** Reads `10.0.0.1:9002` or `[::]:9002`: an address literal and a port, as Go's netip.ParseAddrPort accepts them. */
 export function parseAddressPort(text: string): AddressPort | undefined {
@@ -41,5 +47,5 @@ export function parseAddressPort(text: string): AddressPort | undefined {
   const port = Number(digits)
   const version = isIP(host)
   if (port > 65535 || version === 0 || (version === 6) !== (bracketed !== undefined)) return undefined
-  return { host, family: version === 4 ? 4 : 6, port }
+  return { text, host, family: version === 4 ? 4 : 6, port }
 }

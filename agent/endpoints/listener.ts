@@ -31,7 +31,7 @@ const healthz = (world: World): Answer => {
  */
 export async function openListener(settings: Settings, world: () => World): Promise<Server | undefined> {
   if (!settings.health) return undefined
-  const { host, port } = settings.listen
+  const { text, host, port } = settings.listen
   const routes = serve({ ...probes(world), '/healthz': () => healthz(world()) })
   try {
     return await listen(routes, { host, port }).catch((error: NodeJS.ErrnoException) => {
@@ -40,7 +40,7 @@ export async function openListener(settings: Settings, world: () => World): Prom
       return listen(routes, { host: '0.0.0.0', port })
     })
   } catch (error) {
-    throw new CulvertError('listen', `the endpoints cannot listen on ${host === '::' ? '[::]' : host}:${port}`, {
+    throw new CulvertError('listen', `the endpoints cannot listen on ${text}`, {
       cause: error,
       remedy: 'TS_LOCAL_ADDR_PORT sets the address.',
     })

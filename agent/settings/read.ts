@@ -81,7 +81,7 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
     targets,
     bootTimeoutMs,
     health,
-    listen: listen ?? { host: '::', family: 6, port: 9002 },
+    listen: listen ?? { text: '[::]:9002', host: '::', family: 6, port: 9002 },
     pod,
     firewallMode: readFirewallMode(text('TS_DEBUG_FIREWALL_MODE'), targets.length > 0),
     statusSocket: env['CULVERT_SOCKET'] || `${root}${text('CULVERT_SOCKET')}`,

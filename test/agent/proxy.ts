@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFailed } from 'vitest'
+import { expect } from 'vitest'
 import type { Bed } from '../lab/bed.ts'
 import type { Host } from '../lab/hosts/host.ts'
 import type { HostProcess } from '../lab/hosts/process.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
 
 /** The bundle under test, which the test command has built. */
 export const bundle = join(import.meta.dirname, '..', '..', 'dist', 'agent.js')
@@ -60,7 +61,7 @@ export class Proxy implements AsyncDisposable {
     { host = 'proxy', wrap = [] }: { host?: string; wrap?: readonly string[] } = {},
   ): Promise<Proxy> {
     const place = bed.host(host)
-    onTestFailed(async () => console.error(await bed.tails()))
+    tellOnFailure(bed)
     await place.exec(['sh', '-c', ': > /tmp/termination-log'])
     const started = await place.spawn([...wrap, process.execPath, bundle], {
       name: 'agent',

@@ -69,7 +69,12 @@ it('answers on its endpoints as the contract says, from the start to the end', a
   expect(await proxy.command('ready')).toMatchObject({ exitCode: 0 })
   expect(await proxy.command('live')).toMatchObject({ exitCode: 0 })
   expect((await proxy.command('status')).stdout).toMatch(/^culvert \S+: ready\n/)
+  const { tailscaled } = await proxy.status()
+  const { stdout } = await proxy.host.exec(['cat', `/proc/${tailscaled.pid}/cmdline`])
+  expect(stdout.split('\0').slice(1, -1)).toEqual(['--socket=/tmp/tailscaled.sock', '--state=mem:', '--statedir=/tmp'])
   expect(statSync(proxy.host.path('/tmp/culvert.sock')).mode & 0o777).toBe(0o600)
+  await proxy.process.stop()
+  expect(proxy.lines.at(-1)).toMatch(/ HTTP server at \[::\]:9002 closed$/)
 })
 
 it('opens no listener that nobody asked for, and replaces a stale socket', async () => {

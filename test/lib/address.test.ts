@@ -60,7 +60,7 @@ describe('parseAddressPort', () => {
     ['[::]:9002', { host: '::', family: 6, port: 9002 }],
     ['[fd00::1]:0', { host: 'fd00::1', family: 6, port: 0 }],
   ])('reads %s', (text, expected) => {
-    expect(parseAddressPort(text)).toEqual(expected)
+    expect(parseAddressPort(text)).toEqual({ text, ...expected })
   })
 
   it.each([

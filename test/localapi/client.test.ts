@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type LocalApi, localApi } from '../../localapi/client.ts'
+
+let folder: string
+let server: Server
+let api: LocalApi
+let answer: RequestListener
+const never = new AbortController().signal
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'culvert-'))
+  server = createServer((request, response) => answer(request, response))
+  await new Promise<void>((resolve) => server.listen(join(folder, 's'), resolve))
+  api = localApi(join(folder, 's'))
+})
+afterEach(() => {
+  server.closeAllConnections()
+  server.close()
+  rmSync(folder, { recursive: true })
+})
+
+describe('get', () => {
+  it('asks as LocalAPI wants to be asked', async () => {
+    answer = ({ url, headers }, response) =>
+      response.end(JSON.stringify({ url, host: headers.host, origin: headers.origin, referer: headers.referer }))
+    expect(JSON.parse(await api.get('status?peers=false', never))).toEqual({
+      url: '/localapi/v0/status?peers=false',
+      host: 'local-tailscaled.sock',
+    })
+  })
+
+  it.each<[number, string, RegExp]>([
+    [403, 'access denied\n', /LocalAPI status failed$/],
+    [500, '{"error":"no netmap"}', /LocalAPI status failed$/],
+    [400, '{"Error":"bad prefs"}', /LocalAPI status failed$/],
+  ])('tells of %i %s', async (status, body, message) => {
+    answer = (_request, response) => response.writeHead(status).end(body)
+    const words = body.includes('{') ? Object.values(JSON.parse(body) as object)[0] : body.trim()
+    await expect(api.get('status?secret=1', never)).rejects.toMatchObject({
+      code: 'localapi',
+      message: expect.stringMatching(message),
+      cause: expect.objectContaining({ message: `${status}: ${words}` }),
+    })
+  })
+
+  it('does not wait for ever for a head, nor for a body', async () => {
+    answer = () => {}
+    await expect(api.get('status', never, 50)).rejects.toMatchObject({ code: 'localapi' })
+    answer = (_request, response) => response.write('{')
+    await expect(api.get('status', never, 50)).rejects.toMatchObject({ code: 'localapi' })
+  })
+
+  it('says that nobody listens', async () => {
+    await expect(localApi(join(folder, 'absent')).get('status', never)).rejects.toMatchObject({
+      cause: expect.objectContaining({ code: 'ENOENT' }),
+    })
+  })
+})
+
+describe('stream', () => {
+  it('outlives the time limit of its head', async () => {
+    answer = (_request, response) => {
+      response.write('a')
+      setTimeout(() => response.end('b'), 150)
+    }
+    const chunks = await Array.fromAsync(await api.stream('watch-ipn-bus', never, 50))
+    expect(Buffer.concat(chunks).toString()).toBe('ab')
+  })
+
+  it('ends when it is aborted', async () => {
+    answer = (_request, response) => response.write('a')
+    const stop = new AbortController()
+    const stream = await api.stream('watch-ipn-bus', stop.signal)
+    setTimeout(() => stop.abort(), 50)
+    await expect(Array.fromAsync(stream)).rejects.toThrow()
+  })
+})
