@@ -2,12 +2,16 @@ import { CulvertError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { every } from '../lib/timers.ts'
 import { loginProblem } from './tailscaled/daemon.ts'
+import { facetErrors } from './views.ts'
 import type { Waits } from './waits.ts'
 import type { Store, World } from './world.ts'
 
 /** Whether a person must act: that takes as long as it takes, and no deadline runs meanwhile. */
 const waitsForPerson = ({ tailnet: { state, loginUrl } }: World): boolean =>
   (state === 'NeedsLogin' && loginUrl !== undefined) || state === 'NeedsMachineAuth'
+
+/** What start-up waits for, in the words of those who have it to do. */
+const waitsFor = (world: World): string => [loginProblem(world), ...facetErrors(world)].join('; ')
 
 /**
  * Rejects when start-up takes longer than the boot deadline (agent.md §2), and says while it waits what for. Ends
@@ -25,13 +29,13 @@ export function bootDeadline(store: Store, log: Log, waits: Waits, signal: Abort
       sinceProgress += step
       if (sinceProgress >= waits.progress) {
         sinceProgress = 0
-        log(`not connected to the tailnet yet: ${loginProblem(world)}`)
+        log(`not connected to the tailnet yet: ${waitsFor(world)}`)
       }
       if (spent < bootTimeoutMs) return
       reject(
         new CulvertError(
           'boot-deadline',
-          `start-up did not finish within the boot deadline of ${bootTimeoutMs / 1000} s: ${loginProblem(world)}`,
+          `start-up did not finish within the boot deadline of ${bootTimeoutMs / 1000} s: ${waitsFor(world)}`,
           { remedy: 'TS_BOOT_TIMEOUT sets the deadline.' },
         ),
       )

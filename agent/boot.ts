@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type RunCommand, runCommand } from '../lib/command.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
@@ -44,7 +44,8 @@ export function linkDefaultSocket(socket: string, log: Log): () => void {
   if (socket === defaultSocket) return nothing
   try {
     mkdirSync(dirname(defaultSocket), { recursive: true, mode: 0o700 })
-    rmSync(defaultSocket, { force: true })
+    // A link was left by an earlier container; anything else belongs to somebody.
+    if (lstatSync(defaultSocket, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(defaultSocket)
     symlinkSync(socket, defaultSocket)
     return () => rmSync(defaultSocket, { force: true })
   } catch (error) {

@@ -12,7 +12,7 @@ import { forwardingFacet, forwardingName, forwards } from './facets/forwarding.t
 import { runFacet } from './facet.ts'
 import type { Settings } from './settings/settings.ts'
 import { followBus } from './sources/bus.ts'
-import { followLoginUrl } from './sources/login-url.ts'
+import { followStatus } from './sources/status.ts'
 import type { Stoppable } from './stop.ts'
 import { superviseTailscaled } from './tailscaled/daemon.ts'
 import { spawn } from './tailscaled/spawn.ts'
@@ -56,13 +56,21 @@ export async function compose(settings: Settings, { log, version, parts, signal 
   if (listener !== undefined) parts.servers.push({ server: listener, name: `HTTP server at ${settings.listen.text}` })
   signal.throwIfAborted()
 
+  const booted = new AbortController()
+  const deadline = bootDeadline(store, log, waits, AbortSignal.any([booted.signal, signal]))
+  // It is raced below; until then nobody listens.
+  deadline.catch(() => {})
+
   if (forwards(store.world)) {
     const rules = firewall(nft, runCommand)
     parts.firewall = rules
     const facet = runFacet(forwardingFacet(rules), { store, log, waits, signal })
     parts.facets.push(facet)
     // The guard must be in place before tailscaled sends its first packet.
-    await store.until(({ facets }) => facets[forwardingName]?.verifiedAt !== undefined, signal)
+    await Promise.race([
+      store.until(({ facets }) => facets[forwardingName]?.verifiedAt !== undefined, signal),
+      deadline,
+    ])
     void watchTable(facet.recheck, (problem) => log(`warning: ${problem}`), signal)
     reportTargets(store, log, signal)
   }
@@ -72,10 +80,9 @@ export async function compose(settings: Settings, { log, version, parts, signal 
   parts.unlink = linkDefaultSocket(settings.socket, log)
   const api = localApi(settings.socket)
   void followBus({ store, api, log, waits }, signal)
-  void followLoginUrl({ store, api, waits }, signal)
+  void followStatus({ store, api, waits }, signal)
 
   return async () => {
-    const booted = new AbortController()
     const forever = daemon.run().then(() => new Promise<never>(() => {}))
     const start = async (): Promise<never> => {
       await started(store, signal)
@@ -84,7 +91,7 @@ export async function compose(settings: Settings, { log, version, parts, signal 
       log('Startup complete, waiting for shutdown signal')
       return forever
     }
-    return Promise.race([forever, start(), bootDeadline(store, log, waits, AbortSignal.any([booted.signal, signal]))])
+    return Promise.race([forever, start(), deadline])
   }
 }
 

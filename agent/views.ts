@@ -12,7 +12,8 @@ export function notReady(world: World): string[] {
   const reasons: string[] = []
   if (daemon.phase !== 'running' || tailnet.state !== 'Running') reasons.push(loginProblem(world))
   else if (!hasAddress(world)) reasons.push('the node has no address in the tailnet yet')
-  for (const [name, { error }] of Object.entries(facets)) if (error !== undefined) reasons.push(`${name}: ${error}`)
+  if (tailnet.silent !== undefined) reasons.push(`tailscaled does not answer: ${tailnet.silent}`)
+  reasons.push(...facetErrors(world))
   const wanted = planForwarding(world)
   if (wanted !== undefined && facets[forwardingName]?.error === undefined) {
     if (wanted === 'guard' || !isDeepStrictEqual(facets[forwardingName]?.desired, wanted)) {
@@ -21,6 +22,10 @@ export function notReady(world: World): string[] {
   }
   return reasons
 }
+
+/** Why facets have failed, each with its name. */
+export const facetErrors = ({ facets }: World): string[] =>
+  Object.entries(facets).flatMap(([name, { error }]) => (error === undefined ? [] : [`${name}: ${error}`]))
 
 /** Upstream's meaning of healthy (agent.md §10): the node had an address at the last pass. */
 export const hasAddress = ({ tailnet }: World): boolean => (tailnet.self?.addresses.length ?? 0) > 0

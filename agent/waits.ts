@@ -2,8 +2,11 @@
 export type Waits = {
   /** Between two looks for tailscaled's socket (agent.md §2 step 6). */
   readonly socketPoll: number
-  /** Between two looks for the URL at which a person must log in. */
+  /** Between two looks at tailscaled's status while a login is needed, and while none is. */
   readonly loginPoll: number
+  readonly statusPoll: number
+  /** For an answer to that look. */
+  readonly statusTimeout: number
   /** Between two lines that say what start-up waits for. */
   readonly progress: number
   /** First and longest pause between two starts of tailscaled, two runs of `up`, two bus watches, two facet attempts. */
@@ -18,6 +21,8 @@ export type Waits = {
 export const waits: Waits = {
   socketPoll: 100,
   loginPoll: 1000,
+  statusPoll: 10_000,
+  statusTimeout: 5000,
   progress: 10_000,
   retryFirst: 250,
   retryCap: 30_000,
@@ -28,6 +33,8 @@ export const waits: Waits = {
 export const shortWaits: Waits = {
   socketPoll: 20,
   loginPoll: 200,
+  statusPoll: 500,
+  statusTimeout: 500,
   progress: 1000,
   retryFirst: 50,
   retryCap: 1000,

@@ -36,6 +36,8 @@ export type Tailnet = {
   readonly self?: Self
   readonly noSnat: boolean
   readonly health: ReadonlyMap<string, string>
+  /** Why tailscaled did not answer when it was last asked for its status. */
+  readonly silent?: string
   /** Where a person must log in. */
   readonly loginUrl?: string
 }

@@ -32,14 +32,17 @@ const optional = <T extends z.ZodMiniType>(type: T) => z.optional(z.nullable(typ
 const peerStatus = z.object({ ID: z.string(), DNSName: z.string(), TailscaleIPs: optional(z.array(z.string())) })
 const node = z.object({ StableID: z.string(), Name: z.string(), Addresses: optional(z.array(z.string())) })
 const warning = z.object({ Title: optional(z.string()), Text: optional(z.string()) })
+const statusSchema = z.object({
+  BackendState: optional(z.string()),
+  AuthURL: optional(z.string()),
+  Self: optional(peerStatus),
+})
 const notifySchema = z.object({
   ErrMessage: optional(z.string()),
   State: optional(z.number()),
   Prefs: optional(z.object({ NoSNAT: optional(z.boolean()) })),
   SelfChange: optional(node),
-  InitialStatus: optional(
-    z.object({ BackendState: optional(z.string()), AuthURL: optional(z.string()), Self: optional(peerStatus) }),
-  ),
+  InitialStatus: optional(statusSchema),
   BrowseToURL: optional(z.string()),
   Health: optional(z.object({ Warnings: optional(z.record(z.string(), warning)) })),
 })
@@ -65,6 +68,12 @@ export function parseNotify(line: string): Notification {
     ...(ErrMessage && { error: ErrMessage }),
   }
 }
+
+/**
+ * Reads the answer of `status`: it says what an InitialStatus says.
+ * @throws Error when it is no JSON, or a used field has another shape than documented (§A.5).
+ */
+export const parseStatus = (body: string): Notification => parseNotify(`{"InitialStatus":${body}}`)
 
 const present = (addresses: readonly (Address | undefined)[]): Address[] =>
   addresses.filter((address) => address !== undefined)

@@ -32,7 +32,11 @@ export async function followBus(
     } catch (error) {
       if (!signal.aborted && pause.attempts() === 3) log(`bus: ${describe(error)}; still trying`)
     }
-    set(({ state: _state, loginUrl: _loginUrl, ...rest }) => ({ ...rest, watching: false, health: new Map() }))
+    set(({ state: _state, loginUrl: _loginUrl, silent: _silent, ...rest }) => ({
+      ...rest,
+      watching: false,
+      health: new Map(),
+    }))
     await sleep(pause.next(), signal)
   }
 }

@@ -128,6 +128,20 @@ describe('state in memory', () => {
   })
 })
 
+it('a tailscaled that hangs is not ready, until it answers again (state in memory)', async () => {
+  await using proxy = await Proxy.ready(bed, {
+    ...target,
+    TS_AUTHKEY: await bed.authKey(),
+    CULVERT_TEST_SHORT_WAITS: 'true',
+  })
+  const { tailscaled } = await proxy.status()
+  await proxy.host.exec(['kill', '-STOP', String(tailscaled.pid)])
+  const { notReady } = await proxy.until((status) => !status.ready)
+  expect(notReady.join()).toMatch(/tailscaled does not answer/)
+  await proxy.host.exec(['kill', '-CONT', String(tailscaled.pid)])
+  await proxy.until((status) => status.ready)
+})
+
 it('a tailscaled that cannot be kept running ends the agent with 1 (state on disk)', async () => {
   const proxy = await Proxy.ready(bed, {
     ...target,

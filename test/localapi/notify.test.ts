@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseNotify } from '../../localapi/notify.ts'
+import { parseNotify, parseStatus } from '../../localapi/notify.ts'
 
 const self = {
   id: 'n1',
@@ -62,4 +62,10 @@ describe('parseNotify', () => {
       expect(() => parseNotify(line)).toThrow()
     },
   )
+})
+
+it('a status is read like the initial one of the bus', () => {
+  const status = { BackendState: 'NeedsLogin', AuthURL: 'https://x/a', Self: null }
+  expect(parseStatus(JSON.stringify(status))).toEqual(parseNotify(JSON.stringify({ InitialStatus: status })))
+  expect(() => parseStatus('')).toThrow()
 })
