@@ -1,7 +1,7 @@
 import { CulvertError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { every } from '../lib/timers.ts'
-import { loginProblem } from './tailscaled/daemon.ts'
+import { loginProblem } from './tailscaled/login.ts'
 import { facetErrors } from './views.ts'
 import type { Waits } from './waits.ts'
 import type { Store, World } from './world.ts'

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { familyName } from '../lib/address.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
 import { attemptedPlan, forwardingName, planForwarding } from './facets/forwarding.ts'
-import { loginProblem } from './tailscaled/daemon.ts'
+import { loginProblem } from './tailscaled/login.ts'
 import type { World } from './world.ts'
 
 /** What is not as it should be; empty means ready. */

@@ -9,7 +9,7 @@ import type { Row, Section } from './section.ts'
 
 /** MiB: all pages that are in memory, and those of them that no file backs. */
 type Memory = { readonly resident: number; readonly anonymous: number }
-type Measured = Readonly<Record<ContestantName | 'bare', Memory>>
+type Measured = Readonly<Record<ContestantName | 'bare' | 'lean', Memory>>
 
 const server = join(import.meta.dirname, 'programs', 'http-server.mjs')
 
@@ -43,15 +43,17 @@ export async function measureMemory(
     {
       title: 'Memory beside a bare Node',
       against: 'bare Node',
-      rows: rows('cached', 'bare', ''),
-      note: 'The same moment; the other side is an HTTP server of Node alone. Both have a warm compile cache.',
+      rows: [...rows('cached', 'bare', ''), ...rows('cached', 'lean', ', node:http without its ESM namespace')],
+      note:
+        'The same moment; the other side is an HTTP server of Node alone, and both have a warm compile cache. ' +
+        '`import … from "node:http"` loads Node’s fetch and WebSocket too, which `require` does not: hence two of them.',
     },
   ]
 }
 
 async function once(bed: BenchBed, all: Record<ContestantName, Contestant>, idle: number): Promise<Measured> {
-  const bare = await bed.host('backend').spawn([process.execPath, server], { name: 'bare', env: compileCache })
-  await bare.line(/^ready$/)
+  const bare = await bareServer(bed, [])
+  const lean = await bareServer(bed, ['lean'])
   await using ours = await Proxy.start(bed, all.ours, 'v4')
   await using cached = await Proxy.start(bed, all.cached, 'v4')
   await using upstream = await Proxy.start(bed, all.upstream, 'v4')
@@ -61,9 +63,18 @@ async function once(bed: BenchBed, all: Record<ContestantName, Contestant>, idle
     cached: await memory(cached.process),
     upstream: await memory(upstream.process),
     bare: await memory(bare),
+    lean: await memory(lean),
   }
   await bare.stop()
+  await lean.stop()
   return measured
+}
+
+async function bareServer(bed: BenchBed, args: readonly string[]): Promise<HostProcess> {
+  const argv = [process.execPath, server, ...args]
+  const started = await bed.host('backend').spawn(argv, { name: 'http-server', env: compileCache })
+  await started.line(/^ready$/)
+  return started
 }
 
 async function memory({ pid, name }: HostProcess): Promise<Memory> {

@@ -52,13 +52,15 @@ export class Proxy implements AsyncDisposable {
     return own
   }
 
-  /** Milliseconds from SIGTERM to its end. Removes the node and the rules that it left, so that the next one finds nothing. */
+  /** Milliseconds from SIGTERM to its end. Removes the node, and what it left in the host, so that the next finds nothing. */
   async stop(): Promise<number> {
     const begun = performance.now()
     const { code, signal } = await this.process.stop()
     const took = performance.now() - begun
     if (code !== 0) throw new CulvertError('command', `${this.#node} ended with ${signal ?? `exit code ${code}`}`)
-    await this.#bed.host(this.#contestant.name).exec(['nft', 'flush', 'ruleset'])
+    const host = this.#bed.host(this.#contestant.name)
+    await host.exec(['nft', 'flush', 'ruleset'])
+    await host.exec(['rm', '-rf', `/var/lib/${this.#node}`, '/tmp/tailscaled.sock', '/var/run/tailscale'])
     await this.#bed.control.removeNode(this.#node)
     return took
   }

@@ -1,13 +1,13 @@
 import { existsSync, rmSync } from 'node:fs'
 import { backoff } from '../../lib/backoff.ts'
-import { CulvertError, describe } from '../../lib/errors.ts'
+import { CulvertError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { sleep } from '../../lib/timers.ts'
 import type { Waits } from '../waits.ts'
-import type { Daemon, Store, World } from '../world.ts'
+import type { Daemon, Store } from '../world.ts'
 import { tailscaledArguments } from './arguments.ts'
+import { keepLoggedIn } from './login.ts'
 import type { Child, Spawn } from './spawn.ts'
-import { runUp } from './up.ts'
 
 export type Supervisor = {
   /** Keeps tailscaled running and logged in until `stop`; rejects when that is impossible. */
@@ -18,9 +18,6 @@ export type Supervisor = {
 
 /** After so many starts in a row that never reached Running, tailscaled cannot be kept up. */
 const maxFailedStarts = 10
-/** A refused login after state in memory was lost is final after so many attempts. */
-const maxRefusedLogins = 3
-
 type Parts = {
   readonly store: Store
   readonly spawn: Spawn
@@ -54,7 +51,11 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
     try {
       await waitForSocket(ended.signal)
       set({ phase: 'login' })
-      await keepLoggedIn(life, AbortSignal.any([ended.signal, stopping.signal]))
+      await keepLoggedIn(
+        { store, spawn, log, waits, set },
+        life === 0,
+        AbortSignal.any([ended.signal, stopping.signal]),
+      )
     } catch (error) {
       if (!ended.signal.aborted && !stopping.signal.aborted) throw error
     }
@@ -65,43 +66,6 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
     while (!existsSync(settings.socket)) {
       signal.throwIfAborted()
       await sleep(waits.socketPoll, signal)
-    }
-  }
-
-  const keepLoggedIn = async (life: number, signal: AbortSignal): Promise<void> => {
-    const pause = backoff(waits.retryFirst, waits.retryCap)
-    // State in memory is gone with the process. Otherwise `up` is owed once, at the agent's own start.
-    let owed = life === 0 || settings.state.kind === 'memory'
-    let refused = 0
-    while (!signal.aborted) {
-      const world = await store.until(({ tailnet }) => owed || tailnet.state !== undefined, signal)
-      const state = world.tailnet.state
-      if (owed || state === 'NeedsLogin' || state === 'Stopped') {
-        set({ phase: 'login' })
-        try {
-          await runUp(settings, spawn, log, signal)
-          owed = false
-          refused = 0
-          pause.reset()
-          await store
-            .until(({ tailnet }) => tailnet.state === 'Running', AbortSignal.any([signal, AbortSignal.timeout(10_000)]))
-            .catch(() => {})
-        } catch (error) {
-          if (signal.aborted) return
-          set({ problem: describe(error) })
-          refused += 1
-          if (life > 0 && settings.state.kind === 'memory' && refused >= maxRefusedLogins) {
-            throw new CulvertError('login', 'tailscaled lost its state, which was in memory, and cannot log in again', {
-              cause: error,
-              remedy: 'Give a reusable auth key, or keep the state with TS_STATE_DIR.',
-            })
-          }
-          await sleep(pause.next(), signal)
-        }
-        continue
-      }
-      if (state === 'Running') set({ phase: 'running' })
-      await store.until(({ tailnet }) => tailnet.state !== state, signal)
     }
   }
 
@@ -142,14 +106,4 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
       set({ phase: 'down' })
     },
   }
-}
-
-/** The reason why login waits, in the daemon's own words where it has some. */
-export function loginProblem({ daemon, tailnet }: World): string {
-  const { state, health, loginUrl } = tailnet
-  if (loginUrl !== undefined && state === 'NeedsLogin') return `log in at ${loginUrl}`
-  if (state === 'NeedsMachineAuth') return 'the node waits for approval in the tailnet’s admin console'
-  const reasons = [health.get('login-state'), daemon.problem, ...health.values()].filter((text) => text !== undefined)
-  const where = state === undefined ? `tailscaled is ${daemon.phase}` : `tailscaled’s state is ${state}`
-  return [where, ...new Set(reasons)].join('; ')
 }

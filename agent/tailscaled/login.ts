@@ -1,0 +1,78 @@
+import { backoff } from '../../lib/backoff.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import { sleep } from '../../lib/timers.ts'
+import type { Waits } from '../waits.ts'
+import type { Daemon, Store, World } from '../world.ts'
+import type { Spawn } from './spawn.ts'
+import { runUp } from './up.ts'
+
+/** A refused login after state in memory was lost is final after so many attempts. */
+const maxRefusedLogins = 3
+/** After `up` has succeeded the bus may still tell an older state for a moment, in ms. */
+const settleTime = 10_000
+
+type Parts = {
+  readonly store: Store
+  readonly spawn: Spawn
+  readonly log: Log
+  readonly waits: Waits
+  readonly set: (change: Partial<Daemon>) => void
+}
+
+/**
+ * Logs in as often as one life of tailscaled needs it, until `signal` aborts. `first`: the agent has just started, and
+ * `up` is owed whatever the daemon says (agent.md §2, "always-auth").
+ * @throws CulvertError `login` when state in memory was lost and the login is refused; with state on disk, and in the
+ *   agent's first attempt, it tries again for ever: other deadlines are others' business.
+ */
+export async function keepLoggedIn(
+  { store, spawn, log, waits, set }: Parts,
+  first: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const { settings } = store.world
+  const pause = backoff(waits.retryFirst, waits.retryCap)
+  const lostState = !first && settings.state.kind === 'memory'
+  let owed = first || lostState
+  let refused = 0
+  while (!signal.aborted) {
+    const { tailnet } = await store.until((world) => owed || world.tailnet.state !== undefined, signal)
+    if (!owed && tailnet.state !== 'NeedsLogin' && tailnet.state !== 'Stopped') {
+      if (tailnet.state === 'Running') set({ phase: 'running' })
+      await store.until((world) => world.tailnet.state !== tailnet.state, signal)
+      continue
+    }
+    set({ phase: 'login' })
+    try {
+      await runUp(settings, spawn, log, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      refused += 1
+      set({ problem: describe(error) })
+      if (lostState && refused >= maxRefusedLogins) {
+        throw new CulvertError('login', 'tailscaled lost its state, which was in memory, and cannot log in again', {
+          cause: error,
+          remedy: 'Give a reusable auth key, or keep the state with TS_STATE_DIR.',
+        })
+      }
+      await sleep(pause.next(), signal)
+      continue
+    }
+    owed = false
+    refused = 0
+    pause.reset()
+    const settled = AbortSignal.any([signal, AbortSignal.timeout(settleTime)])
+    await store.until((world) => world.tailnet.state === 'Running', settled).catch(() => {})
+  }
+}
+
+/** The reason why login waits, in the daemon's own words where it has some. */
+export function loginProblem({ daemon, tailnet }: World): string {
+  const { state, health, loginUrl } = tailnet
+  if (loginUrl !== undefined && state === 'NeedsLogin') return `log in at ${loginUrl}`
+  if (state === 'NeedsMachineAuth') return 'the node waits for approval in the tailnet’s admin console'
+  const reasons = [health.get('login-state'), daemon.problem, ...health.values()].filter((text) => text !== undefined)
+  const where = state === undefined ? `tailscaled is ${daemon.phase}` : `tailscaled’s state is ${state}`
+  return [where, ...new Set(reasons)].join('; ')
+}
