@@ -1,6 +1,6 @@
 /** Every wait whose length is our choice, in milliseconds. Tests may ask for the short ones (CULVERT_TEST_SHORT_WAITS). */
 export type Waits = {
-  /** Between two looks for tailscaled's socket (agent.md §2 step 6). */
+  /** Between two looks for tailscaled's socket: upstream takes 100 ms, half of which every start would lose. */
   readonly socketPoll: number
   /** Between two looks at tailscaled's status while a login is needed, and while none is. */
   readonly loginPoll: number
@@ -19,7 +19,7 @@ export type Waits = {
 }
 
 export const waits: Waits = {
-  socketPoll: 100,
+  socketPoll: 20,
   loginPoll: 1000,
   statusPoll: 10_000,
   statusTimeout: 5000,

@@ -55,9 +55,15 @@ async function measure(
 /** Ctrl-C removes everything too. Returns how to stop listening for it. */
 function takeDownOnSignal(bed: string): () => void {
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+  let stopping = false
   const listeners = Object.entries(signals).map(([signal, code]) => {
-    const stop = (): void => void tearDown(bed).finally(() => process.exit(code))
-    process.once(signal, stop)
+    const stop = (): void => {
+      if (stopping) return
+      stopping = true
+      void tearDown(bed).finally(() => process.exit(code))
+    }
+    // Not `once`: a listener that is gone already when others look lets them end the process at once.
+    process.on(signal, stop)
     return { signal, stop }
   })
   return () => {

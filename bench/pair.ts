@@ -32,13 +32,13 @@ export class Pair implements AsyncDisposable {
   }
 }
 
-/** Rejects when only the relay leads there: then the relay would be measured. */
+/** Waits for a direct path over IPv4, and rejects when there is none: then the relay would be measured, or another path. */
 async function directPath(bed: BenchBed, to: string): Promise<void> {
   const ping = ['tailscale', 'ping', '--until-direct', '--c=20', '--timeout=1s', to]
   // A node that has just come is not yet known to the others.
   for (let attempt = 1; ; attempt += 1) {
     const { exitCode, stdout, stderr } = await bed.host('client').exec(ping, { check: false, timeout: 30_000 })
-    if (exitCode === 0) return
+    if (exitCode === 0 && /via (\d+\.){3}\d+:\d+ in \S+\s*$/.test(stdout)) return
     if (attempt === 5) throw new Error(`no direct path to ${to}: ${stdout}\n${stderr}`)
     await delay(300)
   }

@@ -33,7 +33,7 @@ export async function measureTraffic(
       ...(await steps.step(`connections, ${title}`, (note) => measureConnections(bed, pair, size.connections, note))),
     )
   }
-  const path = 'client → proxy → backend, the client’s path to the proxy direct'
+  const path = 'client → proxy → backend, the client’s tunnel to the proxy direct and over IPv4'
   return [
     {
       title: 'Forwarded TCP throughput',

@@ -27,12 +27,11 @@ async function deleteFlows(
   translations: readonly Translation[],
   flowOf: (translation: Translation) => Omit<Flow, 'protocol'> & Partial<Flow>,
 ): Promise<void> {
-  for (const family of families) {
+  const key = ({ destination, answeredBy }: Omit<Flow, 'protocol'>): string => `${destination} ${answeredBy}`
+  const deleteFamily = async (family: Family): Promise<void> => {
     const wanted = translations.filter((translation) => translation.family === family).map(flowOf)
-    if (wanted.length === 0) continue
-    const flows = parseFlows(await run('conntrack', ['-L', '-f', familyFlag(family)]))
-    const key = ({ destination, answeredBy }: Omit<Flow, 'protocol'>): string => `${destination} ${answeredBy}`
-    const present = new Set(flows.map(key))
+    if (wanted.length === 0) return
+    const present = new Set(parseFlows(await run('conntrack', ['-L', '-f', familyFlag(family)])).map(key))
     for (const flow of wanted.filter((candidate) => present.has(key(candidate)))) {
       const protocol = flow.protocol === undefined ? [] : ['-p', flow.protocol]
       const filter = [
@@ -47,6 +46,7 @@ async function deleteFlows(
       await run('conntrack', ['-D', ...filter]).catch(unlessNone)
     }
   }
+  await Promise.all(families.map(deleteFamily))
 }
 
 /** Flows may end by themselves meanwhile; exit code 1 with this text is conntrack's way to say that there was none. */

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import packageJson from '../package.json' with { type: 'json' }
 
 const root = dirname(import.meta.dirname)
@@ -21,11 +21,28 @@ export async function buildAgent(): Promise<string> {
     minifyWhitespace: true,
     legalComments: 'none',
     define: { CULVERT_VERSION: JSON.stringify(packageJson.version) },
-    // Packages in CommonJS call `require` of Node's own modules, which ESM does not have.
+    plugins: [requireBuiltins],
+    // `require` is not there in an ES module: packages in CommonJS call it, and so does requireBuiltins.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: 'warning',
   })
   return outfile
+}
+
+/**
+ * Loads Node's own modules by `require`: an ES import evaluates every export, and that of node:http thereby loads fetch
+ * and WebSocket, 5 MiB of anonymous memory that nothing here uses.
+ */
+const requireBuiltins: Plugin = {
+  name: 'require-builtins',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin' } : { path, external: true },
+    )
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)})`,
+    }))
+  },
 }
 
 if (import.meta.main) console.log(await buildAgent())
