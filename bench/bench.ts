@@ -21,7 +21,7 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
   await preparation.run(steps)
   const bundle = await steps.step('bundle the agent', buildAgent)
   await using bed = await steps.step('start the tailnet', startBenchBed)
-  const stopListening = takeDownOnSignal(bed.name)
+  const interruption = takeDownOnSignal(bed.name)
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(
     () => late.reject(new CulvertError('command', `given up after ${limit} s; the machine is too busy to measure on`)),
@@ -30,11 +30,13 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
   try {
     return await Promise.race([late.promise, measure(bed, bundle, size, commit, steps)])
   } catch (error) {
+    // What fails then fails because the bed is being taken down, and the process is about to end.
+    if (interruption.begun()) await new Promise<never>(() => {})
     console.error(`\n${await bed.tails()}`)
     throw error
   } finally {
     clearTimeout(timer)
-    stopListening()
+    interruption.ignore()
   }
 }
 
@@ -52,8 +54,8 @@ async function measure(
   return { sections: [startup, ...memory, ...traffic], facts: await gatherFacts(bed, commit) }
 }
 
-/** Ctrl-C removes everything too. Returns how to stop listening for it. */
-function takeDownOnSignal(bed: string): () => void {
+/** Ctrl-C removes everything too. */
+function takeDownOnSignal(bed: string): { readonly begun: () => boolean; readonly ignore: () => void } {
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
   let stopping = false
   const listeners = Object.entries(signals).map(([signal, code]) => {
@@ -66,7 +68,10 @@ function takeDownOnSignal(bed: string): () => void {
     process.on(signal, stop)
     return { signal, stop }
   })
-  return () => {
-    for (const { signal, stop } of listeners) process.off(signal, stop)
+  return {
+    begun: () => stopping,
+    ignore: () => {
+      for (const { signal, stop } of listeners) process.off(signal, stop)
+    },
   }
 }

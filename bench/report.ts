@@ -27,8 +27,9 @@ function spread({ median, low, high }: Summary, show: (value: number) => string)
   return least === most ? show(median) : `${show(median)} (${least}–${most})`
 }
 
-/** Three figures that count. */
+/** Three figures that count; a whole number as it is. */
 function figures(value: number): string {
+  if (Number.isInteger(value)) return String(value)
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)
 }
 

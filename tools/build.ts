@@ -35,11 +35,11 @@ export async function buildAgent(): Promise<string> {
  */
 const requireBuiltins: Plugin = {
   name: 'require-builtins',
-  setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+  setup: (bundle) => {
+    bundle.onResolve({ filter: /^node:/ }, ({ path, kind }) =>
       kind === 'import-statement' ? { path, namespace: 'builtin' } : { path, external: true },
     )
-    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+    bundle.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
       contents: `module.exports = require(${JSON.stringify(path)})`,
     }))
   },

@@ -3,20 +3,27 @@ import { execa } from 'execa'
 
 const root = dirname(import.meta.dirname)
 
-/** One development program of node_modules/.bin, its output passed through. */
+/** One development program of node_modules/.bin. */
 export type Step = { readonly name: string; readonly program: string; readonly args: readonly string[] }
 
-/** Runs the steps in order and says how long each took; gives the names of those that failed. */
+/**
+ * Runs the steps side by side, and prints what each had to say when it has ended, with the time it took; gives the
+ * names of those that failed.
+ */
 export async function runSteps(steps: readonly Step[]): Promise<string[]> {
-  const failed: string[] = []
-  for (const [index, { name, program, args }] of steps.entries()) {
-    const started = Date.now()
-    const result = await execa(program, args, { cwd: root, preferLocal: true, stdio: 'inherit', reject: false })
-    const outcome = result.failed ? 'FAILED' : 'ok'
-    console.log(`[${index + 1}/${steps.length}] ${name}: ${outcome}, ${((Date.now() - started) / 1000).toFixed(1)} s`)
-    if (result.failed) failed.push(name)
-  }
-  return failed
+  let ended = 0
+  const outcomes = await Promise.all(
+    steps.map(async ({ name, program, args }) => {
+      const started = Date.now()
+      const { all, failed } = await execa(program, args, { cwd: root, preferLocal: true, all: true, reject: false })
+      ended += 1
+      const took = ((Date.now() - started) / 1000).toFixed(1)
+      if (failed) console.log(all)
+      console.log(`[${ended}/${steps.length}] ${name}: ${failed ? 'FAILED' : 'ok'}, ${took} s`)
+      return failed ? [name] : []
+    }),
+  )
+  return outcomes.flat()
 }
 
 /** Everything that can be said about the source without running it. */
