@@ -10,16 +10,19 @@ import { openListener } from './endpoints/listener.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
 import { forwardingFacet, forwardingName, forwards } from './facets/forwarding.ts'
 import { runFacet } from './facet.ts'
+import type { Environment } from './settings/read.ts'
 import type { Settings } from './settings/settings.ts'
 import { followBus } from './sources/bus.ts'
 import { followStatus } from './sources/status.ts'
 import type { Stoppable } from './stop.ts'
 import { superviseTailscaled } from './tailscaled/daemon.ts'
-import { spawn } from './tailscaled/spawn.ts'
+import { spawner } from './tailscaled/spawn.ts'
 import { shortWaits, waits as normalWaits } from './waits.ts'
 import { createStore, type Store } from './world.ts'
 
 type Context = {
+  /** The agent's own environment, which its children get. */
+  readonly env: Environment
   readonly log: Log
   readonly version: string
   /** Gets each part that must be ended, as soon as it is there. */
@@ -34,7 +37,7 @@ export type Run = () => Promise<never>
  * Puts the parts together, in the order of agent.md §2, up to the start of tailscaled. Rejects when `signal` aborts:
  * nothing is added to `parts` after that.
  */
-export async function compose(settings: Settings, { log, version, parts, signal }: Context): Promise<Run> {
+export async function compose(settings: Settings, { env, log, version, parts, signal }: Context): Promise<Run> {
   const waits = settings.shortWaits ? shortWaits : normalWaits
   parts.stopBudgetMs = waits.stopBudget
   const nft = nftables(runCommand)
@@ -75,7 +78,7 @@ export async function compose(settings: Settings, { log, version, parts, signal 
     reportTargets(store, log, signal)
   }
 
-  const daemon = superviseTailscaled({ store, spawn, log, waits, env: firewallEnv(store) })
+  const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: firewallEnv(store) })
   parts.daemon = daemon
   parts.unlink = linkDefaultSocket(settings.socket, log)
   const api = localApi(settings.socket)

@@ -33,7 +33,7 @@ export async function runAgent({ env, write, onSignal, version }: Process): Prom
   try {
     const { settings, warnings } = readSettings(env)
     for (const warning of warnings) log(`warning: ${warning}`)
-    const composed = compose(settings, { log, version, parts, signal: work.signal })
+    const composed = compose(settings, { env, log, version, parts, signal: work.signal })
     composing = composed.catch(() => {})
     const reason = await Promise.race([signalled.promise, composed.then((run) => run())])
     log(`${reason}, shutting down`)

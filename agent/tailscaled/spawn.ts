@@ -1,9 +1,11 @@
-import { execa } from 'execa'
+import { spawn as spawnProcess } from 'node:child_process'
+import type { Environment } from '../settings/read.ts'
 
 /** How a child process ended. */
 export type Exit = { readonly code: number | undefined; readonly description: string }
 
 export type Child = {
+  /** Undefined when it could not be started. */
   readonly pid: number | undefined
   /** stdout and stderr where they are piped, else nothing. */
   readonly output: readonly NodeJS.ReadableStream[]
@@ -22,30 +24,43 @@ export type SpawnOptions = {
 /** Starts tailscaled and tailscale; narrow, so that it is the one place where the agent starts a process that lasts. */
 export type Spawn = (program: string, args: readonly string[], options: SpawnOptions) => Child
 
-export const spawn: Spawn = (program, args, { output, signal, env }) => {
-  const child = execa(program, args, {
-    stdin: 'ignore',
-    stdout: output,
-    stderr: output,
-    buffer: false,
-    reject: false,
-    // A signal for the agent's process group (Ctrl-C) must reach the agent alone, which then stops its children in order.
-    detached: true,
-    cleanup: true,
-    forceKillAfterDelay: 5000,
-    ...(signal && { cancelSignal: signal }),
-    ...(env && { env }),
-  })
-  const exited = child.then((result): Exit => {
-    const code = result.exitCode
-    if (result.code === 'ENOENT') return { code, description: `${program} is not installed, or not in PATH` }
-    if (result.signal) return { code, description: `${program} was ended by ${result.signal}` }
-    return { code, description: `${program} ended with exit code ${code ?? result.code ?? 'unknown'}` }
-  })
-  return {
-    pid: child.pid,
-    output: [child.stdout, child.stderr].filter((stream) => stream !== null && stream !== undefined),
-    exited,
-    kill: (name) => child.kill(name),
+const killAfter = 5000
+
+/** `environment`: what every child gets. */
+export const spawner =
+  (environment: Environment): Spawn =>
+  (program, args, { output, signal, env }) => {
+    const child = spawnProcess(program, args, {
+      stdio: ['ignore', output, output],
+      env: { ...environment, ...env },
+      // A signal for the agent's process group (Ctrl-C) must reach the agent alone, which then stops its children in order.
+      detached: true,
+    })
+    const ended = new AbortController()
+    const exited = new Promise<Exit>((resolve) => {
+      child.once('error', (error: NodeJS.ErrnoException) => {
+        // Also for a signal that could not be sent: then it runs, and will close.
+        if (child.pid !== undefined) return
+        const why = error.code === 'ENOENT' ? 'is not installed, or not in PATH' : `cannot be started: ${error.message}`
+        resolve({ code: undefined, description: `${program} ${why}` })
+      })
+      child.once('close', (code, name) => {
+        ended.abort()
+        const how = name === null ? `ended with exit code ${code}` : `was ended by ${name}`
+        resolve({ code: code ?? undefined, description: `${program} ${how}` })
+      })
+    })
+    const end = (): void => {
+      child.kill('SIGTERM')
+      const timer = setTimeout(() => child.kill('SIGKILL'), killAfter)
+      ended.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    }
+    if (signal?.aborted) end()
+    signal?.addEventListener('abort', end, { once: true, signal: ended.signal })
+    return {
+      pid: child.pid,
+      output: [child.stdout, child.stderr].filter((stream) => stream !== null),
+      exited,
+      kill: (name) => child.kill(name),
+    }
   }
-}

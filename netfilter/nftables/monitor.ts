@@ -1,5 +1,5 @@
+import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { execa } from 'execa'
 import { backoff } from '../../lib/backoff.ts'
 import { sleep } from '../../lib/timers.ts'
 import { tableName } from './render.ts'
@@ -17,12 +17,10 @@ export async function watchTable(
   const pause = backoff(250, 30_000)
   while (!signal.aborted) {
     // JSON would take the monitor several times the memory; a line that names the table is all that is needed.
-    const monitor = execa('nft', ['monitor'], {
-      stdin: 'ignore',
-      buffer: false,
-      reject: false,
-      cancelSignal: signal,
-      forceKillAfterDelay: 1000,
+    const monitor = spawn('nft', ['monitor'], { stdio: ['ignore', 'pipe', 'ignore'], signal })
+    const ended = new Promise<string>((resolve) => {
+      monitor.once('error', (error) => resolve(error.message))
+      monitor.once('close', (code, name) => resolve(name === null ? `exit code ${code}` : name))
     })
     // A change between the last look and the monitor's first is not announced: look once it has surely begun.
     const begun = setTimeout(changed, 500)
@@ -36,10 +34,10 @@ export async function watchTable(
         touched = true
       }
     }
-    const result = await monitor
+    const how = await ended
     clearTimeout(begun)
     if (signal.aborted) return
-    report(`nft monitor ended (${result.shortMessage ?? `exit code ${result.exitCode}`}); it is started again`)
+    report(`nft monitor ended (${how}); it is started again`)
     await sleep(pause.next(), signal)
   }
 }
