@@ -75,3 +75,19 @@ it('a node with its state needs no valid key', async () => {
   }
   expect(ids[1]).toBe(ids[0])
 })
+
+it('userspace networking needs no right and makes no rule', async () => {
+  const env = { TS_USERSPACE: 'true', TS_AUTHKEY: await bed.authKey(), TS_SOCKS5_SERVER: 'localhost:1055' }
+  const wrap = [
+    'setpriv',
+    '--bounding-set',
+    '-net_admin,-mknod,-sys_admin',
+    '--inh-caps',
+    '-net_admin,-mknod,-sys_admin',
+  ]
+  await using proxy = await Proxy.start(bed, env, { wrap })
+  await proxy.process.line(/Startup complete/)
+  expect(await proxy.command('ready')).toMatchObject({ exitCode: 0 })
+  expect((await proxy.host.exec(['nft', 'list', 'ruleset'])).stdout).not.toContain('culvert')
+  expect((await proxy.host.exec(['ss', '-Hltn'])).stdout).toContain('127.0.0.1:1055')
+})
