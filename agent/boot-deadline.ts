@@ -19,14 +19,16 @@ const waitsFor = (world: World): string => [loginProblem(world), ...facetErrors(
  */
 export function bootDeadline(store: Store, log: Log, waits: Waits, signal: AbortSignal): Promise<never> {
   const { bootTimeoutMs } = store.world.settings
-  const step = Math.min(100, bootTimeoutMs)
+  let last = performance.now()
   let spent = 0
   let sinceProgress = 0
   return new Promise((_, reject) => {
-    every(step, signal, () => {
+    every(100, signal, () => {
       const { world } = store
-      if (!waitsForPerson(world)) spent += step
-      sinceProgress += step
+      const elapsed = performance.now() - last
+      last += elapsed
+      if (!waitsForPerson(world)) spent += elapsed
+      sinceProgress += elapsed
       if (sinceProgress >= waits.progress) {
         sinceProgress = 0
         log(`not connected to the tailnet yet: ${waitsFor(world)}`)

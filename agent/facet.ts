@@ -55,7 +55,7 @@ export function runFacet<Desired>(
     } catch (error) {
       const text = describe(error)
       if (before?.error !== text) log(`${facet.name}: ${text}`)
-      report({ desired, repairs, error: text })
+      report({ desired, repairs, error: text, ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }) })
       return false
     }
   }

@@ -45,6 +45,7 @@ export type Tailnet = {
 export type FacetReport = {
   /** What the facet wanted at its last attempt. */
   readonly desired: unknown
+  /** When what it wanted was last read back. */
   readonly verifiedAt?: Date
   /** Why the last attempt failed; absent when it succeeded. */
   readonly error?: string

@@ -84,6 +84,15 @@ describe('a facet', () => {
     expect(log).toEqual(['test: refused', 'test: in place again'])
   })
 
+  it('remembers when it last was right', async () => {
+    want(1)
+    await expect.poll(() => report()?.verifiedAt).toBeInstanceOf(Date)
+    failing = true
+    running.recheck()
+    await expect.poll(() => report()?.error).toBe('refused')
+    expect(report()?.verifiedAt).toBeInstanceOf(Date)
+  })
+
   it('turns to another wish at once, whatever the former one waits for', async () => {
     stop.abort()
     await running.finished
