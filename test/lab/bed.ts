@@ -81,6 +81,8 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
   /** Ends every process of the bed and removes all that it made. May be repeated. */
   async down(): Promise<void> {
     this.#lastWords ??= await this.tails()
+    // A stopped process, or rather its stopped helper outside, would hold the namespaces for ever.
+    for (const { processes } of this.hosts) for (const process of processes) process.kill('SIGCONT')
     await tearDown(this.name)
     // Whoever waits for one of these learns now that it has ended.
     await Promise.all(this.hosts.flatMap(({ processes }) => processes.map(({ exited }) => exited)))

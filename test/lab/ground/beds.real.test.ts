@@ -88,3 +88,15 @@ test('a host starts as a Pod does: nothing forwarded, addresses usable, only its
   expect((await pod.exec(['ls', '/sys/class/net'])).stdout.split('\n')).toEqual(['eth0', 'lo'])
   await pod.exec(['sysctl', '-w', 'net.ipv4.ip_forward=1'])
 })
+
+test('a bed can be taken down while a process in it is stopped', async () => {
+  const small = await startBed({ hosts: { pod: { network: 'cluster' } } })
+  const sleeper = await small.host('pod').spawn(['sleep', '60'])
+  sleeper.kill('SIGSTOP')
+  // Its helper is stopped along with it, a moment later.
+  await expect
+    .poll(async () => (await small.host('pod').exec(['ps', '-o', 'stat=', '-C', 'sleep'])).stdout)
+    .toMatch(/T/)
+  await small.down()
+  expect(sleeper.running).toBe(false)
+})
