@@ -10,7 +10,8 @@ export async function gatherFacts(bed: BenchBed, commit: string | undefined): Pr
     ...(commit === undefined ? [] : [['commit', commit] satisfies [string, string]]),
     ['processor', `${processors.length} × ${processors[0]?.model ?? 'unknown'}`],
     ['memory', `${Math.round(totalmem() / 2 ** 30)} GiB`],
-    ['kernel', `Linux ${release()}, ${machine()}`],
+    // Without what its builder has added.
+    ['kernel', `Linux ${release().replace(/-.*/, '')}, ${machine()}`],
     ['Node', process.versions.node],
     ['tailscaled and containerboot', await firstLine('tailscale', 'version')],
     ['nft', (await firstLine('nft', '--version')).replace(/^nftables v?/, '').replace(/ .*/, '')],
