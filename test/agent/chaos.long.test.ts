@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
@@ -81,4 +82,16 @@ it('rules deleted 50 times under traffic: established flows survive each repair'
     expect(report).not.toHaveProperty('broken')
     expect(report.answered).toBeGreaterThan(1000)
   }
+})
+
+it('memory stays bounded through a storm of 300 repairs', async () => {
+  await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
+  for (let round = 0; round < 300; round += 1) {
+    await proxy.host.exec(['nft', 'add table inet culvert; delete table inet culvert'])
+    await pause(60)
+  }
+  const status = readFileSync(`/proc/${proxy.process.pid}/status`, 'utf8')
+  const anonymous = Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]) / 1024
+  // Some 30 MiB as it is; more than 80 where the young generation may grow.
+  expect(anonymous).toBeLessThan(64)
 })
