@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type RunCommand, runCommand } from '../lib/command.ts'
+import { runCommand } from '../lib/command.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { enableForwarding, kernelFamilies } from '../netfilter/forwarding.ts'
@@ -13,11 +13,11 @@ import type { Settings } from './settings/settings.ts'
 import type { Store } from './world.ts'
 
 /** What the kernel must grant before anything is started; gives the address families that it carries. */
-export async function prepareKernel(settings: Settings, nft: Nftables, log: Log, run: RunCommand = runCommand) {
+export async function prepareKernel(settings: Settings, nft: Nftables, log: Log) {
   const kernel = await kernelFamilies(settings.root)
   if (settings.userspace) return kernel
   requireNetAdmin()
-  await requireTun(settings.root, run)
+  await requireTun(settings.root, runCommand)
   if (!forwards({ settings })) return kernel
   await enableForwarding(
     settings.root,
@@ -36,7 +36,7 @@ export async function prepareKernel(settings: Settings, nft: Nftables, log: Log,
 }
 
 /** Where programs that know nothing of TS_SOCKET look for tailscaled. */
-export const defaultSocket = '/var/run/tailscale/tailscaled.sock'
+const defaultSocket = '/var/run/tailscale/tailscaled.sock'
 
 /** Lets such programs find it; failing is only said. Gives what takes the link away again. */
 export function linkDefaultSocket(socket: string, log: Log): () => void {

@@ -18,7 +18,7 @@ import type { Stoppable } from './stop.ts'
 import { superviseTailscaled } from './tailscaled/daemon.ts'
 import { spawner } from './tailscaled/spawn.ts'
 import { shortWaits, waits as normalWaits } from './waits.ts'
-import { createStore, type Store } from './world.ts'
+import { createStore, initialWorld, type Store } from './world.ts'
 
 type Context = {
   /** The agent's own environment, which its children get. */
@@ -43,13 +43,7 @@ export async function compose(settings: Settings, { env, log, version, parts, si
   const nft = nftables(runCommand)
   const kernelFamilies = await prepareKernel(settings, nft, log)
   signal.throwIfAborted()
-  const store = createStore({
-    settings,
-    kernelFamilies,
-    daemon: { phase: 'down', restarts: 0 },
-    tailnet: { watching: false, noSnat: false, health: new Map() },
-    facets: {},
-  })
+  const store = createStore(initialWorld(settings, kernelFamilies))
   parts.store = store
 
   const world = () => store.world

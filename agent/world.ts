@@ -53,6 +53,15 @@ export type FacetReport = {
   readonly repairs: number
 }
 
+/** Before anything has been heard of tailscaled. */
+export const initialWorld = (settings: Settings, kernelFamilies: readonly Family[]): World => ({
+  settings,
+  kernelFamilies,
+  daemon: { phase: 'down', restarts: 0 },
+  tailnet: { watching: false, noSnat: false, health: new Map() },
+  facets: {},
+})
+
 /** Holds the newest World and wakes those who wait for a change. */
 export type Store = {
   readonly world: World

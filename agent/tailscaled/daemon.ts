@@ -1,13 +1,11 @@
 import { existsSync, rmSync } from 'node:fs'
 import { backoff } from '../../lib/backoff.ts'
 import { CulvertError } from '../../lib/errors.ts'
-import type { Log } from '../../lib/log.ts'
 import { sleep } from '../../lib/timers.ts'
-import type { Waits } from '../waits.ts'
-import type { Daemon, Store } from '../world.ts'
+import type { Daemon } from '../world.ts'
 import { tailscaledArguments } from './arguments.ts'
-import { keepLoggedIn } from './login.ts'
-import type { Child, Spawn } from './spawn.ts'
+import { keepLoggedIn, type LoginParts } from './login.ts'
+import type { Child } from './spawn.ts'
 
 export type Supervisor = {
   /** Keeps tailscaled running and logged in until `stop`; rejects when that is impossible. */
@@ -18,11 +16,8 @@ export type Supervisor = {
 
 /** After so many starts in a row that never reached Running, tailscaled cannot be kept up. */
 const maxFailedStarts = 10
-type Parts = {
-  readonly store: Store
-  readonly spawn: Spawn
-  readonly log: Log
-  readonly waits: Waits
+
+type Parts = Omit<LoginParts, 'set'> & {
   /** Variables that tailscaled gets beside the agent's environment. */
   readonly env: Readonly<Record<string, string>>
 }

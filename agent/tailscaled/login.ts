@@ -12,7 +12,7 @@ const maxRefusedLogins = 3
 /** After `up` has succeeded the bus may still tell an older state for a moment, in ms. */
 const settleTime = 10_000
 
-type Parts = {
+export type LoginParts = {
   readonly store: Store
   readonly spawn: Spawn
   readonly log: Log
@@ -27,7 +27,7 @@ type Parts = {
  *   agent's first attempt, it tries again for ever: other deadlines are others' business.
  */
 export async function keepLoggedIn(
-  { store, spawn, log, waits, set }: Parts,
+  { store, spawn, log, waits, set }: LoginParts,
   first: boolean,
   signal: AbortSignal,
 ): Promise<void> {

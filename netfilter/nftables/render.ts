@@ -1,5 +1,5 @@
 import { type Family, families } from '../../lib/address.ts'
-import type { ForwardingTable } from '../table.ts'
+import { emptyTable, type ForwardingTable } from '../table.ts'
 
 /** The one table that is ours; no other is ever touched. */
 export const tableName = 'culvert'
@@ -146,5 +146,4 @@ export function renderElements(from: ForwardingTable, to: ForwardingTable): stri
 }
 
 /** The whole table as one transaction. */
-export const renderTable = (table: ForwardingTable): string =>
-  renderSkeleton(table) + renderElements({ ...table, ingress: { 4: new Map(), 6: new Map() } }, table)
+export const renderTable = (table: ForwardingTable): string => renderSkeleton(table) + renderElements(emptyTable, table)

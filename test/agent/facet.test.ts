@@ -2,16 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Facet, runFacet, type RunningFacet } from '../../agent/facet.ts'
 import { readSettings } from '../../agent/settings/read.ts'
 import { shortWaits } from '../../agent/waits.ts'
-import { createStore, type Store } from '../../agent/world.ts'
+import { createStore, initialWorld, type Store } from '../../agent/world.ts'
 
-const initial = () =>
-  createStore({
-    settings: readSettings({}).settings,
-    kernelFamilies: [4, 6],
-    daemon: { phase: 'down', restarts: 0 },
-    tailnet: { watching: false, noSnat: false, health: new Map() },
-    facets: {},
-  })
+const initial = () => createStore(initialWorld(readSettings({}).settings, [4, 6]))
 
 /** A facet that wants the number of restarts, and an outside that holds the last number applied. */
 let store: Store

@@ -2,16 +2,13 @@ import { expect, it } from 'vitest'
 import { readSettings } from '../../../agent/settings/read.ts'
 import { followBus } from '../../../agent/sources/bus.ts'
 import { shortWaits } from '../../../agent/waits.ts'
-import { createStore } from '../../../agent/world.ts'
+import { createStore, initialWorld } from '../../../agent/world.ts'
 import type { LocalApi } from '../../../localapi/client.ts'
 
 it('the watch is opened again when it ends, and its first message replaces what was held', async () => {
   const store = createStore({
-    settings: readSettings({}).settings,
-    kernelFamilies: [4, 6],
+    ...initialWorld(readSettings({}).settings, [4, 6]),
     daemon: { phase: 'running', restarts: 0 },
-    tailnet: { watching: false, noSnat: false, health: new Map() },
-    facets: {},
   })
   const status = (state: string, address: string) => ({
     InitialStatus: { BackendState: state, Self: { ID: 'n', DNSName: 'p.', TailscaleIPs: [address] } },
