@@ -1,5 +1,5 @@
+import { lines } from '../lib/lines.ts'
 import type { LocalApi } from './client.ts'
-import { lines } from './lines.ts'
 import { type Notification, parseNotify } from './notify.ts'
 
 /**
@@ -7,6 +7,9 @@ import { type Notification, parseNotify } from './notify.ts'
  * (bits 1, 2, 7, 13 and 14 of localapi-apiproxy-recorder.md §A.3).
  */
 const mask = 2 + 4 + 128 + 8192 + 16_384
+
+/** A single line can be a netmap of many MB; more than this is no netmap. */
+const maxLineBytes = 256 * 1024 * 1024
 
 /**
  * Watches tailscaled's bus once: yields each notification until the stream ends or `signal` aborts. The first one
@@ -18,7 +21,7 @@ export async function* watchBus(
   signal: AbortSignal,
   rejected: (error: unknown) => void,
 ): AsyncGenerator<Notification> {
-  for await (const line of lines(await api.stream(`watch-ipn-bus?mask=${mask}`, signal))) {
+  for await (const line of lines(await api.stream(`watch-ipn-bus?mask=${mask}`, signal), maxLineBytes)) {
     let notification: Notification
     try {
       notification = parseNotify(line)

@@ -1,12 +1,10 @@
-/** A single bus line can be a netmap of many MB; more than this is no netmap. */
-const maxLineBytes = 256 * 1024 * 1024
 const newline = 0x0a
 
 /**
  * Splits a byte stream at newlines, wherever the chunks were cut. An unfinished last line is dropped.
  * @throws Error when one line exceeds `limit` bytes, so that memory is bounded.
  */
-export async function* lines(chunks: AsyncIterable<Buffer>, limit: number = maxLineBytes): AsyncGenerator<string> {
+export async function* lines(chunks: AsyncIterable<Buffer>, limit: number): AsyncGenerator<string> {
   let pending: Buffer[] = []
   let size = 0
   for await (const chunk of chunks) {

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { lines } from '../../localapi/lines.ts'
+import { lines } from '../../lib/lines.ts'
+
+const limit = 32 * 1024 * 1024
 
 async function* chunksOf(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
   let start = 0
@@ -18,20 +20,20 @@ it('gives whole lines wherever the stream is cut', async () => {
       fc.array(fc.nat(20)),
       async (texts, sizes) => {
         const bytes = Buffer.from(texts.map((text) => `${text}\n`).join(''))
-        expect(await Array.fromAsync(lines(chunksOf(bytes, sizes)))).toEqual(texts)
+        expect(await Array.fromAsync(lines(chunksOf(bytes, sizes), limit))).toEqual(texts)
       },
     ),
   )
 })
 
 it('drops a last line without an end', async () => {
-  expect(await Array.fromAsync(lines(chunksOf(Buffer.from('a\nb'), [])))).toEqual(['a'])
+  expect(await Array.fromAsync(lines(chunksOf(Buffer.from('a\nb'), []), limit))).toEqual(['a'])
 })
 
 it('gives a line of 20 MB', async () => {
   const long = 'x'.repeat(20 * 1024 * 1024)
   const sizes = Array.from({ length: 320 }, () => 65_536)
-  const [line] = await Array.fromAsync(lines(chunksOf(Buffer.from(`${long}\n`), sizes)))
+  const [line] = await Array.fromAsync(lines(chunksOf(Buffer.from(`${long}\n`), sizes), limit))
   expect(line === long).toBe(true)
 })
 
