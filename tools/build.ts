@@ -20,6 +20,8 @@ export async function buildAgent(): Promise<string> {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
+    // Its CommonJS form, which esbuild would take, loads its parts in a way that cannot be bundled.
+    alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     define: { CULVERT_VERSION: JSON.stringify(packageJson.version) },
     plugins: [requireBuiltins],
     // `require` is not there in an ES module: packages in CommonJS call it, and so does requireBuiltins.

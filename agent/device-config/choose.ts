@@ -1,0 +1,30 @@
+import type { Dirent } from 'node:fs'
+import { join } from 'node:path'
+import { CulvertError } from '../../lib/errors.ts'
+
+/** An entry of the config directory. */
+export type Entry = Pick<Dirent, 'name' | 'isDirectory'>
+
+/** A config file, and the N of its name. */
+export type Choice = { readonly path: string; readonly cap: number }
+
+/**
+ * Chooses the config file for a tailscaled of capability version `version`: the `cap-N.hujson` with the highest N that
+ * is not above it (agent.md §9). Another spelling of N, or text behind the name, makes it another file.
+ * @throws CulvertError `settings` that says what was found in `directory` and what is needed.
+ */
+export function chooseConfigFile(directory: string, entries: readonly Entry[], version: number): Choice {
+  const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)
+  let best: Choice | undefined
+  for (const name of names) {
+    const cap = Number(/^cap-(0|[1-9]\d*)\.hujson$/.exec(name)?.[1])
+    if (cap <= version && cap > (best?.cap ?? -1)) best = { path: join(directory, name), cap }
+  }
+  if (best !== undefined) return best
+  const shown = names.length <= 10 ? names : [...names.slice(0, 10), '…']
+  throw new CulvertError(
+    'settings',
+    `there is no usable config file in ${directory}: it has ${shown.length === 0 ? 'no files' : shown.join(', ')}`,
+    { remedy: `Provide cap-N.hujson with an N of at most ${version}, the capability version of this tailscaled.` },
+  )
+}

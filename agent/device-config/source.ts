@@ -1,0 +1,66 @@
+import { basename } from 'node:path'
+import { watchDirectory } from '../../lib/directory.ts'
+import { describe } from '../../lib/errors.ts'
+import { type DeviceConfig, findConfigFile, readConfigFile } from './read.ts'
+
+/** What is known of the config file that tailscaled was started with. */
+export type FollowedConfig = {
+  /** As it was when it was last valid. */
+  readonly current: DeviceConfig
+  /** Why what is there now is not used; absent when `current` is the newest. */
+  readonly rejected?: string
+}
+
+export type DeviceConfigOptions = {
+  readonly directory: string
+  /** The capability version of tailscaled. */
+  readonly version: number
+  /** What tailscaled was started with. */
+  readonly initial: DeviceConfig
+  /** Gets each change of either, compared by bytes and by text. */
+  readonly publish: (config: FollowedConfig) => void
+  /** Gets why the directory cannot be watched. */
+  readonly report: (problem: string) => void
+  readonly rereadMs: number
+}
+
+/**
+ * Follows the config file until `signal` aborts; a change since `initial` was read is noticed too. tailscaled keeps to
+ * the path that it was started with, so when another file would be chosen now, `rejected` asks for a restart, and the
+ * first one goes on being followed.
+ */
+export async function followDeviceConfig(
+  { directory, version, initial, publish, report, rereadMs }: DeviceConfigOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  let known: FollowedConfig = { current: initial }
+  const look = async (): Promise<void> => {
+    const next = await lookAgain(known.current, directory, version)
+    if (signal.aborted || (next.current === known.current && next.rejected === known.rejected)) return
+    known = next
+    publish(known)
+  }
+  await watchDirectory(directory, look, { rereadMs, report, signal })
+}
+
+async function lookAgain(last: DeviceConfig, directory: string, version: number): Promise<FollowedConfig> {
+  let current = last
+  let rejected: string | undefined
+  try {
+    const newest = await readConfigFile(last)
+    if (!newest.bytes.equals(last.bytes)) current = newest
+  } catch (error) {
+    rejected = describe(error)
+  }
+  try {
+    const { path } = await findConfigFile(directory, version)
+    if (path !== last.path) {
+      rejected =
+        `${basename(path)} is now the config file to use, but tailscaled was started with ${basename(last.path)} ` +
+        'and reads no other. Restart the Pod.'
+    }
+  } catch (error) {
+    rejected ??= describe(error)
+  }
+  return { current, ...(rejected !== undefined && { rejected }) }
+}

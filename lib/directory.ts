@@ -1,0 +1,103 @@
+import { watch } from 'node:fs'
+import { basename } from 'node:path'
+import { backoff } from './backoff.ts'
+import { describe } from './errors.ts'
+import { sleep } from './timers.ts'
+
+export type DirectoryOptions = {
+  /** Milliseconds after which `changed` is called although nothing was seen: some file systems announce nothing. */
+  readonly rereadMs: number
+  /** Gets why the directory cannot be watched, once until it can be again; it is re-read meanwhile. */
+  readonly report: (problem: string) => void
+  readonly signal: AbortSignal
+}
+
+/**
+ * Calls `changed` at once, soon after anything happens in the directory at `path`, and every `rereadMs`, until `signal`
+ * aborts. It is the directory that is watched: kubelet changes a mounted volume by renaming the link `..data` in it,
+ * and others write the files. `changed` must not reject, and is called again only once it has finished. A directory that is absent, or is removed and made anew, is watched as soon as it is there.
+ */
+export async function watchDirectory(
+  path: string,
+  changed: () => void | Promise<void>,
+  { rereadMs, report, signal }: DirectoryOptions,
+): Promise<void> {
+  const notice = coalesce(changed, signal)
+  const pause = backoff(250, 5000)
+  let failing = false
+  while (!signal.aborted) {
+    const opened = (): void => {
+      failing = false
+      // What was changed before is announced by nobody.
+      notice()
+    }
+    try {
+      await watchFor(rereadMs, path, { opened, notice, signal })
+      pause.reset()
+    } catch (error) {
+      if (!failing) report(`${path} cannot be watched, so it is re-read from time to time: ${describe(error)}`)
+      failing = true
+      notice()
+      await sleep(Math.min(pause.next(), rereadMs), signal)
+    }
+  }
+}
+
+/**
+ * Watches for `ms`, or until the directory itself goes, or `signal` aborts; rejects when watching fails. No longer,
+ * because the watch stays with the old directory when another takes its place, which is not always announced.
+ */
+function watchFor(
+  ms: number,
+  path: string,
+  { opened, notice, signal }: { opened: () => void; notice: () => void; signal: AbortSignal },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const watcher = watch(path, { persistent: false })
+    const over = new AbortController()
+    const end = (error?: Error): void => {
+      over.abort()
+      watcher.close()
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    watcher.on('error', end)
+    watcher.on('change', (_type, name) => {
+      notice()
+      // An event of the directory itself, its removal among them, has its own name.
+      if (name === basename(path)) end()
+    })
+    opened()
+    void sleep(ms, AbortSignal.any([over.signal, signal])).then(() => end())
+  })
+}
+
+/** A burst is over after this many milliseconds without another event; one that goes on is not awaited longer. */
+const quietMs = 50
+const burstMs = 1000
+
+/** Makes a burst of calls one call of `action`, and no two of those run at once. */
+function coalesce(action: () => void | Promise<void>, signal: AbortSignal): () => void {
+  let timer: NodeJS.Timeout | undefined
+  let began = 0
+  let queued = false
+  let last = Promise.resolve()
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  const run = (): void | Promise<void> => {
+    queued = false
+    return signal.aborted ? undefined : action()
+  }
+  const fire = (): void => {
+    timer = undefined
+    if (queued) return
+    queued = true
+    last = last.then(run)
+  }
+  return () => {
+    if (signal.aborted) return
+    const now = performance.now()
+    if (timer === undefined) began = now
+    clearTimeout(timer)
+    timer = setTimeout(fire, Math.min(quietMs, began + burstMs - now))
+  }
+}

@@ -1,0 +1,91 @@
+import * as z from 'zod/mini'
+import { type Field, fileError, readHujsonObject } from '../lib/hujson.ts'
+
+/** What the agent uses of tailscaled's config file. */
+export type DeviceConfigContent = {
+  /** Verbatim, also `file:PATH`, which tailscaled resolves; empty when there is none. */
+  readonly authKey: string
+  readonly advertiseRoutes: readonly string[]
+  readonly advertiseServices: readonly string[]
+  /** While true, tailscaled refuses other preferences and serve configs over LocalAPI. */
+  readonly locked: boolean
+}
+
+const optional = <T extends z.ZodMiniType>(type: T) => z.optional(z.nullable(type))
+const text = optional(z.string())
+const flag = optional(z.boolean())
+const texts = optional(z.array(z.string()))
+/** tailscaled alone judges what is inside. */
+const nested = optional(z.record(z.string(), z.unknown()))
+
+/** The file's fields (localapi-apiproxy-recorder.md §A.6), spelled as operators write them (operator.md §4.1). */
+const schema = z.object({
+  Version: z.string(),
+  Locked: flag,
+  ServerURL: text,
+  AuthKey: text,
+  Enabled: flag,
+  OperatorUser: text,
+  Hostname: text,
+  acceptDNS: flag,
+  acceptRoutes: flag,
+  exitNode: text,
+  allowLANWhileUsingExitNode: flag,
+  AdvertiseRoutes: texts,
+  AdvertiseExitNode: flag,
+  DisableSNAT: flag,
+  AdvertiseServices: texts,
+  AppConnector: nested,
+  NetfilterMode: text,
+  NoStatefulFiltering: flag,
+  PostureChecking: flag,
+  RunSSHServer: flag,
+  RunWebClient: flag,
+  ShieldsUp: flag,
+  RemoteConfig: flag,
+  AutoUpdate: nested,
+  ServeConfigTemp: nested,
+  StaticEndpoints: texts,
+  RelayServerPort: optional(z.number()),
+  RelayServerStaticEndpoints: texts,
+})
+
+/** tailscaled matches names whatever their case. */
+const spelling = new Map(Object.keys(schema.shape).map((name) => [name.toLowerCase(), name]))
+
+/**
+ * Reads the config file of tailscaled. Of a field that occurs twice the last counts, as it does for tailscaled.
+ * @throws CulvertError `settings` with file, position and reason, never with a value.
+ */
+export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigContent {
+  const known = new Map<string, Field>()
+  let unknown: Field | undefined
+  for (const field of readHujsonObject(path, bytes)) {
+    const name = spelling.get(field.name.toLowerCase())
+    if (name === undefined) unknown ??= field
+    else known.set(name, field)
+  }
+  const version = known.get('Version')
+  if (version === undefined) throw fileError(path, '1:1', 'the field "version" is missing; it must be "alpha0"')
+  if (version.value !== 'alpha0') throw fileError(path, version.position, 'the version is not "alpha0"')
+  if (unknown !== undefined) {
+    throw fileError(path, unknown.position, `tailscaled knows no field ${printable(unknown.name)}`)
+  }
+  const parsed = z.safeParse(schema, Object.fromEntries([...known].map(([name, { value }]) => [name, value])))
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    const name = String(issue?.path[0])
+    const expected = issue?.code === 'invalid_type' ? `: ${issue.expected} expected` : ''
+    throw fileError(path, known.get(name)?.position ?? '1:1', `${name} has a value of another type${expected}`)
+  }
+  const { AuthKey, AdvertiseRoutes, AdvertiseServices, Locked } = parsed.data
+  return {
+    authKey: AuthKey ?? '',
+    advertiseRoutes: AdvertiseRoutes ?? [],
+    advertiseServices: AdvertiseServices ?? [],
+    locked: Locked ?? true,
+  }
+}
+
+/** A key in the place of a name must not be told. */
+const printable = (name: string): string => (/^[a-z]{1,40}$/i.test(name) ? `"${name}"` : 'with this name')
