@@ -1,5 +1,5 @@
 import { watch } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, resolve as absolute } from 'node:path'
 import { backoff } from './backoff.ts'
 import { describe } from './errors.ts'
 import { sleep } from './timers.ts'
@@ -13,9 +13,11 @@ export type DirectoryOptions = {
 }
 
 /**
- * Calls `changed` at once, soon after anything happens in the directory at `path`, and every `rereadMs`, until `signal`
- * aborts. It is the directory that is watched: kubelet changes a mounted volume by renaming the link `..data` in it,
- * and others write the files. `changed` must not reject, and is called again only once it has finished. A directory that is absent, or is removed and made anew, is watched as soon as it is there.
+ * Calls `changed` once it has begun to watch the directory at `path`, soon after anything happens there, and every
+ * `rereadMs`, until `signal` aborts. `changed` must not reject, and is called again only when it has finished. A
+ * directory that is absent, or is removed and made anew, is watched as soon as it is there.
+ *
+ * Whatever happens there counts: kubelet renames the link `..data` in a mounted volume, others write the files.
  */
 export async function watchDirectory(
   path: string,
@@ -32,7 +34,7 @@ export async function watchDirectory(
       notice()
     }
     try {
-      await watchFor(rereadMs, path, { opened, notice, signal })
+      await watchFor(rereadMs, absolute(path), { opened, notice, signal })
       pause.reset()
     } catch (error) {
       if (!failing) report(`${path} cannot be watched, so it is re-read from time to time: ${describe(error)}`)
@@ -64,7 +66,7 @@ function watchFor(
     watcher.on('error', end)
     watcher.on('change', (_type, name) => {
       notice()
-      // An event of the directory itself, its removal among them, has its own name.
+      // So are the events of the directory itself named, its removal among them.
       if (name === basename(path)) end()
     })
     opened()

@@ -15,8 +15,13 @@ const optional = <T extends z.ZodMiniType>(type: T) => z.optional(z.nullable(typ
 const text = optional(z.string())
 const flag = optional(z.boolean())
 const texts = optional(z.array(z.string()))
-/** tailscaled alone judges what is inside. */
-const nested = optional(z.record(z.string(), z.unknown()))
+/** tailscaled matches the names of fields whatever their case. */
+const flags = (...names: string[]) =>
+  optional(
+    z
+      .record(z.string(), optional(z.boolean()))
+      .check(z.refine((value) => Object.keys(value).every((name) => names.includes(name.toLowerCase())))),
+  )
 
 /** The file's fields (localapi-apiproxy-recorder.md §A.6), spelled as operators write them (operator.md §4.1). */
 const schema = z.object({
@@ -35,7 +40,7 @@ const schema = z.object({
   AdvertiseExitNode: flag,
   DisableSNAT: flag,
   AdvertiseServices: texts,
-  AppConnector: nested,
+  AppConnector: flags('advertise'),
   NetfilterMode: text,
   NoStatefulFiltering: flag,
   PostureChecking: flag,
@@ -43,14 +48,14 @@ const schema = z.object({
   RunWebClient: flag,
   ShieldsUp: flag,
   RemoteConfig: flag,
-  AutoUpdate: nested,
-  ServeConfigTemp: nested,
+  AutoUpdate: flags('check', 'apply'),
+  /** What is inside is left to tailscaled, as are the texts of addresses. */
+  ServeConfigTemp: optional(z.record(z.string(), z.unknown())),
   StaticEndpoints: texts,
-  RelayServerPort: optional(z.number()),
+  RelayServerPort: optional(z.int().check(z.minimum(0), z.maximum(65535))),
   RelayServerStaticEndpoints: texts,
 })
 
-/** tailscaled matches names whatever their case. */
 const spelling = new Map(Object.keys(schema.shape).map((name) => [name.toLowerCase(), name]))
 
 /**
@@ -76,7 +81,7 @@ export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigCont
     const [issue] = parsed.error.issues
     const name = String(issue?.path[0])
     const expected = issue?.code === 'invalid_type' ? `: ${issue.expected} expected` : ''
-    throw fileError(path, known.get(name)?.position ?? '1:1', `${name} has a value of another type${expected}`)
+    throw fileError(path, known.get(name)?.position ?? '1:1', `${name} has no value that tailscaled takes${expected}`)
   }
   const { AuthKey, AdvertiseRoutes, AdvertiseServices, Locked } = parsed.data
   return {

@@ -1,0 +1,43 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { readDeviceConfig } from '../../../agent/device-config/read.ts'
+import { writeVolume } from '../../lib/kubelet-volume.ts'
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'culvert-read-config-'))
+})
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+it('reads the best file of a mounted volume', async () => {
+  const text = '{"Version":"alpha0","AuthKey":"key","AdvertiseServices":["svc:a"]}'
+  await writeVolume(directory, { 'cap-95.hujson': '{}', 'cap-107.hujson': text, 'cap-143.hujson': '{}' })
+  expect(await readDeviceConfig(directory, 142)).toEqual({
+    path: join(directory, 'cap-107.hujson'),
+    cap: 107,
+    bytes: Buffer.from(text),
+    config: { authKey: 'key', advertiseRoutes: [], advertiseServices: ['svc:a'], locked: true },
+  })
+})
+
+it.each<[string, (path: string) => Promise<unknown>, RegExp]>([
+  ['no directory', () => rm(directory, { recursive: true }), /^the config directory .* cannot be read$/],
+  ['no file', async () => {}, /^there is no usable config file in /],
+  ['other files', () => writeVolume(directory, { x: '' }), /^there is no usable config file in .*: it has .*x/],
+  ['an empty file', (path) => writeFile(path, ''), /cap-95\.hujson:1:1: the file is empty$/],
+  ['half a file', (path) => writeFile(path, '{"Version": "al'), /cap-95\.hujson:1:13: .*half written$/],
+  [
+    'a file that is too large',
+    (path) => writeFile(path, ' '.repeat(1024 * 1024 + 1)),
+    /cap-95\.hujson cannot be read$/,
+  ],
+  ['a directory in its place', (path) => mkdir(path), /^there is no usable/],
+])('refuses %s', async (_name, prepare, message) => {
+  await prepare(join(directory, 'cap-95.hujson'))
+  await expect(readDeviceConfig(directory, 142)).rejects.toMatchObject({
+    code: 'settings',
+    message: expect.stringMatching(message),
+  })
+})

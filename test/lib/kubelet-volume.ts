@@ -1,0 +1,24 @@
+import { mkdir, mkdtemp, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/**
+ * Writes files into `directory` as kubelet writes a Secret's or ConfigMap's volume: into a new directory beside the
+ * old one, which the link `..data` names from one moment to the next; each file is a link through that one.
+ */
+export async function writeVolume(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  const data = join(directory, '..data')
+  const old = await readlink(data).catch(() => undefined)
+  const fresh = await mkdtemp(join(directory, '..2026_'))
+  await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(fresh, name), text)))
+  await symlink(fresh, `${data}_tmp`)
+  await rename(`${data}_tmp`, data)
+  const present = (await readdir(directory)).filter((name) => !name.startsWith('..'))
+  for (const name of Object.keys(files)) {
+    if (!present.includes(name)) await symlink(join('..data', name), join(directory, name))
+  }
+  for (const name of present) {
+    if (!(name in files)) await rm(join(directory, name))
+  }
+  if (old !== undefined) await rm(old, { recursive: true })
+}
