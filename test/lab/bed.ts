@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CulvertError } from '../../lib/errors.ts'
 import { acmeEnv } from './acme.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { nodesOf, type ClusterSpec } from './cluster/spec.ts'
 import { ControlClient } from './control-client.ts'
 import { controlUrl } from './ground/addresses.ts'
 import { isAlive } from './ground/procs.ts'
@@ -24,12 +26,14 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
   /** Directories of the built parts. */
   readonly programs: Programs
   readonly #hosts: ReadonlyMap<string, Host>
+  readonly #cluster: Cluster | undefined
   #lastWords: string | undefined
 
-  constructor(record: BedRecord, programs: Programs) {
+  constructor(record: BedRecord, programs: Programs, cluster?: Cluster) {
     this.name = record.name
     this.record = record
     this.programs = programs
+    this.#cluster = cluster
     this.control = new ControlClient(placesOf(record.name).controlSocket)
     const always = record.acme === undefined ? {} : acmeEnv
     this.#hosts = new Map(record.hosts.map((host) => [host.name, new Host(host, Object.values(programs), always)]))
@@ -44,6 +48,14 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     if (host !== undefined) return host
     throw new CulvertError('settings', `bed ${this.name} has no host ${name}`, {
       remedy: `Its hosts are ${[...this.#hosts.keys()].join(', ')}`,
+    })
+  }
+
+  /** The Kubernetes cluster. Throws CulvertError `settings` when the bed was started without one. */
+  get cluster(): Cluster {
+    if (this.#cluster !== undefined) return this.#cluster
+    throw new CulvertError('settings', `bed ${this.name} has no cluster`, {
+      remedy: 'Start it with one: `cluster: { nodes: 1 }`, or `npm run lab -- up --cluster`',
     })
   }
 
@@ -104,6 +116,8 @@ export type BedOptions<T extends Topology> = {
   readonly name?: string
   /** Runs a certificate authority too. */
   readonly acme?: boolean
+  /** Starts a Kubernetes cluster too. */
+  readonly cluster?: ClusterSpec
   /** With `false` the bed outlives this process. */
   readonly owned?: boolean
 }
@@ -125,7 +139,9 @@ let made = 0
 export async function startBed<T extends Topology = typeof defaultTopology>(
   options: BedOptions<T> = {},
 ): Promise<Bed<keyof T & string>> {
+  const nodes = options.cluster === undefined ? undefined : nodesOf(options.cluster)
   const programs = await builtPrograms()
+  const cluster = nodes === undefined ? undefined : { nodes, programs: await builtPrograms('cluster') }
   await sweep()
   made += 1
   const record = await start({
@@ -134,8 +150,9 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
     programs,
     owned: options.owned ?? true,
     acme: options.acme ?? false,
+    ...(cluster === undefined ? {} : { cluster }),
   })
-  return new Bed(record, programs)
+  return await bedOf(record)
 }
 
 /** A bed that is up already, from whatever process. Throws CulvertError `command` when there is none of that name. */
@@ -146,5 +163,11 @@ export async function openBed(name: string): Promise<Bed> {
       remedy: 'Start it (npm run lab -- up), or see what is up: npm run lab -- status',
     })
   }
-  return new Bed(record, await builtPrograms())
+  return await bedOf(record)
+}
+
+async function bedOf(record: BedRecord): Promise<Bed> {
+  if (record.cluster === undefined) return new Bed(record, await builtPrograms())
+  const programs = await builtPrograms('cluster')
+  return new Bed(record, programs, new Cluster(record, programs))
 }

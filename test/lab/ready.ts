@@ -1,31 +1,34 @@
 import { CulvertError } from '../../lib/errors.ts'
-import { build, missing, place } from './parts/build.ts'
+import { build, missing, place, type Placed } from './parts/build.ts'
 import { gatherFacts } from './parts/facts.ts'
 import { installPackages } from './parts/packages.ts'
+import type { Part } from './parts/part.ts'
 import { demand } from './parts/prerequisites.ts'
-import { parts, type PartName } from './parts/table.ts'
+import { groups, type Group, type PartName } from './parts/table.ts'
 import { cacheRoot } from './paths.ts'
-import { progress } from './progress.ts'
+import type { Progress } from './progress.ts'
 
-/** The directory of each part. */
-export type Programs = Readonly<Record<PartName, string>>
+/** The directory of each part of some groups. */
+export type Programs<G extends Group = 'tailnet'> = Readonly<Record<PartName<G>, string>>
 
 /** What is still to be done before a bed can be started. */
 export type Preparation = {
   /** How many steps of progress it takes. */
   readonly steps: number
-  readonly run: (on: ReturnType<typeof progress>) => Promise<Programs>
+  /** Gives the directory of each part. */
+  readonly run: (on: Progress) => Promise<Readonly<Record<string, string>>>
 }
 
 /**
- * Looks at the machine and at the cache. Throws CulvertError `privilege`, one line for each thing that the lab cannot
- * put right by itself, before anything is installed or built.
+ * Looks at the machine and at the cache for what beds take, and for some also a cluster. Throws CulvertError
+ * `privilege`, one line for each thing that the lab cannot put right by itself, before anything is installed or built.
  */
-export async function prepare(): Promise<Preparation> {
-  const facts = await gatherFacts()
+export async function prepare(...wanted: readonly Group[]): Promise<Preparation> {
+  const all = withTailnet(wanted)
+  const facts = await gatherFacts(all)
   demand(facts)
   const cache = cacheRoot()
-  const placed = await place(cache, parts)
+  const placed = await place(cache, partsOf(all))
   const toBuild = missing(placed)
   const toInstall = facts.missingPackages
   return {
@@ -33,23 +36,31 @@ export async function prepare(): Promise<Preparation> {
     run: async (on) => {
       if (toInstall.length > 0) await installPackages(toInstall, on)
       await build(cache, toBuild, on)
-      return Object.fromEntries(placed.map(({ part, directory }) => [part.name, directory])) as Programs
+      return directories(placed)
     },
   }
 }
 
-/** Installs and builds whatever is missing, telling how it goes on standard error. */
-export async function ensureReady(): Promise<Programs> {
-  const preparation = await prepare()
-  return await preparation.run(progress(preparation.steps))
-}
-
-/** The parts, if all are built; quick, nothing is looked at but the cache. */
-export async function builtPrograms(): Promise<Programs> {
-  const placed = await place(cacheRoot(), parts)
+/** The parts of some groups, if all are built; quick, nothing is looked at but the cache. */
+export async function builtPrograms<G extends Group = 'tailnet'>(
+  ...wanted: readonly G[]
+): Promise<Programs<G | 'tailnet'>> {
+  const placed = await place(cacheRoot(), partsOf(withTailnet(wanted)))
   const absent = missing(placed).map(({ part }) => part.name)
   if (absent.length > 0) {
     throw new CulvertError('command', `not built yet: ${absent.join(', ')}`, { remedy: 'Run `npm run lab -- build`' })
   }
-  return Object.fromEntries(placed.map(({ part, directory }) => [part.name, directory])) as Programs
+  return directories(placed) as Programs<G | 'tailnet'>
+}
+
+function withTailnet(wanted: readonly Group[]): Group[] {
+  return [...new Set<Group>(['tailnet', ...wanted])]
+}
+
+function partsOf(wanted: readonly Group[]): Part[] {
+  return wanted.flatMap((group): readonly Part[] => groups[group])
+}
+
+function directories(placed: readonly Placed[]): Record<string, string> {
+  return Object.fromEntries(placed.map(({ part, directory }) => [part.name, directory]))
 }

@@ -7,6 +7,8 @@ export type RunOptions = {
   /** Milliseconds after which the program is killed; 60 s when left out. */
   readonly timeout?: number
   readonly input?: string
+  /** A file to read from instead. */
+  readonly inputFile?: string
   readonly cwd?: string
   /** The whole environment of the program; this process's own when left out. */
   readonly env?: Record<string, string>
@@ -29,7 +31,9 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     reject: false,
     timeout,
     stripFinalNewline: true,
-    ...(options.input === undefined ? { stdin: 'ignore' } : { input: options.input }),
+    ...(options.input === undefined && options.inputFile === undefined ? { stdin: 'ignore' } : {}),
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.inputFile === undefined ? {} : { inputFile: options.inputFile }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env, extendEnv: false }),
   }

@@ -36,12 +36,17 @@ export const defaultTopology = {
   backend: { network: 'cluster' },
 } as const satisfies Topology
 
-/** Throws CulvertError `settings` for a set of hosts that cannot be made. */
-export function checkTopology(hosts: Topology): void {
+/** Throws CulvertError `settings` for a set of hosts that cannot be made beside a cluster of `nodes` nodes. */
+export function checkTopology(hosts: Topology, nodes = 0): void {
   for (const [name, spec] of Object.entries(hosts)) {
     if (!/^[a-z][a-z0-9-]{0,10}$/.test(name)) {
       throw new CulvertError('settings', `"${name}" cannot name a host`, {
         remedy: 'Use at most 11 lower-case letters, digits and dashes, a letter first',
+      })
+    }
+    if (nodes > 0 && /^node\d+$/.test(name)) {
+      throw new CulvertError('settings', `host ${name} would be named like a node of the cluster`, {
+        remedy: 'Give it another name',
       })
     }
     if (spec.ipv4 === false && spec.ipv6 === false) {

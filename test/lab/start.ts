@@ -1,6 +1,9 @@
 import { dirname, join } from 'node:path'
 import { CulvertError } from '../../lib/errors.ts'
 import { acmeEnv, startAcme, trust } from './acme.ts'
+import { nodeAddress, nodeName } from './cluster/addresses.ts'
+import { layRoutes } from './cluster/routes.ts'
+import { startCluster } from './cluster/start.ts'
 import { startControl } from './control-server.ts'
 import { ControlClient } from './control-client.ts'
 import { addressOf, gateway, type NetworkName } from './ground/addresses.ts'
@@ -13,7 +16,7 @@ import {
   claim,
   placesOf,
   readRecord,
-  writeRecord,
+  updateRecord,
   type BedRecord,
   type HostRecord,
 } from './ground/record.ts'
@@ -32,6 +35,8 @@ export type StartOptions = {
   readonly owned: boolean
   /** Runs a certificate authority, and lets every tailscaled get certificates from it. */
   readonly acme: boolean
+  /** Starts a Kubernetes cluster too. */
+  readonly cluster?: { readonly nodes: number; readonly programs: Programs<'cluster'> }
 }
 
 /**
@@ -40,7 +45,7 @@ export type StartOptions = {
  */
 export async function start(options: StartOptions): Promise<BedRecord> {
   checkBedName(options.name)
-  checkTopology(options.hosts)
+  checkTopology(options.hosts, options.cluster?.nodes)
   const own = { name: options.name, boot: bootId(), created: new Date().toISOString(), hosts: [] }
   // Until it is whole, every bed is its maker's: should that die on the way, the next one removes what it made.
   await claimName({ ...own, owner: identify(process.pid) })
@@ -67,30 +72,40 @@ async function claimName(record: BedRecord): Promise<void> {
   })
 }
 
-async function raise({ name, hosts, programs, owned, acme }: StartOptions): Promise<BedRecord> {
+async function raise({ name, hosts, programs, owned, acme, cluster }: StartOptions): Promise<BedRecord> {
   const places = placesOf(name)
   const log = join(places.logs, 'ground.log')
   const holder = await startHolder({ bed: name, tied: owned, log })
   const bed = holder.pid
-  const claimed = await readRecord(name)
-  if (claimed === undefined) throw new CulvertError('command', `bed ${name} was taken down while it was made`)
-  let record: BedRecord = { ...claimed, holder }
-  await writeRecord(record)
+  await updateRecord(name, (record) => ({ ...record, holder }))
 
   // A host's mount namespace is a copy of the bed's: what hosts keep their files in must be mounted before.
   await layFiles(bed, places.files)
-  const [, held] = await Promise.all([layNetworks(bed), holdHosts(name, hosts, bed, log)])
-  const control = connect(bed, held).then(() => startControl(bed, places, programs.control))
+  const [, held] = await Promise.all([layNetworks(bed), holdHosts(name, place(hosts, cluster?.nodes), bed, log)])
+  const connected = connect(bed, held, cluster?.nodes)
+  const control = connected.then(() => startControl(bed, places, programs.control))
   const authority = acme ? control.then(() => startAcme(bed, places, programs.pebble)) : undefined
-  await Promise.all([control, authority, ...held.map((host) => furnish(bed, places, host))])
-  record = { ...record, control: await control, hosts: held, ...(authority && { acme: (await authority).process }) }
-  await writeRecord(record)
+  const furnished = Promise.all(held.map((host) => furnish(bed, places, host)))
+  const orchestrated =
+    cluster === undefined
+      ? undefined
+      : updateRecord(name, (record) => ({ ...record, hosts: held, cluster: { nodes: cluster.nodes } })).then((record) =>
+          startCluster(record, cluster.programs, Promise.all([connected, furnished])),
+        )
+  await Promise.all([control, authority, furnished])
+  const [process, issuer] = [await control, await authority]
+  await updateRecord(name, (record) => ({
+    ...record,
+    control: process,
+    hosts: held,
+    ...(issuer && { acme: issuer.process }),
+  }))
 
   const client = new ControlClient(places.controlSocket)
   const directories = Object.values(programs)
   const ready = await Promise.all(
     held.map(async (host): Promise<HostRecord> => {
-      if (authority !== undefined) await trust(host.holder.pid, await authority)
+      if (issuer !== undefined) await trust(host.holder.pid, issuer)
       const spec = tailscaledSpec(host.spec.tailscaled)
       if (spec === undefined) return host
       const real = new Host(host, directories, acme ? acmeEnv : {})
@@ -99,13 +114,15 @@ async function raise({ name, hosts, programs, owned, acme }: StartOptions): Prom
       return { ...host, tailscaled: daemon }
     }),
   )
-  const { owner, ...rest } = record
-  record = { ...rest, ...(owned && owner !== undefined ? { owner } : {}), hosts: ready }
-  await writeRecord(record)
-  return record
+  await orchestrated
+  return await updateRecord(name, ({ owner, ...record }) => ({
+    ...record,
+    ...(owned && owner !== undefined ? { owner } : {}),
+    hosts: ready,
+  }))
 }
 
-async function connect(bed: number, hosts: readonly HostRecord[]): Promise<void> {
+async function connect(bed: number, hosts: readonly HostRecord[], nodes: number | undefined): Promise<void> {
   const links = hosts.map(({ name, holder, spec, address }) => ({
     host: name,
     pid: holder.pid,
@@ -114,6 +131,7 @@ async function connect(bed: number, hosts: readonly HostRecord[]): Promise<void>
     mtu: spec.mtu ?? 1500,
   }))
   await plugIn(bed, links)
+  if (nodes !== undefined) await layRoutes(bed, hosts, nodes)
 }
 
 /** Gives a host its files. What it needs of the machine stays in its place, wherever that is. */
@@ -121,17 +139,29 @@ async function furnish(bed: number, places: ReturnType<typeof placesOf>, host: H
   const keep = [projectRoot, cacheRoot(), dirname(process.execPath)]
   const { pid } = host.holder
   const fstab = join(places.top, `${host.name}.fstab`)
-  await ownFiles({ bed, directory: places.files, host: host.name, pid, keep, fstab })
+  const node = host.node !== undefined
+  await ownFiles({ bed, directory: places.files, host: host.name, pid, keep, fstab, node })
   await nameFiles(pid, host.name, host.address, gateway('wan').v4)
 }
 
-/** Starts the hosts' namespaces inside the bed's, all at once. */
-async function holdHosts(bed: string, hosts: Topology, inside: number, log: string): Promise<HostRecord[]> {
+type Placed = Omit<HostRecord, 'holder'>
+
+/** Where each host is, and each node of the cluster. */
+function place(hosts: Topology, nodes = 0): Placed[] {
   const counts: Record<NetworkName, number> = { wan: 0, cluster: 0 }
   const placed = Object.entries(hosts).map(([name, spec]: [string, HostSpec]) => {
     const address = addressOf(spec.network, counts[spec.network], { v4: spec.ipv4 !== false, v6: spec.ipv6 !== false })
     counts[spec.network] += 1
     return { name, spec, address }
   })
+  const more = Array.from({ length: nodes }, (_, index): Placed => {
+    const node = index + 1
+    return { name: nodeName(node), spec: { network: 'cluster' }, address: nodeAddress(node), node }
+  })
+  return [...placed, ...more]
+}
+
+/** Starts the hosts' namespaces inside the bed's, all at once. */
+async function holdHosts(bed: string, placed: readonly Placed[], inside: number, log: string): Promise<HostRecord[]> {
   return await Promise.all(placed.map(async (host) => ({ ...host, holder: await startHolder({ bed, inside, log }) })))
 }

@@ -1,4 +1,5 @@
-import { ensureReady } from '../ready.ts'
+import { progress } from '../progress.ts'
+import { prepare } from '../ready.ts'
 import { parse, type Verb } from './verb.ts'
 
 export const build: Verb = {
@@ -11,8 +12,9 @@ $CULVERT_CACHE, else $XDG_CACHE_HOME/culvert, else ~/.cache/culvert.
 A cold build takes some minutes; when all is there, it does nothing.`,
   run: async (args) => {
     parse({ args: [...args], options: {} })
-    const programs = await ensureReady()
-    for (const [name, directory] of Object.entries(programs)) console.log(`${name.padEnd(13)} ${directory}`)
+    const preparation = await prepare('cluster')
+    const programs = await preparation.run(progress(preparation.steps))
+    for (const [name, directory] of Object.entries(programs)) console.log(`${name.padEnd(23)} ${directory}`)
     return 0
   },
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAlive } from '../ground/procs.ts'
-import { placesOf, readRecord, writeRecord } from '../ground/record.ts'
+import { placesOf, updateRecord } from '../ground/record.ts'
 import { endedEarly, startDaemon } from '../hosts/daemon.ts'
 import type { Host } from '../hosts/host.ts'
 import { poll } from '../poll.ts'
@@ -18,10 +18,8 @@ export async function startAndAwait(
 ): Promise<void> {
   const log = join(placesOf(bed).logs, `${host.name}.${program.name}.log`)
   const daemon = await startDaemon(host.pid, program.argv, { env: host.env(program.env), log })
-  const record = await readRecord(bed)
-  if (record !== undefined) {
-    await writeRecord({ ...record, others: { ...record.others, [`${host.name}.${program.name}`]: daemon } })
-  }
+  const others = { [`${host.name}.${program.name}`]: daemon }
+  await updateRecord(bed, (record) => ({ ...record, others: { ...record.others, ...others } }))
   await poll(
     `${program.name}: a line like ${String(program.line)}`,
     program.timeout,

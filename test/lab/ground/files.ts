@@ -1,5 +1,5 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { run } from '../run.ts'
 import { enter } from './enter.ts'
 import type { Address } from './addresses.ts'
@@ -23,6 +23,27 @@ export type HostFiles = {
   /** Directories of the machine that must be seen at their own place although they may lie in `/tmp` or `/run`. */
   readonly keep: readonly string[]
   readonly fstab: string
+  /** Set for a node of a cluster. */
+  readonly node: boolean
+}
+
+/**
+ * File systems of a node's own: its container engine lays images over each other, which an overlay is no ground for, and
+ * kubelet tells file systems by where they are mounted.
+ */
+const ofNodes = ['/var/lib/containerd', '/var/lib/kubelet'] as const
+
+/**
+ * Settings of the kernel that kubelet would change for the whole machine, and the values it wants. A node sees files
+ * of its own in their place.
+ */
+const covered: Readonly<Record<string, string>> = {
+  '/proc/sys/kernel/keys/root_maxbytes': '25000000',
+  '/proc/sys/kernel/keys/root_maxkeys': '1000000',
+  '/proc/sys/kernel/panic': '10',
+  '/proc/sys/kernel/panic_on_oops': '1',
+  '/proc/sys/vm/overcommit_memory': '1',
+  '/proc/sys/vm/panic_on_oom': '0',
 }
 
 /** Gives a host its own files. All mounts are in its own mount namespace. */
@@ -33,6 +54,16 @@ export async function ownFiles(files: HostFiles): Promise<void> {
   const directories = ['cgroup', ...empty, ...kept, ...layered.flatMap((path) => [path, `${path}.work`])]
   await Promise.all(directories.map((path) => mkdir(seen(path), { recursive: true })))
   await chmod(seen('/tmp'), 0o1777)
+  // As places to mount at, in the layer of the host's own.
+  const memory = files.node ? ofNodes : []
+  await Promise.all(memory.map((path) => mkdir(seen(path), { recursive: true })))
+  const settings = files.node ? Object.entries(covered) : []
+  await Promise.all(
+    settings.map(async ([path, value]) => {
+      await mkdir(dirname(seen(path)), { recursive: true })
+      await writeFile(seen(path), `${value}\n`)
+    }),
+  )
   const lines = [
     // A new view of /sys shows the devices of this network namespace; it comes without the control groups.
     `/sys/fs/cgroup ${inside}/cgroup none rbind`,
@@ -42,6 +73,8 @@ export async function ownFiles(files: HostFiles): Promise<void> {
     ...layered.map(
       (path) => `overlay ${path} overlay lowerdir=${path},upperdir=${inside}${path},workdir=${inside}${path}.work`,
     ),
+    ...memory.map((path) => `culvert-lab ${path} tmpfs defaults`),
+    ...settings.map(([path]) => `${inside}${path} ${path} none bind`),
     // Last, as they hide what the lines above name.
     ...empty.map((path) => `${inside}${path} ${path} none rbind`),
   ]

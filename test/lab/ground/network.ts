@@ -112,11 +112,13 @@ export function port(host: string): string {
   return `to-${host}`
 }
 
-async function ip(pid: number, lines: readonly string[]): Promise<void> {
+/** Runs lines of `ip -batch` in the network of process `pid`. */
+export async function ip(pid: number, lines: readonly string[]): Promise<void> {
   const doing = `set up the network of process ${pid}`
   await run([...enterNetwork(pid), 'ip', '-batch', '-'], { input: `${lines.join('\n')}\n`, doing })
 }
 
-async function setKernel(pid: number, settings: readonly string[]): Promise<void> {
+/** Sets kernel parameters, each `name=value`, of the network of process `pid`. */
+export async function setKernel(pid: number, settings: readonly string[]): Promise<void> {
   await run([...enterNetwork(pid), 'sysctl', '-e', '-q', '-w', ...settings], { doing: 'set kernel parameters' })
 }

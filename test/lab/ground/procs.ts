@@ -11,13 +11,24 @@ function read(path: string): string | undefined {
   }
 }
 
-/** When a process started, in clock ticks since boot, or undefined when there is none (a zombie counts as none). */
-export function startTime(pid: number): string | undefined {
+/** What the kernel tells of a process, from its state on, or undefined when there is none (a zombie counts as none). */
+function statOf(pid: number): string[] | undefined {
   const stat = read(`/proc/${pid}/stat`)
   if (stat === undefined) return undefined
   // The second field is the program's name in parentheses and may itself hold blanks and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields
+}
+
+/** When a process started, in clock ticks since boot, or undefined when there is none. */
+export function startTime(pid: number): string | undefined {
+  return statOf(pid)?.[19]
+}
+
+/** The parent of a process, or undefined when there is no such process. */
+export function parentOf(pid: number): number | undefined {
+  const parent = statOf(pid)?.[1]
+  return parent === undefined ? undefined : Number(parent)
 }
 
 /** Names a running process. Throws when it has ended. */

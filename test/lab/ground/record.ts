@@ -11,6 +11,8 @@ export type HostRecord = {
   readonly spec: HostSpec
   readonly address: Address
   readonly holder: Proc
+  /** Its number among the cluster's nodes, when it is one. */
+  readonly node?: number
   /** The host's tailscaled, when the bed started one. */
   readonly tailscaled?: Proc
 }
@@ -25,7 +27,9 @@ export type BedRecord = {
   readonly holder?: Proc
   readonly control?: Proc
   readonly acme?: Proc
-  /** Programs beyond the bed's own that stay as long as it does, by the name of their log. */
+  /** How many nodes the cluster has, when there is one. */
+  readonly cluster?: { readonly nodes: number }
+  /** Programs beyond these that stay as long as the bed does, by the name of their log. */
   readonly others?: Readonly<Record<string, Proc>>
   readonly hosts: readonly HostRecord[]
 }
@@ -69,10 +73,35 @@ export async function claim(record: BedRecord): Promise<boolean> {
   return true
 }
 
-export async function writeRecord(record: BedRecord): Promise<void> {
+async function writeRecord(record: BedRecord): Promise<void> {
   const path = placesOf(record.name).record
   await writeFile(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`)
   await rename(`${path}.new`, path)
+}
+
+let changed: Promise<unknown> = Promise.resolve()
+
+/**
+ * Changes the record of a bed, one change of this process after the other. Throws CulvertError `command` when there is
+ * none any more.
+ */
+export async function updateRecord(name: string, change: (record: BedRecord) => BedRecord): Promise<BedRecord> {
+  const changing = changeAfter(changed, name, change)
+  changed = changing.catch(() => undefined)
+  return await changing
+}
+
+async function changeAfter(
+  earlier: Promise<unknown>,
+  name: string,
+  change: (record: BedRecord) => BedRecord,
+): Promise<BedRecord> {
+  await earlier
+  const record = await readRecord(name)
+  if (record === undefined) throw new CulvertError('command', `bed ${name} was taken down meanwhile`)
+  const next = change(record)
+  await writeRecord(next)
+  return next
 }
 
 /** The record of a bed, or undefined when there is none or it cannot be read (a bed that was being made or removed). */

@@ -1,6 +1,7 @@
 import { rm, rmdir } from 'node:fs/promises'
 import { bedsRoot } from '../paths.ts'
 import { poll } from '../poll.ts'
+import { removeCgroups } from './cgroups.ts'
 import { isHolder } from './holder.ts'
 import { allPids, argvOf, identify, isAlive, signal, startTime, type Proc } from './procs.ts'
 import { bedNames, placesOf, readRecord } from './record.ts'
@@ -16,6 +17,7 @@ export async function tearDown(name: string): Promise<boolean> {
   // All at once: the end of the bed's own holder ends the hosts' too.
   for (const { pid } of holders) signal(pid, 'SIGKILL')
   await poll(`the end of bed ${name}`, 20_000, () => (holders.some(isAlive) ? undefined : true))
+  await removeCgroups(name)
   const existed = holders.length > 0 || record !== undefined || (await bedNames()).includes(name)
   await rm(placesOf(name).top, { recursive: true, force: true })
   // The last one leaves the directory too; another bed's is not empty and stays.

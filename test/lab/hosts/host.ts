@@ -9,6 +9,8 @@ export type ExecOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
   readonly input?: string
+  /** A file on this side to read from instead. */
+  readonly inputFile?: string
   /** Milliseconds; 30 s when left out. */
   readonly timeout?: number
   /** With `false` a non-zero exit is returned instead of thrown. */

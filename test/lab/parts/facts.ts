@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { describe } from '../../../lib/errors.ts'
 import { run } from '../run.ts'
-import { goNeeded, goVersion } from './go.ts'
+import { goVersion } from './go.ts'
+import { goNeeded } from './module.ts'
 import { missingPackages } from './packages.ts'
 import type { Facts } from './prerequisites.ts'
 
-/** Looks at this machine. Makes /dev/net/tun where it is missing and can be made. */
-export async function gatherFacts(): Promise<Facts> {
+/** Looks at this machine. Makes /dev/net/tun where it is missing and can be made. `groups`: of the parts to come. */
+export async function gatherFacts(groups: readonly string[]): Promise<Facts> {
   const linux = process.platform === 'linux'
   const uid = process.getuid?.() ?? -1
   const [capabilities, go, needed, tun, namespaces, missing] = await Promise.all([
@@ -16,7 +17,7 @@ export async function gatherFacts(): Promise<Facts> {
     goNeeded(),
     linux && uid === 0 ? tunProblem() : undefined,
     linux && uid === 0 ? namespaceProblem() : undefined,
-    missingPackages(),
+    missingPackages(groups),
   ])
   const hasApt = existsSync('/usr/bin/apt-get')
   return {

@@ -1,9 +1,8 @@
 import { execa } from 'execa'
-import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CulvertError } from '../../../lib/errors.ts'
-import { controlSource } from '../paths.ts'
 import { run, tail } from '../run.ts'
+import { flagsOf, textOf, type GoModule } from './module.ts'
 import type { Part } from './part.ts'
 
 /** Only the installed Go is used: nothing is downloaded but modules. */
@@ -23,61 +22,40 @@ function environment(): Record<string, string> {
   return { ...Object.fromEntries(own), PATH: `${process.env['PATH'] ?? ''}:/usr/local/go/bin`, ...goEnv }
 }
 
-/** A program out of the Go module in test/lab/control, whose go.mod and go.sum fix every version. */
-export function goProgram<Name extends string>(program: {
-  readonly name: Name
+type Program = {
+  /** The module it is built in. */
+  readonly module: GoModule
   /** The package, as `go build` names it. */
   readonly package: string
-  /** Set when it is made of the sources in test/lab/control themselves. */
+  /** Set when it is made of the module's own sources. */
   readonly ownSource?: boolean
-}): Part<Name> {
+}
+
+/** A part that is one Go program, of the part's name. */
+export function goProgram<Name extends string>(program: Program & { readonly name: Name }): Part<Name> {
   return {
     name: program.name,
-    inputs: async () =>
-      [await goVersion(), ...(await flags()), program.package, await sources(program.ownSource === true)].join('\n'),
+    inputs: () => goInputs(program),
     build: async (into, note) => {
       const output = join(into, program.name)
-      await goBuild(['-o', output, program.package], note)
+      await goBuild(program, output, note)
       await run([output, '--help'], { check: false, timeout: 10_000, doing: `try ${program.name}` })
     },
   }
 }
 
-/** The text of the module's definition, and of its sources where they matter. */
-async function sources(own: boolean): Promise<string> {
-  const names = (await readdir(controlSource)).filter((name) =>
-    (own ? /\.(go|mod|sum)$/ : /^go\.(mod|sum)$/).test(name),
-  )
-  const wanted = names.filter((name) => !name.endsWith('_test.go')).sort()
-  const texts = await Promise.all(
-    wanted.map(async (name) => `${name}\n${await readFile(join(controlSource, name), 'utf8')}`),
-  )
-  return texts.join('\n')
+/** All that decides what a Go program becomes. */
+export async function goInputs(program: Program): Promise<string> {
+  const { module, ownSource = false } = program
+  return [await goVersion(), ...(await flagsOf(module)), program.package, await textOf(module, ownSource)].join('\n')
 }
 
-/** The oldest Go that the module can be built with, such as `1.26.6`. */
-export async function goNeeded(): Promise<string> {
-  return fromDefinition(/^go (\S+)$/m)
-}
-
-async function fromDefinition(pattern: RegExp): Promise<string> {
-  const match = pattern.exec(await readFile(join(controlSource, 'go.mod'), 'utf8'))
-  if (match?.[1] === undefined) throw new Error(`test/lab/control/go.mod has no line like ${String(pattern)}`)
-  return match[1]
-}
-
-async function flags(): Promise<string[]> {
-  // Being no main modules of this build, upstream's programs do not know their version unless they are told.
-  const version = await fromDefinition(/^\s*tailscale\.com v(\S+)$/m)
-  const stamp = `-X tailscale.com/version.shortStamp=${version} -X tailscale.com/version.longStamp=${version}-lab`
-  return ['-trimpath', '-buildvcs=false', '-mod=readonly', `-ldflags=-s -w ${stamp}`]
-}
-
-/** Runs `go build`, telling how many modules came and how many packages were compiled. */
-async function goBuild(args: readonly string[], note: (detail: string) => void): Promise<void> {
+/** Runs `go build`, telling how many modules came and how many packages were compiled. `output` is a file. */
+export async function goBuild(program: Program, output: string, note: (detail: string) => void): Promise<void> {
+  const args = ['build', '-v', ...(await flagsOf(program.module)), '-o', output, program.package]
   // However this process ends, no compiler goes on without it.
-  const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', 'go', 'build', '-v', ...(await flags()), ...args], {
-    cwd: controlSource,
+  const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', 'go', ...args], {
+    cwd: program.module.directory,
     env: environment(),
     extendEnv: false,
     stdin: 'ignore',
@@ -94,7 +72,7 @@ async function goBuild(args: readonly string[], note: (detail: string) => void):
   }
   const { exitCode, all } = await child
   if (exitCode === 0) return
-  throw new CulvertError('command', `go build ${args.at(-1)} failed:\n${tail(all ?? '', 20)}`, {
+  throw new CulvertError('command', `go build ${program.package} failed:\n${tail(all ?? '', 20)}`, {
     remedy: 'If modules could not be fetched, check that the Go module proxy is reachable (GOPROXY), then run it again',
   })
 }

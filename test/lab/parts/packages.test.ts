@@ -5,12 +5,18 @@ import { projectRoot } from '../paths.ts'
 import { parseList } from './packages.ts'
 
 test('comments and empty lines are no packages', () => {
-  expect(parseList('# a list\n\nnftables  # rules\n  tini\n#tcpdump\n')).toEqual(['nftables', 'tini'])
+  expect(parseList('# a list: of\n\nnftables  # rules\n  tini\n#tcpdump\n', [])).toEqual(['nftables', 'tini'])
+})
+
+test('a package of a group is wanted with its group only', () => {
+  const list = 'runc  # cluster: runs containers\nnftables  # rules\n'
+  expect(parseList(list, [])).toEqual(['nftables'])
+  expect(parseList(list, ['cluster'])).toEqual(['runc', 'nftables'])
 })
 
 test("the project's list is sorted, says what each is for, and names none twice", async () => {
   const text = await readFile(join(projectRoot, 'debian-packages.txt'), 'utf8')
-  const names = parseList(text)
+  const names = parseList(text, ['cluster'])
   expect(names).toEqual([...new Set(names)].sort())
   for (const line of text.trim().split('\n')) expect(line).toMatch(/^#|^[a-z0-9.+-]+ +# \S/)
 })

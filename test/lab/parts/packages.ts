@@ -6,17 +6,23 @@ import { projectRoot } from '../paths.ts'
 import type { Progress } from '../progress.ts'
 import { run, tail } from '../run.ts'
 
-/** The packages that a list names: one on a line, `#` starts a comment. */
-export function parseList(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) => line.replace(/#.*/, '').trim())
-    .filter((name) => name !== '')
+/**
+ * The packages that a list names: one on a line, `#` starts a comment. One whose comment begins with `GROUP:` is left
+ * out unless the group is asked for.
+ */
+export function parseList(text: string, groups: readonly string[]): string[] {
+  return text.split('\n').flatMap((line) => {
+    const [, name = '', group] = /^\s*([^#\s]*)\s*(?:#\s*(\w+):)?/.exec(line)!
+    return name !== '' && (group === undefined || groups.includes(group)) ? [name] : []
+  })
 }
 
-/** Of the project's Debian packages those that are not installed; all of them where there is no dpkg. */
-export async function missingPackages(): Promise<string[]> {
-  const wanted = parseList(await readFile(join(projectRoot, 'debian-packages.txt'), 'utf8'))
+/**
+ * Of the project's Debian packages, with those of `groups`, the ones that are not installed; all of them where there is
+ * no dpkg.
+ */
+export async function missingPackages(groups: readonly string[]): Promise<string[]> {
+  const wanted = parseList(await readFile(join(projectRoot, 'debian-packages.txt'), 'utf8'), groups)
   const query = ['dpkg-query', '--show', '--showformat', '${Package} ${db:Status-Status}\n', ...wanted]
   // An unknown package makes it exit with 1 and still tell of the others.
   const { stdout } = await run(query, { check: false }).catch(() => ({ stdout: '' }))

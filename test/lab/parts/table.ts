@@ -1,13 +1,39 @@
 import { goProgram } from './go.ts'
+import { images, networkPlugins } from './images.ts'
+import { control, coredns, etcd, helm, kubernetes } from './module.ts'
 
-/** Everything the bed is made of that is built here. A part is built once for each set of its inputs. */
-export const parts = [
-  goProgram({ name: 'tailscaled', package: 'tailscale.com/cmd/tailscaled' }),
-  goProgram({ name: 'tailscale', package: 'tailscale.com/cmd/tailscale' }),
-  // Upstream's agent: the peer that ours is measured against.
-  goProgram({ name: 'containerboot', package: 'tailscale.com/cmd/containerboot' }),
-  goProgram({ name: 'pebble', package: 'github.com/letsencrypt/pebble/v2/cmd/pebble' }),
-  goProgram({ name: 'control', package: '.', ownSource: true }),
-] as const
+/**
+ * Everything that beds are made of and that is built here, in groups: what every bed takes, and what a cluster beside
+ * it takes. A part is built once for each set of its inputs.
+ */
+export const groups = {
+  tailnet: [
+    goProgram({ name: 'tailscaled', module: control, package: 'tailscale.com/cmd/tailscaled' }),
+    goProgram({ name: 'tailscale', module: control, package: 'tailscale.com/cmd/tailscale' }),
+    // Upstream's agent: the peer that ours is measured against.
+    goProgram({ name: 'containerboot', module: control, package: 'tailscale.com/cmd/containerboot' }),
+    goProgram({ name: 'pebble', module: control, package: 'github.com/letsencrypt/pebble/v2/cmd/pebble' }),
+    goProgram({ name: 'control', module: control, package: '.', ownSource: true }),
+  ],
+  cluster: [
+    goProgram({ name: 'etcd', module: etcd, package: 'go.etcd.io/etcd/server/v3' }),
+    goProgram({ name: 'kube-apiserver', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kube-apiserver' }),
+    goProgram({
+      name: 'kube-controller-manager',
+      module: kubernetes,
+      package: 'k8s.io/kubernetes/cmd/kube-controller-manager',
+    }),
+    goProgram({ name: 'kube-scheduler', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kube-scheduler' }),
+    goProgram({ name: 'kubelet', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kubelet' }),
+    goProgram({ name: 'kube-proxy', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kube-proxy' }),
+    goProgram({ name: 'kubectl', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kubectl' }),
+    goProgram({ name: 'coredns', module: coredns, package: 'github.com/coredns/coredns' }),
+    goProgram({ name: 'helm', module: helm, package: 'helm.sh/helm/v4/cmd/helm' }),
+    networkPlugins,
+    images,
+  ],
+} as const
 
-export type PartName = (typeof parts)[number]['name']
+export type Group = keyof typeof groups
+
+export type PartName<G extends Group = Group> = (typeof groups)[G][number]['name']

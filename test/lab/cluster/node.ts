@@ -1,0 +1,122 @@
+import { join } from 'node:path'
+import type { Programs } from '../ready.ts'
+import { master, nodeAddress, nodeName, podRange, podRanges } from './addresses.ts'
+import type { Plan } from './component.ts'
+import { pauseImage } from './images.ts'
+import { containerdSocket, nodeFiles } from './places.ts'
+
+/** The daemons of the `n`-th node. */
+export function nodePlans(n: number, programs: Programs<'cluster'>): Plan[] {
+  const name = nodeName(n)
+  const { v4, v6 } = nodeAddress(n)
+  return [
+    {
+      name: `${name}.containerd`,
+      node: n,
+      argv: ['containerd', `--config=${nodeFiles.containerd}`],
+      socket: containerdSocket,
+    },
+    {
+      name: `${name}.kubelet`,
+      node: n,
+      argv: [
+        join(programs.kubelet, 'kubelet'),
+        `--config=${nodeFiles.kubelet}`,
+        `--kubeconfig=${nodeFiles.kubeletUser}`,
+        `--hostname-override=${name}`,
+        `--node-ip=${v4},${v6}`,
+      ],
+      url: 'http://127.0.0.1:10248/healthz',
+    },
+    {
+      name: `${name}.kube-proxy`,
+      node: n,
+      argv: [join(programs['kube-proxy'], 'kube-proxy'), `--config=${nodeFiles.proxy}`],
+      url: 'http://127.0.0.1:10256/healthz',
+    },
+  ]
+}
+
+/** What the daemons of the `n`-th node are told, by path inside. `groups` is where its control groups are. */
+export function nodeSettings(n: number, groups: string, plugins: string): Record<string, string> {
+  return {
+    [nodeFiles.containerd]: containerd(plugins),
+    [nodeFiles.network]: JSON.stringify(network(n)),
+    [nodeFiles.kubelet]: JSON.stringify(kubelet(groups)),
+    [nodeFiles.proxy]: JSON.stringify(proxy(n)),
+  }
+}
+
+function containerd(plugins: string): string {
+  return `version = 2
+[grpc]
+  address = "${containerdSocket}"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${pauseImage}"
+  # Without CAP_SYS_RESOURCE no process may be made less likely to be ended than this one.
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "${plugins}"
+    conf_dir = "${nodeFiles.networks}"
+`
+}
+
+/** Each Pod has a cable of its own to its node, which routes: there is no bridge that a packet could take past the rules. */
+function network(n: number): unknown {
+  const { v4, v6 } = podRange(n)
+  const ipam = {
+    type: 'host-local',
+    ranges: [[{ subnet: v4 }], [{ subnet: v6 }]],
+    routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+  }
+  return {
+    cniVersion: '1.0.0',
+    name: 'lab',
+    plugins: [
+      { type: 'settle' },
+      { type: 'ptp', ipMasq: false, ipam },
+      { type: 'portmap', capabilities: { portMappings: true } },
+    ],
+  }
+}
+
+function kubelet(groups: string): unknown {
+  return {
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    containerRuntimeEndpoint: `unix://${containerdSocket}`,
+    authentication: { x509: { clientCAFile: nodeFiles.ca } },
+    clusterDNS: [master.v4],
+    clusterDomain: 'cluster.local',
+    // What is mounted follows within a second or two.
+    syncFrequency: '1s',
+    configMapAndSecretChangeDetectionStrategy: 'Watch',
+    allowedUnsafeSysctls: ['net.ipv4.*', 'net.ipv6.*'],
+    cgroupDriver: 'cgroupfs',
+    cgroupRoot: groups,
+    enforceNodeAllocatable: [],
+    failCgroupV1: false,
+    failSwapOn: false,
+    oomScoreAdj: 0,
+    localStorageCapacityIsolation: false,
+    evictionHard: { 'nodefs.available': '1%', 'imagefs.available': '1%', 'memory.available': '50Mi' },
+    imageGCHighThresholdPercent: 100,
+    containerLogMaxSize: '1Mi',
+    maxPods: 200,
+  }
+}
+
+function proxy(n: number): unknown {
+  return {
+    apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
+    kind: 'KubeProxyConfiguration',
+    mode: 'nftables',
+    hostnameOverride: nodeName(n),
+    clientConnection: { kubeconfig: nodeFiles.proxyUser },
+    clusterCIDR: `${podRanges.v4},${podRanges.v6}`,
+    nftables: { minSyncPeriod: '100ms' },
+    // These belong to the machine.
+    conntrack: { maxPerCore: 0, min: 0 },
+    oomScoreAdj: 0,
+  }
+}

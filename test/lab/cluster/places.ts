@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import { placesOf } from '../ground/record.ts'
+
+/** The places of a cluster's files: `file` is in a directory that both sides see, etcd's data is in the bed's memory. */
+export function clusterPlaces(bed: string) {
+  const { top, files, logs } = placesOf(bed)
+  const directory = join(top, 'cluster')
+  return {
+    directory,
+    logs,
+    file: (name: string): string => join(directory, name),
+    kubeconfig: (user: string): string => join(directory, `${user}.kubeconfig`),
+    // No host can be named so.
+    etcd: join(files, '.etcd'),
+  } as const
+}
+
+/** Where a node keeps the files of its daemons, as named inside. */
+export const nodeFiles = {
+  ca: '/etc/kubernetes/ca.crt',
+  kubelet: '/etc/kubernetes/kubelet.json',
+  kubeletUser: '/etc/kubernetes/kubelet.kubeconfig',
+  proxy: '/etc/kubernetes/kube-proxy.json',
+  proxyUser: '/etc/kubernetes/kube-proxy.kubeconfig',
+  containerd: '/etc/kubernetes/containerd.toml',
+  networks: '/etc/kubernetes/cni',
+  network: '/etc/kubernetes/cni/lab.conflist',
+} as const
+
+/** Where containerd listens, as named inside its node. */
+export const containerdSocket = '/run/containerd/containerd.sock'

@@ -1,0 +1,22 @@
+// Runs inside a network namespace: node answers.ts URL. Ends as soon as the URL answers with 200.
+// Whoever answers is known by its address: certificates are not looked at.
+import { request as http } from 'node:http'
+import { request as https } from 'node:https'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const [url = ''] = process.argv.slice(2)
+const request = url.startsWith('https:') ? https : http
+
+function status(): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const asking = request(url, { rejectUnauthorized: false, timeout: 2000, agent: false }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode))
+    })
+    asking
+      .on('timeout', () => asking.destroy())
+      .on('error', () => resolve(undefined))
+      .end()
+  })
+}
+
+while ((await status()) !== 200) await delay(50)

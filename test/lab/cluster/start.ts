@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { cgroupOf, makeCgroups } from '../ground/cgroups.ts'
+import type { BedRecord, HostRecord } from '../ground/record.ts'
+import { Host } from '../hosts/host.ts'
+import type { Programs } from '../ready.ts'
+import { apiUrl } from './addresses.ts'
+import { makeCertificates } from './certificates.ts'
+import { Cluster } from './cluster.ts'
+import { corefile } from './control-plane.ts'
+import { nodeSettings } from './node.ts'
+import { clusterPlaces, nodeFiles } from './places.ts'
+import { kubeconfig, tokenFile, usersOf } from './users.ts'
+
+/**
+ * Starts the cluster of a bed whose networks and hosts are made, and returns once its nodes take Pods. `furnished`
+ * resolves when the hosts have their files.
+ */
+export async function startCluster(
+  record: BedRecord,
+  programs: Programs<'cluster'>,
+  furnished: Promise<unknown>,
+): Promise<void> {
+  const cluster = new Cluster(record, programs)
+  const nodes = record.hosts.filter(({ node }) => node !== undefined)
+  await writeFiles(record.name, nodes.length)
+  const launch = (...names: string[]) => Promise.all(names.map((name) => cluster.component(name).launch()))
+  const start = (...names: string[]) => Promise.all(names.map((name) => cluster.component(name).start()))
+
+  const api = start('etcd').then(() => start('kube-apiserver'))
+  const engines = furnished.then(() =>
+    Promise.all(nodes.map((node) => prepareNode(record.name, node, cluster, programs))),
+  )
+  await Promise.all([api, engines])
+  if (nodes.length === 0) return
+  await launch('kube-controller-manager', 'kube-scheduler', 'coredns')
+  await launch(...nodes.flatMap(({ name }) => [`${name}.kubelet`, `${name}.kube-proxy`]))
+  await cluster.ready()
+}
+
+/** The files of the control plane. */
+async function writeFiles(bed: string, nodes: number): Promise<void> {
+  const places = clusterPlaces(bed)
+  await mkdir(places.directory, { mode: 0o700 })
+  await makeCertificates(places.file)
+  const ca = await readFile(places.file('ca.crt'), 'utf8')
+  const users = usersOf(nodes).map((user) => ({ ...user, token: randomBytes(24).toString('hex') }))
+  await Promise.all([
+    writeFile(places.file('tokens.csv'), tokenFile(users), { mode: 0o600 }),
+    writeFile(places.file('Corefile'), corefile(places)),
+    ...users.map(({ file, name, token }) =>
+      writeFile(places.kubeconfig(file), kubeconfig(apiUrl.v4, ca, name, token), { mode: 0o600 }),
+    ),
+  ])
+}
+
+/** Gives a node its files and its images, and starts its container engine. */
+async function prepareNode(
+  bed: string,
+  record: HostRecord,
+  cluster: Cluster,
+  programs: Programs<'cluster'>,
+): Promise<void> {
+  const { name } = record
+  const places = clusterPlaces(bed)
+  const node = new Host(record, [], {})
+  const user = (daemon: string) => readFile(places.kubeconfig(`${name}.${daemon}`), 'utf8')
+  const files = {
+    ...nodeSettings(record.node!, cgroupOf(bed, name), programs['network-plugins']),
+    [nodeFiles.ca]: await readFile(places.file('ca.crt'), 'utf8'),
+    [nodeFiles.kubeletUser]: await user('kubelet'),
+    [nodeFiles.proxyUser]: await user('kube-proxy'),
+  }
+  await makeCgroups(bed, name)
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(node.path(path)), { recursive: true })
+    await writeFile(node.path(path), text, { mode: 0o600 })
+  }
+  await cluster.component(`${name}.containerd`).start()
+  for (const image of ['pause.tar', 'tools.tar']) await cluster.importImage(join(programs.images, image), [name])
+}

@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { poll } from '../poll.ts'
+
+const top = '/sys/fs/cgroup'
+/** Every bed's groups are below this one. */
+const ours = 'culvert-lab'
+
+/** Where the control groups of a bed's host are, from the top of each hierarchy. */
+export function cgroupOf(bed: string, host: string): string {
+  return `/${ours}/${bed}/${host}`
+}
+
+/** Makes the control groups of a bed's host, in every hierarchy there is: a container engine makes its own below. */
+export async function makeCgroups(bed: string, host: string): Promise<void> {
+  for (const root of await hierarchies()) await mkdir(join(root, cgroupOf(bed, host)), { recursive: true })
+}
+
+/** Removes all control groups of a bed, whose processes have ended. */
+export async function removeCgroups(bed: string): Promise<void> {
+  for (const root of await hierarchies()) {
+    const path = join(root, ours, bed)
+    if (!existsSync(path)) continue
+    // The kernel lets go of the last process of a group a moment after its end.
+    await poll(`the end of control group ${path}`, 5000, () => removeTree(path), 20)
+    await rmdir(join(root, ours)).catch(() => undefined)
+  }
+}
+
+/** True once a group and all below it are gone. */
+async function removeTree(path: string): Promise<true | undefined> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(path, entry.name))
+  await rmdir(path).catch(() => undefined)
+  return existsSync(path) ? undefined : true
+}
+
+/** The tops of the hierarchies: one (version 2), or one for each controller and perhaps one of version 2 beside them. */
+async function hierarchies(): Promise<string[]> {
+  if (existsSync(join(top, 'cgroup.procs'))) return [top]
+  const names = await readdir(top).catch(() => [])
+  return names.map((name) => join(top, name)).filter((path) => existsSync(join(path, 'cgroup.procs')))
+}

@@ -1,0 +1,3 @@
+module culvert/lab/pods
+
+go 1.26.6
