@@ -6,9 +6,11 @@ export type ErrorCode =
   | 'boot-deadline' // the boot deadline passed
   | 'family' // every target is of an address family that this node lacks
   | 'daemon' // tailscaled cannot be kept running
+  | 'state-secret' // the Secret with the node's state cannot be used
   | 'login' // tailscaled's login was refused for good
   | 'localapi' // tailscaled's LocalAPI did not answer as documented
   | 'netfilter' // the kernel refused rules, or could not be asked
+  | 'kubernetes' // the Kubernetes API refused, could not be reached, or did not answer as documented
   | 'command' // another program failed
 
 /** An error that says what failed, of what kind, and what to do next. */

@@ -1,0 +1,89 @@
+import { lines } from '../lib/lines.ts'
+import { KubeError } from './error.ts'
+import * as requests from './requests.ts'
+import {
+  type Listed,
+  parseEvent,
+  parseList,
+  parseReview,
+  parseSecret,
+  type Secret,
+  type WatchEvent,
+} from './schemas.ts'
+import { endpointOf, type InCluster, serviceAccount } from './service-account.ts'
+import { maxAnswerBytes, transport } from './transport.ts'
+
+export type { ReviewedVerb } from './requests.ts'
+export type { Listed, Secret, SecretData, WatchEvent } from './schemas.ts'
+
+/** The calls of the Kubernetes API that the agent makes. All reject with KubeError, also when `signal` aborts. */
+export type KubeClient = {
+  /** The Pod's own; Secrets are those in it. Throws KubeError when the service account is not mounted. */
+  readonly namespace: string
+  /** Undefined: there is none. */
+  readonly getSecret: (name: string, signal: AbortSignal) => Promise<Secret | undefined>
+  /** Sets the keys in `change`, deletes those with null, and leaves the others. Gives the Secret as it is then. */
+  readonly patchSecret: (
+    name: string,
+    change: ReadonlyMap<string, string | null>,
+    signal: AbortSignal,
+  ) => Promise<Secret>
+  /** Rejects with status 409 when there is one already. */
+  readonly createSecret: (name: string, data: ReadonlyMap<string, string>, signal: AbortSignal) => Promise<Secret>
+  /** Whether the API says that it would allow it. That binds nobody: only trying tells. */
+  readonly review: (verb: requests.ReviewedVerb, name: string, signal: AbortSignal) => Promise<boolean>
+  readonly listSecret: (name: string, signal: AbortSignal) => Promise<Listed>
+  /**
+   * What happens to the Secret after `resourceVersion`, for `ms`; ends when the API ends it. Throws KubeError when the
+   * API refuses to begin, and other errors when it breaks off or tells something else.
+   */
+  readonly watchSecret: (
+    name: string,
+    resourceVersion: string,
+    ms: number,
+    signal: AbortSignal,
+  ) => AsyncGenerator<WatchEvent>
+}
+
+/** A watch that the API does not end in time is ended here, so many milliseconds later. */
+const graceMs = 10_000
+
+/** The API of the cluster in which this Pod runs. Nothing is read or asked before the first call. */
+export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): KubeClient {
+  const account = serviceAccount(cluster.root)
+  const { call, stream } = transport(endpointOf(cluster), account, timeoutMs)
+  const called = (name: string): requests.SecretName => ({ namespace: account.namespace(), name })
+
+  const getSecret: KubeClient['getSecret'] = async (name, signal) => {
+    try {
+      return await call(requests.getSecret(called(name)), (text) => parseSecret(name, text), signal)
+    } catch (error) {
+      // Only the API itself says that it is absent, not whoever else may answer at this address.
+      if (error instanceof KubeError && error.status === 404 && error.reason === 'NotFound') return undefined
+      throw error
+    }
+  }
+
+  return {
+    get namespace() {
+      return account.namespace()
+    },
+    getSecret,
+    patchSecret: async (name, change, signal) => {
+      const parse = (text: string): Secret | undefined => (text === '' ? undefined : parseSecret(name, text))
+      const after = await call(requests.patchSecret(called(name), change), parse, signal)
+      // Upstream's test suite has an API which answers a patch with nothing.
+      return after ?? call(requests.getSecret(called(name)), (text) => parseSecret(name, text), signal)
+    },
+    createSecret: async (name, data, signal) =>
+      call(requests.createSecret(called(name), data), (text) => parseSecret(name, text), signal),
+    review: async (verb, name, signal) => call(requests.review(called(name), verb), parseReview, signal),
+    listSecret: async (name, signal) =>
+      call(requests.listSecret(called(name)), (text) => parseList(name, text), signal),
+    watchSecret: async function* (name, resourceVersion, ms, signal) {
+      const end = AbortSignal.any([signal, AbortSignal.timeout(ms + graceMs)])
+      const answer = await stream(requests.watchSecret(called(name), resourceVersion, Math.ceil(ms / 1000)), end)
+      for await (const line of lines(answer, maxAnswerBytes)) yield parseEvent(name, line)
+    },
+  }
+}

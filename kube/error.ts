@@ -1,0 +1,72 @@
+import { CulvertError } from '../lib/errors.ts'
+import { parseStatus } from './schemas.ts'
+
+type Details = {
+  readonly status?: number
+  readonly reason?: string | undefined
+  readonly retryable: boolean
+  readonly cause?: unknown
+  readonly remedy?: string | undefined
+}
+
+/** A call of the Kubernetes API that failed; code `kubernetes`. Its texts have no token and nothing of a Secret's values. */
+export class KubeError extends CulvertError {
+  /** HTTP status of the answer; undefined when there was none. */
+  readonly status: number | undefined
+  /** Kubernetes' own word for it, such as `AlreadyExists`. */
+  readonly reason: string | undefined
+  /**
+   * The API has not decided: nobody answered, or one that is not well, or that is not the API. The same call may succeed
+   * later with nothing changed here. Refusals, conflicts and missing files are not retryable.
+   */
+  readonly retryable: boolean
+
+  constructor(message: string, { status, reason, retryable, cause, remedy }: Details) {
+    super('kubernetes', message, { cause, ...(remedy !== undefined && { remedy }) })
+    this.name = 'KubeError'
+    this.status = status
+    this.reason = reason
+    this.retryable = retryable
+  }
+}
+
+/** What is asked, in RBAC's words: a verb, and an object such as `Secret "a" in namespace "b"`. */
+export type Subject = { readonly verb: string; readonly object: string }
+
+const remedies: Readonly<Record<number, (subject: Subject) => string>> = {
+  401: () => "Its token must be one of this cluster's API server, for a service account that still exists.",
+  403: ({ verb, object }) => `Grant the Pod's service account the verb ${verb} on ${object}.`,
+  404: () => 'Create it, or correct its name.',
+}
+
+/** The API answered with `status`, which is no success. Texts in `hidden` are left out of what it said. */
+export function refusal(subject: Subject, status: number, body: string, hidden: readonly string[]): KubeError {
+  const { message, reason } = parseStatus(body) ?? {}
+  const said = hidden.reduce((text, secret) => (secret === '' ? text : text.replaceAll(secret, '…')), message ?? '')
+  const retryable = status < 400 || status === 408 || status === 429 || status >= 500
+  const how = `${retryable ? 'failed' : 'was refused'}: ${status} ${said.slice(0, 500)}`.trim()
+  const remedy = remedies[status]?.(subject)
+  return new KubeError(`${subject.verb} of ${subject.object} ${how}`, {
+    status,
+    reason: reason ?? undefined,
+    retryable,
+    remedy,
+  })
+}
+
+/** No whole answer came from `url`. */
+export const unanswered = ({ verb, object }: Subject, url: string, cause: unknown): KubeError =>
+  new KubeError(`${verb} of ${object} failed`, {
+    retryable: true,
+    cause,
+    remedy: `Check that the Pod reaches ${url} (DNS, network policies), and that ca.crt is of that API server.`,
+  })
+
+/** The API answered with a success which is not as documented. */
+export const misunderstood = ({ verb, object }: Subject, status: number, cause: unknown): KubeError =>
+  new KubeError(`${verb} of ${object}: the answer cannot be used`, {
+    status,
+    retryable: true,
+    cause,
+    remedy: 'Check that the Kubernetes API itself answers, not a proxy on the way.',
+  })

@@ -1,0 +1,89 @@
+import type { Subject } from './error.ts'
+import type { Repeatability } from './retry.ts'
+
+export type ApiRequest = Subject &
+  Repeatability & {
+    /** Encoded, with its query. */
+    readonly path: string
+    readonly body?: { readonly type: string; readonly text: string }
+    /** Texts in the body that no message may repeat: the API quotes what it cannot use. */
+    readonly hidden?: readonly string[]
+  }
+
+/** Where a Secret is: both parts as they are called, not encoded. */
+export type SecretName = { readonly namespace: string; readonly name: string }
+
+/** Verbs that a SelfSubjectAccessReview is made for. */
+export type ReviewedVerb = 'get' | 'update' | 'patch' | 'create' | 'list' | 'watch'
+
+/** Under this name the API keeps who owns which field: upstream's, so that a change of agents changes no owner. */
+const manager = 'fieldManager=tailscale-container'
+
+const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
+
+const wordsFor = ({ namespace, name }: SecretName): string => `Secret "${name}" in namespace "${namespace}"`
+const collection = ({ namespace }: SecretName): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`
+const item = (secret: SecretName): string => `${collection(secret)}/${encodeURIComponent(secret.name)}`
+const only = ({ name }: SecretName): string => `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+const json = (value: unknown, type = 'application/json') => ({ type, text: JSON.stringify(value) })
+const encode = (value: string): string => Buffer.from(value).toString('base64')
+
+export const getSecret = (secret: SecretName): ApiRequest => ({
+  verb: 'get',
+  object: wordsFor(secret),
+  method: 'GET',
+  path: item(secret),
+})
+
+export const listSecret = (secret: SecretName): ApiRequest => ({
+  verb: 'list',
+  object: wordsFor(secret),
+  method: 'GET',
+  path: `${collection(secret)}?${only(secret)}`,
+})
+
+/** For `seconds`, from just after `version`. Bookmarks keep the version recent when nothing happens. */
+export const watchSecret = (secret: SecretName, version: string, seconds: number): ApiRequest => ({
+  verb: 'watch',
+  object: wordsFor(secret),
+  method: 'GET',
+  path: `${collection(secret)}?${only(secret)}&watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}&resourceVersion=${encodeURIComponent(version)}`,
+})
+
+/** A merge: keys with null are deleted, keys that are not named stay. */
+export function patchSecret(secret: SecretName, change: ReadonlyMap<string, string | null>): ApiRequest {
+  const data = [...change].map(([key, value]) => [key, value === null ? null : encode(value)] as const)
+  return {
+    verb: 'patch',
+    object: wordsFor(secret),
+    method: 'PATCH',
+    path: `${item(secret)}?${manager}`,
+    body: json({ data: Object.fromEntries(data) }, 'application/strategic-merge-patch+json'),
+    hidden: data.flatMap(([, value]) => value ?? []),
+  }
+}
+
+export function createSecret(secret: SecretName, values: ReadonlyMap<string, string>): ApiRequest {
+  const data = [...values].map(([key, value]) => [key, encode(value)] as const)
+  const metadata = { name: secret.name }
+  return {
+    verb: 'create',
+    object: wordsFor(secret),
+    method: 'POST',
+    once: true,
+    path: `${collection(secret)}?${manager}`,
+    body: json({ apiVersion: 'v1', kind: 'Secret', metadata, data: Object.fromEntries(data) }),
+    hidden: data.map(([, value]) => value),
+  }
+}
+
+export function review({ namespace, name }: SecretName, verb: ReviewedVerb): ApiRequest {
+  const spec = { resourceAttributes: { namespace, verb, resource: 'secrets', name } }
+  return {
+    verb: 'create',
+    object: `SelfSubjectAccessReview (${verb} on Secret "${name}")`,
+    method: 'POST',
+    path: reviews,
+    body: json({ apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec }),
+  }
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
+import { KubeError } from './error.ts'
+
+/** Where and as whom the API is asked from within a Pod (agent.md §3). */
+export type InCluster = {
+  /** Prefix of the service account's files, for tests; else empty. */
+  readonly root: string
+  /** KUBERNETES_SERVICE_HOST: a name or an address, also IPv6. */
+  readonly host: string
+  /** KUBERNETES_SERVICE_PORT_HTTPS; 443 when empty. */
+  readonly port: string
+  /** Ask at `host` and `port`; otherwise at `kubernetes.default.svc`, whose name every API server's certificate has. */
+  readonly addressFromEnv: boolean
+}
+
+/** The host of an IPv6 address is without brackets, as sockets and certificates want it. */
+export type Endpoint = { readonly host: string; readonly port: number }
+
+export function endpointOf({ host, port, addressFromEnv }: InCluster): Endpoint {
+  if (!addressFromEnv) return { host: 'kubernetes.default.svc', port: 443 }
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 443 : Number(port) }
+}
+
+export const urlOf = ({ host, port }: Endpoint): string =>
+  `https://${isIPv6(host) ? `[${host}]` : host}${port === 443 ? '' : `:${port}`}`
+
+/**
+ * The files of the Pod's service account. Each is read whenever it is needed, so that a rotated token or authority is
+ * used at once. Every read throws a KubeError when the file is missing or empty.
+ */
+export type ServiceAccount = {
+  readonly namespace: () => string
+  readonly token: () => string
+  /** The authorities to trust, PEM. */
+  readonly ca: () => string
+}
+
+export function serviceAccount(root: string): ServiceAccount {
+  const read = (name: string): string => {
+    const path = `${root}/var/run/secrets/kubernetes.io/serviceaccount/${name}`
+    let text: string
+    try {
+      text = readFileSync(path, 'utf8').trim()
+    } catch (cause) {
+      throw unusable(`the service account's file ${path} cannot be read`, cause)
+    }
+    if (text === '') throw unusable(`the service account's file ${path} is empty`)
+    return text
+  }
+  return { namespace: () => read('namespace'), token: () => read('token'), ca: () => read('ca.crt') }
+}
+
+const unusable = (message: string, cause?: unknown): KubeError =>
+  new KubeError(message, {
+    retryable: false,
+    cause,
+    remedy: "Have the Pod's service account mounted (automountServiceAccountToken, serviceAccountName).",
+  })
