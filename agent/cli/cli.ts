@@ -1,9 +1,11 @@
 import { request } from 'node:http'
+import { runCommand } from '../../lib/command.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Environment } from '../settings/read.ts'
+import { checkImage } from './check-image.ts'
 import { renderStatus } from './status.ts'
 
-const help = `Usage: node agent.js [COMMAND]
+const help = `Usage: culvert [COMMAND]      (outside of the image: node agent.js [COMMAND])
 
 Without a command: run the agent. Its settings are environment variables; docs/settings.md lists them.
 
@@ -11,6 +13,9 @@ Commands, for use inside the container, which ask the running agent through its 
   status [--json]   what is running, forwarded and wrong
   ready             exit code 0 when traffic flows, else 1 and the reasons
   live              exit code 0 when the agent answers, else 1
+
+Commands that need no agent:
+  check-image       exit code 0 when the tailscaled here is the one that the agent is made for; run by the image's build
   version           the version
   help              this text
 
@@ -43,6 +48,14 @@ export async function cli(command: string, args: readonly string[], terminal: Te
     case '--version':
       print(`${version}\n`)
       return 0
+    case 'check-image':
+      try {
+        await checkImage(runCommand)
+        return 0
+      } catch (error) {
+        complain(`culvert: ${describe(error)}\n`)
+        return 1
+      }
     case 'status':
     case 'ready':
     case 'live':

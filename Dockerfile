@@ -1,0 +1,40 @@
+# The agent's image. docs/image.md tells what is in it, which rights it needs and how to build it.
+ARG BASE_IMAGE=docker.io/library/debian:trixie-slim
+ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
+ARG TAILSCALE_IMAGE=docker.io/tailscale/tailscale:v1.102.5
+
+FROM ${TAILSCALE_IMAGE} AS daemon
+
+FROM ${NODE_IMAGE} AS node
+# A seventh of the program is symbols that only a debugger reads.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends binutils \
+    && strip --strip-unneeded /usr/local/bin/node
+
+# The bundle is the same for every architecture, so it is made on the one that builds.
+FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS bundle
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY . .
+RUN node tools/build.ts
+
+FROM ${BASE_IMAGE}
+# libstdc++6 is for node, tini for images/bin/culvert; iptables brings both its variants, nft and legacy.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        ca-certificates conntrack iproute2 iptables libstdc++6 nftables procps tini \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
+COPY --from=daemon /usr/local/bin/tailscale /usr/local/bin/tailscaled /usr/local/bin/
+COPY --from=node /usr/local/bin/node /usr/local/bin/
+COPY images/bin/ /usr/local/bin/
+COPY --from=bundle /src/dist/agent.js /usr/local/lib/culvert/
+# The agent tells Kubernetes and operators what its tailscaled can do: fails when that is not the one it is made for.
+RUN culvert check-image
+
+ARG VERSION
+LABEL org.opencontainers.image.title="Culvert agent" \
+    org.opencontainers.image.description="Carries traffic between a Kubernetes cluster and a tailnet: runs tailscaled in a proxy Pod" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}"
+ENTRYPOINT ["/usr/local/bin/containerboot"]

@@ -1,0 +1,31 @@
+import type { RunCommand } from '../../lib/command.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import { capabilityVersion, tailscaleVersion } from '../capability-version.ts'
+
+/**
+ * Checks that the tailscale and the tailscaled beside this agent are the ones that it is made for.
+ * @throws CulvertError `command` naming what is there and what is wanted.
+ */
+export async function checkImage(run: RunCommand): Promise<void> {
+  const [client, daemon] = await Promise.all([
+    run('tailscale', ['version', '--json']),
+    run('tailscaled', ['--version']),
+  ])
+  const problem = mismatch(client, daemon)
+  if (problem === undefined) return
+  throw new CulvertError('command', problem, { remedy: `Build the image with tailscale ${tailscaleVersion}.` })
+}
+
+/**
+ * What is wrong with the two: `client` is what `tailscale version --json` printed, `daemon` what `tailscaled --version`
+ * did, whose first line is the version.
+ */
+export function mismatch(client: string, daemon: string): string | undefined {
+  const { majorMinorPatch, cap } = JSON.parse(client) as { majorMinorPatch?: string; cap?: number }
+  if (cap !== capabilityVersion) {
+    return `tailscale ${majorMinorPatch} has capability version ${cap}, but the agent is made for ${capabilityVersion}`
+  }
+  const [version = ''] = daemon.split('\n')
+  const same = version === majorMinorPatch || version.startsWith(`${majorMinorPatch}-`)
+  return same ? undefined : `tailscale is ${majorMinorPatch}, but tailscaled is ${version}`
+}
