@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
-import { type Field, fileError, readHujsonObject } from '../lib/hujson.ts'
+import { CulvertError } from '../lib/errors.ts'
+import { type Field, readHujsonObject } from '../lib/hujson.ts'
 
 /** What the agent uses of tailscaled's config file. */
 export type DeviceConfigContent = {
@@ -71,18 +72,13 @@ export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigCont
     else known.set(name, field)
   }
   const version = known.get('Version')
-  if (version === undefined) throw fileError(path, '1:1', 'the field "version" is missing; it must be "alpha0"')
-  if (version.value !== 'alpha0') throw fileError(path, version.position, 'the version is not "alpha0"')
-  if (unknown !== undefined) {
-    throw fileError(path, unknown.position, `tailscaled knows no field ${printable(unknown.name)}`)
+  if (version === undefined) {
+    throw new CulvertError('settings', `${path}: the field "version" is missing; it must be "alpha0"`)
   }
+  if (version.value !== 'alpha0') throw version.error('the version is not "alpha0"')
+  if (unknown !== undefined) throw unknown.error(`tailscaled knows no field ${printable(unknown.name)}`)
   const parsed = z.safeParse(schema, Object.fromEntries([...known].map(([name, { value }]) => [name, value])))
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    const name = String(issue?.path[0])
-    const expected = issue?.code === 'invalid_type' ? `: ${issue.expected} expected` : ''
-    throw fileError(path, known.get(name)?.position ?? '1:1', `${name} has no value that tailscaled takes${expected}`)
-  }
+  if (!parsed.success) throw refusal(parsed.error, known)
   const { AuthKey, AdvertiseRoutes, AdvertiseServices, Locked } = parsed.data
   return {
     authKey: AuthKey ?? '',
@@ -90,6 +86,13 @@ export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigCont
     advertiseServices: AdvertiseServices ?? [],
     locked: Locked ?? true,
   }
+}
+
+function refusal({ issues: [issue] }: z.core.$ZodError, fields: ReadonlyMap<string, Field>): CulvertError {
+  const name = String(issue?.path[0])
+  const expected = issue?.code === 'invalid_type' ? `: ${issue.expected} expected` : ''
+  const what = `${name} has no value that tailscaled takes${expected}`
+  return fields.get(name)?.error(what) ?? new CulvertError('settings', what)
 }
 
 /** A key in the place of a name must not be told. */

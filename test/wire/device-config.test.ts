@@ -32,7 +32,7 @@ describe('what is taken', () => {
 
 describe('what is refused, with position and reason', () => {
   it.each<[string, string, RegExp]>([
-    ['no version', '{"AuthKey": "hidden"}', /^f:1:1: the field "version" is missing; it must be "alpha0"$/],
+    ['no version', '{"AuthKey": "hidden"}', /^f: the field "version" is missing; it must be "alpha0"$/],
     ['another version, whatever else', '{"hidden": 1,\n "version": "beta1"}', /^f:2:2: the version is not "alpha0"$/],
     ['a version of another type', '{"version": 0}', /^f:1:2: the version is not "alpha0"$/],
     ['an unknown field', withFields('"AuthKeys": "hidden"'), /^f:2:1: tailscaled knows no field "AuthKeys"$/],

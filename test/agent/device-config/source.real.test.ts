@@ -75,7 +75,7 @@ it('takes the newest of a storm of fifty changes a second', async () => {
     await writeVolume(directory, { 'cap-107.hujson': withKey(`storm ${swaps}`) })
     await sleep(Math.max(0, began + swaps * 20 - performance.now()))
   }
-  expect(swaps).toBeGreaterThan(100)
+  expect(swaps).toBeGreaterThan(50)
   // The storm itself starves nobody.
   expect(published.length).toBeGreaterThanOrEqual(2)
   await becomes(`storm ${swaps - 1}`)
