@@ -6,12 +6,16 @@ import { facetErrors } from './views.ts'
 import type { Waits } from './waits.ts'
 import type { Store, World } from './world.ts'
 
-/** Whether a person must act: that takes as long as it takes, and no deadline runs meanwhile. */
-const waitsForPerson = ({ tailnet: { state, loginUrl } }: World): boolean =>
-  (state === 'NeedsLogin' && loginUrl !== undefined) || state === 'NeedsMachineAuth'
+/** Whether another must act, a person or who gives auth keys: that takes as long as it takes, and no deadline runs meanwhile. */
+const waitsForOther = ({ reissue, tailnet: { state, loginUrl } }: World): boolean =>
+  reissue !== undefined || (state === 'NeedsLogin' && loginUrl !== undefined) || state === 'NeedsMachineAuth'
 
 /** What start-up waits for, in the words of those who have it to do. */
-const waitsFor = (world: World): string => [loginProblem(world), ...facetErrors(world)].join('; ')
+function waitsFor(world: World): string {
+  const { problem } = world.stateSecret ?? {}
+  if (problem !== undefined) return problem
+  return [loginProblem(world), ...facetErrors(world)].join('; ')
+}
 
 /**
  * Rejects when start-up takes longer than the boot deadline (agent.md §2), and says while it waits what for. Ends
@@ -27,7 +31,7 @@ export function bootDeadline(store: Store, log: Log, waits: Waits, signal: Abort
       const { world } = store
       const elapsed = performance.now() - last
       last += elapsed
-      if (!waitsForPerson(world)) spent += elapsed
+      if (!waitsForOther(world)) spent += elapsed
       sinceProgress += elapsed
       if (sinceProgress >= waits.progress) {
         sinceProgress = 0

@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { runCommand } from '../lib/command.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
@@ -8,9 +9,10 @@ import { nothingReachable } from '../netfilter/plan.ts'
 import { translations } from '../netfilter/table.ts'
 import { type Nftables, probeNftables } from '../netfilter/nftables/nftables.ts'
 import { attemptedPlan, forwardingName, forwards } from './facets/forwarding.ts'
+import { planStateSecret, stateSecretName, writesSecret } from './facets/state-secret.ts'
 import { requireNetAdmin, requireTun } from './preflight.ts'
 import type { Settings } from './settings/settings.ts'
-import type { Store } from './world.ts'
+import type { Store, World } from './world.ts'
 
 /** What the kernel must grant before anything is started; gives the address families that it carries. */
 export async function prepareKernel(settings: Settings, nft: Nftables, log: Log) {
@@ -18,11 +20,11 @@ export async function prepareKernel(settings: Settings, nft: Nftables, log: Log)
   if (settings.userspace) return kernel
   requireNetAdmin()
   await requireTun(settings.root, runCommand)
-  if (!forwards({ settings })) return kernel
   await enableForwarding(
     settings.root,
-    kernel.filter((family) => settings.targets.some((target) => target.family === family)),
+    kernel.filter((family) => settings.forwardedFamilies.includes(family)),
   )
+  if (!forwards({ settings })) return kernel
   try {
     await probeNftables(nft)
   } catch (error) {
@@ -55,13 +57,12 @@ export function linkDefaultSocket(socket: string, log: Log): () => void {
 }
 
 /**
- * Resolves when start-up is complete: the node is running, and the rules have had their first attempt.
+ * Resolves when start-up is complete: the node is running, and every facet has had its first attempt at what it wants.
  * @throws CulvertError `family` when that pass found that no target can ever be reached.
  */
 export async function started(store: Store, signal: AbortSignal): Promise<void> {
   await store.until(({ tailnet }) => tailnet.state === 'Running' && tailnet.self !== undefined, signal)
-  if (!forwards(store.world)) return
-  const world = await store.until((now) => attemptedPlan(now) !== undefined, signal)
+  const world = await store.until((now) => forwardingTried(now) && stateSecretTried(now), signal)
   const plan = attemptedPlan(world)
   if (plan === undefined || !nothingReachable(plan)) return
   const reasons = plan.unreachable.map(({ target, reason }) => `${target.text}: ${reason}`)
@@ -69,6 +70,11 @@ export async function started(store: Store, signal: AbortSignal): Promise<void> 
     remedy: 'Give a target of a family that the node has.',
   })
 }
+
+const forwardingTried = (world: World): boolean => !forwards(world) || attemptedPlan(world) !== undefined
+
+const stateSecretTried = (world: World): boolean =>
+  !writesSecret(world) || isDeepStrictEqual(world.facets[stateSecretName]?.desired, planStateSecret(world))
 
 /** Says each change of which targets are forwarded, until `signal` aborts. */
 export function reportTargets(store: Store, log: Log, signal: AbortSignal): void {

@@ -6,14 +6,20 @@ import { watchTable } from '../netfilter/nftables/monitor.ts'
 import { nftables } from '../netfilter/nftables/nftables.ts'
 import { bootDeadline } from './boot-deadline.ts'
 import { linkDefaultSocket, prepareKernel, reportTargets, started } from './boot.ts'
+import { capabilityVersion } from './capability-version.ts'
+import { trackChecks } from './checks.ts'
+import { keepDeviceConfig } from './device-config/compose.ts'
+import { readDeviceConfig } from './device-config/read.ts'
 import { openListener } from './endpoints/listener.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
 import { forwardingFacet, forwardingName, forwards } from './facets/forwarding.ts'
 import { runFacet } from './facet.ts'
+import { reissueRefusedKey } from './reissue.ts'
 import type { Environment } from './settings/read.ts'
 import type { Settings } from './settings/settings.ts'
 import { followBus } from './sources/bus.ts'
 import { followStatus } from './sources/status.ts'
+import { keepStateSecret } from './state-secret/compose.ts'
 import type { Stoppable } from './stop.ts'
 import { superviseTailscaled } from './tailscaled/daemon.ts'
 import { spawner } from './tailscaled/spawn.ts'
@@ -30,8 +36,8 @@ type Context = {
   readonly signal: AbortSignal
 }
 
-/** Runs the composed agent; ends only by rejecting. */
-export type Run = () => Promise<never>
+/** Runs the composed agent; resolves with the reason to end it well, and rejects with the reason to end it badly. */
+export type Run = () => Promise<string>
 
 /**
  * Puts the parts together, in the order of agent.md §2, up to the start of tailscaled. Rejects when `signal` aborts:
@@ -40,16 +46,22 @@ export type Run = () => Promise<never>
 export async function compose(settings: Settings, { env, log, version, parts, signal }: Context): Promise<Run> {
   const waits = settings.shortWaits ? shortWaits : normalWaits
   parts.stopBudgetMs = waits.stopBudget
+  const { configDirectory } = settings
+  const config = configDirectory === undefined ? undefined : await readDeviceConfig(configDirectory, capabilityVersion)
   const nft = nftables(runCommand)
   const kernelFamilies = await prepareKernel(settings, nft, log)
   signal.throwIfAborted()
-  const store = createStore(initialWorld(settings, kernelFamilies))
+  const store = createStore({
+    ...initialWorld(settings, kernelFamilies),
+    ...(config && { deviceConfig: { current: config } }),
+  })
   parts.store = store
+  trackChecks(store, signal)
 
-  const world = () => store.world
-  const socket = await openStatusSocket(settings.statusSocket, { world, version, log })
+  const observed = { world: () => store.world, stuck: () => stuckFacets(parts, waits.stuck) }
+  const socket = await openStatusSocket(settings.statusSocket, { observed, version, log })
   if (socket !== undefined) parts.servers.push({ server: socket, name: `status socket ${settings.statusSocket}` })
-  const listener = await openListener(settings, world)
+  const listener = await openListener(settings, observed)
   if (listener !== undefined) parts.servers.push({ server: listener, name: `HTTP server at ${settings.listen.text}` })
   signal.throwIfAborted()
 
@@ -57,6 +69,10 @@ export async function compose(settings: Settings, { env, log, version, parts, si
   const deadline = bootDeadline(store, log, waits, AbortSignal.any([booted.signal, signal]))
   // It is raced below; until then nobody listens.
   deadline.catch(() => {})
+
+  const stateSecret = keepStateSecret({ store, log, waits, parts, signal })
+  await Promise.race([stateSecret?.prepared, deadline])
+  signal.throwIfAborted()
 
   if (forwards(store.world)) {
     const rules = firewall(nft, runCommand)
@@ -78,6 +94,7 @@ export async function compose(settings: Settings, { env, log, version, parts, si
   const api = localApi(settings.socket)
   void followBus({ store, api, log, waits }, signal)
   void followStatus({ store, api, waits }, signal)
+  if (config !== undefined) keepDeviceConfig({ store, api, log, waits, parts, signal })
 
   return async () => {
     const forever = daemon.run().then(() => new Promise<never>(() => {}))
@@ -88,9 +105,18 @@ export async function compose(settings: Settings, { env, log, version, parts, si
       log('Startup complete, waiting for shutdown signal')
       return forever
     }
-    return Promise.race([forever, start(), deadline])
+    const reissue = async (): Promise<string> => {
+      const reason = await reissueRefusedKey({ store, api, log, waits }, signal)
+      stateSecret?.clearAtStop()
+      return reason
+    }
+    return Promise.race([forever, start(), deadline, ...(config === undefined ? [] : [reissue()])])
   }
 }
+
+/** Facets whose attempt has lasted longer than all limits within it allow. */
+const stuckFacets = ({ facets }: Stoppable, limit: number): string[] =>
+  facets.flatMap(({ name, busySince }) => (performance.now() - (busySince() ?? Infinity) > limit ? [name] : []))
 
 /** The two must not choose different backends: tailscaled's own `auto` counts rules in every table, ours included. */
 const firewallEnv = (store: Store): Record<string, string> =>

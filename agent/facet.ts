@@ -18,6 +18,9 @@ export type Facet<Desired> = {
 export type RunningFacet = {
   /** Something outside may have changed: look again. */
   readonly recheck: () => void
+  readonly name: string
+  /** Since when its present attempt lasts, by performance.now(); undefined while it rests. */
+  readonly busySince: () => number | undefined
   /** Resolves when the facet has come to rest after the signal aborted. */
   readonly finished: Promise<void>
 }
@@ -28,6 +31,7 @@ export function runFacet<Desired>(
   { store, log, waits, signal }: { store: Store; log: Log; waits: Waits; signal: AbortSignal },
 ): RunningFacet {
   let stale = true
+  let busySince: number | undefined
   let wake = Promise.withResolvers<void>()
   const nudge = (): void => wake.resolve()
   const recheck = (): void => {
@@ -42,6 +46,7 @@ export function runFacet<Desired>(
     const before = store.world.facets[facet.name]
     const known = before !== undefined && isDeepStrictEqual(before.desired, desired)
     let repairs = before?.repairs ?? 0
+    busySince = performance.now()
     try {
       const changed = await facet.apply(desired)
       if (changed && known && before.error === undefined) {
@@ -55,8 +60,16 @@ export function runFacet<Desired>(
     } catch (error) {
       const text = describe(error)
       if (before?.error !== text) log(`${facet.name}: ${text}`)
-      report({ desired, repairs, error: text, ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }) })
+      report({
+        desired,
+        repairs,
+        error: text,
+        failingSince: before?.failingSince ?? new Date(),
+        ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }),
+      })
       return false
+    } finally {
+      busySince = undefined
     }
   }
 
@@ -91,5 +104,5 @@ export function runFacet<Desired>(
     }
   }
 
-  return { recheck, finished: loop() }
+  return { name: facet.name, recheck, busySince: () => busySince, finished: loop() }
 }

@@ -18,12 +18,16 @@ export type Stoppable = {
   stopBudgetMs?: number
   daemon?: Supervisor
   firewall?: Firewall
+  /** Waits until tailscaled has written its state; absent where that needs no waiting. */
+  awaitState?: (deadline: AbortSignal) => Promise<void>
+  /** Removes the identity of a node whose auth key was refused. */
+  clearIdentity?: (deadline: AbortSignal) => Promise<void>
   /** Takes the link to tailscaled's socket away. */
   unlink?: () => void
 }
 
 /**
- * The stop machine (agent.md §11), once, within its budget: sources and facets, tailscaled, the rules, the endpoints.
+ * The stop machine (agent.md §11), once, within its budget: sources and facets, the state, tailscaled, the rules, the endpoints.
  * Readiness has fallen before. `hurry` shortens the wait for tailscaled to nothing.
  */
 export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal): Promise<void> {
@@ -38,7 +42,9 @@ export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal):
   }
   const facets = Promise.all(parts.facets.map(({ finished }) => finished))
   await step('waiting for the facets', () => Promise.race([facets, aborted(deadline)]))
+  await step('waiting for the state', () => parts.awaitState?.(deadline))
   await step('stopping tailscaled', () => parts.daemon?.stop(deadline))
+  await step('clearing the old identity', () => parts.clearIdentity?.(deadline))
   // After tailscaled: while its device is there, flows go on.
   await step('removing the rules', () => parts.firewall?.remove())
   await step('unlinking the socket', () => parts.unlink?.())

@@ -1,34 +1,11 @@
-import { isDeepStrictEqual } from 'node:util'
 import { familyName } from '../lib/address.ts'
-import { nothingReachable } from '../netfilter/plan.ts'
-import { attemptedPlan, forwardingName, planForwarding } from './facets/forwarding.ts'
-import { loginProblem } from './tailscaled/login.ts'
+import { checks, notReady } from './checks.ts'
+import { attemptedPlan, forwardingName } from './facets/forwarding.ts'
 import type { World } from './world.ts'
-
-/** What is not as it should be; empty means ready. */
-export function notReady(world: World): string[] {
-  const { daemon, tailnet, facets } = world
-  if (world.stopping !== undefined) return [`stopping: ${world.stopping}`]
-  const reasons: string[] = []
-  if (daemon.phase !== 'running' || tailnet.state !== 'Running') reasons.push(loginProblem(world))
-  else if (!hasAddress(world)) reasons.push('the node has no address in the tailnet yet')
-  if (tailnet.silent !== undefined) reasons.push(`tailscaled does not answer: ${tailnet.silent}`)
-  reasons.push(...facetErrors(world))
-  const wanted = planForwarding(world)
-  if (wanted !== undefined && facets[forwardingName]?.error === undefined) {
-    if (wanted === 'guard' || !isDeepStrictEqual(facets[forwardingName]?.desired, wanted)) {
-      reasons.push('forwarding: the rules are not in place yet')
-    } else if (nothingReachable(wanted)) reasons.push('forwarding: no target can be reached')
-  }
-  return reasons
-}
 
 /** Why facets have failed, each with its name. */
 export const facetErrors = ({ facets }: World): string[] =>
   Object.entries(facets).flatMap(([name, { error }]) => (error === undefined ? [] : [`${name}: ${error}`]))
-
-/** Upstream's meaning of healthy (agent.md §10): the node had an address at the last pass. */
-export const hasAddress = ({ tailnet }: World): boolean => (tailnet.self?.addresses.length ?? 0) > 0
 
 /** The whole state for people and programs; its shape is documented in docs/operations.md. */
 export function statusView(world: World, version: string): Record<string, unknown> {
@@ -38,6 +15,12 @@ export function statusView(world: World, version: string): Record<string, unknow
     version,
     ready: reasons.length === 0,
     notReady: reasons,
+    checks: Object.fromEntries(
+      checks(world).map(({ name, state, gates, reason }) => [
+        name,
+        { state, since: world.since[name]?.at.toISOString() ?? null, reason: reason ?? null, gates },
+      ]),
+    ),
     startedAt: startedAt?.toISOString() ?? null,
     stopping: stopping ?? null,
     tailscaled: {

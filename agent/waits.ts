@@ -14,6 +14,12 @@ export type Waits = {
   readonly retryCap: number
   /** Between two full read-backs when nothing is known to have changed. */
   readonly reread: number
+  /** Between two looks at what may change unannounced: mounted files, a Secret that may not be watched. */
+  readonly look: number
+  /** For another auth key, after one was refused (agent.md §2). */
+  readonly reissue: number
+  /** An attempt of a facet that lasts longer will not end: each wait within it has a limit of its own. */
+  readonly stuck: number
   /** For the whole stop procedure (agent.md §11). */
   readonly stopBudget: number
 }
@@ -27,6 +33,9 @@ export const waits: Waits = {
   retryFirst: 250,
   retryCap: 30_000,
   reread: 600_000,
+  look: 60_000,
+  reissue: 600_000,
+  stuck: 300_000,
   stopBudget: 25_000,
 }
 
@@ -39,5 +48,8 @@ export const shortWaits: Waits = {
   retryFirst: 50,
   retryCap: 1000,
   reread: 5000,
+  look: 1000,
+  reissue: 5000,
+  stuck: 300_000,
   stopBudget: 5000,
 }

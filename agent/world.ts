@@ -1,6 +1,8 @@
 import type { Family } from '../lib/address.ts'
 import type { BackendState, Self } from '../localapi/notify.ts'
+import type { FollowedConfig } from './device-config/source.ts'
 import type { Settings } from './settings/settings.ts'
+import type { Access } from './state-secret/access.ts'
 
 /** Everything the agent knows, as one immutable value: facets plan from it, and every view is made from it. */
 export type World = {
@@ -9,8 +11,16 @@ export type World = {
   readonly kernelFamilies: readonly Family[]
   readonly daemon: Daemon
   readonly tailnet: Tailnet
+  /** Undefined where no state Secret is set. */
+  readonly stateSecret?: StateSecret
+  /** tailscaled's config file; undefined unless in one-step mode. */
+  readonly deviceConfig?: FollowedConfig
+  /** Set while another auth key is waited for. */
+  readonly reissue?: Reissue
   /** What each facet last achieved, by its name. */
   readonly facets: Readonly<Record<string, FacetReport>>
+  /** When each check came into its present state, by its name. */
+  readonly since: Readonly<Record<string, { readonly state: string; readonly at: Date }>>
   /** When "Startup complete" was reached. */
   readonly startedAt?: Date
   /** Why the agent is stopping. */
@@ -21,6 +31,8 @@ export type World = {
 export type Daemon = {
   readonly phase: 'down' | 'starting' | 'login' | 'running' | 'stopping'
   readonly pid?: number
+  /** The config file that it reads, and a digest of what it last read there; one-step mode. */
+  readonly config?: { readonly path: string; readonly digest: string }
   /** How often it had to be started again. */
   readonly restarts: number
   /** The last reason why it ended, could not be started or could not log in. */
@@ -42,6 +54,24 @@ export type Tailnet = {
   readonly loginUrl?: string
 }
 
+/** The state Secret, as far as the agent keeps it. */
+export type StateSecret = {
+  readonly name: string
+  /** Undefined until the API has been asked. */
+  readonly access?: Access
+  /** What is wrong with tailscaled's own keys in it. */
+  readonly broken?: string
+  /** Why the API cannot be asked. */
+  readonly problem?: string
+}
+
+/** The auth key was refused, and the Secret asks for another one. */
+export type Reissue = {
+  /** The refused key, which is what the Secret's `reissue_authkey` holds; may be empty. */
+  readonly refusedKey: string
+  readonly reason: string
+}
+
 export type FacetReport = {
   /** What the facet wanted at its last attempt. */
   readonly desired: unknown
@@ -49,6 +79,8 @@ export type FacetReport = {
   readonly verifiedAt?: Date
   /** Why the last attempt failed; absent when it succeeded. */
   readonly error?: string
+  /** When it began to fail; absent when its last attempt succeeded. */
+  readonly failingSince?: Date
   /** How often the outside had changed what was verified before, and it was put right. */
   readonly repairs: number
 }
@@ -60,7 +92,11 @@ export const initialWorld = (settings: Settings, kernelFamilies: readonly Family
   daemon: { phase: 'down', restarts: 0 },
   tailnet: { watching: false, noSnat: false, health: new Map() },
   facets: {},
+  since: {},
 })
+
+/** Upstream's meaning of healthy (agent.md §10): the node had an address when it last spoke. */
+export const hasAddress = ({ tailnet }: World): boolean => (tailnet.self?.addresses.length ?? 0) > 0
 
 /** Holds the newest World and wakes those who wait for a change. */
 export type Store = {

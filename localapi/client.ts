@@ -7,29 +7,40 @@ const maxBodyBytes = 256 * 1024 * 1024
 /** An open LocalAPI stream: status 200 has been received, the body follows. */
 export type Stream = AsyncIterable<Buffer>
 
-/** The two ways in which LocalAPI is asked; narrow, so that sources can be given another one. */
+/** The ways in which LocalAPI is asked; narrow, so that sources can be given another one. */
 export type LocalApi = {
   /** The body of a 200 answer as text. Rejects with CulvertError `localapi`, also after `timeoutMs`. */
   readonly get: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
+  /** As `get`, for what changes something. */
+  readonly post: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
   /** Opens a never-ending answer; only its head has a time limit. */
   readonly stream: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<Stream>
 }
 
+type Method = 'GET' | 'POST'
+
 /** LocalAPI on the unix socket at `socketPath` (localapi-apiproxy-recorder.md §A.1). One connection a request. */
 export function localApi(socketPath: string): LocalApi {
-  const open = (path: string, signal: AbortSignal): Promise<IncomingMessage> =>
+  const open = (method: Method, path: string, signal: AbortSignal): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         // Any other Host is refused with 403, and so is any Origin or Referer.
-        { socketPath, path: `/localapi/v0/${path}`, headers: { Host: 'local-tailscaled.sock' }, agent: false, signal },
+        {
+          socketPath,
+          method,
+          path: `/localapi/v0/${path}`,
+          headers: { Host: 'local-tailscaled.sock' },
+          agent: false,
+          signal,
+        },
         resolve,
       )
       outgoing.on('error', reject)
       outgoing.end()
     })
 
-  const call = async (path: string, signal: AbortSignal): Promise<IncomingMessage> => {
-    const response = await open(path, signal)
+  const call = async (method: Method, path: string, signal: AbortSignal): Promise<IncomingMessage> => {
+    const response = await open(method, path, signal)
     if (response.statusCode === 200) return response
     throw new Error(`${response.statusCode}: ${errorText(await bodyOf(response))}`)
   }
@@ -37,20 +48,25 @@ export function localApi(socketPath: string): LocalApi {
   const failure = (path: string, cause: unknown): CulvertError =>
     new CulvertError('localapi', `LocalAPI ${path.split('?')[0]} failed`, { cause })
 
-  return {
-    get: async (path, signal, timeoutMs = 10_000) => {
+  const ask =
+    (method: Method): LocalApi['get'] =>
+    async (path, signal, timeoutMs = 10_000) => {
       try {
-        return await bodyOf(await call(path, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])))
+        return await bodyOf(await call(method, path, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])))
       } catch (error) {
         throw failure(path, error)
       }
-    },
+    }
+
+  return {
+    get: ask('GET'),
+    post: ask('POST'),
     stream: async (path, signal, timeoutMs = 10_000) => {
       // The time limit must not outlive the head: a controller of our own, where the timer can be cleared.
       const head = new AbortController()
       const timer = setTimeout(() => head.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
       try {
-        return await call(path, AbortSignal.any([signal, head.signal]))
+        return await call('GET', path, AbortSignal.any([signal, head.signal]))
       } catch (error) {
         throw failure(path, error)
       } finally {

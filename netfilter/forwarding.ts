@@ -15,7 +15,8 @@ const read = async (root: string, name: string): Promise<string | undefined> => 
 /** The address families that the kernel carries in this network namespace. `root` prefixes /proc. */
 export async function kernelFamilies(root: string): Promise<Family[]> {
   const disabled = await read(root, 'net/ipv6/conf/all/disable_ipv6')
-  return families.filter((family) => family === 4 || disabled === '0')
+  const carries6 = disabled === undefined ? (await read(root, switches[6])) !== undefined : disabled === '0'
+  return families.filter((family) => family === 4 || carries6)
 }
 
 /**

@@ -7,20 +7,21 @@ export type Answer = {
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
 }
-export type Routes = Readonly<Record<string, () => Answer>>
+/** A route gets the names and values behind the `?`. */
+export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer>>
 
 /** GET and HEAD of known paths; 404 for unknown ones, 405 for other methods (agent.md §10). */
 export const serve =
   (routes: Routes): RequestListener =>
   (request, response) => {
-    const path = (request.url ?? '').split('?')[0] ?? ''
+    const [path = '', query] = (request.url ?? '').split('?')
     const route = Object.hasOwn(routes, path) ? routes[path] : undefined
     const known = request.method === 'GET' || request.method === 'HEAD'
     const answer =
       route === undefined
         ? { status: 404, body: 'not found' }
         : known
-          ? route()
+          ? route(new URLSearchParams(query))
           : { status: 405, body: 'use GET', headers: { allow: 'GET, HEAD' } }
     const body = `${answer.body}\n`
     const type = answer.body.startsWith('{') ? 'application/json' : 'text/plain; charset=utf-8'

@@ -1,16 +1,28 @@
 import type { Server } from 'node:http'
 import { CulvertError } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
-import { hasAddress, notReady } from '../views.ts'
-import type { World } from '../world.ts'
+import { notReady, renderChecks } from '../checks.ts'
+import { hasAddress, type World } from '../world.ts'
 import { type Answer, listen, type Routes, serve } from './http.ts'
 
+/** What the probes are answered from. */
+export type Observed = {
+  readonly world: () => World
+  /** Names of the facets whose attempt does not end: empty means that the loop turns. */
+  readonly stuck: () => readonly string[]
+}
+
 /** What kubelet's probes ask. */
-export const probes = (world: () => World): Routes => ({
-  '/livez': () => ({ status: 200, body: 'ok' }),
-  '/readyz': () => {
+export const probes = ({ world, stuck }: Observed): Routes => ({
+  '/livez': () => {
+    const names = stuck()
+    return names.length === 0 ? { status: 200, body: 'ok' } : { status: 500, body: `stuck: ${names.join(', ')}` }
+  },
+  '/readyz': (query) => {
     const reasons = notReady(world())
-    return reasons.length === 0 ? { status: 200, body: 'ok' } : { status: 503, body: reasons.join('\n') }
+    const status = reasons.length === 0 ? 200 : 503
+    if (query.has('verbose')) return { status, body: renderChecks(world()) }
+    return { status, body: status === 200 ? 'ok' : reasons.join('\n') }
   },
 })
 
@@ -29,10 +41,10 @@ const healthz = (world: World): Answer => {
  * Opens the TCP listener of agent.md §10 where a setting asks for it.
  * @throws CulvertError `listen` naming the address.
  */
-export async function openListener(settings: Settings, world: () => World): Promise<Server | undefined> {
+export async function openListener(settings: Settings, observed: Observed): Promise<Server | undefined> {
   if (!settings.health) return undefined
   const { text, host, port } = settings.listen
-  const routes = serve({ ...probes(world), '/healthz': () => healthz(world()) })
+  const routes = serve({ ...probes(observed), '/healthz': () => healthz(observed.world()) })
   try {
     return await listen(routes, { host, port }).catch((error: NodeJS.ErrnoException) => {
       // `[::]` is upstream's default also where the kernel has no IPv6.

@@ -3,18 +3,17 @@ import type { Server } from 'node:http'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { statusView } from '../views.ts'
-import type { World } from '../world.ts'
 import { listen, serve } from './http.ts'
-import { probes } from './listener.ts'
+import { type Observed, probes } from './listener.ts'
 
 /** Opens the unix socket for status and readiness, for root alone. Failing is a warning: traffic does not depend on it. */
 export async function openStatusSocket(
   path: string,
-  { world, version, log }: { world: () => World; version: string; log: Log },
+  { observed, version, log }: { observed: Observed; version: string; log: Log },
 ): Promise<Server | undefined> {
   const routes = {
-    ...probes(world),
-    '/status': () => ({ status: 200, body: JSON.stringify(statusView(world(), version)) }),
+    ...probes(observed),
+    '/status': () => ({ status: 200, body: JSON.stringify(statusView(observed.world(), version)) }),
   }
   try {
     // One agent runs in a container: a socket that is there was left by an earlier one.

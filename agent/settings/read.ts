@@ -1,8 +1,9 @@
-import { type Address, familyName, parseAddress, parseAddressPort } from '../../lib/address.ts'
+import { type Address, families, type Family, familyName, parseAddress, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { takeAcceptDns } from './accept-dns.ts'
 import type { Settings } from './settings.ts'
+import { isInKubernetes, readState } from './state.ts'
 import { type Variable, type VariableName, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -32,6 +33,7 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
   const { acceptDns, extraArgs, warnings } = takeAcceptDns(words('TS_EXTRA_ARGS'), bool('TS_ACCEPT_DNS'))
   const userspace = bool('TS_USERSPACE')
   const targets = readTargets(text('TS_DEST_IP'))
+  const configDirectory = env['TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR'] || undefined
   if (userspace && targets.length > 0) {
     throw new CulvertError(
       'settings',
@@ -39,6 +41,7 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
         'set TS_USERSPACE=false, or unset TS_DEST_IP',
     )
   }
+  if (configDirectory !== undefined) refuseBesideConfig(env)
   const up = {
     authKey: env['TS_AUTHKEY'] || env['TS_AUTH_KEY'] || '',
     clientId: text('TS_CLIENT_ID'),
@@ -46,6 +49,7 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
     idToken: text('TS_ID_TOKEN'),
     audience: text('TS_AUDIENCE'),
     hostname: text('TS_HOSTNAME'),
+    routes: env['TS_ROUTES'],
     acceptDns,
     extraArgs,
   }
@@ -65,24 +69,34 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
       'a positive duration with a unit such as 60s or 1m30s is accepted',
     )
   }
-  refuseKubernetesState(env)
   const root = text('TS_TEST_ONLY_ROOT')
-  const stateDirectory = text('TS_STATE_DIR')
+  const routeFamilies = userspace ? [] : readRouteFamilies(env['TS_ROUTES'] ?? '')
   const settings: Settings = {
     root,
     userspace,
-    state: stateDirectory === '' ? { kind: 'memory' } : { kind: 'disk', directory: stateDirectory },
+    state: readState(env),
     socket: text('TS_SOCKET'),
     socks5Server: text('TS_SOCKS5_SERVER'),
     httpProxyListen: text('TS_OUTBOUND_HTTP_PROXY_LISTEN'),
     debugAddress,
     tailscaledExtraArgs: words('TS_TAILSCALED_EXTRA_ARGS'),
     up,
+    configDirectory,
     targets,
+    forwardedFamilies: families.filter(
+      (family) => routeFamilies.includes(family) || targets.some((target) => target.family === family),
+    ),
     bootTimeoutMs,
     health,
     listen: listen ?? { text: '[::]:9002', host: '::', family: 6, port: 9002 },
-    pod,
+    pod: { ...pod, uid: text('POD_UID') },
+    inKubernetes: isInKubernetes(env),
+    cluster: {
+      root,
+      host: text('KUBERNETES_SERVICE_HOST'),
+      port: text('KUBERNETES_SERVICE_PORT_HTTPS'),
+      addressFromEnv: root !== '' || env['TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV'] === 'true',
+    },
     firewallMode: readFirewallMode(text('TS_DEBUG_FIREWALL_MODE'), targets.length > 0),
     statusSocket: env['CULVERT_SOCKET'] || `${root}${text('CULVERT_SOCKET')}`,
     terminationLog: terminationLogPath(env),
@@ -95,7 +109,7 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
 export const terminationLogPath = (env: Environment): string =>
   env['CULVERT_TERMINATION_LOG'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/dev/termination-log`
 
-function readPodAddresses(value: string | undefined): Settings['pod'] {
+function readPodAddresses(value: string | undefined): { ipv4: string; ipv6: string } {
   const pod = { ipv4: '', ipv6: '' }
   if (value === undefined) return pod
   const parts = value.split(',')
@@ -139,6 +153,39 @@ function readTargets(value: string): readonly Address[] {
   return targets
 }
 
+/**
+ * The families of a list of routes in CIDR form, which kernel mode must forward.
+ * @throws CulvertError `settings` naming the first entry that is no route.
+ */
+function readRouteFamilies(value: string): Family[] {
+  if (value === '') return []
+  return value.split(',').map((route) => {
+    const [, address = '', bits = ''] = /^([^/]+)\/(\d{1,3})$/.exec(route) ?? []
+    const parsed = parseAddress(address)
+    if (parsed !== undefined && Number(bits) <= (parsed.family === 4 ? 32 : 128)) return parsed.family
+    return refuse(
+      'TS_ROUTES',
+      value,
+      `${JSON.stringify(route)} is no route; routes such as 10.0.0.0/8,fd00::/8, separated by commas without spaces, are accepted`,
+    )
+  })
+}
+
+/** What the config file says, no variable may say too (agent.md §1, row 4). */
+function refuseBesideConfig(env: Environment): void {
+  const acceptDns = parseBool(env['TS_ACCEPT_DNS'] ?? '') === undefined ? [] : ['TS_ACCEPT_DNS']
+  const routes = env['TS_ROUTES'] === undefined ? [] : ['TS_ROUTES']
+  const texts = ['TS_AUTHKEY', 'TS_AUTH_KEY', 'TS_EXTRA_ARGS', 'TS_HOSTNAME', ...oauthVariables]
+  const both = [...acceptDns, ...routes, ...texts.filter((name) => (env[name] ?? '') !== '')]
+  if (both.length === 0) return
+  throw new CulvertError(
+    'settings',
+    `TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR cannot be combined with ${both.join(', ')}: unset ${both.length === 1 ? 'it' : 'them'}, and say it in the config file`,
+  )
+}
+
+const oauthVariables = ['TS_CLIENT_ID', 'TS_CLIENT_SECRET', 'TS_ID_TOKEN', 'TS_AUDIENCE']
+
 function checkLogin(up: Settings['up']): void {
   const fail = (message: string): never => {
     throw new CulvertError('settings', message)
@@ -169,16 +216,5 @@ function readFirewallMode(value: string, needed: boolean): Settings['firewallMod
     'TS_DEBUG_FIREWALL_MODE',
     value,
     'this version of Culvert forwards with nftables only; auto and nftables are accepted',
-  )
-}
-
-function refuseKubernetesState(env: Environment): void {
-  const secret = env['TS_KUBE_SECRET']
-  const inKubernetes = (env['KUBERNETES_SERVICE_HOST'] ?? '') !== ''
-  if (secret === '' || (secret === undefined && !inKubernetes)) return
-  throw new CulvertError(
-    'settings',
-    `TS_KUBE_SECRET ${secret === undefined ? 'is not set, which in Kubernetes stands for the Secret "tailscale"' : `names the Secret ${JSON.stringify(secret)}`}, ` +
-      'but this version of Culvert keeps state in memory or in TS_STATE_DIR only: set TS_KUBE_SECRET to the empty text',
   )
 }

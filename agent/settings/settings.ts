@@ -1,7 +1,14 @@
-import type { Address, AddressPort } from '../../lib/address.ts'
+import type { InCluster } from '../../kube/service-account.ts'
+import type { Address, AddressPort, Family } from '../../lib/address.ts'
 
-/** How tailscaled keeps its state. In memory, a restarted tailscaled is a new node. */
-export type State = { readonly kind: 'memory' } | { readonly kind: 'disk'; readonly directory: string }
+/**
+ * How tailscaled keeps its state: in memory, where a restarted tailscaled is a new node, in a directory, or in the
+ * state Secret `name`, with `directory` for what does not belong there.
+ */
+export type State =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'disk'; readonly directory: string }
+  | { readonly kind: 'secret'; readonly name: string; readonly directory: string }
 
 /** What the environment asks for, validated: the agent reads it nowhere else. */
 export type Settings = {
@@ -16,12 +23,21 @@ export type Settings = {
   readonly debugAddress: string
   readonly tailscaledExtraArgs: readonly string[]
   readonly up: UpSettings
+  /** One-step mode: where tailscaled's config files are mounted. Undefined: `tailscale up` logs in. */
+  readonly configDirectory: string | undefined
   /** L3 ingress: at most one target of each family; empty when the mode is off. */
   readonly targets: readonly Address[]
+  /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */
+  readonly forwardedFamilies: readonly Family[]
   readonly bootTimeoutMs: number
   readonly health: boolean
   readonly listen: AddressPort
-  readonly pod: { readonly ipv4: string; readonly ipv6: string }
+  /** The Pod's own addresses, and its UID; empty where not given. */
+  readonly pod: { readonly ipv4: string; readonly ipv6: string; readonly uid: string }
+  /** Where the Kubernetes API is; it is asked for the state Secret only. */
+  readonly cluster: InCluster
+  /** Whether the environment is that of a Pod: without it nothing of the agent's own is written to the Secret. */
+  readonly inKubernetes: boolean
   /** `auto` when unset. */
   readonly firewallMode: 'auto' | 'nftables'
   /** Path of the agent's own socket. */
@@ -38,6 +54,8 @@ export type UpSettings = {
   readonly idToken: string
   readonly audience: string
   readonly hostname: string
+  /** Subnet routes as given; empty withdraws, undefined says nothing. */
+  readonly routes: string | undefined
   readonly acceptDns: boolean
   readonly extraArgs: readonly string[]
 }

@@ -1,13 +1,12 @@
-import type { Settings, UpSettings } from '../settings/settings.ts'
+import type { Settings, State, UpSettings } from '../settings/settings.ts'
 
-/** tailscaled's arguments, in the order of agent.md §2. */
-export function tailscaledArguments(settings: Settings): string[] {
-  const flags: string[] = [`--socket=${settings.socket}`]
-  if (settings.state.kind === 'disk') flags.push(`--statedir=${settings.state.directory}`)
-  else flags.push('--state=mem:', '--statedir=/tmp')
+/** tailscaled's arguments, in the order of agent.md §2. `config`: its config file, in one-step mode. */
+export function tailscaledArguments(settings: Settings, config?: string): string[] {
+  const flags: string[] = [`--socket=${settings.socket}`, ...stateFlags(settings.state)]
   if (settings.userspace) flags.push('--tun=userspace-networking')
   if (settings.socks5Server !== '') flags.push(`--socks5-server=${settings.socks5Server}`)
   if (settings.httpProxyListen !== '') flags.push(`--outbound-http-proxy-listen=${settings.httpProxyListen}`)
+  if (config !== undefined) flags.push(`--config=${config}`)
   // A value that the extra arguments hold already is not given twice.
   const { debugAddress, tailscaledExtraArgs } = settings
   if (debugAddress !== '' && !tailscaledExtraArgs.join(' ').includes(debugAddress))
@@ -15,21 +14,29 @@ export function tailscaledArguments(settings: Settings): string[] {
   return [...flags, ...tailscaledExtraArgs]
 }
 
+function stateFlags(state: State): string[] {
+  if (state.kind === 'disk') return [`--statedir=${state.directory}`]
+  if (state.kind === 'memory') return ['--state=mem:', '--statedir=/tmp']
+  return [`--state=kube:${state.name}`, `--statedir=${state.directory}`]
+}
+
 /** The arguments of `tailscale up`, in the order of agent.md §2. */
 export function upArguments(socket: string, up: UpSettings): string[] {
   const given = [
-    ['authkey', up.authKey],
-    ['client-id', up.clientId],
-    ['client-secret', up.clientSecret],
-    ['id-token', up.idToken],
-    ['audience', up.audience],
-    ['hostname', up.hostname],
+    ['authkey', up.authKey || undefined],
+    ['client-id', up.clientId || undefined],
+    ['client-secret', up.clientSecret || undefined],
+    ['id-token', up.idToken || undefined],
+    ['audience', up.audience || undefined],
+    // Empty means something: what was advertised before is withdrawn.
+    ['advertise-routes', up.routes],
+    ['hostname', up.hostname || undefined],
   ] as const
   return [
     `--socket=${socket}`,
     'up',
     `--accept-dns=${up.acceptDns}`,
-    ...given.filter(([, value]) => value !== '').map(([name, value]) => `--${name}=${value}`),
+    ...given.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`),
     ...up.extraArgs,
   ]
 }

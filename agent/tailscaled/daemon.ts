@@ -3,8 +3,10 @@ import { backoff } from '../../lib/backoff.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { sleep } from '../../lib/timers.ts'
 import type { Daemon } from '../world.ts'
+import { digest, handConfig } from '../device-config/handed.ts'
 import { tailscaledArguments } from './arguments.ts'
 import { keepLoggedIn, type LoginParts } from './login.ts'
+import { followOneStep } from './one-step.ts'
 import type { Child } from './spawn.ts'
 
 export type Supervisor = {
@@ -34,8 +36,13 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
   const start = (): Child => {
     // A socket left by a killed daemon would be taken for the new one's.
     rmSync(settings.socket, { force: true })
-    const started = spawn('tailscaled', tailscaledArguments(settings), { output: 'inherit', env })
-    set({ phase: 'starting', ...(started.pid !== undefined && { pid: started.pid }) })
+    const { deviceConfig } = store.world
+    const config = deviceConfig && {
+      path: handConfig(deviceConfig, settings),
+      digest: digest(deviceConfig.current.bytes),
+    }
+    const started = spawn('tailscaled', tailscaledArguments(settings, config?.path), { output: 'inherit', env })
+    set({ phase: 'starting', ...(started.pid !== undefined && { pid: started.pid }), ...(config && { config }) })
     return started
   }
 
@@ -46,11 +53,10 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
     try {
       await waitForSocket(ended.signal)
       set({ phase: 'login' })
-      await keepLoggedIn(
-        { store, spawn, log, waits, set },
-        life === 0,
-        AbortSignal.any([ended.signal, stopping.signal]),
-      )
+      const signal = AbortSignal.any([ended.signal, stopping.signal])
+      if (settings.configDirectory === undefined) {
+        await keepLoggedIn({ store, spawn, log, waits, set }, life === 0, signal)
+      } else await followOneStep({ store, set }, signal)
     } catch (error) {
       if (!ended.signal.aborted && !stopping.signal.aborted) throw error
     }
@@ -76,6 +82,7 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
         set({ phase: 'down', problem: description, restarts: life + 1 })
         if (pause.attempts() >= maxFailedStarts || child.pid === undefined) {
           throw new CulvertError('daemon', `tailscaled cannot be kept running: ${description}`, {
+            cause: store.world.stateSecret?.broken,
             remedy: 'Its own messages are in this log, above.',
           })
         }

@@ -31,7 +31,8 @@ export type Status = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
-  readonly facets: { readonly forwarding?: { readonly error: string | null; readonly repairs: number } }
+  readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
+  readonly facets: Readonly<Record<string, { readonly error: string | null; readonly repairs: number } | undefined>>
 }
 
 const defaults = (bed: Bed): Environment => ({

@@ -4,6 +4,8 @@ import { CulvertError } from '../../../lib/errors.ts'
 
 const read = (env: Environment) => readSettings(env).settings
 const kernel = { TS_USERSPACE: 'false' }
+const configured = { TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '/etc/tsconfig/a' }
+const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT_HTTPS: '443' }
 
 describe('defaults', () => {
   it('are those of the contract', () => {
@@ -59,10 +61,50 @@ describe('values', () => {
       { TS_TEST_ONLY_ROOT: '/r' },
       { root: '/r', statusSocket: '/r/tmp/culvert.sock', terminationLog: '/r/dev/termination-log' },
     ],
+    ['Kubernetes without a Secret', { ...pod, TS_KUBE_SECRET: '' }, { inKubernetes: true, state: { kind: 'memory' } }],
     [
-      'Kubernetes without a Secret',
-      { KUBERNETES_SERVICE_HOST: '10.96.0.1', TS_KUBE_SECRET: '' },
-      { state: { kind: 'memory' } },
+      'Kubernetes with a directory instead',
+      { ...pod, TS_KUBE_SECRET: '', TS_STATE_DIR: '/s' },
+      { state: { kind: 'disk', directory: '/s' } },
+    ],
+    ['Kubernetes by default', pod, { state: { kind: 'secret', name: 'tailscale', directory: '/tmp' } }],
+    [
+      'a Secret and a directory',
+      { ...pod, TS_KUBE_SECRET: 'proxy-0', TS_STATE_DIR: '/s' },
+      { state: { kind: 'secret', name: 'proxy-0', directory: '/s' } },
+    ],
+    [
+      'a Secret outside of a Pod',
+      { TS_KUBE_SECRET: 'proxy-0' },
+      { inKubernetes: false, state: { kind: 'secret', name: 'proxy-0' } },
+    ],
+    ['the API by its name', pod, { cluster: { host: '10.96.0.1', port: '443', addressFromEnv: false } }],
+    [
+      'the API by its address',
+      { ...pod, TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: 'true' },
+      { cluster: { addressFromEnv: true } },
+    ],
+    [
+      'another spelling of true',
+      { ...pod, TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: 'True' },
+      { cluster: { addressFromEnv: false } },
+    ],
+    ['the Pod’s UID', { POD_UID: 'u-1' }, { pod: { uid: 'u-1' } }],
+    ['a config directory', configured, { configDirectory: '/etc/tsconfig/a' }],
+    [
+      'a config directory beside a bad boolean',
+      { ...configured, TS_ACCEPT_DNS: 'maybe' },
+      { up: { acceptDns: false } },
+    ],
+    ['routes in userspace', { TS_ROUTES: 'fd00::/8' }, { up: { routes: 'fd00::/8' }, forwardedFamilies: [] }],
+    ['no routes', { TS_ROUTES: '' }, { up: { routes: '' } }],
+    ['nothing of routes', {}, { up: { routes: undefined } }],
+    ['IPv4 routes', { ...kernel, TS_ROUTES: '10.0.0.0/8' }, { forwardedFamilies: [4] }],
+    ['routes of both families', { ...kernel, TS_ROUTES: 'fd00::/8,10.0.0.0/8' }, { forwardedFamilies: [4, 6] }],
+    [
+      'routes and a target',
+      { ...kernel, TS_ROUTES: 'fd00::/8', TS_DEST_IP: '10.0.0.1' },
+      { forwardedFamilies: [4, 6] },
     ],
   ])('%s', (_name, env, expected) => {
     expect(read(env)).toMatchObject(expected)
@@ -108,9 +150,22 @@ describe('refusals name the variable, its value and what is accepted', () => {
       { ...kernel, TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'iptables' },
       /TS_DEBUG_FIREWALL_MODE="iptables"/,
     ],
-    ['Kubernetes state', { KUBERNETES_SERVICE_HOST: '10.96.0.1' }, /TS_KUBE_SECRET/],
+    ['a route that is none', { ...kernel, TS_ROUTES: '10.0.0.0/8, fd00::/8' }, /TS_ROUTES=.*" fd00::\/8" is no route/],
+    ['a route that is too long', { ...kernel, TS_ROUTES: '10.0.0.0/33' }, /TS_ROUTES=.*is no route/],
+    [
+      'a config directory and a key',
+      { ...configured, TS_AUTHKEY: 'k' },
+      /cannot be combined with TS_AUTHKEY: unset it/,
+    ],
+    ['a config directory and the older key', { ...configured, TS_AUTH_KEY: 'k' }, /with TS_AUTH_KEY/],
+    ['a config directory and DNS', { ...configured, TS_ACCEPT_DNS: 'false' }, /with TS_ACCEPT_DNS/],
+    ['a config directory and withdrawn routes', { ...configured, TS_ROUTES: '' }, /with TS_ROUTES/],
+    [
+      'a config directory and several',
+      { ...configured, TS_HOSTNAME: 'h', TS_EXTRA_ARGS: '--ssh', TS_CLIENT_ID: 'i' },
+      /with TS_EXTRA_ARGS, TS_HOSTNAME, TS_CLIENT_ID: unset them/,
+    ],
     ['a mode that is not built', { TS_SERVE_CONFIG: '/x' }, /TS_SERVE_CONFIG is set/],
-    ['a mode by presence', { TS_ROUTES: '' }, /TS_ROUTES is set/],
   ])('%s', (_name, env, message) => {
     expect(() => readSettings(env)).toThrow(CulvertError)
     expect(() => readSettings(env)).toThrow(message)

@@ -21,6 +21,7 @@ it('the watch is opened again when it ends, and its first message replaces what 
   const proceed = Array.from(watches, () => Promise.withResolvers<void>())
   const api: LocalApi = {
     get: async () => '',
+    post: async () => '',
     stream: async (path) => {
       const index = opened.push(path) - 1
       const messages = watches[index]

@@ -12,6 +12,14 @@ describe('the arguments of tailscaled', () => {
   it.each<[Environment, string]>([
     [{}, '--socket=/tmp/tailscaled.sock --state=mem: --statedir=/tmp --tun=userspace-networking'],
     [{ TS_USERSPACE: 'false' }, '--socket=/tmp/tailscaled.sock --state=mem: --statedir=/tmp'],
+    [
+      { TS_KUBE_SECRET: 'proxy-0' },
+      '--socket=/tmp/tailscaled.sock --state=kube:proxy-0 --statedir=/tmp --tun=userspace-networking',
+    ],
+    [
+      { TS_KUBE_SECRET: 'proxy-0', TS_STATE_DIR: '/s', TS_USERSPACE: 'false' },
+      '--socket=/tmp/tailscaled.sock --state=kube:proxy-0 --statedir=/s',
+    ],
     [{ TS_STATE_DIR: '/s', TS_SOCKET: '/x' }, '--socket=/x --statedir=/s --tun=userspace-networking'],
     [
       {
@@ -33,6 +41,15 @@ describe('the arguments of tailscaled', () => {
   ])('of %j', (env, expected) => expect(tailscaled(env)).toBe(expected))
 })
 
+it('a config file stands before the debug address', () => {
+  const { settings } = readSettings({ TS_DEBUG_ADDR_PORT: '1.2.3.4:1', TS_TAILSCALED_EXTRA_ARGS: '--verbose=1' })
+  expect(tailscaledArguments(settings, '/c/cap-95.hujson').slice(-3)).toEqual([
+    '--config=/c/cap-95.hujson',
+    '--debug=1.2.3.4:1',
+    '--verbose=1',
+  ])
+})
+
 describe('the arguments of tailscale up', () => {
   it.each<[Environment, string]>([
     [{}, '--socket=/tmp/tailscaled.sock up --accept-dns=false'],
@@ -44,6 +61,11 @@ describe('the arguments of tailscale up', () => {
         TS_EXTRA_ARGS: '--login-server=http://c --ssh',
       },
       '--socket=/tmp/tailscaled.sock up --accept-dns=true --authkey=tskey-key --hostname=h --login-server=http://c --ssh',
+    ],
+    [{ TS_ROUTES: '' }, '--socket=/tmp/tailscaled.sock up --accept-dns=false --advertise-routes='],
+    [
+      { TS_ROUTES: '10.0.0.0/8', TS_HOSTNAME: 'h' },
+      '--socket=/tmp/tailscaled.sock up --accept-dns=false --advertise-routes=10.0.0.0/8 --hostname=h',
     ],
     [
       { TS_CLIENT_ID: 'i', TS_ID_TOKEN: 't' },

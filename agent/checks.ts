@@ -1,0 +1,102 @@
+import { isDeepStrictEqual } from 'node:util'
+import { nothingReachable } from '../netfilter/plan.ts'
+import { deviceConfigName } from './facets/device-config.ts'
+import { forwardingName, planForwarding } from './facets/forwarding.ts'
+import { stateSecretName } from './facets/state-secret.ts'
+import { loginProblem } from './tailscaled/login.ts'
+import { hasAddress, type Store, type World } from './world.ts'
+
+/** One thing that is asked of the agent's state. `waiting`: it has not come to it yet; `failing`: it has gone wrong. */
+export type Check = {
+  readonly name: string
+  readonly state: 'ok' | 'waiting' | 'failing'
+  /** Why it is not ok, for people. */
+  readonly reason?: string
+  /** Whether readiness depends on it: traffic flows without the others. */
+  readonly gates: boolean
+}
+
+type Outcome = Omit<Check, 'name' | 'gates'>
+
+const ok: Outcome = { state: 'ok' }
+const waiting = (reason: string): Outcome => ({ state: 'waiting', reason })
+const failing = (reason: string): Outcome => ({ state: 'failing', reason })
+
+/** Every check that applies, in the order in which start-up passes them. Pure. */
+export function checks(world: World): Check[] {
+  const list: Check[] = []
+  const add = (name: string, gates: boolean, outcome: Outcome | undefined): void => {
+    if (outcome !== undefined) list.push({ name, gates, ...outcome })
+  }
+  add('shutdown', true, world.stopping === undefined ? ok : failing(`stopping: ${world.stopping}`))
+  add(stateSecretName, false, stateSecret(world))
+  add(deviceConfigName, false, deviceConfig(world))
+  add('tailscaled', true, tailscaled(world))
+  add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
+  add(forwardingName, true, forwarding(world))
+  return list
+}
+
+function tailscaled(world: World): Outcome {
+  const { daemon, tailnet, reissue } = world
+  if (tailnet.silent !== undefined) return failing(`tailscaled does not answer: ${tailnet.silent}`)
+  if (daemon.phase === 'running' && tailnet.state === 'Running') return ok
+  if (reissue !== undefined) return failing(`waiting for another auth key, since login failed: ${reissue.reason}`)
+  const refused = daemon.problem !== undefined || tailnet.health.has('login-state')
+  return (refused ? failing : waiting)(loginProblem(world))
+}
+
+function forwarding(world: World): Outcome | undefined {
+  const wanted = planForwarding(world)
+  if (wanted === undefined) return undefined
+  const report = world.facets[forwardingName]
+  if (report?.error !== undefined) return failing(report.error)
+  if (wanted === 'guard' || !isDeepStrictEqual(report?.desired, wanted))
+    return waiting('the rules are not in place yet')
+  return nothingReachable(wanted) ? failing('no target can be reached') : ok
+}
+
+function stateSecret({ stateSecret: secret, facets }: World): Outcome | undefined {
+  if (secret === undefined) return undefined
+  const error = facets[stateSecretName]?.error ?? secret.problem ?? secret.broken
+  if (error !== undefined) return failing(error)
+  return secret.access === undefined ? waiting('the Secret has not been read yet') : ok
+}
+
+function deviceConfig({ deviceConfig: config, facets }: World): Outcome | undefined {
+  if (config === undefined) return undefined
+  const error = config.rejected ?? facets[deviceConfigName]?.error
+  return error === undefined ? ok : failing(`${error}; the last good one stays in use`)
+}
+
+/** Keeps in World.since when each check came into its present state, until `signal` aborts. */
+export function trackChecks(store: Store, signal: AbortSignal): void {
+  const look = (): void => {
+    const { since } = store.world
+    const now = checks(store.world)
+    if (now.every(({ name, state }) => since[name]?.state === state)) return
+    const at = new Date()
+    const entries = now.map(({ name, state }) => {
+      const known = since[name]
+      return [name, known?.state === state ? known : { state, at }] as const
+    })
+    store.update((world) => ({ ...world, since: Object.fromEntries(entries) }))
+  }
+  store.watch(look, signal)
+  look()
+}
+
+/** What is not as it should be; empty means ready. */
+export const notReady = (world: World): string[] =>
+  checks(world).flatMap(({ name, state, gates, reason }) => (gates && state !== 'ok' ? [`${name}: ${reason}`] : []))
+
+/** The checks one a line, as Kubernetes' own components answer `?verbose`. */
+export function renderChecks(world: World): string {
+  const lines = checks(world).map(({ name, state, gates, reason }) => {
+    if (state === 'ok') return `[+]${name} ok`
+    const since = world.since[name]?.at.toISOString() ?? 'now'
+    const mark = gates ? '-' : '!'
+    return `[${mark}]${name} ${state} since ${since}: ${reason}${gates ? '' : ' (traffic does not depend on it)'}`
+  })
+  return [...lines, `readyz check ${notReady(world).length === 0 ? 'passed' : 'failed'}`].join('\n')
+}

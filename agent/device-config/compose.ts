@@ -1,0 +1,47 @@
+import type { Log } from '../../lib/log.ts'
+import type { LocalApi } from '../../localapi/client.ts'
+import { capabilityVersion } from '../capability-version.ts'
+import { runFacet } from '../facet.ts'
+import { deviceConfigFacet } from '../facets/device-config.ts'
+import type { Stoppable } from '../stop.ts'
+import type { Waits } from '../waits.ts'
+import type { Store } from '../world.ts'
+import { followDeviceConfig } from './source.ts'
+
+type Parts = {
+  readonly store: Store
+  readonly api: LocalApi
+  readonly log: Log
+  readonly waits: Waits
+  readonly parts: Stoppable
+  readonly signal: AbortSignal
+}
+
+/** Follows the config file of one-step mode, and has tailscaled follow it, until `signal` aborts. */
+export function keepDeviceConfig({ store, api, log, waits, parts, signal }: Parts): void {
+  const { settings, deviceConfig: known } = store.world
+  if (known === undefined || settings.configDirectory === undefined) return
+  let rejected: string | undefined
+  const report = (problem: string): void => log(`warning: ${problem}`)
+  const options = {
+    directory: settings.configDirectory,
+    version: capabilityVersion,
+    initial: known.current,
+    rereadMs: waits.look,
+    report,
+  }
+  void followDeviceConfig(
+    {
+      ...options,
+      publish: (deviceConfig) => {
+        store.update((world) => ({ ...world, deviceConfig }))
+        if (deviceConfig.rejected === rejected) return
+        rejected = deviceConfig.rejected
+        if (rejected !== undefined) report(`${rejected}; the last good one stays in use`)
+        else log('the config file is good again')
+      },
+    },
+    signal,
+  )
+  parts.facets.push(runFacet(deviceConfigFacet(store, api, signal), { store, log, waits, signal }))
+}

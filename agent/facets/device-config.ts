@@ -1,0 +1,52 @@
+import * as z from 'zod/mini'
+import { CulvertError } from '../../lib/errors.ts'
+import type { LocalApi } from '../../localapi/client.ts'
+import { digest, refreshCopy } from '../device-config/handed.ts'
+import type { Facet } from '../facet.ts'
+import type { Store, World } from '../world.ts'
+
+export const deviceConfigName = 'device-config'
+
+/** The digest of the config that tailscaled should have read. */
+export function planDeviceConfig({ daemon, deviceConfig }: World): string | undefined {
+  const up = daemon.phase === 'login' || daemon.phase === 'running'
+  return deviceConfig === undefined || !up ? undefined : digest(deviceConfig.current.bytes)
+}
+
+const answerSchema = z.object({ Reloaded: z.boolean(), Err: z.string() })
+
+/** Has tailscaled read its config file again whenever that has changed since it last did. */
+export const deviceConfigFacet = (store: Store, api: LocalApi, signal: AbortSignal): Facet<string> => ({
+  name: deviceConfigName,
+  plan: planDeviceConfig,
+  apply: async (desired) => {
+    const { daemon, deviceConfig } = store.world
+    if (deviceConfig === undefined || daemon.config === undefined || daemon.config.digest === desired) return false
+    const { path } = daemon.config
+    refreshCopy(path, deviceConfig)
+    checkReloaded(await api.post('reload-config', signal))
+    store.update((world) => ({ ...world, daemon: { ...world.daemon, config: { path, digest: desired } } }))
+    return true
+  },
+})
+
+/** @throws CulvertError `localapi` with tailscaled's reason; it has none when it answers nothing (localapi… §A.2). */
+function checkReloaded(body: string): void {
+  const refused = (why: string): CulvertError =>
+    new CulvertError('localapi', `tailscaled did not take the new config: ${why}`, {
+      remedy: 'It goes on with the one before; its own log lines may say more.',
+    })
+  if (body.trim() === '') throw refused('it could not read it')
+  const answer = answerSchema.safeParse(parseJson(body))
+  if (!answer.success) throw refused('its answer is not the documented one')
+  if (answer.data.Err !== '') throw refused(answer.data.Err)
+  if (!answer.data.Reloaded) throw refused('it runs without a config file')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,85 @@
+import { isDeepStrictEqual } from 'node:util'
+import { CulvertError } from '../../lib/errors.ts'
+import type { KubeClient, SecretData } from '../../kube/client.ts'
+import { capabilityVersion } from '../capability-version.ts'
+import type { Facet } from '../facet.ts'
+import { keys } from '../state-secret/keys.ts'
+import type { World } from '../world.ts'
+import { forwardingName, planForwarding } from './forwarding.ts'
+
+export const stateSecretName = 'state-secret'
+
+/** Keys of the state Secret and what they are to hold; a key that is not named is left as it is. */
+export type SecretDesired = Readonly<Record<string, string>>
+
+/** Whether the agent writes to the Secret at all (agent.md §3, "Gate"). */
+export const writesSecret = ({ settings, stateSecret }: World): boolean =>
+  settings.inKubernetes && stateSecret?.access?.patch === true
+
+/**
+ * What the Secret should say of this device now. The device's ID comes first; its name and addresses wait for the rules,
+ * since whoever reads them sends traffic there.
+ */
+export function planStateSecret(world: World): SecretDesired | undefined {
+  if (!writesSecret(world)) return undefined
+  const { settings, tailnet, reissue } = world
+  const { self } = tailnet
+  return {
+    [keys.capver]: String(capabilityVersion),
+    ...(settings.pod.uid !== '' && { [keys.podUid]: settings.pod.uid }),
+    ...(self && self.id !== '' && { [keys.deviceId]: self.id }),
+    ...(self &&
+      self.addresses.length > 0 &&
+      rulesStand(world) && {
+        [keys.deviceFqdn]: self.name.endsWith('.') ? self.name : `${self.name}.`,
+        [keys.deviceIps]: JSON.stringify(self.addresses.map(({ text }) => text)),
+      }),
+    ...(reissue && { [keys.reissue]: reissue.refusedKey }),
+  }
+}
+
+/** Whether the rules that are wanted now have been read back; true where none are wanted. */
+function rulesStand(world: World): boolean {
+  const wanted = planForwarding(world)
+  if (wanted === undefined) return true
+  const report = world.facets[forwardingName]
+  return report !== undefined && report.error === undefined && isDeepStrictEqual(report.desired, wanted)
+}
+
+/** Which keys must be written. */
+export const difference = (data: SecretData, desired: SecretDesired): Map<string, string> =>
+  new Map(Object.entries(desired).filter(([key, value]) => data.get(key)?.toString('utf8') !== value))
+
+/** The agent's own keys of the state Secret: written when they differ, and put right when somebody changes them. */
+export const stateSecretFacet = (kube: KubeClient, world: () => World, signal: AbortSignal): Facet<SecretDesired> => ({
+  name: stateSecretName,
+  plan: planStateSecret,
+  apply: async (desired) => {
+    const { name = '', access } = world().stateSecret ?? {}
+    const secret = await kube.getSecret(name, signal)
+    if (secret === undefined) {
+      if (access?.create !== true) throw gone(name)
+      await kube.createSecret(name, new Map(Object.entries(desired)), signal)
+      return true
+    }
+    const change = difference(secret.data, desired)
+    if (change.size === 0) return false
+    const { data } = await kube.patchSecret(name, change, signal)
+    const still = difference(data, desired)
+    if (still.size === 0) return true
+    throw new CulvertError(
+      'state-secret',
+      `Secret "${name}" was written, but ${[...still.keys()].join(', ')} did not stay`,
+    )
+  },
+})
+
+const gone = (name: string): CulvertError =>
+  new CulvertError(
+    'state-secret',
+    `the state Secret "${name}" is gone, and with it the node’s identity at the next start`,
+    {
+      remedy:
+        'Create it empty and restart the Pod with a fresh auth key, or grant the verb create on secrets; traffic goes on meanwhile.',
+    },
+  )

@@ -1,0 +1,39 @@
+import { CulvertError } from '../../lib/errors.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { KubeError } from '../../kube/error.ts'
+
+/** What the service account may do with the state Secret beyond reading and updating it. */
+export type Access = { readonly patch: boolean; readonly create: boolean }
+
+/**
+ * Asks the API what this service account may do (agent.md §3, "Permission check"). Where the review itself is refused,
+ * the mandatory rights count as given, and the optional ones as not.
+ * @throws CulvertError `privilege` naming each mandatory verb that is missing; KubeError when the API does not answer.
+ */
+export async function checkAccess(kube: KubeClient, name: string, signal: AbortSignal): Promise<Access> {
+  const allowed = async (verb: 'get' | 'update' | 'patch' | 'create', otherwise: boolean): Promise<boolean> => {
+    try {
+      return await kube.review(verb, name, signal)
+    } catch (error) {
+      if (error instanceof KubeError && !error.retryable) return otherwise
+      throw error
+    }
+  }
+  const [get, update, patch, create] = await Promise.all([
+    allowed('get', true),
+    allowed('update', true),
+    allowed('patch', false),
+    allowed('create', false),
+  ])
+  const missing = [...(get ? [] : ['get']), ...(update ? [] : ['update'])]
+  if (missing.length > 0) {
+    throw new CulvertError(
+      'privilege',
+      `the service account may not ${missing.join(' and ')} the state Secret "${name}"`,
+      {
+        remedy: `Grant it get, update and patch on that Secret: tailscaled keeps the node’s identity there.`,
+      },
+    )
+  }
+  return { patch, create }
+}

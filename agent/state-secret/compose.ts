@@ -1,0 +1,70 @@
+import type { Log } from '../../lib/log.ts'
+import { kubeClient } from '../../kube/client.ts'
+import { runFacet } from '../facet.ts'
+import { stateSecretFacet, writesSecret } from '../facets/state-secret.ts'
+import type { Stoppable } from '../stop.ts'
+import type { Waits } from '../waits.ts'
+import type { StateSecret, Store } from '../world.ts'
+import { prepareSecret } from './boot.ts'
+import { followStateSecret } from './source.ts'
+import { awaitConsistency, clearIdentity } from './stop.ts'
+
+type Parts = {
+  readonly store: Store
+  readonly log: Log
+  readonly waits: Waits
+  readonly parts: Stoppable
+  readonly signal: AbortSignal
+}
+
+/** The state Secret from start-up to stop. */
+export type StateSecretKeeper = {
+  /** Resolves when tailscaled may be started on it; what follows keeps the agent's own keys in it true. */
+  readonly prepared: Promise<void>
+  /** Have the identity removed from it at the end, once tailscaled has ended. */
+  readonly clearAtStop: () => void
+}
+
+/** Undefined where tailscaled's state is not in a Secret. */
+export function keepStateSecret({ store, log, waits, parts, signal }: Parts): StateSecretKeeper | undefined {
+  const { settings, deviceConfig } = store.world
+  if (settings.state.kind !== 'secret') return undefined
+  const { name } = settings.state
+  const kube = kubeClient(settings.cluster)
+  const set = (change: Omit<StateSecret, 'name'>): void =>
+    store.update((world) => ({ ...world, stateSecret: { ...world.stateSecret, name, ...change } }))
+  set({})
+
+  const prepare = async (): Promise<void> => {
+    const configKey = deviceConfig?.current.config.authKey
+    const problem = (text: string | undefined): void =>
+      store.update((world) => ({ ...world, stateSecret: { name, ...(text !== undefined && { problem: text }) } }))
+    const found = await prepareSecret({ kube, name, settings, configKey, log, waits, problem, signal })
+    const { access, broken, authKey } = found
+    set({ access, ...(broken !== undefined && { broken }) })
+    if (authKey !== undefined) {
+      store.update((world) => {
+        const { up } = world.settings
+        return { ...world, settings: { ...world.settings, up: { ...up, authKey } } }
+      })
+    }
+    if (writesSecret(store.world)) parts.awaitState = (deadline) => awaitConsistency({ kube, name, log }, deadline)
+    const facet = runFacet(
+      stateSecretFacet(kube, () => store.world, signal),
+      { store, log, waits, signal },
+    )
+    parts.facets.push(facet)
+    void followStateSecret({ store, kube, log, waits, recheck: facet.recheck }, signal)
+  }
+
+  const prepared = prepare()
+  // It is raced with the boot deadline, after which nobody listens.
+  prepared.catch(() => {})
+  return {
+    prepared,
+    clearAtStop: () => {
+      delete parts.awaitState
+      parts.clearIdentity = (deadline) => clearIdentity({ kube, name, log }, deadline)
+    },
+  }
+}

@@ -1,0 +1,122 @@
+import type { Bed } from '../lab/bed.ts'
+import type { Environment } from './proxy.ts'
+
+const namespace = 'ts'
+
+/** What the Pods of an operator may do with their own Secret; upstream's example for single Pods grants `create`, too. */
+export const usual = ['get', 'update', 'patch'] as const
+
+/** A state Secret on a real API server, and an account in the proxy host that may use it. */
+export class SecretBed {
+  readonly bed: Bed
+  readonly secret: string
+
+  private constructor(bed: Bed, secret: string) {
+    this.bed = bed
+    this.secret = secret
+  }
+
+  /** Makes the account, with `verbs` on the Secret, and the Secret, holding `texts`; `undefined`: there is none. */
+  static async make(
+    bed: Bed,
+    secret: string,
+    {
+      verbs = usual,
+      texts = {},
+    }: { verbs?: readonly string[]; texts?: Readonly<Record<string, string>> | undefined } = {},
+  ): Promise<SecretBed> {
+    const made = new SecretBed(bed, secret)
+    await bed.cluster.apply(
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: secret, namespace } },
+    )
+    await made.grant(verbs)
+    if (texts !== undefined) await made.put(texts)
+    await bed.cluster.actAs(bed.host('proxy'), namespace, secret)
+    return made
+  }
+
+  /** Lets the account do `verbs` with its Secret, and nothing else. */
+  async grant(verbs: readonly string[]): Promise<void> {
+    const metadata = { name: this.secret, namespace }
+    const named = verbs.filter((verb) => verb !== 'create')
+    const rule = { apiGroups: [''], resources: ['secrets'] }
+    await this.bed.cluster.apply(
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata,
+        rules: [
+          ...(named.length === 0 ? [] : [{ ...rule, verbs: named, resourceNames: [this.secret] }]),
+          // A name cannot be checked before the object is there.
+          ...(verbs.includes('create') ? [{ ...rule, verbs: ['create'] }] : []),
+        ],
+      },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata,
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: this.secret },
+        subjects: [{ kind: 'ServiceAccount', name: this.secret, namespace }],
+      },
+    )
+  }
+
+  async put(texts: Readonly<Record<string, string>>): Promise<void> {
+    await this.bed.cluster.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: this.secret, namespace },
+      stringData: texts,
+    })
+  }
+
+  /** Changes keys as somebody else would; null removes one. */
+  async edit(change: Readonly<Record<string, string | null>>): Promise<void> {
+    const data = Object.fromEntries(
+      Object.entries(change).map(([key, text]) => [key, text === null ? null : Buffer.from(text).toString('base64')]),
+    )
+    const patch = JSON.stringify({ data })
+    await this.bed.cluster.kubectl(
+      ['patch', 'secret', this.secret, `--namespace=${namespace}`, '--type=merge', `--patch-file=/dev/stdin`],
+      {
+        input: patch,
+      },
+    )
+  }
+
+  async delete(): Promise<void> {
+    await this.bed.cluster.kubectl(['delete', 'secret', this.secret, `--namespace=${namespace}`])
+  }
+
+  async version(): Promise<string> {
+    return String((await this.#get())?.metadata['resourceVersion'])
+  }
+
+  /** The Secret's keys with their texts; undefined when there is none. */
+  async texts(): Promise<Record<string, string> | undefined> {
+    const secret = await this.#get()
+    if (secret === undefined) return undefined
+    const data = (secret['data'] ?? {}) as Record<string, string>
+    return Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+    )
+  }
+
+  /** The agent's environment in a Pod whose Secret this is. */
+  env(): Environment {
+    return {
+      KUBERNETES_SERVICE_HOST: '10.98.0.1',
+      KUBERNETES_SERVICE_PORT: '6443',
+      KUBERNETES_SERVICE_PORT_HTTPS: '6443',
+      TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: 'true',
+      TS_KUBE_SECRET: this.secret,
+      POD_NAME: `${this.secret}-0`,
+      POD_UID: `uid-of-${this.secret}`,
+    }
+  }
+
+  async #get() {
+    return await this.bed.cluster.get('secret', this.secret, namespace)
+  }
+}

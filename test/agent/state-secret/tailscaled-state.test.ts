@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest'
+import { identityKeys, isConsistent, judgeState } from '../../../agent/state-secret/tailscaled-state.ts'
+
+const blob = (nodeId: string): string =>
+  JSON.stringify({ Hostname: 'a', Config: { PrivateNodeKey: `privkey:${'1'.repeat(64)}`, NodeID: nodeId } })
+const machine = { _machinekey: `privkey:${'0a'.repeat(32)}` }
+const index = (...ids: string[]): string =>
+  JSON.stringify(Object.fromEntries(ids.map((id) => [id, { ID: id, Name: 'x', Key: `profile-${id}` }])))
+const whole = { ...machine, '_current-profile': 'profile-a1', _profiles: index('a1'), 'profile-a1': blob('n1') }
+
+const data = (texts: Readonly<Record<string, string | undefined>>) =>
+  new Map(Object.entries(texts).flatMap(([key, value]) => (value === undefined ? [] : [[key, Buffer.from(value)]])))
+
+describe('the judgement of tailscaled’s state', () => {
+  it.each<[string, Record<string, string | undefined>, string]>([
+    ['an empty Secret', {}, 'fresh'],
+    ['keys of others', { authkey: 'k', device_id: 'n1' }, 'fresh'],
+    ['a machine that never logged in', machine, 'fresh'],
+    ['all of it', whole, 'whole'],
+    ['two profiles, one in use', { ...whole, 'profile-b2': blob('n2'), _profiles: index('a1', 'b2') }, 'whole'],
+  ])('%s', (_name, texts, kind) => {
+    expect(judgeState(data(texts)).kind).toBe(kind)
+  })
+
+  it.each<[string, Record<string, string | undefined>, Record<string, string>, RegExp]>([
+    ['no current profile', { '_current-profile': undefined }, { '_current-profile': 'profile-a1' }, /names no profile/],
+    ['an empty current profile', { '_current-profile': '' }, { '_current-profile': 'profile-a1' }, /names no profile/],
+    [
+      'a current profile that is not there',
+      { '_current-profile': 'profile-zz' },
+      { '_current-profile': 'profile-a1' },
+      /names/,
+    ],
+    ['no index', { _profiles: undefined }, { _profiles: '{"a1":{"ID":"a1","Key":"profile-a1"}}' }, /does not list/],
+    [
+      'an index that is no JSON',
+      { _profiles: '{"a1"' },
+      { _profiles: '{"a1":{"ID":"a1","Key":"profile-a1"}}' },
+      /does not/,
+    ],
+    [
+      'neither index nor current profile',
+      { _profiles: undefined, '_current-profile': undefined },
+      { _profiles: '{"a1":{"ID":"a1","Key":"profile-a1"}}', '_current-profile': 'profile-a1' },
+      /does not list every profile, and _current-profile names no profile/,
+    ],
+    [
+      'two profiles, and none in use: the one of this device',
+      { 'profile-b2': blob('n2'), _profiles: index('a1', 'b2'), '_current-profile': undefined, device_id: 'n2' },
+      { '_current-profile': 'profile-b2' },
+      /names no profile/,
+    ],
+  ])('%s is healed', (_name, texts, change, problem) => {
+    const verdict = judgeState(data({ ...whole, ...texts }))
+    expect(verdict).toMatchObject({ kind: 'healable', change: new Map(Object.entries(change)) })
+    expect(verdict.kind === 'healable' && verdict.problem).toMatch(problem)
+  })
+
+  it('what was healed is whole', () => {
+    for (const missing of ['_current-profile', '_profiles']) {
+      const texts = { ...whole, [missing]: undefined }
+      const verdict = judgeState(data(texts))
+      const healed = { ...texts, ...(verdict.kind === 'healable' && Object.fromEntries(verdict.change)) }
+      expect(judgeState(data(healed))).toEqual({ kind: 'whole' })
+    }
+  })
+
+  it.each<[string, Record<string, string | undefined>, RegExp]>([
+    ['no machine key', { _machinekey: undefined }, /_machinekey is missing/],
+    ['a machine key that is none', { _machinekey: 'privkey:12' }, /_machinekey is no machine key/],
+    ['no profile', { 'profile-a1': undefined }, /profile-… is missing/],
+    ['a profile that is no JSON', { 'profile-a1': '{' }, /profile-a1.*is no profile/],
+    ['a profile without a key', { 'profile-a1': '{"Config":{}}' }, /profile-a1.*is no profile/],
+    [
+      'two profiles, and none in use, of an unknown device',
+      { 'profile-b2': blob('n2'), '_current-profile': undefined },
+      /none of the 2 profiles/,
+    ],
+  ])('%s is not healed', (_name, texts, problem) => {
+    const verdict = judgeState(data({ ...whole, ...texts }))
+    expect(verdict.kind).toBe('broken')
+    expect(verdict.kind === 'broken' && verdict.problem).toMatch(problem)
+  })
+
+  it('never tells a value', () => {
+    const values = [machine['_machinekey'], blob('n1'), 'secret-garbage']
+    for (const key of Object.keys(whole)) {
+      for (const value of ['secret-garbage', undefined]) {
+        const told = JSON.stringify(judgeState(data({ ...whole, [key]: value })))
+        for (const secret of values) expect(told).not.toContain(secret)
+      }
+    }
+  })
+})
+
+describe('consistency at the stop', () => {
+  it.each<[string, Record<string, string | undefined>, boolean]>([
+    ['nothing', { device_id: 'x' }, true],
+    ['all of it', whole, true],
+    ['a machine key alone', machine, false],
+    ['no profile yet', { ...whole, 'profile-a1': undefined }, false],
+    ['a profile alone', { 'profile-a1': '{}' }, false],
+    ['an older profile beside', { ...whole, 'profile-b2': '{}' }, true],
+    [
+      'two profiles, the current one missing',
+      { ...whole, '_current-profile': 'profile-c3', 'profile-b2': '{}' },
+      false,
+    ],
+  ])('%s: %s', (_name, texts, consistent) => {
+    expect(isConsistent(data(texts))).toBe(consistent)
+  })
+})
+
+it('the identity is the machine, the profiles’ index and the current profile', () => {
+  expect(identityKeys(data({ ...whole, 'profile-b2': '{}' }))).toEqual([
+    '_machinekey',
+    '_current-profile',
+    '_profiles',
+    'profile-a1',
+  ])
+  expect(identityKeys(data({ '_current-profile': 'authkey' }))).not.toContain('authkey')
+})
