@@ -29,6 +29,8 @@ type Program = {
   readonly package: string
   /** Set when it is made of the module's own sources. */
   readonly ownSource?: boolean
+  /** The architecture it is for, by Go's name; this machine's when left out. */
+  readonly arch?: string
 }
 
 /** A part that is one Go program, of the part's name. */
@@ -39,6 +41,7 @@ export function goProgram<Name extends string>(program: Program & { readonly nam
     build: async (into, note) => {
       const output = join(into, program.name)
       await goBuild(program, output, note)
+      if (program.arch !== undefined) return
       await run([output, '--help'], { check: false, timeout: 10_000, doing: `try ${program.name}` })
     },
   }
@@ -46,8 +49,9 @@ export function goProgram<Name extends string>(program: Program & { readonly nam
 
 /** All that decides what a Go program becomes. */
 export async function goInputs(program: Program): Promise<string> {
-  const { module, ownSource = false } = program
-  return [await goVersion(), ...(await flagsOf(module)), program.package, await textOf(module, ownSource)].join('\n')
+  const { module, ownSource = false, arch } = program
+  const how = [await goVersion(), ...(arch === undefined ? [] : [arch]), ...(await flagsOf(module)), program.package]
+  return [...how, await textOf(module, ownSource)].join('\n')
 }
 
 /** Runs `go build`, telling how many modules came and how many packages were compiled. `output` is a file. */
@@ -56,7 +60,7 @@ export async function goBuild(program: Program, output: string, note: (detail: s
   // However this process ends, no compiler goes on without it.
   const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', 'go', ...args], {
     cwd: program.module.directory,
-    env: environment(),
+    env: { ...environment(), ...(program.arch !== undefined && { GOARCH: program.arch }) },
     extendEnv: false,
     stdin: 'ignore',
     reject: false,

@@ -16,7 +16,7 @@ test('a package of a group is wanted with its group only', () => {
 
 test("the project's list is sorted, says what each is for, and names none twice", async () => {
   const text = await readFile(join(projectRoot, 'debian-packages.txt'), 'utf8')
-  const names = parseList(text, ['cluster'])
+  const names = parseList(text, ['cluster', 'image'])
   expect(names).toEqual([...new Set(names)].sort())
   for (const line of text.trim().split('\n')) expect(line).toMatch(/^#|^[a-z0-9.+-]+ +# \S/)
 })

@@ -1,10 +1,11 @@
+import { debian, node } from '../images/bases.ts'
 import { goProgram } from './go.ts'
 import { images, networkPlugins } from './images.ts'
 import { control, coredns, etcd, helm, kubernetes } from './module.ts'
 
 /**
- * Everything that beds are made of and that is built here, in groups: what every bed takes, and what a cluster beside
- * it takes. A part is built once for each set of its inputs.
+ * Everything that beds are made of and that is built here, in groups: what every bed takes, what a cluster beside it
+ * takes, and what images are built on. A part is built once for each set of its inputs.
  */
 export const groups = {
   tailnet: [
@@ -32,6 +33,7 @@ export const groups = {
     networkPlugins,
     images,
   ],
+  image: [debian, node],
 } as const
 
 export type Group = keyof typeof groups

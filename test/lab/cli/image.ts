@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openBed } from '../bed.ts'
+import { readRecord } from '../ground/record.ts'
+import { buildCross, crossParts, crossStages } from '../images/cross.ts'
+import { buildImage } from '../images/image.ts'
+import { missing } from '../parts/build.ts'
+import { progress } from '../progress.ts'
+import { prepare } from '../ready.ts'
+import { nameHelp, nameOption, parse, UsageError, type Verb } from './verb.ts'
+
+export const image: Verb = {
+  name: 'image',
+  summary: "build the agent's image; import it into a cluster",
+  help: `npm run lab -- image [--name NAME] [--arch arm64]
+
+Builds the agent's image from the project's Dockerfile and leaves it as an archive in the cache. When the bed has a
+cluster, its nodes get the image.
+
+${nameHelp}
+  --arch arm64  build for another architecture those stages that can be built here, to see that they can`,
+  run: async (args) => {
+    const options = { ...nameOption, arch: { type: 'string' } } as const
+    const { values } = parse({ args: [...args], options })
+    if (values.arch !== undefined) return await forArch(values.arch)
+    const preparation = await prepare('image')
+    const cluster = (await readRecord(values.name))?.cluster !== undefined
+    const steps = progress(preparation.steps + (cluster ? 2 : 1))
+    await preparation.run(steps)
+    const { reference, archive, digest, bytes } = await steps.step('build the image', buildImage)
+    if (cluster) {
+      const bed = await openBed(values.name)
+      await steps.step(`import it into bed ${values.name}`, () => bed.cluster.importImage(archive))
+    }
+    console.log(`${reference}\n  ${digest}\n  ${archive}, ${Math.round(bytes / 1e6)} MB`)
+    return 0
+  },
+}
+
+async function forArch(arch: string): Promise<number> {
+  if (arch !== 'arm64') throw new UsageError(`--arch ${arch}: only arm64 is known, beside this machine's own`)
+  const preparation = await prepare('image')
+  const steps = progress(preparation.steps + missing(await crossParts(arch)).length + 1)
+  await preparation.run(steps)
+  const into = await mkdtemp(join(tmpdir(), 'culvert-image-'))
+  try {
+    await buildCross(arch, into, steps)
+  } finally {
+    await rm(into, { recursive: true })
+  }
+  console.log(
+    `The stages ${crossStages.join(' and ')} were built for ${arch}; the last one needs a machine that runs it.`,
+  )
+  return 0
+}

@@ -1,0 +1,52 @@
+import { execa } from 'execa'
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CulvertError } from '../../../lib/errors.ts'
+import { cacheRoot } from '../paths.ts'
+import { tail } from '../run.ts'
+
+/** Where images, the layers they are made of and their archives are kept. */
+export const imagesRoot = (): string => join(cacheRoot(), 'images')
+
+/**
+ * Namespaces of its own for whatever follows: however that ends, or the process that started it, the kernel ends what
+ * runs in them and undoes what is mounted.
+ */
+export const apart = [
+  'setpriv --pdeathsig KILL --',
+  'unshare --mount --propagation=private --pid --fork --kill-child --mount-proc --',
+].flatMap((words) => words.split(' '))
+
+const overlayMagic = 0x794c7630
+
+/**
+ * Runs buildah to its end and gives what it printed. Its images lie in the cache, what it needs meanwhile in a
+ * directory that is gone afterwards. `note` is told each step of a Dockerfile.
+ * @throws CulvertError `command` with the last lines that it printed.
+ */
+export async function buildah(
+  args: readonly string[],
+  note: (detail: string) => void = () => undefined,
+): Promise<string> {
+  const root = imagesRoot()
+  await mkdir(root, { recursive: true })
+  const scratch = await mkdtemp(join(root, 'run-'))
+  try {
+    // An overlay cannot lie on an overlay, which is what a container has for a disk.
+    const driver = (await statfs(root)).type === overlayMagic ? 'vfs' : 'overlay'
+    const where = ['--root', join(root, 'storage'), '--runroot', scratch, '--storage-driver', driver]
+    const [program, ...rest] = [...apart, 'buildah', ...where, ...args]
+    const options = { env: { TMPDIR: scratch }, stdin: 'ignore', reject: false, all: true, timeout: limit } as const
+    const child = execa(program, rest, options)
+    for await (const line of child.iterable({ from: 'all' })) if (line.includes('STEP ')) note(line.slice(0, 100))
+    const { exitCode, stdout, all, timedOut } = await child
+    if (exitCode === 0) return stdout
+    const how = timedOut ? `took longer than ${limit / 60_000} minutes` : 'failed'
+    throw new CulvertError('command', `buildah ${args[0]} ${how}:\n${tail(all, 20)}`)
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** Milliseconds that the longest build may take: it fetches packages. */
+const limit = 20 * 60_000

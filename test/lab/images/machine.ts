@@ -1,0 +1,84 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CulvertError } from '../../../lib/errors.ts'
+import { run } from '../run.ts'
+
+/** What this machine's apt fetches Debian from. */
+export type Mirrors = { readonly main: string; readonly security: string | undefined }
+
+/** Reads what `apt-get indextargets` listed, an address, a release and a component on each line. */
+export function mirrorsIn(listing: string, codename: string): Mirrors | undefined {
+  const targets = listing.split('\n').map((line) => line.split(' '))
+  const find = (release: string): string | undefined =>
+    targets.find(([, name, component]) => name === release && component === 'main')?.[0]
+  const main = find(codename)
+  return main === undefined ? undefined : { main, security: find(`${codename}-security`) }
+}
+
+/** @throws CulvertError `command` when this machine's apt knows no mirror of Debian. */
+export async function debianMirrors(): Promise<Mirrors> {
+  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)'
+  const [{ stdout }, release] = await Promise.all([
+    run(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages']),
+    readFile('/etc/os-release', 'utf8'),
+  ])
+  const codename = /^VERSION_CODENAME=(.*)$/m.exec(release)?.[1] ?? ''
+  const mirrors = /^ID=debian$/m.test(release) ? mirrorsIn(stdout, codename) : undefined
+  if (mirrors !== undefined) return mirrors
+  throw new CulvertError('command', 'images cannot be built: apt is not set up to fetch Debian here', {
+    remedy: 'Run it on Debian, with its main archive among the sources of apt',
+  })
+}
+
+/** The Debian that images are made of. */
+export const suite = 'trixie'
+
+const certificates = '/etc/ssl/certs/ca-certificates.crt'
+
+/**
+ * Lays down in `into` how this machine's apt and npm fetch packages, and whom it trusts, and gives the arguments by
+ * which a build sees that and the image does not: each is mounted over a directory that every Debian has.
+ */
+export async function machineVolumes(into: string): Promise<string[]> {
+  const [sources, config, npm] = ['sources', 'config', 'npm'].map((name) => join(into, name)) as [
+    string,
+    string,
+    string,
+  ]
+  await Promise.all([sources, config, npm].map((directory) => mkdir(directory, { recursive: true })))
+  const [{ main, security }, apt, npmrc] = await Promise.all([
+    debianMirrors(),
+    run(['apt-config', 'dump']),
+    npmSettings(),
+  ])
+  const lines = [
+    `deb ${main} ${suite} main`,
+    `deb ${main} ${suite}-updates main`,
+    ...(security === undefined ? [] : [`deb ${security} ${suite}-security main`]),
+  ]
+  const acquire = apt.stdout.split('\n').filter((line) => /^Acquire::https?:/.test(line))
+  await Promise.all([
+    writeFile(join(sources, 'machine.list'), `${lines.join('\n')}\n`),
+    writeFile(join(config, 'machine'), `${[...acquire, `Acquire::https::CaInfo "${inside}/ca.crt";`].join('\n')}\n`),
+    writeFile(join(npm, 'npmrc'), npmrc),
+    copyFile(certificates, join(npm, 'ca.crt')),
+  ])
+  const mounts = [
+    [sources, '/etc/apt/sources.list.d'],
+    [config, '/etc/apt/apt.conf.d'],
+    [npm, inside],
+  ]
+  return mounts.map(([from, to]) => `--volume=${from}:${to}:ro`)
+}
+
+/** Where the npm of Node's images looks for settings that hold for everybody. */
+const inside = '/usr/local/etc'
+
+async function npmSettings(): Promise<string> {
+  const { stdout } = await run(['npm', 'config', 'list', '--json'], { cwd: '/' })
+  const all = JSON.parse(stdout) as Record<string, unknown>
+  const kept = ['registry', 'proxy', 'https-proxy'].flatMap((name) =>
+    typeof all[name] === 'string' ? [`${name}=${all[name]}`] : [],
+  )
+  return `${[...kept, `cafile=${inside}/ca.crt`].join('\n')}\n`
+}
