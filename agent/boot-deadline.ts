@@ -12,9 +12,9 @@ const waitsForOther = ({ reissue, tailnet: { state, loginUrl } }: World): boolea
 
 /** What start-up waits for, in the words of those who have it to do. */
 function waitsFor(world: World): string {
-  const { problem } = world.stateSecret ?? {}
-  if (problem !== undefined) return problem
-  return [loginProblem(world), ...facetErrors(world)].join('; ')
+  const { problem, broken, access } = world.stateSecret ?? {}
+  if (problem !== undefined && access === undefined) return problem
+  return [loginProblem(world), ...(broken === undefined ? [] : [broken]), ...facetErrors(world)].join('; ')
 }
 
 /**

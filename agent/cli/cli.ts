@@ -11,8 +11,8 @@ Without a command: run the agent. Its settings are environment variables; docs/s
 
 Commands, for use inside the container, which ask the running agent through its socket:
   status [--json]   what is running, forwarded and wrong
-  ready             exit code 0 when traffic flows, else 1 and the reasons
-  live              exit code 0 when the agent answers, else 1
+  ready [--verbose] exit code 0 when traffic flows, else 1 and the reasons; with --verbose every check
+  live              exit code 0 when the agent answers and does not hang, else 1
 
 Commands that need no agent:
   check-image       exit code 0 when the tailscaled here is the one that the agent is made for; run by the image's build
@@ -29,10 +29,16 @@ type Terminal = {
   readonly version: string
 }
 
+/** The one option that a command takes beside --help. */
+const options = new Map([
+  ['status', '--json'],
+  ['ready', '--verbose'],
+])
+
 /** The commands beside the agent itself. Exit codes: 0, 1 for "no" or unreachable, 2 for a wrong call. */
 export async function cli(command: string, args: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
   const { env, print, complain, version } = terminal
-  const unknown = args.find((arg) => !['--help', '-h', ...(command === 'status' ? ['--json'] : [])].includes(arg))
+  const unknown = args.find((arg) => !['--help', '-h', options.get(command)].includes(arg))
   if (unknown !== undefined) {
     complain(`culvert: ${command} takes no ${unknown}\n\n${help}`)
     return 2
@@ -65,7 +71,9 @@ export async function cli(command: string, args: readonly string[], terminal: Te
       return 2
   }
   const socket = env['CULVERT_SOCKET'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
-  const path = { status: '/status', ready: '/readyz', live: '/livez' }[name]
+  const path = { status: '/status', ready: args.includes('--verbose') ? '/readyz?verbose' : '/readyz', live: '/livez' }[
+    name
+  ]
   try {
     const { status, body } = await ask(socket, path)
     print(name === 'status' && !args.includes('--json') ? renderStatus(JSON.parse(body)) : body)

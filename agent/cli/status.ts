@@ -2,7 +2,11 @@
 export function renderStatus(status: StatusAnswer): string {
   const lines = [
     `culvert ${status.version}: ${status.ready ? 'ready' : 'not ready'}`,
-    ...status.notReady.map((reason) => `  ! ${reason}`),
+    ...Object.entries(status.checks).flatMap(([name, { state, since, reason, gates }]) =>
+      state === 'ok'
+        ? []
+        : [`  ! ${name} ${state} since ${since ?? 'now'}: ${reason ?? ''}${gates ? '' : ' (traffic goes on)'}`],
+    ),
     `tailscaled: ${status.tailscaled.phase}, ${status.tailscaled.state ?? 'state unknown'}, ${status.tailscaled.restarts} restarts`,
     `node: ${status.node.name ?? 'unknown'} ${status.node.addresses.join(' ')}`.trimEnd(),
     ...status.targets.map(({ address, forwarded, problem, from }) =>
@@ -20,7 +24,17 @@ export function renderStatus(status: StatusAnswer): string {
 export type StatusAnswer = {
   readonly version: string
   readonly ready: boolean
-  readonly notReady: readonly string[]
+  readonly checks: Readonly<
+    Record<
+      string,
+      {
+        readonly state: string
+        readonly since: string | null
+        readonly reason: string | null
+        readonly gates: boolean
+      }
+    >
+  >
   readonly tailscaled: { readonly phase: string; readonly state: string | null; readonly restarts: number }
   readonly node: { readonly name: string | null; readonly addresses: readonly string[] }
   readonly targets: readonly {

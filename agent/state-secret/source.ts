@@ -33,10 +33,13 @@ export async function followStateSecret(
     { problem, waits: { poll: waits.look, retry: waits.retryFirst } },
     signal,
   )) {
-    const broken = loss(secret, store.world.tailnet.state === 'Running')
-    set(({ broken: _old, ...rest }) => ({ ...rest, ...(broken !== '' && { broken }) }))
-    if (broken !== said && broken !== '') log(`warning: Secret "${name}": ${broken}`)
-    said = broken
+    // Until it runs, what was found at the start stands.
+    if (store.world.tailnet.state === 'Running') {
+      const broken = loss(secret)
+      set(({ broken: _old, ...rest }) => ({ ...rest, ...(broken !== '' && { broken }) }))
+      if (broken !== said && broken !== '') log(`warning: Secret "${name}": ${broken}`)
+      said = broken
+    }
     const desired = planStateSecret(store.world)
     const differs = desired !== undefined && (secret === undefined || difference(secret.data, desired).size > 0)
     if (differs && writesSecret(store.world)) recheck()
@@ -44,8 +47,7 @@ export async function followStateSecret(
 }
 
 /** What of the running node's identity is no longer in the Secret: it runs on from memory, and is lost with it. */
-function loss(secret: Secret | undefined, running: boolean): string {
-  if (!running) return ''
+function loss(secret: Secret | undefined): string {
   const verdict = secret === undefined ? ({ kind: 'fresh' } as const) : judgeState(secret.data)
   const remedy =
     'tailscaled runs on from memory and does not write it again: restore the Secret from a backup, or restart the Pod with a fresh auth key'

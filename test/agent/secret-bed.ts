@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Bed } from '../lab/bed.ts'
 import type { Environment } from './proxy.ts'
 
@@ -76,13 +79,16 @@ export class SecretBed {
     const data = Object.fromEntries(
       Object.entries(change).map(([key, text]) => [key, text === null ? null : Buffer.from(text).toString('base64')]),
     )
-    const patch = JSON.stringify({ data })
-    await this.bed.cluster.kubectl(
-      ['patch', 'secret', this.secret, `--namespace=${namespace}`, '--type=merge', `--patch-file=/dev/stdin`],
-      {
-        input: patch,
-      },
-    )
+    // kubectl cannot open the socket that its standard input is, and an argument may not be so long.
+    const directory = await mkdtemp(join(tmpdir(), 'culvert-patch-'))
+    const file = join(directory, 'patch.json')
+    try {
+      await writeFile(file, JSON.stringify({ data }))
+      const what = ['secret', this.secret, `--namespace=${namespace}`]
+      await this.bed.cluster.kubectl(['patch', ...what, '--type=merge', `--patch-file=${file}`])
+    } finally {
+      await rm(directory, { recursive: true })
+    }
   }
 
   async delete(): Promise<void> {
