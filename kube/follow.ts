@@ -50,9 +50,9 @@ export async function* followSecret(
   }
   const news = onlyNews()
   const tell = onlyChanges(options.problem)
-  let watchAt = 0
+  let watchIn = 0
   while (!signal.aborted) {
-    if (performance.now() >= watchAt) {
+    if (watchIn === 0) {
       const began = performance.now()
       try {
         for await (const secret of watch(client, name, waits, signal)) {
@@ -62,7 +62,7 @@ export async function* followSecret(
       } catch (error) {
         if (performance.now() - began >= waits.settled) pauses.watch.reset()
         const refused = error instanceof KubeError && refusals.has(error.status)
-        watchAt = performance.now() + (refused ? waits.rewatch : pauses.watch.next())
+        watchIn = refused ? waits.rewatch : pauses.watch.next()
       }
     }
     let pause: number
@@ -75,14 +75,16 @@ export async function* followSecret(
         // The API is back: it may be watched again, too.
         pauses.failed.reset()
         pauses.watch.reset()
-        watchAt = 0
+        watchIn = 0
       }
     } catch (error) {
       if (signal.aborted) return
       tell(describe(error))
       pause = pauses.failed.next()
     }
-    await sleep(Math.min(pause, watchAt - performance.now()), signal)
+    pause = Math.min(pause, watchIn)
+    watchIn -= pause
+    await sleep(pause, signal)
   }
 }
 

@@ -27,7 +27,7 @@ export const urlOf = ({ host, port }: Endpoint): string =>
 
 /**
  * The files of the Pod's service account. Each is read whenever it is needed, so that a rotated token or authority is
- * used at once. Every read throws a KubeError when the file is missing or empty.
+ * used at once. A read throws KubeError when the file is missing or holds something else.
  */
 export type ServiceAccount = {
   readonly namespace: () => string
@@ -37,23 +37,27 @@ export type ServiceAccount = {
 }
 
 export function serviceAccount(root: string): ServiceAccount {
-  const read = (name: string): string => {
+  const read = (name: string, shape: RegExp): string => {
     const path = `${root}/var/run/secrets/kubernetes.io/serviceaccount/${name}`
     let text: string
     try {
       text = readFileSync(path, 'utf8').trim()
     } catch (cause) {
-      throw unusable(`the service account's file ${path} cannot be read`, cause)
+      throw unusable(`the service account's ${name} cannot be read`, cause)
     }
-    if (text === '') throw unusable(`the service account's file ${path} is empty`)
+    if (!shape.test(text)) throw unusable(`the service account's ${name} in ${path} is none`)
     return text
   }
-  return { namespace: () => read('namespace'), token: () => read('token'), ca: () => read('ca.crt') }
+  return {
+    namespace: () => read('namespace', /^[\w.-]+$/),
+    token: () => read('token', /^[\x21-\x7e]+$/),
+    ca: () => read('ca.crt', /^-----BEGIN CERTIFICATE-----$/m),
+  }
 }
 
 const unusable = (message: string, cause?: unknown): KubeError =>
   new KubeError(message, {
     retryable: false,
     cause,
-    remedy: "Have the Pod's service account mounted (automountServiceAccountToken, serviceAccountName).",
+    remedy: "Have the Pod's service account mounted (serviceAccountName, automountServiceAccountToken).",
   })

@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { kubeClient, type KubeClient } from '../../kube/client.ts'
+import { describe as inWords } from '../../lib/errors.ts'
+import { ApiServer, certificateFor, json, reasonOf, secretJson, statusJson } from './api-server.ts'
+
+let server: ApiServer
+const never = new AbortController().signal
+const secret = secretJson('a', '1')
+const times = (count: number) => Array.from({ length: count }, (_, index) => index)
+beforeEach(async () => {
+  server = await ApiServer.start()
+})
+afterEach(() => server[Symbol.asyncDispose]())
+
+describe('connections', () => {
+  it('are used again, and closed when idle', async () => {
+    server.answer = (_seen, response) => json(response, secret)
+    const client = server.client()
+    for (const _ of times(5)) await client.getSecret('a', never)
+    expect(server.connections).toBe(1)
+    expect(await server.open()).toBe(1)
+    await expect.poll(() => server.open(), { timeout: 4000 }).toBe(0)
+    await client.getSecret('a', never)
+    expect(server.connections).toBe(2)
+  })
+
+  it('are used again after a refusal', async () => {
+    server.answer = (_seen, response) => json(response, statusJson(403, 'Forbidden', 'no'), 403)
+    const client = server.client()
+    for (const _ of times(3)) await reasonOf(client.getSecret('a', never))
+    expect(server.connections).toBe(1)
+  })
+
+  it('that many calls at once made are not all kept', async () => {
+    server.answer = (_seen, response) => setTimeout(() => json(response, secret), 50)
+    const client = server.client()
+    await Promise.all(times(10).map(() => client.getSecret('a', never)))
+    expect(server.connections).toBe(10)
+    await expect.poll(() => server.open()).toBe(1)
+  })
+
+  /** A client whose kept connection breaks at its next request. */
+  const withDeadConnection = async (): Promise<KubeClient> => {
+    const client = server.client()
+    server.answer = (_seen, response) => json(response, secret)
+    await client.getSecret('a', never)
+    server.answer = (_seen, response, request) =>
+      server.seen.length === 2 ? request.socket.destroy() : json(response, secret)
+    return client
+  }
+
+  it('that broke while they were kept are made anew', async () => {
+    expect(await (await withDeadConnection()).patchSecret('a', new Map(), never)).toMatchObject({ name: 'a' })
+    expect(server.seen.map(({ method }) => method)).toEqual(['GET', 'PATCH', 'PATCH'])
+  })
+
+  it('that broke are not made anew for what may be done once', async () => {
+    const client = await withDeadConnection()
+    await expect(client.createSecret('a', new Map(), never)).rejects.toMatchObject({ retryable: true })
+    expect(server.seen).toHaveLength(2)
+  })
+
+  it('that break at once are an error', async () => {
+    server.answer = (_seen, _response, request) => request.socket.destroy()
+    const error = await reasonOf(server.client().getSecret('a', never))
+    expect(error).toMatchObject({ retryable: true, status: undefined })
+    expect(inWords(error)).toMatch(/failed: socket hang up. Check that the Pod reaches https:\/\/127.0.0.1:\d+ /)
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it('that nobody takes are an error', async () => {
+    const gone = await ApiServer.start()
+    await gone[Symbol.asyncDispose]()
+    const client = kubeClient({ ...server.cluster, port: gone.cluster.port })
+    const error = await reasonOf(client.getSecret('a', never))
+    expect(inWords(error)).toContain('failed: connect ECONNREFUSED')
+  })
+})
+
+describe('trust', () => {
+  it('is that in ca.crt alone, as it is at each call', async () => {
+    const client = server.client()
+    server.answer = (_seen, response) => json(response, secret)
+    await client.getSecret('a', never)
+    server.write({ 'ca.crt': (await certificateFor('IP:127.0.0.1')).cert })
+    const error = await reasonOf(client.getSecret('a', never))
+    expect(error).toMatchObject({ retryable: true })
+    expect(inWords(error)).toMatch(/failed: .*self-signed certificate.* Check that .*ca\.crt/)
+    server.write({ 'ca.crt': server.ca })
+    expect(await client.getSecret('a', never)).toMatchObject({ name: 'a' })
+    expect(server.seen).toHaveLength(2)
+  })
+
+  it('needs the right name', async () => {
+    const elsewhere = await certificateFor('DNS:kubernetes.default.svc', 'IP:10.96.0.1')
+    await using other = await ApiServer.start('127.0.0.1', elsewhere)
+    expect(inWords(await reasonOf(other.client().getSecret('a', never)))).toMatch(/127\.0\.0\.1.*10\.96\.0\.1/)
+    expect(other.seen).toEqual([])
+  })
+
+  it('is given to nobody when ca.crt is damaged', async () => {
+    server.write({ 'ca.crt': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' })
+    await expect(server.client().getSecret('a', never)).rejects.toMatchObject({ code: 'kubernetes' })
+    expect(server.seen).toEqual([])
+  })
+
+  it('cannot be switched off by the environment', async () => {
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
+    try {
+      server.write({ 'ca.crt': (await certificateFor('IP:127.0.0.1')).cert })
+      await expect(server.client().getSecret('a', never)).rejects.toMatchObject({ code: 'kubernetes' })
+    } finally {
+      delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']
+    }
+  })
+})
+
+it.each(['::1', '[::1]'])('an API with the address %s is reached', async (host) => {
+  await using six = await ApiServer.start('::1')
+  six.answer = (_seen, response) => json(response, secret)
+  const client = kubeClient({ ...six.cluster, host })
+  expect(await client.getSecret('a', never)).toMatchObject({ name: 'a' })
+  expect(six.seen[0]?.headers.host).toBe(`[::1]:${six.cluster.port}`)
+})

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { json, secretJson, statusJson } from './api-server.ts'
+import { Followed, kindOf, modified } from './followed.ts'
+
+const api = Followed.forEach()
+
+describe('without a watch', () => {
+  it.each([403, 404, 405, 501])('the Secret is looked at again and again (%i)', async (status) => {
+    let looks = 0
+    api.server.answer = (seen, response) => {
+      if (kindOf(seen) !== 'get') return json(response, statusJson(status, 'Forbidden', 'no'), status)
+      looks += 1
+      return looks < 3
+        ? json(response, secretJson('a', '1'))
+        : looks < 5
+          ? json(response, statusJson(404, 'NotFound', 'not found'), 404)
+          : json(response, secretJson('a', '2'))
+    }
+    const { yielded, problems } = api.follow()
+    await expect.poll(() => yielded).toEqual(['1', 'gone', '2'])
+    expect(api.asked().filter((kind) => kind !== 'get')).toEqual(['list'])
+    expect(problems).toEqual([])
+  })
+
+  it('a watch is tried again later', async () => {
+    let refused = true
+    api.serve((response) => (refused ? json(response, {}, 403) : response.write(modified('11'))))
+    const { yielded } = api.follow({ rewatch: 200 })
+    await expect.poll(() => api.count('get')).toBeGreaterThan(3)
+    refused = false
+    await expect.poll(() => yielded).toEqual(['1', '11'])
+    const after = api.server.seen.length
+    await delay(100)
+    expect(api.server.seen).toHaveLength(after)
+  })
+
+  it('watches that end at once are tried less and less', async () => {
+    api.serve((response) => response.end())
+    api.follow({ poll: 10_000, settled: 10_000, retry: 40, rewatch: 10_000 })
+    await delay(700)
+    const watches = api.count('watch')
+    expect(watches).toBeGreaterThan(2)
+    expect(watches).toBeLessThan(7)
+  })
+
+  it('an API that drops whatever it does not know is enough', async () => {
+    let value = 'Yg=='
+    api.server.answer = (seen, response, request) => {
+      if (kindOf(seen) === 'get') json(response, { data: { a: value } })
+      else request.socket.destroy()
+    }
+    const { yielded } = api.follow({}, 10_000, ({ data }) => String(data.get('a')))
+    await expect.poll(() => yielded.at(-1)).toBe('b')
+    value = 'Yw=='
+    await expect.poll(() => yielded.at(-1)).toBe('c')
+  })
+})
+
+describe('what is wrong', () => {
+  it('is told once, and when it is over, and the watch comes back with the API', async () => {
+    let gone = true
+    api.serve((response) => response.write(modified('11')))
+    const { answer } = api.server
+    api.server.answer = (seen, response, request) => (gone ? json(response, {}, 500) : answer(seen, response, request))
+    const { yielded, problems } = api.follow({ rewatch: 60_000 })
+    await expect.poll(() => api.count('get')).toBeGreaterThan(2)
+    expect(problems).toEqual(['get of Secret "a" in namespace "ts" failed: 500'])
+    gone = false
+    await expect.poll(() => yielded).toEqual(['1', '11'])
+    expect(problems).toEqual(['get of Secret "a" in namespace "ts" failed: 500', undefined])
+  })
+
+  it('is asked for less and less, up to the pause between looks', async () => {
+    api.server.answer = (_seen, response) => json(response, {}, 500)
+    const { done } = api.follow({ poll: 10_000, retry: 40, rewatch: 10_000 })
+    await delay(700)
+    expect(api.count('get')).toBeLessThan(7)
+    api.stop.abort()
+    await done
+  })
+
+  it('is told with its remedy when the right to look is missing', async () => {
+    api.server.answer = (_seen, response) => json(response, statusJson(403, 'Forbidden', 'no'), 403)
+    const { problems, yielded } = api.follow()
+    await expect.poll(() => problems).toEqual([expect.stringMatching(/403 no\. Grant .* the verb get on Secret "a"/)])
+    expect(yielded).toEqual([])
+  })
+})

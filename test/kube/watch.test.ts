@@ -1,0 +1,136 @@
+import * as fc from 'fast-check'
+import type { ServerResponse } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { json, secretJson, type Seen, statusJson } from './api-server.ts'
+import { event, Followed, kindOf, modified } from './followed.ts'
+
+const api = Followed.forEach()
+const bookmark = (version: string): string =>
+  event('BOOKMARK', { kind: 'Secret', metadata: { resourceVersion: version, creationTimestamp: null } })
+const versionOf = ({ url = '' }: Seen): string | null => new URL(url, 'https://api').searchParams.get('resourceVersion')
+
+describe('a watch', () => {
+  it('yields what is there and each change, wherever the stream is cut', async () => {
+    const stream = Buffer.from(
+      [
+        modified('11'),
+        bookmark('12'),
+        event('DELETED', secretJson('a', '13')),
+        event('ADDED', secretJson('a', '14', { key: 'ü'.repeat(50) })),
+        modified('15'),
+      ].join(''),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 0, max: stream.length }), { maxLength: 6 }), async (cuts) => {
+        api.serve((response) => {
+          let start = 0
+          for (const end of [...cuts.toSorted((a, b) => a - b), stream.length]) {
+            response.write(stream.subarray(start, end))
+            start = end
+          }
+        })
+        api.stop = new AbortController()
+        const { yielded, done } = api.follow()
+        await expect.poll(() => yielded, { interval: 5 }).toEqual(['1', '11', 'gone', '14', '15'])
+        api.stop.abort()
+        await done
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('begins where the list ends', async () => {
+    api.serve((response) => response.write(''))
+    api.follow()
+    await expect.poll(() => api.asked()).toEqual(['list', 'watch'])
+    expect(versionOf(api.server.seen[1]!)).toBe('10')
+    expect(api.server.seen[1]?.url).toContain('fieldSelector=metadata.name%3Da')
+  })
+
+  it('sees an absent Secret, and its creation', async () => {
+    api.server.answer = (seen, response) => {
+      if (kindOf(seen) === 'list') json(response, { metadata: { resourceVersion: '10' }, items: [] })
+      else response.write(event('ADDED', secretJson('a', '11')))
+    }
+    const { yielded } = api.follow()
+    await expect.poll(() => yielded).toEqual(['gone', '11'])
+  })
+
+  it('is resumed after the last thing it told, also after a bookmark', async () => {
+    const ends = ['12', '13']
+    api.serve((response) => {
+      const version = ends.shift()
+      response.write(version === '12' ? modified('12') : version === '13' ? bookmark('13') : '')
+      if (version !== undefined) setTimeout(() => response.end(), 100)
+    })
+    const { yielded } = api.follow()
+    await expect.poll(() => api.asked()).toEqual(['list', 'watch', 'watch', 'watch'])
+    expect(api.server.seen.slice(1).map(versionOf)).toEqual(['10', '12', '13'])
+    expect(yielded).toEqual(['1', '12'])
+  })
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    [
+      'its version is too old, as an event',
+      (response) => response.write(event('ERROR', statusJson(410, 'Expired', 'too old'))),
+    ],
+    ['its version is too old, as a status', (response) => json(response, statusJson(410, 'Expired', 'too old'), 410)],
+    [
+      'the connection breaks',
+      (response) => {
+        response.flushHeaders()
+        setTimeout(() => response.destroy(), 20)
+      },
+    ],
+    ['it breaks within a line', (response) => response.write('{"type":"MOD', () => response.destroy())],
+    ['it says what is no event', (response) => response.write('<html>\n')],
+    ['it tells of another Secret', (response) => response.write(event('MODIFIED', secretJson('b', '12')))],
+    ['it ends at once', (response) => response.end()],
+    ['the API fails', (response) => json(response, {}, 500)],
+  ])('is begun anew, after a look, when %s', async (_name, fail) => {
+    let first = true
+    api.serve((response) => {
+      if (first) {
+        api.version = '20'
+        fail(response)
+      } else response.write(modified('21'))
+      first = false
+    })
+    const { yielded, problems } = api.follow({ poll: 5000 })
+    await expect.poll(() => yielded).toEqual(['1', '20', '21'])
+    expect(api.asked()).toEqual(['list', 'watch', 'get', 'list', 'watch'])
+    expect(problems).toEqual([])
+  })
+
+  it('is ended when one line is too long to be a Secret', async () => {
+    const long = Buffer.alloc(1024 * 1024, 'x')
+    let sent = 0
+    api.serve((response) => {
+      const more = (): void => {
+        sent += long.length
+        if (!response.destroyed && sent < 20 * long.length) response.write(long, more)
+      }
+      if (sent === 0) more()
+    })
+    const { yielded } = api.follow()
+    await expect.poll(() => api.count('watch')).toBe(2)
+    expect(sent).toBeLessThan(12 * long.length)
+    expect(yielded).toEqual(['1'])
+  })
+
+  it('does not wait for ever for the head of an answer', async () => {
+    api.serve(() => {})
+    api.follow({}, 100)
+    await expect.poll(() => api.asked()).toEqual(expect.arrayContaining(['list', 'watch', 'get']))
+  })
+
+  it('ends with its signal, and leaves no connection', async () => {
+    api.serve((response) => response.write(''))
+    const { done, yielded } = api.follow()
+    await expect.poll(() => api.asked()).toEqual(['list', 'watch'])
+    api.stop.abort()
+    await done
+    expect(yielded).toEqual(['1'])
+    await expect.poll(() => api.server.open(), { timeout: 4000 }).toBe(0)
+  })
+})
