@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CulvertError } from '../../lib/errors.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
 import { acmeEnv } from './acme.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { nodesOf, type ClusterSpec } from './cluster/spec.ts'
@@ -36,11 +36,25 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     this.#cluster = cluster
     this.control = new ControlClient(placesOf(record.name).controlSocket)
     const always = record.acme === undefined ? {} : acmeEnv
-    this.#hosts = new Map(record.hosts.map((host) => [host.name, new Host(host, Object.values(programs), always)]))
+    const directories = Object.values(programs)
+    this.#hosts = new Map(
+      record.hosts.map((host) => [
+        host.name,
+        host.node === undefined || cluster === undefined
+          ? new Host(host, directories, always)
+          : cluster.node(host.name),
+      ]),
+    )
   }
 
+  /** All hosts, the nodes of the cluster among them. */
   get hosts(): readonly Host[] {
     return [...this.#hosts.values()]
+  }
+
+  /** Wherever this side may have started something. */
+  get #everywhere(): readonly Host[] {
+    return [...this.hosts, ...(this.#cluster?.pods ?? [])]
   }
 
   host(name: Names): Host {
@@ -78,26 +92,33 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
       ...this.record.hosts.filter((host) => host.tailscaled !== undefined).map((host) => `${host.name}.tailscaled.log`),
       'control.log',
       ...(this.record.acme === undefined ? [] : ['pebble.log']),
+      ...(this.#cluster?.components ?? [])
+        .filter(({ name }) => /apiserver|kubelet/.test(name))
+        .map(({ name }) => `${name}.log`),
     ]
     const daemons = await Promise.all(
       files.map(async (file) =>
         section(file, tail((await readFile(join(logs, file), 'utf8').catch(() => '')).trim(), lines)),
       ),
     )
-    const started = this.hosts.flatMap(({ tellers }) =>
+    const started = this.#everywhere.flatMap(({ tellers }) =>
       tellers.map(({ name, log }) => section(name, log.slice(-lines).join('\n'))),
     )
-    return [...started, ...daemons].join('\n')
+    const pods = await this.#cluster?.wants(lines).catch((error: unknown) => describe(error))
+    return [...started, ...daemons, ...(pods === undefined ? [] : [section('Pods that are not ready', pods)])].join(
+      '\n',
+    )
   }
 
   /** Ends every process of the bed and removes all that it made. May be repeated. */
   async down(): Promise<void> {
-    this.#lastWords ??= await this.tails()
     // A stopped process, or rather its stopped helper outside, would hold the namespaces for ever.
-    for (const { processes } of this.hosts) for (const process of processes) process.kill('SIGCONT')
+    for (const component of this.#cluster?.components ?? []) component.signal('SIGCONT')
+    for (const { processes } of this.#everywhere) for (const process of processes) process.kill('SIGCONT')
+    this.#lastWords ??= await this.tails()
     await tearDown(this.name)
     // Whoever waits for one of these learns now that it has ended.
-    await Promise.all(this.hosts.flatMap(({ processes }) => processes.map(({ exited }) => exited)))
+    await Promise.all(this.#everywhere.flatMap(({ processes }) => processes.map(({ exited }) => exited)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

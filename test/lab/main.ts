@@ -2,17 +2,20 @@ import { describe } from '../../lib/errors.ts'
 import { build } from './cli/build.ts'
 import { down } from './cli/down.ts'
 import { env } from './cli/env.ts'
+import { events } from './cli/events.ts'
 import { exec } from './cli/exec.ts'
+import { image } from './cli/image.ts'
+import { kubectl } from './cli/kubectl.ts'
 import { logs } from './cli/logs.ts'
 import { status } from './cli/status.ts'
 import { up } from './cli/up.ts'
 import { main, UsageError } from './cli/verb.ts'
 
-const verbs = [build, up, down, status, exec, logs, env]
+const verbs = [build, up, down, status, exec, kubectl, logs, events, image, env]
 
 const help = `npm run lab -- COMMAND [OPTIONS]
 
-A tailnet of real parts in network namespaces: control server, relay, hosts. docs/lab.md tells all about it.
+A tailnet of real parts in network namespaces: control server, relay, hosts, and a Kubernetes cluster beside it. docs/lab.md tells all about it.
 
 ${verbs.map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join('\n')}
 

@@ -1,11 +1,8 @@
 import { dirname, join } from 'node:path'
 import { CulvertError } from '../../lib/errors.ts'
-import { acmeEnv, startAcme, trust } from './acme.ts'
 import { nodeAddress, nodeName } from './cluster/addresses.ts'
 import { layRoutes } from './cluster/routes.ts'
 import { startCluster } from './cluster/start.ts'
-import { startControl } from './control-server.ts'
-import { ControlClient } from './control-client.ts'
 import { addressOf, gateway, type NetworkName } from './ground/addresses.ts'
 import { layFiles, nameFiles, ownFiles } from './ground/files.ts'
 import { startHolder } from './ground/holder.ts'
@@ -21,11 +18,10 @@ import {
   type HostRecord,
 } from './ground/record.ts'
 import { tearDown } from './ground/teardown.ts'
-import { Host } from './hosts/host.ts'
-import { logIn, startTailscaled, tailscaledSpec } from './hosts/tailscaled.ts'
 import { cacheRoot, projectRoot } from './paths.ts'
 import type { Programs } from './ready.ts'
 import { checkTopology, type HostSpec, type Topology } from './spec.ts'
+import { startTailnet } from './tailnet.ts'
 
 export type StartOptions = {
   readonly name: string
@@ -82,39 +78,17 @@ async function raise({ name, hosts, programs, owned, acme, cluster }: StartOptio
   // A host's mount namespace is a copy of the bed's: what hosts keep their files in must be mounted before.
   await layFiles(bed, places.files)
   const [, held] = await Promise.all([layNetworks(bed), holdHosts(name, place(hosts, cluster?.nodes), bed, log)])
-  const connected = connect(bed, held, cluster?.nodes)
-  const control = connected.then(() => startControl(bed, places, programs.control))
-  const authority = acme ? control.then(() => startAcme(bed, places, programs.pebble)) : undefined
-  const furnished = Promise.all(held.map((host) => furnish(bed, places, host)))
-  const orchestrated =
-    cluster === undefined
-      ? undefined
-      : updateRecord(name, (record) => ({ ...record, hosts: held, cluster: { nodes: cluster.nodes } })).then((record) =>
-          startCluster(record, cluster.programs, Promise.all([connected, furnished])),
-        )
-  await Promise.all([control, authority, furnished])
-  const [process, issuer] = [await control, await authority]
-  await updateRecord(name, (record) => ({
+  const made = await updateRecord(name, (record) => ({
     ...record,
-    control: process,
     hosts: held,
-    ...(issuer && { acme: issuer.process }),
+    ...(cluster && { cluster: { nodes: cluster.nodes } }),
   }))
-
-  const client = new ControlClient(places.controlSocket)
-  const directories = Object.values(programs)
-  const ready = await Promise.all(
-    held.map(async (host): Promise<HostRecord> => {
-      if (issuer !== undefined) await trust(host.holder.pid, issuer)
-      const spec = tailscaledSpec(host.spec.tailscaled)
-      if (spec === undefined) return host
-      const real = new Host(host, directories, acme ? acmeEnv : {})
-      const daemon = await startTailscaled(real, spec, join(places.logs, `${host.name}.tailscaled.log`))
-      await logIn(real, spec, async () => (await client.createKey({ approved: true })).key)
-      return { ...host, tailscaled: daemon }
-    }),
-  )
-  await orchestrated
+  const connected = connect(bed, held, cluster?.nodes)
+  const furnished = Promise.all(held.map((host) => furnish(bed, places, host)))
+  const [ready] = await Promise.all([
+    startTailnet(made, { programs, acme, connected, furnished }),
+    cluster && startCluster(made, cluster.programs, Promise.all([connected, furnished])),
+  ])
   return await updateRecord(name, ({ owner, ...record }) => ({
     ...record,
     ...(owned && owner !== undefined ? { owner } : {}),

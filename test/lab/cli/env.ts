@@ -15,6 +15,8 @@ Prints shell exports: eval "$(npm run --silent lab -- env)"
   LAB_CONTROL_URL            what nodes log in to
   LAB_PID, LAB_PID_<HOST>    whose namespaces to enter: nsenter -t $LAB_PID_CLIENT -n -m -p
   LAB_ADDRESS_<HOST>         where a host is on its network
+  KUBECONFIG                 the cluster's administrator, for kubectl and helm in the bed's network:
+                             nsenter -t $LAB_PID -n kubectl get pods
   PATH                       with the lab's programs first
 
 ${nameHelp}`,
@@ -29,6 +31,7 @@ ${nameHelp}`,
       LAB_CONTROL_URL: bed.controlUrl,
       LAB_PID: String(bed.record.holder?.pid ?? ''),
     }
+    if (bed.record.cluster !== undefined) variables['KUBECONFIG'] = bed.cluster.kubeconfig
     for (const host of bed.hosts) {
       const suffix = host.name.toUpperCase().replaceAll('-', '_')
       variables[`LAB_PID_${suffix}`] = String(host.pid)

@@ -26,7 +26,7 @@ ${nameHelp}`,
     if (command.length === 0 || more.length > 0) throw new UsageError('the command to run follows `--`')
     const host = (await openBed(values.name)).host(name)
     const terminal = process.env['TERM']
-    return await runHere(host.pid, command, host.env(terminal === undefined ? {} : { TERM: terminal }))
+    return await runHere([...enter(host.pid), ...command], host.env(terminal === undefined ? {} : { TERM: terminal }))
   },
 }
 
@@ -34,17 +34,20 @@ ${nameHelp}`,
 const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
 /**
- * Not through execa: the command takes this process's place in front of the terminal. nsenter, which stays in between,
- * must outlive what the terminal sends to all of them, and the command must not inherit that.
+ * Runs a command that begins with one of `enter`'s.
+ * Not through execa: it takes this process's place in front of the terminal. nsenter, which may stay in between, must
+ * outlive what the terminal sends to all of them, and the command must not inherit that.
  */
-function runHere(holder: number, command: readonly string[], environment: Record<string, string>): Promise<number> {
+export function runHere(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const names = fromTerminal.map((name) => name.slice(3)).join(',')
-  const between = [`--ignore-signal=${names}`, ...enter(holder), 'env', `--default-signal=${names}`, ...command]
-  const child = spawn('env', between, { stdio: 'inherit', env: environment })
+  const at = argv.indexOf('--') + 1
+  const between = [...argv.slice(0, at), 'env', `--default-signal=${names}`, ...argv.slice(at)]
+  const child = spawn('env', [`--ignore-signal=${names}`, ...between], { stdio: 'inherit', env: environment })
   const pass = (name: NodeJS.Signals): void => {
     if (process.stdin.isTTY && fromTerminal.includes(name)) return
-    const [real] = childrenOf(child.pid ?? 0)
-    if (real !== undefined) signal(real, name)
+    const own = child.pid ?? 0
+    const [real = own] = childrenOf(own)
+    if (real !== 0) signal(real, name)
   }
   for (const name of [...fromTerminal, 'SIGTERM', 'SIGHUP'] as const) process.on(name, pass)
   return new Promise((resolve, reject) => {

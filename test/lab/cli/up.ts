@@ -5,35 +5,53 @@ import { progress } from '../progress.ts'
 import { defaultTopology } from '../spec.ts'
 import { parseHosts } from './hosts.ts'
 import { describeBed } from './show.ts'
-import { nameHelp, nameOption, parse, type Verb } from './verb.ts'
+import { nameHelp, nameOption, parse, UsageError, type Verb } from './verb.ts'
 
 export const up: Verb = {
   name: 'up',
   summary: 'start a bed',
-  help: `npm run lab -- up [--name NAME] [--hosts SPEC] [--acme]
+  help: `npm run lab -- up [--name NAME] [--hosts SPEC] [--acme] [--cluster] [--nodes N]
 
-Starts a tailnet and its hosts, after installing and building what is missing. It stays up until \`down\`.
+Starts a tailnet, its hosts and perhaps a cluster, after installing and building what is missing. It stays up until \`down\`.
 
 ${nameHelp}
   --hosts SPEC  hosts between commas, each NAME:WORD:WORD… with the words
                 wan or cluster (where it is), tailscaled, v4only, v6only;
                 "client:wan:tailscaled,proxy:cluster,backend:cluster" when left out
-  --acme        run a certificate authority too, so that \`tailscale cert\` works`,
+  --acme        run a certificate authority too, so that \`tailscale cert\` works
+  --cluster     start a Kubernetes cluster too
+  --nodes N     how many nodes it has; 1 when left out`,
   run: async (args) => {
-    const options = { ...nameOption, hosts: { type: 'string' }, acme: { type: 'boolean', default: false } } as const
+    const options = {
+      ...nameOption,
+      hosts: { type: 'string' },
+      acme: { type: 'boolean', default: false },
+      cluster: { type: 'boolean', default: false },
+      nodes: { type: 'string' },
+    } as const
     const { values } = parse({ args: [...args], options })
     const hosts = values.hosts === undefined ? defaultTopology : parseHosts(values.hosts)
-    const preparation = await prepare()
+    const { cluster, nodes } = values
+    if (nodes !== undefined && !cluster) throw new UsageError('--nodes is of use with --cluster only')
+    if (nodes !== undefined && !/^\d$/.test(nodes)) throw new UsageError(`--nodes ${nodes} is no number`)
+    const preparation = await prepare(...(cluster ? ['cluster' as const] : []))
     const steps = progress(preparation.steps + 1)
     await preparation.run(steps)
     const started = performance.now()
     const bed = await steps.step(`start bed ${values.name}`, () =>
-      startBed({ name: values.name, hosts, acme: values.acme, owned: false }),
+      startBed({
+        name: values.name,
+        hosts,
+        acme: values.acme,
+        owned: false,
+        ...(cluster ? { cluster: { nodes: Number(nodes ?? 1) } } : {}),
+      }),
     )
     console.log(`bed ${values.name} is up after ${seconds(performance.now() - started)}\n`)
     console.log(await describeBed(bed))
     const which = values.name === 'lab' ? '' : ` --name ${values.name}`
     console.log(`\nLook around:  npm run lab -- exec${which} ${bed.hosts[0]?.name ?? 'HOST'} -- bash`)
+    if (cluster) console.log(`              npm run lab -- kubectl${which} -- get pods --all-namespaces`)
     console.log(`Take it down: npm run lab -- down${which}`)
     return 0
   },

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { isIPv4, isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { CulvertError } from '../../../lib/errors.ts'
 import { enterNetwork } from '../ground/enter.ts'
+import { memberOf } from '../ground/cgroups.ts'
 import type { BedRecord } from '../ground/record.ts'
 import { Host, searchPath } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
@@ -10,7 +12,9 @@ import { run, type Ran } from '../run.ts'
 import { apiUrl } from './addresses.ts'
 import type { Component } from './component.ts'
 import { componentsOf } from './components.ts'
+import { clusterEvent, inOrder, type LabEvent } from './events.ts'
 import { clusterPlaces } from './places.ts'
+import { isWanting, whyNot, type Pod } from './pods.ts'
 
 export type KubectlOptions = {
   readonly input?: string
@@ -34,20 +38,26 @@ export class Cluster {
   readonly url = apiUrl
   /** The administrator's kubeconfig, a file; usable in the bed's network. */
   readonly kubeconfig: string
+  /** The file of kubectl. */
+  readonly program: string
   readonly #bed: string
   readonly #holder: number
-  readonly #kubectl: string
   readonly #components: ReadonlyMap<string, Component>
   readonly #nodes: ReadonlyMap<string, Host>
+  readonly #record: BedRecord
+  readonly #programs: readonly string[]
+  readonly #pods: Host[] = []
 
   constructor(record: BedRecord, programs: Programs<'cluster'>) {
     this.#bed = record.name
     this.#holder = record.holder!.pid
-    this.#kubectl = join(programs.kubectl, 'kubectl')
+    this.program = join(programs.kubectl, 'kubectl')
     this.#components = componentsOf(record, programs)
     this.kubeconfig = clusterPlaces(record.name).kubeconfig('admin')
     const nodes = record.hosts.filter(({ node }) => node !== undefined)
-    this.#nodes = new Map(nodes.map((node) => [node.name, new Host(node, Object.values(programs), {})]))
+    this.#record = record
+    this.#programs = Object.values(programs)
+    this.#nodes = new Map(nodes.map((node) => [node.name, new Host(node, this.#programs, {})]))
   }
 
   /** The certificate of the cluster's authority, PEM. */
@@ -63,6 +73,27 @@ export class Cluster {
     return named(this.#nodes, name, 'node')
   }
 
+  /** The Pods that were asked for as hosts. */
+  get pods(): readonly Host[] {
+    return this.#pods
+  }
+
+  /**
+   * A running Pod as a host: what is started in it has the Pod's network and the files and programs of its node. For
+   * traffic and captures; `kubectl exec` gets into its containers.
+   */
+  async pod(name: string, namespace = 'default'): Promise<Host> {
+    const pod = await this.get<Pod>('pod', name, namespace)
+    const node = this.#record.hosts.find((host) => host.name === pod?.spec.nodeName)
+    const network = pod && node && (await memberOf(this.#bed, node.name, `pod${pod.metadata.uid}`))
+    if (network === undefined) throw new CulvertError('command', `Pod ${namespace}/${name} does not run`)
+    const addresses = (pod?.status.podIPs ?? []).map(({ ip }) => ip)
+    const address = { v4: addresses.find((one) => isIPv4(one)), v6: addresses.find((one) => isIPv6(one)) }
+    const host = new Host({ name, address, holder: node!.holder }, this.#programs, {}, network)
+    this.#pods.push(host)
+    return host
+  }
+
   get components(): readonly Component[] {
     return [...this.#components.values()]
   }
@@ -74,7 +105,7 @@ export class Cluster {
 
   /** Runs kubectl as the administrator, files and working directory those of this side. */
   async kubectl(argv: readonly string[], options: KubectlOptions = {}): Promise<Ran> {
-    return await run([...enterNetwork(this.#holder), this.#kubectl, ...argv], {
+    return await run([...enterNetwork(this.#holder), this.program, ...argv], {
       timeout: 30_000,
       ...options,
       // Not this process's own: it may name a proxy.
@@ -97,14 +128,14 @@ export class Cluster {
   }
 
   /** All objects of a kind, of one namespace or of all. */
-  async list<T = KubeObject>(kind: string, namespace?: string): Promise<T[]> {
+  async list<T = KubeObject>(kind: string, namespace?: string, options: KubectlOptions = {}): Promise<T[]> {
     const where = namespace === undefined ? '--all-namespaces' : `--namespace=${namespace}`
-    const { stdout } = await this.kubectl(['get', kind, where, '--output=json'])
+    const { stdout } = await this.kubectl(['get', kind, where, '--output=json'], options)
     return (JSON.parse(stdout) as { items: T[] }).items
   }
 
-  /** Waits for a condition of an object, such as `Ready` of `pod/echo`. `timeout` in milliseconds. */
-  async wait(object: string, condition: string, namespace = 'default', timeout = 60_000): Promise<void> {
+  /** Waits for a condition of an object, such as `Ready` of `pod/echo`; `timeout` in milliseconds, a minute when left out. */
+  async wait(object: string, condition: string, { namespace = 'default', timeout = 60_000 } = {}): Promise<void> {
     await this.kubectl(
       ['wait', object, `--namespace=${namespace}`, `--for=condition=${condition}`, `--timeout=${timeout / 1000}s`],
       { timeout: timeout + 5000 },
@@ -134,6 +165,40 @@ export class Cluster {
   async importImage(archive: string, nodes = [...this.#nodes.keys()]): Promise<void> {
     const argv = ['ctr', '--namespace=k8s.io', 'images', 'import', '-']
     await Promise.all(nodes.map((name) => this.node(name).exec(argv, { inputFile: archive, timeout: 120_000 })))
+  }
+
+  /** What a Pod printed, of one container or of all. `previous`: the container before its last restart. */
+  async podLogs(
+    pod: string,
+    {
+      namespace = 'default',
+      container,
+      previous = false,
+    }: { namespace?: string; container?: string; previous?: boolean } = {},
+  ): Promise<string> {
+    const which = container === undefined ? ['--all-containers'] : [`--container=${container}`]
+    const { stdout } = await this.kubectl(['logs', pod, `--namespace=${namespace}`, ...which, `--previous=${previous}`])
+    return stdout
+  }
+
+  /** What happened, in order. */
+  async events(): Promise<LabEvent[]> {
+    return inOrder((await this.list('events')).map(clusterEvent))
+  }
+
+  /** Why Pods are not ready, with the last `lines` lines that they printed; for whoever looks for a failure. */
+  async wants(lines: number): Promise<string> {
+    const options = { timeout: 5000, check: false }
+    const wanting = (await this.list<Pod>('pods', undefined, { timeout: 5000 })).filter(isWanting)
+    const texts = await Promise.all(
+      wanting.slice(0, 10).map(async (pod) => {
+        const { name, namespace } = pod.metadata
+        const tail = ['--all-containers', '--prefix', '--ignore-errors', `--tail=${lines}`]
+        const { stdout } = await this.kubectl(['logs', name, `--namespace=${namespace}`, ...tail], options)
+        return [...whyNot(pod), ...stdout.split('\n').filter(Boolean)].join('\n')
+      }),
+    )
+    return texts.join('\n')
   }
 
   /** Makes what runs in a host a service account: its files are where they are in a Pod. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { enterNetwork } from '../ground/enter.ts'
@@ -106,10 +107,13 @@ export class Component {
 
   /** Ends it: by SIGTERM, or by another signal at once. What has not ended after `patience` milliseconds is killed. */
   async stop(name: NodeJS.Signals = 'SIGTERM', patience = 10_000): Promise<void> {
+    const pid = this.#process?.pid
+    if (pid === undefined || !this.running) return
     this.signal(name)
     const insist = setTimeout(() => this.signal('SIGKILL'), patience)
     try {
-      await poll(`the end of ${this.name}`, patience + 5000, () => (this.running ? undefined : true))
+      // Until it is no zombie either: its threads may end, and let go of their sockets, after the process itself.
+      await poll(`the end of ${this.name}`, patience + 5000, () => (existsSync(`/proc/${pid}`) ? undefined : true))
     } finally {
       clearTimeout(insist)
     }

@@ -98,7 +98,6 @@ function kubelet(groups: string): unknown {
     failCgroupV1: false,
     failSwapOn: false,
     oomScoreAdj: 0,
-    localStorageCapacityIsolation: false,
     evictionHard: { 'nodefs.available': '1%', 'imagefs.available': '1%', 'memory.available': '50Mi' },
     imageGCHighThresholdPercent: 100,
     containerLogMaxSize: '1Mi',

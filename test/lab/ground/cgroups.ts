@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rmdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { poll } from '../poll.ts'
 
@@ -26,6 +26,19 @@ export async function removeCgroups(bed: string): Promise<void> {
     await poll(`the end of control group ${path}`, 5000, () => removeTree(path), 20)
     await rmdir(join(root, ours)).catch(() => undefined)
   }
+}
+
+/** A process in the control group whose last part is `name`, below a host's; undefined when there is none. */
+export async function memberOf(bed: string, host: string, name: string): Promise<number | undefined> {
+  const [root = top] = await hierarchies()
+  const own = join(root, cgroupOf(bed, host))
+  const paths = await readdir(own, { recursive: true }).catch(() => [])
+  const lists = paths.filter((path) => path.split('/').includes(name) && path.endsWith('/cgroup.procs'))
+  for (const list of lists) {
+    const [pid] = (await readFile(join(own, list), 'utf8').catch(() => '')).split('\n')
+    if (pid !== undefined && pid !== '') return Number(pid)
+  }
+  return undefined
 }
 
 /** True once a group and all below it are gone. */

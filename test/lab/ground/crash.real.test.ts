@@ -1,62 +1,11 @@
 import { execa } from 'execa'
 import { existsSync } from 'node:fs'
-import { readFile, readlink } from 'node:fs/promises'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { poll } from '../poll.ts'
-import { isHolder } from './holder.ts'
-import { allPids, argvOf, isAlive, startTime, type Proc } from './procs.ts'
+import { allPids, argvOf } from './procs.ts'
 import { placesOf, readRecord } from './record.ts'
 import { sweep, tearDown } from './teardown.ts'
-
-/** Runs a program that starts a bed and then waits; returns once the bed is up. */
-async function driver(name: string, owned: boolean) {
-  const program = `
-    const { startBed } = await import(${JSON.stringify(join(import.meta.dirname, '../bed.ts'))})
-    await startBed({ name: '${name}', owned: ${owned}, hosts: { a: { network: 'wan', tailscaled: true }, b: { network: 'cluster' } } })
-    console.log('up')
-    setInterval(() => {}, 1000)`
-  const child = execa(process.execPath, ['--input-type=module', '--eval', program], { buffer: false, reject: false })
-  await new Promise((resolve) => child.stdout.once('data', resolve))
-  // Not the child itself: it is a promise of its own end, which would be waited for.
-  return { child }
-}
-
-const kinds = ['net', 'mnt', 'pid']
-
-async function namespacesOf(pid: number): Promise<string[]> {
-  return await Promise.all(kinds.map((kind) => readlink(`/proc/${pid}/ns/${kind}`).catch(() => '')))
-}
-
-/** Every process in any namespace of a bed. Not the namespaces themselves: their numbers are given out again at once. */
-async function membersOf(name: string): Promise<Proc[]> {
-  const record = (await readRecord(name))!
-  const holders = [record.holder!, ...record.hosts.map(({ holder }) => holder)]
-  const own = new Set((await Promise.all(holders.map(({ pid }) => namespacesOf(pid)))).flat())
-  const members: Proc[] = []
-  for (const pid of allPids()) {
-    const start = startTime(pid)
-    if (start !== undefined && (await namespacesOf(pid)).some((one) => own.has(one))) members.push({ pid, start })
-  }
-  return members
-}
-
-/** What is left of a bed outside of its directory: members that live, holders, mounts. */
-async function traces(name: string, members: readonly Proc[]): Promise<string[]> {
-  const mounts = await readFile('/proc/self/mountinfo', 'utf8')
-  return [
-    ...members.filter(isAlive).map(({ pid }) => `process ${pid}`),
-    ...allPids()
-      .filter((pid) => isHolder(argvOf(pid), name))
-      .map((pid) => `holder ${pid}`),
-    ...mounts.split('\n').filter((line) => line.includes(`culvert-lab/${name}/`)),
-  ]
-}
-
-/** The helpers that stood between the bed's processes and their starter end a moment after them. */
-async function gone(name: string, members: readonly Proc[]): Promise<void> {
-  await expect.poll(() => traces(name, members), { timeout: 5000 }).toEqual([])
-}
+import { driver, gone, membersOf, traces } from './traces.ts'
 
 test('a bed dies with the process that started it, and the next sweep removes its files', async () => {
   const name = `crash-a-${process.pid}`

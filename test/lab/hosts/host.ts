@@ -32,16 +32,24 @@ export class Host {
   readonly address: Address
   /** The first process of its namespaces, as numbered on this side. */
   readonly pid: number
+  /** The process whose network it has: the same one, but for a Pod. */
+  readonly network: number
   readonly #path: string
   readonly #always: Readonly<Record<string, string>>
   readonly #processes: HostProcess[] = []
   readonly #quiet = new Set<HostProcess>()
 
   /** `programs`: the directories of the bed's parts, searched before the machine's. `always`: set for all that runs here. */
-  constructor(record: HostRecord, programs: readonly string[], always: Readonly<Record<string, string>>) {
+  constructor(
+    record: Pick<HostRecord, 'name' | 'address' | 'holder'>,
+    programs: readonly string[],
+    always: Readonly<Record<string, string>>,
+    network = record.holder.pid,
+  ) {
     this.name = record.name
     this.address = record.address
     this.pid = record.holder.pid
+    this.network = network
     this.#path = searchPath(programs)
     this.#always = always
   }
@@ -80,7 +88,7 @@ export class Host {
   /** Runs a program in the host to its end. Rejects on failure and after a time, what it printed in the message. */
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<Ran> {
     const { env, cwd, ...rest } = options
-    return await run(tiedInside(this.pid, argv, cwd), {
+    return await run(tiedInside(this.pid, argv, { network: this.network, ...(cwd && { cwd }) }), {
       timeout: 30_000,
       ...rest,
       env: this.env(env),
@@ -94,6 +102,7 @@ export class Host {
     const started = await HostProcess.start(this.pid, argv, {
       env: this.env(options.env),
       name,
+      network: this.network,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
     this.#processes.push(started)

@@ -16,14 +16,16 @@ export type SpawnOptions = {
   readonly name: string
   /** Working directory, as named inside the host. */
   readonly cwd?: string
+  /** Whose network it has; the host's when left out. */
+  readonly network?: number
 }
 
 /** The kernel ends what follows this as soon as its parent is gone, however the parent went. */
 const tied = ['setpriv', '--pdeathsig', 'KILL', '--']
 
 /** A command that runs inside a host and ends with the process that started it. */
-export function tiedInside(holder: number, argv: readonly string[], cwd = '/'): string[] {
-  return [...tied, ...enter(holder, cwd), ...tied, ...argv]
+export function tiedInside(holder: number, argv: readonly string[], place: Parameters<typeof enter>[1]): string[] {
+  return [...tied, ...enter(holder, place), ...tied, ...argv]
 }
 
 /** A process that runs inside a host until it ends or is stopped. It dies with the process that started it. */
@@ -51,7 +53,7 @@ export class HostProcess {
 
   /** Starts `argv` and returns once it runs. A program that does not exist shows as an exit with code 127. */
   static async start(holder: number, argv: readonly string[], options: SpawnOptions): Promise<HostProcess> {
-    const [file = '', ...args] = tiedInside(holder, argv, options.cwd)
+    const [file = '', ...args] = tiedInside(holder, argv, options)
     const child = execa(file, args, {
       stdin: 'ignore',
       buffer: false,

@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { ask, openBed, type Bed } from '../bed.ts'
+import { placesOf } from '../ground/record.ts'
+import { sweep } from '../ground/teardown.ts'
+import { driver, gone, groupsOf, membersOf } from '../ground/traces.ts'
+import { testBed } from '../vitest.ts'
+import { toolsImage } from './images.ts'
+
+/** Settings of the machine that kubelet likes to change. */
+const settings = ['vm/overcommit_memory', 'vm/panic_on_oom', 'kernel/panic', 'kernel/panic_on_oops']
+const machine = (): string[] => settings.map((name) => readFileSync(`/proc/sys/${name}`, 'utf8'))
+
+/** Runs a Pod that tells the bed's name; gives what it said to its node. */
+async function startPod({ name, cluster }: Bed): Promise<() => Promise<string>> {
+  await cluster.apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'echo', namespace: 'default' },
+    spec: { containers: [{ name: 'main', image: toolsImage, command: ['echo-server', name, '7000'] }] },
+  })
+  await cluster.wait('pod/echo', 'Ready')
+  const to = (await cluster.pod('echo')).address.v4!
+  return async () => (await ask(cluster.node(), { to, protocol: 'tcp' })).host
+}
+
+test('two clusters at once, and one that dies with its starter leaves nothing, and the other as it was', async () => {
+  const before = machine()
+  const name = `clean-${process.pid}`
+  const [stays, { child }] = await Promise.all([
+    testBed({ hosts: {}, cluster: { nodes: 1 } }),
+    driver(name, true, { hosts: {}, cluster: { nodes: 1 } }),
+  ])
+  await using bed = stays
+  const [mine, theirs] = await Promise.all([startPod(bed), startPod(await openBed(name))])
+  expect([await mine(), await theirs()]).toEqual([bed.name, name])
+
+  const members = await membersOf(name)
+  // Eight daemons, two processes of the Pod and its shim, holders and helpers.
+  expect(members.length).toBeGreaterThanOrEqual(15)
+  expect(groupsOf(name)).not.toEqual([])
+  child.kill('SIGKILL')
+  await child
+  await gone(name, members)
+  await sweep()
+  expect(groupsOf(name)).toEqual([])
+  expect(existsSync(placesOf(name).top)).toBe(false)
+  expect(await mine()).toBe(bed.name)
+
+  const own = await membersOf(bed.name)
+  await bed.down()
+  await gone(bed.name, own)
+  expect(groupsOf(bed.name)).toEqual([])
+  expect(machine()).toEqual(before)
+})

@@ -1,0 +1,168 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { ask, startBed, startEcho, startTraffic, type Bed, type Host } from '../bed.ts'
+import { tellOnFailure } from '../vitest.ts'
+import { apiService, apiUrl } from './addresses.ts'
+import { toolsImage } from './images.ts'
+import type { Pod } from './pods.ts'
+
+const hosts = { client: { network: 'wan' }, neighbour: { network: 'cluster' } } as const
+
+const pod = (name: string, node: string, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default', labels: { app: name } },
+  spec: {
+    nodeName: node,
+    terminationGracePeriodSeconds: 0,
+    containers: [{ name: 'main', image: toolsImage, command: ['echo-server', name, '7000'], ...more }],
+  },
+})
+
+const service = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'two', namespace: 'default' },
+  spec: {
+    selector: { app: 'two' },
+    ipFamilyPolicy: 'RequireDualStack',
+    ports: ['TCP', 'UDP'].map((protocol) => ({ name: protocol.toLowerCase(), port: 80, targetPort: 7000, protocol })),
+  },
+}
+
+let bed: Bed<keyof typeof hosts>
+let one: Host
+let two: Host
+let serviceAddress: { readonly v4: string; readonly v6: string }
+beforeAll(async () => {
+  bed = await startBed({ hosts, cluster: { nodes: 2 } })
+  const { cluster } = bed
+  await cluster.apply(pod('one', 'node1'), pod('two', 'node2'), service)
+  await Promise.all([cluster.wait('pod/one', 'Ready'), cluster.wait('pod/two', 'Ready'), startEcho(bed.host('client'))])
+  ;[one, two] = await Promise.all([cluster.pod('one'), cluster.pod('two')])
+  const made = await cluster.get<{ spec: { clusterIPs: [string, string] } }>('service', 'two')
+  serviceAddress = { v4: made!.spec.clusterIPs[0], v6: made!.spec.clusterIPs[1] }
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+const ways = (['v4', 'v6'] as const).flatMap((family) =>
+  (['tcp', 'udp'] as const).map((protocol) => ({ family, protocol })),
+)
+
+const inPod = async (name: string, ...command: string[]): Promise<string> =>
+  (await bed.cluster.kubectl(['exec', name, '--', ...command])).stdout
+
+test.each(ways)('Pods of two nodes reach each other as they are: $protocol $family', async ({ family, protocol }) => {
+  const answer = await ask(one, { to: two.address[family]!, protocol })
+  expect(answer).toMatchObject({ host: 'two', peer: one.address[family] })
+})
+
+test.each(ways)('a Service leads to its Pod: $protocol $family', async ({ family, protocol }) => {
+  const target = { to: serviceAddress[family], port: 80, protocol }
+  expect(await ask(one, target)).toMatchObject({ host: 'two', peer: one.address[family] })
+  // Also for a host beside the cluster, which is seen as a node.
+  expect(await ask(bed.host('neighbour'), target)).toMatchObject({ host: 'two' })
+  expect(await ask(two, target)).toMatchObject({ host: 'two' })
+})
+
+test.each(ways)(
+  'Pods reach the world behind a NAT, and the world does not reach them: $protocol $family',
+  async ({ family, protocol }) => {
+    const client = bed.host('client')
+    const answer = await ask(one, { to: client.address[family]!, protocol })
+    expect(answer).toMatchObject({ host: 'client', peer: family === 'v4' ? '10.99.0.1' : 'fd99::1' })
+    for (const to of [one.address[family]!, serviceAddress[family]]) {
+      await expect(ask(client, { to, port: 7000, protocol })).rejects.toThrow(/ECONNREFUSED|EHOSTUNREACH|EACCES/)
+    }
+  },
+)
+
+test('names of Services and of the world resolve in a Pod', async () => {
+  await bed.control.putUnderlay({ records: [{ name: 'world.test', type: 'A', value: '10.99.0.10' }] })
+  const names = await inPod('one', 'nslookup', 'two.default.svc.cluster.local')
+  expect(names).toContain(serviceAddress.v4)
+  expect(names).toContain(serviceAddress.v6)
+  expect(await inPod('one', 'nslookup', '-type=a', 'world.test')).toContain('10.99.0.10')
+})
+
+test('Pods reach the API server, by its Service and by both of its addresses', async () => {
+  const answers = join(import.meta.dirname, 'programs/answers.ts')
+  for (const url of [`https://${apiService.v4}`, apiUrl.v4, apiUrl.v6]) {
+    await one.exec([process.execPath, answers, `${url}/readyz`], { timeout: 5000 })
+  }
+})
+
+test('what an agent needs is let in: forwarding, NET_ADMIN and the TUN device', async () => {
+  const { cluster } = bed
+  const forwarding = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']
+  const wanted = pod('proxy', 'node1', {
+    command: ['sh', '-c', 'exec 3<>/dev/net/tun && ip address add 192.0.2.9/32 dev lo && exec sleep 60'],
+    securityContext: { capabilities: { add: ['NET_ADMIN'] } },
+    volumeMounts: [{ name: 'tun', mountPath: '/dev/net/tun' }],
+    readinessProbe: { exec: { command: ['ping', '-c', '1', '192.0.2.9'] }, periodSeconds: 1 },
+  })
+  await cluster.apply({
+    ...wanted,
+    spec: {
+      ...wanted.spec,
+      securityContext: { sysctls: forwarding.map((name) => ({ name, value: '1' })) },
+      volumes: [{ name: 'tun', hostPath: { path: '/dev/net/tun', type: 'CharDevice' } }],
+    },
+  })
+  await cluster.wait('pod/proxy', 'Ready', { timeout: 15_000 })
+  expect(await inPod('proxy', 'sysctl', '-n', ...forwarding)).toBe('1\n1')
+  const restricted = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+  await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'strict', labels: restricted } })
+  const refused = cluster.apply({ ...pod('free', 'node1'), metadata: { name: 'free', namespace: 'strict' } })
+  await expect(refused).rejects.toThrow(/violates PodSecurity "restricted/)
+})
+
+test('what is mounted follows its Secret within seconds', async () => {
+  const { cluster } = bed
+  const secret = (text: string) => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'shown', namespace: 'default' },
+    stringData: { text },
+  })
+  const shown = pod('shown', 'node2', { volumeMounts: [{ name: 'shown', mountPath: '/shown' }] })
+  const volumes = [{ name: 'shown', secret: { secretName: 'shown' } }]
+  await cluster.apply(secret('first'), { ...shown, spec: { ...shown.spec, volumes } })
+  await cluster.wait('pod/shown', 'Ready')
+  expect(await inPod('shown', 'cat', '/shown/text')).toBe('first')
+  await cluster.apply(secret('second'))
+  await expect.poll(() => inPod('shown', 'cat', '/shown/text'), { timeout: 8000 }).toBe('second')
+})
+
+test('a daemon can be killed and started again: Pods and packets go on, objects stay', async () => {
+  const { cluster } = bed
+  const before = await cluster.get<Pod>('pod', 'two')
+  const traffic = await startTraffic(one, { to: serviceAddress.v4, port: 80, protocol: 'tcp', mode: 'connect' })
+  for (const name of ['kube-apiserver', 'node2.kubelet', 'node2.containerd', 'node2.kube-proxy']) {
+    const component = cluster.component(name)
+    await component.stop('SIGKILL')
+    expect(component.running).toBe(false)
+    await component.start()
+  }
+  await cluster.ready()
+  expect(await traffic.stop()).toMatchObject({ lost: 0, errors: {}, answeredBy: { two: expect.any(Number) } })
+  const after = await cluster.get<Pod>('pod', 'two')
+  expect(after?.metadata.uid).toBe(before?.metadata.uid)
+  expect(after?.status.containerStatuses).toMatchObject([{ ready: true, restartCount: 0 }])
+  expect(await inPod('two', 'hostname')).toBe('two')
+  expect(await cluster.podLogs('two')).toBe('ready')
+})
+
+test('what happened can be looked up, and why a Pod is not ready', async () => {
+  const { cluster } = bed
+  await cluster.apply(pod('broken', 'node1', { image: 'lab.test/absent:1', imagePullPolicy: 'Never' }))
+  await expect
+    .poll(() => cluster.wants(5), { timeout: 10_000 })
+    .toMatch(/^default\/broken: Pending on node1\n[^]*container main: waiting \(ErrImageNeverPull/m)
+  const events = await cluster.events()
+  expect(events).toContainEqual(
+    expect.objectContaining({ about: 'default/pod/broken', what: expect.stringContaining('ErrImageNeverPull') }),
+  )
+  expect(await bed.tails()).toContain('ErrImageNeverPull')
+})
