@@ -35,7 +35,7 @@ export async function buildah(
     // An overlay cannot lie on an overlay, which is what a container has for a disk.
     const driver = (await statfs(root)).type === overlayMagic ? 'vfs' : 'overlay'
     const where = ['--root', join(root, 'storage'), '--runroot', scratch, '--storage-driver', driver]
-    const [program, ...rest] = [...apart, 'buildah', ...where, ...args]
+    const [program = '', ...rest] = [...apart, 'buildah', ...where, ...args]
     const options = { env: { TMPDIR: scratch }, stdin: 'ignore', reject: false, all: true, timeout: limit } as const
     const child = execa(program, rest, options)
     for await (const line of child.iterable({ from: 'all' })) if (line.includes('STEP ')) note(line.slice(0, 100))

@@ -74,7 +74,18 @@ async function archived(reference: string, note: Note, args: (bases: Bases) => r
 export async function withImages<T>(note: Note, work: (bases: Bases) => Promise<T>): Promise<T> {
   await mkdir(imagesRoot(), { recursive: true })
   const waiting = (holder: string): void => note(`waiting for ${holder}, which builds images`)
-  return await withLock(join(imagesRoot(), 'lock'), async () => work(await baseImages(note)), waiting)
+  const locked = async (): Promise<T> => {
+    await discardRemains()
+    return await work(await baseImages(note))
+  }
+  return await withLock(join(imagesRoot(), 'lock'), locked, waiting)
+}
+
+/** What an interrupted build left. Called with the lock held: nobody is building. */
+async function discardRemains(): Promise<void> {
+  const remains = (await readdir(imagesRoot())).filter((name) => /^(run|build)-/.test(name))
+  await Promise.all(remains.map((name) => rm(join(imagesRoot(), name), { recursive: true })))
+  if (remains.length > 0) await buildah(['rm', '--all'])
 }
 
 /**
@@ -86,7 +97,7 @@ export async function buildImageOf(args: readonly string[], note: Note = () => u
   try {
     const idFile = join(work, 'id')
     const volumes = await machineVolumes(work)
-    const how = ['--isolation=chroot', '--layers', '--pull-never', `--iidfile=${idFile}`, ...volumes]
+    const how = ['--isolation=chroot', '--layers', '--force-rm', '--pull-never', `--iidfile=${idFile}`, ...volumes]
     await buildah(['bud', ...how, ...args], note)
     return (await readFile(idFile, 'utf8')).trim()
   } finally {

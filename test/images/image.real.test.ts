@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { tailscaleVersion } from '../../agent/capability-version.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { readArchive, type ImageConfig } from '../lab/images/archive.ts'
+import { apart } from '../lab/images/buildah.ts'
+import { agentArguments, buildImage, buildImageOf, withImages, type Image } from '../lab/images/image.ts'
+import { projectRoot } from '../lab/paths.ts'
+import { run } from '../lab/run.ts'
+
+/** Milliseconds for a build that finds nothing in the cache. */
+const coldBuild = 600_000
+
+let image: Image
+let config: ImageConfig
+let work: string
+/** The image's files, unpacked. */
+let root: string
+beforeAll(async () => {
+  image = await buildImage()
+  config = (await readArchive(image.archive)).config
+  work = await mkdtemp(join(tmpdir(), 'culvert-image-'))
+  root = join(work, 'root')
+  await writeFile(join(work, 'Dockerfile'), `FROM ${image.reference}\n`)
+  await withImages(
+    () => undefined,
+    () => buildImageOf([`--output=type=local,dest=${root}`, work]),
+  )
+}, coldBuild)
+afterAll(() => rm(work, { recursive: true, force: true }))
+
+/** Runs a program of the image as the first process, with the image's files as its own. */
+const inside = async (...argv: string[]): Promise<string> => {
+  const { stdout, stderr } = await run([...apart, 'chroot', root, ...argv], { env: { PATH: path() } })
+  return stdout + stderr
+}
+const path = (): string => config.config.Env?.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? ''
+
+test.each([
+  ['sh', ['-c', 'echo there'], /^there/],
+  ['sysctl', ['--version'], /procps/],
+  ['mknod', ['--version'], /coreutils/],
+  ['tailscale', ['version'], tailscaleVersion],
+  ['tailscaled', ['--version'], tailscaleVersion],
+  ['nft', ['--version'], /nftables v1\./],
+  ['iptables', ['--version'], /nf_tables/],
+  ['ip6tables', ['--version'], /nf_tables/],
+  ['iptables-legacy', ['--version'], /legacy/],
+  ['ip6tables-legacy', ['--version'], /legacy/],
+  ['iptables-restore', ['--version'], /nf_tables/],
+  ['conntrack', ['--version'], /conntrack v/],
+  ['ip', ['-V'], /iproute2/],
+  ['node', ['--version'], /^v24\./],
+  ['culvert', ['version'], packageJson.version],
+  ['culvert', ['help'], /^Usage: culvert /],
+  ['containerboot', ['version'], packageJson.version],
+  ['culvert', ['check-image'], /^$/],
+])('%s %j runs', async (program, args, output) => {
+  expect(await inside(program, ...args)).toMatch(output)
+})
+
+test('it trusts the authorities that Debian does, and no others', async () => {
+  const bundle = await readFile(join(root, 'etc/ssl/certs/ca-certificates.crt'), 'utf8')
+  const list = await readFile(join(root, 'etc/ca-certificates.conf'), 'utf8')
+  expect(bundle.match(/BEGIN CERTIFICATE/g)).toHaveLength(list.match(/^mozilla\//gm)!.length)
+})
+
+test('what is not needed is left out', async () => {
+  for (const name of ['npm', 'npx', 'yarn', 'corepack'])
+    expect(await inside('sh', '-c', `command -v ${name} || :`)).toBe('')
+  const empty = ['usr/share/man', 'usr/share/locale', 'var/lib/apt/lists', 'var/cache', 'var/log', 'root', 'tmp', 'src']
+  const files = async (folder: string): Promise<string[]> =>
+    (await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch(() => []))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+  for (const folder of empty)
+    expect((await files(folder)).filter((file) => !/\/\.(bashrc|profile)$/.test(file))).toEqual([])
+  expect((await files('usr/share/doc')).filter((file) => !file.endsWith('/copyright'))).toEqual([])
+})
+
+test('nothing of the machine that built it is in it', async () => {
+  for (const folder of ['etc/apt/sources.list.d', 'usr/local/etc'])
+    expect(await readdir(join(root, folder))).toEqual([])
+  expect(await readdir(join(root, 'etc/apt/apt.conf.d'))).not.toContain('machine')
+  expect(existsSync(join(root, 'etc/apt/sources.list'))).toBe(false)
+  for (const file of ['etc/hostname', 'etc/hosts', 'etc/resolv.conf']) {
+    expect(await readFile(join(root, file), 'utf8').catch(() => ''), file).toBe('')
+  }
+  // Layers keep what a later one removes, so it is looked for in all bytes.
+  for (const trace of ['cafile=', 'Acquire::https::CaInfo "', '_authToken', 'registry=http']) {
+    const { exitCode } = await run(['grep', '--quiet', '--text', '--fixed-strings', trace, image.archive], {
+      check: false,
+    })
+    expect(exitCode, trace).toBe(1)
+  }
+  expect(config.config.Env).toEqual([expect.stringMatching(/^PATH=/)])
+})
+
+test('it says what it is, and runs the agent', async () => {
+  expect(config.config.Labels).toMatchObject({
+    'org.opencontainers.image.title': 'Culvert agent',
+    'org.opencontainers.image.description': expect.stringContaining('tailscaled'),
+    'org.opencontainers.image.licenses': packageJson.license,
+    'org.opencontainers.image.version': packageJson.version,
+  })
+  expect(config.config.Entrypoint).toEqual(['/usr/local/bin/containerboot'])
+  expect(config.architecture).toBe(process.arch === 'x64' ? 'amd64' : process.arch)
+})
+
+test('it is not built with a tailscaled that the agent is not made for', async () => {
+  const other = join(work, 'other')
+  await mkdir(other)
+  await withImages(
+    () => undefined,
+    async (bases) => {
+      const version = `{"majorMinorPatch": "1.100.0", "cap": 138}`
+      const program = `printf '#!/bin/sh\\necho ${version.replaceAll('"', '\\"')}\\n'`
+      const both =
+        '/usr/local/bin/tailscale && chmod +x /usr/local/bin/tailscale && cp /usr/local/bin/tailscale /usr/local/bin/tailscaled'
+      await writeFile(join(other, 'Dockerfile'), `FROM ${bases.debian}\nRUN ${program} > ${both}\n`)
+      await buildImageOf(['--tag=culvert.test/other:1', other])
+      const build = buildImageOf([...agentArguments({ ...bases, tailscale: 'culvert.test/other:1' }), projectRoot])
+      await expect(build).rejects.toThrow(/1\.100\.0 has capability version 138, but the agent is made for 142/)
+    },
+  )
+})
+
+test('a build that changes nothing gives the same image', async () => {
+  expect(await buildImage()).toEqual(image)
+})
