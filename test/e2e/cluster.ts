@@ -1,0 +1,80 @@
+import { expect } from 'vitest'
+import { ask, type Bed } from '../lab/bed.ts'
+import type { Cluster } from '../lab/cluster/cluster.ts'
+import type { Pod } from '../lab/cluster/pods.ts'
+import { proxyNamespace } from '../lab/cluster/proxy.ts'
+
+export const ways = (['v4', 'v6'] as const).flatMap((family) =>
+  (['tcp', 'udp'] as const).map((protocol) => ({ family, protocol })),
+)
+
+/** Where a dual-stack Service is. */
+export async function serviceAddresses(cluster: Cluster, name: string): Promise<{ v4: string; v6: string }> {
+  const service = await cluster.get<{ spec: { clusterIPs: string[] } }>('service', name)
+  const [v4 = '', v6 = ''] = service?.spec.clusterIPs ?? []
+  return { v4, v6 }
+}
+
+/** Where a node of the tailnet is. */
+export async function nodeAddresses(bed: Bed, node: string): Promise<{ v4: string; v6: string }> {
+  const { addresses } = await bed.control.node(node)
+  const of = (colon: boolean) => addresses.find((address) => address.includes(':') === colon) ?? ''
+  return { v4: of(false), v6: of(true) }
+}
+
+/** Asks the backend through the tailnet in every way, until all ways answer; gives who answered. */
+export async function reachAll(bed: Bed, node: string, timeout = 30_000): Promise<void> {
+  const to = await nodeAddresses(bed, node)
+  for (const { family, protocol } of ways) {
+    await expect
+      .poll(
+        () => ask(bed.host('client'), { to: to[family], protocol, patience: 1000 }).catch((error: unknown) => error),
+        {
+          timeout,
+        },
+      )
+      .toMatchObject({ host: 'backend' })
+  }
+}
+
+/** A Pod of an operator's proxy. */
+export class ProxyPod {
+  readonly cluster: Cluster
+  readonly name: string
+
+  constructor(cluster: Cluster, name: string) {
+    this.cluster = cluster
+    this.name = name
+  }
+
+  async pod(): Promise<Pod | undefined> {
+    return await this.cluster.get<Pod>('pod', this.name, proxyNamespace)
+  }
+
+  /** Waits for kubelet's word; `status` is `True` or `False`. */
+  async ready(status: 'True' | 'False' = 'True', timeout = 60_000): Promise<void> {
+    await expect
+      .poll(async () => (await this.pod())?.status.conditions?.find(({ type }) => type === 'Ready')?.status, {
+        timeout,
+      })
+      .toBe(status)
+  }
+
+  /** Runs a command in the agent's container. */
+  async exec(...command: string[]) {
+    const where = [this.name, `--namespace=${proxyNamespace}`, '--container=tailscale']
+    return await this.cluster.kubectl(['exec', ...where, '--', ...command], { check: false })
+  }
+
+  async restarts(): Promise<number> {
+    return (await this.pod())?.status.containerStatuses?.[0]?.restartCount ?? 0
+  }
+
+  /** The Secret's keys with their texts. */
+  async secret(): Promise<Record<string, string>> {
+    const secret = await this.cluster.get<{ data?: Record<string, string> }>('secret', this.name, proxyNamespace)
+    return Object.fromEntries(
+      Object.entries(secret?.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+    )
+  }
+}

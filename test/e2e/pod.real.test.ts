@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { backendObjects, deviceConfig, proxyGround, proxyNamespace, proxyObjects } from '../lab/cluster/proxy.ts'
+import { buildImage } from '../lab/images/image.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { nodeAddresses, ProxyPod, reachAll, serviceAddresses } from './cluster.ts'
+
+let bed: Bed<'client' | 'node1' | 'node2'>
+let proxy: ProxyPod
+let identity: string
+beforeAll(async () => {
+  const [image] = await Promise.all([
+    buildImage(),
+    startBed({ hosts: { client: { network: 'wan', tailscaled: true } }, cluster: { nodes: 2 } }).then((started) => {
+      bed = started as typeof bed
+    }),
+  ])
+  const { cluster } = bed
+  await Promise.all([cluster.importImage(image.archive), cluster.apply(...backendObjects('backend'), ...proxyGround())])
+  const backend = await serviceAddresses(cluster, 'backend')
+  const often = { periodSeconds: 1, timeoutSeconds: 3 }
+  await cluster.apply(
+    ...proxyObjects({
+      name: 'proxy',
+      image: image.reference,
+      authKey: await bed.authKey(),
+      env: { TS_DEST_IP: `${backend.v4},${backend.v6}`, TS_ENABLE_HEALTH_CHECK: 'true' },
+      container: {
+        // One of each way to ask. Who hangs cannot stop in order, and need not be given the time to.
+        livenessProbe: {
+          exec: { command: ['culvert', 'live'] },
+          ...often,
+          failureThreshold: 2,
+          terminationGracePeriodSeconds: 1,
+        },
+        readinessProbe: { httpGet: { path: '/readyz', port: 9002 }, ...often, failureThreshold: 1 },
+      },
+    }),
+  )
+  proxy = new ProxyPod(cluster, 'proxy-0')
+}, 180_000)
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+/** Back to ready as the same node, which is the only one of its name, and traffic flows. */
+async function backAsTheSame(): Promise<void> {
+  await proxy.ready()
+  await reachAll(bed, 'proxy-0')
+  expect((await proxy.secret())['device_id']).toBe(identity)
+  expect((await bed.control.nodes()).filter(({ name }) => name.startsWith('proxy'))).toHaveLength(1)
+}
+
+test('a Pod as an operator makes it becomes ready, and the tailnet reaches the Service behind it', async () => {
+  await proxy.ready()
+  await reachAll(bed, 'proxy-0')
+  const node = await bed.control.node('proxy-0')
+  identity = node.stableId
+  const pod = (await proxy.pod())!
+  expect(await proxy.secret()).toMatchObject({
+    device_id: identity,
+    device_fqdn: 'proxy-0.lab.ts.net.',
+    device_ips: JSON.stringify(node.addresses),
+    pod_uid: pod.metadata.uid,
+    tailscale_capver: '142',
+  })
+  expect((await proxy.exec('culvert', 'ready', '--verbose')).stdout).toMatch(/^\[\+\]forwarding ok$/m)
+  expect(await proxy.restarts()).toBe(0)
+})
+
+test('the operator’s next config is followed in the running Pod', async () => {
+  const config = Buffer.from(deviceConfig('renamed')).toString('base64')
+  const patch = JSON.stringify({ data: { 'cap-107.hujson': config } })
+  await bed.cluster.kubectl(['patch', 'secret', 'proxy-0', `--namespace=${proxyNamespace}`, `--patch=${patch}`])
+  await expect.poll(async () => (await proxy.secret())['device_fqdn'], { timeout: 30_000 }).toBe('renamed.lab.ts.net.')
+  const back = JSON.stringify({ data: { 'cap-107.hujson': Buffer.from(deviceConfig('proxy-0')).toString('base64') } })
+  await bed.cluster.kubectl(['patch', 'secret', 'proxy-0', `--namespace=${proxyNamespace}`, `--patch=${back}`])
+  await expect.poll(async () => (await proxy.secret())['device_fqdn'], { timeout: 30_000 }).toBe('proxy-0.lab.ts.net.')
+  expect(await proxy.restarts()).toBe(0)
+})
+
+test('kubelet’s probes see what is wrong: unready while tailscaled hangs, restarted when the agent does', async () => {
+  await proxy.exec('sh', '-c', 'kill -STOP $(pidof tailscaled)')
+  await proxy.ready('False')
+  const reasons = await proxy.exec('culvert', 'ready')
+  expect(reasons).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/tailscaled does not answer/) })
+  await proxy.exec('sh', '-c', 'kill -CONT $(pidof tailscaled)')
+  await proxy.ready()
+  expect(await proxy.restarts()).toBe(0)
+
+  await proxy.exec('sh', '-c', 'kill -STOP $(pidof node)')
+  await expect.poll(() => proxy.restarts(), { timeout: 60_000 }).toBe(1)
+  await backAsTheSame()
+})
+
+test('a container that the kernel kills starts again as the same node', async () => {
+  const before = await proxy.restarts()
+  // What the kernel does when memory runs out.
+  await proxy.exec('sh', '-c', 'kill -KILL $(pidof node) $(pidof tailscaled)')
+  await expect.poll(() => proxy.restarts(), { timeout: 60_000 }).toBe(before + 1)
+  await backAsTheSame()
+})
+
+test('kubelet’s restart costs nothing', async () => {
+  const before = await proxy.restarts()
+  const kubelet = bed.cluster.component(`${(await proxy.pod())!.spec.nodeName}.kubelet`)
+  await kubelet.stop()
+  await reachAll(bed, 'proxy-0')
+  await kubelet.start()
+  await backAsTheSame()
+  expect(await proxy.restarts()).toBe(before)
+})
+
+test('a deleted Pod comes back as the same node', async () => {
+  const { uid } = (await proxy.pod())!.metadata
+  await bed.cluster.kubectl(['delete', 'pod', 'proxy-0', `--namespace=${proxyNamespace}`, '--wait=false'])
+  await expect.poll(async () => (await proxy.pod())?.metadata.uid, { timeout: 60_000 }).not.toBe(uid)
+  await backAsTheSame()
+  expect((await proxy.secret())['pod_uid']).toBe((await proxy.pod())!.metadata.uid)
+})
+
+test('a Pod whose node is drained goes on elsewhere as the same node', async () => {
+  const from = (await proxy.pod())!.spec.nodeName!
+  // The backend is nobody's to make anew.
+  const only = `--pod-selector=app=proxy`
+  await bed.cluster.kubectl(['drain', from, only, '--ignore-daemonsets', '--timeout=60s'], { timeout: 70_000 })
+  await expect.poll(async () => (await proxy.pod())?.spec.nodeName, { timeout: 60_000 }).not.toBe(from)
+  await backAsTheSame()
+  await bed.cluster.kubectl(['uncordon', from])
+})
+
+test('the API server’s absence costs no packet', async () => {
+  const server = bed.cluster.component('kube-apiserver')
+  const { v4 } = await nodeAddresses(bed, 'proxy-0')
+  await server.stop()
+  await reachAll(bed, 'proxy-0')
+  await server.start()
+  expect(v4).not.toBe('')
+  await backAsTheSame()
+})

@@ -1,0 +1,175 @@
+import { controlUrl } from '../ground/addresses.ts'
+import { toolsImage } from './images.ts'
+import type { KubeObject } from './cluster.ts'
+
+export type ProxySpec = {
+  /** Of the StatefulSet; its Pod and the Pod's Secret are `<name>-0`. */
+  readonly name: string
+  readonly image: string
+  readonly authKey: string
+  /** The device's name in the tailnet; the Pod's when left out. */
+  readonly hostname?: string
+  /** What the mode asks for, such as TS_DEST_IP. */
+  readonly env: Readonly<Record<string, string>>
+  /** Set in the container beside image, environment and mounts, such as probes. */
+  readonly container?: object
+}
+
+/** Where operators keep their proxies. */
+export const proxyNamespace = 'tailscale'
+
+/** What every proxy of an operator shares (operator.md §2.3): the namespace and the account. */
+export function proxyGround(): KubeObject[] {
+  const metadata = { name: 'proxies', namespace: proxyNamespace }
+  return [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: proxyNamespace } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata,
+      rules: [
+        { apiGroups: [''], resources: ['secrets'], verbs: ['*'] },
+        { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch', 'get'] },
+      ],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
+      subjects: [{ kind: 'ServiceAccount', ...metadata }],
+    },
+  ]
+}
+
+/** A device config as operators write it (operator.md §4.1), for the bed's tailnet. */
+export function deviceConfig(hostname: string, authKey?: string): string {
+  return JSON.stringify({
+    Version: 'alpha0',
+    Locked: false,
+    ServerURL: controlUrl,
+    ...(authKey !== undefined && { AuthKey: authKey }),
+    Hostname: hostname,
+    acceptDNS: false,
+    acceptRoutes: false,
+    AppConnector: { Advertise: false },
+    NoStatefulFiltering: true,
+  })
+}
+
+/**
+ * The objects of one standalone proxy in kernel mode, as an operator makes them (operator.md §5.1, §5.2): one Secret for
+ * config and state, an init container that turns forwarding on, and the agent with the rights that this takes.
+ */
+export function proxyObjects({
+  name,
+  image,
+  authKey,
+  hostname = `${name}-0`,
+  env,
+  container = {},
+}: ProxySpec): KubeObject[] {
+  const pod = `${name}-0`
+  const labels = { app: name, 'tailscale.com/managed': 'true' }
+  const metadata = { namespace: proxyNamespace, labels }
+  const fromPod = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } })
+  const variables = {
+    TS_KUBE_SECRET: '$(POD_NAME)',
+    TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false',
+    TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '/etc/tsconfig/$(POD_NAME)',
+    TS_DEBUG_ACME_FORCE_RENEWAL: 'true',
+    ...env,
+    TS_INTERNAL_APP: 'k8s-operator-ingress-proxy',
+  }
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: pod, ...metadata },
+      stringData: {
+        'cap-95.hujson': deviceConfig(hostname, authKey).replace('"AppConnector":{"Advertise":false},', ''),
+        'cap-107.hujson': deviceConfig(hostname, authKey),
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, ...metadata },
+      spec: { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack', selector: { app: name } },
+    },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name, ...metadata },
+      spec: {
+        replicas: 1,
+        serviceName: name,
+        selector: { matchLabels: { app: name } },
+        template: {
+          metadata: { labels, deletionGracePeriodSeconds: 10 },
+          spec: {
+            serviceAccountName: 'proxies',
+            initContainers: [
+              {
+                name: 'sysctler',
+                image,
+                imagePullPolicy: 'IfNotPresent',
+                command: ['/bin/sh', '-c'],
+                args: [
+                  'sysctl -w net.ipv4.ip_forward=1 && if sysctl net.ipv6.conf.all.forwarding; then sysctl -w net.ipv6.conf.all.forwarding=1; fi',
+                ],
+                securityContext: { privileged: true },
+              },
+            ],
+            containers: [
+              {
+                name: 'tailscale',
+                image,
+                imagePullPolicy: 'IfNotPresent',
+                env: [
+                  { name: 'TS_USERSPACE', value: 'false' },
+                  fromPod('POD_IP', 'status.podIP'),
+                  fromPod('POD_NAME', 'metadata.name'),
+                  fromPod('POD_UID', 'metadata.uid'),
+                  ...Object.entries(variables).map(([variable, value]) => ({ name: variable, value })),
+                ],
+                resources: { requests: { cpu: '1m', memory: '1Mi' } },
+                securityContext: { privileged: true },
+                volumeMounts: [{ name: 'tailscaledconfig-0', readOnly: true, mountPath: `/etc/tsconfig/${pod}` }],
+                ...container,
+              },
+            ],
+            volumes: [{ name: 'tailscaledconfig-0', secret: { secretName: pod } }],
+          },
+        },
+      },
+    },
+  ]
+}
+
+/** A backend that `ask` understands, and the dual-stack Service before it, both of this name; it listens on port 7000. */
+export function backendObjects(name: string, namespace = 'default'): KubeObject[] {
+  const labels = { app: name }
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, namespace },
+      spec: {
+        selector: labels,
+        ipFamilyPolicy: 'RequireDualStack',
+        ports: ['TCP', 'UDP'].map((protocol) => ({ name: protocol.toLowerCase(), port: 7000, protocol })),
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace, labels },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'echo', image: toolsImage, command: ['echo-server', name, '7000'] }],
+      },
+    },
+  ]
+}
