@@ -104,7 +104,7 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     const started = this.#everywhere.flatMap(({ tellers }) =>
       tellers.map(({ name, log }) => section(name, log.slice(-lines).join('\n'))),
     )
-    const pods = await this.#cluster?.wants(lines).catch((error: unknown) => describe(error))
+    const pods = await this.#cluster?.unready(lines).catch((error: unknown) => describe(error))
     return [...started, ...daemons, ...(pods === undefined ? [] : [section('Pods that are not ready', pods)])].join(
       '\n',
     )

@@ -1,5 +1,6 @@
 import { execa } from 'execa'
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { signal } from '../ground/procs.ts'
@@ -79,11 +80,42 @@ test('status shows the last lines of what has ended', async () => {
   await lab('down', '--name', name)
 })
 
+test('kubectl and events of a cluster', async () => {
+  expect(await lab('up', '--name', name, '--hosts', 'pod:cluster', '--cluster', '--nodes', '0')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^Kubernetes at https:\/\/10\.98\.0\.1:6443 .*no nodes/m),
+  })
+  const kubectl = (...args: string[]) => lab('kubectl', '--name', name, '--', ...args)
+  expect(await kubectl('get', 'namespace', 'default', '--output=name')).toMatchObject({ stdout: 'namespace/default' })
+  expect(await kubectl('get', 'node', 'absent')).toMatchObject({ exitCode: 1 })
+  const event = {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: 'it', namespace: 'default' },
+    involvedObject: { kind: 'Pod', namespace: 'default', name: 'echo' },
+    reason: 'Happened',
+    message: 'just now',
+  }
+  const file = join(placesOf(name).top, 'event.json')
+  await writeFile(file, JSON.stringify(event))
+  await kubectl('create', '--filename', file)
+  expect((await lab('events', '--name', name)).stdout).toMatch(/ cluster +default\/pod\/echo +Happened: just now$/m)
+  expect((await lab('env', '--name', name)).stdout).toContain("export KUBECONFIG='")
+
+  signal((await readRecord(name))!.others!['kube-apiserver']!.pid, 'SIGKILL')
+  const broken = await lab('status', '--name', name)
+  expect(broken).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('kube-apiserver has ended') })
+  await lab('down', '--name', name)
+})
+
 test('wrong usage is 2 and says what is wrong', async () => {
   const cases: [string[], string][] = [
     [[], 'a command is missing'],
     [['fly'], 'there is no command "fly"'],
     [['up', '--bogus'], "Unknown option '--bogus'"],
+    [['up', '--nodes', '2'], 'with --cluster only'],
+    [['up', '--cluster', '--nodes', '6'], 'cannot have 6 nodes'],
+    [['kubectl', 'get', 'pods'], 'follows `--`'],
     [['exec', 'client'], 'the command to run follows'],
     [['up', '--hosts', 'client'], 'does not say where it is'],
     [['down', '--name', '../etc'], 'cannot name a bed'],
@@ -95,7 +127,7 @@ test('wrong usage is 2 and says what is wrong', async () => {
 
 test('every command has help', async () => {
   const { stdout } = await lab('--help')
-  for (const verb of ['build', 'up', 'down', 'status', 'exec', 'logs', 'env']) {
+  for (const verb of ['build', 'up', 'down', 'status', 'exec', 'kubectl', 'logs', 'events', 'image', 'env']) {
     expect(stdout).toMatch(new RegExp(`^ +${verb} `, 'm'))
     expect(await lab(verb, '--help')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`lab -- ${verb}`) })
   }

@@ -1,5 +1,4 @@
 import { openBed } from '../bed.ts'
-import { enterNetwork } from '../ground/enter.ts'
 import { nameHelp, nameOption, parse, UsageError, type Verb } from './verb.ts'
 import { runHere } from './exec.ts'
 
@@ -13,11 +12,9 @@ Runs kubectl, with this terminal, files and working directory, and ends with its
 ${nameHelp}`,
   run: async (args) => {
     const at = args.indexOf('--')
-    const { values } = parse({ args: at === -1 ? [...args] : args.slice(0, at), options: nameOption })
+    const { values } = parse({ args: args.slice(0, Math.max(at, 0)), options: nameOption })
     if (at === -1) throw new UsageError('what kubectl is to do follows `--`')
-    const bed = await openBed(values.name)
-    const { kubeconfig, program } = bed.cluster
-    const argv = [...enterNetwork(bed.record.holder!.pid), program, ...args.slice(at + 1)]
-    return await runHere(argv, { ...process.env, KUBECONFIG: kubeconfig, NO_PROXY: '*' })
+    const { kubeconfig, argv } = (await openBed(values.name)).cluster
+    return await runHere([...argv, ...args.slice(at + 1)], { ...process.env, KUBECONFIG: kubeconfig, NO_PROXY: '*' })
   },
 }

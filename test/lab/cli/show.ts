@@ -1,6 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bed } from '../bed.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { isUnready, type Pod } from '../cluster/pods.ts'
 import { isAlive, type Proc } from '../ground/procs.ts'
 import { placesOf } from '../ground/record.ts'
 import { tail } from '../run.ts'
@@ -39,7 +41,31 @@ export async function describeBed(bed: Bed): Promise<string> {
     members.length === 0
       ? 'The tailnet has no nodes.'
       : table([['NODE', 'TAILNET ADDRESSES', 'STATE', 'TAGS'], ...members]),
+    ...(bed.record.cluster === undefined ? [] : ['', await describeCluster(bed.cluster)]),
   ].join('\n')
+}
+
+type NodeObject = {
+  readonly metadata: { readonly name: string }
+  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] }
+}
+
+async function describeCluster(cluster: Cluster): Promise<string> {
+  const where = `Kubernetes at ${cluster.url.v4} and ${cluster.url.v6}`
+  try {
+    const options = { timeout: 5000 }
+    const [nodes, pods] = await Promise.all([
+      cluster.list<NodeObject>('nodes', undefined, options),
+      cluster.list<Pod>('pods', undefined, options),
+    ])
+    const ready = ({ status }: NodeObject): boolean =>
+      status.conditions.some((one) => one.type === 'Ready' && one.status === 'True')
+    const states = nodes.map((node) => `${node.metadata.name} ${ready(node) ? 'ready' : 'not ready'}`)
+    const unready = pods.filter(isUnready).length
+    return `${where}: ${states.join(', ') || 'no nodes'}; ${pods.length} Pods, ${unready} of them not ready`
+  } catch {
+    return `${where} does not answer.`
+  }
 }
 
 function state(process: Proc): string {

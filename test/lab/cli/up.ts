@@ -1,5 +1,6 @@
 import { seconds } from '../progress.ts'
 import { startBed } from '../bed.ts'
+import { nodesOf } from '../cluster/spec.ts'
 import { prepare } from '../ready.ts'
 import { progress } from '../progress.ts'
 import { defaultTopology } from '../spec.ts'
@@ -31,10 +32,10 @@ ${nameHelp}
     } as const
     const { values } = parse({ args: [...args], options })
     const hosts = values.hosts === undefined ? defaultTopology : parseHosts(values.hosts)
-    const { cluster, nodes } = values
-    if (nodes !== undefined && !cluster) throw new UsageError('--nodes is of use with --cluster only')
-    if (nodes !== undefined && !/^\d$/.test(nodes)) throw new UsageError(`--nodes ${nodes} is no number`)
-    const preparation = await prepare(...(cluster ? ['cluster' as const] : []))
+    const cluster = values.cluster ? { nodes: Number(values.nodes ?? 1) } : undefined
+    if (cluster !== undefined) nodesOf(cluster)
+    else if (values.nodes !== undefined) throw new UsageError('--nodes is of use with --cluster only')
+    const preparation = await prepare(...(cluster ? (['cluster'] as const) : []))
     const steps = progress(preparation.steps + 1)
     await preparation.run(steps)
     const started = performance.now()
@@ -44,7 +45,7 @@ ${nameHelp}
         hosts,
         acme: values.acme,
         owned: false,
-        ...(cluster ? { cluster: { nodes: Number(nodes ?? 1) } } : {}),
+        ...(cluster && { cluster }),
       }),
     )
     console.log(`bed ${values.name} is up after ${seconds(performance.now() - started)}\n`)

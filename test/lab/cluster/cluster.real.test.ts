@@ -158,7 +158,7 @@ test('what happened can be looked up, and why a Pod is not ready', async () => {
   const { cluster } = bed
   await cluster.apply(pod('broken', 'node1', { image: 'lab.test/absent:1', imagePullPolicy: 'Never' }))
   await expect
-    .poll(() => cluster.wants(5), { timeout: 10_000 })
+    .poll(() => cluster.unready(5), { timeout: 10_000 })
     .toMatch(/^default\/broken: Pending on node1\n[^]*container main: waiting \(ErrImageNeverPull/m)
   const events = await cluster.events()
   expect(events).toContainEqual(

@@ -1,5 +1,5 @@
 import type { ControlEvent } from '../control-types.ts'
-import type { KubeObject } from './cluster.ts'
+import type { KubeObject } from './kubectl.ts'
 
 /** Something that happened in a bed. */
 export type LabEvent = {

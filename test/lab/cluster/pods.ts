@@ -1,4 +1,4 @@
-import type { KubeObject } from './cluster.ts'
+import type { KubeObject } from './kubectl.ts'
 
 type Waiting = { readonly reason?: string; readonly message?: string; readonly exitCode?: number }
 
@@ -30,7 +30,7 @@ type ContainerStatus = {
 }
 
 /** True unless a Pod is ready or has done its work. */
-export function isWanting({ status }: Pod): boolean {
+export function isUnready({ status }: Pod): boolean {
   if (status.phase === 'Succeeded') return false
   return !(status.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True')
 }

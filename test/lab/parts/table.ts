@@ -2,6 +2,10 @@ import { debian, node } from '../images/bases.ts'
 import { goProgram } from './go.ts'
 import { images, networkPlugins } from './images.ts'
 import { control, coredns, etcd, helm, kubernetes } from './module.ts'
+import type { Part } from './part.ts'
+
+const ofKubernetes = <Name extends string>(name: Name): Part<Name> =>
+  goProgram({ name, module: kubernetes, package: `k8s.io/kubernetes/cmd/${name}` })
 
 /**
  * Everything that beds are made of and that is built here, in groups: what every bed takes, what a cluster beside it
@@ -18,16 +22,12 @@ export const groups = {
   ],
   cluster: [
     goProgram({ name: 'etcd', module: etcd, package: 'go.etcd.io/etcd/server/v3' }),
-    goProgram({ name: 'kube-apiserver', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kube-apiserver' }),
-    goProgram({
-      name: 'kube-controller-manager',
-      module: kubernetes,
-      package: 'k8s.io/kubernetes/cmd/kube-controller-manager',
-    }),
-    goProgram({ name: 'kube-scheduler', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kube-scheduler' }),
-    goProgram({ name: 'kubelet', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kubelet' }),
-    goProgram({ name: 'kube-proxy', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kube-proxy' }),
-    goProgram({ name: 'kubectl', module: kubernetes, package: 'k8s.io/kubernetes/cmd/kubectl' }),
+    ofKubernetes('kube-apiserver'),
+    ofKubernetes('kube-controller-manager'),
+    ofKubernetes('kube-scheduler'),
+    ofKubernetes('kubelet'),
+    ofKubernetes('kube-proxy'),
+    ofKubernetes('kubectl'),
     goProgram({ name: 'coredns', module: coredns, package: 'github.com/coredns/coredns' }),
     goProgram({ name: 'helm', module: helm, package: 'helm.sh/helm/v4/cmd/helm' }),
     networkPlugins,
