@@ -5,14 +5,14 @@ import { buildImage } from '../lab/images/image.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { nodeAddresses, ProxyPod, reachAll, serviceAddresses } from './cluster.ts'
 
-let bed: Bed<'client' | 'node1' | 'node2'>
+let bed: Bed<'client'>
 let proxy: ProxyPod
 let identity: string
 beforeAll(async () => {
   const [image] = await Promise.all([
     buildImage(),
     startBed({ hosts: { client: { network: 'wan', tailscaled: true } }, cluster: { nodes: 2 } }).then((started) => {
-      bed = started as typeof bed
+      bed = started
     }),
   ])
   const { cluster } = bed

@@ -1,19 +1,23 @@
 import { describe } from '../../lib/errors.ts'
 import { main, parse } from './cli/verb.ts'
+import { cluster } from './demo/cluster.ts'
+import { hosts } from './demo/hosts.ts'
 import { runDemo } from './demo/run.ts'
 
-const help = `npm run demo -- [--keep] [--name NAME]
+const help = `npm run demo -- [--cluster] [--keep] [--name NAME]
 
 Carries real packets through the agent: installs and builds what is missing, starts a tailnet in network namespaces,
 runs the agent in front of a backend host, and lets a client of the tailnet reach that backend through it, by TCP and
 UDP, over IPv4 and IPv6. Nothing is left running.
 
+  --cluster     in a real Kubernetes cluster: the agent's image as a Pod, as an operator makes it, before a Service
   --keep        leave everything up and say how to look around
   --name NAME   what to call the bed; "demo" when left out
 
-A cold run builds for some minutes; a later one takes seconds.`
+A cold run builds for some minutes (with --cluster for a quarter of an hour); a later one takes seconds.`
 
 const options = {
+  cluster: { type: 'boolean', default: false },
   keep: { type: 'boolean', default: false },
   name: { type: 'string', default: 'demo' },
   help: { type: 'boolean', short: 'h', default: false },
@@ -27,7 +31,7 @@ await main(
       console.log(help)
       return 0
     }
-    return await runDemo(values)
+    return await runDemo(values.cluster ? cluster : hosts, values)
   },
   describe,
 )

@@ -34,6 +34,20 @@ test('all four ways are reached through the agent, and nothing is left', async (
   expect(isGone(name)).toBe(true)
 })
 
+test('in a cluster the same ways lead through a Pod to a Service, and nothing is left', async () => {
+  const name = `demo-d-${process.pid}`
+  const { exitCode, stdout } = await demo(name, '--cluster')
+  for (const way of ['TCP IPv4', 'TCP IPv6', 'UDP IPv4', 'UDP IPv6']) {
+    const said = `hello by ${way.replace(' ', ' over ')}`
+    expect(stdout).toMatch(
+      new RegExp(`^${way} +backend through \\S+ +"${said}" +(10\\.88\\.1|fd88:)\\S+ port \\d+ +[\\d.]+ ms$`, 'm'),
+    )
+  }
+  expect(stdout).toContain('4 of 4 ways reached')
+  expect(exitCode).toBe(0)
+  expect(isGone(name)).toBe(true)
+})
+
 test('Ctrl-C takes it down', async () => {
   const name = `demo-b-${process.pid}`
   const running = demo(name)

@@ -1,5 +1,6 @@
 import { CulvertError } from '../../../lib/errors.ts'
-import { ask, type Answer, type Bed } from '../bed.ts'
+import { ask, type Answer } from '../bed.ts'
+import type { DemoBed } from './scene.ts'
 
 /** The ways to reach the backend that are shown. */
 export const ways = [
@@ -12,8 +13,6 @@ export const ways = [
 export type Way = (typeof ways)[number]
 
 export type Reached = { readonly way: Way; readonly to: string; readonly answer: Answer }
-
-type DemoBed = Bed<'client' | 'proxy' | 'backend'>
 
 /** Two hosts that never spoke first find a way to each other; a datagram sent meanwhile may be lost. */
 const tries = 4

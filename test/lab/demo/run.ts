@@ -1,49 +1,44 @@
-import { buildAgent } from '../../../tools/build.ts'
-import { startBed, type Bed } from '../bed.ts'
 import { lastLines, table } from '../cli/show.ts'
 import { checkBedName } from '../ground/record.ts'
 import { tearDown } from '../ground/teardown.ts'
 import { progress, seconds, type Progress } from '../progress.ts'
 import { prepare } from '../ready.ts'
-import { startAgent } from './agent.ts'
-import { startBackend } from './backend.ts'
 import { isRefused, reach, ways, type Reached } from './reach.ts'
+import type { Addresses, DemoBed, Scene } from './scene.ts'
 
 export type DemoOptions = { readonly keep: boolean; readonly name: string }
 
 /** Runs the demo; returns the exit code. What failed is shown with the last lines of everything that ran. */
-export async function runDemo({ keep, name }: DemoOptions): Promise<number> {
+export async function runDemo(scene: Scene, { keep, name }: DemoOptions): Promise<number> {
   checkBedName(name)
-  const started = performance.now()
-  const preparation = await prepare()
-  const steps = progress(preparation.steps + 4 + 2 * ways.length)
+  const began = performance.now()
+  const preparation = await prepare(...scene.groups)
+  const steps = progress(preparation.steps + scene.steps + 2 * ways.length)
   await preparation.run(steps)
-  const bundle = await steps.step('bundle the agent', buildAgent)
-  const bed = await steps.step('start the tailnet', () => startBed({ name, owned: !keep }))
+  let made: DemoBed | undefined
+  const started = (bed: DemoBed): void => {
+    made = bed
+  }
   const stopListening = takeDownOnSignal(name)
   let reached: Reached[] | undefined
   try {
-    reached = await carryPackets(bed, bundle, steps)
+    const { bed, proxy, backend } = await scene.play({ name, owned: !keep, started }, steps)
+    reached = await carryPackets(bed, proxy, backend, steps)
   } catch (error) {
-    console.error(`\n${await lastLines(name, 25)}`)
+    // Nothing of another's: a bed of this name may have been up already.
+    if (made !== undefined) console.error(`\n${await lastLines(name, 25)}`)
     throw error
   } finally {
     stopListening()
-    if (reached === undefined || !keep) await tearDown(name)
+    if (made !== undefined && (reached === undefined || !keep)) await tearDown(name)
   }
   console.log(`\n${table([['REACHED', 'FROM', 'WHAT CAME BACK', 'THE BACKEND SAW', 'TOOK'], ...reached.map(row)])}\n`)
-  console.log(`${reached.length} of ${reached.length} ways reached, ${seconds(performance.now() - started)} in all.`)
-  console.log(keep ? howToLook(name) : 'Nothing is left running.')
+  console.log(`${reached.length} of ${reached.length} ways reached, ${seconds(performance.now() - began)} in all.`)
+  console.log(keep ? howToLook(scene, name) : 'Nothing is left running.')
   return 0
 }
 
-async function carryPackets(
-  bed: Bed<'client' | 'proxy' | 'backend'>,
-  bundle: string,
-  steps: Progress,
-): Promise<Reached[]> {
-  const { v4, v6 } = await steps.step('start a backend', () => startBackend(bed))
-  const proxy = await steps.step('start the agent in front of it', (note) => startAgent(bed, bundle, [v4, v6], note))
+async function carryPackets(bed: DemoBed, proxy: Addresses, backend: Addresses, steps: Progress): Promise<Reached[]> {
   const reached: Reached[] = []
   for (const way of ways) {
     const to = proxy[way.family]
@@ -57,7 +52,7 @@ async function carryPackets(
     )
   }
   for (const way of ways) {
-    const to = way.family === 'v4' ? v4 : v6
+    const to = backend[way.family]
     const what = `${way.protocol.toUpperCase()} over ${way.title}: client → backend (${to}) directly is refused`
     await steps.step(what, () => isRefused(bed, way, to))
   }
@@ -85,13 +80,7 @@ function takeDownOnSignal(name: string): () => void {
   }
 }
 
-function howToLook(name: string): string {
-  return `Everything is still up. Look around:
-
-  npm run lab -- status --name ${name}
-  npm run lab -- exec --name ${name} client -- tailscale status
-  npm run lab -- exec --name ${name} client -- tailscale ping proxy
-  npm run lab -- exec --name ${name} proxy -- nft list ruleset
-  npm run lab -- logs --name ${name} proxy
-  npm run lab -- down --name ${name}`
+function howToLook(scene: Scene, name: string): string {
+  const commands = [`status --name ${name}`, ...scene.look(name), `down --name ${name}`]
+  return `Everything is still up. Look around:\n\n${commands.map((command) => `  npm run lab -- ${command}`).join('\n')}`
 }
