@@ -6,6 +6,7 @@ import { deviceConfigFacet } from '../facets/device-config.ts'
 import type { Stoppable } from '../stop.ts'
 import type { Waits } from '../waits.ts'
 import type { Store } from '../world.ts'
+import { discardCopy } from './handed.ts'
 import { followDeviceConfig } from './source.ts'
 
 type Parts = {
@@ -21,6 +22,7 @@ type Parts = {
 export function keepDeviceConfig({ store, api, log, waits, parts, signal }: Parts): void {
   const { settings, deviceConfig: known } = store.world
   if (known === undefined || settings.configDirectory === undefined) return
+  signal.addEventListener('abort', () => discardCopy(settings), { once: true })
   let rejected: string | undefined
   const report = (problem: string): void => log(`warning: ${problem}`)
   const options = {

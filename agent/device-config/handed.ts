@@ -22,6 +22,9 @@ export function handConfig({ current, rejected }: FollowedConfig, settings: Sett
   return path
 }
 
+/** At the end, so that no key stays. */
+export const discardCopy = (settings: Settings): void => rmSync(copyPath(settings), { force: true })
+
 /** Brings what tailscaled reads to the newest: it goes on reading the path that it was started with. */
 export function refreshCopy(path: string, { current }: FollowedConfig): void {
   if (path !== current.path) writeFileSync(path, current.bytes, { mode: 0o600 })

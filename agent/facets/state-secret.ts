@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { CulvertError } from '../../lib/errors.ts'
-import type { KubeClient, SecretData } from '../../kube/client.ts'
+import type { KubeClient, Secret, SecretData } from '../../kube/client.ts'
+import { KubeError } from '../../kube/error.ts'
 import { capabilityVersion } from '../capability-version.ts'
 import type { Facet } from '../facet.ts'
 import { keys } from '../state-secret/keys.ts'
@@ -56,12 +57,20 @@ export const stateSecretFacet = (kube: KubeClient, world: () => World, signal: A
   plan: planStateSecret,
   apply: async (desired) => {
     const { name = '', access } = world().stateSecret ?? {}
-    const secret = await kube.getSecret(name, signal)
-    if (secret === undefined) {
+    const create = async (): Promise<Secret> => {
       if (access?.create !== true) throw gone(name)
-      await kube.createSecret(name, new Map(Object.entries(desired)), signal)
-      return true
+      try {
+        // Empty: what is to be in it is written as it always is.
+        return await kube.createSecret(name, new Map(), signal)
+      } catch (error) {
+        // tailscaled was quicker.
+        const secret =
+          error instanceof KubeError && error.status === 409 ? await kube.getSecret(name, signal) : undefined
+        if (secret === undefined) throw error
+        return secret
+      }
     }
+    const secret = (await kube.getSecret(name, signal)) ?? (await create())
     const change = difference(secret.data, desired)
     if (change.size === 0) return false
     const { data } = await kube.patchSecret(name, change, signal)

@@ -1,7 +1,9 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
+import { writeVolume } from '../lib/kubelet-volume.ts'
 import { onDisk, Proxy } from './proxy.ts'
 
 let bed: Bed<'proxy'>
@@ -90,6 +92,26 @@ it('a change made before the agent began to watch is not lost', async () => {
   await expect
     .poll(async () => (await bed.control.node('late').catch(() => undefined))?.online, { timeout: 5000 })
     .toBe(true)
+})
+
+it('the newest of a storm of changes is in force two seconds after it, and what was half-way never was', async () => {
+  const inside = bed.host('proxy').path(directory)
+  rmSync(inside, { recursive: true, force: true })
+  const swap = (Hostname: string, rest: object = {}) =>
+    writeVolume(inside, {
+      'cap-95.hujson': config({ Hostname, ...rest }),
+      'cap-107.hujson': config({ Hostname, ...rest }),
+    })
+  await swap('calm', { AuthKey: await bed.authKey() })
+  await using proxy = await Proxy.ready(bed, oneStep)
+  for (let count = 1; count <= 100; count += 1) {
+    await Promise.all([swap(`storm-${count}`), delay(20)])
+  }
+  await expect
+    .poll(async () => (await bed.control.nodes()).some(({ name }) => name === 'storm-100'), { timeout: 2000 })
+    .toBe(true)
+  expect((await proxy.status()).checks['device-config']).toMatchObject({ state: 'ok' })
+  expect(proxy.lines.join('\n')).not.toMatch(/rejected|last good/)
 })
 
 it.each<[string, () => void, RegExp]>([

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 /**
  * Writes files into `directory` as kubelet writes a Secret's or ConfigMap's volume: into a new directory beside the
@@ -11,7 +11,7 @@ export async function writeVolume(directory: string, files: Readonly<Record<stri
   const old = await readlink(data).catch(() => undefined)
   const fresh = await mkdtemp(join(directory, '..2026_'))
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(fresh, name), text)))
-  await symlink(fresh, `${data}_tmp`)
+  await symlink(basename(fresh), `${data}_tmp`)
   await rename(`${data}_tmp`, data)
   const present = (await readdir(directory)).filter((name) => !name.startsWith('..'))
   for (const name of Object.keys(files)) {
@@ -20,5 +20,5 @@ export async function writeVolume(directory: string, files: Readonly<Record<stri
   for (const name of present) {
     if (!(name in files)) await rm(join(directory, name))
   }
-  if (old !== undefined) await rm(old, { recursive: true })
+  if (old !== undefined) await rm(join(directory, old), { recursive: true })
 }
