@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { describe } from '../../../lib/errors.ts'
 import { poll } from '../poll.ts'
 
 const top = '/sys/fs/cgroup'
@@ -15,6 +16,22 @@ export function cgroupOf(bed: string, host: string): string {
 /** Makes the control groups of a bed's host, in every hierarchy there is: a container engine makes its own below. */
 export async function makeCgroups(bed: string, host: string): Promise<void> {
   for (const root of await hierarchies()) await mkdir(join(root, cgroupOf(bed, host)), { recursive: true })
+}
+
+/** Why control groups cannot be made; undefined when they can. */
+export async function cgroupProblem(): Promise<string | undefined> {
+  const roots = await hierarchies()
+  if (roots.length === 0) return `there are none at ${top}`
+  try {
+    for (const root of roots) {
+      const attempt = join(root, `${ours}-try-${process.pid}`)
+      await mkdir(attempt)
+      await rmdir(attempt)
+    }
+    return undefined
+  } catch (error) {
+    return describe(error)
+  }
 }
 
 /** Removes all control groups of a bed, whose processes have ended. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { describe } from '../../../lib/errors.ts'
+import { cgroupProblem } from '../ground/cgroups.ts'
 import { run } from '../run.ts'
 import { goVersion } from './go.ts'
 import { goNeeded } from './module.ts'
@@ -11,12 +12,13 @@ import type { Facts } from './prerequisites.ts'
 export async function gatherFacts(groups: readonly string[]): Promise<Facts> {
   const linux = process.platform === 'linux'
   const uid = process.getuid?.() ?? -1
-  const [capabilities, go, needed, tun, namespaces, missing] = await Promise.all([
+  const [capabilities, go, needed, tun, namespaces, cgroups, missing] = await Promise.all([
     linux ? effectiveCapabilities() : 0n,
     goVersion().catch(() => undefined),
     goNeeded(),
     linux && uid === 0 ? tunProblem() : undefined,
     linux && uid === 0 ? namespaceProblem() : undefined,
+    linux && uid === 0 && groups.includes('cluster') ? cgroupProblem() : undefined,
     missingPackages(groups),
   ])
   const hasApt = existsSync('/usr/bin/apt-get')
@@ -28,6 +30,7 @@ export async function gatherFacts(groups: readonly string[]): Promise<Facts> {
     goNeeded: needed,
     tun,
     namespaces,
+    cgroups,
     missingPackages: missing,
     hasApt,
   }

@@ -10,6 +10,7 @@ const well: Facts = {
   goNeeded: '1.26.6',
   tun: undefined,
   namespaces: undefined,
+  cgroups: undefined,
   missingPackages: [],
   hasApt: true,
 }
@@ -26,6 +27,7 @@ test.each<[string, Partial<Facts>, RegExp]>([
   ['one right missing', { capabilities: ((1n << 41n) - 1n) ^ (1n << 12n) }, /lacks CAP_NET_ADMIN here/],
   ['namespaces refused', { namespaces: 'unshare failed: Operation not permitted' }, /not permitted.*privileged/],
   ['no TUN', { tun: 'ENODEV' }, /^\/dev\/net\/tun does not work: ENODEV\. Load the module/],
+  ['no control groups', { cgroups: 'EROFS: read-only' }, /^control groups cannot be made.*EROFS.*start it privileged/],
   ['no Go', { go: undefined }, /^there is no Go\. Install Go 1\.26\.6 or later/],
   ['an old Go', { go: 'go1.25.9' }, /^go1\.25\.9 is too old\. Install Go 1\.26\.6 or later/],
   ['a Go of an older patch', { go: 'go1.26.5' }, /^go1\.26\.5 is too old/],

@@ -15,6 +15,8 @@ export type Facts = {
   readonly tun: string | undefined
   /** Why new namespaces cannot be made; undefined when they can. */
   readonly namespaces: string | undefined
+  /** Why control groups cannot be made, where a cluster is to be; undefined when they can. */
+  readonly cgroups: string | undefined
   readonly missingPackages: readonly string[]
   readonly hasApt: boolean
 }
@@ -43,6 +45,11 @@ export function problems(facts: Facts): string[] {
   if (facts.tun !== undefined) {
     found.push(
       `/dev/net/tun does not work: ${facts.tun}. Load the module (modprobe tun), in a container pass --device /dev/net/tun`,
+    )
+  }
+  if (facts.cgroups !== undefined) {
+    found.push(
+      `control groups cannot be made, which a cluster's nodes need: ${facts.cgroups}. In a container, start it privileged`,
     )
   }
   if (facts.go === undefined) {
