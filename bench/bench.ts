@@ -6,6 +6,7 @@ import { buildAgent } from '../tools/build.ts'
 import { startBenchBed, type BenchBed } from './bench-bed.ts'
 import { contestants } from './contestant.ts'
 import { gatherFacts } from './facts.ts'
+import { measureImages } from './image.ts'
 import { measureMemory } from './memory.ts'
 import type { Section } from './section.ts'
 import { limit, type Size } from './size.ts'
@@ -16,9 +17,10 @@ export type Results = { readonly sections: readonly Section[]; readonly facts: [
 
 /** Measures everything in a bed of its own, which ends with it. Rejects when that takes longer than `limit` seconds. */
 export async function runBench(size: Size, commit: string | undefined): Promise<Results> {
-  const preparation = await prepare()
-  const steps = progress(preparation.steps + 4 + trafficSteps)
+  const preparation = await prepare('image')
+  const steps = progress(preparation.steps + (size.images ? 5 : 4) + trafficSteps)
   await preparation.run(steps)
+  const images = size.images ? [await steps.step('size of the images', measureImages)] : []
   const bundle = await steps.step('bundle the agent', buildAgent)
   await using bed = await steps.step('start the tailnet', startBenchBed)
   const interruption = takeDownOnSignal(bed.name)
@@ -28,7 +30,8 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
     limit * 1000,
   )
   try {
-    return await Promise.race([late.promise, measure(bed, bundle, size, commit, steps)])
+    const { sections, facts } = await Promise.race([late.promise, measure(bed, bundle, size, commit, steps)])
+    return { sections: [...sections, ...images], facts }
   } catch (error) {
     // What fails then fails because the bed is being taken down, and the process is about to end.
     if (interruption.begun()) await new Promise<never>(() => {})

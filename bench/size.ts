@@ -1,5 +1,6 @@
 /** How much is measured: repeats, and seconds of each. Nothing here may make a run longer than `limit`. */
 export type Size = {
+  readonly images: boolean
   readonly startups: number
   readonly memory: { readonly repeats: number; readonly idle: number }
   readonly throughput: { readonly repeats: number; readonly seconds: number }
@@ -8,6 +9,7 @@ export type Size = {
 }
 
 export const full: Size = {
+  images: true,
   startups: 7,
   memory: { repeats: 2, idle: 10 },
   throughput: { repeats: 3, seconds: 5 },
@@ -16,6 +18,7 @@ export const full: Size = {
 }
 
 export const quick: Size = {
+  images: false,
   startups: 2,
   memory: { repeats: 1, idle: 3 },
   throughput: { repeats: 1, seconds: 2 },
