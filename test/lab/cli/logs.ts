@@ -7,11 +7,12 @@ export const logs: Verb = {
   summary: "the last lines of a bed's daemons",
   help: `npm run lab -- logs [--name NAME] [--lines N] [PART]
 
-Shows the last lines that the bed's daemons printed: control, pebble, and each host's tailscaled.
+Shows the last lines that the bed's daemons printed: control, pebble, each host's tailscaled, and those of
+a cluster, such as kube-apiserver and node1.kubelet.
 
 ${nameHelp}
   --lines N     how many of each; 20 when left out
-  PART          only logs whose name begins so: control, pebble, or a host`,
+  PART          only logs whose name begins so: control, pebble, kube, or a host`,
   run: async (args) => {
     const options = { ...nameOption, lines: { type: 'string', default: '20' } } as const
     const { values, positionals } = parse({ args: [...args], options, allowPositionals: true })
