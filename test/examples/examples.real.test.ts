@@ -1,0 +1,141 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { readSettings } from '../../agent/settings/read.ts'
+import { nodeAddresses, serviceAddresses, ways } from '../e2e/cluster.ts'
+import { ask, startBed, startEcho, type Bed } from '../lab/bed.ts'
+import { services } from '../lab/cluster/addresses.ts'
+import { toolsImage } from '../lab/cluster/images.ts'
+import { backendObjects } from '../lab/cluster/proxy.ts'
+import { buildImage, type Image } from '../lab/images/image.ts'
+import { projectRoot } from '../lab/paths.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { example, type Choices } from './manifest.ts'
+
+const hosts = { client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } } } as const
+
+let bed: Bed<'client'>
+let image: Image
+let backend: { v4: string; v6: string }
+beforeAll(async () => {
+  ;[image, bed] = await Promise.all([buildImage(), startBed({ hosts, cluster: {} })])
+  const { cluster } = bed
+  await Promise.all([cluster.importImage(image.archive), cluster.apply(...backendObjects('backend'))])
+  await cluster.wait('pod/backend', 'Ready')
+  backend = await serviceAddresses(cluster, 'backend')
+}, 600_000)
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+/** Applies an example, whose every field must be known to the API server. */
+async function apply(name: string, choices: Partial<Choices> = {}): Promise<void> {
+  const input = await example(name, { image: image.reference, authKey: await bed.authKey(), ...choices })
+  await bed.cluster.kubectl(['apply', '--validate=strict', '--filename=-'], { input })
+}
+
+const inside = async (namespace: string, pod: string, ...command: string[]): Promise<string> =>
+  (await bed.cluster.kubectl(['exec', pod, `--namespace=${namespace}`, '--container=tailscale', '--', ...command]))
+    .stdout
+
+/** Asks from the tailnet until there is an answer. */
+const answered = (to: string, protocol: 'tcp' | 'udp') =>
+  expect.poll(() => ask(bed.host('client'), { to, protocol, patience: 1000 }).catch(String), { timeout: 30_000 })
+
+test('L3 ingress, with NET_ADMIN and the device instead of all rights, and files that cannot be written', async () => {
+  await apply('l3-ingress.yaml', { texts: { '10.96.0.100': `${backend.v4},${backend.v6}` } })
+  await bed.cluster.kubectl(['rollout', 'status', 'statefulset/l3-ingress', '--namespace=tailscale', '--timeout=60s'], {
+    timeout: 65_000,
+  })
+  const own = await nodeAddresses(bed, 'l3-ingress')
+  for (const { family, protocol } of ways) await answered(own[family], protocol).toMatchObject({ host: 'backend' })
+
+  const capabilities = await inside('tailscale', 'l3-ingress-0', 'grep', 'CapBnd', '/proc/1/status')
+  expect(BigInt(`0x${capabilities.split(/\s+/)[1]}`)).toBe(1n << 12n)
+  await expect(inside('tailscale', 'l3-ingress-0', 'touch', '/etc/file')).rejects.toThrow('Read-only file system')
+  expect(await inside('tailscale', 'l3-ingress-0', 'culvert', 'status')).toMatch(/: ready$/m)
+  expect(await inside('tailscale', 'l3-ingress-0', 'tailscale', 'status')).toContain('l3-ingress')
+  const log = (await bed.cluster.kubectl(['logs', 'l3-ingress-0', '--namespace=tailscale'])).stdout
+  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+})
+
+test('a sidecar without rights, under Pod Security “restricted”', async () => {
+  const web = `${toolsImage}\n      command: [echo-server, web, "7000"]`
+  await apply('sidecar.yaml', { texts: { 'example/web:1': web } })
+  await bed.cluster.wait('pod/web', 'Ready', { namespace: 'sidecar' })
+  const own = await nodeAddresses(bed, 'web')
+  for (const { family, protocol } of ways) await answered(own[family], protocol).toMatchObject({ host: 'web' })
+
+  // Outwards, through the proxy.
+  await startEcho(bed.host('client'))
+  const client = await nodeAddresses(bed, 'client')
+  const connect = `require('http').request({ port: 1055, method: 'CONNECT', path: '${client.v4}:7000' })
+    .on('connect', (response) => { console.log(response.statusCode); process.exit() }).end()`
+  expect(await inside('sidecar', 'web', 'node', '--eval', connect)).toBe('200')
+  const log = (await bed.cluster.kubectl(['logs', 'web', '--namespace=sidecar', '--container=tailscale'])).stdout
+  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+})
+
+test('a subnet router', async () => {
+  await apply('subnet-router.yaml', { texts: { '10.96.0.0/16': `${services.v4},${services.v6}` } })
+  await bed.cluster.kubectl(
+    ['rollout', 'status', 'deployment/subnet-router', '--namespace=tailscale', '--timeout=60s'],
+    {
+      timeout: 65_000,
+    },
+  )
+  const node = await bed.control.node('subnet-router')
+  expect(node.advertisedRoutes).toEqual(expect.arrayContaining([services.v4, services.v6]))
+  await bed.control.patchNode('subnet-router', { routes: node.advertisedRoutes })
+  for (const { family, protocol } of ways) await answered(backend[family], protocol).toMatchObject({ host: 'backend' })
+})
+
+test('the compose file: the agent takes its settings, and the addresses fit together', async () => {
+  const file = join(projectRoot, 'docs/examples/compose.yaml')
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'compose' } })
+  // No engine is here that could run it. kubectl reads any YAML as a change of some object.
+  const argv = ['patch', '--local', '--type=merge', '--filename=-', `--patch-file=${file}`, '--output=json']
+  const { services: parts } = JSON.parse((await bed.cluster.kubectl(argv, { input })).stdout) as {
+    services: Record<'tailscale' | 'web', ComposeService>
+  }
+  const { settings, warnings } = readSettings(parts.tailscale.environment!)
+  expect(warnings).toEqual([])
+  expect(settings).toMatchObject({ userspace: false, state: { kind: 'disk' } })
+  expect(settings.targets.map(({ text }) => text)).toEqual(Object.values(parts.web.networks.inner))
+  expect(parts.tailscale.volumes).toEqual([`state:${parts.tailscale.environment!['TS_STATE_DIR']}`])
+})
+
+type ComposeService = {
+  readonly environment?: Readonly<Record<string, string>>
+  readonly volumes?: readonly string[]
+  readonly networks: { readonly inner: Readonly<Record<'ipv4_address' | 'ipv6_address', string>> }
+}
+
+/** The states of all processes in a Pod, the first letters of ps. */
+const states = (pod: string) => inside('default', pod, 'ps', '-eo', 'stat=')
+
+test.each([
+  ['the image’s own command', undefined, false],
+  ['Node alone', ['node', '/usr/local/lib/culvert/agent.js'], true],
+])('an orphan that ends, where the first process is %s', async (_who, command, remains) => {
+  const name = remains ? 'node-alone' : 'as-it-is'
+  await bed.cluster.apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: {
+      terminationGracePeriodSeconds: 1,
+      containers: [
+        {
+          name: 'tailscale',
+          image: image.reference,
+          ...(command && { command }),
+          env: [{ name: 'TS_KUBE_SECRET', value: '' }],
+          startupProbe: { exec: { command: ['culvert', 'live'] }, periodSeconds: 1, timeoutSeconds: 5 },
+        },
+      ],
+    },
+  })
+  await bed.cluster.wait(`pod/${name}`, 'Ready')
+  await inside('default', name, 'sh', '-c', 'sleep 0.2 > /dev/null 2>&1 &')
+  await expect.poll(() => inside('default', name, 'ps', '-eo', 'args=')).not.toMatch(/^sleep/m)
+  expect(/^Z/m.test(await states(name))).toBe(remains)
+})

@@ -1,0 +1,41 @@
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { projectRoot } from '../paths.ts'
+import { noProgress } from '../progress.ts'
+import { buildCross } from './cross.ts'
+import { agentArguments, buildImageOf, withImages } from './image.ts'
+
+/** The machine that an ELF program is for, by the number in its head. */
+async function machineOf(program: string): Promise<string | undefined> {
+  const file = await open(program)
+  try {
+    const { buffer } = await file.read(Buffer.alloc(20), 0, 20, 0)
+    return { 62: 'amd64', 183: 'arm64' }[buffer.readUInt16LE(18)]
+  } finally {
+    await file.close()
+  }
+}
+
+test('daemon and bundle are built for arm64 too, and the bundle is the same', async () => {
+  const work = await mkdtemp(join(tmpdir(), 'culvert-cross-'))
+  try {
+    const [cross, own] = [join(work, 'cross'), join(work, 'own')]
+    await buildCross('arm64', cross, noProgress())
+    for (const program of ['tailscale', 'tailscaled']) {
+      expect(await machineOf(join(cross, 'daemon/usr/local/bin', program))).toBe('arm64')
+    }
+    await withImages(
+      () => undefined,
+      (bases) =>
+        buildImageOf(['--target=bundle', `--output=type=local,dest=${own}`, ...agentArguments(bases), projectRoot]),
+    )
+    const bundle = 'src/dist/agent.js'
+    expect(await readFile(join(cross, 'bundle', bundle))).toEqual(await readFile(join(own, bundle)))
+    // What made it ran on the machine that builds.
+    expect(await machineOf(join(cross, 'bundle/usr/local/bin/node'))).toBe(await machineOf(process.execPath))
+  } finally {
+    await rm(work, { recursive: true })
+  }
+})
