@@ -17,7 +17,7 @@ The agent is set by environment variables, the same as upstream's agent. This pa
 - **duration**: numbers with units, such as \`60s\` or \`1m30s\`.
 - **address and port**: an IP address literal and a port, such as \`10.0.0.1:9002\` or \`[::]:9002\`.
 - **addresses**: IP addresses, separated by a comma.
-- An empty value is the same as none.
+- An empty value is the same as none, but for \`TS_ROUTES\`, \`TS_KUBE_SECRET\` and \`POD_IPS\`.
 
 A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too.
 
