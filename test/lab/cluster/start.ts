@@ -24,12 +24,12 @@ export async function startCluster(
 ): Promise<void> {
   const cluster = new Cluster(record, programs)
   const nodes = record.hosts.filter(({ node }) => node !== undefined)
-  await writeFiles(record.name, nodes.length)
+  const written = writeFiles(record.name, nodes.length)
   const launch = (...names: string[]) => Promise.all(names.map((name) => cluster.component(name).launch()))
   const start = (...names: string[]) => Promise.all(names.map((name) => cluster.component(name).start()))
 
-  const api = start('etcd').then(() => start('kube-apiserver'))
-  const engines = furnished.then(() =>
+  const api = written.then(() => start('etcd')).then(() => start('kube-apiserver'))
+  const engines = Promise.all([written, furnished]).then(() =>
     Promise.all(nodes.map((node) => prepareNode(record.name, node, cluster, programs))),
   )
   await Promise.all([api, engines])
