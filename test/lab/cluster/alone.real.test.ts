@@ -43,7 +43,7 @@ test('an API server alone: objects, rights, and a host that is a service account
   api.signal('SIGSTOP')
   await expect(cluster.kubectl(['get', 'secrets'], { timeout: 1000 })).rejects.toThrow('took longer')
   api.signal('SIGCONT')
-  await api.stop('SIGKILL')
+  await api.kill()
   await expect(cluster.get('secret', 'agent')).rejects.toThrow('refused')
   await api.start()
   expect(await cluster.get('secret', 'agent')).toMatchObject({ data: { key: 'dmFsdWU=' } })

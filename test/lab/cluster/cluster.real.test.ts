@@ -141,7 +141,7 @@ test('a daemon can be killed and started again: Pods and packets go on, objects 
   const traffic = await startTraffic(one, { to: serviceAddress.v4, port: 80, protocol: 'tcp', mode: 'connect' })
   for (const name of ['kube-apiserver', 'node2.kubelet', 'node2.containerd', 'node2.kube-proxy']) {
     const component = cluster.component(name)
-    await component.stop('SIGKILL')
+    await component.kill()
     expect(component.running).toBe(false)
     await component.start()
   }

@@ -105,7 +105,7 @@ export class Component {
     if (name !== 'SIGSTOP' && helper !== undefined) signal(helper, 'SIGCONT')
   }
 
-  /** Ends it: by SIGTERM, or by another signal at once. What has not ended after `patience` milliseconds is killed. */
+  /** Ends it by SIGTERM or another signal; returns when it has ended. What has not ended after `patience` milliseconds is killed. */
   async stop(name: NodeJS.Signals = 'SIGTERM', patience = 10_000): Promise<void> {
     const pid = this.#process?.pid
     if (pid === undefined || !this.running) return
@@ -117,6 +117,11 @@ export class Component {
     } finally {
       clearTimeout(insist)
     }
+  }
+
+  /** Ends it at once; returns when it has ended. */
+  async kill(): Promise<void> {
+    await this.stop('SIGKILL')
   }
 }
 
