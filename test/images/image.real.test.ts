@@ -7,13 +7,22 @@ import { tailscaleVersion } from '../../agent/capability-version.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readArchive, type ImageConfig } from '../lab/images/archive.ts'
 import { apart } from '../lab/images/buildah.ts'
-import { agentArguments, buildImage, buildImageOf, withImages, type Image } from '../lab/images/image.ts'
+import {
+  agentArguments,
+  buildImage,
+  buildImageOf,
+  ownArch,
+  unpack,
+  withImages,
+  type Image,
+} from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
 import { run } from '../lab/run.ts'
 
 /** Milliseconds for a build that finds nothing in the cache. */
 const coldBuild = 600_000
 
+const quiet = (): void => undefined
 let image: Image
 let config: ImageConfig
 let work: string
@@ -24,11 +33,7 @@ beforeAll(async () => {
   config = (await readArchive(image.archive)).config
   work = await mkdtemp(join(tmpdir(), 'culvert-image-'))
   root = join(work, 'root')
-  await writeFile(join(work, 'Dockerfile'), `FROM ${image.reference}\n`)
-  await withImages(
-    () => undefined,
-    () => buildImageOf([`--output=type=local,dest=${root}`, work]),
-  )
+  await withImages(quiet, () => unpack(image.reference, root))
 }, coldBuild)
 afterAll(() => rm(work, { recursive: true, force: true }))
 
@@ -107,25 +112,22 @@ test('it says what it is, and runs the agent', async () => {
     'org.opencontainers.image.version': packageJson.version,
   })
   expect(config.config.Entrypoint).toEqual(['/usr/local/bin/containerboot'])
-  expect(config.architecture).toBe(process.arch === 'x64' ? 'amd64' : process.arch)
+  expect(config.architecture).toBe(ownArch)
 })
 
 test('it is not built with a tailscaled that the agent is not made for', async () => {
   const other = join(work, 'other')
   await mkdir(other)
-  await withImages(
-    () => undefined,
-    async (bases) => {
-      const version = `{"majorMinorPatch": "1.100.0", "cap": 138}`
-      const program = `printf '#!/bin/sh\\necho ${version.replaceAll('"', '\\"')}\\n'`
-      const both =
-        '/usr/local/bin/tailscale && chmod +x /usr/local/bin/tailscale && cp /usr/local/bin/tailscale /usr/local/bin/tailscaled'
-      await writeFile(join(other, 'Dockerfile'), `FROM ${bases.debian}\nRUN ${program} > ${both}\n`)
-      await buildImageOf(['--tag=culvert.test/other:1', other])
-      const build = buildImageOf([...agentArguments({ ...bases, tailscale: 'culvert.test/other:1' }), projectRoot])
-      await expect(build).rejects.toThrow(/1\.100\.0 has capability version 138, but the agent is made for 142/)
-    },
-  )
+  await withImages(quiet, async (bases) => {
+    const version = `{"majorMinorPatch": "1.100.0", "cap": 138}`
+    const program = `printf '#!/bin/sh\\necho ${version.replaceAll('"', '\\"')}\\n'`
+    const both =
+      '/usr/local/bin/tailscale && chmod +x /usr/local/bin/tailscale && cp /usr/local/bin/tailscale /usr/local/bin/tailscaled'
+    await writeFile(join(other, 'Dockerfile'), `FROM ${bases.debian}\nRUN ${program} > ${both}\n`)
+    await buildImageOf(['--tag=culvert.test/other:1', other])
+    const build = buildImageOf([...agentArguments({ ...bases, tailscale: 'culvert.test/other:1' }), projectRoot])
+    await expect(build).rejects.toThrow(/1\.100\.0 has capability version 138, but the agent is made for 142/)
+  })
 })
 
 test('a build that changes nothing gives the same image', async () => {

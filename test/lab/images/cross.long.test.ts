@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { projectRoot } from '../paths.ts'
 import { noProgress } from '../progress.ts'
+import type { Bases } from './base-images.ts'
 import { buildCross } from './cross.ts'
-import { agentArguments, buildImageOf, withImages } from './image.ts'
+import { agentArguments, buildImageOf, unpack, withImages } from './image.ts'
+
+const quiet = (): void => undefined
 
 /** The machine that an ELF program is for, by the number in its head. */
 async function machineOf(program: string): Promise<string | undefined> {
@@ -26,11 +29,8 @@ test('daemon and bundle are built for arm64 too, and the bundle is the same', as
     for (const program of ['tailscale', 'tailscaled']) {
       expect(await machineOf(join(cross, 'daemon/usr/local/bin', program))).toBe('arm64')
     }
-    await withImages(
-      () => undefined,
-      (bases) =>
-        buildImageOf(['--target=bundle', `--output=type=local,dest=${own}`, ...agentArguments(bases), projectRoot]),
-    )
+    const build = (bases: Bases) => buildImageOf(['--target=bundle', ...agentArguments(bases), projectRoot])
+    await withImages(quiet, async (bases) => unpack(await build(bases), own))
     const bundle = 'src/dist/agent.js'
     expect(await readFile(join(cross, 'bundle', bundle))).toEqual(await readFile(join(own, bundle)))
     // What made it ran on the machine that builds.

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build, missing, place, type Placed } from '../parts/build.ts'
 import { goProgram } from '../parts/go.ts'
@@ -6,7 +5,7 @@ import { control } from '../parts/module.ts'
 import { cacheRoot, projectRoot } from '../paths.ts'
 import type { Progress } from '../progress.ts'
 import { makeMissing, tailscaleBase } from './base-images.ts'
-import { buildImageOf, withImages, agentArguments } from './image.ts'
+import { agentArguments, buildImageOf, unpack, withImages } from './image.ts'
 
 /** The stages of the Dockerfile that run no program of the architecture that they are for. */
 export const crossStages = ['daemon', 'bundle'] as const
@@ -35,10 +34,8 @@ export async function buildCross(arch: string, into: string, progress: Progress)
       await makeMissing([{ ...tailscale, arch }], note)
       const args = agentArguments({ ...bases, tailscale: tailscale.name })
       for (const stage of crossStages) {
-        const files = join(into, stage)
-        await mkdir(files, { recursive: true })
-        const what = [`--platform=linux/${arch}`, `--target=${stage}`, `--output=type=local,dest=${files}`]
-        await buildImageOf([...what, ...args, projectRoot], note)
+        const what = [`--platform=linux/${arch}`, `--target=${stage}`]
+        await unpack(await buildImageOf([...what, ...args, projectRoot], note), join(into, stage))
       }
     })
   })

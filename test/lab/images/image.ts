@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { tailscaleVersion } from '../../../agent/capability-version.ts'
@@ -48,9 +48,12 @@ export async function buildUpstreamImage(note: Note = () => undefined): Promise<
   ])
 }
 
-/** The base images, as the Dockerfile's build arguments. */
-export function agentArguments(bases: Bases): string[] {
-  const names = { BASE_IMAGE: bases.debian, NODE_IMAGE: bases.node, TAILSCALE_IMAGE: bases.tailscale }
+/** This machine's architecture, by Docker's name. */
+export const ownArch = process.arch === 'x64' ? 'amd64' : process.arch
+
+/** The base images, as the Dockerfile's build arguments, and a predefined one that buildah 1.28 does not know. */
+export function agentArguments({ debian, node, tailscale }: Bases): string[] {
+  const names = { BASE_IMAGE: debian, NODE_IMAGE: node, TAILSCALE_IMAGE: tailscale, BUILDPLATFORM: `linux/${ownArch}` }
   return Object.entries(names).map(([name, value]) => `--build-arg=${name}=${value}`)
 }
 
@@ -102,6 +105,19 @@ export async function buildImageOf(args: readonly string[], note: Note = () => u
     return (await readFile(idFile, 'utf8')).trim()
   } finally {
     await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** Writes the files of an image, by its name or digest, to a directory. Called with the lock of images held. */
+export async function unpack(image: string, into: string): Promise<void> {
+  const work = await mkdtemp(join(imagesRoot(), 'build-'))
+  try {
+    await mkdir(into, { recursive: true })
+    // In a file of its own: a build whose last step is in the cache already writes nothing.
+    await writeFile(join(work, 'Dockerfile'), `FROM ${image.replace('sha256:', '')}\n`)
+    await buildah(['bud', '--layers', '--force-rm', '--pull-never', `--output=type=local,dest=${into}`, work])
+  } finally {
+    await rm(work, { recursive: true })
   }
 }
 
