@@ -162,6 +162,23 @@ it.each<[string, (texts: Record<string, string>) => Record<string, string | null
   await at.delete()
 })
 
+it('two profiles are no reason to wait at the stop, nor to be another node', async () => {
+  const at = await SecretBed.make(bed, 'two')
+  const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'two' }
+  const first = await Proxy.ready(bed, { ...env, TS_AUTHKEY: await bed.authKey() })
+  const { node } = await first.status()
+  await first.process.stop()
+  const texts = (await at.texts())!
+  const [, profile = ''] = Object.entries(texts).find(([key]) => key.startsWith('profile-')) ?? []
+  const index = JSON.parse(texts['_profiles']!) as Record<string, object>
+  const another = { ...Object.values(index)[0], ID: '0000', Key: 'profile-0000', NodeID: 'nOther' }
+  await at.edit({ 'profile-0000': profile, _profiles: JSON.stringify({ ...index, '0000': another }) })
+  const again = await Proxy.ready(bed, env)
+  expect((await again.status()).node.id).toBe(node.id)
+  await again.process.stop()
+  expect(again.lines.join('\n')).not.toContain('Waiting for tailscaled')
+})
+
 it('a state that cannot be healed is named, and so is what to do', async () => {
   const at = await SecretBed.make(bed, 'broken')
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'broken' }

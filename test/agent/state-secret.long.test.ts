@@ -1,0 +1,80 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { judgeState } from '../../agent/state-secret/tailscaled-state.ts'
+import { type Bed, startBed, startEcho, startTraffic } from '../lab/bed.ts'
+import { leftovers, Proxy } from './proxy.ts'
+import { SecretBed, usual } from './secret-bed.ts'
+
+let bed: Bed<'client' | 'proxy' | 'backend'>
+beforeAll(async () => {
+  bed = await startBed({ cluster: { nodes: 0 } })
+  await startEcho(bed.host('backend'))
+})
+afterAll(() => bed.down())
+
+const target = { TS_DEST_IP: '10.98.0.11,fd98::11' }
+
+it('SIGTERM at 50 random moments: always 0, the state in the Secret whole or none, one node', async () => {
+  const at = await SecretBed.make(bed, 'stops')
+  const env = { ...target, ...at.env(), TS_HOSTNAME: 'stops', TS_AUTHKEY: await bed.authKey({ reusable: true }) }
+  const nodes = new Set<string>()
+  for (let round = 0; round < 50; round += 1) {
+    const proxy = await Proxy.start(bed, env)
+    await proxy.process.line(/^boot: /)
+    const ms = Math.round(Math.random() * 2000)
+    await delay(ms)
+    proxy.process.kill('SIGTERM')
+    expect(await proxy.ended(), `after ${ms} ms`).toMatchObject({ code: 0, reason: '' })
+    expect(await leftovers(proxy.host), `after ${ms} ms`).toEqual([])
+    const texts = Object.entries((await at.texts()) ?? {})
+    const verdict = judgeState(new Map(texts.map(([key, text]) => [key, Buffer.from(text)])))
+    expect(verdict.kind, `after ${ms} ms`).toMatch(/^(whole|fresh)$/)
+    for (const { name, stableId } of await bed.control.nodes()) if (name.startsWith('stops')) nodes.add(stableId)
+  }
+  expect(nodes.size).toBe(1)
+})
+
+it('the API server killed 10 times and away for a minute, and the Secret edited meanwhile: no message lost, and the Secret right in the end', async () => {
+  const at = await SecretBed.make(bed, 'flapping', { verbs: [...usual, 'list', 'watch'] })
+  const env = { ...target, ...at.env(), TS_HOSTNAME: 'flapping', TS_AUTHKEY: await bed.authKey() }
+  await using proxy = await Proxy.ready(bed, env)
+  const before = await at.texts()
+  const own = await proxy.own()
+  const traffic = await Promise.all(
+    [own.v4, own.v6].flatMap((to) =>
+      (['tcp', 'udp'] as const).map((protocol) =>
+        startTraffic(bed.host('client'), {
+          to,
+          protocol,
+          duration: 600_000,
+          count: 100_000,
+          every: 10,
+          patience: 5000,
+        }),
+      ),
+    ),
+  )
+  const server = bed.cluster.component('kube-apiserver')
+  for (let round = 0; round < 10; round += 1) {
+    await server.kill()
+    await delay(Math.random() * 2000)
+    expect((await proxy.status()).ready).toBe(true)
+    await server.start()
+    await at.edit({ device_ips: `[${round}]`, device_id: null })
+  }
+  await expect.poll(() => at.texts(), { timeout: 60_000 }).toEqual(before)
+  // And away for a minute.
+  await server.kill()
+  await proxy.until(({ checks }) => checks['state-secret']?.state === 'failing', 60_000)
+  await delay(60_000)
+  expect((await proxy.status()).ready).toBe(true)
+  await server.start()
+  await at.edit({ device_fqdn: 'other' })
+  await expect.poll(() => at.texts(), { timeout: 120_000 }).toEqual(before)
+  await proxy.until(({ checks }) => checks['state-secret']?.state === 'ok', 120_000)
+  for (const flow of traffic) {
+    const report = await flow.stop()
+    expect(report).toMatchObject({ lost: 0, errors: {} })
+    expect(report).not.toHaveProperty('broken')
+  }
+})
