@@ -24,6 +24,9 @@ export async function followStateSecret(
   const set = (change: (now: StateSecret) => StateSecret): void =>
     store.update((world) => (world.stateSecret ? { ...world, stateSecret: change(world.stateSecret) } : world))
   const problem = (text: string | undefined): void => {
+    const before = store.world.stateSecret?.problem
+    if (text !== undefined && before === undefined) log(`warning: Secret "${name}" cannot be seen: ${text}`)
+    if (text === undefined && before !== undefined) log(`Secret "${name}" can be seen again`)
     set(({ problem: _old, ...rest }) => (text === undefined ? rest : { ...rest, problem: text }))
   }
   let said = ''
