@@ -19,7 +19,8 @@ export function mirrorsIn(listing: string, codename: string): Mirrors | undefine
 export async function debianMirrors(): Promise<Mirrors> {
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)'
   const [{ stdout }, release] = await Promise.all([
-    run(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages']),
+    // Without what the lists of packages tell: they may not be there.
+    run(['apt-get', 'indextargets', '--no-release-info', '--format', format, 'Created-By: Packages']),
     readFile('/etc/os-release', 'utf8'),
   ])
   const codename = /^VERSION_CODENAME=(.*)$/m.exec(release)?.[1] ?? ''
