@@ -46,34 +46,34 @@ export type KubeClient = {
 }
 
 /** A watch that the API does not end in time is ended here, so many milliseconds later. */
-const graceMs = 10_000
+const graceMs = 5000
 
 /** The API of the cluster in which this Pod runs. Nothing is read or asked before the first call. */
 export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): KubeClient {
   const account = serviceAccount(cluster.root)
   const { call, stream } = transport(endpointOf(cluster), account, timeoutMs)
   const called = (name: string): requests.SecretName => ({ namespace: account.namespace(), name })
-
-  const getSecret: KubeClient['getSecret'] = async (name, signal) => {
-    try {
-      return await call(requests.getSecret(called(name)), (text) => parseSecret(name, text), signal)
-    } catch (error) {
-      // Only the API itself says that it is absent, not whoever else may answer at this address.
-      if (error instanceof KubeError && error.status === 404 && error.reason === 'NotFound') return undefined
-      throw error
-    }
-  }
+  const read = async (name: string, signal: AbortSignal): Promise<Secret> =>
+    call(requests.getSecret(called(name)), (text) => parseSecret(name, text), signal)
 
   return {
     get namespace() {
       return account.namespace()
     },
-    getSecret,
+    getSecret: async (name, signal) => {
+      try {
+        return await read(name, signal)
+      } catch (error) {
+        // Only the API itself says that it is absent, not whoever else may answer at this address.
+        if (error instanceof KubeError && error.status === 404 && error.reason === 'NotFound') return undefined
+        throw error
+      }
+    },
     patchSecret: async (name, change, signal) => {
       const parse = (text: string): Secret | undefined => (text === '' ? undefined : parseSecret(name, text))
       const after = await call(requests.patchSecret(called(name), change), parse, signal)
       // Upstream's test suite has an API which answers a patch with nothing.
-      return after ?? call(requests.getSecret(called(name)), (text) => parseSecret(name, text), signal)
+      return after ?? (await read(name, signal))
     },
     createSecret: async (name, data, signal) =>
       call(requests.createSecret(called(name), data), (text) => parseSecret(name, text), signal),

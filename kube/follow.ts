@@ -72,9 +72,8 @@ export async function* followSecret(
       if (news(secret)) yield secret
       pause = pauses.poll.next()
       if (pauses.failed.attempts() > 0) {
-        // The API is back: it may be watched again, too.
+        // The API is back, and a watch with it.
         pauses.failed.reset()
-        pauses.watch.reset()
         watchIn = 0
       }
     } catch (error) {

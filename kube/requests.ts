@@ -19,14 +19,15 @@ export type ReviewedVerb = 'get' | 'update' | 'patch' | 'create' | 'list' | 'wat
 /** Under this name the API keeps who owns which field: upstream's, so that a change of agents changes no owner. */
 const manager = 'fieldManager=tailscale-container'
 
-const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
-
 const wordsFor = ({ namespace, name }: SecretName): string => `Secret "${name}" in namespace "${namespace}"`
 const collection = ({ namespace }: SecretName): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`
 const item = (secret: SecretName): string => `${collection(secret)}/${encodeURIComponent(secret.name)}`
 const only = ({ name }: SecretName): string => `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
 const json = (value: unknown, type = 'application/json') => ({ type, text: JSON.stringify(value) })
-const encode = (value: string): string => Buffer.from(value).toString('base64')
+const encode = (value: string | null): string | null => (value === null ? null : Buffer.from(value).toString('base64'))
+const encoded = (values: ReadonlyMap<string, string | null>): Record<string, string | null> =>
+  Object.fromEntries([...values].map(([key, value]) => [key, encode(value)]))
+const texts = (data: Record<string, string | null>): string[] => Object.values(data).filter((value) => value !== null)
 
 export const getSecret = (secret: SecretName): ApiRequest => ({
   verb: 'get',
@@ -52,28 +53,27 @@ export const watchSecret = (secret: SecretName, version: string, seconds: number
 
 /** A merge: keys with null are deleted, keys that are not named stay. */
 export function patchSecret(secret: SecretName, change: ReadonlyMap<string, string | null>): ApiRequest {
-  const data = [...change].map(([key, value]) => [key, value === null ? null : encode(value)] as const)
+  const data = encoded(change)
   return {
     verb: 'patch',
     object: wordsFor(secret),
     method: 'PATCH',
     path: `${item(secret)}?${manager}`,
-    body: json({ data: Object.fromEntries(data) }, 'application/strategic-merge-patch+json'),
-    hidden: data.flatMap(([, value]) => value ?? []),
+    body: json({ data }, 'application/strategic-merge-patch+json'),
+    hidden: texts(data),
   }
 }
 
 export function createSecret(secret: SecretName, values: ReadonlyMap<string, string>): ApiRequest {
-  const data = [...values].map(([key, value]) => [key, encode(value)] as const)
-  const metadata = { name: secret.name }
+  const data = encoded(values)
   return {
     verb: 'create',
     object: wordsFor(secret),
     method: 'POST',
     once: true,
     path: `${collection(secret)}?${manager}`,
-    body: json({ apiVersion: 'v1', kind: 'Secret', metadata, data: Object.fromEntries(data) }),
-    hidden: data.map(([, value]) => value),
+    body: json({ apiVersion: 'v1', kind: 'Secret', metadata: { name: secret.name }, data }),
+    hidden: texts(data),
   }
 }
 
@@ -83,7 +83,7 @@ export function review({ namespace, name }: SecretName, verb: ReviewedVerb): Api
     verb: 'create',
     object: `SelfSubjectAccessReview (${verb} on Secret "${name}")`,
     method: 'POST',
-    path: reviews,
+    path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
     body: json({ apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec }),
   }
 }

@@ -59,16 +59,28 @@ describe('without a watch', () => {
 
 describe('what is wrong', () => {
   it('is told once, and when it is over, and the watch comes back with the API', async () => {
-    let gone = true
     api.serve((response) => response.write(modified('11')))
     const { answer } = api.server
+    let gone = true
     api.server.answer = (seen, response, request) => (gone ? json(response, {}, 500) : answer(seen, response, request))
     const { yielded, problems } = api.follow({ rewatch: 60_000 })
-    await expect.poll(() => api.count('get')).toBeGreaterThan(2)
+    // By then a second or more lies between two watches.
+    await expect.poll(() => api.count('list'), { timeout: 5000 }).toBe(7)
     expect(problems).toEqual(['get of Secret "a" in namespace "ts" failed: 500'])
     gone = false
-    await expect.poll(() => yielded).toEqual(['1', '11'])
+    await expect.poll(() => yielded, { timeout: 800 }).toEqual(['1', '11'])
     expect(problems).toEqual(['get of Secret "a" in namespace "ts" failed: 500', undefined])
+  })
+
+  it('brings no more watches where they are refused', async () => {
+    api.server.answer = (seen, response) => {
+      if (kindOf(seen) !== 'get') json(response, {}, 403)
+      else if (api.count('get') === 1) json(response, {}, 500)
+      else json(response, secretJson('a', '1'))
+    }
+    api.follow({ rewatch: 60_000 })
+    await expect.poll(() => api.count('get')).toBeGreaterThan(7)
+    expect(api.count('list')).toBe(2)
   })
 
   it('is asked for less and less, up to the pause between looks', async () => {

@@ -4,7 +4,7 @@ import type { Secret } from '../../kube/client.ts'
 import { followSecret, type FollowWaits } from '../../kube/follow.ts'
 import { ApiServer, json, type Seen, secretJson } from './api-server.ts'
 
-const short: FollowWaits = { poll: 40, retry: 20, rewatch: 400, watch: 60_000, settled: 60 }
+const short: FollowWaits = { poll: 40, retry: 20, rewatch: 400, watch: 60_000, settled: 300 }
 
 /** What a request asks for. */
 export const kindOf = ({ url = '' }: Seen): 'get' | 'list' | 'watch' =>

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { FollowWaits } from '../../kube/follow.ts'
 import { SecretBed } from '../agent/secret-bed.ts'
@@ -109,7 +110,7 @@ test('changes are seen at once, through one watch after the other', async () => 
   for (const step of ['1', '2', '3', '4', '5', '6', '7', '8']) {
     await secret.edit({ step })
     await following.line(new RegExp(`^secret \\{"step":"${step}"\\}`), 1000)
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await delay(300)
   }
   await secret.delete()
   await following.line(/^secret null/, 1000)
@@ -154,6 +155,8 @@ test('an API server that hangs is told of, and followed on', async () => {
   const secret = await SecretBed.make(bed, 'hanging', { verbs: everything, texts: { step: '0' } })
   await using following = stopping(await follow('hanging', { poll: 2000, watch: 1000, settled: 200 }))
   await following.line(/^asked watch/)
+  // The answer to it has begun.
+  await delay(300)
   const api = bed.cluster.component('kube-apiserver')
   api.signal('SIGSTOP')
   try {

@@ -75,6 +75,22 @@ describe('a busy API', () => {
   })
 })
 
+it.each([200, 500])('an answer without end is given up (%i)', async (status) => {
+  let sent = 0
+  server.answer = (_seen, response) => {
+    response.writeHead(status)
+    const more = (): void => {
+      sent += 1
+      if (!response.destroyed) response.write(Buffer.alloc(1024 * 1024, 'x'), more)
+    }
+    more()
+  }
+  const error = inWords(await reasonOf(server.client().getSecret('a', never)))
+  expect(error).toContain(status === 200 ? 'the answer is larger than 4194304 bytes' : 'failed: 500')
+  await expect.poll(() => server.open()).toBe(0)
+  expect(sent).toBeLessThan(20)
+})
+
 it.each([1, 2])('a patch that meets %i other writes is sent twice at most', async (conflicts) => {
   server.answer = (_seen, response) =>
     server.seen.length <= conflicts ? json(response, statusJson(409, 'Conflict', 'x'), 409) : json(response, secret)
@@ -88,7 +104,6 @@ describe('time', () => {
   it.each<[string, () => void]>([
     ['no answer', () => (server.answer = () => {})],
     ['half an answer', () => (server.answer = (_seen, response) => response.write('{"data"'))],
-    ['half an error', () => (server.answer = (_seen, response) => response.writeHead(200).write('{'))],
     [
       'an answer by the drop',
       () =>

@@ -63,7 +63,7 @@ describe('a watch', () => {
       response.write(version === '12' ? modified('12') : version === '13' ? bookmark('13') : '')
       if (version !== undefined) setTimeout(() => response.end(), 100)
     })
-    const { yielded } = api.follow()
+    const { yielded } = api.follow({ settled: 50 })
     await expect.poll(() => api.asked()).toEqual(['list', 'watch', 'watch', 'watch'])
     expect(api.server.seen.slice(1).map(versionOf)).toEqual(['10', '12', '13'])
     expect(yielded).toEqual(['1', '12'])
@@ -116,6 +116,26 @@ describe('a watch', () => {
     await expect.poll(() => api.count('watch')).toBe(2)
     expect(sent).toBeLessThan(12 * long.length)
     expect(yielded).toEqual(['1'])
+  })
+
+  it('outlives the time that its head may take', async () => {
+    api.serve((response) => {
+      response.flushHeaders()
+      setTimeout(() => response.write(modified('11')), 200)
+    })
+    const { yielded } = api.follow({}, 100)
+    await expect.poll(() => yielded).toEqual(['1', '11'])
+    expect(api.asked()).toEqual(['list', 'watch'])
+  })
+
+  it('is begun anew soon, as often as it breaks after it went well', async () => {
+    api.serve((response) => {
+      response.flushHeaders()
+      setTimeout(() => response.destroy(), 80)
+    })
+    api.follow({ rewatch: 60_000, settled: 50 })
+    // Pauses that grew would add up to five seconds.
+    await expect.poll(() => api.count('watch'), { timeout: 4000 }).toBeGreaterThan(8)
   })
 
   it('does not wait for ever for the head of an answer', async () => {
