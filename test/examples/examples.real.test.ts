@@ -6,29 +6,35 @@ import { ask, startBed, startEcho, type Bed } from '../lab/bed.ts'
 import { services } from '../lab/cluster/addresses.ts'
 import { toolsImage } from '../lab/cluster/images.ts'
 import { backendObjects } from '../lab/cluster/proxy.ts'
-import { buildImage, type Image } from '../lab/images/image.ts'
+import { agentReference } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
+import { run } from '../lab/run.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { example, type Choices } from './manifest.ts'
 
 const hosts = { client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } } } as const
 
+const coldBuild = 600_000
+
 let bed: Bed<'client'>
-let image: Image
 let backend: { v4: string; v6: string }
 beforeAll(async () => {
-  ;[image, bed] = await Promise.all([buildImage(), startBed({ hosts, cluster: {} })])
+  bed = await startBed({ hosts, cluster: {} })
   const { cluster } = bed
-  await Promise.all([cluster.importImage(image.archive), cluster.apply(...backendObjects('backend'))])
+  const lab = [process.execPath, join(projectRoot, 'test/lab/main.ts')]
+  await Promise.all([
+    run([...lab, 'image', '--name', bed.name], { timeout: coldBuild }),
+    cluster.apply(...backendObjects('backend')),
+  ])
   await cluster.wait('pod/backend', 'Ready')
   backend = await serviceAddresses(cluster, 'backend')
-}, 600_000)
+}, coldBuild)
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
 /** Applies an example, whose every field must be known to the API server. */
 async function apply(name: string, choices: Partial<Choices> = {}): Promise<void> {
-  const input = await example(name, { image: image.reference, authKey: await bed.authKey(), ...choices })
+  const input = await example(name, { image: agentReference, authKey: await bed.authKey(), ...choices })
   await bed.cluster.kubectl(['apply', '--validate=strict', '--filename=-'], { input })
 }
 
@@ -126,7 +132,7 @@ test.each([
       containers: [
         {
           name: 'tailscale',
-          image: image.reference,
+          image: agentReference,
           ...(command && { command }),
           env: [{ name: 'TS_KUBE_SECRET', value: '' }],
           startupProbe: { exec: { command: ['culvert', 'live'] }, periodSeconds: 1, timeoutSeconds: 5 },
