@@ -13,15 +13,17 @@ export type LocalApi = {
   readonly get: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
   /** As `get`, for what changes something. */
   readonly post: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
+  /** Changes some of what is there to what `change` says, as JSON. */
+  readonly patch: (path: string, change: object, signal: AbortSignal, timeoutMs?: number) => Promise<string>
   /** Opens a never-ending answer; only its head has a time limit. */
   readonly stream: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<Stream>
 }
 
-type Method = 'GET' | 'POST'
+type Method = 'GET' | 'POST' | 'PATCH'
 
 /** LocalAPI on the unix socket at `socketPath` (localapi-apiproxy-recorder.md §A.1). One connection a request. */
 export function localApi(socketPath: string): LocalApi {
-  const open = (method: Method, path: string, signal: AbortSignal): Promise<IncomingMessage> =>
+  const open = (method: Method, path: string, signal: AbortSignal, body?: string): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         // Any other Host is refused with 403, and so is any Origin or Referer.
@@ -36,11 +38,11 @@ export function localApi(socketPath: string): LocalApi {
         resolve,
       )
       outgoing.on('error', reject)
-      outgoing.end()
+      outgoing.end(body)
     })
 
-  const call = async (method: Method, path: string, signal: AbortSignal): Promise<IncomingMessage> => {
-    const response = await open(method, path, signal)
+  const call = async (method: Method, path: string, signal: AbortSignal, body?: string): Promise<IncomingMessage> => {
+    const response = await open(method, path, signal, body)
     if (response.statusCode === 200) return response
     throw new Error(`${response.statusCode}: ${errorText(await bodyOf(response))}`)
   }
@@ -48,19 +50,24 @@ export function localApi(socketPath: string): LocalApi {
   const failure = (path: string, cause: unknown): CulvertError =>
     new CulvertError('localapi', `LocalAPI ${path.split('?')[0]} failed`, { cause })
 
-  const ask =
-    (method: Method): LocalApi['get'] =>
-    async (path, signal, timeoutMs = 10_000) => {
-      try {
-        return await bodyOf(await call(method, path, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])))
-      } catch (error) {
-        throw failure(path, error)
-      }
+  const ask = async (
+    method: Method,
+    path: string,
+    signal: AbortSignal,
+    timeoutMs = 10_000,
+    body?: string,
+  ): Promise<string> => {
+    try {
+      return await bodyOf(await call(method, path, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), body))
+    } catch (error) {
+      throw failure(path, error)
     }
+  }
 
   return {
-    get: ask('GET'),
-    post: ask('POST'),
+    get: (path, signal, timeoutMs) => ask('GET', path, signal, timeoutMs),
+    post: (path, signal, timeoutMs) => ask('POST', path, signal, timeoutMs),
+    patch: (path, change, signal, timeoutMs) => ask('PATCH', path, signal, timeoutMs, JSON.stringify(change)),
     stream: async (path, signal, timeoutMs = 10_000) => {
       // The time limit must not outlive the head: a controller of our own, where the timer can be cleared.
       const head = new AbortController()

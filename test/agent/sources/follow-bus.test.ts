@@ -22,6 +22,7 @@ it('the watch is opened again when it ends, and its first message replaces what 
   const api: LocalApi = {
     get: async () => '',
     post: async () => '',
+    patch: async () => '',
     stream: async (path) => {
       const index = opened.push(path) - 1
       const messages = watches[index]
