@@ -7,15 +7,8 @@ import { tailscaleVersion } from '../../agent/capability-version.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readArchive, type ImageConfig } from '../lab/images/archive.ts'
 import { apart } from '../lab/images/buildah.ts'
-import {
-  agentArguments,
-  buildImage,
-  buildImageOf,
-  ownArch,
-  unpack,
-  withImages,
-  type Image,
-} from '../lab/images/image.ts'
+import { buildImageOf, unpack, withImages } from '../lab/images/builder.ts'
+import { agentArguments, buildImage, ownArch, type Image } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
 import { run } from '../lab/run.ts'
 

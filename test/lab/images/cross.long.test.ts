@@ -5,8 +5,9 @@ import { expect, test } from 'vitest'
 import { projectRoot } from '../paths.ts'
 import { noProgress } from '../progress.ts'
 import type { Bases } from './base-images.ts'
+import { buildImageOf, unpack, withImages } from './builder.ts'
 import { buildCross } from './cross.ts'
-import { agentArguments, buildImageOf, unpack, withImages } from './image.ts'
+import { agentArguments } from './image.ts'
 
 const quiet = (): void => undefined
 

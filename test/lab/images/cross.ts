@@ -5,7 +5,8 @@ import { control } from '../parts/module.ts'
 import { cacheRoot, projectRoot } from '../paths.ts'
 import type { Progress } from '../progress.ts'
 import { makeMissing, tailscaleBase } from './base-images.ts'
-import { agentArguments, buildImageOf, unpack, withImages } from './image.ts'
+import { buildImageOf, unpack, withImages } from './builder.ts'
+import { agentArguments } from './image.ts'
 
 /** The stages of the Dockerfile that run no program of the architecture that they are for. */
 export const crossStages = ['daemon', 'bundle'] as const

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { tailscaleVersion } from '../../../agent/capability-version.ts'
-import { withLock } from '../parts/lock.ts'
 import { projectRoot } from '../paths.ts'
-import { baseImages, type Bases } from './base-images.ts'
+import type { Bases } from './base-images.ts'
 import { buildah, imagesRoot } from './buildah.ts'
-import { machineVolumes } from './machine.ts'
+import { buildImageOf, withImages, type Note } from './builder.ts'
 
 /** A built image. */
 export type Image = {
@@ -19,8 +18,6 @@ export type Image = {
   /** The size of the archive: of all layers, uncompressed. */
   readonly bytes: number
 }
-
-type Note = (detail: string) => void
 
 export const agentReference = `culvert.test/agent:${packageJson.version}`
 export const upstreamReference = `culvert.test/upstream:${tailscaleVersion}`
@@ -71,54 +68,6 @@ async function archived(reference: string, note: Note, args: (bases: Bases) => r
     }
     return { reference, archive, digest, bytes: (await stat(archive)).size }
   })
-}
-
-/** Runs `work` with the base images, while no other process builds images. */
-export async function withImages<T>(note: Note, work: (bases: Bases) => Promise<T>): Promise<T> {
-  await mkdir(imagesRoot(), { recursive: true })
-  const waiting = (holder: string): void => note(`waiting for ${holder}, which builds images`)
-  const locked = async (): Promise<T> => {
-    await discardRemains()
-    return await work(await baseImages(note))
-  }
-  return await withLock(join(imagesRoot(), 'lock'), locked, waiting)
-}
-
-/** What an interrupted build left. Called with the lock held: nobody is building. */
-async function discardRemains(): Promise<void> {
-  const remains = (await readdir(imagesRoot())).filter((name) => /^(run|build)-/.test(name))
-  await Promise.all(remains.map((name) => rm(join(imagesRoot(), name), { recursive: true })))
-  if (remains.length > 0) await buildah(['rm', '--all'])
-}
-
-/**
- * `buildah bud`, with this machine's ways to fetch packages and none of them in the result. Gives the image's digest,
- * `sha256:…`. @throws CulvertError `command` with the end of the build.
- */
-export async function buildImageOf(args: readonly string[], note: Note = () => undefined): Promise<string> {
-  const work = await mkdtemp(join(imagesRoot(), 'build-'))
-  try {
-    const idFile = join(work, 'id')
-    const volumes = await machineVolumes(work)
-    const how = ['--isolation=chroot', '--layers', '--force-rm', '--pull-never', `--iidfile=${idFile}`, ...volumes]
-    await buildah(['bud', ...how, ...args], note)
-    return (await readFile(idFile, 'utf8')).trim()
-  } finally {
-    await rm(work, { recursive: true, force: true })
-  }
-}
-
-/** Writes the files of an image, by its name or digest, to a directory. Called with the lock of images held. */
-export async function unpack(image: string, into: string): Promise<void> {
-  const work = await mkdtemp(join(imagesRoot(), 'build-'))
-  try {
-    await mkdir(into, { recursive: true })
-    // In a file of its own: a build whose last step is in the cache already writes nothing.
-    await writeFile(join(work, 'Dockerfile'), `FROM ${image.replace('sha256:', '')}\n`)
-    await buildah(['bud', '--layers', '--force-rm', '--pull-never', `--output=type=local,dest=${into}`, work])
-  } finally {
-    await rm(work, { recursive: true })
-  }
 }
 
 /** Removes earlier archives, but for those that somebody may still be reading. */

@@ -36,50 +36,36 @@ export const suite = 'trixie'
 
 const certificates = '/etc/ssl/certs/ca-certificates.crt'
 
+/** Where a build sees what, in place of directories that every Debian has: nothing is made for it in the image. */
+const mounts = { sources: '/etc/apt/sources.list.d', config: '/etc/apt/apt.conf.d', npm: '/usr/local/etc' } as const
+
 /**
  * Lays down in `into` how this machine's apt and npm fetch packages, and whom it trusts, and gives the arguments by
- * which a build sees that and the image does not: each is mounted over a directory that every Debian has.
+ * which a build sees that and the image does not.
  */
 export async function machineVolumes(into: string): Promise<string[]> {
-  const [sources, config, npm] = ['sources', 'config', 'npm'].map((name) => join(into, name)) as [
-    string,
-    string,
-    string,
-  ]
-  await Promise.all([sources, config, npm].map((directory) => mkdir(directory, { recursive: true })))
-  const [{ main, security }, apt, npmrc] = await Promise.all([
+  const [{ main, security }, apt, npm] = await Promise.all([
     debianMirrors(),
     run(['apt-config', 'dump']),
-    npmSettings(),
+    run(['npm', 'config', 'list', '--json'], { cwd: '/' }),
   ])
-  const lines = [
+  const sources = [
     `deb ${main} ${suite} main`,
     `deb ${main} ${suite}-updates main`,
     ...(security === undefined ? [] : [`deb ${security} ${suite}-security main`]),
   ]
   const acquire = apt.stdout.split('\n').filter((line) => /^Acquire::https?:/.test(line))
+  const settings = JSON.parse(npm.stdout) as Record<string, unknown>
+  const registry = ['registry', 'proxy', 'https-proxy'].filter((name) => typeof settings[name] === 'string')
+  const files = {
+    'sources/machine.list': sources,
+    'config/machine': [...acquire, `Acquire::https::CaInfo "${mounts.npm}/ca.crt";`],
+    'npm/npmrc': [...registry.map((name) => `${name}=${String(settings[name])}`), `cafile=${mounts.npm}/ca.crt`],
+  }
+  await Promise.all(Object.keys(mounts).map((name) => mkdir(join(into, name))))
   await Promise.all([
-    writeFile(join(sources, 'machine.list'), `${lines.join('\n')}\n`),
-    writeFile(join(config, 'machine'), `${[...acquire, `Acquire::https::CaInfo "${inside}/ca.crt";`].join('\n')}\n`),
-    writeFile(join(npm, 'npmrc'), npmrc),
-    copyFile(certificates, join(npm, 'ca.crt')),
+    ...Object.entries(files).map(([name, lines]) => writeFile(join(into, name), `${lines.join('\n')}\n`)),
+    copyFile(certificates, join(into, 'npm/ca.crt')),
   ])
-  const mounts = [
-    [sources, '/etc/apt/sources.list.d'],
-    [config, '/etc/apt/apt.conf.d'],
-    [npm, inside],
-  ]
-  return mounts.map(([from, to]) => `--volume=${from}:${to}:ro`)
-}
-
-/** Where the npm of Node's images looks for settings that hold for everybody. */
-const inside = '/usr/local/etc'
-
-async function npmSettings(): Promise<string> {
-  const { stdout } = await run(['npm', 'config', 'list', '--json'], { cwd: '/' })
-  const all = JSON.parse(stdout) as Record<string, unknown>
-  const kept = ['registry', 'proxy', 'https-proxy'].flatMap((name) =>
-    typeof all[name] === 'string' ? [`${name}=${all[name]}`] : [],
-  )
-  return `${[...kept, `cafile=${inside}/ca.crt`].join('\n')}\n`
+  return Object.entries(mounts).map(([name, path]) => `--volume=${join(into, name)}:${path}:ro`)
 }

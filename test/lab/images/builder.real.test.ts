@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { allPids, argvOf } from '../ground/procs.ts'
 import { buildah, imagesRoot } from './buildah.ts'
-import { buildImageOf, withImages } from './image.ts'
+import { buildImageOf, withImages } from './builder.ts'
 
 const quiet = (): void => undefined
 let work = ''
@@ -51,7 +51,7 @@ test('a build leaves nothing mounted and nothing running, whether it succeeds or
 
 test('a build that is killed ends with all that it started, and the next one removes what it left', async () => {
   const program = `
-    const { buildImageOf, withImages } = await import(${JSON.stringify(join(import.meta.dirname, 'image.ts'))})
+    const { buildImageOf, withImages } = await import(${JSON.stringify(join(import.meta.dirname, 'builder.ts'))})
     const { writeFileSync } = await import('node:fs')
     await withImages(() => {}, async ({ debian }) => {
       writeFileSync('Dockerfile', 'FROM ' + debian + '\\nRUN sleep 271')
