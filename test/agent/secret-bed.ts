@@ -19,14 +19,11 @@ export class SecretBed {
     this.secret = secret
   }
 
-  /** Makes the account, with `verbs` on the Secret, and the Secret, holding `texts`; `undefined`: there is none. */
+  /** Makes the account, with `verbs` on the Secret, and the Secret, holding `texts`; null: there is none. */
   static async make(
     bed: Bed,
     secret: string,
-    {
-      verbs = usual,
-      texts = {},
-    }: { verbs?: readonly string[]; texts?: Readonly<Record<string, string>> | undefined } = {},
+    { verbs = usual, texts = {} }: { verbs?: readonly string[]; texts?: Readonly<Record<string, string>> | null } = {},
   ): Promise<SecretBed> {
     const made = new SecretBed(bed, secret)
     await bed.cluster.apply(
@@ -34,7 +31,8 @@ export class SecretBed {
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: secret, namespace } },
     )
     await made.grant(verbs)
-    if (texts !== undefined) await made.put(texts)
+    if (texts === null) await made.delete()
+    else await made.put(texts)
     await bed.cluster.actAs(bed.host('proxy'), namespace, secret)
     return made
   }
@@ -92,7 +90,7 @@ export class SecretBed {
   }
 
   async delete(): Promise<void> {
-    await this.bed.cluster.kubectl(['delete', 'secret', this.secret, `--namespace=${namespace}`])
+    await this.bed.cluster.kubectl(['delete', 'secret', this.secret, `--namespace=${namespace}`, '--ignore-not-found'])
   }
 
   async version(): Promise<string> {

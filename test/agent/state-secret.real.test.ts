@@ -87,7 +87,7 @@ it('what others change of it is put right, and nothing else', async () => {
 })
 
 it('a Secret that is absent is made where that is allowed', async () => {
-  const at = await SecretBed.make(bed, 'absent', { texts: undefined, verbs: [...usual, 'create'] })
+  const at = await SecretBed.make(bed, 'absent', { texts: null, verbs: [...usual, 'create'] })
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'absent', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
   await expect.poll(() => at.texts()).toMatchObject({ pod_uid: 'uid-of-absent', device_id: expect.stringMatching(/./) })
@@ -97,7 +97,7 @@ it('a Secret that is absent is made where that is allowed', async () => {
   expect(await proxy.status()).toMatchObject({ ready: true })
 })
 
-it.each<[string, readonly string[], object | undefined, object, RegExp]>([
+it.each<[string, readonly string[], Record<string, string> | null, Record<string, string>, RegExp]>([
   [
     'no right to read',
     ['update', 'patch'],
@@ -117,7 +117,7 @@ it.each<[string, readonly string[], object | undefined, object, RegExp]>([
   [
     'no Secret and no right to create it',
     usual,
-    undefined,
+    null,
     {},
     /"denied" does not exist in namespace "ts".*verb create on secrets/,
   ],
@@ -129,11 +129,9 @@ it.each<[string, readonly string[], object | undefined, object, RegExp]>([
     /boot deadline of 2 s.*ECONNREFUSED/,
   ],
 ])('%s ends the agent with the reason', async (_name, verbs, texts, more, reason) => {
-  const at = await SecretBed.make(bed, 'denied', { verbs, texts: texts as Record<string, string> | undefined })
-  if (texts === undefined) await at.delete().catch(() => {})
-  else if (!('authkey' in texts)) await at.edit({ authkey: null })
-  const env = { ...userspace, ...at.env(), ...(more as Record<string, string>) }
-  const ended = await (await Proxy.start(bed, env)).ended()
+  const at = await SecretBed.make(bed, 'denied', { verbs, texts })
+  if (texts !== null && !('authkey' in texts)) await at.edit({ authkey: null })
+  const ended = await (await Proxy.start(bed, { ...userspace, ...at.env(), ...more })).ended()
   expect(ended).toMatchObject({ code: 1, reason: expect.stringMatching(reason) })
 })
 
