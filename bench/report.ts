@@ -51,15 +51,6 @@ ${sections.map(sectionText).join('\n\n')}
 `
 }
 
-/** The text of RESULTS.md with one section measured anew, in its place or at the end. */
-export function withSection(text: string, section: Section): string {
-  const own = `## ${section.title}\n`
-  const parts = text.trimEnd().split(/\n\n(?=## )/)
-  const at = parts.findIndex((part) => part.startsWith(own))
-  const next = parts.toSpliced(at === -1 ? parts.length : at, at === -1 ? 0 : 1, sectionText(section))
-  return `${next.join('\n\n')}\n`
-}
-
 function sectionText(section: Section): string {
   return `## ${section.title}\n\n${markdownTable(tableOf(section))}\n\n${section.note}`
 }
