@@ -81,6 +81,7 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
     debugAddress,
     tailscaledExtraArgs: words('TS_TAILSCALED_EXTRA_ARGS'),
     up,
+    authOnce: bool('TS_AUTH_ONCE'),
     configDirectory,
     targets,
     forwardedFamilies: families.filter(
@@ -98,6 +99,7 @@ export function readSettings(env: Environment): { readonly settings: Settings; r
       addressFromEnv: root !== '' || env['TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV'] === 'true',
     },
     firewallMode: readFirewallMode(text('TS_DEBUG_FIREWALL_MODE'), targets.length > 0),
+    fakeNetfilter: bool('TS_TEST_FAKE_NETFILTER') ? fakeNetfilter(root, bool('TS_TEST_FAKE_NETFILTER_6')) : undefined,
     statusSocket: env['CULVERT_SOCKET'] || `${root}${text('CULVERT_SOCKET')}`,
     terminationLog: terminationLogPath(env),
     shortWaits: bool('CULVERT_TEST_SHORT_WAITS'),
@@ -211,10 +213,12 @@ function bracketIPv6(value: string, podIPv6: string): string {
 
 function readFirewallMode(value: string, needed: boolean): Settings['firewallMode'] {
   if (!needed || value === '' || value === 'auto') return 'auto'
-  if (value === 'nftables') return 'nftables'
-  return refuse(
-    'TS_DEBUG_FIREWALL_MODE',
-    value,
-    'this version of Culvert forwards with nftables only; auto and nftables are accepted',
-  )
+  if (value === 'nftables' || value === 'iptables') return value
+  return refuse('TS_DEBUG_FIREWALL_MODE', value, 'auto, nftables and iptables are accepted')
+}
+
+/** Without rules in the kernel a real proxy would look ready and carry nothing. */
+function fakeNetfilter(root: string, ipv6: boolean): Settings['fakeNetfilter'] {
+  if (root !== '') return { ipv6 }
+  throw new CulvertError('settings', 'TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT: unset it')
 }

@@ -23,6 +23,8 @@ export type Settings = {
   readonly debugAddress: string
   readonly tailscaledExtraArgs: readonly string[]
   readonly up: UpSettings
+  /** Two-step mode "auth once": `tailscale up` only when tailscaled asks for a login, then `tailscale set`. */
+  readonly authOnce: boolean
   /** One-step mode: where tailscaled's config files are mounted. Undefined: `tailscale up` logs in. */
   readonly configDirectory: string | undefined
   /** L3 ingress: at most one target of each family; empty when the mode is off. */
@@ -38,8 +40,10 @@ export type Settings = {
   readonly cluster: InCluster
   /** Whether the environment is that of a Pod: without it nothing of the agent's own is written to the Secret. */
   readonly inKubernetes: boolean
-  /** `auto` when unset. */
-  readonly firewallMode: 'auto' | 'nftables'
+  /** `auto` when unset, and where nothing is forwarded. */
+  readonly firewallMode: 'auto' | 'nftables' | 'iptables'
+  /** For tests: netfilter is kept in memory, and no program is run for it. `ipv6`: it carries IPv6, too. */
+  readonly fakeNetfilter: undefined | { readonly ipv6: boolean }
   /** Path of the agent's own socket. */
   readonly statusSocket: string
   readonly terminationLog: string

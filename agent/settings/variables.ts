@@ -24,6 +24,12 @@ export const variables = [
   { name: 'TS_ACCEPT_DNS', type: 'boolean', default: 'false', effect: 'Whether tailscaled takes over the Pod’s DNS' },
   { name: 'TS_EXTRA_ARGS', type: 'words', effect: 'Further arguments for `tailscale up`, split at white space' },
   { name: 'TS_TAILSCALED_EXTRA_ARGS', type: 'words', effect: 'Further arguments for tailscaled, split at white space' },
+  {
+    name: 'TS_AUTH_ONCE',
+    type: 'boolean',
+    default: 'false',
+    effect: 'Run `tailscale up` only when tailscaled asks for a login, and `tailscale set` after it',
+  },
   { name: 'TS_USERSPACE', type: 'boolean', default: 'true', effect: 'Userspace networking instead of a TUN device' },
   {
     name: 'TS_STATE_DIR',
@@ -83,7 +89,18 @@ export const variables = [
     effect: 'For tests only: shortens the waits of `agent/waits.ts`',
   },
   { name: 'TS_TEST_ONLY_ROOT', type: 'path', effect: 'For tests only: prefix of system paths' },
-  { name: 'TS_AUTH_ONCE', type: 'boolean', effect: 'Log in only when tailscaled asks for it', unavailable: true },
+  {
+    name: 'TS_TEST_FAKE_NETFILTER',
+    type: 'boolean',
+    default: 'false',
+    effect: 'For tests only, with `TS_TEST_ONLY_ROOT`: netfilter is kept in memory, and no packet is touched',
+  },
+  {
+    name: 'TS_TEST_FAKE_NETFILTER_6',
+    type: 'boolean',
+    default: 'true',
+    effect: 'For tests only: whether that netfilter carries IPv6',
+  },
   { name: 'TS_SERVE_CONFIG', type: 'path', effect: 'Serve config file', unavailable: true },
   { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
   { name: 'TS_TAILNET_TARGET_IP', type: 'address', effect: 'L3 egress to an address', unavailable: true },
@@ -105,7 +122,6 @@ export const variables = [
   },
   { name: 'TS_ENABLE_METRICS', type: 'boolean', effect: 'Serve `/metrics` on the listener', unavailable: true },
   { name: 'TS_HEALTHCHECK_ADDR_PORT', type: 'address and port', effect: 'Older health listener', unavailable: true },
-  { name: 'TS_TEST_FAKE_NETFILTER', type: 'boolean', effect: 'For tests only: netfilter in memory', unavailable: true },
 ] as const satisfies readonly Variable[]
 
 export type VariableName = (typeof variables)[number]['name']

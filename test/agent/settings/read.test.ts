@@ -61,6 +61,23 @@ describe('values', () => {
       { TS_TEST_ONLY_ROOT: '/r' },
       { root: '/r', statusSocket: '/r/tmp/culvert.sock', terminationLog: '/r/dev/termination-log' },
     ],
+    ['auth once', { TS_AUTH_ONCE: 'true' }, { authOnce: true }],
+    [
+      'a fake netfilter',
+      { TS_TEST_ONLY_ROOT: '/r', TS_TEST_FAKE_NETFILTER: 'true' },
+      { fakeNetfilter: { ipv6: true } },
+    ],
+    [
+      'a fake netfilter without IPv6',
+      { TS_TEST_ONLY_ROOT: '/r', TS_TEST_FAKE_NETFILTER: 'true', TS_TEST_FAKE_NETFILTER_6: '0' },
+      { fakeNetfilter: { ipv6: false } },
+    ],
+    ['a firewall that nobody needs', { TS_DEBUG_FIREWALL_MODE: 'iptables' }, { firewallMode: 'auto' }],
+    [
+      'iptables',
+      { ...kernel, TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'iptables' },
+      { firewallMode: 'iptables' },
+    ],
     ['Kubernetes without a Secret', { ...pod, TS_KUBE_SECRET: '' }, { inKubernetes: true, state: { kind: 'memory' } }],
     [
       'Kubernetes with a directory instead',
@@ -146,10 +163,11 @@ describe('refusals name the variable, its value and what is accepted', () => {
     ['empty Pod addresses', { POD_IPS: '' }, /POD_IPS=""/],
     ['three Pod addresses', { POD_IPS: '1.1.1.1,2.2.2.2,3.3.3.3' }, /POD_IPS/],
     [
-      'iptables',
-      { ...kernel, TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'iptables' },
-      /TS_DEBUG_FIREWALL_MODE="iptables"/,
+      'another firewall',
+      { ...kernel, TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'pf' },
+      /TS_DEBUG_FIREWALL_MODE="pf".*nftables and iptables are accepted/,
     ],
+    ['a fake netfilter without a test', { TS_TEST_FAKE_NETFILTER: 'true' }, /needs TS_TEST_ONLY_ROOT/],
     ['a route that is none', { ...kernel, TS_ROUTES: '10.0.0.0/8, fd00::/8' }, /TS_ROUTES=.*" fd00::\/8" is no route/],
     ['a route that is too long', { ...kernel, TS_ROUTES: '10.0.0.0/33' }, /TS_ROUTES=.*is no route/],
     [
@@ -177,7 +195,7 @@ describe('refusals name the variable, its value and what is accepted', () => {
   })
 
   it('does not refuse a mode that is switched off', () => {
-    expect(() => readSettings({ TS_AUTH_ONCE: 'false', TS_SERVE_CONFIG: '' })).not.toThrow()
+    expect(() => readSettings({ TS_EXPERIMENTAL_CERT_SHARE: 'false', TS_SERVE_CONFIG: '' })).not.toThrow()
   })
 })
 
