@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { families, type Family } from '../lib/address.ts'
 import { runCommand } from '../lib/command.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
@@ -16,15 +17,17 @@ import type { Store, World } from './world.ts'
 
 /** What the kernel must grant before anything is started; gives the address families that it carries. */
 export async function prepareKernel(settings: Settings, nft: Nftables, log: Log) {
-  const kernel = await kernelFamilies(settings.root)
+  const kernel: Family[] = settings.fakeNetfilter
+    ? families.filter((family) => family === 4 || settings.fakeNetfilter?.ipv6)
+    : await kernelFamilies(settings.root)
   if (settings.userspace) return kernel
-  requireNetAdmin()
+  if (!settings.fakeNetfilter) requireNetAdmin()
   await requireTun(settings.root, runCommand)
   await enableForwarding(
     settings.root,
     kernel.filter((family) => settings.forwardedFamilies.includes(family)),
   )
-  if (!forwards({ settings })) return kernel
+  if (settings.fakeNetfilter || !forwards({ settings })) return kernel
   try {
     await probeNftables(nft)
   } catch (error) {
@@ -61,7 +64,7 @@ export function linkDefaultSocket(socket: string, log: Log): () => void {
  * @throws CulvertError `family` when that pass found that no target can ever be reached.
  */
 export async function started(store: Store, signal: AbortSignal): Promise<void> {
-  await store.until(({ tailnet }) => tailnet.state === 'Running' && tailnet.self !== undefined, signal)
+  await store.until(({ daemon, tailnet }) => daemon.phase === 'running' && tailnet.self !== undefined, signal)
   const world = await store.until((now) => forwardingTried(now) && stateSecretTried(now), signal)
   const plan = attemptedPlan(world)
   if (plan === undefined || !nothingReachable(plan)) return

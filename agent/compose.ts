@@ -2,6 +2,7 @@ import { runCommand } from '../lib/command.ts'
 import type { Log } from '../lib/log.ts'
 import { localApi } from '../localapi/client.ts'
 import { firewall } from '../netfilter/firewall.ts'
+import { memoryFirewall } from '../netfilter/memory.ts'
 import { watchTable } from '../netfilter/nftables/monitor.ts'
 import { nftables } from '../netfilter/nftables/nftables.ts'
 import { bootDeadline } from './boot-deadline.ts'
@@ -23,6 +24,7 @@ import { keepStateSecret } from './state-secret/compose.ts'
 import type { Stoppable } from './stop.ts'
 import { superviseTailscaled } from './tailscaled/daemon.ts'
 import { spawner } from './tailscaled/spawn.ts'
+import { withdrawRoutes } from './withdraw.ts'
 import { shortWaits, waits as normalWaits } from './waits.ts'
 import { createStore, initialWorld, type Store } from './world.ts'
 
@@ -75,7 +77,7 @@ export async function compose(settings: Settings, { env, log, version, parts, si
   signal.throwIfAborted()
 
   if (forwards(store.world)) {
-    const rules = firewall(nft, runCommand)
+    const rules = settings.fakeNetfilter ? memoryFirewall() : firewall(nft, runCommand)
     parts.firewall = rules
     const facet = runFacet(forwardingFacet(rules), { store, log, waits, signal })
     parts.facets.push(facet)
@@ -84,14 +86,15 @@ export async function compose(settings: Settings, { env, log, version, parts, si
       store.until(({ facets }) => facets[forwardingName]?.verifiedAt !== undefined, signal),
       deadline,
     ])
-    void watchTable(facet.recheck, (problem) => log(`warning: ${problem}`), signal)
+    if (!settings.fakeNetfilter) void watchTable(facet.recheck, (problem) => log(`warning: ${problem}`), signal)
     reportTargets(store, log, signal)
   }
 
-  const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: firewallEnv(store) })
-  parts.daemon = daemon
-  parts.unlink = linkDefaultSocket(settings.socket, log)
   const api = localApi(settings.socket)
+  const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: firewallEnv(store), api })
+  parts.daemon = daemon
+  parts.withdraw = (limit) => withdrawRoutes({ store, api, log, waits }, limit)
+  parts.unlink = linkDefaultSocket(settings.socket, log)
   void followBus({ store, api, log, waits }, signal)
   void followStatus({ store, api, waits }, signal)
   if (config !== undefined) keepDeviceConfig({ store, api, log, waits, parts, signal })
@@ -101,6 +104,7 @@ export async function compose(settings: Settings, { env, log, version, parts, si
     const start = async (): Promise<never> => {
       await started(store, signal)
       booted.abort()
+      stateSecret?.removeAuthKey()
       store.update((now) => ({ ...now, startedAt: new Date() }))
       log('Startup complete, waiting for shutdown signal')
       return forever

@@ -18,6 +18,8 @@ export type Stoppable = {
   stopBudgetMs?: number
   daemon?: Supervisor
   firewall?: Firewall
+  /** Tells the tailnet that what is advertised will not be served any more, and gives it the time to hear of it. */
+  withdraw?: (deadline: AbortSignal) => Promise<void>
   /** Waits until tailscaled has written its state; absent where that needs no waiting. */
   awaitState?: (deadline: AbortSignal) => Promise<void>
   /** Removes the identity of a node whose auth key was refused. */
@@ -27,7 +29,7 @@ export type Stoppable = {
 }
 
 /**
- * The stop machine (agent.md §11), once, within its budget: sources and facets, the state, tailscaled, the rules, the endpoints.
+ * The stop machine (agent.md §11), once, within its budget: sources and facets, advertised routes, the state, tailscaled, the rules, the endpoints.
  * Readiness has fallen before. `hurry` shortens the wait for tailscaled to nothing.
  */
 export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal): Promise<void> {
@@ -42,6 +44,7 @@ export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal):
   }
   const facets = Promise.all(parts.facets.map(({ finished }) => finished))
   await step('waiting for the facets', () => Promise.race([facets, aborted(deadline)]))
+  await step('withdrawing routes', () => parts.withdraw?.(deadline))
   await step('waiting for the state', () => parts.awaitState?.(deadline))
   await step('stopping tailscaled', () => parts.daemon?.stop(deadline))
   await step('clearing the old identity', () => parts.clearIdentity?.(deadline))

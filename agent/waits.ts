@@ -20,6 +20,8 @@ export type Waits = {
   readonly reissue: number
   /** An attempt of a facet that lasts longer will not end: each wait within it has a limit of its own. */
   readonly stuck: number
+  /** For the tailnet to hear of withdrawn routes: meanwhile they are still served. */
+  readonly withdraw: number
   /** For the whole stop procedure (agent.md §11). */
   readonly stopBudget: number
 }
@@ -36,6 +38,7 @@ export const waits: Waits = {
   look: 60_000,
   reissue: 600_000,
   stuck: 300_000,
+  withdraw: 3000,
   stopBudget: 25_000,
 }
 
@@ -51,5 +54,6 @@ export const shortWaits: Waits = {
   look: 1000,
   reissue: 5000,
   stuck: 300_000,
+  withdraw: 1000,
   stopBudget: 5000,
 }

@@ -1,4 +1,7 @@
+import { backoff } from '../../lib/backoff.ts'
+import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import { sleep } from '../../lib/timers.ts'
 import { kubeClient } from '../../kube/client.ts'
 import { runFacet } from '../facet.ts'
 import { stateSecretFacet, writesSecret } from '../facets/state-secret.ts'
@@ -6,6 +9,7 @@ import type { Stoppable } from '../stop.ts'
 import type { Waits } from '../waits.ts'
 import type { StateSecret, Store } from '../world.ts'
 import { prepareSecret } from './boot.ts'
+import { keys } from './keys.ts'
 import { followStateSecret } from './source.ts'
 import { awaitConsistency, clearIdentity } from './stop.ts'
 
@@ -21,6 +25,8 @@ type Parts = {
 export type StateSecretKeeper = {
   /** Resolves when tailscaled may be started on it; what follows keeps the agent's own keys in it true. */
   readonly prepared: Promise<void>
+  /** The node has logged in: an auth key in the Secret has done its work, where it is to be used once. */
+  readonly removeAuthKey: () => void
   /** Have the identity removed from it at the end, once tailscaled has ended. */
   readonly clearAtStop: () => void
 }
@@ -60,8 +66,26 @@ export function keepStateSecret({ store, log, waits, parts, signal }: Parts): St
   const prepared = prepare()
   // It is raced with the boot deadline, after which nobody listens.
   prepared.catch(() => {})
+  const removeAuthKey = async (): Promise<void> => {
+    const pause = backoff(waits.retryFirst, waits.retryCap)
+    while (!signal.aborted) {
+      try {
+        const secret = await kube.getSecret(name, signal)
+        if (secret?.data.has(keys.authKey)) await kube.patchSecret(name, new Map([[keys.authKey, null]]), signal)
+        return
+      } catch (error) {
+        if (pause.attempts() === 0)
+          log(`warning: ${keys.authKey} stays in Secret "${name}" for now: ${describe(error)}`)
+        await sleep(pause.next(), signal)
+      }
+    }
+  }
+
   return {
     prepared,
+    removeAuthKey: () => {
+      if (settings.authOnce && writesSecret(store.world)) void removeAuthKey()
+    },
     clearAtStop: () => {
       delete parts.awaitState
       parts.clearIdentity = (deadline) => clearIdentity({ kube, name, log }, deadline)

@@ -28,15 +28,26 @@ export function upArguments(socket: string, up: UpSettings): string[] {
     ['client-secret', up.clientSecret || undefined],
     ['id-token', up.idToken || undefined],
     ['audience', up.audience || undefined],
+  ] as const
+  return [`--socket=${socket}`, 'up', acceptDns(up), ...flags(given), ...preferences(up), ...up.extraArgs]
+}
+
+/** The arguments of `tailscale set`, which brings what is set to a node that was not logged in by this run. */
+export const setArguments = (socket: string, up: UpSettings): string[] => [
+  `--socket=${socket}`,
+  'set',
+  acceptDns(up),
+  ...preferences(up),
+]
+
+const acceptDns = (up: UpSettings): string => `--accept-dns=${up.acceptDns}`
+
+const preferences = (up: UpSettings): string[] =>
+  flags([
     // Empty means something: what was advertised before is withdrawn.
     ['advertise-routes', up.routes],
     ['hostname', up.hostname || undefined],
-  ] as const
-  return [
-    `--socket=${socket}`,
-    'up',
-    `--accept-dns=${up.acceptDns}`,
-    ...given.filter(([, value]) => value !== undefined).map(([name, value]) => `--${name}=${value}`),
-    ...up.extraArgs,
-  ]
-}
+  ])
+
+const flags = (given: readonly (readonly [string, string | undefined])[]): string[] =>
+  given.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]))

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { backoff } from '../../lib/backoff.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { sleep } from '../../lib/timers.ts'
+import type { LocalApi } from '../../localapi/client.ts'
 import type { Daemon } from '../world.ts'
 import { digest, handConfig } from '../device-config/handed.ts'
 import { tailscaledArguments } from './arguments.ts'
@@ -22,10 +23,11 @@ const maxFailedStarts = 10
 type Parts = Omit<LoginParts, 'set'> & {
   /** Variables that tailscaled gets beside the agent's environment. */
   readonly env: Readonly<Record<string, string>>
+  readonly api: LocalApi
 }
 
 /** The daemon machine (design: down → starting → login → running → stopping): it alone starts, logs in and ends tailscaled. */
-export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): Supervisor {
+export function superviseTailscaled({ store, spawn, log, waits, env, api }: Parts): Supervisor {
   const { settings } = store.world
   const stopping = new AbortController()
   let child: Child | undefined
@@ -56,7 +58,7 @@ export function superviseTailscaled({ store, spawn, log, waits, env }: Parts): S
       const signal = AbortSignal.any([ended.signal, stopping.signal])
       if (settings.configDirectory === undefined) {
         await keepLoggedIn({ store, spawn, log, waits, set }, life === 0, signal)
-      } else await followOneStep({ store, set }, signal)
+      } else await followOneStep({ store, api, log, waits, set }, signal)
     } catch (error) {
       if (!ended.signal.aborted && !stopping.signal.aborted) throw error
     }

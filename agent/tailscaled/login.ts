@@ -2,10 +2,11 @@ import { backoff } from '../../lib/backoff.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { sleep } from '../../lib/timers.ts'
+import type { BackendState } from '../../localapi/notify.ts'
 import type { Waits } from '../waits.ts'
 import type { Daemon, Store, World } from '../world.ts'
 import type { Spawn } from './spawn.ts'
-import { runUp } from './up.ts'
+import { runSet, runUp } from './up.ts'
 
 /** A refused login after state in memory was lost is final after so many attempts. */
 const maxRefusedLogins = 3
@@ -22,7 +23,8 @@ export type LoginParts = {
 
 /**
  * Logs in as often as one life of tailscaled needs it, until `signal` aborts. `first`: the agent has just started, and
- * `up` is owed whatever the daemon says (agent.md §2, "always-auth").
+ * `up` is owed whatever the daemon says (agent.md §2, "always-auth"); with TS_AUTH_ONCE it is not, and the node is
+ * brought to what is set by `tailscale set` once it runs.
  * @throws CulvertError `login` when state in memory was lost and the login is refused; with state on disk, and in the
  *   agent's first attempt, it tries again for ever: other deadlines are others' business.
  */
@@ -34,18 +36,23 @@ export async function keepLoggedIn(
   const { settings } = store.world
   const pause = backoff(waits.retryFirst, waits.retryCap)
   const lostState = !first && settings.state.kind === 'memory'
-  let owed = first || lostState
+  const owed = { up: (first && !settings.authOnce) || lostState, set: first && settings.authOnce }
   let refused = 0
+  let said: BackendState | undefined
   while (!signal.aborted) {
-    const { tailnet } = await store.until((world) => owed || world.tailnet.state !== undefined, signal)
-    if (!owed && tailnet.state !== 'NeedsLogin' && tailnet.state !== 'Stopped') {
+    const { tailnet } = await store.until((world) => owed.up || world.tailnet.state !== undefined, signal)
+    const next = nextStep(tailnet.state, owed)
+    if (next === 'wait') {
       if (tailnet.state === 'Running') set({ phase: 'running' })
       await store.until((world) => world.tailnet.state !== tailnet.state, signal)
       continue
     }
     set({ phase: 'login' })
+    if (next === 'up' && !owed.up && tailnet.state !== said)
+      log(`tailscaled’s state is ${tailnet.state}: it is told to log in`)
+    said = tailnet.state
     try {
-      await runUp(settings, spawn, log, signal)
+      await (next === 'up' ? runUp : runSet)(settings, spawn, log, signal)
     } catch (error) {
       if (signal.aborted) return
       refused += 1
@@ -59,12 +66,21 @@ export async function keepLoggedIn(
       await sleep(pause.next(), signal)
       continue
     }
-    owed = false
+    owed[next] = false
     refused = 0
     pause.reset()
     const settled = AbortSignal.any([signal, AbortSignal.timeout(settleTime)])
     await store.until((world) => world.tailnet.state === 'Running', settled).catch(() => {})
   }
+}
+
+/** What tailscaled in this state needs, given what it is owed whatever it says. */
+function nextStep(
+  state: BackendState | undefined,
+  owed: { readonly up: boolean; readonly set: boolean },
+): 'up' | 'set' | 'wait' {
+  if (owed.up || state === 'NeedsLogin' || state === 'Stopped') return 'up'
+  return owed.set && state === 'Running' ? 'set' : 'wait'
 }
 
 /** The reason why login waits, in the daemon's own words where it has some. */

@@ -1,14 +1,37 @@
+import { backoff } from '../../lib/backoff.ts'
+import { describe } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import type { LocalApi } from '../../localapi/client.ts'
+import type { Waits } from '../waits.ts'
 import type { Daemon, Store, World } from '../world.ts'
 
-/** In one-step mode tailscaled logs in by itself: this only says when it is running, until `signal` aborts. */
-export async function followOneStep(
-  { store, set }: { store: Store; set: (change: Partial<Daemon>) => void },
-  signal: AbortSignal,
-): Promise<void> {
+type Parts = {
+  readonly store: Store
+  readonly api: LocalApi
+  readonly log: Log
+  readonly waits: Waits
+  readonly set: (change: Partial<Daemon>) => void
+}
+
+/**
+ * In one-step mode tailscaled logs in by itself: this says when it is running, until `signal` aborts. Somebody may have
+ * stopped it by `tailscale down`: reading its config again starts it, unless that says that it is to be stopped.
+ */
+export async function followOneStep({ store, api, log, waits, set }: Parts, signal: AbortSignal): Promise<void> {
+  const pause = backoff(waits.retryFirst, waits.retryCap)
   while (!signal.aborted) {
     const { tailnet } = await store.until((world) => world.tailnet.state !== undefined, signal)
     set({ phase: tailnet.state === 'Running' ? 'running' : 'login' })
-    await store.until((world) => world.tailnet.state !== tailnet.state, signal)
+    if (tailnet.state === 'Running') pause.reset()
+    const change = (until: AbortSignal): Promise<unknown> =>
+      store.until((world) => world.tailnet.state !== tailnet.state, until)
+    if (tailnet.state !== 'Stopped') {
+      await change(signal)
+      continue
+    }
+    if (pause.attempts() === 0) log('tailscaled is stopped; it is told to read its config again, which starts it')
+    await api.post('reload-config', signal).catch((error: unknown) => set({ problem: describe(error) }))
+    await change(AbortSignal.any([signal, AbortSignal.timeout(pause.next())])).catch(() => {})
   }
 }
 

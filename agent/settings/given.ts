@@ -1,0 +1,56 @@
+import { parseAddress, parseAddressPort } from '../../lib/address.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import { parseBool } from '../../lib/go-values.ts'
+import { type Variable, type VariableName, variables } from './variables.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The environment, seen through the closed list: a name outside it does not compile. */
+export type Given = {
+  /** As it is; undefined when unset. For variables that mean something when they are empty. */
+  readonly raw: (name: VariableName) => string | undefined
+  /** The default when unset or empty. */
+  readonly text: (name: VariableName) => string
+  /** The default when it is no boolean, which is not an error: manifests rely on it. */
+  readonly bool: (name: VariableName) => boolean
+  readonly words: (name: VariableName) => string[]
+  /** As `text`, with the brackets that `$(POD_IP):9002` lacks in a Pod of IPv6 (agent.md §1, "IPv6 repair"). */
+  readonly addressPort: (name: VariableName) => string
+  /** What is odd in it and has been passed over, for people. */
+  readonly warnings: readonly string[]
+}
+
+const all: readonly (Variable & { readonly name: VariableName })[] = variables
+const defaults = new Map(all.map((variable) => [variable.name, variable.default ?? '']))
+
+export function give(env: Environment): Given {
+  const fallback = (name: VariableName): string => defaults.get(name) ?? ''
+  const text = (name: VariableName): string => env[name] || fallback(name)
+  const own = [env['POD_IP'] ?? '', ...(env['POD_IPS'] ?? '').split(',')].map((part) => parseAddress(part)?.text)
+  return {
+    raw: (name) => env[name],
+    text,
+    bool: (name) => parseBool(env[name] ?? '') ?? parseBool(fallback(name)) ?? false,
+    words: (name) =>
+      text(name)
+        .split(/\s+/)
+        .filter((word) => word !== ''),
+    addressPort: (name) => {
+      const value = text(name)
+      const colon = value.lastIndexOf(':')
+      const bracketed = `[${value.slice(0, colon)}]${value.slice(colon)}`
+      const repaired = parseAddressPort(bracketed)
+      return repaired !== undefined && own.includes(parseAddress(repaired.host)?.text) ? bracketed : value
+    },
+    warnings: all.flatMap(({ name, type }) => {
+      const value = env[name] ?? ''
+      const odd = type === 'boolean' && value !== '' && parseBool(value) === undefined
+      return odd ? [`${name}=${JSON.stringify(value)} is no boolean, and counts as ${fallback(name) || 'unset'}`] : []
+    }),
+  }
+}
+
+/** The error of a value that can never work. */
+export function refusal(name: VariableName, value: string, accepted: string): CulvertError {
+  return new CulvertError('settings', `${name}=${JSON.stringify(value)} is not valid: ${accepted}`)
+}

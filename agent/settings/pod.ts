@@ -1,0 +1,23 @@
+import { parseAddress } from '../../lib/address.ts'
+import { type Given, refusal } from './given.ts'
+import type { Settings } from './settings.ts'
+
+/**
+ * The Pod's own addresses, the last of each family, and its UID.
+ * @throws CulvertError `settings` where POD_IPS holds anything but one or two addresses.
+ */
+export function readPod({ raw, text }: Given): { readonly pod: Settings['pod']; readonly warnings: readonly string[] } {
+  const value = raw('POD_IPS')
+  const none = { ipv4: '', ipv6: '', uid: text('POD_UID') }
+  if (value === undefined) return { pod: none, warnings: [] }
+  if (value === '') {
+    // What kubelet gives when it does not know them yet: traffic does not depend on them, so upstream's end is too hard.
+    return { pod: none, warnings: ['POD_IPS is empty: the Pod’s addresses are missing in the answers of /healthz'] }
+  }
+  const addresses = value.split(',').map(parseAddress)
+  if (addresses.length > 2 || addresses.includes(undefined)) {
+    throw refusal('POD_IPS', value, 'one or two IP addresses, separated by a comma without spaces, are accepted')
+  }
+  const last = (family: 4 | 6): string => addresses.findLast((address) => address?.family === family)?.text ?? ''
+  return { pod: { ...none, ipv4: last(4), ipv6: last(6) }, warnings: [] }
+}

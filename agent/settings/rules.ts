@@ -1,0 +1,159 @@
+import { parseAddressPort } from '../../lib/address.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import { parseBool, parseDuration } from '../../lib/go-values.ts'
+import { type Given, refusal } from './given.ts'
+import { isInKubernetes, readState } from './state.ts'
+import type { VariableName } from './variables.ts'
+
+/** Something that must hold of the environment as a whole. */
+export type Rule = {
+  /** For docs/settings.md. */
+  readonly says: string
+  /** Throws CulvertError `settings` where it does not hold, naming the variables and what to do. */
+  readonly check: (given: Given) => void
+}
+
+const fail = (message: string): never => {
+  throw new CulvertError('settings', message)
+}
+const isSet =
+  ({ text }: Given) =>
+  (name: VariableName): boolean =>
+    text(name) !== ''
+
+const l3 = [
+  'TS_DEST_IP',
+  'TS_EXPERIMENTAL_DEST_DNS_NAME',
+  'TS_TAILNET_TARGET_IP',
+  'TS_TAILNET_TARGET_FQDN',
+] as const satisfies VariableName[]
+const oauth = ['TS_CLIENT_ID', 'TS_CLIENT_SECRET', 'TS_ID_TOKEN', 'TS_AUDIENCE'] as const satisfies VariableName[]
+const groups = ['TS_EGRESS_PROXIES_CONFIG_PATH', 'TS_INGRESS_PROXIES_CONFIG_PATH'] as const satisfies VariableName[]
+const viaIngress = 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS'
+const optimizations = 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'
+
+/** Whether the listener of TS_LOCAL_ADDR_PORT is wanted. */
+export const wantsListener = (given: Given): boolean =>
+  given.bool('TS_ENABLE_METRICS') ||
+  given.bool('TS_ENABLE_HEALTH_CHECK') ||
+  isSet(given)('TS_EGRESS_PROXIES_CONFIG_PATH')
+
+const userspace = ({ raw }: Given): string => `TS_USERSPACE=${raw('TS_USERSPACE') || 'true (the default)'}`
+
+/** Rows 2 to 13 of agent.md §1, in its order: the first that does not hold is what the agent ends with. */
+export const rules: readonly Rule[] = [
+  {
+    says: `${names(l3)} need \`TS_USERSPACE=false\``,
+    check: (given) => {
+      const name = l3.find(isSet(given))
+      if (name === undefined || !given.bool('TS_USERSPACE')) return
+      fail(
+        `${name}=${given.text(name)} is not supported with ${userspace(given)}: set TS_USERSPACE=false, or unset ${name}`,
+      )
+    },
+  },
+  exclusive('TS_DEST_IP', 'TS_EXPERIMENTAL_DEST_DNS_NAME'),
+  exclusive('TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'),
+  {
+    says: `\`TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR\` excludes what the config file says: the auth key, \`TS_HOSTNAME\`, \`TS_ACCEPT_DNS\`, \`TS_ROUTES\` (also when it is empty), \`TS_EXTRA_ARGS\`, ${names(oauth)}`,
+    check: (given) => {
+      if (!isSet(given)('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR')) return
+      const both = [
+        ...(parseBool(given.raw('TS_ACCEPT_DNS') ?? '') === undefined ? [] : ['TS_ACCEPT_DNS']),
+        ...(given.raw('TS_ROUTES') === undefined ? [] : ['TS_ROUTES']),
+        ...(['TS_AUTHKEY', 'TS_AUTH_KEY', 'TS_EXTRA_ARGS', 'TS_HOSTNAME', ...oauth] as const).filter(isSet(given)),
+      ]
+      if (both.length === 0) return
+      fail(
+        `TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR cannot be combined with ${both.join(', ')}: unset ${both.length === 1 ? 'it' : 'them'}, and say it in the config file`,
+      )
+    },
+  },
+  {
+    says: '`TS_ID_TOKEN` and `TS_AUDIENCE` need `TS_CLIENT_ID`',
+    check: (given) => {
+      const name = (['TS_ID_TOKEN', 'TS_AUDIENCE'] as const).find(isSet(given))
+      if (name !== undefined && !isSet(given)('TS_CLIENT_ID')) fail(`${name} needs TS_CLIENT_ID, too`)
+    },
+  },
+  exclusive('TS_ID_TOKEN', 'TS_CLIENT_SECRET', 'TS_AUDIENCE'),
+  {
+    says: `\`TS_AUTHKEY\` excludes ${names(oauth)}`,
+    check: (given) => {
+      const key = (['TS_AUTHKEY', 'TS_AUTH_KEY'] as const).find(isSet(given))
+      const others = oauth.filter(isSet(given))
+      if (key !== undefined && others.length > 0) fail(`${key} excludes ${others.join(', ')}: set one way to log in`)
+    },
+  },
+  {
+    says: `\`${viaIngress}\` needs \`TS_USERSPACE=false\`, \`TS_SERVE_CONFIG\` and \`POD_IP\``,
+    check: (given) => {
+      if (!given.bool(viaIngress)) return
+      if (given.bool('TS_USERSPACE')) fail(`${viaIngress} is not supported with ${userspace(given)}`)
+      const missing = (['TS_SERVE_CONFIG', 'POD_IP'] as const).filter((name) => !isSet(given)(name))
+      if (missing.length > 0) fail(`${viaIngress} needs ${missing.join(' and ')}, too`)
+    },
+  },
+  {
+    says: `\`${optimizations}\` needs \`TS_USERSPACE=false\``,
+    check: (given) => {
+      if (!given.bool(optimizations) || !given.bool('TS_USERSPACE')) return
+      fail(`${optimizations} is not supported with ${userspace(given)}: unset it, or set TS_USERSPACE=false`)
+    },
+  },
+  {
+    says: '`TS_HEALTHCHECK_ADDR_PORT`, `TS_DEBUG_ADDR_PORT` and, where its listener is wanted, `TS_LOCAL_ADDR_PORT` are addresses and ports',
+    check: (given) => {
+      const listener = wantsListener(given) ? (['TS_LOCAL_ADDR_PORT'] as const) : []
+      for (const name of ['TS_HEALTHCHECK_ADDR_PORT', ...listener, 'TS_DEBUG_ADDR_PORT'] as const) {
+        const value = given.addressPort(name)
+        if (value !== '' && parseAddressPort(value) === undefined) {
+          throw refusal(name, value, 'an IP address literal and a port such as 10.0.0.1:9002 or [::]:9002 is accepted')
+        }
+      }
+    },
+  },
+  {
+    says: '`TS_ENABLE_HEALTH_CHECK` excludes `TS_HEALTHCHECK_ADDR_PORT`',
+    check: (given) => {
+      if (!given.bool('TS_ENABLE_HEALTH_CHECK') || !isSet(given)('TS_HEALTHCHECK_ADDR_PORT')) return
+      fail('TS_HEALTHCHECK_ADDR_PORT is the older form of TS_ENABLE_HEALTH_CHECK with TS_LOCAL_ADDR_PORT: unset it')
+    },
+  },
+  {
+    says: `${names(groups)} need Kubernetes and a state Secret`,
+    check: (given) => {
+      const name = groups.find(isSet(given))
+      if (name === undefined || (isInKubernetes(given) && readState(given).kind === 'secret')) return
+      // Worded as it is waited for (agent.md §12).
+      fail(`${name} is only supported for Tailscale running on Kubernetes`)
+    },
+  },
+  {
+    says: '`TS_BOOT_TIMEOUT` is a positive duration',
+    check: ({ text }) => {
+      if ((parseDuration(text('TS_BOOT_TIMEOUT')) ?? 0) > 0) return
+      throw refusal(
+        'TS_BOOT_TIMEOUT',
+        text('TS_BOOT_TIMEOUT'),
+        'a positive duration with a unit such as 60s or 1m30s is accepted',
+      )
+    },
+  },
+]
+
+/** At most one of them may be set. */
+function exclusive(...all: VariableName[]): Rule {
+  return {
+    says: `${names(all)} exclude each other`,
+    check: (given) => {
+      const both = all.filter(isSet(given))
+      if (both.length > 1) fail(`${both.join(' and ')} exclude each other: set one of them`)
+    },
+  }
+}
+
+function names(all: readonly VariableName[]): string {
+  const marked = all.map((name) => `\`${name}\``)
+  return `${marked.slice(0, -1).join(', ')} and ${marked.at(-1)}`
+}

@@ -1,0 +1,41 @@
+import { type Address, type Family, familyName, parseAddress } from '../../lib/address.ts'
+import { refusal } from './given.ts'
+
+/**
+ * The targets of TS_DEST_IP, at most one of each family.
+ * @throws CulvertError `settings` naming the part that is none.
+ */
+export function readTargets(value: string): readonly Address[] {
+  if (value === '') return []
+  const accepted = 'an IP address, or one IPv4 and one IPv6 address separated by a comma, is accepted'
+  const targets: Address[] = []
+  for (const part of value.split(',')) {
+    const address = parseAddress(part.trim())
+    if (address === undefined) {
+      throw refusal('TS_DEST_IP', value, `${JSON.stringify(part.trim())} is no IP address; ${accepted}`)
+    }
+    if (targets.some((target) => target.family === address.family)) {
+      throw refusal('TS_DEST_IP', value, `it has two ${familyName(address.family)} addresses; ${accepted}`)
+    }
+    targets.push(address)
+  }
+  return targets
+}
+
+/**
+ * The families of a list of routes in CIDR form, which kernel mode must forward.
+ * @throws CulvertError `settings` naming the first entry that is no route.
+ */
+export function readRouteFamilies(value: string): Family[] {
+  if (value === '') return []
+  return value.split(',').map((route) => {
+    const [, address = '', bits = ''] = /^([^/]+)\/(\d{1,3})$/.exec(route) ?? []
+    const parsed = parseAddress(address)
+    if (parsed !== undefined && Number(bits) <= (parsed.family === 4 ? 32 : 128)) return parsed.family
+    throw refusal(
+      'TS_ROUTES',
+      value,
+      `${JSON.stringify(route)} is no route; routes such as 10.0.0.0/8,fd00::/8, separated by commas without spaces, are accepted`,
+    )
+  })
+}

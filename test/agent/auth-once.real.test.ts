@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { onDisk, Proxy } from './proxy.ts'
+import { SecretBed } from './secret-bed.ts'
+
+let bed: Bed<'proxy'>
+beforeAll(async () => {
+  bed = await startBed({ hosts: { proxy: { network: 'cluster' } }, cluster: { nodes: 0 } })
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+const once = { TS_USERSPACE: 'true', TS_AUTH_ONCE: 'true' }
+
+it('logs in only when tailscaled asks for it, and brings a known node to what is set', async () => {
+  const env = { ...once, ...onDisk, TS_HOSTNAME: 'before', TS_ROUTES: '10.1.0.0/16' }
+  const first = await Proxy.ready(bed, { ...env, TS_AUTHKEY: await bed.authKey() })
+  const { node } = await first.status()
+  expect(await bed.control.node('before')).toMatchObject({ advertisedRoutes: ['10.1.0.0/16'] })
+  await first.process.stop()
+
+  // Neither the key nor the login server of `up` matters any more.
+  await using again = await Proxy.ready(bed, { ...env, TS_AUTHKEY: 'spent', TS_HOSTNAME: 'after', TS_ROUTES: '' })
+  expect((await again.status()).node.id).toBe(node.id)
+  expect(again.lines.join('\n')).not.toContain('tailscale up')
+  await expect.poll(() => bed.control.node('after')).toMatchObject({ stableId: node.id, advertisedRoutes: [] })
+})
+
+it('a key in the Secret is removed once it has done its work', async () => {
+  const at = await SecretBed.make(bed, 'once', { texts: { authkey: await bed.authKey() } })
+  await using proxy = await Proxy.ready(bed, { ...once, ...at.env(), TS_HOSTNAME: 'once' })
+  await expect.poll(() => at.texts()).not.toHaveProperty('authkey')
+  expect(await at.texts()).toMatchObject({ device_fqdn: 'once.lab.ts.net.' })
+  expect((await proxy.status()).ready).toBe(true)
+})

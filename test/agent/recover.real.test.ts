@@ -1,0 +1,80 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { ask, type Bed, startBed, startEcho } from '../lab/bed.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { onDisk, Proxy } from './proxy.ts'
+
+const hosts = {
+  client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } },
+  proxy: { network: 'cluster' },
+  other: { network: 'cluster' },
+  backend: { network: 'cluster' },
+} as const
+
+let bed: Bed<keyof typeof hosts>
+beforeAll(async () => {
+  bed = await startBed({ hosts })
+  await Promise.all([startEcho(bed.host('backend')), bed.control.putSettings({ autoApproveRoutes: true })])
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+const userspace = { TS_USERSPACE: 'true', TS_SOCKET: '/tmp/tailscaled.sock', CULVERT_TEST_SHORT_WAITS: 'true' }
+const down = ['tailscale', '--socket=/tmp/tailscaled.sock', 'down']
+
+it('a node that somebody has stopped is started again', async () => {
+  await using proxy = await Proxy.ready(bed, { ...userspace, TS_HOSTNAME: 'stopped', TS_AUTHKEY: await bed.authKey() })
+  await proxy.host.exec(down)
+  await proxy.process.line(/tailscaled’s state is Stopped/)
+  await proxy.until((status) => status.ready)
+  expect((await bed.control.nodes()).filter(({ name }) => name.startsWith('stopped'))).toHaveLength(1)
+})
+
+it('so is one that has its settings from a file', async () => {
+  const inside = bed.host('proxy').path('/etc/tsconfig')
+  mkdirSync(inside, { recursive: true })
+  const config = {
+    Version: 'alpha0',
+    Locked: false,
+    ServerURL: bed.controlUrl,
+    Hostname: 'filed',
+    AuthKey: await bed.authKey(),
+  }
+  writeFileSync(`${inside}/cap-95.hujson`, JSON.stringify(config))
+  const env = { TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '/etc/tsconfig', TS_EXTRA_ARGS: '', TS_HOSTNAME: '' }
+  await using proxy = await Proxy.ready(bed, { ...userspace, ...env })
+  await proxy.host.exec(down)
+  await proxy.process.line(/tailscaled is stopped; it is told to read its config again/)
+  await proxy.until((status) => status.ready)
+})
+
+it('a node whose key has expired logs in again', async () => {
+  const TS_AUTHKEY = await bed.authKey({ reusable: true })
+  await using proxy = await Proxy.ready(bed, { ...userspace, ...onDisk, TS_HOSTNAME: 'expired', TS_AUTHKEY })
+  const { node } = await proxy.status()
+  await bed.control.patchNode(String(node.id), { expired: true })
+  await proxy.process.line(/tailscaled’s state is NeedsLogin/)
+  await proxy.until((status) => status.ready, 30_000)
+})
+
+it('routes are withdrawn before the stop, while they are still served, and another router takes over', async () => {
+  const routes = { TS_USERSPACE: 'true', TS_ROUTES: '10.98.0.0/24' }
+  const proxy = await Proxy.ready(bed, { ...routes, TS_HOSTNAME: 'router-a', TS_AUTHKEY: await bed.authKey() })
+  await using other = await Proxy.ready(
+    bed,
+    { ...routes, TS_HOSTNAME: 'router-b', TS_AUTHKEY: await bed.authKey() },
+    { host: 'other' },
+  )
+  const reached = () =>
+    ask(bed.host('client'), { to: bed.host('backend').address.v4!, protocol: 'tcp', patience: 1000 }).catch(String)
+  await expect.poll(reached, { timeout: 15_000 }).toMatchObject({ host: 'backend' })
+  proxy.process.kill('SIGTERM')
+  await proxy.process.line(/routes withdrawn/)
+  await expect.poll(() => bed.control.node('router-a'), { timeout: 2000 }).toMatchObject({ advertisedRoutes: [] })
+  expect(proxy.process.running).toBe(true)
+  const { code } = await proxy.process.exited
+  expect(code).toBe(0)
+  expect(other.process.running).toBe(true)
+  expect(await bed.control.node('router-b')).toMatchObject({ primaryRoutes: ['10.98.0.0/24'] })
+  await expect.poll(reached, { timeout: 5000 }).toMatchObject({ host: 'backend' })
+})
