@@ -1,5 +1,5 @@
 import { execa } from 'execa'
-import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, rmdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CulvertError } from '../../../lib/errors.ts'
 import { cacheRoot } from '../paths.ts'
@@ -17,6 +17,10 @@ export const apart = [
   'unshare --mount --propagation=private --pid --fork --kill-child --mount-proc --',
 ].flatMap((words) => words.split(' '))
 
+/** Where buildah leaves things whatever it is told; it sees empty directories in their place. */
+const elsewhere = ['/var/lib/containers', '/run/containers'] as const
+const hiding = [...elsewhere.map((directory) => `mount -t tmpfs culvert-lab ${directory}`), 'exec "$@"'].join(' && ')
+
 const overlayMagic = 0x794c7630
 
 /**
@@ -31,11 +35,12 @@ export async function buildah(
   const root = imagesRoot()
   await mkdir(root, { recursive: true })
   const scratch = await mkdtemp(join(root, 'run-'))
+  await Promise.all(elsewhere.map((directory) => mkdir(directory, { recursive: true })))
   try {
     // An overlay cannot lie on an overlay, which is what a container has for a disk.
     const driver = (await statfs(root)).type === overlayMagic ? 'vfs' : 'overlay'
     const where = ['--root', join(root, 'storage'), '--runroot', scratch, '--storage-driver', driver]
-    const [program = '', ...rest] = [...apart, 'buildah', ...where, ...args]
+    const [program = '', ...rest] = [...apart, 'sh', '-c', hiding, 'sh', 'buildah', ...where, ...args]
     const options = { env: { TMPDIR: scratch }, stdin: 'ignore', reject: false, all: true, timeout: limit } as const
     const child = execa(program, rest, options)
     for await (const line of child.iterable({ from: 'all' })) if (line.includes('STEP ')) note(line.slice(0, 100))
@@ -45,6 +50,8 @@ export async function buildah(
     throw new CulvertError('command', `buildah ${args[0]} ${how}:\n${tail(all, 20)}`)
   } finally {
     await rm(scratch, { recursive: true, force: true })
+    // Those that hold something are somebody's.
+    await Promise.allSettled(elsewhere.map((directory) => rmdir(directory)))
   }
 }
 

@@ -1,4 +1,5 @@
 import { execa } from 'execa'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,15 +27,21 @@ const processes = (): string[] =>
     .map((pid) => argvOf(pid).join(' '))
     .filter((argv) => argv.includes(imagesRoot()) && !argv.startsWith('flock '))
 
-/** Mounts below the images' directory that this process sees, and working containers. */
+/** Where buildah would leave things outside of the cache. */
+const elsewhere = ['/var/lib/containers', '/run/containers']
+const before = new Set(elsewhere.filter((directory) => existsSync(directory)))
+
+/** Mounts below the images' directory that this process sees, working containers, and directories. */
 async function leftovers(): Promise<string[]> {
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')
   const containers = await buildah(['containers', '--quiet'])
+  const made = elsewhere.filter((directory) => existsSync(directory) && !before.has(directory))
   const directories = (await readdir(imagesRoot())).filter((name) => /^(run|build)-/.test(name))
   return [
     ...mounts.filter((line) => line.includes(imagesRoot())),
     ...containers.split('\n').filter(Boolean),
     ...directories,
+    ...made,
   ]
 }
 

@@ -47,7 +47,7 @@ export async function machineVolumes(into: string): Promise<string[]> {
   const [{ main, security }, apt, npm] = await Promise.all([
     debianMirrors(),
     run(['apt-config', 'dump']),
-    run(['npm', 'config', 'list', '--json'], { cwd: '/' }),
+    run(['npm', 'config', 'list', '--json', '--logs-max=0'], { cwd: '/' }),
   ])
   const sources = [
     `deb ${main} ${suite} main`,
