@@ -11,7 +11,7 @@ import { translations } from '../netfilter/table.ts'
 import { type Nftables, probeNftables } from '../netfilter/nftables/nftables.ts'
 import { attemptedPlan, forwardingName, forwards } from './facets/forwarding.ts'
 import { planStateSecret, stateSecretName, writesSecret } from './facets/state-secret.ts'
-import { requireNetAdmin, requireTun } from './preflight.ts'
+import { overlapWarnings, requireNetAdmin, requireTun } from './preflight.ts'
 import type { Settings } from './settings/settings.ts'
 import type { Store, World } from './world.ts'
 
@@ -21,6 +21,7 @@ export async function prepareKernel(settings: Settings, nft: Nftables, log: Log)
     ? families.filter((family) => family === 4 || settings.fakeNetfilter?.ipv6)
     : await kernelFamilies(settings.root)
   if (settings.userspace) return kernel
+  for (const warning of overlapWarnings(settings)) log(`warning: ${warning}`)
   if (!settings.fakeNetfilter) requireNetAdmin()
   await requireTun(settings.root, runCommand)
   await enableForwarding(

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { parseAddress } from '../lib/address.ts'
 import type { RunCommand } from '../lib/command.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
+import type { Settings } from './settings/settings.ts'
 
 const netAdmin = 12n
 
@@ -50,4 +52,30 @@ export async function requireTun(root: string, run: RunCommand): Promise<void> {
   } catch (error) {
     throw failure('was made but cannot be opened', error)
   }
+}
+
+/** The range of tailnet addresses, which some clusters use for their own (RFC 6598). */
+const inTailnetRange = (text: string): boolean => {
+  const [first, second = -1] = text.split('.').map(Number)
+  return first === 100 && second >= 64 && second < 128 && parseAddress(text)?.family === 4
+}
+
+/**
+ * What of the cluster has addresses of the tailnet's range: in kernel mode tailscaled drops what comes from there by
+ * another device than the tunnel's, so that it is out of reach from the moment of the login.
+ */
+export function overlapWarnings({ userspace, pod, cluster, targets }: Settings): string[] {
+  if (userspace) return []
+  const named = [
+    ['the Pod', pod.ipv4],
+    ['the Kubernetes API', cluster.host],
+    ...targets.map(({ text }) => ['the target', text] as const),
+  ] as const
+  const inside = named.filter(([, address]) => inTailnetRange(address)).map(([what, address]) => `${what} (${address})`)
+  if (inside.length === 0) return []
+  return [
+    `${inside.join(', ')} has an address of the tailnet’s range 100.64.0.0/10, from which tailscaled drops what does not ` +
+      'come through the tunnel. Where something of the cluster is out of reach, switch its filter off: ' +
+      '--netfilter-mode=off in TS_EXTRA_ARGS, or "NetfilterMode": "off" in the config file',
+  ]
 }

@@ -7,6 +7,8 @@ export type Waits = {
   readonly statusPoll: number
   /** For an answer to that look. */
   readonly statusTimeout: number
+  /** A tailscaled that does not answer for so long is killed, and started again. */
+  readonly hung: number
   /** Between two lines that say what start-up waits for. */
   readonly progress: number
   /** First and longest pause between two starts of tailscaled, two runs of `up`, two bus watches, two facet attempts. */
@@ -31,6 +33,7 @@ export const waits: Waits = {
   loginPoll: 1000,
   statusPoll: 10_000,
   statusTimeout: 5000,
+  hung: 120_000,
   progress: 10_000,
   retryFirst: 250,
   retryCap: 30_000,
@@ -47,6 +50,7 @@ export const shortWaits: Waits = {
   loginPoll: 200,
   statusPoll: 500,
   statusTimeout: 500,
+  hung: 5000,
   progress: 1000,
   retryFirst: 50,
   retryCap: 1000,

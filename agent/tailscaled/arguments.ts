@@ -20,8 +20,11 @@ function stateFlags(state: State): string[] {
   return [`--state=kube:${state.name}`, `--statedir=${state.directory}`]
 }
 
-/** The arguments of `tailscale up`, in the order of agent.md §2. */
-export function upArguments(socket: string, up: UpSettings): string[] {
+/**
+ * The arguments of `tailscale up`, in the order of agent.md §2. `reset`: what a node with a state has of former settings
+ * and these do not name becomes the default.
+ */
+export function upArguments(socket: string, up: UpSettings, reset = false): string[] {
   const given = [
     ['authkey', up.authKey || undefined],
     ['client-id', up.clientId || undefined],
@@ -29,7 +32,8 @@ export function upArguments(socket: string, up: UpSettings): string[] {
     ['id-token', up.idToken || undefined],
     ['audience', up.audience || undefined],
   ] as const
-  return [`--socket=${socket}`, 'up', acceptDns(up), ...flags(given), ...preferences(up), ...up.extraArgs]
+  const mode = reset ? ['--reset'] : []
+  return [`--socket=${socket}`, 'up', ...mode, acceptDns(up), ...flags(given), ...preferences(up), ...up.extraArgs]
 }
 
 /** The arguments of `tailscale set`, which brings what is set to a node that was not logged in by this run. */

@@ -3,7 +3,7 @@ import { backoff } from '../../lib/backoff.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { sleep } from '../../lib/timers.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import type { Daemon } from '../world.ts'
+import type { Daemon, World } from '../world.ts'
 import { digest, handConfig } from '../device-config/handed.ts'
 import { tailscaledArguments } from './arguments.ts'
 import { keepLoggedIn, type LoginParts } from './login.ts'
@@ -56,6 +56,7 @@ export function superviseTailscaled({ store, spawn, log, waits, env, api }: Part
       await waitForSocket(ended.signal)
       set({ phase: 'login' })
       const signal = AbortSignal.any([ended.signal, stopping.signal])
+      void killWhenHung(running, signal)
       if (settings.configDirectory === undefined) {
         await keepLoggedIn({ store, spawn, log, waits, set }, life === 0, signal)
       } else await followOneStep({ store, api, log, waits, set }, signal)
@@ -63,6 +64,23 @@ export function superviseTailscaled({ store, spawn, log, waits, env, api }: Part
       if (!ended.signal.aborted && !stopping.signal.aborted) throw error
     }
     await gone
+  }
+
+  /** Ends a tailscaled that runs and does nothing: what it forwards is not kept up, and only a new one can do it. */
+  const killWhenHung = async (running: Child, signal: AbortSignal): Promise<void> => {
+    const silent = (world: World): boolean => world.tailnet.silent !== undefined
+    while (!signal.aborted) {
+      try {
+        await store.until(silent, signal)
+        const limit = AbortSignal.timeout(waits.hung)
+        await store.until((world) => !silent(world), AbortSignal.any([signal, limit]))
+      } catch {
+        if (signal.aborted) return
+        log(`tailscaled has not answered for ${waits.hung / 1000} s: it is killed`)
+        running.kill('SIGKILL')
+        return
+      }
+    }
   }
 
   const waitForSocket = async (signal: AbortSignal): Promise<void> => {

@@ -1,17 +1,28 @@
 import { createInterface } from 'node:readline'
 import type { Log } from '../../lib/log.ts'
-import { CulvertError } from '../../lib/errors.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
 import { setArguments, upArguments } from './arguments.ts'
 import type { Spawn } from './spawn.ts'
 
+/** How `tailscale up` refuses to leave settings alone that a node's state has and its arguments do not name. */
+const mustName = /requires mentioning all non-default flags/
+
 /**
  * Runs `tailscale up` to its end; it returns once the node is running, or the login is refused. What it says is passed
- * on, without secrets.
+ * on, without secrets. Settings that an earlier run made and this one does not are reset: the environment is what counts.
  * @throws CulvertError `login` with its last words.
  */
-export const runUp = (settings: Settings, spawn: Spawn, log: Log, signal: AbortSignal): Promise<void> =>
-  run('up', upArguments(settings.socket, settings.up), settings, spawn, log, signal)
+export async function runUp(settings: Settings, spawn: Spawn, log: Log, signal: AbortSignal): Promise<void> {
+  const { socket, up } = settings
+  try {
+    await run('up', upArguments(socket, up), settings, spawn, log, signal)
+  } catch (error) {
+    if (signal.aborted || !mustName.test(describe(error))) throw error
+    log('the node has settings of an earlier run that are not set any more: they are reset')
+    await run('up', upArguments(socket, up, true), settings, spawn, log, signal)
+  }
+}
 
 /** Runs `tailscale set` to its end, as `runUp`. */
 export const runSet = (settings: Settings, spawn: Spawn, log: Log, signal: AbortSignal): Promise<void> =>

@@ -142,6 +142,16 @@ it('a tailscaled that hangs is not ready, until it answers again (state in memor
   await proxy.until((status) => status.ready)
 })
 
+it('a tailscaled that hangs for good is killed and started again (state on disk)', async () => {
+  const env = { ...target, ...onDisk, TS_AUTHKEY: await bed.authKey(), CULVERT_TEST_SHORT_WAITS: 'true' }
+  await using proxy = await Proxy.ready(bed, env)
+  const { tailscaled, node } = await proxy.status()
+  await proxy.host.exec(['kill', '-STOP', String(tailscaled.pid)])
+  await proxy.process.line(/tailscaled has not answered for 5 s: it is killed/)
+  const again = await proxy.until((status) => status.ready)
+  expect(again).toMatchObject({ tailscaled: { restarts: 1 }, node: { id: node.id } })
+})
+
 it('a tailscaled that cannot be kept running ends the agent with 1 (state on disk)', async () => {
   const proxy = await Proxy.ready(bed, {
     ...target,
