@@ -84,6 +84,41 @@ it('rules deleted 50 times under traffic: established flows survive each repair'
   }
 })
 
+it('the control server away for a minute under traffic: no message lost, and back by itself', async () => {
+  await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
+  const own = await proxy.own()
+  const traffic = await Promise.all(
+    [own.v4, own.v6].flatMap((to) =>
+      (['tcp', 'udp'] as const).flatMap((protocol) =>
+        (['flow', 'connect'] as const).map((mode) =>
+          startTraffic(bed.host('client'), {
+            to,
+            protocol,
+            mode,
+            duration: 200_000,
+            count: 50_000,
+            every: 20,
+            patience: 5000,
+          }),
+        ),
+      ),
+    ),
+  )
+  // Until each tunnel has found its way.
+  await pause(3000)
+  await bed.control.startOutage({ seconds: 60 })
+  await pause(60_000)
+  expect((await proxy.status()).ready).toBe(true)
+  for (const flow of traffic) {
+    const report = await flow.stop()
+    expect(report).toMatchObject({ lost: 0, errors: {} })
+    expect(report).not.toHaveProperty('broken')
+    expect(report.answered).toBeGreaterThan(1000)
+  }
+  const { id } = (await proxy.status()).node
+  await expect.poll(async () => (await bed.control.node(String(id))).polling, { timeout: 60_000 }).toBe(true)
+})
+
 it('memory stays bounded through a storm of 300 repairs', async () => {
   await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
   for (let round = 0; round < 300; round += 1) {
