@@ -7,14 +7,15 @@ import { watchTable } from '../netfilter/nftables/monitor.ts'
 import { nftables } from '../netfilter/nftables/nftables.ts'
 import { bootDeadline } from './boot-deadline.ts'
 import { linkDefaultSocket, prepareKernel, reportTargets, started } from './boot.ts'
-import { capabilityVersion } from './capability-version.ts'
 import { trackChecks } from './checks.ts'
 import { keepDeviceConfig } from './device-config/compose.ts'
-import { readDeviceConfig } from './device-config/read.ts'
-import { openListener } from './endpoints/listener.ts'
+import type { DeviceConfig } from './device-config/read.ts'
+import { listeners, openListener } from './endpoints/listener.ts'
+import { scrape } from './endpoints/scrape.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
 import { forwardingFacet, forwardingName, forwards } from './facets/forwarding.ts'
 import { runFacet } from './facet.ts'
+import { optimizeForwarding } from './forwarding-optimizations.ts'
 import { reissueRefusedKey } from './reissue.ts'
 import type { Environment } from './settings/read.ts'
 import type { Settings } from './settings/settings.ts'
@@ -33,6 +34,8 @@ type Context = {
   readonly env: Environment
   readonly log: Log
   readonly version: string
+  /** tailscaled's config file, in one-step mode. */
+  readonly config: DeviceConfig | undefined
   /** Gets each part that must be ended, as soon as it is there. */
   readonly parts: Stoppable
   readonly signal: AbortSignal
@@ -45,11 +48,9 @@ export type Run = () => Promise<string>
  * Puts the parts together, in the order of agent.md §2, up to the start of tailscaled. Rejects when `signal` aborts:
  * nothing is added to `parts` after that.
  */
-export async function compose(settings: Settings, { env, log, version, parts, signal }: Context): Promise<Run> {
+export async function compose(settings: Settings, { env, log, version, config, parts, signal }: Context): Promise<Run> {
   const waits = settings.shortWaits ? shortWaits : normalWaits
   parts.stopBudgetMs = waits.stopBudget
-  const { configDirectory } = settings
-  const config = configDirectory === undefined ? undefined : await readDeviceConfig(configDirectory, capabilityVersion)
   const nft = nftables(runCommand)
   const kernelFamilies = await prepareKernel(settings, nft, log)
   signal.throwIfAborted()
@@ -63,8 +64,12 @@ export async function compose(settings: Settings, { env, log, version, parts, si
   const observed = { world: () => store.world, stuck: () => stuckFacets(parts, waits.stuck) }
   const socket = await openStatusSocket(settings.statusSocket, { observed, version, log })
   if (socket !== undefined) parts.servers.push({ server: socket, name: `status socket ${settings.statusSocket}` })
-  const listener = await openListener(settings, observed)
-  if (listener !== undefined) parts.servers.push({ server: listener, name: `HTTP server at ${settings.listen.text}` })
+  const api = localApi(settings.socket)
+  const startTime = performance.timeOrigin / 1000
+  const metrics = scrape({ world: observed.world, version, startTime, api, timeoutMs: waits.statusTimeout, signal })
+  for (const listener of listeners(settings, observed, metrics)) {
+    parts.servers.push({ server: await openListener(listener), name: `HTTP server at ${listener.address.text}` })
+  }
   signal.throwIfAborted()
 
   const booted = new AbortController()
@@ -90,13 +95,13 @@ export async function compose(settings: Settings, { env, log, version, parts, si
     reportTargets(store, log, signal)
   }
 
-  const api = localApi(settings.socket)
   const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: firewallEnv(store), api })
   parts.daemon = daemon
   parts.withdraw = (limit) => withdrawRoutes({ store, api, log, waits }, limit)
   parts.unlink = linkDefaultSocket(settings.socket, log)
   void followBus({ store, api, log, waits }, signal)
   void followStatus({ store, api, waits }, signal)
+  if (settings.forwardingOptimizations) void optimizeForwarding({ store, api, log }, signal)
   if (config !== undefined) keepDeviceConfig({ store, api, log, waits, parts, signal })
 
   return async () => {

@@ -46,6 +46,7 @@ export function runFacet<Desired>(
     const before = store.world.facets[facet.name]
     const known = before !== undefined && isDeepStrictEqual(before.desired, desired)
     let repairs = before?.repairs ?? 0
+    const failures = before?.failures ?? 0
     busySince = performance.now()
     try {
       const changed = await facet.apply(desired)
@@ -55,7 +56,7 @@ export function runFacet<Desired>(
       } else if (before?.error !== undefined) {
         log(`${facet.name}: in place again`)
       }
-      report({ desired, repairs, verifiedAt: new Date() })
+      report({ desired, repairs, failures, verifiedAt: new Date() })
       return true
     } catch (error) {
       const text = describe(error)
@@ -63,6 +64,7 @@ export function runFacet<Desired>(
       report({
         desired,
         repairs,
+        failures: failures + 1,
         error: text,
         failingSince: before?.failingSince ?? new Date(),
         ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }),

@@ -2,7 +2,8 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { describe } from '../lib/errors.ts'
 import { bootLog, type Log } from '../lib/log.ts'
 import { compose } from './compose.ts'
-import { type Environment, readSettings, terminationLogPath } from './settings/read.ts'
+import { loadSettings } from './settings/load.ts'
+import { type Environment, terminationLogPath } from './settings/read.ts'
 import { stopAgent, type Stoppable } from './stop.ts'
 
 /** The outside of the process: nothing else of the agent reads the environment or hears signals. */
@@ -31,9 +32,11 @@ export async function runAgent({ env, write, onSignal, version }: Process): Prom
   let composing: Promise<unknown> = Promise.resolve()
   let failure: unknown
   try {
-    const { settings, warnings } = readSettings(env)
-    for (const warning of warnings) log(`warning: ${warning}`)
-    const composed = compose(settings, { env, log, version, parts, signal: work.signal })
+    const composed = loadSettings(env).then(({ settings, warnings, config }) => {
+      for (const warning of warnings) log(`warning: ${warning}`)
+      work.signal.throwIfAborted()
+      return compose(settings, { env, log, version, config, parts, signal: work.signal })
+    })
     composing = composed.catch(() => {})
     const reason = await Promise.race([signalled.promise, composed.then((run) => run())])
     log(`${reason}, shutting down`)

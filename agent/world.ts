@@ -83,6 +83,8 @@ export type FacetReport = {
   readonly failingSince?: Date
   /** How often the outside had changed what was verified before, and it was put right. */
   readonly repairs: number
+  /** How many attempts have failed. */
+  readonly failures: number
 }
 
 /** Before anything has been heard of tailscaled. */

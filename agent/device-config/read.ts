@@ -15,14 +15,9 @@ export type DeviceConfig = Choice & {
 const maxBytes = 1024 * 1024
 
 /**
- * Chooses the config file in `directory` for a tailscaled of capability version `version`, and reads it.
- * @throws CulvertError `settings` with the reason.
+ * Chooses the config file in `directory` for a tailscaled of capability version `version`.
+ * @throws CulvertError `settings` when the directory cannot be read or has no usable file.
  */
-export async function readDeviceConfig(directory: string, version: number): Promise<DeviceConfig> {
-  return readConfigFile(await findConfigFile(directory, version))
-}
-
-/** @throws CulvertError `settings` when the directory cannot be read or has no usable file. */
 export async function findConfigFile(directory: string, version: number): Promise<Choice> {
   const entries = await readdir(directory, { withFileTypes: true }).catch((cause: unknown) => {
     throw new CulvertError('settings', `the config directory ${directory} cannot be read`, { cause })

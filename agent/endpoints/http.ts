@@ -1,41 +1,54 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { ListenOptions } from 'node:net'
+import { describe } from '../../lib/errors.ts'
 
-/** A route's answer; `headers` beside the content type. */
+/** A route's answer; `headers` beside the content type, or instead of it. */
 export type Answer = {
   readonly status: number
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
 }
 /** A route gets the names and values behind the `?`. */
-export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer>>
+export type Route = (query: URLSearchParams) => Answer | Promise<Answer>
+export type Routes = Readonly<Record<string, Route>>
+
+/** All methods of all paths that begin with `prefix`; `to` gets path and query, and answers by itself. */
+export type Relay = {
+  readonly prefix: string
+  readonly to: (request: IncomingMessage, response: ServerResponse, path: string) => void
+}
 
 /** GET and HEAD of known paths; 404 for unknown ones, 405 for other methods (agent.md §10). */
 export const serve =
-  (routes: Routes): RequestListener =>
+  (routes: Routes, relay?: Relay): RequestListener =>
   (request, response) => {
-    const [path = '', query] = (request.url ?? '').split('?')
-    const route = Object.hasOwn(routes, path) ? routes[path] : undefined
-    const known = request.method === 'GET' || request.method === 'HEAD'
-    const answer =
-      route === undefined
-        ? { status: 404, body: 'not found' }
-        : known
-          ? route(new URLSearchParams(query))
-          : { status: 405, body: 'use GET', headers: { allow: 'GET, HEAD' } }
-    const body = `${answer.body}\n`
-    const type = answer.body.startsWith('{') ? 'application/json' : 'text/plain; charset=utf-8'
-    response.writeHead(answer.status, {
-      'content-type': type,
-      'content-length': Buffer.byteLength(body),
-      ...answer.headers,
-    })
-    response.end(request.method === 'HEAD' ? undefined : body)
+    const url = URL.parse(request.url ?? '', 'http://localhost')
+    if (url === null) return respond(request, response, { status: 400, body: 'bad path' })
+    const { pathname, search, searchParams } = url
+    if (relay !== undefined && pathname.startsWith(relay.prefix)) return relay.to(request, response, pathname + search)
+    const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined
+    if (route === undefined) return respond(request, response, { status: 404, body: 'not found' })
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return respond(request, response, { status: 405, body: 'use GET', headers: { allow: 'GET, HEAD' } })
+    }
+    const answered = async (): Promise<void> => respond(request, response, await route(searchParams))
+    answered().catch((error: unknown) => respond(request, response, { status: 500, body: describe(error) }))
   }
+
+function respond({ method }: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
+  const text = `${body}\n`
+  const type = body.startsWith('{') ? 'application/json' : 'text/plain; charset=utf-8'
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text), ...headers })
+  response.end(method === 'HEAD' ? undefined : text)
+}
+
+/** A connection on which nothing moves for so long is cut, in ms: longer than anything that a relay waits for. */
+const idleMs = 330_000
 
 /** Opens a server; rejects with the error of the system when the address cannot be listened on. */
 export function listen(listener: RequestListener, options: ListenOptions): Promise<Server> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 }, listener)
+  server.setTimeout(idleMs)
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(options, () => {

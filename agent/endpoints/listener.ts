@@ -1,60 +1,56 @@
-import type { Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import type { AddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
-import { notReady, renderChecks } from '../checks.ts'
-import { hasAddress, type World } from '../world.ts'
-import { type Answer, listen, type Routes, serve } from './http.ts'
+import type { VariableName } from '../settings/variables.ts'
+import { listen, type Relay, type Route, type Routes, serve } from './http.ts'
+import { healthz, type Observed, probes } from './probes.ts'
+import { relayTo } from './relay.ts'
 
-/** What the probes are answered from. */
-export type Observed = {
-  readonly world: () => World
-  /** Names of the facets whose attempt does not end: empty means that the loop turns. */
-  readonly stuck: () => readonly string[]
+/** A TCP listener before it is opened. */
+export type Listener = {
+  readonly address: AddressPort
+  /** Which sets the address. */
+  readonly variable: VariableName
+  readonly answer: RequestListener
 }
 
-/** What kubelet's probes ask. */
-export const probes = ({ world, stuck }: Observed): Routes => ({
-  '/livez': () => {
-    const names = stuck()
-    return names.length === 0 ? { status: 200, body: 'ok' } : { status: 500, body: `stuck: ${names.join(', ')}` }
-  },
-  '/readyz': (query) => {
-    const reasons = notReady(world())
-    const status = reasons.length === 0 ? 200 : 503
-    if (query.has('verbose')) return { status, body: renderChecks(world()) }
-    return { status, body: status === 200 ? 'ok' : reasons.join('\n') }
-  },
-})
+/** A profile or a trace of tailscaled is silent for as long as it is taken, in ms. */
+const debugIdleMs = 300_000
 
-/** Upstream's health endpoint: the Pod's addresses are in its headers, by which a load balancer's route is recognised. */
-const healthz = (world: World): Answer => {
-  if (!hasAddress(world)) return { status: 503, body: 'node currently has no tailscale IPs' }
-  const { ipv4, ipv6 } = world.settings.pod
-  return {
-    status: 200,
-    body: 'ok',
-    headers: { ...(ipv4 !== '' && { 'Pod-IPv4': ipv4 }), ...(ipv6 !== '' && { 'Pod-IPv6': ipv6 }) },
+/** The TCP listeners of agent.md §10 that the settings ask for. `metrics` answers `/metrics`. */
+export function listeners({ endpoints, debugAddress }: Settings, observed: Observed, metrics: Route): Listener[] {
+  const { listen: address, health, healthListen } = endpoints
+  const healthRoutes: Routes = { ...probes(observed), '/healthz': () => healthz(observed) }
+  const list: Listener[] = []
+  if (address !== undefined) {
+    const routes = { ...(health ? healthRoutes : probes(observed)), ...(endpoints.metrics && { '/metrics': metrics }) }
+    const debugs = endpoints.metrics && debugAddress !== ''
+    const relay: Relay | undefined = debugs ? { prefix: '/debug/', to: relayTo(debugAddress, debugIdleMs) } : undefined
+    list.push({ address, variable: 'TS_LOCAL_ADDR_PORT', answer: serve(routes, relay) })
   }
+  if (healthListen !== undefined) {
+    list.push({ address: healthListen, variable: 'TS_HEALTHCHECK_ADDR_PORT', answer: serve(healthRoutes) })
+  }
+  return list
 }
 
 /**
- * Opens the TCP listener of agent.md §10 where a setting asks for it.
- * @throws CulvertError `listen` naming the address.
+ * Opens a listener.
+ * @throws CulvertError `listen` naming the address and the variable that sets it.
  */
-export async function openListener(settings: Settings, observed: Observed): Promise<Server | undefined> {
-  if (!settings.health) return undefined
-  const { text, host, port } = settings.listen
-  const routes = serve({ ...probes(observed), '/healthz': () => healthz(observed.world()) })
+export async function openListener({ address, variable, answer }: Listener): Promise<Server> {
+  const { text, host, port } = address
   try {
-    return await listen(routes, { host, port }).catch((error: NodeJS.ErrnoException) => {
+    return await listen(answer, { host, port }).catch((error: NodeJS.ErrnoException) => {
       // `[::]` is upstream's default also where the kernel has no IPv6.
       if (host !== '::' || (error.code !== 'EAFNOSUPPORT' && error.code !== 'EADDRNOTAVAIL')) throw error
-      return listen(routes, { host: '0.0.0.0', port })
+      return listen(answer, { host: '0.0.0.0', port })
     })
   } catch (error) {
     throw new CulvertError('listen', `the endpoints cannot listen on ${text}`, {
       cause: error,
-      remedy: 'TS_LOCAL_ADDR_PORT sets the address.',
+      remedy: `${variable} sets the address.`,
     })
   }
 }

@@ -4,7 +4,7 @@ import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { statusView } from '../views.ts'
 import { listen, serve } from './http.ts'
-import { type Observed, probes } from './listener.ts'
+import { type Observed, probes } from './probes.ts'
 
 /** Opens the unix socket for status and readiness, for root alone. Failing is a warning: traffic does not depend on it. */
 export async function openStatusSocket(

@@ -1,4 +1,4 @@
-import { parseAddressPort } from '../../lib/address.ts'
+import { type AddressPort, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type Given, refusal } from './given.ts'
@@ -140,7 +140,34 @@ export const rules: readonly Rule[] = [
       )
     },
   },
+  // The rest are rules of ours.
+  {
+    says: '`TS_DEBUG_ADDR_PORT` is another address and port than those of the agent’s listeners',
+    check: (given) => {
+      const debug = parseAddressPort(given.addressPort('TS_DEBUG_ADDR_PORT'))
+      const listener = wantsListener(given) ? (['TS_LOCAL_ADDR_PORT'] as const) : []
+      for (const name of [...listener, 'TS_HEALTHCHECK_ADDR_PORT'] as const) {
+        const other = parseAddressPort(given.addressPort(name))
+        if (debug === undefined || other === undefined || !overlap(debug, other)) continue
+        fail(
+          `TS_DEBUG_ADDR_PORT=${debug.text} and ${name}=${other.text} cannot both be listened on: change the port of one`,
+        )
+      }
+    },
+  },
+  {
+    says: '`TS_TEST_FAKE_NETFILTER` needs `TS_TEST_ONLY_ROOT`',
+    check: (given) => {
+      // Without rules in the kernel a real proxy would look ready and carry nothing.
+      if (!given.bool('TS_TEST_FAKE_NETFILTER') || isSet(given)('TS_TEST_ONLY_ROOT')) return
+      fail('TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT: unset it')
+    },
+  },
 ]
+
+const everyAddress = new Set(['::', '0.0.0.0'])
+const overlap = (one: AddressPort, other: AddressPort): boolean =>
+  one.port === other.port && (one.host === other.host || everyAddress.has(one.host) || everyAddress.has(other.host))
 
 /** At most one of them may be set. */
 function exclusive(...all: VariableName[]): Rule {

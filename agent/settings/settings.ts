@@ -20,6 +20,7 @@ export type Settings = {
   readonly socket: string
   readonly socks5Server: string
   readonly httpProxyListen: string
+  /** Where tailscaled's debug server listens: an address and a port, or empty for none. */
   readonly debugAddress: string
   readonly tailscaledExtraArgs: readonly string[]
   readonly up: UpSettings
@@ -32,8 +33,9 @@ export type Settings = {
   /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */
   readonly forwardedFamilies: readonly Family[]
   readonly bootTimeoutMs: number
-  readonly health: boolean
-  readonly listen: AddressPort
+  readonly endpoints: Endpoints
+  /** Ask tailscaled once to speed up the forwarding of UDP by the node's network devices. */
+  readonly forwardingOptimizations: boolean
   /** The Pod's own addresses, and its UID; empty where not given. */
   readonly pod: { readonly ipv4: string; readonly ipv6: string; readonly uid: string }
   /** Where the Kubernetes API is; it is asked for the state Secret only. */
@@ -48,6 +50,17 @@ export type Settings = {
   readonly statusSocket: string
   readonly terminationLog: string
   readonly shortWaits: boolean
+}
+
+/** The HTTP endpoints of agent.md §10, on TCP. */
+export type Endpoints = {
+  /** The listener; undefined where nothing asks for it. */
+  readonly listen: AddressPort | undefined
+  /** What it serves beside the probes. */
+  readonly health: boolean
+  readonly metrics: boolean
+  /** The older listener for health alone; undefined where it is not set. */
+  readonly healthListen: AddressPort | undefined
 }
 
 /** What `tailscale up` is told. */

@@ -44,9 +44,30 @@ export const variables = [
     type: 'addresses',
     effect: 'L3 ingress: where traffic to the node goes; at most one address a family',
   },
-  { name: 'TS_LOCAL_ADDR_PORT', type: 'address and port', default: '[::]:9002', effect: 'Listener of the endpoints' },
-  { name: 'TS_ENABLE_HEALTH_CHECK', type: 'boolean', default: 'false', effect: 'Serve `/healthz` on the listener' },
-  { name: 'TS_DEBUG_ADDR_PORT', type: 'address and port', effect: 'Debug listener of tailscaled' },
+  {
+    name: 'TS_LOCAL_ADDR_PORT',
+    type: 'address and port',
+    default: '[::]:9002',
+    effect: 'Listener of the endpoints, which is open where one of the next two is true',
+  },
+  { name: 'TS_ENABLE_HEALTH_CHECK', type: 'boolean', default: 'false', effect: 'Serve `/healthz` there' },
+  { name: 'TS_ENABLE_METRICS', type: 'boolean', default: 'false', effect: 'Serve `/metrics` and `/debug/` there' },
+  {
+    name: 'TS_HEALTHCHECK_ADDR_PORT',
+    type: 'address and port',
+    effect: 'Deprecated: another listener, for `/healthz` and the probes',
+  },
+  {
+    name: 'TS_DEBUG_ADDR_PORT',
+    type: 'address and port',
+    effect: 'Debug server of tailscaled, to which `/debug/` leads',
+  },
+  {
+    name: 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS',
+    type: 'boolean',
+    default: 'false',
+    effect: 'Have tailscaled set up UDP GRO forwarding of the Pod’s network device, once; failing is only logged',
+  },
   { name: 'TS_BOOT_TIMEOUT', type: 'duration', default: '60s', effect: 'Boot deadline' },
   { name: 'TS_DEBUG_FIREWALL_MODE', type: 'text', effect: '`auto`, `nftables` or `iptables`; read by tailscaled, too' },
   {
@@ -61,6 +82,12 @@ export const variables = [
     effect: 'Subnet routes to advertise, separated by commas without spaces; set but empty withdraws them',
   },
   { name: 'POD_IPS', type: 'addresses', effect: 'The Pod’s addresses, for the headers of `/healthz`' },
+  {
+    name: 'POD_IP',
+    type: 'address',
+    effect: 'The Pod’s address: brackets that it lacks in an address and port are added',
+  },
+  { name: 'POD_NAME', type: 'text', effect: 'The Pod’s name; for `TS_EXPERIMENTAL_CERT_SHARE`' },
   { name: 'POD_UID', type: 'text', effect: 'The Pod’s UID, which is written to the state Secret as `pod_uid`' },
   { name: 'KUBERNETES_SERVICE_HOST', type: 'text', effect: 'Set by kubelet: the agent runs in Kubernetes' },
   { name: 'KUBERNETES_SERVICE_PORT_HTTPS', type: 'text', effect: 'Set by kubelet: port of the Kubernetes API' },
@@ -74,6 +101,12 @@ export const variables = [
     type: 'text',
     presence: true,
     effect: 'State Secret; in Kubernetes `tailscale` when unset, none when set but empty',
+  },
+  {
+    name: 'TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT',
+    type: 'boolean',
+    default: 'true',
+    effect: 'Advertise the Services of `TS_SERVE_CONFIG`',
   },
   { name: 'CULVERT_SOCKET', type: 'path', default: '/tmp/culvert.sock', effect: 'Socket for status and readiness' },
   {
@@ -114,14 +147,6 @@ export const variables = [
   { name: 'TS_EGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup egress', unavailable: true },
   { name: 'TS_INGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup ingress', unavailable: true },
   { name: 'TS_EXPERIMENTAL_CERT_SHARE', type: 'boolean', effect: 'Shared certificates', unavailable: true },
-  {
-    name: 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS',
-    type: 'boolean',
-    effect: 'UDP GRO forwarding',
-    unavailable: true,
-  },
-  { name: 'TS_ENABLE_METRICS', type: 'boolean', effect: 'Serve `/metrics` on the listener', unavailable: true },
-  { name: 'TS_HEALTHCHECK_ADDR_PORT', type: 'address and port', effect: 'Older health listener', unavailable: true },
 ] as const satisfies readonly Variable[]
 
 export type VariableName = (typeof variables)[number]['name']

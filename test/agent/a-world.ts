@@ -17,5 +17,10 @@ export function aWorld(
   }
   return change.facets
     ? base
-    : { ...base, facets: { [forwardingName]: { desired: planForwarding(base), repairs: 0, verifiedAt: new Date(0) } } }
+    : {
+        ...base,
+        facets: {
+          [forwardingName]: { desired: planForwarding(base), repairs: 0, failures: 0, verifiedAt: new Date(0) },
+        },
+      }
 }

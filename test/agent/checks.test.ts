@@ -42,7 +42,7 @@ describe('what keeps the agent from being ready', () => {
     ],
     [
       'rules refused',
-      aWorld({ facets: { [forwardingName]: { desired: {}, repairs: 0, error: 'nft failed' } } }),
+      aWorld({ facets: { [forwardingName]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
       /forwarding: nft failed/,
     ],
     ['no target possible', aWorld({ kernelFamilies: [] }), /no target can be reached/],

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { readDeviceConfig } from '../../../agent/device-config/read.ts'
+import { findConfigFile, readConfigFile } from '../../../agent/device-config/read.ts'
 import { writeVolume } from '../../lib/kubelet-volume.ts'
 
 let directory: string
@@ -10,11 +10,12 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'culvert-read-config-'))
 })
 afterEach(() => rm(directory, { recursive: true, force: true }))
+const read = async () => readConfigFile(await findConfigFile(directory, 142))
 
 it('reads the best file of a mounted volume', async () => {
   const text = '{"Version":"alpha0","AuthKey":"key","AdvertiseServices":["svc:a"]}'
   await writeVolume(directory, { 'cap-95.hujson': '{}', 'cap-107.hujson': text, 'cap-143.hujson': '{}' })
-  expect(await readDeviceConfig(directory, 142)).toEqual({
+  expect(await read()).toEqual({
     path: join(directory, 'cap-107.hujson'),
     cap: 107,
     bytes: Buffer.from(text),
@@ -36,7 +37,7 @@ it.each<[string, (path: string) => Promise<unknown>, RegExp]>([
   ['a directory in its place', (path) => mkdir(path), /^there is no usable/],
 ])('refuses %s', async (_name, prepare, message) => {
   await prepare(join(directory, 'cap-95.hujson'))
-  await expect(readDeviceConfig(directory, 142)).rejects.toMatchObject({
+  await expect(read()).rejects.toMatchObject({
     code: 'settings',
     message: expect.stringMatching(message),
   })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { readDeviceConfig } from '../../../agent/device-config/read.ts'
+import { findConfigFile, readConfigFile } from '../../../agent/device-config/read.ts'
 import { type FollowedConfig, followDeviceConfig } from '../../../agent/device-config/source.ts'
 import { writeVolume } from '../../lib/kubelet-volume.ts'
 
@@ -30,7 +30,7 @@ const withKey = (key: string): string => `{"version": "alpha0", "AuthKey": "${ke
 
 /** Follows from what is there now; `meanwhile` happens before the watch begins. */
 async function follow(meanwhile: () => Promise<unknown> = async () => {}): Promise<void> {
-  const initial = await readDeviceConfig(directory, version)
+  const initial = await readConfigFile(await findConfigFile(directory, version))
   await meanwhile()
   const publish = (config: FollowedConfig): unknown => published.push(config)
   const report = (problem: string): unknown => reports.push(problem)

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
-import { probes } from '../../../agent/endpoints/listener.ts'
+import { healthz, probes } from '../../../agent/endpoints/probes.ts'
+import type { World } from '../../../agent/world.ts'
 import { aWorld } from '../a-world.ts'
 
+const podOf = { POD_IPS: '10.0.0.1' }
 const ask = (path: '/livez' | '/readyz', query = '', world = aWorld(), stuck: readonly string[] = []) =>
-  probes({ world: () => world, stuck: () => stuck })[path]?.(new URLSearchParams(query))
+  probes({ world: () => world, stuck: () => stuck })[path](new URLSearchParams(query))
 
 it('is alive as long as nothing hangs', () => {
   expect(ask('/livez')).toEqual({ status: 200, body: 'ok' })
@@ -16,8 +18,8 @@ it('is ready when every check that counts is ok, and says which are not', () => 
   const world = aWorld({ facets: {}, stateSecret: { name: 's', problem: 'refused' } })
   expect(ask('/readyz', '', world)).toEqual({ status: 503, body: 'forwarding: the rules are not in place yet' })
   const verbose = ask('/readyz', 'verbose', world)
-  expect(verbose?.status).toBe(503)
-  expect(verbose?.body.split('\n')).toEqual([
+  expect(verbose.status).toBe(503)
+  expect(verbose.body.split('\n')).toEqual([
     '[+]shutdown ok',
     '[!]state-secret failing since now: refused (traffic does not depend on it)',
     '[+]tailscaled ok',
@@ -25,4 +27,23 @@ it('is ready when every check that counts is ok, and says which are not', () => 
     '[-]forwarding waiting since now: the rules are not in place yet',
     'readyz check failed',
   ])
+})
+
+it.each<[string, World, readonly string[], object]>([
+  ['all is well', aWorld({}, podOf), [], { status: 200, body: 'ok', headers: { 'Pod-IPv4': '10.0.0.1' } }],
+  ['no facet answers', aWorld({}, podOf), ['forwarding'], { status: 503, body: 'stuck: forwarding' }],
+  [
+    'tailscaled is gone',
+    aWorld({ daemon: { phase: 'down', restarts: 1 } }),
+    [],
+    { status: 503, body: 'tailscaled is down' },
+  ],
+  [
+    'the node has no address',
+    aWorld({ tailnet: { watching: true, noSnat: false, health: new Map() }, facets: {} }),
+    [],
+    { status: 503, body: 'node currently has no tailscale IPs' },
+  ],
+])('tells as upstream does whether the node is healthy, when %s', (_name, world, stuck, answer) => {
+  expect(healthz({ world: () => world, stuck: () => stuck })).toEqual(answer)
 })

@@ -32,7 +32,7 @@ describe('what the Secret should say', () => {
     ['before the rules', inPod({ facets: {} }), { ...base, device_id: 'n1' }],
     [
       'with rules that are refused',
-      inPod({ facets: { [forwardingName]: { desired: {}, repairs: 0, error: 'nft failed' } } }),
+      inPod({ facets: { [forwardingName]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
       { ...base, device_id: 'n1' },
     ],
     ['without anything to forward', inPod({ facets: {} }, { TS_DEST_IP: '' }), { ...base, device_id: 'n1', ...device }],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Environment, readSettings } from '../../../agent/settings/read.ts'
+import { variables } from '../../../agent/settings/variables.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 
 const read = (env: Environment) => readSettings(env).settings
@@ -15,19 +16,33 @@ describe('defaults', () => {
       socket: '/tmp/tailscaled.sock',
       targets: [],
       bootTimeoutMs: 60_000,
-      health: false,
-      listen: { host: '::', port: 9002 },
+      authOnce: false,
+      endpoints: { health: false, metrics: false, listen: undefined, healthListen: undefined },
+      debugAddress: '',
+      forwardingOptimizations: false,
+      firewallMode: 'auto',
+      fakeNetfilter: undefined,
       statusSocket: '/tmp/culvert.sock',
       terminationLog: '/dev/termination-log',
       up: { authKey: '', acceptDns: false, extraArgs: [] },
     })
   })
 
-  it('hold for empty values and for booleans that are none', () => {
-    expect(read({ TS_USERSPACE: '', TS_SOCKET: '', TS_BOOT_TIMEOUT: '', TS_ENABLE_HEALTH_CHECK: 'yes' })).toEqual(
-      read({}),
-    )
-    expect(read({ TS_USERSPACE: 'nope' }).userspace).toBe(true)
+  it('hold for empty values', () => {
+    const empty = variables.filter((variable) => !('presence' in variable)).map(({ name }) => [name, ''])
+    expect(readSettings(Object.fromEntries(empty))).toEqual({
+      settings: read({}),
+      warnings: [expect.stringMatching(/^POD_IPS is empty: .*\/healthz$/)],
+    })
+  })
+
+  it('hold for booleans that are none, with a warning', () => {
+    const { settings, warnings } = readSettings({ TS_USERSPACE: 'nope', TS_ENABLE_HEALTH_CHECK: 'yes' })
+    expect(settings).toEqual(read({}))
+    expect(warnings).toEqual([
+      'TS_USERSPACE="nope" is no boolean, and counts as true',
+      'TS_ENABLE_HEALTH_CHECK="yes" is no boolean, and counts as false',
+    ])
   })
 })
 
@@ -50,12 +65,30 @@ describe('values', () => {
     ],
     ['a duration', { TS_BOOT_TIMEOUT: '1m30s' }, { bootTimeoutMs: 90_000 }],
     ['Pod addresses', { POD_IPS: '10.0.0.1,fd00::1' }, { pod: { ipv4: '10.0.0.1', ipv6: 'fd00::1' } }],
+    ['the last Pod address of a family', { POD_IPS: '10.0.0.1,10.0.0.2' }, { pod: { ipv4: '10.0.0.2', ipv6: '' } }],
+    ['a listener that nobody needs', { TS_LOCAL_ADDR_PORT: ':9002' }, { endpoints: { listen: undefined } }],
     [
-      'an unbracketed Pod address as listener',
-      { POD_IPS: 'fd00::1', TS_LOCAL_ADDR_PORT: 'fd00::1:9002', TS_ENABLE_HEALTH_CHECK: 'true' },
-      { listen: { host: 'fd00::1', port: 9002 } },
+      'one listener for health and metrics',
+      { TS_ENABLE_HEALTH_CHECK: 'true', TS_ENABLE_METRICS: 'true', TS_LOCAL_ADDR_PORT: '10.0.0.1:80' },
+      { endpoints: { health: true, metrics: true, listen: { host: '10.0.0.1', port: 80 }, healthListen: undefined } },
     ],
-    ['a listener that nobody needs', { TS_LOCAL_ADDR_PORT: ':9002' }, { listen: { host: '::' } }],
+    [
+      'a listener each',
+      { TS_HEALTHCHECK_ADDR_PORT: '[::1]:81', TS_ENABLE_METRICS: 'true' },
+      { endpoints: { health: false, metrics: true, listen: { port: 9002 }, healthListen: { host: '::1', port: 81 } } },
+    ],
+    ['the older listener alone', { TS_HEALTHCHECK_ADDR_PORT: '[::1]:81' }, { endpoints: { listen: undefined } }],
+    [
+      'optimizations',
+      { ...kernel, TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
+      { forwardingOptimizations: true },
+    ],
+    ['auth once beside a config directory', { ...configured, TS_AUTH_ONCE: 'true' }, { authOnce: false }],
+    [
+      'the debug server of a Pod of IPv6',
+      { POD_IP: 'fd00::1', TS_DEBUG_ADDR_PORT: 'fd00::1:1', TS_TAILSCALED_EXTRA_ARGS: '--debug=fd00::1:1 --verbose=1' },
+      { debugAddress: '[fd00::1]:1', tailscaledExtraArgs: ['--debug=[fd00::1]:1', '--verbose=1'] },
+    ],
     [
       'a test root',
       { TS_TEST_ONLY_ROOT: '/r' },
@@ -143,7 +176,6 @@ describe('refusals name the variable, its value and what is accepted', () => {
     ['two v6 targets', { ...kernel, TS_DEST_IP: 'fd00::1,fd00::2' }, /two IPv6 addresses/],
     ['a mapped twin', { ...kernel, TS_DEST_IP: '::ffff:10.0.0.1,10.0.0.2' }, /two IPv4 addresses/],
     ['an empty part', { ...kernel, TS_DEST_IP: '10.0.0.1,' }, /"" is no IP address/],
-    ['no unit', { TS_BOOT_TIMEOUT: '5' }, /TS_BOOT_TIMEOUT="5".*unit such as 60s/],
     ['a negative time', { TS_BOOT_TIMEOUT: '-5s' }, /TS_BOOT_TIMEOUT="-5s"/],
     [
       'userspace by name',
@@ -151,23 +183,12 @@ describe('refusals name the variable, its value and what is accepted', () => {
       /TS_DEST_IP=10\.0\.0\.1.*TS_USERSPACE=true.*TS_USERSPACE=false/,
     ],
     ['userspace by default', { TS_DEST_IP: '10.0.0.1' }, /TS_USERSPACE=true \(the default\)/],
-    ['a token alone', { TS_ID_TOKEN: 'x' }, /need TS_CLIENT_ID/],
-    ['two credentials', { TS_CLIENT_ID: 'a', TS_CLIENT_SECRET: 'b', TS_AUDIENCE: 'c' }, /exclude each other/],
-    ['key and OAuth', { TS_AUTHKEY: 'a', TS_CLIENT_ID: 'b' }, /TS_AUTHKEY excludes/],
-    [
-      'a listener without address',
-      { TS_LOCAL_ADDR_PORT: ':9002', TS_ENABLE_HEALTH_CHECK: '1' },
-      /TS_LOCAL_ADDR_PORT=":9002".*\[::\]:9002/,
-    ],
-    ['a debug listener by name', { TS_DEBUG_ADDR_PORT: 'localhost:1' }, /TS_DEBUG_ADDR_PORT="localhost:1"/],
-    ['empty Pod addresses', { POD_IPS: '' }, /POD_IPS=""/],
     ['three Pod addresses', { POD_IPS: '1.1.1.1,2.2.2.2,3.3.3.3' }, /POD_IPS/],
     [
       'another firewall',
       { ...kernel, TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'pf' },
       /TS_DEBUG_FIREWALL_MODE="pf".*nftables and iptables are accepted/,
     ],
-    ['a fake netfilter without a test', { TS_TEST_FAKE_NETFILTER: 'true' }, /needs TS_TEST_ONLY_ROOT/],
     ['a route that is none', { ...kernel, TS_ROUTES: '10.0.0.0/8, fd00::/8' }, /TS_ROUTES=.*" fd00::\/8" is no route/],
     ['a route that is too long', { ...kernel, TS_ROUTES: '10.0.0.0/33' }, /TS_ROUTES=.*is no route/],
     [
@@ -183,7 +204,6 @@ describe('refusals name the variable, its value and what is accepted', () => {
       { ...configured, TS_HOSTNAME: 'h', TS_EXTRA_ARGS: '--ssh', TS_CLIENT_ID: 'i' },
       /with TS_EXTRA_ARGS, TS_HOSTNAME, TS_CLIENT_ID: unset them/,
     ],
-    ['a mode that is not built', { TS_SERVE_CONFIG: '/x' }, /TS_SERVE_CONFIG is set/],
   ])('%s', (_name, env, message) => {
     expect(() => readSettings(env)).toThrow(CulvertError)
     expect(() => readSettings(env)).toThrow(message)
@@ -192,27 +212,5 @@ describe('refusals name the variable, its value and what is accepted', () => {
   it('never shows a secret', () => {
     const env = { TS_AUTHKEY: 'tskey-hidden', TS_CLIENT_SECRET: 'hidden-too', TS_CLIENT_ID: 'id' }
     expect(() => readSettings(env)).toThrow(/^(?!.*hidden)/s)
-  })
-
-  it('does not refuse a mode that is switched off', () => {
-    expect(() => readSettings({ TS_EXPERIMENTAL_CERT_SHARE: 'false', TS_SERVE_CONFIG: '' })).not.toThrow()
-  })
-})
-
-describe('--accept-dns within TS_EXTRA_ARGS', () => {
-  it.each([
-    ['--accept-dns', 'false', true, []],
-    ['--accept-dns=false --ssh', 'true', false, ['--ssh']],
-    ['--accept-dns=true', '', true, []],
-    ['--accept-dns=maybe', 'true', true, ['--accept-dns=maybe']],
-    ['-accept-dns=true', 'false', false, ['-accept-dns=true']],
-    ['--accept-routes', 'true', true, ['--accept-routes']],
-    ['--accept-dns=false --accept-dns=true', '', false, ['--accept-dns=true']],
-  ])('%s with TS_ACCEPT_DNS=%s', (extra, variable, acceptDns, extraArgs) => {
-    expect(read({ TS_EXTRA_ARGS: extra, TS_ACCEPT_DNS: variable }).up).toMatchObject({ acceptDns, extraArgs })
-  })
-
-  it('warns of a bad boolean', () => {
-    expect(readSettings({ TS_EXTRA_ARGS: '--accept-dns=maybe' }).warnings).toHaveLength(1)
   })
 })

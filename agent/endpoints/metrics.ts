@@ -1,0 +1,74 @@
+import type { Metric, Sample } from '../../lib/metrics.ts'
+import { checks, notReady } from '../checks.ts'
+import type { World } from '../world.ts'
+
+/** What the World does not hold: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
+export type Circumstances = {
+  readonly version: string
+  readonly startTime: number
+  readonly tailscaledUp: boolean
+}
+
+const states = ['ok', 'waiting', 'failing'] as const
+
+/** The agent's own metrics, all a view of the World. They are documented in docs/operations.md. */
+export function metrics(world: World, { version, startTime, tailscaledUp }: Circumstances): Metric[] {
+  const all = checks(world)
+  const facets = Object.entries(world.facets)
+  return [
+    gauge('build_info', 'Always 1; the version is its label.', [{ labels: { version }, value: 1 }]),
+    gauge('start_time_seconds', 'When the agent started, in seconds since 1970.', [{ value: startTime }]),
+    gauge('ready', 'Whether traffic flows: 1 when every check that gates readiness is ok.', [
+      { value: Number(notReady(world).length === 0) },
+    ]),
+    gauge(
+      'check_state',
+      'State of each check: 1 for the one it is in.',
+      all.flatMap(({ name, state }) =>
+        states.map((one) => ({ labels: { check: name, state: one }, value: Number(one === state) })),
+      ),
+    ),
+    gauge(
+      'check_since_seconds',
+      'When each check came into its state, in seconds since 1970.',
+      all.flatMap(({ name }) => timed({ check: name }, world.since[name]?.at)),
+    ),
+    counter(
+      'facet_repairs_total',
+      'How often a facet put right what another program had changed.',
+      facets.map(([facet, { repairs }]) => ({ labels: { facet }, value: repairs })),
+    ),
+    counter(
+      'facet_failures_total',
+      'How often an attempt of a facet failed.',
+      facets.map(([facet, { failures }]) => ({ labels: { facet }, value: failures })),
+    ),
+    gauge(
+      'facet_verified_seconds',
+      'When what a facet keeps was last read back and right, in seconds since 1970.',
+      facets.flatMap(([facet, { verifiedAt }]) => timed({ facet }, verifiedAt)),
+    ),
+    gauge('tailscaled_up', 'Whether tailscaled gave its own metrics, which then follow.', [
+      { value: Number(tailscaledUp) },
+    ]),
+    counter('tailscaled_restarts_total', 'How often tailscaled had to be started again.', [
+      { value: world.daemon.restarts },
+    ]),
+  ]
+}
+
+const gauge = (name: string, help: string, samples: Sample[]): Metric => ({
+  name: `culvert_${name}`,
+  type: 'gauge',
+  help,
+  samples,
+})
+const counter = (name: string, help: string, samples: Sample[]): Metric => ({
+  name: `culvert_${name}`,
+  type: 'counter',
+  help,
+  samples,
+})
+
+const timed = (labels: Record<string, string>, at: Date | undefined): Sample[] =>
+  at === undefined ? [] : [{ labels, value: at.getTime() / 1000 }]

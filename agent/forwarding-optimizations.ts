@@ -1,0 +1,27 @@
+import { describe } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import type { LocalApi } from '../localapi/client.ts'
+import type { Store } from './world.ts'
+
+/**
+ * Has tailscaled set up UDP GRO forwarding once it can be asked (localapi-apiproxy-recorder.md §A.2). Once is enough: the
+ * network device keeps it. Traffic flows without it, so failing is only said.
+ */
+export async function optimizeForwarding(
+  { store, api, log }: { store: Store; api: LocalApi; log: Log },
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await store.until(({ daemon }) => daemon.phase === 'login' || daemon.phase === 'running', signal)
+    const warning = warningOf(await api.get('set-udp-gro-forwarding', signal))
+    log(warning === '' ? 'UDP GRO forwarding is set up' : `warning: UDP GRO forwarding: ${warning}`)
+  } catch (error) {
+    if (!signal.aborted) log(`warning: UDP GRO forwarding is not set up: ${describe(error)}`)
+  }
+}
+
+function warningOf(body: string): string {
+  const answer: unknown = JSON.parse(body)
+  const said = typeof answer === 'object' && answer !== null && 'Warning' in answer ? answer.Warning : ''
+  return typeof said === 'string' ? said : ''
+}

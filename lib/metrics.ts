@@ -1,0 +1,31 @@
+/** One metric with all its samples, as Prometheus' text format has them. */
+export type Metric = {
+  readonly name: string
+  readonly type: 'counter' | 'gauge'
+  /** One sentence, for people. */
+  readonly help: string
+  readonly samples: readonly Sample[]
+}
+
+export type Sample = { readonly labels?: Readonly<Record<string, string>>; readonly value: number }
+
+/** Of the text format that `renderMetrics` gives. */
+export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** Metrics in Prometheus' text format, one sample a line; a metric without samples is left out. */
+export function renderMetrics(metrics: readonly Metric[]): string {
+  return metrics
+    .filter(({ samples }) => samples.length > 0)
+    .map(({ name, type, help, samples }) => {
+      const lines = samples.map(({ labels, value }) => `${name}${renderLabels(labels)} ${value}\n`)
+      return `# HELP ${name} ${escape(help)}\n# TYPE ${name} ${type}\n${lines.join('')}`
+    })
+    .join('')
+}
+
+function renderLabels(labels: Sample['labels'] = {}): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escape(value).replaceAll('"', '\\"')}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+const escape = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')

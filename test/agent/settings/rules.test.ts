@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import { type Environment, readSettings } from '../../../agent/settings/read.ts'
+import { give } from '../../../agent/settings/given.ts'
+import { rules } from '../../../agent/settings/rules.ts'
+import { CulvertError } from '../../../lib/errors.ts'
+
+const kernel = { TS_USERSPACE: 'false' }
+const userspace = { TS_USERSPACE: 'true' }
+const configured = { TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '/etc/tsconfig/a' }
+const viaIngress = { EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS: 'true' }
+const metrics = { TS_ENABLE_METRICS: 'true' }
+const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
+
+type Failure = readonly [env: Environment, message: RegExp, badConfig?: CulvertError]
+
+/**
+ * What breaks each rule, in the order in which they are told (agent.md §1). Where an environment is laid over a later
+ * one, it must break its own rule still: so it says what it does not want.
+ */
+const failures: readonly Failure[] = [
+  [{ POD_IPS: '10.0.0' }, /^POD_IPS="10\.0\.0" is not valid/],
+  [{}, /^bad config$/, new CulvertError('settings', 'bad config')],
+  [{ ...userspace, TS_DEST_IP: '10.0.0.1' }, /^TS_DEST_IP=10\.0\.0\.1 is not supported with TS_USERSPACE=true/],
+  [
+    { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.test' },
+    /^TS_DEST_IP and TS_EXPERIMENTAL_DEST_DNS_NAME exclude each other/,
+  ],
+  [
+    { ...kernel, TS_TAILNET_TARGET_IP: '100.64.0.1', TS_TAILNET_TARGET_FQDN: 'a.ts.net' },
+    /^TS_TAILNET_TARGET_IP and TS_TAILNET_TARGET_FQDN exclude each other/,
+  ],
+  [{ ...configured, TS_HOSTNAME: 'h' }, /^TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR cannot be combined with .*TS_HOSTNAME/],
+  [{ TS_CLIENT_ID: '', TS_ID_TOKEN: 't' }, /^TS_ID_TOKEN needs TS_CLIENT_ID/],
+  [
+    { TS_CLIENT_ID: 'i', TS_ID_TOKEN: 't', TS_CLIENT_SECRET: 's' },
+    /^TS_ID_TOKEN and TS_CLIENT_SECRET exclude each other/,
+  ],
+  [{ TS_AUTHKEY: 'k', TS_CLIENT_ID: 'i' }, /^TS_AUTHKEY excludes TS_CLIENT_ID/],
+  [{ ...userspace, ...viaIngress }, /^EXPERIMENTAL_ALLOW_\w+ is not supported with TS_USERSPACE=true/],
+  [{ ...kernel, ...viaIngress, POD_IP: '' }, /^EXPERIMENTAL_ALLOW_\w+ needs .*POD_IP, too/],
+  [
+    { ...userspace, TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
+    /^TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS is not supported with TS_USERSPACE=true/,
+  ],
+  [{ TS_HEALTHCHECK_ADDR_PORT: ':1' }, /^TS_HEALTHCHECK_ADDR_PORT=":1" is not valid/],
+  [{ ...metrics, TS_LOCAL_ADDR_PORT: ':9002' }, /^TS_LOCAL_ADDR_PORT=":9002" is not valid.*\[::\]:9002 is accepted/],
+  [{ TS_DEBUG_ADDR_PORT: 'localhost:1' }, /^TS_DEBUG_ADDR_PORT="localhost:1" is not valid/],
+  [
+    { TS_ENABLE_HEALTH_CHECK: 'true', TS_HEALTHCHECK_ADDR_PORT: '[::]:81' },
+    /^TS_HEALTHCHECK_ADDR_PORT is the older form of TS_ENABLE_HEALTH_CHECK/,
+  ],
+  [
+    { TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies' },
+    /^TS_EGRESS_PROXIES_CONFIG_PATH is only supported for Tailscale running on Kubernetes$/,
+  ],
+  [
+    { ...pod, TS_KUBE_SECRET: '', TS_EGRESS_PROXIES_CONFIG_PATH: '', TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/proxies/x' },
+    /^TS_INGRESS_PROXIES_CONFIG_PATH is only supported for Tailscale running on Kubernetes$/,
+  ],
+  [{ TS_BOOT_TIMEOUT: '5' }, /^TS_BOOT_TIMEOUT="5" is not valid/],
+  [{ ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' }, /^TS_DEBUG_ADDR_PORT=.* and TS_LOCAL_ADDR_PORT=.* cannot both/],
+  [{ TS_TEST_FAKE_NETFILTER: 'true' }, /^TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT/],
+  [{ TS_SERVE_CONFIG: '/etc/serve.json' }, /^TS_SERVE_CONFIG is set, but this version of Culvert does not have/],
+]
+
+describe('what does not hold is told, the first of it before all else', () => {
+  it.each(failures.map((failure, index) => [String(failure[1]), index] as const))('%s', (_name, index) => {
+    const [env, message, badConfig] = failures[index]!
+    expect(() => readSettings(env, badConfig)).toThrow(CulvertError)
+    expect(() => readSettings(env, badConfig)).toThrow(message)
+    for (const [later, , laterConfig] of failures.slice(index + 1)) {
+      const both = { ...later, ...env }
+      expect(() => readSettings(both, badConfig ?? laterConfig), JSON.stringify(both)).toThrow(message)
+    }
+  })
+
+  it('and each rule is broken by one of these', () => {
+    for (const { says, check } of rules) {
+      const holds = failures.every(([env]) => {
+        try {
+          check(give(env))
+          return true
+        } catch {
+          return false
+        }
+      })
+      expect(holds, says).toBe(false)
+    }
+  })
+})
+
+describe('nothing is wrong with', () => {
+  it.each<Environment>([
+    { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
+    { TS_CLIENT_ID: 'i', TS_AUDIENCE: 'a' },
+    { TS_CLIENT_SECRET: 's' },
+    { ...configured, TS_AUTH_ONCE: 'true', TS_USERSPACE: 'false' },
+    { TS_HEALTHCHECK_ADDR_PORT: '[::]:81', ...metrics },
+    { ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9001', TS_LOCAL_ADDR_PORT: '10.0.0.1:9002' },
+    { TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' },
+    { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'false' },
+    { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false', TS_SERVE_CONFIG: '' },
+  ])('%j', (env) => {
+    expect(() => readSettings(env)).not.toThrow()
+  })
+})
