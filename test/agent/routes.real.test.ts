@@ -7,6 +7,7 @@ const hosts = {
   client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } },
   proxy: { network: 'cluster' },
   backend: { network: 'cluster' },
+  other: { network: 'cluster' },
 } as const
 
 let bed: Bed<keyof typeof hosts>
@@ -40,3 +41,25 @@ it.each(['false', 'true'])(
     await without.host.exec(['rm', '-r', onDisk.TS_STATE_DIR ?? ''])
   },
 )
+
+it('routes are withdrawn before the stop, while they are still served, and another router takes over', async () => {
+  const env = { TS_USERSPACE: 'true', TS_ROUTES: '10.98.0.0/24' }
+  const proxy = await Proxy.ready(bed, { ...env, TS_HOSTNAME: 'router-a', TS_AUTHKEY: await bed.authKey() })
+  await using other = await Proxy.ready(
+    bed,
+    { ...env, TS_HOSTNAME: 'router-b', TS_AUTHKEY: await bed.authKey() },
+    { host: 'other' },
+  )
+  const reached = () =>
+    ask(bed.host('client'), { to: bed.host('backend').address.v4!, protocol: 'tcp', patience: 1000 }).catch(String)
+  await expect.poll(reached, { timeout: 15_000 }).toMatchObject({ host: 'backend' })
+  proxy.process.kill('SIGTERM')
+  await proxy.process.line(/routes withdrawn/)
+  await expect.poll(() => bed.control.node('router-a'), { timeout: 2000 }).toMatchObject({ advertisedRoutes: [] })
+  expect(proxy.process.running).toBe(true)
+  const { code } = await proxy.process.exited
+  expect(code).toBe(0)
+  expect(other.process.running).toBe(true)
+  expect(await bed.control.node('router-b')).toMatchObject({ primaryRoutes: ['10.98.0.0/24'] })
+  await expect.poll(reached, { timeout: 5000 }).toMatchObject({ host: 'backend' })
+})
