@@ -31,17 +31,23 @@ export const relayTo =
       agent: false,
       timeout: idleMs,
     })
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`nothing was heard for ${idleMs / 1000} s`)))
-    outgoing.on('error', (error) => {
+    const fail = (error: Error): void => {
       // Begun, it can only be broken off.
       if (response.headersSent) response.destroy()
       else response.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end(`${error.message}\n`)
-    })
+    }
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`nothing was heard for ${idleMs / 1000} s`)))
+    outgoing.on('error', fail)
     outgoing.on('response', (answer) => {
       // How the answer is framed depends on the client, and is not the server's business.
       const { 'transfer-encoding': _framing, ...headers } = passedOn(answer.headers)
-      response.writeHead(answer.statusCode ?? 502, headers)
-      pipeline(answer, response).catch(() => response.destroy())
+      try {
+        response.writeHead(answer.statusCode ?? 502, headers)
+        pipeline(answer, response).catch(fail)
+      } catch (error) {
+        // Not all that can be read may be written.
+        fail(error as Error)
+      }
     })
     response.on('close', () => outgoing.destroy())
     request.pipe(outgoing)

@@ -15,30 +15,13 @@ type Sources = {
   readonly signal: AbortSignal
 }
 
-/** tailscaled's metrics are some kB. */
-const maxBytes = 4 * 1024 * 1024
-
 /**
  * `/metrics`: the agent's own metrics, and behind them tailscaled's, as long as it gives them: also before it is logged
  * in. Of the scraper's headers none is passed on: LocalAPI refuses some.
  */
 export function scrape({ world, version, startTime, api, timeoutMs, signal }: Sources): () => Promise<Answer> {
-  const read = async (): Promise<string | undefined> => {
-    try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-      const chunks: Buffer[] = []
-      let size = 0
-      for await (const chunk of await api.stream('usermetrics', limit)) {
-        size += chunk.length
-        if (size > maxBytes) return undefined
-        chunks.push(chunk)
-      }
-      return Buffer.concat(chunks).toString('utf8')
-    } catch {
-      // That it does not answer is what the metrics say; checks and status say why.
-      return undefined
-    }
-  }
+  // That it does not answer is what the metrics say; checks and status say why.
+  const read = (): Promise<string | undefined> => api.get('usermetrics', signal, timeoutMs).catch(() => undefined)
   let reading: Promise<string | undefined> | undefined
   return async () => {
     // All who ask at the same time share one request, so that a daemon which hangs costs no more than that.

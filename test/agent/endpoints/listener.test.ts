@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { close } from '../../../agent/endpoints/http.ts'
+import { type Listener, listeners, openListener } from '../../../agent/endpoints/listener.ts'
+import { type Environment, readSettings } from '../../../agent/settings/read.ts'
+import { aWorld } from '../a-world.ts'
+import { ask, onLoopback } from './servers.ts'
+
+const observed = { world: aWorld, stuck: () => [] }
+const metrics = () => ({ status: 200, body: 'metrics' })
+const planned = (env: Environment): Listener[] => listeners(readSettings(env).settings, observed, metrics)
+
+const health = { TS_ENABLE_HEALTH_CHECK: 'true' }
+const all = { TS_ENABLE_METRICS: 'true' }
+const older = { TS_HEALTHCHECK_ADDR_PORT: '[::1]:81' }
+const debug = { TS_DEBUG_ADDR_PORT: '127.0.0.1:1' }
+const paths = ['/livez', '/readyz', '/healthz', '/metrics', '/debug/'] as const
+
+describe('listeners and what they serve', () => {
+  it.each<[string, Environment, [string, ...string[]][]]>([
+    ['nothing asked for', {}, []],
+    ['a debug server alone', debug, []],
+    ['health', health, [['[::]:9002', '/livez', '/readyz', '/healthz']]],
+    ['metrics', all, [['[::]:9002', '/livez', '/readyz', '/metrics']]],
+    ['metrics and debug', { ...all, ...debug }, [['[::]:9002', '/livez', '/readyz', '/metrics', '/debug/']]],
+    ['health and debug', { ...health, ...debug }, [['[::]:9002', '/livez', '/readyz', '/healthz']]],
+    ['both on one', { ...health, ...all }, [['[::]:9002', '/livez', '/readyz', '/healthz', '/metrics']]],
+    ['the older one', older, [['[::1]:81', '/livez', '/readyz', '/healthz']]],
+    [
+      'one each',
+      { ...older, ...all, ...debug, TS_LOCAL_ADDR_PORT: '127.0.0.1:82' },
+      [
+        ['127.0.0.1:82', '/livez', '/readyz', '/metrics', '/debug/'],
+        ['[::1]:81', '/livez', '/readyz', '/healthz'],
+      ],
+    ],
+  ])('%s', async (_name, env, expected) => {
+    const served = await Promise.all(
+      planned(env).map(async ({ address, answer }) => {
+        const front = await onLoopback(answer)
+        const statuses = await Promise.all(paths.map((path) => ask(front.address, path).then(({ status }) => status)))
+        await close(front.server)
+        return [address.text, ...paths.filter((_path, index) => statuses[index] !== 404)]
+      }),
+    )
+    expect(served).toEqual(expected)
+  })
+})
+
+it.each<[string, Environment]>([
+  ['TS_LOCAL_ADDR_PORT', health],
+  ['TS_HEALTHCHECK_ADDR_PORT', {}],
+])('an address that is taken is told with %s', async (name, env) => {
+  const taken = await onLoopback(() => {})
+  const [listener] = planned({ ...env, [name]: taken.address })
+  await expect(openListener(listener!)).rejects.toMatchObject({
+    code: 'listen',
+    message: `the endpoints cannot listen on ${taken.address}`,
+    cause: expect.objectContaining({ code: 'EADDRINUSE' }),
+    remedy: `${name} sets the address.`,
+  })
+  await close(taken.server)
+})

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { RequestListener, Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { close, listen, serve } from '../../../agent/endpoints/http.ts'
+import { scrape } from '../../../agent/endpoints/scrape.ts'
+import { localApi } from '../../../localapi/client.ts'
+import { aWorld } from '../a-world.ts'
+import { ask, onLoopback } from './servers.ts'
+
+let folder: string
+let daemon: Server
+let answer: RequestListener
+let front: { server: Server; address: string }
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'culvert-'))
+  daemon = await listen((request, response) => answer(request, response), { path: join(folder, 's') })
+  const sources = {
+    world: aWorld,
+    version: '1.2.3',
+    startTime: 5,
+    timeoutMs: 200,
+    signal: new AbortController().signal,
+  }
+  front = await onLoopback(serve({ '/metrics': scrape({ ...sources, api: localApi(join(folder, 's')) }) }))
+})
+afterEach(async () => {
+  await Promise.all([close(front.server), close(daemon)])
+  rmSync(folder, { recursive: true })
+})
+
+const type = 'text/plain; version=0.0.4; charset=utf-8'
+
+it('gives the agent’s own metrics and behind them tailscaled’s, whatever the scraper’s headers', async () => {
+  answer = ({ url, headers }, response) => {
+    // As LocalAPI does.
+    if (headers.origin !== undefined || headers.referer !== undefined) response.writeHead(403).end()
+    else response.end(`# TYPE tailscaled_x counter\ntailscaled_x{path="${url}"} 1\n\n`)
+  }
+  const headers = { origin: 'http://o', referer: 'http://r', accept: 'application/openmetrics-text' }
+  const { status, headers: got, body } = await ask(front.address, '/metrics', { headers })
+  expect(status).toBe(200)
+  expect(got['content-type']).toBe(type)
+  expect(body).toContain('culvert_build_info{version="1.2.3"} 1\n')
+  expect(body).toMatch(
+    /^culvert_tailscaled_up 1\n[^]*# TYPE tailscaled_x counter\ntailscaled_x\{path="\/localapi\/v0\/usermetrics"\} 1\n$/m,
+  )
+  expect(await ask(front.address, '/metrics', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })
+})
+
+it.each<[string, RequestListener]>([
+  ['does not answer', () => {}],
+  ['refuses', (_request, response) => response.writeHead(500).end('# TYPE x counter')],
+  [
+    'breaks off',
+    (_request, response) => response.writeHead(200, { 'content-length': '9' }).write('x', () => response.destroy()),
+  ],
+  ['says more than anybody wants to hold', (_request, response) => response.end(Buffer.alloc(20 * 1024 * 1024, 'x'))],
+])('gives its own alone when tailscaled %s', async (_name, behaviour) => {
+  answer = behaviour
+  const { status, headers, body } = await ask(front.address, '/metrics')
+  expect(status).toBe(200)
+  expect(headers['content-type']).toBe(type)
+  expect(body).toMatch(/^culvert_tailscaled_up 0\n[^]*culvert_tailscaled_restarts_total 0\n$/m)
+})
+
+it('asks tailscaled once for all who ask at the same time, and anew for the next', async () => {
+  let asked = 0
+  answer = (_request, response) => {
+    asked += 1
+    setTimeout(() => response.end(`x ${asked}\n`), 50)
+  }
+  const bodies = (await Promise.all(Array.from({ length: 20 }, () => ask(front.address, '/metrics')))).map(
+    ({ body }) => body,
+  )
+  expect(new Set(bodies).size).toBe(1)
+  expect(bodies[0]).toMatch(/\nx 1\n$/)
+  expect((await ask(front.address, '/metrics')).body).toMatch(/\nx 2\n$/)
+})
