@@ -1,3 +1,4 @@
+import * as z from 'zod/mini'
 import { describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { LocalApi } from '../localapi/client.ts'
@@ -20,8 +21,10 @@ export async function optimizeForwarding(
   }
 }
 
+const answerSchema = z.object({ Warning: z.string() })
+
 function warningOf(body: string): string {
-  const answer: unknown = JSON.parse(body)
-  const said = typeof answer === 'object' && answer !== null && 'Warning' in answer ? answer.Warning : ''
-  return typeof said === 'string' ? said : ''
+  const answer = z.safeParse(answerSchema, JSON.parse(body))
+  if (!answer.success) throw new Error(`unexpected answer: ${z.prettifyError(answer.error)}`)
+  return answer.data.Warning
 }
