@@ -21,7 +21,7 @@ The agent is set by environment variables, the same as upstream's agent. This pa
 - **addresses**: IP addresses, separated by a comma.
 - An empty value is the same as none, but for ${present.join(' and ')}.
 
-A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too.
+A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too. A variable that is not listed here means nothing to the agent.
 
 ${table(all.filter(({ unavailable }) => unavailable !== true))}
 

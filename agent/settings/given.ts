@@ -27,7 +27,7 @@ export function give(env: Environment): Given {
   const fallback = (name: VariableName): string => defaults.get(name) ?? ''
   const text = (name: VariableName): string => env[name] || fallback(name)
   const pod = [env['POD_IP'] ?? '', ...(env['POD_IPS'] ?? '').split(',')]
-  const own = new Set(pod.map((part) => parseAddress(part)?.text))
+  const own = new Set(pod.flatMap((part) => parseAddress(part)?.text ?? []))
   return {
     raw: (name) => env[name],
     text,
@@ -41,7 +41,7 @@ export function give(env: Environment): Given {
       const colon = value.lastIndexOf(':')
       const bracketed = `[${value.slice(0, colon)}]${value.slice(colon)}`
       const repaired = parseAddressPort(bracketed)
-      return repaired !== undefined && own.has(parseAddress(repaired.host)?.text) ? bracketed : value
+      return repaired !== undefined && own.has(parseAddress(repaired.host)?.text ?? '') ? bracketed : value
     },
     warnings: all.flatMap(({ name, type }) => {
       const value = env[name] ?? ''

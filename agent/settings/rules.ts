@@ -38,6 +38,8 @@ export const wantsListener = (given: Given): boolean =>
   given.bool('TS_ENABLE_HEALTH_CHECK') ||
   isSet(given)('TS_EGRESS_PROXIES_CONFIG_PATH')
 
+const listenerName = (given: Given) => (wantsListener(given) ? (['TS_LOCAL_ADDR_PORT'] as const) : [])
+
 const userspace = ({ raw }: Given): string => `TS_USERSPACE=${raw('TS_USERSPACE') || 'true (the default)'}`
 
 /** Rows 2 to 13 of agent.md §1, in its order: the first that does not hold is what the agent ends with. */
@@ -104,8 +106,7 @@ export const rules: readonly Rule[] = [
   {
     says: '`TS_HEALTHCHECK_ADDR_PORT`, `TS_DEBUG_ADDR_PORT` and, where its listener is wanted, `TS_LOCAL_ADDR_PORT` are addresses and ports',
     check: (given) => {
-      const listener = wantsListener(given) ? (['TS_LOCAL_ADDR_PORT'] as const) : []
-      for (const name of ['TS_HEALTHCHECK_ADDR_PORT', ...listener, 'TS_DEBUG_ADDR_PORT'] as const) {
+      for (const name of ['TS_HEALTHCHECK_ADDR_PORT', ...listenerName(given), 'TS_DEBUG_ADDR_PORT'] as const) {
         const value = given.addressPort(name)
         if (value !== '' && parseAddressPort(value) === undefined) {
           throw refusal(name, value, 'an IP address literal and a port such as 10.0.0.1:9002 or [::]:9002 is accepted')
@@ -145,8 +146,7 @@ export const rules: readonly Rule[] = [
     says: '`TS_DEBUG_ADDR_PORT` is another address and port than those of the agent’s listeners',
     check: (given) => {
       const debug = parseAddressPort(given.addressPort('TS_DEBUG_ADDR_PORT'))
-      const listener = wantsListener(given) ? (['TS_LOCAL_ADDR_PORT'] as const) : []
-      for (const name of [...listener, 'TS_HEALTHCHECK_ADDR_PORT'] as const) {
+      for (const name of [...listenerName(given), 'TS_HEALTHCHECK_ADDR_PORT'] as const) {
         const other = parseAddressPort(given.addressPort(name))
         if (debug === undefined || other === undefined || !overlap(debug, other)) continue
         fail(

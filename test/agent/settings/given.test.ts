@@ -12,6 +12,7 @@ describe('brackets that an IPv6 address of the Pod lacks are added', () => {
     ['fd00::1:9002', {}, 'fd00::1:9002'],
     ['fd00::1:9002', { POD_IP: 'fd00::2' }, 'fd00::1:9002'],
     ['fd00::1:9002', { POD_IP: 'nonsense', POD_IPS: 'a,b,c' }, 'fd00::1:9002'],
+    ['fe80::1%eth0:9002', {}, 'fe80::1%eth0:9002'],
     ['fd00::1', { POD_IP: 'fd00::1' }, 'fd00::1'],
     [':9002', { POD_IP: '', POD_IPS: '' }, ':9002'],
   ])('%s with %j', (value, env, repaired) => {
