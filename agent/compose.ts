@@ -100,7 +100,7 @@ export async function compose(settings: Settings, { env, log, version, config, p
   parts.withdraw = (limit) => withdrawRoutes({ store, api, log, waits }, limit)
   parts.unlink = linkDefaultSocket(settings.socket, log)
   void followBus({ store, api, log, waits }, signal)
-  void followStatus({ store, api, waits }, signal)
+  void followStatus({ store, api, log, waits }, signal)
   if (settings.forwardingOptimizations) void optimizeForwarding({ store, api, log }, signal)
   if (config !== undefined) keepDeviceConfig({ store, api, log, waits, parts, signal })
 

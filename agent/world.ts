@@ -97,6 +97,9 @@ export const initialWorld = (settings: Settings, kernelFamilies: readonly Family
   since: {},
 })
 
+/** Whether tailscaled's socket is there: otherwise there is nobody to ask, and the daemon machine is at it. */
+export const isUp = ({ daemon }: World): boolean => daemon.phase === 'login' || daemon.phase === 'running'
+
 /** Upstream's meaning of healthy (agent.md §10): the node had an address when it last spoke. */
 export const hasAddress = ({ tailnet }: World): boolean => (tailnet.self?.addresses.length ?? 0) > 0
 

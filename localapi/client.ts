@@ -1,15 +1,15 @@
 import { type IncomingMessage, request } from 'node:http'
-import { CulvertError } from '../lib/errors.ts'
+import { LocalApiError } from './error.ts'
 
-/** A larger answer is refused: the largest documented one, a full status of a huge tailnet, is a tenth of it. */
-const maxBodyBytes = 256 * 1024 * 1024
+/** A larger answer is refused: without peers, the largest that is asked for has some MB. */
+const maxBodyBytes = 16 * 1024 * 1024
 
-/** An open LocalAPI stream: status 200 has been received, the body follows. */
+/** An open LocalAPI stream: status 200 has been received, the body follows. Rejects with LocalApiError. */
 export type Stream = AsyncIterable<Buffer>
 
 /** The ways in which LocalAPI is asked; narrow, so that sources can be given another one. */
 export type LocalApi = {
-  /** The body of a 200 answer as text. Rejects with CulvertError `localapi`, also after `timeoutMs`. */
+  /** The body of a 200 answer as text. Rejects with LocalApiError, also after `timeoutMs`. */
   readonly get: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
   /** As `get`, for what changes something. */
   readonly post: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
@@ -47,9 +47,6 @@ export function localApi(socketPath: string): LocalApi {
     throw new Error(`${response.statusCode}: ${errorText(await bodyOf(response))}`)
   }
 
-  const failure = (path: string, cause: unknown): CulvertError =>
-    new CulvertError('localapi', `LocalAPI ${path.split('?')[0]} failed`, { cause })
-
   const ask = async (
     method: Method,
     path: string,
@@ -57,10 +54,11 @@ export function localApi(socketPath: string): LocalApi {
     timeoutMs = 10_000,
     body?: string,
   ): Promise<string> => {
+    const limit = AbortSignal.timeout(timeoutMs)
     try {
-      return await bodyOf(await call(method, path, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]), body))
+      return await bodyOf(await call(method, path, AbortSignal.any([signal, limit]), body))
     } catch (error) {
-      throw failure(path, error)
+      throw failure(path, limit.aborted ? tooLate(timeoutMs) : error)
     }
   }
 
@@ -71,15 +69,30 @@ export function localApi(socketPath: string): LocalApi {
     stream: async (path, signal, timeoutMs = 10_000) => {
       // The time limit must not outlive the head: a controller of our own, where the timer can be cleared.
       const head = new AbortController()
-      const timer = setTimeout(() => head.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
+      const timer = setTimeout(() => head.abort(), timeoutMs)
       try {
-        return await call('GET', path, AbortSignal.any([signal, head.signal]))
+        return guard(path, await call('GET', path, AbortSignal.any([signal, head.signal])))
       } catch (error) {
-        throw failure(path, error)
+        throw failure(path, head.signal.aborted ? tooLate(timeoutMs) : error)
       } finally {
         clearTimeout(timer)
       }
     },
+  }
+}
+
+const failure = (path: string, cause: unknown): LocalApiError =>
+  new LocalApiError(`LocalAPI ${path.split('?')[0]} failed`, cause)
+
+/** With the code that the system has for it. */
+const tooLate = (ms: number): Error =>
+  Object.assign(new Error(`no answer within ${ms / 1000} s`), { code: 'ETIMEDOUT' })
+
+async function* guard(path: string, response: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    yield* response as AsyncIterable<Buffer>
+  } catch (error) {
+    throw failure(path, error)
   }
 }
 

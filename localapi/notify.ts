@@ -1,5 +1,7 @@
 import * as z from 'zod/mini'
 import { type Address, parseAddress, parseSingleAddressPrefix } from '../lib/address.ts'
+import { CulvertError } from '../lib/errors.ts'
+import { type Keep, sieve } from './sieve.ts'
 
 /** Names of `ipn.State` by number (localapi-apiproxy-recorder.md §A.4); Status has the name, Notify the number. */
 export const backendStates = [
@@ -18,8 +20,9 @@ export type Self = { readonly id: string; readonly name: string; readonly addres
 /** What one bus line says that the agent uses; an absent field means unchanged. */
 export type Notification = {
   readonly state?: BackendState
+  /** Absent also where the daemon has no node to tell of: it is not logged in, or has not read its state yet. */
   readonly self?: Self
-  /** Set on an InitialStatus: it replaces everything held. */
+  /** Set on a status: it tells all that there is of the node. */
   readonly initial?: true
   readonly browseToUrl?: string
   readonly noSnat?: boolean
@@ -42,38 +45,75 @@ const notifySchema = z.object({
   State: optional(z.number()),
   Prefs: optional(z.object({ NoSNAT: optional(z.boolean()) })),
   SelfChange: optional(node),
+  /** From daemons before 1.100, which tell of no SelfChange, or not always. */
+  NetMap: optional(z.object({ SelfNode: optional(node) })),
   InitialStatus: optional(statusSchema),
   BrowseToURL: optional(z.string()),
   Health: optional(z.object({ Warnings: optional(z.record(z.string(), warning)) })),
 })
 
+/** What of a document a schema looks at. */
+function keepOf(schema: z.core.$ZodType): Keep {
+  const { def } = schema as unknown as { readonly def: z.core.$ZodTypes['_zod']['def'] }
+  if (def.type === 'object') return new Map(Object.entries(def.shape).map(([name, type]) => [name, keepOf(type)]))
+  if (def.type === 'optional' || def.type === 'nullable') return keepOf(def.innerType)
+  return def.type === 'array' ? keepOf(def.element) : true
+}
+
+/** Some hundred times what a daemon with all its health warnings says; the rest, such as peers, is cut away before. */
+const maxKeptBytes = 256 * 1024
+
+/** Makes what `parseNotify` reads of a line of the bus, which may have many MB. */
+export const notifySieve = () => sieve(keepOf(notifySchema), maxKeptBytes)
+
 /**
  * Reads one line of `watch-ipn-bus`.
- * @throws Error when it is no JSON, or a used field has another shape than documented (§A.4).
+ * @throws CulvertError `localapi` when it is no JSON, or a used field has another shape than documented (§A.4).
  */
 export function parseNotify(line: string): Notification {
-  const parsed = z.safeParse(notifySchema, JSON.parse(line))
-  if (!parsed.success) throw new Error(`unexpected notification: ${z.prettifyError(parsed.error)}`)
-  const { ErrMessage, State, Prefs, SelfChange, InitialStatus, BrowseToURL, Health } = parsed.data
+  const { ErrMessage, State, Prefs, SelfChange, NetMap, InitialStatus, BrowseToURL, Health } = decode(line)
   const state = backendStates[State ?? -1] ?? backendStates.find((name) => name === InitialStatus?.BackendState)
   const url = BrowseToURL ?? InitialStatus?.AuthURL
-  const self = SelfChange ? selfOfNode(SelfChange) : InitialStatus?.Self ? selfOfStatus(InitialStatus.Self) : undefined
+  const changed = SelfChange ?? NetMap?.SelfNode
+  const self = changed ? selfOfNode(changed) : InitialStatus?.Self ? selfOfStatus(InitialStatus.Self) : undefined
   return {
     ...(state !== undefined && { state }),
-    ...(self !== undefined && { self }),
+    ...(self && (self.id !== '' || self.addresses.length > 0) && { self }),
     ...(InitialStatus && { initial: true as const }),
     ...(url && { browseToUrl: url }),
     ...(Prefs && { noSnat: Prefs.NoSNAT ?? false }),
     ...(Health && { health: healthTexts(Health.Warnings ?? {}) }),
-    ...(ErrMessage && { error: ErrMessage }),
+    ...(ErrMessage && { error: shorten(ErrMessage) }),
   }
 }
 
 /**
  * Reads the answer of `status`: it says what an InitialStatus says.
- * @throws Error when it is no JSON, or a used field has another shape than documented (§A.5).
+ * @throws CulvertError `localapi` when it is no JSON, or a used field has another shape than documented (§A.5).
  */
-export const parseStatus = (body: string): Notification => parseNotify(`{"InitialStatus":${body}}`)
+export function parseStatus(body: string): Notification {
+  const document = notifySieve()
+  document.push(Buffer.from(`{"InitialStatus":${body}}`))
+  return parseNotify(document.end())
+}
+
+function decode(text: string): z.infer<typeof notifySchema> {
+  const unexpected = (cause: unknown): CulvertError =>
+    new CulvertError('localapi', 'tailscaled said what cannot be read', { cause })
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw unexpected(error)
+  }
+  const parsed = z.safeParse(notifySchema, value)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw unexpected(shorten(`${issue?.path.join('.')}: ${issue?.message}`))
+}
+
+/** So that no text fills the log. */
+const shorten = (text: string): string => text.slice(0, 1000)
 
 const present = (addresses: readonly (Address | undefined)[]): Address[] =>
   addresses.filter((address) => address !== undefined)
@@ -91,4 +131,4 @@ const selfOfStatus = (value: z.infer<typeof peerStatus>): Self => ({
 })
 
 const healthTexts = (warnings: Record<string, z.infer<typeof warning>>): Map<string, string> =>
-  new Map(Object.entries(warnings).map(([code, { Title, Text }]) => [code, Text || Title || code]))
+  new Map(Object.entries(warnings).map(([code, { Title, Text }]) => [code, shorten(Text || Title || code)]))

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
@@ -6,45 +7,68 @@ import { watchBus } from '../../localapi/bus.ts'
 import type { LocalApi } from '../../localapi/client.ts'
 import type { Notification } from '../../localapi/notify.ts'
 import type { Waits } from '../waits.ts'
-import type { Store, Tailnet } from '../world.ts'
+import { isUp, type Store, type Tailnet } from '../world.ts'
 
-/** Keeps World.tailnet at what tailscaled last said, and opens the watch again whenever it ends, until `signal` aborts. */
-export async function followBus(
-  { store, api, log, waits }: { store: Store; api: LocalApi; log: Log; waits: Waits },
-  signal: AbortSignal,
-): Promise<void> {
+/** The longest pause between two watches in ms, and how long one must have lasted for the next to follow at once. */
+const longestPause = 5000
+/** A watch that says more that cannot be read is not complained of any more. */
+const maxComplaints = 10
+
+type Parts = { readonly store: Store; readonly api: LocalApi; readonly log: Log; readonly waits: Waits }
+
+/**
+ * Keeps World.tailnet at what tailscaled last said, until `signal` aborts. When the watch ends it is opened again, and
+ * now and then without that: the first message puts right what a lost one would leave wrong.
+ */
+export async function followBus({ store, api, log, waits }: Parts, signal: AbortSignal): Promise<void> {
   const set = (change: (tailnet: Tailnet) => Tailnet): void =>
-    store.update((world) => ({ ...world, tailnet: change(world.tailnet) }))
-  const rejected = (error: unknown): void => log(`bus: rejected a message: ${describe(error)}`)
-  const pause = backoff(waits.socketPoll, 5000)
+    store.update((world) => {
+      const tailnet = change(world.tailnet)
+      return tailnet === world.tailnet ? world : { ...world, tailnet }
+    })
   let said: string | undefined
-  while (!signal.aborted) {
+
+  /** Gives why the watch ended. */
+  const watchOnce = async (end: AbortSignal): Promise<string> => {
+    let complaints = 0
+    const rejected = (error: unknown): void => {
+      complaints += 1
+      if (complaints <= maxComplaints) log(`bus: ${describe(error)}`)
+    }
     try {
-      // Without a socket there is nobody to ask, and nothing to complain of: the daemon machine is at it.
-      await store.until(({ daemon }) => daemon.phase === 'login' || daemon.phase === 'running', signal)
-      for await (const notification of watchBus(api, signal, rejected)) {
-        pause.reset()
+      for await (const notification of watchBus(api, end, rejected)) {
         // The daemon repeats a refusal each time that it tries again.
         if (notification.error !== undefined && notification.error !== said) log(`tailscaled: ${notification.error}`)
         said = notification.error ?? said
         set((tailnet) => applyNotification(tailnet, notification))
       }
+      return 'the stream ended'
     } catch (error) {
-      if (!signal.aborted && pause.attempts() === 3) log(`bus: ${describe(error)}; still trying`)
+      return describe(error)
     }
-    set(({ state: _state, loginUrl: _loginUrl, silent: _silent, ...rest }) => ({
-      ...rest,
-      watching: false,
-      health: new Map(),
-    }))
+  }
+
+  const pause = backoff(waits.socketPoll, longestPause)
+  while (!signal.aborted) {
+    if (!isUp(store.world)) {
+      await store.until(isUp, signal).catch(() => {})
+      pause.reset()
+    }
+    const renewal = AbortSignal.timeout(waits.reread)
+    const began = performance.now()
+    const reason = await watchOnce(AbortSignal.any([signal, renewal]))
+    if (renewal.aborted) continue
+    set(({ state: _state, loginUrl: _loginUrl, ...rest }) => ({ ...rest, watching: false, health: new Map() }))
+    if (performance.now() - began > longestPause) pause.reset()
+    if (pause.attempts() === 3 && !signal.aborted) log(`bus: ${reason}; still trying`)
     await sleep(pause.next(), signal)
   }
 }
 
-/** The tailnet after one message: what the message does not name stays. */
+/** The tailnet after one message, the same value if that changes nothing: what the message does not name stays. */
 export function applyNotification(tailnet: Tailnet, notification: Notification): Tailnet {
-  const { state, self, noSnat, health, browseToUrl } = notification
-  const next: Tailnet = {
+  const { state, self, noSnat, health, browseToUrl, initial } = notification
+  const next: { -readonly [Key in keyof Tailnet]: Tailnet[Key] } = {
     ...tailnet,
     watching: true,
     ...(state !== undefined && { state }),
@@ -53,7 +77,8 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     ...(health !== undefined && { health }),
     ...(browseToUrl !== undefined && { loginUrl: browseToUrl }),
   }
-  if (next.state !== 'Running' || next.loginUrl === undefined) return next
-  const { loginUrl: _done, ...loggedIn } = next
-  return loggedIn
+  if (next.state === 'Running') delete next.loginUrl
+  // Only then is there none: a daemon that starts does not know its node yet either.
+  if (initial && self === undefined && state === 'NeedsLogin') delete next.self
+  return isDeepStrictEqual(next, tailnet) ? tailnet : next
 }

@@ -1,9 +1,10 @@
 import { describe } from '../../lib/errors.ts'
-import { sleep } from '../../lib/timers.ts'
+import type { Log } from '../../lib/log.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import { parseStatus } from '../../localapi/notify.ts'
+import { LocalApiError } from '../../localapi/error.ts'
+import { getStatus } from '../../localapi/status.ts'
 import type { Waits } from '../waits.ts'
-import type { Store, Tailnet } from '../world.ts'
+import { isUp, type Store } from '../world.ts'
 import { applyNotification } from './bus.ts'
 
 /**
@@ -12,23 +13,44 @@ import { applyNotification } from './bus.ts'
  * login, which is `tailscale up`). It also puts right what a lost message would leave wrong.
  */
 export async function followStatus(
-  { store, api, waits }: { store: Store; api: LocalApi; waits: Waits },
+  { store, api, log, waits }: { store: Store; api: LocalApi; log: Log; waits: Waits },
   signal: AbortSignal,
 ): Promise<void> {
-  const set = (tailnet: Tailnet): void => store.update((world) => ({ ...world, tailnet }))
+  const setSilent = (silent: string | undefined): void => {
+    if (store.world.tailnet.silent === silent) return
+    store.update((world) => {
+      const { silent: _before, ...tailnet } = world.tailnet
+      return { ...world, tailnet: { ...tailnet, ...(silent !== undefined && { silent }) } }
+    })
+  }
+  let said: string | undefined
   while (!signal.aborted) {
-    const before = store.world.tailnet
-    if (before.watching) {
-      try {
-        const notification = parseStatus(await api.get('status?peers=false', signal, waits.statusTimeout))
-        const { silent: _answers, ...now } = store.world.tailnet
-        // What the bus has said meanwhile is newer.
-        set(store.world.tailnet === before ? applyNotification(now, notification) : now)
-      } catch (error) {
-        const now = store.world.tailnet
-        if (now.watching && !signal.aborted) set({ ...now, silent: describe(error) })
-      }
+    await store.until(isUp, signal).catch(() => {})
+    const { tailnet: before } = store.world
+    try {
+      const notification = await getStatus(api, signal, waits.statusTimeout)
+      // What the bus has said meanwhile is newer.
+      if (before.watching && store.world.tailnet === before)
+        store.update((world) => ({ ...world, tailnet: applyNotification(world.tailnet, notification) }))
+      setSilent(undefined)
+      said = undefined
+    } catch (error) {
+      if (signal.aborted) return
+      const text = describe(error)
+      const silent = error instanceof LocalApiError && error.silent
+      setSilent(silent ? text : undefined)
+      // A daemon that answers in another way goes on being heard on the bus.
+      if (!silent && text !== said) log(`status: ${text}`)
+      said = text
     }
-    await sleep(store.world.tailnet.state === 'NeedsLogin' ? waits.loginPoll : waits.statusPoll, signal)
+    const { state, self } = store.world.tailnet
+    const rest = state === 'NeedsLogin' || self === undefined ? waits.loginPoll : waits.statusPoll
+    const over = AbortSignal.any([signal, AbortSignal.timeout(rest)])
+    await store
+      .until((world) => !isUp(world), over)
+      .then(
+        () => setSilent(undefined),
+        () => {},
+      )
   }
 }

@@ -1,5 +1,8 @@
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseNotify, parseStatus } from '../../localapi/notify.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import { type Notification, notifySieve, parseNotify, parseStatus } from '../../localapi/notify.ts'
+import { busLines, statusBodies } from './documents.ts'
 
 const self = {
   id: 'n1',
@@ -35,6 +38,22 @@ describe('parseNotify', () => {
       { SelfChange: { StableID: 'n1', Name: 'p.lab.ts.net.', Addresses: ['100.64.0.1/32', 'fd7a:115c:a1e0::1/128'] } },
       { self },
     ],
+    [
+      'a netmap of a daemon before 1.98',
+      { NetMap: { SelfNode: { StableID: 'n1', Name: 'p.lab.ts.net.', Addresses: ['100.64.0.1/32'] }, Peers: [] } },
+      { self: { ...self, addresses: [{ family: 4, text: '100.64.0.1' }] } },
+    ],
+    ['a netmap without a node', { NetMap: { SelfNode: null } }, {}],
+    [
+      'a daemon that does not know its node',
+      { InitialStatus: { BackendState: 'Starting', Self: { ID: '', DNSName: '', TailscaleIPs: null } } },
+      { initial: true, state: 'Starting' },
+    ],
+    [
+      'a node without addresses',
+      { SelfChange: { StableID: 'n1', Name: 'p.' } },
+      { self: { id: 'n1', name: 'p.', addresses: [] } },
+    ],
     ['prefs', { Prefs: { NoSNAT: true } }, { noSnat: true }],
     ['prefs without the field', { Prefs: {} }, { noSnat: false }],
     ['nulls', { State: null, Prefs: null, SelfChange: null, Health: null, InitialStatus: null }, {}],
@@ -51,6 +70,7 @@ describe('parseNotify', () => {
     ['health restored', { Health: { Warnings: null } }, { health: new Map() }],
     ['a person to log in', { BrowseToURL: 'https://x/a' }, { browseToUrl: 'https://x/a' }],
     ['an error', { ErrMessage: 'fell behind' }, { error: 'fell behind' }],
+    ['an error without end', { ErrMessage: 'x'.repeat(5000) }, { error: 'x'.repeat(1000) }],
     ['fields that are not used', { Version: '1.102.5', NetMap: { Peers: [] }, Engine: {} }, {}],
   ])('%s', (_name, line, expected) => {
     expect(parseNotify(JSON.stringify(line))).toEqual(expected)
@@ -59,13 +79,50 @@ describe('parseNotify', () => {
   it.each(['', 'x', '[]', '{"State":"Running"}', '{"SelfChange":{"Name":1}}', '{"Health":{"Warnings":[]}}', 'null'])(
     'rejects %j',
     (line) => {
-      expect(() => parseNotify(line)).toThrow()
+      expect(() => parseNotify(line)).toThrow(expect.objectContaining({ code: 'localapi' }) as Error)
     },
   )
+
+  it('takes no name of a warning for one that objects have', () => {
+    const line = '{"Health":{"Warnings":{"__proto__":{"Text":"x"},"constructor":{"Text":"y"}}},"__proto__":{"State":6}}'
+    expect(parseNotify(line)).toEqual({ health: new Map([['constructor', 'y']]) })
+    expect({}).not.toHaveProperty('Text')
+  })
 })
 
 it('a status is read like the initial one of the bus', () => {
   const status = { BackendState: 'NeedsLogin', AuthURL: 'https://x/a', Self: null }
   expect(parseStatus(JSON.stringify(status))).toEqual(parseNotify(JSON.stringify({ InitialStatus: status })))
-  expect(() => parseStatus('')).toThrow()
+  expect(() => parseStatus('')).toThrow(CulvertError)
+})
+
+describe('whatever tailscaled says', () => {
+  /** What of a line is read, as it is on the bus. */
+  const read = (text: string): Notification => {
+    const line = notifySieve()
+    line.push(Buffer.from(text))
+    return parseNotify(line.end())
+  }
+  const attempt = (parse: (text: string) => Notification, text: string): Notification | string => {
+    try {
+      return parse(text)
+    } catch (error) {
+      if (!(error instanceof CulvertError)) throw error
+      return 'refused'
+    }
+  }
+
+  it('is a notification or a CulvertError, and what is cut away makes no difference', () => {
+    fc.assert(
+      fc.property(busLines, (text) => {
+        const value = attempt(parseNotify, text)
+        // Damage in what is cut away is not seen, and what would be too much is refused.
+        if (value !== 'refused' && text.length < 200_000) expect(attempt(read, text)).toEqual(value)
+        else attempt(read, text)
+      }),
+      { numRuns: 2000 },
+    )
+    fc.assert(fc.property(statusBodies, (text) => void attempt(parseStatus, text)))
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void attempt(read, text)))
+  })
 })

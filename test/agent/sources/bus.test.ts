@@ -37,6 +37,20 @@ describe('applyNotification', () => {
     expect(applyNotification(before, notification)).toMatchObject(expected)
   })
 
+  it('gives the same value when nothing changes', () => {
+    const before: Tailnet = { ...nothing, watching: true, self, health: new Map([['a', 'A']]) }
+    expect(applyNotification(before, { self: structuredClone(self), health: new Map([['a', 'A']]) })).toBe(before)
+  })
+
+  it.each<[string, Notification, object]>([
+    ['keeps the node while the daemon does not know it yet', { initial: true, state: 'Starting' }, { self }],
+    ['keeps it where a login is needed and the status is not told', { state: 'NeedsLogin' }, { self }],
+    ['knows none when there is none', { initial: true, state: 'NeedsLogin' }, {}],
+  ])('%s', (_name, notification, expected) => {
+    const { self: node } = applyNotification({ ...nothing, self }, notification)
+    expect(node === undefined ? {} : { self: node }).toEqual(expected)
+  })
+
   it('forgets where to log in once the node runs', () => {
     expect(applyNotification({ ...nothing, loginUrl: 'https://x' }, { state: 'Running' })).not.toHaveProperty(
       'loginUrl',

@@ -1,59 +1,116 @@
-import { expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { readSettings } from '../../../agent/settings/read.ts'
 import { followBus } from '../../../agent/sources/bus.ts'
-import { shortWaits } from '../../../agent/waits.ts'
-import { createStore, initialWorld } from '../../../agent/world.ts'
+import { shortWaits, type Waits } from '../../../agent/waits.ts'
+import { createStore, initialWorld, type Tailnet } from '../../../agent/world.ts'
 import type { LocalApi } from '../../../localapi/client.ts'
 
-it('the watch is opened again when it ends, and its first message replaces what was held', async () => {
+type Watch = { readonly messages: readonly unknown[]; readonly ends: Promise<void> }
+
+const never = new Promise<void>(() => {})
+const atOnce = Promise.resolve()
+const status = (state: string, address: string) => ({
+  InitialStatus: { BackendState: state, Self: { ID: 'n', DNSName: 'p.', TailscaleIPs: [address] } },
+})
+
+const endings: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end()
+})
+
+/** Follows a bus that is opened again and again: each watch as `watches` has it by its number, or refused. */
+function follow(watch: (index: number) => Watch | undefined, waits: Partial<Waits> = {}) {
   const store = createStore({
     ...initialWorld(readSettings({}).settings, [4, 6]),
     daemon: { phase: 'running', restarts: 0 },
   })
-  const status = (state: string, address: string) => ({
-    InitialStatus: { BackendState: state, Self: { ID: 'n', DNSName: 'p.', TailscaleIPs: [address] } },
-  })
-  const watches = [
-    [status('Running', '100.64.0.1'), 'not JSON', { Health: { Warnings: { w: { Text: 'W' } } } }],
-    [status('Starting', '100.64.0.2'), { ErrMessage: 'fell behind' }, { State: 6 }],
-  ]
-  const opened: string[] = []
-  const proceed = Array.from(watches, () => Promise.withResolvers<void>())
+  const ended = new AbortController()
+  const opened: number[] = []
+  const log: string[] = []
   const api: LocalApi = {
-    get: async () => '',
+    get: async () => '{"BackendState":"Running"}',
     post: async () => '',
     patch: async () => '',
-    stream: async (path) => {
-      const index = opened.push(path) - 1
-      const messages = watches[index]
-      if (messages === undefined) throw new Error('refused')
+    stream: async (_path, signal) => {
+      const next = watch(opened.push(performance.now()) - 1)
+      if (next === undefined) throw new Error('refused')
+      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
       return (async function* () {
-        for (const message of messages)
+        for (const message of next.messages)
           yield Buffer.from(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`)
-        await proceed[index]?.promise
+        await Promise.race([next.ends, aborted])
+        signal.throwIfAborted()
       })()
     },
   }
-  const log: string[] = []
-  const stop = new AbortController()
-  const following = followBus({ store, api, log: (text) => log.push(text), waits: shortWaits }, stop.signal)
+  const states: Tailnet[] = []
+  store.watch(() => states.push(store.world.tailnet), ended.signal)
+  const parts = { store, api, log: (text: string) => log.push(text), waits: { ...shortWaits, ...waits } }
+  const following = followBus(parts, ended.signal)
+  endings.push(async () => {
+    ended.abort()
+    await following
+  })
+  return { store, opened, log, states }
+}
 
+it('the watch is opened again when it ends, and its first message replaces what was held', async () => {
+  const first = Promise.withResolvers<void>()
+  const second = Promise.withResolvers<void>()
+  const watches: Watch[] = [
+    {
+      messages: [status('Running', '100.64.0.1'), 'not JSON', { Health: { Warnings: { w: { Text: 'W' } } } }],
+      ends: first.promise,
+    },
+    {
+      messages: [status('Starting', '100.64.0.2'), { ErrMessage: 'fell behind' }, { State: 6 }],
+      ends: second.promise,
+    },
+  ]
+  const { store, log } = follow((index) => watches[index])
   await expect.poll(() => store.world.tailnet.health.get('w')).toBe('W')
   expect(store.world.tailnet).toMatchObject({
     watching: true,
     state: 'Running',
     self: { addresses: [{ text: '100.64.0.1' }] },
   })
-  proceed[0]?.resolve()
+  first.resolve()
   await expect.poll(() => store.world.tailnet.self?.addresses[0]?.text).toBe('100.64.0.2')
   await expect.poll(() => store.world.tailnet).toMatchObject({ state: 'Running', health: new Map() })
-  proceed[1]?.resolve()
+  second.resolve()
   await expect.poll(() => store.world.tailnet.watching).toBe(false)
   // Rules go on meanwhile: the addresses are kept, the state is not known.
   expect(store.world.tailnet).toMatchObject({ self: { addresses: [{ text: '100.64.0.2' }] } })
   expect(store.world.tailnet).not.toHaveProperty('state')
-  expect(opened[0]).toMatch(/^watch-ipn-bus\?mask=\d+$/)
-  expect(log.join('\n')).toMatch(/rejected a message[\s\S]*tailscaled: fell behind/)
-  stop.abort()
-  await following
+  expect(log.join('\n')).toMatch(/bus: tailscaled said what cannot be read[\s\S]*tailscaled: fell behind/)
+})
+
+it('a watch is renewed from time to time, and what a lost message left wrong is put right unseen', async () => {
+  const prefs = (NoSNAT: boolean) => ({ ...status('Running', '100.64.0.1'), Prefs: { NoSNAT } })
+  const { store, states } = follow((index) => ({ messages: [prefs(index > 0)], ends: never }), { reread: 100 })
+  await expect.poll(() => store.world.tailnet.noSnat).toBe(true)
+  expect(states.length).toBeGreaterThan(1)
+  for (const { watching, state } of states) expect({ watching, state }).toEqual({ watching: true, state: 'Running' })
+})
+
+it.each<[string, Watch | undefined, RegExp]>([
+  ['cannot be opened', undefined, /^bus: refused; still trying$/],
+  ['ends at once', { messages: [{ State: 6 }], ends: atOnce }, /^bus: the stream ended; still trying$/],
+])('a watch that %s is tried again after growing pauses, and that is said once', async (_name, watch, said) => {
+  const { opened, log } = follow(() => watch)
+  await expect.poll(() => opened.length, { timeout: 5000 }).toBe(7)
+  const [first = 0, second = 0] = opened
+  expect(second - first).toBeLessThan(100)
+  // 20, 40, 80, 160, 320 and 640 ms, each up to a fifth shorter.
+  expect((opened.at(-1) ?? 0) - first).toBeGreaterThan(1000)
+  expect(log).toEqual([expect.stringMatching(said)])
+})
+
+it('a bus that says nothing but nonsense does not fill the log', async () => {
+  const { store, log } = follow(() => ({
+    messages: [...Array.from({ length: 1000 }, String), { State: 6 }],
+    ends: never,
+  }))
+  await expect.poll(() => store.world.tailnet.state).toBe('Running')
+  expect(log).toHaveLength(10)
 })

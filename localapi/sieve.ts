@@ -1,0 +1,142 @@
+import { CulvertError } from '../lib/errors.ts'
+
+/**
+ * Which part of a JSON document is kept: `true` all of it; else of an object the fields that are named, each in turn,
+ * and of an array the same of each element.
+ */
+export type Keep = true | ReadonlyMap<string, Keep>
+
+export type Sieve = {
+  /** Takes the next bytes of the document, wherever it was cut. */
+  readonly push: (bytes: Buffer) => void
+  /**
+   * The document, with 0 for each value that is not kept; the next one may follow.
+   * @throws CulvertError `localapi` when more than the limit would have been kept.
+   */
+  readonly end: () => string
+}
+
+const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a]
+/** With bit 5 set, `{` and `[` are one byte, and so are `}` and `]`. */
+const [bit5, open, close, brace, zero] = [0x20, 0x7b, 0x7d, 0x7b, 0x30]
+/** A longer name of a field is none that is kept. */
+const maxName = 64
+const initialBytes = 4096
+
+/**
+ * Cuts from JSON what is not kept, byte by byte as it arrives, so that a netmap of many MB costs neither memory nor a
+ * long pause. What is left is JSON if the document was; what is cut is not looked at. At most `limit` bytes are held.
+ */
+export function sieve(keep: Keep, limit: number): Sieve {
+  let kept = Buffer.allocUnsafe(initialBytes)
+  let size = 0
+  let tooMuch = false
+  /** Within a string, and behind a backslash there. */
+  let inString = false
+  let escaped = false
+  /** Open containers of what is kept, innermost last. */
+  let stack: { readonly object: boolean; readonly keep: Keep }[] = []
+  let next: Keep | undefined = keep
+  let expectsName = false
+  let nameStart = -1
+  let name = ''
+  /** Open containers within the value that is being cut; negative while none is. */
+  let cutting = -1
+
+  const reset = (): void => {
+    if (kept.length > initialBytes) kept = Buffer.allocUnsafe(initialBytes)
+    size = 0
+    tooMuch = inString = escaped = expectsName = false
+    stack = []
+    next = keep
+    nameStart = cutting = -1
+  }
+
+  const write = (byte: number): void => {
+    if (size === limit) {
+      tooMuch = true
+      return
+    }
+    if (size === kept.length) kept = Buffer.concat([kept], Math.min(limit, 2 * size))
+    kept[size] = byte
+    size += 1
+  }
+
+  /** Goes on cutting from `start`; gives where the value ends, or the end of the bytes. */
+  const cut = (bytes: Buffer, start: number): number => {
+    let depth = cutting
+    let quoted = inString
+    let literal = escaped
+    let index = start
+    for (; index < bytes.length; index += 1) {
+      const byte = bytes[index]!
+      if (quoted) {
+        if (literal) literal = false
+        else if (byte === backslash) literal = true
+        else if (byte === quote) quoted = false
+      } else if (byte === quote) quoted = true
+      else if ((byte | bit5) === open) depth += 1
+      else if (byte === comma || (byte | bit5) === close) {
+        if (depth === 0) break
+        if (byte !== comma) depth -= 1
+      }
+    }
+    cutting = index < bytes.length ? -1 : depth
+    inString = quoted
+    escaped = literal
+    return index
+  }
+
+  const take = (byte: number): void => {
+    write(byte)
+    if (inString) {
+      if (escaped) escaped = false
+      else if (byte === backslash) escaped = true
+      else if (byte === quote) {
+        inString = false
+        if (nameStart >= 0) name = size - nameStart > maxName ? '' : kept.toString('utf8', nameStart, size - 1)
+        nameStart = -1
+      }
+      return
+    }
+    const container = stack.at(-1)
+    if (byte === quote) {
+      inString = true
+      if (expectsName) nameStart = size
+      expectsName = false
+    } else if ((byte | bit5) === open) {
+      stack.push({ object: byte === brace, keep: next ?? true })
+      expectsName = byte === brace
+    } else if ((byte | bit5) === close) {
+      stack.pop()
+      expectsName = false
+    } else if (byte === comma && container !== undefined) {
+      expectsName = container.object
+      next = container.keep
+    } else if (byte === colon && container?.object === true) {
+      next = container.keep === true ? true : container.keep.get(name)
+      if (next !== undefined) return
+      write(zero)
+      cutting = 0
+    }
+  }
+
+  return {
+    push: (bytes) => {
+      for (let index = 0; index < bytes.length; index += 1) {
+        if (tooMuch) return
+        if (cutting >= 0) index = cut(bytes, index)
+        const byte = bytes[index]
+        if (byte !== undefined) take(byte)
+      }
+    },
+    end: () => {
+      const text = kept.toString('utf8', 0, size)
+      const failed = tooMuch
+      reset()
+      if (failed)
+        throw new CulvertError('localapi', `tailscaled said more than the ${limit} bytes that are kept of a message`)
+      return text
+    },
+  }
+}

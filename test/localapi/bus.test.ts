@@ -1,0 +1,80 @@
+import { expect, it } from 'vitest'
+import { watchBus } from '../../localapi/bus.ts'
+import type { LocalApi } from '../../localapi/client.ts'
+
+const never = new AbortController().signal
+const node = (address: string) => ({ StableID: 'n1', Name: 'p.lab.ts.net.', Addresses: [`${address}/32`] })
+const self = (address: string) => ({ id: 'n1', name: 'p.lab.ts.net.', addresses: [{ family: 4, text: address }] })
+const status = {
+  BackendState: 'Running',
+  Self: { ID: 'n1', DNSName: 'p.lab.ts.net.', TailscaleIPs: ['100.64.0.1'] },
+}
+
+/** Watches a bus of these lines, in chunks of this many bytes; gives all that came, and what LocalAPI was asked. */
+async function watched(
+  messages: readonly unknown[],
+  { answer = status, chunk = 65_536 }: { answer?: object; chunk?: number } = {},
+) {
+  const asked: string[] = []
+  const rejected: unknown[] = []
+  const lines = messages.map((message) => (typeof message === 'string' ? message : JSON.stringify(message)))
+  const api: LocalApi = {
+    get: async (path) => {
+      asked.push(path)
+      if (answer instanceof Error) throw answer
+      return JSON.stringify(answer)
+    },
+    post: async () => '',
+    patch: async () => '',
+    stream: async (path) => {
+      asked.push(path)
+      const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
+      return (async function* () {
+        for (let start = 0; start < bytes.length; start += chunk) yield bytes.subarray(start, start + chunk)
+      })()
+    },
+  }
+  const notifications = await Array.fromAsync(watchBus(api, never, (error) => rejected.push(error)))
+  return { notifications, asked, rejected }
+}
+
+it('the first message holds the whole state: the node is asked for, without its peers, once the watch stands', async () => {
+  const first = { State: 5, Prefs: { NoSNAT: true }, Health: { Warnings: null } }
+  expect(await watched([first, { SelfChange: node('100.64.0.2') }])).toEqual({
+    notifications: [
+      { state: 'Running', noSnat: true, health: new Map(), initial: true, self: self('100.64.0.1') },
+      { self: self('100.64.0.2') },
+    ],
+    asked: [expect.stringMatching(/^watch-ipn-bus\?mask=\d+$/), 'status?peers=false'],
+    rejected: [],
+  })
+})
+
+it('a first message with a status of its own is enough', async () => {
+  const { notifications, asked } = await watched([{ InitialStatus: { BackendState: 'NeedsLogin' } }, { State: 6 }])
+  expect(notifications).toEqual([{ initial: true, state: 'NeedsLogin' }, { state: 'Running' }])
+  expect(asked).toHaveLength(1)
+})
+
+it('a daemon that answers no status is told of, and heard all the same', async () => {
+  const failure = new Error('connection dropped')
+  expect(await watched([{ State: 6 }, { State: 4 }], { answer: failure })).toMatchObject({
+    notifications: [{ state: 'Running' }, { state: 'Stopped' }],
+    rejected: [failure],
+  })
+})
+
+it('what cannot be read is told of, and the stream goes on to its end', async () => {
+  const bad = ['', 'x', '{"State":"6"}', '[]', `{"ErrMessage":"${'x'.repeat(1_000_000)}"}`]
+  const end = { ErrMessage: 'IPN bus consumer fell behind; closing watch' }
+  const { notifications, rejected } = await watched([...bad, { State: 6 }, ...bad, end], { chunk: 7 })
+  expect(notifications).toMatchObject([{ state: 'Running', initial: true }, { error: end.ErrMessage }])
+  expect(rejected).toEqual(Array.from({ length: 10 }, () => expect.objectContaining({ code: 'localapi' })))
+})
+
+it('whole netmaps of 20 MB, from daemons before 1.100, cost no memory', async () => {
+  const peers = Array.from({ length: 20_000 }, (_, id) => ({ ...node('100.64.0.9'), ID: id, Key: 'k'.repeat(1000) }))
+  const netmap = (address: string) => ({ NetMap: { SelfNode: node(address), Peers: peers } })
+  const { notifications } = await watched([{ State: 6 }, netmap('100.64.0.2'), netmap('100.64.0.3')])
+  expect(notifications.slice(1)).toEqual([{ self: self('100.64.0.2') }, { self: self('100.64.0.3') }])
+})

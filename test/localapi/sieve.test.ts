@@ -1,0 +1,103 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Keep, sieve } from '../../localapi/sieve.ts'
+
+const keep: Keep = new Map<string, Keep>([
+  ['State', true],
+  ['Self', new Map<string, Keep>([['Name', true]])],
+])
+
+/** Pushes a document in pieces of these sizes, then the rest. */
+function sift(document: string | Buffer, sizes: readonly number[] = [], limit = 1_000_000): string {
+  const { push, end } = sieve(keep, limit)
+  const bytes = Buffer.from(document)
+  let start = 0
+  for (const size of sizes) {
+    push(bytes.subarray(start, start + size))
+    start += size
+  }
+  push(bytes.subarray(start))
+  return end()
+}
+
+/** What the result must be equal to: the same cut on a parsed document. */
+function cut(value: unknown, kept: Keep): unknown {
+  if (kept === true || typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((element) => cut(element, kept))
+  const entries = Object.entries(value).map(([name, field]) => {
+    const inner = kept.get(name)
+    return [name, inner === undefined ? 0 : cut(field, inner)] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+describe('what is kept of a document', () => {
+  it.each<[string, string, string]>([
+    ['named fields', '{"State":6,"Self":{"Name":"a"}}', '{"State":6,"Self":{"Name":"a"}}'],
+    ['no others', '{"Peers":[{"a":"]}"},{}],"State":[1,{"Peers":2}]}', '{"Peers":0,"State":[1,{"Peers":2}]}'],
+    ['nor within', '{"Self":{"Hostinfo":{"Name":"b"},"Name":"a"}}', '{"Self":{"Hostinfo":0,"Name":"a"}}'],
+    ['of each element', '{"Self":[{"ID":1},{"Name":2}]}', '{"Self":[{"ID":0},{"Name":2}]}'],
+    ['white space', ' { "State" : 6 , "ID" : [ 1 ] } ', ' { "State" : 6 , "ID" :0} '],
+    ['quotes in a string', '{"ID":"\\"}\\\\","State":"\\",\\\\"}', '{"ID":0,"State":"\\",\\\\"}'],
+    ['another value', 'null', 'null'],
+    ['another shape', '{"Self":"x"}', '{"Self":"x"}'],
+    ['nothing of a long name', `{"${'x'.repeat(100)}":1}`, `{"${'x'.repeat(100)}":0}`],
+  ])('%s', (_name, document, expected) => {
+    expect(sift(document)).toBe(expected)
+  })
+
+  it('is the same wherever the bytes are cut, and whatever the values', () => {
+    const name = fc.oneof(fc.constantFrom('State', 'Self', 'Name', '__proto__', 'é"\\'), fc.string())
+    const document = fc.letrec((tie) => ({
+      value: fc.oneof({ maxDepth: 6 }, fc.jsonValue(), tie('object'), fc.array(tie('object'), { maxLength: 3 })),
+      object: fc.dictionary(name, tie('value'), { maxKeys: 5, noNullPrototype: true }),
+    })).object
+    fc.assert(
+      fc.property(document, fc.array(fc.nat(20)), fc.constantFrom(undefined, 2), (value, sizes, indent) => {
+        const text = JSON.stringify(value, undefined, indent)
+        expect(JSON.parse(sift(text, sizes))).toEqual(cut(JSON.parse(text), keep))
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
+describe('bad documents', () => {
+  it('do not touch the next one', () => {
+    const { push, end } = sieve(keep, 100)
+    const endings = ['{"ID":"', '{"ID":[[[', '{"State":"\\', '{"Self":{"Na', `{"State":"${'x'.repeat(200)}"}`]
+    for (const document of [...endings, ']]]}}}', '{"State":1}}}']) {
+      push(Buffer.from(document))
+      try {
+        end()
+      } catch (error) {
+        expect(String(error)).toMatch(/more than the 100 bytes/)
+      }
+      push(Buffer.from('{"State":6,"ID":1}'))
+      expect(end()).toBe('{"State":6,"ID":0}')
+    }
+  })
+
+  it('that are no JSON do not become JSON by what is kept of them', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1 }), (bytes) => {
+        // Without a colon nothing is cut.
+        const document = Buffer.from(bytes.map((byte) => (byte === 0x3a ? 0x20 : byte)))
+        expect(sift(document)).toBe(document.toString('utf8'))
+      }),
+    )
+  })
+
+  it('hold no more than the limit, however long and deep they are', () => {
+    const { push, end } = sieve(keep, 1000)
+    const before = process.memoryUsage().arrayBuffers
+    const piece = Buffer.alloc(65_536, '[')
+    for (const start of ['{"Peers":', '{"State":', '{"Self":', '']) {
+      push(Buffer.from(start))
+      for (let count = 0; count < 500; count += 1) push(piece)
+      if (start === '{"Peers":') expect(end()).toBe('{"Peers":0')
+      else expect(end).toThrow(/more than the 1000 bytes/)
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000)
+  })
+})
