@@ -1,4 +1,4 @@
-import { startBed, type Bed } from '../test/lab/bed.ts'
+import { startBed, type Bed, type BedOptions } from '../test/lab/bed.ts'
 
 /** A client of the tailnet, a backend behind it, and between them a place for each contestant. */
 const hosts = {
@@ -16,11 +16,11 @@ export type Family = (typeof families)[number]
 export const familyTitle = { v4: 'IPv4', v6: 'IPv6' } as const satisfies Record<Family, string>
 
 /**
- * Starts it. Tunnels run over IPv4, whatever they carry: left alone, each picks a family by itself, and a path over IPv6
- * beside one over IPv4 would be measured instead of what runs at its end.
+ * Starts it, with a cluster if one is asked for. Tunnels run over IPv4, whatever they carry: left alone, each picks a
+ * family by itself, and a path over IPv6 beside one over IPv4 would be measured instead of what runs at its end.
  */
-export async function startBenchBed(): Promise<BenchBed> {
-  const bed = await startBed({ hosts })
+export async function startBenchBed(options: Pick<BedOptions<typeof hosts>, 'cluster'> = {}): Promise<BenchBed> {
+  const bed = await startBed({ hosts, ...options })
   await bed.host('client').exec(['ip', '-6', 'address', 'flush', 'dev', 'eth0'])
   return bed
 }

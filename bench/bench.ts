@@ -1,80 +1,69 @@
-import { CulvertError } from '../lib/errors.ts'
-import { tearDown } from '../test/lab/ground/teardown.ts'
 import { progress, type Progress } from '../test/lab/progress.ts'
 import { prepare } from '../test/lab/ready.ts'
 import { buildAgent } from '../tools/build.ts'
 import { startBenchBed, type BenchBed } from './bench-bed.ts'
 import { contestants } from './contestant.ts'
-import { gatherFacts } from './facts.ts'
-import { measureImages } from './image.ts'
-import { measureMemory } from './memory.ts'
+import { clusterFacts, gatherFacts } from './facts.ts'
+import { buildImages, type Images, measureImages } from './image.ts'
+import { inBed } from './in-bed.ts'
+import { type HostMemory, measureMemory, memorySections } from './memory.ts'
+import { layGround } from './pod.ts'
+import { measurePodRest } from './pod-rest.ts'
+import { measurePodStart } from './pod-start.ts'
 import type { Section } from './section.ts'
-import { limit, type Size } from './size.ts'
+import type { Size } from './size.ts'
 import { measureStartup } from './startup.ts'
 import { measureTraffic, trafficSteps } from './traffic.ts'
 
 export type Results = { readonly sections: readonly Section[]; readonly facts: [string, string][] }
 
-/** Measures everything in a bed of its own, which ends with it. Rejects when that takes longer than `limit` seconds. */
+/** Measures everything: as processes of hosts in one bed, and then as Pods in another, so that neither disturbs the other. */
 export async function runBench(size: Size, commit: string | undefined): Promise<Results> {
-  const preparation = await prepare('image')
-  const steps = progress(preparation.steps + (size.images ? 5 : 4) + trafficSteps)
+  const preparation = await prepare('cluster', 'image')
+  const steps = progress(preparation.steps + 10 + trafficSteps)
   await preparation.run(steps)
-  const images = size.images ? [await steps.step('size of the images', measureImages)] : []
   const bundle = await steps.step('bundle the agent', buildAgent)
-  await using bed = await steps.step('start the tailnet', startBenchBed)
-  const interruption = takeDownOnSignal(bed.name)
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => late.reject(new CulvertError('command', `given up after ${limit} s; the machine is too busy to measure on`)),
-    limit * 1000,
+  const images = await steps.step('build the images', buildImages)
+  const image = await steps.step('size of the images', (note) => measureImages(images, note))
+  const { memory, ...onHosts } = await inBed(
+    steps.step('start the tailnet', () => startBenchBed()),
+    (bed) => measureOnHosts(bed, bundle, size, commit, steps),
   )
-  try {
-    const { sections, facts } = await Promise.race([late.promise, measure(bed, bundle, size, commit, steps)])
-    return { sections: [...sections, ...images], facts }
-  } catch (error) {
-    // What fails then fails because the bed is being taken down, and the process is about to end.
-    if (interruption.begun()) await new Promise<never>(() => {})
-    console.error(`\n${await bed.tails()}`)
-    throw error
-  } finally {
-    clearTimeout(timer)
-    interruption.ignore()
+  const inPods = await inBed(
+    steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
+    (bed) => measureInPods(bed, images, memory, size, steps),
+  )
+  return {
+    sections: [...onHosts.sections, ...inPods.sections, image],
+    facts: [...onHosts.facts, ...inPods.facts],
   }
 }
 
-async function measure(
+async function measureOnHosts(
   bed: BenchBed,
   bundle: string,
   size: Size,
   commit: string | undefined,
   steps: Progress,
-): Promise<Results> {
+): Promise<Results & { readonly memory: HostMemory }> {
   const all = contestants(bundle)
   const startup = await steps.step('start and stop', (note) => measureStartup(bed, all, size.startups, note))
   const memory = await steps.step('memory', (note) => measureMemory(bed, all, size.memory, note))
   const traffic = await measureTraffic(bed, all, size, steps)
-  return { sections: [startup, ...memory, ...traffic], facts: await gatherFacts(bed, commit) }
+  const sections = [startup, ...memorySections(memory, size.memory.idle), ...traffic]
+  return { sections, memory, facts: await gatherFacts(bed, commit) }
 }
 
-/** Ctrl-C removes everything too. */
-function takeDownOnSignal(bed: string): { readonly begun: () => boolean; readonly ignore: () => void } {
-  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
-  let stopping = false
-  const listeners = Object.entries(signals).map(([signal, code]) => {
-    const stop = (): void => {
-      if (stopping) return
-      stopping = true
-      void tearDown(bed).finally(() => process.exit(code))
-    }
-    // Not `once`: a listener that is gone already when others look lets them end the process at once.
-    process.on(signal, stop)
-    return { signal, stop }
-  })
-  return {
-    begun: () => stopping,
-    ignore: () => {
-      for (const { signal, stop } of listeners) process.off(signal, stop)
-    },
-  }
+async function measureInPods(
+  bed: BenchBed,
+  images: Images,
+  memory: HostMemory,
+  size: Size,
+  steps: Progress,
+): Promise<Results> {
+  const ground = await steps.step('import the images', () => layGround(bed, images))
+  const start = await steps.step('Pod start', (note) => measurePodStart(ground, size.podStarts, note))
+  const rest = { ...size.memory, rest: size.podRest }
+  const atRest = await steps.step('Pods at rest', (note) => measurePodRest(ground, memory, rest, note))
+  return { sections: [start, ...atRest], facts: await clusterFacts(bed) }
 }

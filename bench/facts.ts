@@ -18,3 +18,14 @@ export async function gatherFacts(bed: BenchBed, commit: string | undefined): Pr
     ['iperf3', (await firstLine('iperf3', '--version')).replace(/^iperf /, '').replace(/ .*/, '')],
   ]
 }
+
+/** The same of the cluster. */
+export async function clusterFacts({ cluster }: BenchBed): Promise<[string, string][]> {
+  type Node = { status: { nodeInfo: { kubeletVersion: string; containerRuntimeVersion: string } } }
+  const node = await cluster.get<Node>('node', cluster.node().name)
+  const { kubeletVersion = '', containerRuntimeVersion = '' } = node?.status.nodeInfo ?? {}
+  return [
+    ['Kubernetes', kubeletVersion.replace('v', '')],
+    ['container engine', containerRuntimeVersion.replace('://', ' ')],
+  ]
+}

@@ -4,15 +4,22 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { readArchive } from '../test/lab/images/archive.ts'
 import { buildImage, buildUpstreamImage, type Image } from '../test/lab/images/image.ts'
+import type { Side } from './pair.ts'
 import type { Row, Section } from './section.ts'
+
+export type Images = Readonly<Record<Side, Image>>
 
 /** Bytes of a layer: as a tar file, and as registries keep it. */
 type Layer = { readonly unpacked: number; readonly packed: number }
 
-/** Builds both images and tells how large they are, and what of. */
-export async function measureImages(note: (detail: string) => void): Promise<Section> {
-  const ours = await layersOf(await buildImage(note), note)
-  const upstream = await layersOf(await buildUpstreamImage(note), note)
+export async function buildImages(note: (detail: string) => void): Promise<Images> {
+  return { ours: await buildImage(note), upstream: await buildUpstreamImage(note) }
+}
+
+/** Tells how large both images are, and what of. */
+export async function measureImages(images: Images, note: (detail: string) => void): Promise<Section> {
+  const ours = await layersOf(images.ours, note)
+  const upstream = await layersOf(images.upstream, note)
   const row = (what: string, kind: keyof Layer, from = 0, to?: number): Row => ({
     what,
     unit: 'MB',

@@ -37,11 +37,11 @@ function figures(value: number): string {
 export function markdown(sections: readonly Section[], facts: readonly (readonly [string, string])[]): string {
   return `# Ours beside upstream’s agent
 
-Written by \`npm run bench\`, which measures our agent and upstream’s \`containerboot\` in the same bed ([docs/lab.md](../docs/lab.md)) and the same run: a real tailnet in network namespaces, L3 ingress in kernel mode, state on disk, no Kubernetes, the same tailscaled.
+Written by \`npm run bench\`, which measures our agent and upstream’s \`containerboot\` in the same beds ([docs/lab.md](../docs/lab.md)) and the same run: a real tailnet in network namespaces, L3 ingress in kernel mode, the same tailscaled. First both run as processes without Kubernetes, state on disk; then, where Pods are spoken of, in a cluster of one node.
 
 **Read the ratios**, not the times: both sides share one machine with control server, client and backend, so times tell of this machine. The sides take turns, and who begins changes with each repeat. A cell is the median of the repeats, with the lowest and the highest; a ratio is the median of the ratios of neighbours.
 
-To repeat it: \`npm run bench\`, as root, on a machine that does nothing else; under six minutes, once the bed’s parts are built. \`npm run bench -- --quick\` prints a rough idea in one. Nothing is left running.
+To repeat it: \`npm run bench\`, as root, on a machine that does nothing else; about ten minutes, once the beds’ parts are built. \`npm run bench -- --quick\` prints a rough idea in four. Nothing is left running.
 
 ${markdownTable([['', ''], ...facts])}
 

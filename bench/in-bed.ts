@@ -1,0 +1,51 @@
+import { CulvertError } from '../lib/errors.ts'
+import { tearDown } from '../test/lab/ground/teardown.ts'
+import type { BenchBed } from './bench-bed.ts'
+import { limit } from './size.ts'
+
+/**
+ * Measures in a bed of its own, which ends with it. Rejects when that takes longer than `limit` seconds, and shows the
+ * last lines of everything that ran when it fails.
+ */
+export async function inBed<T>(started: Promise<BenchBed>, measure: (bed: BenchBed) => Promise<T>): Promise<T> {
+  await using bed = await started
+  const interruption = takeDownOnSignal(bed.name)
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => late.reject(new CulvertError('command', `given up after ${limit} s; the machine is too busy to measure on`)),
+    limit * 1000,
+  )
+  try {
+    return await Promise.race([late.promise, measure(bed)])
+  } catch (error) {
+    // What fails then fails because the bed is being taken down, and the process is about to end.
+    if (interruption.begun()) await new Promise<never>(() => {})
+    console.error(`\n${await bed.tails()}`)
+    throw error
+  } finally {
+    clearTimeout(timer)
+    interruption.ignore()
+  }
+}
+
+/** Ctrl-C removes everything too. */
+function takeDownOnSignal(bed: string): { readonly begun: () => boolean; readonly ignore: () => void } {
+  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+  let stopping = false
+  const listeners = Object.entries(signals).map(([signal, code]) => {
+    const stop = (): void => {
+      if (stopping) return
+      stopping = true
+      void tearDown(bed).finally(() => process.exit(code))
+    }
+    // Not `once`: a listener that is gone already when others look lets them end the process at once.
+    process.on(signal, stop)
+    return { signal, stop }
+  })
+  return {
+    begun: () => stopping,
+    ignore: () => {
+      for (const { signal, stop } of listeners) process.off(signal, stop)
+    },
+  }
+}

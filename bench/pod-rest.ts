@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { alternate } from './alternate.ts'
+import { secretRequests, type SecretRequests } from './api-requests.ts'
+import type { HostMemory } from './memory.ts'
+import { type Side, sides } from './pair.ts'
+import { type PodGround, PodProxy } from './pod.ts'
+import { type Memory, memoryOf, memoryRows } from './process-memory.ts'
+import type { Row, Section } from './section.ts'
+
+type Rest = {
+  readonly memory: Memory
+  /** How often each was done, by anybody, in an hour like this. */
+  readonly hourly: Pick<SecretRequests, 'all' | 'writes'>
+  readonly watches: number
+  /** Whether the Pod's own Secret is another than before: 1, else 0. */
+  readonly changed: number
+}
+
+export type RestSize = { readonly repeats: number; readonly idle: number; readonly rest: number }
+
+/**
+ * What a Pod that does nothing takes: memory after `idle` seconds, then what it asks of the API server for `rest`
+ * seconds, one Pod at a time. `hosts`: the same processes without Kubernetes, measured as often.
+ */
+export async function measurePodRest(
+  ground: PodGround,
+  hosts: HostMemory,
+  { repeats, idle, rest }: RestSize,
+  note: (detail: string) => void,
+): Promise<Section[]> {
+  const measured = await alternate(sides, repeats, async (side, repeat): Promise<Rest> => {
+    note(`${side}, ${repeat + 1} of ${repeats}, ${idle + rest} s of idling`)
+    await using proxy = await PodProxy.start(ground, side)
+    await delay(idle * 1000)
+    const memory = await memoryOf(await proxy.process())
+    return { memory, ...(await asked(ground, proxy, rest)) }
+  })
+  const memory = (side: Side): Memory[] => measured[side].map((one) => one.memory)
+  const row = (what: string, unit: string, pick: (one: Rest) => number): Row => ({
+    what,
+    unit,
+    better: 'less',
+    ours: measured.ours.map(pick),
+    other: measured.upstream.map(pick),
+  })
+  return [
+    {
+      title: 'Memory of the agent’s process in a Pod',
+      against: 'upstream',
+      rows: memoryRows(memory('ours'), memory('upstream')),
+      note:
+        `As without Kubernetes, ${idle} s after the first answer to the client: state in a Secret, ours with a watch of ` +
+        'it, a probe each second, no compile cache.',
+    },
+    {
+      title: 'Memory in a Pod beside the same without Kubernetes',
+      against: 'without Kubernetes',
+      rows: memoryRows(memory('ours'), hosts.ours),
+      note: 'Ours in its Pod, beside ours as it was measured without Kubernetes, with its state on disk.',
+    },
+    {
+      title: 'Memory in a Pod beside a bare Node',
+      against: 'bare Node',
+      rows: [
+        ...memoryRows(memory('ours'), hosts.bare),
+        ...memoryRows(memory('ours'), hosts.lean, ', node:http without its ESM namespace'),
+      ],
+      note: 'Ours in its Pod, beside the HTTP servers that were measured without Kubernetes, with a warm compile cache.',
+    },
+    {
+      title: 'What a Pod at rest asks of the API server',
+      against: 'upstream',
+      rows: [
+        row('writes to Secrets', 'an hour', ({ hourly }) => hourly.writes),
+        row('changes of its Secret', 'seen', ({ changed }) => changed),
+        row('requests about Secrets', 'an hour', ({ hourly }) => hourly.all),
+        row('watches of Secrets', 'open', ({ watches }) => watches),
+      ],
+      note:
+        `Requests that the API server counted in ${rest} s (\`apiserver_request_total\`), as many as that would be in an ` +
+        'hour: whoever asked, but with one proxy Pod at a time. A change is another `resourceVersion` of the Pod’s Secret ' +
+        'afterwards. The watches of kubelet and of the control plane are among the open ones; a watch counts as a request ' +
+        'only when it ends, which ours does every five minutes.',
+    },
+  ]
+}
+
+async function asked({ bed }: PodGround, proxy: PodProxy, seconds: number): Promise<Omit<Rest, 'memory'>> {
+  const look = async (): Promise<SecretRequests> =>
+    secretRequests((await bed.cluster.kubectl(['get', '--raw=/metrics'])).stdout)
+  const version = await proxy.secretVersion()
+  const begun = performance.now()
+  const before = await look()
+  await delay(seconds * 1000)
+  const after = await look()
+  const hours = (performance.now() - begun) / 3_600_000
+  return {
+    hourly: { all: (after.all - before.all) / hours, writes: (after.writes - before.writes) / hours },
+    watches: after.watches,
+    changed: (await proxy.secretVersion()) === version ? 0 : 1,
+  }
+}

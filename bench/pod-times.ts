@@ -1,0 +1,50 @@
+import { isIPv4 } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ask } from '../test/lab/bed.ts'
+import { proxyNamespace } from '../test/lab/cluster/proxy.ts'
+import { poll } from '../test/lab/poll.ts'
+import type { BenchBed } from './bench-bed.ts'
+
+const inNamespace = `--namespace=${proxyNamespace}`
+
+/** Waits until there is a Pod of this name and kubelet calls it ready; gives the time. */
+export async function untilReady({ cluster }: BenchBed, pod: string): Promise<number> {
+  await cluster.kubectl(['wait', '--for=create', `pod/${pod}`, inNamespace, '--timeout=30s'])
+  await cluster.wait(`pod/${pod}`, 'Ready', { namespace: proxyNamespace })
+  return Date.now()
+}
+
+/** Has the client ask until the backend answers through the Pod; gives the time. */
+export async function untilAnswered(bed: BenchBed, pod: string): Promise<number> {
+  const { addresses } = await bed.control.node(pod)
+  const to = addresses.find((address) => isIPv4(address)) ?? ''
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await ask(bed.host('client'), { to, protocol: 'udp', patience: 300 })
+      return Date.now()
+    } catch (error) {
+      if (attempt === 40) throw error
+      await delay(50)
+    }
+  }
+}
+
+/** When the scheduler gave the Pod to its node, as it says itself. */
+export async function scheduledAt({ cluster }: BenchBed, pod: string): Promise<number> {
+  const uid = String((await cluster.get('pod', pod, proxyNamespace))?.metadata['uid'])
+  const about = `--field-selector=involvedObject.uid=${uid},reason=Scheduled`
+  const time = await poll(`the scheduler's word of ${pod}`, 10_000, async () => {
+    const { stdout } = await cluster.kubectl(['get', 'events', inNamespace, about, '--output=json'])
+    return (JSON.parse(stdout) as { items: { eventTime: string }[] }).items[0]?.eventTime
+  })
+  return Date.parse(time)
+}
+
+/** When the agent said that start-up is complete, by the container engine's clock. */
+export async function completeAt({ cluster }: BenchBed, pod: string): Promise<number> {
+  const time = await poll(`the end of the start-up of ${pod}`, 30_000, async () => {
+    const { stdout } = await cluster.kubectl(['logs', pod, inNamespace, '--timestamps'])
+    return /^(\S+) .*Startup complete, waiting for shutdown signal$/m.exec(stdout)?.[1]
+  })
+  return Date.parse(time)
+}

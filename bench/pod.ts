@@ -1,0 +1,129 @@
+import { readlinkSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
+import { CulvertError } from '../lib/errors.ts'
+import { backendObjects, proxyGround, proxyNamespace, proxyObjects } from '../test/lab/cluster/proxy.ts'
+import { allPids, argvOf } from '../test/lab/ground/procs.ts'
+import type { BenchBed } from './bench-bed.ts'
+import type { Images } from './image.ts'
+import { type Side, sides } from './pair.ts'
+import { completeAt, scheduledAt, untilAnswered, untilReady } from './pod-times.ts'
+
+/** A bed with a cluster in which proxies can be made, and the address that they are to forward to. */
+export type PodGround = { readonly bed: BenchBed; readonly images: Images; readonly target: string }
+
+/** Milliseconds since the scheduler gave the Pod to its node. */
+export type PodStart = {
+  /** Until the agent said that start-up is complete. */
+  readonly complete: number
+  /** Until kubelet called the Pod ready. */
+  readonly ready: number
+}
+
+/** What the agent's process is started as. */
+const program = { ours: '/usr/local/bin/node', upstream: '/usr/local/bin/containerboot' } as const
+/** Where each tells kubelet that it is ready. */
+const readiness = { ours: '/readyz', upstream: '/healthz' } as const
+
+/** As without Kubernetes, and the endpoint that kubelet asks. */
+const env = {
+  TS_DEBUG_FIREWALL_MODE: 'nftables',
+  TS_NO_LOGS_NO_SUPPORT: 'true',
+  TS_ENABLE_HEALTH_CHECK: 'true',
+} as const
+
+/** Puts the images on the node, and a backend behind a Service. */
+export async function layGround(bed: BenchBed, images: Images): Promise<PodGround> {
+  const { cluster } = bed
+  for (const side of sides) await cluster.importImage(images[side].archive)
+  await cluster.apply(...backendObjects('backend'), ...proxyGround())
+  await cluster.wait('pod/backend', 'Ready')
+  const service = await cluster.get<{ spec: { clusterIPs: string[] } }>('service', 'backend')
+  return { bed, images, target: service?.spec.clusterIPs.find((address) => isIPv4(address)) ?? '' }
+}
+
+let made = 0
+
+/** A side's image that runs as an operator's proxy Pod in front of the backend's Service. */
+export class PodProxy implements AsyncDisposable {
+  /** `answered`: until the backend answered the client, who asks for the first time when the Pod is ready. */
+  readonly started: PodStart & { readonly answered: number }
+  readonly #bed: BenchBed
+  readonly #side: Side
+  readonly #name: string
+
+  private constructor(bed: BenchBed, side: Side, name: string, started: PodProxy['started']) {
+    this.#bed = bed
+    this.#side = side
+    this.#name = name
+    this.started = started
+  }
+
+  /** Makes it, as a new node with a Secret of its own, and returns once the backend has answered through it. */
+  static async start({ bed, images, target }: PodGround, side: Side): Promise<PodProxy> {
+    made += 1
+    const name = `${side}-${made}`
+    await bed.cluster.apply(
+      ...proxyObjects({
+        name,
+        image: images[side].reference,
+        authKey: await bed.authKey(),
+        env: { ...env, TS_DEST_IP: target },
+        container: { readinessProbe: { httpGet: { path: readiness[side], port: 9002 }, periodSeconds: 1 } },
+      }),
+    )
+    const ready = await untilReady(bed, `${name}-0`)
+    const answered = await untilAnswered(bed, `${name}-0`)
+    const begun = await scheduledAt(bed, `${name}-0`)
+    const complete = await completeAt(bed, `${name}-0`)
+    const started = { complete: complete - begun, ready: ready - begun, answered: answered - begun }
+    return new PodProxy(bed, side, name, started)
+  }
+
+  /** Deletes the Pod, which comes back as the same node; returns once the new one is ready. */
+  async restart(): Promise<PodStart> {
+    await this.#delete(`pod/${this.#pod}`)
+    const ready = await untilReady(this.#bed, this.#pod)
+    const begun = await scheduledAt(this.#bed, this.#pod)
+    const complete = await completeAt(this.#bed, this.#pod)
+    return { complete: complete - begun, ready: ready - begun }
+  }
+
+  /** The agent's process, as numbered on this side. */
+  async process(): Promise<{ readonly pid: number; readonly name: string }> {
+    const { network } = await this.#bed.cluster.pod(this.#pod, proxyNamespace)
+    const inPod = networkOf(network)
+    const pid = allPids().find((one) => argvOf(one)[0] === program[this.#side] && networkOf(one) === inPod)
+    if (pid === undefined) throw new CulvertError('command', `${program[this.#side]} does not run in ${this.#pod}`)
+    return { pid, name: this.#pod }
+  }
+
+  /** The version of the Pod's Secret. */
+  async secretVersion(): Promise<unknown> {
+    return (await this.#bed.cluster.get('secret', this.#pod, proxyNamespace))?.metadata['resourceVersion']
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#delete(`statefulset/${this.#name}`, `service/${this.#name}`, `secret/${this.#pod}`)
+    await this.#bed.control.removeNode(this.#pod)
+  }
+
+  /** The name of the Pod, of its Secret, and of its node in the tailnet. */
+  get #pod(): string {
+    return `${this.#name}-0`
+  }
+
+  /** Returns once the objects are gone, and the Pod with them. */
+  async #delete(...objects: readonly string[]): Promise<void> {
+    const how = [`--namespace=${proxyNamespace}`, '--cascade=foreground', '--timeout=60s']
+    await this.#bed.cluster.kubectl(['delete', ...objects, ...how], { timeout: 65_000 })
+  }
+}
+
+/** The network that a process is in; undefined when it has ended. */
+function networkOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`)
+  } catch {
+    return undefined
+  }
+}
