@@ -10,7 +10,7 @@ let front: { server: Server; address: string }
 let answer: RequestListener
 beforeEach(async () => {
   behind = await onLoopback((request, response) => answer(request, response))
-  front = await onLoopback(serve({}, { prefix: '/debug/', to: relayTo(behind.address, 200) }))
+  front = await onLoopback(serve({}, { prefix: '/debug/', to: relayTo(behind.address, 1000) }))
 })
 afterEach(() => Promise.all([close(front.server), close(behind.server)]))
 
@@ -58,7 +58,7 @@ it('ends with the client', async () => {
 
 it('says that nothing was heard, and breaks off what had begun', async () => {
   answer = () => {}
-  expect(await ask(front.address, '/debug/')).toMatchObject({ status: 502, body: 'nothing was heard for 0.2 s\n' })
+  expect(await ask(front.address, '/debug/')).toMatchObject({ status: 502, body: 'nothing was heard for 1 s\n' })
   answer = (_request, response) => response.writeHead(200, { 'content-length': '10' }).write('half')
   await expect(ask(front.address, '/debug/')).rejects.toThrow(/aborted/)
 })
@@ -74,7 +74,7 @@ it.each(['HTTP/1.1 099 Odd\r\n\r\n', 'HTTP/1.1 200 OK\r\nx: a\u0001b\r\n\r\n', '
     const odd = createServer((socket: Socket) => socket.once('data', () => socket.end(bytes)))
     await new Promise<void>((resolve) => odd.listen(0, '127.0.0.1', resolve))
     const { port } = odd.address() as { port: number }
-    const relay = await onLoopback(serve({}, { prefix: '/debug/', to: relayTo(`127.0.0.1:${port}`, 500) }))
+    const relay = await onLoopback(serve({}, { prefix: '/debug/', to: relayTo(`127.0.0.1:${port}`, 1000) }))
     expect(await ask(relay.address, '/debug/')).toMatchObject({ status: 502 })
     await close(relay.server)
     odd.close()
