@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { LocalApi } from '../localapi/client.ts'
-import type { Store } from './world.ts'
+import { isUp, type Store } from './world.ts'
 
 /**
  * Has tailscaled set up UDP GRO forwarding once it can be asked (localapi-apiproxy-recorder.md §A.2). Once is enough: the
@@ -13,7 +13,7 @@ export async function optimizeForwarding(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await store.until(({ daemon }) => daemon.phase === 'login' || daemon.phase === 'running', signal)
+    await store.until(isUp, signal)
     const warning = warningOf(await api.get('set-udp-gro-forwarding', signal))
     log(warning === '' ? 'UDP GRO forwarding is set up' : `warning: UDP GRO forwarding: ${warning}`)
   } catch (error) {
