@@ -66,7 +66,7 @@ export async function compose(settings: Settings, { env, log, version, config, p
   if (socket !== undefined) parts.servers.push({ server: socket, name: `status socket ${settings.statusSocket}` })
   const api = localApi(settings.socket)
   const startTime = performance.timeOrigin / 1000
-  const metrics = scrape({ world: observed.world, version, startTime, api, timeoutMs: waits.statusTimeout, signal })
+  const metrics = scrape({ world: observed.world, version, startTime, api, timeoutMs: waits.statusTimeout })
   for (const listener of listeners(settings, observed, metrics)) {
     parts.servers.push({ server: await openListener(listener), name: `HTTP server at ${listener.address.text}` })
   }

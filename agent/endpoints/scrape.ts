@@ -12,16 +12,16 @@ type Sources = {
   readonly api: LocalApi
   /** Milliseconds that tailscaled may take for its own metrics. */
   readonly timeoutMs: number
-  readonly signal: AbortSignal
 }
 
 /**
  * `/metrics`: the agent's own metrics, and behind them tailscaled's, as long as it gives them: also before it is logged
  * in. Of the scraper's headers none is passed on: LocalAPI refuses some.
  */
-export function scrape({ world, version, startTime, api, timeoutMs, signal }: Sources): () => Promise<Answer> {
-  // That it does not answer is what the metrics say; checks and status say why.
-  const read = (): Promise<string | undefined> => api.get('usermetrics', signal, timeoutMs).catch(() => undefined)
+export function scrape({ world, version, startTime, api, timeoutMs }: Sources): () => Promise<Answer> {
+  // Also while the agent stops. That tailscaled does not answer is what the metrics say; checks and status say why.
+  const read = (): Promise<string | undefined> =>
+    api.get('usermetrics', AbortSignal.timeout(timeoutMs)).catch(() => undefined)
   let reading: Promise<string | undefined> | undefined
   return async () => {
     // All who ask at the same time share one request, so that a daemon which hangs costs no more than that.
