@@ -3,13 +3,31 @@ import { defineConfig } from 'vitest/config'
 const minutes = (count: number): number => count * 60_000
 
 /**
- * unit: pure, no process and no kernel. real: kernel, daemon and control server, in namespaces of the tests' own.
- * long: soaks and chaos, run by `npm run test:long` alone.
+ * unit: pure, no process and no kernel. blackbox: the agent as a process, among scripted parts. real: kernel, daemon and
+ * control server, in namespaces of the tests' own. long: soaks and chaos, run by `npm run test:long` alone. Projects
+ * run one after the other.
  */
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.{real,long}.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.{blackbox,real,long}.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'blackbox',
+          include: ['test/**/*.blackbox.test.ts'],
+          testTimeout: minutes(1),
+          // Its scenarios side by side: they wait for most of their time.
+          maxConcurrency: 40,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: {
           name: 'real',
@@ -18,6 +36,7 @@ export default defineConfig({
           hookTimeout: minutes(2),
           // Two cores carry two beds at once; more would make the waits of one test depend on another's load.
           maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -27,6 +46,7 @@ export default defineConfig({
           testTimeout: minutes(30),
           hookTimeout: minutes(2),
           maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,0 +1,106 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+
+type Node = {
+  readonly ID: 0
+  readonly StableID: string
+  readonly Name: string
+  readonly Addresses: readonly string[]
+}
+
+/** A line of the bus, as far as scenarios need it (localapi-apiproxy-recorder.md §A.4). */
+export type Message = {
+  readonly State?: number
+  readonly SelfChange?: Node
+  readonly BrowseToURL?: string
+  readonly Health?: { readonly Warnings: Readonly<Record<string, object>> }
+}
+
+const states = { NeedsLogin: 2, NeedsMachineAuth: 3, Stopped: 4, Starting: 5, Running: 6 } as const
+
+export const inState = (name: keyof typeof states): Message => ({ State: states[name] })
+
+/** The node runs; all numeric IDs are 0. */
+export const running = (StableID = 'myID', Name = 'test-node.test.ts.net.', address = '100.64.0.1'): Message => ({
+  ...inState('Running'),
+  SelfChange: { ID: 0, StableID, Name, Addresses: [`${address}/32`] },
+})
+
+const nameOf = (state: number): string => Object.entries(states).find(([, value]) => value === state)?.[0] ?? ''
+
+/**
+ * The LocalAPI of a tailscaled that does as a scenario says. It tells no version of itself, and drops the connection at
+ * whatever else is asked.
+ */
+export class LocalApi implements AsyncDisposable {
+  readonly #server: Server
+  readonly #watchers = new Set<ServerResponse>()
+  #last: Message | undefined
+  #status = { BackendState: '', AuthURL: '', Self: null as object | null, Peer: null }
+  /** What was asked, such as `POST disconnect-control`. */
+  readonly seen = new Set<string>()
+
+  private constructor(server: Server) {
+    this.#server = server.on('request', (request, response) => this.#answer(request, response))
+  }
+
+  static async start(path: string): Promise<LocalApi> {
+    const server = createServer()
+    await new Promise<void>((resolve, reject) => server.on('error', reject).listen(path, resolve))
+    return new LocalApi(server)
+  }
+
+  /** Tells all who watch, and whoever watches from now on. */
+  tell(message: Message): void {
+    this.#last = message
+    const { State, SelfChange } = message
+    if (State !== undefined) this.#status.BackendState = nameOf(State)
+    if (SelfChange !== undefined) {
+      const TailscaleIPs = SelfChange.Addresses.map((prefix) => prefix.split('/')[0])
+      this.#status.Self = { ID: SelfChange.StableID, NodeID: 0, DNSName: SelfChange.Name, TailscaleIPs }
+    }
+    this.say(JSON.stringify({ Version: '', ...message }))
+  }
+
+  /** Says a line to those who watch now, and leaves it at that. */
+  say(line: string): void {
+    for (const watcher of this.#watchers) watcher.write(`${line}\n`)
+  }
+
+  /** Ends all watches, as a daemon does with those that cannot follow. */
+  endWatches(): void {
+    for (const watcher of this.#watchers) watcher.end()
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const path = request.url?.split('?')[0]?.replace('/localapi/v0/', '')
+    const asked = `${request.method} ${path}`
+    this.seen.add(asked)
+    const answers: Readonly<Record<string, string>> = {
+      'GET serve-config': '{}',
+      'POST serve-config': '',
+      'GET prefs': '{"AdvertiseServices":null}',
+      'PATCH prefs': '{"AdvertiseServices":null}',
+      'GET usermetrics': '# TYPE tailscaled_example counter\ntailscaled_example 1\n',
+      'POST disconnect-control': '',
+      'POST reload-config': '{"Reloaded":true,"Err":""}',
+    }
+    const answer = answers[asked]
+    if (asked === 'GET watch-ipn-bus') this.#watch(response)
+    else if (answer === undefined) request.socket.destroy()
+    else request.resume().on('end', () => response.end(answer))
+  }
+
+  #watch(response: ServerResponse): void {
+    // The head is there at once, though there may be nothing to tell for long.
+    response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders()
+    this.#watchers.add(response)
+    response.on('close', () => this.#watchers.delete(response))
+    if (this.#last === undefined) return
+    response.write(`${JSON.stringify({ Version: '', ...this.#last, InitialStatus: this.#status })}\n`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}

@@ -1,0 +1,19 @@
+/** Gives out at most `size` turns at once; who comes later waits. A turn is over when it is called, for the first time. */
+export function turns(size: number): () => Promise<() => void> {
+  const waiting: (() => void)[] = []
+  let free = size
+  const pass = (): void => {
+    const next = waiting.shift()
+    if (next === undefined) free += 1
+    else next()
+  }
+  return async () => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    let over = false
+    return () => {
+      if (!over) pass()
+      over = true
+    }
+  }
+}
