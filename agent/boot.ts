@@ -29,6 +29,15 @@ export async function prepareKernel(settings: Settings, nft: Nftables, log: Log)
     kernel.filter((family) => settings.forwardedFamilies.includes(family)),
   )
   if (settings.fakeNetfilter || !forwards({ settings })) return kernel
+  if (settings.firewallMode === 'iptables') {
+    throw new CulvertError(
+      'settings',
+      'TS_DEBUG_FIREWALL_MODE=iptables: this version of Culvert forwards with nftables only',
+      {
+        remedy: 'Set it to nftables or auto, which is the default.',
+      },
+    )
+  }
   try {
     await probeNftables(nft)
   } catch (error) {

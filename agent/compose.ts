@@ -77,7 +77,7 @@ export async function compose(settings: Settings, { env, log, version, config, p
   // It is raced below; until then nobody listens.
   deadline.catch(() => {})
 
-  const stateSecret = keepStateSecret({ store, log, waits, parts, signal })
+  const stateSecret = await keepStateSecret({ store, log, waits, parts, signal })
   await Promise.race([stateSecret?.prepared, deadline])
   signal.throwIfAborted()
 

@@ -31,8 +31,8 @@ export type World = {
 export type Daemon = {
   readonly phase: 'down' | 'starting' | 'login' | 'running' | 'stopping'
   readonly pid?: number
-  /** The config file that it reads, and a digest of what it last read there; one-step mode. */
-  readonly config?: { readonly path: string; readonly digest: string }
+  /** The config file that it reads, and what it last read there, which holds an auth key; one-step mode. */
+  readonly config?: { readonly path: string; readonly bytes: Buffer }
   /** How often it had to be started again. */
   readonly restarts: number
   /** The last reason why it ended, could not be started or could not log in. */

@@ -1,11 +1,7 @@
-import { createHash } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Settings } from '../settings/settings.ts'
 import type { FollowedConfig } from './source.ts'
-
-/** What is remembered of a file that holds an auth key. */
-export const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 /** Where the last good config is kept while what is mounted is not. */
 const copyPath = ({ statusSocket }: Settings): string => join(dirname(statusSocket), 'culvert-last-good.hujson')

@@ -1,31 +1,31 @@
 import * as z from 'zod/mini'
 import { CulvertError } from '../../lib/errors.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import { digest, refreshCopy } from '../device-config/handed.ts'
+import { refreshCopy } from '../device-config/handed.ts'
 import type { Facet } from '../facet.ts'
 import type { Store, World } from '../world.ts'
 
 export const deviceConfigName = 'device-config'
 
-/** The digest of the config that tailscaled should have read. */
-export function planDeviceConfig({ daemon, deviceConfig }: World): string | undefined {
+/** The config file that tailscaled should have read, byte for byte. */
+export function planDeviceConfig({ daemon, deviceConfig }: World): Buffer | undefined {
   const up = daemon.phase === 'login' || daemon.phase === 'running'
-  return deviceConfig === undefined || !up ? undefined : digest(deviceConfig.current.bytes)
+  return deviceConfig === undefined || !up ? undefined : deviceConfig.current.bytes
 }
 
 const answerSchema = z.object({ Reloaded: z.boolean(), Err: z.string() })
 
 /** Has tailscaled read its config file again whenever that has changed since it last did. */
-export const deviceConfigFacet = (store: Store, api: LocalApi, signal: AbortSignal): Facet<string> => ({
+export const deviceConfigFacet = (store: Store, api: LocalApi, signal: AbortSignal): Facet<Buffer> => ({
   name: deviceConfigName,
   plan: planDeviceConfig,
   apply: async (desired) => {
     const { daemon, deviceConfig } = store.world
-    if (deviceConfig === undefined || daemon.config === undefined || daemon.config.digest === desired) return false
+    if (deviceConfig === undefined || daemon.config === undefined || daemon.config.bytes.equals(desired)) return false
     const { path } = daemon.config
     refreshCopy(path, deviceConfig)
     checkReloaded(await api.post('reload-config', signal))
-    store.update((world) => ({ ...world, daemon: { ...world.daemon, config: { path, digest: desired } } }))
+    store.update((world) => ({ ...world, daemon: { ...world.daemon, config: { path, bytes: desired } } }))
     return true
   },
 })

@@ -2,7 +2,6 @@ import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { sleep } from '../../lib/timers.ts'
-import { kubeClient } from '../../kube/client.ts'
 import { runFacet } from '../facet.ts'
 import { stateSecretFacet, writesSecret } from '../facets/state-secret.ts'
 import type { Stoppable } from '../stop.ts'
@@ -32,10 +31,18 @@ export type StateSecretKeeper = {
 }
 
 /** Undefined where tailscaled's state is not in a Secret. */
-export function keepStateSecret({ store, log, waits, parts, signal }: Parts): StateSecretKeeper | undefined {
+export async function keepStateSecret({
+  store,
+  log,
+  waits,
+  parts,
+  signal,
+}: Parts): Promise<StateSecretKeeper | undefined> {
   const { settings, deviceConfig } = store.world
   if (settings.state.kind !== 'secret') return undefined
   const { name } = settings.state
+  // Only here: node:https takes 3 MiB, also where no API is ever asked.
+  const { kubeClient } = await import('../../kube/client.ts')
   const kube = kubeClient(settings.cluster)
   const set = (change: Omit<StateSecret, 'name'>): void =>
     store.update((world) => ({ ...world, stateSecret: { ...world.stateSecret, name, ...change } }))

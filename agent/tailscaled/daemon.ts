@@ -4,7 +4,7 @@ import { CulvertError } from '../../lib/errors.ts'
 import { sleep } from '../../lib/timers.ts'
 import type { LocalApi } from '../../localapi/client.ts'
 import type { Daemon, World } from '../world.ts'
-import { digest, handConfig } from '../device-config/handed.ts'
+import { handConfig } from '../device-config/handed.ts'
 import { tailscaledArguments } from './arguments.ts'
 import { keepLoggedIn, type LoginParts } from './login.ts'
 import { followOneStep } from './one-step.ts'
@@ -41,7 +41,7 @@ export function superviseTailscaled({ store, spawn, log, waits, env, api }: Part
     const { deviceConfig } = store.world
     const config = deviceConfig && {
       path: handConfig(deviceConfig, settings),
-      digest: digest(deviceConfig.current.bytes),
+      bytes: deviceConfig.current.bytes,
     }
     const started = spawn('tailscaled', tailscaledArguments(settings, config?.path), { output: 'inherit', env })
     set({ phase: 'starting', ...(started.pid !== undefined && { pid: started.pid }), ...(config && { config }) })
