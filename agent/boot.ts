@@ -50,21 +50,19 @@ export async function prepareKernel(settings: Settings, nft: Nftables, log: Log)
   return kernel
 }
 
-/** Where programs that know nothing of TS_SOCKET look for tailscaled. */
-const defaultSocket = '/var/run/tailscale/tailscaled.sock'
-
-/** Lets such programs find it; failing is only said. Gives what takes the link away again. */
-export function linkDefaultSocket(socket: string, log: Log): () => void {
+/** Lets programs that know nothing of TS_SOCKET find tailscaled; failing is only said. Gives what takes the link away again. */
+export function linkDefaultSocket({ root, socket }: Settings, log: Log): () => void {
+  const link = `${root}/var/run/tailscale/tailscaled.sock`
   const nothing = (): void => {}
-  if (socket === defaultSocket) return nothing
+  if (socket === link) return nothing
   try {
-    mkdirSync(dirname(defaultSocket), { recursive: true, mode: 0o700 })
+    mkdirSync(dirname(link), { recursive: true, mode: 0o700 })
     // A link was left by an earlier container; anything else belongs to somebody.
-    if (lstatSync(defaultSocket, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(defaultSocket)
-    symlinkSync(socket, defaultSocket)
-    return () => rmSync(defaultSocket, { force: true })
+    if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(link)
+    symlinkSync(socket, link)
+    return () => rmSync(link, { force: true })
   } catch (error) {
-    log(`warning: ${defaultSocket} cannot be linked to ${socket}: ${describe(error)}`)
+    log(`warning: ${link} cannot be linked to ${socket}: ${describe(error)}`)
     return nothing
   }
 }

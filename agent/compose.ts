@@ -98,7 +98,7 @@ export async function compose(settings: Settings, { env, log, version, config, p
   const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: firewallEnv(store), api })
   parts.daemon = daemon
   parts.withdraw = (limit) => withdrawRoutes({ store, api, log, waits }, limit)
-  parts.unlink = linkDefaultSocket(settings.socket, log)
+  parts.unlink = linkDefaultSocket(settings, log)
   void followBus({ store, api, log, waits }, signal)
   void followStatus({ store, api, log, waits }, signal)
   if (settings.forwardingOptimizations) void optimizeForwarding({ store, api, log }, signal)

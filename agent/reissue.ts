@@ -16,7 +16,7 @@ type Parts = { readonly store: Store; readonly api: LocalApi; readonly log: Log;
  * @throws CulvertError `login` when nobody can be asked, or nobody answers.
  */
 export async function reissueRefusedKey({ store, api, log, waits }: Parts, signal: AbortSignal): Promise<string> {
-  const refused = await store.until((world) => refusedLogin(world) !== undefined, signal)
+  const refused = await store.until((world) => isFinal(world), signal)
   const reason = refusedLogin(refused) ?? ''
   if (!writesSecret(refused)) {
     throw new CulvertError('login', `login failed: ${reason}`, {
@@ -34,6 +34,7 @@ export async function reissueRefusedKey({ store, api, log, waits }: Parts, signa
     log(`warning: tailscaled could not be disconnected from the control server: ${describe(error)}`)
   }
   store.update((world) => ({ ...world, reissue: { refusedKey, reason } }))
+  log('watching for config changes via fsnotify')
   const limit = AbortSignal.timeout(waits.reissue)
   try {
     await store.until((world) => hasNewKey(world, refusedKey), AbortSignal.any([signal, limit]))
@@ -50,6 +51,10 @@ export async function reissueRefusedKey({ store, api, log, waits }: Parts, signa
   log('Successfully received new auth key, restarting to apply configuration')
   return 'another auth key was received'
 }
+
+/** Where nobody can be asked for another key, a failing login may yet succeed; the boot deadline is its limit. */
+const isFinal = (world: World): boolean =>
+  refusedLogin(world) !== undefined && (writesSecret(world) || world.tailnet.state === 'NeedsLogin')
 
 function hasNewKey({ deviceConfig }: World, refusedKey: string): boolean {
   const key = deviceConfig?.current.config.authKey ?? ''
