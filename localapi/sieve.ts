@@ -19,8 +19,6 @@ export type Sieve = {
 const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a]
 /** With bit 5 set, `{` and `[` are one byte, and so are `}` and `]`. */
 const [bit5, open, close, brace, zero] = [0x20, 0x7b, 0x7d, 0x7b, 0x30]
-/** A longer name of a field is none that is kept. */
-const maxName = 64
 const initialBytes = 4096
 
 /**
@@ -94,7 +92,7 @@ export function sieve(keep: Keep, limit: number): Sieve {
       else if (byte === backslash) escaped = true
       else if (byte === quote) {
         inString = false
-        if (nameStart >= 0) name = size - nameStart > maxName ? '' : kept.toString('utf8', nameStart, size - 1)
+        if (nameStart >= 0) name = kept.toString('utf8', nameStart, size - 1)
         nameStart = -1
       }
       return

@@ -9,7 +9,7 @@ import type { Notification } from '../../localapi/notify.ts'
 import type { Waits } from '../waits.ts'
 import { isUp, type Store, type Tailnet } from '../world.ts'
 
-/** The longest pause between two watches in ms, and how long one must have lasted for the next to follow at once. */
+/** The longest pause between two watches in ms: without one, nothing is known of the node. */
 const longestPause = 5000
 /** A watch that says more that cannot be read is not complained of any more. */
 const maxComplaints = 10
@@ -48,7 +48,8 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
     }
   }
 
-  const pause = backoff(waits.socketPoll, longestPause)
+  const longest = Math.min(longestPause, waits.retryCap)
+  const pause = backoff(waits.socketPoll, longest)
   while (!signal.aborted) {
     if (!isUp(store.world)) {
       await store.until(isUp, signal).catch(() => {})
@@ -59,7 +60,8 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
     const reason = await watchOnce(AbortSignal.any([signal, renewal]))
     if (renewal.aborted) continue
     set(({ state: _state, loginUrl: _loginUrl, ...rest }) => ({ ...rest, watching: false, health: new Map() }))
-    if (performance.now() - began > longestPause) pause.reset()
+    // One that ends too soon, again and again, must not keep the daemon busy.
+    if (performance.now() - began > longest) pause.reset()
     if (pause.attempts() === 3 && !signal.aborted) log(`bus: ${reason}; still trying`)
     await sleep(pause.next(), signal)
   }

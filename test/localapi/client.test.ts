@@ -42,20 +42,33 @@ describe('get', () => {
     const words = body.includes('{') ? Object.values(JSON.parse(body) as object)[0] : body.trim()
     await expect(api.get('status?secret=1', never)).rejects.toMatchObject({
       code: 'localapi',
+      silent: false,
       message: expect.stringMatching(message),
       cause: expect.objectContaining({ message: `${status}: ${words}` }),
     })
   })
 
   it('does not wait for ever for a head, nor for a body', async () => {
+    const tooLate = {
+      code: 'localapi',
+      silent: true,
+      cause: expect.objectContaining({ message: 'no answer within 0.05 s' }),
+    }
     answer = () => {}
-    await expect(api.get('status', never, 50)).rejects.toMatchObject({ code: 'localapi' })
+    await expect(api.get('status', never, 50)).rejects.toMatchObject(tooLate)
+    await expect(api.stream('watch-ipn-bus', never, 50)).rejects.toMatchObject(tooLate)
     answer = (_request, response) => response.write('{')
-    await expect(api.get('status', never, 50)).rejects.toMatchObject({ code: 'localapi' })
+    await expect(api.get('status', never, 50)).rejects.toMatchObject(tooLate)
+  })
+
+  it('tells a connection that is dropped from silence', async () => {
+    answer = (request) => request.socket.destroy()
+    await expect(api.get('status', never)).rejects.toMatchObject({ code: 'localapi', silent: false })
   })
 
   it('says that nobody listens', async () => {
     await expect(localApi(join(folder, 'absent')).get('status', never)).rejects.toMatchObject({
+      silent: true,
       cause: expect.objectContaining({ code: 'ENOENT' }),
     })
   })

@@ -67,6 +67,11 @@ describe('parseNotify', () => {
         ]),
       },
     ],
+    [
+      'a warning without end',
+      { Health: { Warnings: { w: { Text: 'x'.repeat(5000) } } } },
+      { health: new Map([['w', 'x'.repeat(1000)]]) },
+    ],
     ['health restored', { Health: { Warnings: null } }, { health: new Map() }],
     ['a person to log in', { BrowseToURL: 'https://x/a' }, { browseToUrl: 'https://x/a' }],
     ['an error', { ErrMessage: 'fell behind' }, { error: 'fell behind' }],

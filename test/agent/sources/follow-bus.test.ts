@@ -106,6 +106,20 @@ it.each<[string, Watch | undefined, RegExp]>([
   expect(log).toEqual([expect.stringMatching(said)])
 })
 
+it('a watch that lasted is opened again at once, whatever was before', async () => {
+  const long = Promise.withResolvers<void>()
+  const watch = (ends: Promise<void>): Watch => ({ messages: [{ State: 6 }], ends })
+  const { opened } = follow((index) => watch(index < 5 ? atOnce : index === 5 ? long.promise : never), {
+    retryCap: 500,
+  })
+  await expect.poll(() => opened.length, { timeout: 5000 }).toBe(6)
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  const ended = performance.now()
+  long.resolve()
+  await expect.poll(() => opened.length, { interval: 10 }).toBe(7)
+  expect((opened[6] ?? 0) - ended).toBeLessThan(300)
+})
+
 it('a bus that says nothing but nonsense does not fill the log', async () => {
   const { store, log } = follow(() => ({
     messages: [...Array.from({ length: 1000 }, String), { State: 6 }],
