@@ -39,7 +39,7 @@ function checkReloaded(body: string): void {
   if (body.trim() === '') throw refused('it could not read it')
   const answer = answerSchema.safeParse(parseJson(body))
   if (!answer.success) throw refused('its answer is not the documented one')
-  if (answer.data.Err !== '') throw refused(answer.data.Err)
+  if (answer.data.Err !== '') throw refused(answer.data.Err.slice(0, 1000))
   if (!answer.data.Reloaded) throw refused('it runs without a config file')
 }
 
