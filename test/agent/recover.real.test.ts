@@ -59,3 +59,15 @@ it('a node whose key has expired logs in again', async () => {
   await proxy.process.line(/tailscaled’s state is NeedsLogin/)
   await proxy.until((status) => status.ready, 30_000)
 })
+
+it('a node that was removed from the tailnet comes back as a new one with the next start', async () => {
+  const TS_AUTHKEY = await bed.authKey({ reusable: true })
+  const env = { ...userspace, TS_STATE_DIR: '/var/lib/removed', TS_HOSTNAME: 'removed', TS_AUTHKEY }
+  const first = await Proxy.ready(bed, env)
+  const { node } = await first.status()
+  await bed.control.removeNode(String(node.id))
+  await first.process.stop()
+  await using again = await Proxy.ready(bed, env)
+  expect((await again.status()).node.id).not.toBe(node.id)
+  expect(await bed.control.node('removed')).toMatchObject({ online: true })
+})

@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { judgeState } from '../../agent/state-secret/tailscaled-state.ts'
@@ -14,25 +15,43 @@ afterAll(() => bed.down())
 
 const target = { TS_DEST_IP: '10.98.0.11,fd98::11' }
 
-it('SIGTERM at 50 random moments: always 0, the state in the Secret whole or none, one node', async () => {
-  const at = await SecretBed.make(bed, 'stops')
-  const env = { ...target, ...at.env(), TS_HOSTNAME: 'stops', TS_AUTHKEY: await bed.authKey({ reusable: true }) }
-  const nodes = new Set<string>()
-  for (let round = 0; round < 50; round += 1) {
-    const proxy = await Proxy.start(bed, env)
-    await proxy.process.line(/^boot: /)
-    const ms = Math.round(Math.random() * 2000)
-    await delay(ms)
-    proxy.process.kill('SIGTERM')
-    expect(await proxy.ended(), `after ${ms} ms`).toMatchObject({ code: 0, reason: '' })
-    expect(await leftovers(proxy.host), `after ${ms} ms`).toEqual([])
-    const texts = Object.entries((await at.texts()) ?? {})
-    const verdict = judgeState(new Map(texts.map(([key, text]) => [key, Buffer.from(text)])))
-    expect(verdict.kind, `after ${ms} ms`).toMatch(/^(whole|fresh)$/)
-    for (const { name, stableId } of await bed.control.nodes()) if (name.startsWith('stops')) nodes.add(stableId)
-  }
-  expect(nodes.size).toBe(1)
-})
+/** Settings for a login from a config file, which is written. */
+function inFile(Hostname: string, AuthKey: string) {
+  const directory = '/etc/tsconfig'
+  mkdirSync(bed.host('proxy').path(directory), { recursive: true })
+  const config = { Version: 'alpha0', Locked: false, ServerURL: bed.controlUrl, Hostname, AuthKey }
+  writeFileSync(bed.host('proxy').path(`${directory}/cap-95.hujson`), JSON.stringify(config))
+  return { TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: directory, TS_EXTRA_ARGS: '', TS_HOSTNAME: '' }
+}
+
+it.each(['up', 'file'])(
+  'SIGTERM at 50 random moments, login by %s: always 0, the state in the Secret whole or none, one node',
+  async (how) => {
+    const name = `stops-${how}`
+    const at = await SecretBed.make(bed, name)
+    const key = await bed.authKey({ reusable: true })
+    const env = {
+      ...target,
+      ...at.env(),
+      ...(how === 'up' ? { TS_HOSTNAME: name, TS_AUTHKEY: key } : inFile(name, key)),
+    }
+    const nodes = new Set<string>()
+    for (let round = 0; round < 50; round += 1) {
+      const proxy = await Proxy.start(bed, env)
+      await proxy.process.line(/^boot: /)
+      const ms = Math.round(Math.random() * 2000)
+      await delay(ms)
+      proxy.process.kill('SIGTERM')
+      expect(await proxy.ended(), `after ${ms} ms`).toMatchObject({ code: 0, reason: '' })
+      expect(await leftovers(proxy.host), `after ${ms} ms`).toEqual([])
+      const texts = Object.entries((await at.texts()) ?? {})
+      const verdict = judgeState(new Map(texts.map(([key, text]) => [key, Buffer.from(text)])))
+      expect(verdict.kind, `after ${ms} ms`).toMatch(/^(whole|fresh)$/)
+      for (const { name: node, stableId } of await bed.control.nodes()) if (node === name) nodes.add(stableId)
+    }
+    expect(nodes.size).toBe(1)
+  },
+)
 
 it('the API server killed 10 times and away for a minute, and the Secret edited meanwhile: no message lost, and the Secret right in the end', async () => {
   const at = await SecretBed.make(bed, 'flapping', { verbs: [...usual, 'list', 'watch'] })
