@@ -148,8 +148,8 @@ it('a tailscaled that hangs for good is killed and started again (state on disk)
   const { tailscaled, node } = await proxy.status()
   await proxy.host.exec(['kill', '-STOP', String(tailscaled.pid)])
   await proxy.process.line(/tailscaled has not answered for 5 s: it is killed/)
-  const again = await proxy.until((status) => status.ready)
-  expect(again).toMatchObject({ tailscaled: { restarts: 1 }, node: { id: node.id } })
+  const recovered = await proxy.until((status) => status.ready)
+  expect(recovered).toMatchObject({ tailscaled: { restarts: 1 }, node: { id: node.id } })
 })
 
 it('a tailscaled that cannot be kept running ends the agent with 1 (state on disk)', async () => {

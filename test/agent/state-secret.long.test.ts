@@ -29,11 +29,11 @@ it.each(['up', 'file'])(
   async (how) => {
     const name = `stops-${how}`
     const at = await SecretBed.make(bed, name)
-    const key = await bed.authKey({ reusable: true })
+    const reusable = await bed.authKey({ reusable: true })
     const env = {
       ...target,
       ...at.env(),
-      ...(how === 'up' ? { TS_HOSTNAME: name, TS_AUTHKEY: key } : inFile(name, key)),
+      ...(how === 'up' ? { TS_HOSTNAME: name, TS_AUTHKEY: reusable } : inFile(name, reusable)),
     }
     const nodes = new Set<string>()
     for (let round = 0; round < 50; round += 1) {
