@@ -14,6 +14,9 @@ ln -s "$TS_TEST_SOCKET" "$socket"
 wait
 `
 
+/** A tailscaled that takes its time to end. */
+const slow = tailscaled.replace("trap '", "trap 'sleep 1.5; ")
+
 /** Runs until it is told to end, and does nothing: a tailscaled without a socket, an `up` that never returns. */
 const idle = `${recording}
 trap 'kill $!; exit 0' TERM INT
@@ -40,4 +43,4 @@ if [ -e "$TS_TEST_ONLY_ROOT/tmp/spent" ]; then echo "invalid key: it was used be
 : >"$TS_TEST_ONLY_ROOT/tmp/spent"
 `
 
-export const programs = { recording, tailscaled, idle, deaf, failing, oneLogin } as const
+export const programs = { recording, tailscaled, slow, idle, deaf, failing, oneLogin } as const

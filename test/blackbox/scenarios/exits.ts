@@ -55,6 +55,11 @@ export const signals: Scenarios = {
     env: withKey,
     phases: [{ runs: start }, complete, { signal: 'SIGINT', exit: 0 }],
   },
+  'SIGTERM to a tailscaled that takes its time': {
+    env: withKey,
+    files: { 'usr/bin/tailscaled': programs.slow },
+    phases: [{ runs: start }, complete, { signal: 'SIGTERM', exit: 0 }],
+  },
   'a second signal to a tailscaled that does not end': {
     env: withKey,
     files: { 'usr/bin/tailscaled': programs.deaf },
