@@ -33,6 +33,9 @@ type Parts = {
   readonly signal: AbortSignal
 }
 
+/** An API server that has just started denies everything until it knows the roles; what it denies counts after so many ms. */
+const settling = 10_000
+
 /**
  * Makes the state Secret ready for this run (agent.md §2 step 5): rights, what was left by earlier runs, an `authkey`
  * to log in with, and tailscaled's own state, healed where that loses no identity. As long as the API does not answer,
@@ -40,20 +43,28 @@ type Parts = {
  * @throws CulvertError `privilege` or `state-secret` when it can never work.
  */
 export async function prepareSecret(parts: Parts): Promise<SecretAtBoot> {
-  const { waits, problem, signal } = parts
+  const { log, waits, problem, signal } = parts
   const pause = backoff(waits.retryFirst, waits.retryCap)
+  let awayUntil = Number.NEGATIVE_INFINITY
   for (;;) {
+    // Said once, however often it is tried.
+    const said: string[] = []
     try {
-      const found = await attempt(parts)
-      problem(undefined)
-      return found
+      const found = await attempt({ ...parts, log: (text) => said.push(text) })
+      if (found.access.patch || performance.now() > awayUntil) {
+        for (const line of said) log(line)
+        problem(undefined)
+        return found
+      }
+      problem('the Kubernetes API is back, and denies the right to patch the state Secret as yet')
     } catch (error) {
       signal.throwIfAborted()
-      if (!(error instanceof KubeError) || !error.retryable) throw error
+      if (error instanceof KubeError && error.retryable) awayUntil = performance.now() + settling
+      else if (performance.now() > awayUntil) throw error
       problem(describe(error))
-      await sleep(pause.next(), signal)
-      signal.throwIfAborted()
     }
+    await sleep(pause.next(), signal)
+    signal.throwIfAborted()
   }
 }
 

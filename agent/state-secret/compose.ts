@@ -1,12 +1,13 @@
 import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
-import { sleep } from '../../lib/timers.ts'
+import { every, sleep } from '../../lib/timers.ts'
 import { runFacet } from '../facet.ts'
 import { stateSecretFacet, writesSecret } from '../facets/state-secret.ts'
 import type { Stoppable } from '../stop.ts'
 import type { Waits } from '../waits.ts'
 import type { StateSecret, Store } from '../world.ts'
+import { checkAccess } from './access.ts'
 import { prepareSecret } from './boot.ts'
 import { keys } from './keys.ts'
 import { followStateSecret } from './source.ts'
@@ -61,7 +62,10 @@ export async function keepStateSecret({
         return { ...world, settings: { ...world.settings, up: { ...up, authKey } } }
       })
     }
-    if (writesSecret(store.world)) parts.awaitState = (deadline) => awaitConsistency({ kube, name, log }, deadline)
+    parts.awaitState = async (deadline) => {
+      if (writesSecret(store.world)) await awaitConsistency({ kube, name, log }, deadline)
+    }
+    every(waits.reread, signal, () => void lookForRight())
     const facet = runFacet(
       stateSecretFacet(kube, () => store.world, signal),
       { store, log, waits, signal },
@@ -73,6 +77,15 @@ export async function keepStateSecret({
   const prepared = prepare()
   // It is raced with the boot deadline, after which nobody listens.
   prepared.catch(() => {})
+  /** The right to patch may be granted later. */
+  const lookForRight = async (): Promise<void> => {
+    if (store.world.stateSecret?.access?.patch === true) return
+    const access = await checkAccess(kube, name, signal).catch(() => undefined)
+    if (access?.patch !== true) return
+    log(`the service account may patch Secret "${name}" now`)
+    set({ access })
+  }
+
   const removeAuthKey = async (): Promise<void> => {
     const pause = backoff(waits.retryFirst, waits.retryCap)
     while (!signal.aborted) {

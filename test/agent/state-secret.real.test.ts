@@ -135,12 +135,15 @@ it.each<[string, readonly string[], Record<string, string> | null, Record<string
   expect(ended).toMatchObject({ code: 1, reason: expect.stringMatching(reason) })
 })
 
-it('without the right to patch, tailscaled keeps its state and the agent writes nothing', async () => {
+it('without the right to patch, tailscaled keeps its state and the agent writes nothing, until it may', async () => {
   const at = await SecretBed.make(bed, 'silent', { verbs: ['get', 'update'] })
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'silent', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
   await expect.poll(async () => Object.keys((await at.texts()) ?? {}).sort()).toEqual(tailscaledKeys)
   expect((await proxy.status()).checks['state-secret']).toMatchObject({ state: 'ok' })
+  await at.grant(usual)
+  await proxy.process.line(/may patch Secret "silent" now/)
+  await expect.poll(() => at.texts()).toMatchObject({ device_fqdn: 'silent.lab.ts.net.', pod_uid: 'uid-of-silent' })
 })
 
 it.each<[string, (texts: Record<string, string>) => Record<string, string | null>]>([
