@@ -32,6 +32,7 @@ export function checks(world: World): Check[] {
   add(stateSecretName, false, stateSecret(world))
   add(deviceConfigName, false, deviceConfig(world))
   add('tailscaled', true, tailscaled(world))
+  add('control-server', false, controlServer(world))
   add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
   add(forwardingName, true, forwarding(world))
   return list
@@ -44,6 +45,16 @@ function tailscaled(world: World): Outcome {
   if (reissue !== undefined) return failing(`waiting for another auth key, since login failed: ${reissue.reason}`)
   const refused = daemon.problem !== undefined || tailnet.health.has('login-state')
   return (refused ? failing : waiting)(loginProblem(world))
+}
+
+function controlServer({ tailnet: { state, online } }: World): Outcome | undefined {
+  if (state !== 'Running' || online === undefined) return undefined
+  return online
+    ? ok
+    : failing(
+        'it cannot be reached, or does not know this node any more: what changes in the tailnet is not heard of. ' +
+          'If the device was removed there, restart the Pod with an auth key',
+      )
 }
 
 function forwarding(world: World): Outcome | undefined {

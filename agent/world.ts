@@ -50,6 +50,8 @@ export type Tailnet = {
   readonly health: ReadonlyMap<string, string>
   /** Why tailscaled did not answer when it was last asked for its status. */
   readonly silent?: string
+  /** Whether the node is connected to the control server; undefined when tailscaled has not said. */
+  readonly online?: boolean
   /** Where a person must log in. */
   readonly loginUrl?: string
 }

@@ -29,10 +29,17 @@ export type Notification = {
   /** Text of each health warning by its code. */
   readonly health?: ReadonlyMap<string, string>
   readonly error?: string
+  /** Whether the node is connected to the control server. */
+  readonly online?: boolean
 }
 
 const optional = <T extends z.ZodMiniType>(type: T) => z.optional(z.nullable(type))
-const peerStatus = z.object({ ID: z.string(), DNSName: z.string(), TailscaleIPs: optional(z.array(z.string())) })
+const peerStatus = z.object({
+  ID: z.string(),
+  DNSName: z.string(),
+  TailscaleIPs: optional(z.array(z.string())),
+  Online: optional(z.boolean()),
+})
 const node = z.object({ StableID: z.string(), Name: z.string(), Addresses: optional(z.array(z.string())) })
 const warning = z.object({ Title: optional(z.string()), Text: optional(z.string()) })
 const statusSchema = z.object({
@@ -84,6 +91,7 @@ export function parseNotify(line: string): Notification {
     ...(Prefs && { noSnat: Prefs.NoSNAT ?? false }),
     ...(Health && { health: healthTexts(Health.Warnings ?? {}) }),
     ...(ErrMessage && { error: shorten(ErrMessage) }),
+    ...(typeof InitialStatus?.Self?.Online === 'boolean' && { online: InitialStatus.Self.Online }),
   }
 }
 

@@ -59,7 +59,11 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
     const began = performance.now()
     const reason = await watchOnce(AbortSignal.any([signal, renewal]))
     if (renewal.aborted) continue
-    set(({ state: _state, loginUrl: _loginUrl, ...rest }) => ({ ...rest, watching: false, health: new Map() }))
+    set(({ state: _state, loginUrl: _loginUrl, online: _online, ...rest }) => ({
+      ...rest,
+      watching: false,
+      health: new Map(),
+    }))
     // One that ends too soon, again and again, must not keep the daemon busy.
     if (performance.now() - began > longest) pause.reset()
     if (pause.attempts() === 3 && !signal.aborted) log(`bus: ${reason}; still trying`)
@@ -69,7 +73,7 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
 
 /** The tailnet after one message, the same value if that changes nothing: what the message does not name stays. */
 export function applyNotification(tailnet: Tailnet, notification: Notification): Tailnet {
-  const { state, self, noSnat, health, browseToUrl, initial } = notification
+  const { state, self, noSnat, health, browseToUrl, initial, online } = notification
   const next: { -readonly [Key in keyof Tailnet]: Tailnet[Key] } = {
     ...tailnet,
     watching: true,
@@ -78,6 +82,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     ...(noSnat !== undefined && { noSnat }),
     ...(health !== undefined && { health }),
     ...(browseToUrl !== undefined && { loginUrl: browseToUrl }),
+    ...(online !== undefined && { online }),
   }
   if (next.state === 'Running') delete next.loginUrl
   // Only then is there none: a daemon that starts does not know its node yet either.

@@ -92,6 +92,17 @@ describe('a check', () => {
     expect(checks(value).find((check) => check.name === name)?.state).toBe(state)
   })
 
+  it.each([
+    [true, 'ok'],
+    [false, 'failing'],
+    [undefined, undefined],
+  ])('of the control server, which is connected to: %s', (online, state) => {
+    const tailnet = { ...running.tailnet, ...(online !== undefined && { online }) }
+    const world = { ...running, tailnet }
+    expect(checks(world).find(({ name }) => name === 'control-server')?.state).toBe(state)
+    expect(notReady(world)).toEqual([])
+  })
+
   it('of the Secret does not keep the agent from being ready', () => {
     const world = aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, problem: 'refused' } })
     expect(notReady(world)).toEqual([])

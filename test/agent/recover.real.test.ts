@@ -66,6 +66,8 @@ it('a node that was removed from the tailnet comes back as a new one with the ne
   const first = await Proxy.ready(bed, env)
   const { node } = await first.status()
   await bed.control.removeNode(String(node.id))
+  const { ready } = await first.until(({ checks }) => checks['control-server']?.state === 'failing')
+  expect(ready).toBe(true)
   await first.process.stop()
   await using again = await Proxy.ready(bed, env)
   expect((await again.status()).node.id).not.toBe(node.id)

@@ -101,6 +101,11 @@ it('a status is read like the initial one of the bus', () => {
   expect(() => parseStatus('')).toThrow(CulvertError)
 })
 
+it.each([true, false, undefined])('a status tells whether the node is connected: %s', (online) => {
+  const self = { ID: 'n1', DNSName: 'a.b.', ...(online !== undefined && { Online: online }) }
+  expect(parseStatus(JSON.stringify({ BackendState: 'Running', Self: self })).online).toBe(online)
+})
+
 describe('whatever tailscaled says', () => {
   /** What of a line is read, as it is on the bus. */
   const read = (text: string): Notification => {
