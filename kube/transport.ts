@@ -49,6 +49,8 @@ export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs
       const options = { ...endpoint, method, path, headers, agent: agentFor(account.ca()), signal }
       const outgoing = httpsRequest(options, resolve)
       outgoing.on('error', (error) => (outgoing.reusedSocket ? resolve({ stale: true, error }) : reject(error)))
+      // Whoever switches protocols unasked is cut off without any other event.
+      outgoing.on('close', () => reject(new Error('the connection was closed without an answer')))
       outgoing.end(body?.text)
     })
 

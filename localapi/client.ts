@@ -38,6 +38,8 @@ export function localApi(socketPath: string): LocalApi {
         resolve,
       )
       outgoing.on('error', reject)
+      // Whoever switches protocols unasked is cut off without any other event.
+      outgoing.on('close', () => reject(new Error('the connection was closed without an answer')))
       outgoing.end(body)
     })
 

@@ -43,6 +43,13 @@ describe('the token', () => {
   })
 })
 
+it('an API that switches protocols is no API, and not waited for', async () => {
+  server.answer = (_seen, response) => {
+    response.socket?.end('HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
+  }
+  await expect(server.client().getSecret('a', never)).rejects.toMatchObject({ code: 'kubernetes', retryable: true })
+})
+
 describe('a busy API', () => {
   it.each([429, 503])('is asked again when it says when (%i)', async (status) => {
     server.answer = (_seen, response) =>

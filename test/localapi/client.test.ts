@@ -66,6 +66,12 @@ describe('get', () => {
     await expect(api.get('status', never)).rejects.toMatchObject({ code: 'localapi', silent: false })
   })
 
+  it('does not wait for ever for one who switches protocols', async () => {
+    answer = (request) => request.socket.end('HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
+    await expect(api.get('status', never, 50)).rejects.toMatchObject({ code: 'localapi' })
+    await expect(api.stream('watch-ipn-bus', never, 50)).rejects.toMatchObject({ code: 'localapi' })
+  })
+
   it('says that nobody listens', async () => {
     await expect(localApi(join(folder, 'absent')).get('status', never)).rejects.toMatchObject({
       silent: true,

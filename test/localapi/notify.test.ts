@@ -102,8 +102,8 @@ it('a status is read like the initial one of the bus', () => {
 })
 
 it.each([true, false, undefined])('a status tells whether the node is connected: %s', (online) => {
-  const self = { ID: 'n1', DNSName: 'a.b.', ...(online !== undefined && { Online: online }) }
-  expect(parseStatus(JSON.stringify({ BackendState: 'Running', Self: self })).online).toBe(online)
+  const Self = { ID: 'n1', DNSName: 'a.b.', ...(online !== undefined && { Online: online }) }
+  expect(parseStatus(JSON.stringify({ BackendState: 'Running', Self })).online).toBe(online)
 })
 
 describe('whatever tailscaled says', () => {
