@@ -25,7 +25,11 @@ export async function followStatus(
   }
   let said: string | undefined
   while (!signal.aborted) {
-    await store.until(isUp, signal).catch(() => {})
+    if (!isUp(store.world)) {
+      // Nobody is there to answer, which is another matter.
+      setSilent(undefined)
+      await store.until(isUp, signal).catch(() => {})
+    }
     const { tailnet: before } = store.world
     try {
       const notification = await getStatus(api, signal, waits.statusTimeout)
@@ -46,11 +50,6 @@ export async function followStatus(
     const { state, self } = store.world.tailnet
     const rest = state === 'NeedsLogin' || self === undefined ? waits.loginPoll : waits.statusPoll
     const over = AbortSignal.any([signal, AbortSignal.timeout(rest)])
-    await store
-      .until((world) => !isUp(world), over)
-      .then(
-        () => setSilent(undefined),
-        () => {},
-      )
+    await store.until((world) => !isUp(world), over).catch(() => {})
   }
 }
