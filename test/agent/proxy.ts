@@ -24,7 +24,7 @@ export type Status = {
     readonly health: readonly string[]
     readonly loginUrl: string | null
   }
-  readonly node: { readonly id: string | null; readonly addresses: readonly string[] }
+  readonly node: { readonly id: string | null; readonly name: string | null; readonly addresses: readonly string[] }
   readonly targets: readonly {
     readonly address: string
     readonly forwarded: boolean

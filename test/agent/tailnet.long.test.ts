@@ -1,0 +1,126 @@
+import { fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { Agent as Connections, get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { sleep } from '../../lib/timers.ts'
+import { Agent } from '../blackbox/agent.ts'
+import { programs } from '../blackbox/programs.ts'
+import { Root } from '../blackbox/root.ts'
+import type { Change } from './programs/tailnet.ts'
+import type { Status } from './proxy.ts'
+
+const minute = 60_000
+const duration = 5 * minute
+/** Between two probes of the loop, and between two looks at what the agent knows, in ms. */
+const probeEvery = 10
+const lookEvery = 200
+/** A change must be seen within this many ms. */
+const patience = 1000
+
+const bareServer = "require('http').createServer((_, answer) => answer.end('ok')).listen(process.argv[1])"
+const connections = new Connections({ keepAlive: true, maxSockets: 64 })
+
+/** Asks a server on a unix socket; gives the answer and how long it took in ms. */
+const ask = async (socketPath: string, path: string): Promise<{ body: string; took: number }> =>
+  new Promise((resolve, reject) => {
+    const began = performance.now()
+    const request = get({ socketPath, path, agent: connections }, (response) => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (text: string) => (body += text))
+      response.on('end', () => resolve({ body, took: performance.now() - began })).on('error', reject)
+    })
+    request.on('error', reject)
+  })
+
+/** Asks every `probeEvery` ms, whether or not it was answered, until `signal` aborts; gives how long each took, in ms. */
+async function probe(socketPath: string, signal: AbortSignal): Promise<number[]> {
+  const answers: Promise<number>[] = []
+  for (const began = performance.now(); !signal.aborted;) {
+    answers.push(ask(socketPath, '/livez').then(({ took }) => took))
+    await sleep(Math.max(0, began + answers.length * probeEvery - performance.now()), signal)
+  }
+  return Promise.all(answers)
+}
+
+const slowestOf100 = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[Math.floor(values.length * 0.99)] ?? Number.NaN
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** A number of a process's status. */
+const statusOf = (pid: number, name: string): number =>
+  Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+
+/** The number of the change that gave this address. */
+const numberOf = (address = ''): number => {
+  const [, , high = Number.NaN, low = Number.NaN] = address.split('.').map(Number)
+  return high * 256 + low
+}
+
+it('10,000 peers and 100 changes a second for five minutes: nothing missed, flat memory, a loop that turns', async () => {
+  await using parts = new AsyncDisposableStack()
+  const folder = mkdtempSync(join(tmpdir(), 'culvert-tailnet-'))
+  parts.defer(() => rmSync(folder, { recursive: true }))
+  const tailnet = fork(join(import.meta.dirname, 'programs/tailnet.ts'), [join(folder, 'localapi.sock')])
+  parts.defer(() => void tailnet.kill())
+  await once(tailnet, 'message')
+  const changes: Change[] = []
+  tailnet.on('message', (change: Change) => changes.push(change))
+  // What the same probes take of a process that does nothing is the machine's share.
+  const idle = spawn(process.execPath, ['-e', bareServer, join(folder, 'idle.sock')])
+  parts.defer(() => void idle.kill())
+  const env = { TS_USERSPACE: 'false', TS_DEST_IP: '10.0.0.9' }
+  const lasting = programs.tailscaled.replace('sleep 60', 'sleep 600')
+  const root = new Root(folder, { 'usr/bin/tailscaled': lasting })
+  const agent = parts.use(new Agent(root, join(folder, 'localapi.sock'), env))
+  await expect.poll(() => agent.says(/Startup complete/), { timeout: 20_000 }).toBe(true)
+
+  const socket = join(folder, 'tmp/culvert.sock')
+  const status = async (): Promise<Status> => JSON.parse((await ask(socket, '/status')).body) as Status
+  const pid = statusOf((await status()).tailscaled.pid, 'PPid')
+  const ended = new AbortController()
+  const over = AbortSignal.any([AbortSignal.timeout(duration), ended.signal])
+  const probes = Promise.all([probe(socket, over), probe(join(folder, 'idle.sock'), over)])
+  parts.defer(async () => {
+    ended.abort()
+    await probes.catch(() => {})
+  })
+
+  const seen = { name: 0, address: 0, rules: 0 }
+  /** All that the agent tells is of the change `due` or a later one, and never goes back. */
+  const look = async (due: number): Promise<void> => {
+    const { notReady, node, targets } = await status()
+    const now = {
+      name: Number(/^proxy-(\d+)\./.exec(node.name ?? '')?.[1]),
+      address: numberOf(node.addresses[0]),
+      rules: numberOf(targets[0]?.from[0]),
+    }
+    for (const part of ['name', 'address', 'rules'] as const) {
+      expect(now[part], part).toBeGreaterThanOrEqual(Math.max(due, seen[part]))
+      seen[part] = now[part]
+    }
+    // The rules may be about to follow.
+    expect(notReady.filter((reason) => !reason.startsWith('forwarding: '))).toEqual([])
+  }
+  /** Anonymous, in MiB. */
+  const memory: number[] = []
+  while (!over.aborted) {
+    await look(changes.findLast(({ at }) => at <= Date.now() - patience)?.number ?? 0)
+    memory.push(statusOf(pid, 'RssAnon') / 1024)
+    await sleep(lookEvery, over)
+  }
+  tailnet.send('rest')
+  await sleep(patience)
+  const last = changes.at(-1)?.number ?? 0
+  await look(last)
+  expect(agent.says(/fell behind/)).toBe(false)
+  expect(seen).toEqual({ name: last, address: last, rules: last })
+  expect(last).toBeGreaterThan((duration / 1000) * 19)
+
+  const [taken, machine] = await probes
+  expect(slowestOf100(taken) - slowestOf100(machine)).toBeLessThan(50)
+  const around = (time: number): number => mean(memory.slice(time / lookEvery - 50, time / lookEvery))
+  expect(around(duration) - around(minute)).toBeLessThan(8)
+})
