@@ -1,4 +1,6 @@
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { bootReset } from '../../../agent/state-secret/boot.ts'
 import { identityKeys, isConsistent, judgeState } from '../../../agent/state-secret/tailscaled-state.ts'
 
 const blob = (nodeId: string): string =>
@@ -119,4 +121,51 @@ it('the identity is the machine, the profiles’ index and the current profile',
     'profile-a1',
   ])
   expect(identityKeys(data({ '_current-profile': 'authkey' }))).not.toContain('authkey')
+})
+
+it('whatever the Secret holds, it is judged, and healed for good if at all, and no value is told', () => {
+  const hidden = 'kept-to-itself'
+  const name = fc.constantFrom(
+    ...Object.keys(whole),
+    'profile-b2',
+    'profile-',
+    'device_id',
+    'reissue_authkey',
+    '__proto__',
+  )
+  const value = fc.oneof(
+    fc.constantFrom(
+      ...Object.values(whole),
+      blob('n2'),
+      index('a1', 'b2'),
+      index('__proto__'),
+      'profile-b2',
+      'n1',
+      hidden,
+      '',
+    ),
+    fc.json().map((text) => text.slice(0, 1000)),
+    fc.constantFrom(
+      '{"__proto__":{"Key":"profile-a1"}}',
+      `{"Config":{"PrivateNodeKey":"${hidden}"}}`,
+      '['.repeat(100_000),
+    ),
+    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+  )
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, value), { maxLength: 8 }), fc.boolean(), (entries, complete) => {
+      const start = complete ? Object.entries(whole) : []
+      const held = new Map([...start, ...entries].map(([key, content]) => [key, Buffer.from(content)] as const))
+      const verdict = judgeState(held)
+      if ('problem' in verdict) expect(verdict.problem).not.toContain(hidden)
+      if (verdict.kind === 'healable') {
+        for (const [key, text] of verdict.change) held.set(key, Buffer.from(text))
+        expect(judgeState(held)).toEqual({ kind: 'whole' })
+      }
+      expect(isConsistent(held)).toBeTypeOf('boolean')
+      for (const key of [...identityKeys(held), ...bootReset({ data: held }, 'u', hidden).keys()])
+        expect(key).not.toBe('authkey')
+    }),
+    { numRuns: 2000 },
+  )
 })
