@@ -14,7 +14,7 @@ UDP, over IPv4 and IPv6. Nothing is left running.
   --keep        leave everything up and say how to look around
   --name NAME   what to call the bed; "demo" when left out
 
-A cold run builds for some minutes (with --cluster for a quarter of an hour); a later one takes seconds.`
+A cold run builds for some minutes (with --cluster for some twenty); a later one takes seconds.`
 
 const options = {
   cluster: { type: 'boolean', default: false },
