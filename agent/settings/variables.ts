@@ -14,7 +14,11 @@ export type Variable = {
 }
 
 export const variables = [
-  { name: 'TS_AUTHKEY', type: 'text', effect: 'Auth key for `tailscale up`' },
+  {
+    name: 'TS_AUTHKEY',
+    type: 'text',
+    effect: 'Auth key for `tailscale up`; as `file:PATH` it is read from there and shows in no process list',
+  },
   { name: 'TS_AUTH_KEY', type: 'text', effect: 'Older name of `TS_AUTHKEY`, which wins where both are set' },
   { name: 'TS_CLIENT_ID', type: 'text', effect: 'OAuth client ID for `tailscale up`' },
   { name: 'TS_CLIENT_SECRET', type: 'text', effect: 'OAuth client secret for `tailscale up`' },

@@ -76,6 +76,14 @@ it('a node with its state needs no valid key', async () => {
   expect(ids[1]).toBe(ids[0])
 })
 
+it('a key may be in a file, so that no process list shows it', async () => {
+  const key = await bed.authKey()
+  await bed.host('proxy').exec(['sh', '-c', 'umask 077; cat > /tmp/key'], { input: key })
+  await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: 'file:/tmp/key' })
+  expect(await proxy.command('ready')).toMatchObject({ exitCode: 0 })
+  expect(proxy.process.log.join('\n')).not.toContain(key)
+})
+
 it('userspace networking needs no right and makes no rule', async () => {
   const env = { TS_USERSPACE: 'true', TS_AUTHKEY: await bed.authKey(), TS_SOCKS5_SERVER: 'localhost:1055' }
   const wrap = [
