@@ -119,7 +119,7 @@ it('a watch that lasted is opened again at once, whatever was before', async () 
   const long = Promise.withResolvers<void>()
   const watch = (ends: Promise<void>): Watch => ({ messages: [{ State: 6 }], ends })
   const { opened } = follow((index) => watch(index < 5 ? atOnce : index === 5 ? long.promise : never), {
-    retryCap: 500,
+    retryCap: 800,
   })
   await expect.poll(() => opened.length, { timeout: 5000 }).toBe(6)
   await new Promise((resolve) => setTimeout(resolve, 900))
