@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { backendObjects, deviceConfig, proxyGround, proxyNamespace, proxyObjects } from '../lab/cluster/proxy.ts'
-import { buildImage } from '../lab/images/image.ts'
+import {
+  backendObjects,
+  deviceConfig,
+  groupObjects,
+  proxyGround,
+  proxyNamespace,
+  proxyObjects,
+} from '../lab/cluster/proxy.ts'
+import { agentReference, buildImage } from '../lab/images/image.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { nodeAddresses, ProxyPod, reachAll, serviceAddresses } from './cluster.ts'
 
@@ -136,4 +143,27 @@ test('the API server’s absence costs no packet', async () => {
   await server.start()
   expect(v4).not.toBe('')
   await backAsTheSame()
+})
+
+test('a replica of a ProxyGroup, with config and state in two Secrets, runs unchanged', async () => {
+  const { cluster } = bed
+  await cluster.apply(...groupObjects({ name: 'group', image: agentReference, authKey: await bed.authKey() }))
+  const replica = new ProxyPod(cluster, 'group-0')
+  await expect
+    .poll(async () => (await replica.secret())['device_fqdn'], { timeout: 60_000 })
+    .toBe('group-0.lab.ts.net.')
+  expect(await replica.exec('culvert', 'ready')).toMatchObject({ exitCode: 0 })
+  expect(Object.keys(await replica.secret()).sort()).toEqual([
+    '_current-profile',
+    '_machinekey',
+    '_profiles',
+    'device_fqdn',
+    'device_id',
+    'device_ips',
+    'pod_uid',
+    expect.stringMatching(/^profile-/),
+    'tailscale_capver',
+  ])
+  expect(await replica.restarts()).toBe(0)
+  expect(await bed.control.node('group-0')).toMatchObject({ online: true })
 })

@@ -18,26 +18,29 @@ export type ProxySpec = {
 /** Where operators keep their proxies. */
 export const proxyNamespace = 'tailscale'
 
-/** What every proxy of an operator shares (operator.md §2.3): the namespace and the account. */
+/** What every standalone proxy of an operator shares (operator.md §2.3): the namespace and the account. */
 export function proxyGround(): KubeObject[] {
-  const metadata = { name: 'proxies', namespace: proxyNamespace }
   return [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: proxyNamespace } },
+    ...account('proxies', [{ apiGroups: [''], resources: ['secrets'], verbs: ['*'] }, eventsRule]),
+  ]
+}
+
+const eventsRule = { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch', 'get'] }
+
+/** A service account with its rights. */
+function account(name: string, rules: readonly object[]): KubeObject[] {
+  const metadata = { name, namespace: proxyNamespace }
+  const rbac = 'rbac.authorization.k8s.io'
+  const roleRef = { apiGroup: rbac, kind: 'Role', name }
+  return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    { apiVersion: `${rbac}/v1`, kind: 'Role', metadata, rules },
     {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'Role',
-      metadata,
-      rules: [
-        { apiGroups: [''], resources: ['secrets'], verbs: ['*'] },
-        { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch', 'get'] },
-      ],
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
+      apiVersion: `${rbac}/v1`,
       kind: 'RoleBinding',
       metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
+      roleRef,
       subjects: [{ kind: 'ServiceAccount', ...metadata }],
     },
   ]
@@ -70,9 +73,67 @@ export function proxyObjects({
   env,
   container = {},
 }: ProxySpec): KubeObject[] {
-  const pod = `${name}-0`
-  const labels = { app: name, 'tailscale.com/managed': 'true' }
-  const metadata = { namespace: proxyNamespace, labels }
+  const metadata = { namespace: proxyNamespace, labels: labelsOf(name) }
+  const config = deviceConfig(hostname, authKey)
+  const secret = `${name}-0`
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: secret, ...metadata },
+      stringData: {
+        'cap-95.hujson': config.replace('"AppConnector":{"Advertise":false},', ''),
+        'cap-107.hujson': config,
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, ...metadata },
+      spec: { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack', selector: { app: name } },
+    },
+    workload({ name, image, account: 'proxies', config: secret, podIPs: false, env, container }),
+  ]
+}
+
+/**
+ * The objects of a ProxyGroup with one replica, as an operator makes them (operator.md §6.5), but for what the type of
+ * the group adds: config and state in two Secrets, the latter made empty, and an account that may use just these.
+ */
+export function groupObjects({ name, image, authKey }: Pick<ProxySpec, 'name' | 'image' | 'authKey'>): KubeObject[] {
+  const [state, config] = [`${name}-0`, `${name}-0-config`]
+  const metadata = { name, namespace: proxyNamespace }
+  const secrets = { apiGroups: [''], resources: ['secrets'] }
+  const rules = [
+    { ...secrets, verbs: ['list', 'watch'] },
+    { ...secrets, resourceNames: [state, config], verbs: ['get', 'patch', 'update'] },
+    eventsRule,
+  ]
+  const secret = { apiVersion: 'v1', kind: 'Secret' }
+  const env = { TS_STATE: 'kube:$(POD_NAME)', PORT: '41641' }
+  return [
+    {
+      ...secret,
+      metadata: { name: config, namespace: proxyNamespace },
+      stringData: { 'cap-106.hujson': deviceConfig(state, authKey) },
+    },
+    { ...secret, metadata: { name: state, namespace: proxyNamespace } },
+    ...account(name, rules),
+    { ...workload({ name, image, account: name, config, podIPs: true, env, container: {} }), metadata },
+  ]
+}
+
+const labelsOf = (name: string) => ({ app: name, 'tailscale.com/managed': 'true' })
+
+type Workload = Pick<ProxySpec, 'name' | 'image' | 'env'> & {
+  readonly account: string
+  /** The Secret that is mounted. */
+  readonly config: string
+  readonly podIPs: boolean
+  readonly container: object
+}
+
+function workload({ name, image, env, account: serviceAccountName, config, podIPs, container }: Workload): KubeObject {
   const fromPod = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } })
   const variables = {
     TS_KUBE_SECRET: '$(POD_NAME)',
@@ -82,70 +143,52 @@ export function proxyObjects({
     ...env,
     TS_INTERNAL_APP: 'k8s-operator-ingress-proxy',
   }
-  return [
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: pod, ...metadata },
-      stringData: {
-        'cap-95.hujson': deviceConfig(hostname, authKey).replace('"AppConnector":{"Advertise":false},', ''),
-        'cap-107.hujson': deviceConfig(hostname, authKey),
-      },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name, ...metadata },
-      spec: { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack', selector: { app: name } },
-    },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'StatefulSet',
-      metadata: { name, ...metadata },
-      spec: {
-        replicas: 1,
-        serviceName: name,
-        selector: { matchLabels: { app: name } },
-        template: {
-          metadata: { labels, deletionGracePeriodSeconds: 10 },
-          spec: {
-            serviceAccountName: 'proxies',
-            initContainers: [
-              {
-                name: 'sysctler',
-                image,
-                imagePullPolicy: 'IfNotPresent',
-                command: ['/bin/sh', '-c'],
-                args: [
-                  'sysctl -w net.ipv4.ip_forward=1 && if sysctl net.ipv6.conf.all.forwarding; then sysctl -w net.ipv6.conf.all.forwarding=1; fi',
-                ],
-                securityContext: { privileged: true },
-              },
-            ],
-            containers: [
-              {
-                name: 'tailscale',
-                image,
-                imagePullPolicy: 'IfNotPresent',
-                env: [
-                  { name: 'TS_USERSPACE', value: 'false' },
-                  fromPod('POD_IP', 'status.podIP'),
-                  fromPod('POD_NAME', 'metadata.name'),
-                  fromPod('POD_UID', 'metadata.uid'),
-                  ...Object.entries(variables).map(([variable, value]) => ({ name: variable, value })),
-                ],
-                resources: { requests: { cpu: '1m', memory: '1Mi' } },
-                securityContext: { privileged: true },
-                volumeMounts: [{ name: 'tailscaledconfig-0', readOnly: true, mountPath: `/etc/tsconfig/${pod}` }],
-                ...container,
-              },
-            ],
-            volumes: [{ name: 'tailscaledconfig-0', secret: { secretName: pod } }],
-          },
+  const sysctler = {
+    name: 'sysctler',
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    command: ['/bin/sh', '-c'],
+    args: [
+      'sysctl -w net.ipv4.ip_forward=1 && if sysctl net.ipv6.conf.all.forwarding; then sysctl -w net.ipv6.conf.all.forwarding=1; fi',
+    ],
+    securityContext: { privileged: true },
+  }
+  const tailscale = {
+    name: 'tailscale',
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    env: [
+      { name: 'TS_USERSPACE', value: 'false' },
+      fromPod('POD_IP', 'status.podIP'),
+      ...(podIPs ? [fromPod('POD_IPS', 'status.podIPs')] : []),
+      fromPod('POD_NAME', 'metadata.name'),
+      fromPod('POD_UID', 'metadata.uid'),
+      ...Object.entries(variables).map(([variable, value]) => ({ name: variable, value })),
+    ],
+    resources: { requests: { cpu: '1m', memory: '1Mi' } },
+    securityContext: { privileged: true },
+    volumeMounts: [{ name: 'tailscaledconfig-0', readOnly: true, mountPath: `/etc/tsconfig/${name}-0` }],
+    ...container,
+  }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name, namespace: proxyNamespace, labels: labelsOf(name) },
+    spec: {
+      replicas: 1,
+      serviceName: name,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: labelsOf(name), deletionGracePeriodSeconds: 10 },
+        spec: {
+          serviceAccountName,
+          initContainers: [sysctler],
+          containers: [tailscale],
+          volumes: [{ name: 'tailscaledconfig-0', secret: { secretName: config } }],
         },
       },
     },
-  ]
+  }
 }
 
 /** A backend that `ask` understands, and the dual-stack Service before it, both of this name; it listens on port 7000. */
