@@ -3,14 +3,14 @@ import { CulvertError } from '../../lib/errors.ts'
 import type { LocalApi } from '../../localapi/client.ts'
 import { refreshCopy } from '../device-config/handed.ts'
 import type { Facet } from '../facet.ts'
-import type { Store, World } from '../world.ts'
+import { isUp, type Store, type World } from '../world.ts'
 
 export const deviceConfigName = 'device-config'
 
 /** The config file that tailscaled should have read, byte for byte. */
-export function planDeviceConfig({ daemon, deviceConfig }: World): Buffer | undefined {
-  const up = daemon.phase === 'login' || daemon.phase === 'running'
-  return deviceConfig === undefined || !up ? undefined : deviceConfig.current.bytes
+export function planDeviceConfig(world: World): Buffer | undefined {
+  const { deviceConfig } = world
+  return deviceConfig === undefined || !isUp(world) ? undefined : deviceConfig.current.bytes
 }
 
 const answerSchema = z.object({ Reloaded: z.boolean(), Err: z.string() })

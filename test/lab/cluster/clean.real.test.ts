@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ask, openBed, type Bed } from '../bed.ts'
 import { placesOf } from '../ground/record.ts'
 import { sweep } from '../ground/teardown.ts'
@@ -52,4 +53,19 @@ test('two clusters at once, and one that dies with its starter leaves nothing, a
   await gone(bed.name, own)
   expect(groupsOf(bed.name)).toEqual([])
   expect(machine()).toEqual(before)
+})
+
+test('what was stopped when its owner died does not keep a bed', async () => {
+  const name = `stopped-${process.pid}`
+  const { child } = await driver(name, true, { hosts: {}, cluster: { nodes: 0 } })
+  const { cluster } = await openBed(name)
+  const members = await membersOf(name)
+  cluster.component('kube-apiserver').signal('SIGSTOP')
+  // Its helper is stopped along with it, a moment later.
+  await delay(300)
+  child.kill('SIGKILL')
+  await child
+  await sweep()
+  await gone(name, members)
+  expect(existsSync(placesOf(name).top)).toBe(false)
 })

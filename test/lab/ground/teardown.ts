@@ -13,9 +13,12 @@ import { bedNames, placesOf, readRecord } from './record.ts'
 export async function tearDown(name: string): Promise<boolean> {
   const record = await readRecord(name)
   const holders = holdersOf(name)
-  if (record?.holder !== undefined && isAlive(record.holder)) holders.push(record.holder)
+  // One that is on its way out has no marker any more.
+  const recorded = [record?.holder, ...(record?.hosts ?? []).map(({ holder }) => holder)]
+  holders.push(...recorded.filter((holder) => holder !== undefined && isAlive(holder)))
   // All at once: the end of the bed's own holder ends the hosts' too.
   for (const { pid } of holders) signal(pid, 'SIGKILL')
+  for (const pid of helpersOf(holders)) signal(pid, 'SIGCONT')
   await poll(`the end of bed ${name}`, 20_000, () => (holders.some(isAlive) ? undefined : true))
   await removeCgroups(name)
   const existed = holders.length > 0 || record !== undefined || (await bedNames()).includes(name)
@@ -30,6 +33,18 @@ function holdersOf(name: string): Proc[] {
   return allPids()
     .filter((pid) => isHolder(argvOf(pid), name) && startTime(pid) !== undefined)
     .map(identify)
+}
+
+/**
+ * What stands outside as the parent of a process inside. Stopped along with its child, it would not see that die, and
+ * the namespaces would stay for ever.
+ */
+function helpersOf(holders: readonly Proc[]): number[] {
+  const targets = new Set(holders.map(({ pid }) => String(pid)))
+  return allPids().filter((pid) => {
+    const argv = argvOf(pid)
+    return argv[0] === 'nsenter' && targets.has(argv[argv.indexOf('--target') + 1] ?? '')
+  })
 }
 
 /** Every bed there is anything of: on disk, or only as processes. */
