@@ -15,7 +15,7 @@ export async function tearDown(name: string): Promise<boolean> {
   const holders = holdersOf(name)
   // One that is on its way out has no marker any more.
   const recorded = [record?.holder, ...(record?.hosts ?? []).map(({ holder }) => holder)]
-  holders.push(...recorded.filter((holder) => holder !== undefined && isAlive(holder)))
+  for (const holder of recorded) if (holder !== undefined && isAlive(holder)) holders.push(holder)
   // All at once: the end of the bed's own holder ends the hosts' too.
   for (const { pid } of holders) signal(pid, 'SIGKILL')
   for (const pid of helpersOf(holders)) signal(pid, 'SIGCONT')
