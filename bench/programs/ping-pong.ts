@@ -36,8 +36,10 @@ let patience: NodeJS.Timeout | undefined
 
 function next(): void {
   if (performance.now() >= ending || sequence >= most) {
-    console.log(JSON.stringify({ times, lost }))
-    process.exit(0)
+    clearInterval(patience)
+    // An exit would cut off what the pipe has not taken yet.
+    process.stdout.write(JSON.stringify({ times, lost }), () => process.exit(0))
+    return
   }
   sequence += 1
   message.writeUInt32BE(sequence)
