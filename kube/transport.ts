@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
+import { readBody } from '../lib/read-body.ts'
 import { sleep } from '../lib/timers.ts'
 import { KubeError, misunderstood, refusal, unanswered } from './error.ts'
 import type { ApiRequest } from './requests.ts'
@@ -64,7 +65,7 @@ export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs
     if ('error' in answer) return answer
     const status = answer.statusCode ?? 0
     if (status >= 200 && status < 300) return { value: await read(answer) }
-    const body = await textOf(answer).catch(() => '')
+    const body = await readBody(answer, maxAnswerBytes).catch(() => '')
     const error = refusal(request, status, body, [token, ...(request.hidden ?? [])])
     return { status, retryAfter: answer.headers['retry-after'], error }
   }
@@ -104,7 +105,7 @@ export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs
       exchange(
         request,
         async (response) => {
-          const text = await textOf(response)
+          const text = await readBody(response, maxAnswerBytes)
           try {
             return parse(text)
           } catch (cause) {
@@ -115,15 +116,4 @@ export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs
       ),
     stream: (request, signal) => exchange(request, (response) => response, signal),
   }
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxAnswerBytes) throw new Error(`the answer is larger than ${maxAnswerBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from 'node:http'
+import { readBody } from '../lib/read-body.ts'
 import { LocalApiError } from './error.ts'
 
 /** A larger answer is refused: without peers, the largest that is asked for has some MB. */
@@ -46,7 +47,7 @@ export function localApi(socketPath: string): LocalApi {
   const call = async (method: Method, path: string, signal: AbortSignal, body?: string): Promise<IncomingMessage> => {
     const response = await open(method, path, signal, body)
     if (response.statusCode === 200) return response
-    throw new Error(`${response.statusCode}: ${errorText(await bodyOf(response))}`)
+    throw new Error(`${response.statusCode}: ${errorText(await readBody(response, maxBodyBytes))}`)
   }
 
   const ask = async (
@@ -58,7 +59,7 @@ export function localApi(socketPath: string): LocalApi {
   ): Promise<string> => {
     const limit = AbortSignal.timeout(timeoutMs)
     try {
-      return await bodyOf(await call(method, path, AbortSignal.any([signal, limit]), body))
+      return await readBody(await call(method, path, AbortSignal.any([signal, limit]), body), maxBodyBytes)
     } catch (error) {
       throw failure(path, limit.aborted ? tooLate(timeoutMs) : error)
     }
@@ -96,17 +97,6 @@ async function* guard(path: string, response: IncomingMessage): AsyncGenerator<B
   } catch (error) {
     throw failure(path, error)
   }
-}
-
-async function bodyOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBodyBytes) throw new Error(`the answer is larger than ${maxBodyBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 /** Errors are plain text, or JSON with `error` or `Error`, by endpoint. */
