@@ -1,6 +1,10 @@
-import type { Family } from '../lib/address.ts'
+import type { Address, Family, Prefix } from '../lib/address.ts'
 import type { BackendState, Self } from '../localapi/notify.ts'
+import type { ExtraRecord, Peers } from '../localapi/peers.ts'
+import type { EgressServices } from '../wire/egress-services.ts'
+import type { IngressServices } from '../wire/ingress-services.ts'
 import type { FollowedConfig } from './device-config/source.ts'
+import type { Mounted } from './mounted/mounted.ts'
 import type { Settings } from './settings/settings.ts'
 import type { Access } from './state-secret/access.ts'
 
@@ -13,6 +17,13 @@ export type World = {
   readonly tailnet: Tailnet
   /** Undefined where no state Secret is set. */
   readonly stateSecret?: StateSecret
+  /** The Pod's own network; undefined until it has been looked at. */
+  readonly network?: LocalNetwork
+  /** ProxyGroup egress: the mounted services, and how often a health URL is asked before the Pod may end. */
+  readonly egressServices?: Mounted<EgressServices>
+  readonly healthPings?: Mounted<number>
+  /** ProxyGroup ingress: the mounted Tailscale Services. */
+  readonly ingressServices?: Mounted<IngressServices>
   /** tailscaled's config file; undefined unless in one-step mode. */
   readonly deviceConfig?: FollowedConfig
   /** Set while another auth key is waited for. */
@@ -54,6 +65,20 @@ export type Tailnet = {
   readonly online?: boolean
   /** Where a person must log in. */
   readonly loginUrl?: string
+  /** The other nodes; undefined until they are known, and where nothing leads into the tailnet. */
+  readonly peers?: Peers
+  readonly records?: readonly ExtraRecord[]
+  /** Whether tailscaled uses the subnet routes of peers; undefined when it has not said. */
+  readonly acceptsRoutes?: boolean
+}
+
+/** What of the Pod's network no egress target may be. */
+export type LocalNetwork = {
+  /** Of every device but tailscale0, with the network that it is on. */
+  readonly addresses: readonly { readonly address: Address; readonly onLink: Prefix; readonly device: string }[]
+  /** Of the Kubernetes API, and of the resolvers in /etc/resolv.conf. */
+  readonly apiServer: readonly Address[]
+  readonly resolvers: readonly Address[]
 }
 
 /** The state Secret, as far as the agent keeps it. */

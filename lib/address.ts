@@ -28,6 +28,9 @@ export function parseSingleAddressPrefix(text: string): Address | undefined {
   return text.slice(slash + 1) === (address.family === 4 ? '32' : '128') ? address : undefined
 }
 
+/** A network; `text` is canonical, with all bits behind the first `bits` zero. */
+export type Prefix = { readonly family: Family; readonly text: string; readonly bits: number }
+
 export const familyName = (family: Family): string => (family === 4 ? 'IPv4' : 'IPv6')
 
 /** `text` is as it was given. */
