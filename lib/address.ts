@@ -28,8 +28,42 @@ export function parseSingleAddressPrefix(text: string): Address | undefined {
   return text.slice(slash + 1) === (address.family === 4 ? '32' : '128') ? address : undefined
 }
 
-/** A network; `text` is canonical, with all bits behind the first `bits` zero. */
+/** A network; `text` is canonical, such as `10.0.0.0/8`: all bits behind the first `bits` are zero. */
 export type Prefix = { readonly family: Family; readonly text: string; readonly bits: number }
+
+/**
+ * Reads `10.0.0.5/8`, as LocalAPI and network devices have it, as the network 10.0.0.0/8. Undefined for anything else,
+ * also for the IPv4-mapped form: no route has it.
+ */
+export function parsePrefix(text: string): Prefix | undefined {
+  const [, host = '', digits = ''] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? []
+  const address = parseAddress(host)
+  if (address === undefined || (address.family === 4 && host.includes(':'))) return undefined
+  const bits = Number(digits)
+  const bytes = ipaddr.parse(host).toByteArray()
+  if (bits > 8 * bytes.length) return undefined
+  const masked = bytes.map((byte, index) => byte & (0xff << Math.min(8, Math.max(0, 8 * (index + 1) - bits))))
+  const network = parseAddress(ipaddr.fromByteArray(masked).toString())!
+  return { family: network.family, text: `${network.text}/${bits}`, bits }
+}
+
+/** Whether an address is in a network. What was asked of the same value before is remembered: bits are costly to read. */
+export const contains = (prefix: Prefix, address: Address): boolean =>
+  prefix.family === address.family && bitsOf(address).startsWith(bitsOf(prefix))
+
+const knownBits = new WeakMap<Address | Prefix, string>()
+const byteBits = Array.from({ length: 256 }, (_, byte) => byte.toString(2).padStart(8, '0'))
+
+/** The bits of an address, or those that all addresses of a network begin with, as text of `0` and `1`. */
+export function bitsOf(value: Address | Prefix): string {
+  const known = knownBits.get(value)
+  if (known !== undefined) return known
+  const bytes = ipaddr.parse(value.text.replace(/\/.*/, '')).toByteArray()
+  const all = bytes.map((byte) => byteBits[byte]).join('')
+  const bits = 'bits' in value ? all.slice(0, value.bits) : all
+  knownBits.set(value, bits)
+  return bits
+}
 
 export const familyName = (family: Family): string => (family === 4 ? 'IPv4' : 'IPv6')
 
