@@ -1,5 +1,7 @@
-import type { Rejection } from './rejection.ts'
-import type { TailnetTarget } from './tailnet-target.ts'
+import { parseAddress } from '../lib/address.ts'
+import { fieldOf, isAbsent, itemsOf, type Place, refusal, Refusal, textOf } from './place.ts'
+import { parseServices, type Kind, type Services } from './services.ts'
+import { parseFullName, type TailnetTarget } from './tailnet-target.ts'
 
 export type EgressPort = {
   readonly protocol: 'tcp' | 'udp'
@@ -7,6 +9,8 @@ export type EgressPort = {
   readonly matchPort: number
   /** The target's port. */
   readonly targetPort: number
+  /** The protocol as it was configured, where that is not in capitals: the status repeats it. */
+  readonly spelling?: string
 }
 
 /** One service of ProxyGroup egress (operator.md §4.4). */
@@ -20,9 +24,73 @@ export type EgressService = {
   readonly healthCheckEndpoint: string
 }
 
-/** What the mounted file `egress-services` says. */
-export type EgressServices = {
-  /** By name. A rejected service that was good before is as it was then. */
-  readonly services: ReadonlyMap<string, EgressService>
-  readonly rejections: readonly Rejection[]
+/** What the mounted file `egress-services` says. A rejected service that was good before is as it was then. */
+export type EgressServices = Services<EgressService>
+
+/**
+ * Reads the mounted file `egress-services` as Go decodes it: names of fields in any case, unknown ones ignored, of two
+ * alike the last. A match port belongs to one service, for each protocol.
+ * @throws CulvertError `settings` when the document as a whole is no JSON object
+ */
+export const parseEgressServices = (bytes: Buffer, before?: EgressServices): EgressServices =>
+  parseServices(bytes, kind, before?.services)
+
+const kind: Kind<EgressService> = {
+  read: (name, place, report, before) => {
+    const health = fieldOf(place, 'healthCheckEndpoint')
+    return {
+      name,
+      ...readTarget(fieldOf(place, 'tailnetTarget')),
+      ports: itemsOf(fieldOf(place, 'ports')).map(readPort),
+      healthCheckEndpoint: readHealthUrl(health, report) ?? before?.healthCheckEndpoint ?? '',
+    }
+  },
+  claims: ({ ports }) =>
+    ports.map(({ protocol, matchPort }, index) => ({
+      what: `${protocol.toUpperCase()} port ${matchPort}`,
+      field: `ports[${index}].matchPort`,
+    })),
+}
+
+/** `ip` wins: where it is set, `fqdn` is only repeated. */
+function readTarget(place: Place): Pick<EgressService, 'target' | 'tailnetTarget'> {
+  const at = { ip: fieldOf(place, 'ip'), fqdn: fieldOf(place, 'fqdn') }
+  const tailnetTarget = { ip: textOf(at.ip), fqdn: textOf(at.fqdn) }
+  if (tailnetTarget.ip !== '') {
+    const address = parseAddress(tailnetTarget.ip)
+    if (address === undefined) throw refusal(at.ip, 'an IP address')
+    return { tailnetTarget, target: { kind: 'address', address } }
+  }
+  if (tailnetTarget.fqdn === '') throw new Refusal(place.path, 'neither ip nor fqdn is set')
+  const name = parseFullName(tailnetTarget.fqdn)
+  if (name === undefined) throw refusal(at.fqdn, 'the full name of a node or service')
+  return { tailnetTarget, target: { kind: 'name', name } }
+}
+
+function readPort(place: Place): EgressPort {
+  const protocol = fieldOf(place, 'protocol')
+  const spelling = textOf(protocol)
+  const lower = spelling.toLowerCase()
+  if (lower !== 'tcp' && lower !== 'udp') throw refusal(protocol, 'TCP or UDP')
+  return {
+    protocol: lower,
+    matchPort: readPortNumber(fieldOf(place, 'matchPort')),
+    targetPort: readPortNumber(fieldOf(place, 'targetPort')),
+    ...(spelling !== spelling.toUpperCase() && { spelling }),
+  }
+}
+
+function readPortNumber(place: Place): number {
+  const { value } = place
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535) return value
+  throw refusal(place, 'a whole number from 1 to 65535')
+}
+
+/** Undefined for what cannot be used, which costs the service no traffic: it is only not known when it is drained. */
+function readHealthUrl(place: Place, report: (refusal: Refusal) => void): string | undefined {
+  const { value } = place
+  if (isAbsent(place) || value === '') return ''
+  if (typeof value === 'string' && /^https?:$/.test(URL.parse(value)?.protocol ?? '')) return value
+  report(refusal(place, 'an http or https URL'))
+  return undefined
 }

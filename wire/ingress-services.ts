@@ -1,5 +1,6 @@
-import type { Address, Family } from '../lib/address.ts'
-import type { Rejection } from './rejection.ts'
+import { type Address, families, type Family, familyName, parseAddress } from '../lib/address.ts'
+import { fieldOf, isAbsent, type Place, refusal, Refusal, textOf } from './place.ts'
+import { type Kind, parseServices, type Services } from './services.ts'
 
 /** Where traffic to one address of a Tailscale Service goes. */
 export type IngressMapping = {
@@ -17,9 +18,51 @@ export type IngressService = {
   readonly mappings: Readonly<Partial<Record<Family, IngressMapping>>>
 }
 
-/** What the mounted file `ingress-config.json` says. */
-export type IngressServices = {
-  /** By name. A rejected service that was good before is as it was then. */
-  readonly services: ReadonlyMap<string, IngressService>
-  readonly rejections: readonly Rejection[]
+/** What the mounted file `ingress-config.json` says. A rejected service that was good before is as it was then. */
+export type IngressServices = Services<IngressService>
+
+/**
+ * Reads the mounted file `ingress-config.json` as Go decodes it: names of fields in any case, unknown ones ignored, of
+ * two alike the last. An address belongs to one Tailscale Service.
+ * @throws CulvertError `settings` when the document as a whole is no JSON object
+ */
+export const parseIngressServices = (bytes: Buffer, before?: IngressServices): IngressServices =>
+  parseServices(bytes, kind, before?.services)
+
+/** The name of a family's mapping in the document. */
+export const mappingField = (family: Family): string => `${familyName(family)}Mapping`
+
+const kind: Kind<IngressService> = {
+  read: (name, place) => {
+    const found = families.flatMap((family) => {
+      const mapping = fieldOf(place, mappingField(family))
+      return isAbsent(mapping) ? [] : [[family, readMapping(mapping, family)] as const]
+    })
+    if (found.length === 0) throw new Refusal('', `neither ${families.map(mappingField).join(' nor ')} is set`)
+    return { name, mappings: Object.fromEntries(found) }
+  },
+  claims: ({ mappings }) =>
+    families.flatMap((family) => {
+      const address = mappings[family]?.address
+      return address === undefined
+        ? []
+        : [{ what: `the address ${address.text}`, field: `${mappingField(family)}.TailscaleServiceIP` }]
+    }),
+}
+
+function readMapping(place: Place, family: Family): IngressMapping {
+  const service = fieldOf(place, 'TailscaleServiceIP')
+  const cluster = fieldOf(place, 'ClusterIP')
+  if (isAbsent(service)) throw refusal(service, `an ${familyName(family)} address, or an empty text for none`)
+  return {
+    address: textOf(service) === '' ? undefined : readAddress(service, family),
+    backend: readAddress(cluster, family),
+    configured: { TailscaleServiceIP: textOf(service), ClusterIP: textOf(cluster) },
+  }
+}
+
+function readAddress(place: Place, family: Family): Address {
+  const address = parseAddress(textOf(place))
+  if (address?.family !== family) throw refusal(place, `an ${familyName(family)} address`)
+  return address
 }

@@ -1,0 +1,52 @@
+import { quote } from '../lib/quote.ts'
+
+/** A value within an entry of a JSON document, and where it is there, such as `ports[2].matchPort`. */
+export type Place = { readonly value: unknown; readonly path: string }
+
+/** Why an entry cannot be used. */
+export class Refusal extends Error {
+  /** Path of the field within the entry; empty for the entry as a whole. */
+  readonly field: string
+
+  constructor(field: string, reason: string) {
+    super(reason)
+    this.field = field
+  }
+}
+
+/** That what is at `place` is not `expected`, such as `an object`. */
+export const refusal = ({ value, path }: Place, expected: string): Refusal =>
+  new Refusal(path, isAbsent({ value }) ? `it is missing: ${expected} is needed` : `${shown(value)} is not ${expected}`)
+
+/** Go takes `null` for nothing. */
+export const isAbsent = ({ value }: { readonly value: unknown }): boolean => value === undefined || value === null
+
+/** The field `name` of the object at `place`, whatever the case of its letters: so Go decodes, the last one counts. */
+export function fieldOf(place: Place, name: string): Place {
+  const { value, path } = place
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refusal(place, 'an object')
+  const lower = name.toLowerCase()
+  const found = Object.entries(value).findLast(([key]) => key.toLowerCase() === lower)
+  return { value: found?.[1], path: path === '' ? name : `${path}.${name}` }
+}
+
+/** The items of the list at `place`; `null` is an empty one. */
+export function itemsOf(place: Place): Place[] {
+  const { value, path } = place
+  if (value === null) return []
+  if (!Array.isArray(value)) throw refusal(place, 'a list')
+  return value.map((item: unknown, index) => ({ value: item, path: `${path}[${index}]` }))
+}
+
+/** The text at `place`; empty where it is absent. */
+export function textOf(place: Place): string {
+  if (isAbsent(place)) return ''
+  if (typeof place.value !== 'string') throw refusal(place, 'a text')
+  return place.value
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return quote(value)
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : JSON.stringify(value)
+}

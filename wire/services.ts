@@ -1,0 +1,95 @@
+import { isUtf8 } from 'node:buffer'
+import { CulvertError } from '../lib/errors.ts'
+import { quote } from '../lib/quote.ts'
+import { type Claim, findConflicts } from './claims.ts'
+import { type Place, Refusal } from './place.ts'
+import type { Rejection } from './rejection.ts'
+
+/** What a document of services by name says. */
+export type Services<Service> = {
+  readonly services: ReadonlyMap<string, Service>
+  readonly rejections: readonly Rejection[]
+}
+
+/** What one kind of service looks like. */
+export type Kind<Service> = {
+  /**
+   * Reads an entry. `report` takes what is wrong with a field that traffic does not depend on.
+   * @throws Refusal
+   */
+  readonly read: (name: string, place: Place, report: (refusal: Refusal) => void, before?: Service) => Service
+  /** What no other service may have as well. */
+  readonly claims: (service: Service) => readonly Claim[]
+}
+
+/**
+ * Reads a document each of whose entries stands for itself: one that cannot be used is as it was `before`, or is left
+ * out, and costs the others nothing. Services are in the order of their names.
+ * @throws CulvertError `settings` when the document as a whole is no JSON object
+ */
+export function parseServices<Service>(
+  bytes: Buffer,
+  { read, claims }: Kind<Service>,
+  before: ReadonlyMap<string, Service> = new Map(),
+): Services<Service> {
+  const rejections: Rejection[] = []
+  const wanted = new Map<string, Service>()
+  const kept = new Map<string, Service>()
+  const reject = (name: string, { field, message }: Refusal): void => {
+    rejections.push({ entry: isName(name) ? name : quote(name), field, reason: message })
+  }
+  const keep = (name: string): void => {
+    const service = before.get(name)
+    if (service !== undefined) kept.set(name, service)
+  }
+  for (const [name, value] of inOrder(Object.entries(readObject(bytes)))) {
+    try {
+      if (!isName(name)) throw new Refusal('', 'its name is not 1 to 253 visible ASCII characters')
+      const service = read(name, { value, path: '' }, (refusal) => reject(name, refusal), before.get(name))
+      refuseTwice(claims(service))
+      wanted.set(name, service)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      reject(name, error)
+      keep(name)
+    }
+  }
+  const claimsOf = (services: ReadonlyMap<string, Service>) =>
+    new Map([...services].map(([name, service]) => [name, claims(service)]))
+  const conflicts = findConflicts({ wanted: claimsOf(wanted), before: claimsOf(before), kept: kept.keys() })
+  for (const [name, { claim, owner }] of conflicts) {
+    reject(name, new Refusal(claim.field, `${claim.what} belongs to ${owner}`))
+    wanted.delete(name)
+    keep(name)
+  }
+  return {
+    services: new Map(inOrder([...wanted, ...kept])),
+    rejections: rejections.sort((a, b) => compare(a.entry, b.entry)),
+  }
+}
+
+/** Such a name needs no escaping in logs, and its length in bytes is that in characters. */
+const isName = (text: string): boolean => /^[!-~]{1,253}$/.test(text)
+
+const compare = (a: string, b: string): number => Number(a > b) - Number(a < b)
+const inOrder = <T>(entries: [string, T][]): [string, T][] => entries.sort(([a], [b]) => compare(a, b))
+
+function refuseTwice(claims: readonly Claim[]): void {
+  const seen = new Set<string>()
+  for (const { what, field } of claims) {
+    if (seen.has(what)) throw new Refusal(field, `${what} is there twice`)
+    seen.add(what)
+  }
+}
+
+function readObject(bytes: Buffer): object {
+  if (!isUtf8(bytes)) throw new CulvertError('settings', 'it is not UTF-8')
+  let value: unknown
+  try {
+    value = JSON.parse(bytes.toString('utf8'))
+  } catch (cause) {
+    throw new CulvertError('settings', 'it is no JSON; perhaps it is half written', { cause })
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw new CulvertError('settings', 'it is no JSON object')
+}
