@@ -1,0 +1,89 @@
+import * as fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { type Claims, findConflicts } from '../../wire/claims.ts'
+
+type Sets = Record<string, string[]>
+const claims = (sets: Sets): Claims =>
+  new Map(Object.entries(sets).map(([name, list]) => [name, list.map((what) => ({ what, field: `of ${what}` }))]))
+
+it.each<[string, { before?: Sets; wanted: Sets; kept?: string[] }, Record<string, [what: string, owner: string]>]>([
+  ['nothing where nobody claims the same', { wanted: { a: ['1', '2'], b: ['3'] } }, {}],
+  ['the first by name', { wanted: { a: ['1'], b: ['1', '2'] } }, { b: ['1', 'a'] }],
+  ['the one that had it', { before: { b: ['1'] }, wanted: { a: ['1'], b: ['1'] } }, { a: ['1', 'b'] }],
+  ['neither of two that swap', { before: { a: ['1'], b: ['2'] }, wanted: { a: ['2'], b: ['1'] } }, {}],
+  ['nothing of what is given up', { before: { b: ['1'] }, wanted: { a: ['1'], b: ['2'] } }, {}],
+  ['nothing of what is gone', { before: { b: ['1'] }, wanted: { a: ['1'] } }, {}],
+  ['one that is kept', { before: { b: ['1'] }, wanted: { a: ['1'] }, kept: ['b'] }, { a: ['1', 'b'] }],
+  [
+    'one that is as it was because it lost',
+    { before: { b: ['2'] }, wanted: { a: ['1'], b: ['1'], c: ['2'] } },
+    { b: ['1', 'a'], c: ['2', 'b'] },
+  ],
+  [
+    'each in a row that moves up to one that is kept',
+    { before: { a: ['1'], b: ['2'], c: ['3'] }, wanted: { a: ['2'], b: ['3'] }, kept: ['c'] },
+    { b: ['3', 'c'], a: ['2', 'b'] },
+  ],
+  [
+    'the next one, when the first loses elsewhere',
+    { before: { z: ['9'] }, wanted: { a: ['1', '9'], b: ['1'], z: ['9'] } },
+    { a: ['9', 'z'] },
+  ],
+])('favours %s', (_what, { before = {}, wanted, kept = [] }, expected) => {
+  const conflicts = findConflicts({ wanted: claims(wanted), before: claims(before), kept })
+  expect(Object.fromEntries([...conflicts].map(([name, { claim, owner }]) => [name, [claim.what, owner]]))).toEqual(
+    expected,
+  )
+})
+
+/** A set of services, each with claims that no other one has, and one in which they may meet. */
+const names = ['a', 'b', 'c', 'd', 'e', 'f']
+const whats = ['1', '2', '3', '4', '5', '6', '7']
+const someClaims = fc.uniqueArray(fc.constantFrom(...whats), { maxLength: 3 })
+const meeting = fc.dictionary(fc.constantFrom(...names), someClaims)
+const apart = meeting.map((sets) => {
+  const seen = new Set<string>()
+  return Object.fromEntries(
+    Object.entries(sets).map(([name, list]) => [name, list.filter((what) => !seen.has(what) && seen.add(what))]),
+  )
+})
+
+it('leaves nothing with two, and costs nobody anything without need, whatever is wanted', () => {
+  fc.assert(
+    fc.property(apart, meeting, fc.subarray(names), (before, all, broken) => {
+      const kept = broken.filter((name) => name in before)
+      const wanted = Object.fromEntries(
+        names.flatMap((name) => {
+          const list = all[name]
+          return list === undefined || broken.includes(name) ? [] : [[name, list]]
+        }),
+      )
+      const conflicts = findConflicts({ wanted: claims(wanted), before: claims(before), kept })
+      const result: Sets = {}
+      for (const name of names) {
+        const list = conflicts.has(name) || kept.includes(name) ? before[name] : wanted[name]
+        if (list !== undefined) result[name] = list
+      }
+      const taken = Object.values(result).flat()
+      expect(new Set(taken).size).toBe(taken.length)
+      const wishes = Object.values(wanted)
+        .flat()
+        .concat(kept.flatMap((name) => before[name] ?? []))
+      if (new Set(wishes).size === wishes.length) expect(conflicts.size).toBe(0)
+      for (const [name, { claim }] of conflicts) {
+        expect(wanted[name]).toContain(claim.what)
+        expect(claim.field).toBe(`of ${claim.what}`)
+      }
+    }),
+    { numRuns: 5000 },
+  )
+})
+
+it('is quick where 20,000 move up, and the last cannot', () => {
+  const row = Array.from({ length: 20_000 }, (_, index) => `s${String(index).padStart(5, '0')}`)
+  const before = claims(Object.fromEntries(row.map((name, index) => [name, [String(index)]])))
+  const wanted = claims(Object.fromEntries(row.slice(0, -1).map((name, index) => [name, [String(index + 1)]])))
+  const began = performance.now()
+  expect(findConflicts({ wanted, before, kept: row.slice(-1) }).size).toBe(row.length - 1)
+  expect(performance.now() - began).toBeLessThan(1000)
+})
