@@ -26,6 +26,16 @@ export type Waits = {
   readonly withdraw: number
   /** For the whole stop procedure (agent.md §11). */
   readonly stopBudget: number
+  /** Before the Pod may end (agent.md §6, "Preshutdown"): for one answer at a service's health URL. */
+  readonly drainPing: number
+  /** Between two rounds of these, of each service. */
+  readonly drainRound: number
+  /** A service that was silent for so long, and never led here meanwhile, is taken to lead elsewhere. */
+  readonly drainSilence: number
+  /** Nobody waits longer than that for services which go on leading here. */
+  readonly drainLimit: number
+  /** For the other nodes to follow, after this one; and then for the signal that is to come. */
+  readonly drainSettle: number
 }
 
 export const waits: Waits = {
@@ -43,6 +53,11 @@ export const waits: Waits = {
   stuck: 300_000,
   withdraw: 3000,
   stopBudget: 25_000,
+  drainPing: 2000,
+  drainRound: 1000,
+  drainSilence: 15_000,
+  drainLimit: 300_000,
+  drainSettle: 10_000,
 }
 
 export const shortWaits: Waits = {
@@ -60,4 +75,9 @@ export const shortWaits: Waits = {
   stuck: 300_000,
   withdraw: 1000,
   stopBudget: 5000,
+  drainPing: 500,
+  drainRound: 5,
+  drainSilence: 1000,
+  drainLimit: 30_000,
+  drainSettle: 10,
 }

@@ -5,6 +5,7 @@ import type { EgressServices } from '../wire/egress-services.ts'
 import type { IngressServices } from '../wire/ingress-services.ts'
 import type { FollowedConfig } from './device-config/source.ts'
 import type { Mounted } from './mounted/mounted.ts'
+import type { Preshutdown } from './preshutdown/preshutdown.ts'
 import type { Settings } from './settings/settings.ts'
 import type { Access } from './state-secret/access.ts'
 
@@ -32,6 +33,8 @@ export type World = {
   readonly facets: Readonly<Record<string, FacetReport>>
   /** When each check came into its present state, by its name. */
   readonly since: Readonly<Record<string, { readonly state: string; readonly at: Date }>>
+  /** Set while a preStop hook waits until no service leads here any more. */
+  readonly preshutdown?: Preshutdown
   /** When "Startup complete" was reached. */
   readonly startedAt?: Date
   /** Why the agent is stopping. */

@@ -8,8 +8,8 @@ export type Answer = {
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
 }
-/** A route gets the names and values behind the `?`. */
-export type Route = (query: URLSearchParams) => Answer | Promise<Answer>
+/** A route gets the names and values behind the `?`; `gone` aborts when nobody waits for its answer any more. */
+export type Route = (query: URLSearchParams, gone: AbortSignal) => Answer | Promise<Answer>
 export type Routes = Readonly<Record<string, Route>>
 
 /** All methods of all paths that begin with `prefix`; `to` gets path and query, and answers by itself. */
@@ -31,12 +31,14 @@ export const serve =
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return respond(request, response, { status: 405, body: 'use GET', headers: { allow: 'GET, HEAD' } })
     }
-    const answered = async (): Promise<void> => respond(request, response, await route(searchParams))
+    const gone = new AbortController()
+    response.on('close', () => gone.abort())
+    const answered = async (): Promise<void> => respond(request, response, await route(searchParams, gone.signal))
     answered().catch((error: unknown) => respond(request, response, { status: 500, body: describe(error) }))
   }
 
 function respond({ method }: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
-  const text = `${body}\n`
+  const text = body === '' ? '' : `${body}\n`
   const type = body.startsWith('{') ? 'application/json' : 'text/plain; charset=utf-8'
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text), ...headers })
   response.end(method === 'HEAD' ? undefined : text)

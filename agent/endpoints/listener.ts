@@ -18,13 +18,25 @@ export type Listener = {
 /** A profile or a trace of tailscaled is silent for as long as it is taken, in ms. */
 const debugIdleMs = 300_000
 
-/** The TCP listeners of agent.md §10 that the settings ask for. `metrics` answers `/metrics`. */
-export function listeners({ endpoints, debugAddress }: Settings, observed: Observed, metrics: Route): Listener[] {
+/**
+ * The TCP listeners of agent.md §10 that the settings ask for. `metrics` answers `/metrics`, and `preshutdown` a preStop
+ * hook; undefined unless services of ProxyGroup egress are mounted.
+ */
+export function listeners(
+  { endpoints, debugAddress }: Settings,
+  observed: Observed,
+  metrics: Route,
+  preshutdown?: Route,
+): Listener[] {
   const { listen: address, health, healthListen } = endpoints
   const healthRoutes: Routes = { ...probes(observed), '/healthz': () => healthz(observed) }
   const list: Listener[] = []
   if (address !== undefined) {
-    const routes = { ...(health ? healthRoutes : probes(observed)), ...(endpoints.metrics && { '/metrics': metrics }) }
+    const routes = {
+      ...(health ? healthRoutes : probes(observed)),
+      ...(endpoints.metrics && { '/metrics': metrics }),
+      ...(preshutdown && { '/internal-egress-services-preshutdown': preshutdown }),
+    }
     const debugs = endpoints.metrics && debugAddress !== ''
     const relay: Relay | undefined = debugs ? { prefix: '/debug/', to: relayTo(debugAddress, debugIdleMs) } : undefined
     list.push({ address, variable: 'TS_LOCAL_ADDR_PORT', answer: serve(routes, relay) })

@@ -10,6 +10,7 @@ beforeAll(async () => {
     '/plain': () => ({ status: 200, body: 'ok', headers: { 'Pod-IPv4': '10.0.0.1' } }),
     '/later': async (query: URLSearchParams) => ({ status: 200, body: `{"verbose":${query.has('verbose')}}` }),
     '/typed': () => ({ status: 200, body: '{', headers: { 'content-type': 'text/special' } }),
+    '/nothing': () => ({ status: 200, body: '' }),
     '/broken': () => Promise.reject(new Error('broken')),
   }
   const to = (_request: unknown, response: { end: (text: string) => void }, path: string): void => response.end(path)
@@ -30,16 +31,31 @@ it.each<[string, string, object]>([
   ['GET', 'http://other/plain', { status: 200 }],
   ['HEAD', '/plain', { status: 200, body: '', headers: { 'content-length': '3' } }],
   ['POST', '/plain', { status: 405, headers: { allow: 'GET, HEAD' } }],
-  ['DELETE', '/nothing', { status: 404 }],
+  ['DELETE', '/unknown', { status: 404 }],
   ['GET', '/', { status: 404 }],
   ['GET', '/plain/', { status: 404 }],
   ['GET', '/constructor', { status: 404 }],
   ['GET', '//', { status: 400 }],
+  ['GET', '/nothing', { status: 200, body: '', headers: { 'content-length': '0' } }],
   ['GET', '/broken', { status: 500, body: 'broken\n' }],
   ['POST', '/debug/pprof/symbol?a=b', { body: '/debug/pprof/symbol?a=b' }],
   ['GET', '/debug', { status: 404 }],
   ['GET', '/debug/../plain', { status: 200, body: 'ok\n' }],
-  ['GET', '/debug/%2e%2e/nothing', { status: 404 }],
+  ['GET', '/debug/%2e%2e/unknown', { status: 404 }],
 ])('%s %s', async (method, path, expected) => {
   expect(await ask(address, path, { method })).toMatchObject(expected)
+})
+
+it('tells a route when its client has gone', async () => {
+  const client = new AbortController()
+  const seen = Promise.withResolvers<boolean>()
+  const waiting = (_query: URLSearchParams, gone: AbortSignal): Promise<never> => {
+    gone.addEventListener('abort', () => seen.resolve(gone.aborted))
+    client.abort()
+    return new Promise(() => {})
+  }
+  const front = await onLoopback(serve({ '/waiting': waiting }))
+  await expect(ask(front.address, '/waiting', { signal: client.signal })).rejects.toThrow(/abort/)
+  expect(await seen.promise).toBe(true)
+  await close(front.server)
 })

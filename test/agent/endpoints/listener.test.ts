@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { close } from '../../../agent/endpoints/http.ts'
+import { close, type Route } from '../../../agent/endpoints/http.ts'
 import { type Listener, listeners, openListener } from '../../../agent/endpoints/listener.ts'
 import { type Environment, readSettings } from '../../../agent/settings/read.ts'
 import { aWorld } from '../a-world.ts'
@@ -7,7 +7,8 @@ import { ask, onLoopback } from './servers.ts'
 
 const observed = { world: aWorld, stuck: () => [] }
 const metrics = () => ({ status: 200, body: 'metrics' })
-const planned = (env: Environment): Listener[] => listeners(readSettings(env).settings, observed, metrics)
+const planned = (env: Environment, preshutdown?: Route): Listener[] =>
+  listeners(readSettings(env).settings, observed, metrics, preshutdown)
 
 const health = { TS_ENABLE_HEALTH_CHECK: 'true' }
 const all = { TS_ENABLE_METRICS: 'true' }
@@ -44,6 +45,18 @@ describe('listeners and what they serve', () => {
     )
     expect(served).toEqual(expected)
   })
+})
+
+it('answers a preStop hook where that is asked for', async () => {
+  const path = '/internal-egress-services-preshutdown'
+  const statuses = [undefined, () => ({ status: 200, body: '' })].map(async (preshutdown) => {
+    const [listener] = planned(health, preshutdown)
+    const front = await onLoopback(listener!.answer)
+    const { status } = await ask(front.address, path)
+    await close(front.server)
+    return status
+  })
+  expect(await Promise.all(statuses)).toEqual([404, 200])
 })
 
 it.each<[string, Environment]>([

@@ -1,0 +1,67 @@
+import { Resolver } from 'node:dns/promises'
+import { describe } from '../../lib/errors.ts'
+import { sleep } from '../../lib/timers.ts'
+import type { Waits } from '../waits.ts'
+import type { World } from '../world.ts'
+import { addressesOf, ping } from './ping.ts'
+import { type Heard, judge, ownMark, round } from './rounds.ts'
+
+/** Services that are asked for at a time, however many there are: each has one connection. */
+const atOnce = 100
+
+/** Services by name, each with what was last heard of it: kept up to date while they drain. */
+export type Progress = { readonly waitingFor: Map<string, string>; readonly givenUp: Map<string, string> }
+
+type Parts = { readonly world: () => World; readonly waits: Waits }
+
+/**
+ * Asks who answers for each service of `progress.waitingFor`, round after round, until none leads here any more, or
+ * `signal` aborts. Never rejects. Services and pings are those of the World at each round.
+ */
+export async function drain(progress: Progress, { world, waits }: Parts, signal: AbortSignal): Promise<void> {
+  const { waitingFor, givenUp } = progress
+  const begun = performance.now()
+  const queue = [...waitingFor.keys()].map((name) => ({ name, due: begun, hereAt: begun }))
+  const resolver = new Resolver({ timeout: waits.drainPing, tries: 1 })
+  signal.addEventListener('abort', () => resolver.cancel(), { once: true })
+
+  const ask = async (name: string): Promise<Heard> => {
+    const now = world()
+    const text = now.egressServices?.content?.services.get(name)?.healthCheckEndpoint ?? ''
+    const mark = ownMark(now)
+    // What is not configured any more is not forwarded either.
+    if (text === '' || mark === undefined) return { from: 'elsewhere' }
+    const url = URL.parse(text)
+    if (url === null || !/^https?:$/.test(url.protocol)) return { from: 'nobody', problem: 'its health URL is not one' }
+    try {
+      const addresses = await addressesOf(url, resolver)
+      const one = () => ping(url, { addresses, mark, timeoutMs: waits.drainPing, signal })
+      return await round(one, now.healthPings?.content ?? 0)
+    } catch (error) {
+      return { from: 'nobody', problem: describe(error) }
+    }
+  }
+
+  // Those that are asked for again queue up behind the others, which are due before them.
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { name, due } = next
+      await sleep(Math.max(0, due - performance.now()), signal)
+      if (signal.aborted) return
+      const heard = await ask(name)
+      if (signal.aborted) return
+      const now = performance.now()
+      const hereAt = heard.from === 'here' ? now : next.hereAt
+      const judged = judge(heard, now - hereAt, waits.drainSilence)
+      const problem = heard.from === 'nobody' ? heard.problem : 'it leads here'
+      if (judged === 'waiting') {
+        waitingFor.set(name, problem)
+        queue.push({ name, due: now + waits.drainRound, hereAt })
+      } else {
+        waitingFor.delete(name)
+        if (judged === 'given up') givenUp.set(name, problem)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, queue.length) }, work))
+}

@@ -1,0 +1,90 @@
+import type { Log } from '../../lib/log.ts'
+import { every, sleep } from '../../lib/timers.ts'
+import type { Waits } from '../waits.ts'
+import type { Store } from '../world.ts'
+import { drain, type Progress } from './drain.ts'
+import { type Preshutdown, summary } from './preshutdown.ts'
+import { askedServices, cannotTell } from './rounds.ts'
+
+export type Parts = {
+  readonly store: Store
+  readonly log: Log
+  readonly waits: Waits
+  /** Aborts when the agent stops. */
+  readonly signal: AbortSignal
+}
+
+const seconds = (ms: number): string => `${ms / 1000} s`
+
+/**
+ * Waits until the Pod may end, and says in World and log what for; readiness comes back when `cancelled` aborts, or no
+ * SIGTERM follows. Never rejects.
+ */
+export async function prepareToEnd(parts: Parts, cancelled: AbortSignal): Promise<void> {
+  const { store, waits, signal: stop } = parts
+  const signal = AbortSignal.any([stop, cancelled])
+  const log: Log = (text) => parts.log(`preshutdown: ${text}`)
+  const since = new Date()
+  const tell = (phase: Preshutdown['phase'], waitingFor: Preshutdown['waitingFor'] = new Map()): void =>
+    store.update((world) => ({ ...world, preshutdown: { since, phase, waitingFor } }))
+  const clear = (reason: string): void => {
+    // Another one may have begun meanwhile.
+    if (store.world.preshutdown?.since !== since) return
+    log(reason)
+    store.update(({ preshutdown: _over, ...world }) => world)
+  }
+
+  tell('asking')
+  await askForAll({ ...parts, log }, (waitingFor) => tell('asking', waitingFor), signal)
+  if (!signal.aborted) {
+    log(`waiting another ${seconds(waits.drainSettle)} for all nodes to route elsewhere`)
+    tell('settling')
+    await sleep(waits.drainSettle, signal)
+  }
+  if (signal.aborted) return clear(stop.aborted ? 'ended, since the agent stops' : 'ended, since nobody waits any more')
+  log('safe to terminate')
+  tell('over')
+  void sleep(waits.drainSettle, stop).then(() => {
+    if (!stop.aborted) clear('no signal has followed: new connections are welcome again')
+  })
+}
+
+/** Until no service leads here any more, or so it must be taken, or `signal` aborts. */
+async function askForAll(
+  { store, log, waits }: Parts,
+  tell: (waitingFor: Preshutdown['waitingFor']) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const names = askedServices(store.world)
+  const blind = cannotTell(store.world)
+  if (names.length === 0) return log('no service has a health URL')
+  if (blind !== undefined) {
+    log(`warning: who answers for the services cannot be told, so ${seconds(waits.drainSilence)} must do: ${blind}`)
+    return sleep(waits.drainSilence, signal)
+  }
+  log(`waiting until none of the services leads to this Pod any more (${names.length})`)
+  const waitingFor = new Map(names.map((name) => [name, 'not asked yet']))
+  const progress: Progress = { waitingFor, givenUp: new Map() }
+  let told = { size: names.length, at: performance.now() }
+  const over = new AbortController()
+  every(waits.drainRound, AbortSignal.any([signal, over.signal]), () => {
+    tell(new Map(waitingFor))
+    const now = { size: waitingFor.size, at: performance.now() }
+    if (now.size === told.size && now.at - told.at < waits.progress) return
+    told = now
+    if (now.size > 0) log(`waiting for ${summary(waitingFor)}`)
+  })
+  const begun = performance.now()
+  await drain(
+    progress,
+    { world: () => store.world, waits },
+    AbortSignal.any([signal, AbortSignal.timeout(waits.drainLimit)]),
+  )
+  over.abort()
+  if (signal.aborted) return
+  const took = seconds(Math.round((performance.now() - begun) / 100) / 10)
+  const { givenUp } = progress
+  if (givenUp.size > 0) log(`warning: taken to lead elsewhere, as nobody answered: ${summary(givenUp)}`)
+  if (waitingFor.size > 0) log(`warning: not waiting for these any longer: ${summary(waitingFor)}`)
+  else log(`after ${took} no service leads to this Pod any more`)
+}

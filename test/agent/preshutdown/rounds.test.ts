@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { askedServices, cannotTell, type Heard, judge, ownMark, round } from '../../../agent/preshutdown/rounds.ts'
+import { aDrainingWorld } from './a-draining-world.ts'
+
+const here: Heard = { from: 'here' }
+const elsewhere: Heard = { from: 'elsewhere' }
+const nobody: Heard = { from: 'nobody', problem: 'time is up' }
+
+describe('a round', () => {
+  it.each<[string, number, Heard[], Heard, number]>([
+    ['asks nobody with no pings', 0, [], elsewhere, 0],
+    ['asks as often as it may while others answer', 3, [elsewhere, elsewhere, elsewhere, here], elsewhere, 3],
+    ['ends with the first answer of this Pod', 3, [here, elsewhere], here, 1],
+    ['takes the last answer as well', 3, [elsewhere, elsewhere, here], here, 3],
+    ['ends with the first silence', 3, [elsewhere, nobody, here], nobody, 2],
+  ])('%s', async (_name, pings, answers, expected, asked) => {
+    let count = 0
+    const ask = async (): Promise<Heard> => answers[count++] ?? nobody
+    expect(await round(ask, pings)).toEqual(expected)
+    expect(count).toBe(asked)
+  })
+})
+
+it.each<[Heard, number, ReturnType<typeof judge>]>([
+  [elsewhere, 0, 'drained'],
+  [elsewhere, 99, 'drained'],
+  [here, 0, 'waiting'],
+  [here, 99, 'waiting'],
+  [nobody, 9, 'waiting'],
+  [nobody, 10, 'given up'],
+])('%j after %d ms of silence: %s', (heard, silent, expected) => {
+  expect(judge(heard, silent, 10)).toBe(expected)
+})
+
+it.each<[string, object | undefined]>([
+  ['10.0.0.1', { header: 'pod-ipv4', value: '10.0.0.1' }],
+  ['10.0.0.1,fd00::1', { header: 'pod-ipv4', value: '10.0.0.1' }],
+  ['fd00::1', { header: 'pod-ipv6', value: 'fd00::1' }],
+  ['', undefined],
+])('with the Pod’s addresses %j it knows its own answers by %j', (addresses, expected) => {
+  expect(ownMark(aDrainingWorld({}, { POD_IPS: addresses }))).toEqual(expected)
+})
+
+it('asks only for services that have a health URL', () => {
+  expect(askedServices(aDrainingWorld({ a: 'http://a/', b: '', c: 'http://c/' }))).toEqual(['a', 'c'])
+})
+
+it('says why it could not tell who answers', () => {
+  const services = { a: 'http://a/' }
+  expect(cannotTell(aDrainingWorld(services))).toBeUndefined()
+  expect(cannotTell(aDrainingWorld(services, { POD_IPS: '' }))).toMatch(/^POD_IPS /)
+  expect(cannotTell(aDrainingWorld(services, { TS_ENABLE_HEALTH_CHECK: 'false' }))).toMatch(/^TS_ENABLE_HEALTH_CHECK /)
+  const world = aDrainingWorld(services)
+  const rejected = 'hep-pings: "x" is no number'
+  expect(cannotTell({ ...world, healthPings: { content: undefined, rejected } })).toBe(rejected)
+  expect(cannotTell({ ...world, healthPings: { content: 3, rejected } })).toBeUndefined()
+  // Absent means none (agent.md §6).
+  expect(cannotTell({ ...world, healthPings: { content: undefined } })).toBeUndefined()
+})

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest'
+import { draining } from '../../../agent/preshutdown/preshutdown.ts'
+import type { World } from '../../../agent/world.ts'
+import { aDrainingWorld, podAddress } from './a-draining-world.ts'
+import { balancer, type Behind, open, other, pod, safe, until, urlsOf } from './pod.ts'
+
+describe('answers at once', () => {
+  const absent = { ...aDrainingWorld(), egressServices: { content: undefined } }
+  it.each<[string, World, object]>([
+    ['nothing is configured', absent, safe],
+    ['no file was read yet', aDrainingWorld(), { status: 200, body: '' }],
+    ['there are no services', aDrainingWorld(), { status: 200, body: '' }],
+    [
+      'there never was a good file',
+      { ...absent, egressServices: { content: undefined, rejected: 'no JSON' } },
+      { status: 500, body: 'no JSON\n' },
+    ],
+  ])('when %s', async (_name, world, expected) => {
+    const { hook, lines, store } = await pod(world, { drainSettle: 60_000 })
+    expect(await hook()).toMatchObject(expected)
+    expect([lines, draining(store.world)]).toEqual([[], undefined])
+  })
+})
+
+describe('drains', () => {
+  it.each<[string, { pods: Behind[]; pings?: number; count?: number; asked: number }]>([
+    ['without a health URL, asking nobody', { pods: [podAddress], count: 0, asked: 0 }],
+    ['with no pings, asking nobody', { pods: [podAddress], pings: 0, asked: 0 }],
+    ['when another Pod answers all pings', { pods: [other], asked: 3 }],
+    ['when its own answers come to an end', { pods: [podAddress, podAddress, other, other, other], asked: 5 }],
+    ['when a round ended with its own answer', { pods: [other, other, podAddress, other, other, other], asked: 6 }],
+    ['when a round ended with silence', { pods: ['cut', other, other, other], asked: 4 }],
+    ['as often as there are services', { pods: [other], count: 7, asked: 21 }],
+  ])('%s', async (_name, { pods, pings = 3, count = 1, asked }) => {
+    const health = balancer(...pods)
+    const urls = { ...urlsOf(count, await open(health.listener)), none: '' }
+    const { hook } = await pod(aDrainingWorld(urls, {}, pings))
+    expect(await hook()).toMatchObject(safe)
+    expect(health.seen.all).toBe(asked)
+  })
+
+  it('and says so, while readiness is down', async () => {
+    const health = balancer(podAddress)
+    const { hook, store, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener))), {
+      progress: 50,
+      drainSettle: 100,
+    })
+    const answered = hook()
+    await until('two lines', () => lines.length >= 2)
+    expect(draining(store.world)).toBe('draining: waiting for s0 (it leads here)')
+    health.lead(other)
+    await until('the service to be drained', () => store.world.preshutdown?.phase === 'settling')
+    expect(draining(store.world)).toMatch(/other nodes/)
+    expect(await answered).toMatchObject(safe)
+    expect(draining(store.world)).toMatch(/SIGTERM/)
+    await until('readiness to come back', () => draining(store.world) === undefined)
+    expect(lines.filter((line, index) => line !== lines[index - 1])).toEqual([
+      'preshutdown: waiting until none of the services leads to this Pod any more (1)',
+      'preshutdown: waiting for s0 (it leads here)',
+      expect.stringMatching(/^preshutdown: after [\d.]+ s no service leads to this Pod any more$/),
+      'preshutdown: waiting another 0.1 s for all nodes to route elsewhere',
+      'preshutdown: safe to terminate',
+      'preshutdown: no signal has followed: new connections are welcome again',
+    ])
+  })
+
+  it('a thousand services, a hundred at a time, in few lines', async () => {
+    const health = balancer(other, other, podAddress, other, other, other, other)
+    const { hook, lines } = await pod(aDrainingWorld(urlsOf(1000, await open(health.listener))), { drainRound: 100 })
+    expect(await hook()).toMatchObject(safe)
+    expect(health.seen.all).toBeGreaterThan(3000)
+    expect(health.seen.most).toBeGreaterThan(20)
+    expect(health.seen.most).toBeLessThanOrEqual(100)
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(300)
+  })
+})
+
+describe('ends before', () => {
+  it('when whoever asked has gone: at once, and the Pod is ready again', async () => {
+    const health = balancer('hang')
+    const { hook, store, lines } = await pod(aDrainingWorld(urlsOf(3, await open(health.listener))), {
+      drainPing: 60_000,
+    })
+    const client = new AbortController()
+    const answered = hook(client.signal)
+    await until('the pings', () => health.seen.atOnce === 3)
+    client.abort()
+    await expect(answered).rejects.toThrow(/abort/)
+    await until('readiness to come back', () => draining(store.world) === undefined)
+    await until('the pings to end', () => health.seen.atOnce === 0)
+    expect(lines.at(-1)).toBe('preshutdown: ended, since nobody waits any more')
+  })
+
+  it('not when another one still waits', async () => {
+    const health = balancer(podAddress)
+    const { hook, store, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener))))
+    const client = new AbortController()
+    const first = hook(client.signal)
+    const second = hook()
+    await until('some rounds', () => health.seen.all > 3)
+    client.abort()
+    await expect(first).rejects.toThrow(/abort/)
+    expect(health.seen.most).toBe(1)
+    const before = health.seen.all
+    await until('rounds to go on', () => health.seen.all > before + 3)
+    health.lead(other)
+    expect(await second).toMatchObject(safe)
+    expect(lines.filter((line) => line.includes('until none of the services'))).toHaveLength(1)
+    expect(store.world.preshutdown?.phase).toBe('over')
+  })
+
+  it('when the agent stops', async () => {
+    const health = balancer(podAddress)
+    const { hook, stop, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener))))
+    const answered = hook()
+    await until('some rounds', () => health.seen.all > 3)
+    stop.abort()
+    expect(await answered).toMatchObject({ status: 503 })
+    expect(lines.at(-1)).toBe('preshutdown: ended, since the agent stops')
+    const before = health.seen.all
+    expect(await hook()).toMatchObject({ status: 503 })
+    expect(health.seen.all).toBe(before)
+  })
+
+  it('and can be asked again after that', async () => {
+    const health = balancer(podAddress)
+    const { hook, store } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener))), { drainSettle: 50 })
+    const client = new AbortController()
+    const answered = hook(client.signal)
+    await until('some rounds', () => health.seen.all > 3)
+    client.abort()
+    await expect(answered).rejects.toThrow(/abort/)
+    health.lead(other)
+    expect(await hook()).toMatchObject(safe)
+    expect(store.world.preshutdown?.phase).toBe('over')
+  })
+})

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import type { Environment } from '../../../agent/settings/read.ts'
+import { aDrainingWorld, podAddress } from './a-draining-world.ts'
+import { balancer, type Behind, open, other, pod, safe, until, urlsOf } from './pod.ts'
+
+describe('does not wait for ever', () => {
+  const silence = { drainPing: 50, drainSilence: 200 }
+  it.each<[string, (address: string) => string, Behind[], RegExp]>([
+    ['an endpoint that hangs', (address) => `http://${address}/`, ['hang'], /s \(no answer within 50 ms\)/],
+    ['an endpoint that hangs up', (address) => `http://${address}/`, ['cut'], /s \(socket hang up\)/],
+    [
+      'a dead endpoint among others',
+      (address) => `http://${address}/`,
+      [other, 'hang'],
+      /s \(no answer within 50 ms\)/,
+    ],
+    ['what is no URL', () => '10.0.0.9:80', [other], /s \(its health URL is not one\)/],
+    ['another scheme', () => 'ftp://10.0.0.9/', [other], /s \(its health URL is not one\)/],
+  ])('for %s', async (_name, urlOf, pods, reason) => {
+    const address = await open(balancer(...pods).listener)
+    const begun = performance.now()
+    const { hook, lines } = await pod(aDrainingWorld({ s: urlOf(address) }), silence)
+    expect(await hook()).toMatchObject(safe)
+    expect(performance.now() - begun).toBeGreaterThan(190)
+    expect(lines).toContainEqual(expect.stringMatching(/^preshutdown: warning: taken to lead elsewhere/))
+    expect(lines).toContainEqual(expect.stringMatching(reason))
+  })
+
+  it('for services that go on leading here', async () => {
+    const urls = urlsOf(2, await open(balancer(podAddress).listener))
+    const { hook, lines } = await pod(aDrainingWorld(urls), { ...silence, drainLimit: 500 })
+    expect(await hook()).toMatchObject(safe)
+    expect(lines).toContain(
+      'preshutdown: warning: not waiting for these any longer: s0 (it leads here), s1 (it leads here)',
+    )
+  })
+
+  it('for a service that is not configured any more', async () => {
+    const urls = urlsOf(2, await open(balancer(podAddress).listener))
+    const { hook, store, lines } = await pod(aDrainingWorld(urls))
+    const answered = hook()
+    await until('the drain to begin', () => store.world.preshutdown?.waitingFor.size === 2)
+    const { egressServices } = aDrainingWorld({ other: '' })
+    store.update((world) => ({ ...world, egressServices: egressServices! }))
+    expect(await answered).toMatchObject(safe)
+    expect(lines.join('\n')).not.toContain('warning')
+  })
+
+  it.each<[string, Environment]>([
+    ['POD_IPS', { POD_IPS: '' }],
+    ['TS_ENABLE_HEALTH_CHECK', { TS_ENABLE_HEALTH_CHECK: '' }],
+  ])('without %s, which would tell whose the answers are', async (name, env) => {
+    const health = balancer('')
+    const begun = performance.now()
+    const { hook, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener)), env), silence)
+    expect(await hook()).toMatchObject(safe)
+    expect(performance.now() - begun).toBeGreaterThan(190)
+    expect(health.seen.all).toBe(0)
+    expect(lines[0]).toMatch(new RegExp(`^preshutdown: warning: who answers .* cannot be told.*: ${name}`))
+  })
+})
