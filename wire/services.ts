@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { CulvertError } from '../lib/errors.ts'
-import { quote } from '../lib/quote.ts'
+import { CulvertError, describe } from '../lib/errors.ts'
+import { quote, visible } from '../lib/quote.ts'
 import { type Claim, findConflicts } from './claims.ts'
 import { type Place, Refusal } from './place.ts'
 import type { Rejection } from './rejection.ts'
@@ -88,7 +88,7 @@ function readObject(bytes: Buffer): object {
   try {
     value = JSON.parse(bytes.toString('utf8'))
   } catch (cause) {
-    throw new CulvertError('settings', 'it is no JSON; perhaps it is half written', { cause })
+    throw new CulvertError('settings', `it is no JSON, perhaps half written: ${visible(describe(cause))}`)
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw new CulvertError('settings', 'it is no JSON object')

@@ -1,0 +1,58 @@
+import { isDeepStrictEqual } from 'node:util'
+import { describe } from '../../lib/errors.ts'
+import { readSmallFile } from '../../lib/read-file.ts'
+import type { Document, Mounted } from './mounted.ts'
+
+/** A ConfigMap, from which kubelet mounts it, cannot be larger. */
+const maxBytes = 1024 * 1024
+
+/**
+ * Gives what reads the file at `path` and publishes what holds then: the first time, and whenever the file's bytes, or
+ * why there are none, have changed. A file that is absent or empty says nothing, unless there was a good one that did:
+ * a file is lost more easily than it is emptied, so that one stays.
+ */
+export function fileReader<Content>(
+  path: string,
+  { nothing, parse }: Document<Content>,
+  publish: (mounted: Mounted<Content>) => void,
+): () => Promise<void> {
+  let seen: Buffer | string | undefined
+  let content: Content | undefined
+
+  const judge = (read: Buffer | string): string | undefined => {
+    if (typeof read === 'string') {
+      if (read !== absent && read !== empty) return read
+      if (content !== undefined && !isDeepStrictEqual(content, nothing.content)) {
+        return `${read}. Write ${nothing.text} to remove all.`
+      }
+      content = nothing.content
+      return undefined
+    }
+    try {
+      content = parse(read, content)
+      return undefined
+    } catch (error) {
+      return describe(error)
+    }
+  }
+  return async () => {
+    const read = await readMounted(path)
+    if (isDeepStrictEqual(read, seen)) return
+    seen = read
+    const problem = judge(read)
+    publish({ content, ...(problem !== undefined && { rejected: `${path}: ${problem}` }) })
+  }
+}
+
+const absent = 'it is absent'
+const empty = 'it is empty'
+
+/** The file's bytes, or why there are none. */
+async function readMounted(path: string): Promise<Buffer | string> {
+  try {
+    const bytes = await readSmallFile(path, maxBytes)
+    return bytes.toString('latin1').trim() === '' ? empty : bytes
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? absent : `it cannot be read: ${describe(error)}`
+  }
+}

@@ -1,0 +1,62 @@
+import type { Metric } from '../../lib/metrics.ts'
+import type { Rejection } from '../../wire/rejection.ts'
+import type { World } from '../world.ts'
+import { documents, type MountedKey } from './documents.ts'
+import type { Mounted } from './mounted.ts'
+
+/** What of a mounted file is not used; `entry` and `field` are empty for the file as a whole. */
+export type MountedRejection = Rejection & { readonly file: string }
+
+/** What of the mounted files is not used, for the status. */
+export const mountedRejections = (world: World): MountedRejection[] =>
+  mountedFiles(world).flatMap(([file, mounted]) => {
+    const whole = mounted.rejected === undefined ? [] : [{ entry: '', field: '', reason: mounted.rejected }]
+    return [...whole, ...rejectedEntries(mounted)].map((rejection) => ({ file, ...rejection }))
+  })
+
+/** The same of one file, for the log. */
+export function problemsOf(file: string, mounted: Mounted<unknown>): string[] {
+  const { content, rejected } = mounted
+  const kept = content === undefined ? '' : '; the last good one stays in use'
+  return [
+    ...(rejected === undefined ? [] : [`${rejected}${kept}`]),
+    ...rejectedEntries(mounted).map(
+      ({ entry, field, reason }) => `${file}: ${entry}${field === '' ? '' : `, ${field}`}: ${reason}`,
+    ),
+  ]
+}
+
+/** Metrics of the mounted files that are followed. */
+export function mountedMetrics(world: World): Metric[] {
+  const gauge = (name: string, help: string, value: (mounted: Mounted<unknown>) => number): Metric => ({
+    name: `culvert_${name}`,
+    type: 'gauge',
+    help,
+    samples: mountedFiles(world).map(([file, mounted]) => ({ labels: { file }, value: value(mounted) })),
+  })
+  return [
+    gauge(
+      'config_rejected',
+      'Whether a mounted file is not used as it is now: 1 while its last good state is.',
+      (mounted) => Number(mounted.rejected !== undefined),
+    ),
+    gauge(
+      'config_rejected_entries',
+      'How many entries of a mounted file cannot be used as they are.',
+      (mounted) => new Set(rejectedEntries(mounted).map(({ entry }) => entry)).size,
+    ),
+  ]
+}
+
+/** The mounted files that are followed, by the names of their documents. */
+const mountedFiles = (world: World): [file: string, mounted: Mounted<unknown>][] =>
+  (Object.keys(documents) as MountedKey[]).flatMap((key) => {
+    const mounted = world[key]
+    return mounted === undefined ? [] : [[documents[key].name, mounted]]
+  })
+
+/** Documents that are no list of entries have none. */
+function rejectedEntries({ content }: Mounted<unknown>): readonly Rejection[] {
+  const { rejections = [] } = (content ?? {}) as { readonly rejections?: readonly Rejection[] }
+  return rejections
+}
