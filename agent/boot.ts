@@ -7,9 +7,8 @@ import { CulvertError, describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { enableForwarding, kernelFamilies } from '../netfilter/forwarding.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
-import { translations } from '../netfilter/table.ts'
 import { type Nftables, probeNftables } from '../netfilter/nftables/nftables.ts'
-import { attemptedPlan, forwardingName, forwards } from './facets/forwarding.ts'
+import { attemptedPlan, forwards } from './facets/forwarding.ts'
 import { planStateSecret, stateSecretName, writesSecret } from './facets/state-secret.ts'
 import { overlapWarnings, requireNetAdmin, requireTun } from './preflight.ts'
 import type { Settings } from './settings/settings.ts'
@@ -28,7 +27,8 @@ export async function prepareKernel(settings: Settings, nft: Nftables, log: Log)
     settings.root,
     kernel.filter((family) => settings.forwardedFamilies.includes(family)),
   )
-  if (settings.fakeNetfilter || !forwards({ settings })) return kernel
+  const carried = settings.forwardsAny ? await forwardAny(settings.root, kernel, log) : kernel
+  if (settings.fakeNetfilter || !forwards({ settings })) return carried
   if (settings.firewallMode === 'iptables') {
     throw new CulvertError(
       'settings',
@@ -47,7 +47,29 @@ export async function prepareKernel(settings: Settings, nft: Nftables, log: Log)
     })
   }
   log('firewall: nftables, since its rules could be made and deleted here')
-  return kernel
+  return carried
+}
+
+/**
+ * Has the kernel forward what it can: where a target's family is not known beforehand, one is enough.
+ * @throws CulvertError `privilege` when it can forward none.
+ */
+async function forwardAny(root: string, kernel: readonly Family[], log: Log): Promise<Family[]> {
+  const tried = await Promise.all(
+    kernel.map(async (family) => {
+      try {
+        await enableForwarding(root, [family])
+        return { family, problem: undefined }
+      } catch (problem) {
+        return { family, problem }
+      }
+    }),
+  )
+  const carried = tried.flatMap(({ family, problem }) => (problem === undefined ? [family] : []))
+  const problems = tried.flatMap(({ problem }) => problem ?? [])
+  if (carried.length === 0 && problems.length > 0) throw problems[0]
+  for (const problem of problems) log(`warning: ${describe(problem)}`)
+  return carried
 }
 
 /** Lets programs that know nothing of TS_SOCKET find tailscaled; failing is only said. Gives what takes the link away again. */
@@ -71,13 +93,22 @@ export function linkDefaultSocket({ root, socket }: Settings, log: Log): () => v
  * Resolves when start-up is complete: the node is running, and every facet has had its first attempt at what it wants.
  * @throws CulvertError `family` when that pass found that no target can ever be reached.
  */
-export async function started(store: Store, signal: AbortSignal): Promise<void> {
+export async function started(store: Store, log: Log, signal: AbortSignal): Promise<void> {
   await store.until(({ daemon, tailnet }) => daemon.phase === 'running' && tailnet.self !== undefined, signal)
   const world = await store.until((now) => forwardingTried(now) && stateSecretTried(now), signal)
   const plan = attemptedPlan(world)
   if (plan === undefined || !nothingReachable(plan)) return
+  const { settings, kernelFamilies } = world
   const reasons = plan.unreachable.map(({ target, reason }) => `${target.text}: ${reason}`)
-  throw new CulvertError('family', `no forwarding rules for TS_DEST_IP: ${reasons.join('; ')}`, {
+  if (settings.tailnetTarget !== undefined) {
+    const addresses = plan.unreachable.map(({ target }) => `${target.text}/${target.family === 4 ? 32 : 128}`)
+    // Worded as it is waited for (agent.md §12).
+    log(
+      `no forwarding rules for egress addresses [${addresses.join(' ')}], host supports IPv6: ${kernelFamilies.includes(6)}`,
+    )
+  }
+  const which = settings.tailnetTarget === undefined ? 'TS_DEST_IP' : 'the target in the tailnet'
+  throw new CulvertError('family', `no forwarding rules for ${which}: ${reasons.join('; ')}`, {
     remedy: 'Give a target of a family that the node has.',
   })
 }
@@ -86,24 +117,3 @@ const forwardingTried = (world: World): boolean => !forwards(world) || attempted
 
 const stateSecretTried = (world: World): boolean =>
   !writesSecret(world) || isDeepStrictEqual(world.facets[stateSecretName]?.desired, planStateSecret(world))
-
-/** Says each change of which targets are forwarded, until `signal` aborts. */
-export function reportTargets(store: Store, log: Log, signal: AbortSignal): void {
-  let said = ''
-  store.watch(() => {
-    const plan = attemptedPlan(store.world)
-    if (plan === undefined || store.world.facets[forwardingName]?.error !== undefined) return
-    const lines = [
-      ...[...translations(plan.table)].map(({ own, backend }) => `forwarding ${own} to ${backend}`),
-      ...(plan.table.masquerade
-        ? []
-        : [
-            'masquerade is off, as tailscaled’s NoSNAT preference says: backends see tailnet addresses and need a route back',
-          ]),
-      ...plan.unreachable.map(({ target, reason }) => `warning: ${target.text} gets no traffic: ${reason}`),
-    ]
-    if (lines.join('\n') === said) return
-    said = lines.join('\n')
-    for (const line of lines) log(line)
-  }, signal)
-}

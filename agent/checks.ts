@@ -1,8 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
+import { families } from '../lib/address.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
 import { deviceConfigName } from './facets/device-config.ts'
 import { forwardingName, planForwarding } from './facets/forwarding.ts'
 import { stateSecretName } from './facets/state-secret.ts'
+import { draining } from './preshutdown/preshutdown.ts'
+import { serviceProblems } from './services-view.ts'
 import { loginProblem } from './tailscaled/login.ts'
 import { hasAddress, type Store, type World } from './world.ts'
 
@@ -28,14 +31,20 @@ export function checks(world: World): Check[] {
   const add = (name: string, gates: boolean, outcome: Outcome | undefined): void => {
     if (outcome !== undefined) list.push({ name, gates, ...outcome })
   }
-  add('shutdown', true, world.stopping === undefined ? ok : failing(`stopping: ${world.stopping}`))
+  add('shutdown', true, shutdown(world))
   add(stateSecretName, false, stateSecret(world))
   add(deviceConfigName, false, deviceConfig(world))
   add('tailscaled', true, tailscaled(world))
   add('control-server', false, controlServer(world))
   add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
   add(forwardingName, true, forwarding(world))
+  add('services', false, services(world))
   return list
+}
+
+function shutdown(world: World): Outcome {
+  const reason = world.stopping === undefined ? draining(world) : `stopping: ${world.stopping}`
+  return reason === undefined ? ok : failing(reason)
 }
 
 function tailscaled(world: World): Outcome {
@@ -64,7 +73,21 @@ function forwarding(world: World): Outcome | undefined {
   if (report?.error !== undefined) return failing(report.error)
   if (wanted === 'guard' || !isDeepStrictEqual(report?.desired, wanted))
     return waiting('the rules are not in place yet')
-  return nothingReachable(wanted) ? failing('no target can be reached') : ok
+  if (nothingReachable(wanted)) return failing('no target can be reached')
+  // L3 egress has one target: without it nothing flows. Services stand each for itself.
+  const leadsNowhere =
+    world.settings.tailnetTarget !== undefined &&
+    families.every((family) => wanted.table.everything[family] === undefined)
+  return leadsNowhere ? waiting(wanted.problems.join('; ')) : ok
+}
+
+function services(world: World): Outcome | undefined {
+  const { settings } = world
+  if (settings.egressServicesDirectory === undefined && settings.ingressServicesFile === undefined) return undefined
+  const problems = serviceProblems(world)
+  if (problems.length === 0) return ok
+  const some = problems.slice(0, 3).map(({ service, problem }) => `${service}: ${problem}`)
+  return failing(`${some.join('; ')}${problems.length > 3 ? `; and ${problems.length - 3} more` : ''}`)
 }
 
 function stateSecret({ stateSecret: secret, facets }: World): Outcome | undefined {

@@ -1,20 +1,17 @@
 import { runCommand } from '../lib/command.ts'
 import type { Log } from '../lib/log.ts'
 import { localApi } from '../localapi/client.ts'
-import { firewall } from '../netfilter/firewall.ts'
-import { memoryFirewall } from '../netfilter/memory.ts'
-import { watchTable } from '../netfilter/nftables/monitor.ts'
 import { nftables } from '../netfilter/nftables/nftables.ts'
 import { bootDeadline } from './boot-deadline.ts'
-import { linkDefaultSocket, prepareKernel, reportTargets, started } from './boot.ts'
+import { linkDefaultSocket, prepareKernel, started } from './boot.ts'
 import { trackChecks } from './checks.ts'
 import { keepDeviceConfig } from './device-config/compose.ts'
 import type { DeviceConfig } from './device-config/read.ts'
 import { listeners, openListener } from './endpoints/listener.ts'
 import { scrape } from './endpoints/scrape.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
-import { forwardingFacet, forwardingName, forwards } from './facets/forwarding.ts'
-import { runFacet } from './facet.ts'
+import { forwards } from './facets/forwarding.ts'
+import { keepForwarding } from './keep-forwarding.ts'
 import { optimizeForwarding } from './forwarding-optimizations.ts'
 import { reissueRefusedKey } from './reissue.ts'
 import type { Environment } from './settings/read.ts'
@@ -82,17 +79,8 @@ export async function compose(settings: Settings, { env, log, version, config, p
   signal.throwIfAborted()
 
   if (forwards(store.world)) {
-    const rules = settings.fakeNetfilter ? memoryFirewall() : firewall(nft, runCommand)
-    parts.firewall = rules
-    const facet = runFacet(forwardingFacet(rules), { store, log, waits, signal })
-    parts.facets.push(facet)
-    // The guard must be in place before tailscaled sends its first packet.
-    await Promise.race([
-      store.until(({ facets }) => facets[forwardingName]?.verifiedAt !== undefined, signal),
-      deadline,
-    ])
-    if (!settings.fakeNetfilter) void watchTable(facet.recheck, (problem) => log(`warning: ${problem}`), signal)
-    reportTargets(store, log, signal)
+    await Promise.race([keepForwarding({ store, nft, log, waits, parts, signal }), deadline])
+    signal.throwIfAborted()
   }
 
   const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: firewallEnv(store), api })
@@ -107,7 +95,7 @@ export async function compose(settings: Settings, { env, log, version, config, p
   return async () => {
     const forever = daemon.run().then(() => new Promise<never>(() => {}))
     const start = async (): Promise<never> => {
-      await started(store, signal)
+      await started(store, log, signal)
       booted.abort()
       stateSecret?.removeAuthKey()
       store.update((now) => ({ ...now, startedAt: new Date() }))
@@ -128,5 +116,5 @@ const stuckFacets = ({ facets }: Stoppable, limit: number): string[] =>
   facets.flatMap(({ name, busySince }) => (performance.now() - (busySince() ?? Infinity) > limit ? [name] : []))
 
 /** The two must not choose different backends: tailscaled's own `auto` counts rules in every table, ours included. */
-const firewallEnv = (store: Store): Record<string, string> =>
-  forwards(store.world) ? { TS_DEBUG_FIREWALL_MODE: 'nftables' } : {}
+const firewallEnv = ({ world }: Store): Record<string, string> =>
+  forwards(world) ? { TS_DEBUG_FIREWALL_MODE: 'nftables', ...world.settings.portEnv } : {}

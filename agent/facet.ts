@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { backoff } from '../lib/backoff.ts'
-import { describe } from '../lib/errors.ts'
+import { CulvertError, describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { every, sleep } from '../lib/timers.ts'
 import type { Waits } from './waits.ts'
@@ -56,7 +56,7 @@ export function runFacet<Desired>(
       } else if (before?.error !== undefined) {
         log(`${facet.name}: in place again`)
       }
-      report({ desired, repairs, failures, verifiedAt: new Date() })
+      report({ desired, repairs, failures, verified: desired, verifiedAt: new Date() })
       return true
     } catch (error) {
       const text = describe(error)
@@ -68,6 +68,8 @@ export function runFacet<Desired>(
         error: text,
         failingSince: before?.failingSince ?? new Date(),
         ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }),
+        ...(before?.verified !== undefined &&
+          !(error instanceof CulvertError && error.code === 'not-held') && { verified: before.verified }),
       })
       return false
     } finally {

@@ -1,6 +1,8 @@
-import { familyName } from '../lib/address.ts'
+import { families, familyName } from '../lib/address.ts'
 import { checks, notReady } from './checks.ts'
 import { attemptedPlan, forwardingName } from './facets/forwarding.ts'
+import { preshutdownView } from './preshutdown/preshutdown.ts'
+import { servicesView } from './services-view.ts'
 import type { World } from './world.ts'
 
 /** Why facets have failed, each with its name. */
@@ -39,12 +41,32 @@ export function statusView(world: World, version: string): Record<string, unknow
       addresses: tailnet.self?.addresses.map(({ text }) => text) ?? [],
     },
     targets: targetsView(world),
+    egress: egressView(world),
+    services: servicesView(world),
+    preshutdown: preshutdownView(world),
     facets: Object.fromEntries(
       Object.entries(facets).map(([name, { verifiedAt, error, repairs }]) => [
         name,
         { verifiedAt: verifiedAt?.toISOString() ?? null, error: error ?? null, repairs },
       ]),
     ),
+  }
+}
+
+/** L3 egress, and cluster traffic via ingress. */
+function egressView(world: World): Record<string, unknown> | null {
+  const { settings } = world
+  if (settings.tailnetTarget === undefined && settings.viaIngress.length === 0) return null
+  const plan = attemptedPlan(world)
+  const target = settings.tailnetTarget
+  return {
+    target: target === undefined ? 'this node' : target.kind === 'name' ? target.name : target.address.text,
+    addresses: families.flatMap((family) => plan?.table.everything[family] ?? []),
+    exempt: settings.exempt,
+    problems: [
+      ...(plan?.problems ?? ['waiting for the node’s own addresses and the nodes of the tailnet']),
+      ...(plan?.unreachable ?? []).map(({ target: { text }, reason }) => `${text}: ${reason}`),
+    ],
   }
 }
 

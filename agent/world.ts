@@ -105,7 +105,9 @@ export type Reissue = {
 export type FacetReport = {
   /** What the facet wanted at its last attempt. */
   readonly desired: unknown
-  /** When what it wanted was last read back. */
+  /** What was last read back; absent when it is known to be lost. */
+  readonly verified?: unknown
+  /** When that was. */
   readonly verifiedAt?: Date
   /** Why the last attempt failed; absent when it succeeded. */
   readonly error?: string

@@ -1,18 +1,20 @@
 import type { RunCommand } from '../lib/command.ts'
 import { CulvertError } from '../lib/errors.ts'
-import { families } from '../lib/address.ts'
-import { endTranslatedFlows, endUntranslatedFlows } from './conntrack.ts'
+import { sleep } from '../lib/timers.ts'
+import { endFlows, listFlows } from './conntrack.ts'
+import { type IsGone, judge, type Marks, type Verdict } from './flows.ts'
+import { type Change, changes, type Elements, elementsOf, isDrained, marksOf, noDrained } from './nftables/elements.ts'
+import type { Generation, Listener } from './nftables/monitor.ts'
 import type { Nftables } from './nftables/nftables.ts'
-import type { ReadBack } from './nftables/read-back.ts'
-import { outline, renderElements, renderTable, tableName } from './nftables/render.ts'
-import { emptyTable, type ForwardingTable, removedTranslations, translations } from './table.ts'
+import { announcement, outline, renderChanges, renderSkeleton, renderTable, tableName } from './nftables/render.ts'
+import { emptyTable, type ForwardingTable } from './table.ts'
 
 export type Firewall = {
   /**
-   * Makes the kernel hold `table` and proves it by reading back. Writes nothing when it does already. Established flows
-   * go on where their translation stays, and end where it goes.
+   * Makes the kernel hold `table` and proves it by what the kernel says of it. Writes nothing when it does already.
+   * Established flows go on where their translation stays; `judge` in flows.ts says which do where it goes.
    * @returns whether the kernel had to be changed.
-   * @throws CulvertError `netfilter`; the kernel then holds the former rules, since each change is one transaction.
+   * @throws CulvertError `netfilter`, or `not-held` when it was read back otherwise; after the first the kernel then holds the former rules, since each change is one transaction.
    */
   readonly ensure: (table: ForwardingTable) => Promise<boolean>
   /**
@@ -23,73 +25,168 @@ export type Firewall = {
   readonly prepare: () => Promise<boolean>
   /** Ends all translated flows and deletes the table. Flows first: without rules their packets would leave in the clear. */
   readonly remove: () => Promise<void>
+  /** What is known of the kernel's rules may be wrong: the next `ensure` reads them whole. */
+  readonly suspect: () => void
+  /** For the monitor. `changed` is called when somebody else has changed our table, with whom, or may have unseen. */
+  readonly listener: (changed: (by?: string) => void) => Listener
 }
 
+export type FirewallOptions = {
+  readonly nft: Nftables
+  readonly run: RunCommand
+  readonly isGone: IsGone
+  /** The Pod's own addresses. */
+  readonly localAddresses: () => readonly string[]
+}
+
+/** The kernel's table as it was last proven; `shape` is the skeleton that it was loaded from, undefined if unknown. */
+type Held = { readonly shape: string | undefined; readonly elements: Elements }
+
+/** The kernel announces a transaction before it acknowledges it; the monitor has to be scheduled, and read. In ms. */
+const announcedMs = 1000
+
 /** The forwarding table in the kernel, by nftables. Calls must not overlap. */
-export function firewall(nft: Nftables, run: RunCommand): Firewall {
-  /** The rules' listing right after we loaded them, by whether they masquerade: equal means untouched since. */
-  const loaded = new Map<boolean, string>()
+export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions): Firewall {
+  /** The skeleton that was loaded last, and its listing right after: equal means untouched since. */
+  let loaded: { readonly shape: string; readonly listing: string } | undefined
+  let held: Held | undefined
+  /** Counts what makes `held` doubtful, so that what happens during an attempt is not forgotten at its end. */
+  let doubts = 0
+  let drained: Marks = noDrained
+  /** Whether the monitor runs: without, nothing is known for longer than a moment. */
+  let listening = false
+  let replacements = 0
+  let expected: { readonly lines: string; readonly heard: (ours: boolean) => void } | undefined
 
-  const untouched = (now: ReadBack | undefined, { masquerade }: ForwardingTable): now is ReadBack =>
-    now !== undefined && now.skeleton === loaded.get(masquerade)
-
-  const replace = async (table: ForwardingTable): Promise<void> => {
-    await nft.load(renderTable(table))
-    const now = await nft.list()
-    if (now === undefined || now.outline.join('\n') !== outline(table).join('\n') || !holds(now, table)) throw notHeld()
-    loaded.set(table.masquerade, now.skeleton)
+  const doubt = (): void => {
+    doubts += 1
+    held = undefined
+  }
+  const trust = (now: Held | undefined, since: number): void => {
+    if (doubts === since) held = now
   }
 
-  const change = async (before: ReadBack, table: ForwardingTable): Promise<void> => {
-    await nft.load(renderElements(contentOf(before, table.masquerade), table))
+  const look = async (): Promise<Held | undefined> => {
     const now = await nft.list()
-    if (!untouched(now, table) || !holds(now, table)) throw notHeld()
+    return now && { shape: now.skeleton === loaded?.listing ? loaded.shape : undefined, elements: now.elements }
+  }
+
+  const replace = async (table: ForwardingTable, shape: string, elements: Elements): Promise<void> => {
+    if (listening) replacements += 1
+    await nft.load(renderTable(table, elements))
+    const now = await nft.list()
+    if (now === undefined || now.outline.join('\n') !== outline(table).join('\n')) throw notHeld()
+    if (changes(now.elements, elements).length > 0) throw notHeld()
+    loaded = { shape, listing: now.skeleton }
+  }
+
+  /** Whether the kernel announces exactly these changes, as soon as it has. */
+  const announced = (list: readonly Change[], work: () => Promise<void>): Promise<boolean> => {
+    if (!listening) return work().then(() => false)
+    const over = new AbortController()
+    const heard = new Promise<boolean>((resolve) => {
+      expected = { lines: announcement(list).join('\n'), heard: resolve }
+    })
+    return work()
+      .then(() => Promise.race([heard, sleep(announcedMs, over.signal).then(() => false)]))
+      .finally(() => {
+        expected = undefined
+        over.abort()
+      })
+  }
+
+  const change = async (list: readonly Change[], shape: string, elements: Elements): Promise<void> => {
+    if (await announced(list, () => nft.load(renderChanges(list)))) return
+    const now = await look()
+    if (now?.shape !== shape || changes(now.elements, elements).length > 0) throw notHeld()
   }
 
   return {
     ensure: async (table) => {
-      const before = await nft.list()
-      if (untouched(before, table) && holds(before, table)) return false
-      const content = before === undefined ? emptyTable : contentOf(before, table.masquerade)
-      const removed = removedTranslations(content, table)
-      const added = removedTranslations(table, content)
-      // Before, while the guard still covers them; and after, for those that began in between.
-      await endTranslatedFlows(run, removed)
-      if (untouched(before, table) && consistent(before)) await change(before, table)
-      else await replace(table)
-      await endTranslatedFlows(run, removed)
-      await endUntranslatedFlows(run, added)
-      return true
+      const since = doubts
+      const shape = renderSkeleton(table)
+      const known = listening ? held : undefined
+      const before = known ?? (await look())
+      held = undefined
+      const keeps = before?.shape === shape
+      const due = changes(before?.elements ?? noElements, elementsOf(table, drained))
+      const settled = keeps && due.length === 0
+      if (settled && (known !== undefined || !isDrained(drained))) {
+        trust(before, since)
+        return false
+      }
+      const marks = marksOf(before?.elements ?? noElements)
+      const judged = async (): Promise<Verdict> =>
+        judge(await listFlows(run), { known: marks, table, isGone, local: new Set(localAddresses()) })
+      const concerned = !keeps || isDrained(drained) || due.some(concernsFlows)
+      if (concerned) {
+        // Before the rules go: until then the guard covers their flows.
+        const verdict = await judged()
+        await endFlows(run, verdict.ended)
+        drained = verdict.drained
+      }
+      const elements = elementsOf(table, drained)
+      const list = changes(before?.elements ?? noElements, elements)
+      if (!keeps) await replace(table, shape, elements)
+      else if (list.length > 0) await change(list, shape, elements)
+      // And those that began in between.
+      if (concerned) await endFlows(run, (await judged()).ended)
+      trust({ shape, elements }, since)
+      return !settled
     },
 
     prepare: async () => {
       if ((await nft.list()) !== undefined) return false
+      if (listening) replacements += 1
       await nft.load(renderTable(emptyTable))
       return true
     },
 
     remove: async () => {
+      held = undefined
       const before = await nft.list()
       if (before === undefined) return
-      await endTranslatedFlows(run, [...translations(contentOf(before, true))])
+      const all = { known: marksOf(before.elements), table: emptyTable, isGone: () => true, local: new Set<string>() }
+      await endFlows(run, judge(await listFlows(run), all).ended)
       await nft.load(`delete table inet ${tableName}\n`)
+    },
+
+    suspect: doubt,
+
+    listener: (changed) => {
+      const hear = ({ lines, by }: Generation): void => {
+        if (expected?.lines === lines.join('\n')) return expected.heard(true)
+        if (replacements > 0 && lines.includes(`add table inet ${tableName}`)) {
+          replacements -= 1
+          return
+        }
+        doubt()
+        expected?.heard(false)
+        changed(by)
+      }
+      return {
+        begun: () => {
+          listening = true
+          replacements = 0
+          doubt()
+          changed()
+        },
+        generation: hear,
+        ended: () => {
+          listening = false
+        },
+      }
     },
   }
 }
 
+const noElements: Elements = new Map()
+
 const notHeld = (): CulvertError =>
-  new CulvertError('netfilter', 'the kernel does not hold the rules that it has just accepted', {
+  new CulvertError('not-held', 'the kernel does not hold the rules that it has just accepted', {
     remedy: 'Another program is changing the table inet culvert at the same time; find and stop it.',
   })
 
-const contentOf = ({ ingress }: ReadBack, masquerade: boolean): ForwardingTable => ({ ingress, masquerade })
-
-/** Whether each translation has its own address in the guard's set, and the set no other. */
-const consistent = ({ own, ingress }: ReadBack): boolean =>
-  families.every(
-    (family) =>
-      own[family].size === ingress[family].size && [...ingress[family].keys()].every((key) => own[family].has(key)),
-  )
-
-const holds = (now: ReadBack, table: ForwardingTable): boolean =>
-  consistent(now) && renderElements(contentOf(now, table.masquerade), table) === ''
+/** Whether there may be flows to end: of a translation that goes, or without a connection where one comes. */
+const concernsFlows = ({ verb, set, key }: Change): boolean =>
+  set !== 'exempt' && (verb === 'delete' || set.startsWith('ingress') || key.startsWith('udp'))

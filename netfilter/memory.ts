@@ -1,13 +1,15 @@
 import type { Firewall } from './firewall.ts'
-import { emptyTable, type ForwardingTable, removedTranslations } from './table.ts'
+import { changes, elementsOf } from './nftables/elements.ts'
+import { renderSkeleton } from './nftables/render.ts'
+import { emptyTable, type ForwardingTable } from './table.ts'
 
 /** A firewall that holds the table and nothing else, for suites that run on a machine which is not theirs (agent.md §12). */
 export function memoryFirewall(): Firewall {
   let held: ForwardingTable = emptyTable
   let prepared = false
   const equal = (one: ForwardingTable, other: ForwardingTable): boolean =>
-    one.masquerade === other.masquerade &&
-    [...removedTranslations(one, other), ...removedTranslations(other, one)].length === 0
+    renderSkeleton(one) === renderSkeleton(other) && changes(elementsOf(one), elementsOf(other)).length === 0
+  const nothing = (): void => {}
   return {
     ensure: async (table) => {
       const changed = !equal(held, table)
@@ -22,5 +24,7 @@ export function memoryFirewall(): Firewall {
     remove: async () => {
       held = emptyTable
     },
+    suspect: nothing,
+    listener: () => ({ begun: nothing, generation: nothing, ended: nothing }),
   }
 }

@@ -1,41 +1,136 @@
 import { type Address, type Family, families, familyName } from '../lib/address.ts'
-import type { ForwardingTable, Unreachable } from './table.ts'
+import { byFamily, type ForwardingTable, type PortKey } from './table.ts'
 
-export type IngressInput = {
-  /** At most one of each family. */
-  readonly targets: readonly Address[]
+export type ForwardingInput = {
   /** The node's own tailnet addresses. */
   readonly own: readonly Address[]
   /** The families that the kernel carries in this network namespace. */
   readonly kernelFamilies: readonly Family[]
   /** The daemon's NoSNAT preference: clients' addresses are to reach the backends. */
   readonly noSnat: boolean
+  /** L3 ingress: at most one target of each family. */
+  readonly targets: readonly Address[]
+  /** L3 egress: addresses of the one target in the tailnet, or the node's own for cluster traffic via ingress. */
+  readonly everything: readonly Address[]
+  /** Ports of the Pod itself, which `everything` leaves alone. */
+  readonly exempt: readonly PortKey[]
+  /** ProxyGroup egress. */
+  readonly egress: readonly EgressInput[]
+  /** ProxyGroup ingress; undefined when the mode is off. */
+  readonly ingress: readonly IngressInput[] | undefined
 }
 
-export type IngressPlan = { readonly table: ForwardingTable; readonly unreachable: readonly Unreachable[] }
+export type EgressInput = {
+  readonly name: string
+  /** Where it leads; empty while that is not known. */
+  readonly addresses: readonly Address[]
+  readonly ports: readonly {
+    readonly protocol: 'tcp' | 'udp'
+    readonly matchPort: number
+    readonly targetPort: number
+  }[]
+}
+
+export type IngressInput = {
+  readonly name: string
+  readonly mappings: readonly { readonly address: Address | undefined; readonly backend: Address }[]
+}
+
+/** An address that gets no rule, and why. */
+export type Unreachable = { readonly target: Address; readonly reason: string }
+
+/** What became of one service. */
+export type Planned = {
+  /** The addresses that got rules: of targets in the tailnet, or of the Tailscale Service. */
+  readonly carried: readonly Address[]
+  readonly unreachable: readonly Unreachable[]
+}
+
+export type ForwardingPlan = {
+  readonly table: ForwardingTable
+  /** Of the targets that are no service's. */
+  readonly unreachable: readonly Unreachable[]
+  readonly egress: ReadonlyMap<string, Planned>
+  readonly ingress: ReadonlyMap<string, Planned>
+}
 
 /**
- * L3 ingress (agent.md §5, `TS_DEST_IP`): every own address of a target's family leads to that target. A target of a
- * family that the kernel or the node lacks costs only itself.
+ * Turns all that is to be forwarded into the one table (agent.md §5–7). What the kernel or the node has no address
+ * family for costs only itself. The result does not depend on the order of services.
  */
-export function planIngress(input: IngressInput): IngressPlan {
-  const ingress = { 4: new Map<string, string>(), 6: new Map<string, string>() }
+export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
+  const own = byFamily((family) => input.own.filter((address) => address.family === family))
+  const kernelLacks = (family: Family): string | undefined =>
+    input.kernelFamilies.includes(family)
+      ? undefined
+      : `the kernel does not forward ${familyName(family)} in this network namespace`
+  const lacks = (family: Family): string | undefined =>
+    kernelLacks(family) ??
+    (own[family].length > 0 ? undefined : `the node has no ${familyName(family)} address in the tailnet`)
+
+  const ingress = byFamily(() => new Map<string, string>())
+  const ports = byFamily(() => new Map<PortKey, string>())
+  const everything = byFamily<string | undefined>(() => undefined)
   const unreachable: Unreachable[] = []
-  for (const target of input.targets) {
-    const own = input.own.filter((address) => address.family === target.family)
-    const reason = missing(target.family, own, input.kernelFamilies)
-    if (reason !== undefined) unreachable.push({ target, reason })
-    else for (const address of own) ingress[target.family].set(address.text, target.text)
+  const carriedOf = (addresses: readonly Address[], reason = lacks): Planned => ({
+    carried: addresses.filter(({ family }) => reason(family) === undefined),
+    unreachable: addresses.flatMap((target) => {
+      const why = reason(target.family)
+      return why === undefined ? [] : [{ target, reason: why }]
+    }),
+  })
+
+  const backends = carriedOf(input.targets)
+  for (const { family, text } of backends.carried) {
+    for (const address of own[family]) ingress[family].set(address.text, text)
   }
-  return { table: { ingress, masquerade: !input.noSnat }, unreachable }
+  const all = carriedOf(input.everything)
+  for (const { family, text } of all.carried) everything[family] ??= text
+  unreachable.push(...backends.unreachable, ...all.unreachable)
+
+  const egressServices = new Map<string, Planned>()
+  for (const { name, addresses, ports: wanted } of input.egress) {
+    const planned = carriedOf(addresses)
+    egressServices.set(name, planned)
+    for (const family of families) {
+      // Every node has one of a family; where a name has more, its first stands for it, always the same one.
+      const target = planned.carried.find((address) => address.family === family)?.text
+      if (target === undefined) continue
+      for (const { protocol, matchPort, targetPort } of wanted) {
+        ports[family].set(`${protocol} . ${matchPort}`, `${target} . ${targetPort}`)
+      }
+    }
+  }
+
+  const ingressServices = new Map<string, Planned>()
+  for (const { name, mappings } of input.ingress ?? []) {
+    const present = mappings.flatMap(({ address, backend }) => (address === undefined ? [] : [{ address, backend }]))
+    // The node's own addresses are of no matter: what is sent to the service arrives, or control sends it elsewhere.
+    ingressServices.set(
+      name,
+      carriedOf(
+        present.map(({ address }) => address),
+        kernelLacks,
+      ),
+    )
+    for (const { address, backend } of present) {
+      if (kernelLacks(address.family) === undefined) ingress[address.family].set(address.text, backend.text)
+    }
+  }
+
+  const table = {
+    ingress,
+    masquerade: !input.noSnat,
+    refuseUnmapped: input.ingress !== undefined,
+    ports,
+    everything,
+    exempt: input.everything.length === 0 ? [] : input.exempt.toSorted(),
+    source: byFamily((family) => own[family][0]?.text),
+  }
+  return { table, unreachable, egress: egressServices, ingress: ingressServices }
 }
 
-function missing(family: Family, own: readonly Address[], kernel: readonly Family[]): string | undefined {
-  if (!kernel.includes(family)) return `the kernel has no ${familyName(family)} in this network namespace`
-  if (own.length > 0) return undefined
-  return `the node has no ${familyName(family)} address in the tailnet`
-}
-
-/** Whether no target at all can be reached, so that the agent would be of no use. */
-export const nothingReachable = (plan: IngressPlan): boolean =>
-  plan.unreachable.length > 0 && families.every((family) => plan.table.ingress[family].size === 0)
+/** Whether there is something to forward, but no address at all can be reached, so that the agent would be of no use. */
+export const nothingReachable = ({ table, unreachable }: ForwardingPlan): boolean =>
+  unreachable.length > 0 &&
+  families.every((family) => table.ingress[family].size === 0 && table.everything[family] === undefined)

@@ -1,24 +1,117 @@
+import type { Address } from '../../lib/address.ts'
+import { memo } from '../../lib/memo.ts'
 import type { Firewall } from '../../netfilter/firewall.ts'
-import { type IngressPlan, planIngress } from '../../netfilter/plan.ts'
+import type { IsGone } from '../../netfilter/flows.ts'
+import { type ForwardingPlan, planForwardingTable } from '../../netfilter/plan.ts'
+import type { EgressService } from '../../wire/egress-services.ts'
+import type { IngressService } from '../../wire/ingress-services.ts'
+import type { TailnetTarget } from '../../wire/tailnet-target.ts'
 import type { Facet } from '../facet.ts'
+import type { Settings } from '../settings/settings.ts'
+import { needsPeers } from '../targets/needs-peers.ts'
+import { overlapWarning, refusal } from '../targets/refuse.ts'
+import { resolveTarget } from '../targets/resolve.ts'
 import type { World } from '../world.ts'
 
 export const forwardingName = 'forwarding'
 
-/** Before the node's own addresses are known there is a guard, and no more; then the rules. */
-export type ForwardingDesired = 'guard' | IngressPlan
+/** The rules, and why targets lead nowhere: of L3 egress, and of each service of ProxyGroup egress that has such. */
+export type ForwardingPlanned = ForwardingPlan & {
+  readonly services: {
+    readonly egress: ReadonlyMap<string, EgressService>
+    readonly ingress: ReadonlyMap<string, IngressService>
+  }
+  readonly problems: readonly string[]
+  readonly serviceProblems: ReadonlyMap<string, readonly string[]>
+}
+
+/** Before all is known that the rules depend on, there is a guard and what an earlier container left; then the rules. */
+export type ForwardingDesired = 'guard' | ForwardingPlanned
 
 /** Whether this agent forwards in the kernel at all: otherwise it needs neither NET_ADMIN nor nft. */
-export const forwards = ({ settings }: Pick<World, 'settings'>): boolean =>
-  !settings.userspace && settings.targets.length > 0
+export const forwards = ({ settings }: { readonly settings: Settings }): boolean =>
+  settings.targets.length > 0 ||
+  settings.tailnetTarget !== undefined ||
+  settings.viaIngress.length > 0 ||
+  settings.egressServicesDirectory !== undefined ||
+  settings.ingressServicesFile !== undefined
 
 /** What the rules should be. Undefined where the agent does not forward. */
 export function planForwarding(world: World): ForwardingDesired | undefined {
   if (!forwards(world)) return undefined
-  const { self, noSnat } = world.tailnet
-  if (self === undefined || self.addresses.length === 0) return 'guard'
-  const { settings, kernelFamilies } = world
-  return planIngress({ targets: settings.targets, own: self.addresses, kernelFamilies, noSnat })
+  const { settings, tailnet } = world
+  if (tailnet.self === undefined || tailnet.self.addresses.length === 0) return 'guard'
+  if (needsPeers(settings) && tailnet.peers === undefined) return 'guard'
+  return planned(world)
+}
+
+const planned = memo(
+  ({ settings, kernelFamilies, tailnet, network, egressServices, ingressServices }: World) => [
+    settings,
+    kernelFamilies,
+    network,
+    tailnet.self,
+    tailnet.noSnat,
+    tailnet.peers,
+    tailnet.records,
+    tailnet.acceptsRoutes,
+    egressServices?.content,
+    ingressServices?.content,
+  ],
+  (world): ForwardingPlanned => {
+    const { settings, kernelFamilies, tailnet } = world
+    const egress = world.egressServices?.content?.services ?? new Map<string, EgressService>()
+    const ingress = world.ingressServices?.content?.services ?? new Map<string, IngressService>()
+    const own = tailnet.self?.addresses ?? []
+    const target = settings.tailnetTarget && usable(settings.tailnetTarget, world)
+    const services = [...egress.values()].map((service) => ({ ...service, ...usable(service.target, world) }))
+    const plan = planForwardingTable({
+      own,
+      kernelFamilies,
+      noSnat: tailnet.noSnat,
+      targets: settings.targets,
+      everything: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
+      exempt: settings.exempt,
+      egress: services,
+      ingress:
+        settings.ingressServicesFile === undefined
+          ? undefined
+          : [...ingress.values()].map(({ name, mappings }) => ({ name, mappings: Object.values(mappings) })),
+    })
+    return {
+      ...plan,
+      services: { egress, ingress },
+      problems: target?.problems ?? [],
+      serviceProblems: new Map(
+        services.flatMap(({ name, problems }) => (problems.length > 0 ? [[name, problems]] : [])),
+      ),
+    }
+  },
+)
+
+/** The addresses of a target to which traffic may be led, and what is wrong with it. */
+function usable(target: TailnetTarget, world: World): { addresses: readonly Address[]; problems: readonly string[] } {
+  const resolution = resolveTarget(target, world.tailnet)
+  if ('problem' in resolution) return { addresses: [], problems: [resolution.problem] }
+  const { addresses, through, owner } = resolution
+  if (world.tailnet.acceptsRoutes === false && (through === 'route' || through === '4via6')) {
+    const behind = `${addresses.map(({ text }) => text).join(', ')} is behind ${owner ?? 'a subnet router'}`
+    return {
+      addresses: [],
+      problems: [
+        `${behind}, and this node accepts no routes: set "acceptRoutes": true in the config file, or --accept-routes in TS_EXTRA_ARGS`,
+      ],
+    }
+  }
+  const looked = addresses.map((address) => ({ address, reason: refusal(address, world) }))
+  const allowed = looked.flatMap(({ address, reason }) => (reason === undefined ? [address] : []))
+  return {
+    addresses: allowed,
+    problems: [
+      ...looked.flatMap(({ reason }) => reason ?? []),
+      ...allowed.flatMap((address) => overlapWarning(address, world) ?? []),
+    ],
+  }
 }
 
 /** The forwarding rules of the network namespace. */
@@ -29,7 +122,26 @@ export const forwardingFacet = (firewall: Firewall): Facet<ForwardingDesired> =>
 })
 
 /** The plan last attempted; undefined as long as there is only the guard. */
-export function attemptedPlan(world: World): IngressPlan | undefined {
+export function attemptedPlan(world: World): ForwardingPlanned | undefined {
   const desired = world.facets[forwardingName]?.desired as ForwardingDesired | undefined
   return desired === 'guard' ? undefined : desired
 }
+
+/** The plan whose rules were last read back. A failure since then leaves them, unless it is that they were not held. */
+export function standingPlan(world: World): ForwardingPlanned | undefined {
+  const verified = world.facets[forwardingName]?.verified as ForwardingDesired | undefined
+  return verified === 'guard' ? undefined : verified
+}
+
+/** Whether an address of our flows is not in the tailnet any more, as an own one or a target. */
+export const isGone =
+  (world: () => World): IsGone =>
+  (kind, address) => {
+    const { settings, tailnet } = world()
+    if (kind === 'target') {
+      return tailnet.peers !== undefined && 'problem' in resolveTarget({ kind: 'address', address }, tailnet)
+    }
+    // Whoever withdraws an address of a Tailscale Service lets its connections go on.
+    if (tailnet.self === undefined || settings.ingressServicesFile !== undefined) return false
+    return tailnet.self.addresses.every(({ text }) => text !== address.text)
+  }

@@ -7,6 +7,7 @@ import type { Facet } from '../facet.ts'
 import { keys } from '../state-secret/keys.ts'
 import type { World } from '../world.ts'
 import { forwardingName, planForwarding } from './forwarding.ts'
+import { egressStatus, ingressStatus } from './services-status.ts'
 
 export const stateSecretName = 'state-secret'
 
@@ -35,7 +36,16 @@ export function planStateSecret(world: World): SecretDesired | undefined {
         [keys.deviceFqdn]: self.name.endsWith('.') ? self.name : `${self.name}.`,
         [keys.deviceIps]: JSON.stringify(self.addresses.map(({ text }) => text)),
       }),
+    ...servicesStatus(world),
     ...(reissue && { [keys.reissue]: reissue.refusedKey }),
+  }
+}
+
+function servicesStatus(world: World): SecretDesired {
+  const [egress, ingress] = [egressStatus(world), ingressStatus(world)]
+  return {
+    ...(egress && { [keys.egressServices]: egress.text }),
+    ...(ingress && { [keys.ingressServices]: ingress.text }),
   }
 }
 

@@ -2,6 +2,7 @@ import { families, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseDuration } from '../../lib/go-values.ts'
 import { takeAcceptDns } from './accept-dns.ts'
+import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
 import { type Environment, give, type Given, refusal } from './given.ts'
 import { readPod } from './pod.ts'
 import { rules, wantsListener } from './rules.ts'
@@ -34,6 +35,13 @@ export function readSettings(
   const userspace = bool('TS_USERSPACE')
   const configDirectory = text('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR') || undefined
   const targets = readTargets(text('TS_DEST_IP'))
+  const tailnetTarget = readTailnetTarget(given)
+  const viaIngress = readViaIngress(given)
+  const catchesAll = tailnetTarget !== undefined || viaIngress.length > 0
+  const { exempt, env: portEnv, warnings: portWarnings } = readExempt(given)
+  const egressServicesDirectory = text('TS_EGRESS_PROXIES_CONFIG_PATH') || undefined
+  const ingressServicesFile = text('TS_INGRESS_PROXIES_CONFIG_PATH') || undefined
+  const groups = egressServicesDirectory !== undefined || ingressServicesFile !== undefined
   const routeFamilies = userspace ? [] : readRouteFamilies(raw('TS_ROUTES') ?? '')
   const debugAddress = given.addressPort('TS_DEBUG_ADDR_PORT')
   const settings: Settings = {
@@ -52,9 +60,19 @@ export function readSettings(
     authOnce: bool('TS_AUTH_ONCE') && configDirectory === undefined,
     configDirectory,
     targets,
+    tailnetTarget,
+    viaIngress,
+    exempt: catchesAll ? exempt : [],
+    portEnv: catchesAll ? portEnv : {},
+    egressServicesDirectory,
+    ingressServicesFile,
     forwardedFamilies: families.filter(
-      (family) => routeFamilies.includes(family) || targets.some((target) => target.family === family),
+      (family) =>
+        routeFamilies.includes(family) ||
+        targets.some((target) => target.family === family) ||
+        (tailnetTarget?.kind === 'address' && tailnetTarget.address.family === family),
     ),
+    forwardsAny: tailnetTarget?.kind === 'name' || groups,
     bootTimeoutMs: parseDuration(text('TS_BOOT_TIMEOUT')) ?? 0,
     endpoints,
     forwardingOptimizations: bool('TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'),
@@ -66,13 +84,22 @@ export function readSettings(
       port: text('KUBERNETES_SERVICE_PORT_HTTPS'),
       addressFromEnv: root !== '' || text('TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV') === 'true',
     },
-    firewallMode: readFirewallMode(text('TS_DEBUG_FIREWALL_MODE'), targets.length > 0),
+    firewallMode: readFirewallMode(text('TS_DEBUG_FIREWALL_MODE'), targets.length > 0 || catchesAll || groups),
     fakeNetfilter: bool('TS_TEST_FAKE_NETFILTER') ? { ipv6: bool('TS_TEST_FAKE_NETFILTER_6') } : undefined,
     statusSocket: raw('CULVERT_SOCKET') || `${root}${text('CULVERT_SOCKET')}`,
     terminationLog: terminationLogPath(env),
     shortWaits: bool('CULVERT_TEST_SHORT_WAITS'),
   }
-  return { settings, warnings: [...given.warnings, ...podWarnings, ...upWarnings, ...endpointWarnings] }
+  return {
+    settings,
+    warnings: [
+      ...given.warnings,
+      ...podWarnings,
+      ...(catchesAll ? portWarnings : []),
+      ...upWarnings,
+      ...endpointWarnings,
+    ],
+  }
 }
 
 /** Known before validation, so that its failures can be left there too. */

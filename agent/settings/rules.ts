@@ -38,7 +38,8 @@ export const wantsListener = (given: Given): boolean =>
   given.bool('TS_ENABLE_HEALTH_CHECK') ||
   isSet(given)('TS_EGRESS_PROXIES_CONFIG_PATH')
 
-const listenerName = (given: Given) => (wantsListener(given) ? (['TS_LOCAL_ADDR_PORT'] as const) : [])
+/** The name of its variable, where it is. */
+export const listenerName = (given: Given) => (wantsListener(given) ? (['TS_LOCAL_ADDR_PORT'] as const) : [])
 
 const userspace = ({ raw }: Given): string => `TS_USERSPACE=${raw('TS_USERSPACE') || 'true (the default)'}`
 
@@ -88,12 +89,11 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: `\`${viaIngress}\` needs \`TS_USERSPACE=false\`, \`TS_SERVE_CONFIG\` and \`POD_IP\``,
+    says: `\`${viaIngress}\` needs \`TS_USERSPACE=false\` and \`POD_IP\``,
     check: (given) => {
       if (!given.bool(viaIngress)) return
       if (given.bool('TS_USERSPACE')) fail(`${viaIngress} is not supported with ${userspace(given)}`)
-      const missing = (['TS_SERVE_CONFIG', 'POD_IP'] as const).filter((name) => !isSet(given)(name))
-      if (missing.length > 0) fail(`${viaIngress} needs ${missing.join(' and ')}, too`)
+      if (!isSet(given)('POD_IP')) fail(`${viaIngress} needs POD_IP, too`)
     },
   },
   {
@@ -142,6 +142,23 @@ export const rules: readonly Rule[] = [
     },
   },
   // The rest are rules of ours.
+  {
+    says: `${names(groups)} need \`TS_USERSPACE=false\``,
+    check: (given) => {
+      const name = groups.find(isSet(given))
+      // Their black-box test is in userspace, with netfilter in memory.
+      if (name === undefined || !given.bool('TS_USERSPACE') || given.bool('TS_TEST_FAKE_NETFILTER')) return
+      fail(`${name} is not supported with ${userspace(given)}: set TS_USERSPACE=false, or unset ${name}`)
+    },
+  },
+  {
+    says: `\`${viaIngress}\` excludes \`TS_TAILNET_TARGET_IP\` and \`TS_TAILNET_TARGET_FQDN\``,
+    check: (given) => {
+      const name = (['TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'] as const).find(isSet(given))
+      if (name === undefined || !given.bool(viaIngress)) return
+      fail(`${viaIngress} and ${name} exclude each other: both say where all goes that is sent to the Pod`)
+    },
+  },
   {
     says: '`TS_DEBUG_ADDR_PORT` is another address and port than those of the agent’s listeners',
     check: (given) => {

@@ -1,5 +1,7 @@
 import type { InCluster } from '../../kube/service-account.ts'
 import type { Address, AddressPort, Family } from '../../lib/address.ts'
+import type { PortKey } from '../../netfilter/table.ts'
+import type { TailnetTarget } from '../../wire/tailnet-target.ts'
 
 /**
  * How tailscaled keeps its state: in memory, where a restarted tailscaled is a new node, in a directory, or in the
@@ -30,8 +32,21 @@ export type Settings = {
   readonly configDirectory: string | undefined
   /** L3 ingress: at most one target of each family; empty when the mode is off. */
   readonly targets: readonly Address[]
+  /** L3 egress: the target in the tailnet; undefined when the mode is off. */
+  readonly tailnetTarget: TailnetTarget | undefined
+  /** Cluster traffic via ingress: families of the Pod's addresses that lead to the node's own; empty when off. */
+  readonly viaIngress: readonly Family[]
+  /** Ports of the Pod that those two leave alone, and what tailscaled is told for that. */
+  readonly exempt: readonly PortKey[]
+  readonly portEnv: Readonly<Record<string, string>>
+  /** ProxyGroup egress: where `egress-services` and `hep-pings` are mounted. */
+  readonly egressServicesDirectory: string | undefined
+  /** ProxyGroup ingress: the path of `ingress-config.json`. */
+  readonly ingressServicesFile: string | undefined
   /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */
   readonly forwardedFamilies: readonly Family[]
+  /** Whether it is to forward all families that it carries: at least one is needed. */
+  readonly forwardsAny: boolean
   readonly bootTimeoutMs: number
   readonly endpoints: Endpoints
   /** Ask tailscaled once to speed up the forwarding of UDP by the node's network devices. */

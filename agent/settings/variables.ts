@@ -49,10 +49,43 @@ export const variables = [
     effect: 'L3 ingress: where traffic to the node goes; at most one address a family',
   },
   {
+    name: 'TS_TAILNET_TARGET_IP',
+    type: 'address',
+    effect: 'L3 egress: the address in the tailnet to which everything goes that the cluster sends to the Pod',
+  },
+  {
+    name: 'TS_TAILNET_TARGET_FQDN',
+    type: 'text',
+    effect: 'The same by name: of a peer, of a Tailscale Service, or a 4via6 name',
+  },
+  {
+    name: 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS',
+    type: 'boolean',
+    default: 'false',
+    effect:
+      'What the cluster sends to the Pod goes to the node’s own tailnet address, to be served as from the tailnet',
+  },
+  {
+    name: 'TS_EGRESS_PROXIES_CONFIG_PATH',
+    type: 'path',
+    effect: 'ProxyGroup egress: the directory with `egress-services` and `hep-pings`',
+  },
+  {
+    name: 'TS_INGRESS_PROXIES_CONFIG_PATH',
+    type: 'path',
+    effect: 'ProxyGroup ingress: the file `ingress-config.json`',
+  },
+  {
+    name: 'PORT',
+    type: 'text',
+    effect:
+      'UDP port of tailscaled’s WireGuard; where everything that is sent to the Pod is led elsewhere, 41641 unless set',
+  },
+  {
     name: 'TS_LOCAL_ADDR_PORT',
     type: 'address and port',
     default: '[::]:9002',
-    effect: 'Listener of the endpoints, which is open where one of the next two is true',
+    effect: 'Listener of the endpoints, which is open where one of the next two is true, or for ProxyGroup egress',
   },
   { name: 'TS_ENABLE_HEALTH_CHECK', type: 'boolean', default: 'false', effect: 'Serve `/healthz` there' },
   { name: 'TS_ENABLE_METRICS', type: 'boolean', default: 'false', effect: 'Serve `/metrics` and `/debug/` there' },
@@ -85,7 +118,11 @@ export const variables = [
     presence: true,
     effect: 'Subnet routes to advertise, separated by commas without spaces; set but empty withdraws them',
   },
-  { name: 'POD_IPS', type: 'addresses', effect: 'The Pod’s addresses, for the headers of `/healthz`' },
+  {
+    name: 'POD_IPS',
+    type: 'addresses',
+    effect: 'The Pod’s addresses, for the headers of `/healthz` and for what is said of services in the state Secret',
+  },
   {
     name: 'POD_IP',
     type: 'address',
@@ -140,16 +177,6 @@ export const variables = [
   },
   { name: 'TS_SERVE_CONFIG', type: 'path', effect: 'Serve config file', unavailable: true },
   { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
-  { name: 'TS_TAILNET_TARGET_IP', type: 'address', effect: 'L3 egress to an address', unavailable: true },
-  { name: 'TS_TAILNET_TARGET_FQDN', type: 'text', effect: 'L3 egress to a name', unavailable: true },
-  {
-    name: 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS',
-    type: 'boolean',
-    effect: 'Pod IP to tailnet IP',
-    unavailable: true,
-  },
-  { name: 'TS_EGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup egress', unavailable: true },
-  { name: 'TS_INGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup ingress', unavailable: true },
   { name: 'TS_EXPERIMENTAL_CERT_SHARE', type: 'boolean', effect: 'Shared certificates', unavailable: true },
 ] as const satisfies readonly Variable[]
 

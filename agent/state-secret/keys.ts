@@ -6,9 +6,11 @@ export const keys = {
   deviceFqdn: 'device_fqdn',
   deviceIps: 'device_ips',
   reissue: 'reissue_authkey',
+  egressServices: 'egress-services',
+  ingressServices: 'ingress-config.json',
   /** Written by users and operators; adopted, and never written by the agent. */
   authKey: 'authkey',
 } as const
 
 /** Of an earlier run, and meaningless in this one. */
-export const staleAtBoot = ['https_endpoint', 'egress-services', 'ingress-config.json'] as const
+export const staleAtBoot = ['https_endpoint', keys.egressServices, keys.ingressServices] as const

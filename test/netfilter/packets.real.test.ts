@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RunCommand } from '../../lib/command.ts'
 import { firewall } from '../../netfilter/firewall.ts'
 import { nftables } from '../../netfilter/nftables/nftables.ts'
-import type { ForwardingTable } from '../../netfilter/table.ts'
+import { emptyTable, type ForwardingTable } from '../../netfilter/table.ts'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 
@@ -14,12 +14,13 @@ const run: RunCommand = async (program, args, { input } = {}) =>
 
 const own = { v4: '100.64.0.1', v6: 'fd7a:115c:a1e0::1' }
 const client = { v4: '100.64.0.2', v6: 'fd7a:115c:a1e0::2' }
+const make = () => firewall({ nft: nftables(run), run, isGone: () => true, localAddresses: () => [] })
 const toBackend = (): ForwardingTable => ({
+  ...emptyTable,
   ingress: {
     4: new Map([[own.v4, String(bed.host('backend').address.v4)]]),
     6: new Map([[own.v6, String(bed.host('backend').address.v6)]]),
   },
-  masquerade: true,
 })
 
 beforeAll(async () => {
@@ -42,7 +43,7 @@ beforeAll(async () => {
 afterAll(async () => bed.down())
 
 it('UDP flows that began before their rule are translated once it is there', async () => {
-  const rules = firewall(nftables(run), run)
+  const rules = make()
   await rules.prepare()
   const flows = await Promise.all(
     [own.v4, own.v6].map((to) =>
@@ -60,7 +61,7 @@ it('UDP flows that began before their rule are translated once it is there', asy
 })
 
 it('a flow ends with its translation, and with an answer instead of silence', async () => {
-  const rules = firewall(nftables(run), run)
+  const rules = make()
   await rules.ensure(toBackend())
   const flows = await Promise.all(
     [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'tcp', every: 50, duration: 30_000 })),
@@ -68,7 +69,7 @@ it('a flow ends with its translation, and with an answer instead of silence', as
   await expect
     .poll(() => flows.map(({ report }) => (report?.answered ?? 0) > 5), { timeout: 5000 })
     .toEqual([true, true])
-  await rules.ensure({ ...toBackend(), ingress: { 4: new Map(), 6: new Map() } })
+  await rules.ensure(emptyTable)
   for (const flow of flows) expect(await flow.done()).toMatchObject({ broken: { code: 'ECONNRESET' } })
   await rules.remove()
 })

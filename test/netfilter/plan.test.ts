@@ -1,20 +1,28 @@
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Address, parseAddress } from '../../lib/address.ts'
-import { type IngressInput, nothingReachable, planIngress } from '../../netfilter/plan.ts'
+import { type ForwardingInput, nothingReachable, planForwardingTable } from '../../netfilter/plan.ts'
 
 const addresses = (...texts: string[]): Address[] =>
   texts.map((text) => parseAddress(text)).filter((value) => value !== undefined)
 const [b4, b6, p4, p6] = ['10.0.0.9', 'fd00::9', '100.64.0.1', 'fd7a:115c:a1e0::1']
-const input = (change: Partial<IngressInput>): IngressInput => ({
-  targets: addresses(b4, b6),
-  own: addresses(p4, p6),
-  kernelFamilies: [4, 6],
-  noSnat: false,
-  ...change,
-})
+const [t4, t6] = ['100.64.0.9', 'fd7a:115c:a1e0::9']
+const plan = (change: Partial<ForwardingInput>) =>
+  planForwardingTable({
+    targets: [],
+    own: addresses(p4, p6),
+    kernelFamilies: [4, 6],
+    noSnat: false,
+    everything: [],
+    exempt: [],
+    egress: [],
+    ingress: undefined,
+    ...change,
+  })
+const texts = (list: readonly Address[]) => list.map(({ text }) => text)
 
-describe('planIngress', () => {
-  it.each<[string, Partial<IngressInput>, Record<string, string>, string[], boolean]>([
+describe('L3 ingress', () => {
+  it.each<[string, Partial<ForwardingInput>, Record<string, string>, string[], boolean]>([
     ['both families', {}, { [p4]: b4, [p6]: b6 }, [], false],
     ['v4 only', { targets: addresses(b4) }, { [p4]: b4 }, [], false],
     ['v6 only', { targets: addresses(b6) }, { [p6]: b6 }, [], false],
@@ -31,20 +39,137 @@ describe('planIngress', () => {
       false,
     ],
   ])('%s', (_name, change, mapping, unreachable, nothing) => {
-    const plan = planIngress(input(change))
-    expect(Object.fromEntries([...plan.table.ingress[4], ...plan.table.ingress[6]])).toEqual(mapping)
-    expect(plan.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
-    expect(nothingReachable(plan)).toBe(nothing)
+    const planned = plan({ targets: addresses(b4, b6), ...change })
+    const { ingress } = planned.table
+    expect(Object.fromEntries([...ingress[4], ...ingress[6]])).toEqual(mapping)
+    expect(planned.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
+    expect(nothingReachable(planned)).toBe(nothing)
   })
 
   it('names the family and who lacks it', () => {
-    const kernel = planIngress(input({ kernelFamilies: [4] })).unreachable[0]?.reason
-    const node = planIngress(input({ own: addresses(p4) })).unreachable[0]?.reason
-    expect(kernel).toMatch(/kernel has no IPv6/)
-    expect(node).toMatch(/node has no IPv6 address/)
+    const targets = addresses(b6)
+    expect(plan({ targets, kernelFamilies: [4] }).unreachable[0]?.reason).toMatch(/kernel does not forward IPv6/)
+    expect(plan({ targets, own: addresses(p4) }).unreachable[0]?.reason).toMatch(/node has no IPv6 address/)
   })
 
   it('leaves clients’ addresses alone where the daemon does', () => {
-    expect(planIngress(input({ noSnat: true })).table.masquerade).toBe(false)
+    expect(plan({ noSnat: true }).table.masquerade).toBe(false)
+  })
+})
+
+describe('L3 egress', () => {
+  it.each<[string, Partial<ForwardingInput>, [string | undefined, string | undefined], string[], boolean]>([
+    ['both families', {}, [t4, t6], [], false],
+    ['v4 only', { everything: addresses(t4) }, [t4, undefined], [], false],
+    ['v6 only', { everything: addresses(t6) }, [undefined, t6], [], false],
+    ['no target yet', { everything: [] }, [undefined, undefined], [], false],
+    ['a kernel without v6', { kernelFamilies: [4] }, [t4, undefined], [t6], false],
+    ['a node without v4', { own: addresses(p6) }, [undefined, t6], [t4], false],
+    ['nothing possible', { everything: addresses(t6), own: addresses(p4) }, [undefined, undefined], [t6], true],
+    ['two addresses of a family', { everything: addresses(t4, '100.64.0.10') }, [t4, undefined], [], false],
+  ])('%s', (_name, change, [all4, all6], unreachable, nothing) => {
+    const planned = plan({ everything: addresses(t4, t6), exempt: ['udp . 41641', 'tcp . 9002'], ...change })
+    expect(planned.table.everything).toEqual({ 4: all4, 6: all6 })
+    expect(texts(planned.unreachable.map(({ target }) => target))).toEqual(unreachable)
+    expect(nothingReachable(planned)).toBe(nothing)
+  })
+
+  it('exempts ports only where all else is led away', () => {
+    expect(plan({ everything: addresses(t4), exempt: ['udp . 41641', 'tcp . 9002'] }).table.exempt).toEqual([
+      'tcp . 9002',
+      'udp . 41641',
+    ])
+    expect(plan({ exempt: ['tcp . 9002'] }).table.exempt).toEqual([])
+  })
+
+  it('asks as the node', () => {
+    expect(plan({}).table.source).toEqual({ 4: p4, 6: p6 })
+    expect(plan({ own: addresses(p6) }).table.source).toEqual({ 4: undefined, 6: p6 })
+  })
+})
+
+const ports = [
+  { protocol: 'tcp', matchPort: 10_000, targetPort: 443 },
+  { protocol: 'udp', matchPort: 10_001, targetPort: 53 },
+] as const
+
+describe('ProxyGroup egress', () => {
+  it.each<[string, Partial<ForwardingInput>, string[], string[], string[]]>([
+    ['both families', {}, [t4, t6], [`${t4} . 443`, `${t4} . 53`, `${t6} . 443`, `${t6} . 53`], []],
+    ['a node without v6', { own: addresses(p4) }, [t4], [`${t4} . 443`, `${t4} . 53`], [t6]],
+    ['a kernel without v6', { kernelFamilies: [4] }, [t4], [`${t4} . 443`, `${t4} . 53`], [t6]],
+  ])('%s', (_name, change, carried, targets, unreachable) => {
+    const planned = plan({ egress: [{ name: 'db', addresses: addresses(t4, t6), ports }], ...change })
+    expect([...planned.table.ports[4].values(), ...planned.table.ports[6].values()]).toEqual(targets)
+    const service = planned.egress.get('db')
+    expect(texts(service?.carried ?? [])).toEqual(carried)
+    expect(service?.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
+    expect(planned.unreachable).toEqual([])
+  })
+
+  it('maps nothing for a target that is not known', () => {
+    const planned = plan({ egress: [{ name: 'db', addresses: [], ports }] })
+    expect(planned.table.ports[4].size + planned.table.ports[6].size).toBe(0)
+    expect(planned.egress.get('db')).toEqual({ carried: [], unreachable: [] })
+  })
+
+  it('does not depend on the order of services', () => {
+    const services = fc.uniqueArray(
+      fc.record({
+        name: fc.stringMatching(/^[a-z]{1,3}$/),
+        addresses: fc.subarray(addresses(t4, t6)),
+        port: fc.integer({ min: 1, max: 65_535 }),
+      }),
+      { selector: ({ port }) => port, maxLength: 10 },
+    )
+    const input = (list: { name: string; addresses: Address[]; port: number }[]) =>
+      list.map(({ name, addresses: to, port }) => ({
+        name: `${name}${port}`,
+        addresses: to,
+        ports: [{ protocol: 'tcp' as const, matchPort: port, targetPort: port }],
+      }))
+    fc.assert(
+      fc.property(
+        services.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))),
+        ([one, other]) => {
+          expect(plan({ egress: input(one) })).toEqual(plan({ egress: input(other) }))
+        },
+      ),
+    )
+  })
+})
+
+describe('ProxyGroup ingress', () => {
+  const [vip4, vip6] = ['100.100.0.1', 'fd7a:115c:a1e0::64']
+  const mapping = (address: string, backend: string) => ({
+    address: parseAddress(address),
+    backend: addresses(backend)[0]!,
+  })
+  it.each<[string, Partial<ForwardingInput>, Record<string, string>, string[], string[]]>([
+    ['both families', {}, { [vip4]: b4, [vip6]: b6 }, [vip4, vip6], []],
+    ['whatever families the node has', { own: addresses(p4) }, { [vip4]: b4, [vip6]: b6 }, [vip4, vip6], []],
+    ['a kernel without v6', { kernelFamilies: [4] }, { [vip4]: b4 }, [vip4], [vip6]],
+  ])('%s', (_name, change, mappings, carried, unreachable) => {
+    const planned = plan({
+      ingress: [{ name: 'svc:web', mappings: [mapping(vip4, b4), mapping(vip6, b6)] }],
+      ...change,
+    })
+    const { ingress, refuseUnmapped } = planned.table
+    expect(Object.fromEntries([...ingress[4], ...ingress[6]])).toEqual(mappings)
+    expect(refuseUnmapped).toBe(true)
+    const service = planned.ingress.get('svc:web')
+    expect(texts(service?.carried ?? [])).toEqual(carried)
+    expect(service?.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
+  })
+
+  it('maps what has an address', () => {
+    const planned = plan({ ingress: [{ name: 'svc:web', mappings: [mapping('', b4), mapping(vip6, b6)] }] })
+    expect([planned.table.ingress[4].size, planned.table.ingress[6].size]).toEqual([0, 1])
+    expect(texts(planned.ingress.get('svc:web')?.carried ?? [])).toEqual([vip6])
+  })
+
+  it('refuses what is not mapped in that mode alone', () => {
+    expect(plan({}).table.refuseUnmapped).toBe(false)
+    expect(plan({ ingress: [] }).table.refuseUnmapped).toBe(true)
   })
 })

@@ -8,6 +8,7 @@ const kernel = { TS_USERSPACE: 'false' }
 const userspace = { TS_USERSPACE: 'true' }
 const configured = { TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '/etc/tsconfig/a' }
 const viaIngress = { EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS: 'true' }
+const notViaIngress = { EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS: '' }
 const metrics = { TS_ENABLE_METRICS: 'true' }
 const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
 
@@ -36,10 +37,18 @@ const failures: readonly Failure[] = [
     /^TS_ID_TOKEN and TS_CLIENT_SECRET exclude each other/,
   ],
   [{ TS_AUTHKEY: 'k', TS_CLIENT_ID: 'i' }, /^TS_AUTHKEY excludes TS_CLIENT_ID/],
-  [{ ...userspace, ...viaIngress }, /^EXPERIMENTAL_ALLOW_\w+ is not supported with TS_USERSPACE=true/],
+  [
+    { ...userspace, ...viaIngress, TS_TAILNET_TARGET_IP: '' },
+    /^EXPERIMENTAL_ALLOW_\w+ is not supported with TS_USERSPACE=true/,
+  ],
   [{ ...kernel, ...viaIngress, POD_IP: '' }, /^EXPERIMENTAL_ALLOW_\w+ needs .*POD_IP, too/],
   [
-    { ...userspace, TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
+    {
+      ...userspace,
+      ...notViaIngress,
+      TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true',
+      TS_TAILNET_TARGET_IP: '',
+    },
     /^TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS is not supported with TS_USERSPACE=true/,
   ],
   [{ TS_HEALTHCHECK_ADDR_PORT: ':1' }, /^TS_HEALTHCHECK_ADDR_PORT=":1" is not valid/],
@@ -50,7 +59,7 @@ const failures: readonly Failure[] = [
     /^TS_HEALTHCHECK_ADDR_PORT is the older form of TS_ENABLE_HEALTH_CHECK/,
   ],
   [
-    { TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies' },
+    { KUBERNETES_SERVICE_HOST: '', TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies' },
     /^TS_EGRESS_PROXIES_CONFIG_PATH is only supported for Tailscale running on Kubernetes$/,
   ],
   [
@@ -58,6 +67,21 @@ const failures: readonly Failure[] = [
     /^TS_INGRESS_PROXIES_CONFIG_PATH is only supported for Tailscale running on Kubernetes$/,
   ],
   [{ TS_BOOT_TIMEOUT: '5' }, /^TS_BOOT_TIMEOUT="5" is not valid/],
+  [
+    {
+      ...pod,
+      ...userspace,
+      ...notViaIngress,
+      TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies',
+      TS_TEST_FAKE_NETFILTER: '',
+      TS_TAILNET_TARGET_IP: '',
+    },
+    /^TS_EGRESS_PROXIES_CONFIG_PATH is not supported with TS_USERSPACE=true/,
+  ],
+  [
+    { ...kernel, ...viaIngress, POD_IP: '10.0.0.1', TS_TAILNET_TARGET_IP: '100.64.0.9' },
+    /^EXPERIMENTAL_ALLOW_\w+ and TS_TAILNET_TARGET_IP exclude each other/,
+  ],
   [{ ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' }, /^TS_DEBUG_ADDR_PORT=.* and TS_LOCAL_ADDR_PORT=.* cannot both/],
   [{ TS_TEST_FAKE_NETFILTER: 'true' }, /^TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT/],
   [{ TS_SERVE_CONFIG: '/etc/serve.json' }, /^TS_SERVE_CONFIG is set, but this version of Culvert does not have/],

@@ -1,71 +1,103 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { renderElements, renderSkeleton, renderTable } from '../../../netfilter/nftables/render.ts'
+import { changes, elementsOf, type SetName } from '../../../netfilter/nftables/elements.ts'
+import {
+  announcement,
+  outline,
+  renderChanges,
+  renderSkeleton,
+  renderTable,
+} from '../../../netfilter/nftables/render.ts'
 import { emptyTable, type ForwardingTable } from '../../../netfilter/table.ts'
-
-const table = (v4: [string, string][], v6: [string, string][] = []): ForwardingTable => ({
-  ingress: { 4: new Map(v4), 6: new Map(v6) },
-  masquerade: true,
-})
+import { randomTable } from '../random-table.ts'
+import { egressTable, ingressTable, source } from '../tables.ts'
 
 describe('renderTable', () => {
   it('replaces the table in one transaction, whether or not it exists', () => {
     expect(renderTable(emptyTable)).toMatch(/^table inet culvert\ndelete table inet culvert\ntable inet culvert \{\n/)
   })
 
-  it('masquerades unless told otherwise', () => {
-    expect(renderSkeleton({ masquerade: true })).toMatch(/ masquerade comment/)
-    expect(renderSkeleton({ masquerade: false })).not.toMatch(/ masquerade comment/)
+  it.each<[string, Partial<ForwardingTable>, RegExp]>([
+    ['masquerades where it is to', { masquerade: true }, / masquerade comment/],
+    ['refuses unmapped services', { refuseUnmapped: true }, /reject with tcp reset[\s\S]* reject with icmpx/],
+    [
+      'leads everything of a family',
+      { everything: { 4: '100.64.0.9', 6: undefined } },
+      /ipv4 dnat ip to 100\.64\.0\.9/,
+    ],
+    ['says who asks in the tailnet', { source }, /snat ip to 100\.64\.0\.1 [\s\S]*snat ip6 to fd7a:115c:a1e0::1 /],
+  ])('%s', (_name, change, expected) => {
+    expect(renderSkeleton({ ...emptyTable, ...change })).toMatch(expected)
+    expect(renderSkeleton({ ...emptyTable, masquerade: false })).not.toMatch(expected)
+  })
+
+  it('gives every rule a comment of its own place', () => {
+    const shape = { ...emptyTable, everything: source, source, refuseUnmapped: true }
+    for (const line of outline(shape)) expect(line).toMatch(/^\w+$|^\w+: ./)
   })
 })
 
-describe('renderElements', () => {
+describe('changes', () => {
   it.each<[string, ForwardingTable, ForwardingTable, string[]]>([
-    ['nothing', table([['p', 'b']]), table([['p', 'b']]), []],
-    [
-      'an addition',
-      table([]),
-      table([['p', 'b']]),
-      ['add element inet culvert own4 { p }', 'add element inet culvert ingress4 { p : b }'],
-    ],
-    [
-      'a removal',
-      table([], [['p', 'b']]),
-      table([]),
-      ['delete element inet culvert ingress6 { p }', 'delete element inet culvert own6 { p }'],
-    ],
+    ['nothing', ingressTable([['p', 'b']]), ingressTable([['p', 'b']]), []],
+    ['an addition', ingressTable([]), ingressTable([['p', 'b']]), ['add own4 p', 'add ingress4 p : b']],
+    ['a removal', ingressTable([], [['p', 'b']]), ingressTable([]), ['delete own6 p', 'delete ingress6 p : b']],
     [
       'another backend',
-      table([['p', 'b']]),
-      table([['p', 'c']]),
-      ['delete element inet culvert ingress4 { p }', 'add element inet culvert ingress4 { p : c }'],
+      ingressTable([['p', 'b']]),
+      ingressTable([['p', 'c']]),
+      ['delete ingress4 p : b', 'add ingress4 p : c'],
     ],
-  ])('%s', (_name, from, to, commands) => {
-    expect(
-      renderElements(from, to)
-        .split('\n')
-        .filter((line) => line !== ''),
-    ).toEqual(commands)
+    [
+      'a service',
+      egressTable([['tcp . 1', 'a . 2']]),
+      egressTable([
+        ['tcp . 1', 'a . 2'],
+        ['udp . 1', 'b . 3'],
+      ]),
+      ['add ports4 udp . 1 : b . 3', 'add targets4 b'],
+    ],
+    [
+      'one of two ports to a target',
+      egressTable([
+        ['tcp . 1', 'a . 2'],
+        ['udp . 1', 'a . 3'],
+      ]),
+      egressTable([['tcp . 1', 'a . 2']]),
+      ['delete ports4 udp . 1 : a . 3'],
+    ],
+  ])('%s', (_name, from, to, expected) => {
+    const said = announcement(changes(elementsOf(from), elementsOf(to)))
+    expect(said).toEqual(
+      expected.map((text) => text.replace(/^(\w+) (\w+) (.*)$/, '$1 element inet culvert $2 { $3 }')),
+    )
   })
 
-  it('turns any content into any other', () => {
-    const content = fc.uniqueArray(fc.tuple(fc.ipV4(), fc.ipV4()), { selector: ([own]) => own, maxLength: 8 })
+  it('keep what is drained among the marks of our flows', () => {
+    const drained = {
+      own: { 4: new Set(['p']), 6: new Set<string>() },
+      targets: { 4: new Set(['t']), 6: new Set<string>() },
+    }
+    const elements = elementsOf(emptyTable, drained)
+    expect([elements.get('own4'), elements.get('targets4')]).toEqual([new Map([['p', '']]), new Map([['t', '']])])
+  })
+
+  it('turn any content into any other, by commands that the kernel takes', () => {
     fc.assert(
-      fc.property(content, content, (from, to) => {
-        const map = new Map(from)
-        const own = new Set(map.keys())
-        for (const line of renderElements(table(from), table(to)).split('\n')) {
+      fc.property(randomTable, randomTable, (from, to) => {
+        const kernel = new Map([...elementsOf(from)].map(([name, content]) => [name, new Map(content)]))
+        const text = renderChanges(changes(elementsOf(from), elementsOf(to)))
+        for (const line of text.split('\n')) {
           const [, verb, set, list] = /^(add|delete) element inet culvert (\w+) \{ (.*) \}$/.exec(line) ?? []
+          const content = kernel.get(set as SetName)
           for (const item of list?.split(', ') ?? []) {
             const [key = '', value = ''] = item.split(' : ')
             // The kernel refuses to delete what is not there, and to add a key with another value.
-            if (verb === 'delete') expect(set === 'own4' ? own.delete(key) : map.delete(key)).toBe(true)
-            else if (set === 'own4') own.add(key)
-            else expect(map.has(key) || map.set(key, value) === undefined).toBe(false)
+            if (verb === 'delete') expect(content?.delete(key)).toBe(true)
+            else expect(content?.has(key) || content?.set(key, value) === undefined).toBe(false)
           }
         }
-        expect(map).toEqual(new Map(to))
-        expect(own).toEqual(new Set(new Map(to).keys()))
+        expect(kernel).toEqual(elementsOf(to))
       }),
     )
   })

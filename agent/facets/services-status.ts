@@ -1,0 +1,55 @@
+import { isDeepStrictEqual } from 'node:util'
+import { memo } from '../../lib/memo.ts'
+import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../wire/services-status.ts'
+import type { World } from '../world.ts'
+import { type ForwardingPlanned, planForwarding, standingPlan } from './forwarding.ts'
+
+/** A Secret holds 1 MiB in all; what else is in the state Secret has some KiB. In bytes. */
+const room = 960 * 1024
+
+/**
+ * What the state Secret says of ProxyGroup egress: the services whose rules stand as they are configured now, so that
+ * nobody is sent here for another, and whose target is known. Undefined where the mode is off, and before anything is
+ * known to stand.
+ */
+export const egressStatus = memo(select, (world): StatusText | undefined => {
+  const plans = plansOf(world)
+  if (world.settings.egressServicesDirectory === undefined || plans === undefined) return undefined
+  const { ipv4, ipv6 } = world.settings.pod
+  const services = stands('egress', plans).map(({ service, carried }) => ({ service, addresses: carried }))
+  return renderEgressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
+})
+
+/** The same of ProxyGroup ingress. Whether the node hosts the Tailscale Service is of no matter: that comes after. */
+export const ingressStatus = memo(select, (world): StatusText | undefined => {
+  const plans = plansOf(world)
+  if (world.settings.ingressServicesFile === undefined || plans === undefined) return undefined
+  const { ipv4, ipv6 } = world.settings.pod
+  const services = stands('ingress', plans).map(({ service }) => service)
+  return renderIngressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
+})
+
+/** The services of a kind that stand as they are configured now, with the addresses that their rules are for. */
+function stands<Kind extends 'egress' | 'ingress'>(kind: Kind, { wanted, standing }: Plans) {
+  type Service = ForwardingPlanned['services'][Kind] extends ReadonlyMap<string, infer One> ? One : never
+  const [now, then] = [wanted.services[kind], standing.services[kind]] as ReadonlyMap<string, Service>[]
+  return [...(now ?? [])].flatMap(([name, service]) => {
+    const carried = standing[kind].get(name)?.carried ?? []
+    const known = (wanted[kind].get(name)?.carried.length ?? 0) > 0
+    return known && carried.length > 0 && isDeepStrictEqual(then?.get(name), service) ? [{ service, carried }] : []
+  })
+}
+
+type Plans = { readonly wanted: ForwardingPlanned; readonly standing: ForwardingPlanned }
+
+function select(world: World): readonly unknown[] {
+  return [world.settings, planForwarding(world), standingPlan(world)]
+}
+
+function plansOf(world: World): Plans | undefined {
+  const [wanted, standing] = [planForwarding(world), standingPlan(world)]
+  return wanted === undefined || wanted === 'guard' || standing === undefined ? undefined : { wanted, standing }
+}
+
+const share = ({ settings }: World): number =>
+  settings.egressServicesDirectory !== undefined && settings.ingressServicesFile !== undefined ? room / 2 : room

@@ -1,0 +1,43 @@
+import { attemptedPlan } from './facets/forwarding.ts'
+import type { World } from './world.ts'
+
+/** What keeps a service, or an address of it, from getting traffic. */
+export type ServiceProblem = { readonly service: string; readonly problem: string }
+
+/** Why services of ProxyGroup egress and ingress, as they are planned, get no traffic or less than they could. */
+export function serviceProblems(world: World): ServiceProblem[] {
+  const plan = attemptedPlan(world)
+  if (plan === undefined) return []
+  return [
+    ...[...plan.serviceProblems].flatMap(([service, problems]) => problems.map((problem) => ({ service, problem }))),
+    ...[...plan.egress, ...plan.ingress].flatMap(([service, { unreachable }]) =>
+      unreachable.map(({ target, reason }) => ({ service, problem: `${target.text} gets no traffic: ${reason}` })),
+    ),
+  ]
+}
+
+/** Each service with where it leads, for the status; its shape is documented in docs/operations.md. */
+export function servicesView(world: World): Record<string, unknown>[] {
+  const plan = attemptedPlan(world)
+  if (plan === undefined) return []
+  const problems = Map.groupBy(serviceProblems(world), ({ service }) => service)
+  const problemsOf = (name: string): string[] => (problems.get(name) ?? []).map(({ problem }) => problem)
+  return [
+    ...[...plan.services.egress.values()].map(({ name, ports, tailnetTarget }) => ({
+      name,
+      kind: 'egress',
+      target: tailnetTarget.ip || tailnetTarget.fqdn,
+      addresses: (plan.egress.get(name)?.carried ?? []).map(({ text }) => text),
+      ports: ports.map(({ protocol, matchPort, targetPort }) => `${matchPort}/${protocol} → ${targetPort}`),
+      problems: problemsOf(name),
+    })),
+    ...[...plan.services.ingress.values()].map(({ name, mappings }) => ({
+      name,
+      kind: 'ingress',
+      mappings: Object.values(mappings).flatMap(({ address, backend }) =>
+        address === undefined ? [] : [`${address.text} → ${backend.text}`],
+      ),
+      problems: problemsOf(name),
+    })),
+  ]
+}

@@ -1,0 +1,81 @@
+import type { Address, Family } from '../lib/address.ts'
+import { byFamily, type ByFamily, type ForwardingTable, type PortKey, targetsOf } from './table.ts'
+
+/** One tracked flow. Ports are undefined for protocols without. */
+export type Flow = {
+  readonly family: Family
+  readonly protocol: string
+  /** Whom it was addressed to, before translation. */
+  readonly destination: string
+  readonly port: number | undefined
+  /** Who answers it, and from which port, after translation. */
+  readonly answeredBy: string
+  readonly answeredFrom: number | undefined
+  /** Where the answers are sent to: the node, for flows into the tailnet. */
+  readonly answeredTo: string
+}
+
+/** Whether the tailnet has an address no longer, as an own one or a target: then no flow of it can go on. */
+export type IsGone = (kind: 'own' | 'target', address: Address) => boolean
+
+/** The addresses by which our flows are known: own ones that they are addressed to, and targets that answer them. */
+export type Marks = Readonly<Record<'own' | 'targets', ByFamily<ReadonlySet<string>>>>
+
+/** Which flows are to end, and the addresses whose mapping is gone while flows of theirs go on. */
+export type Verdict = { readonly ended: readonly Flow[]; readonly drained: Marks }
+
+/**
+ * Decides about all flows when the kernel's table turns into `table`. A flow whose translation stays goes on. Where it
+ * goes, a TCP connection goes on as long as the tailnet has its address, as a connection of a Service without an
+ * endpoint does; what has no connection moves to the new way at once. Flows that began before their translation was
+ * there end too, unless they are TCP: conntrack would keep them untranslated for as long as the client goes on sending.
+ * `known` is what the kernel held before, `local` are the Pod's own addresses.
+ */
+export function judge(
+  flows: readonly Flow[],
+  { known, table, isGone, local }: { known: Marks; table: ForwardingTable; isGone: IsGone; local: ReadonlySet<string> },
+): Verdict {
+  const ended: Flow[] = []
+  const drained = { own: byFamily(() => new Set<string>()), targets: byFamily(() => new Set<string>()) }
+  const targets = byFamily((family) => targetsOf(table, family))
+  for (const flow of flows) {
+    const { family, protocol, destination, answeredBy } = flow
+    if (destination === answeredBy) {
+      if (protocol !== 'tcp' && isTranslated(flow, table, local)) ended.push(flow)
+      continue
+    }
+    const inward = known.own[family].has(destination)
+    if (!inward && !known.targets[family].has(answeredBy)) continue
+    const text = inward ? destination : answeredBy
+    const goesOn =
+      (inward ? table.ingress[family].get(destination) === answeredBy : leadsTo(flow, table)) ||
+      (protocol === 'tcp' &&
+        !isGone(inward ? 'own' : 'target', { family, text }) &&
+        (inward || flow.answeredTo === table.source[family]))
+    if (!goesOn) ended.push(flow)
+    else if (inward && !table.ingress[family].has(text)) drained.own[family].add(text)
+    else if (!inward && !targets[family].has(text)) drained.targets[family].add(text)
+  }
+  return { ended, drained }
+}
+
+/** Whether a new flow like this untranslated one would be translated. */
+function isTranslated(
+  { family, protocol, destination, port }: Flow,
+  table: ForwardingTable,
+  local: ReadonlySet<string>,
+) {
+  if (table.ingress[family].has(destination)) return true
+  if (!local.has(destination)) return false
+  const key = `${protocol} . ${port}` as PortKey
+  return table.ports[family].has(key) || (table.everything[family] !== undefined && !table.exempt.includes(key))
+}
+
+/** Whether a new flow like this one into the tailnet would be led the same way. */
+function leadsTo({ family, protocol, port, answeredBy, answeredFrom, answeredTo }: Flow, table: ForwardingTable) {
+  if (answeredTo !== table.source[family]) return false
+  const key = `${protocol} . ${port}` as PortKey
+  const mapped = table.ports[family].get(key)
+  if (mapped !== undefined) return mapped === `${answeredBy} . ${answeredFrom}`
+  return table.everything[family] === answeredBy && !table.exempt.includes(key)
+}

@@ -1,0 +1,127 @@
+import { type Family, families } from '../../lib/address.ts'
+import type { ForwardingTable } from '../table.ts'
+
+const tun = '"tailscale0"'
+
+const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
+
+/** Both families' form of a rule. */
+const both = (rule: (ip: string, family: Family) => string): string[] =>
+  families.map((family) => rule(ipOf(family), family))
+
+/** As `both`, for the families that have a value. */
+const each = <T>(
+  values: Readonly<Record<Family, T | undefined>>,
+  rule: (ip: string, value: T, family: Family) => string,
+): string[] =>
+  families.flatMap((family) => {
+    const value = values[family]
+    return value === undefined ? [] : [rule(ipOf(family), value, family)]
+  })
+
+/**
+ * Our flows: translated ones that were addressed to an own tailnet address, or that a target in the tailnet answers.
+ * Another program's translation between other devices is none of them, even where its addresses overlap with the
+ * tailnet's.
+ */
+const fromTailnet = (ip: string, family: Family): string => `ct status dnat ct original ${ip} daddr @own${family}`
+const toTailnet = (ip: string, family: Family): string => `ct status dnat ct reply ${ip} saddr @targets${family}`
+
+export type Chain = { readonly name: string; readonly hook: string; readonly rules: readonly string[] }
+
+/** What the rules depend on; all else of a table is elements. */
+export type Shape = Pick<ForwardingTable, 'masquerade' | 'refuseUnmapped' | 'everything' | 'source'>
+
+/** Every rule carries a comment, by which a reader of `nft list` knows it, and a read-back its place. */
+export const chains = ({ masquerade, refuseUnmapped, everything, source }: Shape): Chain[] => [
+  {
+    // Conntrack must run before tailscaled first dials: a flow that it has not seen begin would be taken for a new
+    // one when an answer arrives, and be translated.
+    name: 'track',
+    hook: 'type filter hook output priority raw',
+    rules: ['ct state new comment "track: connection tracking runs"'],
+  },
+  {
+    name: 'translate',
+    hook: 'type nat hook prerouting priority dstnat',
+    rules: [
+      ...both(
+        (ip, family) =>
+          `iifname ${tun} dnat ${ip} to ${ip} daddr map @ingress${family} comment "ingress: own address to backend"`,
+      ),
+      `iifname ${tun} return comment "egress: not for peers"`,
+      'fib daddr type != local return comment "egress: only what is addressed to the Pod"',
+      // What arrives late of a flow that connection tracking has forgotten is refused by the Pod itself.
+      'tcp flags & (fin | syn | rst | ack) != syn return comment "egress: only what begins"',
+      ...both(
+        (ip, family) =>
+          `meta nfproto ipv${family} dnat ${ip} to meta l4proto . th dport map @ports${family} comment "egress: port to target"`,
+      ),
+      'meta l4proto . th dport @exempt return comment "egress: the Pod’s own ports"',
+      ...each(
+        everything,
+        (ip, target, family) =>
+          `meta nfproto ipv${family} dnat ${ip} to ${target} comment "egress: everything to target"`,
+      ),
+    ],
+  },
+  {
+    name: 'forward',
+    hook: 'type filter hook forward priority mangle',
+    rules: [
+      // Both directions: with the first alone, downloads hang.
+      ...['oifname', 'iifname'].map(
+        (device) =>
+          `${device} ${tun} tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu comment "clamp: ${device}"`,
+      ),
+      // tailscaled drops forwarded packets from 100.64.0.0/10, and new flows where its stateful filter is on, unless
+      // they carry its subnet-route mark. No other bit of the mark may change.
+      ...[fromTailnet, toTailnet].flatMap((ours) =>
+        both(
+          (ip, family) =>
+            `oifname ${tun} ${ours(ip, family)} meta mark set meta mark & 0xff00ffff | 0x00040000 comment "mark: past the filters of tailscaled"`,
+        ),
+      ),
+      ...(refuseUnmapped
+        ? [
+            `iifname ${tun} oifname ${tun} ct status & dnat == 0 meta l4proto tcp reject with tcp reset comment "refuse: no such service"`,
+            `iifname ${tun} oifname ${tun} ct status & dnat == 0 reject with icmpx port-unreachable comment "refuse: no such service"`,
+          ]
+        : []),
+    ],
+  },
+  {
+    // What is of the tailnet leaves through the tunnel or not at all: without the device it would follow the default
+    // route in the clear. Dropped, not refused, so that flows go on when the device is back.
+    name: 'guard',
+    hook: 'type filter hook postrouting priority mangle',
+    rules: [
+      ...both(
+        (ip, family) =>
+          `oifname != ${tun} ct direction reply ${fromTailnet(ip, family)} drop comment "guard: no answer leaves in the clear"`,
+      ),
+      ...both(
+        (ip, family) =>
+          `oifname != ${tun} ct direction original ${toTailnet(ip, family)} drop comment "guard: nothing leaves in the clear"`,
+      ),
+    ],
+  },
+  {
+    // Before tailscaled's own masquerading: that would end the flows when the device goes, and this lets them go on.
+    name: 'source',
+    hook: 'type nat hook postrouting priority srcnat - 1',
+    rules: [
+      ...(masquerade
+        ? both(
+            (ip, family) =>
+              `iifname ${tun} oifname != ${tun} ${fromTailnet(ip, family)} masquerade comment "masquerade: backends answer to the Pod"`,
+          )
+        : []),
+      ...each(
+        source,
+        (ip, address, family) =>
+          `oifname ${tun} ${toTailnet(ip, family)} snat ${ip} to ${address} comment "source: targets answer to the node"`,
+      ),
+    ],
+  },
+]

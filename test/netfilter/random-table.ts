@@ -1,0 +1,49 @@
+import * as fc from 'fast-check'
+import { emptyTable, type ForwardingTable, type PortKey, targetsOf } from '../../netfilter/table.ts'
+
+const v4 = fc.integer({ min: 1, max: 40 }).map((last) => `100.64.0.${last}`)
+const v6 = fc.integer({ min: 1, max: 40 }).map((last) => `fd7a:115c:a1e0::${last.toString(16)}`)
+const port = fc.integer({ min: 1, max: 65_535 })
+const key = fc
+  .tuple(fc.constantFrom('tcp', 'udp'), port)
+  .map(([protocol, number]) => `${protocol} . ${number}` as PortKey)
+
+const entries = <K extends string>(keys: fc.Arbitrary<K>, values: fc.Arbitrary<string>): fc.Arbitrary<Map<K, string>> =>
+  fc.uniqueArray(fc.tuple(keys, values), { selector: ([name]) => name, maxLength: 12 }).map((list) => new Map(list))
+
+const targets = (address: fc.Arbitrary<string>) =>
+  entries(
+    key,
+    fc.tuple(address, port).map((pair) => pair.join(' . ')),
+  )
+
+/** Any table that a plan can give. */
+export const randomTable: fc.Arbitrary<ForwardingTable> = fc
+  .record({
+    ingress4: entries(v4, v4),
+    ingress6: entries(v6, v6),
+    ports4: targets(v4),
+    ports6: targets(v6),
+    all4: fc.option(v4, { nil: undefined }),
+    all6: fc.option(v6, { nil: undefined }),
+    exempt: fc.uniqueArray(key, { maxLength: 4 }),
+    masquerade: fc.boolean(),
+    refuseUnmapped: fc.boolean(),
+    own: fc.tuple(v4, v6),
+  })
+  .map(({ ingress4, ingress6, ports4, ports6, all4, all6, exempt, masquerade, refuseUnmapped, own }) => {
+    const table: ForwardingTable = {
+      ...emptyTable,
+      ingress: { 4: ingress4, 6: ingress6 },
+      ports: { 4: ports4, 6: ports6 },
+      everything: { 4: all4, 6: all6 },
+      exempt: exempt.toSorted(),
+      masquerade,
+      refuseUnmapped,
+    }
+    const source = {
+      4: targetsOf(table, 4).size > 0 ? own[0] : undefined,
+      6: targetsOf(table, 6).size > 0 ? own[1] : undefined,
+    }
+    return { ...table, source }
+  })
