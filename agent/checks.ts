@@ -4,6 +4,7 @@ import { nothingReachable } from '../netfilter/plan.ts'
 import { deviceConfigName } from './facets/device-config.ts'
 import { forwardingName, planForwarding } from './facets/forwarding.ts'
 import { stateSecretName } from './facets/state-secret.ts'
+import { mountedRejections } from './mounted/views.ts'
 import { draining } from './preshutdown/preshutdown.ts'
 import { serviceProblems } from './services-view.ts'
 import { loginProblem } from './tailscaled/login.ts'
@@ -84,9 +85,14 @@ function forwarding(world: World): Outcome | undefined {
 function services(world: World): Outcome | undefined {
   const { settings } = world
   if (settings.egressServicesDirectory === undefined && settings.ingressServicesFile === undefined) return undefined
-  const problems = serviceProblems(world)
+  const problems = [
+    ...mountedRejections(world).map(({ file, entry, field, reason }) =>
+      [file, entry, field, reason].filter((part) => part !== '').join(': '),
+    ),
+    ...serviceProblems(world).map(({ service, problem }) => `${service}: ${problem}`),
+  ]
   if (problems.length === 0) return ok
-  const some = problems.slice(0, 3).map(({ service, problem }) => `${service}: ${problem}`)
+  const some = problems.slice(0, 3)
   return failing(`${some.join('; ')}${problems.length > 3 ? `; and ${problems.length - 3} more` : ''}`)
 }
 

@@ -12,6 +12,8 @@ import { scrape } from './endpoints/scrape.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
 import { forwards } from './facets/forwarding.ts'
 import { keepForwarding } from './keep-forwarding.ts'
+import { keepMounted } from './mounted/compose.ts'
+import { preshutdownRoute } from './preshutdown/route.ts'
 import { optimizeForwarding } from './forwarding-optimizations.ts'
 import { reissueRefusedKey } from './reissue.ts'
 import type { Environment } from './settings/read.ts'
@@ -64,7 +66,9 @@ export async function compose(settings: Settings, { env, log, version, config, p
   const api = localApi(settings.socket)
   const startTime = performance.timeOrigin / 1000
   const metrics = scrape({ world: observed.world, version, startTime, api, timeoutMs: waits.statusTimeout })
-  for (const listener of listeners(settings, observed, metrics)) {
+  const preshutdown =
+    settings.egressServicesDirectory === undefined ? undefined : preshutdownRoute({ store, log, waits, signal })
+  for (const listener of listeners(settings, observed, metrics, preshutdown)) {
     parts.servers.push({ server: await openListener(listener), name: `HTTP server at ${listener.address.text}` })
   }
   signal.throwIfAborted()
@@ -78,6 +82,10 @@ export async function compose(settings: Settings, { env, log, version, config, p
   await Promise.race([stateSecret?.prepared, deadline])
   signal.throwIfAborted()
 
+  await keepMounted(
+    { store, log, waits, signal },
+    { egressDirectory: settings.egressServicesDirectory, ingressFile: settings.ingressServicesFile },
+  )
   if (forwards(store.world)) {
     await Promise.race([keepForwarding({ store, nft, log, waits, parts, signal }), deadline])
     signal.throwIfAborted()

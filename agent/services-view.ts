@@ -1,4 +1,5 @@
 import { attemptedPlan } from './facets/forwarding.ts'
+import { egressStatus, ingressStatus } from './facets/services-status.ts'
 import type { World } from './world.ts'
 
 /** What keeps a service, or an address of it, from getting traffic. */
@@ -8,11 +9,16 @@ export type ServiceProblem = { readonly service: string; readonly problem: strin
 export function serviceProblems(world: World): ServiceProblem[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
+  const unlisted = [egressStatus(world), ingressStatus(world)].flatMap((status) => status?.omitted ?? [])
   return [
     ...[...plan.serviceProblems].flatMap(([service, problems]) => problems.map((problem) => ({ service, problem }))),
     ...[...plan.egress, ...plan.ingress].flatMap(([service, { unreachable }]) =>
       unreachable.map(({ target, reason }) => ({ service, problem: `${target.text} gets no traffic: ${reason}` })),
     ),
+    ...unlisted.map((service) => ({
+      service,
+      problem: 'it is forwarded, but the state Secret has no room to list it',
+    })),
   ]
 }
 

@@ -1,6 +1,7 @@
 import { families, familyName } from '../lib/address.ts'
 import { checks, notReady } from './checks.ts'
 import { attemptedPlan, forwardingName } from './facets/forwarding.ts'
+import { mountedRejections } from './mounted/views.ts'
 import { preshutdownView } from './preshutdown/preshutdown.ts'
 import { servicesView } from './services-view.ts'
 import type { World } from './world.ts'
@@ -43,6 +44,7 @@ export function statusView(world: World, version: string): Record<string, unknow
     targets: targetsView(world),
     egress: egressView(world),
     services: servicesView(world),
+    rejected: mountedRejections(world),
     preshutdown: preshutdownView(world),
     facets: Object.fromEntries(
       Object.entries(facets).map(([name, { verifiedAt, error, repairs }]) => [

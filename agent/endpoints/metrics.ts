@@ -1,5 +1,7 @@
 import type { Metric, Sample } from '../../lib/metrics.ts'
 import { checks, notReady } from '../checks.ts'
+import { attemptedPlan } from '../facets/forwarding.ts'
+import { mountedMetrics } from '../mounted/views.ts'
 import type { World } from '../world.ts'
 
 /** What the World does not hold: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
@@ -48,6 +50,8 @@ export function metrics(world: World, { version, startTime, tailscaledUp }: Circ
       'When what a facet keeps was last read back and right, in seconds since 1970.',
       facets.flatMap(([facet, { verifiedAt }]) => timed({ facet }, verifiedAt)),
     ),
+    ...mountedMetrics(world),
+    gauge('services', 'Services of the mounted files, by whether traffic to them is forwarded.', serviceCounts(world)),
     gauge('tailscaled_up', 'Whether tailscaled gave its own metrics, which then follow.', [
       { value: Number(tailscaledUp) },
     ]),
@@ -55,6 +59,19 @@ export function metrics(world: World, { version, startTime, tailscaledUp }: Circ
       { value: world.daemon.restarts },
     ]),
   ]
+}
+
+function serviceCounts(world: World): Sample[] {
+  const plan = attemptedPlan(world)
+  if (plan === undefined) return []
+  return (['egress', 'ingress'] as const).flatMap((kind) => {
+    const services = [...plan[kind].values()]
+    const forwarded = services.filter(({ carried }) => carried.length > 0).length
+    return [
+      { labels: { kind, state: 'forwarded' }, value: forwarded },
+      { labels: { kind, state: 'unreachable' }, value: services.length - forwarded },
+    ]
+  })
 }
 
 const gauge = (name: string, help: string, samples: Sample[]): Metric => ({
