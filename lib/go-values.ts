@@ -36,3 +36,13 @@ export function parseDuration(text: string): number | undefined {
   }
   return end === body.length && end > 0 && Number.isFinite(total) ? sign * total : undefined
 }
+
+/**
+ * Go's strconv.ParseUint(text, 0, 32): decimal, or with the base's prefix (`0x7`, `0o7`, `07`, `0b1`), and with `_`
+ * between digits. Undefined for any other text, and for what is larger.
+ */
+export function parseUint32(text: string): number | undefined {
+  if (!/^(?:0|[1-9](?:_?\d)*|0[xX](?:_?[\da-fA-F])+|0[bB](?:_?[01])+|0[oO]?(?:_?[0-7])+)$/.test(text)) return undefined
+  const value = Number(text.replaceAll('_', '').replace(/^0(?=\d)/, '0o'))
+  return value <= 0xff_ff_ff_ff ? value : undefined
+}

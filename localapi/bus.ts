@@ -1,7 +1,8 @@
 import { collectLines } from '../lib/lines.ts'
+import { catchUp } from './catch-up.ts'
 import type { LocalApi } from './client.ts'
-import { type Notification, notifySieve, parseNotify } from './notify.ts'
-import { getStatus } from './status.ts'
+import { type Notification, notifyReader } from './notify.ts'
+import { getStatus, type Wanted } from './status.ts'
 
 /**
  * Initial state, prefs and health (bits 1, 2 and 7 of localapi-apiproxy-recorder.md §A.3), no private keys (bit 4, which
@@ -10,9 +11,12 @@ import { getStatus } from './status.ts'
  * peer, which at 10,000 of them is 10 MB. `status` can leave the peers out.
  */
 const mask = 2 + 4 + 16 + 128 + 8192
+/** Changes of peers (bit 12). What 1.98 tells instead of a netmap then is nothing that is held of a peer. */
+const peerChanges = 4096
 
-/** For the status that goes with the first message, in ms. */
+/** For the status that goes with the first message, in ms; and with all peers. */
 const statusTimeout = 5000
+const peersTimeout = 15_000
 
 /**
  * Watches tailscaled's bus once: yields each notification until the stream ends or `signal` aborts. The first one holds
@@ -21,30 +25,32 @@ const statusTimeout = 5000
  */
 export async function* watchBus(
   api: LocalApi,
+  wanted: Wanted,
   signal: AbortSignal,
   rejected: (error: unknown) => void,
 ): AsyncGenerator<Notification> {
-  const line = notifySieve()
+  const line = notifyReader(wanted)
   const end = (): Notification | undefined => {
     try {
-      return parseNotify(line.end())
+      return line.end()
     } catch (error) {
       rejected(error)
       return undefined
     }
   }
   /** Asked once the watch stands, so that no change is lost in between. */
-  const status = async (): Promise<Notification> => {
+  const status = async (): Promise<Notification | undefined> => {
     try {
-      return await getStatus(api, signal, statusTimeout)
+      return await getStatus(api, wanted, signal, wanted.peers ? peersTimeout : statusTimeout)
     } catch (error) {
-      rejected(error)
-      return {}
+      if (!signal.aborted) rejected(error)
+      return undefined
     }
   }
-  const stream = await api.stream(`watch-ipn-bus?mask=${mask}`, signal)
+  const stream = await api.stream(`watch-ipn-bus?mask=${wanted.peers ? mask + peerChanges : mask}`, signal)
+  const lines = collectLines(stream, { push: line.push, end })
   let first = true
-  for await (const notification of collectLines(stream, { push: line.push, end })) {
+  for await (const notification of wanted.peers ? catchUp(lines, status, signal) : lines) {
     if (notification === undefined) continue
     yield first && !notification.initial ? { ...notification, ...(await status()) } : notification
     first = false

@@ -1,6 +1,8 @@
 import * as z from 'zod/mini'
 import { type Address, parseAddress, parseSingleAddressPrefix } from '../lib/address.ts'
-import { CulvertError } from '../lib/errors.ts'
+import { peerReader } from './peer-reader.ts'
+import type { ExtraRecord, PeersChange } from './peers.ts'
+import { decode, keepOf, optional, shorten } from './schema.ts'
 import { type Keep, sieve } from './sieve.ts'
 
 /** Names of `ipn.State` by number (localapi-apiproxy-recorder.md §A.4); Status has the name, Notify the number. */
@@ -31,9 +33,16 @@ export type Notification = {
   readonly error?: string
   /** Whether the node is connected to the control server. */
   readonly online?: boolean
+  /** Whether subnet routes of peers are used. */
+  readonly acceptsRoutes?: boolean
+  /** What became of the peers, one change after the other. */
+  readonly peers?: readonly PeersChange[]
+  /** All extra records that are addresses. */
+  readonly records?: readonly ExtraRecord[]
+  /** It may not tell all that became of the peers and records: `status` does. */
+  readonly partial?: true
 }
 
-const optional = <T extends z.ZodMiniType>(type: T) => z.optional(z.nullable(type))
 const peerStatus = z.object({
   ID: z.string(),
   DNSName: z.string(),
@@ -50,7 +59,7 @@ const statusSchema = z.object({
 const notifySchema = z.object({
   ErrMessage: optional(z.string()),
   State: optional(z.number()),
-  Prefs: optional(z.object({ NoSNAT: optional(z.boolean()) })),
+  Prefs: optional(z.object({ NoSNAT: optional(z.boolean()), RouteAll: optional(z.boolean()) })),
   SelfChange: optional(node),
   /** From daemons before 1.100, which tell of no SelfChange, or not always. */
   NetMap: optional(z.object({ SelfNode: optional(node) })),
@@ -59,26 +68,56 @@ const notifySchema = z.object({
   Health: optional(z.object({ Warnings: optional(z.record(z.string(), warning)) })),
 })
 
-/** What of a document a schema looks at. */
-function keepOf(schema: z.core.$ZodType): Keep {
-  const { def } = schema as unknown as { readonly def: z.core.$ZodTypes['_zod']['def'] }
-  if (def.type === 'object') return new Map(Object.entries(def.shape).map(([name, type]) => [name, keepOf(type)]))
-  if (def.type === 'optional' || def.type === 'nullable') return keepOf(def.innerType)
-  return def.type === 'array' ? keepOf(def.element) : true
-}
-
 /** Some hundred times what a daemon with all its health warnings says; the rest, such as peers, is cut away before. */
 const maxKeptBytes = 256 * 1024
+/** So much may be said of one peer, with thousands of routes, beside the rest of the message. */
+const maxPeerBytes = 4 * 1024 * 1024
 
-/** Makes what `parseNotify` reads of a line of the bus, which may have many MB. */
-export const notifySieve = () => sieve(keepOf(notifySchema), maxKeptBytes)
+/** Takes the bytes of a message, which may have many MB, wherever they were cut. */
+export type NotifyReader = {
+  readonly push: (bytes: Buffer) => void
+  /**
+   * What the message said; the next one may follow.
+   * @throws CulvertError `localapi` when it is no JSON, or a used field has another shape than documented (§A.4).
+   */
+  readonly end: () => Notification
+}
+
+/** Reads messages, with what they say of peers and extra records only where these are wanted. */
+export function notifyReader({ peers }: { readonly peers: boolean }): NotifyReader {
+  const keep = keepOf(notifySchema)
+  if (!peers) {
+    const { push, end } = sieve(keep, maxKeptBytes)
+    return { push, end: () => parseNotify(end()) }
+  }
+  const others = peerReader()
+  const { push, end } = sieve(both(keep, others.keep), maxPeerBytes)
+  return {
+    push,
+    end: () => {
+      const read = others.end()
+      const rest = end()
+      const notification = parseNotify(rest)
+      return { ...notification, ...read(rest, notification.self !== undefined) }
+    },
+  }
+}
+
+/** Keeps what either keeps. */
+function both(one: Keep | undefined, other: Keep): Keep {
+  if (!(one instanceof Map) || !(other instanceof Map)) return other
+  return new Map([...one, ...[...other].map(([name, keep]) => [name, both(one.get(name), keep)] as const)])
+}
 
 /**
  * Reads one line of `watch-ipn-bus`.
  * @throws CulvertError `localapi` when it is no JSON, or a used field has another shape than documented (§A.4).
  */
 export function parseNotify(line: string): Notification {
-  const { ErrMessage, State, Prefs, SelfChange, NetMap, InitialStatus, BrowseToURL, Health } = decode(line)
+  const { ErrMessage, State, Prefs, SelfChange, NetMap, InitialStatus, BrowseToURL, Health } = decode(
+    line,
+    notifySchema,
+  )
   const state = backendStates[State ?? -1] ?? backendStates.find((name) => name === InitialStatus?.BackendState)
   const url = BrowseToURL ?? InitialStatus?.AuthURL
   const changed = SelfChange ?? NetMap?.SelfNode
@@ -88,40 +127,12 @@ export function parseNotify(line: string): Notification {
     ...(self && (self.id !== '' || self.addresses.length > 0) && { self }),
     ...(InitialStatus && { initial: true as const }),
     ...(url && { browseToUrl: url }),
-    ...(Prefs && { noSnat: Prefs.NoSNAT ?? false }),
+    ...(Prefs && { noSnat: Prefs.NoSNAT ?? false, acceptsRoutes: Prefs.RouteAll ?? false }),
     ...(Health && { health: healthTexts(Health.Warnings ?? {}) }),
     ...(ErrMessage && { error: shorten(ErrMessage) }),
     ...(typeof InitialStatus?.Self?.Online === 'boolean' && { online: InitialStatus.Self.Online }),
   }
 }
-
-/**
- * Reads the answer of `status`: it says what an InitialStatus says.
- * @throws CulvertError `localapi` when it is no JSON, or a used field has another shape than documented (§A.5).
- */
-export function parseStatus(body: string): Notification {
-  const document = notifySieve()
-  document.push(Buffer.from(`{"InitialStatus":${body}}`))
-  return parseNotify(document.end())
-}
-
-function decode(text: string): z.infer<typeof notifySchema> {
-  const unexpected = (cause: unknown): CulvertError =>
-    new CulvertError('localapi', 'tailscaled said what cannot be read', { cause })
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw unexpected(error)
-  }
-  const parsed = z.safeParse(notifySchema, value)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw unexpected(shorten(`${issue?.path.join('.')}: ${issue?.message}`))
-}
-
-/** So that no text fills the log. */
-const shorten = (text: string): string => text.slice(0, 1000)
 
 const present = (addresses: readonly (Address | undefined)[]): Address[] =>
   addresses.filter((address) => address !== undefined)

@@ -4,7 +4,13 @@ import { CulvertError } from '../lib/errors.ts'
  * Which part of a JSON document is kept: `true` all of it; else of an object the fields that are named, each in turn,
  * and of an array the same of each element.
  */
-export type Keep = true | ReadonlyMap<string, Keep>
+export type Keep = true | ReadonlyMap<string, Keep> | Apart
+
+/**
+ * Of an array or object that may be large: `each` of its values is given to `take` as soon as it is whole, though the
+ * document may turn out to be none later, and only the empty container stays.
+ */
+export type Apart = { readonly each: Keep; readonly take: (text: string) => void }
 
 export type Sieve = {
   /** Takes the next bytes of the document, wherever it was cut. */
@@ -21,6 +27,19 @@ const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a]
 const [bit5, open, close, brace, zero] = [0x20, 0x7b, 0x7d, 0x7b, 0x30]
 const initialBytes = 4096
 
+type Container = {
+  readonly object: boolean
+  readonly keep: Keep
+  /** Where its first value or name is kept. */
+  readonly start: number
+  /** Of what is taken apart: where its present value begins, and whether it had others. */
+  value: number
+  several: boolean
+}
+
+const isApart = (keep: Keep): keep is Apart => keep !== true && 'each' in keep
+const elementOf = (keep: Keep): Keep => (isApart(keep) ? keep.each : keep)
+
 /**
  * Cuts from JSON what is not kept, byte by byte as it arrives, so that a netmap of many MB costs neither memory nor a
  * long pause. What is left is JSON if the document was; what is cut is not looked at. At most `limit` bytes are held.
@@ -33,7 +52,7 @@ export function sieve(keep: Keep, limit: number): Sieve {
   let inString = false
   let escaped = false
   /** Open containers of what is kept, innermost last. */
-  let stack: { readonly object: boolean; readonly keep: Keep }[] = []
+  let stack: Container[] = []
   let next: Keep | undefined = keep
   let expectsName = false
   let nameStart = -1
@@ -85,6 +104,15 @@ export function sieve(keep: Keep, limit: number): Sieve {
     return index
   }
 
+  /** Gives away the value that ended before the last byte, which is all that is then kept of it. */
+  const giveAway = (container: Container, take: Apart['take'], byte: number): void => {
+    const text = kept.toString('utf8', container.value, size - 1)
+    container.several ||= byte === comma
+    if (container.several || text.trim() !== '') take(text)
+    size = container.value = container.start
+    if (byte !== comma) write(byte)
+  }
+
   const take = (byte: number): void => {
     write(byte)
     if (inString) {
@@ -103,16 +131,21 @@ export function sieve(keep: Keep, limit: number): Sieve {
       if (expectsName) nameStart = size
       expectsName = false
     } else if ((byte | bit5) === open) {
-      stack.push({ object: byte === brace, keep: next ?? true })
+      const keeps = next ?? true
+      stack.push({ object: byte === brace, keep: keeps, start: size, value: size, several: false })
       expectsName = byte === brace
+      next = elementOf(keeps)
     } else if ((byte | bit5) === close) {
+      if (container !== undefined && isApart(container.keep)) giveAway(container, container.keep.take, byte)
       stack.pop()
       expectsName = false
     } else if (byte === comma && container !== undefined) {
+      if (isApart(container.keep)) giveAway(container, container.keep.take, byte)
       expectsName = container.object
-      next = container.keep
+      next = elementOf(container.keep)
     } else if (byte === colon && container?.object === true) {
-      next = container.keep === true ? true : container.keep.get(name)
+      if (container.value === container.start) container.value = size
+      next = container.keep instanceof Map ? container.keep.get(name) : elementOf(container.keep)
       if (next !== undefined) return
       write(zero)
       cutting = 0

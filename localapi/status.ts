@@ -1,9 +1,28 @@
 import type { LocalApi } from './client.ts'
-import { type Notification, parseStatus } from './notify.ts'
+import { type Notification, notifyReader } from './notify.ts'
+
+/** Whether the peers and extra records are wanted: at 10,000 peers, an answer with them has 10 MB. */
+export type Wanted = { readonly peers: boolean }
 
 /**
- * Asks tailscaled for its status, without peers.
- * @throws CulvertError `localapi` when it does not answer as documented within `timeoutMs`.
+ * Asks tailscaled for its status.
+ * @throws CulvertError `localapi` when it does not answer as documented (§A.5) within `timeoutMs`.
  */
-export const getStatus = async (api: LocalApi, signal: AbortSignal, timeoutMs: number): Promise<Notification> =>
-  parseStatus(await api.get('status?peers=false', signal, timeoutMs))
+export async function getStatus(
+  api: LocalApi,
+  { peers }: Wanted,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Notification> {
+  // An InitialStatus of the bus says the same.
+  const { push, end } = notifyReader({ peers })
+  push(Buffer.from('{"InitialStatus":'))
+  if (peers) {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    for await (const bytes of await api.stream('status', limit, timeoutMs)) push(bytes)
+  } else push(Buffer.from(await api.get('status?peers=false', signal, timeoutMs)))
+  push(Buffer.from('}'))
+  const status = end()
+  const isAlone = peers && status.state === 'Running' && status.peers === undefined
+  return isAlone ? { ...status, peers: [{ whole: true, changed: new Map(), removed: [] }] } : status
+}

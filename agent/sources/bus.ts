@@ -6,6 +6,8 @@ import { sleep } from '../../lib/timers.ts'
 import { watchBus } from '../../localapi/bus.ts'
 import type { LocalApi } from '../../localapi/client.ts'
 import type { Notification } from '../../localapi/notify.ts'
+import { changePeers, type Peers } from '../../localapi/peers.ts'
+import { needsPeers } from '../targets/needs-peers.ts'
 import type { Waits } from '../waits.ts'
 import { isUp, type Store, type Tailnet } from '../world.ts'
 
@@ -26,6 +28,7 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
       const tailnet = change(world.tailnet)
       return tailnet === world.tailnet ? world : { ...world, tailnet }
     })
+  const wanted = { peers: needsPeers(store.world.settings) }
   let said: string | undefined
 
   /** Gives why the watch ended. */
@@ -36,7 +39,7 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
       if (complaints <= maxComplaints) log(`bus: ${describe(error)}`)
     }
     try {
-      for await (const notification of watchBus(api, end, rejected)) {
+      for await (const notification of watchBus(api, wanted, end, rejected)) {
         // The daemon repeats a refusal each time that it tries again.
         if (notification.error !== undefined && notification.error !== said) log(`tailscaled: ${notification.error}`)
         said = notification.error ?? said
@@ -73,19 +76,26 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
 
 /** The tailnet after one message, the same value if that changes nothing: what the message does not name stays. */
 export function applyNotification(tailnet: Tailnet, notification: Notification): Tailnet {
-  const { state, self, noSnat, health, browseToUrl, initial, online } = notification
+  const { state, self, noSnat, acceptsRoutes, health, browseToUrl, initial, online, peers, records } = notification
   const next: { -readonly [Key in keyof Tailnet]: Tailnet[Key] } = {
     ...tailnet,
     watching: true,
     ...(state !== undefined && { state }),
     ...(self !== undefined && { self }),
     ...(noSnat !== undefined && { noSnat }),
+    ...(acceptsRoutes !== undefined && { acceptsRoutes }),
     ...(health !== undefined && { health }),
     ...(browseToUrl !== undefined && { loginUrl: browseToUrl }),
     ...(online !== undefined && { online }),
+    ...(peers !== undefined && { peers: peers.reduce<Peers>(changePeers, tailnet.peers ?? new Map()) }),
+    ...(records !== undefined && !isDeepStrictEqual(records, tailnet.records) && { records }),
   }
   if (next.state === 'Running') delete next.loginUrl
   // Only then is there none: a daemon that starts does not know its node yet either.
-  if (initial && self === undefined && state === 'NeedsLogin') delete next.self
-  return isDeepStrictEqual(next, tailnet) ? tailnet : next
+  if (initial && self === undefined && state === 'NeedsLogin') {
+    delete next.self
+    delete next.peers
+    delete next.records
+  }
+  return next.peers === tailnet.peers && isDeepStrictEqual(next, tailnet) ? tailnet : next
 }

@@ -32,7 +32,7 @@ export async function followStatus(
     }
     const { tailnet: before } = store.world
     try {
-      const notification = await getStatus(api, signal, waits.statusTimeout)
+      const notification = await getStatus(api, { peers: false }, signal, waits.statusTimeout)
       // What the bus has said meanwhile is newer.
       if (before.watching && store.world.tailnet === before)
         store.update((world) => ({ ...world, tailnet: applyNotification(world.tailnet, notification) }))

@@ -13,7 +13,7 @@ const status = {
 /** Watches a bus of these lines, in chunks of this many bytes; gives all that came, and what LocalAPI was asked. */
 async function watched(
   messages: readonly unknown[],
-  { answer = status, chunk = 65_536 }: { answer?: object; chunk?: number } = {},
+  { answer = status, chunk = 65_536, peers = false }: { answer?: object; chunk?: number; peers?: boolean } = {},
 ) {
   const asked: string[] = []
   const rejected: unknown[] = []
@@ -34,7 +34,7 @@ async function watched(
       })()
     },
   }
-  const notifications = await Array.fromAsync(watchBus(api, never, (error) => rejected.push(error)))
+  const notifications = await Array.fromAsync(watchBus(api, { peers }, never, (error) => rejected.push(error)))
   return { notifications, asked, rejected }
 }
 
@@ -42,7 +42,14 @@ it('the first message holds the whole state: the node is asked for, without its 
   const first = { State: 5, Prefs: { NoSNAT: true }, Health: { Warnings: null } }
   expect(await watched([first, { SelfChange: node('100.64.0.2') }])).toEqual({
     notifications: [
-      { state: 'Running', noSnat: true, health: new Map(), initial: true, self: self('100.64.0.1') },
+      {
+        state: 'Running',
+        noSnat: true,
+        acceptsRoutes: false,
+        health: new Map(),
+        initial: true,
+        self: self('100.64.0.1'),
+      },
       { self: self('100.64.0.2') },
     ],
     asked: [expect.stringMatching(/^watch-ipn-bus\?mask=\d+$/), 'status?peers=false'],

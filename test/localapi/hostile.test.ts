@@ -74,8 +74,10 @@ const endings = fc.constantFrom<(socket: Socket) => void>(
 const calls = fc.constantFrom<() => Promise<unknown>>(
   () => api.get('prefs', never, 100),
   () => api.post('reload-config', never, 100),
-  () => getStatus(api, never, 100),
-  () => Array.fromAsync(watchBus(api, AbortSignal.timeout(100), () => {})),
+  ...[true, false].flatMap((peers) => [
+    () => getStatus(api, { peers }, never, 100),
+    () => Array.fromAsync(watchBus(api, { peers }, AbortSignal.timeout(100), () => {})),
+  ]),
 )
 
 it('whatever is answered, a call gives a value or says what failed, in time', async () => {

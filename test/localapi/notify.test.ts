@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CulvertError } from '../../lib/errors.ts'
-import { type Notification, notifySieve, parseNotify, parseStatus } from '../../localapi/notify.ts'
-import { busLines, statusBodies } from './documents.ts'
+import { type Notification, notifyReader, parseNotify } from '../../localapi/notify.ts'
+import { busLines } from './documents.ts'
 
 const self = {
   id: 'n1',
@@ -54,8 +54,8 @@ describe('parseNotify', () => {
       { SelfChange: { StableID: 'n1', Name: 'p.' } },
       { self: { id: 'n1', name: 'p.', addresses: [] } },
     ],
-    ['prefs', { Prefs: { NoSNAT: true } }, { noSnat: true }],
-    ['prefs without the field', { Prefs: {} }, { noSnat: false }],
+    ['prefs', { Prefs: { NoSNAT: true, RouteAll: true } }, { noSnat: true, acceptsRoutes: true }],
+    ['prefs without the fields', { Prefs: {} }, { noSnat: false, acceptsRoutes: false }],
     ['nulls', { State: null, Prefs: null, SelfChange: null, Health: null, InitialStatus: null }, {}],
     [
       'health',
@@ -95,23 +95,19 @@ describe('parseNotify', () => {
   })
 })
 
-it('a status is read like the initial one of the bus', () => {
-  const status = { BackendState: 'NeedsLogin', AuthURL: 'https://x/a', Self: null }
-  expect(parseStatus(JSON.stringify(status))).toEqual(parseNotify(JSON.stringify({ InitialStatus: status })))
-  expect(() => parseStatus('')).toThrow(CulvertError)
-})
-
 it.each([true, false, undefined])('a status tells whether the node is connected: %s', (online) => {
   const Self = { ID: 'n1', DNSName: 'a.b.', ...(online !== undefined && { Online: online }) }
-  expect(parseStatus(JSON.stringify({ BackendState: 'Running', Self })).online).toBe(online)
+  expect(parseNotify(JSON.stringify({ InitialStatus: { BackendState: 'Running', Self } })).online).toBe(online)
 })
 
 describe('whatever tailscaled says', () => {
   /** What of a line is read, as it is on the bus. */
-  const read = (text: string): Notification => {
-    const line = notifySieve()
-    line.push(Buffer.from(text))
-    return parseNotify(line.end())
+  const read = (peers: boolean) => {
+    const line = notifyReader({ peers })
+    return (text: string): Notification => {
+      line.push(Buffer.from(text))
+      return line.end()
+    }
   }
   const attempt = (parse: (text: string) => Notification, text: string): Notification | string => {
     try {
@@ -123,16 +119,33 @@ describe('whatever tailscaled says', () => {
   }
 
   it('is a notification or a CulvertError, and what is cut away makes no difference', () => {
+    const line = read(false)
     fc.assert(
       fc.property(busLines, (text) => {
         const value = attempt(parseNotify, text)
         // Damage in what is cut away is not seen, and what would be too much is refused.
-        if (value !== 'refused' && text.length < 200_000) expect(attempt(read, text)).toEqual(value)
-        else attempt(read, text)
+        if (value !== 'refused' && text.length < 200_000) expect(attempt(line, text)).toEqual(value)
+        else attempt(line, text)
       }),
       { numRuns: 2000 },
     )
-    fc.assert(fc.property(statusBodies, (text) => void attempt(parseStatus, text)))
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void attempt(read, text)))
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void attempt(line, text)))
+  })
+
+  it('is the same beside the peers, which are held whatever was before', () => {
+    const line = read(true)
+    fc.assert(
+      fc.property(busLines, (text) => {
+        const value = attempt(line, text)
+        if (value === 'refused' || text.length > 200_000) return
+        const { peers: _peers, records: _records, partial: _partial, ...rest } = value as Notification
+        expect(rest).toEqual(attempt(read(false), text))
+        expect(line('{"State":6,"PeersRemoved":[7]}')).toEqual({
+          state: 'Running',
+          peers: [{ whole: false, changed: new Map(), removed: ['7'] }],
+        })
+      }),
+      { numRuns: 2000 },
+    )
   })
 })

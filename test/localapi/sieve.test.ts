@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Keep, sieve } from '../../localapi/sieve.ts'
 
-const keep: Keep = new Map<string, Keep>([
+const keep: ReadonlyMap<string, Keep> = new Map<string, Keep>([
   ['State', true],
   ['Self', new Map<string, Keep>([['Name', true]])],
 ])
@@ -22,7 +22,7 @@ function sift(document: string | Buffer, sizes: readonly number[] = [], limit = 
 
 /** What the result must be equal to: the same cut on a parsed document. */
 function cut(value: unknown, kept: Keep): unknown {
-  if (kept === true || typeof value !== 'object' || value === null) return value
+  if (!(kept instanceof Map) || typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((element) => cut(element, kept))
   const entries = Object.entries(value).map(([name, field]) => {
     const inner = kept.get(name)
@@ -58,6 +58,55 @@ describe('what is kept of a document', () => {
       }),
       { numRuns: 500 },
     )
+  })
+})
+
+describe('what is taken apart', () => {
+  const element: Keep = new Map([['ID', true]])
+  /** Takes the peers out of a document that comes in pieces of this size; gives them, and the rest. */
+  function takeApart(document: string, size = document.length || 1, limit = 1_000_000) {
+    const taken: string[] = []
+    const peers = { each: element, take: (text: string) => taken.push(text) }
+    const { push, end } = sieve(
+      new Map<string, Keep>([
+        ['Peers', peers],
+        ['State', true],
+      ]),
+      limit,
+    )
+    const bytes = Buffer.from(document)
+    for (let start = 0; start < bytes.length; start += size) push(bytes.subarray(start, start + size))
+    return { rest: end(), taken }
+  }
+
+  it.each<[string, string, string, string[]]>([
+    [
+      'an array',
+      '{"Peers":[{"ID":1,"x":[2]},{"ID":3}],"State":6}',
+      '{"Peers":[],"State":6}',
+      ['{"ID":1,"x":0}', '{"ID":3}'],
+    ],
+    ['an object', '{"Peers":{"a":{"ID":1},"b,]":{"ID":[2,3]}}}', '{"Peers":{}}', ['{"ID":1}', '{"ID":[2,3]}']],
+    ['an empty array', '{"Peers":[ ],"State":6}', '{"Peers":[],"State":6}', []],
+    ['an empty object', '{"Peers":{}}', '{"Peers":{}}', []],
+    ['null', '{"Peers":null}', '{"Peers":null}', []],
+    ['other values', '{"Peers":[1,"a,b",[{"ID":1}],null]}', '{"Peers":[]}', ['1', '"a,b"', '[{"ID":1}]', 'null']],
+    ['white space', '{"Peers": [ {"ID" : 1} , 2 ] }', '{"Peers": [] }', [' {"ID" : 1} ', ' 2 ']],
+    ['a comma too many', '{"Peers":[1,]}', '{"Peers":[]}', ['1', '']],
+    ['one at the start', '{"Peers":[,1]}', '{"Peers":[]}', ['', '1']],
+    ['a name alone', '{"Peers":{"a","b":1}}', '{"Peers":{}}', ['"a"', '1']],
+    ['two values of a name', '{"Peers":{"a":1 "b":2}}', '{"Peers":{}}', ['1 "b":2']],
+    ['the wrong end', '{"Peers":[1}}', '{"Peers":[}}', ['1']],
+    ['no end', '{"Peers":[{"ID":1},{"ID"', '{"Peers":[{"ID"', ['{"ID":1}']],
+  ])('%s', (_name, document, rest, taken) => {
+    expect(takeApart(document)).toEqual({ rest, taken })
+    expect(takeApart(document, 1)).toEqual({ rest, taken })
+  })
+
+  it('is held one value at a time', () => {
+    const many = Array.from({ length: 1000 }, (_, ID) => ({ ID, Key: 'k'.repeat(100) }))
+    expect(takeApart(JSON.stringify({ Peers: many }), 7, 60).taken).toHaveLength(1000)
+    expect(() => takeApart('{"Peers":[{"ID":"' + 'x'.repeat(60), 7, 60)).toThrow(/more than the 60 bytes/)
   })
 })
 

@@ -1,0 +1,49 @@
+import { sleep } from '../lib/timers.ts'
+import type { Notification } from './notify.ts'
+import type { PeersChange } from './peers.ts'
+
+/** Between two questions, and after one that failed, in ms: at 10,000 peers each takes both sides some hundred. */
+const [rest, longRest] = [1000, 10_000]
+
+/**
+ * Passes messages on. After one that tells of a change but not whole, `ask` is asked for the status, and what that says
+ * of the peers and records is put among the messages. One answer is enough for all messages before its question.
+ */
+export async function* catchUp(
+  messages: AsyncGenerator<Notification | undefined>,
+  ask: () => Promise<Notification | undefined>,
+  signal: AbortSignal,
+): AsyncGenerator<Notification | undefined> {
+  let message: Promise<IteratorResult<Notification | undefined>> | undefined
+  let answer: Promise<{ readonly status: Notification | undefined }> | undefined
+  let isPartial = false
+  let earliest = 0
+  /** Told since the question. Told once more after the answer, it is right whether the answer is older or newer. */
+  let since: PeersChange[] = []
+
+  const askInTime = async () => {
+    await sleep(earliest - performance.now(), signal)
+    isPartial = false
+    since = []
+    const status = await ask()
+    isPartial ||= status === undefined
+    earliest = performance.now() + (status === undefined ? longRest : rest)
+    return { status }
+  }
+  while (!signal.aborted) {
+    if (isPartial) answer ??= askInTime()
+    message ??= messages.next()
+    const next = await (answer === undefined ? message : Promise.race([message, answer]))
+    if ('status' in next) {
+      answer = undefined
+      const { peers, records } = next.status ?? {}
+      yield { ...(peers && { peers: [...peers, ...since] }), ...(records && { records }) }
+    } else {
+      if (next.done === true) return
+      message = undefined
+      isPartial ||= next.value?.partial === true
+      if (answer !== undefined) since.push(...(next.value?.peers ?? []))
+      yield next.value
+    }
+  }
+}

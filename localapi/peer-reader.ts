@@ -1,0 +1,159 @@
+import * as z from 'zod/mini'
+import { type Address, parseAddress, parsePrefix, parseSingleAddressPrefix, type Prefix } from '../lib/address.ts'
+import type { ExtraRecord, Peer, PeersChange } from './peers.ts'
+import { decode, keepOf, optional } from './schema.ts'
+import type { Apart, Keep } from './sieve.ts'
+
+/** What a message says of the peers, in the order in which it holds, and of the records. */
+type Said = {
+  readonly peers?: readonly PeersChange[]
+  readonly records?: readonly ExtraRecord[]
+  /** It tells of a change that it may not tell whole: `status` does. */
+  readonly partial?: true
+}
+
+const texts = optional(z.array(z.string()))
+const number = optional(z.union([z.number(), z.string()]))
+const nodeSchema = z.object({
+  ID: number,
+  StableID: optional(z.string()),
+  Name: z.string(),
+  Addresses: texts,
+  AllowedIPs: texts,
+})
+const peerStatusSchema = z.object({
+  ID: optional(z.string()),
+  NodeID: number,
+  DNSName: z.string(),
+  TailscaleIPs: texts,
+  AllowedIPs: texts,
+})
+const recordSchema = z.object({ Name: z.string(), Value: z.string() })
+
+const some = optional(z.array(z.unknown()))
+/** What is left of a message whose peers and records have been taken out. */
+const restSchema = z.object({
+  PeersChanged: some,
+  PeersRemoved: some,
+  SelfChange: optional(z.object({})),
+  NetMap: optional(z.object({ Peers: some, DNS: optional(z.object({ ExtraRecords: some })) })),
+  InitialStatus: optional(z.object({ Peer: optional(z.record(z.string(), z.unknown())), ExtraRecords: some })),
+})
+
+/** Reads the peers and records of a message one by one while it comes in, since there may be many. */
+export function peerReader() {
+  let taken = nothingTaken()
+
+  /** Takes values out that are like this. The first that is not spoils the message. */
+  const apart = <T extends z.ZodMiniType>(schema: T, use: (value: z.infer<T>) => void): Apart => ({
+    each: keepOf(schema),
+    take: (text) => {
+      try {
+        use(decode(quoteLargeIntegers(text), schema))
+      } catch (error) {
+        taken.failure ??= error
+      }
+    },
+  })
+  const recordsInto = (where: 'netmapRecords' | 'statusRecords'): Apart =>
+    apart(recordSchema, ({ Name, Value }) => {
+      const address = parseAddress(Value)
+      if (address !== undefined) taken[where].push({ name: Name, address })
+    })
+  const nodesInto = (where: 'changed' | 'inNetmap'): Apart =>
+    apart(nodeSchema, ({ ID, StableID, Name, Addresses, AllowedIPs }) => {
+      const addresses = (Addresses ?? []).map(parseSingleAddressPrefix)
+      taken[where].set(StableID || Name, makePeer(Name, addresses, AllowedIPs, ID))
+    })
+  const keep: Keep = new Map<string, Keep>([
+    ['PeersChanged', nodesInto('changed')],
+    ['PeersRemoved', apart(z.union([z.number(), z.string()]), (id) => taken.removed.push(String(id)))],
+    [
+      'NetMap',
+      new Map<string, Keep>([
+        ['Peers', nodesInto('inNetmap')],
+        ['DNS', new Map([['ExtraRecords', recordsInto('netmapRecords')]])],
+      ]),
+    ],
+    [
+      'InitialStatus',
+      new Map<string, Keep>([
+        [
+          'Peer',
+          apart(peerStatusSchema, ({ ID, NodeID, DNSName, TailscaleIPs, AllowedIPs }) => {
+            const addresses = (TailscaleIPs ?? []).map(parseAddress)
+            taken.inStatus.set(ID || DNSName, makePeer(DNSName, addresses, AllowedIPs, NodeID))
+          }),
+        ],
+        ['ExtraRecords', recordsInto('statusRecords')],
+      ]),
+    ],
+  ])
+
+  return {
+    keep,
+    /** Drops what has been taken out of the message that ended, and gives how to read it with the rest. */
+    end: (): ((rest: string, knowsNode: boolean) => Said) => {
+      const whole = taken
+      taken = nothingTaken()
+      return (rest, knowsNode) => said(whole, rest, knowsNode)
+    },
+  }
+}
+
+const nothingTaken = () => ({
+  failure: undefined as unknown,
+  changed: new Map<string, Peer>(),
+  removed: [] as string[],
+  inNetmap: new Map<string, Peer>(),
+  inStatus: new Map<string, Peer>(),
+  netmapRecords: [] as ExtraRecord[],
+  statusRecords: [] as ExtraRecord[],
+})
+
+function said(taken: ReturnType<typeof nothingTaken>, rest: string, knowsNode: boolean): Said {
+  const { failure, changed, removed, inNetmap, inStatus, netmapRecords, statusRecords } = taken
+  if (failure !== undefined) throw failure
+  const { NetMap, InitialStatus, SelfChange } = decode(rest, restSchema)
+  const peers: PeersChange[] = [
+    // A status without any may be of a daemon that has not got them yet (agent.md §4).
+    ...(inStatus.size > 0 ? [{ whole: true, changed: inStatus, removed: [] }] : []),
+    ...(NetMap?.Peers === undefined ? [] : [{ whole: true, changed: inNetmap, removed: [] }]),
+    ...(changed.size + removed.length > 0 ? [{ whole: false, changed, removed }] : []),
+  ]
+  const records = NetMap?.DNS
+    ? netmapRecords
+    : knowsNode && InitialStatus?.ExtraRecords !== undefined
+      ? statusRecords
+      : undefined
+  return {
+    ...(peers.length > 0 && { peers }),
+    ...(records && { records }),
+    ...(SelfChange && !NetMap && !InitialStatus && { partial: true as const }),
+  }
+}
+
+function makePeer(
+  name: string,
+  given: readonly (Address | undefined)[],
+  allowedIps: readonly string[] | null | undefined,
+  id: string | number | null | undefined,
+): Peer {
+  const addresses = given.filter((address) => address !== undefined)
+  const isOwn = ({ family, text, bits }: Prefix): boolean =>
+    bits === (family === 4 ? 32 : 128) && addresses.some((address) => text === `${address.text}/${bits}`)
+  const allowed = (allowedIps ?? []).flatMap((text) => {
+    const prefix = parsePrefix(text)
+    return prefix === undefined || isOwn(prefix) ? [] : prefix
+  })
+  const nodeId = String(id ?? 0)
+  return { name, addresses, allowed, ...(nodeId !== '0' && { nodeId }) }
+}
+
+/** Numeric IDs go beyond what a number holds: such an integer becomes text. */
+const quoteLargeIntegers = (json: string): string =>
+  /\d{16}/.test(json)
+    ? json.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])\d{16,}(?![\d.eE])/g, (token) =>
+        token.startsWith('"') ? token : `"${token}"`,
+      )
+    : json
