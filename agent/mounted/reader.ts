@@ -23,7 +23,7 @@ export function fileReader<Content>(
     if (typeof read === 'string') {
       if (read !== absent && read !== empty) return read
       if (content !== undefined && !isDeepStrictEqual(content, nothing.content)) {
-        return `${read}. Write ${nothing.text} to remove all.`
+        return `${read} (write ${nothing.text} to remove all)`
       }
       content = nothing.content
       return undefined

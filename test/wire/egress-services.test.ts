@@ -193,7 +193,11 @@ describe('a health URL that is none', () => {
 })
 
 it.each<[string, string | Buffer, RegExp]>([
-  ['half a file', JSON.stringify({ one: entry() }).slice(0, -3), /^it is no JSON, perhaps half written: Expected .* at position \d+ /],
+  [
+    'half a file',
+    JSON.stringify({ one: entry() }).slice(0, -3),
+    /^it is no JSON, perhaps half written: Expected .* at position \d+ /,
+  ],
   ['nothing', '', /^it is no JSON/],
   ['text', 'hello\u001b[2J', /^it is no JSON.*: Unexpected token 'h', "hello\\u001b\[2J" is not valid JSON$/],
   ['a list', '[]', /^it is no JSON object$/],
