@@ -3,6 +3,7 @@ import type { LocalApi } from '../../localapi/client.ts'
 import { capabilityVersion } from '../capability-version.ts'
 import { runFacet } from '../facet.ts'
 import { deviceConfigFacet } from '../facets/device-config.ts'
+import { problemTeller } from '../mounted/tell.ts'
 import type { Stoppable } from '../stop.ts'
 import type { Waits } from '../waits.ts'
 import type { Store } from '../world.ts'
@@ -23,7 +24,7 @@ export function keepDeviceConfig({ store, api, log, waits, parts, signal }: Part
   const { settings, deviceConfig: known } = store.world
   if (known === undefined || settings.configDirectory === undefined) return
   signal.addEventListener('abort', () => discardCopy(settings), { once: true })
-  let rejected: string | undefined
+  const tell = problemTeller('the config file', log, signal)
   const report = (problem: string): void => log(`warning: ${problem}`)
   const options = {
     directory: settings.configDirectory,
@@ -37,10 +38,7 @@ export function keepDeviceConfig({ store, api, log, waits, parts, signal }: Part
       ...options,
       publish: (deviceConfig) => {
         store.update((world) => ({ ...world, deviceConfig }))
-        if (deviceConfig.rejected === rejected) return
-        rejected = deviceConfig.rejected
-        if (rejected !== undefined) report(`${rejected}; the last good one stays in use`)
-        else log('the config file is good again')
+        tell(deviceConfig.rejected === undefined ? [] : [`${deviceConfig.rejected}; the last good one stays in use`])
       },
     },
     signal,

@@ -37,7 +37,7 @@ export function mountedMetrics(world: World): Metric[] {
   return [
     gauge(
       'config_rejected',
-      'Whether a mounted file is not used as it is now: 1 while its last good state is.',
+      'Whether nothing of a mounted file can be used as it is now: 1 when its last good state is used.',
       (mounted) => Number(mounted.rejected !== undefined),
     ),
     gauge(
