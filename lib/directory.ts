@@ -100,6 +100,6 @@ function coalesce(action: () => void | Promise<void>, signal: AbortSignal): () =
     const now = performance.now()
     if (timer === undefined) began = now
     clearTimeout(timer)
-    timer = setTimeout(fire, Math.min(quietMs, began + burstMs - now))
+    timer = setTimeout(fire, Math.max(0, Math.min(quietMs, began + burstMs - now)))
   }
 }
