@@ -13,7 +13,9 @@ export type Address = { readonly family: Family; readonly text: string }
  */
 export function parseAddress(text: string): Address | undefined {
   // ipaddr.js alone takes `010.0.0.1` for 8.0.0.1 and `10.1` for 10.0.0.1; isIP takes neither.
-  if (isIP(text) === 0 || text.includes('%')) return undefined
+  const version = isIP(text)
+  if (version === 4) return { family: 4, text }
+  if (version === 0 || text.includes('%')) return undefined
   const parsed = ipaddr.process(text)
   return parsed.kind() === 'ipv4'
     ? { family: 4, text: parsed.toString() }

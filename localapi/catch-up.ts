@@ -2,8 +2,8 @@ import { sleep } from '../lib/timers.ts'
 import type { Notification } from './notify.ts'
 import type { PeersChange } from './peers.ts'
 
-/** Between two questions, and after one that failed, in ms: at 10,000 peers each takes both sides some hundred. */
-const [rest, longRest] = [1000, 10_000]
+/** Pause after a question, by how long its answer took, at most so many ms; and after one that failed. */
+const [restFactor, longestRest, restAfterFailure] = [5, 2000, 10_000]
 
 /**
  * Passes messages on. After one that tells of a change but not whole, `ask` is asked for the status, and what that says
@@ -22,12 +22,14 @@ export async function* catchUp(
   let since: PeersChange[] = []
 
   const askInTime = async () => {
-    await sleep(earliest - performance.now(), signal)
+    await sleep(Math.max(0, earliest - performance.now()), signal)
     isPartial = false
     since = []
+    const began = performance.now()
     const status = await ask()
+    const ended = performance.now()
     isPartial ||= status === undefined
-    earliest = performance.now() + (status === undefined ? longRest : rest)
+    earliest = ended + (status ? Math.min(restFactor * (ended - began), longestRest) : restAfterFailure)
     return { status }
   }
   while (!signal.aborted) {
@@ -36,7 +38,8 @@ export async function* catchUp(
     const next = await (answer === undefined ? message : Promise.race([message, answer]))
     if ('status' in next) {
       answer = undefined
-      const { peers, records } = next.status ?? {}
+      if (next.status === undefined) continue
+      const { peers, records } = next.status
       yield { ...(peers && { peers: [...peers, ...since] }), ...(records && { records }) }
     } else {
       if (next.done === true) return

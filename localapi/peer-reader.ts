@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { type Address, parseAddress, parsePrefix, parseSingleAddressPrefix, type Prefix } from '../lib/address.ts'
+import { type Address, parseAddress, parsePrefix, parseSingleAddressPrefix } from '../lib/address.ts'
 import type { ExtraRecord, Peer, PeersChange } from './peers.ts'
 import { decode, keepOf, optional } from './schema.ts'
 import type { Apart, Keep } from './sieve.ts'
@@ -140,12 +140,8 @@ function makePeer(
   id: string | number | null | undefined,
 ): Peer {
   const addresses = given.filter((address) => address !== undefined)
-  const isOwn = ({ family, text, bits }: Prefix): boolean =>
-    bits === (family === 4 ? 32 : 128) && addresses.some((address) => text === `${address.text}/${bits}`)
-  const allowed = (allowedIps ?? []).flatMap((text) => {
-    const prefix = parsePrefix(text)
-    return prefix === undefined || isOwn(prefix) ? [] : prefix
-  })
+  const own = addresses.map(({ family, text }) => `${text}/${family === 4 ? 32 : 128}`)
+  const allowed = (allowedIps ?? []).flatMap((text) => (own.includes(text) ? [] : (parsePrefix(text) ?? [])))
   const nodeId = String(id ?? 0)
   return { name, addresses, allowed, ...(nodeId !== '0' && { nodeId }) }
 }

@@ -28,7 +28,9 @@ async function watched(
     patch: async () => '',
     stream: async (path) => {
       asked.push(path)
-      const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
+      if (answer instanceof Error && path === 'status') throw answer
+      const text = path === 'status' ? JSON.stringify(answer) : lines.map((line) => `${line}\n`).join('')
+      const bytes = Buffer.from(text)
       return (async function* () {
         for (let start = 0; start < bytes.length; start += chunk) yield bytes.subarray(start, start + chunk)
       })()
@@ -63,12 +65,43 @@ it('a first message with a status of its own is enough', async () => {
   expect(asked).toHaveLength(1)
 })
 
+it('with peers, the first message holds these and the records, and changes are asked for', async () => {
+  const peer = { DNSName: 'a.lab.ts.net.', TailscaleIPs: ['100.64.0.7'] }
+  const Peer = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, id) => [`nodekey:${id}`, { ...peer, ID: `n${id}` }]),
+  )
+  const answer = { ...status, Peer, ExtraRecords: [{ Name: 'db.', Value: '100.99.0.1' }] }
+  const messages = [{ State: 6 }, { PeersRemoved: [7] }]
+  const { notifications, asked, rejected } = await watched(messages, { answer, peers: true, chunk: 1000 })
+  expect(notifications).toEqual([
+    {
+      state: 'Running',
+      initial: true,
+      self: self('100.64.0.1'),
+      peers: [{ whole: true, changed: expect.objectContaining({ size: 10_000 }), removed: [] }],
+      records: [{ name: 'db.', address: { family: 4, text: '100.99.0.1' } }],
+    },
+    { peers: [{ whole: false, changed: new Map(), removed: ['7'] }] },
+  ])
+  expect(asked).toEqual(['watch-ipn-bus?mask=12438', 'status'])
+  expect(rejected).toEqual([])
+})
+
+it('a node that is alone is known to be, once it runs', async () => {
+  const alone = { peers: [{ whole: true, changed: new Map(), removed: [] }] }
+  expect((await watched([{ State: 6 }], { peers: true })).notifications).toMatchObject([alone])
+  const starting = await watched([{ State: 5 }], { peers: true, answer: { BackendState: 'Starting', Peer: null } })
+  expect(starting.notifications).toEqual([{ state: 'Starting', initial: true }])
+})
+
 it('a daemon that answers no status is told of, and heard all the same', async () => {
   const failure = new Error('connection dropped')
-  expect(await watched([{ State: 6 }, { State: 4 }], { answer: failure })).toMatchObject({
-    notifications: [{ state: 'Running' }, { state: 'Stopped' }],
-    rejected: [failure],
-  })
+  for (const peers of [false, true]) {
+    expect(await watched([{ State: 6 }, { State: 4 }], { answer: failure, peers })).toMatchObject({
+      notifications: [{ state: 'Running' }, { state: 'Stopped' }],
+      rejected: [failure],
+    })
+  }
 })
 
 it('what cannot be read is told of, and the stream goes on to its end', async () => {

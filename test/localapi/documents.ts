@@ -16,20 +16,27 @@ const address = fc.oneof(
   fc.ipV4(),
   fc.ipV6(),
 )
-const prefix = fc.tuple(address, fc.constantFrom('/32', '/128', '/0', '', '/')).map((parts) => parts.join(''))
+const prefix = fc.tuple(address, fc.constantFrom('/32', '/128', '/24', '/0', '', '/')).map((parts) => parts.join(''))
 const node = object({
-  ID: fc.maxSafeInteger(),
+  ID: fc.oneof(fc.constantFrom(0, 7), fc.maxSafeInteger()),
   StableID: id,
   Name: name,
   Addresses: fc.array(prefix, { maxLength: 3 }),
+  AllowedIPs: fc.array(prefix, { maxLength: 3 }),
 })
+const nodes = fc.array(node, { maxLength: 3 })
+const records = fc.array(object({ Name: name, Type: fc.constantFrom('', 'A'), Value: address }), { maxLength: 3 })
 
 /** A status as §A.5 has it, or nearly so. */
 const status = object({
   BackendState: stateName,
   AuthURL: fc.constantFrom('', 'https://login.example/a'),
   Self: object({ ID: id, DNSName: name, TailscaleIPs: fc.array(address, { maxLength: 3 }) }),
-  Peer: fc.dictionary(fc.string(), object({ ID: id, DNSName: name })),
+  Peer: fc.dictionary(
+    fc.string(),
+    object({ ID: id, NodeID: fc.nat(8), DNSName: name, TailscaleIPs: fc.array(address, { maxLength: 3 }) }),
+  ),
+  ExtraRecords: records,
 })
 
 /** A message of the bus as §A.4 has it, or nearly so. */
@@ -37,8 +44,10 @@ const notification = object({
   State: fc.integer({ min: -1, max: 7 }),
   InitialStatus: status,
   SelfChange: node,
-  NetMap: object({ SelfNode: node, Peers: fc.array(node, { maxLength: 3 }) }),
-  Prefs: object({ NoSNAT: fc.boolean(), Hostname: name }),
+  NetMap: object({ SelfNode: node, Peers: nodes, DNS: object({ ExtraRecords: records }) }),
+  PeersChanged: nodes,
+  PeersRemoved: fc.array(fc.nat(8), { maxLength: 3 }),
+  Prefs: object({ NoSNAT: fc.boolean(), RouteAll: fc.boolean(), Hostname: name }),
   Health: object({
     Warnings: fc.dictionary(
       fc.constantFrom('login-state', 'warming-up', '__proto__', 'constructor', ''),
@@ -64,6 +73,7 @@ const damages: fc.Arbitrary<(text: string) => string> = fc.oneof(
       '"__proto__":{"State":6}',
       '"constructor":{"prototype":{"State":6}}',
       `"SelfChange":{"ID":9223372036854775807,"StableID":"n3","Name":"r."}`,
+      `"PeersChanged":[{"ID":9223372036854775807,"Name":"\\"ID\\":92233720368547758"},`,
       `"Version":"${'x'.repeat(100_000)}"`,
       `"ErrMessage":"${'x'.repeat(300_000)}"`,
       `"NetMap":${deep('[')}`,

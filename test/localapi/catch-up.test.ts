@@ -1,0 +1,115 @@
+import { afterEach, expect, it } from 'vitest'
+import { catchUp } from '../../localapi/catch-up.ts'
+import type { Notification } from '../../localapi/notify.ts'
+import type { Peer, PeersChange } from '../../localapi/peers.ts'
+
+const told = (name: string, whole = false): PeersChange => ({
+  whole,
+  changed: new Map<string, Peer>([[name, { name, addresses: [], allowed: [] }]]),
+  removed: [],
+})
+const partial = { partial: true, peers: [told('self')] } as const
+const records = [{ name: 'db.', address: { family: 4, text: '100.99.0.1' } }] as const
+
+const ended: AbortController[] = []
+afterEach(() => ended.splice(0).forEach((controller) => controller.abort()))
+
+/** Messages that are told one by one, and questions that are answered one by one; gives what comes of both. */
+function start() {
+  const end = new AbortController()
+  ended.push(end)
+  const came: (Notification | undefined)[] = []
+  const questions: PromiseWithResolvers<Notification | undefined>[] = []
+  const queue: (Notification | undefined)[] = []
+  let wake = Promise.withResolvers<void>()
+  const done = (async () => {
+    async function* messages(): AsyncGenerator<Notification | undefined> {
+      for (;;) {
+        while (queue.length > 0) yield queue.shift()
+        await wake.promise
+        end.signal.throwIfAborted()
+        wake = Promise.withResolvers()
+      }
+    }
+    const ask = (): Promise<Notification | undefined> => {
+      const question = Promise.withResolvers<Notification | undefined>()
+      questions.push(question)
+      return question.promise
+    }
+    for await (const message of catchUp(messages(), ask, end.signal)) came.push(message)
+  })()
+  return {
+    came,
+    questions,
+    tell: async (...messages: (Notification | undefined)[]) => {
+      const due = came.length + messages.length
+      queue.push(...messages)
+      wake.resolve()
+      await expect.poll(() => came.length, { interval: 1 }).toBe(due)
+    },
+    stop: () => {
+      end.abort()
+      wake.resolve()
+      return done
+    },
+  }
+}
+
+it('passes everything on, and asks nothing unless something is not told whole', async () => {
+  const { tell, came, questions } = start()
+  await tell({ state: 'Running' }, undefined, { peers: [told('a')] })
+  expect(came).toEqual([{ state: 'Running' }, undefined, { peers: [told('a')] }])
+  expect(questions).toHaveLength(0)
+})
+
+it('puts the answer among the messages, with what was told since the question', async () => {
+  const { tell, came, questions } = start()
+  await tell({ peers: [told('before')] }, partial)
+  await expect.poll(() => questions.length).toBe(1)
+  await tell({ peers: [told('since')] }, undefined, { state: 'Running' })
+  questions[0]?.resolve({ state: 'Stopped', initial: true, peers: [told('all', true)], records })
+  await expect.poll(() => came.at(-1)).toEqual({ peers: [told('all', true), told('since')], records })
+  expect(came).toHaveLength(6)
+})
+
+it('asks one question for many messages, and another for those that came after it', async () => {
+  const { tell, came, questions } = start()
+  await tell(partial, partial, partial)
+  await expect.poll(() => questions.length).toBe(1)
+  await tell(partial, partial)
+  questions[0]?.resolve({ records: [] })
+  await expect.poll(() => questions.length).toBe(2)
+  questions[1]?.resolve({ records })
+  await expect.poll(() => came.at(-1)).toEqual({ records })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(questions).toHaveLength(2)
+})
+
+it('an answer that took long is not asked for again at once', async () => {
+  const { tell, questions } = start()
+  await tell(partial)
+  await expect.poll(() => questions.length).toBe(1)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await tell(partial)
+  const answered = performance.now()
+  questions[0]?.resolve({ records })
+  await expect.poll(() => questions.length, { interval: 1 }).toBe(2)
+  expect(performance.now() - answered).toBeGreaterThan(200)
+})
+
+it('a question that failed stops nothing', async () => {
+  const { tell, came, questions } = start()
+  await tell(partial)
+  await expect.poll(() => questions.length).toBe(1)
+  questions[0]?.resolve(undefined)
+  await tell({ state: 'Running' })
+  expect(came).toEqual([partial, { state: 'Running' }])
+  expect(questions).toHaveLength(1)
+})
+
+it('ends with the messages, whatever is still asked', async () => {
+  const { tell, questions, stop } = start()
+  await tell(partial)
+  await expect.poll(() => questions.length).toBe(1)
+  await expect(stop()).rejects.toThrow(/aborted/)
+})

@@ -1,0 +1,200 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseAddress, parsePrefix } from '../../lib/address.ts'
+import { type Notification, notifyReader } from '../../localapi/notify.ts'
+import { changePeers, type Peer, type Peers, type PeersChange } from '../../localapi/peers.ts'
+
+const peer = (name: string, addresses: string[], allowed: string[] = [], nodeId?: string): Peer => ({
+  name,
+  addresses: addresses.map((text) => parseAddress(text)!),
+  allowed: allowed.map((text) => parsePrefix(text)!),
+  ...(nodeId !== undefined && { nodeId }),
+})
+
+describe('what a message says of peers', () => {
+  const read = (message: object | string): Notification => {
+    const { push, end } = notifyReader({ peers: true })
+    push(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)))
+    return end()
+  }
+  const node = (StableID: string, more: object = {}) => ({
+    ID: 7,
+    StableID,
+    Name: 'a.lab.ts.net.',
+    Addresses: ['100.64.0.7/32', 'fd7a:115c:a1e0::7/128'],
+    AllowedIPs: ['100.64.0.7/32', 'fd7a:115c:a1e0::7/128', '10.0.0.0/8'],
+    Key: 'nodekey:1',
+    ...more,
+  })
+  const a = peer('a.lab.ts.net.', ['100.64.0.7', 'fd7a:115c:a1e0::7'], ['10.0.0.0/8'], '7')
+  const status = {
+    ID: 'n7',
+    NodeID: 7,
+    DNSName: 'a.lab.ts.net.',
+    TailscaleIPs: ['100.64.0.7', 'fd7a:115c:a1e0::7'],
+    AllowedIPs: ['100.64.0.7/32', 'fd7a:115c:a1e0::7/128', '10.0.0.0/8'],
+  }
+  const change = (changed: Record<string, Peer>, more: Partial<PeersChange> = {}): PeersChange => ({
+    whole: false,
+    removed: [],
+    changed: new Map(Object.entries(changed)),
+    ...more,
+  })
+  const record = { name: 'db.lab.ts.net', address: parseAddress('100.99.0.1') }
+  const ExtraRecords = [
+    { Name: 'db.lab.ts.net', Value: '100.99.0.1' },
+    { Name: 'db.lab.ts.net', Type: 'TXT', Value: 'x' },
+  ]
+  const Self = { ID: 'n1', DNSName: 'p.', TailscaleIPs: ['100.64.0.1'] }
+
+  it.each<[string, object | string, Notification]>([
+    ['changes', { PeersChanged: [node('n7')] }, { peers: [change({ n7: a })] }],
+    ['removals', { PeersRemoved: [7, 8] }, { peers: [change({}, { removed: ['7', '8'] })] }],
+    ['both', { PeersChanged: [node('n7')], PeersRemoved: [8] }, { peers: [change({ n7: a }, { removed: ['8'] })] }],
+    ['a whole netmap', { NetMap: { Peers: [node('n7')] } }, { peers: [change({ n7: a }, { whole: true })] }],
+    ['one of a node that is alone', { NetMap: { Peers: null } }, { peers: [change({}, { whole: true })] }],
+    ['one that does not tell', { NetMap: { SelfNode: null } }, {}],
+    ['its records', { NetMap: { DNS: { ExtraRecords } } }, { records: [record] } as Notification],
+    ['that it has none', { NetMap: { DNS: {} } }, { records: [] }],
+    [
+      'a status',
+      { InitialStatus: { Peer: { 'nodekey:1': status } } },
+      { initial: true, peers: [change({ n7: a }, { whole: true })] },
+    ],
+    ['one without peers', { InitialStatus: { Peer: null } }, { initial: true }],
+    [
+      'a status before what changed since',
+      { PeersChanged: [node('n7', { Name: 'b.' })], InitialStatus: { Peer: { k: status } } },
+      { initial: true, peers: [change({ n7: a }, { whole: true }), change({ n7: { ...a, name: 'b.' } })] },
+    ],
+    [
+      'records of a status',
+      { InitialStatus: { Self, ExtraRecords } },
+      {
+        initial: true,
+        self: { id: 'n1', name: 'p.', addresses: [parseAddress('100.64.0.1')!] },
+        records: [record],
+      } as Notification,
+    ],
+    [
+      'no records where no node is known',
+      { InitialStatus: { Self: { ID: '', DNSName: '' }, ExtraRecords: null } },
+      { initial: true },
+    ],
+    [
+      'a change of the node, with which others may have gone',
+      { SelfChange: { StableID: 'n1', Name: 'p.' } },
+      { self: { id: 'n1', name: 'p.', addresses: [] }, partial: true },
+    ],
+    [
+      'no number, no stable ID',
+      { PeersChanged: [{ ID: 0, StableID: '', Name: 'a.', Addresses: null }] },
+      { peers: [change({ 'a.': peer('a.', []) })] },
+    ],
+    [
+      'numbers beyond 2⁵³, which are near each other',
+      `{"PeersChanged":[{"ID":9007199254740993,"StableID":"n1","Name":"a\\"ID\\":9007199254740993"},
+        {"ID" : 9007199254740992,"StableID":"n2","Name":"9007199254740993"}],"PeersRemoved":[9223372036854775807,9223372036854775806]}`,
+      {
+        peers: [
+          change(
+            {
+              n1: peer('a"ID":9007199254740993', [], [], '9007199254740993'),
+              n2: peer('9007199254740993', [], [], '9007199254740992'),
+            },
+            { removed: ['9223372036854775807', '9223372036854775806'] },
+          ),
+        ],
+      },
+    ],
+    ['no change', { PeersChanged: null, PeersRemoved: [], NetMap: null, InitialStatus: null, SelfChange: null }, {}],
+    ['what 1.98 tells of no name and no address', { PeerChanges: [{ NodeID: 7, Online: true }] }, {}],
+  ])('%s', (_name, message, expected) => {
+    expect(read(message)).toEqual(expected)
+  })
+
+  it.each([
+    { PeersChanged: [{ ID: 7 }] },
+    { PeersChanged: [node('n7'), 7] },
+    { PeersChanged: {} },
+    { PeersRemoved: [{}] },
+    { NetMap: { Peers: 'x' } },
+    { InitialStatus: { Peer: { k: { ...status, AllowedIPs: 'x' } } } },
+    { InitialStatus: { Peer: [] } },
+    '{"PeersChanged":[{"Name":"a."},]}',
+    '{"PeersChanged":[{"Name":"a."}',
+  ])('%j is none', (message) => {
+    expect(() => read(message)).toThrow(expect.objectContaining({ code: 'localapi' }) as Error)
+  })
+})
+
+describe('changePeers', () => {
+  const a = peer('a.', ['100.64.0.1'], ['10.0.0.0/8'], '1')
+  const b = peer('b.', ['100.64.0.2'], [], '2')
+  const before: Peers = new Map([
+    ['n1', a],
+    ['n2', b],
+  ])
+  const changed = (changes: Record<string, Peer>, more: Partial<PeersChange> = {}): Peers =>
+    changePeers(before, { whole: false, removed: [], changed: new Map(Object.entries(changes)), ...more })
+
+  it.each<[string, Peers, Record<string, Peer>]>([
+    ['a new one', changed({ n3: a }), { n1: a, n2: b, n3: a }],
+    [
+      'another address',
+      changed({ n1: { ...a, addresses: b.addresses } }),
+      { n1: { ...a, addresses: b.addresses }, n2: b },
+    ],
+    ['another route', changed({ n1: { ...a, allowed: [] } }), { n1: { ...a, allowed: [] }, n2: b }],
+    ['one less', changed({}, { removed: ['1', '9'] }), { n2: b }],
+    ['all others gone', changed({ n2: structuredClone(b) }, { whole: true }), { n2: b }],
+    ['all gone', changed({}, { whole: true }), {}],
+    [
+      'one without a number in place of its name',
+      changed({ n9: peer('a.', ['100.64.0.9']) }),
+      { n2: b, n9: peer('a.', ['100.64.0.9']) },
+    ],
+    [
+      'one with a number beside its name',
+      changed({ n9: { ...a, nodeId: '9' } }),
+      { n1: a, n2: b, n9: { ...a, nodeId: '9' } },
+    ],
+  ])('%s', (_name, after, expected) => {
+    expect(Object.fromEntries(after)).toEqual(expected)
+  })
+
+  it('gives the same value when nothing is different', () => {
+    expect(changed({ n1: structuredClone(a) })).toBe(before)
+    expect(changed({}, { removed: ['3'] })).toBe(before)
+    expect(changed({ n2: structuredClone(b), n1: structuredClone(a) }, { whole: true })).toBe(before)
+  })
+
+  it('after any changes, the peers are those that were told last', () => {
+    const ids = fc.nat(5)
+    const step = fc.record({
+      whole: fc.boolean(),
+      changed: fc.array(fc.tuple(ids, fc.constantFrom('100.64.0.1', '100.64.0.2')), { maxLength: 6 }),
+      removed: fc.array(ids, { maxLength: 3 }),
+    })
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        let peers: Peers = new Map()
+        const model = new Map<number, string>()
+        for (const { whole, changed: news, removed } of steps) {
+          // No daemon tells of one as changed and removed at once.
+          const gone = removed.filter((id) => !news.some(([other]) => other === id))
+          if (whole) model.clear()
+          for (const [id, address] of news) model.set(id, address)
+          for (const id of gone) model.delete(id)
+          peers = changePeers(peers, {
+            whole,
+            changed: new Map(news.map(([id, address]) => [`n${id}`, peer(`${id}.`, [address], [], String(id + 1))])),
+            removed: gone.map((id) => String(id + 1)),
+          })
+        }
+        const told = [...peers].map(([key, { addresses }]) => [Number(key.slice(1)), addresses[0]?.text] as const)
+        expect(new Map(told)).toEqual(model)
+      }),
+    )
+  })
+})
