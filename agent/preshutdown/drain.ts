@@ -4,10 +4,10 @@ import { sleep } from '../../lib/timers.ts'
 import type { Waits } from '../waits.ts'
 import type { World } from '../world.ts'
 import { addressesOf, ping } from './ping.ts'
-import { type Heard, judge, ownMark, round } from './rounds.ts'
+import { type Heard, inWords, judge, ownMark, round } from './rounds.ts'
 
-/** Services that are asked for at a time, however many there are: each has one connection. */
-const atOnce = 100
+/** Services that are asked for at a time, however many there are. */
+const atOnce = 64
 
 /** Services by name, each with what was last heard of it: kept up to date while they drain. */
 export type Progress = { readonly waitingFor: Map<string, string>; readonly givenUp: Map<string, string> }
@@ -21,7 +21,7 @@ type Parts = { readonly world: () => World; readonly waits: Waits }
 export async function drain(progress: Progress, { world, waits }: Parts, signal: AbortSignal): Promise<void> {
   const { waitingFor, givenUp } = progress
   const begun = performance.now()
-  const queue = [...waitingFor.keys()].map((name) => ({ name, due: begun, hereAt: begun }))
+  const queue = [...waitingFor.keys()].map((name) => ({ name, due: begun, elsewhere: 0, hereAt: begun }))
   const resolver = new Resolver({ timeout: waits.drainPing, tries: 1 })
   signal.addEventListener('abort', () => resolver.cancel(), { once: true })
 
@@ -47,19 +47,18 @@ export async function drain(progress: Progress, { world, waits }: Parts, signal:
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { name, due } = next
       await sleep(Math.max(0, due - performance.now()), signal)
-      if (signal.aborted) return
       const heard = await ask(name)
       if (signal.aborted) return
       const now = performance.now()
+      const elsewhere = heard.from === 'elsewhere' ? next.elsewhere + 1 : 0
       const hereAt = heard.from === 'here' ? now : next.hereAt
-      const judged = judge(heard, now - hereAt, waits.drainSilence)
-      const problem = heard.from === 'nobody' ? heard.problem : 'it leads here'
+      const judged = judge(heard, { elsewhere, silentMs: now - hereAt }, waits.drainSilence)
       if (judged === 'waiting') {
-        waitingFor.set(name, problem)
-        queue.push({ name, due: now + waits.drainRound, hereAt })
+        waitingFor.set(name, inWords(heard))
+        queue.push({ name, due: now + waits.drainRound, elsewhere, hereAt })
       } else {
         waitingFor.delete(name)
-        if (judged === 'given up') givenUp.set(name, problem)
+        if (judged === 'given up') givenUp.set(name, inWords(heard))
       }
     }
   }

@@ -57,11 +57,11 @@ async function askForAll(
 ): Promise<void> {
   const names = askedServices(store.world)
   const blind = cannotTell(store.world)
-  if (names.length === 0) return log('no service has a health URL')
-  if (blind !== undefined) {
+  if (names.length > 0 && blind !== undefined) {
     log(`warning: who answers for the services cannot be told, so ${seconds(waits.drainSilence)} must do: ${blind}`)
     return sleep(waits.drainSilence, signal)
   }
+  if (names.length === 0 || (store.world.healthPings?.content ?? 0) === 0) return log('there is nobody to ask')
   log(`waiting until none of the services leads to this Pod any more (${names.length})`)
   const waitingFor = new Map(names.map((name) => [name, 'not asked yet']))
   const progress: Progress = { waitingFor, givenUp: new Map() }

@@ -40,7 +40,7 @@ export async function ping(url: URL, { addresses, mark, timeoutMs, signal }: Pin
   return new Promise((resolve) => {
     const nobody = (problem: string): void => resolve({ from: 'nobody', problem })
     const outgoing: ClientRequest = send(url, options)
-    const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+    const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
     outgoing.on('response', (answer) => {
       resolve({ from: answer.headers[mark.header] === mark.value ? 'here' : 'elsewhere' })
       answer.destroy()

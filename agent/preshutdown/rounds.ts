@@ -28,21 +28,42 @@ export const askedServices = (world: World): string[] =>
     healthCheckEndpoint === '' ? [] : [name],
   )
 
-/** One round: asks up to `pings` times, as the load balancer chooses anew each time; elsewhere only if all say so. */
+/** At most so many pings of a round are under way at a time. */
+const together = 10
+
+/**
+ * One round: up to `pings` times, as the load balancer chooses anew each time, a third of them at a time: one for each
+ * replica. It leads elsewhere only if all say so.
+ */
 export async function round(ask: () => Promise<Heard>, pings: number): Promise<Heard> {
-  for (let ping = 0; ping < pings; ping += 1) {
-    const heard = await ask()
-    if (heard.from !== 'elsewhere') return heard
+  const some = Math.min(Math.ceil(pings / 3), together)
+  for (let asked = 0; asked < pings; asked += some) {
+    const heard = await Promise.all(Array.from({ length: Math.min(some, pings - asked) }, ask))
+    const end = heard.find(({ from }) => from === 'here') ?? heard.find(({ from }) => from === 'nobody')
+    if (end !== undefined) return end
   }
   return { from: 'elsewhere' }
 }
 
+/** So many rounds in a row must lead elsewhere: of three replicas one is missed by all nine pings once in forty times. */
+const enough = 2
+
 /**
- * What a round means for a service that has not been seen to lead here for `silentMs`. Silence is not taken for a route
- * for ever: an endpoint that is dead, or a name that is gone, would hold the Pod until it is killed. Nor at once: some
- * networks do not let a Pod reach itself through a Service.
+ * What a round means for a service, of which `elsewhere` rounds in a row, this one included, led elsewhere, and none
+ * for `silentMs` led here. Silence is not taken for a route for ever: an endpoint that is dead, or a name that is gone,
+ * would hold the Pod until it is killed. Nor at once: some networks do not let a Pod reach itself through a Service.
  */
-export function judge(heard: Heard, silentMs: number, limitMs: number): 'waiting' | 'drained' | 'given up' {
-  if (heard.from === 'elsewhere') return 'drained'
+export function judge(
+  heard: Heard,
+  { elsewhere, silentMs }: { readonly elsewhere: number; readonly silentMs: number },
+  limitMs: number,
+): 'waiting' | 'drained' | 'given up' {
+  if (elsewhere >= enough) return 'drained'
   return heard.from === 'nobody' && silentMs >= limitMs ? 'given up' : 'waiting'
+}
+
+/** What is waited for, in words. */
+export function inWords(heard: Heard): string {
+  if (heard.from === 'nobody') return heard.problem
+  return heard.from === 'here' ? 'it leads here' : 'asked once more, to be sure'
 }

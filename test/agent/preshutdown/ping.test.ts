@@ -56,7 +56,7 @@ it('asks on a new connection each time, as the load balancer chooses for each', 
 })
 
 it('waits no longer than it is told, and not after it was cancelled', async () => {
-  expect((await asked(() => {}, { timeoutMs: 50 })).heard).toEqual([nobody(/no answer within 50 ms/)])
+  expect((await asked(() => {}, { timeoutMs: 50 })).heard).toEqual([nobody(/no answer within 0.05 s/)])
   const slowly = (socket: Socket): void => void setInterval(() => socket.write(' '), 5).unref()
   expect((await asked(slowly, { timeoutMs: 50 })).heard).toEqual([nobody(/no answer within|Parse Error/)])
   const cancelled = new AbortController()

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { askedServices, cannotTell, type Heard, judge, ownMark, round } from '../../../agent/preshutdown/rounds.ts'
+import {
+  askedServices,
+  cannotTell,
+  type Heard,
+  inWords,
+  judge,
+  ownMark,
+  round,
+} from '../../../agent/preshutdown/rounds.ts'
 import { aDrainingWorld } from './a-draining-world.ts'
 
 const here: Heard = { from: 'here' }
@@ -13,6 +21,9 @@ describe('a round', () => {
     ['ends with the first answer of this Pod', 3, [here, elsewhere], here, 1],
     ['takes the last answer as well', 3, [elsewhere, elsewhere, here], here, 3],
     ['ends with the first silence', 3, [elsewhere, nobody, here], nobody, 2],
+    ['asks a third at a time', 6, [elsewhere, elsewhere, here, elsewhere, elsewhere, elsewhere], here, 4],
+    ['takes an own answer rather than silence', 6, [nobody, here, elsewhere], here, 2],
+    ['asks at most ten times at a time', 100, [...Array.from({ length: 29 }, () => elsewhere), here], here, 30],
   ])('%s', async (_name, pings, answers, expected, asked) => {
     let count = 0
     const ask = async (): Promise<Heard> => answers[count++] ?? nobody
@@ -21,15 +32,17 @@ describe('a round', () => {
   })
 })
 
-it.each<[Heard, number, ReturnType<typeof judge>]>([
-  [elsewhere, 0, 'drained'],
-  [elsewhere, 99, 'drained'],
-  [here, 0, 'waiting'],
-  [here, 99, 'waiting'],
-  [nobody, 9, 'waiting'],
-  [nobody, 10, 'given up'],
-])('%j after %d ms of silence: %s', (heard, silent, expected) => {
-  expect(judge(heard, silent, 10)).toBe(expected)
+it.each<[Heard, number, number, ReturnType<typeof judge>, string]>([
+  [elsewhere, 1, 0, 'waiting', 'asked once more, to be sure'],
+  [elsewhere, 1, 99, 'waiting', 'asked once more, to be sure'],
+  [elsewhere, 2, 0, 'drained', 'asked once more, to be sure'],
+  [here, 0, 0, 'waiting', 'it leads here'],
+  [here, 0, 99, 'waiting', 'it leads here'],
+  [nobody, 0, 9, 'waiting', 'time is up'],
+  [nobody, 0, 10, 'given up', 'time is up'],
+])('%j, elsewhere for %d rounds, after %d ms of silence: %s', (heard, elsewhereFor, silentMs, expected, words) => {
+  expect(judge(heard, { elsewhere: elsewhereFor, silentMs }, 10)).toBe(expected)
+  expect(inWords(heard)).toBe(words)
 })
 
 it.each<[string, object | undefined]>([

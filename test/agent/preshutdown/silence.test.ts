@@ -6,13 +6,13 @@ import { balancer, type Behind, open, other, pod, safe, until, urlsOf } from './
 describe('does not wait for ever', () => {
   const silence = { drainPing: 50, drainSilence: 200 }
   it.each<[string, (address: string) => string, Behind[], RegExp]>([
-    ['an endpoint that hangs', (address) => `http://${address}/`, ['hang'], /s \(no answer within 50 ms\)/],
+    ['an endpoint that hangs', (address) => `http://${address}/`, ['hang'], /s \(no answer within 0.05 s\)/],
     ['an endpoint that hangs up', (address) => `http://${address}/`, ['cut'], /s \(socket hang up\)/],
     [
       'a dead endpoint among others',
       (address) => `http://${address}/`,
       [other, 'hang'],
-      /s \(no answer within 50 ms\)/,
+      /s \(no answer within 0.05 s\)/,
     ],
     ['what is no URL', () => '10.0.0.9:80', [other], /s \(its health URL is not one\)/],
     ['another scheme', () => 'ftp://10.0.0.9/', [other], /s \(its health URL is not one\)/],
