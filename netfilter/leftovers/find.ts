@@ -1,0 +1,54 @@
+import { type ListedChain, readListing } from './listing.ts'
+import { isClamp, upstreamRule } from './shapes.ts'
+
+/** Something that upstream's agent left in the kernel. Without a handle it is the whole chain, to go after its rules. */
+export type Leftover = {
+  readonly family: string
+  readonly table: string
+  readonly chain: string
+  readonly handle: number | undefined
+  /** What it does, in words. */
+  readonly what: string
+}
+
+const is = (chain: ListedChain, type: string, hook: string, prio: number): boolean =>
+  chain.type === type && chain.hook === hook && chain.prio === prio
+
+/** Chains that upstream's agent makes for itself alone: one for each service of ProxyGroup egress, one for clamps. */
+const itsOwn = (chain: ListedChain): boolean =>
+  (chain.table === 'nat' && chain.name !== 'PREROUTING' && is(chain, 'nat', 'prerouting', -100)) ||
+  (chain.table === 'filter' && chain.name === 'ts-clamp' && is(chain, 'filter', 'forward', -150))
+
+/** Chains that it shares with others. */
+const shared = (chain: ListedChain): boolean =>
+  chain.table === 'nat' &&
+  ((chain.name === 'PREROUTING' && is(chain, 'nat', 'prerouting', -100)) ||
+    (chain.name === 'POSTROUTING' && is(chain, 'nat', 'postrouting', 100)))
+
+/** Whether upstream's agent may have put rules into a chain. */
+export const mayHold = (chain: ListedChain): boolean =>
+  (chain.family === 'ip' || chain.family === 'ip6') && (itsOwn(chain) || shared(chain))
+
+const key = (family: string, table: string, chain: string): string => `${family} ${table} ${chain}`
+
+/**
+ * What upstream's agent left, of what `nft -j --debug=netlink list table …` printed for all tables in question. Chains
+ * are named only when they hold rules, and none but leftovers.
+ * @throws Error when the text is no such listing.
+ */
+export function findLeftovers(listing: string): Leftover[] {
+  const { chains, rules } = readListing(listing)
+  const candidates = chains.filter(mayHold)
+  const clamped = new Set(rules.filter(isClamp).map(({ family }) => family))
+  const ofChain = Map.groupBy(rules, ({ family, table, chain }) => key(family, table, chain))
+  return candidates.flatMap((chain) => {
+    const { family, table, name } = chain
+    const held = ofChain.get(key(family, table, name)) ?? []
+    const left = held.flatMap((rule): Leftover[] => {
+      const what = upstreamRule(rule, clamped.has(family))
+      return what === undefined ? [] : [{ family, table, chain: name, handle: rule.handle, what }]
+    })
+    const all = left.length > 0 && left.length === held.length && itsOwn(chain)
+    return all ? [...left, { family, table, chain: name, handle: undefined, what: `chain ${name}` }] : left
+  })
+}

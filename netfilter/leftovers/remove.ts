@@ -1,0 +1,83 @@
+import type { CommandOptions, RunCommand } from '../../lib/command.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import { findLeftovers, type Leftover, mayHold } from './find.ts'
+import { readListing } from './listing.ts'
+
+/**
+ * A table with more chains is not listed: upstream's agent cannot make as many, so they are of a program such as
+ * kube-proxy, in a Pod that shares the node's network.
+ */
+const mostChains = 4096
+/** How many are named in the log. */
+const mostNamed = 10
+
+/**
+ * Removes what upstream's agent left in this network namespace, in one transaction, and proves it by listing again.
+ * Where there is nothing of the kind, chains are listed and nothing is written. Established flows go on.
+ * @returns what was removed.
+ * @throws CulvertError `netfilter`; everything is then as it was, and may be tried again.
+ */
+export async function removeLeftovers(run: RunCommand, log: Log): Promise<readonly Leftover[]> {
+  const nft = async (args: readonly string[], options?: CommandOptions): Promise<string> => run('nft', args, options)
+  try {
+    const tables = await tablesToSearch(nft, log)
+    const found = await search(nft, tables)
+    if (found.length === 0) return found
+    await nft(['-j', '-f', '-'], { input: removalOf(found) })
+    const still = await search(nft, tables)
+    if (still.length > 0) throw new Error(`still there: ${named(still)}`)
+    log(`removed what another agent left in this network namespace: ${named(found)}`)
+    return found
+  } catch (error) {
+    throw new CulvertError(
+      'netfilter',
+      'rules that another agent left in this network namespace could not be removed',
+      {
+        cause: error,
+        remedy:
+          'They may take traffic that is meant for this agent; delete the Pod, so that it begins with an empty one.',
+      },
+    )
+  }
+}
+
+type Nft = (args: readonly string[], options?: CommandOptions) => Promise<string>
+
+/** The tables, by family and name, in which upstream's agent may have left something. */
+async function tablesToSearch(nft: Nft, log: Log): Promise<(readonly [family: string, table: string])[]> {
+  const { chains } = readListing(await nft(['-j', 'list', 'chains']))
+  const tables = Map.groupBy(chains, ({ family, table }) => `${family} ${table}`)
+  return [...tables.values()].flatMap((held) => {
+    const candidate = held.find(mayHold)
+    if (candidate === undefined) return []
+    const { family, table } = candidate
+    if (held.length <= mostChains) return [[family, table] as const]
+    log(`table ${family} ${table} has ${held.length} chains: what another agent may have left in it is not looked for`)
+    return []
+  })
+}
+
+async function search(nft: Nft, tables: readonly (readonly [string, string])[]): Promise<Leftover[]> {
+  const listings: string[] = []
+  // User data is shown in the kernel's own form alone.
+  for (const table of tables) listings.push(await nft(['-j', '--debug=netlink', 'list', 'table', ...table]))
+  return findLeftovers(listings.join('\n'))
+}
+
+/** One transaction for `nft -j -f -`, which takes names that its own language does not, such as those that begin with a digit. */
+export const removalOf = (leftovers: readonly Leftover[]): string =>
+  JSON.stringify({
+    nftables: leftovers.map(({ family, table, chain, handle }) =>
+      handle === undefined
+        ? { delete: { chain: { family, table, name: chain } } }
+        : { delete: { rule: { family, table, chain, handle } } },
+    ),
+  })
+
+/** What leftovers do, each once: a restart stacks equal rules. */
+function named(leftovers: readonly Leftover[]): string {
+  const all = [...new Set(leftovers.map(({ family, what }) => `${what} (${family})`))]
+  const more = all.length - mostNamed
+  return [...all.slice(0, mostNamed), ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
+}

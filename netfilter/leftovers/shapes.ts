@@ -1,0 +1,112 @@
+import { isDeepStrictEqual } from 'node:util'
+import { contains, parseAddress, parsePrefix } from '../../lib/address.ts'
+import type { ListedRule } from './listing.ts'
+
+// The rules of upstream's agent, as nft lists them (agent.md §5). It writes interface names without their end, so that
+// the kernel compares the beginning only.
+const tun = 'tailscale0*'
+const tailnet = ['100.64.0.0/10', 'fd7a:115c:a1e0::/48'].map((text) => parsePrefix(text)!)
+
+const match = (op: string, left: object, right: unknown): object => ({ match: { op, left, right } })
+const device = (op: string, key: string): object => match(op, { meta: { key } }, tun)
+const field = (op: string, protocol: string, name: string, right: unknown): object =>
+  match(op, { payload: { protocol, field: name } }, right)
+const clamp = (key: string): object[] => [
+  device('==', key),
+  field('in', 'tcp', 'flags', 'syn'),
+  { mangle: { key: { 'tcp option': { name: 'maxseg', field: 'size' } }, value: { rt: { key: 'mtu' } } } },
+]
+
+/** A rule of upstream's agent: where it stands, what it consists of, and what it does, in words. */
+type Shape = { readonly place: string; readonly expr: readonly object[]; readonly what: string }
+
+/** Marked rules say in their user data what they are: the rule must be what its mark says. */
+const marks: readonly [RegExp, (family: string, ...parts: string[]) => Shape][] = [
+  [
+    /^svc:(.+),targetIP:(.+):matchPort:(\d+),targetPort:(\d+),proto:(tcp|udp)$/i,
+    (_family, service = '', target = '', from = '', to = '', protocol = '') => ({
+      place: `nat ${service}`,
+      expr: [
+        device('!=', 'oifname'),
+        field('==', protocol.toLowerCase(), 'dport', Number(from)),
+        { dnat: { addr: target, port: Number(to) } },
+      ],
+      what: `${service}: ${protocol.toLowerCase()} port ${from} to ${target} port ${to}`,
+    }),
+  ],
+  [
+    /^svc:(.+),VIP:(.+),ClusterIP:(.+)$/,
+    (family, service = '', address = '', backend = '') => ({
+      place: 'nat PREROUTING',
+      expr: [field('==', family, 'daddr', address), { dnat: { addr: backend } }],
+      what: `${service}: ${address} to ${backend}`,
+    }),
+  ],
+  [
+    /^dst:(.+),src:(.+)$/,
+    (family, target = '', source = '') => ({
+      place: 'nat POSTROUTING',
+      expr: [field('==', family, 'daddr', target), { snat: { addr: source } }],
+      what: `source ${source} towards ${target}`,
+    }),
+  ],
+]
+
+/** What a rule without a mark would be, made of the values that it has. */
+function unmarked({ family, expr = [] }: ListedRule, clamps: boolean): readonly Shape[] {
+  const [first, second] = expr as { match?: { right?: unknown }; dnat?: { addr?: unknown } }[]
+  const everything = String(first?.dnat?.addr ?? second?.dnat?.addr)
+  const address = String(first?.match?.right)
+  const backend = String(second?.dnat?.addr)
+  const ingress = clamps && inTailnet(address)
+  return [
+    ...['oifname', 'iifname'].map((key) => ({
+      place: 'filter ts-clamp',
+      expr: clamp(key),
+      what: `segment size, ${key}`,
+    })),
+    {
+      place: 'nat PREROUTING',
+      expr: [device('!=', 'oifname'), { dnat: { addr: everything } }],
+      what: `everything to ${everything}`,
+    },
+    // Anybody could write this one: an own address to a backend comes with clamps, and the Pod's goes to an own one.
+    ...(ingress || inTailnet(backend)
+      ? [
+          {
+            place: 'nat PREROUTING',
+            expr: [field('==', family, 'daddr', address), { dnat: { addr: backend } }],
+            what: `${address} to ${backend}`,
+          },
+        ]
+      : []),
+  ]
+}
+
+function inTailnet(text: string): boolean {
+  const address = parseAddress(text)
+  return address !== undefined && tailnet.some((prefix) => contains(prefix, address))
+}
+
+/** Whether a rule is one of the two by which that agent clamps segments, and of nobody else. */
+export const isClamp = (rule: ListedRule): boolean =>
+  rule.chain === 'ts-clamp' && upstreamRule(rule, false) !== undefined
+
+/**
+ * What a rule of upstream's agent does, in words; undefined for any other rule.
+ * @param clamps whether the family has that agent's chain of clamps.
+ */
+export function upstreamRule(rule: ListedRule, clamps: boolean): string | undefined {
+  return shapesOf(rule, clamps).find(
+    ({ place, expr }) => place === `${rule.table} ${rule.chain}` && isDeepStrictEqual(rule.expr, expr),
+  )?.what
+}
+
+function shapesOf(rule: ListedRule, clamps: boolean): readonly Shape[] {
+  const { family, userData } = rule
+  if (userData === undefined) return unmarked(rule, clamps)
+  return marks.flatMap(([pattern, shape]) => {
+    const parts = pattern.exec(userData)
+    return parts === null ? [] : [shape(family, ...parts.slice(1))]
+  })
+}
