@@ -28,9 +28,10 @@ export async function drain(progress: Progress, { world, waits }: Parts, signal:
   const ask = async (name: string): Promise<Heard> => {
     const now = world()
     const text = now.egressServices?.content?.services.get(name)?.healthCheckEndpoint ?? ''
-    const mark = ownMark(now)
     // What is not configured any more is not forwarded either.
-    if (text === '' || mark === undefined) return { from: 'elsewhere' }
+    if (text === '') return { from: 'elsewhere' }
+    const mark = ownMark(now)
+    if ('problem' in mark) return { from: 'nobody', ...mark }
     const url = URL.parse(text)
     if (url === null || !/^https?:$/.test(url.protocol)) return { from: 'nobody', problem: 'its health URL is not one' }
     try {

@@ -4,7 +4,7 @@ import type { Waits } from '../waits.ts'
 import type { Store } from '../world.ts'
 import { drain, type Progress } from './drain.ts'
 import { type Preshutdown, summary } from './preshutdown.ts'
-import { askedServices, cannotTell } from './rounds.ts'
+import { askedServices } from './rounds.ts'
 
 export type Parts = {
   readonly store: Store
@@ -56,12 +56,9 @@ async function askForAll(
   signal: AbortSignal,
 ): Promise<void> {
   const names = askedServices(store.world)
-  const blind = cannotTell(store.world)
-  if (names.length > 0 && blind !== undefined) {
-    log(`warning: who answers for the services cannot be told, so ${seconds(waits.drainSilence)} must do: ${blind}`)
-    return sleep(waits.drainSilence, signal)
-  }
-  if (names.length === 0 || (store.world.healthPings?.content ?? 0) === 0) return log('there is nobody to ask')
+  const { content: pings, rejected } = store.world.healthPings ?? {}
+  // Without a file there are no pings (agent.md §6); one that cannot be read is another matter.
+  if (names.length === 0 || ((pings ?? 0) === 0 && rejected === undefined)) return log('there is nobody to ask')
   log(`waiting until none of the services leads to this Pod any more (${names.length})`)
   const waitingFor = new Map(names.map((name) => [name, 'not asked yet']))
   const progress: Progress = { waitingFor, givenUp: new Map() }
@@ -82,9 +79,8 @@ async function askForAll(
   )
   over.abort()
   if (signal.aborted) return
-  const took = seconds(Math.round((performance.now() - begun) / 100) / 10)
   const { givenUp } = progress
-  if (givenUp.size > 0) log(`warning: taken to lead elsewhere, as nobody answered: ${summary(givenUp)}`)
+  if (givenUp.size > 0) log(`warning: taken to lead elsewhere, as it cannot be known: ${summary(givenUp)}`)
   if (waitingFor.size > 0) log(`warning: not waiting for these any longer: ${summary(waitingFor)}`)
-  else log(`after ${took} no service leads to this Pod any more`)
+  else log(`no service leads to this Pod any more, after ${seconds(Math.round(performance.now() - begun))}`)
 }

@@ -3,12 +3,12 @@ import type { Resolver } from 'node:dns/promises'
 import { type ClientRequest, request as http, type RequestOptions } from 'node:http'
 import { isIP } from 'node:net'
 import { describe } from '../../lib/errors.ts'
-import type { Heard, ownMark } from './rounds.ts'
+import type { Heard, Mark } from './rounds.ts'
 
 type Ping = {
   /** Where the URL's host is, as `addressesOf` gave it. */
   readonly addresses: readonly LookupAddress[]
-  readonly mark: NonNullable<ReturnType<typeof ownMark>>
+  readonly mark: Mark
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }

@@ -1,4 +1,4 @@
-import type { World } from '../world.ts'
+import { hasAddress, type World } from '../world.ts'
 
 /** Who answers for a service. */
 export type Heard =
@@ -8,18 +8,20 @@ export type Heard =
   | { readonly from: 'elsewhere' }
   | { readonly from: 'nobody'; readonly problem: string }
 
-/** The header by which the answers of this Pod are known; undefined when its addresses are not. */
-export function ownMark({ settings: { pod } }: World): { readonly header: string; readonly value: string } | undefined {
-  if (pod.ipv4 !== '') return { header: 'pod-ipv4', value: pod.ipv4 }
-  return pod.ipv6 === '' ? undefined : { header: 'pod-ipv6', value: pod.ipv6 }
-}
+/** A header, and what it says in this Pod's own answers. */
+export type Mark = { readonly header: string; readonly value: string }
 
-/** Why answers would tell nothing; undefined when they can be judged. */
-export function cannotTell(world: World): string | undefined {
-  if (ownMark(world) === undefined) return 'POD_IPS does not give the Pod’s addresses'
-  if (!world.settings.endpoints.health) return 'TS_ENABLE_HEALTH_CHECK is not true, so that this Pod does not answer'
-  const { content, rejected } = world.healthPings ?? {}
-  return content === undefined && rejected !== undefined ? rejected : undefined
+/** By what this Pod's own answers are known; or why they would not be. */
+export function ownMark(world: World): Mark | { readonly problem: string } {
+  const { settings, healthPings, daemon } = world
+  const { ipv4, ipv6 } = settings.pod
+  if (ipv4 === '' && ipv6 === '') return { problem: 'POD_IPS does not give the Pod’s addresses' }
+  if (!settings.endpoints.health) return { problem: 'TS_ENABLE_HEALTH_CHECK is not true' }
+  if (healthPings?.content === undefined && healthPings?.rejected !== undefined)
+    return { problem: healthPings.rejected }
+  // There are no addresses in its answers then.
+  if (daemon.phase !== 'running' || !hasAddress(world)) return { problem: 'the Pod itself is not healthy' }
+  return ipv4 === '' ? { header: 'pod-ipv6', value: ipv6 } : { header: 'pod-ipv4', value: ipv4 }
 }
 
 /** Services with a health URL, by name. */

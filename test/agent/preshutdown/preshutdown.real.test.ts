@@ -116,7 +116,7 @@ describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
     const running = await replica(pod, version, [url])
     expect(await answerOf(await hook(version))).toMatchObject({ status: 200 })
     await running.line(
-      /^preshutdown: warning: taken to lead elsewhere, as nobody answered: s0 \(no answer within 2 s\)/,
+      /^preshutdown: warning: taken to lead elsewhere, as it cannot be known: s0 \(no answer within 2 s\)/,
     )
   })
 })

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  askedServices,
-  cannotTell,
-  type Heard,
-  inWords,
-  judge,
-  ownMark,
-  round,
-} from '../../../agent/preshutdown/rounds.ts'
+import { askedServices, type Heard, inWords, judge, ownMark, round } from '../../../agent/preshutdown/rounds.ts'
+import type { World } from '../../../agent/world.ts'
 import { aDrainingWorld } from './a-draining-world.ts'
 
 const here: Heard = { from: 'here' }
@@ -45,28 +38,27 @@ it.each<[Heard, number, number, ReturnType<typeof judge>, string]>([
   expect(inWords(heard)).toBe(words)
 })
 
-it.each<[string, object | undefined]>([
-  ['10.0.0.1', { header: 'pod-ipv4', value: '10.0.0.1' }],
-  ['10.0.0.1,fd00::1', { header: 'pod-ipv4', value: '10.0.0.1' }],
-  ['fd00::1', { header: 'pod-ipv6', value: 'fd00::1' }],
-  ['', undefined],
-])('with the Pod’s addresses %j it knows its own answers by %j', (addresses, expected) => {
-  expect(ownMark(aDrainingWorld({}, { POD_IPS: addresses }))).toEqual(expected)
+const services = { a: 'http://a/' }
+const world = aDrainingWorld(services)
+const rejected = 'hep-pings: not a number'
+
+it.each<[string, World, object]>([
+  ['IPv4', world, { header: 'pod-ipv4', value: '10.0.0.1' }],
+  ['both', aDrainingWorld(services, { POD_IPS: 'fd00::1,10.0.0.1' }), { header: 'pod-ipv4', value: '10.0.0.1' }],
+  ['IPv6', aDrainingWorld(services, { POD_IPS: 'fd00::1' }), { header: 'pod-ipv6', value: 'fd00::1' }],
+  ['no address', aDrainingWorld(services, { POD_IPS: '' }), { problem: expect.stringMatching(/^POD_IPS /) }],
+  ['no answer', aDrainingWorld(services, { TS_ENABLE_HEALTH_CHECK: '' }), { problem: expect.stringMatching(/HEALTH/) }],
+  ['no pings', { ...world, healthPings: { content: undefined, rejected } }, { problem: rejected }],
+  ['older pings', { ...world, healthPings: { content: 3, rejected } }, { header: 'pod-ipv4', value: '10.0.0.1' }],
+  [
+    'no tailscaled',
+    { ...world, daemon: { phase: 'down', restarts: 1 } },
+    { problem: expect.stringMatching(/healthy/) },
+  ],
+])('knows its own answers, or why not: %s', (_name, given, expected) => {
+  expect(ownMark(given)).toEqual(expected)
 })
 
 it('asks only for services that have a health URL', () => {
   expect(askedServices(aDrainingWorld({ a: 'http://a/', b: '', c: 'http://c/' }))).toEqual(['a', 'c'])
-})
-
-it('says why it could not tell who answers', () => {
-  const services = { a: 'http://a/' }
-  expect(cannotTell(aDrainingWorld(services))).toBeUndefined()
-  expect(cannotTell(aDrainingWorld(services, { POD_IPS: '' }))).toMatch(/^POD_IPS /)
-  expect(cannotTell(aDrainingWorld(services, { TS_ENABLE_HEALTH_CHECK: 'false' }))).toMatch(/^TS_ENABLE_HEALTH_CHECK /)
-  const world = aDrainingWorld(services)
-  const rejected = 'hep-pings: "x" is no number'
-  expect(cannotTell({ ...world, healthPings: { content: undefined, rejected } })).toBe(rejected)
-  expect(cannotTell({ ...world, healthPings: { content: 3, rejected } })).toBeUndefined()
-  // Absent means none (agent.md §6).
-  expect(cannotTell({ ...world, healthPings: { content: undefined } })).toBeUndefined()
 })

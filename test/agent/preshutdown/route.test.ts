@@ -61,7 +61,7 @@ describe('drains', () => {
     expect(lines.filter((line, index) => line !== lines[index - 1])).toEqual([
       'preshutdown: waiting until none of the services leads to this Pod any more (1)',
       'preshutdown: waiting for s0 (it leads here)',
-      expect.stringMatching(/^preshutdown: after [\d.]+ s no service leads to this Pod any more$/),
+      expect.stringMatching(/^preshutdown: no service leads to this Pod any more, after [\d.]+ s$/),
       'preshutdown: waiting another 0.1 s for all nodes to route elsewhere',
       'preshutdown: safe to terminate',
       'preshutdown: no signal has followed: new connections are welcome again',

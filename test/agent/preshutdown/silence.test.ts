@@ -56,6 +56,6 @@ describe('does not wait for ever', () => {
     expect(await hook()).toMatchObject(safe)
     expect(performance.now() - begun).toBeGreaterThan(190)
     expect(health.seen.all).toBe(0)
-    expect(lines[0]).toMatch(new RegExp(`^preshutdown: warning: who answers .* cannot be told.*: ${name}`))
+    expect(lines.join('\n')).toMatch(new RegExp(`warning: taken to lead elsewhere.*: s0 \\(${name} `))
   })
 })
