@@ -140,8 +140,8 @@ function makePeer(
   id: string | number | null | undefined,
 ): Peer {
   const addresses = given.filter((address) => address !== undefined)
-  const own = addresses.map(({ family, text }) => `${text}/${family === 4 ? 32 : 128}`)
-  const allowed = (allowedIps ?? []).flatMap((text) => (own.includes(text) ? [] : (parsePrefix(text) ?? [])))
+  const own = new Set(addresses.map(({ family, text }) => `${text}/${family === 4 ? 32 : 128}`))
+  const allowed = (allowedIps ?? []).flatMap((text) => (own.has(text) ? [] : (parsePrefix(text) ?? [])))
   const nodeId = String(id ?? 0)
   return { name, addresses, allowed, ...(nodeId !== '0' && { nodeId }) }
 }

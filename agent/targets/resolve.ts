@@ -1,4 +1,4 @@
-import { type Address, contains, parsePrefix } from '../../lib/address.ts'
+import { type Address, contains, parsePrefix, tailnetRanges } from '../../lib/address.ts'
 import type { ExtraRecord } from '../../localapi/peers.ts'
 import type { TailnetTarget } from '../../wire/tailnet-target.ts'
 import type { Tailnet } from '../world.ts'
@@ -38,7 +38,8 @@ function resolveAddress(address: Address, index: PeerIndex): Resolution {
       problem: `${address.text} is no address of a node that this one may reach, and none has a route to it`,
     }
   }
-  const through = index.hostOf(address) ? 'service' : contains(siteRange, address) ? '4via6' : 'route'
+  const isService = index.hostOf(address) !== undefined && tailnetRanges.some((range) => contains(range, address))
+  const through = contains(siteRange, address) ? '4via6' : isService ? 'service' : 'route'
   return { addresses: [address], through, owner: router.name }
 }
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseBool, parseDuration } from '../../lib/go-values.ts'
+import { parseBool, parseDuration, parseUint32 } from '../../lib/go-values.ts'
 
 describe('parseBool', () => {
   it.each(['1', 't', 'T', 'TRUE', 'true', 'True'])('%s is true', (text) => expect(parseBool(text)).toBe(true))
@@ -35,4 +35,40 @@ describe('parseDuration', () => {
       }),
     )
   })
+})
+
+describe('parseUint32', () => {
+  it.each([
+    ['0', 0],
+    ['7', 7],
+    ['1_0', 10],
+    ['0x7', 7],
+    ['0XfF', 255],
+    ['0x_1', 1],
+    ['07', 7],
+    ['0_7', 7],
+    ['00', 0],
+    ['0o17', 15],
+    ['0O17', 15],
+    ['0b101', 5],
+    ['4294967295', 4_294_967_295],
+  ])('%s is %i', (text, value) => expect(parseUint32(text)).toBe(value))
+
+  it.each([
+    '',
+    '-1',
+    '+1',
+    '1.0',
+    '1e3',
+    '_1',
+    '1_',
+    '1__0',
+    '08',
+    '0x',
+    '0xg',
+    '0b2',
+    '4294967296',
+    '0x1_0000_0000',
+    ' 1',
+  ])('%j is none', (text) => expect(parseUint32(text)).toBeUndefined())
 })
