@@ -9,8 +9,12 @@ export const ways = (['v4', 'v6'] as const).flatMap((family) =>
 )
 
 /** Where a dual-stack Service is. */
-export async function serviceAddresses(cluster: Cluster, name: string): Promise<{ v4: string; v6: string }> {
-  const service = await cluster.get<{ spec: { clusterIPs: string[] } }>('service', name)
+export async function serviceAddresses(
+  cluster: Cluster,
+  name: string,
+  namespace = 'default',
+): Promise<{ v4: string; v6: string }> {
+  const service = await cluster.get<{ spec: { clusterIPs: string[] } }>('service', name, namespace)
   const [v4 = '', v6 = ''] = service?.spec.clusterIPs ?? []
   return { v4, v6 }
 }

@@ -1,13 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import {
-  backendObjects,
-  deviceConfig,
-  groupObjects,
-  proxyGround,
-  proxyNamespace,
-  proxyObjects,
-} from '../lab/cluster/proxy.ts'
+import { groupObjects } from '../lab/cluster/group.ts'
+import { backendObjects, deviceConfig, proxyGround, proxyNamespace, proxyObjects } from '../lab/cluster/proxy.ts'
 import { agentReference, buildImage } from '../lab/images/image.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { nodeAddresses, ProxyPod, reachAll, serviceAddresses } from './cluster.ts'
@@ -147,7 +141,8 @@ test('the API server’s absence costs no packet', async () => {
 
 test('a replica of a ProxyGroup, with config and state in two Secrets, runs unchanged', async () => {
   const { cluster } = bed
-  await cluster.apply(...groupObjects({ name: 'group', image: agentReference, authKey: await bed.authKey() }))
+  const authKey = await bed.authKey()
+  await cluster.apply(...groupObjects({ name: 'group', image: agentReference, authKey, replicas: 1 }))
   const replica = new ProxyPod(cluster, 'group-0')
   await expect
     .poll(async () => (await replica.secret())['device_fqdn'], { timeout: 60_000 })

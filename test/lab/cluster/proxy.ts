@@ -26,10 +26,10 @@ export function proxyGround(): KubeObject[] {
   ]
 }
 
-const eventsRule = { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch', 'get'] }
+export const eventsRule = { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch', 'get'] }
 
 /** A service account with its rights. */
-function account(name: string, rules: readonly object[]): KubeObject[] {
+export function account(name: string, rules: readonly object[]): KubeObject[] {
   const metadata = { name, namespace: proxyNamespace }
   const rbac = 'rbac.authorization.k8s.io'
   const roleRef = { apiGroup: rbac, kind: 'Role', name }
@@ -92,48 +92,49 @@ export function proxyObjects({
       metadata: { name, ...metadata },
       spec: { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack', selector: { app: name } },
     },
-    workload({ name, image, account: 'proxies', config: secret, podIPs: false, env, container }),
-  ]
-}
-
-/**
- * The objects of a ProxyGroup with one replica, as an operator makes them (operator.md §6.5), but for what the type of
- * the group adds: config and state in two Secrets, the latter made empty, and an account that may use just these.
- */
-export function groupObjects({ name, image, authKey }: Pick<ProxySpec, 'name' | 'image' | 'authKey'>): KubeObject[] {
-  const [state, config] = [`${name}-0`, `${name}-0-config`]
-  const metadata = { name, namespace: proxyNamespace }
-  const secrets = { apiGroups: [''], resources: ['secrets'] }
-  const rules = [
-    { ...secrets, verbs: ['list', 'watch'] },
-    { ...secrets, resourceNames: [state, config], verbs: ['get', 'patch', 'update'] },
-    eventsRule,
-  ]
-  const secret = { apiVersion: 'v1', kind: 'Secret' }
-  const env = { TS_STATE: 'kube:$(POD_NAME)', PORT: '41641' }
-  return [
-    {
-      ...secret,
-      metadata: { name: config, namespace: proxyNamespace },
-      stringData: { 'cap-106.hujson': deviceConfig(state, authKey) },
-    },
-    { ...secret, metadata: { name: state, namespace: proxyNamespace } },
-    ...account(name, rules),
-    { ...workload({ name, image, account: name, config, podIPs: true, env, container: {} }), metadata },
+    workload({
+      name,
+      image,
+      app: 'k8s-operator-ingress-proxy',
+      account: 'proxies',
+      configs: [secret],
+      podIPs: false,
+      env,
+      container,
+    }),
   ]
 }
 
 const labelsOf = (name: string) => ({ app: name, 'tailscale.com/managed': 'true' })
 
-type Workload = Pick<ProxySpec, 'name' | 'image' | 'env'> & {
+type Workload = Pick<ProxySpec, 'name' | 'image' | 'env' | 'container'> & {
+  /** TS_INTERNAL_APP, by which tailscaled is told what it is for. */
+  readonly app: string
   readonly account: string
-  /** The Secret that is mounted. */
-  readonly config: string
+  /** The Secrets with the device configs, one for each replica. */
+  readonly configs: readonly string[]
   readonly podIPs: boolean
-  readonly container: object
+  /** What is mounted beside them: volumes, and where. */
+  readonly mounts?: readonly { readonly volume: { readonly name: string }; readonly mountPath: string }[]
+  readonly labels?: Readonly<Record<string, string>>
+  /** Set in the Pod beside containers and volumes. */
+  readonly pod?: object | undefined
 }
 
-function workload({ name, image, env, account: serviceAccountName, config, podIPs, container }: Workload): KubeObject {
+/** The StatefulSet of a proxy or a group of them in kernel mode (operator.md §5.2). */
+export function workload({
+  name,
+  image,
+  env,
+  app,
+  account: serviceAccountName,
+  configs,
+  podIPs,
+  mounts = [],
+  container = {},
+  labels = labelsOf(name),
+  pod = {},
+}: Workload): KubeObject {
   const fromPod = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } })
   const variables = {
     TS_KUBE_SECRET: '$(POD_NAME)',
@@ -141,7 +142,7 @@ function workload({ name, image, env, account: serviceAccountName, config, podIP
     TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '/etc/tsconfig/$(POD_NAME)',
     TS_DEBUG_ACME_FORCE_RENEWAL: 'true',
     ...env,
-    TS_INTERNAL_APP: 'k8s-operator-ingress-proxy',
+    TS_INTERNAL_APP: app,
   }
   const sysctler = {
     name: 'sysctler',
@@ -153,6 +154,13 @@ function workload({ name, image, env, account: serviceAccountName, config, podIP
     ],
     securityContext: { privileged: true },
   }
+  const all = [
+    ...configs.map((secretName, index) => ({
+      volume: { name: `tailscaledconfig-${index}`, secret: { secretName } },
+      mountPath: `/etc/tsconfig/${name}-${index}`,
+    })),
+    ...mounts,
+  ]
   const tailscale = {
     name: 'tailscale',
     image,
@@ -167,24 +175,25 @@ function workload({ name, image, env, account: serviceAccountName, config, podIP
     ],
     resources: { requests: { cpu: '1m', memory: '1Mi' } },
     securityContext: { privileged: true },
-    volumeMounts: [{ name: 'tailscaledconfig-0', readOnly: true, mountPath: `/etc/tsconfig/${name}-0` }],
+    volumeMounts: all.map(({ volume, mountPath }) => ({ name: volume.name, readOnly: true, mountPath })),
     ...container,
   }
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata: { name, namespace: proxyNamespace, labels: labelsOf(name) },
+    metadata: { name, namespace: proxyNamespace, labels },
     spec: {
-      replicas: 1,
+      replicas: configs.length,
       serviceName: name,
-      selector: { matchLabels: { app: name } },
+      selector: { matchLabels: labels },
       template: {
-        metadata: { labels: labelsOf(name), deletionGracePeriodSeconds: 10 },
+        metadata: { labels, deletionGracePeriodSeconds: 10 },
         spec: {
           serviceAccountName,
           initContainers: [sysctler],
           containers: [tailscale],
-          volumes: [{ name: 'tailscaledconfig-0', secret: { secretName: config } }],
+          volumes: all.map(({ volume }) => volume),
+          ...pod,
         },
       },
     },

@@ -1,0 +1,151 @@
+import { expect } from 'vitest'
+import { type Bed, type Host, type HostProcess, startBed, startEcho } from '../lab/bed.ts'
+import { startEgressOperator } from '../lab/cluster/egress-operator.ts'
+import { egressEntry, egressFiles, egressObjects, type EgressSpec, keyOf } from '../lab/cluster/egress-services.ts'
+import type { EgressStatus } from '../lab/cluster/egress-slices.ts'
+import { groupConfig, groupObjects, replicasOf } from '../lab/cluster/group.ts'
+import { toolsImage } from '../lab/cluster/images.ts'
+import { proxyGround, proxyNamespace } from '../lab/cluster/proxy.ts'
+import { buildImage } from '../lab/images/image.ts'
+import { ProxyPod, serviceAddresses } from './cluster.ts'
+
+const group = { name: 'egress', type: 'egress', replicas: 3 } as const
+
+const hosts = {
+  /** Of the tailnet; it answers on port 5432. */
+  db: { network: 'wan', tailscaled: true },
+  /** Of the tailnet once somebody logs it in. */
+  late: { network: 'wan', tailscaled: { up: false } },
+  operator: { network: 'cluster' },
+} as const
+
+export const echoPort = 5432
+
+type Options = { readonly env?: Readonly<Record<string, string>>; readonly retry?: number }
+
+/** A group of three egress proxies in a cluster, with what an operator does for it, and a client on each node. */
+export class EgressBed implements AsyncDisposable {
+  readonly bed: Bed<keyof typeof hosts>
+  readonly operator: HostProcess
+  readonly replicas: readonly ProxyPod[]
+  /** Pods, one on each node. */
+  readonly clients: readonly Host[]
+  readonly #services = new Map<string, EgressSpec>()
+  /** Entries that no Service is made for. */
+  #others: Readonly<Record<string, unknown>> = {}
+
+  private constructor(bed: EgressBed['bed'], operator: HostProcess, clients: readonly Host[]) {
+    this.bed = bed
+    this.operator = operator
+    this.clients = clients
+    this.replicas = replicasOf(group).map((name) => new ProxyPod(bed.cluster, name))
+  }
+
+  /** `env` is set for the agents; `retry` is how often the operator looks at the gate again, in milliseconds. */
+  static async start({ env = {}, retry = 1000 }: Options = {}): Promise<EgressBed> {
+    const [image, bed] = await Promise.all([buildImage(), startBed({ hosts, cluster: { nodes: 2 } })])
+    try {
+      const { cluster } = bed
+      const names = cluster.nodes.map(({ name }) => [`client-${name}`, name] as const)
+      await Promise.all([
+        cluster.importImage(image.archive),
+        cluster.apply(...proxyGround(), ...names.map(([name, node]) => clientPod(name, node))),
+        ...(['db', 'late'] as const).map((host) => startEcho(bed.host(host), { ports: [echoPort] })),
+      ])
+      const operator = await startEgressOperator(cluster, bed.host('operator'), { group: group.name, retry })
+      const authKey = await bed.authKey({ reusable: true })
+      // Nobody is there to whom tailscaled could send its logs.
+      const quiet = { TS_NO_LOGS_NO_SUPPORT: 'true', ...env }
+      await cluster.apply(...groupObjects({ ...group, image: image.reference, authKey, env: quiet }))
+      const clients = names.map(async ([name]) => {
+        await cluster.wait(`pod/${name}`, 'Ready')
+        return await cluster.pod(name)
+      })
+      return new EgressBed(bed, operator, await Promise.all(clients))
+    } catch (error) {
+      await bed.down()
+      throw error
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.bed.down()
+  }
+
+  /** Makes a Service, or changes it, and tells the group. */
+  async add(...specs: EgressSpec[]): Promise<void> {
+    for (const spec of specs) this.#services.set(spec.name, spec)
+    await this.bed.cluster.apply(...specs.flatMap((spec) => egressObjects(group.name, spec)))
+    await this.#configure()
+  }
+
+  /** Removes a Service: the group first, as operators do. */
+  async remove(name: string): Promise<void> {
+    this.#services.delete(name)
+    await this.#configure()
+    await this.bed.cluster.kubectl(['delete', 'service', `ts-${name}`, `--namespace=${proxyNamespace}`])
+  }
+
+  /** Adds entries of the file `egress-services` as they are, in place of those before. */
+  async addEntries(entries: Readonly<Record<string, unknown>>): Promise<void> {
+    this.#others = entries
+    await this.#configure()
+  }
+
+  async #configure(): Promise<void> {
+    const own = [...this.#services.values()].map((spec) => [keyOf(spec), egressEntry(spec)] as const)
+    const files = egressFiles(group.replicas, { ...Object.fromEntries(own), ...this.#others })
+    await this.bed.cluster.apply(groupConfig(group.name, group.type, files))
+  }
+
+  /** Where the cluster reaches a Service. */
+  async addresses(name: string): Promise<{ v4: string; v6: string }> {
+    return await serviceAddresses(this.bed.cluster, `ts-${name}`, proxyNamespace)
+  }
+
+  /** What each replica says that it forwards. */
+  async statuses(): Promise<EgressStatus[]> {
+    return await Promise.all(
+      this.replicas.map(async (replica) => {
+        return JSON.parse((await replica.secret())['egress-services'] ?? '{}') as EgressStatus
+      }),
+    )
+  }
+
+  /** The addresses to which a Service leads now, of each family. */
+  async endpoints(name: string): Promise<{ v4: string[]; v6: string[] }> {
+    const of = async (family: 'ipv4' | 'ipv6') => {
+      const slice = await this.bed.cluster.get<Slice>('endpointslice', `ts-${name}-${family}`, proxyNamespace)
+      return (slice?.endpoints ?? []).flatMap(({ addresses }) => addresses)
+    }
+    return { v4: await of('ipv4'), v6: await of('ipv6') }
+  }
+
+  /** Waits until a Service leads to so many replicas. */
+  async leadsTo(name: string, count: number, timeout = 60_000): Promise<void> {
+    const lengths = async () => Object.values(await this.endpoints(name)).map(({ length }) => length)
+    await expect.poll(lengths, { timeout }).toEqual([count, count])
+  }
+
+  /** Restarts all replicas, one after the other, as `kubectl rollout restart` does; gives how long it took, in ms. */
+  async restart(timeout = 300_000): Promise<number> {
+    const begun = performance.now()
+    const where = [`statefulset/${group.name}`, `--namespace=${proxyNamespace}`]
+    await this.bed.cluster.kubectl(['rollout', 'restart', ...where])
+    await this.bed.cluster.kubectl(['rollout', 'status', ...where, `--timeout=${timeout / 1000}s`], { timeout })
+    return performance.now() - begun
+  }
+}
+
+type Slice = { readonly endpoints: readonly { readonly addresses: readonly string[] }[] | null }
+
+const clientPod = (name: string, nodeName: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'default' },
+  spec: {
+    nodeName,
+    terminationGracePeriodSeconds: 0,
+    containers: [{ name: 'tools', image: toolsImage, command: ['sleep', '86400'] }],
+  },
+})

@@ -1,0 +1,123 @@
+import type { KubeObject } from './kubectl.ts'
+import { account, deviceConfig, eventsRule, proxyNamespace, type ProxySpec, workload } from './proxy.ts'
+
+export type GroupType = 'egress' | 'ingress'
+
+/** A ProxyGroup; its replicas, their state Secrets and their devices are `<name>-0` and so on. */
+export type GroupSpec = Pick<ProxySpec, 'name' | 'image'> &
+  Partial<Pick<ProxySpec, 'env' | 'container'>> & {
+    /** What it is for; a group without a type forwards nothing. */
+    readonly type?: GroupType
+    readonly replicas: number
+    /** One that all replicas may use. */
+    readonly authKey: string
+  }
+
+/** By which a group's Pods are found. */
+export const groupLabels = (name: string) => ({
+  'tailscale.com/managed': 'true',
+  'tailscale.com/parent-resource-type': 'proxygroup',
+  'tailscale.com/parent-resource': name,
+})
+
+export const replicasOf = ({ name, replicas }: Pick<GroupSpec, 'name' | 'replicas'>): string[] =>
+  Array.from({ length: replicas }, (_, index) => `${name}-${index}`)
+
+/** What the type of a group adds to its Pods (operator.md §6.5); serving needs a mode of its own. */
+const types: Readonly<Record<GroupType, { readonly env: Record<string, string>; container?: object; pod?: object }>> = {
+  egress: {
+    env: {
+      TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies',
+      TS_EGRESS_SERVICES_CONFIG_PATH: '/etc/proxies/egress-services',
+    },
+    container: { lifecycle: { preStop: { httpGet: { path: '/internal-egress-services-preshutdown', port: 9002 } } } },
+    pod: {
+      terminationGracePeriodSeconds: 360,
+      readinessGates: [{ conditionType: 'tailscale.com/egress-services' }],
+    },
+  },
+  ingress: {
+    env: { TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/proxies/ingress-config.json' },
+    pod: { terminationGracePeriodSeconds: 60 },
+  },
+}
+
+/**
+ * The objects of a ProxyGroup, as an operator makes them (operator.md §6.5): config and state of each replica in two
+ * Secrets, the latter made empty, an account that may use just these, and the ConfigMap of the type. Replicas are ready
+ * when the agent says so.
+ */
+export function groupObjects(spec: GroupSpec): KubeObject[] {
+  const { name, image, type, authKey, container } = spec
+  const states = replicasOf(spec)
+  const configs = states.map((state) => `${state}-config`)
+  const labels = groupLabels(name)
+  const secrets = { apiGroups: [''], resources: ['secrets'] }
+  const rules = [
+    { ...secrets, verbs: ['list', 'watch'] },
+    { ...secrets, resourceNames: [...states, ...configs], verbs: ['get', 'patch', 'update'] },
+    eventsRule,
+  ]
+  const secret = (secretName: string, secretType: string, more: object = {}): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: secretName,
+      namespace: proxyNamespace,
+      labels: { ...labels, 'tailscale.com/secret-type': secretType },
+    },
+    ...more,
+  })
+  const added = type && types[type]
+  const map = `${name}-${type}-config`
+  return [
+    ...states.map((state) => secret(state, 'state')),
+    ...states.map((state, index) =>
+      secret(configs[index]!, 'config', { stringData: { 'cap-106.hujson': deviceConfig(state, authKey) } }),
+    ),
+    ...account(name, rules),
+    ...(type === undefined ? [] : [groupConfig(name, type, {})]),
+    workload({
+      name,
+      image,
+      app: type === undefined ? 'k8s-operator-ingress-proxy' : `k8s-operator-proxygroup-${type}`,
+      account: name,
+      configs,
+      podIPs: true,
+      labels,
+      mounts: type === undefined ? [] : [{ volume: volume(map), mountPath: '/etc/proxies' }],
+      env: {
+        TS_STATE: 'kube:$(POD_NAME)',
+        PORT: '41641',
+        TS_ENABLE_HEALTH_CHECK: 'true',
+        ...added?.env,
+        ...spec.env,
+      },
+      container: {
+        readinessProbe: {
+          httpGet: { path: '/readyz', port: 9002 },
+          periodSeconds: 1,
+          timeoutSeconds: 3,
+          failureThreshold: 1,
+        },
+        ...added?.container,
+        ...container,
+      },
+      pod: added?.pod,
+    }),
+  ]
+}
+
+const volume = (configMap: string) => ({ name: configMap, configMap: { name: configMap } })
+
+/** The ConfigMap from which the replicas of a group are told what to forward: texts by file name (operator.md §4.4, §4.5). */
+export function groupConfig(name: string, type: GroupType, files: Readonly<Record<string, string>>): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: `${name}-${type}-config`, namespace: proxyNamespace, labels: groupLabels(name) },
+    binaryData: Object.fromEntries(
+      Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString('base64')]),
+    ),
+  }
+}
