@@ -1,12 +1,14 @@
 import { type ListedChain, readListing } from './listing.ts'
 import { isClamp, upstreamRule } from './shapes.ts'
 
-/** Something that upstream's agent left in the kernel. Without a handle it is the whole chain, to go after its rules. */
+/** Something that upstream's agent left in the kernel: a rule, or a chain that holds nothing but such rules. */
 export type Leftover = {
+  readonly kind: 'rule' | 'chain'
   readonly family: string
   readonly table: string
   readonly chain: string
-  readonly handle: number | undefined
+  /** Of the rule or chain. */
+  readonly handle: number
   /** What it does, in words. */
   readonly what: string
 }
@@ -32,8 +34,8 @@ export const mayHold = (chain: ListedChain): boolean =>
 const key = (family: string, table: string, chain: string): string => `${family} ${table} ${chain}`
 
 /**
- * What upstream's agent left, of what `nft -j --debug=netlink list table …` printed for all tables in question. Chains
- * are named only when they hold rules, and none but leftovers.
+ * What upstream's agent left, of what `nft -j --debug=netlink list table …` printed for all tables in question. A chain
+ * comes after its rules.
  * @throws Error when the text is no such listing.
  */
 export function findLeftovers(listing: string): Leftover[] {
@@ -44,11 +46,16 @@ export function findLeftovers(listing: string): Leftover[] {
   return candidates.flatMap((chain) => {
     const { family, table, name } = chain
     const held = ofChain.get(key(family, table, name)) ?? []
-    const left = held.flatMap((rule): Leftover[] => {
+    const left = held.flatMap(({ handle, ...rule }): Leftover[] => {
       const what = upstreamRule(rule, clamped.has(family))
-      return what === undefined ? [] : [{ family, table, chain: name, handle: rule.handle, what }]
+      return what === undefined ? [] : [{ kind: 'rule', family, table, chain: name, handle, what }]
     })
-    const all = left.length > 0 && left.length === held.length && itsOwn(chain)
-    return all ? [...left, { family, table, chain: name, handle: undefined, what: `chain ${name}` }] : left
+    if (!itsOwn(chain)) return left
+    // Without its chain a rule can be removed only where nft's language has a word for the chain.
+    if (left.length < held.length) return /^[a-z_.][\w./-]*$/i.test(name) ? left : []
+    const { handle } = chain
+    return left.length === 0
+      ? []
+      : [...left, { kind: 'chain', family, table, chain: name, handle, what: `chain ${name}` }]
   })
 }

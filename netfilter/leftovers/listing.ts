@@ -4,6 +4,7 @@ const chainSchema = z.object({
   family: z.string(),
   table: z.string(),
   name: z.string(),
+  handle: z.number(),
   type: z.optional(z.string()),
   hook: z.optional(z.string()),
   prio: z.optional(z.number()),

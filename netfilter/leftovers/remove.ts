@@ -24,7 +24,7 @@ export async function removeLeftovers(run: RunCommand, log: Log): Promise<readon
     const tables = await tablesToSearch(nft, log)
     const found = await search(nft, tables)
     if (found.length === 0) return found
-    await nft(['-j', '-f', '-'], { input: removalOf(found) })
+    await nft(['-f', '-'], { input: removalOf(found) })
     const still = await search(nft, tables)
     if (still.length > 0) throw new Error(`still there: ${named(still)}`)
     log(`removed what another agent left in this network namespace: ${named(found)}`)
@@ -65,15 +65,20 @@ async function search(nft: Nft, tables: readonly (readonly [string, string])[]):
   return findLeftovers(listings.join('\n'))
 }
 
-/** One transaction for `nft -j -f -`, which takes names that its own language does not, such as those that begin with a digit. */
-export const removalOf = (leftovers: readonly Leftover[]): string =>
-  JSON.stringify({
-    nftables: leftovers.map(({ family, table, chain, handle }) =>
-      handle === undefined
-        ? { delete: { chain: { family, table, name: chain } } }
-        : { delete: { rule: { family, table, chain, handle } } },
-    ),
-  })
+/**
+ * One transaction. A chain takes its rules along, and goes by its handle: it may have a name that nft's language does
+ * not take, such as one that begins with a digit.
+ */
+export function removalOf(leftovers: readonly Leftover[]): string {
+  const place = ({ family, table, chain }: Leftover): string => `${family} ${table} ${chain}`
+  const whole = new Set(leftovers.filter(({ kind }) => kind === 'chain').map(place))
+  const rules = leftovers.filter((leftover) => !whole.has(place(leftover)))
+  const chains = leftovers.filter(({ kind }) => kind === 'chain')
+  return [
+    ...rules.map((rule) => `delete rule ${place(rule)} handle ${rule.handle}\n`),
+    ...chains.map(({ family, table, handle }) => `delete chain ${family} ${table} handle ${handle}\n`),
+  ].join('')
+}
 
 /** What leftovers do, each once: a restart stacks equal rules. */
 function named(leftovers: readonly Leftover[]): string {

@@ -2,6 +2,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { contains, parseAddress, parsePrefix } from '../../lib/address.ts'
 import type { ListedRule } from './listing.ts'
 
+/** A rule, wherever it is to be found again. */
+type Rule = Omit<ListedRule, 'handle'>
+
 // The rules of upstream's agent, as nft lists them (agent.md §5). It writes interface names without their end, so that
 // the kernel compares the beginning only.
 const tun = 'tailscale0*'
@@ -53,7 +56,7 @@ const marks: readonly [RegExp, (family: string, ...parts: string[]) => Shape][] 
 ]
 
 /** What a rule without a mark would be, made of the values that it has. */
-function unmarked({ family, expr = [] }: ListedRule, clamps: boolean): readonly Shape[] {
+function unmarked({ family, expr = [] }: Rule, clamps: boolean): readonly Shape[] {
   const [first, second] = expr as { match?: { right?: unknown }; dnat?: { addr?: unknown } }[]
   const everything = String(first?.dnat?.addr ?? second?.dnat?.addr)
   const address = String(first?.match?.right)
@@ -89,20 +92,19 @@ function inTailnet(text: string): boolean {
 }
 
 /** Whether a rule is one of the two by which that agent clamps segments, and of nobody else. */
-export const isClamp = (rule: ListedRule): boolean =>
-  rule.chain === 'ts-clamp' && upstreamRule(rule, false) !== undefined
+export const isClamp = (rule: Rule): boolean => rule.chain === 'ts-clamp' && upstreamRule(rule, false) !== undefined
 
 /**
  * What a rule of upstream's agent does, in words; undefined for any other rule.
  * @param clamps whether the family has that agent's chain of clamps.
  */
-export function upstreamRule(rule: ListedRule, clamps: boolean): string | undefined {
+export function upstreamRule(rule: Rule, clamps: boolean): string | undefined {
   return shapesOf(rule, clamps).find(
     ({ place, expr }) => place === `${rule.table} ${rule.chain}` && isDeepStrictEqual(rule.expr, expr),
   )?.what
 }
 
-function shapesOf(rule: ListedRule, clamps: boolean): readonly Shape[] {
+function shapesOf(rule: Rule, clamps: boolean): readonly Shape[] {
   const { family, userData } = rule
   if (userData === undefined) return unmarked(rule, clamps)
   return marks.flatMap(([pattern, shape]) => {

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { SecretBed } from '../../agent/secret-bed.ts'
-import type { Environment } from '../../agent/proxy.ts'
+import { type Environment, onDisk } from '../../agent/proxy.ts'
 import { startBed } from '../../lab/bed.ts'
 import { poll } from '../../lab/poll.ts'
 import { egressServices, give, ingressServices, peer, Upstream } from './upstream.ts'
@@ -47,8 +47,6 @@ async function leave(env: Environment, last: string): Promise<void> {
   )
   await agent.kill()
 }
-
-const onDisk = { TS_STATE_DIR: '/var/lib/tailscale' }
 
 // One above the other, as a container that is started again with another target stacks them.
 await proxy.exec(['nft', 'flush', 'ruleset'])
