@@ -48,11 +48,19 @@ export async function* watchBus(
     }
   }
   const stream = await api.stream(`watch-ipn-bus?mask=${wanted.peers ? mask + peerChanges : mask}`, signal)
-  const lines = collectLines(stream, { push: line.push, end })
+  const messages = beginWith(status, collectLines(stream, { push: line.push, end }))
+  yield* wanted.peers ? catchUp(messages, status, signal) : messages
+}
+
+/** The messages that could be read, the first with the status; partial where there is none. */
+async function* beginWith(
+  status: () => Promise<Notification | undefined>,
+  messages: AsyncIterable<Notification | undefined>,
+): AsyncGenerator<Notification> {
   let first = true
-  for await (const notification of wanted.peers ? catchUp(lines, status, signal) : lines) {
-    if (notification === undefined) continue
-    yield first && !notification.initial ? { ...notification, ...(await status()) } : notification
+  for await (const message of messages) {
+    if (message === undefined) continue
+    yield first && !message.initial ? { ...message, ...((await status()) ?? { partial: true as const }) } : message
     first = false
   }
 }

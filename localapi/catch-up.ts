@@ -10,11 +10,11 @@ const [restFactor, longestRest, restAfterFailure] = [5, 2000, 10_000]
  * of the peers and records is put among the messages. One answer is enough for all messages before its question.
  */
 export async function* catchUp(
-  messages: AsyncGenerator<Notification | undefined>,
+  messages: AsyncGenerator<Notification>,
   ask: () => Promise<Notification | undefined>,
   signal: AbortSignal,
-): AsyncGenerator<Notification | undefined> {
-  let message: Promise<IteratorResult<Notification | undefined>> | undefined
+): AsyncGenerator<Notification> {
+  let message: Promise<IteratorResult<Notification>> | undefined
   let answer: Promise<{ readonly status: Notification | undefined }> | undefined
   let isPartial = false
   let earliest = 0
@@ -44,8 +44,8 @@ export async function* catchUp(
     } else {
       if (next.done === true) return
       message = undefined
-      isPartial ||= next.value?.partial === true
-      if (answer !== undefined) since.push(...(next.value?.peers ?? []))
+      isPartial ||= next.value.partial === true
+      if (answer !== undefined) since.push(...(next.value.peers ?? []))
       yield next.value
     }
   }

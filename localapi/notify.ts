@@ -98,7 +98,7 @@ export function notifyReader({ peers }: { readonly peers: boolean }): NotifyRead
       const read = others.end()
       const rest = end()
       const notification = parseNotify(rest)
-      return { ...notification, ...read(rest, notification.self !== undefined) }
+      return { ...notification, ...read(rest, notification) }
     },
   }
 }

@@ -12,10 +12,14 @@ type Said = {
   readonly partial?: true
 }
 
+/** What the message says beside that of the node itself. */
+type About = { readonly self?: object; readonly state?: string }
+
 const texts = optional(z.array(z.string()))
-const number = optional(z.union([z.number(), z.string()]))
+/** As `quoteLargeIntegers` leaves it. */
+const numericId = z.union([z.int(), z.string().check(z.regex(/^\d{16,}$/))])
 const nodeSchema = z.object({
-  ID: number,
+  ID: optional(numericId),
   StableID: optional(z.string()),
   Name: z.string(),
   Addresses: texts,
@@ -23,7 +27,7 @@ const nodeSchema = z.object({
 })
 const peerStatusSchema = z.object({
   ID: optional(z.string()),
-  NodeID: number,
+  NodeID: optional(numericId),
   DNSName: z.string(),
   TailscaleIPs: texts,
   AllowedIPs: texts,
@@ -67,7 +71,7 @@ export function peerReader() {
     })
   const keep: Keep = new Map<string, Keep>([
     ['PeersChanged', nodesInto('changed')],
-    ['PeersRemoved', apart(z.union([z.number(), z.string()]), (id) => taken.removed.push(String(id)))],
+    ['PeersRemoved', apart(numericId, (id) => taken.removed.push(String(id)))],
     [
       'NetMap',
       new Map<string, Keep>([
@@ -93,10 +97,10 @@ export function peerReader() {
   return {
     keep,
     /** Drops what has been taken out of the message that ended, and gives how to read it with the rest. */
-    end: (): ((rest: string, knowsNode: boolean) => Said) => {
+    end: (): ((rest: string, about: About) => Said) => {
       const whole = taken
       taken = nothingTaken()
-      return (rest, knowsNode) => said(whole, rest, knowsNode)
+      return (rest, about) => said(whole, rest, about)
     },
   }
 }
@@ -111,19 +115,21 @@ const nothingTaken = () => ({
   statusRecords: [] as ExtraRecord[],
 })
 
-function said(taken: ReturnType<typeof nothingTaken>, rest: string, knowsNode: boolean): Said {
+function said(taken: ReturnType<typeof nothingTaken>, rest: string, { self, state }: About): Said {
   const { failure, changed, removed, inNetmap, inStatus, netmapRecords, statusRecords } = taken
   if (failure !== undefined) throw failure
   const { NetMap, InitialStatus, SelfChange } = decode(rest, restSchema)
   const peers: PeersChange[] = [
-    // A status without any may be of a daemon that has not got them yet (agent.md §4).
-    ...(inStatus.size > 0 ? [{ whole: true, changed: inStatus, removed: [] }] : []),
+    // One without any, of a node that runs, says that there are none, but takes none away that are known (agent.md §4).
+    ...(InitialStatus && (inStatus.size > 0 || (self && state === 'Running'))
+      ? [{ whole: inStatus.size > 0, changed: inStatus, removed: [] }]
+      : []),
     ...(NetMap?.Peers === undefined ? [] : [{ whole: true, changed: inNetmap, removed: [] }]),
     ...(changed.size + removed.length > 0 ? [{ whole: false, changed, removed }] : []),
   ]
   const records = NetMap?.DNS
     ? netmapRecords
-    : knowsNode && InitialStatus?.ExtraRecords !== undefined
+    : self && InitialStatus?.ExtraRecords !== undefined
       ? statusRecords
       : undefined
   return {

@@ -23,6 +23,6 @@ export async function getStatus(
   } else push(Buffer.from(await api.get('status?peers=false', signal, timeoutMs)))
   push(Buffer.from('}'))
   const status = end()
-  const isAlone = peers && status.state === 'Running' && status.peers === undefined
-  return isAlone ? { ...status, peers: [{ whole: true, changed: new Map(), removed: [] }] } : status
+  // Unlike a message of the bus, which may hold a part, this is all there is.
+  return { ...status, ...(status.peers && { peers: status.peers.map((change) => ({ ...change, whole: true })) }) }
 }

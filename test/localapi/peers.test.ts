@@ -63,6 +63,11 @@ describe('what a message says of peers', () => {
     ],
     ['one without peers', { InitialStatus: { Peer: null } }, { initial: true }],
     [
+      'one of a node that runs, which takes no peer away',
+      { State: 6, SelfChange: { StableID: 'n1', Name: 'p.' }, InitialStatus: { Peer: null } },
+      { initial: true, state: 'Running', self: { id: 'n1', name: 'p.', addresses: [] }, peers: [change({})] },
+    ],
+    [
       'a status before what changed since',
       { PeersChanged: [node('n7', { Name: 'b.' })], InitialStatus: { Peer: { k: status } } },
       { initial: true, peers: [change({ n7: a }, { whole: true }), change({ n7: { ...a, name: 'b.' } })] },
@@ -118,6 +123,9 @@ describe('what a message says of peers', () => {
     { PeersChanged: [node('n7'), 7] },
     { PeersChanged: {} },
     { PeersRemoved: [{}] },
+    { PeersRemoved: ['7'] },
+    { PeersChanged: [node('n7', { ID: 7.5 })] },
+    { PeersChanged: [node('n7', { ID: 'x' })] },
     { NetMap: { Peers: 'x' } },
     { InitialStatus: { Peer: { k: { ...status, AllowedIPs: 'x' } } } },
     { InitialStatus: { Peer: [] } },

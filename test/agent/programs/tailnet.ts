@@ -103,15 +103,35 @@ function tell(response: ServerResponse): void {
   response.on('close', () => clearInterval(timer))
 }
 
-const status = (): string => {
-  const { StableID, Name, Addresses } = self(number)
+/** A node as it is in a status. */
+const peerStatus = ({ ID, StableID, Name, Key, Addresses, AllowedIPs, ...rest }: ReturnType<typeof node>) => {
   const TailscaleIPs = Addresses.map((prefix) => prefix.split('/')[0])
-  return JSON.stringify({ BackendState: 'Running', AuthURL: '', Self: { ID: StableID, DNSName: Name, TailscaleIPs } })
+  return { ID: StableID, NodeID: ID, PublicKey: Key, DNSName: Name, TailscaleIPs, AllowedIPs, ...rest }
+}
+const allPeerStatuses = Buffer.from(
+  Array.from(
+    { length: peers },
+    (_, id) => `${JSON.stringify(peer(id).Key)}:${JSON.stringify(peerStatus(peer(id)))}`,
+  ).join(','),
+)
+
+function writeStatus(response: ServerResponse, withPeers: boolean): void {
+  const ExtraRecords = [{ Name: 'db.lab.ts.net', Value: '100.99.0.1' }]
+  const status = {
+    BackendState: 'Running',
+    AuthURL: '',
+    Self: peerStatus(self(number)),
+    ExtraRecords,
+    Peer: { '…': 0 },
+  }
+  const [before, after] = JSON.stringify(status).split('"…":0')
+  for (const part of [before, withPeers ? allPeerStatuses : '', after]) response.write(part ?? '')
+  response.end()
 }
 
-createServer((request, response) => {
-  if (request.url?.startsWith('/localapi/v0/watch-ipn-bus')) tell(response.writeHead(200))
-  else if (request.url?.startsWith('/localapi/v0/status')) response.end(status())
+createServer(({ url = '' }, response) => {
+  if (url.startsWith('/localapi/v0/watch-ipn-bus')) tell(response.writeHead(200))
+  else if (url.startsWith('/localapi/v0/status')) writeStatus(response, !url.includes('peers=false'))
   else response.writeHead(404).end()
 }).listen(socket, () => process.send?.('ready'))
 process.on('message', () => (resting = true))

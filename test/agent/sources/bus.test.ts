@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { applyNotification } from '../../../agent/sources/bus.ts'
 import type { Tailnet } from '../../../agent/world.ts'
 import type { Notification } from '../../../localapi/notify.ts'
+import type { PeersChange } from '../../../localapi/peers.ts'
 
 const nothing: Tailnet = { watching: false, noSnat: false, health: new Map() }
 const self = { id: 'n1', name: 'p.', addresses: [{ family: 4 as const, text: '100.64.0.1' }] }
@@ -33,13 +34,45 @@ describe('applyNotification', () => {
       { loginUrl: 'https://x' },
     ],
     ['switches NoSNAT off again', { ...nothing, noSnat: true }, { noSnat: false }, { noSnat: false }],
+    ['and whether routes are used', nothing, { acceptsRoutes: true }, { acceptsRoutes: true }],
   ])('%s', (_name, before, notification, expected) => {
     expect(applyNotification(before, notification)).toMatchObject(expected)
   })
 
+  const told = (name: string, text: string, whole = false): PeersChange => ({
+    whole,
+    changed: new Map([[name, { name, addresses: [{ family: 4 as const, text }], allowed: [] }]]),
+    removed: [],
+  })
+  const records = [{ name: 'db.', address: { family: 4 as const, text: '100.99.0.1' } }]
+
   it('gives the same value when nothing changes', () => {
-    const before: Tailnet = { ...nothing, watching: true, self, health: new Map([['a', 'A']]) }
-    expect(applyNotification(before, { self: structuredClone(self), health: new Map([['a', 'A']]) })).toBe(before)
+    const before: Tailnet = {
+      ...nothing,
+      watching: true,
+      self,
+      health: new Map([['a', 'A']]),
+      peers: told('a.', '100.64.0.2').changed,
+      records,
+    }
+    const again = { self, health: new Map([['a', 'A']]), peers: [told('a.', '100.64.0.2', true)], records }
+    expect(applyNotification(before, structuredClone(again))).toBe(before)
+    // What has not changed stays the same value, too.
+    const after = applyNotification(before, { ...structuredClone(again), state: 'Running' })
+    expect([after.peers, after.records]).toEqual([before.peers, records])
+    expect(after.peers).toBe(before.peers)
+    expect(after.records).toBe(records)
+  })
+
+  it('makes one change of peers after the other', () => {
+    const peers = [told('a.', '100.64.0.2', true), told('b.', '100.64.0.3'), told('a.', '100.64.0.4')]
+    const after = applyNotification({ ...nothing, peers: told('c.', '100.64.0.5').changed }, { peers, records })
+    expect([...(after.peers ?? [])].map(([id, { addresses }]) => `${id} ${addresses[0]?.text}`)).toEqual([
+      'a. 100.64.0.4',
+      'b. 100.64.0.3',
+    ])
+    expect(after.records).toEqual(records)
+    expect(applyNotification(nothing, {})).not.toHaveProperty('peers')
   })
 
   it.each<[string, Notification, object]>([
@@ -47,8 +80,9 @@ describe('applyNotification', () => {
     ['keeps it where a login is needed and the status is not told', { state: 'NeedsLogin' }, { self }],
     ['knows none when there is none', { initial: true, state: 'NeedsLogin' }, {}],
   ])('%s', (_name, notification, expected) => {
-    const { self: node } = applyNotification({ ...nothing, self }, notification)
+    const { self: node, peers } = applyNotification({ ...nothing, self, peers: new Map(), records }, notification)
     expect(node === undefined ? {} : { self: node }).toEqual(expected)
+    expect(peers === undefined).toBe(node === undefined)
   })
 
   it('forgets where to log in once the node runs', () => {

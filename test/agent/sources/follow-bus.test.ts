@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
-import { readSettings } from '../../../agent/settings/read.ts'
+import { type Environment, readSettings } from '../../../agent/settings/read.ts'
 import { followBus } from '../../../agent/sources/bus.ts'
 import { shortWaits, type Waits } from '../../../agent/waits.ts'
 import { createStore, initialWorld, type Store, type Tailnet } from '../../../agent/world.ts'
@@ -19,9 +19,13 @@ afterEach(async () => {
 })
 
 /** Follows a bus that is opened again and again: each watch as `watches` has it by its number, or refused. */
-function follow(watch: (index: number) => Watch | undefined, waits: Partial<Waits> = {}) {
+function follow(
+  watch: (index: number) => Watch | undefined,
+  waits: Partial<Waits> = {},
+  { env = {}, answer = () => '{"BackendState":"Running"}' }: { env?: Environment; answer?: () => string } = {},
+) {
   const inner = createStore({
-    ...initialWorld(readSettings({}).settings, [4, 6]),
+    ...initialWorld(readSettings(env).settings, [4, 6]),
     daemon: { phase: 'running', restarts: 0 },
   })
   const states: Tailnet[] = []
@@ -39,10 +43,15 @@ function follow(watch: (index: number) => Watch | undefined, waits: Partial<Wait
   const opened: number[] = []
   const log: string[] = []
   const api: LocalApi = {
-    get: async () => '{"BackendState":"Running"}',
+    get: async () => answer(),
     post: async () => '',
     patch: async () => '',
-    stream: async (_path, signal) => {
+    stream: async (path, signal) => {
+      if (path === 'status') {
+        return (async function* () {
+          yield Buffer.from(answer())
+        })()
+      }
       const next = watch(opened.push(performance.now()) - 1)
       if (next === undefined) throw new Error('refused')
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
@@ -136,4 +145,41 @@ it('a bus that says nothing but nonsense does not fill the log', async () => {
   }))
   await expect.poll(() => store.world.tailnet.state).toBe('Running')
   expect(log).toHaveLength(10)
+})
+
+it('who is online and where makes no new World, a hundred times a second or not', async () => {
+  const peer = (id: number, more: object = {}) => ({
+    ID: id,
+    StableID: `n${id}`,
+    Name: `p${id}.`,
+    Addresses: [`100.80.0.${id}/32`],
+    ...more,
+  })
+  const peers = Array.from({ length: 100 }, (_, id) => peer(id + 1))
+  const Peer = Object.fromEntries(
+    peers.map(({ ID, StableID, Name, Addresses }) => [
+      `nodekey:${ID}`,
+      { ID: StableID, NodeID: ID, DNSName: Name, TailscaleIPs: [Addresses[0]?.replace('/32', '')] },
+    ]),
+  )
+  const churn = peers.map(({ ID }) => ({
+    PeersChanged: [peer(ID, { Online: ID % 2 === 0, Endpoints: [`10.0.0.${ID}:1`] })],
+  }))
+  const last = Promise.withResolvers<void>()
+  const messages = [{ State: 6 }, ...churn, { PeersChanged: peers }, { PeersRemoved: [1] }]
+  const { store, states } = follow(
+    () => ({ messages, ends: last.promise }),
+    {},
+    {
+      env: { TS_USERSPACE: 'false', TS_TAILNET_TARGET_FQDN: 'p2.' },
+      answer: () => JSON.stringify({ BackendState: 'Running', Self: { ID: 'n', DNSName: 'p.' }, Peer }),
+    },
+  )
+  await expect.poll(() => store.world.tailnet.peers?.size).toBe(99)
+  expect(new Set(states.map((tailnet) => tailnet.peers)).size).toBe(2)
+  expect(new Set(states).size).toBe(2)
+  // Rules go on while the bus is closed.
+  last.resolve()
+  await expect.poll(() => store.world.tailnet.watching).toBe(false)
+  expect(store.world.tailnet.peers?.get('n2')?.addresses).toEqual([{ family: 4, text: '100.80.0.2' }])
 })

@@ -7,11 +7,12 @@ import { planStateSecret } from '../../../agent/facets/state-secret.ts'
 import type { Environment } from '../../../agent/settings/read.ts'
 import { followBus } from '../../../agent/sources/bus.ts'
 import { followStatus } from '../../../agent/sources/status.ts'
+import { needsPeers } from '../../../agent/targets/needs-peers.ts'
 import { refusedLogin } from '../../../agent/tailscaled/one-step.ts'
 import { statusView } from '../../../agent/views.ts'
 import { shortWaits } from '../../../agent/waits.ts'
 import { createStore, type Store, type World } from '../../../agent/world.ts'
-import { parseAddress } from '../../../lib/address.ts'
+import { parseAddress, parsePrefix } from '../../../lib/address.ts'
 import type { LocalApi } from '../../../localapi/client.ts'
 import { backendStates } from '../../../localapi/notify.ts'
 import { busLines, statusBodies } from '../../localapi/documents.ts'
@@ -21,11 +22,12 @@ const environments: readonly Environment[] = [
   {},
   { TS_USERSPACE: 'false', TS_DEST_IP: '10.0.0.9' },
   { TS_USERSPACE: 'false', TS_DEST_IP: '10.0.0.9,fd00::9', KUBERNETES_SERVICE_HOST: '10.0.0.1', POD_UID: 'u' },
+  { TS_USERSPACE: 'false', TS_TAILNET_TARGET_FQDN: 'q.lab.ts.net' },
 ]
 
 /** What must hold of every World that there is, whoever looks at it. */
 function look(world: World): void {
-  const { state, self, health, loginUrl, watching } = world.tailnet
+  const { state, self, health, loginUrl, watching, peers, records } = world.tailnet
   if (state !== undefined) expect(backendStates).toContain(state)
   if (!watching) expect({ state, health }).toEqual({ state: undefined, health: new Map() })
   if (state === 'Running') expect(loginUrl).toBeUndefined()
@@ -33,6 +35,12 @@ function look(world: World): void {
     expect(self).toEqual({ id: expect.any(String), name: expect.any(String), addresses: expect.any(Array) })
     for (const address of self.addresses) expect(parseAddress(address.text)).toEqual(address)
   }
+  for (const peer of peers?.values() ?? []) {
+    for (const address of peer.addresses) expect(parseAddress(address.text)).toEqual(address)
+    for (const prefix of peer.allowed) expect(parsePrefix(prefix.text)).toEqual(prefix)
+    expect(peer.nodeId ?? '1').toMatch(/^-?[1-9]\d*$/)
+  }
+  if (!needsPeers(world.settings)) expect([peers, records]).toEqual([undefined, undefined])
   for (const [code, text] of health)
     expect([typeof code, typeof text, text.length <= 1000]).toEqual(['string', 'string', true])
   expect(JSON.stringify(statusView(world, '1')).length).toBeLessThan(1_000_000)
@@ -62,12 +70,13 @@ async function follow(first: World, watches: readonly (readonly string[])[], bod
   const ended = new AbortController()
   let opened = 0
   let asked = 0
+  const answer = (): string => bodies[asked++ % bodies.length] ?? ''
   const api: LocalApi = {
-    get: async () => bodies[asked++ % bodies.length] ?? '',
+    get: async () => answer(),
     post: async () => '',
     patch: async () => '',
-    stream: async () => {
-      const lines = watches[opened++]
+    stream: async (path) => {
+      const lines = path === 'status' ? [answer()] : watches[opened++]
       if (lines === undefined) {
         ended.abort()
         throw new Error('it is over')

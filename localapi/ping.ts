@@ -1,0 +1,30 @@
+import * as z from 'zod/mini'
+import type { LocalApi } from './client.ts'
+import { LocalApiError } from './error.ts'
+
+/** `disco`: its tailscaled, by whatever path there is. `TSMP`: the same through the tunnel, which is made for it. */
+export type PingKind = 'disco' | 'TSMP'
+
+const answerSchema = z.object({ Err: z.optional(z.string()) })
+
+/**
+ * Whether the node that an address leads to answers within `timeoutMs`; none may be known yet.
+ * @throws LocalApiError when tailscaled does not do as it is asked
+ */
+export async function ping(
+  api: Pick<LocalApi, 'post'>,
+  { address, kind }: { readonly address: string; readonly kind: PingKind },
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<boolean> {
+  try {
+    const body = await api.post(`ping?ip=${encodeURIComponent(address)}&type=${kind}`, signal, timeoutMs)
+    const { Err = '' } = z.parse(answerSchema, JSON.parse(body))
+    return Err === ''
+  } catch (error) {
+    if (error instanceof LocalApiError && isTimeout(error)) return false
+    throw error instanceof LocalApiError ? error : new LocalApiError('LocalAPI ping failed', error)
+  }
+}
+
+const isTimeout = ({ cause }: LocalApiError): boolean => (cause as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
