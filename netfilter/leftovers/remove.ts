@@ -1,4 +1,5 @@
-import type { CommandOptions, RunCommand } from '../../lib/command.ts'
+import { familyName } from '../../lib/address.ts'
+import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { findLeftovers, type Leftover, mayHold } from './find.ts'
@@ -16,16 +17,15 @@ const mostNamed = 10
  * Removes what upstream's agent left in this network namespace, in one transaction, and proves it by listing again.
  * Where there is nothing of the kind, chains are listed and nothing is written. Established flows go on.
  * @returns what was removed.
- * @throws CulvertError `netfilter`; everything is then as it was, and may be tried again.
+ * @throws CulvertError `netfilter`; may be tried again.
  */
 export async function removeLeftovers(run: RunCommand, log: Log): Promise<readonly Leftover[]> {
-  const nft = async (args: readonly string[], options?: CommandOptions): Promise<string> => run('nft', args, options)
   try {
-    const tables = await tablesToSearch(nft, log)
-    const found = await search(nft, tables)
+    const tables = await tablesToSearch(run, log)
+    const found = await search(run, tables)
     if (found.length === 0) return found
-    await nft(['-f', '-'], { input: removalOf(found) })
-    const still = await search(nft, tables)
+    await run('nft', ['-f', '-'], { input: removalOf(found) })
+    const still = await search(run, tables)
     if (still.length > 0) throw new Error(`still there: ${named(still)}`)
     log(`removed what another agent left in this network namespace: ${named(found)}`)
     return found
@@ -35,18 +35,15 @@ export async function removeLeftovers(run: RunCommand, log: Log): Promise<readon
       'rules that another agent left in this network namespace could not be removed',
       {
         cause: error,
-        remedy:
-          'They may take traffic that is meant for this agent; delete the Pod, so that it begins with an empty one.',
+        remedy: 'They may take traffic that is meant for this agent; delete the Pod: the next one begins without them.',
       },
     )
   }
 }
 
-type Nft = (args: readonly string[], options?: CommandOptions) => Promise<string>
-
 /** The tables, by family and name, in which upstream's agent may have left something. */
-async function tablesToSearch(nft: Nft, log: Log): Promise<(readonly [family: string, table: string])[]> {
-  const { chains } = readListing(await nft(['-j', 'list', 'chains']))
+async function tablesToSearch(run: RunCommand, log: Log): Promise<(readonly [family: string, table: string])[]> {
+  const { chains } = readListing(await run('nft', ['-j', 'list', 'chains']))
   const tables = Map.groupBy(chains, ({ family, table }) => `${family} ${table}`)
   return [...tables.values()].flatMap((held) => {
     const candidate = held.find(mayHold)
@@ -58,10 +55,10 @@ async function tablesToSearch(nft: Nft, log: Log): Promise<(readonly [family: st
   })
 }
 
-async function search(nft: Nft, tables: readonly (readonly [string, string])[]): Promise<Leftover[]> {
+async function search(run: RunCommand, tables: readonly (readonly [string, string])[]): Promise<Leftover[]> {
   const listings: string[] = []
   // User data is shown in the kernel's own form alone.
-  for (const table of tables) listings.push(await nft(['-j', '--debug=netlink', 'list', 'table', ...table]))
+  for (const table of tables) listings.push(await run('nft', ['-j', '--debug=netlink', 'list', 'table', ...table]))
   return findLeftovers(listings.join('\n'))
 }
 
@@ -80,9 +77,10 @@ export function removalOf(leftovers: readonly Leftover[]): string {
   ].join('')
 }
 
-/** What leftovers do, each once: a restart stacks equal rules. */
+/** What the rules do, each once: a restart stacks equal ones. */
 function named(leftovers: readonly Leftover[]): string {
-  const all = [...new Set(leftovers.map(({ family, what }) => `${what} (${family})`))]
+  const rules = leftovers.filter(({ kind }) => kind === 'rule')
+  const all = [...new Set(rules.map(({ family, what }) => `${what} (${familyName(family === 'ip' ? 4 : 6)})`))]
   const more = all.length - mostNamed
   return [...all.slice(0, mostNamed), ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
 }

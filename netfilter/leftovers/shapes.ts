@@ -58,31 +58,21 @@ const marks: readonly [RegExp, (family: string, ...parts: string[]) => Shape][] 
 /** What a rule without a mark would be, made of the values that it has. */
 function unmarked({ family, expr = [] }: Rule, clamps: boolean): readonly Shape[] {
   const [first, second] = expr as { match?: { right?: unknown }; dnat?: { addr?: unknown } }[]
-  const everything = String(first?.dnat?.addr ?? second?.dnat?.addr)
   const address = String(first?.match?.right)
   const backend = String(second?.dnat?.addr)
-  const ingress = clamps && inTailnet(address)
+  const place = 'nat PREROUTING'
+  const dnat = { dnat: { addr: backend } }
+  const one = { place, expr: [field('==', family, 'daddr', address), dnat], what: `${address} to ${backend}` }
+  // Anybody could write that one: an own address to a backend comes with clamps, and the Pod's goes to an own address.
+  const likely = (clamps && inTailnet(address)) || inTailnet(backend)
   return [
     ...['oifname', 'iifname'].map((key) => ({
       place: 'filter ts-clamp',
       expr: clamp(key),
-      what: `segment size, ${key}`,
+      what: `clamp of segments, ${key}`,
     })),
-    {
-      place: 'nat PREROUTING',
-      expr: [device('!=', 'oifname'), { dnat: { addr: everything } }],
-      what: `everything to ${everything}`,
-    },
-    // Anybody could write this one: an own address to a backend comes with clamps, and the Pod's goes to an own one.
-    ...(ingress || inTailnet(backend)
-      ? [
-          {
-            place: 'nat PREROUTING',
-            expr: [field('==', family, 'daddr', address), { dnat: { addr: backend } }],
-            what: `${address} to ${backend}`,
-          },
-        ]
-      : []),
+    { place, expr: [device('!=', 'oifname'), dnat], what: `everything to ${backend}` },
+    ...(likely ? [one] : []),
   ]
 }
 

@@ -10,8 +10,8 @@ const found = (listing: string): string[] => findLeftovers(listing).map(words)
 
 const clamps = (family: string, times: number): string[] => [
   ...Array.from({ length: times }, () => [
-    `${family} filter ts-clamp: segment size, oifname`,
-    `${family} filter ts-clamp: segment size, iifname`,
+    `${family} filter ts-clamp: clamp of segments, oifname`,
+    `${family} filter ts-clamp: clamp of segments, iifname`,
   ]).flat(),
   `${family} filter: chain ts-clamp`,
 ]
@@ -82,13 +82,13 @@ describe('a near miss is left alone:', () => {
   const catchAll =
     '"expr": [{"match": {"op": "!=", "left": {"meta": {"key": "oifname"}}, "right": "tailscale0*"}}, {"dnat": {"addr": "100.64.0.2"}}'
   it.each([
-    ['another device', groups, '"tailscale0*"', '"tailscale0"', /port|segment|chain/],
+    ['another device', groups, '"tailscale0*"', '"tailscale0"', /port|segments|chain/],
     [
       'a catch-all for another device',
       l3,
       '"tailscale0*"',
       '"wg0*"',
-      /everything|segment|chain|10\.98\.0\.(77|11)|::11/,
+      /everything|segments|chain|10\.98\.0\.(77|11)|::11/,
     ],
     [
       'another target than the mark says',

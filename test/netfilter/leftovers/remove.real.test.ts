@@ -144,6 +144,18 @@ it('looks into no table that is full of another program’s chains, and says so'
   expect(log).toEqual([expect.stringMatching(/^table ip nat has 42\d\d chains: /)])
 })
 
+it('leaves rules in the form of iptables alone: nft does not show what they do', async () => {
+  const rules = [
+    ['FORWARD', '--out-interface', 'tailscale0', '--protocol', 'tcp', '--jump', 'ACCEPT'],
+    ['PREROUTING', '--table', 'nat', '!', '--in-interface', 'tailscale0', '--jump', 'DNAT', '--to', '100.64.0.1'],
+    ['POSTROUTING', '--table', 'nat', '--destination', '100.64.0.1', '--jump', 'SNAT', '--to', '100.64.0.3'],
+  ]
+  for (const rule of rules) await bed.host('proxy').exec(['iptables-nft', '--append', ...rule])
+  const before = await ruleset()
+  expect(await remove()).toEqual([])
+  expect(await ruleset()).toEqual(before)
+})
+
 it('a refusal of nft is told, with the remedy', async () => {
   const broken: RunCommand = async () => run('nft', ['-j', 'list', 'chainz'])
   await expect(removeLeftovers(broken, () => {})).rejects.toMatchObject({
