@@ -26,6 +26,9 @@ export type Waits = {
   readonly withdraw: number
   /** For the whole stop procedure (agent.md §11). */
   readonly stopBudget: number
+  /** For a target in the tailnet to answer, before it is taken for one that does not; and for one answer. */
+  readonly contact: number
+  readonly contactPing: number
   /** Before the Pod may end (agent.md §6, "Preshutdown"): for one answer at a service's health URL. */
   readonly drainPing: number
   /** Between two rounds of these, of each service. */
@@ -53,6 +56,8 @@ export const waits: Waits = {
   stuck: 300_000,
   withdraw: 3000,
   stopBudget: 25_000,
+  contact: 10_000,
+  contactPing: 1000,
   drainPing: 2000,
   drainRound: 1000,
   drainSilence: 15_000,
@@ -75,6 +80,8 @@ export const shortWaits: Waits = {
   stuck: 300_000,
   withdraw: 1000,
   stopBudget: 5000,
+  contact: 10_000,
+  contactPing: 1000,
   drainPing: 500,
   drainRound: 5,
   drainSilence: 1000,

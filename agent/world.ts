@@ -25,6 +25,8 @@ export type World = {
   readonly healthPings?: Mounted<number>
   /** ProxyGroup ingress: the mounted Tailscale Services. */
   readonly ingressServices?: Mounted<IngressServices>
+  /** ProxyGroup egress: the services whose targets have been heard from, or were waited for long enough. */
+  readonly contacted?: ReadonlySet<string>
   /** tailscaled's config file; undefined unless in one-step mode. */
   readonly deviceConfig?: FollowedConfig
   /** Set while another auth key is waited for. */

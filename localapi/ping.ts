@@ -27,4 +27,5 @@ export async function ping(
   }
 }
 
-const isTimeout = ({ cause }: LocalApiError): boolean => (cause as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
+const isTimeout = ({ cause }: LocalApiError): boolean =>
+  (cause as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'

@@ -9,14 +9,16 @@ const room = 960 * 1024
 
 /**
  * What the state Secret says of ProxyGroup egress: the services whose rules stand as they are configured now, so that
- * nobody is sent here for another, and whose target is known. Undefined where the mode is off, and before anything is
+ * nobody is sent here for another, and whose target is known and was heard from. Undefined where the mode is off, and before anything is
  * known to stand.
  */
 export const egressStatus = memo(select, (world): StatusText | undefined => {
   const plans = plansOf(world)
   if (world.settings.egressServicesDirectory === undefined || plans === undefined) return undefined
   const { ipv4, ipv6 } = world.settings.pod
-  const services = stands('egress', plans).map(({ service, carried }) => ({ service, addresses: carried }))
+  const services = stands('egress', plans).flatMap(({ service, carried }) =>
+    world.contacted?.has(service.name) ? [{ service, addresses: carried }] : [],
+  )
   return renderEgressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
 })
 
@@ -43,7 +45,7 @@ function stands<Kind extends 'egress' | 'ingress'>(kind: Kind, { wanted, standin
 type Plans = { readonly wanted: ForwardingPlanned; readonly standing: ForwardingPlanned }
 
 function select(world: World): readonly unknown[] {
-  return [world.settings, planForwarding(world), standingPlan(world)]
+  return [world.settings, planForwarding(world), standingPlan(world), world.contacted]
 }
 
 function plansOf(world: World): Plans | undefined {
