@@ -103,7 +103,11 @@ function usable(target: TailnetTarget, world: World): { addresses: readonly Addr
       ],
     }
   }
-  const looked = addresses.map((address) => ({ address, reason: refusal(address, world) }))
+  // What of a family cannot be carried at all is told by the plan.
+  const looked = addresses.map((address) => ({
+    address,
+    reason: world.kernelFamilies.includes(address.family) ? refusal(address, world) : undefined,
+  }))
   const allowed = looked.flatMap(({ address, reason }) => (reason === undefined ? [address] : []))
   return {
     addresses: allowed,

@@ -5,6 +5,7 @@ import type { Log } from '../../lib/log.ts'
 import { sleep } from '../../lib/timers.ts'
 import { watchBus } from '../../localapi/bus.ts'
 import type { LocalApi } from '../../localapi/client.ts'
+import { LocalApiError } from '../../localapi/error.ts'
 import type { Notification } from '../../localapi/notify.ts'
 import { changePeers, type Peers } from '../../localapi/peers.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
@@ -29,6 +30,9 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
       return tailnet === world.tailnet ? world : { ...world, tailnet }
     })
   const wanted = { peers: needsPeers(store.world.settings) }
+  /** A daemon that does not tell its peers when it is asked tells of them as they change: until then there are none. */
+  const withSomePeers = (tailnet: Tailnet): Tailnet =>
+    wanted.peers && tailnet.peers === undefined ? { ...tailnet, peers: new Map() } : tailnet
   let said: string | undefined
 
   /** Gives why the watch ended. */
@@ -37,6 +41,7 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
     const rejected = (error: unknown): void => {
       complaints += 1
       if (complaints <= maxComplaints) log(`bus: ${describe(error)}`)
+      if (error instanceof LocalApiError && !error.silent) set(withSomePeers)
     }
     try {
       for await (const notification of watchBus(api, wanted, end, rejected)) {
@@ -44,6 +49,7 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
         if (notification.error !== undefined && notification.error !== said) log(`tailscaled: ${notification.error}`)
         said = notification.error ?? said
         set((tailnet) => applyNotification(tailnet, notification))
+        if (notification.initial) set(withSomePeers)
       }
       return 'the stream ended'
     } catch (error) {

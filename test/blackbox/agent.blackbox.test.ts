@@ -7,10 +7,23 @@ import { lasting } from './scenarios/lasting.ts'
 import { login } from './scenarios/login.ts'
 import { inOneStep } from './scenarios/one-step.ts'
 import { secret } from './scenarios/secret.ts'
+import { servicesAndEgress } from './scenarios/services.ts'
 import { unbuilt } from './scenarios/unbuilt.ts'
 
 // What agent.md §12 names has its names here. "unbuilt" has those of them that this version cannot play yet.
-const tables = { login, kernel, secret, inOneStep, endpoints, signals, refusals, failures, lasting, unbuilt }
+const tables = {
+  login,
+  kernel,
+  secret,
+  inOneStep,
+  endpoints,
+  signals,
+  refusals,
+  failures,
+  lasting,
+  servicesAndEgress,
+  unbuilt,
+}
 
 describe.concurrent.each(Object.entries(tables))('%s', (_name, scenarios) => {
   test.each(Object.entries(scenarios))('%s', async (_scenario, scenario) => playScenario(scenario))

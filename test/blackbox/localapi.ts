@@ -11,6 +11,7 @@ type Node = {
 export type Message = {
   readonly State?: number
   readonly SelfChange?: Node
+  readonly PeersChanged?: readonly Node[]
   readonly BrowseToURL?: string
   readonly Health?: { readonly Warnings: Readonly<Record<string, object>> }
 }
@@ -23,6 +24,11 @@ export const inState = (name: keyof typeof states): Message => ({ State: states[
 export const running = (StableID = 'myID', Name = 'test-node.test.ts.net.', address = '100.64.0.1'): Message => ({
   ...inState('Running'),
   SelfChange: { ID: 0, StableID, Name, Addresses: [`${address}/32`] },
+})
+
+/** Peers that are new, or as they are now. */
+export const peers = (...nodes: readonly [StableID: string, Name: string, address: string][]): Message => ({
+  PeersChanged: nodes.map(([StableID, Name, address]) => ({ ID: 0, StableID, Name, Addresses: [address] })),
 })
 
 const nameOf = (state: number): string => Object.entries(states).find(([, value]) => value === state)?.[0] ?? ''
