@@ -3,6 +3,7 @@ import { runCommand } from '../lib/command.ts'
 import type { Log } from '../lib/log.ts'
 import { every } from '../lib/timers.ts'
 import { firewall } from '../netfilter/firewall.ts'
+import { removeLeftovers } from '../netfilter/leftovers/remove.ts'
 import { memoryFirewall } from '../netfilter/memory.ts'
 import { watchTable } from '../netfilter/nftables/monitor.ts'
 import type { Nftables } from '../netfilter/nftables/nftables.ts'
@@ -32,7 +33,9 @@ export async function keepForwarding({ store, nft, log, waits, parts, signal }: 
     ? memoryFirewall()
     : firewall({ nft, run: runCommand, isGone: isGone(() => store.world), localAddresses })
   parts.firewall = rules
-  const facet = runFacet(forwardingFacet(rules), { store, log, waits, signal })
+  // Until ours stand, those that upstream's agent left in this network namespace may carry traffic.
+  const standing = async (): Promise<unknown> => !fakeNetfilter && removeLeftovers(runCommand, log)
+  const facet = runFacet(forwardingFacet(rules, standing), { store, log, waits, signal })
   parts.facets.push(facet)
   await store.until(({ facets }) => facets[forwardingName]?.verifiedAt !== undefined, signal)
   reportTargets(store, log, signal)

@@ -118,12 +118,21 @@ function usable(target: TailnetTarget, world: World): { addresses: readonly Addr
   }
 }
 
-/** The forwarding rules of the network namespace. */
-export const forwardingFacet = (firewall: Firewall): Facet<ForwardingDesired> => ({
-  name: forwardingName,
-  plan: planForwarding,
-  apply: (desired) => (desired === 'guard' ? firewall.prepare() : firewall.ensure(desired.table)),
-})
+/** The forwarding rules of the network namespace. `standing` is called once after these have been read back. */
+export function forwardingFacet(firewall: Firewall, standing: () => Promise<unknown>): Facet<ForwardingDesired> {
+  let stood = false
+  return {
+    name: forwardingName,
+    plan: planForwarding,
+    apply: async (desired) => {
+      if (desired === 'guard') return firewall.prepare()
+      const changed = await firewall.ensure(desired.table)
+      if (!stood) await standing()
+      stood = true
+      return changed
+    },
+  }
+}
 
 /** The plan last attempted; undefined as long as there is only the guard. */
 export function attemptedPlan(world: World): ForwardingPlanned | undefined {
