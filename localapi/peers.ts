@@ -38,7 +38,8 @@ export function changePeers(before: Peers, { whole, changed, removed }: PeersCha
   // Most changes tell of what is not held, such as who is online, a hundred times a second.
   const lost = whole || gone.size + renewed.size > 0 ? [...before].filter(([key, peer]) => isLost(key, peer)) : []
   if (fresh.length + lost.length === 0) return before
-  const after = new Map([...before, ...fresh])
+  const after = new Map(before)
+  for (const [key, peer] of fresh) after.set(key, peer)
   for (const [key] of lost) after.delete(key)
   return after
 }

@@ -2,7 +2,8 @@ import { type Address, parseAddress } from '../../lib/address.ts'
 import { parseUint32 } from '../../lib/go-values.ts'
 
 /** What names are compared by: neither case nor a dot at either end matters. */
-export const nameKey = (name: string): string => name.replace(/^\.|\.$/g, '').toLowerCase()
+export const nameKey = (name: string): string =>
+  name.slice(name.startsWith('.') ? 1 : 0, name.endsWith('.') ? -1 : undefined).toLowerCase()
 
 /** Why a text is no full name (agent.md §4); undefined when it is one. What its labels hold is not looked at. */
 export function nameProblem(name: string): string | undefined {

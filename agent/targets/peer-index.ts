@@ -1,4 +1,4 @@
-import { type Address, bitsOf, type Family } from '../../lib/address.ts'
+import { type Address, bitsOf, families, type Family } from '../../lib/address.ts'
 import type { Peer, Peers } from '../../localapi/peers.ts'
 import { nameKey } from './names.ts'
 
@@ -14,7 +14,7 @@ export type PeerIndex = {
 
 const indexes = new WeakMap<Peers, PeerIndex>()
 
-/** The index over these peers, which is made once. */
+/** The index over these peers. Each part of it is made when it is asked for, and once. */
 export function indexOf(peers: Peers): PeerIndex {
   const known = indexes.get(peers)
   if (known !== undefined) return known
@@ -24,47 +24,43 @@ export function indexOf(peers: Peers): PeerIndex {
 }
 
 function makeIndex(peers: Peers): PeerIndex {
-  const names = new Found()
-  const addresses = new Found()
-  /** Networks by the bits that their addresses begin with. */
-  const networks: Record<Family, Found> = { 4: new Found(), 6: new Found() }
-  const lengths: Record<Family, Set<number>> = { 4: new Set(), 6: new Set() }
-  for (const [id, peer] of peers) {
-    names.add(nameKey(peer.name), id, peer)
-    for (const { text } of peer.addresses) addresses.add(text, id, peer)
-    for (const prefix of peer.allowed) {
-      networks[prefix.family].add(bitsOf(prefix), id, peer)
-      lengths[prefix.family].add(prefix.bits)
-    }
-  }
-  const narrowestFirst = (family: Family): number[] =>
-    [...lengths[family]].filter((bits) => bits > 0).toSorted((one, other) => other - one)
-  const order: Record<Family, number[]> = { 4: narrowestFirst(4), 6: narrowestFirst(6) }
+  const names = lazy(() => idsBy(peers, ({ name }) => [nameKey(name)]))
+  const addresses = lazy(() => idsBy(peers, (peer) => peer.addresses.map(({ text }) => text)))
+  const networks = lazy(() => new Map(families.map((family) => [family, networksOf(peers, family)])))
+  const peerOf = (id: string | undefined): Peer | undefined => (id === undefined ? undefined : peers.get(id))
   return {
-    named: (name) => names.get(nameKey(name)),
-    withAddress: ({ text }) => addresses.get(text),
-    hostOf: (address) => networks[address.family].get(bitsOf(address)),
+    named: (name) => peerOf(names().get(nameKey(name))),
+    withAddress: ({ text }) => peerOf(addresses().get(text)),
+    hostOf: (address) => peerOf(networks().get(address.family)?.ids.get(bitsOf(address))),
     routerOf: (address) => {
+      const { ids, lengths } = networks().get(address.family)!
       const bits = bitsOf(address)
-      for (const length of order[address.family]) {
-        const peer = networks[address.family].get(bits.slice(0, length))
-        if (peer !== undefined) return peer
-      }
-      return undefined
+      const length = lengths.find((count) => count > 0 && ids.has(bits.slice(0, count)))
+      return length === undefined ? undefined : peerOf(ids.get(bits.slice(0, length)))
     },
   }
 }
 
-/** Peers by something; of those that have the same, the one with the smallest ID, in whatever order they come. */
-class Found {
-  readonly #peers = new Map<string, readonly [id: string, peer: Peer]>()
+const lazy = <T>(make: () => T): (() => T) => {
+  let value: T | undefined
+  return () => (value ??= make())
+}
 
-  add(key: string, id: string, peer: Peer): void {
-    const known = this.#peers.get(key)
-    if (known === undefined || id < known[0]) this.#peers.set(key, [id, peer])
-  }
+/** Networks by the bits that all their addresses begin with, and how many bits there are, the most first. */
+function networksOf(peers: Peers, family: Family) {
+  const ids = idsBy(peers, ({ allowed }) => allowed.filter((prefix) => prefix.family === family).map(bitsOf))
+  const lengths = [...new Set([...ids.keys()].map((bits) => bits.length))].toSorted((one, other) => other - one)
+  return { ids, lengths }
+}
 
-  get(key: string): Peer | undefined {
-    return this.#peers.get(key)?.[1]
+/** The smallest ID of those that have each key. */
+function idsBy(peers: Peers, keysOf: (peer: Peer) => readonly string[]): ReadonlyMap<string, string> {
+  const ids = new Map<string, string>()
+  for (const [id, peer] of peers) {
+    for (const key of keysOf(peer)) {
+      const known = ids.get(key)
+      if (known === undefined || id < known) ids.set(key, id)
+    }
   }
+  return ids
 }
