@@ -64,7 +64,12 @@ export function metrics(world: World, { version, startTime, tailscaledUp }: Circ
 function serviceCounts(world: World): Sample[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
-  return (['egress', 'ingress'] as const).flatMap((kind) => {
+  const { egressServicesDirectory, ingressServicesFile } = world.settings
+  const kinds = [
+    ...(egressServicesDirectory === undefined ? [] : (['egress'] as const)),
+    ...(ingressServicesFile === undefined ? [] : (['ingress'] as const)),
+  ]
+  return kinds.flatMap((kind) => {
     const services = [...plan[kind].values()]
     const forwarded = services.filter(({ carried }) => carried.length > 0).length
     return [
