@@ -3,7 +3,7 @@ import type { Notification } from './notify.ts'
 import type { PeersChange } from './peers.ts'
 
 /** Pause after a question, by how long its answer took, at most so many ms; and after one that failed. */
-const [restFactor, longestRest, restAfterFailure] = [5, 2000, 10_000]
+const [restFactor, longestRest, restAfterFailure] = [10, 5000, 10_000]
 
 /**
  * Passes messages on. After one that tells of a change but not whole, `ask` is asked for the status, and what that says

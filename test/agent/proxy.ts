@@ -31,6 +31,7 @@ export type Status = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
+  readonly egress: { readonly addresses: readonly string[]; readonly problems: readonly string[] } | null
   readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
   readonly facets: Readonly<Record<string, { readonly error: string | null; readonly repairs: number } | undefined>>
 }

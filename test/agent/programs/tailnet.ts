@@ -1,9 +1,9 @@
 // Runs as a process of its own: node tailnet.ts SOCKET
-// The LocalAPI of a tailscaled in a large tailnet that never rests. It tells by IPC of each change of its node (`Change`),
-// and rests when it gets any message.
+// The LocalAPI of a tailscaled in a large tailnet that never rests. It tells by IPC of each change of its node, and of the
+// peer `mover` with it (`Change`), and rests when it gets any message.
 import { createServer, type ServerResponse } from 'node:http'
 
-/** The node got this number, which is in its name and addresses, at this time in ms since 1970. */
+/** The node got this number, which is in its name and both nodes' addresses, at this time in ms since 1970. */
 export type Change = { readonly number: number; readonly at: number }
 
 const peers = 10_000
@@ -19,8 +19,8 @@ const maxQueued = 64 * 1024 * 1024
 const [socket = ''] = process.argv.slice(2)
 const byte = (number: number, shift: number): number => (number >> shift) & 255
 
-/** A node as the daemon writes it. */
-const node = (id: number, name: string, network: number) => ({
+/** A node as the daemon writes it; the last two bytes of its address are `host`. */
+const node = (id: number, name: string, network: number, host = id) => ({
   ID: id,
   StableID: `nLAB${id}`,
   Name: `${name}.lab.ts.net.`,
@@ -28,8 +28,14 @@ const node = (id: number, name: string, network: number) => ({
   Key: `nodekey:${String(id).padStart(64, 'd3e47642')}`,
   Machine: `mkey:${String(id).padStart(64, '99756457')}`,
   DiscoKey: `discokey:${String(id).padStart(64, 'f16ee046')}`,
-  Addresses: [`100.${network}.${byte(id, 8)}.${byte(id, 0)}/32`, `fd7a:115c:a1e0::${network}:${id.toString(16)}/128`],
-  AllowedIPs: [`100.${network}.${byte(id, 8)}.${byte(id, 0)}/32`, `fd7a:115c:a1e0::${network}:${id.toString(16)}/128`],
+  Addresses: [
+    `100.${network}.${byte(host, 8)}.${byte(host, 0)}/32`,
+    `fd7a:115c:a1e0::${network}:${host.toString(16)}/128`,
+  ],
+  AllowedIPs: [
+    `100.${network}.${byte(host, 8)}.${byte(host, 0)}/32`,
+    `fd7a:115c:a1e0::${network}:${host.toString(16)}/128`,
+  ],
   Endpoints: ['10.99.0.10:46094', '[fd99::10]:51213'],
   HomeDERP: 1,
   Hostinfo: {
@@ -56,6 +62,7 @@ const node = (id: number, name: string, network: number) => ({
 })
 const self = (number: number) => node(number, `proxy-${number}`, 64)
 const peer = (id: number) => node(id, `peer-${id}`, 80)
+const mover = (number: number) => node(peers, 'mover', 90, number)
 
 const allPeers = Buffer.from(Array.from({ length: peers }, (_, id) => JSON.stringify(peer(id))).join(','))
 const line = (fields: object): string =>
@@ -71,7 +78,7 @@ const changed = (): object => {
 
 /** Writes a line with a netmap that holds all peers. */
 function writeNetmap(response: ServerResponse): void {
-  const [before, after] = line({ NetMap: { SelfNode: changed(), Peers: ['…'] } }).split('"…"')
+  const [before, after] = line({ NetMap: { SelfNode: changed(), Peers: [mover(number), '…'] } }).split('"…"')
   for (const part of [before, allPeers, `${after}\n`]) response.write(part ?? '')
 }
 
@@ -92,8 +99,8 @@ function tell(response: ServerResponse): void {
       else {
         const text = count % (2 * everyNews) === 0 ? 'peers cannot be reached' : ''
         const fields = {
-          PeersChanged: [peer(count % peers)],
           ...(count % everySelfChange === 0 && { SelfChange: changed() }),
+          PeersChanged: [peer(count % peers), ...(count % everySelfChange === 0 ? [mover(number)] : [])],
           ...(count % everyNews === 0 && { Health: { Warnings: text === '' ? null : { reach: { Text: text } } } }),
         }
         response.write(`${line(fields)}\n`)
@@ -116,16 +123,11 @@ const allPeerStatuses = Buffer.from(
 )
 
 function writeStatus(response: ServerResponse, withPeers: boolean): void {
+  const Peer = withPeers ? { [mover(number).Key]: peerStatus(mover(number)), '…': 0 } : null
   const ExtraRecords = [{ Name: 'db.lab.ts.net', Value: '100.99.0.1' }]
-  const status = {
-    BackendState: 'Running',
-    AuthURL: '',
-    Self: peerStatus(self(number)),
-    ExtraRecords,
-    Peer: { '…': 0 },
-  }
+  const status = { BackendState: 'Running', AuthURL: '', Self: peerStatus(self(number)), ExtraRecords, Peer }
   const [before, after] = JSON.stringify(status).split('"…":0')
-  for (const part of [before, withPeers ? allPeerStatuses : '', after]) response.write(part ?? '')
+  for (const part of after === undefined ? [before] : [before, allPeerStatuses, after]) response.write(part ?? '')
   response.end()
 }
 
