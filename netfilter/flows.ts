@@ -1,5 +1,5 @@
 import type { Address, Family } from '../lib/address.ts'
-import { byFamily, type ByFamily, type ForwardingTable, type PortKey, targetsOf } from './table.ts'
+import { byFamily, type ByFamily, type ForwardingTable, type PortKey } from './table.ts'
 
 /** One tracked flow. Ports are undefined for protocols without. */
 export type Flow = {
@@ -37,7 +37,6 @@ export function judge(
 ): Verdict {
   const ended: Flow[] = []
   const drained = { own: byFamily(() => new Set<string>()), targets: byFamily(() => new Set<string>()) }
-  const targets = byFamily((family) => targetsOf(table, family))
   for (const flow of flows) {
     const { family, protocol, destination, answeredBy } = flow
     if (destination === answeredBy) {
@@ -54,7 +53,7 @@ export function judge(
         (inward || flow.answeredTo === table.source[family]))
     if (!goesOn) ended.push(flow)
     else if (inward && !table.ingress[family].has(text)) drained.own[family].add(text)
-    else if (!inward && !targets[family].has(text)) drained.targets[family].add(text)
+    else if (!inward && !table.targets[family].has(text)) drained.targets[family].add(text)
   }
   return { ended, drained }
 }

@@ -1,5 +1,5 @@
 import { type Address, type Family, families, familyName } from '../lib/address.ts'
-import { byFamily, type ForwardingTable, type PortKey } from './table.ts'
+import { byFamily, type ForwardingTable, forwardingTable, type PortKey } from './table.ts'
 
 export type ForwardingInput = {
   /** The node's own tailnet addresses. */
@@ -118,7 +118,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     }
   }
 
-  const table = {
+  const table = forwardingTable({
     ingress,
     masquerade: !input.noSnat,
     refuseUnmapped: input.ingress !== undefined,
@@ -126,7 +126,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     everything,
     exempt: input.everything.length === 0 ? [] : input.exempt.toSorted(),
     source: byFamily((family) => own[family][0]?.text),
-  }
+  })
   return { table, unreachable, egress: egressServices, ingress: ingressServices }
 }
 

@@ -9,6 +9,9 @@ export const byFamily = <T>(value: (family: Family) => T): Record<Family, T> => 
 /** A protocol and a port of the Pod, such as `tcp . 10000`. */
 export type PortKey = `${'tcp' | 'udp'} . ${number}`
 
+/** Addresses as the keys of a map without values, which is how sets of the kernel are held. */
+export type AddressSet = ReadonlyMap<string, ''>
+
 /**
  * What the kernel is to forward, as a value: netfilter/nftables renders it and reads it back. Two equal tables render
  * to equal rules.
@@ -28,9 +31,31 @@ export type ForwardingTable = {
   readonly exempt: readonly PortKey[]
   /** The own tailnet address that targets in the tailnet see; there are none of a family without. */
   readonly source: ByFamily<string | undefined>
+  /** By which flows are known to be ours: the keys of `ingress`, and every address in the tailnet that flows are sent to. */
+  readonly own: ByFamily<AddressSet>
+  readonly targets: ByFamily<AddressSet>
 }
 
-export const emptyTable: ForwardingTable = {
+/** Completes a table with what follows from the rest of it: once, as a large one is compared with many others. */
+export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {
+  const setOf = (addresses: Iterable<string>): AddressSet => {
+    const set = new Map<string, ''>()
+    for (const address of addresses) set.set(address, '')
+    return set
+  }
+  const targets = (family: Family): string[] => {
+    const all = parts.everything[family]
+    const mapped = Array.from(parts.ports[family].values(), (target) => target.slice(0, target.indexOf(' ')))
+    return all === undefined ? mapped : [...mapped, all]
+  }
+  return {
+    ...parts,
+    own: byFamily((family) => setOf(parts.ingress[family].keys())),
+    targets: byFamily((family) => setOf(targets(family))),
+  }
+}
+
+export const emptyTable: ForwardingTable = forwardingTable({
   ingress: byFamily(() => new Map()),
   masquerade: true,
   refuseUnmapped: false,
@@ -38,16 +63,4 @@ export const emptyTable: ForwardingTable = {
   everything: byFamily(() => undefined),
   exempt: [],
   source: byFamily(() => undefined),
-}
-
-/** Every address in the tailnet to which flows from the cluster are sent. */
-export const targetsOf = ({ ports, everything }: ForwardingTable, family: Family): Set<string> => {
-  const targets = new Set<string>()
-  for (const target of ports[family].values()) targets.add(addressOf(target))
-  const all = everything[family]
-  if (all !== undefined) targets.add(all)
-  return targets
-}
-
-/** The address of `address . port`. */
-const addressOf = (target: string): string => target.slice(0, target.indexOf(' '))
+})

@@ -1,6 +1,6 @@
 import { type Family, families } from '../../lib/address.ts'
 import type { Marks } from '../flows.ts'
-import { byFamily, type ForwardingTable, targetsOf } from '../table.ts'
+import { type AddressSet, byFamily, type ForwardingTable } from '../table.ts'
 
 /** The sets and maps of our table: what follows the value, while the rules stay. */
 export type SetName = `${'own' | 'ingress' | 'ports' | 'targets'}${Family}` | 'exempt'
@@ -29,17 +29,17 @@ export const declarations: readonly { readonly name: SetName; readonly text: str
 ]
 
 /** What the kernel is to hold for `table`, and for the flows of what is drained. */
-export function elementsOf(table: ForwardingTable, drained?: Marks): Elements {
-  const keys = (...all: Iterable<string>[]): Map<string, string> =>
-    new Map(all.flatMap((some) => [...some].map((key): [string, string] => [key, ''])))
+export function elementsOf(table: ForwardingTable, drained: Marks = noDrained): Elements {
+  const withMore = (set: AddressSet, more: ReadonlySet<string>): AddressSet =>
+    more.size === 0 ? set : new Map([...set, ...[...more].map((address) => [address, ''] as const)])
   return new Map<SetName, ReadonlyMap<string, string>>([
     ...families.flatMap((family): [SetName, ReadonlyMap<string, string>][] => [
-      [`own${family}`, keys(table.ingress[family].keys(), drained?.own[family] ?? [])],
+      [`own${family}`, withMore(table.own[family], drained.own[family])],
       [`ingress${family}`, table.ingress[family]],
       [`ports${family}`, table.ports[family]],
-      [`targets${family}`, keys(targetsOf(table, family), drained?.targets[family] ?? [])],
+      [`targets${family}`, withMore(table.targets[family], drained.targets[family])],
     ]),
-    ['exempt', keys(table.exempt)],
+    ['exempt', new Map(table.exempt.map((key) => [key, '']))],
   ])
 }
 
@@ -67,19 +67,23 @@ const noElements: ReadonlyMap<string, string> = new Map()
 
 /**
  * What turns the elements `from` into `to`, in the order in which it is done: an element with another value goes before
- * it comes. Only what differs is looked at closely, so that a large table costs no more than to compare it.
+ * it comes. Each element is looked up once, and what goes is looked for only where something must have gone.
  */
 export function changes(from: Elements, to: Elements): Change[] {
   const list: Change[] = []
-  for (const { name } of declarations) {
-    const [before, after] = [from.get(name) ?? noElements, to.get(name) ?? noElements]
+  for (const { name: set } of declarations) {
+    const [before, after] = [from.get(set) ?? noElements, to.get(set) ?? noElements]
     if (before === after) continue
-    for (const [key, value] of before) {
-      if (after.get(key) !== value) list.push({ verb: 'delete', set: name, key, value })
-    }
+    const added: Change[] = []
     for (const [key, value] of after) {
-      if (before.get(key) !== value) list.push({ verb: 'add', set: name, key, value })
+      if (before.get(key) !== value) added.push({ verb: 'add', set, key, value })
     }
+    if (after.size - added.length < before.size) {
+      for (const [key, value] of before) {
+        if (after.get(key) !== value) list.push({ verb: 'delete', set, key, value })
+      }
+    }
+    list.push(...added)
   }
   return list
 }

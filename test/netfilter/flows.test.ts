@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Flow, judge } from '../../netfilter/flows.ts'
 import { marksOf, elementsOf } from '../../netfilter/nftables/elements.ts'
-import { emptyTable, type ForwardingTable } from '../../netfilter/table.ts'
+import { emptyTable, type ForwardingTable, forwardingTable } from '../../netfilter/table.ts'
 import { egressTable, ingressTable, source } from './tables.ts'
 
 const pod = '10.0.0.5'
@@ -20,12 +20,8 @@ const from = egressTable([
   ['tcp . 10000', 't . 443'],
   ['udp . 10000', 't . 443'],
 ])
-const all = (target: string | undefined): ForwardingTable => ({
-  ...emptyTable,
-  everything: { 4: target, 6: undefined },
-  exempt: ['udp . 41641'],
-  source,
-})
+const all = (target: string | undefined): ForwardingTable =>
+  forwardingTable({ ...emptyTable, everything: { 4: target, 6: undefined }, exempt: ['udp . 41641'], source })
 const inward = { destination: 'p', answeredBy: 'b', answeredTo: pod }
 
 type Outcome = 'ends' | 'stays' | 'drains'

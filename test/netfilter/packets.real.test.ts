@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RunCommand } from '../../lib/command.ts'
 import { firewall } from '../../netfilter/firewall.ts'
 import { nftables } from '../../netfilter/nftables/nftables.ts'
-import { emptyTable, type ForwardingTable } from '../../netfilter/table.ts'
+import { emptyTable } from '../../netfilter/table.ts'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { ingressTable } from './tables.ts'
 
 // Packets through the rules without a tailnet: a plain link stands in for the tunnel, so that each moment can be chosen.
 let bed: Bed<'peer' | 'node' | 'backend'>
@@ -15,13 +16,8 @@ const run: RunCommand = async (program, args, { input } = {}) =>
 const own = { v4: '100.64.0.1', v6: 'fd7a:115c:a1e0::1' }
 const client = { v4: '100.64.0.2', v6: 'fd7a:115c:a1e0::2' }
 const make = () => firewall({ nft: nftables(run), run, isGone: () => true, localAddresses: () => [] })
-const toBackend = (): ForwardingTable => ({
-  ...emptyTable,
-  ingress: {
-    4: new Map([[own.v4, String(bed.host('backend').address.v4)]]),
-    6: new Map([[own.v6, String(bed.host('backend').address.v6)]]),
-  },
-})
+const toBackend = () =>
+  ingressTable([[own.v4, String(bed.host('backend').address.v4)]], [[own.v6, String(bed.host('backend').address.v6)]])
 
 beforeAll(async () => {
   bed = await startBed({

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { emptyTable, type ForwardingTable, type PortKey, targetsOf } from '../../netfilter/table.ts'
+import { type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
 
 const v4 = fc.integer({ min: 1, max: 40 }).map((last) => `100.64.0.${last}`)
 const v6 = fc.integer({ min: 1, max: 40 }).map((last) => `fd7a:115c:a1e0::${last.toString(16)}`)
@@ -31,19 +31,14 @@ export const randomTable: fc.Arbitrary<ForwardingTable> = fc
     refuseUnmapped: fc.boolean(),
     own: fc.tuple(v4, v6),
   })
-  .map(({ ingress4, ingress6, ports4, ports6, all4, all6, exempt, masquerade, refuseUnmapped, own }) => {
-    const table: ForwardingTable = {
-      ...emptyTable,
+  .map(({ ingress4, ingress6, ports4, ports6, all4, all6, exempt, masquerade, refuseUnmapped, own }) =>
+    forwardingTable({
       ingress: { 4: ingress4, 6: ingress6 },
       ports: { 4: ports4, 6: ports6 },
       everything: { 4: all4, 6: all6 },
       exempt: exempt.toSorted(),
       masquerade,
       refuseUnmapped,
-    }
-    const source = {
-      4: targetsOf(table, 4).size > 0 ? own[0] : undefined,
-      6: targetsOf(table, 6).size > 0 ? own[1] : undefined,
-    }
-    return { ...table, source }
-  })
+      source: { 4: own[0], 6: own[1] },
+    }),
+  )

@@ -1,19 +1,17 @@
-import { emptyTable, type ForwardingTable, type PortKey } from '../../netfilter/table.ts'
+import { emptyTable, type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
 
 type Pairs = readonly (readonly [string, string])[]
 
 /** A table with L3 ingress alone. */
-export const ingressTable = (v4: Pairs, v6: Pairs = [], masquerade = true): ForwardingTable => ({
-  ...emptyTable,
-  ingress: { 4: new Map(v4), 6: new Map(v6) },
-  masquerade,
-})
+export const ingressTable = (v4: Pairs, v6: Pairs = [], masquerade = true): ForwardingTable =>
+  forwardingTable({ ...emptyTable, ingress: { 4: new Map(v4), 6: new Map(v6) }, masquerade })
 
 export const source = { 4: '100.64.0.1', 6: 'fd7a:115c:a1e0::1' } as const
 
 /** A table with ProxyGroup egress alone: `tcp . 10000` to `100.64.0.2 . 443`. */
-export const egressTable = (v4: Pairs, v6: Pairs = []): ForwardingTable => ({
-  ...emptyTable,
-  ports: { 4: new Map(v4) as Map<PortKey, string>, 6: new Map(v6) as Map<PortKey, string> },
-  source,
-})
+export const egressTable = (v4: Pairs, v6: Pairs = []): ForwardingTable =>
+  forwardingTable({
+    ...emptyTable,
+    ports: { 4: new Map(v4) as Map<PortKey, string>, 6: new Map(v6) as Map<PortKey, string> },
+    source,
+  })
