@@ -10,7 +10,7 @@ afterEach(async () => bed.down())
 const client = { network: 'wan', tailscaled: true } as const
 const backend = { network: 'cluster' } as const
 
-describe('the kernel has no IPv6', () => {
+describe('the kernel does not forward IPv6', () => {
   it('the other target works, this one is reported', async () => {
     bed = await startBed({ hosts: { client, proxy: { network: 'cluster', ipv6: false }, backend } })
     await startEcho(bed.host('backend'))
@@ -22,9 +22,9 @@ describe('the kernel has no IPv6', () => {
     expect(ready).toBe(true)
     expect(targets).toMatchObject([
       { address: '10.98.0.11', forwarded: true },
-      { address: 'fd98::11', forwarded: false, problem: expect.stringMatching(/kernel has no IPv6/) },
+      { address: 'fd98::11', forwarded: false, problem: expect.stringMatching(/kernel does not forward IPv6/) },
     ])
-    expect(proxy.lines.join('\n')).toMatch(/warning: fd98::11 gets no traffic: the kernel has no IPv6/)
+    expect(proxy.lines.join('\n')).toMatch(/warning: fd98::11 gets no traffic: the kernel does not forward IPv6/)
   })
 
   it('the only target: the agent ends with 1 after its first pass', async () => {
@@ -32,7 +32,7 @@ describe('the kernel has no IPv6', () => {
     const proxy = await Proxy.start(bed, { TS_DEST_IP: 'fd98::11', TS_AUTHKEY: await bed.authKey() })
     expect(await proxy.ended()).toMatchObject({
       code: 1,
-      reason: expect.stringMatching(/no forwarding rules for TS_DEST_IP: fd98::11: the kernel has no IPv6/),
+      reason: expect.stringMatching(/no forwarding rules for TS_DEST_IP: fd98::11: the kernel does not forward IPv6/),
     })
   })
 })
