@@ -127,15 +127,23 @@ export class EgressBed implements AsyncDisposable {
     await expect.poll(lengths, { timeout }).toEqual([count, count])
   }
 
-  /** Restarts all replicas, one after the other, as `kubectl rollout restart` does; gives how long it took, in ms. */
-  async restart(timeout = 300_000): Promise<number> {
+  /** Waits until all replicas are ready, and of the newest kind. */
+  async ready(timeout = 300_000): Promise<void> {
+    await this.bed.cluster.kubectl(['rollout', 'status', ...workload, `--timeout=${timeout / 1000}s`], {
+      timeout: timeout + 5000,
+    })
+  }
+
+  /** Restarts all replicas, one after the other; gives how long it took, in ms. */
+  async restart(): Promise<number> {
     const begun = performance.now()
-    const where = [`statefulset/${group.name}`, `--namespace=${proxyNamespace}`]
-    await this.bed.cluster.kubectl(['rollout', 'restart', ...where])
-    await this.bed.cluster.kubectl(['rollout', 'status', ...where, `--timeout=${timeout / 1000}s`], { timeout })
+    await this.bed.cluster.kubectl(['rollout', 'restart', ...workload])
+    await this.ready()
     return performance.now() - begun
   }
 }
+
+const workload = [`statefulset/${group.name}`, `--namespace=${proxyNamespace}`]
 
 type Slice = { readonly endpoints: readonly { readonly addresses: readonly string[] }[] | null }
 

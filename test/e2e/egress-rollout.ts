@@ -1,0 +1,51 @@
+import { expect } from 'vitest'
+import { type Report, startTraffic } from '../lab/bed.ts'
+import { echoPort, type EgressBed } from './egress-bed.ts'
+
+const families = ['v4', 'v6'] as const
+
+/** How often each client begins a new connection, in ms. */
+const every = 50
+
+export type Rollout = {
+  /** How long each restart took, in ms. */
+  readonly took: readonly number[]
+  /** New connections, of each client by each family. */
+  readonly connections: readonly Report[]
+  /** Connections that were there before a restart. */
+  readonly flows: readonly Report[]
+}
+
+/** Restarts all replicas so many times, while clients on each node open connections all the time and keep some open. */
+export async function restartUnderLoad(egress: EgressBed, service: string, times: number): Promise<Rollout> {
+  const to = await egress.addresses(service)
+  const each = <T>(work: (client: (typeof egress.clients)[number], address: string) => Promise<T>): Promise<T[]> =>
+    Promise.all(egress.clients.flatMap((client) => families.map((family) => work(client, to[family]))))
+  const endless = { port: echoPort, protocol: 'tcp', count: 1_000_000, duration: 3_600_000 } as const
+
+  const load = await each((client, address) =>
+    startTraffic(client, { ...endless, to: address, mode: 'connect', every, patience: 5000 }),
+  )
+  const took: number[] = []
+  const flows: Report[] = []
+  for (let time = 0; time < times; time += 1) {
+    const kept = await each((client, address) => startTraffic(client, { ...endless, to: address, mode: 'flow' }))
+    took.push(await egress.restart())
+    flows.push(...(await Promise.all(kept.map((flow) => flow.stop()))))
+  }
+  return { took, flows, connections: await Promise.all(load.map((one) => one.stop())) }
+}
+
+/** That no new connection failed, and no other was left hanging: it ends with the replica that it goes through, by a reset. */
+export function expectNothingFailed({ took, connections, flows }: Rollout): void {
+  const seconds = took.map((ms) => Math.round(ms / 1000))
+  console.log(`${took.length} rolling restarts took ${seconds.join(', ')} s`)
+  for (const { sent, answered, errors } of connections) {
+    expect({ errors, answered }).toEqual({ errors: {}, answered: sent })
+    expect(sent).toBeGreaterThan(took.length * 100)
+  }
+  for (const { broken, longestGap } of flows) {
+    expect(broken?.code).toBe('ECONNRESET')
+    expect(longestGap).toBeLessThan(5000)
+  }
+}
