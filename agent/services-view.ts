@@ -40,8 +40,8 @@ export function servicesView(world: World): Record<string, unknown>[] {
     ...[...plan.services.ingress.values()].map(({ name, mappings }) => ({
       name,
       kind: 'ingress',
-      mappings: Object.values(mappings).flatMap(({ address, backend }) =>
-        address === undefined ? [] : [`${address.text} → ${backend.text}`],
+      mappings: (plan.ingress.get(name)?.carried ?? []).map(
+        ({ family, text }) => `${text} → ${mappings[family]?.backend.text}`,
       ),
       problems: problemsOf(name),
     })),

@@ -12,12 +12,35 @@ export function renderStatus(status: StatusAnswer): string {
     ...status.targets.map(({ address, forwarded, problem, from }) =>
       forwarded ? `target ${address}: from ${from.join(' ')}` : `target ${address}: ! ${problem ?? 'not forwarded'}`,
     ),
+    ...egressLines(status),
+    ...serviceLines(status),
+    ...status.rejected.map(
+      ({ file, entry, field, reason }) =>
+        `  ! ${[file, entry, field].filter((part) => part !== '').join(', ')}: ${reason}; as it was before, if it was`,
+    ),
     ...Object.entries(status.facets).map(
       ([name, { verifiedAt, error, repairs }]) =>
         `${name}: ${error === null ? `verified ${verifiedAt ?? 'never'}` : `! ${error}`}, ${repairs} repairs`,
     ),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function egressLines({ egress }: StatusAnswer): string[] {
+  if (egress === null) return []
+  const { target, addresses, exempt, problems } = egress
+  const to = addresses.length === 0 ? '! nowhere' : `to ${addresses.join(' ')}, all ports but ${exempt.join(', ')}`
+  return [`egress, ${target}: ${to}`, ...problems.map((problem) => `  ! ${problem}`)]
+}
+
+/** Those with problems each, and the others as a number. */
+function serviceLines({ services }: StatusAnswer): string[] {
+  if (services.length === 0) return []
+  const forwarded = services.filter(({ addresses = [], mappings = [] }) => addresses.length + mappings.length > 0)
+  return [
+    `services: ${forwarded.length} of ${services.length} forwarded`,
+    ...services.flatMap(({ name, problems }) => problems.map((problem) => `  ! ${name}: ${problem}`)),
+  ]
 }
 
 /** The part of the answer that people are shown. */
@@ -42,6 +65,24 @@ export type StatusAnswer = {
     readonly forwarded: boolean
     readonly problem: string | null
     readonly from: readonly string[]
+  }[]
+  readonly egress: {
+    readonly target: string
+    readonly addresses: readonly string[]
+    readonly exempt: readonly string[]
+    readonly problems: readonly string[]
+  } | null
+  readonly services: readonly {
+    readonly name: string
+    readonly addresses?: readonly string[]
+    readonly mappings?: readonly string[]
+    readonly problems: readonly string[]
+  }[]
+  readonly rejected: readonly {
+    readonly file: string
+    readonly entry: string
+    readonly field: string
+    readonly reason: string
   }[]
   readonly facets: Readonly<
     Record<string, { readonly verifiedAt: string | null; readonly error: string | null; readonly repairs: number }>

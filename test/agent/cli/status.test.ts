@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest'
+import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
+import { statusView } from '../../../agent/views.ts'
+import { parseEgressServices } from '../../../wire/egress-services.ts'
+import { aWorld } from '../a-world.ts'
+
+const egress = { TS_USERSPACE: 'false', TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net' }
+const group = {
+  TS_USERSPACE: 'false',
+  TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies',
+  KUBERNETES_SERVICE_HOST: '10.96.0.1',
+}
+const peers = new Map([
+  ['n2', { name: 'db.lab.ts.net.', addresses: [{ family: 4 as const, text: '100.64.0.9' }], allowed: [] }],
+])
+const tailnet = (known: typeof peers) => ({ ...aWorld().tailnet, peers: known })
+const shown = (world: ReturnType<typeof aWorld>): string =>
+  renderStatus(statusView(world, '1.2.3') as unknown as StatusAnswer)
+
+it('shows where egress leads', () => {
+  expect(shown(aWorld({ tailnet: tailnet(peers) }, egress))).toContain(
+    'egress, db.lab.ts.net.: to 100.64.0.9, all ports but udp . 41641\n',
+  )
+})
+
+it('and why it leads nowhere', () => {
+  expect(shown(aWorld({ tailnet: tailnet(new Map()) }, egress))).toMatch(
+    /^egress, db\.lab\.ts\.net\.: ! nowhere\n {2}! nothing is called db\.lab\.ts\.net\./m,
+  )
+})
+
+it('names the services with problems, and counts the others', () => {
+  const port = { protocol: 'tcp', matchPort: 10_000, targetPort: 1 }
+  const services = {
+    good: { tailnetTarget: { ip: '100.64.0.9' }, ports: [port] },
+    lost: { tailnetTarget: { fqdn: 'gone.lab.ts.net' }, ports: [{ ...port, matchPort: 10_001 }] },
+    wrong: { tailnetTarget: { ip: '100.64.0.9' }, ports: [{ ...port, matchPort: 0 }] },
+  }
+  const content = parseEgressServices(Buffer.from(JSON.stringify(services)))
+  const text = shown(aWorld({ tailnet: tailnet(peers), egressServices: { content } }, group))
+  expect(text).toContain('services: 1 of 2 forwarded\n')
+  expect(text).toMatch(/^ {2}! lost: nothing is called gone\.lab\.ts\.net\./m)
+  expect(text).toMatch(/^ {2}! egress-services, wrong, ports\[0\]\.matchPort: /m)
+})
