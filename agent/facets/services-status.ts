@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { memo } from '../../lib/memo.ts'
+import type { EgressService } from '../../wire/egress-services.ts'
+import type { IngressService } from '../../wire/ingress-services.ts'
 import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../wire/services-status.ts'
 import type { World } from '../world.ts'
 import { type ForwardingPlanned, planForwarding, standingPlan } from './forwarding.ts'
@@ -38,8 +40,17 @@ function stands<Kind extends 'egress' | 'ingress'>(kind: Kind, { wanted, standin
   return [...(now ?? [])].flatMap(([name, service]) => {
     const carried = standing[kind].get(name)?.carried ?? []
     const known = (wanted[kind].get(name)?.carried.length ?? 0) > 0
-    return known && carried.length > 0 && isDeepStrictEqual(then?.get(name), service) ? [{ service, carried }] : []
+    return known && carried.length > 0 && isDeepStrictEqual(rulesOf(then?.get(name)), rulesOf(service))
+      ? [{ service, carried }]
+      : []
   })
+}
+
+/** What of a service is in its rules. */
+function rulesOf(service: EgressService | IngressService | undefined): object | undefined {
+  if (service === undefined || 'mappings' in service) return service
+  const { healthCheckEndpoint: _asked, ...rest } = service
+  return rest
 }
 
 type Plans = { readonly wanted: ForwardingPlanned; readonly standing: ForwardingPlanned }
