@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Address } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
-import type { EgressService } from '../../wire/egress-services.ts'
-import type { IngressService } from '../../wire/ingress-services.ts'
 import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../wire/services-status.ts'
 import type { World } from '../world.ts'
 import { type ForwardingPlanned, planForwarding, standingPlan } from './forwarding.ts'
@@ -18,7 +17,7 @@ export const egressStatus = memo(select, (world): StatusText | undefined => {
   const plans = plansOf(world)
   if (world.settings.egressServicesDirectory === undefined || plans === undefined) return undefined
   const { ipv4, ipv6 } = world.settings.pod
-  const services = stands('egress', plans).flatMap(({ service, carried }) =>
+  const services = stands('egress', (plan) => plan.services.egress, plans).flatMap(({ service, carried }) =>
     world.contacted?.has(service.name) ? [{ service, addresses: carried }] : [],
   )
   return renderEgressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
@@ -29,29 +28,28 @@ export const ingressStatus = memo(select, (world): StatusText | undefined => {
   const plans = plansOf(world)
   if (world.settings.ingressServicesFile === undefined || plans === undefined) return undefined
   const { ipv4, ipv6 } = world.settings.pod
-  const services = stands('ingress', plans).map(({ service }) => service)
+  const services = stands('ingress', (plan) => plan.services.ingress, plans).map(({ service }) => service)
   return renderIngressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
 })
 
-/** The services of a kind that stand as they are configured now, with the addresses that their rules are for. */
-function stands<Kind extends 'egress' | 'ingress'>(kind: Kind, { wanted, standing }: Plans) {
-  type Service = ForwardingPlanned['services'][Kind] extends ReadonlyMap<string, infer One> ? One : never
-  const [now, then] = [wanted.services[kind], standing.services[kind]] as ReadonlyMap<string, Service>[]
-  return [...(now ?? [])].flatMap(([name, service]) => {
+/** Of a kind, the services whose rules stand as they are wanted now, with the addresses that these are for. */
+function stands<Service>(
+  kind: 'egress' | 'ingress',
+  servicesOf: (plan: ForwardingPlanned) => ReadonlyMap<string, Service>,
+  { wanted, standing }: Plans,
+): { readonly service: Service; readonly carried: readonly Address[] }[] {
+  const then = servicesOf(standing)
+  return [...servicesOf(wanted)].flatMap(([name, service]) => {
     const carried = standing[kind].get(name)?.carried ?? []
     const known = (wanted[kind].get(name)?.carried.length ?? 0) > 0
-    return known && carried.length > 0 && isDeepStrictEqual(rulesOf(then?.get(name)), rulesOf(service))
-      ? [{ service, carried }]
-      : []
+    const same = isDeepStrictEqual(rulesOf(then.get(name)), rulesOf(service))
+    return known && carried.length > 0 && same ? [{ service, carried }] : []
   })
 }
 
-/** What of a service is in its rules. */
-function rulesOf(service: EgressService | IngressService | undefined): object | undefined {
-  if (service === undefined || 'mappings' in service) return service
-  const { healthCheckEndpoint: _asked, ...rest } = service
-  return rest
-}
+/** What of a service its rules depend on: nobody's health URL. */
+const rulesOf = <Service>(service: Service): unknown =>
+  typeof service === 'object' ? { ...service, healthCheckEndpoint: '' } : service
 
 type Plans = { readonly wanted: ForwardingPlanned; readonly standing: ForwardingPlanned }
 
