@@ -11,6 +11,8 @@ type Parts = { readonly store: Store; readonly api: LocalApi; readonly log: Log;
 
 /** Addresses that are asked at a time. */
 const atOnce = 100
+/** Between two looks at what has answered, in ms. */
+const restMs = 100
 /** So many of those that have not answered are named. */
 const named = 5
 
@@ -26,6 +28,8 @@ export function contactTargets({ store, api, log, waits }: Parts, signal: AbortS
   const queue: { readonly address: string; readonly until: number }[] = []
   const silent: string[] = []
   let workers = 0
+  let timer: NodeJS.Timeout | undefined
+  let lookedAt = -restMs
   let seen: unknown
 
   /** Whether an address answers in time: first by the path that nodes find by themselves, which the handshake then takes. */
@@ -48,7 +52,7 @@ export function contactTargets({ store, api, log, waits }: Parts, signal: AbortS
         if (!signal.aborted) log(`warning: whether ${address} answers cannot be told: ${describe(error)}`)
       }
       over.add(address)
-      look()
+      lookSoon()
     }
     workers -= 1
     if (workers > 0 || silent.length === 0 || signal.aborted) return
@@ -56,7 +60,15 @@ export function contactTargets({ store, api, log, waits }: Parts, signal: AbortS
     log(`warning: no answer within ${waits.contact / 1000} s, so that connections to these may hang: ${some}`)
     silent.length = 0
   }
+  /** Each look may change what the Secret says of all services: a burst of answers is one change. */
+  const lookSoon = (): void => {
+    timer ??= setTimeout(look, Math.max(0, lookedAt + restMs - performance.now()))
+  }
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
   const look = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    lookedAt = performance.now()
     const { contacted: before = none } = store.world
     const contacted = new Set<string>()
     for (const [name, { carried }] of attemptedPlan(store.world)?.egress ?? []) {
