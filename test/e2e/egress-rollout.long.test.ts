@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { echoPort, EgressBed } from './egress-bed.ts'
 import { expectNothingFailed, restartUnderLoad } from './egress-rollout.ts'

@@ -46,8 +46,8 @@ export function account(name: string, rules: readonly object[]): KubeObject[] {
   ]
 }
 
-/** A device config as operators write it (operator.md §4.1), for the bed's tailnet. */
-export function deviceConfig(hostname: string, authKey?: string): string {
+/** A device config as operators write it (operator.md §4.1), for the bed's tailnet; `more` are further fields. */
+export function deviceConfig(hostname: string, authKey?: string, more: object = {}): string {
   return JSON.stringify({
     Version: 'alpha0',
     Locked: false,
@@ -58,6 +58,7 @@ export function deviceConfig(hostname: string, authKey?: string): string {
     acceptRoutes: false,
     AppConnector: { Advertise: false },
     NoStatefulFiltering: true,
+    ...more,
   })
 }
 

@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { ask, type Bed, startBed, startTraffic } from '../lab/bed.ts'
+import { groupConfig, groupObjects, replicasOf } from '../lab/cluster/group.ts'
+import { backendObjects, deviceConfig, proxyGround, proxyNamespace } from '../lab/cluster/proxy.ts'
+import { buildImage } from '../lab/images/image.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { ProxyPod, serviceAddresses, ways } from './cluster.ts'
+
+const group = { name: 'ingress', type: 'ingress', replicas: 3 } as const
+const replicaNames = replicasOf(group)
+
+/** Tailscale Services of the bed's tailnet. */
+const services = {
+  'svc:web': { v4: '100.99.1.1', v6: 'fd7a:115c:a1e0::99:1' },
+  'svc:api': { v4: '100.99.1.2', v6: 'fd7a:115c:a1e0::99:2' },
+} as const
+type ServiceName = keyof typeof services
+
+let bed: Bed<'client'>
+let replicas: ProxyPod[]
+beforeAll(async () => {
+  const [image] = await Promise.all([
+    buildImage(),
+    startBed({ hosts: { client: { network: 'wan', tailscaled: true } }, cluster: { nodes: 2 } }).then((started) => {
+      bed = started
+    }),
+  ])
+  const { cluster } = bed
+  replicas = replicaNames.map((name) => new ProxyPod(cluster, name))
+  const authKey = await bed.authKey({ reusable: true })
+  await Promise.all([
+    cluster.importImage(image.archive),
+    cluster.apply(...proxyGround(), ...backendObjects('web'), ...backendObjects('api')),
+  ])
+  const env = { TS_NO_LOGS_NO_SUPPORT: 'true' }
+  await cluster.apply(...groupObjects({ ...group, image: image.reference, authKey, env }))
+  const rollout = ['rollout', 'status', `statefulset/${group.name}`, `--namespace=${proxyNamespace}`]
+  await cluster.kubectl(rollout, { timeout: 90_000 })
+}, 180_000)
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+type Mappings = Readonly<Record<string, object>>
+
+/** What leads a Tailscale Service to the Service of the cluster that has its name, as operators configure it. */
+async function mapping(name: ServiceName): Promise<Mappings> {
+  const clusterIp = await serviceAddresses(bed.cluster, name.replace('svc:', ''))
+  const of = (family: 'v4' | 'v6') => ({ TailscaleServiceIP: services[name][family], ClusterIP: clusterIp[family] })
+  return { [name]: { IPv4Mapping: of('v4'), IPv6Mapping: of('v6') } }
+}
+
+async function configure(mappings: Mappings): Promise<void> {
+  const files = { 'ingress-config.json': JSON.stringify(mappings) }
+  await bed.cluster.apply(groupConfig(group.name, group.type, files))
+}
+
+/** Has the replicas host Tailscale Services: told by their config files, and let by the tailnet. */
+async function host(...names: ServiceName[]): Promise<void> {
+  for (const replica of replicaNames) {
+    const config = deviceConfig(replica, undefined, { AdvertiseServices: names })
+    const patch = JSON.stringify({ data: { 'cap-106.hujson': Buffer.from(config).toString('base64') } })
+    const where = [`${replica}-config`, `--namespace=${proxyNamespace}`, `--patch=${patch}`]
+    await bed.cluster.kubectl(['patch', 'secret', ...where])
+    await bed.control.patchNode(replica, {
+      capMap: { 'service-host': [Object.fromEntries(names.map((name) => [name, Object.values(services[name])]))] },
+      routes: names.flatMap((name) => [`${services[name].v4}/32`, `${services[name].v6}/128`]),
+    })
+  }
+}
+
+/** Waits until each replica says that it forwards just these, byte for byte as they were configured. */
+async function listed(mappings: Mappings): Promise<void> {
+  for (const replica of replicas) {
+    const [podIPv4, podIPv6] = (await replica.pod())!.status.podIPs!.map(({ ip }) => ip)
+    await expect
+      .poll(async () => (await replica.secret())['ingress-config.json'], { timeout: 30_000 })
+      .toBe(JSON.stringify({ configs: mappings, podIPv4, podIPv6 }))
+  }
+}
+
+/** Asks from the tailnet in every way until all ways answer. */
+async function reaches(name: ServiceName): Promise<void> {
+  for (const { family, protocol } of ways) {
+    const to = services[name][family]
+    const once = () => ask(bed.host('client'), { to, protocol, patience: 2000 }).catch(String)
+    await expect.poll(once, { timeout: 30_000 }).toMatchObject({ host: name.replace('svc:', '') })
+  }
+}
+
+test('the tailnet reaches a Service of the cluster by a Tailscale Service, through one of three replicas', async () => {
+  const mappings = await mapping('svc:web')
+  await configure(mappings)
+  await listed(mappings)
+  await host('svc:web')
+  await reaches('svc:web')
+  // The backend sees the replica, not who asks.
+  const { peer } = await ask(bed.host('client'), { to: services['svc:web'].v4, protocol: 'tcp' })
+  const pods = await Promise.all(replicas.map((replica) => replica.pod()))
+  expect(pods.flatMap((pod) => pod!.status.podIPs!.map(({ ip }) => ip))).toContain(peer)
+})
+
+test('a Tailscale Service that is hosted but not configured is refused at once, and works once it is', async () => {
+  await host('svc:web', 'svc:api')
+  const client = bed.host('client')
+  for (const { family, protocol } of ways) {
+    const once = () => ask(client, { to: services['svc:api'][family], protocol, patience: 3000 })
+    await expect.poll(() => once().catch(String), { timeout: 30_000 }).toMatch('ECONNREFUSED')
+  }
+  const both = { ...(await mapping('svc:api')), ...(await mapping('svc:web')) }
+  await configure(both)
+  await listed(both)
+  await reaches('svc:api')
+  await reaches('svc:web')
+
+  const web = await mapping('svc:web')
+  await configure(web)
+  await listed(web)
+  await expect(ask(client, { to: services['svc:api'].v4, protocol: 'tcp' })).rejects.toThrow('ECONNREFUSED')
+  await reaches('svc:web')
+})
+
+test('a replica that stops hands over to another', async () => {
+  const { v4: to } = services['svc:web']
+  const route = `${to}/32`
+  const primary = async () => (await bed.control.nodes()).find(({ primaryRoutes }) => primaryRoutes.includes(route))
+  const before = (await primary())!.name
+  const load = await startTraffic(bed.host('client'), {
+    to,
+    protocol: 'tcp',
+    mode: 'connect',
+    every: 100,
+    duration: 120_000,
+  })
+  await bed.cluster.kubectl(['delete', 'pod', before, `--namespace=${proxyNamespace}`])
+  await expect.poll(async () => (await primary())?.name, { timeout: 30_000 }).not.toBe(before)
+  await reaches('svc:web')
+  await replicas.find(({ name }) => name === before)!.ready('True', 60_000)
+  await reaches('svc:web')
+  const report = await load.stop()
+  console.log(JSON.stringify(report))
+})
