@@ -3,6 +3,7 @@ import { prepare } from '../test/lab/ready.ts'
 import { buildAgent } from '../tools/build.ts'
 import { startBenchBed, type BenchBed } from './bench-bed.ts'
 import { contestants } from './contestant.ts'
+import { egressSteps, measureEgress } from './egress/egress.ts'
 import { clusterFacts, gatherFacts } from './facts.ts'
 import { buildImages, type Images, measureImages } from './image.ts'
 import { inBed } from './in-bed.ts'
@@ -17,10 +18,10 @@ import { measureTraffic, trafficSteps } from './traffic.ts'
 
 export type Results = { readonly sections: readonly Section[]; readonly facts: [string, string][] }
 
-/** Measures everything: as processes of hosts in one bed, and then as Pods in another, so that neither disturbs the other. */
+/** Measures everything: as processes of hosts in one bed, then what is for ProxyGroups, and then as Pods, each in beds of its own. */
 export async function runBench(size: Size, commit: string | undefined): Promise<Results> {
   const preparation = await prepare('cluster', 'image')
-  const steps = progress(preparation.steps + 10 + trafficSteps)
+  const steps = progress(preparation.steps + 10 + trafficSteps + egressSteps)
   await preparation.run(steps)
   const bundle = await steps.step('bundle the agent', buildAgent)
   const images = await steps.step('build the images', buildImages)
@@ -29,12 +30,13 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
     steps.step('start the tailnet', () => startBenchBed()),
     (bed) => measureOnHosts(bed, bundle, size, commit, steps),
   )
+  const egress = await measureEgress(contestants(bundle), size.egress, steps)
   const inPods = await inBed(
     steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
     (bed) => measureInPods(bed, images, memory, size, steps),
   )
   return {
-    sections: [...onHosts.sections, ...inPods.sections, image],
+    sections: [...onHosts.sections, ...egress, ...inPods.sections, image],
     facts: [...onHosts.facts, ...inPods.facts],
   }
 }

@@ -1,13 +1,13 @@
 import { CulvertError } from '../lib/errors.ts'
+import type { Bed } from '../test/lab/bed.ts'
 import { tearDown } from '../test/lab/ground/teardown.ts'
-import type { BenchBed } from './bench-bed.ts'
 import { limit } from './size.ts'
 
 /**
  * Measures in a bed of its own, which ends with it. Rejects when that takes longer than `limit` seconds, and shows the
  * last lines of everything that ran when it fails.
  */
-export async function inBed<T>(started: Promise<BenchBed>, measure: (bed: BenchBed) => Promise<T>): Promise<T> {
+export async function inBed<B extends Bed, T>(started: Promise<B>, measure: (bed: B) => Promise<T>): Promise<T> {
   await using bed = await started
   const interruption = takeDownOnSignal(bed.name)
   const late = Promise.withResolvers<never>()

@@ -1,22 +1,23 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe } from '../lib/errors.ts'
 import { main, parse } from '../test/lab/cli/verb.ts'
 import { table } from '../test/lab/cli/show.ts'
 import { runBench } from './bench.ts'
+import { renderChart } from './chart.ts'
 import { markdown, tableOf } from './report.ts'
 import { full, quick } from './size.ts'
 
 const help = `npm run bench -- [--quick] [--commit ID]
 
-Measures our agent beside upstream's in the same beds and run: start, memory, forwarded traffic, stop; then, as Pods of a
+Measures our agent beside upstream's in the same beds and run: start, memory, forwarded traffic, stop; the rules and agents of ProxyGroup egress; then, as Pods of a
 cluster, start, memory and requests to the API server; and the sizes of the images. Installs and builds what is missing,
-prints the figures and writes bench/RESULTS.md. Nothing is left running.
+prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left running.
 
   --quick       fewer and shorter repeats, prints only
   --commit ID   names what is measured in the results
 
-It takes about ten minutes, and needs a machine that does nothing else to mean much.`
+It takes about sixteen minutes, and needs a machine that does nothing else to mean much.`
 
 const options = {
   quick: { type: 'boolean', default: false },
@@ -36,8 +37,13 @@ await main(
     console.log(`\n${table(facts)}`)
     for (const section of sections) console.log(`\n${section.title}\n${table(tableOf(section))}`)
     if (values.quick) return 0
+    const charts = join(import.meta.dirname, 'charts')
+    await mkdir(charts, { recursive: true })
+    for (const section of sections) {
+      if (section.chart !== undefined) await writeFile(join(charts, `${section.chart}.svg`), renderChart(section))
+    }
     await writeFile(join(import.meta.dirname, 'RESULTS.md'), markdown(sections, facts))
-    console.log('\nWritten: bench/RESULTS.md')
+    console.log('\nWritten: bench/RESULTS.md and bench/charts')
     return 0
   },
   describe,

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Host } from '../test/lab/hosts/host.ts'
 import type { BenchBed, Family } from './bench-bed.ts'
 import type { Contestant } from './contestant.ts'
 import { Proxy } from './proxy.ts'
@@ -23,7 +24,7 @@ export class Pair implements AsyncDisposable {
     const ours = await Proxy.start(bed, all.ours, family)
     const upstream = await Proxy.start(bed, all.upstream, family)
     const address = { ours: await ours.address(family), upstream: await upstream.address(family) }
-    for (const side of sides) await directPath(bed, address[side])
+    for (const side of sides) await directPath(bed.host('client'), address[side])
     return new Pair(family, address, [ours, upstream])
   }
 
@@ -32,12 +33,12 @@ export class Pair implements AsyncDisposable {
   }
 }
 
-/** Waits for a direct path over IPv4, and rejects when there is none: then the relay would be measured, or another path. */
-async function directPath(bed: BenchBed, to: string): Promise<void> {
+/** Waits for a direct path over IPv4 to another node, and rejects when there is none: then the relay would be measured, or another path. */
+export async function directPath(from: Host, to: string): Promise<void> {
   const ping = ['tailscale', 'ping', '--until-direct', '--c=20', '--timeout=1s', to]
   // A node that has just come is not yet known to the others.
   for (let attempt = 1; ; attempt += 1) {
-    const { exitCode, stdout, stderr } = await bed.host('client').exec(ping, { check: false, timeout: 30_000 })
+    const { exitCode, stdout, stderr } = await from.exec(ping, { check: false, timeout: 30_000 })
     if (exitCode === 0 && /via (\d+\.){3}\d+:\d+ in \S+\s*$/.test(stdout)) return
     if (attempt === 5) throw new Error(`no direct path to ${to}: ${stdout}\n${stderr}`)
     await delay(300)

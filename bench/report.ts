@@ -7,14 +7,17 @@ export function tableOf({ against, rows }: Section): string[][] {
     ['', 'ours', against, `ours ÷ ${against}`, 'better'],
     ...rows.map((row) => {
       const [ours, other] = [summarize(row.ours), summarize(row.other)]
-      return [row.what, withUnit(ours, row.unit), withUnit(other, row.unit), ratio(row), row.better]
+      return [row.what, withUnit(ours, row.unit), withUnit(other, row.unit), ratio(row), better(row)]
     }),
   ]
 }
 
 function withUnit(summary: Summary, unit: string): string {
-  return `${spread(summary, figures)} ${unit}`
+  return Number.isFinite(summary.median) ? `${spread(summary, figures)} ${unit}` : '–'
 }
+
+const better = ({ better: which, goal }: Row): string =>
+  goal === undefined ? which : `${which}; goal ${which === 'less' ? '≤' : '≥'} ${goal}`
 
 /** The median of the ratios of what was measured side by side. */
 function ratio({ ours, other }: Row): string {
@@ -52,7 +55,8 @@ ${sections.map(sectionText).join('\n\n')}
 }
 
 function sectionText(section: Section): string {
-  return `## ${section.title}\n\n${markdownTable(tableOf(section))}\n\n${section.note}`
+  const chart = section.chart === undefined ? '' : `![${section.title}](charts/${section.chart}.svg)\n\n`
+  return `## ${section.title}\n\n${chart}${markdownTable(tableOf(section))}\n\n${section.note}`
 }
 
 function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {

@@ -4,7 +4,12 @@ export type Row = {
   readonly unit: string
   readonly better: 'less' | 'more'
   readonly ours: readonly number[]
+  /** Empty where the other side cannot do it. */
   readonly other: readonly number[]
+  /** The ratio that is to be reached: at most where less is better, at least where more is. */
+  readonly goal?: number
+  /** Where its medians are on the section's chart. */
+  readonly point?: { readonly curve: string; readonly services: number }
 }
 
 /** Rows with the same counterpart: one table of the results. */
@@ -15,4 +20,6 @@ export type Section = {
   readonly rows: readonly Row[]
   /** How it was measured, one paragraph. */
   readonly note: string
+  /** The name, without its ending, of the image that shows the rows which have a point. */
+  readonly chart?: string
 }

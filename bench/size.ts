@@ -1,3 +1,9 @@
+import type { AddingSize } from './egress/adding.ts'
+import type { AgentsSize } from './egress/agents.ts'
+import type { EndToEndSize } from './egress/end-to-end.ts'
+import type { PacketsSize } from './egress/packets.ts'
+import type { StreamsSize } from './egress/streams.ts'
+
 /** How much is measured: repeats, and seconds of each. Nothing here may make a bed last longer than `limit`. */
 export type Size = {
   readonly startups: number
@@ -8,6 +14,14 @@ export type Size = {
   readonly podStarts: number
   /** Seconds for which requests are counted, each time that a Pod's memory has been measured. */
   readonly podRest: number
+  readonly egress: {
+    readonly packets: PacketsSize
+    readonly streams: StreamsSize
+    readonly adding: AddingSize
+    readonly loading: { readonly repeats: number }
+    readonly agents: AgentsSize
+    readonly endToEnd: EndToEndSize
+  }
 }
 
 export const full: Size = {
@@ -18,6 +32,14 @@ export const full: Size = {
   connections: { repeats: 3, seconds: 2 },
   podStarts: 5,
   podRest: 20,
+  egress: {
+    packets: { repeats: 5, flows: 1000, messages: 2000 },
+    streams: { repeats: 3, seconds: 2 },
+    adding: { repeats: 3, times: 50 },
+    loading: { repeats: 5 },
+    agents: { repeats: 3, changes: 5, rest: 10 },
+    endToEnd: { repeats: 3, messages: 5000, seconds: 5 },
+  },
 }
 
 export const quick: Size = {
@@ -28,6 +50,14 @@ export const quick: Size = {
   connections: { repeats: 1, seconds: 1 },
   podStarts: 2,
   podRest: 10,
+  egress: {
+    packets: { repeats: 1, flows: 500, messages: 500 },
+    streams: { repeats: 1, seconds: 1 },
+    adding: { repeats: 1, times: 10 },
+    loading: { repeats: 1 },
+    agents: { repeats: 1, changes: 2, rest: 3 },
+    endToEnd: { repeats: 1, messages: 1000, seconds: 2 },
+  },
 }
 
 /** Seconds after which a bed is given up. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Host } from '../test/lab/hosts/host.ts'
 import { alternate } from './alternate.ts'
 import { familyTitle, type BenchBed } from './bench-bed.ts'
 import { sides, type Pair } from './pair.ts'
@@ -23,7 +24,7 @@ export async function measureThroughput(
   for (const { title, flags } of directions) {
     const took = await alternate(sides, repeats, async (side, repeat) => {
       note(`${title}, ${side}, ${repeat + 1} of ${repeats}`)
-      return await stream(bed, pair.address[side], seconds, flags)
+      return await stream(bed.host('client'), pair.address[side], seconds, flags)
     })
     const what = `${title}, ${familyTitle[pair.family]}`
     rows.push({ what, unit: 'Mb/s', better: 'more', ours: took.ours, other: took.upstream })
@@ -33,12 +34,12 @@ export async function measureThroughput(
 
 type IperfReport = { readonly end: { readonly sum_received: { readonly bits_per_second: number } } }
 
-/** Megabits per second as the receiver saw them. */
-async function stream(bed: BenchBed, to: string, seconds: number, flags: readonly string[]): Promise<number> {
+/** Megabits per second, as the receiver saw them, of one TCP stream from a host to an iperf3. */
+export async function stream(from: Host, to: string, seconds: number, flags: readonly string[]): Promise<number> {
   const argv = ['iperf3', '--client', to, '--json', `--time=${seconds}`, `--omit=${omitted}`, ...flags]
   const timeout = (seconds + omitted + 10) * 1000
   for (let attempt = 1; ; attempt += 1) {
-    const { stdout, exitCode } = await bed.host('client').exec(argv, { timeout, check: false })
+    const { stdout, exitCode } = await from.exec(argv, { timeout, check: false })
     if (exitCode === 0) return (JSON.parse(stdout) as IperfReport).end.sum_received.bits_per_second / 1e6
     // The server takes one client at a time, and needs a moment between two.
     if (attempt === 3 || !stdout.includes('busy')) throw new Error(`iperf3 to ${to}: ${stdout}`)

@@ -1,0 +1,48 @@
+import type { Contestant } from '../contestant.ts'
+import { inBed } from '../in-bed.ts'
+import type { Side } from '../pair.ts'
+import type { Section } from '../section.ts'
+import type { Size } from '../size.ts'
+import type { Progress } from '../../test/lab/progress.ts'
+import { measureAdding } from './adding.ts'
+import { measureAgents } from './agents.ts'
+import { measureEndToEnd } from './end-to-end.ts'
+import { startLinkBed } from './links.ts'
+import { measureLoading } from './loading.ts'
+import { measurePackets } from './packets.ts'
+import { buildProbe } from './probe.ts'
+import { recordUpstream } from './record.ts'
+import { startEgressBed } from './replica.ts'
+import { ownAddress, type RulesGround } from './rules.ts'
+import { measureStreams } from './streams.ts'
+
+/** Steps of progress that `measureEgress` takes. */
+export const egressSteps = 10
+
+/** ProxyGroup egress: both agents in one bed, where upstream's rules are recorded, and then both sides' rules alone in another. */
+export async function measureEgress(
+  all: Readonly<Record<Side, Contestant>>,
+  size: Size['egress'],
+  steps: Progress,
+): Promise<Section[]> {
+  const probe = await steps.step('build what sends packets', buildProbe)
+  const whole = await inBed(steps.step('start a tailnet and an API server', startEgressBed), async (bed) => ({
+    recording: await steps.step('record upstream’s rules', () => recordUpstream(bed, all.upstream)),
+    agents: await steps.step('agents with 1,000 services', (note) => measureAgents(bed, all, size.agents, note)),
+    endToEnd: await steps.step('egress end to end', (note) => measureEndToEnd(bed, all, probe, size.endToEnd, note)),
+  }))
+  const { recording } = whole
+  const rules = await inBed(
+    steps.step('start plain links', () => startLinkBed({ ours: ownAddress, upstream: recording.own })),
+    async (bed) => {
+      const ground: RulesGround = { bed, recording, probe }
+      return [
+        ...(await steps.step('packets through rules', (note) => measurePackets(ground, size.packets, note))),
+        ...(await steps.step('streams through rules', (note) => measureStreams(ground, size.streams, note))),
+        await steps.step('one service more', (note) => measureAdding(ground, size.adding, note)),
+        ...(await steps.step('loading rules', (note) => measureLoading(ground, size.loading, note))),
+      ]
+    },
+  )
+  return [...rules, whole.agents, whole.endToEnd]
+}

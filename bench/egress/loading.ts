@@ -1,0 +1,77 @@
+import { writeFile } from 'node:fs/promises'
+import { alternate } from '../alternate.ts'
+import { program } from '../backend.ts'
+import { type Side, sides } from '../pair.ts'
+import type { Row, Section } from '../section.ts'
+import { title } from './packets.ts'
+import { type RulesGround, rulesOf } from './rules.ts'
+import { services } from './services.ts'
+
+type Loading = { readonly took: number; readonly memory: number }
+
+const counts = [1, 10, 100, 1000, 1024, 10_000, 50_000]
+/** The most that are loaded of upstream's, and how many are one too many. */
+const limit = 1024
+/** Below, what else happens on the machine is more than what is looked for. */
+const leastForMemory = 1000
+
+/** What it takes to load both sides' rules for so many services, in time and in the kernel's memory. */
+export async function measureLoading(
+  ground: RulesGround,
+  { repeats }: { readonly repeats: number },
+  note: (detail: string) => void,
+): Promise<Section[]> {
+  const [time, memory]: [Row[], Row[]] = [[], []]
+  for (const count of counts) {
+    note(title(count))
+    const able = sides.filter((side) => side === 'ours' || count <= limit)
+    for (const side of able) await putRules(ground, side, count)
+    const took = await alternate(able, repeats, (side) => load(ground, side))
+    const row = (unit: string, pick: (one: Loading) => number): Row => ({
+      what: title(count),
+      unit,
+      better: 'less',
+      ours: took.ours.map(pick),
+      other: took.upstream?.map(pick) ?? [],
+      point: { curve: '', services: count },
+    })
+    time.push(row('ms', (one) => one.took))
+    if (count >= leastForMemory) memory.push(row('MiB', (one) => one.memory))
+  }
+  await putRules(ground, 'upstream', limit + 1)
+  const refusal = await load(ground, 'upstream').then(
+    () => 'are loaded, too',
+    (error: unknown) =>
+      /Argument list too long|too (?:big|long)/i.test(String(error)) ? 'are refused' : String(error),
+  )
+  return [
+    {
+      title: 'Loading rules',
+      against: 'upstream',
+      rows: time,
+      chart: 'loading',
+      note:
+        'One transaction of nft into an empty network namespace; nft’s start is in it. Upstream’s agent itself makes its ' +
+        `rules one after the other. Its rules for ${title(limit + 1)} ${refusal}: there may be no more chains at one hook.`,
+    },
+    {
+      title: 'The kernel’s memory for rules',
+      against: 'upstream',
+      rows: memory,
+      chart: 'memory',
+      note:
+        'What the machine’s SUnreclaim, VmallocUsed and Percpu in /proc/meminfo have grown by 0.3 s after the transaction: ' +
+        'whatever else happens on the machine is in it.',
+    },
+  ]
+}
+
+const file = '/tmp/rules.nft'
+
+const putRules = async ({ bed, recording }: RulesGround, side: Side, count: number): Promise<void> =>
+  writeFile(bed.host(side).path(file), rulesOf(side, services(count), recording))
+
+async function load({ bed }: RulesGround, side: Side): Promise<Loading> {
+  const { stdout } = await bed.host(side).exec([process.execPath, program('load.ts'), file], { timeout: 90_000 })
+  return JSON.parse(stdout) as Loading
+}

@@ -1,0 +1,136 @@
+import { isIPv4 } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CulvertError } from '../../lib/errors.ts'
+import { SecretBed } from '../../test/agent/secret-bed.ts'
+import { startBed, type Bed, type HostProcess } from '../../test/lab/bed.ts'
+import type { Host } from '../../test/lab/hosts/host.ts'
+import { poll } from '../../test/lab/poll.ts'
+import { writeVolume } from '../../test/lib/kubelet-volume.ts'
+import type { Contestant } from '../contestant.ts'
+import type { Side } from '../pair.ts'
+import { processorTime } from './processor-time.ts'
+import { documentOf, type Service } from './services.ts'
+
+/** A peer of the tailnet, a place for each side's agent, and a client in the cluster. */
+const hosts = {
+  client: { network: 'wan', tailscaled: true },
+  ours: { network: 'cluster' },
+  upstream: { network: 'cluster' },
+  app: { network: 'cluster' },
+} as const
+
+export type EgressBed = Bed<keyof typeof hosts>
+
+/** Starts it, with an API server. Tunnels run over IPv4, whatever they carry. */
+export async function startEgressBed(): Promise<EgressBed> {
+  const bed = await startBed({ hosts, cluster: { nodes: 0 } })
+  await bed.host('client').exec(['ip', '-6', 'address', 'flush', 'dev', 'eth0'])
+  return bed
+}
+
+const directory = '/tmp/egress'
+
+/** An agent that runs as a replica of a ProxyGroup for egress, as an operator makes it. */
+export class Replica implements AsyncDisposable {
+  readonly side: Side
+  readonly process: HostProcess
+  readonly #bed: EgressBed
+  readonly #secret: SecretBed
+
+  private constructor(bed: EgressBed, side: Side, secret: SecretBed, process: HostProcess) {
+    this.#bed = bed
+    this.side = side
+    this.#secret = secret
+    this.process = process
+  }
+
+  /** Starts it as a new node that is to forward `list`, and returns once it does by its own account. */
+  static async start(bed: EgressBed, side: Side, contestant: Contestant, list: readonly Service[]): Promise<Replica> {
+    const host = bed.host(side)
+    const secret = await SecretBed.make(bed, `egress-${side}`, { texts: { authkey: await bed.authKey() }, host: side })
+    await host.exec(['sysctl', '--quiet', '--write', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
+    await mount(bed, side, list)
+    const env = {
+      ...secret.env(),
+      TS_USERSPACE: 'false',
+      TS_HOSTNAME: `egress-${side}`,
+      TS_EXTRA_ARGS: `--login-server=${bed.controlUrl}`,
+      TS_DEBUG_FIREWALL_MODE: 'nftables',
+      TS_EGRESS_PROXIES_CONFIG_PATH: directory,
+      TS_LOCAL_ADDR_PORT: `${host.address.v4}:9002`,
+      POD_IP: host.address.v4,
+      POD_IPS: `${host.address.v4},${host.address.v6}`,
+    }
+    const process = await host.spawn(contestant.argv, { name: `egress-${side}`, env: { ...env, ...contestant.env } })
+    await process.line(/Startup complete, waiting for shutdown signal/, 30_000)
+    const replica = new Replica(bed, side, secret, process)
+    await replica.#listed(list)
+    return replica
+  }
+
+  /** Changes what is mounted, and returns once the agent's status says that it forwards that. */
+  async forward(list: readonly Service[]): Promise<void> {
+    await mount(this.#bed, this.side, list)
+    await this.#listed(list)
+  }
+
+  /** Milliseconds of processor time so far: of the agent and what it has run, without tailscaled. */
+  get processorTime(): number {
+    return processorTime(this.process.pid, ['tailscaled'])
+  }
+
+  /** The address of the node in the tailnet. */
+  async own(): Promise<string> {
+    return await tailnetAddress(this.#bed, `egress-${this.side}`)
+  }
+
+  /** The address that the cluster sends to. */
+  get address(): string {
+    return podAddress(this.#bed.host(this.side))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process.stop(30_000)
+    await this.#bed.host(this.side).exec(['nft', 'flush', 'ruleset'])
+    await this.#bed.host(this.side).exec(['rm', '-rf', directory, '/tmp/tailscaled.sock', '/var/run/tailscale'])
+    await this.#bed.control.removeNode(`egress-${this.side}`)
+    await this.#secret.delete()
+  }
+
+  async #listed(list: readonly Service[]): Promise<void> {
+    const wanted = list.map(({ name, targetPort }) => `${name} ${targetPort}`).toSorted()
+    const { name } = this.process
+    await poll(`the status of ${name}`, 60_000, async () => {
+      if (!this.process.running) throw new CulvertError('command', `${name} has ended: ${this.process.log.at(-1)}`)
+      const status = (await this.#secret.texts())?.['egress-services']
+      const listed = status === undefined ? [] : listedIn(status)
+      return listed.toSorted().join() === wanted.join() || undefined
+    })
+    // What is still done after the status is written belongs to the change, too.
+    await delay(300)
+  }
+}
+
+/** A node's IPv4 address in the tailnet. */
+export async function tailnetAddress(bed: Bed, node: string): Promise<string> {
+  const { addresses } = await bed.control.node(node)
+  const own = addresses.map((prefix) => prefix.split('/')[0] ?? '').find((address) => isIPv4(address))
+  if (own === undefined) throw new CulvertError('command', `${node} has no IPv4 address in the tailnet`)
+  return own
+}
+
+/** A host's IPv4 address in the cluster. */
+export function podAddress(host: Host): string {
+  if (host.address.v4 === undefined) throw new CulvertError('command', `${host.name} has no IPv4 address`)
+  return host.address.v4
+}
+
+const mount = (bed: EgressBed, side: Side, list: readonly Service[]): Promise<void> =>
+  writeVolume(bed.host(side).path(directory), { 'egress-services': documentOf(list), 'hep-pings': '0' })
+
+/** The services in a status, each with the port that it leads to. */
+function listedIn(status: string): string[] {
+  type Status = { services: Record<string, { ports: { targetPort: number }[] }> | null }
+  const { services } = JSON.parse(status) as Status
+  return Object.entries(services ?? {}).map(([name, { ports }]) => `${name} ${ports[0]?.targetPort}`)
+}

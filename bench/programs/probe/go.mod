@@ -1,0 +1,3 @@
+module culvert/bench/probe
+
+go 1.26.6
