@@ -6,6 +6,8 @@ export type ForwardingInput = {
   readonly own: readonly Address[]
   /** The families that the kernel carries in this network namespace. */
   readonly kernelFamilies: readonly Family[]
+  /** Families in which the cluster reaches the Pod: a target of another one gets nothing of it. */
+  readonly podFamilies: readonly Family[]
   /** The daemon's NoSNAT preference: clients' addresses are to reach the backends. */
   readonly noSnat: boolean
   /** L3 ingress: at most one target of each family. */
@@ -80,17 +82,26 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     }),
   })
 
+  /** Of what the cluster sends here. That nobody asks in a family is no loss, as long as there is another one. */
+  const fromCluster = (addresses: readonly Address[]): Planned => {
+    const reached = carriedOf(addresses.filter(({ family }) => input.podFamilies.includes(family)))
+    if (reached.carried.length > 0) return reached
+    return carriedOf(addresses, (family) =>
+      input.podFamilies.includes(family) ? lacks(family) : `the Pod has no ${familyName(family)} address`,
+    )
+  }
+
   const backends = carriedOf(input.targets)
   for (const { family, text } of backends.carried) {
     for (const address of own[family]) ingress[family].set(address.text, text)
   }
-  const all = carriedOf(input.everything)
+  const all = fromCluster(input.everything)
   for (const { family, text } of all.carried) everything[family] ??= text
   unreachable.push(...backends.unreachable, ...all.unreachable)
 
   const egressServices = new Map<string, Planned>()
   for (const { name, addresses, ports: wanted } of input.egress) {
-    const planned = carriedOf(addresses)
+    const planned = fromCluster(addresses)
     egressServices.set(name, planned)
     for (const family of families) {
       // Every node has one of a family; where a name has more, its first stands for it, always the same one.

@@ -27,6 +27,9 @@ const each = <T>(
 const fromTailnet = (ip: string, family: Family): string => `ct status dnat ct original ${ip} daddr @own${family}`
 const toTailnet = (ip: string, family: Family): string => `ct status dnat ct reply ${ip} saddr @targets${family}`
 
+/** tailscaled's mark of its own packets, for which it has the routing rule of a host. No other bit may change. */
+const asHost = 'meta mark set meta mark & 0xff00ffff | 0x00080000'
+
 export type Chain = { readonly name: string; readonly hook: string; readonly rules: readonly string[] }
 
 /** What the rules depend on; all else of a table is elements. */
@@ -62,6 +65,22 @@ export const chains = ({ masquerade, refuseUnmapped, everything, source }: Shape
         everything,
         (ip, target, family) =>
           `meta nfproto ipv${family} dnat ${ip} to ${target} comment "egress: everything to target"`,
+      ),
+    ],
+  },
+  {
+    // What comes out of the tunnel for the cluster is routed as by a host without tailscaled, which has a mark for that:
+    // a peer's route to the cluster, where those are accepted, would lead it back into the tunnel.
+    name: 'route',
+    hook: 'type filter hook prerouting priority dstnat + 1',
+    rules: [
+      ...both(
+        (ip, family) =>
+          `iifname ${tun} ct direction original ${fromTailnet(ip, family)} ${asHost} comment "route: to backends, as a host"`,
+      ),
+      ...both(
+        (ip, family) =>
+          `iifname ${tun} ct direction reply ${toTailnet(ip, family)} ${asHost} comment "route: answers to the cluster, as a host"`,
       ),
     ],
   },

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { ask, startEcho } from '../lab/traffic/traffic.ts'
+import { Proxy } from './proxy.ts'
+
+// A peer has a route to the network of the cluster, and the node accepts routes: what goes to the cluster must not be
+// led into the tailnet for that.
+let bed: Bed<'db' | 'router' | 'proxy' | 'app'>
+beforeAll(async () => {
+  bed = await startBed({
+    hosts: {
+      db: { network: 'wan', tailscaled: true },
+      router: { network: 'wan', tailscaled: true },
+      proxy: { network: 'cluster' },
+      app: { network: 'cluster' },
+    },
+  })
+  await bed.control.patchNode('router', { routes: ['10.98.0.0/24', 'fd98::/64'] })
+  await startEcho(bed.host('db'))
+  await startEcho(bed.host('app'))
+})
+afterAll(async () => bed.down())
+
+const accepting = async () => ({
+  TS_AUTHKEY: await bed.authKey(),
+  TS_EXTRA_ARGS: `--login-server=${bed.controlUrl} --accept-routes`,
+})
+/** Until tailscaled has the routes, all is as without. */
+const routed = (proxy: Proxy) =>
+  expect
+    .poll(async () => (await proxy.host.exec(['ip', 'route', 'show', 'table', '52'])).stdout, { timeout: 10_000 })
+    .toContain('10.98.0.0/24')
+const families = ['v4', 'v6'] as const
+const protocols = ['tcp', 'udp'] as const
+
+it('answers of L3 egress reach the cluster', async () => {
+  await using proxy = await Proxy.ready(bed, { ...(await accepting()), TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net' })
+  await proxy.until(({ ready }) => ready)
+  await routed(proxy)
+  for (const family of families) {
+    for (const protocol of protocols) {
+      const to = String(proxy.host.address[family])
+      expect(await ask(bed.host('app'), { to, protocol, patience: 5000 })).toMatchObject({ host: 'db' })
+    }
+  }
+})
+
+it('L3 ingress reaches a backend of the cluster', async () => {
+  const { v4, v6 } = bed.host('app').address
+  await using proxy = await Proxy.ready(bed, { ...(await accepting()), TS_DEST_IP: `${v4},${v6}` })
+  await routed(proxy)
+  const own = await proxy.own()
+  for (const family of families) {
+    for (const protocol of protocols) {
+      expect(await ask(bed.host('db'), { to: own[family], protocol, patience: 5000 })).toMatchObject({ host: 'app' })
+    }
+  }
+})
