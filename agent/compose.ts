@@ -20,12 +20,13 @@ import { reissueRefusedKey } from './reissue.ts'
 import type { Environment } from './settings/read.ts'
 import type { Settings } from './settings/settings.ts'
 import { followBus } from './sources/bus.ts'
+import { followNetwork } from './sources/network.ts'
 import { followStatus } from './sources/status.ts'
 import { keepStateSecret } from './state-secret/compose.ts'
 import type { Stoppable } from './stop.ts'
 import { superviseTailscaled } from './tailscaled/daemon.ts'
 import { spawner } from './tailscaled/spawn.ts'
-import { withdrawRoutes } from './withdraw.ts'
+import { withdraw } from './withdraw.ts'
 import { shortWaits, waits as normalWaits } from './waits.ts'
 import { createStore, initialWorld, type Store } from './world.ts'
 
@@ -88,13 +89,15 @@ export async function compose(settings: Settings, { env, log, version, config, p
     { egressDirectory: settings.egressServicesDirectory, ingressFile: settings.ingressServicesFile },
   )
   if (forwards(store.world)) {
+    // Where netfilter is kept in memory, the network is the machine's.
+    if (settings.fakeNetfilter === undefined) await followNetwork({ store, log, waits }, signal)
     await Promise.race([keepForwarding({ store, nft, log, waits, parts, signal }), deadline])
     signal.throwIfAborted()
   }
 
   const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: firewallEnv(store), api })
   parts.daemon = daemon
-  parts.withdraw = (limit) => withdrawRoutes({ store, api, log, waits }, limit)
+  parts.withdraw = (limit) => withdraw({ store, api, log, waits }, limit)
   parts.unlink = linkDefaultSocket(settings, log)
   void followBus({ store, api, log, waits }, signal)
   void followStatus({ store, api, log, waits }, signal)

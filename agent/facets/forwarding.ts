@@ -1,4 +1,4 @@
-import type { Address } from '../../lib/address.ts'
+import { type Address, families, type Family, familyName } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
 import type { Firewall } from '../../netfilter/firewall.ts'
 import type { IsGone } from '../../netfilter/flows.ts'
@@ -8,6 +8,7 @@ import type { IngressService } from '../../wire/ingress-services.ts'
 import type { TailnetTarget } from '../../wire/tailnet-target.ts'
 import type { Facet } from '../facet.ts'
 import type { Settings } from '../settings/settings.ts'
+import { nameKey } from '../targets/names.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
 import { overlapWarning, refusal } from '../targets/refuse.ts'
 import { resolveTarget } from '../targets/resolve.ts'
@@ -68,6 +69,7 @@ const planned = memo(
     const plan = planForwardingTable({
       own,
       kernelFamilies,
+      podFamilies: podFamilies(settings),
       noSnat: tailnet.noSnat,
       targets: settings.targets,
       everything: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
@@ -81,7 +83,13 @@ const planned = memo(
     return {
       ...plan,
       services: { egress, ingress },
-      problems: target?.problems ?? [],
+      problems:
+        target?.problems ??
+        settings.viaIngress
+          .filter((family) => own.every((address) => address.family !== family))
+          .map(
+            (family) => `the node has no ${familyName(family)} address in the tailnet for what is sent to the Pod’s`,
+          ),
       serviceProblems: new Map(
         services.flatMap(({ name, problems }) => (problems.length > 0 ? [[name, problems]] : [])),
       ),
@@ -89,10 +97,16 @@ const planned = memo(
   },
 )
 
+/** The families of the Pod's addresses; all where these are not given. */
+function podFamilies({ pod }: Settings): readonly Family[] {
+  const given = families.filter((family) => (family === 4 ? pod.ipv4 : pod.ipv6) !== '')
+  return given.length > 0 ? given : families
+}
+
 /** The addresses of a target to which traffic may be led, and what is wrong with it. */
 function usable(target: TailnetTarget, world: World): { addresses: readonly Address[]; problems: readonly string[] } {
   const resolution = resolveTarget(target, world.tailnet)
-  if ('problem' in resolution) return { addresses: [], problems: [resolution.problem] }
+  if ('problem' in resolution) return { addresses: [], problems: [ownPlace(target, world) ?? resolution.problem] }
   const { addresses, through, owner } = resolution
   if (world.tailnet.acceptsRoutes === false && (through === 'route' || through === '4via6')) {
     const behind = `${addresses.map(({ text }) => text).join(', ')} is behind ${owner ?? 'a subnet router'}`
@@ -116,6 +130,13 @@ function usable(target: TailnetTarget, world: World): { addresses: readonly Addr
       ...allowed.flatMap((address) => overlapWarning(address, world) ?? []),
     ],
   }
+}
+
+/** Why a target that is nowhere in the tailnet could never be one. */
+function ownPlace(target: TailnetTarget, world: World): string | undefined {
+  if (target.kind === 'address') return refusal(target.address, world)
+  const self = world.tailnet.self?.name
+  return self !== undefined && nameKey(self) === nameKey(target.name) ? `${target.name} is this node itself` : undefined
 }
 
 /** The forwarding rules of the network namespace. `standing` is called once after these have been read back. */

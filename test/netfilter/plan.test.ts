@@ -12,6 +12,7 @@ const plan = (change: Partial<ForwardingInput>) =>
     targets: [],
     own: addresses(p4, p6),
     kernelFamilies: [4, 6],
+    podFamilies: [4, 6],
     noSnat: false,
     everything: [],
     exempt: [],
@@ -65,6 +66,21 @@ describe('L3 egress', () => {
     ['no target yet', { everything: [] }, [undefined, undefined], [], false],
     ['a kernel without v6', { kernelFamilies: [4] }, [t4, undefined], [t6], false],
     ['a node without v4', { own: addresses(p6) }, [undefined, t6], [t4], false],
+    ['a Pod without v6, which costs nothing', { podFamilies: [4] }, [t4, undefined], [], false],
+    [
+      'a Pod that has none of its families',
+      { podFamilies: [6], everything: addresses(t4) },
+      [undefined, undefined],
+      [t4],
+      true,
+    ],
+    [
+      'a Pod and a node without a common one',
+      { podFamilies: [6], own: addresses(p4) },
+      [undefined, undefined],
+      [t4, t6],
+      true,
+    ],
     ['nothing possible', { everything: addresses(t6), own: addresses(p4) }, [undefined, undefined], [t6], true],
     ['two addresses of a family', { everything: addresses(t4, '100.64.0.10') }, [t4, undefined], [], false],
   ])('%s', (_name, change, [all4, all6], unreachable, nothing) => {
@@ -98,6 +114,8 @@ describe('ProxyGroup egress', () => {
     ['both families', {}, [t4, t6], [`${t4} . 443`, `${t4} . 53`, `${t6} . 443`, `${t6} . 53`], []],
     ['a node without v6', { own: addresses(p4) }, [t4], [`${t4} . 443`, `${t4} . 53`], [t6]],
     ['a kernel without v6', { kernelFamilies: [4] }, [t4], [`${t4} . 443`, `${t4} . 53`], [t6]],
+    ['a Pod without v6', { podFamilies: [4] }, [t4], [`${t4} . 443`, `${t4} . 53`], []],
+    ['a Pod and a node without a common one', { podFamilies: [6], own: addresses(p4) }, [], [], [t4, t6]],
   ])('%s', (_name, change, carried, targets, unreachable) => {
     const planned = plan({ egress: [{ name: 'db', addresses: addresses(t4, t6), ports }], ...change })
     expect([...planned.table.ports[4].values(), ...planned.table.ports[6].values()]).toEqual(targets)
