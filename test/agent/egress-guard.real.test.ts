@@ -1,0 +1,167 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { startCapture } from '../lab/traffic/capture.ts'
+import { ask, startEcho, startPush, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { egressEntry, Group } from './group.ts'
+import { type Environment, onDisk, Proxy } from './proxy.ts'
+
+// Whatever becomes of the tunnel, nothing that is meant for it leaves in the clear, in each mode that leads into the
+// tailnet or out of it.
+let bed: Bed<'node' | 'proxy' | 'app'>
+beforeAll(async () => {
+  bed = await startBed({
+    hosts: {
+      node: { network: 'wan', tailscaled: { up: [`--advertise-routes=${routes.join()}`] } },
+      proxy: { network: 'cluster' },
+      app: { network: 'cluster' },
+    },
+    cluster: { nodes: 0 },
+  })
+  const node = bed.host('node')
+  for (const address of behind) await node.exec(['ip', 'addr', 'add', address, 'dev', 'lo'])
+  await bed.control.patchNode('node', { routes })
+  for (const host of [node, bed.host('app')]) {
+    await startEcho(host)
+    await startPush(host, pushPort)
+  }
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+/** There a backend goes on sending, whether the client answers or not. */
+const pushPort = 7001
+/** Addresses behind a node of the tailnet, and the Pod's ports that lead there. A UDP backend on all addresses would answer from another. */
+const behind = ['10.77.0.9', 'fd77::9'] as const
+const behindPort = 7010
+const routes = ['10.77.0.9/32', 'fd77::9/128'] as const
+const vips = ['100.99.1.1', 'fd7a:115c:a1e0::9901'] as const
+/**
+ * What must never be seen outside the tunnel. To 100.100.100.100 the kernel answers a probe of segmentation offload that
+ * tailscaled sends through its new device; it is no client's packet.
+ */
+const inTheClear = `not host 100.100.100.100 and (net 100.64.0.0/10 or net fd7a:115c:a1e0::/48 or host ${behind[0]} or host ${behind[1]})`
+
+/** What runs in a mode: the agent's environment, and who sends where. */
+type Scene = {
+  readonly env: Environment
+  readonly from: 'node' | 'app'
+  readonly to: readonly { readonly address: string; readonly ports: readonly number[] }[]
+}
+
+const addresses = (host: 'proxy' | 'app') => [bed.host(host).address.v4, bed.host(host).address.v6].map(String)
+
+const scenes: readonly [string, () => Promise<Scene>][] = [
+  [
+    'L3 egress',
+    async () => ({
+      env: { ...onDisk, TS_TAILNET_TARGET_FQDN: 'node.lab.ts.net' },
+      from: 'app',
+      to: addresses('proxy').map((address) => ({ address, ports: [7000] })),
+    }),
+  ],
+  [
+    'ProxyGroup egress',
+    async () => {
+      const group = await Group.make(bed, 'egress')
+      await group.egress({
+        echo: egressEntry({ fqdn: 'node.lab.ts.net' }, 7000),
+        push: egressEntry({ fqdn: 'node.lab.ts.net' }, pushPort, pushPort),
+        ...Object.fromEntries(behind.map((ip, index) => [`behind${index}`, egressEntry({ ip }, behindPort + index)])),
+      })
+      return {
+        env: { ...group.env('egress'), TS_EXTRA_ARGS: `--login-server=${bed.controlUrl} --accept-routes` },
+        from: 'app',
+        to: addresses('proxy').map((address, index) => ({ address, ports: [7000, behindPort + index] })),
+      }
+    },
+  ],
+  [
+    'ProxyGroup ingress',
+    async () => {
+      const group = await Group.make(bed, 'ingress')
+      const [v4, v6] = addresses('app')
+      await group.write({
+        'ingress-config.json': JSON.stringify({
+          'svc:web': {
+            IPv4Mapping: { TailscaleServiceIP: vips[0], ClusterIP: v4 },
+            IPv6Mapping: { TailscaleServiceIP: vips[1], ClusterIP: v6 },
+          },
+        }),
+      })
+      return { env: group.env('ingress'), from: 'node', to: vips.map((address) => ({ address, ports: [7000] })) }
+    },
+  ],
+]
+
+/** Has the proxy host the Tailscale Service. */
+async function host(proxy: Proxy): Promise<void> {
+  await bed.control.patchNode(String((await proxy.status()).node.id), {
+    routes: ['100.99.1.1/32', 'fd7a:115c:a1e0::9901/128'],
+    capMap: { 'service-host': [{ 'svc:web': vips }] },
+  })
+}
+
+/** Flows and new connections of both protocols and families, once all are under way through the agent. */
+async function startAll({ from, to }: Scene): Promise<Traffic[]> {
+  const usual = { duration: 90_000, every: 20, patience: 60_000 }
+  const traffic: Traffic[] = []
+  for (const { address, ports } of to) {
+    // One datagram makes the backend push; it may be lost while the nodes find each other.
+    const push = () =>
+      ask(bed.host(from), { to: address, port: pushPort, protocol: 'udp', patience: 1000 }).catch(String)
+    await expect.poll(push, { timeout: 30_000 }).toMatchObject({ peer: expect.any(String) })
+    for (const port of ports) {
+      const start = (more: Pick<Parameters<typeof startTraffic>[1], 'protocol' | 'mode'>, patience: number) =>
+        startTraffic(bed.host(from), { ...usual, to: address, port, patience, padding: 1000, ...more })
+      traffic.push(await start({ protocol: 'tcp' }, 60_000), await start({ protocol: 'tcp', mode: 'connect' }, 500))
+      if (port >= behindPort) continue
+      traffic.push(await start({ protocol: 'udp' }, 1000), await start({ protocol: 'udp', mode: 'connect' }, 500))
+    }
+  }
+  await flowing(traffic)
+  return traffic
+}
+
+async function flowing(traffic: readonly Traffic[]): Promise<void> {
+  const before = traffic.map(({ report }) => report?.answered ?? 0)
+  const moving = () => traffic.map(({ report }, index) => (report?.answered ?? 0) > (before[index] ?? 0) + 5)
+  await expect.poll(moving, { timeout: 40_000 }).toEqual(traffic.map(() => true))
+}
+
+describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
+  it('while rules are deleted, the daemon is killed or the device goes; flows go on when it is back', async () => {
+    const made = await scene()
+    await using proxy = await Proxy.ready(bed, { ...made.env, TS_AUTHKEY: await bed.authKey() })
+    if (made.from === 'node') await host(proxy)
+    await proxy.until(({ ready }) => ready)
+    const traffic = await startAll(made)
+    const outside = await startCapture(proxy.host, 'eth0', inTheClear)
+    const inside = await startCapture(proxy.host, 'eth0', 'port 7000')
+    for (let round = 0; round < 3; round += 1) {
+      await proxy.host.exec(['nft', 'delete', 'table', 'inet', 'culvert'])
+      await delay(500)
+    }
+    for (const restarts of [1, 2]) {
+      await proxy.host.exec(['kill', '-KILL', String((await proxy.status()).tailscaled.pid)])
+      await proxy.until((status) => status.ready && status.tailscaled.restarts === restarts, 30_000)
+    }
+    await proxy.host.exec(['ip', 'link', 'del', 'tailscale0'])
+    await proxy.until((status) => status.ready && status.tailscaled.restarts === 3, 30_000)
+    // Stopped, the agent starts no new daemon: what is sent meanwhile has no device to leave by.
+    proxy.process.kill('SIGSTOP')
+    await proxy.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
+    await delay(2000)
+    expect(await outside.stop()).toEqual([])
+    expect((await inside.stop()).length).toBeGreaterThan(100)
+    // It is the guard that holds it: without, the same packets follow the default route.
+    const unguarded = await startCapture(proxy.host, 'eth0', inTheClear)
+    await proxy.host.exec(['nft', 'flush', 'chain', 'inet', 'culvert', 'guard'])
+    await expect.poll(() => new Set(unguarded.packets.map(({ family }) => family)).size, { timeout: 20_000 }).toBe(2)
+    proxy.process.kill('SIGCONT')
+    await proxy.until((status) => status.ready && status.tailscaled.restarts === 4, 30_000)
+    await flowing(traffic)
+    for (const flow of traffic) expect(await flow.stop()).not.toHaveProperty('broken')
+  })
+})

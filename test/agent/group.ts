@@ -1,0 +1,73 @@
+import type { Bed } from '../lab/bed.ts'
+import type { Host } from '../lab/hosts/host.ts'
+import { writeVolume } from '../lib/kubelet-volume.ts'
+import type { Environment } from './proxy.ts'
+import { SecretBed } from './secret-bed.ts'
+
+const directory = '/etc/proxies'
+
+/** An entry of `egress-services` as an operator writes it (operator.md §4.4). */
+export type EgressEntry = {
+  readonly tailnetTarget: { readonly ip?: string; readonly fqdn?: string }
+  readonly ports: readonly {
+    readonly protocol: 'TCP' | 'UDP'
+    readonly matchPort: number
+    readonly targetPort: number
+  }[]
+}
+
+/** A service whose port of the Pod leads to a port of the target, with both protocols. */
+export const egressEntry = (
+  tailnetTarget: EgressEntry['tailnetTarget'],
+  matchPort: number,
+  targetPort = 7000,
+): EgressEntry => ({
+  tailnetTarget,
+  ports: (['TCP', 'UDP'] as const).map((protocol) => ({ protocol, matchPort, targetPort })),
+})
+
+/** What a replica of a ProxyGroup has in its Pod: a state Secret on a real API server, and mounted files. */
+export class Group {
+  readonly secret: SecretBed
+  readonly #host: Host
+
+  private constructor(secret: SecretBed, host: Host) {
+    this.secret = secret
+    this.#host = host
+  }
+
+  /** `name` is the Secret's. The files are in `host`, and begin as none. */
+  static async make(bed: Bed, name: string, host = 'proxy'): Promise<Group> {
+    await bed.host(host).exec(['rm', '-rf', directory])
+    return new Group(await SecretBed.make(bed, name, { host }), bed.host(host))
+  }
+
+  /** Writes the mounted files, and no others, as kubelet does. */
+  async write(files: Readonly<Record<string, string>>): Promise<void> {
+    await writeVolume(this.#host.path(directory), files)
+  }
+
+  /** Writes `egress-services` alone. */
+  async egress(entries: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.write({ 'egress-services': JSON.stringify(entries) })
+  }
+
+  /** The agent's environment; tailscaled's state is in the Secret, so that each of its runs is the same node. */
+  env(kind: 'egress' | 'ingress'): Environment {
+    const { v4, v6 } = this.#host.address
+    return {
+      ...this.secret.env(),
+      ...(kind === 'egress'
+        ? { TS_EGRESS_PROXIES_CONFIG_PATH: directory }
+        : { TS_INGRESS_PROXIES_CONFIG_PATH: `${directory}/ingress-config.json` }),
+      POD_IPS: [v4, v6].filter((address) => address !== undefined).join(','),
+      POD_IP: String(v4 ?? v6),
+    }
+  }
+
+  /** What the Secret says under a key of services, as JSON. */
+  async told<T>(key: 'egress-services' | 'ingress-config.json'): Promise<T | undefined> {
+    const text = (await this.secret.texts())?.[key]
+    return text === undefined ? undefined : (JSON.parse(text) as T)
+  }
+}
