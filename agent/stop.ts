@@ -29,7 +29,7 @@ export type Stoppable = {
 }
 
 /**
- * The stop machine (agent.md §11), once, within its budget: sources and facets, advertised routes, the state, tailscaled, the rules, the endpoints.
+ * The stop machine (agent.md §11), once, within its budget: sources and facets, what is advertised, the state, tailscaled, the rules, the endpoints.
  * Readiness has fallen before. `hurry` shortens the wait for tailscaled to nothing.
  */
 export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal): Promise<void> {
@@ -44,7 +44,7 @@ export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal):
   }
   const facets = Promise.all(parts.facets.map(({ finished }) => finished))
   await step('waiting for the facets', () => Promise.race([facets, aborted(deadline)]))
-  await step('withdrawing routes', () => parts.withdraw?.(deadline))
+  await step('withdrawing what is advertised', () => parts.withdraw?.(deadline))
   await step('waiting for the state', () => parts.awaitState?.(deadline))
   await step('stopping tailscaled', () => parts.daemon?.stop(deadline))
   await step('clearing the old identity', () => parts.clearIdentity?.(deadline))

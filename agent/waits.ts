@@ -22,8 +22,9 @@ export type Waits = {
   readonly reissue: number
   /** An attempt of a facet that lasts longer will not end: each wait within it has a limit of its own. */
   readonly stuck: number
-  /** For the tailnet to hear of withdrawn routes: meanwhile they are still served. */
+  /** For the tailnet to hear of withdrawn routes, and of withdrawn Tailscale Services: meanwhile they are still served. */
   readonly withdraw: number
+  readonly withdrawServices: number
   /** For the whole stop procedure (agent.md §11). */
   readonly stopBudget: number
   /** For a target in the tailnet to answer, before it is taken for one that does not; and for one answer. */
@@ -55,6 +56,7 @@ export const waits: Waits = {
   reissue: 600_000,
   stuck: 300_000,
   withdraw: 3000,
+  withdrawServices: 20_000,
   stopBudget: 25_000,
   contact: 15_000,
   contactPing: 1000,
@@ -79,6 +81,7 @@ export const shortWaits: Waits = {
   reissue: 5000,
   stuck: 300_000,
   withdraw: 1000,
+  withdrawServices: 1000,
   stopBudget: 5000,
   contact: 15_000,
   contactPing: 1000,

@@ -7,24 +7,35 @@ import type { Store } from './world.ts'
 
 type Parts = { readonly store: Store; readonly api: LocalApi; readonly log: Log; readonly waits: Waits }
 
-const prefsSchema = z.object({ AdvertiseRoutes: z.optional(z.nullable(z.array(z.string()))) })
+const names = z.optional(z.nullable(z.array(z.string())))
+const prefsSchema = z.object({ AdvertiseRoutes: names, AdvertiseServices: names })
 
 /**
- * Withdraws advertised routes before the stop, so that another router takes over while this one still forwards. Only
- * where the next start says them again, by a variable or the config file; others are the state's alone and stay.
+ * Withdraws advertised routes and Tailscale Services before the stop, so that another node takes over while this one
+ * still forwards. Only where the next start says them again, by a variable or the config file; others are the state's
+ * alone and stay.
  * @throws CulvertError `localapi` when tailscaled refuses, as with a config file that is locked.
  */
-export async function withdrawRoutes({ store, api, log, waits }: Parts, deadline: AbortSignal): Promise<void> {
+export async function withdraw({ store, api, log, waits }: Parts, deadline: AbortSignal): Promise<void> {
   const { settings, deviceConfig, daemon } = store.world
-  const saidAgain = [
-    ...(settings.up.routes ?? '').split(',').filter(Boolean),
-    ...(deviceConfig?.current.config.advertiseRoutes ?? []),
-  ]
-  if (saidAgain.length === 0 || daemon.phase !== 'running') return
-  const { AdvertiseRoutes: advertised } = prefsSchema.parse(JSON.parse(await api.get('prefs', deadline)))
-  const rest = (advertised ?? []).filter((route) => !saidAgain.includes(route))
-  if (rest.length === (advertised ?? []).length) return
-  await api.patch('prefs', { AdvertiseRoutes: rest, AdvertiseRoutesSet: true }, deadline)
-  log('routes withdrawn, so that another router takes over')
-  await sleep(waits.withdraw, deadline)
+  const config = deviceConfig?.current.config
+  const saidAgain = {
+    routes: new Set([...(settings.up.routes ?? '').split(',').filter(Boolean), ...(config?.advertiseRoutes ?? [])]),
+    services: new Set(config?.advertiseServices),
+  }
+  if (saidAgain.routes.size + saidAgain.services.size === 0 || daemon.phase !== 'running') return
+  const prefs = prefsSchema.parse(JSON.parse(await api.get('prefs', deadline)))
+  const routes = new Set(prefs.AdvertiseRoutes)
+  const services = new Set(prefs.AdvertiseServices)
+  const routesEnd = !routes.isDisjointFrom(saidAgain.routes)
+  const servicesEnd = !services.isDisjointFrom(saidAgain.services)
+  if (!routesEnd && !servicesEnd) return
+  const change = {
+    ...(routesEnd && { AdvertiseRoutes: [...routes.difference(saidAgain.routes)], AdvertiseRoutesSet: true }),
+    ...(servicesEnd && { AdvertiseServices: [...services.difference(saidAgain.services)], AdvertiseServicesSet: true }),
+  }
+  await api.patch('prefs', change, deadline)
+  if (routesEnd) log('routes withdrawn, so that another router takes over')
+  if (servicesEnd) log('Tailscale Services withdrawn, so that another host takes over')
+  await sleep(servicesEnd ? waits.withdrawServices : waits.withdraw, deadline)
 }

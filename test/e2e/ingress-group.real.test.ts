@@ -119,23 +119,29 @@ test('a Tailscale Service that is hosted but not configured is refused at once, 
   await reaches('svc:web')
 })
 
-test('a replica that stops hands over to another', async () => {
+test('a replica that stops hands over to another, and no new connection fails', async () => {
   const { v4: to } = services['svc:web']
-  const route = `${to}/32`
-  const primary = async () => (await bed.control.nodes()).find(({ primaryRoutes }) => primaryRoutes.includes(route))
-  const before = (await primary())!.name
-  const load = await startTraffic(bed.host('client'), {
-    to,
-    protocol: 'tcp',
-    mode: 'connect',
-    every: 100,
-    duration: 120_000,
-  })
-  await bed.cluster.kubectl(['delete', 'pod', before, `--namespace=${proxyNamespace}`])
-  await expect.poll(async () => (await primary())?.name, { timeout: 30_000 }).not.toBe(before)
-  await reaches('svc:web')
-  await replicas.find(({ name }) => name === before)!.ready('True', 60_000)
-  await reaches('svc:web')
-  const report = await load.stop()
-  console.log(JSON.stringify(report))
+  const primary = async () =>
+    (await bed.control.nodes()).find(({ primaryRoutes }) => primaryRoutes.includes(`${to}/32`))!.name
+  const before = await primary()
+  const endless = { count: 1_000_000, duration: 600_000 }
+  const load = await startTraffic(bed.host('client'), { ...endless, to, protocol: 'tcp', mode: 'connect', every: 50 })
+  // What the control server does with a host that advertises no service any more: it asks, and sends others elsewhere.
+  const advertises = async () => {
+    const { body } = await bed.control.askNode(before, { path: '/vip-services' })
+    const { VIPServices: all } = JSON.parse(body) as { VIPServices: readonly { Active: boolean }[] | null }
+    return (all ?? []).some(({ Active }) => Active)
+  }
+  expect(await advertises()).toBe(true)
+  await bed.cluster.kubectl(['delete', 'pod', before, `--namespace=${proxyNamespace}`, '--wait=false'])
+  await expect.poll(advertises, { timeout: 10_000 }).toBe(false)
+  await bed.control.patchNode(before, { routes: [] })
+  expect(await primary()).not.toBe(before)
+  const replica = replicas.find(({ name }) => name === before)!
+  const { uid } = (await replica.pod())!.metadata
+  await expect.poll(async () => (await replica.pod())?.metadata.uid, { timeout: 60_000 }).not.toBe(uid)
+  await replica.ready()
+  await listed(await mapping('svc:web'))
+  const { sent, answered, errors } = await load.stop()
+  expect({ errors, answered }).toEqual({ errors: {}, answered: sent })
 })
