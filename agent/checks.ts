@@ -8,6 +8,7 @@ import { mountedRejections } from './mounted/views.ts'
 import { draining } from './preshutdown/preshutdown.ts'
 import { serviceProblems } from './services-view.ts'
 import { loginProblem } from './tailscaled/login.ts'
+import { needsPeers } from './targets/needs-peers.ts'
 import { hasAddress, type Store, type World } from './world.ts'
 
 /** One thing that is asked of the agent's state. `waiting`: it has not come to it yet; `failing`: it has gone wrong. */
@@ -79,7 +80,10 @@ function forwarding(world: World): Outcome | undefined {
   const leadsNowhere =
     world.settings.tailnetTarget !== undefined &&
     families.every((family) => wanted.table.everything[family] === undefined)
-  return leadsNowhere ? waiting(wanted.problems.join('; ')) : ok
+  if (leadsNowhere) return waiting(wanted.problems.join('; '))
+  return needsPeers(world.settings) && world.contactedAt === undefined
+    ? waiting('not all targets have answered yet, and some may still do')
+    : ok
 }
 
 function services(world: World): Outcome | undefined {

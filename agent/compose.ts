@@ -15,6 +15,7 @@ import { keepForwarding } from './keep-forwarding.ts'
 import { keepMounted } from './mounted/compose.ts'
 import { preshutdownRoute } from './preshutdown/route.ts'
 import { contactTargets } from './targets/contact.ts'
+import { needsPeers } from './targets/needs-peers.ts'
 import { optimizeForwarding } from './forwarding-optimizations.ts'
 import { reissueRefusedKey } from './reissue.ts'
 import type { Environment } from './settings/read.ts'
@@ -102,7 +103,7 @@ export async function compose(settings: Settings, { env, log, version, config, p
   void followBus({ store, api, log, waits }, signal)
   void followStatus({ store, api, log, waits }, signal)
   if (settings.forwardingOptimizations) void optimizeForwarding({ store, api, log }, signal)
-  if (settings.egressServicesDirectory !== undefined) contactTargets({ store, api, log, waits }, signal)
+  if (needsPeers(settings)) contactTargets({ store, api, log, waits }, signal)
   if (config !== undefined) keepDeviceConfig({ store, api, log, waits, parts, signal })
 
   return async () => {

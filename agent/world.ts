@@ -27,6 +27,8 @@ export type World = {
   readonly ingressServices?: Mounted<IngressServices>
   /** ProxyGroup egress: the services whose targets have been heard from, or were waited for long enough. */
   readonly contacted?: ReadonlySet<string>
+  /** When that was so of all targets in the tailnet that were known at the start. */
+  readonly contactedAt?: Date
   /** tailscaled's config file; undefined unless in one-step mode. */
   readonly deviceConfig?: FollowedConfig
   /** Set while another auth key is waited for. */

@@ -1,3 +1,4 @@
+import { families } from '../../lib/address.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { sleep } from '../../lib/timers.ts'
@@ -18,9 +19,9 @@ const named = 5
 
 /**
  * Keeps in World.contacted the services of ProxyGroup egress whose targets have answered once, or were waited for long
- * enough, until `signal` aborts. Before that nobody is to be sent here: the other nodes know a node that has just
- * started as it was, answer its first handshake to where it was, and the next one comes after five seconds, for which
- * all that is sent through it hangs.
+ * enough, until `signal` aborts, and in World.contactedAt when that became so of all that was to be contacted at the
+ * start. Before that nobody is to be sent here: the other nodes know a node that has just started as it was, so that
+ * its first handshake is often lost, and the next one comes after five seconds, for which all that is sent hangs.
  */
 export function contactTargets({ store, api, log, waits }: Parts, signal: AbortSignal): void {
   const asked = new Set<string>()
@@ -70,17 +71,26 @@ export function contactTargets({ store, api, log, waits }: Parts, signal: AbortS
     timer = undefined
     lookedAt = performance.now()
     const { contacted: before = none } = store.world
+    const plan = attemptedPlan(store.world)
+    if (plan === undefined) return
     const contacted = new Set<string>()
-    for (const [name, { carried }] of attemptedPlan(store.world)?.egress ?? []) {
+    const ask = (address: string): void => {
+      if (asked.has(address)) return
+      asked.add(address)
+      queue.push({ address, until: performance.now() + waits.contact })
+    }
+    for (const [name, { carried }] of plan.egress) {
       const missing = before.has(name) ? [] : carried.filter(({ text }) => !over.has(text))
       if (missing.length === 0 && (carried.length > 0 || before.has(name))) contacted.add(name)
-      for (const { text } of missing) {
-        if (asked.has(text)) continue
-        asked.add(text)
-        queue.push({ address: text, until: performance.now() + waits.contact })
-      }
+      for (const { text } of missing) ask(text)
+    }
+    if (store.world.settings.tailnetTarget !== undefined) {
+      families.flatMap((family) => plan.table.everything[family] ?? []).forEach(ask)
     }
     if (contacted.symmetricDifference(before).size > 0) store.update((world) => ({ ...world, contacted }))
+    if (store.world.contactedAt === undefined && over.size === asked.size) {
+      store.update((world) => ({ ...world, contactedAt: new Date() }))
+    }
     for (; queue.length > 0 && workers < atOnce; workers += 1) void work()
   }
   store.watch(() => {

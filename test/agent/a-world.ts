@@ -13,6 +13,7 @@ export function aWorld(
     ...initialWorld(readSettings(env).settings, [4, 6]),
     daemon: { phase: 'running', restarts: 0, pid: 7 },
     tailnet: { watching: true, state: 'Running', self, noSnat: false, health: new Map() },
+    contactedAt: new Date(0),
     ...change,
   }
   return change.facets
