@@ -1,0 +1,164 @@
+import { expect } from 'vitest'
+import { type Bed, startBed } from '../../lab/bed.ts'
+import type { Families } from '../../lab/control-types.ts'
+import type { Host } from '../../lab/hosts/host.ts'
+import { ask, startEcho, startTraffic } from '../../lab/traffic/traffic.ts'
+import type { Environment } from '../proxy.ts'
+
+/** Where the tailnet reaches what is behind the router: as a subnet route of each family, and by 4via6. */
+export const routed = { v4: '192.0.2.7', v6: '2001:db8::7', via: 'fd7a:115c:a1e0:b1a:0:7:c000:207' } as const
+/** The name of the site behind the router. */
+export const site = '192-0-2-7-via-7.lab.ts.net'
+
+/** A Tailscale Service that the router hosts. */
+export const web = { name: 'web.lab.ts.net', v4: '100.99.1.1', v6: 'fd7a:115c:a1e0::9901' } as const
+
+const routes = [`${routed.v4}/32`, `${routed.v6}/128`, `${routed.via}/128`]
+
+export const hosts = {
+  db: { network: 'wan', tailscaled: { up: ['--accept-routes'] } },
+  router: { network: 'wan', tailscaled: { up: [`--advertise-routes=${routes.join(',')}`] } },
+  dual: { network: 'cluster' },
+  only4: { network: 'cluster', ipv6: false },
+  only6: { network: 'cluster', ipv4: false },
+  app: { network: 'cluster' },
+} as const
+
+/** The echo backend answers UDP from the node's own address, whichever was asked; connection tracking knows that. */
+const answersAsAsked = `
+table inet lab {
+  chain prerouting {
+    type nat hook prerouting priority dstnat;
+    ip daddr { ${routed.v4}, ${web.v4} } redirect
+    ip6 daddr { ${routed.v6}, ${web.v6} } redirect
+  }
+}
+`
+
+export type ModesBed = Bed<keyof typeof hosts>
+export type PodHost = 'dual' | 'only4' | 'only6'
+export type Family = 'v4' | 'v6'
+
+/** A Pod's families with those that the tailnet gives its node, and those of both: nothing is translated. */
+type Ground = { readonly pod: PodHost; readonly tailnet: Families; readonly carries: readonly Family[] }
+
+/** Where something is carried. */
+export const grounds: readonly Ground[] = [
+  { pod: 'dual', tailnet: 'both', carries: ['v4', 'v6'] },
+  { pod: 'only4', tailnet: 'both', carries: ['v4'] },
+  { pod: 'only6', tailnet: 'both', carries: ['v6'] },
+  { pod: 'dual', tailnet: 'v4', carries: ['v4'] },
+  { pod: 'only4', tailnet: 'v4', carries: ['v4'] },
+  { pod: 'dual', tailnet: 'v6', carries: ['v6'] },
+  { pod: 'only6', tailnet: 'v6', carries: ['v6'] },
+]
+
+/** Where nothing can be. */
+export const barren: readonly Ground[] = [
+  { pod: 'only4', tailnet: 'v6', carries: [] },
+  { pod: 'only6', tailnet: 'v4', carries: [] },
+]
+
+/** Nodes in the tailnet, one of them a router and host of a Tailscale Service, and three places for a proxy. */
+export async function startModes(options: { readonly cluster?: { readonly nodes: 0 } } = {}): Promise<ModesBed> {
+  const bed = await startBed({ hosts, ...options })
+  const { control } = bed
+  const router = bed.host('router')
+  for (const address of [routed.v4, routed.v6, web.v4, web.v6]) {
+    await router.exec(['ip', 'address', 'add', address, 'dev', 'lo'])
+  }
+  await router.exec(['nft', '-f', '-'], { input: answersAsAsked })
+  await control.patchNode('router', {
+    routes: [...routes, `${web.v4}/32`, `${web.v6}/128`],
+    capMap: { 'service-host': [{ 'svc:web': [web.v4, web.v6] }] },
+  })
+  await control.putExtraRecords([web.v4, web.v6].map((value) => ({ name: web.name, value })))
+  await Promise.all(
+    (['db', 'router', 'app'] as const).map((host) => startEcho(bed.host(host), { ports: [7000, 41641] })),
+  )
+  return bed
+}
+
+/** What makes an agent part of the bed, as a Pod of its host's families is told. */
+export async function podEnv(bed: ModesBed, pod: PodHost): Promise<Environment> {
+  const { v4, v6 } = bed.host(pod).address
+  return {
+    TS_AUTHKEY: await bed.authKey(),
+    // A Pod without IPv4 reaches the control server by IPv6.
+    TS_EXTRA_ARGS: `--login-server=${v4 === undefined ? 'http://[fd99::1]:8080' : bed.controlUrl} --accept-routes`,
+    POD_IP: String(v4 ?? v6),
+    POD_IPS: [v4, v6].filter((address) => address !== undefined).join(','),
+  }
+}
+
+/** Why what the cluster sends to a Pod is not carried, for each of the Pod's families of which that is so. */
+export const lacking = (bed: ModesBed, { pod, carries }: Ground): string[] =>
+  (['v4', 'v6'] as const)
+    .filter((family) => bed.host(pod).address[family] !== undefined && !carries.includes(family))
+    .map((family) => `the node has no ${family === 'v4' ? 'IPv4' : 'IPv6'} address in the tailnet`)
+
+/** The addresses of a node in the tailnet. */
+export async function addressesOf(bed: ModesBed, node: string): Promise<Readonly<Record<Family, string>>> {
+  const { addresses } = await bed.control.node(node)
+  const [v4 = '', v6 = ''] = ['.', ':'].map((sign) => addresses.find((address) => address.includes(sign)))
+  return { v4, v6 }
+}
+
+const protocols = ['tcp', 'udp'] as const
+
+type Asked = {
+  readonly port?: number
+  readonly protocols?: readonly ('tcp' | 'udp')[]
+  readonly carries: readonly Family[]
+  /** What an answer says. */
+  readonly as: (family: Family) => object
+}
+
+/**
+ * Asks an address of each family, where there is one, with TCP and UDP: those of `carries` must be answered, the others
+ * refused at once.
+ */
+export async function answered(
+  from: Host,
+  to: Readonly<Record<Family, string | undefined>>,
+  { port = 7000, protocols: asked = protocols, carries, as }: Asked,
+): Promise<void> {
+  const ways = (['v4', 'v6'] as const).flatMap((family) => asked.map((protocol) => ({ family, protocol })))
+  await Promise.all(
+    ways.map(async ({ family, protocol }) => {
+      const address = to[family]
+      if (address === undefined) return
+      const data = `${protocol} ${address} ${port}`
+      const answer = ask(from, { to: address, port, protocol, data, patience: 5000 })
+      if (carries.includes(family)) expect(await answer).toMatchObject({ data, ...as(family) })
+      else await expect(answer, data).rejects.toThrow('ECONNREFUSED')
+    }),
+  )
+}
+
+/** Who answers a ping shows in the hops that its answer has left, of 64 that it begins with. */
+export async function hopsLeft(from: Host, to: string): Promise<number> {
+  const { stdout } = await from.exec(['busybox', 'ping', '-c', '1', '-W', '5', to])
+  return Number(/ttl=(\d+)/.exec(stdout)?.[1])
+}
+
+/** Exchanges messages that no packet holds, by both families. */
+export async function largeMessagesPass(
+  from: Host,
+  to: Readonly<Record<Family, string | undefined>>,
+  port = 7000,
+): Promise<void> {
+  const exchange = { port, protocol: 'tcp', padding: 1_000_000, count: 5, every: 200, patience: 10_000 } as const
+  for (const address of [to.v4, to.v6]) {
+    if (address === undefined) continue
+    const traffic = await startTraffic(from, { ...exchange, to: address })
+    expect(await traffic.done()).toMatchObject({ answered: 5, lost: 0, errors: {} })
+  }
+}
+
+/** What an HTTP server at an address answers to a request for the node's name. */
+export async function httpGet(from: Host, to: string, port: number, path = '/'): Promise<string> {
+  const request = { host: to, port, path, headers: { host: 'proxy.lab.ts.net' }, timeout: 5000 }
+  const program = `require('node:http').get(${JSON.stringify(request)}, (response) => response.pipe(process.stdout))`
+  return (await from.exec([process.execPath, '--eval', program])).stdout
+}

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { ask } from '../../lab/traffic/traffic.ts'
+import { tellOnFailure } from '../../lab/vitest.ts'
+import { Proxy } from '../proxy.ts'
+import {
+  addressesOf,
+  answered,
+  barren,
+  grounds,
+  hopsLeft,
+  httpGet,
+  lacking,
+  largeMessagesPass,
+  type ModesBed,
+  podEnv,
+  routed,
+  site,
+  startModes,
+  web,
+} from './ground.ts'
+
+// L3 egress: all that the cluster sends to the Pod goes to one target in the tailnet.
+let bed: ModesBed
+beforeAll(async () => {
+  bed = await startModes()
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+const db = { TS_TAILNET_TARGET_FQDN: 'DB.lab.ts.net' }
+
+describe.each(grounds)('a Pod with $pod, a tailnet with $tailnet', (ground) => {
+  const { pod, tailnet, carries } = ground
+  it(`carries ${carries.join(' and ')}, refuses the rest and says why`, async () => {
+    await bed.control.putSettings({ families: tailnet })
+    const env = { ...db, ...(await podEnv(bed, pod)), TS_ENABLE_HEALTH_CHECK: 'true' }
+    await using proxy = await Proxy.ready(bed, env, { host: pod })
+    await proxy.until(({ ready }) => ready)
+    const own = await proxy.own()
+    const { address } = proxy.host
+    const app = bed.host('app')
+    // Targets see the node, not the Pod or who asked it.
+    await answered(app, address, { carries, as: (family) => ({ host: 'db', peer: own[family] }) })
+    for (const family of ['v4', 'v6'] as const) {
+      const to = address[family]
+      if (to === undefined) continue
+      expect(await hopsLeft(app, to)).toBe(carries.includes(family) ? 63 : 64)
+      // The Pod's own ports are the agent's and WireGuard's.
+      expect(await httpGet(app, to, 9002, '/readyz')).toBe('ok')
+      await expect(ask(app, { to, port: 41641, protocol: 'udp', patience: 300 })).rejects.toThrow('ETIMEDOUT')
+    }
+    const lacks = lacking(bed, ground)
+    expect((await proxy.status()).egress?.problems).toEqual(lacks.map((text) => expect.stringContaining(text)))
+    for (const text of lacks) await proxy.process.line(new RegExp(`warning: .* gets no traffic: ${text}`))
+  })
+})
+
+it.each(barren)('a Pod with $pod, a tailnet with $tailnet: the agent ends and says why', async (ground) => {
+  const { pod, tailnet } = ground
+  await bed.control.putSettings({ families: tailnet })
+  const proxy = await Proxy.start(bed, { ...db, ...(await podEnv(bed, pod)) }, { host: pod })
+  const { code, reason } = await proxy.ended()
+  expect(code).toBe(1)
+  for (const text of [...lacking(bed, ground), `the Pod has no ${tailnet === 'v4' ? 'IPv4' : 'IPv6'} address`]) {
+    expect(reason).toContain(text)
+  }
+})
+
+describe('what a target can be, all in both families', () => {
+  beforeAll(() => bed.control.putSettings({ families: 'both' }))
+  const peerAddress = async (family: 'v4' | 'v6') => ({ TS_TAILNET_TARGET_IP: (await addressesOf(bed, 'db'))[family] })
+
+  it.each<[string, () => Promise<Readonly<Record<string, string>>>, string, readonly ('v4' | 'v6')[]]>([
+    ['the IPv4 address of a node', () => peerAddress('v4'), 'db', ['v4']],
+    ['the IPv6 address of a node', () => peerAddress('v6'), 'db', ['v6']],
+    ['the name of a Tailscale Service', async () => ({ TS_TAILNET_TARGET_FQDN: web.name }), 'router', ['v4', 'v6']],
+    ['the IPv4 address of a Tailscale Service', async () => ({ TS_TAILNET_TARGET_IP: web.v4 }), 'router', ['v4']],
+    ['a 4via6 name', async () => ({ TS_TAILNET_TARGET_FQDN: site }), 'router', ['v6']],
+    ['an IPv4 address behind a router', async () => ({ TS_TAILNET_TARGET_IP: routed.v4 }), 'router', ['v4']],
+    ['an IPv6 address behind a router', async () => ({ TS_TAILNET_TARGET_IP: routed.v6 }), 'router', ['v6']],
+  ])('%s', async (_name, target, host, carries) => {
+    await using proxy = await Proxy.ready(
+      bed,
+      { ...(await target()), ...(await podEnv(bed, 'dual')) },
+      { host: 'dual' },
+    )
+    await proxy.until(({ ready }) => ready)
+    await answered(bed.host('app'), proxy.host.address, { carries, as: () => ({ host }) })
+  })
+
+  it.each([
+    ['an address behind a router', { TS_TAILNET_TARGET_IP: routed.v4 }],
+    ['a 4via6 name', { TS_TAILNET_TARGET_FQDN: site }],
+  ])('%s, where the node accepts no routes: refused, and said', async (_name, target) => {
+    const env = await podEnv(bed, 'dual')
+    await using proxy = await Proxy.ready(
+      bed,
+      { ...target, ...env, TS_EXTRA_ARGS: String(env['TS_EXTRA_ARGS']).replace(' --accept-routes', '') },
+      { host: 'dual' },
+    )
+    const { ready, notReady } = await proxy.until(({ checks }) => checks['forwarding']?.state === 'waiting')
+    expect(ready).toBe(false)
+    expect(notReady.join()).toMatch(/is behind router.*accepts no routes.*--accept-routes/)
+    await proxy.process.line(/warning: .* is behind router/)
+    await answered(bed.host('app'), proxy.host.address, { carries: [], as: () => ({}) })
+  })
+})
+
+describe('once the Pod leads to a node', () => {
+  beforeAll(() => bed.control.putSettings({ families: 'both' }))
+
+  it('large messages pass in both directions', async () => {
+    await using proxy = await Proxy.ready(bed, { ...db, ...(await podEnv(bed, 'dual')) }, { host: 'dual' })
+    await proxy.until(({ ready }) => ready)
+    await largeMessagesPass(bed.host('app'), proxy.host.address)
+  })
+
+  it('other nodes are refused, not led back into the tailnet', async () => {
+    await using proxy = await Proxy.ready(bed, { ...db, ...(await podEnv(bed, 'dual')) }, { host: 'dual' })
+    await proxy.until(({ ready }) => ready)
+    await answered(bed.host('router'), await proxy.own(), { carries: [], as: () => ({}) })
+  })
+})

@@ -1,0 +1,83 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { HostProcess } from '../../lab/hosts/process.ts'
+import { startEcho } from '../../lab/traffic/traffic.ts'
+import { tellOnFailure } from '../../lab/vitest.ts'
+import { type Environment, Proxy } from '../proxy.ts'
+import {
+  answered,
+  barren,
+  grounds,
+  hopsLeft,
+  httpGet,
+  lacking,
+  type Family,
+  type ModesBed,
+  podEnv,
+  type PodHost,
+  startModes,
+} from './ground.ts'
+
+// Cluster traffic via ingress: what the cluster sends to the Pod arrives at its own address in the tailnet, where
+// `tailscale serve` answers.
+let bed: ModesBed
+beforeAll(async () => {
+  bed = await startModes()
+  for (const pod of ['dual', 'only4', 'only6'] as const) await startEcho(bed.host(pod))
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+/** The agent's environment in a Pod that is reached this way. */
+const env = async (pod: PodHost): Promise<Environment> => ({
+  ...(await podEnv(bed, pod)),
+  EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS: 'true',
+  TS_ENABLE_HEALTH_CHECK: 'true',
+  TS_LOCAL_ADDR_PORT: `${bed.host(pod).address.v4 ?? `[${bed.host(pod).address.v6}]`}:9002`,
+})
+
+/** Has tailscaled serve TCP and HTTP, as the agent's serve config would, and another program UDP on the node's addresses. */
+async function serve({ host }: Proxy, addresses: readonly string[]): Promise<HostProcess> {
+  const tailscale = ['tailscale', '--socket=/tmp/tailscaled.sock', 'serve', '--bg', '--yes']
+  await host.exec([...tailscale, '--tcp=5432', 'tcp://127.0.0.1:7000'])
+  await host.exec([...tailscale, '--http=80', 'http://127.0.0.1:3000'])
+  const served = await host.spawn([process.execPath, join(import.meta.dirname, 'programs/served.ts'), ...addresses], {
+    name: 'served',
+  })
+  await served.line(/^ready$/)
+  return served
+}
+
+describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet', (ground) => {
+  const { pod, tailnet, carries } = ground
+  it(`carries ${carries.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
+    await bed.control.putSettings({ families: tailnet })
+    await using proxy = await Proxy.ready(bed, await env(pod), { host: pod })
+    await proxy.until(({ ready }) => ready)
+    const own = await proxy.own()
+    const served = await serve(
+      proxy,
+      carries.map((family) => own[family]),
+    )
+    const { address } = proxy.host
+    const app = bed.host('app')
+    // Whoever listens on the node's own address sees who asks; `tailscale serve` asks its backend by itself.
+    const asks = (family: Family) => ({ peer: app.address[family] })
+    await answered(app, address, { port: 53, protocols: ['udp'], carries, as: asks })
+    await answered(app, address, { port: 5432, protocols: ['tcp'], carries, as: () => ({ peer: '127.0.0.1' }) })
+    for (const family of carries) {
+      const to = String(address[family])
+      expect(JSON.parse(await httpGet(app, to, 80))).toMatchObject({
+        host: 'proxy.lab.ts.net',
+        'x-forwarded-for': app.address[family],
+      })
+      expect(await hopsLeft(app, to)).toBe(64)
+    }
+    // The agent's own port, which is open on the Pod's address alone.
+    expect(await httpGet(app, String(address.v4 ?? address.v6), 9002, '/readyz')).toBe('ok')
+    const lacks = lacking(bed, ground)
+    expect((await proxy.status()).egress?.problems).toEqual(lacks.map((text) => expect.stringContaining(text)))
+    for (const text of lacks) await proxy.process.line(new RegExp(`warning: ${text}`))
+    await served.stop()
+  })
+})
