@@ -38,6 +38,12 @@ async function apply(name: string, choices: Partial<Choices> = {}): Promise<void
   await bed.cluster.kubectl(['apply', '--validate=strict', '--filename=-'], { input })
 }
 
+/** Waits until a StatefulSet's Pods are ready. */
+async function rolledOut(name: string): Promise<void> {
+  const argv = ['rollout', 'status', `statefulset/${name}`, '--namespace=tailscale', '--timeout=60s']
+  await bed.cluster.kubectl(argv, { timeout: 65_000 })
+}
+
 const inside = async (namespace: string, pod: string, ...command: string[]): Promise<string> =>
   (await bed.cluster.kubectl(['exec', pod, `--namespace=${namespace}`, '--container=tailscale', '--', ...command]))
     .stdout
@@ -48,9 +54,7 @@ const answered = (to: string, protocol: 'tcp' | 'udp') =>
 
 test('L3 ingress, with NET_ADMIN and the device instead of all rights, and files that cannot be written', async () => {
   await apply('l3-ingress.yaml', { texts: { '10.96.0.100': `${backend.v4},${backend.v6}` } })
-  await bed.cluster.kubectl(['rollout', 'status', 'statefulset/l3-ingress', '--namespace=tailscale', '--timeout=60s'], {
-    timeout: 65_000,
-  })
+  await rolledOut('l3-ingress')
   const own = await nodeAddresses(bed, 'l3-ingress')
   for (const { family, protocol } of ways) await answered(own[family], protocol).toMatchObject({ host: 'backend' })
 
@@ -92,6 +96,42 @@ test('a subnet router', async () => {
   expect(node.advertisedRoutes).toEqual(expect.arrayContaining([services.v4, services.v6]))
   await bed.control.patchNode('subnet-router', { routes: node.advertisedRoutes })
   for (const { family, protocol } of ways) await answered(backend[family], protocol).toMatchObject({ host: 'backend' })
+})
+
+test('a group of egress proxies, and what it leads to the tailnet', async () => {
+  await startEcho(bed.host('client'), { ports: [5432] })
+  await apply('proxygroup-egress.yaml', {
+    authKey: await bed.authKey({ reusable: true }),
+    texts: { 'db.example.ts.net': 'client.lab.ts.net' },
+  })
+  await rolledOut('egress')
+  await bed.cluster.wait('pod/backend', 'Ready')
+  const pod = await bed.cluster.pod('backend')
+  const db = await serviceAddresses(bed.cluster, 'db', 'tailscale')
+  for (const family of ['v4', 'v6'] as const) {
+    expect(await ask(pod, { to: db[family], port: 5432, protocol: 'tcp' })).toMatchObject({ host: 'client' })
+  }
+  // Where all goes well, the hook and the stop take a fraction of the grace period.
+  const began = performance.now()
+  await bed.cluster.kubectl(['delete', 'pod', 'egress-0', '--namespace=tailscale'], { timeout: 60_000 })
+  expect(performance.now() - began).toBeLessThan(40_000)
+  await rolledOut('egress')
+  const log = (await bed.cluster.kubectl(['logs', 'egress-0', '--namespace=tailscale'])).stdout
+  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+})
+
+test('a group of ingress proxies, which host a Tailscale Service', async () => {
+  const vip = { v4: '100.100.100.10', v6: 'fd7a:115c:a1e0::10' }
+  await apply('proxygroup-ingress.yaml', {
+    authKey: await bed.authKey({ reusable: true }),
+    texts: { '10.96.0.100': backend.v4, 'fd00:96::100': backend.v6 },
+  })
+  await rolledOut('ingress')
+  for (const node of ['ingress-0', 'ingress-1']) {
+    const capMap = { 'service-host': [{ 'svc:web': Object.values(vip) }] }
+    await bed.control.patchNode(node, { capMap, routes: [`${vip.v4}/32`, `${vip.v6}/128`] })
+  }
+  for (const { family, protocol } of ways) await answered(vip[family], protocol).toMatchObject({ host: 'backend' })
 })
 
 test('the compose file: the agent takes its settings, and the addresses fit together', async () => {

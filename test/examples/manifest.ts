@@ -26,7 +26,7 @@ function replaced(file: string, [text, by]: [string, string]): string {
 /** Examples are for the public control server: names another one, in the config file or in the environment. */
 function ownControlServer(file: string): string {
   const config = '"Version": "alpha0",'
-  if (file.includes(config)) return file.replace(config, `${config} "ServerURL": "${controlUrl}",`)
+  if (file.includes(config)) return file.replaceAll(config, `${config} "ServerURL": "${controlUrl}",`)
   const hostname = /^( *)- name: TS_HOSTNAME$/m
   const argument = `$1- name: TS_EXTRA_ARGS\n$1  value: --login-server=${controlUrl}\n$&`
   if (!hostname.test(file)) throw new Error('the example has neither a config file nor TS_HOSTNAME')
