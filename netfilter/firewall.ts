@@ -2,7 +2,7 @@ import type { RunCommand } from '../lib/command.ts'
 import { CulvertError } from '../lib/errors.ts'
 import { sleep } from '../lib/timers.ts'
 import { endFlows, listFlows } from './conntrack.ts'
-import { type IsGone, judge, type Marks, type Verdict } from './flows.ts'
+import { type IsGone, judge, type Marks } from './flows.ts'
 import { type Change, changes, type Elements, elementsOf, isDrained, marksOf, noDrained } from './nftables/elements.ts'
 import type { Generation, Listener } from './nftables/monitor.ts'
 import type { Nftables } from './nftables/nftables.ts'
@@ -95,7 +95,9 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       })
   }
 
-  const change = async (list: readonly Change[], shape: string, elements: Elements): Promise<void> => {
+  const change = async (from: Elements, elements: Elements, shape: string): Promise<void> => {
+    const list = changes(from, elements)
+    if (list.length === 0) return
     if (await announced(list, () => nft.load(renderChanges(list)))) return
     const now = await look()
     if (now?.shape !== shape || changes(now.elements, elements).length > 0) throw notHeld()
@@ -109,28 +111,28 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       const before = known ?? (await look())
       held = undefined
       const keeps = before?.shape === shape
-      const due = changes(before?.elements ?? noElements, elementsOf(table, drained))
+      const former = before?.elements ?? noElements
+      const due = changes(former, elementsOf(table, drained))
       const settled = keeps && due.length === 0
       if (settled && (known !== undefined || !isDrained(drained))) {
         trust(before, since)
         return false
       }
-      const marks = marksOf(before?.elements ?? noElements)
-      const judged = async (): Promise<Verdict> =>
-        judge(await listFlows(run), { known: marks, table, isGone, local: new Set(localAddresses()) })
+      const marks = marksOf(former)
       const concerned = !keeps || isDrained(drained) || due.some(concernsFlows)
+      let elements = elementsOf(table, concerned ? marks : drained)
+      if (keeps) await change(former, elements, shape)
+      else await replace(table, shape, elements)
       if (concerned) {
-        // Before the rules go: until then the guard covers their flows.
-        const verdict = await judged()
+        // Nothing begins by the former rules any more, and the guard covers what did until it has ended.
+        const facts = { known: marks, table, isGone, local: new Set(localAddresses()) }
+        const verdict = judge(await listFlows(run), facts)
         await endFlows(run, verdict.ended)
         drained = verdict.drained
+        const marked = elements
+        elements = elementsOf(table, drained)
+        await change(marked, elements, shape)
       }
-      const elements = elementsOf(table, drained)
-      const list = changes(before?.elements ?? noElements, elements)
-      if (!keeps) await replace(table, shape, elements)
-      else if (list.length > 0) await change(list, shape, elements)
-      // And those that began in between.
-      if (concerned) await endFlows(run, (await judged()).ended)
       trust({ shape, elements }, since)
       return !settled
     },

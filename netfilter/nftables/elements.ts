@@ -30,8 +30,10 @@ export const declarations: readonly { readonly name: SetName; readonly text: str
 
 /** What the kernel is to hold for `table`, and for the flows of what is drained. */
 export function elementsOf(table: ForwardingTable, drained: Marks = noDrained): Elements {
-  const withMore = (set: AddressSet, more: ReadonlySet<string>): AddressSet =>
-    more.size === 0 ? set : new Map([...set, ...[...more].map((address) => [address, ''] as const)])
+  const withMore = (set: AddressSet, more: ReadonlySet<string>): AddressSet => {
+    const missing = [...more].filter((address) => !set.has(address))
+    return missing.length === 0 ? set : new Map([...set, ...missing.map((address) => [address, ''] as const)])
+  }
   return new Map<SetName, ReadonlyMap<string, string>>([
     ...families.flatMap((family): [SetName, ReadonlyMap<string, string>][] => [
       [`own${family}`, withMore(table.own[family], drained.own[family])],

@@ -96,7 +96,7 @@ const scenes: readonly [string, () => Promise<Scene>][] = [
 ]
 
 /** Has the proxy host the Tailscale Service. */
-async function host(proxy: Proxy): Promise<void> {
+async function hostService(proxy: Proxy): Promise<void> {
   await bed.control.patchNode(String((await proxy.status()).node.id), {
     routes: ['100.99.1.1/32', 'fd7a:115c:a1e0::9901/128'],
     capMap: { 'service-host': [{ 'svc:web': vips }] },
@@ -134,7 +134,7 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
   it('while rules are deleted, the daemon is killed or the device goes; flows go on when it is back', async () => {
     const made = await scene()
     await using proxy = await Proxy.ready(bed, { ...made.env, TS_AUTHKEY: await bed.authKey() })
-    if (made.from === 'node') await host(proxy)
+    if (made.from === 'node') await hostService(proxy)
     await proxy.until(({ ready }) => ready)
     const traffic = await startAll(made)
     const outside = await startCapture(proxy.host, 'eth0', inTheClear)

@@ -1,42 +1,25 @@
-import { execa } from 'execa'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { RunCommand } from '../../lib/command.ts'
 import { firewall } from '../../netfilter/firewall.ts'
 import { nftables } from '../../netfilter/nftables/nftables.ts'
 import { emptyTable } from '../../netfilter/table.ts'
-import { type Bed, startBed } from '../lab/bed.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { ingressTable } from './tables.ts'
+import { own, runIn, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
 
-// Packets through the rules without a tailnet: a plain link stands in for the tunnel, so that each moment can be chosen.
-let bed: Bed<'peer' | 'node' | 'backend'>
-const run: RunCommand = async (program, args, { input } = {}) =>
-  (await bed.host('node').exec([program, ...args], input === undefined ? {} : { input })).stdout
-
-const own = { v4: '100.64.0.1', v6: 'fd7a:115c:a1e0::1' }
-const client = { v4: '100.64.0.2', v6: 'fd7a:115c:a1e0::2' }
-const make = () => firewall({ nft: nftables(run), run, isGone: () => true, localAddresses: () => [] })
-const toBackend = () =>
-  ingressTable([[own.v4, String(bed.host('backend').address.v4)]], [[own.v6, String(bed.host('backend').address.v6)]])
-
+// Packets through the rules without a tailnet.
+let bed: TunnelBed
 beforeAll(async () => {
-  bed = await startBed({
-    hosts: { peer: { network: 'wan' }, node: { network: 'cluster' }, backend: { network: 'cluster' } },
-  })
-  const [node, peer] = [bed.host('node'), bed.host('peer')]
-  const link = ['ip', 'link', 'add', 'tailscale0', 'type', 'veth', 'peer', 'name', 'tunnel', 'netns', String(peer.pid)]
-  await execa('nsenter', [`--net=/proc/${node.pid}/ns/net`, '--', ...link])
-  const configure = async (host: typeof node, device: string, here: typeof own, there: typeof own) => {
-    await host.exec(['ip', 'link', 'set', device, 'up'])
-    for (const address of [here.v4, here.v6]) await host.exec(['ip', 'addr', 'add', address, 'dev', device])
-    for (const address of [there.v4, there.v6]) await host.exec(['ip', 'route', 'add', address, 'dev', device])
-  }
-  await configure(node, 'tailscale0', own, client)
-  await configure(peer, 'tunnel', client, own)
-  await node.exec(['sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
+  bed = await startTunnelBed()
   await startEcho(bed.host('backend'))
 })
 afterAll(async () => bed.down())
+
+const make = () => {
+  const run = runIn(bed)
+  return firewall({ nft: nftables(run), run, isGone: () => true, localAddresses: () => [] })
+}
+const toBackend = () =>
+  ingressTable([[own.v4, String(bed.host('backend').address.v4)]], [[own.v6, String(bed.host('backend').address.v6)]])
 
 it('UDP flows that began before their rule are translated once it is there', async () => {
   const rules = make()
