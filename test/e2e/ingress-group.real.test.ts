@@ -126,6 +126,7 @@ test('a replica that stops hands over to another, and no new connection fails', 
   const before = await primary()
   const endless = { count: 1_000_000, duration: 600_000 }
   const load = await startTraffic(bed.host('client'), { ...endless, to, protocol: 'tcp', mode: 'connect', every: 50 })
+  const flow = await startTraffic(bed.host('client'), { ...endless, to, protocol: 'tcp', mode: 'flow' })
   // What the control server does with a host that advertises no service any more: it asks, and sends others elsewhere.
   const advertises = async () => {
     const { body } = await bed.control.askNode(before, { path: '/vip-services' })
@@ -144,4 +145,5 @@ test('a replica that stops hands over to another, and no new connection fails', 
   await listed(await mapping('svc:web'))
   const { sent, answered, errors } = await load.stop()
   expect({ errors, answered }).toEqual({ errors: {}, answered: sent })
+  expect((await flow.stop()).broken?.code).toBe('ECONNRESET')
 })
