@@ -42,9 +42,11 @@ export function markdown(sections: readonly Section[], facts: readonly (readonly
 
 Written by \`npm run bench\`, which measures our agent and upstream’s \`containerboot\` in the same beds ([docs/lab.md](../docs/lab.md)) and the same run: a real tailnet in network namespaces, L3 ingress in kernel mode, the same tailscaled. First both run as processes without Kubernetes, state on disk; then, where Pods are spoken of, in a cluster of one node.
 
-**Read the ratios**, not the times: both sides share one machine with control server, client and backend, so times tell of this machine. The sides take turns, and who begins changes with each repeat. A cell is the median of the repeats, with the lowest and the highest; a ratio is the median of the ratios of neighbours.
+Where it says services, it is ProxyGroup egress: both agents as replicas, or their rules alone in namespaces where a plain link to the peer stands for the tunnel, each service with one port and a target of its own, IPv4. Upstream’s rules are dumped from its agent with one service and with two; for more, what the second added is repeated with other names, ports and targets. That this foretells what the agent itself makes of four is checked in each run.
 
-To repeat it: \`npm run bench\`, as root, on a machine that does nothing else; about ten minutes, once the beds’ parts are built. \`npm run bench -- --quick\` prints a rough idea in four. Nothing is left running.
+**Read the ratios**, not the times: both sides share one machine with control server, client and backend, so times tell of this machine. The sides take turns, and who begins changes with each repeat. A cell is the median of the repeats, with the lowest and the highest; a ratio is the median of the ratios of neighbours, and has a goal where one was set.
+
+To repeat it: \`npm run bench\`, as root, on a machine that does nothing else; about sixteen minutes, once the beds’ parts are built. \`npm run bench -- --quick\` prints a rough idea in six. Nothing is left running.
 
 ${markdownTable([['', ''], ...facts])}
 

@@ -39,6 +39,9 @@ export type Probe = {
   readonly crowd: (host: Host, flows: Flows & { readonly crowd: number; readonly seconds: number }) => Promise<Measured>
 }
 
+/** Go would interrupt system calls that take long, to share threads that nobody else wants. */
+const env = { GODEBUG: 'asyncpreemptoff=1' }
+
 /** Builds it, unless that has been done. */
 export async function buildProbe(note: (detail: string) => void): Promise<Probe> {
   const placed = await place(cacheRoot(), [part])
@@ -51,10 +54,10 @@ export async function buildProbe(note: (detail: string) => void): Promise<Probe>
     JSON.stringify(settings),
   ]
   const measure = async (host: Host, settings: object, pinned: boolean): Promise<Measured> =>
-    JSON.parse((await host.exec(argv(settings, pinned), { timeout: 60_000 })).stdout) as Measured
+    JSON.parse((await host.exec(argv(settings, pinned), { env, timeout: 60_000 })).stdout) as Measured
   return {
     serve: async (host, port, pinned) => {
-      const server = await host.spawn(argv({ mode: 'serve', port }, pinned), { name: 'probe' })
+      const server = await host.spawn(argv({ mode: 'serve', port }, pinned), { name: 'probe', env })
       await server.line(/^ready$/)
       return server
     },
