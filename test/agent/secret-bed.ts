@@ -9,7 +9,7 @@ const namespace = 'ts'
 /** What the Pods of an operator may do with their own Secret; upstream's example for single Pods grants `create`, too. */
 export const usual = ['get', 'update', 'patch'] as const
 
-/** A state Secret on a real API server, and an account in the proxy host that may use it. */
+/** A state Secret on a real API server, and an account in a host that may use it. */
 export class SecretBed {
   readonly bed: Bed
   readonly secret: string
@@ -19,11 +19,18 @@ export class SecretBed {
     this.secret = secret
   }
 
-  /** Makes the account, with `verbs` on the Secret, and the Secret, holding `texts`; null: there is none. */
+  /**
+   * Makes the account, with `verbs` on the Secret, for what runs in `host`; and the Secret, holding `texts`; null: there
+   * is none.
+   */
   static async make(
     bed: Bed,
     secret: string,
-    { verbs = usual, texts = {} }: { verbs?: readonly string[]; texts?: Readonly<Record<string, string>> | null } = {},
+    {
+      verbs = usual,
+      texts = {},
+      host = 'proxy',
+    }: { verbs?: readonly string[]; texts?: Readonly<Record<string, string>> | null; host?: string } = {},
   ): Promise<SecretBed> {
     const made = new SecretBed(bed, secret)
     await bed.cluster.apply(
@@ -33,7 +40,7 @@ export class SecretBed {
     await made.grant(verbs)
     if (texts === null) await made.delete()
     else await made.put(texts)
-    await bed.cluster.actAs(bed.host('proxy'), namespace, secret)
+    await bed.cluster.actAs(bed.host(host), namespace, secret)
     return made
   }
 
