@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { runCommand } from '../lib/command.ts'
 import type { Log } from '../lib/log.ts'
 import { localApi } from '../localapi/client.ts'
@@ -96,7 +97,7 @@ export async function compose(settings: Settings, { env, log, version, config, p
     signal.throwIfAborted()
   }
 
-  const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: firewallEnv(store), api })
+  const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: daemonEnv(store), api })
   parts.daemon = daemon
   parts.withdraw = (limit) => withdraw({ store, api, log, waits }, limit)
   parts.unlink = linkDefaultSocket(settings, log)
@@ -129,6 +130,13 @@ export async function compose(settings: Settings, { env, log, version, config, p
 const stuckFacets = ({ facets }: Stoppable, limit: number): string[] =>
   facets.flatMap(({ name, busySince }) => (performance.now() - (busySince() ?? Infinity) > limit ? [name] : []))
 
-/** The two must not choose different backends: tailscaled's own `auto` counts rules in every table, ours included. */
-const firewallEnv = ({ world }: Store): Record<string, string> =>
-  forwards(world) ? { TS_DEBUG_FIREWALL_MODE: 'nftables', ...world.settings.portEnv } : {}
+/** What tailscaled is told beside what it reads in the environment itself. */
+function daemonEnv({ world }: Store): Record<string, string> {
+  const { host } = world.settings.cluster
+  return {
+    // The two must not choose different backends: its own `auto` counts rules in every table, ours included.
+    ...(forwards(world) && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...world.settings.portEnv }),
+    // It makes a URL of this one as it is.
+    ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
+  }
+}

@@ -32,6 +32,7 @@ export type Status = {
     readonly from: readonly string[]
   }[]
   readonly egress: { readonly addresses: readonly string[]; readonly problems: readonly string[] } | null
+  readonly services: readonly { readonly name: string; readonly problems: readonly string[] }[]
   readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
   readonly facets: Readonly<Record<string, { readonly error: string | null; readonly repairs: number } | undefined>>
 }
@@ -75,8 +76,13 @@ export class Proxy implements AsyncDisposable {
   /** Starts it and waits until start-up is complete. */
   static async ready(bed: Bed, env: Environment, options?: { host?: string }): Promise<Proxy> {
     const proxy = await Proxy.start(bed, env, options)
-    await proxy.process.line(/^boot: .* Startup complete, waiting for shutdown signal$/, 40_000)
-    return proxy
+    try {
+      await proxy.process.line(/^boot: .* Startup complete, waiting for shutdown signal$/, 40_000)
+      return proxy
+    } catch (error) {
+      await proxy[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   /** Runs one of the agent's commands beside it. */

@@ -40,7 +40,7 @@ export type PodHost = 'dual' | 'only4' | 'only6'
 export type Family = 'v4' | 'v6'
 
 /** A Pod's families with those that the tailnet gives its node, and those of both: nothing is translated. */
-type Ground = { readonly pod: PodHost; readonly tailnet: Families; readonly carries: readonly Family[] }
+export type Ground = { readonly pod: PodHost; readonly tailnet: Families; readonly carries: readonly Family[] }
 
 /** Where something is carried. */
 export const grounds: readonly Ground[] = [
@@ -68,13 +68,18 @@ export async function startModes(options: { readonly cluster?: { readonly nodes:
     await router.exec(['ip', 'address', 'add', address, 'dev', 'lo'])
   }
   await router.exec(['nft', '-f', '-'], { input: answersAsAsked })
+  // The kernel spares its ICMP errors; a test asks for more of them than a client would.
+  for (const pod of ['dual', 'only4', 'only6'] as const) {
+    const limits = pod === 'only4' ? [] : ['net.ipv6.icmp.ratelimit=0']
+    await bed.host(pod).exec(['sysctl', '-qw', 'net.ipv4.icmp_ratelimit=0', ...limits])
+  }
   await control.patchNode('router', {
     routes: [...routes, `${web.v4}/32`, `${web.v6}/128`],
     capMap: { 'service-host': [{ 'svc:web': [web.v4, web.v6] }] },
   })
   await control.putExtraRecords([web.v4, web.v6].map((value) => ({ name: web.name, value })))
   await Promise.all(
-    (['db', 'router', 'app'] as const).map((host) => startEcho(bed.host(host), { ports: [7000, 41641] })),
+    (['db', 'router', 'app'] as const).map((host) => startEcho(bed.host(host), { ports: [7000, 7001, 41641] })),
   )
   return bed
 }
@@ -86,6 +91,7 @@ export async function podEnv(bed: ModesBed, pod: PodHost): Promise<Environment> 
     TS_AUTHKEY: await bed.authKey(),
     // A Pod without IPv4 reaches the control server by IPv6.
     TS_EXTRA_ARGS: `--login-server=${v4 === undefined ? 'http://[fd99::1]:8080' : bed.controlUrl} --accept-routes`,
+    ...(v4 === undefined && { KUBERNETES_SERVICE_HOST: 'fd98::1' }),
     POD_IP: String(v4 ?? v6),
     POD_IPS: [v4, v6].filter((address) => address !== undefined).join(','),
   }

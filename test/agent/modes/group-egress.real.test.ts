@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { tellOnFailure } from '../../lab/vitest.ts'
+import { type EgressEntry, egressEntry, Group } from '../group.ts'
+import { type Environment, Proxy } from '../proxy.ts'
+import {
+  addressesOf,
+  answered,
+  barren,
+  type Family,
+  type Ground,
+  grounds,
+  largeMessagesPass,
+  type ModesBed,
+  podEnv,
+  routed,
+  site,
+  startModes,
+  web,
+} from './ground.ts'
+
+// ProxyGroup egress: each port of the Pod leads to a port of a target in the tailnet.
+type Service = {
+  readonly name: string
+  readonly target: EgressEntry['tailnetTarget']
+  readonly matchPort: number
+  readonly targetPort: number
+  readonly host: 'db' | 'router'
+  readonly families: readonly Family[]
+}
+
+let bed: ModesBed
+/** All that a target can be, in one replica; two services lead to one target, by other ports. */
+let services: readonly Service[]
+beforeAll(async () => {
+  bed = await startModes({ cluster: { nodes: 0 } })
+  const db = await addressesOf(bed, 'db')
+  const both = ['v4', 'v6'] as const
+  const targets: readonly Pick<Service, 'name' | 'target' | 'host' | 'families'>[] = [
+    { name: 'node', target: { fqdn: 'db.lab.ts.net' }, host: 'db', families: both },
+    { name: 'node-again', target: { fqdn: 'DB.lab.ts.net.' }, host: 'db', families: both },
+    { name: 'node-by-v4', target: { ip: db.v4 }, host: 'db', families: ['v4'] },
+    { name: 'node-by-v6', target: { ip: db.v6 }, host: 'db', families: ['v6'] },
+    { name: 'tailscale-service', target: { fqdn: web.name }, host: 'router', families: both },
+    { name: 'site-by-4via6', target: { fqdn: site }, host: 'router', families: ['v6'] },
+    { name: 'route-by-v4', target: { ip: routed.v4 }, host: 'router', families: ['v4'] },
+    { name: 'route-by-v6', target: { ip: routed.v6 }, host: 'router', families: ['v6'] },
+  ]
+  services = targets.map((target, index) => ({ ...target, matchPort: 10_000 + index, targetPort: 7000 + (index % 2) }))
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+/** A replica with all services, and what it says in its Secret. */
+async function replica({ pod, tailnet }: Omit<Ground, 'carries'>): Promise<{ env: Environment; group: Group }> {
+  await bed.control.putSettings({ families: tailnet })
+  const group = await Group.make(bed, `${pod}-${tailnet}`, pod)
+  await group.egress(
+    Object.fromEntries(services.map((one) => [one.name, egressEntry(one.target, one.matchPort, one.targetPort)])),
+  )
+  const env = { ...group.env('egress'), ...(await podEnv(bed, pod)) }
+  return { env, group }
+}
+
+const listed = async (group: Group): Promise<string[]> =>
+  Object.keys((await group.told<{ services: object | null }>('egress-services'))?.services ?? {})
+
+describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet', (ground) => {
+  const { pod, carries } = ground
+  it(`carries ${carries.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
+    const { env, group } = await replica(ground)
+    await using proxy = await Proxy.ready(bed, env, { host: pod })
+    const carried = services.map((one) => ({
+      ...one,
+      carries: one.families.filter((family) => carries.includes(family)),
+    }))
+    const names = carried.flatMap((one) => (one.carries.length > 0 ? [one.name] : []))
+    await expect.poll(() => listed(group), { timeout: 10_000 }).toEqual(names.toSorted())
+    const own = await proxy.own()
+    for (const one of carried) {
+      const as = (family: Family) => ({ host: one.host, peer: own[family] })
+      const { matchPort: port } = one
+      // A site is reached by its router, which asks by itself.
+      await answered(bed.host('app'), proxy.host.address, {
+        port,
+        carries: one.carries,
+        as: one.name === 'site-by-4via6' ? () => ({ host: 'router' }) : as,
+      })
+    }
+    const { services: told } = await proxy.status()
+    for (const one of carried.filter(({ carries: some }) => some.length === 0)) {
+      const problems = told.find(({ name }) => name === one.name)?.problems.join()
+      expect(problems, one.name).toMatch(
+        /(the node has no IPv[46] address in the tailnet|the Pod has no IPv[46] address)/,
+      )
+    }
+  })
+})
+
+describe('a replica', () => {
+  it('lets large messages pass in both directions, and refuses other nodes', async () => {
+    const { env } = await replica({ pod: 'dual', tailnet: 'both' })
+    await using proxy = await Proxy.ready(bed, env, { host: 'dual' })
+    await proxy.until(({ ready }) => ready)
+    await largeMessagesPass(bed.host('app'), proxy.host.address, 10_000)
+    await answered(bed.host('router'), await proxy.own(), { port: 10_000, carries: [], as: () => ({}) })
+  })
+})
