@@ -39,6 +39,12 @@ export async function keepForwarding({ store, nft, log, waits, parts, signal }: 
   parts.facets.push(facet)
   await store.until(({ facets }) => facets[forwardingName]?.verifiedAt !== undefined, signal)
   reportTargets(store, log, signal)
+  let seen: unknown
+  store.watch(() => {
+    const { peers } = store.world.tailnet
+    if (peers !== seen && rules.overdue()) facet.recheck()
+    seen = peers
+  }, signal)
   if (fakeNetfilter) return
   const changed = (by?: string): void => {
     if (by !== undefined) log(`the table inet culvert was changed by ${by}: looking what is left of it`)

@@ -1,3 +1,4 @@
+import { families } from '../lib/address.ts'
 import type { RunCommand } from '../lib/command.ts'
 import { CulvertError } from '../lib/errors.ts'
 import { sleep } from '../lib/timers.ts'
@@ -25,6 +26,8 @@ export type Firewall = {
   readonly prepare: () => Promise<boolean>
   /** Ends all translated flows and deletes the table. Flows first: without rules their packets would leave in the clear. */
   readonly remove: () => Promise<void>
+  /** Whether the tailnet has lost an address whose mapping went before, and flows of which went on: the next `ensure` ends them. */
+  readonly overdue: () => boolean
   /** What is known of the kernel's rules may be wrong: the next `ensure` reads them whole. */
   readonly suspect: () => void
   /** For the monitor. `changed` is called when somebody else has changed our table, with whom, or may have unseen. */
@@ -114,7 +117,7 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       const former = before?.elements ?? noElements
       const due = changes(former, elementsOf(table, drained))
       const settled = keeps && due.length === 0
-      if (settled && (known !== undefined || !isDrained(drained))) {
+      if (settled && !isDrained(drained)) {
         trust(before, since)
         return false
       }
@@ -127,8 +130,8 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
         // Nothing begins by the former rules any more, and the guard covers what did until it has ended.
         const facts = { known: marks, table, isGone, local: new Set(localAddresses()) }
         const verdict = judge(await listFlows(run), facts)
-        await endFlows(run, verdict.ended)
         drained = verdict.drained
+        await endFlows(run, verdict.ended)
         const marked = elements
         elements = elementsOf(table, drained)
         await change(marked, elements, shape)
@@ -152,6 +155,13 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       await endFlows(run, judge(await listFlows(run), all).ended)
       await nft.load(`delete table inet ${tableName}\n`)
     },
+
+    overdue: () =>
+      families.some((family) =>
+        (['own', 'targets'] as const).some((kind) =>
+          [...drained[kind][family]].some((text) => isGone(kind === 'own' ? kind : 'target', { family, text })),
+        ),
+      ),
 
     suspect: doubt,
 

@@ -24,6 +24,7 @@ export function memoryFirewall(): Firewall {
     remove: async () => {
       held = emptyTable
     },
+    overdue: () => false,
     suspect: nothing,
     listener: () => ({ begun: nothing, generation: nothing, ended: nothing }),
   }
