@@ -1,0 +1,208 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { ask, startEcho, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { egressEntry, Group } from './group.ts'
+import { Proxy } from './proxy.ts'
+
+// One agent of ProxyGroup egress, three of its services under traffic, and all that changes around it without a restart.
+const nodes = ['one', 'two', 'three'] as const
+const portOf = { one: 10_001, two: 10_002, three: 10_003, late: 10_004 } as const
+const entryOf = (name: keyof typeof portOf, fqdn: string = name) =>
+  egressEntry({ fqdn: `${fqdn}.lab.ts.net` }, portOf[name])
+const services = Object.fromEntries(
+  (Object.keys(portOf) as (keyof typeof portOf)[]).map((name) => [name, entryOf(name)]),
+)
+
+let bed: Bed<'one' | 'two' | 'three' | 'late' | 'proxy' | 'app'>
+let group: Group
+let proxy: Proxy
+beforeAll(async () => {
+  bed = await startBed({
+    hosts: {
+      one: { network: 'wan', tailscaled: true },
+      two: { network: 'wan', tailscaled: true },
+      three: { network: 'wan', tailscaled: true },
+      late: { network: 'wan', tailscaled: { up: false } },
+      proxy: { network: 'cluster' },
+      app: { network: 'cluster' },
+    },
+    cluster: { nodes: 0 },
+  })
+  for (const host of [...nodes, 'late'] as const) await startEcho(bed.host(host))
+  group = await Group.make(bed, 'egress')
+  await group.egress(services)
+})
+afterAll(async () => {
+  await proxy[Symbol.asyncDispose]()
+  await bed.down()
+})
+beforeEach(async () => {
+  tellOnFailure(bed)
+  // One for all, which must not restart.
+  proxy ??= await Proxy.ready(bed, { ...group.env('egress'), TS_AUTHKEY: await bed.authKey() })
+  await proxy.until(({ ready }) => ready)
+})
+afterEach(async () => {
+  expect((await proxy.status()).tailscaled.restarts).toBe(0)
+})
+
+const families = ['v4', 'v6'] as const
+const protocols = ['tcp', 'udp'] as const
+
+type Flows = { readonly tcp: readonly Traffic[]; readonly udp: readonly Traffic[] }
+
+/** Flows of both protocols and families through a port of the Pod, once each is answered. */
+async function flowsTo(service: keyof typeof portOf): Promise<Flows> {
+  const start = async (protocol: 'tcp' | 'udp') =>
+    Promise.all(
+      families.map((family) => {
+        const to = { to: String(proxy.host.address[family]), port: portOf[service], protocol }
+        return startTraffic(bed.host('app'), { ...to, duration: 100_000, patience: protocol === 'tcp' ? 30_000 : 2000 })
+      }),
+    )
+  const flows = { tcp: await start('tcp'), udp: await start('udp') }
+  await answering(all(flows))
+  return flows
+}
+
+/** Until each is answered some more, and last by `host` where that is given. */
+async function answering(traffic: readonly Traffic[], host?: string): Promise<void> {
+  const count = ({ report }: Traffic) => (host === undefined ? report?.answered : report?.answeredBy[host]) ?? 0
+  const before = traffic.map(count)
+  const more = () => traffic.map((flow, index) => count(flow) > (before[index] ?? 0) + 5)
+  await expect.poll(more, { timeout: 30_000 }).toEqual(traffic.map(() => true))
+}
+
+/** Until new connections of both protocols and families are answered by a host. */
+async function answeredBy(service: keyof typeof portOf, host: string, timeout = 20_000): Promise<void> {
+  for (const family of families) {
+    for (const protocol of protocols) {
+      const to = { to: String(proxy.host.address[family]), port: portOf[service], protocol, patience: 1000 }
+      const asked = () => ask(bed.host('app'), to).catch(String)
+      await expect.poll(asked, { timeout }).toMatchObject({ host })
+    }
+  }
+}
+
+/** Has a node log in anew: with a new key of its own, as what is left of it in the tailnet, and by another name. */
+const logIn = async (host: (typeof nodes)[number] | 'late', hostname: string = host) => {
+  const flags = [
+    `--login-server=${bed.controlUrl}`,
+    `--auth-key=${await bed.authKey({ reusable: true })}`,
+    `--hostname=${hostname}`,
+  ]
+  await bed.host(host).exec(['tailscale', 'up', '--force-reauth', '--timeout=30s', ...flags], { timeout: 40_000 })
+}
+
+const all = ({ tcp, udp }: Flows): Traffic[] => [...tcp, ...udp]
+const stop = (flows: readonly Traffic[]) => Promise.all(flows.map((flow) => flow.stop()))
+
+/** Ends flows that may not have noticed anything. */
+async function unharmed(flows: Flows): Promise<void> {
+  for (const report of await stop(all(flows))) {
+    expect(report).toMatchObject({ lost: 0, errors: {} })
+    expect(report).not.toHaveProperty('broken')
+  }
+}
+
+/** Until connections have ended, by a reset instead of silence. */
+async function reset(flows: readonly Traffic[]): Promise<void> {
+  for (const flow of flows) expect(await flow.done()).toMatchObject({ broken: { code: 'ECONNRESET' } })
+}
+
+it('a peer with a new key has the same addresses, and flows to it go on', async () => {
+  const [changed, other] = [await flowsTo('one'), await flowsTo('two')]
+  const { addresses, nodeKey } = await bed.control.node('one')
+  await logIn('one')
+  expect(await bed.control.node('one')).toMatchObject({ addresses, nodeKey: expect.not.stringContaining(nodeKey) })
+  await answering(all(changed))
+  for (const flow of all(changed)) expect(await flow.stop()).not.toHaveProperty('broken')
+  await unharmed(other)
+})
+
+it('a target with new addresses is found there, and connections to the former ones are reset', async () => {
+  const [changed, other] = [await flowsTo('one'), await flowsTo('two')]
+  await bed.control.patchNode('one', { addresses: ['100.99.0.1', 'fd7a:115c:a1e0::9001'] })
+  await reset(changed.tcp)
+  await answering(changed.udp)
+  await answeredBy('one', 'one')
+  await stop(changed.udp)
+  await unharmed(other)
+})
+
+it('own addresses that change are those that targets see from then on', async () => {
+  const flows = await flowsTo('one')
+  const addresses = ['100.99.0.9', 'fd7a:115c:a1e0::9009']
+  await bed.control.patchNode(String((await proxy.status()).node.id), { addresses })
+  await reset(flows.tcp)
+  await answering(flows.udp)
+  await answeredBy('one', 'one')
+  for (const [index, flow] of flows.udp.entries()) expect((await flow.stop()).seenAs).toContain(addresses[index])
+})
+
+it('a service that is led elsewhere, or removed: connections go on, and all that is new goes the new way', async () => {
+  const [moved, removed, other] = [await flowsTo('one'), await flowsTo('two'), await flowsTo('three')]
+  const { two: _two, ...rest } = services
+  await group.egress({ ...rest, one: entryOf('one', 'three') })
+  await answeredBy('one', 'three')
+  await answering(moved.udp, 'three')
+  await answering(moved.tcp, 'one')
+  await answering(removed.tcp, 'two')
+  for (const flow of [...moved.tcp, ...removed.tcp]) expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
+  for (const flow of removed.udp) expect((await flow.stop()).errors).toHaveProperty('ECONNREFUSED')
+  await stop(moved.udp)
+  await group.egress(services)
+  await answeredBy('two', 'two')
+  await answeredBy('one', 'one')
+  await unharmed(other)
+})
+
+it('a name that moves takes new connections along; the former ones end with the peer that had it', async () => {
+  const [changed, other] = [await flowsTo('two'), await flowsTo('three')]
+  await logIn('two', 'former')
+  await logIn('one', 'two')
+  await answeredBy('two', 'one')
+  await answering(changed.udp, 'one')
+  await answering(changed.tcp, 'two')
+  await bed.control.removeNode('former')
+  await reset(changed.tcp)
+  await stop(changed.udp)
+  await unharmed(other)
+})
+
+it('a target that comes late, goes and comes again is followed', async () => {
+  await expect(
+    ask(bed.host('app'), { to: String(proxy.host.address.v4), port: portOf.late, protocol: 'tcp' }),
+  ).rejects.toThrow('ECONNREFUSED')
+  await logIn('late')
+  await answeredBy('late', 'late')
+  const [flows, other] = [await flowsTo('late'), await flowsTo('three')]
+  await bed.control.removeNode('late')
+  await reset(flows.tcp)
+  await logIn('late')
+  await answeredBy('late', 'late')
+  await answering(flows.udp)
+  await stop(flows.udp)
+  await unharmed(other)
+})
+
+it('a new address of the Pod carries at once, and harms nobody when it goes', async () => {
+  const other = await flowsTo('three')
+  const more = { '10.98.0.77': '24', 'fd98::77': '64' }
+  const change = async (verb: 'add' | 'del') => {
+    for (const [address, bits] of Object.entries(more)) {
+      const nodad = verb === 'add' && bits === '64' ? ['nodad'] : []
+      await proxy.host.exec(['ip', 'address', verb, `${address}/${bits}`, 'dev', 'eth0', ...nodad])
+    }
+  }
+  await change('add')
+  for (const to of Object.keys(more)) {
+    for (const protocol of protocols) {
+      expect(await ask(bed.host('app'), { to, port: portOf.three, protocol })).toMatchObject({ host: 'three' })
+    }
+  }
+  await change('del')
+  await answering(all(other))
+  await unharmed(other)
+})
