@@ -23,6 +23,16 @@ export function renderMetrics(metrics: readonly Metric[]): string {
     .join('')
 }
 
+/** So many are told apart by labels that hold texts. */
+const mostInfos = 100
+
+/** A metric that tells by its labels: 1 for each of `all` that differ, the first 100 of them. */
+export function infoMetric(name: string, help: string, all: readonly NonNullable<Sample['labels']>[]): Metric {
+  const different = new Map(all.map((labels) => [JSON.stringify(labels), labels]))
+  const samples = [...different.values()].slice(0, mostInfos).map((labels) => ({ labels, value: 1 }))
+  return { name, type: 'gauge', help, samples }
+}
+
 function renderLabels(labels: Sample['labels'] = {}): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escape(value).replaceAll('"', '\\"')}"`)
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`

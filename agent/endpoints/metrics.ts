@@ -1,7 +1,8 @@
-import type { Metric, Sample } from '../../lib/metrics.ts'
+import { infoMetric, type Metric, type Sample } from '../../lib/metrics.ts'
 import { checks, notReady } from '../checks.ts'
 import { attemptedPlan } from '../facets/forwarding.ts'
 import { mountedMetrics } from '../mounted/views.ts'
+import { serviceProblems } from '../services-view.ts'
 import type { World } from '../world.ts'
 
 /** What the World does not hold: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
@@ -52,6 +53,11 @@ export function metrics(world: World, { version, startTime, tailscaledUp }: Circ
     ),
     ...mountedMetrics(world),
     gauge('services', 'Services of the mounted files, by whether traffic to them is forwarded.', serviceCounts(world)),
+    infoMetric(
+      'culvert_service_problem_info',
+      'Services that get no traffic, or less than they could, and why; 100 at most are told.',
+      serviceProblems(world).map(({ service, problem }) => ({ service, reason: problem })),
+    ),
     gauge('tailscaled_up', 'Whether tailscaled gave its own metrics, which then follow.', [
       { value: Number(tailscaledUp) },
     ]),

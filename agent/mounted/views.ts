@@ -1,4 +1,4 @@
-import type { Metric } from '../../lib/metrics.ts'
+import { infoMetric, type Metric } from '../../lib/metrics.ts'
 import type { Rejection } from '../../wire/rejection.ts'
 import type { World } from '../world.ts'
 import { documents, type MountedKey } from './documents.ts'
@@ -7,7 +7,7 @@ import type { Mounted } from './mounted.ts'
 /** What of a mounted file is not used; `entry` and `field` are empty for the file as a whole. */
 export type MountedRejection = Rejection & { readonly file: string }
 
-/** What of the mounted files is not used, for the status. */
+/** What of the mounted files is not used, for status and metrics. */
 export const mountedRejections = (world: World): MountedRejection[] =>
   mountedFiles(world).flatMap(([file, mounted]) => {
     const whole = mounted.rejected === undefined ? [] : [{ entry: '', field: '', reason: mounted.rejected }]
@@ -44,6 +44,11 @@ export function mountedMetrics(world: World): Metric[] {
       'config_rejected_entries',
       'How many entries of a mounted file cannot be used as they are.',
       (mounted) => new Set(rejectedEntries(mounted).map(({ entry }) => entry)).size,
+    ),
+    infoMetric(
+      'culvert_config_rejected_entry_info',
+      'What of the mounted files cannot be used, and why; 100 at most are told.',
+      mountedRejections(world),
     ),
   ]
 }

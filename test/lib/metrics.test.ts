@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { renderMetrics } from '../../lib/metrics.ts'
+import { infoMetric, renderMetrics } from '../../lib/metrics.ts'
 
 it('metrics are in the text format of Prometheus', () => {
   const text = renderMetrics([
@@ -23,4 +23,11 @@ a_total 3
 b{x="a \\"b\\"\\\\c\\nd",y="2"} 0.5
 b{x=""} 1764000000.123
 `)
+})
+
+it('what is told by labels is told once, and no more than 100 of it', () => {
+  const all = Array.from({ length: 300 }, (_, index) => ({ entry: String(index % 150) }))
+  const { samples } = infoMetric('a_info', 'What.', [...all.slice(0, 2), ...all])
+  expect(samples.slice(0, 3).map(({ labels }) => labels)).toEqual([{ entry: '0' }, { entry: '1' }, { entry: '2' }])
+  expect(samples).toHaveLength(100)
 })

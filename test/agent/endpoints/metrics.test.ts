@@ -37,7 +37,7 @@ it('and of one in which it is not', () => {
   const world = aWorld({
     daemon: { phase: 'down', restarts: 7, problem: 'killed' },
     stateSecret: { name: 's' },
-    facets: { [forwardingName]: { desired: {}, repairs: 0, failures: 2, error: 'nft failed' } },
+    facets: { [forwardingName]: { desired: 'guard', repairs: 0, failures: 2, error: 'nft failed' } },
   })
   const lines = samples(world, { ...circumstances, tailscaledUp: false })
   expect(lines).toEqual(
@@ -52,6 +52,18 @@ it('and of one in which it is not', () => {
     ]),
   )
   expect(lines.filter((line) => line.startsWith('culvert_facet_verified_seconds'))).toEqual([])
+})
+
+it('names the services that get no traffic, and why', () => {
+  const world = aWorld()
+  const report = world.facets[forwardingName]!
+  const desired = {
+    ...(report.desired as object),
+    serviceProblems: new Map([['ns-db', ['nothing is called db.lab.ts.net']]]),
+  }
+  expect(samples({ ...world, facets: { [forwardingName]: { ...report, desired } } })).toContain(
+    'culvert_service_problem_info{service="ns-db",reason="nothing is called db.lab.ts.net"} 1',
+  )
 })
 
 it('gives each metric a type, a sentence, and a name by Prometheus’ conventions', () => {

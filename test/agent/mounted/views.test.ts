@@ -38,7 +38,7 @@ it('the log names entry, field and reason', () => {
   expect(problemsOf('hep-pings', healthPings)).toEqual(['/e/hep-pings: "x" is no number'])
 })
 
-it('the metrics count entries, of files that are mounted', () => {
+it('the metrics count and name entries, of files that are mounted', () => {
   expect(renderMetrics(mountedMetrics(aWorld()))).toBe('')
   const lines = renderMetrics(mountedMetrics(aWorld({ egressServices, healthPings }))).split('\n')
   expect(lines.filter((line) => line.startsWith('culvert_'))).toEqual([
@@ -46,5 +46,9 @@ it('the metrics count entries, of files that are mounted', () => {
     'culvert_config_rejected{file="hep-pings"} 1',
     'culvert_config_rejected_entries{file="egress-services"} 2',
     'culvert_config_rejected_entries{file="hep-pings"} 0',
+    'culvert_config_rejected_entry_info{file="egress-services",entry="a",field="healthCheckEndpoint",reason="7 is not a URL"} 1',
+    'culvert_config_rejected_entry_info{file="egress-services",entry="a",field="ports[0]",reason="8 is not an object"} 1',
+    'culvert_config_rejected_entry_info{file="egress-services",entry="b",field="",reason="9 is not an object"} 1',
+    'culvert_config_rejected_entry_info{file="hep-pings",entry="",field="",reason="/e/hep-pings: \\"x\\" is no number"} 1',
   ])
 })
