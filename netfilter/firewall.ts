@@ -143,7 +143,8 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
     prepare: async () => {
       if ((await nft.list()) !== undefined) return false
       if (listening) replacements += 1
-      await nft.load(renderTable(emptyTable))
+      // A node that comes back may be sent what is for Tailscale Services from its first moment on.
+      await nft.load(renderTable({ ...emptyTable, refuseUnmapped: true }))
       return true
     },
 

@@ -6,7 +6,7 @@ export type ForwardingInput = {
   readonly own: readonly Address[]
   /** The families that the kernel carries in this network namespace. */
   readonly kernelFamilies: readonly Family[]
-  /** Families in which the cluster reaches the Pod: a target of another one gets nothing of it. */
+  /** Families of the Pod's addresses: in another one it neither is reached by the cluster nor reaches a Service. */
   readonly podFamilies: readonly Family[]
   /** The daemon's NoSNAT preference: clients' addresses are to reach the backends. */
   readonly noSnat: boolean
@@ -82,13 +82,12 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     }),
   })
 
+  const podLacks = (family: Family): string | undefined =>
+    input.podFamilies.includes(family) ? undefined : `the Pod has no ${familyName(family)} address`
   /** Of what the cluster sends here. That nobody asks in a family is no loss, as long as there is another one. */
   const fromCluster = (addresses: readonly Address[]): Planned => {
-    const reached = carriedOf(addresses.filter(({ family }) => input.podFamilies.includes(family)))
-    if (reached.carried.length > 0) return reached
-    return carriedOf(addresses, (family) =>
-      input.podFamilies.includes(family) ? lacks(family) : `the Pod has no ${familyName(family)} address`,
-    )
+    const reached = carriedOf(addresses.filter(({ family }) => podLacks(family) === undefined))
+    return reached.carried.length > 0 ? reached : carriedOf(addresses, (family) => podLacks(family) ?? lacks(family))
   }
 
   const backends = carriedOf(input.targets)
@@ -113,19 +112,20 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     }
   }
 
+  // The node's own addresses are of no matter: what is sent to the service arrives, or control sends it elsewhere.
+  const toCluster = (family: Family): string | undefined => kernelLacks(family) ?? podLacks(family)
   const ingressServices = new Map<string, Planned>()
   for (const { name, mappings } of input.ingress ?? []) {
     const present = mappings.flatMap(({ address, backend }) => (address === undefined ? [] : [{ address, backend }]))
-    // The node's own addresses are of no matter: what is sent to the service arrives, or control sends it elsewhere.
     ingressServices.set(
       name,
       carriedOf(
         present.map(({ address }) => address),
-        kernelLacks,
+        toCluster,
       ),
     )
     for (const { address, backend } of present) {
-      if (kernelLacks(address.family) === undefined) ingress[address.family].set(address.text, backend.text)
+      if (toCluster(address.family) === undefined) ingress[address.family].set(address.text, backend.text)
     }
   }
 

@@ -21,7 +21,7 @@ export type ForwardingTable = {
   readonly ingress: ByFamily<ReadonlyMap<string, string>>
   /** Whether backends see the Pod's address instead of the tailnet client's. */
   readonly masquerade: boolean
-  /** What comes from the tailnet for a Tailscale Service that is not in `ingress` is refused, not sent in circles. */
+  /** What comes from the tailnet for a Tailscale Service that is not in `ingress` is refused, not sent on. */
   readonly refuseUnmapped: boolean
   /** The Pod's port → target and its port, such as `100.64.0.2 . 443`. A new flow from the cluster goes there. */
   readonly ports: ByFamily<ReadonlyMap<PortKey, string>>

@@ -1,4 +1,4 @@
-import { type Family, families } from '../../lib/address.ts'
+import { type Family, families, tailnetRanges } from '../../lib/address.ts'
 import type { ForwardingTable } from '../table.ts'
 
 const tun = '"tailscale0"'
@@ -84,6 +84,22 @@ export const chains = ({ masquerade, refuseUnmapped, everything, source }: Shape
       ),
     ],
   },
+  // Without a translation it would go on by whatever route there is: in circles, or out in the clear.
+  ...(refuseUnmapped
+    ? [
+        {
+          name: 'refuse',
+          hook: 'type filter hook prerouting priority dstnat + 1',
+          rules: tailnetRanges.flatMap(({ family, text }) => {
+            const unmapped = `iifname ${tun} ${ipOf(family)} daddr ${text} ct status & dnat == 0 fib daddr type != local`
+            return [
+              `${unmapped} meta l4proto tcp reject with tcp reset comment "refuse: no such service"`,
+              `${unmapped} reject with icmpx port-unreachable comment "refuse: no such service"`,
+            ]
+          }),
+        },
+      ]
+    : []),
   {
     name: 'forward',
     hook: 'type filter hook forward priority mangle',
@@ -101,12 +117,6 @@ export const chains = ({ masquerade, refuseUnmapped, everything, source }: Shape
             `oifname ${tun} ${ours(ip, family)} meta mark set meta mark & 0xff00ffff | 0x00040000 comment "mark: past the filters of tailscaled"`,
         ),
       ),
-      ...(refuseUnmapped
-        ? [
-            `iifname ${tun} oifname ${tun} ct status & dnat == 0 meta l4proto tcp reject with tcp reset comment "refuse: no such service"`,
-            `iifname ${tun} oifname ${tun} ct status & dnat == 0 reject with icmpx port-unreachable comment "refuse: no such service"`,
-          ]
-        : []),
     ],
   },
   {

@@ -167,6 +167,7 @@ describe('ProxyGroup ingress', () => {
     ['both families', {}, { [vip4]: b4, [vip6]: b6 }, [vip4, vip6], []],
     ['whatever families the node has', { own: addresses(p4) }, { [vip4]: b4, [vip6]: b6 }, [vip4, vip6], []],
     ['a kernel without v6', { kernelFamilies: [4] }, { [vip4]: b4 }, [vip4], [vip6]],
+    ['a Pod without v6', { podFamilies: [4] }, { [vip4]: b4 }, [vip4], [vip6]],
   ])('%s', (_name, change, mappings, carried, unreachable) => {
     const planned = plan({
       ingress: [{ name: 'svc:web', mappings: [mapping(vip4, b4), mapping(vip6, b6)] }],
