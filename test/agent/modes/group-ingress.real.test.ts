@@ -97,6 +97,6 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
 })
 
 it('large messages pass in both directions', async () => {
-  await using _proxy = await replica({ pod: 'dual', tailnet: 'both' })
+  await using _ = await replica({ pod: 'dual', tailnet: 'both' })
   await largeMessagesPass(bed.host('db'), app)
 })
