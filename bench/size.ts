@@ -35,7 +35,7 @@ export const full: Size = {
   egress: {
     packets: { repeats: 5, flows: 1000, messages: 2000 },
     streams: { repeats: 3, seconds: 1 },
-    adding: { repeats: 3, times: 30 },
+    adding: { repeats: 5, times: 20 },
     loading: { repeats: 5 },
     agents: { repeats: 3, changes: 5, rest: 10 },
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },

@@ -34,7 +34,7 @@ export async function measurePackets(
     const exchange = async (side: Side, count: number): Promise<number> =>
       middle(await probe.exchange(app, { ...through(side, count), times: messages }))
     for (const count of counts) {
-      note(`${protocol}, ${count} services`)
+      note(`${protocol}, ${title(count)}`)
       for (const side of sides) await load(ground, side, services(count, protocol))
       const row = (took: Record<Side, number[]>): Row => ({
         what: `${protocol.toUpperCase()}, ${title(count)}`,

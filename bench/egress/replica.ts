@@ -34,14 +34,17 @@ const directory = '/tmp/egress'
 export class Replica implements AsyncDisposable {
   readonly side: Side
   readonly process: HostProcess
+  /** Milliseconds from the start of the process until its status listed all services. */
+  readonly listedAfter: number
   readonly #bed: EgressBed
   readonly #secret: SecretBed
 
-  private constructor(bed: EgressBed, side: Side, secret: SecretBed, process: HostProcess) {
+  private constructor(bed: EgressBed, side: Side, secret: SecretBed, process: HostProcess, listedAfter: number) {
     this.#bed = bed
     this.side = side
     this.#secret = secret
     this.process = process
+    this.listedAfter = listedAfter
   }
 
   /** Starts it as a new node that is to forward `list`, and returns once it does by its own account. */
@@ -61,17 +64,19 @@ export class Replica implements AsyncDisposable {
       POD_IP: host.address.v4,
       POD_IPS: `${host.address.v4},${host.address.v6}`,
     }
+    const begun = performance.now()
     const process = await host.spawn(contestant.argv, { name: `egress-${side}`, env: { ...env, ...contestant.env } })
     await process.line(/Startup complete, waiting for shutdown signal/, 30_000)
-    const replica = new Replica(bed, side, secret, process)
-    await replica.#listed(list)
-    return replica
+    await listed(process, secret, list)
+    return new Replica(bed, side, secret, process, performance.now() - begun)
   }
 
   /** Changes what is mounted, and returns once the agent's status says that it forwards that. */
   async forward(list: readonly Service[]): Promise<void> {
     await mount(this.#bed, this.side, list)
-    await this.#listed(list)
+    await listed(this.process, this.#secret, list)
+    // What is still done after the status is written belongs to the change, too.
+    await delay(300)
   }
 
   /** Milliseconds of processor time so far: of the agent and what it has run, without tailscaled. */
@@ -96,19 +101,16 @@ export class Replica implements AsyncDisposable {
     await this.#bed.control.removeNode(`egress-${this.side}`)
     await this.#secret.delete()
   }
+}
 
-  async #listed(list: readonly Service[]): Promise<void> {
-    const wanted = list.map(({ name, targetPort }) => `${name} ${targetPort}`).toSorted()
-    const { name } = this.process
-    await poll(`the status of ${name}`, 60_000, async () => {
-      if (!this.process.running) throw new CulvertError('command', `${name} has ended: ${this.process.log.at(-1)}`)
-      const status = (await this.#secret.texts())?.['egress-services']
-      const listed = status === undefined ? [] : listedIn(status)
-      return listed.toSorted().join() === wanted.join() || undefined
-    })
-    // What is still done after the status is written belongs to the change, too.
-    await delay(300)
-  }
+/** Waits until the status in an agent's Secret has these services and no others. */
+async function listed(agent: HostProcess, secret: SecretBed, list: readonly Service[]): Promise<void> {
+  const wanted = list.map(({ name, targetPort }) => `${name} ${targetPort}`).toSorted()
+  await poll(`the status of ${agent.name}`, 60_000, async () => {
+    if (!agent.running) throw new CulvertError('command', `${agent.name} has ended: ${agent.log.at(-1)}`)
+    const status = (await secret.texts())?.['egress-services']
+    return (status !== undefined && listedIn(status).toSorted().join() === wanted.join()) || undefined
+  })
 }
 
 /** A node's IPv4 address in the tailnet. */

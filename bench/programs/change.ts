@@ -1,10 +1,10 @@
 // Runs inside a host: node change.ts JSON, of { count, protocol, warmUp, times }
 // Holds a table of `count` services as the agent does, monitor and all, and adds one after the other, `times` of which
-// count. Prints as JSON { load, add, processor, writes }: milliseconds until the table stood, until each service more
-// did, of processor time for each of these in all processes, and how often the kernel was then written to in as many
-// looks at what had not changed.
+// count. Prints as JSON { load, add, nft, processor, writes }: milliseconds until the table stood, until each service
+// more did, of nft in each of these, of processor time for each in all processes, and how often the kernel was then
+// written to in as many looks at what had not changed.
 import { setTimeout as delay } from 'node:timers/promises'
-import { runCommand } from '../../lib/command.ts'
+import { type RunCommand, runCommand } from '../../lib/command.ts'
 import { firewall } from '../../netfilter/firewall.ts'
 import { watchTable } from '../../netfilter/nftables/monitor.ts'
 import { nftables } from '../../netfilter/nftables/nftables.ts'
@@ -16,7 +16,12 @@ type Settings = { count: number; protocol: Service['protocol']; warmUp: number; 
 const { count, protocol, warmUp, times } = JSON.parse(process.argv[2] ?? '{}') as Settings
 
 const own = '100.64.255.1'
-const rules = firewall({ nft: nftables(runCommand), run: runCommand, isGone: () => false, localAddresses: () => [] })
+let inNft = 0
+const run: RunCommand = async (...command) => {
+  const start = performance.now()
+  return await runCommand(...command).finally(() => (inNft += performance.now() - start))
+}
+const rules = firewall({ nft: nftables(run), run, isGone: () => false, localAddresses: () => [] })
 const over = new AbortController()
 let generations = 0
 const listener = rules.listener(() => {})
@@ -50,14 +55,21 @@ const load = await timed(() => rules.ensure(table(0)))
 await delay(1500)
 await rules.ensure(table(0))
 
-const tables = Array.from({ length: warmUp + times }, (_, n) => table(n + 1))
-for (const next of tables.slice(0, warmUp)) await rules.ensure(next)
-const add: number[] = []
-const used = processorTime(process.pid)
-for (const next of tables.slice(warmUp)) add.push(await timed(() => rules.ensure(next)))
-const processor = (processorTime(process.pid) - used) / times
+const [add, nft]: [number[], number[]] = [[], []]
+let processor = 0
+for (let n = 1; n <= warmUp + times; n += 1) {
+  const next = table(n)
+  // What making it has left behind is collected meanwhile, not during the change.
+  await delay(30)
+  const [used, ran] = [processorTime(process.pid), inNft]
+  const took = await timed(() => rules.ensure(next))
+  if (n <= warmUp) continue
+  add.push(took)
+  nft.push(inNft - ran)
+  processor += (processorTime(process.pid) - used) / times
+}
 const written = generations
 for (let n = 0; n < times; n += 1) await rules.ensure(table(warmUp + times))
 await delay(300)
-process.stdout.write(JSON.stringify({ load, add, processor, writes: generations - written }))
+process.stdout.write(JSON.stringify({ load, add, nft, processor, writes: generations - written }))
 over.abort()
