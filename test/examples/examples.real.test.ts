@@ -52,6 +52,22 @@ const inside = async (namespace: string, pod: string, ...command: string[]): Pro
 const answered = (to: string, protocol: 'tcp' | 'udp') =>
   expect.poll(() => ask(bed.host('client'), { to, protocol, patience: 1000 }).catch(String), { timeout: 30_000 })
 
+/** Asks a proxy's Pod in the cluster, by each of its families. */
+async function toPod(
+  name: string,
+  port: number,
+  host: string,
+  protocols: readonly ('tcp' | 'udp')[] = ['tcp', 'udp'],
+): Promise<void> {
+  const pod = await bed.cluster.get<{ status: { podIPs: { ip: string }[] } }>('pod', name, 'tailscale')
+  const client = await bed.cluster.pod('backend')
+  for (const { ip } of pod?.status.podIPs ?? []) {
+    for (const protocol of protocols) {
+      expect(await ask(client, { to: ip, port, protocol, patience: 15_000 })).toMatchObject({ host })
+    }
+  }
+}
+
 test('L3 ingress, with NET_ADMIN and the device instead of all rights, and files that cannot be written', async () => {
   await apply('l3-ingress.yaml', { texts: { '10.96.0.100': `${backend.v4},${backend.v6}` } })
   await rolledOut('l3-ingress')
@@ -96,6 +112,29 @@ test('a subnet router', async () => {
   expect(node.advertisedRoutes).toEqual(expect.arrayContaining([services.v4, services.v6]))
   await bed.control.patchNode('subnet-router', { routes: node.advertisedRoutes })
   for (const { family, protocol } of ways) await answered(backend[family], protocol).toMatchObject({ host: 'backend' })
+})
+
+test('L3 egress, for all ports of a name in the cluster', async () => {
+  await startEcho(bed.host('client'), { ports: [8125] })
+  await apply('l3-egress.yaml', { texts: { 'db.example.ts.net': 'client.lab.ts.net' } })
+  await rolledOut('l3-egress')
+  await toPod('l3-egress-0', 8125, 'client')
+  const log = (await bed.cluster.kubectl(['logs', 'l3-egress-0', '--namespace=tailscale'])).stdout
+  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+})
+
+test('cluster traffic via ingress, where what is served is set once', async () => {
+  await apply('via-ingress.yaml')
+  await rolledOut('via-ingress')
+  const serve = ['tailscale', 'serve', '--bg', '--tcp=5432', `tcp://${backend.v4}:7000`]
+  await inside('tailscale', 'via-ingress-0', ...serve)
+  await toPod('via-ingress-0', 5432, 'backend', ['tcp'])
+  // It is kept in the Secret.
+  await bed.cluster.kubectl(['delete', 'pod', 'via-ingress-0', '--namespace=tailscale'], { timeout: 60_000 })
+  await rolledOut('via-ingress')
+  await toPod('via-ingress-0', 5432, 'backend', ['tcp'])
+  const log = (await bed.cluster.kubectl(['logs', 'via-ingress-0', '--namespace=tailscale'])).stdout
+  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
 })
 
 test('a group of egress proxies, and what it leads to the tailnet', async () => {

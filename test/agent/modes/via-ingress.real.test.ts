@@ -67,10 +67,9 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
     await answered(app, address, { port: 5432, protocols: ['tcp'], carries, as: () => ({ peer: '127.0.0.1' }) })
     for (const family of carries) {
       const to = String(address[family])
-      expect(JSON.parse(await httpGet(app, to, 80))).toMatchObject({
-        host: 'proxy.lab.ts.net',
-        'x-forwarded-for': app.address[family],
-      })
+      const headers: unknown = JSON.parse(await httpGet(app, to, 80))
+      expect(headers).toMatchObject({ host: 'proxy.lab.ts.net', 'x-forwarded-for': app.address[family] })
+      expect(headers).not.toHaveProperty('tailscale-user-login')
       expect(await hopsLeft(app, to)).toBe(64)
     }
     // The agent's own port, which is open on the Pod's address alone.
