@@ -168,6 +168,8 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
 
     listener: (changed) => {
       const hear = ({ lines, by }: Generation): void => {
+        // Until then nothing is known for longer than a moment.
+        if (!listening) return
         if (expected?.lines === lines.join('\n')) return expected.heard(true)
         if (replacements > 0 && lines.includes(`add table inet ${tableName}`)) {
           replacements -= 1
