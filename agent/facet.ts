@@ -48,6 +48,7 @@ export function runFacet<Desired>(
     let repairs = before?.repairs ?? 0
     const failures = before?.failures ?? 0
     busySince = performance.now()
+    if (before !== undefined && !known) report({ ...before, attempting: desired })
     try {
       const changed = await facet.apply(desired)
       if (changed && known && before.error === undefined) {
@@ -66,6 +67,7 @@ export function runFacet<Desired>(
         repairs,
         failures: failures + 1,
         error: text,
+        attempting: desired,
         failingSince: before?.failingSince ?? new Date(),
         ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }),
         ...(before?.verified !== undefined &&

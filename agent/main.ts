@@ -30,5 +30,7 @@ const code =
         complain: write,
         version,
       })
+// A long answer goes into a pipe in pieces.
+if (command !== undefined) await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
 // Timers and sockets of a part that could not be ended must not keep the container alive.
 process.exit(code)

@@ -113,6 +113,8 @@ export type FacetReport = {
   readonly verified?: unknown
   /** When that was. */
   readonly verifiedAt?: Date
+  /** What an attempt that goes on, or has failed, was to put in the place of what was verified, of which it may have left less. */
+  readonly attempting?: unknown
   /** Why the last attempt failed; absent when it succeeded. */
   readonly error?: string
   /** When it began to fail; absent when its last attempt succeeded. */

@@ -168,6 +168,8 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
 
     listener: (changed) => {
       const hear = ({ lines, by }: Generation): void => {
+        // What comes before it has begun is looked at then, as a whole.
+        if (!listening) return
         // Until then nothing is known for longer than a moment.
         if (!listening) return
         if (expected?.lines === lines.join('\n')) return expected.heard(true)

@@ -156,15 +156,17 @@ export function forwardingFacet(firewall: Firewall, standing: () => Promise<unkn
 }
 
 /** The plan last attempted; undefined as long as there is only the guard. */
-export function attemptedPlan(world: World): ForwardingPlanned | undefined {
-  const desired = world.facets[forwardingName]?.desired as ForwardingDesired | undefined
-  return desired === 'guard' ? undefined : desired
-}
+export const attemptedPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'desired')
 
 /** The plan whose rules were last read back. A failure since then leaves them, unless it is that they were not held. */
-export function standingPlan(world: World): ForwardingPlanned | undefined {
-  const verified = world.facets[forwardingName]?.verified as ForwardingDesired | undefined
-  return verified === 'guard' ? undefined : verified
+export const standingPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'verified')
+
+/** The plan that is being put in its place; undefined when nothing is. */
+export const comingPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'attempting')
+
+function planOf({ facets }: World, which: 'desired' | 'verified' | 'attempting'): ForwardingPlanned | undefined {
+  const plan = facets[forwardingName]?.[which] as ForwardingDesired | undefined
+  return plan === 'guard' ? undefined : plan
 }
 
 /** Whether an address of our flows is not in the tailnet any more, as an own one or a target. */

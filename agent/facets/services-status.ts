@@ -3,7 +3,7 @@ import type { Address } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
 import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../wire/services-status.ts'
 import type { World } from '../world.ts'
-import { type ForwardingPlanned, planForwarding, standingPlan } from './forwarding.ts'
+import { comingPlan, type ForwardingPlanned, planForwarding, standingPlan } from './forwarding.ts'
 
 /** A Secret holds 1 MiB in all; what else is in the state Secret has some KiB. In bytes. */
 const room = 960 * 1024
@@ -36,30 +36,35 @@ export const ingressStatus = memo(select, (world): StatusText | undefined => {
 function stands<Service>(
   kind: 'egress' | 'ingress',
   servicesOf: (plan: ForwardingPlanned) => ReadonlyMap<string, Service>,
-  { wanted, standing }: Plans,
+  { wanted, standing, coming }: Plans,
 ): { readonly service: Service; readonly carried: readonly Address[] }[] {
-  const then = servicesOf(standing)
+  const held = [standing, ...(coming === undefined ? [] : [coming])]
   return [...servicesOf(wanted)].flatMap(([name, service]) => {
-    const carried = standing[kind].get(name)?.carried ?? []
-    const known = (wanted[kind].get(name)?.carried.length ?? 0) > 0
-    const same = isDeepStrictEqual(rulesOf(then.get(name)), rulesOf(service))
-    return known && carried.length > 0 && same ? [{ service, carried }] : []
+    const rules = rulesOf(service)
+    const carries = (plan: ForwardingPlanned): boolean => (plan[kind].get(name)?.carried.length ?? 0) > 0
+    const stand = held.every((plan) => carries(plan) && isDeepStrictEqual(rulesOf(servicesOf(plan).get(name)), rules))
+    return carries(wanted) && stand ? [{ service, carried: standing[kind].get(name)?.carried ?? [] }] : []
   })
 }
 
 /** What of a service its rules depend on: nobody's health URL. */
-const rulesOf = <Service>(service: Service): unknown =>
+const rulesOf = (service: unknown): unknown =>
   typeof service === 'object' ? { ...service, healthCheckEndpoint: '' } : service
 
-type Plans = { readonly wanted: ForwardingPlanned; readonly standing: ForwardingPlanned }
+type Plans = {
+  readonly wanted: ForwardingPlanned
+  readonly standing: ForwardingPlanned
+  readonly coming: ForwardingPlanned | undefined
+}
 
 function select(world: World): readonly unknown[] {
-  return [world.settings, planForwarding(world), standingPlan(world), world.contacted]
+  return [world.settings, planForwarding(world), standingPlan(world), comingPlan(world), world.contacted]
 }
 
 function plansOf(world: World): Plans | undefined {
   const [wanted, standing] = [planForwarding(world), standingPlan(world)]
-  return wanted === undefined || wanted === 'guard' || standing === undefined ? undefined : { wanted, standing }
+  if (wanted === undefined || wanted === 'guard' || standing === undefined) return undefined
+  return { wanted, standing, coming: comingPlan(world) }
 }
 
 const share = ({ settings }: World): number =>

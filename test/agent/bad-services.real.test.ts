@@ -1,0 +1,204 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { type EgressEntry, egressEntry, Group } from './group.ts'
+import { Proxy } from './proxy.ts'
+
+// What is wrong with mounted files costs what is wrong, and nothing else, in a running agent.
+let bed: Bed<'db' | 'proxy' | 'app'>
+let group: Group
+let proxy: Proxy
+beforeAll(async () => {
+  bed = await startBed({
+    hosts: {
+      db: { network: 'wan', tailscaled: true },
+      proxy: { network: 'cluster' },
+      app: { network: 'cluster' },
+    },
+    cluster: { nodes: 0 },
+  })
+  await startEcho(bed.host('db'))
+  group = await Group.make(bed, 'egress')
+  await group.egress({})
+})
+afterAll(async () => {
+  await proxy[Symbol.asyncDispose]()
+  await bed.down()
+})
+beforeEach(async () => {
+  tellOnFailure(bed)
+  const env = { TS_ENABLE_METRICS: 'true', CULVERT_TEST_SHORT_WAITS: 'true', TS_AUTHKEY: await bed.authKey() }
+  proxy ??= await Proxy.ready(bed, { ...group.env('egress'), ...env })
+  await proxy.until(({ ready }) => ready)
+})
+
+const db = { fqdn: 'db.lab.ts.net' }
+const firstPort = 10_000
+/** So many services, by name, each with one port of its own. */
+const services = (count: number, target: EgressEntry['tailnetTarget'] = db): Record<string, EgressEntry> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`s${index}`, egressEntry(target, firstPort + index)]))
+
+type Told = { readonly services: Readonly<Record<string, unknown>> | null }
+const told = async (): Promise<string[]> => Object.keys((await group.told<Told>('egress-services'))?.services ?? {})
+/** How many ports of IPv4 the kernel leads into the tailnet. */
+const ports = async (): Promise<number> => {
+  const { stdout } = await proxy.host.exec(['nft', '-j', 'list', 'map', 'inet', 'culvert', 'ports4'])
+  const { nftables } = JSON.parse(stdout) as { nftables: { map?: { elem?: unknown[] } }[] }
+  return nftables.find(({ map }) => map !== undefined)?.map?.elem?.length ?? 0
+}
+const metrics = async (): Promise<string> =>
+  (await proxy.host.exec(['busybox', 'wget', '-q', '-O', '-', 'http://127.0.0.1:9002/metrics'])).stdout
+const preshutdown = async (): Promise<string> => {
+  const url = 'http://127.0.0.1:9002/internal-egress-services-preshutdown'
+  return (await proxy.host.exec(['busybox', 'wget', '-q', '-S', '-O', '-', url], { check: false })).stderr
+}
+
+describe('one service of 1,000', () => {
+  /** How long the others took each time, in ms. */
+  const times: number[] = []
+  const good = egressEntry(db, 20_000)
+  const port = { protocol: 'TCP', matchPort: 20_000, targetPort: 7000 } as const
+  it.each<[string, unknown, field: string, reason: RegExp]>([
+    [
+      'an unknown name',
+      egressEntry({ fqdn: 'nobody.lab.ts.net' }, 20_000),
+      '',
+      /nothing is called nobody\.lab\.ts\.net/,
+    ],
+    [
+      'a malformed address',
+      egressEntry({ ip: '100.64.0.300' }, 20_000),
+      'tailnetTarget.ip',
+      /"100\.64\.0\.300" is not/,
+    ],
+    ['port 0', { ...good, ports: [{ ...port, matchPort: 0 }] }, 'ports[0].matchPort', /^0 is not/],
+    ['port 70000', { ...good, ports: [{ ...port, targetPort: 70_000 }] }, 'ports[0].targetPort', /^70000 is not/],
+    ['an unknown protocol', { ...good, ports: [{ ...port, protocol: 'SCTP' }] }, 'ports[0].protocol', /"SCTP" is not/],
+    [
+      'the port of another',
+      { ...good, ports: [{ ...port, matchPort: firstPort }] },
+      'ports[0].matchPort',
+      /belongs to s0/,
+    ],
+    ['the Pod as its target', egressEntry({ ip: '10.98.0.10' }, 20_000), '', /10\.98\.0\.10 is this Pod/],
+    ['a wrong type', { ...good, ports: '7000' }, 'ports', /is not a list/],
+    ['a missing field', { ports: good.ports }, 'tailnetTarget', /it is missing/],
+  ])('%s: the other 999 work, and it is named', async (what, entry, field, reason) => {
+    const bad = `x-${what.replaceAll(/\W/g, '-')}`
+    await group.egress({})
+    await expect.poll(told).toEqual([])
+    const began = performance.now()
+    await group.egress({ ...services(999), [bad]: entry })
+    await expect.poll(async () => (await told()).length, { interval: 100, timeout: 10_000 }).toBe(999)
+    times.push(performance.now() - began)
+    expect(await ports()).toBe(2 * 999)
+    expect(await ask(bed.host('app'), { to: '10.98.0.10', port: firstPort + 998, protocol: 'udp' })).toMatchObject({
+      host: 'db',
+    })
+
+    const { stdout } = await proxy.command('status', '--json')
+    const { rejected, services: all } = JSON.parse(stdout) as {
+      rejected: { file: string; entry: string; field: string; reason: string }[]
+      services: { name: string; problems: string[] }[]
+    }
+    const lines = (await metrics()).split('\n').filter((line) => line.includes(`"${bad}"`))
+    if (field === '') {
+      expect(rejected).toEqual([])
+      expect(all.filter(({ problems }) => problems.length > 0)).toEqual([
+        expect.objectContaining({ name: bad, problems: [expect.stringMatching(reason)] }),
+      ])
+      expect(lines).toEqual([expect.stringMatching(/^culvert_service_problem_info\{service="[^"]+",reason=".+"\} 1$/)])
+    } else {
+      expect(rejected).toEqual([{ file: 'egress-services', entry: bad, field, reason: expect.stringMatching(reason) }])
+      expect(lines).toEqual([expect.stringContaining(`field="${field}"`)])
+    }
+    // Again and again, but told of once.
+    for (const count of [998, 999]) {
+      await group.egress({ ...services(count), [bad]: entry })
+      await expect.poll(async () => (await told()).length, { timeout: 10_000 }).toBe(count)
+    }
+    const said = proxy.lines.filter((line) => line.includes(bad))
+    expect(said).toHaveLength(1)
+    expect(said[0]).toContain(field)
+  })
+
+  it('within a second: from the file to the kernel, and to the Secret', () => {
+    expect(times.toSorted((one, other) => one - other)[4], times.map(Math.round).join()).toBeLessThan(1000)
+  })
+})
+
+it('a file that is swapped 50 times a second: the newest counts within two seconds, and traffic goes on', async () => {
+  await group.egress(services(10))
+  await expect.poll(async () => (await told()).length, { timeout: 10_000 }).toBe(10)
+  const to = { to: '10.98.0.10', port: firstPort, duration: 60_000 }
+  const traffic = await Promise.all(
+    (['tcp', 'udp'] as const).flatMap((protocol) =>
+      (['flow', 'connect'] as const).map((mode) => startTraffic(bed.host('app'), { ...to, protocol, mode })),
+    ),
+  )
+  const texts = [JSON.stringify(services(20)), '{"half', '', JSON.stringify(services(300)), '[]']
+  const swaps = 200
+  for (let swap = 0; swap < swaps; swap += 1) {
+    const due = delay(20)
+    await group.write({ 'egress-services': texts[swap % texts.length]! })
+    await due
+  }
+  await group.egress(services(30))
+  const quiet = performance.now()
+  await expect.poll(async () => (await told()).length, { interval: 20, timeout: 5000 }).toBe(30)
+  expect(await ports()).toBe(60)
+  expect(performance.now() - quiet).toBeLessThan(2000)
+  for (const flow of traffic) {
+    const report = await flow.stop()
+    expect(report).toMatchObject({ lost: 0, errors: {} })
+    expect(report).not.toHaveProperty('broken')
+  }
+})
+
+it.each(['{"half', '', '[]', ' '.repeat(10 * 1024 * 1024), undefined])(
+  'a file that says nothing (%#): the last good one stays in use',
+  async (text) => {
+    await group.egress(services(5))
+    await expect.poll(async () => (await told()).length, { timeout: 10_000 }).toBe(5)
+    await group.write({ 'hep-pings': '3', ...(text !== undefined && { 'egress-services': text }) })
+    await proxy.until(({ checks }) => checks['services']?.state === 'failing')
+    expect((await told()).length).toBe(5)
+    expect(await ask(bed.host('app'), { to: '10.98.0.10', port: firstPort, protocol: 'tcp' })).toMatchObject({
+      host: 'db',
+    })
+    expect(await metrics()).toContain('culvert_config_rejected{file="egress-services"} 1')
+  },
+)
+
+it('more services than the Secret can list: as many as fit are listed, all are forwarded, and it is said', async () => {
+  const many = 7500
+  const entry = (matchPort: number) => ({
+    tailnetTarget: db,
+    ports: [{ protocol: 'TCP', matchPort, targetPort: 7000 }],
+  })
+  const all = Object.fromEntries(Array.from({ length: many }, (_, index) => [`m${index}`, entry(firstPort + index)]))
+  await group.egress(all)
+  await expect.poll(ports, { timeout: 20_000 }).toBe(many)
+  await expect.poll(async () => (await told()).length, { timeout: 20_000 }).toBeGreaterThan(5000)
+  const listed = await told()
+  expect(listed.length).toBeLessThan(many)
+  expect(await ask(bed.host('app'), { to: '10.98.0.10', port: firstPort + many - 1, protocol: 'tcp' })).toMatchObject({
+    host: 'db',
+  })
+  const { reason } = (await proxy.until(({ checks }) => checks['services']?.state === 'failing')).checks['services']!
+  expect(reason).toMatch(/m\d+: it is forwarded, but the state Secret has no room to list it/)
+  expect(proxy.lines.join('\n')).toMatch(/no room to list it/)
+  expect((await metrics()).match(/^culvert_service_problem_info/gm)).toHaveLength(100)
+})
+
+it.each([' 3\n', '', '-1', '9'.repeat(30)])('hep-pings %j: a preStop hook is answered all the same', async (text) => {
+  // Nobody listens there: the service leads elsewhere.
+  const entry = { ...egressEntry(db, firstPort), healthCheckEndpoint: 'http://10.98.0.11:1/healthz' }
+  await group.write({ 'egress-services': JSON.stringify({ s0: entry }), 'hep-pings': text })
+  await expect.poll(async () => (await told()).length, { timeout: 10_000 }).toBe(1)
+  await delay(200)
+  expect(await preshutdown()).toContain('HTTP/1.1 200')
+  await proxy.until(({ ready }) => ready)
+})
