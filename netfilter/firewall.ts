@@ -170,8 +170,6 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       const hear = ({ lines, by }: Generation): void => {
         // What comes before it has begun is looked at then, as a whole.
         if (!listening) return
-        // Until then nothing is known for longer than a moment.
-        if (!listening) return
         if (expected?.lines === lines.join('\n')) return expected.heard(true)
         if (replacements > 0 && lines.includes(`add table inet ${tableName}`)) {
           replacements -= 1
