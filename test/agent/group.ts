@@ -57,6 +57,7 @@ export class Group {
     const { v4, v6 } = this.#host.address
     return {
       ...this.secret.env(),
+      ...(v4 === undefined && { KUBERNETES_SERVICE_HOST: 'fd98::1' }),
       ...(kind === 'egress'
         ? { TS_EGRESS_PROXIES_CONFIG_PATH: directory }
         : { TS_INGRESS_PROXIES_CONFIG_PATH: `${directory}/ingress-config.json` }),

@@ -91,7 +91,6 @@ export async function podEnv(bed: ModesBed, pod: PodHost): Promise<Environment> 
     TS_AUTHKEY: await bed.authKey(),
     // A Pod without IPv4 reaches the control server by IPv6.
     TS_EXTRA_ARGS: `--login-server=${v4 === undefined ? 'http://[fd99::1]:8080' : bed.controlUrl} --accept-routes`,
-    ...(v4 === undefined && { KUBERNETES_SERVICE_HOST: 'fd98::1' }),
     POD_IP: String(v4 ?? v6),
     POD_IPS: [v4, v6].filter((address) => address !== undefined).join(','),
   }

@@ -69,13 +69,14 @@ it.each(barren)('a Pod with $pod, a tailnet with $tailnet: the agent ends and sa
 describe('what a target can be, all in both families', () => {
   beforeAll(() => bed.control.putSettings({ families: 'both' }))
   const peerAddress = async (family: 'v4' | 'v6') => ({ TS_TAILNET_TARGET_IP: (await addressesOf(bed, 'db'))[family] })
+  const atSite = async () => ({ TS_TAILNET_TARGET_FQDN: site })
 
   it.each<[string, () => Promise<Readonly<Record<string, string>>>, string, readonly ('v4' | 'v6')[]]>([
     ['the IPv4 address of a node', () => peerAddress('v4'), 'db', ['v4']],
     ['the IPv6 address of a node', () => peerAddress('v6'), 'db', ['v6']],
     ['the name of a Tailscale Service', async () => ({ TS_TAILNET_TARGET_FQDN: web.name }), 'router', ['v4', 'v6']],
     ['the IPv4 address of a Tailscale Service', async () => ({ TS_TAILNET_TARGET_IP: web.v4 }), 'router', ['v4']],
-    ['a 4via6 name', async () => ({ TS_TAILNET_TARGET_FQDN: site }), 'router', ['v6']],
+    ['a 4via6 name', atSite, 'router', ['v6']],
     ['an IPv4 address behind a router', async () => ({ TS_TAILNET_TARGET_IP: routed.v4 }), 'router', ['v4']],
     ['an IPv6 address behind a router', async () => ({ TS_TAILNET_TARGET_IP: routed.v6 }), 'router', ['v6']],
   ])('%s', async (_name, target, host, carries) => {
@@ -86,6 +87,10 @@ describe('what a target can be, all in both families', () => {
     )
     await proxy.until(({ ready }) => ready)
     await answered(bed.host('app'), proxy.host.address, { carries, as: () => ({ host }) })
+    // At a site its router pings, if it has the program.
+    for (const family of target === atSite ? [] : carries) {
+      expect(await hopsLeft(bed.host('app'), String(proxy.host.address[family]))).toBe(63)
+    }
   })
 
   it.each([
