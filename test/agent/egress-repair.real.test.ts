@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { ask, startEcho } from '../lab/traffic/traffic.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { egressEntry, Group } from './group.ts'
+import { Proxy } from './proxy.ts'
+
+// Other programs at the rules of all that leads into the tailnet. One agent has all modes at once, so that there is one
+// table with everything in it.
+let bed: Bed<'db' | 'proxy' | 'app'>
+let group: Group
+let proxy: Proxy
+let rules: string
+beforeAll(async () => {
+  bed = await startBed({
+    hosts: {
+      db: { network: 'wan', tailscaled: true },
+      proxy: { network: 'cluster' },
+      app: { network: 'cluster' },
+    },
+    cluster: { nodes: 0 },
+  })
+  await startEcho(bed.host('db'))
+  // A program of the same name before the real one: it keeps what it was called with.
+  const host = bed.host('proxy')
+  const wrapper = '#!/bin/sh\necho "$*" >> /tmp/nft.log\nPATH=${PATH#*:} exec nft "$@"\n'
+  await host.exec(['sh', '-c', 'mkdir /tmp/wrapped; cat > /tmp/wrapped/nft; chmod +x /tmp/wrapped/nft'], {
+    input: wrapper,
+  })
+  group = await Group.make(bed, 'all')
+  await group.write(files(1))
+})
+afterAll(async () => {
+  await proxy[Symbol.asyncDispose]()
+  await bed.down()
+})
+beforeEach(async () => {
+  tellOnFailure(bed)
+  proxy ??= await Proxy.ready(bed, {
+    ...group.env('egress'),
+    ...group.env('ingress'),
+    TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net',
+    TS_AUTHKEY: await bed.authKey(),
+    PATH: `/tmp/wrapped:${bed.host('proxy').env()['PATH']}`,
+  })
+  await proxy.until(({ ready }) => ready)
+  await expect.poll(list).toContain('tcp . 10000 : ')
+  rules = await list()
+})
+
+const vip = '100.99.1.1'
+const files = (count: number) => ({
+  'egress-services': JSON.stringify(
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [
+        `s${index}`,
+        egressEntry({ fqdn: 'db.lab.ts.net' }, 10_000 + index),
+      ]),
+    ),
+  ),
+  'ingress-config.json': JSON.stringify({
+    'svc:web': { IPv4Mapping: { TailscaleServiceIP: vip, ClusterIP: '10.98.0.11' } },
+  }),
+})
+
+const list = async (): Promise<string> => {
+  const { stdout } = await proxy.host.exec(['nft', '-s', 'list', 'table', 'inet', 'culvert'], { check: false })
+  // The order in which sets are listed changes with the transaction that made them, that of elements with time.
+  return stdout
+    .split(/[\n,{}]+/)
+    .map((part) => part.trim())
+    .toSorted()
+    .join('\n')
+}
+const repairs = async (): Promise<number> => (await proxy.status()).facets['forwarding']?.repairs ?? 0
+const carries = async (): Promise<void> => {
+  for (const [to, port] of [
+    [proxy.host.address.v4, 10_000],
+    [proxy.host.address.v6, 7000],
+  ] as const)
+    expect(await ask(bed.host('app'), { to: String(to), port, protocol: 'tcp', patience: 5000 })).toMatchObject({
+      host: 'db',
+    })
+}
+/** What nft was called with since this was called last, by the agent. */
+const called = async (): Promise<string[]> => {
+  const lines = readFileSync(proxy.host.path('/tmp/nft.log'), 'utf8').trim().split('\n').filter(Boolean)
+  await proxy.host.exec(['sh', '-c', ': > /tmp/nft.log'])
+  return lines
+}
+
+it.each([
+  ['a port removed', 'delete element inet culvert ports4 { tcp . 10000 }'],
+  [
+    'a port led elsewhere',
+    'delete element inet culvert ports6 { tcp . 10000 }; add element inet culvert ports6 { tcp . 10000 : fd98::11 . 1 }',
+  ],
+  ['a port added', 'add element inet culvert ports4 { tcp . 22 : 10.98.0.11 . 22 }'],
+  ['a target removed from the guard', 'flush set inet culvert targets6'],
+  ['a target added to it', 'add element inet culvert targets6 { fd7a::9 }'],
+  ['an own port that is exempt no more', 'flush set inet culvert exempt'],
+  [
+    'a Tailscale Service led elsewhere',
+    `delete element inet culvert ingress4 { ${vip} }; add element inet culvert ingress4 { ${vip} : 10.98.0.12 }`,
+  ],
+  ['the chain that translates flushed', 'flush chain inet culvert translate'],
+  ['the chain that refuses flushed', 'flush chain inet culvert forward'],
+  ['the sources of flows flushed', 'flush chain inet culvert source'],
+  ['a rule before all others', 'insert rule inet culvert translate return'],
+  ['the table deleted', 'delete table inet culvert'],
+  ['all rules flushed', 'flush ruleset'],
+])('%s by another program: repaired within 2 s, and counted', async (_name, change) => {
+  const before = await repairs()
+  await proxy.host.exec(['nft', change])
+  const changed = Date.now()
+  await expect.poll(list, { interval: 20, timeout: 5000 }).toBe(rules)
+  expect(Date.now() - changed).toBeLessThan(2000)
+  await expect.poll(repairs).toBe(before + 1)
+  await carries()
+})
+
+it('a storm of foreign changes: all is right within 2 s of its end', async () => {
+  const storm = [
+    'flush chain inet culvert guard',
+    'flush map inet culvert ports4',
+    'add table inet culvert; delete table inet culvert',
+  ]
+  for (let round = 0; round < 60; round += 1) await proxy.host.exec(['nft', storm[round % 3]!], { check: false })
+  const quiet = Date.now()
+  await expect.poll(list, { interval: 20, timeout: 5000 }).toBe(rules)
+  expect(Date.now() - quiet).toBeLessThan(2000)
+  await carries()
+})
+
+it('what is changed while no monitor runs is found with its next start', async () => {
+  await proxy.host.exec(['pkill', '-KILL', '-f', 'nft monitor'])
+  await proxy.host.exec(['nft', 'flush', 'map', 'inet', 'culvert', 'ports4'])
+  await expect.poll(list, { interval: 20, timeout: 5000 }).toBe(rules)
+})
+
+it('own changes are told by the monitor: no listing of the table, and one transaction each', async () => {
+  // Until the monitor runs again, and for sure.
+  await delay(2000)
+  await called()
+  const had = await repairs()
+  for (let count = 2; count <= 21; count += 1) {
+    await group.write(files(count))
+    await expect.poll(list, { interval: 50 }).toContain(`tcp . ${10_000 + count - 1} : `)
+  }
+  await delay(500)
+  expect(await called()).toEqual(Array.from({ length: 20 }, () => '-f -'))
+  await group.write(files(1))
+  await expect.poll(list).toBe(rules)
+  expect(await repairs()).toBe(had)
+})
+
+it('nothing is written, or listed, when nothing of ours changed', async () => {
+  await called()
+  for (let round = 0; round < 5; round += 1) {
+    await proxy.host.exec(['nft', 'add table inet other; add chain inet other culvert; delete table inet other'])
+    await delay(200)
+  }
+  expect(await called()).toEqual([])
+  expect(await list()).toBe(rules)
+})
