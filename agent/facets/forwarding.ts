@@ -87,9 +87,7 @@ const planned = memo(
         target?.problems ??
         settings.viaIngress
           .filter((family) => own.every((address) => address.family !== family))
-          .map(
-            (family) => `the node has no ${familyName(family)} address in the tailnet for what is sent to the Pod’s`,
-          ),
+          .map((family) => `the node has no ${familyName(family)} address in the tailnet to lead the Pod’s to`),
       serviceProblems: new Map(
         services.flatMap(({ name, problems }) => (problems.length > 0 ? [[name, problems]] : [])),
       ),
@@ -110,11 +108,10 @@ function usable(target: TailnetTarget, world: World): { addresses: readonly Addr
   const { addresses, through, owner } = resolution
   if (world.tailnet.acceptsRoutes === false && (through === 'route' || through === '4via6')) {
     const behind = `${addresses.map(({ text }) => text).join(', ')} is behind ${owner ?? 'a subnet router'}`
+    const remedy = 'set "acceptRoutes": true in the config file, or --accept-routes in TS_EXTRA_ARGS'
     return {
       addresses: [],
-      problems: [
-        `${behind}, and this node accepts no routes: set "acceptRoutes": true in the config file, or --accept-routes in TS_EXTRA_ARGS`,
-      ],
+      problems: [ownPlace(target, world) ?? `${behind}, and this node accepts no routes: ${remedy}`],
     }
   }
   // What of a family cannot be carried at all is told by the plan.
@@ -132,7 +129,7 @@ function usable(target: TailnetTarget, world: World): { addresses: readonly Addr
   }
 }
 
-/** Why a target that is nowhere in the tailnet could never be one. */
+/** Why a target that cannot be reached could not be one in any case. */
 function ownPlace(target: TailnetTarget, world: World): string | undefined {
   if (target.kind === 'address') return refusal(target.address, world)
   const self = world.tailnet.self?.name
