@@ -165,3 +165,52 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
     for (const flow of traffic) expect(await flow.stop()).not.toHaveProperty('broken')
   })
 })
+
+it('while start-up cannot finish, nor after a crash: the rules of the former run guard its flows', async () => {
+  const [, l3] = scenes[0]!
+  const made = await l3()
+  const env = {
+    ...made.env,
+    TS_STATE_DIR: '/var/lib/unfinished',
+    CULVERT_TEST_SHORT_WAITS: 'true',
+    TS_AUTHKEY: await bed.authKey(),
+  }
+  const outside = await startCapture(bed.host('proxy'), 'eth0', inTheClear)
+  const [to = ''] = addresses('proxy')
+  await bed.control.startOutage({ seconds: 60 })
+  const first = await Proxy.start(bed, env)
+  await first.process.line(/not connected to the tailnet yet/, 30_000)
+  await expect(ask(bed.host('app'), { to, protocol: 'tcp' })).rejects.toThrow('ECONNREFUSED')
+  await bed.control.endOutage()
+  await first.until(({ ready }) => ready, 40_000)
+  const traffic = await startAll(made)
+  // Nobody is left to tidy up.
+  first.process.kill('SIGKILL')
+  await first.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
+  await first.process.exited
+  await bed.control.startOutage({ seconds: 60 })
+  await using again = await Proxy.start(bed, env)
+  await delay(3000)
+  expect(outside.packets).toEqual([])
+  await bed.control.endOutage()
+  await again.until(({ ready }) => ready, 40_000)
+  await flowing(traffic)
+  for (const flow of traffic) expect(await flow.stop()).not.toHaveProperty('broken')
+  expect(await outside.stop()).toEqual([])
+})
+
+it('while a target goes from the tailnet', async () => {
+  const [, egress] = scenes[1]!
+  const made = await egress()
+  await using proxy = await Proxy.ready(bed, { ...made.env, TS_AUTHKEY: await bed.authKey() })
+  const outside = await startCapture(proxy.host, 'eth0', inTheClear)
+  const traffic = await startAll(made)
+  await bed.control.removeNode('node')
+  await expect
+    .poll(() => traffic.map(({ report }) => report?.broken?.code ?? ''), { timeout: 20_000 })
+    .toContain('ECONNRESET')
+  await proxy.until(({ checks }) => checks['services']?.state === 'failing')
+  await delay(1000)
+  expect(await outside.stop()).toEqual([])
+  await Promise.all(traffic.map((flow) => flow.stop()))
+})
