@@ -98,13 +98,13 @@ export async function started(store: Store, log: Log, signal: AbortSignal): Prom
   const world = await store.until((now) => forwardingTried(now) && stateSecretTried(now), signal)
   const plan = attemptedPlan(world)
   if (plan === undefined || !nothingReachable(plan)) return
-  const { settings, kernelFamilies } = world
+  const { settings } = world
   const reasons = plan.unreachable.map(({ target, reason }) => `${target.text}: ${reason}`)
   if (settings.tailnetTarget !== undefined) {
     const addresses = plan.unreachable.map(({ target }) => `${target.text}/${target.family === 4 ? 32 : 128}`)
     // Worded as it is waited for (agent.md §12).
     log(
-      `no forwarding rules for egress addresses [${addresses.join(' ')}], host supports IPv6: ${kernelFamilies.includes(6)}`,
+      `no forwarding rules for egress addresses [${addresses.join(' ')}], host supports IPv6: ${world.kernelFamilies.includes(6)}`,
     )
   }
   const which = settings.tailnetTarget === undefined ? 'TS_DEST_IP' : 'the target in the tailnet'

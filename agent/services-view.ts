@@ -1,3 +1,4 @@
+import { memo } from '../lib/memo.ts'
 import { attemptedPlan } from './facets/forwarding.ts'
 import { egressStatus, ingressStatus } from './facets/services-status.ts'
 import type { World } from './world.ts'
@@ -6,7 +7,12 @@ import type { World } from './world.ts'
 export type ServiceProblem = { readonly service: string; readonly problem: string }
 
 /** Why services of ProxyGroup egress and ingress, as they are planned, get no traffic or less than they could. */
-export function serviceProblems(world: World): ServiceProblem[] {
+export const serviceProblems = memo(
+  (world: World) => [attemptedPlan(world), egressStatus(world), ingressStatus(world)],
+  problemsOf,
+)
+
+function problemsOf(world: World): ServiceProblem[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
   const unlisted = [egressStatus(world), ingressStatus(world)].flatMap((status) => status?.omitted ?? [])
@@ -27,7 +33,7 @@ export function servicesView(world: World): Record<string, unknown>[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
   const problems = Map.groupBy(serviceProblems(world), ({ service }) => service)
-  const problemsOf = (name: string): string[] => (problems.get(name) ?? []).map(({ problem }) => problem)
+  const reasons = (name: string): string[] => (problems.get(name) ?? []).map(({ problem }) => problem)
   return [
     ...[...plan.services.egress.values()].map(({ name, ports, tailnetTarget }) => ({
       name,
@@ -35,7 +41,7 @@ export function servicesView(world: World): Record<string, unknown>[] {
       target: tailnetTarget.ip || tailnetTarget.fqdn,
       addresses: (plan.egress.get(name)?.carried ?? []).map(({ text }) => text),
       ports: ports.map(({ protocol, matchPort, targetPort }) => `${matchPort}/${protocol} → ${targetPort}`),
-      problems: problemsOf(name),
+      problems: reasons(name),
     })),
     ...[...plan.services.ingress.values()].map(({ name, mappings }) => ({
       name,
@@ -43,7 +49,7 @@ export function servicesView(world: World): Record<string, unknown>[] {
       mappings: (plan.ingress.get(name)?.carried ?? []).map(
         ({ family, text }) => `${text} → ${mappings[family]?.backend.text}`,
       ),
-      problems: problemsOf(name),
+      problems: reasons(name),
     })),
   ]
 }

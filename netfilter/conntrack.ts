@@ -23,10 +23,14 @@ export async function endFlows(run: RunCommand, flows: readonly Flow[]): Promise
 
 function filterOf({ family, protocol, destination, port, answeredBy, answeredTo }: Flow): string[] {
   return [
-    ...['-f', familyFlag(family), '--orig-dst', destination],
+    '-f',
+    familyFlag(family),
+    '--orig-dst',
+    destination,
     ...(protocol === 'unknown' ? [] : ['-p', protocol]),
     ...(port === undefined ? [] : ['--orig-port-dst', String(port)]),
-    ...['--reply-src', answeredBy],
+    '--reply-src',
+    answeredBy,
     // Where an answer goes to a client, it is one of many.
     ...(answeredBy === destination ? [] : ['--reply-dst', answeredTo]),
   ]

@@ -98,8 +98,7 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       })
   }
 
-  const change = async (from: Elements, elements: Elements, shape: string): Promise<void> => {
-    const list = changes(from, elements)
+  const change = async (list: readonly Change[], elements: Elements, shape: string): Promise<void> => {
     if (list.length === 0) return
     if (await announced(list, () => nft.load(renderChanges(list)))) return
     const now = await look()
@@ -121,10 +120,10 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
         trust(before, since)
         return false
       }
-      const marks = marksOf(former)
       const concerned = !keeps || isDrained(drained) || due.some(concernsFlows)
+      const marks = concerned ? marksOf(former) : noDrained
       let elements = elementsOf(table, concerned ? marks : drained)
-      if (keeps) await change(former, elements, shape)
+      if (keeps) await change(concerned ? changes(former, elements) : due, elements, shape)
       else await replace(table, shape, elements)
       if (concerned) {
         // Nothing begins by the former rules any more, and the guard covers what did until it has ended.
@@ -134,7 +133,7 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
         await endFlows(run, verdict.ended)
         const marked = elements
         elements = elementsOf(table, drained)
-        await change(marked, elements, shape)
+        await change(changes(marked, elements), elements, shape)
       }
       trust({ shape, elements }, since)
       return !settled

@@ -26,8 +26,9 @@ export function readTailnetTarget({ text }: Given): TailnetTarget | undefined {
 /** The families of the Pod's addresses whose traffic is to go to the node's own tailnet address; none when that is off. */
 export function readViaIngress({ bool, text, raw }: Given): Family[] {
   if (!bool('EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS')) return []
-  const pod = [text('POD_IP'), ...(raw('POD_IPS') ?? '').split(',')].flatMap((part) => parseAddress(part)?.family ?? [])
-  return families.filter((family) => pod.includes(family))
+  const addresses = [text('POD_IP'), ...(raw('POD_IPS') ?? '').split(',')]
+  const pod = new Set(addresses.map((part) => parseAddress(part)?.family))
+  return families.filter((family) => pod.has(family))
 }
 
 /** tailscaled's own choice elsewhere; in a Pod nothing else is there to take it. */

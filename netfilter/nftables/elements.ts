@@ -68,8 +68,9 @@ export type Change = {
 const noElements: ReadonlyMap<string, string> = new Map()
 
 /**
- * What turns the elements `from` into `to`, in the order in which it is done: an element with another value goes before
- * it comes. Each element is looked up once, and what goes is looked for only where something must have gone.
+ * What turns the elements `from` into `to`, in the order in which it is done: what goes goes before anything comes. Both
+ * are gone through side by side, since most of them are the same in the same order: only where they are not, something
+ * is looked up.
  */
 export function changes(from: Elements, to: Elements): Change[] {
   const list: Change[] = []
@@ -77,14 +78,19 @@ export function changes(from: Elements, to: Elements): Change[] {
     const [before, after] = [from.get(set) ?? noElements, to.get(set) ?? noElements]
     if (before === after) continue
     const added: Change[] = []
+    const gone = (key: string, value: string): unknown => list.push({ verb: 'delete', set, key, value })
+    const former = before.entries()
+    let old = former.next().value
     for (const [key, value] of after) {
-      if (before.get(key) !== value) added.push({ verb: 'add', set, key, value })
+      for (; old !== undefined && old[0] !== key && !after.has(old[0]); old = former.next().value) gone(...old)
+      const beside = old?.[0] === key ? old : undefined
+      if (beside !== undefined) old = former.next().value
+      const held = beside === undefined ? before.get(key) : beside[1]
+      if (held === value) continue
+      if (held !== undefined) gone(key, held)
+      added.push({ verb: 'add', set, key, value })
     }
-    if (after.size - added.length < before.size) {
-      for (const [key, value] of before) {
-        if (after.get(key) !== value) list.push({ verb: 'delete', set, key, value })
-      }
-    }
+    for (; old !== undefined; old = former.next().value) if (!after.has(old[0])) gone(...old)
     list.push(...added)
   }
   return list

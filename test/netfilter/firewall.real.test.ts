@@ -104,7 +104,7 @@ describe('any sequence of tables', () => {
   it('leaves exactly the last one, and reading back is the inverse of loading', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(randomTable, { minLength: 1, maxLength: 4 }), async (tables) => {
-        for (const one of tables) await rules.ensure(one)
+        for (const next of tables) await rules.ensure(next)
         const last = tables.at(-1) ?? emptyTable
         const held = await nftables(run).list()
         expect(held?.elements).toEqual(elementsOf(last))

@@ -6,7 +6,7 @@ const v6 = fc.integer({ min: 1, max: 40 }).map((last) => `fd7a:115c:a1e0::${last
 const port = fc.integer({ min: 1, max: 65_535 })
 const key = fc
   .tuple(fc.constantFrom('tcp', 'udp'), port)
-  .map(([protocol, number]) => `${protocol} . ${number}` as PortKey)
+  .map(([protocol, number]) => `${protocol} . ${number}` satisfies PortKey)
 
 const entries = <K extends string>(keys: fc.Arbitrary<K>, values: fc.Arbitrary<string>): fc.Arbitrary<Map<K, string>> =>
   fc.uniqueArray(fc.tuple(keys, values), { selector: ([name]) => name, maxLength: 12 }).map((list) => new Map(list))

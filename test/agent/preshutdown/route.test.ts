@@ -58,7 +58,9 @@ describe('drains', () => {
     expect(await answered).toMatchObject(safe)
     expect(draining(store.world)).toMatch(/SIGTERM/)
     await until('readiness to come back', () => draining(store.world) === undefined)
-    expect(lines.filter((line, index) => line !== lines[index - 1])).toEqual([
+    // A slow look may come between two rounds that lead elsewhere.
+    const told = lines.filter((line) => !line.includes('asked once more'))
+    expect(told.filter((line, index) => line !== told[index - 1])).toEqual([
       'preshutdown: waiting until none of the services leads to this Pod any more (1)',
       'preshutdown: waiting for s0 (it leads here)',
       expect.stringMatching(/^preshutdown: no service leads to this Pod any more, after [\d.]+ s$/),
@@ -76,7 +78,7 @@ describe('drains', () => {
     expect(health.seen.most).toBeGreaterThan(20)
     expect(health.seen.most).toBeLessThanOrEqual(64)
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(300)
-  })
+  }, 30_000)
 })
 
 describe('ends before', () => {
