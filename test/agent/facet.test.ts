@@ -67,6 +67,17 @@ describe('a facet', () => {
     expect(applied).toEqual([3])
   })
 
+  it('says what it is about to put in the place of what was verified, until that is verified', async () => {
+    want(1)
+    await expect.poll(report).toMatchObject({ verified: { wanted: 1 } })
+    failing = true
+    want(2)
+    await expect.poll(report).toMatchObject({ verified: { wanted: 1 }, attempting: { wanted: 2 }, error: 'refused' })
+    failing = false
+    await expect.poll(report).toMatchObject({ verified: { wanted: 2 } })
+    expect(report()).not.toHaveProperty('attempting')
+  })
+
   it('tries again after a failure, and says each failure once', async () => {
     failing = true
     want(1)

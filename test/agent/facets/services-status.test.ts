@@ -51,6 +51,12 @@ const standing = (now: Facts, then: Facts = now, error?: string): World => {
   const report = { desired, verified, repairs: 0, failures: 0, ...(error !== undefined && { error }) }
   return { ...world(now), facets: { [forwardingName]: report } }
 }
+/** The same, while what is as in `coming` is being put in the place of what stands. */
+const replaced = (now: Facts, coming: Facts): World => {
+  const before = standing(now)
+  const report = { ...before.facets[forwardingName]!, attempting: planForwarding(world(coming)) }
+  return { ...before, facets: { [forwardingName]: report } }
+}
 const listed = (status: { text: string } | undefined, key: 'services' | 'configs') =>
   status && Object.keys((JSON.parse(status.text) as Record<string, object | null>)[key] ?? {})
 
@@ -64,6 +70,16 @@ describe('a service of ProxyGroup egress is listed', () => {
       'not with other ports than those that stand',
       standing({ egress: { db: db(10_001) } }, { egress: { db: db(10_000) } }),
       [],
+    ],
+    [
+      'not while a plan without it is put in the place of its rules, though it is wanted again',
+      replaced({ egress: { db: db(10_000) } }, {}),
+      [],
+    ],
+    [
+      'while a plan that has it, too, is put in their place',
+      replaced({ egress: { db: db(10_000) } }, { egress: { db: db(10_000), other: db(10_001) } }),
+      ['db'],
     ],
     [
       'while the rules follow its target, as it stands',
