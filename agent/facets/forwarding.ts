@@ -1,17 +1,15 @@
-import { type Address, families, type Family, familyName } from '../../lib/address.ts'
+import { families, type Family, familyName } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
 import type { Firewall } from '../../netfilter/firewall.ts'
 import type { IsGone } from '../../netfilter/flows.ts'
 import { type ForwardingPlan, planForwardingTable } from '../../netfilter/plan.ts'
 import type { EgressService } from '../../wire/egress-services.ts'
 import type { IngressService } from '../../wire/ingress-services.ts'
-import type { TailnetTarget } from '../../wire/tailnet-target.ts'
 import type { Facet } from '../facet.ts'
 import type { Settings } from '../settings/settings.ts'
-import { nameKey } from '../targets/names.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
-import { overlapWarning, refusal } from '../targets/refuse.ts'
 import { resolveTarget } from '../targets/resolve.ts'
+import { usableTarget } from '../targets/usable.ts'
 import type { World } from '../world.ts'
 
 export const forwardingName = 'forwarding'
@@ -64,8 +62,8 @@ const planned = memo(
     const egress = world.egressServices?.content?.services ?? new Map<string, EgressService>()
     const ingress = world.ingressServices?.content?.services ?? new Map<string, IngressService>()
     const own = tailnet.self?.addresses ?? []
-    const target = settings.tailnetTarget && usable(settings.tailnetTarget, world)
-    const services = [...egress.values()].map((service) => ({ ...service, ...usable(service.target, world) }))
+    const target = settings.tailnetTarget && usableTarget(settings.tailnetTarget, world)
+    const services = [...egress.values()].map((service) => ({ ...service, ...usableTarget(service.target, world) }))
     const plan = planForwardingTable({
       own,
       kernelFamilies,
@@ -99,41 +97,6 @@ const planned = memo(
 function podFamilies({ pod }: Settings): readonly Family[] {
   const given = families.filter((family) => (family === 4 ? pod.ipv4 : pod.ipv6) !== '')
   return given.length > 0 ? given : families
-}
-
-/** The addresses of a target to which traffic may be led, and what is wrong with it. */
-function usable(target: TailnetTarget, world: World): { addresses: readonly Address[]; problems: readonly string[] } {
-  const resolution = resolveTarget(target, world.tailnet)
-  if ('problem' in resolution) return { addresses: [], problems: [ownPlace(target, world) ?? resolution.problem] }
-  const { addresses, through, owner } = resolution
-  if (world.tailnet.acceptsRoutes === false && (through === 'route' || through === '4via6')) {
-    const behind = `${addresses.map(({ text }) => text).join(', ')} is behind ${owner ?? 'a subnet router'}`
-    const remedy = 'set "acceptRoutes": true in the config file, or --accept-routes in TS_EXTRA_ARGS'
-    return {
-      addresses: [],
-      problems: [ownPlace(target, world) ?? `${behind}, and this node accepts no routes: ${remedy}`],
-    }
-  }
-  // What of a family cannot be carried at all is told by the plan.
-  const looked = addresses.map((address) => ({
-    address,
-    reason: world.kernelFamilies.includes(address.family) ? refusal(address, world) : undefined,
-  }))
-  const allowed = looked.flatMap(({ address, reason }) => (reason === undefined ? [address] : []))
-  return {
-    addresses: allowed,
-    problems: [
-      ...looked.flatMap(({ reason }) => reason ?? []),
-      ...allowed.flatMap((address) => overlapWarning(address, world) ?? []),
-    ],
-  }
-}
-
-/** Why a target that cannot be reached could not be one in any case. */
-function ownPlace(target: TailnetTarget, world: World): string | undefined {
-  if (target.kind === 'address') return refusal(target.address, world)
-  const self = world.tailnet.self?.name
-  return self !== undefined && nameKey(self) === nameKey(target.name) ? `${target.name} is this node itself` : undefined
 }
 
 /** The forwarding rules of the network namespace. `standing` is called once after these have been read back. */

@@ -1,0 +1,44 @@
+import type { Address } from '../../lib/address.ts'
+import type { TailnetTarget } from '../../wire/tailnet-target.ts'
+import type { World } from '../world.ts'
+import { nameKey } from './names.ts'
+import { overlapWarning, refusal } from './refuse.ts'
+import { resolveTarget } from './resolve.ts'
+
+/** The addresses of a target to which traffic may be led, and what is wrong with it. */
+export function usableTarget(
+  target: TailnetTarget,
+  world: World,
+): { readonly addresses: readonly Address[]; readonly problems: readonly string[] } {
+  const resolution = resolveTarget(target, world.tailnet)
+  if ('problem' in resolution) return { addresses: [], problems: [ownPlace(target, world) ?? resolution.problem] }
+  const { addresses, through, owner } = resolution
+  if (world.tailnet.acceptsRoutes === false && (through === 'route' || through === '4via6')) {
+    const behind = `${addresses.map(({ text }) => text).join(', ')} is behind ${owner ?? 'a subnet router'}`
+    const remedy = 'set "acceptRoutes": true in the config file, or --accept-routes in TS_EXTRA_ARGS'
+    return {
+      addresses: [],
+      problems: [ownPlace(target, world) ?? `${behind}, and this node accepts no routes: ${remedy}`],
+    }
+  }
+  // What of a family cannot be carried at all is told by the plan.
+  const looked = addresses.map((address) => ({
+    address,
+    reason: world.kernelFamilies.includes(address.family) ? refusal(address, world) : undefined,
+  }))
+  const allowed = looked.flatMap(({ address, reason }) => (reason === undefined ? [address] : []))
+  return {
+    addresses: allowed,
+    problems: [
+      ...looked.flatMap(({ reason }) => reason ?? []),
+      ...allowed.flatMap((address) => overlapWarning(address, world) ?? []),
+    ],
+  }
+}
+
+/** Why a target that cannot be reached could not be one in any case. */
+function ownPlace(target: TailnetTarget, world: World): string | undefined {
+  if (target.kind === 'address') return refusal(target.address, world)
+  const self = world.tailnet.self?.name
+  return self !== undefined && nameKey(self) === nameKey(target.name) ? `${target.name} is this node itself` : undefined
+}
