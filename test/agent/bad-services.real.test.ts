@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
-import { type EgressEntry, egressEntry, Group } from './group.ts'
+import { type EgressEntry, egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
 // What is wrong with mounted files costs what is wrong, and nothing else, in a running agent.
@@ -11,14 +11,7 @@ let bed: Bed<'db' | 'proxy' | 'app'>
 let group: Group
 let proxy: Proxy
 beforeAll(async () => {
-  bed = await startBed({
-    hosts: {
-      db: { network: 'wan', tailscaled: true },
-      proxy: { network: 'cluster' },
-      app: { network: 'cluster' },
-    },
-    cluster: { nodes: 0 },
-  })
+  bed = await startBed(groupBed)
   await startEcho(bed.host('db'))
   group = await Group.make(bed, 'egress')
   await group.egress({})

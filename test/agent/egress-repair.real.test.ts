@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho } from '../lab/traffic/traffic.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
-import { egressEntry, Group } from './group.ts'
+import { egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
 // Other programs at the rules of all that leads into the tailnet. One agent has all modes at once, so that there is one
@@ -14,14 +14,7 @@ let group: Group
 let proxy: Proxy
 let rules: string
 beforeAll(async () => {
-  bed = await startBed({
-    hosts: {
-      db: { network: 'wan', tailscaled: true },
-      proxy: { network: 'cluster' },
-      app: { network: 'cluster' },
-    },
-    cluster: { nodes: 0 },
-  })
+  bed = await startBed(groupBed)
   await startEcho(bed.host('db'))
   // A program of the same name before the real one: it keeps what it was called with.
   const host = bed.host('proxy')

@@ -3,18 +3,11 @@ import { expect, it } from 'vitest'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { testBed } from '../lab/vitest.ts'
-import { egressEntry, Group } from './group.ts'
+import { egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
 it('40 blows of all kinds to a group of egress under traffic: flows go on, nothing leaves in the clear', async () => {
-  await using bed = await testBed({
-    hosts: {
-      db: { network: 'wan', tailscaled: true },
-      proxy: { network: 'cluster' },
-      app: { network: 'cluster' },
-    },
-    cluster: { nodes: 0 },
-  })
+  await using bed = await testBed(groupBed)
   await startEcho(bed.host('db'))
   const group = await Group.make(bed, 'egress')
   const services = (count: number) =>

@@ -6,6 +6,16 @@ import { SecretBed } from './secret-bed.ts'
 
 const directory = '/etc/proxies'
 
+/** A target in the tailnet, a replica, somebody who asks it, and an API server for its Secret. */
+export const groupBed = {
+  hosts: {
+    db: { network: 'wan', tailscaled: true },
+    proxy: { network: 'cluster' },
+    app: { network: 'cluster' },
+  },
+  cluster: { nodes: 0 },
+} as const
+
 /** An entry of `egress-services` as an operator writes it (operator.md §4.4). */
 export type EgressEntry = {
   readonly tailnetTarget: { readonly ip?: string; readonly fqdn?: string }
