@@ -93,7 +93,8 @@ it('50 replacements of the whole table lose nothing of 1,000 ports under load', 
   const traffic = await Promise.all(
     ways.map(({ family, protocol, mode }) => {
       const to = { to: String(node()[family]), port: 7001, protocol, mode }
-      return startTraffic(bed.host('backend'), { ...to, every: 10, duration: 60_000 })
+      // Only what is lost counts, not what a busy machine is late with.
+      return startTraffic(bed.host('backend'), { ...to, every: 10, duration: 60_000, patience: 10_000 })
     }),
   )
   for (let round = 0; round < 50; round += 1) {
