@@ -46,6 +46,7 @@ export function servicesView(world: World): Record<string, unknown>[] {
     ...[...plan.services.ingress.values()].map(({ name, mappings }) => ({
       name,
       kind: 'ingress',
+      hosted: world.tailnet.hosted?.includes(name) ?? null,
       mappings: (plan.ingress.get(name)?.carried ?? []).map(
         ({ family, text }) => `${text} → ${mappings[family]?.backend.text}`,
       ),

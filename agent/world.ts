@@ -75,6 +75,8 @@ export type Tailnet = {
   /** The other nodes; undefined until they are known, and where nothing leads into the tailnet. */
   readonly peers?: Peers
   readonly records?: readonly ExtraRecord[]
+  /** Names of the Tailscale Services that the control server has this node host; undefined when tailscaled has not said. */
+  readonly hosted?: readonly string[]
   /** Whether tailscaled uses the subnet routes of peers; undefined when it has not said. */
   readonly acceptsRoutes?: boolean
 }

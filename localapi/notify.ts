@@ -24,6 +24,8 @@ export type Notification = {
   readonly state?: BackendState
   /** Absent also where the daemon has no node to tell of: it is not logged in, or has not read its state yet. */
   readonly self?: Self
+  /** Names of the Tailscale Services that the control server has this node host. */
+  readonly hosted?: readonly string[]
   /** Set on a status: it tells all that there is of the node. */
   readonly initial?: true
   readonly browseToUrl?: string
@@ -43,13 +45,21 @@ export type Notification = {
   readonly partial?: true
 }
 
+/** One object with the addresses of each Tailscale Service by its name (§A.5). Whatever else is there names none. */
+const capMap = optional(z.object({ 'service-host': z.optional(z.unknown()) }))
 const peerStatus = z.object({
   ID: z.string(),
   DNSName: z.string(),
   TailscaleIPs: optional(z.array(z.string())),
   Online: optional(z.boolean()),
+  CapMap: capMap,
 })
-const node = z.object({ StableID: z.string(), Name: z.string(), Addresses: optional(z.array(z.string())) })
+const node = z.object({
+  StableID: z.string(),
+  Name: z.string(),
+  Addresses: optional(z.array(z.string())),
+  CapMap: capMap,
+})
 const warning = z.object({ Title: optional(z.string()), Text: optional(z.string()) })
 const statusSchema = z.object({
   BackendState: optional(z.string()),
@@ -122,9 +132,11 @@ export function parseNotify(line: string): Notification {
   const url = BrowseToURL ?? InitialStatus?.AuthURL
   const changed = SelfChange ?? NetMap?.SelfNode
   const self = changed ? selfOfNode(changed) : InitialStatus?.Self ? selfOfStatus(InitialStatus.Self) : undefined
+  const capabilities = (changed ?? InitialStatus?.Self)?.CapMap
   return {
     ...(state !== undefined && { state }),
     ...(self && (self.id !== '' || self.addresses.length > 0) && { self }),
+    ...(capabilities && { hosted: hostedOf(capabilities) }),
     ...(InitialStatus && { initial: true as const }),
     ...(url && { browseToUrl: url }),
     ...(Prefs && { noSnat: Prefs.NoSNAT ?? false, acceptsRoutes: Prefs.RouteAll ?? false }),
@@ -148,6 +160,13 @@ const selfOfStatus = (value: z.infer<typeof peerStatus>): Self => ({
   name: value.DNSName,
   addresses: present((value.TailscaleIPs ?? []).map(parseAddress)),
 })
+
+function hostedOf(capabilities: NonNullable<z.infer<typeof capMap>>): string[] {
+  const entries = capabilities['service-host']
+  return (Array.isArray(entries) ? (entries as unknown[]) : []).flatMap((entry) =>
+    typeof entry === 'object' && entry !== null ? Object.keys(entry) : [],
+  )
+}
 
 const healthTexts = (warnings: Record<string, z.infer<typeof warning>>): Map<string, string> =>
   new Map(Object.entries(warnings).map(([code, { Title, Text }]) => [code, shorten(Text || Title || code)]))

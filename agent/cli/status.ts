@@ -37,8 +37,10 @@ function egressLines({ egress }: StatusAnswer): string[] {
 function serviceLines({ services }: StatusAnswer): string[] {
   if (services.length === 0) return []
   const forwarded = services.filter(({ addresses = [], mappings = [] }) => addresses.length + mappings.length > 0)
+  const elsewhere = services.filter(({ hosted }) => hosted === false).map(({ name }) => name)
   return [
     `services: ${forwarded.length} of ${services.length} forwarded`,
+    ...(elsewhere.length > 0 ? [`  not hosted here, or not yet: ${elsewhere.join(', ')}`] : []),
     ...services.flatMap(({ name, problems }) => problems.map((problem) => `  ! ${name}: ${problem}`)),
   ]
 }
@@ -76,6 +78,7 @@ export type StatusAnswer = {
     readonly name: string
     readonly addresses?: readonly string[]
     readonly mappings?: readonly string[]
+    readonly hosted?: boolean | null
     readonly problems: readonly string[]
   }[]
   readonly rejected: readonly {

@@ -82,7 +82,8 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
 
 /** The tailnet after one message, the same value if that changes nothing: what the message does not name stays. */
 export function applyNotification(tailnet: Tailnet, notification: Notification): Tailnet {
-  const { state, self, noSnat, acceptsRoutes, health, browseToUrl, initial, online, peers, records } = notification
+  const { state, self, noSnat, acceptsRoutes, health, browseToUrl, initial, online, hosted, peers, records } =
+    notification
   const next: { -readonly [Key in keyof Tailnet]: Tailnet[Key] } = {
     ...tailnet,
     watching: true,
@@ -93,6 +94,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     ...(health !== undefined && { health }),
     ...(browseToUrl !== undefined && { loginUrl: browseToUrl }),
     ...(online !== undefined && { online }),
+    ...(hosted !== undefined && !isDeepStrictEqual(hosted, tailnet.hosted) && { hosted }),
     ...(peers !== undefined && { peers: peers.reduce<Peers>(changePeers, tailnet.peers ?? new Map()) }),
     ...(records !== undefined && !isDeepStrictEqual(records, tailnet.records) && { records }),
   }

@@ -32,7 +32,11 @@ export type Status = {
     readonly from: readonly string[]
   }[]
   readonly egress: { readonly addresses: readonly string[]; readonly problems: readonly string[] } | null
-  readonly services: readonly { readonly name: string; readonly problems: readonly string[] }[]
+  readonly services: readonly {
+    readonly name: string
+    readonly hosted?: boolean | null
+    readonly problems: readonly string[]
+  }[]
   readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
   readonly facets: Readonly<Record<string, { readonly error: string | null; readonly repairs: number } | undefined>>
 }

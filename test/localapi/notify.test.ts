@@ -54,6 +54,27 @@ describe('parseNotify', () => {
       { SelfChange: { StableID: 'n1', Name: 'p.' } },
       { self: { id: 'n1', name: 'p.', addresses: [] } },
     ],
+    [
+      'a host of Tailscale Services',
+      {
+        SelfChange: {
+          StableID: 'n1',
+          Name: 'p.',
+          CapMap: { https: null, 'service-host': [{ 'svc:web': ['100.100.0.1'], 'svc:db': null }] },
+        },
+      },
+      { self: { id: 'n1', name: 'p.', addresses: [] }, hosted: ['svc:web', 'svc:db'] },
+    ],
+    [
+      'a host of none, in a status',
+      { InitialStatus: { Self: { ID: 'n1', DNSName: 'p.', CapMap: { https: null } } } },
+      { initial: true, self: { id: 'n1', name: 'p.', addresses: [] }, hosted: [] },
+    ],
+    [
+      'a host of what is no service',
+      { SelfChange: { StableID: 'n1', Name: 'p.', CapMap: { 'service-host': [7, null, 'x'] } } },
+      { self: { id: 'n1', name: 'p.', addresses: [] }, hosted: [] },
+    ],
     ['prefs', { Prefs: { NoSNAT: true, RouteAll: true } }, { noSnat: true, acceptsRoutes: true }],
     ['prefs without the fields', { Prefs: {} }, { noSnat: false, acceptsRoutes: false }],
     ['nulls', { State: null, Prefs: null, SelfChange: null, Health: null, InitialStatus: null }, {}],

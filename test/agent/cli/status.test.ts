@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
 import { statusView } from '../../../agent/views.ts'
 import { parseEgressServices } from '../../../wire/egress-services.ts'
+import { parseIngressServices } from '../../../wire/ingress-services.ts'
 import { aWorld } from '../a-world.ts'
 
 const egress = { TS_USERSPACE: 'false', TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net' }
@@ -27,6 +28,17 @@ it('and why it leads nowhere', () => {
   expect(shown(aWorld({ tailnet: tailnet(new Map()) }, egress))).toMatch(
     /^egress, db\.lab\.ts\.net\.: ! nowhere\n {2}! nothing is called db\.lab\.ts\.net\./m,
   )
+})
+
+it('says which Tailscale Services come to other nodes, or to none', () => {
+  const mapping = (address: string) => ({ IPv4Mapping: { TailscaleServiceIP: address, ClusterIP: '10.0.0.1' } })
+  const services = { 'svc:here': mapping('100.100.0.1'), 'svc:there': mapping('100.100.0.2') }
+  const content = parseIngressServices(Buffer.from(JSON.stringify(services)))
+  const env = { ...group, TS_EGRESS_PROXIES_CONFIG_PATH: '', TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/proxies/x.json' }
+  const text = (hosted?: string[]) =>
+    shown(aWorld({ tailnet: { ...aWorld().tailnet, ...(hosted && { hosted }) }, ingressServices: { content } }, env))
+  expect(text(['svc:here'])).toContain('services: 2 of 2 forwarded\n  not hosted here, or not yet: svc:there\n')
+  expect(text()).not.toContain('not hosted')
 })
 
 it('names the services with problems, and counts the others', () => {

@@ -57,6 +57,7 @@ async function replica({ pod, tailnet }: Omit<Ground, 'carries'>): Promise<Proxy
   await group.write({ 'ingress-config.json': JSON.stringify(configs) })
   const proxy = await Proxy.ready(bed, { ...group.env('ingress'), ...(await podEnv(bed, pod)) }, { host: pod })
   await expect.poll(() => group.told('ingress-config.json')).toMatchObject({ configs })
+  expect((await proxy.status()).services.map(({ hosted }) => hosted)).toEqual([false, false])
   const hosted = { 'svc:app': app, 'svc:api': api, 'svc:unmapped': unmapped }
   await bed.control.patchNode(String((await proxy.status()).node.id), {
     routes: Object.values(hosted).flatMap(({ v4, v6 }) => [`${v4}/32`, `${v6}/128`]),
@@ -65,6 +66,7 @@ async function replica({ pod, tailnet }: Omit<Ground, 'carries'>): Promise<Proxy
   const family = pod === 'only6' ? 'v6' : 'v4'
   const arrives = () => ask(bed.host('db'), { to: app[family], protocol: 'tcp', patience: 1000 }).catch(String)
   await expect.poll(arrives, { timeout: 15_000 }).toMatchObject({ host: 'app' })
+  await proxy.until(({ services }) => services.every((service) => service.hosted === true))
   return proxy
 }
 
