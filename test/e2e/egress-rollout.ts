@@ -40,8 +40,8 @@ export async function restartUnderLoad(egress: EgressBed, service: string, times
 export function expectNothingFailed({ took, connections, flows }: Rollout): void {
   const seconds = took.map((ms) => Math.round(ms / 1000))
   console.log(`${took.length} rolling restarts took ${seconds.join(', ')} s`)
-  for (const { sent, answered, errors } of connections) {
-    expect({ errors, answered }).toEqual({ errors: {}, answered: sent })
+  for (const { sent, answered, failures } of connections) {
+    expect({ failures, answered }).toEqual({ failures: [], answered: sent })
     expect(sent).toBeGreaterThan(took.length * 100)
   }
   for (const { broken, longestGap } of flows) {

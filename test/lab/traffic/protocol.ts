@@ -41,6 +41,8 @@ export type Report = {
   readonly lost: number
   /** Failures by their code, such as ECONNREFUSED. */
   readonly errors: Readonly<Record<string, number>>
+  /** The first of them, each with its time (ISO 8601), to be found in the logs of others. */
+  readonly failures: readonly { readonly at: string; readonly code: string }[]
   /** The longest time between two answers, or since the last one. */
   readonly longestGap: number
   readonly elapsed: number

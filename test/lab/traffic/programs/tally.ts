@@ -1,5 +1,8 @@
 import type { Echo, Report } from '../protocol.ts'
 
+/** So many failures are told each by itself. */
+const mostFailures = 20
+
 /** Counts exchanges. */
 export class Tally {
   readonly #started = performance.now()
@@ -8,6 +11,7 @@ export class Tally {
   #longestGap = 0
   readonly #times: number[] = []
   readonly #errors: Record<string, number> = {}
+  readonly #failures: { at: string; code: string }[] = []
   readonly #answeredBy: Record<string, number> = {}
   readonly #seenAs = new Set<string>()
   #broken: Report['broken']
@@ -33,6 +37,7 @@ export class Tally {
 
   fail(code: string): void {
     this.#errors[code] = (this.#errors[code] ?? 0) + 1
+    if (this.#failures.length < mostFailures) this.#failures.push({ at: new Date().toISOString(), code })
   }
 
   /** The flow was ended by another; nothing is sent any more. */
@@ -55,6 +60,7 @@ export class Tally {
       answered: sorted.length,
       lost: this.#sent - sorted.length - failed,
       errors: { ...this.#errors },
+      failures: [...this.#failures],
       longestGap: Math.round(Math.max(this.#longestGap, open)),
       elapsed: Math.round(now - this.#started),
       median: round(sorted[Math.floor(sorted.length / 2)] ?? 0),
