@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { parseAddress } from '../lib/address.ts'
+import { contains, parseAddress, tailnetRanges } from '../lib/address.ts'
 import type { RunCommand } from '../lib/command.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import type { Settings } from './settings/settings.ts'
@@ -54,10 +54,10 @@ export async function requireTun(root: string, run: RunCommand): Promise<void> {
   }
 }
 
-/** The range of tailnet addresses, which some clusters use for their own (RFC 6598). */
+/** The range of tailnet addresses of IPv4, which some clusters use for their own (RFC 6598). */
 const inTailnetRange = (text: string): boolean => {
-  const [first, second = -1] = text.split('.').map(Number)
-  return first === 100 && second >= 64 && second < 128 && parseAddress(text)?.family === 4
+  const address = parseAddress(text)
+  return address?.family === 4 && tailnetRanges.some((range) => contains(range, address))
 }
 
 /**

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { contains, parseAddress, parsePrefix } from '../../lib/address.ts'
+import { contains, parseAddress, tailnetRanges } from '../../lib/address.ts'
 import type { ListedRule } from './listing.ts'
 
 /** A rule, wherever it is to be found again. */
@@ -8,7 +8,6 @@ type Rule = Omit<ListedRule, 'handle'>
 // The rules of upstream's agent, as nft lists them (agent.md §5). It writes interface names without their end, so that
 // the kernel compares the beginning only.
 const tun = 'tailscale0*'
-const tailnet = ['100.64.0.0/10', 'fd7a:115c:a1e0::/48'].map((text) => parsePrefix(text)!)
 
 const match = (op: string, left: object, right: unknown): object => ({ match: { op, left, right } })
 const device = (op: string, key: string): object => match(op, { meta: { key } }, tun)
@@ -78,7 +77,7 @@ function unmarked({ family, expr = [] }: Rule, clamps: boolean): readonly Shape[
 
 function inTailnet(text: string): boolean {
   const address = parseAddress(text)
-  return address !== undefined && tailnet.some((prefix) => contains(prefix, address))
+  return address !== undefined && tailnetRanges.some((prefix) => contains(prefix, address))
 }
 
 /** Whether a rule is one of the two by which that agent clamps segments, and of nobody else. */
