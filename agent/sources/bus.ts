@@ -49,7 +49,6 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
         if (notification.error !== undefined && notification.error !== said) log(`tailscaled: ${notification.error}`)
         said = notification.error ?? said
         set((tailnet) => applyNotification(tailnet, notification))
-        if (notification.initial) set(withSomePeers)
       }
       return 'the stream ended'
     } catch (error) {
