@@ -3,6 +3,7 @@ import type { BackendState, Self } from '../localapi/notify.ts'
 import type { ExtraRecord, Peers } from '../localapi/peers.ts'
 import type { EgressServices } from '../wire/egress-services.ts'
 import type { IngressServices } from '../wire/ingress-services.ts'
+import type { ServeFile } from '../wire/serve-file.ts'
 import type { FollowedConfig } from './device-config/source.ts'
 import type { Mounted } from './mounted/mounted.ts'
 import type { Preshutdown } from './preshutdown/preshutdown.ts'
@@ -25,6 +26,8 @@ export type World = {
   readonly healthPings?: Mounted<number>
   /** ProxyGroup ingress: the mounted Tailscale Services. */
   readonly ingressServices?: Mounted<IngressServices>
+  /** The mounted serve config. */
+  readonly serveConfig?: Mounted<ServeFile>
   /** ProxyGroup egress: the services whose targets have been heard from, or were waited for long enough. */
   readonly contacted?: ReadonlySet<string>
   /** When that was so of all targets in the tailnet that were known at the start. */
@@ -77,6 +80,8 @@ export type Tailnet = {
   readonly records?: readonly ExtraRecord[]
   /** Names of the Tailscale Services that the control server has this node host; undefined when tailscaled has not said. */
   readonly hosted?: readonly string[]
+  /** Names that this node can have certificates for, its own first; undefined when tailscaled has not said. */
+  readonly certDomains?: readonly string[]
   /** Whether tailscaled uses the subnet routes of peers; undefined when it has not said. */
   readonly acceptsRoutes?: boolean
 }

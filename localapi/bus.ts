@@ -49,7 +49,7 @@ export async function* watchBus(
   }
   const stream = await api.stream(`watch-ipn-bus?mask=${wanted.peers ? mask + peerChanges : mask}`, signal)
   const messages = beginWith(status, collectLines(stream, { push: line.push, end }))
-  yield* wanted.peers ? catchUp(messages, status, signal) : messages
+  yield* wanted.peers || wanted.certDomains === true ? catchUp(messages, status, signal) : messages
 }
 
 /** The messages that could be read, the first with the status; partial where there is none. */

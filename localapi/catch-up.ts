@@ -7,7 +7,7 @@ const [restFactor, longestRest, restAfterFailure] = [10, 5000, 10_000]
 
 /**
  * Passes messages on. After one that tells of a change but not whole, `ask` is asked for the status, and what that says
- * of the peers and records is put among the messages. One answer is enough for all messages before its question.
+ * of the peers, records and certificate domains is put among the messages. One answer is enough for all messages before its question.
  */
 export async function* catchUp(
   messages: AsyncGenerator<Notification>,
@@ -39,8 +39,12 @@ export async function* catchUp(
     if ('status' in next) {
       answer = undefined
       if (next.status === undefined) continue
-      const { peers, records } = next.status
-      yield { ...(peers && { peers: [...peers, ...since] }), ...(records && { records }) }
+      const { peers, records, certDomains } = next.status
+      yield {
+        ...(peers && { peers: [...peers, ...since] }),
+        ...(records && { records }),
+        ...(certDomains && { certDomains }),
+      }
     } else {
       if (next.done === true) return
       message = undefined

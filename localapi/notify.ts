@@ -41,7 +41,9 @@ export type Notification = {
   readonly peers?: readonly PeersChange[]
   /** All extra records that are addresses. */
   readonly records?: readonly ExtraRecord[]
-  /** It may not tell all that became of the peers and records: `status` does. */
+  /** Names that this node can have certificates for, its own first; none while HTTPS is off in the tailnet. */
+  readonly certDomains?: readonly string[]
+  /** It may not tell all that became of the peers, records and certificate domains: `status` does. */
   readonly partial?: true
 }
 
@@ -60,11 +62,13 @@ const node = z.object({
   Addresses: optional(z.array(z.string())),
   CapMap: capMap,
 })
+const names = optional(z.array(z.string()))
 const warning = z.object({ Title: optional(z.string()), Text: optional(z.string()) })
 const statusSchema = z.object({
   BackendState: optional(z.string()),
   AuthURL: optional(z.string()),
   Self: optional(peerStatus),
+  CertDomains: names,
 })
 const notifySchema = z.object({
   ErrMessage: optional(z.string()),
@@ -72,7 +76,7 @@ const notifySchema = z.object({
   Prefs: optional(z.object({ NoSNAT: optional(z.boolean()), RouteAll: optional(z.boolean()) })),
   SelfChange: optional(node),
   /** From daemons before 1.100, which tell of no SelfChange, or not always. */
-  NetMap: optional(z.object({ SelfNode: optional(node) })),
+  NetMap: optional(z.object({ SelfNode: optional(node), DNS: optional(z.object({ CertDomains: names })) })),
   InitialStatus: optional(statusSchema),
   BrowseToURL: optional(z.string()),
   Health: optional(z.object({ Warnings: optional(z.record(z.string(), warning)) })),
@@ -132,12 +136,17 @@ export function parseNotify(line: string): Notification {
   const url = BrowseToURL ?? InitialStatus?.AuthURL
   const changed = SelfChange ?? NetMap?.SelfNode
   const self = changed ? selfOfNode(changed) : InitialStatus?.Self ? selfOfStatus(InitialStatus.Self) : undefined
+  const known = self !== undefined && (self.id !== '' || self.addresses.length > 0)
   const capabilities = (changed ?? InitialStatus?.Self)?.CapMap
+  // Before there is a node, there being none says nothing.
+  const certDomains = NetMap?.DNS ?? (known && InitialStatus?.CertDomains !== undefined ? InitialStatus : undefined)
   return {
     ...(state !== undefined && { state }),
-    ...(self && (self.id !== '' || self.addresses.length > 0) && { self }),
+    ...(known && { self }),
     ...(capabilities && { hosted: hostedOf(capabilities) }),
+    ...(certDomains && { certDomains: certDomains.CertDomains ?? [] }),
     ...(InitialStatus && { initial: true as const }),
+    ...(SelfChange && !NetMap && !InitialStatus && { partial: true as const }),
     ...(url && { browseToUrl: url }),
     ...(Prefs && { noSnat: Prefs.NoSNAT ?? false, acceptsRoutes: Prefs.RouteAll ?? false }),
     ...(Health && { health: healthTexts(Health.Warnings ?? {}) }),

@@ -8,8 +8,6 @@ import type { Apart, Keep } from './sieve.ts'
 type Said = {
   readonly peers?: readonly PeersChange[]
   readonly records?: readonly ExtraRecord[]
-  /** It tells of a change that it may not tell whole: `status` does. */
-  readonly partial?: true
 }
 
 /** What the message says beside that of the node itself. */
@@ -39,7 +37,6 @@ const some = optional(z.array(z.unknown()))
 const restSchema = z.object({
   PeersChanged: some,
   PeersRemoved: some,
-  SelfChange: optional(z.object({})),
   NetMap: optional(z.object({ Peers: some, DNS: optional(z.object({ ExtraRecords: some })) })),
   InitialStatus: optional(z.object({ Peer: optional(z.record(z.string(), z.unknown())), ExtraRecords: some })),
 })
@@ -118,7 +115,7 @@ const nothingTaken = () => ({
 function said(taken: ReturnType<typeof nothingTaken>, rest: string, { self, state }: About): Said {
   const { failure, changed, removed, inNetmap, inStatus, netmapRecords, statusRecords } = taken
   if (failure !== undefined) throw failure
-  const { NetMap, InitialStatus, SelfChange } = decode(rest, restSchema)
+  const { NetMap, InitialStatus } = decode(rest, restSchema)
   const peers: PeersChange[] = [
     // One without any, of a node that runs, says that there are none, but takes none away that are known (agent.md §4).
     ...(InitialStatus && (inStatus.size > 0 || (self && state === 'Running'))
@@ -135,7 +132,6 @@ function said(taken: ReturnType<typeof nothingTaken>, rest: string, { self, stat
   return {
     ...(peers.length > 0 && { peers }),
     ...(records && { records }),
-    ...(SelfChange && !NetMap && !InitialStatus && { partial: true as const }),
   }
 }
 

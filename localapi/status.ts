@@ -1,8 +1,12 @@
 import type { LocalApi } from './client.ts'
 import { type Notification, notifyReader } from './notify.ts'
 
-/** Whether the peers and extra records are wanted: at 10,000 peers, an answer with them has 10 MB. */
-export type Wanted = { readonly peers: boolean }
+export type Wanted = {
+  /** The peers and extra records: at 10,000 peers, an answer with them has 10 MB. */
+  readonly peers: boolean
+  /** What becomes of the certificate domains, of which the bus does not tell. */
+  readonly certDomains?: boolean
+}
 
 /**
  * Asks tailscaled for its status.

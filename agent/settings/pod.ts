@@ -3,12 +3,12 @@ import { type Given, refusal } from './given.ts'
 import type { Settings } from './settings.ts'
 
 /**
- * The Pod's own addresses, the last of each family, and its UID.
+ * The Pod's own addresses, the last of each family, its name and its UID.
  * @throws CulvertError `settings` where POD_IPS holds anything but one or two addresses.
  */
 export function readPod({ raw, text }: Given): { readonly pod: Settings['pod']; readonly warnings: readonly string[] } {
   const value = raw('POD_IPS')
-  const none = { ipv4: '', ipv6: '', uid: text('POD_UID') }
+  const none = { ipv4: '', ipv6: '', name: text('POD_NAME'), uid: text('POD_UID') }
   if (value === undefined) return { pod: none, warnings: [] }
   if (value === '') {
     // What kubelet gives when it does not know them yet: traffic does not depend on them, so upstream's end is too hard.

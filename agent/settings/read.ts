@@ -6,6 +6,7 @@ import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
 import { type Environment, give, type Given, refusal } from './given.ts'
 import { readPod } from './pod.ts'
 import { rules, wantsListener } from './rules.ts'
+import { readServe } from './serve.ts'
 import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { readRouteFamilies, readTargets } from './targets.ts'
@@ -31,6 +32,7 @@ export function readSettings(
 
   const { up, warnings: upWarnings } = readUp(given)
   const { endpoints, warnings: endpointWarnings } = readEndpoints(given)
+  const { serve, warnings: serveWarnings } = readServe(given)
   const root = text('TS_TEST_ONLY_ROOT')
   const userspace = bool('TS_USERSPACE')
   const configDirectory = text('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR') || undefined
@@ -66,6 +68,7 @@ export function readSettings(
     portEnv: catchesAll ? portEnv : {},
     egressServicesDirectory,
     ingressServicesFile,
+    ...serve,
     forwardedFamilies: families.filter(
       (family) =>
         routeFamilies.includes(family) ||
@@ -98,6 +101,7 @@ export function readSettings(
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
       ...endpointWarnings,
+      ...serveWarnings,
     ],
   }
 }

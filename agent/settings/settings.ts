@@ -43,6 +43,12 @@ export type Settings = {
   readonly egressServicesDirectory: string | undefined
   /** ProxyGroup ingress: the path of `ingress-config.json`. */
   readonly ingressServicesFile: string | undefined
+  /** The path of the serve config; undefined when the mode is off. */
+  readonly serveConfigFile: string | undefined
+  /** Whether the agent advertises the Tailscale Services that it serves; otherwise somebody else says which. */
+  readonly advertisesServices: boolean
+  /** Certificates in a group: this Pod has them issued, or reads what another had; undefined where each is for itself. */
+  readonly certShare: 'rw' | 'ro' | undefined
   /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */
   readonly forwardedFamilies: readonly Family[]
   /** Whether it is to forward all families that it carries: at least one is needed. */
@@ -51,8 +57,8 @@ export type Settings = {
   readonly endpoints: Endpoints
   /** Ask tailscaled once to speed up the forwarding of UDP by the node's network devices. */
   readonly forwardingOptimizations: boolean
-  /** The Pod's own addresses, and its UID; empty where not given. */
-  readonly pod: { readonly ipv4: string; readonly ipv6: string; readonly uid: string }
+  /** The Pod's own addresses, its name and UID; empty where not given. */
+  readonly pod: { readonly ipv4: string; readonly ipv6: string; readonly name: string; readonly uid: string }
   /** Where the Kubernetes API is; it is asked for the state Secret only. */
   readonly cluster: InCluster
   /** Whether the environment is that of a Pod: without it nothing of the agent's own is written to the Secret. */

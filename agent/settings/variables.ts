@@ -75,6 +75,25 @@ export const variables = [
     type: 'path',
     effect: 'ProxyGroup ingress: the file `ingress-config.json`',
   },
+  { name: 'TS_SERVE_CONFIG', type: 'path', effect: 'L7 ingress: the file with what tailscaled serves' },
+  {
+    name: 'TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT',
+    type: 'boolean',
+    default: 'true',
+    effect: 'Advertise the Tailscale Services that `TS_SERVE_CONFIG` serves; operators of groups say `false`',
+  },
+  {
+    name: 'TS_EXPERIMENTAL_CERT_SHARE',
+    type: 'boolean',
+    default: 'false',
+    effect: 'The replicas of a group share certificates: the one whose `POD_NAME` ends in `-0` has them issued',
+  },
+  {
+    name: 'TS_ACME_ACCOUNT_SECRET_NAME',
+    type: 'text',
+    effect: 'Secret with the account for certificates that groups share; read by tailscaled, from 1.103 on',
+  },
+  { name: 'TS_ACME_ACCOUNT_FIELD', type: 'text', effect: 'Where the account is in that Secret' },
   {
     name: 'PORT',
     type: 'text',
@@ -143,12 +162,6 @@ export const variables = [
     presence: true,
     effect: 'State Secret; in Kubernetes `tailscale` when unset, none when set but empty',
   },
-  {
-    name: 'TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT',
-    type: 'boolean',
-    default: 'true',
-    effect: 'Advertise the Services of `TS_SERVE_CONFIG`',
-  },
   { name: 'CULVERT_SOCKET', type: 'path', default: '/tmp/culvert.sock', effect: 'Socket for status and readiness' },
   {
     name: 'CULVERT_TERMINATION_LOG',
@@ -175,9 +188,7 @@ export const variables = [
     default: 'true',
     effect: 'For tests only: whether that netfilter carries IPv6',
   },
-  { name: 'TS_SERVE_CONFIG', type: 'path', effect: 'Serve config file', unavailable: true },
   { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
-  { name: 'TS_EXPERIMENTAL_CERT_SHARE', type: 'boolean', effect: 'Shared certificates', unavailable: true },
 ] as const satisfies readonly Variable[]
 
 export type VariableName = (typeof variables)[number]['name']

@@ -29,7 +29,8 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
       const tailnet = change(world.tailnet)
       return tailnet === world.tailnet ? world : { ...world, tailnet }
     })
-  const wanted = { peers: needsPeers(store.world.settings) }
+  const { settings } = store.world
+  const wanted = { peers: needsPeers(settings), certDomains: settings.serveConfigFile !== undefined }
   /** A daemon that does not tell its peers when it is asked tells of them as they change: until then there are none. */
   const withSomePeers = (tailnet: Tailnet): Tailnet =>
     wanted.peers && tailnet.peers === undefined ? { ...tailnet, peers: new Map() } : tailnet
@@ -81,8 +82,20 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
 
 /** The tailnet after one message, the same value if that changes nothing: what the message does not name stays. */
 export function applyNotification(tailnet: Tailnet, notification: Notification): Tailnet {
-  const { state, self, noSnat, acceptsRoutes, health, browseToUrl, initial, online, hosted, peers, records } =
-    notification
+  const {
+    state,
+    self,
+    noSnat,
+    acceptsRoutes,
+    health,
+    browseToUrl,
+    initial,
+    online,
+    hosted,
+    peers,
+    records,
+    certDomains,
+  } = notification
   const next: { -readonly [Key in keyof Tailnet]: Tailnet[Key] } = {
     ...tailnet,
     watching: true,
@@ -96,6 +109,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     ...(hosted !== undefined && !isDeepStrictEqual(hosted, tailnet.hosted) && { hosted }),
     ...(peers !== undefined && { peers: peers.reduce<Peers>(changePeers, tailnet.peers ?? new Map()) }),
     ...(records !== undefined && !isDeepStrictEqual(records, tailnet.records) && { records }),
+    ...(certDomains !== undefined && !isDeepStrictEqual(certDomains, tailnet.certDomains) && { certDomains }),
   }
   if (next.state === 'Running') delete next.loginUrl
   // Only then is there none: a daemon that starts does not know its node yet either.
@@ -103,6 +117,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     delete next.self
     delete next.peers
     delete next.records
+    delete next.certDomains
   }
   return next.peers === tailnet.peers && isDeepStrictEqual(next, tailnet) ? tailnet : next
 }

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
+import { sleep } from '../../lib/timers.ts'
 import { watchBus } from '../../localapi/bus.ts'
 import type { LocalApi } from '../../localapi/client.ts'
+import type { Wanted } from '../../localapi/status.ts'
 
 const never = new AbortController().signal
 const node = (address: string) => ({ StableID: 'n1', Name: 'p.lab.ts.net.', Addresses: [`${address}/32`] })
@@ -13,7 +15,7 @@ const status = {
 /** Watches a bus of these lines, in chunks of this many bytes; gives all that came, and what LocalAPI was asked. */
 async function watched(
   messages: readonly unknown[],
-  { answer = status, chunk = 65_536, peers = false }: { answer?: object; chunk?: number; peers?: boolean } = {},
+  { answer = status, chunk = 65_536, ...wanted }: { answer?: object; chunk?: number } & Partial<Wanted> = {},
 ) {
   const asked: string[] = []
   const rejected: unknown[] = []
@@ -33,10 +35,14 @@ async function watched(
       const bytes = Buffer.from(text)
       return (async function* () {
         for (let start = 0; start < bytes.length; start += chunk) yield bytes.subarray(start, start + chunk)
+        // For another question, and its answer.
+        if (wanted.certDomains === true) await sleep(10)
       })()
     },
   }
-  const notifications = await Array.fromAsync(watchBus(api, { peers }, never, (error) => rejected.push(error)))
+  const notifications = await Array.fromAsync(
+    watchBus(api, { peers: false, ...wanted }, never, (error) => rejected.push(error)),
+  )
   return { notifications, asked, rejected }
 }
 
@@ -52,11 +58,25 @@ it('the first message holds the whole state: the node is asked for, without its 
         initial: true,
         self: self('100.64.0.1'),
       },
-      { self: self('100.64.0.2') },
+      { self: self('100.64.0.2'), partial: true },
     ],
     asked: [expect.stringMatching(/^watch-ipn-bus\?mask=\d+$/), 'status?peers=false'],
     rejected: [],
   })
+})
+
+it('where certificate domains are wanted, they are asked for again when the node has changed', async () => {
+  const answer = { ...status, CertDomains: ['p.lab.ts.net'] }
+  const { notifications, asked } = await watched([{ State: 6 }, { SelfChange: node('100.64.0.2') }], {
+    answer,
+    certDomains: true,
+  })
+  expect(asked.slice(1)).toEqual(['status?peers=false', 'status?peers=false'])
+  expect(notifications).toMatchObject([
+    { certDomains: ['p.lab.ts.net'] },
+    { self: self('100.64.0.2') },
+    { certDomains: ['p.lab.ts.net'] },
+  ])
 })
 
 it('a first message with a status of its own is enough', async () => {

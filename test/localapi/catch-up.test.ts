@@ -67,8 +67,9 @@ it('puts the answer among the messages, with what was told since the question', 
   await tell({ peers: [told('before')] }, partial)
   await expect.poll(() => questions.length).toBe(1)
   await tell({ peers: [told('since')] }, { state: 'Running' })
-  questions[0]?.resolve({ state: 'Stopped', initial: true, peers: [told('all', true)], records })
-  await expect.poll(() => came.at(-1)).toEqual({ peers: [told('all', true), told('since')], records })
+  questions[0]?.resolve({ state: 'Stopped', initial: true, peers: [told('all', true)], records, certDomains: ['a.b'] })
+  const answer = { peers: [told('all', true), told('since')], records, certDomains: ['a.b'] }
+  await expect.poll(() => came.at(-1)).toEqual(answer)
   expect(came).toHaveLength(5)
 })
 

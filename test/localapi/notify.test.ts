@@ -36,7 +36,7 @@ describe('parseNotify', () => {
     [
       'a change of the node',
       { SelfChange: { StableID: 'n1', Name: 'p.lab.ts.net.', Addresses: ['100.64.0.1/32', 'fd7a:115c:a1e0::1/128'] } },
-      { self },
+      { self, partial: true },
     ],
     [
       'a netmap of a daemon before 1.98',
@@ -52,7 +52,7 @@ describe('parseNotify', () => {
     [
       'a node without addresses',
       { SelfChange: { StableID: 'n1', Name: 'p.' } },
-      { self: { id: 'n1', name: 'p.', addresses: [] } },
+      { self: { id: 'n1', name: 'p.', addresses: [] }, partial: true },
     ],
     [
       'a host of Tailscale Services',
@@ -63,7 +63,7 @@ describe('parseNotify', () => {
           CapMap: { https: null, 'service-host': [{ 'svc:web': ['100.100.0.1'], 'svc:db': null }] },
         },
       },
-      { self: { id: 'n1', name: 'p.', addresses: [] }, hosted: ['svc:web', 'svc:db'] },
+      { self: { id: 'n1', name: 'p.', addresses: [] }, hosted: ['svc:web', 'svc:db'], partial: true },
     ],
     [
       'a host of none, in a status',
@@ -73,8 +73,24 @@ describe('parseNotify', () => {
     [
       'a host of what is no service',
       { SelfChange: { StableID: 'n1', Name: 'p.', CapMap: { 'service-host': [7, null, 'x'] } } },
-      { self: { id: 'n1', name: 'p.', addresses: [] }, hosted: [] },
+      { self: { id: 'n1', name: 'p.', addresses: [] }, hosted: [], partial: true },
     ],
+    [
+      'a node that can have certificates',
+      { InitialStatus: { Self: { ID: 'n1', DNSName: 'p.' }, CertDomains: ['p.lab.ts.net', 'web.lab.ts.net'] } },
+      {
+        initial: true,
+        self: { id: 'n1', name: 'p.', addresses: [] },
+        certDomains: ['p.lab.ts.net', 'web.lab.ts.net'],
+      },
+    ],
+    [
+      'one that can have none',
+      { InitialStatus: { Self: { ID: 'n1', DNSName: 'p.' }, CertDomains: null } },
+      { initial: true, self: { id: 'n1', name: 'p.', addresses: [] }, certDomains: [] },
+    ],
+    ['a daemon that does not know yet', { InitialStatus: { CertDomains: null } }, { initial: true }],
+    ['a netmap with them', { NetMap: { DNS: { CertDomains: ['p.lab.ts.net'] } } }, { certDomains: ['p.lab.ts.net'] }],
     ['prefs', { Prefs: { NoSNAT: true, RouteAll: true } }, { noSnat: true, acceptsRoutes: true }],
     ['prefs without the fields', { Prefs: {} }, { noSnat: false, acceptsRoutes: false }],
     ['nulls', { State: null, Prefs: null, SelfChange: null, Health: null, InitialStatus: null }, {}],
@@ -159,7 +175,7 @@ describe('whatever tailscaled says', () => {
       fc.property(busLines, (text) => {
         const value = attempt(line, text)
         if (value === 'refused' || text.length > 200_000) return
-        const { peers: _peers, records: _records, partial: _partial, ...rest } = value as Notification
+        const { peers: _peers, records: _records, ...rest } = value as Notification
         expect(rest).toEqual(attempt(read(false), text))
         expect(line('{"State":6,"PeersRemoved":[7]}')).toEqual({
           state: 'Running',

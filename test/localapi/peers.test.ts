@@ -54,8 +54,8 @@ describe('what a message says of peers', () => {
     ['a whole netmap', { NetMap: { Peers: [node('n7')] } }, { peers: [change({ n7: a }, { whole: true })] }],
     ['one of a node that is alone', { NetMap: { Peers: null } }, { peers: [change({}, { whole: true })] }],
     ['one that does not tell', { NetMap: { SelfNode: null } }, {}],
-    ['its records', { NetMap: { DNS: { ExtraRecords } } }, { records: [record] } as Notification],
-    ['that it has none', { NetMap: { DNS: {} } }, { records: [] }],
+    ['its records', { NetMap: { DNS: { ExtraRecords } } }, { records: [record], certDomains: [] } as Notification],
+    ['that it has none', { NetMap: { DNS: {} } }, { records: [], certDomains: [] }],
     [
       'a status',
       { InitialStatus: { Peer: { 'nodekey:1': status } } },

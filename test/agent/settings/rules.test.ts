@@ -84,7 +84,6 @@ const failures: readonly Failure[] = [
   ],
   [{ ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' }, /^TS_DEBUG_ADDR_PORT=.* and TS_LOCAL_ADDR_PORT=.* cannot both/],
   [{ TS_TEST_FAKE_NETFILTER: 'true' }, /^TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT/],
-  [{ TS_SERVE_CONFIG: '/etc/serve.json' }, /^TS_SERVE_CONFIG is set, but this version of Culvert does not have/],
 ]
 
 describe('what does not hold is told, the first of it before all else', () => {
@@ -113,6 +112,12 @@ describe('what does not hold is told, the first of it before all else', () => {
   })
 })
 
+it('a mode that this version does not have is refused by name', () => {
+  expect(() => readSettings({ ...kernel, TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.b' })).toThrow(
+    /^TS_EXPERIMENTAL_DEST_DNS_NAME is set, but this version of Culvert does not have/,
+  )
+})
+
 describe('nothing is wrong with', () => {
   it.each<Environment>([
     { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
@@ -122,8 +127,8 @@ describe('nothing is wrong with', () => {
     { TS_HEALTHCHECK_ADDR_PORT: '[::]:81', ...metrics },
     { ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9001', TS_LOCAL_ADDR_PORT: '10.0.0.1:9002' },
     { TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' },
-    { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'false' },
-    { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false', TS_SERVE_CONFIG: '' },
+    { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'true' },
+    { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false', TS_SERVE_CONFIG: '/etc/serve.json' },
   ])('%j', (env) => {
     expect(() => readSettings(env)).not.toThrow()
   })
