@@ -1,3 +1,5 @@
+import { parseRetryAfter } from '../lib/retry-after.ts'
+
 /** One exchange that failed, as far as it matters for sending the request again. */
 export type Failure = {
   /** Undefined: no answer came. */
@@ -37,12 +39,6 @@ export function pauseBeforeRetry(
   if (failure.status === 409 && method === 'PATCH') return unlessAgain(({ status }) => status === 409)
   if (failure.status !== 429 && failure.status !== 503) return undefined
   const waits = earlier.filter(({ status }) => status === 429 || status === 503).length
-  return waits < mostWaits ? parseRetryAfter(failure.retryAfter, now) : undefined
-}
-
-/** Seconds or an HTTP date, in milliseconds from now, at most ten seconds. */
-function parseRetryAfter(text: string | undefined, now: number): number | undefined {
-  if (text === undefined) return undefined
-  const pause = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now
-  return Number.isNaN(pause) ? undefined : Math.min(longestPause, Math.max(0, pause))
+  const said = waits < mostWaits ? parseRetryAfter(failure.retryAfter, now) : undefined
+  return said === undefined ? undefined : Math.min(longestPause, said)
 }

@@ -1,6 +1,6 @@
 import { type IncomingMessage, request } from 'node:http'
 import { readBody } from '../lib/read-body.ts'
-import { LocalApiError } from './error.ts'
+import { LocalApiError, Refusal } from './error.ts'
 
 /** A larger answer is refused: without peers, the largest that is asked for has some MB. */
 const maxBodyBytes = 16 * 1024 * 1024
@@ -10,8 +10,16 @@ export type Stream = AsyncIterable<Buffer>
 
 /** The ways in which LocalAPI is asked; narrow, so that sources can be given another one. */
 export type LocalApi = {
-  /** The body of a 200 answer as text. Rejects with LocalApiError, also after `timeoutMs`. */
-  readonly get: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
+  /**
+   * The body of a 200 answer as text. Rejects with LocalApiError, also after `timeoutMs`; with `lastWords` that is when
+   * tailscaled is told that nobody waits any more, upon which it gives up and says what it was held up by.
+   */
+  readonly get: (
+    path: string,
+    signal: AbortSignal,
+    timeoutMs?: number,
+    options?: { readonly lastWords: boolean },
+  ) => Promise<string>
   /** As `get`, for what changes something. */
   readonly post: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
   /** Changes some of what is there to what `change` says, as JSON. */
@@ -22,9 +30,16 @@ export type LocalApi = {
 
 type Method = 'GET' | 'POST' | 'PATCH'
 
+/** `leave`: when nobody waits for the answer any more, unless it comes at once. */
+type Extras = { readonly body?: string; readonly leave?: AbortSignal }
+
+const defaultTimeoutMs = 10_000
+/** How long tailscaled may take to say why it gave up, in milliseconds. */
+const lastWordsMs = 5000
+
 /** LocalAPI on the unix socket at `socketPath` (localapi-apiproxy-recorder.md §A.1). One connection a request. */
 export function localApi(socketPath: string): LocalApi {
-  const open = (method: Method, path: string, signal: AbortSignal, body?: string): Promise<IncomingMessage> =>
+  const open = (method: Method, path: string, signal: AbortSignal, { body, leave }: Extras): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         // Any other Host is refused with 403, and so is any Origin or Referer.
@@ -42,34 +57,45 @@ export function localApi(socketPath: string): LocalApi {
       // Whoever switches protocols unasked is cut off without any other event.
       outgoing.on('close', () => reject(new Error('the connection was closed without an answer')))
       outgoing.end(body)
+      // Our half of the connection ends: tailscaled sees that, and can still answer.
+      leave?.addEventListener('abort', () => outgoing.socket?.end(), { once: true })
     })
 
-  const call = async (method: Method, path: string, signal: AbortSignal, body?: string): Promise<IncomingMessage> => {
-    const response = await open(method, path, signal, body)
+  const call = async (
+    method: Method,
+    path: string,
+    signal: AbortSignal,
+    extras: Extras = {},
+  ): Promise<IncomingMessage> => {
+    const response = await open(method, path, signal, extras)
     if (response.statusCode === 200) return response
-    throw new Error(`${response.statusCode}: ${errorText(await readBody(response, maxBodyBytes))}`)
+    const words = errorText(await readBody(response, maxBodyBytes))
+    throw new Refusal(response.statusCode ?? 0, words, response.headers['retry-after'])
   }
 
   const ask = async (
     method: Method,
     path: string,
     signal: AbortSignal,
-    timeoutMs = 10_000,
-    body?: string,
+    timeoutMs = defaultTimeoutMs,
+    extras?: Extras,
   ): Promise<string> => {
     const limit = AbortSignal.timeout(timeoutMs)
     try {
-      return await readBody(await call(method, path, AbortSignal.any([signal, limit]), body), maxBodyBytes)
+      return await readBody(await call(method, path, AbortSignal.any([signal, limit]), extras), maxBodyBytes)
     } catch (error) {
       throw failure(path, limit.aborted ? tooLate(timeoutMs) : error)
     }
   }
 
   return {
-    get: (path, signal, timeoutMs) => ask('GET', path, signal, timeoutMs),
+    get: (path, signal, timeoutMs = defaultTimeoutMs, { lastWords } = { lastWords: false }) =>
+      lastWords
+        ? ask('GET', path, signal, timeoutMs + lastWordsMs, { leave: AbortSignal.timeout(timeoutMs) })
+        : ask('GET', path, signal, timeoutMs),
     post: (path, signal, timeoutMs) => ask('POST', path, signal, timeoutMs),
-    patch: (path, change, signal, timeoutMs) => ask('PATCH', path, signal, timeoutMs, JSON.stringify(change)),
-    stream: async (path, signal, timeoutMs = 10_000) => {
+    patch: (path, change, signal, timeoutMs) => ask('PATCH', path, signal, timeoutMs, { body: JSON.stringify(change) }),
+    stream: async (path, signal, timeoutMs = defaultTimeoutMs) => {
       // The time limit must not outlive the head: a controller of our own, where the timer can be cleared.
       const head = new AbortController()
       const timer = setTimeout(() => head.abort(), timeoutMs)

@@ -48,6 +48,24 @@ describe('get', () => {
     })
   })
 
+  it('keeps status, words and Retry-After of a refusal', async () => {
+    answer = (_request, response) => response.writeHead(429, { 'Retry-After': '17' }).end('too many\n')
+    await expect(api.get('cert/a.ts.net', never)).rejects.toMatchObject({
+      refusal: { status: 429, words: 'too many', retryAfter: '17' },
+    })
+  })
+
+  it('hears why tailscaled gives up when nobody waits any more', async () => {
+    Object.assign(server, { httpAllowHalfOpen: true })
+    answer = ({ socket }, response) =>
+      socket.on('end', () => response.writeHead(429, { 'Retry-After': '17' }).end('held up'))
+    await expect(api.get('cert/a.ts.net', never, 50, { lastWords: true })).rejects.toMatchObject({
+      silent: false,
+      refusal: { status: 429, words: 'held up', retryAfter: '17' },
+    })
+    await expect(api.get('cert/a.ts.net', AbortSignal.timeout(100), 50)).rejects.toMatchObject({ silent: true })
+  })
+
   it('does not wait for ever for a head, nor for a body', async () => {
     const tooLate = {
       code: 'localapi',
