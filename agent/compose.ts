@@ -71,7 +71,9 @@ export async function compose(settings: Settings, { env, log, version, config, p
   const startTime = performance.timeOrigin / 1000
   const metrics = scrape({ world: observed.world, version, startTime, api, timeoutMs: waits.statusTimeout })
   const preshutdown =
-    settings.egressServicesDirectory === undefined ? undefined : preshutdownRoute({ store, log, waits, signal })
+    settings.egressServicesDirectory === undefined
+      ? undefined
+      : preshutdownRoute({ store, log, waits, signal, endFlows: async () => (await parts.firewall?.endFlows()) ?? 0 })
   for (const listener of listeners(settings, observed, metrics, preshutdown)) {
     parts.servers.push({ server: await openListener(listener), name: `HTTP server at ${listener.address.text}` })
   }

@@ -40,6 +40,8 @@ export type Waits = {
   readonly drainLimit: number
   /** For the other nodes to follow, after this one; and then for the signal that is to come. */
   readonly drainSettle: number
+  /** For nodes to forget connections that were reset: Linux does after 10 s. */
+  readonly drainForget: number
 }
 
 export const waits: Waits = {
@@ -65,6 +67,7 @@ export const waits: Waits = {
   drainSilence: 15_000,
   drainLimit: 300_000,
   drainSettle: 10_000,
+  drainForget: 12_000,
 }
 
 export const shortWaits: Waits = {
@@ -90,4 +93,5 @@ export const shortWaits: Waits = {
   drainSilence: 1000,
   drainLimit: 30_000,
   drainSettle: 1000,
+  drainForget: 1200,
 }

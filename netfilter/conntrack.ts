@@ -42,19 +42,20 @@ function unlessNone(error: unknown): void {
 }
 
 const line =
-  /^(\w+) .*? ?src=\S+ dst=(\S+) (?:sport=\d+ dport=(\d+) )?.*?src=(\S+) dst=(\S+) (?:sport=(\d+) dport=\d+ )?/
+  /^(\w+) +\d+ (?:\d+ )?(?:([A-Z_0-9]+) )?.*?src=\S+ dst=(\S+) (?:sport=\d+ dport=(\d+) )?.*?src=(\S+) dst=(\S+) (?:sport=(\d+) dport=\d+ )?/
 const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
 
 /** Reads `conntrack -L`: each line has the original direction's addresses first, the reply's second. */
 export function parseFlows(family: Family, listing: string): Flow[] {
   const flows: Flow[] = []
   for (const row of listing.split('\n')) {
-    const [protocol, to, port, by, back, from] = line.exec(`${row} `)?.slice(1) ?? []
+    const [protocol, state = '', to, port, by, back, from] = line.exec(`${row} `)?.slice(1) ?? []
     const [destination, answeredBy, answeredTo] = [to, by, back].map((text) => parseAddress(text ?? '')?.text)
     if (protocol === undefined || destination === undefined || answeredBy === undefined || answeredTo === undefined)
       continue
     const ports = { port: number(port), answeredFrom: number(from) }
-    flows.push({ family, protocol, destination, ...ports, answeredBy, answeredTo })
+    const closed = ['TIME_WAIT', 'CLOSE'].includes(state)
+    flows.push({ family, protocol, destination, ...ports, answeredBy, answeredTo, closed })
   }
   return flows
 }

@@ -24,6 +24,8 @@ export type Firewall = {
    * @returns whether there was none.
    */
   readonly prepare: () => Promise<boolean>
+  /** Ends all translated flows, so that whoever sends on meets a reset, while new ones are carried. Gives how many connections were open. */
+  readonly endFlows: () => Promise<number>
   /** Ends all translated flows and deletes the table. Flows first: without rules their packets would leave in the clear. */
   readonly remove: () => Promise<void>
   /** Whether the tailnet has lost an address whose mapping went before, and flows of which went on: the next `ensure` ends them. */
@@ -48,7 +50,7 @@ type Held = { readonly shape: string | undefined; readonly elements: Elements }
 /** The kernel announces a transaction before it acknowledges it; the monitor has to be scheduled, and read. In ms. */
 const announcedMs = 1000
 
-/** The forwarding table in the kernel, by nftables. Calls must not overlap. */
+/** The forwarding table in the kernel, by nftables. Calls must not overlap, but that `endFlows` may come at any time. */
 export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions): Firewall {
   /** The skeleton that was loaded last, and its listing right after: equal means untouched since. */
   let loaded: { readonly shape: string; readonly listing: string } | undefined
@@ -105,6 +107,13 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
     if (now?.shape !== shape || changes(now.elements, elements).length > 0) throw notHeld()
   }
 
+  const endAll = async (elements: Elements): Promise<number> => {
+    const all = { known: marksOf(elements), table: emptyTable, isGone: () => true, local: new Set<string>() }
+    const { ended } = judge(await listFlows(run), all)
+    await endFlows(run, ended)
+    return ended.filter(({ protocol, closed }) => protocol === 'tcp' && !closed).length
+  }
+
   return {
     ensure: async (table) => {
       const since = doubts
@@ -147,12 +156,16 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       return true
     },
 
+    endFlows: async () => {
+      const now = await nft.list()
+      return now === undefined ? 0 : endAll(now.elements)
+    },
+
     remove: async () => {
       held = undefined
       const before = await nft.list()
       if (before === undefined) return
-      const all = { known: marksOf(before.elements), table: emptyTable, isGone: () => true, local: new Set<string>() }
-      await endFlows(run, judge(await listFlows(run), all).ended)
+      await endAll(before.elements)
       await nft.load(`delete table inet ${tableName}\n`)
     },
 

@@ -13,6 +13,8 @@ export type Flow = {
   readonly answeredFrom: number | undefined
   /** Where the answers are sent to: the node, for flows into the tailnet. */
   readonly answeredTo: string
+  /** Whether it is a connection that has been closed or reset, and is only remembered. */
+  readonly closed: boolean
 }
 
 /** Whether the tailnet has an address no longer, as an own one or a target: then no flow of it can go on. */

@@ -21,6 +21,7 @@ export function memoryFirewall(): Firewall {
       prepared = true
       return changed
     },
+    endFlows: async () => 0,
     remove: async () => {
       held = emptyTable
     },

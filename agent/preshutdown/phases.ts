@@ -1,3 +1,4 @@
+import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { every, sleep } from '../../lib/timers.ts'
 import type { Waits } from '../waits.ts'
@@ -10,6 +11,8 @@ export type Parts = {
   readonly store: Store
   readonly log: Log
   readonly waits: Waits
+  /** Ends the connections that are open, while new ones are carried. Gives how many there were. */
+  readonly endFlows: () => Promise<number>
   /** Aborts when the agent stops. */
   readonly signal: AbortSignal
 }
@@ -41,12 +44,33 @@ export async function prepareToEnd(parts: Parts, cancelled: AbortSignal): Promis
     tell('settling')
     await sleep(waits.drainSettle, signal)
   }
+  if (!signal.aborted && (await resetOpen({ ...parts, log }))) {
+    tell('forgetting')
+    await sleep(waits.drainForget, signal)
+  }
   if (signal.aborted) return clear(stop.aborted ? 'ended, since the agent stops' : 'ended, since nobody waits any more')
   log('safe to terminate')
   tell('over')
   void sleep(waits.drainSettle, stop).then(() => {
     if (!stop.aborted) clear('no signal has followed: new connections are welcome again')
   })
+}
+
+/**
+ * Ends what is open: it ends with the Pod in any case. But nodes remember for a while that a connection which was reset
+ * led here, and what a client sends from the same port comes here, too: then the Pod must still be there. Gives whether
+ * there was any.
+ */
+async function resetOpen({ endFlows, log, waits }: Parts): Promise<boolean> {
+  try {
+    const count = await endFlows()
+    if (count === 0) return false
+    log(`${count} open connections reset; waiting ${seconds(waits.drainForget)} for nodes to forget that they led here`)
+    return true
+  } catch (error) {
+    log(`warning: connections that are open end with the Pod: ${describe(error)}`)
+    return false
+  }
 }
 
 /** Until no service leads here any more, or so it must be taken, or `signal` aborts. */

@@ -3,8 +3,8 @@ import type { World } from '../world.ts'
 /** A preStop hook waits until nothing is routed to this Pod any more (agent.md §6, "Preshutdown"). */
 export type Preshutdown = {
   readonly since: Date
-  /** Asking who answers for the services; waiting for the other nodes to follow; over, so that SIGTERM is next. */
-  readonly phase: 'asking' | 'settling' | 'over'
+  /** Asking who answers for the services; waiting for the other nodes to follow, and then for all to forget the connections that were open; over, so that SIGTERM is next. */
+  readonly phase: 'asking' | 'settling' | 'forgetting' | 'over'
   /** Services that may lead here yet, each with what was last heard of it. */
   readonly waitingFor: ReadonlyMap<string, string>
 }
@@ -25,6 +25,7 @@ export function draining({ preshutdown }: World): string | undefined {
   const { phase, waitingFor } = preshutdown
   if (phase === 'over') return 'drained: waiting for SIGTERM'
   if (phase === 'settling') return 'draining: waiting for other nodes to route elsewhere'
+  if (phase === 'forgetting') return 'draining: waiting for nodes to forget the connections that were reset'
   return waitingFor.size === 0 ? 'draining' : `draining: waiting for ${summary(waitingFor)}`
 }
 

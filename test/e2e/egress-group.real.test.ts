@@ -8,8 +8,7 @@ import { expectNothingFailed, restartUnderLoad } from './egress-rollout.ts'
 
 let egress: EgressBed
 beforeAll(async () => {
-  // What decides about connections is no shorter for it but one wait: the nodes of the bed follow in a tenth of it.
-  egress = await EgressBed.start({ env: { CULVERT_TEST_SHORT_WAITS: 'true' } })
+  egress = await EgressBed.start({ short: true })
   await egress.add({ name: 'db', target: byName('db'), ports: ports(10_000) })
   await egress.ready(90_000)
 }, 180_000)

@@ -19,7 +19,7 @@ it.each([
     ['unknown', '100.64.0.2', undefined, '10.98.0.11', undefined, '10.98.0.10'],
   ],
 ])('reads %s', (line, [protocol, destination, port, answeredBy, answeredFrom, answeredTo]) => {
-  const flow = { family: 4, protocol, destination, port, answeredBy, answeredFrom, answeredTo }
+  const flow = { family: 4, protocol, destination, port, answeredBy, answeredFrom, answeredTo, closed: false }
   expect(parseFlows(4, `${line}\n`)).toEqual([flow])
 })
 
@@ -27,6 +27,17 @@ it('reads IPv6', () => {
   const line =
     'udp      17 18 src=fd98::10 dst=fd99::1 sport=48380 dport=3478 [UNREPLIED] src=fd99::1 dst=fd98::10 sport=3478 dport=48380 mark=0 use=1'
   expect(parseFlows(6, line)).toMatchObject([{ family: 6, destination: 'fd99::1', port: 3478, answeredTo: 'fd98::10' }])
+})
+
+it.each([
+  ['SYN_SENT', false],
+  ['FIN_WAIT', false],
+  ['TIME_WAIT', true],
+  ['CLOSE', true],
+  ['CLOSE_WAIT', false],
+])('knows whether a connection in %s is over', (state, closed) => {
+  const line = `tcp      6 9 ${state} src=10.0.0.1 dst=10.0.0.2 sport=4 dport=7 src=100.64.0.2 dst=100.64.0.1 sport=7 dport=4 use=1`
+  expect(parseFlows(4, line)).toMatchObject([{ port: 7, closed }])
 })
 
 it('passes over what is no flow', () => {

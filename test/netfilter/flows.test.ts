@@ -13,6 +13,7 @@ const flow = (change: Partial<Flow>): Flow => ({
   answeredBy: 't',
   answeredFrom: 443,
   answeredTo: source[4],
+  closed: false,
   ...change,
 })
 const udp = { protocol: 'udp' }

@@ -1,9 +1,11 @@
 import type { RequestListener } from 'node:http'
 import { afterEach } from 'vitest'
 import { type Route, serve } from '../../../agent/endpoints/http.ts'
+import type { Parts } from '../../../agent/preshutdown/phases.ts'
 import { preshutdownRoute } from '../../../agent/preshutdown/route.ts'
 import { shortWaits, type Waits } from '../../../agent/waits.ts'
 import { createStore, type World } from '../../../agent/world.ts'
+import type { Log } from '../../../lib/log.ts'
 import { poll } from '../../lab/poll.ts'
 import { ask, onLoopback } from '../endpoints/servers.ts'
 
@@ -25,13 +27,14 @@ export async function open(listener: RequestListener): Promise<string> {
 }
 
 /** The Pod's own endpoint, with all that can be seen of it. */
-export async function pod(world: World, change: Partial<Waits> = {}) {
+export async function pod(world: World, change: Partial<Waits> = {}, endFlows: Parts['endFlows'] = async () => 0) {
   const store = createStore(world)
   const lines: string[] = []
   const stop = new AbortController()
   closing.push(() => stop.abort())
   const waits = { ...shortWaits, ...change }
-  const route: Route = preshutdownRoute({ store, waits, signal: stop.signal, log: (text) => lines.push(text) })
+  const log: Log = (text) => void lines.push(text)
+  const route: Route = preshutdownRoute({ store, waits, signal: stop.signal, log, endFlows })
   const address = await open(serve({ [path]: route }))
   return { store, lines, stop, hook: (signal?: AbortSignal) => ask(address, path, signal ? { signal } : {}) }
 }

@@ -19,6 +19,7 @@ it('says why new connections are not welcome', () => {
   expect(draining(worldIn('asking'))).toBe('draining')
   expect(draining(worldIn('asking', 1))).toBe('draining: waiting for s0 (it leads here)')
   expect(draining(worldIn('settling'))).toMatch(/^draining: .* other nodes/)
+  expect(draining(worldIn('forgetting'))).toMatch(/^draining: .* forget/)
   expect(draining(worldIn('over'))).toMatch(/^drained: .* SIGTERM$/)
 })
 

@@ -70,6 +70,36 @@ describe('drains', () => {
     ])
   })
 
+  it.each<[string, () => Promise<number>, RegExp | undefined]>([
+    [
+      'resets what is open, and waits until that is forgotten',
+      async () => 3,
+      /3 open connections reset; waiting 0.2 s/,
+    ],
+    ['waits for nothing where nothing is open', async () => 0, undefined],
+    [
+      'and says so when what is open cannot be reset',
+      () => Promise.reject(new Error('no conntrack')),
+      /warning: connections that are open .*: no conntrack/,
+    ],
+  ])('%s', async (_what, endFlows, said) => {
+    const health = balancer(other)
+    const settling = { drainSettle: 20, drainForget: 200 }
+    const { hook, store, lines } = await pod(
+      aDrainingWorld(urlsOf(1, await open(health.listener))),
+      settling,
+      async (): Promise<number> => {
+        expect(store.world.preshutdown?.phase).toBe('settling')
+        return endFlows()
+      },
+    )
+    const begun = performance.now()
+    expect(await hook()).toMatchObject(safe)
+    if (said === undefined) expect(lines.join('\n')).not.toMatch(/reset|warning/)
+    else expect(lines.join('\n')).toMatch(said)
+    if (lines.join().includes('reset;')) expect(performance.now() - begun).toBeGreaterThan(settling.drainForget)
+  })
+
   it('a thousand services, 64 at a time, in few lines', async () => {
     const health = balancer(other, other, podAddress, other, other, other, other)
     const { hook, lines } = await pod(aDrainingWorld(urlsOf(1000, await open(health.listener))), { drainRound: 100 })

@@ -31,6 +31,10 @@ export type ProbeSettings = {
   readonly patience: number
   /** Bytes added to each message. */
   readonly padding: number
+  /** Of a TCP flow: so many milliseconds after it was broken, one exchange on a new connection from the same local port. */
+  readonly againAfter?: number
+  /** The local port of a connection; chosen by the kernel when left out. */
+  readonly localPort?: number
 }
 
 /** What a probe saw, all times in milliseconds. */
@@ -55,4 +59,6 @@ export type Report = {
   readonly seenAs: readonly string[]
   /** A flow that the other side or the network ended: when and how. */
   readonly broken?: { readonly at: number; readonly code: string }
+  /** What became of the exchange after that from the same local port: the code of its failure, or that it was answered. */
+  readonly again?: string
 }

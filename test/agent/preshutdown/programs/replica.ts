@@ -21,6 +21,7 @@ const preshutdown = preshutdownRoute({
   store,
   log: (text) => console.log(text),
   waits: { ...waits, ...(JSON.parse(change) as Partial<Waits>) },
+  endFlows: async () => 0,
   signal: stop.signal,
 })
 const observed = { world: () => store.world, stuck: () => [] }

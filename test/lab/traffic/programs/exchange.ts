@@ -12,10 +12,10 @@ function failure(code: string): Error {
   return Object.assign(new Error(code), { code })
 }
 
-function overTcp({ to, port, patience }: ProbeSettings, message: string): Promise<string> {
+function overTcp({ to, port, patience, localPort }: ProbeSettings, message: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
-    const socket = connect({ host: to, port, noDelay: true })
+    const socket = connect({ host: to, port, noDelay: true, ...(localPort !== undefined && { localPort }) })
     const timer = setTimeout(() => socket.destroy(failure('ETIMEDOUT')), patience)
     socket.setEncoding('utf8')
     socket.on('connect', () => socket.write(`${message}\n`))

@@ -2,6 +2,7 @@ import { createSocket, type Socket as Datagrams } from 'node:dgram'
 import { connect, isIPv6, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Echo, ProbeSettings } from '../protocol.ts'
+import { exchange } from './exchange.ts'
 import type { Tally } from './tally.ts'
 
 /** One long-lived TCP connection or UDP socket, over which numbered messages go and come back. */
@@ -12,6 +13,8 @@ export class Flow {
   #tcp: Socket | undefined
   #udp: Datagrams | undefined
   #over = false
+  #localPort = 0
+  #again: Promise<void> | undefined
   #rest = ''
 
   constructor(settings: ProbeSettings, tally: Tally) {
@@ -53,6 +56,7 @@ export class Flow {
       )
       socket.on('connect', () => {
         clearTimeout(timer)
+        this.#localPort = socket.localPort ?? 0
         resolve()
       })
       socket.on('error', (error: NodeJS.ErrnoException) => this.#break(error.code ?? 'UNKNOWN'))
@@ -80,6 +84,7 @@ export class Flow {
     const deadline = performance.now() + this.#settings.patience
     while (this.#awaited.size > 0 && !this.#over && performance.now() < deadline) await delay(5)
     this.#over = true
+    await this.#again
   }
 
   #take(text: string): void {
@@ -104,5 +109,15 @@ export class Flow {
     this.#over = true
     this.#tally.break(code)
     this.#tally.end()
+    if (this.#settings.againAfter !== undefined) this.#again = this.#comeAgain(this.#settings.againAfter)
+  }
+
+  async #comeAgain(after: number): Promise<void> {
+    await delay(after)
+    const result = await exchange({ ...this.#settings, localPort: this.#localPort }, 'again').then(
+      () => 'answered',
+      (error: NodeJS.ErrnoException) => error.code ?? 'UNKNOWN',
+    )
+    this.#tally.again(result)
   }
 }

@@ -15,6 +15,7 @@ export class Tally {
   readonly #answeredBy: Record<string, number> = {}
   readonly #seenAs = new Set<string>()
   #broken: Report['broken']
+  #again: Report['again']
   #ended: number | undefined
 
   /** Returns the time of sending. */
@@ -45,6 +46,10 @@ export class Tally {
     this.#broken ??= { at: Math.round(performance.now() - this.#started), code }
   }
 
+  again(result: string): void {
+    this.#again = result
+  }
+
   /** No exchange is begun from now on: waiting for stragglers is no gap. */
   end(): void {
     this.#ended ??= performance.now()
@@ -68,6 +73,7 @@ export class Tally {
       answeredBy: { ...this.#answeredBy },
       seenAs: [...this.#seenAs].sort(),
       ...(this.#broken === undefined ? {} : { broken: this.#broken }),
+      ...(this.#again === undefined ? {} : { again: this.#again }),
     }
   }
 }
