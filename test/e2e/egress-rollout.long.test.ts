@@ -13,4 +13,4 @@ test('twenty rolling restarts under load, with all waits as they are: no new con
   })
   await egress.ready()
   expectNothingFailed(await restartUnderLoad(egress, 'db', 20))
-})
+}, 3_600_000)
