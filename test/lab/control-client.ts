@@ -9,8 +9,10 @@ import type {
   NewKey,
   NodePatch,
   OutageState,
+  ServicePatch,
   Settings,
   TailnetNode,
+  TailnetService,
 } from './control-types.ts'
 
 /**
@@ -82,6 +84,24 @@ export class ControlClient {
   /** Changes the settings that are named; the others stay. */
   async putSettings(settings: Partial<Settings>): Promise<Settings> {
     return await this.call('PUT', '/settings', settings)
+  }
+
+  async service(name: string): Promise<TailnetService> {
+    return await this.call('GET', `/services/${name}`)
+  }
+
+  /** Defines a Tailscale Service, such as `svc:web`, or changes what is named of it. */
+  async putService(name: string, patch: ServicePatch = {}): Promise<TailnetService> {
+    return await this.call('PUT', `/services/${name}`, patch)
+  }
+
+  async removeService(name: string): Promise<void> {
+    await this.call('DELETE', `/services/${name}`)
+  }
+
+  /** Lets a node host a Service, or holds it, whatever is said of others. */
+  async approveHost(service: string, node: string | number, approved = true): Promise<TailnetService> {
+    return await this.call('PUT', `/services/${service}/hosts/${encodeURIComponent(node)}`, { approved })
   }
 
   async putGrants(grants: readonly Grant[]): Promise<void> {

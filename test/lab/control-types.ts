@@ -73,8 +73,35 @@ export type Settings = {
   readonly approvalRequired: boolean
   readonly loginRequired: boolean
   readonly autoApproveRoutes: boolean
+  /** Whether nodes may have certificates. */
+  readonly https: boolean
   readonly families: Families
   readonly ephemeralTimeoutSeconds: number
+}
+
+/** What can be said of a Tailscale Service; what is left out stays. */
+export type ServicePatch = {
+  /** What a host must have, such as `tcp:443`; nothing in particular when empty. */
+  readonly ports?: readonly string[]
+  /** Whether tagged nodes may host it without being asked for. */
+  readonly autoApprove?: boolean
+}
+
+/** How far a node is with a Tailscale Service; docs/lab-control.md says when it is what. */
+export type HostState = 'gone' | 'untagged' | 'held' | 'incomplete' | 'configured' | 'offline' | 'serving'
+
+export type TailnetService = Required<ServicePatch> & {
+  readonly name: string
+  readonly fqdn: string
+  /** IPv4, IPv6. */
+  readonly addresses: readonly [v4: string, v6: string]
+  readonly hosts: readonly {
+    readonly node: string
+    readonly state: HostState
+    readonly ports: readonly string[]
+    /** The nodes that are sent there. */
+    readonly clients: readonly string[]
+  }[]
 }
 
 export type Grant = { readonly src: readonly string[]; readonly dst: readonly string[]; readonly app: CapMap }

@@ -46,9 +46,9 @@ func (t *tailnet) viewLocked(n *node) nodeView {
 		Ephemeral: n.ephemeral, Approved: n.approved, Expired: n.expired(now),
 		Online: n.online(now), Polling: n.poll != nil, Created: n.created.UTC(), LastSeen: n.lastSeen.UTC(),
 		NodeKey: n.key.String(), MachineKey: n.machine.String(),
-		Endpoints: list(n.endpoints), HomeDERP: n.homeDERP, CertDomains: n.certDomains(t.domain),
+		Endpoints: list(n.endpoints), HomeDERP: n.homeDERP, CertDomains: list(t.certDomainsLocked(n)),
 		AdvertisedRoutes: list(n.advertised()), Routes: list(t.routesLocked(n)),
-		PrimaryRoutes: list(t.primaryLocked(n, now)), CapMap: n.caps(), Hostinfo: n.hostinfo,
+		PrimaryRoutes: list(t.primaryLocked(n, now)), CapMap: t.capsLocked(n), Hostinfo: n.hostinfo,
 	}
 	for _, p := range n.addresses() {
 		v.Addresses = append(v.Addresses, p.Addr())

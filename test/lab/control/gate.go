@@ -1,11 +1,32 @@
 package main
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 )
+
+// vanished is after what time without a sign of life a connection is cut: a
+// host that is gone with its network does not say so.
+const vanished = 8 * time.Second
+
+const tcpUserTimeout = 18 // which package syscall lacks
+
+// vanishing makes listeners of such connections.
+var vanishing = net.ListenConfig{
+	KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 4 * time.Second, Interval: 2 * time.Second, Count: 2},
+	Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if cerr := c.Control(func(fd uintptr) {
+			err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(vanished.Milliseconds()))
+		}); cerr != nil {
+			return cerr
+		}
+		return err
+	},
+}
 
 // gate is a TCP listener that can be shut and opened again. While shut its
 // port is closed, so that the kernel refuses callers, and the connections made
@@ -49,7 +70,7 @@ func (g *gate) open() error {
 	if g.ln != nil || g.ended {
 		return nil
 	}
-	ln, err := net.Listen("tcp", g.addr)
+	ln, err := vanishing.Listen(context.Background(), "tcp", g.addr)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ func (t *tailnet) mapLocked(n *node, req *tailcfg.MapRequest, now time.Time) *ta
 				res.Peers = append(res.Peers, t.wireLocked(p, now))
 			}
 		}
+		t.leadToServicesLocked(n, res.Peers, now)
 	}
 	return res
 }
@@ -62,8 +63,8 @@ func (t *tailnet) dnsLocked(n *node) *tailcfg.DNSConfig {
 		Resolvers:    t.resolvers,
 		Domains:      []string{t.domain},
 		Proxied:      true,
-		CertDomains:  n.certDomains(t.domain),
-		ExtraRecords: slices.Clone(t.extra),
+		CertDomains:  t.certDomainsLocked(n),
+		ExtraRecords: slices.Concat(t.extra, t.serviceRecordsLocked()),
 	}
 }
 

@@ -46,6 +46,10 @@ type node struct {
 	created   time.Time
 	lastSeen  time.Time
 	poll      *poll // the map stream, nil while there is none
+
+	services     map[tailcfg.ServiceName]*tailcfg.VIPService // those that it has, as it said last
+	servicesHash string                                      // which goes with them
+	learning     bool                                        // whether it is being asked for them
 }
 
 // addressesFor returns the addresses of a new node.
@@ -98,11 +102,6 @@ func (n *node) advertised() []netip.Prefix {
 	return n.hostinfo.RoutableIPs
 }
 
-// certDomains returns the names that the node may have certificates for.
-func (n *node) certDomains(domain string) []string {
-	return append([]string{n.name + "." + domain}, n.certs...)
-}
-
 // defaultCaps are the capabilities of every node.
 var defaultCaps = tailcfg.NodeCapMap{
 	tailcfg.CapabilityHTTPS:                           nil,
@@ -110,18 +109,6 @@ var defaultCaps = tailcfg.NodeCapMap{
 	tailcfg.NodeAttrFunnel:                            nil,
 	tailcfg.CapabilityFunnelPorts + "?ports=443,8443": nil,
 	tailcfg.NodeAttrDisableUPnP:                       nil,
-}
-
-// caps returns the default capabilities and the node's own over them.
-func (n *node) caps() tailcfg.NodeCapMap {
-	out := make(tailcfg.NodeCapMap, len(defaultCaps)+len(n.capMap))
-	for c, v := range defaultCaps {
-		out[c] = v
-	}
-	for c, v := range n.capMap {
-		out[c] = v
-	}
-	return out
 }
 
 // wireLocked returns the node as nodes are told of it.
@@ -134,7 +121,7 @@ func (t *tailnet) wireLocked(n *node, now time.Time) *tailcfg.Node {
 		Addresses: addrs, AllowedIPs: slices.Concat(addrs, primary), PrimaryRoutes: primary,
 		Endpoints: slices.Clone(n.endpoints), HomeDERP: n.homeDERP, Created: n.created, Cap: n.cap,
 		Tags: slices.Clone(n.tags), MachineAuthorized: n.approved,
-		CapMap: n.caps(), Expired: n.expired(now),
+		CapMap: t.capsLocked(n), Expired: n.expired(now),
 	}
 	if n.hostinfo != nil {
 		w.Hostinfo = n.hostinfo.Clone().View()

@@ -70,6 +70,7 @@ func (s *controlServer) serveMap(w http.ResponseWriter, r *http.Request, m key.M
 			return
 		}
 		out.send(res)
+		s.learnServices(req.NodeKey)
 		return
 	}
 	p, err := s.tn.startPoll(req, m)
@@ -78,6 +79,7 @@ func (s *controlServer) serveMap(w http.ResponseWriter, r *http.Request, m key.M
 		return
 	}
 	defer s.tn.stopPoll(req.NodeKey, p)
+	s.learnServices(req.NodeKey)
 	s.stream(r.Context(), out, req, p)
 }
 

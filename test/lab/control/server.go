@@ -137,7 +137,7 @@ func (s *controlServer) setChallenge(req *tailcfg.SetDNSRequest, m key.MachinePu
 		n, err = nil, errNodeNotFound
 	case req.Type != "TXT" || req.Value == "":
 		err = errors.New("only TXT records with a value can be set")
-	case !ok || !slices.Contains(n.certDomains(s.tn.domain), host):
+	case !ok || !slices.Contains(s.tn.certDomainsLocked(n), host):
 		err = fmt.Errorf("%q is not the challenge of a name of this node", req.Name)
 	}
 	if err != nil {

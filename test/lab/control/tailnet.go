@@ -33,6 +33,8 @@ type settings struct {
 	LoginRequired bool `json:"loginRequired"`
 	// AutoApproveRoutes serves every route that a node advertises.
 	AutoApproveRoutes bool `json:"autoApproveRoutes"`
+	// HTTPS lets nodes have certificates.
+	HTTPS bool `json:"https"`
 	// Families is what new nodes get addresses of.
 	Families families `json:"families"`
 	// EphemeralTimeoutSeconds removes ephemeral nodes that long offline; 0 means on logout only.
@@ -55,21 +57,26 @@ type tailnet struct {
 	logins   map[string]*login // by the last part of the login URL
 	extra    []tailcfg.DNSRecord
 	grants   []grant
+	services map[tailcfg.ServiceName]*service
+
+	lastService uint16
 }
 
 func newTailnet(domain string, derp *tailcfg.DERPMap, resolvers []*dnstype.Resolver) *tailnet {
 	return &tailnet{
 		domain: domain, derpMap: derp, resolvers: resolvers,
 		events:   newEventLog(),
-		settings: settings{LoginRequired: true, Families: familiesBoth},
+		settings: settings{LoginRequired: true, HTTPS: true, Families: familiesBoth},
 		nodes:    map[key.NodePublic]*node{},
 		keys:     map[string]*authKey{},
 		logins:   map[string]*login{},
+		services: map[tailcfg.ServiceName]*service{},
 	}
 }
 
 // wakeLocked has every map poll look at the tailnet again.
 func (t *tailnet) wakeLocked() {
+	t.noteServicesLocked()
 	for _, n := range t.nodes {
 		if n.poll != nil {
 			n.poll.wakeUp()
@@ -159,7 +166,8 @@ func (t *tailnet) nameLocked(n *node, hostname string) {
 	n.hostLabel = want
 	name := want
 	for i := 1; ; i++ {
-		if other := t.findLocked(name); other == nil || other == n {
+		other, service := t.findLocked(name), t.services[tailcfg.ServiceName("svc:"+name)]
+		if service == nil && (other == nil || other == n) {
 			n.name = name
 			return
 		}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"tailscale.com/tailcfg"
+	"tailscale.com/types/ptr"
+)
+
+// service is a Tailscale Service: a name with addresses of its own, behind
+// which one or more nodes stand.
+type service struct {
+	name        tailcfg.ServiceName
+	ports       []tailcfg.ProtoPortRange // what a host must have; empty: nothing in particular
+	autoApprove bool
+	v4, v6      netip.Addr
+	hosts       map[tailcfg.NodeID]*serviceHost // every node that ever had it
+}
+
+// serviceHost is what is decided of a node and a service.
+type serviceHost struct {
+	decision *bool     // of an admin; nil: none
+	told     hostState // what the last event said of it
+}
+
+// hostState says how far a node is with a service that it has.
+type hostState string
+
+const (
+	hostGone       hostState = "gone"       // the node has it no longer
+	hostUntagged   hostState = "untagged"   // cannot be approved
+	hostHeld       hostState = "held"       // waits for an admin
+	hostIncomplete hostState = "incomplete" // lacks a port of the service
+	hostConfigured hostState = "configured" // approved, and not advertised
+	hostOffline    hostState = "offline"    // approved and advertised by a node that is away
+	hostServing    hostState = "serving"    // clients are sent here
+)
+
+// addressesOfService returns the addresses of the service with a number.
+func addressesOfService(number uint16) (v4, v6 netip.Addr) {
+	a4 := [4]byte{100, 101}
+	binary.BigEndian.PutUint16(a4[2:], number)
+	a6 := netip.MustParseAddr("fd7a:115c:a1e0::2:0").As16()
+	binary.BigEndian.PutUint16(a6[14:], number)
+	return netip.AddrFrom4(a4), netip.AddrFrom16(a6)
+}
+
+// addServiceLocked makes a service with addresses that were never used before.
+func (t *tailnet) addServiceLocked(name tailcfg.ServiceName) *service {
+	s := &service{name: name, hosts: map[tailcfg.NodeID]*serviceHost{}}
+	for s.v4 == (netip.Addr{}) || t.ownerLocked(s.v4) != nil || t.ownerLocked(s.v6) != nil {
+		t.lastService++
+		s.v4, s.v6 = addressesOfService(t.lastService)
+	}
+	t.services[name] = s
+	return s
+}
+
+func (s *service) addresses() []netip.Addr { return []netip.Addr{s.v4, s.v6} }
+
+func (t *tailnet) fqdnOf(s *service) string { return s.name.WithoutPrefix() + "." + t.domain }
+
+// sortedServicesLocked returns the services in the order of their names.
+func (t *tailnet) sortedServicesLocked() []*service {
+	out := make([]*service, 0, len(t.services))
+	for _, name := range slices.Sorted(maps.Keys(t.services)) {
+		out = append(out, t.services[name])
+	}
+	return out
+}
+
+// approves reports whether a node may host the service: only tagged ones may.
+func (s *service) approves(n *node) bool {
+	if len(n.tags) == 0 {
+		return false
+	}
+	if h := s.hosts[n.id]; h != nil && h.decision != nil {
+		return *h.decision
+	}
+	return s.autoApprove
+}
+
+// state says how far a node is with the service.
+func (s *service) state(n *node, now time.Time) hostState {
+	switch has := n.services[s.name]; {
+	case has == nil:
+		return hostGone
+	case len(n.tags) == 0:
+		return hostUntagged
+	case !s.approves(n):
+		return hostHeld
+	case !covers(has.Ports, s.ports):
+		return hostIncomplete
+	case !has.Active:
+		return hostConfigured
+	case !n.usable(now):
+		return hostOffline
+	}
+	return hostServing
+}
+
+// allows reports whether a node in that state is told that it hosts the service.
+func (h hostState) allows() bool {
+	return h == hostIncomplete || h == hostConfigured || h == hostOffline || h == hostServing
+}
+
+// covers reports whether all wanted ports are among those that there are.
+func covers(have, want []tailcfg.ProtoPortRange) bool {
+	return !slices.ContainsFunc(want, func(w tailcfg.ProtoPortRange) bool {
+		return !slices.ContainsFunc(have, func(h tailcfg.ProtoPortRange) bool {
+			return (h.Proto == 0 || h.Proto == w.Proto) && h.Ports.First <= w.Ports.First && w.Ports.Last <= h.Ports.Last
+		})
+	})
+}
+
+// noteServicesLocked tells of every node that came another step with a service, or back.
+func (t *tailnet) noteServicesLocked() {
+	now := time.Now()
+	for _, s := range t.sortedServicesLocked() {
+		for _, n := range t.sortedLocked() {
+			state, h := s.state(n, now), s.hosts[n.id]
+			if h == nil && state == hostGone {
+				continue
+			}
+			if h == nil {
+				h = &serviceHost{}
+				s.hosts[n.id] = h
+			}
+			if h.told != state && (h.told != "" || state != hostGone) {
+				t.events.add("service-host", n, fmt.Sprintf("%s is %s", s.name, state))
+				h.told = state
+			}
+		}
+	}
+}
+
+// decideLocked lets a node host a service, or holds it.
+func (s *service) decideLocked(n *node, approved bool) {
+	if s.hosts[n.id] == nil {
+		s.hosts[n.id] = &serviceHost{}
+	}
+	s.hosts[n.id].decision = ptr.To(approved)
+}
