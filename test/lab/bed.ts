@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CulvertError, describe } from '../../lib/errors.ts'
-import { acmeEnv } from './acme.ts'
+import { Acme } from './acme/client.ts'
+import { acmePlaces } from './acme/places.ts'
+import { acmeEnv, type AcmeSpec } from './acme/start.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { nodesOf, type ClusterSpec } from './cluster/spec.ts'
 import { ControlClient } from './control-client.ts'
@@ -73,6 +75,14 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     })
   }
 
+  /** The certificate authority. Throws CulvertError `settings` when the bed was started without one. */
+  get acme(): Acme {
+    if (this.record.acme !== undefined) return new Acme(acmePlaces(placesOf(this.name).acme))
+    throw new CulvertError('settings', `bed ${this.name} has no certificate authority`, {
+      remedy: 'Start it with one: `acme: true`, or `npm run lab -- up --acme`',
+    })
+  }
+
   /** A host as it was asked for, with the process of its tailscaled. */
   hostRecord(name: Names): HostRecord {
     this.host(name)
@@ -91,7 +101,7 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     const files = [
       ...this.record.hosts.filter((host) => host.tailscaled !== undefined).map((host) => `${host.name}.tailscaled.log`),
       'control.log',
-      ...(this.record.acme === undefined ? [] : ['pebble.log']),
+      ...(this.record.acme === undefined ? [] : ['pebble.log', 'acme.log']),
       ...(this.#cluster?.components ?? [])
         .filter(({ name }) => /apiserver|kubelet/.test(name))
         .map(({ name }) => `${name}.log`),
@@ -136,7 +146,7 @@ export type BedOptions<T extends Topology> = {
   /** Unique among the beds of this machine; made up when left out. */
   readonly name?: string
   /** Runs a certificate authority too. */
-  readonly acme?: boolean
+  readonly acme?: boolean | AcmeSpec
   /** Starts a Kubernetes cluster too. */
   readonly cluster?: ClusterSpec
   /** With `false` the bed outlives this process. */
@@ -170,7 +180,7 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
     hosts: options.hosts ?? defaultTopology,
     programs,
     owned: options.owned ?? true,
-    acme: options.acme ?? false,
+    acme: options.acme === true ? {} : options.acme || undefined,
     ...(cluster === undefined ? {} : { cluster }),
   })
   return await bedOf(record)

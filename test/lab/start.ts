@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
 import { CulvertError } from '../../lib/errors.ts'
+import type { AcmeSpec } from './acme/start.ts'
 import { nodeAddress, nodeName } from './cluster/addresses.ts'
 import { layRoutes } from './cluster/routes.ts'
 import { startCluster } from './cluster/start.ts'
@@ -30,7 +31,7 @@ export type StartOptions = {
   /** Ends the bed with this process, however that ends. */
   readonly owned: boolean
   /** Runs a certificate authority, and lets every tailscaled get certificates from it. */
-  readonly acme: boolean
+  readonly acme: AcmeSpec | undefined
   /** Starts a Kubernetes cluster too. */
   readonly cluster?: { readonly nodes: number; readonly programs: Programs<'cluster'> }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { acmeEnv, startAcme, trust } from './acme.ts'
+import { acmeEnv, type AcmeSpec, startAcme, trust } from './acme/start.ts'
 import { ControlClient } from './control-client.ts'
 import { startControl } from './control-server.ts'
 import { placesOf, updateRecord, type BedRecord, type HostRecord } from './ground/record.ts'
@@ -10,7 +10,7 @@ import type { Programs } from './ready.ts'
 export type TailnetOptions = {
   readonly programs: Programs
   /** Runs a certificate authority, and lets every tailscaled get certificates from it. */
-  readonly acme: boolean
+  readonly acme: AcmeSpec | undefined
   /** Resolves when the hosts are on their networks. */
   readonly connected: Promise<unknown>
   /** Resolves when the hosts have their files. */
@@ -25,10 +25,14 @@ export async function startTailnet(record: BedRecord, options: TailnetOptions): 
   const started = connected.then(() => startControl(bed, places, programs.control))
   const [control, authority] = await Promise.all([
     started,
-    acme ? started.then(() => startAcme(bed, places, programs.pebble)) : undefined,
+    acme && started.then(() => startAcme(bed, places, programs.pebble, acme)),
     furnished,
   ])
-  await updateRecord(record.name, (now) => ({ ...now, control, ...(authority && { acme: authority.process }) }))
+  await updateRecord(record.name, (now) => ({
+    ...now,
+    control,
+    ...(authority && { acme: authority.process, others: { ...now.others, acme: authority.gateway } }),
+  }))
 
   const client = new ControlClient(places.controlSocket)
   const directories = Object.values(programs)

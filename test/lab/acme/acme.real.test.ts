@@ -1,0 +1,75 @@
+import { X509Certificate } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type Bed, startBed } from '../bed.ts'
+import { tellOnFailure } from '../vitest.ts'
+import type { AcmeFault } from './faults.ts'
+import { acmeEnv, trusted } from './start.ts'
+
+const validity = 3600
+
+let bed: Bed<'client'>
+beforeAll(async () => {
+  bed = await startBed({ acme: { validity }, hosts: { client: { network: 'wan', tailscaled: true } } })
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+async function certificate(name: string): Promise<X509Certificate> {
+  const files = ['--cert-file=-', '--key-file=/tmp/key.pem']
+  const { stdout } = await bed.host('client').exec(['tailscale', 'cert', ...files, name])
+  return new X509Certificate(stdout)
+}
+
+test('a node gets a certificate for its name from an authority that proves it by DNS', async () => {
+  const name = 'client.lab.ts.net'
+  const got = await certificate(name)
+  expect(got.subjectAltName).toBe(`DNS:${name}`)
+  expect(got.issuer).toContain('Pebble')
+  const seconds = (got.validToDate.getTime() - got.validFromDate.getTime()) / 1000
+  expect(seconds).toBeGreaterThan(validity - 10)
+  expect(seconds).toBeLessThan(validity + 10)
+  const { events } = await bed.control.events()
+  expect(events.map(({ kind }) => kind)).toContain('set-dns')
+  // It is valid to the node itself, which therefore asks for no other.
+  expect((await certificate(name)).serialNumber).toBe(got.serialNumber)
+  expect(await bed.acme.orders()).toEqual([{ domains: [name], at: expect.any(Number), issued: true }])
+  await expect(certificate('other.lab.ts.net')).rejects.toThrow(/other\.lab\.ts\.net/)
+})
+
+test('an authority that limits new orders takes none, and is asked again when it said', async () => {
+  const name = 'second.lab.ts.net'
+  await bed.control.patchNode('client', { certDomains: [name] })
+  await bed.acme.fault({ kind: 'rate-limited', retryAfter: 1, on: 'newOrder' })
+  const asked = async () => (await bed.acme.requests('newOrder')).map(({ status }) => status)
+  const got = certificate(name)
+  await expect.poll(asked, { timeout: 10_000 }).toEqual([201, 429])
+  expect(await bed.acme.orders(name)).toEqual([])
+  await bed.acme.recover()
+  expect((await got).subjectAltName).toBe(`DNS:${name}`)
+  expect(await asked()).toEqual([201, 429, 201])
+  expect(await bed.acme.orders(name)).toMatchObject([{ issued: true }])
+})
+
+test.each<[AcmeFault, object]>([
+  [{ kind: 'rate-limited', retryAfter: 7 }, { stdout: expect.stringMatching(/:error:rateLimited".*\n429 7$/) }],
+  [{ kind: 'error', status: 503 }, { stdout: expect.stringMatching(/:error:serverInternal".*\n503 $/) }],
+  [
+    { kind: 'slow', ms: 400 },
+    { stdout: expect.stringMatching(/newOrder.*\n200 $/s), slow: true },
+  ],
+  [{ kind: 'silent' }, { exitCode: 28 }],
+  [{ kind: 'refuse' }, { exitCode: 7 }],
+])('the way to the authority can fail: %o', async (fault, seen) => {
+  const url = acmeEnv.TS_DEBUG_ACME_DIRECTORY_URL
+  const show = ['--write-out', '\\n%{http_code} %header{retry-after}']
+  const ask = async () => {
+    const begun = performance.now()
+    const argv = ['curl', '--silent', '--max-time', '1', '--cacert', trusted, ...show, url]
+    const { stdout, exitCode } = await bed.host('client').exec(argv, { check: false })
+    return { stdout, exitCode, slow: performance.now() - begun > 400 }
+  }
+  await bed.acme.fault(fault)
+  expect(await ask()).toMatchObject(seen)
+  await bed.acme.recover()
+  expect(await ask()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching('newOrder') })
+})

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { CulvertError } from '../../../lib/errors.ts'
+import type { acmePlaces } from './places.ts'
+import type { AcmeFault, AcmeOrder, AcmeRequest, Journal } from './faults.ts'
+
+/** A bed's certificate authority, as tests see it: what was asked of it, and the faults on the way to it. */
+export class Acme {
+  readonly #places: ReturnType<typeof acmePlaces>
+
+  constructor(places: ReturnType<typeof acmePlaces>) {
+    this.#places = places
+  }
+
+  /** What a client must trust: the authority's own certificate, and the root of those that it issues. PEM. */
+  async trust(): Promise<string> {
+    return await readFile(this.#places.trust, 'utf8')
+  }
+
+  /** From now on requests meet this fault, in place of the one before. */
+  async fault(fault: AcmeFault): Promise<void> {
+    await this.#call('PUT', '/fault', fault)
+  }
+
+  /** Ends the fault; what was not answered is cut off. */
+  async recover(): Promise<void> {
+    await this.#call('DELETE', '/fault')
+  }
+
+  /** The orders that the authority took, oldest first; those for one name when it is given. */
+  async orders(domain?: string): Promise<AcmeOrder[]> {
+    const { orders } = await this.#call<Journal>('GET', '/journal')
+    return orders.filter(({ domains }) => domain === undefined || domains.includes(domain))
+  }
+
+  /** Everything that was asked, oldest first, also what met a fault. */
+  async requests(resource?: string): Promise<AcmeRequest[]> {
+    const { requests } = await this.#call<Journal>('GET', '/journal')
+    return requests.filter((one) => resource === undefined || one.resource === resource)
+  }
+
+  #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const failed = (message: string, cause?: unknown): void =>
+        reject(
+          new CulvertError('command', `gateway of the certificate authority: ${method} ${path}: ${message}`, { cause }),
+        )
+      const asking = request({ socketPath: this.#places.socket, method, path, timeout: 10_000 }, (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('error', (error) => failed('the answer broke off', error))
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString()
+          if (response.statusCode === 200) resolve(JSON.parse(text) as T)
+          else failed(`${response.statusCode} ${text}`)
+        })
+      })
+      asking.on('timeout', () => asking.destroy(new Error('no answer within 10 s')))
+      asking.on('error', (error) => failed('no answer', error))
+      asking.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+  }
+}

@@ -1,0 +1,21 @@
+import { join } from 'node:path'
+import { gateway } from '../ground/addresses.ts'
+
+export const acmeAddress = gateway('wan').v4
+
+/** `directory` is the gateway's, at which tailscaled asks; `authority` is behind it. */
+export const acmePorts = { directory: 14000, authority: 14001, management: 15000 } as const
+
+/** The files of a bed's certificate authority. */
+export function acmePlaces(directory: string) {
+  const file = (name: string): string => join(directory, name)
+  return {
+    directory,
+    certificate: file('cert.pem'),
+    key: file('key.pem'),
+    settings: file('pebble.json'),
+    trust: file('trust.pem'),
+    /** Where the gateway is told of faults. */
+    socket: file('gateway.sock'),
+  } as const
+}

@@ -1,0 +1,138 @@
+// Runs on the bed's own address: node gateway.ts SETTINGS
+// The way to the bed's certificate authority. It passes on what it is asked, keeps a journal of it, and makes faults when
+// it is told to, over a unix socket: PUT and DELETE /fault, GET /journal. Prints `ready` once it listens.
+import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Agent, createServer, request } from 'node:https'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type AcmeFault, type AcmeOrder, type AcmeRequest, answerOf, concerns } from '../faults.ts'
+
+export type GatewaySettings = {
+  readonly address: string
+  readonly port: number
+  /** Where the authority listens, at the same address. */
+  readonly authority: number
+  /** Files: the certificate of both, and the gateway's place for faults. */
+  readonly certificate: string
+  readonly key: string
+  readonly socket: string
+}
+
+const { address, port, authority, certificate, key, socket } = JSON.parse(process.argv[2] ?? '{}') as GatewaySettings
+const cert = readFileSync(certificate, 'utf8')
+const agent = new Agent({ ca: cert, keepAlive: true })
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+const orders = new Map<string, Mutable<AcmeOrder>>() // by the address at which each is finalized
+const requests: Mutable<AcmeRequest>[] = []
+const resources = new Map<string, string>() // name in the directory, by path
+const unanswered = new Set<ServerResponse>()
+let fault: AcmeFault | undefined
+
+async function bodyOf(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of message) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}
+
+type Passed = { readonly answer: IncomingMessage; readonly body: Buffer }
+
+/** Asks the authority, in the name under which it was asked: its own links begin with that. */
+async function pass(asked: IncomingMessage, body: Buffer): Promise<Passed> {
+  const { method, url: path, headers } = asked
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ host: address, port: authority, method, path, headers, agent }, resolve).on('error', reject).end(body)
+  })
+  return { answer, body: await bodyOf(answer) }
+}
+
+/** Writes down what an answer says of orders, and what the directory calls things. */
+function learn(resource: string, body: Buffer, status = 0): void {
+  if (status >= 300 || body[0] !== 0x7b) return
+  const said = JSON.parse(body.toString()) as Record<string, unknown>
+  if (resource === '/dir') {
+    const links = Object.entries(said).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+    for (const [name, link] of links) resources.set(new URL(link).pathname, name)
+  }
+  const { finalize, identifiers, certificate: link } = said as Partial<Order>
+  if (finalize === undefined) return
+  const order = orders.get(finalize) ?? {
+    domains: (identifiers ?? []).map(({ value }) => value),
+    at: Date.now(),
+    issued: false,
+  }
+  orders.set(finalize, { ...order, issued: order.issued || link !== undefined })
+}
+type Order = { readonly finalize: string; readonly identifiers: { value: string }[]; readonly certificate: string }
+
+async function serve(asked: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = asked.url ?? ''
+  const resource = resources.get(path) ?? path
+  const entry: Mutable<AcmeRequest> = { at: Date.now(), resource }
+  requests.push(entry)
+  const body = await bodyOf(asked)
+  const met = concerns(fault, resource) ? fault : undefined
+  if (met?.kind === 'silent') {
+    unanswered.add(response)
+    return
+  }
+  if (met?.kind === 'slow') await delay(met.ms)
+  const instead = met && answerOf(met)
+  if (instead !== undefined) {
+    entry.status = instead.status
+    response.writeHead(instead.status, instead.headers).end(instead.body)
+    return
+  }
+  const passed = await pass(asked, body)
+  entry.status = passed.answer.statusCode ?? 502
+  learn(resource, passed.body, passed.answer.statusCode)
+  response.writeHead(entry.status, passed.answer.headers).end(passed.body)
+}
+
+const gateway = createServer({ cert, key: readFileSync(key, 'utf8') }, (asked, response) => {
+  serve(asked, response).catch((error: unknown) => {
+    console.log(`${asked.method} ${asked.url}: ${String(error)}`)
+    response.destroy()
+  })
+})
+const listen = (): Promise<void> => new Promise((resolve) => void gateway.listen(port, address, resolve))
+
+async function become(next: AcmeFault | undefined): Promise<void> {
+  const wasRefusing = fault?.kind === 'refuse'
+  fault = next
+  for (const response of unanswered) response.destroy()
+  unanswered.clear()
+  if (next?.kind === 'refuse' && !wasRefusing) {
+    const closed = new Promise((resolve) => void gateway.close(resolve))
+    gateway.closeAllConnections()
+    await closed
+  }
+  if (next?.kind !== 'refuse' && wasRefusing) await listen()
+  console.log(`fault: ${JSON.stringify(next ?? 'none')}`)
+}
+
+async function control(asked: IncomingMessage): Promise<unknown> {
+  const body = await bodyOf(asked)
+  switch (`${asked.method} ${asked.url}`) {
+    case 'PUT /fault':
+      await become(JSON.parse(body.toString()) as AcmeFault)
+      return {}
+    case 'DELETE /fault':
+      await become(undefined)
+      return {}
+    case 'GET /journal':
+      return { orders: [...orders.values()], requests }
+    default:
+      throw new Error('no such request')
+  }
+}
+
+const controls = createHttpServer((asked, response) => {
+  control(asked).then(
+    (answer) => response.end(JSON.stringify(answer)),
+    (error: unknown) => response.writeHead(400).end(String(error)),
+  )
+})
+
+await Promise.all([listen(), new Promise<void>((resolve) => void controls.listen(socket, resolve))])
+console.log('ready')

@@ -1,0 +1,99 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { enterNetwork } from '../ground/enter.ts'
+import { seenFrom } from '../ground/files.ts'
+import { isAlive, type Proc } from '../ground/procs.ts'
+import type { placesOf } from '../ground/record.ts'
+import { endedEarly, startDaemon } from '../hosts/daemon.ts'
+import { poll } from '../poll.ts'
+import { run } from '../run.ts'
+import { acmeAddress as address, acmePlaces, acmePorts as ports } from './places.ts'
+import type { GatewaySettings } from './programs/gateway.ts'
+
+/** Where every host finds whom to trust, as named inside. */
+export const trusted = '/etc/lab-ca.pem'
+
+/** What a tailscaled must have in its environment to get certificates from the bed's authority and to accept them. */
+export const acmeEnv = {
+  TS_DEBUG_ACME_DIRECTORY_URL: `https://${address}:${ports.directory}/dir`,
+  SSL_CERT_FILE: trusted,
+} as const
+
+export type AcmeSpec = {
+  /** Seconds for which certificates are valid; ninety days when left out. */
+  readonly validity?: number
+}
+
+export type Authority = {
+  readonly process: Proc
+  /** What stands before it, and can fail. */
+  readonly gateway: Proc
+  /** The authority's own certificate and the root of those it issues, PEM. */
+  readonly trust: string
+}
+
+/**
+ * Starts a certificate authority (pebble) that proves names through the bed's name server, with keys of its own, and
+ * the gateway that leads to it.
+ */
+export async function startAcme(
+  bed: number,
+  places: ReturnType<typeof placesOf>,
+  pebble: string,
+  { validity = 90 * 86_400 }: AcmeSpec,
+): Promise<Authority> {
+  const { directory, certificate, key, settings, socket, trust: trustFile } = acmePlaces(places.acme)
+  await mkdir(directory, { mode: 0o700 })
+  const keyArguments = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
+  const subject = ['-subj', '/CN=lab', '-addext', `subjectAltName=IP:${address}`]
+  await run(['openssl', 'req', '-x509', '-days', '30', ...keyArguments, ...subject, '-out', certificate], {
+    doing: "make the certificate authority's own certificate",
+  })
+  const told = {
+    listenAddress: `${address}:${ports.authority}`,
+    managementListenAddress: `${address}:${ports.management}`,
+    certificate,
+    privateKey: key,
+    keyAlgorithm: 'ecdsa',
+    profiles: { default: { description: 'of the bed', validityPeriod: validity } },
+  }
+  await writeFile(settings, JSON.stringify({ pebble: told }))
+  // Left alone it tries its clients: it waits before each validation, refuses one request in twenty, and takes proofs
+  // of earlier orders for new ones, which tailscaled then proves once more and is refused.
+  const env = { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '0' }
+  const way = { address, port: ports.directory, authority: ports.authority, certificate, key, socket }
+  const program = join(import.meta.dirname, 'programs', 'gateway.ts')
+  const start = async (name: string, argv: string[], ready: RegExp, environment = {}): Promise<Proc> => {
+    const log = join(places.logs, `${name}.log`)
+    const daemon = await startDaemon(bed, argv, { env: environment, log })
+    await poll(`the start of ${name}`, 10_000, async () => {
+      if (ready.test(await readFile(log, 'utf8'))) return true
+      if (!isAlive(daemon)) throw endedEarly(argv, log)
+      return undefined
+    })
+    return daemon
+  }
+  const [authority, gateway] = await Promise.all([
+    start('pebble', [join(pebble, 'pebble'), '-config', settings, '-dnsserver', `${address}:53`], /Listening on/, env),
+    start('acme', [process.execPath, program, JSON.stringify(way satisfies GatewaySettings)], /^ready$/m),
+  ])
+  const own = await readFile(certificate, 'utf8')
+  const text = `${own.trim()}\n${(await issuingRoot(bed, certificate)).trim()}\n`
+  await writeFile(trustFile, text)
+  return { process: authority, gateway, trust: text }
+}
+
+/** Lets a host trust the authority and what it issues. */
+export async function trust(pid: number, authority: Authority): Promise<void> {
+  await writeFile(seenFrom(pid, trusted), authority.trust)
+}
+
+/** The root of the certificates that pebble issues: made anew at each of its starts, told by its management interface. */
+async function issuingRoot(bed: number, certificate: string): Promise<string> {
+  const program = `process.stdout.write(await (await fetch('https://${address}:${ports.management}/roots/0')).text())`
+  const { stdout } = await run([...enterNetwork(bed), process.execPath, '--input-type=module', '--eval', program], {
+    env: { NODE_EXTRA_CA_CERTS: certificate, PATH: process.env['PATH'] ?? '' },
+    doing: "ask pebble for its issuing certificate's root",
+  })
+  return stdout
+}
