@@ -1,0 +1,108 @@
+import { judge, storedIn, type Verdict, verdictProblem } from './judge.ts'
+import { keptOutcome, type Outcome, outcomeOf } from './outcome.ts'
+import { isProblem, type IssuerParts, type Step } from './parts.ts'
+import { type Problem, problem, type Reason, reasonFrom } from './problem.ts'
+import type { CertificateReport } from './report.ts'
+import { afterLoss, minValidity, nextTurn, type Turn } from './schedule.ts'
+
+/** A failure of these reasons is over as soon as nothing is seen in the way any more: its pause is not waited for. */
+const ofHere: ReadonlySet<Reason> = new Set<Reason>([
+  'no-cert-domain',
+  'https-off',
+  'secret-missing',
+  'secret-forbidden',
+])
+
+/**
+ * For the replica that has certificates issued: asks tailscaled for that of a name whenever it is time, and looks whether
+ * it then is in its Secret. tailscaled is not asked while it could not put it there: it would have another one issued
+ * each time, of which the authority gives few.
+ */
+export function issuer(parts: IssuerParts): Step {
+  const { domain, obstacle, readSecret, refusesWrites, ask, inTurn, pace, report, remember, lookMs } = parts
+  let turn: Turn = parts.remembered ?? { failures: 0, notBefore: 0 }
+  let failed = rememberedProblem(domain, turn, Date.now())
+  let wasBlocked = false
+  /** How often in a row what had been issued was gone from the Secret, and since when it is there now. */
+  let losses = 0
+  let keptSince: number | undefined
+
+  const look = async (signal: AbortSignal): Promise<Verdict | Problem> => {
+    const secret = await readSecret(signal)
+    return isProblem(secret) ? secret : judge(domain, secret, Date.now())
+  }
+
+  const attempt = async (before: Verdict, signal: AbortSignal): Promise<Verdict | Problem> => {
+    const answer = await ask(minValidity(storedIn(before), Date.now()), signal)
+    const after = await look(signal)
+    const outcome = keptOutcome(domain, outcomeOf(domain, answer), after)
+    turn = nextTurn(outcome, turn, pace, Date.now(), Math.random())
+    failed = outcome.kind === 'success' ? undefined : outcome.problem
+    keptSince ??= failed === undefined ? Date.now() : undefined
+    remember(turn)
+    report((now) => counted(now, outcome))
+    return after
+  }
+
+  /** What was issued may be taken away, as when whatever the name is for is made anew; but not again and again. */
+  const seeLoss = (verdict: Verdict, now: number): void => {
+    if (keptSince === undefined) return
+    if (storedIn(verdict) !== undefined) {
+      if (now - keptSince > pace.day) losses = 0
+      return
+    }
+    failed = problem('not-kept', `the certificate of ${domain} had been issued, and is gone from its Secret`)
+    turn = afterLoss(losses, pace, now, Math.random())
+    losses += 1
+    keptSince = undefined
+  }
+
+  return async (signal) => {
+    let verdict = await look(signal)
+    let blocked = obstacle() ?? (isProblem(verdict) ? verdict : undefined)
+    const isFree = wasBlocked && blocked === undefined
+    if (isFree && failed !== undefined && ofHere.has(failed.reason)) turn = { ...turn, notBefore: 0 }
+    wasBlocked = blocked !== undefined
+    if (blocked === undefined && !isProblem(verdict)) {
+      const before = verdict
+      seeLoss(before, Date.now())
+      if (Date.now() >= turn.notBefore) {
+        if (before.kind !== 'good') blocked = await refusesWrites(signal)
+        if (blocked === undefined) {
+          verdict = await inTurn(async () => (obstacle() === undefined ? attempt(before, signal) : before))
+        }
+      }
+    }
+    const now = Date.now()
+    const stored = storedIn(verdict)
+    const found = blocked ?? failed ?? verdictProblem(domain, verdict, now)
+    report(({ attempts, failures, succeededAt }) => ({
+      attempts,
+      failures,
+      ...(succeededAt && { succeededAt }),
+      ...(stored && { stored }),
+      ...(found && { problem: found }),
+      ...(blocked === undefined && { nextAt: new Date(Math.max(now, turn.notBefore)) }),
+    }))
+    if (blocked !== undefined) return lookMs.bad
+    return Math.min(found === undefined ? lookMs.good : lookMs.bad, Math.max(shortest, turn.notBefore - now))
+  }
+}
+
+/** Why an earlier run had not gone on at once, which still holds. */
+function rememberedProblem(domain: string, { notBefore, reason = '' }: Turn, now: number): Problem | undefined {
+  const known = reasonFrom(reason)
+  if (known === undefined || notBefore <= now) return undefined
+  const when = new Date(notBefore).toISOString()
+  return problem(known, `no certificate for ${domain}, as an earlier run found; it is asked for again at ${when}`)
+}
+
+/** Between two looks in any case, in ms. */
+const shortest = 20
+
+function counted(now: CertificateReport, outcome: Outcome): CertificateReport {
+  const attempts = now.attempts + 1
+  if (outcome.kind === 'success') return { ...now, attempts, succeededAt: new Date() }
+  const { reason } = outcome.problem
+  return { ...now, attempts, failures: new Map([...now.failures, [reason, (now.failures.get(reason) ?? 0) + 1]]) }
+}

@@ -1,0 +1,81 @@
+import { createPrivateKey, type X509Certificate } from 'node:crypto'
+import { type Certificate, certificateOf, leafOf, renewalOf } from './certificate.ts'
+import { type Problem, problem } from './problem.ts'
+
+/** The two keys of a TLS Secret that count. */
+export type TlsSecret = { readonly certificate: Buffer | undefined; readonly key: Buffer | undefined }
+
+/**
+ * What a TLS Secret is good for. `empty`: its owner has made it, and nothing has been issued. `unfit`: what it holds is
+ * not a certificate and key for this name. `due`: good, and past the time at which it should have been renewed.
+ */
+export type Verdict =
+  | { readonly kind: 'good' | 'due' | 'expired'; readonly certificate: Certificate }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'unfit'; readonly problem: string }
+
+/** A renewal has so much time after it was due, as a part of the lifetime: there may be failures on the way. */
+const patience = 1 / 30
+
+/** Judges what is in the Secret of a name at `now`, milliseconds since 1970. Pure; no text of it tells anything of the key. */
+export function judge(domain: string, secret: TlsSecret, now: number): Verdict {
+  const [pem, key] = [secret.certificate?.toString('latin1') ?? '', secret.key?.toString('latin1') ?? '']
+  if (pem === '' && key === '') return { kind: 'empty' }
+  if (pem === '' || key === '')
+    return unfit(`${pem === '' ? 'tls.crt' : 'tls.key'} is missing in it, the other is there`)
+  let leaf: X509Certificate
+  try {
+    leaf = leafOf(pem)
+  } catch (error) {
+    return unfit(`tls.crt: ${(error as Error).message}`)
+  }
+  if (leaf.checkHost(domain, { subject: 'never' }) === undefined) {
+    return unfit(`its certificate is for ${namesOf(leaf)}`)
+  }
+  const fits = keyFits(leaf, key)
+  if (fits === undefined) return unfit('its tls.key cannot be read')
+  if (!fits) return unfit('its key is not that of its certificate')
+  const certificate = certificateOf(leaf)
+  if (now >= certificate.to.getTime()) return { kind: 'expired', certificate }
+  const lifetime = certificate.to.getTime() - certificate.from.getTime()
+  return { kind: now >= renewalOf(certificate) + lifetime * patience ? 'due' : 'good', certificate }
+}
+
+const unfit = (problem: string): Verdict => ({ kind: 'unfit', problem })
+
+/** Undefined: it is no key. */
+function keyFits(leaf: X509Certificate, pem: string): boolean | undefined {
+  try {
+    return leaf.checkPrivateKey(createPrivateKey(pem))
+  } catch {
+    return undefined
+  }
+}
+
+function namesOf({ subjectAltName = '' }: X509Certificate): string {
+  const names = subjectAltName.split(', ').map((name) => name.replace(/^DNS:/, ''))
+  return names.join('') === '' ? 'no name' : names.slice(0, 5).join(', ').slice(0, 300)
+}
+
+/** The certificate in a Secret that can be served. */
+export const storedIn = (verdict: Verdict | Problem): Certificate | undefined =>
+  'kind' in verdict && (verdict.kind === 'good' || verdict.kind === 'due') ? verdict.certificate : undefined
+
+/** What is wrong with a Secret, by what was found. Its text changes once a day while a certificate is about to expire. */
+export function verdictProblem(domain: string, verdict: Verdict | Problem, now: number): Problem | undefined {
+  if (!('kind' in verdict)) return verdict
+  switch (verdict.kind) {
+    case 'good':
+      return undefined
+    case 'empty':
+      return problem('unissued', `there is no certificate for ${domain} in its Secret yet`)
+    case 'unfit':
+      return problem('secret-unfit', `Secret "${domain}" does not hold what it is for: ${verdict.problem}`)
+    case 'due':
+    case 'expired': {
+      const days = Math.floor(Math.abs(verdict.certificate.to.getTime() - now) / 86_400_000)
+      const when = verdict.kind === 'due' ? `expires in ${days} days` : `expired ${days} days ago`
+      return problem('expiring', `the certificate of ${domain} ${when}, and should have been renewed`)
+    }
+  }
+}

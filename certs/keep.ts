@@ -1,0 +1,35 @@
+import { sleep } from '../lib/timers.ts'
+import type { Step } from './parts.ts'
+
+/** Takes steps until `signal` aborts: after the time that each gives, and as soon as what `change` waits for happens. */
+export async function keepTaking(
+  step: Step,
+  change: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const over = new AbortController()
+    const either = AbortSignal.any([signal, over.signal])
+    try {
+      const changed = change(either)
+      // It is abandoned when the time is over first.
+      changed.catch(() => {})
+      const pause = await step(signal)
+      await Promise.race([sleep(pause, either), changed])
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      over.abort()
+    }
+  }
+}
+
+/** Gives what does one piece of work after the other, in the order in which they are asked for. */
+export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const mine = last.then(work)
+    last = mine.catch(() => {})
+    return mine
+  }
+}

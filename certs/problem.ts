@@ -1,0 +1,71 @@
+/** What is in the way of a certificate; closed, so that metrics, Events and tests can rely on it. */
+export type Reason =
+  | 'not-running' // tailscaled runs not yet, or has not told for which names there can be certificates
+  | 'untagged' // the node has no tag, so that it can host no Tailscale Service
+  | 'not-hosted' // the control server does not have this node host the Tailscale Service
+  | 'https-off' // the tailnet has no certificates at all
+  | 'no-cert-domain' // the tailnet does not let this node have a certificate for the name
+  | 'dns-challenge' // the record that proves the name cannot be set, or was not found
+  | 'acme-account' // the account at the authority cannot be had or used
+  | 'rate-limit' // the authority wants less
+  | 'authority-away' // the authority cannot be reached
+  | 'authority-unwell' // the authority answers that it cannot answer
+  | 'authority-refuses' // the authority does not issue
+  | 'secret-missing' // there is no TLS Secret
+  | 'secret-forbidden' // the service account may not use it
+  | 'secret-unreadable' // the Kubernetes API does not give or take it
+  | 'secret-unfit' // what it holds is not for this name
+  | 'not-kept' // what was issued is not in it
+  | 'unissued' // the TLS Secret is there, and nobody has put a certificate into it
+  | 'expiring' // the certificate should have been renewed
+  | 'behind' // tailscaled serves an older certificate than the Secret has
+  | 'unserved' // tailscaled serves none, though the Secret has one
+  | 'daemon' // tailscaled does not do as it is asked
+  | 'other'
+
+/** What is wrong, for people: what, and what to do. */
+export type Problem = { readonly reason: Reason; readonly text: string; readonly remedy: string }
+
+const seeIssuer =
+  'Look at the replica whose name ends in -0, which has certificates issued: it must run, and its status says what is in the way.'
+
+const remedies: Readonly<Record<Reason, string>> = {
+  'not-running': 'Wait for the login; `culvert status` says what that waits for.',
+  untagged: 'Log in with an auth key or OAuth client that has a tag: only tagged nodes host Tailscale Services.',
+  'not-hosted':
+    'Advertise the Service here, and approve this node as its host in the admin console, or let autoApprovers.services of the policy do it for the node’s tag.',
+  'https-off': 'Enable HTTPS certificates in the admin console (DNS); it is noticed by itself.',
+  'no-cert-domain':
+    'Compare the name in the serve config with that of the Tailscale Service and the tailnet’s DNS name in the admin console.',
+  'dns-challenge':
+    'Check that the control server is reached; its record _acme-challenge of the name must be seen by the authority.',
+  'acme-account':
+    'Look at acme-account.key.pem in the state Secret: removed from there, a new account is made at the next start.',
+  'rate-limit':
+    'Wait: it is asked again when the authority allows it, also after a restart. Deleting the Pod or its Secrets makes it worse.',
+  'authority-away':
+    'Check that the Pod reaches acme-v02.api.letsencrypt.org on port 443 (network policies, proxies, their authorities).',
+  'authority-unwell': 'Wait: it is asked again.',
+  'authority-refuses': 'Do as the authority says, such as with a CAA record.',
+  'secret-missing':
+    'Create it, of type kubernetes.io/tls and with empty tls.crt and tls.key: that is for its owner, the operator, as tailscaled does not.',
+  'secret-forbidden': 'Grant the Pod’s service account get, list, patch and update on it.',
+  'secret-unreadable': 'Check that the Pod reaches the Kubernetes API.',
+  'secret-unfit': 'Empty tls.crt and tls.key of it; whoever writes there beside Culvert must not.',
+  'not-kept': 'See to it that nobody else writes to that Secret.',
+  unissued: seeIssuer,
+  expiring: seeIssuer,
+  behind:
+    'tailscaled reads anew each day the Secrets whose name ends in .ts.net, with the labels of its group, where it may list them; restart this Pod otherwise.',
+  unserved: 'Restart this Pod if it does not go away.',
+  daemon: 'Look at tailscaled’s lines in the log.',
+  other: 'Look at tailscaled’s lines in the log.',
+}
+
+export const problem = (reason: Reason, text: string): Problem => ({ reason, text, remedy: remedies[reason] })
+
+/** What an earlier run had noted; undefined for a word that is no reason. */
+export const reasonFrom = (text: string): Reason | undefined => (text in remedies ? (text as Reason) : undefined)
+
+/** One line with all of it. */
+export const describeProblem = ({ text, remedy }: Problem): string => `${text}. ${remedy}`

@@ -1,0 +1,37 @@
+import { judge, storedIn, verdictProblem } from './judge.ts'
+import { outcomeOf } from './outcome.ts'
+import { isProblem, type Parts, type Step } from './parts.ts'
+import { problem } from './problem.ts'
+
+/** tailscaled may go on serving for so long what was replaced in the Secret: it looks there once a day. In ms. */
+const mostBehind = 25 * 3_600_000
+
+/** For a replica that only reads: whether the certificate is in its Secret, and whether tailscaled serves that one. */
+export function reader({ domain, obstacle, readSecret, ask, report, lookMs }: Parts): Step {
+  let behindSince: Date | undefined
+  return async (signal) => {
+    const blocked = obstacle()
+    const secret = await readSecret(signal)
+    const outcome = blocked === undefined ? outcomeOf(domain, await ask(0, signal)) : undefined
+    const now = new Date()
+    const verdict = isProblem(secret) ? secret : judge(domain, secret, now.getTime())
+    const stored = storedIn(verdict)
+    const served = outcome?.kind === 'success' ? outcome.certificate : undefined
+    behindSince = stored && served && stored.fingerprint !== served.fingerprint ? (behindSince ?? now) : undefined
+    const late = behindSince !== undefined && now.getTime() - behindSince.getTime() > mostBehind
+    const found =
+      blocked ??
+      verdictProblem(domain, verdict, now.getTime()) ??
+      (outcome !== undefined && outcome.kind !== 'success' ? problem('unserved', outcome.problem.text) : undefined) ??
+      (late ? problem('behind', `what is served for ${domain} is not what its Secret has`) : undefined)
+    report(({ attempts, failures }) => ({
+      attempts,
+      failures,
+      ...(stored && { stored }),
+      ...(served && { served }),
+      ...(behindSince && { behindSince }),
+      ...(found && { problem: found }),
+    }))
+    return found === undefined ? lookMs.good : lookMs.bad
+  }
+}

@@ -1,0 +1,46 @@
+import * as z from 'zod/mini'
+
+/** What is remembered of one name's certificate: failures in a row, and when it may be asked for again, in ms since 1970. */
+export type Remembered = { readonly failures: number; readonly notBefore: number; readonly reason?: string }
+
+/** By name. */
+export type CertificateMemory = ReadonlyMap<string, Remembered>
+
+const entry = z.object({
+  failures: z.int().check(z.gte(0), z.lte(1000)),
+  notBefore: z.iso.datetime(),
+  reason: z.optional(z.string().check(z.maxLength(100))),
+})
+const schema = z.object({ version: z.literal(1), domains: z.record(z.string(), entry) })
+
+/** The longest that an authority is left alone, and some more; what says longer was written by a clock that was wrong. */
+const furthest = 8 * 86_400_000
+
+/**
+ * Reads what `renderCertificateMemory` wrote. What cannot be read, or asks for a time that is too far off, counts as
+ * nothing: undefined then.
+ */
+export function parseCertificateMemory(text: string, now: number): CertificateMemory | undefined {
+  const parsed = z.safeParse(schema, parseJson(text))
+  if (!parsed.success) return undefined
+  const entries = Object.entries(parsed.data.domains).map(([domain, { failures, notBefore, reason }]) => {
+    return [domain, { failures, notBefore: Date.parse(notBefore), ...(reason !== undefined && { reason }) }] as const
+  })
+  return new Map(entries.filter(([, { notBefore }]) => notBefore < now + furthest))
+}
+
+/** The same memory is always the same text. */
+export function renderCertificateMemory(memory: CertificateMemory): string {
+  const domains = [...memory]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([domain, { notBefore, ...rest }]) => [domain, { ...rest, notBefore: new Date(notBefore).toISOString() }])
+  return JSON.stringify({ version: 1, domains: Object.fromEntries(domains) as object })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
