@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { trusted } from './acme/start.ts'
+import { type Bed, startBed } from './bed.ts'
+import type { HostState } from './control-types.ts'
+import { signal } from './ground/procs.ts'
+import { tellOnFailure } from './vitest.ts'
+
+const tagged = { network: 'wan', tailscaled: { up: ['--advertise-tags=tag:host'] } } as const
+const plain = { network: 'wan', tailscaled: true } as const
+const hosts = { one: tagged, two: tagged, ann: plain, bob: plain } as const
+type Client = 'ann' | 'bob'
+type ServiceHost = 'one' | 'two'
+const otherThan = (host: string): ServiceHost => (host === 'one' ? 'two' : 'one')
+
+const service = 'svc:web'
+const fqdn = 'web.lab.ts.net'
+
+let bed: Bed<keyof typeof hosts>
+beforeAll(async () => {
+  bed = await startBed({ acme: true, hosts })
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+/** Serves a Service that answers with the host's name, and advertises it. */
+async function serve(host: ServiceHost, port = '--https=443'): Promise<void> {
+  await bed.host(host).exec(['tailscale', 'serve', `--service=${service}`, port, `text:${host}`])
+}
+
+/** What a client is answered: the name of a host, or why not. */
+async function get(client: Client, ...options: string[]): Promise<string> {
+  const argv = ['curl', '--silent', '--show-error', '--max-time', '10', '--cacert', trusted, ...options]
+  const { stdout, stderr } = await bed.host(client).exec([...argv, `https://${fqdn}/`], { check: false })
+  return stdout === '' ? stderr : stdout
+}
+
+const states = async (): Promise<Record<string, HostState>> =>
+  Object.fromEntries((await bed.control.service(service)).hosts.map(({ node, state }) => [node, state]))
+
+/** The host that a client is sent to. */
+async function hostOf(client: Client): Promise<ServiceHost | undefined> {
+  const found = (await bed.control.service(service)).hosts.find(({ clients }) => clients.includes(client))
+  return found?.node as ServiceHost | undefined
+}
+
+/** Waits until a client is answered by a host; gives how long that took, in ms. */
+async function reaches(client: Client, host: ServiceHost, timeout: number): Promise<number> {
+  const begun = performance.now()
+  await expect.poll(() => get(client, '--max-time', '1'), { timeout, interval: 20 }).toBe(host)
+  return performance.now() - begun
+}
+
+test('what a node serves and advertises is held until it is approved', async () => {
+  await bed.control.putService(service, { ports: ['tcp:443'] })
+  await serve('one', '--http=80')
+  await expect.poll(states).toEqual({ one: 'held' })
+  expect(await get('ann', '--max-time', '1')).toMatch('curl: (28)')
+  await bed.control.approveHost(service, 'one')
+  expect(await states()).toEqual({ one: 'incomplete' })
+  await serve('one')
+  await expect.poll(states).toEqual({ one: 'serving' })
+  await serve('two')
+  await expect.poll(states).toEqual({ one: 'serving', two: 'held' })
+  await bed.control.putService(service, { autoApprove: true })
+  expect(await states()).toEqual({ one: 'serving', two: 'serving' })
+})
+
+test('each client reaches a host of its own, by name and by both families, with a certificate of the name', async () => {
+  const [ofAnn, ofBob] = [await hostOf('ann'), await hostOf('bob')]
+  expect([ofAnn, ofBob].toSorted()).toEqual(['one', 'two'])
+  expect(await Promise.all([get('ann'), get('bob')])).toEqual([ofAnn, ofBob])
+  const { addresses } = await bed.control.service(service)
+  for (const address of addresses) {
+    const family = address.includes(':') ? '--ipv6' : '--ipv4'
+    expect(await get('ann', family, '--write-out', ' %{remote_ip}')).toBe(`${ofAnn} ${address}`)
+  }
+  // Each host proved the name for itself.
+  expect(await bed.acme.orders(fqdn)).toMatchObject([{ issued: true }, { issued: true }])
+})
+
+test('a host that stops advertising, or is held, hands over at once, and takes back', async () => {
+  const home = (await hostOf('ann'))!
+  await bed.host(home).exec(['tailscale', 'serve', 'drain', service])
+  const took = await reaches('ann', otherThan(home), 2000)
+  expect(await states()).toEqual({ [home]: 'configured', [otherThan(home)]: 'serving' })
+  await serve(home)
+  await reaches('ann', home, 2000)
+  await bed.control.approveHost(service, home, false)
+  await reaches('ann', otherThan(home), 2000)
+  await bed.control.approveHost(service, home)
+  await reaches('ann', home, 2000)
+  console.log(`${Math.round(took)} ms until another host answered`)
+})
+
+test('HTTPS off for the tailnet: no certificates, and back', async () => {
+  const domains = async () => {
+    const { stdout } = await bed.host('one').exec(['tailscale', 'status', '--json', '--peers=false'])
+    return (JSON.parse(stdout) as { CertDomains: string[] | null }).CertDomains
+  }
+  expect(await domains()).toEqual(['one.lab.ts.net', fqdn])
+  await bed.control.putSettings({ https: false })
+  await expect.poll(domains, { timeout: 5000 }).toBe(null)
+  await bed.control.putSettings({ https: true })
+  await expect.poll(domains, { timeout: 5000 }).toEqual(['one.lab.ts.net', fqdn])
+})
+
+test('a host that dies hands over, and a Service that is removed is gone', async () => {
+  const home = (await hostOf('ann'))!
+  const other = otherThan(home)
+  signal(bed.hostRecord(home).tailscaled!.pid, 'SIGKILL')
+  await reaches('ann', other, 10_000)
+  expect(await states()).toEqual({ [home]: 'offline', [other]: 'serving' })
+  await bed.control.removeService(service)
+  await expect.poll(() => get('ann', '--max-time', '1'), { timeout: 5000 }).toMatch('curl: (6)')
+  const { events } = await bed.control.events()
+  const told = events.filter(({ kind, node }) => kind === 'service-host' && node === home)
+  expect(told.at(-1)?.message).toBe('svc:web is offline')
+})
