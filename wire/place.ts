@@ -30,6 +30,23 @@ export function fieldOf(place: Place, name: string): Place {
   return { value: found?.[1], path: path === '' ? name : `${path}.${name}` }
 }
 
+/** What the object at `place` has by names that are not known beforehand; `null` is an empty one. */
+export function membersOf(place: Place): [name: string, member: Place][] {
+  const { value, path } = place
+  if (isAbsent(place)) return []
+  if (typeof value !== 'object' || Array.isArray(value)) throw refusal(place, 'an object')
+  return Object.entries(value as object).map(([name, member]) => [
+    name,
+    { value: member, path: `${path}[${quote(name, 300)}]` },
+  ])
+}
+
+/** Those members of the object at `place` that are none of `fields`. */
+export function strangersOf({ value }: Place, fields: readonly string[]): string[] {
+  const known = new Set(fields.map((field) => field.toLowerCase()))
+  return Object.keys(value as object).filter((name) => !known.has(name.toLowerCase()))
+}
+
 /** The items of the list at `place`; `null` is an empty one. */
 export function itemsOf(place: Place): Place[] {
   const { value, path } = place
@@ -42,6 +59,13 @@ export function itemsOf(place: Place): Place[] {
 export function textOf(place: Place): string {
   if (isAbsent(place)) return ''
   if (typeof place.value !== 'string') throw refusal(place, 'a text')
+  return place.value
+}
+
+/** Whether what is at `place` is true; absent, it is not. */
+export function flagOf(place: Place): boolean {
+  if (isAbsent(place)) return false
+  if (typeof place.value !== 'boolean') throw refusal(place, 'true or false')
   return place.value
 }
 

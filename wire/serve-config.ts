@@ -1,3 +1,6 @@
+/** Stands for the name that the node can have certificates for, in keys and values of the mounted file. */
+export const certDomain = '${TS_CERT_DOMAIN}'
+
 /** What tailscaled serves, as LocalAPI has it (localapi-apiproxy-recorder.md §A.7). Ports are decimal texts. */
 export type ServeConfig = {
   readonly TCP?: Ports
@@ -51,3 +54,51 @@ export function certificateDomains({ Services = {} }: ServeConfig): string[] {
 /** Of a site's host and port. */
 export const hostOf = (site: string): string => site.slice(0, site.lastIndexOf(':'))
 export const portOf = (site: string): string => site.slice(site.lastIndexOf(':') + 1)
+
+/** What stands for itself in a config: a port of the node with all that is on it, or a Tailscale Service. */
+export type ServeEntries = ReadonlyMap<string, ServeConfig>
+
+export const portEntry = (port: string): string => `port ${port}`
+
+/** The config in parts that cost each other nothing, by what they are called to people. */
+export function entriesOf({
+  TCP = {},
+  Web = {},
+  Services = {},
+  AllowFunnel = {},
+}: ServeConfig): Map<string, ServeConfig> {
+  const ports = Object.entries(TCP).map(([port, handler]): [string, ServeConfig] => [
+    portEntry(port),
+    withoutEmpty({ TCP: { [port]: handler }, Web: onPort(Web, port), AllowFunnel: onPort(AllowFunnel, port) }),
+  ])
+  const services = Object.entries(Services).map(([name, service]): [string, ServeConfig] => [
+    name,
+    { Services: { [name]: service } },
+  ])
+  return new Map([...ports, ...services])
+}
+
+const onPort = <Value>(all: Readonly<Record<string, Value>>, port: string): Record<string, Value> =>
+  Object.fromEntries(Object.entries(all).filter(([site]) => portOf(site) === port))
+
+/** The config that these are the entries of. */
+export function joinEntries(entries: Iterable<ServeConfig>): ServeConfig {
+  const all = [...entries]
+  return withoutEmpty({
+    TCP: join(all.map(({ TCP }) => TCP)),
+    Web: join(all.map(({ Web }) => Web)),
+    Services: join(all.map(({ Services }) => Services)),
+    AllowFunnel: join(all.map(({ AllowFunnel }) => AllowFunnel)),
+  })
+}
+
+const join = <Value>(parts: readonly (Readonly<Record<string, Value>> | undefined)[]): Record<string, Value> =>
+  Object.fromEntries(parts.flatMap((part = {}) => Object.entries(part)))
+
+/** As tailscaled writes it: what is empty is left out. */
+export const withoutEmpty = <Value extends object>(value: Value): Value =>
+  Object.fromEntries(
+    Object.entries(value).filter(
+      ([, field]: [string, unknown]) => typeof field !== 'object' || field === null || Object.keys(field).length > 0,
+    ),
+  ) as Value

@@ -1,5 +1,11 @@
+import { CulvertError } from '../lib/errors.ts'
+import { quote } from '../lib/quote.ts'
+import { fieldOf, flagOf, membersOf, type Place, Refusal, strangersOf } from './place.ts'
 import type { Rejection } from './rejection.ts'
-import type { ServeConfig } from './serve-config.ts'
+import { entriesOf, hostOf, joinEntries, portEntry, portOf, type ServeConfig, withoutEmpty } from './serve-config.ts'
+import { type Members, readPorts, readService, type Warn } from './serve-handlers.ts'
+import { isServiceName } from './serve-values.ts'
+import { readObject } from './services.ts'
 
 /** What the mounted serve config says. */
 export type ServeFile = {
@@ -8,4 +14,91 @@ export type ServeFile = {
   readonly rejections: readonly Rejection[]
   /** What is passed over, at no cost. */
   readonly warnings: readonly Rejection[]
+}
+
+const sections = ['TCP', 'Web', 'Services', 'AllowFunnel'] as const
+
+/**
+ * Reads the mounted serve config (localapi-apiproxy-recorder.md §A.7) as Go decodes it: names of fields in any case, of
+ * two alike the last. A port of the node with all that is on it, and each Tailscale Service, stands for itself: one
+ * that cannot be used is as it was `before`, or is left out, and costs the others nothing.
+ * @throws CulvertError `settings` when the document as a whole cannot be used
+ */
+export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {
+  const root: Place = { value: readObject(bytes), path: '' }
+  const section = readSections(root)
+  const former = entriesOf(before?.config ?? {})
+  const entries = new Map<string, ServeConfig>()
+  const rejections: Rejection[] = []
+  const warnings: Rejection[] = strangersOf(root, sections).map((name) => ({
+    entry: quote(name),
+    field: '',
+    reason: 'this is no known field, and is passed over',
+  }))
+
+  const take = (key: string, read: (warn: Warn) => ServeConfig): void => {
+    const entry = /^[ -~]{1,100}$/.test(key) ? key : quote(key)
+    const strange: Rejection[] = []
+    try {
+      entries.set(
+        key,
+        read(({ path }, reason) => strange.push({ entry, field: path, reason })),
+      )
+      warnings.push(...strange)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      rejections.push({ entry, field: error.field, reason: error.message })
+      const last = former.get(key)
+      if (last !== undefined) entries.set(key, last)
+    }
+  }
+  for (const [port, parts] of byPort(section)) take(portEntry(port), (warn) => readPortEntry(parts, warn))
+  for (const [name, place] of section.Services) {
+    take(name, (warn) => {
+      if (!isServiceName(name)) throw new Refusal(place.path, 'the name of a Tailscale Service is svc: and a DNS label')
+      return { Services: { [name]: readService(name.slice('svc:'.length), place, warn) } }
+    })
+  }
+  return { config: joinEntries(entries.values()), rejections, warnings }
+}
+
+type Sections = Record<(typeof sections)[number], Members>
+
+function readSections(root: Place): Sections {
+  try {
+    const read = (name: (typeof sections)[number]): Members => membersOf(fieldOf(root, name))
+    return { TCP: read('TCP'), Web: read('Web'), Services: read('Services'), AllowFunnel: read('AllowFunnel') }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    throw new CulvertError('settings', `${error.field}: ${error.message}`)
+  }
+}
+
+type PortParts = { readonly [Section in 'TCP' | 'Web' | 'AllowFunnel']: [name: string, place: Place][] }
+
+/** What belongs to each port of the node; a port is whatever text stands for it. */
+function byPort({ TCP, Web, AllowFunnel }: Sections): Map<string, PortParts> {
+  const ports = new Map<string, PortParts>()
+  const partsOf = (port: string): PortParts => {
+    const parts = ports.get(port) ?? { TCP: [], Web: [], AllowFunnel: [] }
+    ports.set(port, parts)
+    return parts
+  }
+  for (const [name, place] of TCP) partsOf(name).TCP.push([name, place])
+  for (const [name, place] of Web) partsOf(portOf(name)).Web.push([name, place])
+  for (const [name, place] of AllowFunnel) partsOf(portOf(name)).AllowFunnel.push([name, place])
+  return ports
+}
+
+function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
+  const { TCP, Web } = readPorts(parts.TCP, parts.Web, warn)
+  const funnel = parts.AllowFunnel.filter(([, place]) => flagOf(place)).map(([site, place]) => {
+    const port = TCP[portOf(site)]
+    const name = port?.TerminateTLS ?? hostOf(site)
+    const isServed =
+      port !== undefined && (port.TCPForward === undefined ? Object.hasOwn(Web, site) : name === hostOf(site))
+    if (!isServed) throw new Refusal(place.path, 'it is not served, so no Funnel can lead to it')
+    return [site, true] as const
+  })
+  return withoutEmpty({ TCP, Web, AllowFunnel: Object.fromEntries(funnel) })
 }

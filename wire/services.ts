@@ -82,7 +82,9 @@ function refuseTwice(claims: readonly Claim[]): void {
   }
 }
 
-function readObject(bytes: Buffer): object {
+/** @throws CulvertError `settings` when the document is no JSON object */
+/** @throws CulvertError `settings` when the document is no JSON object */
+export function readObject(bytes: Buffer): object {
   if (!isUtf8(bytes)) throw new CulvertError('settings', 'it is not UTF-8')
   let value: unknown
   try {

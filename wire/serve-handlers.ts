@@ -1,0 +1,142 @@
+import {
+  fieldOf,
+  flagOf,
+  isAbsent,
+  itemsOf,
+  membersOf,
+  type Place,
+  Refusal,
+  refusal,
+  strangersOf,
+  textOf,
+} from './place.ts'
+import {
+  type PortHandler,
+  type Ports,
+  portOf,
+  hostOf,
+  type ServeService,
+  type Site,
+  type Sites,
+  type WebHandler,
+  withoutEmpty,
+} from './serve-config.ts'
+import { isForward, isName, isPort, isProxy, isRedirect } from './serve-values.ts'
+
+/** Takes a place that is passed over, and why. */
+export type Warn = (place: Place, reason: string) => void
+
+/** Members of an object, by name. */
+export type Members = readonly (readonly [name: string, place: Place])[]
+
+/**
+ * Reads ports and the sites on them, which stand or fall together.
+ * @throws Refusal
+ */
+export function readPorts(tcp: Members, web: Members, warn: Warn): { readonly TCP: Ports; readonly Web: Sites } {
+  const ports = new Map(
+    tcp.map(([name, place]) => {
+      if (!isPort(name)) throw new Refusal(place.path, 'a port is a whole number from 1 to 65535')
+      return [name, readPort(place, warn)]
+    }),
+  )
+  const sites = web.map(([name, place]): [string, Site] => {
+    if (!isPort(portOf(name)) || !isName(hostOf(name))) {
+      throw new Refusal(place.path, 'a site is a name and a port, such as app.example.ts.net:443')
+    }
+    const port = ports.get(portOf(name))
+    if (port === undefined) throw new Refusal(place.path, 'TCP does not have its port')
+    if (port.TCPForward !== undefined) throw new Refusal(place.path, 'its port is forwarded, and has no sites')
+    return [name, readSite(place, warn)]
+  })
+  return { TCP: Object.fromEntries(ports), Web: Object.fromEntries(sites) }
+}
+
+/** @throws Refusal */
+export function readService(label: string, place: Place, warn: Warn): ServeService {
+  const at = fieldsOf(place, ['TCP', 'Web', 'Tun'], warn)
+  const [tcp, web, tun] = [membersOf(at.TCP), membersOf(at.Web), flagOf(at.Tun)]
+  if (tun && tcp.length + web.length > 0) throw new Refusal(at.Tun.path, 'it excludes TCP and Web')
+  for (const [name, site] of web) {
+    if (hostOf(name).split('.')[0]?.toLowerCase() === label.toLowerCase()) continue
+    warn(site, `tailscaled looks for sites of this Tailscale Service by its own name, which begins with ${label}`)
+  }
+  return withoutEmpty({ ...readPorts(tcp, web, warn), ...(tun && { Tun: true }) })
+}
+
+function readPort(place: Place, warn: Warn): PortHandler {
+  const at = fieldsOf(place, ['HTTPS', 'HTTP', 'TCPForward', 'TerminateTLS', 'ProxyProtocol'], warn)
+  const [https, http, to, tls] = [flagOf(at.HTTPS), flagOf(at.HTTP), textOf(at.TCPForward), textOf(at.TerminateTLS)]
+  const proxyProtocol = readProxyProtocol(at.ProxyProtocol)
+  const kinds = [https, http, to !== ''].filter(Boolean).length
+  if (kinds !== 1) throw new Refusal(place.path, `it has ${kinds} of HTTPS, HTTP and TCPForward, and needs one`)
+  if (to === '') {
+    for (const [field, isSet] of [
+      [at.TerminateTLS, tls !== ''],
+      [at.ProxyProtocol, proxyProtocol !== undefined],
+    ] as const) {
+      if (isSet) throw new Refusal(field.path, 'it needs TCPForward')
+    }
+    return https ? { HTTPS: true } : { HTTP: true }
+  }
+  if (!isForward(to)) throw refusal(at.TCPForward, 'a host and port such as 10.0.0.9:5432, or unix:PATH')
+  if (tls !== '' && !isName(tls)) throw refusal(at.TerminateTLS, 'a name')
+  if (proxyProtocol !== undefined && to.startsWith('unix:'))
+    throw new Refusal(at.ProxyProtocol.path, 'it excludes unix:PATH')
+  return {
+    TCPForward: to,
+    ...(tls !== '' && { TerminateTLS: tls }),
+    ...(proxyProtocol !== undefined && { ProxyProtocol: proxyProtocol }),
+  }
+}
+
+function readProxyProtocol(place: Place): 1 | 2 | undefined {
+  const { value } = place
+  if (isAbsent(place) || value === 0) return undefined
+  if (value !== 1 && value !== 2) throw refusal(place, '1 or 2')
+  return value
+}
+
+function readSite(place: Place, warn: Warn): Site {
+  const handlers = membersOf(fieldsOf(place, ['Handlers'], warn).Handlers)
+  if (handlers.length === 0) throw new Refusal(place.path, 'it has no Handlers')
+  return {
+    Handlers: Object.fromEntries(
+      handlers.map(([mount, handler]) => {
+        if (!mount.startsWith('/')) throw new Refusal(handler.path, 'a path begins with /')
+        return [mount, readHandler(handler, warn)]
+      }),
+    ),
+  }
+}
+
+const leads = {
+  Path: { is: (text: string) => text.startsWith('/'), what: 'an absolute path' },
+  Proxy: { is: isProxy, what: 'a port, host:port, a URL of http, https or https+insecure, or unix:PATH' },
+  Text: { is: () => true, what: 'a text' },
+  Redirect: { is: isRedirect, what: 'a URL, with a status from 300 to 399 and a colon before it or not' },
+} as const
+const ways = Object.keys(leads) as (keyof typeof leads)[]
+
+function readHandler(place: Place, warn: Warn): WebHandler {
+  const at = fieldsOf(place, [...ways, 'AcceptAppCaps'], warn)
+  const set = ways.filter((way) => textOf(at[way]) !== '')
+  const [way] = set
+  if (way === undefined || set.length > 1) {
+    throw new Refusal(place.path, `it has ${set.length} of ${ways.join(', ')}, and needs one`)
+  }
+  const text = textOf(at[way])
+  if (!leads[way].is(text)) throw refusal(at[way], leads[way].what)
+  const capabilities = (isAbsent(at.AcceptAppCaps) ? [] : itemsOf(at.AcceptAppCaps)).map((item) => {
+    if (textOf(item) === '') throw refusal(item, 'the name of a capability')
+    return textOf(item)
+  })
+  return withoutEmpty({ [way]: text, AcceptAppCaps: capabilities })
+}
+
+/** The fields of the object at `place`; what else is there is passed over. */
+function fieldsOf<Name extends string>(place: Place, names: readonly Name[], warn: Warn): Record<Name, Place> {
+  const found = names.map((name) => [name, fieldOf(place, name)] as const)
+  for (const name of strangersOf(place, names)) warn(fieldOf(place, name), 'this is no known field, and is passed over')
+  return Object.fromEntries(found) as Record<Name, Place>
+}

@@ -1,0 +1,45 @@
+import { certDomain } from './serve-config.ts'
+
+/** Whether a text is what a serve config may have in its place; the name that `${TS_CERT_DOMAIN}` stands for is one. */
+type Is = (text: string) => boolean
+
+const named =
+  (is: Is): Is =>
+  (text) =>
+    is(text.replaceAll(certDomain, 'node.example.ts.net'))
+
+export const isPort: Is = (text) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535
+
+export const isName: Is = named(
+  (text) =>
+    text.length <= 253 &&
+    /^(?:[a-z\d_](?:[a-z\d_-]{0,61}[a-z\d_])?\.)*[a-z\d_](?:[a-z\d_-]{0,61}[a-z\d_])?$/i.test(text),
+)
+
+export const isServiceName: Is = (text) => /^svc:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i.test(text)
+
+/** `host:port` or `unix:PATH`. */
+export const isForward: Is = named((text) => {
+  if (text.startsWith('unix:')) return text.length > 'unix:'.length && visible(text)
+  const [, host = '', port = ''] = /^(\[[\da-f:.]+\]|[^:[\]]+):(\d+)$/i.exec(text) ?? []
+  return isPort(port) && (host.startsWith('[') || isName(host))
+})
+
+/** `8080`, `host:8080`, a URL, or `unix:PATH`. */
+export const isProxy: Is = named((text) => {
+  if (/^\d+$/.test(text)) return isPort(text)
+  if (text.startsWith('unix:')) return isForward(text)
+  const rest = text.replace(/^(?:https?|https\+insecure):\/\//, '')
+  return visible(text) && !/^(?:[a-z\d+.-]+:\/\/|[/?#])/i.test(rest) && URL.canParse(`http://${rest}`)
+})
+
+/** A URL or a path, with a status and a colon before it or not. */
+export const isRedirect: Is = named((text) => {
+  const to = text
+    .replace(/^3\d\d:/, '')
+    .replaceAll('${HOST}', 'a')
+    .replaceAll('${REQUEST_URI}', '/')
+  return visible(to) && /^(?:\/|[a-z][a-z\d+.-]*:\/\/[^/])/i.test(to)
+})
+
+const visible: Is = (text) => /^[!-~]+$/.test(text)
