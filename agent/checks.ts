@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { families } from '../lib/address.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
+import { sharedDomains } from './certificates/obstacle.ts'
+import { certificateProblems } from './certificates/view.ts'
 import { deviceConfigName } from './facets/device-config.ts'
 import { forwardingName, planForwarding } from './facets/forwarding.ts'
 import { stateSecretName } from './facets/state-secret.ts'
@@ -41,6 +43,7 @@ export function checks(world: World): Check[] {
   add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
   add(forwardingName, true, forwarding(world))
   add('services', false, services(world))
+  add('certificates', false, certificates(world))
   return list
 }
 
@@ -86,6 +89,13 @@ function forwarding(world: World): Outcome | undefined {
     : ok
 }
 
+function certificates(world: World): Outcome | undefined {
+  if (sharedDomains(world).length === 0) return undefined
+  const { waiting: awaited, failing: failed } = certificateProblems(world)
+  if (failed.length > 0) return failing(some(failed))
+  return awaited.length > 0 ? waiting(some(awaited)) : ok
+}
+
 function services(world: World): Outcome | undefined {
   const { settings } = world
   if (settings.egressServicesDirectory === undefined && settings.ingressServicesFile === undefined) return undefined
@@ -96,9 +106,11 @@ function services(world: World): Outcome | undefined {
     ...serviceProblems(world).map(({ service, problem }) => `${service}: ${problem}`),
   ]
   if (problems.length === 0) return ok
-  const some = problems.slice(0, 3)
-  return failing(`${some.join('; ')}${problems.length > 3 ? `; and ${problems.length - 3} more` : ''}`)
+  return failing(some(problems))
 }
+
+const some = (texts: readonly string[]): string =>
+  `${texts.slice(0, 3).join('; ')}${texts.length > 3 ? `; and ${texts.length - 3} more` : ''}`
 
 function stateSecret({ stateSecret: secret, facets }: World): Outcome | undefined {
   if (secret === undefined) return undefined

@@ -107,6 +107,11 @@ export async function compose(settings: Settings, { env, log, version, config, p
   void followStatus({ store, api, log, waits }, signal)
   if (settings.forwardingOptimizations) void optimizeForwarding({ store, api, log }, signal)
   if (needsPeers(settings)) contactTargets({ store, api, log, waits }, signal)
+  if (settings.certShare !== undefined && settings.state.kind === 'secret') {
+    // Only here, as with the Kubernetes API, which these are shared through.
+    const { keepCertificates } = await import('./certificates/compose.ts')
+    void keepCertificates({ store, api, log, waits }, settings.state.name, signal)
+  }
   if (config !== undefined) keepDeviceConfig({ store, api, log, waits, parts, signal })
 
   return async () => {
@@ -138,6 +143,7 @@ function daemonEnv({ world }: Store): Record<string, string> {
   return {
     // The two must not choose different backends: its own `auto` counts rules in every table, ours included.
     ...(forwards(world) && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...world.settings.portEnv }),
+    ...(world.settings.certShare && { TS_CERT_SHARE_MODE: world.settings.certShare }),
     // It makes a URL of this one as it is.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }

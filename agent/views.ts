@@ -1,4 +1,5 @@
 import { families, familyName } from '../lib/address.ts'
+import { certificatesView } from './certificates/view.ts'
 import { checks, notReady } from './checks.ts'
 import { attemptedPlan, forwardingName } from './facets/forwarding.ts'
 import { mountedRejections } from './mounted/views.ts'
@@ -44,6 +45,7 @@ export function statusView(world: World, version: string): Record<string, unknow
     targets: targetsView(world),
     egress: egressView(world),
     services: servicesView(world),
+    certificates: certificatesView(world),
     rejected: mountedRejections(world),
     preshutdown: preshutdownView(world),
     facets: Object.fromEntries(

@@ -30,6 +30,11 @@ export type Waits = {
   /** For a target in the tailnet to answer, before it is taken for one that does not; and for one answer. */
   readonly contact: number
   readonly contactPing: number
+  /** For tailscaled to have a certificate issued: it waits within that as long as the authority says. */
+  readonly certificateAnswer: number
+  /** First pause after a certificate could not be had, and that between two requests while all is well. */
+  readonly certificateRetry: number
+  readonly certificateDay: number
   /** Before the Pod may end (agent.md §6, "Preshutdown"): for one answer at a service's health URL. */
   readonly drainPing: number
   /** Between two rounds of these, of each service. */
@@ -62,6 +67,9 @@ export const waits: Waits = {
   stopBudget: 25_000,
   contact: 15_000,
   contactPing: 1000,
+  certificateAnswer: 300_000,
+  certificateRetry: 60_000,
+  certificateDay: 86_400_000,
   drainPing: 2000,
   drainRound: 1000,
   drainSilence: 15_000,
@@ -88,6 +96,9 @@ export const shortWaits: Waits = {
   stopBudget: 5000,
   contact: 15_000,
   contactPing: 1000,
+  certificateAnswer: 10_000,
+  certificateRetry: 1000,
+  certificateDay: 60_000,
   drainPing: 500,
   drainRound: 5,
   drainSilence: 1000,

@@ -1,6 +1,8 @@
+import type { CertificateReport } from '../certs/report.ts'
 import type { Address, Family, Prefix } from '../lib/address.ts'
 import type { BackendState, Self } from '../localapi/notify.ts'
 import type { ExtraRecord, Peers } from '../localapi/peers.ts'
+import type { CertificateMemory } from '../wire/certificate-memory.ts'
 import type { EgressServices } from '../wire/egress-services.ts'
 import type { IngressServices } from '../wire/ingress-services.ts'
 import type { ServeFile } from '../wire/serve-file.ts'
@@ -28,6 +30,10 @@ export type World = {
   readonly ingressServices?: Mounted<IngressServices>
   /** The mounted serve config. */
   readonly serveConfig?: Mounted<ServeFile>
+  /** Of the names that this Pod shares certificates for, what is known of each. */
+  readonly certificates?: ReadonlyMap<string, CertificateReport>
+  /** What the state Secret is to remember of them; undefined where there has been nothing. */
+  readonly certificateMemory?: CertificateMemory
   /** ProxyGroup egress: the services whose targets have been heard from, or were waited for long enough. */
   readonly contacted?: ReadonlySet<string>
   /** When that was so of all targets in the tailnet that were known at the start. */

@@ -32,6 +32,7 @@ export type KubeClient = {
   readonly createSecret: (name: string, data: ReadonlyMap<string, string>, signal: AbortSignal) => Promise<Secret>
   /** Whether the API says that it would allow it. That binds nobody: only trying tells. */
   readonly review: (verb: requests.ReviewedVerb, name: string, signal: AbortSignal) => Promise<boolean>
+  readonly createEvent: (event: requests.EventOfPod, signal: AbortSignal) => Promise<void>
   readonly listSecret: (name: string, signal: AbortSignal) => Promise<Listed>
   /**
    * What happens to the Secret after `resourceVersion`, for `ms`; ends when the API ends it. Throws KubeError when the
@@ -78,6 +79,8 @@ export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): Kube
     createSecret: async (name, data, signal) =>
       call(requests.createSecret(called(name), data), (text) => parseSecret(name, text), signal),
     review: async (verb, name, signal) => call(requests.review(called(name), verb), parseReview, signal),
+    createEvent: async (event, signal) =>
+      call(requests.createEvent(account.namespace(), event, new Date()), () => undefined, signal),
     listSecret: async (name, signal) =>
       call(requests.listSecret(called(name)), (text) => parseList(name, text), signal),
     watchSecret: async function* (name, resourceVersion, ms, signal) {

@@ -77,6 +77,41 @@ export function createSecret(secret: SecretName, values: ReadonlyMap<string, str
   }
 }
 
+/** Something to be told of a Pod. */
+export type EventOfPod = {
+  readonly type: 'Normal' | 'Warning'
+  /** One word, for programs. */
+  readonly reason: string
+  readonly message: string
+  readonly pod: { readonly name: string; readonly uid: string }
+}
+
+/** The API takes no longer text. */
+const longestMessage = 1024
+
+export function createEvent(namespace: string, { type, reason, message, pod }: EventOfPod, at: Date): ApiRequest {
+  const involvedObject = { apiVersion: 'v1', kind: 'Pod', namespace, name: pod.name, uid: pod.uid }
+  const times = { firstTimestamp: at.toISOString(), lastTimestamp: at.toISOString(), count: 1 }
+  return {
+    verb: 'create',
+    object: `Events in namespace "${namespace}"`,
+    method: 'POST',
+    once: true,
+    path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`,
+    body: json({
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { generateName: `${pod.name}.` },
+      involvedObject,
+      type,
+      reason,
+      message: message.slice(0, longestMessage),
+      source: { component: 'culvert' },
+      ...times,
+    }),
+  }
+}
+
 export function review({ namespace, name }: SecretName, verb: ReviewedVerb): ApiRequest {
   const spec = { resourceAttributes: { namespace, verb, resource: 'secrets', name } }
   return {

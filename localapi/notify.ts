@@ -17,7 +17,13 @@ export const backendStates = [
 ] as const
 export type BackendState = (typeof backendStates)[number]
 
-export type Self = { readonly id: string; readonly name: string; readonly addresses: readonly Address[] }
+export type Self = {
+  readonly id: string
+  readonly name: string
+  readonly addresses: readonly Address[]
+  /** Absent where the node has none: then it belongs to a user. */
+  readonly tags?: readonly string[]
+}
 
 /** What one bus line says that the agent uses; an absent field means unchanged. */
 export type Notification = {
@@ -49,20 +55,22 @@ export type Notification = {
 
 /** One object with the addresses of each Tailscale Service by its name (§A.5). Whatever else is there names none. */
 const capMap = optional(z.object({ 'service-host': z.optional(z.unknown()) }))
+const names = optional(z.array(z.string()))
 const peerStatus = z.object({
   ID: z.string(),
   DNSName: z.string(),
-  TailscaleIPs: optional(z.array(z.string())),
+  TailscaleIPs: names,
   Online: optional(z.boolean()),
+  Tags: names,
   CapMap: capMap,
 })
 const node = z.object({
   StableID: z.string(),
   Name: z.string(),
-  Addresses: optional(z.array(z.string())),
+  Addresses: names,
+  Tags: names,
   CapMap: capMap,
 })
-const names = optional(z.array(z.string()))
 const warning = z.object({ Title: optional(z.string()), Text: optional(z.string()) })
 const statusSchema = z.object({
   BackendState: optional(z.string()),
@@ -158,16 +166,21 @@ export function parseNotify(line: string): Notification {
 const present = (addresses: readonly (Address | undefined)[]): Address[] =>
   addresses.filter((address) => address !== undefined)
 
+const tagsOf = ({ Tags }: { readonly Tags?: readonly string[] | null | undefined }): Pick<Self, 'tags'> =>
+  Tags && Tags.length > 0 ? { tags: Tags } : {}
+
 const selfOfNode = (value: z.infer<typeof node>): Self => ({
   id: value.StableID,
   name: value.Name,
   addresses: present((value.Addresses ?? []).map(parseSingleAddressPrefix)),
+  ...tagsOf(value),
 })
 
 const selfOfStatus = (value: z.infer<typeof peerStatus>): Self => ({
   id: value.ID,
   name: value.DNSName,
   addresses: present((value.TailscaleIPs ?? []).map(parseAddress)),
+  ...tagsOf(value),
 })
 
 function hostedOf(capabilities: NonNullable<z.infer<typeof capMap>>): string[] {

@@ -14,6 +14,7 @@ export function renderStatus(status: StatusAnswer): string {
     ),
     ...egressLines(status),
     ...serviceLines(status),
+    ...certificateLines(status),
     ...status.rejected.map(
       ({ file, entry, field, reason }) =>
         `  ! ${[file, entry, field].filter((part) => part !== '').join(', ')}: ${reason}; as it was before, if it was`,
@@ -43,6 +44,13 @@ function serviceLines({ services }: StatusAnswer): string[] {
     ...(elsewhere.length > 0 ? [`  not hosted here, or not yet: ${elsewhere.join(', ')}`] : []),
     ...services.flatMap(({ name, problems }) => problems.map((problem) => `  ! ${name}: ${problem}`)),
   ]
+}
+
+function certificateLines({ certificates }: StatusAnswer): string[] {
+  return certificates.flatMap(({ domain, expires, nextRequest, problem }) => [
+    `certificate ${domain}: ${expires === null ? '! none' : `valid until ${expires}`}${nextRequest === null ? '' : `, asked for again at ${nextRequest}`}`,
+    ...(problem === null ? [] : [`  ! ${problem}`]),
+  ])
 }
 
 /** The part of the answer that people are shown. */
@@ -80,6 +88,12 @@ export type StatusAnswer = {
     readonly mappings?: readonly string[]
     readonly hosted?: boolean | null
     readonly problems: readonly string[]
+  }[]
+  readonly certificates: readonly {
+    readonly domain: string
+    readonly expires: string | null
+    readonly nextRequest: string | null
+    readonly problem: string | null
   }[]
   readonly rejected: readonly {
     readonly file: string

@@ -1,4 +1,5 @@
 import { infoMetric, type Metric, type Sample } from '../../lib/metrics.ts'
+import { certificateMetrics } from '../certificates/view.ts'
 import { checks, notReady } from '../checks.ts'
 import { attemptedPlan } from '../facets/forwarding.ts'
 import { mountedMetrics } from '../mounted/views.ts'
@@ -58,6 +59,7 @@ export function metrics(world: World, { version, startTime, tailscaledUp }: Circ
       'Services that get no traffic, or less than they could, and why; 100 at most are told.',
       serviceProblems(world).map(({ service, problem }) => ({ service, reason: problem })),
     ),
+    ...certificateMetrics(world),
     gauge('tailscaled_up', 'Whether tailscaled gave its own metrics, which then follow.', [
       { value: Number(tailscaledUp) },
     ]),

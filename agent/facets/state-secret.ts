@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { CulvertError } from '../../lib/errors.ts'
 import type { KubeClient, Secret, SecretData } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
+import { renderCertificateMemory } from '../../wire/certificate-memory.ts'
 import { capabilityVersion } from '../capability-version.ts'
 import type { Facet } from '../facet.ts'
 import { keys } from '../state-secret/keys.ts'
@@ -24,7 +25,7 @@ export const writesSecret = ({ settings, stateSecret }: World): boolean =>
  */
 export function planStateSecret(world: World): SecretDesired | undefined {
   if (!writesSecret(world)) return undefined
-  const { settings, tailnet, reissue } = world
+  const { settings, tailnet, reissue, certificateMemory } = world
   const { self } = tailnet
   return {
     [keys.capver]: String(capabilityVersion),
@@ -37,6 +38,7 @@ export function planStateSecret(world: World): SecretDesired | undefined {
         [keys.deviceIps]: JSON.stringify(self.addresses.map(({ text }) => text)),
       }),
     ...servicesStatus(world),
+    ...(certificateMemory && { [keys.certificates]: renderCertificateMemory(certificateMemory) }),
     ...(reissue && { [keys.reissue]: reissue.refusedKey }),
   }
 }

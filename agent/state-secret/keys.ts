@@ -8,6 +8,8 @@ export const keys = {
   reissue: 'reissue_authkey',
   egressServices: 'egress-services',
   ingressServices: 'ingress-config.json',
+  /** What is remembered of certificates that could not be had. */
+  certificates: 'culvert-certificates',
   /** Written by users and operators; adopted, and never written by the agent. */
   authKey: 'authkey',
 } as const

@@ -1,0 +1,45 @@
+import type { Turn } from '../../certs/schedule.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { backoff } from '../../lib/backoff.ts'
+import type { Log } from '../../lib/log.ts'
+import { sleep } from '../../lib/timers.ts'
+import { type CertificateMemory, parseCertificateMemory } from '../../wire/certificate-memory.ts'
+import { keys } from '../state-secret/keys.ts'
+import type { Waits } from '../waits.ts'
+
+type Parts = {
+  readonly kube: Pick<KubeClient, 'getSecret'>
+  readonly secret: string
+  readonly log: Log
+  readonly waits: Waits
+}
+
+/** What earlier runs left in the state Secret, so that a Pod that ends again and again does not ask as often. */
+export async function readMemory(
+  { kube, secret, log, waits }: Parts,
+  signal: AbortSignal,
+): Promise<CertificateMemory | undefined> {
+  const pause = backoff(waits.retryFirst, waits.retryCap)
+  while (!signal.aborted) {
+    try {
+      const text = (await kube.getSecret(secret, signal))?.data.get(keys.certificates)?.toString('utf8')
+      const memory = text === undefined ? new Map<string, Turn>() : parseCertificateMemory(text, Date.now())
+      if (memory === undefined)
+        log(`warning: ${keys.certificates} of Secret "${secret}" cannot be read, and counts as absent`)
+      return text === undefined ? undefined : (memory ?? new Map())
+    } catch {
+      // Whether the API is away is told by the check of the state Secret.
+      await sleep(pause.next(), signal)
+    }
+  }
+  return undefined
+}
+
+/** The memory after a request for `domain` at `now`: of failures alone, and of names that are gone as long as it matters. */
+export function withTurn(memory: CertificateMemory, domain: string, turn: Turn, now: number): CertificateMemory {
+  const others = [...memory].filter(([name, { notBefore }]) => name !== domain && notBefore > now - forgetAfter)
+  return new Map(turn.failures === 0 ? others : [...others, [domain, turn]])
+}
+
+/** So long after another request was allowed, in ms, its failures count no more. */
+const forgetAfter = 86_400_000

@@ -1,0 +1,45 @@
+import { type Problem, problem } from '../../certs/problem.ts'
+import { memo } from '../../lib/memo.ts'
+import { certificateDomains, type ServeConfig } from '../../wire/serve-config.ts'
+import type { World } from '../world.ts'
+
+const nothing: ServeConfig = {}
+const configOf = ({ serveConfig }: World): ServeConfig => serveConfig?.content?.config ?? nothing
+
+/** The names that this Pod is to have certificates for, as a group shares them; in order. */
+export const sharedDomains = memo(
+  (world: World) => [world.settings.certShare, configOf(world)],
+  (world): readonly string[] =>
+    world.settings.certShare === undefined
+      ? []
+      : // What stands for the node's own name is no name of a Tailscale Service.
+        certificateDomains(configOf(world))
+          .filter((domain) => !domain.includes('$'))
+          .sort(),
+)
+
+/** What of the tailnet keeps tailscaled from having a certificate for `domain`; undefined: nothing that is known. Pure. */
+export function obstacle(world: World, domain: string): Problem | undefined {
+  const { daemon, tailnet } = world
+  const { certDomains, self, hosted } = tailnet
+  if (daemon.phase !== 'running' || tailnet.state !== 'Running' || certDomains === undefined || self === undefined) {
+    return problem('not-running', `no certificate for ${domain}: tailscaled is not running in the tailnet yet`)
+  }
+  if (certDomains.includes(domain)) return undefined
+  const no = `there can be no certificate for ${domain}`
+  if (certDomains.length === 0) return problem('https-off', `${no}: HTTPS is off in this tailnet`)
+  const service = serviceOf(configOf(world), domain)
+  if (service !== undefined && self.tags === undefined) {
+    return problem('untagged', `${no}: this node has no tag, so that it cannot host ${service}`)
+  }
+  if (service !== undefined && hosted !== undefined && !hosted.includes(service)) {
+    return problem('not-hosted', `${no}: the control server does not have this node host ${service}`)
+  }
+  return problem('no-cert-domain', `${no}: this node can have those for ${certDomains.slice(0, 5).join(', ')}`)
+}
+
+/** The Tailscale Service that is served under a name. */
+const serviceOf = ({ Services = {} }: ServeConfig, domain: string): string | undefined =>
+  Object.entries(Services).find(([name, service]) =>
+    certificateDomains({ Services: { [name]: service } }).includes(domain),
+  )?.[0]

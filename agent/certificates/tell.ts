@@ -1,0 +1,65 @@
+import { describeProblem, type Problem, type Reason } from '../../certs/problem.ts'
+import type { CertificateReport } from '../../certs/report.ts'
+import type { Log } from '../../lib/log.ts'
+import { problemTeller } from '../mounted/tell.ts'
+import type { PodEvents } from './events.ts'
+
+/** What is so for a moment at each start, and whenever a Service is set up: told when it lasts. */
+const passing: ReadonlySet<Reason> = new Set<Reason>([
+  'not-running',
+  'untagged',
+  'not-hosted',
+  'https-off',
+  'no-cert-domain',
+  'secret-missing',
+  'unissued',
+  'unserved',
+])
+
+type Parts = {
+  readonly domain: string
+  readonly log: Log
+  readonly events: PodEvents
+  /** How long something must last to be told that may pass, in milliseconds. */
+  readonly patience: number
+  readonly signal: AbortSignal
+}
+
+/** Gives what takes each report of a name, and tells in log and Events what is new of it. */
+export function certificateTeller({
+  domain,
+  log,
+  events,
+  patience,
+  signal,
+}: Parts): (report: CertificateReport) => void {
+  const tell = problemTeller(`the certificate of ${domain}`, log, signal)
+  let seen: Problem | undefined
+  let known: string | undefined
+  let timer: NodeJS.Timeout | undefined
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+
+  return ({ problem, stored }) => {
+    if (stored !== undefined && stored.fingerprint !== known) {
+      const text = `the certificate of ${domain} is there, valid until ${stored.to.toISOString()}`
+      log(text)
+      if (known !== undefined || problem === undefined)
+        events({ type: 'Normal', reason: 'CertificateReady', message: text })
+      known = stored.fingerprint
+    }
+    if (problem?.text === seen?.text) return
+    seen = problem
+    clearTimeout(timer)
+    const now = (): void => {
+      tell(problem === undefined ? [] : [describeProblem(problem)])
+      if (problem !== undefined)
+        events({ type: 'Warning', reason: eventReason(problem.reason), message: describeProblem(problem) })
+    }
+    if (problem !== undefined && passing.has(problem.reason)) timer = setTimeout(now, patience)
+    else now()
+  }
+}
+
+/** `rate-limit` is `CertificateRateLimit`. */
+const eventReason = (reason: Reason): string =>
+  `Certificate${reason.replaceAll(/(?:^|-)([a-z])/g, (_match, letter: string) => letter.toUpperCase())}`

@@ -1,0 +1,81 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { judge, storedIn, verdictProblem } from '../../certs/judge.ts'
+import { makePair, type Pair } from './make.ts'
+
+let [own, other, wildcard, nameless]: Pair[] = []
+beforeAll(async () => {
+  ;[own, other, wildcard, nameless] = await Promise.all([
+    makePair(['web.lab.ts.net']),
+    makePair(['db.lab.ts.net']),
+    makePair(['*.lab.ts.net']),
+    makePair([]),
+  ])
+})
+const now = Date.now()
+const verdict = (certificate: string | undefined, key: string | undefined, at = now) =>
+  judge(
+    'web.lab.ts.net',
+    {
+      certificate: certificate === undefined ? undefined : Buffer.from(certificate),
+      key: key === undefined ? undefined : Buffer.from(key),
+    },
+    at,
+  )
+
+describe('a TLS Secret', () => {
+  it('is good when it has a certificate for the name, and its key', () => {
+    const found = verdict(own!.certificate, own!.key)
+    expect(found).toMatchObject({ kind: 'good', certificate: { to: expect.any(Date) as Date } })
+    expect(storedIn(found)?.fingerprint).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
+    expect(verdict(wildcard!.certificate, wildcard!.key).kind).toBe('good')
+    // Leaf and chain.
+    expect(verdict(own!.certificate + other!.certificate, own!.key).kind).toBe('good')
+  })
+
+  it.each([
+    ['', ''],
+    [undefined, undefined],
+  ])('is empty as its owner makes it', (certificate, key) => {
+    expect(verdict(certificate, key)).toEqual({ kind: 'empty' })
+  })
+
+  it.each<[string, () => [string | undefined, string | undefined], RegExp]>([
+    ['lacks its key', () => [own!.certificate, ''], /tls\.key is missing/],
+    ['lacks its certificate', () => [undefined, own!.key], /tls\.crt is missing/],
+    ['has the certificate of another name', () => [other!.certificate, other!.key], /is for db\.lab\.ts\.net$/],
+    ['has a certificate of no name', () => [nameless!.certificate, nameless!.key], /is for no name$/],
+    ['has the key of another', () => [own!.certificate, other!.key], /key is not that of its certificate/],
+    ['has no key there', () => [own!.certificate, 'hunter2'], /tls\.key cannot be read/],
+    ['has no certificate there', () => ['hunter2', own!.key], /there is no certificate in it/],
+    ['has half a certificate', () => [own!.certificate.slice(0, 200), own!.key], /there is no certificate in it/],
+    ['has a broken one', () => [own!.certificate.replace(/\n.{20}/, '\nAAAA'), own!.key], /certificate cannot be read/],
+    ['has them the wrong way round', () => [own!.key, own!.certificate], /there is no certificate in it/],
+  ])('is unfit when it %s', (_name, pair, problem) => {
+    const found = verdict(...pair())
+    expect(found).toEqual({ kind: 'unfit', problem: expect.stringMatching(problem) as string })
+    expect(JSON.stringify(found)).not.toMatch(/hunter2|PRIVATE/)
+    expect(storedIn(found)).toBeUndefined()
+  })
+
+  it('is told apart by its time', () => {
+    // Two days: due after 32 to 34 hours, and late another 1.6 hours after.
+    expect(verdict(own!.certificate, own!.key, now + 31 * 3_600_000).kind).toBe('good')
+    expect(verdict(own!.certificate, own!.key, now + 37 * 3_600_000).kind).toBe('due')
+    expect(verdict(own!.certificate, own!.key, now + 49 * 3_600_000).kind).toBe('expired')
+  })
+
+  it('has a problem for each of these, whose text counts days', () => {
+    const at = (hours: number) => {
+      const time = now + hours * 3_600_000
+      return verdictProblem('web.lab.ts.net', verdict(own!.certificate, own!.key, time), time)
+    }
+    expect(at(0)).toBeUndefined()
+    expect(at(37)).toMatchObject({ reason: 'expiring', text: expect.stringContaining('expires in 0 days') as string })
+    expect(at(49 + 48)).toMatchObject({
+      reason: 'expiring',
+      text: expect.stringContaining('expired 2 days ago') as string,
+    })
+    expect(verdictProblem('web.lab.ts.net', { kind: 'empty' }, now)?.reason).toBe('unissued')
+    expect(verdictProblem('web.lab.ts.net', { kind: 'unfit', problem: 'x' }, now)?.reason).toBe('secret-unfit')
+  })
+})
