@@ -41,7 +41,7 @@ export function judge(domain: string, secret: TlsSecret, now: number): Verdict {
   return { kind: now >= renewalOf(certificate) + lifetime * patience ? 'due' : 'good', certificate }
 }
 
-const unfit = (problem: string): Verdict => ({ kind: 'unfit', problem })
+const unfit = (what: string): Verdict => ({ kind: 'unfit', problem: what })
 
 /** Undefined: it is no key. */
 function keyFits(leaf: X509Certificate, pem: string): boolean | undefined {
@@ -64,18 +64,12 @@ export const storedIn = (verdict: Verdict | Problem): Certificate | undefined =>
 /** What is wrong with a Secret, by what was found. Its text changes once a day while a certificate is about to expire. */
 export function verdictProblem(domain: string, verdict: Verdict | Problem, now: number): Problem | undefined {
   if (!('kind' in verdict)) return verdict
-  switch (verdict.kind) {
-    case 'good':
-      return undefined
-    case 'empty':
-      return problem('unissued', `there is no certificate for ${domain} in its Secret yet`)
-    case 'unfit':
-      return problem('secret-unfit', `Secret "${domain}" does not hold what it is for: ${verdict.problem}`)
-    case 'due':
-    case 'expired': {
-      const days = Math.floor(Math.abs(verdict.certificate.to.getTime() - now) / 86_400_000)
-      const when = verdict.kind === 'due' ? `expires in ${days} days` : `expired ${days} days ago`
-      return problem('expiring', `the certificate of ${domain} ${when}, and should have been renewed`)
-    }
+  if (verdict.kind === 'good') return undefined
+  if (verdict.kind === 'empty') return problem('unissued', `there is no certificate for ${domain} in its Secret yet`)
+  if (verdict.kind === 'unfit') {
+    return problem('secret-unfit', `Secret "${domain}" does not hold what it is for: ${verdict.problem}`)
   }
+  const days = Math.floor(Math.abs(verdict.certificate.to.getTime() - now) / 86_400_000)
+  const when = verdict.kind === 'due' ? `expires in ${days} days` : `expired ${days} days ago`
+  return problem('expiring', `the certificate of ${domain} ${when}, and should have been renewed`)
 }

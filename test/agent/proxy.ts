@@ -37,6 +37,18 @@ export type Status = {
     readonly hosted?: boolean | null
     readonly problems: readonly string[]
   }[]
+  readonly certificates: readonly {
+    readonly domain: string
+    readonly issuer: boolean
+    readonly expires: string | null
+    readonly servedExpires: string | null
+    readonly behindSeconds: number | null
+    readonly attempts: number
+    readonly failures: Readonly<Record<string, number>>
+    readonly nextRequest: string | null
+    readonly reason: string | null
+    readonly problem: string | null
+  }[]
   readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
   readonly facets: Readonly<Record<string, { readonly error: string | null; readonly repairs: number } | undefined>>
 }

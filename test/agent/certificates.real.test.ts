@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { writeVolume } from '../lib/kubelet-volume.ts'
+import { Proxy, type Status } from './proxy.ts'
+import { SecretBed } from './secret-bed.ts'
+import { TlsSecret } from './tls-secret.ts'
+import { makePair } from '../certs/make.ts'
+
+const replicas = ['group-0', 'group-1'] as const
+type Replica = (typeof replicas)[number]
+type Certificate = Status['certificates'][number]
+
+const web = 'web.lab.ts.net'
+let bed: Bed<Replica>
+let secrets: Record<Replica, SecretBed>
+const proxies = new Map<Replica, Proxy>()
+
+beforeAll(async () => {
+  const host = { network: 'cluster' } as const
+  bed = await startBed({
+    acme: { validity: 7 * 86_400 },
+    hosts: { 'group-0': host, 'group-1': host },
+    cluster: { nodes: 0 },
+  })
+  await bed.control.putService('svc:web', { ports: ['tcp:443'] })
+  const [zero, one] = await Promise.all(replicas.map((name) => SecretBed.make(bed, name, { host: name })))
+  secrets = { 'group-0': zero!, 'group-1': one! }
+  await serve('web')
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+/** Has both replicas serve these Tailscale Services. */
+async function serve(...services: readonly string[]): Promise<void> {
+  const config = {
+    Services: Object.fromEntries(
+      services.map((name) => [
+        `svc:${name}`,
+        {
+          TCP: { 443: { HTTPS: true } },
+          Web: { [`${name}.lab.ts.net:443`]: { Handlers: { '/': { Text: name } } } },
+        },
+      ]),
+    ),
+  }
+  for (const name of replicas) {
+    await writeVolume(bed.host(name).path('/etc/serve'), { 'serve-config.json': JSON.stringify(config) })
+  }
+}
+
+async function start(name: Replica): Promise<Proxy> {
+  const proxy = await Proxy.ready(
+    bed,
+    {
+      ...secrets[name].env(),
+      TS_USERSPACE: 'true',
+      CULVERT_TEST_SHORT_WAITS: 'true',
+      TS_HOSTNAME: name,
+      TS_AUTHKEY: await bed.authKey({ tags: ['tag:group'] }),
+      TS_SERVE_CONFIG: '/etc/serve/serve-config.json',
+      TS_EXPERIMENTAL_CERT_SHARE: 'true',
+      POD_NAME: name,
+    },
+    { host: name },
+  )
+  proxies.set(name, proxy)
+  return proxy
+}
+
+/** The first that a replica tells of a name's certificate for which `condition` holds. */
+async function until(name: Replica, condition: (one: Certificate) => boolean, domain = web): Promise<Certificate> {
+  const of = ({ certificates }: Status) => certificates.find((one) => one.domain === domain)
+  const status = await proxies.get(name)!.until((now) => {
+    const one = of(now)
+    return one !== undefined && condition(one)
+  })
+  return of(status)!
+}
+const good = ({ expires, problem }: Certificate): boolean => expires !== null && problem === null
+const because =
+  (reason: string) =>
+  (one: Certificate): boolean =>
+    one.reason === reason
+const orders = async (domain = web): Promise<number> => (await bed.acme.orders(domain)).length
+
+it('one has the certificate issued, once what it needs is there, and the other serves it', async () => {
+  const secret = new TlsSecret(bed, web)
+  await start('group-0')
+  await start('group-1')
+  await until('group-0', because('not-hosted'))
+  await bed.control.approveHost('svc:web', 'group-0')
+  expect((await until('group-0', because('secret-forbidden'))).problem).toMatch(/Grant the Pod’s service account get/)
+  await secret.grant(replicas)
+  expect((await until('group-0', because('secret-missing'))).problem).toMatch(/type kubernetes\.io\/tls and with empty/)
+  expect(await orders()).toBe(0)
+  await secret.put()
+  expect(await until('group-0', good)).toMatchObject({ issuer: true, attempts: 1, failures: {} })
+  expect(await secret.certificate()).toMatch(/BEGIN CERTIFICATE/)
+
+  await until('group-1', because('not-hosted'))
+  await bed.control.approveHost('svc:web', 'group-1')
+  expect(await until('group-1', good)).toMatchObject({ issuer: false, attempts: 0, behindSeconds: 0 })
+  expect((await until('group-1', good)).servedExpires).toBe((await until('group-0', good)).expires)
+  expect(await orders()).toBe(1)
+  for (const proxy of proxies.values()) {
+    expect((await proxy.status()).checks['certificates']).toMatchObject({ state: 'ok' })
+    expect(proxy.process.log.join('\n')).not.toMatch(/PRIVATE KEY/)
+  }
+  const { stdout } = await bed.cluster.kubectl([
+    'get',
+    'events',
+    '--namespace=ts',
+    '--output=name',
+    '--field-selector=reason=CertificateReady,involvedObject.name=group-0',
+  ])
+  expect(stdout.trim()).toMatch(/^event\/group-0\./)
+})
+
+it('HTTPS that is switched off and on costs no certificate', async () => {
+  await bed.control.putSettings({ https: false })
+  await until('group-0', because('https-off'))
+  await until('group-1', because('https-off'))
+  await bed.control.putSettings({ https: true })
+  await until('group-0', good)
+  await until('group-1', good)
+  expect(await orders()).toBe(1)
+})
+
+it('a Secret that is deleted is missed, serves from memory, and is filled when its owner makes it again', async () => {
+  const secret = new TlsSecret(bed, web)
+  await secret.delete()
+  await until('group-0', because('secret-missing'))
+  expect((await until('group-1', because('secret-missing'))).servedExpires).not.toBeNull()
+  expect(await orders()).toBe(1)
+  await secret.put()
+  await until('group-0', good)
+  expect(await orders()).toBe(2)
+  // The reader keeps what it had until tailscaled looks again.
+  expect((await until('group-1', ({ behindSeconds }) => (behindSeconds ?? 0) >= 1)).problem).toBeNull()
+})
+
+it('what others put there is replaced, and told where nothing can be replaced', async () => {
+  const secret = new TlsSecret(bed, web)
+  const { certificate, key } = await makePair(['other.lab.ts.net'])
+  const issuer = proxies.get('group-0')!
+  await secret.put(certificate, key)
+  await until('group-1', because('secret-unfit'))
+  await issuer.process.line(/had been issued, and is gone from its Secret|is there, valid until/)
+  await until('group-0', good)
+  expect(await orders()).toBe(3)
+  expect(await secret.certificate()).not.toBe(certificate)
+})
+
+it('an authority that is away is asked again, and one that wants less is left alone, also after a restart', async () => {
+  for (const name of ['away', 'limited']) {
+    const secret = new TlsSecret(bed, `${name}.lab.ts.net`)
+    await secret.grant(replicas)
+    await secret.put()
+    await bed.control.putService(`svc:${name}`, { ports: ['tcp:443'], autoApprove: true })
+  }
+  await bed.acme.fault({ kind: 'refuse' })
+  await serve('web', 'away')
+  await until('group-0', because('authority-away'), 'away.lab.ts.net')
+  await bed.acme.recover()
+  await until('group-0', good, 'away.lab.ts.net')
+
+  await bed.acme.fault({ kind: 'rate-limited', retryAfter: 3600, on: 'newOrder' })
+  await serve('web', 'away', 'limited')
+  const limited = await until('group-0', because('rate-limit'), 'limited.lab.ts.net')
+  expect(Date.parse(limited.nextRequest!) - Date.now()).toBeGreaterThan(3_500_000)
+  const remembered = async () => (await secrets['group-0'].texts())?.['culvert-certificates'] ?? ''
+  await expect.poll(remembered).toMatch(/"limited\.lab\.ts\.net":\{"failures":1,"reason":"rate-limit","notBefore":/)
+  await proxies.get('group-0')!.process.stop()
+  await start('group-0')
+  const again = await until('group-0', because('rate-limit'), 'limited.lab.ts.net')
+  expect(again).toMatchObject({ attempts: 0, nextRequest: limited.nextRequest })
+  await bed.acme.recover()
+  await serve('web', 'away')
+  await proxies.get('group-0')!.until(({ certificates }) => certificates.length === 2)
+})

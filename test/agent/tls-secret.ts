@@ -1,0 +1,65 @@
+import type { Bed } from '../lab/bed.ts'
+
+const namespace = 'ts'
+
+/** The Secret of a shared certificate on a real API server, as an operator keeps it (operator.md §4.8). */
+export class TlsSecret {
+  readonly #bed: Bed
+  readonly domain: string
+
+  constructor(bed: Bed, domain: string) {
+    this.#bed = bed
+    this.domain = domain
+  }
+
+  /** Makes it as its owner does: empty; or holding what is given. */
+  async put(certificate = '', key = ''): Promise<void> {
+    const group = { 'tailscale.com/managed': 'true', 'tailscale.com/proxy-group': 'group' }
+    await this.#bed.cluster.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'kubernetes.io/tls',
+      metadata: {
+        name: this.domain,
+        namespace,
+        labels: { ...group, 'tailscale.com/domain': this.domain, 'tailscale.com/secret-type': 'certs' },
+      },
+      stringData: { 'tls.crt': certificate, 'tls.key': key },
+    })
+  }
+
+  /** Lets accounts use it, and write Events; none: takes that away. */
+  async grant(accounts: readonly string[]): Promise<void> {
+    const metadata = { name: this.domain, namespace }
+    const secrets = { apiGroups: [''], resources: ['secrets'], resourceNames: [this.domain] }
+    await this.#bed.cluster.apply(
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata,
+        rules: [
+          { ...secrets, verbs: ['get', 'list', 'patch', 'update'] },
+          { apiGroups: [''], resources: ['events'], verbs: ['get', 'create', 'patch'] },
+        ],
+      },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata,
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: this.domain },
+        subjects: accounts.map((name) => ({ kind: 'ServiceAccount', name, namespace })),
+      },
+    )
+  }
+
+  async delete(): Promise<void> {
+    await this.#bed.cluster.kubectl(['delete', 'secret', this.domain, `--namespace=${namespace}`])
+  }
+
+  /** The certificate in it, PEM; empty when there is none. */
+  async certificate(): Promise<string> {
+    const secret = await this.#bed.cluster.get('secret', this.domain, namespace)
+    const data = (secret?.['data'] ?? {}) as Readonly<Record<string, string>>
+    return Buffer.from(data['tls.crt'] ?? '', 'base64').toString()
+  }
+}
