@@ -8,6 +8,7 @@ import { toolsImage } from '../lab/cluster/images.ts'
 import { proxyGround, proxyNamespace } from '../lab/cluster/proxy.ts'
 import { buildImage } from '../lab/images/image.ts'
 import { ProxyPod, serviceAddresses } from './cluster.ts'
+import { restartRollout, rolledOut } from './rollout.ts'
 
 const group = { name: 'egress', type: 'egress', replicas: 3 } as const
 
@@ -139,21 +140,14 @@ export class EgressBed implements AsyncDisposable {
 
   /** Waits until all replicas are ready, and of the newest kind. */
   async ready(timeout = 300_000): Promise<void> {
-    await this.bed.cluster.kubectl(['rollout', 'status', ...workload, `--timeout=${timeout / 1000}s`], {
-      timeout: timeout + 5000,
-    })
+    await rolledOut(this.bed.cluster, group.name, timeout)
   }
 
   /** Restarts all replicas, one after the other; gives how long it took, in ms. */
   async restart(): Promise<number> {
-    const begun = performance.now()
-    await this.bed.cluster.kubectl(['rollout', 'restart', ...workload])
-    await this.ready()
-    return performance.now() - begun
+    return await restartRollout(this.bed.cluster, group.name)
   }
 }
-
-const workload = [`statefulset/${group.name}`, `--namespace=${proxyNamespace}`]
 
 type Slice = { readonly endpoints: readonly { readonly addresses: readonly string[] }[] | null }
 

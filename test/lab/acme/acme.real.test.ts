@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Bed, startBed } from '../bed.ts'
 import { tellOnFailure } from '../vitest.ts'
 import type { AcmeFault } from './faults.ts'
-import { acmeEnv, trusted } from './start.ts'
+import { trusted } from './places.ts'
+import { acmeEnv } from './start.ts'
 
 const validity = 3600
 

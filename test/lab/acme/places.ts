@@ -3,6 +3,9 @@ import { gateway } from '../ground/addresses.ts'
 
 export const acmeAddress = gateway('wan').v4
 
+/** Where every host finds whom to trust, as named inside. */
+export const trusted = '/etc/lab-ca.pem'
+
 /** `directory` is the gateway's, at which tailscaled asks; `authority` is behind it. */
 export const acmePorts = { directory: 14000, authority: 14001, management: 15000 } as const
 

@@ -7,11 +7,8 @@ import type { placesOf } from '../ground/record.ts'
 import { endedEarly, startDaemon } from '../hosts/daemon.ts'
 import { poll } from '../poll.ts'
 import { run } from '../run.ts'
-import { acmeAddress as address, acmePlaces, acmePorts as ports } from './places.ts'
+import { acmeAddress as address, acmePlaces, acmePorts as ports, trusted } from './places.ts'
 import type { GatewaySettings } from './programs/gateway.ts'
-
-/** Where every host finds whom to trust, as named inside. */
-export const trusted = '/etc/lab-ca.pem'
 
 /** What a tailscaled must have in its environment to get certificates from the bed's authority and to accept them. */
 export const acmeEnv = {

@@ -1,11 +1,20 @@
 import type { KubeObject } from './kubectl.ts'
-import { account, deviceConfig, eventsRule, proxyNamespace, type ProxySpec, workload } from './proxy.ts'
+import {
+  account,
+  deviceConfig,
+  eventsRule,
+  proxyNamespace,
+  type ProxySpec,
+  type Volume,
+  type Workload,
+  workload,
+} from './proxy.ts'
 
 export type GroupType = 'egress' | 'ingress'
 
 /** A ProxyGroup; its replicas, their state Secrets and their devices are `<name>-0` and so on. */
 export type GroupSpec = Pick<ProxySpec, 'name' | 'image'> &
-  Partial<Pick<ProxySpec, 'env' | 'container'>> & {
+  Partial<Pick<ProxySpec, 'env' | 'container'> & Pick<Workload, 'mounts'>> & {
     /** What it is for; a group without a type forwards nothing. */
     readonly type?: GroupType
     readonly replicas: number
@@ -23,7 +32,7 @@ export const groupLabels = (name: string) => ({
 export const replicasOf = ({ name, replicas }: Pick<GroupSpec, 'name' | 'replicas'>): string[] =>
   Array.from({ length: replicas }, (_, index) => `${name}-${index}`)
 
-/** What the type of a group adds to its Pods (operator.md §6.5); serving needs a mode of its own. */
+/** What the type of a group adds to its Pods (operator.md §6.5). */
 const types: Readonly<Record<GroupType, { readonly env: Record<string, string>; container?: object; pod?: object }>> = {
   egress: {
     env: {
@@ -37,7 +46,11 @@ const types: Readonly<Record<GroupType, { readonly env: Record<string, string>; 
     },
   },
   ingress: {
-    env: { TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/proxies/ingress-config.json' },
+    env: {
+      TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/proxies/ingress-config.json',
+      TS_SERVE_CONFIG: '/etc/proxies/serve-config.json',
+      TS_EXPERIMENTAL_CERT_SHARE: 'true',
+    },
     pod: { terminationGracePeriodSeconds: 60 },
   },
 }
@@ -48,7 +61,7 @@ const types: Readonly<Record<GroupType, { readonly env: Record<string, string>; 
  * when the agent says so.
  */
 export function groupObjects(spec: GroupSpec): KubeObject[] {
-  const { name, image, type, authKey, container } = spec
+  const { name, image, type, authKey, container, mounts = [] } = spec
   const states = replicasOf(spec)
   const configs = states.map((state) => `${state}-config`)
   const labels = groupLabels(name)
@@ -85,7 +98,7 @@ export function groupObjects(spec: GroupSpec): KubeObject[] {
       configs,
       podIPs: true,
       labels,
-      mounts: type === undefined ? [] : [{ volume: volume(map), mountPath: '/etc/proxies' }],
+      mounts: [...(type === undefined ? [] : [{ volume: volumeOf(map), mountPath: '/etc/proxies' }]), ...mounts],
       env: {
         TS_STATE: 'kube:$(POD_NAME)',
         PORT: '41641',
@@ -108,7 +121,8 @@ export function groupObjects(spec: GroupSpec): KubeObject[] {
   ]
 }
 
-const volume = (configMap: string) => ({ name: configMap, configMap: { name: configMap } })
+/** A volume with the files of a ConfigMap. */
+export const volumeOf = (configMap: string): Volume => ({ name: configMap, configMap: { name: configMap } })
 
 /** The ConfigMap from which the replicas of a group are told what to forward: texts by file name (operator.md §4.4, §4.5). */
 export function groupConfig(name: string, type: GroupType, files: Readonly<Record<string, string>>): KubeObject {

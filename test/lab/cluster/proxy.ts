@@ -108,7 +108,9 @@ export function proxyObjects({
 
 const labelsOf = (name: string) => ({ app: name, 'tailscale.com/managed': 'true' })
 
-type Workload = Pick<ProxySpec, 'name' | 'image' | 'env' | 'container'> & {
+export type Volume = { readonly name: string; readonly [source: string]: unknown }
+
+export type Workload = Pick<ProxySpec, 'name' | 'image' | 'env' | 'container'> & {
   /** TS_INTERNAL_APP, by which tailscaled is told what it is for. */
   readonly app: string
   readonly account: string
@@ -116,7 +118,7 @@ type Workload = Pick<ProxySpec, 'name' | 'image' | 'env' | 'container'> & {
   readonly configs: readonly string[]
   readonly podIPs: boolean
   /** What is mounted beside them: volumes, and where. */
-  readonly mounts?: readonly { readonly volume: { readonly name: string }; readonly mountPath: string }[]
+  readonly mounts?: readonly { readonly volume: Volume; readonly mountPath: string }[]
   readonly labels?: Readonly<Record<string, string>>
   /** Set in the Pod beside containers and volumes. */
   readonly pod?: object | undefined

@@ -13,12 +13,17 @@ export type Answer = Echo & { readonly took: number }
 
 export type Transport = 'tcp' | 'udp'
 
+/** `https`: a GET on a connection of its own, to a site whose answer is an echo. */
+export type Protocol = Transport | 'https'
+
 export type ProbeSettings = {
-  readonly protocol: Transport
+  readonly protocol: Protocol
   readonly to: string
+  /** Of the site, for `https`, when `to` is an address. */
+  readonly name?: string
   readonly port: number
   /**
-   * `flow`: one connection (or one UDP socket) for all; `connect`: a new one for each exchange.
+   * `flow`: one connection (or one UDP socket) for all; `connect`: a new one for each exchange, as always for `https`.
    */
   readonly mode: 'flow' | 'connect'
   /** Milliseconds between two sends. */
@@ -29,6 +34,8 @@ export type ProbeSettings = {
   readonly duration: number
   /** Milliseconds that an answer may take. */
   readonly patience: number
+  /** How often an exchange that fails is begun anew, as browsers do with what may be asked twice; not at all when left out. */
+  readonly retries?: number
   /** Bytes added to each message. */
   readonly padding: number
   /** Of a TCP flow: so many milliseconds after it was broken, one exchange on a new connection from the same local port. */
@@ -47,6 +54,8 @@ export type Report = {
   readonly errors: Readonly<Record<string, number>>
   /** The first of them, each with its time (ISO 8601), to be found in the logs of others. */
   readonly failures: readonly { readonly at: string; readonly code: string }[]
+  /** Those after which the exchange was begun anew. */
+  readonly retried: readonly { readonly at: string; readonly code: string }[]
   /** The longest time between two answers, or since the last one. */
   readonly longestGap: number
   readonly elapsed: number

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
+import { trusted } from '../acme/places.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 import type { Host } from '../hosts/host.ts'
 import type { HostProcess } from '../hosts/process.ts'
-import type { Answer, ProbeSettings, Report, Transport } from './protocol.ts'
+import type { Answer, ProbeSettings, Protocol, Report } from './protocol.ts'
 
 const programs = join(import.meta.dirname, 'programs')
 
@@ -35,7 +36,12 @@ export async function startPush(host: Host, port: number): Promise<HostProcess> 
   return push
 }
 
-export type Target = { readonly to: string; readonly port?: number; readonly protocol: Transport }
+export type Target = Pick<ProbeSettings, 'to' | 'name'> & { readonly port?: number; readonly protocol: Protocol }
+
+/** Whom Node in a host trusts beside the usual: the bed's certificate authority. */
+const env = { NODE_EXTRA_CA_CERTS: trusted }
+
+const portOf = (protocol: Protocol): number => (protocol === 'https' ? 443 : 7000)
 
 export type TrafficOptions = Target & Partial<Omit<ProbeSettings, 'protocol' | 'to' | 'port'>>
 
@@ -78,7 +84,6 @@ export class Traffic {
 }
 
 const usual = {
-  port: 7000,
   mode: 'flow',
   every: 20,
   count: 10_000,
@@ -89,14 +94,16 @@ const usual = {
 
 /**
  * Starts to exchange messages with an echo backend from a host; returns once the first was sent.
- * When left out: `flow` mode, one message each 20 ms, at most 10,000 of them and 30 s, 2 s for an answer, port 7000.
+ * When left out: `flow` mode, one message each 20 ms, at most 10,000 of them and 30 s, 2 s for an answer, port 7000 or
+ * that of HTTPS.
  */
 export async function startTraffic(host: Host, options: TrafficOptions): Promise<Traffic> {
-  const settings: ProbeSettings = { ...usual, ...options }
+  const settings: ProbeSettings = { ...usual, port: portOf(options.protocol), ...options }
   const name = `${settings.protocol}-${settings.mode}`
   const child = await host.spawn([process.execPath, join(programs, 'probe.ts'), JSON.stringify(settings)], {
     name,
     quiet: true,
+    ...(settings.protocol === 'https' && { env }),
   })
   const traffic = new Traffic(child)
   await child.line(/^started$/)
@@ -111,10 +118,11 @@ export async function ask(
   host: Host,
   target: Target & { readonly data?: string; readonly patience?: number },
 ): Promise<Answer> {
-  const { to, port = 7000, protocol, data = 'hello', patience = 3000 } = target
-  const settings = JSON.stringify({ to, port, protocol, patience, data })
+  const { protocol, data = 'hello', patience = 3000 } = target
+  const settings = JSON.stringify({ port: portOf(protocol), ...target, patience, data })
   const { stdout } = await host.exec([process.execPath, join(programs, 'ask.ts'), settings], {
     timeout: patience + 10_000,
+    ...(protocol === 'https' && { env }),
   })
   return JSON.parse(stdout) as Answer
 }

@@ -1,9 +1,11 @@
 import { createSocket } from 'node:dgram'
+import { request } from 'node:https'
 import { connect, isIPv6 } from 'node:net'
 import type { ProbeSettings } from '../protocol.ts'
 
 /** Sends one message over a connection or socket of its own and returns the answer. Rejects with an error that has a code. */
 export function exchange(settings: ProbeSettings, message: string): Promise<string> {
+  if (settings.protocol === 'https') return overHttps(settings)
   return settings.protocol === 'tcp' ? overTcp(settings, message) : overUdp(settings, message)
 }
 
@@ -31,6 +33,29 @@ function overTcp({ to, port, patience, localPort }: ProbeSettings, message: stri
       // Does nothing after an answer.
       reject(failure('EOF'))
     })
+  })
+}
+
+function overHttps({ to, port, patience, name = to }: ProbeSettings): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const at = { host: to, port, servername: name, headers: { host: name }, agent: false }
+    const asked = request(at, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+      answer.on('error', reject)
+      answer.on('end', () => {
+        if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString())
+        else reject(failure(`HTTP ${answer.statusCode}`))
+      })
+    })
+    const timer = setTimeout(() => asked.destroy(failure('ETIMEDOUT')), patience)
+    asked.on('error', reject)
+    asked.on('close', () => {
+      clearTimeout(timer)
+      // Does nothing after an answer.
+      reject(failure('EOF'))
+    })
+    asked.end()
   })
 }
 

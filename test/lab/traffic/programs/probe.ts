@@ -17,11 +17,15 @@ const pending = new Set<Promise<void>>()
 
 async function single(sequence: number): Promise<void> {
   const sent = tally.begin()
-  try {
-    const text = await exchange(settings, `${sequence} ${pad}`)
-    tally.answer(JSON.parse(text) as Echo, sent)
-  } catch (error) {
-    tally.fail((error as NodeJS.ErrnoException).code ?? 'UNKNOWN')
+  for (let left = settings.retries ?? 0; ; left -= 1) {
+    try {
+      const text = await exchange(settings, `${sequence} ${pad}`)
+      return tally.answer(JSON.parse(text) as Echo, sent)
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? 'UNKNOWN'
+      if (left === 0) return tally.fail(code)
+      tally.retry(code)
+    }
   }
 }
 

@@ -11,7 +11,8 @@ export class Tally {
   #longestGap = 0
   readonly #times: number[] = []
   readonly #errors: Record<string, number> = {}
-  readonly #failures: { at: string; code: string }[] = []
+  readonly #failures: Failure[] = []
+  readonly #retried: Failure[] = []
   readonly #answeredBy: Record<string, number> = {}
   readonly #seenAs = new Set<string>()
   #broken: Report['broken']
@@ -38,7 +39,12 @@ export class Tally {
 
   fail(code: string): void {
     this.#errors[code] = (this.#errors[code] ?? 0) + 1
-    if (this.#failures.length < mostFailures) this.#failures.push({ at: new Date().toISOString(), code })
+    note(this.#failures, code)
+  }
+
+  /** A failure that is not the last word. */
+  retry(code: string): void {
+    note(this.#retried, code)
   }
 
   /** The flow was ended by another; nothing is sent any more. */
@@ -66,6 +72,7 @@ export class Tally {
       lost: this.#sent - sorted.length - failed,
       errors: { ...this.#errors },
       failures: [...this.#failures],
+      retried: [...this.#retried],
       longestGap: Math.round(Math.max(this.#longestGap, open)),
       elapsed: Math.round(now - this.#started),
       median: round(sorted[Math.floor(sorted.length / 2)] ?? 0),
@@ -76,6 +83,12 @@ export class Tally {
       ...(this.#again === undefined ? {} : { again: this.#again }),
     }
   }
+}
+
+type Failure = { readonly at: string; readonly code: string }
+
+function note(failures: Failure[], code: string): void {
+  if (failures.length < mostFailures) failures.push({ at: new Date().toISOString(), code })
 }
 
 function round(ms: number): number {

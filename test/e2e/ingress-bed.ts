@@ -1,0 +1,188 @@
+import { expect } from 'vitest'
+import { acmeEnv } from '../lab/acme/start.ts'
+import { ask, type Bed, type Host, startBed } from '../lab/bed.ts'
+import { groupConfig, groupObjects, type GroupSpec, replicasOf, volumeOf } from '../lab/cluster/group.ts'
+import {
+  fqdnOf,
+  type IngressSpec,
+  serveConfigText,
+  serviceOf,
+  siteObjects,
+  tlsObjects,
+} from '../lab/cluster/ingress.ts'
+import { deviceConfig, proxyGround, proxyNamespace } from '../lab/cluster/proxy.ts'
+import type { TailnetService } from '../lab/control-types.ts'
+import { buildImage, type Image } from '../lab/images/image.ts'
+import { ProxyPod, serviceAddresses } from './cluster.ts'
+import { restartRollout, rolledOut } from './rollout.ts'
+
+const group = { name: 'ingress', type: 'ingress', replicas: 3 } as const
+
+/** Three clients, so that each replica has one. */
+const hosts = {
+  ann: { network: 'wan', tailscaled: true },
+  bob: { network: 'wan', tailscaled: true },
+  eve: { network: 'wan', tailscaled: true },
+} as const
+
+type Options = Pick<GroupSpec, 'container'> & {
+  /** Set for the agents. */
+  readonly env?: Readonly<Record<string, string>>
+  /** The image that is run; ours when left out. */
+  readonly image?: Promise<Image>
+}
+
+/** A certificate and its key, PEM; empty until they are there. */
+export type Pair = { readonly crt: string; readonly key: string }
+
+/**
+ * A group of three ingress proxies in a cluster, with what an operator does for it, a site named `web` behind it, and
+ * clients of the tailnet that trust the bed's certificate authority.
+ */
+export class IngressBed implements AsyncDisposable {
+  readonly bed: Bed<keyof typeof hosts>
+  readonly replicas: readonly ProxyPod[]
+  readonly #ingresses = new Map<string, IngressSpec>()
+  readonly #authKey: string
+  #advertised = ''
+
+  private constructor(bed: IngressBed['bed'], authKey: string) {
+    this.bed = bed
+    this.#authKey = authKey
+    this.replicas = replicasOf(group).map((name) => new ProxyPod(bed.cluster, name))
+  }
+
+  /** Returns once the replicas are made, not necessarily ready. */
+  static async start({ env = {}, image: building = buildImage(), container = {} }: Options = {}): Promise<IngressBed> {
+    const [image, bed] = await Promise.all([building, startBed({ acme: true, hosts, cluster: { nodes: 2 } })])
+    try {
+      const { cluster } = bed
+      const ca = { name: 'lab-ca', namespace: proxyNamespace }
+      await Promise.all([
+        cluster.importImage(image.archive),
+        cluster.apply(...proxyGround(), ...siteObjects('web'), {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: ca,
+          data: { 'ca.pem': await bed.acme.trust() },
+        }),
+      ])
+      const authKey = await bed.authKey({ reusable: true, tags: ['tag:k8s'] })
+      const trusting = { ...acmeEnv, SSL_CERT_FILE: '/etc/lab-ca/ca.pem' }
+      await cluster.apply(
+        ...groupObjects({
+          ...group,
+          image: image.reference,
+          container,
+          authKey,
+          env: { TS_NO_LOGS_NO_SUPPORT: 'true', ...trusting, ...env },
+          mounts: [{ volume: volumeOf(ca.name), mountPath: '/etc/lab-ca' }],
+        }),
+      )
+      return new IngressBed(bed, authKey)
+    } catch (error) {
+      await bed.down()
+      throw error
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.bed.down()
+  }
+
+  get clients(): readonly Host[] {
+    return Object.keys(hosts).map((name) => this.bed.host(name as keyof typeof hosts))
+  }
+
+  /** Provides for an Ingress as operators do, up to what has to wait for its certificate. */
+  async add(spec: IngressSpec): Promise<void> {
+    await this.bed.control.putService(serviceOf(spec), { ports: ['tcp:443'], autoApprove: true })
+    this.#ingresses.set(spec.name, spec)
+    await this.operate()
+  }
+
+  /** Takes an Ingress away in the order in which operators do. */
+  async remove(name: string): Promise<void> {
+    this.#ingresses.delete(name)
+    await this.operate()
+    await this.bed.control.removeService(serviceOf({ name }))
+    const where = [fqdnOf({ name }), `--namespace=${proxyNamespace}`]
+    for (const kind of ['rolebinding', 'role', 'secret']) await this.bed.cluster.kubectl(['delete', kind, ...where])
+  }
+
+  /**
+   * One pass of an operator (operator.md §6.7): TLS Secrets that are missing are made, empty, with the rights to them;
+   * the serve config says what there is; and what has a certificate is advertised by all replicas. Gives the latter.
+   */
+  async operate(): Promise<string[]> {
+    const { cluster } = this.bed
+    const all = [...this.#ingresses.values()]
+    const pairs = await Promise.all(all.map(({ name }) => this.pair(name)))
+    await cluster.apply(
+      ...all.flatMap((spec, index) => (pairs[index] === undefined ? tlsObjects(group.name, spec) : [])),
+      groupConfig(group.name, group.type, {
+        'serve-config.json': serveConfigText(
+          await Promise.all(
+            all.map(async (spec) => ({ ...spec, clusterIp: (await serviceAddresses(cluster, spec.backend.name)).v4 })),
+          ),
+        ),
+      }),
+    )
+    const proven = all.filter((_, index) => pairs[index]?.crt && pairs[index].key).map(serviceOf)
+    if (this.#advertised !== proven.join()) await this.#advertise(proven)
+    this.#advertised = proven.join()
+    return proven
+  }
+
+  async #advertise(services: readonly string[]): Promise<void> {
+    for (const { name } of this.replicas) {
+      // With the key: a replica may not have logged in yet.
+      const config = deviceConfig(name, this.#authKey, { AdvertiseServices: services })
+      const patch = JSON.stringify({ stringData: { 'cap-106.hujson': config } })
+      await this.bed.cluster.kubectl([
+        'patch',
+        'secret',
+        `${name}-config`,
+        `--namespace=${proxyNamespace}`,
+        `--patch=${patch}`,
+      ])
+    }
+  }
+
+  /** What is in the TLS Secret of an Ingress; undefined when there is none. */
+  async pair(name: string): Promise<Pair | undefined> {
+    const secret = await this.bed.cluster.get<{ data?: Record<string, string> }>(
+      'secret',
+      fqdnOf({ name }),
+      proxyNamespace,
+    )
+    const text = (key: string) => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString()
+    return secret && { crt: text('tls.crt'), key: text('tls.key') }
+  }
+
+  /** Operates until an Ingress is advertised and every replica serves it; its first certificate is had on the way. */
+  async serves(name: string, timeout = 60_000): Promise<void> {
+    await expect.poll(() => this.operate(), { timeout, interval: 500 }).toContain(serviceOf({ name }))
+    const serving = async () => (await this.service(name)).hosts.map(({ node, state }) => [node, state])
+    await expect.poll(serving, { timeout, interval: 200 }).toEqual(this.replicas.map((one) => [one.name, 'serving']))
+  }
+
+  async service(name: string): Promise<TailnetService> {
+    return await this.bed.control.service(serviceOf({ name }))
+  }
+
+  /** One HTTPS request to an Ingress; gives who answered. */
+  async get(client: Host, name: string, patience = 3000): Promise<string> {
+    return (await ask(client, { to: fqdnOf({ name }), protocol: 'https', patience })).host
+  }
+
+  /** Waits until all replicas are ready, and of the newest kind. */
+  async ready(timeout = 300_000): Promise<void> {
+    await rolledOut(this.bed.cluster, group.name, timeout)
+  }
+
+  /** Restarts all replicas, one after the other; gives how long it took, in ms. */
+  async restart(): Promise<number> {
+    return await restartRollout(this.bed.cluster, group.name)
+  }
+}

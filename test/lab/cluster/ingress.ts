@@ -1,0 +1,100 @@
+import { domain } from '../control-server.ts'
+import { toolsImage } from './images.ts'
+import type { KubeObject } from './kubectl.ts'
+import { proxyNamespace } from './proxy.ts'
+
+/** A user's Ingress by way of a ProxyGroup (operator.md §6.7): HTTPS under a name, to a Service of the cluster. */
+export type IngressSpec = {
+  /** The first label of its name, and what its Tailscale Service is called behind `svc:`. */
+  readonly name: string
+  /** Of the Service in the namespace `default` that it leads to. */
+  readonly backend: { readonly name: string; readonly port: number }
+}
+
+export const serviceOf = ({ name }: Pick<IngressSpec, 'name'>): string => `svc:${name}`
+export const fqdnOf = ({ name }: Pick<IngressSpec, 'name'>): string => `${name}.${domain}`
+
+/** The text of `serve-config.json` (operator.md §4.3); `clusterIp` is where the Service of each Ingress is. */
+export function serveConfigText(all: readonly (IngressSpec & { readonly clusterIp: string })[]): string {
+  const services = all.map((spec) => {
+    const proxy = { Proxy: `http://${spec.clusterIp}:${spec.backend.port}/` }
+    const web = { [`${fqdnOf(spec)}:443`]: { Handlers: { '/': proxy } } }
+    return [serviceOf(spec), { TCP: { 443: { HTTPS: true } }, Web: web }] as const
+  })
+  return JSON.stringify({ Services: Object.fromEntries(services) })
+}
+
+/**
+ * What a name's certificate is kept in (operator.md §4.8): a TLS Secret, made empty, and the right of the group's
+ * replicas, all of them, to it.
+ */
+export function tlsObjects(group: string, spec: Pick<IngressSpec, 'name'>): KubeObject[] {
+  const name = fqdnOf(spec)
+  const labels = {
+    'tailscale.com/managed': 'true',
+    'tailscale.com/proxy-group': group,
+    'tailscale.com/domain': name,
+    'tailscale.com/parent-resource-type': 'ingress',
+    'tailscale.com/parent-resource': spec.name,
+    'tailscale.com/parent-resource-ns': 'default',
+  }
+  const metadata = { name, namespace: proxyNamespace, labels }
+  const rbac = 'rbac.authorization.k8s.io'
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { ...metadata, labels: { ...labels, 'tailscale.com/secret-type': 'certs' } },
+      type: 'kubernetes.io/tls',
+      data: { 'tls.crt': '', 'tls.key': '' },
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'Role',
+      metadata,
+      rules: [
+        { apiGroups: [''], resources: ['secrets'], resourceNames: [name], verbs: ['get', 'list', 'patch', 'update'] },
+      ],
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: rbac, kind: 'Role', name },
+      subjects: [{ kind: 'ServiceAccount', name: group, namespace: proxyNamespace }],
+    },
+  ]
+}
+
+/** A site of this name that answers every GET of `/` as the echo backend would, on port 80 of its Service. */
+export function siteObjects(name: string, namespace = 'default'): KubeObject[] {
+  const labels = { app: name }
+  const metadata = { name, namespace }
+  const echo = { host: name, peer: '', peerPort: 0, data: '' }
+  return [
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'index.html': JSON.stringify(echo) } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { selector: labels, ipFamilyPolicy: 'RequireDualStack', ports: [{ port: 80, targetPort: 8080 }] },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...metadata, labels },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [
+          {
+            name: 'httpd',
+            image: toolsImage,
+            command: ['httpd', '-f', '-p', '8080', '-h', '/www'],
+            volumeMounts: [{ name: 'www', mountPath: '/www' }],
+          },
+        ],
+        volumes: [{ name: 'www', configMap: { name } }],
+      },
+    },
+  ]
+}
