@@ -9,6 +9,7 @@ import { enableForwarding, kernelFamilies } from '../netfilter/forwarding.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
 import { type Nftables, probeNftables } from '../netfilter/nftables/nftables.ts'
 import { attemptedPlan, forwards } from './facets/forwarding.ts'
+import { planServe, serveName } from './facets/serve.ts'
 import { planStateSecret, stateSecretName, writesSecret } from './facets/state-secret.ts'
 import { overlapWarnings, requireNetAdmin, requireTun } from './preflight.ts'
 import type { Settings } from './settings/settings.ts'
@@ -95,7 +96,7 @@ export function linkDefaultSocket({ root, socket }: Settings, log: Log): () => v
  */
 export async function started(store: Store, log: Log, signal: AbortSignal): Promise<void> {
   await store.until(({ daemon, tailnet }) => daemon.phase === 'running' && tailnet.self !== undefined, signal)
-  const world = await store.until((now) => forwardingTried(now) && stateSecretTried(now), signal)
+  const world = await store.until((now) => forwardingTried(now) && serveTried(now) && stateSecretTried(now), signal)
   const plan = attemptedPlan(world)
   if (plan === undefined || !nothingReachable(plan)) return
   const { settings } = world
@@ -114,6 +115,8 @@ export async function started(store: Store, log: Log, signal: AbortSignal): Prom
 }
 
 const forwardingTried = (world: World): boolean => !forwards(world) || attemptedPlan(world) !== undefined
+
+const serveTried = (world: World): boolean => planServe(world) === undefined || world.facets[serveName] !== undefined
 
 const stateSecretTried = (world: World): boolean =>
   !writesSecret(world) || isDeepStrictEqual(world.facets[stateSecretName]?.desired, planStateSecret(world))

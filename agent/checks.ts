@@ -3,11 +3,15 @@ import { families } from '../lib/address.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
 import { sharedDomains } from './certificates/obstacle.ts'
 import { certificateProblems } from './certificates/view.ts'
+import { advertiseName } from './facets/advertise.ts'
 import { deviceConfigName } from './facets/device-config.ts'
 import { forwardingName, planForwarding } from './facets/forwarding.ts'
+import { servedConfig, serveName } from './facets/serve.ts'
 import { stateSecretName } from './facets/state-secret.ts'
+import { documents } from './mounted/documents.ts'
 import { mountedRejections } from './mounted/views.ts'
 import { draining } from './preshutdown/preshutdown.ts'
+import { serveProblems } from './serve-view.ts'
 import { serviceProblems } from './services-view.ts'
 import { loginProblem } from './tailscaled/login.ts'
 import { needsPeers } from './targets/needs-peers.ts'
@@ -42,6 +46,9 @@ export function checks(world: World): Check[] {
   add('control-server', false, controlServer(world))
   add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
   add(forwardingName, true, forwarding(world))
+  add(serveName, true, serve(world))
+  add('serve-config', false, serveConfig(world))
+  add(advertiseName, false, advertise(world))
   add('services', false, services(world))
   add('certificates', false, certificates(world))
   return list
@@ -99,18 +106,51 @@ function certificates(world: World): Outcome | undefined {
 function services(world: World): Outcome | undefined {
   const { settings } = world
   if (settings.egressServicesDirectory === undefined && settings.ingressServicesFile === undefined) return undefined
-  const problems = [
-    ...mountedRejections(world).map(({ file, entry, field, reason }) =>
-      [file, entry, field, reason].filter((part) => part !== '').join(': '),
-    ),
+  return failingFor([
+    ...rejectionsOf(world, (file) => file !== documents.serveConfig.name),
     ...serviceProblems(world).map(({ service, problem }) => `${service}: ${problem}`),
-  ]
+  ])
+}
+
+function rejectionsOf(world: World, ofFile: (name: string) => boolean): string[] {
+  return mountedRejections(world)
+    .filter(({ file }) => ofFile(file))
+    .map(({ file, entry, field, reason }) => [file, entry, field, reason].filter((part) => part !== '').join(': '))
+}
+
+function failingFor(problems: readonly string[]): Outcome {
   if (problems.length === 0) return ok
   return failing(some(problems))
 }
 
 const some = (texts: readonly string[]): string =>
   `${texts.slice(0, 3).join('; ')}${texts.length > 3 ? `; and ${texts.length - 3} more` : ''}`
+/** Whether anything is served that was asked for. */
+function serve(world: World): Outcome | undefined {
+  if (world.settings.serveConfigFile === undefined) return undefined
+  const served = servedConfig(world)
+  const error = world.facets[serveName]?.error
+  if (served === undefined) return error === undefined ? waiting('nothing is served yet') : failing(error)
+  const [first] = serveProblems(world)
+  return Object.keys(served).length === 0 && first !== undefined ? waiting(`nothing is served: ${first.problem}`) : ok
+}
+
+/** Whether all of it is. */
+function serveConfig(world: World): Outcome | undefined {
+  if (world.settings.serveConfigFile === undefined) return undefined
+  const error = world.facets[serveName]?.error
+  return failingFor([
+    ...(error === undefined ? [] : [error]),
+    ...rejectionsOf(world, (file) => file === documents.serveConfig.name),
+    ...serveProblems(world).map(({ entry, problem }) => `${entry}: ${problem}`),
+  ])
+}
+
+function advertise(world: World): Outcome | undefined {
+  const report = world.facets[advertiseName]
+  if (report === undefined) return undefined
+  return report.error === undefined ? ok : failing(report.error)
+}
 
 function stateSecret({ stateSecret: secret, facets }: World): Outcome | undefined {
   if (secret === undefined) return undefined

@@ -13,6 +13,7 @@ import { scrape } from './endpoints/scrape.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
 import { forwards } from './facets/forwarding.ts'
 import { keepForwarding } from './keep-forwarding.ts'
+import { keepServe } from './keep-serve.ts'
 import { keepMounted } from './mounted/compose.ts'
 import { preshutdownRoute } from './preshutdown/route.ts'
 import { contactTargets } from './targets/contact.ts'
@@ -90,7 +91,11 @@ export async function compose(settings: Settings, { env, log, version, config, p
 
   await keepMounted(
     { store, log, waits, signal },
-    { egressDirectory: settings.egressServicesDirectory, ingressFile: settings.ingressServicesFile },
+    {
+      egressDirectory: settings.egressServicesDirectory,
+      ingressFile: settings.ingressServicesFile,
+      serveFile: settings.serveConfigFile,
+    },
   )
   if (forwards(store.world)) {
     // Where netfilter is kept in memory, the network is the machine's.
@@ -107,6 +112,7 @@ export async function compose(settings: Settings, { env, log, version, config, p
   void followStatus({ store, api, log, waits }, signal)
   if (settings.forwardingOptimizations) void optimizeForwarding({ store, api, log }, signal)
   if (needsPeers(settings)) contactTargets({ store, api, log, waits }, signal)
+  if (settings.serveConfigFile !== undefined) keepServe({ store, api, log, waits, parts, signal })
   if (settings.certShare !== undefined && settings.state.kind === 'secret') {
     // Only here, as with the Kubernetes API, which these are shared through.
     const { keepCertificates } = await import('./certificates/compose.ts')

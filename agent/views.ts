@@ -4,6 +4,7 @@ import { checks, notReady } from './checks.ts'
 import { attemptedPlan, forwardingName } from './facets/forwarding.ts'
 import { mountedRejections } from './mounted/views.ts'
 import { preshutdownView } from './preshutdown/preshutdown.ts'
+import { serveView } from './serve-view.ts'
 import { servicesView } from './services-view.ts'
 import type { World } from './world.ts'
 
@@ -33,6 +34,7 @@ export function statusView(world: World, version: string): Record<string, unknow
       restarts: daemon.restarts,
       problem: daemon.problem ?? null,
       state: tailnet.state ?? null,
+      version: tailnet.version ?? null,
       stateIn: settings.userspace ? `userspace, ${settings.state.kind}` : settings.state.kind,
       loginUrl: tailnet.loginUrl ?? null,
       health: [...tailnet.health.values()],
@@ -46,6 +48,7 @@ export function statusView(world: World, version: string): Record<string, unknow
     egress: egressView(world),
     services: servicesView(world),
     certificates: certificatesView(world),
+    serve: serveView(world),
     rejected: mountedRejections(world),
     preshutdown: preshutdownView(world),
     facets: Object.fromEntries(

@@ -1,19 +1,17 @@
-import * as z from 'zod/mini'
 import type { Log } from '../lib/log.ts'
 import { sleep } from '../lib/timers.ts'
 import type { LocalApi } from '../localapi/client.ts'
+import { getAdvertised, setAdvertised } from '../localapi/prefs.ts'
+import { advertised } from './facets/advertise.ts'
 import type { Waits } from './waits.ts'
 import type { Store } from './world.ts'
 
 type Parts = { readonly store: Store; readonly api: LocalApi; readonly log: Log; readonly waits: Waits }
 
-const names = z.optional(z.nullable(z.array(z.string())))
-const prefsSchema = z.object({ AdvertiseRoutes: names, AdvertiseServices: names })
-
 /**
  * Withdraws advertised routes and Tailscale Services before the stop, so that another node takes over while this one
- * still forwards. Only where the next start says them again, by a variable or the config file; others are the state's
- * alone and stay.
+ * still serves. Only where the next start says them again, by a variable, the config file or what is served; others are
+ * the state's alone and stay.
  * @throws CulvertError `localapi` when tailscaled refuses, as with a config file that is locked.
  */
 export async function withdraw({ store, api, log, waits }: Parts, deadline: AbortSignal): Promise<void> {
@@ -21,20 +19,19 @@ export async function withdraw({ store, api, log, waits }: Parts, deadline: Abor
   const config = deviceConfig?.current.config
   const saidAgain = {
     routes: new Set([...(settings.up.routes ?? '').split(',').filter(Boolean), ...(config?.advertiseRoutes ?? [])]),
-    services: new Set(config?.advertiseServices),
+    services: new Set([...(config?.advertiseServices ?? []), ...advertised(store.world)]),
   }
   if (saidAgain.routes.size + saidAgain.services.size === 0 || daemon.phase !== 'running') return
-  const prefs = prefsSchema.parse(JSON.parse(await api.get('prefs', deadline)))
-  const routes = new Set(prefs.AdvertiseRoutes)
-  const services = new Set(prefs.AdvertiseServices)
+  const now = await getAdvertised(api, deadline)
+  const [routes, services] = [new Set(now.routes), new Set(now.services)]
   const routesEnd = !routes.isDisjointFrom(saidAgain.routes)
   const servicesEnd = !services.isDisjointFrom(saidAgain.services)
   if (!routesEnd && !servicesEnd) return
   const change = {
-    ...(routesEnd && { AdvertiseRoutes: [...routes.difference(saidAgain.routes)], AdvertiseRoutesSet: true }),
-    ...(servicesEnd && { AdvertiseServices: [...services.difference(saidAgain.services)], AdvertiseServicesSet: true }),
+    ...(routesEnd && { routes: [...routes.difference(saidAgain.routes)] }),
+    ...(servicesEnd && { services: [...services.difference(saidAgain.services)] }),
   }
-  await api.patch('prefs', change, deadline)
+  await setAdvertised(api, change, deadline)
   if (routesEnd) log('routes withdrawn, so that another router takes over')
   if (servicesEnd) log('Tailscale Services withdrawn, so that another host takes over')
   await sleep(servicesEnd ? waits.withdrawServices : waits.withdraw, deadline)

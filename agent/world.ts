@@ -71,6 +71,8 @@ export type Tailnet = {
   /** Whether the bus is being watched now; `state` is unknown while it is not. */
   readonly watching: boolean
   readonly state?: BackendState
+  /** Of tailscaled. */
+  readonly version?: string
   /** Kept while tailscaled restarts: rules and flows go on meanwhile. */
   readonly self?: Self
   readonly noSnat: boolean

@@ -10,7 +10,7 @@ export type ErrorCode =
   | 'login' // tailscaled's login was refused for good
   | 'localapi' // tailscaled's LocalAPI did not answer as documented
   | 'netfilter' // the kernel refused rules, or could not be asked
-  | 'not-held' // the kernel does not hold the rules that it accepted
+  | 'not-held' // the kernel or tailscaled does not hold what it accepted
   | 'kubernetes' // the Kubernetes API refused, could not be reached, or did not answer as documented
   | 'command' // another program failed
 

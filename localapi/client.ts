@@ -28,18 +28,31 @@ export type LocalApi = {
   readonly stream: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<Stream>
 }
 
+/** What is there with its version, so that nothing is replaced that was not seen. */
+export type TaggedApi = {
+  /** As `get`, with the answer's ETag, which is empty where there is none. */
+  readonly getTagged: (path: string, signal: AbortSignal) => Promise<{ readonly text: string; readonly etag: string }>
+  /** Puts `value` there, as JSON; refused with status 412 unless what is there has that ETag, or `etag` is empty. */
+  readonly replace: (path: string, value: object, etag: string, signal: AbortSignal) => Promise<void>
+}
+
 type Method = 'GET' | 'POST' | 'PATCH'
 
 /** `leave`: when nobody waits for the answer any more, unless it comes at once. */
-type Extras = { readonly body?: string; readonly leave?: AbortSignal }
+type Extras = { readonly body?: string; readonly etag?: string; readonly leave?: AbortSignal }
 
 const defaultTimeoutMs = 10_000
 /** How long tailscaled may take to say why it gave up, in milliseconds. */
 const lastWordsMs = 5000
 
 /** LocalAPI on the unix socket at `socketPath` (localapi-apiproxy-recorder.md §A.1). One connection a request. */
-export function localApi(socketPath: string): LocalApi {
-  const open = (method: Method, path: string, signal: AbortSignal, { body, leave }: Extras): Promise<IncomingMessage> =>
+export function localApi(socketPath: string): LocalApi & TaggedApi {
+  const open = (
+    method: Method,
+    path: string,
+    signal: AbortSignal,
+    { body, etag = '', leave }: Extras,
+  ): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         // Any other Host is refused with 403, and so is any Origin or Referer.
@@ -47,7 +60,7 @@ export function localApi(socketPath: string): LocalApi {
           socketPath,
           method,
           path: `/localapi/v0/${path}`,
-          headers: { Host: 'local-tailscaled.sock' },
+          headers: { Host: 'local-tailscaled.sock', ...(etag !== '' && { 'If-Match': etag }) },
           agent: false,
           signal,
         },
@@ -73,20 +86,22 @@ export function localApi(socketPath: string): LocalApi {
     throw new Refusal(response.statusCode ?? 0, words, response.headers['retry-after'])
   }
 
-  const ask = async (
+  const askTagged = async (
     method: Method,
     path: string,
     signal: AbortSignal,
     timeoutMs = defaultTimeoutMs,
     extras?: Extras,
-  ): Promise<string> => {
+  ): Promise<{ text: string; etag: string }> => {
     const limit = AbortSignal.timeout(timeoutMs)
     try {
-      return await readBody(await call(method, path, AbortSignal.any([signal, limit]), extras), maxBodyBytes)
+      const response = await call(method, path, AbortSignal.any([signal, limit]), extras)
+      return { text: await readBody(response, maxBodyBytes), etag: response.headers.etag ?? '' }
     } catch (error) {
       throw failure(path, limit.aborted ? tooLate(timeoutMs) : error)
     }
   }
+  const ask = async (...question: Parameters<typeof askTagged>): Promise<string> => (await askTagged(...question)).text
 
   return {
     get: (path, signal, timeoutMs = defaultTimeoutMs, { lastWords } = { lastWords: false }) =>
@@ -95,6 +110,10 @@ export function localApi(socketPath: string): LocalApi {
         : ask('GET', path, signal, timeoutMs),
     post: (path, signal, timeoutMs) => ask('POST', path, signal, timeoutMs),
     patch: (path, change, signal, timeoutMs) => ask('PATCH', path, signal, timeoutMs, { body: JSON.stringify(change) }),
+    getTagged: (path, signal) => askTagged('GET', path, signal),
+    replace: async (path, value, etag, signal) => {
+      await ask('POST', path, signal, defaultTimeoutMs, { body: JSON.stringify(value), etag })
+    },
     stream: async (path, signal, timeoutMs = defaultTimeoutMs) => {
       // The time limit must not outlive the head: a controller of our own, where the timer can be cleared.
       const head = new AbortController()

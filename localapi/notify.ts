@@ -28,6 +28,8 @@ export type Self = {
 /** What one bus line says that the agent uses; an absent field means unchanged. */
 export type Notification = {
   readonly state?: BackendState
+  /** The daemon's own, such as `1.102.5-t0123abcd`. */
+  readonly version?: string
   /** Absent also where the daemon has no node to tell of: it is not logged in, or has not read its state yet. */
   readonly self?: Self
   /** Names of the Tailscale Services that the control server has this node host. */
@@ -79,6 +81,7 @@ const statusSchema = z.object({
   CertDomains: names,
 })
 const notifySchema = z.object({
+  Version: optional(z.string()),
   ErrMessage: optional(z.string()),
   State: optional(z.number()),
   Prefs: optional(z.object({ NoSNAT: optional(z.boolean()), RouteAll: optional(z.boolean()) })),
@@ -136,7 +139,7 @@ function both(one: Keep | undefined, other: Keep): Keep {
  * @throws CulvertError `localapi` when it is no JSON, or a used field has another shape than documented (§A.4).
  */
 export function parseNotify(line: string): Notification {
-  const { ErrMessage, State, Prefs, SelfChange, NetMap, InitialStatus, BrowseToURL, Health } = decode(
+  const { Version, ErrMessage, State, Prefs, SelfChange, NetMap, InitialStatus, BrowseToURL, Health } = decode(
     line,
     notifySchema,
   )
@@ -150,6 +153,7 @@ export function parseNotify(line: string): Notification {
   const certDomains = NetMap?.DNS ?? (known && InitialStatus?.CertDomains !== undefined ? InitialStatus : undefined)
   return {
     ...(state !== undefined && { state }),
+    ...(Version && { version: shorten(Version) }),
     ...(known && { self }),
     ...(capabilities && { hosted: hostedOf(capabilities) }),
     ...(certDomains && { certDomains: certDomains.CertDomains ?? [] }),

@@ -15,6 +15,7 @@ export function renderStatus(status: StatusAnswer): string {
     ...egressLines(status),
     ...serviceLines(status),
     ...certificateLines(status),
+    ...serveLines(status),
     ...status.rejected.map(
       ({ file, entry, field, reason }) =>
         `  ! ${[file, entry, field].filter((part) => part !== '').join(', ')}: ${reason}; as it was before, if it was`,
@@ -51,6 +52,19 @@ function certificateLines({ certificates }: StatusAnswer): string[] {
     `certificate ${domain}: ${expires === null ? '! none' : `valid until ${expires}`}${nextRequest === null ? '' : `, asked for again at ${nextRequest}`}`,
     ...(problem === null ? [] : [`  ! ${problem}`]),
   ])
+}
+
+function serveLines({ serve }: StatusAnswer): string[] {
+  if (serve === null) return []
+  const { domain, ports, services, problems } = serve
+  return [
+    `serving as ${domain ?? 'no name with HTTPS'}: ${ports.length === 0 ? 'no ports' : `ports ${ports.join(', ')}`}`,
+    ...services.map(
+      ({ name, advertised, hosted }) =>
+        `  ${name}: ${advertised ? 'advertised' : 'not advertised from here'}, ${hosted === true ? 'hosted' : 'not hosted here, or not yet'}`,
+    ),
+    ...problems.map(({ entry, problem }) => `  ! ${entry}: ${problem}`),
+  ]
 }
 
 /** The part of the answer that people are shown. */
@@ -95,6 +109,16 @@ export type StatusAnswer = {
     readonly nextRequest: string | null
     readonly problem: string | null
   }[]
+  readonly serve: {
+    readonly domain: string | null
+    readonly ports: readonly number[]
+    readonly services: readonly {
+      readonly name: string
+      readonly advertised: boolean
+      readonly hosted: boolean | null
+    }[]
+    readonly problems: readonly { readonly entry: string; readonly problem: string }[]
+  } | null
   readonly rejected: readonly {
     readonly file: string
     readonly entry: string

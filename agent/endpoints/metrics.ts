@@ -3,6 +3,7 @@ import { certificateMetrics } from '../certificates/view.ts'
 import { checks, notReady } from '../checks.ts'
 import { attemptedPlan } from '../facets/forwarding.ts'
 import { mountedMetrics } from '../mounted/views.ts'
+import { serveCounts, serveProblems } from '../serve-view.ts'
 import { serviceProblems } from '../services-view.ts'
 import type { World } from '../world.ts'
 
@@ -60,6 +61,16 @@ export function metrics(world: World, { version, startTime, tailscaledUp }: Circ
       serviceProblems(world).map(({ service, problem }) => ({ service, reason: problem })),
     ),
     ...certificateMetrics(world),
+    gauge(
+      'serve_entries',
+      'Entries of the serve config, which are ports of the node and Tailscale Services, by whether they are served.',
+      Object.entries(serveCounts(world) ?? {}).map(([state, value]) => ({ labels: { state }, value })),
+    ),
+    infoMetric(
+      'culvert_serve_problem_info',
+      'Entries of the serve config that are not served yet, and why; 100 at most are told.',
+      serveProblems(world).map(({ entry, problem }) => ({ entry, reason: problem })),
+    ),
     gauge('tailscaled_up', 'Whether tailscaled gave its own metrics, which then follow.', [
       { value: Number(tailscaledUp) },
     ]),

@@ -8,6 +8,7 @@ import type { Facet } from '../facet.ts'
 import { keys } from '../state-secret/keys.ts'
 import type { World } from '../world.ts'
 import { forwardingName, planForwarding } from './forwarding.ts'
+import { httpsEndpoint } from './serve.ts'
 import { egressStatus, ingressStatus } from './services-status.ts'
 
 export const stateSecretName = 'state-secret'
@@ -27,6 +28,7 @@ export function planStateSecret(world: World): SecretDesired | undefined {
   if (!writesSecret(world)) return undefined
   const { settings, tailnet, reissue, certificateMemory } = world
   const { self } = tailnet
+  const endpoint = httpsEndpoint(world)
   return {
     [keys.capver]: String(capabilityVersion),
     ...(settings.pod.uid !== '' && { [keys.podUid]: settings.pod.uid }),
@@ -37,6 +39,7 @@ export function planStateSecret(world: World): SecretDesired | undefined {
         [keys.deviceFqdn]: self.name.endsWith('.') ? self.name : `${self.name}.`,
         [keys.deviceIps]: JSON.stringify(self.addresses.map(({ text }) => text)),
       }),
+    ...(endpoint !== undefined && { [keys.httpsEndpoint]: endpoint }),
     ...servicesStatus(world),
     ...(certificateMemory && { [keys.certificates]: renderCertificateMemory(certificateMemory) }),
     ...(reissue && { [keys.reissue]: reissue.refusedKey }),

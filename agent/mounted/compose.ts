@@ -11,14 +11,21 @@ import { problemsOf } from './views.ts'
 
 type Parts = { readonly store: Store; readonly log: Log; readonly waits: Waits; readonly signal: AbortSignal }
 
-/** Where the files of a ProxyGroup are mounted; undefined where none are. */
-export type MountPaths = { readonly egressDirectory: string | undefined; readonly ingressFile: string | undefined }
+/** Where files are mounted; undefined where none are. */
+export type MountPaths = {
+  readonly egressDirectory: string | undefined
+  readonly ingressFile: string | undefined
+  readonly serveFile?: string | undefined
+}
 
 /**
- * Keeps World.egressServices, healthPings and ingressServices at what the mounted files say, and logs what of them is
- * not used, until `signal` aborts. Resolves when each file was read once.
+ * Keeps World.egressServices, healthPings, ingressServices and serveConfig at what the mounted files say, and logs what
+ * of them is not used, until `signal` aborts. Resolves when each file was read once.
  */
-export async function keepMounted(parts: Parts, { egressDirectory, ingressFile }: MountPaths): Promise<void> {
+export async function keepMounted(
+  parts: Parts,
+  { egressDirectory, ingressFile, serveFile }: MountPaths,
+): Promise<void> {
   if (egressDirectory !== undefined) {
     await follow(egressDirectory, parts, [
       mountedReader('egressServices', join(egressDirectory, documents.egressServices.name), parts),
@@ -27,6 +34,9 @@ export async function keepMounted(parts: Parts, { egressDirectory, ingressFile }
   }
   if (ingressFile !== undefined) {
     await follow(dirname(ingressFile), parts, [mountedReader('ingressServices', ingressFile, parts)])
+  }
+  if (serveFile !== undefined) {
+    await follow(dirname(serveFile), parts, [mountedReader('serveConfig', serveFile, parts)])
   }
 }
 

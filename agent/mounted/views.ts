@@ -20,7 +20,7 @@ export function problemsOf(file: string, mounted: Mounted<unknown>): string[] {
   const kept = content === undefined ? '' : '; the last good one stays in use'
   return [
     ...(rejected === undefined ? [] : [`${rejected}${kept}`]),
-    ...rejectedEntries(mounted).map(
+    ...[...rejectedEntries(mounted), ...passedOver(mounted)].map(
       ({ entry, field, reason }) => `${file}: ${entry}${field === '' ? '' : `, ${field}`}: ${reason}`,
     ),
   ]
@@ -61,7 +61,7 @@ const mountedFiles = (world: World): [file: string, mounted: Mounted<unknown>][]
   })
 
 /** Documents that are no list of entries have none. */
-function rejectedEntries({ content }: Mounted<unknown>): readonly Rejection[] {
-  const { rejections = [] } = (content ?? {}) as { readonly rejections?: readonly Rejection[] }
-  return rejections
-}
+const rejectedEntries = ({ content }: Mounted<unknown>): readonly Rejection[] => listed(content).rejections ?? []
+const passedOver = ({ content }: Mounted<unknown>): readonly Rejection[] => listed(content).warnings ?? []
+const listed = (content: unknown) =>
+  (content ?? {}) as { readonly [List in 'rejections' | 'warnings']?: readonly Rejection[] }

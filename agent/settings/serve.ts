@@ -1,7 +1,7 @@
 import type { Given } from './given.ts'
 import type { Settings } from './settings.ts'
 
-type Serve = Pick<Settings, 'serveConfigFile' | 'advertisesServices' | 'certShare'>
+type Serve = Pick<Settings, 'serveConfigFile' | 'advertisesServices' | 'certShare' | 'sharesAcmeAccount'>
 
 /** What is served, and who sees to its certificates. */
 export function readServe({ text, bool }: Given): { readonly serve: Serve; readonly warnings: readonly string[] } {
@@ -12,6 +12,7 @@ export function readServe({ text, bool }: Given): { readonly serve: Serve; reado
       serveConfigFile: text('TS_SERVE_CONFIG') || undefined,
       advertisesServices: bool('TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT'),
       certShare: !shares || name === '' ? undefined : name.endsWith('-0') ? 'rw' : 'ro',
+      sharesAcmeAccount: text('TS_ACME_ACCOUNT_SECRET_NAME') !== '' || text('TS_ACME_ACCOUNT_FIELD') !== '',
     },
     warnings:
       shares && name === ''

@@ -49,6 +49,8 @@ export type Settings = {
   readonly advertisesServices: boolean
   /** Certificates in a group: this Pod has them issued, or reads what another had; undefined where each is for itself. */
   readonly certShare: 'rw' | 'ro' | undefined
+  /** Whether that account is to be shared as well, which tailscaled does from 1.103 on. */
+  readonly sharesAcmeAccount: boolean
   /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */
   readonly forwardedFamilies: readonly Family[]
   /** Whether it is to forward all families that it carries: at least one is needed. */

@@ -84,6 +84,7 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
 export function applyNotification(tailnet: Tailnet, notification: Notification): Tailnet {
   const {
     state,
+    version,
     self,
     noSnat,
     acceptsRoutes,
@@ -100,6 +101,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     ...tailnet,
     watching: true,
     ...(state !== undefined && { state }),
+    ...(version !== undefined && { version }),
     ...(self !== undefined && { self }),
     ...(noSnat !== undefined && { noSnat }),
     ...(acceptsRoutes !== undefined && { acceptsRoutes }),

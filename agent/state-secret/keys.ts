@@ -6,6 +6,7 @@ export const keys = {
   deviceFqdn: 'device_fqdn',
   deviceIps: 'device_ips',
   reissue: 'reissue_authkey',
+  httpsEndpoint: 'https_endpoint',
   egressServices: 'egress-services',
   ingressServices: 'ingress-config.json',
   /** What is remembered of certificates that could not be had. */
@@ -15,4 +16,4 @@ export const keys = {
 } as const
 
 /** Of an earlier run, and meaningless in this one. */
-export const staleAtBoot = ['https_endpoint', keys.egressServices, keys.ingressServices] as const
+export const staleAtBoot = [keys.httpsEndpoint, keys.egressServices, keys.ingressServices] as const

@@ -113,7 +113,8 @@ describe('parseNotify', () => {
     ['a person to log in', { BrowseToURL: 'https://x/a' }, { browseToUrl: 'https://x/a' }],
     ['an error', { ErrMessage: 'fell behind' }, { error: 'fell behind' }],
     ['an error without end', { ErrMessage: 'x'.repeat(5000) }, { error: 'x'.repeat(1000) }],
-    ['fields that are not used', { Version: '1.102.5', NetMap: { Peers: [] }, Engine: {} }, {}],
+    ['fields that are not used', { Version: '', NetMap: { Peers: [] }, Engine: {} }, {}],
+    ['the daemon’s version', { Version: '1.102.5-t0123' }, { version: '1.102.5-t0123' }],
   ])('%s', (_name, line, expected) => {
     expect(parseNotify(JSON.stringify(line))).toEqual(expected)
   })

@@ -1,0 +1,43 @@
+import type { Log } from '../lib/log.ts'
+import { advertised } from './facets/advertise.ts'
+import { resolvedServe, servedConfig } from './facets/serve.ts'
+import { problemTeller } from './mounted/tell.ts'
+import { list, serveProblems, summarize } from './serve-view.ts'
+import type { Store, World } from './world.ts'
+
+/** Says what is served and hosted from now on, and what is not and why, until `signal` aborts. */
+export function reportServe(store: Store, log: Log, signal: AbortSignal): void {
+  const tell = problemTeller('what is served', log, signal)
+  let said: readonly unknown[] = ['', '']
+  let told: unknown
+  store.watch(() => {
+    const now = linesOf(store.world)
+    for (const [index, line] of now.entries()) if (line !== '' && line !== said[index]) log(line)
+    said = now
+    const problems = serveProblems(store.world)
+    if (problems === told || resolvedServe(store.world) === undefined) return
+    told = problems
+    tell(problems.map(({ entry, problem }) => `${entry}: ${problem}`))
+  }, signal)
+  if (store.world.settings.sharesAcmeAccount) reportAccount(store, log, signal).catch(() => {})
+}
+
+function linesOf(world: World): [served: string, hosted: string] {
+  const served = servedConfig(world)
+  const domain = resolvedServe(world)?.domain
+  const services = advertised(world)
+  return [
+    served === undefined ? '' : `serving ${summarize(served)}${domain === undefined ? '' : ` as ${domain}`}`,
+    services.length === 0 ? '' : `hosting ${list('Tailscale Service', services)}`,
+  ]
+}
+
+/** Says once where tailscaled is too old to share the account for certificates. */
+async function reportAccount(store: Store, log: Log, signal: AbortSignal): Promise<void> {
+  const { tailnet } = await store.until((world) => world.tailnet.version !== undefined, signal)
+  const [major = 0, minor = 0] = (tailnet.version ?? '').split('.').map(Number)
+  if (major > 1 || minor >= 103) return
+  log(
+    `warning: TS_ACME_ACCOUNT_SECRET_NAME and TS_ACME_ACCOUNT_FIELD have no effect: tailscaled ${tailnet.version} keeps an account for certificates in each node, and shares one from 1.103 on`,
+  )
+}

@@ -1,0 +1,56 @@
+import { memo } from '../lib/memo.ts'
+import { entriesOf, type ServeConfig } from '../wire/serve-config.ts'
+import { advertised } from './facets/advertise.ts'
+import { resolvedServe, servedConfig } from './facets/serve.ts'
+import type { World } from './world.ts'
+
+/** What keeps an entry of the serve config from being served. */
+export type ServeProblem = { readonly entry: string; readonly problem: string }
+
+/** Why entries that are good are not served yet. */
+export const serveProblems = memo(
+  (world: World) => [resolvedServe(world)],
+  (world): ServeProblem[] =>
+    (resolvedServe(world)?.withheld ?? []).map((entry) => ({
+      entry,
+      problem: 'it waits for HTTPS, which is off in the tailnet: switch on MagicDNS and HTTPS certificates there',
+    })),
+)
+
+/** What is served, for the status; its shape is documented in docs/operations.md. */
+export function serveView(world: World): Record<string, unknown> | null {
+  if (world.settings.serveConfigFile === undefined) return null
+  const served = servedConfig(world)
+  return {
+    domain: resolvedServe(world)?.domain ?? null,
+    ports: Object.keys(served?.TCP ?? {}).map(Number),
+    services: Object.keys(served?.Services ?? {}).map((name) => ({
+      name,
+      advertised: advertised(world).includes(name),
+      hosted: world.tailnet.hosted?.includes(name) ?? null,
+    })),
+    problems: serveProblems(world),
+  }
+}
+
+/** How many entries are served and how many wait; undefined before that is known. */
+export function serveCounts(world: World): { readonly served: number; readonly waiting: number } | undefined {
+  const served = servedConfig(world)
+  return served && { served: entriesOf(served).size, waiting: serveProblems(world).length }
+}
+
+/** In one line. */
+export function summarize({ TCP = {}, Services = {} }: ServeConfig): string {
+  const parts = [list('port', Object.keys(TCP)), list('Tailscale Service', Object.keys(Services))]
+  return parts.filter((part) => part !== '').join(' and ') || 'nothing'
+}
+
+/** So many are named. */
+const most = 10
+
+/** `ports 80, 443`, or empty for none. */
+export function list(what: string, names: readonly string[]): string {
+  if (names.length === 0) return ''
+  const more = names.length > most ? ` and ${names.length - most} more` : ''
+  return `${what}${names.length === 1 ? '' : 's'} ${names.slice(0, most).join(', ')}${more}`
+}

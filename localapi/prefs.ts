@@ -1,0 +1,28 @@
+import * as z from 'zod/mini'
+import type { LocalApi } from './client.ts'
+import { decode, optional } from './schema.ts'
+
+/** What the node offers to the tailnet (localapi-apiproxy-recorder.md §A.6). */
+export type Advertised = { readonly routes: readonly string[]; readonly services: readonly string[] }
+
+const names = optional(z.array(z.string()))
+const schema = z.object({ AdvertiseRoutes: names, AdvertiseServices: names })
+
+/** @throws CulvertError `localapi` when tailscaled does not answer as documented */
+export async function getAdvertised(api: Pick<LocalApi, 'get'>, signal: AbortSignal): Promise<Advertised> {
+  const { AdvertiseRoutes, AdvertiseServices } = decode(await api.get('prefs', signal), schema)
+  return { routes: AdvertiseRoutes ?? [], services: AdvertiseServices ?? [] }
+}
+
+/** Has the node offer these; what is not named stays. @throws LocalApiError when tailscaled refuses, as with a config file that is locked */
+export async function setAdvertised(
+  api: Pick<LocalApi, 'patch'>,
+  { routes, services }: Partial<Advertised>,
+  signal: AbortSignal,
+): Promise<void> {
+  const change = {
+    ...(routes && { AdvertiseRoutes: routes, AdvertiseRoutesSet: true }),
+    ...(services && { AdvertiseServices: services, AdvertiseServicesSet: true }),
+  }
+  await api.patch('prefs', change, signal)
+}

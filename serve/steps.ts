@@ -1,0 +1,42 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Served } from '../localapi/serve-config.ts'
+import { entriesOf, joinEntries, type PortHandler, type ServeConfig, type ServeService } from '../wire/serve-config.ts'
+
+/**
+ * The configs by which tailscaled comes from what it serves to what it is to serve; none where that is the same. It
+ * refuses a port that changes in kind (localapi-apiproxy-recorder.md §A.7): such are taken away first. `anew`: so are
+ * Tailscale Services that it has kept over its restart, since the control server may give it their addresses only for
+ * what is new to it.
+ */
+export function serveSteps(current: Served['config'], desired: ServeConfig, anew: boolean): readonly ServeConfig[] {
+  const fresh = anew && current.Services !== undefined
+  if (isDeepStrictEqual(current, desired) && !fresh) return []
+  const entries = [...entriesOf(desired).values()]
+  const first = entries.filter((entry) => !isInTheWay(current, entry) && !(fresh && entry.Services !== undefined))
+  return first.length === entries.length ? [desired] : [joinEntries(first), desired]
+}
+
+/** Whether what is served now forbids an entry. */
+function isInTheWay({ TCP = {}, Services = {}, Foreground = {} }: Served['config'], entry: ServeConfig): boolean {
+  const foreground = new Set(Object.values(Foreground).flatMap((session) => Object.keys(session?.TCP ?? {})))
+  const changes = (ports: ServeConfig['TCP'], now: ServeConfig['TCP']): boolean =>
+    Object.entries(ports ?? {}).some(([port, handler]) => {
+      const before = now?.[port]
+      return before !== undefined && kindOf(before) !== kindOf(handler)
+    })
+  return (
+    Object.keys(entry.TCP ?? {}).some((port) => foreground.has(port)) ||
+    changes(entry.TCP, TCP) ||
+    Object.entries(entry.Services ?? {}).some(([name, service]) => {
+      const before = Services[name]
+      return before !== undefined && (changes(service.TCP, before.TCP) || excludes(service, before))
+    })
+  )
+}
+
+const kindOf = ({ HTTPS, HTTP, TerminateTLS }: PortHandler): string =>
+  HTTPS === true ? 'https' : HTTP === true ? 'http' : TerminateTLS === undefined ? 'tcp' : 'tls'
+
+/** A Service passes packets, or has ports. */
+const excludes = (one: ServeService, other: ServeService): boolean =>
+  (one.Tun === true && other.TCP !== undefined) || (one.TCP !== undefined && other.Tun === true)

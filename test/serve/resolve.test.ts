@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { resolveServeConfig } from '../../serve/resolve.ts'
+import { certDomain, type ServeConfig } from '../../wire/serve-config.ts'
+
+const handlers = { Handlers: { '/': { Proxy: '10.0.0.9:80' } } }
+const named = { TCP: { 443: { HTTPS: true } }, Web: { [`${certDomain}:443`]: handlers } }
+const bytes = { 5432: { TCPForward: 'db:5432' } }
+const service = { 'svc:a': { TCP: { 443: { HTTPS: true } }, Web: { 'a.lab.ts.net:443': handlers } } }
+const redirect = {
+  TCP: { 80: { HTTP: true } },
+  Web: { 'other.lab.ts.net:80': { Handlers: { '/': { Redirect: `https://${certDomain}/` } } } },
+}
+
+describe('with a name that there can be certificates for', () => {
+  it('that name stands wherever the file has the placeholder', () => {
+    const file = {
+      TCP: { ...named.TCP, ...redirect.TCP, 5433: { TCPForward: 'db:5432', TerminateTLS: certDomain } },
+      Web: { ...named.Web, ...redirect.Web },
+      AllowFunnel: { [`${certDomain}:443`]: true },
+    } as const
+    expect(resolveServeConfig(file, 'n.lab.ts.net')).toEqual({
+      config: {
+        TCP: { ...file.TCP, 5433: { TCPForward: 'db:5432', TerminateTLS: 'n.lab.ts.net' } },
+        Web: {
+          'n.lab.ts.net:443': handlers,
+          'other.lab.ts.net:80': { Handlers: { '/': { Redirect: 'https://n.lab.ts.net/' } } },
+        },
+        AllowFunnel: { 'n.lab.ts.net:443': true },
+      },
+      domain: 'n.lab.ts.net',
+      withheld: [],
+    })
+  })
+})
+
+describe('while there is none, only what needs it waits', () => {
+  it.each<[string, ServeConfig, ServeConfig, string[]]>([
+    ['HTTPS on a port of the node', named, {}, ['port 443']],
+    ['also under a fixed name', { TCP: named.TCP, Web: { 'a.b:443': handlers } }, {}, ['port 443']],
+    ['TLS that ends', { TCP: { 1: { TCPForward: 'x:1', TerminateTLS: 'a.b' }, ...bytes } }, { TCP: bytes }, ['port 1']],
+    ['what names it', redirect, {}, ['port 80']],
+    ['bytes do not', { TCP: bytes }, { TCP: bytes }, []],
+    ['Tailscale Services do not', { ...named, Services: service }, { Services: service }, ['port 443']],
+    [
+      'but those that name it',
+      { Services: { ...service, 'svc:b': { Web: named.Web } } },
+      { Services: service },
+      ['svc:b'],
+    ],
+  ])('%s', (_name, file, config, withheld) => {
+    expect(resolveServeConfig(file, undefined)).toEqual({ config, domain: undefined, withheld })
+  })
+})
+
+it('what is no name is none', () => {
+  expect(resolveServeConfig(named, 'a"b')).toEqual({ config: {}, domain: undefined, withheld: ['port 443'] })
+})
