@@ -96,7 +96,7 @@ export const shortWaits: Waits = {
   stopBudget: 5000,
   contact: 15_000,
   contactPing: 1000,
-  certificateAnswer: 10_000,
+  certificateAnswer: 6000,
   certificateRetry: 1000,
   certificateDay: 60_000,
   drainPing: 500,

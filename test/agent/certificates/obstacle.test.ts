@@ -1,0 +1,83 @@
+import { expect, it } from 'vitest'
+import { obstacle, sharedDomains } from '../../../agent/certificates/obstacle.ts'
+import type { Tailnet, World } from '../../../agent/world.ts'
+import type { ServeConfig } from '../../../wire/serve-config.ts'
+import { aWorld, self } from '../a-world.ts'
+
+const web = 'web.lab.ts.net'
+const config: ServeConfig = {
+  Services: {
+    'svc:web': {
+      TCP: { 443: { HTTPS: true } },
+      Web: { [`${web}:443`]: { Handlers: {} }, 'own.lab.ts.net:8443': { Handlers: {} } },
+    },
+    'svc:db': { TCP: { 5432: { TCPForward: 'db:5432', TerminateTLS: 'db.lab.ts.net' } } },
+    'svc:own': { Web: { '${TS_CERT_DOMAIN}:443': { Handlers: {} } } },
+  },
+}
+const group = { TS_USERSPACE: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'true', POD_NAME: 'group-0' }
+const tagged = { ...self, tags: ['tag:group'] }
+const well: Tailnet = {
+  watching: true,
+  noSnat: false,
+  health: new Map(),
+  state: 'Running',
+  self: tagged,
+  hosted: ['svc:web'],
+  certDomains: ['p.lab.ts.net', web],
+}
+
+function world(
+  change: Partial<Tailnet> = {},
+  more: Partial<World> = {},
+  env: Readonly<Record<string, string>> = group,
+): World {
+  return aWorld(
+    { tailnet: { ...well, ...change }, serveConfig: { content: { config, rejections: [], warnings: [] } }, ...more },
+    env,
+  )
+}
+
+it('a group shares certificates for the names of its Services, and others none', () => {
+  expect(sharedDomains(world())).toEqual(['db.lab.ts.net', web])
+  expect(sharedDomains(world({}, { serveConfig: { content: undefined } }))).toEqual([])
+  expect(sharedDomains(world({}, {}, { TS_USERSPACE: 'true', POD_NAME: 'group-0' }))).toEqual([])
+})
+
+const gone = (name: keyof Tailnet): Partial<Tailnet> => ({ [name]: undefined })
+
+it.each<[string, Partial<Tailnet>, Partial<World>, string | undefined, RegExp]>([
+  ['nothing', {}, {}, undefined, /^$/],
+  [
+    'tailscaled starts',
+    {},
+    { daemon: { phase: 'starting', restarts: 0 } },
+    'not-running',
+    /not running in the tailnet/,
+  ],
+  ['it is not logged in', { state: 'NeedsLogin' }, {}, 'not-running', /login/],
+  ['its state is not known', gone('state'), {}, 'not-running', /login/],
+  ['names are not known', gone('certDomains'), {}, 'not-running', /login/],
+  ['HTTPS is off', { certDomains: [] }, {}, 'https-off', /Enable HTTPS certificates/],
+  ['HTTPS is off, and there is no tag', { certDomains: [], self }, {}, 'https-off', /Enable/],
+  ['there is no tag', { certDomains: ['p.lab.ts.net'], self }, {}, 'untagged', /svc:web.*has a tag/],
+  [
+    'another hosts it',
+    { certDomains: ['p.lab.ts.net'], hosted: [] },
+    {},
+    'not-hosted',
+    /host svc:web\..*autoApprovers/,
+  ],
+  [
+    'it is of another name',
+    { certDomains: ['p.lab.ts.net', 'web.other.ts.net'] },
+    {},
+    'no-cert-domain',
+    /web\.other\.ts\.net/,
+  ],
+  ['hosting is not known', { ...gone('hosted'), certDomains: ['p.lab.ts.net'] }, {}, 'no-cert-domain', /p\.lab/],
+])('in the way when %s', (_name, tailnet, more, reason, words) => {
+  const found = obstacle(world(tailnet, more), web)
+  expect(found?.reason).toBe(reason)
+  expect(found === undefined ? '' : `${found.text}. ${found.remedy}`).toMatch(words)
+})
