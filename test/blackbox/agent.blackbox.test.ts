@@ -7,10 +7,10 @@ import { lasting } from './scenarios/lasting.ts'
 import { login } from './scenarios/login.ts'
 import { inOneStep } from './scenarios/one-step.ts'
 import { secret } from './scenarios/secret.ts'
+import { serve } from './scenarios/serve.ts'
 import { servicesAndEgress } from './scenarios/services.ts'
-import { unbuilt } from './scenarios/unbuilt.ts'
 
-// What agent.md §12 names has its names here. "unbuilt" has those of them that this version cannot play yet.
+// What agent.md §12 names has its names here.
 const tables = {
   login,
   kernel,
@@ -22,7 +22,7 @@ const tables = {
   failures,
   lasting,
   servicesAndEgress,
-  unbuilt,
+  serve,
 }
 
 describe.concurrent.each(Object.entries(tables))('%s', (_name, scenarios) => {

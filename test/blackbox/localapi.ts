@@ -14,6 +14,8 @@ export type Message = {
   readonly PeersChanged?: readonly Node[]
   readonly BrowseToURL?: string
   readonly Health?: { readonly Warnings: Readonly<Record<string, object>> }
+  /** What the status says, and is told with it. */
+  readonly InitialStatus?: { readonly CertDomains: readonly string[] }
 }
 
 const states = { NeedsLogin: 2, NeedsMachineAuth: 3, Stopped: 4, Starting: 5, Running: 6 } as const
@@ -24,6 +26,12 @@ export const inState = (name: keyof typeof states): Message => ({ State: states[
 export const running = (StableID = 'myID', Name = 'test-node.test.ts.net.', address = '100.64.0.1'): Message => ({
   ...inState('Running'),
   SelfChange: { ID: 0, StableID, Name, Addresses: [`${address}/32`] },
+})
+
+/** The same, with the names that it can have certificates for. */
+export const runningWithHttps = (...CertDomains: readonly string[]): Message => ({
+  ...running(),
+  InitialStatus: { CertDomains },
 })
 
 /** Peers that are new, or as they are now. */
@@ -41,7 +49,22 @@ export class LocalApi implements AsyncDisposable {
   readonly #server: Server
   readonly #watchers = new Set<ServerResponse>()
   #last: Message | undefined
-  #status = { BackendState: '', AuthURL: '', Self: null as object | null, Peer: null }
+  #status = {
+    BackendState: '',
+    AuthURL: '',
+    Self: null as object | null,
+    Peer: null,
+    CertDomains: [] as readonly string[],
+  }
+  #serveConfig = '{}'
+  #prefs = '{}'
+  /** What it was told to serve and to host. */
+  get serves(): unknown {
+    return JSON.parse(this.#serveConfig)
+  }
+  get hosts(): unknown {
+    return (JSON.parse(this.#prefs) as { AdvertiseServices?: unknown }).AdvertiseServices
+  }
   /** What was asked, such as `POST disconnect-control`. */
   readonly seen = new Set<string>()
 
@@ -58,13 +81,14 @@ export class LocalApi implements AsyncDisposable {
   /** Tells all who watch, and whoever watches from now on. */
   tell(message: Message): void {
     this.#last = message
-    const { State, SelfChange } = message
+    const { State, SelfChange, InitialStatus } = message
     if (State !== undefined) this.#status.BackendState = nameOf(State)
     if (SelfChange !== undefined) {
       const TailscaleIPs = SelfChange.Addresses.map((prefix) => prefix.split('/')[0])
       this.#status.Self = { ID: SelfChange.StableID, NodeID: 0, DNSName: SelfChange.Name, TailscaleIPs }
     }
-    this.say(JSON.stringify({ Version: '', ...message }))
+    if (InitialStatus !== undefined) this.#status.CertDomains = InitialStatus.CertDomains
+    this.say(JSON.stringify({ Version: '', ...message, ...(InitialStatus && { InitialStatus: this.#status }) }))
   }
 
   /** Says a line to those who watch now, and leaves it at that. */
@@ -82,10 +106,10 @@ export class LocalApi implements AsyncDisposable {
     const asked = `${request.method} ${path}`
     this.seen.add(asked)
     const answers: Readonly<Record<string, string>> = {
-      'GET serve-config': '{}',
+      'GET serve-config': this.#serveConfig,
       'POST serve-config': '',
-      'GET prefs': '{"AdvertiseServices":null}',
-      'PATCH prefs': '{"AdvertiseServices":null}',
+      'GET prefs': this.#prefs,
+      'PATCH prefs': '{}',
       'GET usermetrics': '# TYPE tailscaled_example counter\ntailscaled_example 1\n',
       'POST disconnect-control': '',
       'POST reload-config': '{"Reloaded":true,"Err":""}',
@@ -93,7 +117,13 @@ export class LocalApi implements AsyncDisposable {
     const answer = answers[asked]
     if (asked === 'GET watch-ipn-bus') this.#watch(response)
     else if (answer === undefined) request.socket.destroy()
-    else request.resume().on('end', () => response.end(answer))
+    else void this.#take(asked, request).then(() => response.end(answer))
+  }
+
+  async #take(asked: string, request: IncomingMessage): Promise<void> {
+    const body = Buffer.concat(await request.toArray()).toString('utf8')
+    if (asked === 'POST serve-config') this.#serveConfig = body
+    if (asked === 'PATCH prefs') this.#prefs = body
   }
 
   #watch(response: ServerResponse): void {

@@ -39,6 +39,9 @@ export type Phase = {
   readonly files?: Texts
   /** Status codes by `port/path` on the loopback address; 0 where nothing listens. */
   readonly answers?: Readonly<Record<string, number>>
+  /** What tailscaled serves, and which Tailscale Services it hosts. */
+  readonly serves?: object
+  readonly hosts?: readonly string[]
   /** What tailscaled has been asked by now. */
   readonly asked?: string
   /** For so many ms, nothing else than that may happen. */
@@ -67,7 +70,7 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
     calls: [...before.calls, ...(phase.runs ?? [])],
     secret: phase.secret ?? { ...before.secret, ...phase.edit },
   }
-  const { exit, log, files = {}, answers = {}, asked, lasts, runsOn } = phase
+  const { exit, log, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
   if (exit !== undefined) await ended(run, exit)
   if (log !== undefined) await becomes(() => agent.says(log), true, 5000, `the agent says: ${log}`)
   await becomes(() => kube.texts, expected.secret, 5000, 'the Secret')
@@ -77,6 +80,8 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
     const url = `http://127.0.0.1:${run.fill(address)}`
     await becomes(() => statusOf(url), status, 2000, url)
   }
+  if (serves !== undefined) await becomes(() => localApi.serves, serves, 2000, 'what is served')
+  if (hosts !== undefined) await becomes(() => localApi.hosts, hosts, 2000, 'what is hosted')
   if (asked !== undefined) await becomes(() => localApi.seen.has(asked), true, 2000, asked)
   if (lasts !== undefined) {
     await delay(lasts)
