@@ -123,7 +123,8 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       held = undefined
       const keeps = before?.shape === shape
       const former = before?.elements ?? noElements
-      const due = changes(former, elementsOf(table, drained))
+      // What is known was made of a table too, and what was drained then still is.
+      const due = changes(former, elementsOf(table, drained), keeps && known !== undefined)
       const settled = keeps && due.length === 0
       if (settled && !isDrained(drained)) {
         trust(before, since)

@@ -36,6 +36,9 @@ export type ForwardingTable = {
   readonly targets: ByFamily<AddressSet>
 }
 
+/** The address of a value of `ports`. */
+export const targetAddress = (target: string): string => target.slice(0, target.indexOf(' '))
+
 /** Completes a table with what follows from the rest of it: once, as a large one is compared with many others. */
 export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {
   const setOf = (addresses: Iterable<string>): AddressSet => {
@@ -45,7 +48,7 @@ export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>)
   }
   const targets = (family: Family): string[] => {
     const all = parts.everything[family]
-    const mapped = Array.from(parts.ports[family].values(), (target) => target.slice(0, target.indexOf(' ')))
+    const mapped = Array.from(parts.ports[family].values(), targetAddress)
     return all === undefined ? mapped : [...mapped, all]
   }
   return {

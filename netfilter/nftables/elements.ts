@@ -1,12 +1,14 @@
 import { type Family, families } from '../../lib/address.ts'
 import type { Marks } from '../flows.ts'
-import { type AddressSet, byFamily, type ForwardingTable } from '../table.ts'
+import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
 
 /** The sets and maps of our table: what follows the value, while the rules stay. */
 export type SetName = `${'own' | 'ingress' | 'ports' | 'targets'}${Family}` | 'exempt'
 
-/** What each of them holds: value by key, both as nft writes them; the value is empty in a set. */
-export type Elements = ReadonlyMap<SetName, ReadonlyMap<string, string>>
+/** What one of them holds: value by key, both as nft writes them; the value is empty in a set. */
+type Content = ReadonlyMap<string, string>
+
+export type Elements = ReadonlyMap<SetName, Content>
 
 const addressType: Readonly<Record<Family, string>> = { 4: 'ipv4_addr', 6: 'ipv6_addr' }
 
@@ -34,8 +36,8 @@ export function elementsOf(table: ForwardingTable, drained: Marks = noDrained): 
     const missing = [...more].filter((address) => !set.has(address))
     return missing.length === 0 ? set : new Map([...set, ...missing.map((address) => [address, ''] as const)])
   }
-  return new Map<SetName, ReadonlyMap<string, string>>([
-    ...families.flatMap((family): [SetName, ReadonlyMap<string, string>][] => [
+  return new Map<SetName, Content>([
+    ...families.flatMap((family): [SetName, Content][] => [
       [`own${family}`, withMore(table.own[family], drained.own[family])],
       [`ingress${family}`, table.ingress[family]],
       [`ports${family}`, table.ports[family]],
@@ -65,35 +67,55 @@ export type Change = {
   readonly value: string
 }
 
-const noElements: ReadonlyMap<string, string> = new Map()
+const none: Content = new Map()
 
 /**
- * What turns the elements `from` into `to`, in the order in which it is done: what goes goes before anything comes. Both
- * are gone through side by side, since most of them are the same in the same order: only where they are not, something
- * is looked up.
+ * What turns the elements `from` into `to`, in the order in which it is done. `follows`: both are of tables that lead
+ * everything alike, with the same drained. Then `own` and `targets` differ by nothing but addresses by which `ingress`
+ * and `ports` do, and only these are looked up.
  */
-export function changes(from: Elements, to: Elements): Change[] {
-  const list: Change[] = []
-  for (const { name: set } of declarations) {
-    const [before, after] = [from.get(set) ?? noElements, to.get(set) ?? noElements]
-    if (before === after) continue
-    const added: Change[] = []
-    const gone = (key: string, value: string): unknown => list.push({ verb: 'delete', set, key, value })
-    const former = before.entries()
-    let old = former.next().value
-    for (const [key, value] of after) {
-      for (; old !== undefined && old[0] !== key && !after.has(old[0]); old = former.next().value) gone(...old)
-      const beside = old?.[0] === key ? old : undefined
-      if (beside !== undefined) old = former.next().value
-      const held = beside === undefined ? before.get(key) : beside[1]
-      if (held === value) continue
-      if (held !== undefined) gone(key, held)
-      added.push({ verb: 'add', set, key, value })
-    }
-    for (; old !== undefined; old = former.next().value) if (!after.has(old[0])) gone(...old)
-    list.push(...added)
+export function changes(from: Elements, to: Elements, follows = false): Change[] {
+  const all = (set: SetName): Change[] => difference(set, from.get(set) ?? none, to.get(set) ?? none)
+  const marks = (set: SetName, by: readonly Change[], address: (change: Change) => string): Change[] => {
+    if (!follows) return all(set)
+    const some = by.map(address)
+    const among = (elements: Elements): Content =>
+      new Map(some.filter((key) => elements.get(set)?.has(key)).map((key) => [key, '']))
+    return difference(set, among(from), among(to))
   }
-  return list
+  return [
+    ...families.flatMap((family) => {
+      const [ingress, ports] = [all(`ingress${family}`), all(`ports${family}`)]
+      const own = marks(`own${family}`, ingress, ({ key }) => key)
+      const targets = marks(`targets${family}`, ports, ({ value }) => targetAddress(value))
+      return [...own, ...ingress, ...ports, ...targets]
+    }),
+    ...all('exempt'),
+  ]
+}
+
+/**
+ * What turns one content of a set into another: what goes goes before anything comes. Both are gone through side by side,
+ * since most of them are the same in the same order: only where they are not, something is looked up.
+ */
+function difference(set: SetName, before: Content, after: Content): Change[] {
+  if (before === after) return []
+  const gone: Change[] = []
+  const come: Change[] = []
+  const goes = (key: string, value: string): unknown => gone.push({ verb: 'delete', set, key, value })
+  const former = before.entries()
+  let old = former.next().value
+  for (const [key, value] of after) {
+    for (; old !== undefined && old[0] !== key && !after.has(old[0]); old = former.next().value) goes(...old)
+    const beside = old?.[0] === key ? old : undefined
+    if (beside !== undefined) old = former.next().value
+    const held = beside === undefined ? before.get(key) : beside[1]
+    if (held === value) continue
+    if (held !== undefined) goes(key, held)
+    come.push({ verb: 'add', set, key, value })
+  }
+  for (; old !== undefined; old = former.next().value) if (!after.has(old[0])) goes(...old)
+  return [...gone, ...come]
 }
 
 /** An element as nft writes it. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { changes, elementsOf, type SetName } from '../../../netfilter/nftables/elements.ts'
+import { changes, elementsOf, marksOf, type SetName } from '../../../netfilter/nftables/elements.ts'
 import {
   announcement,
   outline,
@@ -8,7 +8,7 @@ import {
   renderSkeleton,
   renderTable,
 } from '../../../netfilter/nftables/render.ts'
-import { emptyTable, type ForwardingTable } from '../../../netfilter/table.ts'
+import { emptyTable, type ForwardingTable, forwardingTable } from '../../../netfilter/table.ts'
 import { randomTable } from '../random-table.ts'
 import { egressTable, ingressTable, source } from '../tables.ts'
 
@@ -98,6 +98,18 @@ describe('changes', () => {
           }
         }
         expect(kernel).toEqual(elementsOf(to))
+      }),
+    )
+  })
+
+  it('are the same when the marks of our flows are only looked for where they follow', () => {
+    fc.assert(
+      fc.property(randomTable, randomTable, randomTable, (from, other, gone) => {
+        const to = forwardingTable({ ...other, everything: from.everything })
+        const drained = marksOf(elementsOf(gone))
+        const [before, after] = [elementsOf(from, drained), elementsOf(to, drained)]
+        const said = (follows: boolean) => announcement(changes(before, after, follows)).toSorted()
+        expect(said(true)).toEqual(said(false))
       }),
     )
   })
