@@ -1,6 +1,9 @@
+import { isDeepStrictEqual } from 'node:util'
+
 /**
  * A pure function of what `select` takes from its input, which is computed anew only when one of these has changed by
- * identity: for plans over large values, which are asked for after every change of anything.
+ * identity: for plans over large values, which are asked for after every change of anything. What comes out equal to the
+ * last output is that one itself: whoever compares the two is spared to go through them.
  */
 export function memo<Input, Output>(
   select: (input: Input) => readonly unknown[],
@@ -10,7 +13,8 @@ export function memo<Input, Output>(
   return (input) => {
     const parts = select(input)
     if (known === undefined || parts.some((part, index) => part !== known?.parts[index])) {
-      known = { parts, output: compute(input) }
+      const output = compute(input)
+      known = { parts, output: known !== undefined && isDeepStrictEqual(known.output, output) ? known.output : output }
     }
     return known.output
   }
