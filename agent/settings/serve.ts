@@ -1,25 +1,36 @@
 import type { Given } from './given.ts'
 import type { Settings } from './settings.ts'
+import { readState } from './state.ts'
 
 type Serve = Pick<Settings, 'serveConfigFile' | 'advertisesServices' | 'certShare' | 'sharesAcmeAccount'>
 
 /** What is served, and who sees to its certificates. */
-export function readServe({ text, bool }: Given): { readonly serve: Serve; readonly warnings: readonly string[] } {
+export function readServe(given: Given): { readonly serve: Serve; readonly warnings: readonly string[] } {
+  const { text, bool } = given
   const shares = bool('TS_EXPERIMENTAL_CERT_SHARE')
-  const name = text('POD_NAME')
+  const missing = shares ? missingToShare(given) : undefined
   return {
     serve: {
       serveConfigFile: text('TS_SERVE_CONFIG') || undefined,
       advertisesServices: bool('TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT'),
-      certShare: !shares || name === '' ? undefined : name.endsWith('-0') ? 'rw' : 'ro',
+      certShare: !shares || missing !== undefined ? undefined : text('POD_NAME').endsWith('-0') ? 'rw' : 'ro',
       sharesAcmeAccount: text('TS_ACME_ACCOUNT_SECRET_NAME') !== '' || text('TS_ACME_ACCOUNT_FIELD') !== '',
     },
-    warnings:
-      shares && name === ''
-        ? [
-            'TS_EXPERIMENTAL_CERT_SHARE needs POD_NAME, which tells the replica that has certificates issued from those that read them: ' +
-              'without it none would, so this one has its own issued. Set POD_NAME from metadata.name',
-          ]
-        : [],
+    warnings: missing === undefined ? [] : [missing],
   }
+}
+
+/** Why certificates cannot be shared: those who only read would never have any. */
+function missingToShare(given: Given): string | undefined {
+  if (given.text('POD_NAME') === '') {
+    return (
+      'TS_EXPERIMENTAL_CERT_SHARE needs POD_NAME, which tells the replica that has certificates issued from those that read them: ' +
+      'without it none would, so this one has its own issued. Set POD_NAME from metadata.name'
+    )
+  }
+  if (readState(given).kind === 'secret') return undefined
+  return (
+    'TS_EXPERIMENTAL_CERT_SHARE needs tailscaled’s state in a Secret, as it shares certificates through the same API: ' +
+    'without that this replica has its own issued. Set TS_KUBE_SECRET'
+  )
 }

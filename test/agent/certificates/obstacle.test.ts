@@ -15,7 +15,7 @@ const config: ServeConfig = {
     'svc:own': { Web: { '${TS_CERT_DOMAIN}:443': { Handlers: {} } } },
   },
 }
-const group = { TS_USERSPACE: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'true', POD_NAME: 'group-0' }
+const group = { TS_USERSPACE: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'true', TS_KUBE_SECRET: 's', POD_NAME: 'group-0' }
 const tagged = { ...self, tags: ['tag:group'] }
 const well: Tailnet = {
   watching: true,

@@ -14,7 +14,12 @@ const now = 1_000_000
 const limited = problem('rate-limit', `no certificate for ${domain}: too many`)
 
 function world(report: CertificateReport | undefined, role: 'rw' | 'ro' = 'rw'): World {
-  const env = { TS_USERSPACE: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'true', POD_NAME: role === 'rw' ? 'g-0' : 'g-1' }
+  const env = {
+    TS_USERSPACE: 'true',
+    TS_EXPERIMENTAL_CERT_SHARE: 'true',
+    TS_KUBE_SECRET: 's',
+    POD_NAME: role === 'rw' ? 'g-0' : 'g-1',
+  }
   const config = { Services: { 'svc:web': { Web: { [`${domain}:443`]: { Handlers: {} } } } } }
   return aWorld(
     {

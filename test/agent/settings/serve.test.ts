@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest'
+import { readSettings } from '../../../agent/settings/read.ts'
+
+const shares = { TS_EXPERIMENTAL_CERT_SHARE: 'true', TS_KUBE_SECRET: 's' }
+
+it.each<[Record<string, string>, 'rw' | 'ro' | undefined, RegExp]>([
+  [{ ...shares, POD_NAME: 'group-0' }, 'rw', /^$/],
+  [{ ...shares, POD_NAME: 'group-1' }, 'ro', /^$/],
+  [{ ...shares, POD_NAME: 'group-10' }, 'ro', /^$/],
+  [{ ...shares, POD_NAME: 'single' }, 'ro', /^$/],
+  [shares, undefined, /needs POD_NAME.*Set POD_NAME from metadata\.name/],
+  [{ ...shares, POD_NAME: 'group-1', TS_KUBE_SECRET: '' }, undefined, /state in a Secret.*Set TS_KUBE_SECRET/],
+  [{ ...shares, POD_NAME: 'group-0', TS_EXPERIMENTAL_CERT_SHARE: 'false' }, undefined, /^$/],
+])('who shares certificates: %j', (env, role, said) => {
+  const { settings, warnings } = readSettings({ TS_USERSPACE: 'true', ...env })
+  expect(settings.certShare).toBe(role)
+  expect(warnings.join('\n')).toMatch(said)
+})
