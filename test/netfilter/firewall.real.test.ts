@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RunCommand } from '../../lib/command.ts'
@@ -115,6 +116,15 @@ describe('any sequence of tables', () => {
       }),
       { numRuns: 40 },
     )
+  })
+
+  it('does so where a monitor runs and only elements change, for which nothing is listed', async () => {
+    const program = join(import.meta.dirname, 'programs/sequences.ts')
+    const { stdout } = await bed.host('node').exec([process.execPath, program], { timeout: 60_000 })
+    const { changed, listed } = JSON.parse(stdout) as { changed: number; listed: number }
+    expect(changed).toBeGreaterThan(20)
+    // An announcement that comes too late is made up for by a listing.
+    expect(listed).toBeLessThan(changed / 2)
   })
 })
 

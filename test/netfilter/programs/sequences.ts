@@ -1,0 +1,61 @@
+// Runs inside a host: node sequences.ts
+// Holds random tables one after the other as the agent does, monitor and all, and compares what the kernel has then with
+// each. Those of a sequence have the same rules, so that only elements change, and every other one only gets TCP ports, for
+// which no flow ends. Prints as JSON { changed, listed }: how many changes there were, and how often the table was listed
+// for them.
+import { deepStrictEqual } from 'node:assert'
+import * as fc from 'fast-check'
+import type { Family } from '../../../lib/address.ts'
+import { runCommand } from '../../../lib/command.ts'
+import { firewall } from '../../../netfilter/firewall.ts'
+import { elementsOf } from '../../../netfilter/nftables/elements.ts'
+import { watchTable } from '../../../netfilter/nftables/monitor.ts'
+import { nftables } from '../../../netfilter/nftables/nftables.ts'
+import { byFamily, forwardingTable, type ForwardingTable } from '../../../netfilter/table.ts'
+import { randomTable } from '../random-table.ts'
+
+const kernel = nftables(runCommand)
+let [changed, listed] = [0, 0]
+const list: typeof kernel.list = () => {
+  listed += 1
+  return kernel.list()
+}
+const rules = firewall({ nft: { ...kernel, list }, run: runCommand, isGone: () => false, localAddresses: () => [] })
+const over = new AbortController()
+await new Promise<void>((resolve) => {
+  const listener = rules.listener(() => {})
+  const begun = (): void => {
+    listener.begun()
+    resolve()
+  }
+  void watchTable({ ...listener, begun }, over.signal)
+})
+
+/** The table with the TCP ports of another one that it has not. */
+const grown = (table: ForwardingTable, { ports }: ForwardingTable): ForwardingTable => {
+  const tcp = (family: Family) => [...ports[family]].filter(([key]) => key.startsWith('tcp'))
+  return forwardingTable({
+    ...table,
+    ports: byFamily((family) => new Map([...tcp(family), ...table.ports[family]])),
+  })
+}
+
+await fc.assert(
+  fc.asyncProperty(randomTable, fc.array(randomTable, { minLength: 1, maxLength: 3 }), async (first, others) => {
+    const before = listed
+    await rules.ensure(first)
+    // The first may have other rules than the last table, and is listed then.
+    listed = before
+    const { masquerade, refuseUnmapped, everything, source } = first
+    const alike = others.map((other) => forwardingTable({ ...other, masquerade, refuseUnmapped, everything, source }))
+    for (const [index, table] of alike.entries()) {
+      for (const next of [grown(alike[index - 1] ?? first, table), table]) {
+        if (await rules.ensure(next)) changed += 1
+        deepStrictEqual((await kernel.list())?.elements, elementsOf(next))
+      }
+    }
+  }),
+  { numRuns: 20 },
+)
+over.abort()
+process.stdout.write(JSON.stringify({ changed, listed }))
