@@ -1,6 +1,6 @@
 import type { Log } from '../lib/log.ts'
 import { advertised } from './facets/advertise.ts'
-import { resolvedServe, servedConfig } from './facets/serve.ts'
+import { resolvedServe, servedConfig, servedDomain } from './facets/serve.ts'
 import { problemTeller } from './mounted/tell.ts'
 import { list, serveProblems, summarize } from './serve-view.ts'
 import type { Store, World } from './world.ts'
@@ -24,7 +24,7 @@ export function reportServe(store: Store, log: Log, signal: AbortSignal): void {
 
 function linesOf(world: World): [served: string, hosted: string] {
   const served = servedConfig(world)
-  const domain = resolvedServe(world)?.domain
+  const domain = servedDomain(world)
   const services = advertised(world)
   return [
     served === undefined ? '' : `serving ${summarize(served)}${domain === undefined ? '' : ` as ${domain}`}`,

@@ -15,13 +15,11 @@ export type AdvertiseDesired = readonly string[]
  * advertised, and before it is known what is served.
  */
 export function planAdvertise(world: World): AdvertiseDesired | undefined {
-  const { serveConfigFile, advertisesServices } = world.settings
-  const [wanted, served] = [resolvedServe(world)?.config.Services ?? {}, servedConfig(world)?.Services ?? {}]
-  if (serveConfigFile === undefined || !advertisesServices || !runs(world) || servedConfig(world) === undefined) {
+  const [wanted, served] = [resolvedServe(world)?.config, servedConfig(world)]
+  if (!world.settings.advertisesServices || !runs(world) || wanted === undefined || served === undefined)
     return undefined
-  }
-  return Object.entries(served)
-    .filter(([name, service]) => Object.hasOwn(wanted, name) && Object.keys(service).length > 0)
+  return Object.entries(served.Services ?? {})
+    .filter(([name, service]) => wanted.Services?.[name] !== undefined && Object.keys(service).length > 0)
     .map(([name]) => name)
     .sort()
 }

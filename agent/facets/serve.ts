@@ -37,9 +37,12 @@ export function planServe(world: World): ServeDesired | undefined {
 
 export const runs = ({ daemon, tailnet }: World): boolean => daemon.phase === 'running' && tailnet.state === 'Running'
 
-/** What tailscaled was last seen to serve; undefined when that is not known. */
-export const servedConfig = ({ facets }: World): ServeConfig | undefined =>
-  (facets[serveName]?.verified as ServeDesired | undefined)?.config
+const verified = ({ facets }: World): ServeDesired | undefined =>
+  facets[serveName]?.verified as ServeDesired | undefined
+
+/** What tailscaled was last seen to serve, and the name that it can have certificates for; undefined when unknown. */
+export const servedConfig = (world: World): ServeConfig | undefined => verified(world)?.config
+export const servedDomain = (world: World): string | undefined => verified(world)?.domain
 
 /** What the last attempt was to be served under; undefined before there was any. */
 export function httpsEndpoint({ facets }: World): string | undefined {

@@ -49,6 +49,11 @@ export type Status = {
     readonly reason: string | null
     readonly problem: string | null
   }[]
+  readonly serve: {
+    readonly domain: string | null
+    readonly ports: readonly number[]
+    readonly problems: readonly { readonly entry: string; readonly problem: string }[]
+  } | null
   readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
   readonly facets: Readonly<Record<string, { readonly error: string | null; readonly repairs: number } | undefined>>
 }

@@ -1,0 +1,195 @@
+import { describe, expect, it } from 'vitest'
+import { advertiseFacet, advertiseName, planAdvertise } from '../../../agent/facets/advertise.ts'
+import { httpsEndpoint, planServe, serveFacet, serveName } from '../../../agent/facets/serve.ts'
+import type { World } from '../../../agent/world.ts'
+import type { TaggedApi } from '../../../localapi/client.ts'
+import { LocalApiError, Refusal } from '../../../localapi/error.ts'
+import type { ServeConfig } from '../../../wire/serve-config.ts'
+import { aWorld } from '../a-world.ts'
+
+const env = { TS_SERVE_CONFIG: '/etc/serve.json' }
+const signal = new AbortController().signal
+const forward = { 5432: { TCPForward: 'db:5432' } }
+const site = { TCP: { 443: { HTTPS: true } }, Web: { '${TS_CERT_DOMAIN}:443': { Handlers: { '/': { Text: 'x' } } } } }
+const services = { 'svc:a': { TCP: forward }, 'svc:b': { TCP: forward }, 'svc:empty': {} }
+
+type About = { config?: ServeConfig; certDomains?: string[] | undefined; served?: ServeConfig; error?: string }
+
+function world(
+  { config = site, certDomains = ['p.lab.ts.net'], served, error }: About,
+  change: Partial<World> = {},
+): World {
+  const base = aWorld({}, env)
+  const verified = served && { config: served, domain: 'p.lab.ts.net', restarts: 0 }
+  return {
+    ...base,
+    serveConfig: { content: { config, rejections: [], warnings: [] } },
+    tailnet: { ...base.tailnet, certDomains },
+    ...(verified && {
+      facets: {
+        [serveName]: { desired: verified, verified, repairs: 0, failures: 0, ...(error !== undefined && { error }) },
+      },
+    }),
+    ...change,
+  } as World
+}
+
+describe('what is to be served', () => {
+  const [daemon, { tailnet }] = [{ phase: 'login', restarts: 0 } as const, world({})]
+  it.each<[string, World, object | undefined]>([
+    ['under the node’s own name', world({ certDomains: ['a.lab.ts.net', 'p.lab.ts.net'] }), { domain: 'p.lab.ts.net' }],
+    ['else the first', world({ certDomains: ['a.lab.ts.net', 'b.lab.ts.net'] }), { domain: 'a.lab.ts.net' }],
+    ['without one', world({ certDomains: [] }), { domain: undefined, config: {} }],
+    ['nothing before it is told', world({}, { tailnet: { ...tailnet, certDomains: undefined } as never }), undefined],
+    ['nothing before tailscaled runs', world({}, { daemon }), undefined],
+    ['nothing while it does not', world({}, { tailnet: { ...tailnet, state: 'Stopped' } }), undefined],
+    [
+      'nothing where no file was good yet',
+      world({}, { serveConfig: { content: undefined, rejected: 'x' } }),
+      undefined,
+    ],
+    [
+      'anew after tailscaled was started again',
+      world({}, { daemon: { phase: 'running', restarts: 2 } }),
+      { restarts: 2 },
+    ],
+  ])('%s', (_name, now, desired) => {
+    if (desired === undefined) expect(planServe(now)).toBe(undefined)
+    else expect(planServe(now)).toMatchObject(desired)
+  })
+
+  it('its name is told after an attempt, whatever came of it', () => {
+    expect(httpsEndpoint(world({}))).toBe(undefined)
+    expect(httpsEndpoint(world({ served: {}, error: 'refused' }))).toBe('p.lab.ts.net')
+    const desired = { config: {}, domain: undefined, restarts: 0 }
+    const failed = { [serveName]: { desired, repairs: 0, failures: 1, error: 'refused' } }
+    expect(httpsEndpoint(world({}, { facets: failed }))).toBe('no-https')
+  })
+})
+
+describe('which Tailscale Services are advertised', () => {
+  it.each<[string, World, readonly string[] | undefined]>([
+    [
+      'those that are served',
+      world({ config: { Services: services }, served: { Services: services } }),
+      ['svc:a', 'svc:b'],
+    ],
+    ['none before anything is', world({ config: { Services: services } }), undefined],
+    [
+      'none that the file names no more',
+      world({ config: { Services: { 'svc:b': services['svc:b'] } }, served: { Services: services } }),
+      ['svc:b'],
+    ],
+    [
+      'none that is refused',
+      world({ config: { Services: services }, served: { Services: { 'svc:a': services['svc:a'] } }, error: 'refused' }),
+      ['svc:a'],
+    ],
+    ['none, said so', world({ served: site }), []],
+  ])('%s', (_name, now, names) => {
+    expect(planAdvertise(now)).toEqual(names)
+  })
+
+  it('none by the agent where operators say which', () => {
+    const now = world({ config: { Services: services }, served: { Services: services } })
+    expect(planAdvertise({ ...now, settings: { ...now.settings, advertisesServices: false } })).toBe(undefined)
+  })
+
+  it.each<[string, string[], string[], string[], string[][]]>([
+    ['nothing is written where all is well', ['svc:a', 'svc:x'], ['svc:a'], ['svc:a'], []],
+    ['a new one beside those of others', ['svc:x'], ['svc:a'], ['svc:a'], [['svc:x', 'svc:a']]],
+    ['one that was served goes', ['svc:a', 'svc:b', 'svc:x'], ['svc:a'], ['svc:a', 'svc:b'], [['svc:x', 'svc:a']]],
+    ['and the last one', ['svc:b'], [], ['svc:b'], [[]]],
+  ])('%s', async (_name, before, desired, former, written) => {
+    let now = before
+    const changes: string[][] = []
+    const api = {
+      get: async () => JSON.stringify({ AdvertiseServices: now }),
+      patch: async (_path: string, change: object) => {
+        now = (change as { AdvertiseServices: string[] }).AdvertiseServices
+        changes.push(now)
+        return ''
+      },
+    }
+    expect(await advertiseFacet(api, new Set(former), signal).apply(desired)).toBe(written.length > 0)
+    expect(changes).toEqual(written)
+  })
+
+  it('it is an error that it did not stay so', async () => {
+    const api = { get: async () => '{"AdvertiseServices":null}', patch: async () => '' }
+    const { apply, name } = advertiseFacet(api, new Set(), signal)
+    await expect(apply(['svc:a'])).rejects.toMatchObject({
+      code: 'not-held',
+      message: expect.stringContaining('svc:a') as string,
+    })
+    expect(name).toBe(advertiseName)
+  })
+})
+
+/** A tailscaled that serves `now`, and answers writes as told. */
+function daemon(
+  now: ServeConfig,
+  answer: (config: ServeConfig, count: number) => LocalApiError | undefined = () => undefined,
+) {
+  let [config, version, count] = [now, 1, 0]
+  const written: ServeConfig[] = []
+  const api: TaggedApi = {
+    getTagged: async () => ({ text: JSON.stringify(config), etag: String(version) }),
+    replace: async (_path, value, etag) => {
+      if (etag !== String(version)) throw refusal(412, 'precondition failed')
+      const error = answer(value, (count += 1))
+      if (error !== undefined) throw error
+      version += 1
+      config = value
+      written.push(config)
+    },
+  }
+  return { api, written, change: (other: ServeConfig) => ((config = other), (version += 1)), serves: () => config }
+}
+const refusal = (status: number, words: string) =>
+  new LocalApiError('LocalAPI failed', new Refusal(status, words, undefined))
+const apply = (api: TaggedApi, config: ServeConfig) =>
+  serveFacet(api, () => {}, signal).apply({ config, domain: undefined, restarts: 0 })
+
+describe('tailscaled serves it', () => {
+  const [one, other] = [{ TCP: forward }, { TCP: { 5432: { HTTP: true } } }]
+
+  it('written once, and not where it is so already', async () => {
+    const { api, written } = daemon({})
+    expect(await apply(api, one)).toBe(true)
+    expect(await apply(api, one)).toBe(false)
+    expect(written).toEqual([one])
+  })
+
+  it('over what another wrote meanwhile, once that was seen', async () => {
+    const tailscaled = daemon({}, (_config, count) => {
+      if (count > 2) return undefined
+      tailscaled.change({ TCP: { [count]: { HTTP: true } } })
+      return refusal(412, 'precondition failed')
+    })
+    expect(await apply(tailscaled.api, one)).toBe(true)
+    expect(tailscaled.serves()).toEqual(one)
+  })
+
+  it('but not for ever', async () => {
+    const { api } = daemon({}, () => refusal(412, 'precondition failed'))
+    await expect(apply(api, one)).rejects.toMatchObject({ refusal: { status: 412 } })
+  })
+
+  it('or goes on with what it served, where it refuses half way', async () => {
+    const { api, written, serves } = daemon(one, (_config, count) =>
+      count === 2 ? refusal(500, 'no such thing') : undefined,
+    )
+    await expect(apply(api, other)).rejects.toMatchObject({ code: 'localapi', cause: { words: 'no such thing' } })
+    expect(serves()).toEqual(one)
+    expect(written).toEqual([{}, one])
+  })
+
+  it('whole: what it does not hold is named', async () => {
+    const api: TaggedApi = { getTagged: async () => ({ text: 'null', etag: '' }), replace: async () => {} }
+    await expect(apply(api, { ...one, Services: { 'svc:a': {} } })).rejects.toMatchObject({
+      code: 'not-held',
+      message: expect.stringMatching(/port 5432, svc:a differ/) as string,
+    })
+  })
+})

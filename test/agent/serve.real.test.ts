@@ -1,0 +1,217 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import type { Page, Visit } from './programs/visit.ts'
+import { onDisk, Proxy } from './proxy.ts'
+
+const hosts = {
+  client: { network: 'wan', tailscaled: true },
+  proxy: { network: 'cluster' },
+  backend: { network: 'cluster' },
+} as const
+const name = 'proxy.lab.ts.net'
+const file = '/tmp/serve/serve-config.json'
+const program = (of: string): string => join(import.meta.dirname, 'programs', of)
+
+let bed: Bed<keyof typeof hosts>
+let proxy: Proxy
+let backend: string
+
+beforeAll(async () => {
+  bed = await startBed({ hosts, acme: true })
+  backend = bed.host('backend').address.v4 ?? ''
+  const web = await bed
+    .host('backend')
+    .spawn([process.execPath, program('backend.ts'), '80', '81'], { name: 'backend' })
+  await web.line(/listening/)
+  mkdirSync(bed.host('proxy').path('/tmp/www'))
+  writeFileSync(bed.host('proxy').path('/tmp/www/page.txt'), 'a page\n')
+})
+afterAll(async () => {
+  await proxy?.[Symbol.asyncDispose]()
+  await bed.down()
+})
+beforeEach(() => tellOnFailure(bed))
+
+const everything = () => ({
+  TCP: {
+    443: { HTTPS: true },
+    80: { HTTP: true },
+    5432: { TCPForward: `${backend}:81` },
+    5433: { TCPForward: `${backend}:81`, TerminateTLS: '${TS_CERT_DOMAIN}' },
+    5434: { TCPForward: `${backend}:81`, ProxyProtocol: 1 },
+  },
+  Web: {
+    '${TS_CERT_DOMAIN}:443': {
+      Handlers: {
+        '/': { Proxy: `http://${backend}` },
+        '/text': { Text: 'a text' },
+        '/files/': { Path: '/tmp/www' },
+      },
+    },
+    '${TS_CERT_DOMAIN}:80': { Handlers: { '/': { Redirect: '301:https://${HOST}${REQUEST_URI}' } } },
+  },
+})
+
+/** Puts the file in the place of the one before, whole, as an editor or a mount does. */
+function mount(config: object | string): void {
+  const path = bed.host('proxy').path(file)
+  mkdirSync(join(path, '..'), { recursive: true })
+  writeFileSync(`${path}.new`, typeof config === 'string' ? config : JSON.stringify(config))
+  renameSync(`${path}.new`, path)
+}
+
+/** What the client gets, or why it gets nothing. */
+async function visit(what: Omit<Visit, 'to' | 'name'>): Promise<Page | string> {
+  const asked: Visit = { to: (await proxy.own()).v4, name, ...what }
+  const { stdout, stderr, exitCode } = await bed
+    .host('client')
+    .exec([process.execPath, program('visit.ts'), JSON.stringify(asked)], {
+      env: { NODE_EXTRA_CA_CERTS: '/etc/lab-ca.pem' },
+      check: false,
+    })
+  return exitCode === 0 ? (JSON.parse(stdout) as Page) : (/\b[A-Z]+[A-Z_]{5,}\b|no answer/.exec(stderr)?.[0] ?? stderr)
+}
+
+const soon = { timeout: 15_000, interval: 100 }
+const https = { port: 443, tls: true } as const
+
+it('all that the file says is served, with a certificate that clients trust', async () => {
+  mount(everything())
+  proxy = await Proxy.ready(bed, {
+    ...onDisk,
+    TS_USERSPACE: 'true',
+    TS_SERVE_CONFIG: file,
+    TS_AUTHKEY: await bed.authKey(),
+    CULVERT_TEST_SHORT_WAITS: 'true',
+  })
+  await expect.poll(() => visit(https), { ...soon, timeout: 30_000 }).toMatchObject({ status: 200 })
+  const page = (await visit({ ...https, path: '/a?b' })) as Page
+  expect(JSON.parse(page.body)).toMatchObject({
+    url: '/a?b',
+    headers: { 'x-forwarded-proto': 'https', 'x-forwarded-host': name },
+  })
+  expect(await visit({ ...https, path: '/text' })).toMatchObject({ status: 200, body: 'a text' })
+  expect(await visit({ ...https, path: '/files/page.txt' })).toMatchObject({ status: 200, body: 'a page\n' })
+  expect(await visit({ port: 80, path: '/x?y' })).toMatchObject({ status: 301, location: `https://${name}/x?y` })
+  expect(await visit({ port: 5432, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
+  expect(await visit({ port: 5433, tls: true, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
+  expect(await visit({ port: 5434, data: 'hello\n' })).toMatchObject({
+    body: expect.stringMatching(/^PROXY TCP4 100\./),
+  })
+  expect(await proxy.until(({ ready }) => ready)).toMatchObject({
+    serve: { domain: name, ports: [80, 443, 5432, 5433, 5434], problems: [] },
+  })
+  expect(proxy.lines.join('\n')).toMatch(/serving ports 80, 443, 5432, 5433, 5434 as proxy\.lab\.ts\.net/)
+})
+
+it('a port becomes another kind in place', async () => {
+  const { TCP, Web } = everything()
+  mount({
+    TCP: { ...TCP, 80: { TCPForward: `${backend}:81` } },
+    Web: { '${TS_CERT_DOMAIN}:443': Web['${TS_CERT_DOMAIN}:443'] },
+  })
+  await expect.poll(() => visit({ port: 80, data: 'hello\n' }), soon).toMatchObject({ body: 'hello\n' })
+  expect(await visit(https)).toMatchObject({ status: 200 })
+  mount(everything())
+  await expect.poll(() => visit({ port: 80 }), soon).toMatchObject({ status: 301 })
+})
+
+it('a mistake costs its entry alone, which stays as it was; a file that cannot be read costs nothing', async () => {
+  const { TCP, Web } = everything()
+  mount({ TCP: { ...TCP, 443: { HTTPS: 'yes' }, 5432: { TCPForward: `${backend}:80` } }, Web })
+  await expect
+    .poll(() => visit({ port: 5432, data: 'GET / HTTP/1.0\r\n\r\n' }), soon)
+    .toMatchObject({
+      body: expect.stringContaining('200 OK') as string,
+    })
+  expect(await visit(https)).toMatchObject({ status: 200 })
+  await proxy.process.line(/serve-config: port 443, TCP\["443"\]\.HTTPS: "yes" is not true or false/)
+  mount('{"TCP":')
+  await proxy.process.line(/it is no JSON/)
+  expect(await visit(https)).toMatchObject({ status: 200 })
+  expect(await proxy.status()).toMatchObject({ ready: true, checks: { 'serve-config': { state: 'failing' } } })
+  mount(everything())
+  await proxy.process.line(/serve-config is good again/)
+})
+
+it('HTTPS is switched off in the tailnet, and on again: only what needs it waits', async () => {
+  await bed.control.putSettings({ https: false })
+  await proxy.until(({ serve }) => serve?.domain === null)
+  await expect.poll(() => visit(https), soon).toBe('ECONNREFUSED')
+  await expect.poll(() => visit({ port: 5432, data: 'hello\n' }), soon).toMatchObject({ body: 'hello\n' })
+  expect(await proxy.status()).toMatchObject({
+    ready: true,
+    serve: {
+      problems: expect.arrayContaining([{ entry: 'port 443', problem: expect.stringContaining('HTTPS') }]) as object,
+    },
+  })
+  await bed.control.putSettings({ https: true })
+  await expect.poll(() => visit(https), soon).toMatchObject({ status: 200 })
+})
+
+it('what tailscaled refuses is told in its words, and what it serves stays; then it is served', async () => {
+  await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'set', '--shields-up'])
+  mount({ ...everything(), AllowFunnel: { '${TS_CERT_DOMAIN}:443': true } })
+  const { facets } = await proxy.until((status) => status.facets['serve']?.error !== null)
+  expect(facets['serve']?.error).toMatch(/shields-up/i)
+  const served = async () =>
+    JSON.parse(
+      (await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'serve', 'status', '--json'])).stdout,
+    ) as object
+  expect(Object.keys(await served()).sort()).toEqual(['TCP', 'Web'])
+  await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'set', '--shields-up=false'])
+  await expect.poll(served, soon).toMatchObject({ AllowFunnel: { [`${name}:443`]: true } })
+  expect(await visit(https)).toMatchObject({ status: 200 })
+  mount(everything())
+  await expect.poll(served, soon).not.toHaveProperty('AllowFunnel')
+})
+
+it('what another program changes is put right, and so is what tailscaled has lost', async () => {
+  await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'serve', 'reset'])
+  await expect.poll(() => visit(https), soon).toMatchObject({ status: 200 })
+  await proxy.until(({ facets }) => (facets['serve']?.repairs ?? 0) > 0)
+  const { tailscaled } = await proxy.status()
+  await proxy.host.exec(['kill', '-KILL', String(tailscaled.pid)])
+  await proxy.until((status) => status.tailscaled.restarts > 0 && status.ready)
+  await expect.poll(() => visit(https), soon).toMatchObject({ status: 200 })
+})
+
+it('a thousand handlers are served, and files that come twenty times a second', async () => {
+  const Handlers = (text: string) =>
+    Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`/app-${n}/`, { Text: `${text} ${n}` }]))
+  const many = (text: string) => ({
+    TCP: { 443: { HTTPS: true } },
+    Web: { '${TS_CERT_DOMAIN}:443': { Handlers: Handlers(text) } },
+  })
+  const began = performance.now()
+  mount(many('first'))
+  await expect.poll(() => visit({ ...https, path: '/app-999/' }), soon).toMatchObject({ body: 'first 999' })
+  console.log(`a thousand handlers: ${Math.round(performance.now() - began)} ms until a client is served so`)
+  let asked = 0
+  const end = performance.now() + 4000
+  const swap = (async () => {
+    for (let turn = 0; performance.now() < end; turn += 1) {
+      mount(many(`turn ${turn}`))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  })()
+  while (performance.now() < end) {
+    expect(await visit({ ...https, path: '/app-500/' })).toMatchObject({
+      body: expect.stringMatching(/^(first|turn \d+) 500$/) as string,
+    })
+    asked += 1
+  }
+  await swap
+  expect(asked).toBeGreaterThan(1)
+  mount(many('last'))
+  await expect.poll(() => visit({ ...https, path: '/app-0/' }), soon).toMatchObject({ body: 'last 0' })
+})
+
+it('a file that says nothing ends all of it', async () => {
+  mount({})
+  await expect.poll(() => visit(https), soon).toBe('ECONNREFUSED')
+  expect(await proxy.status()).toMatchObject({ ready: true, serve: { ports: [], problems: [] } })
+})
