@@ -4,7 +4,7 @@ import { checks, notReady } from './checks.ts'
 import { attemptedPlan, forwardingName } from './facets/forwarding.ts'
 import { mountedRejections } from './mounted/views.ts'
 import { preshutdownView } from './preshutdown/preshutdown.ts'
-import { serveView } from './serve-view.ts'
+import { serveView } from './serve/view.ts'
 import { servicesView } from './services-view.ts'
 import type { World } from './world.ts'
 

@@ -3,7 +3,7 @@ import { certificateMetrics } from '../certificates/view.ts'
 import { checks, notReady } from '../checks.ts'
 import { attemptedPlan } from '../facets/forwarding.ts'
 import { mountedMetrics } from '../mounted/views.ts'
-import { serveCounts, serveProblems } from '../serve-view.ts'
+import { serveCounts, serveProblems } from '../serve/view.ts'
 import { serviceProblems } from '../services-view.ts'
 import type { World } from '../world.ts'
 

@@ -13,6 +13,7 @@ const hosts = {
 } as const
 const name = 'proxy.lab.ts.net'
 const file = '/tmp/serve/serve-config.json'
+const tailscale = ['tailscale', '--socket=/tmp/tailscaled.sock']
 const program = (of: string): string => join(import.meta.dirname, 'programs', of)
 
 let bed: Bed<keyof typeof hosts>
@@ -64,8 +65,8 @@ function mount(config: object | string): void {
 }
 
 /** What the client gets, or why it gets nothing. */
-async function visit(what: Omit<Visit, 'to' | 'name'>): Promise<Page | string> {
-  const asked: Visit = { to: (await proxy.own()).v4, name, ...what }
+async function visit(what: Partial<Visit> & Pick<Visit, 'port'>): Promise<Page | string> {
+  const asked: Visit = { name, ...what, to: what.to ?? (await proxy.own()).v4 }
   const { stdout, stderr, exitCode } = await bed
     .host('client')
     .exec([process.execPath, program('visit.ts'), JSON.stringify(asked)], {
@@ -73,6 +74,12 @@ async function visit(what: Omit<Visit, 'to' | 'name'>): Promise<Page | string> {
       check: false,
     })
   return exitCode === 0 ? (JSON.parse(stdout) as Page) : (/\b[A-Z]+[A-Z_]{5,}\b|no answer/.exec(stderr)?.[0] ?? stderr)
+}
+
+/** What tailscaled itself says that it serves. */
+async function served(): Promise<object> {
+  const { stdout } = await proxy.host.exec([...tailscale, 'serve', 'status', '--json'])
+  return JSON.parse(stdout) as object
 }
 
 const soon = { timeout: 15_000, interval: 100 }
@@ -84,7 +91,7 @@ it('all that the file says is served, with a certificate that clients trust', as
     ...onDisk,
     TS_USERSPACE: 'true',
     TS_SERVE_CONFIG: file,
-    TS_AUTHKEY: await bed.authKey(),
+    TS_AUTHKEY: await bed.authKey({ tags: ['tag:k8s'] }),
     CULVERT_TEST_SHORT_WAITS: 'true',
   })
   await expect.poll(() => visit(https), { ...soon, timeout: 30_000 }).toMatchObject({ status: 200 })
@@ -153,16 +160,12 @@ it('HTTPS is switched off in the tailnet, and on again: only what needs it waits
 })
 
 it('what tailscaled refuses is told in its words, and what it serves stays; then it is served', async () => {
-  await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'set', '--shields-up'])
+  await proxy.host.exec([...tailscale, 'set', '--shields-up'])
   mount({ ...everything(), AllowFunnel: { '${TS_CERT_DOMAIN}:443': true } })
   const { facets } = await proxy.until((status) => status.facets['serve']?.error !== null)
   expect(facets['serve']?.error).toMatch(/shields-up/i)
-  const served = async () =>
-    JSON.parse(
-      (await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'serve', 'status', '--json'])).stdout,
-    ) as object
   expect(Object.keys(await served()).sort()).toEqual(['TCP', 'Web'])
-  await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'set', '--shields-up=false'])
+  await proxy.host.exec([...tailscale, 'set', '--shields-up=false'])
   await expect.poll(served, soon).toMatchObject({ AllowFunnel: { [`${name}:443`]: true } })
   expect(await visit(https)).toMatchObject({ status: 200 })
   mount(everything())
@@ -170,7 +173,7 @@ it('what tailscaled refuses is told in its words, and what it serves stays; then
 })
 
 it('what another program changes is put right, and so is what tailscaled has lost', async () => {
-  await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'serve', 'reset'])
+  await proxy.host.exec([...tailscale, 'serve', 'reset'])
   await expect.poll(() => visit(https), soon).toMatchObject({ status: 200 })
   await proxy.until(({ facets }) => (facets['serve']?.repairs ?? 0) > 0)
   const { tailscaled } = await proxy.status()
@@ -214,4 +217,22 @@ it('a file that says nothing ends all of it', async () => {
   mount({})
   await expect.poll(() => visit(https), soon).toBe('ECONNREFUSED')
   expect(await proxy.status()).toMatchObject({ ready: true, serve: { ports: [], problems: [] } })
+})
+
+it('a Tailscale Service is advertised while it is served, and withdrawn at the stop while that goes on', async () => {
+  const { addresses } = await bed.control.putService('svc:web', { autoApprove: true })
+  const to = addresses.find((address) => address.includes('.')) ?? ''
+  const states = async () => (await bed.control.service('svc:web')).hosts.map(({ state }) => state)
+  const services = { Services: { 'svc:web': { TCP: { 5432: { TCPForward: `${backend}:81` } } } } }
+  mount(services)
+  await expect.poll(() => visit({ to, port: 5432, data: 'hello\n' }), soon).toMatchObject({ body: 'hello\n' })
+  mount({})
+  await expect.poll(states, soon).not.toContain('serving')
+  mount(services)
+  await expect.poll(states, soon).toContain('serving')
+  proxy.process.kill('SIGTERM')
+  await proxy.process.line(/Tailscale Services withdrawn, so that another host takes over/)
+  expect(await served()).toMatchObject(services)
+  expect(await proxy.process.exited).toMatchObject({ code: 0 })
+  expect(await states()).not.toContain('serving')
 })

@@ -31,17 +31,17 @@ function world(
       },
     }),
     ...change,
-  } as World
+  }
 }
 
 describe('what is to be served', () => {
-  const [daemon, { tailnet }] = [{ phase: 'login', restarts: 0 } as const, world({})]
+  const { tailnet } = world({})
   it.each<[string, World, object | undefined]>([
     ['under the node’s own name', world({ certDomains: ['a.lab.ts.net', 'p.lab.ts.net'] }), { domain: 'p.lab.ts.net' }],
     ['else the first', world({ certDomains: ['a.lab.ts.net', 'b.lab.ts.net'] }), { domain: 'a.lab.ts.net' }],
     ['without one', world({ certDomains: [] }), { domain: undefined, config: {} }],
     ['nothing before it is told', world({}, { tailnet: { ...tailnet, certDomains: undefined } as never }), undefined],
-    ['nothing before tailscaled runs', world({}, { daemon }), undefined],
+    ['nothing before tailscaled runs', world({}, { daemon: { phase: 'login', restarts: 0 } }), undefined],
     ['nothing while it does not', world({}, { tailnet: { ...tailnet, state: 'Stopped' } }), undefined],
     [
       'nothing where no file was good yet',

@@ -1,13 +1,13 @@
-import type { Log } from '../lib/log.ts'
-import { every } from '../lib/timers.ts'
-import type { LocalApi, TaggedApi } from '../localapi/client.ts'
-import { runFacet } from './facet.ts'
-import { advertiseFacet } from './facets/advertise.ts'
-import { serveFacet } from './facets/serve.ts'
-import { reportServe } from './report-serve.ts'
-import type { Stoppable } from './stop.ts'
-import type { Waits } from './waits.ts'
-import type { Store } from './world.ts'
+import type { Log } from '../../lib/log.ts'
+import { every } from '../../lib/timers.ts'
+import type { LocalApi, TaggedApi } from '../../localapi/client.ts'
+import { runFacet } from '../facet.ts'
+import { advertiseFacet } from '../facets/advertise.ts'
+import { serveFacet } from '../facets/serve.ts'
+import { reportServe } from './report.ts'
+import type { Stoppable } from '../stop.ts'
+import type { Waits } from '../waits.ts'
+import type { Store } from '../world.ts'
 
 type Parts = {
   readonly store: Store
