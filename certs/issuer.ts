@@ -11,6 +11,7 @@ const ofHere: ReadonlySet<Reason> = new Set<Reason>([
   'https-off',
   'secret-missing',
   'secret-forbidden',
+  'daemon',
 ])
 
 /**

@@ -43,8 +43,7 @@ export function certificateTeller({
     if (stored !== undefined && stored.fingerprint !== known) {
       const text = `the certificate of ${domain} is there, valid until ${stored.to.toISOString()}`
       log(text)
-      if (known !== undefined || problem === undefined)
-        events({ type: 'Normal', reason: 'CertificateReady', message: text })
+      events({ type: 'Normal', reason: 'CertificateReady', message: text })
       known = stored.fingerprint
     }
     if (problem?.text === seen?.text) return

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { issuer } from '../../certs/issuer.ts'
 import type { TlsSecret } from '../../certs/judge.ts'
-import { oneAtATime } from '../../certs/keep.ts'
+import { atMost } from '../../certs/keep.ts'
 import type { IssuerParts } from '../../certs/parts.ts'
 import { type Problem, problem } from '../../certs/problem.ts'
 import { type CertificateReport, nothingKnown } from '../../certs/report.ts'
@@ -51,7 +51,7 @@ class Outside {
         this.secret = { certificate: Buffer.from(pair.certificate), key: Buffer.from(pair.key) }
         return { kind: 'chain', pem: pair.certificate }
       },
-      inTurn: oneAtATime(),
+      inTurn: atMost(1),
       remembered,
       remember: (turn) => this.turns.push(turn),
       report: (change) => (this.report = change(this.report)),
@@ -195,7 +195,7 @@ describe('an issuer', () => {
 })
 
 it('one name is asked for at a time, and a failure stops no other', async () => {
-  const inTurn = oneAtATime()
+  const inTurn = atMost(1)
   const order: string[] = []
   const work =
     (name: string, fails = false) =>

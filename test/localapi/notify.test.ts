@@ -55,6 +55,16 @@ describe('parseNotify', () => {
       { self: { id: 'n1', name: 'p.', addresses: [] }, partial: true },
     ],
     [
+      'a node with tags',
+      { SelfChange: { StableID: 'n1', Name: 'p.', Tags: ['tag:a', 'tag:b'] } },
+      { self: { id: 'n1', name: 'p.', addresses: [], tags: ['tag:a', 'tag:b'] }, partial: true },
+    ],
+    [
+      'one that has lost them, in a status',
+      { InitialStatus: { Self: { ID: 'n1', DNSName: 'p.', Tags: null } } },
+      { initial: true, self: { id: 'n1', name: 'p.', addresses: [] } },
+    ],
+    [
       'a host of Tailscale Services',
       {
         SelfChange: {

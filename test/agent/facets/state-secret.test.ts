@@ -41,6 +41,17 @@ describe('what the Secret should say', () => {
       inPod({ reissue: { refusedKey: '', reason: 'x' } }),
       { ...base, device_id: 'n1', ...device, reissue_authkey: '' },
     ],
+    [
+      'after certificates were asked for in vain',
+      inPod({ certificateMemory: new Map([['a.ts.net', { failures: 1, notBefore: 0 }]]) }),
+      {
+        ...base,
+        device_id: 'n1',
+        ...device,
+        'culvert-certificates':
+          '{"version":1,"domains":{"a.ts.net":{"failures":1,"notBefore":"1970-01-01T00:00:00.000Z"}}}',
+      },
+    ],
   ])('%s', (_name, world, desired) => {
     expect(planStateSecret(world)).toEqual(desired)
   })
