@@ -33,7 +33,10 @@ export function issuer(parts: IssuerParts): Step {
     return isProblem(secret) ? secret : judge(domain, secret, Date.now())
   }
 
-  const attempt = async (before: Verdict, signal: AbortSignal): Promise<Verdict | Problem> => {
+  const attempt = async (signal: AbortSignal): Promise<Verdict | Problem> => {
+    // It may have waited for others for minutes.
+    const before = await look(signal)
+    if (isProblem(before) || obstacle() !== undefined) return before
     const answer = await ask(minValidity(storedIn(before), Date.now()), signal)
     const after = await look(signal)
     const outcome = keptOutcome(domain, outcomeOf(domain, answer), after)
@@ -47,8 +50,8 @@ export function issuer(parts: IssuerParts): Step {
 
   /** What was issued may be taken away, as when whatever the name is for is made anew; but not again and again. */
   const seeLoss = (verdict: Verdict, now: number): void => {
-    if (keptSince === undefined) return
-    if (storedIn(verdict) !== undefined) {
+    if (keptSince === undefined || failed !== undefined) return
+    if (verdict.kind !== 'empty' && verdict.kind !== 'unfit') {
       if (now - keptSince > pace.day) losses = 0
       return
     }
@@ -65,13 +68,10 @@ export function issuer(parts: IssuerParts): Step {
     if (isFree && failed !== undefined && ofHere.has(failed.reason)) turn = { ...turn, notBefore: 0 }
     wasBlocked = blocked !== undefined
     if (blocked === undefined && !isProblem(verdict)) {
-      const before = verdict
-      seeLoss(before, Date.now())
+      seeLoss(verdict, Date.now())
       if (Date.now() >= turn.notBefore) {
-        if (before.kind !== 'good') blocked = await refusesWrites(signal)
-        if (blocked === undefined) {
-          verdict = await inTurn(async () => (obstacle() === undefined ? attempt(before, signal) : before))
-        }
+        blocked = await refusesWrites(signal)
+        if (blocked === undefined) verdict = await inTurn(() => attempt(signal))
       }
     }
     const now = Date.now()

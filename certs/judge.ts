@@ -21,8 +21,7 @@ const patience = 1 / 30
 export function judge(domain: string, secret: TlsSecret, now: number): Verdict {
   const [pem, key] = [secret.certificate?.toString('latin1') ?? '', secret.key?.toString('latin1') ?? '']
   if (pem === '' && key === '') return { kind: 'empty' }
-  if (pem === '' || key === '')
-    return unfit(`${pem === '' ? 'tls.crt' : 'tls.key'} is missing in it, the other is there`)
+  if (pem === '' || key === '') return unfit(`it lacks ${pem === '' ? 'tls.crt' : 'tls.key'}, and has the other`)
   let leaf: X509Certificate
   try {
     leaf = leafOf(pem)

@@ -1,7 +1,7 @@
 import { judge, storedIn, verdictProblem } from './judge.ts'
-import { outcomeOf } from './outcome.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
 import { isProblem, type Parts, type Step } from './parts.ts'
-import { problem } from './problem.ts'
+import { type Problem, problem } from './problem.ts'
 
 /** tailscaled may go on serving for so long what was replaced in the Secret: it looks there once a day. In ms. */
 const mostBehind = 25 * 3_600_000
@@ -22,7 +22,7 @@ export function reader({ domain, obstacle, readSecret, ask, report, lookMs }: Pa
     const found =
       blocked ??
       verdictProblem(domain, verdict, now.getTime()) ??
-      (outcome !== undefined && outcome.kind !== 'success' ? problem('unserved', outcome.problem.text) : undefined) ??
+      unservedProblem(outcome) ??
       (late ? problem('behind', `what is served for ${domain} is not what its Secret has`) : undefined)
     report(({ attempts, failures }) => ({
       attempts,
@@ -34,4 +34,10 @@ export function reader({ domain, obstacle, readSecret, ask, report, lookMs }: Pa
     }))
     return found === undefined ? lookMs.good : lookMs.bad
   }
+}
+
+/** What keeps tailscaled from serving what the Secret has. */
+function unservedProblem(outcome: Outcome | undefined): Problem | undefined {
+  if (outcome === undefined || outcome.kind === 'success') return undefined
+  return outcome.kind === 'transient' ? outcome.problem : problem('unserved', outcome.problem.text)
 }

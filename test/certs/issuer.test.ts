@@ -34,6 +34,8 @@ class Outside {
   answer: CertificateAnswer | undefined
   /** When it was asked, in minutes since the beginning, and for which validity in ms. */
   readonly asked: [at: number, minValidityMs: number][] = []
+  /** What happens while other names are asked for. */
+  whileWaiting: () => void = () => {}
   report: CertificateReport = nothingKnown
   turns: Turn[] = []
   readonly #began = Date.now()
@@ -51,7 +53,10 @@ class Outside {
         this.secret = { certificate: Buffer.from(pair.certificate), key: Buffer.from(pair.key) }
         return { kind: 'chain', pem: pair.certificate }
       },
-      inTurn: atMost(1),
+      inTurn: async (work) => {
+        this.whileWaiting()
+        return work()
+      },
       remembered,
       remember: (turn) => this.turns.push(turn),
       report: (change) => (this.report = change(this.report)),
@@ -183,6 +188,27 @@ describe('an issuer', () => {
     // The first, the first loss, and after 10 and 100 minutes.
     expect(outside.minutes).toHaveLength(4)
     expect(outside.report.problem).toMatchObject({ reason: 'not-kept' })
+  })
+
+  it('leaves an authority alone that wants it, also when the Secret is emptied or its certificate expires', async () => {
+    const outside = new Outside()
+    await outside.pass(1)
+    outside.answer = { kind: 'rate-limited', retryAfterMs: 3 * 1440 * minute, words: 'x' }
+    await outside.pass(34 * 60)
+    const asked = outside.minutes.length
+    expect(outside.report.problem).toMatchObject({ reason: 'rate-limit' })
+    await outside.pass(16 * 60)
+    outside.secret = empty
+    await outside.pass(60)
+    expect(outside.minutes).toHaveLength(asked)
+    expect(outside.report.problem).toMatchObject({ reason: 'rate-limit' })
+  })
+
+  it('looks again before it asks when it had to wait for others', async () => {
+    const outside = new Outside()
+    outside.whileWaiting = () => (outside.secret = problem('secret-missing', 'gone'))
+    await outside.pass(0)
+    expect(outside.minutes).toEqual([])
   })
 
   it('takes a certificate that does not reach its Secret for none', async () => {

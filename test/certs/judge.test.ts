@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { judge, storedIn, verdictProblem } from '../../certs/judge.ts'
 import { makePair, type Pair } from './make.ts'
@@ -40,8 +41,8 @@ describe('a TLS Secret', () => {
   })
 
   it.each<[string, () => [string | undefined, string | undefined], RegExp]>([
-    ['lacks its key', () => [own!.certificate, ''], /tls\.key is missing/],
-    ['lacks its certificate', () => [undefined, own!.key], /tls\.crt is missing/],
+    ['lacks its key', () => [own!.certificate, ''], /it lacks tls\.key/],
+    ['lacks its certificate', () => [undefined, own!.key], /it lacks tls\.crt/],
     ['has the certificate of another name', () => [other!.certificate, other!.key], /is for db\.lab\.ts\.net$/],
     ['has a certificate of no name', () => [nameless!.certificate, nameless!.key], /is for no name$/],
     ['has the key of another', () => [own!.certificate, other!.key], /key is not that of its certificate/],
@@ -55,6 +56,22 @@ describe('a TLS Secret', () => {
     expect(found).toEqual({ kind: 'unfit', problem: expect.stringMatching(problem) as string })
     expect(JSON.stringify(found)).not.toMatch(/hunter2|PRIVATE/)
     expect(storedIn(found)).toBeUndefined()
+  })
+
+  it('may hold anything', () => {
+    const part = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom(own!.certificate, own!.key, other!.certificate),
+      fc
+        .tuple(fc.constantFrom(own!.certificate, own!.key), fc.nat(900), fc.string({ maxLength: 3 }))
+        .map(([text, at, inserted]) => text.slice(0, at) + inserted + text.slice(at + 1)),
+    )
+    fc.assert(
+      fc.property(part, part, (certificate, key) => {
+        const found = verdict(certificate, key)
+        if (found.kind === 'unfit') expect(found.problem).not.toMatch(/-----|PRIVATE/)
+      }),
+    )
   })
 
   it('is told apart by its time', () => {

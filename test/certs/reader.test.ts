@@ -86,6 +86,14 @@ describe('a reader', () => {
     expect(seen[3]!.report.behindSince).toEqual(seen[1]!.report.behindSince)
   })
 
+  it('tells what is the matter with tailscaled as that', async () => {
+    const seen = await reports(
+      [stored(old!), { kind: 'silent', words: 'connect ENOENT' }],
+      [stored(old!), { kind: 'refused', words: 'getting TLS Secret "web.lab.ts.net": EOF' }],
+    )
+    expect(seen.map(({ reason }) => reason)).toEqual(['daemon', 'secret-unreadable'])
+  })
+
   it('warns when a renewal has not come', async () => {
     const seen = await reports([stored(old!), served(old!)], [stored(old!), served(old!), 38 * hour])
     expect(seen.map(({ reason }) => reason)).toEqual([undefined, 'expiring'])
