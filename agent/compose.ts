@@ -14,6 +14,7 @@ import { openStatusSocket } from './endpoints/socket.ts'
 import { forwards } from './facets/forwarding.ts'
 import { keepForwarding } from './keep-forwarding.ts'
 import { keepServe } from './serve/compose.ts'
+import { reportLeft } from './serve/left.ts'
 import { keepMounted } from './mounted/compose.ts'
 import { preshutdownRoute } from './preshutdown/route.ts'
 import { contactTargets } from './targets/contact.ts'
@@ -112,7 +113,8 @@ export async function compose(settings: Settings, { env, log, version, config, p
   void followStatus({ store, api, log, waits }, signal)
   if (settings.forwardingOptimizations) void optimizeForwarding({ store, api, log }, signal)
   if (needsPeers(settings)) contactTargets({ store, api, log, waits }, signal)
-  if (settings.serveConfigFile !== undefined) keepServe({ store, api, log, waits, parts, signal })
+  if (settings.serveConfigFile === undefined) void reportLeft(store, api, log, signal)
+  else keepServe({ store, api, log, waits, parts, signal })
   if (settings.certShare !== undefined && settings.state.kind === 'secret') {
     // Only here, as with the Kubernetes API, which these are shared through.
     const { keepCertificates } = await import('./certificates/compose.ts')

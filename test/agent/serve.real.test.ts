@@ -235,4 +235,8 @@ it('a Tailscale Service is advertised while it is served, and withdrawn at the s
   expect(await served()).toMatchObject(services)
   expect(await proxy.process.exited).toMatchObject({ code: 0 })
   expect(await states()).not.toContain('serving')
+
+  // What is not mounted any more is kept by tailscaled.
+  await using without = await Proxy.ready(bed, { ...onDisk, TS_USERSPACE: 'true' })
+  await without.process.line(/tailscaled serves Tailscale Service svc:web, which was set by hand or by an earlier run/)
 })

@@ -10,11 +10,13 @@ import { agentReference } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
 import { run } from '../lab/run.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
+import type { Visit } from '../agent/programs/visit.ts'
 import { example, type Choices } from './manifest.ts'
 
 const hosts = { client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } } } as const
 
 const coldBuild = 600_000
+const visitProgram = join(projectRoot, 'test/agent/programs/visit.ts')
 
 let bed: Bed<'client'>
 let backend: { v4: string; v6: string }
@@ -80,6 +82,21 @@ test('L3 ingress, with NET_ADMIN and the device instead of all rights, and files
   expect(await inside('tailscale', 'l3-ingress-0', 'culvert', 'status')).toMatch(/: ready$/m)
   expect(await inside('tailscale', 'l3-ingress-0', 'tailscale', 'status')).toContain('l3-ingress')
   const log = (await bed.cluster.kubectl(['logs', 'l3-ingress-0', '--namespace=tailscale'])).stdout
+  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+})
+
+test('L7 ingress, which serves what its file says, without rights', async () => {
+  await apply('l7-ingress.yaml', { texts: { '10.96.0.100:8080': `${backend.v4}:7000` } })
+  await rolledOut('l7-ingress')
+  const asked: Visit = { to: (await nodeAddresses(bed, 'app')).v4, port: 80, name: 'app.lab.ts.net', path: '/x?y' }
+  const { stdout } = await bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(asked)])
+  expect(JSON.parse(stdout)).toMatchObject({ status: 301, location: 'https://app.lab.ts.net/x?y' })
+  expect(await inside('tailscale', 'l7-ingress-0', 'culvert', 'status')).toMatch(
+    /serving as app\.lab\.ts\.net: ports 80, 443/,
+  )
+  const secret = await bed.cluster.get<{ data: Record<string, string> }>('secret', 'l7-ingress-0', 'tailscale')
+  expect(Buffer.from(secret?.data['https_endpoint'] ?? '', 'base64').toString()).toBe('app.lab.ts.net')
+  const log = (await bed.cluster.kubectl(['logs', 'l7-ingress-0', '--namespace=tailscale'])).stdout
   expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
 })
 
