@@ -3,11 +3,11 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type LocalApi, localApi } from '../../localapi/client.ts'
+import { type LocalApi, localApi, type TaggedApi } from '../../localapi/client.ts'
 
 let folder: string
 let server: Server
-let api: LocalApi
+let api: LocalApi & TaggedApi
 let answer: RequestListener
 const never = new AbortController().signal
 
@@ -53,6 +53,29 @@ describe('get', () => {
     await expect(api.get('cert/a.ts.net', never)).rejects.toMatchObject({
       refusal: { status: 429, words: 'too many', retryAfter: '17' },
     })
+  })
+
+  it('reads with the ETag, and replaces only what has it', async () => {
+    answer = (request, response) => {
+      const { method, headers } = request
+      void request.toArray().then((body) => {
+        response.writeHead(200, { ETag: 'abc' }).end(JSON.stringify([method, headers['if-match'], String(body)]))
+      })
+    }
+    expect(await api.getTagged('serve-config', never)).toEqual({ text: '["GET",null,""]', etag: 'abc' })
+    let asked: unknown
+    answer = ({ method, headers }, response) => {
+      asked = [method, headers['if-match']]
+      response.writeHead(412).end('etag mismatch')
+    }
+    await expect(api.replace('serve-config', {}, 'abc', never)).rejects.toMatchObject({ refusal: { status: 412 } })
+    expect(asked).toEqual(['POST', 'abc'])
+    answer = ({ headers }, response) => {
+      asked = headers['if-match']
+      response.end()
+    }
+    await api.replace('serve-config', {}, '', never)
+    expect(asked).toBe(undefined)
   })
 
   it('hears why tailscaled gives up when nobody waits any more', async () => {

@@ -5,34 +5,11 @@ import type { World } from '../../../agent/world.ts'
 import type { TaggedApi } from '../../../localapi/client.ts'
 import { LocalApiError, Refusal } from '../../../localapi/error.ts'
 import type { ServeConfig } from '../../../wire/serve-config.ts'
-import { aWorld } from '../a-world.ts'
+import { aServingWorld as world, site } from '../serve/a-serving-world.ts'
 
-const env = { TS_SERVE_CONFIG: '/etc/serve.json' }
 const signal = new AbortController().signal
 const forward = { 5432: { TCPForward: 'db:5432' } }
-const site = { TCP: { 443: { HTTPS: true } }, Web: { '${TS_CERT_DOMAIN}:443': { Handlers: { '/': { Text: 'x' } } } } }
 const services = { 'svc:a': { TCP: forward }, 'svc:b': { TCP: forward }, 'svc:empty': {} }
-
-type About = { config?: ServeConfig; certDomains?: string[] | undefined; served?: ServeConfig; error?: string }
-
-function world(
-  { config = site, certDomains = ['p.lab.ts.net'], served, error }: About,
-  change: Partial<World> = {},
-): World {
-  const base = aWorld({}, env)
-  const verified = served && { config: served, domain: 'p.lab.ts.net', restarts: 0 }
-  return {
-    ...base,
-    serveConfig: { content: { config, rejections: [], warnings: [] } },
-    tailnet: { ...base.tailnet, certDomains },
-    ...(verified && {
-      facets: {
-        [serveName]: { desired: verified, verified, repairs: 0, failures: 0, ...(error !== undefined && { error }) },
-      },
-    }),
-    ...change,
-  }
-}
 
 describe('what is to be served', () => {
   const { tailnet } = world({})

@@ -140,6 +140,17 @@ describe('values', () => {
       { cluster: { addressFromEnv: false } },
     ],
     ['the Pod’s UID', { POD_UID: 'u-1' }, { pod: { uid: 'u-1' } }],
+    ['nothing to serve', {}, { serveConfigFile: undefined, certShare: undefined, sharesAcmeAccount: false }],
+    [
+      'a serve config',
+      { TS_SERVE_CONFIG: '/etc/serve.json', TS_ACME_ACCOUNT_FIELD: 'f' },
+      { serveConfigFile: '/etc/serve.json', advertisesServices: true, sharesAcmeAccount: true },
+    ],
+    [
+      'Services that others advertise',
+      { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false' },
+      { advertisesServices: false },
+    ],
     ['a config directory', configured, { configDirectory: '/etc/tsconfig/a' }],
     [
       'a config directory beside a bad boolean',

@@ -1,0 +1,35 @@
+import { serveName } from '../../../agent/facets/serve.ts'
+import type { Environment } from '../../../agent/settings/read.ts'
+import type { World } from '../../../agent/world.ts'
+import type { ServeConfig } from '../../../wire/serve-config.ts'
+import { aWorld } from '../a-world.ts'
+
+/** A site under the node's name. */
+export const site = {
+  TCP: { 443: { HTTPS: true } },
+  Web: { '${TS_CERT_DOMAIN}:443': { Handlers: { '/': { Text: 'x' } } } },
+}
+
+/** What is mounted, the names for certificates, what is served, and why the last attempt failed. */
+type About = { config?: ServeConfig; certDomains?: string[] | undefined; served?: ServeConfig; error?: string }
+
+/** A World in which this is mounted and served. */
+export function aServingWorld(
+  { config = site, certDomains = ['p.lab.ts.net'], served, error }: About,
+  change: Partial<World> = {},
+  env: Environment = {},
+): World {
+  const base = aWorld({}, { TS_SERVE_CONFIG: '/etc/serve.json', ...env })
+  const verified = served && { config: served, domain: 'p.lab.ts.net', restarts: 0 }
+  return {
+    ...base,
+    serveConfig: { content: { config, rejections: [], warnings: [] } },
+    tailnet: { ...base.tailnet, certDomains },
+    ...(verified && {
+      facets: {
+        [serveName]: { desired: verified, verified, repairs: 0, failures: 0, ...(error !== undefined && { error }) },
+      },
+    }),
+    ...change,
+  }
+}
