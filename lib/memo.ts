@@ -19,3 +19,13 @@ export function memo<Input, Output>(
     return known.output
   }
 }
+
+/** A pure function of a value that does not change, computed once for each: what is known goes with the value. */
+export function memoOf<Value extends WeakKey, Output>(compute: (value: Value) => Output): (value: Value) => Output {
+  const known = new WeakMap<Value, { readonly output: Output }>()
+  return (value) => {
+    const found = known.get(value) ?? { output: compute(value) }
+    known.set(value, found)
+    return found.output
+  }
+}

@@ -1,4 +1,6 @@
 import type { Address, Prefix } from '../lib/address.ts'
+import { entriesOf, layered, type LayeredMap, valueAt, withChanges } from '../lib/layered-map.ts'
+import { textIndex } from '../lib/text-index.ts'
 
 /** Another node of the tailnet, as tailscaled knows it. */
 export type Peer = {
@@ -12,7 +14,9 @@ export type Peer = {
 }
 
 /** By stable node ID, or by name where none is told. */
-export type Peers = ReadonlyMap<string, Peer>
+export type Peers = LayeredMap<Peer>
+
+export const noPeers: Peers = layered(new Map())
 
 /** A name that MagicDNS answers in addition to the nodes' own, such as that of a Tailscale Service. */
 export type ExtraRecord = { readonly name: string; readonly address: Address }
@@ -22,26 +26,30 @@ export type PeersChange = {
   /** There are no others than those that are named. */
   readonly whole: boolean
   /** New ones, and those that are different now. */
-  readonly changed: Peers
+  readonly changed: ReadonlyMap<string, Peer>
   /** Numeric IDs, as text, of those that are not there any more. */
   readonly removed: readonly string[]
 }
 
+const byNumber = textIndex<Peer>(({ nodeId }) => (nodeId === undefined ? [] : [nodeId]))
+const byName = textIndex<Peer>(({ name }) => [name])
+
 /** The peers after a change, the same value if that makes none of what is held of them different. */
 export function changePeers(before: Peers, { whole, changed, removed }: PeersChange): Peers {
-  const gone = new Set(removed)
-  const fresh = [...changed].filter(([key, peer]) => !isSame(before.get(key), peer))
-  /** A peer without a number takes the place of the one with its name. */
-  const renewed = new Set(fresh.flatMap(([, { name, nodeId }]) => (nodeId === undefined ? name : [])))
-  const isLost = (key: string, { name, nodeId }: Peer): boolean =>
-    (nodeId !== undefined && gone.has(nodeId)) || ((whole || renewed.has(name)) && !changed.has(key))
   // Most changes tell of what is not held, such as who is online, a hundred times a second.
-  const lost = whole || gone.size + renewed.size > 0 ? [...before].filter(([key, peer]) => isLost(key, peer)) : []
-  if (fresh.length + lost.length === 0) return before
-  const after = new Map(before)
-  for (const [key, peer] of fresh) after.set(key, peer)
-  for (const [key] of lost) after.delete(key)
-  return after
+  const fresh = changed
+    .entries()
+    .filter(([key, peer]) => !isSame(valueAt(before, key), peer))
+    .toArray()
+  /** A peer without a number takes the place of the one with its name. */
+  const renewed = fresh.flatMap(([, { name, nodeId }]) => (nodeId === undefined ? byName.keys(before, name) : []))
+  const replaced = whole ? entriesOf(before).map(([key]) => key) : renewed.values()
+  const lost = new Set([
+    ...replaced.filter((key) => !changed.has(key)),
+    ...removed.flatMap((id) => byNumber.keys(before, id)),
+  ])
+  if (fresh.length + lost.size === 0) return before
+  return withChanges(before, [...fresh, ...[...lost].map((key) => [key, undefined] as const)])
 }
 
 const isSame = (one: Peer | undefined, other: Peer): boolean =>

@@ -7,7 +7,7 @@ import { watchBus } from '../../localapi/bus.ts'
 import type { LocalApi } from '../../localapi/client.ts'
 import { LocalApiError } from '../../localapi/error.ts'
 import type { Notification } from '../../localapi/notify.ts'
-import { changePeers, type Peers } from '../../localapi/peers.ts'
+import { changePeers, noPeers, type Peers } from '../../localapi/peers.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
 import type { Waits } from '../waits.ts'
 import { isUp, type Store, type Tailnet } from '../world.ts'
@@ -33,7 +33,7 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
   const wanted = { peers: needsPeers(settings), certDomains: settings.serveConfigFile !== undefined }
   /** A daemon that does not tell its peers when it is asked tells of them as they change: until then there are none. */
   const withSomePeers = (tailnet: Tailnet): Tailnet =>
-    wanted.peers && tailnet.peers === undefined ? { ...tailnet, peers: new Map() } : tailnet
+    wanted.peers && tailnet.peers === undefined ? { ...tailnet, peers: noPeers } : tailnet
   let said: string | undefined
 
   /** Gives why the watch ended. */
@@ -109,7 +109,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     ...(browseToUrl !== undefined && { loginUrl: browseToUrl }),
     ...(online !== undefined && { online }),
     ...(hosted !== undefined && !isDeepStrictEqual(hosted, tailnet.hosted) && { hosted }),
-    ...(peers !== undefined && { peers: peers.reduce<Peers>(changePeers, tailnet.peers ?? new Map()) }),
+    ...(peers !== undefined && { peers: peers.reduce<Peers>(changePeers, tailnet.peers ?? noPeers) }),
     ...(records !== undefined && !isDeepStrictEqual(records, tailnet.records) && { records }),
     ...(certDomains !== undefined && !isDeepStrictEqual(certDomains, tailnet.certDomains) && { certDomains }),
   }

@@ -1,4 +1,6 @@
-import { type Address, bitsOf, families, type Family } from '../../lib/address.ts'
+import { type Address, bitsOf, type Family } from '../../lib/address.ts'
+import { valueAt } from '../../lib/layered-map.ts'
+import { textIndex, type TextIndex } from '../../lib/text-index.ts'
 import type { Peer, Peers } from '../../localapi/peers.ts'
 import { nameKey } from './names.ts'
 
@@ -12,55 +14,30 @@ export type PeerIndex = {
   readonly routerOf: (address: Address) => Peer | undefined
 }
 
-const indexes = new WeakMap<Peers, PeerIndex>()
+const names = textIndex<Peer>(({ name }) => [nameKey(name)])
+const addresses = textIndex<Peer>((peer) => peer.addresses.map(({ text }) => text))
+/** By the bits that all addresses of a network begin with. */
+const networksOf = (family: Family): TextIndex<Peer> =>
+  textIndex(({ allowed }) => allowed.filter((prefix) => prefix.family === family).map(bitsOf))
+const networks = { 4: networksOf(4), 6: networksOf(6) }
 
-/** The index over these peers. Each part of it is made when it is asked for, and once. */
+/** The index over these peers. Each part of it is made when it is asked for. */
 export function indexOf(peers: Peers): PeerIndex {
-  const known = indexes.get(peers)
-  if (known !== undefined) return known
-  const index = makeIndex(peers)
-  indexes.set(peers, index)
-  return index
-}
-
-function makeIndex(peers: Peers): PeerIndex {
-  const names = lazy(() => idsBy(peers, ({ name }) => [nameKey(name)]))
-  const addresses = lazy(() => idsBy(peers, (peer) => peer.addresses.map(({ text }) => text)))
-  const networks = lazy(() => new Map(families.map((family) => [family, networksOf(peers, family)])))
-  const peerOf = (id: string | undefined): Peer | undefined => (id === undefined ? undefined : peers.get(id))
+  const find = (index: TextIndex<Peer>, text: string): Peer | undefined => {
+    const [smallest] = index.keys(peers, text).toSorted()
+    return smallest === undefined ? undefined : valueAt(peers, smallest)
+  }
   return {
-    named: (name) => peerOf(names().get(nameKey(name))),
-    withAddress: ({ text }) => peerOf(addresses().get(text)),
-    hostOf: (address) => peerOf(networks().get(address.family)?.ids.get(bitsOf(address))),
+    named: (name) => find(names, nameKey(name)),
+    withAddress: ({ text }) => find(addresses, text),
+    hostOf: (address) => find(networks[address.family], bitsOf(address)),
     routerOf: (address) => {
-      const { ids, lengths } = networks().get(address.family)!
-      const bits = bitsOf(address)
-      const length = lengths.find((count) => count > 0 && ids.has(bits.slice(0, count)))
-      return length === undefined ? undefined : peerOf(ids.get(bits.slice(0, length)))
+      const index = networks[address.family]
+      for (const length of index.lengths(peers)) {
+        const router = length > 0 ? find(index, bitsOf(address).slice(0, length)) : undefined
+        if (router !== undefined) return router
+      }
+      return undefined
     },
   }
-}
-
-const lazy = <T>(make: () => T): (() => T) => {
-  let value: T | undefined
-  return () => (value ??= make())
-}
-
-/** Networks by the bits that all their addresses begin with, and how many bits there are, the most first. */
-function networksOf(peers: Peers, family: Family) {
-  const ids = idsBy(peers, ({ allowed }) => allowed.filter((prefix) => prefix.family === family).map(bitsOf))
-  const lengths = [...new Set([...ids.keys()].map((bits) => bits.length))].toSorted((one, other) => other - one)
-  return { ids, lengths }
-}
-
-/** The smallest ID of those that have each key. */
-function idsBy(peers: Peers, keysOf: (peer: Peer) => readonly string[]): ReadonlyMap<string, string> {
-  const ids = new Map<string, string>()
-  for (const [id, peer] of peers) {
-    for (const key of keysOf(peer)) {
-      const known = ids.get(key)
-      if (known === undefined || id < known) ids.set(key, id)
-    }
-  }
-  return ids
 }

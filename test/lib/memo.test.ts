@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { memo } from '../../lib/memo.ts'
+import { memo, memoOf } from '../../lib/memo.ts'
 
 describe('memo', () => {
   const numbers = [1, 2]
@@ -27,4 +27,14 @@ describe('memo', () => {
     expect(of(next)).toEqual(next.numbers.map((number) => 2 * number))
     expect(computed()).toBe(times)
   })
+})
+
+it('memoOf computes once for each value, also where that gives nothing', () => {
+  const asked: object[] = []
+  const nothing = memoOf((value: object): undefined => {
+    asked.push(value)
+  })
+  const [one, other] = [{}, {}]
+  expect([one, other, one, other].map(nothing)).toEqual([undefined, undefined, undefined, undefined])
+  expect(asked).toEqual([one, other])
 })

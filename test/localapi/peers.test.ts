@@ -1,8 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseAddress, parsePrefix } from '../../lib/address.ts'
+import { entriesOf, layered } from '../../lib/layered-map.ts'
 import { type Notification, notifyReader } from '../../localapi/notify.ts'
-import { changePeers, type Peer, type Peers, type PeersChange } from '../../localapi/peers.ts'
+import { changePeers, noPeers, type Peer, type Peers, type PeersChange } from '../../localapi/peers.ts'
+import { aChange } from './peer-changes.ts'
 
 const peer = (name: string, addresses: string[], allowed: string[] = [], nodeId?: string): Peer => ({
   name,
@@ -139,10 +142,12 @@ describe('what a message says of peers', () => {
 describe('changePeers', () => {
   const a = peer('a.', ['100.64.0.1'], ['10.0.0.0/8'], '1')
   const b = peer('b.', ['100.64.0.2'], [], '2')
-  const before: Peers = new Map([
-    ['n1', a],
-    ['n2', b],
-  ])
+  const before = layered(
+    new Map([
+      ['n1', a],
+      ['n2', b],
+    ]),
+  )
   const changed = (changes: Record<string, Peer>, more: Partial<PeersChange> = {}): Peers =>
     changePeers(before, { whole: false, removed: [], changed: new Map(Object.entries(changes)), ...more })
 
@@ -168,7 +173,7 @@ describe('changePeers', () => {
       { n1: a, n2: b, n9: { ...a, nodeId: '9' } },
     ],
   ])('%s', (_name, after, expected) => {
-    expect(Object.fromEntries(after)).toEqual(expected)
+    expect(Object.fromEntries(entriesOf(after))).toEqual(expected)
   })
 
   it('gives the same value when nothing is different', () => {
@@ -177,32 +182,26 @@ describe('changePeers', () => {
     expect(changed({ n2: structuredClone(b), n1: structuredClone(a) }, { whole: true })).toBe(before)
   })
 
-  it('after any changes, the peers are those that were told last', () => {
-    const ids = fc.nat(5)
-    const step = fc.record({
-      whole: fc.boolean(),
-      changed: fc.array(fc.tuple(ids, fc.constantFrom('100.64.0.1', '100.64.0.2')), { maxLength: 6 }),
-      removed: fc.array(ids, { maxLength: 3 }),
-    })
+  it('after any changes, the peers are those that were told last, and those from before are as they were', () => {
+    const versions: [Peers, ReadonlyMap<string, Peer>][] = []
     fc.assert(
-      fc.property(fc.array(step), (steps) => {
-        let peers: Peers = new Map()
-        const model = new Map<number, string>()
-        for (const { whole, changed: news, removed } of steps) {
-          // No daemon tells of one as changed and removed at once.
-          const gone = removed.filter((id) => !news.some(([other]) => other === id))
-          if (whole) model.clear()
-          for (const [id, address] of news) model.set(id, address)
-          for (const id of gone) model.delete(id)
-          peers = changePeers(peers, {
-            whole,
-            changed: new Map(news.map(([id, address]) => [`n${id}`, peer(`${id}.`, [address], [], String(id + 1))])),
-            removed: gone.map((id) => String(id + 1)),
-          })
+      fc.property(fc.array(aChange), (changes) => {
+        versions.push([noPeers, new Map()])
+        for (const change of changes) {
+          const [peers, model] = versions.at(-1)!
+          versions.push([changePeers(peers, change), told(model, change)])
         }
-        const told = [...peers].map(([key, { addresses }]) => [Number(key.slice(1)), addresses[0]?.text] as const)
-        expect(new Map(told)).toEqual(model)
+        for (const [peers, model] of versions.splice(0)) expect(new Map(entriesOf(peers))).toEqual(model)
       }),
     )
   })
 })
+
+/** The peers after a change, in a map of their own. */
+function told(before: ReadonlyMap<string, Peer>, { whole, changed, removed }: PeersChange): ReadonlyMap<string, Peer> {
+  const fresh = new Map([...changed].filter(([key, now]) => !isDeepStrictEqual(before.get(key), now)))
+  const renewed = new Set([...fresh.values()].flatMap(({ name, nodeId }) => (nodeId === undefined ? name : [])))
+  const stays = ([key, { name, nodeId = '' }]: [string, Peer]): boolean =>
+    !removed.includes(nodeId) && (changed.has(key) || !(whole || renewed.has(name)))
+  return new Map([...[...before].filter(stays), ...fresh])
+}

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
 import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
 import { statusView } from '../../../agent/views.ts'
+import { noPeers, type Peers } from '../../../localapi/peers.ts'
 import { parseEgressServices } from '../../../wire/egress-services.ts'
 import { parseIngressServices } from '../../../wire/ingress-services.ts'
 import { aWorld } from '../a-world.ts'
+import { aPeer, peersOf } from '../targets/peers.ts'
 
 const egress = { TS_USERSPACE: 'false', TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net' }
 const group = {
@@ -11,10 +13,8 @@ const group = {
   TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies',
   KUBERNETES_SERVICE_HOST: '10.96.0.1',
 }
-const peers = new Map([
-  ['n2', { name: 'db.lab.ts.net.', addresses: [{ family: 4 as const, text: '100.64.0.9' }], allowed: [] }],
-])
-const tailnet = (known: typeof peers) => ({ ...aWorld().tailnet, peers: known })
+const peers = peersOf(aPeer('db.lab.ts.net.', ['100.64.0.9']))
+const tailnet = (known: Peers) => ({ ...aWorld().tailnet, peers: known })
 const shown = (world: ReturnType<typeof aWorld>): string =>
   renderStatus(statusView(world, '1.2.3') as unknown as StatusAnswer)
 
@@ -25,7 +25,7 @@ it('shows where egress leads', () => {
 })
 
 it('and why it leads nowhere', () => {
-  expect(shown(aWorld({ tailnet: tailnet(new Map()) }, egress))).toMatch(
+  expect(shown(aWorld({ tailnet: tailnet(noPeers) }, egress))).toMatch(
     /^egress, db\.lab\.ts\.net\.: ! nowhere\n {2}! nothing is called db\.lab\.ts\.net\./m,
   )
 })

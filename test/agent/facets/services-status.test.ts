@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { forwardingName, planForwarding } from '../../../agent/facets/forwarding.ts'
 import { egressStatus, ingressStatus } from '../../../agent/facets/services-status.ts'
 import type { World } from '../../../agent/world.ts'
-import type { Peers } from '../../../localapi/peers.ts'
+import { noPeers, type Peers } from '../../../localapi/peers.ts'
 import { type EgressServices, parseEgressServices } from '../../../wire/egress-services.ts'
 import { type IngressServices, parseIngressServices } from '../../../wire/ingress-services.ts'
 import { aWorld } from '../a-world.ts'
+import { aPeer, peersOf } from '../targets/peers.ts'
 
 const env = {
   TS_USERSPACE: 'false',
@@ -14,8 +15,7 @@ const env = {
   TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies',
   TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/ingress/ingress-config.json',
 }
-const peersAt = (address: string): Peers =>
-  new Map([['n2', { name: 'db.lab.ts.net.', addresses: [{ family: 4, text: address }], allowed: [] }]])
+const peersAt = (address: string): Peers => peersOf(aPeer('db.lab.ts.net.', [address]))
 const egressOf = (services: object): EgressServices => parseEgressServices(Buffer.from(JSON.stringify(services)))
 const ingressOf = (services: object): IngressServices => parseIngressServices(Buffer.from(JSON.stringify(services)))
 const db = (matchPort: number) => ({
@@ -64,7 +64,7 @@ describe('a service of ProxyGroup egress is listed', () => {
   it.each<[string, World, string[] | undefined]>([
     ['once its rules were read back', standing({ egress: { db: db(10_000) } }), ['db']],
     ['not before anything was', { ...world({ egress: { db: db(10_000) } }), facets: {} }, undefined],
-    ['not while its target is not known', standing({ egress: { db: db(10_000) }, peers: new Map() }), []],
+    ['not while its target is not known', standing({ egress: { db: db(10_000) }, peers: noPeers }), []],
     ['not before its target has answered', standing({ egress: { db: db(10_000) }, contacted: [] }), []],
     [
       'not with other ports than those that stand',

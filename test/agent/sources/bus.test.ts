@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { applyNotification } from '../../../agent/sources/bus.ts'
 import type { Tailnet } from '../../../agent/world.ts'
+import { entriesOf, layered } from '../../../lib/layered-map.ts'
 import type { Notification } from '../../../localapi/notify.ts'
-import type { PeersChange } from '../../../localapi/peers.ts'
+import { noPeers, type PeersChange } from '../../../localapi/peers.ts'
 
 const nothing: Tailnet = { watching: false, noSnat: false, health: new Map() }
 const self = { id: 'n1', name: 'p.', addresses: [{ family: 4 as const, text: '100.64.0.1' }] }
@@ -52,7 +53,7 @@ describe('applyNotification', () => {
       watching: true,
       self,
       health: new Map([['a', 'A']]),
-      peers: told('a.', '100.64.0.2').changed,
+      peers: layered(told('a.', '100.64.0.2').changed),
       records,
     }
     const again = { self, health: new Map([['a', 'A']]), peers: [told('a.', '100.64.0.2', true)], records }
@@ -66,11 +67,13 @@ describe('applyNotification', () => {
 
   it('makes one change of peers after the other', () => {
     const peers = [told('a.', '100.64.0.2', true), told('b.', '100.64.0.3'), told('a.', '100.64.0.4')]
-    const after = applyNotification({ ...nothing, peers: told('c.', '100.64.0.5').changed }, { peers, records })
-    expect([...(after.peers ?? [])].map(([id, { addresses }]) => `${id} ${addresses[0]?.text}`)).toEqual([
-      'a. 100.64.0.4',
-      'b. 100.64.0.3',
-    ])
+    const after = applyNotification(
+      { ...nothing, peers: layered(told('c.', '100.64.0.5').changed) },
+      { peers, records },
+    )
+    expect([...entriesOf(after.peers!)].map(([id, { addresses }]) => `${id} ${addresses[0]?.text}`).toSorted()).toEqual(
+      ['a. 100.64.0.4', 'b. 100.64.0.3'],
+    )
     expect(after.records).toEqual(records)
     expect(applyNotification(nothing, {})).not.toHaveProperty('peers')
   })
@@ -80,7 +83,7 @@ describe('applyNotification', () => {
     ['keeps it where a login is needed and the status is not told', { state: 'NeedsLogin' }, { self }],
     ['knows none when there is none', { initial: true, state: 'NeedsLogin' }, {}],
   ])('%s', (_name, notification, expected) => {
-    const { self: node, peers } = applyNotification({ ...nothing, self, peers: new Map(), records }, notification)
+    const { self: node, peers } = applyNotification({ ...nothing, self, peers: noPeers, records }, notification)
     expect(node === undefined ? {} : { self: node }).toEqual(expected)
     expect(peers === undefined).toBe(node === undefined)
   })

@@ -3,7 +3,9 @@ import { type Environment, readSettings } from '../../../agent/settings/read.ts'
 import { followBus } from '../../../agent/sources/bus.ts'
 import { shortWaits, type Waits } from '../../../agent/waits.ts'
 import { createStore, initialWorld, type Store, type Tailnet } from '../../../agent/world.ts'
+import { entriesOf, valueAt } from '../../../lib/layered-map.ts'
 import type { LocalApi } from '../../../localapi/client.ts'
+import { noPeers } from '../../../localapi/peers.ts'
 
 type Watch = { readonly messages: readonly unknown[]; readonly ends: Promise<void> }
 
@@ -175,11 +177,11 @@ it('who is online and where makes no new World, a hundred times a second or not'
       answer: () => JSON.stringify({ BackendState: 'Running', Self: { ID: 'n', DNSName: 'p.' }, Peer }),
     },
   )
-  await expect.poll(() => store.world.tailnet.peers?.size).toBe(99)
+  await expect.poll(() => [...entriesOf(store.world.tailnet.peers ?? noPeers)].length).toBe(99)
   expect(new Set(states.map((tailnet) => tailnet.peers)).size).toBe(2)
   expect(new Set(states).size).toBe(2)
   // Rules go on while the bus is closed.
   last.resolve()
   await expect.poll(() => store.world.tailnet.watching).toBe(false)
-  expect(store.world.tailnet.peers?.get('n2')?.addresses).toEqual([{ family: 4, text: '100.80.0.2' }])
+  expect(valueAt(store.world.tailnet.peers ?? noPeers, 'n2')?.addresses).toEqual([{ family: 4, text: '100.80.0.2' }])
 })

@@ -13,8 +13,10 @@ import { statusView } from '../../../agent/views.ts'
 import { shortWaits } from '../../../agent/waits.ts'
 import { createStore, type Store, type World } from '../../../agent/world.ts'
 import { parseAddress, parsePrefix } from '../../../lib/address.ts'
+import { entriesOf } from '../../../lib/layered-map.ts'
 import type { LocalApi } from '../../../localapi/client.ts'
 import { backendStates } from '../../../localapi/notify.ts'
+import { noPeers } from '../../../localapi/peers.ts'
 import { busLines, statusBodies } from '../../localapi/documents.ts'
 import { aWorld } from '../a-world.ts'
 
@@ -35,7 +37,7 @@ function look(world: World): void {
     expect(self).toEqual({ id: expect.any(String), name: expect.any(String), addresses: expect.any(Array) })
     for (const address of self.addresses) expect(parseAddress(address.text)).toEqual(address)
   }
-  for (const peer of peers?.values() ?? []) {
+  for (const [, peer] of entriesOf(peers ?? noPeers)) {
     for (const address of peer.addresses) expect(parseAddress(address.text)).toEqual(address)
     for (const prefix of peer.allowed) expect(parsePrefix(prefix.text)).toEqual(prefix)
     expect(peer.nodeId ?? '1').toMatch(/^-?[1-9]\d*$/)

@@ -6,6 +6,7 @@ import { createStore, type World } from '../../../agent/world.ts'
 import { LocalApiError } from '../../../localapi/error.ts'
 import { parseEgressServices } from '../../../wire/egress-services.ts'
 import { aWorld } from '../a-world.ts'
+import { aPeer, peersOf } from './peers.ts'
 
 const env = {
   TS_USERSPACE: 'false',
@@ -21,12 +22,7 @@ function planned(targets: Readonly<Record<string, string>>): World {
     return [name, { tailnetTarget: { ip, fqdn: '' }, ports }]
   })
   const content = parseEgressServices(Buffer.from(JSON.stringify(Object.fromEntries(entries))))
-  const peers = new Map(
-    ['100.64.0.8', '100.64.0.9'].map((text) => [
-      text,
-      { name: `n${text}.`, addresses: [{ family: 4 as const, text }], allowed: [] },
-    ]),
-  )
+  const peers = peersOf(...['100.64.0.8', '100.64.0.9'].map((text) => aPeer(`n${text}.`, [text])))
   const { contactedAt: _later, ...world } = aWorld({ egressServices: { content } }, env)
   const known = { ...world, tailnet: { ...world.tailnet, peers } }
   return { ...known, facets: { [forwardingName]: { desired: planForwarding(known), repairs: 0, failures: 0 } } }

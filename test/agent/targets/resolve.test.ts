@@ -2,7 +2,8 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { resolveTarget } from '../../../agent/targets/resolve.ts'
 import { contains, parseAddress, parsePrefix } from '../../../lib/address.ts'
-import type { ExtraRecord, Peers } from '../../../localapi/peers.ts'
+import { entriesOf, layered } from '../../../lib/layered-map.ts'
+import { type ExtraRecord, noPeers, type Peers } from '../../../localapi/peers.ts'
 import { aPeer, aRecord, peersOf } from './peers.ts'
 
 const peers = peersOf(
@@ -84,7 +85,7 @@ it('nothing is said to be missing before it is known what there is', () => {
   expect([resolve('web.lab.ts.net', {}), resolve('100.64.0.2', { records })]).toEqual(
     Array.from({ length: 2 }, () => 'the nodes of the tailnet are not known yet'),
   )
-  expect(resolve('web.lab.ts.net', { peers: new Map() })).toMatch(/^nothing is called/)
+  expect(resolve('web.lab.ts.net', { peers: noPeers })).toMatch(/^nothing is called/)
 })
 
 it('an address is in the tailnet just where some peer has or routes it, and the order of peers makes no difference', () => {
@@ -104,7 +105,7 @@ it('an address is in the tailnet just where some peer has or routes it, and the 
       const routed = list.some(({ allowed }) => allowed.some((prefix) => prefix.bits > 0 && contains(prefix, address)))
       const own = list.some(({ addresses }) => addresses.some((other) => other.text === text))
       expect(found.split(' ')[0]).toBe(own ? 'peer' : routed ? 'route' : text)
-      expect(resolve(text, { peers: new Map([...all].toReversed()) })).toBe(found)
+      expect(resolve(text, { peers: layered(new Map([...entriesOf(all)].toReversed())) })).toBe(found)
     }),
   )
 })

@@ -5,6 +5,7 @@ import { waits } from '../../../agent/waits.ts'
 import { createStore, initialWorld, type Store } from '../../../agent/world.ts'
 import { readSettings } from '../../../agent/settings/read.ts'
 import { parseAddress } from '../../../lib/address.ts'
+import { entriesOf } from '../../../lib/layered-map.ts'
 import { type LocalApi, localApi } from '../../../localapi/client.ts'
 import { getStatus } from '../../../localapi/status.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
@@ -93,8 +94,8 @@ it('a Tailscale Service is there while it has records and a host', async () => {
 it('the bus and the status say the same of the peers, and what is not held makes no difference', async () => {
   const { peers } = store.world.tailnet
   const status = await getStatus(api, { peers: true }, ended.signal, 5000)
-  expect(status.peers).toEqual([{ whole: true, changed: peers, removed: [] }])
-  expect([...peers!.values()].every(({ nodeId }) => nodeId !== undefined)).toBe(true)
+  expect(status.peers).toEqual([{ whole: true, changed: new Map(entriesOf(peers!)), removed: [] }])
+  expect([...entriesOf(peers!)].every(([, { nodeId }]) => nodeId !== undefined)).toBe(true)
   const since = (await bed.control.events()).last
   await bed.control.patchNode('web', { tags: ['tag:a'] })
   await bed.control.patchNode('proxy', { tags: ['tag:b'] })
