@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { type Address, parseAddress, parseSingleAddressPrefix } from '../lib/address.ts'
 import { peerReader } from './peer-reader.ts'
-import type { ExtraRecord, PeersChange } from './peers.ts'
+import type { ExtraRecord, PeersChange, WantedPeers } from './peers.ts'
 import { decode, keepOf, optional, shorten } from './schema.ts'
 import { type Keep, sieve } from './sieve.ts'
 
@@ -109,13 +109,13 @@ export type NotifyReader = {
 }
 
 /** Reads messages, with what they say of peers and extra records only where these are wanted. */
-export function notifyReader({ peers }: { readonly peers: boolean }): NotifyReader {
+export function notifyReader({ peers, held = () => undefined }: WantedPeers): NotifyReader {
   const keep = keepOf(notifySchema)
   if (!peers) {
     const { push, end } = sieve(keep, maxKeptBytes)
     return { push, end: () => parseNotify(end()) }
   }
-  const others = peerReader()
+  const others = peerReader(held)
   const { push, end } = sieve(both(keep, others.keep), maxPeerBytes)
   return {
     push,

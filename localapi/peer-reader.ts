@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { type Address, parseAddress, parsePrefix, parseSingleAddressPrefix } from '../lib/address.ts'
-import type { ExtraRecord, Peer, PeersChange } from './peers.ts'
+import { asHeld, type ExtraRecord, type HeldPeer, type Peer, type PeersChange } from './peers.ts'
 import { decode, keepOf, optional } from './schema.ts'
 import type { Apart, Keep } from './sieve.ts'
 
@@ -41,8 +41,11 @@ const restSchema = z.object({
   InitialStatus: optional(z.object({ Peer: optional(z.record(z.string(), z.unknown())), ExtraRecords: some })),
 })
 
-/** Reads the peers and records of a message one by one while it comes in, since there may be many. */
-export function peerReader() {
+/**
+ * Reads the peers and records of a message one by one while it comes in, since there may be many. Those that are as
+ * they are held become the same values: new ones, kept until the message ends, would outlast the young generation.
+ */
+export function peerReader(held: HeldPeer) {
   let taken = nothingTaken()
 
   /** Takes values out that are like this. The first that is not spoils the message. */
@@ -61,10 +64,13 @@ export function peerReader() {
       const address = parseAddress(Value)
       if (address !== undefined) taken[where].push({ name: Name, address })
     })
+  const add = (where: 'changed' | 'inNetmap' | 'inStatus', key: string, peer: Peer): void => {
+    taken[where].set(key, asHeld(held(key), peer))
+  }
   const nodesInto = (where: 'changed' | 'inNetmap'): Apart =>
     apart(nodeSchema, ({ ID, StableID, Name, Addresses, AllowedIPs }) => {
       const addresses = (Addresses ?? []).map(parseSingleAddressPrefix)
-      taken[where].set(StableID || Name, makePeer(Name, addresses, AllowedIPs, ID))
+      add(where, StableID || Name, makePeer(Name, addresses, AllowedIPs, ID))
     })
   const keep: Keep = new Map<string, Keep>([
     ['PeersChanged', nodesInto('changed')],
@@ -83,7 +89,7 @@ export function peerReader() {
           'Peer',
           apart(peerStatusSchema, ({ ID, NodeID, DNSName, TailscaleIPs, AllowedIPs }) => {
             const addresses = (TailscaleIPs ?? []).map(parseAddress)
-            taken.inStatus.set(ID || DNSName, makePeer(DNSName, addresses, AllowedIPs, NodeID))
+            add('inStatus', ID || DNSName, makePeer(DNSName, addresses, AllowedIPs, NodeID))
           }),
         ],
         ['ExtraRecords', recordsInto('statusRecords')],

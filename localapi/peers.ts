@@ -31,6 +31,12 @@ export type PeersChange = {
   readonly removed: readonly string[]
 }
 
+/** Gives a peer as it is held already, by its key among the peers. */
+export type HeldPeer = (key: string) => Peer | undefined
+
+/** Whether the peers and extra records are wanted: at 10,000 peers, a message with them has 10 MB. */
+export type WantedPeers = { readonly peers: boolean; readonly held?: HeldPeer }
+
 const byNumber = textIndex<Peer>(({ nodeId }) => (nodeId === undefined ? [] : [nodeId]))
 const byName = textIndex<Peer>(({ name }) => [name])
 
@@ -52,7 +58,10 @@ export function changePeers(before: Peers, { whole, changed, removed }: PeersCha
   return withChanges(before, [...fresh, ...[...lost].map((key) => [key, undefined] as const)])
 }
 
-const isSame = (one: Peer | undefined, other: Peer): boolean =>
+/** The peer as it is held, unless something of it is different now. */
+export const asHeld = (held: Peer | undefined, told: Peer): Peer => (isSame(held, told) ? held : told)
+
+const isSame = (one: Peer | undefined, other: Peer): one is Peer =>
   one?.name === other.name &&
   one.nodeId === other.nodeId &&
   sameTexts(one.addresses, other.addresses) &&

@@ -1,9 +1,8 @@
 import type { LocalApi } from './client.ts'
 import { type Notification, notifyReader } from './notify.ts'
+import type { WantedPeers } from './peers.ts'
 
-export type Wanted = {
-  /** The peers and extra records: at 10,000 peers, an answer with them has 10 MB. */
-  readonly peers: boolean
+export type Wanted = WantedPeers & {
   /** What becomes of the certificate domains, of which the bus does not tell. */
   readonly certDomains?: boolean
 }
@@ -14,14 +13,14 @@ export type Wanted = {
  */
 export async function getStatus(
   api: LocalApi,
-  { peers }: Wanted,
+  wanted: Wanted,
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<Notification> {
   // An InitialStatus of the bus says the same.
-  const { push, end } = notifyReader({ peers })
+  const { push, end } = notifyReader(wanted)
   push(Buffer.from('{"InitialStatus":'))
-  if (peers) {
+  if (wanted.peers) {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
     for await (const bytes of await api.stream('status', limit, timeoutMs)) push(bytes)
   } else push(Buffer.from(await api.get('status?peers=false', signal, timeoutMs)))

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
+import { valueAt } from '../../lib/layered-map.ts'
 import type { Log } from '../../lib/log.ts'
 import { sleep } from '../../lib/timers.ts'
 import { watchBus } from '../../localapi/bus.ts'
@@ -30,7 +31,11 @@ export async function followBus({ store, api, log, waits }: Parts, signal: Abort
       return tailnet === world.tailnet ? world : { ...world, tailnet }
     })
   const { settings } = store.world
-  const wanted = { peers: needsPeers(settings), certDomains: settings.serveConfigFile !== undefined }
+  const wanted = {
+    peers: needsPeers(settings),
+    held: (key: string) => valueAt(store.world.tailnet.peers ?? noPeers, key),
+    certDomains: settings.serveConfigFile !== undefined,
+  }
   /** A daemon that does not tell its peers when it is asked tells of them as they change: until then there are none. */
   const withSomePeers = (tailnet: Tailnet): Tailnet =>
     wanted.peers && tailnet.peers === undefined ? { ...tailnet, peers: noPeers } : tailnet

@@ -139,6 +139,22 @@ describe('what a message says of peers', () => {
   })
 })
 
+it('a peer that is told of as it is held is the same value, and one that differs is a new one', () => {
+  const held = peer('a.', ['100.64.0.1'], ['10.0.0.0/8'], '1')
+  const node = { ID: 1, StableID: 'n1', Name: 'a.', Addresses: ['100.64.0.1/32'], AllowedIPs: ['10.0.0.0/8'] }
+  const status = { ID: 'n1', NodeID: 1, DNSName: 'a.', TailscaleIPs: ['100.64.0.1'], AllowedIPs: ['10.0.0.0/8'] }
+  const read = (message: object): Peer | undefined => {
+    const { push, end } = notifyReader({ peers: true, held: (key) => (key === 'n1' ? held : undefined) })
+    push(Buffer.from(JSON.stringify(message)))
+    return [...end().peers![0]!.changed.values()][0]
+  }
+  expect(read({ PeersChanged: [node] })).toBe(held)
+  expect(read({ NetMap: { Peers: [node] } })).toBe(held)
+  expect(read({ InitialStatus: { Peer: { k: status } } })).toBe(held)
+  expect(read({ PeersChanged: [{ ...node, ID: 2 }] })).toEqual({ ...held, nodeId: '2' })
+  expect(read({ PeersChanged: [{ ...node, StableID: 'n2' }] })).not.toBe(held)
+})
+
 describe('changePeers', () => {
   const a = peer('a.', ['100.64.0.1'], ['10.0.0.0/8'], '1')
   const b = peer('b.', ['100.64.0.2'], [], '2')
