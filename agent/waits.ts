@@ -97,7 +97,7 @@ export const shortWaits: Waits = {
   contact: 15_000,
   contactPing: 1000,
   certificateAnswer: 6000,
-  certificateRetry: 1000,
+  certificateRetry: 500,
   certificateDay: 60_000,
   drainPing: 500,
   drainRound: 5,
