@@ -20,7 +20,7 @@ export type Ensured = { readonly found: Served['config']; readonly changed: bool
 export async function ensureServed(
   api: TaggedApi,
   desired: ServeConfig,
-  anew: boolean,
+  anew: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<Ensured> {
   for (let round = 1; ; round += 1) {
@@ -32,7 +32,12 @@ export async function ensureServed(
   }
 }
 
-async function attempt(api: TaggedApi, desired: ServeConfig, anew: boolean, signal: AbortSignal): Promise<Ensured> {
+async function attempt(
+  api: TaggedApi,
+  desired: ServeConfig,
+  anew: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Ensured> {
   const found = await getServeConfig(api, signal)
   const steps = serveSteps(found.config, desired, anew)
   let now = found

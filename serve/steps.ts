@@ -5,15 +5,20 @@ import { entriesOf, joinEntries, type PortHandler, type ServeConfig, type ServeS
 /**
  * The configs by which tailscaled comes from what it serves to what it is to serve; none where that is the same. It
  * refuses a port that changes in kind (localapi-apiproxy-recorder.md §A.7): such are taken away first. `anew`: so are
- * Tailscale Services that it has kept over its restart, since the control server may give it their addresses only for
- * what is new to it.
+ * these Tailscale Services if it has kept them over its start, since the control server may give it their addresses
+ * only for what is new to it.
  */
-export function serveSteps(current: Served['config'], desired: ServeConfig, anew: boolean): readonly ServeConfig[] {
-  const fresh = anew && current.Services !== undefined
-  if (isDeepStrictEqual(current, desired) && !fresh) return []
+export function serveSteps(
+  current: Served['config'],
+  desired: ServeConfig,
+  anew: ReadonlySet<string>,
+): readonly ServeConfig[] {
+  const isKept = ({ Services = {} }: ServeConfig): boolean =>
+    Object.keys(Services).some((name) => anew.has(name) && current.Services?.[name] !== undefined)
   const entries = [...entriesOf(desired).values()]
-  const first = entries.filter((entry) => !isInTheWay(current, entry) && !(fresh && entry.Services !== undefined))
-  return first.length === entries.length ? [desired] : [joinEntries(first), desired]
+  const first = entries.filter((entry) => !isInTheWay(current, entry) && !isKept(entry))
+  if (first.length < entries.length) return [joinEntries(first), desired]
+  return isDeepStrictEqual(current, desired) ? [] : [desired]
 }
 
 /** Whether what is served now forbids an entry. */

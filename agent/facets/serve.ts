@@ -53,6 +53,7 @@ export function httpsEndpoint({ facets }: World): string | undefined {
 /** What tailscaled serves is what the mounted file says. `seen` takes what it served and serves, at each look. */
 export function serveFacet(
   api: TaggedApi,
+  world: () => World,
   seen: (config: ServeConfig) => void,
   signal: AbortSignal,
 ): Facet<ServeDesired> {
@@ -61,7 +62,11 @@ export function serveFacet(
     name: serveName,
     plan: planServe,
     apply: async ({ config, restarts }) => {
-      const ensured = await ensureServed(api, config, lastRestarts !== restarts, signal)
+      // Nobody is sent here for those that the node does not host, so taking them away for a moment costs nothing.
+      const hosted = new Set(world().tailnet.hosted)
+      const anew =
+        lastRestarts === restarts ? [] : Object.keys(config.Services ?? {}).filter((name) => !hosted.has(name))
+      const ensured = await ensureServed(api, config, new Set(anew), signal)
       lastRestarts = restarts
       seen(ensured.found)
       seen(config)

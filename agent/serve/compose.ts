@@ -26,6 +26,7 @@ export function keepServe({ store, api, log, waits, parts, signal }: Parts): voi
   const serve = runFacet(
     serveFacet(
       api,
+      () => store.world,
       ({ Services = {} }) => {
         const before = former.size
         for (const name of Object.keys(Services)) former.add(name)

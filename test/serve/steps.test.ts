@@ -45,12 +45,13 @@ describe('what tailscaled is given', () => {
     ['a Service that passes packets now', ports, packets, [others, packets]],
     ['and one that has ports again', packets, ports, [others, ports]],
   ])('%s', (_name, current, desired, steps) => {
-    expect(serveSteps(current, desired, false)).toEqual(steps)
+    expect(serveSteps(current, desired, new Set())).toEqual(steps)
   })
 
   it('Tailscale Services anew, where tailscaled has kept them over its start', () => {
-    expect(serveSteps({ ...https, ...ports }, { ...https, ...ports }, true)).toEqual([https, { ...https, ...ports }])
-    expect(serveSteps({}, ports, true)).toEqual([ports])
-    expect(serveSteps(https, https, true)).toEqual([])
+    const all = { ...https, ...ports }
+    expect(serveSteps(all, all, new Set(['svc:a']))).toEqual([{ ...https, ...others }, all])
+    expect(serveSteps({}, ports, new Set(['svc:a', 'svc:b']))).toEqual([ports])
+    expect(serveSteps(all, all, new Set())).toEqual([])
   })
 })

@@ -125,8 +125,13 @@ function daemon(
 }
 const refusal = (status: number, words: string) =>
   new LocalApiError('LocalAPI failed', new Refusal(status, words, undefined))
-const apply = (api: TaggedApi, config: ServeConfig) =>
-  serveFacet(api, () => {}, signal).apply({ config, domain: undefined, restarts: 0 })
+const apply = (api: TaggedApi, config: ServeConfig, now = world({})) =>
+  serveFacet(
+    api,
+    () => now,
+    () => {},
+    signal,
+  ).apply({ config, domain: undefined, restarts: 0 })
 
 describe('tailscaled serves it', () => {
   const [one, other] = [{ TCP: forward }, { TCP: { 5432: { HTTP: true } } }]
@@ -136,6 +141,18 @@ describe('tailscaled serves it', () => {
     expect(await apply(api, one)).toBe(true)
     expect(await apply(api, one)).toBe(false)
     expect(written).toEqual([one])
+  })
+
+  it('Tailscale Services that it kept are given to it anew, unless the node hosts them already', async () => {
+    const config = { ...one, Services: { 'svc:a': { TCP: forward } } }
+    const kept = daemon(config)
+    expect(await apply(kept.api, config)).toBe(true)
+    expect(kept.written).toEqual([one, config])
+    const { tailnet } = world({})
+    const hosting = world({}, { tailnet: { ...tailnet, hosted: ['svc:a'] } })
+    const hosted = daemon(config)
+    expect(await apply(hosted.api, config, hosting)).toBe(false)
+    expect(hosted.written).toEqual([])
   })
 
   it('over what another wrote meanwhile, once that was seen', async () => {
