@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { expect } from 'vitest'
 import type { Bed } from '../lab/bed.ts'
 import type { Host } from '../lab/hosts/host.ts'
@@ -111,16 +113,23 @@ export class Proxy implements AsyncDisposable {
     return this.host.exec([process.execPath, bundle, ...args], { check: false })
   }
 
-  async status(): Promise<Status> {
-    return JSON.parse((await this.command('status', '--json')).stdout) as Status
+  /** What `culvert status --json` prints, without a process for each look. */
+  status(): Promise<Status> {
+    return new Promise((resolve, reject) => {
+      const socketPath = this.host.path('/tmp/culvert.sock')
+      get({ socketPath, path: '/status', agent: false, signal: AbortSignal.timeout(5000) }, (response) => {
+        json(response).then((status) => resolve(status as Status), reject)
+      }).on('error', reject)
+    })
   }
 
   /** The first status that `condition` holds for. */
   async until(condition: (status: Status) => boolean, timeout = 20_000): Promise<Status> {
-    return expect
-      .poll(async () => this.status().catch(() => undefined), { timeout, interval: 50 })
+    let last: Status | undefined
+    await expect
+      .poll(async () => (last = await this.status().catch(() => undefined)), { timeout, interval: 50 })
       .toSatisfy((status: Status | undefined) => status !== undefined && condition(status))
-      .then(() => this.status())
+    return last!
   }
 
   /** Its own addresses in the tailnet. */
