@@ -45,10 +45,13 @@ const mapping = (service: Addresses, cluster: Host['address']) => ({
   IPv6Mapping: { TailscaleServiceIP: service.v6, ClusterIP: cluster.v6 },
 })
 
-/** A replica that hosts the Tailscale Services, as control and operator see to it once it says that it may. */
-async function replica({ pod, tailnet }: Omit<Ground, 'carries'>): Promise<Proxy> {
+/**
+ * A replica that hosts the Tailscale Services, as control and operator see to it once it says that it may. `name` is the
+ * Secret's: under the same one it would be the same node, which hosts them already.
+ */
+async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, name = `${pod}-${tailnet}`): Promise<Proxy> {
   await bed.control.putSettings({ families: tailnet })
-  const group = await Group.make(bed, `${pod}-${tailnet}`, pod)
+  const group = await Group.make(bed, name, pod)
   const configs = {
     'svc:app': mapping(app, bed.host('app').address),
     // What egress may not lead to, ingress may: an address on the Pod's own network, and the API server.
@@ -99,6 +102,6 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
 })
 
 it('large messages pass in both directions', async () => {
-  await using _ = await replica({ pod: 'dual', tailnet: 'both' })
+  await using _ = await replica({ pod: 'dual', tailnet: 'both' }, 'large-messages')
   await largeMessagesPass(bed.host('db'), app)
 })
