@@ -32,7 +32,8 @@ export async function pod(world: World, change: Partial<Waits> = {}, endFlows: P
   const lines: string[] = []
   const stop = new AbortController()
   closing.push(() => stop.abort())
-  const waits = { ...shortWaits, ...change }
+  // Nobody routes anywhere here, so that nothing has to settle.
+  const waits = { ...shortWaits, drainSettle: 20, ...change }
   const log: Log = (text) => void lines.push(text)
   const route: Route = preshutdownRoute({ store, waits, signal: stop.signal, log, endFlows })
   const address = await open(serve({ [path]: route }))
