@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { parseEgressServices } from '../../wire/egress-services.ts'
 import { parseIngressServices } from '../../wire/ingress-services.ts'
+import { processorTime } from '../lib/processor-time.ts'
 
 const count = 1000
 const bad = 'ns-0500'
@@ -35,9 +36,9 @@ it.each<[string, object, field: string]>([
   ['no name where one must be', { tailnetTarget: { ip: '', fqdn: '' } }, 'tailnetTarget'],
 ])('%s costs one service of 1,000', (_what, change, field) => {
   const document = documentWith(change)
-  const began = performance.now()
-  const { services, rejections } = parse(document)
-  expect(performance.now() - began).toBeLessThan(300)
+  const { result, ms } = processorTime(() => parse(document))
+  expect(ms).toBeLessThan(300)
+  const { services, rejections } = result
   expect(rejections).toMatchObject([{ entry: bad, field }])
   const others = new Map(good.services)
   others.delete(bad)
@@ -68,9 +69,9 @@ it.each<[string, Parse, object, number]>([
 ])('10,000 entries with %s are judged in time', (_what, parseBytes, entry, taken) => {
   const names = Array.from({ length: 10_000 }, (_, index) => `a${index}`)
   const document = Buffer.from(JSON.stringify(Object.fromEntries(names.map((name) => [name, entry]))))
-  const began = performance.now()
-  const { services, rejections } = parseBytes(document)
-  expect(performance.now() - began).toBeLessThan(1500)
+  const { result, ms } = processorTime(() => parseBytes(document))
+  expect(ms).toBeLessThan(1500)
+  const { services, rejections } = result
   expect(services.size).toBe(taken)
   expect(rejections).toHaveLength(names.length - taken)
 })

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -53,7 +53,12 @@ afterEach(() => {
 
 it('is there at once, follows, and stays where a file cannot be read', async () => {
   const path = join(root, 'etc/resolv.conf')
-  writeFileSync(path, 'nameserver 10.96.0.10\n')
+  // As a whole: whoever looks meanwhile would find it empty.
+  const write = (content: string | Buffer): void => {
+    writeFileSync(`${path}.new`, content)
+    renameSync(`${path}.new`, path)
+  }
+  write('nameserver 10.96.0.10\n')
   const store = createStore(
     aWorld({}, { TS_USERSPACE: 'true', TS_TEST_ONLY_ROOT: root, KUBERNETES_SERVICE_HOST: 'fd00::1' }),
   )
@@ -69,9 +74,9 @@ it('is there at once, follows, and stays where a file cannot be read', async () 
   await new Promise((resolve) => setTimeout(resolve, 30))
   expect(store.world).toBe(first)
 
-  writeFileSync(path, 'nameserver 10.96.0.11\n')
+  write('nameserver 10.96.0.11\n')
   await expect.poll(() => store.world.network?.resolvers[0]?.text).toBe('10.96.0.11')
-  writeFileSync(path, Buffer.alloc(1_000_000))
+  write(Buffer.alloc(1_000_000))
   await expect.poll(() => log).toEqual([expect.stringMatching(/resolv\.conf cannot be read: it has 1000000 bytes/)])
   await new Promise((resolve) => setTimeout(resolve, 30))
   expect(store.world.network?.resolvers[0]?.text).toBe('10.96.0.11')

@@ -4,6 +4,7 @@ import { resolveTarget } from '../../../agent/targets/resolve.ts'
 import { contains, parseAddress, parsePrefix } from '../../../lib/address.ts'
 import { entriesOf, layered } from '../../../lib/layered-map.ts'
 import { type ExtraRecord, noPeers, type Peers } from '../../../localapi/peers.ts'
+import { processorTime } from '../../lib/processor-time.ts'
 import { aPeer, aRecord, peersOf } from './peers.ts'
 
 const peers = peersOf(
@@ -133,10 +134,11 @@ it('2,000 targets among 10,000 peers are found in less time than anyone notices'
       aPeer(`p${id}.lab.ts.net.`, [`100.80.${id >> 8}.${id & 255}`], [`10.${id >> 8}.${id & 255}.0/24`]),
     ),
   )
-  const began = performance.now()
-  for (let id = 0; id < 1000; id += 1) {
-    expect(resolve(`p${id}.lab.ts.net`, { peers: many })).toMatch(/^peer/)
-    expect(resolve(`10.1.${id & 255}.9`, { peers: many })).toMatch(/^route/)
-  }
-  expect(performance.now() - began).toBeLessThan(1000)
+  const { ms } = processorTime(() => {
+    for (let id = 0; id < 1000; id += 1) {
+      expect(resolve(`p${id}.lab.ts.net`, { peers: many })).toMatch(/^peer/)
+      expect(resolve(`10.1.${id & 255}.9`, { peers: many })).toMatch(/^route/)
+    }
+  })
+  expect(ms).toBeLessThan(1000)
 })
