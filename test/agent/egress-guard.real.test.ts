@@ -130,6 +130,11 @@ async function flowing(traffic: readonly Traffic[]): Promise<void> {
   await expect.poll(moving, { timeout: 40_000 }).toEqual(traffic.map(() => true))
 }
 
+async function unbroken(traffic: readonly Traffic[]): Promise<void> {
+  const reports = await Promise.all(traffic.map((flow) => flow.stop()))
+  for (const report of reports) expect(report).not.toHaveProperty('broken')
+}
+
 describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
   it('while rules are deleted, the daemon is killed or the device goes; flows go on when it is back', async () => {
     const made = await scene()
@@ -162,7 +167,7 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
     proxy.process.kill('SIGCONT')
     await proxy.until((status) => status.ready && status.tailscaled.restarts === 4, 30_000)
     await flowing(traffic)
-    for (const flow of traffic) expect(await flow.stop()).not.toHaveProperty('broken')
+    await unbroken(traffic)
   })
 })
 
@@ -195,7 +200,7 @@ it('while start-up cannot finish, nor after a crash: the rules of the former run
   await bed.control.endOutage()
   await again.until(({ ready }) => ready, 40_000)
   await flowing(traffic)
-  for (const flow of traffic) expect(await flow.stop()).not.toHaveProperty('broken')
+  await unbroken(traffic)
   expect(await outside.stop()).toEqual([])
 })
 

@@ -81,6 +81,12 @@ export class Traffic {
     this.#process.kill('SIGTERM')
     return await this.done()
   }
+
+  /** Ends it at once, whatever is still to come. */
+  async abandon(): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await this.#process.exited
+  }
 }
 
 const usual = {

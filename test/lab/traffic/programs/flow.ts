@@ -78,11 +78,12 @@ export class Flow {
     })
   }
 
-  /** Waits for the answers that are still to come, but no longer than one may take. */
+  /** Waits for the answers that are still to come, each no longer than it may take: what was lost long ago is not. */
   async finish(): Promise<void> {
     this.#tally.end()
-    const deadline = performance.now() + this.#settings.patience
-    while (this.#awaited.size > 0 && !this.#over && performance.now() < deadline) await delay(5)
+    const { patience } = this.#settings
+    const due = () => [...this.#awaited.values()].some((sent) => performance.now() - sent < patience)
+    while (!this.#over && due()) await delay(5)
     this.#over = true
     await this.#again
   }
