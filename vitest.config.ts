@@ -53,7 +53,8 @@ export default defineConfig({
           include: ['test/**/*.real.test.ts'],
           testTimeout: minutes(2),
           hookTimeout: minutes(2),
-          expect: patient,
+          // A look is a process more often than not.
+          expect: { poll: { ...patient.poll, interval: 100 } },
           // Beds wait for most of their time, so that two cores carry three at once.
           maxWorkers: 3,
           sequence: { groupOrder: 2 },

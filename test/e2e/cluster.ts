@@ -60,6 +60,7 @@ export class ProxyPod {
     await expect
       .poll(async () => (await this.pod())?.status.conditions?.find(({ type }) => type === 'Ready')?.status, {
         timeout,
+        interval: 250,
       })
       .toBe(status)
   }

@@ -135,7 +135,7 @@ export class EgressBed implements AsyncDisposable {
   /** Waits until a Service leads to so many replicas. */
   async leadsTo(name: string, count: number, timeout = 60_000): Promise<void> {
     const lengths = async () => Object.values(await this.endpoints(name)).map(({ length }) => length)
-    await expect.poll(lengths, { timeout }).toEqual([count, count])
+    await expect.poll(lengths, { timeout, interval: 250 }).toEqual([count, count])
   }
 
   /** Waits until all replicas are ready, and of the newest kind. */

@@ -156,7 +156,7 @@ export type BedOptions<T extends Topology> = {
 export { startCapture, type Capture } from './traffic/capture.ts'
 export type { Packet } from './traffic/packet.ts'
 export type { Answer, Report } from './traffic/protocol.ts'
-export { ask, startEcho, startTraffic, type Traffic, type TrafficOptions } from './traffic/traffic.ts'
+export { ask, askAll, startEcho, startTraffic, type Traffic, type TrafficOptions } from './traffic/traffic.ts'
 export type { Host } from './hosts/host.ts'
 export type { Exit, HostProcess } from './hosts/process.ts'
 export type { HostSpec, TailscaledSpec, Topology } from './spec.ts'

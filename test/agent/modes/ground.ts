@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import type { Families } from '../../lab/control-types.ts'
 import type { Host } from '../../lab/hosts/host.ts'
-import { ask, startEcho, startTraffic } from '../../lab/traffic/traffic.ts'
+import { askAll, startEcho, startTraffic } from '../../lab/traffic/traffic.ts'
 import type { Environment } from '../proxy.ts'
 
 /** Where the tailnet reaches what is behind the router: as a subnet route of each family, and by 4via6. */
@@ -128,17 +128,18 @@ export async function answered(
   to: Readonly<Record<Family, string | undefined>>,
   { port = 7000, protocols: asked = protocols, carries, as }: Asked,
 ): Promise<void> {
-  const ways = (['v4', 'v6'] as const).flatMap((family) => asked.map((protocol) => ({ family, protocol })))
-  await Promise.all(
-    ways.map(async ({ family, protocol }) => {
+  const questions = (['v4', 'v6'] as const).flatMap((family) =>
+    asked.flatMap((protocol) => {
       const address = to[family]
-      if (address === undefined) return
       const data = `${protocol} ${address} ${port}`
-      const answer = ask(from, { to: address, port, protocol, data, patience: 5000 })
-      if (carries.includes(family)) expect(await answer).toMatchObject({ data, ...as(family) })
-      else await expect(answer, data).rejects.toThrow('ECONNREFUSED')
+      return address === undefined ? [] : [{ family, to: address, port, protocol, data, patience: 5000 }]
     }),
   )
+  for (const [index, answer] of (await askAll(from, questions)).entries()) {
+    const { family, data } = questions[index]!
+    if (carries.includes(family)) expect(answer).toMatchObject({ data, ...as(family) })
+    else expect(answer, data).toMatchObject({ message: expect.stringContaining('ECONNREFUSED') })
+  }
 }
 
 /** Who answers a ping shows in the hops that its answer has left, of 64 that it begins with. */

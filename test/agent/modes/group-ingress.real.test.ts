@@ -46,12 +46,12 @@ const mapping = (service: Addresses, cluster: Host['address']) => ({
 })
 
 /**
- * A replica that hosts the Tailscale Services, as control and operator see to it once it says that it may. `name` is the
- * Secret's: under the same one it would be the same node, which hosts them already.
+ * A replica that hosts the Tailscale Services, as control and operator see to it once it says that it may. `secret` is
+ * its name: under the same one it would be the same node, which hosts them already.
  */
-async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, name = `${pod}-${tailnet}`): Promise<Proxy> {
+async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${pod}-${tailnet}`): Promise<Proxy> {
   await bed.control.putSettings({ families: tailnet })
-  const group = await Group.make(bed, name, pod)
+  const group = await Group.make(bed, secret, pod)
   const configs = {
     'svc:app': mapping(app, bed.host('app').address),
     // What egress may not lead to, ingress may: an address on the Pod's own network, and the API server.

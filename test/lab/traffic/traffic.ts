@@ -116,19 +116,27 @@ export async function startTraffic(host: Host, options: TrafficOptions): Promise
   return traffic
 }
 
+export type Question = Target & { readonly data?: string; readonly patience?: number }
+
 /**
  * Exchanges one message with an echo backend and returns its answer. `patience` in milliseconds, 3 s when left out.
  * Throws CulvertError `command` with the code of the failure, such as ECONNREFUSED or ETIMEDOUT.
  */
-export async function ask(
-  host: Host,
-  target: Target & { readonly data?: string; readonly patience?: number },
-): Promise<Answer> {
-  const { protocol, data = 'hello', patience = 3000 } = target
-  const settings = JSON.stringify({ port: portOf(protocol), ...target, patience, data })
-  const { stdout } = await host.exec([process.execPath, join(programs, 'ask.ts'), settings], {
-    timeout: patience + 10_000,
-    ...(protocol === 'https' && { env }),
+export async function ask(host: Host, question: Question): Promise<Answer> {
+  const [answer] = await askAll(host, [question])
+  if (answer instanceof CulvertError) throw answer
+  return answer!
+}
+
+/** As `ask`, several at once: for each, in their order, its answer or what `ask` would throw. */
+export async function askAll(host: Host, questions: readonly Question[]): Promise<(Answer | CulvertError)[]> {
+  const all = questions.map((question) => ({ port: 7000, data: 'hello', patience: 3000, ...question }))
+  const { stdout } = await host.exec([process.execPath, join(programs, 'ask.ts'), JSON.stringify(all)], {
+    timeout: Math.max(0, ...all.map(({ patience }) => patience)) + 10_000,
   })
-  return JSON.parse(stdout) as Answer
+  return (JSON.parse(stdout) as (Answer | string)[]).map((answer, index) => {
+    if (typeof answer !== 'string') return answer
+    const { protocol, to, port } = all[index]!
+    return new CulvertError('command', `${host.name}: ${protocol} ${to} port ${port}: ${answer}`)
+  })
 }

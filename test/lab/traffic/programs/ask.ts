@@ -1,16 +1,20 @@
-// Runs inside a host: node ask.ts SETTINGS (JSON of ProbeSettings, with `data`)
-// One exchange with an echo backend: prints its answer with the milliseconds it took (an Answer), or what went wrong, and says so by its exit code.
+// Runs inside a host: node ask.ts QUESTIONS (JSON: a list of ProbeSettings, each with `data`)
+// One exchange with an echo backend for each, all at once. Prints the list of what came of them: answers with the
+// milliseconds they took (Answer), or codes of what went wrong.
 import type { Answer, Echo, ProbeSettings } from '../protocol.ts'
 import { exchange } from './exchange.ts'
 
-const { data, ...settings } = JSON.parse(process.argv[2] ?? '{}') as ProbeSettings & { data: string }
-try {
+type Question = ProbeSettings & { readonly data: string }
+
+async function ask({ data, ...settings }: Question): Promise<Answer | string> {
   const started = performance.now()
-  const echo = JSON.parse(await exchange(settings, data)) as Echo
-  console.log(JSON.stringify({ ...echo, took: Math.round((performance.now() - started) * 100) / 100 } satisfies Answer))
-} catch (error) {
-  console.error(
-    `${settings.protocol} ${settings.to} port ${settings.port}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-  )
-  process.exitCode = 1
+  try {
+    const echo = JSON.parse(await exchange(settings, data)) as Echo
+    return { ...echo, took: Math.round((performance.now() - started) * 100) / 100 }
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error)
+  }
 }
+
+const questions = JSON.parse(process.argv[2] ?? '[]') as Question[]
+console.log(JSON.stringify(await Promise.all(questions.map(ask))))
