@@ -12,7 +12,7 @@ $CULVERT_CACHE, else $XDG_CACHE_HOME/culvert, else ~/.cache/culvert.
 A cold build takes some minutes; when all is there, it does nothing.`,
   run: async (args) => {
     parse({ args: [...args], options: {} })
-    const preparation = await prepare('cluster', 'image')
+    const preparation = await prepare('cluster', 'image', 'browser')
     const programs = await preparation.run(progress(preparation.steps))
     for (const [name, directory] of Object.entries(programs)) console.log(`${name.padEnd(23)} ${directory}`)
     return 0

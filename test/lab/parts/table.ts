@@ -34,6 +34,8 @@ export const groups = {
     images,
   ],
   image: [debian, node],
+  // Nothing but Debian packages.
+  browser: [],
 } as const
 
 export type Group = keyof typeof groups
