@@ -88,7 +88,7 @@ export type ServicePatch = {
 }
 
 /** How far a node is with a Tailscale Service; docs/lab-control.md says when it is what. */
-export type HostState = 'gone' | 'untagged' | 'held' | 'incomplete' | 'configured' | 'offline' | 'serving'
+export type HostState = 'gone' | 'untagged' | 'held' | 'incomplete' | 'configured' | 'offline' | 'arriving' | 'serving'
 
 export type TailnetService = Required<ServicePatch> & {
   readonly name: string

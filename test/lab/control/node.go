@@ -44,6 +44,7 @@ type node struct {
 	homeDERP  int
 	cap       tailcfg.CapabilityVersion
 	created   time.Time
+	started   time.Time // when its tailscaled did, as far as is known
 	lastSeen  time.Time
 	poll      *poll // the map stream, nil while there is none
 

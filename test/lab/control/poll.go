@@ -107,7 +107,7 @@ func (t *tailnet) mapOnce(ctx context.Context, req *tailcfg.MapRequest, m key.Ma
 	// A request that its node gave up may be older than one already handled.
 	if !req.ReadOnly && ctx.Err() == nil {
 		n.endpoints = req.Endpoints
-		n.disco = req.DiscoKey
+		t.discoLocked(n, req.DiscoKey)
 		n.cap = req.Version
 		t.updateHostLocked(n, req.Hostinfo)
 		t.wakeLocked()
@@ -129,11 +129,29 @@ func (t *tailnet) startPoll(req *tailcfg.MapRequest, m key.MachinePublic) (*poll
 	n.poll = newPoll()
 	n.cap = req.Version
 	if n.disco.IsZero() {
-		n.disco = req.DiscoKey
+		t.discoLocked(n, req.DiscoKey)
 	}
 	t.events.add("poll-start", n, "map poll")
 	t.wakeLocked()
 	return n.poll, nil
+}
+
+// discoLocked takes over a node's disco key: each start of tailscaled makes another.
+func (t *tailnet) discoLocked(n *node, k key.DiscoPublic) {
+	if n.disco == k {
+		return
+	}
+	n.disco, n.started = k, time.Now()
+	t.wakeAfter(arrival)
+}
+
+// wakeAfter has every map poll look at the tailnet again when a time has passed.
+func (t *tailnet) wakeAfter(d time.Duration) {
+	time.AfterFunc(d+10*time.Millisecond, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.wakeLocked()
+	})
 }
 
 // stopPoll notes that a stream has ended, unless a newer one runs.
@@ -147,11 +165,7 @@ func (t *tailnet) stopPoll(k key.NodePublic, p *poll) {
 	n.poll = nil
 	n.lastSeen = time.Now()
 	t.events.add("poll-stop", n, "map poll ended")
-	time.AfterFunc(offlineGrace+10*time.Millisecond, func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.wakeLocked() // the node may count as offline now
-	})
+	t.wakeAfter(offlineGrace) // the node may count as offline then
 }
 
 // stream sends the node's view of the tailnet, and again whenever it changes.

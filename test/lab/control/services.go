@@ -38,8 +38,14 @@ const (
 	hostIncomplete hostState = "incomplete" // lacks a port of the service
 	hostConfigured hostState = "configured" // approved, and not advertised
 	hostOffline    hostState = "offline"    // approved and advertised by a node that is away
+	hostArriving   hostState = "arriving"   // approved and advertised by a tailscaled that has just started
 	hostServing    hostState = "serving"    // clients are sent here
 )
+
+// arrival is how long a tailscaled that has started is not sent clients, if
+// others serve: until it is connected to the relay, the first packets to it are
+// lost, and WireGuard begins anew only after five seconds.
+const arrival = 3 * time.Second
 
 // addressesOfService returns the addresses of the service with a number.
 func addressesOfService(number uint16) (v4, v6 netip.Addr) {
@@ -100,13 +106,15 @@ func (s *service) state(n *node, now time.Time) hostState {
 		return hostConfigured
 	case !n.usable(now):
 		return hostOffline
+	case now.Sub(n.started) < arrival:
+		return hostArriving
 	}
 	return hostServing
 }
 
 // allows reports whether a node in that state is told that it hosts the service.
 func (h hostState) allows() bool {
-	return h == hostIncomplete || h == hostConfigured || h == hostOffline || h == hostServing
+	return h == hostIncomplete || h == hostConfigured || h == hostOffline || h == hostArriving || h == hostServing
 }
 
 // covers reports whether all wanted ports are among those that there are.

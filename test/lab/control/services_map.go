@@ -12,27 +12,35 @@ import (
 // hostForLocked returns the node to which another is sent for a service, or nil.
 //
 // Nodes are dealt out to the approved hosts in turn. One whose host does not
-// serve is dealt out to those that do; the others stay where they are.
+// serve is dealt out to those that do; the others stay where they are. If none
+// serves, one that will soon or did last is better than none.
 func (t *tailnet) hostForLocked(s *service, client *node, now time.Time) *node {
-	var hosts, serving []*node
+	var hosts []*node
+	able := map[hostState][]*node{}
 	turn := 0
 	for _, n := range t.sortedLocked() {
 		if s.hosts[n.id] != nil && s.approves(n) {
 			hosts = append(hosts, n)
-			if s.state(n, now) == hostServing {
-				serving = append(serving, n)
-			}
+			state := s.state(n, now)
+			able[state] = append(able[state], n)
 		} else if n.id < client.id {
 			turn++
 		}
 	}
-	if len(serving) == 0 || slices.Contains(serving, client) {
-		return nil
+	for _, state := range []hostState{hostServing, hostArriving, hostOffline} {
+		best := able[state]
+		if slices.Contains(best, client) {
+			return nil
+		}
+		if len(best) == 0 {
+			continue
+		}
+		if home := hosts[turn%len(hosts)]; slices.Contains(best, home) {
+			return home
+		}
+		return best[turn/len(hosts)%len(best)]
 	}
-	if home := hosts[turn%len(hosts)]; slices.Contains(serving, home) {
-		return home
-	}
-	return serving[turn/len(hosts)%len(serving)]
+	return nil
 }
 
 // leadToServicesLocked adds the addresses of services to the peers that are a

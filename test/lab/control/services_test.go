@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tailscale.com/tailcfg"
+	"tailscale.com/types/key"
 )
 
 // serve has the node of c say that it has a service, advertised or not.
@@ -75,7 +76,12 @@ func TestServiceSteps(t *testing.T) {
 		{func() { n.serve(host, "svc:web", false, "tcp:80", "tcp:440-450") }, "configured"},
 		{func() { n.serve(host, "svc:web", true, "tcp:443") }, "serving"},
 		{func() { n.nodes[host.k].lastSeen = time.Now().Add(-time.Minute); n.wakeLocked() }, "offline"},
-		{func() { n.nodes[host.k].lastSeen = time.Now(); n.wakeLocked() }, "serving"},
+		{func() {
+			n.nodes[host.k].lastSeen = time.Now()
+			n.discoLocked(n.nodes[host.k], key.NewDisco().Public())
+			n.wakeLocked()
+		}, "arriving"},
+		{func() { n.nodes[host.k].started = time.Now().Add(-arrival); n.wakeLocked() }, "serving"},
 		{func() { n.call(200, "PATCH", "/nodes/host", `{"tags":[]}`) }, "untagged"},
 		{func() { n.call(200, "PATCH", "/nodes/host", `{"tags":["tag:k8s"]}`) }, "serving"},
 		{func() { n.call(200, "PUT", "/services/svc:web", `{"ports":["udp:443"]}`) }, "incomplete"},
@@ -181,6 +187,12 @@ func TestClientsAreSpread(t *testing.T) {
 	if got := n.leads(hosts[1], "100.101.0.1"); len(got) != 1 {
 		t.Errorf("a host that does not serve is sent to %v", got)
 	}
+	away := time.Now().Add(-time.Minute)
+	n.nodes[hosts[2].k].lastSeen = away
+	spread("aaaaaa")
+	n.nodes[hosts[0].k].lastSeen = away // nobody serves: all stay, or go where they would be served
+	spread("aacacc")
+	n.nodes[hosts[0].k].lastSeen = time.Now()
 	n.call(200, "PUT", "/services/svc:web/hosts/c", `{"approved":false}`)
 	spread("aaaaaa")
 	n.call(204, "DELETE", "/nodes/a", "")
