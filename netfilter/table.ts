@@ -1,4 +1,5 @@
 import type { Family } from '../lib/address.ts'
+import { inOrder } from './in-order.ts'
 
 /** For each family, values by canonical address text. */
 export type ByFamily<T> = Readonly<Record<Family, T>>
@@ -41,19 +42,19 @@ export const targetAddress = (target: string): string => target.slice(0, target.
 
 /** Completes a table with what follows from the rest of it: once, as a large one is compared with many others. */
 export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {
-  const setOf = (addresses: Iterable<string>): AddressSet => {
+  const setOf = (addresses: readonly string[]): AddressSet => {
     const set = new Map<string, ''>()
     for (const address of addresses) set.set(address, '')
     return set
   }
   const targets = (family: Family): string[] => {
     const all = parts.everything[family]
-    const mapped = Array.from(parts.ports[family].values(), targetAddress)
+    const mapped = inOrder(parts.ports[family]).values.map(targetAddress)
     return all === undefined ? mapped : [...mapped, all]
   }
   return {
     ...parts,
-    own: byFamily((family) => setOf(parts.ingress[family].keys())),
+    own: byFamily((family) => setOf(inOrder(parts.ingress[family]).keys)),
     targets: byFamily((family) => setOf(targets(family))),
   }
 }

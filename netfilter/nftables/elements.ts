@@ -1,5 +1,6 @@
 import { type Family, families } from '../../lib/address.ts'
 import type { Marks } from '../flows.ts'
+import { inOrder } from '../in-order.ts'
 import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
 
 /** The sets and maps of our table: what follows the value, while the rules stay. */
@@ -103,18 +104,21 @@ function difference(set: SetName, before: Content, after: Content): Change[] {
   const gone: Change[] = []
   const come: Change[] = []
   const goes = (key: string, value: string): unknown => gone.push({ verb: 'delete', set, key, value })
-  const former = before.entries()
-  let old = former.next().value
-  for (const [key, value] of after) {
-    for (; old !== undefined && old[0] !== key && !after.has(old[0]); old = former.next().value) goes(...old)
-    const beside = old?.[0] === key ? old : undefined
-    if (beside !== undefined) old = former.next().value
-    const held = beside === undefined ? before.get(key) : beside[1]
+  const former = inOrder(before)
+  const { keys, values } = inOrder(after)
+  let at = 0
+  for (let index = 0; index < keys.length; index += 1) {
+    const [key, value] = [keys[index]!, values[index]!]
+    for (; at < former.keys.length && former.keys[at] !== key && !after.has(former.keys[at]!); at += 1)
+      goes(former.keys[at]!, former.values[at]!)
+    const beside = former.keys[at] === key
+    const held = beside ? former.values[at] : before.get(key)
+    if (beside) at += 1
     if (held === value) continue
     if (held !== undefined) goes(key, held)
     come.push({ verb: 'add', set, key, value })
   }
-  for (; old !== undefined; old = former.next().value) if (!after.has(old[0])) goes(...old)
+  for (; at < former.keys.length; at += 1) if (!after.has(former.keys[at]!)) goes(former.keys[at]!, former.values[at]!)
   return [...gone, ...come]
 }
 
