@@ -4,6 +4,7 @@
 // more did, of nft in each of these, of processor time for each in all processes, and how often the kernel was then
 // written to in as many looks at what had not changed.
 import { setTimeout as delay } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
 import { type RunCommand, runCommand } from '../../lib/command.ts'
 import { firewall } from '../../netfilter/firewall.ts'
 import { watchTable } from '../../netfilter/nftables/monitor.ts'
@@ -14,6 +15,9 @@ import { service, services, tableOf, type Service } from '../egress/services.ts'
 
 type Settings = { count: number; protocol: Service['protocol']; warmUp: number; times: number }
 const { count, protocol, warmUp, times } = JSON.parse(process.argv[2] ?? '{}') as Settings
+
+// As agent/main.ts does: a run of nft costs the more, the more memory there is to fork.
+setFlagsFromString('--semi-space-growth-factor=1')
 
 const own = '100.64.255.1'
 let inNft = 0
