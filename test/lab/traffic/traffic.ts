@@ -130,9 +130,15 @@ export async function ask(host: Host, question: Question): Promise<Answer> {
 
 /** As `ask`, several at once: for each, in their order, its answer or what `ask` would throw. */
 export async function askAll(host: Host, questions: readonly Question[]): Promise<(Answer | CulvertError)[]> {
-  const all = questions.map((question) => ({ port: 7000, data: 'hello', patience: 3000, ...question }))
+  const all = questions.map((question) => ({
+    port: portOf(question.protocol),
+    data: 'hello',
+    patience: 3000,
+    ...question,
+  }))
   const { stdout } = await host.exec([process.execPath, join(programs, 'ask.ts'), JSON.stringify(all)], {
     timeout: Math.max(0, ...all.map(({ patience }) => patience)) + 10_000,
+    ...(all.some(({ protocol }) => protocol === 'https') && { env }),
   })
   return (JSON.parse(stdout) as (Answer | string)[]).map((answer, index) => {
     if (typeof answer !== 'string') return answer

@@ -1,0 +1,80 @@
+import { X509Certificate } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { ask, type Host } from '../lab/bed.ts'
+import { fqdnOf, tlsObjects } from '../lab/cluster/ingress.ts'
+import { proxyNamespace } from '../lab/cluster/proxy.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { makePair } from '../certs/make.ts'
+import { IngressBed } from './ingress-bed.ts'
+import { expectOneIssuer, killUnderLoad, restartUnderLoad } from './ingress-load.ts'
+
+const app = 'app'
+const fqdn = fqdnOf({ name: app })
+
+let ingress: IngressBed
+beforeAll(async () => {
+  ingress = await IngressBed.start({ env: { CULVERT_TEST_SHORT_WAITS: 'true' } })
+}, 180_000)
+afterAll(() => ingress[Symbol.asyncDispose]())
+beforeEach(() => tellOnFailure(ingress.bed))
+
+/** The certificate that a client is shown. */
+async function shown(client: Host): Promise<X509Certificate> {
+  const argv = ['openssl', 's_client', '-connect', `${fqdn}:443`, '-servername', fqdn]
+  return new X509Certificate((await client.exec(argv, { input: '' })).stdout.replace(/^.*?(?=-----BEGIN)/s, ''))
+}
+
+test('clients of the tailnet have HTTPS through three replicas, under the one certificate that was issued', async () => {
+  await ingress.add({ name: app, backend: { name: 'web', port: 80 } })
+  await ingress.serves(app)
+  await ingress.ready()
+  const { hosts, addresses } = await ingress.service(app)
+  expect(hosts.map(({ clients }) => clients.length)).toEqual([1, 1, 1])
+  const stored = new X509Certificate((await ingress.pair(app))!.crt)
+  expect(stored.subjectAltName).toBe(`DNS:${fqdn}`)
+  for (const client of ingress.clients) {
+    for (const to of addresses) {
+      const answer = await ask(client, { to, name: fqdn, protocol: 'https', patience: 5000 })
+      expect(answer.host).toBe('web')
+    }
+    expect((await shown(client)).fingerprint256).toBe(stored.fingerprint256)
+  }
+  await expectOneIssuer(ingress, 1)
+})
+
+test('each replica is killed under load, and comes back as the node that it was', async () => {
+  await killUnderLoad(ingress, app, ingress.replicas)
+  expect((await ingress.bed.control.nodes()).length).toBe(ingress.clients.length + ingress.replicas.length)
+  await expectOneIssuer(ingress, 1)
+})
+
+test('three rolling restarts under load: no request fails, and nothing is issued', async () => {
+  await restartUnderLoad(ingress, app, 3)
+  await expectOneIssuer(ingress, 1)
+}, 240_000)
+
+test('a TLS Secret that is deleted costs no reader its certificate, and is filled when its owner makes it again', async () => {
+  const { bed } = ingress
+  const before = new X509Certificate((await ingress.pair(app))!.crt)
+  await bed.cluster.kubectl(['delete', 'secret', fqdn, `--namespace=${proxyNamespace}`])
+  const { clients: ofIssuer = [] } = (await ingress.service(app)).hosts.find(({ node }) => node === 'ingress-0') ?? {}
+  for (const client of ingress.clients.filter(({ name }) => !ofIssuer.includes(name))) {
+    expect(await ingress.get(client, app)).toBe('web')
+  }
+  await ingress.operate()
+  await ingress.serves(app)
+  expect(new X509Certificate((await ingress.pair(app))!.crt).serialNumber).not.toBe(before.serialNumber)
+  for (const client of ingress.clients) expect(await ingress.get(client, app)).toBe('web')
+  await expectOneIssuer(ingress, 2)
+})
+
+test('a TLS Secret in which another put what is not of the name is written anew', async () => {
+  const { bed } = ingress
+  const [secret] = tlsObjects('ingress', { name: app })
+  const { certificate, key } = await makePair(['other.lab.ts.net'])
+  await bed.cluster.apply({ ...secret!, data: undefined, stringData: { 'tls.crt': certificate, 'tls.key': key } })
+  const subject = async () => new X509Certificate((await ingress.pair(app))!.crt).subjectAltName
+  await expect.poll(subject, { timeout: 30_000 }).toBe(`DNS:${fqdn}`)
+  for (const client of ingress.clients) expect(await ingress.get(client, app)).toBe('web')
+  await expectOneIssuer(ingress, 3)
+})

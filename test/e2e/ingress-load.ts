@@ -1,0 +1,112 @@
+import { expect } from 'vitest'
+import { type Report, startTraffic } from '../lab/bed.ts'
+import { fqdnOf } from '../lab/cluster/ingress.ts'
+import { proxyNamespace } from '../lab/cluster/proxy.ts'
+import type { IngressBed } from './ingress-bed.ts'
+import type { ProxyPod } from './cluster.ts'
+
+/** How often each client begins a request, in ms. */
+const every = 250
+
+type Load = {
+  /** What each client saw. */
+  readonly reports: readonly Report[]
+  /** How often a replica began or ceased to serve meanwhile, and so how often clients were moved at most. */
+  readonly moves: number
+}
+
+type Patience = {
+  /** For one answer, in ms. */
+  readonly patience: number
+  /** How often a request that broke may be asked anew. */
+  readonly retries: number
+}
+
+/** Does something while every client asks an Ingress all the time. */
+async function underLoad(
+  ingress: IngressBed,
+  name: string,
+  patience: Patience,
+  work: () => Promise<void>,
+): Promise<Load> {
+  const site = { to: fqdnOf({ name }), protocol: 'https', mode: 'connect' } as const
+  const endless = { count: 1_000_000, duration: 3_600_000, every, ...patience }
+  const { last } = await ingress.bed.control.events()
+  const load = await Promise.all(ingress.clients.map((client) => startTraffic(client, { ...site, ...endless })))
+  await work()
+  const reports = await Promise.all(load.map((one) => one.stop()))
+  const { events } = await ingress.bed.control.events(last)
+  return { reports, moves: events.filter(({ kind }) => kind === 'service-host').length }
+}
+
+/**
+ * Restarts all replicas so many times, one after the other each time, under load. A request that is under way when the
+ * tailnet moves its client to another replica breaks: it is asked anew, as browsers do. None fails.
+ */
+export async function restartUnderLoad(ingress: IngressBed, name: string, times: number): Promise<void> {
+  const took: number[] = []
+  const { reports, moves } = await underLoad(ingress, name, { patience: 10_000, retries: 2 }, async () => {
+    for (let time = 0; time < times; time += 1) {
+      took.push(await ingress.restart())
+      await ingress.serves(name)
+    }
+  })
+  const seconds = took.map((ms) => Math.round(ms / 1000))
+  const anew = reports.map(({ retried }) => retried.length)
+  console.log(`${times} rolling restarts took ${seconds.join(', ')} s; ${moves} moves; asked anew: ${anew.join(', ')}`)
+  expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
+    reports.map(() => ({ failures: [], unanswered: 0 })),
+  )
+  for (const { sent, retried } of reports) {
+    expect(sent).toBeGreaterThan(times * 20)
+    expect(retried.length).toBeLessThanOrEqual(moves)
+  }
+}
+
+/** For how long requests may fail after a replica was killed, in ms: until it is back, or others have its clients. */
+const outage = 10_000
+
+/**
+ * Kills replicas one after the other under load, Pod and all, and sees each back as the node that it was: all that is
+ * left of it is in Secrets.
+ */
+export async function killUnderLoad(ingress: IngressBed, name: string, victims: readonly ProxyPod[]): Promise<void> {
+  const kills: number[] = []
+  const { reports } = await underLoad(ingress, name, { patience: 2000, retries: 0 }, async () => {
+    for (const victim of victims) {
+      const before = (await victim.pod())?.metadata.uid
+      const identity = (await victim.secret())['device_id']
+      kills.push(Date.now())
+      await kill(victim)
+      await expect.poll(async () => (await victim.pod())?.metadata.uid ?? before, { timeout: 60_000 }).not.toBe(before)
+      await victim.ready()
+      await ingress.serves(name)
+      expect((await victim.secret())['device_id']).toBe(identity)
+    }
+  })
+  for (const { failures, longestGap } of reports) {
+    const strays = failures.filter(({ at }) => !kills.some((killed) => within(Date.parse(at) - killed)))
+    expect(strays).toEqual([])
+    expect(longestGap).toBeLessThan(outage)
+  }
+  const longest = reports.map(({ longestGap }) => longestGap)
+  console.log(`${victims.length} kills; longest time without an answer: ${longest.join(', ')} ms`)
+}
+
+const within = (after: number): boolean => after >= 0 && after < outage
+
+/** What the kernel does when memory runs out; a Pod that is new is started without kubelet's growing pauses. */
+async function kill(victim: ProxyPod): Promise<void> {
+  await victim.exec('sh', '-c', 'kill -KILL $(pidof node) $(pidof tailscaled)')
+  const atOnce = ['--force', '--grace-period=0', '--wait=false']
+  await victim.cluster.kubectl(['delete', 'pod', victim.name, `--namespace=${proxyNamespace}`, ...atOnce])
+}
+
+/** That one replica had all certificates issued, and no more than these. */
+export async function expectOneIssuer(ingress: IngressBed, certificates: number): Promise<void> {
+  const { events } = await ingress.bed.control.events()
+  const issuers = events.flatMap(({ kind, node }) => (kind === 'set-dns' ? [node] : []))
+  expect(new Set(issuers)).toEqual(new Set(['ingress-0']))
+  const orders = await ingress.bed.acme.orders()
+  expect(orders.map(({ issued }) => issued)).toEqual(Array.from({ length: certificates }, () => true))
+}
