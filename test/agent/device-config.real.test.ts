@@ -148,8 +148,11 @@ it('so does a file without a key, at once', async () => {
 
 it('an unreachable control server is no refused key', async () => {
   put(config({ AuthKey: await bed.authKey(), Hostname: 'patient' }))
-  await bed.control.startOutage({ seconds: 6 })
+  await bed.control.startOutage({ seconds: 60 })
   await using proxy = await Proxy.start(bed, oneStep)
   await proxy.until((status) => /connection refused/.test(status.tailscaled.health.join()))
+  // Long enough for several attempts.
+  await delay(4000)
+  await bed.control.endOutage()
   await proxy.process.line(/Startup complete/)
 })
