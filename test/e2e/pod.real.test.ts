@@ -20,6 +20,7 @@ beforeAll(async () => {
   await Promise.all([cluster.importImage(image.archive), cluster.apply(...backendObjects('backend'), ...proxyGround())])
   const backend = await serviceAddresses(cluster, 'backend')
   const often = { periodSeconds: 1, timeoutSeconds: 3 }
+  const live = { exec: { command: ['culvert', 'live'] }, ...often }
   await cluster.apply(
     ...proxyObjects({
       name: 'proxy',
@@ -27,13 +28,10 @@ beforeAll(async () => {
       authKey: await bed.authKey(),
       env: { TS_DEST_IP: `${backend.v4},${backend.v6}`, TS_ENABLE_HEALTH_CHECK: 'true' },
       container: {
-        // One of each way to ask. Who hangs cannot stop in order, and need not be given the time to.
-        livenessProbe: {
-          exec: { command: ['culvert', 'live'] },
-          ...often,
-          failureThreshold: 2,
-          terminationGracePeriodSeconds: 1,
-        },
+        // One of each way to ask. Who starts slowly does not hang; who hangs cannot stop in order, and need not be given
+        // the time to.
+        startupProbe: { ...live, failureThreshold: 60 },
+        livenessProbe: { ...live, failureThreshold: 3, terminationGracePeriodSeconds: 1 },
         readinessProbe: { httpGet: { path: '/readyz', port: 9002 }, ...often, failureThreshold: 1 },
       },
     }),
