@@ -12,16 +12,17 @@ import { layGround } from './pod.ts'
 import { measurePodRest } from './pod-rest.ts'
 import { measurePodStart } from './pod-start.ts'
 import type { Section } from './section.ts'
+import { measureServe, serveSteps } from './serve/serve.ts'
 import type { Size } from './size.ts'
 import { measureStartup } from './startup.ts'
 import { measureTraffic, trafficSteps } from './traffic.ts'
 
 export type Results = { readonly sections: readonly Section[]; readonly facts: [string, string][] }
 
-/** Measures everything: as processes of hosts in one bed, then what is for ProxyGroups, and then as Pods, each in beds of its own. */
+/** Measures everything: as processes of hosts in one bed, then what is for ProxyGroups and for HTTPS sites, and then as Pods, each in beds of its own. */
 export async function runBench(size: Size, commit: string | undefined): Promise<Results> {
   const preparation = await prepare('cluster', 'image')
-  const steps = progress(preparation.steps + 10 + trafficSteps + egressSteps)
+  const steps = progress(preparation.steps + 10 + trafficSteps + egressSteps + serveSteps)
   await preparation.run(steps)
   const bundle = await steps.step('bundle the agent', buildAgent)
   const images = await steps.step('build the images', buildImages)
@@ -31,12 +32,13 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
     (bed) => measureOnHosts(bed, bundle, size, commit, steps),
   )
   const egress = await measureEgress(contestants(bundle), size.egress, steps)
+  const serve = await measureServe(contestants(bundle), size.serve, steps)
   const inPods = await inBed(
     steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
     (bed) => measureInPods(bed, images, memory, size, steps),
   )
   return {
-    sections: [...onHosts.sections, ...egress, ...inPods.sections, image],
+    sections: [...onHosts.sections, ...egress, ...serve, ...inPods.sections, image],
     facts: [...onHosts.facts, ...inPods.facts],
   }
 }

@@ -3,6 +3,8 @@ import type { AgentsSize } from './egress/agents.ts'
 import type { EndToEndSize } from './egress/end-to-end.ts'
 import type { PacketsSize } from './egress/packets.ts'
 import type { StreamsSize } from './egress/streams.ts'
+import type { ChangingSize } from './serve/changing.ts'
+import type { RequestsSize } from './serve/requests.ts'
 
 /** How much is measured: repeats, and seconds of each. Nothing here may make a bed last longer than `limit`. */
 export type Size = {
@@ -22,6 +24,11 @@ export type Size = {
     readonly agents: AgentsSize
     readonly endToEnd: EndToEndSize
   }
+  readonly serve: {
+    readonly starts: number
+    readonly requests: RequestsSize
+    readonly changing: ChangingSize
+  }
 }
 
 export const full: Size = {
@@ -40,6 +47,7 @@ export const full: Size = {
     agents: { repeats: 3, changes: 5, rest: 10 },
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },
   },
+  serve: { starts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
 }
 
 export const quick: Size = {
@@ -58,6 +66,7 @@ export const quick: Size = {
     agents: { repeats: 1, changes: 2, rest: 3 },
     endToEnd: { repeats: 1, messages: 1000, seconds: 2 },
   },
+  serve: { starts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },
 }
 
 /** Seconds after which a bed is given up. */

@@ -1,0 +1,52 @@
+// Runs inside a host: node watch.ts JSON, of { name, path, seconds }
+// Prints `ready`, and once it has SIGUSR1 asks an HTTPS site for a page again and again for so many seconds, over one
+// connection while it lasts. Prints `AT TEXT` for each page that is another than the one before: since 1970, in ms.
+import { once } from 'node:events'
+import { Agent, request } from 'node:https'
+import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+type Settings = { name: string; path: string; seconds: number }
+const { name, path, seconds } = JSON.parse(process.argv[2] ?? '{}') as Settings
+
+/** Milliseconds between two requests. */
+const pause = 2
+/** Of a connection, without which it is begun anew: a packet to a node that is not there yet is sent again much later. */
+const connecting = 250
+/** Of an answer; its certificate may have to be issued first. */
+const patience = 60_000
+
+const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+
+function ask(): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const none = (): void => resolve(undefined)
+    const asking = request({ host: name, path, family: 4, agent }, (answer) => {
+      answer
+        .toArray()
+        .then((chunks) => resolve(answer.statusCode === 200 ? String(Buffer.concat(chunks)) : undefined), none)
+    })
+    const giveUp = (): unknown => asking.destroy(new Error('no answer'))
+    asking.on('socket', (socket: Socket) => {
+      if (!socket.connecting) return
+      const late = setTimeout(giveUp, connecting)
+      socket.once('connect', () => clearTimeout(late)).once('close', () => clearTimeout(late))
+    })
+    asking.on('error', none).setTimeout(patience, giveUp).end()
+  })
+}
+
+// A listener for signals does not keep the process.
+const told = Promise.race([once(process, 'SIGUSR1'), delay(patience)])
+console.log('ready')
+await told
+const begun = performance.now()
+let last: string | undefined
+while (performance.now() - begun < seconds * 1000) {
+  const text = await ask()
+  if (text !== undefined && text !== last) {
+    console.log(`${performance.timeOrigin + performance.now()} ${text}`)
+    last = text
+  }
+  await delay(pause)
+}

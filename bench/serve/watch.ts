@@ -1,0 +1,43 @@
+import type { HostProcess } from '../../test/lab/bed.ts'
+import { program } from '../backend.ts'
+import { type ServeBed, type Site, textPath } from './site.ts'
+
+/** Seconds, after which the client asks no more. */
+const most = 300
+
+/** The time by the clock, in milliseconds and parts of them: the same in all processes. */
+export const now = (): number => performance.timeOrigin + performance.now()
+
+/** A client, which asks a site for its text all the time. */
+export class Watch implements AsyncDisposable {
+  readonly #process: HostProcess
+
+  private constructor(process: HostProcess) {
+    this.#process = process
+  }
+
+  /** Starts the program; it asks once it is told to. */
+  static async start(bed: ServeBed, { name }: Site, from: 'client' | 'other' = 'client'): Promise<Watch> {
+    const settings = JSON.stringify({ name, path: textPath, seconds: most })
+    const started = await bed.host(from).spawn([process.execPath, program('watch.ts'), settings], {
+      name: `watch ${name}`,
+      env: { NODE_EXTRA_CA_CERTS: '/etc/lab-ca.pem' },
+    })
+    await started.line(/^ready$/)
+    return new Watch(started)
+  }
+
+  begin(): void {
+    this.#process.kill('SIGUSR1')
+  }
+
+  /** When it first saw a text. */
+  async seen(text: string): Promise<number> {
+    const [, at] = await this.#process.line(new RegExp(`^([\\d.]+) ${text}$`), 60_000)
+    return Number(at)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.stop()
+  }
+}
