@@ -13,11 +13,13 @@ export const compileCache = { NODE_COMPILE_CACHE: '/tmp/compile-cache' } as cons
 
 /** `bundle` is the path of our agent's bundle. */
 export function contestants(bundle: string): Readonly<Record<ContestantName, Contestant>> {
-  const ours = [process.execPath, bundle]
+  // The kernel shares out processors by session. Each gets its own: else upstream's tailscaled would share that of what
+  // asks, and ours, which the agent starts in a new one, would not.
+  const alone = 'setsid'
+  const ours = [alone, process.execPath, bundle]
   return {
     ours: { name: 'ours', argv: ours, env: {} },
     cached: { name: 'cached', argv: ours, env: compileCache },
-    // The kernel shares out processors by session, and ours starts tailscaled in one of its own; upstream's does not.
-    upstream: { name: 'upstream', argv: ['setsid', 'containerboot'], env: {} },
+    upstream: { name: 'upstream', argv: [alone, 'containerboot'], env: {} },
   }
 }

@@ -52,7 +52,7 @@ To repeat it: \`npm run bench\`, as root, on a machine that does nothing else; a
 
 ${markdownTable([['', ''], ...facts])}
 
-Both get \`TS_DEBUG_FIREWALL_MODE=nftables\`: left alone, upstream’s takes iptables. Both forward one address family at a time, since upstream’s \`TS_DEST_IP\` holds one address.
+Both get \`TS_DEBUG_FIREWALL_MODE=nftables\`: left alone, upstream’s takes iptables. As processes, both get a session of their own, by which the kernel shares out processors. Both forward one address family at a time, since upstream’s \`TS_DEST_IP\` holds one address.
 
 ${sections.map(sectionText).join('\n\n')}
 `
