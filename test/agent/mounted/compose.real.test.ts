@@ -140,6 +140,11 @@ it('says what is wrong with a file as a whole, keeps the last good one, and says
   await mkdir(egressDirectory)
   await writeFile(servicesFile, toPort(1))
   await follow()
+  // As a whole: the first half of a megabyte is a good one.
+  const putLarge = async () => {
+    await writeFile(`${servicesFile}.new`, toPort(2).padEnd(10_000_000))
+    await rename(`${servicesFile}.new`, servicesFile)
+  }
   const bad: [what: string, change: () => Promise<unknown>, reason: RegExp][] = [
     ['empty', () => writeFile(servicesFile, ' \n'), /egress-services: it is empty \(write {} to remove all\)$/],
     [
@@ -149,7 +154,7 @@ it('says what is wrong with a file as a whole, keeps the last good one, and says
     ],
     ['no JSON', () => writeFile(servicesFile, 'services:\n  a: 1'), /: it is no JSON.* is not valid JSON$/],
     ['a list', () => writeFile(servicesFile, '[]'), /: it is no JSON object$/],
-    ['10 MB', () => writeFile(servicesFile, toPort(2).padEnd(10_000_000)), /has 10000000 bytes, and at most 1048576/],
+    ['10 MB', putLarge, /has 10000000 bytes, and at most 1048576/],
     ['absent', () => rm(servicesFile), /egress-services: it is absent \(write {} to remove all\)$/],
     ['a pipe', async () => execFileSync('mkfifo', [servicesFile]), /: it cannot be read: it is no regular file$/],
     ['without a directory', () => rename(egressDirectory, `${egressDirectory}-2`), /it is absent/],
