@@ -230,9 +230,9 @@ it('while a target goes from the tailnet', async () => {
   const outside = await startCapture(proxy.host, 'eth0', inTheClear)
   const traffic = await startAll(made)
   await bed.control.removeNode('node')
-  await expect
-    .poll(() => traffic.map(({ report }) => report?.broken?.code ?? ''), { timeout: 20_000 })
-    .toContain('ECONNRESET')
+  // All four connections of TCP.
+  const broken = () => traffic.flatMap(({ report }) => report?.broken?.code ?? [])
+  await expect.poll(broken, { timeout: 20_000 }).toEqual(Array(4).fill('ECONNRESET'))
   await proxy.until(({ checks }) => checks['services']?.state === 'failing')
   await delay(1000)
   expect(await outside.stop()).toEqual([])
