@@ -150,6 +150,18 @@ it('what others put there is told, and replaced', async () => {
   expect(await secret.certificate()).not.toBe(certificate)
 })
 
+it('a renewal that somebody forces is seen', async () => {
+  const before = await until('group-0', good)
+  const files = ['--cert-file=/tmp/web.crt', '--key-file=/tmp/web.key']
+  const renewal = ['cert', '--min-validity=240h', ...files, web]
+  await bed.host('group-0').exec(['tailscale', '--socket=/tmp/tailscaled.sock', ...renewal])
+  expect(await orders()).toBe(4)
+  await until('group-0', (one) => good(one) && one.expires !== before.expires)
+  expect(await until('group-1', ({ expires }) => expires !== before.expires)).toMatchObject({
+    servedExpires: (await until('group-1', good)).servedExpires,
+  })
+})
+
 it('an authority that is away is asked again, and one that wants less is left alone, also after a restart', async () => {
   for (const name of ['away', 'limited']) {
     const secret = new TlsSecret(bed, `${name}.lab.ts.net`)

@@ -20,9 +20,9 @@ const group = { name: 'ingress', type: 'ingress', replicas: 3 } as const
 
 /** Three clients, so that each replica has one. */
 const hosts = {
-  ann: { network: 'wan', tailscaled: true },
-  bob: { network: 'wan', tailscaled: true },
-  eve: { network: 'wan', tailscaled: true },
+  client1: { network: 'wan', tailscaled: true },
+  client2: { network: 'wan', tailscaled: true },
+  client3: { network: 'wan', tailscaled: true },
 } as const
 
 type Options = Pick<GroupSpec, 'container'> & {

@@ -7,8 +7,8 @@ import { tellOnFailure } from './vitest.ts'
 
 const tagged = { network: 'wan', tailscaled: { up: ['--advertise-tags=tag:host'] } } as const
 const plain = { network: 'wan', tailscaled: true } as const
-const hosts = { one: tagged, two: tagged, ann: plain, bob: plain } as const
-type Client = 'ann' | 'bob'
+const hosts = { one: tagged, two: tagged, first: plain, second: plain } as const
+type Client = 'first' | 'second'
 type ServiceHost = 'one' | 'two'
 const otherThan = (host: string): ServiceHost => (host === 'one' ? 'two' : 'one')
 
@@ -54,7 +54,7 @@ test('what a node serves and advertises is held until it is approved', async () 
   await bed.control.putService(service, { ports: ['tcp:443'] })
   await serve('one', '--http=80')
   await expect.poll(states).toEqual({ one: 'held' })
-  expect(await get('ann', '--max-time', '1')).toMatch('curl: (28)')
+  expect(await get('first', '--max-time', '1')).toMatch('curl: (28)')
   await bed.control.approveHost(service, 'one')
   expect(await states()).toEqual({ one: 'incomplete' })
   await serve('one')
@@ -66,29 +66,29 @@ test('what a node serves and advertises is held until it is approved', async () 
 })
 
 test('each client reaches a host of its own, by name and by both families, with a certificate of the name', async () => {
-  const [ofAnn, ofBob] = [await hostOf('ann'), await hostOf('bob')]
-  expect(new Set([ofAnn, ofBob])).toEqual(new Set(['one', 'two']))
-  expect(await Promise.all([get('ann'), get('bob')])).toEqual([ofAnn, ofBob])
+  const [ofFirst, ofSecond] = [await hostOf('first'), await hostOf('second')]
+  expect(new Set([ofFirst, ofSecond])).toEqual(new Set(['one', 'two']))
+  expect(await Promise.all([get('first'), get('second')])).toEqual([ofFirst, ofSecond])
   const { addresses } = await bed.control.service(service)
   for (const address of addresses) {
     const family = address.includes(':') ? '--ipv6' : '--ipv4'
-    expect(await get('ann', family, '--write-out', ' %{remote_ip}')).toBe(`${ofAnn} ${address}`)
+    expect(await get('first', family, '--write-out', ' %{remote_ip}')).toBe(`${ofFirst} ${address}`)
   }
   // Each host proved the name for itself.
   expect(await bed.acme.orders(fqdn)).toMatchObject([{ issued: true }, { issued: true }])
 })
 
 test('a host that stops advertising, or is held, hands over at once, and takes back', async () => {
-  const home = (await hostOf('ann'))!
+  const home = (await hostOf('first'))!
   await bed.host(home).exec(['tailscale', 'serve', 'drain', service])
-  const took = await reaches('ann', otherThan(home), 2000)
+  const took = await reaches('first', otherThan(home), 2000)
   expect(await states()).toEqual({ [home]: 'configured', [otherThan(home)]: 'serving' })
   await serve(home)
-  await reaches('ann', home, 2000)
+  await reaches('first', home, 2000)
   await bed.control.approveHost(service, home, false)
-  await reaches('ann', otherThan(home), 2000)
+  await reaches('first', otherThan(home), 2000)
   await bed.control.approveHost(service, home)
-  await reaches('ann', home, 2000)
+  await reaches('first', home, 2000)
   console.log(`${Math.round(took)} ms until another host answered`)
 })
 
@@ -105,13 +105,13 @@ test('HTTPS off for the tailnet: no certificates, and back', async () => {
 })
 
 test('a host that dies hands over, and a Service that is removed is gone', async () => {
-  const home = (await hostOf('ann'))!
+  const home = (await hostOf('first'))!
   const other = otherThan(home)
   signal(bed.hostRecord(home).tailscaled!.pid, 'SIGKILL')
-  await reaches('ann', other, 10_000)
+  await reaches('first', other, 10_000)
   expect(await states()).toEqual({ [home]: 'offline', [other]: 'serving' })
   await bed.control.removeService(service)
-  await expect.poll(() => get('ann', '--max-time', '1'), { timeout: 5000 }).toMatch('curl: (6)')
+  await expect.poll(() => get('first', '--max-time', '1'), { timeout: 5000 }).toMatch('curl: (6)')
   const { events } = await bed.control.events()
   const told = events.filter(({ kind, node }) => kind === 'service-host' && node === home)
   expect(told.at(-1)?.message).toBe('svc:web is offline')

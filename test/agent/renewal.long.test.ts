@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { startBed, startTraffic } from '../lab/bed.ts'
+import type { Echo } from '../lab/traffic/protocol.ts'
+import { writeVolume } from '../lib/kubelet-volume.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { Proxy } from './proxy.ts'
+import { SecretBed } from './secret-bed.ts'
+import { TlsSecret } from './tls-secret.ts'
+
+/** For how long a certificate is valid, in seconds; it is renewed after two thirds of that. */
+const validity = 60
+const minutes = 6
+
+test('certificates of a minute are renewed all the time, and no request meets one that has expired', async () => {
+  const name = 'group-0'
+  const domain = 'web.lab.ts.net'
+  await using bed = await startBed({
+    acme: { validity },
+    hosts: {
+      [name]: { network: 'cluster' },
+      client: { network: 'wan', tailscaled: true },
+    },
+    cluster: { nodes: 0 },
+  })
+  tellOnFailure(bed)
+  await bed.control.putService('svc:web', { ports: ['tcp:443'], autoApprove: true })
+  const state = await SecretBed.make(bed, name, { host: name })
+  const secret = new TlsSecret(bed, domain)
+  await secret.grant([name])
+  await secret.put()
+  const handlers = { '/': { Text: JSON.stringify({ host: 'web', peer: '', peerPort: 0, data: '' } satisfies Echo) } }
+  const config = {
+    Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web: { [`${domain}:443`]: { Handlers: handlers } } } },
+  }
+  await writeVolume(bed.host(name).path('/etc/serve'), { 'serve-config.json': JSON.stringify(config) })
+  await using proxy = await Proxy.ready(
+    bed,
+    {
+      ...state.env(),
+      TS_USERSPACE: 'true',
+      CULVERT_TEST_SHORT_WAITS: 'true',
+      TS_HOSTNAME: name,
+      TS_AUTHKEY: await bed.authKey({ tags: ['tag:group'] }),
+      TS_SERVE_CONFIG: '/etc/serve/serve-config.json',
+      TS_EXPERIMENTAL_CERT_SHARE: 'true',
+      POD_NAME: name,
+    },
+    { host: name },
+  )
+  await proxy.until(({ certificates }) => certificates.some(({ problem, expires }) => problem === null && expires))
+  const endless = { count: 1_000_000, duration: 3_600_000, every: 250, patience: 5000 }
+  const load = await startTraffic(bed.host('client'), { to: domain, protocol: 'https', mode: 'connect', ...endless })
+  await delay(minutes * 60_000)
+  const { sent, answered, failures } = await load.stop()
+  expect({ failures, answered }).toEqual({ failures: [], answered: sent })
+  const orders = await bed.acme.orders()
+  console.log(`${sent} requests, ${orders.length} certificates`)
+  expect(orders.every(({ issued }) => issued)).toBe(true)
+  expect(orders.length).toBeGreaterThan((minutes * 60) / validity)
+  const [certificate] = (await proxy.status()).certificates
+  expect(certificate).toMatchObject({ failures: {}, problem: null })
+})
