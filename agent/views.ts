@@ -5,7 +5,7 @@ import { attemptedPlan, forwardingName } from './facets/forwarding.ts'
 import { mountedRejections } from './mounted/views.ts'
 import { preshutdownView } from './preshutdown/preshutdown.ts'
 import { serveView } from './serve/view.ts'
-import { servicesView } from './services-view.ts'
+import { servicesView } from './forwarding/view.ts'
 import type { World } from './world.ts'
 
 /** Why facets have failed, each with its name. */

@@ -4,7 +4,7 @@ import { checks, notReady } from '../checks.ts'
 import { attemptedPlan } from '../facets/forwarding.ts'
 import { mountedMetrics } from '../mounted/views.ts'
 import { serveCounts, serveProblems } from '../serve/view.ts'
-import { serviceProblems } from '../services-view.ts'
+import { serviceProblems } from '../forwarding/view.ts'
 import type { World } from '../world.ts'
 
 /** What the World does not hold: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */

@@ -1,7 +1,7 @@
-import { memo } from '../lib/memo.ts'
-import { attemptedPlan } from './facets/forwarding.ts'
-import { egressStatus, ingressStatus } from './facets/services-status.ts'
-import type { World } from './world.ts'
+import { memo } from '../../lib/memo.ts'
+import { attemptedPlan } from '../facets/forwarding.ts'
+import { egressStatus, ingressStatus } from '../facets/services-status.ts'
+import type { World } from '../world.ts'
 
 /** What keeps a service, or an address of it, from getting traffic. */
 export type ServiceProblem = { readonly service: string; readonly problem: string }
