@@ -55,9 +55,12 @@ test('certificates of a minute are renewed all the time, and no request meets on
   const { sent, answered, failures } = await load.stop()
   expect({ failures, answered }).toEqual({ failures: [], answered: sent })
   const orders = await bed.acme.orders()
-  console.log(`${sent} requests, ${orders.length} certificates`)
-  expect(orders.every(({ issued }) => issued)).toBe(true)
-  expect(orders.length).toBeGreaterThan((minutes * 60) / validity)
+  const issued = orders.filter((order) => order.issued).length
+  console.log(`${sent} requests, ${orders.length} orders, ${issued} certificates`)
+  const lives = (minutes * 60) / validity
+  expect(issued).toBeGreaterThan(lives)
+  // tailscaled renews by itself, too, when a client comes and the authority has said so; one may begin beside the other.
+  expect(orders.length).toBeLessThan(3 * lives)
   const [certificate] = (await proxy.status()).certificates
   expect(certificate).toMatchObject({ failures: {}, problem: null })
 })
