@@ -52,8 +52,9 @@ export const serve: Scenarios = {
       { tell: runningWithHttps(), secret: { ...known, https_endpoint: 'no-https' }, serves: http },
     ],
   },
+  // At the stop, clients have time to go elsewhere: 20 s, were it not for the short waits.
   serve_config_with_service_auto_advertisement: {
-    env: { ...withKey, ...servesFile },
+    env: { ...withKey, ...shortWaits, ...servesFile },
     files: file({ ...http, ...services }),
     phases: [{ runs: start }, { tell: runningWithHttps(), serves: { ...http, ...services }, hosts: hosted }],
   },
