@@ -112,7 +112,7 @@ it('applies the newest of fifty changes a second, and never half of one', async 
   }
   await leadsTo(swaps)
   await expect.poll(() => store.world.healthPings?.content, within).toBe((swaps - 1) % 1000)
-  expect(swaps).toBeGreaterThan(60)
+  expect(swaps).toBeGreaterThan(30)
   // The storm itself starves nobody.
   expect(new Set(seen.map((world) => portsIn(world)[0])).size).toBeGreaterThanOrEqual(3)
   expect(seen.filter(({ egressServices }) => egressServices?.rejected !== undefined)).toEqual([])
