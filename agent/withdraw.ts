@@ -2,7 +2,7 @@ import type { Log } from '../lib/log.ts'
 import { sleep } from '../lib/timers.ts'
 import type { LocalApi } from '../localapi/client.ts'
 import { getAdvertised, setAdvertised } from '../localapi/prefs.ts'
-import { advertised } from './facets/advertise.ts'
+import { advertised, planAdvertise } from './facets/advertise.ts'
 import type { Waits } from './waits.ts'
 import type { Store } from './world.ts'
 
@@ -19,7 +19,12 @@ export async function withdraw({ store, api, log, waits }: Parts, deadline: Abor
   const config = deviceConfig?.current.config
   const saidAgain = {
     routes: new Set([...(settings.up.routes ?? '').split(',').filter(Boolean), ...(config?.advertiseRoutes ?? [])]),
-    services: new Set([...(config?.advertiseServices ?? []), ...advertised(store.world)]),
+    // Those that are being advertised just now may be so already.
+    services: new Set([
+      ...(config?.advertiseServices ?? []),
+      ...advertised(store.world),
+      ...(planAdvertise(store.world) ?? []),
+    ]),
   }
   if (saidAgain.routes.size + saidAgain.services.size === 0 || daemon.phase !== 'running') return
   const now = await getAdvertised(api, deadline)
