@@ -24,8 +24,11 @@ export function memo<Input, Output>(
 export function memoOf<Value extends WeakKey, Output>(compute: (value: Value) => Output): (value: Value) => Output {
   const known = new WeakMap<Value, { readonly output: Output }>()
   return (value) => {
-    const found = known.get(value) ?? { output: compute(value) }
-    known.set(value, found)
+    let found = known.get(value)
+    if (found === undefined) {
+      found = { output: compute(value) }
+      known.set(value, found)
+    }
     return found.output
   }
 }

@@ -83,7 +83,6 @@ function refuseTwice(claims: readonly Claim[]): void {
 }
 
 /** @throws CulvertError `settings` when the document is no JSON object */
-/** @throws CulvertError `settings` when the document is no JSON object */
 export function readObject(bytes: Buffer): object {
   if (!isUtf8(bytes)) throw new CulvertError('settings', 'it is not UTF-8')
   let value: unknown

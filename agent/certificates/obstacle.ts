@@ -1,6 +1,7 @@
 import { type Problem, problem } from '../../certs/problem.ts'
 import { memo } from '../../lib/memo.ts'
 import { certificateDomains, type ServeConfig } from '../../wire/serve-config.ts'
+import { runs } from '../facets/serve.ts'
 import type { World } from '../world.ts'
 
 const nothing: ServeConfig = {}
@@ -20,9 +21,8 @@ export const sharedDomains = memo(
 
 /** What of the tailnet keeps tailscaled from having a certificate for `domain`; undefined: nothing that is known. Pure. */
 export function obstacle(world: World, domain: string): Problem | undefined {
-  const { daemon, tailnet } = world
-  const { certDomains, self, hosted } = tailnet
-  if (daemon.phase !== 'running' || tailnet.state !== 'Running' || certDomains === undefined || self === undefined) {
+  const { certDomains, self, hosted } = world.tailnet
+  if (!runs(world) || certDomains === undefined || self === undefined) {
     return problem('not-running', `no certificate for ${domain}: tailscaled is not running in the tailnet yet`)
   }
   if (certDomains.includes(domain)) return undefined

@@ -33,8 +33,9 @@ export function indexOf(peers: Peers): PeerIndex {
     hostOf: (address) => find(networks[address.family], bitsOf(address)),
     routerOf: (address) => {
       const index = networks[address.family]
+      const bits = bitsOf(address)
       for (const length of index.lengths(peers)) {
-        const router = length > 0 ? find(index, bitsOf(address).slice(0, length)) : undefined
+        const router = length > 0 ? find(index, bits.slice(0, length)) : undefined
         if (router !== undefined) return router
       }
       return undefined

@@ -1,4 +1,5 @@
 import { type Address, contains, parsePrefix, tailnetRanges } from '../../lib/address.ts'
+import { memoOf } from '../../lib/memo.ts'
 import type { ExtraRecord } from '../../localapi/peers.ts'
 import type { TailnetTarget } from '../../wire/tailnet-target.ts'
 import type { Tailnet } from '../world.ts'
@@ -75,15 +76,11 @@ const ordered = (addresses: readonly Address[]): Address[] =>
     (one, other) => one.family - other.family || (one.text < other.text ? -1 : 1),
   )
 
-const byName = new WeakMap<readonly ExtraRecord[], ReadonlyMap<string, readonly Address[]>>()
+/** The addresses of the records with each name. */
+const byName = memoOf((records: readonly ExtraRecord[]): ReadonlyMap<string, readonly Address[]> => {
+  const groups = Map.groupBy(records, (record) => nameKey(record.name))
+  return new Map([...groups].map(([key, group]) => [key, group.map(({ address }) => address)]))
+})
 
-/** The addresses of the records with a name. */
-function recordsOf(records: readonly ExtraRecord[], name: string): readonly Address[] {
-  let known = byName.get(records)
-  if (known === undefined) {
-    const groups = Map.groupBy(records, (record) => nameKey(record.name))
-    known = new Map([...groups].map(([key, group]) => [key, group.map(({ address }) => address)]))
-    byName.set(records, known)
-  }
-  return known.get(nameKey(name)) ?? []
-}
+const recordsOf = (records: readonly ExtraRecord[], name: string): readonly Address[] =>
+  byName(records).get(nameKey(name)) ?? []
