@@ -4,7 +4,7 @@ import { startBed, startTraffic } from '../lab/bed.ts'
 import type { Echo } from '../lab/traffic/protocol.ts'
 import { writeVolume } from '../lib/kubelet-volume.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
-import { Proxy } from './proxy.ts'
+import { startReplica } from './certificate-replica.ts'
 import { SecretBed } from './secret-bed.ts'
 import { TlsSecret } from './tls-secret.ts'
 
@@ -34,20 +34,7 @@ test('certificates of a minute are renewed all the time, and no request meets on
     Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web: { [`${domain}:443`]: { Handlers: handlers } } } },
   }
   await writeVolume(bed.host(name).path('/etc/serve'), { 'serve-config.json': JSON.stringify(config) })
-  await using proxy = await Proxy.ready(
-    bed,
-    {
-      ...state.env(),
-      TS_USERSPACE: 'true',
-      CULVERT_TEST_SHORT_WAITS: 'true',
-      TS_HOSTNAME: name,
-      TS_AUTHKEY: await bed.authKey({ tags: ['tag:group'] }),
-      TS_SERVE_CONFIG: '/etc/serve/serve-config.json',
-      TS_EXPERIMENTAL_CERT_SHARE: 'true',
-      POD_NAME: name,
-    },
-    { host: name },
-  )
+  await using proxy = await startReplica(bed, name, state)
   await proxy.until(({ certificates }) => certificates.some(({ problem, expires }) => problem === null && expires))
   const endless = { count: 1_000_000, duration: 3_600_000, every: 250, patience: 5000 }
   const load = await startTraffic(bed.host('client'), { to: domain, protocol: 'https', mode: 'connect', ...endless })

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"tailscale.com/tailcfg"
 	"tailscale.com/types/key"
 	"tailscale.com/util/rands"
-	"tailscale.com/util/zstdframe"
 )
 
 // keepAlive is how often an idle map stream says that it lives; nodes give up
@@ -227,28 +225,4 @@ func (s *controlServer) waitForNews(ctx context.Context, out *mapWriter, p *poll
 			return false
 		}
 	}
-}
-
-// mapWriter writes map responses: each has its length before it.
-type mapWriter struct {
-	w        http.ResponseWriter
-	compress bool
-}
-
-func (m *mapWriter) send(res *tailcfg.MapResponse) error {
-	b, err := json.Marshal(res)
-	if err != nil {
-		return err
-	}
-	return m.sendRaw(b)
-}
-
-func (m *mapWriter) sendRaw(b []byte) error {
-	if m.compress {
-		b = zstdframe.AppendEncode(nil, b, zstdframe.FastestCompression)
-	}
-	if _, err := m.w.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(len(b))), b...)); err != nil {
-		return err
-	}
-	return http.NewResponseController(m.w).Flush()
 }
