@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
@@ -137,20 +136,6 @@ it('what others put there is told, and replaced', async () => {
   await expect.poll(() => orders(), { timeout: 30_000 }).toBe(3)
   await until('group-0', good)
   expect(await secret.certificate()).not.toBe(certificate)
-})
-
-it('a renewal that somebody forces is seen', async () => {
-  const before = await until('group-0', good)
-  const files = ['--cert-file=/tmp/web.crt', '--key-file=/tmp/web.key']
-  const renewal = ['cert', '--min-validity=240h', ...files, web]
-  // Certificates expire at whole seconds: one of the same second would look like the other.
-  await delay(1100)
-  await bed.host('group-0').exec(['tailscale', '--socket=/tmp/tailscaled.sock', ...renewal])
-  expect(await orders()).toBe(4)
-  await until('group-0', (one) => good(one) && one.expires !== before.expires)
-  expect(await until('group-1', ({ expires }) => expires !== before.expires)).toMatchObject({
-    servedExpires: (await until('group-1', good)).servedExpires,
-  })
 })
 
 it('an authority that is away is asked again, and one that wants less is left alone, also after a restart', async () => {
