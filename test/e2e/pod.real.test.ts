@@ -145,7 +145,7 @@ test('a replica of a ProxyGroup, with config and state in two Secrets, runs unch
   await expect
     .poll(async () => (await replica.secret())['device_fqdn'], { timeout: 60_000 })
     .toBe('group-0.lab.ts.net.')
-  expect(await replica.exec('culvert', 'ready')).toMatchObject({ exitCode: 0 })
+  await expect.poll(() => replica.exec('culvert', 'ready')).toMatchObject({ exitCode: 0 })
   expect(Object.keys(await replica.secret()).sort()).toEqual([
     '_current-profile',
     '_machinekey',
