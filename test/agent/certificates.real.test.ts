@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
@@ -136,6 +138,26 @@ it('what others put there is told, and replaced', async () => {
   await expect.poll(() => orders(), { timeout: 30_000 }).toBe(3)
   await until('group-0', good)
   expect(await secret.certificate()).not.toBe(certificate)
+})
+
+it('a renewal that somebody forces is told by both, and served by a reader that is started anew', async () => {
+  const before = await until('group-0', good)
+  const { servedExpires } = await until('group-1', good)
+  // Certificates expire at whole seconds: one of the same second would look like the other.
+  await delay(1100)
+  const command = ['cert', '--min-validity=240h', '--cert-file=-', web]
+  const { stdout } = await bed.host('group-0').exec(['tailscale', '--socket=/tmp/tailscaled.sock', ...command])
+  expect(await new TlsSecret(bed, web).certificate()).toBe(`${stdout}\n`)
+  expect(await orders()).toBe(4)
+  const expires = new X509Certificate(stdout).validToDate.toISOString()
+  expect(expires).not.toBe(before.expires)
+  const renewed = (one: Certificate): boolean => good(one) && one.expires === expires
+  await until('group-0', renewed)
+  expect(await until('group-1', renewed)).toMatchObject({ servedExpires })
+  await proxies.get('group-1')!.process.stop()
+  await start('group-1')
+  expect(await until('group-1', renewed)).toMatchObject({ servedExpires: expires, behindSeconds: 0 })
+  expect(await orders()).toBe(4)
 })
 
 it('an authority that is away is asked again, and one that wants less is left alone, also after a restart', async () => {
