@@ -12,6 +12,7 @@ import { layGround } from './pod.ts'
 import { measurePodRest } from './pod-rest.ts'
 import { measurePodStart } from './pod-start.ts'
 import type { Section } from './section.ts'
+import { measurePodStarting, podStartingSteps } from './serve/pod-starting.ts'
 import { measureServe, serveSteps } from './serve/serve.ts'
 import type { Size } from './size.ts'
 import { measureStartup } from './startup.ts'
@@ -22,7 +23,7 @@ export type Results = { readonly sections: readonly Section[]; readonly facts: [
 /** Measures everything: as processes of hosts in one bed, then what is for ProxyGroups and for HTTPS sites, and then as Pods, each in beds of its own. */
 export async function runBench(size: Size, commit: string | undefined): Promise<Results> {
   const preparation = await prepare('cluster', 'image')
-  const steps = progress(preparation.steps + 10 + trafficSteps + egressSteps + serveSteps)
+  const steps = progress(preparation.steps + 10 + trafficSteps + egressSteps + serveSteps + podStartingSteps)
   await preparation.run(steps)
   const bundle = await steps.step('bundle the agent', buildAgent)
   const images = await steps.step('build the images', buildImages)
@@ -37,8 +38,9 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
     steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
     (bed) => measureInPods(bed, images, memory, size, steps),
   )
+  const podServe = await measurePodStarting(images, size.serve.podStarts, steps)
   return {
-    sections: [...onHosts.sections, ...egress, ...serve, ...inPods.sections, image],
+    sections: [...onHosts.sections, ...egress, ...serve, ...inPods.sections, podServe, image],
     facts: [...onHosts.facts, ...inPods.facts],
   }
 }

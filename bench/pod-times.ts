@@ -1,14 +1,18 @@
+import { readFile } from 'node:fs/promises'
 import { isIPv4 } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ask } from '../test/lab/bed.ts'
+import { ask, type Bed } from '../test/lab/bed.ts'
 import { proxyNamespace } from '../test/lab/cluster/proxy.ts'
 import { poll } from '../test/lab/poll.ts'
 import type { BenchBed } from './bench-bed.ts'
 
+/** A bed with a cluster, whatever hosts it has. */
+export type PodBed = Pick<Bed, 'cluster'>
+
 const inNamespace = `--namespace=${proxyNamespace}`
 
 /** Waits until there is a Pod of this name and kubelet calls it ready; gives the time. */
-export async function untilReady({ cluster }: BenchBed, pod: string): Promise<number> {
+export async function untilReady({ cluster }: PodBed, pod: string): Promise<number> {
   await cluster.kubectl(['wait', '--for=create', `pod/${pod}`, inNamespace, '--timeout=30s'])
   await cluster.wait(`pod/${pod}`, 'Ready', { namespace: proxyNamespace })
   return Date.now()
@@ -29,8 +33,20 @@ export async function untilAnswered(bed: BenchBed, pod: string): Promise<number>
   }
 }
 
+/** Waits until there is a Pod of this name and its tailscaled says that it has its relay: what is sent before may be lost. */
+export async function untilReachable({ cluster }: PodBed, pod: string): Promise<void> {
+  await cluster.kubectl(['wait', '--for=create', `pod/${pod}`, inNamespace, '--timeout=30s'])
+  const uid = String((await cluster.get('pod', pod, proxyNamespace))?.metadata['uid'])
+  const log = cluster.node().path(`/var/log/pods/${proxyNamespace}_${pod}_${uid}/tailscale/0.log`)
+  await poll(`the relay of ${pod}`, 60_000, async () => {
+    // There is none before the container runs.
+    const text = await readFile(log, 'utf8').catch(() => '')
+    return /magicsock: derp-\d+ connected/.test(text) || undefined
+  })
+}
+
 /** When the scheduler gave the Pod to its node, as it says itself. */
-export async function scheduledAt({ cluster }: BenchBed, pod: string): Promise<number> {
+export async function scheduledAt({ cluster }: PodBed, pod: string): Promise<number> {
   const uid = String((await cluster.get('pod', pod, proxyNamespace))?.metadata['uid'])
   const about = `--field-selector=involvedObject.uid=${uid},reason=Scheduled`
   const time = await poll(`the scheduler's word of ${pod}`, 10_000, async () => {
@@ -41,7 +57,7 @@ export async function scheduledAt({ cluster }: BenchBed, pod: string): Promise<n
 }
 
 /** When the agent said that start-up is complete, by the container engine's clock. */
-export async function completeAt({ cluster }: BenchBed, pod: string): Promise<number> {
+export async function completeAt({ cluster }: PodBed, pod: string): Promise<number> {
   const time = await poll(`the end of the start-up of ${pod}`, 30_000, async () => {
     const { stdout } = await cluster.kubectl(['logs', pod, inNamespace, '--timestamps'])
     return /^(\S+) .*Startup complete, waiting for shutdown signal$/m.exec(stdout)?.[1]

@@ -6,7 +6,7 @@ import { allPids, argvOf } from '../test/lab/ground/procs.ts'
 import type { BenchBed } from './bench-bed.ts'
 import type { Images } from './image.ts'
 import { type Side, sides } from './pair.ts'
-import { completeAt, scheduledAt, untilAnswered, untilReady } from './pod-times.ts'
+import { completeAt, type PodBed, scheduledAt, untilAnswered, untilReady } from './pod-times.ts'
 
 /** A bed with a cluster in which proxies can be made, and the address that they are to forward to. */
 export type PodGround = { readonly bed: BenchBed; readonly images: Images; readonly target: string }
@@ -37,8 +37,19 @@ export async function layGround(bed: BenchBed, images: Images): Promise<PodGroun
   for (const side of sides) await cluster.importImage(images[side].archive)
   await cluster.apply(...backendObjects('backend'), ...proxyGround())
   await cluster.wait('pod/backend', 'Ready')
-  const service = await cluster.get<{ spec: { clusterIPs: string[] } }>('service', 'backend')
-  return { bed, images, target: service?.spec.clusterIPs.find((address) => isIPv4(address)) ?? '' }
+  return { bed, images, target: await serviceAddress(bed, 'backend') }
+}
+
+/** Where a Service of the cluster is, IPv4. */
+export async function serviceAddress({ cluster }: PodBed, name: string): Promise<string> {
+  const service = await cluster.get<{ spec: { clusterIPs: string[] } }>('service', name)
+  return service?.spec.clusterIPs.find((address) => isIPv4(address)) ?? ''
+}
+
+/** Returns once objects of a proxy are gone, and its Pod with them. */
+export async function deleteProxy({ cluster }: PodBed, ...objects: readonly string[]): Promise<void> {
+  const how = [`--namespace=${proxyNamespace}`, '--cascade=foreground', '--timeout=60s']
+  await cluster.kubectl(['delete', ...objects, ...how], { timeout: 65_000 })
 }
 
 let made = 0
@@ -81,7 +92,7 @@ export class PodProxy implements AsyncDisposable {
 
   /** Deletes the Pod, which comes back as the same node; returns once the new one is ready. */
   async restart(): Promise<PodStart> {
-    await this.#delete(`pod/${this.#pod}`)
+    await deleteProxy(this.#bed, `pod/${this.#pod}`)
     const ready = await untilReady(this.#bed, this.#pod)
     const begun = await scheduledAt(this.#bed, this.#pod)
     const complete = await completeAt(this.#bed, this.#pod)
@@ -103,19 +114,13 @@ export class PodProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#delete(`statefulset/${this.#name}`, `service/${this.#name}`, `secret/${this.#pod}`)
+    await deleteProxy(this.#bed, `statefulset/${this.#name}`, `service/${this.#name}`, `secret/${this.#pod}`)
     await this.#bed.control.removeNode(this.#pod)
   }
 
   /** The name of the Pod, of its Secret, and of its node in the tailnet. */
   get #pod(): string {
     return `${this.#name}-0`
-  }
-
-  /** Returns once the objects are gone, and the Pod with them. */
-  async #delete(...objects: readonly string[]): Promise<void> {
-    const how = [`--namespace=${proxyNamespace}`, '--cascade=foreground', '--timeout=60s']
-    await this.#bed.cluster.kubectl(['delete', ...objects, ...how], { timeout: 65_000 })
   }
 }
 

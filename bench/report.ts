@@ -44,7 +44,7 @@ Written by \`npm run bench\`, which measures our agent and upstream’s \`contai
 
 Where it says services, it is ProxyGroup egress: both agents as replicas, or their rules alone in namespaces where a plain link to the peer stands for the tunnel, each service with one port and a target of its own, IPv4. Upstream’s rules are dumped from its agent with one service and with two; for more, what the second added is repeated with other names, ports and targets. That this foretells what the agent itself makes of four is checked in each run.
 
-Where it says HTTPS, it is L7 ingress: both agents as processes with the same serve config, tailscaled in userspace mode, a certificate authority in the bed, IPv4.
+Where it says HTTPS, it is L7 ingress: both agents as processes, or as Pods where these are spoken of, with the same serve config, tailscaled in userspace mode, a certificate authority in the bed, IPv4.
 
 **Read the ratios**, not the times: both sides share one machine with control server, client and backend, so times tell of this machine. The sides take turns, and who begins changes with each repeat. A cell is the median of the repeats, with the lowest and the highest; a ratio is the median of the ratios of neighbours, and has a goal where one was set.
 

@@ -26,6 +26,7 @@ export type Size = {
   }
   readonly serve: {
     readonly starts: number
+    readonly podStarts: number
     readonly requests: RequestsSize
     readonly changing: ChangingSize
   }
@@ -47,7 +48,7 @@ export const full: Size = {
     agents: { repeats: 3, changes: 5, rest: 10 },
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },
   },
-  serve: { starts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
+  serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
 }
 
 export const quick: Size = {
@@ -66,7 +67,7 @@ export const quick: Size = {
     agents: { repeats: 1, changes: 2, rest: 3 },
     endToEnd: { repeats: 1, messages: 1000, seconds: 2 },
   },
-  serve: { starts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },
+  serve: { starts: 1, podStarts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },
 }
 
 /** Seconds after which a bed is given up. */

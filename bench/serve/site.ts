@@ -6,10 +6,17 @@ import type { Contestant } from '../contestant.ts'
 import { podAddress, tailnetAddress } from '../egress/replica.ts'
 import type { Side } from '../pair.ts'
 
-/** Two clients of the tailnet, a place for each side's agent, and a backend behind both. */
-const hosts = {
+/** Two clients of the tailnet. */
+export const clients = {
   client: { network: 'wan', tailscaled: true },
   other: { network: 'wan', tailscaled: true },
+} as const
+
+export type Client = keyof typeof clients
+
+/** With them a place for each side's agent, and a backend behind both. */
+const hosts = {
+  ...clients,
   ours: { network: 'cluster' },
   upstream: { network: 'cluster' },
   backend: { network: 'cluster' },
@@ -21,16 +28,21 @@ const backendPort = 8080
 /** Of the backend's page. */
 export const pageBytes = 1024
 
-/** Starts it, with a certificate authority. Tunnels run over IPv4, whatever they carry. */
+/** Starts it, with a certificate authority. */
 export async function startServeBed(): Promise<ServeBed> {
   const bed = await startBed({ hosts, acme: true })
-  for (const client of ['client', 'other'] as const) {
-    await bed.host(client).exec(['ip', '-6', 'address', 'flush', 'dev', 'eth0'])
-  }
+  await keepToIPv4(bed)
   const argv = [process.execPath, program('pages.ts'), String(backendPort), String(pageBytes)]
   const backend = await bed.host('backend').spawn(argv, { name: 'pages' })
   await backend.line(/^ready$/)
   return bed
+}
+
+/** Has tunnels run over IPv4, whatever they carry. */
+export async function keepToIPv4(bed: Bed<Client>): Promise<void> {
+  for (const client of ['client', 'other'] as const) {
+    await bed.host(client).exec(['ip', '-6', 'address', 'flush', 'dev', 'eth0'])
+  }
 }
 
 const directory = '/tmp/serve'

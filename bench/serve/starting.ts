@@ -2,7 +2,7 @@ import { alternate } from '../alternate.ts'
 import type { Contestant } from '../contestant.ts'
 import { type Side, sides } from '../pair.ts'
 import type { Row, Section } from '../section.ts'
-import { type ServeBed, Site } from './site.ts'
+import { type Client, type ServeBed, Site } from './site.ts'
 import { now, Watch } from './watch.ts'
 
 const text = 'a text'
@@ -44,7 +44,7 @@ export async function measureStarting(
 }
 
 /** Milliseconds from the start of the process until a client has seen the text. */
-async function untilSeen(bed: ServeBed, site: Site, client: 'client' | 'other'): Promise<number> {
+async function untilSeen(bed: ServeBed, site: Site, client: Client): Promise<number> {
   await using watch = await Watch.start(bed, site, client)
   const begun = now()
   await site.start()

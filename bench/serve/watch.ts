@@ -1,6 +1,6 @@
-import type { HostProcess } from '../../test/lab/bed.ts'
+import type { Bed, HostProcess } from '../../test/lab/bed.ts'
 import { program } from '../backend.ts'
-import { type ServeBed, type Site, textPath } from './site.ts'
+import { type Client, textPath } from './site.ts'
 
 /** Seconds, after which the client asks no more. */
 const most = 300
@@ -8,7 +8,7 @@ const most = 300
 /** The time by the clock, in milliseconds and parts of them: the same in all processes. */
 export const now = (): number => performance.timeOrigin + performance.now()
 
-/** A client, which asks a site for its text all the time. */
+/** A client, which asks a site for a page all the time. */
 export class Watch implements AsyncDisposable {
   readonly #process: HostProcess
 
@@ -17,8 +17,12 @@ export class Watch implements AsyncDisposable {
   }
 
   /** Starts the program; it asks once it is told to. */
-  static async start(bed: ServeBed, { name }: Site, from: 'client' | 'other' = 'client'): Promise<Watch> {
-    const settings = JSON.stringify({ name, path: textPath, seconds: most })
+  static async start(
+    bed: Bed<Client>,
+    { name, path = textPath }: { readonly name: string; readonly path?: string },
+    from: Client = 'client',
+  ): Promise<Watch> {
+    const settings = JSON.stringify({ name, path, seconds: most })
     const started = await bed.host(from).spawn([process.execPath, program('watch.ts'), settings], {
       name: `watch ${name}`,
       env: { NODE_EXTRA_CA_CERTS: '/etc/lab-ca.pem' },
@@ -31,7 +35,7 @@ export class Watch implements AsyncDisposable {
     this.#process.kill('SIGUSR1')
   }
 
-  /** When it first saw a text. */
+  /** When it first saw a text, a pattern of it. */
   async seen(text: string): Promise<number> {
     const [, at] = await this.#process.line(new RegExp(`^([\\d.]+) ${text}$`), 60_000)
     return Number(at)

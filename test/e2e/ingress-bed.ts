@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
-import { acmeEnv } from '../lab/acme/start.ts'
 import { ask, type Bed, type Host, startBed } from '../lab/bed.ts'
-import { groupConfig, groupObjects, type GroupSpec, replicasOf, volumeOf } from '../lab/cluster/group.ts'
+import { groupConfig, groupObjects, type GroupSpec, replicasOf } from '../lab/cluster/group.ts'
 import {
+  authorityObjects,
   fqdnOf,
   type IngressSpec,
   serveConfigText,
@@ -57,26 +57,20 @@ export class IngressBed implements AsyncDisposable {
     const [image, bed] = await Promise.all([building, startBed({ acme: true, hosts, cluster: { nodes: 2 } })])
     try {
       const { cluster } = bed
-      const ca = { name: 'lab-ca', namespace: proxyNamespace }
+      const authority = authorityObjects(await bed.acme.trust())
       await Promise.all([
         cluster.importImage(image.archive),
-        cluster.apply(...proxyGround(), ...siteObjects('web'), {
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: ca,
-          data: { 'ca.pem': await bed.acme.trust() },
-        }),
+        cluster.apply(...proxyGround(), ...siteObjects('web'), ...authority.objects),
       ])
       const authKey = await bed.authKey({ reusable: true, tags: ['tag:k8s'] })
-      const trusting = { ...acmeEnv, SSL_CERT_FILE: '/etc/lab-ca/ca.pem' }
       await cluster.apply(
         ...groupObjects({
           ...group,
           image: image.reference,
           container,
           authKey,
-          env: { TS_NO_LOGS_NO_SUPPORT: 'true', ...trusting, ...env },
-          mounts: [{ volume: volumeOf(ca.name), mountPath: '/etc/lab-ca' }],
+          env: { TS_NO_LOGS_NO_SUPPORT: 'true', ...authority.env, ...env },
+          mounts: authority.mounts,
         }),
       )
       return new IngressBed(bed, authKey)

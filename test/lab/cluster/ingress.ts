@@ -1,7 +1,9 @@
+import { acmeEnv } from '../acme/start.ts'
 import { domain } from '../control-server.ts'
+import { volumeOf } from './group.ts'
 import { toolsImage } from './images.ts'
 import type { KubeObject } from './kubectl.ts'
-import { proxyNamespace } from './proxy.ts'
+import { proxyNamespace, type Workload } from './proxy.ts'
 
 /** A user's Ingress by way of a ProxyGroup (operator.md §6.7): HTTPS under a name, to a Service of the cluster. */
 export type IngressSpec = {
@@ -64,6 +66,21 @@ export function tlsObjects(group: string, spec: Pick<IngressSpec, 'name'>): Kube
       subjects: [{ kind: 'ServiceAccount', name: group, namespace: proxyNamespace }],
     },
   ]
+}
+
+/** What proxies need to have certificates from a bed's authority: `trust` as the authority's client gives it. */
+export function authorityObjects(trust: string): {
+  readonly objects: readonly KubeObject[]
+  readonly env: Readonly<Record<string, string>>
+  readonly mounts: NonNullable<Workload['mounts']>
+} {
+  const name = 'lab-ca'
+  const data = { 'ca.pem': trust }
+  return {
+    objects: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: proxyNamespace }, data }],
+    env: { ...acmeEnv, SSL_CERT_FILE: `/etc/${name}/ca.pem` },
+    mounts: [{ volume: volumeOf(name), mountPath: `/etc/${name}` }],
+  }
 }
 
 /** A site of this name that answers every GET of `/` as the echo backend would, on port 80 of its Service. */

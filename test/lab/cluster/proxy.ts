@@ -140,6 +140,7 @@ export function workload({
 }: Workload): KubeObject {
   const fromPod = (variable: string, fieldPath: string) => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } })
   const variables = {
+    TS_USERSPACE: 'false',
     TS_KUBE_SECRET: '$(POD_NAME)',
     TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false',
     TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '/etc/tsconfig/$(POD_NAME)',
@@ -169,7 +170,6 @@ export function workload({
     image,
     imagePullPolicy: 'IfNotPresent',
     env: [
-      { name: 'TS_USERSPACE', value: 'false' },
       fromPod('POD_IP', 'status.podIP'),
       ...(podIPs ? [fromPod('POD_IPS', 'status.podIPs')] : []),
       fromPod('POD_NAME', 'metadata.name'),
