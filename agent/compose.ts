@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net'
-import { runCommand } from '../lib/command.ts'
+import { runAhead, runCommand } from '../lib/command.ts'
 import type { Log } from '../lib/log.ts'
 import { localApi } from '../localapi/client.ts'
-import { nftables } from '../netfilter/nftables/nftables.ts'
+import { applyInput, nftables } from '../netfilter/nftables/nftables.ts'
 import { bootDeadline } from './boot-deadline.ts'
 import { linkDefaultSocket, prepareKernel, started } from './boot.ts'
 import { trackChecks } from './checks.ts'
@@ -56,7 +56,7 @@ export type Run = () => Promise<string>
 export async function compose(settings: Settings, { env, log, version, config, parts, signal }: Context): Promise<Run> {
   const waits = settings.shortWaits ? shortWaits : normalWaits
   parts.stopBudgetMs = waits.stopBudget
-  const nft = nftables(runCommand)
+  const nft = nftables(runCommand, runAhead('nft', applyInput))
   const kernelFamilies = await prepareKernel(settings, nft, log)
   signal.throwIfAborted()
   const store = createStore({

@@ -102,7 +102,7 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
 
   const change = async (list: readonly Change[], elements: Elements, shape: string): Promise<void> => {
     if (list.length === 0) return
-    if (await announced(list, () => nft.load(renderChanges(list)))) return
+    if (await announced(list, () => nft.change(renderChanges(list)))) return
     const now = await look()
     if (now?.shape !== shape || changes(now.elements, elements).length > 0) throw notHeld()
   }

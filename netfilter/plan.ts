@@ -1,4 +1,5 @@
 import { type Address, type Family, families, familyName } from '../lib/address.ts'
+import { memoOf } from '../lib/memo.ts'
 import { byFamily, type ForwardingTable, forwardingTable, type PortKey } from './table.ts'
 
 export type ForwardingInput = {
@@ -26,11 +27,13 @@ export type EgressInput = {
   readonly name: string
   /** Where it leads; empty while that is not known. */
   readonly addresses: readonly Address[]
-  readonly ports: readonly {
-    readonly protocol: 'tcp' | 'udp'
-    readonly matchPort: number
-    readonly targetPort: number
-  }[]
+  readonly ports: readonly EgressPortInput[]
+}
+
+export type EgressPortInput = {
+  readonly protocol: 'tcp' | 'udp'
+  readonly matchPort: number
+  readonly targetPort: number
 }
 
 export type IngressInput = {
@@ -106,8 +109,13 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
       // Every node has one of a family; where a name has more, its first stands for it, always the same one.
       const target = planned.carried.find((address) => address.family === family)?.text
       if (target === undefined) continue
-      for (const { protocol, matchPort, targetPort } of wanted) {
-        ports[family].set(`${protocol} . ${matchPort}`, `${target} . ${targetPort}`)
+      for (const port of wanted) {
+        const texts = textsOf(port)
+        if (texts.target[family] !== target) {
+          texts.target[family] = target
+          texts.value[family] = `${target} . ${port.targetPort}`
+        }
+        ports[family].set(texts.key, texts.value[family])
       }
     }
   }
@@ -140,6 +148,13 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   })
   return { table, unreachable, egress: egressServices, ingress: ingressServices }
 }
+
+/** The element of a port, and the targets that it was last made for: tables that share strings are compared at a glance. */
+const textsOf = memoOf(({ protocol, matchPort }: EgressPortInput) => ({
+  key: `${protocol} . ${matchPort}` satisfies PortKey,
+  target: byFamily(() => ''),
+  value: byFamily(() => ''),
+}))
 
 /** Whether there is something to forward, but no address at all can be reached, so that the agent would be of no use. */
 export const nothingReachable = ({ table, unreachable }: ForwardingPlan): boolean =>

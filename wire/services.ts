@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { isDeepStrictEqual } from 'node:util'
 import { CulvertError, describe } from '../lib/errors.ts'
 import { quote, visible } from '../lib/quote.ts'
 import { type Claim, findConflicts } from './claims.ts'
@@ -24,7 +25,8 @@ export type Kind<Service> = {
 
 /**
  * Reads a document each of whose entries stands for itself: one that cannot be used is as it was `before`, or is left
- * out, and costs the others nothing. Services are in the order of their names.
+ * out, and costs the others nothing. One that says what it said before is the same object, so that what was made of it
+ * still is. Services are in the order of their names.
  * @throws CulvertError `settings` when the document as a whole is no JSON object
  */
 export function parseServices<Service>(
@@ -45,9 +47,10 @@ export function parseServices<Service>(
   for (const [name, value] of inOrder(Object.entries(readObject(bytes)))) {
     try {
       if (!isName(name)) throw new Refusal('', 'its name is not 1 to 253 visible ASCII characters')
-      const service = read(name, { value, path: '' }, (refusal) => reject(name, refusal), before.get(name))
+      const former = before.get(name)
+      const service = read(name, { value, path: '' }, (refusal) => reject(name, refusal), former)
       refuseTwice(claims(service))
-      wanted.set(name, service)
+      wanted.set(name, isDeepStrictEqual(service, former) ? former! : service)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       reject(name, error)

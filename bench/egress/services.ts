@@ -1,5 +1,7 @@
-import type { PortKey, ForwardingTable } from '../../netfilter/table.ts'
-import { emptyTable, forwardingTable } from '../../netfilter/table.ts'
+import { families, parseAddress } from '../../lib/address.ts'
+import { memoOf } from '../../lib/memo.ts'
+import { type EgressInput, planForwardingTable } from '../../netfilter/plan.ts'
+import type { ForwardingTable } from '../../netfilter/table.ts'
 
 /** One service of ProxyGroup egress with one port and a target of its own. */
 export type Service = {
@@ -33,19 +35,24 @@ export const services = (count: number, protocol?: Service['protocol']): Service
 
 /** The table of a node whose address in the tailnet is `own`. */
 export const tableOf = (list: readonly Service[], own: string): ForwardingTable =>
-  forwardingTable({
-    ...emptyTable,
-    ports: {
-      4: new Map(
-        list.map((one) => [
-          `${one.protocol} . ${one.matchPort}` satisfies PortKey,
-          `${one.target} . ${one.targetPort}`,
-        ]),
-      ),
-      6: new Map(),
-    },
-    source: { 4: own, 6: undefined },
-  })
+  planForwardingTable({
+    own: [parseAddress(own)!],
+    kernelFamilies: families,
+    podFamilies: families,
+    noSnat: false,
+    targets: [],
+    everything: [],
+    exempt: [],
+    egress: list.map(inputOf),
+    ingress: undefined,
+  }).table
+
+/** Made once for each, as what is read of a document of which little has changed. */
+const inputOf = memoOf(({ name, target, ...port }: Service): EgressInput => ({
+  name,
+  addresses: [parseAddress(target)!],
+  ports: [port],
+}))
 
 /** The mounted file `egress-services` (operator.md §4.4). */
 export const documentOf = (list: readonly Service[]): string =>

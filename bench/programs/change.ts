@@ -1,14 +1,14 @@
 // Runs inside a host: node change.ts JSON, of { count, protocol, warmUp, times }
 // Holds a table of `count` services as the agent does, monitor and all, and adds one after the other, `times` of which
-// count. Prints as JSON { load, add, nft, processor, writes }: milliseconds until the table stood, until each service
+// count. Prints as JSON { load, add, nft: within, processor, writes }: milliseconds until the table stood, until each service
 // more did, of nft in each of these, of processor time for each in all processes, and how often the kernel was then
 // written to in as many looks at what had not changed.
 import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
-import { type RunCommand, runCommand } from '../../lib/command.ts'
+import { runAhead, type RunCommand, runCommand } from '../../lib/command.ts'
 import { firewall } from '../../netfilter/firewall.ts'
 import { watchTable } from '../../netfilter/nftables/monitor.ts'
-import { nftables } from '../../netfilter/nftables/nftables.ts'
+import { applyInput, nftables } from '../../netfilter/nftables/nftables.ts'
 import { processorTime } from '../egress/processor-time.ts'
 import type { ForwardingTable } from '../../netfilter/table.ts'
 import { service, services, tableOf, type Service } from '../egress/services.ts'
@@ -21,11 +21,14 @@ setFlagsFromString('--semi-space-growth-factor=1')
 
 const own = '100.64.255.1'
 let inNft = 0
-const run: RunCommand = async (...command) => {
+const counted = async <Result>(work: Promise<Result>): Promise<Result> => {
   const start = performance.now()
-  return await runCommand(...command).finally(() => (inNft += performance.now() - start))
+  return await work.finally(() => (inNft += performance.now() - start))
 }
-const rules = firewall({ nft: nftables(run), run, isGone: () => false, localAddresses: () => [] })
+const run: RunCommand = (...command) => counted(runCommand(...command))
+const ahead = runAhead('nft', applyInput)
+const nft = nftables(run, (input) => counted(ahead(input)))
+const rules = firewall({ nft, run, isGone: () => false, localAddresses: () => [] })
 const over = new AbortController()
 let generations = 0
 const listener = rules.listener(() => {})
@@ -59,7 +62,7 @@ const load = await timed(() => rules.ensure(table(0)))
 await delay(1500)
 await rules.ensure(table(0))
 
-const [add, nft]: [number[], number[]] = [[], []]
+const [add, within]: [number[], number[]] = [[], []]
 let processor = 0
 for (let n = 1; n <= warmUp + times; n += 1) {
   const next = table(n)
@@ -69,11 +72,11 @@ for (let n = 1; n <= warmUp + times; n += 1) {
   const took = await timed(() => rules.ensure(next))
   if (n <= warmUp) continue
   add.push(took)
-  nft.push(inNft - ran)
+  within.push(inNft - ran)
   processor += (processorTime(process.pid) - used) / times
 }
 const written = generations
 for (let n = 0; n < times; n += 1) await rules.ensure(table(warmUp + times))
 await delay(300)
-process.stdout.write(JSON.stringify({ load, add, nft, processor, writes: generations - written }))
+process.stdout.write(JSON.stringify({ load, add, nft: within, processor, writes: generations - written }))
 over.abort()

@@ -1,6 +1,6 @@
 import { type Family, families } from '../../lib/address.ts'
 import type { Marks } from '../flows.ts'
-import { inOrder } from '../in-order.ts'
+import { type InOrder, inOrder } from '../in-order.ts'
 import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
 
 /** The sets and maps of our table: what follows the value, while the rules stay. */
@@ -96,30 +96,42 @@ export function changes(from: Elements, to: Elements, follows = false): Change[]
 }
 
 /**
- * What turns one content of a set into another: what goes goes before anything comes. Both are gone through side by side,
- * since most of them are the same in the same order: only where they are not, something is looked up.
+ * What turns one content of a set into another: what goes goes before anything comes. Most of them is the same in the
+ * same order, at the start and at the end, and only what lies between is looked up.
  */
 function difference(set: SetName, before: Content, after: Content): Change[] {
   if (before === after) return []
-  const gone: Change[] = []
-  const come: Change[] = []
-  const goes = (key: string, value: string): unknown => gone.push({ verb: 'delete', set, key, value })
-  const former = inOrder(before)
-  const { keys, values } = inOrder(after)
-  let at = 0
-  for (let index = 0; index < keys.length; index += 1) {
-    const [key, value] = [keys[index]!, values[index]!]
-    for (; at < former.keys.length && former.keys[at] !== key && !after.has(former.keys[at]!); at += 1)
-      goes(former.keys[at]!, former.values[at]!)
-    const beside = former.keys[at] === key
-    const held = beside ? former.values[at] : before.get(key)
-    if (beside) at += 1
-    if (held === value) continue
-    if (held !== undefined) goes(key, held)
-    come.push({ verb: 'add', set, key, value })
+  const [former, next] = [inOrder(before), inOrder(after)]
+  const start = sameAtStart(former, next)
+  const end = sameAtEnd(former, next, start)
+  const between = ({ keys, values }: InOrder): Change[] =>
+    keys.slice(start, keys.length - end).map((key, index) => ({ verb: 'add', set, key, value: values[start + index]! }))
+  return [
+    ...between(former).flatMap((one) =>
+      after.get(one.key) === one.value ? [] : [{ ...one, verb: 'delete' as const }],
+    ),
+    ...between(next).filter(({ key, value }) => before.get(key) !== value),
+  ]
+}
+
+/** How many elements are the same, from the first on. Small, as an engine makes such a loop fast soonest. */
+function sameAtStart(one: InOrder, other: InOrder): number {
+  const most = Math.min(one.keys.length, other.keys.length)
+  let count = 0
+  while (count < most && one.keys[count] === other.keys[count] && one.values[count] === other.values[count]) count += 1
+  return count
+}
+
+/** How many are, from the last on, of those that are left after `start`. */
+function sameAtEnd(one: InOrder, other: InOrder, start: number): number {
+  const most = Math.min(one.keys.length, other.keys.length) - start
+  let [count, at, opposite] = [0, one.keys.length - 1, other.keys.length - 1]
+  while (count < most && one.keys[at] === other.keys[opposite] && one.values[at] === other.values[opposite]) {
+    count += 1
+    at -= 1
+    opposite -= 1
   }
-  for (; at < former.keys.length; at += 1) if (!after.has(former.keys[at]!)) goes(former.keys[at]!, former.values[at]!)
-  return [...gone, ...come]
+  return count
 }
 
 /** An element as nft writes it. */

@@ -1,4 +1,4 @@
-import type { RunCommand } from '../../lib/command.ts'
+import type { Feed, RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { type ReadBack, readBack } from './read-back.ts'
 import { tableName } from './render.ts'
@@ -7,27 +7,39 @@ import { tableName } from './render.ts'
 export type Nftables = {
   /** Applies one transaction, all of it or nothing. */
   readonly load: (transaction: string) => Promise<void>
+  /** The same, for one of many that follow each other. */
+  readonly change: (transaction: string) => Promise<void>
   /** What the kernel holds of our table; undefined when there is no such table. */
   readonly list: () => Promise<ReadBack | undefined>
 }
 
-/** nftables through the program `nft`. Every failure is a CulvertError `netfilter` with what nft said. */
-export function nftables(run: RunCommand): Nftables {
-  const nft = async (args: readonly string[], input?: string): Promise<string> => {
+/** What makes nft apply the transaction that it reads. */
+export const applyInput = ['-f', '-'] as const
+
+/**
+ * nftables through the program `nft`. Every failure is a CulvertError `netfilter` with what nft said. `feed` runs nft
+ * with `applyInput`.
+ */
+export function nftables(run: RunCommand, feed?: Feed): Nftables {
+  const told = async (nft: Promise<string>): Promise<string> => {
     try {
-      return await run('nft', args, input === undefined ? {} : { input })
+      return await nft
     } catch (error) {
       throw new CulvertError('netfilter', 'the kernel’s rules could not be reached through nft', { cause: error })
     }
   }
+  const load = async (transaction: string): Promise<void> => {
+    await told(run('nft', applyInput, { input: transaction }))
+  }
   return {
-    load: async (transaction) => {
-      await nft(['-f', '-'], transaction)
+    load,
+    change: async (transaction) => {
+      await (feed === undefined ? load(transaction) : told(feed(transaction)))
     },
     list: async () => {
       let listing: string
       try {
-        listing = await nft(['-j', 'list', 'table', 'inet', tableName])
+        listing = await told(run('nft', ['-j', 'list', 'table', 'inet', tableName]))
       } catch (error) {
         if (/No such file or directory/.test(String((error as CulvertError).cause))) return undefined
         throw error

@@ -22,6 +22,17 @@ const plan = (change: Partial<ForwardingInput>) =>
   })
 const texts = (list: readonly Address[]) => list.map(({ text }) => text)
 
+it('leads the same port where its target is now', () => {
+  const ports = [{ protocol: 'tcp', matchPort: 80, targetPort: 8080 }] as const
+  const leadsTo = (...to: string[]) => {
+    const { table } = plan({ egress: [{ name: 'web', addresses: addresses(...to), ports }] })
+    return [4, 6].map((family) => table.ports[family as 4 | 6].get('tcp . 80'))
+  }
+  expect(leadsTo(t4, t6)).toEqual([`${t4} . 8080`, `${t6} . 8080`])
+  expect(leadsTo('100.64.0.8')).toEqual(['100.64.0.8 . 8080', undefined])
+  expect(leadsTo(t4, t6)).toEqual([`${t4} . 8080`, `${t6} . 8080`])
+})
+
 describe('L3 ingress', () => {
   it.each<[string, Partial<ForwardingInput>, Record<string, string>, string[], boolean]>([
     ['both families', {}, { [p4]: b4, [p6]: b6 }, [], false],

@@ -137,6 +137,13 @@ describe('what costs its service, and no other', () => {
   })
 })
 
+it('gives what says the same as before as it was', () => {
+  const before = parse({ one: entry(1), two: entry(2) })
+  const { services } = parse({ one: entry(1), three: entry(3), two: entry(4) }, before)
+  expect(services.get('one')).toBe(before.services.get('one'))
+  expect(services.get('two')).toEqual(parse({ two: entry(4) }).services.get('two'))
+})
+
 it.each<[string, string, object]>([
   ['a line break', 'a\nb', { entry: '"a\\nb"', field: '' }],
   ['nothing', '', { entry: '""' }],

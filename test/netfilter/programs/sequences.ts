@@ -6,15 +6,15 @@
 import { deepStrictEqual } from 'node:assert'
 import * as fc from 'fast-check'
 import type { Family } from '../../../lib/address.ts'
-import { runCommand } from '../../../lib/command.ts'
+import { runAhead, runCommand } from '../../../lib/command.ts'
 import { firewall } from '../../../netfilter/firewall.ts'
 import { elementsOf } from '../../../netfilter/nftables/elements.ts'
 import { watchTable } from '../../../netfilter/nftables/monitor.ts'
-import { nftables } from '../../../netfilter/nftables/nftables.ts'
+import { applyInput, nftables } from '../../../netfilter/nftables/nftables.ts'
 import { byFamily, forwardingTable, type ForwardingTable } from '../../../netfilter/table.ts'
 import { randomTable } from '../random-table.ts'
 
-const kernel = nftables(runCommand)
+const kernel = nftables(runCommand, runAhead('nft', applyInput))
 let [changed, listed] = [0, 0]
 const list: typeof kernel.list = () => {
   listed += 1
