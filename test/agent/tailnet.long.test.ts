@@ -32,7 +32,9 @@ const ask = async (socketPath: string, path: string): Promise<{ body: string; to
       response.setEncoding('utf8').on('data', (text: string) => (body += text))
       response.on('end', () => resolve({ body, took: performance.now() - began })).on('error', reject)
     })
-    request.on('error', reject)
+    // The server closes a connection that rested, which may be the one that was just taken.
+    const again = (error: NodeJS.ErrnoException): boolean => request.reusedSocket && error.code === 'ECONNRESET'
+    request.on('error', (error) => (again(error) ? resolve(ask(socketPath, path)) : reject(error)))
   })
 
 /** Asks every `probeEvery` ms, whether or not it was answered, until `signal` aborts; gives how long each took, in ms. */
