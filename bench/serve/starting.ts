@@ -1,40 +1,31 @@
-import { alternate } from '../alternate.ts'
 import type { Contestant } from '../contestant.ts'
-import { type Side, sides } from '../pair.ts'
-import type { Row, Section } from '../section.ts'
+import type { Side } from '../pair.ts'
+import type { Section } from '../section.ts'
 import { type Client, type ServeBed, Site } from './site.ts'
+import { startRows, type Starts } from './start-rows.ts'
 import { now, Watch } from './watch.ts'
 
 const text = 'a text'
 
-/** Starts both sides' sites `repeats` times, each anew and once more with its state, and once to begin with, not counted. */
+/** Starts both sides' sites, each anew and once more with its state. */
 export async function measureStarting(
   bed: ServeBed,
   all: Readonly<Record<Side, Contestant>>,
   repeats: number,
   note: (detail: string) => void,
 ): Promise<Section> {
-  const once = async (side: Side, repeat: number): Promise<{ issued: number; there: number }> => {
-    note(`${side}, ${repeat} of ${repeats}`)
+  const start = async (side: Side): Promise<Starts> => {
     await using site = await Site.make(bed, side, all[side], text)
     const issued = await untilSeen(bed, site, 'client')
     await site.stop()
     // The first client would go on with a session of WireGuard that this node has lost.
     return { issued, there: await untilSeen(bed, site, 'other') }
   }
-  for (const side of sides) await once(side, 0)
-  const took = await alternate(sides, repeats, (side, repeat) => once(side, repeat + 1))
-  const row = (what: string, kind: 'issued' | 'there'): Row => ({
-    what,
-    unit: 'ms',
-    better: 'less',
-    ours: took.ours.map((one) => one[kind]),
-    other: took.upstream.map((one) => one[kind]),
-  })
+  const titles = { issued: 'a new node, certificate issued', there: 'the same once more, certificate on disk' }
   return {
     title: 'Start to the first HTTPS answer',
     against: 'upstream',
-    rows: [row('a new node, certificate issued', 'issued'), row('the same once more, certificate on disk', 'there')],
+    rows: await startRows(start, repeats, titles, note),
     note:
       'From the start of the process, without Kubernetes. A client asks by the site’s name, again and again from when ' +
       'tailscaled says that it runs in the tailnet. tailscaled asks an authority in the bed for the certificate at the ' +
