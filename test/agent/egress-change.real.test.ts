@@ -98,11 +98,14 @@ const logIn = async (host: (typeof nodes)[number] | 'late', hostname: string = h
 const all = ({ tcp, udp }: Flows): Traffic[] => [...tcp, ...udp]
 const stop = (flows: readonly Traffic[]) => Promise.all(flows.map((flow) => flow.stop()))
 
-/** Ends flows that may not have noticed anything. */
-async function unharmed(flows: Flows): Promise<void> {
-  for (const report of await stop(all(flows))) {
-    expect(report).toMatchObject({ lost: 0, errors: {} })
-    expect(report).not.toHaveProperty('broken')
+/** Ends flows that may not have noticed anything, but for the loss of so many datagrams. */
+async function unharmed({ tcp, udp }: Flows, lost = 0): Promise<void> {
+  for (const [flows, most] of [[tcp, 0] as const, [udp, lost] as const]) {
+    for (const report of await stop(flows)) {
+      expect(report).toMatchObject({ errors: {} })
+      expect(report.lost).toBeLessThanOrEqual(most)
+      expect(report).not.toHaveProperty('broken')
+    }
   }
 }
 
@@ -128,7 +131,8 @@ it('a target with new addresses is found there, and connections to the former on
   await answering(changed.udp)
   await answeredBy('one', 'one')
   await stop(changed.udp)
-  await unharmed(other)
+  // At the first change of routes since its start, tailscaled binds its socket anew, and loses what is under way.
+  await unharmed(other, 1)
 })
 
 it('own addresses that change are those that targets see from then on', async () => {
