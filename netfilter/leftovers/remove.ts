@@ -2,6 +2,7 @@ import { familyName } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import { applyInput } from '../nftables/nftables.ts'
 import { findLeftovers, type Leftover, mayHold } from './find.ts'
 import { readListing } from './listing.ts'
 
@@ -24,7 +25,7 @@ export async function removeLeftovers(run: RunCommand, log: Log): Promise<readon
     const tables = await tablesToSearch(run, log)
     const found = await search(run, tables)
     if (found.length === 0) return found
-    await run('nft', ['-f', '-'], { input: removalOf(found) })
+    await run('nft', applyInput, { input: removalOf(found) })
     const still = await search(run, tables)
     if (still.length > 0) throw new Error(`still there: ${named(still)}`)
     log(`removed what another agent left in this network namespace: ${named(found)}`)

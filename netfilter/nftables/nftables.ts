@@ -18,9 +18,9 @@ export const applyInput = ['-f', '-'] as const
 
 /**
  * nftables through the program `nft`. Every failure is a CulvertError `netfilter` with what nft said. `feed` runs nft
- * with `applyInput`.
+ * with `applyInput`, for changes.
  */
-export function nftables(run: RunCommand, feed?: Feed): Nftables {
+export function nftables(run: RunCommand, feed: Feed = (input) => run('nft', applyInput, { input })): Nftables {
   const told = async (nft: Promise<string>): Promise<string> => {
     try {
       return await nft
@@ -28,13 +28,12 @@ export function nftables(run: RunCommand, feed?: Feed): Nftables {
       throw new CulvertError('netfilter', 'the kernel’s rules could not be reached through nft', { cause: error })
     }
   }
-  const load = async (transaction: string): Promise<void> => {
-    await told(run('nft', applyInput, { input: transaction }))
-  }
   return {
-    load,
+    load: async (transaction) => {
+      await told(run('nft', applyInput, { input: transaction }))
+    },
     change: async (transaction) => {
-      await (feed === undefined ? load(transaction) : told(feed(transaction)))
+      await told(feed(transaction))
     },
     list: async () => {
       let listing: string
