@@ -80,7 +80,8 @@ const spoiled = (): number =>
     .map(({ pid }) => /^Udp6InCsumErrors\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/net/snmp6`, 'utf8'))?.[1])
     .reduce((sum, count) => sum + Number(count), 0)
 
-// Once more, as a busy machine was seen to lose one datagram in 13 runs: rules that lose some do so each time.
+// Once more, for a defect that is known and open: a connection that begins while the kernel exchanges the chains may miss
+// both, and is refused. It was seen in 2 of 25 runs.
 it('50 replacements of the whole table lose nothing of 1,000 ports under load', { retry: 1 }, async () => {
   const rules = make(runIn(bed), false)
   const table = toPeer(Array.from({ length: 500 }, (_, index) => 7000 + index))
