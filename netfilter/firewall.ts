@@ -4,10 +4,29 @@ import { CulvertError } from '../lib/errors.ts'
 import { sleep } from '../lib/timers.ts'
 import { endFlows, listFlows } from './conntrack.ts'
 import { type IsGone, judge, type Marks } from './flows.ts'
-import { type Change, changes, type Elements, elementsOf, isDrained, marksOf, noDrained } from './nftables/elements.ts'
+import {
+  type Change,
+  changes,
+  type Elements,
+  elementsOf,
+  isDrained,
+  marksOf,
+  noDrained,
+  noElements,
+} from './nftables/elements.ts'
 import type { Generation, Listener } from './nftables/monitor.ts'
 import type { Nftables } from './nftables/nftables.ts'
-import { announcement, outline, renderChanges, renderSkeleton, renderTable, tableName } from './nftables/render.ts'
+import {
+  announcedRules,
+  announcement,
+  outline,
+  renderChanges,
+  renderExchange,
+  renderSkeleton,
+  renderTable,
+  tableName,
+} from './nftables/render.ts'
+import type { ReadBack } from './nftables/read-back.ts'
 import { emptyTable, type ForwardingTable } from './table.ts'
 
 export type Firewall = {
@@ -44,23 +63,27 @@ export type FirewallOptions = {
   readonly localAddresses: () => readonly string[]
 }
 
-/** The kernel's table as it was last proven; `shape` is the skeleton that it was loaded from, undefined if unknown. */
-type Held = { readonly shape: string | undefined; readonly elements: Elements }
+/**
+ * The kernel's table as it was last proven. `shape` is the skeleton that its rules were loaded from, undefined if unknown;
+ * `ours` whether its chains and sets are those that were loaded.
+ */
+type Held = { readonly ours: boolean; readonly shape: string | undefined; readonly elements: Elements }
 
 /** The kernel announces a transaction before it acknowledges it; the monitor has to be scheduled, and read. In ms. */
 const announcedMs = 1000
 
 /** The forwarding table in the kernel, by nftables. Calls must not overlap, but that `endFlows` may come at any time. */
 export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions): Firewall {
-  /** The skeleton that was loaded last, and its listing right after: equal means untouched since. */
-  let loaded: { readonly shape: string; readonly listing: string } | undefined
+  /** The skeleton that was loaded last, and how it was listed right after: equal means untouched since. */
+  let loaded: ({ readonly shape: string } & Pick<ReadBack, 'definitions' | 'rules'>) | undefined
   let held: Held | undefined
   /** Counts what makes `held` doubtful, so that what happens during an attempt is not forgotten at its end. */
   let doubts = 0
   let drained: Marks = noDrained
   /** Whether the monitor runs: without, nothing is known for longer than a moment. */
   let listening = false
-  let replacements = 0
+  /** The outlines of what was loaded and is still to be announced. */
+  let loads: string[] = []
   let expected: { readonly lines: string; readonly heard: (ours: boolean) => void } | undefined
 
   const doubt = (): void => {
@@ -73,16 +96,18 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
 
   const look = async (): Promise<Held | undefined> => {
     const now = await nft.list()
-    return now && { shape: now.skeleton === loaded?.listing ? loaded.shape : undefined, elements: now.elements }
+    if (now === undefined) return undefined
+    const ours = now.definitions === loaded?.definitions
+    return { ours, shape: ours && now.rules === loaded?.rules ? loaded?.shape : undefined, elements: now.elements }
   }
 
-  const replace = async (table: ForwardingTable, shape: string, elements: Elements): Promise<void> => {
-    if (listening) replacements += 1
-    await nft.load(renderTable(table, elements))
+  const replace = async (table: ForwardingTable, elements: Elements, before?: Held): Promise<void> => {
+    if (listening) loads.push(rulesOf(outline(table)))
+    await nft.load(before?.ours ? renderExchange(table, before.elements, elements) : renderTable(table, elements))
     const now = await nft.list()
     if (now === undefined || now.outline.join('\n') !== outline(table).join('\n')) throw notHeld()
     if (changes(now.elements, elements).length > 0) throw notHeld()
-    loaded = { shape, listing: now.skeleton }
+    loaded = { shape: renderSkeleton(table), definitions: now.definitions, rules: now.rules }
   }
 
   /** Whether the kernel announces exactly these changes, as soon as it has. */
@@ -134,7 +159,7 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       const marks = concerned ? marksOf(former) : noDrained
       let elements = elementsOf(table, concerned ? marks : drained)
       if (keeps) await change(concerned ? changes(former, elements) : due, elements, shape)
-      else await replace(table, shape, elements)
+      else await replace(table, elements, before)
       if (concerned) {
         // Nothing begins by the former rules any more, and the guard covers what did until it has ended.
         const facts = { known: marks, table, isGone, local: new Set(localAddresses()) }
@@ -145,15 +170,15 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
         elements = elementsOf(table, drained)
         await change(changes(marked, elements), elements, shape)
       }
-      trust({ shape, elements }, since)
+      trust({ ours: true, shape, elements }, since)
       return !settled
     },
 
     prepare: async () => {
       if ((await nft.list()) !== undefined) return false
-      if (listening) replacements += 1
       // A node that comes back may be sent what is for Tailscale Services from its first moment on.
-      await nft.load(renderTable({ ...emptyTable, refuseUnmapped: true }))
+      const first = { ...emptyTable, refuseUnmapped: true }
+      await replace(first, elementsOf(first))
       return true
     },
 
@@ -184,8 +209,9 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
         // What comes before it has begun is looked at then, as a whole.
         if (!listening) return
         if (expected?.lines === lines.join('\n')) return expected.heard(true)
-        if (replacements > 0 && lines.includes(`add table inet ${tableName}`)) {
-          replacements -= 1
+        const load = loads.indexOf(announcedRules(lines).join('\n'))
+        if (load >= 0) {
+          loads.splice(0, load + 1)
           return
         }
         doubt()
@@ -195,7 +221,7 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
       return {
         begun: () => {
           listening = true
-          replacements = 0
+          loads = []
           doubt()
           changed()
         },
@@ -208,12 +234,12 @@ export function firewall({ nft, run, isGone, localAddresses }: FirewallOptions):
   }
 }
 
-const noElements: Elements = new Map()
-
 const notHeld = (): CulvertError =>
   new CulvertError('not-held', 'the kernel does not hold the rules that it has just accepted', {
     remedy: 'Another program is changing the table inet culvert at the same time; find and stop it.',
   })
+
+const rulesOf = (lines: readonly string[]): string => lines.filter((line) => line.includes(': ')).join('\n')
 
 /** Whether there may be flows to end: of a translation that goes, or without a connection where one comes. */
 const concernsFlows = ({ verb, set, key }: Change): boolean =>

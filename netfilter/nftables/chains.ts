@@ -35,7 +35,10 @@ export type Chain = { readonly name: string; readonly hook: string; readonly rul
 /** What the rules depend on; all else of a table is elements. */
 export type Shape = Pick<ForwardingTable, 'masquerade' | 'refuseUnmapped' | 'everything' | 'source'>
 
-/** Every rule carries a comment, by which a reader of `nft list` knows it, and a read-back its place. */
+/**
+ * The chains are the same whatever the shape, and only their rules differ, so that rules are exchanged in chains that stay.
+ * Every rule carries a comment, by which a reader of `nft list` knows it, and a read-back its place.
+ */
 export const chains = ({ masquerade, refuseUnmapped, everything, source }: Shape): Chain[] => [
   {
     // Conntrack must run before tailscaled first dials: a flow that it has not seen begin would be taken for a new
@@ -82,24 +85,18 @@ export const chains = ({ masquerade, refuseUnmapped, everything, source }: Shape
         (ip, family) =>
           `iifname ${tun} ct direction reply ${toTailnet(ip, family)} ${asHost} comment "route: answers to the cluster, as a host"`,
       ),
-    ],
-  },
-  // Without a translation it would go on by whatever route there is: in circles, or out in the clear.
-  ...(refuseUnmapped
-    ? [
-        {
-          name: 'refuse',
-          hook: 'type filter hook prerouting priority dstnat + 1',
-          rules: tailnetRanges.flatMap(({ family, text }) => {
+      // Without a translation it would go on by whatever route there is: in circles, or out in the clear.
+      ...(refuseUnmapped
+        ? tailnetRanges.flatMap(({ family, text }) => {
             const unmapped = `iifname ${tun} ${ipOf(family)} daddr ${text} ct status & dnat == 0 fib daddr type != local`
             return [
               `${unmapped} meta l4proto tcp reject with tcp reset comment "refuse: no such service"`,
               `${unmapped} reject with icmpx port-unreachable comment "refuse: no such service"`,
             ]
-          }),
-        },
-      ]
-    : []),
+          })
+        : []),
+    ],
+  },
   {
     name: 'forward',
     hook: 'type filter hook forward priority mangle',

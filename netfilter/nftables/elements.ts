@@ -54,7 +54,8 @@ export const marksOf = (elements: Elements): Marks => ({
   targets: byFamily((family) => new Set(elements.get(`targets${family}`)?.keys())),
 })
 
-export const noDrained: Marks = marksOf(new Map())
+export const noElements: Elements = new Map()
+export const noDrained: Marks = marksOf(noElements)
 
 /** Whether any flows are drained. */
 export const isDrained = ({ own, targets }: Marks): boolean =>

@@ -6,14 +6,16 @@ export type ReadBack = {
   readonly elements: Elements
   /** Chains and the comments of their rules, in order, as `outline` renders them. */
   readonly outline: readonly string[]
-  /** Everything but elements, handles and counters, to be compared with another listing by the same nft only. */
-  readonly skeleton: string
+  /** Chains and sets, and elements of a form that we never write; to be compared with another listing by the same nft only. */
+  readonly definitions: string
+  /** The rules, likewise. */
+  readonly rules: string
 }
 
 const scalar = z.union([z.string(), z.number()])
 const value = z.union([scalar, z.object({ concat: z.array(scalar) })])
-const element = z.union([value, z.tuple([value, value])])
-const setSchema = z.object({ name: z.string(), elem: z.optional(z.array(element)) })
+const elementsSchema = z.array(z.union([value, z.tuple([value, value])]))
+const setSchema = z.object({ name: z.string(), elem: z.optional(z.unknown()) })
 const ruleSchema = z.object({ chain: z.string(), comment: z.optional(z.string()) })
 const listing = z.object({ nftables: z.array(z.record(z.string(), z.record(z.string(), z.unknown()))) })
 
@@ -27,16 +29,19 @@ export function readBack(json: string): ReadBack {
   const elements = new Map<SetName, ReadonlyMap<string, string>>()
   const outline: string[] = []
   const rules: { chain: string; comment: string }[] = []
-  const skeleton: unknown[] = []
+  const [definitions, ruleBodies]: [unknown[], unknown[]] = [[], []]
   for (const entry of z.parse(listing, JSON.parse(json)).nftables) {
     for (const [kind, body] of Object.entries(entry)) {
       if (kind === 'metainfo') continue
       // Handles grow with every replacement; elements are compared by value.
       const { handle: _handle, elem: _elem, ...rest } = body
-      skeleton.push([kind, rest])
+      const bodies = kind === 'rule' ? ruleBodies : definitions
+      bodies.push([kind, rest])
       if (kind === 'set' || kind === 'map') {
         const { name, elem = [] } = z.parse(setSchema, body)
-        if (names.has(name)) elements.set(name as SetName, new Map(elem.map(readElement)))
+        const read = z.safeParse(elementsSchema, elem)
+        if (!read.success) definitions.push(elem)
+        else if (names.has(name)) elements.set(name as SetName, new Map(read.data.map(readElement)))
       }
       if (kind === 'chain') outline.push(z.parse(z.object({ name: z.string() }), body).name)
       if (kind === 'rule') {
@@ -49,10 +54,15 @@ export function readBack(json: string): ReadBack {
     name,
     ...rules.filter(({ chain }) => chain === name).map(({ comment }) => `${name}: ${comment}`),
   ])
-  return { elements, outline: ordered, skeleton: JSON.stringify(skeleton) }
+  return {
+    elements,
+    outline: ordered,
+    definitions: JSON.stringify(definitions),
+    rules: JSON.stringify(ruleBodies),
+  }
 }
 
 const text = (one: z.infer<typeof value>): string => (typeof one === 'object' ? one.concat.join(' . ') : String(one))
 
-const readElement = (one: z.infer<typeof element>): [string, string] =>
+const readElement = (one: z.infer<typeof elementsSchema>[number]): [string, string] =>
   Array.isArray(one) ? [text(one[0]), text(one[1])] : [text(one), '']

@@ -1,8 +1,8 @@
 // Runs inside a host: node sequences.ts
 // Holds random tables one after the other as the agent does, monitor and all, and compares what the kernel has then with
 // each. Those of a sequence have the same rules, so that only elements change, and every other one only gets TCP ports, for
-// which no flow ends. Prints as JSON { changed, listed }: how many changes there were, and how often the table was listed
-// for them.
+// which no flow ends. Prints as JSON { changed, listed, strangers }: how many changes there were, how often the table was
+// listed for them, and how often an own transaction was taken for that of another program.
 import { deepStrictEqual } from 'node:assert'
 import * as fc from 'fast-check'
 import type { Family } from '../../../lib/address.ts'
@@ -15,7 +15,7 @@ import { byFamily, forwardingTable, type ForwardingTable } from '../../../netfil
 import { randomTable } from '../random-table.ts'
 
 const kernel = nftables(runCommand, runAhead('nft', applyInput))
-let [changed, listed] = [0, 0]
+let [changed, listed, strangers] = [0, 0, 0]
 const list: typeof kernel.list = () => {
   listed += 1
   return kernel.list()
@@ -23,7 +23,9 @@ const list: typeof kernel.list = () => {
 const rules = firewall({ nft: { ...kernel, list }, run: runCommand, isGone: () => false, localAddresses: () => [] })
 const over = new AbortController()
 await new Promise<void>((resolve) => {
-  const listener = rules.listener(() => {})
+  const listener = rules.listener((by) => {
+    if (by !== undefined) strangers += 1
+  })
   const begun = (): void => {
     listener.begun()
     resolve()
@@ -58,4 +60,4 @@ await fc.assert(
   { numRuns: 20 },
 )
 over.abort()
-process.stdout.write(JSON.stringify({ changed, listed }))
+process.stdout.write(JSON.stringify({ changed, listed, strangers }))
