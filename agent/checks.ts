@@ -10,6 +10,7 @@ import { servedConfig, serveName } from './facets/serve.ts'
 import { stateSecretName } from './facets/state-secret.ts'
 import { documents } from './mounted/documents.ts'
 import { mountedRejections } from './mounted/views.ts'
+import { waitingServices } from './device-config/handed.ts'
 import { draining } from './preshutdown/preshutdown.ts'
 import { serveProblems } from './serve/view.ts'
 import { serviceProblems } from './forwarding/view.ts'
@@ -148,8 +149,11 @@ function serveConfig(world: World): Outcome | undefined {
 
 function advertise(world: World): Outcome | undefined {
   const report = world.facets[advertiseName]
-  if (report === undefined) return undefined
-  return report.error === undefined ? ok : failing(report.error)
+  const told = world.deviceConfig?.current.config.advertiseServices ?? []
+  if (report === undefined && told.length === 0) return undefined
+  if (report?.error !== undefined) return failing(report.error)
+  const held = waitingServices(world)
+  return held.length === 0 ? ok : waiting(`neither served nor forwarded yet, so not advertised: ${some(held)}`)
 }
 
 function stateSecret({ stateSecret: secret, facets }: World): Outcome | undefined {

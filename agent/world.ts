@@ -6,6 +6,7 @@ import type { CertificateMemory } from '../wire/certificate-memory.ts'
 import type { EgressServices } from '../wire/egress-services.ts'
 import type { IngressServices } from '../wire/ingress-services.ts'
 import type { ServeFile } from '../wire/serve-file.ts'
+import type { HandedConfig } from './device-config/handed.ts'
 import type { FollowedConfig } from './device-config/source.ts'
 import type { Mounted } from './mounted/mounted.ts'
 import type { Preshutdown } from './preshutdown/preshutdown.ts'
@@ -59,7 +60,7 @@ export type Daemon = {
   readonly phase: 'down' | 'starting' | 'login' | 'running' | 'stopping'
   readonly pid?: number
   /** The config file that it reads, and what it last read there, which holds an auth key; one-step mode. */
-  readonly config?: { readonly path: string; readonly bytes: Buffer }
+  readonly config?: { readonly path: string } & HandedConfig
   /** How often it had to be started again. */
   readonly restarts: number
   /** The last reason why it ended, could not be started or could not log in. */

@@ -88,6 +88,19 @@ export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigCont
   }
 }
 
+/**
+ * The same file with other AdvertiseServices, as JSON.
+ * @throws CulvertError `settings` as `readHujsonObject` does.
+ */
+export function withAdvertisedServices(path: string, bytes: Buffer, services: readonly string[]): Buffer {
+  const fields = readHujsonObject(path, bytes)
+    .filter(({ name }) => name.toLowerCase() !== 'advertiseservices')
+    .map(({ name, value }) => [name, value])
+  const all = [...fields, ['AdvertiseServices', services]]
+  // An object would have a name that occurs twice in its first place.
+  return Buffer.from(`{${all.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`)
+}
+
 function refusal({ issues: [issue] }: z.core.$ZodError, fields: ReadonlyMap<string, Field>): CulvertError {
   const name = String(issue?.path[0])
   const expected = issue?.code === 'invalid_type' ? `: ${issue.expected} expected` : ''

@@ -24,9 +24,13 @@ export function planAdvertise(world: World): AdvertiseDesired | undefined {
     .sort()
 }
 
-/** The Tailscale Services that this agent says it hosts: last seen so. */
-export const advertised = ({ facets }: World): readonly string[] =>
-  (facets[advertiseName]?.verified as AdvertiseDesired | undefined) ?? []
+/** The Tailscale Services that the node says it hosts: by this agent, last seen so, or by the config file. */
+export const advertised = ({ facets, daemon }: World): readonly string[] => [
+  ...new Set([
+    ...((facets[advertiseName]?.verified as AdvertiseDesired | undefined) ?? []),
+    ...(daemon.config?.services ?? []),
+  ]),
+]
 
 /**
  * The node hosts the desired Tailscale Services, and of those that it has served (`former`) no other. What somebody else

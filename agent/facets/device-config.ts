@@ -1,31 +1,29 @@
 import * as z from 'zod/mini'
 import { CulvertError } from '../../lib/errors.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import { refreshCopy } from '../device-config/handed.ts'
+import { configToHand, type HandedConfig, refreshCopy } from '../device-config/handed.ts'
 import type { Facet } from '../facet.ts'
 import { isUp, type Store, type World } from '../world.ts'
 
 export const deviceConfigName = 'device-config'
 
-/** The config file that tailscaled should have read, byte for byte. */
-export function planDeviceConfig(world: World): Buffer | undefined {
-  const { deviceConfig } = world
-  return deviceConfig === undefined || !isUp(world) ? undefined : deviceConfig.current.bytes
-}
+/** What tailscaled should have read. */
+export const planDeviceConfig = (world: World): HandedConfig | undefined =>
+  isUp(world) ? configToHand(world) : undefined
 
 const answerSchema = z.object({ Reloaded: z.boolean(), Err: z.string() })
 
 /** Has tailscaled read its config file again whenever that has changed since it last did. */
-export const deviceConfigFacet = (store: Store, api: LocalApi, signal: AbortSignal): Facet<Buffer> => ({
+export const deviceConfigFacet = (store: Store, api: LocalApi, signal: AbortSignal): Facet<HandedConfig> => ({
   name: deviceConfigName,
   plan: planDeviceConfig,
   apply: async (desired) => {
     const { daemon, deviceConfig } = store.world
-    if (deviceConfig === undefined || daemon.config === undefined || daemon.config.bytes.equals(desired)) return false
-    const { path } = daemon.config
-    refreshCopy(path, deviceConfig)
+    const { config: last } = daemon
+    if (deviceConfig === undefined || last === undefined || last.bytes.equals(desired.bytes)) return false
+    refreshCopy(last.path, desired.bytes, deviceConfig)
     checkReloaded(await api.post('reload-config', signal))
-    store.update((world) => ({ ...world, daemon: { ...world.daemon, config: { path, bytes: desired } } }))
+    store.update((world) => ({ ...world, daemon: { ...world.daemon, config: { path: last.path, ...desired } } }))
     return true
   },
 })

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Address } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
+import type { IngressService } from '../../wire/ingress-services.ts'
 import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../wire/services-status.ts'
 import type { World } from '../world.ts'
 import { comingPlan, type ForwardingPlanned, planForwarding, standingPlan } from './forwarding.ts'
@@ -28,9 +29,18 @@ export const ingressStatus = memo(select, (world): StatusText | undefined => {
   const plans = plansOf(world)
   if (world.settings.ingressServicesFile === undefined || plans === undefined) return undefined
   const { ipv4, ipv6 } = world.settings.pod
-  const services = stands('ingress', (plan) => plan.services.ingress, plans).map(({ service }) => service)
+  const services = ingressStanding(plans)
   return renderIngressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
 })
+
+/** Names of the Tailscale Services that are forwarded as they are configured now. */
+export const forwardedServices = memo(select, (world): ReadonlySet<string> => {
+  const plans = plansOf(world)
+  return new Set(plans === undefined ? [] : ingressStanding(plans).map(({ name }) => name))
+})
+
+const ingressStanding = (plans: Plans): IngressService[] =>
+  stands('ingress', (plan) => plan.services.ingress, plans).map(({ service }) => service)
 
 /** Of a kind, the services whose rules stand as they are wanted now, with the addresses that these are for. */
 function stands<Service>(

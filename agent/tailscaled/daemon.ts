@@ -4,7 +4,7 @@ import { CulvertError } from '../../lib/errors.ts'
 import { sleep } from '../../lib/timers.ts'
 import type { LocalApi } from '../../localapi/client.ts'
 import type { Daemon, World } from '../world.ts'
-import { handConfig } from '../device-config/handed.ts'
+import { configToHand, handConfig } from '../device-config/handed.ts'
 import { tailscaledArguments } from './arguments.ts'
 import { keepLoggedIn, type LoginParts } from './login.ts'
 import { followOneStep } from './one-step.ts'
@@ -39,10 +39,8 @@ export function superviseTailscaled({ store, spawn, log, waits, env, api }: Part
     // A socket left by a killed daemon would be taken for the new one's.
     rmSync(settings.socket, { force: true })
     const { deviceConfig } = store.world
-    const config = deviceConfig && {
-      path: handConfig(deviceConfig, settings),
-      bytes: deviceConfig.current.bytes,
-    }
+    const due = configToHand(store.world)
+    const config = deviceConfig && due && { path: handConfig(deviceConfig, due.bytes, settings), ...due }
     const started = spawn('tailscaled', tailscaledArguments(settings, config?.path), { output: 'inherit', env })
     set({ phase: 'starting', ...(started.pid !== undefined && { pid: started.pid }), ...(config && { config }) })
     return started

@@ -82,6 +82,36 @@ it('logs in from the file alone, and follows it without a restart', async () => 
   expect((await proxy.status()).tailscaled.restarts).toBe(1)
 })
 
+it('Tailscale Services of the file wait until they are served, and then stay, also when tailscaled starts again', async () => {
+  const AdvertiseServices = ['svc:web', 'svc:elsewhere']
+  put(`// HuJSON\n${config({ AuthKey: await bed.authKey(), Hostname: 'host', AdvertiseServices })}`)
+  const serve = '/tmp/serve/serve-config.json'
+  const mount = (text: string) => writeVolume(bed.host('proxy').path('/tmp/serve'), { 'serve-config.json': text })
+  await mount('{"Services":')
+  const env = { ...oneStep, ...onDisk, TS_SERVE_CONFIG: serve, TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false' }
+  await using proxy = await Proxy.ready(bed, env)
+  const advertised = async (): Promise<unknown> => {
+    const prefs = await proxy.host.exec(['tailscale', '--socket=/tmp/tailscaled.sock', 'debug', 'prefs'])
+    return (JSON.parse(prefs.stdout) as { AdvertiseServices?: unknown }).AdvertiseServices ?? []
+  }
+  expect(await advertised()).toEqual([])
+  const { checks } = await proxy.status()
+  expect(checks['advertise']).toMatchObject({ state: 'waiting', reason: expect.stringContaining('svc:web') })
+
+  await mount(JSON.stringify({ Services: { 'svc:web': { TCP: { 80: { TCPForward: '127.0.0.1:80' } } } } }))
+  await expect.poll(advertised, { timeout: 5000 }).toEqual(AdvertiseServices)
+  await proxy.until((status) => status.checks['advertise']?.state === 'ok')
+
+  // What becomes of the mounted file later withdraws nothing: other replicas read the same.
+  await mount('{"Services":')
+  await proxy.until((status) => status.checks['serve-config']?.state === 'failing')
+  const { tailscaled } = await proxy.status()
+  await proxy.host.exec(['kill', '-KILL', String(tailscaled.pid)])
+  await proxy.until((status) => status.tailscaled.restarts === 1 && status.ready)
+  expect(await advertised()).toEqual(AdvertiseServices)
+  expect(await bed.control.node('host')).toMatchObject({ online: true })
+})
+
 it('a change made before the agent began to watch is not lost', async () => {
   const AuthKey = await bed.authKey()
   put(config({ AuthKey, Hostname: 'early' }))

@@ -13,12 +13,15 @@ const deviceConfig = { current: { path, cap: 95, bytes, config: parseDeviceConfi
 /** Has a tailscaled that last read another file read this one; it answers so. */
 async function reload(answer: string): Promise<{ changed: boolean; read: Buffer | undefined }> {
   const world = aWorld({ deviceConfig })
-  const store = createStore({ ...world, daemon: { ...world.daemon, config: { path, bytes: Buffer.of() } } })
+  const store = createStore({
+    ...world,
+    daemon: { ...world.daemon, config: { path, bytes: Buffer.of(), services: [] } },
+  })
   const unused = (): never => {
     throw new Error('not asked')
   }
   const api: LocalApi = { get: unused, post: async () => answer, patch: unused, stream: unused }
-  const desired = planDeviceConfig(store.world) ?? Buffer.of()
+  const desired = planDeviceConfig(store.world)!
   const changed = await deviceConfigFacet(store, api, new AbortController().signal).apply(desired)
   return { changed, read: store.world.daemon.config?.bytes }
 }
