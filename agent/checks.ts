@@ -3,6 +3,7 @@ import { families } from '../lib/address.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
 import { sharedDomains } from './certificates/obstacle.ts'
 import { certificateProblems } from './certificates/view.ts'
+import { waitingServices } from './device-config/handed.ts'
 import { advertiseName } from './facets/advertise.ts'
 import { deviceConfigName } from './facets/device-config.ts'
 import { forwardingName, planForwarding } from './facets/forwarding.ts'
@@ -10,7 +11,6 @@ import { servedConfig, serveName } from './facets/serve.ts'
 import { stateSecretName } from './facets/state-secret.ts'
 import { documents } from './mounted/documents.ts'
 import { mountedRejections } from './mounted/views.ts'
-import { waitingServices } from './device-config/handed.ts'
 import { draining } from './preshutdown/preshutdown.ts'
 import { serveProblems } from './serve/view.ts'
 import { serviceProblems } from './forwarding/view.ts'
@@ -149,8 +149,8 @@ function serveConfig(world: World): Outcome | undefined {
 
 function advertise(world: World): Outcome | undefined {
   const report = world.facets[advertiseName]
-  const told = world.deviceConfig?.current.config.advertiseServices ?? []
-  if (report === undefined && told.length === 0) return undefined
+  const listed = world.deviceConfig?.current.config.advertiseServices ?? []
+  if (report === undefined && listed.length === 0) return undefined
   if (report?.error !== undefined) return failing(report.error)
   const held = waitingServices(world)
   return held.length === 0 ? ok : waiting(`neither served nor forwarded yet, so not advertised: ${some(held)}`)

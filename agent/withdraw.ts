@@ -20,7 +20,11 @@ export async function withdraw({ store, api, log, waits }: Parts, deadline: Abor
   const saidAgain = {
     routes: new Set([...(settings.up.routes ?? '').split(',').filter(Boolean), ...(config?.advertiseRoutes ?? [])]),
     // Those that are being advertised just now may be so already.
-    services: new Set([...advertised(store.world), ...(planAdvertise(store.world) ?? [])]),
+    services: new Set([
+      ...(config?.advertiseServices ?? []),
+      ...advertised(store.world),
+      ...(planAdvertise(store.world) ?? []),
+    ]),
   }
   if (saidAgain.routes.size + saidAgain.services.size === 0 || daemon.phase !== 'running') return
   const now = await getAdvertised(api, deadline)
