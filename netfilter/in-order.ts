@@ -1,10 +1,22 @@
-import { memoOf } from '../lib/memo.ts'
+/** An element of a map, or of a set, where `value` is empty. */
+export type Entry<Key extends string = string> = { readonly key: Key; readonly value: string }
 
-/** The keys and the values of a map, in its order. */
-export type InOrder = { readonly keys: readonly string[]; readonly values: readonly string[] }
+const known = new WeakMap<ReadonlyMap<string, string>, readonly Entry[]>()
 
-/** Gives them once for each map: an iterator would make an object for every element, each time that maps are compared. */
-export const inOrder = memoOf((map: ReadonlyMap<string, string>): InOrder => ({
-  keys: [...map.keys()],
-  values: [...map.values()],
-}))
+/** The entries of a map, in its order, made once for each: maps that share them are compared at a glance. */
+export function inOrder(map: ReadonlyMap<string, string>): readonly Entry[] {
+  let entries = known.get(map)
+  if (entries === undefined) {
+    entries = [...map].map(([key, value]) => ({ key, value }))
+    known.set(map, entries)
+  }
+  return entries
+}
+
+/** The map of these entries, of which the last of a key counts. Where each key occurs once, the map shares them. */
+export function mapOf<Key extends string>(entries: readonly Entry<Key>[]): ReadonlyMap<Key, string> {
+  const map = new Map<Key, string>()
+  for (const { key, value } of entries) map.set(key, value)
+  if (map.size === entries.length) known.set(map, entries)
+  return map
+}

@@ -1,5 +1,6 @@
 import { type Address, type Family, families, familyName } from '../lib/address.ts'
 import { memoOf } from '../lib/memo.ts'
+import { type Entry, mapOf } from './in-order.ts'
 import { byFamily, type ForwardingTable, forwardingTable, type PortKey } from './table.ts'
 
 export type ForwardingInput = {
@@ -74,7 +75,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     (own[family].length > 0 ? undefined : `the node has no ${familyName(family)} address in the tailnet`)
 
   const ingress = byFamily(() => new Map<string, string>())
-  const ports = byFamily(() => new Map<PortKey, string>())
+  const ports = byFamily((): Entry<PortKey>[] => [])
   const everything = byFamily<string | undefined>(() => undefined)
   const unreachable: Unreachable[] = []
   const carriedOf = (addresses: readonly Address[], reason = lacks): Planned => ({
@@ -109,14 +110,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
       // Every node has one of a family; where a name has more, its first stands for it, always the same one.
       const target = planned.carried.find((address) => address.family === family)?.text
       if (target === undefined) continue
-      for (const port of wanted) {
-        const texts = textsOf(port)
-        if (texts.target[family] !== target) {
-          texts.target[family] = target
-          texts.value[family] = `${target} . ${port.targetPort}`
-        }
-        ports[family].set(texts.key, texts.value[family])
-      }
+      for (const port of wanted) ports[family].push(entryOf(port, family, target))
     }
   }
 
@@ -141,7 +135,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     ingress,
     masquerade: !input.noSnat,
     refuseUnmapped: input.ingress !== undefined,
-    ports,
+    ports: byFamily((family) => mapOf(ports[family])),
     everything,
     exempt: input.everything.length === 0 ? [] : input.exempt.toSorted(),
     source: byFamily((family) => own[family][0]?.text),
@@ -149,11 +143,20 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   return { table, unreachable, egress: egressServices, ingress: ingressServices }
 }
 
-/** The element of a port, and the targets that it was last made for: tables that share strings are compared at a glance. */
-const textsOf = memoOf(({ protocol, matchPort }: EgressPortInput) => ({
+/** The entry of a port with the target that it was last made for: tables that share entries are compared at a glance. */
+function entryOf(port: EgressPortInput, family: Family, target: string): Entry<PortKey> {
+  const { key, made } = madeOf(port)
+  let last = made[family]
+  if (last?.target !== target) {
+    last = { target, entry: { key, value: `${target} . ${port.targetPort}` } }
+    made[family] = last
+  }
+  return last.entry
+}
+
+const madeOf = memoOf(({ protocol, matchPort }: EgressPortInput) => ({
   key: `${protocol} . ${matchPort}` satisfies PortKey,
-  target: byFamily(() => ''),
-  value: byFamily(() => ''),
+  made: byFamily((): { readonly target: string; readonly entry: Entry<PortKey> } | undefined => undefined),
 }))
 
 /** Whether there is something to forward, but no address at all can be reached, so that the agent would be of no use. */

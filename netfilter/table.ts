@@ -49,12 +49,12 @@ export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>)
   }
   const targets = (family: Family): string[] => {
     const all = parts.everything[family]
-    const mapped = inOrder(parts.ports[family]).values.map(targetAddress)
+    const mapped = inOrder(parts.ports[family]).map(({ value }) => targetAddress(value))
     return all === undefined ? mapped : [...mapped, all]
   }
   return {
     ...parts,
-    own: byFamily((family) => setOf(inOrder(parts.ingress[family]).keys)),
+    own: byFamily((family) => setOf(inOrder(parts.ingress[family]).map(({ key }) => key))),
     targets: byFamily((family) => setOf(targets(family))),
   }
 }

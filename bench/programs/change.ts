@@ -54,6 +54,8 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 const all = services(count)
+/** Gone over before each change, so that the processor's caches are as cold for few services as for many. */
+const many = services(20_000)
 const table = (more: number): ForwardingTable =>
   tableOf([...all, ...Array.from({ length: more }, (_, n) => service(count + n, protocol))], own)
 await begun
@@ -65,6 +67,7 @@ await rules.ensure(table(0))
 const [add, within]: [number[], number[]] = [[], []]
 let processor = 0
 for (let n = 1; n <= warmUp + times; n += 1) {
+  tableOf(many, own)
   const next = table(n)
   // What making it has left behind is collected meanwhile, not during the change.
   await delay(30)

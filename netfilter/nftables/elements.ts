@@ -1,6 +1,6 @@
 import { type Family, families } from '../../lib/address.ts'
 import type { Marks } from '../flows.ts'
-import { type InOrder, inOrder } from '../in-order.ts'
+import { type Entry, inOrder } from '../in-order.ts'
 import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
 
 /** The sets and maps of our table: what follows the value, while the rules stay. */
@@ -105,29 +105,36 @@ function difference(set: SetName, before: Content, after: Content): Change[] {
   const [former, next] = [inOrder(before), inOrder(after)]
   const start = sameAtStart(former, next)
   const end = sameAtEnd(former, next, start)
-  const between = ({ keys, values }: InOrder): Change[] =>
-    keys.slice(start, keys.length - end).map((key, index) => ({ verb: 'add', set, key, value: values[start + index]! }))
+  const between = (entries: readonly Entry[]): readonly Entry[] => entries.slice(start, entries.length - end)
+  const to =
+    (verb: Change['verb']) =>
+    (entry: Entry): Change => ({ verb, set, ...entry })
   return [
-    ...between(former).flatMap((one) =>
-      after.get(one.key) === one.value ? [] : [{ ...one, verb: 'delete' as const }],
-    ),
-    ...between(next).filter(({ key, value }) => before.get(key) !== value),
+    ...between(former)
+      .filter(({ key, value }) => after.get(key) !== value)
+      .map(to('delete')),
+    ...between(next)
+      .filter(({ key, value }) => before.get(key) !== value)
+      .map(to('add')),
   ]
 }
 
+const same = (one: Entry, other: Entry): boolean =>
+  one === other || (one.key === other.key && one.value === other.value)
+
 /** How many elements are the same, from the first on. Small, as an engine makes such a loop fast soonest. */
-function sameAtStart(one: InOrder, other: InOrder): number {
-  const most = Math.min(one.keys.length, other.keys.length)
+function sameAtStart(one: readonly Entry[], other: readonly Entry[]): number {
+  const most = Math.min(one.length, other.length)
   let count = 0
-  while (count < most && one.keys[count] === other.keys[count] && one.values[count] === other.values[count]) count += 1
+  while (count < most && same(one[count]!, other[count]!)) count += 1
   return count
 }
 
 /** How many are, from the last on, of those that are left after `start`. */
-function sameAtEnd(one: InOrder, other: InOrder, start: number): number {
-  const most = Math.min(one.keys.length, other.keys.length) - start
-  let [count, at, opposite] = [0, one.keys.length - 1, other.keys.length - 1]
-  while (count < most && one.keys[at] === other.keys[opposite] && one.values[at] === other.values[opposite]) {
+function sameAtEnd(one: readonly Entry[], other: readonly Entry[], start: number): number {
+  const most = Math.min(one.length, other.length) - start
+  let [count, at, opposite] = [0, one.length - 1, other.length - 1]
+  while (count < most && same(one[at]!, other[opposite]!)) {
     count += 1
     at -= 1
     opposite -= 1
