@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { backoff } from '../lib/backoff.ts'
-import { CulvertError, describe } from '../lib/errors.ts'
+import { CulvertError, describe, type ErrorCode } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { every, sleep } from '../lib/timers.ts'
 import type { Waits } from './waits.ts'
-import type { Store, World } from './world.ts'
+import type { FacetReport, Store, World } from './world.ts'
 
 /** One thing that is kept true: alone, with its own pauses and report, so that its failure stops no other. */
 export type Facet<Desired> = {
@@ -13,6 +13,17 @@ export type Facet<Desired> = {
   readonly plan: (world: World) => Desired | undefined
   /** Makes it true and proves it by reading back; does nothing when it is true already. Gives whether it changed anything. */
   readonly apply: (desired: Desired) => Promise<boolean>
+}
+
+/** What `apply` throws when it made true all but what the message tells. */
+export class PartlyHeld extends CulvertError {
+  /** What it has read back, in the shape of what was desired. */
+  readonly verified: unknown
+
+  constructor(code: ErrorCode, message: string, verified: unknown, remedy: string) {
+    super(code, message, { remedy })
+    this.verified = verified
+  }
 }
 
 export type RunningFacet = {
@@ -69,9 +80,9 @@ export function runFacet<Desired>(
         error: text,
         attempting: desired,
         failingSince: before?.failingSince ?? new Date(),
-        ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }),
-        ...(before?.verified !== undefined &&
-          !(error instanceof CulvertError && error.code === 'not-held') && { verified: before.verified }),
+        ...(error instanceof PartlyHeld
+          ? { verified: error.verified, verifiedAt: new Date() }
+          : formerOf(before, error)),
       })
       return false
     } finally {
@@ -112,3 +123,10 @@ export function runFacet<Desired>(
 
   return { name: facet.name, recheck, busySince: () => busySince, finished: loop() }
 }
+
+/** What was verified before, unless it is known to be lost. */
+const formerOf = (before: FacetReport | undefined, error: unknown): Partial<FacetReport> => ({
+  ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }),
+  ...(before?.verified !== undefined &&
+    !(error instanceof CulvertError && error.code === 'not-held') && { verified: before.verified }),
+})

@@ -1,21 +1,30 @@
 import { isDeepStrictEqual } from 'node:util'
 import { CulvertError } from '../lib/errors.ts'
 import type { TaggedApi } from '../localapi/client.ts'
-import { LocalApiError } from '../localapi/error.ts'
+import { LocalApiError, type Refusal } from '../localapi/error.ts'
 import { getServeConfig, isConflict, type Served, setServeConfig } from '../localapi/serve-config.ts'
-import { entriesOf, type ServeConfig } from '../wire/serve-config.ts'
+import { entriesOf, joinEntries, type ServeConfig } from '../wire/serve-config.ts'
 import { serveSteps } from './steps.ts'
 
 /** Somebody else who changes it again and again must not be fought. */
 const mostRounds = 5
 
-/** What tailscaled served when it was looked at, and whether that had to be changed. */
-export type Ensured = { readonly found: Served['config']; readonly changed: boolean }
+/** What has become of it. */
+export type Ensured = {
+  /** What tailscaled served when it was looked at. */
+  readonly found: Served['config']
+  readonly changed: boolean
+  /** What it serves now: what was desired, but that entries which it refuses are as they were. */
+  readonly held: ServeConfig
+  /** Its words for each of these. */
+  readonly refused: ReadonlyMap<string, Refusal>
+}
 
 /**
- * Has tailscaled serve `desired` and nothing else, and reads that back; does nothing where it does already. What others
- * write meanwhile is looked at again, never overwritten unseen. `anew` as in `serveSteps`.
- * @throws CulvertError `localapi` when it refuses, and then serves what it did; `not-held` when it holds something else
+ * Has tailscaled serve `desired` and nothing else, and reads that back; does nothing where it does already. What it
+ * refuses costs its entry alone. What others write meanwhile is looked at again, never overwritten unseen. `anew` as in
+ * `serveSteps`.
+ * @throws CulvertError `localapi` when it takes nothing at all, and then serves what it did; `not-held` when it holds something else
  */
 export async function ensureServed(
   api: TaggedApi,
@@ -39,32 +48,100 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<Ensured> {
   const found = await getServeConfig(api, signal)
-  const steps = serveSteps(found.config, desired, anew)
-  let now = found
-  for (const step of steps) {
+  const whole = await move(api, found, desired, anew, signal)
+  let now = whole.now
+  const refused = new Map<string, Refusal>()
+  const wanted = entriesOf(desired)
+  /** Has the good ones among these served, which together are refused. */
+  const settle = async (names: readonly string[], together: Refusal): Promise<void> => {
+    const [first] = names
+    if (first !== undefined && names.length === 1) {
+      refused.set(first, together)
+      return
+    }
+    const middle = Math.ceil(names.length / 2)
+    for (const half of [names.slice(0, middle), names.slice(middle)]) {
+      const target = entriesOf(now.config)
+      for (const name of half) {
+        const entry = wanted.get(name)
+        if (entry === undefined) target.delete(name)
+        else target.set(name, entry)
+      }
+      const moved = await move(api, now, joinEntries(target.values()), anew.intersection(new Set(half)), signal)
+      now = moved.now
+      if (moved.refusal !== undefined) await settle(half, moved.refusal)
+    }
+  }
+  if (whole.refusal !== undefined) {
+    const names = differing(found.config, desired, anew)
+    if (names.length === 0) throw takesNothing(whole.refusal)
+    if (names.length > 1) now = await rewrite(api, now, signal)
+    await settle(names, whole.refusal)
+  }
+  return { found: found.config, changed: now !== found, held: refused.size === 0 ? desired : now.config, refused }
+}
+
+/** Goes from what is served to `to`. What is refused leaves what was served. */
+async function move(
+  api: TaggedApi,
+  from: Served,
+  to: ServeConfig,
+  anew: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<{ readonly now: Served; readonly refusal?: Refusal }> {
+  let now = from
+  for (const step of serveSteps(from.config, to, anew)) {
     try {
       await setServeConfig(api, step, now.etag, signal)
     } catch (error) {
-      if (!(error instanceof LocalApiError) || error.refusal === undefined || isConflict(error)) throw error
+      const refusal = refusalOf(error)
+      if (now === from) return { now, refusal }
       // What was taken away for this is served again.
-      if (now !== found) await setServeConfig(api, found.config, now.etag, signal)
-      throw new CulvertError('localapi', 'tailscaled refuses to serve what the serve config says', {
-        cause: error.refusal,
-        remedy: 'It goes on with what it served before.',
-      })
+      await setServeConfig(api, from.config, now.etag, signal)
+      return { now: await getServeConfig(api, signal), refusal }
     }
     now = await getServeConfig(api, signal)
     if (!isDeepStrictEqual(now.config, step)) throw notHeld(now.config, step)
   }
-  return { found: found.config, changed: steps.length > 0 }
+  return { now }
+}
+
+/**
+ * Has tailscaled serve what it serves.
+ * @throws CulvertError `localapi` where it refuses even that: then it is no entry's fault.
+ */
+async function rewrite(api: TaggedApi, { config, etag }: Served, signal: AbortSignal): Promise<Served> {
+  try {
+    await setServeConfig(api, config, etag, signal)
+  } catch (error) {
+    throw takesNothing(refusalOf(error))
+  }
+  return await getServeConfig(api, signal)
+}
+
+const takesNothing = (cause: Refusal): CulvertError =>
+  new CulvertError('localapi', 'tailscaled refuses to serve what the serve config says', {
+    cause,
+    remedy: 'It goes on with what it served before.',
+  })
+
+/** @throws the error itself where tailscaled has not refused, or only since it serves something else by now. */
+function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof LocalApiError) || error.refusal === undefined || isConflict(error)) throw error
+  return error.refusal
+}
+
+/** The names of entries that differ, or are to be served anew. */
+function differing(now: ServeConfig, wanted: ServeConfig, anew: ReadonlySet<string> = new Set()): string[] {
+  const [before, after] = [entriesOf(now), entriesOf(wanted)]
+  return [...new Set([...before.keys(), ...after.keys()])].filter(
+    (name) => (anew.has(name) && before.has(name)) || !isDeepStrictEqual(before.get(name), after.get(name)),
+  )
 }
 
 function notHeld(held: ServeConfig, wanted: ServeConfig): CulvertError {
-  const [now, due] = [entriesOf(held), entriesOf(wanted)]
-  const differing = [...new Set([...now.keys(), ...due.keys()])].filter(
-    (entry) => !isDeepStrictEqual(now.get(entry), due.get(entry)),
-  )
-  const some = `${differing.slice(0, 3).join(', ')}${differing.length > 3 ? ` and ${differing.length - 3} more` : ''}`
+  const names = differing(held, wanted)
+  const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
   return new CulvertError(
     'not-held',
     `tailscaled does not hold what it was given to serve: ${some || 'other fields'} differ`,

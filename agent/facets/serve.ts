@@ -3,7 +3,7 @@ import { memo } from '../../lib/memo.ts'
 import { ensureServed } from '../../serve/ensure.ts'
 import { type Resolved, resolveServeConfig } from '../../serve/resolve.ts'
 import type { ServeConfig } from '../../wire/serve-config.ts'
-import type { Facet } from '../facet.ts'
+import { type Facet, PartlyHeld } from '../facet.ts'
 import type { World } from '../world.ts'
 
 export const serveName = 'serve'
@@ -61,16 +61,31 @@ export function serveFacet(
   return {
     name: serveName,
     plan: planServe,
-    apply: async ({ config, restarts }) => {
+    apply: async ({ config, domain, restarts }) => {
       // Nobody is sent here for those that the node does not host, so taking them away for a moment costs nothing.
       const hosted = new Set(world().tailnet.hosted)
       const anew =
         lastRestarts === restarts ? [] : Object.keys(config.Services ?? {}).filter((name) => !hosted.has(name))
-      const ensured = await ensureServed(api, config, new Set(anew), signal)
+      const { found, held, changed, refused } = await ensureServed(api, config, new Set(anew), signal)
       lastRestarts = restarts
-      seen(ensured.found)
-      seen(config)
-      return ensured.changed
+      seen(found)
+      seen(held)
+      if (refused.size > 0) throw refusal(refused, { config: held, domain, restarts })
+      return changed
     },
   }
+}
+
+/** So many are told. */
+const most = 3
+
+function refusal(refused: ReadonlyMap<string, Error>, held: ServeDesired): PartlyHeld {
+  const all = [...refused].map(([entry, { message }]) => `${entry}: ${message}`)
+  const some = `${all.slice(0, most).join('; ')}${all.length > most ? `; and ${all.length - most} more` : ''}`
+  return new PartlyHeld(
+    'localapi',
+    `tailscaled refuses some of the serve config: ${some}`,
+    held,
+    'These are as they were before; all else is served as it says.',
+  )
 }

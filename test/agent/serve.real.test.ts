@@ -159,12 +159,15 @@ it('HTTPS is switched off in the tailnet, and on again: only what needs it waits
   await expect.poll(() => visit(https), soon).toMatchObject({ status: 200 })
 })
 
-it('what tailscaled refuses is told in its words, and what it serves stays; then it is served', async () => {
+it('what tailscaled refuses costs its entry alone, and is told in its words; then it is served', async () => {
   await proxy.host.exec([...tailscale, 'set', '--shields-up'])
-  mount({ ...everything(), AllowFunnel: { '${TS_CERT_DOMAIN}:443': true } })
-  const { facets } = await proxy.until((status) => status.facets['serve']?.error !== null)
-  expect(facets['serve']?.error).toMatch(/shields-up/i)
-  expect(Object.keys(await served()).sort()).toEqual(['TCP', 'Web'])
+  const [{ TCP, Web }, more] = [everything(), { 5435: { TCPForward: `${backend}:81` } }]
+  mount({ TCP: { ...TCP, ...more }, Web, AllowFunnel: { '${TS_CERT_DOMAIN}:443': true } })
+  const { checks, ready } = await proxy.until((status) => status.facets['serve']?.error !== null)
+  expect(checks['serve-config']?.reason).toMatch(/port 443: .*shields-up/i)
+  expect(ready).toBe(true)
+  expect(await served()).toMatchObject({ TCP: { 443: { HTTPS: true }, ...more } })
+  expect(await served()).not.toHaveProperty('AllowFunnel')
   await proxy.host.exec([...tailscale, 'set', '--shields-up=false'])
   await expect.poll(served, soon).toMatchObject({ AllowFunnel: { [`${name}:443`]: true } })
   expect(await visit(https)).toMatchObject({ status: 200 })

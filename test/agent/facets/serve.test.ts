@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { advertiseFacet, advertiseName, planAdvertise } from '../../../agent/facets/advertise.ts'
-import { httpsEndpoint, planServe, serveFacet, serveName } from '../../../agent/facets/serve.ts'
+import { httpsEndpoint, planServe, serveName } from '../../../agent/facets/serve.ts'
 import type { World } from '../../../agent/world.ts'
-import type { TaggedApi } from '../../../localapi/client.ts'
-import { LocalApiError, Refusal } from '../../../localapi/error.ts'
-import type { ServeConfig } from '../../../wire/serve-config.ts'
 import { aServingWorld as world, site } from '../serve/a-serving-world.ts'
 
 const signal = new AbortController().signal
@@ -100,90 +97,5 @@ describe('which Tailscale Services are advertised', () => {
       message: expect.stringContaining('svc:a') as string,
     })
     expect(name).toBe(advertiseName)
-  })
-})
-
-/** A tailscaled that serves `now`, and answers writes as told. */
-function daemon(
-  now: ServeConfig,
-  answer: (config: ServeConfig, count: number) => LocalApiError | undefined = () => undefined,
-) {
-  let [config, version, count] = [now, 1, 0]
-  const written: ServeConfig[] = []
-  const api: TaggedApi = {
-    getTagged: async () => ({ text: JSON.stringify(config), etag: String(version) }),
-    replace: async (_path, value, etag) => {
-      if (etag !== String(version)) throw refusal(412, 'precondition failed')
-      const error = answer(value, (count += 1))
-      if (error !== undefined) throw error
-      version += 1
-      config = value
-      written.push(config)
-    },
-  }
-  return { api, written, change: (other: ServeConfig) => ((config = other), (version += 1)), serves: () => config }
-}
-const refusal = (status: number, words: string) =>
-  new LocalApiError('LocalAPI failed', new Refusal(status, words, undefined))
-const apply = (api: TaggedApi, config: ServeConfig, now = world({})) =>
-  serveFacet(
-    api,
-    () => now,
-    () => {},
-    signal,
-  ).apply({ config, domain: undefined, restarts: 0 })
-
-describe('tailscaled serves it', () => {
-  const [one, other] = [{ TCP: forward }, { TCP: { 5432: { HTTP: true } } }]
-
-  it('written once, and not where it is so already', async () => {
-    const { api, written } = daemon({})
-    expect(await apply(api, one)).toBe(true)
-    expect(await apply(api, one)).toBe(false)
-    expect(written).toEqual([one])
-  })
-
-  it('Tailscale Services that it kept are given to it anew, unless the node hosts them already', async () => {
-    const config = { ...one, Services: { 'svc:a': { TCP: forward } } }
-    const kept = daemon(config)
-    expect(await apply(kept.api, config)).toBe(true)
-    expect(kept.written).toEqual([one, config])
-    const { tailnet } = world({})
-    const hosting = world({}, { tailnet: { ...tailnet, hosted: ['svc:a'] } })
-    const hosted = daemon(config)
-    expect(await apply(hosted.api, config, hosting)).toBe(false)
-    expect(hosted.written).toEqual([])
-  })
-
-  it('over what another wrote meanwhile, once that was seen', async () => {
-    const tailscaled = daemon({}, (_config, count) => {
-      if (count > 2) return undefined
-      tailscaled.change({ TCP: { [count]: { HTTP: true } } })
-      return refusal(412, 'precondition failed')
-    })
-    expect(await apply(tailscaled.api, one)).toBe(true)
-    expect(tailscaled.serves()).toEqual(one)
-  })
-
-  it('but not for ever', async () => {
-    const { api } = daemon({}, () => refusal(412, 'precondition failed'))
-    await expect(apply(api, one)).rejects.toMatchObject({ refusal: { status: 412 } })
-  })
-
-  it('or goes on with what it served, where it refuses half way', async () => {
-    const { api, written, serves } = daemon(one, (_config, count) =>
-      count === 2 ? refusal(500, 'no such thing') : undefined,
-    )
-    await expect(apply(api, other)).rejects.toMatchObject({ code: 'localapi', cause: { words: 'no such thing' } })
-    expect(serves()).toEqual(one)
-    expect(written).toEqual([{}, one])
-  })
-
-  it('whole: what it does not hold is named', async () => {
-    const api: TaggedApi = { getTagged: async () => ({ text: 'null', etag: '' }), replace: async () => {} }
-    await expect(apply(api, { ...one, Services: { 'svc:a': {} } })).rejects.toMatchObject({
-      code: 'not-held',
-      message: expect.stringMatching(/port 5432, svc:a differ/) as string,
-    })
   })
 })
