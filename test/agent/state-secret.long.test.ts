@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { judgeState } from '../../agent/state-secret/tailscaled-state.ts'
-import { type Bed, startBed, startEcho, startTraffic } from '../lab/bed.ts'
+import { ask, type Bed, startBed, startEcho, startTraffic } from '../lab/bed.ts'
 import { leftovers, Proxy } from './proxy.ts'
 import { SecretBed, usual } from './secret-bed.ts'
 
@@ -59,6 +59,10 @@ it('the API server killed 10 times and away for a minute, and the Secret edited 
   await using proxy = await Proxy.ready(bed, env)
   const before = await at.texts()
   const own = await proxy.own()
+  for (const to of [own.v4, own.v6]) {
+    // Until the client has heard of the node and found its way, what it sends is lost.
+    await expect.poll(() => ask(bed.host('client'), { to, protocol: 'udp' }).catch(String)).toHaveProperty('host')
+  }
   const traffic = await Promise.all(
     [own.v4, own.v6].flatMap((to) =>
       (['tcp', 'udp'] as const).map((protocol) =>
