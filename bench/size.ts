@@ -42,7 +42,7 @@ export const full: Size = {
   podRest: 20,
   egress: {
     packets: { repeats: 5, flows: 1000, messages: 2000 },
-    streams: { repeats: 7, seconds: 1 },
+    streams: { repeats: 3, seconds: 1 },
     adding: { repeats: 5, times: 20 },
     loading: { repeats: 5 },
     agents: { repeats: 3, changes: 5, rest: 10 },
