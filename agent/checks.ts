@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { families } from '../lib/address.ts'
+import { some } from '../lib/some.ts'
 import { nothingReachable } from '../netfilter/plan.ts'
 import { sharedDomains } from './certificates/obstacle.ts'
 import { certificateProblems } from './certificates/view.ts'
@@ -124,8 +125,6 @@ function failingFor(problems: readonly string[]): Outcome {
   return failing(some(problems))
 }
 
-const some = (texts: readonly string[]): string =>
-  `${texts.slice(0, 3).join('; ')}${texts.length > 3 ? `; and ${texts.length - 3} more` : ''}`
 /** Whether anything is served that was asked for. */
 function serve(world: World): Outcome | undefined {
   if (world.settings.serveConfigFile === undefined) return undefined

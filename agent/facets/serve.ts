@@ -1,5 +1,6 @@
 import type { TaggedApi } from '../../localapi/client.ts'
 import { memo } from '../../lib/memo.ts'
+import { some } from '../../lib/some.ts'
 import { ensureServed } from '../../serve/ensure.ts'
 import { type Resolved, resolveServeConfig } from '../../serve/resolve.ts'
 import type { ServeConfig } from '../../wire/serve-config.ts'
@@ -76,15 +77,11 @@ export function serveFacet(
   }
 }
 
-/** So many are told. */
-const most = 3
-
 function refusal(refused: ReadonlyMap<string, Error>, held: ServeDesired): PartlyHeld {
   const all = [...refused].map(([entry, { message }]) => `${entry}: ${message}`)
-  const some = `${all.slice(0, most).join('; ')}${all.length > most ? `; and ${all.length - most} more` : ''}`
   return new PartlyHeld(
     'localapi',
-    `tailscaled refuses some of the serve config: ${some}`,
+    `tailscaled refuses some of the serve config: ${some(all)}`,
     held,
     'These are as they were before; all else is served as it says.',
   )
