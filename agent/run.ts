@@ -2,9 +2,9 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { describe } from '../lib/errors.ts'
 import { bootLog, type Log } from '../lib/log.ts'
 import { compose } from './compose.ts'
-import { loadSettings } from './settings/load.ts'
+import { loadSettings } from './lifecycle/load.ts'
 import { type Environment, terminationLogPath } from './settings/read.ts'
-import { stopAgent, type Stoppable } from './stop.ts'
+import { stopAgent, type Stoppable } from './lifecycle/stop.ts'
 
 /** The outside of the process: nothing else of the agent reads the environment or hears signals. */
 export type Process = {

@@ -5,7 +5,7 @@ import type { Log } from '../../lib/log.ts'
 import { sleep } from '../../lib/timers.ts'
 import { type CertificateMemory, parseCertificateMemory } from '../../wire/certificate-memory.ts'
 import { keys } from '../state-secret/keys.ts'
-import type { Waits } from '../waits.ts'
+import type { Waits } from '../world/timings.ts'
 
 type Parts = {
   readonly kube: Pick<KubeClient, 'getSecret'>

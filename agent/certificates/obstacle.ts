@@ -1,8 +1,8 @@
 import { type Problem, problem } from '../../certs/problem.ts'
 import { memo } from '../../lib/memo.ts'
 import { certificateDomains, type ServeConfig } from '../../wire/serve-config.ts'
-import { runs } from '../facets/serve.ts'
-import type { World } from '../world.ts'
+import { runs } from '../serve/reconciler.ts'
+import type { World } from '../world/world.ts'
 
 const nothing: ServeConfig = {}
 const configOf = ({ serveConfig }: World): ServeConfig => serveConfig?.content?.config ?? nothing

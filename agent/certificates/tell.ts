@@ -1,7 +1,7 @@
 import { describeProblem, type Problem, type Reason } from '../../certs/problem.ts'
 import type { CertificateReport } from '../../certs/report.ts'
 import type { Log } from '../../lib/log.ts'
-import { problemTeller } from '../mounted/tell.ts'
+import { problemTeller } from '../world/log-problems.ts'
 import type { PodEvents } from './events.ts'
 
 /** What is so for a moment at each start, and whenever a Service is set up: told when it lasts. */

@@ -1,5 +1,5 @@
-import { notReady, renderChecks } from '../checks.ts'
-import { hasAddress, type World } from '../world.ts'
+import { notReady, renderChecks } from '../status/checks.ts'
+import { hasAddress, type World } from '../world/world.ts'
 import type { Answer } from './http.ts'
 
 /** What the probes are answered from. */

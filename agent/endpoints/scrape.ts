@@ -1,8 +1,8 @@
 import { metricsContentType, renderMetrics } from '../../lib/metrics.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import type { World } from '../world.ts'
+import type { World } from '../world/world.ts'
 import type { Answer } from './http.ts'
-import { metrics } from './metrics.ts'
+import { metrics } from '../status/metrics.ts'
 
 type Sources = {
   readonly world: () => World

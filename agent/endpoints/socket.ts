@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
-import { statusView } from '../views.ts'
+import { statusView } from '../status/status.ts'
 import { listen, serve } from './http.ts'
 import { type Observed, probes } from './probes.ts'
 

@@ -1,11 +1,11 @@
 import { families } from '../../lib/address.ts'
 import type { Log } from '../../lib/log.ts'
 import { memo } from '../../lib/memo.ts'
-import { attemptedPlan, forwardingName } from '../facets/forwarding.ts'
-import { egressStatus, ingressStatus } from '../facets/services-status.ts'
-import { problemTeller } from '../mounted/tell.ts'
+import { attemptedPlan, forwardingName } from './reconciler.ts'
+import { egressStatus, ingressStatus } from './standing.ts'
+import { problemTeller } from '../world/log-problems.ts'
 import { serviceProblems } from './view.ts'
-import type { Store, World } from '../world.ts'
+import type { Store, World } from '../world/world.ts'
 
 /** Says what is forwarded from now on, and what is not and why, until `signal` aborts. */
 export function reportTargets(store: Store, log: Log, signal: AbortSignal): void {

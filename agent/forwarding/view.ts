@@ -1,7 +1,7 @@
 import { memo } from '../../lib/memo.ts'
-import { attemptedPlan } from '../facets/forwarding.ts'
-import { egressStatus, ingressStatus } from '../facets/services-status.ts'
-import type { World } from '../world.ts'
+import { attemptedPlan } from './reconciler.ts'
+import { egressStatus, ingressStatus } from './standing.ts'
+import type { World } from '../world/world.ts'
 
 /** What keeps a service, or an address of it, from getting traffic. */
 export type ServiceProblem = { readonly service: string; readonly problem: string }

@@ -2,7 +2,7 @@ import { parseEgressServices } from '../../wire/egress-services.ts'
 import { parseHealthPings } from '../../wire/health-pings.ts'
 import { parseIngressServices } from '../../wire/ingress-services.ts'
 import { parseServeFile } from '../../wire/serve-file.ts'
-import type { World } from '../world.ts'
+import type { World } from '../world/world.ts'
 import type { Document, Mounted } from './mounted.ts'
 
 /** The parts of the World that are mounted files. */

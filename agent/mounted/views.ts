@@ -1,6 +1,6 @@
 import { infoMetric, type Metric } from '../../lib/metrics.ts'
 import type { Rejection } from '../../wire/rejection.ts'
-import type { World } from '../world.ts'
+import type { World } from '../world/world.ts'
 import { documents, type MountedKey } from './documents.ts'
 import type { Mounted } from './mounted.ts'
 

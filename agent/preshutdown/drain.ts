@@ -1,8 +1,8 @@
 import { Resolver } from 'node:dns/promises'
 import { describe } from '../../lib/errors.ts'
 import { sleep } from '../../lib/timers.ts'
-import type { Waits } from '../waits.ts'
-import type { World } from '../world.ts'
+import type { Waits } from '../world/timings.ts'
+import type { World } from '../world/world.ts'
 import { addressesOf, ping } from './ping.ts'
 import { type Heard, inWords, judge, ownMark, round } from './rounds.ts'
 

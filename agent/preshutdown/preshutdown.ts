@@ -1,4 +1,4 @@
-import type { World } from '../world.ts'
+import type { World } from '../world/world.ts'
 
 /** A preStop hook waits until nothing is routed to this Pod any more (agent.md §6, "Preshutdown"). */
 export type Preshutdown = {

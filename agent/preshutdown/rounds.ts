@@ -1,4 +1,4 @@
-import { hasAddress, type World } from '../world.ts'
+import { hasAddress, type World } from '../world/world.ts'
 
 /** Who answers for a service. */
 export type Heard =

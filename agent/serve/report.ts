@@ -1,9 +1,9 @@
 import type { Log } from '../../lib/log.ts'
-import { advertised } from '../facets/advertise.ts'
-import { resolvedServe, servedConfig, servedDomain } from '../facets/serve.ts'
-import { problemTeller } from '../mounted/tell.ts'
+import { advertised } from './advertise.ts'
+import { resolvedServe, servedConfig, servedDomain } from './reconciler.ts'
+import { problemTeller } from '../world/log-problems.ts'
 import { list, serveProblems, summarize } from './view.ts'
-import type { Store, World } from '../world.ts'
+import type { Store, World } from '../world/world.ts'
 
 /** Says what is served and hosted from now on, and what is not and why, until `signal` aborts. */
 export function reportServe(store: Store, log: Log, signal: AbortSignal): void {

@@ -1,8 +1,8 @@
 import { memo } from '../../lib/memo.ts'
 import { entriesOf, type ServeConfig } from '../../wire/serve-config.ts'
-import { advertised } from '../facets/advertise.ts'
-import { resolvedServe, servedConfig } from '../facets/serve.ts'
-import type { World } from '../world.ts'
+import { advertised } from './advertise.ts'
+import { resolvedServe, servedConfig } from './reconciler.ts'
+import type { World } from '../world/world.ts'
 
 /** What keeps an entry of the serve config from being served. */
 export type ServeProblem = { readonly entry: string; readonly problem: string }

@@ -2,8 +2,8 @@ import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import type { Waits } from '../waits.ts'
-import type { Daemon, Store, World } from '../world.ts'
+import type { Waits } from '../world/timings.ts'
+import type { Daemon, Store, World } from '../world/world.ts'
 
 type Parts = {
   readonly store: Store

@@ -1,5 +1,5 @@
 import { type Address, contains, parseAddress, parsePrefix } from '../../lib/address.ts'
-import type { LocalNetwork, World } from '../world.ts'
+import type { LocalNetwork, World } from '../world/world.ts'
 import { indexOf } from './peer-index.ts'
 
 /** What of the World is looked at. */

@@ -2,7 +2,7 @@ import { type Address, contains, parsePrefix, tailnetRanges } from '../../lib/ad
 import { memoOf } from '../../lib/memo.ts'
 import type { ExtraRecord } from '../../localapi/peers.ts'
 import type { TailnetTarget } from '../../wire/tailnet-target.ts'
-import type { Tailnet } from '../world.ts'
+import type { Tailnet } from '../world/world.ts'
 import { nameKey, nameProblem, viaAddress } from './names.ts'
 import { indexOf, type PeerIndex } from './peer-index.ts'
 

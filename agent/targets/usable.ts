@@ -1,6 +1,6 @@
 import type { Address } from '../../lib/address.ts'
 import type { TailnetTarget } from '../../wire/tailnet-target.ts'
-import type { World } from '../world.ts'
+import type { World } from '../world/world.ts'
 import { nameKey } from './names.ts'
 import { overlapWarning, refusal } from './refuse.ts'
 import { resolveTarget } from './resolve.ts'

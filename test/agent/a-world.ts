@@ -1,6 +1,6 @@
-import { forwardingName, planForwarding } from '../../agent/facets/forwarding.ts'
+import { forwardingName, planForwarding } from '../../agent/forwarding/reconciler.ts'
 import { type Environment, readSettings } from '../../agent/settings/read.ts'
-import { initialWorld, type World } from '../../agent/world.ts'
+import { initialWorld, type World } from '../../agent/world/world.ts'
 
 export const self = { id: 'n1', name: 'p.lab.ts.net.', addresses: [{ family: 4 as const, text: '100.64.0.1' }] }
 

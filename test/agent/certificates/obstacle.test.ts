@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { obstacle, sharedDomains } from '../../../agent/certificates/obstacle.ts'
-import type { Tailnet, World } from '../../../agent/world.ts'
+import type { Tailnet, World } from '../../../agent/world/world.ts'
 import type { ServeConfig } from '../../../wire/serve-config.ts'
 import { aWorld, self } from '../a-world.ts'
 

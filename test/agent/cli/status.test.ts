@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
-import { statusView } from '../../../agent/views.ts'
+import { statusView } from '../../../agent/status/status.ts'
 import { noPeers, type Peers } from '../../../localapi/peers.ts'
 import { parseEgressServices } from '../../../wire/egress-services.ts'
 import { parseIngressServices } from '../../../wire/ingress-services.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { healthz, probes } from '../../../agent/endpoints/probes.ts'
-import type { World } from '../../../agent/world.ts'
+import type { World } from '../../../agent/world/world.ts'
 import { aWorld } from '../a-world.ts'
 
 const podOf = { POD_IPS: '10.0.0.1' }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { mountedMetrics, mountedRejections, problemsOf } from '../../../agent/mounted/views.ts'
-import type { World } from '../../../agent/world.ts'
+import type { World } from '../../../agent/world/world.ts'
 import { renderMetrics } from '../../../lib/metrics.ts'
 import { aWorld } from '../a-world.ts'
 

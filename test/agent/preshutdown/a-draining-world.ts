@@ -1,5 +1,5 @@
 import type { Environment } from '../../../agent/settings/read.ts'
-import type { World } from '../../../agent/world.ts'
+import type { World } from '../../../agent/world/world.ts'
 import type { EgressService } from '../../../wire/egress-services.ts'
 import { aWorld } from '../a-world.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { askedServices, type Heard, inWords, judge, ownMark, round } from '../../../agent/preshutdown/rounds.ts'
-import type { World } from '../../../agent/world.ts'
+import type { World } from '../../../agent/world/world.ts'
 import { aDrainingWorld } from './a-draining-world.ts'
 
 const here: Heard = { from: 'here' }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { draining } from '../../../agent/preshutdown/preshutdown.ts'
-import type { World } from '../../../agent/world.ts'
+import type { World } from '../../../agent/world/world.ts'
 import { aDrainingWorld, podAddress } from './a-draining-world.ts'
 import { balancer, type Behind, open, other, pod, safe, until, urlsOf } from './pod.ts'
 

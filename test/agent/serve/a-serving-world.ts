@@ -1,6 +1,6 @@
-import { serveName } from '../../../agent/facets/serve.ts'
+import { serveName } from '../../../agent/serve/reconciler.ts'
 import type { Environment } from '../../../agent/settings/read.ts'
-import type { World } from '../../../agent/world.ts'
+import type { World } from '../../../agent/world/world.ts'
 import type { ServeConfig } from '../../../wire/serve-config.ts'
 import { aWorld } from '../a-world.ts'
 

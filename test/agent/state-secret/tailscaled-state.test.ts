@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bootReset } from '../../../agent/state-secret/boot.ts'
+import { bootReset } from '../../../agent/state-secret/prepare.ts'
 import { identityKeys, isConsistent, judgeState } from '../../../agent/state-secret/tailscaled-state.ts'
 
 const blob = (nodeId: string): string =>

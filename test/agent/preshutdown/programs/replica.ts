@@ -4,8 +4,8 @@
 import { listeners, openListener } from '../../../../agent/endpoints/listener.ts'
 import { draining } from '../../../../agent/preshutdown/preshutdown.ts'
 import { preshutdownRoute } from '../../../../agent/preshutdown/route.ts'
-import { waits, type Waits } from '../../../../agent/waits.ts'
-import { createStore } from '../../../../agent/world.ts'
+import { waits, type Waits } from '../../../../agent/world/timings.ts'
+import { createStore } from '../../../../agent/world/world.ts'
 import { aDrainingWorld } from '../a-draining-world.ts'
 
 const [urls = '{}', change = '{}'] = process.argv.slice(2)

@@ -1,0 +1,143 @@
+import { families, type Family, familyName } from '../../lib/address.ts'
+import { memo } from '../../lib/memo.ts'
+import type { Firewall } from '../../netfilter/firewall.ts'
+import type { IsGone } from '../../netfilter/flows.ts'
+import { type ForwardingPlan, planForwardingTable } from '../../netfilter/plan.ts'
+import type { EgressService } from '../../wire/egress-services.ts'
+import type { IngressService } from '../../wire/ingress-services.ts'
+import type { Facet } from '../world/reconciler.ts'
+import type { Settings } from '../settings/settings.ts'
+import { needsPeers } from '../targets/needs-peers.ts'
+import { resolveTarget } from '../targets/resolve.ts'
+import { usableTarget } from '../targets/usable.ts'
+import type { World } from '../world/world.ts'
+
+export const forwardingName = 'forwarding'
+
+/** The rules, and why targets lead nowhere: of L3 egress, and of each service of ProxyGroup egress that has such. */
+export type ForwardingPlanned = ForwardingPlan & {
+  readonly services: {
+    readonly egress: ReadonlyMap<string, EgressService>
+    readonly ingress: ReadonlyMap<string, IngressService>
+  }
+  readonly problems: readonly string[]
+  readonly serviceProblems: ReadonlyMap<string, readonly string[]>
+}
+
+/** Before all is known that the rules depend on, there is a guard and what an earlier container left; then the rules. */
+export type ForwardingDesired = 'guard' | ForwardingPlanned
+
+/** Whether this agent forwards in the kernel at all: otherwise it needs neither NET_ADMIN nor nft. */
+export const forwards = ({ settings }: { readonly settings: Settings }): boolean =>
+  settings.targets.length > 0 ||
+  settings.tailnetTarget !== undefined ||
+  settings.viaIngress.length > 0 ||
+  settings.egressServicesDirectory !== undefined ||
+  settings.ingressServicesFile !== undefined
+
+/** What the rules should be. Undefined where the agent does not forward. */
+export function planForwarding(world: World): ForwardingDesired | undefined {
+  if (!forwards(world)) return undefined
+  const { settings, tailnet } = world
+  if (tailnet.self === undefined || tailnet.self.addresses.length === 0) return 'guard'
+  if (needsPeers(settings) && tailnet.peers === undefined) return 'guard'
+  return planned(world)
+}
+
+const planned = memo(
+  ({ settings, kernelFamilies, tailnet, network, egressServices, ingressServices }: World) => [
+    settings,
+    kernelFamilies,
+    network,
+    tailnet.self,
+    tailnet.noSnat,
+    tailnet.peers,
+    tailnet.records,
+    tailnet.acceptsRoutes,
+    egressServices?.content,
+    ingressServices?.content,
+  ],
+  (world): ForwardingPlanned => {
+    const { settings, kernelFamilies, tailnet } = world
+    const egress = world.egressServices?.content?.services ?? new Map<string, EgressService>()
+    const ingress = world.ingressServices?.content?.services ?? new Map<string, IngressService>()
+    const own = tailnet.self?.addresses ?? []
+    const target = settings.tailnetTarget && usableTarget(settings.tailnetTarget, world)
+    const services = [...egress.values()].map((service) => ({ ...service, ...usableTarget(service.target, world) }))
+    const plan = planForwardingTable({
+      own,
+      kernelFamilies,
+      podFamilies: podFamilies(settings),
+      noSnat: tailnet.noSnat,
+      targets: settings.targets,
+      everything: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
+      exempt: settings.exempt,
+      egress: services,
+      ingress:
+        settings.ingressServicesFile === undefined
+          ? undefined
+          : [...ingress.values()].map(({ name, mappings }) => ({ name, mappings: Object.values(mappings) })),
+    })
+    return {
+      ...plan,
+      services: { egress, ingress },
+      problems:
+        target?.problems ??
+        settings.viaIngress
+          .filter((family) => own.every((address) => address.family !== family))
+          .map((family) => `the node has no ${familyName(family)} address in the tailnet to lead the Pod’s to`),
+      serviceProblems: new Map(
+        services.flatMap(({ name, problems }) => (problems.length > 0 ? [[name, problems]] : [])),
+      ),
+    }
+  },
+)
+
+/** The families of the Pod's addresses; all where these are not given. */
+function podFamilies({ pod }: Settings): readonly Family[] {
+  const given = families.filter((family) => (family === 4 ? pod.ipv4 : pod.ipv6) !== '')
+  return given.length > 0 ? given : families
+}
+
+/** The forwarding rules of the network namespace. `standing` is called once after these have been read back. */
+export function forwardingFacet(firewall: Firewall, standing: () => Promise<unknown>): Facet<ForwardingDesired> {
+  let stood = false
+  return {
+    name: forwardingName,
+    plan: planForwarding,
+    apply: async (desired) => {
+      if (desired === 'guard') return firewall.prepare()
+      const changed = await firewall.ensure(desired.table)
+      if (!stood) await standing()
+      stood = true
+      return changed
+    },
+  }
+}
+
+/** The plan last attempted; undefined as long as there is only the guard. */
+export const attemptedPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'desired')
+
+/** The plan whose rules were last read back. A failure since then leaves them, unless it is that they were not held. */
+export const standingPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'verified')
+
+/** The plan that is being put in its place; undefined when nothing is. */
+export const comingPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'attempting')
+
+function planOf({ facets }: World, which: 'desired' | 'verified' | 'attempting'): ForwardingPlanned | undefined {
+  const plan = facets[forwardingName]?.[which] as ForwardingDesired | undefined
+  return plan === 'guard' ? undefined : plan
+}
+
+/** Whether an address of our flows is not in the tailnet any more, as an own one or a target. */
+export const isGone =
+  (world: () => World): IsGone =>
+  (kind, address) => {
+    const { settings, tailnet } = world()
+    if (kind === 'target') {
+      return tailnet.peers !== undefined && 'problem' in resolveTarget({ kind: 'address', address }, tailnet)
+    }
+    // Whoever withdraws an address of a Tailscale Service lets its connections go on.
+    if (tailnet.self === undefined || settings.ingressServicesFile !== undefined) return false
+    return tailnet.self.addresses.every(({ text }) => text !== address.text)
+  }

@@ -1,0 +1,81 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Address } from '../../lib/address.ts'
+import { memo } from '../../lib/memo.ts'
+import type { IngressService } from '../../wire/ingress-services.ts'
+import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../wire/services-status.ts'
+import type { World } from '../world/world.ts'
+import { comingPlan, type ForwardingPlanned, planForwarding, standingPlan } from './reconciler.ts'
+
+/** A Secret holds 1 MiB in all; what else is in the state Secret has some KiB. In bytes. */
+const room = 960 * 1024
+
+/**
+ * What the state Secret says of ProxyGroup egress: the services whose rules stand as they are configured now, so that
+ * nobody is sent here for another, and whose target is known and was heard from. Undefined where the mode is off, and before anything is
+ * known to stand.
+ */
+export const egressStatus = memo(select, (world): StatusText | undefined => {
+  const plans = plansOf(world)
+  if (world.settings.egressServicesDirectory === undefined || plans === undefined) return undefined
+  const { ipv4, ipv6 } = world.settings.pod
+  const services = stands('egress', (plan) => plan.services.egress, plans).flatMap(({ service, carried }) =>
+    world.contacted?.has(service.name) ? [{ service, addresses: carried }] : [],
+  )
+  return renderEgressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
+})
+
+/** The same of ProxyGroup ingress. Whether the node hosts the Tailscale Service is of no matter: that comes after. */
+export const ingressStatus = memo(select, (world): StatusText | undefined => {
+  const plans = plansOf(world)
+  if (world.settings.ingressServicesFile === undefined || plans === undefined) return undefined
+  const { ipv4, ipv6 } = world.settings.pod
+  const services = ingressStanding(plans)
+  return renderIngressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
+})
+
+/** Names of the Tailscale Services that are forwarded as they are configured now. */
+export const forwardedServices = memo(select, (world): ReadonlySet<string> => {
+  const plans = plansOf(world)
+  return new Set(plans === undefined ? [] : ingressStanding(plans).map(({ name }) => name))
+})
+
+const ingressStanding = (plans: Plans): IngressService[] =>
+  stands('ingress', (plan) => plan.services.ingress, plans).map(({ service }) => service)
+
+/** Of a kind, the services whose rules stand as they are wanted now, with the addresses that these are for. */
+function stands<Service>(
+  kind: 'egress' | 'ingress',
+  servicesOf: (plan: ForwardingPlanned) => ReadonlyMap<string, Service>,
+  { wanted, standing, coming }: Plans,
+): { readonly service: Service; readonly carried: readonly Address[] }[] {
+  const held = [standing, ...(coming === undefined ? [] : [coming])]
+  return [...servicesOf(wanted)].flatMap(([name, service]) => {
+    const rules = rulesOf(service)
+    const carries = (plan: ForwardingPlanned): boolean => (plan[kind].get(name)?.carried.length ?? 0) > 0
+    const stand = held.every((plan) => carries(plan) && isDeepStrictEqual(rulesOf(servicesOf(plan).get(name)), rules))
+    return carries(wanted) && stand ? [{ service, carried: standing[kind].get(name)?.carried ?? [] }] : []
+  })
+}
+
+/** What of a service its rules depend on: nobody's health URL. */
+const rulesOf = (service: unknown): unknown =>
+  typeof service === 'object' ? { ...service, healthCheckEndpoint: '' } : service
+
+type Plans = {
+  readonly wanted: ForwardingPlanned
+  readonly standing: ForwardingPlanned
+  readonly coming: ForwardingPlanned | undefined
+}
+
+function select(world: World): readonly unknown[] {
+  return [world.settings, planForwarding(world), standingPlan(world), comingPlan(world), world.contacted]
+}
+
+function plansOf(world: World): Plans | undefined {
+  const [wanted, standing] = [planForwarding(world), standingPlan(world)]
+  if (wanted === undefined || wanted === 'guard' || standing === undefined) return undefined
+  return { wanted, standing, coming: comingPlan(world) }
+}
+
+const share = ({ settings }: World): number =>
+  settings.egressServicesDirectory !== undefined && settings.ingressServicesFile !== undefined ? room / 2 : room

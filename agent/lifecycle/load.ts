@@ -1,0 +1,31 @@
+import { CulvertError } from '../../lib/errors.ts'
+import { capabilityVersion } from '../capability-version.ts'
+import { type DeviceConfig, findConfigFile, readConfigFile } from '../device-config/read.ts'
+import { type Environment, readSettings } from '../settings/read.ts'
+import type { Settings } from '../settings/settings.ts'
+
+export type Loaded = {
+  readonly settings: Settings
+  readonly warnings: readonly string[]
+  /** tailscaled's config file; undefined unless in one-step mode. */
+  readonly config: DeviceConfig | undefined
+}
+
+/**
+ * Reads the settings, and the config file that they name, in the order of agent.md §1: no usable file is said before
+ * all else, a bad one after POD_IPS.
+ * @throws CulvertError `settings` with the first thing that can never work.
+ */
+export async function loadSettings(env: Environment): Promise<Loaded> {
+  const directory = env['TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR'] ?? ''
+  const file = directory === '' ? undefined : await findConfigFile(directory, capabilityVersion)
+  let config: DeviceConfig | undefined
+  let bad: CulvertError | undefined
+  try {
+    config = file && (await readConfigFile(file))
+  } catch (error) {
+    if (!(error instanceof CulvertError)) throw error
+    bad = error
+  }
+  return { ...readSettings(env, bad), config }
+}

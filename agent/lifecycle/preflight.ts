@@ -1,0 +1,81 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { contains, parseAddress, tailnetRanges } from '../../lib/address.ts'
+import type { RunCommand } from '../../lib/command.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
+import type { Settings } from '../settings/settings.ts'
+
+const netAdmin = 12n
+
+/**
+ * Checks that this process may change the network at all: tailscaled in kernel mode and the rules both need it.
+ * @throws CulvertError `privilege` naming the capability and how it is granted.
+ */
+export function requireNetAdmin(): void {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+  if (((BigInt(`0x${effective}`) >> netAdmin) & 1n) === 1n) return
+  throw new CulvertError('privilege', 'the capability NET_ADMIN is missing, which TS_USERSPACE=false needs', {
+    remedy: 'Add NET_ADMIN to the container’s securityContext.capabilities.add, or set TS_USERSPACE=true.',
+  })
+}
+
+/**
+ * Makes sure that there is a TUN device that can be opened: the node `<root>/dev/net/tun` is made when it is absent.
+ * @throws CulvertError `privilege` naming what is missing and how it is granted.
+ */
+export async function requireTun(root: string, run: RunCommand): Promise<void> {
+  const path = `${root}/dev/net/tun`
+  const failure = (what: string, cause: unknown): CulvertError =>
+    new CulvertError('privilege', `${path} ${what}: ${describe(cause)}`, {
+      remedy:
+        'Mount /dev/net/tun of the node into the container (hostPath, type CharDevice) or run it privileged; ' +
+        'on the node, `modprobe tun` loads the driver.',
+    })
+  try {
+    const device = await open(path, 'r+')
+    await device.close()
+    return
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw failure('cannot be opened', error)
+  }
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+    // Node cannot make device nodes.
+    await run('mknod', ['-m', '600', path, 'c', '10', '200'])
+  } catch (error) {
+    throw failure('is absent and cannot be made', error)
+  }
+  try {
+    const device = await open(path, 'r+')
+    await device.close()
+  } catch (error) {
+    throw failure('was made but cannot be opened', error)
+  }
+}
+
+/** The range of tailnet addresses of IPv4, which some clusters use for their own (RFC 6598). */
+const inTailnetRange = (text: string): boolean => {
+  const address = parseAddress(text)
+  return address?.family === 4 && tailnetRanges.some((range) => contains(range, address))
+}
+
+/**
+ * What of the cluster has addresses of the tailnet's range: in kernel mode tailscaled drops what comes from there by
+ * another device than the tunnel's, so that it is out of reach from the moment of the login.
+ */
+export function overlapWarnings({ userspace, pod, cluster, targets }: Settings): string[] {
+  if (userspace) return []
+  const named = [
+    ['the Pod', pod.ipv4],
+    ['the Kubernetes API', cluster.host],
+    ...targets.map(({ text }) => ['the target', text] as const),
+  ] as const
+  const inside = named.filter(([, address]) => inTailnetRange(address)).map(([what, address]) => `${what} (${address})`)
+  if (inside.length === 0) return []
+  return [
+    `${inside.join(', ')} has an address of the tailnet’s range 100.64.0.0/10, from which tailscaled drops what does not ` +
+      'come through the tunnel. Where something of the cluster is out of reach, switch its filter off: ' +
+      '--netfilter-mode=off in TS_EXTRA_ARGS, or "NetfilterMode": "off" in the config file',
+  ]
+}

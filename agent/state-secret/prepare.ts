@@ -1,0 +1,155 @@
+import { backoff } from '../../lib/backoff.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import { sleep } from '../../lib/timers.ts'
+import type { KubeClient, Secret } from '../../kube/client.ts'
+import { KubeError } from '../../kube/error.ts'
+import { capabilityVersion } from '../capability-version.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { Waits } from '../world/timings.ts'
+import { type Access, checkAccess } from './access.ts'
+import { keys, staleAtBoot } from './keys.ts'
+import { judgeState } from './tailscaled-state.ts'
+
+/** What the state Secret was found to be before tailscaled is started on it. */
+export type SecretAtBoot = {
+  readonly access: Access
+  /** From the Secret's `authkey`, where nothing else says how to log in. */
+  readonly authKey?: string
+  /** What of tailscaled's state is missing and cannot be made again. */
+  readonly broken?: string
+}
+
+type Parts = {
+  readonly kube: KubeClient
+  readonly name: string
+  readonly settings: Settings
+  /** The auth key in the config file; undefined unless in one-step mode. */
+  readonly configKey: string | undefined
+  readonly log: Log
+  readonly waits: Waits
+  /** Gets why the API does not answer, until it does. */
+  readonly problem: (text: string | undefined) => void
+  readonly signal: AbortSignal
+}
+
+/** An API server that has just started denies everything until it knows the roles; what it denies counts after so many ms. */
+const settling = 10_000
+
+/**
+ * Makes the state Secret ready for this run (agent.md §2 step 5): rights, what was left by earlier runs, an `authkey`
+ * to log in with, and tailscaled's own state, healed where that loses no identity. As long as the API does not answer,
+ * it tries again; the boot deadline is another's business.
+ * @throws CulvertError `privilege` or `state-secret` when it can never work.
+ */
+export async function prepareSecret(parts: Parts): Promise<SecretAtBoot> {
+  const { log, waits, problem, signal } = parts
+  const pause = backoff(waits.retryFirst, waits.retryCap)
+  let awayUntil = Number.NEGATIVE_INFINITY
+  for (;;) {
+    // Said once, however often it is tried.
+    const said: string[] = []
+    try {
+      const found = await attempt({ ...parts, log: (text) => said.push(text) })
+      if (found.access.patch || performance.now() > awayUntil) {
+        for (const line of said) log(line)
+        problem(undefined)
+        return found
+      }
+      problem('the Kubernetes API is back, and denies the right to patch the state Secret as yet')
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof KubeError && error.retryable) awayUntil = performance.now() + settling
+      else if (performance.now() > awayUntil) throw error
+      problem(describe(error))
+    }
+    await sleep(pause.next(), signal)
+    signal.throwIfAborted()
+  }
+}
+
+async function attempt({ kube, name, settings, configKey, log, signal }: Parts): Promise<SecretAtBoot> {
+  const access = await checkAccess(kube, name, signal)
+  const secret = await kube.getSecret(name, signal)
+  if (secret === undefined) {
+    if (access.create) return { access }
+    throw new CulvertError(
+      'state-secret',
+      `the state Secret "${name}" does not exist in namespace "${kube.namespace}"`,
+      {
+        remedy: 'Create it empty, or grant the service account the verb create on secrets.',
+      },
+    )
+  }
+  for (const key of secret.undecodable) log(`warning: ${key} of Secret "${name}" is not base64 and counts as absent`)
+  const authKey = adoptAuthKey(secret, settings)
+  if (!access.patch) {
+    if (authKey !== undefined) {
+      throw new CulvertError(
+        'privilege',
+        `Secret "${name}" has an ${keys.authKey}, but the service account may not patch it`,
+        {
+          remedy: 'Grant it the verb patch on that Secret, or give the key as TS_AUTHKEY.',
+        },
+      )
+    }
+    log(`warning: the service account may not patch Secret "${name}": nothing is written there about this device`)
+    return { access, ...judged(secret, log) }
+  }
+  const { broken, change } = judged(secret, log)
+  const wanted = new Map([...bootReset(secret, settings.pod.uid, configKey), ...(change ?? [])])
+  if (settings.inKubernetes && wanted.size > 0) {
+    try {
+      await kube.patchSecret(name, wanted, signal)
+    } catch (error) {
+      if (!(error instanceof KubeError) || error.retryable) throw error
+      // Traffic does not depend on it; the facet of the Secret goes on trying.
+      log(
+        `warning: ${[...wanted.keys()].join(', ')} of Secret "${name}" could not be brought up to date: ${describe(error)}`,
+      )
+    }
+  }
+  return { access, ...(authKey !== undefined && { authKey }), ...(broken !== undefined && { broken }) }
+}
+
+/** The `authkey` of the Secret counts where nothing else logs in (agent.md §3). */
+function adoptAuthKey({ data }: Secret, { up, configDirectory }: Settings): string | undefined {
+  if (up.authKey !== '' || up.clientId !== '' || up.clientSecret !== '' || configDirectory !== undefined)
+    return undefined
+  return data.get(keys.authKey)?.toString('utf8').trim() || undefined
+}
+
+/** What an earlier run left, and what this run is (agent.md §3, "boot reset"). Only differences. */
+export function bootReset(
+  { data }: Pick<Secret, 'data'>,
+  podUid: string,
+  configKey: string | undefined,
+): Map<string, string | null> {
+  const has = (key: string): string | undefined => data.get(key)?.toString('utf8')
+  const change = new Map<string, string | null>()
+  for (const key of staleAtBoot) if (data.has(key)) change.set(key, null)
+  const marker = has(keys.reissue)
+  // A request for another key is answered by a key that differs; without one, it stands.
+  if (marker !== undefined && configKey !== undefined && configKey !== '' && configKey !== marker) {
+    change.set(keys.reissue, null)
+  }
+  if (has(keys.capver) !== String(capabilityVersion)) change.set(keys.capver, String(capabilityVersion))
+  if (podUid !== '' && has(keys.podUid) !== podUid) change.set(keys.podUid, podUid)
+  return change
+}
+
+function judged(secret: Secret, log: Log): { broken?: string; change?: ReadonlyMap<string, string> } {
+  const verdict = judgeState(secret.data)
+  const where = `tailscaled’s state in Secret "${secret.name}"`
+  if (verdict.kind === 'healable') {
+    log(`${where}: ${verdict.problem}; put right from what is there, the node stays the same`)
+    return { change: verdict.change }
+  }
+  if (verdict.kind !== 'broken') return {}
+  const broken = `${where}: ${verdict.problem}. ${brokenRemedy}`
+  log(`warning: ${broken}`)
+  return { broken }
+}
+
+const brokenRemedy =
+  'Restore the Secret from a backup, or delete its keys _machinekey, _current-profile, _profiles and profile-… and log in anew with a fresh auth key.'

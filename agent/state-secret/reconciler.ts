@@ -1,0 +1,109 @@
+import { isDeepStrictEqual } from 'node:util'
+import { CulvertError } from '../../lib/errors.ts'
+import type { KubeClient, Secret, SecretData } from '../../kube/client.ts'
+import { KubeError } from '../../kube/error.ts'
+import { renderCertificateMemory } from '../../wire/certificate-memory.ts'
+import { capabilityVersion } from '../capability-version.ts'
+import type { Facet } from '../world/reconciler.ts'
+import { keys } from './keys.ts'
+import type { World } from '../world/world.ts'
+import { forwardingName, planForwarding } from '../forwarding/reconciler.ts'
+import { httpsEndpoint } from '../serve/reconciler.ts'
+import { egressStatus, ingressStatus } from '../forwarding/standing.ts'
+
+export const stateSecretName = 'state-secret'
+
+/** Keys of the state Secret and what they are to hold; a key that is not named is left as it is. */
+export type SecretDesired = Readonly<Record<string, string>>
+
+/** Whether the agent writes to the Secret at all (agent.md §3, "Gate"). */
+export const writesSecret = ({ settings, stateSecret }: World): boolean =>
+  settings.inKubernetes && stateSecret?.access?.patch === true
+
+/**
+ * What the Secret should say of this device now. The device's ID comes first; its name and addresses wait for the rules,
+ * since whoever reads them sends traffic there.
+ */
+export function planStateSecret(world: World): SecretDesired | undefined {
+  if (!writesSecret(world)) return undefined
+  const { settings, tailnet, reissue, certificateMemory } = world
+  const { self } = tailnet
+  const endpoint = httpsEndpoint(world)
+  return {
+    [keys.capver]: String(capabilityVersion),
+    ...(settings.pod.uid !== '' && { [keys.podUid]: settings.pod.uid }),
+    ...(self && self.id !== '' && { [keys.deviceId]: self.id }),
+    ...(self &&
+      self.addresses.length > 0 &&
+      rulesStand(world) && {
+        [keys.deviceFqdn]: self.name.endsWith('.') ? self.name : `${self.name}.`,
+        [keys.deviceIps]: JSON.stringify(self.addresses.map(({ text }) => text)),
+      }),
+    ...(endpoint !== undefined && { [keys.httpsEndpoint]: endpoint }),
+    ...servicesStatus(world),
+    ...(certificateMemory && { [keys.certificates]: renderCertificateMemory(certificateMemory) }),
+    ...(reissue && { [keys.reissue]: reissue.refusedKey }),
+  }
+}
+
+function servicesStatus(world: World): SecretDesired {
+  const [egress, ingress] = [egressStatus(world), ingressStatus(world)]
+  return {
+    ...(egress && { [keys.egressServices]: egress.text }),
+    ...(ingress && { [keys.ingressServices]: ingress.text }),
+  }
+}
+
+/** Whether the rules that are wanted now have been read back; true where none are wanted. */
+function rulesStand(world: World): boolean {
+  const wanted = planForwarding(world)
+  if (wanted === undefined) return true
+  const report = world.facets[forwardingName]
+  return report !== undefined && report.error === undefined && isDeepStrictEqual(report.desired, wanted)
+}
+
+/** Which keys must be written. */
+export const difference = (data: SecretData, desired: SecretDesired): Map<string, string> =>
+  new Map(Object.entries(desired).filter(([key, value]) => data.get(key)?.toString('utf8') !== value))
+
+/** The agent's own keys of the state Secret: written when they differ, and put right when somebody changes them. */
+export const stateSecretFacet = (kube: KubeClient, world: () => World, signal: AbortSignal): Facet<SecretDesired> => ({
+  name: stateSecretName,
+  plan: planStateSecret,
+  apply: async (desired) => {
+    const { name = '', access } = world().stateSecret ?? {}
+    const create = async (): Promise<Secret> => {
+      if (access?.create !== true) throw gone(name)
+      try {
+        // Empty: what is to be in it is written as it always is.
+        return await kube.createSecret(name, new Map(), signal)
+      } catch (error) {
+        // tailscaled was quicker.
+        const secret =
+          error instanceof KubeError && error.status === 409 ? await kube.getSecret(name, signal) : undefined
+        if (secret === undefined) throw error
+        return secret
+      }
+    }
+    const secret = (await kube.getSecret(name, signal)) ?? (await create())
+    const change = difference(secret.data, desired)
+    if (change.size === 0) return false
+    const { data } = await kube.patchSecret(name, change, signal)
+    const still = difference(data, desired)
+    if (still.size === 0) return true
+    throw new CulvertError(
+      'state-secret',
+      `Secret "${name}" was written, but ${[...still.keys()].join(', ')} did not stay`,
+    )
+  },
+})
+
+const gone = (name: string): CulvertError =>
+  new CulvertError(
+    'state-secret',
+    `the state Secret "${name}" is gone, and with it the node’s identity at the next start`,
+    {
+      remedy:
+        'Create it empty and restart the Pod with a fresh auth key, or grant the verb create on secrets; traffic goes on meanwhile.',
+    },
+  )

@@ -1,0 +1,115 @@
+import { infoMetric, type Metric, type Sample } from '../../lib/metrics.ts'
+import { certificateMetrics } from '../certificates/view.ts'
+import { checks, notReady } from './checks.ts'
+import { attemptedPlan } from '../forwarding/reconciler.ts'
+import { mountedMetrics } from '../mounted/views.ts'
+import { serveCounts, serveProblems } from '../serve/view.ts'
+import { serviceProblems } from '../forwarding/view.ts'
+import type { World } from '../world/world.ts'
+
+/** What the World does not hold: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
+export type Circumstances = {
+  readonly version: string
+  readonly startTime: number
+  readonly tailscaledUp: boolean
+}
+
+const states = ['ok', 'waiting', 'failing'] as const
+
+/** The agent's own metrics, all a view of the World. They are documented in docs/operations.md. */
+export function metrics(world: World, { version, startTime, tailscaledUp }: Circumstances): Metric[] {
+  const all = checks(world)
+  const facets = Object.entries(world.facets)
+  return [
+    gauge('build_info', 'Always 1; the version is its label.', [{ labels: { version }, value: 1 }]),
+    gauge('start_time_seconds', 'When the agent started, in seconds since 1970.', [{ value: startTime }]),
+    gauge('ready', 'Whether traffic flows: 1 when every check that gates readiness is ok.', [
+      { value: Number(notReady(world).length === 0) },
+    ]),
+    gauge(
+      'check_state',
+      'State of each check: 1 for the one it is in.',
+      all.flatMap(({ name, state }) =>
+        states.map((one) => ({ labels: { check: name, state: one }, value: Number(one === state) })),
+      ),
+    ),
+    gauge(
+      'check_since_seconds',
+      'When each check came into its state, in seconds since 1970.',
+      all.flatMap(({ name }) => timed({ check: name }, world.since[name]?.at)),
+    ),
+    counter(
+      'facet_repairs_total',
+      'How often a facet put right what another program had changed.',
+      facets.map(([facet, { repairs }]) => ({ labels: { facet }, value: repairs })),
+    ),
+    counter(
+      'facet_failures_total',
+      'How often an attempt of a facet failed.',
+      facets.map(([facet, { failures }]) => ({ labels: { facet }, value: failures })),
+    ),
+    gauge(
+      'facet_verified_seconds',
+      'When what a facet keeps was last read back and right, in seconds since 1970.',
+      facets.flatMap(([facet, { verifiedAt }]) => timed({ facet }, verifiedAt)),
+    ),
+    ...mountedMetrics(world),
+    gauge('services', 'Services of the mounted files, by whether traffic to them is forwarded.', serviceCounts(world)),
+    infoMetric(
+      'culvert_service_problem_info',
+      'Services that get no traffic, or less than they could, and why; 100 at most are told.',
+      serviceProblems(world).map(({ service, problem }) => ({ service, reason: problem })),
+    ),
+    ...certificateMetrics(world),
+    gauge(
+      'serve_entries',
+      'Entries of the serve config, which are ports of the node and Tailscale Services, by whether they are served.',
+      Object.entries(serveCounts(world) ?? {}).map(([state, value]) => ({ labels: { state }, value })),
+    ),
+    infoMetric(
+      'culvert_serve_problem_info',
+      'Entries of the serve config that are not served yet, and why; 100 at most are told.',
+      serveProblems(world).map(({ entry, problem }) => ({ entry, reason: problem })),
+    ),
+    gauge('tailscaled_up', 'Whether tailscaled gave its own metrics, which then follow.', [
+      { value: Number(tailscaledUp) },
+    ]),
+    counter('tailscaled_restarts_total', 'How often tailscaled had to be started again.', [
+      { value: world.daemon.restarts },
+    ]),
+  ]
+}
+
+function serviceCounts(world: World): Sample[] {
+  const plan = attemptedPlan(world)
+  if (plan === undefined) return []
+  const { egressServicesDirectory, ingressServicesFile } = world.settings
+  const kinds = [
+    ...(egressServicesDirectory === undefined ? [] : (['egress'] as const)),
+    ...(ingressServicesFile === undefined ? [] : (['ingress'] as const)),
+  ]
+  return kinds.flatMap((kind) => {
+    const services = [...plan[kind].values()]
+    const forwarded = services.filter(({ carried }) => carried.length > 0).length
+    return [
+      { labels: { kind, state: 'forwarded' }, value: forwarded },
+      { labels: { kind, state: 'unreachable' }, value: services.length - forwarded },
+    ]
+  })
+}
+
+const gauge = (name: string, help: string, samples: Sample[]): Metric => ({
+  name: `culvert_${name}`,
+  type: 'gauge',
+  help,
+  samples,
+})
+const counter = (name: string, help: string, samples: Sample[]): Metric => ({
+  name: `culvert_${name}`,
+  type: 'counter',
+  help,
+  samples,
+})
+
+const timed = (labels: Record<string, string>, at: Date | undefined): Sample[] =>
+  at === undefined ? [] : [{ labels, value: at.getTime() / 1000 }]

@@ -1,0 +1,96 @@
+import { families, familyName } from '../../lib/address.ts'
+import { certificatesView } from '../certificates/view.ts'
+import { checks, notReady } from './checks.ts'
+import { attemptedPlan, forwardingName } from '../forwarding/reconciler.ts'
+import { mountedRejections } from '../mounted/views.ts'
+import { preshutdownView } from '../preshutdown/preshutdown.ts'
+import { serveView } from '../serve/view.ts'
+import { servicesView } from '../forwarding/view.ts'
+import type { World } from '../world/world.ts'
+
+/** Why facets have failed, each with its name. */
+export const facetErrors = ({ facets }: World): string[] =>
+  Object.entries(facets).flatMap(([name, { error }]) => (error === undefined ? [] : [`${name}: ${error}`]))
+
+/** The whole state for people and programs; its shape is documented in docs/operations.md. */
+export function statusView(world: World, version: string): Record<string, unknown> {
+  const { settings, daemon, tailnet, facets, startedAt, stopping } = world
+  const reasons = notReady(world)
+  return {
+    version,
+    ready: reasons.length === 0,
+    notReady: reasons,
+    checks: Object.fromEntries(
+      checks(world).map(({ name, state, gates, reason }) => [
+        name,
+        { state, since: world.since[name]?.at.toISOString() ?? null, reason: reason ?? null, gates },
+      ]),
+    ),
+    startedAt: startedAt?.toISOString() ?? null,
+    stopping: stopping ?? null,
+    tailscaled: {
+      phase: daemon.phase,
+      pid: daemon.pid ?? null,
+      restarts: daemon.restarts,
+      problem: daemon.problem ?? null,
+      state: tailnet.state ?? null,
+      version: tailnet.version ?? null,
+      stateIn: settings.userspace ? `userspace, ${settings.state.kind}` : settings.state.kind,
+      loginUrl: tailnet.loginUrl ?? null,
+      health: [...tailnet.health.values()],
+    },
+    node: {
+      id: tailnet.self?.id ?? null,
+      name: tailnet.self?.name ?? null,
+      addresses: tailnet.self?.addresses.map(({ text }) => text) ?? [],
+    },
+    targets: targetsView(world),
+    egress: egressView(world),
+    services: servicesView(world),
+    certificates: certificatesView(world),
+    serve: serveView(world),
+    rejected: mountedRejections(world),
+    preshutdown: preshutdownView(world),
+    facets: Object.fromEntries(
+      Object.entries(facets).map(([name, { verifiedAt, error, repairs }]) => [
+        name,
+        { verifiedAt: verifiedAt?.toISOString() ?? null, error: error ?? null, repairs },
+      ]),
+    ),
+  }
+}
+
+/** L3 egress, and cluster traffic via ingress. */
+function egressView(world: World): Record<string, unknown> | null {
+  const { settings } = world
+  if (settings.tailnetTarget === undefined && settings.viaIngress.length === 0) return null
+  const plan = attemptedPlan(world)
+  const target = settings.tailnetTarget
+  return {
+    target: target === undefined ? 'this node' : target.kind === 'name' ? target.name : target.address.text,
+    addresses: families.flatMap((family) => plan?.table.everything[family] ?? []),
+    exempt: settings.exempt,
+    problems: [
+      ...(plan?.problems ?? ['waiting for the node’s own addresses and the nodes of the tailnet']),
+      ...(plan?.unreachable ?? []).map(({ target: { text }, reason }) => `${text}: ${reason}`),
+    ],
+  }
+}
+
+function targetsView(world: World): Record<string, unknown>[] {
+  const plan = attemptedPlan(world)
+  const failed = world.facets[forwardingName]?.error
+  return world.settings.targets.map((target) => {
+    const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
+    const problem = reason ?? failed ?? (plan === undefined ? 'waiting for the node’s own addresses' : undefined)
+    const own =
+      plan === undefined ? [] : [...plan.table.ingress[target.family]].filter(([, backend]) => backend === target.text)
+    return {
+      address: target.text,
+      family: familyName(target.family),
+      forwarded: problem === undefined,
+      problem: problem ?? null,
+      from: own.map(([address]) => address),
+    }
+  })
+}

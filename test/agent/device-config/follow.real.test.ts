@@ -1,0 +1,133 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { findConfigFile, readConfigFile } from '../../../agent/device-config/read.ts'
+import { type FollowedConfig, followDeviceConfig } from '../../../agent/device-config/follow.ts'
+import { writeVolume } from '../../lib/kubelet-volume.ts'
+
+let parent: string
+let directory: string
+let stop: AbortController
+let published: FollowedConfig[]
+let reports: string[]
+
+beforeEach(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'culvert-follow-config-'))
+  directory = join(parent, 'config')
+  stop = new AbortController()
+  published = []
+  reports = []
+})
+afterEach(async () => {
+  stop.abort()
+  await rm(parent, { recursive: true })
+})
+
+const version = 142
+const withKey = (key: string): string => `{"version": "alpha0", "AuthKey": "${key}"}`
+
+/** Follows from what is there now; `meanwhile` happens before the watch begins. */
+async function follow(meanwhile: () => Promise<unknown> = async () => {}): Promise<void> {
+  const initial = await readConfigFile(await findConfigFile(directory, version))
+  await meanwhile()
+  const publish = (config: FollowedConfig): unknown => published.push(config)
+  const report = (problem: string): unknown => reports.push(problem)
+  void followDeviceConfig({ directory, version, initial, publish, report, rereadMs: 60_000 }, stop.signal)
+  // Until the first look is over.
+  await sleep(200)
+}
+
+const newest = (): object => ({
+  key: published.at(-1)?.current.config.authKey,
+  rejected: published.at(-1)?.rejected,
+})
+/** What was published last, within the two seconds that it may take. */
+const becomes = (key: string, rejected?: RegExp): Promise<void> =>
+  expect
+    .poll(newest, { timeout: 2000, interval: 10 })
+    .toEqual({ key, rejected: rejected === undefined ? undefined : expect.stringMatching(rejected) })
+
+it('takes what a mounted volume brings, and publishes nothing while nothing differs', async () => {
+  await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
+  await follow()
+  await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
+  await sleep(300)
+  expect(published).toEqual([])
+  await writeVolume(directory, { 'cap-107.hujson': withKey('two') })
+  await becomes('two')
+  expect(published).toHaveLength(1)
+})
+
+it('takes a change that was made before it began', async () => {
+  await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
+  await follow(() => writeVolume(directory, { 'cap-107.hujson': withKey('two') }))
+  await becomes('two')
+})
+
+it('takes the newest of a storm of fifty changes a second', async () => {
+  await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
+  await follow()
+  const began = performance.now()
+  let swaps = 0
+  for (; performance.now() - began < 3000; swaps += 1) {
+    await writeVolume(directory, { 'cap-107.hujson': withKey(`storm ${swaps}`) })
+    await sleep(Math.max(0, began + swaps * 20 - performance.now()))
+  }
+  expect(swaps).toBeGreaterThan(50)
+  // The storm itself starves nobody.
+  expect(published.length).toBeGreaterThanOrEqual(2)
+  await becomes(`storm ${swaps - 1}`)
+  expect(published.filter(({ rejected }) => rejected !== undefined)).toEqual([])
+})
+
+it('keeps the last good one while the newest cannot be used, and says why', async () => {
+  await mkdir(directory)
+  const path = join(directory, 'cap-107.hujson')
+  await writeFile(path, withKey('one'))
+  await follow()
+  await writeFile(path, '')
+  await becomes('one', /the file is empty/)
+  await writeFile(path, withKey('secret').slice(0, -4))
+  await becomes('one', /cap-107\.hujson:1:34: unexpected end of string.*half written/)
+  await writeFile(path, '{"version": "alpha0", "AuthKeys": "secret"}')
+  await becomes('one', /tailscaled knows no field "AuthKeys"/)
+  await writeFile(path, '{"version": "alpha1"}')
+  await becomes('one', /the version is not "alpha0"/)
+  await rm(path)
+  await becomes('one', /cap-107\.hujson cannot be read: ENOENT/)
+  await writeFile(`${path}.new`, withKey('two'))
+  await rename(`${path}.new`, path)
+  await becomes('two')
+  await writeFile(path, 'broken')
+  await becomes('two', /invalid symbol/)
+  await writeFile(path, withKey('two'))
+  await becomes('two')
+  expect(published.map(({ rejected }) => rejected).join()).not.toMatch(/secret/)
+})
+
+it('asks for a restart when another file would be chosen, and goes on following its own', async () => {
+  await writeVolume(directory, { 'cap-95.hujson': withKey('one') })
+  await follow()
+  await writeVolume(directory, { 'cap-95.hujson': withKey('two'), 'cap-107.hujson': withKey('new') })
+  await becomes('two', /^cap-107\.hujson is now the config file to use, .* cap-95\.hujson .* Restart the Pod\.$/)
+  await writeVolume(directory, { 'cap-95.hujson': withKey('three'), 'cap-107.hujson': withKey('new') })
+  await becomes('three', /Restart/)
+  await writeVolume(directory, { 'cap-94.hujson': withKey('old') })
+  await becomes('three', /^cap-94\.hujson is now/)
+  await writeVolume(directory, { 'cap-95.hujson': withKey('four'), 'cap-143.hujson': withKey('too new') })
+  await becomes('four')
+})
+
+it('goes on when the directory is removed and made anew', async () => {
+  await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
+  await follow()
+  await rm(directory, { recursive: true })
+  await becomes('one', /cannot be read: ENOENT/)
+  await writeVolume(directory, { 'cap-107.hujson': withKey('two') })
+  await becomes('two')
+  await writeVolume(directory, { 'cap-107.hujson': withKey('three') })
+  await becomes('three')
+  expect(reports).toEqual([expect.stringMatching(/config cannot be watched/)])
+})

@@ -1,0 +1,60 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { deviceConfigFacet, planDeviceConfig } from '../../../agent/device-config/reconciler.ts'
+import { createStore } from '../../../agent/world/world.ts'
+import type { LocalApi } from '../../../localapi/client.ts'
+import { parseDeviceConfig } from '../../../wire/device-config.ts'
+import { aWorld } from '../a-world.ts'
+
+const path = '/c/cap-95.hujson'
+const bytes = Buffer.from('{"version":"alpha0"}')
+const deviceConfig = { current: { path, cap: 95, bytes, config: parseDeviceConfig(path, bytes) } }
+
+/** Has a tailscaled that last read another file read this one; it answers so. */
+async function reload(answer: string): Promise<{ changed: boolean; read: Buffer | undefined }> {
+  const world = aWorld({ deviceConfig })
+  const store = createStore({
+    ...world,
+    daemon: { ...world.daemon, config: { path, bytes: Buffer.of(), services: [] } },
+  })
+  const unused = (): never => {
+    throw new Error('not asked')
+  }
+  const api: LocalApi = { get: unused, post: async () => answer, patch: unused, stream: unused }
+  const desired = planDeviceConfig(store.world)!
+  const changed = await deviceConfigFacet(store, api, new AbortController().signal).apply(desired)
+  return { changed, read: store.world.daemon.config?.bytes }
+}
+
+describe('what tailscaled answers when it is to read its config file again', () => {
+  it('that it has', async () => {
+    expect(await reload('{"Reloaded":true,"Err":""}')).toEqual({ changed: true, read: bytes })
+  })
+
+  it.each<[string, RegExp]>([
+    ['', /it could not read it/],
+    ['{"Reloaded":false,"Err":"bad port"}', /bad port/],
+    ['{"Reloaded":false,"Err":""}', /without a config file/],
+    [`{"Reloaded":false,"Err":"${'x'.repeat(5000)}"}`, /: x{1000}$/],
+    ['{"Reloaded":1}', /not the documented one/],
+    ['null', /not the documented one/],
+  ])('%.40j', async (answer, reason) => {
+    await expect(reload(answer)).rejects.toMatchObject({ code: 'localapi', message: expect.stringMatching(reason) })
+  })
+
+  it('is taken for success only when it is', async () => {
+    const field = fc.oneof(fc.boolean(), fc.constantFrom('', 'bad port'), fc.jsonValue())
+    const answers = fc.oneof(
+      fc.string(),
+      fc.record({ Reloaded: field, Err: field }, { requiredKeys: [] }).map((value) => JSON.stringify(value)),
+    )
+    await fc.assert(
+      fc.asyncProperty(answers, async (answer) => {
+        const outcome = await reload(answer).catch((error: unknown) => error)
+        if (outcome instanceof Error)
+          expect(outcome).toMatchObject({ code: 'localapi', message: expect.stringMatching(/.{10}/) })
+        else expect(JSON.parse(answer)).toEqual({ Reloaded: true, Err: '' })
+      }),
+    )
+  })
+})

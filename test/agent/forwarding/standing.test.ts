@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest'
+import { forwardingName, planForwarding } from '../../../agent/forwarding/reconciler.ts'
+import { egressStatus, ingressStatus } from '../../../agent/forwarding/standing.ts'
+import type { World } from '../../../agent/world/world.ts'
+import { noPeers, type Peers } from '../../../localapi/peers.ts'
+import { type EgressServices, parseEgressServices } from '../../../wire/egress-services.ts'
+import { type IngressServices, parseIngressServices } from '../../../wire/ingress-services.ts'
+import { aWorld } from '../a-world.ts'
+import { aPeer, peersOf } from '../targets/peers.ts'
+
+const env = {
+  TS_USERSPACE: 'false',
+  KUBERNETES_SERVICE_HOST: '10.96.0.1',
+  POD_IPS: '10.0.0.5',
+  TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies',
+  TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/ingress/ingress-config.json',
+}
+const peersAt = (address: string): Peers => peersOf(aPeer('db.lab.ts.net.', [address]))
+const egressOf = (services: object): EgressServices => parseEgressServices(Buffer.from(JSON.stringify(services)))
+const ingressOf = (services: object): IngressServices => parseIngressServices(Buffer.from(JSON.stringify(services)))
+const db = (matchPort: number) => ({
+  tailnetTarget: { ip: '', fqdn: 'db.lab.ts.net' },
+  ports: [{ protocol: 'TCP', matchPort, targetPort: 5432 }],
+})
+const mapping = (ClusterIP: string) => ({ IPv4Mapping: { TailscaleServiceIP: '100.100.0.1', ClusterIP } })
+
+type Facts = {
+  egress?: object
+  ingress?: object
+  peers?: Peers
+  contacted?: string[]
+  kernel?: World['kernelFamilies']
+}
+const base = aWorld()
+const world = ({ egress = {}, ingress = {}, peers = peersAt('100.64.0.9'), contacted = ['db'], kernel }: Facts) =>
+  aWorld(
+    {
+      tailnet: { ...base.tailnet, peers },
+      egressServices: { content: egressOf(egress) },
+      ingressServices: { content: ingressOf(ingress) },
+      contacted: new Set(contacted),
+      ...(kernel && { kernelFamilies: kernel }),
+      facets: {},
+    },
+    env,
+  )
+/** What is wanted is as in `now`; what was last read back is as in `then`; `error` came since. */
+const standing = (now: Facts, then: Facts = now, error?: string): World => {
+  const verified = planForwarding(world(then))
+  const desired = planForwarding(world(now))
+  const report = { desired, verified, repairs: 0, failures: 0, ...(error !== undefined && { error }) }
+  return { ...world(now), facets: { [forwardingName]: report } }
+}
+/** The same, while what is as in `coming` is being put in the place of what stands. */
+const replaced = (now: Facts, coming: Facts): World => {
+  const before = standing(now)
+  const report = { ...before.facets[forwardingName]!, attempting: planForwarding(world(coming)) }
+  return { ...before, facets: { [forwardingName]: report } }
+}
+const listed = (status: { text: string } | undefined, key: 'services' | 'configs') =>
+  status && Object.keys((JSON.parse(status.text) as Record<string, object | null>)[key] ?? {})
+
+describe('a service of ProxyGroup egress is listed', () => {
+  it.each<[string, World, string[] | undefined]>([
+    ['once its rules were read back', standing({ egress: { db: db(10_000) } }), ['db']],
+    ['not before anything was', { ...world({ egress: { db: db(10_000) } }), facets: {} }, undefined],
+    ['not while its target is not known', standing({ egress: { db: db(10_000) }, peers: noPeers }), []],
+    ['not before its target has answered', standing({ egress: { db: db(10_000) }, contacted: [] }), []],
+    [
+      'not with other ports than those that stand',
+      standing({ egress: { db: db(10_001) } }, { egress: { db: db(10_000) } }),
+      [],
+    ],
+    [
+      'not while a plan without it is put in the place of its rules, though it is wanted again',
+      replaced({ egress: { db: db(10_000) } }, {}),
+      [],
+    ],
+    [
+      'while a plan that has it, too, is put in their place',
+      replaced({ egress: { db: db(10_000) } }, { egress: { db: db(10_000), other: db(10_001) } }),
+      ['db'],
+    ],
+    [
+      'while the rules follow its target, as it stands',
+      standing({ egress: { db: db(10_000) }, peers: peersAt('100.64.0.10') }, { egress: { db: db(10_000) } }),
+      ['db'],
+    ],
+    [
+      'whatever becomes of its health URL',
+      standing(
+        { egress: { db: { ...db(10_000), healthCheckEndpoint: 'http://a.test/' } } },
+        { egress: { db: db(10_000) } },
+      ),
+      ['db'],
+    ],
+    ['not when it is configured no more', standing({}, { egress: { db: db(10_000) } }), []],
+    [
+      'still, after rules could not be changed',
+      standing({ egress: { db: db(10_000) } }, undefined, 'nft failed'),
+      ['db'],
+    ],
+  ])('%s', (_name, now, services) => {
+    expect(listed(egressStatus(now), 'services')).toEqual(services)
+  })
+
+  it('with the addresses that its rules lead to', () => {
+    const now = standing({ egress: { db: db(10_000) }, peers: peersAt('100.64.0.10') }, { egress: { db: db(10_000) } })
+    expect(egressStatus(now)?.text).toContain('"tailnetTargetIPs":["100.64.0.9"]')
+  })
+})
+
+describe('a Tailscale Service of ProxyGroup ingress is listed', () => {
+  it.each<[string, World, string[] | undefined]>([
+    ['once its rules were read back', standing({ ingress: { 'svc:web': mapping('10.0.0.1') } }), ['svc:web']],
+    [
+      'not with another backend than the one that stands',
+      standing({ ingress: { 'svc:web': mapping('10.0.0.2') } }, { ingress: { 'svc:web': mapping('10.0.0.1') } }),
+      [],
+    ],
+    [
+      'with a family that the kernel lacks, if it has another',
+      standing({
+        ingress: {
+          'svc:web': {
+            ...mapping('10.0.0.1'),
+            IPv6Mapping: { TailscaleServiceIP: 'fd7a:115c:a1e0::64', ClusterIP: 'fd00::1' },
+          },
+        },
+        kernel: [4],
+      }),
+      ['svc:web'],
+    ],
+    [
+      'not when the kernel lacks all of them',
+      standing({ ingress: { 'svc:web': mapping('10.0.0.1') }, kernel: [6] }),
+      [],
+    ],
+  ])('%s', (_name, now, services) => {
+    expect(listed(ingressStatus(now), 'configs')).toEqual(services)
+  })
+})
+
+it('a service for which the Secret has no room is told of, and stays forwarded', () => {
+  const services = Object.fromEntries(
+    Array.from({ length: 900 }, (_, index) => [
+      `s${index}-${'x'.repeat(240)}`,
+      {
+        tailnetTarget: { ip: '100.64.0.9', fqdn: '' },
+        ports: Array.from({ length: 12 }, (_unused, port) => ({
+          protocol: 'TCP',
+          matchPort: 1 + index * 12 + port,
+          targetPort: 443,
+        })),
+      },
+    ]),
+  )
+  const now = standing({ egress: services, contacted: Object.keys(services) })
+  const status = egressStatus(now)
+  expect(Buffer.byteLength(status?.text ?? '')).toBeLessThan(500 * 1024)
+  expect(status?.omitted.length).toBeGreaterThan(100)
+  expect(listed(status, 'services')).toHaveLength(900 - (status?.omitted.length ?? 0))
+})

@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest'
+import { overlapWarnings } from '../../../agent/lifecycle/preflight.ts'
+import { type Environment, readSettings } from '../../../agent/settings/read.ts'
+
+const warnings = (env: Environment) => overlapWarnings(readSettings({ TS_USERSPACE: 'false', ...env }).settings).join()
+
+it.each<[string, Environment, RegExp]>([
+  ['the Pod', { POD_IPS: '100.64.0.9,fd00::1' }, /^the Pod \(100\.64\.0\.9\) has.*--netfilter-mode=off/],
+  ['the API', { KUBERNETES_SERVICE_HOST: '100.127.255.1' }, /^the Kubernetes API \(100\.127\.255\.1\) has/],
+  [
+    'a target and the Pod',
+    { POD_IPS: '100.100.0.1', TS_DEST_IP: '100.80.1.2' },
+    /^the Pod .*, the target \(100\.80\.1\.2\)/,
+  ],
+])('%s in the tailnet’s range is told', (_name, env, warning) => {
+  expect(warnings(env)).toMatch(warning)
+})
+
+it.each<Environment>([
+  {},
+  { POD_IPS: '100.63.255.255', TS_DEST_IP: '100.128.0.1', KUBERNETES_SERVICE_HOST: 'kubernetes.example' },
+  { TS_USERSPACE: 'true', POD_IPS: '100.64.0.9' },
+])('%j is no cause', (env) => {
+  expect(warnings(env)).toBe('')
+})

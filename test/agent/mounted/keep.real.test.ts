@@ -1,0 +1,247 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { keepMounted } from '../../../agent/mounted/keep.ts'
+import { waits } from '../../../agent/world/timings.ts'
+import { createStore, type Store, type World } from '../../../agent/world/world.ts'
+import { writeVolume } from '../../lib/kubelet-volume.ts'
+import { aWorld } from '../a-world.ts'
+
+let parent: string
+let egressDirectory: string
+let servicesFile: string
+let pingsFile: string
+let ingressFile: string
+let stop: AbortController
+let store: Store
+let seen: World[]
+let lines: string[]
+
+beforeEach(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'culvert-mounted-'))
+  egressDirectory = join(parent, 'egress')
+  servicesFile = join(egressDirectory, 'egress-services')
+  pingsFile = join(egressDirectory, 'hep-pings')
+  ingressFile = join(parent, 'ingress', 'services.json')
+  stop = new AbortController()
+  store = createStore(aWorld())
+  seen = []
+  lines = []
+  store.watch(() => seen.push(store.world), stop.signal)
+})
+afterEach(async () => {
+  stop.abort()
+  await rm(parent, { recursive: true })
+})
+
+/** Follows the directory of egress, and the file of ingress where that is given. */
+const follow = (path?: string): Promise<void> =>
+  keepMounted(
+    { store, log: (line) => lines.push(line), waits, signal: stop.signal },
+    { egressDirectory, ingressFile: path },
+  )
+
+/** A document of egress whose services all lead to one port. */
+const toPort = (targetPort: number, names = ['a', 'b']): string =>
+  JSON.stringify(
+    Object.fromEntries(
+      names.map((name, index) => [
+        name,
+        { tailnetTarget: { ip: '100.64.0.9' }, ports: [{ protocol: 'TCP', matchPort: 10_000 + index, targetPort }] },
+      ]),
+    ),
+  )
+/** The ports to which services lead, each once. */
+const portsIn = (world: World): number[] => [
+  ...new Set(
+    [...(world.egressServices?.content?.services.values() ?? [])].flatMap(({ ports }) =>
+      ports.map(({ targetPort }) => targetPort),
+    ),
+  ),
+]
+const within = { timeout: 2000, interval: 10 }
+const leadsTo = (...ports: number[]): Promise<void> =>
+  expect
+    .poll(() => ({ ports: portsIn(store.world), rejected: store.world.egressServices?.rejected }), within)
+    .toEqual({
+      ports,
+      rejected: undefined,
+    })
+/** The services lead to `port` as before, and the file is rejected for `reason`. */
+const stays = async (port: number, reason: RegExp): Promise<void> => {
+  await expect.poll(() => store.world.egressServices?.rejected, within).toMatch(reason)
+  expect(portsIn(store.world)).toEqual([port])
+}
+
+it('has read each file once when it resolves, and follows them from then on', async () => {
+  await writeVolume(egressDirectory, { 'egress-services': toPort(1), 'hep-pings': '9\n' })
+  await writeVolume(join(parent, 'ingress'), {
+    'services.json': JSON.stringify({ 'svc:a': { IPv4Mapping: { TailscaleServiceIP: '', ClusterIP: '10.96.0.7' } } }),
+  })
+  await follow(ingressFile)
+  expect(portsIn(store.world)).toEqual([1])
+  expect(store.world.healthPings).toEqual({ content: 9 })
+  expect([...(store.world.ingressServices?.content?.services.keys() ?? [])]).toEqual(['svc:a'])
+  await writeVolume(egressDirectory, { 'egress-services': toPort(2), 'hep-pings': '3' })
+  await writeVolume(join(parent, 'ingress'), { 'services.json': '{}' })
+  await leadsTo(2)
+  await expect.poll(() => store.world.healthPings, within).toEqual({ content: 3 })
+  await expect.poll(() => store.world.ingressServices?.content?.services.size, within).toBe(0)
+  expect(lines).toEqual([])
+})
+
+it('follows nothing where nothing is mounted', async () => {
+  const nowhere = { egressDirectory: undefined, ingressFile: undefined }
+  await keepMounted({ store, log: (line) => lines.push(line), waits, signal: stop.signal }, nowhere)
+  expect(store.world).toMatchObject(aWorld())
+  expect(store.world).not.toHaveProperty('egressServices')
+})
+
+it('applies the newest of fifty changes a second, and never half of one', async () => {
+  await writeVolume(egressDirectory, { 'egress-services': toPort(1) })
+  await follow()
+  const names = Array.from({ length: 200 }, (_, index) => `s${index}`)
+  const began = performance.now()
+  let swaps = 0
+  for (; performance.now() - began < 4000; swaps += 1) {
+    await writeVolume(egressDirectory, { 'egress-services': toPort(swaps + 1, names), 'hep-pings': `${swaps % 1000}` })
+    await sleep(Math.max(0, began + swaps * 20 - performance.now()))
+  }
+  await leadsTo(swaps)
+  await expect.poll(() => store.world.healthPings?.content, within).toBe((swaps - 1) % 1000)
+  expect(swaps).toBeGreaterThan(30)
+  // The storm itself starves nobody.
+  expect(new Set(seen.map((world) => portsIn(world)[0])).size).toBeGreaterThanOrEqual(3)
+  expect(seen.filter(({ egressServices }) => egressServices?.rejected !== undefined)).toEqual([])
+  expect(Math.max(...seen.map((world) => portsIn(world).length))).toBe(1)
+})
+
+it('keeps the last good one while a file is written over again and again, not always whole', async () => {
+  await mkdir(egressDirectory)
+  await writeFile(servicesFile, toPort(1))
+  await follow()
+  const states = ['', toPort(7).slice(0, 40), 'hello', toPort(2)]
+  const began = performance.now()
+  for (let change = 0; change < 200; change += 1) {
+    await writeFile(servicesFile, states[change % states.length] ?? '')
+    await sleep(Math.max(0, began + change * 20 - performance.now()))
+  }
+  await leadsTo(2)
+  expect(new Set(seen.flatMap(portsIn))).toEqual(new Set([1, 2]))
+  const first = seen.findIndex((world) => portsIn(world).length > 0)
+  expect(seen.slice(first).every((world) => portsIn(world).length === 1)).toBe(true)
+  expect(lines.length).toBeLessThan(10)
+})
+
+it('says what is wrong with a file as a whole, keeps the last good one, and says when all is good', async () => {
+  await mkdir(egressDirectory)
+  await writeFile(servicesFile, toPort(1))
+  await follow()
+  // As a whole: the first half of a megabyte is a good one.
+  const putLarge = async () => {
+    await writeFile(`${servicesFile}.new`, toPort(2).padEnd(10_000_000))
+    await rename(`${servicesFile}.new`, servicesFile)
+  }
+  const bad: [what: string, change: () => Promise<unknown>, reason: RegExp][] = [
+    ['empty', () => writeFile(servicesFile, ' \n'), /egress-services: it is empty \(write {} to remove all\)$/],
+    [
+      'half',
+      () => writeFile(servicesFile, toPort(2).slice(0, -9)),
+      /: it is no JSON, perhaps half written: .*position/,
+    ],
+    ['no JSON', () => writeFile(servicesFile, 'services:\n  a: 1'), /: it is no JSON.* is not valid JSON$/],
+    ['a list', () => writeFile(servicesFile, '[]'), /: it is no JSON object$/],
+    ['10 MB', putLarge, /has 10000000 bytes, and at most 1048576/],
+    ['absent', () => rm(servicesFile), /egress-services: it is absent \(write {} to remove all\)$/],
+    ['a pipe', async () => execFileSync('mkfifo', [servicesFile]), /: it cannot be read: it is no regular file$/],
+    ['without a directory', () => rename(egressDirectory, `${egressDirectory}-2`), /it is absent/],
+  ]
+  for (const [, change, reason] of bad) {
+    await change()
+    await stays(1, reason)
+  }
+  await mkdir(egressDirectory)
+  await writeFile(servicesFile, toPort(3))
+  await expect.poll(() => portsIn(store.world), { timeout: 5000 }).toEqual([3])
+  const told = lines.filter((line) => line.includes('egress-services'))
+  expect(told).toHaveLength(bad.length)
+  for (const line of told.slice(0, -1)) expect(line).toMatch(/^warning: .*; the last good one stays in use$/)
+  expect(told.at(-1)).toBe('egress-services is good again')
+  await writeFile(servicesFile, '{}')
+  await leadsTo()
+})
+
+it('costs the entry that is wrong its newest state, and no other anything', async () => {
+  await writeVolume(egressDirectory, { 'egress-services': toPort(1) })
+  await follow()
+  const document = JSON.parse(toPort(2)) as Record<string, { tailnetTarget: object }>
+  await writeVolume(egressDirectory, {
+    'egress-services': JSON.stringify({ ...document, a: { ...document['a'], tailnetTarget: { ip: '100.64' } } }),
+  })
+  await leadsTo(1, 2)
+  await writeVolume(egressDirectory, { 'egress-services': toPort(3) })
+  await leadsTo(3)
+  expect(lines).toEqual([
+    'warning: egress-services: a, tailnetTarget.ip: "100.64" is not an IP address',
+    'egress-services is good again',
+  ])
+})
+
+it('takes a file that is absent or empty at the start for nothing, also without its directory', async () => {
+  await mkdir(join(parent, 'ingress'))
+  await writeFile(ingressFile, '')
+  await follow(ingressFile)
+  const nothing = { content: { services: new Map(), rejections: [] } }
+  expect(store.world).toMatchObject({ egressServices: nothing, healthPings: { content: 0 }, ingressServices: nothing })
+  await writeVolume(egressDirectory, { 'egress-services': toPort(1) })
+  await expect.poll(() => portsIn(store.world), { timeout: 5000 }).toEqual([1])
+  expect(lines).toEqual([expect.stringMatching(/egress cannot be watched, so it is re-read.*ENOENT/)])
+})
+
+it('has nothing configured while a file was never good, and says why', async () => {
+  await mkdir(egressDirectory)
+  await writeFile(servicesFile, 'x')
+  await follow()
+  expect(store.world.egressServices).toEqual({
+    content: undefined,
+    rejected: expect.stringMatching(/it is no JSON/) as string,
+  })
+  expect(lines).toEqual([expect.stringMatching(/^warning: .*is not valid JSON$/)])
+  await rm(servicesFile)
+  await leadsTo()
+  await writeFile(servicesFile, toPort(1))
+  await leadsTo(1)
+})
+
+it('keeps the last good number of pings', async () => {
+  await mkdir(egressDirectory)
+  await writeFile(pingsFile, ' 4\n')
+  await follow()
+  expect(store.world.healthPings).toEqual({ content: 4 })
+  for (const text of ['-1', '1.5', 'many', '9'.repeat(30), '1001', '\n']) {
+    await writeFile(pingsFile, text)
+    const reason =
+      text === '\n' ? /it is empty \(write 0/ : /"(-1|1\.5|many|9+|1001)" is no whole number from 0 to 1000$/
+    await expect.poll(() => store.world.healthPings?.rejected, within).toMatch(reason)
+    expect(store.world.healthPings?.content).toBe(4)
+    await writeFile(pingsFile, '4')
+    await expect.poll(() => store.world.healthPings, within).toEqual({ content: 4 })
+  }
+})
+
+it('publishes nothing while nothing differs, and nothing once it is stopped', async () => {
+  await writeVolume(egressDirectory, { 'egress-services': toPort(1) })
+  await follow()
+  await sleep(200)
+  const before = store.world
+  await writeVolume(egressDirectory, { 'egress-services': toPort(1) })
+  await sleep(300)
+  expect(store.world).toBe(before)
+  stop.abort()
+  await writeVolume(egressDirectory, { 'egress-services': toPort(2) })
+  await sleep(300)
+  expect(store.world).toBe(before)
+})

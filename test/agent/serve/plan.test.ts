@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+import { advertiseFacet, advertiseName, planAdvertise } from '../../../agent/serve/advertise.ts'
+import { httpsEndpoint, planServe, serveName } from '../../../agent/serve/reconciler.ts'
+import type { World } from '../../../agent/world/world.ts'
+import { aServingWorld as world, site } from './a-serving-world.ts'
+
+const signal = new AbortController().signal
+const forward = { 5432: { TCPForward: 'db:5432' } }
+const services = { 'svc:a': { TCP: forward }, 'svc:b': { TCP: forward }, 'svc:empty': {} }
+
+describe('what is to be served', () => {
+  const { tailnet } = world({})
+  it.each<[string, World, object | undefined]>([
+    ['under the node’s own name', world({ certDomains: ['a.lab.ts.net', 'p.lab.ts.net'] }), { domain: 'p.lab.ts.net' }],
+    ['else the first', world({ certDomains: ['a.lab.ts.net', 'b.lab.ts.net'] }), { domain: 'a.lab.ts.net' }],
+    ['without one', world({ certDomains: [] }), { domain: undefined, config: {} }],
+    ['nothing before it is told', world({}, { tailnet: { ...tailnet, certDomains: undefined } as never }), undefined],
+    ['nothing before tailscaled runs', world({}, { daemon: { phase: 'login', restarts: 0 } }), undefined],
+    ['nothing while it does not', world({}, { tailnet: { ...tailnet, state: 'Stopped' } }), undefined],
+    [
+      'nothing where no file was good yet',
+      world({}, { serveConfig: { content: undefined, rejected: 'x' } }),
+      undefined,
+    ],
+    [
+      'anew after tailscaled was started again',
+      world({}, { daemon: { phase: 'running', restarts: 2 } }),
+      { restarts: 2 },
+    ],
+  ])('%s', (_name, now, desired) => {
+    if (desired === undefined) expect(planServe(now)).toBe(undefined)
+    else expect(planServe(now)).toMatchObject(desired)
+  })
+
+  it('its name is told after an attempt, whatever came of it', () => {
+    expect(httpsEndpoint(world({}))).toBe(undefined)
+    expect(httpsEndpoint(world({ served: {}, error: 'refused' }))).toBe('p.lab.ts.net')
+    const desired = { config: {}, domain: undefined, restarts: 0 }
+    const failed = { [serveName]: { desired, repairs: 0, failures: 1, error: 'refused' } }
+    expect(httpsEndpoint(world({}, { facets: failed }))).toBe('no-https')
+  })
+})
+
+describe('which Tailscale Services are advertised', () => {
+  it.each<[string, World, readonly string[] | undefined]>([
+    [
+      'those that are served',
+      world({ config: { Services: services }, served: { Services: services } }),
+      ['svc:a', 'svc:b'],
+    ],
+    ['none before anything is', world({ config: { Services: services } }), undefined],
+    [
+      'none that the file names no more',
+      world({ config: { Services: { 'svc:b': services['svc:b'] } }, served: { Services: services } }),
+      ['svc:b'],
+    ],
+    [
+      'none that is refused',
+      world({ config: { Services: services }, served: { Services: { 'svc:a': services['svc:a'] } }, error: 'refused' }),
+      ['svc:a'],
+    ],
+    ['none, said so', world({ served: site }), []],
+  ])('%s', (_name, now, names) => {
+    expect(planAdvertise(now)).toEqual(names)
+  })
+
+  it('none by the agent where operators say which', () => {
+    const now = world({ config: { Services: services }, served: { Services: services } })
+    expect(planAdvertise({ ...now, settings: { ...now.settings, advertisesServices: false } })).toBe(undefined)
+  })
+
+  it.each<[string, string[], string[], string[], string[][]]>([
+    ['nothing is written where all is well', ['svc:a', 'svc:x'], ['svc:a'], ['svc:a'], []],
+    ['a new one beside those of others', ['svc:x'], ['svc:a'], ['svc:a'], [['svc:x', 'svc:a']]],
+    ['one that was served goes', ['svc:a', 'svc:b', 'svc:x'], ['svc:a'], ['svc:a', 'svc:b'], [['svc:x', 'svc:a']]],
+    ['and the last one', ['svc:b'], [], ['svc:b'], [[]]],
+  ])('%s', async (_name, before, desired, former, written) => {
+    let now = before
+    const changes: string[][] = []
+    const api = {
+      get: async () => JSON.stringify({ AdvertiseServices: now }),
+      patch: async (_path: string, change: object) => {
+        now = (change as { AdvertiseServices: string[] }).AdvertiseServices
+        changes.push(now)
+        return ''
+      },
+    }
+    expect(await advertiseFacet(api, new Set(former), signal).apply(desired)).toBe(written.length > 0)
+    expect(changes).toEqual(written)
+  })
+
+  it('it is an error that it did not stay so', async () => {
+    const api = { get: async () => '{"AdvertiseServices":null}', patch: async () => '' }
+    const { apply, name } = advertiseFacet(api, new Set(), signal)
+    await expect(apply(['svc:a'])).rejects.toMatchObject({
+      code: 'not-held',
+      message: expect.stringContaining('svc:a') as string,
+    })
+    expect(name).toBe(advertiseName)
+  })
+})

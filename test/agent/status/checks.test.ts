@@ -1,0 +1,131 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { checks, notReady, renderChecks, trackChecks } from '../../../agent/status/checks.ts'
+import { forwardingName } from '../../../agent/forwarding/reconciler.ts'
+import { stateSecretName } from '../../../agent/state-secret/reconciler.ts'
+import { createStore, type World } from '../../../agent/world/world.ts'
+import { aWorld, self } from '../a-world.ts'
+
+const running = aWorld()
+const refusedLogin = new Map([['login-state', 'You are logged out. The last login error was: invalid key']])
+
+describe('what keeps the agent from being ready', () => {
+  it.each<[string, World, RegExp | undefined]>([
+    ['everything in place', running, undefined],
+    ['userspace without forwarding', aWorld({ facets: {} }, {}), undefined],
+    ['stopping', aWorld({ stopping: 'received SIGTERM' }), /stopping: received SIGTERM/],
+    [
+      'the daemon down',
+      aWorld({ daemon: { phase: 'down', restarts: 1, problem: 'tailscaled was ended by SIGKILL' } }),
+      /ended by SIGKILL/,
+    ],
+    [
+      'the bus closed',
+      { ...running, tailnet: { watching: false, self, noSnat: false, health: new Map() } },
+      /tailscaled is running/,
+    ],
+    [
+      'no login',
+      { ...running, tailnet: { ...running.tailnet, state: 'NeedsLogin', loginUrl: 'https://x' } },
+      /log in at https:\/\/x/,
+    ],
+    ['no approval', { ...running, tailnet: { ...running.tailnet, state: 'NeedsMachineAuth' } }, /approval/],
+    ['no address', aWorld({ tailnet: { ...running.tailnet, self: { ...self, addresses: [] } } }), /no address/],
+    ['no rules yet', aWorld({ facets: {} }), /not in place yet/],
+    [
+      'rules of former addresses',
+      {
+        ...running,
+        tailnet: { ...running.tailnet, self: { ...self, addresses: [{ family: 4, text: '100.64.0.2' }] } },
+      },
+      /not in place yet/,
+    ],
+    [
+      'rules refused',
+      aWorld({ facets: { [forwardingName]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
+      /forwarding: nft failed/,
+    ],
+    ['no target possible', aWorld({ kernelFamilies: [] }), /no target can be reached/],
+    [
+      'another key asked for',
+      aWorld({
+        reissue: { refusedKey: 'k', reason: 'invalid key' },
+        tailnet: { ...running.tailnet, state: 'NeedsLogin' },
+      }),
+      /waiting for another auth key.*invalid key/,
+    ],
+  ])('%s', (_name, value, reason) => {
+    if (reason === undefined) expect(notReady(value)).toEqual([])
+    else expect(notReady(value).join('\n')).toMatch(reason)
+  })
+})
+
+describe('a check', () => {
+  it.each<[string, World, string, string]>([
+    ['of a daemon that starts', aWorld({ daemon: { phase: 'starting', restarts: 0 } }), 'tailscaled', 'waiting'],
+    [
+      'of a refused login',
+      { ...running, tailnet: { ...running.tailnet, state: 'NoState', health: refusedLogin } },
+      'tailscaled',
+      'failing',
+    ],
+    ['of a Secret that was not read yet', aWorld({ stateSecret: { name: 's' } }), stateSecretName, 'waiting'],
+    [
+      'of an API that is gone',
+      aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, problem: 'refused' } }),
+      stateSecretName,
+      'failing',
+    ],
+    [
+      'of a lost identity',
+      aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, broken: 'gone' } }),
+      stateSecretName,
+      'failing',
+    ],
+    [
+      'of a readable Secret',
+      aWorld({ stateSecret: { name: 's', access: { patch: false, create: false } } }),
+      stateSecretName,
+      'ok',
+    ],
+  ])('%s', (_name, value, name, state) => {
+    expect(checks(value).find((check) => check.name === name)?.state).toBe(state)
+  })
+
+  it.each([
+    [true, 'ok'],
+    [false, 'failing'],
+    [undefined, undefined],
+  ])('of the control server, which is connected to: %s', (online, state) => {
+    const tailnet = { ...running.tailnet, ...(online !== undefined && { online }) }
+    const world = { ...running, tailnet }
+    expect(checks(world).find(({ name }) => name === 'control-server')?.state).toBe(state)
+    expect(notReady(world)).toEqual([])
+  })
+
+  it('of the Secret does not keep the agent from being ready', () => {
+    const world = aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, problem: 'refused' } })
+    expect(notReady(world)).toEqual([])
+    expect(renderChecks(world)).toMatch(
+      /^\[!\]state-secret failing since .*: refused \(traffic does not depend on it\)$/m,
+    )
+    expect(renderChecks(world)).toMatch(/^readyz check passed$/m)
+  })
+
+  it('is told with the time since when it fails', async () => {
+    const abort = new AbortController()
+    const store = createStore(running)
+    trackChecks(store, abort.signal)
+    expect(renderChecks(store.world)).toMatch(/^\[\+\]tailscaled ok\n.*\n\[\+\]forwarding ok\nreadyz check passed$/m)
+    store.update((world) => ({ ...world, daemon: { phase: 'down', restarts: 0, problem: 'killed' } }))
+    await turn()
+    const { since } = store.world
+    expect(renderChecks(store.world)).toContain(
+      `[-]tailscaled failing since ${since['tailscaled']!.at.toISOString()}: `,
+    )
+    store.update((world) => ({ ...world, daemon: { phase: 'down', restarts: 1, problem: 'killed again' } }))
+    await turn()
+    expect(store.world.since).toBe(since)
+    abort.abort()
+  })
+})

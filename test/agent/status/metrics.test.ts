@@ -1,0 +1,75 @@
+import { expect, it } from 'vitest'
+import { metrics } from '../../../agent/status/metrics.ts'
+import { forwardingName } from '../../../agent/forwarding/reconciler.ts'
+import type { World } from '../../../agent/world/world.ts'
+import { renderMetrics } from '../../../lib/metrics.ts'
+import { aWorld } from '../a-world.ts'
+
+const circumstances = { version: '1.2.3', startTime: 1_764_000_000.5, tailscaledUp: true }
+const samples = (world: World, given = circumstances): string[] =>
+  renderMetrics(metrics(world, given))
+    .split('\n')
+    .filter((line) => line.startsWith('culvert_'))
+
+it('tells of a World in which all is well', () => {
+  const since = { addresses: { state: 'ok', at: new Date(2500) } }
+  const world = aWorld()
+  const report = { ...world.facets[forwardingName]!, repairs: 3, failures: 4, verifiedAt: new Date(1250) }
+  expect(samples({ ...world, since, facets: { [forwardingName]: report } })).toEqual([
+    'culvert_build_info{version="1.2.3"} 1',
+    'culvert_start_time_seconds 1764000000.5',
+    'culvert_ready 1',
+    ...['shutdown', 'tailscaled', 'addresses', 'forwarding'].flatMap((check) => [
+      `culvert_check_state{check="${check}",state="ok"} 1`,
+      `culvert_check_state{check="${check}",state="waiting"} 0`,
+      `culvert_check_state{check="${check}",state="failing"} 0`,
+    ]),
+    'culvert_check_since_seconds{check="addresses"} 2.5',
+    'culvert_facet_repairs_total{facet="forwarding"} 3',
+    'culvert_facet_failures_total{facet="forwarding"} 4',
+    'culvert_facet_verified_seconds{facet="forwarding"} 1.25',
+    'culvert_tailscaled_up 1',
+    'culvert_tailscaled_restarts_total 0',
+  ])
+})
+
+it('and of one in which it is not', () => {
+  const world = aWorld({
+    daemon: { phase: 'down', restarts: 7, problem: 'killed' },
+    stateSecret: { name: 's' },
+    facets: { [forwardingName]: { desired: 'guard', repairs: 0, failures: 2, error: 'nft failed' } },
+  })
+  const lines = samples(world, { ...circumstances, tailscaledUp: false })
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'culvert_ready 0',
+      'culvert_check_state{check="state-secret",state="waiting"} 1',
+      'culvert_check_state{check="tailscaled",state="failing"} 1',
+      'culvert_check_state{check="forwarding",state="failing"} 1',
+      'culvert_facet_failures_total{facet="forwarding"} 2',
+      'culvert_tailscaled_up 0',
+      'culvert_tailscaled_restarts_total 7',
+    ]),
+  )
+  expect(lines.filter((line) => line.startsWith('culvert_facet_verified_seconds'))).toEqual([])
+})
+
+it('names the services that get no traffic, and why', () => {
+  const world = aWorld()
+  const report = world.facets[forwardingName]!
+  const desired = {
+    ...(report.desired as object),
+    serviceProblems: new Map([['ns-db', ['nothing is called db.lab.ts.net']]]),
+  }
+  expect(samples({ ...world, facets: { [forwardingName]: { ...report, desired } } })).toContain(
+    'culvert_service_problem_info{service="ns-db",reason="nothing is called db.lab.ts.net"} 1',
+  )
+})
+
+it('gives each metric a type, a sentence, and a name by Prometheus’ conventions', () => {
+  for (const { name, type, help } of metrics(aWorld(), circumstances)) {
+    expect(name).toMatch(/^culvert_[a-z]+(_[a-z]+)*$/)
+    expect(name.endsWith('_total')).toBe(type === 'counter')
+    expect(help).toMatch(/\.$/)
+  }
+})

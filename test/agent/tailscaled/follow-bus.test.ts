@@ -1,0 +1,187 @@
+import { afterEach, expect, it } from 'vitest'
+import { type Environment, readSettings } from '../../../agent/settings/read.ts'
+import { followBus } from '../../../agent/tailscaled/bus.ts'
+import { shortWaits, type Waits } from '../../../agent/world/timings.ts'
+import { createStore, initialWorld, type Store, type Tailnet } from '../../../agent/world/world.ts'
+import { entriesOf, valueAt } from '../../../lib/layered-map.ts'
+import type { LocalApi } from '../../../localapi/client.ts'
+import { noPeers } from '../../../localapi/peers.ts'
+
+type Watch = { readonly messages: readonly unknown[]; readonly ends: Promise<void> }
+
+const never = new Promise<void>(() => {})
+const atOnce = Promise.resolve()
+const status = (state: string, address: string) => ({
+  InitialStatus: { BackendState: state, Self: { ID: 'n', DNSName: 'p.', TailscaleIPs: [address] } },
+})
+
+const endings: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end()
+})
+
+/** Follows a bus that is opened again and again: each watch as `watches` has it by its number, or refused. */
+function follow(
+  watch: (index: number) => Watch | undefined,
+  waits: Partial<Waits> = {},
+  { env = {}, answer = () => '{"BackendState":"Running"}' }: { env?: Environment; answer?: () => string } = {},
+) {
+  const inner = createStore({
+    ...initialWorld(readSettings(env).settings, [4, 6]),
+    daemon: { phase: 'running', restarts: 0 },
+  })
+  const states: Tailnet[] = []
+  const store: Store = {
+    ...inner,
+    get world() {
+      return inner.world
+    },
+    update: (change) => {
+      inner.update(change)
+      states.push(inner.world.tailnet)
+    },
+  }
+  const ended = new AbortController()
+  const opened: number[] = []
+  const log: string[] = []
+  const api: LocalApi = {
+    get: async () => answer(),
+    post: async () => '',
+    patch: async () => '',
+    stream: async (path, signal) => {
+      if (path === 'status') {
+        return (async function* () {
+          yield Buffer.from(answer())
+        })()
+      }
+      const next = watch(opened.push(performance.now()) - 1)
+      if (next === undefined) throw new Error('refused')
+      const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+      return (async function* () {
+        for (const message of next.messages)
+          yield Buffer.from(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`)
+        await Promise.race([next.ends, aborted])
+        signal.throwIfAborted()
+      })()
+    },
+  }
+  const parts = { store, api, log: (text: string) => log.push(text), waits: { ...shortWaits, ...waits } }
+  const following = followBus(parts, ended.signal)
+  endings.push(async () => {
+    ended.abort()
+    await following
+  })
+  return { store, opened, log, states }
+}
+
+it('the watch is opened again when it ends, and its first message replaces what was held', async () => {
+  const first = Promise.withResolvers<void>()
+  const second = Promise.withResolvers<void>()
+  const watches: Watch[] = [
+    {
+      messages: [status('Running', '100.64.0.1'), 'not JSON', { Health: { Warnings: { w: { Text: 'W' } } } }],
+      ends: first.promise,
+    },
+    {
+      messages: [status('Starting', '100.64.0.2'), { ErrMessage: 'fell behind' }, { State: 6 }],
+      ends: second.promise,
+    },
+  ]
+  const { store, log } = follow((index) => watches[index])
+  await expect.poll(() => store.world.tailnet.health.get('w')).toBe('W')
+  expect(store.world.tailnet).toMatchObject({
+    watching: true,
+    state: 'Running',
+    self: { addresses: [{ text: '100.64.0.1' }] },
+  })
+  first.resolve()
+  await expect.poll(() => store.world.tailnet.self?.addresses[0]?.text).toBe('100.64.0.2')
+  await expect.poll(() => store.world.tailnet).toMatchObject({ state: 'Running', health: new Map() })
+  second.resolve()
+  await expect.poll(() => store.world.tailnet.watching).toBe(false)
+  // Rules go on meanwhile: the addresses are kept, the state is not known.
+  expect(store.world.tailnet).toMatchObject({ self: { addresses: [{ text: '100.64.0.2' }] } })
+  expect(store.world.tailnet).not.toHaveProperty('state')
+  expect(log.join('\n')).toMatch(/bus: tailscaled said what cannot be read[\s\S]*tailscaled: fell behind/)
+})
+
+it('a watch is renewed from time to time, and what a lost message left wrong is put right unseen', async () => {
+  const prefs = (NoSNAT: boolean) => ({ ...status('Running', '100.64.0.1'), Prefs: { NoSNAT } })
+  const { store, states } = follow((index) => ({ messages: [prefs(index > 0)], ends: never }), { reread: 100 })
+  await expect.poll(() => store.world.tailnet.noSnat).toBe(true)
+  expect(states.length).toBeGreaterThan(1)
+  for (const { watching, state } of states) expect({ watching, state }).toEqual({ watching: true, state: 'Running' })
+})
+
+it.each<[string, Watch | undefined, RegExp]>([
+  ['cannot be opened', undefined, /^bus: refused; still trying$/],
+  ['ends at once', { messages: [{ State: 6 }], ends: atOnce }, /^bus: the stream ended; still trying$/],
+])('a watch that %s is tried again after growing pauses, and that is said once', async (_name, watch, said) => {
+  const { opened, log } = follow(() => watch)
+  await expect.poll(() => opened.length, { timeout: 5000 }).toBe(7)
+  const [first = 0, second = 0] = opened
+  expect(second - first).toBeLessThan(500)
+  // 20, 40, 80, 160, 320 and 640 ms, each up to a fifth shorter.
+  expect((opened.at(-1) ?? 0) - first).toBeGreaterThan(1000)
+  expect(log).toEqual([expect.stringMatching(said)])
+})
+
+it('a watch that lasted is opened again at once, whatever was before', async () => {
+  const long = Promise.withResolvers<void>()
+  const watch = (ends: Promise<void>): Watch => ({ messages: [{ State: 6 }], ends })
+  const { opened } = follow((index) => watch(index < 5 ? atOnce : index === 5 ? long.promise : never), {
+    retryCap: 800,
+  })
+  await expect.poll(() => opened.length, { timeout: 5000 }).toBe(6)
+  await new Promise((resolve) => setTimeout(resolve, 900))
+  const ended = performance.now()
+  long.resolve()
+  await expect.poll(() => opened.length, { interval: 10 }).toBe(7)
+  expect((opened[6] ?? 0) - ended).toBeLessThan(400)
+})
+
+it('a bus that says nothing but nonsense does not fill the log', async () => {
+  const { store, log } = follow(() => ({
+    messages: [...Array.from({ length: 1000 }, String), { State: 6 }],
+    ends: never,
+  }))
+  await expect.poll(() => store.world.tailnet.state).toBe('Running')
+  expect(log).toHaveLength(10)
+})
+
+it('who is online and where makes no new World, a hundred times a second or not', async () => {
+  const peer = (id: number, more: object = {}) => ({
+    ID: id,
+    StableID: `n${id}`,
+    Name: `p${id}.`,
+    Addresses: [`100.80.0.${id}/32`],
+    ...more,
+  })
+  const peers = Array.from({ length: 100 }, (_, id) => peer(id + 1))
+  const Peer = Object.fromEntries(
+    peers.map(({ ID, StableID, Name, Addresses }) => [
+      `nodekey:${ID}`,
+      { ID: StableID, NodeID: ID, DNSName: Name, TailscaleIPs: [Addresses[0]?.replace('/32', '')] },
+    ]),
+  )
+  const churn = peers.map(({ ID }) => ({
+    PeersChanged: [peer(ID, { Online: ID % 2 === 0, Endpoints: [`10.0.0.${ID}:1`] })],
+  }))
+  const last = Promise.withResolvers<void>()
+  const messages = [{ State: 6 }, ...churn, { PeersChanged: peers }, { PeersRemoved: [1] }]
+  const { store, states } = follow(
+    () => ({ messages, ends: last.promise }),
+    {},
+    {
+      env: { TS_USERSPACE: 'false', TS_TAILNET_TARGET_FQDN: 'p2.' },
+      answer: () => JSON.stringify({ BackendState: 'Running', Self: { ID: 'n', DNSName: 'p.' }, Peer }),
+    },
+  )
+  await expect.poll(() => [...entriesOf(store.world.tailnet.peers ?? noPeers)].length).toBe(99)
+  expect(new Set(states.map((tailnet) => tailnet.peers)).size).toBe(2)
+  expect(new Set(states).size).toBe(2)
+  // Rules go on while the bus is closed.
+  last.resolve()
+  await expect.poll(() => store.world.tailnet.watching).toBe(false)
+  expect(valueAt(store.world.tailnet.peers ?? noPeers, 'n2')?.addresses).toEqual([{ family: 4, text: '100.80.0.2' }])
+})

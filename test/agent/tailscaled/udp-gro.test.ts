@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { close, listen } from '../../../agent/endpoints/http.ts'
+import { optimizeForwarding } from '../../../agent/tailscaled/udp-gro.ts'
+import { createStore } from '../../../agent/world/world.ts'
+import { localApi } from '../../../localapi/client.ts'
+import { aWorld } from '../a-world.ts'
+
+it.each<[number, string, RegExp]>([
+  [200, '{"Warning":""}', /^UDP GRO forwarding is set up$/],
+  [200, '{"Warning":"no such device"}', /^warning: UDP GRO forwarding: no such device$/],
+  [403, 'access denied', /^warning: UDP GRO forwarding is not set up: .*403: access denied$/],
+  [200, 'null', /^warning: UDP GRO forwarding is not set up: /],
+  [200, '{', /^warning: UDP GRO forwarding is not set up: /],
+])('asks tailscaled once, and says what came of it: %i %s', async (status, body, line) => {
+  const folder = mkdtempSync(join(tmpdir(), 'culvert-'))
+  const asked: string[] = []
+  const server = await listen(
+    ({ method, url }, response) => {
+      asked.push(`${method} ${url}`)
+      response.writeHead(status).end(body)
+    },
+    { path: join(folder, 's') },
+  )
+  const log: string[] = []
+  const parts = {
+    store: createStore(aWorld()),
+    api: localApi(join(folder, 's')),
+    log: (text: string) => log.push(text),
+  }
+  await optimizeForwarding(parts, new AbortController().signal)
+  expect(asked).toEqual(['GET /localapi/v0/set-udp-gro-forwarding'])
+  expect(log).toEqual([expect.stringMatching(line)])
+  await close(server)
+  rmSync(folder, { recursive: true })
+})

@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { problemTeller } from '../../../agent/world/log-problems.ts'
+
+let lines: string[]
+let stop: AbortController
+let tell: (problems: readonly string[]) => void
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  lines = []
+  stop = new AbortController()
+  tell = problemTeller('the file', (line) => lines.push(line), stop.signal)
+})
+afterEach(() => {
+  stop.abort()
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
+
+/** The lines since the last look. */
+const news = (): string[] => lines.splice(0)
+
+it('tells what is new, and that all is good again', () => {
+  tell([])
+  expect(news()).toEqual([])
+  tell(['a'])
+  expect(news()).toEqual(['warning: a'])
+  tell(['a', 'b'])
+  expect(news()).toEqual(['warning: b'])
+  tell(['b'])
+  expect(news()).toEqual([])
+  tell([])
+  expect(news()).toEqual(['the file is good again'])
+  tell([])
+  vi.advanceTimersByTime(600_000)
+  expect(news()).toEqual([])
+})
+
+it('tells some of many, and how many more', () => {
+  const many = Array.from({ length: 1000 }, (_, index) => `entry ${index}`)
+  tell(many)
+  expect(news()).toEqual([...many.slice(0, 10).map((text) => `warning: ${text}`), 'warning: the file: and 990 more'])
+  tell([...many, 'another'])
+  expect(news()).toEqual(['warning: another'])
+  tell(many.slice(500))
+  vi.advanceTimersByTime(600_000)
+  expect(news()).toEqual([])
+})
+
+it('tells the same once a minute, however often it comes and goes', () => {
+  for (let second = 0; second < 600; second += 1) {
+    tell(second % 2 === 0 ? ['a'] : [])
+    vi.advanceTimersByTime(1000)
+  }
+  expect(lines.length).toBeLessThanOrEqual(20)
+  expect(lines.length).toBeGreaterThanOrEqual(10)
+  expect(new Set(lines)).toEqual(new Set(['warning: a', 'the file is good again']))
+})
+
+it.each([
+  ['that it is bad', ['a'], 'warning: a'],
+  ['that it is good', [], 'the file is good again'],
+])('tells in the end %s', (_what, last, line) => {
+  for (let change = 0; change < 20; change += 1) tell(change % 2 === 0 ? ['a'] : [])
+  tell(last)
+  vi.advanceTimersByTime(60_000)
+  expect(lines.at(-1)).toBe(line)
+  const said = lines.length
+  vi.advanceTimersByTime(600_000)
+  expect(lines).toHaveLength(said)
+})
+
+it('tells nothing once it is stopped', () => {
+  tell(['a'])
+  tell([])
+  tell(['a'])
+  stop.abort()
+  tell(['b'])
+  vi.advanceTimersByTime(600_000)
+  expect(lines).toEqual(['warning: a', 'the file is good again'])
+})
