@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -68,7 +69,7 @@ func (n *testNet) join(c *machine, host, authKey string, tags ...string) *tailcf
 	if authKey != "" {
 		req.Auth = &tailcfg.RegisterResponseAuth{AuthKey: authKey}
 	}
-	return n.register(req, c.m, "http://192.0.2.1:8080", time.Now())
+	return n.register(n.t.Context(), req, c.m, "http://192.0.2.1:8080", time.Now())
 }
 
 // mustJoin joins and fails the test if that is refused.
@@ -158,6 +159,28 @@ func TestRekeyKeepsNode(t *testing.T) {
 	}
 }
 
+func TestGivenUpRegistrationChangesNothing(t *testing.T) {
+	n := newTestNet(t)
+	a := newMachine()
+	before, keyText := a.k, n.key(`{"reusable":true}`)
+	n.mustJoin(a, "a", keyText)
+	a.k = key.NewNode().Public()
+	n.mustJoin(a, "a", keyText)
+	givenUp, cancel := context.WithCancel(t.Context())
+	cancel()
+	late := &tailcfg.RegisterRequest{
+		NodeKey:  before,
+		Hostinfo: &tailcfg.Hostinfo{Hostname: "a"},
+		Auth:     &tailcfg.RegisterResponseAuth{AuthKey: keyText},
+	}
+	if r := n.register(givenUp, late, a.m, "", time.Now()); r.Error == "" {
+		t.Errorf("accepted: %+v", r)
+	}
+	if n.nodes[a.k] == nil || n.nodes[before] != nil {
+		t.Error("the former key is back")
+	}
+}
+
 func TestLogin(t *testing.T) {
 	n := newTestNet(t)
 	a := newMachine()
@@ -187,7 +210,7 @@ func TestLogout(t *testing.T) {
 	n.mustJoin(stays, "stays", n.key(`{}`))
 	n.mustJoin(goes, "goes", n.key(`{"ephemeral":true}`))
 	for _, c := range []*machine{stays, goes} {
-		n.register(&tailcfg.RegisterRequest{NodeKey: c.k, Expiry: time.Unix(123, 0), Hostinfo: &tailcfg.Hostinfo{}}, c.m, "", time.Now())
+		n.register(t.Context(), &tailcfg.RegisterRequest{NodeKey: c.k, Expiry: time.Unix(123, 0), Hostinfo: &tailcfg.Hostinfo{}}, c.m, "", time.Now())
 	}
 	n.call(404, "GET", "/nodes/goes", "")
 	if got := n.call(200, "GET", "/nodes/stays", ""); got["expired"] != true {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (s *controlServer) serveRegister(w http.ResponseWriter, r *http.Request, m 
 			return
 		}
 	}
-	writeJSON(w, http.StatusOK, s.tn.register(req, m, s.base, time.Now()))
+	writeJSON(w, http.StatusOK, s.tn.register(r.Context(), req, m, s.base, time.Now()))
 }
 
 // decodeRequest reads the JSON body of a node's request.
@@ -51,9 +52,13 @@ func decodeRequest(r *http.Request, v any) error {
 }
 
 // register decides about one registration.
-func (t *tailnet) register(req *tailcfg.RegisterRequest, m key.MachinePublic, base string, now time.Time) *tailcfg.RegisterResponse {
+func (t *tailnet) register(ctx context.Context, req *tailcfg.RegisterRequest, m key.MachinePublic, base string, now time.Time) *tailcfg.RegisterResponse {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	// A request that its node gave up may be older than one already handled, and would bring its former key back.
+	if err := ctx.Err(); err != nil {
+		return &tailcfg.RegisterResponse{Error: err.Error()}
+	}
 	n := t.nodes[req.NodeKey]
 	if n != nil && n.machine != m {
 		return t.refuseLocked(req, errors.New("node key belongs to another machine"))
