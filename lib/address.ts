@@ -17,9 +17,9 @@ export function parseAddress(text: string): Address | undefined {
   if (version === 4) return { family: 4, text }
   if (version === 0 || text.includes('%')) return undefined
   const parsed = ipaddr.process(text)
-  return parsed.kind() === 'ipv4'
-    ? { family: 4, text: parsed.toString() }
-    : { family: 6, text: (parsed as ipaddr.IPv6).toRFC5952String() }
+  return parsed instanceof ipaddr.IPv6
+    ? { family: 6, text: parsed.toRFC5952String() }
+    : { family: 4, text: parsed.toString() }
 }
 
 /** Reads `10.0.0.1` or `10.0.0.1/32` (as LocalAPI's Node has them); undefined unless the prefix is the address alone. */

@@ -1,11 +1,40 @@
 import { type ChildProcess, type ExecFileException, execFile } from 'node:child_process'
-import type { Socket } from 'node:net'
 import { CulvertError } from './errors.ts'
 
 export type CommandOptions = {
   readonly input?: string
   /** Milliseconds after which the program is killed and the call rejects. */
   readonly timeoutMs?: number
+}
+
+/** How a program failed; a field is undefined where it does not apply. */
+export type CommandFailure = {
+  readonly exitCode?: number | undefined
+  /** The first 2000 characters. */
+  readonly stderr?: string
+  readonly timedOut?: boolean
+  /** The signal that ended it. */
+  readonly signal?: NodeJS.Signals | undefined
+  readonly notInstalled?: boolean
+}
+
+/** A program that could not be started, failed or took too long. */
+export class CommandError extends CulvertError {
+  readonly exitCode: number | undefined
+  readonly stderr: string
+  readonly timedOut: boolean
+  readonly signal: NodeJS.Signals | undefined
+  readonly notInstalled: boolean
+
+  constructor(message: string, failure: CommandFailure = {}, options: { cause?: unknown; remedy?: string } = {}) {
+    super('command', message, options)
+    this.name = 'CommandError'
+    this.exitCode = failure.exitCode
+    this.stderr = failure.stderr ?? ''
+    this.timedOut = failure.timedOut ?? false
+    this.signal = failure.signal
+    this.notInstalled = failure.notInstalled ?? false
+  }
 }
 
 /** Runs one program to its end and gives what it printed on stdout. */
@@ -15,12 +44,12 @@ export type RunCommand = (program: string, args: readonly string[], options?: Co
 export type Feed = (input: string) => Promise<string>
 
 /** A program that prints more is killed: no listing that is read here is a tenth of it. */
-const maxBuffer = 512 * 1024 * 1024
+const maxBuffer = 256 * 1024 * 1024
 
 /**
  * Runs `program` without a shell.
- * @throws CulvertError `command` when it cannot be started, fails or takes too long; the message has what it said on
- *   stderr, never its arguments or input, which may hold secrets.
+ * @throws CommandError when it cannot be started, fails or takes too long; the message has what it said on stderr,
+ *   never its arguments or input, which may hold secrets.
  */
 export const runCommand: RunCommand = (program, args, options) => start(program, args).finish(options)
 
@@ -59,13 +88,20 @@ type Started = {
 function start(program: string, args: readonly string[]): Started {
   let [over, late] = [false, 0]
   const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const child = execFile(program, args, { maxBuffer, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
-    over = true
-    if (error === null) resolve(stdout)
-    else reject(failure(program, error, stderr.trim().slice(0, 2000), late))
-  })
   // Nobody may be waiting for it yet.
   promise.catch(() => {})
+  let child: ChildProcess
+  try {
+    child = execFile(program, args, { maxBuffer, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+      over = true
+      if (error === null) resolve(stdout)
+      else reject(commandError(program, error, stderr.trim().slice(0, 2000), late))
+    })
+  } catch (error) {
+    // Most reasons not to start are given to the callback, but a lack of memory or too long an argument is thrown.
+    reject(new CommandError(`${program} could not be started`, {}, { cause: error }))
+    return { finish: () => promise, ended: () => true, keepsUsAlive: () => {} }
+  }
   // A program that ends without reading its input is judged by its exit code.
   child.stdin?.on('error', () => {})
   return {
@@ -79,27 +115,39 @@ function start(program: string, args: readonly string[]): Started {
     },
     ended: () => over,
     keepsUsAlive: (does) => {
-      for (const part of [child, child.stdin, child.stdout, child.stderr] as (ChildProcess | Socket | null)[]) {
-        if (does) part?.ref()
-        else part?.unref()
+      const parts: (object | null | undefined)[] = [child, child.stdin, child.stdout, child.stderr]
+      for (const part of parts.filter(isCounted)) {
+        if (does) part.ref()
+        else part.unref()
       }
     },
   }
 }
 
-function failure(program: string, error: ExecFileException, said: string, late: number): CulvertError {
+/** What keeps a process alive: a child, and the pipes to it, which are sockets. */
+const isCounted = (part: object | null | undefined): part is { readonly ref: () => void; readonly unref: () => void } =>
+  part != null && 'ref' in part
+
+function commandError(program: string, error: ExecFileException, stderr: string, late: number): CommandError {
   if (error.code === 'ENOENT') {
-    return new CulvertError('command', `${program} is not installed`, {
-      remedy: `Add the package with ${program} to the image, or its folder to PATH.`,
-    })
+    return new CommandError(
+      `${program} is not installed`,
+      { notInstalled: true },
+      { remedy: `Add the package with ${program} to the image, or its folder to PATH.` },
+    )
   }
+  const exitCode = typeof error.code === 'number' ? error.code : undefined
+  const signal = error.signal ?? undefined
   const how =
     error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'
       ? 'printed too much'
       : late > 0
         ? `took longer than ${late / 1000} s`
-        : error.signal
-          ? `was ended by ${error.signal}`
-          : `failed with ${typeof error.code === 'number' ? `exit code ${error.code}` : String(error.code)}`
-  return new CulvertError('command', `${program} ${how}${said === '' ? '' : `: ${said}`}`)
+        : signal !== undefined
+          ? `was ended by ${signal}`
+          : exitCode !== undefined
+            ? `failed with exit code ${exitCode}`
+            : `could not be started: ${String(error.code)}`
+  const message = `${program} ${how}${stderr === '' ? '' : `: ${stderr}`}`
+  return new CommandError(message, { exitCode, stderr, timedOut: late > 0, signal })
 }

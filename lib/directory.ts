@@ -7,14 +7,18 @@ import { sleep } from './timers.ts'
 export type DirectoryOptions = {
   /** Milliseconds after which `changed` is called although nothing was seen: some file systems announce nothing. */
   readonly rereadMs: number
-  /** Gets why the directory cannot be watched, once until it can be again; it is re-read meanwhile. */
+  /**
+   * Gets why the directory cannot be watched, once until it can be again, as it is re-read meanwhile; and what `changed`
+   * rejects with.
+   */
   readonly report: (problem: string) => void
   readonly signal: AbortSignal
 }
 
 /**
  * Calls `changed` once it has begun to watch the directory at `path`, soon after anything happens there, and every
- * `rereadMs`, until `signal` aborts. `changed` must not reject, and is called again only when it has finished. A
+ * `rereadMs`, until `signal` aborts. `changed` is called again only when it has finished;
+ * what it rejects with is reported. A
  * directory that is absent, or is removed and made anew, is watched as soon as it is there.
  *
  * Whatever happens there counts: kubelet renames the link `..data` in a mounted volume, others write the files.
@@ -24,7 +28,14 @@ export async function watchDirectory(
   changed: () => void | Promise<void>,
   { rereadMs, report, signal }: DirectoryOptions,
 ): Promise<void> {
-  const notice = coalesce(changed, signal)
+  const act = async (): Promise<void> => {
+    try {
+      await changed()
+    } catch (error) {
+      report(`what changed in ${path} could not be used: ${describe(error)}`)
+    }
+  }
+  const notice = coalesce(act, signal)
   const pause = backoff(250, 5000)
   let failing = false
   while (!signal.aborted) {

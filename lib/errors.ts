@@ -10,9 +10,10 @@ export type ErrorCode =
   | 'login' // tailscaled's login was refused for good
   | 'localapi' // tailscaled's LocalAPI did not answer as documented
   | 'netfilter' // the kernel refused rules, or could not be asked
-  | 'not-held' // the kernel or tailscaled does not hold what it accepted
+  | 'verification-failed' // the kernel or tailscaled does not hold what it accepted
   | 'kubernetes' // the Kubernetes API refused, could not be reached, or did not answer as documented
   | 'command' // another program failed
+  | 'internal' // a fault of the agent itself
 
 /** An error that says what failed, of what kind, and what to do next. */
 export class CulvertError extends Error {
@@ -40,3 +41,7 @@ export function describe(error: unknown): string {
   const line = parts.join(': ')
   return error instanceof CulvertError && error.remedy !== undefined ? `${line}. ${error.remedy}` : line
 }
+
+/** The system's word for an error, such as `ENOENT`; undefined where it has none. */
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

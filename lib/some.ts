@@ -1,6 +1,14 @@
-/** So many are told. */
-const most = 3
+type Options = {
+  readonly most?: number
+  readonly separator?: '; ' | ', '
+  /** What those are called that are not named. */
+  readonly rest?: 'more' | 'others'
+}
 
-/** The first of many texts in one line, and how many more there are. */
-export const some = (texts: readonly string[]): string =>
-  `${texts.slice(0, most).join('; ')}${texts.length > most ? `; and ${texts.length - most} more` : ''}`
+/** The first of many texts in one line, three unless told otherwise, and how many more there are. */
+export function some(texts: readonly string[], { most = 3, separator = '; ', rest = 'more' }: Options = {}): string {
+  const first = texts.slice(0, most).join(separator)
+  const left = texts.length - most
+  if (left <= 0) return first
+  return `${first}${separator === '; ' ? ';' : ''} and ${left} ${rest}`
+}

@@ -1,21 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { systemClock } from './clock.ts'
 
-/**
- * Waits `ms` milliseconds or until `signal` aborts, whichever is first. Never rejects: a caller that must tell the
- * two apart looks at `signal.aborted`.
- */
-export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, signal === undefined ? {} : { signal })
-  } catch {
-    // Aborted: the wait is over, which is all that was asked.
-  }
-}
+/** For code that is not given a clock. */
+export const { sleep, every } = systemClock
 
-/** Calls `action` every `ms` milliseconds until `signal` aborts. The timer does not keep the process alive. */
-export function every(ms: number, signal: AbortSignal, action: () => void): void {
-  if (signal.aborted) return
-  const timer = setInterval(action, ms)
-  timer.unref()
-  signal.addEventListener('abort', () => clearInterval(timer), { once: true })
-}
+/** Resolves when the signal aborts, at once if it has. */
+export const aborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })

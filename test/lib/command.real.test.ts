@@ -1,8 +1,19 @@
+import { constants } from 'node:buffer'
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { runAhead, runCommand } from '../../lib/command.ts'
+import { CommandError, type CommandFailure, runAhead, runCommand } from '../../lib/command.ts'
+
+/** The kernel takes 128 KiB of one argument: Node throws at once. */
+const tooLong = 'x'.repeat(200_000)
 
 describe('runCommand', () => {
+  it('refuses what is longer than a string can be: the program is ended, and nothing else', async () => {
+    await expect(runCommand('head', ['-c', String(constants.MAX_STRING_LENGTH), '/dev/zero'])).rejects.toThrow(
+      'head printed too much',
+    )
+  })
+
   it('gives what was printed, and passes input on', async () => {
     expect(await runCommand('cat', [], { input: 'a\nb\n' })).toBe('a\nb\n')
     expect(await runCommand('cat', [])).toBe('')
@@ -12,16 +23,35 @@ describe('runCommand', () => {
     expect(await runCommand('true', [], { input: 'x'.repeat(1_000_000) })).toBe('')
   })
 
-  it.each<[string, string[], object, RegExp]>([
-    ['a program that is not there', ['no-such-program'], {}, /^no-such-program is not installed$/],
-    ['a failure, with its words', ['sh', '-c', 'echo why >&2; exit 3'], {}, /^sh failed with exit code 3: why$/],
-    ['a signal', ['sh', '-c', 'kill -9 $$'], {}, /^sh was ended by SIGKILL$/],
-    ['too long a time', ['sleep', '10'], { timeoutMs: 50 }, /^sleep took longer than 0\.05 s$/],
-  ])('rejects %s', async (_name, [program = '', ...args], options, message) => {
-    await expect(runCommand(program, args, options)).rejects.toMatchObject({
-      code: 'command',
-      message: expect.stringMatching(message),
-    })
+  const none = { exitCode: undefined, stderr: '', timedOut: false, signal: undefined, notInstalled: false }
+  it.each<[string, string[], object, RegExp, CommandFailure]>([
+    [
+      'a program that is not there',
+      ['no-such-program'],
+      {},
+      /^no-such-program is not installed$/,
+      { notInstalled: true },
+    ],
+    [
+      'a failure, with its words',
+      ['sh', '-c', 'echo why >&2; exit 3'],
+      {},
+      /^sh failed with exit code 3: why$/,
+      { exitCode: 3, stderr: 'why' },
+    ],
+    ['a signal', ['sh', '-c', 'kill -9 $$'], {}, /^sh was ended by SIGKILL$/, { signal: 'SIGKILL' }],
+    [
+      'too long a time',
+      ['sleep', '10'],
+      { timeoutMs: 50 },
+      /^sleep took longer than 0\.05 s$/,
+      { timedOut: true, signal: 'SIGKILL' },
+    ],
+    ['arguments that the kernel does not take', ['true', tooLong], {}, /^true could not be started$/, {}],
+  ])('rejects %s', async (_name, [program = '', ...args], options, message, failure) => {
+    const error: unknown = await runCommand(program, args, options).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(CommandError)
+    expect(error).toMatchObject({ code: 'command', message: expect.stringMatching(message), ...none, ...failure })
   })
 
   it('never tells arguments or input', async () => {
@@ -62,6 +92,39 @@ describe('runAhead', () => {
     expect(await run('c\n')).toMatch(/ c\n$/)
     process.kill(await waiting())
     await expect(runAhead('no-such-program', [])('')).rejects.toThrow('no-such-program is not installed')
+  })
+
+  it('goes on when the process for the next input cannot be started', async () => {
+    const args = ['-c', script]
+    const run = runAhead('sh', args)
+    expect(await run('a\n')).toMatch(/ a\n$/)
+    args.push(tooLong)
+    // Timers end in their order: by then the next process has been asked for, in a timer of its own.
+    await delay(50)
+    await expect(run('b\n')).rejects.toThrow('sh could not be started')
+    args.pop()
+    expect(await run('c\n')).toMatch(/ c\n$/)
+    process.kill(await waiting())
+  })
+
+  it('goes on when there was no file descriptor left for that process', async () => {
+    const module = new URL('../../lib/command.ts', import.meta.url).href
+    const program = `
+      import { runAhead } from ${JSON.stringify(module)}
+      import { closeSync, openSync } from 'node:fs'
+      import { setTimeout as delay } from 'node:timers/promises'
+      const run = runAhead('cat', [])
+      const printed = [await run('a')]
+      const taken = []
+      try { for (;;) taken.push(openSync('/dev/null')) } catch {}
+      await delay(50)
+      printed.push(await run('b').catch(({ message }) => message))
+      taken.forEach((one) => closeSync(one))
+      printed.push(await run('c'))
+      console.log(JSON.stringify(printed))`
+    const args = ['--nofile=64', process.execPath, '--input-type=module', '--eval', program]
+    const printed: unknown = JSON.parse(await runCommand('prlimit', args))
+    expect(printed).toEqual(['a', expect.stringMatching(/^cat could not be started/), 'c'])
   })
 
   it('keeps nobody from ending, and ends with it', async () => {

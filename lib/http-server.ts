@@ -1,0 +1,90 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { ListenOptions } from 'node:net'
+import { describe } from './errors.ts'
+
+/** A route's answer; `headers` beside the content type, or instead of it. */
+export type Answer = {
+  readonly status: number
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+/** A route gets the names and values behind the `?`; `gone` aborts when nobody waits for its answer any more. */
+export type Route = (query: URLSearchParams, gone: AbortSignal) => Answer | Promise<Answer>
+export type Routes = Readonly<Record<string, Route>>
+
+/** All methods of all paths that begin with `prefix`; `to` gets path and query, and answers by itself. */
+export type Relay = {
+  readonly prefix: string
+  readonly to: (request: IncomingMessage, response: ServerResponse, path: string) => void
+}
+
+/** GET and HEAD of known paths; 404 for unknown ones, 405 for other methods */
+export const serve =
+  (routes: Routes, relay?: Relay): RequestListener =>
+  (request, response) => {
+    const url = URL.parse(request.url ?? '', 'http://localhost')
+    if (url === null) return respond(request, response, { status: 400, body: 'bad path' })
+    const { pathname, search, searchParams } = url
+    if (relay !== undefined && pathname.startsWith(relay.prefix)) return relay.to(request, response, pathname + search)
+    const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined
+    if (route === undefined) return respond(request, response, { status: 404, body: 'not found' })
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return respond(request, response, { status: 405, body: 'use GET', headers: { allow: 'GET, HEAD' } })
+    }
+    const gone = new AbortController()
+    response.on('close', () => gone.abort())
+    // The server cuts idle connections unless somebody listens: none is idle whose client waits for us.
+    response.on('timeout', stayOpen)
+    const answer = (found: Answer): void => {
+      response.off('timeout', stayOpen)
+      respond(request, response, found)
+    }
+    const answered = async (): Promise<void> => answer(await route(searchParams, gone.signal))
+    answered().catch((error: unknown) => answer({ status: 500, body: describe(error) }))
+  }
+
+const stayOpen = (): void => {}
+
+function respond({ method }: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
+  const text = body === '' ? '' : `${body}\n`
+  const type = body.startsWith('{') ? 'application/json' : 'text/plain; charset=utf-8'
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text), ...headers })
+  response.end(method === 'HEAD' ? undefined : text)
+}
+
+/** Longer than anything that a relay waits for. */
+const defaultIdleMs = 330_000
+
+export type ServerOptions = {
+  /** A connection on which nothing moves for so many milliseconds is cut, unless a route is working on an answer. */
+  readonly idleMs?: number
+  /** Gets why a connection could not be accepted, as where there are no file descriptors left. The server goes on. */
+  readonly failed?: (error: Error) => void
+}
+
+/** Opens a server; rejects with the error of the system when the address cannot be listened on. */
+export function listen(
+  listener: RequestListener,
+  options: ListenOptions,
+  { idleMs = defaultIdleMs, failed = () => {} }: ServerOptions = {},
+): Promise<Server> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 }, listener)
+  server.setTimeout(idleMs)
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options, () => {
+      server.off('error', reject)
+      // Without a listener, an error would end the process.
+      server.on('error', failed)
+      resolve(server)
+    })
+  })
+}
+
+/** Closes at once: requests that are not answered yet are cut off. */
+export function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,71 @@
+import { getEventListeners } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../lib/clock.ts'
+
+const never = new AbortController().signal
+
+describe('the clock of the machine', () => {
+  it('sleeps as long as it is asked to, by what it says itself', async () => {
+    const over: string[] = []
+    const began = systemClock.now()
+    await Promise.all([30, 1, 15].map((ms) => systemClock.sleep(ms).then(() => over.push(`${ms} ms`))))
+    expect(over).toEqual(['1 ms', '15 ms', '30 ms'])
+    // Node’s timers round to whole milliseconds.
+    expect(systemClock.now() - began).toBeGreaterThanOrEqual(29)
+  })
+
+  it('ends a sleep, without an error, when its signal aborts', async () => {
+    const stop = new AbortController()
+    const slept = systemClock.sleep(1_000_000, stop.signal)
+    stop.abort(new Error('enough'))
+    await expect(slept).resolves.toBeUndefined()
+    await expect(systemClock.sleep(1_000_000, stop.signal)).resolves.toBeUndefined()
+  })
+
+  it('calls once after a time, and every time', async () => {
+    const stop = new AbortController()
+    const calls: string[] = []
+    const third = Promise.withResolvers<void>()
+    systemClock.after(1, stop.signal, () => calls.push('after'))
+    systemClock.every(10, stop.signal, () => {
+      calls.push('every')
+      if (calls.length === 4) third.resolve()
+    })
+    await third.promise
+    stop.abort()
+    expect(calls).toEqual(['after', 'every', 'every', 'every'])
+  })
+
+  it('calls nobody whose signal aborts before', async () => {
+    const stop = new AbortController()
+    const calls: string[] = []
+    for (const signal of [stop.signal, AbortSignal.abort()]) {
+      systemClock.after(1, signal, () => calls.push('after'))
+      systemClock.every(1, signal, () => calls.push('every'))
+    }
+    stop.abort()
+    await new Promise<void>((resolve) => systemClock.after(5, never, resolve))
+    expect(calls).toEqual([])
+  })
+
+  it('leaves no listener on a signal once it has called', async () => {
+    const { signal } = new AbortController()
+    await new Promise<void>((resolve) => systemClock.after(1, signal, resolve))
+    await systemClock.sleep(1, signal)
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  it('has signals that abort by themselves', async () => {
+    const signal = systemClock.timeout(1)
+    // Its own timer would not keep the process alive.
+    await systemClock.sleep(1_000_000, signal)
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it('tells the time of day', () => {
+    const before = Date.now()
+    const now = systemClock.date().getTime()
+    expect(now).toBeGreaterThanOrEqual(before)
+    expect(now).toBeLessThanOrEqual(Date.now())
+  })
+})
