@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { parseJson } from '../lib/json.ts'
 
 /** What is remembered of one name's certificate: failures in a row, and when it may be asked for again, in ms since 1970. */
 export type Remembered = { readonly failures: number; readonly notBefore: number; readonly reason?: string }
@@ -32,15 +33,7 @@ export function parseCertificateMemory(text: string, now: number): CertificateMe
 /** The same memory is always the same text. */
 export function renderCertificateMemory(memory: CertificateMemory): string {
   const domains = [...memory]
-    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
     .map(([domain, { notBefore, ...rest }]) => [domain, { ...rest, notBefore: new Date(notBefore).toISOString() }])
-  return JSON.stringify({ version: 1, domains: Object.fromEntries(domains) as object })
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return JSON.stringify({ version: 1, domains: Object.fromEntries(domains) })
 }

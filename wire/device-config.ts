@@ -1,6 +1,8 @@
 import * as z from 'zod/mini'
 import { CulvertError } from '../lib/errors.ts'
 import { type Field, readHujsonObject } from '../lib/hujson.ts'
+import { optional } from '../lib/json.ts'
+import { fieldNamed, goJson, isSameField, unknownFields } from './go-json.ts'
 
 /** What the agent uses of tailscaled's config file. */
 export type DeviceConfigContent = {
@@ -8,25 +10,21 @@ export type DeviceConfigContent = {
   readonly authKey: string
   readonly advertiseRoutes: readonly string[]
   readonly advertiseServices: readonly string[]
-  /** While true, tailscaled refuses other preferences and serve configs over LocalAPI. */
-  readonly locked: boolean
 }
 
-const optional = <T extends z.ZodMiniType>(type: T) => z.optional(z.nullable(type))
 const text = optional(z.string())
 const flag = optional(z.boolean())
 const texts = optional(z.array(z.string()))
-/** tailscaled matches the names of fields whatever their case. */
 const flags = (...names: string[]) =>
   optional(
     z
       .record(z.string(), optional(z.boolean()))
-      .check(z.refine((value) => Object.keys(value).every((name) => names.includes(name.toLowerCase())))),
+      .check(z.refine((value) => Object.keys(value).every((name) => names.some((known) => isSameField(known, name))))),
   )
 
-/** The file's fields (localapi-apiproxy-recorder.md §A.6), spelled as operators write them (operator.md §4.1). */
+/** The file's fields, spelled as operators write them. */
 const schema = z.object({
-  Version: z.string(),
+  /** While it is not false, tailscaled refuses other preferences and serve configs over LocalAPI. */
   Locked: flag,
   ServerURL: text,
   AuthKey: text,
@@ -57,34 +55,46 @@ const schema = z.object({
   RelayServerStaticEndpoints: texts,
 })
 
-const spelling = new Map(Object.keys(schema.shape).map((name) => [name.toLowerCase(), name]))
+const names = Object.keys(schema.shape)
+const version = 'alpha0'
+
+/** All that a config file of tailscaled may say, but for its version, which there is one of. */
+export type DeviceConfigFile = Readonly<z.output<typeof schema>>
 
 /**
- * Reads the config file of tailscaled. Of a field that occurs twice the last counts, as it does for tailscaled.
+ * Reads the config file of tailscaled, as tailscaled itself does.
  * @throws CulvertError `settings` with file, position and reason, never with a value.
  */
-export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigContent {
-  const known = new Map<string, Field>()
-  let unknown: Field | undefined
-  for (const field of readHujsonObject(path, bytes)) {
-    const name = spelling.get(field.name.toLowerCase())
-    if (name === undefined) unknown ??= field
-    else known.set(name, field)
+export function parseDeviceConfigFile(path: string, bytes: Buffer): DeviceConfigFile {
+  const fields = readHujsonObject(path, bytes).map((field) => [field.name, field] as const)
+  const found = fieldNamed(fields, 'Version')
+  if (found === undefined) {
+    throw new CulvertError('settings', `${path}: the field "version" is missing; it must be "${version}"`)
   }
-  const version = known.get('Version')
-  if (version === undefined) {
-    throw new CulvertError('settings', `${path}: the field "version" is missing; it must be "alpha0"`)
-  }
-  if (version.value !== 'alpha0') throw version.error('the version is not "alpha0"')
-  if (unknown !== undefined) throw unknown.error(`tailscaled knows no field ${printable(unknown.name)}`)
+  if (found.value !== version) throw found.error(`the version is not "${version}"`)
+  const [unknown] = unknownFields(fields, ['Version', ...names])
+  if (unknown !== undefined) throw unknown[1].error(`tailscaled knows no field ${printable(unknown[0])}`)
+  const known = new Map(
+    names.flatMap((name) => {
+      const field = fieldNamed(fields, name)
+      return field === undefined ? [] : [[name, field] as const]
+    }),
+  )
   const parsed = z.safeParse(schema, Object.fromEntries([...known].map(([name, { value }]) => [name, value])))
   if (!parsed.success) throw refusal(parsed.error, known)
-  const { AuthKey, AdvertiseRoutes, AdvertiseServices, Locked } = parsed.data
+  return parsed.data
+}
+
+/** The text of a config file that says this. */
+export const renderDeviceConfigFile = (file: DeviceConfigFile): string => goJson({ Version: version, ...file })
+
+/** What the agent uses of what `parseDeviceConfigFile` reads, and throws as it does. */
+export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigContent {
+  const { AuthKey, AdvertiseRoutes, AdvertiseServices } = parseDeviceConfigFile(path, bytes)
   return {
     authKey: AuthKey ?? '',
     advertiseRoutes: AdvertiseRoutes ?? [],
     advertiseServices: AdvertiseServices ?? [],
-    locked: Locked ?? true,
   }
 }
 
@@ -94,7 +104,7 @@ export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigCont
  */
 export function withAdvertisedServices(path: string, bytes: Buffer, services: readonly string[]): Buffer {
   const fields = readHujsonObject(path, bytes)
-    .filter(({ name }) => name.toLowerCase() !== 'advertiseservices')
+    .filter(({ name }) => !isSameField(name, 'AdvertiseServices'))
     .map(({ name, value }) => [name, value])
   const all = [...fields, ['AdvertiseServices', services]]
   // An object would have a name that occurs twice in its first place.

@@ -1,5 +1,6 @@
 import { parseAddress } from '../lib/address.ts'
 import { fieldOf, isAbsent, itemsOf, type Place, refusal, Refusal, textOf } from './place.ts'
+import { goJson } from './go-json.ts'
 import { parseServices, type Kind, type Services } from './services.ts'
 import { parseFullName, type TailnetTarget } from './tailnet-target.ts'
 
@@ -13,7 +14,7 @@ export type EgressPort = {
   readonly spelling?: string
 }
 
-/** One service of ProxyGroup egress (operator.md §4.4). */
+/** One service of ProxyGroup egress. */
 export type EgressService = {
   readonly name: string
   readonly target: TailnetTarget
@@ -34,6 +35,24 @@ export type EgressServices = Services<EgressService>
  */
 export const parseEgressServices = (bytes: Buffer, before?: EgressServices): EgressServices =>
   parseServices(bytes, kind, before?.services)
+
+/** The text of that file for these services. */
+export function renderEgressServices(services: Iterable<EgressService>): string {
+  const entries = [...services].map(({ name, healthCheckEndpoint, tailnetTarget, ports }) => {
+    return [name, { healthCheckEndpoint, tailnetTarget: renderTarget(tailnetTarget), ports: ports.map(renderPort) }]
+  })
+  return goJson(Object.fromEntries(entries))
+}
+
+/** The target as it was configured. */
+export const renderTarget = ({ ip, fqdn }: EgressService['tailnetTarget']): object => ({ ip, fqdn })
+
+/** The port as it was configured. */
+export const renderPort = ({ protocol, spelling, matchPort, targetPort }: EgressPort): object => ({
+  protocol: spelling ?? protocol.toUpperCase(),
+  matchPort,
+  targetPort,
+})
 
 const kind: Kind<EgressService> = {
   read: (name, place, report, before) => {
@@ -67,7 +86,8 @@ function readTarget(place: Place): Pick<EgressService, 'target' | 'tailnetTarget
   return { tailnetTarget, target: { kind: 'name', name } }
 }
 
-function readPort(place: Place): EgressPort {
+/** @throws Refusal */
+export function readPort(place: Place): EgressPort {
   const protocol = fieldOf(place, 'protocol')
   const spelling = textOf(protocol)
   const lower = spelling.toLowerCase()

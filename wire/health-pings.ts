@@ -5,7 +5,7 @@ import { quote } from '../lib/quote.ts'
 const most = 1000
 
 /**
- * Reads the mounted file `hep-pings`: how often a health URL is asked in one round (agent.md §6).
+ * Reads the mounted file `hep-pings`: how often a health URL is asked in one round.
  * @throws CulvertError `settings` unless it is a whole number from 0 to 1,000, in white space or not
  */
 export function parseHealthPings(bytes: Buffer): number {
@@ -14,3 +14,6 @@ export function parseHealthPings(bytes: Buffer): number {
   if (pings <= most) return pings
   throw new CulvertError('settings', `${quote(text)} is no whole number from 0 to ${most}`)
 }
+
+/** The text of that file; for more than what the agent takes it says so many. */
+export const renderHealthPings = (pings: number): string => String(Math.min(pings, most))

@@ -1,5 +1,6 @@
 import { type Address, families, type Family, familyName, parseAddress } from '../lib/address.ts'
 import { fieldOf, isAbsent, type Place, refusal, Refusal, textOf } from './place.ts'
+import { goJson } from './go-json.ts'
 import { type Kind, parseServices, type Services } from './services.ts'
 
 /** Where traffic to one address of a Tailscale Service goes. */
@@ -11,7 +12,7 @@ export type IngressMapping = {
   readonly configured: { readonly TailscaleServiceIP: string; readonly ClusterIP: string }
 }
 
-/** One Tailscale Service of ProxyGroup ingress (operator.md §4.5). */
+/** One Tailscale Service of ProxyGroup ingress. */
 export type IngressService = {
   /** With its `svc:`. */
   readonly name: string
@@ -30,17 +31,35 @@ export const parseIngressServices = (bytes: Buffer, before?: IngressServices): I
   parseServices(bytes, kind, before?.services)
 
 /** The name of a family's mapping in the document. */
-export const mappingField = (family: Family): string => `${familyName(family)}Mapping`
+const mappingField = (family: Family): string => `${familyName(family)}Mapping`
+
+/** The text of that file for these services. */
+export const renderIngressServices = (services: Iterable<IngressService>): string =>
+  goJson(Object.fromEntries([...services].map((service) => [service.name, renderIngressService(service)])))
+
+/** What the document has by the service's name: its mappings as they were configured. */
+export function renderIngressService({ mappings }: IngressService): object {
+  const fields = families.flatMap((family) => {
+    const configured = mappings[family]?.configured
+    if (configured === undefined) return []
+    const { TailscaleServiceIP, ClusterIP } = configured
+    return [[mappingField(family), { TailscaleServiceIP, ClusterIP }] as const]
+  })
+  return Object.fromEntries(fields)
+}
+
+/** @throws Refusal */
+export function readIngressService(name: string, place: Place): IngressService {
+  const found = families.flatMap((family) => {
+    const mapping = fieldOf(place, mappingField(family))
+    return isAbsent(mapping) ? [] : [[family, readMapping(mapping, family)] as const]
+  })
+  if (found.length === 0) throw new Refusal('', `neither ${families.map(mappingField).join(' nor ')} is set`)
+  return { name, mappings: Object.fromEntries(found) }
+}
 
 const kind: Kind<IngressService> = {
-  read: (name, place) => {
-    const found = families.flatMap((family) => {
-      const mapping = fieldOf(place, mappingField(family))
-      return isAbsent(mapping) ? [] : [[family, readMapping(mapping, family)] as const]
-    })
-    if (found.length === 0) throw new Refusal('', `neither ${families.map(mappingField).join(' nor ')} is set`)
-    return { name, mappings: Object.fromEntries(found) }
-  },
+  read: readIngressService,
   claims: ({ mappings }) =>
     families.flatMap((family) => {
       const address = mappings[family]?.address

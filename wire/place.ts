@@ -1,4 +1,5 @@
 import { quote } from '../lib/quote.ts'
+import { fieldNamed, unknownFields } from './go-json.ts'
 
 /** A value within an entry of a JSON document, and where it is there, such as `ports[2].matchPort`. */
 export type Place = { readonly value: unknown; readonly path: string }
@@ -21,31 +22,25 @@ export const refusal = ({ value, path }: Place, expected: string): Refusal =>
 /** Go takes `null` for nothing. */
 export const isAbsent = ({ value }: { readonly value: unknown }): boolean => value === undefined || value === null
 
-/** The field `name` of the object at `place`, whatever the case of its letters: so Go decodes, the last one counts. */
+/** The field `name` of the object at `place`, as Go finds it. */
 export function fieldOf(place: Place, name: string): Place {
   const { value, path } = place
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refusal(place, 'an object')
-  const lower = name.toLowerCase()
-  const found = Object.entries(value).findLast(([key]) => key.toLowerCase() === lower)
-  return { value: found?.[1], path: path === '' ? name : `${path}.${name}` }
+  const fields: [string, unknown][] = Object.entries(value)
+  return { value: fieldNamed(fields, name), path: path === '' ? name : `${path}.${name}` }
 }
 
 /** What the object at `place` has by names that are not known beforehand; `null` is an empty one. */
 export function membersOf(place: Place): [name: string, member: Place][] {
   const { value, path } = place
-  if (isAbsent(place)) return []
+  if (value === undefined || value === null) return []
   if (typeof value !== 'object' || Array.isArray(value)) throw refusal(place, 'an object')
-  return Object.entries(value as object).map(([name, member]) => [
-    name,
-    { value: member, path: `${path}[${quote(name, 300)}]` },
-  ])
+  return Object.entries(value).map(([name, member]) => [name, { value: member, path: `${path}[${quote(name, 300)}]` }])
 }
 
 /** Those members of the object at `place` that are none of `fields`. */
-export function strangersOf({ value }: Place, fields: readonly string[]): string[] {
-  const known = new Set(fields.map((field) => field.toLowerCase()))
-  return Object.keys(value as object).filter((name) => !known.has(name.toLowerCase()))
-}
+export const strangersOf = ({ value }: Place, fields: readonly string[]): string[] =>
+  unknownFields(Object.entries(value ?? {}), fields).map(([name]) => name)
 
 /** The items of the list at `place`; `null` is an empty one. */
 export function itemsOf(place: Place): Place[] {

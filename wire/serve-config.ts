@@ -55,9 +55,7 @@ export function certificateDomains({ Services = {} }: ServeConfig): string[] {
 export const hostOf = (site: string): string => site.slice(0, site.lastIndexOf(':'))
 export const portOf = (site: string): string => site.slice(site.lastIndexOf(':') + 1)
 
-/** What stands for itself in a config: a port of the node with all that is on it, or a Tailscale Service. */
-export type ServeEntries = ReadonlyMap<string, ServeConfig>
-
+/** What a port of the node with all that is on it is called, which stands for itself in a config. */
 export const portEntry = (port: string): string => `port ${port}`
 
 /** The config in parts that cost each other nothing, by what they are called to people. */

@@ -1,5 +1,6 @@
 import { CulvertError } from '../lib/errors.ts'
 import { quote } from '../lib/quote.ts'
+import { goJson } from './go-json.ts'
 import { fieldOf, flagOf, membersOf, type Place, Refusal, strangersOf } from './place.ts'
 import type { Rejection } from './rejection.ts'
 import { entriesOf, hostOf, joinEntries, portEntry, portOf, type ServeConfig, withoutEmpty } from './serve-config.ts'
@@ -19,7 +20,7 @@ export type ServeFile = {
 const sections = ['TCP', 'Web', 'Services', 'AllowFunnel'] as const
 
 /**
- * Reads the mounted serve config (localapi-apiproxy-recorder.md §A.7) as Go decodes it: names of fields in any case, of
+ * Reads the mounted serve config as Go decodes it: names of fields in any case, of
  * two alike the last. A port of the node with all that is on it, and each Tailscale Service, stands for itself: one
  * that cannot be used is as it was `before`, or is left out, and costs the others nothing.
  * @throws CulvertError `settings` when the document as a whole cannot be used
@@ -61,6 +62,9 @@ export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {
   }
   return { config: joinEntries(entries.values()), rejections, warnings }
 }
+
+/** The text of a serve config that says this. */
+export const renderServeFile = (config: ServeConfig): string => goJson(withoutEmpty(config))
 
 type Sections = Record<(typeof sections)[number], Members>
 

@@ -116,7 +116,7 @@ const leads = {
   Text: { is: () => true, what: 'a text' },
   Redirect: { is: isRedirect, what: 'a URL, with a status from 300 to 399 and a colon before it or not' },
 } as const
-const ways = Object.keys(leads) as (keyof typeof leads)[]
+const ways = ['Path', 'Proxy', 'Text', 'Redirect'] as const satisfies readonly (keyof typeof leads)[]
 
 function readHandler(place: Place, warn: Warn): WebHandler {
   const at = fieldsOf(place, [...ways, 'AcceptAppCaps'], warn)

@@ -1,7 +1,9 @@
-import { type Address, families } from '../lib/address.ts'
-import { escapeUnit } from '../lib/quote.ts'
-import type { EgressService } from './egress-services.ts'
-import { type IngressService, mappingField } from './ingress-services.ts'
+import { type Address, parseAddress } from '../lib/address.ts'
+import { parseJson } from '../lib/json.ts'
+import { type EgressService, readPort, renderPort, renderTarget } from './egress-services.ts'
+import { goJson } from './go-json.ts'
+import { type IngressService, readIngressService, renderIngressService } from './ingress-services.ts'
+import { fieldOf, itemsOf, membersOf, type Place, Refusal, refusal, textOf } from './place.ts'
 
 /** The addresses of the Pod whose status it is; empty for a family that it lacks. */
 type Pod = { readonly podIPv4: string; readonly podIPv6: string }
@@ -10,25 +12,27 @@ type Pod = { readonly podIPv4: string; readonly podIPv6: string }
 export type StatusText = { readonly text: string; readonly omitted: readonly string[] }
 
 /** An egress service whose rules stand, and to which addresses they lead. */
-export type ListedEgressService = { readonly service: EgressService; readonly addresses: readonly Address[] }
+type ListedEgressService = {
+  readonly service: Pick<EgressService, 'name' | 'ports' | 'tailnetTarget'>
+  readonly addresses: readonly Address[]
+}
+
+/** What a Pod says of ProxyGroup egress: the services that it carries. */
+export type EgressStatus = Pod & { readonly services: readonly ListedEgressService[] }
+
+/** What a Pod says of ProxyGroup ingress: the Tailscale Services that it forwards. */
+export type IngressStatus = Pod & { readonly services: readonly IngressService[] }
 
 /**
- * The value of the state Secret's key `egress-services`, in the bytes of agent.md §6: services in the order of their
- * names, as many as `limitBytes` have room for.
+ * The value of the state Secret's key `egress-services`, in the bytes that readers compare: services in the order of
+ * their names, as many as `limitBytes` have room for.
  */
-export function renderEgressStatus(
-  { podIPv4, podIPv6, services }: Pod & { readonly services: readonly ListedEgressService[] },
-  limitBytes: number,
-): StatusText {
+export function renderEgressStatus({ podIPv4, podIPv6, services }: EgressStatus, limitBytes: number): StatusText {
   const entries = services.map(({ service: { name, ports, tailnetTarget }, addresses }) => {
     const value = {
-      ports: ports.map(({ protocol, spelling, matchPort, targetPort }) => ({
-        protocol: spelling ?? protocol.toUpperCase(),
-        matchPort,
-        targetPort,
-      })),
+      ports: ports.map(renderPort),
       tailnetTargetIPs: addresses.length === 0 ? null : addresses.map(({ text }) => text),
-      tailnetTarget: { ip: tailnetTarget.ip, fqdn: tailnetTarget.fqdn },
+      tailnetTarget: renderTarget(tailnetTarget),
     }
     return [name, value] as const
   })
@@ -38,24 +42,61 @@ export function renderEgressStatus(
 }
 
 /**
- * The value of the state Secret's key `ingress-config.json` (agent.md §7, operator.md §4.5): services whose rules stand,
- * as they were configured, in the order of their names, as many as `limitBytes` have room for.
+ * The value of the state Secret's key `ingress-config.json`: services whose rules stand, as they were configured, in the
+ * order of their names, as many as `limitBytes` have room for.
  */
-export function renderIngressStatus(
-  { podIPv4, podIPv6, services }: Pod & { readonly services: readonly IngressService[] },
-  limitBytes: number,
-): StatusText {
-  const entries = services.map(({ name, mappings }) => {
-    const value = families.flatMap((family) => {
-      const configured = mappings[family]?.configured
-      if (configured === undefined) return []
-      const { TailscaleServiceIP, ClusterIP } = configured
-      return [[mappingField(family), { TailscaleServiceIP, ClusterIP }] as const]
-    })
-    return [name, Object.fromEntries(value)] as const
-  })
+export function renderIngressStatus({ podIPv4, podIPv6, services }: IngressStatus, limitBytes: number): StatusText {
+  const entries = services.map((service) => [service.name, renderIngressService(service)] as const)
   const tail = `"podIPv4":${goJson(podIPv4)},"podIPv6":${goJson(podIPv6)}}`
   return fill(entries, limitBytes, (list) => `{"configs":{${list}},${tail}`)
+}
+
+/**
+ * Reads what `renderEgressStatus` or another agent wrote; a service that cannot be read is none that is carried.
+ * Undefined for what is no status.
+ */
+export const parseEgressStatus = (text: string): EgressStatus | undefined =>
+  parseStatus(text, 'services', (name, place) => {
+    const target = fieldOf(place, 'tailnetTarget')
+    const tailnetTarget = { ip: textOf(fieldOf(target, 'ip')), fqdn: textOf(fieldOf(target, 'fqdn')) }
+    const ports = itemsOf(fieldOf(place, 'ports')).map(readPort)
+    const addresses = itemsOf(fieldOf(place, 'tailnetTargetIPs')).map(readAddress)
+    return { service: { name, ports, tailnetTarget }, addresses }
+  })
+
+/** The same of what `renderIngressStatus` writes. */
+export const parseIngressStatus = (text: string): IngressStatus | undefined =>
+  parseStatus(text, 'configs', readIngressService)
+
+function parseStatus<Service>(
+  text: string,
+  section: string,
+  read: (name: string, place: Place) => Service,
+): (Pod & { readonly services: readonly Service[] }) | undefined {
+  const root: Place = { value: parseJson(text), path: '' }
+  return unlessRefused(() => ({
+    podIPv4: textOf(fieldOf(root, 'podIPv4')),
+    podIPv6: textOf(fieldOf(root, 'podIPv6')),
+    services: inOrder(membersOf(fieldOf(root, section))).flatMap(([name, place]) => {
+      const service = unlessRefused(() => read(name, place))
+      return service === undefined ? [] : [service]
+    }),
+  }))
+}
+
+function unlessRefused<Value>(read: () => Value): Value | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof Refusal) return undefined
+    throw error
+  }
+}
+
+function readAddress(place: Place): Address {
+  const address = parseAddress(textOf(place))
+  if (address === undefined) throw refusal(place, 'an IP address')
+  return address
 }
 
 function fill(
@@ -66,7 +107,7 @@ function fill(
   const listed: string[] = []
   const omitted: string[] = []
   let size = Buffer.byteLength(around('.')) - 1
-  for (const [name, value] of entries.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, value] of inOrder(entries)) {
     const entry = `${goJson(name)}:${goJson(value)}`
     const more = Buffer.byteLength(entry) + Math.min(listed.length, 1)
     if (size + more > limitBytes) {
@@ -79,5 +120,5 @@ function fill(
   return { text: around(listed.join(',')), omitted }
 }
 
-/** JSON in the bytes that Go writes. */
-const goJson = (value: unknown): string => JSON.stringify(value).replaceAll(/[<>&\u2028\u2029]/g, escapeUnit)
+const inOrder = <Entry extends readonly [string, unknown]>(entries: readonly Entry[]): Entry[] =>
+  entries.toSorted(([a], [b]) => (a < b ? -1 : 1))

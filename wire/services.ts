@@ -67,7 +67,7 @@ export function parseServices<Service>(
   }
   return {
     services: new Map(inOrder([...wanted, ...kept])),
-    rejections: rejections.sort((a, b) => compare(a.entry, b.entry)),
+    rejections: rejections.toSorted((a, b) => compare(a.entry, b.entry)),
   }
 }
 
@@ -75,7 +75,7 @@ export function parseServices<Service>(
 const isName = (text: string): boolean => /^[!-~]{1,253}$/.test(text)
 
 const compare = (a: string, b: string): number => Number(a > b) - Number(a < b)
-const inOrder = <T>(entries: [string, T][]): [string, T][] => entries.sort(([a], [b]) => compare(a, b))
+const inOrder = <T>(entries: [string, T][]): [string, T][] => entries.toSorted(([a], [b]) => compare(a, b))
 
 function refuseTwice(claims: readonly Claim[]): void {
   const seen = new Set<string>()

@@ -135,7 +135,7 @@ it('says of each service of egress what was configured, or names it as omitted, 
       const { text, omitted } = renderEgressStatus({ ...pod, services }, limitBytes)
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(limitBytes)
       const listed = (JSON.parse(text) as { services: Record<string, unknown> | null }).services ?? {}
-      expect([...Object.keys(listed), ...omitted].sort()).toEqual(services.map(({ service }) => service.name))
+      expect([...Object.keys(listed), ...omitted].toSorted()).toEqual(services.map(({ service }) => service.name))
       for (const [name, value] of Object.entries(listed)) {
         expect(value).toEqual({ ...(document[name] as object), tailnetTargetIPs: ['100.64.0.2'] })
       }
@@ -150,7 +150,7 @@ it('says of each service of ingress what was configured, or names it as omitted,
       const { text, omitted } = renderIngressStatus({ ...pod, services }, limitBytes)
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(limitBytes)
       const listed = (JSON.parse(text) as { configs: Record<string, unknown> }).configs
-      expect([...Object.keys(listed), ...omitted].sort()).toEqual(services.map(({ name }) => name))
+      expect([...Object.keys(listed), ...omitted].toSorted()).toEqual(services.map(({ name }) => name))
       for (const [name, value] of Object.entries(listed)) expect(value).toEqual(document[name])
     }),
   )
