@@ -4,6 +4,7 @@ import { byFamily, type ByFamily, type ForwardingTable, type PortKey } from './t
 /** One tracked flow. Ports are undefined for protocols without. */
 export type Flow = {
   readonly family: Family
+  /** Its name, or its number where conntrack has no name for it. */
   readonly protocol: string
   /** Whom it was addressed to, before translation. */
   readonly destination: string
@@ -21,10 +22,10 @@ export type Flow = {
 export type IsGone = (kind: 'own' | 'target', address: Address) => boolean
 
 /** The addresses by which our flows are known: own ones that they are addressed to, and targets that answer them. */
-export type Marks = Readonly<Record<'own' | 'targets', ByFamily<ReadonlySet<string>>>>
+export type TrackedAddresses = Readonly<Record<'own' | 'targets', ByFamily<ReadonlySet<string>>>>
 
 /** Which flows are to end, and the addresses whose mapping is gone while flows of theirs go on. */
-export type Verdict = { readonly ended: readonly Flow[]; readonly drained: Marks }
+export type Classification = { readonly ended: readonly Flow[]; readonly lingering: TrackedAddresses }
 
 /**
  * Decides about all flows when the kernel's table turns into `table`. A flow whose translation stays goes on. Where it
@@ -33,12 +34,17 @@ export type Verdict = { readonly ended: readonly Flow[]; readonly drained: Marks
  * there end too, unless they are TCP: conntrack would keep them untranslated for as long as the client goes on sending.
  * `known` is what the kernel held before, `local` are the Pod's own addresses.
  */
-export function judge(
+export function classifyFlows(
   flows: readonly Flow[],
-  { known, table, isGone, local }: { known: Marks; table: ForwardingTable; isGone: IsGone; local: ReadonlySet<string> },
-): Verdict {
+  {
+    known,
+    table,
+    isGone,
+    local,
+  }: { known: TrackedAddresses; table: ForwardingTable; isGone: IsGone; local: ReadonlySet<string> },
+): Classification {
   const ended: Flow[] = []
-  const drained = { own: byFamily(() => new Set<string>()), targets: byFamily(() => new Set<string>()) }
+  const lingering = { own: byFamily(() => new Set<string>()), targets: byFamily(() => new Set<string>()) }
   for (const flow of flows) {
     const { family, protocol, destination, answeredBy } = flow
     if (destination === answeredBy) {
@@ -49,15 +55,15 @@ export function judge(
     if (!inward && !known.targets[family].has(answeredBy)) continue
     const text = inward ? destination : answeredBy
     const goesOn =
-      (inward ? table.ingress[family].get(destination) === answeredBy : leadsTo(flow, table)) ||
+      (inward ? table.ingress[family].get(destination)?.includes(answeredBy) : leadsTo(flow, table)) ||
       (protocol === 'tcp' &&
         !isGone(inward ? 'own' : 'target', { family, text }) &&
         (inward || flow.answeredTo === table.source[family]))
     if (!goesOn) ended.push(flow)
-    else if (inward && !table.ingress[family].has(text)) drained.own[family].add(text)
-    else if (!inward && !table.targets[family].has(text)) drained.targets[family].add(text)
+    else if (inward && !table.ingress[family].has(text)) lingering.own[family].add(text)
+    else if (!inward && !table.targets[family].has(text)) lingering.targets[family].add(text)
   }
-  return { ended, drained }
+  return { ended, lingering }
 }
 
 /** Whether a new flow like this untranslated one would be translated. */
@@ -68,15 +74,28 @@ function isTranslated(
 ) {
   if (table.ingress[family].has(destination)) return true
   if (!local.has(destination)) return false
-  const key = `${protocol} . ${port}` as PortKey
-  return table.ports[family].has(key) || (table.everything[family] !== undefined && !table.exempt.includes(key))
+  const mapped = mappedFor(protocol, port, family, table)
+  return mapped !== undefined || (table.catchAll[family] !== undefined && !isExempt(protocol, port, table))
 }
 
 /** Whether a new flow like this one into the tailnet would be led the same way. */
 function leadsTo({ family, protocol, port, answeredBy, answeredFrom, answeredTo }: Flow, table: ForwardingTable) {
   if (answeredTo !== table.source[family]) return false
-  const key = `${protocol} . ${port}` as PortKey
-  const mapped = table.ports[family].get(key)
+  const mapped = mappedFor(protocol, port, family, table)
   if (mapped !== undefined) return mapped === `${answeredBy} . ${answeredFrom}`
-  return table.everything[family] === answeredBy && !table.exempt.includes(key)
+  return table.catchAll[family] === answeredBy && !isExempt(protocol, port, table)
+}
+
+/** Protocols without ports have no keys. */
+const keyOf = (protocol: string, port: number | undefined): PortKey | undefined =>
+  port !== undefined && (protocol === 'tcp' || protocol === 'udp') ? `${protocol} . ${port}` : undefined
+
+function mappedFor(protocol: string, port: number | undefined, family: Family, table: ForwardingTable) {
+  const key = keyOf(protocol, port)
+  return key === undefined ? undefined : table.ports[family].get(key)
+}
+
+function isExempt(protocol: string, port: number | undefined, { exempt }: ForwardingTable): boolean {
+  const key = keyOf(protocol, port)
+  return key !== undefined && exempt.includes(key)
 }

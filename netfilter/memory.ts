@@ -1,19 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Firewall } from './firewall.ts'
-import { changes, elementsOf } from './nftables/elements.ts'
-import { renderSkeleton } from './nftables/render.ts'
 import { emptyTable, type ForwardingTable } from './table.ts'
 
-/** A firewall that holds the table and nothing else, for suites that run on a machine which is not theirs (agent.md §12). */
+/** A firewall that holds the table and nothing else, for suites that run on a machine which is not theirs. */
 export function memoryFirewall(): Firewall {
-  let held: ForwardingTable = emptyTable
+  let cached: ForwardingTable = emptyTable
   let prepared = false
-  const equal = (one: ForwardingTable, other: ForwardingTable): boolean =>
-    renderSkeleton(one) === renderSkeleton(other) && changes(elementsOf(one), elementsOf(other)).length === 0
-  const nothing = (): void => {}
   return {
     ensure: async (table) => {
-      const changed = !equal(held, table)
-      held = table
+      const changed = !isDeepStrictEqual(cached, table)
+      cached = table
       return changed
     },
     prepare: async () => {
@@ -23,10 +19,9 @@ export function memoryFirewall(): Firewall {
     },
     endFlows: async () => 0,
     remove: async () => {
-      held = emptyTable
+      cached = emptyTable
     },
     overdue: () => false,
-    suspect: nothing,
-    listener: () => ({ begun: nothing, generation: nothing, ended: nothing }),
+    invalidate: () => {},
   }
 }

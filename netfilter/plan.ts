@@ -12,11 +12,11 @@ export type ForwardingInput = {
   readonly podFamilies: readonly Family[]
   /** The daemon's NoSNAT preference: clients' addresses are to reach the backends. */
   readonly noSnat: boolean
-  /** L3 ingress: at most one target of each family. */
+  /** L3 ingress: new flows of a family go to any of its targets. */
   readonly targets: readonly Address[]
   /** L3 egress: addresses of the one target in the tailnet, or the node's own for cluster traffic via ingress. */
-  readonly everything: readonly Address[]
-  /** Ports of the Pod itself, which `everything` leaves alone. */
+  readonly catchAll: readonly Address[]
+  /** Ports of the Pod itself, which `catchAll` leaves alone. */
   readonly exempt: readonly PortKey[]
   /** ProxyGroup egress. */
   readonly egress: readonly EgressInput[]
@@ -46,9 +46,9 @@ export type IngressInput = {
 export type Unreachable = { readonly target: Address; readonly reason: string }
 
 /** What became of one service. */
-export type Planned = {
+export type ServicePlan = {
   /** The addresses that got rules: of targets in the tailnet, or of the Tailscale Service. */
-  readonly carried: readonly Address[]
+  readonly programmed: readonly Address[]
   readonly unreachable: readonly Unreachable[]
 }
 
@@ -56,12 +56,12 @@ export type ForwardingPlan = {
   readonly table: ForwardingTable
   /** Of the targets that are no service's. */
   readonly unreachable: readonly Unreachable[]
-  readonly egress: ReadonlyMap<string, Planned>
-  readonly ingress: ReadonlyMap<string, Planned>
+  readonly egress: ReadonlyMap<string, ServicePlan>
+  readonly ingress: ReadonlyMap<string, ServicePlan>
 }
 
 /**
- * Turns all that is to be forwarded into the one table (agent.md §5–7). What the kernel or the node has no address
+ * Turns all that is to be forwarded into the one table. What the kernel or the node has no address
  * family for costs only itself. The result does not depend on the order of services.
  */
 export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
@@ -74,12 +74,12 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     kernelLacks(family) ??
     (own[family].length > 0 ? undefined : `the node has no ${familyName(family)} address in the tailnet`)
 
-  const ingress = byFamily(() => new Map<string, string>())
+  const ingress = byFamily(() => new Map<string, readonly string[]>())
   const ports = byFamily((): Entry<PortKey>[] => [])
-  const everything = byFamily<string | undefined>(() => undefined)
+  const catchAll = byFamily<string | undefined>(() => undefined)
   const unreachable: Unreachable[] = []
-  const carriedOf = (addresses: readonly Address[], reason = lacks): Planned => ({
-    carried: addresses.filter(({ family }) => reason(family) === undefined),
+  const programmedOf = (addresses: readonly Address[], reason = lacks): ServicePlan => ({
+    programmed: addresses.filter(({ family }) => reason(family) === undefined),
     unreachable: addresses.flatMap((target) => {
       const why = reason(target.family)
       return why === undefined ? [] : [{ target, reason: why }]
@@ -88,46 +88,50 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
 
   const podLacks = (family: Family): string | undefined =>
     input.podFamilies.includes(family) ? undefined : `the Pod has no ${familyName(family)} address`
-  /** Of what the cluster sends here. That nobody asks in a family is no loss, as long as there is another one. */
-  const fromCluster = (addresses: readonly Address[]): Planned => {
-    const reached = carriedOf(addresses.filter(({ family }) => podLacks(family) === undefined))
-    return reached.carried.length > 0 ? reached : carriedOf(addresses, (family) => podLacks(family) ?? lacks(family))
+  /** Cluster-side targets. A missing family is fine while the other works. */
+  const fromCluster = (addresses: readonly Address[]): ServicePlan => {
+    const reached = programmedOf(addresses.filter(({ family }) => podLacks(family) === undefined))
+    return reached.programmed.length > 0
+      ? reached
+      : programmedOf(addresses, (family) => podLacks(family) ?? lacks(family))
   }
 
-  const backends = carriedOf(input.targets)
-  for (const { family, text } of backends.carried) {
-    for (const address of own[family]) ingress[family].set(address.text, text)
+  const targets = programmedOf(input.targets)
+  for (const family of families) {
+    const backends = targets.programmed.filter((target) => target.family === family).map(({ text }) => text)
+    if (backends.length === 0) continue
+    for (const address of own[family]) ingress[family].set(address.text, backends)
   }
-  const all = fromCluster(input.everything)
-  for (const { family, text } of all.carried) everything[family] ??= text
-  unreachable.push(...backends.unreachable, ...all.unreachable)
+  const all = fromCluster(input.catchAll)
+  for (const { family, text } of all.programmed) catchAll[family] ??= text
+  unreachable.push(...targets.unreachable, ...all.unreachable)
 
-  const egressServices = new Map<string, Planned>()
+  const egressServices = new Map<string, ServicePlan>()
   for (const { name, addresses, ports: wanted } of input.egress) {
     const planned = fromCluster(addresses)
     egressServices.set(name, planned)
     for (const family of families) {
       // Every node has one of a family; where a name has more, its first stands for it, always the same one.
-      const target = planned.carried.find((address) => address.family === family)?.text
+      const target = planned.programmed.find((address) => address.family === family)?.text
       if (target === undefined) continue
       for (const port of wanted) ports[family].push(entryOf(port, family, target))
     }
   }
 
-  // The node's own addresses are of no matter: what is sent to the service arrives, or control sends it elsewhere.
+  // The node's own addresses do not matter: what is sent to the service arrives, or control sends it elsewhere.
   const toCluster = (family: Family): string | undefined => kernelLacks(family) ?? podLacks(family)
-  const ingressServices = new Map<string, Planned>()
+  const ingressServices = new Map<string, ServicePlan>()
   for (const { name, mappings } of input.ingress ?? []) {
     const present = mappings.flatMap(({ address, backend }) => (address === undefined ? [] : [{ address, backend }]))
     ingressServices.set(
       name,
-      carriedOf(
+      programmedOf(
         present.map(({ address }) => address),
         toCluster,
       ),
     )
     for (const { address, backend } of present) {
-      if (toCluster(address.family) === undefined) ingress[address.family].set(address.text, backend.text)
+      if (toCluster(address.family) === undefined) ingress[address.family].set(address.text, onlyBackend(backend))
     }
   }
 
@@ -136,12 +140,15 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     masquerade: !input.noSnat,
     refuseUnmapped: input.ingress !== undefined,
     ports: byFamily((family) => mapOf(ports[family])),
-    everything,
-    exempt: input.everything.length === 0 ? [] : input.exempt.toSorted(),
+    catchAll,
+    exempt: input.catchAll.length === 0 ? [] : input.exempt.toSorted(),
     source: byFamily((family) => own[family][0]?.text),
   })
   return { table, unreachable, egress: egressServices, ingress: ingressServices }
 }
+
+/** One list for each backend: tables that share them are compared at a glance. */
+const onlyBackend = memoOf(({ text }: Address): readonly string[] => [text])
 
 /** The entry of a port with the target that it was last made for: tables that share entries are compared at a glance. */
 function entryOf(port: EgressPortInput, family: Family, target: string): Entry<PortKey> {
@@ -162,4 +169,4 @@ const madeOf = memoOf(({ protocol, matchPort }: EgressPortInput) => ({
 /** Whether there is something to forward, but no address at all can be reached, so that the agent would be of no use. */
 export const nothingReachable = ({ table, unreachable }: ForwardingPlan): boolean =>
   unreachable.length > 0 &&
-  families.every((family) => table.ingress[family].size === 0 && table.everything[family] === undefined)
+  families.every((family) => table.ingress[family].size === 0 && table.catchAll[family] === undefined)

@@ -1,6 +1,9 @@
 import type { Family } from '../lib/address.ts'
 import { inOrder } from './in-order.ts'
 
+/** The device that tailscaled makes: what is of the tailnet comes in and leaves through it. */
+export const tunnelDevice = 'tailscale0'
+
 /** For each family, values by canonical address text. */
 export type ByFamily<T> = Readonly<Record<Family, T>>
 
@@ -18,8 +21,8 @@ export type AddressSet = ReadonlyMap<string, ''>
  * to equal rules.
  */
 export type ForwardingTable = {
-  /** Own tailnet address, or that of a Tailscale Service → backend. A new flow from the tailnet to the key goes there. */
-  readonly ingress: ByFamily<ReadonlyMap<string, string>>
+  /** Own tailnet address, or that of a Tailscale Service → its backends. A new flow from the tailnet to the key goes to one of them. */
+  readonly ingress: ByFamily<ReadonlyMap<string, readonly string[]>>
   /** Whether backends see the Pod's address instead of the tailnet client's. */
   readonly masquerade: boolean
   /** What comes from the tailnet for a Tailscale Service that is not in `ingress` is refused, not sent on. */
@@ -27,7 +30,7 @@ export type ForwardingTable = {
   /** The Pod's port → target and its port, such as `100.64.0.2 . 443`. A new flow from the cluster goes there. */
   readonly ports: ByFamily<ReadonlyMap<PortKey, string>>
   /** Where every new flow from the cluster to the Pod goes that is not for one of `exempt`. */
-  readonly everything: ByFamily<string | undefined>
+  readonly catchAll: ByFamily<string | undefined>
   /** The Pod's own ports, sorted. */
   readonly exempt: readonly PortKey[]
   /** The own tailnet address that targets in the tailnet see; there are none of a family without. */
@@ -42,19 +45,19 @@ export const targetAddress = (target: string): string => target.slice(0, target.
 
 /** Completes a table with what follows from the rest of it: once, as a large one is compared with many others. */
 export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {
-  const setOf = (addresses: readonly string[]): AddressSet => {
+  const setOf = (addresses: Iterable<string>): AddressSet => {
     const set = new Map<string, ''>()
     for (const address of addresses) set.set(address, '')
     return set
   }
   const targets = (family: Family): string[] => {
-    const all = parts.everything[family]
+    const catchAll = parts.catchAll[family]
     const mapped = inOrder(parts.ports[family]).map(({ value }) => targetAddress(value))
-    return all === undefined ? mapped : [...mapped, all]
+    return catchAll === undefined ? mapped : [...mapped, catchAll]
   }
   return {
     ...parts,
-    own: byFamily((family) => setOf(inOrder(parts.ingress[family]).map(({ key }) => key))),
+    own: byFamily((family) => setOf(parts.ingress[family].keys())),
     targets: byFamily((family) => setOf(targets(family))),
   }
 }
@@ -64,7 +67,7 @@ export const emptyTable: ForwardingTable = forwardingTable({
   masquerade: true,
   refuseUnmapped: false,
   ports: byFamily(() => new Map()),
-  everything: byFamily(() => undefined),
+  catchAll: byFamily(() => undefined),
   exempt: [],
   source: byFamily(() => undefined),
 })

@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { contains, parseAddress, tailnetRanges } from '../../lib/address.ts'
+import { tunnelDevice } from '../table.ts'
 import type { ListedRule } from './listing.ts'
 
 /** A rule, wherever it is to be found again. */
 type Rule = Omit<ListedRule, 'handle'>
 
-// The rules of upstream's agent, as nft lists them (agent.md §5). It writes interface names without their end, so that
+// The rules of upstream's agent, as nft lists them. It writes interface names without their end, so that
 // the kernel compares the beginning only.
-const tun = 'tailscale0*'
+const tun = `${tunnelDevice}*`
 
 const match = (op: string, left: object, right: unknown): object => ({ match: { op, left, right } })
 const device = (op: string, key: string): object => match(op, { meta: { key } }, tun)

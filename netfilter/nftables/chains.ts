@@ -1,7 +1,7 @@
 import { type Family, families, tailnetRanges } from '../../lib/address.ts'
-import type { ForwardingTable } from '../table.ts'
+import { type ForwardingTable, tunnelDevice } from '../table.ts'
 
-const tun = '"tailscale0"'
+const tun = `"${tunnelDevice}"`
 
 const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
 
@@ -33,13 +33,13 @@ const asHost = 'meta mark set meta mark & 0xff00ffff | 0x00080000'
 export type Chain = { readonly name: string; readonly hook: string; readonly rules: readonly string[] }
 
 /** What the rules depend on; all else of a table is elements. */
-export type Shape = Pick<ForwardingTable, 'masquerade' | 'refuseUnmapped' | 'everything' | 'source'>
+export type Shape = Pick<ForwardingTable, 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'>
 
 /**
  * The chains are the same whatever the shape, and only their rules differ, so that rules are exchanged in chains that stay.
  * Every rule carries a comment, by which a reader of `nft list` knows it, and a read-back its place.
  */
-export const chains = ({ masquerade, refuseUnmapped, everything, source }: Shape): Chain[] => [
+export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape): Chain[] => [
   {
     // Conntrack must run before tailscaled first dials: a flow that it has not seen begin would be taken for a new
     // one when an answer arrives, and be translated.
@@ -65,7 +65,7 @@ export const chains = ({ masquerade, refuseUnmapped, everything, source }: Shape
       ),
       'meta l4proto . th dport @exempt return comment "egress: the Pod’s own ports"',
       ...each(
-        everything,
+        catchAll,
         (ip, target, family) =>
           `meta nfproto ipv${family} dnat ${ip} to ${target} comment "egress: everything to target"`,
       ),

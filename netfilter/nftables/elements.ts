@@ -1,6 +1,8 @@
 import { type Family, families } from '../../lib/address.ts'
-import type { Marks } from '../flows.ts'
-import { type Entry, inOrder } from '../in-order.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import { memoOf } from '../../lib/memo.ts'
+import type { TrackedAddresses } from '../flows.ts'
+import { type Entry, inOrder, mapOf } from '../in-order.ts'
 import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
 
 /** The sets and maps of our table: what follows the value, while the rules stay. */
@@ -31,34 +33,63 @@ export const declarations: readonly { readonly name: SetName; readonly text: str
   { name: 'exempt', text: 'set exempt { type inet_proto . inet_service; }' },
 ]
 
-/** What the kernel is to hold for `table`, and for the flows of what is drained. */
-export function elementsOf(table: ForwardingTable, drained: Marks = noDrained): Elements {
+/**
+ * What the kernel is to hold for `table`, and for lingering flows.
+ * @throws CulvertError `netfilter` where an address has several backends.
+ */
+export function elementsOf(table: ForwardingTable, lingering: TrackedAddresses = noLingering): Elements {
   const withMore = (set: AddressSet, more: ReadonlySet<string>): AddressSet => {
     const missing = [...more].filter((address) => !set.has(address))
     return missing.length === 0 ? set : new Map([...set, ...missing.map((address) => [address, ''] as const)])
   }
   return new Map<SetName, Content>([
     ...families.flatMap((family): [SetName, Content][] => [
-      [`own${family}`, withMore(table.own[family], drained.own[family])],
-      [`ingress${family}`, table.ingress[family]],
+      [`own${family}`, withMore(table.own[family], lingering.own[family])],
+      [`ingress${family}`, onlyBackends(table.ingress[family])],
       [`ports${family}`, table.ports[family]],
-      [`targets${family}`, withMore(table.targets[family], drained.targets[family])],
+      [`targets${family}`, withMore(table.targets[family], lingering.targets[family])],
     ]),
     ['exempt', new Map(table.exempt.map((key) => [key, '']))],
   ])
 }
 
+/** The one backend of each address, made once for each ingress. */
+const onlyBackends = memoOf((ingress: ForwardingTable['ingress'][Family]): Content => {
+  const entries: Entry[] = []
+  for (const [address, backends] of ingress) entries.push(onlyBackend(address, backends))
+  return mapOf(entries)
+})
+
+/** The entry that was last made for these backends: tables that share entries are compared at a glance. */
+const lastEntries = new WeakMap<readonly string[], Entry>()
+
+function onlyBackend(address: string, backends: readonly string[]): Entry {
+  const last = lastEntries.get(backends)
+  if (last?.key === address) return last
+  const entry = { key: address, value: onlyOne(address, backends) }
+  lastEntries.set(backends, entry)
+  return entry
+}
+
+function onlyOne(address: string, backends: readonly string[]): string {
+  const [backend] = backends
+  if (backend !== undefined && backends.length === 1) return backend
+  throw new CulvertError('netfilter', `${address} has ${backends.length} backends`, {
+    remedy: 'This version of Culvert forwards an address to exactly one backend of its family.',
+  })
+}
+
 /** The addresses by which the kernel knows our flows. */
-export const marksOf = (elements: Elements): Marks => ({
+export const trackedIn = (elements: Elements): TrackedAddresses => ({
   own: byFamily((family) => new Set(elements.get(`own${family}`)?.keys())),
   targets: byFamily((family) => new Set(elements.get(`targets${family}`)?.keys())),
 })
 
 export const noElements: Elements = new Map()
-export const noDrained: Marks = marksOf(noElements)
+export const noLingering: TrackedAddresses = trackedIn(noElements)
 
-/** Whether any flows are drained. */
-export const isDrained = ({ own, targets }: Marks): boolean =>
+/** Whether any flows go on whose mapping is gone. */
+export const anyLingering = ({ own, targets }: TrackedAddresses): boolean =>
   families.some((family) => own[family].size > 0 || targets[family].size > 0)
 
 /** One element that comes or goes. */
@@ -72,13 +103,13 @@ export type Change = {
 const none: Content = new Map()
 
 /**
- * What turns the elements `from` into `to`, in the order in which it is done. `follows`: both are of tables that lead
- * everything alike, with the same drained. Then `own` and `targets` differ by nothing but addresses by which `ingress`
- * and `ports` do, and only these are looked up.
+ * What turns the elements `from` into `to`, in the order in which it is done. `follows`: both are of tables with the
+ * same catch-all and the same lingering flows. Then `own` and `targets` differ by nothing but addresses by which
+ * `ingress` and `ports` do, and only these are looked up.
  */
 export function changes(from: Elements, to: Elements, follows = false): Change[] {
   const all = (set: SetName): Change[] => difference(set, from.get(set) ?? none, to.get(set) ?? none)
-  const marks = (set: SetName, by: readonly Change[], address: (change: Change) => string): Change[] => {
+  const tracked = (set: SetName, by: readonly Change[], address: (change: Change) => string): Change[] => {
     if (!follows) return all(set)
     const some = by.map(address)
     const among = (elements: Elements): Content =>
@@ -88,8 +119,8 @@ export function changes(from: Elements, to: Elements, follows = false): Change[]
   return [
     ...families.flatMap((family) => {
       const [ingress, ports] = [all(`ingress${family}`), all(`ports${family}`)]
-      const own = marks(`own${family}`, ingress, ({ key }) => key)
-      const targets = marks(`targets${family}`, ports, ({ value }) => targetAddress(value))
+      const own = tracked(`own${family}`, ingress, ({ key }) => key)
+      const targets = tracked(`targets${family}`, ports, ({ value }) => targetAddress(value))
       return [...own, ...ingress, ...ports, ...targets]
     }),
     ...all('exempt'),

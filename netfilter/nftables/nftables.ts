@@ -1,4 +1,4 @@
-import type { Feed, RunCommand } from '../../lib/command.ts'
+import { CommandError, type Feed, type RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { type ReadBack, readBack } from './read-back.ts'
 import { tableName } from './render.ts'
@@ -25,7 +25,7 @@ export function nftables(run: RunCommand, feed: Feed = (input) => run('nft', app
     try {
       return await nft
     } catch (error) {
-      throw new CulvertError('netfilter', 'the kernel’s rules could not be reached through nft', { cause: error })
+      throw unreachable(error)
     }
   }
   return {
@@ -38,10 +38,10 @@ export function nftables(run: RunCommand, feed: Feed = (input) => run('nft', app
     list: async () => {
       let listing: string
       try {
-        listing = await told(run('nft', ['-j', 'list', 'table', 'inet', tableName]))
+        listing = await run('nft', ['-j', 'list', 'table', 'inet', tableName])
       } catch (error) {
-        if (/No such file or directory/.test(String((error as CulvertError).cause))) return undefined
-        throw error
+        if (isAbsent(error)) return undefined
+        throw unreachable(error)
       }
       try {
         return readBack(listing)
@@ -50,6 +50,19 @@ export function nftables(run: RunCommand, feed: Feed = (input) => run('nft', app
       }
     },
   }
+}
+
+/** Whether there is no such table: nft has words for that alone, and the same exit code for all failures. */
+const isAbsent = (error: unknown): boolean =>
+  error instanceof CommandError && error.stderr.includes('No such file or directory')
+
+const unreachable = (cause: unknown): CulvertError =>
+  new CulvertError('netfilter', 'the kernel’s rules could not be reached through nft', { cause })
+
+/** A transaction that changes nothing, and is announced to monitors as an empty one is not. */
+export async function announceNothing({ load }: Nftables): Promise<void> {
+  const scratch = `table inet ${tableName}-monitor`
+  await load(`${scratch}\ndelete ${scratch}\n`)
 }
 
 /**

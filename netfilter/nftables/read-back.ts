@@ -20,6 +20,7 @@ const ruleSchema = z.object({ chain: z.string(), comment: z.optional(z.string())
 const listing = z.object({ nftables: z.array(z.record(z.string(), z.record(z.string(), z.unknown()))) })
 
 const names = new Set<string>(declarations.map(({ name }) => name))
+const isOurs = (name: string): name is SetName => names.has(name)
 
 /**
  * Reads `nft -j list table inet culvert`.
@@ -41,7 +42,7 @@ export function readBack(json: string): ReadBack {
         const { name, elem = [] } = z.parse(setSchema, body)
         const read = z.safeParse(elementsSchema, elem)
         if (!read.success) definitions.push(elem)
-        else if (names.has(name)) elements.set(name as SetName, new Map(read.data.map(readElement)))
+        else if (isOurs(name)) elements.set(name, new Map(read.data.map(readElement)))
       }
       if (kind === 'chain') outline.push(z.parse(z.object({ name: z.string() }), body).name)
       if (kind === 'rule') {

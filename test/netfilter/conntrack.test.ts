@@ -16,7 +16,7 @@ it.each([
   ],
   [
     'unknown  47 29 src=100.64.0.1 dst=100.64.0.2 src=10.98.0.11 dst=10.98.0.10 use=1',
-    ['unknown', '100.64.0.2', undefined, '10.98.0.11', undefined, '10.98.0.10'],
+    ['47', '100.64.0.2', undefined, '10.98.0.11', undefined, '10.98.0.10'],
   ],
 ])('reads %s', (line, [protocol, destination, port, answeredBy, answeredFrom, answeredTo]) => {
   const flow = { family: 4, protocol, destination, port, answeredBy, answeredFrom, answeredTo, closed: false }

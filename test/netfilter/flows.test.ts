@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Flow, judge } from '../../netfilter/flows.ts'
-import { marksOf, elementsOf } from '../../netfilter/nftables/elements.ts'
-import { emptyTable, type ForwardingTable, forwardingTable } from '../../netfilter/table.ts'
+import { type Flow, classifyFlows } from '../../netfilter/flows.ts'
+import { byFamily, emptyTable, type ForwardingTable, forwardingTable } from '../../netfilter/table.ts'
 import { egressTable, ingressTable, source } from './tables.ts'
 
 const pod = '10.0.0.5'
@@ -22,19 +21,23 @@ const from = egressTable([
   ['udp . 10000', 't . 443'],
 ])
 const all = (target: string | undefined): ForwardingTable =>
-  forwardingTable({ ...emptyTable, everything: { 4: target, 6: undefined }, exempt: ['udp . 41641'], source })
+  forwardingTable({ ...emptyTable, catchAll: { 4: target, 6: undefined }, exempt: ['udp . 41641'], source })
 const inward = { destination: 'p', answeredBy: 'b', answeredTo: pod }
+
+const keysOf = (sets: ForwardingTable['own']) => byFamily((family) => new Set(sets[family].keys()))
+const two = (...backends: string[]): ForwardingTable =>
+  forwardingTable({ ...emptyTable, ingress: { 4: new Map([['p', backends]]), 6: new Map() } })
 
 type Outcome = 'ends' | 'stays' | 'drains'
 const outcome = (one: Flow, before: ForwardingTable, after: ForwardingTable, gone: string[]): Outcome => {
-  const known = marksOf(elementsOf(before))
+  const known = { own: keysOf(before.own), targets: keysOf(before.targets) }
   const isGone = (_kind: string, { text }: { text: string }) => gone.includes(text)
-  const { ended, drained } = judge([one], { known, table: after, isGone, local: new Set([pod]) })
+  const { ended, lingering } = classifyFlows([one], { known, table: after, isGone, local: new Set([pod]) })
   if (ended.length > 0) return 'ends'
-  return drained.own[4].size + drained.targets[4].size > 0 ? 'drains' : 'stays'
+  return lingering.own[4].size + lingering.targets[4].size > 0 ? 'drains' : 'stays'
 }
 
-describe('judge', () => {
+describe('classifyFlows', () => {
   it.each<[string, Partial<Flow>, ForwardingTable, ForwardingTable, Outcome, string[]?]>([
     ['a mapping that stays', {}, from, from, 'stays'],
     ['a mapping that goes, for TCP', {}, from, egressTable([]), 'drains'],
@@ -76,6 +79,20 @@ describe('judge', () => {
       'ingress to another backend, for UDP',
       { ...inward, ...udp },
       ingressTable([['p', 'b']]),
+      ingressTable([['p', 'c']]),
+      'ends',
+    ],
+    [
+      'ingress with one backend more, for UDP',
+      { ...inward, ...udp },
+      ingressTable([['p', 'b']]),
+      two('b', 'c'),
+      'stays',
+    ],
+    [
+      'ingress with one backend less, for UDP',
+      { ...inward, ...udp },
+      two('b', 'c'),
       ingressTable([['p', 'c']]),
       'ends',
     ],

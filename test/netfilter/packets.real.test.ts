@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { firewall } from '../../netfilter/firewall.ts'
+import { keeper } from '../../netfilter/nftables/keeper.ts'
 import { nftables } from '../../netfilter/nftables/nftables.ts'
 import { emptyTable } from '../../netfilter/table.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { ingressTable } from './tables.ts'
-import { own, runIn, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
+import { runIn } from './run-in.ts'
+import { own, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
 
 // Packets through the rules without a tailnet.
 let bed: TunnelBed
@@ -14,9 +15,10 @@ beforeAll(async () => {
 })
 afterAll(async () => bed.down())
 
+const gone = () => true
 const make = () => {
-  const run = runIn(bed)
-  return firewall({ nft: nftables(run), run, isGone: () => true, localAddresses: () => [] })
+  const run = runIn(() => bed.host('node'))
+  return keeper({ nft: nftables(run), run, localAddresses: () => [] })
 }
 const toBackend = () =>
   ingressTable([[own.v4, String(bed.host('backend').address.v4)]], [[own.v6, String(bed.host('backend').address.v6)]])
@@ -25,30 +27,24 @@ it('UDP flows that began before their rule are translated once it is there', asy
   const rules = make()
   await rules.prepare()
   const flows = await Promise.all(
-    [own.v4, own.v6].map((to) =>
-      startTraffic(bed.host('peer'), { to, protocol: 'udp', every: 50, duration: 30_000, patience: 500 }),
-    ),
+    [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'udp', every: 50 })),
   )
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await expect.poll(() => flows.map(({ report }) => (report?.sent ?? 0) > 20)).toEqual([true, true])
   for (const { report } of flows) expect(report?.answered).toBe(0)
-  await rules.ensure(toBackend())
-  await expect
-    .poll(() => flows.map(({ report }) => (report?.answered ?? 0) > 10), { timeout: 5000 })
-    .toEqual([true, true])
+  await rules.ensure(toBackend(), gone)
+  await expect.poll(() => flows.map(({ report }) => (report?.answered ?? 0) > 10)).toEqual([true, true])
   for (const flow of flows) await flow.stop()
   await rules.remove()
 })
 
 it('a flow ends with its translation, and with an answer instead of silence', async () => {
   const rules = make()
-  await rules.ensure(toBackend())
+  await rules.ensure(toBackend(), gone)
   const flows = await Promise.all(
-    [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'tcp', every: 50, duration: 30_000 })),
+    [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'tcp', every: 50 })),
   )
-  await expect
-    .poll(() => flows.map(({ report }) => (report?.answered ?? 0) > 5), { timeout: 5000 })
-    .toEqual([true, true])
-  await rules.ensure(emptyTable)
+  await expect.poll(() => flows.map(({ report }) => (report?.answered ?? 0) > 5)).toEqual([true, true])
+  await rules.ensure(emptyTable, gone)
   for (const flow of flows) expect(await flow.done()).toMatchObject({ broken: { code: 'ECONNRESET' } })
   await rules.remove()
 })

@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Address, parseAddress } from '../../lib/address.ts'
 import { type ForwardingInput, nothingReachable, planForwardingTable } from '../../netfilter/plan.ts'
+import type { ForwardingTable } from '../../netfilter/table.ts'
 
 const addresses = (...texts: string[]): Address[] =>
   texts.map((text) => parseAddress(text)).filter((value) => value !== undefined)
@@ -14,13 +15,16 @@ const plan = (change: Partial<ForwardingInput>) =>
     kernelFamilies: [4, 6],
     podFamilies: [4, 6],
     noSnat: false,
-    everything: [],
+    catchAll: [],
     exempt: [],
     egress: [],
     ingress: undefined,
     ...change,
   })
 const texts = (list: readonly Address[]) => list.map(({ text }) => text)
+/** Each address with its one backend. */
+const backendsOf = ({ table: { ingress } }: { table: ForwardingTable }) =>
+  Object.fromEntries([...ingress[4], ...ingress[6]].map(([address, backends]) => [address, backends.join(' ')]))
 
 it('leads the same port where its target is now', () => {
   const ports = [{ protocol: 'tcp', matchPort: 80, targetPort: 8080 }] as const
@@ -37,6 +41,13 @@ describe('L3 ingress', () => {
   it.each<[string, Partial<ForwardingInput>, Record<string, string>, string[], boolean]>([
     ['both families', {}, { [p4]: b4, [p6]: b6 }, [], false],
     ['v4 only', { targets: addresses(b4) }, { [p4]: b4 }, [], false],
+    [
+      'several of a family',
+      { targets: addresses(b4, b6, '10.0.0.10') },
+      { [p4]: `${b4} 10.0.0.10`, [p6]: b6 },
+      [],
+      false,
+    ],
     ['v6 only', { targets: addresses(b6) }, { [p6]: b6 }, [], false],
     ['a kernel without v6', { kernelFamilies: [4] }, { [p4]: b4 }, [b6], false],
     ['a node without v6', { own: addresses(p4) }, { [p4]: b4 }, [b6], false],
@@ -52,8 +63,7 @@ describe('L3 ingress', () => {
     ],
   ])('%s', (_name, change, mapping, unreachable, nothing) => {
     const planned = plan({ targets: addresses(b4, b6), ...change })
-    const { ingress } = planned.table
-    expect(Object.fromEntries([...ingress[4], ...ingress[6]])).toEqual(mapping)
+    expect(backendsOf(planned)).toEqual(mapping)
     expect(planned.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
     expect(nothingReachable(planned)).toBe(nothing)
   })
@@ -72,15 +82,15 @@ describe('L3 ingress', () => {
 describe('L3 egress', () => {
   it.each<[string, Partial<ForwardingInput>, [string | undefined, string | undefined], string[], boolean]>([
     ['both families', {}, [t4, t6], [], false],
-    ['v4 only', { everything: addresses(t4) }, [t4, undefined], [], false],
-    ['v6 only', { everything: addresses(t6) }, [undefined, t6], [], false],
-    ['no target yet', { everything: [] }, [undefined, undefined], [], false],
+    ['v4 only', { catchAll: addresses(t4) }, [t4, undefined], [], false],
+    ['v6 only', { catchAll: addresses(t6) }, [undefined, t6], [], false],
+    ['no target yet', { catchAll: [] }, [undefined, undefined], [], false],
     ['a kernel without v6', { kernelFamilies: [4] }, [t4, undefined], [t6], false],
     ['a node without v4', { own: addresses(p6) }, [undefined, t6], [t4], false],
     ['a Pod without v6, which costs nothing', { podFamilies: [4] }, [t4, undefined], [], false],
     [
       'a Pod that has none of its families',
-      { podFamilies: [6], everything: addresses(t4) },
+      { podFamilies: [6], catchAll: addresses(t4) },
       [undefined, undefined],
       [t4],
       true,
@@ -92,17 +102,17 @@ describe('L3 egress', () => {
       [t4, t6],
       true,
     ],
-    ['nothing possible', { everything: addresses(t6), own: addresses(p4) }, [undefined, undefined], [t6], true],
-    ['two addresses of a family', { everything: addresses(t4, '100.64.0.10') }, [t4, undefined], [], false],
+    ['nothing possible', { catchAll: addresses(t6), own: addresses(p4) }, [undefined, undefined], [t6], true],
+    ['two addresses of a family', { catchAll: addresses(t4, '100.64.0.10') }, [t4, undefined], [], false],
   ])('%s', (_name, change, [all4, all6], unreachable, nothing) => {
-    const planned = plan({ everything: addresses(t4, t6), exempt: ['udp . 41641', 'tcp . 9002'], ...change })
-    expect(planned.table.everything).toEqual({ 4: all4, 6: all6 })
+    const planned = plan({ catchAll: addresses(t4, t6), exempt: ['udp . 41641', 'tcp . 9002'], ...change })
+    expect(planned.table.catchAll).toEqual({ 4: all4, 6: all6 })
     expect(texts(planned.unreachable.map(({ target }) => target))).toEqual(unreachable)
     expect(nothingReachable(planned)).toBe(nothing)
   })
 
   it('exempts ports only where all else is led away', () => {
-    expect(plan({ everything: addresses(t4), exempt: ['udp . 41641', 'tcp . 9002'] }).table.exempt).toEqual([
+    expect(plan({ catchAll: addresses(t4), exempt: ['udp . 41641', 'tcp . 9002'] }).table.exempt).toEqual([
       'tcp . 9002',
       'udp . 41641',
     ])
@@ -127,11 +137,11 @@ describe('ProxyGroup egress', () => {
     ['a kernel without v6', { kernelFamilies: [4] }, [t4], [`${t4} . 443`, `${t4} . 53`], [t6]],
     ['a Pod without v6', { podFamilies: [4] }, [t4], [`${t4} . 443`, `${t4} . 53`], []],
     ['a Pod and a node without a common one', { podFamilies: [6], own: addresses(p4) }, [], [], [t4, t6]],
-  ])('%s', (_name, change, carried, targets, unreachable) => {
+  ])('%s', (_name, change, programmed, targets, unreachable) => {
     const planned = plan({ egress: [{ name: 'db', addresses: addresses(t4, t6), ports }], ...change })
     expect([...planned.table.ports[4].values(), ...planned.table.ports[6].values()]).toEqual(targets)
     const service = planned.egress.get('db')
-    expect(texts(service?.carried ?? [])).toEqual(carried)
+    expect(texts(service?.programmed ?? [])).toEqual(programmed)
     expect(service?.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
     expect(planned.unreachable).toEqual([])
   })
@@ -139,7 +149,7 @@ describe('ProxyGroup egress', () => {
   it('maps nothing for a target that is not known', () => {
     const planned = plan({ egress: [{ name: 'db', addresses: [], ports }] })
     expect(planned.table.ports[4].size + planned.table.ports[6].size).toBe(0)
-    expect(planned.egress.get('db')).toEqual({ carried: [], unreachable: [] })
+    expect(planned.egress.get('db')).toEqual({ programmed: [], unreachable: [] })
   })
 
   it('does not depend on the order of services', () => {
@@ -179,23 +189,22 @@ describe('ProxyGroup ingress', () => {
     ['whatever families the node has', { own: addresses(p4) }, { [vip4]: b4, [vip6]: b6 }, [vip4, vip6], []],
     ['a kernel without v6', { kernelFamilies: [4] }, { [vip4]: b4 }, [vip4], [vip6]],
     ['a Pod without v6', { podFamilies: [4] }, { [vip4]: b4 }, [vip4], [vip6]],
-  ])('%s', (_name, change, mappings, carried, unreachable) => {
+  ])('%s', (_name, change, mappings, programmed, unreachable) => {
     const planned = plan({
       ingress: [{ name: 'svc:web', mappings: [mapping(vip4, b4), mapping(vip6, b6)] }],
       ...change,
     })
-    const { ingress, refuseUnmapped } = planned.table
-    expect(Object.fromEntries([...ingress[4], ...ingress[6]])).toEqual(mappings)
-    expect(refuseUnmapped).toBe(true)
+    expect(backendsOf(planned)).toEqual(mappings)
+    expect(planned.table.refuseUnmapped).toBe(true)
     const service = planned.ingress.get('svc:web')
-    expect(texts(service?.carried ?? [])).toEqual(carried)
+    expect(texts(service?.programmed ?? [])).toEqual(programmed)
     expect(service?.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
   })
 
   it('maps what has an address', () => {
     const planned = plan({ ingress: [{ name: 'svc:web', mappings: [mapping('', b4), mapping(vip6, b6)] }] })
     expect([planned.table.ingress[4].size, planned.table.ingress[6].size]).toEqual([0, 1])
-    expect(texts(planned.ingress.get('svc:web')?.carried ?? [])).toEqual([vip6])
+    expect(texts(planned.ingress.get('svc:web')?.programmed ?? [])).toEqual([vip6])
   })
 
   it('refuses what is not mapped in that mode alone', () => {

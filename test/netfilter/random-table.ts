@@ -8,7 +8,7 @@ const key = fc
   .tuple(fc.constantFrom('tcp', 'udp'), port)
   .map(([protocol, number]) => `${protocol} . ${number}` satisfies PortKey)
 
-const entries = <K extends string>(keys: fc.Arbitrary<K>, values: fc.Arbitrary<string>): fc.Arbitrary<Map<K, string>> =>
+const entries = <K extends string, V>(keys: fc.Arbitrary<K>, values: fc.Arbitrary<V>): fc.Arbitrary<Map<K, V>> =>
   fc.uniqueArray(fc.tuple(keys, values), { selector: ([name]) => name, maxLength: 12 }).map((list) => new Map(list))
 
 const targets = (address: fc.Arbitrary<string>) =>
@@ -20,8 +20,14 @@ const targets = (address: fc.Arbitrary<string>) =>
 /** Any table that a plan can give. */
 export const randomTable: fc.Arbitrary<ForwardingTable> = fc
   .record({
-    ingress4: entries(v4, v4),
-    ingress6: entries(v6, v6),
+    ingress4: entries(
+      v4,
+      v4.map((backend): readonly string[] => [backend]),
+    ),
+    ingress6: entries(
+      v6,
+      v6.map((backend): readonly string[] => [backend]),
+    ),
     ports4: targets(v4),
     ports6: targets(v6),
     all4: fc.option(v4, { nil: undefined }),
@@ -35,7 +41,7 @@ export const randomTable: fc.Arbitrary<ForwardingTable> = fc
     forwardingTable({
       ingress: { 4: ingress4, 6: ingress6 },
       ports: { 4: ports4, 6: ports6 },
-      everything: { 4: all4, 6: all6 },
+      catchAll: { 4: all4, 6: all6 },
       exempt: exempt.toSorted(),
       masquerade,
       refuseUnmapped,

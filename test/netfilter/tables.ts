@@ -4,7 +4,9 @@ type Pairs = readonly (readonly [string, string])[]
 
 /** A table with L3 ingress alone. */
 export const ingressTable = (v4: Pairs, v6: Pairs = [], masquerade = true): ForwardingTable =>
-  forwardingTable({ ...emptyTable, ingress: { 4: new Map(v4), 6: new Map(v6) }, masquerade })
+  forwardingTable({ ...emptyTable, ingress: { 4: lists(v4), 6: lists(v6) }, masquerade })
+
+const lists = (pairs: Pairs) => new Map(pairs.map(([address, backend]) => [address, [backend]]))
 
 export const source = { 4: '100.64.0.1', 6: 'fd7a:115c:a1e0::1' } as const
 

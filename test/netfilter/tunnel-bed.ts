@@ -1,5 +1,4 @@
 import { execa } from 'execa'
-import type { RunCommand } from '../../lib/command.ts'
 import { type Bed, startBed } from '../lab/bed.ts'
 
 /** The node's addresses in the tailnet, and those of its one peer. */
@@ -26,9 +25,3 @@ export async function startTunnelBed(): Promise<TunnelBed> {
   await node.exec(['sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
   return bed
 }
-
-/** Runs commands in the node. */
-export const runIn =
-  (bed: TunnelBed): RunCommand =>
-  async (program, args, { input } = {}) =>
-    (await bed.host('node').exec([program, ...args], input === undefined ? {} : { input })).stdout

@@ -42,7 +42,7 @@ async function dump(name: string): Promise<void> {
 /** Runs upstream's agent until it has made a rule with `last`, and kills it. */
 async function leave(env: Environment, last: string): Promise<void> {
   const agent = await Upstream.start(bed, env)
-  await poll(`a rule with ${last}`, 20_000, async () =>
+  await poll(`a rule with ${last}`, async () =>
     (await proxy.exec(['nft', 'list', 'ruleset'])).stdout.includes(last) ? true : undefined,
   )
   await agent.kill()

@@ -107,7 +107,7 @@ it('removes services of ProxyGroups with their chains, at once, and finds nothin
   const leave = async (secret: string, env: Record<string, string>, last: string): Promise<void> => {
     const state = await SecretBed.make(bed, secret)
     const upstream = await Upstream.start(bed, { ...state.env(), ...pod, ...env })
-    await poll(last, 20_000, async () => ((await nft('list', 'ruleset')).includes(last) ? true : undefined))
+    await poll(last, async () => ((await nft('list', 'ruleset')).includes(last) ? true : undefined))
     await upstream.kill()
   }
   await give(bed, '/tmp/egress/egress-services', egressServices(client, other))

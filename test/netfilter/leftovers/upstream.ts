@@ -30,7 +30,7 @@ export class Upstream implements AsyncDisposable {
       },
     })
     try {
-      await process.line(/Startup complete/, 40_000)
+      await process.line(/Startup complete/)
       return new Upstream(process)
     } catch (error) {
       if (attempts <= 1) throw error

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { changes, elementsOf, marksOf, type SetName } from '../../../netfilter/nftables/elements.ts'
+import { inOrder } from '../../../netfilter/in-order.ts'
+import { changes, elementsOf, trackedIn, type SetName } from '../../../netfilter/nftables/elements.ts'
 import {
   announcement,
   outline,
@@ -20,11 +21,7 @@ describe('renderTable', () => {
   it.each<[string, Partial<ForwardingTable>, RegExp]>([
     ['masquerades where it is to', { masquerade: true }, / masquerade comment/],
     ['refuses unmapped services', { refuseUnmapped: true }, /reject with tcp reset[\s\S]* reject with icmpx/],
-    [
-      'leads everything of a family',
-      { everything: { 4: '100.64.0.9', 6: undefined } },
-      /ipv4 dnat ip to 100\.64\.0\.9/,
-    ],
+    ['leads everything of a family', { catchAll: { 4: '100.64.0.9', 6: undefined } }, /ipv4 dnat ip to 100\.64\.0\.9/],
     ['says who asks in the tailnet', { source }, /snat ip to 100\.64\.0\.1 [\s\S]*snat ip6 to fd7a:115c:a1e0::1 /],
   ])('%s', (_name, change, expected) => {
     expect(renderSkeleton({ ...emptyTable, ...change })).toMatch(expected)
@@ -32,7 +29,7 @@ describe('renderTable', () => {
   })
 
   it('gives every rule a comment of its own place', () => {
-    const shape = { ...emptyTable, everything: source, source, refuseUnmapped: true }
+    const shape = { ...emptyTable, catchAll: source, source, refuseUnmapped: true }
     for (const line of outline(shape)) expect(line).toMatch(/^\w+$|^\w+: ./)
   })
 })
@@ -73,13 +70,34 @@ describe('changes', () => {
     )
   })
 
-  it('keep what is drained among the marks of our flows', () => {
-    const drained = {
+  it('keep what is lingering among the marks of our flows', () => {
+    const lingering = {
       own: { 4: new Set(['p']), 6: new Set<string>() },
       targets: { 4: new Set(['t']), 6: new Set<string>() },
     }
-    const elements = elementsOf(emptyTable, drained)
+    const elements = elementsOf(emptyTable, lingering)
     expect([elements.get('own4'), elements.get('targets4')]).toEqual([new Map([['p', '']]), new Map([['t', '']])])
+  })
+
+  it('refuse several backends of an address, and none', () => {
+    for (const [count, backends] of [
+      ['2', ['b', 'c']],
+      ['0', []],
+    ] as const) {
+      const table = forwardingTable({ ...emptyTable, ingress: { 4: new Map([['p', backends]]), 6: new Map() } })
+      expect(() => elementsOf(table)).toThrow(
+        expect.objectContaining({ code: 'netfilter', message: `p has ${count} backends` }),
+      )
+    }
+  })
+
+  it('share what stays, so that it is compared at a glance', () => {
+    const backends = ['b']
+    const made = (...more: [string, string[]][]) =>
+      elementsOf(forwardingTable({ ...emptyTable, ingress: { 4: new Map([['p', backends], ...more]), 6: new Map() } }))
+    const [first, second] = [made(), made(['q', ['c']])].map((elements) => inOrder(elements.get('ingress4')!)[0])
+    expect(first).toEqual({ key: 'p', value: 'b' })
+    expect(second).toBe(first)
   })
 
   it('turn any content into any other, by commands that the kernel takes', () => {
@@ -105,9 +123,9 @@ describe('changes', () => {
   it('are the same when the marks of our flows are only looked for where they follow', () => {
     fc.assert(
       fc.property(randomTable, randomTable, randomTable, (from, other, gone) => {
-        const to = forwardingTable({ ...other, everything: from.everything })
-        const drained = marksOf(elementsOf(gone))
-        const [before, after] = [elementsOf(from, drained), elementsOf(to, drained)]
+        const to = forwardingTable({ ...other, catchAll: from.catchAll })
+        const lingering = trackedIn(elementsOf(gone))
+        const [before, after] = [elementsOf(from, lingering), elementsOf(to, lingering)]
         const said = (follows: boolean) => announcement(changes(before, after, follows)).toSorted()
         expect(said(true)).toEqual(said(false))
       }),

@@ -7,10 +7,10 @@ import { deepStrictEqual } from 'node:assert'
 import * as fc from 'fast-check'
 import type { Family } from '../../../lib/address.ts'
 import { runAhead, runCommand } from '../../../lib/command.ts'
-import { firewall } from '../../../netfilter/firewall.ts'
 import { elementsOf } from '../../../netfilter/nftables/elements.ts'
+import { keeper } from '../../../netfilter/nftables/keeper.ts'
 import { watchTable } from '../../../netfilter/nftables/monitor.ts'
-import { applyInput, nftables } from '../../../netfilter/nftables/nftables.ts'
+import { announceNothing, applyInput, nftables } from '../../../netfilter/nftables/nftables.ts'
 import { byFamily, forwardingTable, type ForwardingTable } from '../../../netfilter/table.ts'
 import { randomTable } from '../random-table.ts'
 
@@ -20,17 +20,23 @@ const list: typeof kernel.list = () => {
   listed += 1
   return kernel.list()
 }
-const rules = firewall({ nft: { ...kernel, list }, run: runCommand, isGone: () => false, localAddresses: () => [] })
+const rules = keeper({
+  nft: { ...kernel, list },
+  run: runCommand,
+  localAddresses: () => [],
+  changed: (by) => {
+    if (by !== undefined) strangers += 1
+  },
+})
+const alive = () => false
 const over = new AbortController()
 await new Promise<void>((resolve) => {
-  const listener = rules.listener((by) => {
-    if (by !== undefined) strangers += 1
-  })
   const begun = (): void => {
-    listener.begun()
+    rules.listener.begun()
     resolve()
   }
-  void watchTable({ ...listener, begun }, over.signal)
+  const announce = () => announceNothing(kernel)
+  void watchTable({ ...rules.listener, begun }, { announce }, over.signal)
 })
 
 /** The table with the TCP ports of another one that it has not. */
@@ -45,14 +51,14 @@ const grown = (table: ForwardingTable, { ports }: ForwardingTable): ForwardingTa
 await fc.assert(
   fc.asyncProperty(randomTable, fc.array(randomTable, { minLength: 1, maxLength: 3 }), async (first, others) => {
     const before = listed
-    await rules.ensure(first)
+    await rules.ensure(first, alive)
     // The first may have other rules than the last table, and is listed then.
     listed = before
-    const { masquerade, refuseUnmapped, everything, source } = first
-    const alike = others.map((other) => forwardingTable({ ...other, masquerade, refuseUnmapped, everything, source }))
+    const { masquerade, refuseUnmapped, catchAll, source } = first
+    const alike = others.map((other) => forwardingTable({ ...other, masquerade, refuseUnmapped, catchAll, source }))
     for (const [index, table] of alike.entries()) {
       for (const next of [grown(alike[index - 1] ?? first, table), table]) {
-        if (await rules.ensure(next)) changed += 1
+        if (await rules.ensure(next, alive)) changed += 1
         deepStrictEqual((await kernel.list())?.elements, elementsOf(next))
       }
     }

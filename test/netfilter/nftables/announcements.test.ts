@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { announcements } from '../../../netfilter/nftables/announcements.ts'
+import { changes, elementsOf } from '../../../netfilter/nftables/elements.ts'
+import { announcement, outline } from '../../../netfilter/nftables/render.ts'
+import { emptyTable } from '../../../netfilter/table.ts'
+import { ingressTable } from '../tables.ts'
+
+const list = changes(elementsOf(emptyTable), elementsOf(ingressTable([['100.64.0.1', '10.0.0.9']])))
+const ours = { lines: announcement(list), by: 'nft (1)' }
+/** How the rules of an empty table are announced. */
+const rules = outline(emptyTable).flatMap((line) => {
+  const [chain, comment] = line.split(': ', 1).concat(line.slice(line.indexOf(': ') + 2))
+  return line.includes(': ') ? [`add rule inet culvert ${chain} accept comment "${comment}"`] : []
+})
+const foreign = { lines: ['delete table inet culvert'], by: 'nft (2)' }
+
+function begun() {
+  const told: (string | undefined)[] = []
+  const announced = announcements((by) => void told.push(by))
+  announced.listener.begun()
+  told.length = 0
+  return { announced, told }
+}
+
+describe('announcements', () => {
+  it('confirm changes that are announced as they were made', async () => {
+    const { announced, told } = begun()
+    const work = async () => announced.listener.generation(ours)
+    expect(await announced.confirm(list, work)).toBe(true)
+    expect(told).toEqual([])
+  })
+
+  it('confirm nothing where another program comes between, and tell of it', async () => {
+    const { announced, told } = begun()
+    const work = async () => {
+      announced.listener.generation(foreign)
+      announced.listener.generation(ours)
+    }
+    expect(await announced.confirm(list, work)).toBe(false)
+    expect(told).toEqual(['nft (2)'])
+  })
+
+  it('know rules that we load, once', () => {
+    const { announced, told } = begun()
+    announced.expectRules(outline(emptyTable))
+    announced.listener.generation({ lines: rules, by: 'nft (1)' })
+    announced.listener.generation({ lines: rules, by: 'nft (3)' })
+    expect(told).toEqual(['nft (3)'])
+  })
+
+  it('do not take for ours what could not be loaded', () => {
+    const { announced, told } = begun()
+    announced.expectRules(outline(emptyTable))()
+    announced.listener.generation({ lines: rules, by: 'nft (3)' })
+    expect(told).toEqual(['nft (3)'])
+  })
+
+  it('confirm nothing while no monitor has begun', async () => {
+    const { announced, told } = begun()
+    announced.listener.ended('exit code 1')
+    expect(announced.complete()).toBe(false)
+    expect(told).toEqual([undefined])
+    expect(await announced.confirm(list, async () => {})).toBe(false)
+    announced.listener.begun()
+    expect([announced.complete(), told]).toEqual([true, [undefined, undefined]])
+  })
+
+  it('have missed nothing where a monitor is only started anew', () => {
+    const { announced, told } = begun()
+    announced.listener.ended()
+    expect([announced.complete(), told]).toEqual([false, []])
+  })
+})

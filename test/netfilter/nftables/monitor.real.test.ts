@@ -1,0 +1,17 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Bed, startBed } from '../../lab/bed.ts'
+
+let bed: Bed
+beforeAll(async () => {
+  bed = await startBed({ hosts: { node: { network: 'cluster' } } })
+})
+afterAll(async () => bed.down())
+
+it('what was changed while the kernel dropped announcements is found, as is that it did', async () => {
+  const program = join(import.meta.dirname, '../programs/lost.ts')
+  const { stdout } = await bed.host('node').exec([process.execPath, program], { timeout: 90_000 })
+  const { told, held } = JSON.parse(stdout) as { told: string[]; held: string }
+  expect(told).toEqual(['ended: We lost some netlink events!', 'changed undefined', 'begun', 'changed undefined'])
+  expect(held).toBe('10.0.0.9')
+})

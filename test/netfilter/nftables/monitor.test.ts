@@ -1,0 +1,157 @@
+import { EventEmitter } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type MonitorOptions, type MonitorProcess, watchTable } from '../../../netfilter/nftables/monitor.ts'
+
+/** A monitor that prints what it is told to, and ends when it is. */
+class Monitor extends EventEmitter {
+  readonly stdout = new PassThrough()
+  readonly stderr = new PassThrough()
+  exit(code: number): void {
+    this.stdout.end()
+    this.emit('close', code, null)
+  }
+}
+
+const generation = (number: number, ...lines: string[]): string =>
+  [...lines, `# new generation ${number} by process ${number} (nft)\n`].join('\n')
+const mark = (address: string): string => `add element inet culvert own4 { ${address} }`
+
+let over = new AbortController()
+afterEach(() => over.abort())
+
+/**
+ * Watches by these monitors, one after the other, or failures to start one. Gives what the listener was told; each
+ * monitor hears of nothing as often as `announce` says so.
+ */
+function watch(starts: readonly (() => MonitorProcess)[], announce?: MonitorOptions['announce']) {
+  over = new AbortController()
+  const told: string[] = []
+  const signals: AbortSignal[] = []
+  const spawn: MonitorOptions['spawn'] = (_program, _args, { signal }) => {
+    const start = starts[signals.length]
+    if (signal !== undefined) signals.push(signal)
+    return start === undefined ? new Monitor() : start()
+  }
+  const listener = {
+    begun: () => void told.push('begun'),
+    generation: ({ lines, by }: { lines: readonly string[]; by: string }) =>
+      void told.push(`${by}: ${lines.join(', ')}`),
+    ended: (why?: string) => void told.push(`ended: ${why}`),
+  }
+  void watchTable(listener, { spawn, announce: announce ?? (async () => {}) }, over.signal)
+  return { told, signals }
+}
+
+describe('watchTable', () => {
+  it('has begun once it has heard a transaction, for which there is one again and again', async () => {
+    const monitor = new Monitor()
+    let announced = 0
+    const { told } = watch([() => monitor], async () => {
+      announced += 1
+      if (announced === 3) monitor.stdout.write(generation(1))
+    })
+    await expect.poll(() => told).toEqual(['begun'])
+    expect(announced).toBe(3)
+  })
+
+  it('tells of transactions that touched our table, wherever what is printed is cut', async () => {
+    const monitor = new Monitor()
+    const { told } = watch([() => monitor])
+    monitor.stdout.write(generation(1, mark('1.2.3.4')))
+    const text = generation(2, mark('1.2.3.5')) + generation(3, 'add table ip other') + generation(4, mark('1.2.3.6'))
+    for (const part of text.match(/[^]{1,7}/g) ?? []) monitor.stdout.write(part)
+    await expect.poll(() => told).toEqual(['begun', `nft (2): ${mark('1.2.3.5')}`, `nft (4): ${mark('1.2.3.6')}`])
+  })
+
+  it.each<[string, () => MonitorProcess, string]>([
+    [
+      'spawn throws',
+      () => {
+        throw new Error('spawn ENOMEM')
+      },
+      'spawn ENOMEM',
+    ],
+    [
+      'there is no file descriptor left',
+      () => {
+        const child = Object.assign(new EventEmitter(), { stdout: undefined, stderr: undefined })
+        process.nextTick(() => child.emit('error', new Error('spawn nft EMFILE')))
+        return child
+      },
+      'spawn nft EMFILE',
+    ],
+    [
+      'it fails at once',
+      () => {
+        const child = new Monitor()
+        child.stderr.write('Operation not permitted\n')
+        setImmediate(() => child.exit(1))
+        return child
+      },
+      'exit code 1: Operation not permitted',
+    ],
+  ])('says why where %s, and starts it again', async (_name, start, why) => {
+    const second = new Monitor()
+    const { told } = watch([start, () => second])
+    second.stdout.write(generation(1))
+    await expect.poll(() => told).toEqual([`ended: ${why}`, 'begun'])
+  })
+
+  it('says why no transaction can be made, and starts anew', async () => {
+    const second = new Monitor()
+    let failures = 1
+    const { told, signals } = watch([() => new Monitor(), () => second], async () => {
+      if (failures > 0) {
+        failures -= 1
+        throw new Error('nft failed')
+      }
+      second.stdout.write(generation(1))
+    })
+    await expect.poll(() => told.slice(0, 2)).toEqual(['ended: nft failed', 'begun'])
+    expect(signals[0]?.aborted).toBe(true)
+  })
+
+  it('ends a monitor that lost something, whatever it still prints, and begins with another', async () => {
+    const [first, second] = [new Monitor(), new Monitor()]
+    const { told, signals } = watch([() => first, () => second])
+    first.stdout.write(generation(1))
+    await expect.poll(() => told).toEqual(['begun'])
+    first.stdout.write('# ERROR: We lost some netlink events!\n')
+    first.stdout.write(generation(2, mark('1.2.3.4')))
+    await expect.poll(() => signals.length).toBe(2)
+    second.stdout.write(generation(3))
+    await expect.poll(() => told).toEqual(['begun', 'ended: We lost some netlink events!', 'begun'])
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
+  })
+
+  it('starts anew, and gives no reason, when it has printed so much that it has grown', async () => {
+    const [first, second] = [new Monitor(), new Monitor()]
+    const { told } = watch([() => first, () => second])
+    const many = Array.from({ length: 2001 }, () => mark('1.2.3.4'))
+    first.stdout.write(generation(1) + generation(2, ...many))
+    second.stdout.write(generation(3))
+    const heard = () => told.map((text) => text.slice(0, 16))
+    await expect.poll(heard).toEqual(['begun', 'nft (2): add ele', 'ended: undefined', 'begun'])
+  })
+
+  it('survives a listener that throws', async () => {
+    over = new AbortController()
+    const [first, second] = [new Monitor(), new Monitor()]
+    const told: string[] = []
+    const listener = {
+      begun: () => {
+        told.push('begun')
+        if (told.length === 1) throw new Error('no')
+      },
+      generation: () => {},
+      ended: (why?: string) => void told.push(`ended: ${why}`),
+    }
+    const starts = [first, second].values()
+    const spawn = () => starts.next().value ?? new Monitor()
+    void watchTable(listener, { spawn, announce: async () => {} }, over.signal)
+    first.stdout.write(generation(1))
+    second.stdout.write(generation(2))
+    await expect.poll(() => told).toEqual(['begun', 'ended: no', 'begun'])
+  })
+})

@@ -1,0 +1,80 @@
+// Runs inside a host: node lost.ts
+// Holds a table as the agent does, then stops the monitor and has another program make so many transactions that the
+// kernel drops announcements. One that is dropped takes an element out of our table. Prints as JSON { told, held }: what
+// the listener and the keeper's owner were told since, and whether our element is back after the next `ensure`.
+import { spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { runCommand } from '../../../lib/command.ts'
+import { keeper } from '../../../netfilter/nftables/keeper.ts'
+import { type MonitorOptions, watchTable } from '../../../netfilter/nftables/monitor.ts'
+import { announceNothing, applyInput, nftables } from '../../../netfilter/nftables/nftables.ts'
+import { ingressTable } from '../tables.ts'
+
+const nft = nftables(runCommand)
+const told: string[] = []
+const rules = keeper({
+  nft,
+  run: runCommand,
+  localAddresses: () => [],
+  changed: (by) => void told.push(`changed ${by}`),
+})
+const alive = () => false
+const over = new AbortController()
+let pid: number | undefined
+let begun = Promise.withResolvers<void>()
+const start: MonitorOptions['spawn'] = (...command) => {
+  const child = spawn(...command)
+  pid = child.pid
+  return child
+}
+const listener = {
+  ...rules.listener,
+  begun: () => {
+    told.push('begun')
+    rules.listener.begun()
+    begun.resolve()
+  },
+  ended: (why?: string) => {
+    told.push(`ended: ${why}`)
+    rules.listener.ended(why)
+  },
+}
+void watchTable(listener, { spawn: start, announce: () => announceNothing(nft) }, over.signal)
+await begun.promise
+
+const table = ingressTable([['100.64.0.1', '10.0.0.9']])
+await rules.ensure(table, alive)
+// What it has announced so far has been heard.
+while (!(await isAllRead())) await delay(10)
+told.length = 0
+begun = Promise.withResolvers<void>()
+
+const change = (transaction: string) => runCommand('nft', applyInput, { input: transaction })
+await change('table ip other { set many { type ipv4_addr; }\n }\n')
+const many = Array.from({ length: 30_000 }, (_, n) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`).join(', ')
+process.kill(pid!, 'SIGSTOP')
+for (let verb = 'add'; !(await hasDropped()); verb = verb === 'add' ? 'delete' : 'add') {
+  await change(`${verb} element ip other many { ${many} }\n`)
+}
+await change('delete element inet culvert ingress4 { 100.64.0.1 }\n')
+process.kill(pid!, 'SIGCONT')
+await begun.promise
+await rules.ensure(table, alive)
+const held = (await nft.list())?.elements.get('ingress4')?.get('100.64.0.1')
+over.abort()
+process.stdout.write(JSON.stringify({ told, held }))
+
+/** The sockets of the monitor, each as the columns of /proc/net/netlink: … process, groups, queued bytes, …, dropped. */
+async function sockets(): Promise<string[][]> {
+  const listed = (await readFile('/proc/net/netlink', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/))
+  return listed.filter(([, , owner]) => owner === String(pid))
+}
+
+async function hasDropped(): Promise<boolean> {
+  return (await sockets()).some((columns) => Number(columns[8]) > 0)
+}
+
+async function isAllRead(): Promise<boolean> {
+  return (await sockets()).every(([, , , , queued]) => queued === '0')
+}

@@ -1,0 +1,12 @@
+import { CommandError, type RunCommand } from '../../lib/command.ts'
+import type { Host } from '../lab/hosts/host.ts'
+
+/** Runs commands in a host, as `runCommand` does here. */
+export const runIn =
+  (host: () => Host): RunCommand =>
+  async (program, args, { input } = {}) => {
+    const options = { check: false, ...(input !== undefined && { input }) }
+    const { stdout, stderr, exitCode } = await host().exec([program, ...args], options)
+    if (exitCode !== 0) throw new CommandError(`${program} failed: ${stderr}`, { exitCode, stderr })
+    return stdout
+  }
