@@ -28,6 +28,8 @@ RUN apt-get update \
 COPY --from=daemon /usr/local/bin/tailscale /usr/local/bin/tailscaled /usr/local/bin/
 COPY --from=node /usr/local/bin/node /usr/local/bin/
 COPY images/bin/ /usr/local/bin/
+# With a package.json, since Node tries to read a file as CommonJS first where nothing says what it is.
+COPY images/lib/ /usr/local/lib/culvert/
 COPY --from=bundle /src/dist/agent.js /usr/local/lib/culvert/
 # The agent tells Kubernetes and operators what its tailscaled can do: fails when that is not the one it is made for.
 RUN culvert check-image

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { tailscaleVersion } from '../../agent/capability-version.ts'
+import { tailscaleVersion } from '../../wire/capability-version.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readArchive, type ImageConfig } from '../lab/images/archive.ts'
 import { apart } from '../lab/images/buildah.ts'
@@ -11,9 +11,6 @@ import { buildImageOf, unpack, withImages } from '../lab/images/builder.ts'
 import { agentArguments, buildImage, ownArch, type Image } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
 import { run } from '../lab/run.ts'
-
-/** Milliseconds for a build that finds nothing in the cache. */
-const coldBuild = 600_000
 
 const quiet = (): void => undefined
 let image: Image
@@ -27,7 +24,7 @@ beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'culvert-image-'))
   root = join(work, 'root')
   await withImages(quiet, () => unpack(image.reference, root))
-}, coldBuild)
+})
 afterAll(() => rm(work, { recursive: true, force: true }))
 
 /** Runs a program of the image as the first process, with the image's files as its own. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { tailscaleVersion } from '../../agent/capability-version.ts'
+import { tailscaleVersion } from '../../wire/capability-version.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { controlSource, projectRoot } from '../lab/paths.ts'
 

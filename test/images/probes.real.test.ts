@@ -1,0 +1,175 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { close, listen, serve, type Answer } from '../../lib/http-server.ts'
+import { apart } from '../lab/images/buildah.ts'
+import { unpack, withImages } from '../lab/images/builder.ts'
+import { buildImage } from '../lab/images/image.ts'
+import { run, type Ran } from '../lab/run.ts'
+
+/** Milliseconds for a build that finds nothing in the cache. */
+const coldBuild = 600_000
+
+/** The image's files, unpacked: beside the agent a program in its place that says with what it was started. */
+let root: string
+const agent = 'usr/local/lib/culvert/agent.js'
+const inNode = 'console.log(`Node: ${JSON.stringify(process.argv.slice(2))}`); process.exit(7)\n'
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'culvert-probes-'))
+  const { digest } = await buildImage()
+  await withImages(
+    () => undefined,
+    () => unpack(digest, root),
+  )
+  await rename(join(root, agent), join(root, 'agent.js'))
+  await writeFile(join(root, agent), inNode)
+}, coldBuild)
+afterAll(() => rm(root, { recursive: true, force: true }))
+
+const socket = '/tmp/agent.sock'
+type Environment = Readonly<Record<string, string>>
+const environment: Environment = { CULVERT_SOCKET: socket }
+
+const inside = (argv: readonly string[], env: Environment): Promise<Ran> =>
+  run([...apart, 'chroot', root, ...argv], { env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', ...env }, check: false })
+/** As kubelet runs it. */
+const probe = (args: readonly string[], env = environment): Promise<Ran> => inside(['culvert', ...args], env)
+/** What Node makes of the same. */
+const byNode = (args: readonly string[], env = environment): Promise<Ran> => inside(['node', '/agent.js', ...args], env)
+const leftToNode = (...args: string[]): Ran => ({
+  stdout: `Node: ${JSON.stringify(args)}`,
+  stderr: '',
+  exitCode: 7,
+})
+
+const servers: Server[] = []
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))))
+  await rm(join(root, socket), { force: true })
+})
+
+/** A socket in the image's files whose every connection is answered so. */
+async function answering(answer: (connection: Socket) => void, path = socket): Promise<void> {
+  const server = createServer((connection) => {
+    connection.on('error', () => undefined)
+    answer(connection)
+    // So that it ends when the other side does.
+    connection.resume()
+  })
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(join(root, path), resolve))
+}
+
+describe('what Node would do is done without it', () => {
+  const reasons = 'forwarding: the rules’ table is gone\ntailscaled: is starting'
+  test.each<[string, string[], Answer, 0 | 1]>([
+    ['ready', ['ready'], { status: 200, body: 'ok' }, 0],
+    ['not ready', ['ready'], { status: 503, body: reasons }, 1],
+    ['every check', ['ready', '--verbose'], { status: 200, body: 'forwarding: ok\ntailscaled: ok' }, 0],
+    ['every check, not ready', ['ready', '--verbose'], { status: 503, body: reasons }, 1],
+    ['a long list', ['ready', '--verbose'], { status: 503, body: `${reasons}\n`.repeat(10_000) }, 1],
+    ['live', ['live'], { status: 200, body: 'ok' }, 0],
+    ['not live', ['live'], { status: 500, body: 'stuck: forwarding' }, 1],
+    ['nothing to say', ['live'], { status: 200, body: '' }, 0],
+  ])('%s', async (_what, args, answer, exitCode) => {
+    const asked: string[] = []
+    const said = (path: string) => (query: URLSearchParams) => {
+      asked.push(`${path}${query.has('verbose') ? ' verbose' : ''}`)
+      return answer
+    }
+    const routes = serve({ '/readyz': said('/readyz'), '/livez': said('/livez') })
+    const server = await listen(routes, { path: join(root, socket) })
+    try {
+      const ran = await probe(args)
+      expect(ran).toEqual({ stdout: answer.body, stderr: '', exitCode })
+      expect(ran).toEqual(await byNode(args))
+      expect(asked[0]).toMatch(args[0] === 'live' ? '/livez' : '/readyz')
+      expect(asked[0]).toBe(asked[1])
+    } finally {
+      await close(server)
+    }
+  })
+
+  test.each<[string, string, Environment]>([
+    ['where it is when nothing is set', '/tmp/culvert.sock', {}],
+    ['where it is when the variable is empty', '/tmp/culvert.sock', { CULVERT_SOCKET: '' }],
+    ['in the root of a test', '/root/x/tmp/culvert.sock', { TS_TEST_ONLY_ROOT: '/root/x' }],
+    ['elsewhere', '/run/none.sock', { CULVERT_SOCKET: '/run/none.sock', TS_TEST_ONLY_ROOT: '/root/x' }],
+    ['a name that a shell would take apart', '/tmp/\'$(id)" x', { CULVERT_SOCKET: '/tmp/\'$(id)" x' }],
+  ])('no socket, %s', async (_what, path, env) => {
+    const ran = await probe(['ready'], env)
+    const stderr = `culvert: no agent answers on ${path}: connect ENOENT ${path}`
+    expect(ran).toEqual({ stdout: '', stderr, exitCode: 1 })
+    expect(ran).toEqual(await byNode(['ready'], env))
+  })
+
+  test('a socket at which nobody listens', async () => {
+    await writeFile(join(root, socket), '')
+    const ran = await probe(['live'])
+    expect(ran).toMatchObject({ stderr: expect.stringContaining('ECONNREFUSED'), exitCode: 1 })
+    expect(ran).toEqual(await byNode(['live']))
+  })
+
+  test('an agent that hangs, before its answer and within', async () => {
+    const head = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n'
+    const hangs = ['', head, `${head}ok`].map(async (beginning, index) => {
+      const path = `/tmp/hanging-${index}.sock`
+      const env = { CULVERT_SOCKET: path }
+      await answering((connection) => connection.write(beginning), path)
+      const [ran, same] = await Promise.all([probe(['ready'], env), byNode(['ready'], env)])
+      const stderr = `culvert: no agent answers on ${path}: no answer within 5 s`
+      expect(ran).toEqual({ stdout: '', stderr, exitCode: 1 })
+      expect(ran).toEqual(same)
+    })
+    await Promise.all(hangs)
+  })
+})
+
+describe('what cannot be done without Node is left to it', () => {
+  test.each([
+    [[]],
+    [['status']],
+    [['version']],
+    [['ready', '--help']],
+    [['ready', '--verbose', '--verbose']],
+    [['ready --verbose']],
+    [['ready', 'a "b" $(c)']],
+    [['live', '--verbose']],
+    [['live', '']],
+  ])('the arguments %j', async (args) => {
+    expect(await probe(args)).toEqual(leftToNode(...args))
+  })
+
+  test.each([
+    ['garbage', 'SSH-2.0-OpenSSH_10.0\r\n\r\n'],
+    ['nothing', ''],
+    ['half a head', 'HTTP/1.1 200 OK\r\nContent-Le'],
+    ['less than was announced', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok\n'],
+    ['more than was announced', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nok\n'],
+    ['more than any agent says', `HTTP/1.1 200 OK\r\nContent-Length: ${2 << 20}\r\n\r\n${'x'.repeat(2 << 20)}`],
+    ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\n\r\n'],
+  ])('an answer of %s', async (_what, text) => {
+    await answering((connection) => connection.once('data', () => connection.end(text)))
+    expect(await probe(['ready'])).toEqual(leftToNode('ready'))
+  })
+
+  test('a connection that breaks', async () => {
+    await answering((connection) => connection.destroy())
+    expect(await probe(['ready'])).toEqual(leftToNode('ready'))
+  })
+
+  test('a path that is too long for a socket', async () => {
+    expect(await probe(['ready'], { CULVERT_SOCKET: `/${'x'.repeat(107)}` })).toEqual(leftToNode('ready'))
+  })
+
+  test('everything, where there is no Perl', async () => {
+    await rename(join(root, 'usr/bin/perl'), join(root, 'usr/bin/none'))
+    try {
+      expect(await probe(['ready', '--verbose'])).toEqual(leftToNode('ready', '--verbose'))
+    } finally {
+      await rename(join(root, 'usr/bin/none'), join(root, 'usr/bin/perl'))
+    }
+  })
+})
