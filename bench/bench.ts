@@ -9,8 +9,10 @@ import { buildImages, type Images, measureImages } from './image.ts'
 import { inBed } from './in-bed.ts'
 import { type HostMemory, measureMemory, memorySections } from './memory.ts'
 import { layGround } from './pod.ts'
+import { measurePodProbes, podProbesSteps } from './pod-probes.ts'
 import { measurePodRest } from './pod-rest.ts'
 import { measurePodStart } from './pod-start.ts'
+import { measureRepair } from './repair.ts'
 import type { Section } from './section.ts'
 import { measurePodStarting, podStartingSteps } from './serve/pod-starting.ts'
 import { measureServe, serveSteps } from './serve/serve.ts'
@@ -23,7 +25,9 @@ export type Results = { readonly sections: readonly Section[]; readonly facts: [
 /** Measures everything: as processes of hosts in one bed, then what is for ProxyGroups and for HTTPS sites, and then as Pods, each in beds of its own. */
 export async function runBench(size: Size, commit: string | undefined): Promise<Results> {
   const preparation = await prepare('cluster', 'image')
-  const steps = progress(preparation.steps + 10 + trafficSteps + egressSteps + serveSteps + podStartingSteps)
+  const steps = progress(
+    preparation.steps + 11 + trafficSteps + egressSteps + serveSteps + podStartingSteps + podProbesSteps,
+  )
   await preparation.run(steps)
   const bundle = await steps.step('bundle the agent', buildAgent)
   const images = await steps.step('build the images', buildImages)
@@ -38,9 +42,10 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
     steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
     (bed) => measureInPods(bed, images, memory, size, steps),
   )
+  const probes = await measurePodProbes(images, size.podProbes, steps)
   const podServe = await measurePodStarting(images, size.serve.podStarts, steps)
   return {
-    sections: [...onHosts.sections, ...egress, ...serve, ...inPods.sections, podServe, image],
+    sections: [...onHosts.sections, ...egress, ...serve, ...inPods.sections, probes, podServe, image],
     facts: [...onHosts.facts, ...inPods.facts],
   }
 }
@@ -54,9 +59,10 @@ async function measureOnHosts(
 ): Promise<Results & { readonly memory: HostMemory }> {
   const all = contestants(bundle)
   const startup = await steps.step('start and stop', (note) => measureStartup(bed, all, size.startups, note))
+  const repair = await steps.step('repair', (note) => measureRepair(bed, all, size.startups, note))
   const memory = await steps.step('memory', (note) => measureMemory(bed, all, size.memory, note))
   const traffic = await measureTraffic(bed, all, size, steps)
-  const sections = [startup, ...memorySections(memory, size.memory.idle), ...traffic]
+  const sections = [startup, repair, ...memorySections(memory, size.memory.idle), ...traffic]
   return { sections, memory, facts: await gatherFacts(bed, commit) }
 }
 

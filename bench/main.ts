@@ -10,8 +10,8 @@ import { full, quick } from './size.ts'
 
 const help = `npm run bench -- [--quick] [--commit ID]
 
-Measures our agent beside upstream's in the same beds and run: start, memory, forwarded traffic, stop; the rules and agents of ProxyGroup egress; HTTPS sites; then, as Pods of
-a cluster, start, memory, requests to the API server and HTTPS sites; and the sizes of the images. Installs and builds what is missing,
+Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; the rules and agents of ProxyGroup egress; HTTPS sites; then, as Pods of
+a cluster, start, memory, requests to the API server, probes and HTTPS sites; and the sizes of the images. Installs and builds what is missing,
 prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left running.
 
   --quick       fewer and shorter repeats, prints only

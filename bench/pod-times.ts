@@ -38,7 +38,7 @@ export async function untilReachable({ cluster }: PodBed, pod: string): Promise<
   await cluster.kubectl(['wait', '--for=create', `pod/${pod}`, inNamespace, '--timeout=30s'])
   const uid = String((await cluster.get('pod', pod, proxyNamespace))?.metadata['uid'])
   const log = cluster.node().path(`/var/log/pods/${proxyNamespace}_${pod}_${uid}/tailscale/0.log`)
-  await poll(`the relay of ${pod}`, 60_000, async () => {
+  await poll(`the relay of ${pod}`, async () => {
     // There is none before the container runs.
     const text = await readFile(log, 'utf8').catch(() => '')
     return /magicsock: derp-\d+ connected/.test(text) || undefined
@@ -49,7 +49,7 @@ export async function untilReachable({ cluster }: PodBed, pod: string): Promise<
 export async function scheduledAt({ cluster }: PodBed, pod: string): Promise<number> {
   const uid = String((await cluster.get('pod', pod, proxyNamespace))?.metadata['uid'])
   const about = `--field-selector=involvedObject.uid=${uid},reason=Scheduled`
-  const time = await poll(`the scheduler's word of ${pod}`, 10_000, async () => {
+  const time = await poll(`the scheduler's word of ${pod}`, async () => {
     const { stdout } = await cluster.kubectl(['get', 'events', inNamespace, about, '--output=json'])
     return (JSON.parse(stdout) as { items: { eventTime: string }[] }).items[0]?.eventTime
   })
@@ -58,7 +58,7 @@ export async function scheduledAt({ cluster }: PodBed, pod: string): Promise<num
 
 /** When the agent said that start-up is complete, by the container engine's clock. */
 export async function completeAt({ cluster }: PodBed, pod: string): Promise<number> {
-  const time = await poll(`the end of the start-up of ${pod}`, 30_000, async () => {
+  const time = await poll(`the end of the start-up of ${pod}`, async () => {
     const { stdout } = await cluster.kubectl(['logs', pod, inNamespace, '--timestamps'])
     return /^(\S+) .*Startup complete, waiting for shutdown signal$/m.exec(stdout)?.[1]
   })

@@ -2,6 +2,7 @@ import { readlinkSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { CulvertError } from '../lib/errors.ts'
 import { backendObjects, proxyGround, proxyNamespace, proxyObjects } from '../test/lab/cluster/proxy.ts'
+import { cpuOf } from '../test/lab/ground/cgroups.ts'
 import { allPids, argvOf } from '../test/lab/ground/procs.ts'
 import type { BenchBed } from './bench-bed.ts'
 import type { Images } from './image.ts'
@@ -22,7 +23,10 @@ export type PodStart = {
 /** What the agent's process is started as. */
 const program = { ours: '/usr/local/bin/node', upstream: '/usr/local/bin/containerboot' } as const
 /** Where each tells kubelet that it is ready. */
-const readiness = { ours: '/readyz', upstream: '/healthz' } as const
+export const readiness = { ours: '/readyz', upstream: '/healthz' } as const
+
+/** A probe that asks the agent's listener. */
+export const byHttp = (path: string) => ({ httpGet: { path, port: 9002 } })
 
 /** As without Kubernetes, and the endpoint that kubelet asks. */
 const env = {
@@ -70,7 +74,11 @@ export class PodProxy implements AsyncDisposable {
   }
 
   /** Makes it, as a new node with a Secret of its own, and returns once the backend has answered through it. */
-  static async start({ bed, images, target }: PodGround, side: Side): Promise<PodProxy> {
+  static async start(
+    { bed, images, target }: PodGround,
+    side: Side,
+    probes: object = { readinessProbe: { ...byHttp(readiness[side]), periodSeconds: 1 } },
+  ): Promise<PodProxy> {
     made += 1
     const name = `${side}-${made}`
     await bed.cluster.apply(
@@ -79,7 +87,7 @@ export class PodProxy implements AsyncDisposable {
         image: images[side].reference,
         authKey: await bed.authKey(),
         env: { ...env, TS_DEST_IP: target },
-        container: { readinessProbe: { httpGet: { path: readiness[side], port: 9002 }, periodSeconds: 1 } },
+        container: probes,
       }),
     )
     const ready = await untilReady(bed, `${name}-0`)
@@ -106,6 +114,12 @@ export class PodProxy implements AsyncDisposable {
     const pid = allPids().find((one) => argvOf(one)[0] === program[this.#side] && networkOf(one) === inPod)
     if (pid === undefined) throw new CulvertError('command', `${program[this.#side]} does not run in ${this.#pod}`)
     return { pid, name: this.#pod }
+  }
+
+  /** Milliseconds of CPU that the Pod's containers have used, with all that was run in them. */
+  async cpu(): Promise<number> {
+    const pod = await this.#bed.cluster.get('pod', this.#pod, proxyNamespace)
+    return cpuOf(this.#bed.name, this.#bed.cluster.node().name, `pod${String(pod?.metadata['uid'])}`)
   }
 
   /** The version of the Pod's Secret. */

@@ -40,7 +40,7 @@ export class Proxy implements AsyncDisposable {
     }
     const begun = performance.now()
     const process = await bed.host(contestant.name).spawn(contestant.argv, { name: node, env })
-    await process.line(/Startup complete, waiting for shutdown signal/, 30_000)
+    await process.line(/Startup complete, waiting for shutdown signal/)
     return new Proxy(bed, contestant, node, process, performance.now() - begun)
   }
 

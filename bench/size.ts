@@ -3,6 +3,7 @@ import type { AgentsSize } from './egress/agents.ts'
 import type { EndToEndSize } from './egress/end-to-end.ts'
 import type { PacketsSize } from './egress/packets.ts'
 import type { StreamsSize } from './egress/streams.ts'
+import type { ProbesSize } from './pod-probes.ts'
 import type { ChangingSize } from './serve/changing.ts'
 import type { RequestsSize } from './serve/requests.ts'
 
@@ -16,6 +17,7 @@ export type Size = {
   readonly podStarts: number
   /** Seconds for which requests are counted, each time that a Pod's memory has been measured. */
   readonly podRest: number
+  readonly podProbes: ProbesSize
   readonly egress: {
     readonly packets: PacketsSize
     readonly streams: StreamsSize
@@ -40,6 +42,7 @@ export const full: Size = {
   connections: { repeats: 3, seconds: 2 },
   podStarts: 5,
   podRest: 20,
+  podProbes: { repeats: 3, idle: 5, seconds: 20 },
   egress: {
     packets: { repeats: 5, flows: 1000, messages: 2000 },
     streams: { repeats: 3, seconds: 1 },
@@ -59,6 +62,7 @@ export const quick: Size = {
   connections: { repeats: 1, seconds: 1 },
   podStarts: 2,
   podRest: 10,
+  podProbes: { repeats: 1, idle: 3, seconds: 10 },
   egress: {
     packets: { repeats: 1, flows: 500, messages: 500 },
     streams: { repeats: 1, seconds: 1 },

@@ -5,7 +5,7 @@ import { execa } from 'execa'
 import { buildAgent } from './build.ts'
 import { runSteps, staticSteps } from './programs.ts'
 
-const help = `Usage: npm test [-- FILTER…]          all tests: static checks, unit, blackbox, real
+const help = `Usage: npm test [-- FILTER…]          all tests: static checks, unit, blackbox, cluster, real
        npm run test:long [-- FILTER…] soaks and chaos
 
 Installs and builds what is missing first. FILTER limits the test files to those whose path contains it.
@@ -33,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
 
   const folder = await mkdtemp(join(tmpdir(), 'culvert-test-'))
   const report = join(folder, 'report.json')
-  const projects = long ? ['long'] : ['unit', 'blackbox', 'real']
+  const projects = long ? ['long'] : ['unit', 'blackbox', 'cluster', 'real']
   try {
     const vitest = await execa(
       'vitest',

@@ -106,7 +106,7 @@ export class Replica implements AsyncDisposable {
 /** Waits until the status in an agent's Secret has these services and no others. */
 async function listed(agent: HostProcess, secret: SecretBed, list: readonly Service[]): Promise<void> {
   const wanted = list.map(({ name, targetPort }) => `${name} ${targetPort}`).toSorted()
-  await poll(`the status of ${agent.name}`, 60_000, async () => {
+  await poll(`the status of ${agent.name}`, async () => {
     if (!agent.running) throw new CulvertError('command', `${agent.name} has ended: ${agent.log.at(-1)}`)
     const status = (await secret.texts())?.['egress-services']
     return (status !== undefined && listedIn(status).toSorted().join() === wanted.join()) || undefined

@@ -41,7 +41,7 @@ export const tableOf = (list: readonly Service[], own: string): ForwardingTable 
     podFamilies: families,
     noSnat: false,
     targets: [],
-    everything: [],
+    catchAll: [],
     exempt: [],
     egress: list.map(inputOf),
     ingress: undefined,

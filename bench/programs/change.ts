@@ -6,9 +6,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runAhead, type RunCommand, runCommand } from '../../lib/command.ts'
-import { firewall } from '../../netfilter/firewall.ts'
+import { keeper } from '../../netfilter/nftables/keeper.ts'
 import { watchTable } from '../../netfilter/nftables/monitor.ts'
-import { applyInput, nftables } from '../../netfilter/nftables/nftables.ts'
+import { announceNothing, applyInput, nftables } from '../../netfilter/nftables/nftables.ts'
 import { processorTime } from '../egress/processor-time.ts'
 import type { ForwardingTable } from '../../netfilter/table.ts'
 import { service, services, tableOf, type Service } from '../egress/services.ts'
@@ -28,10 +28,11 @@ const counted = async <Result>(work: Promise<Result>): Promise<Result> => {
 const run: RunCommand = (...command) => counted(runCommand(...command))
 const ahead = runAhead('nft', applyInput)
 const nft = nftables(run, (input) => counted(ahead(input)))
-const rules = firewall({ nft, run, isGone: () => false, localAddresses: () => [] })
+const rules = keeper({ nft, run, localAddresses: () => [] })
+const alive = () => false
 const over = new AbortController()
 let generations = 0
-const listener = rules.listener(() => {})
+const { listener } = rules
 const begun = new Promise<void>((resolve) => {
   const heard = {
     ...listener,
@@ -44,7 +45,7 @@ const begun = new Promise<void>((resolve) => {
       listener.generation(generation)
     },
   }
-  void watchTable(heard, over.signal)
+  void watchTable(heard, { announce: () => announceNothing(nft) }, over.signal)
 })
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -59,10 +60,10 @@ const many = services(20_000)
 const table = (more: number): ForwardingTable =>
   tableOf([...all, ...Array.from({ length: more }, (_, n) => service(count + n, protocol))], own)
 await begun
-const load = await timed(() => rules.ensure(table(0)))
+const load = await timed(() => rules.ensure(table(0), alive))
 // After much has changed the monitor is started anew, and then all is read once more.
 await delay(1500)
-await rules.ensure(table(0))
+await rules.ensure(table(0), alive)
 
 const [add, within]: [number[], number[]] = [[], []]
 let processor = 0
@@ -72,14 +73,14 @@ for (let n = 1; n <= warmUp + times; n += 1) {
   // What making it has left behind is collected meanwhile, not during the change.
   await delay(30)
   const [used, ran] = [processorTime(process.pid), inNft]
-  const took = await timed(() => rules.ensure(next))
+  const took = await timed(() => rules.ensure(next, alive))
   if (n <= warmUp) continue
   add.push(took)
   within.push(inNft - ran)
   processor += (processorTime(process.pid) - used) / times
 }
 const written = generations
-for (let n = 0; n < times; n += 1) await rules.ensure(table(warmUp + times))
+for (let n = 0; n < times; n += 1) await rules.ensure(table(warmUp + times), alive)
 await delay(300)
 process.stdout.write(JSON.stringify({ load, add, nft: within, processor, writes: generations - written }))
 over.abort()

@@ -27,17 +27,11 @@ export async function nodeAddresses(bed: Bed, node: string): Promise<{ v4: strin
 }
 
 /** Asks the backend through the tailnet in every way, until all ways answer; gives who answered. */
-export async function reachAll(bed: Bed, node: string, timeout = 30_000): Promise<void> {
+export async function reachAll(bed: Bed, node: string): Promise<void> {
   const to = await nodeAddresses(bed, node)
   for (const { family, protocol } of ways) {
-    await expect
-      .poll(
-        () => ask(bed.host('client'), { to: to[family], protocol, patience: 1000 }).catch((error: unknown) => error),
-        {
-          timeout,
-        },
-      )
-      .toMatchObject({ host: 'backend' })
+    const once = () => ask(bed.host('client'), { to: to[family], protocol, patience: 5000 }).catch(String)
+    await expect.poll(once).toMatchObject({ host: 'backend' })
   }
 }
 
@@ -56,13 +50,9 @@ export class ProxyPod {
   }
 
   /** Waits for kubelet's word; `status` is `True` or `False`. */
-  async ready(status: 'True' | 'False' = 'True', timeout = 60_000): Promise<void> {
-    await expect
-      .poll(async () => (await this.pod())?.status.conditions?.find(({ type }) => type === 'Ready')?.status, {
-        timeout,
-        interval: 250,
-      })
-      .toBe(status)
+  async ready(status: 'True' | 'False' = 'True'): Promise<void> {
+    const said = async () => (await this.pod())?.status.conditions?.find(({ type }) => type === 'Ready')?.status
+    await expect.poll(said, { interval: 500 }).toBe(status)
   }
 
   /** Runs a command in the agent's container. */

@@ -133,14 +133,14 @@ export class EgressBed implements AsyncDisposable {
   }
 
   /** Waits until a Service leads to so many replicas. */
-  async leadsTo(name: string, count: number, timeout = 60_000): Promise<void> {
+  async leadsTo(name: string, count: number): Promise<void> {
     const lengths = async () => Object.values(await this.endpoints(name)).map(({ length }) => length)
-    await expect.poll(lengths, { timeout, interval: 250 }).toEqual([count, count])
+    await expect.poll(lengths, { interval: 500 }).toEqual([count, count])
   }
 
   /** Waits until all replicas are ready, and of the newest kind. */
-  async ready(timeout = 300_000): Promise<void> {
-    await rolledOut(this.bed.cluster, group.name, timeout)
+  async ready(): Promise<void> {
+    await rolledOut(this.bed.cluster, group.name)
   }
 
   /** Restarts all replicas, one after the other; gives how long it took, in ms. */

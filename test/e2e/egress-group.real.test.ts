@@ -10,8 +10,8 @@ let egress: EgressBed
 beforeAll(async () => {
   egress = await EgressBed.start({ short: true })
   await egress.add({ name: 'db', target: byName('db'), ports: ports(10_000) })
-  await egress.ready(90_000)
-}, 180_000)
+  await egress.ready()
+})
 afterAll(() => egress.bed.down())
 beforeEach(() => tellOnFailure(egress.bed))
 
@@ -28,8 +28,8 @@ async function reaches(service: string, host: string, some = ways): Promise<void
   const to = await egress.addresses(service)
   for (const client of egress.clients) {
     for (const { family, protocol } of some) {
-      const once = () => ask(client, { to: to[family], port: echoPort, protocol, patience: 2000 }).catch(String)
-      await expect.poll(once, { timeout: 30_000 }).toMatchObject({ host })
+      const once = () => ask(client, { to: to[family], port: echoPort, protocol, patience: 5000 }).catch(String)
+      await expect.poll(once).toMatchObject({ host })
     }
   }
 }
@@ -40,7 +40,7 @@ const refuses = (to: string, port: number) =>
 
 /** The names of the services that each replica lists. */
 const listed = async (): Promise<string[][]> =>
-  (await egress.statuses()).map(({ services }) => Object.keys(services ?? {}).sort())
+  (await egress.statuses()).map(({ services }) => Object.keys(services ?? {}).toSorted())
 
 test('Pods reach a host of the tailnet through a Service, by its address and by its name', async () => {
   await egress.leadsTo('db', 3)
@@ -94,11 +94,11 @@ test('a service that is added, changed and removed is followed, and the others a
   const pod = (await first!.pod())!.status.podIPs![0]!.ip
   // Another replica may have been first: each has its own view of the ConfigMap.
   const direct = () => ask(egress.clients[0]!, { to: pod, port: 10_020, protocol: 'tcp' })
-  await expect.poll(direct, { timeout: 30_000 }).toMatchObject({ host: 'db' })
+  await expect.poll(direct).toMatchObject({ host: 'db' })
   await refuses(pod, 10_010)
 
   await egress.remove('other')
-  await expect.poll(listed, { timeout: 30_000 }).toEqual([['default-db'], ['default-db'], ['default-db']])
+  await expect.poll(listed).toEqual([['default-db'], ['default-db'], ['default-db']])
   await refuses(pod, 10_020)
   await reaches('db', 'db')
 })
@@ -114,7 +114,7 @@ test('one service that cannot be used costs itself alone, and is named', async (
   await reaches('good', 'db')
   await reaches('db', 'db')
   const names = ['default-db', 'default-good']
-  await expect.poll(listed, { timeout: 30_000 }).toEqual([names, names, names])
+  await expect.poll(listed).toEqual([names, names, names])
   for (const replica of egress.replicas) {
     const { stdout, exitCode } = await replica.exec('culvert', 'ready', '--verbose')
     expect(stdout).toMatch(/^\[!\]services failing .*default-bad: ports\[0\]\.matchPort: .*70000/m)
@@ -141,6 +141,6 @@ test('a target that joins the tailnet later is led to from then on, and not any 
   await egress.remove('late')
 })
 
-test('five rolling restarts under load: no new connection fails', async () => {
-  expectNothingFailed(await restartUnderLoad(egress, 'db', 5))
-}, 600_000)
+test('two rolling restarts under load: no new connection fails', async () => {
+  expectNothingFailed(await restartUnderLoad(egress, 'db', 2))
+})

@@ -155,10 +155,10 @@ export class IngressBed implements AsyncDisposable {
   }
 
   /** Operates until an Ingress is advertised and every replica serves it; its first certificate is had on the way. */
-  async serves(name: string, timeout = 60_000): Promise<void> {
-    await expect.poll(() => this.operate(), { timeout, interval: 500 }).toContain(serviceOf({ name }))
+  async serves(name: string): Promise<void> {
+    await expect.poll(() => this.operate(), { interval: 500 }).toContain(serviceOf({ name }))
     const serving = async () => (await this.service(name)).hosts.map(({ node, state }) => [node, state])
-    await expect.poll(serving, { timeout, interval: 200 }).toEqual(this.replicas.map((one) => [one.name, 'serving']))
+    await expect.poll(serving, { interval: 200 }).toEqual(this.replicas.map((one) => [one.name, 'serving']))
   }
 
   async service(name: string): Promise<TailnetService> {
@@ -166,13 +166,13 @@ export class IngressBed implements AsyncDisposable {
   }
 
   /** One HTTPS request to an Ingress; gives who answered. */
-  async get(client: Host, name: string, patience = 3000): Promise<string> {
-    return (await ask(client, { to: fqdnOf({ name }), protocol: 'https', patience })).host
+  async get(client: Host, name: string): Promise<string> {
+    return (await ask(client, { to: fqdnOf({ name }), protocol: 'https' })).host
   }
 
   /** Waits until all replicas are ready, and of the newest kind. */
-  async ready(timeout = 300_000): Promise<void> {
-    await rolledOut(this.bed.cluster, group.name, timeout)
+  async ready(): Promise<void> {
+    await rolledOut(this.bed.cluster, group.name)
   }
 
   /** Restarts all replicas, one after the other; gives how long it took, in ms. */

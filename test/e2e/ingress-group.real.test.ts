@@ -5,6 +5,7 @@ import { backendObjects, deviceConfig, proxyGround, proxyNamespace } from '../la
 import { buildImage } from '../lab/images/image.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { ProxyPod, serviceAddresses, ways } from './cluster.ts'
+import { rolledOut } from './rollout.ts'
 
 const group = { name: 'ingress', type: 'ingress', replicas: 3 } as const
 const replicaNames = replicasOf(group)
@@ -21,9 +22,9 @@ let replicas: ProxyPod[]
 beforeAll(async () => {
   const [image] = await Promise.all([
     buildImage(),
-    startBed({ hosts: { client: { network: 'wan', tailscaled: true } }, cluster: { nodes: 2 } }).then((started) => {
-      bed = started
-    }),
+    startBed({ hosts: { client: { network: 'wan', tailscaled: true } }, cluster: { nodes: 2 } }).then(
+      (started) => (bed = started),
+    ),
   ])
   const { cluster } = bed
   replicas = replicaNames.map((name) => new ProxyPod(cluster, name))
@@ -34,9 +35,8 @@ beforeAll(async () => {
   ])
   const env = { TS_NO_LOGS_NO_SUPPORT: 'true' }
   await cluster.apply(...groupObjects({ ...group, image: image.reference, authKey, env }))
-  const rollout = ['rollout', 'status', `statefulset/${group.name}`, `--namespace=${proxyNamespace}`]
-  await cluster.kubectl(rollout, { timeout: 90_000 })
-}, 180_000)
+  await rolledOut(cluster, group.name)
+})
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
@@ -73,7 +73,7 @@ async function listed(mappings: Mappings): Promise<void> {
   for (const replica of replicas) {
     const [podIPv4, podIPv6] = (await replica.pod())!.status.podIPs!.map(({ ip }) => ip)
     await expect
-      .poll(async () => (await replica.secret())['ingress-config.json'], { timeout: 30_000 })
+      .poll(async () => (await replica.secret())['ingress-config.json'])
       .toBe(JSON.stringify({ configs: mappings, podIPv4, podIPv6 }))
   }
 }
@@ -82,8 +82,8 @@ async function listed(mappings: Mappings): Promise<void> {
 async function reaches(name: ServiceName): Promise<void> {
   for (const { family, protocol } of ways) {
     const to = services[name][family]
-    const once = () => ask(bed.host('client'), { to, protocol, patience: 2000 }).catch(String)
-    await expect.poll(once, { timeout: 30_000 }).toMatchObject({ host: name.replace('svc:', '') })
+    const once = () => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String)
+    await expect.poll(once).toMatchObject({ host: name.replace('svc:', '') })
   }
 }
 
@@ -103,8 +103,8 @@ test('a Tailscale Service that is hosted but not configured is refused at once, 
   await host('svc:web', 'svc:api')
   const client = bed.host('client')
   for (const { family, protocol } of ways) {
-    const once = () => ask(client, { to: services['svc:api'][family], protocol, patience: 3000 })
-    await expect.poll(() => once().catch(String), { timeout: 30_000 }).toMatch('ECONNREFUSED')
+    const once = () => ask(client, { to: services['svc:api'][family], protocol, patience: 5000 })
+    await expect.poll(() => once().catch(String)).toMatch('ECONNREFUSED')
   }
   const both = { ...(await mapping('svc:api')), ...(await mapping('svc:web')) }
   await configure(both)
@@ -124,10 +124,9 @@ test('a replica that stops hands over to another, and no new connection fails', 
   const primary = async () =>
     (await bed.control.nodes()).find(({ primaryRoutes }) => primaryRoutes.includes(`${to}/32`))!.name
   const before = await primary()
-  const endless = { count: 1_000_000, duration: 600_000 }
-  const often = { ...endless, mode: 'connect', every: 50, retries: 1 } as const
+  const often = { mode: 'connect', every: 50, retries: 1 } as const
   const load = await startTraffic(bed.host('client'), { ...often, to, protocol: 'tcp' })
-  const flow = await startTraffic(bed.host('client'), { ...endless, to, protocol: 'tcp', mode: 'flow' })
+  const flow = await startTraffic(bed.host('client'), { to, protocol: 'tcp', mode: 'flow' })
   // What the control server does with a host that advertises no service any more: it asks, and sends others elsewhere.
   const advertises = async () => {
     const { body } = await bed.control.askNode(before, { path: '/vip-services' })
@@ -136,17 +135,17 @@ test('a replica that stops hands over to another, and no new connection fails', 
   }
   expect(await advertises()).toBe(true)
   await bed.cluster.kubectl(['delete', 'pod', before, `--namespace=${proxyNamespace}`, '--wait=false'])
-  await expect.poll(advertises, { timeout: 10_000 }).toBe(false)
+  await expect.poll(advertises).toBe(false)
   await bed.control.patchNode(before, { routes: [] })
   expect(await primary()).not.toBe(before)
   const replica = replicas.find(({ name }) => name === before)!
   const { uid } = (await replica.pod())!.metadata
-  await expect.poll(async () => (await replica.pod())?.metadata.uid, { timeout: 60_000 }).not.toBe(uid)
+  await expect.poll(async () => (await replica.pod())?.metadata.uid).not.toBe(uid)
   await replica.ready()
   await listed(await mapping('svc:web'))
-  const { sent, answered, errors, retried } = await load.stop()
+  const { sent, answered, errors, retried, mostAtOnce } = await load.stop()
   expect({ errors, answered }).toEqual({ errors: {}, answered: sent })
   // A connection that is open while the tailnet moves its client breaks; one that begins anew does not.
-  expect(retried.length).toBeLessThanOrEqual(1)
+  expect(retried.length).toBeLessThanOrEqual(mostAtOnce)
   expect((await flow.stop()).broken?.code).toBe('ECONNRESET')
 })

@@ -1,4 +1,4 @@
-import { randomInt, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, type Host } from '../lab/bed.ts'
 import { fqdnOf, tlsObjects } from '../lab/cluster/ingress.ts'
@@ -14,7 +14,7 @@ const fqdn = fqdnOf({ name: app })
 let ingress: IngressBed
 beforeAll(async () => {
   ingress = await IngressBed.start({ env: { CULVERT_TEST_SHORT_WAITS: 'true' } })
-}, 180_000)
+})
 afterAll(() => ingress[Symbol.asyncDispose]())
 beforeEach(() => tellOnFailure(ingress.bed))
 
@@ -34,7 +34,7 @@ test('clients of the tailnet have HTTPS through three replicas, under the one ce
   expect(stored.subjectAltName).toBe(`DNS:${fqdn}`)
   for (const client of ingress.clients) {
     for (const to of addresses) {
-      const answer = await ask(client, { to, name: fqdn, protocol: 'https', patience: 5000 })
+      const answer = await ask(client, { to, name: fqdn, protocol: 'https' })
       expect(answer.host).toBe('web')
     }
     expect((await shown(client)).fingerprint256).toBe(stored.fingerprint256)
@@ -42,17 +42,16 @@ test('clients of the tailnet have HTTPS through three replicas, under the one ce
   await expectOneIssuer(ingress, 1)
 })
 
-test('replicas are killed ten times under load, and come back as the nodes that they were', async () => {
-  const others = Array.from({ length: 7 }, () => ingress.replicas[randomInt(ingress.replicas.length)]!)
-  await killUnderLoad(ingress, app, [...ingress.replicas, ...others])
+test('each replica is killed once under load, and comes back as the node that it was', async () => {
+  await killUnderLoad(ingress, app, ingress.replicas)
   expect((await ingress.bed.control.nodes()).length).toBe(ingress.clients.length + ingress.replicas.length)
   await expectOneIssuer(ingress, 1)
-}, 240_000)
+})
 
-test('three rolling restarts under load: no request fails, and nothing is issued', async () => {
-  await restartUnderLoad(ingress, app, 3)
+test('a rolling restart under load: no request fails, and nothing is issued', async () => {
+  await restartUnderLoad(ingress, app, 1)
   await expectOneIssuer(ingress, 1)
-}, 240_000)
+})
 
 test('a TLS Secret that is deleted costs no reader its certificate, and is filled when its owner makes it again', async () => {
   const { bed } = ingress
@@ -75,7 +74,7 @@ test('a TLS Secret in which another put what is not of the name is written anew'
   const { certificate, key } = await makePair(['other.lab.ts.net'])
   await bed.cluster.apply({ ...secret!, data: undefined, stringData: { 'tls.crt': certificate, 'tls.key': key } })
   const subject = async () => new X509Certificate((await ingress.pair(app))!.crt).subjectAltName
-  await expect.poll(subject, { timeout: 30_000 }).toBe(`DNS:${fqdn}`)
+  await expect.poll(subject).toBe(`DNS:${fqdn}`)
   for (const client of ingress.clients) expect(await ingress.get(client, app)).toBe('web')
   await expectOneIssuer(ingress, 3)
 })

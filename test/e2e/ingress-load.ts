@@ -30,7 +30,7 @@ async function underLoad(
   work: () => Promise<void>,
 ): Promise<Load> {
   const site = { to: fqdnOf({ name }), protocol: 'https', mode: 'connect' } as const
-  const endless = { count: 1_000_000, duration: 3_600_000, every, ...patience }
+  const endless = { count: 1_000_000, duration: 4 * 3_600_000, every, ...patience }
   const { last } = await ingress.bed.control.events()
   const load = await Promise.all(ingress.clients.map((client) => startTraffic(client, { ...site, ...endless })))
   await work()
@@ -45,7 +45,7 @@ async function underLoad(
  */
 export async function restartUnderLoad(ingress: IngressBed, name: string, times: number): Promise<void> {
   const took: number[] = []
-  const { reports, moves } = await underLoad(ingress, name, { patience: 10_000, retries: 2 }, async () => {
+  const { reports, moves } = await underLoad(ingress, name, { patience: 30_000, retries: 2 }, async () => {
     for (let time = 0; time < times; time += 1) {
       took.push(await ingress.restart())
       await ingress.serves(name)
@@ -57,43 +57,44 @@ export async function restartUnderLoad(ingress: IngressBed, name: string, times:
   expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
     reports.map(() => ({ failures: [], unanswered: 0 })),
   )
-  for (const { sent, retried } of reports) {
+  for (const { sent, retried, mostAtOnce } of reports) {
     expect(sent).toBeGreaterThan(times * 20)
-    expect(retried.length).toBeLessThanOrEqual(moves)
+    // Each move breaks what is under way.
+    expect(retried.length).toBeLessThanOrEqual(moves * mostAtOnce)
   }
 }
 
-/** For how long requests may fail after a replica was killed, in ms: until it is back, or others have its clients. */
-const outage = 10_000
+/** For one answer while replicas are killed, in ms. */
+const answersWithin = 10_000
 
 /**
  * Kills replicas one after the other under load, Pod and all, and sees each back as the node that it was: all that is
  * left of it is in Secrets.
  */
 export async function killUnderLoad(ingress: IngressBed, name: string, victims: readonly ProxyPod[]): Promise<void> {
-  const kills: number[] = []
-  const { reports } = await underLoad(ingress, name, { patience: 2000, retries: 0 }, async () => {
+  const outages: { readonly from: number; readonly to: number }[] = []
+  const { reports } = await underLoad(ingress, name, { patience: answersWithin, retries: 0 }, async () => {
     for (const victim of victims) {
       const before = (await victim.pod())?.metadata.uid
       const identity = (await victim.secret())['device_id']
-      kills.push(Date.now())
+      const from = Date.now()
       await kill(victim)
-      await expect.poll(async () => (await victim.pod())?.metadata.uid ?? before, { timeout: 60_000 }).not.toBe(before)
+      await expect.poll(async () => (await victim.pod())?.metadata.uid ?? before).not.toBe(before)
       await victim.ready()
       await ingress.serves(name)
+      outages.push({ from, to: Date.now() })
       expect((await victim.secret())['device_id']).toBe(identity)
     }
   })
   for (const { failures, longestGap } of reports) {
-    const strays = failures.filter(({ at }) => !kills.some((killed) => within(Date.parse(at) - killed)))
-    expect(strays).toEqual([])
-    expect(longestGap).toBeLessThan(outage)
+    // Requests may fail until the replica is back, or others have its clients; and that is told when it is certain.
+    const during = (at: number): boolean => outages.some(({ from, to }) => at >= from && at < to + answersWithin)
+    expect(failures.filter(({ at }) => !during(Date.parse(at)))).toEqual([])
+    expect(longestGap).toBeLessThan(Math.max(...outages.map(({ from, to }) => to - from)) + answersWithin)
   }
   const longest = reports.map(({ longestGap }) => longestGap)
   console.log(`${victims.length} kills; longest time without an answer: ${longest.join(', ')} ms`)
 }
-
-const within = (after: number): boolean => after >= 0 && after < outage
 
 /** What the kernel does when memory runs out; a Pod that is new is started without kubelet's growing pauses. */
 async function kill(victim: ProxyPod): Promise<void> {

@@ -3,6 +3,7 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import { groupObjects } from '../lab/cluster/group.ts'
 import { backendObjects, deviceConfig, proxyGround, proxyNamespace, proxyObjects } from '../lab/cluster/proxy.ts'
 import { agentReference, buildImage } from '../lab/images/image.ts'
+import { patience } from '../lab/patience.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { nodeAddresses, ProxyPod, reachAll, serviceAddresses } from './cluster.ts'
 
@@ -12,9 +13,9 @@ let identity: string
 beforeAll(async () => {
   const [image] = await Promise.all([
     buildImage(),
-    startBed({ hosts: { client: { network: 'wan', tailscaled: true } }, cluster: { nodes: 2 } }).then((started) => {
-      bed = started
-    }),
+    startBed({ hosts: { client: { network: 'wan', tailscaled: true } }, cluster: { nodes: 2 } }).then(
+      (started) => (bed = started),
+    ),
   ])
   const { cluster } = bed
   await Promise.all([cluster.importImage(image.archive), cluster.apply(...backendObjects('backend'), ...proxyGround())])
@@ -26,7 +27,11 @@ beforeAll(async () => {
       name: 'proxy',
       image: image.reference,
       authKey: await bed.authKey(),
-      env: { TS_DEST_IP: `${backend.v4},${backend.v6}`, TS_ENABLE_HEALTH_CHECK: 'true' },
+      env: {
+        TS_DEST_IP: `${backend.v4},${backend.v6}`,
+        TS_ENABLE_HEALTH_CHECK: 'true',
+        CULVERT_TEST_SHORT_WAITS: 'true',
+      },
       container: {
         // One of each way to ask. Who starts slowly does not hang; who hangs cannot stop in order, and need not be given
         // the time to.
@@ -37,7 +42,7 @@ beforeAll(async () => {
     }),
   )
   proxy = new ProxyPod(cluster, 'proxy-0')
-}, 180_000)
+})
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
@@ -70,10 +75,10 @@ test('the operator’s next config is followed in the running Pod', async () => 
   const config = Buffer.from(deviceConfig('renamed')).toString('base64')
   const patch = JSON.stringify({ data: { 'cap-107.hujson': config } })
   await bed.cluster.kubectl(['patch', 'secret', 'proxy-0', `--namespace=${proxyNamespace}`, `--patch=${patch}`])
-  await expect.poll(async () => (await proxy.secret())['device_fqdn'], { timeout: 30_000 }).toBe('renamed.lab.ts.net.')
+  await expect.poll(async () => (await proxy.secret())['device_fqdn']).toBe('renamed.lab.ts.net.')
   const back = JSON.stringify({ data: { 'cap-107.hujson': Buffer.from(deviceConfig('proxy-0')).toString('base64') } })
   await bed.cluster.kubectl(['patch', 'secret', 'proxy-0', `--namespace=${proxyNamespace}`, `--patch=${back}`])
-  await expect.poll(async () => (await proxy.secret())['device_fqdn'], { timeout: 30_000 }).toBe('proxy-0.lab.ts.net.')
+  await expect.poll(async () => (await proxy.secret())['device_fqdn']).toBe('proxy-0.lab.ts.net.')
   expect(await proxy.restarts()).toBe(0)
 })
 
@@ -87,7 +92,7 @@ test('kubelet’s probes see what is wrong: unready while tailscaled hangs, rest
   expect(await proxy.restarts()).toBe(0)
 
   await proxy.exec('sh', '-c', 'kill -STOP $(pidof node)')
-  await expect.poll(() => proxy.restarts(), { timeout: 60_000 }).toBe(1)
+  await expect.poll(() => proxy.restarts()).toBe(1)
   await backAsTheSame()
 })
 
@@ -95,7 +100,7 @@ test('a container that the kernel kills starts again as the same node', async ()
   const before = await proxy.restarts()
   // What the kernel does when memory runs out.
   await proxy.exec('sh', '-c', 'kill -KILL $(pidof node) $(pidof tailscaled)')
-  await expect.poll(() => proxy.restarts(), { timeout: 60_000 }).toBe(before + 1)
+  await expect.poll(() => proxy.restarts()).toBe(before + 1)
   await backAsTheSame()
 })
 
@@ -112,7 +117,7 @@ test('kubelet’s restart costs nothing', async () => {
 test('a deleted Pod comes back as the same node', async () => {
   const { uid } = (await proxy.pod())!.metadata
   await bed.cluster.kubectl(['delete', 'pod', 'proxy-0', `--namespace=${proxyNamespace}`, '--wait=false'])
-  await expect.poll(async () => (await proxy.pod())?.metadata.uid, { timeout: 60_000 }).not.toBe(uid)
+  await expect.poll(async () => (await proxy.pod())?.metadata.uid).not.toBe(uid)
   await backAsTheSame()
   expect((await proxy.secret())['pod_uid']).toBe((await proxy.pod())!.metadata.uid)
 })
@@ -121,8 +126,8 @@ test('a Pod whose node is drained goes on elsewhere as the same node', async () 
   const from = (await proxy.pod())!.spec.nodeName!
   // The backend is nobody's to make anew.
   const only = `--pod-selector=app=proxy`
-  await bed.cluster.kubectl(['drain', from, only, '--ignore-daemonsets', '--timeout=60s'], { timeout: 70_000 })
-  await expect.poll(async () => (await proxy.pod())?.spec.nodeName, { timeout: 60_000 }).not.toBe(from)
+  await bed.cluster.kubectl(['drain', from, only, '--ignore-daemonsets', `--timeout=${patience / 1000}s`])
+  await expect.poll(async () => (await proxy.pod())?.spec.nodeName).not.toBe(from)
   await backAsTheSame()
   await bed.cluster.kubectl(['uncordon', from])
 })
@@ -130,7 +135,7 @@ test('a Pod whose node is drained goes on elsewhere as the same node', async () 
 test('the API server’s absence costs no packet', async () => {
   const server = bed.cluster.component('kube-apiserver')
   const { v4 } = await nodeAddresses(bed, 'proxy-0')
-  await server.stop()
+  await server.kill()
   await reachAll(bed, 'proxy-0')
   await server.start()
   expect(v4).not.toBe('')
@@ -142,11 +147,9 @@ test('a replica of a ProxyGroup, with config and state in two Secrets, runs unch
   const authKey = await bed.authKey()
   await cluster.apply(...groupObjects({ name: 'group', image: agentReference, authKey, replicas: 1 }))
   const replica = new ProxyPod(cluster, 'group-0')
-  await expect
-    .poll(async () => (await replica.secret())['device_fqdn'], { timeout: 60_000 })
-    .toBe('group-0.lab.ts.net.')
+  await expect.poll(async () => (await replica.secret())['device_fqdn']).toBe('group-0.lab.ts.net.')
   await expect.poll(() => replica.exec('culvert', 'ready')).toMatchObject({ exitCode: 0 })
-  expect(Object.keys(await replica.secret()).sort()).toEqual([
+  expect(Object.keys(await replica.secret()).toSorted()).toEqual([
     '_current-profile',
     '_machinekey',
     '_profiles',

@@ -1,12 +1,16 @@
 import type { Cluster } from '../lab/cluster/cluster.ts'
 import { proxyNamespace } from '../lab/cluster/proxy.ts'
+import { patience } from '../lab/patience.ts'
 
-const workload = (name: string) => [`statefulset/${name}`, `--namespace=${proxyNamespace}`]
+const workload = (name: string, kind = 'statefulset') => [`${kind}/${name}`, `--namespace=${proxyNamespace}`]
 
-/** Waits until all replicas of a group are ready, and of the newest kind; `timeout` in ms. */
-export async function rolledOut(cluster: Cluster, group: string, timeout = 300_000): Promise<void> {
-  await cluster.kubectl(['rollout', 'status', ...workload(group), `--timeout=${timeout / 1000}s`], {
-    timeout: timeout + 5000,
+/** The replicas of a group, one after the other, and each of them may take as long as anything. */
+const timeout = 3 * patience
+
+/** Waits until all replicas of a group are ready, and of the newest kind. */
+export async function rolledOut(cluster: Cluster, group: string, kind?: string): Promise<void> {
+  await cluster.kubectl(['rollout', 'status', ...workload(group, kind), `--timeout=${timeout / 1000}s`], {
+    timeout: timeout + patience,
   })
 }
 

@@ -14,6 +14,7 @@ import type {
   TailnetNode,
   TailnetService,
 } from './control-types.ts'
+import { patience } from './patience.ts'
 
 /**
  * Steers a bed's tailnet through the control server's admin API; docs/lab-control.md says what each call does.
@@ -140,7 +141,7 @@ export class ControlClient {
     return new Promise((resolve, reject) => {
       const failed = (message: string, cause?: unknown): void =>
         reject(new CulvertError('command', `control server: ${method} ${path}: ${message}`, { cause }))
-      const ask = request({ socketPath: this.#socket, method, path, timeout: 70_000 }, (response) => {
+      const ask = request({ socketPath: this.#socket, method, path, timeout: patience }, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('error', (error) => failed('the answer broke off', error))
@@ -151,7 +152,7 @@ export class ControlClient {
           else resolve((text === '' ? undefined : JSON.parse(text)) as T)
         })
       })
-      ask.on('timeout', () => ask.destroy(new Error('no answer within 70 s')))
+      ask.on('timeout', () => ask.destroy(new Error(`no answer within ${patience / 1000} s`)))
       ask.on('error', (error) => failed('no answer', error))
       ask.end(body === undefined ? undefined : JSON.stringify(body))
     })

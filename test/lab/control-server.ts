@@ -22,7 +22,7 @@ export async function startControl(bed: number, places: ReturnType<typeof places
     domain,
   ]
   const control = await startDaemon(bed, argv, { env: { HOME: '/tmp' }, log })
-  await poll('the start of the control server', 20_000, async () => {
+  await poll('the start of the control server', async () => {
     const said = await readFile(log, 'utf8')
     if (/^ready$/m.test(said)) return true
     if (!isAlive(control)) throw endedEarly(argv, log)

@@ -1,10 +1,11 @@
 import { execa, type Options } from 'execa'
 import { CulvertError } from '../../lib/errors.ts'
+import { patience } from './patience.ts'
 
 export type Ran = { readonly stdout: string; readonly stderr: string; readonly exitCode: number }
 
 export type RunOptions = {
-  /** Milliseconds after which the program is killed; 60 s when left out. */
+  /** Milliseconds after which the program is killed; `patience` when left out. */
   readonly timeout?: number
   readonly input?: string
   /** A file to read from instead. */
@@ -26,7 +27,7 @@ export type RunOptions = {
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const [file, ...args] = argv
   if (file === undefined) throw new CulvertError('command', 'an empty command cannot be run')
-  const timeout = options.timeout ?? 60_000
+  const timeout = options.timeout ?? patience
   const settings: Options = {
     reject: false,
     timeout,

@@ -43,11 +43,9 @@ async function hostOf(client: Client): Promise<ServiceHost | undefined> {
   return found?.node as ServiceHost | undefined
 }
 
-/** Waits until a client is answered by a host; gives how long that took, in ms. */
-async function reaches(client: Client, host: ServiceHost, timeout: number): Promise<number> {
-  const begun = performance.now()
-  await expect.poll(() => get(client, '--max-time', '1'), { timeout, interval: 20 }).toBe(host)
-  return performance.now() - begun
+/** Waits until a client is answered by a host. */
+async function reaches(client: Client, host: ServiceHost): Promise<void> {
+  await expect.poll(() => get(client, '--max-time', '5'), { interval: 20 }).toBe(host)
 }
 
 test('what a node serves and advertises is held until it is approved', async () => {
@@ -81,15 +79,14 @@ test('each client reaches a host of its own, by name and by both families, with 
 test('a host that stops advertising, or is held, hands over at once, and takes back', async () => {
   const home = (await hostOf('first'))!
   await bed.host(home).exec(['tailscale', 'serve', 'drain', service])
-  const took = await reaches('first', otherThan(home), 2000)
+  await reaches('first', otherThan(home))
   expect(await states()).toEqual({ [home]: 'configured', [otherThan(home)]: 'serving' })
   await serve(home)
-  await reaches('first', home, 2000)
+  await reaches('first', home)
   await bed.control.approveHost(service, home, false)
-  await reaches('first', otherThan(home), 2000)
+  await reaches('first', otherThan(home))
   await bed.control.approveHost(service, home)
-  await reaches('first', home, 2000)
-  console.log(`${Math.round(took)} ms until another host answered`)
+  await reaches('first', home)
 })
 
 test('HTTPS off for the tailnet: no certificates, and back', async () => {
@@ -99,19 +96,19 @@ test('HTTPS off for the tailnet: no certificates, and back', async () => {
   }
   expect(await domains()).toEqual(['one.lab.ts.net', fqdn])
   await bed.control.putSettings({ https: false })
-  await expect.poll(domains, { timeout: 5000 }).toBe(null)
+  await expect.poll(domains).toBe(null)
   await bed.control.putSettings({ https: true })
-  await expect.poll(domains, { timeout: 5000 }).toEqual(['one.lab.ts.net', fqdn])
+  await expect.poll(domains).toEqual(['one.lab.ts.net', fqdn])
 })
 
 test('a host that dies hands over, and a Service that is removed is gone', async () => {
   const home = (await hostOf('first'))!
   const other = otherThan(home)
   signal(bed.hostRecord(home).tailscaled!.pid, 'SIGKILL')
-  await reaches('first', other, 10_000)
+  await reaches('first', other)
   expect(await states()).toEqual({ [home]: 'offline', [other]: 'serving' })
   await bed.control.removeService(service)
-  await expect.poll(() => get('first', '--max-time', '1'), { timeout: 5000 }).toMatch('curl: (6)')
+  await expect.poll(() => get('first', '--max-time', '5')).toMatch('curl: (6)')
   const { events } = await bed.control.events()
   const told = events.filter(({ kind, node }) => kind === 'service-host' && node === home)
   expect(told.at(-1)?.message).toBe('svc:web is offline')

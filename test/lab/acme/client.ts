@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { CulvertError } from '../../../lib/errors.ts'
+import { patience } from '../patience.ts'
 import type { acmePlaces } from './places.ts'
 import type { AcmeFault, AcmeOrder, AcmeRequest, Journal } from './faults.ts'
 
@@ -45,7 +46,7 @@ export class Acme {
         reject(
           new CulvertError('command', `gateway of the certificate authority: ${method} ${path}: ${message}`, { cause }),
         )
-      const asking = request({ socketPath: this.#places.socket, method, path, timeout: 10_000 }, (response) => {
+      const asking = request({ socketPath: this.#places.socket, method, path, timeout: patience }, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('error', (error) => failed('the answer broke off', error))
@@ -55,7 +56,7 @@ export class Acme {
           else failed(`${response.statusCode} ${text}`)
         })
       })
-      asking.on('timeout', () => asking.destroy(new Error('no answer within 10 s')))
+      asking.on('timeout', () => asking.destroy(new Error(`no answer within ${patience / 1000} s`)))
       asking.on('error', (error) => failed('no answer', error))
       asking.end(body === undefined ? undefined : JSON.stringify(body))
     })

@@ -63,7 +63,7 @@ export async function startAcme(
   const start = async (name: string, argv: string[], ready: RegExp, environment = {}): Promise<Proc> => {
     const log = join(places.logs, `${name}.log`)
     const daemon = await startDaemon(bed, argv, { env: environment, log })
-    await poll(`the start of ${name}`, 10_000, async () => {
+    await poll(`the start of ${name}`, async () => {
       if (ready.test(await readFile(log, 'utf8'))) return true
       if (!isAlive(daemon)) throw endedEarly(argv, log)
       return undefined

@@ -53,7 +53,7 @@ type NodeObject = {
 async function describeCluster(cluster: Cluster): Promise<string> {
   const where = `Kubernetes at ${cluster.url.v4} and ${cluster.url.v6}`
   try {
-    const options = { timeout: 5000 }
+    const options = { timeout: 20_000 }
     const [nodes, pods] = await Promise.all([
       cluster.list<NodeObject>('nodes', undefined, options),
       cluster.list<Pod>('pods', undefined, options),
@@ -77,7 +77,7 @@ export async function lastLines(bed: string, lines: number, only = ''): Promise<
   const { logs } = placesOf(bed)
   const files = (await readdir(logs).catch(() => []))
     .filter((file) => file.endsWith('.log') && file.startsWith(only))
-    .sort()
+    .toSorted()
   const parts = await Promise.all(
     files.map(async (file) => {
       const text = (await readFile(join(logs, file), 'utf8')).trim()

@@ -89,7 +89,7 @@ test('names of Services and of the world resolve in a Pod', async () => {
 test('Pods reach the API server, by its Service and by both of its addresses', async () => {
   const answers = join(import.meta.dirname, 'programs/answers.ts')
   for (const url of [`https://${apiService.v4}`, apiUrl.v4, apiUrl.v6]) {
-    await one.exec([process.execPath, answers, `${url}/readyz`], { timeout: 5000 })
+    await one.exec([process.execPath, answers, `${url}/readyz`])
   }
 })
 
@@ -110,7 +110,7 @@ test('what an agent needs is let in: forwarding, NET_ADMIN and the TUN device', 
       volumes: [{ name: 'tun', hostPath: { path: '/dev/net/tun', type: 'CharDevice' } }],
     },
   })
-  await cluster.wait('pod/proxy', 'Ready', { timeout: 15_000 })
+  await cluster.wait('pod/proxy', 'Ready')
   expect(await inPod('proxy', 'sysctl', '-n', ...forwarding)).toBe('1\n1')
   const restricted = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'strict', labels: restricted } })
@@ -132,7 +132,7 @@ test('what is mounted follows its Secret within seconds', async () => {
   await cluster.wait('pod/shown', 'Ready')
   expect(await inPod('shown', 'cat', '/shown/text')).toBe('first')
   await cluster.apply(secret('second'))
-  await expect.poll(() => inPod('shown', 'cat', '/shown/text'), { timeout: 8000 }).toBe('second')
+  await expect.poll(() => inPod('shown', 'cat', '/shown/text')).toBe('second')
 })
 
 test('a daemon can be killed and started again: Pods and packets go on, objects stay', async () => {
@@ -158,7 +158,7 @@ test('what happened can be looked up, and why a Pod is not ready', async () => {
   const { cluster } = bed
   await cluster.apply(pod('broken', 'node1', { image: 'lab.test/absent:1', imagePullPolicy: 'Never' }))
   await expect
-    .poll(() => cluster.unready(5), { timeout: 10_000 })
+    .poll(() => cluster.unready(5))
     .toMatch(/^default\/broken: Pending on node1\n[^]*container main: waiting \(ErrImageNeverPull/m)
   const events = await cluster.events()
   expect(events).toContainEqual(

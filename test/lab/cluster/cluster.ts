@@ -81,13 +81,12 @@ export class Cluster extends Kubectl {
   /** Returns once all nodes take Pods. */
   async ready(): Promise<void> {
     await Promise.all(this.components.map((component) => component.ready()))
-    const soon = '--timeout=60s'
     await Promise.all([
       // Made by the controller manager; without it no Pod is let in.
-      this.kubectl(['wait', '--for=create', 'serviceaccount/default', soon], { timeout: 65_000 }),
+      this.waitFor('serviceaccount/default', 'create'),
       ...this.nodes.map(async ({ name }) => {
-        await this.kubectl(['wait', '--for=create', `node/${name}`, soon], { timeout: 65_000 })
-        await this.kubectl(['wait', '--for=condition=Ready', `node/${name}`, soon], { timeout: 65_000 })
+        await this.waitFor(`node/${name}`, 'create')
+        await this.wait(`node/${name}`, 'Ready')
       }),
     ])
   }
@@ -95,7 +94,7 @@ export class Cluster extends Kubectl {
   /** Puts an image, an archive on this side, into nodes: all when left out. */
   async importImage(archive: string, nodes = [...this.#nodes.keys()]): Promise<void> {
     const argv = ['ctr', '--namespace=k8s.io', 'images', 'import', '-']
-    await Promise.all(nodes.map((name) => this.node(name).exec(argv, { inputFile: archive, timeout: 120_000 })))
+    await Promise.all(nodes.map((name) => this.node(name).exec(argv, { inputFile: archive })))
   }
 
   /** Makes what runs in a host a service account: its files are where they are in a Pod. */

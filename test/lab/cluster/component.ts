@@ -72,7 +72,7 @@ export class Component {
     await updateRecord(bed, (record) => ({ ...record, others: { ...record.others, [this.name]: started } }))
   }
 
-  /** Returns once it answers. Throws CulvertError `command` when it ends first, or does not within a minute. */
+  /** Returns once it answers. Throws CulvertError `command` when it ends first, or does not answer at all. */
   async ready(): Promise<void> {
     const { url, socket } = this.#plan
     const { holder } = this.#around
@@ -85,7 +85,6 @@ export class Component {
     )
     await poll(
       `the start of ${this.name}`,
-      60_000,
       async () => {
         if (!this.running) throw endedEarly(this.#plan.argv, this.log)
         if (failure !== undefined) throw failure
@@ -105,15 +104,15 @@ export class Component {
     if (name !== 'SIGSTOP' && helper !== undefined) signal(helper, 'SIGCONT')
   }
 
-  /** Ends it by SIGTERM or another signal; returns when it has ended. What has not ended after `patience` milliseconds is killed. */
-  async stop(name: NodeJS.Signals = 'SIGTERM', patience = 10_000): Promise<void> {
+  /** Ends it by SIGTERM or another signal; returns when it has ended. What has not ended after `grace` milliseconds is killed. */
+  async stop(name: NodeJS.Signals = 'SIGTERM', grace = 10_000): Promise<void> {
     const pid = this.#process?.pid
     if (pid === undefined || !this.running) return
     this.signal(name)
-    const insist = setTimeout(() => this.signal('SIGKILL'), patience)
+    const insist = setTimeout(() => this.signal('SIGKILL'), grace)
     try {
       // Until it is no zombie either: its threads may end, and let go of their sockets, after the process itself.
-      await poll(`the end of ${this.name}`, patience + 5000, () => (existsSync(`/proc/${pid}`) ? undefined : true))
+      await poll(`the end of ${this.name}`, () => (existsSync(`/proc/${pid}`) ? undefined : true))
     } finally {
       clearTimeout(insist)
     }
@@ -128,7 +127,7 @@ export class Component {
 const answers = join(import.meta.dirname, 'programs/answers.ts')
 
 async function whenAnswered(holder: number, url: string): Promise<void> {
-  await run([...enterNetwork(holder), process.execPath, answers, url], { timeout: 70_000 })
+  await run([...enterNetwork(holder), process.execPath, answers, url])
 }
 
 function takesConnections(path: string): Promise<boolean> {

@@ -3,6 +3,7 @@ import { enterNetwork } from '../ground/enter.ts'
 import type { BedRecord } from '../ground/record.ts'
 import { searchPath } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
+import { patience } from '../patience.ts'
 import { run, type Ran } from '../run.ts'
 import { clusterEvent, inOrder, type LabEvent } from './events.ts'
 import { clusterPlaces } from './places.ts'
@@ -10,7 +11,7 @@ import { isUnready, whyNot, type Pod } from './pods.ts'
 
 export type KubectlOptions = {
   readonly input?: string
-  /** Milliseconds; 30 s when left out. */
+  /** Milliseconds; more than enough for any wait when left out. */
   readonly timeout?: number
   /** With `false` a non-zero exit is returned instead of thrown. */
   readonly check?: boolean
@@ -39,7 +40,7 @@ export class Kubectl {
   /** Runs kubectl as the administrator, files and working directory those of this side. */
   async kubectl(argv: readonly string[], options: KubectlOptions = {}): Promise<Ran> {
     return await run([...this.argv, ...argv], {
-      timeout: 30_000,
+      timeout: 2 * patience,
       ...options,
       // Not this process's own: it may name a proxy.
       env: { HOME: dirname(this.kubeconfig), KUBECONFIG: this.kubeconfig, PATH: searchPath([]) },
@@ -67,12 +68,14 @@ export class Kubectl {
     return (JSON.parse(stdout) as { items: T[] }).items
   }
 
-  /** Waits for a condition of an object, such as `Ready` of `pod/echo`; `timeout` in milliseconds, a minute when left out. */
-  async wait(object: string, condition: string, { namespace = 'default', timeout = 60_000 } = {}): Promise<void> {
-    await this.kubectl(
-      ['wait', object, `--namespace=${namespace}`, `--for=condition=${condition}`, `--timeout=${timeout / 1000}s`],
-      { timeout: timeout + 5000 },
-    )
+  /** Waits for a condition of an object, such as `Ready` of `pod/echo`. */
+  async wait(object: string, condition: string, where: { readonly namespace?: string } = {}): Promise<void> {
+    await this.waitFor(object, `condition=${condition}`, where)
+  }
+
+  /** Waits for what `kubectl wait` knows beside conditions, such as `create` or `delete`. */
+  async waitFor(object: string, event: string, { namespace = 'default' } = {}): Promise<void> {
+    await this.kubectl(['wait', object, `--namespace=${namespace}`, `--for=${event}`, `--timeout=${patience / 1000}s`])
   }
 
   /** A token of a service account. */
@@ -101,8 +104,9 @@ export class Kubectl {
 
   /** Why Pods are not ready, with the last `lines` lines that they printed; for whoever looks for a failure. */
   async unready(lines: number): Promise<string> {
-    const options = { timeout: 5000, check: false }
-    const unready = (await this.list<Pod>('pods', undefined, { timeout: 5000 })).filter(isUnready)
+    // An API server that hangs may be what is looked for.
+    const options = { timeout: 20_000, check: false }
+    const unready = (await this.list<Pod>('pods', undefined, { timeout: 20_000 })).filter(isUnready)
     const texts = await Promise.all(
       unready.slice(0, 10).map(async (pod) => {
         const { name, namespace } = pod.metadata

@@ -22,7 +22,7 @@ export async function startAgent(
   }
   const argv = [process.execPath, bundle]
   const line = /Startup complete, waiting for shutdown signal/
-  await startAndAwait(bed.name, host, { name: 'agent', argv, env, line, timeout: 60_000 }, note)
+  await startAndAwait(bed.name, host, { name: 'agent', argv, env, line }, note)
   const { addresses } = await bed.control.node(host.name)
   return both({ v4: addresses.find((one) => !isIPv6(one)), v6: addresses.find((one) => isIPv6(one)) })
 }

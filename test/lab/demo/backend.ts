@@ -7,7 +7,7 @@ export async function startBackend(bed: Bed<'client' | 'proxy' | 'backend'>): Pr
   const host = bed.host('backend')
   const program = join(import.meta.dirname, '../traffic/programs/echo.ts')
   const argv = [process.execPath, program, host.name, '7000']
-  await startAndAwait(bed.name, host, { name: 'echo', argv, env: {}, line: /^ready$/, timeout: 15_000 })
+  await startAndAwait(bed.name, host, { name: 'echo', argv, env: {}, line: /^ready$/ })
   return both(host.address)
 }
 

@@ -30,7 +30,7 @@ export const cluster: Scene = {
       const container = { readinessProbe: probe }
       await kube.apply(...proxyObjects({ name: 'proxy', image: image.reference, authKey, env, container }))
       note('waiting until it is ready')
-      await kube.kubectl(['wait', '--for=create', 'pod/proxy-0', `--namespace=${proxyNamespace}`, '--timeout=30s'])
+      await kube.waitFor('pod/proxy-0', 'create', { namespace: proxyNamespace })
       await kube.wait('pod/proxy-0', 'Ready', { namespace: proxyNamespace })
       return byFamily((await bed.control.node('proxy-0')).addresses)
     })

@@ -8,12 +8,12 @@ import { poll } from '../poll.ts'
 
 /**
  * Starts a program in a host that stays as long as the bed, and waits until it printed a line that matches.
- * Its log is among the bed's, as `<host>.<name>.log`. `timeout` in milliseconds. Throws when it ends first.
+ * Its log is among the bed's, as `<host>.<name>.log`. Throws when it ends first.
  */
 export async function startAndAwait(
   bed: string,
   host: Host,
-  program: { name: string; argv: readonly string[]; env: Record<string, string>; line: RegExp; timeout: number },
+  program: { name: string; argv: readonly string[]; env: Record<string, string>; line: RegExp },
   note: (lastLine: string) => void = () => undefined,
 ): Promise<void> {
   const log = join(placesOf(bed).logs, `${host.name}.${program.name}.log`)
@@ -22,7 +22,6 @@ export async function startAndAwait(
   await updateRecord(bed, (record) => ({ ...record, others: { ...record.others, ...others } }))
   await poll(
     `${program.name}: a line like ${String(program.line)}`,
-    program.timeout,
     async () => {
       const lines = (await readFile(log, 'utf8')).trim().split('\n')
       note((lines.at(-1) ?? '').slice(0, 90))

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { describe } from '../../../lib/errors.ts'
+import { basename, dirname, join } from 'node:path'
+import { CulvertError, describe } from '../../../lib/errors.ts'
 import { poll } from '../poll.ts'
 
 const top = '/sys/fs/cgroup'
@@ -40,7 +40,7 @@ export async function removeCgroups(bed: string): Promise<void> {
     const path = join(root, ours, bed)
     if (!existsSync(path)) continue
     // The kernel lets go of the last process of a group a moment after its end.
-    await poll(`the end of control group ${path}`, 5000, () => removeTree(path), 20)
+    await poll(`the end of control group ${path}`, () => removeTree(path), 20)
     await rmdir(join(root, ours)).catch(() => undefined)
   }
 }
@@ -56,6 +56,25 @@ export async function memberOf(bed: string, host: string, name: string): Promise
     if (pid !== undefined && pid !== '') return Number(pid)
   }
   return undefined
+}
+
+/**
+ * Milliseconds of CPU that everything in a control group has used, ended processes too. The group is the one whose last
+ * part is `name`, below a host's.
+ */
+export async function cpuOf(bed: string, host: string, name: string): Promise<number> {
+  for (const root of await hierarchies()) {
+    const own = join(root, cgroupOf(bed, host))
+    const path = (await readdir(own, { recursive: true }).catch(() => [])).find((one) => basename(one) === name)
+    if (path === undefined) continue
+    const read = (file: string): Promise<string> => readFile(join(own, path, file), 'utf8').catch(() => '')
+    const nanoseconds = await read('cpuacct.usage')
+    if (nanoseconds !== '') return Number(nanoseconds) / 1e6
+    // Where there are both versions, the processes are in the groups of version 1.
+    const microseconds = /^usage_usec (\d+)$/m.exec(await read('cpu.stat'))?.[1]
+    if (microseconds !== undefined && dirname(root) !== top) return Number(microseconds) / 1e3
+  }
+  throw new CulvertError('command', `no control group counts the CPU of ${name}`)
 }
 
 /** True once a group and all below it are gone. */

@@ -46,7 +46,7 @@ export async function startHolder(options: HolderOptions): Promise<Proc> {
     ...holder(marker(options.bed)),
   ]
   const starter = startDetached(argv, options.log)
-  const pid = await poll('the start of a namespace', 10_000, () => {
+  const pid = await poll('the start of a namespace', () => {
     if (starter.pid === undefined || starter.ended()) throw refused(options.log)
     return firstHolder(starter.pid)
   })

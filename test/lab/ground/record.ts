@@ -120,7 +120,7 @@ export async function readRecord(name: string): Promise<BedRecord | undefined> {
 /** The names of all beds that left anything on disk. */
 export async function bedNames(): Promise<string[]> {
   try {
-    return (await readdir(bedsRoot)).filter((name) => namePattern.test(name)).sort()
+    return (await readdir(bedsRoot)).filter((name) => namePattern.test(name)).toSorted()
   } catch {
     return []
   }

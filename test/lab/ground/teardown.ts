@@ -19,7 +19,7 @@ export async function tearDown(name: string): Promise<boolean> {
   // All at once: the end of the bed's own holder ends the hosts' too.
   for (const { pid } of holders) signal(pid, 'SIGKILL')
   for (const pid of helpersOf(holders)) signal(pid, 'SIGCONT')
-  await poll(`the end of bed ${name}`, 20_000, () => (holders.some(isAlive) ? undefined : true))
+  await poll(`the end of bed ${name}`, () => (holders.some(isAlive) ? undefined : true))
   await removeCgroups(name)
   const existed = holders.length > 0 || record !== undefined || (await bedNames()).includes(name)
   await rm(placesOf(name).top, { recursive: true, force: true })
@@ -55,7 +55,7 @@ export async function allBeds(): Promise<string[]> {
       ? [argv.find((one) => one.startsWith('CULVERT_LAB='))?.slice('CULVERT_LAB='.length) ?? '']
       : []
   })
-  return [...new Set([...(await bedNames()), ...running])].filter((name) => name !== '').sort()
+  return [...new Set([...(await bedNames()), ...running])].filter((name) => name !== '').toSorted()
 }
 
 /** Ends the beds whose owner has died without ending them. Returns their names. */

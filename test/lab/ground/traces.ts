@@ -66,5 +66,5 @@ export async function traces(name: string, members: readonly Proc[]): Promise<st
 
 /** The helpers that stood between the bed's processes and their starter end a moment after them. */
 export async function gone(name: string, members: readonly Proc[]): Promise<void> {
-  await expect.poll(() => traces(name, members), { timeout: 5000 }).toEqual([])
+  await expect.poll(() => traces(name, members)).toEqual([])
 }

@@ -16,7 +16,7 @@ export async function startDaemon(
   options: { readonly env: Record<string, string>; readonly log: string },
 ): Promise<Proc> {
   const helper = startDetached([...enter(holder), ...argv], options.log, options.env)
-  const pid = await poll(`the start of ${argv[0]}`, 10_000, () => {
+  const pid = await poll(`the start of ${argv[0]}`, () => {
     if (helper.pid === undefined || helper.ended()) throw endedEarly(argv, options.log)
     return childrenOf(helper.pid).find((one) => {
       const [program] = argvOf(one)

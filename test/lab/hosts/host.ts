@@ -11,7 +11,7 @@ export type ExecOptions = {
   readonly input?: string
   /** A file on this side to read from instead. */
   readonly inputFile?: string
-  /** Milliseconds; 30 s when left out. */
+  /** Milliseconds after which it is killed; `patience` when left out. */
   readonly timeout?: number
   /** With `false` a non-zero exit is returned instead of thrown. */
   readonly check?: boolean
@@ -89,7 +89,6 @@ export class Host {
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<Ran> {
     const { env, cwd, ...rest } = options
     return await run(tiedInside(this.pid, argv, { network: this.network, ...(cwd && { cwd }) }), {
-      timeout: 30_000,
       ...rest,
       env: this.env(env),
       doing: `${this.name}: ${argv.join(' ')}`,

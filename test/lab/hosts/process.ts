@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { CulvertError } from '../../../lib/errors.ts'
 import { enter } from '../ground/enter.ts'
 import { argvOf, childrenOf, signal as send } from '../ground/procs.ts'
+import { patience } from '../patience.ts'
 import { poll } from '../poll.ts'
 import { LineLog } from './lines.ts'
 
@@ -46,9 +47,7 @@ export class HostProcess {
     this.output = output
     this.#helper = helper
     this.exited = exited
-    void exited.then((exit) => {
-      this.#exit = exit
-    })
+    void exited.then((exit) => (this.#exit = exit))
   }
 
   /** Starts `argv` and returns once it runs. A program that does not exist shows as an exit with code 127. */
@@ -77,7 +76,7 @@ export class HostProcess {
       output.end(`ended with ${signal ?? `exit code ${exitCode}`}`)
       return { code: exitCode, signal }
     })
-    const pid = await poll(`the start of ${options.name}`, 10_000, () => (ended ? helper : realChild(helper)), 1)
+    const pid = await poll(`the start of ${options.name}`, () => (ended ? helper : realChild(helper)), 1)
     return new HostProcess(options.name, pid, helper, output, exited)
   }
 
@@ -91,8 +90,8 @@ export class HostProcess {
     return this.output.tail
   }
 
-  /** Waits for a line, also one that was printed already. `timeout` in milliseconds. Rejects when the process ends first. */
-  async line(pattern: RegExp, timeout = 20_000): Promise<RegExpExecArray> {
+  /** Waits for a line, also one that was printed already. Rejects when the process ends first. */
+  async line(pattern: RegExp, timeout = patience): Promise<RegExpExecArray> {
     return await this.output.find(pattern, timeout)
   }
 
@@ -104,10 +103,10 @@ export class HostProcess {
     if (name !== 'SIGSTOP') send(this.#helper, 'SIGCONT')
   }
 
-  /** Asks it to end, insists after `patience` milliseconds, and returns how it ended. */
-  async stop(patience = 10_000): Promise<Exit> {
+  /** Asks it to end, insists after `grace` milliseconds, and returns how it ended. */
+  async stop(grace = 30_000): Promise<Exit> {
     this.kill('SIGTERM')
-    const insist = setTimeout(() => this.kill('SIGKILL'), patience)
+    const insist = setTimeout(() => this.kill('SIGKILL'), grace)
     try {
       return await this.exited
     } finally {

@@ -13,7 +13,7 @@ export const socket = '/run/tailscale/tailscaled.sock'
 export async function startTailscaled(host: Host, spec: TailscaledSpec, log: string): Promise<Proc> {
   const argv = ['tailscaled', '--statedir=/var/lib/tailscale', `--socket=${socket}`, ...(spec.args ?? [])]
   const daemon = await startDaemon(host.pid, argv, { env: host.env(spec.env ?? {}), log })
-  await poll(`tailscaled's socket in ${host.name}`, 20_000, () => {
+  await poll(`tailscaled's socket in ${host.name}`, () => {
     if (!isAlive(daemon)) throw endedEarly(argv, log)
     return existsSync(host.path(socket)) ? true : undefined
   })
@@ -25,7 +25,7 @@ export async function logIn(host: Host, spec: TailscaledSpec, freshKey: () => Pr
   if (spec.up === false) return
   const key = spec.authKey ?? (await freshKey())
   const who = [`--login-server=${controlUrl}`, `--auth-key=${key}`, `--hostname=${spec.hostname ?? host.name}`]
-  await host.exec(['tailscale', 'up', ...who, '--timeout=30s', ...(spec.up ?? [])], { timeout: 40_000 })
+  await host.exec(['tailscale', 'up', ...who, ...(spec.up ?? [])])
 }
 
 /** What a host asks for; `true` means the defaults. */

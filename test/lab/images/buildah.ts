@@ -41,12 +41,18 @@ export async function buildah(
     const driver = (await statfs(root)).type === overlayMagic ? 'vfs' : 'overlay'
     const where = ['--root', join(root, 'storage'), '--runroot', scratch, '--storage-driver', driver]
     const [program = '', ...rest] = [...apart, 'sh', '-c', hiding, 'sh', 'buildah', ...where, ...args]
-    const options = { env: { TMPDIR: scratch }, stdin: 'ignore', reject: false, all: true, timeout: limit } as const
+    const options = {
+      env: { TMPDIR: scratch },
+      stdin: 'ignore',
+      reject: false,
+      all: true,
+      timeout: buildLimit,
+    } as const
     const child = execa(program, rest, options)
     for await (const line of child.iterable({ from: 'all' })) if (line.includes('STEP ')) note(line.slice(0, 100))
     const { exitCode, stdout, all, timedOut } = await child
     if (exitCode === 0) return stdout
-    const how = timedOut ? `took longer than ${limit / 60_000} minutes` : 'failed'
+    const how = timedOut ? `took longer than ${buildLimit / 60_000} minutes` : 'failed'
     throw new CulvertError('command', `buildah ${args[0]} ${how}:\n${tail(all, 20)}`)
   } finally {
     await rm(scratch, { recursive: true, force: true })
@@ -56,4 +62,4 @@ export async function buildah(
 }
 
 /** Milliseconds that the longest build may take: it fetches packages. */
-const limit = 20 * 60_000
+export const buildLimit = 20 * 60_000

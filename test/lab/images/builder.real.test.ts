@@ -54,7 +54,7 @@ test('a build leaves nothing mounted and nothing running, whether it succeeds or
     expect(await leftovers()).toEqual([])
     expect(processes()).toEqual([])
   })
-}, 600_000)
+})
 
 test('a build that is killed ends with all that it started, and the next one removes what it left', async () => {
   const program = `
@@ -71,9 +71,9 @@ test('a build that is killed ends with all that it started, and the next one rem
   })
   await new Promise((resolve) => building.stdout.once('data', resolve))
   const asleep = (): boolean => allPids().some((pid) => argvOf(pid).join(' ') === 'sleep 271')
-  await expect.poll(asleep, { timeout: 10_000 }).toBe(true)
+  await expect.poll(asleep).toBe(true)
   building.kill('SIGKILL')
-  await expect.poll(asleep, { timeout: 10_000 }).toBe(false)
+  await expect.poll(asleep).toBe(false)
   await withImages(quiet, async () => {
     expect(await leftovers()).toEqual([])
     expect(processes()).toEqual([])

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import packageJson from '../../../package.json' with { type: 'json' }
-import { tailscaleVersion } from '../../../agent/capability-version.ts'
+import { tailscaleVersion } from '../../../wire/capability-version.ts'
 import { projectRoot } from '../paths.ts'
 import type { Bases } from './base-images.ts'
 import { buildah, imagesRoot } from './buildah.ts'

@@ -63,7 +63,7 @@ export async function textOf({ directory }: GoModule, withSources: boolean): Pro
     withSources ? /\.(go|mod|sum)$/.test(name) && !name.endsWith('_test.go') : /^go\.(mod|sum)$/.test(name),
   )
   const texts = await Promise.all(
-    names.sort().map(async (name) => `${name}\n${await readFile(join(directory, name), 'utf8')}`),
+    names.toSorted().map(async (name) => `${name}\n${await readFile(join(directory, name), 'utf8')}`),
   )
   return texts.join('\n')
 }

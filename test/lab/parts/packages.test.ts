@@ -18,6 +18,6 @@ test('a package of a group is wanted with its group only', () => {
 test("the project's list is sorted, says what each is for, and names none twice", async () => {
   const text = await readFile(join(projectRoot, 'debian-packages.txt'), 'utf8')
   const names = parseList(text, Object.keys(groups))
-  expect(names).toEqual([...new Set(names)].sort())
+  expect(names).toEqual([...new Set(names)].toSorted())
   for (const line of text.trim().split('\n')) expect(line).toMatch(/^#|^[a-z0-9.+-]+ +# \S/)
 })

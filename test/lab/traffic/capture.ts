@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Host } from '../hosts/host.ts'
 import type { HostProcess } from '../hosts/process.ts'
+import { poll } from '../poll.ts'
 import { parsePacket, type Packet } from './packet.ts'
 
 /** A capture under way on one device of a host. */
@@ -19,6 +20,12 @@ export class Capture {
   /** What was captured so far. */
   get packets(): readonly Packet[] {
     return this.#packets
+  }
+
+  /** Returns once so many more packets were captured. */
+  async more(count: number): Promise<void> {
+    const before = this.#packets.length
+    await poll(`the capture of ${count} packets`, () => this.#packets.length >= before + count || undefined, 50)
   }
 
   /** Ends the capture and returns all of it, what was on the wire until now included. */

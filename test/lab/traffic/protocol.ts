@@ -34,6 +34,8 @@ export type ProbeSettings = {
   readonly duration: number
   /** Milliseconds that an answer may take. */
   readonly patience: number
+  /** Milliseconds after which a datagram without an answer is sent again; never when left out. */
+  readonly resendEvery?: number
   /** How often an exchange that fails is begun anew, as browsers do with what may be asked twice; not at all when left out. */
   readonly retries?: number
   /** Bytes added to each message. */
@@ -62,6 +64,8 @@ export type Report = {
   /** Median and slowest answer. */
   readonly median: number
   readonly slowest: number
+  /** The most exchanges that were under way at once, each with a connection of its own. */
+  readonly mostAtOnce: number
   /** How many answers each backend gave. */
   readonly answeredBy: Readonly<Record<string, number>>
   /** The callers' addresses as backends saw them. */

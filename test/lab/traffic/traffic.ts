@@ -3,6 +3,7 @@ import { trusted } from '../acme/places.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 import type { Host } from '../hosts/host.ts'
 import type { HostProcess } from '../hosts/process.ts'
+import { patience as ample } from '../patience.ts'
 import type { Answer, ProbeSettings, Protocol, Report } from './protocol.ts'
 
 const programs = join(import.meta.dirname, 'programs')
@@ -92,16 +93,16 @@ export class Traffic {
 const usual = {
   mode: 'flow',
   every: 20,
-  count: 10_000,
-  duration: 30_000,
-  patience: 2000,
+  count: 100_000,
+  duration: 30 * 60_000,
+  patience: 30_000,
   padding: 0,
 } as const
 
 /**
  * Starts to exchange messages with an echo backend from a host; returns once the first was sent.
- * When left out: `flow` mode, one message each 20 ms, at most 10,000 of them and 30 s, 2 s for an answer, port 7000 or
- * that of HTTPS.
+ * When left out: `flow` mode, one message each 20 ms, at most 100,000 of them and half an hour, half a minute for an
+ * answer, port 7000 or that of HTTPS.
  */
 export async function startTraffic(host: Host, options: TrafficOptions): Promise<Traffic> {
   const settings: ProbeSettings = { ...usual, port: portOf(options.protocol), ...options }
@@ -116,11 +117,12 @@ export async function startTraffic(host: Host, options: TrafficOptions): Promise
   return traffic
 }
 
-export type Question = Target & { readonly data?: string; readonly patience?: number }
+export type Question = Target & { readonly data?: string } & Partial<Pick<ProbeSettings, 'patience' | 'resendEvery'>>
 
 /**
- * Exchanges one message with an echo backend and returns its answer. `patience` in milliseconds, 3 s when left out.
- * Throws CulvertError `command` with the code of the failure, such as ECONNREFUSED or ETIMEDOUT.
+ * Exchanges one message with an echo backend and returns its answer. `patience` in milliseconds, half a minute when left
+ * out. A datagram is sent again each second, unless `resendEvery` says otherwise: any single one may be lost, where two
+ * nodes find their way to each other as where a processor is short. Throws CulvertError `command` with the code of the failure, such as ECONNREFUSED or ETIMEDOUT.
  */
 export async function ask(host: Host, question: Question): Promise<Answer> {
   const [answer] = await askAll(host, [question])
@@ -133,11 +135,12 @@ export async function askAll(host: Host, questions: readonly Question[]): Promis
   const all = questions.map((question) => ({
     port: portOf(question.protocol),
     data: 'hello',
-    patience: 3000,
+    patience: 30_000,
+    resendEvery: 1000,
     ...question,
   }))
   const { stdout } = await host.exec([process.execPath, join(programs, 'ask.ts'), JSON.stringify(all)], {
-    timeout: Math.max(0, ...all.map(({ patience }) => patience)) + 10_000,
+    timeout: Math.max(0, ...all.map(({ patience }) => patience)) + ample,
     ...(all.some(({ protocol }) => protocol === 'https') && { env }),
   })
   return (JSON.parse(stdout) as (Answer | string)[]).map((answer, index) => {

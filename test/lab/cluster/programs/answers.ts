@@ -1,4 +1,5 @@
-// Runs inside a network namespace: node answers.ts URL. Ends as soon as the URL answers with 200.
+// Runs inside a network namespace: node answers.ts URL. Ends as soon as the URL answers with 200, or with its
+// starter.
 // Whoever answers is known by its address: certificates are not looked at.
 import { request as http } from 'node:http'
 import { request as https } from 'node:https'
@@ -9,7 +10,7 @@ const request = url.startsWith('https:') ? https : http
 
 function status(): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const asking = request(url, { rejectUnauthorized: false, timeout: 2000, agent: false }, (response) => {
+    const asking = request(url, { rejectUnauthorized: false, timeout: 10_000, agent: false }, (response) => {
       response.resume().on('end', () => resolve(response.statusCode))
     })
     asking
@@ -19,4 +20,5 @@ function status(): Promise<number | undefined> {
   })
 }
 
-while ((await status()) !== 200) await delay(50)
+const starter = process.ppid
+while (process.ppid === starter && (await status()) !== 200) await delay(50)

@@ -59,18 +59,23 @@ function overHttps({ to, port, patience, name = to }: ProbeSettings): Promise<st
   })
 }
 
-function overUdp({ to, port, patience }: ProbeSettings, message: string): Promise<string> {
+function overUdp({ to, port, patience, resendEvery }: ProbeSettings, message: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(to) ? 'udp6' : 'udp4')
     const finish = (act: () => void): void => {
       clearTimeout(timer)
+      clearInterval(resending)
       socket.close()
       act()
     }
     const timer = setTimeout(() => finish(() => reject(failure('ETIMEDOUT'))), patience)
+    let resending: NodeJS.Timeout | undefined
     socket.on('error', (error) => finish(() => reject(error)))
     socket.on('message', (answer) => finish(() => resolve(answer.toString())))
     // A connected socket hears of ICMP errors.
-    socket.connect(port, to, () => socket.send(message))
+    socket.connect(port, to, () => {
+      socket.send(message)
+      if (resendEvery !== undefined) resending = setInterval(() => socket.send(message), resendEvery)
+    })
   })
 }

@@ -5,6 +5,9 @@ import type { Echo, ProbeSettings } from '../protocol.ts'
 import { exchange } from './exchange.ts'
 import type { Tally } from './tally.ts'
 
+/** Milliseconds by which the answer to a later message may overtake another one. */
+const overtaking = 5000
+
 /** One long-lived TCP connection or UDP socket, over which numbered messages go and come back. */
 export class Flow {
   readonly #settings: ProbeSettings
@@ -13,6 +16,10 @@ export class Flow {
   #tcp: Socket | undefined
   #udp: Datagrams | undefined
   #over = false
+  /** The newest message that was answered. */
+  #newest = -1
+  /** Whether an ICMP error was the last thing heard. There are fewer of these than of what they refuse. */
+  #refused = false
   #localPort = 0
   #again: Promise<void> | undefined
   #rest = ''
@@ -78,11 +85,15 @@ export class Flow {
     })
   }
 
-  /** Waits for the answers that are still to come, each no longer than it may take: what was lost long ago is not. */
+  /** Waits for the answers that are still to come, each no longer than it may take: what was lost is not. */
   async finish(): Promise<void> {
     this.#tally.end()
     const { patience } = this.#settings
-    const due = () => [...this.#awaited.values()].some((sent) => performance.now() - sent < patience)
+    const due = () =>
+      [...this.#awaited].some(([sequence, sent]) => {
+        const limit = sequence > this.#newest && !this.#refused ? patience : Math.min(patience, overtaking)
+        return performance.now() - sent < limit
+      })
     while (!this.#over && due()) await delay(5)
     this.#over = true
     await this.#again
@@ -95,12 +106,15 @@ export class Flow {
     // A datagram may come twice; it counts once.
     if (sent === undefined) return
     this.#awaited.delete(sequence)
+    this.#newest = Math.max(this.#newest, sequence)
+    this.#refused = false
     this.#tally.answer(echo, sent)
   }
 
   #icmp(code: string): void {
     const [oldest] = this.#awaited.keys()
     if (oldest === undefined) return
+    this.#refused = true
     this.#awaited.delete(oldest)
     this.#tally.fail(code)
   }

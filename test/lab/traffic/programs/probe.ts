@@ -7,7 +7,9 @@ import { exchange } from './exchange.ts'
 import { Tally } from './tally.ts'
 
 /** More exchanges than this are never under way at once. */
-const crowd = 256
+const crowd = 64
+/** So many are begun at once at most: who is late for lack of processor time is not to need even more of it. */
+const burst = 4
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as ProbeSettings
 const tally = new Tally()
@@ -34,10 +36,13 @@ function send(sequence: number): void {
   if (pending.size >= crowd) return
   const one = single(sequence).finally(() => pending.delete(one))
   pending.add(one)
+  tally.atOnce(pending.size)
 }
 
 const started = performance.now()
 let sequence = 0
+/** Milliseconds that are not made up for. */
+let missed = 0
 let finishing = false
 
 async function finish(): Promise<void> {
@@ -54,9 +59,11 @@ process.on('SIGTERM', () => void finish())
 if (flow !== undefined) await flow.open()
 console.log('started')
 
-function due(): void {
-  // Timers come late under load: send what has become due since, so that the rate is kept.
-  const target = Math.min(settings.count, Math.floor((performance.now() - started) / settings.every) + 1)
+function sendDue(): void {
+  // Timers come late: what has become due since is sent too, so that the rate is kept where that can be.
+  const due = Math.floor((performance.now() - started - missed) / settings.every) + 1
+  missed += Math.max(0, due - sequence - burst) * settings.every
+  const target = Math.min(settings.count, due, sequence + burst)
   while (sequence < target) {
     send(sequence)
     sequence += 1
@@ -66,5 +73,5 @@ function due(): void {
 }
 
 const telling = setInterval(() => console.log(JSON.stringify(tally.report())), 250)
-const sending = setInterval(due, Math.max(1, Math.min(settings.every, 50)))
-due()
+const sending = setInterval(sendDue, Math.max(1, Math.min(settings.every, 50)))
+sendDue()

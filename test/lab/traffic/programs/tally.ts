@@ -15,6 +15,7 @@ export class Tally {
   readonly #retried: Failure[] = []
   readonly #answeredBy: Record<string, number> = {}
   readonly #seenAs = new Set<string>()
+  #mostAtOnce = 0
   #broken: Report['broken']
   #again: Report['again']
   #ended: number | undefined
@@ -26,6 +27,11 @@ export class Tally {
     // Before the first answer, gaps count from the first send: connecting takes no part.
     this.#lastAnswer ??= now
     return now
+  }
+
+  /** So many are under way. */
+  atOnce(count: number): void {
+    this.#mostAtOnce = Math.max(this.#mostAtOnce, count)
   }
 
   answer(echo: Echo, sent: number): void {
@@ -77,8 +83,9 @@ export class Tally {
       elapsed: Math.round(now - this.#started),
       median: round(sorted[Math.floor(sorted.length / 2)] ?? 0),
       slowest: round(sorted.at(-1) ?? 0),
+      mostAtOnce: this.#mostAtOnce,
       answeredBy: { ...this.#answeredBy },
-      seenAs: [...this.#seenAs].sort(),
+      seenAs: [...this.#seenAs].toSorted(),
       ...(this.#broken === undefined ? {} : { broken: this.#broken }),
       ...(this.#again === undefined ? {} : { again: this.#again }),
     }
