@@ -1,139 +1,172 @@
 import { isIPv6 } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { runAhead, runCommand } from '../lib/command.ts'
+import type { Clock } from '../lib/clock.ts'
+import { close } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
+import { aborted } from '../lib/timers.ts'
 import { localApi } from '../localapi/client.ts'
-import { applyInput, nftables } from '../netfilter/nftables/nftables.ts'
-import { bootDeadline } from './lifecycle/deadline.ts'
-import { linkDefaultSocket, prepareKernel, started } from './lifecycle/kernel.ts'
-import { trackChecks } from './status/checks.ts'
-import { keepDeviceConfig } from './device-config/keep.ts'
-import type { DeviceConfig } from './device-config/read.ts'
+import { chooseBackend } from '../netfilter/backend.ts'
+import { deviceConfigKeeper } from './device-config/keep.ts'
 import { listeners, openListener } from './endpoints/listener.ts'
 import { scrape } from './endpoints/scrape.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
-import { forwards } from './forwarding/reconciler.ts'
+import { contactTargets } from './forwarding/contact.ts'
 import { keepForwarding } from './forwarding/keep.ts'
-import { keepServe } from './serve/keep.ts'
-import { reportLeft } from './serve/unmanaged.ts'
+import { forwards } from './forwarding/reconciler.ts'
+import { resetConnections } from './forwarding/reset-connections.ts'
+import { bootDeadline } from './lifecycle/deadline.ts'
+import { prepareKernel } from './lifecycle/kernel.ts'
+import { linkDefaultSocket } from './lifecycle/link-socket.ts'
+import type { Loaded } from './lifecycle/load.ts'
+import { started } from './lifecycle/started.ts'
+import type { Stopper } from './lifecycle/stop.ts'
 import { keepMounted } from './mounted/keep.ts'
 import { preshutdownRoute } from './preshutdown/route.ts'
-import { contactTargets } from './forwarding/contact.ts'
-import { needsPeers } from './targets/needs-peers.ts'
-import { optimizeForwarding } from './tailscaled/udp-gro.ts'
-import { reissueRefusedKey } from './tailscaled/reissue.ts'
-import type { Environment } from './settings/read.ts'
-import type { Settings } from './settings/settings.ts'
-import { followBus } from './tailscaled/bus.ts'
-import { followNetwork } from './targets/local-network.ts'
-import { followStatus } from './tailscaled/poll-status.ts'
-import { keepStateSecret } from './state-secret/keep.ts'
-import type { Stoppable } from './lifecycle/stop.ts'
-import { superviseTailscaled } from './tailscaled/daemon.ts'
-import { spawner } from './tailscaled/spawn.ts'
+import { keepServe } from './serve/keep.ts'
+import { reportUnmanaged } from './serve/unmanaged.ts'
 import { withdraw } from './serve/withdraw.ts'
-import { shortWaits, waits as normalWaits } from './world/timings.ts'
-import { createStore, initialWorld, type Store } from './world/world.ts'
+import type { Environment } from './settings/read.ts'
+import { keepStateSecret } from './state-secret/keep.ts'
+import { followChecks } from './status/check-history.ts'
+import { followBus } from './tailscaled/bus.ts'
+import { superviseTailscaled } from './tailscaled/daemon.ts'
+import { pollStatus } from './tailscaled/poll-status.ts'
+import { reissueRefusedKey } from './tailscaled/reissue.ts'
+import { spawner } from './tailscaled/spawn.ts'
+import { tailnetKeeper } from './tailscaled/tailnet.ts'
+import { setUpUdpGro } from './tailscaled/udp-gro.ts'
+import { followNetwork } from './targets/local-network.ts'
+import { needsPeers } from './targets/needs-peers.ts'
+import { createContext } from './world/context.ts'
+import { logProblems } from './world/log-problems.ts'
+import { createStore } from './world/store.ts'
+import type { Timings } from './world/timings.ts'
+import { initialWorld, type World } from './world/world.ts'
 
-type Context = {
+type Surroundings = {
   /** The agent's own environment, which its children get. */
   readonly env: Environment
   readonly log: Log
+  readonly clock: Clock
+  readonly timings: Timings
   readonly version: string
-  /** tailscaled's config file, in one-step mode. */
-  readonly config: DeviceConfig | undefined
-  /** Gets each part that must be ended, as soon as it is there. */
-  readonly parts: Stoppable
+  /** Gets the end of each part, as soon as it is there. */
+  readonly stop: Stopper
   readonly signal: AbortSignal
 }
 
 /** Runs the composed agent; resolves with the reason to end it well, and rejects with the reason to end it badly. */
 export type Run = () => Promise<string>
 
-/**
- * Puts the parts together, in the order of agent.md §2, up to the start of tailscaled. Rejects when `signal` aborts:
- * nothing is added to `parts` after that.
- */
-export async function compose(settings: Settings, { env, log, version, config, parts, signal }: Context): Promise<Run> {
-  const waits = settings.shortWaits ? shortWaits : normalWaits
-  parts.stopBudgetMs = waits.stopBudget
-  const nft = nftables(runCommand, runAhead('nft', applyInput))
-  const kernelFamilies = await prepareKernel(settings, nft, log)
+/** Puts the parts together, in order, up to the start of tailscaled. Rejects when `signal` aborts: nothing is begun after that. */
+export async function compose(
+  { settings, config }: Loaded,
+  { env, log, clock, timings, version, stop, signal }: Surroundings,
+): Promise<Run> {
+  const kernelFamilies = await prepareKernel(settings, log)
+  const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
+  const backend = forwards({ settings })
+    ? await Promise.race([chooseBackend(mode, { run: runCommand, runAhead, localAddresses, log }), aborted(signal)])
+    : undefined
   signal.throwIfAborted()
-  const store = createStore({
-    ...initialWorld(settings, kernelFamilies),
-    ...(config && { deviceConfig: { current: config } }),
-  })
-  parts.store = store
-  trackChecks(store, signal)
-
-  const observed = { world: () => store.world, stuck: () => stuckFacets(parts, waits.stuck) }
-  const socket = await openStatusSocket(settings.statusSocket, { observed, version, log })
-  if (socket !== undefined) parts.servers.push({ server: socket, name: `status socket ${settings.statusSocket}` })
+  const store = createStore(initialWorld(settings, kernelFamilies, config), (problem) => log(`error: ${problem}`))
   const api = localApi(settings.socket)
+  const { context, reconcilers } = createContext({ store, api, log, timings, clock, signal })
+  const { background } = context
+  const setLifecycle = store.writer('lifecycle')
+  stop.at('telling of the stop', (_deadline, stopping) => setLifecycle((now) => ({ ...now, stopping })))
+  stop.at('waiting for the reconcilers', reconcilers.finished)
+
+  const observed = {
+    world: () => store.world,
+    stuck: () => reconcilers.stuck(timings.stuck),
+    since: followChecks(context),
+  }
+  const problems = logProblems('the endpoints', context)
+  const socket = await openStatusSocket(settings.statusSocket, { observed, version, log, clock, problems })
+  const closing = (server: NonNullable<typeof socket>, name: string): void =>
+    stop.at('closing the endpoints', async () => {
+      await close(server)
+      log(`${name} closed`)
+    })
+  if (socket !== undefined) closing(socket, `status socket ${settings.statusSocket}`)
   const startTime = performance.timeOrigin / 1000
-  const metrics = scrape({ world: observed.world, version, startTime, api, timeoutMs: waits.statusTimeout })
-  const preshutdown =
-    settings.egressServicesDirectory === undefined
-      ? undefined
-      : preshutdownRoute({ store, log, waits, signal, endFlows: async () => (await parts.firewall?.endFlows()) ?? 0 })
+  const metrics = scrape({ observed, version, startTime, api, clock, timeoutMs: timings.statusTimeout })
+  const preshutdown = settings.egressServicesDirectory === undefined ? undefined : preshutdownRoute(context)
   for (const listener of listeners(settings, observed, metrics, preshutdown)) {
-    parts.servers.push({ server: await openListener(listener), name: `HTTP server at ${listener.address.text}` })
+    closing(await openListener(listener, problems), `HTTP server at ${listener.address.text}`)
   }
   signal.throwIfAborted()
 
   const booted = new AbortController()
-  const deadline = bootDeadline(store, log, waits, AbortSignal.any([booted.signal, signal]))
+  const deadline = bootDeadline(context, AbortSignal.any([booted.signal, signal]))
   // It is raced below; until then nobody listens.
   deadline.catch(() => {})
 
-  const stateSecret = await keepStateSecret({ store, log, waits, parts, signal })
+  const stateSecret = await keepStateSecret(context)
+  if (stateSecret !== undefined) {
+    stop.at('waiting for the state', stateSecret.awaitState)
+    stop.at('clearing the old identity', stateSecret.clearIdentity)
+  }
   await Promise.race([stateSecret?.prepared, deadline])
   signal.throwIfAborted()
 
-  await keepMounted(
-    { store, log, waits, signal },
-    {
-      egressDirectory: settings.egressServicesDirectory,
-      ingressFile: settings.ingressServicesFile,
-      serveFile: settings.serveConfigFile,
-    },
-  )
-  if (forwards(store.world)) {
+  await keepMounted(context, {
+    egressDirectory: settings.egressServicesDirectory,
+    ingressFile: settings.ingressServicesFile,
+    serveFile: settings.serveConfigFile,
+  })
+  if (backend !== undefined) {
+    const { firewall } = backend
+    stop.at('removing the rules', () => firewall.remove())
+    if (settings.egressServicesDirectory !== undefined) {
+      stop.at('resetting connections', (limit) => resetConnections(context, firewall, limit))
+    }
     // Where netfilter is kept in memory, the network is the machine's.
-    if (settings.fakeNetfilter === undefined) await followNetwork({ store, log, waits }, signal)
-    await Promise.race([keepForwarding({ store, nft, log, waits, parts, signal }), deadline])
+    if (settings.fakeNetfilter === undefined) await followNetwork(context)
+    await Promise.race([keepForwarding(context, backend), deadline, aborted(signal)])
     signal.throwIfAborted()
   }
 
-  const daemon = superviseTailscaled({ store, spawn: spawner(env), log, waits, env: daemonEnv(store), api })
-  parts.daemon = daemon
-  parts.withdraw = (limit) => withdraw({ store, api, log, waits }, limit)
-  parts.unlink = linkDefaultSocket(settings, log)
-  void followBus({ store, api, log, waits }, signal)
-  void followStatus({ store, api, log, waits }, signal)
-  if (settings.forwardingOptimizations) void optimizeForwarding({ store, api, log }, signal)
-  if (needsPeers(settings)) contactTargets({ store, api, log, waits }, signal)
-  if (settings.serveConfigFile === undefined) void reportLeft(store, api, log, signal)
-  else keepServe({ store, api, log, waits, parts, signal })
+  const deviceConfig = deviceConfigKeeper(context)
+  const daemon = superviseTailscaled({
+    ...context,
+    spawn: spawner(env),
+    env: daemonEnv(store.world, backend !== undefined),
+    placeConfig: () => deviceConfig?.place(),
+  })
+  stop.at('stopping tailscaled', daemon.stop)
+  stop.at('withdrawing what is advertised', (limit) => withdraw(context, limit))
+  const unlink = linkDefaultSocket(settings, log)
+  stop.at('unlinking the socket', unlink)
+  const tailnet = tailnetKeeper(store)
+  background('watching tailscaled’s bus', () => followBus(context, tailnet))
+  background('asking tailscaled for its status', () => pollStatus(context, tailnet))
+  if (settings.forwardingOptimizations) background('setting up UDP GRO', () => setUpUdpGro(context))
+  if (needsPeers(settings)) contactTargets(context)
+  if (settings.serveConfigFile === undefined) background('looking at what is served', () => reportUnmanaged(context))
+  else keepServe(context)
   if (settings.certShare !== undefined && settings.state.kind === 'secret') {
+    const { name } = settings.state
     // Only here, as with the Kubernetes API, which these are shared through.
     const { keepCertificates } = await import('./certificates/keep.ts')
-    void keepCertificates({ store, api, log, waits }, settings.state.name, signal)
+    background('keeping the certificates', () => keepCertificates(context, name))
   }
-  if (config !== undefined) keepDeviceConfig({ store, api, log, waits, parts, signal })
+  deviceConfig?.follow()
 
   return async () => {
     const forever = daemon.run().then(() => new Promise<never>(() => {}))
     const start = async (): Promise<never> => {
-      await started(store, log, signal)
+      await started(context)
       booted.abort()
       stateSecret?.removeAuthKey()
-      store.update((now) => ({ ...now, startedAt: new Date() }))
+      setLifecycle((now) => ({ ...now, startedAt: clock.date() }))
       log('Startup complete, waiting for shutdown signal')
       return forever
     }
     const reissue = async (): Promise<string> => {
-      const reason = await reissueRefusedKey({ store, api, log, waits }, signal)
+      const reason = await reissueRefusedKey(context)
       stateSecret?.clearAtStop()
       return reason
     }
@@ -141,17 +174,16 @@ export async function compose(settings: Settings, { env, log, version, config, p
   }
 }
 
-/** Facets whose attempt has lasted longer than all limits within it allow. */
-const stuckFacets = ({ facets }: Stoppable, limit: number): string[] =>
-  facets.flatMap(({ name, busySince }) => (performance.now() - (busySince() ?? Infinity) > limit ? [name] : []))
+const localAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
 
 /** What tailscaled is told beside what it reads in the environment itself. */
-function daemonEnv({ world }: Store): Record<string, string> {
-  const { host } = world.settings.cluster
+function daemonEnv({ settings }: World, forwarding: boolean): Record<string, string> {
+  const { host } = settings.cluster
   return {
     // The two must not choose different backends: its own `auto` counts rules in every table, ours included.
-    ...(forwards(world) && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...world.settings.portEnv }),
-    ...(world.settings.certShare && { TS_CERT_SHARE_MODE: world.settings.certShare }),
+    ...(forwarding && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...settings.portEnv }),
+    ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
     // It makes a URL of this one as it is.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }

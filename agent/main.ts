@@ -1,6 +1,4 @@
 import { setFlagsFromString } from 'node:v8'
-import { cli } from './cli/cli.ts'
-import { runAgent } from './run.ts'
 
 /** Set by the bundler. */
 declare const CULVERT_VERSION: string | undefined
@@ -10,26 +8,41 @@ const version = typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundl
 // it is not given back soon. What it costs, more and shorter collections, does not show beside the programs that are run.
 setFlagsFromString('--semi-space-growth-factor=1')
 
+// Who reads the log may be gone: that must not end what carries traffic.
+process.stderr.on('error', () => {})
 const write = (text: string): void => {
   process.stderr.write(text)
 }
+
+// The agent and the commands are imported when they are needed: a command would take twice the CPU if it evaluated the
+// agent.
+async function agent(): Promise<0 | 1> {
+  const { runAgent } = await import('./run.ts')
+  const { systemClock } = await import('../lib/clock.ts')
+  return runAgent({
+    env: process.env,
+    write,
+    onSignal: (listener) => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => listener(signal))
+    },
+    onUncaught: (listener) => process.on('uncaughtException', listener),
+    clock: systemClock,
+    version,
+  })
+}
+
+async function runCommand(name: string, args: readonly string[]): Promise<0 | 1 | 2> {
+  const { cli } = await import('./cli/cli.ts')
+  return cli(name, args, {
+    env: process.env,
+    print: (text) => process.stdout.write(text),
+    complain: write,
+    version,
+  })
+}
+
 const [command, ...rest] = process.argv.slice(2)
-const code =
-  command === undefined
-    ? await runAgent({
-        env: process.env,
-        write,
-        onSignal: (listener) => {
-          for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => listener(signal))
-        },
-        version,
-      })
-    : await cli(command, rest, {
-        env: process.env,
-        print: (text) => process.stdout.write(text),
-        complain: write,
-        version,
-      })
+const code = command === undefined ? await agent() : await runCommand(command, rest)
 // A long answer goes into a pipe in pieces.
 if (command !== undefined) await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
 // Timers and sockets of a part that could not be ended must not keep the container alive.

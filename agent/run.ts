@@ -1,58 +1,80 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { describe } from '../lib/errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { CulvertError, describe } from '../lib/errors.ts'
 import { bootLog, type Log } from '../lib/log.ts'
 import { compose } from './compose.ts'
 import { loadSettings } from './lifecycle/load.ts'
+import { type Stopper, stopper } from './lifecycle/stop.ts'
 import { type Environment, terminationLogPath } from './settings/read.ts'
-import { stopAgent, type Stoppable } from './lifecycle/stop.ts'
+import { shortTimings, timings as normalTimings } from './world/timings.ts'
 
-/** The outside of the process: nothing else of the agent reads the environment or hears signals. */
+/** The outside of the process: nothing else of the agent reads the environment, hears signals or reads the clock. */
 export type Process = {
   readonly env: Environment
   readonly write: (line: string) => void
   readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => void
+  /** What nobody has caught: a fault of the agent itself. */
+  readonly onUncaught: (listener: (error: unknown) => void) => void
+  readonly clock: Clock
   readonly version: string
 }
 
 /** Runs the agent to its end. Exit codes: 0 after a signal, 1 with a reason that is logged and left for kubelet. */
-export async function runAgent({ env, write, onSignal, version }: Process): Promise<0 | 1> {
-  const log = bootLog(write, () => new Date())
+export async function runAgent({ env, write, onSignal, onUncaught, clock, version }: Process): Promise<0 | 1> {
+  const log = bootLog(write, clock.date)
   const work = new AbortController()
-  const hurry = new AbortController()
-  const parts: Stoppable = { work, servers: [], facets: [] }
+  const force = new AbortController()
   const signalled = Promise.withResolvers<string>()
+  const uncaught = Promise.withResolvers<never>()
+  let failure: unknown
+  // Also of one during the stop, when nobody waits for it.
+  uncaught.promise.catch((error: unknown) => (failure ??= error))
   let signals = 0
   onSignal((signal) => {
     signals += 1
     if (signals === 1) signalled.resolve(`received ${signal}`)
-    else hurry.abort()
+    else force.abort()
+  })
+  onUncaught((error) => {
+    const fault = new CulvertError('internal', `fault of the agent itself: ${stackOf(error)}`, {
+      remedy: 'It stops in order, to be started again; please report this line.',
+    })
+    log(`error: ${describe(fault)}`)
+    uncaught.reject(fault)
   })
 
   log(`culvert agent ${version}`)
-  let composing: Promise<unknown> = Promise.resolve()
-  let failure: unknown
+  let stop: Stopper | undefined
+  const start = async (): Promise<() => Promise<string>> => {
+    const loaded = await loadSettings(env)
+    for (const warning of loaded.warnings) log(`warning: ${warning}`)
+    work.signal.throwIfAborted()
+    const timings = loaded.settings.shortWaits ? shortTimings : normalTimings
+    stop = stopper({ log, clock, timings })
+    return compose(loaded, { env, log, clock, timings, version, stop, signal: work.signal })
+  }
+  const composed = start()
+  let reason: string
   try {
-    const composed = loadSettings(env).then(({ settings, warnings, config }) => {
-      for (const warning of warnings) log(`warning: ${warning}`)
-      work.signal.throwIfAborted()
-      return compose(settings, { env, log, version, config, parts, signal: work.signal })
-    })
-    composing = composed.catch(() => {})
-    const reason = await Promise.race([signalled.promise, composed.then((run) => run())])
+    const run = async (): Promise<string> => (await composed)()
+    reason = await Promise.race([signalled.promise, uncaught.promise, run()])
     log(`${reason}, shutting down`)
-    parts.store?.update((world) => ({ ...world, stopping: reason }))
   } catch (error) {
     failure = error
-    log(`error: ${describe(error)}`)
-    parts.store?.update((world) => ({ ...world, stopping: describe(error) }))
+    reason = describe(error)
+    if (!(error instanceof CulvertError && error.code === 'internal')) log(`error: ${reason}`)
   }
   work.abort()
-  await composing
-  await stopAgent(parts, log, hurry.signal)
+  await composed.catch(() => {})
+  await stop?.run(reason, force.signal)
   if (failure === undefined) return 0
   leaveReason(terminationLogPath(env), describe(failure), log)
   return 1
 }
+
+/** In one line, with the places of the fault, which the message alone does not tell. */
+const stackOf = (error: unknown): string =>
+  (error instanceof Error ? (error.stack ?? error.message) : String(error)).replaceAll(/\s*\n\s*/g, '; ').slice(0, 2000)
 
 /** Kubelet shows the text in the container's status. The file is never created: where it is absent nobody reads it. */
 function leaveReason(path: string, reason: string, log: Log): void {

@@ -1,5 +1,6 @@
 import { createPrivateKey, type X509Certificate } from 'node:crypto'
 import { type Certificate, certificateOf, leafOf, renewalOf } from './certificate.ts'
+import { describe } from '../lib/errors.ts'
 import { type Problem, problem } from './problem.ts'
 
 /** The two keys of a TLS Secret that count. */
@@ -26,7 +27,7 @@ export function judge(domain: string, secret: TlsSecret, now: number): Verdict {
   try {
     leaf = leafOf(pem)
   } catch (error) {
-    return unfit(`tls.crt: ${(error as Error).message}`)
+    return unfit(`tls.crt: ${describe(error)}`)
   }
   if (leaf.checkHost(domain, { subject: 'never' }) === undefined) {
     return unfit(`its certificate is for ${namesOf(leaf)}`)

@@ -23,20 +23,3 @@ export async function keepTaking(
     }
   }
 }
-
-/** Gives what does pieces of work in the order in which they are asked for, so many at a time. */
-export function atMost(many: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let free = many
-  const waiting: (() => void)[] = []
-  return async (work) => {
-    if (free > 0) free -= 1
-    else await new Promise<void>((resolve) => waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) free += 1
-      else next()
-    }
-  }
-}

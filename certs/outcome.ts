@@ -1,3 +1,4 @@
+import { describe } from '../lib/errors.ts'
 import type { CertificateAnswer } from '../localapi/certificate.ts'
 import { type Certificate, certificateOf, leafOf } from './certificate.ts'
 import { storedIn, type Verdict, verdictProblem } from './judge.ts'
@@ -20,7 +21,7 @@ export function outcomeOf(domain: string, answer: CertificateAnswer): Outcome {
       return { kind: 'success', certificate: certificateOf(leafOf(answer.pem)) }
     } catch (error) {
       return failure(
-        problem('daemon', `what tailscaled gave as the certificate of ${domain} is none: ${(error as Error).message}`),
+        problem('daemon', `what tailscaled gave as the certificate of ${domain} is none: ${describe(error)}`),
       )
     }
   }

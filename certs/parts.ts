@@ -1,3 +1,4 @@
+import type { Limited } from '../lib/limit.ts'
 import type { CertificateAnswer } from '../localapi/certificate.ts'
 import type { TlsSecret } from './judge.ts'
 import type { Problem } from './problem.ts'
@@ -23,7 +24,7 @@ export type IssuerParts = Parts & {
   /** Why tailscaled could not put a certificate into the Secret; undefined: it could. */
   readonly refusesWrites: (signal: AbortSignal) => Promise<Problem | undefined>
   /** Does `work` when no other name is at it. */
-  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
+  readonly inTurn: Limited
   /** Of earlier runs. */
   readonly remembered: Turn | undefined
   readonly remember: (turn: Turn) => void

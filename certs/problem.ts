@@ -65,8 +65,9 @@ const remedies: Readonly<Record<Reason, string>> = {
 export const problem = (reason: Reason, text: string): Problem => ({ reason, text, remedy: remedies[reason] })
 
 /** What an earlier run had noted; undefined for a word that is no reason. */
-export const reasonFrom = (text: string): Reason | undefined =>
-  Object.hasOwn(remedies, text) ? (text as Reason) : undefined
+export const reasonFrom = (text: string): Reason | undefined => (isReason(text) ? text : undefined)
+
+const isReason = (text: string): text is Reason => Object.hasOwn(remedies, text)
 
 /** One line with all of it. */
 export const describeProblem = ({ text, remedy }: Problem): string => `${text}. ${remedy}`

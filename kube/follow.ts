@@ -1,6 +1,6 @@
 import { backoff } from '../lib/backoff.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import { describe } from '../lib/errors.ts'
-import { sleep } from '../lib/timers.ts'
 import type { KubeClient, Secret } from './client.ts'
 import { KubeError } from './error.ts'
 
@@ -24,6 +24,7 @@ export type FollowOptions = {
   /** Told why the Secret cannot be seen, and undefined once it can be again; not told the same thing twice. */
   readonly problem: (text: string | undefined) => void
   readonly waits?: Partial<FollowWaits>
+  readonly clock?: Clock
 }
 
 type Watched = Pick<KubeClient, 'getSecret' | 'listSecret' | 'watchSecret'>
@@ -43,6 +44,7 @@ export async function* followSecret(
   signal: AbortSignal,
 ): AsyncGenerator<Secret | undefined> {
   const waits = { ...defaults, ...options.waits }
+  const { clock = systemClock } = options
   const pauses = {
     watch: backoff(waits.retry, waits.rewatch),
     failed: backoff(waits.retry, waits.poll),
@@ -51,17 +53,18 @@ export async function* followSecret(
   const news = onlyNews()
   const tell = onlyChanges(options.problem)
   let watchIn = 0
+  let refused = false
   while (!signal.aborted) {
     if (watchIn === 0) {
-      const began = performance.now()
+      const began = clock.now()
       try {
-        for await (const secret of watch(client, name, waits, signal)) {
+        for await (const secret of watch(client, name, { ...waits, clock }, signal)) {
           tell(undefined)
           if (news(secret)) yield secret
         }
       } catch (error) {
-        if (performance.now() - began >= waits.settled) pauses.watch.reset()
-        const refused = error instanceof KubeError && refusals.has(error.status)
+        if (clock.now() - began >= waits.settled) pauses.watch.reset()
+        refused = error instanceof KubeError && refusals.has(error.status)
         watchIn = refused ? waits.rewatch : pauses.watch.next()
       }
     }
@@ -80,10 +83,12 @@ export async function* followSecret(
       if (signal.aborted) return
       tell(describe(error))
       pause = pauses.failed.next()
+      // It is the API that is not well: both are tried again together, so that it is not asked twice as often.
+      if (!refused) watchIn = pause
     }
     pause = Math.min(pause, watchIn)
     watchIn -= pause
-    await sleep(pause, signal)
+    await clock.sleep(pause, signal)
   }
 }
 
@@ -91,19 +96,19 @@ export async function* followSecret(
 async function* watch(
   client: Watched,
   name: string,
-  waits: FollowWaits,
+  { clock, ...waits }: FollowWaits & { readonly clock: Clock },
   signal: AbortSignal,
 ): AsyncGenerator<Secret | undefined> {
   const listed = await client.listSecret(name, signal)
   yield listed.secret
   let version = listed.resourceVersion
   for (;;) {
-    const began = performance.now()
+    const began = clock.now()
     for await (const event of client.watchSecret(name, version, waits.watch, signal)) {
       version = event.resourceVersion
       if ('secret' in event) yield event.secret
     }
-    if (performance.now() - began < waits.settled) throw new Error('the watch ended at once')
+    if (clock.now() - began < waits.settled) throw new Error('the watch ended at once')
   }
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { optional, parseJson } from '../lib/json.ts'
 
 /** Decoded values by key. */
 export type SecretData = ReadonlyMap<string, Buffer>
@@ -21,7 +22,6 @@ export type WatchEvent = Listed | { readonly resourceVersion: string }
 /** How the API explains a refusal. */
 export type Status = { readonly message?: string | null | undefined; readonly reason?: string | null | undefined }
 
-const optional = <T extends z.ZodMiniType>(type: T) => z.optional(z.nullable(type))
 const version = z.string().check(z.minLength(1))
 const secretSchema = z.object({
   kind: z.optional(z.literal('Secret')),
@@ -40,11 +40,11 @@ const statusSchema = z.object({
 const reviewSchema = z.object({ status: z.object({ allowed: z.boolean() }) })
 
 /** The Secret `name` as the API answers it. @throws Error when it is something else. */
-export const parseSecret = (name: string, text: string): Secret => secretOf(name, read(secretSchema, parseJson(text)))
+export const parseSecret = (name: string, text: string): Secret => secretOf(name, read(secretSchema, valueOf(text)))
 
 /** What a list of the Secrets called `name` says. @throws Error when it is something else. */
 export function parseList(name: string, text: string): Listed {
-  const { metadata, items } = read(listSchema, parseJson(text))
+  const { metadata, items } = read(listSchema, valueOf(text))
   const found = items?.find((item) => item.metadata?.name === name)
   return { secret: found && secretOf(name, found), resourceVersion: metadata.resourceVersion }
 }
@@ -61,15 +61,11 @@ export function parseEvent(name: string, line: string): WatchEvent {
 
 /** The API's explanation in the body of an error; undefined when it is something else, such as a proxy's page. */
 export function parseStatus(text: string): Status | undefined {
-  try {
-    return statusOf(JSON.parse(text))
-  } catch {
-    return undefined
-  }
+  return statusOf(parseJson(text))
 }
 
 /** Whether a SelfSubjectAccessReview allows what it asks. @throws Error when it is something else. */
-export const parseReview = (text: string): boolean => read(reviewSchema, parseJson(text)).status.allowed
+export const parseReview = (text: string): boolean => read(reviewSchema, valueOf(text)).status.allowed
 
 const statusOf = (value: unknown): Status | undefined => z.safeParse(statusSchema, value).data
 
@@ -93,11 +89,9 @@ function read<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {
   return parsed.data
 }
 
-/** @throws Error as `read` does; that of JSON.parse would quote what it cannot read. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Error(text === '' ? 'it is empty' : 'it is no JSON')
-  }
+/** @throws Error as `read` does */
+function valueOf(text: string): unknown {
+  const value = parseJson(text)
+  if (value === undefined) throw new Error(text === '' ? 'it is empty' : 'it is no JSON')
+  return value
 }

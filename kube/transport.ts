@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
+import { whenUnanswered } from '../lib/http-client.ts'
 import { readBody } from '../lib/read-body.ts'
 import { sleep } from '../lib/timers.ts'
 import { KubeError, misunderstood, refusal, unanswered } from './error.ts'
@@ -50,8 +51,7 @@ export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs
       const options = { ...endpoint, method, path, headers, agent: agentFor(account.ca()), signal }
       const outgoing = httpsRequest(options, resolve)
       outgoing.on('error', (error) => (outgoing.reusedSocket ? resolve({ stale: true, error }) : reject(error)))
-      // Whoever switches protocols unasked is cut off without any other event.
-      outgoing.on('close', () => reject(new Error('the connection was closed without an answer')))
+      whenUnanswered(outgoing, reject)
       outgoing.end(body?.text)
     })
 

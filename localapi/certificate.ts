@@ -1,3 +1,4 @@
+import { codeOf, describe } from '../lib/errors.ts'
 import { parseRetryAfter } from '../lib/retry-after.ts'
 import type { LocalApi } from './client.ts'
 import { LocalApiError } from './error.ts'
@@ -36,8 +37,7 @@ export async function askCertificate(
     if (!(error instanceof LocalApiError)) throw error
     const { refusal, cause } = error
     if (refusal === undefined) {
-      const { code = '', message } = cause as NodeJS.ErrnoException
-      return { kind: silences.has(code) ? 'silent' : 'refused', words: message }
+      return { kind: silences.has(codeOf(cause) ?? '') ? 'silent' : 'refused', words: describe(cause) }
     }
     const { status, words, retryAfter } = refusal
     // The authority may say it in its words alone.

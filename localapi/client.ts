@@ -1,4 +1,6 @@
 import { type IncomingMessage, request } from 'node:http'
+import { whenUnanswered } from '../lib/http-client.ts'
+import { parseJson } from '../lib/json.ts'
 import { readBody } from '../lib/read-body.ts'
 import { LocalApiError, Refusal } from './error.ts'
 
@@ -67,8 +69,7 @@ export function localApi(socketPath: string): LocalApi & TaggedApi {
         resolve,
       )
       outgoing.on('error', reject)
-      // Whoever switches protocols unasked is cut off without any other event.
-      outgoing.on('close', () => reject(new Error('the connection was closed without an answer')))
+      whenUnanswered(outgoing, reject)
       outgoing.end(body)
       // Our half of the connection ends: tailscaled sees that, and can still answer.
       leave?.addEventListener('abort', () => outgoing.socket?.end(), { once: true })
@@ -146,15 +147,11 @@ async function* guard(path: string, response: IncomingMessage): AsyncGenerator<B
 
 /** Errors are plain text, or JSON with `error` or `Error`, by endpoint. */
 function errorText(body: string): string {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    if (typeof parsed === 'object' && parsed !== null) {
-      for (const [key, value] of Object.entries(parsed)) {
-        if (key.toLowerCase() === 'error' && typeof value === 'string' && value !== '') return value
-      }
+  const parsed = parseJson(body)
+  if (typeof parsed === 'object' && parsed !== null) {
+    for (const [key, value] of Object.entries(parsed)) {
+      if (key.toLowerCase() === 'error' && typeof value === 'string' && value !== '') return value
     }
-  } catch {
-    // Not JSON: the text itself is the message.
   }
   return body.trim().slice(0, 2000)
 }

@@ -1,4 +1,4 @@
-import { CulvertError } from '../lib/errors.ts'
+import { codeOf, CulvertError } from '../lib/errors.ts'
 
 /** What the system calls it when nobody listens, or nothing comes back in time. */
 const silences = new Set(['ENOENT', 'ECONNREFUSED', 'ETIMEDOUT'])
@@ -29,7 +29,7 @@ export class LocalApiError extends CulvertError {
   constructor(message: string, cause: unknown) {
     super('localapi', message, { cause })
     this.name = 'LocalApiError'
-    this.silent = silences.has((cause as NodeJS.ErrnoException).code ?? '')
+    this.silent = silences.has(codeOf(cause) ?? '')
     this.refusal = cause instanceof Refusal ? cause : undefined
   }
 }

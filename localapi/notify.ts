@@ -1,8 +1,9 @@
 import * as z from 'zod/mini'
 import { type Address, parseAddress, parseSingleAddressPrefix } from '../lib/address.ts'
+import { optional } from '../lib/json.ts'
 import { peerReader } from './peer-reader.ts'
 import type { ExtraRecord, PeersChange, WantedPeers } from './peers.ts'
-import { decode, keepOf, optional, shorten } from './schema.ts'
+import { decode, keepOf, shorten } from './schema.ts'
 import { type Keep, sieve } from './sieve.ts'
 
 /** Names of `ipn.State` by number (localapi-apiproxy-recorder.md §A.4); Status has the name, Notify the number. */

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
 import { type Address, parseAddress, parsePrefix, parseSingleAddressPrefix } from '../lib/address.ts'
+import { optional } from '../lib/json.ts'
 import { asHeld, type ExtraRecord, type HeldPeer, type Peer, type PeersChange } from './peers.ts'
-import { decode, keepOf, optional } from './schema.ts'
+import { decode, keepOf } from './schema.ts'
 import type { Apart, Keep } from './sieve.ts'
 
 /** What a message says of the peers, in the order in which it holds, and of the records. */

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { codeOf } from '../lib/errors.ts'
 import type { LocalApi } from './client.ts'
 import { LocalApiError } from './error.ts'
 
@@ -27,5 +28,4 @@ export async function ping(
   }
 }
 
-const isTimeout = ({ cause }: LocalApiError): boolean =>
-  (cause as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
+const isTimeout = ({ cause }: LocalApiError): boolean => codeOf(cause) === 'ETIMEDOUT'

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
+import { optional } from '../lib/json.ts'
 import type { LocalApi } from './client.ts'
-import { decode, optional } from './schema.ts'
+import { decode } from './schema.ts'
 
 /** What the node offers to the tailnet (localapi-apiproxy-recorder.md §A.6). */
 export type Advertised = { readonly routes: readonly string[]; readonly services: readonly string[] }

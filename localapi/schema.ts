@@ -2,9 +2,6 @@ import * as z from 'zod/mini'
 import { CulvertError } from '../lib/errors.ts'
 import type { Keep } from './sieve.ts'
 
-/** A field that may be absent or null, which Go writes for either. */
-export const optional = <T extends z.ZodMiniType>(type: T) => z.optional(z.nullable(type))
-
 /** What of a document a schema looks at. */
 export function keepOf(schema: z.core.$ZodType): Keep {
   const { def } = schema as unknown as { readonly def: z.core.$ZodTypes['_zod']['def'] }

@@ -1,8 +1,9 @@
 import * as z from 'zod/mini'
+import { optional } from '../lib/json.ts'
 import { type ServeConfig, withoutEmpty } from '../wire/serve-config.ts'
 import type { TaggedApi } from './client.ts'
 import { LocalApiError } from './error.ts'
-import { decode, optional } from './schema.ts'
+import { decode } from './schema.ts'
 
 /** What tailscaled serves now. */
 export type Served = {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { CulvertError } from '../lib/errors.ts'
+import { some } from '../lib/some.ts'
 import type { TaggedApi } from '../localapi/client.ts'
 import { LocalApiError, type Refusal } from '../localapi/error.ts'
 import { getServeConfig, isConflict, type Served, setServeConfig } from '../localapi/serve-config.ts'
@@ -24,7 +25,7 @@ export type Ensured = {
  * Has tailscaled serve `desired` and nothing else, and reads that back; does nothing where it does already. What it
  * refuses costs its entry alone. What others write meanwhile is looked at again, never overwritten unseen. `anew` as in
  * `serveSteps`.
- * @throws CulvertError `localapi` when it takes nothing at all, and then serves what it did; `not-held` when it holds something else
+ * @throws CulvertError `localapi` when it takes nothing at all, and then serves what it did; `verification-failed` when it holds something else
  */
 export async function ensureServed(
   api: TaggedApi,
@@ -141,10 +142,10 @@ function differing(now: ServeConfig, wanted: ServeConfig, anew: ReadonlySet<stri
 
 function notHeld(held: ServeConfig, wanted: ServeConfig): CulvertError {
   const names = differing(held, wanted)
-  const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
+  const differ = some(names, { separator: ', ' })
   return new CulvertError(
-    'not-held',
-    `tailscaled does not hold what it was given to serve: ${some || 'other fields'} differ`,
+    'verification-failed',
+    `tailscaled does not hold what it was given to serve: ${differ || 'other fields'} differ`,
     {
       remedy: 'One that is older than 1.92 does not know redirects, PROXY protocol and capabilities.',
     },

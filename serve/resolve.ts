@@ -21,8 +21,9 @@ export function resolveServeConfig(file: ServeConfig, domain: string | undefined
   const waits = name === undefined ? entries.filter(([, entry]) => needsHttps(entry)) : []
   const served = entries.filter((entry) => !waits.includes(entry)).map(([, entry]) => entry)
   const text = JSON.stringify(joinEntries(served))
+  const config: ServeConfig = JSON.parse(name === undefined ? text : text.replaceAll(certDomain, name))
   return {
-    config: JSON.parse(name === undefined ? text : text.replaceAll(certDomain, name)) as ServeConfig,
+    config,
     domain: name,
     withheld: waits.map(([entry]) => entry),
   }

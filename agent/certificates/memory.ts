@@ -1,35 +1,36 @@
 import type { Turn } from '../../certs/schedule.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { backoff } from '../../lib/backoff.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { sleep } from '../../lib/timers.ts'
 import { type CertificateMemory, parseCertificateMemory } from '../../wire/certificate-memory.ts'
-import { keys } from '../state-secret/keys.ts'
-import type { Waits } from '../world/timings.ts'
+import { keys } from '../../wire/state-secret.ts'
+import type { Timings } from '../world/timings.ts'
 
 type Parts = {
   readonly kube: Pick<KubeClient, 'getSecret'>
   readonly secret: string
   readonly log: Log
-  readonly waits: Waits
+  readonly timings: Timings
+  readonly clock: Clock
 }
 
 /** What earlier runs left in the state Secret, so that a Pod that ends again and again does not ask as often. */
 export async function readMemory(
-  { kube, secret, log, waits }: Parts,
+  { kube, secret, log, timings, clock }: Parts,
   signal: AbortSignal,
 ): Promise<CertificateMemory | undefined> {
-  const pause = backoff(waits.retryFirst, waits.retryCap)
+  const pause = backoff(timings.retryFirst, timings.retryCap)
   while (!signal.aborted) {
     try {
       const text = (await kube.getSecret(secret, signal))?.data.get(keys.certificates)?.toString('utf8')
-      const memory = text === undefined ? new Map<string, Turn>() : parseCertificateMemory(text, Date.now())
+      const memory = text === undefined ? new Map<string, Turn>() : parseCertificateMemory(text, clock.date().getTime())
       if (memory === undefined)
         log(`warning: ${keys.certificates} of Secret "${secret}" cannot be read, and counts as absent`)
       return text === undefined ? undefined : (memory ?? new Map())
     } catch {
       // Whether the API is away is told by the check of the state Secret.
-      await sleep(pause.next(), signal)
+      await clock.sleep(pause.next(), signal)
     }
   }
   return undefined

@@ -1,11 +1,11 @@
 import { type Problem, problem } from '../../certs/problem.ts'
 import { memo } from '../../lib/memo.ts'
 import { certificateDomains, type ServeConfig } from '../../wire/serve-config.ts'
-import { runs } from '../serve/reconciler.ts'
-import type { World } from '../world/world.ts'
+import { wantedServe } from '../serve/reconciler.ts'
+import { isRunning, type World } from '../world/world.ts'
 
 const nothing: ServeConfig = {}
-const configOf = ({ serveConfig }: World): ServeConfig => serveConfig?.content?.config ?? nothing
+const configOf = (world: World): ServeConfig => wantedServe(world) ?? nothing
 
 /** The names that this Pod is to have certificates for, as a group shares them; in order. */
 export const sharedDomains = memo(
@@ -16,13 +16,13 @@ export const sharedDomains = memo(
       : // What stands for the node's own name is no name of a Tailscale Service.
         certificateDomains(configOf(world))
           .filter((domain) => !domain.includes('$'))
-          .sort(),
+          .toSorted(),
 )
 
 /** What of the tailnet keeps tailscaled from having a certificate for `domain`; undefined: nothing that is known. Pure. */
 export function obstacle(world: World, domain: string): Problem | undefined {
   const { certDomains, self, hosted } = world.tailnet
-  if (!runs(world) || certDomains === undefined || self === undefined) {
+  if (!isRunning(world) || certDomains === undefined || self === undefined) {
     return problem('not-running', `no certificate for ${domain}: tailscaled is not running in the tailnet yet`)
   }
   if (certDomains.includes(domain)) return undefined

@@ -1,7 +1,8 @@
 import { describeProblem, type Problem, type Reason } from '../../certs/problem.ts'
 import type { CertificateReport } from '../../certs/report.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { problemTeller } from '../world/log-problems.ts'
+import { logProblems } from '../world/log-problems.ts'
 import type { PodEvents } from './events.ts'
 
 /** What is so for a moment at each start, and whenever a Service is set up: told when it lasts. */
@@ -19,6 +20,7 @@ const passing: ReadonlySet<Reason> = new Set<Reason>([
 type Parts = {
   readonly domain: string
   readonly log: Log
+  readonly clock: Clock
   readonly events: PodEvents
   /** How long something must last to be told that may pass, in milliseconds. */
   readonly patience: number
@@ -29,15 +31,15 @@ type Parts = {
 export function certificateTeller({
   domain,
   log,
+  clock,
   events,
   patience,
   signal,
 }: Parts): (report: CertificateReport) => void {
-  const tell = problemTeller(`the certificate of ${domain}`, log, signal)
+  const tell = logProblems(`the certificate of ${domain}`, { log, clock, signal })
   let seen: Problem | undefined
   let known: string | undefined
-  let timer: NodeJS.Timeout | undefined
-  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  let timer = new AbortController()
 
   return ({ problem, stored }) => {
     if (stored !== undefined && stored.fingerprint !== known) {
@@ -48,14 +50,16 @@ export function certificateTeller({
     }
     if (problem?.text === seen?.text) return
     seen = problem
-    clearTimeout(timer)
+    timer.abort()
     const now = (): void => {
       tell(problem === undefined ? [] : [describeProblem(problem)])
       if (problem !== undefined)
         events({ type: 'Warning', reason: eventReason(problem.reason), message: describeProblem(problem) })
     }
-    if (problem !== undefined && passing.has(problem.reason)) timer = setTimeout(now, patience)
-    else now()
+    if (problem !== undefined && passing.has(problem.reason)) {
+      timer = new AbortController()
+      clock.after(patience, AbortSignal.any([signal, timer.signal]), now)
+    } else now()
   }
 }
 

@@ -13,7 +13,7 @@ export function certificateProblems(world: World): {
   readonly failing: readonly string[]
 } {
   const problems = sharedDomains(world).flatMap((domain) => {
-    const report = world.certificates?.get(domain)
+    const report = world.certificates.reports.get(domain)
     if (report === undefined)
       return [{ reason: 'not-running' as const, text: `the certificate of ${domain} has not been looked at yet` }]
     return report.problem === undefined
@@ -25,8 +25,8 @@ export function certificateProblems(world: World): {
   return { waiting: texts(true), failing: texts(false) }
 }
 
-/** Each name for the status; its shape is documented in docs/operations.md. */
-export function certificatesView(world: World, now: number = Date.now()): Record<string, unknown>[] {
+/** Each name for the status, at `now` in milliseconds since 1970; its shape is documented in docs/operations.md. */
+export function certificatesView(world: World, now: number): Record<string, unknown>[] {
   return entries(world).map(([domain, report]) => ({
     domain,
     issuer: world.settings.certShare === 'rw',
@@ -43,7 +43,7 @@ export function certificatesView(world: World, now: number = Date.now()): Record
 }
 
 /** Metrics of the names; those of requests only where this replica makes them. */
-export function certificateMetrics(world: World, now: number = Date.now()): Metric[] {
+export function certificateMetrics(world: World, now: number): Metric[] {
   const issues = world.settings.certShare === 'rw'
   const metric = (
     type: Metric['type'],
@@ -102,4 +102,4 @@ export function certificateMetrics(world: World, now: number = Date.now()): Metr
 const lag = ({ served, behindSince }: CertificateReport, now: number): number | undefined =>
   served === undefined ? undefined : Math.max(0, Math.floor((now - (behindSince?.getTime() ?? now)) / 1000))
 
-const entries = ({ certificates }: World): [string, CertificateReport][] => [...(certificates ?? [])]
+const entries = ({ certificates }: World): [string, CertificateReport][] => [...certificates.reports]

@@ -1,6 +1,6 @@
 import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
-import { capabilityVersion, tailscaleVersion } from '../capability-version.ts'
+import { capabilityVersion, tailscaleVersion } from '../../wire/capability-version.ts'
 
 /**
  * Checks that the tailscale and the tailscaled beside this agent are the ones that it is made for.
@@ -21,7 +21,7 @@ export async function checkImage(run: RunCommand): Promise<void> {
  * did, whose first line is the version.
  */
 export function mismatch(client: string, daemon: string): string | undefined {
-  const { majorMinorPatch, cap } = JSON.parse(client) as { majorMinorPatch?: string; cap?: number }
+  const { majorMinorPatch, cap }: { majorMinorPatch?: string; cap?: number } = JSON.parse(client)
   if (cap !== capabilityVersion) {
     return `tailscale ${majorMinorPatch} has capability version ${cap}, but the agent is made for ${capabilityVersion}`
   }

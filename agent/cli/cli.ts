@@ -1,9 +1,5 @@
-import { request } from 'node:http'
-import { runCommand } from '../../lib/command.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Environment } from '../settings/read.ts'
-import { checkImage } from './check-image.ts'
-import { renderStatus } from './status.ts'
 
 const help = `Usage: culvert [COMMAND]      (outside of the image: node agent.js [COMMAND])
 
@@ -35,7 +31,10 @@ const options = new Map([
   ['ready', '--verbose'],
 ])
 
-/** The commands beside the agent itself. Exit codes: 0, 1 for "no" or unreachable, 2 for a wrong call. */
+/**
+ * The commands beside the agent itself. Exit codes: 0, 1 for "no" or unreachable, 2 for a wrong call. Each imports what
+ * it needs, so that one which asks nobody loads neither HTTP nor anything that runs programs.
+ */
 export async function cli(command: string, args: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
   const { env, print, complain, version } = terminal
   const unknown = args.find((arg) => !['--help', '-h', options.get(command)].includes(arg))
@@ -56,6 +55,8 @@ export async function cli(command: string, args: readonly string[], terminal: Te
       return 0
     case 'check-image':
       try {
+        const { checkImage } = await import('./check-image.ts')
+        const { runCommand } = await import('../../lib/command.ts')
         await checkImage(runCommand)
         return 0
       } catch (error) {
@@ -75,27 +76,17 @@ export async function cli(command: string, args: readonly string[], terminal: Te
     name
   ]
   try {
+    const { ask } = await import('./ask.ts')
     const { status, body } = await ask(socket, path)
-    print(name === 'status' && !args.includes('--json') ? renderStatus(JSON.parse(body)) : body)
+    if (name === 'status' && !args.includes('--json')) {
+      const { renderStatus } = await import('./status.ts')
+      print(renderStatus(JSON.parse(body)))
+    } else {
+      print(body)
+    }
     return status === 200 ? 0 : 1
   } catch (error) {
     complain(`culvert: no agent answers on ${socket}: ${describe(error)}\n`)
     return 1
   }
-}
-
-function ask(socketPath: string, path: string): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, path, agent: false, timeout: 5000 }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
-      )
-      response.on('error', reject)
-    })
-    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within 5 s')))
-    outgoing.on('error', reject)
-    outgoing.end()
-  })
 }

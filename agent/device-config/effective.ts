@@ -2,21 +2,18 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { withAdvertisedServices } from '../../wire/device-config.ts'
 import { forwardedServices } from '../forwarding/standing.ts'
-import { servedConfig } from '../serve/reconciler.ts'
+import { servedConfig, wantedServe } from '../serve/reconciler.ts'
 import type { Settings } from '../settings/settings.ts'
-import type { World } from '../world/world.ts'
-import type { FollowedConfig } from './follow.ts'
-
-/** What tailscaled is to read, and the Tailscale Services that it advertises by that. */
-export type HandedConfig = { readonly bytes: Buffer; readonly services: readonly string[] }
+import type { Mounted } from '../world/mounted.ts'
+import type { DeviceConfig, EffectiveConfig, World } from '../world/world.ts'
 
 /**
- * The config file, byte for byte, or without the Tailscale Services that nothing leads on yet: the tailnet may send
- * clients to this node as soon as tailscaled has read them. What it has once read stays, whatever becomes of it. Undefined
- * unless in one-step mode.
+ * The config file, byte for byte, or without the Tailscale Services that nothing is served or forwarded for yet: the
+ * tailnet may send clients to this node as soon as tailscaled has read them. What it has once read stays, whatever
+ * becomes of it. Undefined unless in one-step mode.
  */
-export function configToHand(world: World): HandedConfig | undefined {
-  const current = world.deviceConfig?.current
+export function effectiveConfig(world: World): EffectiveConfig | undefined {
+  const current = world.deviceConfig?.file.content
   if (current === undefined) return undefined
   const waiting = waitingServices(world)
   if (waiting.length === 0) return { bytes: current.bytes, services: current.config.advertiseServices }
@@ -24,28 +21,31 @@ export function configToHand(world: World): HandedConfig | undefined {
   return { bytes: withAdvertisedServices(current.path, current.bytes, services), services }
 }
 
-/** Of the config file's Tailscale Services, those that tailscaled is not told of yet. */
+/** Tailscale Services of the config file that tailscaled has not been given yet. */
 export function waitingServices(world: World): string[] {
-  const { settings, deviceConfig, daemon } = world
+  const { settings, deviceConfig } = world
   if (deviceConfig === undefined || !mayWait(settings)) return []
-  const told = daemon.config?.services ?? []
-  return deviceConfig.current.config.advertiseServices.filter((name) => !told.includes(name) && !leadsOn(name, world))
+  const read = deviceConfig.read?.services ?? []
+  return deviceConfig.file.content.config.advertiseServices.filter(
+    (name) => !read.includes(name) && !isCarried(name, world),
+  )
 }
 
 /** Whether the mounted files can name Tailscale Services that somebody else has this node advertise. */
 const mayWait = ({ advertisesServices, serveConfigFile, ingressServicesFile }: Settings): boolean =>
   !advertisesServices && (serveConfigFile !== undefined || ingressServicesFile !== undefined)
 
-/** Whether all that the mounted files say of the Tailscale Service stands; of one that none has, nothing is known. */
-function leadsOn(name: string, world: World): boolean {
-  const { settings, serveConfig, ingressServices } = world
-  const isServed = serveConfig?.content?.config.Services?.[name] !== undefined
-  const isForwarded = ingressServices?.content?.services.has(name) === true
+/** Whether all that the mounted files say of the Tailscale Service is in place; for one that none names, nothing has to be. */
+function isCarried(name: string, world: World): boolean {
+  const { settings, mounted } = world
+  const wanted = wantedServe(world)
+  const isServed = wanted?.Services?.[name] !== undefined
+  const isForwarded = mounted.ingressServices?.content?.services.has(name) === true
   if (isServed && Object.keys(servedConfig(world)?.Services?.[name] ?? {}).length === 0) return false
   if (isForwarded && !forwardedServices(world).has(name)) return false
   const unread =
-    (settings.serveConfigFile !== undefined && serveConfig?.content === undefined) ||
-    (settings.ingressServicesFile !== undefined && ingressServices?.content === undefined)
+    (settings.serveConfigFile !== undefined && wanted === undefined) ||
+    (settings.ingressServicesFile !== undefined && mounted.ingressServices?.content === undefined)
   return isServed || isForwarded || !unread
 }
 
@@ -57,8 +57,8 @@ const copyPath = ({ statusSocket }: Settings): string => join(dirname(statusSock
  * without which a restarted tailscaled would refuse to start, and where Tailscale Services may have to wait. Readable for
  * this user alone: it may hold an auth key.
  */
-export function handConfig({ current, rejected }: FollowedConfig, bytes: Buffer, settings: Settings): string {
-  if (rejected === undefined && !mayWait(settings)) return current.path
+export function placeConfig({ content, rejected }: Mounted<DeviceConfig>, bytes: Buffer, settings: Settings): string {
+  if (rejected === undefined && !mayWait(settings)) return content.path
   const path = copyPath(settings)
   rmSync(path, { force: true })
   writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' })
@@ -69,6 +69,6 @@ export function handConfig({ current, rejected }: FollowedConfig, bytes: Buffer,
 export const discardCopy = (settings: Settings): void => rmSync(copyPath(settings), { force: true })
 
 /** Brings a copy to the newest. */
-export function refreshCopy(path: string, bytes: Buffer, { current }: FollowedConfig): void {
-  if (path !== current.path) writeFileSync(path, bytes, { mode: 0o600 })
+export function refreshCopy(path: string, bytes: Buffer, { content }: Mounted<DeviceConfig>): void {
+  if (path !== content.path) writeFileSync(path, bytes, { mode: 0o600 })
 }

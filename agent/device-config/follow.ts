@@ -1,15 +1,9 @@
 import { basename } from 'node:path'
 import { watchDirectory } from '../../lib/directory.ts'
 import { describe } from '../../lib/errors.ts'
-import { type DeviceConfig, findConfigFile, readConfigFile } from './read.ts'
-
-/** What is known of the config file that tailscaled was started with. */
-export type FollowedConfig = {
-  /** As it was when it was last valid. */
-  readonly current: DeviceConfig
-  /** Why what should be used by now is not; absent when that is `current`. */
-  readonly rejected?: string
-}
+import type { Mounted } from '../world/mounted.ts'
+import type { DeviceConfig } from '../world/world.ts'
+import { findConfigFile, readConfigFile } from './read.ts'
 
 export type DeviceConfigOptions = {
   readonly directory: string
@@ -17,8 +11,8 @@ export type DeviceConfigOptions = {
   readonly version: number
   /** What tailscaled was started with. */
   readonly initial: DeviceConfig
-  /** Gets each change of either, compared by bytes and by text. */
-  readonly publish: (config: FollowedConfig) => void
+  /** Gets each change of either part, compared by bytes and by text. */
+  readonly publish: (file: Mounted<DeviceConfig>) => void
   /** Gets why the directory cannot be watched. */
   readonly report: (problem: string) => void
   readonly rereadMs: number
@@ -33,22 +27,22 @@ export async function followDeviceConfig(
   { directory, version, initial, publish, report, rereadMs }: DeviceConfigOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  let known: FollowedConfig = { current: initial }
+  let known: Mounted<DeviceConfig> = { content: initial }
   const look = async (): Promise<void> => {
-    const next = await lookAgain(known.current, directory, version)
-    if (signal.aborted || (next.current === known.current && next.rejected === known.rejected)) return
+    const next = await lookAgain(known.content, directory, version)
+    if (signal.aborted || (next.content === known.content && next.rejected === known.rejected)) return
     known = next
     publish(known)
   }
   await watchDirectory(directory, look, { rereadMs, report, signal })
 }
 
-async function lookAgain(last: DeviceConfig, directory: string, version: number): Promise<FollowedConfig> {
-  let current = last
+async function lookAgain(last: DeviceConfig, directory: string, version: number): Promise<Mounted<DeviceConfig>> {
+  let content = last
   let rejected: string | undefined
   try {
     const newest = await readConfigFile(last)
-    if (!newest.bytes.equals(last.bytes)) current = newest
+    if (!newest.bytes.equals(last.bytes)) content = newest
   } catch (error) {
     rejected = describe(error)
   }
@@ -62,5 +56,5 @@ async function lookAgain(last: DeviceConfig, directory: string, version: number)
   } catch (error) {
     rejected ??= describe(error)
   }
-  return { current, ...(rejected !== undefined && { rejected }) }
+  return { content, ...(rejected !== undefined && { rejected }) }
 }

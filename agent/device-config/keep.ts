@@ -1,47 +1,62 @@
-import type { Log } from '../../lib/log.ts'
-import type { LocalApi } from '../../localapi/client.ts'
-import { capabilityVersion } from '../capability-version.ts'
-import { runFacet } from '../world/reconciler.ts'
-import { deviceConfigFacet } from './reconciler.ts'
-import { problemTeller } from '../world/log-problems.ts'
-import type { Stoppable } from '../lifecycle/stop.ts'
-import type { Waits } from '../world/timings.ts'
-import type { Store } from '../world/world.ts'
-import { discardCopy } from './effective.ts'
+import { capabilityVersion } from '../../wire/capability-version.ts'
+import type { Context } from '../world/context.ts'
+import { logProblems } from '../world/log-problems.ts'
+import type { DeviceConfigState } from '../world/world.ts'
+import { discardCopy, effectiveConfig, placeConfig } from './effective.ts'
 import { followDeviceConfig } from './follow.ts'
+import { deviceConfigReconciler } from './reconciler.ts'
 
-type Parts = {
-  readonly store: Store
-  readonly api: LocalApi
-  readonly log: Log
-  readonly waits: Waits
-  readonly parts: Stoppable
-  readonly signal: AbortSignal
+export type DeviceConfigKeeper = {
+  /** Puts the config where tailscaled, which is about to be started, will read it; gives the path. */
+  readonly place: () => string | undefined
+  /** Follows the file, and has tailscaled follow it, until the agent stops. */
+  readonly follow: () => void
 }
 
-/** Follows the config file of one-step mode, and has tailscaled follow it, until `signal` aborts. */
-export function keepDeviceConfig({ store, api, log, waits, parts, signal }: Parts): void {
-  const { settings, deviceConfig: known } = store.world
-  if (known === undefined || settings.configDirectory === undefined) return
-  signal.addEventListener('abort', () => discardCopy(settings), { once: true })
-  const tell = problemTeller('the config file', log, signal)
-  const report = (problem: string): void => log(`warning: ${problem}`)
-  const options = {
-    directory: settings.configDirectory,
-    version: capabilityVersion,
-    initial: known.current,
-    rereadMs: waits.look,
-    report,
-  }
-  void followDeviceConfig(
-    {
-      ...options,
-      publish: (deviceConfig) => {
-        store.update((world) => ({ ...world, deviceConfig }))
-        tell(deviceConfig.rejected === undefined ? [] : [`${deviceConfig.rejected}; the last good one stays in use`])
-      },
+/** tailscaled's config file of one-step mode; undefined in the other modes. */
+export function deviceConfigKeeper(context: Context): DeviceConfigKeeper | undefined {
+  const { store, api, log, timings, signal, run, background } = context
+  const { settings, deviceConfig } = store.world
+  if (deviceConfig === undefined || settings.configDirectory === undefined) return undefined
+  const directory = settings.configDirectory
+  const write = store.writer('deviceConfig')
+  const change = (part: Partial<DeviceConfigState>): void => write((now) => now && { ...now, ...part })
+  const { content: initial } = deviceConfig.file
+
+  return {
+    place: () => {
+      const due = effectiveConfig(store.world)
+      const file = store.world.deviceConfig?.file
+      if (due === undefined || file === undefined) return undefined
+      const path = placeConfig(file, due.bytes, settings)
+      change({ read: { path, ...due } })
+      return path
     },
-    signal,
-  )
-  parts.facets.push(runFacet(deviceConfigFacet(store, api, signal), { store, log, waits, signal }))
+    follow: () => {
+      signal.addEventListener('abort', () => discardCopy(settings), { once: true })
+      const problems = logProblems('the config file', context)
+      const report = (problem: string): void => log(`warning: ${problem}`)
+      const options = { directory, version: capabilityVersion, initial, rereadMs: timings.look, report }
+      background('following the config file', () =>
+        followDeviceConfig(
+          {
+            ...options,
+            publish: (file) => {
+              change({ file })
+              problems(file.rejected === undefined ? [] : [`${file.rejected}; the last good one stays in use`])
+            },
+          },
+          signal,
+        ),
+      )
+      run(
+        deviceConfigReconciler(
+          () => store.world.deviceConfig,
+          api,
+          (read) => change({ read }),
+          signal,
+        ),
+      )
+    },
+  }
 }

@@ -1,15 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { CulvertError } from '../../lib/errors.ts'
 import { readSmallFile } from '../../lib/read-file.ts'
-import { type DeviceConfigContent, parseDeviceConfig } from '../../wire/device-config.ts'
+import { parseDeviceConfig } from '../../wire/device-config.ts'
+import type { DeviceConfig } from '../world/world.ts'
 import { type Choice, chooseConfigFile } from './choose.ts'
-
-/** A config file that was read and is valid. */
-export type DeviceConfig = Choice & {
-  /** As read: they hold an auth key. */
-  readonly bytes: Buffer
-  readonly config: DeviceConfigContent
-}
 
 /** A Secret, from which kubelet mounts it, cannot be larger. */
 const maxBytes = 1024 * 1024

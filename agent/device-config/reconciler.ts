@@ -1,34 +1,41 @@
 import * as z from 'zod/mini'
 import { CulvertError } from '../../lib/errors.ts'
+import { parseJson } from '../../lib/json.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import { configToHand, type HandedConfig, refreshCopy } from './effective.ts'
-import type { Facet } from '../world/reconciler.ts'
-import { isUp, type Store, type World } from '../world/world.ts'
+import type { Reconciler } from '../world/reconciler.ts'
+import { reconcilerKey } from '../world/reports.ts'
+import { type DeviceConfigState, type EffectiveConfig, isUp, type World } from '../world/world.ts'
+import { effectiveConfig, refreshCopy } from './effective.ts'
 
-export const deviceConfigName = 'device-config'
+export const deviceConfigKey = reconcilerKey<EffectiveConfig>('device-config')
 
 /** What tailscaled should have read. */
-export const planDeviceConfig = (world: World): HandedConfig | undefined =>
-  isUp(world) ? configToHand(world) : undefined
+export const planDeviceConfig = (world: World): EffectiveConfig | undefined =>
+  isUp(world) ? effectiveConfig(world) : undefined
 
 const answerSchema = z.object({ Reloaded: z.boolean(), Err: z.string() })
 
-/** Has tailscaled read its config file again whenever that has changed since it last did. */
-export const deviceConfigFacet = (store: Store, api: LocalApi, signal: AbortSignal): Facet<HandedConfig> => ({
-  name: deviceConfigName,
+/** Has tailscaled read its config file again whenever that has changed since it last did. `read` gets what it then has read. */
+export const deviceConfigReconciler = (
+  state: () => DeviceConfigState | undefined,
+  api: Pick<LocalApi, 'post'>,
+  read: (config: NonNullable<DeviceConfigState['read']>) => void,
+  signal: AbortSignal,
+): Reconciler<EffectiveConfig> => ({
+  key: deviceConfigKey,
   plan: planDeviceConfig,
   apply: async (desired) => {
-    const { daemon, deviceConfig } = store.world
-    const { config: last } = daemon
-    if (deviceConfig === undefined || last === undefined || last.bytes.equals(desired.bytes)) return false
-    refreshCopy(last.path, desired.bytes, deviceConfig)
+    // As it is now: tailscaled may have been started again since this was planned.
+    const { file, read: last } = state() ?? {}
+    if (file === undefined || last === undefined || last.bytes.equals(desired.bytes)) return false
+    refreshCopy(last.path, desired.bytes, file)
     checkReloaded(await api.post('reload-config', signal))
-    store.update((world) => ({ ...world, daemon: { ...world.daemon, config: { path: last.path, ...desired } } }))
+    read({ path: last.path, ...desired })
     return true
   },
 })
 
-/** @throws CulvertError `localapi` with tailscaled's reason; it has none when it answers nothing (localapi… §A.2). */
+/** @throws CulvertError `localapi` with tailscaled's reason; it has none when it answers nothing. */
 function checkReloaded(body: string): void {
   const refused = (why: string): CulvertError =>
     new CulvertError('localapi', `tailscaled did not take the new config: ${why}`, {
@@ -39,12 +46,4 @@ function checkReloaded(body: string): void {
   if (!answer.success) throw refused('its answer is not the documented one')
   if (answer.data.Err !== '') throw refused(answer.data.Err.slice(0, 1000))
   if (!answer.data.Reloaded) throw refused('it runs without a config file')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,9 +1,9 @@
 import type { RequestListener, Server } from 'node:http'
 import type { AddressPort } from '../../lib/address.ts'
-import { CulvertError } from '../../lib/errors.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { VariableName } from '../settings/variables.ts'
-import { listen, type Relay, type Route, type Routes, serve } from './http.ts'
+import { listen, type Relay, type Route, type Routes, serve } from '../../lib/http-server.ts'
 import { healthz, type Observed, probes } from './probes.ts'
 import { relayTo } from './relay.ts'
 
@@ -19,7 +19,7 @@ export type Listener = {
 const debugIdleMs = 300_000
 
 /**
- * The TCP listeners of agent.md §10 that the settings ask for. `metrics` answers `/metrics`, and `preshutdown` a preStop
+ * The TCP listeners that the settings ask for. `metrics` answers `/metrics`, and `preshutdown` a preStop
  * hook; undefined unless services of ProxyGroup egress are mounted.
  */
 export function listeners(
@@ -48,16 +48,20 @@ export function listeners(
 }
 
 /**
- * Opens a listener.
+ * Opens a listener. `problems` gets what is wrong with it later.
  * @throws CulvertError `listen` naming the address and the variable that sets it.
  */
-export async function openListener({ address, variable, answer }: Listener): Promise<Server> {
+export async function openListener(
+  { address, variable, answer }: Listener,
+  problems: (all: readonly string[]) => void,
+): Promise<Server> {
   const { text, host, port } = address
+  const failed = (error: Error): void => problems([`a connection to ${text} was not accepted: ${describe(error)}`])
   try {
-    return await listen(answer, { host, port }).catch((error: NodeJS.ErrnoException) => {
+    return await listen(answer, { host, port }, { failed }).catch((error: NodeJS.ErrnoException) => {
       // `[::]` is upstream's default also where the kernel has no IPv6.
       if (host !== '::' || (error.code !== 'EAFNOSUPPORT' && error.code !== 'EADDRNOTAVAIL')) throw error
-      return listen(answer, { host: '0.0.0.0', port })
+      return listen(answer, { host: '0.0.0.0', port }, { failed })
     })
   } catch (error) {
     throw new CulvertError('listen', `the endpoints cannot listen on ${text}`, {

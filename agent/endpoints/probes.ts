@@ -1,16 +1,17 @@
-import { notReady, renderChecks } from '../status/checks.ts'
+import type { Answer } from '../../lib/http-server.ts'
+import { notReady, renderChecks, type Since } from '../status/checks.ts'
 import { hasAddress, type World } from '../world/world.ts'
-import type { Answer } from './http.ts'
 
-/** What the probes are answered from. */
+/** What the endpoints are answered from. */
 export type Observed = {
   readonly world: () => World
-  /** Names of the facets whose attempt does not end: empty means that the loop turns. */
+  /** Names of the reconcilers whose attempt does not end: none, when all is well. */
   readonly stuck: () => readonly string[]
+  readonly since: Since
 }
 
 /** What kubelet's probes ask. */
-export const probes = ({ world, stuck }: Observed) => ({
+export const probes = ({ world, stuck, since }: Observed) => ({
   '/livez': (): Answer => {
     const names = stuck()
     return names.length === 0 ? { status: 200, body: 'ok' } : { status: 500, body: `stuck: ${names.join(', ')}` }
@@ -18,14 +19,14 @@ export const probes = ({ world, stuck }: Observed) => ({
   '/readyz': (query: URLSearchParams): Answer => {
     const reasons = notReady(world())
     const status = reasons.length === 0 ? 200 : 503
-    if (query.has('verbose')) return { status, body: renderChecks(world()) }
+    if (query.has('verbose')) return { status, body: renderChecks(world(), since) }
     return { status, body: status === 200 ? 'ok' : reasons.join('\n') }
   },
 })
 
 /**
  * Upstream's health endpoint: the Pod's addresses are in its headers, by which a load balancer's route is recognised.
- * Healthy means that tailscaled runs and has an address, and that the loop turns: where it does not, upstream's agent
+ * Healthy means that tailscaled runs and has an address, and that no reconciler hangs: where one does, upstream's agent
  * would have ended, or would tell of what was.
  */
 export function healthz({ world, stuck }: Observed): Answer {

@@ -1,4 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as send, type ServerResponse } from 'node:http'
+import { describe } from '../../lib/errors.ts'
+import { whenUnanswered } from '../../lib/http-client.ts'
 import { pipeline } from 'node:stream/promises'
 
 /** They speak of one connection, of who asks, or are refused by what is asked. */
@@ -31,13 +33,16 @@ export const relayTo =
       agent: false,
       timeout: idleMs,
     })
-    const fail = (error: Error): void => {
+    const fail = (error: unknown): void => {
       // Begun, it can only be broken off.
       if (response.headersSent) response.destroy()
-      else response.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end(`${error.message}\n`)
+      else response.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end(`${describe(error)}\n`)
     }
     outgoing.on('timeout', () => outgoing.destroy(new Error(`nothing was heard for ${idleMs / 1000} s`)))
     outgoing.on('error', fail)
+    whenUnanswered(outgoing, (error) => {
+      if (!response.headersSent) fail(error)
+    })
     outgoing.on('response', (answer) => {
       // How the answer is framed depends on the client, and is not the server's business.
       const { 'transfer-encoding': _framing, ...headers } = passedOn(answer.headers)
@@ -46,7 +51,7 @@ export const relayTo =
         pipeline(answer, response).catch(fail)
       } catch (error) {
         // Not all that can be read may be written.
-        fail(error as Error)
+        fail(error)
       }
     })
     response.on('close', () => outgoing.destroy())

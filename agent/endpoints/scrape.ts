@@ -1,15 +1,17 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Answer } from '../../lib/http-server.ts'
 import { metricsContentType, renderMetrics } from '../../lib/metrics.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import type { World } from '../world/world.ts'
-import type { Answer } from './http.ts'
 import { metrics } from '../status/metrics.ts'
+import type { Observed } from './probes.ts'
 
 type Sources = {
-  readonly world: () => World
+  readonly observed: Pick<Observed, 'world' | 'since'>
   readonly version: string
   /** In seconds since 1970. */
   readonly startTime: number
   readonly api: LocalApi
+  readonly clock: Clock
   /** Milliseconds that tailscaled may take for its own metrics. */
   readonly timeoutMs: number
 }
@@ -18,16 +20,18 @@ type Sources = {
  * `/metrics`: the agent's own metrics, and behind them tailscaled's, as long as it gives them: also before it is logged
  * in. Of the scraper's headers none is passed on: LocalAPI refuses some.
  */
-export function scrape({ world, version, startTime, api, timeoutMs }: Sources): () => Promise<Answer> {
+export function scrape({ observed, version, startTime, api, clock, timeoutMs }: Sources): () => Promise<Answer> {
+  const { world, since } = observed
   // Also while the agent stops. That tailscaled does not answer is what the metrics say; checks and status say why.
   const read = (): Promise<string | undefined> =>
-    api.get('usermetrics', AbortSignal.timeout(timeoutMs)).catch(() => undefined)
+    api.get('usermetrics', clock.timeout(timeoutMs)).catch(() => undefined)
   let reading: Promise<string | undefined> | undefined
   return async () => {
     // All who ask at the same time share one request, so that a daemon which hangs costs no more than that.
     reading ??= read().finally(() => (reading = undefined))
     const daemon = await reading
-    const own = renderMetrics(metrics(world(), { version, startTime, tailscaledUp: daemon !== undefined }))
+    const circumstances = { version, startTime, tailscaledUp: daemon !== undefined, since, now: clock.date() }
+    const own = renderMetrics(metrics(world(), circumstances))
     return { status: 200, body: `${own}${daemon ?? ''}`.trimEnd(), headers: { 'content-type': metricsContentType } }
   }
 }

@@ -1,26 +1,41 @@
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:http'
+import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
+import { listen, serve } from '../../lib/http-server.ts'
 import type { Log } from '../../lib/log.ts'
 import { statusView } from '../status/status.ts'
-import { listen, serve } from './http.ts'
 import { type Observed, probes } from './probes.ts'
 
-/** Opens the unix socket for status and readiness, for root alone. Failing is a warning: traffic does not depend on it. */
+type Parts = {
+  readonly observed: Observed
+  readonly version: string
+  readonly log: Log
+  readonly clock: Clock
+  /** Gets what is wrong with it later. */
+  readonly problems: (all: readonly string[]) => void
+}
+
+/** Opens the unix socket for status and readiness, for the agent’s user alone. Failing is a warning: traffic does not depend on it. */
 export async function openStatusSocket(
   path: string,
-  { observed, version, log }: { observed: Observed; version: string; log: Log },
+  { observed, version, log, clock, problems }: Parts,
 ): Promise<Server | undefined> {
+  const { world, since } = observed
   const routes = {
     ...probes(observed),
-    '/status': () => ({ status: 200, body: JSON.stringify(statusView(observed.world(), version)) }),
+    '/status': () => ({
+      status: 200,
+      body: JSON.stringify(statusView(world(), { version, since, now: clock.date() })),
+    }),
   }
   try {
     // One agent runs in a container: a socket that is there was left by an earlier one.
     rmSync(path, { force: true })
     // The socket is made within the call of listen, so the mask holds for nothing else.
     const mask = process.umask(0o177)
-    const opening = listen(serve(routes), { path })
+    const failed = (error: Error): void => problems([`a connection to ${path} was not accepted: ${describe(error)}`])
+    const opening = listen(serve(routes), { path }, { failed })
     process.umask(mask)
     return await opening
   } catch (error) {

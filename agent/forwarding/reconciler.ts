@@ -1,21 +1,19 @@
 import { families, type Family, familyName } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
-import type { Firewall } from '../../netfilter/firewall.ts'
-import type { IsGone } from '../../netfilter/flows.ts'
+import type { Firewall, IsGone } from '../../netfilter/backend.ts'
 import { type ForwardingPlan, planForwardingTable } from '../../netfilter/plan.ts'
 import type { EgressService } from '../../wire/egress-services.ts'
 import type { IngressService } from '../../wire/ingress-services.ts'
-import type { Facet } from '../world/reconciler.ts'
 import type { Settings } from '../settings/settings.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
 import { resolveTarget } from '../targets/resolve.ts'
 import { usableTarget } from '../targets/usable.ts'
+import type { Reconciler } from '../world/reconciler.ts'
+import { reconcilerKey, reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 
-export const forwardingName = 'forwarding'
-
-/** The rules, and why targets lead nowhere: of L3 egress, and of each service of ProxyGroup egress that has such. */
-export type ForwardingPlanned = ForwardingPlan & {
+/** The rules, and why targets lead nowhere: of L3 egress, and of each service of ProxyGroup egress. */
+export type ForwardingDetails = ForwardingPlan & {
   readonly services: {
     readonly egress: ReadonlyMap<string, EgressService>
     readonly ingress: ReadonlyMap<string, IngressService>
@@ -25,7 +23,9 @@ export type ForwardingPlanned = ForwardingPlan & {
 }
 
 /** Before all is known that the rules depend on, there is a guard and what an earlier container left; then the rules. */
-export type ForwardingDesired = 'guard' | ForwardingPlanned
+export type ForwardingDesired = 'guard' | ForwardingDetails
+
+export const forwardingKey = reconcilerKey<ForwardingDesired>('forwarding')
 
 /** Whether this agent forwards in the kernel at all: otherwise it needs neither NET_ADMIN nor nft. */
 export const forwards = ({ settings }: { readonly settings: Settings }): boolean =>
@@ -41,26 +41,27 @@ export function planForwarding(world: World): ForwardingDesired | undefined {
   const { settings, tailnet } = world
   if (tailnet.self === undefined || tailnet.self.addresses.length === 0) return 'guard'
   if (needsPeers(settings) && tailnet.peers === undefined) return 'guard'
-  return planned(world)
+  return details(world)
 }
 
-const planned = memo(
-  ({ settings, kernelFamilies, tailnet, network, egressServices, ingressServices }: World) => [
+const details = memo(
+  ({ settings, kernelFamilies, targets, tailnet, network, mounted }: World) => [
     settings,
     kernelFamilies,
+    targets,
     network,
     tailnet.self,
     tailnet.noSnat,
     tailnet.peers,
     tailnet.records,
     tailnet.acceptsRoutes,
-    egressServices?.content,
-    ingressServices?.content,
+    mounted.egressServices?.content,
+    mounted.ingressServices?.content,
   ],
-  (world): ForwardingPlanned => {
-    const { settings, kernelFamilies, tailnet } = world
-    const egress = world.egressServices?.content?.services ?? new Map<string, EgressService>()
-    const ingress = world.ingressServices?.content?.services ?? new Map<string, IngressService>()
+  (world): ForwardingDetails => {
+    const { settings, kernelFamilies, targets, tailnet, mounted } = world
+    const egress = mounted.egressServices?.content?.services ?? new Map<string, EgressService>()
+    const ingress = mounted.ingressServices?.content?.services ?? new Map<string, IngressService>()
     const own = tailnet.self?.addresses ?? []
     const target = settings.tailnetTarget && usableTarget(settings.tailnetTarget, world)
     const services = [...egress.values()].map((service) => ({ ...service, ...usableTarget(service.target, world) }))
@@ -69,8 +70,8 @@ const planned = memo(
       kernelFamilies,
       podFamilies: podFamilies(settings),
       noSnat: tailnet.noSnat,
-      targets: settings.targets,
-      everything: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
+      targets,
+      catchAll: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
       exempt: settings.exempt,
       egress: services,
       ingress:
@@ -100,14 +101,17 @@ function podFamilies({ pod }: Settings): readonly Family[] {
 }
 
 /** The forwarding rules of the network namespace. `standing` is called once after these have been read back. */
-export function forwardingFacet(firewall: Firewall, standing: () => Promise<unknown>): Facet<ForwardingDesired> {
+export function forwardingReconciler(
+  firewall: Pick<Firewall, 'prepare' | 'ensure'>,
+  standing: () => Promise<unknown>,
+): Reconciler<ForwardingDesired> {
   let stood = false
   return {
-    name: forwardingName,
+    key: forwardingKey,
     plan: planForwarding,
-    apply: async (desired) => {
+    apply: async (desired, world) => {
       if (desired === 'guard') return firewall.prepare()
-      const changed = await firewall.ensure(desired.table)
+      const changed = await firewall.ensure(desired.table, isGone(world))
       if (!stood) await standing()
       stood = true
       return changed
@@ -116,24 +120,23 @@ export function forwardingFacet(firewall: Firewall, standing: () => Promise<unkn
 }
 
 /** The plan last attempted; undefined as long as there is only the guard. */
-export const attemptedPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'desired')
+export const attemptedPlan = (world: World): ForwardingDetails | undefined => planOf(world, 'desired')
 
-/** The plan whose rules were last read back. A failure since then leaves them, unless it is that they were not held. */
-export const standingPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'verified')
+/** The plan whose rules were last read back. A failure since then leaves them, unless they were found to be lost. */
+export const standingPlan = (world: World): ForwardingDetails | undefined => planOf(world, 'verified')
 
 /** The plan that is being put in its place; undefined when nothing is. */
-export const comingPlan = (world: World): ForwardingPlanned | undefined => planOf(world, 'attempting')
+export const comingPlan = (world: World): ForwardingDetails | undefined => planOf(world, 'attempting')
 
-function planOf({ facets }: World, which: 'desired' | 'verified' | 'attempting'): ForwardingPlanned | undefined {
-  const plan = facets[forwardingName]?.[which] as ForwardingDesired | undefined
+function planOf(world: World, which: 'desired' | 'verified' | 'attempting'): ForwardingDetails | undefined {
+  const plan = reportOf(world, forwardingKey)?.[which]
   return plan === 'guard' ? undefined : plan
 }
 
-/** Whether an address of our flows is not in the tailnet any more, as an own one or a target. */
+/** Whether an address of our flows is not in the tailnet any more, as an own one or a target: then no flow of it can go on. */
 export const isGone =
-  (world: () => World): IsGone =>
+  ({ settings, tailnet }: World): IsGone =>
   (kind, address) => {
-    const { settings, tailnet } = world()
     if (kind === 'target') {
       return tailnet.peers !== undefined && 'problem' in resolveTarget({ kind: 'address', address }, tailnet)
     }

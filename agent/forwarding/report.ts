@@ -1,22 +1,23 @@
 import { families } from '../../lib/address.ts'
-import type { Log } from '../../lib/log.ts'
 import { memo } from '../../lib/memo.ts'
-import { attemptedPlan, forwardingName } from './reconciler.ts'
+import type { Context } from '../world/context.ts'
+import { logProblems } from '../world/log-problems.ts'
+import { reportOf } from '../world/reports.ts'
+import type { World } from '../world/world.ts'
+import { attemptedPlan, forwardingKey } from './reconciler.ts'
 import { egressStatus, ingressStatus } from './standing.ts'
-import { problemTeller } from '../world/log-problems.ts'
 import { serviceProblems } from './view.ts'
-import type { Store, World } from '../world/world.ts'
 
 /** Says what is forwarded from now on, and what is not and why, until `signal` aborts. */
-export function reportTargets(store: Store, log: Log, signal: AbortSignal): void {
-  let said = report({ ...store.world, facets: {} })
-  const tell = problemTeller('what is forwarded', log, signal)
+export function reportTargets(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal'>): void {
+  const { store, log, signal } = context
+  let said = report({ ...store.world, reports: {} })
+  const problems = logProblems('what is forwarded', context)
   store.watch(() => {
-    const { facets } = store.world
     const now = report(store.world)
-    if (now === said || facets[forwardingName]?.error !== undefined) return
+    if (now === said || reportOf(store.world, forwardingKey)?.error !== undefined) return
     for (const line of now.lines.filter((text) => !said.lines.includes(text))) log(line)
-    tell(now.problems)
+    problems(now.problems)
     said = now
   }, signal)
 }
@@ -31,23 +32,23 @@ const report = memo(
 function linesOf(world: World): string[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
-  const { settings } = world
-  const { ingress, everything, exempt, masquerade } = plan.table
+  const { settings, targets } = world
+  const { ingress, catchAll, exempt, masquerade } = plan.table
   const services = [...plan.egress.values(), ...plan.ingress.values()]
-  const carried = services.filter((service) => service.carried.length > 0).length
-  const hasBackends = settings.targets.length > 0 || settings.ingressServicesFile !== undefined
+  const programmed = services.filter((service) => service.programmed.length > 0).length
+  const hasBackends = targets.length > 0 || settings.ingressServicesFile !== undefined
   return [
     ...families.flatMap((family) =>
-      settings.targets.length === 0
+      targets.length === 0
         ? []
-        : [...ingress[family]].map(([own, backend]) => `forwarding ${own} to ${backend}`),
+        : [...ingress[family]].map(([own, backends]) => `forwarding ${own} to ${backends.join(', ')}`),
     ),
     ...families.flatMap((family) =>
-      everything[family] === undefined
+      catchAll[family] === undefined
         ? []
-        : [`forwarding IPv${family} from the cluster to ${everything[family]}, all ports but ${exempt.join(', ')}`],
+        : [`forwarding IPv${family} from the cluster to ${catchAll[family]}, all ports but ${exempt.join(', ')}`],
     ),
-    ...(services.length > 0 ? [`forwarding ${carried} of ${services.length} services`] : []),
+    ...(services.length > 0 ? [`forwarding ${programmed} of ${services.length} services`] : []),
     ...(hasBackends && !masquerade
       ? [
           'masquerade is off, as tailscaled’s NoSNAT preference says: backends see tailnet addresses and need a route back',

@@ -4,27 +4,27 @@ import { memo } from '../../lib/memo.ts'
 import type { IngressService } from '../../wire/ingress-services.ts'
 import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../wire/services-status.ts'
 import type { World } from '../world/world.ts'
-import { comingPlan, type ForwardingPlanned, planForwarding, standingPlan } from './reconciler.ts'
+import { comingPlan, type ForwardingDetails, planForwarding, standingPlan } from './reconciler.ts'
 
 /** A Secret holds 1 MiB in all; what else is in the state Secret has some KiB. In bytes. */
 const room = 960 * 1024
 
 /**
- * What the state Secret says of ProxyGroup egress: the services whose rules stand as they are configured now, so that
- * nobody is sent here for another, and whose target is known and was heard from. Undefined where the mode is off, and before anything is
- * known to stand.
+ * What the state Secret says of ProxyGroup egress: the services whose rules are programmed as configured now, so that
+ * nobody is sent here for another, and whose target is known and has answered. Undefined where the mode is off, and
+ * before any rules are known to be programmed.
  */
 export const egressStatus = memo(select, (world): StatusText | undefined => {
   const plans = plansOf(world)
   if (world.settings.egressServicesDirectory === undefined || plans === undefined) return undefined
   const { ipv4, ipv6 } = world.settings.pod
-  const services = stands('egress', (plan) => plan.services.egress, plans).flatMap(({ service, carried }) =>
-    world.contacted?.has(service.name) ? [{ service, addresses: carried }] : [],
+  const services = stands('egress', (plan) => plan.services.egress, plans).flatMap(({ service, programmed }) =>
+    world.contact.services.has(service.name) ? [{ service, addresses: programmed }] : [],
   )
   return renderEgressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
 })
 
-/** The same of ProxyGroup ingress. Whether the node hosts the Tailscale Service is of no matter: that comes after. */
+/** The same for ProxyGroup ingress, whether or not the node hosts the Tailscale Service: hosting comes after this. */
 export const ingressStatus = memo(select, (world): StatusText | undefined => {
   const plans = plansOf(world)
   if (world.settings.ingressServicesFile === undefined || plans === undefined) return undefined
@@ -42,18 +42,18 @@ export const forwardedServices = memo(select, (world): ReadonlySet<string> => {
 const ingressStanding = (plans: Plans): IngressService[] =>
   stands('ingress', (plan) => plan.services.ingress, plans).map(({ service }) => service)
 
-/** Of a kind, the services whose rules stand as they are wanted now, with the addresses that these are for. */
+/** Services of this kind whose desired rules are programmed, with their addresses. */
 function stands<Service>(
   kind: 'egress' | 'ingress',
-  servicesOf: (plan: ForwardingPlanned) => ReadonlyMap<string, Service>,
+  servicesOf: (plan: ForwardingDetails) => ReadonlyMap<string, Service>,
   { wanted, standing, coming }: Plans,
-): { readonly service: Service; readonly carried: readonly Address[] }[] {
+): { readonly service: Service; readonly programmed: readonly Address[] }[] {
   const held = [standing, ...(coming === undefined ? [] : [coming])]
   return [...servicesOf(wanted)].flatMap(([name, service]) => {
     const rules = rulesOf(service)
-    const carries = (plan: ForwardingPlanned): boolean => (plan[kind].get(name)?.carried.length ?? 0) > 0
-    const stand = held.every((plan) => carries(plan) && isDeepStrictEqual(rulesOf(servicesOf(plan).get(name)), rules))
-    return carries(wanted) && stand ? [{ service, carried: standing[kind].get(name)?.carried ?? [] }] : []
+    const programs = (plan: ForwardingDetails): boolean => (plan[kind].get(name)?.programmed.length ?? 0) > 0
+    const stand = held.every((plan) => programs(plan) && isDeepStrictEqual(rulesOf(servicesOf(plan).get(name)), rules))
+    return programs(wanted) && stand ? [{ service, programmed: standing[kind].get(name)?.programmed ?? [] }] : []
   })
 }
 
@@ -62,13 +62,13 @@ const rulesOf = (service: unknown): unknown =>
   typeof service === 'object' ? { ...service, healthCheckEndpoint: '' } : service
 
 type Plans = {
-  readonly wanted: ForwardingPlanned
-  readonly standing: ForwardingPlanned
-  readonly coming: ForwardingPlanned | undefined
+  readonly wanted: ForwardingDetails
+  readonly standing: ForwardingDetails
+  readonly coming: ForwardingDetails | undefined
 }
 
 function select(world: World): readonly unknown[] {
-  return [world.settings, planForwarding(world), standingPlan(world), comingPlan(world), world.contacted]
+  return [world.settings, planForwarding(world), standingPlan(world), comingPlan(world), world.contact]
 }
 
 function plansOf(world: World): Plans | undefined {

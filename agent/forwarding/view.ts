@@ -39,7 +39,7 @@ export function servicesView(world: World): Record<string, unknown>[] {
       name,
       kind: 'egress',
       target: tailnetTarget.ip || tailnetTarget.fqdn,
-      addresses: (plan.egress.get(name)?.carried ?? []).map(({ text }) => text),
+      addresses: (plan.egress.get(name)?.programmed ?? []).map(({ text }) => text),
       ports: ports.map(({ protocol, matchPort, targetPort }) => `${matchPort}/${protocol} → ${targetPort}`),
       problems: reasons(name),
     })),
@@ -47,7 +47,7 @@ export function servicesView(world: World): Record<string, unknown>[] {
       name,
       kind: 'ingress',
       hosted: world.tailnet.hosted?.includes(name) ?? null,
-      mappings: (plan.ingress.get(name)?.carried ?? []).map(
+      mappings: (plan.ingress.get(name)?.programmed ?? []).map(
         ({ family, text }) => `${text} → ${mappings[family]?.backend.text}`,
       ),
       problems: reasons(name),

@@ -1,8 +1,9 @@
 import { CulvertError } from '../../lib/errors.ts'
-import { capabilityVersion } from '../capability-version.ts'
-import { type DeviceConfig, findConfigFile, readConfigFile } from '../device-config/read.ts'
+import { capabilityVersion } from '../../wire/capability-version.ts'
+import { findConfigFile, readConfigFile } from '../device-config/read.ts'
 import { type Environment, readSettings } from '../settings/read.ts'
 import type { Settings } from '../settings/settings.ts'
+import type { DeviceConfig } from '../world/world.ts'
 
 export type Loaded = {
   readonly settings: Settings
@@ -12,7 +13,7 @@ export type Loaded = {
 }
 
 /**
- * Reads the settings, and the config file that they name, in the order of agent.md §1: no usable file is said before
+ * Reads the settings, and the config file that they name: no usable file is said before
  * all else, a bad one after POD_IPS.
  * @throws CulvertError `settings` with the first thing that can never work.
  */

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { contains, parseAddress, tailnetRanges } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
-import { CulvertError, describe } from '../../lib/errors.ts'
+import { codeOf, CulvertError, describe } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
 
 const netAdmin = 12n
@@ -37,7 +37,7 @@ export async function requireTun(root: string, run: RunCommand): Promise<void> {
     await device.close()
     return
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw failure('cannot be opened', error)
+    if (codeOf(error) !== 'ENOENT') throw failure('cannot be opened', error)
   }
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })

@@ -1,61 +1,81 @@
-import type { Server } from 'node:http'
+import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
-import { sleep } from '../../lib/timers.ts'
-import type { Firewall } from '../../netfilter/firewall.ts'
-import { close } from '../endpoints/http.ts'
-import type { RunningFacet } from '../world/reconciler.ts'
-import type { Supervisor } from '../tailscaled/daemon.ts'
-import type { Store } from '../world/world.ts'
-
-/** What has been started so far and must be ended: filled in as start-up goes on. */
-export type Stoppable = {
-  /** Ends sources and facets. */
-  readonly work: AbortController
-  readonly servers: { readonly server: Server; readonly name: string }[]
-  readonly facets: RunningFacet[]
-  store?: Store
-  stopBudgetMs?: number
-  daemon?: Supervisor
-  firewall?: Firewall
-  /** Tells the tailnet that what is advertised will not be served any more, and gives it the time to hear of it. */
-  withdraw?: (deadline: AbortSignal) => Promise<void>
-  /** Waits until tailscaled has written its state; absent where that needs no waiting. */
-  awaitState?: (deadline: AbortSignal) => Promise<void>
-  /** Removes the identity of a node whose auth key was refused. */
-  clearIdentity?: (deadline: AbortSignal) => Promise<void>
-  /** Takes the link to tailscaled's socket away. */
-  unlink?: () => void
-}
+import { aborted } from '../../lib/timers.ts'
+import type { Timings } from '../world/timings.ts'
 
 /**
- * The stop machine (agent.md §11), once, within its budget: sources and facets, what is advertised, the state, tailscaled, the rules, the endpoints.
- * Readiness has fallen before. `hurry` shortens the wait for tailscaled to nothing.
+ * The steps of the stop, in their order: readiness falls; flows into the tailnet are reset while new ones are still
+ * carried; sources and reconcilers rest; what is advertised is withdrawn; tailscaled has written its state, and ends; an
+ * identity whose key was refused is removed; rules go after tailscaled, since flows go on while its device is there; the
+ * endpoints answer until the end.
  */
-export async function stopAgent(parts: Stoppable, log: Log, hurry: AbortSignal): Promise<void> {
-  const deadline = AbortSignal.any([hurry, AbortSignal.timeout(parts.stopBudgetMs ?? 1000)])
-  parts.work.abort()
-  const step = async (name: string, work: () => unknown): Promise<void> => {
-    try {
-      await work()
-    } catch (error) {
-      log(`warning: ${name}: ${describe(error)}`)
-    }
-  }
-  const facets = Promise.all(parts.facets.map(({ finished }) => finished))
-  await step('waiting for the facets', () => Promise.race([facets, aborted(deadline)]))
-  await step('withdrawing what is advertised', () => parts.withdraw?.(deadline))
-  await step('waiting for the state', () => parts.awaitState?.(deadline))
-  await step('stopping tailscaled', () => parts.daemon?.stop(deadline))
-  await step('clearing the old identity', () => parts.clearIdentity?.(deadline))
-  // After tailscaled: while its device is there, flows go on.
-  await step('removing the rules', () => parts.firewall?.remove())
-  await step('unlinking the socket', () => parts.unlink?.())
-  for (const { server, name } of parts.servers) {
-    await step(`closing ${name}`, () => close(server))
-    log(`${name} closed`)
-  }
+export const stopStages = [
+  'telling of the stop',
+  'resetting connections',
+  'waiting for the reconcilers',
+  'withdrawing what is advertised',
+  'waiting for the state',
+  'stopping tailscaled',
+  'clearing the old identity',
+  'removing the rules',
+  'unlinking the socket',
+  'closing the endpoints',
+] as const
+export type StopStage = (typeof stopStages)[number]
+
+/** Ends something; `deadline` aborts when its time is over, after which it is not waited for. */
+export type StopStep = (deadline: AbortSignal, reason: string) => unknown
+
+export type Stopper = {
+  /** Has `step` done at the stop, in its stage; those of one stage in the order in which they came. */
+  readonly at: (stage: StopStage, step: StopStep) => void
+  /**
+   * Does all of it, once, within the budget. A step that fails is logged, and the next ones are done. `force` leaves no
+   * time to anything.
+   */
+  readonly run: (reason: string, force: AbortSignal) => Promise<void>
 }
 
-/** Resolves when the signal aborts. */
-const aborted = (signal: AbortSignal): Promise<void> => sleep(2 ** 31 - 1, signal)
+type Parts = { readonly log: Log; readonly clock: Clock; readonly timings: Timings }
+
+/** A step that hears of its deadline has so long to say how far it came, in ms. */
+const lastWordsMs = 100
+
+/**
+ * What comes first may use up its time, as a Kubernetes API or a program that does not answer does. So each part of the
+ * stop has a share of its own: tailscaled is always sent SIGTERM, and has `stopGrace` before it is killed; what is
+ * quick unless it hangs has `stopShare`: the reconcilers, and all that comes after tailscaled.
+ */
+export function stopper({ log, clock, timings }: Parts): Stopper {
+  const steps = new Map<StopStage, StopStep[]>()
+  return {
+    at: (stage, step) => steps.set(stage, [...(steps.get(stage) ?? []), step]),
+    run: async (reason, force) => {
+      const early = clock.timeout(timings.stopBudget - timings.stopGrace)
+      let late: AbortSignal | undefined
+      for (const stage of stopStages) {
+        if (stage === 'stopping tailscaled') late = clock.timeout(timings.stopGrace)
+        if (stage === 'clearing the old identity') late = clock.timeout(timings.stopShare)
+        const shares = [
+          late ?? early,
+          ...(stage === 'waiting for the reconcilers' ? [clock.timeout(timings.stopShare)] : []),
+        ]
+        const deadline = AbortSignal.any([force, ...shares])
+        const over = aborted(deadline)
+          .then(() => clock.sleep(lastWordsMs))
+          .then(() => Promise.reject(new Error('it takes too long, and is not waited for')))
+        over.catch(() => {})
+        for (const step of steps.get(stage) ?? []) {
+          try {
+            const done = step(deadline, reason)
+            // Killed, tailscaled ends; what it has open must not be taken away before.
+            await (stage === 'stopping tailscaled' ? done : Promise.race([done, over]))
+          } catch (error) {
+            log(`warning: ${stage}: ${describe(error)}`)
+          }
+        }
+      }
+    },
+  }
+}

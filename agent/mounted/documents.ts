@@ -2,13 +2,27 @@ import { parseEgressServices } from '../../wire/egress-services.ts'
 import { parseHealthPings } from '../../wire/health-pings.ts'
 import { parseIngressServices } from '../../wire/ingress-services.ts'
 import { parseServeFile } from '../../wire/serve-file.ts'
-import type { World } from '../world/world.ts'
-import type { Document, Mounted } from './mounted.ts'
+import type { MountedFiles } from '../world/world.ts'
 
-/** The parts of the World that are mounted files. */
-export type MountedKey = 'egressServices' | 'healthPings' | 'ingressServices' | 'serveConfig'
+/** One kind of mounted document. */
+export type Document<Content> = {
+  /** What it is called in the log, the status and metrics. */
+  readonly name: string
+  /** What an empty one says, and how it is written. */
+  readonly nothing: { readonly content: Content; readonly text: string }
+  /** @throws CulvertError when nothing of it can be used */
+  readonly parse: (bytes: Buffer, before?: Content) => Content
+}
 
-type Content<Key extends MountedKey> = NonNullable<World[Key]> extends Mounted<infer Value> ? Value : never
+export const mountedKeys = [
+  'egressServices',
+  'healthPings',
+  'ingressServices',
+  'serveConfig',
+] as const satisfies readonly (keyof MountedFiles)[]
+export type MountedKey = (typeof mountedKeys)[number]
+
+type ContentOf<Key extends MountedKey> = NonNullable<NonNullable<MountedFiles[Key]>['content']>
 
 const nothingServed = { content: { config: {}, rejections: [], warnings: [] }, text: '{}' }
 const noServices = { content: { services: new Map(), rejections: [] }, text: '{}' }
@@ -18,4 +32,4 @@ export const documents = {
   healthPings: { name: 'hep-pings', nothing: { content: 0, text: '0' }, parse: parseHealthPings },
   ingressServices: { name: 'ingress-config.json', nothing: noServices, parse: parseIngressServices },
   serveConfig: { name: 'serve-config', nothing: nothingServed, parse: parseServeFile },
-} as const satisfies { readonly [Key in MountedKey]: Document<Content<Key>> }
+} as const satisfies { readonly [Key in keyof MountedFiles]-?: Document<ContentOf<Key>> }

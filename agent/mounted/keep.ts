@@ -1,15 +1,10 @@
 import { dirname, join } from 'node:path'
 import { watchDirectory } from '../../lib/directory.ts'
-import type { Log } from '../../lib/log.ts'
-import type { Waits } from '../world/timings.ts'
-import type { Store } from '../world/world.ts'
-import { documents, type MountedKey } from './documents.ts'
-import type { Document } from './mounted.ts'
+import type { Context } from '../world/context.ts'
+import { logProblems } from '../world/log-problems.ts'
+import { type Document, documents, type MountedKey } from './documents.ts'
 import { fileReader } from './reader.ts'
-import { problemTeller } from '../world/log-problems.ts'
 import { problemsOf } from './views.ts'
-
-type Parts = { readonly store: Store; readonly log: Log; readonly waits: Waits; readonly signal: AbortSignal }
 
 /** Where files are mounted; undefined where none are. */
 export type MountPaths = {
@@ -18,45 +13,48 @@ export type MountPaths = {
   readonly serveFile?: string | undefined
 }
 
+type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'background'>
+type Read = () => Promise<void>
+
 /**
- * Keeps World.egressServices, healthPings, ingressServices and serveConfig at what the mounted files say, and logs what
- * of them is not used, until `signal` aborts. Resolves when each file was read once.
+ * Keeps World.mounted at what the mounted files say, and logs what of them is not used, until `signal` aborts. Resolves
+ * when each file was read once.
  */
 export async function keepMounted(
   parts: Parts,
   { egressDirectory, ingressFile, serveFile }: MountPaths,
 ): Promise<void> {
+  const { store, log, timings, signal, background } = parts
+  const write = store.writer('mounted')
+
+  const readerOf = <Content>(key: MountedKey, document: Document<Content>, path: string): Read => {
+    const problems = logProblems(document.name, parts)
+    return fileReader(path, document, (mounted) => {
+      if (signal.aborted) return
+      write((files) => ({ ...files, [key]: mounted }))
+      problems(problemsOf(document.name, mounted))
+    })
+  }
+  const follow = async (directory: string, readers: readonly Read[]): Promise<void> => {
+    const readAll = async (): Promise<void> => {
+      await Promise.all(readers.map((read) => read()))
+    }
+    await readAll()
+    const report = (problem: string): void => log(`warning: ${problem}`)
+    background(`following ${directory}`, () =>
+      watchDirectory(directory, readAll, { rereadMs: timings.look, report, signal }),
+    )
+  }
+
   if (egressDirectory !== undefined) {
-    await follow(egressDirectory, parts, [
-      mountedReader('egressServices', join(egressDirectory, documents.egressServices.name), parts),
-      mountedReader('healthPings', join(egressDirectory, documents.healthPings.name), parts),
+    const { egressServices, healthPings } = documents
+    await follow(egressDirectory, [
+      readerOf('egressServices', egressServices, join(egressDirectory, egressServices.name)),
+      readerOf('healthPings', healthPings, join(egressDirectory, healthPings.name)),
     ])
   }
-  if (ingressFile !== undefined) {
-    await follow(dirname(ingressFile), parts, [mountedReader('ingressServices', ingressFile, parts)])
-  }
-  if (serveFile !== undefined) {
-    await follow(dirname(serveFile), parts, [mountedReader('serveConfig', serveFile, parts)])
-  }
-}
-
-type Read = () => Promise<void>
-
-async function follow(directory: string, { log, waits, signal }: Parts, readers: readonly Read[]): Promise<void> {
-  const readAll = async (): Promise<void> => {
-    await Promise.all(readers.map((read) => read()))
-  }
-  await readAll()
-  const report = (problem: string): void => log(`warning: ${problem}`)
-  void watchDirectory(directory, readAll, { rereadMs: waits.look, report, signal })
-}
-
-function mountedReader(key: MountedKey, path: string, { store, log, signal }: Parts): Read {
-  const document = documents[key] as Document<unknown>
-  const tell = problemTeller(document.name, log, signal)
-  return fileReader(path, document, (mounted) => {
-    if (signal.aborted) return
-    store.update((world) => ({ ...world, [key]: mounted }))
-    tell(problemsOf(document.name, mounted))
-  })
+  if (ingressFile !== undefined)
+    await follow(dirname(ingressFile), [readerOf('ingressServices', documents.ingressServices, ingressFile)])
+  if (serveFile !== undefined)
+    await follow(dirname(serveFile), [readerOf('serveConfig', documents.serveConfig, serveFile)])
 }

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { describe } from '../../lib/errors.ts'
+import { codeOf, describe } from '../../lib/errors.ts'
 import { readSmallFile } from '../../lib/read-file.ts'
-import type { Document, Mounted } from './mounted.ts'
+import type { Mounted } from '../world/mounted.ts'
+import type { Document } from './documents.ts'
 
 /** A ConfigMap, from which kubelet mounts it, cannot be larger. */
 const maxBytes = 1024 * 1024
@@ -14,7 +15,7 @@ const maxBytes = 1024 * 1024
 export function fileReader<Content>(
   path: string,
   { nothing, parse }: Document<Content>,
-  publish: (mounted: Mounted<Content>) => void,
+  publish: (mounted: Mounted<Content | undefined>) => void,
 ): () => Promise<void> {
   let seen: Buffer | string | undefined
   let content: Content | undefined
@@ -53,6 +54,6 @@ async function readMounted(path: string): Promise<Buffer | string> {
     const bytes = await readSmallFile(path, maxBytes)
     return bytes.toString('latin1').trim() === '' ? empty : bytes
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? absent : `it cannot be read: ${describe(error)}`
+    return codeOf(error) === 'ENOENT' ? absent : `it cannot be read: ${describe(error)}`
   }
 }

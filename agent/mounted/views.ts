@@ -1,8 +1,8 @@
 import { infoMetric, type Metric } from '../../lib/metrics.ts'
 import type { Rejection } from '../../wire/rejection.ts'
+import type { Mounted } from '../world/mounted.ts'
 import type { World } from '../world/world.ts'
-import { documents, type MountedKey } from './documents.ts'
-import type { Mounted } from './mounted.ts'
+import { documents, mountedKeys } from './documents.ts'
 
 /** What of a mounted file is not used; `entry` and `field` are empty for the file as a whole. */
 export type MountedRejection = Rejection & { readonly file: string }
@@ -55,8 +55,8 @@ export function mountedMetrics(world: World): Metric[] {
 
 /** The mounted files that are followed, by the names of their documents. */
 const mountedFiles = (world: World): [file: string, mounted: Mounted<unknown>][] =>
-  (Object.keys(documents) as MountedKey[]).flatMap((key) => {
-    const mounted = world[key]
+  mountedKeys.flatMap((key) => {
+    const mounted = world.mounted[key]
     return mounted === undefined ? [] : [[documents[key].name, mounted]]
   })
 

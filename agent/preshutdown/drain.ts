@@ -1,10 +1,10 @@
 import { Resolver } from 'node:dns/promises'
+import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
-import { sleep } from '../../lib/timers.ts'
-import type { Waits } from '../world/timings.ts'
+import type { Timings } from '../world/timings.ts'
 import type { World } from '../world/world.ts'
 import { addressesOf, ping } from './ping.ts'
-import { type Heard, inWords, judge, ownMark, round } from './rounds.ts'
+import { type Heard, inWords, judge, ownMark, ownUrl, round } from './rounds.ts'
 
 /** Services that are asked for at a time, however many there are. */
 const atOnce = 64
@@ -12,22 +12,22 @@ const atOnce = 64
 /** Services by name, each with what was last heard of it: kept up to date while they drain. */
 export type Progress = { readonly waitingFor: Map<string, string>; readonly givenUp: Map<string, string> }
 
-type Parts = { readonly world: () => World; readonly waits: Waits }
+type Parts = { readonly world: () => World; readonly timings: Timings; readonly clock: Clock }
 
 /**
  * Asks who answers for each service of `progress.waitingFor`, round after round, until none leads here any more, or
  * `signal` aborts. Never rejects. Services and pings are those of the World at each round.
  */
-export async function drain(progress: Progress, { world, waits }: Parts, signal: AbortSignal): Promise<void> {
+export async function drain(progress: Progress, { world, timings, clock }: Parts, signal: AbortSignal): Promise<void> {
   const { waitingFor, givenUp } = progress
-  const begun = performance.now()
+  const begun = clock.now()
   const queue = [...waitingFor.keys()].map((name) => ({ name, due: begun, elsewhere: 0, hereAt: begun }))
-  const resolver = new Resolver({ timeout: waits.drainPing, tries: 1 })
+  const resolver = new Resolver({ timeout: timings.drainPing, tries: 1 })
   signal.addEventListener('abort', () => resolver.cancel(), { once: true })
 
-  const ask = async (name: string): Promise<Heard> => {
+  const askFor = async (name: string): Promise<Heard> => {
     const now = world()
-    const text = now.egressServices?.content?.services.get(name)?.healthCheckEndpoint ?? ''
+    const text = now.mounted.egressServices?.content?.services.get(name)?.healthCheckEndpoint ?? ''
     // What is not configured any more is not forwarded either.
     if (text === '') return { from: 'elsewhere' }
     const mark = ownMark(now)
@@ -36,27 +36,37 @@ export async function drain(progress: Progress, { world, waits }: Parts, signal:
     if (url === null || !/^https?:$/.test(url.protocol)) return { from: 'nobody', problem: 'its health URL is not one' }
     try {
       const addresses = await addressesOf(url, resolver)
-      const one = () => ping(url, { addresses, mark, timeoutMs: waits.drainPing, signal })
-      return await round(one, now.healthPings?.content ?? 0)
+      const one = () => ping(url, { addresses, mark, timeoutMs: timings.drainPing, signal })
+      return await round(one, now.mounted.healthPings?.content ?? 0)
     } catch (error) {
       return { from: 'nobody', problem: describe(error) }
     }
+  }
+
+  // Starved of the processor, a Pod would take every service for silent, and end while they lead to it.
+  const ask = async (name: string): Promise<Heard> => {
+    const heard = await askFor(name)
+    const [own, mark] = [ownUrl(world()), ownMark(world())]
+    if (heard.from !== 'nobody' || own === undefined || 'problem' in mark) return heard
+    const self = await ping(own, { addresses: [], mark, timeoutMs: timings.drainPing, signal })
+    return self.from === 'nobody' ? { from: 'unclear', problem: 'this Pod is too busy to answer itself' } : heard
   }
 
   // Those that are asked for again queue up behind the others, which are due before them.
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { name, due } = next
-      await sleep(Math.max(0, due - performance.now()), signal)
+      await clock.sleep(Math.max(0, due - clock.now()), signal)
+      if (signal.aborted) return
       const heard = await ask(name)
       if (signal.aborted) return
-      const now = performance.now()
+      const now = clock.now()
       const elsewhere = heard.from === 'elsewhere' ? next.elsewhere + 1 : 0
-      const hereAt = heard.from === 'here' ? now : next.hereAt
-      const judged = judge(heard, { elsewhere, silentMs: now - hereAt }, waits.drainSilence)
+      const hereAt = heard.from === 'here' || heard.from === 'unclear' ? now : next.hereAt
+      const judged = judge(heard, { elsewhere, silentMs: now - hereAt }, timings.drainSilence)
       if (judged === 'waiting') {
         waitingFor.set(name, inWords(heard))
-        queue.push({ name, due: now + waits.drainRound, elsewhere, hereAt })
+        queue.push({ name, due: now + timings.drainRound, elsewhere, hereAt })
       } else {
         waitingFor.delete(name)
         if (judged === 'given up') givenUp.set(name, inWords(heard))

@@ -3,6 +3,7 @@ import type { Resolver } from 'node:dns/promises'
 import { type ClientRequest, request as http, type RequestOptions } from 'node:http'
 import { isIP } from 'node:net'
 import { describe } from '../../lib/errors.ts'
+import { whenUnanswered } from '../../lib/http-client.ts'
 import type { Heard, Mark } from './rounds.ts'
 
 type Ping = {
@@ -46,11 +47,8 @@ export async function ping(url: URL, { addresses, mark, timeoutMs, signal }: Pin
       answer.destroy()
     })
     outgoing.on('error', (error) => (isRefused(error) ? resolve({ from: 'elsewhere' }) : nobody(describe(error))))
-    outgoing.on('close', () => {
-      clearTimeout(timer)
-      // Whoever switches protocols unasked is cut off without any other event.
-      nobody('the connection was closed without an answer')
-    })
+    outgoing.on('close', () => clearTimeout(timer))
+    whenUnanswered(outgoing, (error) => nobody(error.message))
     outgoing.end()
   })
 }

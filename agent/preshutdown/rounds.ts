@@ -7,13 +7,16 @@ export type Heard =
   /** Another Pod; or none accepts connections, which this one does: it has just been asked for all this. */
   | { readonly from: 'elsewhere' }
   | { readonly from: 'nobody'; readonly problem: string }
+  /** Nobody was heard, but this Pod is too busy to hear: it does not answer itself either. */
+  | { readonly from: 'unclear'; readonly problem: string }
 
 /** A header, and what it says in this Pod's own answers. */
 export type Mark = { readonly header: string; readonly value: string }
 
 /** By what this Pod's own answers are known; or why they would not be. */
 export function ownMark(world: World): Mark | { readonly problem: string } {
-  const { settings, healthPings, daemon } = world
+  const { settings, mounted, daemon } = world
+  const { healthPings } = mounted
   const { ipv4, ipv6 } = settings.pod
   if (ipv4 === '' && ipv6 === '') return { problem: 'POD_IPS does not give the Pod’s addresses' }
   if (!settings.endpoints.health) return { problem: 'TS_ENABLE_HEALTH_CHECK is not true' }
@@ -24,9 +27,17 @@ export function ownMark(world: World): Mark | { readonly problem: string } {
   return ipv4 === '' ? { header: 'pod-ipv6', value: ipv6 } : { header: 'pod-ipv4', value: ipv4 }
 }
 
+/** Where this Pod answers itself; undefined without a listener. */
+export function ownUrl({ settings }: World): URL | undefined {
+  const { listen } = settings.endpoints
+  if (listen === undefined) return undefined
+  const everywhere = listen.host === '::' || listen.host === '0.0.0.0'
+  return new URL(`http://${everywhere ? `127.0.0.1:${listen.port}` : listen.text}/healthz`)
+}
+
 /** Services with a health URL, by name. */
 export const askedServices = (world: World): string[] =>
-  [...(world.egressServices?.content?.services ?? [])].flatMap(([name, { healthCheckEndpoint }]) =>
+  [...(world.mounted.egressServices?.content?.services ?? [])].flatMap(([name, { healthCheckEndpoint }]) =>
     healthCheckEndpoint === '' ? [] : [name],
   )
 
@@ -66,6 +77,6 @@ export function judge(
 
 /** What is waited for, in words. */
 export function inWords(heard: Heard): string {
-  if (heard.from === 'nobody') return heard.problem
+  if (heard.from === 'nobody' || heard.from === 'unclear') return heard.problem
   return heard.from === 'here' ? 'it leads here' : 'asked once more, to be sure'
 }

@@ -1,25 +1,26 @@
-import type { Answer, Route } from '../endpoints/http.ts'
-import { type Parts, prepareToEnd } from './phases.ts'
+import type { Answer, Route } from '../../lib/http-server.ts'
+import { type Parts, waitUntilDrained } from './wait.ts'
 
 const safe: Answer = { status: 200, body: 'safe to terminate' }
 
 /**
- * Answers a preStop hook when the Pod may end (agent.md §6, "Preshutdown"). All who ask at the same time share one
- * drain, which ends when the last of them has gone. Readiness is down meanwhile; `/healthz` stays as it is, since it is
- * by that answer that the drain is measured.
+ * Answers a preStop hook when the Pod may end. All who ask at the same time share one wait, which ends a while after the
+ * last of them has gone: each begins with a question to every service, and anybody can ask. Readiness and flows stay as
+ * they are, and so does `/healthz`, by whose answer it is measured who is routed here.
  */
 export function preshutdownRoute(parts: Parts): Route {
-  const { store, signal } = parts
+  const { store, clock, timings, signal } = parts
+  const write = store.writer('preshutdown')
   let shared: { readonly done: Promise<void>; readonly deserted: AbortController; callers: number } | undefined
 
   const begin = () => {
     const deserted = new AbortController()
-    const done = prepareToEnd(parts, deserted.signal)
+    const done = waitUntilDrained(parts, write, deserted.signal)
     return { done, deserted, callers: 0 }
   }
 
   return async (_query, gone) => {
-    const { content, rejected } = store.world.egressServices ?? {}
+    const { content, rejected } = store.world.mounted.egressServices ?? {}
     if (content === undefined) return rejected === undefined ? safe : { status: 500, body: rejected }
     if (content.services.size === 0) return { status: 200, body: '' }
     shared ??= begin()
@@ -28,8 +29,11 @@ export function preshutdownRoute(parts: Parts): Route {
     const leave = (): void => {
       joined.callers -= 1
       if (joined.callers > 0) return
-      joined.deserted.abort()
-      if (shared === joined) shared = undefined
+      clock.after(timings.drainDeserted, signal, () => {
+        if (joined.callers > 0) return
+        joined.deserted.abort()
+        if (shared === joined) shared = undefined
+      })
     }
     gone.addEventListener('abort', leave, { once: true })
     await joined.done

@@ -1,58 +1,70 @@
-import type { LocalApi } from '../../localapi/client.ts'
 import { CulvertError } from '../../lib/errors.ts'
+import type { LocalApi } from '../../localapi/client.ts'
 import { getAdvertised, setAdvertised } from '../../localapi/prefs.ts'
-import type { Facet } from '../world/reconciler.ts'
-import type { World } from '../world/world.ts'
-import { resolvedServe, runs, servedConfig } from './reconciler.ts'
+import type { Reconciler } from '../world/reconciler.ts'
+import { reconcilerKey, reportOf } from '../world/reports.ts'
+import { isRunning, type World } from '../world/world.ts'
+import { resolvedServe, serveKey } from './reconciler.ts'
 
-export const advertiseName = 'advertise'
+export type AdvertiseDesired = {
+  /** Names of Tailscale Services, in their order. */
+  readonly services: readonly string[]
+  /** Those that tailscaled was ever seen to serve: of these it is to advertise no other. */
+  readonly everServed: ReadonlySet<string>
+  /** How often tailscaled was started again: with its state in memory it then advertises none. */
+  readonly restarts: number
+  /** What tailscaled last read of its config file: it then advertises what that says. */
+  readonly config: Buffer | undefined
+}
 
-/** Names of Tailscale Services, in their order. */
-export type AdvertiseDesired = readonly string[]
+export const advertiseKey = reconcilerKey<AdvertiseDesired>('advertise')
 
 /**
- * The Tailscale Services that tailscaled serves as the mounted file says now. Undefined where others say which are
- * advertised, and before it is known what is served.
+ * The Tailscale Services that tailscaled serves as is wanted now. Undefined where others say which are advertised, and
+ * before it is known what is served.
  */
 export function planAdvertise(world: World): AdvertiseDesired | undefined {
-  const [wanted, served] = [resolvedServe(world)?.config, servedConfig(world)]
-  if (!world.settings.advertisesServices || !runs(world) || wanted === undefined || served === undefined)
+  const { settings, daemon, everServed, deviceConfig } = world
+  const [wanted, served] = [resolvedServe(world)?.config, reportOf(world, serveKey)?.verified]
+  if (!settings.advertisesServices || !isRunning(world) || wanted === undefined || served === undefined)
     return undefined
-  return Object.entries(served.Services ?? {})
+  // What was served before a restart has yet to be seen again.
+  if (served.restarts !== daemon.restarts) return undefined
+  const services = Object.entries(served.config.Services ?? {})
     .filter(([name, service]) => wanted.Services?.[name] !== undefined && Object.keys(service).length > 0)
     .map(([name]) => name)
-    .sort()
+    .toSorted()
+  return { services, everServed, restarts: daemon.restarts, config: deviceConfig?.read?.bytes }
 }
 
 /** The Tailscale Services that the node says it hosts: by this agent, last seen so, or by the config file. */
-export const advertised = ({ facets, daemon }: World): readonly string[] => [
+export const advertised = (world: World): readonly string[] => [
   ...new Set([
-    ...((facets[advertiseName]?.verified as AdvertiseDesired | undefined) ?? []),
-    ...(daemon.config?.services ?? []),
+    ...(reportOf(world, advertiseKey)?.verified?.services ?? []),
+    ...(world.deviceConfig?.read?.services ?? []),
   ]),
 ]
 
 /**
- * The node hosts the desired Tailscale Services, and of those that it has served (`former`) no other. What somebody else
- * has it host beside these is left alone.
+ * The node hosts the desired Tailscale Services, and of those that it was ever seen to serve no other. What somebody
+ * else has it host beside these is left alone.
  */
-export const advertiseFacet = (
+export const advertiseReconciler = (
   api: Pick<LocalApi, 'get' | 'patch'>,
-  former: ReadonlySet<string>,
   signal: AbortSignal,
-): Facet<AdvertiseDesired> => ({
-  name: advertiseName,
+): Reconciler<AdvertiseDesired> => ({
+  key: advertiseKey,
   plan: planAdvertise,
-  apply: async (desired) => {
+  apply: async ({ services, everServed }) => {
     const hosts = async (): Promise<Set<string>> => new Set((await getAdvertised(api, signal)).services)
     const now = await hosts()
-    const due = now.difference(former).union(new Set(desired))
+    const due = now.difference(everServed).union(new Set(services))
     if (now.symmetricDifference(due).size === 0) return false
     await setAdvertised(api, { services: [...due] }, signal)
     const wrong = (await hosts()).symmetricDifference(due)
     if (wrong.size === 0) return true
     throw new CulvertError(
-      'not-held',
+      'verification-failed',
       `tailscaled did not take over which Tailscale Services to host: ${[...wrong].join(', ')}`,
     )
   },

@@ -1,13 +1,13 @@
-import type { TaggedApi } from '../../localapi/client.ts'
+import { CulvertError } from '../../lib/errors.ts'
 import { memo } from '../../lib/memo.ts'
 import { some } from '../../lib/some.ts'
+import type { TaggedApi } from '../../localapi/client.ts'
 import { ensureServed } from '../../serve/ensure.ts'
 import { type Resolved, resolveServeConfig } from '../../serve/resolve.ts'
 import type { ServeConfig } from '../../wire/serve-config.ts'
-import { type Facet, PartlyHeld } from '../world/reconciler.ts'
-import type { World } from '../world/world.ts'
-
-export const serveName = 'serve'
+import type { PartialOutcome, Reconciler } from '../world/reconciler.ts'
+import { reconcilerKey, reportOf } from '../world/reports.ts'
+import { isRunning, type World } from '../world/world.ts'
 
 export type ServeDesired = {
   readonly config: ServeConfig
@@ -16,73 +16,72 @@ export type ServeDesired = {
   readonly restarts: number
 }
 
+export const serveKey = reconcilerKey<ServeDesired>('serve')
+
+/** What is to be served, with placeholders for the node's name; undefined where nothing is mounted, or nothing was ever good. */
+export const wantedServe = ({ mounted }: World): ServeConfig | undefined => mounted.serveConfig?.content?.config
+
 /**
- * What of the mounted file is to be served, and what must wait. Undefined where nothing is mounted, and until
- * tailscaled has said for which names there can be certificates.
+ * The same with the node's name put in, and what must wait. Undefined until tailscaled has said for which names there
+ * can be certificates.
  */
 export const resolvedServe = memo(
-  ({ serveConfig, tailnet }: World) => [serveConfig?.content, tailnet.certDomains, tailnet.self?.name],
-  ({ serveConfig, tailnet: { certDomains, self } }): Resolved | undefined => {
-    if (serveConfig?.content === undefined || certDomains === undefined) return undefined
+  (world: World) => [wantedServe(world), world.tailnet.certDomains, world.tailnet.self?.name],
+  (world): Resolved | undefined => {
+    const wanted = wantedServe(world)
+    const { certDomains, self } = world.tailnet
+    if (wanted === undefined || certDomains === undefined) return undefined
     const own = self?.name.replace(/\.$/, '') ?? ''
-    return resolveServeConfig(serveConfig.content.config, certDomains.includes(own) ? own : certDomains[0])
+    return resolveServeConfig(wanted, certDomains.includes(own) ? own : certDomains[0])
   },
 )
 
 /** Undefined also while tailscaled does not run: it takes nothing to serve then. */
 export function planServe(world: World): ServeDesired | undefined {
   const resolved = resolvedServe(world)
-  if (resolved === undefined || !runs(world)) return undefined
+  if (resolved === undefined || !isRunning(world)) return undefined
   return { config: resolved.config, domain: resolved.domain, restarts: world.daemon.restarts }
 }
 
-export const runs = ({ daemon, tailnet }: World): boolean => daemon.phase === 'running' && tailnet.state === 'Running'
-
-const verified = ({ facets }: World): ServeDesired | undefined =>
-  facets[serveName]?.verified as ServeDesired | undefined
-
 /** What tailscaled was last seen to serve, and the name that it can have certificates for; undefined when unknown. */
-export const servedConfig = (world: World): ServeConfig | undefined => verified(world)?.config
-export const servedDomain = (world: World): string | undefined => verified(world)?.domain
+export const servedConfig = (world: World): ServeConfig | undefined => reportOf(world, serveKey)?.verified?.config
+export const servedDomain = (world: World): string | undefined => reportOf(world, serveKey)?.verified?.domain
 
 /** What the last attempt was to be served under; undefined before there was any. */
-export function httpsEndpoint({ facets }: World): string | undefined {
-  const attempted = facets[serveName]?.desired as ServeDesired | undefined
+export function httpsEndpoint(world: World): string | undefined {
+  const attempted = reportOf(world, serveKey)?.desired
   return attempted && (attempted.domain ?? 'no-https')
 }
 
-/** What tailscaled serves is what the mounted file says. `seen` takes what it served and serves, at each look. */
-export function serveFacet(
+/** What tailscaled serves is what is wanted. `onObserved` takes what it served and serves, at each look. */
+export function serveReconciler(
   api: TaggedApi,
-  world: () => World,
-  seen: (config: ServeConfig) => void,
+  onObserved: (config: ServeConfig) => void,
   signal: AbortSignal,
-): Facet<ServeDesired> {
+): Reconciler<ServeDesired> {
   let lastRestarts: number | undefined
   return {
-    name: serveName,
+    key: serveKey,
     plan: planServe,
-    apply: async ({ config, domain, restarts }) => {
+    apply: async ({ config, domain, restarts }, { tailnet }) => {
       // Nobody is sent here for those that the node does not host, so taking them away for a moment costs nothing.
-      const hosted = new Set(world().tailnet.hosted)
-      const anew =
+      const hosted = new Set(tailnet.hosted)
+      const recreate =
         lastRestarts === restarts ? [] : Object.keys(config.Services ?? {}).filter((name) => !hosted.has(name))
-      const { found, held, changed, refused } = await ensureServed(api, config, new Set(anew), signal)
+      const { found, held, changed, refused } = await ensureServed(api, config, new Set(recreate), signal)
       lastRestarts = restarts
-      seen(found)
-      seen(held)
-      if (refused.size > 0) throw refusal(refused, { config: held, domain, restarts })
+      onObserved(found)
+      onObserved(held)
+      if (refused.size > 0) return refusal(refused, { config: held, domain, restarts })
       return changed
     },
   }
 }
 
-function refusal(refused: ReadonlyMap<string, Error>, held: ServeDesired): PartlyHeld {
+function refusal(refused: ReadonlyMap<string, Error>, served: ServeDesired): PartialOutcome<ServeDesired> {
   const all = [...refused].map(([entry, { message }]) => `${entry}: ${message}`)
-  return new PartlyHeld(
-    'localapi',
-    `tailscaled refuses some of the serve config: ${some(all)}`,
-    held,
-    'These are as they were before; all else is served as it says.',
-  )
+  const problem = new CulvertError('localapi', `tailscaled refuses some of the serve config: ${some(all)}`, {
+    remedy: 'These are as they were before; all else is served as it says.',
+  })
+  return { problem, verified: served }
 }

@@ -1,25 +1,27 @@
-import type { Log } from '../../lib/log.ts'
+import type { Context } from '../world/context.ts'
+import { logProblems } from '../world/log-problems.ts'
+import type { World } from '../world/world.ts'
 import { advertised } from './advertise.ts'
 import { resolvedServe, servedConfig, servedDomain } from './reconciler.ts'
-import { problemTeller } from '../world/log-problems.ts'
 import { list, serveProblems, summarize } from './view.ts'
-import type { Store, World } from '../world/world.ts'
 
 /** Says what is served and hosted from now on, and what is not and why, until `signal` aborts. */
-export function reportServe(store: Store, log: Log, signal: AbortSignal): void {
-  const tell = problemTeller('what is served', log, signal)
+export function reportServe(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal' | 'background'>): void {
+  const { store, log, signal, background } = context
+  const problems = logProblems('what is served', context)
   let said: readonly unknown[] = ['', '']
-  let told: unknown
+  let seen: unknown
   store.watch(() => {
     const now = linesOf(store.world)
     for (const [index, line] of now.entries()) if (line !== '' && line !== said[index]) log(line)
     said = now
-    const problems = serveProblems(store.world)
-    if (problems === told || resolvedServe(store.world) === undefined) return
-    told = problems
-    tell(problems.map(({ entry, problem }) => `${entry}: ${problem}`))
+    const found = serveProblems(store.world)
+    if (found === seen || resolvedServe(store.world) === undefined) return
+    seen = found
+    problems(found.map(({ entry, problem }) => `${entry}: ${problem}`))
   }, signal)
-  if (store.world.settings.sharesAcmeAccount) reportAccount(store, log, signal).catch(() => {})
+  if (store.world.settings.sharesAcmeAccount)
+    background('looking at tailscaled’s version', () => reportAccount(context))
 }
 
 function linesOf(world: World): [served: string, hosted: string] {
@@ -33,7 +35,7 @@ function linesOf(world: World): [served: string, hosted: string] {
 }
 
 /** Says once where tailscaled is too old to share the account for certificates. */
-async function reportAccount(store: Store, log: Log, signal: AbortSignal): Promise<void> {
+async function reportAccount({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
   const { tailnet } = await store.until((world) => world.tailnet.version !== undefined, signal)
   const [major = 0, minor = 0] = (tailnet.version ?? '').split('.').map(Number)
   if (major > 1 || minor >= 103) return

@@ -1,17 +1,20 @@
-import type { Log } from '../../lib/log.ts'
-import type { TaggedApi } from '../../localapi/client.ts'
 import { getServeConfig } from '../../localapi/serve-config.ts'
-import { runs } from './reconciler.ts'
-import type { Store } from '../world/world.ts'
+import type { Context } from '../world/context.ts'
+import { isRunning } from '../world/world.ts'
 import { summarize } from './view.ts'
 
 /**
  * Where no serve config is mounted, says once what tailscaled serves all the same: it keeps what an earlier run or a
- * person has set, and nobody else would tell. Failing is of no matter.
+ * person has set, and nobody else would say so. Failing does not matter.
  */
-export async function reportLeft(store: Store, api: TaggedApi, log: Log, signal: AbortSignal): Promise<void> {
+export async function reportUnmanaged({
+  store,
+  api,
+  log,
+  signal,
+}: Pick<Context, 'store' | 'api' | 'log' | 'signal'>): Promise<void> {
   try {
-    await store.until(runs, signal)
+    await store.until(isRunning, signal)
     const { config } = await getServeConfig(api, signal)
     if (Object.keys(config).length === 0) return
     log(

@@ -1,4 +1,5 @@
 import { memo } from '../../lib/memo.ts'
+import { some } from '../../lib/some.ts'
 import { entriesOf, type ServeConfig } from '../../wire/serve-config.ts'
 import { advertised } from './advertise.ts'
 import { resolvedServe, servedConfig } from './reconciler.ts'
@@ -45,12 +46,8 @@ export function summarize({ TCP = {}, Services = {} }: ServeConfig): string {
   return parts.filter((part) => part !== '').join(' and ') || 'nothing'
 }
 
-/** So many are named. */
-const most = 10
-
 /** `ports 80, 443`, or empty for none. */
 export function list(what: string, names: readonly string[]): string {
   if (names.length === 0) return ''
-  const more = names.length > most ? ` and ${names.length - most} more` : ''
-  return `${what}${names.length === 1 ? '' : 's'} ${names.slice(0, most).join(', ')}${more}`
+  return `${what}${names.length === 1 ? '' : 's'} ${some(names, { most: 10, separator: ', ' })}`
 }

@@ -1,29 +1,26 @@
-import type { Log } from '../../lib/log.ts'
-import { sleep } from '../../lib/timers.ts'
-import type { LocalApi } from '../../localapi/client.ts'
 import { getAdvertised, setAdvertised } from '../../localapi/prefs.ts'
+import type { Context } from '../world/context.ts'
 import { advertised, planAdvertise } from './advertise.ts'
-import type { Waits } from '../world/timings.ts'
-import type { Store } from '../world/world.ts'
-
-type Parts = { readonly store: Store; readonly api: LocalApi; readonly log: Log; readonly waits: Waits }
 
 /**
  * Withdraws advertised routes and Tailscale Services before the stop, so that another node takes over while this one
- * still serves. Only where the next start says them again, by a variable, the config file or what is served; others are
- * the state's alone and stay.
+ * still serves. Only where the next start advertises them again, by a variable, the config file or what is served;
+ * others are the state's alone and stay.
  * @throws CulvertError `localapi` when tailscaled refuses, as with a config file that is locked.
  */
-export async function withdraw({ store, api, log, waits }: Parts, deadline: AbortSignal): Promise<void> {
+export async function withdraw(
+  { store, api, log, timings, clock }: Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'>,
+  deadline: AbortSignal,
+): Promise<void> {
   const { settings, deviceConfig, daemon } = store.world
-  const config = deviceConfig?.current.config
+  const config = deviceConfig?.file.content.config
   const saidAgain = {
     routes: new Set([...(settings.up.routes ?? '').split(',').filter(Boolean), ...(config?.advertiseRoutes ?? [])]),
     // Those that are being advertised just now may be so already.
     services: new Set([
       ...(config?.advertiseServices ?? []),
       ...advertised(store.world),
-      ...(planAdvertise(store.world) ?? []),
+      ...(planAdvertise(store.world)?.services ?? []),
     ]),
   }
   if (saidAgain.routes.size + saidAgain.services.size === 0 || daemon.phase !== 'running') return
@@ -39,5 +36,5 @@ export async function withdraw({ store, api, log, waits }: Parts, deadline: Abor
   await setAdvertised(api, change, deadline)
   if (routesEnd) log('routes withdrawn, so that another router takes over')
   if (servicesEnd) log('Tailscale Services withdrawn, so that another host takes over')
-  await sleep(servicesEnd ? waits.withdrawServices : waits.withdraw, deadline)
+  await clock.sleep(servicesEnd ? timings.withdrawServices : timings.withdraw, deadline)
 }

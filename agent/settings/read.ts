@@ -90,7 +90,6 @@ export function readSettings(
     firewallMode: readFirewallMode(text('TS_DEBUG_FIREWALL_MODE'), targets.length > 0 || catchesAll || groups),
     fakeNetfilter: bool('TS_TEST_FAKE_NETFILTER') ? { ipv6: bool('TS_TEST_FAKE_NETFILTER_6') } : undefined,
     statusSocket: raw('CULVERT_SOCKET') || `${root}${text('CULVERT_SOCKET')}`,
-    terminationLog: terminationLogPath(env),
     shortWaits: bool('CULVERT_TEST_SHORT_WAITS'),
   }
   return {

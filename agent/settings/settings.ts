@@ -71,7 +71,6 @@ export type Settings = {
   readonly fakeNetfilter: undefined | { readonly ipv6: boolean }
   /** Path of the agent's own socket. */
   readonly statusSocket: string
-  readonly terminationLog: string
   readonly shortWaits: boolean
 }
 

@@ -125,7 +125,12 @@ export const variables = [
     effect: 'Have tailscaled set up UDP GRO forwarding of the Pod’s network device, once; failing is only logged',
   },
   { name: 'TS_BOOT_TIMEOUT', type: 'duration', default: '60s', effect: 'Boot deadline' },
-  { name: 'TS_DEBUG_FIREWALL_MODE', type: 'text', effect: '`auto`, `nftables` or `iptables`; read by tailscaled, too' },
+  {
+    name: 'TS_DEBUG_FIREWALL_MODE',
+    type: 'text',
+    effect:
+      '`auto` or `nftables`, which are the same; `iptables` is refused where the agent forwards. Read by tailscaled, too',
+  },
   {
     name: 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR',
     type: 'path',
@@ -173,7 +178,7 @@ export const variables = [
     name: 'CULVERT_TEST_SHORT_WAITS',
     type: 'boolean',
     default: 'false',
-    effect: 'For tests only: shortens the waits of `agent/waits.ts`',
+    effect: 'For tests only: shortens the waits of `agent/world/timings.ts`',
   },
   { name: 'TS_TEST_ONLY_ROOT', type: 'path', effect: 'For tests only: prefix of system paths' },
   {

@@ -1,9 +1,7 @@
 import { CulvertError } from '../../lib/errors.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
-
-/** What the service account may do with the state Secret beyond reading and updating it. */
-export type Access = { readonly patch: boolean; readonly create: boolean }
+import type { Access } from '../world/world.ts'
 
 /**
  * Asks the API what this service account may do (agent.md §3, "Permission check"). Where the review itself is refused,

@@ -1,45 +1,38 @@
-import type { Log } from '../../lib/log.ts'
 import type { KubeClient, Secret } from '../../kube/client.ts'
 import { followSecret } from '../../kube/follow.ts'
 import { difference, planStateSecret, writesSecret } from './reconciler.ts'
-import type { Waits } from '../world/timings.ts'
-import type { StateSecret, Store } from '../world/world.ts'
+import type { Context } from '../world/context.ts'
+import type { StateSecret } from '../world/world.ts'
 import { judgeState } from './tailscaled-state.ts'
 
-type Parts = {
-  readonly store: Store
+type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'signal'> & {
   readonly kube: KubeClient
-  readonly log: Log
-  readonly waits: Waits
+  /** Changes World.stateSecret. */
+  readonly change: (part: (now: StateSecret) => StateSecret) => void
   /** The Secret is not as the agent left it. */
   readonly recheck: () => void
 }
 
-/** Keeps World.stateSecret at what the Secret holds, until `signal` aborts, and has the facet look when others changed it. */
-export async function followStateSecret(
-  { store, kube, log, waits, recheck }: Parts,
-  signal: AbortSignal,
-): Promise<void> {
+/** Keeps World.stateSecret at what the Secret holds, until `signal` aborts, and has the reconciler look when others changed it. */
+export async function followStateSecret({ store, kube, log, timings, signal, change, recheck }: Parts): Promise<void> {
   const name = store.world.stateSecret?.name ?? ''
-  const set = (change: (now: StateSecret) => StateSecret): void =>
-    store.update((world) => (world.stateSecret ? { ...world, stateSecret: change(world.stateSecret) } : world))
   const problem = (text: string | undefined): void => {
     const before = store.world.stateSecret?.problem
     if (text !== undefined && before === undefined) log(`warning: Secret "${name}" cannot be seen: ${text}`)
     if (text === undefined && before !== undefined) log(`Secret "${name}" can be seen again`)
-    set(({ problem: _old, ...rest }) => (text === undefined ? rest : { ...rest, problem: text }))
+    change(({ problem: _old, ...rest }) => (text === undefined ? rest : { ...rest, problem: text }))
   }
   let said = ''
   for await (const secret of followSecret(
     kube,
     name,
-    { problem, waits: { poll: waits.look, retry: waits.retryFirst } },
+    { problem, waits: { poll: timings.look, retry: timings.retryFirst } },
     signal,
   )) {
     // Until it runs, what was found at the start stands.
     if (store.world.tailnet.state === 'Running') {
       const broken = loss(secret)
-      set(({ broken: _old, ...rest }) => ({ ...rest, ...(broken !== '' && { broken }) }))
+      change(({ broken: _old, ...rest }) => ({ ...rest, ...(broken !== '' && { broken }) }))
       if (broken !== said && broken !== '') log(`warning: Secret "${name}": ${broken}`)
       said = broken
     }

@@ -1,25 +1,13 @@
 import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
-import type { Log } from '../../lib/log.ts'
-import { every, sleep } from '../../lib/timers.ts'
-import { runFacet } from '../world/reconciler.ts'
-import { stateSecretFacet, writesSecret } from './reconciler.ts'
-import type { Stoppable } from '../lifecycle/stop.ts'
-import type { Waits } from '../world/timings.ts'
-import type { StateSecret, Store } from '../world/world.ts'
+import { keys } from '../../wire/state-secret.ts'
+import type { Context } from '../world/context.ts'
+import type { StateSecret } from '../world/world.ts'
 import { checkAccess } from './access.ts'
-import { prepareSecret } from './prepare.ts'
-import { keys } from './keys.ts'
 import { followStateSecret } from './follow.ts'
+import { prepareSecret } from './prepare.ts'
+import { stateSecretReconciler, writesSecret } from './reconciler.ts'
 import { awaitConsistency, clearIdentity } from './stop.ts'
-
-type Parts = {
-  readonly store: Store
-  readonly log: Log
-  readonly waits: Waits
-  readonly parts: Stoppable
-  readonly signal: AbortSignal
-}
 
 /** The state Secret from start-up to stop. */
 export type StateSecretKeeper = {
@@ -29,49 +17,38 @@ export type StateSecretKeeper = {
   readonly removeAuthKey: () => void
   /** Have the identity removed from it at the end, once tailscaled has ended. */
   readonly clearAtStop: () => void
+  /** At the stop, while tailscaled runs: waits until it has written its state. */
+  readonly awaitState: (deadline: AbortSignal) => Promise<void>
+  /** At the stop, when tailscaled has ended. */
+  readonly clearIdentity: (deadline: AbortSignal) => Promise<void>
 }
 
 /** Undefined where tailscaled's state is not in a Secret. */
-export async function keepStateSecret({
-  store,
-  log,
-  waits,
-  parts,
-  signal,
-}: Parts): Promise<StateSecretKeeper | undefined> {
+export async function keepStateSecret(context: Context): Promise<StateSecretKeeper | undefined> {
+  const { store, log, timings, clock, signal, run, background } = context
   const { settings, deviceConfig } = store.world
   if (settings.state.kind !== 'secret') return undefined
   const { name } = settings.state
   // Only here: node:https takes 3 MiB, also where no API is ever asked.
   const { kubeClient } = await import('../../kube/client.ts')
   const kube = kubeClient(settings.cluster)
-  const set = (change: Omit<StateSecret, 'name'>): void =>
-    store.update((world) => ({ ...world, stateSecret: { ...world.stateSecret, name, ...change } }))
-  set({})
+  const write = store.writer('stateSecret')
+  const change = (part: (now: StateSecret) => StateSecret): void => write((now) => now && part(now))
+  write(() => ({ name }))
+  /** Whether tailscaled may have written there. */
+  let isPrepared = false
+  let clears = false
 
   const prepare = async (): Promise<void> => {
-    const configKey = deviceConfig?.current.config.authKey
+    const configKey = deviceConfig?.file.content.config.authKey
     const problem = (text: string | undefined): void =>
-      store.update((world) => ({ ...world, stateSecret: { name, ...(text !== undefined && { problem: text }) } }))
-    const found = await prepareSecret({ kube, name, settings, configKey, log, waits, problem, signal })
-    const { access, broken, authKey } = found
-    set({ access, ...(broken !== undefined && { broken }) })
-    if (authKey !== undefined) {
-      store.update((world) => {
-        const { up } = world.settings
-        return { ...world, settings: { ...world.settings, up: { ...up, authKey } } }
-      })
-    }
-    parts.awaitState = async (deadline) => {
-      if (writesSecret(store.world)) await awaitConsistency({ kube, name, log }, deadline)
-    }
-    every(waits.reread, signal, () => void lookForRight())
-    const facet = runFacet(
-      stateSecretFacet(kube, () => store.world, signal),
-      { store, log, waits, signal },
-    )
-    parts.facets.push(facet)
-    void followStateSecret({ store, kube, log, waits, recheck: facet.recheck }, signal)
+      write(() => ({ name, ...(text !== undefined && { problem: text }) }))
+    const found = await prepareSecret({ kube, name, settings, configKey, log, timings, clock, problem, signal })
+    change((now) => ({ ...now, ...found }))
+    isPrepared = true
+    clock.every(timings.reread, signal, () => background('looking for rights', lookForRight))
+    const { recheck } = run(stateSecretReconciler(kube, signal))
+    background('following the state Secret', () => followStateSecret({ ...context, kube, change, recheck }))
   }
 
   const prepared = prepare()
@@ -83,20 +60,22 @@ export async function keepStateSecret({
     const access = await checkAccess(kube, name, signal).catch(() => undefined)
     if (access?.patch !== true) return
     log(`the service account may patch Secret "${name}" now`)
-    set({ access })
+    change((now) => ({ ...now, access }))
   }
 
   const removeAuthKey = async (): Promise<void> => {
-    const pause = backoff(waits.retryFirst, waits.retryCap)
+    const pause = backoff(timings.retryFirst, timings.retryCap)
     while (!signal.aborted) {
       try {
         const secret = await kube.getSecret(name, signal)
-        if (secret?.data.has(keys.authKey)) await kube.patchSecret(name, new Map([[keys.authKey, null]]), signal)
+        if (secret?.data.has(keys.authKey)) {
+          await kube.patchSecret(name, new Map([[keys.authKey, null]]), signal)
+        }
         return
       } catch (error) {
         if (pause.attempts() === 0)
           log(`warning: ${keys.authKey} stays in Secret "${name}" for now: ${describe(error)}`)
-        await sleep(pause.next(), signal)
+        await clock.sleep(pause.next(), signal)
       }
     }
   }
@@ -104,11 +83,18 @@ export async function keepStateSecret({
   return {
     prepared,
     removeAuthKey: () => {
-      if (settings.authOnce && writesSecret(store.world)) void removeAuthKey()
+      if (settings.authOnce && writesSecret(store.world)) background('removing the auth key', removeAuthKey)
     },
     clearAtStop: () => {
-      delete parts.awaitState
-      parts.clearIdentity = (deadline) => clearIdentity({ kube, name, log }, deadline)
+      clears = true
+    },
+    awaitState: async (deadline) => {
+      if (isPrepared && !clears && writesSecret(store.world)) {
+        await awaitConsistency({ kube, name, log, clock }, deadline)
+      }
+    },
+    clearIdentity: async (deadline) => {
+      if (clears) await clearIdentity({ kube, name }, deadline)
     },
   }
 }

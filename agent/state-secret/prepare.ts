@@ -1,14 +1,15 @@
 import { backoff } from '../../lib/backoff.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { sleep } from '../../lib/timers.ts'
 import type { KubeClient, Secret } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
-import { capabilityVersion } from '../capability-version.ts'
+import { capabilityVersion } from '../../wire/capability-version.ts'
+import { staleAtBoot, keys } from '../../wire/state-secret.ts'
 import type { Settings } from '../settings/settings.ts'
-import type { Waits } from '../world/timings.ts'
-import { type Access, checkAccess } from './access.ts'
-import { keys, staleAtBoot } from './keys.ts'
+import type { Timings } from '../world/timings.ts'
+import type { Access } from '../world/world.ts'
+import { checkAccess } from './access.ts'
 import { judgeState } from './tailscaled-state.ts'
 
 /** What the state Secret was found to be before tailscaled is started on it. */
@@ -27,7 +28,8 @@ type Parts = {
   /** The auth key in the config file; undefined unless in one-step mode. */
   readonly configKey: string | undefined
   readonly log: Log
-  readonly waits: Waits
+  readonly timings: Timings
+  readonly clock: Clock
   /** Gets why the API does not answer, until it does. */
   readonly problem: (text: string | undefined) => void
   readonly signal: AbortSignal
@@ -43,15 +45,15 @@ const settling = 10_000
  * @throws CulvertError `privilege` or `state-secret` when it can never work.
  */
 export async function prepareSecret(parts: Parts): Promise<SecretAtBoot> {
-  const { log, waits, problem, signal } = parts
-  const pause = backoff(waits.retryFirst, waits.retryCap)
+  const { log, timings, clock, problem, signal } = parts
+  const pause = backoff(timings.retryFirst, timings.retryCap)
   let awayUntil = Number.NEGATIVE_INFINITY
   for (;;) {
     // Said once, however often it is tried.
     const said: string[] = []
     try {
       const found = await attempt({ ...parts, log: (text) => said.push(text) })
-      if (found.access.patch || performance.now() > awayUntil) {
+      if (found.access.patch || clock.now() > awayUntil) {
         for (const line of said) log(line)
         problem(undefined)
         return found
@@ -59,11 +61,11 @@ export async function prepareSecret(parts: Parts): Promise<SecretAtBoot> {
       problem('the Kubernetes API is back, and denies the right to patch the state Secret as yet')
     } catch (error) {
       signal.throwIfAborted()
-      if (error instanceof KubeError && error.retryable) awayUntil = performance.now() + settling
-      else if (performance.now() > awayUntil) throw error
+      if (error instanceof KubeError && error.retryable) awayUntil = clock.now() + settling
+      else if (clock.now() > awayUntil) throw error
       problem(describe(error))
     }
-    await sleep(pause.next(), signal)
+    await clock.sleep(pause.next(), signal)
     signal.throwIfAborted()
   }
 }
@@ -103,7 +105,7 @@ async function attempt({ kube, name, settings, configKey, log, signal }: Parts):
       await kube.patchSecret(name, wanted, signal)
     } catch (error) {
       if (!(error instanceof KubeError) || error.retryable) throw error
-      // Traffic does not depend on it; the facet of the Secret goes on trying.
+      // Traffic does not depend on it; the reconciler of the Secret goes on trying.
       log(
         `warning: ${[...wanted.keys()].join(', ')} of Secret "${name}" could not be brought up to date: ${describe(error)}`,
       )

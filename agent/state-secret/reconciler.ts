@@ -1,20 +1,20 @@
-import { isDeepStrictEqual } from 'node:util'
 import { CulvertError } from '../../lib/errors.ts'
 import type { KubeClient, Secret, SecretData } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
 import { renderCertificateMemory } from '../../wire/certificate-memory.ts'
-import { capabilityVersion } from '../capability-version.ts'
-import type { Facet } from '../world/reconciler.ts'
-import { keys } from './keys.ts'
-import type { World } from '../world/world.ts'
-import { forwardingName, planForwarding } from '../forwarding/reconciler.ts'
-import { httpsEndpoint } from '../serve/reconciler.ts'
+import { capabilityVersion } from '../../wire/capability-version.ts'
+import { keys, renderDeviceFqdn, renderDeviceIps } from '../../wire/state-secret.ts'
+import { forwardingKey, planForwarding } from '../forwarding/reconciler.ts'
 import { egressStatus, ingressStatus } from '../forwarding/standing.ts'
-
-export const stateSecretName = 'state-secret'
+import { httpsEndpoint } from '../serve/reconciler.ts'
+import type { Reconciler } from '../world/reconciler.ts'
+import { isInPlace, reconcilerKey } from '../world/reports.ts'
+import type { World } from '../world/world.ts'
 
 /** Keys of the state Secret and what they are to hold; a key that is not named is left as it is. */
 export type SecretDesired = Readonly<Record<string, string>>
+
+export const stateSecretKey = reconcilerKey<SecretDesired>('state-secret')
 
 /** Whether the agent writes to the Secret at all (agent.md §3, "Gate"). */
 export const writesSecret = ({ settings, stateSecret }: World): boolean =>
@@ -26,7 +26,7 @@ export const writesSecret = ({ settings, stateSecret }: World): boolean =>
  */
 export function planStateSecret(world: World): SecretDesired | undefined {
   if (!writesSecret(world)) return undefined
-  const { settings, tailnet, reissue, certificateMemory } = world
+  const { settings, tailnet, reissue, certificates } = world
   const { self } = tailnet
   const endpoint = httpsEndpoint(world)
   return {
@@ -36,12 +36,12 @@ export function planStateSecret(world: World): SecretDesired | undefined {
     ...(self &&
       self.addresses.length > 0 &&
       rulesStand(world) && {
-        [keys.deviceFqdn]: self.name.endsWith('.') ? self.name : `${self.name}.`,
-        [keys.deviceIps]: JSON.stringify(self.addresses.map(({ text }) => text)),
+        [keys.deviceFqdn]: renderDeviceFqdn(self.name),
+        [keys.deviceIps]: renderDeviceIps(self.addresses),
       }),
     ...(endpoint !== undefined && { [keys.httpsEndpoint]: endpoint }),
     ...servicesStatus(world),
-    ...(certificateMemory && { [keys.certificates]: renderCertificateMemory(certificateMemory) }),
+    ...(certificates.memory && { [keys.certificates]: renderCertificateMemory(certificates.memory) }),
     ...(reissue && { [keys.reissue]: reissue.refusedKey }),
   }
 }
@@ -57,9 +57,7 @@ function servicesStatus(world: World): SecretDesired {
 /** Whether the rules that are wanted now have been read back; true where none are wanted. */
 function rulesStand(world: World): boolean {
   const wanted = planForwarding(world)
-  if (wanted === undefined) return true
-  const report = world.facets[forwardingName]
-  return report !== undefined && report.error === undefined && isDeepStrictEqual(report.desired, wanted)
+  return wanted === undefined || isInPlace(world, forwardingKey, wanted)
 }
 
 /** Which keys must be written. */
@@ -67,11 +65,11 @@ export const difference = (data: SecretData, desired: SecretDesired): Map<string
   new Map(Object.entries(desired).filter(([key, value]) => data.get(key)?.toString('utf8') !== value))
 
 /** The agent's own keys of the state Secret: written when they differ, and put right when somebody changes them. */
-export const stateSecretFacet = (kube: KubeClient, world: () => World, signal: AbortSignal): Facet<SecretDesired> => ({
-  name: stateSecretName,
+export const stateSecretReconciler = (kube: KubeClient, signal: AbortSignal): Reconciler<SecretDesired> => ({
+  key: stateSecretKey,
   plan: planStateSecret,
-  apply: async (desired) => {
-    const { name = '', access } = world().stateSecret ?? {}
+  apply: async (desired, { stateSecret }) => {
+    const { name = '', access } = stateSecret ?? {}
     const create = async (): Promise<Secret> => {
       if (access?.create !== true) throw gone(name)
       try {

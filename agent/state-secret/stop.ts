@@ -1,35 +1,35 @@
 import { CulvertError, describe } from '../../lib/errors.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
-import { sleep } from '../../lib/timers.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { keys } from './keys.ts'
+import { keys } from '../../wire/state-secret.ts'
 import { identityKeys, isConsistent } from './tailscaled-state.ts'
 
 /** tailscaled writes all its keys within a second of a login; if none has come for so long, none will. In ms. */
 const patience = 10_000
 
-type Parts = { readonly kube: KubeClient; readonly name: string; readonly log: Log }
+type Parts = { readonly kube: KubeClient; readonly name: string; readonly log: Log; readonly clock: Clock }
 
 /**
  * Waits until tailscaled's keys in the state Secret are complete (agent.md §3, "Consistency rule on shutdown"), so that
  * the next start finds one identity or none; gives up when nothing changes any more, or `deadline` aborts.
  */
-export async function awaitConsistency({ kube, name, log }: Parts, deadline: AbortSignal): Promise<void> {
+export async function awaitConsistency({ kube, name, log, clock }: Parts, deadline: AbortSignal): Promise<void> {
   let version = ''
-  let changedAt = performance.now()
+  let changedAt = clock.now()
   let problem = ''
-  for (let attempt = 1; !deadline.aborted && performance.now() - changedAt < patience; attempt += 1) {
+  for (let attempt = 1; !deadline.aborted && clock.now() - changedAt < patience; attempt += 1) {
     try {
       const secret = await kube.getSecret(name, deadline)
       if (secret === undefined || isConsistent(secret.data)) return
-      if (version !== secret.resourceVersion) changedAt = performance.now()
+      if (version !== secret.resourceVersion) changedAt = clock.now()
       version = secret.resourceVersion
       problem = ''
     } catch (error) {
       problem = `: ${describe(error)}`
     }
     if (attempt === 1) log(`Waiting for tailscaled to finish writing state to Secret "${name}"`)
-    await sleep(Math.min(2000, 10 * attempt ** 2) * (0.5 + Math.random()), deadline)
+    await clock.sleep(Math.min(2000, 10 * attempt ** 2) * (0.5 + Math.random()), deadline)
   }
   throw new CulvertError('state-secret', `tailscaled’s state in Secret "${name}" is not known to be complete${problem}`)
 }
@@ -38,7 +38,10 @@ export async function awaitConsistency({ kube, name, log }: Parts, deadline: Abo
  * Removes the identity whose key was refused, so that the next start logs in anew (agent.md §2, "Reissue"). Only once
  * tailscaled has ended: it might write them again.
  */
-export async function clearIdentity({ kube, name }: Parts, deadline: AbortSignal): Promise<void> {
+export async function clearIdentity(
+  { kube, name }: Pick<Parts, 'kube' | 'name'>,
+  deadline: AbortSignal,
+): Promise<void> {
   const secret = await kube.getSecret(name, deadline)
   if (secret === undefined) return
   const ours = [keys.reissue, keys.deviceId, keys.deviceFqdn, keys.deviceIps]

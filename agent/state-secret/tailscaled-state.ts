@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import type { SecretData } from '../../kube/client.ts'
-import { keys } from './keys.ts'
+import { parseJson } from '../../lib/json.ts'
+import { keys } from '../../wire/state-secret.ts'
 
 /** tailscaled's own keys (localapi-apiproxy-recorder.md §B.2). Each profile is a key of its own, `profile-<id>`. */
 const machineKey = '_machinekey'
@@ -79,14 +80,6 @@ function indexes(index: string, profiles: readonly { name: string }[]): boolean 
 }
 
 const broken = (problem: string): StateVerdict => ({ kind: 'broken', problem })
-
-function parseJson(value: string): unknown {
-  try {
-    return JSON.parse(value)
-  } catch {
-    return undefined
-  }
-}
 
 /**
  * Whether tailscaled has finished writing (agent.md §3, "Consistency rule on shutdown"): all of its keys are there, or

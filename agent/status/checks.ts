@@ -1,23 +1,22 @@
-import { isDeepStrictEqual } from 'node:util'
 import { families } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
 import { sharedDomains } from '../certificates/obstacle.ts'
 import { certificateProblems } from '../certificates/view.ts'
 import { waitingServices } from '../device-config/effective.ts'
-import { advertiseName } from '../serve/advertise.ts'
-import { deviceConfigName } from '../device-config/reconciler.ts'
-import { forwardingName, planForwarding } from '../forwarding/reconciler.ts'
-import { servedConfig, serveName } from '../serve/reconciler.ts'
-import { stateSecretName } from '../state-secret/reconciler.ts'
+import { deviceConfigKey } from '../device-config/reconciler.ts'
+import { forwardingKey, planForwarding } from '../forwarding/reconciler.ts'
+import { serviceProblems } from '../forwarding/view.ts'
 import { documents } from '../mounted/documents.ts'
 import { mountedRejections } from '../mounted/views.ts'
-import { draining } from '../preshutdown/preshutdown.ts'
+import { advertiseKey } from '../serve/advertise.ts'
+import { servedConfig, serveKey } from '../serve/reconciler.ts'
 import { serveProblems } from '../serve/view.ts'
-import { serviceProblems } from '../forwarding/view.ts'
+import { stateSecretKey } from '../state-secret/reconciler.ts'
 import { loginProblem } from '../tailscaled/login.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
-import { hasAddress, type Store, type World } from '../world/world.ts'
+import { reportOf, wasAttempted } from '../world/reports.ts'
+import { hasAddress, type World } from '../world/world.ts'
 
 /** One thing that is asked of the agent's state. `waiting`: it has not come to it yet; `failing`: it has gone wrong. */
 export type Check = {
@@ -28,6 +27,9 @@ export type Check = {
   /** Whether readiness depends on it: traffic flows without the others. */
   readonly gates: boolean
 }
+
+/** When a check came into its present state; undefined before it was first looked at. */
+export type Since = (check: string) => Date | undefined
 
 type Outcome = Omit<Check, 'name' | 'gates'>
 
@@ -42,24 +44,22 @@ export function checks(world: World): Check[] {
     if (outcome !== undefined) list.push({ name, gates, ...outcome })
   }
   add('shutdown', true, shutdown(world))
-  add(stateSecretName, false, stateSecret(world))
-  add(deviceConfigName, false, deviceConfig(world))
+  add(stateSecretKey.name, false, stateSecret(world))
+  add(deviceConfigKey.name, false, deviceConfig(world))
   add('tailscaled', true, tailscaled(world))
   add('control-server', false, controlServer(world))
   add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
-  add(forwardingName, true, forwarding(world))
-  add(serveName, true, serve(world))
+  add(forwardingKey.name, true, forwarding(world))
+  add(serveKey.name, true, serve(world))
   add('serve-config', false, serveConfig(world))
-  add(advertiseName, false, advertise(world))
+  add(advertiseKey.name, false, advertise(world))
   add('services', false, services(world))
   add('certificates', false, certificates(world))
   return list
 }
 
-function shutdown(world: World): Outcome {
-  const reason = world.stopping === undefined ? draining(world) : `stopping: ${world.stopping}`
-  return reason === undefined ? ok : failing(reason)
-}
+const shutdown = ({ lifecycle: { stopping } }: World): Outcome =>
+  stopping === undefined ? ok : failing(`stopping: ${stopping}`)
 
 function tailscaled(world: World): Outcome {
   const { daemon, tailnet, reissue } = world
@@ -83,17 +83,17 @@ function controlServer({ tailnet: { state, online } }: World): Outcome | undefin
 function forwarding(world: World): Outcome | undefined {
   const wanted = planForwarding(world)
   if (wanted === undefined) return undefined
-  const report = world.facets[forwardingName]
-  if (report?.error !== undefined) return failing(report.error)
-  if (wanted === 'guard' || !isDeepStrictEqual(report?.desired, wanted))
+  const error = reportOf(world, forwardingKey)?.error
+  if (error !== undefined) return failing(error)
+  if (wanted === 'guard' || !wasAttempted(world, forwardingKey, wanted))
     return waiting('the rules are not in place yet')
   if (nothingReachable(wanted)) return failing('no target can be reached')
   // L3 egress has one target: without it nothing flows. Services stand each for itself.
   const leadsNowhere =
     world.settings.tailnetTarget !== undefined &&
-    families.every((family) => wanted.table.everything[family] === undefined)
+    families.every((family) => wanted.table.catchAll[family] === undefined)
   if (leadsNowhere) return waiting(wanted.problems.join('; '))
-  return needsPeers(world.settings) && world.contactedAt === undefined
+  return needsPeers(world.settings) && world.contact.since === undefined
     ? waiting('not all targets have answered yet, and some may still do')
     : ok
 }
@@ -129,7 +129,7 @@ function failingFor(problems: readonly string[]): Outcome {
 function serve(world: World): Outcome | undefined {
   if (world.settings.serveConfigFile === undefined) return undefined
   const served = servedConfig(world)
-  const error = world.facets[serveName]?.error
+  const error = reportOf(world, serveKey)?.error
   if (served === undefined) return error === undefined ? waiting('nothing is served yet') : failing(error)
   const [first] = serveProblems(world)
   return Object.keys(served).length === 0 && first !== undefined ? waiting(`nothing is served: ${first.problem}`) : ok
@@ -138,7 +138,7 @@ function serve(world: World): Outcome | undefined {
 /** Whether all of it is. */
 function serveConfig(world: World): Outcome | undefined {
   if (world.settings.serveConfigFile === undefined) return undefined
-  const error = world.facets[serveName]?.error
+  const error = reportOf(world, serveKey)?.error
   return failingFor([
     ...(error === undefined ? [] : [error]),
     ...rejectionsOf(world, (file) => file === documents.serveConfig.name),
@@ -147,42 +147,26 @@ function serveConfig(world: World): Outcome | undefined {
 }
 
 function advertise(world: World): Outcome | undefined {
-  const report = world.facets[advertiseName]
-  const listed = world.deviceConfig?.current.config.advertiseServices ?? []
+  const report = reportOf(world, advertiseKey)
+  const listed = world.deviceConfig?.file.content.config.advertiseServices ?? []
   if (report === undefined && listed.length === 0) return undefined
   if (report?.error !== undefined) return failing(report.error)
   const held = waitingServices(world)
   return held.length === 0 ? ok : waiting(`neither served nor forwarded yet, so not advertised: ${some(held)}`)
 }
 
-function stateSecret({ stateSecret: secret, facets }: World): Outcome | undefined {
+function stateSecret(world: World): Outcome | undefined {
+  const { stateSecret: secret } = world
   if (secret === undefined) return undefined
-  const error = facets[stateSecretName]?.error ?? secret.problem ?? secret.broken
+  const error = reportOf(world, stateSecretKey)?.error ?? secret.problem ?? secret.broken
   if (error !== undefined) return failing(error)
   return secret.access === undefined ? waiting('the Secret has not been read yet') : ok
 }
 
-function deviceConfig({ deviceConfig: config, facets }: World): Outcome | undefined {
-  if (config === undefined) return undefined
-  const error = config.rejected ?? facets[deviceConfigName]?.error
+function deviceConfig(world: World): Outcome | undefined {
+  if (world.deviceConfig === undefined) return undefined
+  const error = world.deviceConfig.file.rejected ?? reportOf(world, deviceConfigKey)?.error
   return error === undefined ? ok : failing(`${error}; the last good one stays in use`)
-}
-
-/** Keeps in World.since when each check came into its present state, until `signal` aborts. */
-export function trackChecks(store: Store, signal: AbortSignal): void {
-  const look = (): void => {
-    const { since } = store.world
-    const now = checks(store.world)
-    if (now.every(({ name, state }) => since[name]?.state === state)) return
-    const at = new Date()
-    const entries = now.map(({ name, state }) => {
-      const known = since[name]
-      return [name, known?.state === state ? known : { state, at }] as const
-    })
-    store.update((world) => ({ ...world, since: Object.fromEntries(entries) }))
-  }
-  store.watch(look, signal)
-  look()
 }
 
 /** What is not as it should be; empty means ready. */
@@ -190,10 +174,10 @@ export const notReady = (world: World): string[] =>
   checks(world).flatMap(({ name, state, gates, reason }) => (gates && state !== 'ok' ? [`${name}: ${reason}`] : []))
 
 /** The checks one a line, as Kubernetes' own components answer `?verbose`. */
-export function renderChecks(world: World): string {
+export function renderChecks(world: World, sinceOf: Since): string {
   const lines = checks(world).map(({ name, state, gates, reason }) => {
     if (state === 'ok') return `[+]${name} ok`
-    const since = world.since[name]?.at.toISOString() ?? 'now'
+    const since = sinceOf(name)?.toISOString() ?? 'now'
     const mark = gates ? '-' : '!'
     return `[${mark}]${name} ${state} since ${since}: ${reason}${gates ? '' : ' (traffic does not depend on it)'}`
   })

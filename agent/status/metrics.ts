@@ -1,25 +1,27 @@
 import { infoMetric, type Metric, type Sample } from '../../lib/metrics.ts'
 import { certificateMetrics } from '../certificates/view.ts'
-import { checks, notReady } from './checks.ts'
 import { attemptedPlan } from '../forwarding/reconciler.ts'
+import { serviceProblems } from '../forwarding/view.ts'
 import { mountedMetrics } from '../mounted/views.ts'
 import { serveCounts, serveProblems } from '../serve/view.ts'
-import { serviceProblems } from '../forwarding/view.ts'
 import type { World } from '../world/world.ts'
+import { checks, notReady, type Since } from './checks.ts'
 
 /** What the World does not hold: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
 export type Circumstances = {
   readonly version: string
   readonly startTime: number
   readonly tailscaledUp: boolean
+  readonly since: Since
+  readonly now: Date
 }
 
 const states = ['ok', 'waiting', 'failing'] as const
 
 /** The agent's own metrics, all a view of the World. They are documented in docs/operations.md. */
-export function metrics(world: World, { version, startTime, tailscaledUp }: Circumstances): Metric[] {
+export function metrics(world: World, { version, startTime, tailscaledUp, since, now }: Circumstances): Metric[] {
   const all = checks(world)
-  const facets = Object.entries(world.facets)
+  const reports = Object.entries(world.reports)
   return [
     gauge('build_info', 'Always 1; the version is its label.', [{ labels: { version }, value: 1 }]),
     gauge('start_time_seconds', 'When the agent started, in seconds since 1970.', [{ value: startTime }]),
@@ -36,22 +38,22 @@ export function metrics(world: World, { version, startTime, tailscaledUp }: Circ
     gauge(
       'check_since_seconds',
       'When each check came into its state, in seconds since 1970.',
-      all.flatMap(({ name }) => timed({ check: name }, world.since[name]?.at)),
+      all.flatMap(({ name }) => timed({ check: name }, since(name))),
     ),
     counter(
       'facet_repairs_total',
       'How often a facet put right what another program had changed.',
-      facets.map(([facet, { repairs }]) => ({ labels: { facet }, value: repairs })),
+      reports.map(([facet, { repairs }]) => ({ labels: { facet }, value: repairs })),
     ),
     counter(
       'facet_failures_total',
       'How often an attempt of a facet failed.',
-      facets.map(([facet, { failures }]) => ({ labels: { facet }, value: failures })),
+      reports.map(([facet, { failures }]) => ({ labels: { facet }, value: failures })),
     ),
     gauge(
       'facet_verified_seconds',
       'When what a facet keeps was last read back and right, in seconds since 1970.',
-      facets.flatMap(([facet, { verifiedAt }]) => timed({ facet }, verifiedAt)),
+      reports.flatMap(([facet, { verifiedAt }]) => timed({ facet }, verifiedAt)),
     ),
     ...mountedMetrics(world),
     gauge('services', 'Services of the mounted files, by whether traffic to them is forwarded.', serviceCounts(world)),
@@ -60,7 +62,7 @@ export function metrics(world: World, { version, startTime, tailscaledUp }: Circ
       'Services that get no traffic, or less than they could, and why; 100 at most are told.',
       serviceProblems(world).map(({ service, problem }) => ({ service, reason: problem })),
     ),
-    ...certificateMetrics(world),
+    ...certificateMetrics(world, now.getTime()),
     gauge(
       'serve_entries',
       'Entries of the serve config, which are ports of the node and Tailscale Services, by whether they are served.',
@@ -90,7 +92,7 @@ function serviceCounts(world: World): Sample[] {
   ]
   return kinds.flatMap((kind) => {
     const services = [...plan[kind].values()]
-    const forwarded = services.filter(({ carried }) => carried.length > 0).length
+    const forwarded = services.filter(({ programmed }) => programmed.length > 0).length
     return [
       { labels: { kind, state: 'forwarded' }, value: forwarded },
       { labels: { kind, state: 'unreachable' }, value: services.length - forwarded },

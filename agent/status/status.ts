@@ -1,20 +1,20 @@
 import { families, familyName } from '../../lib/address.ts'
 import { certificatesView } from '../certificates/view.ts'
-import { checks, notReady } from './checks.ts'
-import { attemptedPlan, forwardingName } from '../forwarding/reconciler.ts'
-import { mountedRejections } from '../mounted/views.ts'
-import { preshutdownView } from '../preshutdown/preshutdown.ts'
-import { serveView } from '../serve/view.ts'
+import { attemptedPlan, forwardingKey } from '../forwarding/reconciler.ts'
 import { servicesView } from '../forwarding/view.ts'
+import { mountedRejections } from '../mounted/views.ts'
+import { preshutdownView } from '../preshutdown/view.ts'
+import { serveView } from '../serve/view.ts'
+import { reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
+import { checks, notReady, type Since } from './checks.ts'
 
-/** Why facets have failed, each with its name. */
-export const facetErrors = ({ facets }: World): string[] =>
-  Object.entries(facets).flatMap(([name, { error }]) => (error === undefined ? [] : [`${name}: ${error}`]))
+/** What the World does not hold. */
+export type StatusContext = { readonly version: string; readonly since: Since; readonly now: Date }
 
 /** The whole state for people and programs; its shape is documented in docs/operations.md. */
-export function statusView(world: World, version: string): Record<string, unknown> {
-  const { settings, daemon, tailnet, facets, startedAt, stopping } = world
+export function statusView(world: World, { version, since, now }: StatusContext): Record<string, unknown> {
+  const { settings, daemon, tailnet, reports, lifecycle } = world
   const reasons = notReady(world)
   return {
     version,
@@ -23,11 +23,11 @@ export function statusView(world: World, version: string): Record<string, unknow
     checks: Object.fromEntries(
       checks(world).map(({ name, state, gates, reason }) => [
         name,
-        { state, since: world.since[name]?.at.toISOString() ?? null, reason: reason ?? null, gates },
+        { state, since: since(name)?.toISOString() ?? null, reason: reason ?? null, gates },
       ]),
     ),
-    startedAt: startedAt?.toISOString() ?? null,
-    stopping: stopping ?? null,
+    startedAt: lifecycle.startedAt?.toISOString() ?? null,
+    stopping: lifecycle.stopping ?? null,
     tailscaled: {
       phase: daemon.phase,
       pid: daemon.pid ?? null,
@@ -47,12 +47,12 @@ export function statusView(world: World, version: string): Record<string, unknow
     targets: targetsView(world),
     egress: egressView(world),
     services: servicesView(world),
-    certificates: certificatesView(world),
+    certificates: certificatesView(world, now.getTime()),
     serve: serveView(world),
     rejected: mountedRejections(world),
     preshutdown: preshutdownView(world),
     facets: Object.fromEntries(
-      Object.entries(facets).map(([name, { verifiedAt, error, repairs }]) => [
+      Object.entries(reports).map(([name, { verifiedAt, error, repairs }]) => [
         name,
         { verifiedAt: verifiedAt?.toISOString() ?? null, error: error ?? null, repairs },
       ]),
@@ -68,7 +68,7 @@ function egressView(world: World): Record<string, unknown> | null {
   const target = settings.tailnetTarget
   return {
     target: target === undefined ? 'this node' : target.kind === 'name' ? target.name : target.address.text,
-    addresses: families.flatMap((family) => plan?.table.everything[family] ?? []),
+    addresses: families.flatMap((family) => plan?.table.catchAll[family] ?? []),
     exempt: settings.exempt,
     problems: [
       ...(plan?.problems ?? ['waiting for the node’s own addresses and the nodes of the tailnet']),
@@ -79,12 +79,14 @@ function egressView(world: World): Record<string, unknown> | null {
 
 function targetsView(world: World): Record<string, unknown>[] {
   const plan = attemptedPlan(world)
-  const failed = world.facets[forwardingName]?.error
-  return world.settings.targets.map((target) => {
+  const failed = reportOf(world, forwardingKey)?.error
+  return world.targets.map((target) => {
     const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
     const problem = reason ?? failed ?? (plan === undefined ? 'waiting for the node’s own addresses' : undefined)
     const own =
-      plan === undefined ? [] : [...plan.table.ingress[target.family]].filter(([, backend]) => backend === target.text)
+      plan === undefined
+        ? []
+        : [...plan.table.ingress[target.family]].filter(([, backends]) => backends.includes(target.text))
     return {
       address: target.text,
       family: familyName(target.family),

@@ -1,14 +1,12 @@
 import { existsSync, rmSync } from 'node:fs'
 import { backoff } from '../../lib/backoff.ts'
-import { CulvertError } from '../../lib/errors.ts'
-import { sleep } from '../../lib/timers.ts'
-import type { LocalApi } from '../../localapi/client.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
+import type { Context } from '../world/context.ts'
 import type { Daemon, World } from '../world/world.ts'
-import { configToHand, handConfig } from '../device-config/effective.ts'
 import { tailscaledArguments } from './arguments.ts'
-import { keepLoggedIn, type LoginParts } from './login.ts'
+import { keepLoggedIn, waitsForPerson } from './login.ts'
 import { followOneStep } from './one-step.ts'
-import type { Child } from './spawn.ts'
+import { type Child, type Spawn, unstarted } from './spawn.ts'
 
 export type Supervisor = {
   /** Keeps tailscaled running and logged in until `stop`; rejects when that is impossible. */
@@ -17,51 +15,64 @@ export type Supervisor = {
   readonly stop: (deadline: AbortSignal) => Promise<void>
 }
 
-/** After so many starts in a row that never reached Running, tailscaled cannot be kept up. */
+/** After so many starts in a row that came to nothing, tailscaled cannot be kept up. */
 const maxFailedStarts = 10
 
-type Parts = Omit<LoginParts, 'set'> & {
+type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
+  readonly spawn: Spawn
   /** Variables that tailscaled gets beside the agent's environment. */
   readonly env: Readonly<Record<string, string>>
-  readonly api: LocalApi
+  /** Puts the config file of one-step mode where tailscaled is to read it; gives the path. */
+  readonly placeConfig: () => string | undefined
 }
 
-/** The daemon machine (design: down → starting → login → running → stopping): it alone starts, logs in and ends tailscaled. */
-export function superviseTailscaled({ store, spawn, log, waits, env, api }: Parts): Supervisor {
+/** The daemon machine: down → starting → login → running → stopping. It alone starts, logs in and ends tailscaled. */
+export function superviseTailscaled({ store, api, spawn, log, timings, clock, env, placeConfig }: Parts): Supervisor {
   const { settings } = store.world
   const stopping = new AbortController()
+  const write = store.writer('daemon')
   let child: Child | undefined
 
-  const set = (change: Partial<Daemon>): void =>
-    store.update((world) => ({ ...world, daemon: { ...world.daemon, ...change } }))
+  /** Nothing is started again once the agent stops. */
+  const ends = (): boolean => stopping.signal.aborted || store.world.lifecycle.stopping !== undefined
+  const set = (change: Partial<Daemon>): void => write((daemon) => ({ ...daemon, ...change }))
 
   const start = (): Child => {
-    // A socket left by a killed daemon would be taken for the new one's.
-    rmSync(settings.socket, { force: true })
-    const { deviceConfig } = store.world
-    const due = configToHand(store.world)
-    const config = deviceConfig && due && { path: handConfig(deviceConfig, due.bytes, settings), ...due }
-    const started = spawn('tailscaled', tailscaledArguments(settings, config?.path), { output: 'inherit', env })
-    set({ phase: 'starting', ...(started.pid !== undefined && { pid: started.pid }), ...(config && { config }) })
+    let started: Child
+    try {
+      // A socket left by a killed daemon would be taken for the new one's.
+      rmSync(settings.socket, { force: true })
+      started = spawn('tailscaled', tailscaledArguments(settings, placeConfig()), { output: 'inherit', env })
+    } catch (error) {
+      // Where there is no room or no file descriptor left just now, another start may do.
+      started = unstarted({ code: undefined, description: `tailscaled cannot be started: ${describe(error)}` })
+    }
+    set({ phase: 'starting', ...(started.pid !== undefined && { pid: started.pid }) })
     return started
   }
 
-  /** Resolves when tailscaled has ended. */
-  const live = async (running: Child, life: number): Promise<void> => {
+  /** Resolves when tailscaled has ended, with whether the start had come to something. */
+  const live = async (running: Child, life: number): Promise<boolean> => {
     const ended = new AbortController()
     const gone = running.exited.then(() => ended.abort())
+    let isHealthy = false
     try {
-      await waitForSocket(ended.signal)
+      await waitForSocket(running, ended.signal)
       set({ phase: 'login' })
+      void store.until(cameToSomething, ended.signal).then(
+        () => (isHealthy = true),
+        () => {},
+      )
       const signal = AbortSignal.any([ended.signal, stopping.signal])
       void killWhenHung(running, signal)
       if (settings.configDirectory === undefined) {
-        await keepLoggedIn({ store, spawn, log, waits, set }, life === 0, signal)
-      } else await followOneStep({ store, api, log, waits, set }, signal)
+        await keepLoggedIn({ store, spawn, log, timings, clock, set }, life === 0, signal)
+      } else await followOneStep({ store, api, log, timings, clock, set }, signal)
     } catch (error) {
       if (!ended.signal.aborted && !stopping.signal.aborted) throw error
     }
     await gone
+    return isHealthy
   }
 
   /** Ends a tailscaled that runs and does nothing: what it forwards is not kept up, and only a new one can do it. */
@@ -70,35 +81,44 @@ export function superviseTailscaled({ store, spawn, log, waits, env, api }: Part
     while (!signal.aborted) {
       try {
         await store.until(silent, signal)
-        const limit = AbortSignal.timeout(waits.hung)
+        const limit = clock.timeout(timings.hung)
         await store.until((world) => !silent(world), AbortSignal.any([signal, limit]))
       } catch {
         if (signal.aborted) return
-        log(`tailscaled has not answered for ${waits.hung / 1000} s: it is killed`)
+        log(`tailscaled has not answered for ${timings.hung / 1000} s: it is killed`)
         running.kill('SIGKILL')
         return
       }
     }
   }
 
-  const waitForSocket = async (signal: AbortSignal): Promise<void> => {
+  /** One that does not open it in time is killed as one that hangs later is. */
+  const waitForSocket = async (running: Child, signal: AbortSignal): Promise<void> => {
+    const limit = clock.timeout(timings.hung)
+    const killLate = (): void => {
+      log(`tailscaled has not opened its socket for ${timings.hung / 1000} s: it is killed`)
+      running.kill('SIGKILL')
+    }
+    const opened = new AbortController()
+    limit.addEventListener('abort', killLate, { once: true, signal: AbortSignal.any([signal, opened.signal]) })
     while (!existsSync(settings.socket)) {
       signal.throwIfAborted()
-      await sleep(waits.socketPoll, signal)
+      await clock.sleep(timings.socketPoll, signal)
     }
+    opened.abort()
   }
 
   return {
     run: async () => {
-      const pause = backoff(waits.retryFirst, waits.retryCap)
-      for (let life = 0; !stopping.signal.aborted; life += 1) {
+      const pause = backoff(timings.retryFirst, timings.retryCap)
+      for (let life = 0; !ends(); life += 1) {
         child = start()
-        await live(child, life)
-        if (stopping.signal.aborted) return
-        const { description } = await child.exited
-        if (store.world.daemon.phase === 'running') pause.reset()
+        const isHealthy = await live(child, life)
+        if (ends()) return
+        const { description, isFinal } = await child.exited
+        if (isHealthy) pause.reset()
         set({ phase: 'down', problem: description, restarts: life + 1 })
-        if (pause.attempts() >= maxFailedStarts || child.pid === undefined) {
+        if (pause.attempts() >= maxFailedStarts || isFinal) {
           throw new CulvertError('daemon', `tailscaled cannot be kept running: ${description}`, {
             cause: store.world.stateSecret?.broken,
             remedy: 'Its own messages are in this log, above.',
@@ -106,7 +126,7 @@ export function superviseTailscaled({ store, spawn, log, waits, env, api }: Part
         }
         const ms = pause.next()
         log(`${description}; it is started again in ${ms} ms (restart ${life + 1})`)
-        await sleep(ms, stopping.signal)
+        await clock.sleep(ms, stopping.signal)
       }
     },
 
@@ -116,9 +136,10 @@ export function superviseTailscaled({ store, spawn, log, waits, env, api }: Part
       const running = child
       if (running === undefined) return
       const kill = (): void => running.kill('SIGKILL')
-      deadline.addEventListener('abort', kill, { once: true })
-      if (deadline.aborted) kill()
+      // Always first, so that it can withdraw from the tailnet and write its state, however little time is left.
       running.kill('SIGTERM')
+      if (deadline.aborted) kill()
+      else deadline.addEventListener('abort', kill, { once: true })
       await running.exited
       deadline.removeEventListener('abort', kill)
       // Killed, it leaves its socket.
@@ -127,3 +148,6 @@ export function superviseTailscaled({ store, spawn, log, waits, env, api }: Part
     },
   }
 }
+
+/** It was in the tailnet, or would be if a person had acted: a node that waits for approval may wait for days. */
+const cameToSomething = ({ daemon, tailnet }: World): boolean => daemon.phase === 'running' || waitsForPerson(tailnet)

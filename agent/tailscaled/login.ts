@@ -1,10 +1,9 @@
 import { backoff } from '../../lib/backoff.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
-import type { Log } from '../../lib/log.ts'
-import { sleep } from '../../lib/timers.ts'
 import type { BackendState } from '../../localapi/notify.ts'
-import type { Waits } from '../world/timings.ts'
-import type { Daemon, Store, World } from '../world/world.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { Context } from '../world/context.ts'
+import type { Daemon, Tailnet, World } from '../world/world.ts'
 import type { Spawn } from './spawn.ts'
 import { runSet, runUp } from './up.ts'
 
@@ -13,11 +12,8 @@ const maxRefusedLogins = 3
 /** After `up` has succeeded the bus may still tell an older state for a moment, in ms. */
 const settleTime = 10_000
 
-export type LoginParts = {
-  readonly store: Store
+export type LoginParts = Pick<Context, 'store' | 'log' | 'timings' | 'clock'> & {
   readonly spawn: Spawn
-  readonly log: Log
-  readonly waits: Waits
   readonly set: (change: Partial<Daemon>) => void
 }
 
@@ -29,12 +25,12 @@ export type LoginParts = {
  *   agent's first attempt, it tries again for ever: other deadlines are others' business.
  */
 export async function keepLoggedIn(
-  { store, spawn, log, waits, set }: LoginParts,
+  { store, spawn, log, timings, clock, set }: LoginParts,
   first: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const { settings } = store.world
-  const pause = backoff(waits.retryFirst, waits.retryCap)
+  const pause = backoff(timings.retryFirst, timings.retryCap)
   const lostState = !first && settings.state.kind === 'memory'
   const owed = { up: (first && !settings.authOnce) || lostState, set: first && settings.authOnce }
   let refused = 0
@@ -52,7 +48,7 @@ export async function keepLoggedIn(
       log(`tailscaled’s state is ${tailnet.state}: it is told to log in`)
     said = tailnet.state
     try {
-      await (next === 'up' ? runUp : runSet)(settings, spawn, log, signal)
+      await (next === 'up' ? runUp : runSet)(loginSettings(store.world), spawn, log, signal)
     } catch (error) {
       if (signal.aborted) return
       refused += 1
@@ -63,16 +59,20 @@ export async function keepLoggedIn(
           remedy: 'Give a reusable auth key, or keep the state with TS_STATE_DIR.',
         })
       }
-      await sleep(pause.next(), signal)
+      await clock.sleep(pause.next(), signal)
       continue
     }
     owed[next] = false
     refused = 0
     pause.reset()
-    const settled = AbortSignal.any([signal, AbortSignal.timeout(settleTime)])
+    const settled = AbortSignal.any([signal, clock.timeout(settleTime)])
     await store.until((world) => world.tailnet.state === 'Running', settled).catch(() => {})
   }
 }
+
+/** The settings, with the auth key of the state Secret where nothing else says how to log in. */
+const loginSettings = ({ settings, stateSecret }: World): Settings =>
+  stateSecret?.authKey === undefined ? settings : { ...settings, up: { ...settings.up, authKey: stateSecret.authKey } }
 
 /** What tailscaled in this state needs, given what it is owed whatever it says. */
 function nextStep(
@@ -82,6 +82,10 @@ function nextStep(
   if (owed.up || state === 'NeedsLogin' || state === 'Stopped') return 'up'
   return owed.set && state === 'Running' ? 'set' : 'wait'
 }
+
+/** Whether a person must act: that takes as long as it takes. */
+export const waitsForPerson = ({ state, loginUrl }: Tailnet): boolean =>
+  (state === 'NeedsLogin' && loginUrl !== undefined) || state === 'NeedsMachineAuth'
 
 /** The reason why login waits, in the daemon's own words where it has some. */
 export function loginProblem({ daemon, tailnet }: World): string {

@@ -1,15 +1,9 @@
 import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
-import type { Log } from '../../lib/log.ts'
-import type { LocalApi } from '../../localapi/client.ts'
-import type { Waits } from '../world/timings.ts'
-import type { Daemon, Store, World } from '../world/world.ts'
+import type { Context } from '../world/context.ts'
+import type { Daemon, World } from '../world/world.ts'
 
-type Parts = {
-  readonly store: Store
-  readonly api: LocalApi
-  readonly log: Log
-  readonly waits: Waits
+type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
   readonly set: (change: Partial<Daemon>) => void
 }
 
@@ -17,8 +11,11 @@ type Parts = {
  * In one-step mode tailscaled logs in by itself: this says when it is running, until `signal` aborts. Somebody may have
  * stopped it by `tailscale down`: reading its config again starts it, unless that says that it is to be stopped.
  */
-export async function followOneStep({ store, api, log, waits, set }: Parts, signal: AbortSignal): Promise<void> {
-  const pause = backoff(waits.retryFirst, waits.retryCap)
+export async function followOneStep(
+  { store, api, log, timings, clock, set }: Parts,
+  signal: AbortSignal,
+): Promise<void> {
+  const pause = backoff(timings.retryFirst, timings.retryCap)
   while (!signal.aborted) {
     const { tailnet } = await store.until((world) => world.tailnet.state !== undefined, signal)
     set({ phase: tailnet.state === 'Running' ? 'running' : 'login' })
@@ -31,7 +28,7 @@ export async function followOneStep({ store, api, log, waits, set }: Parts, sign
     }
     if (pause.attempts() === 0) log('tailscaled is stopped; it is told to read its config again, which starts it')
     await api.post('reload-config', signal).catch((error: unknown) => set({ problem: describe(error) }))
-    await change(AbortSignal.any([signal, AbortSignal.timeout(pause.next())])).catch(() => {})
+    await change(AbortSignal.any([signal, clock.timeout(pause.next())])).catch(() => {})
   }
 }
 
@@ -39,7 +36,7 @@ export async function followOneStep({ store, api, log, waits, set }: Parts, sign
 const unreachable =
   /fetch control key|\bdial (tcp|udp)\b|connection re(fused|set)|no route to host|no such host|i\/o timeout|deadline exceeded|TLS handshake|unexpected EOF|x509:/
 
-/** Why the auth key of the config file does not log in; undefined as long as it may (agent.md §2, "Auth loop"). */
+/** Why the auth key of the config file does not log in; undefined as long as it may. */
 export function refusedLogin({ tailnet: { state, health } }: World): string | undefined {
   if (state === 'Running') return undefined
   const warning = health.get('login-state')

@@ -1,21 +1,20 @@
 import { CulvertError, describe } from '../../lib/errors.ts'
-import type { Log } from '../../lib/log.ts'
-import type { LocalApi } from '../../localapi/client.ts'
+import { keys } from '../../wire/state-secret.ts'
 import { writesSecret } from '../state-secret/reconciler.ts'
-import { keys } from '../state-secret/keys.ts'
+import type { Context } from '../world/context.ts'
+import type { World } from '../world/world.ts'
 import { refusedLogin } from './one-step.ts'
-import type { Waits } from '../world/timings.ts'
-import type { Store, World } from '../world/world.ts'
 
-type Parts = { readonly store: Store; readonly api: LocalApi; readonly log: Log; readonly waits: Waits }
+type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock' | 'signal'>
 
 /**
  * One-step mode: when the auth key of the config file is refused, asks through the state Secret for another one, and
- * waits for it (agent.md §2, "Reissue"). Resolves with the reason to end the agent when it has come: the next start
- * uses it. The facet of the state Secret writes the request and keeps it there meanwhile.
+ * waits for it. Resolves with the reason to end the agent when it has come: the next start uses it. The reconciler of
+ * the state Secret writes the request and keeps it there meanwhile.
  * @throws CulvertError `login` when nobody can be asked, or nobody answers.
  */
-export async function reissueRefusedKey({ store, api, log, waits }: Parts, signal: AbortSignal): Promise<string> {
+export async function reissueRefusedKey({ store, api, log, timings, clock, signal }: Parts): Promise<string> {
+  const write = store.writer('reissue')
   const refused = await store.until((world) => isFinal(world), signal)
   const reason = refusedLogin(refused) ?? ''
   if (!writesSecret(refused)) {
@@ -23,7 +22,7 @@ export async function reissueRefusedKey({ store, api, log, waits }: Parts, signa
       remedy: 'Put a fresh auth key into the config file and restart the container.',
     })
   }
-  const refusedKey = refused.deviceConfig?.current.config.authKey ?? ''
+  const refusedKey = refused.deviceConfig?.file.content.config.authKey ?? ''
   log(
     `login failed: ${reason}; asking for another auth key through ${keys.reissue} of Secret "${refused.stateSecret?.name}"`,
   )
@@ -33,16 +32,16 @@ export async function reissueRefusedKey({ store, api, log, waits }: Parts, signa
   } catch (error) {
     log(`warning: tailscaled could not be disconnected from the control server: ${describe(error)}`)
   }
-  store.update((world) => ({ ...world, reissue: { refusedKey, reason } }))
+  write(() => ({ refusedKey, reason }))
   log('watching for config changes via fsnotify')
-  const limit = AbortSignal.timeout(waits.reissue)
+  const limit = clock.timeout(timings.reissue)
   try {
     await store.until((world) => hasNewKey(world, refusedKey), AbortSignal.any([signal, limit]))
   } catch (error) {
     if (signal.aborted) throw error
     throw new CulvertError(
       'login',
-      `no other auth key came within ${waits.reissue / 60_000} minutes; login failed: ${reason}`,
+      `no other auth key came within ${timings.reissue / 60_000} minutes; login failed: ${reason}`,
       {
         remedy: 'Put a fresh auth key into the config file; an operator does that for proxies of a ProxyGroup.',
       },
@@ -57,6 +56,6 @@ const isFinal = (world: World): boolean =>
   refusedLogin(world) !== undefined && (writesSecret(world) || world.tailnet.state === 'NeedsLogin')
 
 function hasNewKey({ deviceConfig }: World, refusedKey: string): boolean {
-  const key = deviceConfig?.current.config.authKey ?? ''
+  const key = deviceConfig?.file.content.config.authKey ?? ''
   return key !== '' && key !== refusedKey
 }

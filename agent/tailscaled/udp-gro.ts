@@ -1,17 +1,18 @@
 import * as z from 'zod/mini'
 import { describe } from '../../lib/errors.ts'
-import type { Log } from '../../lib/log.ts'
-import type { LocalApi } from '../../localapi/client.ts'
-import { isUp, type Store } from '../world/world.ts'
+import type { Context } from '../world/context.ts'
+import { isUp } from '../world/world.ts'
 
 /**
- * Has tailscaled set up UDP GRO forwarding once it can be asked (localapi-apiproxy-recorder.md §A.2). Once is enough: the
- * network device keeps it. Traffic flows without it, so failing is only said.
+ * Has tailscaled set up UDP GRO forwarding once it can be asked. Once is enough: the network device keeps it. Traffic
+ * flows without it, so failing is only said.
  */
-export async function optimizeForwarding(
-  { store, api, log }: { store: Store; api: LocalApi; log: Log },
-  signal: AbortSignal,
-): Promise<void> {
+export async function setUpUdpGro({
+  store,
+  api,
+  log,
+  signal,
+}: Pick<Context, 'store' | 'api' | 'log' | 'signal'>): Promise<void> {
   try {
     await store.until(isUp, signal)
     const warning = warningOf(await api.get('set-udp-gro-forwarding', signal))

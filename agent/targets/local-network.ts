@@ -1,58 +1,67 @@
 import { networkInterfaces } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { type Address, parseAddress, parsePrefix } from '../../lib/address.ts'
-import { describe } from '../../lib/errors.ts'
-import type { Log } from '../../lib/log.ts'
+import { codeOf, describe } from '../../lib/errors.ts'
 import { readSmallFile } from '../../lib/read-file.ts'
-import { sleep } from '../../lib/timers.ts'
-import type { Waits } from '../world/timings.ts'
-import type { LocalNetwork, Store } from '../world/world.ts'
+import { tunnelDevice } from '../../netfilter/table.ts'
+import type { Context } from '../world/context.ts'
+import type { LocalNetwork } from '../world/world.ts'
 
 /** Far more than a resolver reads of it. */
 const maxBytes = 64 * 1024
-const tunnel = 'tailscale0'
+
+type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'background'>
 
 /**
  * Keeps World.network at what devices and files say, until `signal` aborts. It has been looked at once this resolves.
- * A list of resolvers that cannot be read is said, and the last one kept.
+ * What cannot be read is logged once, and what was read of it last is kept.
  */
 export async function followNetwork(
-  { store, log, waits }: { readonly store: Store; readonly log: Log; readonly waits: Waits },
-  signal: AbortSignal,
+  { store, log, timings, clock, signal, background }: Parts,
+  devices = networkInterfaces,
 ): Promise<void> {
   const { root, cluster } = store.world.settings
+  const write = store.writer('network')
   const apiServer = parseAddress(cluster.host.replace(/^\[(.*)\]$/, '$1'))
   const path = `${root}/etc/resolv.conf`
-  let said = ''
-  const readResolvers = async (): Promise<readonly Address[]> => {
+  const lastProblem = new Map<string, string>()
+  const readOr = async <T>(what: string, read: () => Promise<T> | T, last: T): Promise<T> => {
     try {
-      const resolvers = parseResolvers((await readSmallFile(path, maxBytes)).toString('utf8'))
-      said = ''
-      return resolvers
+      const value = await read()
+      lastProblem.delete(what)
+      return value
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-      const text = `warning: ${path} cannot be read: ${describe(error)}`
-      if (text !== said) log(text)
-      said = text
-      return store.world.network?.resolvers ?? []
+      const text = describe(error)
+      if (lastProblem.get(what) !== text) log(`warning: ${what} cannot be read: ${text}`)
+      lastProblem.set(what, text)
+      return last
     }
   }
   const look = async (): Promise<void> => {
+    const { network: last } = store.world
     const network: LocalNetwork = {
-      addresses: addressesOf(networkInterfaces()),
+      addresses: await readOr('the addresses of devices', () => addressesOf(devices()), last?.addresses ?? []),
       apiServer: apiServer === undefined ? [] : [apiServer],
-      resolvers: await readResolvers(),
+      resolvers: await readOr(path, () => readResolvers(path), last?.resolvers ?? []),
     }
-    store.update((world) => (isDeepStrictEqual(world.network, network) ? world : { ...world, network }))
-  }
-  const goOn = async (): Promise<void> => {
-    while (!signal.aborted) {
-      await sleep(waits.statusPoll, signal)
-      await look()
-    }
+    write((now) => (isDeepStrictEqual(now, network) ? now : network))
   }
   await look()
-  void goOn()
+  background('looking at the Pod’s network', async () => {
+    while (!signal.aborted) {
+      await clock.sleep(timings.statusPoll, signal)
+      await look()
+    }
+  })
+}
+
+async function readResolvers(path: string): Promise<readonly Address[]> {
+  try {
+    return parseResolvers((await readSmallFile(path, maxBytes)).toString('utf8'))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** The addresses of all devices but the tunnel's. */
@@ -61,7 +70,7 @@ export function addressesOf(devices: ReturnType<typeof networkInterfaces>): Loca
     infos.flatMap((info) => {
       const address = parseAddress(info.address)
       const onLink = parsePrefix(info.cidr ?? `${info.address}/${info.family === 'IPv4' ? 32 : 128}`)
-      return device === tunnel || address === undefined || onLink === undefined ? [] : { address, onLink, device }
+      return device === tunnelDevice || address === undefined || onLink === undefined ? [] : { address, onLink, device }
     }),
   )
 }

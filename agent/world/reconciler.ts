@@ -1,46 +1,61 @@
 import { isDeepStrictEqual } from 'node:util'
 import { backoff } from '../../lib/backoff.ts'
-import { CulvertError, describe, type ErrorCode } from '../../lib/errors.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
-import { every, sleep } from '../../lib/timers.ts'
-import type { Waits } from './timings.ts'
-import type { FacetReport, Store, World } from './world.ts'
+import { type ReconcilerKey, type Report, reportOf, type Reports } from './reports.ts'
+import type { Store, Write } from './store.ts'
+import type { Timings } from './timings.ts'
+import type { World } from './world.ts'
 
 /** One thing that is kept true: alone, with its own pauses and report, so that its failure stops no other. */
-export type Facet<Desired> = {
-  readonly name: string
+export type Reconciler<Desired> = {
+  readonly key: ReconcilerKey<Desired>
   /** Pure. Undefined: there is nothing to want yet. */
   readonly plan: (world: World) => Desired | undefined
-  /** Makes it true and proves it by reading back; does nothing when it is true already. Gives whether it changed anything. */
-  readonly apply: (desired: Desired) => Promise<boolean>
+  /**
+   * Makes it true and proves it by reading back; does nothing when it is true already. `world` is the one that it was
+   * planned from. Gives whether it changed anything.
+   */
+  readonly apply: (desired: Desired, world: World) => Promise<boolean | PartialOutcome<Desired>>
 }
 
-/** What `apply` throws when it made true all but what the message tells. */
-export class PartlyHeld extends CulvertError {
-  /** What it has read back, in the shape of what was desired. */
-  readonly verified: unknown
-
-  constructor(code: ErrorCode, message: string, verified: unknown, remedy: string) {
-    super(code, message, { remedy })
-    this.verified = verified
-  }
+/** What `apply` gives when it made true all but what `problem` names. */
+export type PartialOutcome<Desired> = {
+  readonly problem: CulvertError
+  /** What it has read back. */
+  readonly verified: Desired
 }
 
-export type RunningFacet = {
+export type RunningReconciler = {
   /** Something outside may have changed: look again. */
   readonly recheck: () => void
   readonly name: string
-  /** Since when its present attempt lasts, by performance.now(); undefined while it rests. */
+  /** Since when its present attempt lasts, by the clock; undefined while it rests. */
   readonly busySince: () => number | undefined
-  /** Resolves when the facet has come to rest after the signal aborted. */
+  /** Resolves when it has come to rest after the signal aborted. */
   readonly finished: Promise<void>
 }
 
-/** Runs a facet until `signal` aborts: at each change of what it wants, at each recheck, and again after a failure. */
-export function runFacet<Desired>(
-  facet: Facet<Desired>,
-  { store, log, waits, signal }: { store: Store; log: Log; waits: Waits; signal: AbortSignal },
-): RunningFacet {
+type Parts = {
+  readonly store: Store
+  readonly log: Log
+  readonly timings: Timings
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/**
+ * Runs a reconciler until `signal` aborts: at each change of what it wants, at each recheck, and again after a failure.
+ * After a failure it pauses, longer each time. Something else that is wanted meanwhile is tried at once, but only once
+ * in a pause: what wants something new all the time is tried no more often than what always wants the same.
+ */
+export function runReconciler<Desired>(
+  { key, plan, apply }: Reconciler<Desired>,
+  { store, log, timings, clock, signal }: Parts,
+  write: Write<Reports>,
+): RunningReconciler {
+  const { name } = key
   let stale = true
   let busySince: number | undefined
   let wake = Promise.withResolvers<void>()
@@ -50,83 +65,101 @@ export function runFacet<Desired>(
     nudge()
   }
   store.watch(nudge, signal)
-  every(waits.reread, signal, recheck)
+  clock.every(timings.reread, signal, recheck)
   signal.addEventListener('abort', nudge, { once: true })
 
-  const attempt = async (desired: Desired): Promise<boolean> => {
-    const before = store.world.facets[facet.name]
+  const report = (value: Report<Desired>): void => write((reports) => ({ ...reports, [name]: value }))
+
+  const attempt = async (desired: Desired, world: World): Promise<boolean> => {
+    const before = reportOf(world, key)
     const known = before !== undefined && isDeepStrictEqual(before.desired, desired)
     let repairs = before?.repairs ?? 0
     const failures = before?.failures ?? 0
-    busySince = performance.now()
+    busySince = clock.now()
     if (before !== undefined && !known) report({ ...before, attempting: desired })
+    const fail = (error: unknown, verified: Partial<Report<Desired>>): false => {
+      const text = describe(error)
+      // What the stop has cut short has not failed.
+      if (before?.error !== text && !signal.aborted) log(`${name}: ${text}`)
+      report({ desired, repairs, failures: failures + 1, error: text, attempting: desired, ...verified })
+      return false
+    }
     try {
-      const changed = await facet.apply(desired)
-      if (changed && known && before.error === undefined) {
-        repairs += 1
-        log(`${facet.name}: another program had changed what was in place; repaired (${repairs} so far)`)
-      } else if (before?.error !== undefined) {
-        log(`${facet.name}: in place again`)
+      const outcome = await apply(desired, world)
+      if (typeof outcome === 'object') {
+        return fail(outcome.problem, { verified: outcome.verified, verifiedAt: clock.date() })
       }
-      report({ desired, repairs, failures, verified: desired, verifiedAt: new Date() })
+      if (outcome && known && before.error === undefined) {
+        repairs += 1
+        log(`${name}: another program had changed what was in place; repaired (${repairs} so far)`)
+      } else if (before?.error !== undefined) {
+        log(`${name}: in place again`)
+      }
+      report({ desired, repairs, failures, verified: desired, verifiedAt: clock.date() })
       return true
     } catch (error) {
-      const text = describe(error)
-      if (before?.error !== text) log(`${facet.name}: ${text}`)
-      report({
-        desired,
-        repairs,
-        failures: failures + 1,
-        error: text,
-        attempting: desired,
-        failingSince: before?.failingSince ?? new Date(),
-        ...(error instanceof PartlyHeld
-          ? { verified: error.verified, verifiedAt: new Date() }
-          : formerOf(before, error)),
-      })
-      return false
+      return fail(error, stillVerified(before, error))
     } finally {
       busySince = undefined
     }
   }
 
-  const report = (value: World['facets'][string]): void =>
-    store.update((world) => ({ ...world, facets: { ...world.facets, [facet.name]: value } }))
-
   const loop = async (): Promise<void> => {
-    const pause = backoff(waits.retryFirst, waits.retryCap)
-    /** Failed a moment ago: tried again after a pause, or at once when something else is wanted. */
-    let failed: { readonly desired: Desired } | undefined
+    const pause = backoff(timings.retryFirst, timings.retryCap)
+    /** Set while it pauses after a failure. */
+    let paused: { readonly over: AbortController; readonly desired: Desired; readonly early: boolean } | undefined
+    let planFailure = ''
     while (!signal.aborted) {
       wake = Promise.withResolvers<void>()
-      const desired = facet.plan(store.world)
-      const differs = !isDeepStrictEqual(store.world.facets[facet.name]?.desired, desired)
-      const pausing = failed !== undefined && isDeepStrictEqual(failed.desired, desired)
-      if (desired === undefined || pausing || !(stale || differs)) {
+      const { world } = store
+      let desired: Desired | undefined
+      try {
+        desired = plan(world)
+        planFailure = ''
+      } catch (error) {
+        const text = `it cannot be planned: ${describe(error)}`
+        const before = reportOf(world, key)
+        if (text !== planFailure) {
+          log(`error: ${name}: ${text}`)
+          if (before !== undefined) report({ ...before, error: text })
+        }
+        planFailure = text
+        stale = true
+        await wake.promise
+        continue
+      }
+      const differs = !isDeepStrictEqual(reportOf(world, key)?.desired, desired)
+      const early = paused !== undefined
+      const mayTry = paused === undefined || (!paused.early && !isDeepStrictEqual(paused.desired, desired))
+      if (desired === undefined || !mayTry || !(stale || differs)) {
         await wake.promise
         continue
       }
       stale = false
-      if (await attempt(desired)) {
+      paused?.over.abort()
+      paused = undefined
+      if (await attempt(desired, world)) {
         pause.reset()
-        failed = undefined
         continue
       }
       stale = true
-      failed = { desired }
-      void sleep(pause.next(), signal).then(() => {
-        failed = undefined
+      const over = new AbortController()
+      paused = { over, desired, early }
+      clock.after(pause.next(), AbortSignal.any([signal, over.signal]), () => {
+        paused = undefined
         nudge()
       })
     }
   }
 
-  return { name: facet.name, recheck, busySince: () => busySince, finished: loop() }
+  return { name, recheck, busySince: () => busySince, finished: loop() }
 }
 
 /** What was verified before, unless it is known to be lost. */
-const formerOf = (before: FacetReport | undefined, error: unknown): Partial<FacetReport> => ({
-  ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }),
-  ...(before?.verified !== undefined &&
-    !(error instanceof CulvertError && error.code === 'not-held') && { verified: before.verified }),
-})
+function stillVerified<Desired>(before: Report<Desired> | undefined, error: unknown): Partial<Report<Desired>> {
+  const lost = error instanceof CulvertError && error.code === 'verification-failed'
+  return {
+    ...(before?.verifiedAt && { verifiedAt: before.verifiedAt }),
+    ...(before?.verified !== undefined && !lost && { verified: before.verified }),
+  }
+}

@@ -1,5 +1,5 @@
 /** Every wait whose length is our choice, in milliseconds. Tests may ask for the short ones (CULVERT_TEST_SHORT_WAITS). */
-export type Waits = {
+export type Timings = {
   /** Between two looks for tailscaled's socket: upstream takes 100 ms, half of which every start would lose. */
   readonly socketPoll: number
   /** Between two looks at tailscaled's status while a login is needed, and while none is. */
@@ -11,22 +11,26 @@ export type Waits = {
   readonly hung: number
   /** Between two lines that say what start-up waits for. */
   readonly progress: number
-  /** First and longest pause between two starts of tailscaled, two runs of `up`, two bus watches, two facet attempts. */
+  /** First and longest pause between two starts of tailscaled, two runs of `up`, two bus watches, two attempts of a reconciler. */
   readonly retryFirst: number
   readonly retryCap: number
   /** Between two full read-backs when nothing is known to have changed. */
   readonly reread: number
   /** Between two looks at what may change unannounced: mounted files, a Secret that may not be watched. */
   readonly look: number
-  /** For another auth key, after one was refused (agent.md §2). */
+  /** For another auth key, after one was refused. */
   readonly reissue: number
-  /** An attempt of a facet that lasts longer will not end: each wait within it has a limit of its own. */
+  /** An attempt of a reconciler that lasts longer will not end: each wait within it has a limit of its own. */
   readonly stuck: number
   /** For the tailnet to hear of withdrawn routes, and of withdrawn Tailscale Services: meanwhile they are still served. */
   readonly withdraw: number
   readonly withdrawServices: number
-  /** For the whole stop procedure (agent.md §11). */
+  /** For the whole stop procedure. */
   readonly stopBudget: number
+  /** What of that is kept for tailscaled and what comes after it. */
+  readonly stopGrace: number
+  /** At the stop, for what is quick unless it hangs. */
+  readonly stopShare: number
   /** For a target in the tailnet to answer, before it is taken for one that does not; and for one answer. */
   readonly contact: number
   readonly contactPing: number
@@ -35,7 +39,7 @@ export type Waits = {
   /** First pause after a certificate could not be had, and that between two requests while all is well. */
   readonly certificateRetry: number
   readonly certificateDay: number
-  /** Before the Pod may end (agent.md §6, "Preshutdown"): for one answer at a service's health URL. */
+  /** Before the Pod may end: for one answer at a service's health URL. */
   readonly drainPing: number
   /** Between two rounds of these, of each service. */
   readonly drainRound: number
@@ -43,13 +47,15 @@ export type Waits = {
   readonly drainSilence: number
   /** Nobody waits longer than that for services which go on leading here. */
   readonly drainLimit: number
-  /** For the other nodes to follow, after this one; and then for the signal that is to come. */
+  /** For the other nodes to follow, after this one. */
   readonly drainSettle: number
-  /** For nodes to forget connections that were reset: Linux does after 10 s. */
+  /** Whoever asks again within so long after the last one has gone joins the same wait. */
+  readonly drainDeserted: number
+  /** At the stop: for nodes to forget connections that were reset, which Linux does after 10 s. */
   readonly drainForget: number
 }
 
-export const waits: Waits = {
+export const timings: Timings = {
   socketPoll: 20,
   loginPoll: 1000,
   statusPoll: 10_000,
@@ -65,6 +71,8 @@ export const waits: Waits = {
   withdraw: 3000,
   withdrawServices: 20_000,
   stopBudget: 25_000,
+  stopGrace: 4000,
+  stopShare: 3000,
   contact: 15_000,
   contactPing: 1000,
   certificateAnswer: 300_000,
@@ -75,34 +83,38 @@ export const waits: Waits = {
   drainSilence: 15_000,
   drainLimit: 300_000,
   drainSettle: 10_000,
+  drainDeserted: 2000,
   drainForget: 12_000,
 }
 
-export const shortWaits: Waits = {
+export const shortTimings: Timings = {
   socketPoll: 20,
   loginPoll: 200,
   statusPoll: 500,
   statusTimeout: 500,
-  hung: 5000,
+  hung: 10_000,
   progress: 1000,
   retryFirst: 50,
   retryCap: 1000,
   reread: 5000,
   look: 1000,
-  reissue: 5000,
+  reissue: 10_000,
   stuck: 300_000,
   withdraw: 1000,
-  withdrawServices: 1000,
-  stopBudget: 5000,
+  withdrawServices: 5000,
+  stopBudget: 15_000,
+  stopGrace: 5000,
+  stopShare: 5000,
   contact: 15_000,
   contactPing: 1000,
-  certificateAnswer: 6000,
+  certificateAnswer: 10_000,
   certificateRetry: 500,
   certificateDay: 60_000,
-  drainPing: 500,
+  drainPing: 2000,
   drainRound: 5,
-  drainSilence: 1000,
+  drainSilence: 5000,
   drainLimit: 30_000,
   drainSettle: 1000,
+  drainDeserted: 100,
   drainForget: 1200,
 }

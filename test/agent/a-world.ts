@@ -1,8 +1,19 @@
-import { forwardingName, planForwarding } from '../../agent/forwarding/reconciler.ts'
+import { forwardingKey, planForwarding } from '../../agent/forwarding/reconciler.ts'
 import { type Environment, readSettings } from '../../agent/settings/read.ts'
+import type { Report, Reports } from '../../agent/world/reports.ts'
 import { initialWorld, type World } from '../../agent/world/world.ts'
 
 export const self = { id: 'n1', name: 'p.lab.ts.net.', addresses: [{ family: 4 as const, text: '100.64.0.1' }] }
+
+/** The report of a reconciler that has achieved what it wanted, unless `change` says otherwise. */
+export const aReport = (desired: unknown, change: Partial<Report<unknown>> = {}): Report<unknown> => ({
+  desired,
+  verified: desired,
+  verifiedAt: new Date(0),
+  repairs: 0,
+  failures: 0,
+  ...change,
+})
 
 /** A World in which all is well: running, and the rules in place, unless `change` says otherwise. */
 export function aWorld(
@@ -13,15 +24,10 @@ export function aWorld(
     ...initialWorld(readSettings(env).settings, [4, 6]),
     daemon: { phase: 'running', restarts: 0, pid: 7 },
     tailnet: { watching: true, state: 'Running', self, noSnat: false, health: new Map() },
-    contactedAt: new Date(0),
+    contact: { services: new Set(), since: new Date(0) },
     ...change,
   }
-  return change.facets
-    ? base
-    : {
-        ...base,
-        facets: {
-          [forwardingName]: { desired: planForwarding(base), repairs: 0, failures: 0, verifiedAt: new Date(0) },
-        },
-      }
+  return change.reports ? base : { ...base, reports: withRules(base) }
 }
+
+const withRules = (world: World): Reports => ({ [forwardingKey.name]: aReport(planForwarding(world)) })

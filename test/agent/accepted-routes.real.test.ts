@@ -28,7 +28,7 @@ const accepting = async () => ({
 /** Until tailscaled has the routes, all is as without. */
 const routed = (proxy: Proxy) =>
   expect
-    .poll(async () => (await proxy.host.exec(['ip', 'route', 'show', 'table', '52'])).stdout, { timeout: 10_000 })
+    .poll(async () => (await proxy.host.exec(['ip', 'route', 'show', 'table', '52'])).stdout)
     .toContain('10.98.0.0/24')
 const families = ['v4', 'v6'] as const
 const protocols = ['tcp', 'udp'] as const
@@ -40,7 +40,7 @@ it('answers of L3 egress reach the cluster', async () => {
   for (const family of families) {
     for (const protocol of protocols) {
       const to = String(proxy.host.address[family])
-      expect(await ask(bed.host('app'), { to, protocol, patience: 5000 })).toMatchObject({ host: 'db' })
+      expect(await ask(bed.host('app'), { to, protocol })).toMatchObject({ host: 'db' })
     }
   }
 })
@@ -52,7 +52,7 @@ it('L3 ingress reaches a backend of the cluster', async () => {
   const own = await proxy.own()
   for (const family of families) {
     for (const protocol of protocols) {
-      expect(await ask(bed.host('db'), { to: own[family], protocol, patience: 5000 })).toMatchObject({ host: 'app' })
+      expect(await ask(bed.host('db'), { to: own[family], protocol })).toMatchObject({ host: 'app' })
     }
   }
 })

@@ -124,7 +124,7 @@ it('a Secret that is deleted is missed, serves from memory, and is filled when i
   expect((await until('group-1', because('secret-missing'))).servedExpires).not.toBeNull()
   expect(await orders()).toBe(1)
   await secret.put()
-  await expect.poll(() => orders(), { timeout: 30_000 }).toBe(2)
+  await expect.poll(() => orders()).toBe(2)
   await until('group-0', good)
   // The reader keeps what it had until tailscaled looks again.
   expect((await until('group-1', ({ behindSeconds }) => (behindSeconds ?? 0) >= 1)).problem).toBeNull()
@@ -135,7 +135,7 @@ it('what others put there is told, and replaced', async () => {
   const { certificate, key } = await makePair(['other.lab.ts.net'])
   await secret.put(certificate, key)
   await until('group-1', because('secret-unfit'))
-  await expect.poll(() => orders(), { timeout: 30_000 }).toBe(3)
+  await expect.poll(() => orders()).toBe(3)
   await until('group-0', good)
   expect(await secret.certificate()).not.toBe(certificate)
 })

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
+import { patience } from '../lab/patience.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { egressEntry, Group } from './group.ts'
 import { Proxy } from './proxy.ts'
@@ -58,7 +59,7 @@ async function flowsTo(service: keyof typeof portOf): Promise<Flows> {
     Promise.all(
       families.map((family) => {
         const to = { to: String(proxy.host.address[family]), port: portOf[service], protocol }
-        return startTraffic(bed.host('app'), { ...to, duration: 100_000, patience: protocol === 'tcp' ? 30_000 : 2000 })
+        return startTraffic(bed.host('app'), to)
       }),
     )
   const flows = { tcp: await start('tcp'), udp: await start('udp') }
@@ -71,16 +72,16 @@ async function answering(traffic: readonly Traffic[], host?: string): Promise<vo
   const count = ({ report }: Traffic) => (host === undefined ? report?.answered : report?.answeredBy[host]) ?? 0
   const before = traffic.map(count)
   const more = () => traffic.map((flow, index) => count(flow) > (before[index] ?? 0) + 5)
-  await expect.poll(more, { timeout: 30_000 }).toEqual(traffic.map(() => true))
+  await expect.poll(more).toEqual(traffic.map(() => true))
 }
 
 /** Until new connections of both protocols and families are answered by a host. */
-async function answeredBy(service: keyof typeof portOf, host: string, timeout = 20_000): Promise<void> {
+async function answeredBy(service: keyof typeof portOf, host: string): Promise<void> {
   for (const family of families) {
     for (const protocol of protocols) {
-      const to = { to: String(proxy.host.address[family]), port: portOf[service], protocol, patience: 1000 }
+      const to = { to: String(proxy.host.address[family]), port: portOf[service], protocol, patience: 5000 }
       const asked = () => ask(bed.host('app'), to).catch(String)
-      await expect.poll(asked, { timeout }).toMatchObject({ host })
+      await expect.poll(asked).toMatchObject({ host })
     }
   }
 }
@@ -92,20 +93,24 @@ const logIn = async (host: (typeof nodes)[number] | 'late', hostname: string = h
     `--auth-key=${await bed.authKey({ reusable: true })}`,
     `--hostname=${hostname}`,
   ]
-  await bed.host(host).exec(['tailscale', 'up', '--force-reauth', '--timeout=30s', ...flags], { timeout: 40_000 })
+  await bed.host(host).exec(['tailscale', 'up', '--force-reauth', ...flags])
 }
 
 const all = ({ tcp, udp }: Flows): Traffic[] => [...tcp, ...udp]
 const stop = (flows: readonly Traffic[]) => Promise.all(flows.map((flow) => flow.stop()))
 
-/** Ends flows that may not have noticed anything, but for the loss of so many datagrams. */
-async function unharmed({ tcp, udp }: Flows, lost = 0): Promise<void> {
-  for (const [flows, most] of [[tcp, 0] as const, [udp, lost] as const]) {
-    for (const report of await stop(flows)) {
-      expect(report).toMatchObject({ errors: {} })
-      expect(report.lost).toBeLessThanOrEqual(most)
-      expect(report).not.toHaveProperty('broken')
-    }
+/**
+ * Ends flows that may not have noticed anything. Datagrams may be lost: at the first change of routes since its start, and
+ * when addresses change, a second or so later, tailscaled binds its socket anew, and loses what is sent meanwhile: the
+ * more, the slower the machine. Such a flow has to go on all the same.
+ */
+async function unharmed({ tcp, udp }: Flows): Promise<void> {
+  await answering([...tcp, ...udp])
+  const streams = await stop(tcp)
+  for (const { lost } of streams) expect(lost).toBe(0)
+  for (const report of [...streams, ...(await stop(udp))]) {
+    expect(report).toMatchObject({ errors: {} })
+    expect(report).not.toHaveProperty('broken')
   }
 }
 
@@ -131,8 +136,7 @@ it('a target with new addresses is found there, and connections to the former on
   await answering(changed.udp)
   await answeredBy('one', 'one')
   await stop(changed.udp)
-  // At the first change of routes since its start, tailscaled binds its socket anew, and loses what is under way.
-  await unharmed(other, 1)
+  await unharmed(other)
 })
 
 it('own addresses that change are those that targets see from then on', async () => {
@@ -153,8 +157,8 @@ it('a service that is led elsewhere, or removed: connections go on, and all that
   await answering(moved.udp, 'three')
   await answering(moved.tcp, 'one')
   await answering(removed.tcp, 'two')
-  for (const flow of [...moved.tcp, ...removed.tcp]) expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
-  for (const flow of removed.udp) expect((await flow.stop()).errors).toHaveProperty('ECONNREFUSED')
+  for (const report of await stop([...moved.tcp, ...removed.tcp])) expect(report).toMatchObject({ lost: 0, errors: {} })
+  for (const { errors } of await stop(removed.udp)) expect(errors).toHaveProperty('ECONNREFUSED')
   await stop(moved.udp)
   await group.egress(services)
   await answeredBy('two', 'two')
@@ -203,10 +207,30 @@ it('a new address of the Pod carries at once, and harms nobody when it goes', as
   await change('add')
   for (const to of Object.keys(more)) {
     for (const protocol of protocols) {
-      expect(await ask(bed.host('app'), { to, port: portOf.three, protocol })).toMatchObject({ host: 'three' })
+      const once = { to, port: portOf.three, protocol, resendEvery: patience }
+      expect(await ask(bed.host('app'), once)).toMatchObject({ host: 'three' })
     }
   }
   await change('del')
-  await answering(all(other))
   await unharmed(other)
+})
+
+it('connections end by SIGTERM alone: whoever asks the endpoint of the preStop hook changes nothing', async () => {
+  await proxy[Symbol.asyncDispose]()
+  const env = { ...group.env('egress'), CULVERT_TEST_SHORT_WAITS: 'true', TS_AUTHKEY: await bed.authKey() }
+  proxy = await Proxy.ready(bed, env)
+  await proxy.until(({ ready }) => ready)
+  const flows = await flowsTo('three')
+  const url = `http://${proxy.host.address.v4}:9002/internal-egress-services-preshutdown`
+  const { stdout } = await bed.host('app').exec(['busybox', 'wget', '-q', '-O', '-', url])
+  expect(stdout).toBe('safe to terminate')
+  expect(await proxy.status()).toMatchObject({ ready: true })
+  await answering(all(flows))
+  await stop(flows.udp)
+
+  proxy.process.kill('SIGTERM')
+  await reset(flows.tcp)
+  expect(await proxy.process.exited).toMatchObject({ code: 0 })
+  expect(proxy.lines.join('\n')).toMatch(/2 open connections reset; waiting 1.2 s for nodes to forget/)
+  proxy = await Proxy.ready(bed, env)
 })

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { controlUrl } from '../lab/ground/addresses.ts'
@@ -36,6 +35,8 @@ const pushPort = 7001
 /** Addresses behind a node of the tailnet, and the Pod's ports that lead there. A UDP backend on all addresses would answer from another. */
 const behind = ['10.77.0.9', 'fd77::9'] as const
 const behindPort = 7010
+/** What the Pod is sent to carry. */
+const carried = `port 7000 or port ${pushPort}`
 const routes = ['10.77.0.9/32', 'fd77::9/128'] as const
 const vips = ['100.99.1.1', 'fd7a:115c:a1e0::9901'] as const
 /**
@@ -106,13 +107,13 @@ async function hostService(proxy: Proxy): Promise<void> {
 
 /** Flows and new connections of both protocols and families, once all are under way through the agent. */
 async function startAll({ from, to }: Scene): Promise<Traffic[]> {
-  const usual = { duration: 90_000, every: 20, patience: 60_000 }
+  const usual = { every: 20 }
   const traffic: Traffic[] = []
   for (const { address, ports } of to) {
     // One datagram makes the backend push; it may be lost while the nodes find each other.
     const push = () =>
-      ask(bed.host(from), { to: address, port: pushPort, protocol: 'udp', patience: 1000 }).catch(String)
-    await expect.poll(push, { timeout: 30_000 }).toMatchObject({ peer: expect.any(String) })
+      ask(bed.host(from), { to: address, port: pushPort, protocol: 'udp', patience: 5000 }).catch(String)
+    await expect.poll(push).toMatchObject({ peer: expect.any(String) })
     for (const port of ports) {
       const start = (more: Pick<Parameters<typeof startTraffic>[1], 'protocol' | 'mode'>, patience: number) =>
         startTraffic(bed.host(from), { ...usual, to: address, port, patience, padding: 1000, ...more })
@@ -128,7 +129,7 @@ async function startAll({ from, to }: Scene): Promise<Traffic[]> {
 async function flowing(traffic: readonly Traffic[]): Promise<void> {
   const before = traffic.map(({ report }) => report?.answered ?? 0)
   const moving = () => traffic.map(({ report }, index) => (report?.answered ?? 0) > (before[index] ?? 0) + 5)
-  await expect.poll(moving, { timeout: 40_000 }).toEqual(traffic.map(() => true))
+  await expect.poll(moving).toEqual(traffic.map(() => true))
 }
 
 async function unbroken(traffic: readonly Traffic[]): Promise<void> {
@@ -144,32 +145,32 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
     await proxy.until(({ ready }) => ready)
     const traffic = await startAll(made)
     const outside = await startCapture(proxy.host, 'eth0', inTheClear)
-    const inside = await startCapture(proxy.host, 'eth0', 'port 7000')
+    const inside = await startCapture(proxy.host, 'eth0', carried)
     const nft = async (...words: string[]) => (await proxy.host.exec(['nft', ...words], { check: false })).exitCode
     for (let round = 0; round < 3; round += 1) {
       expect(await nft('delete', 'table', 'inet', 'culvert')).toBe(0)
       // There is no guard while there is no table: it must be back before the device goes.
       await expect.poll(() => nft('list', 'chain', 'inet', 'culvert', 'guard')).toBe(0)
-      await delay(500)
+      await inside.more(50)
     }
     for (const restarts of [1, 2]) {
       await proxy.host.exec(['kill', '-KILL', String((await proxy.status()).tailscaled.pid)])
-      await proxy.until((status) => status.ready && status.tailscaled.restarts === restarts, 30_000)
+      await proxy.until((status) => status.ready && status.tailscaled.restarts === restarts)
     }
     await proxy.host.exec(['ip', 'link', 'del', 'tailscale0'])
-    await proxy.until((status) => status.ready && status.tailscaled.restarts === 3, 30_000)
+    await proxy.until((status) => status.ready && status.tailscaled.restarts === 3)
     // Stopped, the agent starts no new daemon: what is sent meanwhile has no device to leave by.
     proxy.process.kill('SIGSTOP')
     await proxy.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
-    await delay(2000)
+    await inside.more(100)
     expect(await outside.stop()).toEqual([])
-    expect((await inside.stop()).length).toBeGreaterThan(100)
+    await inside.stop()
     // It is the guard that holds it: without, the same packets follow the default route.
     const unguarded = await startCapture(proxy.host, 'eth0', inTheClear)
     await proxy.host.exec(['nft', 'flush', 'chain', 'inet', 'culvert', 'guard'])
-    await expect.poll(() => new Set(unguarded.packets.map(({ family }) => family)).size, { timeout: 20_000 }).toBe(2)
+    await expect.poll(() => new Set(unguarded.packets.map(({ family }) => family)).size).toBe(2)
     proxy.process.kill('SIGCONT')
-    await proxy.until((status) => status.ready && status.tailscaled.restarts === 4, 30_000)
+    await proxy.until((status) => status.ready && status.tailscaled.restarts === 4)
     await flowing(traffic)
     await unbroken(traffic)
   })
@@ -201,13 +202,14 @@ it('while start-up cannot finish, nor after a crash: the rules of the former run
     TS_AUTHKEY: await bed.authKey(),
   }
   const outside = await startCapture(bed.host('proxy'), 'eth0', inTheClear)
+  const inside = await startCapture(bed.host('proxy'), 'eth0', carried)
   const [to = ''] = addresses('proxy')
   const connect = await cutOff()
   const first = await Proxy.start(bed, env)
-  await first.process.line(/not connected to the tailnet yet/, 30_000)
+  await first.process.line(/not connected to the tailnet yet/)
   await expect(ask(bed.host('app'), { to, protocol: 'tcp' })).rejects.toThrow('ECONNREFUSED')
   await connect()
-  await first.until(({ ready }) => ready, 40_000)
+  await first.until(({ ready }) => ready)
   const traffic = await startAll(made)
   // Nobody is left to tidy up.
   first.process.kill('SIGKILL')
@@ -215,12 +217,14 @@ it('while start-up cannot finish, nor after a crash: the rules of the former run
   await first.process.exited
   const reconnect = await cutOff()
   await using again = await Proxy.start(bed, env)
-  await delay(3000)
+  await inside.more(100)
+  await again.process.line(/not connected to the tailnet yet/)
   expect(outside.packets).toEqual([])
   await reconnect()
-  await again.until(({ ready }) => ready, 40_000)
+  await again.until(({ ready }) => ready)
   await flowing(traffic)
   await unbroken(traffic)
+  await inside.stop()
   expect(await outside.stop()).toEqual([])
 })
 
@@ -229,13 +233,15 @@ it('while a target goes from the tailnet', async () => {
   const made = await egress()
   await using proxy = await Proxy.ready(bed, { ...made.env, TS_AUTHKEY: await bed.authKey() })
   const outside = await startCapture(proxy.host, 'eth0', inTheClear)
+  const inside = await startCapture(proxy.host, 'eth0', carried)
   const traffic = await startAll(made)
   await bed.control.removeNode('node')
   // All four connections of TCP.
   const broken = () => traffic.flatMap(({ report }) => report?.broken?.code ?? [])
-  await expect.poll(broken, { timeout: 20_000 }).toEqual(Array(4).fill('ECONNRESET'))
+  await expect.poll(broken).toEqual(Array(4).fill('ECONNRESET'))
   await proxy.until(({ checks }) => checks['services']?.state === 'failing')
-  await delay(1000)
+  await inside.more(50)
+  await inside.stop()
   expect(await outside.stop()).toEqual([])
   await Promise.all(traffic.map((flow) => flow.stop()))
 })

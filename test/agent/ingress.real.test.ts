@@ -28,7 +28,6 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
           to: own[family],
           protocol,
           data: `${family} ${protocol}`,
-          patience: 5000,
         })
         if ((carried as readonly string[]).includes(family)) {
           // Backends see the Pod, and answer to it, whatever route they have to the tailnet.
@@ -62,7 +61,6 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
         padding: 1_000_000,
         count: 10,
         every: 200,
-        patience: 10_000,
       })
       expect(await traffic.done()).toMatchObject({ answered: 10, lost: 0, errors: {} })
     }
@@ -83,7 +81,7 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
       const own = await proxy.own()
       const client = (await bed.control.node('client')).addresses
       for (const to of [own.v4, own.v6]) {
-        const { peer } = await ask(bed.host('client'), { to, protocol: 'tcp', patience: 5000 })
+        const { peer } = await ask(bed.host('client'), { to, protocol: 'tcp' })
         expect(client.map((prefix) => prefix.split('/')[0])).toContain(peer)
       }
     } finally {
@@ -96,7 +94,7 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
 it('a change of the node’s own addresses is followed, and the flows to the former ones are ended', async () => {
   await using proxy = await Proxy.ready(bed, { TS_DEST_IP: both, TS_AUTHKEY: await bed.authKey() })
   const before = await proxy.own()
-  const flow = await startTraffic(bed.host('client'), { to: before.v4, protocol: 'tcp', duration: 20_000 })
+  const flow = await startTraffic(bed.host('client'), { to: before.v4, protocol: 'tcp' })
   const node = String((await proxy.status()).node.id)
   await bed.control.patchNode(node, { addresses: ['100.99.0.9', 'fd7a:115c:a1e0::99'] })
   await proxy.until((status) =>
@@ -104,7 +102,7 @@ it('a change of the node’s own addresses is followed, and the flows to the for
   )
   for (const to of ['100.99.0.9', 'fd7a:115c:a1e0::99']) {
     for (const protocol of protocols)
-      expect(await ask(bed.host('client'), { to, protocol, patience: 10_000 })).toMatchObject({ host: 'backend' })
+      expect(await ask(bed.host('client'), { to, protocol })).toMatchObject({ host: 'backend' })
   }
   const { stdout } = await proxy.host.exec(['conntrack', '-L', '--orig-dst', before.v4])
   expect(stdout).toBe('')

@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import type { Bed } from '../lab/bed.ts'
 import type { Host } from '../lab/hosts/host.ts'
 import type { HostProcess } from '../lab/hosts/process.ts'
+import { patience } from '../lab/patience.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 
 /** The bundle under test, which the test command has built. */
@@ -57,7 +58,12 @@ export type Status = {
     readonly problems: readonly { readonly entry: string; readonly problem: string }[]
   } | null
   readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
-  readonly facets: Readonly<Record<string, { readonly error: string | null; readonly repairs: number } | undefined>>
+  readonly facets: Readonly<
+    Record<
+      string,
+      { readonly verifiedAt: string | null; readonly error: string | null; readonly repairs: number } | undefined
+    >
+  >
 }
 
 const defaults = (bed: Bed): Environment => ({
@@ -100,7 +106,7 @@ export class Proxy implements AsyncDisposable {
   static async ready(bed: Bed, env: Environment, options?: { host?: string }): Promise<Proxy> {
     const proxy = await Proxy.start(bed, env, options)
     try {
-      await proxy.process.line(/^boot: .* Startup complete, waiting for shutdown signal$/, 40_000)
+      await proxy.process.line(/^boot: .* Startup complete, waiting for shutdown signal$/)
       return proxy
     } catch (error) {
       await proxy[Symbol.asyncDispose]()
@@ -117,17 +123,17 @@ export class Proxy implements AsyncDisposable {
   status(): Promise<Status> {
     return new Promise((resolve, reject) => {
       const socketPath = this.host.path('/tmp/culvert.sock')
-      get({ socketPath, path: '/status', agent: false, signal: AbortSignal.timeout(5000) }, (response) => {
+      get({ socketPath, path: '/status', agent: false, signal: AbortSignal.timeout(patience) }, (response) => {
         json(response).then((status) => resolve(status as Status), reject)
       }).on('error', reject)
     })
   }
 
   /** The first status that `condition` holds for. */
-  async until(condition: (status: Status) => boolean, timeout = 20_000): Promise<Status> {
+  async until(condition: (status: Status) => boolean): Promise<Status> {
     let last: Status | undefined
     await expect
-      .poll(async () => (last = await this.status().catch(() => undefined)), { timeout, interval: 50 })
+      .poll(async () => (last = await this.status().catch(() => undefined)), { interval: 50 })
       .toSatisfy((status: Status | undefined) => status !== undefined && condition(status))
     return last!
   }
@@ -157,7 +163,7 @@ export class Proxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.process.stop(30_000)
+    await this.process.stop()
   }
 }
 

@@ -38,20 +38,18 @@ it.each([
   ['an address removed from the guard', ['delete', 'element', 'inet', 'culvert', 'own4', '{', 'OWN', '}']],
   ['an element added', ['add', 'element', 'inet', 'culvert', 'own4', '{', '100.127.0.1', '}']],
   ['a rule added', ['insert', 'rule', 'inet', 'culvert', 'forward', 'drop']],
-])('%s by another program: repaired within 2 s, and counted', async (_name, change) => {
+])('%s by another program: repaired, and counted', async (_name, change) => {
   await using started = await agent()
   proxy = started
   rules = await list()
   const own = await proxy.own()
   const { repairs = 0 } = (await proxy.status()).facets.forwarding ?? {}
   await proxy.host.exec(['nft', ...change.map((word) => (word === 'OWN' ? own.v4 : word))])
-  const changed = Date.now()
-  await expect.poll(list, { interval: 20, timeout: 5000 }).toBe(rules)
-  expect(Date.now() - changed).toBeLessThan(2000)
+  await expect.poll(list, { interval: 20 }).toBe(rules)
   await proxy.until((status) => (status.facets.forwarding?.repairs ?? 0) > repairs)
   expect(proxy.lines.join('\n')).toMatch(/another program had changed what was in place; repaired/)
   for (const to of [own.v4, own.v6])
-    expect(await ask(bed.host('client'), { to, protocol: 'tcp', patience: 5000 })).toMatchObject({ host: 'backend' })
+    expect(await ask(bed.host('client'), { to, protocol: 'tcp' })).toMatchObject({ host: 'backend' })
 })
 
 it('the monitor’s end is survived', async () => {
@@ -61,23 +59,31 @@ it('the monitor’s end is survived', async () => {
   await proxy.host.exec(['pkill', '-KILL', '-f', 'nft monitor'])
   await proxy.process.line(/nft monitor ended/)
   await proxy.host.exec(['nft', 'delete', 'table', 'inet', 'culvert'])
-  await expect.poll(list, { interval: 20, timeout: 5000 }).toBe(rules)
+  await expect.poll(list, { interval: 20 }).toBe(rules)
 })
 
 it('nothing is written when nothing of ours changed', async () => {
   await using started = await agent()
   proxy = started
   const monitor = await proxy.host.spawn(['nft', 'monitor'], { name: 'monitor' })
-  await new Promise((resolve) => setTimeout(resolve, 500))
-  // Another program at work, and short rereads: both make the agent look, neither makes it write.
-  for (let round = 0; round < 5; round += 1) {
-    await proxy.host.exec(['nft', 'add table inet other; add chain inet other culvert; delete table inet other'])
-    await new Promise((resolve) => setTimeout(resolve, 300))
+  // Another program at work makes the agent look, and not write.
+  const change = async () =>
+    proxy.host.exec(['nft', 'add table inet other; add chain inet other culvert; delete table inet other'])
+  const seen = async () => {
+    await change()
+    return monitor.log.length
   }
+  await expect.poll(seen).toBeGreaterThan(0)
+  for (let round = 0; round < 5; round += 1) await change()
+  const { v4 } = await proxy.own()
+  await proxy.host.exec(['nft', `delete element inet culvert own4 { ${v4} }`])
+  await proxy.until((status) => (status.facets.forwarding?.repairs ?? 0) > 0)
   monitor.kill('SIGTERM')
   await monitor.exited
-  expect(monitor.log.length).toBeGreaterThan(10)
-  expect(monitor.log.filter((line) => line.includes('inet culvert'))).toEqual([])
+  // Not before there is something to put right.
+  const ours = monitor.log.filter((line) => line.includes('inet culvert'))
+  expect(ours[0]).toMatch(/^delete element inet culvert own4/)
+  expect(ours[1]).toMatch(/^add element inet culvert own4/)
 })
 
 it('another program’s translation between other devices is untouched', async () => {
@@ -91,10 +97,10 @@ it('another program’s translation between other devices is untouched', async (
       ' chain post { type nat hook postrouting priority srcnat; ct status dnat masquerade; }\n}\n',
   })
   await bed.host('other').exec(['ip', 'route', 'replace', '100.100.1.1', 'via', String(here)])
-  expect(await ask(bed.host('other'), { to: '100.100.1.1', protocol: 'tcp', patience: 5000 })).toMatchObject({
+  expect(await ask(bed.host('other'), { to: '100.100.1.1', protocol: 'tcp' })).toMatchObject({
     host: 'backend',
   })
-  expect(await ask(bed.host('other'), { to: '100.100.1.1', protocol: 'udp', patience: 5000 })).toMatchObject({
+  expect(await ask(bed.host('other'), { to: '100.100.1.1', protocol: 'udp' })).toMatchObject({
     host: 'backend',
   })
   await proxy.host.exec(['nft', 'delete', 'table', 'ip', 'foreign'])

@@ -26,14 +26,14 @@ const tailnetAddresses = '(net 100.64.0.0/10 or net fd7a:115c:a1e0::/48) and not
 async function flows(own: { v4: string; v6: string }): Promise<Traffic[]> {
   // One datagram a family makes the backend push; it may be lost while the client finds the node again.
   for (const to of [own.v4, own.v6]) {
-    const push = () => ask(bed.host('client'), { to, port: pushPort, protocol: 'udp', patience: 1000 }).catch(String)
-    await expect.poll(push, { timeout: 30_000 }).toMatchObject({ host: 'backend' })
+    const push = () => ask(bed.host('client'), { to, port: pushPort, protocol: 'udp', patience: 5000 }).catch(String)
+    await expect.poll(push).toMatchObject({ host: 'backend' })
   }
-  const options = { duration: 60_000, every: 10, patience: 30_000, padding: 3000 }
+  const options = { every: 10, padding: 3000 }
   return Promise.all(
     [own.v4, own.v6].flatMap((to) => [
       startTraffic(bed.host('client'), { to, protocol: 'tcp', ...options }),
-      startTraffic(bed.host('client'), { to, protocol: 'udp', ...options, padding: 0, patience: 2000 }),
+      startTraffic(bed.host('client'), { to, protocol: 'udp', ...options, padding: 0 }),
     ]),
   )
 }
@@ -44,7 +44,7 @@ async function kill(proxy: Proxy): Promise<void> {
 }
 
 const again = async (proxy: Proxy, restarts: number) =>
-  proxy.until((status) => status.ready && status.tailscaled.restarts === restarts, 30_000)
+  proxy.until((status) => status.ready && status.tailscaled.restarts === restarts)
 
 describe('state on disk', () => {
   it('rules stay, flows go on, nothing leaves in the clear', async () => {
@@ -55,20 +55,16 @@ describe('state on disk', () => {
     const inside = await startCapture(proxy.host, 'eth0', 'port 7000')
     const rules = (await proxy.host.exec(['nft', '-a', 'list', 'table', 'inet', 'culvert'])).stdout
     for (const restarts of [1, 2, 3]) {
-      await new Promise((resolve) => setTimeout(resolve, 500))
+      await inside.more(50)
       await kill(proxy)
       await again(proxy, restarts)
     }
-    await new Promise((resolve) => setTimeout(resolve, 3000))
-    for (const { report } of traffic) expect(report?.broken).toBeUndefined()
     const answered = traffic.map(({ report }) => report?.answered ?? 0)
     await expect
-      .poll(() => traffic.map(({ report }, index) => (report?.answered ?? 0) > (answered[index] ?? 0)), {
-        timeout: 30_000,
-      })
+      .poll(() => traffic.map(({ report }, index) => (report?.answered ?? 0) > (answered[index] ?? 0)))
       .toEqual([true, true, true, true])
     expect(await capture.stop()).toEqual([])
-    expect((await inside.stop()).length).toBeGreaterThan(100)
+    await inside.stop()
     expect((await proxy.host.exec(['nft', '-a', 'list', 'table', 'inet', 'culvert'])).stdout).toBe(rules)
     expect(await proxy.own()).toEqual(own)
     const reports = await Promise.all(traffic.map((flow) => flow.stop()))
@@ -80,17 +76,18 @@ describe('state on disk', () => {
     const env = { ...target, TS_STATE_DIR: '/var/lib/another', TS_AUTHKEY: await bed.authKey() }
     await using proxy = await Proxy.ready(bed, env)
     const traffic = await flows(await proxy.own())
-    await new Promise((resolve) => setTimeout(resolve, 500))
     const capture = await startCapture(proxy.host, 'eth0', tailnetAddresses)
+    const pushed = await startCapture(proxy.host, 'eth0', `src port ${pushPort}`)
     // Stopped, the agent starts no new daemon: answers of the backend meanwhile have no device to leave by.
     proxy.process.kill('SIGSTOP')
     await proxy.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
-    await new Promise((resolve) => setTimeout(resolve, 4000))
+    await pushed.more(50)
+    await pushed.stop()
     expect(await capture.stop()).toEqual([])
     // And it is the guard that held them: without it the same answers follow the default route.
     const unguarded = await startCapture(proxy.host, 'eth0', tailnetAddresses)
     await proxy.host.exec(['nft', 'flush', 'chain', 'inet', 'culvert', 'guard'])
-    await expect.poll(() => unguarded.packets.length, { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(() => unguarded.packets.length).toBeGreaterThan(0)
     proxy.process.kill('SIGCONT')
     await again(proxy, 1)
     await Promise.all(traffic.map((flow) => flow.abandon()))
@@ -103,13 +100,12 @@ describe('state in memory', () => {
     const before = await proxy.own()
     const traffic = await flows(before)
     const capture = await startCapture(proxy.host, 'eth0', tailnetAddresses)
-    await new Promise((resolve) => setTimeout(resolve, 500))
     await kill(proxy)
-    await proxy.until((status) => status.ready && !status.node.addresses.includes(before.v4), 30_000)
+    await proxy.until((status) => status.ready && !status.node.addresses.includes(before.v4))
     const after = await proxy.own()
     for (const to of [after.v4, after.v6]) {
       for (const protocol of ['tcp', 'udp'] as const)
-        expect(await ask(bed.host('client'), { to, protocol, patience: 10_000 })).toMatchObject({ host: 'backend' })
+        expect(await ask(bed.host('client'), { to, protocol })).toMatchObject({ host: 'backend' })
     }
     expect(await capture.stop()).toEqual([])
     expect((await proxy.host.exec(['conntrack', '-L', '--orig-dst', before.v4])).stdout).toBe('')
@@ -151,7 +147,7 @@ it('a tailscaled that hangs for good is killed and started again (state on disk)
   await using proxy = await Proxy.ready(bed, env)
   const { tailscaled, node } = await proxy.status()
   await proxy.host.exec(['kill', '-STOP', String(tailscaled.pid)])
-  await proxy.process.line(/tailscaled has not answered for 5 s: it is killed/)
+  await proxy.process.line(/tailscaled has not answered for 10 s: it is killed/)
   const recovered = await proxy.until((status) => status.ready)
   expect(recovered).toMatchObject({ tailscaled: { restarts: 1 }, node: { id: node.id } })
 })

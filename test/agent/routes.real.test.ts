@@ -28,7 +28,7 @@ it.each(['false', 'true'])(
     for (const to of routes.split(',').map((route) => route.replace(/\/.*/, ''))) {
       for (const protocol of ['tcp', 'udp'] as const) {
         await expect
-          .poll(() => ask(bed.host('client'), { to, protocol, patience: 1000 }).catch(String), { timeout: 15_000 })
+          .poll(() => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String))
           .toMatchObject({ host: 'backend' })
       }
     }
@@ -51,15 +51,15 @@ it('routes are withdrawn before the stop, while they are still served, and anoth
     { host: 'other' },
   )
   const reached = () =>
-    ask(bed.host('client'), { to: bed.host('backend').address.v4!, protocol: 'tcp', patience: 1000 }).catch(String)
-  await expect.poll(reached, { timeout: 15_000 }).toMatchObject({ host: 'backend' })
+    ask(bed.host('client'), { to: bed.host('backend').address.v4!, protocol: 'tcp', patience: 5000 }).catch(String)
+  await expect.poll(reached).toMatchObject({ host: 'backend' })
   proxy.process.kill('SIGTERM')
   await proxy.process.line(/routes withdrawn/)
-  await expect.poll(() => bed.control.node('router-a'), { timeout: 2000 }).toMatchObject({ advertisedRoutes: [] })
+  await expect.poll(() => bed.control.node('router-a')).toMatchObject({ advertisedRoutes: [] })
   expect(proxy.process.running).toBe(true)
   const { code } = await proxy.process.exited
   expect(code).toBe(0)
   expect(other.process.running).toBe(true)
   expect(await bed.control.node('router-b')).toMatchObject({ primaryRoutes: ['10.98.0.0/24'] })
-  await expect.poll(reached, { timeout: 5000 }).toMatchObject({ host: 'backend' })
+  await expect.poll(reached).toMatchObject({ host: 'backend' })
 })

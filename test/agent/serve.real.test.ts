@@ -82,7 +82,6 @@ async function served(): Promise<object> {
   return JSON.parse(stdout) as object
 }
 
-const soon = { timeout: 15_000, interval: 100 }
 const https = { port: 443, tls: true } as const
 
 it('all that the file says is served, with a certificate that clients trust', async () => {
@@ -94,7 +93,7 @@ it('all that the file says is served, with a certificate that clients trust', as
     TS_AUTHKEY: await bed.authKey({ tags: ['tag:k8s'] }),
     CULVERT_TEST_SHORT_WAITS: 'true',
   })
-  await expect.poll(() => visit(https), { ...soon, timeout: 30_000 }).toMatchObject({ status: 200 })
+  await expect.poll(() => visit(https)).toMatchObject({ status: 200 })
   const page = (await visit({ ...https, path: '/a?b' })) as Page
   expect(JSON.parse(page.body)).toMatchObject({
     url: '/a?b',
@@ -120,17 +119,17 @@ it('a port becomes another kind in place', async () => {
     TCP: { ...TCP, 80: { TCPForward: `${backend}:81` } },
     Web: { '${TS_CERT_DOMAIN}:443': Web['${TS_CERT_DOMAIN}:443'] },
   })
-  await expect.poll(() => visit({ port: 80, data: 'hello\n' }), soon).toMatchObject({ body: 'hello\n' })
+  await expect.poll(() => visit({ port: 80, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
   expect(await visit(https)).toMatchObject({ status: 200 })
   mount(everything())
-  await expect.poll(() => visit({ port: 80 }), soon).toMatchObject({ status: 301 })
+  await expect.poll(() => visit({ port: 80 })).toMatchObject({ status: 301 })
 })
 
 it('a mistake costs its entry alone, which stays as it was; a file that cannot be read costs nothing', async () => {
   const { TCP, Web } = everything()
   mount({ TCP: { ...TCP, 443: { HTTPS: 'yes' }, 5432: { TCPForward: `${backend}:80` } }, Web })
   await expect
-    .poll(() => visit({ port: 5432, data: 'GET / HTTP/1.0\r\n\r\n' }), soon)
+    .poll(() => visit({ port: 5432, data: 'GET / HTTP/1.0\r\n\r\n' }))
     .toMatchObject({
       body: expect.stringContaining('200 OK') as string,
     })
@@ -147,8 +146,8 @@ it('a mistake costs its entry alone, which stays as it was; a file that cannot b
 it('HTTPS is switched off in the tailnet, and on again: only what needs it waits', async () => {
   await bed.control.putSettings({ https: false })
   await proxy.until(({ serve }) => serve?.domain === null)
-  await expect.poll(() => visit(https), soon).toBe('ECONNREFUSED')
-  await expect.poll(() => visit({ port: 5432, data: 'hello\n' }), soon).toMatchObject({ body: 'hello\n' })
+  await expect.poll(() => visit(https)).toBe('ECONNREFUSED')
+  await expect.poll(() => visit({ port: 5432, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
   expect(await proxy.status()).toMatchObject({
     ready: true,
     serve: {
@@ -156,7 +155,7 @@ it('HTTPS is switched off in the tailnet, and on again: only what needs it waits
     },
   })
   await bed.control.putSettings({ https: true })
-  await expect.poll(() => visit(https), soon).toMatchObject({ status: 200 })
+  await expect.poll(() => visit(https)).toMatchObject({ status: 200 })
 })
 
 it('what tailscaled refuses costs its entry alone, and is told in its words; then it is served', async () => {
@@ -169,20 +168,20 @@ it('what tailscaled refuses costs its entry alone, and is told in its words; the
   expect(await served()).toMatchObject({ TCP: { 443: { HTTPS: true }, ...more } })
   expect(await served()).not.toHaveProperty('AllowFunnel')
   await proxy.host.exec([...tailscale, 'set', '--shields-up=false'])
-  await expect.poll(served, soon).toMatchObject({ AllowFunnel: { [`${name}:443`]: true } })
+  await expect.poll(served).toMatchObject({ AllowFunnel: { [`${name}:443`]: true } })
   expect(await visit(https)).toMatchObject({ status: 200 })
   mount(everything())
-  await expect.poll(served, soon).not.toHaveProperty('AllowFunnel')
+  await expect.poll(served).not.toHaveProperty('AllowFunnel')
 })
 
 it('what another program changes is put right, and so is what tailscaled has lost', async () => {
   await proxy.host.exec([...tailscale, 'serve', 'reset'])
-  await expect.poll(() => visit(https), soon).toMatchObject({ status: 200 })
+  await expect.poll(() => visit(https)).toMatchObject({ status: 200 })
   await proxy.until(({ facets }) => (facets['serve']?.repairs ?? 0) > 0)
   const { tailscaled } = await proxy.status()
   await proxy.host.exec(['kill', '-KILL', String(tailscaled.pid)])
   await proxy.until((status) => status.tailscaled.restarts > 0 && status.ready)
-  await expect.poll(() => visit(https), soon).toMatchObject({ status: 200 })
+  await expect.poll(() => visit(https)).toMatchObject({ status: 200 })
 })
 
 it('a thousand handlers are served, and files that come twenty times a second', async () => {
@@ -194,7 +193,7 @@ it('a thousand handlers are served, and files that come twenty times a second', 
   })
   const began = performance.now()
   mount(many('first'))
-  await expect.poll(() => visit({ ...https, path: '/app-999/' }), soon).toMatchObject({ body: 'first 999' })
+  await expect.poll(() => visit({ ...https, path: '/app-999/' })).toMatchObject({ body: 'first 999' })
   console.log(`a thousand handlers: ${Math.round(performance.now() - began)} ms until a client is served so`)
   let asked = 0
   const end = performance.now() + 4000
@@ -213,12 +212,12 @@ it('a thousand handlers are served, and files that come twenty times a second', 
   await swap
   expect(asked).toBeGreaterThan(1)
   mount(many('last'))
-  await expect.poll(() => visit({ ...https, path: '/app-0/' }), soon).toMatchObject({ body: 'last 0' })
+  await expect.poll(() => visit({ ...https, path: '/app-0/' })).toMatchObject({ body: 'last 0' })
 })
 
 it('a file that says nothing ends all of it', async () => {
   mount({})
-  await expect.poll(() => visit(https), soon).toBe('ECONNREFUSED')
+  await expect.poll(() => visit(https)).toBe('ECONNREFUSED')
   expect(await proxy.status()).toMatchObject({ ready: true, serve: { ports: [], problems: [] } })
 })
 
@@ -228,12 +227,12 @@ it('a Tailscale Service is advertised while it is served, and withdrawn at the s
   const states = async () => (await bed.control.service('svc:web')).hosts.map(({ state }) => state)
   const services = { Services: { 'svc:web': { TCP: { 5432: { TCPForward: `${backend}:81` } } } } }
   mount(services)
-  await expect.poll(() => visit({ to, port: 5432, data: 'hello\n' }), soon).toMatchObject({ body: 'hello\n' })
+  await expect.poll(() => visit({ to, port: 5432, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
   mount({})
   // Neither served nor advertised: the one comes after the other.
-  await expect.poll(async () => (await states()).filter((state) => state !== 'gone'), soon).toEqual([])
+  await expect.poll(async () => (await states()).filter((state) => state !== 'gone')).toEqual([])
   mount(services)
-  await expect.poll(states, soon).toContain('serving')
+  await expect.poll(states).toContain('serving')
   proxy.process.kill('SIGTERM')
   await proxy.process.line(/Tailscale Services withdrawn, so that another host takes over/)
   expect(await served()).toMatchObject(services)

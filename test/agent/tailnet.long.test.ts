@@ -85,7 +85,7 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   const lasting = programs.tailscaled.replace('sleep 60', 'sleep 600')
   const root = new Root(folder, { 'usr/bin/tailscaled': lasting })
   const agent = parts.use(new Agent(root, join(folder, 'localapi.sock'), env))
-  await expect.poll(() => agent.says(/Startup complete/), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => agent.says(/Startup complete/)).toBe(true)
 
   const socket = join(folder, 'tmp/culvert.sock')
   const status = async (): Promise<Status> => JSON.parse((await ask(socket, '/status')).body) as Status

@@ -2,6 +2,7 @@ import { get } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
+import { patience } from '../lab/patience.ts'
 import type { Agent } from './agent.ts'
 import type { KubeApi, Texts } from './kube-api.ts'
 import type { LocalApi, Message } from './localapi.ts'
@@ -57,7 +58,7 @@ export const startupComplete = 'Startup complete, waiting for shutdown signal'
 /** What has been asked of a run up to a phase. */
 export type Expected = { readonly calls: readonly string[]; readonly secret: Texts }
 
-/** Lets a phase happen, and waits for what must come of it, as long as upstream's suite does. */
+/** Lets a phase happen, and waits for what must come of it. */
 export async function play(phase: Phase, before: Expected, run: Run): Promise<Expected> {
   const { root, kube, localApi, agent } = run
   root.write(phase.write ?? {})
@@ -72,17 +73,17 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
   }
   const { exit, log, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
   if (exit !== undefined) await ended(run, exit)
-  if (log !== undefined) await becomes(() => agent.says(log), true, 5000, `the agent says: ${log}`)
-  await becomes(() => kube.texts, expected.secret, 5000, 'the Secret')
-  await becomes(() => root.calls, expected.calls, 2000, 'what was run')
-  for (const [name, content] of Object.entries(files)) await becomes(() => root.read(name), content, 2000, name)
+  if (log !== undefined) await becomes(() => agent.says(log), true, `the agent says: ${log}`)
+  await becomes(() => kube.texts, expected.secret, 'the Secret')
+  await becomes(() => root.calls, expected.calls, 'what was run')
+  for (const [name, content] of Object.entries(files)) await becomes(() => root.read(name), content, name)
   for (const [address, status] of Object.entries(answers)) {
     const url = `http://127.0.0.1:${run.fill(address)}`
-    await becomes(() => statusOf(url), status, 2000, url)
+    await becomes(() => statusOf(url), status, url)
   }
-  if (serves !== undefined) await becomes(() => localApi.serves, serves, 2000, 'what is served')
-  if (hosts !== undefined) await becomes(() => localApi.hosts, hosts, 2000, 'what is hosted')
-  if (asked !== undefined) await becomes(() => localApi.seen.has(asked), true, 2000, asked)
+  if (serves !== undefined) await becomes(() => localApi.serves, serves, 'what is served')
+  if (hosts !== undefined) await becomes(() => localApi.hosts, hosts, 'what is hosted')
+  if (asked !== undefined) await becomes(() => localApi.seen.has(asked), true, asked)
   if (lasts !== undefined) {
     await delay(lasts)
     expect(agent.end, 'it runs on').toBe(undefined)
@@ -101,17 +102,17 @@ export function same({ root, kube }: Run, { calls, secret }: Expected): void {
 
 /** The agent ends with `code`, leaves the reason of a failure for kubelet, and nothing running. */
 export async function ended({ agent, root }: Run, code: 0 | 1): Promise<void> {
-  await becomes(() => agent.end, code, 20_000, 'exit code')
+  await becomes(() => agent.end, code, 'exit code')
   // What a shell has ended may take a moment longer than the shell.
-  await becomes(() => [...agent.children.values()], [], 1000, 'what is left running')
+  await becomes(() => [...agent.children.values()], [], 'what is left running')
   const reason = root.read('dev/termination-log')
   if (code === 0) expect(reason).toBe('')
-  else await becomes(() => agent.says(`error: ${reason}`), true, 1000, reason)
+  else await becomes(() => agent.says(`error: ${reason}`), true, reason)
 }
 
-/** Waits until `look` gives `wanted`, at most `ms`. A comparison by vitest costs too much to be repeated at every look. */
-export async function becomes<T>(look: () => T | Promise<T>, wanted: T, ms: number, what: string): Promise<void> {
-  const end = performance.now() + ms
+/** Waits until `look` gives `wanted`. A comparison by vitest costs too much to be repeated at every look. */
+export async function becomes<T>(look: () => T | Promise<T>, wanted: T, what: string): Promise<void> {
+  const end = performance.now() + patience
   while (!isDeepStrictEqual(await look(), wanted) && performance.now() < end) await delay(25)
   expect(await look(), what).toEqual(wanted)
 }
@@ -119,7 +120,7 @@ export async function becomes<T>(look: () => T | Promise<T>, wanted: T, ms: numb
 /** The status that a GET is answered with; 0 when nothing listens. */
 function statusOf(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, timeout: 2000 }, (response) => {
+    const request = get(url, { agent: false, timeout: patience }, (response) => {
       response.resume()
       resolve(response.statusCode ?? 0)
     })

@@ -57,7 +57,7 @@ export async function playScenario({ env = {}, secret = {}, denied = [], files, 
     }
     doing = 'at the end'
     if (phases.at(-1)?.exit === undefined) {
-      await becomes(() => agent.says(startupComplete), true, 2000, startupComplete)
+      await becomes(() => agent.says(startupComplete), true, startupComplete)
       agent.signal('SIGTERM')
       await ended(run, 0)
     }

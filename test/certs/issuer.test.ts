@@ -1,7 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { issuer } from '../../certs/issuer.ts'
 import type { TlsSecret } from '../../certs/judge.ts'
-import { atMost } from '../../certs/keep.ts'
 import type { IssuerParts } from '../../certs/parts.ts'
 import { type Problem, problem } from '../../certs/problem.ts'
 import { type CertificateReport, nothingKnown } from '../../certs/report.ts'
@@ -218,21 +217,4 @@ describe('an issuer', () => {
     expect(outside.minutes.length).toBeLessThan(4)
     expect(outside.report).toMatchObject({ problem: { reason: 'not-kept' } })
   })
-})
-
-it('one name is asked for at a time, and a failure stops no other', async () => {
-  const inTurn = atMost(1)
-  const order: string[] = []
-  const work =
-    (name: string, fails = false) =>
-    async () => {
-      order.push(`${name} begins`)
-      await Promise.resolve()
-      order.push(`${name} ends`)
-      if (fails) throw new Error(name)
-      return name
-    }
-  const all = [inTurn(work('a')), inTurn(work('b', true)), inTurn(work('c'))]
-  expect((await Promise.allSettled(all)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-  expect(order).toEqual(['a', 'b', 'c'].flatMap((name) => [`${name} begins`, `${name} ends`]))
 })

@@ -5,6 +5,14 @@ import { Followed, kindOf, modified } from './followed.ts'
 
 const api = Followed.forEach()
 
+/** These were the first pauses, each up to a fifth shorter or longer. */
+function expectPauses(pauses: readonly number[], expected: readonly number[]): void {
+  for (const [index, ms] of expected.entries()) {
+    expect(pauses[index]! / ms).toBeGreaterThan(0.79)
+    expect(pauses[index]! / ms).toBeLessThan(1.21)
+  }
+}
+
 describe('without a watch', () => {
   it.each([403, 404, 405, 501])('the Secret is looked at again and again (%i)', async (status) => {
     let looks = 0
@@ -37,11 +45,9 @@ describe('without a watch', () => {
 
   it('watches that end at once are tried less and less', async () => {
     api.serve((response) => response.end())
-    api.follow({ poll: 10_000, settled: 10_000, retry: 40, rewatch: 10_000 })
-    await delay(700)
-    const watches = api.count('watch')
-    expect(watches).toBeGreaterThan(2)
-    expect(watches).toBeLessThan(7)
+    const { pauses } = api.follow({ poll: 10_000, settled: 10_000, retry: 40, rewatch: 10_000 })
+    await expect.poll(() => pauses.length).toBeGreaterThanOrEqual(5)
+    expectPauses(pauses, [40, 80, 160, 320])
   })
 
   it('an API that drops whatever it does not know is enough', async () => {
@@ -64,11 +70,11 @@ describe('what is wrong', () => {
     let gone = true
     api.server.answer = (seen, response, request) => (gone ? json(response, {}, 500) : answer(seen, response, request))
     const { yielded, problems } = api.follow({ rewatch: 60_000 })
-    // By then a second or more lies between two watches.
-    await expect.poll(() => api.count('list'), { timeout: 5000 }).toBe(7)
+    await expect.poll(() => api.count('list')).toBeGreaterThanOrEqual(7)
     expect(problems).toEqual(['get of Secret "a" in namespace "ts" failed: 500'])
     gone = false
-    await expect.poll(() => yielded, { timeout: 800 }).toEqual(['1', '11'])
+    await expect.poll(() => yielded).toEqual(['1', '11'])
+    expect(api.count('watch')).toBe(1)
     expect(problems).toEqual(['get of Secret "a" in namespace "ts" failed: 500', undefined])
   })
 
@@ -85,9 +91,11 @@ describe('what is wrong', () => {
 
   it('is asked for less and less, up to the pause between looks', async () => {
     api.server.answer = (_seen, response) => json(response, {}, 500)
-    const { done } = api.follow({ poll: 10_000, retry: 40, rewatch: 10_000 })
-    await delay(700)
-    expect(api.count('get')).toBeLessThan(7)
+    const { pauses, done } = api.follow({ poll: 10_000, retry: 40, rewatch: 10_000 })
+    await expect.poll(() => pauses.length).toBeGreaterThanOrEqual(5)
+    expectPauses(pauses, [40, 80, 160, 320])
+    // It is asked for a watch and for the Secret, and no more than that between two pauses.
+    expect(api.asked().slice(0, 8)).toEqual(['list', 'get', 'list', 'get', 'list', 'get', 'list', 'get'])
     api.stop.abort()
     await done
   })

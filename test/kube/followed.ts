@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach } from 'vitest'
 import type { Secret } from '../../kube/client.ts'
 import { followSecret, type FollowWaits } from '../../kube/follow.ts'
+import { type Clock, systemClock } from '../../lib/clock.ts'
 import { ApiServer, json, type Seen, secretJson } from './api-server.ts'
 
 const short: FollowWaits = { poll: 40, retry: 20, rewatch: 400, watch: 60_000, settled: 300 }
@@ -52,16 +53,24 @@ export class Followed {
     return this.asked().filter((other) => other === kind).length
   }
 
-  /** Follows in the background: what is yielded, as `told` has it, and what was told to be wrong. */
+  /** Follows in the background: what is yielded, as `told` has it, what was told to be wrong, and the pauses in ms. */
   follow(waits: Partial<FollowWaits> = {}, timeoutMs = 10_000, told = versionOf) {
+    const pauses: number[] = []
+    const clock: Clock = {
+      ...systemClock,
+      sleep: (ms, signal) => {
+        pauses.push(ms)
+        return systemClock.sleep(ms, signal)
+      },
+    }
     const yielded: string[] = []
     const problems: (string | undefined)[] = []
-    const options = { problem: (text: string | undefined) => problems.push(text), waits: { ...short, ...waits } }
+    const options = { problem: (text: string | undefined) => problems.push(text), waits: { ...short, ...waits }, clock }
     const done = (async () => {
       const secrets = followSecret(this.server.client(timeoutMs), 'a', options, this.stop.signal)
       for await (const secret of secrets) yielded.push(secret === undefined ? 'gone' : told(secret))
     })()
-    return { yielded, problems, done }
+    return { yielded, problems, pauses, done }
   }
 }
 

@@ -109,13 +109,13 @@ test('changes are seen at once, through one watch after the other', async () => 
   await following.line(/^secret \{"step":"0"\}/)
   for (const step of ['1', '2', '3', '4', '5', '6', '7', '8']) {
     await secret.edit({ step })
-    await following.line(new RegExp(`^secret \\{"step":"${step}"\\}`), 1000)
+    await following.line(new RegExp(`^secret \\{"step":"${step}"\\}`))
     await delay(300)
   }
   await secret.delete()
-  await following.line(/^secret null/, 1000)
+  await following.line(/^secret null/)
   await secret.put({ step: 'again' })
-  await following.line(/^secret \{"step":"again"\}/, 1000)
+  await following.line(/^secret \{"step":"again"\}/)
   const asked = following.log.filter((line) => line.startsWith('asked'))
   expect(asked.filter((line) => line !== 'asked watch')).toEqual(['asked list'])
   expect(asked.length).toBeGreaterThan(3)
@@ -126,11 +126,11 @@ test('without the right to watch the Secret is looked at, and watched once that 
   await using following = stopping(await follow('polled', { poll: 300, rewatch: 2000 }))
   await following.line(/^secret \{"step":"0"\}/)
   await secret.edit({ step: '1' })
-  await following.line(/^secret \{"step":"1"\}/, 2000)
+  await following.line(/^secret \{"step":"1"\}/)
   await secret.grant(everything)
-  await following.line(/^asked watch/, 5000)
+  await following.line(/^asked watch/)
   await secret.edit({ step: '2' })
-  await following.line(/^secret \{"step":"2"\}/, 1000)
+  await following.line(/^secret \{"step":"2"\}/)
   expect(following.log.filter((line) => /problem|well/.test(line))).toEqual([])
 })
 
@@ -142,9 +142,9 @@ test('an API server that restarts is followed on', async () => {
   await api.stop('SIGKILL')
   await following.line(/^problem get of Secret "restarted" in namespace "ts" failed: connect ECONNREFUSED/)
   await api.start()
-  await following.line(/^well/, 10_000)
+  await following.line(/^well/)
   await secret.edit({ step: '1' })
-  await following.line(/^secret \{"step":"1"\}/, 5000)
+  await following.line(/^secret \{"step":"1"\}/)
   expect(following.log.filter((line) => line.startsWith('secret'))).toHaveLength(2)
   // Its history begins with its start.
   const [old] = await make('v4', { watch: 'restarted', from: '1' })
@@ -164,9 +164,9 @@ test('an API server that hangs is told of, and followed on', async () => {
   } finally {
     api.signal('SIGCONT')
   }
-  await following.line(/^well/, 20_000)
+  await following.line(/^well/)
   await secret.edit({ step: '1' })
-  await following.line(/^secret \{"step":"1"\}/, 5000)
+  await following.line(/^secret \{"step":"1"\}/)
 })
 
 test('an account that is gone is told of, and one that is back is used with its new token', async () => {
@@ -175,13 +175,13 @@ test('an account that is gone is told of, and one that is back is used with its 
   await using following = stopping(await follow(name, { poll: 500, watch: 1000, settled: 200, rewatch: 500 }))
   await following.line(/^asked watch/)
   await bed.cluster.kubectl(['delete', 'serviceaccount', name, '--namespace=ts'])
-  await following.line(/^problem get of Secret "replaced" in namespace "ts" was refused: 401 Unauthorized/, 30_000)
+  await following.line(/^problem get of Secret "replaced" in namespace "ts" was refused: 401 Unauthorized/)
   const metadata = { name, namespace: 'ts' }
   await bed.cluster.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata })
   await bed.cluster.actAs(bed.host('proxy'), 'ts', name)
-  await following.line(/^well/, 10_000)
+  await following.line(/^well/)
   await secret.edit({ step: '1' })
-  await following.line(/^secret \{"step":"1"\}/, 5000)
+  await following.line(/^secret \{"step":"1"\}/)
 })
 
 const stopping = (process: HostProcess) =>

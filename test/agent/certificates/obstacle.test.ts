@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { obstacle, sharedDomains } from '../../../agent/certificates/obstacle.ts'
-import type { Tailnet, World } from '../../../agent/world/world.ts'
+import type { MountedFiles, Tailnet, World } from '../../../agent/world/world.ts'
 import type { ServeConfig } from '../../../wire/serve-config.ts'
 import { aWorld, self } from '../a-world.ts'
 
@@ -26,21 +26,19 @@ const well: Tailnet = {
   hosted: ['svc:web'],
   certDomains: ['p.lab.ts.net', web],
 }
+const mounted: MountedFiles = { serveConfig: { content: { config, rejections: [], warnings: [] } } }
 
 function world(
   change: Partial<Tailnet> = {},
   more: Partial<World> = {},
   env: Readonly<Record<string, string>> = group,
 ): World {
-  return aWorld(
-    { tailnet: { ...well, ...change }, serveConfig: { content: { config, rejections: [], warnings: [] } }, ...more },
-    env,
-  )
+  return aWorld({ tailnet: { ...well, ...change }, mounted, ...more }, env)
 }
 
 it('a group shares certificates for the names of its Services, and others none', () => {
   expect(sharedDomains(world())).toEqual(['db.lab.ts.net', web])
-  expect(sharedDomains(world({}, { serveConfig: { content: undefined } }))).toEqual([])
+  expect(sharedDomains(world({}, { mounted: { serveConfig: { content: undefined } } }))).toEqual([])
   expect(sharedDomains(world({}, {}, { TS_USERSPACE: 'true', POD_NAME: 'group-0' }))).toEqual([])
 })
 

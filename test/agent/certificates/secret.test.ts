@@ -2,9 +2,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { podEvents } from '../../../agent/certificates/events.ts'
 import { readMemory, withTurn } from '../../../agent/certificates/memory.ts'
 import { readTlsSecret, refusesWrites } from '../../../agent/certificates/secret.ts'
-import { shortWaits } from '../../../agent/world/timings.ts'
+import { shortTimings } from '../../../agent/world/timings.ts'
 import { ApiServer, json, secretJson, statusJson } from '../../kube/api-server.ts'
 import type { CertificateMemory } from '../../../wire/certificate-memory.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { aWorld } from '../a-world.ts'
 
 const domain = 'web.lab.ts.net'
@@ -88,11 +89,21 @@ it.each<[string, Record<string, string>, ReadonlyMap<string, unknown> | undefine
     )
   }
   const lines: string[] = []
-  const memory = await readMemory(
-    { kube: server.client(), secret: 's', log: (line) => lines.push(line), waits: shortWaits },
+  const clock = new VirtualClock(new Date(turn.notBefore))
+  const reading = readMemory(
+    {
+      kube: server.client(),
+      secret: 's',
+      log: (line) => lines.push(line),
+      timings: shortTimings,
+      clock,
+    },
     never,
   )
-  expect(memory).toEqual(expected)
+  await expect.poll(() => clock.pending).toBe(1)
+  await clock.next()
+  expect(await reading).toEqual(expected)
+  expect(calls).toBe(2)
   expect(lines.join('\n')).toMatch(said)
 })
 

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { certificateTeller } from '../../../agent/certificates/tell.ts'
 import { certificateMetrics, certificatesView } from '../../../agent/certificates/view.ts'
 import { checks } from '../../../agent/status/checks.ts'
@@ -6,6 +6,7 @@ import type { World } from '../../../agent/world/world.ts'
 import { problem } from '../../../certs/problem.ts'
 import { type CertificateReport, nothingKnown } from '../../../certs/report.ts'
 import { renderMetrics } from '../../../lib/metrics.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { aWorld } from '../a-world.ts'
 
 const domain = 'web.lab.ts.net'
@@ -23,8 +24,8 @@ function world(report: CertificateReport | undefined, role: 'rw' | 'ro' = 'rw'):
   const config = { Services: { 'svc:web': { Web: { [`${domain}:443`]: { Handlers: {} } } } } }
   return aWorld(
     {
-      serveConfig: { content: { config, rejections: [], warnings: [] } },
-      ...(report && { certificates: new Map([[domain, report]]) }),
+      mounted: { serveConfig: { content: { config, rejections: [], warnings: [] } } },
+      ...(report && { certificates: { reports: new Map([[domain, report]]) } }),
     },
     env,
   )
@@ -70,7 +71,7 @@ describe('a view of certificates', () => {
         problem: expect.stringMatching(/too many\. Wait/) as string,
       },
     ])
-    expect(certificatesView(aWorld())).toEqual([])
+    expect(certificatesView(aWorld(), now)).toEqual([])
   })
 
   it('is there as metrics', () => {
@@ -106,41 +107,39 @@ describe('a view of certificates', () => {
   })
 })
 
-describe('log and Events', () => {
-  /** What is told of reports, each `ms` after the one before. */
-  function told(...reports: [report: CertificateReport, ms?: number][]) {
-    vi.useFakeTimers()
-    try {
-      const [lines, events]: [string[], string[]] = [[], []]
-      const tell = certificateTeller({
-        domain,
-        log: (line) => lines.push(line),
-        events: ({ type, reason }) => events.push(`${type} ${reason}`),
-        patience: 1000,
-        signal: new AbortController().signal,
-      })
-      for (const [report, ms = 0] of reports) {
-        tell(report)
-        vi.advanceTimersByTime(ms)
-      }
-      return { lines, events }
-    } finally {
-      vi.useRealTimers()
-    }
+/** What is told of reports, each `ms` after the one before. */
+async function told(...reports: [report: CertificateReport, ms?: number][]) {
+  const clock = new VirtualClock()
+  const [lines, events]: [string[], string[]] = [[], []]
+  const tell = certificateTeller({
+    domain,
+    log: (line) => lines.push(line),
+    clock,
+    events: ({ type, reason }) => events.push(`${type} ${reason}`),
+    patience: 1000,
+    signal: new AbortController().signal,
+  })
+  for (const [report, ms = 0] of reports) {
+    tell(report)
+    await clock.advance(ms)
   }
+  return { lines, events }
+}
+
+describe('log and Events', () => {
   const waits = { ...nothingKnown, problem: problem('not-hosted', 'not here') }
 
-  it('do not tell what passes, and tell what lasts', () => {
-    expect(told([waits, 500], [issued, 5000])).toEqual({
+  it('do not tell what passes, and tell what lasts', async () => {
+    expect(await told([waits, 500], [issued, 5000])).toEqual({
       lines: [`the certificate of ${domain} is there, valid until 1970-01-02T01:00:00.000Z`],
       events: ['Normal CertificateReady'],
     })
-    expect(told([waits, 500], [waits, 5000]).events).toEqual(['Warning CertificateNotHosted'])
+    expect((await told([waits, 500], [waits, 5000])).events).toEqual(['Warning CertificateNotHosted'])
   })
 
-  it('tell each change once', () => {
+  it('tell each change once', async () => {
     const failed = { ...nothingKnown, problem: limited }
-    const { lines, events } = told([failed], [failed], [{ ...failed, attempts: 2 }], [issued], [issued])
+    const { lines, events } = await told([failed], [failed], [{ ...failed, attempts: 2 }], [issued], [issued])
     expect(events).toEqual(['Warning CertificateRateLimit', 'Normal CertificateReady'])
     expect(lines).toEqual([
       expect.stringMatching(/^warning: no certificate for web\.lab\.ts\.net: too many\. Wait/),

@@ -16,7 +16,9 @@ const group = {
 const peers = peersOf(aPeer('db.lab.ts.net.', ['100.64.0.9']))
 const tailnet = (known: Peers) => ({ ...aWorld().tailnet, peers: known })
 const shown = (world: ReturnType<typeof aWorld>): string =>
-  renderStatus(statusView(world, '1.2.3') as unknown as StatusAnswer)
+  renderStatus(
+    statusView(world, { version: '1.2.3', since: () => undefined, now: new Date(0) }) as unknown as StatusAnswer,
+  )
 
 it('shows where egress leads', () => {
   expect(shown(aWorld({ tailnet: tailnet(peers) }, egress))).toContain(
@@ -36,7 +38,12 @@ it('says which Tailscale Services come to other nodes, or to none', () => {
   const content = parseIngressServices(Buffer.from(JSON.stringify(services)))
   const env = { ...group, TS_EGRESS_PROXIES_CONFIG_PATH: '', TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/proxies/x.json' }
   const text = (hosted?: string[]) =>
-    shown(aWorld({ tailnet: { ...aWorld().tailnet, ...(hosted && { hosted }) }, ingressServices: { content } }, env))
+    shown(
+      aWorld(
+        { tailnet: { ...aWorld().tailnet, ...(hosted && { hosted }) }, mounted: { ingressServices: { content } } },
+        env,
+      ),
+    )
   expect(text(['svc:here'])).toContain('services: 2 of 2 forwarded\n  not hosted here, or not yet: svc:there\n')
   expect(text()).not.toContain('not hosted')
 })
@@ -49,7 +56,7 @@ it('names the services with problems, and counts the others', () => {
     wrong: { tailnetTarget: { ip: '100.64.0.9' }, ports: [{ ...port, matchPort: 0 }] },
   }
   const content = parseEgressServices(Buffer.from(JSON.stringify(services)))
-  const text = shown(aWorld({ tailnet: tailnet(peers), egressServices: { content } }, group))
+  const text = shown(aWorld({ tailnet: tailnet(peers), mounted: { egressServices: { content } } }, group))
   expect(text).toContain('services: 1 of 2 forwarded\n')
   expect(text).toMatch(/^ {2}! lost: nothing is called gone\.lab\.ts\.net\./m)
   expect(text).toMatch(/^ {2}! egress-services, wrong, ports\[0\]\.matchPort: /m)

@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { findConfigFile, readConfigFile } from '../../../agent/device-config/read.ts'
-import { type FollowedConfig, followDeviceConfig } from '../../../agent/device-config/follow.ts'
+import { followDeviceConfig } from '../../../agent/device-config/follow.ts'
+import type { Mounted } from '../../../agent/world/mounted.ts'
+import type { DeviceConfig } from '../../../agent/world/world.ts'
 import { writeVolume } from '../../lib/kubelet-volume.ts'
 
 let parent: string
 let directory: string
 let stop: AbortController
-let published: FollowedConfig[]
+let published: Mounted<DeviceConfig>[]
 let reports: string[]
 
 beforeEach(async () => {
@@ -32,7 +34,7 @@ const withKey = (key: string): string => `{"version": "alpha0", "AuthKey": "${ke
 async function follow(meanwhile: () => Promise<unknown> = async () => {}): Promise<void> {
   const initial = await readConfigFile(await findConfigFile(directory, version))
   await meanwhile()
-  const publish = (config: FollowedConfig): unknown => published.push(config)
+  const publish = (config: Mounted<DeviceConfig>): unknown => published.push(config)
   const report = (problem: string): unknown => reports.push(problem)
   void followDeviceConfig({ directory, version, initial, publish, report, rereadMs: 60_000 }, stop.signal)
   // Until the first look is over.
@@ -40,21 +42,19 @@ async function follow(meanwhile: () => Promise<unknown> = async () => {}): Promi
 }
 
 const newest = (): object => ({
-  key: published.at(-1)?.current.config.authKey,
+  key: published.at(-1)?.content.config.authKey,
   rejected: published.at(-1)?.rejected,
 })
-/** What was published last, within the two seconds that it may take. */
+/** What is published last. */
 const becomes = (key: string, rejected?: RegExp): Promise<void> =>
   expect
-    .poll(newest, { timeout: 2000, interval: 10 })
+    .poll(newest, { interval: 10 })
     .toEqual({ key, rejected: rejected === undefined ? undefined : expect.stringMatching(rejected) })
 
 it('takes what a mounted volume brings, and publishes nothing while nothing differs', async () => {
   await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
   await follow()
   await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
-  await sleep(300)
-  expect(published).toEqual([])
   await writeVolume(directory, { 'cap-107.hujson': withKey('two') })
   await becomes('two')
   expect(published).toHaveLength(1)
@@ -66,18 +66,14 @@ it('takes a change that was made before it began', async () => {
   await becomes('two')
 })
 
-it('takes the newest of a storm of fifty changes a second', async () => {
+it('takes the newest of a storm of changes', async () => {
   await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
   await follow()
-  const began = performance.now()
+  // As fast as it goes, until some were taken in the midst of it: the storm itself starves nobody.
   let swaps = 0
-  for (; performance.now() - began < 3000; swaps += 1) {
+  for (; swaps < 100 || published.length < 2; swaps += 1) {
     await writeVolume(directory, { 'cap-107.hujson': withKey(`storm ${swaps}`) })
-    await sleep(Math.max(0, began + swaps * 20 - performance.now()))
   }
-  expect(swaps).toBeGreaterThan(50)
-  // The storm itself starves nobody.
-  expect(published.length).toBeGreaterThanOrEqual(2)
   await becomes(`storm ${swaps - 1}`)
   expect(published.filter(({ rejected }) => rejected !== undefined)).toEqual([])
 })

@@ -1,29 +1,26 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { deviceConfigFacet, planDeviceConfig } from '../../../agent/device-config/reconciler.ts'
-import { createStore } from '../../../agent/world/world.ts'
-import type { LocalApi } from '../../../localapi/client.ts'
+import { deviceConfigReconciler, planDeviceConfig } from '../../../agent/device-config/reconciler.ts'
+import type { DeviceConfigState } from '../../../agent/world/world.ts'
 import { parseDeviceConfig } from '../../../wire/device-config.ts'
 import { aWorld } from '../a-world.ts'
 
 const path = '/c/cap-95.hujson'
 const bytes = Buffer.from('{"version":"alpha0"}')
-const deviceConfig = { current: { path, cap: 95, bytes, config: parseDeviceConfig(path, bytes) } }
+const file = { content: { path, cap: 95, bytes, config: parseDeviceConfig(path, bytes) } }
 
 /** Has a tailscaled that last read another file read this one; it answers so. */
-async function reload(answer: string): Promise<{ changed: boolean; read: Buffer | undefined }> {
-  const world = aWorld({ deviceConfig })
-  const store = createStore({
-    ...world,
-    daemon: { ...world.daemon, config: { path, bytes: Buffer.of(), services: [] } },
-  })
-  const unused = (): never => {
-    throw new Error('not asked')
-  }
-  const api: LocalApi = { get: unused, post: async () => answer, patch: unused, stream: unused }
-  const desired = planDeviceConfig(store.world)!
-  const changed = await deviceConfigFacet(store, api, new AbortController().signal).apply(desired)
-  return { changed, read: store.world.daemon.config?.bytes }
+async function reload(answer: string): Promise<{ changed: unknown; read: Buffer | undefined }> {
+  let state: DeviceConfigState = { file, read: { path, bytes: Buffer.of(), services: [] } }
+  const world = aWorld({ deviceConfig: state })
+  const { apply } = deviceConfigReconciler(
+    () => state,
+    { post: async () => answer },
+    (read) => (state = { ...state, read }),
+    new AbortController().signal,
+  )
+  const changed = await apply(planDeviceConfig(world)!, world)
+  return { changed, read: state.read?.bytes }
 }
 
 describe('what tailscaled answers when it is to read its config file again', () => {

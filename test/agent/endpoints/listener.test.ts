@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { close, type Route } from '../../../agent/endpoints/http.ts'
+import { close, type Route } from '../../../lib/http-server.ts'
 import { type Listener, listeners, openListener } from '../../../agent/endpoints/listener.ts'
 import { type Environment, readSettings } from '../../../agent/settings/read.ts'
 import { aWorld } from '../a-world.ts'
-import { ask, onLoopback } from './servers.ts'
+import { ask, onLoopback } from '../../lib/http-servers.ts'
 
-const observed = { world: aWorld, stuck: () => [] }
+const observed = { world: aWorld, stuck: () => [], since: () => undefined }
 const metrics = () => ({ status: 200, body: 'metrics' })
 const planned = (env: Environment, preshutdown?: Route): Listener[] =>
   listeners(readSettings(env).settings, observed, metrics, preshutdown)
@@ -65,7 +65,7 @@ it.each<[string, Environment]>([
 ])('an address that is taken is told with %s', async (name, env) => {
   const taken = await onLoopback(() => {})
   const [listener] = planned({ ...env, [name]: taken.address })
-  await expect(openListener(listener!)).rejects.toMatchObject({
+  await expect(openListener(listener!, () => {})).rejects.toMatchObject({
     code: 'listen',
     message: `the endpoints cannot listen on ${taken.address}`,
     cause: expect.objectContaining({ code: 'EADDRINUSE' }),

@@ -5,17 +5,17 @@ import { aWorld } from '../a-world.ts'
 
 const podOf = { POD_IPS: '10.0.0.1' }
 const ask = (path: '/livez' | '/readyz', query = '', world = aWorld(), stuck: readonly string[] = []) =>
-  probes({ world: () => world, stuck: () => stuck })[path](new URLSearchParams(query))
+  probes({ world: () => world, stuck: () => stuck, since: () => undefined })[path](new URLSearchParams(query))
 
 it('is alive as long as nothing hangs', () => {
   expect(ask('/livez')).toEqual({ status: 200, body: 'ok' })
-  expect(ask('/livez', '', aWorld({ stopping: 'received SIGTERM' }))).toMatchObject({ status: 200 })
+  expect(ask('/livez', '', aWorld({ lifecycle: { stopping: 'received SIGTERM' } }))).toMatchObject({ status: 200 })
   expect(ask('/livez', '', aWorld(), ['forwarding'])).toEqual({ status: 500, body: 'stuck: forwarding' })
 })
 
 it('is ready when every check that counts is ok, and says which are not', () => {
   expect(ask('/readyz')).toEqual({ status: 200, body: 'ok' })
-  const world = aWorld({ facets: {}, stateSecret: { name: 's', problem: 'refused' } })
+  const world = aWorld({ reports: {}, stateSecret: { name: 's', problem: 'refused' } })
   expect(ask('/readyz', '', world)).toEqual({ status: 503, body: 'forwarding: the rules are not in place yet' })
   const verbose = ask('/readyz', 'verbose', world)
   expect(verbose.status).toBe(503)
@@ -31,7 +31,7 @@ it('is ready when every check that counts is ok, and says which are not', () => 
 
 it.each<[string, World, readonly string[], object]>([
   ['all is well', aWorld({}, podOf), [], { status: 200, body: 'ok', headers: { 'Pod-IPv4': '10.0.0.1' } }],
-  ['no facet answers', aWorld({}, podOf), ['forwarding'], { status: 503, body: 'stuck: forwarding' }],
+  ['a reconciler hangs', aWorld({}, podOf), ['forwarding'], { status: 503, body: 'stuck: forwarding' }],
   [
     'tailscaled is gone',
     aWorld({ daemon: { phase: 'down', restarts: 1 } }),
@@ -40,10 +40,10 @@ it.each<[string, World, readonly string[], object]>([
   ],
   [
     'the node has no address',
-    aWorld({ tailnet: { watching: true, noSnat: false, health: new Map() }, facets: {} }),
+    aWorld({ tailnet: { watching: true, noSnat: false, health: new Map() }, reports: {} }),
     [],
     { status: 503, body: 'node currently has no tailscale IPs' },
   ],
 ])('tells as upstream does whether the node is healthy, when %s', (_name, world, stuck, answer) => {
-  expect(healthz({ world: () => world, stuck: () => stuck })).toEqual(answer)
+  expect(healthz({ world: () => world, stuck: () => stuck, since: () => undefined })).toEqual(answer)
 })

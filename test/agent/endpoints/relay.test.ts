@@ -1,9 +1,9 @@
 import type { RequestListener, Server } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { close, serve } from '../../../agent/endpoints/http.ts'
+import { close, serve } from '../../../lib/http-server.ts'
 import { relayTo } from '../../../agent/endpoints/relay.ts'
-import { ask, onLoopback } from './servers.ts'
+import { ask, onLoopback } from '../../lib/http-servers.ts'
 
 let behind: { server: Server; address: string }
 let front: { server: Server; address: string }
@@ -80,3 +80,11 @@ it.each(['HTTP/1.1 099 Odd\r\n\r\n', 'HTTP/1.1 200 OK\r\nx: a\u0001b\r\n\r\n', '
     odd.close()
   },
 )
+
+it('answers for a server that switches protocols unasked', async () => {
+  answer = ({ socket }) => socket.end('HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n')
+  expect(await ask(front.address, '/debug/')).toMatchObject({
+    status: 502,
+    body: expect.stringContaining('without an answer') as string,
+  })
+})

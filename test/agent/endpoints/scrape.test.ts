@@ -3,11 +3,12 @@ import type { RequestListener, Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { close, listen, serve } from '../../../agent/endpoints/http.ts'
+import { systemClock } from '../../../lib/clock.ts'
+import { close, listen, serve } from '../../../lib/http-server.ts'
 import { scrape } from '../../../agent/endpoints/scrape.ts'
 import { localApi } from '../../../localapi/client.ts'
 import { aWorld } from '../a-world.ts'
-import { ask, onLoopback } from './servers.ts'
+import { ask, onLoopback } from '../../lib/http-servers.ts'
 
 let folder: string
 let daemon: Server
@@ -17,11 +18,11 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'culvert-'))
   daemon = await listen((request, response) => answer(request, response), { path: join(folder, 's') })
   const sources = {
-    world: aWorld,
+    observed: { world: aWorld, since: () => undefined },
     version: '1.2.3',
     startTime: 5,
+    clock: systemClock,
     timeoutMs: 1000,
-    signal: new AbortController().signal,
   }
   front = await onLoopback(serve({ '/metrics': scrape({ ...sources, api: localApi(join(folder, 's')) }) }))
 })

@@ -1,10 +1,11 @@
 import { afterEach, expect, it } from 'vitest'
-import { forwardingName, planForwarding } from '../../../agent/forwarding/reconciler.ts'
+import { forwardingKey, planForwarding } from '../../../agent/forwarding/reconciler.ts'
 import { contactTargets } from '../../../agent/forwarding/contact.ts'
-import { shortWaits } from '../../../agent/world/timings.ts'
-import { createStore, type World } from '../../../agent/world/world.ts'
+import type { World } from '../../../agent/world/world.ts'
 import { LocalApiError } from '../../../localapi/error.ts'
 import { parseEgressServices } from '../../../wire/egress-services.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
+import { aContext } from '../a-context.ts'
 import { aWorld } from '../a-world.ts'
 import { aPeer, peersOf } from '../targets/peers.ts'
 
@@ -13,7 +14,9 @@ const env = {
   KUBERNETES_SERVICE_HOST: '10.96.0.1',
   TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies',
 }
-const waits = { ...shortWaits, contact: 300, contactPing: 20 }
+const timings = { contact: 300, contactPing: 20 }
+/** What has answered is looked at so often, in ms. */
+const restMs = 100
 
 /** The World when these services, by name with their target, are what the rules were last planned from. */
 function planned(targets: Readonly<Record<string, string>>): World {
@@ -23,9 +26,9 @@ function planned(targets: Readonly<Record<string, string>>): World {
   })
   const content = parseEgressServices(Buffer.from(JSON.stringify(Object.fromEntries(entries))))
   const peers = peersOf(...['100.64.0.8', '100.64.0.9'].map((text) => aPeer(`n${text}.`, [text])))
-  const { contactedAt: _later, ...world } = aWorld({ egressServices: { content } }, env)
+  const world = aWorld({ mounted: { egressServices: { content } }, contact: { services: new Set() } }, env)
   const known = { ...world, tailnet: { ...world.tailnet, peers } }
-  return { ...known, facets: { [forwardingName]: { desired: planForwarding(known), repairs: 0, failures: 0 } } }
+  return { ...known, reports: { [forwardingKey.name]: { desired: planForwarding(known), repairs: 0, failures: 0 } } }
 }
 
 const endings: (() => void)[] = []
@@ -33,27 +36,26 @@ afterEach(() => endings.splice(0).forEach((end) => end()))
 
 /** Contacts the targets of these services; `answer` says what becomes of each ping, `address kind`. */
 function contact(targets: Readonly<Record<string, string>>, answer: (ping: string) => Promise<string>) {
-  const [asked, lines]: [string[], string[]] = [[], []]
-  const ended = new AbortController()
-  endings.push(() => ended.abort())
-  const unused = (): never => {
-    throw new Error('not asked')
-  }
+  const asked: string[] = []
+  const clock = new VirtualClock()
   const post = (path: string): Promise<string> => {
     const query = new URLSearchParams(path.split('?')[1])
     const ping = `${query.get('ip')} ${query.get('type')}`
     asked.push(ping)
     return answer(ping)
   }
-  const store = createStore(aWorld({}, env))
-  const api = { get: unused, post, patch: unused, stream: unused }
-  contactTargets({ store, api, log: (line) => lines.push(line), waits }, ended.signal)
-  const plan = (next: Readonly<Record<string, string>>): void => {
-    const { facets, contactedAt: _later, ...world } = planned(next)
-    store.update((now) => ({ ...world, facets, ...(now.contacted && { contacted: now.contacted }) }))
-  }
+  const { context, store, lines, stop } = aContext(aWorld({ contact: { services: new Set() } }, env), {
+    timings,
+    clock,
+    api: { post },
+  })
+  endings.push(() => stop.abort())
+  contactTargets(context)
+  const plan = (next: Readonly<Record<string, string>>): void =>
+    store.update((now) => ({ ...planned(next), contact: now.contact }))
   plan(targets)
-  return { asked, lines, plan, contacted: () => [...(store.world.contacted ?? [])].sort(), store }
+  const contacted = (): string[] => [...store.world.contact.services].toSorted()
+  return { asked, lines, plan, contacted, clock, since: () => store.world.contact.since }
 }
 
 const yes = async (): Promise<string> => '{}'
@@ -63,41 +65,51 @@ const silence = async (): Promise<never> => {
 
 it('a service counts once its target has answered, by any path and then through the tunnel', async () => {
   let open = false
-  const { asked, contacted, store } = contact({ db: '100.64.0.9' }, (ping) =>
+  const { asked, contacted, lines, clock, since } = contact({ db: '100.64.0.9' }, (ping) =>
     ping.endsWith('TSMP') && !open ? silence() : yes(),
   )
-  await expect.poll(() => asked.length).toBeGreaterThan(2)
+  await clock.advance(timings.contact / 2)
   expect(asked.slice(0, 3)).toEqual(['100.64.0.9 disco', '100.64.0.9 TSMP', '100.64.0.9 TSMP'])
-  expect([contacted(), store.world.contactedAt]).toEqual([[], undefined])
+  expect(asked.slice(1)).not.toContain('100.64.0.9 disco')
+  expect([contacted(), since()]).toEqual([[], undefined])
   open = true
-  await expect.poll(() => store.world.contactedAt).toBeDefined()
-  expect(contacted()).toEqual(['db'])
+  await clock.advance(timings.contactPing)
+  expect([contacted(), lines]).toEqual([['db'], []])
+  // It was open for the last part of that time alone.
+  expect(since()?.getTime()).toBeGreaterThan(clock.date().getTime() - timings.contactPing)
 })
 
 it('one that does not answer is waited for in vain for a while, and holds up no other', async () => {
-  const { contacted, lines, store } = contact({ db: '100.64.0.9', gone: '100.64.0.8' }, (ping) =>
+  const { contacted, lines, clock, since } = contact({ db: '100.64.0.9', gone: '100.64.0.8' }, (ping) =>
     ping.startsWith('100.64.0.8') ? silence() : yes(),
   )
-  await expect.poll(contacted).toEqual(['db'])
-  expect(store.world.contactedAt).toBeUndefined()
-  await expect.poll(contacted).toEqual(['db', 'gone'])
+  await clock.advance(timings.contact - 1)
+  expect([contacted(), since(), lines]).toEqual([['db'], undefined, []])
+  await clock.advance(restMs)
+  expect(contacted()).toEqual(['db', 'gone'])
+  expect(since()).toBeDefined()
   expect(lines).toEqual(['warning: no answer within 0.3 s, so that connections to these may hang: 100.64.0.8'])
 })
 
 it('a service that has counted goes on to do so when its target moves', async () => {
-  const { contacted, plan } = contact({ db: '100.64.0.9' }, (ping) =>
+  const { contacted, plan, clock } = contact({ db: '100.64.0.9' }, (ping) =>
     ping.startsWith('100.64.0.8') ? silence() : yes(),
   )
-  await expect.poll(contacted).toEqual(['db'])
-  plan({ db: '100.64.0.8' })
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await clock.advance(restMs)
   expect(contacted()).toEqual(['db'])
+  plan({ db: '100.64.0.8' })
+  for (let ms = 0; ms < 2 * timings.contact; ms += 10) {
+    await clock.advance(10)
+    expect(contacted()).toEqual(['db'])
+  }
   plan({})
-  await expect.poll(contacted).toEqual([])
+  await clock.advance(restMs)
+  expect(contacted()).toEqual([])
 })
 
 it('where tailscaled cannot be asked, nothing is waited for', async () => {
-  const { contacted, lines } = contact({ db: '100.64.0.9' }, async () => 'what?')
-  await expect.poll(contacted).toEqual(['db'])
+  const { contacted, lines, clock } = contact({ db: '100.64.0.9' }, async () => 'what?')
+  await clock.advance(restMs)
+  expect(contacted()).toEqual(['db'])
   expect(lines).toEqual([expect.stringContaining('whether 100.64.0.9 answers cannot be told: LocalAPI ping failed')])
 })

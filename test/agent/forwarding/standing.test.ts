@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { forwardingName, planForwarding } from '../../../agent/forwarding/reconciler.ts'
+import { forwardingKey, planForwarding } from '../../../agent/forwarding/reconciler.ts'
 import { egressStatus, ingressStatus } from '../../../agent/forwarding/standing.ts'
 import type { World } from '../../../agent/world/world.ts'
 import { noPeers, type Peers } from '../../../localapi/peers.ts'
 import { type EgressServices, parseEgressServices } from '../../../wire/egress-services.ts'
 import { type IngressServices, parseIngressServices } from '../../../wire/ingress-services.ts'
-import { aWorld } from '../a-world.ts'
+import { aReport, aWorld } from '../a-world.ts'
 import { aPeer, peersOf } from '../targets/peers.ts'
 
 const env = {
@@ -36,11 +36,13 @@ const world = ({ egress = {}, ingress = {}, peers = peersAt('100.64.0.9'), conta
   aWorld(
     {
       tailnet: { ...base.tailnet, peers },
-      egressServices: { content: egressOf(egress) },
-      ingressServices: { content: ingressOf(ingress) },
-      contacted: new Set(contacted),
+      mounted: {
+        egressServices: { content: egressOf(egress) },
+        ingressServices: { content: ingressOf(ingress) },
+      },
+      contact: { services: new Set(contacted) },
       ...(kernel && { kernelFamilies: kernel }),
-      facets: {},
+      reports: {},
     },
     env,
   )
@@ -48,14 +50,14 @@ const world = ({ egress = {}, ingress = {}, peers = peersAt('100.64.0.9'), conta
 const standing = (now: Facts, then: Facts = now, error?: string): World => {
   const verified = planForwarding(world(then))
   const desired = planForwarding(world(now))
-  const report = { desired, verified, repairs: 0, failures: 0, ...(error !== undefined && { error }) }
-  return { ...world(now), facets: { [forwardingName]: report } }
+  const report = aReport(desired, { verified, ...(error !== undefined && { error }) })
+  return { ...world(now), reports: { [forwardingKey.name]: report } }
 }
 /** The same, while what is as in `coming` is being put in the place of what stands. */
 const replaced = (now: Facts, coming: Facts): World => {
   const before = standing(now)
-  const report = { ...before.facets[forwardingName]!, attempting: planForwarding(world(coming)) }
-  return { ...before, facets: { [forwardingName]: report } }
+  const report = { ...before.reports[forwardingKey.name]!, attempting: planForwarding(world(coming)) }
+  return { ...before, reports: { [forwardingKey.name]: report } }
 }
 const listed = (status: { text: string } | undefined, key: 'services' | 'configs') =>
   status && Object.keys((JSON.parse(status.text) as Record<string, object | null>)[key] ?? {})
@@ -63,7 +65,7 @@ const listed = (status: { text: string } | undefined, key: 'services' | 'configs
 describe('a service of ProxyGroup egress is listed', () => {
   it.each<[string, World, string[] | undefined]>([
     ['once its rules were read back', standing({ egress: { db: db(10_000) } }), ['db']],
-    ['not before anything was', { ...world({ egress: { db: db(10_000) } }), facets: {} }, undefined],
+    ['not before anything was', { ...world({ egress: { db: db(10_000) } }), reports: {} }, undefined],
     ['not while its target is not known', standing({ egress: { db: db(10_000) }, peers: noPeers }), []],
     ['not before its target has answered', standing({ egress: { db: db(10_000) }, contacted: [] }), []],
     [

@@ -45,7 +45,7 @@ async function answeredBy(from: 'one' | 'before', to: readonly string[], host: s
   for (const address of to) {
     for (const protocol of ['tcp', 'udp'] as const) {
       // A node that was killed is found again at the second handshake, five seconds after the first.
-      const answer = await ask(bed.host(from), { to: address, port, protocol, patience: 15_000 })
+      const answer = await ask(bed.host(from), { to: address, port, protocol })
       expect(answer).toMatchObject({ host })
     }
   }
@@ -78,7 +78,7 @@ it('ProxyGroup egress has its own services alone', async () => {
     POD_IPS: own('proxy').join(),
     TS_EGRESS_PROXIES_CONFIG_PATH: '/tmp/egress',
   })
-  await poll('rules of upstream', 20_000, async () => ((await ruleset()).includes('dport 10021') ? true : undefined))
+  await poll('rules of upstream', async () => ((await ruleset()).includes('dport 10021') ? true : undefined))
   await upstream.kill()
 
   const group = await Group.make(bed, 'egress')

@@ -132,7 +132,7 @@ export async function answered(
     asked.flatMap((protocol) => {
       const address = to[family]
       const data = `${protocol} ${address} ${port}`
-      return address === undefined ? [] : [{ family, to: address, port, protocol, data, patience: 5000 }]
+      return address === undefined ? [] : [{ family, to: address, port, protocol, data }]
     }),
   )
   for (const [index, answer] of (await askAll(from, questions)).entries()) {
@@ -154,7 +154,7 @@ export async function largeMessagesPass(
   to: Readonly<Record<Family, string | undefined>>,
   port = 7000,
 ): Promise<void> {
-  const exchange = { port, protocol: 'tcp', padding: 1_000_000, count: 5, every: 200, patience: 10_000 } as const
+  const exchange = { port, protocol: 'tcp', padding: 1_000_000, count: 5, every: 200 } as const
   for (const address of [to.v4, to.v6]) {
     if (address === undefined) continue
     const traffic = await startTraffic(from, { ...exchange, to: address })
@@ -164,7 +164,7 @@ export async function largeMessagesPass(
 
 /** What an HTTP server at an address answers to a request for the node's name. */
 export async function httpGet(from: Host, to: string, port: number, path = '/'): Promise<string> {
-  const request = { host: to, port, path, headers: { host: 'proxy.lab.ts.net' }, timeout: 5000 }
+  const request = { host: to, port, path, headers: { host: 'proxy.lab.ts.net' } }
   const program = `require('node:http').get(${JSON.stringify(request)}, (response) => response.pipe(process.stdout))`
   return (await from.exec([process.execPath, '--eval', program])).stdout
 }

@@ -74,7 +74,7 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
       carries: one.families.filter((family) => carries.includes(family)),
     }))
     const names = carried.flatMap((one) => (one.carries.length > 0 ? [one.name] : []))
-    await expect.poll(() => listed(group), { timeout: 10_000 }).toEqual(names.toSorted())
+    await expect.poll(() => listed(group)).toEqual(names.toSorted())
     const own = await proxy.own()
     for (const one of carried) {
       const as = (family: Family) => ({ host: one.host, peer: own[family] })

@@ -67,8 +67,8 @@ async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${po
     capMap: { 'service-host': Object.entries(hosted).map(([name, { v4, v6 }]) => ({ [name]: [v4, v6] })) },
   })
   const family = pod === 'only6' ? 'v6' : 'v4'
-  const arrives = () => ask(bed.host('db'), { to: app[family], protocol: 'tcp', patience: 1000 }).catch(String)
-  await expect.poll(arrives, { timeout: 15_000 }).toMatchObject({ host: 'app' })
+  const arrives = () => ask(bed.host('db'), { to: app[family], protocol: 'tcp', patience: 5000 }).catch(String)
+  await expect.poll(arrives).toMatchObject({ host: 'app' })
   await proxy.until(({ services }) => services.every((service) => service.hosted === true))
   return proxy
 }

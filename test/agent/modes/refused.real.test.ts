@@ -83,7 +83,7 @@ it('a node whose address is in the network of a device of the Pod: carried, with
     expect(egress?.problems).toEqual([expect.stringContaining(warning)])
     await agent.process.line(new RegExp(`warning: ${warning}`))
     for (const to of ['10.98.0.10', 'fd98::10']) {
-      expect(await ask(bed.host('app'), { to, protocol: 'tcp', patience: 5000 })).toMatchObject({ host: 'db' })
+      expect(await ask(bed.host('app'), { to, protocol: 'tcp' })).toMatchObject({ host: 'db' })
     }
   } finally {
     await proxy.exec(['ip', 'link', 'del', 'net1'])

@@ -14,11 +14,20 @@ const healthPings = { content: undefined, rejected: '/e/hep-pings: "x" is no num
 
 it.each<[string, Partial<World>, object[]]>([
   ['nothing where nothing is mounted', {}, []],
-  ['nothing where all is good', { healthPings: { content: 3 } }, []],
-  ['entries', { egressServices }, rejections.map((rejection) => ({ file: 'egress-services', ...rejection }))],
+  ['nothing where all is good', { mounted: { healthPings: { content: 3 } } }, []],
+  [
+    'entries',
+    { mounted: { egressServices } },
+    rejections.map((rejection) => ({ file: 'egress-services', ...rejection })),
+  ],
   [
     'files as a whole',
-    { healthPings, ingressServices: { content: { services: new Map(), rejections: [] }, rejected: 'x' } },
+    {
+      mounted: {
+        healthPings,
+        ingressServices: { content: { services: new Map(), rejections: [] }, rejected: 'x' },
+      },
+    },
     [
       { file: 'hep-pings', entry: '', field: '', reason: '/e/hep-pings: "x" is no number' },
       { file: 'ingress-config.json', entry: '', field: '', reason: 'x' },
@@ -40,7 +49,7 @@ it('the log names entry, field and reason', () => {
 
 it('the metrics count and name entries, of files that are mounted', () => {
   expect(renderMetrics(mountedMetrics(aWorld()))).toBe('')
-  const lines = renderMetrics(mountedMetrics(aWorld({ egressServices, healthPings }))).split('\n')
+  const lines = renderMetrics(mountedMetrics(aWorld({ mounted: { egressServices, healthPings } }))).split('\n')
   expect(lines.filter((line) => line.startsWith('culvert_'))).toEqual([
     'culvert_config_rejected{file="egress-services"} 0',
     'culvert_config_rejected{file="hep-pings"} 1',

@@ -17,7 +17,7 @@ const service = (name: string, healthCheckEndpoint: string): EgressService => ({
 export function aDrainingWorld(urls: Readonly<Record<string, string>> = {}, env: Environment = {}, pings = 3): World {
   const services = new Map(Object.entries(urls).map(([name, url]) => [name, service(name, url)]))
   return aWorld(
-    { egressServices: { content: { services, rejections: [] } }, healthPings: { content: pings } },
+    { mounted: { egressServices: { content: { services, rejections: [] } }, healthPings: { content: pings } } },
     { TS_USERSPACE: 'false', TS_ENABLE_HEALTH_CHECK: 'true', POD_IPS: podAddress, ...env },
   )
 }

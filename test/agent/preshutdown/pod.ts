@@ -1,13 +1,12 @@
 import type { RequestListener } from 'node:http'
 import { afterEach } from 'vitest'
-import { type Route, serve } from '../../../agent/endpoints/http.ts'
-import type { Parts } from '../../../agent/preshutdown/phases.ts'
+import { type Route, serve } from '../../../lib/http-server.ts'
 import { preshutdownRoute } from '../../../agent/preshutdown/route.ts'
-import { shortWaits, type Waits } from '../../../agent/world/timings.ts'
-import { createStore, type World } from '../../../agent/world/world.ts'
-import type { Log } from '../../../lib/log.ts'
+import type { Timings } from '../../../agent/world/timings.ts'
+import type { World } from '../../../agent/world/world.ts'
 import { poll } from '../../lab/poll.ts'
-import { ask, onLoopback } from '../endpoints/servers.ts'
+import { ask, onLoopback } from '../../lib/http-servers.ts'
+import { aContext } from '../a-context.ts'
 
 const path = '/internal-egress-services-preshutdown'
 export const safe = { status: 200, body: 'safe to terminate\n' }
@@ -27,21 +26,17 @@ export async function open(listener: RequestListener): Promise<string> {
 }
 
 /** The Pod's own endpoint, with all that can be seen of it. */
-export async function pod(world: World, change: Partial<Waits> = {}, endFlows: Parts['endFlows'] = async () => 0) {
-  const store = createStore(world)
-  const lines: string[] = []
-  const stop = new AbortController()
-  closing.push(() => stop.abort())
+export async function pod(world: World, change: Partial<Timings> = {}) {
   // Nobody routes anywhere here, so that nothing has to settle.
-  const waits = { ...shortWaits, drainSettle: 20, ...change }
-  const log: Log = (text) => void lines.push(text)
-  const route: Route = preshutdownRoute({ store, waits, signal: stop.signal, log, endFlows })
+  const { context, store, lines, stop } = aContext(world, { timings: { drainSettle: 20, ...change } })
+  closing.push(() => stop.abort())
+  const route: Route = preshutdownRoute(context)
   const address = await open(serve({ [path]: route }))
   return { store, lines, stop, hook: (signal?: AbortSignal) => ask(address, path, signal ? { signal } : {}) }
 }
 
 export const until = (what: string, condition: () => boolean): Promise<true> =>
-  poll(what, 10_000, () => condition() || undefined)
+  poll(what, () => condition() || undefined)
 
 /** A Pod's address; or `hang` for what never answers, and `cut` for what closes the connection. */
 export type Behind = string

@@ -21,14 +21,14 @@ afterEach(async () => {
 
 const program = (name: string): string => join(import.meta.dirname, 'programs', name)
 const port = 9002
-const waits = { drainRound: 250, drainSilence: 1500, drainSettle: 300, progress: 1000 }
+const timings = { drainRound: 250, drainSilence: 1500, drainSettle: 300, progress: 1000 }
 type Version = 'v4' | 'v6'
 const service = { v4: (number: number) => `10.96.1.${number}`, v6: (number: number) => `[fd96::1:${number}]` }
 
 /** Starts a replica whose Pod has the host's address of one family. */
 async function replica(host: Host, version: Version, urls: readonly string[] = []): Promise<HostProcess> {
   const services = Object.fromEntries(urls.map((url, index) => [`s${index}`, url]))
-  const argv = [process.execPath, program('replica.ts'), JSON.stringify(services), JSON.stringify(waits)]
+  const argv = [process.execPath, program('replica.ts'), JSON.stringify(services), JSON.stringify(timings)]
   const env = { POD_IPS: String(host.address[version]) }
   const running = await host.spawn(argv, { name: `replica on ${host.name}`, env })
   started.push(running)
@@ -71,7 +71,7 @@ const get = (url: string) => pod.spawn([process.execPath, program('get.ts'), url
 const hook = (version?: Version) => get(urlOf('/internal-egress-services-preshutdown', version))
 
 async function answerOf(asking: HostProcess): Promise<Reply> {
-  return JSON.parse((await asking.line(/^\{.*/, 60_000))[0]) as Reply
+  return JSON.parse((await asking.line(/^\{.*/))[0]) as Reply
 }
 
 describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
@@ -84,30 +84,29 @@ describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
     await replica(other, version)
     const running = await replica(pod, version, [url])
     const asking = await hook(version)
-    await running.line(/^readiness: draining/)
+    await running.line(/^welcome, asking/)
     await running.line(/^preshutdown: waiting for s0 \(it leads here\)/)
     const health = await answerOf(await get(urlOf('/healthz', version)))
     expect(health).toMatchObject({ status: 200, headers: { [own]: String(pod.address[version]) } })
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    // For as long as it does, which is told again and again.
+    const waited = () => running.log.filter((line) => line.startsWith('preshutdown: waiting for s0')).length
+    await expect.poll(waited).toBeGreaterThan(2)
     expect(asking.log).toEqual([])
 
     const begun = performance.now()
     await balance({ to: [other] })
     expect(await answerOf(asking)).toMatchObject({ status: 200, body: 'safe to terminate\n' })
-    expect(performance.now() - begun).toBeGreaterThan(waits.drainSettle)
-    expect(performance.now() - begun).toBeLessThan(6000)
+    expect(performance.now() - begun).toBeGreaterThan(timings.drainSettle)
     expect(running.log.join('\n')).not.toContain('warning')
-    await running.line(/^readiness: drained/)
-    await running.line(/^readiness: up/)
+    await running.line(/^welcome, not waiting/)
+    expect(running.log.join('\n')).not.toContain('unwelcome')
   })
 
   it('the last replica may end once nothing leads anywhere', async () => {
     await balance({ to: 'reject' })
     const running = await replica(pod, version, [url])
-    const begun = performance.now()
     expect(await answerOf(await hook(version))).toMatchObject({ status: 200 })
-    // The kernel hears of a refusal by ICMPv6 only when it tries again, after a second.
-    expect(performance.now() - begun).toBeLessThan(version === 'v4' ? 5000 : 15_000)
+    // It was found out, not given up.
     expect(running.log.join('\n')).not.toContain('warning')
   })
 
@@ -179,7 +178,7 @@ describe('a hundred services', () => {
     await running.line(/^preshutdown: waiting for s0 /)
     asking.kill('SIGKILL')
     await running.line(/^preshutdown: ended, since nobody waits any more/)
-    await running.line(/^readiness: up/)
+    await running.line(/^welcome, not waiting/)
     const counted = async () => (await pod.exec(['nstat', '-asz', 'TcpActiveOpens'])).stdout
     const before = await counted()
     await new Promise((resolve) => setTimeout(resolve, 1500))

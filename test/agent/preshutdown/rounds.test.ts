@@ -32,6 +32,7 @@ it.each<[Heard, number, number, ReturnType<typeof judge>, string]>([
   [here, 0, 0, 'waiting', 'it leads here'],
   [here, 0, 99, 'waiting', 'it leads here'],
   [nobody, 0, 9, 'waiting', 'time is up'],
+  [{ from: 'unclear', problem: 'too busy' }, 0, 99, 'waiting', 'too busy'],
   [nobody, 0, 10, 'given up', 'time is up'],
 ])('%j, elsewhere for %d rounds, after %d ms of silence: %s', (heard, elsewhereFor, silentMs, expected, words) => {
   expect(judge(heard, { elsewhere: elsewhereFor, silentMs }, 10)).toBe(expected)
@@ -48,8 +49,16 @@ it.each<[string, World, object]>([
   ['IPv6', aDrainingWorld(services, { POD_IPS: 'fd00::1' }), { header: 'pod-ipv6', value: 'fd00::1' }],
   ['no address', aDrainingWorld(services, { POD_IPS: '' }), { problem: expect.stringMatching(/^POD_IPS /) }],
   ['no answer', aDrainingWorld(services, { TS_ENABLE_HEALTH_CHECK: '' }), { problem: expect.stringMatching(/HEALTH/) }],
-  ['no pings', { ...world, healthPings: { content: undefined, rejected } }, { problem: rejected }],
-  ['older pings', { ...world, healthPings: { content: 3, rejected } }, { header: 'pod-ipv4', value: '10.0.0.1' }],
+  [
+    'no pings',
+    { ...world, mounted: { ...world.mounted, healthPings: { content: undefined, rejected } } },
+    { problem: rejected },
+  ],
+  [
+    'older pings',
+    { ...world, mounted: { ...world.mounted, healthPings: { content: 3, rejected } } },
+    { header: 'pod-ipv4', value: '10.0.0.1' },
+  ],
   [
     'no tailscaled',
     { ...world, daemon: { phase: 'down', restarts: 1 } },

@@ -1,8 +1,8 @@
-import { serveName } from '../../../agent/serve/reconciler.ts'
+import { serveKey } from '../../../agent/serve/reconciler.ts'
 import type { Environment } from '../../../agent/settings/read.ts'
 import type { World } from '../../../agent/world/world.ts'
 import type { ServeConfig } from '../../../wire/serve-config.ts'
-import { aWorld } from '../a-world.ts'
+import { aReport, aWorld } from '../a-world.ts'
 
 /** A site under the node's name. */
 export const site = {
@@ -23,12 +23,10 @@ export function aServingWorld(
   const verified = served && { config: served, domain: 'p.lab.ts.net', restarts: 0 }
   return {
     ...base,
-    serveConfig: { content: { config, rejections: [], warnings: [] } },
+    mounted: { serveConfig: { content: { config, rejections: [], warnings: [] } } },
     tailnet: { ...base.tailnet, certDomains },
     ...(verified && {
-      facets: {
-        [serveName]: { desired: verified, verified, repairs: 0, failures: 0, ...(error !== undefined && { error }) },
-      },
+      reports: { [serveKey.name]: aReport(verified, error === undefined ? {} : { error }) },
     }),
     ...change,
   }

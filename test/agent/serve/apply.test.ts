@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { serveFacet } from '../../../agent/serve/reconciler.ts'
+import { serveReconciler } from '../../../agent/serve/reconciler.ts'
 import type { TaggedApi } from '../../../localapi/client.ts'
 import { LocalApiError, Refusal } from '../../../localapi/error.ts'
 import { entriesOf, type ServeConfig, withoutEmpty } from '../../../wire/serve-config.ts'
@@ -43,12 +43,7 @@ const ports = (values: readonly string[]) =>
 const refusal = (status: number, words: string) =>
   new LocalApiError('LocalAPI failed', new Refusal(status, words, undefined))
 const apply = (api: TaggedApi, config: ServeConfig, now = world({})) =>
-  serveFacet(
-    api,
-    () => now,
-    () => {},
-    signal,
-  ).apply({ config, domain: undefined, restarts: 0 })
+  serveReconciler(api, () => {}, signal).apply({ config, domain: undefined, restarts: 0 }, now)
 
 describe('tailscaled serves it', () => {
   const [one, other] = [{ TCP: forward }, { TCP: { 5432: { HTTP: true } } }]
@@ -91,9 +86,8 @@ describe('tailscaled serves it', () => {
     const { api, written, serves } = daemon(one, (_config, count) =>
       count === 2 ? refusal(500, 'no such thing') : undefined,
     )
-    await expect(apply(api, other)).rejects.toMatchObject({
-      code: 'localapi',
-      message: expect.stringMatching(/port 5432: .*no such thing/) as string,
+    expect(await apply(api, other)).toMatchObject({
+      problem: { code: 'localapi', message: expect.stringMatching(/port 5432: .*no such thing/) as string },
     })
     expect(serves()).toEqual(one)
     expect(written).toEqual([{}, one])
@@ -123,13 +117,17 @@ describe('tailscaled serves it', () => {
             if (before === undefined) due.delete(name)
             else due.set(name, before)
           }
-          const error = await apply(api, desired).catch((thrown: unknown) => thrown)
+          const outcome = await apply(api, desired)
           expect(entriesOf(serves())).toEqual(due)
           const deep = Math.ceil(Math.log2(entriesOf(found).size + entriesOf(desired).size + 2))
           expect(writes).toBeLessThanOrEqual(4 + bad.length * deep * 6)
           if (bad.length === 0) return
-          expect(error).toMatchObject({ code: 'localapi', message: expect.stringContaining('bad backend') as string })
-          expect(entriesOf((error as { verified: { config: ServeConfig } }).verified.config)).toEqual(due)
+          if (typeof outcome === 'boolean') throw new Error('it hides what was refused')
+          expect(outcome.problem).toMatchObject({
+            code: 'localapi',
+            message: expect.stringContaining('bad backend') as string,
+          })
+          expect(entriesOf(outcome.verified.config)).toEqual(due)
         },
       ),
     )
@@ -152,7 +150,7 @@ describe('tailscaled serves it', () => {
   it('whole: what it does not hold is named', async () => {
     const api: TaggedApi = { getTagged: async () => ({ text: 'null', etag: '' }), replace: async () => {} }
     await expect(apply(api, { ...one, Services: { 'svc:a': {} } })).rejects.toMatchObject({
-      code: 'not-held',
+      code: 'verification-failed',
       message: expect.stringMatching(/port 5432, svc:a differ/) as string,
     })
   })

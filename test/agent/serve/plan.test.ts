@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { advertiseFacet, advertiseName, planAdvertise } from '../../../agent/serve/advertise.ts'
-import { httpsEndpoint, planServe, serveName } from '../../../agent/serve/reconciler.ts'
+import { advertiseKey, advertiseReconciler, planAdvertise } from '../../../agent/serve/advertise.ts'
+import { httpsEndpoint, planServe, serveKey } from '../../../agent/serve/reconciler.ts'
 import type { World } from '../../../agent/world/world.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
+import { aContext } from '../a-context.ts'
+import { aReport } from '../a-world.ts'
 import { aServingWorld as world, site } from './a-serving-world.ts'
 
 const signal = new AbortController().signal
@@ -19,7 +22,7 @@ describe('what is to be served', () => {
     ['nothing while it does not', world({}, { tailnet: { ...tailnet, state: 'Stopped' } }), undefined],
     [
       'nothing where no file was good yet',
-      world({}, { serveConfig: { content: undefined, rejected: 'x' } }),
+      world({}, { mounted: { serveConfig: { content: undefined, rejected: 'x' } } }),
       undefined,
     ],
     [
@@ -36,8 +39,8 @@ describe('what is to be served', () => {
     expect(httpsEndpoint(world({}))).toBe(undefined)
     expect(httpsEndpoint(world({ served: {}, error: 'refused' }))).toBe('p.lab.ts.net')
     const desired = { config: {}, domain: undefined, restarts: 0 }
-    const failed = { [serveName]: { desired, repairs: 0, failures: 1, error: 'refused' } }
-    expect(httpsEndpoint(world({}, { facets: failed }))).toBe('no-https')
+    const failed = { [serveKey.name]: { desired, repairs: 0, failures: 1, error: 'refused' } }
+    expect(httpsEndpoint(world({}, { reports: failed }))).toBe('no-https')
   })
 })
 
@@ -60,13 +63,28 @@ describe('which Tailscale Services are advertised', () => {
       ['svc:a'],
     ],
     ['none, said so', world({ served: site }), []],
+    [
+      'none before what is served was seen again after a restart',
+      {
+        ...world({ config: { Services: services }, served: { Services: services } }),
+        daemon: { phase: 'running', restarts: 1 },
+      },
+      undefined,
+    ],
   ])('%s', (_name, now, names) => {
-    expect(planAdvertise(now)).toEqual(names)
+    expect(planAdvertise(now)?.services).toEqual(names)
   })
 
   it('none by the agent where operators say which', () => {
     const now = world({ config: { Services: services }, served: { Services: services } })
     expect(planAdvertise({ ...now, settings: { ...now.settings, advertisesServices: false } })).toBe(undefined)
+  })
+
+  const wish = (desired: readonly string[], former: readonly string[] = []) => ({
+    services: desired,
+    everServed: new Set(former),
+    restarts: 0,
+    config: undefined,
   })
 
   it.each<[string, string[], string[], string[], string[][]]>([
@@ -85,17 +103,52 @@ describe('which Tailscale Services are advertised', () => {
         return ''
       },
     }
-    expect(await advertiseFacet(api, new Set(former), signal).apply(desired)).toBe(written.length > 0)
+    const { apply } = advertiseReconciler(api, signal)
+    const changed = await apply(wish(desired, former), world({}))
+    expect(changed).toBe(written.length > 0)
     expect(changes).toEqual(written)
   })
 
   it('it is an error that it did not stay so', async () => {
     const api = { get: async () => '{"AdvertiseServices":null}', patch: async () => '' }
-    const { apply, name } = advertiseFacet(api, new Set(), signal)
-    await expect(apply(['svc:a'])).rejects.toMatchObject({
-      code: 'not-held',
+    const { apply, key } = advertiseReconciler(api, signal)
+    await expect(apply(wish(['svc:a']), world({}))).rejects.toMatchObject({
+      code: 'verification-failed',
       message: expect.stringContaining('svc:a') as string,
     })
-    expect(name).toBe(advertiseName)
+    expect(key).toBe(advertiseKey)
+  })
+
+  it('they are so again after a restart of tailscaled that lost them, which no other program has done', async () => {
+    const clock = new VirtualClock()
+    let now: string[] = []
+    const api = {
+      get: async () => JSON.stringify({ AdvertiseServices: now }),
+      patch: async (_path: string, change: object) => {
+        now = (change as { AdvertiseServices: string[] }).AdvertiseServices
+        return ''
+      },
+    }
+    const config = { Services: services }
+    const { context, store, lines, stop } = aContext(world({ config, served: config }), { clock, api })
+    context.run(advertiseReconciler(context.api, stop.signal))
+    await clock.settle()
+    expect(now).toEqual(['svc:a', 'svc:b'])
+
+    now = []
+    store.update((before) => ({ ...before, daemon: { phase: 'down', restarts: 1 } }))
+    await clock.settle()
+    expect(now).toEqual([])
+    const served = { config, domain: 'p.lab.ts.net', restarts: 1 }
+    store.update((before) => ({
+      ...before,
+      daemon: { phase: 'running', restarts: 1 },
+      reports: { ...before.reports, [serveKey.name]: aReport(served) },
+    }))
+    await clock.settle()
+    expect(now).toEqual(['svc:a', 'svc:b'])
+    expect(store.world.reports[advertiseKey.name]).toMatchObject({ repairs: 0, failures: 0 })
+    expect(lines).toEqual([])
+    stop.abort()
   })
 })

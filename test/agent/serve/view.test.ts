@@ -11,6 +11,7 @@ import { aServingWorld, site } from './a-serving-world.ts'
 
 const bytes = { TCP: { 5432: { TCPForward: 'db:5432' } } }
 const both = { TCP: { ...site.TCP, ...bytes.TCP }, Web: site.Web }
+const about = { version: '1', since: () => undefined, now: new Date(0) }
 const stateOf = (world: World, name: string) => {
   const check = checks(world).find((one) => one.name === name)
   return check && `${check.state}: ${check.reason ?? ''}`
@@ -39,11 +40,13 @@ describe('whether the Pod is ready', () => {
       aServingWorld(
         { served: site },
         {
-          serveConfig: {
-            content: {
-              config: site,
-              rejections: [{ entry: 'svc:a', field: 'Services["svc:a"]', reason: 'bad' }],
-              warnings: [],
+          mounted: {
+            serveConfig: {
+              content: {
+                config: site,
+                rejections: [{ entry: 'svc:a', field: 'Services["svc:a"]', reason: 'bad' }],
+                warnings: [],
+              },
             },
           },
         },
@@ -65,7 +68,7 @@ describe('whether the Pod is ready', () => {
       failures: 1,
       error: 'refused',
     }
-    expect(notReady(aServingWorld({}, { facets: { serve: failed } }))).toContain('serve: refused')
+    expect(notReady(aServingWorld({}, { reports: { serve: failed } }))).toContain('serve: refused')
   })
 
   it('what is served is no matter where no file is mounted', () => {
@@ -76,18 +79,18 @@ describe('whether the Pod is ready', () => {
 const partly = aServingWorld({ config: both, certDomains: [], served: { ...bytes, Services: { 'svc:a': bytes } } })
 
 it('the status says what is served and what waits', () => {
-  const text = renderStatus(statusView(partly, '1') as unknown as StatusAnswer)
+  const text = renderStatus(statusView(partly, about) as unknown as StatusAnswer)
   expect(text).toMatch(
     /^serving as no name with HTTPS: ports 5432\n {2}svc:a: not advertised from here, not hosted here, or not yet\n {2}! port 443: it waits/m,
   )
   const bare = aServingWorld({ certDomains: ['p.lab.ts.net'], config: {}, served: {} })
-  expect(renderStatus(statusView(bare, '1') as unknown as StatusAnswer)).toMatch(
+  expect(renderStatus(statusView(bare, about) as unknown as StatusAnswer)).toMatch(
     /^serving as p\.lab\.ts\.net: no ports$/m,
   )
 })
 
 it('metrics count both', () => {
-  const text = renderMetrics(metrics(partly, { version: '1', startTime: 0, tailscaledUp: true }))
+  const text = renderMetrics(metrics(partly, { ...about, startTime: 0, tailscaledUp: true }))
   expect(text).toContain('culvert_serve_entries{state="served"} 2\nculvert_serve_entries{state="waiting"} 1\n')
   expect(text).toMatch(/culvert_serve_problem_info\{entry="port 443",reason="it waits for HTTPS/)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Environment, readSettings } from '../../../agent/settings/read.ts'
+import { type Environment, readSettings, terminationLogPath } from '../../../agent/settings/read.ts'
 import { variables } from '../../../agent/settings/variables.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 
@@ -23,7 +23,6 @@ describe('defaults', () => {
       firewallMode: 'auto',
       fakeNetfilter: undefined,
       statusSocket: '/tmp/culvert.sock',
-      terminationLog: '/dev/termination-log',
       up: { authKey: '', acceptDns: false, extraArgs: [] },
     })
   })
@@ -89,11 +88,7 @@ describe('values', () => {
       { POD_IP: 'fd00::1', TS_DEBUG_ADDR_PORT: 'fd00::1:1', TS_TAILSCALED_EXTRA_ARGS: '--debug=fd00::1:1 --verbose=1' },
       { debugAddress: '[fd00::1]:1', tailscaledExtraArgs: ['--debug=[fd00::1]:1', '--verbose=1'] },
     ],
-    [
-      'a test root',
-      { TS_TEST_ONLY_ROOT: '/r' },
-      { root: '/r', statusSocket: '/r/tmp/culvert.sock', terminationLog: '/r/dev/termination-log' },
-    ],
+    ['a test root', { TS_TEST_ONLY_ROOT: '/r' }, { root: '/r', statusSocket: '/r/tmp/culvert.sock' }],
     ['auth once', { TS_AUTH_ONCE: 'true' }, { authOnce: true }],
     [
       'a fake netfilter',
@@ -224,4 +219,12 @@ describe('refusals name the variable, its value and what is accepted', () => {
     const env = { TS_AUTHKEY: 'tskey-hidden', TS_CLIENT_SECRET: 'hidden-too', TS_CLIENT_ID: 'id' }
     expect(() => readSettings(env)).toThrow(/^(?!.*hidden)/s)
   })
+})
+
+it.each([
+  [{}, '/dev/termination-log'],
+  [{ TS_TEST_ONLY_ROOT: '/r' }, '/r/dev/termination-log'],
+  [{ TS_TEST_ONLY_ROOT: '/r', CULVERT_TERMINATION_LOG: '/tmp/log' }, '/tmp/log'],
+])('where the reason of an exit is left: %j', (env, path) => {
+  expect(terminationLogPath(env)).toBe(path)
 })

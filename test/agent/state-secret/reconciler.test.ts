@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { forwardingName } from '../../../agent/forwarding/reconciler.ts'
+import { forwardingKey } from '../../../agent/forwarding/reconciler.ts'
 import { difference, planStateSecret } from '../../../agent/state-secret/reconciler.ts'
 import type { World } from '../../../agent/world/world.ts'
 import { aWorld, self } from '../a-world.ts'
@@ -29,13 +29,17 @@ describe('what the Secret should say', () => {
     ['all in place', inPod(), { ...base, device_id: 'n1', ...device }],
     ['without a UID', inPod({}, { POD_UID: '' }), { tailscale_capver: '142', device_id: 'n1', ...device }],
     ['before the node is known', inPod({ tailnet: { watching: false, noSnat: false, health: new Map() } }), base],
-    ['before the rules', inPod({ facets: {} }), { ...base, device_id: 'n1' }],
+    ['before the rules', inPod({ reports: {} }), { ...base, device_id: 'n1' }],
     [
       'with rules that are refused',
-      inPod({ facets: { [forwardingName]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
+      inPod({ reports: { [forwardingKey.name]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
       { ...base, device_id: 'n1' },
     ],
-    ['without anything to forward', inPod({ facets: {} }, { TS_DEST_IP: '' }), { ...base, device_id: 'n1', ...device }],
+    [
+      'without anything to forward',
+      inPod({ reports: {} }, { TS_DEST_IP: '' }),
+      { ...base, device_id: 'n1', ...device },
+    ],
     [
       'while another key is waited for',
       inPod({ reissue: { refusedKey: '', reason: 'x' } }),
@@ -43,7 +47,9 @@ describe('what the Secret should say', () => {
     ],
     [
       'after certificates were asked for in vain',
-      inPod({ certificateMemory: new Map([['a.ts.net', { failures: 1, notBefore: 0 }]]) }),
+      inPod({
+        certificates: { reports: new Map(), memory: new Map([['a.ts.net', { failures: 1, notBefore: 0 }]]) },
+      }),
       {
         ...base,
         device_id: 'n1',

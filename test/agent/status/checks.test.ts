@@ -1,9 +1,11 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { checks, notReady, renderChecks, trackChecks } from '../../../agent/status/checks.ts'
-import { forwardingName } from '../../../agent/forwarding/reconciler.ts'
-import { stateSecretName } from '../../../agent/state-secret/reconciler.ts'
-import { createStore, type World } from '../../../agent/world/world.ts'
+import { followChecks } from '../../../agent/status/check-history.ts'
+import { checks, notReady, renderChecks } from '../../../agent/status/checks.ts'
+import { forwardingKey } from '../../../agent/forwarding/reconciler.ts'
+import { stateSecretKey } from '../../../agent/state-secret/reconciler.ts'
+import type { World } from '../../../agent/world/world.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
+import { aContext } from '../a-context.ts'
 import { aWorld, self } from '../a-world.ts'
 
 const running = aWorld()
@@ -12,8 +14,8 @@ const refusedLogin = new Map([['login-state', 'You are logged out. The last logi
 describe('what keeps the agent from being ready', () => {
   it.each<[string, World, RegExp | undefined]>([
     ['everything in place', running, undefined],
-    ['userspace without forwarding', aWorld({ facets: {} }, {}), undefined],
-    ['stopping', aWorld({ stopping: 'received SIGTERM' }), /stopping: received SIGTERM/],
+    ['userspace without forwarding', aWorld({ reports: {} }, {}), undefined],
+    ['stopping', aWorld({ lifecycle: { stopping: 'received SIGTERM' } }), /stopping: received SIGTERM/],
     [
       'the daemon down',
       aWorld({ daemon: { phase: 'down', restarts: 1, problem: 'tailscaled was ended by SIGKILL' } }),
@@ -31,7 +33,7 @@ describe('what keeps the agent from being ready', () => {
     ],
     ['no approval', { ...running, tailnet: { ...running.tailnet, state: 'NeedsMachineAuth' } }, /approval/],
     ['no address', aWorld({ tailnet: { ...running.tailnet, self: { ...self, addresses: [] } } }), /no address/],
-    ['no rules yet', aWorld({ facets: {} }), /not in place yet/],
+    ['no rules yet', aWorld({ reports: {} }), /not in place yet/],
     [
       'rules of former addresses',
       {
@@ -42,7 +44,7 @@ describe('what keeps the agent from being ready', () => {
     ],
     [
       'rules refused',
-      aWorld({ facets: { [forwardingName]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
+      aWorld({ reports: { [forwardingKey.name]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
       /forwarding: nft failed/,
     ],
     ['no target possible', aWorld({ kernelFamilies: [] }), /no target can be reached/],
@@ -69,23 +71,23 @@ describe('a check', () => {
       'tailscaled',
       'failing',
     ],
-    ['of a Secret that was not read yet', aWorld({ stateSecret: { name: 's' } }), stateSecretName, 'waiting'],
+    ['of a Secret that was not read yet', aWorld({ stateSecret: { name: 's' } }), stateSecretKey.name, 'waiting'],
     [
       'of an API that is gone',
       aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, problem: 'refused' } }),
-      stateSecretName,
+      stateSecretKey.name,
       'failing',
     ],
     [
       'of a lost identity',
       aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, broken: 'gone' } }),
-      stateSecretName,
+      stateSecretKey.name,
       'failing',
     ],
     [
       'of a readable Secret',
       aWorld({ stateSecret: { name: 's', access: { patch: false, create: false } } }),
-      stateSecretName,
+      stateSecretKey.name,
       'ok',
     ],
   ])('%s', (_name, value, name, state) => {
@@ -106,26 +108,28 @@ describe('a check', () => {
   it('of the Secret does not keep the agent from being ready', () => {
     const world = aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, problem: 'refused' } })
     expect(notReady(world)).toEqual([])
-    expect(renderChecks(world)).toMatch(
+    expect(renderChecks(world, () => undefined)).toMatch(
       /^\[!\]state-secret failing since .*: refused \(traffic does not depend on it\)$/m,
     )
-    expect(renderChecks(world)).toMatch(/^readyz check passed$/m)
+    expect(renderChecks(world, () => undefined)).toMatch(/^readyz check passed$/m)
   })
 
   it('is told with the time since when it fails', async () => {
-    const abort = new AbortController()
-    const store = createStore(running)
-    trackChecks(store, abort.signal)
-    expect(renderChecks(store.world)).toMatch(/^\[\+\]tailscaled ok\n.*\n\[\+\]forwarding ok\nreadyz check passed$/m)
-    store.update((world) => ({ ...world, daemon: { phase: 'down', restarts: 0, problem: 'killed' } }))
-    await turn()
-    const { since } = store.world
-    expect(renderChecks(store.world)).toContain(
-      `[-]tailscaled failing since ${since['tailscaled']!.at.toISOString()}: `,
+    const clock = new VirtualClock()
+    const { context, store } = aContext(running, { clock })
+    const since = followChecks(context)
+    const began = clock.date()
+    expect(since('tailscaled')).toEqual(began)
+    expect(renderChecks(store.world, since)).toMatch(
+      /^\[\+\]tailscaled ok\n.*\n\[\+\]forwarding ok\nreadyz check passed$/m,
     )
+    await clock.advance(5000)
+    const failed = clock.date()
+    store.update((world) => ({ ...world, daemon: { phase: 'down', restarts: 0, problem: 'killed' } }))
+    await clock.advance(5000)
+    expect(renderChecks(store.world, since)).toContain(`[-]tailscaled failing since ${failed.toISOString()}: `)
     store.update((world) => ({ ...world, daemon: { phase: 'down', restarts: 1, problem: 'killed again' } }))
-    await turn()
-    expect(store.world.since).toBe(since)
-    abort.abort()
+    await clock.advance(5000)
+    expect([since('tailscaled'), since('forwarding')]).toEqual([failed, began])
   })
 })

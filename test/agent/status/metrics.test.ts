@@ -1,21 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { metrics } from '../../../agent/status/metrics.ts'
-import { forwardingName } from '../../../agent/forwarding/reconciler.ts'
+import { type Circumstances, metrics } from '../../../agent/status/metrics.ts'
+import { forwardingKey } from '../../../agent/forwarding/reconciler.ts'
 import type { World } from '../../../agent/world/world.ts'
 import { renderMetrics } from '../../../lib/metrics.ts'
 import { aWorld } from '../a-world.ts'
 
-const circumstances = { version: '1.2.3', startTime: 1_764_000_000.5, tailscaledUp: true }
-const samples = (world: World, given = circumstances): string[] =>
-  renderMetrics(metrics(world, given))
+const circumstances: Circumstances = {
+  version: '1.2.3',
+  startTime: 1_764_000_000.5,
+  tailscaledUp: true,
+  since: () => undefined,
+  now: new Date(0),
+}
+const operations = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8')
+
+/** What is told of a World; all of it has its row in docs/operations.md. */
+function samples(world: World, given = circumstances): string[] {
+  const lines = renderMetrics(metrics(world, given))
     .split('\n')
     .filter((line) => line.startsWith('culvert_'))
+  for (const line of lines) expect(operations).toContain(`\n| \`${/^\w+/.exec(line)?.[0]}\` |`)
+  return lines
+}
 
 it('tells of a World in which all is well', () => {
-  const since = { addresses: { state: 'ok', at: new Date(2500) } }
+  const since = (check: string) => (check === 'addresses' ? new Date(2500) : undefined)
   const world = aWorld()
-  const report = { ...world.facets[forwardingName]!, repairs: 3, failures: 4, verifiedAt: new Date(1250) }
-  expect(samples({ ...world, since, facets: { [forwardingName]: report } })).toEqual([
+  const report = { ...world.reports[forwardingKey.name]!, repairs: 3, failures: 4, verifiedAt: new Date(1250) }
+  expect(samples({ ...world, reports: { [forwardingKey.name]: report } }, { ...circumstances, since })).toEqual([
     'culvert_build_info{version="1.2.3"} 1',
     'culvert_start_time_seconds 1764000000.5',
     'culvert_ready 1',
@@ -37,7 +51,7 @@ it('and of one in which it is not', () => {
   const world = aWorld({
     daemon: { phase: 'down', restarts: 7, problem: 'killed' },
     stateSecret: { name: 's' },
-    facets: { [forwardingName]: { desired: 'guard', repairs: 0, failures: 2, error: 'nft failed' } },
+    reports: { [forwardingKey.name]: { desired: 'guard', repairs: 0, failures: 2, error: 'nft failed' } },
   })
   const lines = samples(world, { ...circumstances, tailscaledUp: false })
   expect(lines).toEqual(
@@ -56,12 +70,12 @@ it('and of one in which it is not', () => {
 
 it('names the services that get no traffic, and why', () => {
   const world = aWorld()
-  const report = world.facets[forwardingName]!
+  const report = world.reports[forwardingKey.name]!
   const desired = {
     ...(report.desired as object),
     serviceProblems: new Map([['ns-db', ['nothing is called db.lab.ts.net']]]),
   }
-  expect(samples({ ...world, facets: { [forwardingName]: { ...report, desired } } })).toContain(
+  expect(samples({ ...world, reports: { [forwardingKey.name]: { ...report, desired } } })).toContain(
     'culvert_service_problem_info{service="ns-db",reason="nothing is called db.lab.ts.net"} 1',
   )
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { applyNotification } from '../../../agent/tailscaled/bus.ts'
+import { applyNotification } from '../../../agent/tailscaled/tailnet.ts'
 import type { Tailnet } from '../../../agent/world/world.ts'
 import { entriesOf, layered } from '../../../lib/layered-map.ts'
 import type { Notification } from '../../../localapi/notify.ts'

@@ -1,11 +1,15 @@
 import { afterEach, expect, it } from 'vitest'
 import { type Environment, readSettings } from '../../../agent/settings/read.ts'
 import { followBus } from '../../../agent/tailscaled/bus.ts'
-import { shortWaits, type Waits } from '../../../agent/world/timings.ts'
-import { createStore, initialWorld, type Store, type Tailnet } from '../../../agent/world/world.ts'
+import { tailnetKeeper } from '../../../agent/tailscaled/tailnet.ts'
+import { shortTimings, type Timings } from '../../../agent/world/timings.ts'
+import { initialWorld, type Tailnet } from '../../../agent/world/world.ts'
 import { entriesOf, valueAt } from '../../../lib/layered-map.ts'
 import type { LocalApi } from '../../../localapi/client.ts'
 import { noPeers } from '../../../localapi/peers.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
+import { aContext } from '../a-context.ts'
+import { observed } from './observed-store.ts'
 
 type Watch = { readonly messages: readonly unknown[]; readonly ends: Promise<void> }
 
@@ -23,38 +27,21 @@ afterEach(async () => {
 /** Follows a bus that is opened again and again: each watch as `watches` has it by its number, or refused. */
 function follow(
   watch: (index: number) => Watch | undefined,
-  waits: Partial<Waits> = {},
+  timings: Partial<Timings> = {},
   { env = {}, answer = () => '{"BackendState":"Running"}' }: { env?: Environment; answer?: () => string } = {},
 ) {
-  const inner = createStore({
-    ...initialWorld(readSettings(env).settings, [4, 6]),
-    daemon: { phase: 'running', restarts: 0 },
-  })
   const states: Tailnet[] = []
-  const store: Store = {
-    ...inner,
-    get world() {
-      return inner.world
-    },
-    update: (change) => {
-      inner.update(change)
-      states.push(inner.world.tailnet)
-    },
-  }
-  const ended = new AbortController()
+  const clock = new VirtualClock()
   const opened: number[] = []
-  const log: string[] = []
-  const api: LocalApi = {
+  const api: Pick<LocalApi, 'get' | 'stream'> = {
     get: async () => answer(),
-    post: async () => '',
-    patch: async () => '',
     stream: async (path, signal) => {
       if (path === 'status') {
         return (async function* () {
           yield Buffer.from(answer())
         })()
       }
-      const next = watch(opened.push(performance.now()) - 1)
+      const next = watch(opened.push(clock.now()) - 1)
       if (next === undefined) throw new Error('refused')
       const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
       return (async function* () {
@@ -65,13 +52,23 @@ function follow(
       })()
     },
   }
-  const parts = { store, api, log: (text: string) => log.push(text), waits: { ...shortWaits, ...waits } }
-  const following = followBus(parts, ended.signal)
+  const world = {
+    ...initialWorld(readSettings(env).settings, [4, 6]),
+    daemon: { phase: 'running', restarts: 0 } as const,
+  }
+  const { context, store, lines, stop } = aContext(world, { timings: { ...shortTimings, ...timings }, clock, api })
+  const following = followBus(context, tailnetKeeper(observed(store, ({ tailnet }) => states.push(tailnet))))
   endings.push(async () => {
-    ended.abort()
+    stop.abort()
     await following
   })
-  return { store, opened, log, states }
+  return { store, opened, lines, states, clock }
+}
+
+/** Lets time pass until the watch was opened so often. */
+async function untilOpened(count: number, { opened, clock }: Pick<ReturnType<typeof follow>, 'opened' | 'clock'>) {
+  await clock.settle()
+  while (opened.length < count) await clock.next()
 }
 
 it('the watch is opened again when it ends, and its first message replaces what was held', async () => {
@@ -87,28 +84,37 @@ it('the watch is opened again when it ends, and its first message replaces what 
       ends: second.promise,
     },
   ]
-  const { store, log } = follow((index) => watches[index])
-  await expect.poll(() => store.world.tailnet.health.get('w')).toBe('W')
+  const { store, lines, clock, opened } = follow((index) => watches[index])
+  await clock.settle()
+  expect(store.world.tailnet.health.get('w')).toBe('W')
   expect(store.world.tailnet).toMatchObject({
     watching: true,
     state: 'Running',
     self: { addresses: [{ text: '100.64.0.1' }] },
   })
   first.resolve()
-  await expect.poll(() => store.world.tailnet.self?.addresses[0]?.text).toBe('100.64.0.2')
-  await expect.poll(() => store.world.tailnet).toMatchObject({ state: 'Running', health: new Map() })
+  await untilOpened(2, { opened, clock })
+  expect(store.world.tailnet).toMatchObject({
+    state: 'Running',
+    health: new Map(),
+    self: { addresses: [{ text: '100.64.0.2' }] },
+  })
   second.resolve()
-  await expect.poll(() => store.world.tailnet.watching).toBe(false)
+  await clock.settle()
+  expect(store.world.tailnet.watching).toBe(false)
   // Rules go on meanwhile: the addresses are kept, the state is not known.
   expect(store.world.tailnet).toMatchObject({ self: { addresses: [{ text: '100.64.0.2' }] } })
   expect(store.world.tailnet).not.toHaveProperty('state')
-  expect(log.join('\n')).toMatch(/bus: tailscaled said what cannot be read[\s\S]*tailscaled: fell behind/)
+  expect(lines.join('\n')).toMatch(/bus: tailscaled said what cannot be read[\s\S]*tailscaled: fell behind/)
 })
 
 it('a watch is renewed from time to time, and what a lost message left wrong is put right unseen', async () => {
   const prefs = (NoSNAT: boolean) => ({ ...status('Running', '100.64.0.1'), Prefs: { NoSNAT } })
-  const { store, states } = follow((index) => ({ messages: [prefs(index > 0)], ends: never }), { reread: 100 })
-  await expect.poll(() => store.world.tailnet.noSnat).toBe(true)
+  const { store, states, clock } = follow((index) => ({ messages: [prefs(index > 0)], ends: never }), { reread: 100 })
+  await clock.advance(99)
+  expect(store.world.tailnet.noSnat).toBe(false)
+  await clock.advance(1)
+  expect(store.world.tailnet.noSnat).toBe(true)
   expect(states.length).toBeGreaterThan(1)
   for (const { watching, state } of states) expect({ watching, state }).toEqual({ watching: true, state: 'Running' })
 })
@@ -117,36 +123,38 @@ it.each<[string, Watch | undefined, RegExp]>([
   ['cannot be opened', undefined, /^bus: refused; still trying$/],
   ['ends at once', { messages: [{ State: 6 }], ends: atOnce }, /^bus: the stream ended; still trying$/],
 ])('a watch that %s is tried again after growing pauses, and that is said once', async (_name, watch, said) => {
-  const { opened, log } = follow(() => watch)
-  await expect.poll(() => opened.length, { timeout: 5000 }).toBe(7)
+  const { opened, lines, clock } = follow(() => watch)
+  await untilOpened(7, { opened, clock })
   const [first = 0, second = 0] = opened
   expect(second - first).toBeLessThan(500)
   // 20, 40, 80, 160, 320 and 640 ms, each up to a fifth shorter.
   expect((opened.at(-1) ?? 0) - first).toBeGreaterThan(1000)
-  expect(log).toEqual([expect.stringMatching(said)])
+  await untilOpened(20, { opened, clock })
+  expect(lines).toEqual([expect.stringMatching(said)])
 })
 
 it('a watch that lasted is opened again at once, whatever was before', async () => {
   const long = Promise.withResolvers<void>()
   const watch = (ends: Promise<void>): Watch => ({ messages: [{ State: 6 }], ends })
-  const { opened } = follow((index) => watch(index < 5 ? atOnce : index === 5 ? long.promise : never), {
+  const { opened, clock } = follow((index) => watch(index < 5 ? atOnce : index === 5 ? long.promise : never), {
     retryCap: 800,
   })
-  await expect.poll(() => opened.length, { timeout: 5000 }).toBe(6)
-  await new Promise((resolve) => setTimeout(resolve, 900))
-  const ended = performance.now()
+  await untilOpened(6, { opened, clock })
+  await clock.advance(900)
+  const ended = clock.now()
   long.resolve()
-  await expect.poll(() => opened.length, { interval: 10 }).toBe(7)
-  expect((opened[6] ?? 0) - ended).toBeLessThan(400)
+  await untilOpened(7, { opened, clock })
+  expect((opened[6] ?? 0) - ended).toBeLessThanOrEqual(shortTimings.socketPoll * 1.2)
 })
 
 it('a bus that says nothing but nonsense does not fill the log', async () => {
-  const { store, log } = follow(() => ({
+  const { store, lines, clock } = follow(() => ({
     messages: [...Array.from({ length: 1000 }, String), { State: 6 }],
     ends: never,
   }))
-  await expect.poll(() => store.world.tailnet.state).toBe('Running')
-  expect(log).toHaveLength(10)
+  await clock.settle()
+  expect(store.world.tailnet.state).toBe('Running')
+  expect(lines).toHaveLength(10)
 })
 
 it('who is online and where makes no new World, a hundred times a second or not', async () => {
@@ -169,7 +177,7 @@ it('who is online and where makes no new World, a hundred times a second or not'
   }))
   const last = Promise.withResolvers<void>()
   const messages = [{ State: 6 }, ...churn, { PeersChanged: peers }, { PeersRemoved: [1] }]
-  const { store, states } = follow(
+  const { store, states, clock } = follow(
     () => ({ messages, ends: last.promise }),
     {},
     {
@@ -177,11 +185,13 @@ it('who is online and where makes no new World, a hundred times a second or not'
       answer: () => JSON.stringify({ BackendState: 'Running', Self: { ID: 'n', DNSName: 'p.' }, Peer }),
     },
   )
-  await expect.poll(() => [...entriesOf(store.world.tailnet.peers ?? noPeers)].length).toBe(99)
+  await clock.settle()
+  expect([...entriesOf(store.world.tailnet.peers ?? noPeers)]).toHaveLength(99)
   expect(new Set(states.map((tailnet) => tailnet.peers)).size).toBe(2)
   expect(new Set(states).size).toBe(2)
   // Rules go on while the bus is closed.
   last.resolve()
-  await expect.poll(() => store.world.tailnet.watching).toBe(false)
+  await clock.settle()
+  expect(store.world.tailnet.watching).toBe(false)
   expect(valueAt(store.world.tailnet.peers ?? noPeers, 'n2')?.addresses).toEqual([{ family: 4, text: '100.80.0.2' }])
 })

@@ -1,8 +1,11 @@
 import { afterEach, expect, it } from 'vitest'
-import { followStatus } from '../../../agent/tailscaled/poll-status.ts'
-import { shortWaits } from '../../../agent/world/timings.ts'
-import { createStore, type Tailnet } from '../../../agent/world/world.ts'
+import { pollStatus } from '../../../agent/tailscaled/poll-status.ts'
+import { tailnetKeeper } from '../../../agent/tailscaled/tailnet.ts'
+import { shortTimings as timings } from '../../../agent/world/timings.ts'
+import type { Tailnet } from '../../../agent/world/world.ts'
 import { LocalApiError } from '../../../localapi/error.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
+import { aContext } from '../a-context.ts'
 import { aWorld, self } from '../a-world.ts'
 
 const endings: (() => Promise<void>)[] = []
@@ -13,20 +16,17 @@ afterEach(async () => {
 /** Follows the status of a tailscaled that answers so, or fails so, beside a bus that has said `tailnet`. */
 function follow(answer: () => Promise<string>, tailnet: Partial<Tailnet> = {}) {
   const { tailnet: all, ...world } = aWorld()
-  const store = createStore({ ...world, tailnet: { ...all, ...tailnet } })
-  const ended = new AbortController()
-  const log: string[] = []
-  const unused = (): never => {
-    throw new Error('not asked')
-  }
-  const api = { get: answer, post: unused, patch: unused, stream: unused }
-  const waits = { ...shortWaits, loginPoll: 5, statusPoll: 5 }
-  const following = followStatus({ store, api, waits, log: (text) => log.push(text) }, ended.signal)
+  const clock = new VirtualClock()
+  const { context, store, lines, stop } = aContext(
+    { ...world, tailnet: { ...all, ...tailnet } },
+    { timings, clock, api: { get: answer } },
+  )
+  const following = pollStatus(context, tailnetKeeper(store))
   endings.push(async () => {
-    ended.abort()
+    stop.abort()
     await following
   })
-  return { store, log }
+  return { store, lines, clock }
 }
 
 const refused = (code: string) => async (): Promise<string> => {
@@ -34,42 +34,71 @@ const refused = (code: string) => async (): Promise<string> => {
 }
 
 it('where to log in, which the bus does not tell, and a state that was missed', async () => {
-  const { store } = follow(async () => JSON.stringify({ BackendState: 'NeedsLogin', AuthURL: 'https://x/a' }))
-  await expect.poll(() => store.world.tailnet).toMatchObject({ state: 'NeedsLogin', loginUrl: 'https://x/a' })
+  const { store, clock } = follow(async () => JSON.stringify({ BackendState: 'NeedsLogin', AuthURL: 'https://x/a' }))
+  await clock.settle()
+  expect(store.world.tailnet).toMatchObject({ state: 'NeedsLogin', loginUrl: 'https://x/a' })
+})
+
+it('it is asked more often while a login is needed', async () => {
+  let asked = 0
+  let state = 'NeedsLogin'
+  const { clock } = follow(async () => {
+    asked += 1
+    return JSON.stringify({ BackendState: state, Self: { ID: 'n1', DNSName: 'p.', TailscaleIPs: ['100.64.0.1'] } })
+  })
+  await clock.advance(timings.loginPoll * 4)
+  expect(asked).toBe(5)
+  state = 'Running'
+  await clock.advance(timings.loginPoll)
+  asked = 0
+  await clock.advance(timings.statusPoll * 4)
+  expect(asked).toBe(4)
 })
 
 it('what the bus says meanwhile is newer, and a closed bus is not spoken for', async () => {
-  const asked = Promise.withResolvers<void>()
   const answered = Promise.withResolvers<string>()
   let count = 0
-  const { store } = follow(async () => {
-    asked.resolve()
+  const { store, clock } = follow(async () => {
     count += 1
     return count === 1 ? answered.promise : '{}'
   })
-  await asked.promise
+  await clock.settle()
+  expect(count).toBe(1)
   store.update((world) => ({ ...world, tailnet: { ...world.tailnet, state: 'Stopped' } }))
   answered.resolve('{"BackendState":"Running"}')
-  await expect.poll(() => count).toBeGreaterThan(1)
+  await clock.advance(timings.statusPoll)
+  expect(count).toBeGreaterThan(1)
   expect(store.world.tailnet.state).toBe('Stopped')
 
-  const { store: closed } = follow(async () => '{"BackendState":"Running"}', { watching: false, state: 'Stopped' })
-  await new Promise((resolve) => setTimeout(resolve, 30))
-  expect(closed.world.tailnet).toMatchObject({ watching: false, state: 'Stopped' })
+  let asked = 0
+  const closed = follow(
+    async () => {
+      asked += 1
+      return '{"BackendState":"Running"}'
+    },
+    { watching: false, state: 'Stopped' },
+  )
+  await closed.clock.advance(timings.statusPoll * 6)
+  expect(asked).toBeGreaterThan(5)
+  expect(closed.store.world.tailnet).toMatchObject({ watching: false, state: 'Stopped' })
 })
 
 it('a tailscaled that does not answer is silent, until it does or is gone', async () => {
   let answer = refused('ETIMEDOUT')
-  const { store, log } = follow(async () => answer())
-  await expect.poll(() => store.world.tailnet.silent).toBe('LocalAPI status failed: ETIMEDOUT')
+  const { store, lines, clock } = follow(async () => answer())
+  await clock.settle()
+  expect(store.world.tailnet.silent).toBe('LocalAPI status failed: ETIMEDOUT')
   answer = async () => '{"BackendState":"Running"}'
-  await expect.poll(() => store.world.tailnet).not.toHaveProperty('silent')
+  await clock.advance(timings.statusPoll)
+  expect(store.world.tailnet).not.toHaveProperty('silent')
   answer = refused('ECONNREFUSED')
-  await expect.poll(() => store.world.tailnet).toHaveProperty('silent')
+  await clock.advance(timings.statusPoll)
+  expect(store.world.tailnet).toHaveProperty('silent')
   store.update((world) => ({ ...world, daemon: { ...world.daemon, phase: 'down' } }))
-  await expect.poll(() => store.world.tailnet).not.toHaveProperty('silent')
+  await clock.settle()
+  expect(store.world.tailnet).not.toHaveProperty('silent')
   expect(store.world.tailnet.self).toEqual(self)
-  expect(log).toEqual([])
+  expect(lines).toEqual([])
 })
 
 it.each<[string, () => Promise<string>, RegExp]>([
@@ -77,11 +106,12 @@ it.each<[string, () => Promise<string>, RegExp]>([
   ['answers what cannot be read', async () => '{"BackendState":6}', /^status: tailscaled said what cannot be read/],
 ])('one that %s is not silent, and that is told once', async (_name, answer, said) => {
   let asked = 0
-  const { store, log } = follow(async () => {
+  const { store, lines, clock } = follow(async () => {
     asked += 1
     return answer()
   })
-  await expect.poll(() => asked).toBeGreaterThan(5)
+  await clock.advance(timings.statusPoll * 6)
+  expect(asked).toBeGreaterThan(5)
   expect(store.world.tailnet).not.toHaveProperty('silent')
-  expect(log).toEqual([expect.stringMatching(said)])
+  expect(lines).toEqual([expect.stringMatching(said)])
 })

@@ -18,7 +18,31 @@ it('says that a program is absent', async () => {
   expect(await child.exited).toEqual({
     code: undefined,
     description: 'no-such-program is not installed, or not in PATH',
+    isFinal: true,
   })
+})
+
+it('has ended with the reason what the system cannot start, whether it says so at once or later', async () => {
+  const shortOf = (code: string): ReturnType<typeof spawner> =>
+    spawner({}, () => {
+      throw Object.assign(new Error(`spawn ${code}`), { code })
+    })
+  const atOnce = shortOf('ENOMEM')('tailscaled', [], { output: 'inherit' })
+  expect(await atOnce.exited).toEqual({ code: undefined, description: 'tailscaled cannot be started: spawn ENOMEM' })
+  atOnce.kill('SIGTERM')
+  const script = `
+    import { spawner } from ${JSON.stringify(import.meta.resolve('../../../agent/tailscaled/spawn.ts'))}
+    import { openSync } from 'node:fs'
+    const taken = []
+    try { for (;;) taken.push(openSync('/dev/null')) } catch {}
+    const child = spawner({ PATH: process.env.PATH })('sleep', ['30'], { output: 'pipe' })
+    console.log(JSON.stringify([child.output.length, await child.exited]))`
+  const limited = spawn('prlimit', ['--nofile=64', process.execPath, '--input-type=module', '--eval', script], {
+    output: 'pipe',
+  })
+  const [stdout] = limited.output
+  const [line = ''] = await Array.fromAsync(createInterface({ input: stdout! }))
+  expect(JSON.parse(line)).toEqual([0, { description: expect.stringMatching(/^sleep cannot be started: .*EMFILE/) }])
 })
 
 it.each(['before', 'after'])('ends a child whose signal aborts %s it has started', async (when) => {

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { close, listen } from '../../../agent/endpoints/http.ts'
-import { optimizeForwarding } from '../../../agent/tailscaled/udp-gro.ts'
-import { createStore } from '../../../agent/world/world.ts'
+import { setUpUdpGro } from '../../../agent/tailscaled/udp-gro.ts'
+import { close, listen } from '../../../lib/http-server.ts'
 import { localApi } from '../../../localapi/client.ts'
+import { aContext } from '../a-context.ts'
 import { aWorld } from '../a-world.ts'
 
 it.each<[number, string, RegExp]>([
@@ -24,15 +24,10 @@ it.each<[number, string, RegExp]>([
     },
     { path: join(folder, 's') },
   )
-  const log: string[] = []
-  const parts = {
-    store: createStore(aWorld()),
-    api: localApi(join(folder, 's')),
-    log: (text: string) => log.push(text),
-  }
-  await optimizeForwarding(parts, new AbortController().signal)
+  const { context, lines } = aContext(aWorld(), { api: localApi(join(folder, 's')) })
+  await setUpUdpGro(context)
   expect(asked).toEqual(['GET /localapi/v0/set-udp-gro-forwarding'])
-  expect(log).toEqual([expect.stringMatching(line)])
+  expect(lines).toEqual([expect.stringMatching(line)])
   await close(server)
   rmSync(folder, { recursive: true })
 })

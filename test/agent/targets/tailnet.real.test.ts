@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { followBus } from '../../../agent/tailscaled/bus.ts'
+import { tailnetKeeper } from '../../../agent/tailscaled/tailnet.ts'
 import { resolveTarget } from '../../../agent/targets/resolve.ts'
-import { waits } from '../../../agent/world/timings.ts'
-import { createStore, initialWorld, type Store } from '../../../agent/world/world.ts'
+import { timings } from '../../../agent/world/timings.ts'
+import type { OwnStore } from '../../../agent/world/store.ts'
+import { initialWorld } from '../../../agent/world/world.ts'
 import { readSettings } from '../../../agent/settings/read.ts'
 import { parseAddress } from '../../../lib/address.ts'
 import { entriesOf } from '../../../lib/layered-map.ts'
-import { type LocalApi, localApi } from '../../../localapi/client.ts'
+import { type LocalApi, localApi, type TaggedApi } from '../../../localapi/client.ts'
 import { getStatus } from '../../../localapi/status.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { tellOnFailure } from '../../lab/vitest.ts'
+import { aContext } from '../a-context.ts'
 
 const hosts = {
   proxy: { network: 'cluster', tailscaled: true },
@@ -17,22 +20,24 @@ const hosts = {
   router: { network: 'wan', tailscaled: true },
   guest: { network: 'wan', tailscaled: true },
 } as const
-const promptly = { timeout: 3000, interval: 20 }
+const promptly = { interval: 20 }
 
 let bed: Bed<keyof typeof hosts>
-let api: LocalApi
-let store: Store
-const log: string[] = []
-const ended = new AbortController()
+let api: LocalApi & TaggedApi
+let store: OwnStore
+let lines: string[]
+let stop: AbortController
 beforeAll(async () => {
   bed = await startBed({ hosts })
   api = localApi(bed.host('proxy').path('/run/tailscale/tailscaled.sock'))
   const { settings } = readSettings({ TS_USERSPACE: 'false', TS_TAILNET_TARGET_FQDN: 'web.lab.ts.net' })
-  store = createStore({ ...initialWorld(settings, [4, 6]), daemon: { phase: 'running', restarts: 0 } })
-  void followBus({ store, api, waits, log: (text) => log.push(text) }, ended.signal)
+  const world = { ...initialWorld(settings, [4, 6]), daemon: { phase: 'running', restarts: 0 } as const }
+  const made = aContext(world, { timings, api })
+  ;({ store, lines, stop } = made)
+  void followBus(made.context, tailnetKeeper(store))
 })
 afterAll(async () => {
-  ended.abort()
+  stop.abort()
   await bed.down()
 })
 beforeEach(() => tellOnFailure(bed))
@@ -93,21 +98,24 @@ it('a Tailscale Service is there while it has records and a host', async () => {
 
 it('the bus and the status say the same of the peers, and what is not held makes no difference', async () => {
   const { peers } = store.world.tailnet
-  const status = await getStatus(api, { peers: true }, ended.signal, 5000)
+  const status = await getStatus(api, { peers: true }, stop.signal, 5000)
   expect(status.peers).toEqual([{ whole: true, changed: new Map(entriesOf(peers!)), removed: [] }])
   expect([...entriesOf(peers!)].every(([, { nodeId }]) => nodeId !== undefined)).toBe(true)
-  const since = (await bed.control.events()).last
+  const published = new Set<unknown>()
+  store.watch(() => published.add(store.world.tailnet.peers), stop.signal)
   await bed.control.patchNode('web', { tags: ['tag:a'] })
   await bed.control.patchNode('proxy', { tags: ['tag:b'] })
-  await bed.control.events(since, 1)
-  await new Promise((resolve) => setTimeout(resolve, 2000))
-  expect(store.world.tailnet.peers).toBe(peers)
+  // What is held, and comes after it, is the first change.
+  await bed.control.patchNode('web', { routes: ['10.97.0.0/24'] })
+  await expect.poll(() => found('10.97.0.7'), promptly).toEqual(at('route', '10.97.0.7'))
+  published.delete(peers)
+  expect(published.size).toBe(1)
 })
 
 it('a peer that went while the control server was away is gone when it is back', async () => {
   await bed.control.startOutage({ seconds: 60 })
   await bed.control.removeNode('web')
   await bed.control.endOutage()
-  await expect.poll(() => found('web.lab.ts.net'), { timeout: 30_000 }).toBe('nowhere')
-  expect(log).toEqual([])
+  await expect.poll(() => found('web.lab.ts.net')).toBe('nowhere')
+  expect(lines).toEqual([])
 })

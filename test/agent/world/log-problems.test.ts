@@ -1,26 +1,27 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { problemTeller } from '../../../agent/world/log-problems.ts'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { logProblems } from '../../../agent/world/log-problems.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
 
 let lines: string[]
+let clock: VirtualClock
 let stop: AbortController
 let tell: (problems: readonly string[]) => void
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  clock = new VirtualClock()
   lines = []
   stop = new AbortController()
-  tell = problemTeller('the file', (line) => lines.push(line), stop.signal)
+  tell = logProblems('the file', { log: (line) => lines.push(line), clock, signal: stop.signal })
 })
 afterEach(() => {
   stop.abort()
-  expect(vi.getTimerCount()).toBe(0)
-  vi.useRealTimers()
+  expect(clock.pending).toBe(0)
 })
 
 /** The lines since the last look. */
 const news = (): string[] => lines.splice(0)
 
-it('tells what is new, and that all is good again', () => {
+it('tells what is new, and that all is good again', async () => {
   tell([])
   expect(news()).toEqual([])
   tell(['a'])
@@ -32,25 +33,25 @@ it('tells what is new, and that all is good again', () => {
   tell([])
   expect(news()).toEqual(['the file is good again'])
   tell([])
-  vi.advanceTimersByTime(600_000)
+  await clock.advance(600_000)
   expect(news()).toEqual([])
 })
 
-it('tells some of many, and how many more', () => {
+it('tells some of many, and how many more', async () => {
   const many = Array.from({ length: 1000 }, (_, index) => `entry ${index}`)
   tell(many)
   expect(news()).toEqual([...many.slice(0, 10).map((text) => `warning: ${text}`), 'warning: the file: and 990 more'])
   tell([...many, 'another'])
   expect(news()).toEqual(['warning: another'])
   tell(many.slice(500))
-  vi.advanceTimersByTime(600_000)
+  await clock.advance(600_000)
   expect(news()).toEqual([])
 })
 
-it('tells the same once a minute, however often it comes and goes', () => {
+it('tells the same once a minute, however often it comes and goes', async () => {
   for (let second = 0; second < 600; second += 1) {
     tell(second % 2 === 0 ? ['a'] : [])
-    vi.advanceTimersByTime(1000)
+    await clock.advance(1000)
   }
   expect(lines.length).toBeLessThanOrEqual(20)
   expect(lines.length).toBeGreaterThanOrEqual(10)
@@ -60,22 +61,22 @@ it('tells the same once a minute, however often it comes and goes', () => {
 it.each([
   ['that it is bad', ['a'], 'warning: a'],
   ['that it is good', [], 'the file is good again'],
-])('tells in the end %s', (_what, last, line) => {
+])('tells in the end %s', async (_what, last, line) => {
   for (let change = 0; change < 20; change += 1) tell(change % 2 === 0 ? ['a'] : [])
   tell(last)
-  vi.advanceTimersByTime(60_000)
+  await clock.advance(60_000)
   expect(lines.at(-1)).toBe(line)
   const said = lines.length
-  vi.advanceTimersByTime(600_000)
+  await clock.advance(600_000)
   expect(lines).toHaveLength(said)
 })
 
-it('tells nothing once it is stopped', () => {
+it('tells nothing once it is stopped', async () => {
   tell(['a'])
   tell([])
   tell(['a'])
   stop.abort()
   tell(['b'])
-  vi.advanceTimersByTime(600_000)
+  await clock.advance(600_000)
   expect(lines).toEqual(['warning: a', 'the file is good again'])
 })

@@ -120,7 +120,26 @@ export const refusals: Scenarios = {
 }
 
 /** What turns out only later ends it with 1, too. */
+/** Has the agent throw in a listener of a signal, as nothing of its own does. */
+const faulty = {
+  NODE_OPTIONS:
+    '--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20TypeError(%22no%20such%20thing%22)})',
+}
+
 export const failures: Scenarios = {
+  'a fault of the agent itself, which stops in order all the same': {
+    env: { ...faulty, ...withKey },
+    files: { 'usr/bin/tailscaled': programs.slow },
+    phases: [
+      { runs: start },
+      complete,
+      {
+        signal: 'SIGUSR2',
+        exit: 1,
+        log: /error: fault of the agent itself: TypeError: no such thing; at .*report this line/,
+      },
+    ],
+  },
   'no other auth key within the limit': {
     env: { ...inKubernetes, ...oneStep, ...shortWaits },
     phases: [...reissue, { exit: 1, log: /error: no other auth key came/ }],
@@ -133,8 +152,8 @@ export const failures: Scenarios = {
     ],
   },
   'the boot deadline': {
-    env: { ...withKey, TS_BOOT_TIMEOUT: '3s' },
-    phases: [{ runs: start, exit: 1, log: /error: .*boot deadline of 3 s/ }],
+    env: { ...withKey, TS_BOOT_TIMEOUT: '8s' },
+    phases: [{ runs: start, exit: 1, log: /error: .*boot deadline of 8 s/ }],
   },
   'a tailscaled that cannot be kept up': {
     env: { ...withKey, ...shortWaits },

@@ -98,22 +98,22 @@ export const lasting: Scenarios = {
     ],
   },
   'a person must log in, for longer than the boot deadline': {
-    env: { ...shortWaits, TS_BOOT_TIMEOUT: '3s' },
+    env: { ...shortWaits, TS_BOOT_TIMEOUT: '8s' },
     phases: [
       { runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] },
       {
         tell: { ...inState('NeedsLogin'), BrowseToURL: 'https://login.test/a/1' },
         log: /log in at https:\/\/login\.test\/a\/1$/,
-        lasts: 3500,
+        lasts: 8500,
       },
       complete,
     ],
   },
   'the node must be approved, for longer than the boot deadline': {
-    env: { ...withKey, ...shortWaits, TS_BOOT_TIMEOUT: '3s' },
+    env: { ...withKey, ...shortWaits, TS_BOOT_TIMEOUT: '8s' },
     phases: [
       { runs: [tailscaled(inMemory, userspace), login] },
-      { tell: inState('NeedsMachineAuth'), log: /waits for approval/, lasts: 3500 },
+      { tell: inState('NeedsMachineAuth'), log: /waits for approval/, lasts: 8500 },
       complete,
     ],
   },

@@ -1,31 +1,28 @@
-// Runs inside a host: node replica.ts URLS (JSON, the services' health URLs by name) WAITS (JSON, what differs)
+// Runs inside a host: node replica.ts URLS (JSON, the services' health URLs by name) TIMINGS (JSON, what differs)
 // A replica's listener with all its routes, of an agent whose node is up; its addresses are POD_IPS. Prints its log, and
-// what becomes of its readiness.
+// what becomes of its readiness and of the wait.
 import { listeners, openListener } from '../../../../agent/endpoints/listener.ts'
-import { draining } from '../../../../agent/preshutdown/preshutdown.ts'
 import { preshutdownRoute } from '../../../../agent/preshutdown/route.ts'
-import { waits, type Waits } from '../../../../agent/world/timings.ts'
-import { createStore } from '../../../../agent/world/world.ts'
+import { timings, type Timings } from '../../../../agent/world/timings.ts'
+import { aContext } from '../../a-context.ts'
 import { aDrainingWorld } from '../a-draining-world.ts'
+import { isWelcome } from '../welcome.ts'
 
 const [urls = '{}', change = '{}'] = process.argv.slice(2)
-const stop = new AbortController()
+const world = aDrainingWorld(JSON.parse(urls) as Record<string, string>, { POD_IPS: process.env['POD_IPS'] ?? '' }, 6)
+const { context, store, stop } = aContext(world, {
+  timings: { ...timings, ...(JSON.parse(change) as Partial<Timings>) },
+})
 process.on('SIGTERM', () => {
   stop.abort()
   // As the agent's own stop leaves some time for the last answers.
   setTimeout(() => process.exit(), 300)
 })
-const world = aDrainingWorld(JSON.parse(urls) as Record<string, string>, { POD_IPS: process.env['POD_IPS'] ?? '' }, 6)
-const store = createStore(world)
-const preshutdown = preshutdownRoute({
-  store,
-  log: (text) => console.log(text),
-  waits: { ...waits, ...(JSON.parse(change) as Partial<Waits>) },
-  endFlows: async () => 0,
-  signal: stop.signal,
-})
-const observed = { world: () => store.world, stuck: () => [] }
+const preshutdown = preshutdownRoute({ ...context, log: (text) => console.log(text) })
+const observed = { world: () => store.world, stuck: () => [], since: () => undefined }
 const none = () => ({ status: 404, body: 'none' })
-for (const listener of listeners(world.settings, observed, none, preshutdown)) await openListener(listener)
-store.watch(() => console.log(`readiness: ${draining(store.world) ?? 'up'}`), stop.signal)
+for (const listener of listeners(world.settings, observed, none, preshutdown)) await openListener(listener, () => {})
+const show = (): void =>
+  console.log(`${isWelcome(store.world) ? 'welcome' : 'unwelcome'}, ${store.world.preshutdown?.phase ?? 'not waiting'}`)
+store.watch(show, stop.signal)
 console.log('listening')

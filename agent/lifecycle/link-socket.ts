@@ -1,0 +1,22 @@
+import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { describe } from '../../lib/errors.ts'
+import type { Log } from '../../lib/log.ts'
+import type { Settings } from '../settings/settings.ts'
+
+/** Lets programs that know nothing of TS_SOCKET find tailscaled; failing is only said. Gives what takes the link away again. */
+export function linkDefaultSocket({ root, socket }: Settings, log: Log): () => void {
+  const link = `${root}/var/run/tailscale/tailscaled.sock`
+  const nothing = (): void => {}
+  if (socket === link) return nothing
+  try {
+    mkdirSync(dirname(link), { recursive: true, mode: 0o700 })
+    // A link was left by an earlier container; anything else belongs to somebody.
+    if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true) rmSync(link)
+    symlinkSync(socket, link)
+    return () => rmSync(link, { force: true })
+  } catch (error) {
+    log(`warning: ${link} cannot be linked to ${socket}: ${describe(error)}`)
+    return nothing
+  }
+}

@@ -1,0 +1,42 @@
+import { CulvertError } from '../../lib/errors.ts'
+import { nothingReachable } from '../../netfilter/plan.ts'
+import { attemptedPlan, forwards } from '../forwarding/reconciler.ts'
+import { planServe, serveKey } from '../serve/reconciler.ts'
+import { planStateSecret, stateSecretKey } from '../state-secret/reconciler.ts'
+import type { Context } from '../world/context.ts'
+import { reportOf, wasAttempted } from '../world/reports.ts'
+import type { World } from '../world/world.ts'
+
+/**
+ * Resolves when start-up is complete: the node is running, and every reconciler has had its first attempt at what it
+ * wants.
+ * @throws CulvertError `family` when that pass found that no target can ever be reached.
+ */
+export async function started({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
+  await store.until(({ daemon, tailnet }) => daemon.phase === 'running' && tailnet.self !== undefined, signal)
+  const world = await store.until((now) => forwardingTried(now) && serveTried(now) && stateSecretTried(now), signal)
+  const plan = attemptedPlan(world)
+  if (plan === undefined || !nothingReachable(plan)) return
+  const { settings } = world
+  const reasons = plan.unreachable.map(({ target, reason }) => `${target.text}: ${reason}`)
+  if (settings.tailnetTarget !== undefined) {
+    const addresses = plan.unreachable.map(({ target }) => `${target.text}/${target.family === 4 ? 32 : 128}`)
+    // Upstream's own words, which its test suite waits for.
+    log(
+      `no forwarding rules for egress addresses [${addresses.join(' ')}], host supports IPv6: ${world.kernelFamilies.includes(6)}`,
+    )
+  }
+  const which = settings.tailnetTarget === undefined ? 'TS_DEST_IP' : 'the target in the tailnet'
+  throw new CulvertError('family', `no forwarding rules for ${which}: ${reasons.join('; ')}`, {
+    remedy: 'Give a target of a family that the node has.',
+  })
+}
+
+const forwardingTried = (world: World): boolean => !forwards(world) || attemptedPlan(world) !== undefined
+
+const serveTried = (world: World): boolean => planServe(world) === undefined || reportOf(world, serveKey) !== undefined
+
+function stateSecretTried(world: World): boolean {
+  const wanted = planStateSecret(world)
+  return wanted === undefined || wasAttempted(world, stateSecretKey, wanted)
+}

@@ -1,0 +1,76 @@
+import type { Log } from '../../lib/log.ts'
+import type { Context } from '../world/context.ts'
+import type { Write } from '../world/store.ts'
+import type { Preshutdown, World } from '../world/world.ts'
+import { drain, type Progress } from './drain.ts'
+import { askedServices } from './rounds.ts'
+import { summary } from './view.ts'
+
+export type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal'>
+
+const seconds = (ms: number): string => `${ms / 1000} s`
+
+/**
+ * Waits until the Pod may end, and says in World and log what for, until `cancelled` aborts. It changes nothing else:
+ * whoever reaches the port can ask, so that only SIGTERM says that the Pod ends. Never rejects.
+ */
+export async function waitUntilDrained(
+  parts: Parts,
+  write: Write<World['preshutdown']>,
+  cancelled: AbortSignal,
+): Promise<void> {
+  const { timings, clock, signal: stop } = parts
+  const signal = AbortSignal.any([stop, cancelled])
+  const log: Log = (text) => parts.log(`preshutdown: ${text}`)
+  const since = clock.date()
+  const show = (phase: Preshutdown['phase'], waitingFor: Preshutdown['waitingFor'] = new Map()): void =>
+    write(() => ({ since, phase, waitingFor }))
+
+  show('asking')
+  await askForAll({ ...parts, log }, (waitingFor) => show('asking', waitingFor), signal)
+  if (!signal.aborted) {
+    log(`waiting another ${seconds(timings.drainSettle)} for all nodes to route elsewhere`)
+    show('settling')
+    await clock.sleep(timings.drainSettle, signal)
+  }
+  // Another one may have begun meanwhile.
+  write((now) => (now?.since === since ? undefined : now))
+  if (!signal.aborted) return log('safe to terminate')
+  log(stop.aborted ? 'ended, since the agent stops' : 'ended, since nobody waits any more')
+}
+
+/** Until no service leads here any more, or so it must be taken, or `signal` aborts. */
+async function askForAll(
+  { store, log, timings, clock }: Parts,
+  show: (waitingFor: Preshutdown['waitingFor']) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const names = askedServices(store.world)
+  const { content: pings, rejected } = store.world.mounted.healthPings ?? {}
+  // Without a file there are no pings; one that cannot be read is another matter.
+  if (names.length === 0 || ((pings ?? 0) === 0 && rejected === undefined)) return log('there is nobody to ask')
+  log(`waiting until none of the services leads to this Pod any more (${names.length})`)
+  const waitingFor = new Map(names.map((name) => [name, 'not asked yet']))
+  const progress: Progress = { waitingFor, givenUp: new Map() }
+  let logged = { size: names.length, at: clock.now() }
+  const over = new AbortController()
+  clock.every(timings.drainRound, AbortSignal.any([signal, over.signal]), () => {
+    show(new Map(waitingFor))
+    const now = { size: waitingFor.size, at: clock.now() }
+    if (now.size === logged.size && now.at - logged.at < timings.progress) return
+    logged = now
+    if (now.size > 0) log(`waiting for ${summary(waitingFor)}`)
+  })
+  const begun = clock.now()
+  await drain(
+    progress,
+    { world: () => store.world, timings, clock },
+    AbortSignal.any([signal, clock.timeout(timings.drainLimit)]),
+  )
+  over.abort()
+  if (signal.aborted) return
+  const { givenUp } = progress
+  if (givenUp.size > 0) log(`warning: taken to lead elsewhere, as it cannot be known: ${summary(givenUp)}`)
+  if (waitingFor.size > 0) log(`warning: not waiting for these any longer: ${summary(waitingFor)}`)
+  else log(`no service leads to this Pod any more, after ${seconds(Math.round(clock.now() - begun))}`)
+}

@@ -1,0 +1,40 @@
+import { type Context, createContext } from '../../agent/world/context.ts'
+import { createStore } from '../../agent/world/store.ts'
+import { shortTimings, type Timings } from '../../agent/world/timings.ts'
+import type { World } from '../../agent/world/world.ts'
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import type { LocalApi, TaggedApi } from '../../localapi/client.ts'
+
+type Options = {
+  readonly timings?: Partial<Timings>
+  readonly clock?: Clock
+  /** What is asked of tailscaled; whatever is not given rejects. */
+  readonly api?: Partial<LocalApi & TaggedApi>
+}
+
+const unasked = (): Promise<never> => Promise.reject(new Error('nobody is to be asked here'))
+const noApi: LocalApi & TaggedApi = {
+  get: unasked,
+  post: unasked,
+  patch: unasked,
+  stream: unasked,
+  getTagged: unasked,
+  replace: unasked,
+}
+
+/** What a part of the agent is given, with all that can be seen of it: the log, and a store that tests may change. */
+export function aContext(world: World, { timings = {}, clock = systemClock, api = {} }: Options = {}) {
+  const lines: string[] = []
+  const stop = new AbortController()
+  const log = (text: string): void => void lines.push(text)
+  const store = createStore(world, (problem) => log(`error: ${problem}`))
+  const { context, reconcilers } = createContext({
+    store,
+    log,
+    clock,
+    api: { ...noApi, ...api },
+    timings: { ...shortTimings, ...timings },
+    signal: stop.signal,
+  })
+  return { context: context satisfies Context, store, lines, stop, reconcilers }
+}

@@ -1,0 +1,55 @@
+import { afterEach, expect, it } from 'vitest'
+import { planForwarding, forwardingKey } from '../../../agent/forwarding/reconciler.ts'
+import { started } from '../../../agent/lifecycle/started.ts'
+import type { World } from '../../../agent/world/world.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
+import { aContext } from '../a-context.ts'
+import { aReport, aWorld, self } from '../a-world.ts'
+
+let end = (): void => {}
+afterEach(() => end())
+
+function start(world: World) {
+  const clock = new VirtualClock()
+  const { context, store, lines, stop } = aContext(world, { clock })
+  end = () => stop.abort()
+  const outcome: { is?: string } = {}
+  started(context).then(
+    () => (outcome.is = 'complete'),
+    (error: unknown) => (outcome.is = String(error)),
+  )
+  return { clock, store, lines, outcome }
+}
+
+it('waits for the node to run, and for the first attempt at its rules, whatever came of it', async () => {
+  const world = aWorld({ daemon: { phase: 'login', restarts: 0 }, reports: {} })
+  const { clock, store, outcome } = start(world)
+  await clock.advance(60_000)
+  expect(outcome.is).toBeUndefined()
+  store.update((now) => ({ ...now, daemon: { phase: 'running', restarts: 0 } }))
+  await clock.advance(60_000)
+  expect(outcome.is).toBeUndefined()
+  const report = aReport(planForwarding(store.world), { error: 'refused' })
+  store.update((now) => ({ ...now, reports: { [forwardingKey.name]: report } }))
+  await clock.settle()
+  expect(outcome.is).toBe('complete')
+})
+
+it('waits for no rules where there are none, but for what the Secret is to say', async () => {
+  const env = { TS_USERSPACE: 'true', KUBERNETES_SERVICE_HOST: '10.96.0.1', TS_KUBE_SECRET: 'proxy' }
+  const stateSecret = { name: 'proxy', access: { patch: true, create: false } }
+  const { clock, store, outcome } = start(aWorld({ reports: {}, stateSecret }, env))
+  await clock.advance(60_000)
+  expect(outcome.is).toBeUndefined()
+  store.update((now) => ({ ...now, stateSecret: { ...stateSecret, access: { patch: false, create: false } } }))
+  await clock.settle()
+  expect(outcome.is).toBe('complete')
+})
+
+it('fails where no target can ever be reached, in the words that upstream’s users wait for', async () => {
+  const six = [{ family: 6 as const, text: 'fd7a:115c:a1e0::1' }]
+  const tailnet = { ...aWorld().tailnet, self: { ...self, addresses: six } }
+  const { clock, outcome } = start(aWorld({ tailnet }))
+  await clock.settle()
+  expect(outcome.is).toMatch(/no forwarding rules for TS_DEST_IP: 10\.0\.0\.9: the node has no IPv4 address/)
+})

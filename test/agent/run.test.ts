@@ -1,0 +1,67 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { runAgent } from '../../agent/run.ts'
+import { VirtualClock } from '../lib/virtual-clock.ts'
+
+let root: string
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'culvert-'))
+  writeFileSync(join(root, 'termination-log'), '')
+})
+afterEach(() => rmSync(root, { recursive: true }))
+
+type Outside = { readonly signal: (name: NodeJS.Signals) => void; readonly fault: (error: unknown) => void }
+
+/** Runs the agent with settings that get it no further than to its first look at them, while `act` happens to it. */
+async function run(env: Record<string, string>, act: (outside: Outside) => void = () => {}) {
+  const lines: string[] = []
+  const listeners: Partial<Outside> = {}
+  const ended = runAgent({
+    env: { CULVERT_TERMINATION_LOG: join(root, 'termination-log'), ...env },
+    write: (line) => lines.push(line),
+    onSignal: (signal) => Object.assign(listeners, { signal }),
+    onUncaught: (fault) => Object.assign(listeners, { fault }),
+    clock: new VirtualClock(),
+    version: '0.0.0',
+  })
+  act(listeners as Outside)
+  const code = await ended
+  const log = lines.map((line) => line.replace(/^boot: \S+ \S+ /, '').trimEnd())
+  return { code, log, reason: readFileSync(join(root, 'termination-log'), 'utf8') }
+}
+
+it('ends with 1 for settings that can never work, and leaves the reason where kubelet shows it', async () => {
+  const { code, log, reason } = await run({ TS_BOOT_TIMEOUT: '5' })
+  expect(code).toBe(1)
+  expect(reason).toMatch(/^TS_BOOT_TIMEOUT="5" is not valid/)
+  expect(log).toEqual(['culvert agent 0.0.0', `error: ${reason}`])
+})
+
+it('ends with 0 at a signal, however early, and leaves no reason', async () => {
+  const { code, log, reason } = await run({}, ({ signal }) => signal('SIGTERM'))
+  expect([code, reason]).toEqual([0, ''])
+  expect(log).toContain('received SIGTERM, shutting down')
+})
+
+it('ends with 1 after a fault of its own, in one line that tells where it is', async () => {
+  const { code, log, reason } = await run({}, ({ fault }) => fault(new TypeError('no such thing')))
+  expect(code).toBe(1)
+  expect(reason).toMatch(/^fault of the agent itself: TypeError: no such thing; at .*run\.test\.ts/)
+  expect(log.filter((line) => line.startsWith('error: '))).toEqual([`error: ${reason}`])
+})
+
+it('ends with 1 after a fault of its own during the stop, too', async () => {
+  const { code, reason } = await run({}, ({ signal, fault }) => {
+    signal('SIGTERM')
+    fault(new TypeError('no such thing'))
+  })
+  expect(code).toBe(1)
+  expect(reason).toMatch(/^fault of the agent itself: TypeError: no such thing/)
+})
+
+it('never creates the file for the reason', async () => {
+  rmSync(join(root, 'termination-log'))
+  await expect(run({ TS_BOOT_TIMEOUT: '5' })).rejects.toThrow(/ENOENT/)
+})

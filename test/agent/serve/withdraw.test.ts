@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest'
+import { withdraw } from '../../../agent/serve/withdraw.ts'
+import { timings } from '../../../agent/world/timings.ts'
+import type { World } from '../../../agent/world/world.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
+import { aContext } from '../a-context.ts'
+import { aWorld } from '../a-world.ts'
+
+/** Withdraws at a tailscaled that advertises so; gives what it was told to advertise, and how long that took. */
+async function withdrawn(
+  advertises: { readonly routes?: string[]; readonly services?: string[] },
+  env: Record<string, string>,
+  change: Partial<World> = {},
+) {
+  const clock = new VirtualClock()
+  const changes: object[] = []
+  const api = {
+    get: async () =>
+      JSON.stringify({ AdvertiseRoutes: advertises.routes ?? [], AdvertiseServices: advertises.services ?? [] }),
+    patch: async (_path: string, what: object) => (changes.push(what), '{}'),
+  }
+  const { context, lines } = aContext(aWorld(change, { TS_USERSPACE: 'true', ...env }), { clock, timings, api })
+  let ended: number | undefined
+  void withdraw(context, new AbortController().signal).then(() => (ended = clock.now()))
+  await clock.advance(60_000)
+  return { changes, lines, ended }
+}
+
+it('withdraws routes that the next start advertises again, and serves them until the tailnet has heard', async () => {
+  const { changes, lines, ended } = await withdrawn(
+    { routes: ['10.0.0.0/8', '192.0.2.0/24'] },
+    { TS_ROUTES: '10.0.0.0/8' },
+  )
+  expect(changes).toEqual([{ AdvertiseRoutes: ['192.0.2.0/24'], AdvertiseRoutesSet: true }])
+  expect([lines, ended]).toEqual([[expect.stringMatching(/^routes withdrawn/)], timings.withdraw])
+})
+
+it.each<[string, Parameters<typeof withdrawn>]>([
+  ['what is the state’s alone', [{ routes: ['192.0.2.0/24'] }, {}]],
+  ['what is not advertised', [{ routes: ['192.0.2.0/24'] }, { TS_ROUTES: '10.0.0.0/8' }]],
+  [
+    'anything of a tailscaled that does not run',
+    [{ routes: ['10.0.0.0/8'] }, { TS_ROUTES: '10.0.0.0/8' }, { daemon: { phase: 'down', restarts: 0 } }],
+  ],
+])('does not withdraw %s, and takes no time', async (_what, given) => {
+  expect(await withdrawn(...given)).toEqual({ changes: [], lines: [], ended: 0 })
+})

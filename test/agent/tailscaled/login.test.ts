@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { keepLoggedIn, loginProblem } from '../../../agent/tailscaled/login.ts'
+import type { OwnStore } from '../../../agent/world/store.ts'
+import { timings } from '../../../agent/world/timings.ts'
+import type { Tailnet } from '../../../agent/world/world.ts'
+import type { BackendState } from '../../../localapi/notify.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
+import { aContext } from '../a-context.ts'
+import { aWorld } from '../a-world.ts'
+import { type FakeChild, fakeSpawn } from './fake-spawn.ts'
+
+let clock: VirtualClock
+let store: OwnStore
+let lines: string[]
+let children: FakeChild[]
+let end: AbortController
+let outcome: unknown
+
+const say = async (state: BackendState): Promise<void> => {
+  store.update((world) => ({ ...world, tailnet: { ...world.tailnet, state } }))
+  await clock.settle()
+}
+/** The commands that were run: `up` or `set`. */
+const commands = (): string[] => children.map(({ args }) => args[1] ?? '')
+
+type Life = { readonly env?: Record<string, string>; readonly first?: boolean; readonly authKey?: string }
+
+/** Keeps logged in through one life of tailscaled, the first of the agent unless told otherwise. */
+async function keep({ env = {}, first = true, authKey }: Life = {}): Promise<void> {
+  const world = aWorld(
+    { daemon: { phase: 'login', restarts: 0 }, tailnet: { watching: true, noSnat: false, health: new Map() } },
+    { TS_AUTHKEY: authKey === undefined ? 'tskey-auth-env' : '', ...env },
+  )
+  const secret = { name: 'tailscale', ...(authKey !== undefined && { authKey }) }
+  const made = aContext({ ...world, stateSecret: secret }, { clock, timings })
+  ;({ store, lines } = made)
+  const fake = fakeSpawn()
+  children = fake.children
+  const set: Parameters<typeof keepLoggedIn>[0]['set'] = (change) =>
+    store.update((now) => ({ ...now, daemon: { ...now.daemon, ...change } }))
+  outcome = undefined
+  keepLoggedIn({ ...made.context, spawn: fake.spawn, set }, first, end.signal).then(
+    () => (outcome = 'ended'),
+    (error: unknown) => (outcome = error),
+  )
+  await clock.settle()
+}
+
+beforeEach(() => {
+  clock = new VirtualClock()
+  end = new AbortController()
+})
+afterEach(() => end.abort())
+
+describe('the first life', () => {
+  it('runs up whatever tailscaled says, once, and is running when tailscaled is', async () => {
+    await keep({ env: { TS_STATE_DIR: '/state' } })
+    expect(commands()).toEqual(['up'])
+    children[0]?.exit()
+    await say('Running')
+    expect([commands(), store.world.daemon.phase]).toEqual([['up'], 'running'])
+    await clock.advance(3_600_000)
+    expect(commands()).toEqual(['up'])
+  })
+
+  it('with TS_AUTH_ONCE runs up only if asked to log in, and brings a node that runs to what is set', async () => {
+    const env = { TS_AUTH_ONCE: 'true', TS_STATE_DIR: '/state' }
+    await keep({ env })
+    expect(commands()).toEqual([])
+    await say('Running')
+    expect(commands()).toEqual(['set'])
+    children[0]?.exit()
+    await clock.advance(60_000)
+    expect([commands(), store.world.daemon.phase]).toEqual([['set'], 'running'])
+    end.abort()
+
+    end = new AbortController()
+    await keep({ env })
+    await say('NeedsLogin')
+    expect(commands()).toEqual(['up'])
+  })
+
+  it('logs in with the auth key of the state Secret where nothing else says how', async () => {
+    await keep({ authKey: 'tskey-auth-secret' })
+    expect(children[0]?.args).toContain('--authkey=tskey-auth-secret')
+  })
+})
+
+describe('a later life', () => {
+  it('runs nothing where the state was on disk and the node runs', async () => {
+    await keep({ env: { TS_STATE_DIR: '/state' }, first: false })
+    await say('Running')
+    expect([commands(), store.world.daemon.phase]).toEqual([[], 'running'])
+  })
+
+  it('runs up where the state was in memory, and ends after three refusals: the key is spent', async () => {
+    await keep({ first: false })
+    for (let refusal = 1; refusal <= 3; refusal += 1) {
+      expect([commands().length, outcome]).toEqual([refusal, undefined])
+      children.at(-1)?.print('backend error: invalid key: API key does not exist')
+      children.at(-1)?.exit({ code: 1 })
+      await clock.advance(timings.retryCap)
+    }
+    expect(String(outcome)).toMatch(/lost its state, which was in memory, and cannot log in again/)
+    expect(commands()).toHaveLength(3)
+  })
+})
+
+it.each<BackendState>(['NeedsLogin', 'Stopped'])(
+  'a node that turns %s is told to log in, and the log says so',
+  async (state) => {
+    await keep()
+    children[0]?.exit()
+    await say('Running')
+    await say(state)
+    expect([commands(), store.world.daemon.phase]).toEqual([['up', 'up'], 'login'])
+    expect(lines).toEqual([`tailscaled’s state is ${state}: it is told to log in`])
+  },
+)
+
+it('a login that is refused is tried again, after pauses that grow', async () => {
+  await keep({ env: { TS_STATE_DIR: '/state' } })
+  const at: number[] = []
+  for (let time = 0; time < 6; time += 1) {
+    at.push(clock.now())
+    children.at(-1)?.exit({ code: 1 })
+    await clock.next()
+  }
+  const pauses = at.slice(1).map((now, index) => now - (at[index] ?? 0))
+  expect(pauses).toEqual(pauses.toSorted((one, other) => one - other))
+  expect(store.world.daemon.problem).toMatch(/^tailscale up failed: tailscale ended with exit code 1/)
+})
+
+it('ends with its life, and the login with it', async () => {
+  await keep()
+  end.abort()
+  await clock.settle()
+  expect([outcome, children[0]?.signals]).toEqual(['ended', ['SIGTERM']])
+})
+
+it.each<[string, Partial<Tailnet>, string]>([
+  ['a URL', { state: 'NeedsLogin', loginUrl: 'https://login.example/a' }, 'log in at https://login.example/a'],
+  ['approval', { state: 'NeedsMachineAuth' }, 'the node waits for approval in the tailnet’s admin console'],
+  ['nothing known', {}, 'tailscaled is login'],
+  [
+    'the daemon’s own words',
+    { state: 'NeedsLogin', health: new Map([['login-state', 'invalid key']]) },
+    'tailscaled’s state is NeedsLogin; invalid key',
+  ],
+])('says what login waits for: %s', (_what, change, text) => {
+  const world = aWorld({ daemon: { phase: 'login', restarts: 0 } })
+  const { state: _state, ...tailnet } = world.tailnet
+  expect(loginProblem({ ...world, tailnet: { ...tailnet, ...change } })).toBe(text)
+})

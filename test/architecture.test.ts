@@ -1,0 +1,146 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = dirname(import.meta.dirname)
+
+/** Which folders each folder may import from, beside itself. Clients of the outside are passed in as narrow interfaces. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  lib: [],
+  wire: ['lib'],
+  netfilter: ['lib', 'wire'],
+  localapi: ['lib', 'wire'],
+  serve: ['lib', 'wire', 'localapi'],
+  certs: ['lib', 'wire', 'localapi'],
+  kube: ['lib', 'wire'],
+  agent: ['lib', 'wire', 'netfilter', 'localapi', 'serve', 'certs', 'kube'],
+}
+
+/**
+ * The folders of `agent/` from the ground up, as docs/internals.md draws them: each imports from those before it alone.
+ * What puts them together stands above all of them.
+ */
+const order = [
+  'settings',
+  'world',
+  'mounted',
+  'targets',
+  'forwarding',
+  'serve',
+  'device-config',
+  'state-secret',
+  'certificates',
+  'tailscaled',
+  'preshutdown',
+  'status',
+  'endpoints',
+  'lifecycle',
+  'cli',
+  '.',
+]
+
+/** What of the firewall the agent knows: which backend does it, and how, is the firewall's business. */
+const firewall = ['netfilter/backend.ts', 'netfilter/plan.ts', 'netfilter/table.ts', 'netfilter/sysctl.ts']
+
+const files = Object.keys(allowed).flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name)),
+)
+
+const textOf = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+
+/** The files that a file imports, types counted. */
+const importsOf = (file: string): string[] =>
+  [...(textOf.get(file) ?? '').matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) =>
+    normalize(join(dirname(file), match[1] ?? '')),
+  )
+
+const folderOf = (path: string): string => path.split('/')[0] ?? ''
+/** Of a file in `agent/`. */
+const placeOf = (file: string): string => relative('agent', dirname(file)) || '.'
+const rankOf = (file: string): number => order.indexOf(placeOf(file))
+
+/** Files that import each other, directly or not: from one of them to itself. */
+function circleFrom(start: string): readonly string[] | undefined {
+  const ways: (readonly string[])[] = [[start]]
+  const seen = new Set<string>()
+  for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
+    for (const next of importsOf(way.at(-1)!)) {
+      if (next === start) return [...way, next]
+      if (seen.has(next)) continue
+      seen.add(next)
+      ways.push([...way, next])
+    }
+  }
+  return undefined
+}
+
+/** Files in which a pattern occurs. */
+const filesWith = (pattern: RegExp, among = files): string[] =>
+  among.filter((file) => pattern.test(textOf.get(file) ?? ''))
+
+describe('the architecture', () => {
+  it('has files to look at, and reads their imports', () => {
+    expect(files.length).toBeGreaterThan(150)
+    expect(importsOf('agent/main.ts')).toContain('agent/run.ts')
+    expect(importsOf('agent/state-secret/keep.ts')).toContain('kube/client.ts')
+  })
+
+  it.each(files)('%s imports only what its folder may', (file) => {
+    for (const path of importsOf(file)) {
+      expect([folderOf(file), ...(allowed[folderOf(file)] ?? [])], `import of ${path}`).toContain(folderOf(path))
+    }
+  })
+
+  it.each(files.filter((file) => folderOf(file) === 'agent'))('%s imports only from folders below its own', (file) => {
+    expect(order).toContain(placeOf(file))
+    for (const path of importsOf(file).filter((one) => folderOf(one) === 'agent')) {
+      expect(rankOf(path), `import of ${path}`).toBeLessThanOrEqual(rankOf(file))
+    }
+  })
+
+  it('has no file that imports itself by way of others, types counted', () => {
+    expect(files.flatMap((file) => [circleFrom(file)?.join(' → ') ?? []].flat())).toEqual([])
+  })
+
+  it('lets the agent know nothing of how the firewall does its work', () => {
+    const known = files
+      .filter((file) => folderOf(file) === 'agent')
+      .flatMap((file) => importsOf(file).filter((path) => folderOf(path) === 'netfilter'))
+    expect([...new Set(known)].toSorted()).toEqual(firewall.toSorted())
+  })
+
+  it('has no file of more than 250 lines', () => {
+    expect(files.filter((file) => (textOf.get(file) ?? '').split('\n').length > 251)).toEqual([])
+  })
+})
+
+// Whoever writes a pattern that can match nothing would not hear of it: each is shown to match where it may.
+describe('only one place', () => {
+  it('runs the programs of the firewall: netfilter/', () => {
+    const programs = /'(?:nft|ip6tables|ip6?tables-\w+|conntrack|sysctl)'|\(\s*'iptables'/
+    const found = filesWith(programs)
+    expect(found).toContain('netfilter/conntrack.ts')
+    expect(found.filter((file) => folderOf(file) !== 'netfilter')).toEqual([])
+  })
+
+  it('knows the name of the tunnel’s device: netfilter/table.ts', () => {
+    expect(filesWith(/tailscale0/).filter((file) => !file.startsWith('netfilter/leftovers/'))).toEqual([
+      'netfilter/table.ts',
+    ])
+  })
+
+  it('reads the environment and ends the process: agent/main.ts', () => {
+    expect(filesWith(/process\.(?:env|argv|exit\b)|\} = process\b|'node:process'/)).toEqual(['agent/main.ts'])
+  })
+
+  it('reads the time and waits for it to pass: the clock that the agent is given', () => {
+    const agent = files.filter((file) => folderOf(file) === 'agent')
+    const clocks = /Date\.now\(|performance\.now\(|new Date\(\)|setInterval\(|setTimeout\(|AbortSignal\.timeout\(/
+    expect(filesWith(clocks)).toContain('lib/clock.ts')
+    // Limits of single calls.
+    const limits = ['agent/cli/ask.ts', 'agent/preshutdown/ping.ts', 'agent/tailscaled/spawn.ts']
+    expect(filesWith(clocks, agent).toSorted()).toEqual(limits)
+  })
+})

@@ -1,0 +1,23 @@
+import * as fc from 'fast-check'
+import { expect, it } from 'vitest'
+import type { TaggedApi } from '../../localapi/client.ts'
+import { getServeConfig, setServeConfig } from '../../localapi/serve-config.ts'
+import { serveConfig } from '../wire/documents.ts'
+
+const { signal } = new AbortController()
+
+it('what tailscaled is given to serve is read as it was written', async () => {
+  let held = 'null'
+  const api: TaggedApi = {
+    getTagged: async () => ({ text: held, etag: 'tag' }),
+    replace: async (_path, value) => {
+      held = JSON.stringify(value)
+    },
+  }
+  await fc.assert(
+    fc.asyncProperty(serveConfig, async (config) => {
+      await setServeConfig(api, config, 'tag', signal)
+      expect(await getServeConfig(api, signal)).toEqual({ config, etag: 'tag' })
+    }),
+  )
+})
