@@ -16,7 +16,10 @@ type Parts = {
   readonly problems: (all: readonly string[]) => void
 }
 
-/** Opens the unix socket for status and readiness, for the agent’s user alone. Failing is a warning: traffic does not depend on it. */
+/**
+ * Opens the unix socket for status and readiness, for the agent’s user alone. Failing is a warning: traffic does not
+ * depend on it.
+ */
 export async function openStatusSocket(
   path: string,
   { observed, version, log, clock, problems }: Parts,

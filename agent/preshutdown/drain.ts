@@ -46,8 +46,9 @@ export async function drain(progress: Progress, { world, timings, clock }: Parts
   // Starved of the processor, a Pod would take every service for silent, and end while they lead to it.
   const ask = async (name: string): Promise<Heard> => {
     const heard = await askFor(name)
+    if (heard.from !== 'nobody') return heard
     const [own, mark] = [ownUrl(world()), ownMark(world())]
-    if (heard.from !== 'nobody' || own === undefined || 'problem' in mark) return heard
+    if (own === undefined || 'problem' in mark) return heard
     const self = await ping(own, { addresses: [], mark, timeoutMs: timings.drainPing, signal })
     return self.from === 'nobody' ? { from: 'unclear', problem: 'this Pod is too busy to answer itself' } : heard
   }
