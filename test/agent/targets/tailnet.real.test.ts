@@ -111,8 +111,12 @@ it('the bus and the status say the same of the peers, and what is not held makes
   // What is held, and comes after it, is the first change.
   await bed.control.patchNode('web', { routes: ['10.97.0.0/24'] })
   await expect.poll(() => found('10.97.0.7'), promptly).toEqual(at('route', '10.97.0.7'))
-  // Listeners are called in the turn after that of the change.
-  await expect.poll(() => [...published], promptly).toEqual([peers, store.world.tailnet.peers])
+  // Listeners are called in the turn after that of the change. There may be several of the same content: tailscaled puts
+  // messages together that wait to be read, in which a change can be taken back and made again.
+  await expect.poll(() => published.size, promptly).toBeGreaterThan(1)
+  published.delete(peers)
+  const contents = (one: typeof peers) => new Map(entriesOf(one!))
+  for (const one of published) expect(contents(one)).toEqual(contents(store.world.tailnet.peers))
 })
 
 it('a peer that went while the control server was away is gone when it is back', async () => {
