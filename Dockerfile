@@ -30,7 +30,7 @@ COPY --from=node /usr/local/bin/node /usr/local/bin/
 COPY images/bin/ /usr/local/bin/
 # With a package.json, since Node tries to read a file as CommonJS first where nothing says what it is.
 COPY images/lib/ /usr/local/lib/culvert/
-COPY --from=bundle /src/dist/agent.js /usr/local/lib/culvert/
+COPY --from=bundle /src/dist/agent.js /src/dist/NOTICES /usr/local/lib/culvert/
 # The agent tells Kubernetes and operators what its tailscaled can do: fails when that is not the one it is made for.
 RUN culvert check-image
 

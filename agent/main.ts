@@ -8,6 +8,9 @@ const version = typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundl
 // it is not given back soon. What it costs, more and shorter collections, does not show beside the programs that are run.
 setFlagsFromString('--semi-space-growth-factor=1')
 
+// undici's parser is WebAssembly: V8 would compile it once more after some ten requests, for 10 MiB that stay and 60 ms.
+setFlagsFromString('--wasm-tiering-budget=1000000000')
+
 // Who reads the log may be gone: that must not end what carries traffic.
 process.stderr.on('error', () => {})
 const write = (text: string): void => {

@@ -1,9 +1,11 @@
+import { copyFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { progress, type Progress } from '../test/lab/progress.ts'
 import { prepare } from '../test/lab/ready.ts'
 import { buildAgent } from '../tools/build.ts'
 import { startBenchBed, type BenchBed } from './bench-bed.ts'
-import { contestants } from './contestant.ts'
-import { egressSteps, measureEgress } from './egress/egress.ts'
+import { agentOf, type Contestant, contestants } from './contestant.ts'
+import { earlierSteps, egressSteps, measureEarlier, measureEgress } from './egress/egress.ts'
 import { clusterFacts, gatherFacts } from './facts.ts'
 import { buildImages, type Images, measureImages } from './image.ts'
 import { inBed } from './in-bed.ts'
@@ -20,13 +22,27 @@ import type { Size } from './size.ts'
 import { measureStartup } from './startup.ts'
 import { measureTraffic, trafficSteps } from './traffic.ts'
 
+/** `before`: the path of an earlier bundle, which is measured beside today's. */
+export type BenchOptions = {
+  readonly size: Size
+  readonly commit: string | undefined
+  readonly before: string | undefined
+}
+
 export type Results = { readonly sections: readonly Section[]; readonly facts: [string, string][] }
 
 /** Measures everything: as processes of hosts in one bed, then what is for ProxyGroups and for HTTPS sites, and then as Pods, each in beds of its own. */
-export async function runBench(size: Size, commit: string | undefined): Promise<Results> {
+export async function runBench({ size, commit, before }: BenchOptions): Promise<Results> {
   const preparation = await prepare('cluster', 'image')
   const steps = progress(
-    preparation.steps + 11 + trafficSteps + egressSteps + serveSteps + podStartingSteps + podProbesSteps,
+    preparation.steps +
+      11 +
+      trafficSteps +
+      egressSteps +
+      serveSteps +
+      podStartingSteps +
+      podProbesSteps +
+      (before === undefined ? 0 : earlierSteps),
   )
   await preparation.run(steps)
   const bundle = await steps.step('bundle the agent', buildAgent)
@@ -37,6 +53,10 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
     (bed) => measureOnHosts(bed, bundle, size, commit, steps),
   )
   const egress = await measureEgress(contestants(bundle), size.egress, steps)
+  const earlier =
+    before === undefined
+      ? []
+      : [await measureEarlier(agentOf(bundle), await besideBundle(before, bundle), size.egress.before, steps)]
   const serve = await measureServe(contestants(bundle), size.serve, steps)
   const inPods = await inBed(
     steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
@@ -45,9 +65,16 @@ export async function runBench(size: Size, commit: string | undefined): Promise<
   const probes = await measurePodProbes(images, size.podProbes, steps)
   const podServe = await measurePodStarting(images, size.serve.podStarts, steps)
   return {
-    sections: [...onHosts.sections, ...egress, ...serve, ...inPods.sections, probes, podServe, image],
+    sections: [...onHosts.sections, ...egress, ...earlier, ...serve, ...inPods.sections, probes, podServe, image],
     facts: [...onHosts.facts, ...inPods.facts],
   }
+}
+
+/** The agent in another bundle, copied to where hosts can read it. */
+async function besideBundle(before: string, bundle: string): Promise<Contestant> {
+  const copy = join(dirname(bundle), 'earlier.js')
+  await copyFile(before, copy)
+  return agentOf(copy)
 }
 
 async function measureOnHosts(

@@ -11,15 +11,23 @@ export type Contestant = {
 /** Where Node keeps compiled code, as named inside a host. */
 export const compileCache = { NODE_COMPILE_CACHE: '/tmp/compile-cache' } as const
 
+// The kernel shares out processors by session. Each gets its own: else upstream's tailscaled would share that of what
+// asks, and ours, which the agent starts in a new one, would not.
+const alone = 'setsid'
+
+/** The agent in the bundle with this path. */
+export const agentOf = (bundle: string): Contestant => ({
+  name: 'ours',
+  argv: [alone, process.execPath, bundle],
+  env: {},
+})
+
 /** `bundle` is the path of our agent's bundle. */
 export function contestants(bundle: string): Readonly<Record<ContestantName, Contestant>> {
-  // The kernel shares out processors by session. Each gets its own: else upstream's tailscaled would share that of what
-  // asks, and ours, which the agent starts in a new one, would not.
-  const alone = 'setsid'
-  const ours = [alone, process.execPath, bundle]
+  const ours = agentOf(bundle)
   return {
-    ours: { name: 'ours', argv: ours, env: {} },
-    cached: { name: 'cached', argv: ours, env: compileCache },
+    ours,
+    cached: { ...ours, name: 'cached', env: compileCache },
     upstream: { name: 'upstream', argv: [alone, 'containerboot'], env: {} },
   }
 }

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe } from '../lib/errors.ts'
 import { main, parse } from '../test/lab/cli/verb.ts'
 import { table } from '../test/lab/cli/show.ts'
@@ -8,7 +8,7 @@ import { renderChart } from './chart.ts'
 import { markdown, tableOf } from './report.ts'
 import { full, quick } from './size.ts'
 
-const help = `npm run bench -- [--quick] [--commit ID]
+const help = `npm run bench -- [--quick] [--commit ID] [--before FILE]
 
 Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; the rules and agents of ProxyGroup egress; HTTPS sites; then, as Pods of
 a cluster, start, memory, requests to the API server, probes and HTTPS sites; and the sizes of the images. Installs and builds what is missing,
@@ -16,12 +16,14 @@ prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left
 
   --quick       fewer and shorter repeats, prints only
   --commit ID   names what is measured in the results
+  --before FILE an earlier bundle of the agent, which is measured beside today's
 
 It takes about twenty minutes, and needs a machine that does nothing else to mean much.`
 
 const options = {
   quick: { type: 'boolean', default: false },
   commit: { type: 'string' },
+  before: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
@@ -33,7 +35,11 @@ await main(
       console.log(help)
       return 0
     }
-    const { sections, facts } = await runBench(values.quick ? quick : full, values.commit)
+    const { sections, facts } = await runBench({
+      size: values.quick ? quick : full,
+      commit: values.commit,
+      before: values.before === undefined ? undefined : resolve(values.before),
+    })
     console.log(`\n${table(facts)}`)
     for (const section of sections) console.log(`\n${section.title}\n${table(tableOf(section))}`)
     if (values.quick) return 0

@@ -1,5 +1,6 @@
 import type { AddingSize } from './egress/adding.ts'
 import type { AgentsSize } from './egress/agents.ts'
+import type { BeforeSize } from './egress/before.ts'
 import type { EndToEndSize } from './egress/end-to-end.ts'
 import type { PacketsSize } from './egress/packets.ts'
 import type { StreamsSize } from './egress/streams.ts'
@@ -24,6 +25,7 @@ export type Size = {
     readonly adding: AddingSize
     readonly loading: { readonly repeats: number }
     readonly agents: AgentsSize
+    readonly before: BeforeSize
     readonly endToEnd: EndToEndSize
   }
   readonly serve: {
@@ -49,6 +51,7 @@ export const full: Size = {
     adding: { repeats: 5, times: 20 },
     loading: { repeats: 5 },
     agents: { repeats: 3, changes: 5, rest: 10 },
+    before: { repeats: 7, changes: 5, idle: 4 },
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },
   },
   serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
@@ -69,6 +72,7 @@ export const quick: Size = {
     adding: { repeats: 1, times: 10 },
     loading: { repeats: 1 },
     agents: { repeats: 1, changes: 2, rest: 3 },
+    before: { repeats: 2, changes: 2, idle: 3 },
     endToEnd: { repeats: 1, messages: 1000, seconds: 2 },
   },
   serve: { starts: 1, podStarts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },

@@ -1,6 +1,4 @@
-import type { IncomingMessage } from 'node:http'
-import { Agent, request as httpsRequest } from 'node:https'
-import { whenUnanswered } from '../lib/http-client.ts'
+import { type Answer, type HttpsPool, httpsPool } from '../lib/http-client.ts'
 import { readBody } from '../lib/read-body.ts'
 import { sleep } from '../lib/timers.ts'
 import { KubeError, misunderstood, refusal, unanswered } from './error.ts'
@@ -15,7 +13,7 @@ export const maxAnswerBytes = 4 * 1024 * 1024
 const idleMs = 2000
 
 /** After so many milliseconds of silence the kernel asks whether the other side of a watch is still there. */
-const probeAfterMs = 30_000
+const probeMs = 30_000
 
 /** The two ways in which the API is asked. Both reject with KubeError unless an answer of status 2xx can be used. */
 export type Transport = {
@@ -32,48 +30,39 @@ type Failed = Failure & { readonly error: unknown }
  * Redirects are not followed. A connection is kept for a moment after its use, and keeps no process alive meanwhile.
  */
 export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs: number): Transport {
-  let pool: { readonly ca: string; readonly agent: Agent } | undefined
-  const agentFor = (ca: string): Agent => {
-    // One unused connection at most: when that turns out to be dead, the next attempt makes a new one.
-    const options = { keepAlive: true, keepAliveMsecs: probeAfterMs, maxFreeSockets: 1, timeout: idleMs }
-    if (pool?.ca !== ca) pool = { ca, agent: new Agent({ ...options, ca, rejectUnauthorized: true }) }
-    return pool.agent
+  let current: { readonly ca: string; readonly pool: HttpsPool } | undefined
+  const poolFor = (ca: string): HttpsPool => {
+    if (current?.ca !== ca) {
+      void current?.pool.close()
+      current = { ca, pool: httpsPool(urlOf(endpoint), { ca, connectMs: timeoutMs, idleMs, probeMs }) }
+    }
+    return current.pool
   }
-
-  const send = (request: ApiRequest, token: string, signal: AbortSignal): Promise<IncomingMessage | Failed> =>
-    new Promise((resolve, reject) => {
-      const { method, path, body } = request
-      const headers = {
-        Accept: 'application/json',
-        Authorization: `Bearer ${token}`,
-        ...(body && { 'Content-Type': body.type, 'Content-Length': Buffer.byteLength(body.text) }),
-      }
-      const options = { ...endpoint, method, path, headers, agent: agentFor(account.ca()), signal }
-      const outgoing = httpsRequest(options, resolve)
-      outgoing.on('error', (error) => (outgoing.reusedSocket ? resolve({ stale: true, error }) : reject(error)))
-      whenUnanswered(outgoing, reject)
-      outgoing.end(body?.text)
-    })
 
   const attempt = async <T>(
     request: ApiRequest,
-    read: (response: IncomingMessage) => T | Promise<T>,
+    read: (answer: Answer) => T | Promise<T>,
     signal: AbortSignal,
   ): Promise<{ readonly value: T } | Failed> => {
+    const { method, path, body, hidden = [] } = request
     const token = account.token()
-    const answer = await send(request, token, signal)
-    if ('error' in answer) return answer
-    const status = answer.statusCode ?? 0
+    const headers = {
+      Accept: 'application/json',
+      Authorization: `Bearer ${token}`,
+      ...(body && { 'Content-Type': body.type }),
+    }
+    const answer = await poolFor(account.ca()).send({ method, path, headers, body: body?.text ?? null, signal })
+    if ('stale' in answer) return { stale: true, error: answer.stale }
+    const { status, header } = answer
     if (status >= 200 && status < 300) return { value: await read(answer) }
-    const body = await readBody(answer, maxAnswerBytes).catch(() => '')
-    const error = refusal(request, status, body, [token, ...(request.hidden ?? [])])
-    return { status, retryAfter: answer.headers['retry-after'], error }
+    const said = await readBody(answer.body, maxAnswerBytes).catch(() => '')
+    return { status, retryAfter: header('retry-after'), error: refusal(request, status, said, [token, ...hidden]) }
   }
 
   /** A request with all its attempts, until `read` has what it wants of the answer. */
   const exchange = async <T>(
     request: ApiRequest,
-    read: (response: IncomingMessage) => T | Promise<T>,
+    read: (answer: Answer) => T | Promise<T>,
     signal: AbortSignal,
   ): Promise<T> => {
     const deadline = performance.now() + timeoutMs
@@ -104,16 +93,16 @@ export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs
     call: (request, parse, signal) =>
       exchange(
         request,
-        async (response) => {
-          const text = await readBody(response, maxAnswerBytes)
+        async ({ status, body }) => {
+          const text = await readBody(body, maxAnswerBytes)
           try {
             return parse(text)
           } catch (cause) {
-            throw misunderstood(request, response.statusCode ?? 0, cause)
+            throw misunderstood(request, status, cause)
           }
         },
         signal,
       ),
-    stream: (request, signal) => exchange(request, (response) => response, signal),
+    stream: (request, signal) => exchange(request, ({ body }) => body, signal),
   }
 }

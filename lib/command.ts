@@ -1,5 +1,6 @@
-import { type ChildProcess, type ExecFileException, execFile } from 'node:child_process'
-import { CulvertError } from './errors.ts'
+import type { Readable } from 'node:stream'
+import { codeOf, CulvertError, describe } from './errors.ts'
+import { type Program, startProgram } from './program.ts'
 
 export type CommandOptions = {
   readonly input?: string
@@ -44,7 +45,7 @@ export type RunCommand = (program: string, args: readonly string[], options?: Co
 export type Feed = (input: string) => Promise<string>
 
 /** A program that prints more is killed: no listing that is read here is a tenth of it. */
-const maxBuffer = 256 * 1024 * 1024
+const maxOutputBytes = 256 * 1024 * 1024
 
 /**
  * Runs `program` without a shell.
@@ -78,76 +79,83 @@ export function runAhead(program: string, args: readonly string[]): Feed {
 }
 
 /** A program that runs and waits for its input, if it reads any. */
-type Started = {
+type Started = Pick<Program, 'keepsUsAlive'> & {
   readonly finish: (options?: CommandOptions) => Promise<string>
   readonly ended: () => boolean
-  /** Whether this process goes on as long as the program does. */
-  readonly keepsUsAlive: (does: boolean) => void
 }
 
 function start(program: string, args: readonly string[]): Started {
-  let [over, late] = [false, 0]
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  // Nobody may be waiting for it yet.
-  promise.catch(() => {})
-  let child: ChildProcess
-  try {
-    child = execFile(program, args, { maxBuffer, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
-      over = true
-      if (error === null) resolve(stdout)
-      else reject(commandError(program, error, stderr.trim().slice(0, 2000), late))
-    })
-  } catch (error) {
-    // Most reasons not to start are given to the callback, but a lack of memory or too long an argument is thrown.
-    reject(new CommandError(`${program} could not be started`, {}, { cause: error }))
-    return { finish: () => promise, ended: () => true, keepsUsAlive: () => {} }
+  const running = startProgram(program, args, { input: 'pipe', output: 'pipe' })
+  let [over, late, flooded] = [false, 0, false]
+  const kill = (): void => running.kill('SIGKILL')
+  const flood = (): void => {
+    flooded = true
+    kill()
   }
+  const stdout = collect(running.stdout, flood)
+  const stderr = collect(running.stderr, flood)
+  const printed = running.ended.then((ending) => {
+    over = true
+    if ('exitCode' in ending && ending.exitCode === 0) return stdout()
+    if ('unstarted' in ending) throw notStarted(program, ending.unstarted)
+    throw failed(program, ending, stderr().trim().slice(0, 2000), flooded, late)
+  })
+  // Nobody may be waiting for it yet.
+  printed.catch(() => {})
   // A program that ends without reading its input is judged by its exit code.
-  child.stdin?.on('error', () => {})
+  running.stdin?.on('error', () => {})
   return {
     finish: ({ input = '', timeoutMs = 30_000 } = {}) => {
       const timer = setTimeout(() => {
         late = timeoutMs
-        child.kill('SIGKILL')
+        kill()
       }, timeoutMs)
-      child.stdin?.end(input)
-      return promise.finally(() => clearTimeout(timer))
+      running.stdin?.end(input)
+      return printed.finally(() => clearTimeout(timer))
     },
     ended: () => over,
-    keepsUsAlive: (does) => {
-      const parts: (object | null | undefined)[] = [child, child.stdin, child.stdout, child.stderr]
-      for (const part of parts.filter(isCounted)) {
-        if (does) part.ref()
-        else part.unref()
-      }
-    },
+    keepsUsAlive: running.keepsUsAlive,
   }
 }
 
-/** What keeps a process alive: a child, and the pipes to it, which are sockets. */
-const isCounted = (part: object | null | undefined): part is { readonly ref: () => void; readonly unref: () => void } =>
-  part != null && 'ref' in part
+/** Gathers what comes, up to the limit; gives it as text when asked. */
+function collect(stream: Readable | null, flood: () => void): () => string {
+  const parts: Buffer[] = []
+  let bytes = 0
+  stream?.on('data', (part: Buffer) => {
+    bytes += part.length
+    if (bytes <= maxOutputBytes) parts.push(part)
+    else {
+      parts.length = 0
+      flood()
+    }
+  })
+  return () => Buffer.concat(parts).toString()
+}
 
-function commandError(program: string, error: ExecFileException, stderr: string, late: number): CommandError {
-  if (error.code === 'ENOENT') {
-    return new CommandError(
-      `${program} is not installed`,
-      { notInstalled: true },
-      { remedy: `Add the package with ${program} to the image, or its folder to PATH.` },
-    )
-  }
-  const exitCode = typeof error.code === 'number' ? error.code : undefined
-  const signal = error.signal ?? undefined
-  const how =
-    error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'
-      ? 'printed too much'
-      : late > 0
-        ? `took longer than ${late / 1000} s`
-        : signal !== undefined
-          ? `was ended by ${signal}`
-          : exitCode !== undefined
-            ? `failed with exit code ${exitCode}`
-            : `could not be started: ${String(error.code)}`
+function notStarted(program: string, reason: unknown): CommandError {
+  if (codeOf(reason) !== 'ENOENT') return new CommandError(`${program} could not be started: ${describe(reason)}`)
+  return new CommandError(
+    `${program} is not installed`,
+    { notInstalled: true },
+    { remedy: `Add the package with ${program} to the image, or its folder to PATH.` },
+  )
+}
+
+function failed(
+  program: string,
+  ending: { readonly exitCode: number } | { readonly signal: NodeJS.Signals },
+  stderr: string,
+  flooded: boolean,
+  late: number,
+): CommandError {
+  const how = flooded
+    ? 'printed too much'
+    : late > 0
+      ? `took longer than ${late / 1000} s`
+      : 'signal' in ending
+        ? `was ended by ${ending.signal}`
+        : `failed with exit code ${ending.exitCode}`
   const message = `${program} ${how}${stderr === '' ? '' : `: ${stderr}`}`
-  return new CommandError(message, { exitCode, stderr, timedOut: late > 0, signal })
+  return new CommandError(message, { ...ending, stderr, timedOut: late > 0 })
 }

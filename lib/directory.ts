@@ -1,5 +1,6 @@
-import { watch } from 'node:fs'
-import { basename, resolve as absolute } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { resolve as absolute } from 'node:path'
+import { watch } from 'chokidar'
 import { backoff } from './backoff.ts'
 import { describe } from './errors.ts'
 import { sleep } from './timers.ts'
@@ -17,9 +18,9 @@ export type DirectoryOptions = {
 
 /**
  * Calls `changed` once it has begun to watch the directory at `path`, soon after anything happens there, and every
- * `rereadMs`, until `signal` aborts. `changed` is called again only when it has finished;
- * what it rejects with is reported. A
- * directory that is absent, or is removed and made anew, is watched as soon as it is there.
+ * `rereadMs`, until `signal` aborts. `changed` is called again only when it has finished; what it rejects with is
+ * reported. A directory that is absent is watched as soon as it is there; one that is replaced, after `rereadMs` at the
+ * latest.
  *
  * Whatever happens there counts: kubelet renames the link `..data` in a mounted volume, others write the files.
  */
@@ -58,31 +59,37 @@ export async function watchDirectory(
 
 /**
  * Watches for `ms`, or until the directory itself goes, or `signal` aborts; rejects when watching fails. No longer,
- * because the watch stays with the old directory when another takes its place, which is not always announced.
+ * because the watch stays with the old directory when another takes its place: that is not always announced, and
+ * chokidar overlooks it where it happens at once.
  */
-function watchFor(
+async function watchFor(
   ms: number,
   path: string,
   { opened, notice, signal }: { opened: () => void; notice: () => void; signal: AbortSignal },
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const watcher = watch(path, { persistent: false })
-    const over = new AbortController()
-    const end = (error?: Error): void => {
-      over.abort()
-      watcher.close()
-      if (error === undefined) resolve()
-      else reject(error)
-    }
-    watcher.on('error', end)
-    watcher.on('change', (_type, name) => {
-      notice()
-      // So are the events of the directory itself named, its removal among them.
-      if (name === basename(path)) end()
-    })
-    opened()
-    void sleep(ms, AbortSignal.any([over.signal, signal])).then(() => end())
+  // That it is absent is no error to chokidar.
+  await stat(path)
+  const over = new AbortController()
+  const failed = Promise.withResolvers<never>()
+  const watcher = watch(path, {
+    depth: 0,
+    ignoreInitial: true,
+    followSymlinks: false,
+    atomic: false,
+    persistent: false,
   })
+  watcher.on('ready', opened)
+  watcher.on('error', failed.reject)
+  watcher.on('all', (event, which) => {
+    notice()
+    if (event === 'unlinkDir' && which === path) over.abort()
+  })
+  try {
+    await Promise.race([failed.promise, sleep(ms, AbortSignal.any([over.signal, signal]))])
+  } finally {
+    over.abort()
+    await watcher.close()
+  }
 }
 
 /** A burst is over after this many milliseconds without another event; one that goes on is not awaited longer. */

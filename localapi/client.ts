@@ -1,5 +1,4 @@
-import { type IncomingMessage, request } from 'node:http'
-import { whenUnanswered } from '../lib/http-client.ts'
+import { type Answer, askOnce } from '../lib/http-client.ts'
 import { parseJson } from '../lib/json.ts'
 import { readBody } from '../lib/read-body.ts'
 import { LocalApiError, Refusal } from './error.ts'
@@ -41,7 +40,7 @@ export type TaggedApi = {
 type Method = 'GET' | 'POST' | 'PATCH'
 
 /** `leave`: when nobody waits for the answer any more, unless it comes at once. */
-type Extras = { readonly body?: string; readonly etag?: string; readonly leave?: AbortSignal }
+type Extras = { readonly body?: string | null; readonly etag?: string; readonly leave?: AbortSignal }
 
 const defaultTimeoutMs = 10_000
 /** How long tailscaled may take to say why it gave up, in milliseconds. */
@@ -49,42 +48,20 @@ const lastWordsMs = 5000
 
 /** LocalAPI on the unix socket at `socketPath` (localapi-apiproxy-recorder.md §A.1). One connection a request. */
 export function localApi(socketPath: string): LocalApi & TaggedApi {
-  const open = (
-    method: Method,
-    path: string,
-    signal: AbortSignal,
-    { body, etag = '', leave }: Extras,
-  ): Promise<IncomingMessage> =>
-    new Promise((resolve, reject) => {
-      const outgoing = request(
-        // Any other Host is refused with 403, and so is any Origin or Referer.
-        {
-          socketPath,
-          method,
-          path: `/localapi/v0/${path}`,
-          headers: { Host: 'local-tailscaled.sock', ...(etag !== '' && { 'If-Match': etag }) },
-          agent: false,
-          signal,
-        },
-        resolve,
-      )
-      outgoing.on('error', reject)
-      whenUnanswered(outgoing, reject)
-      outgoing.end(body)
-      // Our half of the connection ends: tailscaled sees that, and can still answer.
-      leave?.addEventListener('abort', () => outgoing.socket?.end(), { once: true })
-    })
-
   const call = async (
     method: Method,
     path: string,
     signal: AbortSignal,
-    extras: Extras = {},
-  ): Promise<IncomingMessage> => {
-    const response = await open(method, path, signal, extras)
-    if (response.statusCode === 200) return response
-    const words = errorText(await readBody(response, maxBodyBytes))
-    throw new Refusal(response.statusCode ?? 0, words, response.headers['retry-after'])
+    { body = null, etag = '', leave }: Extras = {},
+  ): Promise<Answer> => {
+    const headers = etag === '' ? {} : { 'If-Match': etag }
+    // Any other Host is refused with 403, and so is any Origin or Referer.
+    const server = { socketPath, host: 'local-tailscaled.sock' }
+    const request = { method, path: `/localapi/v0/${path}`, headers, body, signal }
+    const answer = await askOnce(server, request, leave)
+    if (answer.status === 200) return answer
+    const words = errorText(await readBody(answer.body, maxBodyBytes))
+    throw new Refusal(answer.status, words, answer.header('retry-after'))
   }
 
   const askTagged = async (
@@ -96,8 +73,8 @@ export function localApi(socketPath: string): LocalApi & TaggedApi {
   ): Promise<{ text: string; etag: string }> => {
     const limit = AbortSignal.timeout(timeoutMs)
     try {
-      const response = await call(method, path, AbortSignal.any([signal, limit]), extras)
-      return { text: await readBody(response, maxBodyBytes), etag: response.headers.etag ?? '' }
+      const answer = await call(method, path, AbortSignal.any([signal, limit]), extras)
+      return { text: await readBody(answer.body, maxBodyBytes), etag: answer.header('etag') ?? '' }
     } catch (error) {
       throw failure(path, limit.aborted ? tooLate(timeoutMs) : error)
     }
@@ -137,9 +114,9 @@ const failure = (path: string, cause: unknown): LocalApiError =>
 const tooLate = (ms: number): Error =>
   Object.assign(new Error(`no answer within ${ms / 1000} s`), { code: 'ETIMEDOUT' })
 
-async function* guard(path: string, response: IncomingMessage): AsyncGenerator<Buffer> {
+async function* guard(path: string, { body }: Answer): AsyncGenerator<Buffer> {
   try {
-    yield* response as AsyncIterable<Buffer>
+    yield* body
   } catch (error) {
     throw failure(path, error)
   }

@@ -125,6 +125,14 @@ describe('only one place', () => {
     expect(found.filter((file) => folderOf(file) !== 'netfilter')).toEqual([])
   })
 
+  it.each([
+    ['starts programs', 'execa|node:child_process', 'lib/program.ts'],
+    ['asks by undici', 'undici', 'lib/http-client.ts'],
+    ['watches directories', 'chokidar', 'lib/directory.ts'],
+  ])('%s, by %s: %s', (_what, names, file) => {
+    expect(filesWith(new RegExp(`'(?:${names})'`))).toEqual([file])
+  })
+
   it('knows the name of the tunnel’s device: netfilter/table.ts', () => {
     expect(filesWith(/tailscale0/).filter((file) => !file.startsWith('netfilter/leftovers/'))).toEqual([
       'netfilter/table.ts',
@@ -140,7 +148,7 @@ describe('only one place', () => {
     const clocks = /Date\.now\(|performance\.now\(|new Date\(\)|setInterval\(|setTimeout\(|AbortSignal\.timeout\(/
     expect(filesWith(clocks)).toContain('lib/clock.ts')
     // Limits of single calls.
-    const limits = ['agent/cli/ask.ts', 'agent/preshutdown/ping.ts', 'agent/tailscaled/spawn.ts']
+    const limits = ['agent/cli/ask.ts', 'agent/preshutdown/ping.ts']
     expect(filesWith(clocks, agent).toSorted()).toEqual(limits)
   })
 })

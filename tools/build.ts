@@ -1,6 +1,7 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { build, type Plugin } from 'esbuild'
+import { build, type Metafile, type Plugin } from 'esbuild'
+import { undiciDefines, undiciParts } from './undici.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
 const root = dirname(import.meta.dirname)
@@ -9,7 +10,7 @@ const root = dirname(import.meta.dirname)
 export async function buildAgent(): Promise<string> {
   const outfile = join(root, 'dist', 'agent.js')
   await mkdir(dirname(outfile), { recursive: true })
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: ['agent/main.ts'],
     outfile,
@@ -22,12 +23,14 @@ export async function buildAgent(): Promise<string> {
     legalComments: 'none',
     // Its CommonJS form, which esbuild would take, loads its parts in a way that cannot be bundled.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
-    define: { CULVERT_VERSION: JSON.stringify(packageJson.version) },
-    plugins: [requireBuiltins],
+    define: { CULVERT_VERSION: JSON.stringify(packageJson.version), ...undiciDefines },
+    plugins: [requireBuiltins, undiciParts()],
     // `require` is not there in an ES module: packages in CommonJS call it, and so does requireBuiltins.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: 'warning',
+    metafile: true,
   })
+  await writeFile(join(root, 'dist', 'NOTICES'), await notices(metafile))
   return outfile
 }
 
@@ -45,6 +48,20 @@ const requireBuiltins: Plugin = {
       contents: `module.exports = require(${JSON.stringify(path)})`,
     }))
   },
+}
+
+/** The licence of each package of which something is in the bundle, as the packages have it. */
+async function notices({ outputs }: Metafile): Promise<string> {
+  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs))
+  const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
+  const packages = new Set(used.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []))
+  const texts = [...packages].toSorted().map(async (name) => {
+    const folder = join(root, 'node_modules', name)
+    const file = (await readdir(folder)).find((one) => /^licen[cs]e/i.test(one))
+    if (file === undefined) throw new Error(`the package ${name} has no licence, which belongs into the image`)
+    return `${name}\n\n${(await readFile(join(folder, file), 'utf8')).trim()}\n`
+  })
+  return (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 if (import.meta.main) console.log(await buildAgent())

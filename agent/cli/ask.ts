@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import { whenUnanswered } from '../../lib/http-client.ts'
+import { whenUnanswered } from '../../lib/unanswered.ts'
 import { readBody } from '../../lib/read-body.ts'
 
 const seconds = 5

@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as send, type ServerResponse } from 'node:http'
 import { describe } from '../../lib/errors.ts'
-import { whenUnanswered } from '../../lib/http-client.ts'
+import { whenUnanswered } from '../../lib/unanswered.ts'
 import { pipeline } from 'node:stream/promises'
 
 /** They speak of one connection, of who asks, or are refused by what is asked. */

@@ -3,7 +3,7 @@ import type { Resolver } from 'node:dns/promises'
 import { type ClientRequest, request as http, type RequestOptions } from 'node:http'
 import { isIP } from 'node:net'
 import { describe } from '../../lib/errors.ts'
-import { whenUnanswered } from '../../lib/http-client.ts'
+import { whenUnanswered } from '../../lib/unanswered.ts'
 import type { Heard, Mark } from './rounds.ts'
 
 type Ping = {

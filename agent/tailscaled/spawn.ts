@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn as spawnProcess } from 'node:child_process'
 import { codeOf, describe } from '../../lib/errors.ts'
+import { type Ending, type StartProgram, startProgram } from '../../lib/program.ts'
 import type { Environment } from '../settings/read.ts'
 
 /** How a child process ended. */
@@ -27,56 +27,33 @@ export type SpawnOptions = {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/**
- * Starts tailscaled and tailscale; narrow, so that it is the one place where the agent starts a process that lasts. Never
- * throws: what cannot be started has ended, with the reason.
- */
+/** Starts tailscaled and tailscale. Never throws: what cannot be started has ended, with the reason. */
 export type Spawn = (program: string, args: readonly string[], options: SpawnOptions) => Child
-
-const killAfter = 5000
 
 /** `environment`: what every child gets. */
 export const spawner =
-  (environment: Environment, start: typeof spawnProcess = spawnProcess): Spawn =>
+  (environment: Environment, start: StartProgram = startProgram): Spawn =>
   (program, args, { output, signal, env }) => {
-    let child: ChildProcess
-    try {
-      child = start(program, args, {
-        stdio: ['ignore', output, output],
-        env: { ...environment, ...env },
-        // A signal for the agent's process group (Ctrl-C) must reach the agent alone, which then stops its children in order.
-        detached: true,
-      })
-    } catch (error) {
-      return unstarted(failure(program, error))
-    }
-    const ended = new AbortController()
-    const exited = new Promise<Exit>((resolve) => {
-      child.once('error', (error) => {
-        // Also for a signal that could not be sent: then it runs, and will close.
-        if (child.pid === undefined) resolve(failure(program, error))
-      })
-      child.once('close', (code, name) => {
-        ended.abort()
-        const how = name === null ? `ended with exit code ${code}` : `was ended by ${name}`
-        resolve({ code: code ?? undefined, description: `${program} ${how}` })
-      })
+    const child = start(program, args, {
+      output,
+      env: { ...environment, ...env },
+      // A signal for the agent's process group (Ctrl-C) must reach the agent alone, which then stops its children in order.
+      detached: true,
+      ...(signal && { signal }),
     })
-    const end = (): void => {
-      child.kill('SIGTERM')
-      const timer = setTimeout(() => child.kill('SIGKILL'), killAfter)
-      ended.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
-    }
-    if (signal?.aborted) end()
-    signal?.addEventListener('abort', end, { once: true, signal: ended.signal })
     return {
       pid: child.pid,
-      // Where the system has no more of something, there may be no streams either.
-      output: [child.stdout, child.stderr].filter((stream) => stream != null),
-      exited,
-      kill: (name) => child.kill(name),
+      output: [child.stdout, child.stderr].filter((stream) => stream !== null),
+      exited: child.ended.then((ending) => exitOf(program, ending)),
+      kill: child.kill,
     }
   }
+
+function exitOf(program: string, ending: Ending): Exit {
+  if ('unstarted' in ending) return failure(program, ending.unstarted)
+  if ('signal' in ending) return { code: undefined, description: `${program} was ended by ${ending.signal}` }
+  return { code: ending.exitCode, description: `${program} ended with exit code ${ending.exitCode}` }
+}
 
 function failure(program: string, error: unknown): Exit {
   const code = codeOf(error) ?? ''

@@ -14,6 +14,8 @@ export type Timings = {
   /** First and longest pause between two starts of tailscaled, two runs of `up`, two bus watches, two attempts of a reconciler. */
   readonly retryFirst: number
   readonly retryCap: number
+  /** From the end of start-up until the memory that only it needed is given back: what follows at once still needs it. */
+  readonly settle: number
   /** Between two full read-backs when nothing is known to have changed. */
   readonly reread: number
   /** Between two looks at what may change unannounced: mounted files, a Secret that may not be watched. */
@@ -64,6 +66,7 @@ export const timings: Timings = {
   progress: 10_000,
   retryFirst: 250,
   retryCap: 30_000,
+  settle: 2000,
   reread: 600_000,
   look: 60_000,
   reissue: 600_000,
@@ -96,6 +99,7 @@ export const shortTimings: Timings = {
   progress: 1000,
   retryFirst: 50,
   retryCap: 1000,
+  settle: 500,
   reread: 5000,
   look: 1000,
   reissue: 10_000,

@@ -6,6 +6,7 @@ import type { Size } from '../size.ts'
 import type { Progress } from '../../test/lab/progress.ts'
 import { measureAdding } from './adding.ts'
 import { measureAgents } from './agents.ts'
+import { measureBefore } from './before.ts'
 import { measureEndToEnd } from './end-to-end.ts'
 import { startLinkBed } from './links.ts'
 import { measureLoading } from './loading.ts'
@@ -46,3 +47,17 @@ export async function measureEgress(
   )
   return [...rules, whole.agents, whole.endToEnd]
 }
+
+/** Steps of progress that `measureEarlier` takes. */
+export const earlierSteps = 2
+
+/** Today's agent beside an earlier one, in a bed of their own. */
+export const measureEarlier = async (
+  now: Contestant,
+  before: Contestant,
+  size: Size['egress']['before'],
+  steps: Progress,
+): Promise<Section> =>
+  inBed(steps.step('start a tailnet and an API server', startEgressBed), (bed) =>
+    steps.step('beside the earlier agent', (note) => measureBefore(bed, now, before, size, note)),
+  )

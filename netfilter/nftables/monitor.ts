@@ -1,8 +1,8 @@
-import { spawn as spawnProgram, type SpawnOptions } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
+import { type Ending, type Program, type ProgramOptions, startProgram } from '../../lib/program.ts'
 import { sleep } from '../../lib/timers.ts'
 import { type Generation, monitorReader } from './monitor-text.ts'
 
@@ -18,16 +18,11 @@ export type Listener = {
 export type MonitorOptions = {
   /** Makes a transaction that is announced and changes nothing. */
   readonly announce: () => Promise<void>
-  readonly spawn?: (program: string, args: readonly string[], options: SpawnOptions) => MonitorProcess
+  readonly start?: (name: string, args: readonly string[], options: ProgramOptions) => MonitorProcess
 }
 
-/** What is used of a child process; it has no streams where it could not be started. */
-export type MonitorProcess = {
-  readonly stdout: Readable | null | undefined
-  readonly stderr: Readable | null | undefined
-  once(event: 'error', listener: (error: Error) => void): unknown
-  once(event: 'close', listener: (code: number | null, signal: string | null) => void): unknown
-}
+/** What is used of a program. */
+export type MonitorProcess = Pick<Program, 'stdout' | 'stderr' | 'ended'>
 
 /** A monitor keeps what it has announced: after so many lines at once it is started anew, to have its memory back. */
 const manyLines = 2000
@@ -62,13 +57,12 @@ export async function watchTable(listener: Listener, options: MonitorOptions, si
 /** One monitor, from its start to its end. Gives why it ended; undefined where it is only to be started anew. */
 async function follow(
   listener: Listener,
-  { announce, spawn = spawnProgram }: MonitorOptions,
+  { announce, start = startProgram }: MonitorOptions,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   // JSON would take the monitor several times the memory; lines that name the table are all that is needed.
-  const monitor = spawn('nft', ['monitor'], { stdio: ['ignore', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' })
+  const monitor = start('nft', ['monitor'], { output: 'pipe', signal, endWith: 'SIGKILL' })
   const ended = endOf(monitor)
-  // Where there is no file descriptor left, it has no stdout and its error is still to come.
   if (!monitor.stdout) return ended
   const heard = new AbortController()
   const beginning = AbortSignal.any([signal, heard.signal])
@@ -106,16 +100,16 @@ async function untilHeard(announce: () => Promise<void>, signal: AbortSignal): P
   return new Promise<never>(() => {})
 }
 
-function endOf(monitor: MonitorProcess): Promise<string> {
+async function endOf({ stderr, ended }: MonitorProcess): Promise<string> {
   let said = ''
-  monitor.stderr?.on('data', (part: Buffer) => {
+  stderr?.on('data', (part: Buffer) => {
     if (said.length < 1000) said += part.toString()
   })
-  return new Promise((resolve) => {
-    monitor.once('error', (error) => resolve(error.message))
-    monitor.once('close', (code, name) => {
-      const how = name === null ? `exit code ${code}` : name
-      resolve(said === '' ? how : `${how}: ${said.trim()}`)
-    })
-  })
+  const how = nameOf(await ended)
+  return said === '' ? how : `${how}: ${said.trim()}`
+}
+
+function nameOf(ending: Ending): string {
+  if ('unstarted' in ending) return describe(ending.unstarted)
+  return 'signal' in ending ? ending.signal : `exit code ${ending.exitCode}`
 }

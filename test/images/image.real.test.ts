@@ -57,6 +57,11 @@ test.each([
   expect(await inside(program, ...args)).toMatch(output)
 })
 
+test('it has the licence of each package in the bundle', async () => {
+  const notices = await readFile(join(root, 'usr/local/lib/culvert/NOTICES'), 'utf8')
+  for (const name of Object.keys(packageJson.dependencies)) expect(notices).toMatch(new RegExp(`^${name}$`, 'm'))
+})
+
 test('it trusts the authorities that Debian does, and no others', async () => {
   const bundle = await readFile(join(root, 'etc/ssl/certs/ca-certificates.crt'), 'utf8')
   const list = await readFile(join(root, 'etc/ca-certificates.conf'), 'utf8')

@@ -47,7 +47,7 @@ describe('runCommand', () => {
       /^sleep took longer than 0\.05 s$/,
       { timedOut: true, signal: 'SIGKILL' },
     ],
-    ['arguments that the kernel does not take', ['true', tooLong], {}, /^true could not be started$/, {}],
+    ['arguments that the kernel does not take', ['true', tooLong], {}, /^true could not be started: spawn E2BIG$/, {}],
   ])('rejects %s', async (_name, [program = '', ...args], options, message, failure) => {
     const error: unknown = await runCommand(program, args, options).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(CommandError)

@@ -96,17 +96,10 @@ it('never calls twice at once, and calls again for what happened meanwhile', asy
   expect(watching.calls).toHaveLength(2)
 })
 
-it('goes on when the directory is removed and made anew', async () => {
+it('goes on when the directory is removed, and when it is there again', async () => {
   const watching = start({ path: `${directory}/` })
   await noticed(watching, async () => {})
-  await noticed(watching, async () => {
-    await rm(directory, { recursive: true })
-    await mkdir(directory)
-  })
   await noticed(watching, () => writeFile(join(directory, 'file'), 'a'))
-
-  // Whether it was seen absent a moment ago is chance.
-  watching.reports.length = 0
   await noticed(watching, () => rm(directory, { recursive: true }))
   await expect
     .poll(() => watching.reports, often)
@@ -114,6 +107,16 @@ it('goes on when the directory is removed and made anew', async () => {
   await noticed(watching, () => mkdir(directory))
   await noticed(watching, () => writeFile(join(directory, 'file'), 'b'))
   expect(watching.reports).toHaveLength(1)
+})
+
+it('goes on by re-reading when the directory is removed and made anew at once', async () => {
+  const rereadMs = 1000
+  const watching = start({ rereadMs })
+  await noticed(watching, () => writeFile(join(directory, 'file'), 'a'))
+  await rm(directory, { recursive: true })
+  await mkdir(directory)
+  await sleep(rereadMs)
+  expect(await timeOfFive(join(directory, 'file'), watching)).toBeLessThan((5 * rereadMs) / 2)
 })
 
 it('goes on by re-reading when another directory takes the place unannounced', async () => {

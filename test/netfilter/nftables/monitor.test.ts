@@ -1,15 +1,17 @@
-import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Ending } from '../../../lib/program.ts'
 import { type MonitorOptions, type MonitorProcess, watchTable } from '../../../netfilter/nftables/monitor.ts'
 
 /** A monitor that prints what it is told to, and ends when it is. */
-class Monitor extends EventEmitter {
+class Monitor implements MonitorProcess {
   readonly stdout = new PassThrough()
   readonly stderr = new PassThrough()
-  exit(code: number): void {
+  readonly #ended = Promise.withResolvers<Ending>()
+  readonly ended = this.#ended.promise
+  exit(exitCode: number): void {
     this.stdout.end()
-    this.emit('close', code, null)
+    this.#ended.resolve({ exitCode })
   }
 }
 
@@ -28,10 +30,10 @@ function watch(starts: readonly (() => MonitorProcess)[], announce?: MonitorOpti
   over = new AbortController()
   const told: string[] = []
   const signals: AbortSignal[] = []
-  const spawn: MonitorOptions['spawn'] = (_program, _args, { signal }) => {
-    const start = starts[signals.length]
+  const start: MonitorOptions['start'] = (_program, _args, { signal }) => {
+    const next = starts[signals.length]
     if (signal !== undefined) signals.push(signal)
-    return start === undefined ? new Monitor() : start()
+    return next === undefined ? new Monitor() : next()
   }
   const listener = {
     begun: () => void told.push('begun'),
@@ -39,7 +41,7 @@ function watch(starts: readonly (() => MonitorProcess)[], announce?: MonitorOpti
       void told.push(`${by}: ${lines.join(', ')}`),
     ended: (why?: string) => void told.push(`ended: ${why}`),
   }
-  void watchTable(listener, { spawn, announce: announce ?? (async () => {}) }, over.signal)
+  void watchTable(listener, { start, announce: announce ?? (async () => {}) }, over.signal)
   return { told, signals }
 }
 
@@ -66,19 +68,8 @@ describe('watchTable', () => {
 
   it.each<[string, () => MonitorProcess, string]>([
     [
-      'spawn throws',
-      () => {
-        throw new Error('spawn ENOMEM')
-      },
-      'spawn ENOMEM',
-    ],
-    [
-      'there is no file descriptor left',
-      () => {
-        const child = Object.assign(new EventEmitter(), { stdout: undefined, stderr: undefined })
-        process.nextTick(() => child.emit('error', new Error('spawn nft EMFILE')))
-        return child
-      },
+      'it cannot be started',
+      () => ({ stdout: null, stderr: null, ended: Promise.resolve({ unstarted: new Error('spawn nft EMFILE') }) }),
       'spawn nft EMFILE',
     ],
     [
@@ -148,8 +139,8 @@ describe('watchTable', () => {
       ended: (why?: string) => void told.push(`ended: ${why}`),
     }
     const starts = [first, second].values()
-    const spawn = () => starts.next().value ?? new Monitor()
-    void watchTable(listener, { spawn, announce: async () => {} }, over.signal)
+    const start = () => starts.next().value ?? new Monitor()
+    void watchTable(listener, { start, announce: async () => {} }, over.signal)
     first.stdout.write(generation(1))
     second.stdout.write(generation(2))
     await expect.poll(() => told).toEqual(['begun', 'ended: no', 'begun'])

@@ -2,12 +2,12 @@
 // Holds a table as the agent does, then stops the monitor and has another program make so many transactions that the
 // kernel drops announcements. One that is dropped takes an element out of our table. Prints as JSON { told, held }: what
 // the listener and the keeper's owner were told since, and whether our element is back after the next `ensure`.
-import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runCommand } from '../../../lib/command.ts'
+import { type StartProgram, startProgram } from '../../../lib/program.ts'
 import { keeper } from '../../../netfilter/nftables/keeper.ts'
-import { type MonitorOptions, watchTable } from '../../../netfilter/nftables/monitor.ts'
+import { watchTable } from '../../../netfilter/nftables/monitor.ts'
 import { announceNothing, applyInput, nftables } from '../../../netfilter/nftables/nftables.ts'
 import { ingressTable } from '../tables.ts'
 
@@ -23,8 +23,8 @@ const alive = () => false
 const over = new AbortController()
 let pid: number | undefined
 let begun = Promise.withResolvers<void>()
-const start: MonitorOptions['spawn'] = (...command) => {
-  const child = spawn(...command)
+const start: StartProgram = (...command) => {
+  const child = startProgram(...command)
   pid = child.pid
   return child
 }
@@ -40,7 +40,7 @@ const listener = {
     rules.listener.ended(why)
   },
 }
-void watchTable(listener, { spawn: start, announce: () => announceNothing(nft) }, over.signal)
+void watchTable(listener, { start, announce: () => announceNothing(nft) }, over.signal)
 await begun.promise
 
 const table = ingressTable([['100.64.0.1', '10.0.0.9']])

@@ -1,0 +1,56 @@
+import { build, type BuildOptions } from 'esbuild'
+import { expect, it } from 'vitest'
+import { undiciDefines, undiciParts } from '../../tools/undici.ts'
+
+const options = {
+  stdin: { contents: "export { buildConnector, Client, Pool } from 'undici'", resolveDir: import.meta.dirname },
+  bundle: true,
+  write: false,
+  metafile: true,
+  platform: 'node',
+  define: undiciDefines,
+  logLevel: 'silent',
+} as const satisfies BuildOptions
+
+// Another version may have moved its parts, or load others: whoever takes it looks at this list, and at the memory.
+it('bundles the parts of undici that are used', async () => {
+  const { metafile } = await build({ ...options, plugins: [undiciParts()] })
+  const parts = Object.keys(metafile.inputs).flatMap((path) => /undici\/lib\/(.*)\.js$/.exec(path)?.[1] ?? [])
+  expect(parts.toSorted()).toMatchInlineSnapshot(`
+    [
+      "api/abort-signal",
+      "api/api-request",
+      "api/readable",
+      "core/connect",
+      "core/constants",
+      "core/diagnostics",
+      "core/errors",
+      "core/request",
+      "core/symbols",
+      "core/tree",
+      "core/util",
+      "dispatcher/client",
+      "dispatcher/client-h1",
+      "dispatcher/client-h2",
+      "dispatcher/dispatcher",
+      "dispatcher/dispatcher-base",
+      "dispatcher/fixed-queue",
+      "dispatcher/pool",
+      "dispatcher/pool-base",
+      "llhttp/constants",
+      "llhttp/llhttp-wasm",
+      "llhttp/llhttp_simd-wasm",
+      "llhttp/utils",
+      "util/stats",
+      "util/timers",
+      "web/fetch/body",
+      "web/fetch/formdata",
+      "web/webidl/index",
+    ]
+  `)
+})
+
+it('is a failure where a part that is left out is not there any more', async () => {
+  const moved = build({ ...options, plugins: [undiciParts(['lib/dispatcher/moved.js'])] })
+  await expect(moved).rejects.toThrow('undici has no lib/dispatcher/moved.js any more')
+})
