@@ -1,12 +1,12 @@
-import { judge, storedIn, type Verdict, verdictProblem } from './judge.ts'
+import { inspectSecret, storedIn, type Verdict, verdictProblem } from './inspect.ts'
 import { keptOutcome, type Outcome, outcomeOf } from './outcome.ts'
 import { isProblem, type IssuerParts, type Step } from './parts.ts'
 import { type Problem, problem, type Reason, reasonFrom } from './problem.ts'
 import type { CertificateReport } from './report.ts'
-import { afterLoss, minValidity, nextTurn, type Turn } from './schedule.ts'
+import { afterLoss, minValidity, nextIssueState, type IssueState } from './schedule.ts'
 
 /** A failure of these reasons is over as soon as nothing is seen in the way any more: its pause is not waited for. */
-const ofHere: ReadonlySet<Reason> = new Set<Reason>([
+const local: ReadonlySet<Reason> = new Set<Reason>([
   'no-cert-domain',
   'https-off',
   'secret-missing',
@@ -20,9 +20,9 @@ const ofHere: ReadonlySet<Reason> = new Set<Reason>([
  * each time, of which the authority gives few.
  */
 export function issuer(parts: IssuerParts): Step {
-  const { domain, obstacle, readSecret, refusesWrites, ask, inTurn, pace, report, remember, lookMs } = parts
-  let turn: Turn = parts.remembered ?? { failures: 0, notBefore: 0 }
-  let failed = rememberedProblem(domain, turn, Date.now())
+  const { domain, blocker, readSecret, refusesWrites, ask, serially, pace, report, remember, inspectEvery } = parts
+  let issue: IssueState = parts.remembered ?? { failures: 0, notBefore: 0 }
+  let failed = rememberedProblem(domain, issue, Date.now())
   let wasBlocked = false
   /** How often in a row what had been issued was gone from the Secret, and since when it is there now. */
   let losses = 0
@@ -30,20 +30,20 @@ export function issuer(parts: IssuerParts): Step {
 
   const look = async (signal: AbortSignal): Promise<Verdict | Problem> => {
     const secret = await readSecret(signal)
-    return isProblem(secret) ? secret : judge(domain, secret, Date.now())
+    return isProblem(secret) ? secret : inspectSecret(domain, secret, Date.now())
   }
 
   const attempt = async (signal: AbortSignal): Promise<Verdict | Problem> => {
     // It may have waited for others for minutes.
     const before = await look(signal)
-    if (isProblem(before) || obstacle() !== undefined) return before
+    if (isProblem(before) || blocker() !== undefined) return before
     const answer = await ask(minValidity(storedIn(before), Date.now()), signal)
     const after = await look(signal)
     const outcome = keptOutcome(domain, outcomeOf(domain, answer), after)
-    turn = nextTurn(outcome, turn, pace, Date.now(), Math.random())
+    issue = nextIssueState(outcome, issue, pace, Date.now(), Math.random())
     failed = outcome.kind === 'success' ? undefined : outcome.problem
     keptSince ??= failed === undefined ? Date.now() : undefined
-    remember(turn)
+    remember(issue)
     report((now) => counted(now, outcome))
     return after
   }
@@ -56,22 +56,22 @@ export function issuer(parts: IssuerParts): Step {
       return
     }
     failed = problem('not-kept', `the certificate of ${domain} had been issued, and is gone from its Secret`)
-    turn = afterLoss(losses, pace, now, Math.random())
+    issue = afterLoss(losses, pace, now, Math.random())
     losses += 1
     keptSince = undefined
   }
 
   return async (signal) => {
     let verdict = await look(signal)
-    let blocked = obstacle() ?? (isProblem(verdict) ? verdict : undefined)
-    const isFree = wasBlocked && blocked === undefined
-    if (isFree && failed !== undefined && ofHere.has(failed.reason)) turn = { ...turn, notBefore: 0 }
+    let blocked = blocker() ?? (isProblem(verdict) ? verdict : undefined)
+    const unblocked = wasBlocked && blocked === undefined
+    if (unblocked && failed !== undefined && local.has(failed.reason)) issue = { ...issue, notBefore: 0 }
     wasBlocked = blocked !== undefined
     if (blocked === undefined && !isProblem(verdict)) {
       seeLoss(verdict, Date.now())
-      if (Date.now() >= turn.notBefore) {
+      if (Date.now() >= issue.notBefore) {
         blocked = await refusesWrites(signal)
-        if (blocked === undefined) verdict = await inTurn(() => attempt(signal))
+        if (blocked === undefined) verdict = await serially(() => attempt(signal))
       }
     }
     const now = Date.now()
@@ -83,15 +83,18 @@ export function issuer(parts: IssuerParts): Step {
       ...(succeededAt && { succeededAt }),
       ...(stored && { stored }),
       ...(found && { problem: found }),
-      ...(blocked === undefined && { nextAt: new Date(Math.max(now, turn.notBefore)) }),
+      ...(blocked === undefined && { nextAt: new Date(Math.max(now, issue.notBefore)) }),
     }))
-    if (blocked !== undefined) return lookMs.bad
-    return Math.min(found === undefined ? lookMs.good : lookMs.bad, Math.max(shortest, turn.notBefore - now))
+    if (blocked !== undefined) return inspectEvery.bad
+    return Math.min(
+      found === undefined ? inspectEvery.good : inspectEvery.bad,
+      Math.max(shortest, issue.notBefore - now),
+    )
   }
 }
 
 /** Why an earlier run had not gone on at once, which still holds. */
-function rememberedProblem(domain: string, { notBefore, reason = '' }: Turn, now: number): Problem | undefined {
+function rememberedProblem(domain: string, { notBefore, reason = '' }: IssueState, now: number): Problem | undefined {
   const known = reasonFrom(reason)
   if (known === undefined || notBefore <= now) return undefined
   const when = new Date(notBefore).toISOString()

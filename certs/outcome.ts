@@ -1,7 +1,7 @@
 import { describe } from '../lib/errors.ts'
 import type { CertificateAnswer } from '../localapi/certificate.ts'
 import { type Certificate, certificateOf, leafOf } from './certificate.ts'
-import { storedIn, type Verdict, verdictProblem } from './judge.ts'
+import { storedIn, type Verdict, verdictProblem } from './inspect.ts'
 import { diagnose } from './diagnose.ts'
 import { type Problem, problem, type Reason } from './problem.ts'
 

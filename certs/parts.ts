@@ -1,22 +1,22 @@
 import type { Limited } from '../lib/limit.ts'
 import type { CertificateAnswer } from '../localapi/certificate.ts'
-import type { TlsSecret } from './judge.ts'
+import type { TlsSecret } from './inspect.ts'
 import type { Problem } from './problem.ts'
 import type { CertificateReport } from './report.ts'
-import type { Pace, Turn } from './schedule.ts'
+import type { Pace, IssueState } from './schedule.ts'
 
 /** What keeping the certificate of one name needs of the outside. Nothing of it rejects unless `signal` aborts. */
 export type Parts = {
   readonly domain: string
   /** What of the tailnet is in the way now; undefined: nothing. */
-  readonly obstacle: () => Problem | undefined
+  readonly blocker: () => Problem | undefined
   /** What is in the TLS Secret, or why that cannot be told. */
   readonly readSecret: (signal: AbortSignal) => Promise<TlsSecret | Problem>
   /** Asks tailscaled for a certificate that is valid for so many milliseconds. */
   readonly ask: (minValidityMs: number, signal: AbortSignal) => Promise<CertificateAnswer>
   readonly report: (change: (now: CertificateReport) => CertificateReport) => void
   /** Between two looks at a Secret that is good, and at one that is not; in milliseconds. */
-  readonly lookMs: { readonly good: number; readonly bad: number }
+  readonly inspectEvery: { readonly good: number; readonly bad: number }
 }
 
 /** What a replica that has certificates issued needs beside that. */
@@ -24,10 +24,10 @@ export type IssuerParts = Parts & {
   /** Why tailscaled could not put a certificate into the Secret; undefined: it could. */
   readonly refusesWrites: (signal: AbortSignal) => Promise<Problem | undefined>
   /** Does `work` when no other name is at it. */
-  readonly inTurn: Limited
+  readonly serially: Limited
   /** Of earlier runs. */
-  readonly remembered: Turn | undefined
-  readonly remember: (turn: Turn) => void
+  readonly remembered: IssueState | undefined
+  readonly remember: (state: IssueState) => void
   readonly pace: Pace
 }
 

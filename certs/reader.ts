@@ -1,4 +1,4 @@
-import { judge, storedIn, verdictProblem } from './judge.ts'
+import { inspectSecret, storedIn, verdictProblem } from './inspect.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
 import { isProblem, type Parts, type Step } from './parts.ts'
 import { type Problem, problem } from './problem.ts'
@@ -7,14 +7,14 @@ import { type Problem, problem } from './problem.ts'
 const mostBehind = 25 * 3_600_000
 
 /** For a replica that only reads: whether the certificate is in its Secret, and whether tailscaled serves that one. */
-export function reader({ domain, obstacle, readSecret, ask, report, lookMs }: Parts): Step {
+export function reader({ domain, blocker, readSecret, ask, report, inspectEvery }: Parts): Step {
   let behindSince: Date | undefined
   return async (signal) => {
-    const blocked = obstacle()
+    const blocked = blocker()
     const secret = await readSecret(signal)
     const outcome = blocked === undefined ? outcomeOf(domain, await ask(0, signal)) : undefined
     const now = new Date()
-    const verdict = isProblem(secret) ? secret : judge(domain, secret, now.getTime())
+    const verdict = isProblem(secret) ? secret : inspectSecret(domain, secret, now.getTime())
     const stored = storedIn(verdict)
     const served = outcome?.kind === 'success' ? outcome.certificate : undefined
     behindSince = stored && served && stored.fingerprint !== served.fingerprint ? (behindSince ?? now) : undefined
@@ -32,7 +32,7 @@ export function reader({ domain, obstacle, readSecret, ask, report, lookMs }: Pa
       ...(behindSince && { behindSince }),
       ...(found && { problem: found }),
     }))
-    return found === undefined ? lookMs.good : lookMs.bad
+    return found === undefined ? inspectEvery.good : inspectEvery.bad
   }
 }
 

@@ -5,7 +5,7 @@ import type { Outcome } from './outcome.ts'
 export type Pace = { readonly first: number; readonly day: number }
 
 /** What is remembered of the requests for a name, also by the next run. */
-export type Turn = {
+export type IssueState = {
   /** How many failed in a row that the authority may have counted. */
   readonly failures: number
   /** No request before, in milliseconds since 1970. */
@@ -26,7 +26,13 @@ const spread = 0.1
  * soon after what cost nothing; when the authority says; else after 1, 10 and 100 times the first pause, and then daily.
  * `random` is in [0, 1). Pure.
  */
-export function nextTurn(outcome: Outcome, { failures }: Turn, pace: Pace, now: number, random: number): Turn {
+export function nextIssueState(
+  outcome: Outcome,
+  { failures }: IssueState,
+  pace: Pace,
+  now: number,
+  random: number,
+): IssueState {
   const after = (pause: number): number => Math.ceil(now + pause * (1 + spread * random))
   if (outcome.kind === 'transient') {
     return { failures, notBefore: after(pace.first), reason: outcome.problem.reason }
@@ -42,7 +48,7 @@ export function nextTurn(outcome: Outcome, { failures }: Turn, pace: Pace, now: 
 }
 
 /** The same when what was issued is gone: at once, then after the pauses of failures. */
-export const afterLoss = (losses: number, pace: Pace, now: number, random: number): Turn =>
+export const afterLoss = (losses: number, pace: Pace, now: number, random: number): IssueState =>
   losses === 0
     ? { failures: 0, notBefore: now }
     : { failures: losses, notBefore: Math.ceil(now + pauseOf(losses, pace) * (1 + spread * random)) }

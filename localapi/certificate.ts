@@ -31,7 +31,7 @@ export async function askCertificate(
   const query = `type=crt&min_validity=${Math.ceil(minValidityMs / 1000)}s`
   try {
     const path = `cert/${encodeURIComponent(domain)}?${query}`
-    return { kind: 'chain', pem: await api.get(path, signal, limitMs, { lastWords: true }) }
+    return { kind: 'chain', pem: await api.get(path, signal, limitMs, { halfClose: true }) }
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof LocalApiError)) throw error

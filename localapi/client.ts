@@ -12,14 +12,14 @@ export type Stream = AsyncIterable<Buffer>
 /** The ways in which LocalAPI is asked; narrow, so that sources can be given another one. */
 export type LocalApi = {
   /**
-   * The body of a 200 answer as text. Rejects with LocalApiError, also after `timeoutMs`; with `lastWords` that is when
+   * The body of a 200 answer as text. Rejects with LocalApiError, also after `timeoutMs`; with `halfClose` that is when
    * tailscaled is told that nobody waits any more, upon which it gives up and says what it was held up by.
    */
   readonly get: (
     path: string,
     signal: AbortSignal,
     timeoutMs?: number,
-    options?: { readonly lastWords: boolean },
+    options?: { readonly halfClose: boolean },
   ) => Promise<string>
   /** As `get`, for what changes something. */
   readonly post: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
@@ -39,12 +39,12 @@ export type TaggedApi = {
 
 type Method = 'GET' | 'POST' | 'PATCH'
 
-/** `leave`: when nobody waits for the answer any more, unless it comes at once. */
-type Extras = { readonly body?: string | null; readonly etag?: string; readonly leave?: AbortSignal }
+/** `halfClose`: when nobody waits for the answer any more, unless it comes at once. */
+type Extras = { readonly body?: string | null; readonly etag?: string; readonly halfClose?: AbortSignal }
 
 const defaultTimeoutMs = 10_000
 /** How long tailscaled may take to say why it gave up, in milliseconds. */
-const lastWordsMs = 5000
+const halfCloseGraceMs = 5000
 
 /** LocalAPI on the unix socket at `socketPath` (localapi-apiproxy-recorder.md §A.1). One connection a request. */
 export function localApi(socketPath: string): LocalApi & TaggedApi {
@@ -52,13 +52,13 @@ export function localApi(socketPath: string): LocalApi & TaggedApi {
     method: Method,
     path: string,
     signal: AbortSignal,
-    { body = null, etag = '', leave }: Extras = {},
+    { body = null, etag = '', halfClose }: Extras = {},
   ): Promise<Answer> => {
     const headers = etag === '' ? {} : { 'If-Match': etag }
     // Any other Host is refused with 403, and so is any Origin or Referer.
     const server = { socketPath, host: 'local-tailscaled.sock' }
     const request = { method, path: `/localapi/v0/${path}`, headers, body, signal }
-    const answer = await askOnce(server, request, leave)
+    const answer = await askOnce(server, request, halfClose)
     if (answer.status === 200) return answer
     const words = errorText(await readBody(answer.body, maxBodyBytes))
     throw new Refusal(answer.status, words, answer.header('retry-after'))
@@ -82,9 +82,9 @@ export function localApi(socketPath: string): LocalApi & TaggedApi {
   const ask = async (...question: Parameters<typeof askTagged>): Promise<string> => (await askTagged(...question)).text
 
   return {
-    get: (path, signal, timeoutMs = defaultTimeoutMs, { lastWords } = { lastWords: false }) =>
-      lastWords
-        ? ask('GET', path, signal, timeoutMs + lastWordsMs, { leave: AbortSignal.timeout(timeoutMs) })
+    get: (path, signal, timeoutMs = defaultTimeoutMs, { halfClose } = { halfClose: false }) =>
+      halfClose
+        ? ask('GET', path, signal, timeoutMs + halfCloseGraceMs, { halfClose: AbortSignal.timeout(timeoutMs) })
         : ask('GET', path, signal, timeoutMs),
     post: (path, signal, timeoutMs) => ask('POST', path, signal, timeoutMs),
     patch: (path, change, signal, timeoutMs) => ask('PATCH', path, signal, timeoutMs, { body: JSON.stringify(change) }),

@@ -1,5 +1,5 @@
 import { parseAddress } from '../lib/address.ts'
-import { fieldOf, isAbsent, itemsOf, type Place, refusal, Refusal, textOf } from './place.ts'
+import { fieldOf, isAbsent, itemsOf, type JsonCursor, refusal, Refusal, textOf } from './json-cursor.ts'
 import { goJson } from './go-json.ts'
 import { parseServices, type Kind, type Services } from './services.ts'
 import { parseFullName, type TailnetTarget } from './tailnet-target.ts'
@@ -55,12 +55,12 @@ export const renderPort = ({ protocol, spelling, matchPort, targetPort }: Egress
 })
 
 const kind: Kind<EgressService> = {
-  read: (name, place, report, before) => {
-    const health = fieldOf(place, 'healthCheckEndpoint')
+  read: (name, cursor, report, before) => {
+    const health = fieldOf(cursor, 'healthCheckEndpoint')
     return {
       name,
-      ...readTarget(fieldOf(place, 'tailnetTarget')),
-      ports: itemsOf(fieldOf(place, 'ports')).map(readPort),
+      ...readTarget(fieldOf(cursor, 'tailnetTarget')),
+      ports: itemsOf(fieldOf(cursor, 'ports')).map(readPort),
       healthCheckEndpoint: readHealthUrl(health, report) ?? before?.healthCheckEndpoint ?? '',
     }
   },
@@ -72,45 +72,45 @@ const kind: Kind<EgressService> = {
 }
 
 /** `ip` wins: where it is set, `fqdn` is only repeated. */
-function readTarget(place: Place): Pick<EgressService, 'target' | 'tailnetTarget'> {
-  const at = { ip: fieldOf(place, 'ip'), fqdn: fieldOf(place, 'fqdn') }
+function readTarget(cursor: JsonCursor): Pick<EgressService, 'target' | 'tailnetTarget'> {
+  const at = { ip: fieldOf(cursor, 'ip'), fqdn: fieldOf(cursor, 'fqdn') }
   const tailnetTarget = { ip: textOf(at.ip), fqdn: textOf(at.fqdn) }
   if (tailnetTarget.ip !== '') {
     const address = parseAddress(tailnetTarget.ip)
     if (address === undefined) throw refusal(at.ip, 'an IP address')
     return { tailnetTarget, target: { kind: 'address', address } }
   }
-  if (tailnetTarget.fqdn === '') throw new Refusal(place.path, 'neither ip nor fqdn is set')
+  if (tailnetTarget.fqdn === '') throw new Refusal(cursor.path, 'neither ip nor fqdn is set')
   const name = parseFullName(tailnetTarget.fqdn)
   if (name === undefined) throw refusal(at.fqdn, 'the full name of a node or service')
   return { tailnetTarget, target: { kind: 'name', name } }
 }
 
 /** @throws Refusal */
-export function readPort(place: Place): EgressPort {
-  const protocol = fieldOf(place, 'protocol')
+export function readPort(cursor: JsonCursor): EgressPort {
+  const protocol = fieldOf(cursor, 'protocol')
   const spelling = textOf(protocol)
   const lower = spelling.toLowerCase()
   if (lower !== 'tcp' && lower !== 'udp') throw refusal(protocol, 'TCP or UDP')
   return {
     protocol: lower,
-    matchPort: readPortNumber(fieldOf(place, 'matchPort')),
-    targetPort: readPortNumber(fieldOf(place, 'targetPort')),
+    matchPort: readPortNumber(fieldOf(cursor, 'matchPort')),
+    targetPort: readPortNumber(fieldOf(cursor, 'targetPort')),
     ...(spelling !== spelling.toUpperCase() && { spelling }),
   }
 }
 
-function readPortNumber(place: Place): number {
-  const { value } = place
+function readPortNumber(cursor: JsonCursor): number {
+  const { value } = cursor
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535) return value
-  throw refusal(place, 'a whole number from 1 to 65535')
+  throw refusal(cursor, 'a whole number from 1 to 65535')
 }
 
 /** Undefined for what cannot be used, which costs the service no traffic: it is only not known when it is drained. */
-function readHealthUrl(place: Place, report: (refusal: Refusal) => void): string | undefined {
-  const { value } = place
-  if (isAbsent(place) || value === '') return ''
+function readHealthUrl(cursor: JsonCursor, report: (refusal: Refusal) => void): string | undefined {
+  const { value } = cursor
+  if (isAbsent(cursor) || value === '') return ''
   if (typeof value === 'string' && /^https?:$/.test(URL.parse(value)?.protocol ?? '')) return value
-  report(refusal(place, 'an http or https URL'))
+  report(refusal(cursor, 'an http or https URL'))
   return undefined
 }

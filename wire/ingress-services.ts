@@ -1,5 +1,5 @@
 import { type Address, families, type Family, familyName, parseAddress } from '../lib/address.ts'
-import { fieldOf, isAbsent, type Place, refusal, Refusal, textOf } from './place.ts'
+import { fieldOf, isAbsent, type JsonCursor, refusal, Refusal, textOf } from './json-cursor.ts'
 import { goJson } from './go-json.ts'
 import { type Kind, parseServices, type Services } from './services.ts'
 
@@ -49,9 +49,9 @@ export function renderIngressService({ mappings }: IngressService): object {
 }
 
 /** @throws Refusal */
-export function readIngressService(name: string, place: Place): IngressService {
+export function readIngressService(name: string, cursor: JsonCursor): IngressService {
   const found = families.flatMap((family) => {
-    const mapping = fieldOf(place, mappingField(family))
+    const mapping = fieldOf(cursor, mappingField(family))
     return isAbsent(mapping) ? [] : [[family, readMapping(mapping, family)] as const]
   })
   if (found.length === 0) throw new Refusal('', `neither ${families.map(mappingField).join(' nor ')} is set`)
@@ -69,9 +69,9 @@ const kind: Kind<IngressService> = {
     }),
 }
 
-function readMapping(place: Place, family: Family): IngressMapping {
-  const service = fieldOf(place, 'TailscaleServiceIP')
-  const cluster = fieldOf(place, 'ClusterIP')
+function readMapping(cursor: JsonCursor, family: Family): IngressMapping {
+  const service = fieldOf(cursor, 'TailscaleServiceIP')
+  const cluster = fieldOf(cursor, 'ClusterIP')
   if (isAbsent(service)) throw refusal(service, `an ${familyName(family)} address, or an empty text for none`)
   return {
     address: textOf(service) === '' ? undefined : readAddress(service, family),
@@ -80,8 +80,8 @@ function readMapping(place: Place, family: Family): IngressMapping {
   }
 }
 
-function readAddress(place: Place, family: Family): Address {
-  const address = parseAddress(textOf(place))
-  if (address?.family !== family) throw refusal(place, `an ${familyName(family)} address`)
+function readAddress(cursor: JsonCursor, family: Family): Address {
+  const address = parseAddress(textOf(cursor))
+  if (address?.family !== family) throw refusal(cursor, `an ${familyName(family)} address`)
   return address
 }

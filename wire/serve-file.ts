@@ -1,7 +1,7 @@
 import { CulvertError } from '../lib/errors.ts'
 import { quote } from '../lib/quote.ts'
 import { goJson } from './go-json.ts'
-import { fieldOf, flagOf, membersOf, type Place, Refusal, strangersOf } from './place.ts'
+import { fieldOf, flagOf, membersOf, type JsonCursor, Refusal, unknownMembers } from './json-cursor.ts'
 import type { Rejection } from './rejection.ts'
 import { entriesOf, hostOf, joinEntries, portEntry, portOf, type ServeConfig, withoutEmpty } from './serve-config.ts'
 import { type Members, readPorts, readService, type Warn } from './serve-handlers.ts'
@@ -26,12 +26,12 @@ const sections = ['TCP', 'Web', 'Services', 'AllowFunnel'] as const
  * @throws CulvertError `settings` when the document as a whole cannot be used
  */
 export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {
-  const root: Place = { value: readObject(bytes), path: '' }
+  const root: JsonCursor = { value: readObject(bytes), path: '' }
   const section = readSections(root)
   const former = entriesOf(before?.config ?? {})
   const entries = new Map<string, ServeConfig>()
   const rejections: Rejection[] = []
-  const warnings: Rejection[] = strangersOf(root, sections).map((name) => ({
+  const warnings: Rejection[] = unknownMembers(root, sections).map((name) => ({
     entry: quote(name),
     field: '',
     reason: 'this is no known field, and is passed over',
@@ -54,10 +54,11 @@ export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {
     }
   }
   for (const [port, parts] of byPort(section)) take(portEntry(port), (warn) => readPortEntry(parts, warn))
-  for (const [name, place] of section.Services) {
+  for (const [name, cursor] of section.Services) {
     take(name, (warn) => {
-      if (!isServiceName(name)) throw new Refusal(place.path, 'the name of a Tailscale Service is svc: and a DNS label')
-      return { Services: { [name]: readService(name.slice('svc:'.length), place, warn) } }
+      if (!isServiceName(name))
+        throw new Refusal(cursor.path, 'the name of a Tailscale Service is svc: and a DNS label')
+      return { Services: { [name]: readService(name.slice('svc:'.length), cursor, warn) } }
     })
   }
   return { config: joinEntries(entries.values()), rejections, warnings }
@@ -68,7 +69,7 @@ export const renderServeFile = (config: ServeConfig): string => goJson(withoutEm
 
 type Sections = Record<(typeof sections)[number], Members>
 
-function readSections(root: Place): Sections {
+function readSections(root: JsonCursor): Sections {
   try {
     const read = (name: (typeof sections)[number]): Members => membersOf(fieldOf(root, name))
     return { TCP: read('TCP'), Web: read('Web'), Services: read('Services'), AllowFunnel: read('AllowFunnel') }
@@ -78,7 +79,7 @@ function readSections(root: Place): Sections {
   }
 }
 
-type PortParts = { readonly [Section in 'TCP' | 'Web' | 'AllowFunnel']: [name: string, place: Place][] }
+type PortParts = { readonly [Section in 'TCP' | 'Web' | 'AllowFunnel']: [name: string, cursor: JsonCursor][] }
 
 /** What belongs to each port of the node; a port is whatever text stands for it. */
 function byPort({ TCP, Web, AllowFunnel }: Sections): Map<string, PortParts> {
@@ -88,20 +89,20 @@ function byPort({ TCP, Web, AllowFunnel }: Sections): Map<string, PortParts> {
     ports.set(port, parts)
     return parts
   }
-  for (const [name, place] of TCP) partsOf(name).TCP.push([name, place])
-  for (const [name, place] of Web) partsOf(portOf(name)).Web.push([name, place])
-  for (const [name, place] of AllowFunnel) partsOf(portOf(name)).AllowFunnel.push([name, place])
+  for (const [name, cursor] of TCP) partsOf(name).TCP.push([name, cursor])
+  for (const [name, cursor] of Web) partsOf(portOf(name)).Web.push([name, cursor])
+  for (const [name, cursor] of AllowFunnel) partsOf(portOf(name)).AllowFunnel.push([name, cursor])
   return ports
 }
 
 function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
   const { TCP, Web } = readPorts(parts.TCP, parts.Web, warn)
-  const funnel = parts.AllowFunnel.filter(([, place]) => flagOf(place)).map(([site, place]) => {
+  const funnel = parts.AllowFunnel.filter(([, cursor]) => flagOf(cursor)).map(([site, cursor]) => {
     const port = TCP[portOf(site)]
     const name = port?.TerminateTLS ?? hostOf(site)
     const isServed =
       port !== undefined && (port.TCPForward === undefined ? Object.hasOwn(Web, site) : name === hostOf(site))
-    if (!isServed) throw new Refusal(place.path, 'it is not served, so no Funnel can lead to it')
+    if (!isServed) throw new Refusal(cursor.path, 'it is not served, so no Funnel can lead to it')
     return [site, true] as const
   })
   return withoutEmpty({ TCP, Web, AllowFunnel: Object.fromEntries(funnel) })

@@ -4,12 +4,12 @@ import {
   isAbsent,
   itemsOf,
   membersOf,
-  type Place,
+  type JsonCursor,
   Refusal,
   refusal,
-  strangersOf,
+  unknownMembers,
   textOf,
-} from './place.ts'
+} from './json-cursor.ts'
 import {
   type PortHandler,
   type Ports,
@@ -23,11 +23,11 @@ import {
 } from './serve-config.ts'
 import { isForward, isName, isPort, isProxy, isRedirect } from './serve-values.ts'
 
-/** Takes a place that is passed over, and why. */
-export type Warn = (place: Place, reason: string) => void
+/** Takes a cursor that is passed over, and why. */
+export type Warn = (cursor: JsonCursor, reason: string) => void
 
 /** Members of an object, by name. */
-export type Members = readonly (readonly [name: string, place: Place])[]
+export type Members = readonly (readonly [name: string, cursor: JsonCursor])[]
 
 /**
  * Reads ports and the sites on them, which stand or fall together.
@@ -35,26 +35,26 @@ export type Members = readonly (readonly [name: string, place: Place])[]
  */
 export function readPorts(tcp: Members, web: Members, warn: Warn): { readonly TCP: Ports; readonly Web: Sites } {
   const ports = new Map(
-    tcp.map(([name, place]) => {
-      if (!isPort(name)) throw new Refusal(place.path, 'a port is a whole number from 1 to 65535')
-      return [name, readPort(place, warn)]
+    tcp.map(([name, cursor]) => {
+      if (!isPort(name)) throw new Refusal(cursor.path, 'a port is a whole number from 1 to 65535')
+      return [name, readPort(cursor, warn)]
     }),
   )
-  const sites = web.map(([name, place]): [string, Site] => {
+  const sites = web.map(([name, cursor]): [string, Site] => {
     if (!isPort(portOf(name)) || !isName(hostOf(name))) {
-      throw new Refusal(place.path, 'a site is a name and a port, such as app.example.ts.net:443')
+      throw new Refusal(cursor.path, 'a site is a name and a port, such as app.example.ts.net:443')
     }
     const port = ports.get(portOf(name))
-    if (port === undefined) throw new Refusal(place.path, 'TCP does not have its port')
-    if (port.TCPForward !== undefined) throw new Refusal(place.path, 'its port is forwarded, and has no sites')
-    return [name, readSite(place, warn)]
+    if (port === undefined) throw new Refusal(cursor.path, 'TCP does not have its port')
+    if (port.TCPForward !== undefined) throw new Refusal(cursor.path, 'its port is forwarded, and has no sites')
+    return [name, readSite(cursor, warn)]
   })
   return { TCP: Object.fromEntries(ports), Web: Object.fromEntries(sites) }
 }
 
 /** @throws Refusal */
-export function readService(label: string, place: Place, warn: Warn): ServeService {
-  const at = fieldsOf(place, ['TCP', 'Web', 'Tun'], warn)
+export function readService(label: string, cursor: JsonCursor, warn: Warn): ServeService {
+  const at = fieldsOf(cursor, ['TCP', 'Web', 'Tun'], warn)
   const [tcp, web, tun] = [membersOf(at.TCP), membersOf(at.Web), flagOf(at.Tun)]
   if (tun && tcp.length + web.length > 0) throw new Refusal(at.Tun.path, 'it excludes TCP and Web')
   for (const [name, site] of web) {
@@ -64,12 +64,12 @@ export function readService(label: string, place: Place, warn: Warn): ServeServi
   return withoutEmpty({ ...readPorts(tcp, web, warn), ...(tun && { Tun: true }) })
 }
 
-function readPort(place: Place, warn: Warn): PortHandler {
-  const at = fieldsOf(place, ['HTTPS', 'HTTP', 'TCPForward', 'TerminateTLS', 'ProxyProtocol'], warn)
+function readPort(cursor: JsonCursor, warn: Warn): PortHandler {
+  const at = fieldsOf(cursor, ['HTTPS', 'HTTP', 'TCPForward', 'TerminateTLS', 'ProxyProtocol'], warn)
   const [https, http, to, tls] = [flagOf(at.HTTPS), flagOf(at.HTTP), textOf(at.TCPForward), textOf(at.TerminateTLS)]
   const proxyProtocol = readProxyProtocol(at.ProxyProtocol)
   const kinds = [https, http, to !== ''].filter(Boolean).length
-  if (kinds !== 1) throw new Refusal(place.path, `it has ${kinds} of HTTPS, HTTP and TCPForward, and needs one`)
+  if (kinds !== 1) throw new Refusal(cursor.path, `it has ${kinds} of HTTPS, HTTP and TCPForward, and needs one`)
   if (to === '') {
     for (const [field, isSet] of [
       [at.TerminateTLS, tls !== ''],
@@ -90,16 +90,16 @@ function readPort(place: Place, warn: Warn): PortHandler {
   }
 }
 
-function readProxyProtocol(place: Place): 1 | 2 | undefined {
-  const { value } = place
-  if (isAbsent(place) || value === 0) return undefined
-  if (value !== 1 && value !== 2) throw refusal(place, '1 or 2')
+function readProxyProtocol(cursor: JsonCursor): 1 | 2 | undefined {
+  const { value } = cursor
+  if (isAbsent(cursor) || value === 0) return undefined
+  if (value !== 1 && value !== 2) throw refusal(cursor, '1 or 2')
   return value
 }
 
-function readSite(place: Place, warn: Warn): Site {
-  const handlers = membersOf(fieldsOf(place, ['Handlers'], warn).Handlers)
-  if (handlers.length === 0) throw new Refusal(place.path, 'it has no Handlers')
+function readSite(cursor: JsonCursor, warn: Warn): Site {
+  const handlers = membersOf(fieldsOf(cursor, ['Handlers'], warn).Handlers)
+  if (handlers.length === 0) throw new Refusal(cursor.path, 'it has no Handlers')
   return {
     Handlers: Object.fromEntries(
       handlers.map(([mount, handler]) => {
@@ -118,12 +118,12 @@ const leads = {
 } as const
 const ways = ['Path', 'Proxy', 'Text', 'Redirect'] as const satisfies readonly (keyof typeof leads)[]
 
-function readHandler(place: Place, warn: Warn): WebHandler {
-  const at = fieldsOf(place, [...ways, 'AcceptAppCaps'], warn)
+function readHandler(cursor: JsonCursor, warn: Warn): WebHandler {
+  const at = fieldsOf(cursor, [...ways, 'AcceptAppCaps'], warn)
   const set = ways.filter((way) => textOf(at[way]) !== '')
   const [way] = set
   if (way === undefined || set.length > 1) {
-    throw new Refusal(place.path, `it has ${set.length} of ${ways.join(', ')}, and needs one`)
+    throw new Refusal(cursor.path, `it has ${set.length} of ${ways.join(', ')}, and needs one`)
   }
   const text = textOf(at[way])
   if (!leads[way].is(text)) throw refusal(at[way], leads[way].what)
@@ -134,9 +134,14 @@ function readHandler(place: Place, warn: Warn): WebHandler {
   return withoutEmpty({ [way]: text, AcceptAppCaps: capabilities })
 }
 
-/** The fields of the object at `place`; what else is there is passed over. */
-function fieldsOf<Name extends string>(place: Place, names: readonly Name[], warn: Warn): Record<Name, Place> {
-  const found = names.map((name) => [name, fieldOf(place, name)] as const)
-  for (const name of strangersOf(place, names)) warn(fieldOf(place, name), 'this is no known field, and is passed over')
-  return Object.fromEntries(found) as Record<Name, Place>
+/** The fields of the object at `cursor`; what else is there is passed over. */
+function fieldsOf<Name extends string>(
+  cursor: JsonCursor,
+  names: readonly Name[],
+  warn: Warn,
+): Record<Name, JsonCursor> {
+  const found = names.map((name) => [name, fieldOf(cursor, name)] as const)
+  for (const name of unknownMembers(cursor, names))
+    warn(fieldOf(cursor, name), 'this is no known field, and is passed over')
+  return Object.fromEntries(found) as Record<Name, JsonCursor>
 }

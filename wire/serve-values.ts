@@ -1,6 +1,6 @@
 import { certDomain } from './serve-config.ts'
 
-/** Whether a text is what a serve config may have in its place; the name that `${TS_CERT_DOMAIN}` stands for is one. */
+/** Whether a text is what a serve config may have in its cursor; the name that `${TS_CERT_DOMAIN}` stands for is one. */
 type Is = (text: string) => boolean
 
 const named =

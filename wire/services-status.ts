@@ -3,7 +3,7 @@ import { parseJson } from '../lib/json.ts'
 import { type EgressService, readPort, renderPort, renderTarget } from './egress-services.ts'
 import { goJson } from './go-json.ts'
 import { type IngressService, readIngressService, renderIngressService } from './ingress-services.ts'
-import { fieldOf, itemsOf, membersOf, type Place, Refusal, refusal, textOf } from './place.ts'
+import { fieldOf, itemsOf, membersOf, type JsonCursor, Refusal, refusal, textOf } from './json-cursor.ts'
 
 /** The addresses of the Pod whose status it is; empty for a family that it lacks. */
 type Pod = { readonly podIPv4: string; readonly podIPv6: string }
@@ -56,11 +56,11 @@ export function renderIngressStatus({ podIPv4, podIPv6, services }: IngressStatu
  * Undefined for what is no status.
  */
 export const parseEgressStatus = (text: string): EgressStatus | undefined =>
-  parseStatus(text, 'services', (name, place) => {
-    const target = fieldOf(place, 'tailnetTarget')
+  parseStatus(text, 'services', (name, cursor) => {
+    const target = fieldOf(cursor, 'tailnetTarget')
     const tailnetTarget = { ip: textOf(fieldOf(target, 'ip')), fqdn: textOf(fieldOf(target, 'fqdn')) }
-    const ports = itemsOf(fieldOf(place, 'ports')).map(readPort)
-    const addresses = itemsOf(fieldOf(place, 'tailnetTargetIPs')).map(readAddress)
+    const ports = itemsOf(fieldOf(cursor, 'ports')).map(readPort)
+    const addresses = itemsOf(fieldOf(cursor, 'tailnetTargetIPs')).map(readAddress)
     return { service: { name, ports, tailnetTarget }, addresses }
   })
 
@@ -71,14 +71,14 @@ export const parseIngressStatus = (text: string): IngressStatus | undefined =>
 function parseStatus<Service>(
   text: string,
   section: string,
-  read: (name: string, place: Place) => Service,
+  read: (name: string, cursor: JsonCursor) => Service,
 ): (Pod & { readonly services: readonly Service[] }) | undefined {
-  const root: Place = { value: parseJson(text), path: '' }
+  const root: JsonCursor = { value: parseJson(text), path: '' }
   return unlessRefused(() => ({
     podIPv4: textOf(fieldOf(root, 'podIPv4')),
     podIPv6: textOf(fieldOf(root, 'podIPv6')),
-    services: inOrder(membersOf(fieldOf(root, section))).flatMap(([name, place]) => {
-      const service = unlessRefused(() => read(name, place))
+    services: inOrder(membersOf(fieldOf(root, section))).flatMap(([name, cursor]) => {
+      const service = unlessRefused(() => read(name, cursor))
       return service === undefined ? [] : [service]
     }),
   }))
@@ -93,9 +93,9 @@ function unlessRefused<Value>(read: () => Value): Value | undefined {
   }
 }
 
-function readAddress(place: Place): Address {
-  const address = parseAddress(textOf(place))
-  if (address === undefined) throw refusal(place, 'an IP address')
+function readAddress(cursor: JsonCursor): Address {
+  const address = parseAddress(textOf(cursor))
+  if (address === undefined) throw refusal(cursor, 'an IP address')
   return address
 }
 

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { CulvertError, describe } from '../lib/errors.ts'
 import { quote, visible } from '../lib/quote.ts'
 import { type Claim, findConflicts } from './claims.ts'
-import { type Place, Refusal } from './place.ts'
+import { type JsonCursor, Refusal } from './json-cursor.ts'
 import type { Rejection } from './rejection.ts'
 
 /** What a document of services by name says. */
@@ -18,7 +18,7 @@ export type Kind<Service> = {
    * Reads an entry. `report` takes what is wrong with a field that traffic does not depend on.
    * @throws Refusal
    */
-  readonly read: (name: string, place: Place, report: (refusal: Refusal) => void, before?: Service) => Service
+  readonly read: (name: string, cursor: JsonCursor, report: (refusal: Refusal) => void, before?: Service) => Service
   /** What no other service may have as well. */
   readonly claims: (service: Service) => readonly Claim[]
 }

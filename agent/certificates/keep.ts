@@ -4,7 +4,7 @@ import { limited } from '../../lib/limit.ts'
 import type { Context } from '../world/context.ts'
 import { podEvents } from './events.ts'
 import { readMemory } from './memory.ts'
-import { obstacle, sharedDomains } from './obstacle.ts'
+import { blocker, sharedDomains } from './blocker.ts'
 import { stepFor } from './step.ts'
 import { writeReport } from './write-report.ts'
 
@@ -27,7 +27,7 @@ export async function keepCertificates(context: Context, secret: string): Promis
     if (memory !== undefined) write((now) => ({ ...now, memory }))
   }
   const events = podEvents(kube, settings, signal)
-  const common = { ...context, write, kube, events, inPart: limited(looksAtOnce), inTurn: limited(1) }
+  const common = { ...context, write, kube, events, inPart: limited(looksAtOnce), serially: limited(1) }
 
   const running = new Map<string, AbortController>()
   const begin = (domain: string): void => {
@@ -35,8 +35,8 @@ export async function keepCertificates(context: Context, secret: string): Promis
     running.set(domain, work)
     const end = AbortSignal.any([signal, work.signal])
     const change = async (until: AbortSignal): Promise<void> => {
-      const before = obstacle(store.world, domain)?.reason
-      await store.until((world) => obstacle(world, domain)?.reason !== before, until)
+      const before = blocker(store.world, domain)?.reason
+      await store.until((world) => blocker(world, domain)?.reason !== before, until)
     }
     background(`the certificate of ${domain}`, () => keepTaking(stepFor(domain, common, end), change, end))
   }

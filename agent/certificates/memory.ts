@@ -1,4 +1,4 @@
-import type { Turn } from '../../certs/schedule.ts'
+import type { IssueState } from '../../certs/schedule.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { backoff } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -24,7 +24,8 @@ export async function readMemory(
   while (!signal.aborted) {
     try {
       const text = (await kube.getSecret(secret, signal))?.data.get(keys.certificates)?.toString('utf8')
-      const memory = text === undefined ? new Map<string, Turn>() : parseCertificateMemory(text, clock.date().getTime())
+      const memory =
+        text === undefined ? new Map<string, IssueState>() : parseCertificateMemory(text, clock.date().getTime())
       if (memory === undefined)
         log(`warning: ${keys.certificates} of Secret "${secret}" cannot be read, and counts as absent`)
       return text === undefined ? undefined : (memory ?? new Map())
@@ -37,9 +38,14 @@ export async function readMemory(
 }
 
 /** The memory after a request for `domain` at `now`: of failures alone, and of names that are gone as long as it matters. */
-export function withTurn(memory: CertificateMemory, domain: string, turn: Turn, now: number): CertificateMemory {
+export function withIssueState(
+  memory: CertificateMemory,
+  domain: string,
+  state: IssueState,
+  now: number,
+): CertificateMemory {
   const others = [...memory].filter(([name, { notBefore }]) => name !== domain && notBefore > now - forgetAfter)
-  return new Map(turn.failures === 0 ? others : [...others, [domain, turn]])
+  return new Map(state.failures === 0 ? others : [...others, [domain, state]])
 }
 
 /** So long after another request was allowed, in ms, its failures count no more. */

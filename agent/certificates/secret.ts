@@ -1,4 +1,4 @@
-import type { TlsSecret } from '../../certs/judge.ts'
+import type { TlsSecret } from '../../certs/inspect.ts'
 import { type Problem, problem } from '../../certs/problem.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'

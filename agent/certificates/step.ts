@@ -10,10 +10,10 @@ import type { Context } from '../world/context.ts'
 import type { Write } from '../world/store.ts'
 import type { Certificates } from '../world/world.ts'
 import type { PodEvents } from './events.ts'
-import { withTurn } from './memory.ts'
-import { obstacle } from './obstacle.ts'
+import { withIssueState } from './memory.ts'
+import { blocker } from './blocker.ts'
 import { readTlsSecret, refusesWrites } from './secret.ts'
-import { certificateTeller } from './tell.ts'
+import { certificateReporter } from './report.ts'
 import { writeReport } from './write-report.ts'
 
 /** What all names have in common. */
@@ -23,7 +23,7 @@ export type Common = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'
   readonly events: PodEvents
   /** For looks, and for requests that may have a certificate issued. */
   readonly inPart: Limited
-  readonly inTurn: Limited
+  readonly serially: Limited
 }
 
 /** A replica that reads is answered from memory, or after one look at the API; in ms. */
@@ -31,21 +31,21 @@ const readerAnswerMs = 45_000
 
 /** What is done for the certificate of one name, by what this replica is for; it is told until `signal` aborts. */
 export function stepFor(domain: string, common: Common, signal: AbortSignal): Step {
-  const { store, write, api, kube, log, timings, clock, events, inPart, inTurn } = common
-  const tell = certificateTeller({ domain, log, clock, events, patience: timings.progress, signal })
+  const { store, write, api, kube, log, timings, clock, events, inPart, serially } = common
+  const reportNews = certificateReporter({ domain, log, clock, events, grace: timings.progress, signal })
   const ask = (limitMs: number) => async (minValidityMs: number, limit: AbortSignal) =>
     askCertificate(api, domain, { minValidityMs, limitMs }, limit)
   const parts: Omit<Parts, 'ask'> = {
     domain,
-    obstacle: () => obstacle(store.world, domain),
+    blocker: () => blocker(store.world, domain),
     readSecret: async (limit) => inPart(() => readTlsSecret(kube, domain, limit)),
     report: (change) => {
       if (signal.aborted) return
       const report = change(store.world.certificates.reports.get(domain) ?? nothingKnown)
       writeReport(write, domain, report)
-      tell(report)
+      reportNews(report)
     },
-    lookMs: { good: timings.reread, bad: timings.look },
+    inspectEvery: { good: timings.reread, bad: timings.look },
   }
   if (store.world.settings.certShare === 'ro') {
     const asked = ask(readerAnswerMs)
@@ -55,12 +55,12 @@ export function stepFor(domain: string, common: Common, signal: AbortSignal): St
     ...parts,
     ask: ask(timings.certificateAnswer),
     refusesWrites: async (limit) => inPart(() => refusesWrites(kube, domain, limit)),
-    inTurn,
+    serially,
     remembered: store.world.certificates.memory?.get(domain),
-    remember: (turn) =>
+    remember: (state) =>
       write((now) => {
         const before = now.memory ?? new Map()
-        const memory = withTurn(before, domain, turn, clock.date().getTime())
+        const memory = withIssueState(before, domain, state, clock.date().getTime())
         return isDeepStrictEqual(before, memory) ? now : { ...now, memory }
       }),
     pace: { first: timings.certificateRetry, day: timings.certificateDay },

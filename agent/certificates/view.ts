@@ -2,7 +2,7 @@ import { describeProblem, type Reason } from '../../certs/problem.ts'
 import type { CertificateReport } from '../../certs/report.ts'
 import type { Metric, Sample } from '../../lib/metrics.ts'
 import type { World } from '../world/world.ts'
-import { sharedDomains } from './obstacle.ts'
+import { sharedDomains } from './blocker.ts'
 
 /** What is waited for, other than what somebody has to mend. */
 const waitedFor: ReadonlySet<Reason> = new Set<Reason>(['not-running', 'unissued'])

@@ -20,7 +20,7 @@ export function renderStatus(status: StatusAnswer): string {
       ({ file, entry, field, reason }) =>
         `  ! ${[file, entry, field].filter((part) => part !== '').join(', ')}: ${reason}; as it was before, if it was`,
     ),
-    ...Object.entries(status.facets).map(
+    ...Object.entries(status.reconcilers).map(
       ([name, { verifiedAt, error, repairs }]) =>
         `${name}: ${error === null ? `verified ${verifiedAt ?? 'never'}` : `! ${error}`}, ${repairs} repairs`,
     ),
@@ -125,7 +125,7 @@ export type StatusAnswer = {
     readonly field: string
     readonly reason: string
   }[]
-  readonly facets: Readonly<
+  readonly reconcilers: Readonly<
     Record<string, { readonly verifiedAt: string | null; readonly error: string | null; readonly repairs: number }>
   >
 }

@@ -40,7 +40,7 @@ export type Stopper = {
 type Parts = { readonly log: Log; readonly clock: Clock; readonly timings: Timings }
 
 /** A step that hears of its deadline has so long to say how far it came, in ms. */
-const lastWordsMs = 100
+const reportMs = 100
 
 /**
  * What comes first may use up its time, as a Kubernetes API or a program that does not answer does. So each part of the
@@ -63,7 +63,7 @@ export function stopper({ log, clock, timings }: Parts): Stopper {
         ]
         const deadline = AbortSignal.any([force, ...shares])
         const over = aborted(deadline)
-          .then(() => clock.sleep(lastWordsMs))
+          .then(() => clock.sleep(reportMs))
           .then(() => Promise.reject(new Error('it takes too long, and is not waited for')))
         over.catch(() => {})
         for (const step of steps.get(stage) ?? []) {

@@ -20,7 +20,7 @@ export function fileReader<Content>(
   let seen: Buffer | string | undefined
   let content: Content | undefined
 
-  const judge = (read: Buffer | string): string | undefined => {
+  const check = (read: Buffer | string): string | undefined => {
     if (typeof read === 'string') {
       if (read !== absent && read !== empty) return read
       if (content !== undefined && !isDeepStrictEqual(content, nothing.content)) {
@@ -40,7 +40,7 @@ export function fileReader<Content>(
     const read = await readMounted(path)
     if (isDeepStrictEqual(read, seen)) return
     seen = read
-    const problem = judge(read)
+    const problem = check(read)
     publish({ content, ...(problem !== undefined && { rejected: `${path}: ${problem}` }) })
   }
 }

@@ -4,7 +4,7 @@ import { describe } from '../../lib/errors.ts'
 import type { Timings } from '../world/timings.ts'
 import type { World } from '../world/world.ts'
 import { addressesOf, ping } from './ping.ts'
-import { type Heard, inWords, judge, ownMark, ownUrl, round } from './rounds.ts'
+import { type Answerer, inWords, assessDrain, ownMark, ownUrl, round } from './rounds.ts'
 
 /** Services that are asked for at a time, however many there are. */
 const atOnce = 64
@@ -25,7 +25,7 @@ export async function drain(progress: Progress, { world, timings, clock }: Parts
   const resolver = new Resolver({ timeout: timings.drainPing, tries: 1 })
   signal.addEventListener('abort', () => resolver.cancel(), { once: true })
 
-  const askFor = async (name: string): Promise<Heard> => {
+  const askFor = async (name: string): Promise<Answerer> => {
     const now = world()
     const text = now.mounted.egressServices?.content?.services.get(name)?.healthCheckEndpoint ?? ''
     // What is not configured any more is not forwarded either.
@@ -44,7 +44,7 @@ export async function drain(progress: Progress, { world, timings, clock }: Parts
   }
 
   // Starved of the processor, a Pod would take every service for silent, and end while they lead to it.
-  const ask = async (name: string): Promise<Heard> => {
+  const ask = async (name: string): Promise<Answerer> => {
     const heard = await askFor(name)
     if (heard.from !== 'nobody') return heard
     const [own, mark] = [ownUrl(world()), ownMark(world())]
@@ -64,13 +64,13 @@ export async function drain(progress: Progress, { world, timings, clock }: Parts
       const now = clock.now()
       const elsewhere = heard.from === 'elsewhere' ? next.elsewhere + 1 : 0
       const hereAt = heard.from === 'here' || heard.from === 'unclear' ? now : next.hereAt
-      const judged = judge(heard, { elsewhere, silentMs: now - hereAt }, timings.drainSilence)
-      if (judged === 'waiting') {
+      const verdict = assessDrain(heard, { elsewhere, silentMs: now - hereAt }, timings.drainSilence)
+      if (verdict === 'waiting') {
         waitingFor.set(name, inWords(heard))
         queue.push({ name, due: now + timings.drainRound, elsewhere, hereAt })
       } else {
         waitingFor.delete(name)
-        if (judged === 'given up') givenUp.set(name, inWords(heard))
+        if (verdict === 'given up') givenUp.set(name, inWords(heard))
       }
     }
   }

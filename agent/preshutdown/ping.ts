@@ -4,7 +4,7 @@ import { type ClientRequest, request as http, type RequestOptions } from 'node:h
 import { isIP } from 'node:net'
 import { describe } from '../../lib/errors.ts'
 import { whenUnanswered } from '../../lib/unanswered.ts'
-import type { Heard, Mark } from './rounds.ts'
+import type { Answerer, Mark } from './rounds.ts'
 
 type Ping = {
   /** Where the URL's host is, as `addressesOf` gave it. */
@@ -34,7 +34,7 @@ export async function addressesOf({ hostname }: URL, resolver: Resolver): Promis
  * Asks a health URL once, on a connection of its own, and looks at nothing but who answers: neither status nor body
  * count, redirects are not followed, and a certificate proves nothing that matters here. Never rejects.
  */
-export async function ping(url: URL, { addresses, mark, timeoutMs, signal }: Ping): Promise<Heard> {
+export async function ping(url: URL, { addresses, mark, timeoutMs, signal }: Ping): Promise<Answerer> {
   const lookup: RequestOptions['lookup'] = (_host, _options, found) => found(null, [...addresses])
   const options = { agent: false, signal, lookup, rejectUnauthorized: false } as const
   const send = url.protocol === 'https:' ? (await import('node:https')).request : http

@@ -1,7 +1,7 @@
 import { hasAddress, type World } from '../world/world.ts'
 
 /** Who answers for a service. */
-export type Heard =
+export type Answerer =
   /** This Pod: the service leads here. */
   | { readonly from: 'here' }
   /** Another Pod; or none accepts connections, which this one does: it has just been asked for all this. */
@@ -48,7 +48,7 @@ const together = 10
  * One round: up to `pings` times, as the load balancer chooses anew each time, a third of them at a time: one for each
  * replica. It leads elsewhere only if all say so.
  */
-export async function round(ask: () => Promise<Heard>, pings: number): Promise<Heard> {
+export async function round(ask: () => Promise<Answerer>, pings: number): Promise<Answerer> {
   const some = Math.min(Math.ceil(pings / 3), together)
   for (let asked = 0; asked < pings; asked += some) {
     const heard = await Promise.all(Array.from({ length: Math.min(some, pings - asked) }, ask))
@@ -66,8 +66,8 @@ const enough = 2
  * for `silentMs` led here. Silence is not taken for a route for ever: an endpoint that is dead, or a name that is gone,
  * would hold the Pod until it is killed. Nor at once: some networks do not let a Pod reach itself through a Service.
  */
-export function judge(
-  heard: Heard,
+export function assessDrain(
+  heard: Answerer,
   { elsewhere, silentMs }: { readonly elsewhere: number; readonly silentMs: number },
   limitMs: number,
 ): 'waiting' | 'drained' | 'given up' {
@@ -76,7 +76,7 @@ export function judge(
 }
 
 /** What is waited for, in words. */
-export function inWords(heard: Heard): string {
+export function inWords(heard: Answerer): string {
   if (heard.from === 'nobody' || heard.from === 'unclear') return heard.problem
   return heard.from === 'here' ? 'it leads here' : 'asked once more, to be sure'
 }

@@ -1,14 +1,14 @@
 import { families, type Family, parseAddress, parseAddressPort } from '../../lib/address.ts'
 import type { PortKey } from '../../netfilter/table.ts'
 import { parseFullName, type TailnetTarget } from '../../wire/tailnet-target.ts'
-import { type Given, refusal } from './given.ts'
+import { type EnvReader, refusal } from './env-reader.ts'
 import { listenerName } from './rules.ts'
 
 /**
  * The target of L3 egress.
  * @throws CulvertError `settings` where the variable holds neither an address nor a name.
  */
-export function readTailnetTarget({ text }: Given): TailnetTarget | undefined {
+export function readTailnetTarget({ text }: EnvReader): TailnetTarget | undefined {
   const [ip, fqdn] = [text('TS_TAILNET_TARGET_IP'), text('TS_TAILNET_TARGET_FQDN')]
   if (ip !== '') {
     const address = parseAddress(ip)
@@ -24,7 +24,7 @@ export function readTailnetTarget({ text }: Given): TailnetTarget | undefined {
 }
 
 /** The families of the Pod's addresses whose traffic is to go to the node's own tailnet address; none when that is off. */
-export function readViaIngress({ bool, text, raw }: Given): Family[] {
+export function readViaIngress({ bool, text, raw }: EnvReader): Family[] {
   if (!bool('EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS')) return []
   const addresses = [text('POD_IP'), ...(raw('POD_IPS') ?? '').split(',')]
   const pod = new Set(addresses.map((part) => parseAddress(part)?.family))
@@ -38,21 +38,21 @@ const wireGuardPort = 41641
  * Where everything that is sent to the Pod is led elsewhere, these ports are not: those of the agent's and tailscaled's
  * own listeners, and WireGuard's, which must be known for that. `env` is what tailscaled is started with for it.
  */
-export function readExempt(given: Given): {
+export function readExempt(env: EnvReader): {
   readonly exempt: readonly PortKey[]
   readonly env: Readonly<Record<string, string>>
   readonly warnings: readonly string[]
 } {
-  const listeners = [...listenerName(given), 'TS_HEALTHCHECK_ADDR_PORT', 'TS_DEBUG_ADDR_PORT'] as const
+  const listeners = [...listenerName(env), 'TS_HEALTHCHECK_ADDR_PORT', 'TS_DEBUG_ADDR_PORT'] as const
   const addresses = [
-    ...listeners.map((name) => parseAddressPort(given.addressPort(name))?.port),
+    ...listeners.map((name) => parseAddressPort(env.addressPort(name))?.port),
     ...(['TS_SOCKS5_SERVER', 'TS_OUTBOUND_HTTP_PROXY_LISTEN'] as const).map((name) =>
-      portOf(given.text(name).split(':').at(-1)),
+      portOf(env.text(name).split(':').at(-1)),
     ),
   ]
   const tcp = addresses.filter((port) => port !== undefined && port > 0).map((port): PortKey => `tcp . ${port!}`)
-  const argument = /--?port[= ](\d+)/.exec(given.words('TS_TAILSCALED_EXTRA_ARGS').join(' '))?.[1]
-  const chosen = portOf(argument ?? given.text('PORT'))
+  const argument = /--?port[= ](\d+)/.exec(env.words('TS_TAILSCALED_EXTRA_ARGS').join(' '))?.[1]
+  const chosen = portOf(argument ?? env.text('PORT'))
   if (argument !== undefined && chosen === 0) {
     const warning =
       'TS_TAILSCALED_EXTRA_ARGS has --port=0: tailscaled’s port is not known, so what peers send to it directly is led to the target'

@@ -1,12 +1,15 @@
 import { parseAddress } from '../../lib/address.ts'
-import { type Given, refusal } from './given.ts'
+import { type EnvReader, refusal } from './env-reader.ts'
 import type { Settings } from './settings.ts'
 
 /**
  * The Pod's own addresses, the last of each family, its name and its UID.
  * @throws CulvertError `settings` where POD_IPS holds anything but one or two addresses.
  */
-export function readPod({ raw, text }: Given): { readonly pod: Settings['pod']; readonly warnings: readonly string[] } {
+export function readPod({ raw, text }: EnvReader): {
+  readonly pod: Settings['pod']
+  readonly warnings: readonly string[]
+} {
   const value = raw('POD_IPS')
   const none = { ipv4: '', ipv6: '', name: text('POD_NAME'), uid: text('POD_UID') }
   if (value === undefined) return { pod: none, warnings: [] }

@@ -3,7 +3,7 @@ import { CulvertError } from '../../lib/errors.ts'
 import { parseDuration } from '../../lib/go-values.ts'
 import { takeAcceptDns } from './accept-dns.ts'
 import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
-import { type Environment, give, type Given, refusal } from './given.ts'
+import { type Environment, envReader, type EnvReader, refusal } from './env-reader.ts'
 import { readPod } from './pod.ts'
 import { rules, wantsListener } from './rules.ts'
 import { readServe } from './serve.ts'
@@ -12,7 +12,7 @@ import { isInKubernetes, readState } from './state.ts'
 import { readRouteFamilies, readTargets } from './targets.ts'
 import { type Variable, type VariableName, variables } from './variables.ts'
 
-export type { Environment } from './given.ts'
+export type { Environment } from './env-reader.ts'
 
 /**
  * Reads and validates the environment in the order of agent.md §1; the first failure wins. `badConfig`: why the config
@@ -20,36 +20,36 @@ export type { Environment } from './given.ts'
  * @throws CulvertError `settings`, naming variable, value and what is accepted. Secrets are never in the message.
  */
 export function readSettings(
-  env: Environment,
+  environment: Environment,
   badConfig?: CulvertError,
 ): { readonly settings: Settings; readonly warnings: readonly string[] } {
-  const given = give(env)
-  const { raw, text, bool, words } = given
-  const { pod, warnings: podWarnings } = readPod(given)
+  const env = envReader(environment)
+  const { raw, text, bool, words } = env
+  const { pod, warnings: podWarnings } = readPod(env)
   if (badConfig !== undefined) throw badConfig
-  for (const { check } of rules) check(given)
-  refuseUnavailable(given)
+  for (const { check } of rules) check(env)
+  refuseUnavailable(env)
 
-  const { up, warnings: upWarnings } = readUp(given)
-  const { endpoints, warnings: endpointWarnings } = readEndpoints(given)
-  const { serve, warnings: serveWarnings } = readServe(given)
+  const { up, warnings: upWarnings } = readUp(env)
+  const { endpoints, warnings: endpointWarnings } = readEndpoints(env)
+  const { serve, warnings: serveWarnings } = readServe(env)
   const root = text('TS_TEST_ONLY_ROOT')
   const userspace = bool('TS_USERSPACE')
   const configDirectory = text('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR') || undefined
   const targets = readTargets(text('TS_DEST_IP'))
-  const tailnetTarget = readTailnetTarget(given)
-  const viaIngress = readViaIngress(given)
+  const tailnetTarget = readTailnetTarget(env)
+  const viaIngress = readViaIngress(env)
   const catchesAll = tailnetTarget !== undefined || viaIngress.length > 0
-  const { exempt, env: portEnv, warnings: portWarnings } = readExempt(given)
+  const { exempt, env: portEnv, warnings: portWarnings } = readExempt(env)
   const egressServicesDirectory = text('TS_EGRESS_PROXIES_CONFIG_PATH') || undefined
   const ingressServicesFile = text('TS_INGRESS_PROXIES_CONFIG_PATH') || undefined
   const groups = egressServicesDirectory !== undefined || ingressServicesFile !== undefined
   const routeFamilies = userspace ? [] : readRouteFamilies(raw('TS_ROUTES') ?? '')
-  const debugAddress = given.addressPort('TS_DEBUG_ADDR_PORT')
+  const debugAddress = env.addressPort('TS_DEBUG_ADDR_PORT')
   const settings: Settings = {
     root,
     userspace,
-    state: readState(given),
+    state: readState(env),
     socket: text('TS_SOCKET'),
     socks5Server: text('TS_SOCKS5_SERVER'),
     httpProxyListen: text('TS_OUTBOUND_HTTP_PROXY_LISTEN'),
@@ -80,7 +80,7 @@ export function readSettings(
     endpoints,
     forwardingOptimizations: bool('TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'),
     pod,
-    inKubernetes: isInKubernetes(given),
+    inKubernetes: isInKubernetes(env),
     cluster: {
       root,
       host: text('KUBERNETES_SERVICE_HOST'),
@@ -95,7 +95,7 @@ export function readSettings(
   return {
     settings,
     warnings: [
-      ...given.warnings,
+      ...env.warnings,
       ...podWarnings,
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
@@ -109,7 +109,7 @@ export function readSettings(
 export const terminationLogPath = (env: Environment): string =>
   env['CULVERT_TERMINATION_LOG'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/dev/termination-log`
 
-function refuseUnavailable({ bool, text }: Given): void {
+function refuseUnavailable({ bool, text }: EnvReader): void {
   for (const { name, type, effect, unavailable } of variables as readonly (Variable & { name: VariableName })[]) {
     if (unavailable !== true || !(type === 'boolean' ? bool(name) : text(name) !== '')) continue
     const message = `${name} is set, but this version of Culvert does not have what it asks for: ${effect}`
@@ -117,7 +117,7 @@ function refuseUnavailable({ bool, text }: Given): void {
   }
 }
 
-function readUp({ raw, text, bool, words }: Given): { up: UpSettings; warnings: readonly string[] } {
+function readUp({ raw, text, bool, words }: EnvReader): { up: UpSettings; warnings: readonly string[] } {
   const { acceptDns, extraArgs, warnings } = takeAcceptDns(words('TS_EXTRA_ARGS'), bool('TS_ACCEPT_DNS'))
   const up = {
     authKey: text('TS_AUTHKEY') || text('TS_AUTH_KEY'),
@@ -133,12 +133,12 @@ function readUp({ raw, text, bool, words }: Given): { up: UpSettings; warnings: 
   return { up, warnings }
 }
 
-function readEndpoints(given: Given): { endpoints: Endpoints; warnings: readonly string[] } {
-  const healthListen = parseAddressPort(given.addressPort('TS_HEALTHCHECK_ADDR_PORT'))
+function readEndpoints(env: EnvReader): { endpoints: Endpoints; warnings: readonly string[] } {
+  const healthListen = parseAddressPort(env.addressPort('TS_HEALTHCHECK_ADDR_PORT'))
   const endpoints = {
-    listen: wantsListener(given) ? parseAddressPort(given.addressPort('TS_LOCAL_ADDR_PORT')) : undefined,
-    health: given.bool('TS_ENABLE_HEALTH_CHECK'),
-    metrics: given.bool('TS_ENABLE_METRICS'),
+    listen: wantsListener(env) ? parseAddressPort(env.addressPort('TS_LOCAL_ADDR_PORT')) : undefined,
+    health: env.bool('TS_ENABLE_HEALTH_CHECK'),
+    metrics: env.bool('TS_ENABLE_METRICS'),
     healthListen,
   }
   const older = 'TS_HEALTHCHECK_ADDR_PORT is deprecated: use TS_ENABLE_HEALTH_CHECK=true with TS_LOCAL_ADDR_PORT'

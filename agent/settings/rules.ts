@@ -1,7 +1,7 @@
 import { type AddressPort, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
-import { type Given, refusal } from './given.ts'
+import { type EnvReader, refusal } from './env-reader.ts'
 import { isInKubernetes, readState } from './state.ts'
 import type { VariableName } from './variables.ts'
 
@@ -10,14 +10,14 @@ export type Rule = {
   /** For docs/settings.md. */
   readonly says: string
   /** Throws CulvertError `settings` where it does not hold, naming the variables and what to do. */
-  readonly check: (given: Given) => void
+  readonly check: (env: EnvReader) => void
 }
 
 const fail = (message: string): never => {
   throw new CulvertError('settings', message)
 }
 const isSet =
-  ({ text }: Given) =>
+  ({ text }: EnvReader) =>
   (name: VariableName): boolean =>
     text(name) !== ''
 
@@ -33,25 +33,23 @@ const viaIngress = 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS'
 const optimizations = 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'
 
 /** Whether the listener of TS_LOCAL_ADDR_PORT is wanted. */
-export const wantsListener = (given: Given): boolean =>
-  given.bool('TS_ENABLE_METRICS') ||
-  given.bool('TS_ENABLE_HEALTH_CHECK') ||
-  isSet(given)('TS_EGRESS_PROXIES_CONFIG_PATH')
+export const wantsListener = (env: EnvReader): boolean =>
+  env.bool('TS_ENABLE_METRICS') || env.bool('TS_ENABLE_HEALTH_CHECK') || isSet(env)('TS_EGRESS_PROXIES_CONFIG_PATH')
 
 /** The name of its variable, where it is. */
-export const listenerName = (given: Given) => (wantsListener(given) ? (['TS_LOCAL_ADDR_PORT'] as const) : [])
+export const listenerName = (env: EnvReader) => (wantsListener(env) ? (['TS_LOCAL_ADDR_PORT'] as const) : [])
 
-const userspace = ({ raw }: Given): string => `TS_USERSPACE=${raw('TS_USERSPACE') || 'true (the default)'}`
+const userspace = ({ raw }: EnvReader): string => `TS_USERSPACE=${raw('TS_USERSPACE') || 'true (the default)'}`
 
 /** Rows 2 to 13 of agent.md §1, in its order: the first that does not hold is what the agent ends with. */
 export const rules: readonly Rule[] = [
   {
     says: `${names(l3)} need \`TS_USERSPACE=false\``,
-    check: (given) => {
-      const name = l3.find(isSet(given))
-      if (name === undefined || !given.bool('TS_USERSPACE')) return
+    check: (env) => {
+      const name = l3.find(isSet(env))
+      if (name === undefined || !env.bool('TS_USERSPACE')) return
       fail(
-        `${name}=${given.text(name)} is not supported with ${userspace(given)}: set TS_USERSPACE=false, or unset ${name}`,
+        `${name}=${env.text(name)} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or unset ${name}`,
       )
     },
   },
@@ -59,12 +57,12 @@ export const rules: readonly Rule[] = [
   exclusive('TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'),
   {
     says: `\`TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR\` excludes what the config file says: the auth key, \`TS_HOSTNAME\`, \`TS_ACCEPT_DNS\`, \`TS_ROUTES\` (also when it is empty), \`TS_EXTRA_ARGS\`, ${names(oauth)}`,
-    check: (given) => {
-      if (!isSet(given)('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR')) return
+    check: (env) => {
+      if (!isSet(env)('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR')) return
       const both = [
-        ...(parseBool(given.raw('TS_ACCEPT_DNS') ?? '') === undefined ? [] : ['TS_ACCEPT_DNS']),
-        ...(given.raw('TS_ROUTES') === undefined ? [] : ['TS_ROUTES']),
-        ...(['TS_AUTHKEY', 'TS_AUTH_KEY', 'TS_EXTRA_ARGS', 'TS_HOSTNAME', ...oauth] as const).filter(isSet(given)),
+        ...(parseBool(env.raw('TS_ACCEPT_DNS') ?? '') === undefined ? [] : ['TS_ACCEPT_DNS']),
+        ...(env.raw('TS_ROUTES') === undefined ? [] : ['TS_ROUTES']),
+        ...(['TS_AUTHKEY', 'TS_AUTH_KEY', 'TS_EXTRA_ARGS', 'TS_HOSTNAME', ...oauth] as const).filter(isSet(env)),
       ]
       if (both.length === 0) return
       fail(
@@ -74,40 +72,40 @@ export const rules: readonly Rule[] = [
   },
   {
     says: '`TS_ID_TOKEN` and `TS_AUDIENCE` need `TS_CLIENT_ID`',
-    check: (given) => {
-      const name = (['TS_ID_TOKEN', 'TS_AUDIENCE'] as const).find(isSet(given))
-      if (name !== undefined && !isSet(given)('TS_CLIENT_ID')) fail(`${name} needs TS_CLIENT_ID, too`)
+    check: (env) => {
+      const name = (['TS_ID_TOKEN', 'TS_AUDIENCE'] as const).find(isSet(env))
+      if (name !== undefined && !isSet(env)('TS_CLIENT_ID')) fail(`${name} needs TS_CLIENT_ID, too`)
     },
   },
   exclusive('TS_ID_TOKEN', 'TS_CLIENT_SECRET', 'TS_AUDIENCE'),
   {
     says: `\`TS_AUTHKEY\` excludes ${names(oauth)}`,
-    check: (given) => {
-      const key = (['TS_AUTHKEY', 'TS_AUTH_KEY'] as const).find(isSet(given))
-      const others = oauth.filter(isSet(given))
+    check: (env) => {
+      const key = (['TS_AUTHKEY', 'TS_AUTH_KEY'] as const).find(isSet(env))
+      const others = oauth.filter(isSet(env))
       if (key !== undefined && others.length > 0) fail(`${key} excludes ${others.join(', ')}: set one way to log in`)
     },
   },
   {
     says: `\`${viaIngress}\` needs \`TS_USERSPACE=false\` and \`POD_IP\``,
-    check: (given) => {
-      if (!given.bool(viaIngress)) return
-      if (given.bool('TS_USERSPACE')) fail(`${viaIngress} is not supported with ${userspace(given)}`)
-      if (!isSet(given)('POD_IP')) fail(`${viaIngress} needs POD_IP, too`)
+    check: (env) => {
+      if (!env.bool(viaIngress)) return
+      if (env.bool('TS_USERSPACE')) fail(`${viaIngress} is not supported with ${userspace(env)}`)
+      if (!isSet(env)('POD_IP')) fail(`${viaIngress} needs POD_IP, too`)
     },
   },
   {
     says: `\`${optimizations}\` needs \`TS_USERSPACE=false\``,
-    check: (given) => {
-      if (!given.bool(optimizations) || !given.bool('TS_USERSPACE')) return
-      fail(`${optimizations} is not supported with ${userspace(given)}: unset it, or set TS_USERSPACE=false`)
+    check: (env) => {
+      if (!env.bool(optimizations) || !env.bool('TS_USERSPACE')) return
+      fail(`${optimizations} is not supported with ${userspace(env)}: unset it, or set TS_USERSPACE=false`)
     },
   },
   {
     says: '`TS_HEALTHCHECK_ADDR_PORT`, `TS_DEBUG_ADDR_PORT` and, where its listener is wanted, `TS_LOCAL_ADDR_PORT` are addresses and ports',
-    check: (given) => {
-      for (const name of ['TS_HEALTHCHECK_ADDR_PORT', ...listenerName(given), 'TS_DEBUG_ADDR_PORT'] as const) {
-        const value = given.addressPort(name)
+    check: (env) => {
+      for (const name of ['TS_HEALTHCHECK_ADDR_PORT', ...listenerName(env), 'TS_DEBUG_ADDR_PORT'] as const) {
+        const value = env.addressPort(name)
         if (value !== '' && parseAddressPort(value) === undefined) {
           throw refusal(name, value, 'an IP address literal and a port such as 10.0.0.1:9002 or [::]:9002 is accepted')
         }
@@ -116,16 +114,16 @@ export const rules: readonly Rule[] = [
   },
   {
     says: '`TS_ENABLE_HEALTH_CHECK` excludes `TS_HEALTHCHECK_ADDR_PORT`',
-    check: (given) => {
-      if (!given.bool('TS_ENABLE_HEALTH_CHECK') || !isSet(given)('TS_HEALTHCHECK_ADDR_PORT')) return
+    check: (env) => {
+      if (!env.bool('TS_ENABLE_HEALTH_CHECK') || !isSet(env)('TS_HEALTHCHECK_ADDR_PORT')) return
       fail('TS_HEALTHCHECK_ADDR_PORT is the older form of TS_ENABLE_HEALTH_CHECK with TS_LOCAL_ADDR_PORT: unset it')
     },
   },
   {
     says: `${names(groups)} need Kubernetes and a state Secret`,
-    check: (given) => {
-      const name = groups.find(isSet(given))
-      if (name === undefined || (isInKubernetes(given) && readState(given).kind === 'secret')) return
+    check: (env) => {
+      const name = groups.find(isSet(env))
+      if (name === undefined || (isInKubernetes(env) && readState(env).kind === 'secret')) return
       // Worded as it is waited for (agent.md §12).
       fail(`${name} is only supported for Tailscale running on Kubernetes`)
     },
@@ -144,27 +142,27 @@ export const rules: readonly Rule[] = [
   // The rest are rules of ours.
   {
     says: `${names(groups)} need \`TS_USERSPACE=false\``,
-    check: (given) => {
-      const name = groups.find(isSet(given))
+    check: (env) => {
+      const name = groups.find(isSet(env))
       // Their black-box test is in userspace, with netfilter in memory.
-      if (name === undefined || !given.bool('TS_USERSPACE') || given.bool('TS_TEST_FAKE_NETFILTER')) return
-      fail(`${name} is not supported with ${userspace(given)}: set TS_USERSPACE=false, or unset ${name}`)
+      if (name === undefined || !env.bool('TS_USERSPACE') || env.bool('TS_TEST_FAKE_NETFILTER')) return
+      fail(`${name} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or unset ${name}`)
     },
   },
   {
     says: `\`${viaIngress}\` excludes \`TS_TAILNET_TARGET_IP\` and \`TS_TAILNET_TARGET_FQDN\``,
-    check: (given) => {
-      const name = (['TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'] as const).find(isSet(given))
-      if (name === undefined || !given.bool(viaIngress)) return
+    check: (env) => {
+      const name = (['TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'] as const).find(isSet(env))
+      if (name === undefined || !env.bool(viaIngress)) return
       fail(`${viaIngress} and ${name} exclude each other: both say where all goes that is sent to the Pod`)
     },
   },
   {
     says: '`TS_DEBUG_ADDR_PORT` is another address and port than those of the agent’s listeners',
-    check: (given) => {
-      const debug = parseAddressPort(given.addressPort('TS_DEBUG_ADDR_PORT'))
-      for (const name of [...listenerName(given), 'TS_HEALTHCHECK_ADDR_PORT'] as const) {
-        const other = parseAddressPort(given.addressPort(name))
+    check: (env) => {
+      const debug = parseAddressPort(env.addressPort('TS_DEBUG_ADDR_PORT'))
+      for (const name of [...listenerName(env), 'TS_HEALTHCHECK_ADDR_PORT'] as const) {
+        const other = parseAddressPort(env.addressPort(name))
         if (debug === undefined || other === undefined || !overlap(debug, other)) continue
         fail(
           `TS_DEBUG_ADDR_PORT=${debug.text} and ${name}=${other.text} cannot both be listened on: change the port of one`,
@@ -174,9 +172,9 @@ export const rules: readonly Rule[] = [
   },
   {
     says: '`TS_TEST_FAKE_NETFILTER` needs `TS_TEST_ONLY_ROOT`',
-    check: (given) => {
+    check: (env) => {
       // Without rules in the kernel a real proxy would look ready and carry nothing.
-      if (!given.bool('TS_TEST_FAKE_NETFILTER') || isSet(given)('TS_TEST_ONLY_ROOT')) return
+      if (!env.bool('TS_TEST_FAKE_NETFILTER') || isSet(env)('TS_TEST_ONLY_ROOT')) return
       fail('TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT: unset it')
     },
   },
@@ -190,8 +188,8 @@ const overlap = (one: AddressPort, other: AddressPort): boolean =>
 function exclusive(...all: VariableName[]): Rule {
   return {
     says: `${names(all)} exclude each other`,
-    check: (given) => {
-      const both = all.filter(isSet(given))
+    check: (env) => {
+      const both = all.filter(isSet(env))
       if (both.length > 1) fail(`${both.join(' and ')} exclude each other: set one of them`)
     },
   }

@@ -1,14 +1,14 @@
-import type { Given } from './given.ts'
+import type { EnvReader } from './env-reader.ts'
 import type { Settings } from './settings.ts'
 import { readState } from './state.ts'
 
 type Serve = Pick<Settings, 'serveConfigFile' | 'advertisesServices' | 'certShare' | 'sharesAcmeAccount'>
 
 /** What is served, and who sees to its certificates. */
-export function readServe(given: Given): { readonly serve: Serve; readonly warnings: readonly string[] } {
-  const { text, bool } = given
+export function readServe(env: EnvReader): { readonly serve: Serve; readonly warnings: readonly string[] } {
+  const { text, bool } = env
   const shares = bool('TS_EXPERIMENTAL_CERT_SHARE')
-  const missing = shares ? missingToShare(given) : undefined
+  const missing = shares ? missingToShare(env) : undefined
   return {
     serve: {
       serveConfigFile: text('TS_SERVE_CONFIG') || undefined,
@@ -21,14 +21,14 @@ export function readServe(given: Given): { readonly serve: Serve; readonly warni
 }
 
 /** Why certificates cannot be shared: those who only read would never have any. */
-function missingToShare(given: Given): string | undefined {
-  if (given.text('POD_NAME') === '') {
+function missingToShare(env: EnvReader): string | undefined {
+  if (env.text('POD_NAME') === '') {
     return (
       'TS_EXPERIMENTAL_CERT_SHARE needs POD_NAME, which tells the replica that has certificates issued from those that read them: ' +
       'without it none would, so this one has its own issued. Set POD_NAME from metadata.name'
     )
   }
-  if (readState(given).kind === 'secret') return undefined
+  if (readState(env).kind === 'secret') return undefined
   return (
     'TS_EXPERIMENTAL_CERT_SHARE needs tailscaled’s state in a Secret, as it shares certificates through the same API: ' +
     'without that this replica has its own issued. Set TS_KUBE_SECRET'

@@ -59,7 +59,7 @@ export type Settings = {
   readonly endpoints: Endpoints
   /** Ask tailscaled once to speed up the forwarding of UDP by the node's network devices. */
   readonly forwardingOptimizations: boolean
-  /** The Pod's own addresses, its name and UID; empty where not given. */
+  /** The Pod's own addresses, its name and UID; empty where not env. */
   readonly pod: { readonly ipv4: string; readonly ipv6: string; readonly name: string; readonly uid: string }
   /** Where the Kubernetes API is; it is asked for the state Secret only. */
   readonly cluster: InCluster

@@ -1,5 +1,5 @@
 import { type Address, type Family, familyName, parseAddress } from '../../lib/address.ts'
-import { refusal } from './given.ts'
+import { refusal } from './env-reader.ts'
 
 /**
  * The targets of TS_DEST_IP, at most one of each family.

@@ -3,7 +3,7 @@ import { followSecret } from '../../kube/follow.ts'
 import { difference, planStateSecret, writesSecret } from './reconciler.ts'
 import type { Context } from '../world/context.ts'
 import type { StateSecret } from '../world/world.ts'
-import { judgeState } from './tailscaled-state.ts'
+import { inspectState } from './tailscaled-state.ts'
 
 type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'signal'> & {
   readonly kube: KubeClient
@@ -44,7 +44,7 @@ export async function followStateSecret({ store, kube, log, timings, signal, cha
 
 /** What of the running node's identity is no longer in the Secret: it runs on from memory, and is lost with it. */
 function loss(secret: Secret | undefined): string {
-  const verdict = secret === undefined ? ({ kind: 'fresh' } as const) : judgeState(secret.data)
+  const verdict = secret === undefined ? ({ kind: 'fresh' } as const) : inspectState(secret.data)
   const remedy =
     'tailscaled runs on from memory and does not write it again: restore the Secret from a backup, or restart the Pod with a fresh auth key'
   if (verdict.kind === 'fresh') return `the node’s identity is gone from it; ${remedy}`

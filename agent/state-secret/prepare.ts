@@ -10,7 +10,7 @@ import type { Settings } from '../settings/settings.ts'
 import type { Timings } from '../world/timings.ts'
 import type { Access } from '../world/world.ts'
 import { checkAccess } from './access.ts'
-import { judgeState } from './tailscaled-state.ts'
+import { inspectState } from './tailscaled-state.ts'
 
 /** What the state Secret was found to be before tailscaled is started on it. */
 export type SecretAtBoot = {
@@ -96,9 +96,9 @@ async function attempt({ kube, name, settings, configKey, log, signal }: Parts):
       )
     }
     log(`warning: the service account may not patch Secret "${name}": nothing is written there about this device`)
-    return { access, ...judged(secret, log) }
+    return { access, ...inspected(secret, log) }
   }
-  const { broken, change } = judged(secret, log)
+  const { broken, change } = inspected(secret, log)
   const wanted = new Map([...bootReset(secret, settings.pod.uid, configKey), ...(change ?? [])])
   if (settings.inKubernetes && wanted.size > 0) {
     try {
@@ -140,8 +140,8 @@ export function bootReset(
   return change
 }
 
-function judged(secret: Secret, log: Log): { broken?: string; change?: ReadonlyMap<string, string> } {
-  const verdict = judgeState(secret.data)
+function inspected(secret: Secret, log: Log): { broken?: string; change?: ReadonlyMap<string, string> } {
+  const verdict = inspectState(secret.data)
   const where = `tailscaled’s state in Secret "${secret.name}"`
   if (verdict.kind === 'healable') {
     log(`${where}: ${verdict.problem}; put right from what is there, the node stays the same`)

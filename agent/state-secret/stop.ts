@@ -6,7 +6,7 @@ import { keys } from '../../wire/state-secret.ts'
 import { identityKeys, isConsistent } from './tailscaled-state.ts'
 
 /** tailscaled writes all its keys within a second of a login; if none has come for so long, none will. In ms. */
-const patience = 10_000
+const grace = 10_000
 
 type Parts = { readonly kube: KubeClient; readonly name: string; readonly log: Log; readonly clock: Clock }
 
@@ -18,7 +18,7 @@ export async function awaitConsistency({ kube, name, log, clock }: Parts, deadli
   let version = ''
   let changedAt = clock.now()
   let problem = ''
-  for (let attempt = 1; !deadline.aborted && clock.now() - changedAt < patience; attempt += 1) {
+  for (let attempt = 1; !deadline.aborted && clock.now() - changedAt < grace; attempt += 1) {
     try {
       const secret = await kube.getSecret(name, deadline)
       if (secret === undefined || isConsistent(secret.data)) return

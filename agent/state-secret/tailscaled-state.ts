@@ -23,7 +23,7 @@ const blobSchema = z.object({ Config: z.object({ PrivateNodeKey: z.string(), Nod
 const text = (data: SecretData, key: string): string => data.get(key)?.toString('utf8') ?? ''
 
 /** Judges tailscaled's keys before tailscaled is started on them. Pure; the values are never part of the problem's text. */
-export function judgeState(data: SecretData): StateVerdict {
+export function inspectState(data: SecretData): StateVerdict {
   const names = [...data.keys()].filter((key) => key.startsWith(profilePrefix))
   const hasMachine = text(data, machineKey) !== ''
   if (!hasMachine && names.length === 0 && !data.has(currentProfile)) return { kind: 'fresh' }

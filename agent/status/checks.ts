@@ -1,7 +1,7 @@
 import { families } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
-import { sharedDomains } from '../certificates/obstacle.ts'
+import { sharedDomains } from '../certificates/blocker.ts'
 import { certificateProblems } from '../certificates/view.ts'
 import { waitingServices } from '../device-config/effective.ts'
 import { deviceConfigKey } from '../device-config/reconciler.ts'

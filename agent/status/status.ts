@@ -51,7 +51,7 @@ export function statusView(world: World, { version, since, now }: StatusContext)
     serve: serveView(world),
     rejected: mountedRejections(world),
     preshutdown: preshutdownView(world),
-    facets: Object.fromEntries(
+    reconcilers: Object.fromEntries(
       Object.entries(reports).map(([name, { verifiedAt, error, repairs }]) => [
         name,
         { verifiedAt: verifiedAt?.toISOString() ?? null, error: error ?? null, repairs },

@@ -75,7 +75,7 @@ it('rules deleted 50 times under traffic: established flows survive each repair'
     // Whether or not it is back by now.
     await proxy.host.exec(['nft', 'add table inet culvert; delete table inet culvert'])
   }
-  await proxy.until((status) => status.ready && (status.facets.forwarding?.repairs ?? 0) >= 25)
+  await proxy.until((status) => status.ready && (status.reconcilers.forwarding?.repairs ?? 0) >= 25)
   for (const flow of traffic) {
     const report = await flow.stop()
     expect(report).toMatchObject({ lost: 0, errors: {} })

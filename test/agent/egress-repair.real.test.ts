@@ -66,7 +66,7 @@ const list = async (): Promise<string> => {
     .toSorted()
     .join('\n')
 }
-const repairs = async (): Promise<number> => (await proxy.status()).facets['forwarding']?.repairs ?? 0
+const repairs = async (): Promise<number> => (await proxy.status()).reconcilers['forwarding']?.repairs ?? 0
 const carries = async (): Promise<void> => {
   for (const [to, port] of [
     [proxy.host.address.v4, 10_000],

@@ -58,7 +58,7 @@ export type Status = {
     readonly problems: readonly { readonly entry: string; readonly problem: string }[]
   } | null
   readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
-  readonly facets: Readonly<
+  readonly reconcilers: Readonly<
     Record<
       string,
       { readonly verifiedAt: string | null; readonly error: string | null; readonly repairs: number } | undefined

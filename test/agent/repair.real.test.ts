@@ -43,10 +43,10 @@ it.each([
   proxy = started
   rules = await list()
   const own = await proxy.own()
-  const { repairs = 0 } = (await proxy.status()).facets.forwarding ?? {}
+  const { repairs = 0 } = (await proxy.status()).reconcilers.forwarding ?? {}
   await proxy.host.exec(['nft', ...change.map((word) => (word === 'OWN' ? own.v4 : word))])
   await expect.poll(list, { interval: 20 }).toBe(rules)
-  await proxy.until((status) => (status.facets.forwarding?.repairs ?? 0) > repairs)
+  await proxy.until((status) => (status.reconcilers.forwarding?.repairs ?? 0) > repairs)
   expect(proxy.lines.join('\n')).toMatch(/another program had changed what was in place; repaired/)
   for (const to of [own.v4, own.v6])
     expect(await ask(bed.host('client'), { to, protocol: 'tcp' })).toMatchObject({ host: 'backend' })
@@ -77,7 +77,7 @@ it('nothing is written when nothing of ours changed', async () => {
   for (let round = 0; round < 5; round += 1) await change()
   const { v4 } = await proxy.own()
   await proxy.host.exec(['nft', `delete element inet culvert own4 { ${v4} }`])
-  await proxy.until((status) => (status.facets.forwarding?.repairs ?? 0) > 0)
+  await proxy.until((status) => (status.reconcilers.forwarding?.repairs ?? 0) > 0)
   monitor.kill('SIGTERM')
   await monitor.exited
   // Not before there is something to put right.

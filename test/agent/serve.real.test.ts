@@ -162,7 +162,7 @@ it('what tailscaled refuses costs its entry alone, and is told in its words; the
   await proxy.host.exec([...tailscale, 'set', '--shields-up'])
   const [{ TCP, Web }, more] = [everything(), { 5435: { TCPForward: `${backend}:81` } }]
   mount({ TCP: { ...TCP, ...more }, Web, AllowFunnel: { '${TS_CERT_DOMAIN}:443': true } })
-  const { checks, ready } = await proxy.until((status) => status.facets['serve']?.error !== null)
+  const { checks, ready } = await proxy.until((status) => status.reconcilers['serve']?.error !== null)
   expect(checks['serve-config']?.reason).toMatch(/port 443: .*shields-up/i)
   expect(ready).toBe(true)
   expect(await served()).toMatchObject({ TCP: { 443: { HTTPS: true }, ...more } })
@@ -177,7 +177,7 @@ it('what tailscaled refuses costs its entry alone, and is told in its words; the
 it('what another program changes is put right, and so is what tailscaled has lost', async () => {
   await proxy.host.exec([...tailscale, 'serve', 'reset'])
   await expect.poll(() => visit(https)).toMatchObject({ status: 200 })
-  await proxy.until(({ facets }) => (facets['serve']?.repairs ?? 0) > 0)
+  await proxy.until(({ reconcilers }) => (reconcilers['serve']?.repairs ?? 0) > 0)
   const { tailscaled } = await proxy.status()
   await proxy.host.exec(['kill', '-KILL', String(tailscaled.pid)])
   await proxy.until((status) => status.tailscaled.restarts > 0 && status.ready)

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { judgeState } from '../../agent/state-secret/tailscaled-state.ts'
+import { inspectState } from '../../agent/state-secret/tailscaled-state.ts'
 import { ask, type Bed, startBed, startEcho, startTraffic } from '../lab/bed.ts'
 import { leftovers, Proxy } from './proxy.ts'
 import { SecretBed, usual } from './secret-bed.ts'
@@ -45,7 +45,7 @@ it.each(['up', 'file'])(
       expect(await proxy.ended(), `after ${ms} ms`).toMatchObject({ code: 0, reason: '' })
       expect(await leftovers(proxy.host), `after ${ms} ms`).toEqual([])
       const texts = Object.entries((await at.texts()) ?? {})
-      const verdict = judgeState(new Map(texts.map(([key, text]) => [key, Buffer.from(text)])))
+      const verdict = inspectState(new Map(texts.map(([key, text]) => [key, Buffer.from(text)])))
       expect(verdict.kind, `after ${ms} ms`).toMatch(/^(whole|fresh)$/)
       for (const { name: node, stableId } of await bed.control.nodes()) if (node === name) nodes.add(stableId)
     }

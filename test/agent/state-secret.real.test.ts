@@ -38,8 +38,8 @@ it('a Pod’s identity is its Secret: written once, kept over restarts, at rest 
   ])
   const version = await at.version()
   // A whole look at everything passes.
-  const { verifiedAt } = (await proxy.status()).facets['state-secret']!
-  await proxy.until(({ facets }) => facets['state-secret']!.verifiedAt !== verifiedAt)
+  const { verifiedAt } = (await proxy.status()).reconcilers['state-secret']!
+  await proxy.until(({ reconcilers }) => reconcilers['state-secret']!.verifiedAt !== verifiedAt)
   expect(await at.version()).toBe(version)
   expect((await proxy.status()).checks['state-secret']).toMatchObject({ state: 'ok' })
   expect(proxy.process.log.join('\n')).not.toContain(String(texts['authkey']))

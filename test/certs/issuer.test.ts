@@ -1,10 +1,10 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { issuer } from '../../certs/issuer.ts'
-import type { TlsSecret } from '../../certs/judge.ts'
+import type { TlsSecret } from '../../certs/inspect.ts'
 import type { IssuerParts } from '../../certs/parts.ts'
 import { type Problem, problem } from '../../certs/problem.ts'
 import { type CertificateReport, nothingKnown } from '../../certs/report.ts'
-import type { Turn } from '../../certs/schedule.ts'
+import type { IssueState } from '../../certs/schedule.ts'
 import type { CertificateAnswer } from '../../localapi/certificate.ts'
 import { makePair, type Pair } from './make.ts'
 
@@ -26,7 +26,7 @@ beforeEach(() => {
 
 /** The outside of an issuer as a test says that it is: tailscaled, the Secret, and what was told of them. */
 class Outside {
-  obstacle: Problem | undefined
+  blocker: Problem | undefined
   secret: TlsSecret | Problem = empty
   denied: Problem | undefined
   /** What tailscaled answers; undefined: it has one issued and puts it there. */
@@ -36,14 +36,14 @@ class Outside {
   /** What happens while other names are asked for. */
   whileWaiting: () => void = () => {}
   report: CertificateReport = nothingKnown
-  turns: Turn[] = []
+  turns: IssueState[] = []
   readonly #began = Date.now()
   readonly #step: ReturnType<typeof issuer>
 
-  constructor(remembered?: Turn) {
+  constructor(remembered?: IssueState) {
     const parts: IssuerParts = {
       domain,
-      obstacle: () => this.obstacle,
+      blocker: () => this.blocker,
       readSecret: async () => this.secret,
       refusesWrites: async () => this.denied,
       ask: async (minValidityMs) => {
@@ -52,7 +52,7 @@ class Outside {
         this.secret = { certificate: Buffer.from(pair.certificate), key: Buffer.from(pair.key) }
         return { kind: 'chain', pem: pair.certificate }
       },
-      inTurn: async (work) => {
+      serially: async (work) => {
         this.whileWaiting()
         return work()
       },
@@ -60,7 +60,7 @@ class Outside {
       remember: (turn) => this.turns.push(turn),
       report: (change) => (this.report = change(this.report)),
       pace: { first: minute, day: 1440 * minute },
-      lookMs: { good: 10 * minute, bad: minute },
+      inspectEvery: { good: 10 * minute, bad: minute },
     }
     this.#step = issuer(parts)
   }
@@ -103,7 +103,7 @@ describe('an issuer', () => {
   })
 
   it.each<[string, (outside: Outside, what: Problem | undefined) => void]>([
-    ['the tailnet', (outside, what) => (outside.obstacle = what)],
+    ['the tailnet', (outside, what) => (outside.blocker = what)],
     ['the Secret', (outside, what) => (outside.secret = what ?? empty)],
     ['a right', (outside, what) => (outside.denied = what)],
   ])('does not ask while %s is in the way, and asks when it is not', async (_name, set) => {
@@ -156,9 +156,9 @@ describe('an issuer', () => {
     const outside = new Outside()
     outside.answer = { kind: 'rate-limited', retryAfterMs: 600 * minute, words: 'x' }
     await outside.pass(5)
-    outside.obstacle = problem('not-hosted', 'x')
+    outside.blocker = problem('not-hosted', 'x')
     await outside.pass(5)
-    outside.obstacle = undefined
+    outside.blocker = undefined
     await outside.pass(580)
     expect(outside.minutes).toEqual([0])
     await outside.pass(100)

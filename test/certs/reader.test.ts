@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import type { TlsSecret } from '../../certs/judge.ts'
+import type { TlsSecret } from '../../certs/inspect.ts'
 import { isProblem, type Parts } from '../../certs/parts.ts'
 import { problem } from '../../certs/problem.ts'
 import { reader } from '../../certs/reader.ts'
@@ -29,11 +29,11 @@ async function reports(
   let [report, secret, answer]: [CertificateReport, ...(typeof states)[number]] = [nothingKnown, ...states[0]!]
   const step = reader({
     domain,
-    obstacle: () => (answer === 'blocked' ? problem('not-hosted', 'no') : undefined),
+    blocker: () => (answer === 'blocked' ? problem('not-hosted', 'no') : undefined),
     readSecret: async () => secret,
     ask: async () => (answer === 'blocked' ? Promise.reject(new Error('it was asked')) : answer),
     report: (change) => (report = change(report)),
-    lookMs: { good: 2, bad: 1 },
+    inspectEvery: { good: 2, bad: 1 },
   })
   const seen: { reason: string | undefined; pause: number; report: CertificateReport }[] = []
   vi.useFakeTimers({ toFake: ['Date'] })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { renewalOf } from '../../certs/certificate.ts'
 import type { Outcome } from '../../certs/outcome.ts'
 import { problem } from '../../certs/problem.ts'
-import { afterLoss, minValidity, nextTurn } from '../../certs/schedule.ts'
+import { afterLoss, minValidity, nextIssueState } from '../../certs/schedule.ts'
 import { day, ninetyDays } from './make.ts'
 
 const minute = 60_000
@@ -34,7 +34,7 @@ describe('the next request', () => {
     ['a success that is due in an hour', success(1000 - 60 + 1 / 24), 0, { failures: 0, pause: day / 24 }],
     ['a success that is due already', success(910), 0, { failures: 0, pause: day / 24 }],
   ])('after %s', (_name, outcome, failures, expected) => {
-    const turn = nextTurn(outcome, { failures, notBefore: 0 }, pace, now, 0)
+    const turn = nextIssueState(outcome, { failures, notBefore: 0 }, pace, now, 0)
     expect({ failures: turn.failures, pause: turn.notBefore - now }).toEqual(expected)
     expect(turn.reason).toBe(outcome.kind === 'success' ? undefined : outcome.problem.reason)
   })
@@ -48,7 +48,7 @@ describe('the next request', () => {
         random,
         (outcome, failures, share) => {
           const [least, some] = [0, share].map(
-            (value) => nextTurn(outcome, { failures, notBefore: 0 }, pace, now, value).notBefore - now,
+            (value) => nextIssueState(outcome, { failures, notBefore: 0 }, pace, now, value).notBefore - now,
           )
           expect(some).toBeGreaterThanOrEqual(least!)
           expect(some).toBeLessThanOrEqual(Math.ceil(least! * 1.1))
@@ -57,7 +57,7 @@ describe('the next request', () => {
     )
     fc.assert(
       fc.property(random, fc.integer({ min: 900, max: 1000 }), (share, from) => {
-        const pause = nextTurn(success(from), { failures: 0, notBefore: 0 }, pace, now, share).notBefore - now
+        const pause = nextIssueState(success(from), { failures: 0, notBefore: 0 }, pace, now, share).notBefore - now
         expect(pause).toBeLessThanOrEqual(day)
         expect(pause).toBeGreaterThanOrEqual(day / 24)
       }),

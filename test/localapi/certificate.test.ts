@@ -19,7 +19,7 @@ async function ask(cause?: Error, signal = never, minValidityMs = 0) {
 it('asks for the chain alone, in time, and for the last words', async () => {
   const { answer, asked } = await ask(undefined, never, 1500)
   expect(answer).toEqual({ kind: 'chain', pem: 'PEM' })
-  expect(asked).toEqual([['cert/a.ts.net?type=crt&min_validity=2s', never, 7000, { lastWords: true }]])
+  expect(asked).toEqual([['cert/a.ts.net?type=crt&min_validity=2s', never, 7000, { halfClose: true }]])
 })
 
 const limit = '429 urn:ietf:params:acme:error:rateLimited: too many'

@@ -84,7 +84,7 @@ describe('get', () => {
     Object.assign(server, { httpAllowHalfOpen: true })
     answer = ({ socket }, response) =>
       socket.on('end', () => response.writeHead(429, { 'Retry-After': '17' }).end('held up'))
-    await expect(api.get('cert/a.ts.net', never, 50, { lastWords: true })).rejects.toMatchObject({
+    await expect(api.get('cert/a.ts.net', never, 50, { halfClose: true })).rejects.toMatchObject({
       silent: false,
       refusal: { status: 429, words: 'held up', retryAfter: '17' },
     })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { podEvents } from '../../../agent/certificates/events.ts'
-import { readMemory, withTurn } from '../../../agent/certificates/memory.ts'
+import { readMemory, withIssueState } from '../../../agent/certificates/memory.ts'
 import { readTlsSecret, refusesWrites } from '../../../agent/certificates/secret.ts'
 import { shortTimings } from '../../../agent/world/timings.ts'
 import { ApiServer, json, secretJson, statusJson } from '../../kube/api-server.ts'
@@ -114,11 +114,11 @@ it('remembers failures alone, and of other names as long as they matter', () => 
     ['old.ts.net', { ...turn, notBefore: now - 90_000_000 }],
   ])
   const other = { failures: 1, notBefore: now + 1, reason: 'other' }
-  expect(withTurn(memory, 'b.ts.net', other, now)).toEqual(
+  expect(withIssueState(memory, 'b.ts.net', other, now)).toEqual(
     new Map([
       ['a.ts.net', turn],
       ['b.ts.net', other],
     ]),
   )
-  expect(withTurn(memory, 'a.ts.net', { failures: 0, notBefore: now + 1 }, now)).toEqual(new Map())
+  expect(withIssueState(memory, 'a.ts.net', { failures: 0, notBefore: now + 1 }, now)).toEqual(new Map())
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { certificateTeller } from '../../../agent/certificates/tell.ts'
+import { certificateReporter } from '../../../agent/certificates/report.ts'
 import { certificateMetrics, certificatesView } from '../../../agent/certificates/view.ts'
 import { checks } from '../../../agent/status/checks.ts'
 import type { World } from '../../../agent/world/world.ts'
@@ -111,12 +111,12 @@ describe('a view of certificates', () => {
 async function told(...reports: [report: CertificateReport, ms?: number][]) {
   const clock = new VirtualClock()
   const [lines, events]: [string[], string[]] = [[], []]
-  const tell = certificateTeller({
+  const tell = certificateReporter({
     domain,
     log: (line) => lines.push(line),
     clock,
     events: ({ type, reason }) => events.push(`${type} ${reason}`),
-    patience: 1000,
+    grace: 1000,
     signal: new AbortController().signal,
   })
   for (const [report, ms = 0] of reports) {

@@ -65,7 +65,7 @@ it('metrics, debug server and the older health listener answer before the login 
   const after = await ask(host, metricsUrl)
   expect(sample(after, 'culvert_ready')).toBe(1)
   expect(sample(after, 'culvert_check_state{check="forwarding",state="ok"}')).toBe(1)
-  expect(sample(after, 'culvert_facet_verified_seconds{facet="forwarding"}')).toBeGreaterThan(
+  expect(sample(after, 'culvert_reconciler_verified_timestamp_seconds{reconciler="forwarding"}')).toBeGreaterThan(
     sample(after, 'culvert_start_time_seconds') ?? Infinity,
   )
   // No family occurs twice, or the scraper refuses all.
@@ -109,13 +109,13 @@ it('metrics tell of a tailscaled that hangs and is started again, and of repairs
 
   await host.exec(['nft', 'delete', 'table', 'inet', 'culvert'])
   await proxy.until(
-    ({ ready, tailscaled, facets }) => ready && tailscaled.restarts > 0 && facets.forwarding?.repairs === 1,
+    ({ ready, tailscaled, reconcilers }) => ready && tailscaled.restarts > 0 && reconcilers.forwarding?.repairs === 1,
   )
   const after = await ask(host, metricsUrl)
   expect(sample(after, 'culvert_tailscaled_up')).toBe(1)
   expect(sample(after, 'culvert_tailscaled_restarts_total')).toBe(1)
-  expect(sample(after, 'culvert_facet_repairs_total{facet="forwarding"}')).toBe(1)
-  expect(sample(after, 'culvert_facet_failures_total{facet="forwarding"}')).toBe(0)
+  expect(sample(after, 'culvert_reconciler_repairs_total{reconciler="forwarding"}')).toBe(1)
+  expect(sample(after, 'culvert_reconciler_failures_total{reconciler="forwarding"}')).toBe(0)
 })
 
 it('in userspace the tailnet reaches what listens on all addresses, and not what listens on the Pod’s alone', async () => {

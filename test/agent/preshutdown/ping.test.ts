@@ -3,7 +3,7 @@ import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
 import { addressesOf, ping } from '../../../agent/preshutdown/ping.ts'
-import type { Heard } from '../../../agent/preshutdown/rounds.ts'
+import type { Answerer } from '../../../agent/preshutdown/rounds.ts'
 import { certificateFor } from '../../kube/api-server.ts'
 
 const mark = { header: 'pod-ipv4', value: '10.0.0.1' }
@@ -21,7 +21,7 @@ async function asked(answer: (socket: Socket) => void, { timeoutMs = 2000, times
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/healthz`)
-  const heard: Heard[] = []
+  const heard: Answerer[] = []
   while (heard.length < times) heard.push(await ping(url, { addresses: [], mark, timeoutMs, signal }))
   for (const socket of sockets) socket.destroy()
   server.close()

@@ -1,14 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { askedServices, type Heard, inWords, judge, ownMark, round } from '../../../agent/preshutdown/rounds.ts'
+import {
+  askedServices,
+  type Answerer,
+  inWords,
+  assessDrain,
+  ownMark,
+  round,
+} from '../../../agent/preshutdown/rounds.ts'
 import type { World } from '../../../agent/world/world.ts'
 import { aDrainingWorld } from './a-draining-world.ts'
 
-const here: Heard = { from: 'here' }
-const elsewhere: Heard = { from: 'elsewhere' }
-const nobody: Heard = { from: 'nobody', problem: 'time is up' }
+const here: Answerer = { from: 'here' }
+const elsewhere: Answerer = { from: 'elsewhere' }
+const nobody: Answerer = { from: 'nobody', problem: 'time is up' }
 
 describe('a round', () => {
-  it.each<[string, number, Heard[], Heard, number]>([
+  it.each<[string, number, Answerer[], Answerer, number]>([
     ['asks nobody with no pings', 0, [], elsewhere, 0],
     ['asks as often as it may while others answer', 3, [elsewhere, elsewhere, elsewhere, here], elsewhere, 3],
     ['ends with the first answer of this Pod', 3, [here, elsewhere], here, 1],
@@ -19,13 +26,13 @@ describe('a round', () => {
     ['asks at most ten times at a time', 100, [...Array.from({ length: 29 }, () => elsewhere), here], here, 30],
   ])('%s', async (_name, pings, answers, expected, asked) => {
     let count = 0
-    const ask = async (): Promise<Heard> => answers[count++] ?? nobody
+    const ask = async (): Promise<Answerer> => answers[count++] ?? nobody
     expect(await round(ask, pings)).toEqual(expected)
     expect(count).toBe(asked)
   })
 })
 
-it.each<[Heard, number, number, ReturnType<typeof judge>, string]>([
+it.each<[Answerer, number, number, ReturnType<typeof assessDrain>, string]>([
   [elsewhere, 1, 0, 'waiting', 'asked once more, to be sure'],
   [elsewhere, 1, 99, 'waiting', 'asked once more, to be sure'],
   [elsewhere, 2, 0, 'drained', 'asked once more, to be sure'],
@@ -35,7 +42,7 @@ it.each<[Heard, number, number, ReturnType<typeof judge>, string]>([
   [{ from: 'unclear', problem: 'too busy' }, 0, 99, 'waiting', 'too busy'],
   [nobody, 0, 10, 'given up', 'time is up'],
 ])('%j, elsewhere for %d rounds, after %d ms of silence: %s', (heard, elsewhereFor, silentMs, expected, words) => {
-  expect(judge(heard, { elsewhere: elsewhereFor, silentMs }, 10)).toBe(expected)
+  expect(assessDrain(heard, { elsewhere: elsewhereFor, silentMs }, 10)).toBe(expected)
   expect(inWords(heard)).toBe(words)
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Environment, readSettings } from '../../../agent/settings/read.ts'
-import { give } from '../../../agent/settings/given.ts'
+import { envReader } from '../../../agent/settings/env-reader.ts'
 import { rules } from '../../../agent/settings/rules.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 
@@ -101,7 +101,7 @@ describe('what does not hold is told, the first of it before all else', () => {
     for (const { says, check } of rules) {
       const holds = failures.every(([env]) => {
         try {
-          check(give(env))
+          check(envReader(env))
           return true
         } catch {
           return false

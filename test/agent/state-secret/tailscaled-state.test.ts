@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bootReset } from '../../../agent/state-secret/prepare.ts'
-import { identityKeys, isConsistent, judgeState } from '../../../agent/state-secret/tailscaled-state.ts'
+import { identityKeys, isConsistent, inspectState } from '../../../agent/state-secret/tailscaled-state.ts'
 
 const blob = (nodeId: string): string =>
   JSON.stringify({ Hostname: 'a', Config: { PrivateNodeKey: `privkey:${'1'.repeat(64)}`, NodeID: nodeId } })
@@ -21,7 +21,7 @@ describe('the judgement of tailscaled’s state', () => {
     ['all of it', whole, 'whole'],
     ['two profiles, one in use', { ...whole, 'profile-b2': blob('n2'), _profiles: index('a1', 'b2') }, 'whole'],
   ])('%s', (_name, texts, kind) => {
-    expect(judgeState(data(texts)).kind).toBe(kind)
+    expect(inspectState(data(texts)).kind).toBe(kind)
   })
 
   it.each<[string, Record<string, string | undefined>, Record<string, string>, RegExp]>([
@@ -53,7 +53,7 @@ describe('the judgement of tailscaled’s state', () => {
       /names no profile/,
     ],
   ])('%s is healed', (_name, texts, change, problem) => {
-    const verdict = judgeState(data({ ...whole, ...texts }))
+    const verdict = inspectState(data({ ...whole, ...texts }))
     expect(verdict).toMatchObject({ kind: 'healable', change: new Map(Object.entries(change)) })
     expect(verdict.kind === 'healable' && verdict.problem).toMatch(problem)
   })
@@ -61,9 +61,9 @@ describe('the judgement of tailscaled’s state', () => {
   it('what was healed is whole', () => {
     for (const missing of ['_current-profile', '_profiles']) {
       const texts = { ...whole, [missing]: undefined }
-      const verdict = judgeState(data(texts))
+      const verdict = inspectState(data(texts))
       const healed = { ...texts, ...(verdict.kind === 'healable' && Object.fromEntries(verdict.change)) }
-      expect(judgeState(data(healed))).toEqual({ kind: 'whole' })
+      expect(inspectState(data(healed))).toEqual({ kind: 'whole' })
     }
   })
 
@@ -79,7 +79,7 @@ describe('the judgement of tailscaled’s state', () => {
       /none of the 2 profiles/,
     ],
   ])('%s is not healed', (_name, texts, problem) => {
-    const verdict = judgeState(data({ ...whole, ...texts }))
+    const verdict = inspectState(data({ ...whole, ...texts }))
     expect(verdict.kind).toBe('broken')
     expect(verdict.kind === 'broken' && verdict.problem).toMatch(problem)
   })
@@ -88,7 +88,7 @@ describe('the judgement of tailscaled’s state', () => {
     const values = [machine['_machinekey'], blob('n1'), 'secret-garbage']
     for (const key of Object.keys(whole)) {
       for (const value of ['secret-garbage', undefined]) {
-        const told = JSON.stringify(judgeState(data({ ...whole, [key]: value })))
+        const told = JSON.stringify(inspectState(data({ ...whole, [key]: value })))
         for (const secret of values) expect(told).not.toContain(secret)
       }
     }
@@ -123,7 +123,7 @@ it('the identity is the machine, the profiles’ index and the current profile',
   expect(identityKeys(data({ '_current-profile': 'authkey' }))).not.toContain('authkey')
 })
 
-it('whatever the Secret holds, it is judged, and healed for good if at all, and no value is told', () => {
+it('whatever the Secret holds, it is inspected, and healed for good if at all, and no value is told', () => {
   const hidden = 'kept-to-itself'
   const name = fc.constantFrom(
     ...Object.keys(whole),
@@ -156,11 +156,11 @@ it('whatever the Secret holds, it is judged, and healed for good if at all, and 
     fc.property(fc.array(fc.tuple(name, value), { maxLength: 8 }), fc.boolean(), (entries, complete) => {
       const start = complete ? Object.entries(whole) : []
       const held = new Map([...start, ...entries].map(([key, content]) => [key, Buffer.from(content)] as const))
-      const verdict = judgeState(held)
+      const verdict = inspectState(held)
       if ('problem' in verdict) expect(verdict.problem).not.toContain(hidden)
       if (verdict.kind === 'healable') {
         for (const [key, text] of verdict.change) held.set(key, Buffer.from(text))
-        expect(judgeState(held)).toEqual({ kind: 'whole' })
+        expect(inspectState(held)).toEqual({ kind: 'whole' })
       }
       expect(isConsistent(held)).toBeTypeOf('boolean')
       for (const key of [...identityKeys(held), ...bootReset({ data: held }, 'u', hidden).keys()])

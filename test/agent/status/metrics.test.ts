@@ -38,10 +38,10 @@ it('tells of a World in which all is well', () => {
       `culvert_check_state{check="${check}",state="waiting"} 0`,
       `culvert_check_state{check="${check}",state="failing"} 0`,
     ]),
-    'culvert_check_since_seconds{check="addresses"} 2.5',
-    'culvert_facet_repairs_total{facet="forwarding"} 3',
-    'culvert_facet_failures_total{facet="forwarding"} 4',
-    'culvert_facet_verified_seconds{facet="forwarding"} 1.25',
+    'culvert_check_since_timestamp_seconds{check="addresses"} 2.5',
+    'culvert_reconciler_repairs_total{reconciler="forwarding"} 3',
+    'culvert_reconciler_failures_total{reconciler="forwarding"} 4',
+    'culvert_reconciler_verified_timestamp_seconds{reconciler="forwarding"} 1.25',
     'culvert_tailscaled_up 1',
     'culvert_tailscaled_restarts_total 0',
   ])
@@ -60,12 +60,12 @@ it('and of one in which it is not', () => {
       'culvert_check_state{check="state-secret",state="waiting"} 1',
       'culvert_check_state{check="tailscaled",state="failing"} 1',
       'culvert_check_state{check="forwarding",state="failing"} 1',
-      'culvert_facet_failures_total{facet="forwarding"} 2',
+      'culvert_reconciler_failures_total{reconciler="forwarding"} 2',
       'culvert_tailscaled_up 0',
       'culvert_tailscaled_restarts_total 7',
     ]),
   )
-  expect(lines.filter((line) => line.startsWith('culvert_facet_verified_seconds'))).toEqual([])
+  expect(lines.filter((line) => line.startsWith('culvert_reconciler_verified_timestamp_seconds'))).toEqual([])
 })
 
 it('names the services that get no traffic, and why', () => {

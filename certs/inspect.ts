@@ -16,10 +16,10 @@ export type Verdict =
   | { readonly kind: 'unfit'; readonly problem: string }
 
 /** A renewal has so much time after it was due, as a part of the lifetime: there may be failures on the way. */
-const patience = 1 / 30
+const grace = 1 / 30
 
 /** Judges what is in the Secret of a name at `now`, milliseconds since 1970. Pure; no text of it tells anything of the key. */
-export function judge(domain: string, secret: TlsSecret, now: number): Verdict {
+export function inspectSecret(domain: string, secret: TlsSecret, now: number): Verdict {
   const [pem, key] = [secret.certificate?.toString('latin1') ?? '', secret.key?.toString('latin1') ?? '']
   if (pem === '' && key === '') return { kind: 'empty' }
   if (pem === '' || key === '') return unfit(`it lacks ${pem === '' ? 'tls.crt' : 'tls.key'}, and has the other`)
@@ -38,7 +38,7 @@ export function judge(domain: string, secret: TlsSecret, now: number): Verdict {
   const certificate = certificateOf(leaf)
   if (now >= certificate.to.getTime()) return { kind: 'expired', certificate }
   const lifetime = certificate.to.getTime() - certificate.from.getTime()
-  return { kind: now >= renewalOf(certificate) + lifetime * patience ? 'due' : 'good', certificate }
+  return { kind: now >= renewalOf(certificate) + lifetime * grace ? 'due' : 'good', certificate }
 }
 
 const unfit = (what: string): Verdict => ({ kind: 'unfit', problem: what })

@@ -6,7 +6,7 @@ import { type Variable, type VariableName, variables } from './variables.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The environment, seen through the closed list: a name outside it does not compile. */
-export type Given = {
+export type EnvReader = {
   /** As it is; undefined when unset. For variables that mean something when they are empty. */
   readonly raw: (name: VariableName) => string | undefined
   /** The default when unset or empty. */
@@ -23,7 +23,7 @@ export type Given = {
 const all: readonly (Variable & { readonly name: VariableName })[] = variables
 const defaults = new Map(all.map((variable) => [variable.name, variable.default ?? '']))
 
-export function give(env: Environment): Given {
+export function envReader(env: Environment): EnvReader {
   const fallback = (name: VariableName): string => defaults.get(name) ?? ''
   const text = (name: VariableName): string => env[name] || fallback(name)
   const pod = [env['POD_IP'] ?? '', ...(env['POD_IPS'] ?? '').split(',')]

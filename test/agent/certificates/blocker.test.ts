@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { obstacle, sharedDomains } from '../../../agent/certificates/obstacle.ts'
+import { blocker, sharedDomains } from '../../../agent/certificates/blocker.ts'
 import type { MountedFiles, Tailnet, World } from '../../../agent/world/world.ts'
 import type { ServeConfig } from '../../../wire/serve-config.ts'
 import { aWorld, self } from '../a-world.ts'
@@ -75,7 +75,7 @@ it.each<[string, Partial<Tailnet>, Partial<World>, string | undefined, RegExp]>(
   ],
   ['hosting is not known', { ...gone('hosted'), certDomains: ['p.lab.ts.net'] }, {}, 'no-cert-domain', /p\.lab/],
 ])('in the way when %s', (_name, tailnet, more, reason, words) => {
-  const found = obstacle(world(tailnet, more), web)
+  const found = blocker(world(tailnet, more), web)
   expect(found?.reason).toBe(reason)
   expect(found === undefined ? '' : `${found.text}. ${found.remedy}`).toMatch(words)
 })

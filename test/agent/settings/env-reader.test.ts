@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Environment, give } from '../../../agent/settings/given.ts'
+import { type Environment, envReader } from '../../../agent/settings/env-reader.ts'
 
 describe('brackets that an IPv6 address of the Pod lacks are added', () => {
   it.each<[string, Environment, string]>([
@@ -17,7 +17,7 @@ describe('brackets that an IPv6 address of the Pod lacks are added', () => {
     [':9002', { POD_IP: '', POD_IPS: '' }, ':9002'],
   ])('%s with %j', (value, env, repaired) => {
     for (const name of ['TS_LOCAL_ADDR_PORT', 'TS_HEALTHCHECK_ADDR_PORT', 'TS_DEBUG_ADDR_PORT'] as const) {
-      expect(give({ ...env, [name]: value }).addressPort(name)).toBe(repaired)
+      expect(envReader({ ...env, [name]: value }).addressPort(name)).toBe(repaired)
     }
   })
 })

@@ -23,17 +23,17 @@ type Parts = {
   readonly clock: Clock
   readonly events: PodEvents
   /** How long something must last to be told that may pass, in milliseconds. */
-  readonly patience: number
+  readonly grace: number
   readonly signal: AbortSignal
 }
 
 /** Gives what takes each report of a name, and tells in log and Events what is new of it. */
-export function certificateTeller({
+export function certificateReporter({
   domain,
   log,
   clock,
   events,
-  patience,
+  grace,
   signal,
 }: Parts): (report: CertificateReport) => void {
   const tell = logProblems(`the certificate of ${domain}`, { log, clock, signal })
@@ -58,7 +58,7 @@ export function certificateTeller({
     }
     if (problem !== undefined && passing.has(problem.reason)) {
       timer = new AbortController()
-      clock.after(patience, AbortSignal.any([signal, timer.signal]), now)
+      clock.after(grace, AbortSignal.any([signal, timer.signal]), now)
     } else now()
   }
 }

@@ -20,7 +20,7 @@ export const sharedDomains = memo(
 )
 
 /** What of the tailnet keeps tailscaled from having a certificate for `domain`; undefined: nothing that is known. Pure. */
-export function obstacle(world: World, domain: string): Problem | undefined {
+export function blocker(world: World, domain: string): Problem | undefined {
   const { certDomains, self, hosted } = world.tailnet
   if (!isRunning(world) || certDomains === undefined || self === undefined) {
     return problem('not-running', `no certificate for ${domain}: tailscaled is not running in the tailnet yet`)

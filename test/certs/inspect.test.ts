@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { judge, storedIn, verdictProblem } from '../../certs/judge.ts'
+import { inspectSecret, storedIn, verdictProblem } from '../../certs/inspect.ts'
 import { makePair, type Pair } from './make.ts'
 
 let [own, other, wildcard, nameless]: Pair[] = []
@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 const now = Date.now()
 const verdict = (certificate: string | undefined, key: string | undefined, at = now) =>
-  judge(
+  inspectSecret(
     'web.lab.ts.net',
     {
       certificate: certificate === undefined ? undefined : Buffer.from(certificate),

@@ -1,0 +1,71 @@
+import { quote } from '../lib/quote.ts'
+import { fieldNamed, unknownFields } from './go-json.ts'
+
+/** A value within an entry of a JSON document, and where it is there, such as `ports[2].matchPort`. */
+export type JsonCursor = { readonly value: unknown; readonly path: string }
+
+/** Why an entry cannot be used. */
+export class Refusal extends Error {
+  /** Path of the field within the entry; empty for the entry as a whole. */
+  readonly field: string
+
+  constructor(field: string, reason: string) {
+    super(reason)
+    this.field = field
+  }
+}
+
+/** That what is at `cursor` is not `expected`, such as `an object`. */
+export const refusal = ({ value, path }: JsonCursor, expected: string): Refusal =>
+  new Refusal(path, isAbsent({ value }) ? `it is missing: ${expected} is needed` : `${shown(value)} is not ${expected}`)
+
+/** Go takes `null` for nothing. */
+export const isAbsent = ({ value }: { readonly value: unknown }): boolean => value === undefined || value === null
+
+/** The field `name` of the object at `cursor`, as Go finds it. */
+export function fieldOf(cursor: JsonCursor, name: string): JsonCursor {
+  const { value, path } = cursor
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refusal(cursor, 'an object')
+  const fields: [string, unknown][] = Object.entries(value)
+  return { value: fieldNamed(fields, name), path: path === '' ? name : `${path}.${name}` }
+}
+
+/** What the object at `cursor` has by names that are not known beforehand; `null` is an empty one. */
+export function membersOf(cursor: JsonCursor): [name: string, member: JsonCursor][] {
+  const { value, path } = cursor
+  if (value === undefined || value === null) return []
+  if (typeof value !== 'object' || Array.isArray(value)) throw refusal(cursor, 'an object')
+  return Object.entries(value).map(([name, member]) => [name, { value: member, path: `${path}[${quote(name, 300)}]` }])
+}
+
+/** Those members of the object at `cursor` that are none of `fields`. */
+export const unknownMembers = ({ value }: JsonCursor, fields: readonly string[]): string[] =>
+  unknownFields(Object.entries(value ?? {}), fields).map(([name]) => name)
+
+/** The items of the list at `cursor`; `null` is an empty one. */
+export function itemsOf(cursor: JsonCursor): JsonCursor[] {
+  const { value, path } = cursor
+  if (value === null) return []
+  if (!Array.isArray(value)) throw refusal(cursor, 'a list')
+  return value.map((item: unknown, index) => ({ value: item, path: `${path}[${index}]` }))
+}
+
+/** The text at `cursor`; empty where it is absent. */
+export function textOf(cursor: JsonCursor): string {
+  if (isAbsent(cursor)) return ''
+  if (typeof cursor.value !== 'string') throw refusal(cursor, 'a text')
+  return cursor.value
+}
+
+/** Whether what is at `cursor` is true; absent, it is not. */
+export function flagOf(cursor: JsonCursor): boolean {
+  if (isAbsent(cursor)) return false
+  if (typeof cursor.value !== 'boolean') throw refusal(cursor, 'true or false')
+  return cursor.value
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return quote(value)
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : JSON.stringify(value)
+}
