@@ -31,8 +31,8 @@ export type Stopper = {
   /** Has `step` done at the stop, in its stage; those of one stage in the order in which they came. */
   readonly at: (stage: StopStage, step: StopStep) => void
   /**
-   * Does all of it, once, within the budget. A step that fails is logged, and the next ones are done. `force` leaves no
-   * time to anything.
+   * Runs all steps, once, within the budget. A step that fails is logged, and the next ones are run. `force` ends the
+   * steps up to tailscaled at once and kills that; the clean-up after it keeps its time, which is short anyway.
    */
   readonly run: (reason: string, force: AbortSignal) => Promise<void>
 }
@@ -61,7 +61,8 @@ export function stopper({ log, clock, timings }: Parts): Stopper {
           late ?? early,
           ...(stage === 'waiting for the reconcilers' ? [clock.timeout(timings.stopShare)] : []),
         ]
-        const deadline = AbortSignal.any([force, ...shares])
+        const cleansUp = stopStages.indexOf(stage) > stopStages.indexOf('stopping tailscaled')
+        const deadline = AbortSignal.any([...(cleansUp ? [] : [force]), ...shares])
         const over = aborted(deadline)
           .then(() => clock.sleep(reportMs))
           .then(() => Promise.reject(new Error('it takes too long, and is not waited for')))

@@ -96,15 +96,23 @@ describe('the stop', () => {
     expect(withdrawing?.[1]).toBe(false)
   })
 
-  it('leaves time to nothing any more when it is forced', async () => {
-    const { stop, force, clock } = start()
+  it('ends all up to tailscaled at once when it is forced, and still cleans up', async () => {
+    const { stop, force, clock, lines } = start()
     const ended: [StopStage, number][] = []
-    for (const stage of stopStages) stop.at(stage, waitingFor(clock, ended, stage))
+    const cleanUp = stopStages.slice(stopStages.indexOf('stopping tailscaled') + 1)
+    for (const stage of stopStages) {
+      if (cleanUp.includes(stage)) stop.at(stage, () => clock.sleep(500).then(() => ended.push([stage, clock.now()])))
+      else stop.at(stage, waitingFor(clock, ended, stage))
+    }
     const stopped = stop.run('received SIGTERM', force.signal)
     await clock.advance(1000)
     force.abort()
-    await clock.settle()
+    await clock.advance(60_000)
     await stopped
-    expect(ended).toEqual(stopStages.map((stage) => [stage, 1000]))
+    expect(ended).toEqual([
+      ...stopStages.filter((stage) => !cleanUp.includes(stage)).map((stage) => [stage, 1000]),
+      ...cleanUp.map((stage, index) => [stage, 1500 + 500 * index]),
+    ])
+    expect(lines).toEqual([])
   })
 })
