@@ -46,21 +46,23 @@ import type { Timings } from './world/timings.ts'
 import { initialWorld, type World } from './world/world.ts'
 
 type Surroundings = {
-  /** The agent's own environment, which its children get. */
+  /** The agent's own environment, which its children inherit. */
   readonly env: Environment
   readonly log: Log
   readonly clock: Clock
   readonly timings: Timings
   readonly version: string
-  /** Gets the end of each part, as soon as it is there. */
+  /** Each part registers its stop steps here as soon as it exists. */
   readonly stop: Stopper
   readonly signal: AbortSignal
 }
 
-/** Runs the composed agent; resolves with the reason to end it well, and rejects with the reason to end it badly. */
+/** Runs the composed agent. Resolves with the reason for a clean end, rejects with the reason for a failure. */
 export type Run = () => Promise<string>
 
-/** Puts the parts together, in order, up to the start of tailscaled. Rejects when `signal` aborts: nothing is begun after that. */
+/**
+ * Wires the parts together, up to the start of tailscaled. Rejects when `signal` aborts; nothing is started after that.
+ */
 export async function compose(
   { settings, config }: Loaded,
   { env, log, clock, timings, version, stop, signal }: Surroundings,
@@ -102,7 +104,7 @@ export async function compose(
 
   const booted = new AbortController()
   const deadline = bootDeadline(context, AbortSignal.any([booted.signal, signal]))
-  // It is raced below; until then nobody listens.
+  // It is raced below; a rejection before that must not count as unhandled.
   deadline.catch(() => {})
 
   const stateSecret = await keepStateSecret(context)
@@ -124,7 +126,7 @@ export async function compose(
     if (settings.egressServicesDirectory !== undefined) {
       stop.at('resetting connections', (limit) => resetConnections(context, firewall, limit))
     }
-    // Where netfilter is kept in memory, the network is the machine's.
+    // With netfilter in memory, the network is the test machine's own.
     if (settings.fakeNetfilter === undefined) await followNetwork(context)
     await Promise.race([keepForwarding(context, backend), deadline, aborted(signal)])
     signal.throwIfAborted()
@@ -150,7 +152,7 @@ export async function compose(
   else keepServe(context)
   if (settings.certShare !== undefined && settings.state.kind === 'secret') {
     const { name } = settings.state
-    // Only here, as with the Kubernetes API, which these are shared through.
+    // Imported here since only groups need it, like the Kubernetes API through which certificates are shared.
     const { keepCertificates } = await import('./certificates/keep.ts')
     background('keeping the certificates', () => keepCertificates(context, name))
   }
@@ -180,14 +182,14 @@ export async function compose(
 const localAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
 
-/** What tailscaled is told beside what it reads in the environment itself. */
+/** Environment variables for tailscaled, in addition to the agent's own. */
 function daemonEnv({ settings }: World, forwarding: boolean): Record<string, string> {
   const { host } = settings.cluster
   return {
-    // The two must not choose different backends: its own `auto` counts rules in every table, ours included.
+    // Both must choose the same backend: with `auto`, tailscaled counts rules in every table, ours included.
     ...(forwarding && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...settings.portEnv }),
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
-    // It makes a URL of this one as it is.
+    // tailscaled puts this into a URL as it is, so that an IPv6 address needs its brackets.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }
 }

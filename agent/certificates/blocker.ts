@@ -7,19 +7,21 @@ import { isRunning, type World } from '../world/world.ts'
 const nothing: ServeConfig = {}
 const configOf = (world: World): ServeConfig => wantedServe(world) ?? nothing
 
-/** The names that this Pod is to have certificates for, as a group shares them; in order. */
+/** Names for which this Pod needs certificates, sorted; only where a group shares them. */
 export const sharedDomains = memo(
   (world: World) => [world.settings.certShare, configOf(world)],
   (world): readonly string[] =>
     world.settings.certShare === undefined
       ? []
-      : // What stands for the node's own name is no name of a Tailscale Service.
+      : // The placeholder for the node's own name is not the name of a Tailscale Service.
         certificateDomains(configOf(world))
           .filter((domain) => !domain.includes('$'))
           .toSorted(),
 )
 
-/** What of the tailnet keeps tailscaled from having a certificate for `domain`; undefined: nothing that is known. Pure. */
+/**
+ * What in the tailnet keeps tailscaled from getting a certificate for `domain`; undefined when nothing is known. Pure.
+ */
 export function blocker(world: World, domain: string): Problem | undefined {
   const { certDomains, self, hosted } = world.tailnet
   if (!isRunning(world) || certDomains === undefined || self === undefined) {
@@ -38,7 +40,7 @@ export function blocker(world: World, domain: string): Problem | undefined {
   return problem('no-cert-domain', `${no}: this node can have those for ${certDomains.slice(0, 5).join(', ')}`)
 }
 
-/** The Tailscale Service that is served under a name. */
+/** The Tailscale Service that is served under this name. */
 const serviceOf = ({ Services = {} }: ServeConfig, domain: string): string | undefined =>
   Object.entries(Services).find(([name, service]) =>
     certificateDomains({ Services: { [name]: service } }).includes(domain),

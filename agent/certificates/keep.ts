@@ -8,13 +8,13 @@ import { blocker, sharedDomains } from './blocker.ts'
 import { stepFor } from './step.ts'
 import { writeReport } from './write-report.ts'
 
-/** So many names are looked at at a time: a group may have hundreds. */
+/** Names that are inspected at the same time: a group may have hundreds. */
 const looksAtOnce = 8
 
 /**
- * Sees to the certificates that a group shares, until the agent stops: has them issued where this Pod is to do that, one
- * after the other, looks whether they are where they should be, and keeps in World.certificates what is known of each
- * name that is served. `secret` is the state Secret.
+ * Manages the certificates that a group shares, until the agent stops: requests them one after the other if this Pod is
+ * the issuer, checks that they are in their Secrets, and keeps the state of each served name in World.certificates.
+ * `secret` is the state Secret.
  */
 export async function keepCertificates(context: Context, secret: string): Promise<void> {
   const { store, log, timings, clock, signal, background } = context

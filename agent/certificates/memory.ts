@@ -15,7 +15,9 @@ type Parts = {
   readonly clock: Clock
 }
 
-/** What earlier runs left in the state Secret, so that a Pod that ends again and again does not ask as often. */
+/**
+ * What earlier runs left in the state Secret, so that a Pod in a crash loop does not use up the authority's rate limit.
+ */
 export async function readMemory(
   { kube, secret, log, timings, clock }: Parts,
   signal: AbortSignal,
@@ -30,14 +32,14 @@ export async function readMemory(
         log(`warning: ${keys.certificates} of Secret "${secret}" cannot be read, and counts as absent`)
       return text === undefined ? undefined : (memory ?? new Map())
     } catch {
-      // Whether the API is away is told by the check of the state Secret.
+      // The check of the state Secret already reports an API server that is away.
       await clock.sleep(pause.next(), signal)
     }
   }
   return undefined
 }
 
-/** The memory after a request for `domain` at `now`: of failures alone, and of names that are gone as long as it matters. */
+/** The memory after a request for `domain` at `now`: failures only, and removed names for as long as they matter. */
 export function withIssueState(
   memory: CertificateMemory,
   domain: string,
@@ -48,5 +50,5 @@ export function withIssueState(
   return new Map(state.failures === 0 ? others : [...others, [domain, state]])
 }
 
-/** So long after another request was allowed, in ms, its failures count no more. */
+/** Failures are forgotten this long after the next request was allowed, in ms. */
 const forgetAfter = 86_400_000

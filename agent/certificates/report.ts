@@ -5,7 +5,9 @@ import type { Log } from '../../lib/log.ts'
 import { logProblems } from '../world/log-problems.ts'
 import type { PodEvents } from './events.ts'
 
-/** What is so for a moment at each start, and whenever a Service is set up: told when it lasts. */
+/**
+ * Conditions that are normal for a moment at each start and whenever a Service is set up: reported only if they last.
+ */
 const passing: ReadonlySet<Reason> = new Set<Reason>([
   'not-running',
   'untagged',
@@ -22,12 +24,12 @@ type Parts = {
   readonly log: Log
   readonly clock: Clock
   readonly events: PodEvents
-  /** How long something must last to be told that may pass, in milliseconds. */
+  /** How long a condition that may pass must last before it is reported, in milliseconds. */
   readonly grace: number
   readonly signal: AbortSignal
 }
 
-/** Gives what takes each report of a name, and tells in log and Events what is new of it. */
+/** Gives a function that takes each report of a name, and puts what is new in it into the log and into Events. */
 export function certificateReporter({
   domain,
   log,

@@ -4,7 +4,7 @@ import type { KubeClient } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
 import { describe } from '../../lib/errors.ts'
 
-/** Where tailscaled shares the certificate of a name (operator.md §4.8): the Secret that is called as the name. */
+/** The Secret in which tailscaled shares the certificate of a name (operator.md §4.8); it has the name as its own. */
 export async function readTlsSecret(
   kube: Pick<KubeClient, 'getSecret' | 'namespace'>,
   domain: string,
@@ -29,7 +29,10 @@ export async function readTlsSecret(
   }
 }
 
-/** Why tailscaled could not write there: its right to patch is asked for. What cannot be told counts as granted. */
+/**
+ * Why tailscaled cannot write there, by a review of its right to patch. If the review fails, the right counts as
+ * granted.
+ */
 export async function refusesWrites(
   kube: Pick<KubeClient, 'review'>,
   domain: string,

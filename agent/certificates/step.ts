@@ -21,15 +21,15 @@ export type Common = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'
   readonly write: Write<Certificates>
   readonly kube: KubeClient
   readonly events: PodEvents
-  /** For looks, and for requests that may have a certificate issued. */
+  /** Limits how many names are inspected at once, and how many requests may have a certificate issued. */
   readonly inPart: Limited
   readonly serially: Limited
 }
 
-/** A replica that reads is answered from memory, or after one look at the API; in ms. */
+/** For a reader's request: tailscaled answers from memory or after one look at the API; in ms. */
 const readerAnswerMs = 45_000
 
-/** What is done for the certificate of one name, by what this replica is for; it is told until `signal` aborts. */
+/** The step for the certificate of one name, as issuer or reader. Reports until `signal` aborts. */
 export function stepFor(domain: string, common: Common, signal: AbortSignal): Step {
   const { store, write, api, kube, log, timings, clock, events, inPart, serially } = common
   const reportNews = certificateReporter({ domain, log, clock, events, grace: timings.progress, signal })

@@ -4,10 +4,10 @@ import type { Metric, Sample } from '../../lib/metrics.ts'
 import type { World } from '../world/world.ts'
 import { sharedDomains } from './blocker.ts'
 
-/** What is waited for, other than what somebody has to mend. */
+/** Conditions that pass by themselves, so that nobody has to act. */
 const waitedFor: ReadonlySet<Reason> = new Set<Reason>(['not-running', 'unissued'])
 
-/** What keeps names from having a good certificate, one text a name; empty: nothing. */
+/** Why names lack a good certificate, one text for each name; empty when all have one. */
 export function certificateProblems(world: World): {
   readonly waiting: readonly string[]
   readonly failing: readonly string[]
@@ -42,7 +42,7 @@ export function certificatesView(world: World, now: number): Record<string, unkn
   }))
 }
 
-/** Metrics of the names; those of requests only where this replica makes them. */
+/** Metrics of the names; those about requests only if this replica is the issuer. */
 export function certificateMetrics(world: World, now: number): Metric[] {
   const issues = world.settings.certShare === 'rw'
   const metric = (
@@ -98,7 +98,7 @@ export function certificateMetrics(world: World, now: number): Metric[] {
   ]
 }
 
-/** Undefined where the replica is not known to serve any. */
+/** Undefined unless the replica is known to serve one. */
 const lag = ({ served, behindSince }: CertificateReport, now: number): number | undefined =>
   served === undefined ? undefined : Math.max(0, Math.floor((now - (behindSince?.getTime() ?? now)) / 1000))
 

@@ -3,7 +3,7 @@ import type { CertificateReport } from '../../certs/report.ts'
 import type { Write } from '../world/store.ts'
 import type { Certificates } from '../world/world.ts'
 
-/** Undefined: nothing is to be known of that name any more. */
+/** Writes the report of a name; undefined removes it. */
 export const writeReport = (write: Write<Certificates>, domain: string, report: CertificateReport | undefined): void =>
   write((now) => {
     if (isDeepStrictEqual(now.reports.get(domain), report)) return now

@@ -3,10 +3,10 @@ import { whenUnanswered } from '../../lib/unanswered.ts'
 import { readBody } from '../../lib/read-body.ts'
 
 const seconds = 5
-/** Bytes of an answer; a status of 20,000 services has a tenth of it. */
+/** Limit for an answer, in bytes; the status with 20,000 services is a tenth of it. */
 const limit = 64 * 1024 * 1024
 
-/** Asks the running agent through its socket. In the image, images/lib/probe.pl does the same for what kubelet asks. */
+/** Asks the running agent through its socket. In the image, images/lib/probe.pl does the same for kubelet's probes. */
 export function ask(socketPath: string, path: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     let answered = false

@@ -3,8 +3,8 @@ import { CulvertError } from '../../lib/errors.ts'
 import { capabilityVersion, tailscaleVersion } from '../../wire/capability-version.ts'
 
 /**
- * Checks that the tailscale and the tailscaled beside this agent are the ones that it is made for.
- * @throws CulvertError `command` naming what is there and what is wanted.
+ * Checks that the tailscale and tailscaled next to this agent are the version that it is made for.
+ * @throws CulvertError `command` with the version found and the version needed.
  */
 export async function checkImage(run: RunCommand): Promise<void> {
   const [client, daemon] = await Promise.all([
@@ -17,8 +17,8 @@ export async function checkImage(run: RunCommand): Promise<void> {
 }
 
 /**
- * What is wrong with the two: `client` is what `tailscale version --json` printed, `daemon` what `tailscaled --version`
- * did, whose first line is the version.
+ * What is wrong with the two: `client` is the output of `tailscale version --json`, `daemon` that of `tailscaled
+ * --version`, whose first line is the version.
  */
 export function mismatch(client: string, daemon: string): string | undefined {
   const { majorMinorPatch, cap }: { majorMinorPatch?: string; cap?: number } = JSON.parse(client)

@@ -25,15 +25,15 @@ type Terminal = {
   readonly version: string
 }
 
-/** The one option that a command takes beside --help. */
+/** The option that a command takes in addition to --help. */
 const options = new Map([
   ['status', '--json'],
   ['ready', '--verbose'],
 ])
 
 /**
- * The commands beside the agent itself. Exit codes: 0, 1 for "no" or unreachable, 2 for a wrong call. Each imports what
- * it needs, so that one which asks nobody loads neither HTTP nor anything that runs programs.
+ * Runs a command other than the agent itself. Exit codes: 0; 1 for "no" or if the agent cannot be reached; 2 for wrong
+ * usage. Each command imports only what it needs, since kubelet may run it every few seconds.
  */
 export async function cli(command: string, args: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
   const { env, print, complain, version } = terminal

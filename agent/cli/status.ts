@@ -1,4 +1,4 @@
-/** Renders the answer of `/status` for people: one fact a line, problems marked. */
+/** Renders the answer of `/status` for people: one fact per line, problems marked. */
 export function renderStatus(status: StatusAnswer): string {
   const lines = [
     `culvert ${status.version}: ${status.ready ? 'ready' : 'not ready'}`,
@@ -35,7 +35,7 @@ function egressLines({ egress }: StatusAnswer): string[] {
   return [`egress, ${target}: ${to}`, ...problems.map((problem) => `  ! ${problem}`)]
 }
 
-/** Those with problems each, and the others as a number. */
+/** Lists the ones with problems, and counts the others. */
 function serviceLines({ services }: StatusAnswer): string[] {
   if (services.length === 0) return []
   const forwarded = services.filter(({ addresses = [], mappings = [] }) => addresses.length + mappings.length > 0)
@@ -67,7 +67,7 @@ function serveLines({ serve }: StatusAnswer): string[] {
   ]
 }
 
-/** The part of the answer that people are shown. */
+/** The fields of the answer that are rendered. */
 export type StatusAnswer = {
   readonly version: string
   readonly ready: boolean

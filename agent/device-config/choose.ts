@@ -5,13 +5,13 @@ import { CulvertError } from '../../lib/errors.ts'
 /** An entry of the config directory. */
 export type Entry = Pick<Dirent, 'name' | 'isDirectory'>
 
-/** A config file, and the N of its name. */
+/** A config file, and the N in its name. */
 export type Choice = { readonly path: string; readonly cap: number }
 
 /**
  * Chooses the config file for a tailscaled of capability version `version`: the `cap-N.hujson` with the highest N that
- * is not above it (agent.md §9). Another spelling of N, or text behind the name, makes it another file.
- * @throws CulvertError `settings` that says what was found in `directory` and what is needed.
+ * is not above it (agent.md §9). Names with another spelling of N or with a suffix are ignored.
+ * @throws CulvertError `settings` naming what is in `directory` and what is needed.
  */
 export function chooseConfigFile(directory: string, entries: readonly Entry[], version: number): Choice {
   const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)

@@ -8,9 +8,9 @@ import type { Mounted } from '../world/mounted.ts'
 import type { DeviceConfig, EffectiveConfig, World } from '../world/world.ts'
 
 /**
- * The config file, byte for byte, or without the Tailscale Services that nothing is served or forwarded for yet: the
- * tailnet may send clients to this node as soon as tailscaled has read them. What it has once read stays, whatever
- * becomes of it. Undefined unless in one-step mode.
+ * The config that tailscaled gets in one-step mode: the file byte for byte, or without those Tailscale Services for
+ * which nothing is served or forwarded yet, since the tailnet may send clients as soon as tailscaled has read them. A
+ * Service that tailscaled has read once stays in it. Undefined in other modes.
  */
 export function effectiveConfig(world: World): EffectiveConfig | undefined {
   const current = world.deviceConfig?.file.content
@@ -21,7 +21,7 @@ export function effectiveConfig(world: World): EffectiveConfig | undefined {
   return { bytes: withAdvertisedServices(current.path, current.bytes, services), services }
 }
 
-/** Tailscale Services of the config file that tailscaled has not been given yet. */
+/** Tailscale Services of the config file that are still withheld from tailscaled. */
 export function waitingServices(world: World): string[] {
   const { settings, deviceConfig } = world
   if (deviceConfig === undefined || !mayWait(settings)) return []
@@ -31,11 +31,13 @@ export function waitingServices(world: World): string[] {
   )
 }
 
-/** Whether the mounted files can name Tailscale Services that somebody else has this node advertise. */
+/** Whether mounted files can name Tailscale Services that the config file advertises. */
 const mayWait = ({ advertisesServices, serveConfigFile, ingressServicesFile }: Settings): boolean =>
   !advertisesServices && (serveConfigFile !== undefined || ingressServicesFile !== undefined)
 
-/** Whether all that the mounted files say of the Tailscale Service is in place; for one that none names, nothing has to be. */
+/**
+ * Whether everything that the mounted files say about the Tailscale Service is in place; true if they do not name it.
+ */
 function isCarried(name: string, world: World): boolean {
   const { settings, mounted } = world
   const wanted = wantedServe(world)
@@ -49,13 +51,13 @@ function isCarried(name: string, world: World): boolean {
   return isServed || isForwarded || !unread
 }
 
-/** Where what tailscaled is to read is kept when it is not the mounted file. */
+/** Where the effective config is kept when it differs from the mounted file. */
 const copyPath = ({ statusSocket }: Settings): string => join(dirname(statusSocket), 'culvert-handed.hujson')
 
 /**
- * The path to start tailscaled with, which it goes on reading: the mounted file; or a copy where that one was rejected,
- * without which a restarted tailscaled would refuse to start, and where Tailscale Services may have to wait. Readable for
- * this user alone: it may hold an auth key.
+ * The path that tailscaled is started with and keeps reading: the mounted file; or a copy, if the mounted file was
+ * rejected (a restarted tailscaled would refuse to start) or if Tailscale Services may have to be withheld. The copy is
+ * readable by this user alone, since it may hold an auth key.
  */
 export function placeConfig({ content, rejected }: Mounted<DeviceConfig>, bytes: Buffer, settings: Settings): string {
   if (rejected === undefined && !mayWait(settings)) return content.path
@@ -65,10 +67,10 @@ export function placeConfig({ content, rejected }: Mounted<DeviceConfig>, bytes:
   return path
 }
 
-/** At the end, so that no key stays. */
+/** At the end, so that no key is left behind. */
 export const discardCopy = (settings: Settings): void => rmSync(copyPath(settings), { force: true })
 
-/** Brings a copy to the newest. */
+/** Writes the current config to the copy. */
 export function refreshCopy(path: string, bytes: Buffer, { content }: Mounted<DeviceConfig>): void {
   if (path !== content.path) writeFileSync(path, bytes, { mode: 0o600 })
 }

@@ -11,17 +11,17 @@ export type DeviceConfigOptions = {
   readonly version: number
   /** What tailscaled was started with. */
   readonly initial: DeviceConfig
-  /** Gets each change of either part, compared by bytes and by text. */
+  /** Called for each change of the bytes, or of the reason why they are rejected. */
   readonly publish: (file: Mounted<DeviceConfig>) => void
-  /** Gets why the directory cannot be watched. */
+  /** Called with the reason why the directory cannot be watched. */
   readonly report: (problem: string) => void
   readonly rereadMs: number
 }
 
 /**
- * Follows the config file until `signal` aborts; a change since `initial` was read is noticed too. tailscaled keeps to
- * the path that it was started with, so when another file would be chosen now, `rejected` asks for a restart, and the
- * first one goes on being followed.
+ * Follows the config file until `signal` aborts, changes since `initial` was read included. tailscaled keeps reading
+ * the path that it was started with: if another file would be chosen now, `rejected` asks for a restart, and the first
+ * file is still followed.
  */
 export async function followDeviceConfig(
   { directory, version, initial, publish, report, rereadMs }: DeviceConfigOptions,

@@ -7,13 +7,13 @@ import { followDeviceConfig } from './follow.ts'
 import { deviceConfigReconciler } from './reconciler.ts'
 
 export type DeviceConfigKeeper = {
-  /** Puts the config where tailscaled, which is about to be started, will read it; gives the path. */
+  /** Puts the config where tailscaled, which is about to start, will read it; gives the path. */
   readonly place: () => string | undefined
-  /** Follows the file, and has tailscaled follow it, until the agent stops. */
+  /** Follows the file and makes tailscaled reload it, until the agent stops. */
   readonly follow: () => void
 }
 
-/** tailscaled's config file of one-step mode; undefined in the other modes. */
+/** tailscaled's config file in one-step mode; undefined in other modes. */
 export function deviceConfigKeeper(context: Context): DeviceConfigKeeper | undefined {
   const { store, api, log, timings, signal, run, background } = context
   const { settings, deviceConfig } = store.world

@@ -5,7 +5,7 @@ import { parseDeviceConfig } from '../../wire/device-config.ts'
 import type { DeviceConfig } from '../world/world.ts'
 import { type Choice, chooseConfigFile } from './choose.ts'
 
-/** A Secret, from which kubelet mounts it, cannot be larger. */
+/** A Secret cannot be larger, and kubelet mounts the file from one. */
 const maxBytes = 1024 * 1024
 
 /**

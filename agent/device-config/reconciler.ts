@@ -15,7 +15,7 @@ export const planDeviceConfig = (world: World): EffectiveConfig | undefined =>
 
 const answerSchema = z.object({ Reloaded: z.boolean(), Err: z.string() })
 
-/** Has tailscaled read its config file again whenever that has changed since it last did. `read` gets what it then has read. */
+/** Makes tailscaled reload its config file whenever that has changed. `read` gets what it has read then. */
 export const deviceConfigReconciler = (
   state: () => DeviceConfigState | undefined,
   api: Pick<LocalApi, 'post'>,
@@ -25,7 +25,7 @@ export const deviceConfigReconciler = (
   key: deviceConfigKey,
   plan: planDeviceConfig,
   apply: async (desired) => {
-    // As it is now: tailscaled may have been started again since this was planned.
+    // Not the planned value: tailscaled may have been restarted since.
     const { file, read: last } = state() ?? {}
     if (file === undefined || last === undefined || last.bytes.equals(desired.bytes)) return false
     refreshCopy(last.path, desired.bytes, file)
@@ -35,7 +35,7 @@ export const deviceConfigReconciler = (
   },
 })
 
-/** @throws CulvertError `localapi` with tailscaled's reason; it has none when it answers nothing. */
+/** @throws CulvertError `localapi` with tailscaled's reason, if it gives one. */
 function checkReloaded(body: string): void {
   const refused = (why: string): CulvertError =>
     new CulvertError('localapi', `tailscaled did not take the new config: ${why}`, {

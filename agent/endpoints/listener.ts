@@ -10,17 +10,17 @@ import { relayTo } from './relay.ts'
 /** A TCP listener before it is opened. */
 export type Listener = {
   readonly address: AddressPort
-  /** Which sets the address. */
+  /** The variable that sets the address. */
   readonly variable: VariableName
   readonly answer: RequestListener
 }
 
-/** A profile or a trace of tailscaled is silent for as long as it is taken, in ms. */
+/** tailscaled sends nothing while it takes a profile or a trace, for at most this long, in ms. */
 const debugIdleMs = 300_000
 
 /**
- * The TCP listeners that the settings ask for. `metrics` answers `/metrics`, and `preshutdown` a preStop
- * hook; undefined unless services of ProxyGroup egress are mounted.
+ * The TCP listeners that the settings ask for. `metrics` answers `/metrics`; `preshutdown` answers a preStop hook, and
+ * is undefined unless ProxyGroup egress services are mounted.
  */
 export function listeners(
   { endpoints, debugAddress }: Settings,
@@ -48,7 +48,7 @@ export function listeners(
 }
 
 /**
- * Opens a listener. `problems` gets what is wrong with it later.
+ * Opens a listener. `problems` gets errors that occur later.
  * @throws CulvertError `listen` naming the address and the variable that sets it.
  */
 export async function openListener(
@@ -59,7 +59,7 @@ export async function openListener(
   const failed = (error: Error): void => problems([`a connection to ${text} was not accepted: ${describe(error)}`])
   try {
     return await listen(answer, { host, port }, { failed }).catch((error: NodeJS.ErrnoException) => {
-      // `[::]` is upstream's default also where the kernel has no IPv6.
+      // `[::]` is upstream's default, also where the kernel has no IPv6.
       if (host !== '::' || (error.code !== 'EAFNOSUPPORT' && error.code !== 'EADDRNOTAVAIL')) throw error
       return listen(answer, { host: '0.0.0.0', port }, { failed })
     })

@@ -2,15 +2,15 @@ import type { Answer } from '../../lib/http-server.ts'
 import { notReady, renderChecks, type Since } from '../status/checks.ts'
 import { hasAddress, type World } from '../world/world.ts'
 
-/** What the endpoints are answered from. */
+/** The source of all answers. */
 export type Observed = {
   readonly world: () => World
-  /** Names of the reconcilers whose attempt does not end: none, when all is well. */
+  /** Names of the reconcilers whose attempt hangs; none when all is well. */
   readonly stuck: () => readonly string[]
   readonly since: Since
 }
 
-/** What kubelet's probes ask. */
+/** The endpoints for kubelet's probes. */
 export const probes = ({ world, stuck, since }: Observed) => ({
   '/livez': (): Answer => {
     const names = stuck()
@@ -25,9 +25,9 @@ export const probes = ({ world, stuck, since }: Observed) => ({
 })
 
 /**
- * Upstream's health endpoint: the Pod's addresses are in its headers, by which a load balancer's route is recognised.
- * Healthy means that tailscaled runs and has an address, and that no reconciler hangs: where one does, upstream's agent
- * would have ended, or would tell of what was.
+ * Upstream's health endpoint: its headers have the Pod's addresses, by which a client recognises which Pod a load
+ * balancer chose. Healthy means that tailscaled runs and has an address and that no reconciler hangs; upstream's agent
+ * would have exited in that case.
  */
 export function healthz({ world, stuck }: Observed): Answer {
   const { settings, daemon } = world()

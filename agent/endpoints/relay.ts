@@ -3,7 +3,7 @@ import { describe } from '../../lib/errors.ts'
 import { whenUnanswered } from '../../lib/unanswered.ts'
 import { pipeline } from 'node:stream/promises'
 
-/** They speak of one connection, of who asks, or are refused by what is asked. */
+/** Headers that concern a single connection or the client, or that LocalAPI refuses. */
 const notPassedOn = new Set([
   'connection',
   'host',
@@ -21,8 +21,8 @@ const passedOn = (headers: IncomingHttpHeaders): IncomingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !notPassedOn.has(name)))
 
 /**
- * Passes requests on to the HTTP server at `address`, an address and a port, and its answers back, both as they come,
- * so that neither is held in memory. An exchange ends with the client, and when nothing was sent for `idleMs`.
+ * Relays requests to the HTTP server at `address` (an address and a port), and its answers back, both as streams so
+ * that neither is held in memory. An exchange ends with the client, or when nothing was sent for `idleMs`.
  */
 export const relayTo =
   (address: string, idleMs: number) =>
@@ -34,7 +34,7 @@ export const relayTo =
       timeout: idleMs,
     })
     const fail = (error: unknown): void => {
-      // Begun, it can only be broken off.
+      // Once the answer has begun, the connection can only be cut.
       if (response.headersSent) response.destroy()
       else response.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' }).end(`${describe(error)}\n`)
     }
@@ -44,13 +44,13 @@ export const relayTo =
       if (!response.headersSent) fail(error)
     })
     outgoing.on('response', (answer) => {
-      // How the answer is framed depends on the client, and is not the server's business.
+      // How the answer is framed depends on the client.
       const { 'transfer-encoding': _framing, ...headers } = passedOn(answer.headers)
       try {
         response.writeHead(answer.statusCode ?? 502, headers)
         pipeline(answer, response).catch(fail)
       } catch (error) {
-        // Not all that can be read may be written.
+        // Some headers can be read but not written.
         fail(error)
       }
     })

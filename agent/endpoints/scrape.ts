@@ -17,17 +17,17 @@ type Sources = {
 }
 
 /**
- * `/metrics`: the agent's own metrics, and behind them tailscaled's, as long as it gives them: also before it is logged
- * in. Of the scraper's headers none is passed on: LocalAPI refuses some.
+ * `/metrics`: the agent's own metrics, followed by tailscaled's, also before the login. None of the scraper's headers
+ * are passed on: LocalAPI refuses some.
  */
 export function scrape({ observed, version, startTime, api, clock, timeoutMs }: Sources): () => Promise<Answer> {
   const { world, since } = observed
-  // Also while the agent stops. That tailscaled does not answer is what the metrics say; checks and status say why.
+  // Also while the agent stops. `tailscaled_up` shows that tailscaled does not answer; checks and status say why.
   const read = (): Promise<string | undefined> =>
     api.get('usermetrics', clock.timeout(timeoutMs)).catch(() => undefined)
   let reading: Promise<string | undefined> | undefined
   return async () => {
-    // All who ask at the same time share one request, so that a daemon which hangs costs no more than that.
+    // Concurrent scrapes share one request, so that a hanging daemon costs no more than that.
     reading ??= read().finally(() => (reading = undefined))
     const daemon = await reading
     const circumstances = { version, startTime, tailscaledUp: daemon !== undefined, since, now: clock.date() }

@@ -12,13 +12,13 @@ type Parts = {
   readonly version: string
   readonly log: Log
   readonly clock: Clock
-  /** Gets what is wrong with it later. */
+  /** Gets errors that occur later. */
   readonly problems: (all: readonly string[]) => void
 }
 
 /**
- * Opens the unix socket for status and readiness, for the agent’s user alone. Failing is a warning: traffic does not
- * depend on it.
+ * Opens the unix socket for status and readiness, accessible to the agent's user alone. A failure is only a warning,
+ * since traffic does not depend on it.
  */
 export async function openStatusSocket(
   path: string,
@@ -33,9 +33,9 @@ export async function openStatusSocket(
     }),
   }
   try {
-    // One agent runs in a container: a socket that is there was left by an earlier one.
+    // A container runs one agent, so that an existing socket is left over from an earlier one.
     rmSync(path, { force: true })
-    // The socket is made within the call of listen, so the mask holds for nothing else.
+    // The socket is created within listen(), so that the umask affects nothing else.
     const mask = process.umask(0o177)
     const failed = (error: Error): void => problems([`a connection to ${path} was not accepted: ${describe(error)}`])
     const opening = listen(serve(routes), { path }, { failed })

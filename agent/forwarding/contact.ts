@@ -5,20 +5,20 @@ import { ping } from '../../localapi/ping.ts'
 import type { Context } from '../world/context.ts'
 import { attemptedPlan } from './reconciler.ts'
 
-/** Addresses that are asked at a time. */
+/** Addresses that are contacted at the same time. */
 const atOnce = 100
-/** Between two looks at what has answered, in ms. */
+/** How often the result is published, in ms. */
 const restMs = 100
-/** So many of those that have not answered are named. */
+/** How many silent addresses are named in the log. */
 const named = 5
 
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock' | 'signal'>
 
 /**
- * Keeps in World.contact the services of ProxyGroup egress whose targets have answered once, or were waited for long
- * enough, until `signal` aborts, and since when that was so of all that was to be contacted at the start. Before that
- * nobody is to be sent here: the other nodes know a node that has just started as it was, so that its first handshake is
- * often lost, and the next one comes after five seconds, for which all that is sent hangs.
+ * Keeps World.contact, until `signal` aborts: the ProxyGroup egress services whose targets have answered once or were
+ * given enough time, and when that was true of all initial targets. No client is sent here before: other nodes still
+ * know this node by its state before the restart, so that its first handshake is often lost, and the next one comes
+ * five seconds later, during which all traffic hangs.
  */
 export function contactTargets({ store, api, log, timings, clock, signal }: Parts): void {
   const write = store.writer('contact')
@@ -31,7 +31,10 @@ export function contactTargets({ store, api, log, timings, clock, signal }: Part
   let lookedAt = clock.now() - restMs
   let seen: unknown
 
-  /** Whether an address answers in time: first by the path that nodes find by themselves, which the handshake then takes. */
+  /**
+   * Whether an address answers in time. First by the path that nodes discover themselves, which the handshake then
+   * takes.
+   */
   const answers = async (address: string, until: number): Promise<boolean> => {
     for (const kind of ['disco', 'TSMP'] as const) {
       for (;;) {
@@ -59,7 +62,7 @@ export function contactTargets({ store, api, log, timings, clock, signal }: Part
     log(`warning: no answer within ${timings.contact / 1000} s, so that connections to these may hang: ${addresses}`)
     silent.length = 0
   }
-  /** Each look may change what the Secret says of all services: a burst of answers is one change. */
+  /** A change rewrites the status of all services in the Secret, so a burst of answers is batched. */
   const lookSoon = (): void => {
     if (soon !== undefined) return
     soon = new AbortController()

@@ -5,13 +5,13 @@ import { forwardingKey, forwardingReconciler, isGone } from './reconciler.ts'
 import { reportTargets } from './report.ts'
 
 /**
- * Keeps the forwarding rules, and says what is forwarded. Resolves once the guard is in place, which must be before
+ * Keeps the forwarding rules, and logs what is forwarded. Resolves once the guard is in place, which must be before
  * tailscaled sends its first packet.
  */
 export async function keepForwarding(context: Context, backend: Backend): Promise<void> {
   const { store, timings, clock, signal, run, background } = context
   const { firewall } = backend
-  // Until ours stand, those that upstream's agent left in this network namespace may carry traffic.
+  // Until our rules are in place, those of upstream's agent in this network namespace may carry traffic.
   const { recheck } = run(forwardingReconciler(firewall, backend.removeLeftovers))
   await store.until((world) => reportOf(world, forwardingKey)?.verifiedAt !== undefined, signal)
   reportTargets(context)

@@ -12,7 +12,7 @@ import type { Reconciler } from '../world/reconciler.ts'
 import { reconcilerKey, reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 
-/** The rules, and why targets lead nowhere: of L3 egress, and of each service of ProxyGroup egress. */
+/** The rules, and why targets cannot be reached: for L3 egress, and for each ProxyGroup egress service. */
 export type ForwardingDetails = ForwardingPlan & {
   readonly services: {
     readonly egress: ReadonlyMap<string, EgressService>
@@ -22,12 +22,14 @@ export type ForwardingDetails = ForwardingPlan & {
   readonly serviceProblems: ReadonlyMap<string, readonly string[]>
 }
 
-/** Before all is known that the rules depend on, there is a guard and what an earlier container left; then the rules. */
+/**
+ * Until all inputs of the rules are known, only the guard, next to the rules of an earlier container; then the rules.
+ */
 export type ForwardingDesired = 'guard' | ForwardingDetails
 
 export const forwardingKey = reconcilerKey<ForwardingDesired>('forwarding')
 
-/** Whether this agent forwards in the kernel at all: otherwise it needs neither NET_ADMIN nor nft. */
+/** Whether this agent forwards in the kernel at all; otherwise it needs neither NET_ADMIN nor nft. */
 export const forwards = ({ settings }: { readonly settings: Settings }): boolean =>
   settings.targets.length > 0 ||
   settings.tailnetTarget !== undefined ||
@@ -35,7 +37,7 @@ export const forwards = ({ settings }: { readonly settings: Settings }): boolean
   settings.egressServicesDirectory !== undefined ||
   settings.ingressServicesFile !== undefined
 
-/** What the rules should be. Undefined where the agent does not forward. */
+/** The desired rules. Undefined if the agent does not forward. */
 export function planForwarding(world: World): ForwardingDesired | undefined {
   if (!forwards(world)) return undefined
   const { settings, tailnet } = world
@@ -94,13 +96,16 @@ const details = memo(
   },
 )
 
-/** The families of the Pod's addresses; all where these are not given. */
+/** The address families of the Pod; all families if its addresses are unknown. */
 function podFamilies({ pod }: Settings): readonly Family[] {
   const given = families.filter((family) => (family === 4 ? pod.ipv4 : pod.ipv6) !== '')
   return given.length > 0 ? given : families
 }
 
-/** The forwarding rules of the network namespace. `standing` is called once after these have been read back. */
+/**
+ * Reconciles the forwarding rules of the network namespace. Calls `standing` once they were verified for the first
+ * time.
+ */
 export function forwardingReconciler(
   firewall: Pick<Firewall, 'prepare' | 'ensure'>,
   standing: () => Promise<unknown>,
@@ -119,13 +124,13 @@ export function forwardingReconciler(
   }
 }
 
-/** The plan last attempted; undefined as long as there is only the guard. */
+/** The plan of the last attempt; undefined while there is only the guard. */
 export const attemptedPlan = (world: World): ForwardingDetails | undefined => planOf(world, 'desired')
 
-/** The plan whose rules were last read back. A failure since then leaves them, unless they were found to be lost. */
+/** The plan whose rules were verified last. It survives a later failure, unless the rules were found to be gone. */
 export const standingPlan = (world: World): ForwardingDetails | undefined => planOf(world, 'verified')
 
-/** The plan that is being put in its place; undefined when nothing is. */
+/** The plan that is being applied; undefined if none is. */
 export const comingPlan = (world: World): ForwardingDetails | undefined => planOf(world, 'attempting')
 
 function planOf(world: World, which: 'desired' | 'verified' | 'attempting'): ForwardingDetails | undefined {
@@ -133,14 +138,14 @@ function planOf(world: World, which: 'desired' | 'verified' | 'attempting'): For
   return plan === 'guard' ? undefined : plan
 }
 
-/** Whether an address of our flows is not in the tailnet any more, as an own one or a target: then no flow of it can go on. */
+/** Whether an address of our flows has left the tailnet, as own address or as target: its flows cannot continue. */
 export const isGone =
   ({ settings, tailnet }: World): IsGone =>
   (kind, address) => {
     if (kind === 'target') {
       return tailnet.peers !== undefined && 'problem' in resolveTarget({ kind: 'address', address }, tailnet)
     }
-    // Whoever withdraws an address of a Tailscale Service lets its connections go on.
+    // Removing an address of a Tailscale Service keeps its open connections.
     if (tailnet.self === undefined || settings.ingressServicesFile !== undefined) return false
     return tailnet.self.addresses.every(({ text }) => text !== address.text)
   }

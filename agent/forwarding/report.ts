@@ -8,7 +8,7 @@ import { attemptedPlan, forwardingKey } from './reconciler.ts'
 import { egressStatus, ingressStatus } from './standing.ts'
 import { serviceProblems } from './view.ts'
 
-/** Says what is forwarded from now on, and what is not and why, until `signal` aborts. */
+/** Logs what is forwarded from now on, and what is not and why, until `signal` aborts. */
 export function reportTargets(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal'>): void {
   const { store, log, signal } = context
   let said = report({ ...store.world, reports: {} })

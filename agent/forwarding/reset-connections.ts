@@ -2,9 +2,8 @@ import type { Firewall } from '../../netfilter/backend.ts'
 import type { Context } from '../world/context.ts'
 
 /**
- * At the stop of a replica: ends the connections that are open, which end with the Pod in any case, while new ones are
- * still carried. Nodes remember for a while that a connection which was reset led here, and what a client sends from the
- * same port comes here too: then the Pod must still be there.
+ * When a replica stops: resets open connections, which end with the Pod in any case, while new ones are still carried.
+ * For a while, nodes still send packets from the same client port here, so that the Pod must stay up for that time.
  */
 export async function resetConnections(
   { log, timings, clock }: Pick<Context, 'log' | 'timings' | 'clock'>,

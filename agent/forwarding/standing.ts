@@ -6,12 +6,12 @@ import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../
 import type { World } from '../world/world.ts'
 import { comingPlan, type ForwardingDetails, planForwarding, standingPlan } from './reconciler.ts'
 
-/** A Secret holds 1 MiB in all; what else is in the state Secret has some KiB. In bytes. */
+/** Size limit for one status, in bytes: a Secret holds 1 MiB, and the other keys of the state Secret take some KiB. */
 const room = 960 * 1024
 
 /**
- * What the state Secret says of ProxyGroup egress: the services whose rules are programmed as configured now, so that
- * nobody is sent here for another, and whose target is known and has answered. Undefined where the mode is off, and
+ * The ProxyGroup egress status for the state Secret: services whose rules are programmed as configured, so that no
+ * client is sent here for others, and whose targets are known and have answered. Undefined if the mode is off, and
  * before any rules are known to be programmed.
  */
 export const egressStatus = memo(select, (world): StatusText | undefined => {
@@ -24,7 +24,9 @@ export const egressStatus = memo(select, (world): StatusText | undefined => {
   return renderEgressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
 })
 
-/** The same for ProxyGroup ingress, whether or not the node hosts the Tailscale Service: hosting comes after this. */
+/**
+ * The same for ProxyGroup ingress, whether or not the node hosts the Tailscale Service yet: hosting comes afterwards.
+ */
 export const ingressStatus = memo(select, (world): StatusText | undefined => {
   const plans = plansOf(world)
   if (world.settings.ingressServicesFile === undefined || plans === undefined) return undefined
@@ -33,7 +35,7 @@ export const ingressStatus = memo(select, (world): StatusText | undefined => {
   return renderIngressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
 })
 
-/** Names of the Tailscale Services that are forwarded as they are configured now. */
+/** Names of the Tailscale Services that are forwarded as configured. */
 export const forwardedServices = memo(select, (world): ReadonlySet<string> => {
   const plans = plansOf(world)
   return new Set(plans === undefined ? [] : ingressStanding(plans).map(({ name }) => name))
@@ -57,7 +59,7 @@ function stands<Service>(
   })
 }
 
-/** What of a service its rules depend on: nobody's health URL. */
+/** The part of a service that its rules depend on, without the health URL. */
 const rulesOf = (service: unknown): unknown =>
   typeof service === 'object' ? { ...service, healthCheckEndpoint: '' } : service
 

@@ -3,10 +3,10 @@ import { attemptedPlan } from './reconciler.ts'
 import { egressStatus, ingressStatus } from './standing.ts'
 import type { World } from '../world/world.ts'
 
-/** What keeps a service, or an address of it, from getting traffic. */
+/** Why a service, or one of its addresses, gets no traffic. */
 export type ServiceProblem = { readonly service: string; readonly problem: string }
 
-/** Why services of ProxyGroup egress and ingress, as they are planned, get no traffic or less than they could. */
+/** Why planned services of ProxyGroup egress and ingress get no traffic, or less than they could. */
 export const serviceProblems = memo(
   (world: World) => [attemptedPlan(world), egressStatus(world), ingressStatus(world)],
   problemsOf,
@@ -28,7 +28,7 @@ function problemsOf(world: World): ServiceProblem[] {
   ]
 }
 
-/** Each service with where it leads, for the status; its shape is documented in docs/operations.md. */
+/** Each service with its target, for the status; docs/operations.md documents the shape. */
 export function servicesView(world: World): Record<string, unknown>[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []

@@ -4,10 +4,10 @@ import type { Context } from '../world/context.ts'
 import { reportedErrors } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 
-/** Whether another must act, a person or who gives auth keys: that takes as long as it takes, and no deadline runs meanwhile. */
+/** Whether somebody else must act, a person or whoever issues auth keys: the deadline does not run meanwhile. */
 const waitsForOther = ({ reissue, tailnet }: World): boolean => reissue !== undefined || waitsForPerson(tailnet)
 
-/** What start-up waits for, in the words of those who have it to do. */
+/** What start-up waits for, in the words of the responsible parts. */
 function waitsFor(world: World): string {
   const { problem, broken, access } = world.stateSecret ?? {}
   if (problem !== undefined && access === undefined) return problem
@@ -15,7 +15,7 @@ function waitsFor(world: World): string {
 }
 
 /**
- * Rejects when start-up takes longer than the boot deadline, and says while it waits what for. Ends silently when
+ * Rejects when start-up takes longer than the boot deadline; until then logs what it waits for. Ends silently when
  * `signal` aborts.
  */
 export function bootDeadline(

@@ -6,7 +6,7 @@ import { enableForwarding, kernelFamilies } from '../../netfilter/sysctl.ts'
 import type { Settings } from '../settings/settings.ts'
 import { overlapWarnings, requireNetAdmin, requireTun } from './preflight.ts'
 
-/** What the kernel must grant before anything is started; gives the address families that it carries. */
+/** Checks what the kernel must provide before anything is started; gives the address families that it supports. */
 export async function prepareKernel(settings: Settings, log: Log): Promise<readonly Family[]> {
   const kernel: Family[] = settings.fakeNetfilter
     ? families.filter((family) => family === 4 || settings.fakeNetfilter?.ipv6)
@@ -23,8 +23,8 @@ export async function prepareKernel(settings: Settings, log: Log): Promise<reado
 }
 
 /**
- * Has the kernel forward what it can: where a target's family is not known beforehand, one is enough.
- * @throws CulvertError `privilege` when it can forward none.
+ * Enables forwarding for each family if possible. If a target's family is not known in advance, one family is enough.
+ * @throws CulvertError `privilege` when no family can be forwarded.
  */
 async function forwardAny(root: string, kernel: readonly Family[], log: Log): Promise<Family[]> {
   const tried = await Promise.all(

@@ -13,9 +13,9 @@ export type Loaded = {
 }
 
 /**
- * Reads the settings, and the config file that they name: no usable file is said before
- * all else, a bad one after POD_IPS.
- * @throws CulvertError `settings` with the first thing that can never work.
+ * Reads the settings, and the config file that they name. A missing file is reported before all other errors, an
+ * invalid one after POD_IPS.
+ * @throws CulvertError `settings` with the first value that can never work.
  */
 export async function loadSettings(env: Environment): Promise<Loaded> {
   const directory = env['TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR'] ?? ''

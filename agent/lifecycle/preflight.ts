@@ -9,8 +9,8 @@ import type { Settings } from '../settings/settings.ts'
 const netAdmin = 12n
 
 /**
- * Checks that this process may change the network at all: tailscaled in kernel mode and the rules both need it.
- * @throws CulvertError `privilege` naming the capability and how it is granted.
+ * Checks that this process may configure the network, which tailscaled in kernel mode and the rules both need.
+ * @throws CulvertError `privilege` naming the capability and how to grant it.
  */
 export function requireNetAdmin(): void {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
@@ -21,8 +21,8 @@ export function requireNetAdmin(): void {
 }
 
 /**
- * Makes sure that there is a TUN device that can be opened: the node `<root>/dev/net/tun` is made when it is absent.
- * @throws CulvertError `privilege` naming what is missing and how it is granted.
+ * Ensures that a TUN device can be opened; creates the device node `<root>/dev/net/tun` if it is absent.
+ * @throws CulvertError `privilege` naming what is missing and how to grant it.
  */
 export async function requireTun(root: string, run: RunCommand): Promise<void> {
   const path = `${root}/dev/net/tun`
@@ -41,7 +41,7 @@ export async function requireTun(root: string, run: RunCommand): Promise<void> {
   }
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-    // Node cannot make device nodes.
+    // Node cannot create device nodes.
     await run('mknod', ['-m', '600', path, 'c', '10', '200'])
   } catch (error) {
     throw failure('is absent and cannot be made', error)
@@ -54,15 +54,15 @@ export async function requireTun(root: string, run: RunCommand): Promise<void> {
   }
 }
 
-/** The range of tailnet addresses of IPv4, which some clusters use for their own (RFC 6598). */
+/** The IPv4 range of tailnet addresses, which some clusters use for their own (RFC 6598). */
 const inTailnetRange = (text: string): boolean => {
   const address = parseAddress(text)
   return address?.family === 4 && tailnetRanges.some((range) => contains(range, address))
 }
 
 /**
- * What of the cluster has addresses of the tailnet's range: in kernel mode tailscaled drops what comes from there by
- * another device than the tunnel's, so that it is out of reach from the moment of the login.
+ * Cluster addresses within the tailnet's range. In kernel mode tailscaled drops packets from that range on other
+ * devices, so that they are out of reach once the node is logged in.
  */
 export function overlapWarnings({ userspace, pod, cluster, targets }: Settings): string[] {
   if (userspace) return []

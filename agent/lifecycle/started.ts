@@ -8,9 +8,8 @@ import { reportOf, wasAttempted } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 
 /**
- * Resolves when start-up is complete: the node is running, and every reconciler has had its first attempt at what it
- * wants.
- * @throws CulvertError `family` when that pass found that no target can ever be reached.
+ * Resolves when start-up is complete: the node is running, and every reconciler has made its first attempt.
+ * @throws CulvertError `family` when that attempt found that no target can ever be reached.
  */
 export async function started({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
   await store.until(({ daemon, tailnet }) => daemon.phase === 'running' && tailnet.self !== undefined, signal)

@@ -5,10 +5,10 @@ import { aborted } from '../../lib/timers.ts'
 import type { Timings } from '../world/timings.ts'
 
 /**
- * The steps of the stop, in their order: readiness falls; flows into the tailnet are reset while new ones are still
- * carried; sources and reconcilers rest; what is advertised is withdrawn; tailscaled has written its state, and ends; an
- * identity whose key was refused is removed; rules go after tailscaled, since flows go on while its device is there; the
- * endpoints answer until the end.
+ * The stop in order: readiness falls; flows into the tailnet are reset while new ones are still carried; sources and
+ * reconcilers come to rest; advertisements are withdrawn; tailscaled writes its state and ends; an identity with a
+ * refused key is removed; the rules go after tailscaled, since flows continue while its device exists; the endpoints
+ * answer until the end.
  */
 export const stopStages = [
   'telling of the stop',
@@ -24,11 +24,11 @@ export const stopStages = [
 ] as const
 export type StopStage = (typeof stopStages)[number]
 
-/** Ends something; `deadline` aborts when its time is over, after which it is not waited for. */
+/** One step; when `deadline` aborts, it is no longer waited for. */
 export type StopStep = (deadline: AbortSignal, reason: string) => unknown
 
 export type Stopper = {
-  /** Has `step` done at the stop, in its stage; those of one stage in the order in which they came. */
+  /** Registers `step` for its stage. Steps of one stage run in the order of registration. */
   readonly at: (stage: StopStage, step: StopStep) => void
   /**
    * Runs all steps, once, within the budget. A step that fails is logged, and the next ones are run. `force` ends the
@@ -39,13 +39,13 @@ export type Stopper = {
 
 type Parts = { readonly log: Log; readonly clock: Clock; readonly timings: Timings }
 
-/** A step that hears of its deadline has so long to say how far it came, in ms. */
+/** How long a step may take to report its progress after its deadline, in ms. */
 const reportMs = 100
 
 /**
- * What comes first may use up its time, as a Kubernetes API or a program that does not answer does. So each part of the
- * stop has a share of its own: tailscaled is always sent SIGTERM, and has `stopGrace` before it is killed; what is
- * quick unless it hangs has `stopShare`: the reconcilers, and all that comes after tailscaled.
+ * An early step may use up its time, for example if the Kubernetes API does not answer. So each part of the stop has
+ * its own share: tailscaled is always sent SIGTERM and has `stopGrace` before it is killed; steps that are quick unless
+ * they hang have `stopShare`: the reconcilers, and everything after tailscaled.
  */
 export function stopper({ log, clock, timings }: Parts): Stopper {
   const steps = new Map<StopStage, StopStep[]>()
@@ -70,7 +70,7 @@ export function stopper({ log, clock, timings }: Parts): Stopper {
         for (const step of steps.get(stage) ?? []) {
           try {
             const done = step(deadline, reason)
-            // Killed, tailscaled ends; what it has open must not be taken away before.
+            // tailscaled always ends, since it is killed; the steps after it must wait for that.
             await (stage === 'stopping tailscaled' ? done : Promise.race([done, over]))
           } catch (error) {
             log(`warning: ${stage}: ${describe(error)}`)

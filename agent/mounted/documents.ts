@@ -6,11 +6,11 @@ import type { MountedFiles } from '../world/world.ts'
 
 /** One kind of mounted document. */
 export type Document<Content> = {
-  /** What it is called in the log, the status and metrics. */
+  /** Its name in log, status and metrics. */
   readonly name: string
-  /** What an empty one says, and how it is written. */
+  /** The value of an empty document, and how one is written. */
   readonly nothing: { readonly content: Content; readonly text: string }
-  /** @throws CulvertError when nothing of it can be used */
+  /** @throws CulvertError when nothing in it can be used */
   readonly parse: (bytes: Buffer, before?: Content) => Content
 }
 

@@ -6,7 +6,7 @@ import { type Document, documents, type MountedKey } from './documents.ts'
 import { fileReader } from './reader.ts'
 import { problemsOf } from './views.ts'
 
-/** Where files are mounted; undefined where none are. */
+/** Where the files are mounted; undefined where none are. */
 export type MountPaths = {
   readonly egressDirectory: string | undefined
   readonly ingressFile: string | undefined
@@ -17,8 +17,8 @@ type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'b
 type Read = () => Promise<void>
 
 /**
- * Keeps World.mounted at what the mounted files say, and logs what of them is not used, until `signal` aborts. Resolves
- * when each file was read once.
+ * Keeps World.mounted up to date with the mounted files and logs what in them is rejected, until `signal` aborts.
+ * Resolves when each file was read once.
  */
 export async function keepMounted(
   parts: Parts,

@@ -4,13 +4,13 @@ import { readSmallFile } from '../../lib/read-file.ts'
 import type { Mounted } from '../world/mounted.ts'
 import type { Document } from './documents.ts'
 
-/** A ConfigMap, from which kubelet mounts it, cannot be larger. */
+/** A ConfigMap cannot be larger, and kubelet mounts the file from one. */
 const maxBytes = 1024 * 1024
 
 /**
- * Gives what reads the file at `path` and publishes what holds then: the first time, and whenever the file's bytes, or
- * why there are none, have changed. A file that is absent or empty says nothing, unless there was a good one that did:
- * a file is lost more easily than it is emptied, so that one stays.
+ * Gives a function that reads the file at `path` and publishes the result: the first time, and whenever the bytes, or
+ * the reason why there are none, have changed. An absent or empty file means an empty document, unless there was a good
+ * one before: a file is lost more easily than it is emptied on purpose, so that the last good one stays.
  */
 export function fileReader<Content>(
   path: string,
@@ -48,7 +48,7 @@ export function fileReader<Content>(
 const absent = 'it is absent'
 const empty = 'it is empty'
 
-/** The file's bytes, or why there are none. */
+/** The file's bytes, or why it has none. */
 async function readMounted(path: string): Promise<Buffer | string> {
   try {
     const bytes = await readSmallFile(path, maxBytes)

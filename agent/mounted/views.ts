@@ -4,17 +4,17 @@ import type { Mounted } from '../world/mounted.ts'
 import type { World } from '../world/world.ts'
 import { documents, mountedKeys } from './documents.ts'
 
-/** What of a mounted file is not used; `entry` and `field` are empty for the file as a whole. */
+/** A rejected part of a mounted file; `entry` and `field` are empty for the file as a whole. */
 export type MountedRejection = Rejection & { readonly file: string }
 
-/** What of the mounted files is not used, for status and metrics. */
+/** The rejected parts of all mounted files, for status and metrics. */
 export const mountedRejections = (world: World): MountedRejection[] =>
   mountedFiles(world).flatMap(([file, mounted]) => {
     const whole = mounted.rejected === undefined ? [] : [{ entry: '', field: '', reason: mounted.rejected }]
     return [...whole, ...rejectedEntries(mounted)].map((rejection) => ({ file, ...rejection }))
   })
 
-/** The same of one file, for the log. */
+/** The same for one file, for the log. */
 export function problemsOf(file: string, mounted: Mounted<unknown>): string[] {
   const { content, rejected } = mounted
   const kept = content === undefined ? '' : '; the last good one stays in use'
@@ -26,7 +26,7 @@ export function problemsOf(file: string, mounted: Mounted<unknown>): string[] {
   ]
 }
 
-/** Metrics of the mounted files that are followed. */
+/** Metrics of the mounted files. */
 export function mountedMetrics(world: World): Metric[] {
   const gauge = (name: string, help: string, value: (mounted: Mounted<unknown>) => number): Metric => ({
     name: `culvert_${name}`,
@@ -53,14 +53,14 @@ export function mountedMetrics(world: World): Metric[] {
   ]
 }
 
-/** The mounted files that are followed, by the names of their documents. */
+/** The mounted files by the names of their documents. */
 const mountedFiles = (world: World): [file: string, mounted: Mounted<unknown>][] =>
   mountedKeys.flatMap((key) => {
     const mounted = world.mounted[key]
     return mounted === undefined ? [] : [[documents[key].name, mounted]]
   })
 
-/** Documents that are no list of entries have none. */
+/** Documents that are not lists of entries have none. */
 const rejectedEntries = ({ content }: Mounted<unknown>): readonly Rejection[] => listed(content).rejections ?? []
 const passedOver = ({ content }: Mounted<unknown>): readonly Rejection[] => listed(content).warnings ?? []
 const listed = (content: unknown) =>

@@ -6,17 +6,17 @@ import type { World } from '../world/world.ts'
 import { addressesOf, ping } from './ping.ts'
 import { type Answerer, inWords, assessDrain, ownMark, ownUrl, round } from './rounds.ts'
 
-/** Services that are asked for at a time, however many there are. */
+/** Services that are asked at the same time. */
 const atOnce = 64
 
-/** Services by name, each with what was last heard of it: kept up to date while they drain. */
+/** Services by name, each with the last answer; updated while they drain. */
 export type Progress = { readonly waitingFor: Map<string, string>; readonly givenUp: Map<string, string> }
 
 type Parts = { readonly world: () => World; readonly timings: Timings; readonly clock: Clock }
 
 /**
- * Asks who answers for each service of `progress.waitingFor`, round after round, until none leads here any more, or
- * `signal` aborts. Never rejects. Services and pings are those of the World at each round.
+ * Asks which Pod answers for each service in `progress.waitingFor`, round after round, until none routes here any more
+ * or `signal` aborts. Never rejects. Each round uses the services and pings of the current World.
  */
 export async function drain(progress: Progress, { world, timings, clock }: Parts, signal: AbortSignal): Promise<void> {
   const { waitingFor, givenUp } = progress
@@ -28,7 +28,7 @@ export async function drain(progress: Progress, { world, timings, clock }: Parts
   const askFor = async (name: string): Promise<Answerer> => {
     const now = world()
     const text = now.mounted.egressServices?.content?.services.get(name)?.healthCheckEndpoint ?? ''
-    // What is not configured any more is not forwarded either.
+    // A service that is no longer configured is not forwarded either.
     if (text === '') return { from: 'elsewhere' }
     const mark = ownMark(now)
     if ('problem' in mark) return { from: 'nobody', ...mark }
@@ -43,7 +43,7 @@ export async function drain(progress: Progress, { world, timings, clock }: Parts
     }
   }
 
-  // Starved of the processor, a Pod would take every service for silent, and end while they lead to it.
+  // A Pod without enough CPU would take every service for silent, and end while they still route to it.
   const ask = async (name: string): Promise<Answerer> => {
     const heard = await askFor(name)
     if (heard.from !== 'nobody') return heard
@@ -53,7 +53,7 @@ export async function drain(progress: Progress, { world, timings, clock }: Parts
     return self.from === 'nobody' ? { from: 'unclear', problem: 'this Pod is too busy to answer itself' } : heard
   }
 
-  // Those that are asked for again queue up behind the others, which are due before them.
+  // The queue stays sorted: a service that is asked again is due after all others.
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { name, due } = next

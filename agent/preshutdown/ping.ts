@@ -7,7 +7,7 @@ import { whenUnanswered } from '../../lib/unanswered.ts'
 import type { Answerer, Mark } from './rounds.ts'
 
 type Ping = {
-  /** Where the URL's host is, as `addressesOf` gave it. */
+  /** Addresses of the URL's host, as `addressesOf` gave them. */
   readonly addresses: readonly LookupAddress[]
   readonly mark: Mark
   readonly timeoutMs: number
@@ -15,8 +15,8 @@ type Ping = {
 }
 
 /**
- * Addresses of both families of a full name; none for what is an address itself. They are asked of the name server
- * directly: the system's resolver keeps one of the process' few threads busy for each name that is not answered.
+ * Addresses of a full name in both families; none if the host is an address. Asks the name server directly: the
+ * system's resolver blocks one of the process's few threads for each unanswered name.
  * @throws Error of the resolver when there are none.
  */
 export async function addressesOf({ hostname }: URL, resolver: Resolver): Promise<LookupAddress[]> {
@@ -31,8 +31,8 @@ export async function addressesOf({ hostname }: URL, resolver: Resolver): Promis
 }
 
 /**
- * Asks a health URL once, on a connection of its own, and looks at nothing but who answers: neither status nor body
- * count, redirects are not followed, and a certificate proves nothing that matters here. Never rejects.
+ * Asks a health URL once, on its own connection, and only looks at who answers: status and body do not count, redirects
+ * are not followed, and the certificate is not verified. Never rejects.
  */
 export async function ping(url: URL, { addresses, mark, timeoutMs, signal }: Ping): Promise<Answerer> {
   const lookup: RequestOptions['lookup'] = (_host, _options, found) => found(null, [...addresses])
@@ -53,7 +53,7 @@ export async function ping(url: URL, { addresses, mark, timeoutMs, signal }: Pin
   })
 }
 
-/** Of both addresses of a name, one that refuses tells enough: the family of the other may not be usable here. */
+/** With addresses of both families one refusal is enough: the other family may not be usable here. */
 const isRefused = (error: Error): boolean =>
   error instanceof AggregateError
     ? error.errors.some(isRefused)

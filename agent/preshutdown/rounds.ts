@@ -2,18 +2,18 @@ import { hasAddress, type World } from '../world/world.ts'
 
 /** Who answers for a service. */
 export type Answerer =
-  /** This Pod: the service leads here. */
+  /** This Pod: the service routes here. */
   | { readonly from: 'here' }
-  /** Another Pod; or none accepts connections, which this one does: it has just been asked for all this. */
+  /** Another Pod; or nothing accepts connections, which this Pod would do. */
   | { readonly from: 'elsewhere' }
   | { readonly from: 'nobody'; readonly problem: string }
-  /** Nobody was heard, but this Pod is too busy to hear: it does not answer itself either. */
+  /** No answer, but this Pod does not answer itself either: it is too busy to tell. */
   | { readonly from: 'unclear'; readonly problem: string }
 
-/** A header, and what it says in this Pod's own answers. */
+/** A header and its value in this Pod's own answers. */
 export type Mark = { readonly header: string; readonly value: string }
 
-/** By what this Pod's own answers are known; or why they would not be. */
+/** How this Pod's own answers are recognised; or why they cannot be. */
 export function ownMark(world: World): Mark | { readonly problem: string } {
   const { settings, mounted, daemon } = world
   const { healthPings } = mounted
@@ -22,7 +22,7 @@ export function ownMark(world: World): Mark | { readonly problem: string } {
   if (!settings.endpoints.health) return { problem: 'TS_ENABLE_HEALTH_CHECK is not true' }
   if (healthPings?.content === undefined && healthPings?.rejected !== undefined)
     return { problem: healthPings.rejected }
-  // There are no addresses in its answers then.
+  // Then the answers have no address headers.
   if (daemon.phase !== 'running' || !hasAddress(world)) return { problem: 'the Pod itself is not healthy' }
   return ipv4 === '' ? { header: 'pod-ipv6', value: ipv6 } : { header: 'pod-ipv4', value: ipv4 }
 }
@@ -35,18 +35,18 @@ export function ownUrl({ settings }: World): URL | undefined {
   return new URL(`http://${everywhere ? `127.0.0.1:${listen.port}` : listen.text}/healthz`)
 }
 
-/** Services with a health URL, by name. */
+/** Names of the services with a health URL. */
 export const askedServices = (world: World): string[] =>
   [...(world.mounted.egressServices?.content?.services ?? [])].flatMap(([name, { healthCheckEndpoint }]) =>
     healthCheckEndpoint === '' ? [] : [name],
   )
 
-/** At most so many pings of a round are under way at a time. */
+/** Pings of one round that run at the same time, at most. */
 const together = 10
 
 /**
- * One round: up to `pings` times, as the load balancer chooses anew each time, a third of them at a time: one for each
- * replica. It leads elsewhere only if all say so.
+ * One round: up to `pings` requests, since the load balancer chooses again for each, a third of them at the same time
+ * (there are usually three replicas). The service routes elsewhere only if all of them do.
  */
 export async function round(ask: () => Promise<Answerer>, pings: number): Promise<Answerer> {
   const some = Math.min(Math.ceil(pings / 3), together)
@@ -58,13 +58,16 @@ export async function round(ask: () => Promise<Answerer>, pings: number): Promis
   return { from: 'elsewhere' }
 }
 
-/** So many rounds in a row must lead elsewhere: of three replicas one is missed by all nine pings once in forty times. */
+/**
+ * Rounds in a row that must find the service elsewhere: with three replicas, nine pings miss one of them once in 40
+ * rounds.
+ */
 const enough = 2
 
 /**
- * What a round means for a service, of which `elsewhere` rounds in a row, this one included, led elsewhere, and none
- * for `silentMs` led here. Silence is not taken for a route for ever: an endpoint that is dead, or a name that is gone,
- * would hold the Pod until it is killed. Nor at once: some networks do not let a Pod reach itself through a Service.
+ * The verdict on a service after a round: `elsewhere` rounds in a row, this one included, found it elsewhere, and for
+ * `silentMs` none found it here. Silence does not count as a route forever: a dead endpoint or a removed name would
+ * hold the Pod until it is killed. But not at once: on some networks a Pod cannot reach itself through a Service.
  */
 export function assessDrain(
   heard: Answerer,
@@ -75,7 +78,7 @@ export function assessDrain(
   return heard.from === 'nobody' && silentMs >= limitMs ? 'given up' : 'waiting'
 }
 
-/** What is waited for, in words. */
+/** Why a service is still waited for, in words. */
 export function inWords(heard: Answerer): string {
   if (heard.from === 'nobody' || heard.from === 'unclear') return heard.problem
   return heard.from === 'here' ? 'it leads here' : 'asked once more, to be sure'

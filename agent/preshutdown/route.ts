@@ -4,9 +4,9 @@ import { type Parts, waitUntilDrained } from './wait.ts'
 const safe: Answer = { status: 200, body: 'safe to terminate' }
 
 /**
- * Answers a preStop hook when the Pod may end. All who ask at the same time share one wait, which ends a while after the
- * last of them has gone: each begins with a question to every service, and anybody can ask. Readiness and flows stay as
- * they are, and so does `/healthz`, by whose answer it is measured who is routed here.
+ * Answers a preStop hook when the Pod may end. Concurrent requests share one wait, which ends a while after the last
+ * client has gone: each wait asks every service, and anybody can send requests. Readiness and flows do not change, and
+ * neither does `/healthz`, which is how routes are detected.
  */
 export function preshutdownRoute(parts: Parts): Route {
   const { store, clock, timings, signal } = parts

@@ -11,8 +11,8 @@ export type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signa
 const seconds = (ms: number): string => `${ms / 1000} s`
 
 /**
- * Waits until the Pod may end, and says in World and log what for, until `cancelled` aborts. It changes nothing else:
- * whoever reaches the port can ask, so that only SIGTERM says that the Pod ends. Never rejects.
+ * Waits until the Pod may end, and shows the progress in World and log, until `cancelled` aborts. It changes nothing
+ * else: anybody who reaches the port can ask, so that only SIGTERM means that the Pod ends. Never rejects.
  */
 export async function waitUntilDrained(
   parts: Parts,
@@ -33,13 +33,13 @@ export async function waitUntilDrained(
     show('settling')
     await clock.sleep(timings.drainSettle, signal)
   }
-  // Another one may have begun meanwhile.
+  // Another wait may have begun meanwhile.
   write((now) => (now?.since === since ? undefined : now))
   if (!signal.aborted) return log('safe to terminate')
   log(stop.aborted ? 'ended, since the agent stops' : 'ended, since nobody waits any more')
 }
 
-/** Until no service leads here any more, or so it must be taken, or `signal` aborts. */
+/** Waits until no service routes here any more, or is assumed not to, or `signal` aborts. */
 async function askForAll(
   { store, log, timings, clock }: Parts,
   show: (waitingFor: Preshutdown['waitingFor']) => void,
@@ -47,7 +47,7 @@ async function askForAll(
 ): Promise<void> {
   const names = askedServices(store.world)
   const { content: pings, rejected } = store.world.mounted.healthPings ?? {}
-  // Without a file there are no pings; one that cannot be read is another matter.
+  // Without the file there are no pings; an unreadable file is another matter.
   if (names.length === 0 || ((pings ?? 0) === 0 && rejected === undefined)) return log('there is nobody to ask')
   log(`waiting until none of the services leads to this Pod any more (${names.length})`)
   const waitingFor = new Map(names.map((name) => [name, 'not asked yet']))
