@@ -4,21 +4,22 @@ import { setFlagsFromString } from 'node:v8'
 declare const CULVERT_VERSION: string | undefined
 const version = typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundled'
 
-// The young generation must not grow: a storm of changes would make it several times the size of all that is kept, and
-// it is not given back soon. What it costs, more and shorter collections, does not show beside the programs that are run.
+// Keep the young generation from growing: a storm of changes would make it several times as large as everything that is
+// kept, and V8 does not shrink it soon. The cost, more and shorter collections, is lost next to the programs that the
+// agent runs.
 setFlagsFromString('--semi-space-growth-factor=1')
 
-// undici's parser is WebAssembly: V8 would compile it once more after some ten requests, for 10 MiB that stay and 60 ms.
+// undici's parser is WebAssembly. V8 would compile it again after some ten requests, which takes 10 MiB for good and 60
+// ms.
 setFlagsFromString('--wasm-tiering-budget=1000000000')
 
-// Who reads the log may be gone: that must not end what carries traffic.
+// The reader of the log may go away: that must not end a process that carries traffic.
 process.stderr.on('error', () => {})
 const write = (text: string): void => {
   process.stderr.write(text)
 }
 
-// The agent and the commands are imported when they are needed: a command would take twice the CPU if it evaluated the
-// agent.
+// The agent and the commands are imported on demand: a command would take twice the CPU if it evaluated the agent.
 async function agent(): Promise<0 | 1> {
   const { runAgent } = await import('./run.ts')
   const { systemClock } = await import('../lib/clock.ts')
@@ -46,7 +47,7 @@ async function runCommand(name: string, args: readonly string[]): Promise<0 | 1 
 
 const [command, ...rest] = process.argv.slice(2)
 const code = command === undefined ? await agent() : await runCommand(command, rest)
-// A long answer goes into a pipe in pieces.
+// A long answer goes into a pipe in several writes.
 if (command !== undefined) await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
-// Timers and sockets of a part that could not be ended must not keep the container alive.
+// Timers and sockets of a part that did not end must not keep the container alive.
 process.exit(code)

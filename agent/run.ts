@@ -8,18 +8,20 @@ import { type Stopper, stopper } from './lifecycle/stop.ts'
 import { type Environment, terminationLogPath } from './settings/read.ts'
 import { shortTimings, timings as normalTimings } from './world/timings.ts'
 
-/** The outside of the process: nothing else of the agent reads the environment, hears signals or reads the clock. */
+/**
+ * The process as seen from the agent: only agent/main.ts reads the environment, handles signals and has the real clock.
+ */
 export type Process = {
   readonly env: Environment
   readonly write: (line: string) => void
   readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => void
-  /** What nobody has caught: a fault of the agent itself. */
+  /** Uncaught errors: a bug in the agent. */
   readonly onUncaught: (listener: (error: unknown) => void) => void
   readonly clock: Clock
   readonly version: string
 }
 
-/** Runs the agent to its end. Exit codes: 0 after a signal, 1 with a reason that is logged and left for kubelet. */
+/** Runs the agent to its end. Exit codes: 0 after a signal; 1 with a reason that is logged and left for kubelet. */
 export async function runAgent({ env, write, onSignal, onUncaught, clock, version }: Process): Promise<0 | 1> {
   const log = bootLog(write, clock.date)
   const work = new AbortController()
@@ -27,7 +29,7 @@ export async function runAgent({ env, write, onSignal, onUncaught, clock, versio
   const signalled = Promise.withResolvers<string>()
   const uncaught = Promise.withResolvers<never>()
   let failure: unknown
-  // Also of one during the stop, when nobody waits for it.
+  // Also during the stop, when nothing awaits it.
   uncaught.promise.catch((error: unknown) => (failure ??= error))
   let signals = 0
   onSignal((signal) => {
@@ -72,11 +74,11 @@ export async function runAgent({ env, write, onSignal, onUncaught, clock, versio
   return 1
 }
 
-/** In one line, with the places of the fault, which the message alone does not tell. */
+/** In one line, with the stack. */
 const stackOf = (error: unknown): string =>
   (error instanceof Error ? (error.stack ?? error.message) : String(error)).replaceAll(/\s*\n\s*/g, '; ').slice(0, 2000)
 
-/** Kubelet shows the text in the container's status. The file is never created: where it is absent nobody reads it. */
+/** Kubelet shows the text in the container's status. The file is never created: if it is absent, nothing reads it. */
 function leaveReason(path: string, reason: string, log: Log): void {
   if (!existsSync(path)) return
   try {

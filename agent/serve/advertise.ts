@@ -7,20 +7,20 @@ import { isRunning, type World } from '../world/world.ts'
 import { resolvedServe, serveKey } from './reconciler.ts'
 
 export type AdvertiseDesired = {
-  /** Names of Tailscale Services, in their order. */
+  /** Names of Tailscale Services, sorted. */
   readonly services: readonly string[]
-  /** Those that tailscaled was ever seen to serve: of these it is to advertise no other. */
+  /** Services that tailscaled has ever served: none of these may be advertised unless desired. */
   readonly everServed: ReadonlySet<string>
-  /** How often tailscaled was started again: with its state in memory it then advertises none. */
+  /** How often tailscaled was restarted: with its state in memory it then advertises none. */
   readonly restarts: number
-  /** What tailscaled last read of its config file: it then advertises what that says. */
+  /** The config file that tailscaled last read: it then advertises the Services in it. */
   readonly config: Buffer | undefined
 }
 
 export const advertiseKey = reconcilerKey<AdvertiseDesired>('advertise')
 
 /**
- * The Tailscale Services that tailscaled serves as is wanted now. Undefined where others say which are advertised, and
+ * The Tailscale Services that tailscaled serves as desired. Undefined if something else decides what is advertised, and
  * before it is known what is served.
  */
 export function planAdvertise(world: World): AdvertiseDesired | undefined {
@@ -28,7 +28,7 @@ export function planAdvertise(world: World): AdvertiseDesired | undefined {
   const [wanted, served] = [resolvedServe(world)?.config, reportOf(world, serveKey)?.verified]
   if (!settings.advertisesServices || !isRunning(world) || wanted === undefined || served === undefined)
     return undefined
-  // What was served before a restart has yet to be seen again.
+  // What was served before a restart must be observed again first.
   if (served.restarts !== daemon.restarts) return undefined
   const services = Object.entries(served.config.Services ?? {})
     .filter(([name, service]) => wanted.Services?.[name] !== undefined && Object.keys(service).length > 0)
@@ -37,7 +37,7 @@ export function planAdvertise(world: World): AdvertiseDesired | undefined {
   return { services, everServed, restarts: daemon.restarts, config: deviceConfig?.read?.bytes }
 }
 
-/** The Tailscale Services that the node says it hosts: by this agent, last seen so, or by the config file. */
+/** The Tailscale Services that the node advertises, by this agent or by the config file. */
 export const advertised = (world: World): readonly string[] => [
   ...new Set([
     ...(reportOf(world, advertiseKey)?.verified?.services ?? []),
@@ -46,8 +46,8 @@ export const advertised = (world: World): readonly string[] => [
 ]
 
 /**
- * The node hosts the desired Tailscale Services, and of those that it was ever seen to serve no other. What somebody
- * else has it host beside these is left alone.
+ * Makes the node advertise the desired Tailscale Services, and none of the others that it has ever served. Services
+ * that somebody else advertises are left alone.
  */
 export const advertiseReconciler = (
   api: Pick<LocalApi, 'get' | 'patch'>,

@@ -3,7 +3,7 @@ import { advertiseReconciler } from './advertise.ts'
 import { serveReconciler } from './reconciler.ts'
 import { reportServe } from './report.ts'
 
-/** Has tailscaled serve what is wanted and host its Tailscale Services, and says what is served. */
+/** Makes tailscaled serve the desired config and advertise its Tailscale Services, and logs what is served. */
 export function keepServe(context: Context): void {
   const { store, api, timings, clock, signal, run } = context
   const write = store.writer('everServed')
@@ -11,7 +11,7 @@ export function keepServe(context: Context): void {
     write((before) => (names.every((name) => before.has(name)) ? before : before.union(new Set(names))))
   const serve = run(serveReconciler(api, ({ Services = {} }) => observe(Object.keys(Services)), signal))
   const advertise = run(advertiseReconciler(api, signal))
-  // tailscaled announces neither what others have it serve, nor what they have it advertise.
+  // tailscaled announces neither changes of its serve config nor of what it advertises.
   clock.every(timings.look, signal, serve.recheck)
   clock.every(timings.look, signal, advertise.recheck)
   reportServe(context)

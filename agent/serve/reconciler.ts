@@ -12,18 +12,21 @@ import { isRunning, type World } from '../world/world.ts'
 export type ServeDesired = {
   readonly config: ServeConfig
   readonly domain: string | undefined
-  /** How often tailscaled was started again, which may have cost it what it served. */
+  /** How often tailscaled was restarted, which may have cost it its serve config. */
   readonly restarts: number
 }
 
 export const serveKey = reconcilerKey<ServeDesired>('serve')
 
-/** What is to be served, with placeholders for the node's name; undefined where nothing is mounted, or nothing was ever good. */
+/**
+ * The desired serve config, with placeholders for the node's name; undefined if none is mounted, or none was ever
+ * valid.
+ */
 export const wantedServe = ({ mounted }: World): ServeConfig | undefined => mounted.serveConfig?.content?.config
 
 /**
- * The same with the node's name put in, and what must wait. Undefined until tailscaled has said for which names there
- * can be certificates.
+ * The same with the node's name filled in, and the entries that must wait. Undefined until tailscaled has said for
+ * which names there can be certificates.
  */
 export const resolvedServe = memo(
   (world: World) => [wantedServe(world), world.tailnet.certDomains, world.tailnet.self?.name],
@@ -36,24 +39,26 @@ export const resolvedServe = memo(
   },
 )
 
-/** Undefined also while tailscaled does not run: it takes nothing to serve then. */
+/** Undefined also while tailscaled is not running, since it accepts no config then. */
 export function planServe(world: World): ServeDesired | undefined {
   const resolved = resolvedServe(world)
   if (resolved === undefined || !isRunning(world)) return undefined
   return { config: resolved.config, domain: resolved.domain, restarts: world.daemon.restarts }
 }
 
-/** What tailscaled was last seen to serve, and the name that it can have certificates for; undefined when unknown. */
+/**
+ * What tailscaled was last observed to serve, and the name for which it can have certificates; undefined when unknown.
+ */
 export const servedConfig = (world: World): ServeConfig | undefined => reportOf(world, serveKey)?.verified?.config
 export const servedDomain = (world: World): string | undefined => reportOf(world, serveKey)?.verified?.domain
 
-/** What the last attempt was to be served under; undefined before there was any. */
+/** The name under which the last attempt served; undefined before the first. */
 export function httpsEndpoint(world: World): string | undefined {
   const attempted = reportOf(world, serveKey)?.desired
   return attempted && (attempted.domain ?? 'no-https')
 }
 
-/** What tailscaled serves is what is wanted. `onObserved` takes what it served and serves, at each look. */
+/** Makes tailscaled serve what is desired. `onObserved` gets each config that was read. */
 export function serveReconciler(
   api: TaggedApi,
   onObserved: (config: ServeConfig) => void,
@@ -64,7 +69,8 @@ export function serveReconciler(
     key: serveKey,
     plan: planServe,
     apply: async ({ config, domain, restarts }, { tailnet }) => {
-      // Nobody is sent here for those that the node does not host, so taking them away for a moment costs nothing.
+      // The tailnet sends no client for Services that the node does not host, so that removing them for a moment costs
+      // nothing.
       const hosted = new Set(tailnet.hosted)
       const recreate =
         lastRestarts === restarts ? [] : Object.keys(config.Services ?? {}).filter((name) => !hosted.has(name))

@@ -5,7 +5,7 @@ import { advertised } from './advertise.ts'
 import { resolvedServe, servedConfig, servedDomain } from './reconciler.ts'
 import { list, serveProblems, summarize } from './view.ts'
 
-/** Says what is served and hosted from now on, and what is not and why, until `signal` aborts. */
+/** Logs what is served and hosted from now on, and what is not and why, until `signal` aborts. */
 export function reportServe(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal' | 'background'>): void {
   const { store, log, signal, background } = context
   const problems = logProblems('what is served', context)
@@ -34,7 +34,7 @@ function linesOf(world: World): [served: string, hosted: string] {
   ]
 }
 
-/** Says once where tailscaled is too old to share the account for certificates. */
+/** Warns once if tailscaled is too old to share the ACME account. */
 async function reportAccount({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
   const { tailnet } = await store.until((world) => world.tailnet.version !== undefined, signal)
   const [major = 0, minor = 0] = (tailnet.version ?? '').split('.').map(Number)

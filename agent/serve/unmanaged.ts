@@ -4,8 +4,8 @@ import { isRunning } from '../world/world.ts'
 import { summarize } from './view.ts'
 
 /**
- * Where no serve config is mounted, says once what tailscaled serves all the same: it keeps what an earlier run or a
- * person has set, and nobody else would say so. Failing does not matter.
+ * If no serve config is mounted, logs once what tailscaled serves all the same: it keeps what an earlier run or a
+ * person has set, and nothing else would mention it. Failures do not matter.
  */
 export async function reportUnmanaged({
   store,
@@ -21,6 +21,6 @@ export async function reportUnmanaged({
       `tailscaled serves ${summarize(config)}, which was set by hand or by an earlier run: tailscale serve reset ends it`,
     )
   } catch {
-    // It was a courtesy.
+    // Only a courtesy.
   }
 }

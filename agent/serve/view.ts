@@ -5,10 +5,10 @@ import { advertised } from './advertise.ts'
 import { resolvedServe, servedConfig } from './reconciler.ts'
 import type { World } from '../world/world.ts'
 
-/** What keeps an entry of the serve config from being served. */
+/** Why an entry of the serve config is not served. */
 export type ServeProblem = { readonly entry: string; readonly problem: string }
 
-/** Why entries that are good are not served yet. */
+/** Why valid entries are not served yet. */
 export const serveProblems = memo(
   (world: World) => [resolvedServe(world)],
   (world): ServeProblem[] =>
@@ -18,7 +18,7 @@ export const serveProblems = memo(
     })),
 )
 
-/** What is served, for the status; its shape is documented in docs/operations.md. */
+/** What is served, for the status; docs/operations.md documents the shape. */
 export function serveView(world: World): Record<string, unknown> | null {
   if (world.settings.serveConfigFile === undefined) return null
   const served = servedConfig(world)

@@ -4,9 +4,9 @@ import { advertised, planAdvertise } from './advertise.ts'
 
 /**
  * Withdraws advertised routes and Tailscale Services before the stop, so that another node takes over while this one
- * still serves. Only where the next start advertises them again, by a variable, the config file or what is served;
- * others are the state's alone and stay.
- * @throws CulvertError `localapi` when tailscaled refuses, as with a config file that is locked.
+ * still serves. Only those that the next start advertises again (by a variable, the config file or the serve config):
+ * others exist only in the state, and stay.
+ * @throws CulvertError `localapi` when tailscaled refuses, as with a locked config file.
  */
 export async function withdraw(
   { store, api, log, timings, clock }: Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'>,
@@ -16,7 +16,7 @@ export async function withdraw(
   const config = deviceConfig?.file.content.config
   const saidAgain = {
     routes: new Set([...(settings.up.routes ?? '').split(',').filter(Boolean), ...(config?.advertiseRoutes ?? [])]),
-    // Those that are being advertised just now may be so already.
+    // Including those that are being advertised right now.
     services: new Set([
       ...(config?.advertiseServices ?? []),
       ...advertised(store.world),

@@ -6,7 +6,7 @@ import { listenerName } from './rules.ts'
 
 /**
  * The target of L3 egress.
- * @throws CulvertError `settings` where the variable holds neither an address nor a name.
+ * @throws CulvertError `settings` if the variable holds neither an address nor a name.
  */
 export function readTailnetTarget({ text }: EnvReader): TailnetTarget | undefined {
   const [ip, fqdn] = [text('TS_TAILNET_TARGET_IP'), text('TS_TAILNET_TARGET_FQDN')]
@@ -23,7 +23,7 @@ export function readTailnetTarget({ text }: EnvReader): TailnetTarget | undefine
   return { kind: 'name', name }
 }
 
-/** The families of the Pod's addresses whose traffic is to go to the node's own tailnet address; none when that is off. */
+/** Address families of the Pod whose traffic goes to the node's own tailnet address; none when the mode is off. */
 export function readViaIngress({ bool, text, raw }: EnvReader): Family[] {
   if (!bool('EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS')) return []
   const addresses = [text('POD_IP'), ...(raw('POD_IPS') ?? '').split(',')]
@@ -31,12 +31,12 @@ export function readViaIngress({ bool, text, raw }: EnvReader): Family[] {
   return families.filter((family) => pod.has(family))
 }
 
-/** tailscaled's own choice elsewhere; in a Pod nothing else is there to take it. */
+/** tailscaled's default elsewhere; in a Pod nothing else uses this port. */
 const wireGuardPort = 41641
 
 /**
- * Where everything that is sent to the Pod is led elsewhere, these ports are not: those of the agent's and tailscaled's
- * own listeners, and WireGuard's, which must be known for that. `env` is what tailscaled is started with for it.
+ * Ports that are exempt when all other traffic to the Pod is redirected: the agent's and tailscaled's own listeners,
+ * and WireGuard's, which must be fixed for that. `env` is what tailscaled gets for it.
  */
 export function readExempt(env: EnvReader): {
   readonly exempt: readonly PortKey[]

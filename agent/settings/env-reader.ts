@@ -5,18 +5,18 @@ import { type Variable, type VariableName, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The environment, seen through the closed list: a name outside it does not compile. */
+/** The environment through the closed list of variables: another name does not compile. */
 export type EnvReader = {
-  /** As it is; undefined when unset. For variables that mean something when they are empty. */
+  /** The raw value; undefined when unset. For variables that mean something when empty. */
   readonly raw: (name: VariableName) => string | undefined
   /** The default when unset or empty. */
   readonly text: (name: VariableName) => string
-  /** The default when it is no boolean, which is not an error: manifests rely on it. */
+  /** The default when it is not a boolean, which is not an error since manifests rely on it. */
   readonly bool: (name: VariableName) => boolean
   readonly words: (name: VariableName) => string[]
-  /** As `text`, with the brackets that `$(POD_IP):9002` lacks in a Pod of IPv6 (agent.md §1, "IPv6 repair"). */
+  /** As `text`, with the brackets that `$(POD_IP):9002` lacks in an IPv6 Pod (agent.md §1, "IPv6 repair"). */
   readonly addressPort: (name: VariableName) => string
-  /** What is odd in it and has been passed over, for people. */
+  /** Values that were ignored, for people. */
   readonly warnings: readonly string[]
 }
 
@@ -51,7 +51,7 @@ export function envReader(env: Environment): EnvReader {
   }
 }
 
-/** The error of a value that can never work. */
+/** The error for a value that can never work. */
 export function refusal(name: VariableName, value: string, accepted: string): CulvertError {
   return new CulvertError('settings', `${name}=${JSON.stringify(value)} is not valid: ${accepted}`)
 }

@@ -4,7 +4,7 @@ import type { Settings } from './settings.ts'
 
 /**
  * The Pod's own addresses, the last of each family, its name and its UID.
- * @throws CulvertError `settings` where POD_IPS holds anything but one or two addresses.
+ * @throws CulvertError `settings` if POD_IPS holds anything but one or two addresses.
  */
 export function readPod({ raw, text }: EnvReader): {
   readonly pod: Settings['pod']
@@ -14,7 +14,8 @@ export function readPod({ raw, text }: EnvReader): {
   const none = { ipv4: '', ipv6: '', name: text('POD_NAME'), uid: text('POD_UID') }
   if (value === undefined) return { pod: none, warnings: [] }
   if (value === '') {
-    // What kubelet gives when it does not know them yet: traffic does not depend on them, so upstream's end is too hard.
+    // Kubelet sets this while it does not know them yet. Traffic does not depend on them, so that ending here, as
+    // upstream does, is too strict.
     return { pod: none, warnings: ['POD_IPS is empty: the Pod’s addresses are missing in the answers of /healthz'] }
   }
   const addresses = value.split(',').map(parseAddress)

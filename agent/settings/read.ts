@@ -15,9 +15,9 @@ import { type Variable, type VariableName, variables } from './variables.ts'
 export type { Environment } from './env-reader.ts'
 
 /**
- * Reads and validates the environment in the order of agent.md §1; the first failure wins. `badConfig`: why the config
- * file that it names cannot be used, which is one of these failures.
- * @throws CulvertError `settings`, naming variable, value and what is accepted. Secrets are never in the message.
+ * Reads and validates the environment in the order of agent.md §1; the first failure wins. `badConfig` says why the
+ * config file cannot be used, and is one of these failures.
+ * @throws CulvertError `settings` naming variable, value and what is accepted. Messages never contain secrets.
  */
 export function readSettings(
   environment: Environment,
@@ -105,7 +105,7 @@ export function readSettings(
   }
 }
 
-/** Known before validation, so that its failures can be left there too. */
+/** Available before validation, so that validation failures can be written there too. */
 export const terminationLogPath = (env: Environment): string =>
   env['CULVERT_TERMINATION_LOG'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/dev/termination-log`
 

@@ -5,11 +5,11 @@ import { type EnvReader, refusal } from './env-reader.ts'
 import { isInKubernetes, readState } from './state.ts'
 import type { VariableName } from './variables.ts'
 
-/** Something that must hold of the environment as a whole. */
+/** A rule about the environment as a whole. */
 export type Rule = {
   /** For docs/settings.md. */
   readonly says: string
-  /** Throws CulvertError `settings` where it does not hold, naming the variables and what to do. */
+  /** Throws CulvertError `settings` if it is broken, naming the variables and what to do. */
   readonly check: (env: EnvReader) => void
 }
 
@@ -32,16 +32,16 @@ const groups = ['TS_EGRESS_PROXIES_CONFIG_PATH', 'TS_INGRESS_PROXIES_CONFIG_PATH
 const viaIngress = 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS'
 const optimizations = 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'
 
-/** Whether the listener of TS_LOCAL_ADDR_PORT is wanted. */
+/** Whether the listener of TS_LOCAL_ADDR_PORT is needed. */
 export const wantsListener = (env: EnvReader): boolean =>
   env.bool('TS_ENABLE_METRICS') || env.bool('TS_ENABLE_HEALTH_CHECK') || isSet(env)('TS_EGRESS_PROXIES_CONFIG_PATH')
 
-/** The name of its variable, where it is. */
+/** The name of its variable, if it is needed. */
 export const listenerName = (env: EnvReader) => (wantsListener(env) ? (['TS_LOCAL_ADDR_PORT'] as const) : [])
 
 const userspace = ({ raw }: EnvReader): string => `TS_USERSPACE=${raw('TS_USERSPACE') || 'true (the default)'}`
 
-/** Rows 2 to 13 of agent.md §1, in its order: the first that does not hold is what the agent ends with. */
+/** Rows 2 to 13 of agent.md §1, in its order: the agent ends with the first that is broken. */
 export const rules: readonly Rule[] = [
   {
     says: `${names(l3)} need \`TS_USERSPACE=false\``,
@@ -124,7 +124,7 @@ export const rules: readonly Rule[] = [
     check: (env) => {
       const name = groups.find(isSet(env))
       if (name === undefined || (isInKubernetes(env) && readState(env).kind === 'secret')) return
-      // Worded as it is waited for (agent.md §12).
+      // The wording that upstream's suite waits for (agent.md §12).
       fail(`${name} is only supported for Tailscale running on Kubernetes`)
     },
   },
@@ -139,12 +139,12 @@ export const rules: readonly Rule[] = [
       )
     },
   },
-  // The rest are rules of ours.
+  // The remaining rules are our own.
   {
     says: `${names(groups)} need \`TS_USERSPACE=false\``,
     check: (env) => {
       const name = groups.find(isSet(env))
-      // Their black-box test is in userspace, with netfilter in memory.
+      // Upstream's suite runs these in userspace, with netfilter in memory.
       if (name === undefined || !env.bool('TS_USERSPACE') || env.bool('TS_TEST_FAKE_NETFILTER')) return
       fail(`${name} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or unset ${name}`)
     },
@@ -173,7 +173,7 @@ export const rules: readonly Rule[] = [
   {
     says: '`TS_TEST_FAKE_NETFILTER` needs `TS_TEST_ONLY_ROOT`',
     check: (env) => {
-      // Without rules in the kernel a real proxy would look ready and carry nothing.
+      // Without rules in the kernel a real proxy would look ready and forward nothing.
       if (!env.bool('TS_TEST_FAKE_NETFILTER') || isSet(env)('TS_TEST_ONLY_ROOT')) return
       fail('TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT: unset it')
     },

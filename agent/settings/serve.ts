@@ -4,7 +4,7 @@ import { readState } from './state.ts'
 
 type Serve = Pick<Settings, 'serveConfigFile' | 'advertisesServices' | 'certShare' | 'sharesAcmeAccount'>
 
-/** What is served, and who sees to its certificates. */
+/** What is served, and who manages its certificates. */
 export function readServe(env: EnvReader): { readonly serve: Serve; readonly warnings: readonly string[] } {
   const { text, bool } = env
   const shares = bool('TS_EXPERIMENTAL_CERT_SHARE')
@@ -20,7 +20,7 @@ export function readServe(env: EnvReader): { readonly serve: Serve; readonly war
   }
 }
 
-/** Why certificates cannot be shared: those who only read would never have any. */
+/** Why certificates cannot be shared: readers would never get any. */
 function missingToShare(env: EnvReader): string | undefined {
   if (env.text('POD_NAME') === '') {
     return (

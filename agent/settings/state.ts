@@ -4,7 +4,10 @@ import type { State } from './settings.ts'
 /** Kubelet sets this variable in every container (agent.md §1). */
 export const isInKubernetes = ({ text }: EnvReader): boolean => text('KUBERNETES_SERVICE_HOST') !== ''
 
-/** Where tailscaled keeps its state: a state Secret comes before a directory, a directory before memory (agent.md §2). */
+/**
+ * Where tailscaled keeps its state: a state Secret has precedence over a directory, a directory over memory (agent.md
+ * §2).
+ */
 export function readState(env: EnvReader): State {
   const directory = env.text('TS_STATE_DIR')
   const name = env.raw('TS_KUBE_SECRET') ?? (isInKubernetes(env) ? 'tailscale' : '')

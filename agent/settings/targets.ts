@@ -2,8 +2,8 @@ import { type Address, type Family, familyName, parseAddress } from '../../lib/a
 import { refusal } from './env-reader.ts'
 
 /**
- * The targets of TS_DEST_IP, at most one of each family.
- * @throws CulvertError `settings` naming the part that is none.
+ * The targets of TS_DEST_IP, at most one per family.
+ * @throws CulvertError `settings` naming the invalid part.
  */
 export function readTargets(value: string): readonly Address[] {
   if (value === '') return []
@@ -24,7 +24,7 @@ export function readTargets(value: string): readonly Address[] {
 
 /**
  * The families of a list of routes in CIDR form, which kernel mode must forward.
- * @throws CulvertError `settings` naming the first entry that is no route.
+ * @throws CulvertError `settings` naming the first entry that is not a route.
  */
 export function readRouteFamilies(value: string): Family[] {
   if (value === '') return []

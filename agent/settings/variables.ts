@@ -1,15 +1,15 @@
 /**
- * Every environment variable that the agent knows (agent.md §1): the one closed list. A variable outside it means
- * nothing to the agent, and tailscaled gets the whole environment either way.
+ * Every environment variable that the agent knows (agent.md §1), as a closed list. tailscaled gets the whole
+ * environment either way.
  */
 export type Variable = {
   readonly name: string
   readonly type: 'text' | 'boolean' | 'duration' | 'address' | 'addresses' | 'address and port' | 'words' | 'path'
   readonly default?: string
   readonly effect: string
-  /** Set means that a mode is wanted which this version does not have: refused by name, never ignored. */
+  /** Setting it asks for a mode that this version lacks: refused by name, never ignored. */
   readonly unavailable?: true
-  /** Set but empty means something, too. */
+  /** Set but empty has a meaning of its own. */
   readonly presence?: true
 }
 

@@ -4,9 +4,9 @@ import { KubeError } from '../../kube/error.ts'
 import type { Access } from '../world/world.ts'
 
 /**
- * Asks the API what this service account may do (agent.md §3, "Permission check"). Where the review itself is refused,
- * the mandatory rights count as given, and the optional ones as not.
- * @throws CulvertError `privilege` naming each mandatory verb that is missing; KubeError when the API does not answer.
+ * Asks the API what this service account may do (agent.md §3, "Permission check"). If the review itself is refused,
+ * mandatory rights count as granted and optional ones as not.
+ * @throws CulvertError `privilege` naming each missing mandatory verb; KubeError when the API does not answer.
  */
 export async function checkAccess(kube: KubeClient, name: string, signal: AbortSignal): Promise<Access> {
   const allowed = async (verb: 'get' | 'update' | 'patch' | 'create', otherwise: boolean): Promise<boolean> => {

@@ -9,11 +9,14 @@ type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'signal'> & {
   readonly kube: KubeClient
   /** Changes World.stateSecret. */
   readonly change: (part: (now: StateSecret) => StateSecret) => void
-  /** The Secret is not as the agent left it. */
+  /** Called when the Secret differs from what the agent wrote. */
   readonly recheck: () => void
 }
 
-/** Keeps World.stateSecret at what the Secret holds, until `signal` aborts, and has the reconciler look when others changed it. */
+/**
+ * Keeps World.stateSecret up to date with the Secret until `signal` aborts, and triggers the reconciler when others
+ * changed it.
+ */
 export async function followStateSecret({ store, kube, log, timings, signal, change, recheck }: Parts): Promise<void> {
   const name = store.world.stateSecret?.name ?? ''
   const problem = (text: string | undefined): void => {
@@ -29,7 +32,7 @@ export async function followStateSecret({ store, kube, log, timings, signal, cha
     { problem, waits: { poll: timings.look, retry: timings.retryFirst } },
     signal,
   )) {
-    // Until it runs, what was found at the start stands.
+    // Until the node runs, the result of the start-up check stays.
     if (store.world.tailnet.state === 'Running') {
       const broken = loss(secret)
       change(({ broken: _old, ...rest }) => ({ ...rest, ...(broken !== '' && { broken }) }))
@@ -42,7 +45,10 @@ export async function followStateSecret({ store, kube, log, timings, signal, cha
   }
 }
 
-/** What of the running node's identity is no longer in the Secret: it runs on from memory, and is lost with it. */
+/**
+ * Which part of the running node's identity is missing in the Secret: it then exists in memory only, and is lost with
+ * it.
+ */
 function loss(secret: Secret | undefined): string {
   const verdict = secret === undefined ? ({ kind: 'fresh' } as const) : inspectState(secret.data)
   const remedy =

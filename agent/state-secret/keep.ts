@@ -11,11 +11,11 @@ import { awaitConsistency, clearIdentity } from './stop.ts'
 
 /** The state Secret from start-up to stop. */
 export type StateSecretKeeper = {
-  /** Resolves when tailscaled may be started on it; what follows keeps the agent's own keys in it true. */
+  /** Resolves when tailscaled may be started; from then on the agent's own keys in the Secret are kept up to date. */
   readonly prepared: Promise<void>
-  /** The node has logged in: an auth key in the Secret has done its work, where it is to be used once. */
+  /** Called after the login: removes an auth key from the Secret if it was for one use. */
   readonly removeAuthKey: () => void
-  /** Have the identity removed from it at the end, once tailscaled has ended. */
+  /** Requests that the identity is removed at the end, once tailscaled has ended. */
   readonly clearAtStop: () => void
   /** At the stop, while tailscaled runs: waits until it has written its state. */
   readonly awaitState: (deadline: AbortSignal) => Promise<void>
@@ -23,7 +23,7 @@ export type StateSecretKeeper = {
   readonly clearIdentity: (deadline: AbortSignal) => Promise<void>
 }
 
-/** Undefined where tailscaled's state is not in a Secret. */
+/** Undefined if tailscaled's state is not in a Secret. */
 export async function keepStateSecret(context: Context): Promise<StateSecretKeeper | undefined> {
   const { store, log, timings, clock, signal, run, background } = context
   const { settings, deviceConfig } = store.world

@@ -7,14 +7,14 @@ import { tunnelDevice } from '../../netfilter/table.ts'
 import type { Context } from '../world/context.ts'
 import type { LocalNetwork } from '../world/world.ts'
 
-/** Far more than a resolver reads of it. */
+/** Far more than a resolver reads. */
 const maxBytes = 64 * 1024
 
 type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'background'>
 
 /**
- * Keeps World.network at what devices and files say, until `signal` aborts. It has been looked at once this resolves.
- * What cannot be read is logged once, and what was read of it last is kept.
+ * Keeps World.network up to date with devices and files, until `signal` aborts. Resolves after the first look. An
+ * unreadable part is logged once, and its last value is kept.
  */
 export async function followNetwork(
   { store, log, timings, clock, signal, background }: Parts,
@@ -75,6 +75,6 @@ export function addressesOf(devices: ReturnType<typeof networkInterfaces>): Loca
   )
 }
 
-/** The name servers of a resolv.conf. One with a zone is link-local, which no target may be in any case. */
+/** The name servers in a resolv.conf. One with a zone is link-local, which is never a valid target. */
 export const parseResolvers = (text: string): Address[] =>
   [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].flatMap(([, value = '']) => parseAddress(value) ?? [])

@@ -1,11 +1,11 @@
 import { type Address, parseAddress } from '../../lib/address.ts'
 import { parseUint32 } from '../../lib/go-values.ts'
 
-/** What names are compared by: neither case nor a dot at either end matters. */
+/** Normalises a name for comparison: neither case nor dots at the ends matter. */
 export const nameKey = (name: string): string =>
   name.slice(name.startsWith('.') ? 1 : 0, name.endsWith('.') ? -1 : undefined).toLowerCase()
 
-/** Why a text is no full name (agent.md §4); undefined when it is one. What its labels hold is not looked at. */
+/** Why a text is not a full name (agent.md §4); undefined if it is one. The content of labels is not checked. */
 export function nameProblem(name: string): string | undefined {
   const bare = nameKey(name)
   if (bare === '') return 'it is empty'

@@ -1,6 +1,6 @@
 import type { Settings } from '../settings/settings.ts'
 
-/** Whether anything leads into the tailnet: only then is it followed who else is there. */
+/** Whether anything routes into the tailnet: only then are peers followed. */
 export const needsPeers = ({
   tailnetTarget,
   egressServicesDirectory,

@@ -4,13 +4,13 @@ import { textIndex, type TextIndex } from '../../lib/text-index.ts'
 import type { Peer, Peers } from '../../localapi/peers.ts'
 import { nameKey } from './names.ts'
 
-/** What peers are looked up by. Where several have the same, the one with the smallest ID is found. */
+/** Indexes peers. If several match, the one with the smallest ID is found. */
 export type PeerIndex = {
   readonly named: (name: string) => Peer | undefined
   readonly withAddress: (address: Address) => Peer | undefined
-  /** The peer that routes just this address beside its own, as the hosts of a Tailscale Service do. */
+  /** The peer that routes exactly this address in addition to its own, as hosts of a Tailscale Service do. */
   readonly hostOf: (address: Address) => Peer | undefined
-  /** The peer with the narrowest network beside its own addresses that has this address; a default route is none. */
+  /** The peer with the narrowest route that contains this address; default routes do not count. */
   readonly routerOf: (address: Address) => Peer | undefined
 }
 
@@ -21,7 +21,7 @@ const networksOf = (family: Family): TextIndex<Peer> =>
   textIndex(({ allowed }) => allowed.filter((prefix) => prefix.family === family).map(bitsOf))
 const networks = { 4: networksOf(4), 6: networksOf(6) }
 
-/** The index over these peers. Each part of it is made when it is asked for. */
+/** The index of these peers. Each part of it is built on first use. */
 export function indexOf(peers: Peers): PeerIndex {
   const find = (index: TextIndex<Peer>, text: string): Peer | undefined => {
     const [smallest] = index.keys(peers, text).toSorted()

@@ -2,7 +2,7 @@ import { type Address, contains, parseAddress, parsePrefix } from '../../lib/add
 import type { LocalNetwork, World } from '../world/world.ts'
 import { indexOf } from './peer-index.ts'
 
-/** What of the World is looked at. */
+/** The part of World that is used. */
 type Facts = Pick<World, 'settings' | 'network' | 'tailnet'>
 
 const special = (
@@ -19,7 +19,7 @@ const special = (
   ] as const
 ).map(([text, what]) => ({ prefix: parsePrefix(text)!, what }))
 
-/** Why no egress may lead to an address; undefined when it may. */
+/** Why egress must not route to an address; undefined if it may. */
 export function refusal(address: Address, { settings, network, tailnet }: Facts): string | undefined {
   const is = (others: readonly (Address | undefined)[] = []): boolean =>
     others.some((other) => other?.text === address.text)
@@ -35,7 +35,7 @@ export function refusal(address: Address, { settings, network, tailnet }: Facts)
   return `${address.text} is in ${link.onLink.text}, the network of ${link.device}, and no node’s own address`
 }
 
-/** What should be known of an address to which egress leads; undefined when there is nothing. */
+/** A warning about an egress address; undefined if there is none. */
 export function overlapWarning(address: Address, { network, tailnet }: Omit<Facts, 'settings'>): string | undefined {
   const link = linkOf(address, network)
   if (link === undefined || !ownedByPeer(address, tailnet)) return undefined

@@ -7,9 +7,9 @@ import { nameKey, nameProblem, viaAddress } from './names.ts'
 import { indexOf, type PeerIndex } from './peer-index.ts'
 
 /**
- * Where a target is now: addresses in a stable order, what makes them ones of the tailnet, and the peer that they lead
- * to, or one of several; or why it leads nowhere. A subnet route and a 4via6 site are only reached by a node that
- * accepts routes.
+ * Where a target is now: its addresses in a stable order, why they belong to the tailnet, and the peer (or one of
+ * several) that they route to; or why it cannot be reached. Subnet routes and 4via6 sites are only reachable from a
+ * node that accepts routes.
  */
 export type Resolution =
   | {
@@ -19,7 +19,10 @@ export type Resolution =
     }
   | { readonly problem: string }
 
-/** Finds a target among the peers, by the rules of agent.md §4. A default route makes no address one of the tailnet. */
+/**
+ * Finds a target among the peers, by the rules of agent.md §4. A default route does not make an address part of the
+ * tailnet.
+ */
 export function resolveTarget(target: TailnetTarget, tailnet: Pick<Tailnet, 'peers' | 'records'>): Resolution {
   if (tailnet.peers === undefined) return { problem: 'the nodes of the tailnet are not known yet' }
   const index = indexOf(tailnet.peers)

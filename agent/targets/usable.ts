@@ -5,7 +5,7 @@ import { nameKey } from './names.ts'
 import { overlapWarning, refusal } from './refuse.ts'
 import { resolveTarget } from './resolve.ts'
 
-/** The addresses of a target to which traffic may be led, and what is wrong with it. */
+/** The addresses of a target that traffic may be sent to, and what is wrong with it. */
 export function usableTarget(
   target: TailnetTarget,
   world: World,
@@ -21,7 +21,7 @@ export function usableTarget(
       problems: [ownPlace(target, world) ?? `${behind}, and this node accepts no routes: ${remedy}`],
     }
   }
-  // What of a family cannot be carried at all is told by the plan.
+  // A family that cannot be forwarded at all is reported by the plan.
   const looked = addresses.map((address) => ({
     address,
     reason: world.kernelFamilies.includes(address.family) ? refusal(address, world) : undefined,
@@ -36,7 +36,7 @@ export function usableTarget(
   }
 }
 
-/** Why a target that cannot be reached could not be one in any case. */
+/** Why an unreachable target could never be a valid one. */
 function ownPlace(target: TailnetTarget, world: World): string | undefined {
   if (target.kind === 'address') return refusal(target.address, world)
   const self = world.tailnet.self?.name

@@ -7,30 +7,30 @@ import { type Reconciler, runReconciler, type RunningReconciler } from './reconc
 import type { Store } from './store.ts'
 import type { Timings } from './timings.ts'
 
-/** What every part of the agent is given. */
+/** What every part of the agent gets. */
 export type Context = {
   readonly store: Store
   readonly api: LocalApi & TaggedApi
   readonly log: Log
   readonly timings: Timings
   readonly clock: Clock
-  /** Aborts when the agent begins to stop: parts end, and nothing more is begun. */
+  /** Aborts when the agent begins to stop: parts end, and no new work is started. */
   readonly signal: AbortSignal
   /**
-   * Keeps something true until then.
-   * @throws Error when one with this key runs already: each would take the other's report for its own.
+   * Runs a reconciler until then.
+   * @throws Error if one with this key is already running: they would overwrite each other's reports.
    */
   readonly run: <Desired>(reconciler: Reconciler<Desired>) => RunningReconciler
   /**
-   * Does work that lasts until then. When it fails it is begun again, after a pause that grows: what goes wrong in one
-   * part must not end the others.
+   * Runs lasting work until then. If it fails it is restarted after a growing pause, so that an error in one part does
+   * not end the others.
    */
   readonly background: (name: string, work: () => Promise<void>) => void
 }
 
-/** Of a context, what concerns the agent as a whole. */
+/** The side of a context that concerns the agent as a whole. */
 export type Reconcilers = {
-  /** Those whose attempt has lasted longer than `ms`: all limits within it are shorter. */
+  /** Reconcilers whose attempt has lasted longer than `ms`: every limit within it is shorter. */
   readonly stuck: (ms: number) => string[]
   /** Resolves when all have come to rest after the signal aborted. */
   readonly finished: () => Promise<unknown>

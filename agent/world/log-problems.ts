@@ -1,13 +1,13 @@
 import type { Context } from './context.ts'
 
-/** The same text is logged again no sooner than after so many milliseconds. */
+/** The same text is logged again only after this many milliseconds. */
 const againMs = 60_000
-/** So many problems are logged at a time; how many more there are is said. */
+/** At most this many problems are logged at once; the others are counted. */
 const most = 10
 
 /**
- * Gives what takes, at each change, all that is wrong with `what` now. The log gets what is new of it, and that `what` is
- * good again. A text that comes and goes is logged once a minute, and what holds then is logged in the end.
+ * Gives a function that takes, at each change, all present problems of `what`. It logs new problems, and when `what` is
+ * fine again. A text that comes and goes is logged once a minute, and its final state always.
  */
 export function logProblems(
   what: string,

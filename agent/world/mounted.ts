@@ -1,7 +1,7 @@
-/** A followed document: its last good state, and why the newest is not used. */
+/** A followed document: its last good state, and why the newest version is rejected. */
 export type Mounted<Content> = {
-  /** As it was when it was last good; undefined before there was any, which means that nothing is configured. */
+  /** Its last good state; undefined before there was any, which means that nothing is configured. */
   readonly content: Content
-  /** Why the newest is not used; absent when it is. */
+  /** Why the newest version is rejected; absent if it is not. */
   readonly rejected?: string
 }

@@ -8,19 +8,19 @@ import type { Store, Write } from './store.ts'
 import type { Timings } from './timings.ts'
 import type { World } from './world.ts'
 
-/** One thing that is kept true: alone, with its own pauses and report, so that its failure stops no other. */
+/** Keeps one thing true, with its own pauses and report, so that its failure does not stop others. */
 export type Reconciler<Desired> = {
   readonly key: ReconcilerKey<Desired>
-  /** Pure. Undefined: there is nothing to want yet. */
+  /** Pure. Undefined: nothing is desired yet. */
   readonly plan: (world: World) => Desired | undefined
   /**
-   * Makes it true and proves it by reading back; does nothing when it is true already. `world` is the one that it was
+   * Makes it true and verifies that by reading back; does nothing if it is true already. `world` is the one it was
    * planned from. Gives whether it changed anything.
    */
   readonly apply: (desired: Desired, world: World) => Promise<boolean | PartialOutcome<Desired>>
 }
 
-/** What `apply` gives when it made true all but what `problem` names. */
+/** The result of `apply` when it achieved everything except for `problem`. */
 export type PartialOutcome<Desired> = {
   readonly problem: CulvertError
   /** What it has read back. */
@@ -28,10 +28,10 @@ export type PartialOutcome<Desired> = {
 }
 
 export type RunningReconciler = {
-  /** Something outside may have changed: look again. */
+  /** Call when something outside may have changed. */
   readonly recheck: () => void
   readonly name: string
-  /** Since when its present attempt lasts, by the clock; undefined while it rests. */
+  /** When the present attempt began, by the clock; undefined between attempts. */
   readonly busySince: () => number | undefined
   /** Resolves when it has come to rest after the signal aborted. */
   readonly finished: Promise<void>
@@ -46,9 +46,9 @@ type Parts = {
 }
 
 /**
- * Runs a reconciler until `signal` aborts: at each change of what it wants, at each recheck, and again after a failure.
- * After a failure it pauses, longer each time. Something else that is wanted meanwhile is tried at once, but only once
- * in a pause: what wants something new all the time is tried no more often than what always wants the same.
+ * Runs a reconciler until `signal` aborts: at each change of the desired state, at each recheck, and again after a
+ * failure, with growing pauses. A new desired state is tried at once, but only once per pause, so that a state which
+ * changes all the time is tried no more often than a constant one.
  */
 export function runReconciler<Desired>(
   { key, plan, apply }: Reconciler<Desired>,
@@ -79,7 +79,7 @@ export function runReconciler<Desired>(
     if (before !== undefined && !known) report({ ...before, attempting: desired })
     const fail = (error: unknown, verified: Partial<Report<Desired>>): false => {
       const text = describe(error)
-      // What the stop has cut short has not failed.
+      // An attempt that the stop has cut short is not a failure.
       if (before?.error !== text && !signal.aborted) log(`${name}: ${text}`)
       report({ desired, repairs, failures: failures + 1, error: text, attempting: desired, ...verified })
       return false
@@ -106,7 +106,7 @@ export function runReconciler<Desired>(
 
   const loop = async (): Promise<void> => {
     const pause = backoff(timings.retryFirst, timings.retryCap)
-    /** Set while it pauses after a failure. */
+    /** Set during the pause after a failure. */
     let paused: { readonly over: AbortController; readonly desired: Desired; readonly early: boolean } | undefined
     let planFailure = ''
     while (!signal.aborted) {

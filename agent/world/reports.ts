@@ -2,31 +2,28 @@ import { isDeepStrictEqual } from 'node:util'
 
 /** What a reconciler last achieved. */
 export type Report<Desired> = {
-  /** What it wanted at its last attempt. */
+  /** The desired state of its last attempt. */
   readonly desired: Desired
-  /** What was last read back; absent when it is known to be lost. */
+  /** What was last read back; absent if it is known to be lost. */
   readonly verified?: Desired
   /** When that was. */
   readonly verifiedAt?: Date
-  /**
-   * What an attempt that is under way, or has failed, was to put in place of `verified`, of which it may have left
-   * less.
-   */
+  /** What a running or failed attempt was to put in place of `verified`, parts of which it may have removed. */
   readonly attempting?: Desired
-  /** Why the last attempt failed; absent when it succeeded. */
+  /** Why the last attempt failed; absent if it succeeded. */
   readonly error?: string
-  /** How often another program had changed what was verified before, and it was repaired. */
+  /** How often a change by another program was repaired. */
   readonly repairs: number
   /** How many attempts have failed. */
   readonly failures: number
 }
 
-/** Reports by the name of their reconciler; read them with `reportOf`, which knows their types. */
+/** Reports by reconciler name; read them with `reportOf`, which knows their types. */
 export type Reports = Readonly<Record<string, Report<unknown>>>
 
 declare const desiredType: unique symbol
 
-/** The name of a reconciler, which bears the type of what it wants. */
+/** The name of a reconciler, typed by its desired state. */
 export type ReconcilerKey<Desired> = { readonly name: string; readonly [desiredType]?: (desired: Desired) => Desired }
 
 export const reconcilerKey = <Desired>(name: string): ReconcilerKey<Desired> => ({ name })
@@ -39,13 +36,13 @@ export const reportOf = <Desired>(
   { name }: ReconcilerKey<Desired>,
 ): Report<Desired> | undefined => reports[name] as Report<Desired> | undefined
 
-/** Whether `wanted` was what the last attempt was for, and it was read back. */
+/** Whether the last attempt was for `wanted` and was verified. */
 export function isInPlace<Desired>(world: HasReports, key: ReconcilerKey<Desired>, wanted: Desired): boolean {
   const report = reportOf(world, key)
   return report !== undefined && report.error === undefined && isDeepStrictEqual(report.verified, wanted)
 }
 
-/** Whether `wanted` was what the last attempt was for, whatever came of it. */
+/** Whether the last attempt was for `wanted`, whatever its result. */
 export function wasAttempted<Desired>(world: HasReports, key: ReconcilerKey<Desired>, wanted: Desired): boolean {
   const report = reportOf(world, key)
   return report !== undefined && isDeepStrictEqual(report.desired, wanted)

@@ -4,27 +4,27 @@ import type { World } from './world.ts'
 /** Fields of World that change. */
 export type Field = Exclude<keyof World, 'settings' | 'kernelFamilies'>
 
-/** Changes one field of World; nothing happens where `change` gives back what it got. */
+/** Changes one field of World; does nothing if `change` returns its argument. */
 export type Write<Value> = (change: (now: Value) => Value) => void
 
-/** Holds the newest World and wakes those who wait for a change. */
+/** Holds the newest World and notifies listeners of changes. */
 export type Store = {
   readonly world: World
   /**
-   * The one writer of a field.
-   * @throws Error when the field has one already.
+   * The only writer of a field.
+   * @throws Error if the field has one already.
    */
   readonly writer: <Name extends Field>(field: Name) => Write<World[Name]>
-  /** Resolves once `condition` holds, at once if it does; rejects with the signal's reason when it aborts first. */
+  /** Resolves once `condition` holds, at once if it does; rejects with the signal's reason if it aborts first. */
   readonly until: (condition: (world: World) => boolean, signal: AbortSignal) => Promise<World>
   /**
-   * Calls `listener` after changes: a burst of them is one call. A listener that throws is reported, once
-   * for each text, and called again at the next change; the others are called as ever.
+   * Calls `listener` after changes, once per burst. A listener that throws is reported, once for each text, and called
+   * again at the next change; the others are not affected.
    */
   readonly watch: (listener: () => void, signal: AbortSignal) => void
 }
 
-/** A store that whoever made it may also change at will. */
+/** A store with direct access, for its creator. */
 export type OwnStore = Store & { readonly update: (change: (world: World) => World) => void }
 
 /** `failed` gets what a listener threw. */
@@ -85,7 +85,7 @@ export function createStore(initial: World, failed: (problem: string) => void): 
           try {
             if (!condition(world)) return
           } catch (error) {
-            // Whoever waits must hear of it: nobody else would.
+            // The caller must learn of it; nobody else would.
             done.abort()
             reject(error)
             return

@@ -1,59 +1,64 @@
-/** Every wait whose length is our choice, in milliseconds. Tests may ask for the short ones (CULVERT_TEST_SHORT_WAITS). */
+/** All waits that are our choice, in milliseconds. Tests may use short ones (CULVERT_TEST_SHORT_WAITS). */
 export type Timings = {
-  /** Between two looks for tailscaled's socket: upstream takes 100 ms, half of which every start would lose. */
+  /** Between two checks for tailscaled's socket. Upstream's 100 ms would cost each start half of that. */
   readonly socketPoll: number
-  /** Between two looks at tailscaled's status while a login is needed, and while none is. */
+  /** Between two checks of tailscaled's status while a login is needed, and while none is. */
   readonly loginPoll: number
   readonly statusPoll: number
-  /** For an answer to that look. */
+  /** For the answer to such a check. */
   readonly statusTimeout: number
-  /** A tailscaled that does not answer for so long is killed, and started again. */
+  /** A tailscaled that does not answer for this long is killed and restarted. */
   readonly hung: number
   /** Between two lines that say what start-up waits for. */
   readonly progress: number
-  /** First and longest pause between two starts of tailscaled, two runs of `up`, two bus watches, two attempts of a reconciler. */
+  /**
+   * First and longest pause between two starts of tailscaled, two runs of `up`, two bus watches, two attempts of a
+   * reconciler.
+   */
   readonly retryFirst: number
   readonly retryCap: number
-  /** From the end of start-up until the memory that only it needed is given back: what follows at once still needs it. */
+  /** From the end of start-up until its garbage is collected, since the first work after it still adds to that. */
   readonly settle: number
-  /** Between two full read-backs when nothing is known to have changed. */
+  /** Between two full read-backs when no change is known. */
   readonly reread: number
-  /** Between two looks at what may change unannounced: mounted files, a Secret that may not be watched. */
+  /** Between two checks of what may change without notice: mounted files, a Secret that may not be watched. */
   readonly look: number
   /** For another auth key, after one was refused. */
   readonly reissue: number
-  /** An attempt of a reconciler that lasts longer will not end: each wait within it has a limit of its own. */
+  /** An attempt of a reconciler that lasts longer hangs: each wait within it has a limit of its own. */
   readonly stuck: number
-  /** For the tailnet to hear of withdrawn routes, and of withdrawn Tailscale Services: meanwhile they are still served. */
+  /** For the tailnet to learn that routes or Tailscale Services were withdrawn; they are served meanwhile. */
   readonly withdraw: number
   readonly withdrawServices: number
   /** For the whole stop procedure. */
   readonly stopBudget: number
-  /** What of that is kept for tailscaled and what comes after it. */
+  /** The part of it that is reserved for tailscaled and what comes after it. */
   readonly stopGrace: number
-  /** At the stop, for what is quick unless it hangs. */
+  /** For steps of the stop that are quick unless they hang. */
   readonly stopShare: number
-  /** For a target in the tailnet to answer, before it is taken for one that does not; and for one answer. */
+  /** For a target in the tailnet to answer at all; and for a single answer. */
   readonly contact: number
   readonly contactPing: number
-  /** For tailscaled to have a certificate issued: it waits within that as long as the authority says. */
+  /** For tailscaled to get a certificate, including the wait that the authority asks for. */
   readonly certificateAnswer: number
-  /** First pause after a certificate could not be had, and that between two requests while all is well. */
+  /** First pause after a failed certificate request, and the pause between two requests when all is well. */
   readonly certificateRetry: number
   readonly certificateDay: number
-  /** Before the Pod may end: for one answer at a service's health URL. */
+  /** preStop: for one answer at a service's health URL. */
   readonly drainPing: number
-  /** Between two rounds of these, of each service. */
+  /** preStop: between two rounds of pings for a service. */
   readonly drainRound: number
-  /** A service that was silent for so long, and never led here meanwhile, is taken to lead elsewhere. */
+  /**
+   * preStop: a service that was silent for this long, and did not route here meanwhile, is assumed to route elsewhere.
+   */
   readonly drainSilence: number
-  /** Nobody waits longer than that for services which go on leading here. */
+  /** preStop: limit for services that keep routing here. */
   readonly drainLimit: number
-  /** For the other nodes to follow, after this one. */
+  /** preStop: for the other nodes to follow this one. */
   readonly drainSettle: number
-  /** Whoever asks again within so long after the last one has gone joins the same wait. */
+  /** preStop: a client that asks again within this time after the last one has gone joins the same wait. */
   readonly drainDeserted: number
-  /** At the stop: for nodes to forget connections that were reset, which Linux does after 10 s. */
+  /** At the stop: for nodes to forget connections that were reset, which takes Linux 10 s. */
   readonly drainForget: number
 }
 

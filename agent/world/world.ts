@@ -16,18 +16,18 @@ import type { Reports } from './reports.ts'
  * field has one writer (`Store.writer`).
  */
 export type World = {
-  /** What the environment says. */
+  /** The settings from the environment. */
   readonly settings: Settings
-  /** Address families that the kernel carries in this network namespace. */
+  /** Address families that the kernel supports in this network namespace. */
   readonly kernelFamilies: readonly Family[]
   /** L3 ingress: the backends' addresses. */
   readonly targets: readonly Address[]
   readonly lifecycle: Lifecycle
   readonly daemon: Daemon
   readonly tailnet: Tailnet
-  /** Set while another auth key is waited for. */
+  /** Set while the agent waits for another auth key. */
   readonly reissue: Reissue | undefined
-  /** The Pod's own network; undefined until it has been looked at. */
+  /** The Pod's own network; undefined until it was read. */
   readonly network: LocalNetwork | undefined
   readonly mounted: MountedFiles
   /** tailscaled's config file; undefined unless in one-step mode. */
@@ -35,7 +35,7 @@ export type World = {
   /** Undefined where no state Secret is set. */
   readonly stateSecret: StateSecret | undefined
   readonly contact: Contact
-  /** Tailscale Services that tailscaled was ever seen to serve. */
+  /** Tailscale Services that tailscaled has ever served. */
   readonly everServed: ReadonlySet<string>
   readonly certificates: Certificates
   /** Set while a preStop hook waits. */
@@ -55,7 +55,7 @@ export type Lifecycle = {
 export type Daemon = {
   readonly phase: 'down' | 'starting' | 'login' | 'running' | 'stopping'
   readonly pid?: number
-  /** How often it had to be started again. */
+  /** How often it was restarted. */
   readonly restarts: number
   /** The last reason why it ended, could not be started or could not log in. */
   readonly problem?: string
@@ -66,46 +66,49 @@ export type Tailnet = {
   /** Whether the bus is being watched now; `state` is unknown while it is not. */
   readonly watching: boolean
   readonly state?: BackendState
-  /** Of tailscaled. */
+  /** tailscaled's version. */
   readonly version?: string
-  /** Kept while tailscaled restarts: rules and flows go on meanwhile. */
+  /** Kept while tailscaled restarts, so that rules and flows continue. */
   readonly self?: Self
   readonly noSnat: boolean
   readonly health: ReadonlyMap<string, string>
-  /** Why tailscaled did not answer when it was last asked for its status. */
+  /** Why tailscaled did not answer the last request for its status. */
   readonly silent?: string
-  /** Whether the node is connected to the control server; undefined when tailscaled has not said. */
+  /** Whether the node is connected to the control server; undefined if tailscaled has not said. */
   readonly online?: boolean
   /** Where a person must log in. */
   readonly loginUrl?: string
-  /** The other nodes; undefined until they are known, and where nothing leads into the tailnet. */
+  /** The other nodes; undefined until they are known, and if nothing routes into the tailnet. */
   readonly peers?: Peers
   readonly records?: readonly ExtraRecord[]
-  /** Names of the Tailscale Services that the control server has this node host; undefined when tailscaled has not said. */
+  /**
+   * Names of the Tailscale Services that the control server assigned to this node; undefined if tailscaled has not
+   * said.
+   */
   readonly hosted?: readonly string[]
-  /** Names that this node can have certificates for, its own first; undefined when tailscaled has not said. */
+  /** Names for which this node can have certificates, its own first; undefined if tailscaled has not said. */
   readonly certDomains?: readonly string[]
-  /** Whether tailscaled uses the subnet routes of peers; undefined when it has not said. */
+  /** Whether tailscaled uses the subnet routes of peers; undefined if it has not said. */
   readonly acceptsRoutes?: boolean
 }
 
 /** The auth key was refused, and the Secret asks for another one. */
 export type Reissue = {
-  /** The refused key, which is what the Secret's `reissue_authkey` holds; may be empty. */
+  /** The refused key, which is the value of `reissue_authkey` in the Secret; may be empty. */
   readonly refusedKey: string
   readonly reason: string
 }
 
-/** What of the Pod's network no egress target may be. */
+/** The Pod's own network, which egress must not target. */
 export type LocalNetwork = {
-  /** Of every device but the tunnel, with the network that it is on. */
+  /** Addresses of every device but the tunnel, each with its network. */
   readonly addresses: readonly { readonly address: Address; readonly onLink: Prefix; readonly device: string }[]
-  /** Of the Kubernetes API, and of the resolvers in /etc/resolv.conf. */
+  /** Addresses of the Kubernetes API, and of the resolvers in /etc/resolv.conf. */
   readonly apiServer: readonly Address[]
   readonly resolvers: readonly Address[]
 }
 
-/** The mounted files that are followed; undefined where none is, and before the first look. */
+/** The mounted files; undefined if not configured, and before the first read. */
 export type MountedFiles = {
   /** ProxyGroup egress: the services, and how often a health URL is asked before the Pod may end. */
   readonly egressServices?: Mounted<EgressServices | undefined>
@@ -120,7 +123,7 @@ export type DeviceConfig = {
   readonly path: string
   /** The N of its name, `cap-N.hujson`. */
   readonly cap: number
-  /** As read: they hold an auth key. */
+  /** The file's content as read; it holds an auth key. */
   readonly bytes: Buffer
   readonly config: DeviceConfigContent
 }
@@ -130,16 +133,16 @@ export type EffectiveConfig = { readonly bytes: Buffer; readonly services: reado
 
 export type DeviceConfigState = {
   readonly file: Mounted<DeviceConfig>
-  /** What tailscaled last read, and where; undefined before its first start. */
+  /** What tailscaled last read, and from where; undefined before its first start. */
   readonly read?: EffectiveConfig & { readonly path: string }
 }
 
-/** The state Secret, as far as the agent keeps it. */
+/** The state Secret, as far as the agent uses it. */
 export type StateSecret = {
   readonly name: string
-  /** Undefined until the API has been asked. */
+  /** Undefined until the API was asked. */
   readonly access?: Access
-  /** The `authkey` found in it, where nothing else says how to log in. */
+  /** The `authkey` in it, if nothing else says how to log in. */
   readonly authKey?: string
   /** What is wrong with tailscaled's own keys in it. */
   readonly broken?: string
@@ -152,30 +155,30 @@ export type Access = { readonly patch: boolean; readonly create: boolean }
 
 /** Whether targets in the tailnet have answered. */
 export type Contact = {
-  /** ProxyGroup egress: the services whose targets have answered, or were waited for long enough. */
+  /** ProxyGroup egress: services whose targets have answered, or were waited for long enough. */
   readonly services: ReadonlySet<string>
-  /** When that was so of all targets that were known at the start. */
+  /** When that was true of all initial targets. */
   readonly since?: Date
 }
 
 /** The certificates that a group shares. */
 export type Certificates = {
-  /** By name: what is known of each. */
+  /** What is known, by name. */
   readonly reports: ReadonlyMap<string, CertificateReport>
-  /** What the state Secret is to remember of them; undefined where there has been nothing. */
+  /** What the state Secret should remember; undefined before there was anything. */
   readonly memory?: CertificateMemory
 }
 
-/** A preStop hook waits until nothing is routed to this Pod any more. */
+/** A preStop hook waits until nothing routes to this Pod any more. */
 export type Preshutdown = {
   readonly since: Date
-  /** Asking who answers for the services, then waiting for the other nodes to follow. */
+  /** First asks who answers for the services, then waits for the other nodes to follow. */
   readonly phase: 'asking' | 'settling'
-  /** Services that may lead here yet, each with what was last heard of it. */
+  /** Services that may still route here, each with the last answer. */
   readonly waitingFor: ReadonlyMap<string, string>
 }
 
-/** Before anything has been heard of tailscaled. `deviceConfig`: its config file, in one-step mode. */
+/** The World before tailscaled has said anything. `deviceConfig`: its config file, in one-step mode. */
 export const initialWorld = (
   settings: Settings,
   kernelFamilies: readonly Family[],
@@ -199,12 +202,12 @@ export const initialWorld = (
   reports: {},
 })
 
-/** Whether tailscaled's socket is there: otherwise there is nobody to ask, and the daemon machine is at it. */
+/** Whether tailscaled's socket exists; otherwise there is nothing to ask, and the daemon machine is working on it. */
 export const isUp = ({ daemon }: World): boolean => daemon.phase === 'login' || daemon.phase === 'running'
 
-/** Whether tailscaled is logged in and says so: it takes nothing to serve before that. */
+/** Whether tailscaled is logged in and says so: before that it accepts no serve config. */
 export const isRunning = ({ daemon, tailnet }: World): boolean =>
   daemon.phase === 'running' && tailnet.state === 'Running'
 
-/** Upstream's meaning of healthy: the node had an address when it last spoke. */
+/** Upstream's meaning of healthy: the node had an address at its last message. */
 export const hasAddress = ({ tailnet }: World): boolean => (tailnet.self?.addresses.length ?? 0) > 0
