@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 
-/** What is kept of a certificate: nothing of its key. */
+/** What is kept of a certificate; nothing of its key. */
 export type Certificate = {
-  /** SHA-256 of the whole, as text. */
+  /** SHA-256 of the whole certificate, as text. */
   readonly fingerprint: string
   readonly from: Date
   readonly to: Date
@@ -29,8 +29,8 @@ export const certificateOf = (leaf: X509Certificate): Certificate => ({
 })
 
 /**
- * When a certificate is to be renewed, in milliseconds since 1970: after two thirds of its lifetime and, so that not all
- * of a day are due in one, up to a thirtieth more, always the same for one certificate.
+ * When a certificate should be renewed, in milliseconds since 1970: after two thirds of its lifetime plus up to a
+ * thirtieth, fixed per certificate, so that certificates of the same day are not all due at once.
  */
 export function renewalOf({ fingerprint, from, to }: Certificate): number {
   const lifetime = to.getTime() - from.getTime()

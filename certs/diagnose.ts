@@ -1,12 +1,12 @@
 import { type Problem, problem, type Reason } from './problem.ts'
 
-/** Signs of a request for which nobody answered. */
+/** Signs of a request that nobody answered. */
 const unreached =
   /dial tcp|dial udp|no such host|i\/o timeout|connection (?:refused|reset)|no route to host|network is unreachable|TLS handshake|x509:|tls:|\bEOF\b|context (?:canceled|deadline exceeded)/
-/** How the errors of an authority look: `429 urn:ietf:params:acme:error:rateLimited: too many`. */
+/** The form of an authority's errors: `429 urn:ietf:params:acme:error:rateLimited: too many`. */
 const acmeError = (type: string): RegExp => new RegExp(`urn:(?:ietf:params:)?acme:error:(?:${type})`, 'i')
 
-/** What tailscaled says when it has no certificate, by what is then in the way. The first that fits counts. */
+/** tailscaled's error texts, by what they mean. The first match counts. */
 const signs: readonly (readonly [RegExp, Reason])[] = [
   [/does not support getting TLS certs/, 'https-off'],
   [/invalid domain|wildcard certificates are not enabled/, 'no-cert-domain'],
@@ -33,7 +33,7 @@ const signs: readonly (readonly [RegExp, Reason])[] = [
   [/cert access denied|not compiled in this build|extension not registered|read-only mode/, 'daemon'],
 ]
 
-/** What the words of tailscaled mean, with which it did not give a certificate for `domain`. */
+/** What tailscaled's error text means when it has no certificate for `domain`. */
 export function diagnose(domain: string, words: string): Problem {
   const reason = signs.find(([sign]) => sign.test(words))?.[1] ?? 'other'
   return problem(reason, `no certificate for ${domain}: ${words.slice(0, 600) || 'tailscaled does not say why'}`)

@@ -3,22 +3,22 @@ import { type Certificate, certificateOf, leafOf, renewalOf } from './certificat
 import { describe } from '../lib/errors.ts'
 import { type Problem, problem } from './problem.ts'
 
-/** The two keys of a TLS Secret that count. */
+/** The two keys of a TLS Secret that matter. */
 export type TlsSecret = { readonly certificate: Buffer | undefined; readonly key: Buffer | undefined }
 
 /**
- * What a TLS Secret is good for. `empty`: its owner has made it, and nothing has been issued. `unfit`: what it holds is
- * not a certificate and key for this name. `due`: good, and past the time at which it should have been renewed.
+ * The state of a TLS Secret. `empty`: its owner has created it, and nothing was issued yet. `unfit`: its content is not
+ * a certificate and key for this name. `due`: valid, but past its renewal time.
  */
 export type Verdict =
   | { readonly kind: 'good' | 'due' | 'expired'; readonly certificate: Certificate }
   | { readonly kind: 'empty' }
   | { readonly kind: 'unfit'; readonly problem: string }
 
-/** A renewal has so much time after it was due, as a part of the lifetime: there may be failures on the way. */
+/** How long a renewal may take after it was due, as a fraction of the lifetime: there may be failures on the way. */
 const grace = 1 / 30
 
-/** Judges what is in the Secret of a name at `now`, milliseconds since 1970. Pure; no text of it tells anything of the key. */
+/** Inspects the Secret of a name at `now`, milliseconds since 1970. Pure; the texts reveal nothing of the key. */
 export function inspectSecret(domain: string, secret: TlsSecret, now: number): Verdict {
   const [pem, key] = [secret.certificate?.toString('latin1') ?? '', secret.key?.toString('latin1') ?? '']
   if (pem === '' && key === '') return { kind: 'empty' }
@@ -43,7 +43,7 @@ export function inspectSecret(domain: string, secret: TlsSecret, now: number): V
 
 const unfit = (what: string): Verdict => ({ kind: 'unfit', problem: what })
 
-/** Undefined: it is no key. */
+/** Undefined if it is not a key. */
 function keyFits(leaf: X509Certificate, pem: string): boolean | undefined {
   try {
     return leaf.checkPrivateKey(createPrivateKey(pem))
@@ -57,11 +57,11 @@ function namesOf({ subjectAltName = '' }: X509Certificate): string {
   return names.join('') === '' ? 'no name' : names.slice(0, 5).join(', ').slice(0, 300)
 }
 
-/** The certificate in a Secret that can be served. */
+/** The certificate in a Secret, if it can be served. */
 export const storedIn = (verdict: Verdict | Problem): Certificate | undefined =>
   'kind' in verdict && (verdict.kind === 'good' || verdict.kind === 'due') ? verdict.certificate : undefined
 
-/** What is wrong with a Secret, by what was found. Its text changes once a day while a certificate is about to expire. */
+/** What is wrong with a Secret. While a certificate is about to expire, the text changes once a day. */
 export function verdictProblem(domain: string, verdict: Verdict | Problem, now: number): Problem | undefined {
   if (!('kind' in verdict)) return verdict
   if (verdict.kind === 'good') return undefined

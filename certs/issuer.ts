@@ -5,7 +5,7 @@ import { type Problem, problem, type Reason, reasonFrom } from './problem.ts'
 import type { CertificateReport } from './report.ts'
 import { afterLoss, minValidity, nextIssueState, type IssueState } from './schedule.ts'
 
-/** A failure of these reasons is over as soon as nothing is seen in the way any more: its pause is not waited for. */
+/** A failure for these reasons is over as soon as the blocker is gone: its pause is skipped. */
 const local: ReadonlySet<Reason> = new Set<Reason>([
   'no-cert-domain',
   'https-off',
@@ -15,16 +15,16 @@ const local: ReadonlySet<Reason> = new Set<Reason>([
 ])
 
 /**
- * For the replica that has certificates issued: asks tailscaled for that of a name whenever it is time, and looks whether
- * it then is in its Secret. tailscaled is not asked while it could not put it there: it would have another one issued
- * each time, of which the authority gives few.
+ * For the issuer: asks tailscaled for the certificate of a name when it is time, and checks that it is in its Secret
+ * afterwards. tailscaled is not asked while it could not write there: each request would issue another certificate, and
+ * authorities limit these.
  */
 export function issuer(parts: IssuerParts): Step {
   const { domain, blocker, readSecret, refusesWrites, ask, serially, pace, report, remember, inspectEvery } = parts
   let issue: IssueState = parts.remembered ?? { failures: 0, notBefore: 0 }
   let failed = rememberedProblem(domain, issue, Date.now())
   let wasBlocked = false
-  /** How often in a row what had been issued was gone from the Secret, and since when it is there now. */
+  /** How often in a row an issued certificate vanished from the Secret, and since when the present one is there. */
   let losses = 0
   let keptSince: number | undefined
 
@@ -34,7 +34,7 @@ export function issuer(parts: IssuerParts): Step {
   }
 
   const attempt = async (signal: AbortSignal): Promise<Verdict | Problem> => {
-    // It may have waited for others for minutes.
+    // It may have waited for other names for minutes.
     const before = await look(signal)
     if (isProblem(before) || blocker() !== undefined) return before
     const answer = await ask(minValidity(storedIn(before), Date.now()), signal)
@@ -48,7 +48,7 @@ export function issuer(parts: IssuerParts): Step {
     return after
   }
 
-  /** What was issued may be taken away, as when whatever the name is for is made anew; but not again and again. */
+  /** A certificate may be removed, for example when its Service is recreated; but not again and again. */
   const seeLoss = (verdict: Verdict, now: number): void => {
     if (keptSince === undefined || failed !== undefined) return
     if (verdict.kind !== 'empty' && verdict.kind !== 'unfit') {
@@ -93,7 +93,7 @@ export function issuer(parts: IssuerParts): Step {
   }
 }
 
-/** Why an earlier run had not gone on at once, which still holds. */
+/** Why an earlier run had to wait, if that still holds. */
 function rememberedProblem(domain: string, { notBefore, reason = '' }: IssueState, now: number): Problem | undefined {
   const known = reasonFrom(reason)
   if (known === undefined || notBefore <= now) return undefined
@@ -101,7 +101,7 @@ function rememberedProblem(domain: string, { notBefore, reason = '' }: IssueStat
   return problem(known, `no certificate for ${domain}, as an earlier run found; it is asked for again at ${when}`)
 }
 
-/** Between two looks in any case, in ms. */
+/** Shortest pause between two inspections, in ms. */
 const shortest = 20
 
 function counted(now: CertificateReport, outcome: Outcome): CertificateReport {

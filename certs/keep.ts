@@ -1,7 +1,7 @@
 import { sleep } from '../lib/timers.ts'
 import type { Step } from './parts.ts'
 
-/** Takes steps until `signal` aborts: after the time that each gives, and as soon as what `change` waits for happens. */
+/** Runs steps until `signal` aborts: after the time that each gives, and as soon as `change` resolves. */
 export async function keepTaking(
   step: Step,
   change: (signal: AbortSignal) => Promise<void>,
@@ -12,7 +12,7 @@ export async function keepTaking(
     const either = AbortSignal.any([signal, over.signal])
     try {
       const changed = change(either)
-      // It is abandoned when the time is over first.
+      // It is abandoned if the time is over first.
       changed.catch(() => {})
       const pause = await step(signal)
       await Promise.race([sleep(pause, either), changed])

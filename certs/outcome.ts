@@ -5,14 +5,14 @@ import { storedIn, type Verdict, verdictProblem } from './inspect.ts'
 import { diagnose } from './diagnose.ts'
 import { type Problem, problem, type Reason } from './problem.ts'
 
-/** What came of one request, as far as it decides when the next one is made. */
+/** The result of a request, as far as it decides when the next one is made. */
 export type Outcome =
   | { readonly kind: 'success'; readonly certificate: Certificate }
-  /** Nothing was asked of the authority, or nothing reached it. */
+  /** The authority was not asked, or was not reached. */
   | { readonly kind: 'transient'; readonly problem: Problem }
   | { readonly kind: 'failure'; readonly problem: Problem; readonly retryAfterMs?: number }
 
-/** What is in the way then has cost the authority nothing. */
+/** Blockers that have cost the authority nothing. */
 const free: ReadonlySet<Reason> = new Set<Reason>(['not-running', 'authority-away', 'secret-unreadable'])
 
 export function outcomeOf(domain: string, answer: CertificateAnswer): Outcome {
@@ -40,7 +40,9 @@ export function outcomeOf(domain: string, answer: CertificateAnswer): Outcome {
   return free.has(found.reason) ? { kind: 'transient', problem: found } : failure(found)
 }
 
-/** A certificate that is not where it is shared from is none; what cannot be seen now is looked at later. */
+/**
+ * A certificate that is missing in its Secret does not count; if the Secret cannot be read now, it is inspected later.
+ */
 export function keptOutcome(domain: string, outcome: Outcome, after: Verdict | Problem): Outcome {
   if (outcome.kind !== 'success' || !('kind' in after) || storedIn(after) !== undefined) return outcome
   const why = verdictProblem(domain, after, Date.now())?.text ?? ''

@@ -5,33 +5,33 @@ import type { Problem } from './problem.ts'
 import type { CertificateReport } from './report.ts'
 import type { Pace, IssueState } from './schedule.ts'
 
-/** What keeping the certificate of one name needs of the outside. Nothing of it rejects unless `signal` aborts. */
+/** The dependencies of managing the certificate of one name. Nothing in it rejects unless `signal` aborts. */
 export type Parts = {
   readonly domain: string
-  /** What of the tailnet is in the way now; undefined: nothing. */
+  /** What in the tailnet blocks a certificate now; undefined if nothing does. */
   readonly blocker: () => Problem | undefined
-  /** What is in the TLS Secret, or why that cannot be told. */
+  /** The content of the TLS Secret, or why it cannot be read. */
   readonly readSecret: (signal: AbortSignal) => Promise<TlsSecret | Problem>
-  /** Asks tailscaled for a certificate that is valid for so many milliseconds. */
+  /** Asks tailscaled for a certificate that is valid for at least this many milliseconds. */
   readonly ask: (minValidityMs: number, signal: AbortSignal) => Promise<CertificateAnswer>
   readonly report: (change: (now: CertificateReport) => CertificateReport) => void
-  /** Between two looks at a Secret that is good, and at one that is not; in milliseconds. */
+  /** Pause between two inspections of a good Secret, and of one that is not, in milliseconds. */
   readonly inspectEvery: { readonly good: number; readonly bad: number }
 }
 
-/** What a replica that has certificates issued needs beside that. */
+/** What an issuer needs in addition. */
 export type IssuerParts = Parts & {
-  /** Why tailscaled could not put a certificate into the Secret; undefined: it could. */
+  /** Why tailscaled could not write a certificate to the Secret; undefined if it could. */
   readonly refusesWrites: (signal: AbortSignal) => Promise<Problem | undefined>
-  /** Does `work` when no other name is at it. */
+  /** Runs `work` when no other name is being processed. */
   readonly serially: Limited
-  /** Of earlier runs. */
+  /** The state of earlier runs. */
   readonly remembered: IssueState | undefined
   readonly remember: (state: IssueState) => void
   readonly pace: Pace
 }
 
-/** Looks at everything once, and does what is to be done; gives after how many milliseconds to do so again. */
+/** Inspects everything once and does what is due; gives the pause until the next step, in milliseconds. */
 export type Step = (signal: AbortSignal) => Promise<number>
 
 export const isProblem = (value: object): value is Problem => 'reason' in value

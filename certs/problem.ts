@@ -1,13 +1,13 @@
-/** What is in the way of a certificate; closed, so that metrics, Events and tests can rely on it. */
+/** What blocks a certificate; a closed list, so that metrics, Events and tests can rely on it. */
 export type Reason =
-  | 'not-running' // tailscaled runs not yet, or has not told for which names there can be certificates
+  | 'not-running' // tailscaled is not running yet, or has not said for which names there can be certificates
   | 'untagged' // the node has no tag, so that it can host no Tailscale Service
-  | 'not-hosted' // the control server does not have this node host the Tailscale Service
+  | 'not-hosted' // the control server has not assigned the Tailscale Service to this node
   | 'https-off' // the tailnet has no certificates at all
   | 'no-cert-domain' // the tailnet does not let this node have a certificate for the name
   | 'dns-challenge' // the record that proves the name cannot be set, or was not found
   | 'acme-account' // the account at the authority cannot be had or used
-  | 'rate-limit' // the authority wants less
+  | 'rate-limit' // the authority's rate limit is reached
   | 'authority-away' // the authority cannot be reached
   | 'authority-unwell' // the authority answers that it cannot answer
   | 'authority-refuses' // the authority does not issue
@@ -23,7 +23,7 @@ export type Reason =
   | 'daemon' // tailscaled does not do as it is asked
   | 'other'
 
-/** What is wrong, for people: what, and what to do. */
+/** A problem for people: what is wrong, and what to do. */
 export type Problem = { readonly reason: Reason; readonly text: string; readonly remedy: string }
 
 const seeIssuer =
@@ -64,7 +64,7 @@ const remedies: Readonly<Record<Reason, string>> = {
 
 export const problem = (reason: Reason, text: string): Problem => ({ reason, text, remedy: remedies[reason] })
 
-/** What an earlier run had noted; undefined for a word that is no reason. */
+/** The reason that an earlier run has noted; undefined if the word is not a reason. */
 export const reasonFrom = (text: string): Reason | undefined => (isReason(text) ? text : undefined)
 
 const isReason = (text: string): text is Reason => Object.hasOwn(remedies, text)

@@ -3,10 +3,10 @@ import { type Outcome, outcomeOf } from './outcome.ts'
 import { isProblem, type Parts, type Step } from './parts.ts'
 import { type Problem, problem } from './problem.ts'
 
-/** tailscaled may go on serving for so long what was replaced in the Secret: it looks there once a day. In ms. */
+/** tailscaled may serve a replaced certificate for this long, since it reads the Secret once a day. In ms. */
 const mostBehind = 25 * 3_600_000
 
-/** For a replica that only reads: whether the certificate is in its Secret, and whether tailscaled serves that one. */
+/** For a reader: checks that the certificate is in its Secret, and that tailscaled serves it. */
 export function reader({ domain, blocker, readSecret, ask, report, inspectEvery }: Parts): Step {
   let behindSince: Date | undefined
   return async (signal) => {
@@ -36,7 +36,7 @@ export function reader({ domain, blocker, readSecret, ask, report, inspectEvery 
   }
 }
 
-/** What keeps tailscaled from serving what the Secret has. */
+/** Why tailscaled does not serve the certificate in the Secret. */
 function unservedProblem(outcome: Outcome | undefined): Problem | undefined {
   if (outcome === undefined || outcome.kind === 'success') return undefined
   return outcome.kind === 'transient' ? outcome.problem : problem('unserved', outcome.problem.text)

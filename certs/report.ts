@@ -1,16 +1,16 @@
 import type { Certificate } from './certificate.ts'
 import type { Problem, Reason } from './problem.ts'
 
-/** All that is known of the certificate for one name. */
+/** Everything that is known about the certificate of one name. */
 export type CertificateReport = {
-  /** The good one in the TLS Secret; it may be due. */
+  /** The valid one in the TLS Secret; it may be due for renewal. */
   readonly stored?: Certificate
-  /** The one that tailscaled serves, where this replica reads only. */
+  /** The one that tailscaled serves, if this replica is a reader. */
   readonly served?: Certificate
   /** Since when these two differ. */
   readonly behindSince?: Date
   readonly problem?: Problem
-  /** Requests to have one issued, or renewed where that is due. */
+  /** Requests to issue or renew it. */
   readonly attempts: number
   readonly failures: ReadonlyMap<Reason, number>
   readonly succeededAt?: Date

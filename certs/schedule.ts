@@ -1,24 +1,24 @@
 import { type Certificate, renewalOf } from './certificate.ts'
 import type { Outcome } from './outcome.ts'
 
-/** Lengths in milliseconds: the first pause after a failure, and that between two requests when all is well. */
+/** In milliseconds: the first pause after a failure, and the pause between two requests when all is well. */
 export type Pace = { readonly first: number; readonly day: number }
 
-/** What is remembered of the requests for a name, also by the next run. */
+/** What is remembered about the requests for a name, across runs. */
 export type IssueState = {
-  /** How many failed in a row that the authority may have counted. */
+  /** How many in a row have failed in a way that the authority may have counted. */
   readonly failures: number
-  /** No request before, in milliseconds since 1970. */
+  /** The earliest time of the next request, in milliseconds since 1970. */
   readonly notBefore: number
-  /** Why the last one failed; absent when it did not. */
+  /** Why the last one failed; absent if it did not. */
   readonly reason?: string
 }
 
-/** An authority that wants to be left alone for longer is asked anyway: whoever sets up a name anew would wait for ever. */
+/** A longer Retry-After is cut to this: recreating a name would otherwise wait for ever. */
 const longestRetryAfter = 7 * 86_400_000
-/** A certificate that is due as soon as it was issued is not asked for all the time, in parts of a day. */
+/** Shortest pause for a certificate that is due as soon as it is issued, as a fraction of a day. */
 const shortestRest = 1 / 24
-/** Replicas and names are not to ask in step: pauses are up to so much longer, never shorter. */
+/** Replicas and names must not ask in step: pauses are up to this much longer, never shorter. */
 const spread = 0.1
 
 /**
@@ -47,7 +47,7 @@ export function nextIssueState(
   return { failures: failures + 1, notBefore: after(pause), reason: outcome.problem.reason }
 }
 
-/** The same when what was issued is gone: at once, then after the pauses of failures. */
+/** The same after an issued certificate has vanished: at once, then after the pauses of failures. */
 export const afterLoss = (losses: number, pace: Pace, now: number, random: number): IssueState =>
   losses === 0
     ? { failures: 0, notBefore: now }
@@ -56,7 +56,7 @@ export const afterLoss = (losses: number, pace: Pace, now: number, random: numbe
 const pauseOf = (failures: number, { first, day }: Pace): number =>
   Math.min(day, failures < 3 ? first * 10 ** failures : day)
 
-/** For how long a certificate is to be valid for no other to be issued: any time, until its renewal is due. */
+/** The validity to ask for so that nothing is issued unless needed: any, until the renewal is due. */
 export function minValidity(certificate: Certificate | undefined, now: number): number {
   if (certificate === undefined || now < renewalOf(certificate)) return 0
   return Math.max(0, certificate.to.getTime() - now) + 60_000

@@ -16,21 +16,21 @@ import { maxAnswerBytes, transport } from './transport.ts'
 export type { ReviewedVerb } from './requests.ts'
 export type { Listed, Secret, SecretData, WatchEvent } from './schemas.ts'
 
-/** The calls of the Kubernetes API that the agent makes. All reject with KubeError, also when `signal` aborts. */
+/** The Kubernetes API calls that the agent makes. All reject with KubeError, also when `signal` aborts. */
 export type KubeClient = {
-  /** The Pod's own; Secrets are those in it. Throws KubeError when the service account is not mounted. */
+  /** The Pod's own namespace, which all Secrets are in. Throws KubeError when the service account is not mounted. */
   readonly namespace: string
-  /** Undefined: there is none. */
+  /** Undefined if it does not exist. */
   readonly getSecret: (name: string, signal: AbortSignal) => Promise<Secret | undefined>
-  /** Sets the keys in `change`, deletes those with null, and leaves the others. Gives the Secret as it is then. */
+  /** Sets the keys in `change`, deletes those with null, and leaves the others. Gives the resulting Secret. */
   readonly patchSecret: (
     name: string,
     change: ReadonlyMap<string, string | null>,
     signal: AbortSignal,
   ) => Promise<Secret>
-  /** Rejects with status 409 when there is one already. */
+  /** Rejects with status 409 if it exists already. */
   readonly createSecret: (name: string, data: ReadonlyMap<string, string>, signal: AbortSignal) => Promise<Secret>
-  /** Whether the API says that it would allow it. That binds nobody: only trying tells. */
+  /** Whether the API says that it would allow it. The answer is not binding: only trying tells. */
   readonly review: (verb: requests.ReviewedVerb, name: string, signal: AbortSignal) => Promise<boolean>
   readonly createEvent: (event: requests.EventOfPod, signal: AbortSignal) => Promise<void>
   readonly listSecret: (name: string, signal: AbortSignal) => Promise<Listed>
@@ -46,10 +46,10 @@ export type KubeClient = {
   ) => AsyncGenerator<WatchEvent>
 }
 
-/** A watch that the API does not end in time is ended here, so many milliseconds later. */
+/** A watch that the API does not end in time is ended here, this many milliseconds later. */
 const graceMs = 5000
 
-/** The API of the cluster in which this Pod runs. Nothing is read or asked before the first call. */
+/** The API of this Pod's cluster. Nothing is read or requested before the first call. */
 export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): KubeClient {
   const account = serviceAccount(cluster.root)
   const { call, stream } = transport(endpointOf(cluster), account, timeoutMs)
@@ -65,7 +65,7 @@ export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): Kube
       try {
         return await read(name, signal)
       } catch (error) {
-        // Only the API itself says that it is absent, not whoever else may answer at this address.
+        // Only the API itself can say that it does not exist, not some proxy at this address.
         if (error instanceof KubeError && error.status === 404 && error.reason === 'NotFound') return undefined
         throw error
       }
@@ -73,7 +73,7 @@ export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): Kube
     patchSecret: async (name, change, signal) => {
       const parse = (text: string): Secret | undefined => (text === '' ? undefined : parseSecret(name, text))
       const after = await call(requests.patchSecret(called(name), change), parse, signal)
-      // Upstream's test suite has an API which answers a patch with nothing.
+      // The API of upstream's test suite answers a patch with an empty body.
       return after ?? (await read(name, signal))
     },
     createSecret: async (name, data, signal) =>

@@ -9,15 +9,17 @@ type Details = {
   readonly remedy?: string | undefined
 }
 
-/** A call of the Kubernetes API that failed; code `kubernetes`. Its texts have no token and nothing of a Secret's values. */
+/**
+ * A failed call of the Kubernetes API; code `kubernetes`. Its texts contain neither the token nor values of a Secret.
+ */
 export class KubeError extends CulvertError {
-  /** HTTP status of the answer; undefined when there was none. */
+  /** HTTP status of the answer; undefined if there was none. */
   readonly status: number | undefined
   /** Kubernetes' own word for it, such as `AlreadyExists`. */
   readonly reason: string | undefined
   /**
-   * The API has not decided: nobody answered, or one that is not well, or that is not the API. The same call may succeed
-   * later with nothing changed here. Refusals, conflicts and missing files are not retryable.
+   * Whether the API has not decided: it did not answer, is unwell, or something else answered. The same call may
+   * succeed later without a change here. Refusals, conflicts and missing files are not retryable.
    */
   readonly retryable: boolean
 
@@ -30,7 +32,7 @@ export class KubeError extends CulvertError {
   }
 }
 
-/** What is asked, in RBAC's words: a verb, and an object such as `Secret "a" in namespace "b"`. */
+/** The request in RBAC's terms: a verb, and an object such as `Secret "a" in namespace "b"`. */
 export type Subject = { readonly verb: string; readonly object: string }
 
 const remedies: Readonly<Record<number, (subject: Subject) => string>> = {
@@ -39,7 +41,7 @@ const remedies: Readonly<Record<number, (subject: Subject) => string>> = {
   404: () => 'Create it, or correct its name.',
 }
 
-/** The API answered with `status`, which is no success. Texts in `hidden` are left out of what it said. */
+/** The API answered with an error status. Texts in `hidden` are removed from its message. */
 export function refusal(subject: Subject, status: number, body: string, hidden: readonly string[]): KubeError {
   const { message, reason } = parseStatus(body) ?? {}
   const said = hidden.reduce((text, secret) => (secret === '' ? text : text.replaceAll(secret, '…')), message ?? '')
@@ -54,7 +56,7 @@ export function refusal(subject: Subject, status: number, body: string, hidden: 
   })
 }
 
-/** No whole answer came from `url`. */
+/** No complete answer came from `url`. */
 export const unanswered = ({ verb, object }: Subject, url: string, cause: unknown): KubeError =>
   new KubeError(`${verb} of ${object} failed`, {
     retryable: true,
@@ -62,7 +64,7 @@ export const unanswered = ({ verb, object }: Subject, url: string, cause: unknow
     remedy: `Check that the Pod reaches ${url} (DNS, network policies), and that ca.crt is of that API server.`,
   })
 
-/** The API answered with a success which is not as documented. */
+/** The API answered with a success status, but not as documented. */
 export const misunderstood = ({ verb, object }: Subject, status: number, cause: unknown): KubeError =>
   new KubeError(`${verb} of ${object}: the answer cannot be used`, {
     status,

@@ -4,24 +4,27 @@ import { describe } from '../lib/errors.ts'
 import type { KubeClient, Secret } from './client.ts'
 import { KubeError } from './error.ts'
 
-/** Lengths in milliseconds. */
+/** In milliseconds. */
 export type FollowWaits = {
-  /** Between two looks at the Secret where it cannot be watched; shorter after a look that failed. */
+  /** Between two reads of the Secret if it cannot be watched; shorter after a failed read. */
   readonly poll: number
-  /** First pause after a look or a watch that failed; it grows. */
+  /** First pause after a failed read or watch; it grows. */
   readonly retry: number
-  /** Until a watch that was refused is tried again; also the longest pause after one that failed. */
+  /** Until a refused watch is tried again; also the longest pause after a failed one. */
   readonly rewatch: number
   /** How long the API is asked to keep one watch. */
   readonly watch: number
-  /** A watch that lasted shorter has failed. */
+  /** A watch that ended sooner counts as failed. */
   readonly settled: number
 }
 
 const defaults: FollowWaits = { poll: 60_000, retry: 1000, rewatch: 600_000, watch: 300_000, settled: 10_000 }
 
 export type FollowOptions = {
-  /** Told why the Secret cannot be seen, and undefined once it can be again; not told the same thing twice. */
+  /**
+   * Called with the reason why the Secret cannot be read, and with undefined once it can be again; never twice with the
+   * same.
+   */
   readonly problem: (text: string | undefined) => void
   readonly waits?: Partial<FollowWaits>
   readonly clock?: Clock
@@ -29,13 +32,13 @@ export type FollowOptions = {
 
 type Watched = Pick<KubeClient, 'getSecret' | 'listSecret' | 'watchSecret'>
 
-/** Answers by which the API says that a watch is not to be had: the right or the ability is missing. */
+/** Statuses by which the API refuses a watch for lack of the right or the ability. */
 const refusals: ReadonlySet<number | undefined> = new Set([403, 404, 405, 501])
 
 /**
- * Yields the Secret (undefined: absent) as it is and then at each change, until `signal` aborts. It is watched; while
- * that cannot be done, for whatever reason, it is looked at again and again. Never throws: what fails is tried again, and
- * told when the Secret cannot be seen either way. A change that is undone between two looks is not seen.
+ * Yields the Secret (undefined: absent) at first and after each change, until `signal` aborts. It is watched; if that
+ * is not possible, it is polled. Never throws: failures are retried, and reported if the Secret cannot be read either
+ * way. A change that is undone between two reads is not observed.
  */
 export async function* followSecret(
   client: Watched,
@@ -75,7 +78,7 @@ export async function* followSecret(
       if (news(secret)) yield secret
       pause = pauses.poll.next()
       if (pauses.failed.attempts() > 0) {
-        // The API is back, and a watch with it.
+        // The API is back, so that watching may work again.
         pauses.failed.reset()
         watchIn = 0
       }
@@ -83,7 +86,7 @@ export async function* followSecret(
       if (signal.aborted) return
       tell(describe(error))
       pause = pauses.failed.next()
-      // It is the API that is not well: both are tried again together, so that it is not asked twice as often.
+      // The API itself is unwell: both are retried together, so that it is not asked twice as often.
       if (!refused) watchIn = pause
     }
     pause = Math.min(pause, watchIn)
@@ -92,7 +95,7 @@ export async function* followSecret(
   }
 }
 
-/** Yields the Secret as listed and at each event, through one watch after the other; throws when one does not go well. */
+/** Yields the Secret as listed and at each event, with one watch after the other; throws when one fails. */
 async function* watch(
   client: Watched,
   name: string,
@@ -112,7 +115,7 @@ async function* watch(
   }
 }
 
-/** Tells whether a Secret differs from the one before. */
+/** Whether a Secret differs from the previous one. */
 function onlyNews(): (secret: Secret | undefined) => boolean {
   let held: string | undefined = ''
   return (secret) => {

@@ -10,13 +10,16 @@ export type ApiRequest = Subject &
     readonly hidden?: readonly string[]
   }
 
-/** Where a Secret is: both parts as they are called, not encoded. */
+/** Where a Secret is; both parts are not encoded. */
 export type SecretName = { readonly namespace: string; readonly name: string }
 
-/** Verbs that a SelfSubjectAccessReview is made for. */
+/** Verbs that a SelfSubjectAccessReview can check. */
 export type ReviewedVerb = 'get' | 'update' | 'patch' | 'create' | 'list' | 'watch'
 
-/** Under this name the API keeps who owns which field: upstream's, so that a change of agents changes no owner. */
+/**
+ * The field manager, under which the API records the ownership of fields: upstream's, so that switching agents does not
+ * change it.
+ */
 const manager = 'fieldManager=tailscale-container'
 
 const wordsFor = ({ namespace, name }: SecretName): string => `Secret "${name}" in namespace "${namespace}"`
@@ -43,7 +46,7 @@ export const listSecret = (secret: SecretName): ApiRequest => ({
   path: `${collection(secret)}?${only(secret)}`,
 })
 
-/** For `seconds`, from just after `version`. Bookmarks keep the version recent when nothing happens. */
+/** For `seconds`, starting after `version`. Bookmarks keep the version recent while nothing happens. */
 export const watchSecret = (secret: SecretName, version: string, seconds: number): ApiRequest => ({
   verb: 'watch',
   object: wordsFor(secret),
@@ -51,7 +54,7 @@ export const watchSecret = (secret: SecretName, version: string, seconds: number
   path: `${collection(secret)}?${only(secret)}&watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}&resourceVersion=${encodeURIComponent(version)}`,
 })
 
-/** A merge: keys with null are deleted, keys that are not named stay. */
+/** A merge patch: keys with null are deleted, keys that are not named stay. */
 export function patchSecret(secret: SecretName, change: ReadonlyMap<string, string | null>): ApiRequest {
   const data = encoded(change)
   return {
@@ -77,7 +80,7 @@ export function createSecret(secret: SecretName, values: ReadonlyMap<string, str
   }
 }
 
-/** Something to be told of a Pod. */
+/** An Event about a Pod. */
 export type EventOfPod = {
   readonly type: 'Normal' | 'Warning'
   /** One word, for programs. */
@@ -86,7 +89,7 @@ export type EventOfPod = {
   readonly pod: { readonly name: string; readonly uid: string }
 }
 
-/** The API takes no longer text. */
+/** The API accepts no longer text. */
 const longestMessage = 1024
 
 export function createEvent(namespace: string, { type, reason, message, pod }: EventOfPod, at: Date): ApiRequest {

@@ -1,19 +1,19 @@
 import { parseRetryAfter } from '../lib/retry-after.ts'
 
-/** One exchange that failed, as far as it matters for sending the request again. */
+/** A failed exchange, as far as it matters for retrying. */
 export type Failure = {
-  /** Undefined: no answer came. */
+  /** Undefined: there was no answer. */
   readonly status?: number
   /** The header Retry-After. */
   readonly retryAfter?: string | undefined
-  /** The connection was kept from an earlier request, and broke before an answer came. */
+  /** The connection was reused, and broke before an answer came. */
   readonly stale?: boolean
 }
 
-/** What of a request matters for sending it again. */
+/** The properties of a request that matter for retrying. */
 export type Repeatability = {
   readonly method: 'GET' | 'PATCH' | 'POST'
-  /** Doing it twice is something else than doing it once. */
+  /** Doing it twice differs from doing it once. */
   readonly once?: true
 }
 
@@ -21,8 +21,8 @@ const longestPause = 10_000
 const mostWaits = 3
 
 /**
- * How many milliseconds to wait before the same request is sent again; undefined: not again. `earlier` are the
- * failures of this request before `failure`, `now` is in milliseconds since 1970.
+ * Milliseconds to wait before the request is retried; undefined: do not retry. `earlier` are its previous failures,
+ * `now` is in milliseconds since 1970.
  */
 export function pauseBeforeRetry(
   { method, once }: Repeatability,
@@ -31,11 +31,11 @@ export function pauseBeforeRetry(
   now: number,
 ): number | undefined {
   const unlessAgain = (same: (other: Failure) => boolean): 0 | undefined => (earlier.some(same) ? undefined : 0)
-  // The server ended the connection before it saw the request, or after.
+  // The server may have closed the connection before or after it saw the request.
   if (failure.stale === true) return once ? undefined : unlessAgain(({ stale }) => stale === true)
-  // The token may have been replaced between its reading and its use.
+  // The token may have been rotated between reading and use.
   if (failure.status === 401) return unlessAgain(({ status }) => status === 401)
-  // A patch without resourceVersion is meant for whatever is there now.
+  // A patch without resourceVersion applies to whatever is there now.
   if (failure.status === 409 && method === 'PATCH') return unlessAgain(({ status }) => status === 409)
   if (failure.status !== 429 && failure.status !== 503) return undefined
   const waits = earlier.filter(({ status }) => status === 429 || status === 503).length

@@ -6,20 +6,20 @@ export type SecretData = ReadonlyMap<string, Buffer>
 
 export type Secret = {
   readonly name: string
-  /** Differs whenever the Secret does. Empty when the answer has none: nothing is known of changes then. */
+  /** Changes whenever the Secret does. Empty if the answer has none: then changes cannot be detected. */
   readonly resourceVersion: string
   readonly data: SecretData
-  /** Keys whose value is no base64 text: they are not in `data`. */
+  /** Keys whose value is not base64: they are missing in `data`. */
   readonly undecodable: readonly string[]
 }
 
-/** A Secret (undefined: absent) at a point of the cluster's history, from which a watch can go on. */
+/** A Secret (undefined: absent) at a point in the cluster's history from which a watch can continue. */
 export type Listed = { readonly secret: Secret | undefined; readonly resourceVersion: string }
 
-/** What a watch tells: the Secret as it is now, or only that time has passed. */
+/** A watch event: the present Secret, or only that time has passed. */
 export type WatchEvent = Listed | { readonly resourceVersion: string }
 
-/** How the API explains a refusal. */
+/** The API's explanation of a refusal. */
 export type Status = { readonly message?: string | null | undefined; readonly reason?: string | null | undefined }
 
 const version = z.string().check(z.minLength(1))

@@ -13,7 +13,7 @@ export function backoff(first: number, cap: number, random: () => number = Math.
   let attempts = 0
   return {
     next: () => {
-      // The exponent is bounded as well as the result: 2 ** 1100 is Infinity and Infinity * 0 would be NaN.
+      // The exponent is bounded as well: 2 ** 1100 is Infinity, and Infinity * 0 is NaN.
       const pause = Math.min(cap, first * 2 ** Math.min(attempts, 30))
       attempts += 1
       return Math.round(pause * (0.8 + 0.4 * random()))

@@ -30,7 +30,7 @@ export const systemClock: Clock = {
     try {
       await delay(ms, undefined, signal === undefined ? {} : { signal })
     } catch {
-      // Aborted: the wait is over, which is all that was asked.
+      // Aborted: the wait is over.
     }
   },
   every: (ms, signal, action) => {

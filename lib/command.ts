@@ -38,13 +38,13 @@ export class CommandError extends CulvertError {
   }
 }
 
-/** Runs one program to its end and gives what it printed on stdout. */
+/** Runs a program to its end and gives its stdout. */
 export type RunCommand = (program: string, args: readonly string[], options?: CommandOptions) => Promise<string>
 
-/** Runs a program that was chosen before to its end, with this as its input. */
+/** Runs a predefined program to its end, with this input. */
 export type Feed = (input: string) => Promise<string>
 
-/** A program that prints more is killed: no listing that is read here is a tenth of it. */
+/** A program that prints more is killed; the largest listing we read is a tenth of it. */
 const maxOutputBytes = 256 * 1024 * 1024
 
 /**
@@ -54,13 +54,13 @@ const maxOutputBytes = 256 * 1024 * 1024
  */
 export const runCommand: RunCommand = (program, args, options) => start(program, args).finish(options)
 
-/** What follows from a run is done first: milliseconds until the process for the next one is started. */
+/** Milliseconds before the process for the next input is started, so that urgent work comes first. */
 const restMs = 10
 
 /**
- * Runs `program` once for each input, as `runCommand` does. After the first time a process of it waits for the next
- * input, so that this does not wait for a fork, which takes the longer the more memory this process has. The program
- * must do nothing before it has read its input, and nothing with an empty one.
+ * Runs `program` once for each input, as `runCommand` does. After the first run a process already waits for the next
+ * input, so that no run has to wait for a fork, which takes longer the more memory this process has. The program must
+ * do nothing before it has read its input, and nothing for an empty one.
  */
 export function runAhead(program: string, args: readonly string[]): Feed {
   let waiting: Started | undefined
@@ -78,7 +78,7 @@ export function runAhead(program: string, args: readonly string[]): Feed {
   }
 }
 
-/** A program that runs and waits for its input, if it reads any. */
+/** A running program that waits for its input, if it reads any. */
 type Started = Pick<Program, 'keepsUsAlive'> & {
   readonly finish: (options?: CommandOptions) => Promise<string>
   readonly ended: () => boolean
@@ -100,9 +100,9 @@ function start(program: string, args: readonly string[]): Started {
     if ('unstarted' in ending) throw notStarted(program, ending.unstarted)
     throw failed(program, ending, stderr().trim().slice(0, 2000), flooded, late)
   })
-  // Nobody may be waiting for it yet.
+  // Its failure must not count as unhandled while nobody awaits it.
   printed.catch(() => {})
-  // A program that ends without reading its input is judged by its exit code.
+  // A program that ends without reading its input is judged by its exit code alone.
   running.stdin?.on('error', () => {})
   return {
     finish: ({ input = '', timeoutMs = 30_000 } = {}) => {
@@ -118,7 +118,7 @@ function start(program: string, args: readonly string[]): Started {
   }
 }
 
-/** Gathers what comes, up to the limit; gives it as text when asked. */
+/** Collects the output up to the limit; gives it as text on request. */
 function collect(stream: Readable | null, flood: () => void): () => string {
   const parts: Buffer[] = []
   let bytes = 0

@@ -6,23 +6,18 @@ import { describe } from './errors.ts'
 import { sleep } from './timers.ts'
 
 export type DirectoryOptions = {
-  /** Milliseconds after which `changed` is called although nothing was seen: some file systems announce nothing. */
+  /** Milliseconds after which `changed` is called without an event: some file systems have none. */
   readonly rereadMs: number
-  /**
-   * Gets why the directory cannot be watched, once until it can be again, as it is re-read meanwhile; and what `changed`
-   * rejects with.
-   */
+  /** Called with the reason why the directory cannot be watched, once per outage; and with errors of `changed`. */
   readonly report: (problem: string) => void
   readonly signal: AbortSignal
 }
 
 /**
- * Calls `changed` once it has begun to watch the directory at `path`, soon after anything happens there, and every
- * `rereadMs`, until `signal` aborts. `changed` is called again only when it has finished; what it rejects with is
- * reported. A directory that is absent is watched as soon as it is there; one that is replaced, after `rereadMs` at the
- * latest.
- *
- * Whatever happens there counts: kubelet renames the link `..data` in a mounted volume, others write the files.
+ * Calls `changed` once it watches the directory at `path`, soon after anything happens there, and every `rereadMs`,
+ * until `signal` aborts. Calls never overlap, and their errors are reported. An absent directory is watched as soon as
+ * it exists, a replaced one after `rereadMs` at the latest. Every event counts: kubelet renames the link `..data` in a
+ * mounted volume, other programs write the files.
  */
 export async function watchDirectory(
   path: string,
@@ -42,7 +37,7 @@ export async function watchDirectory(
   while (!signal.aborted) {
     const opened = (): void => {
       failing = false
-      // What was changed before is announced by nobody.
+      // Earlier changes have no events.
       notice()
     }
     try {
@@ -58,16 +53,16 @@ export async function watchDirectory(
 }
 
 /**
- * Watches for `ms`, or until the directory itself goes, or `signal` aborts; rejects when watching fails. No longer,
- * because the watch stays with the old directory when another takes its place: that is not always announced, and
- * chokidar overlooks it where it happens at once.
+ * Watches for `ms`, until the directory is removed, or until `signal` aborts; rejects when watching fails. The watch
+ * must be renewed because it stays with the old directory when another takes its place: there may be no event, and
+ * chokidar overlooks an immediate replacement.
  */
 async function watchFor(
   ms: number,
   path: string,
   { opened, notice, signal }: { opened: () => void; notice: () => void; signal: AbortSignal },
 ): Promise<void> {
-  // That it is absent is no error to chokidar.
+  // chokidar does not treat an absent directory as an error.
   await stat(path)
   const over = new AbortController()
   const failed = Promise.withResolvers<never>()
@@ -92,11 +87,11 @@ async function watchFor(
   }
 }
 
-/** A burst is over after this many milliseconds without another event; one that goes on is not awaited longer. */
+/** A burst ends after this many milliseconds without an event; a longer one is interrupted. */
 const quietMs = 50
 const burstMs = 1000
 
-/** Makes a burst of calls one call of `action`, and no two of those run at once. */
+/** Merges a burst of calls into one call of `action`; calls never overlap. */
 function coalesce(action: () => void | Promise<void>, signal: AbortSignal): () => void {
   let timer: NodeJS.Timeout | undefined
   let began = 0

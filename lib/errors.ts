@@ -1,4 +1,4 @@
-/** What kind of failure an error is; closed, so that exits, status and tests can rely on it. */
+/** The kind of an error; a closed list, so that exit codes, status and tests can rely on it. */
 export type ErrorCode =
   | 'settings' // an environment variable can never work
   | 'privilege' // a right, device or kernel setting is missing
@@ -13,12 +13,12 @@ export type ErrorCode =
   | 'verification-failed' // the kernel or tailscaled does not hold what it accepted
   | 'kubernetes' // the Kubernetes API refused, could not be reached, or did not answer as documented
   | 'command' // another program failed
-  | 'internal' // a fault of the agent itself
+  | 'internal' // a bug in the agent
 
-/** An error that says what failed, of what kind, and what to do next. */
+/** An error with its kind, what failed, and what to do about it. */
 export class CulvertError extends Error {
   readonly code: ErrorCode
-  /** What the reader can do about it: one sentence. */
+  /** What the reader can do: one sentence. */
   readonly remedy: string | undefined
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; remedy?: string } = {}) {
@@ -29,7 +29,7 @@ export class CulvertError extends Error {
   }
 }
 
-/** One line for people: the message, what caused it and the remedy, without a stack. */
+/** One line for people: message, cause and remedy, without a stack. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const parts = [error.message.trim()]
@@ -42,6 +42,6 @@ export function describe(error: unknown): string {
   return error instanceof CulvertError && error.remedy !== undefined ? `${line}. ${error.remedy}` : line
 }
 
-/** The system's word for an error, such as `ENOENT`; undefined where it has none. */
+/** The system's error code, such as `ENOENT`; undefined if there is none. */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

@@ -6,25 +6,25 @@ export type Request = {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | null
-  /** What it aborts with is what the request, or the reading of its answer, rejects with. */
+  /** The request, or reading its answer, rejects with this signal's reason. */
   readonly signal: AbortSignal
 }
 
-/** The head of an answer has been received; the body follows, and must be read or ended. */
+/** The head of an answer; the body must be read or ended. */
 export type Answer = {
   readonly status: number
-  /** The value of a header, the first one where there are several; its name in small letters. */
+  /** The value of a header, the first if there are several; the name is in lower case. */
   readonly header: (name: string) => string | undefined
-  /** Reading it throws when it breaks or is aborted. */
+  /** Reading throws when the connection breaks or the request is aborted. */
   readonly body: AsyncIterable<Buffer>
 }
 
-// Callers have their own limits, which go for a call as a whole. Redirects are not followed, other protocols not spoken.
+// Callers have time limits for a whole call. Redirects are not followed, and only HTTP/1.1 is offered.
 const options = { headersTimeout: 0, bodyTimeout: 0, allowH2: false } as const
 
 /**
- * Sends a request on a connection of its own through a unix socket to the HTTP server `host`. When `halfClose` aborts,
- * our half of the connection ends: the server sees that nobody waits any more, and can still answer.
+ * Sends a request to the HTTP server `host` on a new connection through a unix socket. When `halfClose` aborts, our
+ * half of the connection is closed: the server notices that nobody waits any more, and can still answer.
  */
 export async function askOnce(
   { socketPath, host }: { readonly socketPath: string; readonly host: string },
@@ -47,19 +47,19 @@ export type HttpsPool = {
 }
 
 export type PoolOptions = {
-  /** The authorities to trust, PEM. */
+  /** The trusted authorities, PEM. */
   readonly ca: string
-  /** Milliseconds in which a connection must come about. */
+  /** Milliseconds in which a connection must be established. */
   readonly connectMs: number
-  /** Milliseconds for which an unused connection is kept; it keeps no process alive. */
+  /** Milliseconds for which an idle connection is kept; it does not keep the process alive. */
   readonly idleMs: number
-  /** After so many milliseconds of silence the kernel asks whether the other side is still there. */
+  /** After this many milliseconds of silence the kernel checks that the other side is still there (TCP keep-alive). */
   readonly probeMs: number
 }
 
 /**
- * Sends requests to the HTTPS server at `url`, as many at once as there are, each on a connection that was kept or on
- * a new one. `stale`: the error of one that was kept, and broke before an answer came.
+ * Sends requests to the HTTPS server at `url`, concurrently if needed, on kept or new connections. `stale`: the error
+ * of a kept connection that broke before an answer came.
  */
 export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs }: PoolOptions): HttpsPool {
   const pool = new Pool(url, {
@@ -70,7 +70,7 @@ export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs }: PoolO
   })
   return {
     send: async (request) => {
-      // The pool takes a connection for busy until the turn after that in which its last answer was read.
+      // The pool frees a connection in the turn after its last answer was read.
       await nextTurn()
       const isKept = pool.stats.free > 0
       try {

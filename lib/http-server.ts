@@ -2,17 +2,17 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { ListenOptions } from 'node:net'
 import { describe } from './errors.ts'
 
-/** A route's answer; `headers` beside the content type, or instead of it. */
+/** A route's answer; `headers` add to the content type or replace it. */
 export type Answer = {
   readonly status: number
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
 }
-/** A route gets the names and values behind the `?`; `gone` aborts when nobody waits for its answer any more. */
+/** `query` has what follows the `?`; `gone` aborts when the client is gone. */
 export type Route = (query: URLSearchParams, gone: AbortSignal) => Answer | Promise<Answer>
 export type Routes = Readonly<Record<string, Route>>
 
-/** All methods of all paths that begin with `prefix`; `to` gets path and query, and answers by itself. */
+/** All methods of all paths that begin with `prefix`; `to` gets path and query, and answers itself. */
 export type Relay = {
   readonly prefix: string
   readonly to: (request: IncomingMessage, response: ServerResponse, path: string) => void
@@ -33,7 +33,7 @@ export const serve =
     }
     const gone = new AbortController()
     response.on('close', () => gone.abort())
-    // The server cuts idle connections unless somebody listens: none is idle whose client waits for us.
+    // The server would cut idle connections, but none is idle whose client waits for us.
     response.on('timeout', stayOpen)
     const answer = (found: Answer): void => {
       response.off('timeout', stayOpen)
@@ -56,13 +56,15 @@ function respond({ method }: IncomingMessage, response: ServerResponse, { status
 const defaultIdleMs = 330_000
 
 export type ServerOptions = {
-  /** A connection on which nothing moves for so many milliseconds is cut, unless a route is working on an answer. */
+  /** A silent connection is cut after this many milliseconds, unless a route is working on its answer. */
   readonly idleMs?: number
-  /** Gets why a connection could not be accepted, as where there are no file descriptors left. The server goes on. */
+  /**
+   * Gets the reason why a connection could not be accepted, such as a lack of file descriptors. The server continues.
+   */
   readonly failed?: (error: Error) => void
 }
 
-/** Opens a server; rejects with the error of the system when the address cannot be listened on. */
+/** Opens a server; rejects with the system's error if it cannot listen on the address. */
 export function listen(
   listener: RequestListener,
   options: ListenOptions,
@@ -81,7 +83,7 @@ export function listen(
   })
 }
 
-/** Closes at once: requests that are not answered yet are cut off. */
+/** Closes at once: unanswered requests are cut off. */
 export function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())

@@ -1,10 +1,10 @@
 /**
- * A large map as a value that little is changed of at a time: what has changed lately lies over a base that many
- * versions share. The same entries may lie otherwise in another version: only `entriesOf` compares the two.
+ * A large immutable map for small changes: recent changes lie over a base that many versions share. Equal maps may have
+ * different layers: only `entriesOf` compares them.
  */
 export type LayeredMap<Value> = {
   readonly base: ReadonlyMap<string, Value>
-  /** What stands in place of the base's; undefined for what is not there any more. */
+  /** Values that replace the base's; undefined for deleted keys. */
   readonly changes: ReadonlyMap<string, Value | undefined>
 }
 
@@ -19,8 +19,8 @@ export function* entriesOf<Value>({ base, changes }: LayeredMap<Value>): Generat
 }
 
 /**
- * The map with other values, or undefined for what is taken away. Of n entries some √n are copied, and all once in some
- * √n changes, when they become the next base.
+ * The map with these values, or without a key where the value is undefined. A change copies about √n of n entries, and
+ * all of them once in √n changes, when they become the next base.
  */
 export function withChanges<Value>(
   { base, changes }: LayeredMap<Value>,

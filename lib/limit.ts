@@ -1,7 +1,7 @@
-/** Does a piece of work when it is its turn. Gives what comes of it, or rejects as it does. */
+/** Runs a piece of work when its turn comes, and settles as it does. */
 export type Limited = <T>(work: () => Promise<T>) => Promise<T>
 
-/** Limits how much is done at a time: so many pieces of work, in the order in which they are asked for. */
+/** Limits concurrency: pieces of work start in the order of the calls. */
 export function limited(many: number): Limited {
   let free = many
   const waiting: (() => void)[] = []

@@ -1,9 +1,9 @@
 const newline = 0x0a
 
-/** Makes a value of each line, which comes in parts. */
+/** Builds a value from each line, which arrives in parts. */
 export type Collector<Line> = {
   readonly push: (part: Buffer) => void
-  /** The line is whole; the next one may follow. */
+  /** The line is complete; the next one may follow. */
   readonly end: () => Line
 }
 

@@ -1,4 +1,4 @@
-/** Where people are told what happens; one call is one line. */
+/** The log for people; one call is one line. */
 export type Log = (text: string) => void
 
 const two = (value: number): string => String(value).padStart(2, '0')

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 
 /**
- * A pure function of what `select` takes from its input, which is computed anew only when one of these has changed by
- * identity: for plans over large values, which are asked for after every change of anything. What comes out equal to the
- * last output is that one itself: whoever compares the two is spared to go through them.
+ * A pure function of the parts that `select` takes from its input, recomputed only when one of them changes by
+ * identity: for plans over large values, which are needed after every change of World. A result that equals the last
+ * one is replaced by that, so that later comparisons are quick.
  */
 export function memo<Input, Output>(
   select: (input: Input) => readonly unknown[],
@@ -20,7 +20,7 @@ export function memo<Input, Output>(
   }
 }
 
-/** A pure function of a value that does not change, computed once for each: what is known goes with the value. */
+/** A pure function of an immutable value, computed once per value; the result is kept as long as the value. */
 export function memoOf<Value extends WeakKey, Output>(compute: (value: Value) => Output): (value: Value) => Output {
   const known = new WeakMap<Value, { readonly output: Output }>()
   return (value) => {

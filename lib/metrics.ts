@@ -1,4 +1,4 @@
-/** One metric with all its samples, as Prometheus' text format has them. */
+/** One metric with all its samples, in Prometheus' text format. */
 export type Metric = {
   readonly name: string
   readonly type: 'counter' | 'gauge'
@@ -9,10 +9,10 @@ export type Metric = {
 
 export type Sample = { readonly labels?: Readonly<Record<string, string>>; readonly value: number }
 
-/** Of the text format that `renderMetrics` gives. */
+/** The content type of `renderMetrics`. */
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** Metrics in Prometheus' text format, one sample a line; a metric without samples is left out. */
+/** Metrics in Prometheus' text format, one sample per line; a metric without samples is left out. */
 export function renderMetrics(metrics: readonly Metric[]): string {
   return metrics
     .filter(({ samples }) => samples.length > 0)
@@ -23,10 +23,10 @@ export function renderMetrics(metrics: readonly Metric[]): string {
     .join('')
 }
 
-/** So many are told apart by labels that hold texts. */
+/** Limit for samples whose labels contain texts. */
 const mostInfos = 100
 
-/** A metric that tells by its labels: 1 for each of `all` that differ, the first 100 of them. */
+/** An info metric: the value 1 for each different label set in `all`, up to 100. */
 export function infoMetric(name: string, help: string, all: readonly NonNullable<Sample['labels']>[]): Metric {
   const different = new Map(all.map((labels) => [JSON.stringify(labels), labels]))
   const samples = [...different.values()].slice(0, mostInfos).map((labels) => ({ labels, value: 1 }))

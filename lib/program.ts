@@ -2,27 +2,27 @@ import type { Readable, Writable } from 'node:stream'
 import { execa } from 'execa'
 
 export type ProgramOptions = {
-  /** Whether `stdin` is there to be written to; else there is no input. */
+  /** Whether `stdin` can be written to; otherwise the program has no input. */
   readonly input?: 'pipe' | 'ignore'
-  /** `pipe`: stdout and stderr are there to be read, and must be. `inherit`: they are this process' own. */
+  /** `pipe`: stdout and stderr can be read, and must be. `inherit`: this process's own. */
   readonly output: 'pipe' | 'inherit'
-  /** All of its environment; without it, it gets this process'. */
+  /** Its whole environment; defaults to this process's. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Puts it into a process group of its own, which signals of a terminal do not reach. */
+  /** Puts it into its own process group, which signals of a terminal do not reach. */
   readonly detached?: boolean
-  /** Ends the program when it aborts: with SIGTERM, and SIGKILL 5 s later, or with SIGKILL at once. */
+  /** Ends the program when it aborts: with SIGTERM, and SIGKILL 5 s later; or with SIGKILL at once. */
   readonly signal?: AbortSignal
   readonly endWith?: 'SIGTERM' | 'SIGKILL'
 }
 
-/** How a program ended: by exit code or signal, or with the system's reason why it could not be started. */
+/** How a program ended: by exit code or signal, or the system's reason why it could not be started. */
 export type Ending =
   | { readonly exitCode: number }
   | { readonly signal: NodeJS.Signals }
   | { readonly unstarted: unknown }
 
 export type Program = {
-  /** Undefined when it could not be started; then there is no output, and `ended` has the reason. */
+  /** Undefined if it could not be started; then there is no output, and `ended` has the reason. */
   readonly pid: number | undefined
   readonly stdin: Writable | null
   readonly stdout: Readable | null

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Firewall } from './firewall.ts'
 import { emptyTable, type ForwardingTable } from './table.ts'
 
-/** A firewall that holds the table and nothing else, for suites that run on a machine which is not theirs. */
+/** A firewall that only stores the table, for test suites that must not touch the machine's network. */
 export function memoryFirewall(): Firewall {
   let cached: ForwardingTable = emptyTable
   let prepared = false

@@ -6,17 +6,17 @@ import { byFamily, type ForwardingTable, forwardingTable, type PortKey } from '.
 export type ForwardingInput = {
   /** The node's own tailnet addresses. */
   readonly own: readonly Address[]
-  /** The families that the kernel carries in this network namespace. */
+  /** Address families that the kernel supports in this network namespace. */
   readonly kernelFamilies: readonly Family[]
-  /** Families of the Pod's addresses: in another one it neither is reached by the cluster nor reaches a Service. */
+  /** Families of the Pod's addresses: with other families it neither reaches Services nor is reached by the cluster. */
   readonly podFamilies: readonly Family[]
-  /** The daemon's NoSNAT preference: clients' addresses are to reach the backends. */
+  /** The daemon's NoSNAT preference: backends see the addresses of clients. */
   readonly noSnat: boolean
-  /** L3 ingress: new flows of a family go to any of its targets. */
+  /** L3 ingress: a new flow of a family goes to any of its targets. */
   readonly targets: readonly Address[]
   /** L3 egress: addresses of the one target in the tailnet, or the node's own for cluster traffic via ingress. */
   readonly catchAll: readonly Address[]
-  /** Ports of the Pod itself, which `catchAll` leaves alone. */
+  /** The Pod's own ports, which `catchAll` does not redirect. */
   readonly exempt: readonly PortKey[]
   /** ProxyGroup egress. */
   readonly egress: readonly EgressInput[]
@@ -26,7 +26,7 @@ export type ForwardingInput = {
 
 export type EgressInput = {
   readonly name: string
-  /** Where it leads; empty while that is not known. */
+  /** The addresses that it routes to; empty while unknown. */
   readonly addresses: readonly Address[]
   readonly ports: readonly EgressPortInput[]
 }
@@ -42,27 +42,27 @@ export type IngressInput = {
   readonly mappings: readonly { readonly address: Address | undefined; readonly backend: Address }[]
 }
 
-/** An address that gets no rule, and why. */
+/** An address without a rule, and why. */
 export type Unreachable = { readonly target: Address; readonly reason: string }
 
-/** What became of one service. */
+/** The result for one service. */
 export type ServicePlan = {
-  /** The addresses that got rules: of targets in the tailnet, or of the Tailscale Service. */
+  /** The addresses with rules: of targets in the tailnet, or of the Tailscale Service. */
   readonly programmed: readonly Address[]
   readonly unreachable: readonly Unreachable[]
 }
 
 export type ForwardingPlan = {
   readonly table: ForwardingTable
-  /** Of the targets that are no service's. */
+  /** Problems of the targets that do not belong to a service. */
   readonly unreachable: readonly Unreachable[]
   readonly egress: ReadonlyMap<string, ServicePlan>
   readonly ingress: ReadonlyMap<string, ServicePlan>
 }
 
 /**
- * Turns all that is to be forwarded into the one table. What the kernel or the node has no address
- * family for costs only itself. The result does not depend on the order of services.
+ * Plans one table for everything that is to be forwarded. An address family that kernel or node lack only costs its own
+ * entries. The result does not depend on the order of services.
  */
 export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   const own = byFamily((family) => input.own.filter((address) => address.family === family))
@@ -111,14 +111,14 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     const planned = fromCluster(addresses)
     egressServices.set(name, planned)
     for (const family of families) {
-      // Every node has one of a family; where a name has more, its first stands for it, always the same one.
+      // Every node has one per family; if a name has several, its first is always used.
       const target = planned.programmed.find((address) => address.family === family)?.text
       if (target === undefined) continue
       for (const port of wanted) ports[family].push(entryOf(port, family, target))
     }
   }
 
-  // The node's own addresses do not matter: what is sent to the service arrives, or control sends it elsewhere.
+  // The node's own addresses do not matter: the control server decides what arrives for the service.
   const toCluster = (family: Family): string | undefined => kernelLacks(family) ?? podLacks(family)
   const ingressServices = new Map<string, ServicePlan>()
   for (const { name, mappings } of input.ingress ?? []) {
@@ -147,10 +147,10 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   return { table, unreachable, egress: egressServices, ingress: ingressServices }
 }
 
-/** One list for each backend: tables that share them are compared at a glance. */
+/** One list per backend, so that unchanged tables share lists and compare quickly. */
 const onlyBackend = memoOf(({ text }: Address): readonly string[] => [text])
 
-/** The entry of a port with the target that it was last made for: tables that share entries are compared at a glance. */
+/** The entry of a port, reused for the same target, so that unchanged tables share entries and compare quickly. */
 function entryOf(port: EgressPortInput, family: Family, target: string): Entry<PortKey> {
   const { key, made } = madeOf(port)
   let last = made[family]
@@ -166,7 +166,7 @@ const madeOf = memoOf(({ protocol, matchPort }: EgressPortInput) => ({
   made: byFamily((): { readonly target: string; readonly entry: Entry<PortKey> } | undefined => undefined),
 }))
 
-/** Whether there is something to forward, but no address at all can be reached, so that the agent would be of no use. */
+/** Whether there is something to forward, but no address at all can be reached. */
 export const nothingReachable = ({ table, unreachable }: ForwardingPlan): boolean =>
   unreachable.length > 0 &&
   families.every((family) => table.ingress[family].size === 0 && table.catchAll[family] === undefined)

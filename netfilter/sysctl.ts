@@ -12,7 +12,7 @@ const read = async (root: string, name: string): Promise<string | undefined> => 
   }
 }
 
-/** The address families that the kernel carries in this network namespace. `root` prefixes /proc. */
+/** The address families that the kernel supports in this network namespace. `root` prefixes /proc. */
 export async function kernelFamilies(root: string): Promise<Family[]> {
   const disabled = await read(root, 'net/ipv6/conf/all/disable_ipv6')
   const carries6 = disabled === undefined ? (await read(root, switches[6])) !== undefined : disabled === '0'

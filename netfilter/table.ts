@@ -1,7 +1,7 @@
 import type { Family } from '../lib/address.ts'
 import { inOrder } from './in-order.ts'
 
-/** The device that tailscaled makes: what is of the tailnet comes in and leaves through it. */
+/** tailscaled's device: tailnet traffic arrives and leaves through it. */
 export const tunnelDevice = 'tailscale0'
 
 /** For each family, values by canonical address text. */
@@ -13,29 +13,35 @@ export const byFamily = <T>(value: (family: Family) => T): Record<Family, T> => 
 /** A protocol and a port of the Pod, such as `tcp . 10000`. */
 export type PortKey = `${'tcp' | 'udp'} . ${number}`
 
-/** Addresses as the keys of a map without values, which is how sets of the kernel are held. */
+/** Addresses as keys of a map without values, like sets in the kernel. */
 export type AddressSet = ReadonlyMap<string, ''>
 
 /**
- * What the kernel is to forward, as a value: netfilter/nftables renders it and reads it back. Two equal tables render
- * to equal rules.
+ * What the kernel should forward, as a value: netfilter/nftables renders it and reads it back. Equal tables render to
+ * equal rules.
  */
 export type ForwardingTable = {
-  /** Own tailnet address, or that of a Tailscale Service → its backends. A new flow from the tailnet to the key goes to one of them. */
+  /**
+   * Own tailnet address, or that of a Tailscale Service → its backends. A new flow from the tailnet to the key goes to
+   * one of them.
+   */
   readonly ingress: ByFamily<ReadonlyMap<string, readonly string[]>>
   /** Whether backends see the Pod's address instead of the tailnet client's. */
   readonly masquerade: boolean
-  /** What comes from the tailnet for a Tailscale Service that is not in `ingress` is refused, not sent on. */
+  /** Whether tailnet traffic for a Tailscale Service that is missing in `ingress` is refused instead of sent on. */
   readonly refuseUnmapped: boolean
   /** The Pod's port → target and its port, such as `100.64.0.2 . 443`. A new flow from the cluster goes there. */
   readonly ports: ByFamily<ReadonlyMap<PortKey, string>>
-  /** Where every new flow from the cluster to the Pod goes that is not for one of `exempt`. */
+  /** Where every new flow from the cluster to the Pod goes, except for the ports in `exempt`. */
   readonly catchAll: ByFamily<string | undefined>
   /** The Pod's own ports, sorted. */
   readonly exempt: readonly PortKey[]
-  /** The own tailnet address that targets in the tailnet see; there are none of a family without. */
+  /** The own tailnet address that targets in the tailnet see; families without one have no targets. */
   readonly source: ByFamily<string | undefined>
-  /** By which flows are known to be ours: the keys of `ingress`, and every address in the tailnet that flows are sent to. */
+  /**
+   * The addresses by which flows are recognised as ours: the keys of `ingress`, and every tailnet address that flows
+   * are sent to.
+   */
   readonly own: ByFamily<AddressSet>
   readonly targets: ByFamily<AddressSet>
 }
@@ -43,7 +49,7 @@ export type ForwardingTable = {
 /** The address of a value of `ports`. */
 export const targetAddress = (target: string): string => target.slice(0, target.indexOf(' '))
 
-/** Completes a table with what follows from the rest of it: once, as a large one is compared with many others. */
+/** Completes a table with what follows from the rest; done once, since a large table is compared with many others. */
 export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {
   const setOf = (addresses: Iterable<string>): AddressSet => {
     const set = new Map<string, ''>()

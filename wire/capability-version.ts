@@ -2,7 +2,7 @@
 export const tailscaleVersion = '1.102.5'
 
 /**
- * The capability version of that tailscaled: how much of the protocol it speaks. An operator names config files after
- * it (`cap-142.hujson`), and the state Secret tells it. The image is not built with a tailscaled that says otherwise.
+ * The capability version of that tailscaled: the protocol version it speaks. Operators name config files after it
+ * (`cap-142.hujson`), and the agent writes it to the state Secret. Building the image fails with another tailscaled.
  */
 export const capabilityVersion = 142

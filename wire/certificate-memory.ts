@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { parseJson } from '../lib/json.ts'
 
-/** What is remembered of one name's certificate: failures in a row, and when it may be asked for again, in ms since 1970. */
+/** The memory of one name's requests: failures in a row, and the earliest time of the next one, in ms since 1970. */
 export type Remembered = { readonly failures: number; readonly notBefore: number; readonly reason?: string }
 
 /** By name. */
@@ -14,13 +14,10 @@ const entry = z.object({
 })
 const schema = z.object({ version: z.literal(1), domains: z.record(z.string(), entry) })
 
-/** The longest that an authority is left alone, and some more; what says longer was written by a clock that was wrong. */
+/** Longer than any pause: a later time was written with a wrong clock. */
 const furthest = 8 * 86_400_000
 
-/**
- * Reads what `renderCertificateMemory` wrote. What cannot be read, or asks for a time that is too far off, counts as
- * nothing: undefined then.
- */
+/** Reads the output of `renderCertificateMemory`. Undefined if it is invalid or has a time that is too far off. */
 export function parseCertificateMemory(text: string, now: number): CertificateMemory | undefined {
   const parsed = z.safeParse(schema, parseJson(text))
   if (!parsed.success) return undefined
@@ -30,7 +27,7 @@ export function parseCertificateMemory(text: string, now: number): CertificateMe
   return new Map(entries.filter(([, { notBefore }]) => notBefore < now + furthest))
 }
 
-/** The same memory is always the same text. */
+/** Equal memories have equal texts. */
 export function renderCertificateMemory(memory: CertificateMemory): string {
   const domains = [...memory]
     .toSorted(([one], [other]) => (one < other ? -1 : 1))

@@ -1,24 +1,24 @@
-/** What only one service may have, such as `TCP port 10000`, and the field that asks for it. */
+/** Something that only one service may have, such as `TCP port 10000`, and the field that asks for it. */
 export type Claim = { readonly what: string; readonly field: string }
 
 /** `owner` has what `claim` asks for. */
 export type Conflict = { readonly claim: Claim; readonly owner: string }
 
-/** The claims of services, by the services' names. */
+/** The claims of services, by service name. */
 export type Claims = ReadonlyMap<string, readonly Claim[]>
 
 type Sides = {
-  /** Of the services as they are to be, in the order of their names. */
+  /** Of the desired services, in the order of their names. */
   readonly wanted: Claims
-  /** Of the services as they were; no two claimed the same. */
+  /** Of the previous services; no two claimed the same. */
   readonly before: Claims
-  /** Services that are as they were, whatever is wanted. */
+  /** Services that must stay as they were. */
   readonly kept: Iterable<string>
 }
 
 /**
- * Decides which services cannot be as they are to be: of two that claim the same, the one that had it before has it,
- * else the first. One that loses is as it was before, and so has again what it had then.
+ * Decides which services cannot be as desired: of two that claim the same, the previous owner wins, otherwise the
+ * first. The loser stays as it was, with its previous claims.
  */
 export function findConflicts({ wanted, before, kept }: Sides): Map<string, Conflict> {
   const conflicts = new Map<string, Conflict>()

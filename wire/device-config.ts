@@ -4,9 +4,9 @@ import { type Field, readHujsonObject } from '../lib/hujson.ts'
 import { optional } from '../lib/json.ts'
 import { fieldNamed, goJson, isSameField, unknownFields } from './go-json.ts'
 
-/** What the agent uses of tailscaled's config file. */
+/** The parts of tailscaled's config file that the agent uses. */
 export type DeviceConfigContent = {
-  /** Verbatim, also `file:PATH`, which tailscaled resolves; empty when there is none. */
+  /** Verbatim, also `file:PATH`, which tailscaled resolves; empty if absent. */
   readonly authKey: string
   readonly advertiseRoutes: readonly string[]
   readonly advertiseServices: readonly string[]
@@ -24,7 +24,7 @@ const flags = (...names: string[]) =>
 
 /** The file's fields, spelled as operators write them. */
 const schema = z.object({
-  /** While it is not false, tailscaled refuses other preferences and serve configs over LocalAPI. */
+  /** Unless it is false, tailscaled refuses changes of preferences and serve configs over LocalAPI. */
   Locked: flag,
   ServerURL: text,
   AuthKey: text,
@@ -48,7 +48,7 @@ const schema = z.object({
   ShieldsUp: flag,
   RemoteConfig: flag,
   AutoUpdate: flags('check', 'apply'),
-  /** What is inside is left to tailscaled, as are the texts of addresses. */
+  /** The content is left to tailscaled, as are address texts. */
   ServeConfigTemp: optional(z.record(z.string(), z.unknown())),
   StaticEndpoints: texts,
   RelayServerPort: optional(z.int().check(z.minimum(0), z.maximum(65535))),
@@ -58,11 +58,11 @@ const schema = z.object({
 const names = Object.keys(schema.shape)
 const version = 'alpha0'
 
-/** All that a config file of tailscaled may say, but for its version, which there is one of. */
+/** All fields of tailscaled's config file but the version, of which there is only one. */
 export type DeviceConfigFile = Readonly<z.output<typeof schema>>
 
 /**
- * Reads the config file of tailscaled, as tailscaled itself does.
+ * Reads tailscaled's config file like tailscaled itself.
  * @throws CulvertError `settings` with file, position and reason, never with a value.
  */
 export function parseDeviceConfigFile(path: string, bytes: Buffer): DeviceConfigFile {
@@ -85,10 +85,10 @@ export function parseDeviceConfigFile(path: string, bytes: Buffer): DeviceConfig
   return parsed.data
 }
 
-/** The text of a config file that says this. */
+/** The text of a config file with these fields. */
 export const renderDeviceConfigFile = (file: DeviceConfigFile): string => goJson({ Version: version, ...file })
 
-/** What the agent uses of what `parseDeviceConfigFile` reads, and throws as it does. */
+/** The parts that the agent uses of a config file; throws as `parseDeviceConfigFile` does. */
 export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigContent {
   const { AuthKey, AdvertiseRoutes, AdvertiseServices } = parseDeviceConfigFile(path, bytes)
   return {
@@ -107,7 +107,7 @@ export function withAdvertisedServices(path: string, bytes: Buffer, services: re
     .filter(({ name }) => !isSameField(name, 'AdvertiseServices'))
     .map(({ name, value }) => [name, value])
   const all = [...fields, ['AdvertiseServices', services]]
-  // An object would have a name that occurs twice in its first place.
+  // An object would keep a repeated name at its first position.
   return Buffer.from(`{${all.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`)
 }
 
@@ -118,5 +118,5 @@ function refusal({ issues: [issue] }: z.core.$ZodError, fields: ReadonlyMap<stri
   return fields.get(name)?.error(what) ?? new CulvertError('settings', what)
 }
 
-/** A key in the place of a name must not be told. */
+/** A misplaced key must not be repeated. */
 const printable = (name: string): string => (/^[a-z]{1,40}$/i.test(name) ? `"${name}"` : 'with this name')

@@ -10,7 +10,7 @@ export type EgressPort = {
   readonly matchPort: number
   /** The target's port. */
   readonly targetPort: number
-  /** The protocol as it was configured, where that is not in capitals: the status repeats it. */
+  /** The protocol as configured, if not in capitals: the status repeats it. */
   readonly spelling?: string
 }
 
@@ -18,20 +18,20 @@ export type EgressPort = {
 export type EgressService = {
   readonly name: string
   readonly target: TailnetTarget
-  /** The target as it was configured, which the status repeats. */
+  /** The target as configured, which the status repeats. */
   readonly tailnetTarget: { readonly ip: string; readonly fqdn: string }
   readonly ports: readonly EgressPort[]
-  /** The service's health URL, by which it is seen whether this Pod is still routed to; empty for none. */
+  /** The service's health URL, which shows whether this Pod is still routed to; empty for none. */
   readonly healthCheckEndpoint: string
 }
 
-/** What the mounted file `egress-services` says. A rejected service that was good before is as it was then. */
+/** The content of the mounted file `egress-services`. A rejected service keeps its last good version. */
 export type EgressServices = Services<EgressService>
 
 /**
- * Reads the mounted file `egress-services` as Go decodes it: names of fields in any case, unknown ones ignored, of two
- * alike the last. A match port belongs to one service, for each protocol.
- * @throws CulvertError `settings` when the document as a whole is no JSON object
+ * Reads the mounted file `egress-services` as Go decodes it: field names in any case, unknown ones ignored, the last of
+ * duplicates counts. A match port belongs to one service per protocol.
+ * @throws CulvertError `settings` if the document as a whole is not a JSON object
  */
 export const parseEgressServices = (bytes: Buffer, before?: EgressServices): EgressServices =>
   parseServices(bytes, kind, before?.services)
@@ -44,10 +44,10 @@ export function renderEgressServices(services: Iterable<EgressService>): string 
   return goJson(Object.fromEntries(entries))
 }
 
-/** The target as it was configured. */
+/** The target as configured. */
 export const renderTarget = ({ ip, fqdn }: EgressService['tailnetTarget']): object => ({ ip, fqdn })
 
-/** The port as it was configured. */
+/** The port as configured. */
 export const renderPort = ({ protocol, spelling, matchPort, targetPort }: EgressPort): object => ({
   protocol: spelling ?? protocol.toUpperCase(),
   matchPort,
@@ -71,7 +71,7 @@ const kind: Kind<EgressService> = {
     })),
 }
 
-/** `ip` wins: where it is set, `fqdn` is only repeated. */
+/** `ip` wins: if it is set, `fqdn` is only repeated. */
 function readTarget(cursor: JsonCursor): Pick<EgressService, 'target' | 'tailnetTarget'> {
   const at = { ip: fieldOf(cursor, 'ip'), fqdn: fieldOf(cursor, 'fqdn') }
   const tailnetTarget = { ip: textOf(at.ip), fqdn: textOf(at.fqdn) }
@@ -106,7 +106,7 @@ function readPortNumber(cursor: JsonCursor): number {
   throw refusal(cursor, 'a whole number from 1 to 65535')
 }
 
-/** Undefined for what cannot be used, which costs the service no traffic: it is only not known when it is drained. */
+/** Undefined if it is invalid, which costs the service no traffic: it is only unknown when it has drained. */
 function readHealthUrl(cursor: JsonCursor, report: (refusal: Refusal) => void): string | undefined {
   const { value } = cursor
   if (isAbsent(cursor) || value === '') return ''

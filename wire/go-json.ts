@@ -1,20 +1,20 @@
 import { escapeUnit } from '../lib/quote.ts'
 
-/** How Go, in which operators and tailscaled are written, reads and writes JSON. */
+/** JSON as Go reads and writes it, the language of operators and tailscaled. */
 
-/** A field of an object: its name as it is spelled there, and what is known of it. */
+/** A field of an object: its spelling, and its value. */
 type Field<Value> = readonly [name: string, Value]
 
-/** Names of fields are matched whatever the case of their letters. */
+/** Go matches field names regardless of case. */
 export const isSameField = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase()
 
-/** What the field `name` has; of two alike the last counts. */
+/** The value of the field `name`; of duplicates the last counts. */
 export const fieldNamed = <Value>(fields: readonly Field<Value>[], name: string): Value | undefined => {
   const lower = name.toLowerCase()
   return fields.findLast(([other]) => other.toLowerCase() === lower)?.[1]
 }
 
-/** Those fields that have none of these names. */
+/** The fields with other names than these. */
 export function unknownFields<Value>(fields: readonly Field<Value>[], names: readonly string[]): Field<Value>[] {
   const known = new Set(names.map((name) => name.toLowerCase()))
   return fields.filter(([name]) => !known.has(name.toLowerCase()))

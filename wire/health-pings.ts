@@ -1,7 +1,7 @@
 import { CulvertError } from '../lib/errors.ts'
 import { quote } from '../lib/quote.ts'
 
-/** Three for each replica is what operators write. */
+/** Operators write three for each replica. */
 const most = 1000
 
 /**
@@ -15,5 +15,5 @@ export function parseHealthPings(bytes: Buffer): number {
   throw new CulvertError('settings', `${quote(text)} is no whole number from 0 to ${most}`)
 }
 
-/** The text of that file; for more than what the agent takes it says so many. */
+/** The text of that file; larger numbers than the agent accepts are cut. */
 export const renderHealthPings = (pings: number): string => String(Math.min(pings, most))

@@ -5,10 +5,10 @@ import { type Kind, parseServices, type Services } from './services.ts'
 
 /** Where traffic to one address of a Tailscale Service goes. */
 export type IngressMapping = {
-  /** Undefined where the Tailscale Service has no address of the family. */
+  /** Undefined if the Tailscale Service has no address of the family. */
   readonly address: Address | undefined
   readonly backend: Address
-  /** Both as they were configured, which the status repeats byte for byte. */
+  /** Both as configured, which the status repeats byte for byte. */
   readonly configured: { readonly TailscaleServiceIP: string; readonly ClusterIP: string }
 }
 
@@ -19,13 +19,13 @@ export type IngressService = {
   readonly mappings: Readonly<Partial<Record<Family, IngressMapping>>>
 }
 
-/** What the mounted file `ingress-config.json` says. A rejected service that was good before is as it was then. */
+/** The content of the mounted file `ingress-config.json`. A rejected service keeps its last good version. */
 export type IngressServices = Services<IngressService>
 
 /**
- * Reads the mounted file `ingress-config.json` as Go decodes it: names of fields in any case, unknown ones ignored, of
- * two alike the last. An address belongs to one Tailscale Service.
- * @throws CulvertError `settings` when the document as a whole is no JSON object
+ * Reads the mounted file `ingress-config.json` as Go decodes it: field names in any case, unknown ones ignored, the
+ * last of duplicates counts. An address belongs to one Tailscale Service.
+ * @throws CulvertError `settings` if the document as a whole is not a JSON object
  */
 export const parseIngressServices = (bytes: Buffer, before?: IngressServices): IngressServices =>
   parseServices(bytes, kind, before?.services)
@@ -37,7 +37,7 @@ const mappingField = (family: Family): string => `${familyName(family)}Mapping`
 export const renderIngressServices = (services: Iterable<IngressService>): string =>
   goJson(Object.fromEntries([...services].map((service) => [service.name, renderIngressService(service)])))
 
-/** What the document has by the service's name: its mappings as they were configured. */
+/** The value of a service in the document: its mappings as configured. */
 export function renderIngressService({ mappings }: IngressService): object {
   const fields = families.flatMap((family) => {
     const configured = mappings[family]?.configured

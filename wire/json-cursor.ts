@@ -1,7 +1,7 @@
 import { quote } from '../lib/quote.ts'
 import { fieldNamed, unknownFields } from './go-json.ts'
 
-/** A value within an entry of a JSON document, and where it is there, such as `ports[2].matchPort`. */
+/** A value within an entry of a JSON document, and its path there, such as `ports[2].matchPort`. */
 export type JsonCursor = { readonly value: unknown; readonly path: string }
 
 /** Why an entry cannot be used. */
@@ -15,14 +15,14 @@ export class Refusal extends Error {
   }
 }
 
-/** That what is at `cursor` is not `expected`, such as `an object`. */
+/** An error: the value at `cursor` is not `expected`, such as `an object`. */
 export const refusal = ({ value, path }: JsonCursor, expected: string): Refusal =>
   new Refusal(path, isAbsent({ value }) ? `it is missing: ${expected} is needed` : `${shown(value)} is not ${expected}`)
 
-/** Go takes `null` for nothing. */
+/** Go treats `null` as absent. */
 export const isAbsent = ({ value }: { readonly value: unknown }): boolean => value === undefined || value === null
 
-/** The field `name` of the object at `cursor`, as Go finds it. */
+/** The field `name` of the object at `cursor`, found as Go does. */
 export function fieldOf(cursor: JsonCursor, name: string): JsonCursor {
   const { value, path } = cursor
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refusal(cursor, 'an object')
@@ -30,7 +30,7 @@ export function fieldOf(cursor: JsonCursor, name: string): JsonCursor {
   return { value: fieldNamed(fields, name), path: path === '' ? name : `${path}.${name}` }
 }
 
-/** What the object at `cursor` has by names that are not known beforehand; `null` is an empty one. */
+/** The members of the object at `cursor` whose names are not known in advance; `null` means empty. */
 export function membersOf(cursor: JsonCursor): [name: string, member: JsonCursor][] {
   const { value, path } = cursor
   if (value === undefined || value === null) return []
@@ -38,11 +38,11 @@ export function membersOf(cursor: JsonCursor): [name: string, member: JsonCursor
   return Object.entries(value).map(([name, member]) => [name, { value: member, path: `${path}[${quote(name, 300)}]` }])
 }
 
-/** Those members of the object at `cursor` that are none of `fields`. */
+/** Members of the object at `cursor` that are not in `fields`. */
 export const unknownMembers = ({ value }: JsonCursor, fields: readonly string[]): string[] =>
   unknownFields(Object.entries(value ?? {}), fields).map(([name]) => name)
 
-/** The items of the list at `cursor`; `null` is an empty one. */
+/** The items of the list at `cursor`; `null` means empty. */
 export function itemsOf(cursor: JsonCursor): JsonCursor[] {
   const { value, path } = cursor
   if (value === null) return []
@@ -50,14 +50,14 @@ export function itemsOf(cursor: JsonCursor): JsonCursor[] {
   return value.map((item: unknown, index) => ({ value: item, path: `${path}[${index}]` }))
 }
 
-/** The text at `cursor`; empty where it is absent. */
+/** The text at `cursor`; empty if absent. */
 export function textOf(cursor: JsonCursor): string {
   if (isAbsent(cursor)) return ''
   if (typeof cursor.value !== 'string') throw refusal(cursor, 'a text')
   return cursor.value
 }
 
-/** Whether what is at `cursor` is true; absent, it is not. */
+/** The boolean at `cursor`; false if absent. */
 export function flagOf(cursor: JsonCursor): boolean {
   if (isAbsent(cursor)) return false
   if (typeof cursor.value !== 'boolean') throw refusal(cursor, 'true or false')

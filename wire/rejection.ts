@@ -1,9 +1,9 @@
-/** One entry of a document that cannot be used; the others are. */
+/** An entry of a document that is rejected while the others are used. */
 export type Rejection = {
   /** The entry's key. */
   readonly entry: string
   /** Path of the field within the entry, such as `ports[2].matchPort`; empty for the entry as a whole. */
   readonly field: string
-  /** What is wrong with it, and what is accepted. */
+  /** What is wrong, and what is accepted. */
   readonly reason: string
 }

@@ -1,13 +1,13 @@
-/** Stands for the name that the node can have certificates for, in keys and values of the mounted file. */
+/** Placeholder in the mounted file, in keys and values, for the name that the node can have certificates for. */
 export const certDomain = '${TS_CERT_DOMAIN}'
 
-/** What tailscaled serves, as LocalAPI has it (localapi-apiproxy-recorder.md §A.7). Ports are decimal texts. */
+/** tailscaled's serve config, as LocalAPI has it (localapi-apiproxy-recorder.md §A.7). Ports are decimal texts. */
 export type ServeConfig = {
   readonly TCP?: Ports
   readonly Web?: Sites
   /** By name, with its `svc:`. */
   readonly Services?: Readonly<Record<string, ServeService>>
-  /** By host and port: whether the Internet may come there, too. */
+  /** By host and port: whether the Internet may connect too (Funnel). */
   readonly AllowFunnel?: Readonly<Record<string, boolean>>
 }
 
@@ -15,21 +15,21 @@ export type Ports = Readonly<Record<string, PortHandler>>
 /** By host and port, such as `app.example.ts.net:443`. */
 export type Sites = Readonly<Record<string, Site>>
 
-/** What one Tailscale Service serves; `Tun`: packets, and nothing else. */
+/** The serve config of one Tailscale Service; `Tun`: raw packets, and nothing else. */
 export type ServeService = { readonly TCP?: Ports; readonly Web?: Sites; readonly Tun?: boolean }
 
-/** What a port speaks: exactly one of HTTPS, HTTP and TCPForward. */
+/** The protocol of a port: exactly one of HTTPS, HTTP and TCPForward. */
 export type PortHandler = {
   readonly HTTPS?: boolean
   readonly HTTP?: boolean
   /** `host:port` or `unix:PATH`. */
   readonly TCPForward?: string
-  /** The name whose TLS ends here, before the bytes are forwarded. */
+  /** The name whose TLS is terminated here, before the bytes are forwarded. */
   readonly TerminateTLS?: string
   readonly ProxyProtocol?: 1 | 2
 }
 
-/** What each path leads to. */
+/** The handler of each path. */
 export type Site = { readonly Handlers: Readonly<Record<string, WebHandler>> }
 
 /** Exactly one of the first four. */
@@ -37,12 +37,14 @@ export type WebHandler = {
   readonly Path?: string
   readonly Proxy?: string
   readonly Text?: string
-  /** A URL, with a status and a colon before it or not. */
+  /** A URL, optionally with a status and a colon before it. */
   readonly Redirect?: string
   readonly AcceptAppCaps?: readonly string[]
 }
 
-/** The names of Tailscale Services that need a certificate (§C): of those that end TLS, and of web sites on port 443. */
+/**
+ * The names of Tailscale Services that need a certificate (§C): those that terminate TLS, and web sites on port 443.
+ */
 export function certificateDomains({ Services = {} }: ServeConfig): string[] {
   const names = Object.values(Services).flatMap(({ TCP = {}, Web = {} }) => [
     ...Object.keys(Web).flatMap((site) => (portOf(site) === '443' ? [hostOf(site)] : [])),
@@ -51,14 +53,14 @@ export function certificateDomains({ Services = {} }: ServeConfig): string[] {
   return [...new Set(names)]
 }
 
-/** Of a site's host and port. */
+/** By a site's host and port. */
 export const hostOf = (site: string): string => site.slice(0, site.lastIndexOf(':'))
 export const portOf = (site: string): string => site.slice(site.lastIndexOf(':') + 1)
 
-/** What a port of the node with all that is on it is called, which stands for itself in a config. */
+/** The name of a port of the node, which with everything on it is one entry of a config. */
 export const portEntry = (port: string): string => `port ${port}`
 
-/** The config in parts that cost each other nothing, by what they are called to people. */
+/** The config as independent entries, by their names for people. */
 export function entriesOf({
   TCP = {},
   Web = {},
@@ -79,7 +81,7 @@ export function entriesOf({
 const onPort = <Value>(all: Readonly<Record<string, Value>>, port: string): Record<string, Value> =>
   Object.fromEntries(Object.entries(all).filter(([site]) => portOf(site) === port))
 
-/** The config that these are the entries of. */
+/** The config with these entries. */
 export function joinEntries(entries: Iterable<ServeConfig>): ServeConfig {
   const all = [...entries]
   return withoutEmpty({
@@ -93,7 +95,7 @@ export function joinEntries(entries: Iterable<ServeConfig>): ServeConfig {
 const join = <Value>(parts: readonly (Readonly<Record<string, Value>> | undefined)[]): Record<string, Value> =>
   Object.fromEntries(parts.flatMap((part = {}) => Object.entries(part)))
 
-/** As tailscaled writes it: what is empty is left out. */
+/** In tailscaled's form, without empty values. */
 export const withoutEmpty = <Value extends object>(value: Value): Value =>
   Object.fromEntries(
     Object.entries(value).filter(

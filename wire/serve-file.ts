@@ -8,12 +8,12 @@ import { type Members, readPorts, readService, type Warn } from './serve-handler
 import { isServiceName } from './serve-values.ts'
 import { readObject } from './services.ts'
 
-/** What the mounted serve config says. */
+/** The content of the mounted serve config. */
 export type ServeFile = {
-  /** All that can be used of it; names may hold `${TS_CERT_DOMAIN}`. What is rejected is as it was when it was last good. */
+  /** Its usable part; names may contain `${TS_CERT_DOMAIN}`. A rejected entry keeps its last good version. */
   readonly config: ServeConfig
   readonly rejections: readonly Rejection[]
-  /** What is passed over, at no cost. */
+  /** Parts that are ignored at no cost. */
   readonly warnings: readonly Rejection[]
 }
 
@@ -64,7 +64,7 @@ export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {
   return { config: joinEntries(entries.values()), rejections, warnings }
 }
 
-/** The text of a serve config that says this. */
+/** The text of a serve config with this content. */
 export const renderServeFile = (config: ServeConfig): string => goJson(withoutEmpty(config))
 
 type Sections = Record<(typeof sections)[number], Members>
@@ -81,7 +81,7 @@ function readSections(root: JsonCursor): Sections {
 
 type PortParts = { readonly [Section in 'TCP' | 'Web' | 'AllowFunnel']: [name: string, cursor: JsonCursor][] }
 
-/** What belongs to each port of the node; a port is whatever text stands for it. */
+/** What belongs to each port of the node; a port is any text. */
 function byPort({ TCP, Web, AllowFunnel }: Sections): Map<string, PortParts> {
   const ports = new Map<string, PortParts>()
   const partsOf = (port: string): PortParts => {

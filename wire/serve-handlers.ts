@@ -23,14 +23,14 @@ import {
 } from './serve-config.ts'
 import { isForward, isName, isPort, isProxy, isRedirect } from './serve-values.ts'
 
-/** Takes a cursor that is passed over, and why. */
+/** Reports an ignored value and the reason. */
 export type Warn = (cursor: JsonCursor, reason: string) => void
 
 /** Members of an object, by name. */
 export type Members = readonly (readonly [name: string, cursor: JsonCursor])[]
 
 /**
- * Reads ports and the sites on them, which stand or fall together.
+ * Reads ports and the sites on them, which are accepted or rejected together.
  * @throws Refusal
  */
 export function readPorts(tcp: Members, web: Members, warn: Warn): { readonly TCP: Ports; readonly Web: Sites } {
@@ -134,7 +134,7 @@ function readHandler(cursor: JsonCursor, warn: Warn): WebHandler {
   return withoutEmpty({ [way]: text, AcceptAppCaps: capabilities })
 }
 
-/** The fields of the object at `cursor`; what else is there is passed over. */
+/** The fields of the object at `cursor`; others are ignored. */
 function fieldsOf<Name extends string>(
   cursor: JsonCursor,
   names: readonly Name[],

@@ -1,6 +1,6 @@
 import { certDomain } from './serve-config.ts'
 
-/** Whether a text is what a serve config may have in its cursor; the name that `${TS_CERT_DOMAIN}` stands for is one. */
+/** Whether a text is valid for its field in a serve config; the name behind `${TS_CERT_DOMAIN}` is. */
 type Is = (text: string) => boolean
 
 const named =
@@ -33,7 +33,7 @@ export const isProxy: Is = named((text) => {
   return visible(text) && !/^(?:[a-z\d+.-]+:\/\/|[/?#])/i.test(rest) && URL.canParse(`http://${rest}`)
 })
 
-/** A URL or a path, with a status and a colon before it or not. */
+/** A URL or a path, optionally with a status and a colon before it. */
 export const isRedirect: Is = named((text) => {
   const to = text
     .replace(/^3\d\d:/, '')

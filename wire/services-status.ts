@@ -5,27 +5,27 @@ import { goJson } from './go-json.ts'
 import { type IngressService, readIngressService, renderIngressService } from './ingress-services.ts'
 import { fieldOf, itemsOf, membersOf, type JsonCursor, Refusal, refusal, textOf } from './json-cursor.ts'
 
-/** The addresses of the Pod whose status it is; empty for a family that it lacks. */
+/** The addresses of the Pod with this status; empty for a family that it lacks. */
 type Pod = { readonly podIPv4: string; readonly podIPv6: string }
 
-/** `omitted`: the services for which there was no room. */
+/** `omitted`: services for which there was no room. */
 export type StatusText = { readonly text: string; readonly omitted: readonly string[] }
 
-/** An egress service whose rules stand, and to which addresses they lead. */
+/** An egress service with programmed rules, and the addresses it routes to. */
 type ListedEgressService = {
   readonly service: Pick<EgressService, 'name' | 'ports' | 'tailnetTarget'>
   readonly addresses: readonly Address[]
 }
 
-/** What a Pod says of ProxyGroup egress: the services that it carries. */
+/** A Pod's status for ProxyGroup egress: the services that it forwards. */
 export type EgressStatus = Pod & { readonly services: readonly ListedEgressService[] }
 
-/** What a Pod says of ProxyGroup ingress: the Tailscale Services that it forwards. */
+/** A Pod's status for ProxyGroup ingress: the Tailscale Services that it forwards. */
 export type IngressStatus = Pod & { readonly services: readonly IngressService[] }
 
 /**
- * The value of the state Secret's key `egress-services`, in the bytes that readers compare: services in the order of
- * their names, as many as `limitBytes` have room for.
+ * The value of the state Secret's key `egress-services`, in the bytes that readers compare: services sorted by name, as
+ * many as fit into `limitBytes`.
  */
 export function renderEgressStatus({ podIPv4, podIPv6, services }: EgressStatus, limitBytes: number): StatusText {
   const entries = services.map(({ service: { name, ports, tailnetTarget }, addresses }) => {
@@ -42,8 +42,8 @@ export function renderEgressStatus({ podIPv4, podIPv6, services }: EgressStatus,
 }
 
 /**
- * The value of the state Secret's key `ingress-config.json`: services whose rules stand, as they were configured, in the
- * order of their names, as many as `limitBytes` have room for.
+ * The value of the state Secret's key `ingress-config.json`: services with programmed rules as configured, sorted by
+ * name, as many as fit into `limitBytes`.
  */
 export function renderIngressStatus({ podIPv4, podIPv6, services }: IngressStatus, limitBytes: number): StatusText {
   const entries = services.map((service) => [service.name, renderIngressService(service)] as const)
@@ -52,8 +52,8 @@ export function renderIngressStatus({ podIPv4, podIPv6, services }: IngressStatu
 }
 
 /**
- * Reads what `renderEgressStatus` or another agent wrote; a service that cannot be read is none that is carried.
- * Undefined for what is no status.
+ * Reads the output of `renderEgressStatus` or of another agent; services that cannot be read are left out. Undefined if
+ * it is not a status.
  */
 export const parseEgressStatus = (text: string): EgressStatus | undefined =>
   parseStatus(text, 'services', (name, cursor) => {
@@ -64,7 +64,7 @@ export const parseEgressStatus = (text: string): EgressStatus | undefined =>
     return { service: { name, ports, tailnetTarget }, addresses }
   })
 
-/** The same of what `renderIngressStatus` writes. */
+/** The same for the output of `renderIngressStatus`. */
 export const parseIngressStatus = (text: string): IngressStatus | undefined =>
   parseStatus(text, 'configs', readIngressService)
 

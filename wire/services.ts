@@ -6,20 +6,20 @@ import { type Claim, findConflicts } from './claims.ts'
 import { type JsonCursor, Refusal } from './json-cursor.ts'
 import type { Rejection } from './rejection.ts'
 
-/** What a document of services by name says. */
+/** The content of a document of services by name. */
 export type Services<Service> = {
   readonly services: ReadonlyMap<string, Service>
   readonly rejections: readonly Rejection[]
 }
 
-/** What one kind of service looks like. */
+/** How one kind of service is read. */
 export type Kind<Service> = {
   /**
    * Reads an entry. `report` takes what is wrong with a field that traffic does not depend on.
    * @throws Refusal
    */
   readonly read: (name: string, cursor: JsonCursor, report: (refusal: Refusal) => void, before?: Service) => Service
-  /** What no other service may have as well. */
+  /** Claims that no other service may have. */
   readonly claims: (service: Service) => readonly Claim[]
 }
 
@@ -71,7 +71,7 @@ export function parseServices<Service>(
   }
 }
 
-/** Such a name needs no escaping in logs, and its length in bytes is that in characters. */
+/** Such a name needs no escaping in logs, and has as many bytes as characters. */
 const isName = (text: string): boolean => /^[!-~]{1,253}$/.test(text)
 
 const compare = (a: string, b: string): number => Number(a > b) - Number(a < b)

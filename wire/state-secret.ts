@@ -1,7 +1,7 @@
 import { type Address, parseAddress } from '../lib/address.ts'
 import { parseJson } from '../lib/json.ts'
 
-/** The keys of the state Secret that the agent writes. tailscaled has keys of its own there. */
+/** The keys of the state Secret that the agent writes. tailscaled has its own keys there. */
 export const keys = {
   capver: 'tailscale_capver',
   podUid: 'pod_uid',
@@ -12,26 +12,26 @@ export const keys = {
   httpsEndpoint: 'https_endpoint',
   egressServices: 'egress-services',
   ingressServices: 'ingress-config.json',
-  /** What is remembered of certificates that could not be had. */
+  /** The memory of failed certificate requests. */
   certificates: 'culvert-certificates',
-  /** Written by users and operators; adopted, and never written by the agent. */
+  /** Written by users and operators; read, and never written by the agent. */
   authKey: 'authkey',
 } as const
 
-/** Of an earlier run, and meaningless in this one. */
+/** Left by an earlier run, and meaningless in this one. */
 export const staleAtBoot = [keys.httpsEndpoint, keys.egressServices, keys.ingressServices] as const
 
-/** The value of `device_fqdn`: the node's full name, which ends in a dot there. */
+/** The value of `device_fqdn`: the node's full name with a trailing dot. */
 export const renderDeviceFqdn = (name: string): string => (name.endsWith('.') ? name : `${name}.`)
 
-/** The full name without its dot, as people and DNS records have it; undefined where there is none. */
+/** The full name without its trailing dot, as people and DNS records have it; undefined if there is none. */
 export const parseDeviceFqdn = (text: string): string | undefined => text.replace(/\.$/, '') || undefined
 
-/** The value of `device_ips`: the node's addresses as a list in JSON. */
+/** The value of `device_ips`: the node's addresses as a JSON list. */
 export const renderDeviceIps = (addresses: readonly Address[]): string =>
   JSON.stringify(addresses.map(({ text }) => text))
 
-/** The node's addresses; undefined unless all that is there is a list of them. */
+/** The node's addresses; undefined unless the value is a list of nothing else. */
 export function parseDeviceIps(text: string): readonly Address[] | undefined {
   const list = parseJson(text)
   if (!Array.isArray(list)) return undefined

@@ -1,13 +1,13 @@
 import type { Address } from '../lib/address.ts'
 
-/** Where in the tailnet egress leads: an address, or the full name of a peer, of a Tailscale Service or a 4via6 name. */
+/** An egress target in the tailnet: an address, or the full name of a peer, of a Tailscale Service or a 4via6 name. */
 export type TailnetTarget =
   | { readonly kind: 'address'; readonly address: Address }
   | { readonly kind: 'name'; readonly name: string }
 
 /**
- * The full name in its one form: lower case, with a trailing dot and without a leading one (agent.md §4). Undefined for
- * what can be no name: one longer than 254 bytes with its dot, a label before the last that is not of 1 to 63 bytes,
+ * The canonical full name: lower case, with a trailing dot and without a leading one (agent.md §4). Undefined for an
+ * invalid name: longer than 254 bytes with its dot, with a label before the last that is not of 1 to 63 bytes, or with
  * anything but visible ASCII.
  */
 export function parseFullName(text: string): string | undefined {

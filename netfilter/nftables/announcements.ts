@@ -3,27 +3,29 @@ import type { Change } from './elements.ts'
 import type { Listener } from './monitor.ts'
 import { announcedRules, announcement } from './render.ts'
 
-/** What the kernel announces of our table, told apart: what is ours proves our changes, all else is another program's. */
+/**
+ * Sorts the kernel's announcements about our table: our own ones prove our changes, all others are another program's.
+ */
 export type Announcements = {
-  /** Whether everything is announced at the moment. */
+  /** Whether all changes are announced at the moment. */
   readonly complete: () => boolean
   /**
-   * Call before rules are loaded: this is their outline, by which their announcement is known as ours. Gives what to call
-   * when they could not be loaded.
+   * Call before rules are loaded, with their outline, by which the announcement is recognised as ours. Gives a function
+   * to call if loading failed.
    */
   readonly expectRules: (outline: readonly string[]) => () => void
-  /** Does `work`, and gives whether the kernel then announced exactly these changes and nothing else before them. */
+  /** Runs `work`, and gives whether the kernel then announced exactly these changes and nothing else before. */
   readonly confirm: (changes: readonly Change[], work: () => Promise<void>) => Promise<boolean>
   readonly listener: Listener
 }
 
-/** The kernel announces a transaction before it acknowledges it; the monitor has to be scheduled, and read. In ms. */
+/** The kernel announces a transaction before it acknowledges it, but the monitor must be scheduled and read. In ms. */
 const announcedMs = 1000
 
-/** `changed` is called when another program has changed our table, with its name, or may have unseen. */
+/** `changed` is called when another program has changed our table, with its name, or may have without notice. */
 export function announcements(changed: (by?: string) => void): Announcements {
   let complete = false
-  /** The outlines of what was loaded and is still to be announced. */
+  /** The outlines of loaded rules that were not announced yet. */
   let loads: string[] = []
   let expected: { readonly lines: string; readonly heard: (ours: boolean) => void } | undefined
   return {
@@ -68,7 +70,7 @@ export function announcements(changed: (by?: string) => void): Announcements {
       },
       ended: (why) => {
         complete = false
-        // What came before the end may have been missed. Where it cannot be started, each attempt looks once.
+        // Announcements before the end may be lost. If the monitor cannot be restarted, each attempt does a full check.
         if (why !== undefined) changed()
       },
     },

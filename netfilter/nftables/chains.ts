@@ -5,7 +5,7 @@ const tun = `"${tunnelDevice}"`
 
 const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
 
-/** Both families' form of a rule. */
+/** A rule in the forms of both families. */
 const both = (rule: (ip: string, family: Family) => string): string[] =>
   families.map((family) => rule(ipOf(family), family))
 
@@ -21,28 +21,31 @@ const each = <T>(
 
 /**
  * Our flows: translated ones that were addressed to an own tailnet address, or that a target in the tailnet answers.
- * Another program's translation between other devices is none of them, even where its addresses overlap with the
+ * Translations by other programs between other devices do not match, even if their addresses overlap with the
  * tailnet's.
  */
 const fromTailnet = (ip: string, family: Family): string => `ct status dnat ct original ${ip} daddr @own${family}`
 const toTailnet = (ip: string, family: Family): string => `ct status dnat ct reply ${ip} saddr @targets${family}`
 
-/** tailscaled's mark of its own packets, for which it has the routing rule of a host. No other bit may change. */
+/**
+ * tailscaled's mark of its own packets, which has a routing rule like that of a host without tailscaled. No other bit
+ * may change.
+ */
 const asHost = 'meta mark set meta mark & 0xff00ffff | 0x00080000'
 
 export type Chain = { readonly name: string; readonly hook: string; readonly rules: readonly string[] }
 
-/** What the rules depend on; all else of a table is elements. */
+/** Everything that rules depend on; the rest of a table is elements. */
 export type Shape = Pick<ForwardingTable, 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'>
 
 /**
- * The chains are the same whatever the shape, and only their rules differ, so that rules are exchanged in chains that stay.
- * Every rule carries a comment, by which a reader of `nft list` knows it, and a read-back its place.
+ * The chains are the same for every shape and only their rules differ, so that rules can be exchanged in place. Every
+ * rule has a comment, for readers of `nft list` and for the read-back.
  */
 export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape): Chain[] => [
   {
-    // Conntrack must run before tailscaled first dials: a flow that it has not seen begin would be taken for a new
-    // one when an answer arrives, and be translated.
+    // Conntrack must run before tailscaled first dials: it would take the answer of a flow whose start it missed for a
+    // new flow, which would be translated.
     name: 'track',
     hook: 'type filter hook output priority raw',
     rules: ['ct state new comment "track: connection tracking runs"'],
@@ -57,7 +60,7 @@ export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape):
       ),
       `iifname ${tun} return comment "egress: not for peers"`,
       'fib daddr type != local return comment "egress: only what is addressed to the Pod"',
-      // What arrives late of a flow that connection tracking has forgotten is refused by the Pod itself.
+      // The Pod itself refuses late packets of flows that conntrack has forgotten.
       'tcp flags & (fin | syn | rst | ack) != syn return comment "egress: only what begins"',
       ...both(
         (ip, family) =>
@@ -72,8 +75,8 @@ export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape):
     ],
   },
   {
-    // What comes out of the tunnel for the cluster is routed as by a host without tailscaled, which has a mark for that:
-    // a peer's route to the cluster, where those are accepted, would lead it back into the tunnel.
+    // Packets from the tunnel to the cluster are routed like those of a host without tailscaled, by tailscaled's own
+    // mark: an accepted route to the cluster would otherwise lead them back into the tunnel.
     name: 'route',
     hook: 'type filter hook prerouting priority dstnat + 1',
     rules: [
@@ -85,7 +88,7 @@ export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape):
         (ip, family) =>
           `iifname ${tun} ct direction reply ${toTailnet(ip, family)} ${asHost} comment "route: answers to the cluster, as a host"`,
       ),
-      // Without a translation it would go on by whatever route there is: in circles, or out in the clear.
+      // Without a translation it would follow some other route: in circles, or out in the clear.
       ...(refuseUnmapped
         ? tailnetRanges.flatMap(({ family, text }) => {
             const unmapped = `iifname ${tun} ${ipOf(family)} daddr ${text} ct status & dnat == 0 fib daddr type != local`
@@ -101,13 +104,13 @@ export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape):
     name: 'forward',
     hook: 'type filter hook forward priority mangle',
     rules: [
-      // Both directions: with the first alone, downloads hang.
+      // In both directions: with only the first, downloads hang.
       ...['oifname', 'iifname'].map(
         (device) =>
           `${device} ${tun} tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu comment "clamp: ${device}"`,
       ),
-      // tailscaled drops forwarded packets from 100.64.0.0/10, and new flows where its stateful filter is on, unless
-      // they carry its subnet-route mark. No other bit of the mark may change.
+      // tailscaled drops forwarded packets from 100.64.0.0/10, and new flows if its stateful filter is on, unless they
+      // have its subnet-route mark. No other bit of the mark may change.
       ...[fromTailnet, toTailnet].flatMap((ours) =>
         both(
           (ip, family) =>
@@ -117,8 +120,8 @@ export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape):
     ],
   },
   {
-    // What is of the tailnet leaves through the tunnel or not at all: without the device it would follow the default
-    // route in the clear. Dropped, not refused, so that flows go on when the device is back.
+    // Tailnet packets leave through the tunnel or not at all: without the device they would follow the default route in
+    // the clear. They are dropped, not refused, so that flows continue when the device is back.
     name: 'guard',
     hook: 'type filter hook postrouting priority mangle',
     rules: [
@@ -133,7 +136,7 @@ export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape):
     ],
   },
   {
-    // Before tailscaled's own masquerading: that would end the flows when the device goes, and this lets them go on.
+    // Before tailscaled's own masquerading, which would end the flows when the device goes away.
     name: 'source',
     hook: 'type nat hook postrouting priority srcnat - 1',
     rules: [

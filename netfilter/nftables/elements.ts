@@ -5,17 +5,17 @@ import type { TrackedAddresses } from '../flows.ts'
 import { type Entry, inOrder, mapOf } from '../in-order.ts'
 import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
 
-/** The sets and maps of our table: what follows the value, while the rules stay. */
+/** The sets and maps of our table: their content follows the table value, while the rules stay. */
 export type SetName = `${'own' | 'ingress' | 'ports' | 'targets'}${Family}` | 'exempt'
 
-/** What one of them holds: value by key, both as nft writes them; the value is empty in a set. */
+/** The content of one of them: value by key, both as nft writes them; the value is empty in a set. */
 type Content = ReadonlyMap<string, string>
 
 export type Elements = ReadonlyMap<SetName, Content>
 
 const addressType: Readonly<Record<Family, string>> = { 4: 'ipv4_addr', 6: 'ipv6_addr' }
 
-/** The declarations of all sets and maps, in the order in which `elementsOf` has them. */
+/** The declarations of all sets and maps, in the order of `elementsOf`. */
 export const declarations: readonly { readonly name: SetName; readonly text: string }[] = [
   ...families.flatMap((family) => {
     const address = addressType[family]
@@ -53,14 +53,14 @@ export function elementsOf(table: ForwardingTable, lingering: TrackedAddresses =
   ])
 }
 
-/** The one backend of each address, made once for each ingress. */
+/** The single backend of each address, computed once per ingress. */
 const onlyBackends = memoOf((ingress: ForwardingTable['ingress'][Family]): Content => {
   const entries: Entry[] = []
   for (const [address, backends] of ingress) entries.push(onlyBackend(address, backends))
   return mapOf(entries)
 })
 
-/** The entry that was last made for these backends: tables that share entries are compared at a glance. */
+/** The entry of these backends, reused so that unchanged tables share entries and compare quickly. */
 const lastEntries = new WeakMap<readonly string[], Entry>()
 
 function onlyBackend(address: string, backends: readonly string[]): Entry {
@@ -79,7 +79,7 @@ function onlyOne(address: string, backends: readonly string[]): string {
   })
 }
 
-/** The addresses by which the kernel knows our flows. */
+/** The addresses by which the kernel recognises our flows. */
 export const trackedIn = (elements: Elements): TrackedAddresses => ({
   own: byFamily((family) => new Set(elements.get(`own${family}`)?.keys())),
   targets: byFamily((family) => new Set(elements.get(`targets${family}`)?.keys())),
@@ -88,11 +88,11 @@ export const trackedIn = (elements: Elements): TrackedAddresses => ({
 export const noElements: Elements = new Map()
 export const noLingering: TrackedAddresses = trackedIn(noElements)
 
-/** Whether any flows go on whose mapping is gone. */
+/** Whether any flows continue whose mapping is gone. */
 export const anyLingering = ({ own, targets }: TrackedAddresses): boolean =>
   families.some((family) => own[family].size > 0 || targets[family].size > 0)
 
-/** One element that comes or goes. */
+/** One element that is added or deleted. */
 export type Change = {
   readonly verb: 'add' | 'delete'
   readonly set: SetName
@@ -103,9 +103,9 @@ export type Change = {
 const none: Content = new Map()
 
 /**
- * What turns the elements `from` into `to`, in the order in which it is done. `follows`: both are of tables with the
- * same catch-all and the same lingering flows. Then `own` and `targets` differ by nothing but addresses by which
- * `ingress` and `ports` do, and only these are looked up.
+ * The changes that turn the elements `from` into `to`, in the order of execution. `follows`: both are of tables with
+ * the same catch-all and the same lingering flows. Then `own` and `targets` differ only by addresses by which `ingress`
+ * and `ports` do, and only these are compared.
  */
 export function changes(from: Elements, to: Elements, follows = false): Change[] {
   const all = (set: SetName): Change[] => difference(set, from.get(set) ?? none, to.get(set) ?? none)
@@ -128,8 +128,8 @@ export function changes(from: Elements, to: Elements, follows = false): Change[]
 }
 
 /**
- * What turns one content of a set into another: what goes goes before anything comes. Most of them is the same in the
- * same order, at the start and at the end, and only what lies between is looked up.
+ * The changes that turn one content of a set into another: deletions first. Most of it is the same at the start and at
+ * the end, so that only the part between is compared.
  */
 function difference(set: SetName, before: Content, after: Content): Change[] {
   if (before === after) return []
@@ -153,7 +153,7 @@ function difference(set: SetName, before: Content, after: Content): Change[] {
 const same = (one: Entry, other: Entry): boolean =>
   one === other || (one.key === other.key && one.value === other.value)
 
-/** How many elements are the same, from the first on. Small, as an engine makes such a loop fast soonest. */
+/** The number of equal elements from the start. A small function, since engines optimise such a loop soonest. */
 function sameAtStart(one: readonly Entry[], other: readonly Entry[]): number {
   const most = Math.min(one.length, other.length)
   let count = 0
@@ -161,7 +161,7 @@ function sameAtStart(one: readonly Entry[], other: readonly Entry[]): number {
   return count
 }
 
-/** How many are, from the last on, of those that are left after `start`. */
+/** The number of equal elements from the end, among those that are left after `start`. */
 function sameAtEnd(one: readonly Entry[], other: readonly Entry[], start: number): number {
   const most = Math.min(one.length, other.length) - start
   let [count, at, opposite] = [0, one.length - 1, other.length - 1]

@@ -26,24 +26,30 @@ export type KeeperOptions = {
   readonly run: RunCommand
   /** The Pod's own addresses. */
   readonly localAddresses: () => readonly string[]
-  /** Called when another program has changed our table, with its name, or may have unseen. */
+  /** Called when another program has changed our table, with its name, or may have without notice. */
   readonly changed?: (by?: string) => void
 }
 
-/** The forwarding table in the kernel, by nftables. `listener` is for the monitor, without which each look is a whole one. */
+/**
+ * Keeps the forwarding table in the kernel, by nftables. `listener` is for the monitor; without one each check is a
+ * full one.
+ */
 export type Keeper = Firewall & { readonly listener: Listener }
 
 /**
- * The kernel's table as it was last proven. `shape` is the skeleton that its rules were loaded from, undefined if unknown;
- * `ours` whether its chains and sets are those that were loaded.
+ * The kernel's table as last verified. `shape` is the skeleton that its rules were loaded from, undefined if unknown;
+ * `ours` says whether its chains and sets are the loaded ones.
  */
 type Proven = { readonly ours: boolean; readonly shape: string | undefined; readonly elements: Elements }
 
 export function keeper({ nft, run, localAddresses, changed = () => {} }: KeeperOptions): Keeper {
-  /** The skeleton that was loaded last, and how it was listed right after: equal means untouched since. */
+  /**
+   * The skeleton that was loaded last, and its listing right after that: an equal listing means that nothing has
+   * changed.
+   */
   let loaded: ({ readonly shape: string } & Pick<ReadBack, 'definitions' | 'rules'>) | undefined
   let cached: Proven | undefined
-  /** Counts invalidations, so that what happens during an attempt is not forgotten at its end. */
+  /** Counts invalidations, so that one during an attempt is not lost at its end. */
   let invalidations = 0
   let lingering: TrackedAddresses = noLingering
 
@@ -103,7 +109,7 @@ export function keeper({ nft, run, localAddresses, changed = () => {} }: KeeperO
       cached = undefined
       const keeps = before?.shape === shape
       const former = before?.elements ?? noElements
-      // What is known was made of a table too, and what lingered then still does.
+      // The known state was computed from a table too, with the flows that lingered then and still do.
       const due = changes(former, elementsOf(table, lingering), keeps && known !== undefined)
       const settled = keeps && due.length === 0
       if (settled && !anyLingering(lingering)) {
@@ -116,7 +122,7 @@ export function keeper({ nft, run, localAddresses, changed = () => {} }: KeeperO
       if (keeps) await change(concerned ? changes(former, elements) : due, elements, shape)
       else await replace(table, elements, before)
       if (concerned) {
-        // Nothing begins by the former rules any more, and the guard covers what did until it has ended.
+        // No new flow uses the old rules any more, and the guard covers the old ones until they end.
         const flows = await listFlows(run)
         const facts = { known: tracked, table, isGone, local: new Set(localAddresses()) }
         const classified = classifyFlows(flows, facts)
@@ -132,7 +138,7 @@ export function keeper({ nft, run, localAddresses, changed = () => {} }: KeeperO
 
     prepare: async () => {
       if ((await nft.list()) !== undefined) return false
-      // A node that comes back may be sent what is for Tailscale Services from its first moment on.
+      // A returning node may get traffic for Tailscale Services from the first moment.
       const first = { ...emptyTable, refuseUnmapped: true }
       await replace(first, elementsOf(first))
       return true
@@ -168,6 +174,6 @@ const verificationFailed = (): CulvertError =>
     remedy: 'Another program is changing the table inet culvert at the same time; find and stop it.',
   })
 
-/** Whether there may be flows to end: of a translation that goes, or without a connection where one comes. */
+/** Whether there may be flows to end: those of a removed translation, or connectionless ones of a new translation. */
 const concernsFlows = ({ verb, set, key }: Change): boolean =>
   set !== 'exempt' && (verb === 'delete' || set.startsWith('ingress') || key.startsWith('udp'))

@@ -1,21 +1,21 @@
 import { tableName } from './render.ts'
 
-/** One transaction, as `nft monitor` announces it. */
+/** One transaction, as announced by `nft monitor`. */
 export type Generation = {
-  /** One line for each thing of our table that came or went; none where it touched others only. */
+  /** One line for each added or deleted part of our table; none if the transaction concerned other tables only. */
   readonly lines: readonly string[]
   /** The process that made it, such as `nft (4711)`. */
   readonly by: string
 }
 
-/** What a line says once it is there: that a transaction is whole, or that announcements were lost. */
+/** The meaning of a line: a complete transaction, or that announcements were lost. */
 export type Said = Generation | { readonly error: string }
 
 const ours = new RegExp(` inet ${tableName}(?: |$)`)
 
 /**
- * Reads the lines of `nft monitor`, one after the other. Each transaction ends with a line that names its process. A
- * line that is cut off, as the last one of a monitor that is killed, says nothing.
+ * Reads the lines of `nft monitor` one after the other. Each transaction ends with a line that names its process. A
+ * truncated line, such as the last one of a killed monitor, is ignored.
  */
 export function monitorReader(): (line: string) => Said | undefined {
   let lines: string[] = []

@@ -7,34 +7,36 @@ import { sleep } from '../../lib/timers.ts'
 import { type Generation, monitorReader } from './monitor-text.ts'
 
 export type Listener = {
-  /** Everything from now on is announced. What happened before may not have been. */
+  /** From now on everything is announced. Earlier changes may not have been. */
   readonly begun: () => void
-  /** A transaction that touched our table. */
+  /** A transaction that concerned our table. */
   readonly generation: (generation: Generation) => void
-  /** Nothing is announced until it has begun again. `why` is undefined when it was ended to begin anew, with nothing lost. */
+  /**
+   * Nothing is announced until `begun` is called again. `why` is undefined if the monitor was restarted on purpose,
+   * with nothing lost.
+   */
   readonly ended: (why?: string) => void
 }
 
 export type MonitorOptions = {
-  /** Makes a transaction that is announced and changes nothing. */
+  /** Makes a transaction that is announced but changes nothing. */
   readonly announce: () => Promise<void>
   readonly start?: (name: string, args: readonly string[], options: ProgramOptions) => MonitorProcess
 }
 
-/** What is used of a program. */
+/** The used part of a program. */
 export type MonitorProcess = Pick<Program, 'stdout' | 'stderr' | 'ended'>
 
-/** A monitor keeps what it has announced: after so many lines at once it is started anew, to have its memory back. */
+/** A monitor keeps everything it has announced in memory: it is restarted after this many lines at once. */
 const manyLines = 2000
 
-/** The first and the longest pause between two announcements of nothing, in ms. */
+/** The first and the longest pause between two empty announcements, in ms. */
 const announceFirst = 25
 const announceCap = 5000
 
 /**
- * Tells `listener` of each transaction that touched our table, our own included, until `signal` aborts. Runs
- * `nft monitor`, and starts it again with growing pauses when it ends, cannot be started, or has lost something. Never
- * rejects.
+ * Reports each transaction that concerned our table, our own included, to `listener`, until `signal` aborts. Runs `nft
+ * monitor`, and restarts it with growing pauses when it ends, cannot be started, or has lost something. Never rejects.
  */
 export async function watchTable(listener: Listener, options: MonitorOptions, signal: AbortSignal): Promise<void> {
   const pause = backoff(250, 30_000)
@@ -54,30 +56,30 @@ export async function watchTable(listener: Listener, options: MonitorOptions, si
   }
 }
 
-/** One monitor, from its start to its end. Gives why it ended; undefined where it is only to be started anew. */
+/** Follows one monitor to its end. Gives why it ended; undefined if it should only be restarted. */
 async function follow(
   listener: Listener,
   { announce, start = startProgram }: MonitorOptions,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  // JSON would take the monitor several times the memory; lines that name the table are all that is needed.
+  // JSON would take the monitor several times the memory, and only lines that name the table are needed.
   const monitor = start('nft', ['monitor'], { output: 'pipe', signal, endWith: 'SIGKILL' })
   const ended = endOf(monitor)
   if (!monitor.stdout) return ended
   const heard = new AbortController()
   const beginning = AbortSignal.any([signal, heard.signal])
   const unannounced = untilHeard(announce, beginning)
-  // Its end tells.
+  // How it ended is reported by `ended`.
   monitor.stdout.on('error', () => {})
   const read = monitorReader()
   const followed = async (stdout: Readable): Promise<string | undefined> => {
     for await (const line of createInterface({ input: stdout })) {
-      // Another one may have begun by the time the rest of what this one printed is read.
+      // Another monitor may be running by the time the rest of this output is read.
       if (signal.aborted) break
       const said = read(line)
       if (said === undefined) continue
-      // The kernel says so before it hands over what it had queued, and goes on losing things without a word until
-      // that has been read: only another monitor misses nothing.
+      // The kernel reports the loss before it delivers what it had queued, and keeps losing announcements silently
+      // until that is read: only a new monitor misses nothing.
       if ('error' in said) return said.error
       if (!heard.signal.aborted) {
         heard.abort()
@@ -90,7 +92,9 @@ async function follow(
   return Promise.race([followed(monitor.stdout), unannounced]).finally(() => heard.abort())
 }
 
-/** Announces nothing, again and again, until `signal` aborts: a monitor has begun when it has heard that. Rejects when it cannot. */
+/**
+ * Makes empty announcements until `signal` aborts: a monitor has begun once it reports one. Rejects when that fails.
+ */
 async function untilHeard(announce: () => Promise<void>, signal: AbortSignal): Promise<never> {
   const pause = backoff(announceFirst, announceCap)
   while (!signal.aborted) {

@@ -3,17 +3,17 @@ import { CulvertError } from '../../lib/errors.ts'
 import { type ReadBack, readBack } from './read-back.ts'
 import { tableName } from './render.ts'
 
-/** The seam to the kernel: one transaction in, one listing out. */
+/** The boundary to the kernel: one transaction in, one listing out. */
 export type Nftables = {
-  /** Applies one transaction, all of it or nothing. */
+  /** Applies one transaction, completely or not at all. */
   readonly load: (transaction: string) => Promise<void>
-  /** The same, for one of many that follow each other. */
+  /** The same, for one of many in a row. */
   readonly change: (transaction: string) => Promise<void>
-  /** What the kernel holds of our table; undefined when there is no such table. */
+  /** The kernel's version of our table; undefined if it does not exist. */
   readonly list: () => Promise<ReadBack | undefined>
 }
 
-/** What makes nft apply the transaction that it reads. */
+/** Arguments that make nft apply the transaction on its input. */
 export const applyInput = ['-f', '-'] as const
 
 /**
@@ -52,23 +52,20 @@ export function nftables(run: RunCommand, feed: Feed = (input) => run('nft', app
   }
 }
 
-/** Whether there is no such table: nft has words for that alone, and the same exit code for all failures. */
+/** Whether the table does not exist: nft has the same exit code for all failures, but its own words for this one. */
 const isAbsent = (error: unknown): boolean =>
   error instanceof CommandError && error.stderr.includes('No such file or directory')
 
 const unreachable = (cause: unknown): CulvertError =>
   new CulvertError('netfilter', 'the kernel’s rules could not be reached through nft', { cause })
 
-/** A transaction that changes nothing, and is announced to monitors as an empty one is not. */
+/** A transaction that changes nothing; unlike an empty one it is announced to monitors. */
 export async function announceNothing({ load }: Nftables): Promise<void> {
   const scratch = `table inet ${tableName}-monitor`
   await load(`${scratch}\ndelete ${scratch}\n`)
 }
 
-/**
- * Whether rules of the kinds that we need can be made here: by making and deleting them in a scratch table.
- * @throws CulvertError `netfilter` with nft's own words.
- */
+/** Checks that the rules which we need can be created here, by creating and deleting them in a scratch table. */
 export async function probeNftables({ load }: Nftables): Promise<void> {
   const scratch = `table inet ${tableName}-probe`
   await load(

@@ -1,14 +1,14 @@
 import * as z from 'zod/mini'
 import { declarations, type Elements, type SetName } from './elements.ts'
 
-/** What the kernel holds of our table. */
+/** Our table as the kernel has it. */
 export type ReadBack = {
   readonly elements: Elements
-  /** Chains and the comments of their rules, in order, as `outline` renders them. */
+  /** Chains and the comments of their rules, in order, as rendered by `outline`. */
   readonly outline: readonly string[]
-  /** Chains and sets, and elements of a form that we never write; to be compared with another listing by the same nft only. */
+  /** Chains, sets, and elements of a form that we never write; comparable only with another listing by the same nft. */
   readonly definitions: string
-  /** The rules, likewise. */
+  /** The rules, with the same limitation. */
   readonly rules: string
 }
 
@@ -34,7 +34,7 @@ export function readBack(json: string): ReadBack {
   for (const entry of z.parse(listing, JSON.parse(json)).nftables) {
     for (const [kind, body] of Object.entries(entry)) {
       if (kind === 'metainfo') continue
-      // Handles grow with every replacement; elements are compared by value.
+      // Handles grow with every replacement, so that elements are compared by value.
       const { handle: _handle, elem: _elem, ...rest } = body
       const bodies = kind === 'rule' ? ruleBodies : definitions
       bodies.push([kind, rest])
