@@ -78,7 +78,7 @@ export async function compose(
   const { context, reconcilers } = createContext({ store, api, log, timings, clock, signal })
   const { background } = context
   const setLifecycle = store.writer('lifecycle')
-  stop.at('telling of the stop', (_deadline, stopping) => setLifecycle((now) => ({ ...now, stopping })))
+  stop.at('announcing the stop', (_deadline, stopping) => setLifecycle((now) => ({ ...now, stopping })))
   stop.at('waiting for the reconcilers', reconcilers.finished)
 
   const observed = {

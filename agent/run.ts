@@ -38,8 +38,8 @@ export async function runAgent({ env, write, onSignal, onUncaught, clock, versio
     else force.abort()
   })
   onUncaught((error) => {
-    const fault = new CulvertError('internal', `fault of the agent itself: ${stackOf(error)}`, {
-      remedy: 'It stops in order, to be started again; please report this line.',
+    const fault = new CulvertError('internal', `bug in the agent: ${stackOf(error)}`, {
+      remedy: 'It stops cleanly and is restarted; please report this line.',
     })
     log(`error: ${describe(fault)}`)
     uncaught.reject(fault)

@@ -56,8 +56,8 @@ const remedies: Readonly<Record<Reason, string>> = {
   unissued: seeIssuer,
   expiring: seeIssuer,
   behind:
-    'tailscaled reads anew each day the Secrets whose name ends in .ts.net, with the labels of its group, where it may list them; restart this Pod otherwise.',
-  unserved: 'Restart this Pod: its tailscaled may keep an expired one until it reads the Secret anew, once a day.',
+    'tailscaled reads once a day the Secrets whose name ends in .ts.net, with the labels of its group, where it may list them; restart this Pod otherwise.',
+  unserved: 'Restart this Pod: its tailscaled may keep an expired one until it reads the Secret again, once a day.',
   daemon: 'Look at tailscaled’s lines in the log.',
   other: 'Look at tailscaled’s lines in the log.',
 }

@@ -92,6 +92,6 @@ function read<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {
 /** @throws Error as `read` does */
 function valueOf(text: string): unknown {
   const value = parseJson(text)
-  if (value === undefined) throw new Error(text === '' ? 'it is empty' : 'it is no JSON')
+  if (value === undefined) throw new Error(text === '' ? 'it is empty' : 'it is not JSON')
   return value
 }

@@ -104,7 +104,7 @@ export type NotifyReader = {
   readonly push: (bytes: Buffer) => void
   /**
    * What the message said; the next one may follow.
-   * @throws CulvertError `localapi` when it is no JSON, or a used field has another shape than documented (§A.4).
+   * @throws CulvertError `localapi` when it is not JSON, or a used field has another shape than documented (§A.4).
    */
   readonly end: () => Notification
 }
@@ -137,7 +137,7 @@ function both(one: Keep | undefined, other: Keep): Keep {
 
 /**
  * Reads one line of `watch-ipn-bus`.
- * @throws CulvertError `localapi` when it is no JSON, or a used field has another shape than documented (§A.4).
+ * @throws CulvertError `localapi` when it is not JSON, or a used field has another shape than documented (§A.4).
  */
 export function parseNotify(line: string): Notification {
   const { Version, ErrMessage, State, Prefs, SelfChange, NetMap, InitialStatus, BrowseToURL, Health } = decode(

@@ -34,7 +34,7 @@ export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {
   const warnings: Rejection[] = unknownMembers(root, sections).map((name) => ({
     entry: quote(name),
     field: '',
-    reason: 'this is no known field, and is passed over',
+    reason: 'this is not a known field and is ignored',
   }))
 
   const take = (key: string, read: (warn: Warn) => ServeConfig): void => {

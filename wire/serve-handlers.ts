@@ -142,6 +142,6 @@ function fieldsOf<Name extends string>(
 ): Record<Name, JsonCursor> {
   const found = names.map((name) => [name, fieldOf(cursor, name)] as const)
   for (const name of unknownMembers(cursor, names))
-    warn(fieldOf(cursor, name), 'this is no known field, and is passed over')
+    warn(fieldOf(cursor, name), 'this is not a known field and is ignored')
   return Object.fromEntries(found) as Record<Name, JsonCursor>
 }

@@ -92,8 +92,8 @@ export function readObject(bytes: Buffer): object {
   try {
     value = JSON.parse(bytes.toString('utf8'))
   } catch (cause) {
-    throw new CulvertError('settings', `it is no JSON, perhaps half written: ${visible(describe(cause))}`)
+    throw new CulvertError('settings', `it is not JSON, perhaps only half written: ${visible(describe(cause))}`)
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  throw new CulvertError('settings', 'it is no JSON object')
+  throw new CulvertError('settings', 'it is not a JSON object')
 }

@@ -51,7 +51,7 @@ export function contactTargets({ store, api, log, timings, clock, signal }: Part
       try {
         if (!(await answers(address, until))) silent.push(address)
       } catch (error) {
-        if (!signal.aborted) log(`warning: whether ${address} answers cannot be told: ${describe(error)}`)
+        if (!signal.aborted) log(`warning: cannot find out whether ${address} answers: ${describe(error)}`)
       }
       over.add(address)
       lookSoon()

@@ -11,7 +11,7 @@ import type { Timings } from '../world/timings.ts'
  * answer until the end.
  */
 export const stopStages = [
-  'telling of the stop',
+  'announcing the stop',
   'resetting connections',
   'waiting for the reconcilers',
   'withdrawing what is advertised',
@@ -65,7 +65,7 @@ export function stopper({ log, clock, timings }: Parts): Stopper {
         const deadline = AbortSignal.any([...(cleansUp ? [] : [force]), ...shares])
         const over = aborted(deadline)
           .then(() => clock.sleep(reportMs))
-          .then(() => Promise.reject(new Error('it takes too long, and is not waited for')))
+          .then(() => Promise.reject(new Error('it takes too long; going on without it')))
         over.catch(() => {})
         for (const step of steps.get(stage) ?? []) {
           try {

@@ -47,7 +47,7 @@ export function mountedMetrics(world: World): Metric[] {
     ),
     infoMetric(
       'culvert_config_rejected_entry_info',
-      'What of the mounted files cannot be used, and why; 100 at most are told.',
+      'What of the mounted files cannot be used, and why; at most 100.',
       mountedRejections(world),
     ),
   ]

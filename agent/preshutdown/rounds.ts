@@ -81,5 +81,5 @@ export function assessDrain(
 /** Why a service is still waited for, in words. */
 export function inWords(heard: Answerer): string {
   if (heard.from === 'nobody' || heard.from === 'unclear') return heard.problem
-  return heard.from === 'here' ? 'it leads here' : 'asked once more, to be sure'
+  return heard.from === 'here' ? 'it routes here' : 'asking once more, to be sure'
 }

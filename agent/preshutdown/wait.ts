@@ -48,8 +48,9 @@ async function askForAll(
   const names = askedServices(store.world)
   const { content: pings, rejected } = store.world.mounted.healthPings ?? {}
   // Without the file there are no pings; an unreadable file is another matter.
-  if (names.length === 0 || ((pings ?? 0) === 0 && rejected === undefined)) return log('there is nobody to ask')
-  log(`waiting until none of the services leads to this Pod any more (${names.length})`)
+  if (names.length === 0 || ((pings ?? 0) === 0 && rejected === undefined))
+    return log('there are no health URLs to ask')
+  log(`waiting until no service routes to this Pod any more (${names.length})`)
   const waitingFor = new Map(names.map((name) => [name, 'not asked yet']))
   const progress: Progress = { waitingFor, givenUp: new Map() }
   let logged = { size: names.length, at: clock.now() }
@@ -70,7 +71,7 @@ async function askForAll(
   over.abort()
   if (signal.aborted) return
   const { givenUp } = progress
-  if (givenUp.size > 0) log(`warning: taken to lead elsewhere, as it cannot be known: ${summary(givenUp)}`)
+  if (givenUp.size > 0) log(`warning: assuming that these no longer route here: ${summary(givenUp)}`)
   if (waitingFor.size > 0) log(`warning: not waiting for these any longer: ${summary(waitingFor)}`)
-  else log(`no service leads to this Pod any more, after ${seconds(Math.round(clock.now() - begun))}`)
+  else log(`no service routes to this Pod any more, after ${seconds(Math.round(clock.now() - begun))}`)
 }

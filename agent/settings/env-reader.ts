@@ -46,7 +46,7 @@ export function envReader(env: Environment): EnvReader {
     warnings: all.flatMap(({ name, type }) => {
       const value = env[name] ?? ''
       const odd = type === 'boolean' && value !== '' && parseBool(value) === undefined
-      return odd ? [`${name}=${JSON.stringify(value)} is no boolean, and counts as ${fallback(name) || 'unset'}`] : []
+      return odd ? [`${name}=${JSON.stringify(value)} is not a boolean and counts as ${fallback(name) || 'unset'}`] : []
     }),
   }
 }

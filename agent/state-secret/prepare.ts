@@ -154,4 +154,4 @@ function inspected(secret: Secret, log: Log): { broken?: string; change?: Readon
 }
 
 const brokenRemedy =
-  'Restore the Secret from a backup, or delete its keys _machinekey, _current-profile, _profiles and profile-… and log in anew with a fresh auth key.'
+  'Restore the Secret from a backup, or delete its keys _machinekey, _current-profile, _profiles and profile-… and log in again with a fresh auth key.'

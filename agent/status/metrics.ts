@@ -59,7 +59,7 @@ export function metrics(world: World, { version, startTime, tailscaledUp, since,
     gauge('services', 'Services of the mounted files, by whether traffic to them is forwarded.', serviceCounts(world)),
     infoMetric(
       'culvert_service_problem_info',
-      'Services that get no traffic, or less than they could, and why; 100 at most are told.',
+      'Services that get no traffic, or less than they could, and why; at most 100.',
       serviceProblems(world).map(({ service, problem }) => ({ service, reason: problem })),
     ),
     ...certificateMetrics(world, now.getTime()),
@@ -70,7 +70,7 @@ export function metrics(world: World, { version, startTime, tailscaledUp, since,
     ),
     infoMetric(
       'culvert_serve_problem_info',
-      'Entries of the serve config that are not served yet, and why; 100 at most are told.',
+      'Entries of the serve config that are not served yet, and why; at most 100.',
       serveProblems(world).map(({ entry, problem }) => ({ entry, reason: problem })),
     ),
     gauge('tailscaled_up', 'Whether tailscaled gave its own metrics, which then follow.', [

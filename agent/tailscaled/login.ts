@@ -45,7 +45,7 @@ export async function keepLoggedIn(
     }
     set({ phase: 'login' })
     if (next === 'up' && !owed.up && tailnet.state !== said)
-      log(`tailscaled’s state is ${tailnet.state}: it is told to log in`)
+      log(`tailscaled’s state is ${tailnet.state}: logging in again`)
     said = tailnet.state
     try {
       await (next === 'up' ? runUp : runSet)(loginSettings(store.world), spawn, log, signal)

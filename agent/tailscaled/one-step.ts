@@ -26,7 +26,7 @@ export async function followOneStep(
       await change(signal)
       continue
     }
-    if (pause.attempts() === 0) log('tailscaled is stopped; it is told to read its config again, which starts it')
+    if (pause.attempts() === 0) log('tailscaled is stopped; it reloads its config, which starts it')
     await api.post('reload-config', signal).catch((error: unknown) => set({ problem: describe(error) }))
     await change(AbortSignal.any([signal, clock.timeout(pause.next())])).catch(() => {})
   }

@@ -48,7 +48,7 @@ it('ends with 0 at a signal, however early, and leaves no reason', async () => {
 it('ends with 1 after a fault of its own, in one line that tells where it is', async () => {
   const { code, log, reason } = await run({}, ({ fault }) => fault(new TypeError('no such thing')))
   expect(code).toBe(1)
-  expect(reason).toMatch(/^fault of the agent itself: TypeError: no such thing; at .*run\.test\.ts/)
+  expect(reason).toMatch(/^bug in the agent: TypeError: no such thing; at .*run\.test\.ts/)
   expect(log.filter((line) => line.startsWith('error: '))).toEqual([`error: ${reason}`])
 })
 
@@ -58,7 +58,7 @@ it('ends with 1 after a fault of its own during the stop, too', async () => {
     fault(new TypeError('no such thing'))
   })
   expect(code).toBe(1)
-  expect(reason).toMatch(/^fault of the agent itself: TypeError: no such thing/)
+  expect(reason).toMatch(/^bug in the agent: TypeError: no such thing/)
 })
 
 it('never creates the file for the reason', async () => {

@@ -136,7 +136,7 @@ it('a mistake costs its entry alone, which stays as it was; a file that cannot b
   expect(await visit(https)).toMatchObject({ status: 200 })
   await proxy.process.line(/serve-config: port 443, TCP\["443"\]\.HTTPS: "yes" is not true or false/)
   mount('{"TCP":')
-  await proxy.process.line(/it is no JSON/)
+  await proxy.process.line(/it is not JSON/)
   expect(await visit(https)).toMatchObject({ status: 200 })
   expect(await proxy.status()).toMatchObject({ ready: true, checks: { 'serve-config': { state: 'failing' } } })
   mount(everything())

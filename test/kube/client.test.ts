@@ -126,9 +126,9 @@ describe('errors', () => {
 
   it.each([
     ['nothing', '', 'it is empty'],
-    ['a page', '<html>hunter2</html>', 'it is no JSON'],
+    ['a page', '<html>hunter2</html>', 'it is not JSON'],
     ['something else', '{"kind":"Pod","metadata":{"name":"a","resourceVersion":"1"}}', 'kind'],
-    ['half', '{"data":{"a":"hunt', 'it is no JSON'],
+    ['half', '{"data":{"a":"hunt', 'it is not JSON'],
   ])('say that %s was answered', async (_name, body, why) => {
     server.answer = (_seen, response) => response.end(body)
     const error = await reasonOf(server.client().getSecret('a', never))

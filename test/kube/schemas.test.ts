@@ -37,8 +37,8 @@ describe('a Secret', () => {
 
   it.each([
     ['', 'it is empty'],
-    ['<html>hunter2</html>', 'it is no JSON'],
-    ['{"data":{"a":"hunter2"', 'it is no JSON'],
+    ['<html>hunter2</html>', 'it is not JSON'],
+    ['{"data":{"a":"hunter2"', 'it is not JSON'],
     ['{}', 'it has neither metadata nor data'],
     [text({ ...whole, metadata: { name: 'other', resourceVersion: '1' } }), 'it is about another Secret'],
     [text({ ...whole, metadata: { name: 'proxy-0', resourceVersion: '' } }), 'resourceVersion'],

@@ -203,13 +203,13 @@ it.each<[string, string | Buffer, RegExp]>([
   [
     'half a file',
     JSON.stringify({ one: entry() }).slice(0, -3),
-    /^it is no JSON, perhaps half written: Expected .* at position \d+ /,
+    /^it is not JSON, perhaps only half written: Expected .* at position \d+ /,
   ],
-  ['nothing', '', /^it is no JSON/],
-  ['text', 'hello\u001b[2J', /^it is no JSON.*: Unexpected token 'h', "hello\\u001b\[2J" is not valid JSON$/],
-  ['a list', '[]', /^it is no JSON object$/],
-  ['null', 'null', /^it is no JSON object$/],
-  ['a text', '"a"', /^it is no JSON object$/],
+  ['nothing', '', /^it is not JSON/],
+  ['text', 'hello\u001b[2J', /^it is not JSON.*: Unexpected token 'h', "hello\\u001b\[2J" is not valid JSON$/],
+  ['a list', '[]', /^it is not a JSON object$/],
+  ['null', 'null', /^it is not a JSON object$/],
+  ['a text', '"a"', /^it is not a JSON object$/],
   ['what is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), /^it is not UTF-8$/],
 ])('refuses %s as a whole', (_what, document, message) => {
   expect(() => parseEgressServices(Buffer.from(document))).toThrow(
@@ -229,7 +229,7 @@ it('gives services or refuses, however a document is damaged, and keeps what was
       try {
         names = Object.keys(JSON.parse(text) as object)
       } catch {
-        expect(() => parse(text, before)).toThrow(/^it is no JSON/)
+        expect(() => parse(text, before)).toThrow(/^it is not JSON/)
         return
       }
       const { services, rejections } = parse(text, before)

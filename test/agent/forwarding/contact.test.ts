@@ -111,5 +111,5 @@ it('where tailscaled cannot be asked, nothing is waited for', async () => {
   const { contacted, lines, clock } = contact({ db: '100.64.0.9' }, async () => 'what?')
   await clock.advance(restMs)
   expect(contacted()).toEqual(['db'])
-  expect(lines).toEqual([expect.stringContaining('whether 100.64.0.9 answers cannot be told: LocalAPI ping failed')])
+  expect(lines).toEqual([expect.stringContaining('cannot find out whether 100.64.0.9 answers: LocalAPI ping failed')])
 })

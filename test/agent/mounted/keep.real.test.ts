@@ -146,10 +146,10 @@ it('says what is wrong with a file as a whole, keeps the last good one, and says
     [
       'half',
       () => writeFile(servicesFile, toPort(2).slice(0, -9)),
-      /: it is no JSON, perhaps half written: .*position/,
+      /: it is not JSON, perhaps only half written: .*position/,
     ],
-    ['no JSON', () => writeFile(servicesFile, 'services:\n  a: 1'), /: it is no JSON.* is not valid JSON$/],
-    ['a list', () => writeFile(servicesFile, '[]'), /: it is no JSON object$/],
+    ['no JSON', () => writeFile(servicesFile, 'services:\n  a: 1'), /: it is not JSON.* is not valid JSON$/],
+    ['a list', () => writeFile(servicesFile, '[]'), /: it is not a JSON object$/],
     ['10 MB', putLarge, /has 10000000 bytes, and at most 1048576/],
     ['absent', () => rm(servicesFile), /egress-services: it is absent \(write {} to remove all\)$/],
     ['a pipe', async () => execFileSync('mkfifo', [servicesFile]), /: it cannot be read: it is no regular file$/],
@@ -207,7 +207,7 @@ it('has nothing configured while a file was never good, and says why', async () 
   await follow()
   expect(store.world.mounted.egressServices).toEqual({
     content: undefined,
-    rejected: expect.stringMatching(/it is no JSON/) as string,
+    rejected: expect.stringMatching(/it is not JSON/) as string,
   })
   expect(lines).toEqual([expect.stringMatching(/^warning: .*is not valid JSON$/)])
   await rm(servicesFile)

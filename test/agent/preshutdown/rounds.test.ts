@@ -33,11 +33,11 @@ describe('a round', () => {
 })
 
 it.each<[Answerer, number, number, ReturnType<typeof assessDrain>, string]>([
-  [elsewhere, 1, 0, 'waiting', 'asked once more, to be sure'],
-  [elsewhere, 1, 99, 'waiting', 'asked once more, to be sure'],
-  [elsewhere, 2, 0, 'drained', 'asked once more, to be sure'],
-  [here, 0, 0, 'waiting', 'it leads here'],
-  [here, 0, 99, 'waiting', 'it leads here'],
+  [elsewhere, 1, 0, 'waiting', 'asking once more, to be sure'],
+  [elsewhere, 1, 99, 'waiting', 'asking once more, to be sure'],
+  [elsewhere, 2, 0, 'drained', 'asking once more, to be sure'],
+  [here, 0, 0, 'waiting', 'it routes here'],
+  [here, 0, 99, 'waiting', 'it routes here'],
   [nobody, 0, 9, 'waiting', 'time is up'],
   [{ from: 'unclear', problem: 'too busy' }, 0, 99, 'waiting', 'too busy'],
   [nobody, 0, 10, 'given up', 'time is up'],

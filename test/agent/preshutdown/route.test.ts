@@ -52,7 +52,7 @@ describe('drains', () => {
     store.watch(() => welcome.push(isWelcome(store.world)), new AbortController().signal)
     const answered = hook()
     await until('two lines', () => lines.length >= 2)
-    expect(store.world.preshutdown).toMatchObject({ phase: 'asking', waitingFor: new Map([['s0', 'it leads here']]) })
+    expect(store.world.preshutdown).toMatchObject({ phase: 'asking', waitingFor: new Map([['s0', 'it routes here']]) })
     health.lead(other)
     await until('the service to be drained', () => store.world.preshutdown?.phase === 'settling')
     expect(await answered).toMatchObject(safe)
@@ -61,9 +61,9 @@ describe('drains', () => {
     // A slow look may come between two rounds that lead elsewhere.
     const told = lines.filter((line) => !line.includes('asked once more'))
     expect(told.filter((line, index) => line !== told[index - 1])).toEqual([
-      'preshutdown: waiting until none of the services leads to this Pod any more (1)',
-      'preshutdown: waiting for s0 (it leads here)',
-      expect.stringMatching(/^preshutdown: no service leads to this Pod any more, after [\d.]+ s$/),
+      'preshutdown: waiting until no service routes to this Pod any more (1)',
+      'preshutdown: waiting for s0 (it routes here)',
+      expect.stringMatching(/^preshutdown: no service routes to this Pod any more, after [\d.]+ s$/),
       'preshutdown: waiting another 0.1 s for all nodes to route elsewhere',
       'preshutdown: safe to terminate',
     ])
@@ -118,7 +118,7 @@ describe('ends before', () => {
       await expect(answered).rejects.toThrow(/abort/)
     }
     expect(health.seen.all).toBe(3)
-    expect(lines).toEqual(['preshutdown: waiting until none of the services leads to this Pod any more (3)'])
+    expect(lines).toEqual(['preshutdown: waiting until no service routes to this Pod any more (3)'])
   })
 
   it('not when another one still waits', async () => {
@@ -135,7 +135,7 @@ describe('ends before', () => {
     await until('rounds to go on', () => health.seen.all > before + 3)
     health.lead(other)
     expect(await second).toMatchObject(safe)
-    expect(lines.filter((line) => line.includes('until none of the services'))).toHaveLength(1)
+    expect(lines.filter((line) => line.includes('until no service routes'))).toHaveLength(1)
     expect(store.world.preshutdown).toBeUndefined()
   })
 

@@ -21,7 +21,7 @@ describe('does not wait for ever', () => {
     const timings = { ...silence, ...(pods.includes('hang') && { drainPing: 50 }) }
     const { hook, lines } = await pod(aDrainingWorld({ s: urlOf(address) }), timings)
     expect(await hook()).toMatchObject(safe)
-    expect(lines).toContainEqual(expect.stringMatching(/^preshutdown: warning: taken to lead elsewhere/))
+    expect(lines).toContainEqual(expect.stringMatching(/^preshutdown: warning: assuming that these no longer route here/))
     expect(lines).toContainEqual(expect.stringMatching(reason))
   })
 
@@ -35,7 +35,7 @@ describe('does not wait for ever', () => {
     expect(store.world.preshutdown?.phase).toBe('asking')
     own.lead(podAddress)
     expect(await answered).toMatchObject(safe)
-    expect(lines).toContainEqual(expect.stringMatching(/taken to lead elsewhere.*: s \(no answer within 0.05 s\)/))
+    expect(lines).toContainEqual(expect.stringMatching(/assuming that these no longer route here.*: s \(no answer within 0.05 s\)/))
   })
 
   it('for services that go on leading here', async () => {
@@ -43,7 +43,7 @@ describe('does not wait for ever', () => {
     const { hook, lines } = await pod(aDrainingWorld(urls), { drainLimit: 500 })
     expect(await hook()).toMatchObject(safe)
     expect(lines).toContain(
-      'preshutdown: warning: not waiting for these any longer: s0 (it leads here), s1 (it leads here)',
+      'preshutdown: warning: not waiting for these any longer: s0 (it routes here), s1 (it routes here)',
     )
   })
 
@@ -66,6 +66,6 @@ describe('does not wait for ever', () => {
     const { hook, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener)), env), silence)
     expect(await hook()).toMatchObject(safe)
     expect(health.seen.all).toBe(0)
-    expect(lines.join('\n')).toMatch(new RegExp(`warning: taken to lead elsewhere.*: s0 \\(${name} `))
+    expect(lines.join('\n')).toMatch(new RegExp(`warning: assuming that these no longer route here.*: s0 \\(${name} `))
   })
 })

@@ -39,8 +39,8 @@ describe('defaults', () => {
     const { settings, warnings } = readSettings({ TS_USERSPACE: 'nope', TS_ENABLE_HEALTH_CHECK: 'yes' })
     expect(settings).toEqual(read({}))
     expect(warnings).toEqual([
-      'TS_USERSPACE="nope" is no boolean, and counts as true',
-      'TS_ENABLE_HEALTH_CHECK="yes" is no boolean, and counts as false',
+      'TS_USERSPACE="nope" is not a boolean and counts as true',
+      'TS_ENABLE_HEALTH_CHECK="yes" is not a boolean and counts as false',
     ])
   })
 })

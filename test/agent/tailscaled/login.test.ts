@@ -107,14 +107,14 @@ describe('a later life', () => {
 })
 
 it.each<BackendState>(['NeedsLogin', 'Stopped'])(
-  'a node that turns %s is told to log in, and the log says so',
+  'a node that turns %s logs in again, and the log says so',
   async (state) => {
     await keep()
     children[0]?.exit()
     await say('Running')
     await say(state)
     expect([commands(), store.world.daemon.phase]).toEqual([['up', 'up'], 'login'])
-    expect(lines).toEqual([`tailscaled’s state is ${state}: it is told to log in`])
+    expect(lines).toEqual([`tailscaled’s state is ${state}: logging in again`])
   },
 )
 

@@ -127,7 +127,7 @@ const faulty = {
 }
 
 export const failures: Scenarios = {
-  'a fault of the agent itself, which stops in order all the same': {
+  'a bug in the agent, which stops in order all the same': {
     env: { ...faulty, ...withKey },
     files: { 'usr/bin/tailscaled': programs.slow },
     phases: [
@@ -136,7 +136,7 @@ export const failures: Scenarios = {
       {
         signal: 'SIGUSR2',
         exit: 1,
-        log: /error: fault of the agent itself: TypeError: no such thing; at .*report this line/,
+        log: /error: bug in the agent: TypeError: no such thing; at .*report this line/,
       },
     ],
   },

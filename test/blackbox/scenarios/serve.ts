@@ -104,7 +104,7 @@ export const serve: Scenarios = {
       { runs: start, log: 'warning: serve-config: port 443, TCP["443"].HTTPS: "yes" is not true or false' },
       { tell: runningWithHttps(name), serves: http },
       { write: file(site(name)), serves: site(name) },
-      { write: { [path]: '{"TCP":' }, log: /serve-config\.json: it is no JSON.*; the last good one stays in use/ },
+      { write: { [path]: '{"TCP":' }, log: /serve-config\.json: it is not JSON.*; the last good one stays in use/ },
       { write: { [path]: '' }, log: /serve-config\.json: it is empty \(write \{\} to remove all\)/ },
       { write: { [path]: null }, log: /serve-config\.json: it is absent/, serves: site(name) },
       { write: file({}), serves: {} },

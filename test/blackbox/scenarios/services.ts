@@ -97,7 +97,7 @@ export const servicesAndEgress: Scenarios = {
         secret: { ...known, 'egress-services': '{"podIPv4":"","services":null}' },
       },
       { write: mounted, secret: { ...known, 'egress-services': status('100.64.0.2') } },
-      { write: { 'etc/tailscaled/egress-services': '{' }, log: /egress-services.* it is no JSON/ },
+      { write: { 'etc/tailscaled/egress-services': '{' }, log: /egress-services.* it is not JSON/ },
       {
         write: { 'etc/tailscaled/egress-services': '{}' },
         secret: { ...known, 'egress-services': '{"podIPv4":"","services":null}' },
