@@ -108,12 +108,23 @@ function nextStep(
 export const waitsForPerson = ({ state, loginUrl }: Tailnet): boolean =>
   (state === 'NeedsLogin' && loginUrl !== undefined) || state === 'NeedsMachineAuth'
 
+/**
+ * Whether a node that was logged in once waits for the control server: that takes as long as it takes, and nothing can
+ * be done here. A control server that refuses the node says so by another state.
+ */
+export const waitsForControl = ({ hasNodeKey, state }: Tailnet): boolean =>
+  hasNodeKey === true && (state === 'Starting' || state === 'NoState')
+
 /** The reason why login waits, in the daemon's own words where it has some. */
 export function loginProblem({ daemon, tailnet }: World): string {
   const { state, health, loginUrl } = tailnet
   if (loginUrl !== undefined && state === 'NeedsLogin') return `log in at ${loginUrl}`
   if (state === 'NeedsMachineAuth') return 'the node waits for approval in the tailnet’s admin console'
   const reasons = [health.get('login-state'), daemon.problem, ...health.values()].filter((text) => text !== undefined)
-  const where = state === undefined ? `tailscaled is ${daemon.phase}` : `tailscaled’s state is ${state}`
+  const where = waitsForControl(tailnet)
+    ? 'the control server cannot be reached, which a node that is known waits for without limit'
+    : state === undefined
+      ? `tailscaled is ${daemon.phase}`
+      : `tailscaled’s state is ${state}`
   return [where, ...new Set(reasons)].join('; ')
 }
