@@ -44,6 +44,8 @@ export type Notification = {
   readonly error?: string
   /** Whether the node is connected to the control server. */
   readonly online?: boolean
+  /** Whether the node has a key, and so was logged in once; told by a status alone. */
+  readonly hasNodeKey?: true
   /** Whether subnet routes of peers are used. */
   readonly acceptsRoutes?: boolean
   /** What became of the peers, one change after the other. */
@@ -78,6 +80,7 @@ const warning = z.object({ Title: optional(z.string()), Text: optional(z.string(
 const statusSchema = z.object({
   BackendState: optional(z.string()),
   AuthURL: optional(z.string()),
+  HaveNodeKey: optional(z.boolean()),
   Self: optional(peerStatus),
   CertDomains: names,
 })
@@ -159,6 +162,7 @@ export function parseNotify(line: string): Notification {
     ...(capabilities && { hosted: hostedOf(capabilities) }),
     ...(certDomains && { certDomains: certDomains.CertDomains ?? [] }),
     ...(InitialStatus && { initial: true as const }),
+    ...(InitialStatus?.HaveNodeKey === true && { hasNodeKey: true as const }),
     ...(SelfChange && !NetMap && !InitialStatus && { partial: true as const }),
     ...(url && { browseToUrl: url }),
     ...(Prefs && { noSnat: Prefs.NoSNAT ?? false, acceptsRoutes: Prefs.RouteAll ?? false }),

@@ -1,11 +1,15 @@
 import { CulvertError } from '../../lib/errors.ts'
-import { loginProblem, waitsForPerson } from '../tailscaled/login.ts'
+import { loginProblem, waitsForControl, waitsForPerson } from '../tailscaled/login.ts'
 import type { Context } from '../world/context.ts'
 import { reportedErrors } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 
-/** Whether somebody else must act, a person or whoever issues auth keys: the deadline does not run meanwhile. */
-const waitsForOther = ({ reissue, tailnet }: World): boolean => reissue !== undefined || waitsForPerson(tailnet)
+/**
+ * Whether something outside must happen first: a person who logs in, another auth key, a control server that a known
+ * node cannot reach. That takes as long as it takes, and no deadline runs meanwhile.
+ */
+const waitsForOther = ({ reissue, tailnet }: World): boolean =>
+  reissue !== undefined || waitsForPerson(tailnet) || waitsForControl(tailnet)
 
 /** What start-up waits for, in the words of the responsible parts. */
 function waitsFor(world: World): string {

@@ -9,6 +9,7 @@ import { rules, wantsListener } from './rules.ts'
 import { readServe } from './serve.ts'
 import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
+import { strayNames } from './stray-names.ts'
 import { readRouteFamilies, readTargets } from './targets.ts'
 import { type Variable, type VariableName, variables } from './variables.ts'
 
@@ -96,6 +97,7 @@ export function readSettings(
     settings,
     warnings: [
       ...env.warnings,
+      ...strayNames(environment),
       ...podWarnings,
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,

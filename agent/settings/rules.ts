@@ -29,6 +29,7 @@ const l3 = [
 ] as const satisfies VariableName[]
 const oauth = ['TS_CLIENT_ID', 'TS_CLIENT_SECRET', 'TS_ID_TOKEN', 'TS_AUDIENCE'] as const satisfies VariableName[]
 const groups = ['TS_EGRESS_PROXIES_CONFIG_PATH', 'TS_INGRESS_PROXIES_CONFIG_PATH'] as const satisfies VariableName[]
+const keys = ['TS_AUTHKEY', 'TS_AUTH_KEY', 'TS_CLIENT_SECRET', 'TS_ID_TOKEN'] as const satisfies VariableName[]
 const viaIngress = 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS'
 const optimizations = 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'
 
@@ -176,6 +177,13 @@ export const rules: readonly Rule[] = [
       // Without rules in the kernel a real proxy would look ready and forward nothing.
       if (!env.bool('TS_TEST_FAKE_NETFILTER') || isSet(env)('TS_TEST_ONLY_ROOT')) return
       fail('TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT: unset it')
+    },
+  },
+  {
+    says: `${names(keys)} are no paths: \`file:PATH\` reads a file`,
+    check: (env) => {
+      const name = keys.find((one) => env.text(one).startsWith('/'))
+      if (name !== undefined) fail(`${name} is a path, and would be taken for the key itself: write file:PATH`)
     },
   },
 ]

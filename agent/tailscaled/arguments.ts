@@ -36,12 +36,52 @@ export function upArguments(socket: string, up: UpSettings, reset = false): stri
   return [`--socket=${socket}`, 'up', ...mode, acceptDns(up), ...flags(given), ...preferences(up), ...up.extraArgs]
 }
 
+/** What of `tailscale up` takes effect without a login, by `tailscale set`. */
+const settable = new Set([
+  'accept-risk',
+  'accept-routes',
+  'advertise-connector',
+  'advertise-exit-node',
+  'advertise-routes',
+  'exit-node',
+  'exit-node-allow-lan-access',
+  'hostname',
+  'netfilter-mode',
+  'nickname',
+  'operator',
+  'report-posture',
+  'shields-up',
+  'snat-subnet-routes',
+  'ssh',
+  'stateful-filtering',
+])
+
+/** The extra arguments as flags, each with the words that follow it as its value. */
+function extraFlags({ extraArgs }: UpSettings): string[][] {
+  const found: string[][] = []
+  for (const word of extraArgs) {
+    if (word.startsWith('-') || found.length === 0) found.push([word])
+    else found.at(-1)?.push(word)
+  }
+  return found
+}
+
+const isSettable = ([word = '']: readonly string[]): boolean =>
+  settable.has(word.replace(/^--?/, '').replace(/=.*/, ''))
+
+/** Those of the extra arguments that only a login takes. */
+export const lateFlags = (up: UpSettings): string[] =>
+  extraFlags(up)
+    .filter((words) => !isSettable(words))
+    .map(([word = '']) => word)
+
 /** The arguments of `tailscale set`, which brings what is set to a node that was not logged in by this run. */
 export const setArguments = (socket: string, up: UpSettings): string[] => [
   `--socket=${socket}`,
   'set',
   acceptDns(up),
   ...preferences(up),
+  ...extraFlags(up).filter(isSettable).flat(),
 ]
 
 const acceptDns = (up: UpSettings): string => `--accept-dns=${up.acceptDns}`

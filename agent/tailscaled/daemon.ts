@@ -66,7 +66,7 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
       const signal = AbortSignal.any([ended.signal, stopping.signal])
       void killWhenHung(running, signal)
       if (settings.configDirectory === undefined) {
-        await keepLoggedIn({ store, spawn, log, timings, clock, set }, life === 0, signal)
+        await keepLoggedIn({ store, api, spawn, log, timings, clock, set }, life === 0, signal)
       } else await followOneStep({ store, api, log, timings, clock, set }, signal)
     } catch (error) {
       if (!ended.signal.aborted && !stopping.signal.aborted) throw error

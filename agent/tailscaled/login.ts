@@ -5,6 +5,7 @@ import type { Settings } from '../settings/settings.ts'
 import type { Context } from '../world/context.ts'
 import type { Daemon, Tailnet, World } from '../world/world.ts'
 import type { Spawn } from './spawn.ts'
+import { keepServices } from './kept-services.ts'
 import { runSet, runUp } from './up.ts'
 
 /** A refused login after state in memory was lost is final after so many attempts. */
@@ -12,7 +13,7 @@ const maxRefusedLogins = 3
 /** After `up` has succeeded the bus may still tell an older state for a moment, in ms. */
 const settleTime = 10_000
 
-export type LoginParts = Pick<Context, 'store' | 'log' | 'timings' | 'clock'> & {
+export type LoginParts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
   readonly spawn: Spawn
   readonly set: (change: Partial<Daemon>) => void
 }
@@ -21,11 +22,12 @@ export type LoginParts = Pick<Context, 'store' | 'log' | 'timings' | 'clock'> & 
  * Logs in as often as one life of tailscaled needs it, until `signal` aborts. `first`: the agent has just started, and
  * `up` is owed whatever the daemon says (agent.md §2, "always-auth"); with TS_AUTH_ONCE it is not, and the node is
  * brought to what is set by `tailscale set` once it runs.
- * @throws CulvertError `login` when state in memory was lost and the login is refused; with state on disk, and in the
- *   agent's first attempt, it tries again for ever: other deadlines are others' business.
+ * @throws CulvertError `settings` for a value that can never work, and a key file that is absent while a login is
+ *   needed; `login` when state in memory was lost and the login is refused. All else it tries again for ever: other
+ *   deadlines are others' business.
  */
 export async function keepLoggedIn(
-  { store, spawn, log, timings, clock, set }: LoginParts,
+  { store, api, spawn, log, timings, clock, set }: LoginParts,
   first: boolean,
   signal: AbortSignal,
 ): Promise<void> {
@@ -35,6 +37,7 @@ export async function keepLoggedIn(
   const owed = { up: (first && !settings.authOnce) || lostState, set: first && settings.authOnce }
   let refused = 0
   let said: BackendState | undefined
+  let withoutKey = false
   while (!signal.aborted) {
     const { tailnet } = await store.until((world) => owed.up || world.tailnet.state !== undefined, signal)
     const next = nextStep(tailnet.state, owed)
@@ -47,10 +50,23 @@ export async function keepLoggedIn(
     if (next === 'up' && !owed.up && tailnet.state !== said)
       log(`tailscaled’s state is ${tailnet.state}: logging in again`)
     said = tailnet.state
-    try {
-      await (next === 'up' ? runUp : runSet)(loginSettings(store.world), spawn, log, signal)
-    } catch (error) {
-      if (signal.aborted) return
+    const login = loginSettings(store.world)
+    const restore = next === 'up' ? await keepServices({ store, api, log }, signal) : undefined
+    const failure = await (next === 'up' ? runUp : runSet)(withoutKey ? keyless(login) : login, spawn, log, signal)
+    await restore?.()
+    if (signal.aborted) return
+    if (failure !== undefined) {
+      const error =
+        failure.kind === 'reverts' ? new CulvertError('login', 'tailscale up asks for --reset again') : failure.error
+      if (failure.kind === 'settings') throw error
+      if (failure.kind === 'key-file') {
+        // The key has done its work where the node is known: only a login needs it again.
+        const { tailnet: now } = await store.until((world) => world.tailnet.state !== undefined, signal)
+        if (withoutKey || now.state === 'NeedsLogin') throw error
+        log(`${error.message}; the node is logged in already, so that it is not needed`)
+        withoutKey = true
+        continue
+      }
       refused += 1
       set({ problem: describe(error) })
       if (lostState && refused >= maxRefusedLogins) {
@@ -74,6 +90,11 @@ export async function keepLoggedIn(
 const loginSettings = ({ settings, stateSecret }: World): Settings =>
   stateSecret?.authKey === undefined ? settings : { ...settings, up: { ...settings.up, authKey: stateSecret.authKey } }
 
+const keyless = (settings: Settings): Settings => ({
+  ...settings,
+  up: { ...settings.up, authKey: '', clientId: '', clientSecret: '', idToken: '', audience: '' },
+})
+
 /** What tailscaled in this state needs, given what it is owed whatever it says. */
 function nextStep(
   state: BackendState | undefined,
@@ -87,12 +108,23 @@ function nextStep(
 export const waitsForPerson = ({ state, loginUrl }: Tailnet): boolean =>
   (state === 'NeedsLogin' && loginUrl !== undefined) || state === 'NeedsMachineAuth'
 
+/**
+ * Whether a node that was logged in once waits for the control server: that takes as long as it takes, and nothing can
+ * be done here. A control server that refuses the node says so by another state.
+ */
+export const waitsForControl = ({ hasNodeKey, state }: Tailnet): boolean =>
+  hasNodeKey === true && (state === 'Starting' || state === 'NoState')
+
 /** The reason why login waits, in the daemon's own words where it has some. */
 export function loginProblem({ daemon, tailnet }: World): string {
   const { state, health, loginUrl } = tailnet
   if (loginUrl !== undefined && state === 'NeedsLogin') return `log in at ${loginUrl}`
   if (state === 'NeedsMachineAuth') return 'the node waits for approval in the tailnet’s admin console'
   const reasons = [health.get('login-state'), daemon.problem, ...health.values()].filter((text) => text !== undefined)
-  const where = state === undefined ? `tailscaled is ${daemon.phase}` : `tailscaled’s state is ${state}`
+  const where = waitsForControl(tailnet)
+    ? 'the control server cannot be reached, which a node that is known waits for without limit'
+    : state === undefined
+      ? `tailscaled is ${daemon.phase}`
+      : `tailscaled’s state is ${state}`
   return [where, ...new Set(reasons)].join('; ')
 }

@@ -48,6 +48,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     browseToUrl,
     initial,
     online,
+    hasNodeKey,
     hosted,
     peers,
     records,
@@ -64,6 +65,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     ...(health !== undefined && { health }),
     ...(browseToUrl !== undefined && { loginUrl: browseToUrl }),
     ...(online !== undefined && { online }),
+    ...(hasNodeKey !== undefined && { hasNodeKey }),
     ...(hosted !== undefined && !isDeepStrictEqual(hosted, tailnet.hosted) && { hosted }),
     ...(peers !== undefined && { peers: peers.reduce<Peers>(changePeers, tailnet.peers ?? noPeers) }),
     ...(records !== undefined && !isDeepStrictEqual(records, tailnet.records) && { records }),
@@ -73,6 +75,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
   // Only then is there none: a daemon that starts does not know its node yet either.
   if (initial && self === undefined && state === 'NeedsLogin') {
     delete next.self
+    delete next.hasNodeKey
     delete next.peers
     delete next.records
     delete next.certDomains

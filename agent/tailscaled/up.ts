@@ -1,55 +1,81 @@
 import { createInterface } from 'node:readline'
 import type { Log } from '../../lib/log.ts'
-import { CulvertError, describe } from '../../lib/errors.ts'
-import type { Settings } from '../settings/settings.ts'
-import { setArguments, upArguments } from './arguments.ts'
+import type { Settings, UpSettings } from '../settings/settings.ts'
+import { lateFlags, setArguments, upArguments } from './arguments.ts'
 import type { Spawn } from './spawn.ts'
+import { explainFailure, type UpFailure } from './up-failure.ts'
 
-/** How `tailscale up` refuses to leave settings alone that a node's state has and its arguments do not name. */
-const mustName = /requires mentioning all non-default flags/
+/** Gives why it failed; undefined: it did its work. Never rejects; after `signal` has aborted, what it gives means nothing. */
+export type LoginCommand = (
+  settings: Settings,
+  spawn: Spawn,
+  log: Log,
+  signal: AbortSignal,
+) => Promise<UpFailure | undefined>
 
 /**
- * Runs `tailscale up` to its end; it returns once the node is running, or the login is refused. What it says is passed
- * on, without secrets. Settings that an earlier run made and this one does not are reset: the environment is what counts.
- * @throws CulvertError `login` with its last words.
+ * Runs `tailscale up` to its end; it returns once the node is running, or the login is refused. What it prints is logged
+ * without secrets. Settings that an earlier run made and this one does not are reset: the environment is what counts.
  */
-export async function runUp(settings: Settings, spawn: Spawn, log: Log, signal: AbortSignal): Promise<void> {
+export const runUp: LoginCommand = async (settings, spawn, log, signal) => {
   const { socket, up } = settings
-  try {
-    await run('up', upArguments(socket, up), settings, spawn, log, signal)
-  } catch (error) {
-    if (signal.aborted || !mustName.test(describe(error))) throw error
-    log('the node has settings of an earlier run that are not set any more: they are reset')
-    await run('up', upArguments(socket, up, true), settings, spawn, log, signal)
-  }
+  const failure = await run('up', upArguments(socket, up), settings, spawn, log, signal)
+  if (signal.aborted || failure?.kind !== 'reverts') return failure
+  const flags = failure.flags.length === 0 ? 'settings of an earlier run' : failure.flags.join(' ')
+  log(`the node has ${flags} of an earlier run, which the environment does not set any more: reset to the defaults`)
+  return run('up', upArguments(socket, up, true), settings, spawn, log, signal)
 }
 
-/** Runs `tailscale set` to its end, as `runUp`. */
-export const runSet = (settings: Settings, spawn: Spawn, log: Log, signal: AbortSignal): Promise<void> =>
-  run('set', setArguments(settings.socket, settings.up), settings, spawn, log, signal)
+/** Runs `tailscale set` to its end, which changes the settings of a node that is logged in. */
+export const runSet: LoginCommand = async (settings, spawn, log, signal) => {
+  const { socket, up } = settings
+  const late = lateFlags(up)
+  if (late.length > 0) {
+    log(
+      `TS_EXTRA_ARGS: ${late.join(' ')} takes effect at a login alone, and with TS_AUTH_ONCE this node does not log in again`,
+    )
+  }
+  return run('set', setArguments(socket, up), settings, spawn, log, signal)
+}
+
+/** Lines that are logged of each failure: tailscale prints its whole usage after the reason. */
+const most = 12
 
 async function run(
-  command: string,
+  command: 'up' | 'set',
   args: readonly string[],
   { up }: Settings,
   spawn: Spawn,
   log: Log,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<UpFailure | undefined> {
   const child = spawn('tailscale', args, { output: 'pipe', signal })
-  const said: string[] = []
-  const secrets = [up.authKey, up.clientSecret, up.idToken].filter((value) => value !== '')
+  const [first, last]: [string[], string[]] = [[], []]
+  let printed = 0
+  const hide = hider(up)
   const relay = async (stream: NodeJS.ReadableStream): Promise<void> => {
     for await (const line of createInterface({ input: stream })) {
-      const text = secrets.reduce((rest, secret) => rest.replaceAll(secret, '(secret)'), line).trim()
+      const text = hide(line).trim()
       if (text === '') continue
-      log(`tailscale ${command}: ${text}`)
-      said.push(text)
-      if (said.length > 5) said.shift()
+      printed += 1
+      if (printed <= most) log(`tailscale ${command}: ${text}`)
+      if (first.length < most) first.push(text)
+      last.push(text)
+      if (last.length > 5) last.shift()
     }
   }
   const [exit] = await Promise.all([child.exited, ...child.output.map(relay)])
-  if (exit.code === 0) return
-  const reason = said.length > 0 ? said.join('; ') : exit.description
-  throw new CulvertError('login', `tailscale ${command} failed: ${reason}`)
+  return exit.code === 0 ? undefined : explainFailure(command, { first, last }, exit.description, up)
+}
+
+/** Takes secrets out of a line: those of variables of their own, those among the extra arguments, and what looks like a key. */
+function hider({ authKey, clientSecret, idToken, extraArgs }: UpSettings): (line: string) => string {
+  const extra = extraArgs.flatMap((word) => /^--?(?:auth-?key|client-secret|id-token)=(.+)$/.exec(word)?.[1] ?? [])
+  const secrets = [authKey, clientSecret, idToken, ...extra].filter(
+    (value) => value !== '' && !value.startsWith('file:'),
+  )
+  return (line) =>
+    secrets
+      .reduce((rest, secret) => rest.replaceAll(secret, '(secret)'), line)
+      .replaceAll(/\btskey-[\w-]+/g, '(secret)')
 }

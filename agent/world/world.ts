@@ -76,6 +76,8 @@ export type Tailnet = {
   readonly silent?: string
   /** Whether the node is connected to the control server; undefined if tailscaled has not said. */
   readonly online?: boolean
+  /** The node has a key, and so was logged in once. */
+  readonly hasNodeKey?: true
   /** Where a person must log in. */
   readonly loginUrl?: string
   /** The other nodes; undefined until they are known, and if nothing routes into the tailnet. */

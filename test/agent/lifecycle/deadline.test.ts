@@ -35,6 +35,7 @@ it('says every ten seconds what start-up waits for, and then ends it with that',
 it.each<[string, Partial<World>]>([
   ['a person must log in', { tailnet: { ...tailnet, state: 'NeedsLogin', loginUrl: 'https://login.example/a' } }],
   ['the node must be approved', { tailnet: { ...tailnet, state: 'NeedsMachineAuth' } }],
+  ['a known node cannot reach the control server', { tailnet: { ...tailnet, state: 'Starting', hasNodeKey: true } }],
   ['another auth key is waited for', { reissue: { refusedKey: '', reason: 'spent' } }],
 ])('does not run while %s, and goes on after that', async (_what, change) => {
   const { store, ended } = start(change)

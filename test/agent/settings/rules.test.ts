@@ -84,6 +84,7 @@ const failures: readonly Failure[] = [
   ],
   [{ ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' }, /^TS_DEBUG_ADDR_PORT=.* and TS_LOCAL_ADDR_PORT=.* cannot both/],
   [{ TS_TEST_FAKE_NETFILTER: 'true' }, /^TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT/],
+  [{ TS_AUTHKEY: '/run/secrets/key' }, /^TS_AUTHKEY is a path.*write file:PATH$/],
 ]
 
 describe('what does not hold is told, the first of it before all else', () => {

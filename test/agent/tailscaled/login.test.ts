@@ -23,16 +23,21 @@ const say = async (state: BackendState): Promise<void> => {
 /** The commands that were run: `up` or `set`. */
 const commands = (): string[] => children.map(({ args }) => args[1] ?? '')
 
-type Life = { readonly env?: Record<string, string>; readonly first?: boolean; readonly authKey?: string }
+type Life = {
+  readonly env?: Record<string, string>
+  readonly first?: boolean
+  readonly authKey?: string
+  readonly api?: object
+}
 
 /** Keeps logged in through one life of tailscaled, the first of the agent unless told otherwise. */
-async function keep({ env = {}, first = true, authKey }: Life = {}): Promise<void> {
+async function keep({ env = {}, first = true, authKey, api = {} }: Life = {}): Promise<void> {
   const world = aWorld(
     { daemon: { phase: 'login', restarts: 0 }, tailnet: { watching: true, noSnat: false, health: new Map() } },
     { TS_AUTHKEY: authKey === undefined ? 'tskey-auth-env' : '', ...env },
   )
   const secret = { name: 'tailscale', ...(authKey !== undefined && { authKey }) }
-  const made = aContext({ ...world, stateSecret: secret }, { clock, timings })
+  const made = aContext({ ...world, stateSecret: secret }, { clock, timings, api })
   ;({ store, lines } = made)
   const fake = fakeSpawn()
   children = fake.children
@@ -129,6 +134,78 @@ it('a login that is refused is tried again, after pauses that grow', async () =>
   const pauses = at.slice(1).map((now, index) => now - (at[index] ?? 0))
   expect(pauses).toEqual(pauses.toSorted((one, other) => one - other))
   expect(store.world.daemon.problem).toMatch(/^tailscale up failed: tailscale ended with exit code 1/)
+})
+
+it('a value that can never work ends it at once', async () => {
+  await keep({ env: { TS_STATE_DIR: '/state', TS_EXTRA_ARGS: '--no-such' } })
+  children[0]?.print('flag provided but not defined: -no-such')
+  children[0]?.exit({ code: 2 })
+  await clock.settle()
+  expect(outcome).toMatchObject({ code: 'settings', message: expect.stringMatching(/^TS_EXTRA_ARGS is not valid/) })
+})
+
+describe('a key file that is gone', () => {
+  const env = { TS_STATE_DIR: '/state', TS_AUTHKEY: 'file:/run/key' }
+  const gone = async (): Promise<void> => {
+    await keep({ env })
+    children.at(-1)?.print('open /run/key: no such file or directory')
+    children.at(-1)?.exit({ code: 1 })
+    await clock.settle()
+  }
+
+  it('ends it where the node has to log in', async () => {
+    await gone()
+    expect(outcome).toBeUndefined()
+    await say('NeedsLogin')
+    expect(outcome).toMatchObject({ code: 'settings', message: expect.stringMatching(/^TS_AUTHKEY names the file/) })
+  })
+
+  it('is no loss where the node is logged in', async () => {
+    await gone()
+    await say('Running')
+    expect(children[1]?.args.join(' ')).not.toContain('authkey')
+    children[1]?.exit()
+    await clock.settle()
+    expect([outcome, store.world.daemon.phase]).toEqual([undefined, 'running'])
+    expect(lines.at(-1)).toMatch(/\/run\/key, which cannot be read.*logged in already/)
+  })
+})
+
+describe('Tailscale Services that somebody advertised', () => {
+  /** LocalAPI of a node that `up` takes them from. */
+  const prefs = () => {
+    let services = ['svc:person']
+    const patched: unknown[] = []
+    return {
+      patched,
+      empty: () => (services = []),
+      api: {
+        get: async () => JSON.stringify({ AdvertiseServices: services }),
+        patch: async (_path: string, change: object) => {
+          patched.push(change)
+          return '{}'
+        },
+      },
+    }
+  }
+
+  it.each([
+    ['are advertised again after the login', {}, 1, /^advertised again.*svc:person/],
+    [
+      'are named where a serve config may have had them',
+      { TS_SERVE_CONFIG: '/serve.json' },
+      0,
+      /^not advertised any more.*svc:person/,
+    ],
+  ])('%s', async (_what, more, patches, line) => {
+    const { api, empty, patched } = prefs()
+    await keep({ env: { TS_STATE_DIR: '/state', ...more }, api })
+    empty()
+    children[0]?.exit()
+    await say('Running')
+    expect(patched).toHaveLength(patches)
+    expect(lines).toEqual([expect.stringMatching(line)])
+  })
 })
 
 it('ends with its life, and the login with it', async () => {

@@ -1,0 +1,83 @@
+import type { Environment } from './env-reader.ts'
+import { variables } from './variables.ts'
+
+/** Names that people use and nothing reads, with what to write instead. */
+const instead: Readonly<Record<string, string>> = {
+  TS_AUTHKEY_FILE: 'TS_AUTHKEY=file:PATH',
+  TS_AUTH_KEY_FILE: 'TS_AUTHKEY=file:PATH',
+  AUTH_KEY: 'TS_AUTHKEY',
+  AUTHKEY: 'TS_AUTHKEY',
+  TAILSCALE_AUTHKEY: 'TS_AUTHKEY',
+  TAILSCALE_AUTH_KEY: 'TS_AUTHKEY',
+  TS_KEY: 'TS_AUTHKEY',
+  TS_OAUTH_SECRET: 'TS_CLIENT_SECRET',
+  TS_OAUTH_CLIENT_SECRET: 'TS_CLIENT_SECRET',
+  TS_OAUTH_CLIENT_ID: 'TS_CLIENT_ID',
+  TAILSCALE_HOSTNAME: 'TS_HOSTNAME',
+  TS_NAME: 'TS_HOSTNAME',
+  TS_NODE_NAME: 'TS_HOSTNAME',
+  TAILSCALE_STATE_DIR: 'TS_STATE_DIR',
+  TS_STATE: 'TS_STATE_DIR',
+  TS_STATEDIR: 'TS_STATE_DIR',
+  TS_ADVERTISE_ROUTES: 'TS_ROUTES',
+  TS_SUBNET_ROUTES: 'TS_ROUTES',
+  TS_DNS: 'TS_ACCEPT_DNS',
+  TS_USER_SPACE: 'TS_USERSPACE',
+  TS_USERSPACE_NETWORKING: 'TS_USERSPACE',
+  TS_SOCKS5: 'TS_SOCKS5_SERVER',
+  TS_SOCKS5_PROXY: 'TS_SOCKS5_SERVER',
+  TS_HTTP_PROXY: 'TS_OUTBOUND_HTTP_PROXY_LISTEN',
+  TS_SERVE: 'TS_SERVE_CONFIG',
+  TS_SERVE_CONFIG_FILE: 'TS_SERVE_CONFIG',
+  TS_ARGS: 'TS_EXTRA_ARGS',
+  TS_UP_ARGS: 'TS_EXTRA_ARGS',
+  TS_UP_EXTRA_ARGS: 'TS_EXTRA_ARGS',
+  TAILSCALE_EXTRA_ARGS: 'TS_EXTRA_ARGS',
+  TAILSCALE_UP_ARGS: 'TS_EXTRA_ARGS',
+  TS_ACCEPT_ROUTES: 'TS_EXTRA_ARGS=--accept-routes',
+  TS_LOGIN_SERVER: 'TS_EXTRA_ARGS=--login-server=URL',
+  TS_CONTROL_URL: 'TS_EXTRA_ARGS=--login-server=URL',
+  TS_TAGS: 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME',
+  TS_ADVERTISE_TAGS: 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME',
+  TS_FORCE_REAUTH: 'TS_EXTRA_ARGS=--force-reauth',
+  TS_EXIT_NODE: 'TS_EXTRA_ARGS=--exit-node=ADDRESS',
+  TS_ADVERTISE_EXIT_NODE: 'TS_EXTRA_ARGS=--advertise-exit-node',
+  TS_EXIT_NODE_ALLOW_LAN_ACCESS: 'TS_EXTRA_ARGS=--exit-node-allow-lan-access',
+  TS_SSH: 'TS_EXTRA_ARGS=--ssh',
+  TS_EPHEMERAL: 'an ephemeral auth key, or leave TS_STATE_DIR unset',
+  TS_FUNNEL: 'TS_SERVE_CONFIG',
+}
+
+/** A name that differs from a known one by no more letters is taken for a misspelling of it. */
+const near = 2
+
+/**
+ * Warnings about variables that nobody reads but that look as if somebody did: each with what to write. Names that
+ * tailscaled reads itself, such as TS_DEBUG_…, are passed over.
+ */
+export function strayNames(environment: Environment): string[] {
+  const known = new Set<string>(variables.map(({ name }) => name))
+  return Object.keys(environment).flatMap((name) => {
+    if (known.has(name) || (environment[name] ?? '') === '') return []
+    const write = instead[name] ?? misspelt(name, [...known])
+    return write === undefined ? [] : [`${name} is set, but nothing reads it: use ${write}`]
+  })
+}
+
+function misspelt(name: string, known: readonly string[]): string | undefined {
+  if (!name.startsWith('TS_') || /^TS_(?:DEBUG|NO_LOGS|TEST)/.test(name)) return undefined
+  return known.find((one) => one.length > 8 && distance(one, name) <= near)
+}
+
+/** How many letters must be changed, added or removed to make one of the other (Levenshtein). */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (const [at, letter] of [...one].entries()) {
+    const next = [at + 1]
+    for (const [index, its] of [...other].entries()) {
+      next.push(Math.min(next[index]! + 1, row[index + 1]! + 1, row[index]! + Number(letter !== its)))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
+}

@@ -1,0 +1,36 @@
+import { describe } from '../../lib/errors.ts'
+import { getAdvertised, setAdvertised } from '../../localapi/prefs.ts'
+import type { Context } from '../world/context.ts'
+
+/**
+ * `tailscale up` empties the list of Tailscale Services that the node advertises. Remembers them before, and gives what
+ * puts them back after. Where a serve config says what is advertised, the ones beside it may be its own of an earlier
+ * version: these are logged instead. Never rejects.
+ */
+export async function keepServices(
+  { store, api, log }: Pick<Context, 'store' | 'api' | 'log'>,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  const services = async (): Promise<readonly string[]> => (await getAdvertised(api, signal)).services
+  // A daemon that cannot say it yet has no login either, which is what `up` is for.
+  const before = await services().catch(() => [])
+  return async () => {
+    try {
+      if (before.length === 0 || signal.aborted) return
+      const now = await services()
+      const gone = before.filter((name) => !now.includes(name))
+      if (gone.length === 0) return
+      if (store.world.settings.serveConfigFile === undefined) {
+        await setAdvertised(api, { services: [...now, ...gone] }, signal)
+        log(`advertised again, as before the login: ${gone.join(', ')}`)
+      } else {
+        log(
+          `not advertised any more, unless the serve config has them: ${gone.join(', ')}; ` +
+            '`tailscale serve advertise NAME` brings one back',
+        )
+      }
+    } catch (error) {
+      log(`warning: ${before.join(', ')} may not be advertised any more: ${describe(error)}`)
+    }
+  }
+}

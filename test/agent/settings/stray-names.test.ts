@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest'
+import { strayNames } from '../../../agent/settings/stray-names.ts'
+import { variables } from '../../../agent/settings/variables.ts'
+
+it.each([
+  ['TS_AUTHKEY_FILE', 'TS_AUTHKEY=file:PATH'],
+  ['AUTH_KEY', 'TS_AUTHKEY'],
+  ['TS_ACCEPT_ROUTES', 'TS_EXTRA_ARGS=--accept-routes'],
+  ['TS_ADVERTISE_ROUTES', 'TS_ROUTES'],
+  ['TS_LOGIN_SERVER', 'TS_EXTRA_ARGS=--login-server=URL'],
+  ['TS_TAGS', 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME'],
+  ['TS_FORCE_REAUTH', 'TS_EXTRA_ARGS=--force-reauth'],
+  // Misspelt.
+  ['TS_HOSTNAMES', 'TS_HOSTNAME'],
+  ['TS_STATE_DIRS', 'TS_STATE_DIR'],
+  ['TS_USERSPCAE', 'TS_USERSPACE'],
+])('%s is read by nobody, and what to write is %s', (name, write) => {
+  expect(strayNames({ [name]: 'secret-value' })).toEqual([`${name} is set, but nothing reads it: use ${write}`])
+})
+
+it('is silent about names that somebody reads, that are empty, or that look like nothing of ours', () => {
+  const environment = Object.fromEntries([
+    ...variables.map(({ name }) => [name, 'x']),
+    ...[
+      'PATH',
+      'HOME',
+      'TS_DEBUG_DISCO',
+      'TS_NO_LOGS_NO_SUPPORT',
+      'TS_PERMIT_CERT_UID',
+      'TS_BE_CLI',
+      'KUBERNETES_PORT',
+    ].map((name) => [name, 'x']),
+    ['TS_TAGS', ''],
+  ])
+  expect(strayNames(environment)).toEqual([])
+})
