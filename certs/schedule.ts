@@ -22,7 +22,7 @@ const shortestRest = 1 / 24
 const spread = 0.1
 
 /**
- * When the next request is made, after one at `now` (localapi-apiproxy-recorder.md §C): daily, and when renewal is due;
+ * When the next request is made, after one at `now`: daily, and when renewal is due;
  * soon after what cost nothing; when the authority says; else after 1, 10 and 100 times the first pause, and then daily.
  * `random` is in [0, 1). Pure.
  */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { KubeError } from './error.ts'
 
-/** Where and as whom the API is asked from within a Pod (agent.md §3). */
+/** Where and as whom the API is asked from within a Pod. */
 export type InCluster = {
   /** Prefix of the service account's files, for tests; else empty. */
   readonly root: string

@@ -1,4 +1,4 @@
-/** The spellings of values that manifests written for Go programs use (agent.md §1). */
+/** The spellings of values that manifests written for Go programs use. */
 
 const booleans = new Map<string, boolean>([
   ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text) => [text, true] as const),

@@ -4,7 +4,7 @@ export type Log = (text: string) => void
 const two = (value: number): string => String(value).padStart(2, '0')
 
 /**
- * Lines in the form that upstream's users grep for: `boot: YYYY/MM/DD hh:mm:ss text`, local time (agent.md §12). Line
+ * Lines in the form that upstream's users grep for: `boot: YYYY/MM/DD hh:mm:ss text`, local time. Line
  * breaks within a text are folded, so that no message can pass for another.
  */
 export function bootLog(write: (line: string) => void, now: () => Date): Log {

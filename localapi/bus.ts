@@ -5,7 +5,7 @@ import { type Notification, notifyReader } from './notify.ts'
 import { getStatus, type Wanted } from './status.ts'
 
 /**
- * Initial state, prefs and health (bits 1, 2 and 7 of localapi-apiproxy-recorder.md §A.3), no private keys (bit 4, which
+ * Initial state, prefs and health (bits 1, 2 and 7 of ipn.NotifyWatchOpt), no private keys (bit 4, which
  * daemons of 1.80 ask of those that may not write), and no netmaps (bit 13) where those are not all there is. It is one
  * for all generations of the protocol, because none is asked for a first netmap or status of the bus: each holds every
  * peer, which at 10,000 of them is 10 MB. `status` can leave the peers out.

@@ -3,7 +3,7 @@ import { parseRetryAfter } from '../lib/retry-after.ts'
 import type { LocalApi } from './client.ts'
 import { LocalApiError } from './error.ts'
 
-/** What came of asking tailscaled for a certificate (localapi-apiproxy-recorder.md §A.2, §C). */
+/** What came of asking tailscaled for a certificate. */
 export type CertificateAnswer =
   /** The chain in PEM, leaf first. */
   | { readonly kind: 'chain'; readonly pem: string }

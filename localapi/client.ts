@@ -46,7 +46,7 @@ const defaultTimeoutMs = 10_000
 /** How long tailscaled may take to say why it gave up, in milliseconds. */
 const halfCloseGraceMs = 5000
 
-/** LocalAPI on the unix socket at `socketPath` (localapi-apiproxy-recorder.md §A.1). One connection a request. */
+/** LocalAPI on the unix socket at `socketPath`. One connection a request. */
 export function localApi(socketPath: string): LocalApi & TaggedApi {
   const call = async (
     method: Method,

@@ -6,7 +6,7 @@ import type { ExtraRecord, PeersChange, WantedPeers } from './peers.ts'
 import { decode, keepOf, shorten } from './schema.ts'
 import { type Keep, sieve } from './sieve.ts'
 
-/** Names of `ipn.State` by number (localapi-apiproxy-recorder.md §A.4); Status has the name, Notify the number. */
+/** Names of `ipn.State` by number; Status has the name, Notify the number. */
 export const backendStates = [
   'NoState',
   'InUseOtherUser',
@@ -58,7 +58,7 @@ export type Notification = {
   readonly partial?: true
 }
 
-/** One object with the addresses of each Tailscale Service by its name (§A.5). Whatever else is there names none. */
+/** One object with the addresses of each Tailscale Service by its name. Whatever else is there names none. */
 const capMap = optional(z.object({ 'service-host': z.optional(z.unknown()) }))
 const names = optional(z.array(z.string()))
 const peerStatus = z.object({
@@ -107,7 +107,7 @@ export type NotifyReader = {
   readonly push: (bytes: Buffer) => void
   /**
    * What the message said; the next one may follow.
-   * @throws CulvertError `localapi` when it is not JSON, or a used field has another shape than documented (§A.4).
+   * @throws CulvertError `localapi` when it is not JSON, or a used field has another shape than documented.
    */
   readonly end: () => Notification
 }
@@ -140,7 +140,7 @@ function both(one: Keep | undefined, other: Keep): Keep {
 
 /**
  * Reads one line of `watch-ipn-bus`.
- * @throws CulvertError `localapi` when it is not JSON, or a used field has another shape than documented (§A.4).
+ * @throws CulvertError `localapi` when it is not JSON, or a used field has another shape than documented.
  */
 export function parseNotify(line: string): Notification {
   const { Version, ErrMessage, State, Prefs, SelfChange, NetMap, InitialStatus, BrowseToURL, Health } = decode(

@@ -124,7 +124,7 @@ function said(taken: ReturnType<typeof nothingTaken>, rest: string, { self, stat
   if (failure !== undefined) throw failure
   const { NetMap, InitialStatus } = decode(rest, restSchema)
   const peers: PeersChange[] = [
-    // One without any, of a node that runs, says that there are none, but takes none away that are known (agent.md §4).
+    // One without any, of a node that runs, says that there are none, but takes none away that are known.
     ...(InitialStatus && (inStatus.size > 0 || (self && state === 'Running'))
       ? [{ whole: inStatus.size > 0, changed: inStatus, removed: [] }]
       : []),

@@ -3,7 +3,7 @@ import { optional } from '../lib/json.ts'
 import type { LocalApi } from './client.ts'
 import { decode } from './schema.ts'
 
-/** What the node offers to the tailnet (localapi-apiproxy-recorder.md §A.6). */
+/** What the node offers to the tailnet. */
 export type Advertised = { readonly routes: readonly string[]; readonly services: readonly string[] }
 
 const names = optional(z.array(z.string()))

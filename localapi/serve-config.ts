@@ -29,7 +29,7 @@ const schema = z.nullable(
   }),
 )
 
-/** @throws CulvertError `localapi` when tailscaled does not answer as documented (localapi-apiproxy-recorder.md §A.7) */
+/** @throws CulvertError `localapi` when tailscaled does not answer as documented */
 export async function getServeConfig(api: Pick<TaggedApi, 'getTagged'>, signal: AbortSignal): Promise<Served> {
   const { text, etag } = await api.getTagged(path, signal)
   return { config: withoutEmpty((decode(text, schema) ?? {}) as Served['config']), etag }

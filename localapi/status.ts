@@ -9,7 +9,7 @@ export type Wanted = WantedPeers & {
 
 /**
  * Asks tailscaled for its status.
- * @throws CulvertError `localapi` when it does not answer as documented (§A.5) within `timeoutMs`.
+ * @throws CulvertError `localapi` when it does not answer as documented within `timeoutMs`.
  */
 export async function getStatus(
   api: LocalApi,

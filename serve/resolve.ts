@@ -12,7 +12,7 @@ export type Resolved = {
 
 /**
  * Puts the name that the node can have certificates for where `${TS_CERT_DOMAIN}` stands for it, in the whole text
- * (agent.md §8). While there is none, what names it waits, and what ends TLS on a port of the node. Tailscale Services
+ *. While there is none, what names it waits, and what ends TLS on a port of the node. Tailscale Services
  * have names of their own, and do not.
  */
 export function resolveServeConfig(file: ServeConfig, domain: string | undefined): Resolved {

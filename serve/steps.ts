@@ -4,7 +4,7 @@ import { entriesOf, joinEntries, type PortHandler, type ServeConfig, type ServeS
 
 /**
  * The configs by which tailscaled comes from what it serves to what it is to serve; none where that is the same. It
- * refuses a port that changes in kind (localapi-apiproxy-recorder.md §A.7): such are taken away first. `anew`: so are
+ * refuses a port that changes in kind: such are taken away first. `anew`: so are
  * these Tailscale Services if it has kept them over its start, since the control server may give it their addresses
  * only for what is new to it.
  */

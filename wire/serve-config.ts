@@ -1,7 +1,7 @@
 /** Placeholder in the mounted file, in keys and values, for the name that the node can have certificates for. */
 export const certDomain = '${TS_CERT_DOMAIN}'
 
-/** tailscaled's serve config, as LocalAPI has it (localapi-apiproxy-recorder.md §A.7). Ports are decimal texts. */
+/** tailscaled's serve config, as LocalAPI has it. Ports are decimal texts. */
 export type ServeConfig = {
   readonly TCP?: Ports
   readonly Web?: Sites
@@ -43,7 +43,7 @@ export type WebHandler = {
 }
 
 /**
- * The names of Tailscale Services that need a certificate (§C): those that terminate TLS, and web sites on port 443.
+ * The names of Tailscale Services that need a certificate: those that terminate TLS, and web sites on port 443.
  */
 export function certificateDomains({ Services = {} }: ServeConfig): string[] {
   const names = Object.values(Services).flatMap(({ TCP = {}, Web = {} }) => [

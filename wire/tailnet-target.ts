@@ -6,7 +6,7 @@ export type TailnetTarget =
   | { readonly kind: 'name'; readonly name: string }
 
 /**
- * The canonical full name: lower case, with a trailing dot and without a leading one (agent.md §4). Undefined for an
+ * The canonical full name: lower case, with a trailing dot and without a leading one. Undefined for an
  * invalid name: longer than 254 bytes with its dot, with a label before the last that is not of 1 to 63 bytes, or with
  * anything but visible ASCII.
  */

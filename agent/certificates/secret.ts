@@ -4,7 +4,7 @@ import type { KubeClient } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
 import { describe } from '../../lib/errors.ts'
 
-/** The Secret in which tailscaled shares the certificate of a name (operator.md §4.8); it has the name as its own. */
+/** The Secret in which tailscaled shares the certificate of a name; it has the name as its own. */
 export async function readTlsSecret(
   kube: Pick<KubeClient, 'getSecret' | 'namespace'>,
   domain: string,

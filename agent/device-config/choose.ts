@@ -10,7 +10,7 @@ export type Choice = { readonly path: string; readonly cap: number }
 
 /**
  * Chooses the config file for a tailscaled of capability version `version`: the `cap-N.hujson` with the highest N that
- * is not above it (agent.md §9). Names with another spelling of N or with a suffix are ignored.
+ * is not above it. Names with another spelling of N or with a suffix are ignored.
  * @throws CulvertError `settings` naming what is in `directory` and what is needed.
  */
 export function chooseConfigFile(directory: string, entries: readonly Entry[], version: number): Choice {

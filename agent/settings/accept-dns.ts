@@ -2,7 +2,7 @@ import { parseBool } from '../../lib/go-values.ts'
 
 /**
  * Takes `--accept-dns` out of the words of TS_EXTRA_ARGS: the first word that starts with it is removed and overrides
- * TS_ACCEPT_DNS; without a value it means true. One with an invalid boolean stays, with a warning (agent.md §1).
+ * TS_ACCEPT_DNS; without a value it means true. One with an invalid boolean stays, with a warning.
  */
 export function takeAcceptDns(
   words: readonly string[],

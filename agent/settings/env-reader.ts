@@ -14,7 +14,7 @@ export type EnvReader = {
   /** The default when it is not a boolean, which is not an error since manifests rely on it. */
   readonly bool: (name: VariableName) => boolean
   readonly words: (name: VariableName) => string[]
-  /** As `text`, with the brackets that `$(POD_IP):9002` lacks in an IPv6 Pod (agent.md §1, "IPv6 repair"). */
+  /** As `text`, with the brackets that `$(POD_IP):9002` lacks in an IPv6 Pod. */
   readonly addressPort: (name: VariableName) => string
   /** Values that were ignored, for people. */
   readonly warnings: readonly string[]

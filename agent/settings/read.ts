@@ -16,7 +16,7 @@ import { type Variable, type VariableName, variables } from './variables.ts'
 export type { Environment } from './env-reader.ts'
 
 /**
- * Reads and validates the environment in the order of agent.md §1; the first failure wins. `badConfig` says why the
+ * Reads and validates the environment; the first failure wins. `badConfig` says why the
  * config file cannot be used, and is one of these failures.
  * @throws CulvertError `settings` naming variable, value and what is accepted. Messages never contain secrets.
  */

@@ -42,7 +42,7 @@ export const listenerName = (env: EnvReader) => (wantsListener(env) ? (['TS_LOCA
 
 const userspace = ({ raw }: EnvReader): string => `TS_USERSPACE=${raw('TS_USERSPACE') || 'true (the default)'}`
 
-/** Rows 2 to 13 of agent.md §1, in its order: the agent ends with the first that is broken. */
+/** In the order of upstream’s own checks: the agent ends with the first that is broken. */
 export const rules: readonly Rule[] = [
   {
     says: `${names(l3)} need \`TS_USERSPACE=false\``,
@@ -125,7 +125,7 @@ export const rules: readonly Rule[] = [
     check: (env) => {
       const name = groups.find(isSet(env))
       if (name === undefined || (isInKubernetes(env) && readState(env).kind === 'secret')) return
-      // The wording that upstream's suite waits for (agent.md §12).
+      // The wording that upstream's suite waits for.
       fail(`${name} is only supported for Tailscale running on Kubernetes`)
     },
   },

@@ -76,7 +76,7 @@ export type Settings = {
   readonly shortWaits: boolean
 }
 
-/** The HTTP endpoints on TCP (agent.md §10). */
+/** The HTTP endpoints on TCP. */
 export type Endpoints = {
   /** The listener; undefined if nothing needs it. */
   readonly listen: AddressPort | undefined

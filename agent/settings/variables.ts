@@ -1,5 +1,5 @@
 /**
- * Every environment variable that the agent knows (agent.md §1), as a closed list. tailscaled gets the whole
+ * Every environment variable that the agent knows, as a closed list. tailscaled gets the whole
  * environment either way.
  */
 export type Variable = {

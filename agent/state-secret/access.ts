@@ -4,7 +4,7 @@ import { KubeError } from '../../kube/error.ts'
 import type { Access } from '../world/world.ts'
 
 /**
- * Asks the API what this service account may do (agent.md §3, "Permission check"). If the review itself is refused,
+ * Asks the API what this service account may do. If the review itself is refused,
  * mandatory rights count as granted and optional ones as not.
  * @throws CulvertError `privilege` naming each missing mandatory verb; KubeError when the API does not answer.
  */

@@ -39,7 +39,7 @@ type Parts = {
 const settling = 10_000
 
 /**
- * Makes the state Secret ready for this run (agent.md §2 step 5): rights, what was left by earlier runs, an `authkey`
+ * Makes the state Secret ready for this run: rights, what was left by earlier runs, an `authkey`
  * to log in with, and tailscaled's own state, healed where that loses no identity. As long as the API does not answer,
  * it tries again; the boot deadline is another's business.
  * @throws CulvertError `privilege` or `state-secret` when it can never work.
@@ -114,14 +114,14 @@ async function attempt({ kube, name, settings, configKey, log, signal }: Parts):
   return { access, ...(authKey !== undefined && { authKey }), ...(broken !== undefined && { broken }) }
 }
 
-/** The `authkey` of the Secret counts where nothing else logs in (agent.md §3). */
+/** The `authkey` of the Secret counts where nothing else logs in. */
 function adoptAuthKey({ data }: Secret, { up, configDirectory }: Settings): string | undefined {
   if (up.authKey !== '' || up.clientId !== '' || up.clientSecret !== '' || configDirectory !== undefined)
     return undefined
   return data.get(keys.authKey)?.toString('utf8').trim() || undefined
 }
 
-/** What an earlier run left, and what this run is (agent.md §3, "boot reset"). Only differences. */
+/** What an earlier run left, and what this run is. Only differences. */
 export function bootReset(
   { data }: Pick<Secret, 'data'>,
   podUid: string,

@@ -16,7 +16,7 @@ export type SecretDesired = Readonly<Record<string, string>>
 
 export const stateSecretKey = reconcilerKey<SecretDesired>('state-secret')
 
-/** Whether the agent writes to the Secret at all (agent.md §3, "Gate"). */
+/** Whether the agent writes to the Secret at all. */
 export const writesSecret = ({ settings, stateSecret }: World): boolean =>
   settings.inKubernetes && stateSecret?.access?.patch === true
 

@@ -11,7 +11,7 @@ const grace = 10_000
 type Parts = { readonly kube: KubeClient; readonly name: string; readonly log: Log; readonly clock: Clock }
 
 /**
- * Waits until tailscaled's keys in the state Secret are complete (agent.md §3, "Consistency rule on shutdown"), so that
+ * Waits until tailscaled's keys in the state Secret are complete, so that
  * the next start finds one identity or none; gives up when nothing changes any more, or `deadline` aborts.
  */
 export async function awaitConsistency({ kube, name, log, clock }: Parts, deadline: AbortSignal): Promise<void> {
@@ -35,7 +35,7 @@ export async function awaitConsistency({ kube, name, log, clock }: Parts, deadli
 }
 
 /**
- * Removes the identity whose key was refused, so that the next start logs in anew (agent.md §2, "Reissue"). Only once
+ * Removes the identity whose key was refused, so that the next start logs in anew. Only once
  * tailscaled has ended: it might write them again.
  */
 export async function clearIdentity(

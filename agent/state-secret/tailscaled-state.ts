@@ -3,7 +3,7 @@ import type { SecretData } from '../../kube/client.ts'
 import { parseJson } from '../../lib/json.ts'
 import { keys } from '../../wire/state-secret.ts'
 
-/** tailscaled's own keys (localapi-apiproxy-recorder.md §B.2). Each profile is a key of its own, `profile-<id>`. */
+/** tailscaled's own keys. Each profile is a key of its own, `profile-<id>`. */
 const machineKey = '_machinekey'
 const currentProfile = '_current-profile'
 const profileIndex = '_profiles'
@@ -82,7 +82,7 @@ function indexes(index: string, profiles: readonly { name: string }[]): boolean 
 const broken = (problem: string): StateVerdict => ({ kind: 'broken', problem })
 
 /**
- * Whether tailscaled has finished writing (agent.md §3, "Consistency rule on shutdown"): all of its keys are there, or
+ * Whether tailscaled has finished writing: all of its keys are there, or
  * none. Of several profiles the current one counts: upstream's agent never finds two of them consistent.
  */
 export function isConsistent(data: SecretData): boolean {
@@ -92,7 +92,7 @@ export function isConsistent(data: SecretData): boolean {
   return present.length === 3 && (names.length === 1 || names.includes(text(data, currentProfile)))
 }
 
-/** What makes up the identity of the node (agent.md §2, "Reissue"): cleared so that the next start is a new node. */
+/** What makes up the identity of the node: cleared so that the next start is a new node. */
 export function identityKeys(data: SecretData): string[] {
   const current = text(data, currentProfile)
   const profile = current.startsWith(profilePrefix) ? [current] : []

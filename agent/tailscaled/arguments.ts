@@ -1,6 +1,6 @@
 import type { Settings, State, UpSettings } from '../settings/settings.ts'
 
-/** tailscaled's arguments, in the order of agent.md §2. `config`: its config file, in one-step mode. */
+/** tailscaled's arguments. `config`: its config file, in one-step mode. */
 export function tailscaledArguments(settings: Settings, config?: string): string[] {
   const flags: string[] = [`--socket=${settings.socket}`, ...stateFlags(settings.state)]
   if (settings.userspace) flags.push('--tun=userspace-networking')
@@ -21,7 +21,7 @@ function stateFlags(state: State): string[] {
 }
 
 /**
- * The arguments of `tailscale up`, in the order of agent.md §2. `reset`: what a node with a state has of former settings
+ * The arguments of `tailscale up`. `reset`: what a node with a state has of former settings
  * and these do not name becomes the default.
  */
 export function upArguments(socket: string, up: UpSettings, reset = false): string[] {

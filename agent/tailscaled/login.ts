@@ -20,7 +20,7 @@ export type LoginParts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'cl
 
 /**
  * Logs in as often as one life of tailscaled needs it, until `signal` aborts. `first`: the agent has just started, and
- * `up` is owed whatever the daemon says (agent.md §2, "always-auth"); with TS_AUTH_ONCE it is not, and the node is
+ * `up` is owed whatever the daemon says; with TS_AUTH_ONCE it is not, and the node is
  * brought to what is set by `tailscale set` once it runs.
  * @throws CulvertError `settings` for a value that can never work, and a key file that is absent while a login is
  *   needed; `login` when state in memory was lost and the login is refused. All else it tries again for ever: other

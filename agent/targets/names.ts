@@ -5,7 +5,7 @@ import { parseUint32 } from '../../lib/go-values.ts'
 export const nameKey = (name: string): string =>
   name.slice(name.startsWith('.') ? 1 : 0, name.endsWith('.') ? -1 : undefined).toLowerCase()
 
-/** Why a text is not a full name (agent.md §4); undefined if it is one. The content of labels is not checked. */
+/** Why a text is not a full name; undefined if it is one. The content of labels is not checked. */
 export function nameProblem(name: string): string | undefined {
   const bare = nameKey(name)
   if (bare === '') return 'it is empty'

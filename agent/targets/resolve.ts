@@ -20,7 +20,7 @@ export type Resolution =
   | { readonly problem: string }
 
 /**
- * Finds a target among the peers, by the rules of agent.md §4. A default route does not make an address part of the
+ * Finds a target among the peers. A default route does not make an address part of the
  * tailnet.
  */
 export function resolveTarget(target: TailnetTarget, tailnet: Pick<Tailnet, 'peers' | 'records'>): Resolution {

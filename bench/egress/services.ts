@@ -54,7 +54,7 @@ const inputOf = memoOf(({ name, target, ...port }: Service): EgressInput => ({
   ports: [port],
 }))
 
-/** The mounted file `egress-services` (operator.md §4.4). */
+/** The mounted file `egress-services`. */
 export const documentOf = (list: readonly Service[]): string =>
   JSON.stringify(
     Object.fromEntries(

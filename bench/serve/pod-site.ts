@@ -84,7 +84,7 @@ async function untilAnswered(bed: PodSiteBed, pod: string, client: Client, make:
   return answered - (await scheduledAt(bed, pod))
 }
 
-/** As an operator makes it, in userspace mode (operator.md §4.3, §5.2): one Secret has both configs and the state. */
+/** As an operator makes it, in userspace mode: one Secret has both configs and the state. */
 async function siteProxy(bed: PodSiteBed, name: string, image: string): Promise<KubeObject[]> {
   const secret = `${name}-0`
   const authority = authorityObjects(await bed.acme.trust())

@@ -16,7 +16,7 @@ export const groupBed = {
   cluster: { nodes: 0 },
 } as const
 
-/** An entry of `egress-services` as an operator writes it (operator.md §4.4). */
+/** An entry of `egress-services` as an operator writes it. */
 export type EgressEntry = {
   readonly tailnetTarget: { readonly ip?: string; readonly fqdn?: string }
   readonly ports: readonly {

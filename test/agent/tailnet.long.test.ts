@@ -132,5 +132,6 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   const [taken, machine] = await probes
   expect(slowestOf100(taken) - slowestOf100(machine)).toBeLessThan(50)
   const around = (time: number): number => mean(memory.slice(time / lookEvery - 50, time / lookEvery))
-  expect(around(duration) - around(minute)).toBeLessThan(8)
+  // V8 has grown its heap to what the tailnet needs by then.
+  expect(around(duration) - around(2 * minute)).toBeLessThan(8)
 })

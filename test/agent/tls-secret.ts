@@ -2,7 +2,7 @@ import type { Bed } from '../lab/bed.ts'
 
 const namespace = 'ts'
 
-/** The Secret of a shared certificate on a real API server, as an operator keeps it (operator.md §4.8). */
+/** The Secret of a shared certificate on a real API server, as an operator keeps it. */
 export class TlsSecret {
   readonly #bed: Bed
   readonly domain: string

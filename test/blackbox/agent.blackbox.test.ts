@@ -10,7 +10,7 @@ import { secret } from './scenarios/secret.ts'
 import { serve } from './scenarios/serve.ts'
 import { servicesAndEgress } from './scenarios/services.ts'
 
-// What agent.md §12 names has its names here.
+// Scenarios of upstream's own suite have its names here.
 const tables = {
   login,
   kernel,

@@ -44,7 +44,7 @@ export class Agent implements AsyncDisposable {
     return this.#printed.replaceAll(this.#root, '')
   }
 
-  /** Whether a line of its own ends with `text`, or matches it (agent.md §12, "Line rule"). */
+  /** Whether a line of its own ends with `text`, or matches it. */
   says(text: string | RegExp): boolean {
     const lines = this.output.split('\n').filter((line) => line.startsWith('boot: '))
     return lines.some((line) => (typeof text === 'string' ? line.endsWith(` ${text}`) : text.test(line)))

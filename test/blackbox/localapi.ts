@@ -7,7 +7,7 @@ type Node = {
   readonly Addresses: readonly string[]
 }
 
-/** A line of the bus, as far as scenarios need it (localapi-apiproxy-recorder.md §A.4). */
+/** A line of the bus, as far as scenarios need it. */
 export type Message = {
   readonly State?: number
   readonly SelfChange?: Node

@@ -105,7 +105,7 @@ export class IngressBed implements AsyncDisposable {
   }
 
   /**
-   * One pass of an operator (operator.md §6.7): TLS Secrets that are missing are made, empty, with the rights to them;
+   * One pass of an operator: TLS Secrets that are missing are made, empty, with the rights to them;
    * the serve config says what there is; and what has a certificate is advertised by all replicas. Gives the latter.
    */
   async operate(): Promise<string[]> {

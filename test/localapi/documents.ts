@@ -27,7 +27,7 @@ const node = object({
 const nodes = fc.array(node, { maxLength: 3 })
 const records = fc.array(object({ Name: name, Type: fc.constantFrom('', 'A'), Value: address }), { maxLength: 3 })
 
-/** A status as §A.5 has it, or nearly so. */
+/** A status as tailscaled sends it, or nearly so. */
 const status = object({
   BackendState: stateName,
   AuthURL: fc.constantFrom('', 'https://login.example/a'),
@@ -39,7 +39,7 @@ const status = object({
   ExtraRecords: records,
 })
 
-/** A message of the bus as §A.4 has it, or nearly so. */
+/** A message of the bus as tailscaled sends it, or nearly so. */
 const notification = object({
   State: fc.integer({ min: -1, max: 7 }),
   InitialStatus: status,

@@ -23,7 +23,7 @@ it('gives the settings and the config file that they name', async () => {
   expect(await loadSettings({})).toMatchObject({ settings: { configDirectory: undefined }, config: undefined })
 })
 
-// Each is told before what follows it (agent.md §1).
+// Each is told before what follows it.
 const badPod = { POD_IPS: 'x' }
 const badOthers = { TS_DEST_IP: '10.0.0.1', TS_HOSTNAME: 'h', TS_BOOT_TIMEOUT: '5' }
 

@@ -21,7 +21,9 @@ describe('does not wait for ever', () => {
     const timings = { ...silence, ...(pods.includes('hang') && { drainPing: 50 }) }
     const { hook, lines } = await pod(aDrainingWorld({ s: urlOf(address) }), timings)
     expect(await hook()).toMatchObject(safe)
-    expect(lines).toContainEqual(expect.stringMatching(/^preshutdown: warning: assuming that these no longer route here/))
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^preshutdown: warning: assuming that these no longer route here/),
+    )
     expect(lines).toContainEqual(expect.stringMatching(reason))
   })
 
@@ -35,7 +37,9 @@ describe('does not wait for ever', () => {
     expect(store.world.preshutdown?.phase).toBe('asking')
     own.lead(podAddress)
     expect(await answered).toMatchObject(safe)
-    expect(lines).toContainEqual(expect.stringMatching(/assuming that these no longer route here.*: s \(no answer within 0.05 s\)/))
+    expect(lines).toContainEqual(
+      expect.stringMatching(/assuming that these no longer route here.*: s \(no answer within 0.05 s\)/),
+    )
   })
 
   it('for services that go on leading here', async () => {

@@ -15,7 +15,7 @@ const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
 type Failure = readonly [env: Environment, message: RegExp, badConfig?: CulvertError]
 
 /**
- * What breaks each rule, in the order in which they are told (agent.md §1). Where an environment is laid over a later
+ * What breaks each rule, in the order in which they are told. Where an environment is laid over a later
  * one, it must break its own rule still: so it says what it does not want.
  */
 const failures: readonly Failure[] = [

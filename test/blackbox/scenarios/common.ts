@@ -3,7 +3,7 @@ import { running } from '../localapi.ts'
 import { type Phase, type Run, startupComplete } from '../phase.ts'
 import type { Scenario } from '../scenario.ts'
 
-/** Scenarios by name: those of agent.md §12 have theirs. */
+/** Scenarios by name: those of upstream's own suite have its names. */
 export type Scenarios = Readonly<Record<string, Scenario>>
 
 const tailscale = (command: string, args: readonly string[]): string =>

@@ -1,7 +1,7 @@
 import type { KubeObject } from './kubectl.ts'
 import { proxyNamespace } from './proxy.ts'
 
-/** A user's Service that leads into the tailnet by way of a ProxyGroup (operator.md §6.6). */
+/** A user's Service that leads into the tailnet by way of a ProxyGroup. */
 export type EgressSpec = {
   /** Of the user's Service, in the namespace `default`. */
   readonly name: string
@@ -17,7 +17,7 @@ export type EgressPort = {
   readonly matchPort: number
 }
 
-/** An entry of the file `egress-services` (operator.md §4.4). */
+/** An entry of the file `egress-services`. */
 export type EgressEntry = {
   readonly healthCheckEndpoint: string
   readonly tailnetTarget: { readonly ip: string; readonly fqdn: string }

@@ -32,7 +32,7 @@ export const entryOf = ({ metadata: { labels } }: ClusterService): string =>
   `${labels['tailscale.com/parent-resource-ns']}-${labels['tailscale.com/parent-resource']}`
 
 /**
- * The EndpointSlices of a Service, one for each family that it has (operator.md §6.6): a Pod is an endpoint if it is not
+ * The EndpointSlices of a Service, one for each family that it has: a Pod is an endpoint if it is not
  * being deleted, and says of just its address that it forwards the service as it is configured.
  */
 export function slicesOf(

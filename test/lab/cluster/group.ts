@@ -32,7 +32,7 @@ export const groupLabels = (name: string) => ({
 export const replicasOf = ({ name, replicas }: Pick<GroupSpec, 'name' | 'replicas'>): string[] =>
   Array.from({ length: replicas }, (_, index) => `${name}-${index}`)
 
-/** What the type of a group adds to its Pods (operator.md §6.5). */
+/** What the type of a group adds to its Pods. */
 const types: Readonly<Record<GroupType, { readonly env: Record<string, string>; container?: object; pod?: object }>> = {
   egress: {
     env: {
@@ -56,7 +56,7 @@ const types: Readonly<Record<GroupType, { readonly env: Record<string, string>; 
 }
 
 /**
- * The objects of a ProxyGroup, as an operator makes them (operator.md §6.5): config and state of each replica in two
+ * The objects of a ProxyGroup, as an operator makes them: config and state of each replica in two
  * Secrets, the latter made empty, an account that may use just these, and the ConfigMap of the type. Replicas are ready
  * when the agent says so.
  */
@@ -124,7 +124,7 @@ export function groupObjects(spec: GroupSpec): KubeObject[] {
 /** A volume with the files of a ConfigMap. */
 export const volumeOf = (configMap: string): Volume => ({ name: configMap, configMap: { name: configMap } })
 
-/** The ConfigMap from which the replicas of a group are told what to forward: texts by file name (operator.md §4.4, §4.5). */
+/** The ConfigMap from which the replicas of a group are told what to forward: texts by file name. */
 export function groupConfig(name: string, type: GroupType, files: Readonly<Record<string, string>>): KubeObject {
   return {
     apiVersion: 'v1',

@@ -5,7 +5,7 @@ import { toolsImage } from './images.ts'
 import type { KubeObject } from './kubectl.ts'
 import { proxyNamespace, type Workload } from './proxy.ts'
 
-/** A user's Ingress by way of a ProxyGroup (operator.md §6.7): HTTPS under a name, to a Service of the cluster. */
+/** A user's Ingress by way of a ProxyGroup: HTTPS under a name, to a Service of the cluster. */
 export type IngressSpec = {
   /** The first label of its name, and what its Tailscale Service is called behind `svc:`. */
   readonly name: string
@@ -16,7 +16,7 @@ export type IngressSpec = {
 export const serviceOf = ({ name }: Pick<IngressSpec, 'name'>): string => `svc:${name}`
 export const fqdnOf = ({ name }: Pick<IngressSpec, 'name'>): string => `${name}.${domain}`
 
-/** The text of `serve-config.json` (operator.md §4.3); `clusterIp` is where the Service of each Ingress is. */
+/** The text of `serve-config.json`; `clusterIp` is where the Service of each Ingress is. */
 export function serveConfigText(all: readonly (IngressSpec & { readonly clusterIp: string })[]): string {
   const services = all.map((spec) => {
     const proxy = { Proxy: `http://${spec.clusterIp}:${spec.backend.port}/` }
@@ -27,7 +27,7 @@ export function serveConfigText(all: readonly (IngressSpec & { readonly clusterI
 }
 
 /**
- * What a name's certificate is kept in (operator.md §4.8): a TLS Secret, made empty, and the right of the group's
+ * What a name's certificate is kept in: a TLS Secret, made empty, and the right of the group's
  * replicas, all of them, to it.
  */
 export function tlsObjects(group: string, spec: Pick<IngressSpec, 'name'>): KubeObject[] {

@@ -18,7 +18,7 @@ export type ProxySpec = {
 /** Where operators keep their proxies. */
 export const proxyNamespace = 'tailscale'
 
-/** What every standalone proxy of an operator shares (operator.md §2.3): the namespace and the account. */
+/** What every standalone proxy of an operator shares: the namespace and the account. */
 export function proxyGround(): KubeObject[] {
   return [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: proxyNamespace } },
@@ -46,7 +46,7 @@ export function account(name: string, rules: readonly object[]): KubeObject[] {
   ]
 }
 
-/** A device config as operators write it (operator.md §4.1), for the bed's tailnet; `more` are further fields. */
+/** A device config as operators write it, for the bed's tailnet; `more` are further fields. */
 export function deviceConfig(hostname: string, authKey?: string, more: object = {}): string {
   return JSON.stringify({
     Version: 'alpha0',
@@ -63,7 +63,7 @@ export function deviceConfig(hostname: string, authKey?: string, more: object = 
 }
 
 /**
- * The objects of one standalone proxy in kernel mode, as an operator makes them (operator.md §5.1, §5.2): one Secret for
+ * The objects of one standalone proxy in kernel mode, as an operator makes them: one Secret for
  * config and state, an init container that turns forwarding on, and the agent with the rights that this takes.
  */
 export function proxyObjects({
@@ -124,7 +124,7 @@ export type Workload = Pick<ProxySpec, 'name' | 'image' | 'env' | 'container'> &
   readonly pod?: object | undefined
 }
 
-/** The StatefulSet of a proxy or a group of them in kernel mode (operator.md §5.2). */
+/** The StatefulSet of a proxy or a group of them in kernel mode. */
 export function workload({
   name,
   image,

@@ -1,5 +1,5 @@
 // Runs inside a host of the cluster, as a service account: node egress-operator.ts SETTINGS
-// Keeps the EndpointSlices and the readiness gate of a group of egress proxies as operators do (operator.md §6.6), until
+// Keeps the EndpointSlices and the readiness gate of a group of egress proxies as operators do, until
 // it is ended. Prints each change that it makes.
 import { readFileSync } from 'node:fs'
 import { get } from 'node:http'
