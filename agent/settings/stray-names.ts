@@ -72,9 +72,9 @@ function misspelt(name: string, known: readonly string[]): string | undefined {
 /** How many letters must be changed, added or removed to make one of the other (Levenshtein). */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (const [at, letter] of [...one].entries()) {
+  for (const [at, letter] of Array.from(one).entries()) {
     const next = [at + 1]
-    for (const [index, its] of [...other].entries()) {
+    for (const [index, its] of Array.from(other).entries()) {
       next.push(Math.min(next[index]! + 1, row[index + 1]! + 1, row[index]! + Number(letter !== its)))
     }
     row = next
