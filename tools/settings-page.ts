@@ -33,7 +33,7 @@ ${table(all.filter(({ unavailable }) => unavailable === true))}
 
 ## What must hold
 
-In this order; the first that does not hold is the one that is told. Before these, there must be a usable config file in \`TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR\`, then \`POD_IPS\` and that file must be valid.
+In this order; the first that is broken is reported. Before these, there must be a usable config file in \`TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR\`, then \`POD_IPS\` and that file must be valid.
 
 ${rules.map(({ says }) => `1. ${says}`).join('\n')}
 `
