@@ -30,7 +30,7 @@ export type Program = {
   /** Resolves when it has ended and all its output was read. Never rejects. */
   readonly ended: Promise<Ending>
   readonly kill: (signal: NodeJS.Signals) => void
-  /** Whether this process goes on as long as the program does, as it does at first. */
+  /** Whether the program keeps this process alive, as it does at first. */
   readonly keepsUsAlive: (does: boolean) => void
 }
 
@@ -40,8 +40,9 @@ export type StartProgram = (name: string, args: readonly string[], options: Prog
 const killAfterMs = 5000
 
 /**
- * The one place where the agent starts programs. Of execa, what costs least: it neither collects output (`buffer`) nor
- * listens for this process' end (`cleanup`). Its own errors are not passed on, as they quote the arguments.
+ * The only place where the agent starts programs. execa's expensive features are off: it neither collects output
+ * (`buffer`) nor watches for the end of this process (`cleanup`). Its errors are not passed on, since they quote the
+ * arguments.
  */
 export const startProgram: StartProgram = (
   name,
@@ -60,7 +61,7 @@ export const startProgram: StartProgram = (
     buffer: false,
     cleanup: false,
     reject: false,
-    // It would print each command where NODE_DEBUG is set.
+    // It would otherwise print each command if NODE_DEBUG is set.
     verbose: 'none',
   })
   const { nodeChildProcess: child, pid } = running

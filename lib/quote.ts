@@ -1,7 +1,7 @@
 /** The JSON escape of one UTF-16 code unit, in the form `\u003c`. */
 export const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** A text from outside as a line of the log may have it: all but visible ASCII and spaces is escaped. */
+/** Makes an external text safe for one log line: everything but visible ASCII and spaces is escaped. */
 export const visible = (text: string): string => text.replaceAll(/[^ -~]/g, escapeUnit)
 
 /** The same in quotes, at most `limit` characters of it. */

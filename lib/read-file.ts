@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 
 /**
  * Reads a regular file of at most `limit` bytes.
- * @throws Error, also when there is anything else at `path`: a pipe would be waited for, a device never ends.
+ * @throws Error, also for anything else at `path`: a pipe would block, a device never ends.
  */
 export async function readSmallFile(path: string, limit: number): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)

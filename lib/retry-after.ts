@@ -1,8 +1,10 @@
-/** The header Retry-After, seconds or an HTTP date, as milliseconds from `now`, not below 0; undefined when it says neither. */
+/**
+ * The header Retry-After, seconds or an HTTP date, as milliseconds from `now`, at least 0; undefined if it is neither.
+ */
 export function parseRetryAfter(text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined
   if (/^\d+$/.test(text)) return Number(text) * 1000
-  // Of what is no date Date.parse makes one, too.
+  // Date.parse also accepts texts that are not dates.
   const at = text.endsWith(' GMT') ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }

@@ -1,11 +1,11 @@
 type Options = {
   readonly most?: number
   readonly separator?: '; ' | ', '
-  /** What those are called that are not named. */
+  /** The noun for those that are not named. */
   readonly rest?: 'more' | 'others'
 }
 
-/** The first of many texts in one line, three unless told otherwise, and how many more there are. */
+/** The first of many texts in one line, three by default, and how many more there are. */
 export function some(texts: readonly string[], { most = 3, separator = '; ', rest = 'more' }: Options = {}): string {
   const first = texts.slice(0, most).join(separator)
   const left = texts.length - most

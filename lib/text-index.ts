@@ -1,14 +1,14 @@
 import type { LayeredMap } from './layered-map.ts'
 import { memoOf } from './memo.ts'
 
-/** An index of such maps: gives the keys of all values that have a text. */
+/** An index of maps: gives the keys of all values with a text. */
 export type TextIndex<Value> = {
   readonly keys: (map: LayeredMap<Value>, text: string) => readonly string[]
-  /** How long the texts are, the longest first; and maybe some that there are no more. */
+  /** The lengths of the texts, longest first; may have lengths that no longer occur. */
   readonly lengths: (map: LayeredMap<Value>) => readonly number[]
 }
 
-/** The index by what `textsOf` gives of a value. Each layer is read when the index is first asked, and once. */
+/** The index by the texts that `textsOf` gives of a value. Each layer is read once, on first use. */
 export function textIndex<Value>(textsOf: (value: Value) => readonly string[]): TextIndex<Value> {
   const layerOf = memoOf((layer: ReadonlyMap<string, Value | undefined>) => {
     const keys = new Map<string, string[]>()

@@ -5,22 +5,22 @@ import { type Notification, notifyReader } from './notify.ts'
 import { getStatus, type Wanted } from './status.ts'
 
 /**
- * Initial state, prefs and health (bits 1, 2 and 7 of ipn.NotifyWatchOpt), no private keys (bit 4, which
- * daemons of 1.80 ask of those that may not write), and no netmaps (bit 13) where those are not all there is. It is one
- * for all generations of the protocol, because none is asked for a first netmap or status of the bus: each holds every
- * peer, which at 10,000 of them is 10 MB. `status` can leave the peers out.
+ * Initial state, prefs and health (bits 1, 2 and 7 of ipn.NotifyWatchOpt), no private keys (bit 4, which daemons of
+ * 1.80 require from clients that may not write), and no netmaps (bit 13) if changes are sent separately. One mask works
+ * for all protocol versions, because the first netmap or status is never requested on the bus: each holds every peer,
+ * 10 MB at 10,000 of them. `status` can leave the peers out.
  */
 const mask = 2 + 4 + 16 + 128 + 8192
-/** Changes of peers (bit 12). What 1.98 tells instead of a netmap then is nothing that is held of a peer. */
+/** Changes of peers (bit 12). In 1.98 these replace the netmap, but contain nothing that the agent keeps of a peer. */
 const peerChanges = 4096
 
-/** For the status that goes with the first message, in ms; and with all peers. */
+/** For the status that belongs to the first message, in ms; and for one with all peers. */
 const statusTimeout = 5000
 const peersTimeout = 15_000
 
 /**
- * Watches tailscaled's bus once: yields each notification until the stream ends or `signal` aborts. The first one holds
- * the whole state. What cannot be read goes to `rejected`; the stream goes on.
+ * Watches tailscaled's bus once: yields each notification until the stream ends or `signal` aborts. The first one has
+ * the whole state. Unreadable messages go to `rejected`; the stream continues.
  * @throws CulvertError `localapi` when the watch cannot be opened, or breaks.
  */
 export async function* watchBus(
@@ -38,7 +38,7 @@ export async function* watchBus(
       return undefined
     }
   }
-  /** Asked once the watch stands, so that no change is lost in between. */
+  /** Requested once the watch is open, so that no change is lost in between. */
   const status = async (): Promise<Notification | undefined> => {
     try {
       return await getStatus(api, wanted, signal, wanted.peers ? peersTimeout : statusTimeout)
@@ -52,7 +52,7 @@ export async function* watchBus(
   yield* wanted.peers || wanted.certDomains === true ? catchUp(messages, status, signal) : messages
 }
 
-/** The messages that could be read, the first with the status; partial where there is none. */
+/** The readable messages, the first with the status; partial if there is none. */
 async function* beginWith(
   status: () => Promise<Notification | undefined>,
   messages: AsyncIterable<Notification | undefined>,

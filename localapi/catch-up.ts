@@ -2,12 +2,15 @@ import { sleep } from '../lib/timers.ts'
 import type { Notification } from './notify.ts'
 import type { PeersChange } from './peers.ts'
 
-/** Pause after a question, by how long its answer took, at most so many ms; and after one that failed. */
+/**
+ * Longest pause after a request, in ms, which otherwise lasts as long as its answer took; and the pause after a failed
+ * one.
+ */
 const [restFactor, longestRest, restAfterFailure] = [10, 5000, 10_000]
 
 /**
- * Passes messages on. After one that tells of a change but not whole, `ask` is asked for the status, and what that says
- * of the peers, records and certificate domains is put among the messages. One answer is enough for all messages before its question.
+ * Passes messages on. After an incomplete one, `ask` requests the status, and its peers, records and certificate
+ * domains are inserted as a message. One answer covers all messages before its request.
  */
 export async function* catchUp(
   messages: AsyncGenerator<Notification>,
@@ -18,7 +21,7 @@ export async function* catchUp(
   let answer: Promise<{ readonly status: Notification | undefined }> | undefined
   let isPartial = false
   let earliest = 0
-  /** Told since the question. Told once more after the answer, it is right whether the answer is older or newer. */
+  /** Messages since the request. Repeated after the answer, they are right whether it is older or newer. */
   let since: PeersChange[] = []
 
   const askInTime = async () => {

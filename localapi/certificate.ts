@@ -3,23 +3,23 @@ import { parseRetryAfter } from '../lib/retry-after.ts'
 import type { LocalApi } from './client.ts'
 import { LocalApiError } from './error.ts'
 
-/** What came of asking tailscaled for a certificate. */
+/** The result of asking tailscaled for a certificate. */
 export type CertificateAnswer =
   /** The chain in PEM, leaf first. */
   | { readonly kind: 'chain'; readonly pem: string }
-  /** The authority wants less; `retryAfterMs` where it says how long. */
+  /** The authority's rate limit; `retryAfterMs` if it says how long. */
   | { readonly kind: 'rate-limited'; readonly retryAfterMs: number | undefined; readonly words: string }
   /** tailscaled could not be asked, or did not answer in time. */
   | { readonly kind: 'silent'; readonly words: string }
-  /** Its words say why there is none. */
+  /** The text says why there is none. */
   | { readonly kind: 'refused'; readonly words: string }
 
-/** What the system says when tailscaled is not there, goes away meanwhile, or is too slow. */
+/** Error codes if tailscaled is absent, disappears, or is too slow. */
 const silences = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EHOSTUNREACH', 'EPIPE'])
 
 /**
- * Asks tailscaled for the certificate of a name; unless it only reads, it has one issued where there is none that is
- * valid for `minValidityMs` more, which may take minutes. Only the chain is asked for: the key stays where it is.
+ * Asks tailscaled for the certificate of a name. Unless it is a reader, it requests one from the authority if none is
+ * valid for another `minValidityMs`, which may take minutes. Only the chain is requested; the key stays in tailscaled.
  * Rejects only when `signal` aborts.
  */
 export async function askCertificate(
@@ -40,14 +40,14 @@ export async function askCertificate(
       return { kind: silences.has(codeOf(cause) ?? '') ? 'silent' : 'refused', words: describe(cause) }
     }
     const { status, words, retryAfter } = refusal
-    // The authority may say it in its words alone.
+    // The authority may say so in its text only.
     const said = parseRetryAfter(retryAfter, Date.now()) ?? retryAfterIn(words, Date.now())
     const limited = status === 429 || /urn:\S*acme:error:rateLimited|^(?:acme\.\w+: )?429\b/i.test(words)
     return limited ? { kind: 'rate-limited', retryAfterMs: said, words } : { kind: 'refused', words }
   }
 }
 
-/** As Let's Encrypt writes it: `retry after 2026-11-24 12:00:00 UTC`. */
+/** In Let's Encrypt's form: `retry after 2026-11-24 12:00:00 UTC`. */
 function retryAfterIn(words: string, now: number): number | undefined {
   const [, day, time] = /retry after (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/.exec(words) ?? []
   return day === undefined ? undefined : Math.max(0, Date.parse(`${day}T${time}Z`) - now)

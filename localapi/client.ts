@@ -3,17 +3,17 @@ import { parseJson } from '../lib/json.ts'
 import { readBody } from '../lib/read-body.ts'
 import { LocalApiError, Refusal } from './error.ts'
 
-/** A larger answer is refused: without peers, the largest that is asked for has some MB. */
+/** Larger answers are refused: without peers the largest has some MB. */
 const maxBodyBytes = 16 * 1024 * 1024
 
-/** An open LocalAPI stream: status 200 has been received, the body follows. Rejects with LocalApiError. */
+/** An open LocalAPI stream: status 200 was received, the body follows. Rejects with LocalApiError. */
 export type Stream = AsyncIterable<Buffer>
 
-/** The ways in which LocalAPI is asked; narrow, so that sources can be given another one. */
+/** The methods of LocalAPI, as a narrow interface that tests can replace. */
 export type LocalApi = {
   /**
-   * The body of a 200 answer as text. Rejects with LocalApiError, also after `timeoutMs`; with `halfClose` that is when
-   * tailscaled is told that nobody waits any more, upon which it gives up and says what it was held up by.
+   * The body of a 200 answer as text. Rejects with LocalApiError, also after `timeoutMs`; with `halfClose` our half of
+   * the connection is closed then, so that tailscaled gives up and reports what was blocking it.
    */
   readonly get: (
     path: string,
@@ -21,19 +21,22 @@ export type LocalApi = {
     timeoutMs?: number,
     options?: { readonly halfClose: boolean },
   ) => Promise<string>
-  /** As `get`, for what changes something. */
+  /** As `get`, for requests that change something. */
   readonly post: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<string>
-  /** Changes some of what is there to what `change` says, as JSON. */
+  /** Changes the fields in `change`, as JSON. */
   readonly patch: (path: string, change: object, signal: AbortSignal, timeoutMs?: number) => Promise<string>
-  /** Opens a never-ending answer; only its head has a time limit. */
+  /** Opens an endless answer; only its head has a time limit. */
   readonly stream: (path: string, signal: AbortSignal, timeoutMs?: number) => Promise<Stream>
 }
 
-/** What is there with its version, so that nothing is replaced that was not seen. */
+/** Values with a version, so that only a value that was read is replaced. */
 export type TaggedApi = {
-  /** As `get`, with the answer's ETag, which is empty where there is none. */
+  /** As `get`, with the answer's ETag, which is empty if there is none. */
   readonly getTagged: (path: string, signal: AbortSignal) => Promise<{ readonly text: string; readonly etag: string }>
-  /** Puts `value` there, as JSON; refused with status 412 unless what is there has that ETag, or `etag` is empty. */
+  /**
+   * Replaces the value by `value`, as JSON; refused with status 412 unless the present one has that ETag, or `etag` is
+   * empty.
+   */
   readonly replace: (path: string, value: object, etag: string, signal: AbortSignal) => Promise<void>
 }
 
@@ -43,10 +46,10 @@ type Method = 'GET' | 'POST' | 'PATCH'
 type Extras = { readonly body?: string | null; readonly etag?: string; readonly halfClose?: AbortSignal }
 
 const defaultTimeoutMs = 10_000
-/** How long tailscaled may take to say why it gave up, in milliseconds. */
+/** How long tailscaled may take to report why it gave up, in milliseconds. */
 const halfCloseGraceMs = 5000
 
-/** LocalAPI on the unix socket at `socketPath`. One connection a request. */
+/** LocalAPI on the unix socket at `socketPath`. One connection per request. */
 export function localApi(socketPath: string): LocalApi & TaggedApi {
   const call = async (
     method: Method,
@@ -55,7 +58,7 @@ export function localApi(socketPath: string): LocalApi & TaggedApi {
     { body = null, etag = '', halfClose }: Extras = {},
   ): Promise<Answer> => {
     const headers = etag === '' ? {} : { 'If-Match': etag }
-    // Any other Host is refused with 403, and so is any Origin or Referer.
+    // Any other Host is refused with 403, as is any Origin or Referer.
     const server = { socketPath, host: 'local-tailscaled.sock' }
     const request = { method, path: `/localapi/v0/${path}`, headers, body, signal }
     const answer = await askOnce(server, request, halfClose)
@@ -93,7 +96,7 @@ export function localApi(socketPath: string): LocalApi & TaggedApi {
       await ask('POST', path, signal, defaultTimeoutMs, { body: JSON.stringify(value), etag })
     },
     stream: async (path, signal, timeoutMs = defaultTimeoutMs) => {
-      // The time limit must not outlive the head: a controller of our own, where the timer can be cleared.
+      // The time limit must not outlive the head, so that its timer must be clearable.
       const head = new AbortController()
       const timer = setTimeout(() => head.abort(), timeoutMs)
       try {
@@ -110,7 +113,7 @@ export function localApi(socketPath: string): LocalApi & TaggedApi {
 const failure = (path: string, cause: unknown): LocalApiError =>
   new LocalApiError(`LocalAPI ${path.split('?')[0]} failed`, cause)
 
-/** With the code that the system has for it. */
+/** With the system's error code. */
 const tooLate = (ms: number): Error =>
   Object.assign(new Error(`no answer within ${ms / 1000} s`), { code: 'ETIMEDOUT' })
 

@@ -1,12 +1,12 @@
 import { codeOf, CulvertError } from '../lib/errors.ts'
 
-/** What the system calls it when nobody listens, or nothing comes back in time. */
+/** The system's error codes if nobody listens, or nothing comes back in time. */
 const silences = new Set(['ENOENT', 'ECONNREFUSED', 'ETIMEDOUT'])
 
-/** tailscaled answered with a status that is no success. */
+/** tailscaled answered with an error status. */
 export class Refusal extends Error {
   readonly status: number
-  /** Its own words, without the status. */
+  /** Its message, without the status. */
   readonly words: string
   /** The header Retry-After. */
   readonly retryAfter: string | undefined
@@ -19,11 +19,11 @@ export class Refusal extends Error {
   }
 }
 
-/** A call of LocalAPI that failed; code `localapi`. */
+/** A failed call of LocalAPI; code `localapi`. */
 export class LocalApiError extends CulvertError {
-  /** tailscaled is not there, or does not answer at all; otherwise it does, but not as documented. */
+  /** tailscaled is absent or does not answer at all; otherwise it answers, but not as documented. */
   readonly silent: boolean
-  /** What it answered, where it did. */
+  /** The error answer, if there was one. */
   readonly refusal: Refusal | undefined
 
   constructor(message: string, cause: unknown) {

@@ -22,20 +22,20 @@ export type Self = {
   readonly id: string
   readonly name: string
   readonly addresses: readonly Address[]
-  /** Absent where the node has none: then it belongs to a user. */
+  /** Absent if the node has none: then it belongs to a user. */
   readonly tags?: readonly string[]
 }
 
-/** What one bus line says that the agent uses; an absent field means unchanged. */
+/** The used part of a bus message; an absent field means unchanged. */
 export type Notification = {
   readonly state?: BackendState
-  /** The daemon's own, such as `1.102.5-t0123abcd`. */
+  /** The daemon's version, such as `1.102.5-t0123abcd`. */
   readonly version?: string
-  /** Absent also where the daemon has no node to tell of: it is not logged in, or has not read its state yet. */
+  /** Absent also if the daemon has no node: it is not logged in, or has not read its state yet. */
   readonly self?: Self
-  /** Names of the Tailscale Services that the control server has this node host. */
+  /** Names of the Tailscale Services that the control server assigned to this node. */
   readonly hosted?: readonly string[]
-  /** Set on a status: it tells all that there is of the node. */
+  /** Set for a status: it is complete for the node itself. */
   readonly initial?: true
   readonly browseToUrl?: string
   readonly noSnat?: boolean
@@ -44,21 +44,21 @@ export type Notification = {
   readonly error?: string
   /** Whether the node is connected to the control server. */
   readonly online?: boolean
-  /** Whether the node has a key, and so was logged in once; told by a status alone. */
+  /** The node has a key, and so was logged in once; only a status has this. */
   readonly hasNodeKey?: true
   /** Whether subnet routes of peers are used. */
   readonly acceptsRoutes?: boolean
-  /** What became of the peers, one change after the other. */
+  /** Changes of the peers, in order. */
   readonly peers?: readonly PeersChange[]
   /** All extra records that are addresses. */
   readonly records?: readonly ExtraRecord[]
   /** Names that this node can have certificates for, its own first; none while HTTPS is off in the tailnet. */
   readonly certDomains?: readonly string[]
-  /** It may not tell all that became of the peers, records and certificate domains: `status` does. */
+  /** It may lack changes of peers, records and certificate domains: `status` has them. */
   readonly partial?: true
 }
 
-/** One object with the addresses of each Tailscale Service by its name. Whatever else is there names none. */
+/** An object with the addresses of each Tailscale Service by its name. Other types name none. */
 const capMap = optional(z.object({ 'service-host': z.optional(z.unknown()) }))
 const names = optional(z.array(z.string()))
 const peerStatus = z.object({
@@ -90,29 +90,31 @@ const notifySchema = z.object({
   State: optional(z.number()),
   Prefs: optional(z.object({ NoSNAT: optional(z.boolean()), RouteAll: optional(z.boolean()) })),
   SelfChange: optional(node),
-  /** From daemons before 1.100, which tell of no SelfChange, or not always. */
+  /** From daemons before 1.100, which do not always send SelfChange. */
   NetMap: optional(z.object({ SelfNode: optional(node), DNS: optional(z.object({ CertDomains: names })) })),
   InitialStatus: optional(statusSchema),
   BrowseToURL: optional(z.string()),
   Health: optional(z.object({ Warnings: optional(z.record(z.string(), warning)) })),
 })
 
-/** Some hundred times what a daemon with all its health warnings says; the rest, such as peers, is cut away before. */
+/**
+ * Some hundred times the size of a message with all health warnings; everything else, such as peers, is removed before.
+ */
 const maxKeptBytes = 256 * 1024
-/** So much may be said of one peer, with thousands of routes, beside the rest of the message. */
+/** Limit for one peer, which may have thousands of routes, on top of the rest of the message. */
 const maxPeerBytes = 4 * 1024 * 1024
 
-/** Takes the bytes of a message, which may have many MB, wherever they were cut. */
+/** Takes the bytes of a message of possibly many MB, in any pieces. */
 export type NotifyReader = {
   readonly push: (bytes: Buffer) => void
   /**
-   * What the message said; the next one may follow.
+   * The content of the message; the next one may follow.
    * @throws CulvertError `localapi` when it is not JSON, or a used field has another shape than documented.
    */
   readonly end: () => Notification
 }
 
-/** Reads messages, with what they say of peers and extra records only where these are wanted. */
+/** Reads messages; their peers and extra records only if these are wanted. */
 export function notifyReader({ peers, held = () => undefined }: WantedPeers): NotifyReader {
   const keep = keepOf(notifySchema)
   if (!peers) {
@@ -132,7 +134,7 @@ export function notifyReader({ peers, held = () => undefined }: WantedPeers): No
   }
 }
 
-/** Keeps what either keeps. */
+/** Keeps what either of them keeps. */
 function both(one: Keep | undefined, other: Keep): Keep {
   if (!(one instanceof Map) || !(other instanceof Map)) return other
   return new Map([...one, ...[...other].map(([name, keep]) => [name, both(one.get(name), keep)] as const)])
@@ -153,7 +155,7 @@ export function parseNotify(line: string): Notification {
   const self = changed ? selfOfNode(changed) : InitialStatus?.Self ? selfOfStatus(InitialStatus.Self) : undefined
   const known = self !== undefined && (self.id !== '' || self.addresses.length > 0)
   const capabilities = (changed ?? InitialStatus?.Self)?.CapMap
-  // Before there is a node, there being none says nothing.
+  // As long as there is no node, an empty list means nothing.
   const certDomains = NetMap?.DNS ?? (known && InitialStatus?.CertDomains !== undefined ? InitialStatus : undefined)
   return {
     ...(state !== undefined && { state }),

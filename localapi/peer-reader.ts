@@ -5,17 +5,17 @@ import { asHeld, type ExtraRecord, type HeldPeer, type Peer, type PeersChange } 
 import { decode, keepOf } from './schema.ts'
 import type { Apart, Keep } from './sieve.ts'
 
-/** What a message says of the peers, in the order in which it holds, and of the records. */
+/** The peer changes of a message, in order, and its records. */
 type Said = {
   readonly peers?: readonly PeersChange[]
   readonly records?: readonly ExtraRecord[]
 }
 
-/** What the message says beside that of the node itself. */
+/** The message's content about the node itself. */
 type About = { readonly self?: object; readonly state?: string }
 
 const texts = optional(z.array(z.string()))
-/** As `quoteLargeIntegers` leaves it. */
+/** As written by `quoteLargeIntegers`. */
 const numericId = z.union([z.int(), z.string().check(z.regex(/^\d{16,}$/))])
 const nodeSchema = z.object({
   ID: optional(numericId),
@@ -34,7 +34,7 @@ const peerStatusSchema = z.object({
 const recordSchema = z.object({ Name: z.string(), Value: z.string() })
 
 const some = optional(z.array(z.unknown()))
-/** What is left of a message whose peers and records have been taken out. */
+/** The rest of a message after its peers and records were taken out. */
 const restSchema = z.object({
   PeersChanged: some,
   PeersRemoved: some,
@@ -43,13 +43,13 @@ const restSchema = z.object({
 })
 
 /**
- * Reads the peers and records of a message one by one while it comes in, since there may be many. Those that are as
- * they are held become the same values: new ones, kept until the message ends, would outlast the young generation.
+ * Reads the peers and records of a message one by one as it arrives, since there may be many. Unchanged peers are
+ * replaced by the known values: new objects, kept until the message ends, would be promoted to the old generation.
  */
 export function peerReader(held: HeldPeer) {
   let taken = nothingTaken()
 
-  /** Takes values out that are like this. The first that is not spoils the message. */
+  /** Takes values with this schema out of the message. The first invalid one makes the whole message invalid. */
   const apart = <T extends z.ZodMiniType>(schema: T, use: (value: z.infer<T>) => void): Apart => ({
     each: keepOf(schema),
     take: (text) => {
@@ -100,7 +100,7 @@ export function peerReader(held: HeldPeer) {
 
   return {
     keep,
-    /** Drops what has been taken out of the message that ended, and gives how to read it with the rest. */
+    /** Resets the reader for the next message; gives a function that completes the finished one. */
     end: (): ((rest: string, about: About) => Said) => {
       const whole = taken
       taken = nothingTaken()
@@ -124,7 +124,7 @@ function said(taken: ReturnType<typeof nothingTaken>, rest: string, { self, stat
   if (failure !== undefined) throw failure
   const { NetMap, InitialStatus } = decode(rest, restSchema)
   const peers: PeersChange[] = [
-    // One without any, of a node that runs, says that there are none, but takes none away that are known.
+    // A list without any, from a running node, means that there are none, but removes no known peer.
     ...(InitialStatus && (inStatus.size > 0 || (self && state === 'Running'))
       ? [{ whole: inStatus.size > 0, changed: inStatus, removed: [] }]
       : []),
@@ -155,7 +155,7 @@ function makePeer(
   return { name, addresses, allowed, ...(nodeId !== '0' && { nodeId }) }
 }
 
-/** Numeric IDs go beyond what a number holds: such an integer becomes text. */
+/** Numeric IDs exceed the range of a number, so that such integers become text. */
 const quoteLargeIntegers = (json: string): string =>
   /\d{16}/.test(json)
     ? json.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])\d{16,}(?![\d.eE])/g, (token) =>

@@ -7,13 +7,13 @@ export type Peer = {
   /** Its full name with a trailing dot. */
   readonly name: string
   readonly addresses: readonly Address[]
-  /** What tailscaled sends to it beside its own addresses: Tailscale Services, subnet routes, 4via6 sites. */
+  /** What tailscaled routes to it in addition to its own addresses: Tailscale Services, subnet routes, 4via6 sites. */
   readonly allowed: readonly Prefix[]
-  /** Its numeric ID as text, since it may be beyond 2⁵³; absent where it is not told. */
+  /** Its numeric ID as text, since it may exceed 2⁵³; absent if unknown. */
   readonly nodeId?: string
 }
 
-/** By stable node ID, or by name where none is told. */
+/** By stable node ID, or by name if that is unknown. */
 export type Peers = LayeredMap<Peer>
 
 export const noPeers: Peers = layered(new Map())
@@ -21,33 +21,33 @@ export const noPeers: Peers = layered(new Map())
 /** A name that MagicDNS answers in addition to the nodes' own, such as that of a Tailscale Service. */
 export type ExtraRecord = { readonly name: string; readonly address: Address }
 
-/** What is said of the peers at once. */
+/** A change of the peers. */
 export type PeersChange = {
-  /** There are no others than those that are named. */
+  /** Whether peers that are not named are gone. */
   readonly whole: boolean
-  /** New ones, and those that are different now. */
+  /** New and changed peers. */
   readonly changed: ReadonlyMap<string, Peer>
-  /** Numeric IDs, as text, of those that are not there any more. */
+  /** Numeric IDs, as text, of removed peers. */
   readonly removed: readonly string[]
 }
 
-/** Gives a peer as it is held already, by its key among the peers. */
+/** Gives the known value of a peer, by its key. */
 export type HeldPeer = (key: string) => Peer | undefined
 
-/** Whether the peers and extra records are wanted: at 10,000 peers, a message with them has 10 MB. */
+/** Whether peers and extra records are wanted: at 10,000 peers, such a message has 10 MB. */
 export type WantedPeers = { readonly peers: boolean; readonly held?: HeldPeer }
 
 const byNumber = textIndex<Peer>(({ nodeId }) => (nodeId === undefined ? [] : [nodeId]))
 const byName = textIndex<Peer>(({ name }) => [name])
 
-/** The peers after a change, the same value if that makes none of what is held of them different. */
+/** The peers after a change; the same value if nothing that is kept of them has changed. */
 export function changePeers(before: Peers, { whole, changed, removed }: PeersChange): Peers {
-  // Most changes tell of what is not held, such as who is online, a hundred times a second.
+  // Most changes, up to a hundred per second, concern fields that are not kept, such as who is online.
   const fresh = changed
     .entries()
     .filter(([key, peer]) => !isSame(valueAt(before, key), peer))
     .toArray()
-  /** A peer without a number takes the place of the one with its name. */
+  /** A peer without a numeric ID replaces the one with its name. */
   const renewed = fresh.flatMap(([, { name, nodeId }]) => (nodeId === undefined ? byName.keys(before, name) : []))
   const replaced = whole ? entriesOf(before).map(([key]) => key) : renewed.values()
   const lost = new Set([
@@ -58,7 +58,7 @@ export function changePeers(before: Peers, { whole, changed, removed }: PeersCha
   return withChanges(before, [...fresh, ...[...lost].map((key) => [key, undefined] as const)])
 }
 
-/** The peer as it is held, unless something of it is different now. */
+/** The known value of a peer, unless something has changed. */
 export const asHeld = (held: Peer | undefined, told: Peer): Peer => (isSame(held, told) ? held : told)
 
 const isSame = (one: Peer | undefined, other: Peer): one is Peer =>

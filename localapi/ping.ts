@@ -3,14 +3,14 @@ import { codeOf } from '../lib/errors.ts'
 import type { LocalApi } from './client.ts'
 import { LocalApiError } from './error.ts'
 
-/** `disco`: its tailscaled, by whatever path there is. `TSMP`: the same through the tunnel, which is made for it. */
+/** `disco`: tailscaled itself, by any path. `TSMP`: the same through the tunnel, which this establishes. */
 export type PingKind = 'disco' | 'TSMP'
 
 const answerSchema = z.object({ Err: z.optional(z.string()) })
 
 /**
- * Whether the node that an address leads to answers within `timeoutMs`; none may be known yet.
- * @throws LocalApiError when tailscaled does not do as it is asked
+ * Whether the node with this address answers within `timeoutMs`; it may not be known yet.
+ * @throws LocalApiError when tailscaled does not answer as documented
  */
 export async function ping(
   api: Pick<LocalApi, 'post'>,

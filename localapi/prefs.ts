@@ -3,7 +3,7 @@ import { optional } from '../lib/json.ts'
 import type { LocalApi } from './client.ts'
 import { decode } from './schema.ts'
 
-/** What the node offers to the tailnet. */
+/** What the node advertises to the tailnet. */
 export type Advertised = { readonly routes: readonly string[]; readonly services: readonly string[] }
 
 const names = optional(z.array(z.string()))
@@ -15,7 +15,10 @@ export async function getAdvertised(api: Pick<LocalApi, 'get'>, signal: AbortSig
   return { routes: AdvertiseRoutes ?? [], services: AdvertiseServices ?? [] }
 }
 
-/** Has the node offer these; what is not named stays. @throws LocalApiError when tailscaled refuses, as with a config file that is locked */
+/**
+ * Makes the node advertise these; fields that are absent stay.
+ * @throws LocalApiError when tailscaled refuses, as with a locked config file
+ */
 export async function setAdvertised(
   api: Pick<LocalApi, 'patch'>,
   { routes, services }: Partial<Advertised>,

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { CulvertError } from '../lib/errors.ts'
 import type { Keep } from './sieve.ts'
 
-/** What of a document a schema looks at. */
+/** The parts of a document that a schema uses. */
 export function keepOf(schema: z.core.$ZodType): Keep {
   const { def } = schema as unknown as { readonly def: z.core.$ZodTypes['_zod']['def'] }
   if (def.type === 'object') return new Map(Object.entries(def.shape).map(([name, type]) => [name, keepOf(type)]))
@@ -11,8 +11,8 @@ export function keepOf(schema: z.core.$ZodType): Keep {
 }
 
 /**
- * Reads JSON of tailscaled.
- * @throws CulvertError `localapi` when it is none, or a field that the schema names has another shape.
+ * Reads JSON from tailscaled.
+ * @throws CulvertError `localapi` when it is not JSON, or a field of the schema has another shape.
  */
 export function decode<T extends z.ZodMiniType>(text: string, schema: T): z.infer<T> {
   let value: unknown

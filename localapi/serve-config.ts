@@ -5,10 +5,10 @@ import type { TaggedApi } from './client.ts'
 import { LocalApiError } from './error.ts'
 import { decode } from './schema.ts'
 
-/** What tailscaled serves now. */
+/** The present serve config. */
 export type Served = {
   readonly config: ServeConfig & {
-    /** What `tailscale serve` without `--bg` has set, by its session. */
+    /** The part that `tailscale serve` without `--bg` has set, by session. */
     readonly Foreground?: Readonly<Record<string, ServeConfig>>
   }
   readonly etag: string
@@ -36,7 +36,7 @@ export async function getServeConfig(api: Pick<TaggedApi, 'getTagged'>, signal: 
 }
 
 /**
- * Has tailscaled serve `config` in the place of what has this ETag.
+ * Makes tailscaled serve `config` instead of the one with this ETag.
  * @throws LocalApiError when it refuses; `isConflict` tells that it serves something else by now
  */
 export const setServeConfig = (

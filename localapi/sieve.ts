@@ -1,22 +1,22 @@
 import { CulvertError } from '../lib/errors.ts'
 
 /**
- * Which part of a JSON document is kept: `true` all of it; else of an object the fields that are named, each in turn,
- * and of an array the same of each element.
+ * Which part of a JSON document is kept: `true` for all of it; otherwise the named fields of an object, each with its
+ * own rule, or a rule for each element of an array.
  */
 export type Keep = true | ReadonlyMap<string, Keep> | Apart
 
 /**
- * Of an array or object that may be large: `each` of its values is given to `take` as soon as it is whole, though the
- * document may turn out to be none later, and only the empty container stays.
+ * For an array or object that may be large: `take` gets `each` of its values as soon as it is complete, although the
+ * document may turn out to be invalid later. Only the empty container is kept.
  */
 export type Apart = { readonly each: Keep; readonly take: (text: string) => void }
 
 export type Sieve = {
-  /** Takes the next bytes of the document, wherever it was cut. */
+  /** Takes the next bytes of the document, in any pieces. */
   readonly push: (bytes: Buffer) => void
   /**
-   * The document, with 0 for each value that is not kept; the next one may follow.
+   * The document, with 0 in place of each value that is not kept; the next one may follow.
    * @throws CulvertError `localapi` when more than the limit would have been kept.
    */
   readonly end: () => string
@@ -30,9 +30,9 @@ const initialBytes = 4096
 type Container = {
   readonly object: boolean
   readonly keep: Keep
-  /** Where its first value or name is kept. */
+  /** The position of its first value or name in what is kept. */
   readonly start: number
-  /** Of what is taken apart: where its present value begins, and whether it had others. */
+  /** For a container that is taken apart: where its present value begins, and whether it had others. */
   value: number
   several: boolean
 }
@@ -41,23 +41,23 @@ const isApart = (keep: Keep): keep is Apart => keep !== true && 'each' in keep
 const elementOf = (keep: Keep): Keep => (isApart(keep) ? keep.each : keep)
 
 /**
- * Cuts from JSON what is not kept, byte by byte as it arrives, so that a netmap of many MB costs neither memory nor a
- * long pause. What is left is JSON if the document was; what is cut is not looked at. At most `limit` bytes are held.
+ * Removes unwanted parts of JSON byte by byte as it arrives, so that a netmap of many MB costs neither memory nor a
+ * long pause. The result is JSON if the document was; removed parts are not checked. At most `limit` bytes are kept.
  */
 export function sieve(keep: Keep, limit: number): Sieve {
   let kept = Buffer.allocUnsafe(initialBytes)
   let size = 0
   let tooMuch = false
-  /** Within a string, and behind a backslash there. */
+  /** Within a string, and after a backslash there. */
   let inString = false
   let escaped = false
-  /** Open containers of what is kept, innermost last. */
+  /** Open containers of the kept part, innermost last. */
   let stack: Container[] = []
   let next: Keep | undefined = keep
   let expectsName = false
   let nameStart = -1
   let name = ''
-  /** Open containers within the value that is being cut; negative while none is. */
+  /** Open containers within the value that is being removed; negative if none is. */
   let cutting = -1
 
   const reset = (): void => {
@@ -79,7 +79,7 @@ export function sieve(keep: Keep, limit: number): Sieve {
     size += 1
   }
 
-  /** Goes on cutting from `start`; gives where the value ends, or the end of the bytes. */
+  /** Continues to remove from `start`; gives where the value ends, or the end of the bytes. */
   const cut = (bytes: Buffer, start: number): number => {
     let depth = cutting
     let quoted = inString
@@ -104,7 +104,7 @@ export function sieve(keep: Keep, limit: number): Sieve {
     return index
   }
 
-  /** Gives away the value that ended before the last byte, which is all that is then kept of it. */
+  /** Passes on the value that ended before the last byte, and removes it from what is kept. */
   const giveAway = (container: Container, take: Apart['take'], byte: number): void => {
     const text = kept.toString('utf8', container.value, size - 1)
     container.several ||= byte === comma

@@ -3,7 +3,7 @@ import { type Notification, notifyReader } from './notify.ts'
 import type { WantedPeers } from './peers.ts'
 
 export type Wanted = WantedPeers & {
-  /** What becomes of the certificate domains, of which the bus does not tell. */
+  /** Whether certificate domains are wanted, which the bus does not report. */
   readonly certDomains?: boolean
 }
 
@@ -17,7 +17,7 @@ export async function getStatus(
   signal: AbortSignal,
   timeoutMs: number,
 ): Promise<Notification> {
-  // An InitialStatus of the bus says the same.
+  // An InitialStatus of the bus has the same content.
   const { push, end } = notifyReader(wanted)
   push(Buffer.from('{"InitialStatus":'))
   if (wanted.peers) {
@@ -26,6 +26,6 @@ export async function getStatus(
   } else push(Buffer.from(await api.get('status?peers=false', signal, timeoutMs)))
   push(Buffer.from('}'))
   const status = end()
-  // Unlike a message of the bus, which may hold a part, this is all there is.
+  // Unlike a message of the bus, which may be partial, this has all peers.
   return { ...status, ...(status.peers && { peers: status.peers.map((change) => ({ ...change, whole: true })) }) }
 }

@@ -12,13 +12,15 @@ import { tableName } from './nftables/render.ts'
 export type { Firewall } from './firewall.ts'
 export type { IsGone } from './flows.ts'
 
-/** What forwards in the kernel. */
+/** The firewall that forwards in the kernel. */
 export type Backend = {
   readonly name: 'nftables' | 'memory'
   readonly firewall: Firewall
-  /** Calls `changed` whenever another program has changed the rules, or may have, until `signal` aborts. Never rejects. */
+  /**
+   * Calls `changed` whenever another program has changed the rules, or may have, until `signal` aborts. Never rejects.
+   */
   readonly watch: (changed: () => void, signal: AbortSignal) => Promise<void>
-  /** Removes what upstream's agent left in this network namespace, once our own rules stand. */
+  /** Removes what upstream's agent left in this network namespace, once our own rules are in place. */
   readonly removeLeftovers: () => Promise<void>
 }
 
@@ -33,9 +35,8 @@ export type BackendOptions = {
 }
 
 /**
- * Chooses what forwards, once it has been shown to work here. `memory` holds the rules and nothing else, and runs no
- * program.
- * @throws CulvertError `settings` for what this version does not have; `privilege` when it cannot be used here.
+ * Chooses a backend and checks that it works here. `memory` only stores the rules and runs no program.
+ * @throws CulvertError `settings` for a backend that this version lacks; `privilege` when it cannot be used here.
  */
 export async function chooseBackend(mode: BackendMode, options: BackendOptions): Promise<Backend> {
   if (mode === 'memory') return memory()
@@ -80,7 +81,7 @@ async function nftablesBackend({ run, runAhead, localAddresses, log }: BackendOp
   }
 }
 
-/** Says why a monitor ended, once for each reason until one has begun again. */
+/** Logs why a monitor ended, once per reason until another one has begun. */
 function saying(listener: Parameters<typeof watchTable>[0], log: Log): typeof listener {
   let said: string | undefined
   return {

@@ -12,8 +12,8 @@ export async function listFlows(run: RunCommand): Promise<Flow[]> {
 }
 
 /**
- * Ends flows: the next packet of a connection meets a reset or another answer, instead of silence on an old path.
- * Rejects with the first failure, once nothing is running any more.
+ * Ends flows: the next packet of a connection gets a reset or another answer, instead of silence on an old path.
+ * Rejects with the first failure, once all processes have ended.
  */
 export async function endFlows(run: RunCommand, ending: Ending): Promise<void> {
   const rest = planDeletions(ending).values()
@@ -24,10 +24,10 @@ export async function endFlows(run: RunCommand, ending: Ending): Promise<void> {
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
-/** So many processes delete at the same time. */
+/** Processes that delete at the same time. */
 const atOnce = 4
 
-/** Flows may end by themselves meanwhile: conntrack fails when there was none, and has words for that alone. */
+/** A flow may end by itself before: conntrack then fails, with its own words for that. */
 function unlessNone(error: unknown): void {
   const none = error instanceof CommandError && error.stderr.includes('0 flow entries have been deleted')
   if (!none) throw error
@@ -37,7 +37,7 @@ const line =
   /^(\w+) +(\d+) (?:\d+ )?(?:([A-Z_0-9]+) )?.*?src=\S+ dst=(\S+) (?:sport=\d+ dport=(\d+) )?.*?src=(\S+) dst=(\S+) (?:sport=(\d+) dport=\d+ )?/
 const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
 
-/** Reads `conntrack -L`: each line has the original direction's addresses first, the reply's second. */
+/** Parses `conntrack -L`: each line has the addresses of the original direction first, those of the reply second. */
 export function parseFlows(family: Family, listing: string): Flow[] {
   const flows: Flow[] = []
   for (const row of listing.split('\n')) {

@@ -2,28 +2,28 @@ import { contains, type Family, parseAddress, tailnetRanges } from '../lib/addre
 import type { Flow } from './flows.ts'
 import type { ForwardingTable } from './table.ts'
 
-/** The arguments of one `conntrack -D`: what flows have in common that are deleted. */
+/** The arguments of one `conntrack -D`: what the deleted flows have in common. */
 export type Deletion = readonly string[]
 
 export const familyFlag = (family: Family): string => (family === 4 ? 'ipv4' : 'ipv6')
 
-/** For so many deletions no wider one is taken instead. */
+/** Up to this many deletions are not merged into wider ones. */
 const affordable = 4
 
 export type Ending = {
-  /** All that are tracked. */
+  /** All tracked flows. */
   readonly flows: readonly Flow[]
-  /** Those of them that are to end. */
+  /** The flows to end. */
   readonly ended: readonly Flow[]
-  /** By which new flows begin meanwhile. */
+  /** The rules by which new flows begin meanwhile. */
   readonly table: ForwardingTable
 }
 
 /**
- * As few deletions as end these flows and no others: for each, the kernel goes through all that it tracks. What differs
- * only in the client goes at once; then what has both the address and who answers in common; then, where that would
- * still be many, all that is answered to one address. A wider deletion is taken only if no flow that stays is among
- * it, and none can begin by `table` that would be.
+ * As few deletions as possible that end these flows and no others, since for each the kernel scans all tracked flows.
+ * Flows that differ only in the client are deleted together; then those with the same address and answering side; then,
+ * if that would still be many, all that are answered to one address. A wider deletion is used only if it matches no
+ * flow that stays, and none that can begin by `table`.
  */
 export function planDeletions({ flows, ended, table }: Ending): Deletion[] {
   const rangeOf = rangeFinder()
@@ -69,7 +69,7 @@ function exact({ family, protocol, destination, port, answeredBy, answeredFrom, 
     '--reply-src',
     answeredBy,
     ...(answeredFrom === undefined ? [] : ['--reply-port-src', String(answeredFrom)]),
-    // Where an answer goes to a client, it is one of many.
+    // An answer that goes to a client has one of many destinations.
     ...(answeredBy === destination ? [] : ['--reply-dst', answeredTo]),
   ]
 }
@@ -84,7 +84,10 @@ const wide = ({ family, answeredTo }: Flow, to: string): Deletion => [...between
 
 const between = (family: Family, destination: string): string[] => ['-f', familyFlag(family), '--orig-dst', destination]
 
-/** Gives the tailnet's range for a destination in it, as each Tailscale Service has one of its own; else the destination itself. */
+/**
+ * The tailnet's range for a destination in it, since each Tailscale Service has its own address; otherwise the
+ * destination itself.
+ */
 function rangeFinder(): (flow: Flow) => string {
   const known = new Map<string, string>()
   return ({ destination }) => {

@@ -1,7 +1,7 @@
 import type { IsGone } from './flows.ts'
 import type { ForwardingTable } from './table.ts'
 
-/** What holds the forwarding table in the kernel. Calls must not overlap, but that `endFlows` may come at any time. */
+/** Keeps the forwarding table in the kernel. Calls must not overlap, except for `endFlows`. */
 export type Firewall = {
   /**
    * Makes the kernel hold `table` and proves it by what the kernel says of it. Writes nothing when it does already.
@@ -13,17 +13,19 @@ export type Firewall = {
    */
   readonly ensure: (table: ForwardingTable, isGone: IsGone) => Promise<boolean>
   /**
-   * Before the first table is known: makes sure that connection tracking runs and that nothing leaves in the clear. A
-   * table that an earlier container left in this network namespace stays, so that its flows go on.
+   * Before the first table is known: ensures that connection tracking runs and that nothing leaves in the clear. A
+   * table of an earlier container in this network namespace stays, so that its flows continue.
    * @returns whether there was none.
    */
   readonly prepare: () => Promise<boolean>
-  /** Ends all translated flows, so that whoever sends on meets a reset, while new ones may begin. Gives how many connections were open. */
+  /** Ends all translated flows with a reset, while new ones may begin. Gives how many connections were open. */
   readonly endFlows: () => Promise<number>
-  /** Ends all translated flows and deletes the table. Flows first: without rules their packets would leave in the clear. */
+  /**
+   * Ends all translated flows and deletes the table. Flows first: without rules their packets would leave in the clear.
+   */
   readonly remove: () => Promise<void>
-  /** Whether flows linger at an address that the tailnet has lost: the next `ensure` ends them. */
+  /** Whether flows linger at an address that has left the tailnet: the next `ensure` ends them. */
   readonly overdue: (isGone: IsGone) => boolean
-  /** What is known of the kernel's rules may be wrong: the next `ensure` reads them whole. */
+  /** The known state may be wrong: the next `ensure` reads the whole table. */
   readonly invalidate: () => void
 }

@@ -1,38 +1,38 @@
 import type { Address, Family } from '../lib/address.ts'
 import { byFamily, type ByFamily, type ForwardingTable, type PortKey } from './table.ts'
 
-/** One tracked flow. Ports are undefined for protocols without. */
+/** One tracked flow. Ports are undefined for protocols without ports. */
 export type Flow = {
   readonly family: Family
-  /** Its name, or its number where conntrack has no name for it. */
+  /** Its name, or its number if conntrack has no name for it. */
   readonly protocol: string
-  /** Whom it was addressed to, before translation. */
+  /** Its destination before translation. */
   readonly destination: string
   readonly port: number | undefined
-  /** Who answers it, and from which port, after translation. */
+  /** Address and port that answer it, after translation. */
   readonly answeredBy: string
   readonly answeredFrom: number | undefined
-  /** Where the answers are sent to: the node, for flows into the tailnet. */
+  /** The destination of the answers: the node, for flows into the tailnet. */
   readonly answeredTo: string
-  /** Whether it is a connection that has been closed or reset, and is only remembered. */
+  /** Whether it is a closed or reset connection that is only remembered. */
   readonly closed: boolean
 }
 
-/** Whether the tailnet has an address no longer, as an own one or a target: then no flow of it can go on. */
+/** Whether an address has left the tailnet, as own address or as target: its flows cannot continue. */
 export type IsGone = (kind: 'own' | 'target', address: Address) => boolean
 
-/** The addresses by which our flows are known: own ones that they are addressed to, and targets that answer them. */
+/** The addresses by which our flows are recognised: own addresses as destinations, and targets that answer. */
 export type TrackedAddresses = Readonly<Record<'own' | 'targets', ByFamily<ReadonlySet<string>>>>
 
-/** Which flows are to end, and the addresses whose mapping is gone while flows of theirs go on. */
+/** Flows to end, and addresses whose mapping is gone while flows linger. */
 export type Classification = { readonly ended: readonly Flow[]; readonly lingering: TrackedAddresses }
 
 /**
- * Decides about all flows when the kernel's table turns into `table`. A flow whose translation stays goes on. Where it
- * goes, a TCP connection goes on as long as the tailnet has its address, as a connection of a Service without an
- * endpoint does; what has no connection moves to the new way at once. Flows that began before their translation was
- * there end too, unless they are TCP: conntrack would keep them untranslated for as long as the client goes on sending.
- * `known` is what the kernel held before, `local` are the Pod's own addresses.
+ * Classifies all flows for the change of the kernel's table into `table`. A flow whose translation stays continues. If
+ * it goes, a TCP connection continues as long as its address is in the tailnet, like connections of a Service without
+ * endpoints; other flows move to the new way at once. Flows that began before their translation existed end too unless
+ * they are TCP: conntrack would keep them untranslated for as long as the client sends. `known` is what the kernel had
+ * before, `local` are the Pod's own addresses.
  */
 export function classifyFlows(
   flows: readonly Flow[],
@@ -78,7 +78,7 @@ function isTranslated(
   return mapped !== undefined || (table.catchAll[family] !== undefined && !isExempt(protocol, port, table))
 }
 
-/** Whether a new flow like this one into the tailnet would be led the same way. */
+/** Whether a new flow into the tailnet like this one would go the same way. */
 function leadsTo({ family, protocol, port, answeredBy, answeredFrom, answeredTo }: Flow, table: ForwardingTable) {
   if (answeredTo !== table.source[family]) return false
   const mapped = mappedFor(protocol, port, family, table)

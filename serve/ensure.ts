@@ -7,35 +7,36 @@ import { getServeConfig, isConflict, type Served, setServeConfig } from '../loca
 import { entriesOf, joinEntries, type ServeConfig } from '../wire/serve-config.ts'
 import { serveSteps } from './steps.ts'
 
-/** Somebody else who changes it again and again must not be fought. */
+/** Another program that changes the config again and again must not be fought. */
 const mostRounds = 5
 
-/** What has become of it. */
+/** The result. */
 export type Ensured = {
-  /** What tailscaled served when it was looked at. */
+  /** The config that was found. */
   readonly found: Served['config']
   readonly changed: boolean
-  /** What it serves now: what was desired, but that entries which it refuses are as they were. */
+  /** What tailscaled serves now: the desired config, with rejected entries as they were before. */
   readonly held: ServeConfig
-  /** Its words for each of these. */
+  /** tailscaled's reason for each rejected entry. */
   readonly refused: ReadonlyMap<string, Refusal>
 }
 
 /**
- * Has tailscaled serve `desired` and nothing else, and reads that back; does nothing where it does already. What it
- * refuses costs its entry alone. What others write meanwhile is looked at again, never overwritten unseen. `anew` as in
- * `serveSteps`.
- * @throws CulvertError `localapi` when it takes nothing at all, and then serves what it did; `verification-failed` when it holds something else
+ * Makes tailscaled serve `desired` and nothing else, and verifies that by reading back; does nothing if it does
+ * already. A rejected entry affects no other. A concurrent change is read again, never overwritten unseen. `recreate`
+ * as in `serveSteps`.
+ * @throws CulvertError `localapi` when it accepts nothing at all and serves what it did before; `verification-failed`
+ *   when it serves something else
  */
 export async function ensureServed(
   api: TaggedApi,
   desired: ServeConfig,
-  anew: ReadonlySet<string>,
+  recreate: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<Ensured> {
   for (let round = 1; ; round += 1) {
     try {
-      return await attempt(api, desired, anew, signal)
+      return await attempt(api, desired, recreate, signal)
     } catch (error) {
       if (!isConflict(error) || round === mostRounds) throw error
     }
@@ -45,15 +46,15 @@ export async function ensureServed(
 async function attempt(
   api: TaggedApi,
   desired: ServeConfig,
-  anew: ReadonlySet<string>,
+  recreate: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<Ensured> {
   const found = await getServeConfig(api, signal)
-  const whole = await move(api, found, desired, anew, signal)
+  const whole = await move(api, found, desired, recreate, signal)
   let now = whole.now
   const refused = new Map<string, Refusal>()
   const wanted = entriesOf(desired)
-  /** Has the good ones among these served, which together are refused. */
+  /** Applies the valid ones of these entries, which were rejected together. */
   const settle = async (names: readonly string[], together: Refusal): Promise<void> => {
     const [first] = names
     if (first !== undefined && names.length === 1) {
@@ -68,13 +69,13 @@ async function attempt(
         if (entry === undefined) target.delete(name)
         else target.set(name, entry)
       }
-      const moved = await move(api, now, joinEntries(target.values()), anew.intersection(new Set(half)), signal)
+      const moved = await move(api, now, joinEntries(target.values()), recreate.intersection(new Set(half)), signal)
       now = moved.now
       if (moved.refusal !== undefined) await settle(half, moved.refusal)
     }
   }
   if (whole.refusal !== undefined) {
-    const names = differing(found.config, desired, anew)
+    const names = differing(found.config, desired, recreate)
     if (names.length === 0) throw takesNothing(whole.refusal)
     if (names.length > 1) now = await rewrite(api, now, signal)
     await settle(names, whole.refusal)
@@ -82,22 +83,22 @@ async function attempt(
   return { found: found.config, changed: now !== found, held: refused.size === 0 ? desired : now.config, refused }
 }
 
-/** Goes from what is served to `to`. What is refused leaves what was served. */
+/** Moves from the present config to `to`. A rejected config leaves the present one. */
 async function move(
   api: TaggedApi,
   from: Served,
   to: ServeConfig,
-  anew: ReadonlySet<string>,
+  recreate: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<{ readonly now: Served; readonly refusal?: Refusal }> {
   let now = from
-  for (const step of serveSteps(from.config, to, anew)) {
+  for (const step of serveSteps(from.config, to, recreate)) {
     try {
       await setServeConfig(api, step, now.etag, signal)
     } catch (error) {
       const refusal = refusalOf(error)
       if (now === from) return { now, refusal }
-      // What was taken away for this is served again.
+      // Restores what was removed for this.
       await setServeConfig(api, from.config, now.etag, signal)
       return { now: await getServeConfig(api, signal), refusal }
     }
@@ -108,8 +109,8 @@ async function move(
 }
 
 /**
- * Has tailscaled serve what it serves.
- * @throws CulvertError `localapi` where it refuses even that: then it is no entry's fault.
+ * Makes tailscaled serve its present config.
+ * @throws CulvertError `localapi` if it refuses even that: then it is not the fault of an entry.
  */
 async function rewrite(api: TaggedApi, { config, etag }: Served, signal: AbortSignal): Promise<Served> {
   try {
@@ -126,17 +127,17 @@ const takesNothing = (cause: Refusal): CulvertError =>
     remedy: 'It goes on with what it served before.',
   })
 
-/** @throws the error itself where tailscaled has not refused, or only since it serves something else by now. */
+/** @throws the error itself unless tailscaled has rejected the config itself, and not a stale version. */
 function refusalOf(error: unknown): Refusal {
   if (!(error instanceof LocalApiError) || error.refusal === undefined || isConflict(error)) throw error
   return error.refusal
 }
 
-/** The names of entries that differ, or are to be served anew. */
-function differing(now: ServeConfig, wanted: ServeConfig, anew: ReadonlySet<string> = new Set()): string[] {
+/** The names of entries that differ or must be recreated. */
+function differing(now: ServeConfig, wanted: ServeConfig, recreate: ReadonlySet<string> = new Set()): string[] {
   const [before, after] = [entriesOf(now), entriesOf(wanted)]
   return [...new Set([...before.keys(), ...after.keys()])].filter(
-    (name) => (anew.has(name) && before.has(name)) || !isDeepStrictEqual(before.get(name), after.get(name)),
+    (name) => (recreate.has(name) && before.has(name)) || !isDeepStrictEqual(before.get(name), after.get(name)),
   )
 }
 

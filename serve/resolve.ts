@@ -1,19 +1,19 @@
 import { certDomain, entriesOf, joinEntries, type ServeConfig } from '../wire/serve-config.ts'
 import { isName } from '../wire/serve-values.ts'
 
-/** What of the mounted file is to be served now. */
+/** What to serve now of the mounted file. */
 export type Resolved = {
   readonly config: ServeConfig
-  /** The name that the node can have certificates for; undefined while HTTPS is off in the tailnet. */
+  /** The name for which the node can have certificates; undefined while HTTPS is off in the tailnet. */
   readonly domain: string | undefined
-  /** Entries that must wait until it is on. */
+  /** Entries that wait until it is on. */
   readonly withheld: readonly string[]
 }
 
 /**
- * Puts the name that the node can have certificates for where `${TS_CERT_DOMAIN}` stands for it, in the whole text
- *. While there is none, what names it waits, and what ends TLS on a port of the node. Tailscale Services
- * have names of their own, and do not.
+ * Replaces `${TS_CERT_DOMAIN}` everywhere by the name for which the node can have certificates. As long as there is
+ * none, entries that name it wait, as do ports of the node that terminate TLS. Tailscale Services have their own names
+ * and do not wait.
  */
 export function resolveServeConfig(file: ServeConfig, domain: string | undefined): Resolved {
   const name = domain !== undefined && isName(domain) ? domain : undefined

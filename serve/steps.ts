@@ -3,25 +3,24 @@ import type { Served } from '../localapi/serve-config.ts'
 import { entriesOf, joinEntries, type PortHandler, type ServeConfig, type ServeService } from '../wire/serve-config.ts'
 
 /**
- * The configs by which tailscaled comes from what it serves to what it is to serve; none where that is the same. It
- * refuses a port that changes in kind: such are taken away first. `anew`: so are
- * these Tailscale Services if it has kept them over its start, since the control server may give it their addresses
- * only for what is new to it.
+ * The configs that lead from the present to the desired one; none if they are equal. tailscaled refuses to change the
+ * kind of a port, so that such ports are removed first. `recreate`: so are these Tailscale Services if it has kept them
+ * over its start, since the control server may assign addresses only to new ones.
  */
 export function serveSteps(
   current: Served['config'],
   desired: ServeConfig,
-  anew: ReadonlySet<string>,
+  recreate: ReadonlySet<string>,
 ): readonly ServeConfig[] {
   const isKept = ({ Services = {} }: ServeConfig): boolean =>
-    Object.keys(Services).some((name) => anew.has(name) && current.Services?.[name] !== undefined)
+    Object.keys(Services).some((name) => recreate.has(name) && current.Services?.[name] !== undefined)
   const entries = [...entriesOf(desired).values()]
   const first = entries.filter((entry) => !isInTheWay(current, entry) && !isKept(entry))
   if (first.length < entries.length) return [joinEntries(first), desired]
   return isDeepStrictEqual(current, desired) ? [] : [desired]
 }
 
-/** Whether what is served now forbids an entry. */
+/** Whether the present config forbids an entry. */
 function isInTheWay({ TCP = {}, Services = {}, Foreground = {} }: Served['config'], entry: ServeConfig): boolean {
   const foreground = new Set(Object.values(Foreground).flatMap((session) => Object.keys(session?.TCP ?? {})))
   const changes = (ports: ServeConfig['TCP'], now: ServeConfig['TCP']): boolean =>
@@ -42,6 +41,6 @@ function isInTheWay({ TCP = {}, Services = {}, Foreground = {} }: Served['config
 const kindOf = ({ HTTPS, HTTP, TerminateTLS }: PortHandler): string =>
   HTTPS === true ? 'https' : HTTP === true ? 'http' : TerminateTLS === undefined ? 'tcp' : 'tls'
 
-/** A Service passes packets, or has ports. */
+/** A Service passes raw packets, or has ports. */
 const excludes = (one: ServeService, other: ServeService): boolean =>
   (one.Tun === true && other.TCP !== undefined) || (one.TCP !== undefined && other.Tun === true)

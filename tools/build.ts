@@ -6,7 +6,7 @@ import packageJson from '../package.json' with { type: 'json' }
 
 const root = dirname(import.meta.dirname)
 
-/** Bundles the agent into one file that plain Node runs; gives its path. */
+/** Bundles the agent into one file that plain Node can run; gives its path. */
 export async function buildAgent(): Promise<string> {
   const outfile = join(root, 'dist', 'agent.js')
   await mkdir(dirname(outfile), { recursive: true })
@@ -21,11 +21,11 @@ export async function buildAgent(): Promise<string> {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    // Its CommonJS form, which esbuild would take, loads its parts in a way that cannot be bundled.
+    // esbuild would take its CommonJS form, which loads its parts in a way that cannot be bundled.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     define: { CULVERT_VERSION: JSON.stringify(packageJson.version), ...undiciDefines },
     plugins: [requireBuiltins, undiciParts()],
-    // `require` is not there in an ES module: packages in CommonJS call it, and so does requireBuiltins.
+    // An ES module has no `require`, which CommonJS packages and requireBuiltins call.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: 'warning',
     metafile: true,
@@ -35,8 +35,8 @@ export async function buildAgent(): Promise<string> {
 }
 
 /**
- * Loads Node's own modules by `require`: an ES import evaluates every export, and that of node:http thereby loads fetch
- * and WebSocket, 5 MiB of anonymous memory that nothing here uses.
+ * Loads Node's own modules by `require`: an ES import evaluates every export, so that node:http would load fetch and
+ * WebSocket, 5 MiB of anonymous memory for nothing.
  */
 const requireBuiltins: Plugin = {
   name: 'require-builtins',
@@ -50,7 +50,7 @@ const requireBuiltins: Plugin = {
   },
 }
 
-/** The licence of each package of which something is in the bundle, as the packages have it. */
+/** The licences of all packages with code in the bundle. */
 async function notices({ outputs }: Metafile): Promise<string> {
   const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs))
   const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)

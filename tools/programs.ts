@@ -3,12 +3,12 @@ import { execa } from 'execa'
 
 const root = dirname(import.meta.dirname)
 
-/** One development program of node_modules/.bin. */
+/** A development program in node_modules/.bin. */
 export type Step = { readonly name: string; readonly program: string; readonly args: readonly string[] }
 
 /**
- * Runs the steps side by side, and prints what each had to say when it has ended, with the time it took; gives the
- * names of those that failed.
+ * Runs the steps concurrently, and prints the output and duration of each when it has ended; gives the names of the
+ * failed ones.
  */
 export async function runSteps(steps: readonly Step[]): Promise<string[]> {
   let ended = 0
@@ -26,7 +26,7 @@ export async function runSteps(steps: readonly Step[]): Promise<string[]> {
   return outcomes.flat()
 }
 
-/** Everything that can be said about the source without running it. */
+/** All static checks. */
 export const staticSteps: readonly Step[] = [
   { name: 'format', program: 'oxfmt', args: ['--check', '.'] },
   { name: 'lint', program: 'oxlint', args: ['--type-aware', '--deny-warnings'] },

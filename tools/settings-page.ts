@@ -7,7 +7,7 @@ const row = ({ name, type, default: value, effect }: Variable): string =>
 const table = (rows: readonly Variable[]): string =>
   ['| variable | type | default | effect |', '|---|---|---|---|', ...rows.map(row)].join('\n')
 
-/** The text of docs/settings.md, made from the one list of variables and their rules. A test compares the two. */
+/** The text of docs/settings.md, generated from the list of variables and their rules. A test compares the two. */
 export function settingsPage(): string {
   const all: readonly Variable[] = variables
   const present = all.filter(({ presence }) => presence === true).map(({ name }) => `\`${name}\``)

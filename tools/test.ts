@@ -12,7 +12,7 @@ Installs and builds what is missing first. FILTER limits the test files to those
 The last line is "N passed, N failed".
 `
 
-/** Runs the test projects; the static checks count as one test each, so that the last line tells of everything. */
+/** Runs the test projects; the static checks count as one test each, so that the last line covers everything. */
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes('--help')) {
     console.log(help)
@@ -48,7 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
       { cwd: root, preferLocal: true, stdio: 'inherit', reject: false },
     )
     const { passed, failed } = await counts(report)
-    // An error outside any test, or no test at all, must not pass for success.
+    // An error outside any test, or no test at all, must not count as success.
     const crashed = vitest.failed && failed === 0 ? 1 : 0
     return closing(passed + checks.length - failedChecks.length, failed + crashed + failedChecks.length)
   } finally {

@@ -2,9 +2,9 @@ import { join, relative } from 'node:path'
 import type { Plugin } from 'esbuild'
 
 /**
- * What of undici is bundled where a source imports it: clients and their requests, 250 kB. The whole package is 1 MB and
- * several MiB of memory in every Pod, for fetch, WebSocket, caches and mocks. Its parts are imported by path, which no
- * version promises: they are given here alone, and a build fails whose undici has them elsewhere.
+ * The parts of undici that are bundled when a source imports it: clients and their requests, 290 kB. The whole package
+ * is 1 MB and several MiB of memory in every Pod, for fetch, WebSocket, caches and mocks. No version promises these
+ * paths, so that they are listed only here, and the build fails if a version has moved them.
  */
 const parts = `
   const Dispatcher = require('undici/lib/dispatcher/dispatcher.js')
@@ -22,12 +22,12 @@ const unused = [
   'lib/web/webidl/index.js',
 ]
 
-/** undici's own word for a build without its experimental second parser. */
+/** undici's own flag for a build without its experimental second parser. */
 export const undiciDefines = { esbuildDetection: 'true' }
 
 const folder = join(import.meta.dirname, '../node_modules/undici')
 
-/** Bundles what is used of undici. A build fails that has not met all of `leftOut`. */
+/** Bundles the used parts of undici. The build fails unless it has met all of `leftOut`. */
 export const undiciParts = (leftOut: readonly string[] = unused): Plugin => ({
   name: 'undici-parts',
   setup: (bundle) => {

@@ -52,7 +52,7 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
   }
 
   const prepared = prepare()
-  // It is raced with the boot deadline, after which nobody listens.
+  // It is raced with the boot deadline; a rejection after that must not count as unhandled.
   prepared.catch(() => {})
   /** The right to patch may be granted later. */
   const lookForRight = async (): Promise<void> => {

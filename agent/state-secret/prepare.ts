@@ -12,12 +12,12 @@ import type { Access } from '../world/world.ts'
 import { checkAccess } from './access.ts'
 import { inspectState } from './tailscaled-state.ts'
 
-/** What the state Secret was found to be before tailscaled is started on it. */
+/** The state Secret as found before tailscaled is started. */
 export type SecretAtBoot = {
   readonly access: Access
-  /** From the Secret's `authkey`, where nothing else says how to log in. */
+  /** The Secret's `authkey`, if nothing else says how to log in. */
   readonly authKey?: string
-  /** What of tailscaled's state is missing and cannot be made again. */
+  /** The part of tailscaled's state that is missing and cannot be restored. */
   readonly broken?: string
 }
 
@@ -30,18 +30,21 @@ type Parts = {
   readonly log: Log
   readonly timings: Timings
   readonly clock: Clock
-  /** Gets why the API does not answer, until it does. */
+  /** Called with the reason why the API does not answer, until it does. */
   readonly problem: (text: string | undefined) => void
   readonly signal: AbortSignal
 }
 
-/** An API server that has just started denies everything until it knows the roles; what it denies counts after so many ms. */
+/**
+ * An API server that has just started denies everything until it has loaded the roles; a denial counts after this many
+ * ms.
+ */
 const settling = 10_000
 
 /**
- * Makes the state Secret ready for this run: rights, what was left by earlier runs, an `authkey`
- * to log in with, and tailscaled's own state, healed where that loses no identity. As long as the API does not answer,
- * it tries again; the boot deadline is another's business.
+ * Prepares the state Secret for this run: checks rights, cleans up after earlier runs, adopts an `authkey`, and repairs
+ * tailscaled's own state if that loses no identity. Retries while the API does not answer; the boot deadline limits
+ * that.
  * @throws CulvertError `privilege` or `state-secret` when it can never work.
  */
 export async function prepareSecret(parts: Parts): Promise<SecretAtBoot> {
@@ -49,7 +52,7 @@ export async function prepareSecret(parts: Parts): Promise<SecretAtBoot> {
   const pause = backoff(timings.retryFirst, timings.retryCap)
   let awayUntil = Number.NEGATIVE_INFINITY
   for (;;) {
-    // Said once, however often it is tried.
+    // Logged once, however often it is tried.
     const said: string[] = []
     try {
       const found = await attempt({ ...parts, log: (text) => said.push(text) })
@@ -105,7 +108,7 @@ async function attempt({ kube, name, settings, configKey, log, signal }: Parts):
       await kube.patchSecret(name, wanted, signal)
     } catch (error) {
       if (!(error instanceof KubeError) || error.retryable) throw error
-      // Traffic does not depend on it; the reconciler of the Secret goes on trying.
+      // Traffic does not depend on it; the reconciler of the Secret keeps trying.
       log(
         `warning: ${[...wanted.keys()].join(', ')} of Secret "${name}" could not be brought up to date: ${describe(error)}`,
       )
@@ -114,14 +117,14 @@ async function attempt({ kube, name, settings, configKey, log, signal }: Parts):
   return { access, ...(authKey !== undefined && { authKey }), ...(broken !== undefined && { broken }) }
 }
 
-/** The `authkey` of the Secret counts where nothing else logs in. */
+/** The `authkey` of the Secret counts only if nothing else logs in. */
 function adoptAuthKey({ data }: Secret, { up, configDirectory }: Settings): string | undefined {
   if (up.authKey !== '' || up.clientId !== '' || up.clientSecret !== '' || configDirectory !== undefined)
     return undefined
   return data.get(keys.authKey)?.toString('utf8').trim() || undefined
 }
 
-/** What an earlier run left, and what this run is. Only differences. */
+/** Removes what an earlier run left, and records this run. Only differences. */
 export function bootReset(
   { data }: Pick<Secret, 'data'>,
   podUid: string,
@@ -131,7 +134,7 @@ export function bootReset(
   const change = new Map<string, string | null>()
   for (const key of staleAtBoot) if (data.has(key)) change.set(key, null)
   const marker = has(keys.reissue)
-  // A request for another key is answered by a key that differs; without one, it stands.
+  // A different key answers a request for another key; without one, the request stays.
   if (marker !== undefined && configKey !== undefined && configKey !== '' && configKey !== marker) {
     change.set(keys.reissue, null)
   }

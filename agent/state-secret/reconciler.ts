@@ -11,7 +11,7 @@ import type { Reconciler } from '../world/reconciler.ts'
 import { isInPlace, reconcilerKey } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 
-/** Keys of the state Secret and what they are to hold; a key that is not named is left as it is. */
+/** Keys of the state Secret with their desired values; other keys are left alone. */
 export type SecretDesired = Readonly<Record<string, string>>
 
 export const stateSecretKey = reconcilerKey<SecretDesired>('state-secret')
@@ -21,8 +21,8 @@ export const writesSecret = ({ settings, stateSecret }: World): boolean =>
   settings.inKubernetes && stateSecret?.access?.patch === true
 
 /**
- * What the Secret should say of this device now. The device's ID comes first; its name and addresses wait for the rules,
- * since whoever reads them sends traffic there.
+ * What the Secret should say about this device now. The device's ID comes first; its name and addresses wait for the
+ * rules, since readers send traffic there.
  */
 export function planStateSecret(world: World): SecretDesired | undefined {
   if (!writesSecret(world)) return undefined
@@ -54,17 +54,17 @@ function servicesStatus(world: World): SecretDesired {
   }
 }
 
-/** Whether the rules that are wanted now have been read back; true where none are wanted. */
+/** Whether the desired rules were verified; true if none are desired. */
 function rulesStand(world: World): boolean {
   const wanted = planForwarding(world)
   return wanted === undefined || isInPlace(world, forwardingKey, wanted)
 }
 
-/** Which keys must be written. */
+/** The keys that must be written. */
 export const difference = (data: SecretData, desired: SecretDesired): Map<string, string> =>
   new Map(Object.entries(desired).filter(([key, value]) => data.get(key)?.toString('utf8') !== value))
 
-/** The agent's own keys of the state Secret: written when they differ, and put right when somebody changes them. */
+/** The agent's own keys in the state Secret: written when they differ, and repaired when somebody changes them. */
 export const stateSecretReconciler = (kube: KubeClient, signal: AbortSignal): Reconciler<SecretDesired> => ({
   key: stateSecretKey,
   plan: planStateSecret,
@@ -73,10 +73,10 @@ export const stateSecretReconciler = (kube: KubeClient, signal: AbortSignal): Re
     const create = async (): Promise<Secret> => {
       if (access?.create !== true) throw gone(name)
       try {
-        // Empty: what is to be in it is written as it always is.
+        // Created empty; its content is then written as usual.
         return await kube.createSecret(name, new Map(), signal)
       } catch (error) {
-        // tailscaled was quicker.
+        // tailscaled has created it meanwhile.
         const secret =
           error instanceof KubeError && error.status === 409 ? await kube.getSecret(name, signal) : undefined
         if (secret === undefined) throw error

@@ -5,14 +5,14 @@ import type { KubeClient } from '../../kube/client.ts'
 import { keys } from '../../wire/state-secret.ts'
 import { identityKeys, isConsistent } from './tailscaled-state.ts'
 
-/** tailscaled writes all its keys within a second of a login; if none has come for so long, none will. In ms. */
+/** tailscaled writes all its keys within a second after a login; after this long without any, none will come. In ms. */
 const grace = 10_000
 
 type Parts = { readonly kube: KubeClient; readonly name: string; readonly log: Log; readonly clock: Clock }
 
 /**
- * Waits until tailscaled's keys in the state Secret are complete, so that
- * the next start finds one identity or none; gives up when nothing changes any more, or `deadline` aborts.
+ * Waits until tailscaled's keys in the state Secret are complete, so that the next start finds one identity or none;
+ * gives up when nothing changes any more, or `deadline` aborts.
  */
 export async function awaitConsistency({ kube, name, log, clock }: Parts, deadline: AbortSignal): Promise<void> {
   let version = ''
@@ -35,8 +35,8 @@ export async function awaitConsistency({ kube, name, log, clock }: Parts, deadli
 }
 
 /**
- * Removes the identity whose key was refused, so that the next start logs in anew. Only once
- * tailscaled has ended: it might write them again.
+ * Removes the identity whose key was refused, so that the next start logs in again. Only after tailscaled has ended: it
+ * might write the keys again.
  */
 export async function clearIdentity(
   { kube, name }: Pick<Parts, 'kube' | 'name'>,

@@ -3,15 +3,15 @@ import type { SecretData } from '../../kube/client.ts'
 import { parseJson } from '../../lib/json.ts'
 import { keys } from '../../wire/state-secret.ts'
 
-/** tailscaled's own keys. Each profile is a key of its own, `profile-<id>`. */
+/** tailscaled's own keys. Each profile has its own key, `profile-<id>`. */
 const machineKey = '_machinekey'
 const currentProfile = '_current-profile'
 const profileIndex = '_profiles'
 const profilePrefix = 'profile-'
 
 /**
- * What tailscaled would find. `fresh`: nothing, a new node. `whole`: an identity. `healable`: an identity that
- * tailscaled would not find, and does with `change` applied. `broken`: what is missing cannot be made again.
+ * What tailscaled would find. `fresh`: nothing, so that it becomes a new node. `whole`: an identity. `healable`: an
+ * identity that tailscaled finds only after `change` is applied. `broken`: a missing part cannot be restored.
  */
 export type StateVerdict =
   | { readonly kind: 'fresh' | 'whole' }
@@ -22,12 +22,12 @@ const blobSchema = z.object({ Config: z.object({ PrivateNodeKey: z.string(), Nod
 
 const text = (data: SecretData, key: string): string => data.get(key)?.toString('utf8') ?? ''
 
-/** Judges tailscaled's keys before tailscaled is started on them. Pure; the values are never part of the problem's text. */
+/** Inspects tailscaled's keys before it is started. Pure; the texts never contain values. */
 export function inspectState(data: SecretData): StateVerdict {
   const names = [...data.keys()].filter((key) => key.startsWith(profilePrefix))
   const hasMachine = text(data, machineKey) !== ''
   if (!hasMachine && names.length === 0 && !data.has(currentProfile)) return { kind: 'fresh' }
-  // Logged out, or never logged in: a machine key alone is no identity, and nothing is lost.
+  // Logged out, or never logged in: a machine key alone is not an identity, and nothing is lost.
   if (names.length === 0 && !data.has(profileIndex)) return { kind: 'fresh' }
   if (!hasMachine) return broken(`${machineKey} is missing`)
   if (!/^privkey:[0-9a-f]{64}$/.test(text(data, machineKey))) return broken(`${machineKey} is no machine key`)
@@ -49,7 +49,7 @@ function heal(data: SecretData, profiles: readonly { name: string; nodeId: strin
   const problems: string[] = []
   if (!indexes(text(data, profileIndex), profiles)) {
     problems.push(`${profileIndex} does not list every profile`)
-    // tailscaled fills in the rest from the profiles themselves.
+    // tailscaled restores the rest from the profiles themselves.
     const entries = profiles.map(({ name }) => {
       const id = name.slice(profilePrefix.length)
       return [id, { ID: id, Key: name }] as const
@@ -71,7 +71,7 @@ function heal(data: SecretData, profiles: readonly { name: string; nodeId: strin
   return problems.length === 0 ? { kind: 'whole' } : { kind: 'healable', problem: problems.join(', and '), change }
 }
 
-/** Whether the index is one, and has each of the profiles. */
+/** Whether the index is valid and has each of the profiles. */
 function indexes(index: string, profiles: readonly { name: string }[]): boolean {
   const parsed = z.record(z.string(), z.object({ Key: z.string() })).safeParse(parseJson(index))
   if (!parsed.success) return false
@@ -82,8 +82,8 @@ function indexes(index: string, profiles: readonly { name: string }[]): boolean 
 const broken = (problem: string): StateVerdict => ({ kind: 'broken', problem })
 
 /**
- * Whether tailscaled has finished writing: all of its keys are there, or
- * none. Of several profiles the current one counts: upstream's agent never finds two of them consistent.
+ * Whether tailscaled has finished writing: all of its keys exist, or none. Of several profiles the current one counts:
+ * upstream's agent never considers two of them consistent.
  */
 export function isConsistent(data: SecretData): boolean {
   const names = [...data.keys()].filter((key) => key.startsWith(profilePrefix))
@@ -92,7 +92,7 @@ export function isConsistent(data: SecretData): boolean {
   return present.length === 3 && (names.length === 1 || names.includes(text(data, currentProfile)))
 }
 
-/** What makes up the identity of the node: cleared so that the next start is a new node. */
+/** The keys of the node's identity: removed so that the next start is a new node. */
 export function identityKeys(data: SecretData): string[] {
   const current = text(data, currentProfile)
   const profile = current.startsWith(profilePrefix) ? [current] : []

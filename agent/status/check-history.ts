@@ -1,7 +1,7 @@
 import type { Context } from '../world/context.ts'
 import { type Check, checks, type Since } from './checks.ts'
 
-/** Follows the checks until `signal` aborts. A memory of the views: World is not changed by it. */
+/** Records the times of check changes until `signal` aborts. Only views use it: World does not change. */
 export function followChecks({ store, clock, signal }: Pick<Context, 'store' | 'clock' | 'signal'>): Since {
   const known = new Map<string, { readonly state: Check['state']; readonly at: Date }>()
   const look = (): void => {

@@ -18,17 +18,17 @@ import { needsPeers } from '../targets/needs-peers.ts'
 import { reportOf, wasAttempted } from '../world/reports.ts'
 import { hasAddress, type World } from '../world/world.ts'
 
-/** One thing that is asked of the agent's state. `waiting`: it has not come to it yet; `failing`: it has gone wrong. */
+/** One check of the agent's state. `waiting`: not ok yet; `failing`: something is wrong. */
 export type Check = {
   readonly name: string
   readonly state: 'ok' | 'waiting' | 'failing'
   /** Why it is not ok, for people. */
   readonly reason?: string
-  /** Whether readiness depends on it: traffic flows without the others. */
+  /** Whether readiness depends on it: without the others, traffic still flows. */
   readonly gates: boolean
 }
 
-/** When a check came into its present state; undefined before it was first looked at. */
+/** When a check entered its present state; undefined before the first evaluation. */
 export type Since = (check: string) => Date | undefined
 
 type Outcome = Omit<Check, 'name' | 'gates'>
@@ -37,7 +37,7 @@ const ok: Outcome = { state: 'ok' }
 const waiting = (reason: string): Outcome => ({ state: 'waiting', reason })
 const failing = (reason: string): Outcome => ({ state: 'failing', reason })
 
-/** Every check that applies, in the order in which start-up passes them. Pure. */
+/** All applicable checks, in the order of start-up. Pure. */
 export function checks(world: World): Check[] {
   const list: Check[] = []
   const add = (name: string, gates: boolean, outcome: Outcome | undefined): void => {
@@ -88,7 +88,7 @@ function forwarding(world: World): Outcome | undefined {
   if (wanted === 'guard' || !wasAttempted(world, forwardingKey, wanted))
     return waiting('the rules are not in place yet')
   if (nothingReachable(wanted)) return failing('no target can be reached')
-  // L3 egress has one target: without it nothing flows. Services stand each for itself.
+  // L3 egress has a single target, without which nothing flows. Services are independent of each other.
   const leadsNowhere =
     world.settings.tailnetTarget !== undefined &&
     families.every((family) => wanted.table.catchAll[family] === undefined)
@@ -125,7 +125,7 @@ function failingFor(problems: readonly string[]): Outcome {
   return failing(some(problems))
 }
 
-/** Whether anything is served that was asked for. */
+/** Whether anything that was asked for is served. */
 function serve(world: World): Outcome | undefined {
   if (world.settings.serveConfigFile === undefined) return undefined
   const served = servedConfig(world)
@@ -169,11 +169,11 @@ function deviceConfig(world: World): Outcome | undefined {
   return error === undefined ? ok : failing(`${error}; the last good one stays in use`)
 }
 
-/** What is not as it should be; empty means ready. */
+/** Everything that is wrong; empty means ready. */
 export const notReady = (world: World): string[] =>
   checks(world).flatMap(({ name, state, gates, reason }) => (gates && state !== 'ok' ? [`${name}: ${reason}`] : []))
 
-/** The checks one a line, as Kubernetes' own components answer `?verbose`. */
+/** One line per check, like the `?verbose` answers of Kubernetes' own components. */
 export function renderChecks(world: World, sinceOf: Since): string {
   const lines = checks(world).map(({ name, state, gates, reason }) => {
     if (state === 'ok') return `[+]${name} ok`

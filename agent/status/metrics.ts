@@ -7,7 +7,7 @@ import { serveCounts, serveProblems } from '../serve/view.ts'
 import type { World } from '../world/world.ts'
 import { checks, notReady, type Since } from './checks.ts'
 
-/** What the World does not hold: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
+/** Inputs beside World: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
 export type Circumstances = {
   readonly version: string
   readonly startTime: number
@@ -18,7 +18,7 @@ export type Circumstances = {
 
 const states = ['ok', 'waiting', 'failing'] as const
 
-/** The agent's own metrics, all a view of the World. They are documented in docs/operations.md. */
+/** The agent's own metrics, computed from World; docs/operations.md documents them. */
 export function metrics(world: World, { version, startTime, tailscaledUp, since, now }: Circumstances): Metric[] {
   const all = checks(world)
   const reports = Object.entries(world.reports)

@@ -9,10 +9,10 @@ import { reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 import { checks, notReady, type Since } from './checks.ts'
 
-/** What the World does not hold. */
+/** Inputs beside World. */
 export type StatusContext = { readonly version: string; readonly since: Since; readonly now: Date }
 
-/** The whole state for people and programs; its shape is documented in docs/operations.md. */
+/** The whole state for people and programs; docs/operations.md documents the shape. */
 export function statusView(world: World, { version, since, now }: StatusContext): Record<string, unknown> {
   const { settings, daemon, tailnet, reports, lifecycle } = world
   const reasons = notReady(world)

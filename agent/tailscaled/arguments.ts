@@ -7,7 +7,7 @@ export function tailscaledArguments(settings: Settings, config?: string): string
   if (settings.socks5Server !== '') flags.push(`--socks5-server=${settings.socks5Server}`)
   if (settings.httpProxyListen !== '') flags.push(`--outbound-http-proxy-listen=${settings.httpProxyListen}`)
   if (config !== undefined) flags.push(`--config=${config}`)
-  // A value that the extra arguments hold already is not given twice.
+  // A value that the extra arguments already contain is not repeated.
   const { debugAddress, tailscaledExtraArgs } = settings
   if (debugAddress !== '' && !tailscaledExtraArgs.join(' ').includes(debugAddress))
     flags.push(`--debug=${debugAddress}`)
@@ -20,10 +20,7 @@ function stateFlags(state: State): string[] {
   return [`--state=kube:${state.name}`, `--statedir=${state.directory}`]
 }
 
-/**
- * The arguments of `tailscale up`. `reset`: what a node with a state has of former settings
- * and these do not name becomes the default.
- */
+/** The arguments of `tailscale up`. `reset`: settings of an earlier run that these do not name get their defaults. */
 export function upArguments(socket: string, up: UpSettings, reset = false): string[] {
   const given = [
     ['authkey', up.authKey || undefined],
@@ -36,7 +33,7 @@ export function upArguments(socket: string, up: UpSettings, reset = false): stri
   return [`--socket=${socket}`, 'up', ...mode, acceptDns(up), ...flags(given), ...preferences(up), ...up.extraArgs]
 }
 
-/** What of `tailscale up` takes effect without a login, by `tailscale set`. */
+/** The flags of `tailscale up` that `tailscale set` can apply without a login. */
 const settable = new Set([
   'accept-risk',
   'accept-routes',
@@ -56,7 +53,7 @@ const settable = new Set([
   'stateful-filtering',
 ])
 
-/** The extra arguments as flags, each with the words that follow it as its value. */
+/** The extra arguments as flags, each with the words that follow as its value. */
 function extraFlags({ extraArgs }: UpSettings): string[][] {
   const found: string[][] = []
   for (const word of extraArgs) {
@@ -69,13 +66,13 @@ function extraFlags({ extraArgs }: UpSettings): string[][] {
 const isSettable = ([word = '']: readonly string[]): boolean =>
   settable.has(word.replace(/^--?/, '').replace(/=.*/, ''))
 
-/** Those of the extra arguments that only a login takes. */
+/** Those of the extra arguments that only a login applies. */
 export const lateFlags = (up: UpSettings): string[] =>
   extraFlags(up)
     .filter((words) => !isSettable(words))
     .map(([word = '']) => word)
 
-/** The arguments of `tailscale set`, which brings what is set to a node that was not logged in by this run. */
+/** The arguments of `tailscale set`, which applies the settings to a node that is already logged in. */
 export const setArguments = (socket: string, up: UpSettings): string[] => [
   `--socket=${socket}`,
   'set',
@@ -88,7 +85,7 @@ const acceptDns = (up: UpSettings): string => `--accept-dns=${up.acceptDns}`
 
 const preferences = (up: UpSettings): string[] =>
   flags([
-    // Empty means something: what was advertised before is withdrawn.
+    // Empty has a meaning: routes advertised before are withdrawn.
     ['advertise-routes', up.routes],
     ['hostname', up.hostname || undefined],
   ])

@@ -9,16 +9,16 @@ import type { Context } from '../world/context.ts'
 import { isUp } from '../world/world.ts'
 import type { TailnetKeeper } from './tailnet.ts'
 
-/** The longest pause between two watches in ms: without one, nothing is known of the node. */
+/** The longest pause between two watches in ms: without one, the state of the node is unknown. */
 const longestPause = 5000
-/** A watch that says more that cannot be read is not complained of any more. */
+/** Unreadable messages of one watch that are logged, at most. */
 const maxComplaints = 10
 
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock' | 'signal'>
 
 /**
- * Gives `tailnet` what tailscaled says on its bus, until `signal` aborts. When the watch ends it is opened again, and
- * now and then without that: the first message puts right what a lost one would leave wrong.
+ * Passes tailscaled's bus messages to `tailnet`, until `signal` aborts. The watch is reopened when it ends, and from
+ * time to time in any case: its first message corrects what a lost one would leave wrong.
  */
 export async function followBus(
   { store, api, log, timings, clock, signal }: Parts,
@@ -42,7 +42,7 @@ export async function followBus(
     }
     try {
       for await (const notification of watchBus(api, wanted, end, rejected)) {
-        // The daemon repeats a refusal each time that it tries again.
+        // The daemon repeats a refusal each time it retries.
         if (notification.error !== undefined && notification.error !== said) log(`tailscaled: ${notification.error}`)
         said = notification.error ?? said
         tailnet.apply(notification)
@@ -65,7 +65,7 @@ export async function followBus(
     const reason = await watchOnce(AbortSignal.any([signal, renewal]))
     if (renewal.aborted) continue
     tailnet.busEnded()
-    // One that ends too soon, again and again, must not keep the daemon busy.
+    // A watch that keeps ending too soon must not keep the daemon busy.
     if (clock.now() - began > longest) pause.reset()
     if (pause.attempts() === 3 && !signal.aborted) log(`bus: ${reason}; still trying`)
     await clock.sleep(pause.next(), signal)

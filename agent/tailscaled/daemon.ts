@@ -15,14 +15,14 @@ export type Supervisor = {
   readonly stop: (deadline: AbortSignal) => Promise<void>
 }
 
-/** After so many starts in a row that came to nothing, tailscaled cannot be kept up. */
+/** After this many failed starts in a row, tailscaled cannot be kept running. */
 const maxFailedStarts = 10
 
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
   readonly spawn: Spawn
-  /** Variables that tailscaled gets beside the agent's environment. */
+  /** Variables for tailscaled in addition to the agent's environment. */
   readonly env: Readonly<Record<string, string>>
-  /** Puts the config file of one-step mode where tailscaled is to read it; gives the path. */
+  /** Puts the config file of one-step mode where tailscaled will read it; gives the path. */
   readonly placeConfig: () => string | undefined
 }
 
@@ -33,25 +33,25 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
   const write = store.writer('daemon')
   let child: Child | undefined
 
-  /** Nothing is started again once the agent stops. */
+  /** Nothing is restarted once the agent stops. */
   const ends = (): boolean => stopping.signal.aborted || store.world.lifecycle.stopping !== undefined
   const set = (change: Partial<Daemon>): void => write((daemon) => ({ ...daemon, ...change }))
 
   const start = (): Child => {
     let started: Child
     try {
-      // A socket left by a killed daemon would be taken for the new one's.
+      // The socket of a killed daemon would be taken for the new one's.
       rmSync(settings.socket, { force: true })
       started = spawn('tailscaled', tailscaledArguments(settings, placeConfig()), { output: 'inherit', env })
     } catch (error) {
-      // Where there is no room or no file descriptor left just now, another start may do.
+      // A lack of space or file descriptors may be over at the next start.
       started = unstarted({ code: undefined, description: `tailscaled cannot be started: ${describe(error)}` })
     }
     set({ phase: 'starting', ...(started.pid !== undefined && { pid: started.pid }) })
     return started
   }
 
-  /** Resolves when tailscaled has ended, with whether the start had come to something. */
+  /** Resolves when tailscaled has ended, with whether the start was a success. */
   const live = async (running: Child, life: number): Promise<boolean> => {
     const ended = new AbortController()
     const gone = running.exited.then(() => ended.abort())
@@ -75,7 +75,7 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
     return isHealthy
   }
 
-  /** Ends a tailscaled that runs and does nothing: what it forwards is not kept up, and only a new one can do it. */
+  /** Kills a tailscaled that hangs: what it forwards is no longer maintained, and only a new one can do that. */
   const killWhenHung = async (running: Child, signal: AbortSignal): Promise<void> => {
     const silent = (world: World): boolean => world.tailnet.silent !== undefined
     while (!signal.aborted) {
@@ -92,7 +92,7 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
     }
   }
 
-  /** One that does not open it in time is killed as one that hangs later is. */
+  /** One that does not open its socket in time is killed like one that hangs later. */
   const waitForSocket = async (running: Child, signal: AbortSignal): Promise<void> => {
     const limit = clock.timeout(timings.hung)
     const killLate = (): void => {
@@ -142,12 +142,12 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
       else deadline.addEventListener('abort', kill, { once: true })
       await running.exited
       deadline.removeEventListener('abort', kill)
-      // Killed, it leaves its socket.
+      // A killed tailscaled leaves its socket.
       rmSync(settings.socket, { force: true })
       set({ phase: 'down' })
     },
   }
 }
 
-/** It was in the tailnet, or would be if a person had acted: a node that waits for approval may wait for days. */
+/** It was in the tailnet, or would be if a person had acted: a node may wait for approval for days. */
 const cameToSomething = ({ daemon, tailnet }: World): boolean => daemon.phase === 'running' || waitsForPerson(tailnet)

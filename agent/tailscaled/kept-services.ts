@@ -3,16 +3,16 @@ import { getAdvertised, setAdvertised } from '../../localapi/prefs.ts'
 import type { Context } from '../world/context.ts'
 
 /**
- * `tailscale up` empties the list of Tailscale Services that the node advertises. Remembers them before, and gives what
- * puts them back after. Where a serve config says what is advertised, the ones beside it may be its own of an earlier
- * version: these are logged instead. Never rejects.
+ * `tailscale up` empties the list of Tailscale Services that the node advertises. Remembers the list before, and gives
+ * a function that restores it. With a serve config, missing ones may come from an earlier version of it, so that they
+ * are only logged. Never rejects.
  */
 export async function keepServices(
   { store, api, log }: Pick<Context, 'store' | 'api' | 'log'>,
   signal: AbortSignal,
 ): Promise<() => Promise<void>> {
   const services = async (): Promise<readonly string[]> => (await getAdvertised(api, signal)).services
-  // A daemon that cannot say it yet has no login either, which is what `up` is for.
+  // A daemon that cannot answer yet is not logged in.
   const before = await services().catch(() => [])
   return async () => {
     try {

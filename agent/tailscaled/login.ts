@@ -8,9 +8,9 @@ import type { Spawn } from './spawn.ts'
 import { keepServices } from './kept-services.ts'
 import { runSet, runUp } from './up.ts'
 
-/** A refused login after state in memory was lost is final after so many attempts. */
+/** A refused login after state in memory was lost is final after this many attempts. */
 const maxRefusedLogins = 3
-/** After `up` has succeeded the bus may still tell an older state for a moment, in ms. */
+/** After `up` has succeeded the bus may still report an older state for a moment, in ms. */
 const settleTime = 10_000
 
 export type LoginParts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
@@ -19,12 +19,12 @@ export type LoginParts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'cl
 }
 
 /**
- * Logs in as often as one life of tailscaled needs it, until `signal` aborts. `first`: the agent has just started, and
- * `up` is owed whatever the daemon says; with TS_AUTH_ONCE it is not, and the node is
- * brought to what is set by `tailscale set` once it runs.
- * @throws CulvertError `settings` for a value that can never work, and a key file that is absent while a login is
- *   needed; `login` when state in memory was lost and the login is refused. All else it tries again for ever: other
- *   deadlines are others' business.
+ * Logs in as often as one life of tailscaled needs it, until `signal` aborts. `first`: the agent has just started, so
+ * that `up` must run whatever the daemon's state; with TS_AUTH_ONCE the settings are applied by `tailscale set` once
+ * the node runs instead.
+ * @throws CulvertError `settings` for a value that can never work, and for an absent key file while a login is needed;
+ *   `login` when state in memory was lost and the login is refused. Other failures are retried; the boot deadline
+ *   limits them.
  */
 export async function keepLoggedIn(
   { store, api, spawn, log, timings, clock, set }: LoginParts,
@@ -60,7 +60,7 @@ export async function keepLoggedIn(
         failure.kind === 'reverts' ? new CulvertError('login', 'tailscale up asks for --reset again') : failure.error
       if (failure.kind === 'settings') throw error
       if (failure.kind === 'key-file') {
-        // The key has done its work where the node is known: only a login needs it again.
+        // The key has done its work if the node is known: only another login needs it.
         const { tailnet: now } = await store.until((world) => world.tailnet.state !== undefined, signal)
         if (withoutKey || now.state === 'NeedsLogin') throw error
         log(`${error.message}; the node is logged in already, so that it is not needed`)
@@ -86,7 +86,7 @@ export async function keepLoggedIn(
   }
 }
 
-/** The settings, with the auth key of the state Secret where nothing else says how to log in. */
+/** The settings, with the auth key of the state Secret if nothing else says how to log in. */
 const loginSettings = ({ settings, stateSecret }: World): Settings =>
   stateSecret?.authKey === undefined ? settings : { ...settings, up: { ...settings.up, authKey: stateSecret.authKey } }
 
@@ -95,7 +95,7 @@ const keyless = (settings: Settings): Settings => ({
   up: { ...settings.up, authKey: '', clientId: '', clientSecret: '', idToken: '', audience: '' },
 })
 
-/** What tailscaled in this state needs, given what it is owed whatever it says. */
+/** What tailscaled needs in this state, given what must run in any case. */
 function nextStep(
   state: BackendState | undefined,
   owed: { readonly up: boolean; readonly set: boolean },
@@ -104,18 +104,18 @@ function nextStep(
   return owed.set && state === 'Running' ? 'set' : 'wait'
 }
 
-/** Whether a person must act: that takes as long as it takes. */
+/** Whether a person must act, which may take any time. */
 export const waitsForPerson = ({ state, loginUrl }: Tailnet): boolean =>
   (state === 'NeedsLogin' && loginUrl !== undefined) || state === 'NeedsMachineAuth'
 
 /**
- * Whether a node that was logged in once waits for the control server: that takes as long as it takes, and nothing can
- * be done here. A control server that refuses the node says so by another state.
+ * Whether a known node waits for the control server, which may take any time, and nothing can be done here. A control
+ * server that refuses the node shows as another state.
  */
 export const waitsForControl = ({ hasNodeKey, state }: Tailnet): boolean =>
   hasNodeKey === true && (state === 'Starting' || state === 'NoState')
 
-/** The reason why login waits, in the daemon's own words where it has some. */
+/** Why the login waits, in the daemon's own words if it has some. */
 export function loginProblem({ daemon, tailnet }: World): string {
   const { state, health, loginUrl } = tailnet
   if (loginUrl !== undefined && state === 'NeedsLogin') return `log in at ${loginUrl}`

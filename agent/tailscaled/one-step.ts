@@ -8,8 +8,8 @@ type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
 }
 
 /**
- * In one-step mode tailscaled logs in by itself: this says when it is running, until `signal` aborts. Somebody may have
- * stopped it by `tailscale down`: reading its config again starts it, unless that says that it is to be stopped.
+ * In one-step mode tailscaled logs in by itself: this sets when it is running, until `signal` aborts. If somebody has
+ * run `tailscale down`, reloading the config starts it again, unless the config says that it should be stopped.
  */
 export async function followOneStep(
   { store, api, log, timings, clock, set }: Parts,
@@ -32,7 +32,7 @@ export async function followOneStep(
   }
 }
 
-/** An unreachable control server shows as a failed login too, and another key would not help. */
+/** An unreachable control server also looks like a failed login, and another key would not help. */
 const unreachable =
   /fetch control key|\bdial (tcp|udp)\b|connection re(fused|set)|no route to host|no such host|i\/o timeout|deadline exceeded|TLS handshake|unexpected EOF|x509:/
 

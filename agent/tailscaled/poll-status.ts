@@ -8,9 +8,9 @@ import type { TailnetKeeper } from './tailnet.ts'
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock' | 'signal'>
 
 /**
- * Asks tailscaled for its status again and again, until `signal` aborts, for what the bus does not tell: that the
- * daemon answers at all, and where a person must log in (the bus tells that only to the client that asked for the
- * login, which is `tailscale up`). It also puts right what a lost message would leave wrong.
+ * Polls tailscaled's status until `signal` aborts, for what the bus does not report: that the daemon answers at all,
+ * and where a person must log in (the bus reports that only to the client that asked for the login, which is `tailscale
+ * up`). It also corrects what a lost message would leave wrong.
  */
 export async function pollStatus(
   { store, api, log, timings, clock, signal }: Parts,
@@ -19,14 +19,14 @@ export async function pollStatus(
   let said: string | undefined
   while (!signal.aborted) {
     if (!isUp(store.world)) {
-      // Nobody is there to answer, which is another matter.
+      // Without a socket there is nothing to ask, which is handled elsewhere.
       tailnet.setSilent(undefined)
       await store.until(isUp, signal).catch(() => {})
     }
     const { tailnet: before } = store.world
     try {
       const notification = await getStatus(api, { peers: false }, signal, timings.statusTimeout)
-      // What the bus has said meanwhile is newer.
+      // Bus messages since the request are newer.
       if (before.watching && store.world.tailnet === before) tailnet.apply(notification)
       tailnet.setSilent(undefined)
       said = undefined
@@ -35,7 +35,7 @@ export async function pollStatus(
       const text = describe(error)
       const silent = error instanceof LocalApiError && error.silent
       tailnet.setSilent(silent ? text : undefined)
-      // A daemon that answers in another way goes on being heard on the bus.
+      // A daemon with another kind of answer is still followed on the bus.
       if (!silent && text !== said) log(`status: ${text}`)
       said = text
     }

@@ -8,10 +8,10 @@ import { refusedLogin } from './one-step.ts'
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock' | 'signal'>
 
 /**
- * One-step mode: when the auth key of the config file is refused, asks through the state Secret for another one, and
- * waits for it. Resolves with the reason to end the agent when it has come: the next start uses it. The reconciler of
- * the state Secret writes the request and keeps it there meanwhile.
- * @throws CulvertError `login` when nobody can be asked, or nobody answers.
+ * One-step mode: when the auth key of the config file is refused, asks for another one through the state Secret and
+ * waits for it. Resolves with the reason to end the agent when it has come, since the next start uses it. The
+ * reconciler of the state Secret writes the request and keeps it there meanwhile.
+ * @throws CulvertError `login` when there is no way to ask, or no answer.
  */
 export async function reissueRefusedKey({ store, api, log, timings, clock, signal }: Parts): Promise<string> {
   const write = store.writer('reissue')
@@ -51,7 +51,7 @@ export async function reissueRefusedKey({ store, api, log, timings, clock, signa
   return 'another auth key was received'
 }
 
-/** Where nobody can be asked for another key, a failing login may yet succeed; the boot deadline is its limit. */
+/** If no other key can be requested, a failing login may still succeed; the boot deadline limits it. */
 const isFinal = (world: World): boolean =>
   refusedLogin(world) !== undefined && (writesSecret(world) || world.tailnet.state === 'NeedsLogin')
 

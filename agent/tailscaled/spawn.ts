@@ -6,14 +6,14 @@ import type { Environment } from '../settings/read.ts'
 export type Exit = {
   readonly code: number | undefined
   readonly description: string
-  /** It could not be started, and will not be at another try either. */
+  /** It could not be started, and another attempt cannot help. */
   readonly isFinal?: true
 }
 
 export type Child = {
   /** Undefined when it could not be started. */
   readonly pid: number | undefined
-  /** stdout and stderr where they are piped, else nothing. */
+  /** stdout and stderr if they are piped, otherwise nothing. */
   readonly output: readonly NodeJS.ReadableStream[]
   readonly exited: Promise<Exit>
   readonly kill: (signal: NodeJS.Signals) => void
@@ -23,21 +23,22 @@ export type SpawnOptions = {
   readonly output: 'inherit' | 'pipe'
   /** Ends the child with SIGTERM, and SIGKILL 5 s later. */
   readonly signal?: AbortSignal
-  /** Variables beside the agent's own environment, which children always get whole. */
+  /** Variables in addition to the agent's own environment, which children always inherit. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Starts tailscaled and tailscale. Never throws: what cannot be started has ended, with the reason. */
+/** Starts tailscaled and tailscale. Never throws: a program that cannot be started has ended, with the reason. */
 export type Spawn = (program: string, args: readonly string[], options: SpawnOptions) => Child
 
-/** `environment`: what every child gets. */
+/** `environment`: inherited by every child. */
 export const spawner =
   (environment: Environment, start: StartProgram = startProgram): Spawn =>
   (program, args, { output, signal, env }) => {
     const child = start(program, args, {
       output,
       env: { ...environment, ...env },
-      // A signal for the agent's process group (Ctrl-C) must reach the agent alone, which then stops its children in order.
+      // A signal for the agent's process group (Ctrl-C) must reach only the agent, which then stops its children in
+      // order.
       detached: true,
       ...(signal && { signal }),
     })

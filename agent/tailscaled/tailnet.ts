@@ -4,15 +4,15 @@ import { changePeers, noPeers, type Peers } from '../../localapi/peers.ts'
 import type { Store } from '../world/store.ts'
 import type { Tailnet } from '../world/world.ts'
 
-/** Keeps World.tailnet: what tailscaled says comes by its bus and by its status. */
+/** Keeps World.tailnet, from tailscaled's bus and status. */
 export type TailnetKeeper = {
-  /** What the message does not name stays. */
+  /** Fields that the message lacks stay. */
   readonly apply: (notification: Notification) => void
-  /** The bus is not being watched any more: state and health are unknown, rules and flows go on by what is kept. */
+  /** The bus is no longer watched: state and health are unknown, rules and flows continue with what is known. */
   readonly busEnded: () => void
-  /** A daemon that does not tell its peers when it is asked tells of them as they change: until then there are none. */
+  /** A daemon that does not list its peers reports changes of them: until then there are none. */
   readonly peersUntold: () => void
-  /** Why tailscaled did not answer; undefined: it did. */
+  /** Why tailscaled did not answer; undefined if it did. */
   readonly setSilent: (why: string | undefined) => void
 }
 
@@ -36,7 +36,7 @@ export function tailnetKeeper(store: Store): TailnetKeeper {
   }
 }
 
-/** The tailnet after one message, the same value if that changes nothing: what the message does not name stays. */
+/** The tailnet after one message; the same value if nothing changes. Fields that the message lacks stay. */
 export function applyNotification(tailnet: Tailnet, notification: Notification): Tailnet {
   const {
     state,
@@ -72,7 +72,7 @@ export function applyNotification(tailnet: Tailnet, notification: Notification):
     ...(certDomains !== undefined && !isDeepStrictEqual(certDomains, tailnet.certDomains) && { certDomains }),
   }
   if (next.state === 'Running') delete next.loginUrl
-  // Only then is there none: a daemon that starts does not know its node yet either.
+  // Only then there is no node: a daemon that is starting does not know its node yet either.
   if (initial && self === undefined && state === 'NeedsLogin') {
     delete next.self
     delete next.hasNodeKey

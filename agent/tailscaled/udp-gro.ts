@@ -4,8 +4,8 @@ import type { Context } from '../world/context.ts'
 import { isUp } from '../world/world.ts'
 
 /**
- * Has tailscaled set up UDP GRO forwarding once it can be asked. Once is enough: the network device keeps it. Traffic
- * flows without it, so failing is only said.
+ * Makes tailscaled enable UDP GRO forwarding once it answers. Once is enough: the network device keeps it. Traffic
+ * flows without it, so that a failure is only logged.
  */
 export async function setUpUdpGro({
   store,

@@ -3,24 +3,24 @@ import type { UpSettings } from '../settings/settings.ts'
 
 /** Why `tailscale up` or `tailscale set` failed. */
 export type UpFailure =
-  /** Settings of an earlier run are not named by this one: flags with their present values. */
+  /** Settings of an earlier run that this one does not name: flags with their values. */
   | { readonly kind: 'reverts'; readonly flags: readonly string[] }
-  /** A file with a key that is not there. */
+  /** A key file that cannot be read. */
   | { readonly kind: 'key-file'; readonly error: CulvertError }
   /** A value that can never work. */
   | { readonly kind: 'settings'; readonly error: CulvertError }
   | { readonly kind: 'other'; readonly error: CulvertError }
 
-/** What a command printed, without empty lines and secrets. */
+/** The output of a command, without empty lines and secrets. */
 export type Printed = { readonly first: readonly string[]; readonly last: readonly string[] }
 
-/** A reason, and what to do, for a flag that comes from `variable`. */
+/** A reason and a remedy, for a flag that comes from `variable`. */
 type Explanation = { readonly variable: string; readonly reason: string; readonly remedy: string }
 
 const quotes = 'Leave the quotes out: the value is split at white space, and quotes are passed on as they are.'
 const extra = 'TS_EXTRA_ARGS'
 
-/** The variable that a flag comes from: those with variables of their own may be in TS_EXTRA_ARGS as well. */
+/** The variable that a flag comes from; flags with their own variable may be in TS_EXTRA_ARGS as well. */
 function variableOf(flag: string, { extraArgs }: UpSettings): string {
   const isExtra = extraArgs.some((word) => word.replace(/^--?/, '').replace(/=.*/, '') === flag)
   const own: Readonly<Record<string, string>> = { 'advertise-routes': 'TS_ROUTES', hostname: 'TS_HOSTNAME' }
@@ -29,7 +29,7 @@ function variableOf(flag: string, { extraArgs }: UpSettings): string {
 
 type Reader = (match: RegExpExecArray, up: UpSettings) => Explanation
 
-/** The first line of what tailscale 1.80 to 1.104 prints about a value that it cannot use, and what it means. */
+/** First lines of the output of tailscale 1.80 to 1.104 for values that it cannot use, and their meaning. */
 const readers: readonly (readonly [RegExp, Reader])[] = [
   [
     /^flag provided but not defined: -(\S+)$/,
@@ -126,7 +126,7 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
   ],
 ]
 
-/** Explains why `tailscale COMMAND` failed, from what it printed. `ending`: how it ended, where it printed nothing. */
+/** Explains why `tailscale COMMAND` failed, from its output. `ending`: how it ended, if it printed nothing. */
 export function explainFailure(
   command: 'up' | 'set',
   { first, last }: Printed,
@@ -153,7 +153,7 @@ export function explainFailure(
   return { kind: 'other', error: new CulvertError('login', `tailscale ${command} failed: ${reason}`) }
 }
 
-/** The flags of the command that tailscale proposes, but for those that we gave; undefined where it proposes none. */
+/** The flags of the command that tailscale proposes, without those that we gave; undefined if it proposes none. */
 function revertedFlags(lines: readonly string[], up: UpSettings): string[] | undefined {
   if (!/requires mentioning all non-default flags/.test(lines.join(' '))) return undefined
   const proposed = lines.find((line) => line.startsWith('tailscale up ')) ?? ''
@@ -168,12 +168,12 @@ function revertedFlags(lines: readonly string[], up: UpSettings): string[] | und
     ...(up.hostname === '' ? [] : ['hostname']),
     ...up.extraArgs.map((word) => word.replace(/^--?/, '').replace(/=.*/, '')),
   ])
-  // A value may have spaces, but then it is quoted.
+  // A value with spaces is quoted.
   const flags = proposed.match(/--(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? []
   return flags.filter((flag) => !given.has(flag.replace(/^--/, '').replace(/=.*/, '')))
 }
 
-/** The variable that names a file with a key. */
+/** The variable that names a key file. */
 function keyVariable(path: string, up: UpSettings): string {
   const all = [
     ['TS_AUTHKEY', up.authKey],

@@ -5,7 +5,9 @@ import { lateFlags, setArguments, upArguments } from './arguments.ts'
 import type { Spawn } from './spawn.ts'
 import { explainFailure, type UpFailure } from './up-failure.ts'
 
-/** Gives why it failed; undefined: it did its work. Never rejects; after `signal` has aborted, what it gives means nothing. */
+/**
+ * Gives why it failed; undefined if it succeeded. Never rejects; the result means nothing after `signal` has aborted.
+ */
 export type LoginCommand = (
   settings: Settings,
   spawn: Spawn,
@@ -14,8 +16,8 @@ export type LoginCommand = (
 ) => Promise<UpFailure | undefined>
 
 /**
- * Runs `tailscale up` to its end; it returns once the node is running, or the login is refused. What it prints is logged
- * without secrets. Settings that an earlier run made and this one does not are reset: the environment is what counts.
+ * Runs `tailscale up` to its end: the node is running, or the login was refused. Its output is logged without secrets.
+ * Settings of an earlier run that the environment does not have any more are reset.
  */
 export const runUp: LoginCommand = async (settings, spawn, log, signal) => {
   const { socket, up } = settings
@@ -38,7 +40,7 @@ export const runSet: LoginCommand = async (settings, spawn, log, signal) => {
   return run('set', setArguments(socket, up), settings, spawn, log, signal)
 }
 
-/** Lines that are logged of each failure: tailscale prints its whole usage after the reason. */
+/** Limit for logged lines: after the reason tailscale prints its whole usage. */
 const most = 12
 
 async function run(
@@ -68,7 +70,10 @@ async function run(
   return exit.code === 0 ? undefined : explainFailure(command, { first, last }, exit.description, up)
 }
 
-/** Takes secrets out of a line: those of variables of their own, those among the extra arguments, and what looks like a key. */
+/**
+ * Removes secrets from a line: those of their own variables, those in the extra arguments, and everything that looks
+ * like a key.
+ */
 function hider({ authKey, clientSecret, idToken, extraArgs }: UpSettings): (line: string) => string {
   const extra = extraArgs.flatMap((word) => /^--?(?:auth-?key|client-secret|id-token)=(.+)$/.exec(word)?.[1] ?? [])
   const secrets = [authKey, clientSecret, idToken, ...extra].filter(

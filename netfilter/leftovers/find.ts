@@ -1,7 +1,7 @@
 import { type ListedChain, readListing } from './listing.ts'
 import { isClamp, upstreamRule } from './shapes.ts'
 
-/** Something that upstream's agent left in the kernel: a rule, or a chain that holds nothing but such rules. */
+/** Something that upstream's agent left in the kernel: a rule, or a chain with only such rules. */
 export type Leftover = {
   readonly kind: 'rule' | 'chain'
   readonly family: string
@@ -16,7 +16,7 @@ export type Leftover = {
 const is = (chain: ListedChain, type: string, hook: string, prio: number): boolean =>
   chain.type === type && chain.hook === hook && chain.prio === prio
 
-/** Chains that upstream's agent makes for itself alone: one for each service of ProxyGroup egress, one for clamps. */
+/** Chains that only upstream's agent creates: one per ProxyGroup egress service, one for clamps. */
 const itsOwn = (chain: ListedChain): boolean =>
   (chain.table === 'nat' && chain.name !== 'PREROUTING' && is(chain, 'nat', 'prerouting', -100)) ||
   (chain.table === 'filter' && chain.name === 'ts-clamp' && is(chain, 'filter', 'forward', -150))
@@ -34,9 +34,9 @@ export const mayHold = (chain: ListedChain): boolean =>
 const key = (family: string, table: string, chain: string): string => `${family} ${table} ${chain}`
 
 /**
- * What upstream's agent left, of what `nft -j --debug=netlink list table …` printed for all tables in question. A chain
- * comes after its rules.
- * @throws Error when the text is no such listing.
+ * What upstream's agent left, according to `nft -j --debug=netlink list table …` for all relevant tables. A chain comes
+ * after its rules.
+ * @throws Error when the text is not such a listing.
  */
 export function findLeftovers(listing: string): Leftover[] {
   const { chains, rules } = readListing(listing)
@@ -51,7 +51,7 @@ export function findLeftovers(listing: string): Leftover[] {
       return what === undefined ? [] : [{ kind: 'rule', family, table, chain: name, handle, what }]
     })
     if (!itsOwn(chain)) return left
-    // Without its chain a rule can be removed only where nft's language has a word for the chain.
+    // Without its chain, a rule can only be removed if nft's language has a word for the chain.
     if (left.length < held.length) return /^[a-z_.][\w./-]*$/i.test(name) ? left : []
     const { handle } = chain
     return left.length === 0

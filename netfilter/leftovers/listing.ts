@@ -30,9 +30,9 @@ export type ListedRule = z.infer<typeof ruleSchema> & {
 export type Listing = { readonly chains: readonly ListedChain[]; readonly rules: readonly ListedRule[] }
 
 /**
- * Reads what `nft -j list …` printed, or several such one after the other. With `--debug=netlink` each JSON text comes
- * after the rules in the kernel's own form, the only one that shows user data other than a comment.
- * @throws Error when it is none.
+ * Reads one or several outputs of `nft -j list …`. With `--debug=netlink` each JSON text follows the rules in the
+ * kernel's own form, the only one that shows user data other than comments.
+ * @throws Error when it is invalid.
  */
 export function readListing(text: string): Listing {
   const userData = new Map<string, string>()
@@ -52,7 +52,7 @@ export function readListing(text: string): Listing {
     } else if (line.startsWith('  userdata = { ')) {
       if (place !== undefined) userData.set(place, line.slice(15).replace(/ \}\s*$/, ''))
     } else if (!line.startsWith(' ')) {
-      // Family, table, chain, handle, and the handle of the rule before.
+      // Family, table, chain, handle, and the handle of the previous rule.
       place = /^(\S+ \S+ \S+ \d+)(?: \d+)?\s*$/.exec(line)?.[1]
     }
   }

@@ -7,7 +7,7 @@ import { findLeftovers, type Leftover, mayHold } from './find.ts'
 import { readListing } from './listing.ts'
 
 /**
- * A table with more chains is not listed: upstream's agent cannot make as many, so they are of a program such as
+ * Tables with more chains are skipped: upstream's agent cannot create as many, so that they belong to a program such as
  * kube-proxy, in a Pod that shares the node's network.
  */
 const mostChains = 4096
@@ -15,8 +15,8 @@ const mostChains = 4096
 const mostNamed = 10
 
 /**
- * Removes what upstream's agent left in this network namespace, in one transaction, and proves it by listing again.
- * Where there is nothing of the kind, chains are listed and nothing is written. Established flows go on.
+ * Removes what upstream's agent left in this network namespace, in one transaction, and verifies it with another
+ * listing. If nothing is found, nothing is written. Established flows continue.
  * @returns what was removed.
  * @throws CulvertError `netfilter`; may be tried again.
  */
@@ -42,7 +42,7 @@ export async function removeLeftovers(run: RunCommand, log: Log): Promise<readon
   }
 }
 
-/** The tables, by family and name, in which upstream's agent may have left something. */
+/** The tables, by family and name, that may have such leftovers. */
 async function tablesToSearch(run: RunCommand, log: Log): Promise<(readonly [family: string, table: string])[]> {
   const { chains } = readListing(await run('nft', ['-j', 'list', 'chains']))
   const tables = Map.groupBy(chains, ({ family, table }) => `${family} ${table}`)
@@ -58,14 +58,14 @@ async function tablesToSearch(run: RunCommand, log: Log): Promise<(readonly [fam
 
 async function search(run: RunCommand, tables: readonly (readonly [string, string])[]): Promise<Leftover[]> {
   const listings: string[] = []
-  // User data is shown in the kernel's own form alone.
+  // User data is only shown in the kernel's own form.
   for (const table of tables) listings.push(await run('nft', ['-j', '--debug=netlink', 'list', 'table', ...table]))
   return findLeftovers(listings.join('\n'))
 }
 
 /**
- * One transaction. A chain takes its rules along, and goes by its handle: it may have a name that nft's language does
- * not take, such as one that begins with a digit.
+ * One transaction. Deleting a chain deletes its rules. It is named by its handle, since nft's language does not accept
+ * every name, such as one that begins with a digit.
  */
 export function removalOf(leftovers: readonly Leftover[]): string {
   const place = ({ family, table, chain }: Leftover): string => `${family} ${table} ${chain}`
@@ -78,7 +78,7 @@ export function removalOf(leftovers: readonly Leftover[]): string {
   ].join('')
 }
 
-/** What the rules do, each once: a restart stacks equal ones. */
+/** What the rules do, without duplicates: each restart of that agent adds equal ones. */
 function named(leftovers: readonly Leftover[]): string {
   const rules = leftovers.filter(({ kind }) => kind === 'rule')
   const all = [...new Set(rules.map(({ family, what }) => `${what} (${familyName(family === 'ip' ? 4 : 6)})`))]

@@ -3,11 +3,11 @@ import { contains, parseAddress, tailnetRanges } from '../../lib/address.ts'
 import { tunnelDevice } from '../table.ts'
 import type { ListedRule } from './listing.ts'
 
-/** A rule, wherever it is to be found again. */
+/** A rule, independent of its position. */
 type Rule = Omit<ListedRule, 'handle'>
 
-// The rules of upstream's agent, as nft lists them. It writes interface names without their end, so that
-// the kernel compares the beginning only.
+// The rules of upstream's agent, as nft lists them. It writes interface names without their end, so that the kernel
+// compares only the beginning.
 const tun = `${tunnelDevice}*`
 
 const match = (op: string, left: object, right: unknown): object => ({ match: { op, left, right } })
@@ -20,10 +20,10 @@ const clamp = (key: string): object[] => [
   { mangle: { key: { 'tcp option': { name: 'maxseg', field: 'size' } }, value: { rt: { key: 'mtu' } } } },
 ]
 
-/** A rule of upstream's agent: where it stands, what it consists of, and what it does, in words. */
+/** A rule of upstream's agent: its chain, its expressions, and what it does, in words. */
 type Shape = { readonly place: string; readonly expr: readonly object[]; readonly what: string }
 
-/** Marked rules say in their user data what they are: the rule must be what its mark says. */
+/** Marked rules have their purpose in their user data: the rule must match its mark. */
 const marks: readonly [RegExp, (family: string, ...parts: string[]) => Shape][] = [
   [
     /^svc:(.+),targetIP:(.+):matchPort:(\d+),targetPort:(\d+),proto:(tcp|udp)$/i,
@@ -55,7 +55,7 @@ const marks: readonly [RegExp, (family: string, ...parts: string[]) => Shape][] 
   ],
 ]
 
-/** What a rule without a mark would be, made of the values that it has. */
+/** What an unmarked rule would be, given its values. */
 function unmarked({ family, expr = [] }: Rule, clamps: boolean): readonly Shape[] {
   const [first, second] = expr as { match?: { right?: unknown }; dnat?: { addr?: unknown } }[]
   const address = String(first?.match?.right)
@@ -63,7 +63,8 @@ function unmarked({ family, expr = [] }: Rule, clamps: boolean): readonly Shape[
   const place = 'nat PREROUTING'
   const dnat = { dnat: { addr: backend } }
   const one = { place, expr: [field('==', family, 'daddr', address), dnat], what: `${address} to ${backend}` }
-  // Anybody could write that one: an own address to a backend comes with clamps, and the Pod's goes to an own address.
+  // Any program could write this one: own address to backend comes with clamps, and the Pod's address goes to an own
+  // address.
   const likely = (clamps && inTailnet(address)) || inTailnet(backend)
   return [
     ...['oifname', 'iifname'].map((key) => ({
@@ -81,7 +82,7 @@ function inTailnet(text: string): boolean {
   return address !== undefined && tailnetRanges.some((prefix) => contains(prefix, address))
 }
 
-/** Whether a rule is one of the two by which that agent clamps segments, and of nobody else. */
+/** Whether a rule is one of that agent's two clamping rules. */
 export const isClamp = (rule: Rule): boolean => rule.chain === 'ts-clamp' && upstreamRule(rule, false) !== undefined
 
 /**

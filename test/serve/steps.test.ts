@@ -48,7 +48,7 @@ describe('what tailscaled is given', () => {
     expect(serveSteps(current, desired, new Set())).toEqual(steps)
   })
 
-  it('Tailscale Services anew, where tailscaled has kept them over its start', () => {
+  it('Tailscale Services recreate, where tailscaled has kept them over its start', () => {
     const all = { ...https, ...ports }
     expect(serveSteps(all, all, new Set(['svc:a']))).toEqual([{ ...https, ...others }, all])
     expect(serveSteps({}, ports, new Set(['svc:a', 'svc:b']))).toEqual([ports])
