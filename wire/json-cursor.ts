@@ -35,8 +35,12 @@ export function membersOf(cursor: JsonCursor): [name: string, member: JsonCursor
   const { value, path } = cursor
   if (value === undefined || value === null) return []
   if (typeof value !== 'object' || Array.isArray(value)) throw refusal(cursor, 'an object')
-  return Object.entries(value).map(([name, member]) => [name, { value: member, path: `${path}[${quote(name, 300)}]` }])
+  const members = Object.entries(value).filter(([name, member]) => !isComment(name, member))
+  return members.map(([name, member]) => [name, { value: member, path: `${path}[${quote(name, 300)}]` }])
 }
+
+/** A text that people put into JSON as a comment, such as `"_comment": "…"`. */
+const isComment = (name: string, value: unknown): boolean => /^(?:_|\/\/|#)/.test(name) && typeof value === 'string'
 
 /** Members of the object at `cursor` that are not in `fields`. */
 export const unknownMembers = ({ value }: JsonCursor, fields: readonly string[]): string[] =>

@@ -97,13 +97,15 @@ function byPort({ TCP, Web, AllowFunnel }: Sections): Map<string, PortParts> {
 
 function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
   const { TCP, Web } = readPorts(parts.TCP, parts.Web, warn)
-  const funnel = parts.AllowFunnel.filter(([, cursor]) => flagOf(cursor)).map(([site, cursor]) => {
+  const funnel = parts.AllowFunnel.filter(([, cursor]) => flagOf(cursor)).filter(([site, cursor]) => {
     const port = TCP[portOf(site)]
     const name = port?.TerminateTLS ?? hostOf(site)
     const isServed =
       port !== undefined && (port.TCPForward === undefined ? Object.hasOwn(Web, site) : name === hostOf(site))
-    if (!isServed) throw new Refusal(cursor.path, 'it is not served, so no Funnel can lead to it')
-    return [site, true] as const
+    if (port === undefined) throw new Refusal(cursor.path, 'it is not served, so that no Funnel can lead to it')
+    if (!isServed) warn(cursor, 'it is not served, so that no Funnel can lead to it; it is ignored')
+    return isServed
   })
-  return withoutEmpty({ TCP, Web, AllowFunnel: Object.fromEntries(funnel) })
+  const AllowFunnel = Object.fromEntries(funnel.map(([site]) => [site, true as const]))
+  return withoutEmpty({ TCP, Web, AllowFunnel })
 }

@@ -11,6 +11,7 @@ import {
   textOf,
 } from './json-cursor.ts'
 import {
+  certDomain,
   type PortHandler,
   type Ports,
   portOf,
@@ -21,6 +22,7 @@ import {
   type WebHandler,
   withoutEmpty,
 } from './serve-config.ts'
+import { quote } from '../lib/quote.ts'
 import { isForward, isName, isPort, isProxy, isRedirect } from './serve-values.ts'
 
 /** Reports an ignored value and the reason. */
@@ -42,10 +44,11 @@ export function readPorts(tcp: Members, web: Members, warn: Warn): { readonly TC
   )
   const sites = web.map(([name, cursor]): [string, Site] => {
     if (!isPort(portOf(name)) || !isName(hostOf(name))) {
+      refusePlaceholder(cursor, name)
       throw new Refusal(cursor.path, 'a site is a name and a port, such as app.example.ts.net:443')
     }
     const port = ports.get(portOf(name))
-    if (port === undefined) throw new Refusal(cursor.path, 'TCP does not have its port')
+    if (port === undefined) throw new Refusal(cursor.path, `TCP does not have its port: ${portToAdd(portOf(name))}`)
     if (port.TCPForward !== undefined) throw new Refusal(cursor.path, 'its port is forwarded, and has no sites')
     return [name, readSite(cursor, warn)]
   })
@@ -79,6 +82,8 @@ function readPort(cursor: JsonCursor, warn: Warn): PortHandler {
     }
     return https ? { HTTPS: true } : { HTTP: true }
   }
+  refusePlaceholder(at.TCPForward, to)
+  refusePlaceholder(at.TerminateTLS, tls)
   if (!isForward(to)) throw refusal(at.TCPForward, 'a host and port such as 10.0.0.9:5432, or unix:PATH')
   if (tls !== '' && !isName(tls)) throw refusal(at.TerminateTLS, 'a name')
   if (proxyProtocol !== undefined && to.startsWith('unix:'))
@@ -126,12 +131,25 @@ function readHandler(cursor: JsonCursor, warn: Warn): WebHandler {
     throw new Refusal(cursor.path, `it has ${set.length} of ${ways.join(', ')}, and needs one`)
   }
   const text = textOf(at[way])
+  if (way !== 'Text') refusePlaceholder(at[way], text)
   if (!leads[way].is(text)) throw refusal(at[way], leads[way].what)
   const capabilities = (isAbsent(at.AcceptAppCaps) ? [] : itemsOf(at.AcceptAppCaps)).map((item) => {
     if (textOf(item) === '') throw refusal(item, 'the name of a capability')
     return textOf(item)
   })
   return withoutEmpty({ [way]: text, AcceptAppCaps: capabilities })
+}
+
+/** What to add to TCP for a site on this port. */
+const portToAdd = (port: string): string => `add "${port}": {"${port === '80' ? 'HTTP' : 'HTTPS'}": true} to it`
+
+/**
+ * Only one placeholder is replaced here, and tailscaled replaces two in redirects.
+ * @throws Refusal for any other one, which would be taken for a name
+ */
+function refusePlaceholder({ path }: JsonCursor, text: string): void {
+  const other = text.match(/\$\{?\w+\}?/g)?.find((one) => ![certDomain, '${HOST}', '${REQUEST_URI}'].includes(one))
+  if (other !== undefined) throw new Refusal(path, `${quote(other)} is not replaced by anything: write ${certDomain}`)
 }
 
 /** The fields of the object at `cursor`; others are ignored. */

@@ -43,7 +43,26 @@ it.each<[mistake: string, file: object, told: string]>([
   ],
   ['a site without a port', site('a.b', {}), 'port a.b, Web["a.b"]: a site is a name and a port'],
   ['a site of no name', site('a b:443'), 'port 443, Web["a b:443"]: a site is a name and a port'],
-  ['a site without its port', site('a.b:443', {}), `${atSite}: TCP does not have its port`],
+  [
+    'a site without its port',
+    site('a.b:443', {}),
+    `${atSite}: TCP does not have its port: add "443": {"HTTPS": true} to it`,
+  ],
+  [
+    'a site by another placeholder',
+    site('${TS_HOSTNAME}:443'),
+    'port 443, Web["${TS_HOSTNAME}:443"]: "${TS_HOSTNAME}" is not replaced by anything: write ${TS_CERT_DOMAIN}',
+  ],
+  [
+    'TLS of another placeholder',
+    port({ TCPForward: 'a:1', TerminateTLS: '${HOSTNAME}' }),
+    `${at443}.TerminateTLS: "\${HOSTNAME}" is not replaced by anything: write \${TS_CERT_DOMAIN}`,
+  ],
+  [
+    'a proxy to a placeholder',
+    handler({ Proxy: 'http://$BACKEND:80' }),
+    `${atSite}.Handlers["/"].Proxy: "$BACKEND" is not replaced by anything: write \${TS_CERT_DOMAIN}`,
+  ],
   ['a site on what is forwarded', site('a.b:443', port({ TCPForward: 'a:1' })), `${atSite}: its port is forwarded`],
   ['a site of nothing', { ...https, Web: { 'a.b:443': {} } }, `${atSite}: it has no Handlers`],
   ['a handler of two kinds', handler({ Text: 'x', Proxy: '80' }), `${atSite}.Handlers["/"]: it has 2 of Path, Proxy`],
@@ -74,7 +93,6 @@ it.each<[mistake: string, file: object, told: string]>([
     `${atSite}.Handlers["/"].AcceptAppCaps[0]: "" is not`,
   ],
   ['Funnel to no port', { AllowFunnel: { 'a.b:443': true } }, 'port 443, AllowFunnel["a.b:443"]: it is not served'],
-  ['Funnel to another site', funnel('c.b:443'), 'port 443, AllowFunnel["c.b:443"]: it is not served'],
   ['Funnel that is no boolean', funnel('a.b:443', 1), 'port 443, AllowFunnel["a.b:443"]: 1 is not true or false'],
   ['a Service without svc:', services('app', service), 'app, Services["app"]: the name of a Tailscale Service is svc:'],
   ['a Service of two labels', services('svc:a.b', service), 'svc:a.b, Services["svc:a.b"]: the name of a Tailscale'],
@@ -99,4 +117,27 @@ it.each<[mistake: string, file: object, told: string]>([
   expect(rejections.map(({ entry, field, reason }) => `${entry}, ${field}: ${reason}`)).toEqual([
     expect.stringContaining(told),
   ])
+})
+
+it('a Funnel that leads nowhere costs itself, and not its site', () => {
+  const { config, rejections, warnings } = parseServeFile(Buffer.from(JSON.stringify(funnel('c.b:443'))))
+  expect([config, rejections]).toEqual([site('a.b:443'), []])
+  expect(warnings).toEqual([
+    {
+      entry: 'port 443',
+      field: 'AllowFunnel["c.b:443"]',
+      reason: expect.stringMatching(/^it is not served.*ignored$/),
+    },
+  ])
+})
+
+it('comments are passed over wherever they are', () => {
+  const commented = {
+    _comment: 'at the top',
+    TCP: { _comment: 'of ports', 443: { HTTPS: true } },
+    Web: { '//': 'of sites', 'a.b:443': { Handlers: { _comment: 'of paths', '/': { Proxy: '8080' } } } },
+    Services: { '#': 'of Services' },
+  }
+  const { config, rejections } = parseServeFile(Buffer.from(JSON.stringify(commented)))
+  expect([config, rejections]).toEqual([site('a.b:443'), []])
 })
