@@ -10,6 +10,8 @@ export type Document<Content> = {
   readonly name: string
   /** The value of an empty document, and how one is written. */
   readonly nothing: { readonly content: Content; readonly text: string }
+  /** Whether it is asked for by name, so that its absence is a mistake. */
+  readonly required?: true
   /** @throws CulvertError when nothing in it can be used */
   readonly parse: (bytes: Buffer, before?: Content) => Content
 }
@@ -31,5 +33,5 @@ export const documents = {
   egressServices: { name: 'egress-services', nothing: noServices, parse: parseEgressServices },
   healthPings: { name: 'hep-pings', nothing: { content: 0, text: '0' }, parse: parseHealthPings },
   ingressServices: { name: 'ingress-config.json', nothing: noServices, parse: parseIngressServices },
-  serveConfig: { name: 'serve-config', nothing: nothingServed, parse: parseServeFile },
+  serveConfig: { name: 'serve-config', nothing: nothingServed, required: true, parse: parseServeFile },
 } as const satisfies { readonly [Key in keyof MountedFiles]-?: Document<ContentOf<Key>> }

@@ -1,6 +1,9 @@
+import { readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { codeOf, describe } from '../../lib/errors.ts'
 import { readSmallFile } from '../../lib/read-file.ts'
+import { some } from '../../lib/some.ts'
 import type { Mounted } from '../world/mounted.ts'
 import type { Document } from './documents.ts'
 
@@ -14,7 +17,7 @@ const maxBytes = 1024 * 1024
  */
 export function fileReader<Content>(
   path: string,
-  { nothing, parse }: Document<Content>,
+  { nothing, parse, required }: Document<Content>,
   publish: (mounted: Mounted<Content | undefined>) => void,
 ): () => Promise<void> {
   let seen: Buffer | string | undefined
@@ -22,12 +25,13 @@ export function fileReader<Content>(
 
   const check = (read: Buffer | string): string | undefined => {
     if (typeof read === 'string') {
-      if (read !== absent && read !== empty) return read
+      const isAbsent = read.startsWith(absent)
+      if (!isAbsent && read !== empty) return read
       if (content !== undefined && !isDeepStrictEqual(content, nothing.content)) {
-        return `${read} (write ${nothing.text} to remove all)`
+        return `${isAbsent ? absent : empty} (write ${nothing.text} to remove all)`
       }
       content = nothing.content
-      return undefined
+      return isAbsent && required ? read : undefined
     }
     try {
       content = parse(read, content)
@@ -37,7 +41,7 @@ export function fileReader<Content>(
     }
   }
   return async () => {
-    const read = await readMounted(path)
+    const read = await readMounted(path, required === true)
     if (isDeepStrictEqual(read, seen)) return
     seen = read
     const problem = check(read)
@@ -45,15 +49,27 @@ export function fileReader<Content>(
   }
 }
 
+/** What is in the folder of an absent file, in case its name was mistaken. */
+function neighbours(path: string): string {
+  const folder = dirname(path)
+  try {
+    const names = readdirSync(folder).filter((name) => !name.startsWith('..'))
+    return names.length === 0 ? `${folder} is empty` : `${folder} has ${some(names, { separator: ', ' })}`
+  } catch (error) {
+    return `${folder} cannot be read: ${describe(error)}`
+  }
+}
+
 const absent = 'it is absent'
 const empty = 'it is empty'
 
 /** The file's bytes, or why it has none. */
-async function readMounted(path: string): Promise<Buffer | string> {
+async function readMounted(path: string, required: boolean): Promise<Buffer | string> {
   try {
     const bytes = await readSmallFile(path, maxBytes)
     return bytes.toString('latin1').trim() === '' ? empty : bytes
   } catch (error) {
-    return codeOf(error) === 'ENOENT' ? absent : `it cannot be read: ${describe(error)}`
+    if (codeOf(error) !== 'ENOENT') return `it cannot be read: ${describe(error)}`
+    return required ? `${absent}; ${neighbours(path)}` : absent
   }
 }

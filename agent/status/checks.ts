@@ -131,8 +131,11 @@ function serve(world: World): Outcome | undefined {
   const served = servedConfig(world)
   const error = reportOf(world, serveKey)?.error
   if (served === undefined) return error === undefined ? waiting('nothing is served yet') : failing(error)
+  if (Object.keys(served).length > 0) return ok
   const [first] = serveProblems(world)
-  return Object.keys(served).length === 0 && first !== undefined ? waiting(`nothing is served: ${first.problem}`) : ok
+  if (first !== undefined) return waiting(`nothing is served: ${first.problem}`)
+  const rejected = rejectionsOf(world, (file) => file === documents.serveConfig.name)
+  return rejected.length > 0 ? failing(`nothing is served: ${some(rejected)}`) : ok
 }
 
 /** Whether all of it is. */

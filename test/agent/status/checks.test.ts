@@ -7,6 +7,7 @@ import type { World } from '../../../agent/world/world.ts'
 import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { aContext } from '../a-context.ts'
 import { aWorld, self } from '../a-world.ts'
+import { aServingWorld } from '../serve/a-serving-world.ts'
 
 const running = aWorld()
 const refusedLogin = new Map([['login-state', 'You are logged out. The last login error was: invalid key']])
@@ -131,5 +132,18 @@ describe('a check', () => {
     store.update((world) => ({ ...world, daemon: { phase: 'down', restarts: 1, problem: 'killed again' } }))
     await clock.advance(5000)
     expect([since('tailscaled'), since('forwarding')]).toEqual([failed, began])
+  })
+})
+
+it('of a serve config of which every entry is rejected fails readiness', () => {
+  const world = aServingWorld({ config: {}, served: {} })
+  const rejections = [{ entry: 'port 443', field: 'TCP["443"]', reason: 'it has 0 of HTTPS, HTTP and TCPForward' }]
+  const mounted = { serveConfig: { content: { config: {}, rejections, warnings: [] } } }
+  const serve = (one: World) => checks(one).find(({ name }) => name === 'serve')
+  expect(serve(world)).toMatchObject({ state: 'ok' })
+  expect(serve({ ...world, mounted })).toMatchObject({
+    state: 'failing',
+    gates: true,
+    reason: expect.stringMatching(/^nothing is served: .*port 443/),
   })
 })
