@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { runAhead, runCommand } from '../lib/command.ts'
-import { collectGarbage } from '../lib/garbage.ts'
+import { settleHeap } from '../lib/heap.ts'
 import type { Clock } from '../lib/clock.ts'
 import { close } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
@@ -167,7 +167,7 @@ export async function compose(
       setLifecycle((now) => ({ ...now, startedAt: clock.date() }))
       log('Startup complete, waiting for shutdown signal')
       await clock.sleep(timings.settle, signal)
-      if (!signal.aborted) collectGarbage()
+      if (!signal.aborted) settleHeap()
       return forever
     }
     const reissue = async (): Promise<string> => {

@@ -4,11 +4,6 @@ import { setFlagsFromString } from 'node:v8'
 declare const CULVERT_VERSION: string | undefined
 const version = typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundled'
 
-// Keep the young generation from growing: a storm of changes would make it several times as large as everything that is
-// kept, and V8 does not shrink it soon. The cost, more and shorter collections, is lost next to the programs that the
-// agent runs.
-setFlagsFromString('--semi-space-growth-factor=1')
-
 // undici's parser is WebAssembly. V8 would compile it again after some ten requests, which takes 10 MiB for good and 60
 // ms.
 setFlagsFromString('--wasm-tiering-budget=1000000000')

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises'
 import { resolve as absolute } from 'node:path'
-import { watch } from 'chokidar'
 import { backoff } from './backoff.ts'
 import { describe } from './errors.ts'
 import { sleep } from './timers.ts'
@@ -64,6 +63,8 @@ async function watchFor(
 ): Promise<void> {
   // chokidar does not treat an absent directory as an error.
   await stat(path)
+  // Loaded here, since Pods without mounted directories do without it.
+  const { watch } = await import('chokidar')
   const over = new AbortController()
   const failed = Promise.withResolvers<never>()
   const watcher = watch(path, {

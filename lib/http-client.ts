@@ -1,5 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
+import type { buildConnector, Dispatcher, Pool } from 'undici'
+
+/** Loaded with the first request: by then tailscaled is starting, which would otherwise wait for it. */
+const undici = () => import('undici')
 
 export type Request = {
   readonly method: 'GET' | 'POST' | 'PATCH'
@@ -31,7 +34,8 @@ export async function askOnce(
   request: Request,
   halfClose?: AbortSignal,
 ): Promise<Answer> {
-  const open = buildConnector({ socketPath })
+  const { buildConnector: connector, Client } = await undici()
+  const open = connector({ socketPath })
   const connect: buildConnector.connector = (to, done) =>
     open(to, (...opened) => {
       const [, socket] = opened
@@ -62,14 +66,12 @@ export type PoolOptions = {
  * of a kept connection that broke before an answer came.
  */
 export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs }: PoolOptions): HttpsPool {
-  const pool = new Pool(url, {
-    ...options,
-    keepAliveTimeout: idleMs,
-    keepAliveMaxTimeout: idleMs,
-    connect: { ca, rejectUnauthorized: true, timeout: connectMs, keepAliveInitialDelay: probeMs },
-  })
+  const connect = { ca, rejectUnauthorized: true, timeout: connectMs, keepAliveInitialDelay: probeMs }
+  let pool: Pool | undefined
   return {
     send: async (request) => {
+      const { Pool: Connections } = await undici()
+      pool ??= new Connections(url, { ...options, keepAliveTimeout: idleMs, keepAliveMaxTimeout: idleMs, connect })
       // The pool frees a connection in the turn after its last answer was read.
       await nextTurn()
       const isKept = pool.stats.free > 0
@@ -80,7 +82,7 @@ export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs }: PoolO
         throw error
       }
     },
-    close: () => pool.close(),
+    close: async () => pool?.close(),
   }
 }
 

@@ -201,20 +201,6 @@ it('takes a file that is absent or empty at the start for nothing, also without 
   expect(lines).toEqual([expect.stringMatching(/egress cannot be watched, so it is re-read.*ENOENT/)])
 })
 
-it('names what is in the folder of an absent serve config', async () => {
-  const serveFile = join(parent, 'serve', 'config.json')
-  await keepMounted(context, { egressDirectory: undefined, ingressFile: undefined, serveFile })
-  expect(store.world.mounted.serveConfig?.rejected).toMatch(
-    /config\.json: it is absent; .*serve cannot be read: ENOENT/,
-  )
-  await writeVolume(join(parent, 'serve'), { 'serve-config.json': '{}' })
-  await expect
-    .poll(() => store.world.mounted.serveConfig?.rejected)
-    .toMatch(/config\.json: it is absent; .*serve has serve-config\.json$/)
-  await writeFile(serveFile, '{}')
-  await expect.poll(() => store.world.mounted.serveConfig?.rejected).toBeUndefined()
-})
-
 it('has nothing configured while a file was never good, and says why', async () => {
   await mkdir(egressDirectory)
   await writeFile(servicesFile, 'x')
