@@ -3,7 +3,16 @@ import { quote } from '../lib/quote.ts'
 import { goJson } from './go-json.ts'
 import { fieldOf, flagOf, membersOf, type JsonCursor, Refusal, unknownMembers } from './json-cursor.ts'
 import type { Rejection } from './rejection.ts'
-import { entriesOf, hostOf, joinEntries, portEntry, portOf, type ServeConfig, withoutEmpty } from './serve-config.ts'
+import {
+  certDomain,
+  entriesOf,
+  hostOf,
+  joinEntries,
+  portEntry,
+  portOf,
+  type ServeConfig,
+  withoutEmpty,
+} from './serve-config.ts'
 import { type Members, readPorts, readService, type Warn } from './serve-handlers.ts'
 import { isServiceName } from './serve-values.ts'
 import { readObject } from './services.ts'
@@ -99,9 +108,8 @@ function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
   const { TCP, Web } = readPorts(parts.TCP, parts.Web, warn)
   const funnel = parts.AllowFunnel.filter(([, cursor]) => flagOf(cursor)).filter(([site, cursor]) => {
     const port = TCP[portOf(site)]
-    const name = port?.TerminateTLS ?? hostOf(site)
-    const isServed =
-      port !== undefined && (port.TCPForward === undefined ? Object.hasOwn(Web, site) : name === hostOf(site))
+    const names = port?.TCPForward === undefined ? Object.keys(Web).map(hostOf) : [port.TerminateTLS ?? hostOf(site)]
+    const isServed = names.some((name) => maybeSame(name, hostOf(site)))
     if (port === undefined) throw new Refusal(cursor.path, 'it is not served, so that no Funnel can lead to it')
     if (!isServed) warn(cursor, 'it is not served, so that no Funnel can lead to it; it is ignored')
     return isServed
@@ -109,3 +117,7 @@ function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
   const AllowFunnel = Object.fromEntries(funnel.map(([site]) => [site, true as const]))
   return withoutEmpty({ TCP, Web, AllowFunnel })
 }
+
+/** Whether two names are the same, or will be once the placeholder is replaced. */
+const maybeSame = (one: string, other: string): boolean =>
+  one === other || one.includes(certDomain) || other.includes(certDomain)

@@ -35,7 +35,7 @@ export const resolvedServe = memo(
     const { certDomains, self } = world.tailnet
     if (wanted === undefined || certDomains === undefined) return undefined
     const own = self?.name.replace(/\.$/, '') ?? ''
-    return resolveServeConfig(wanted, certDomains.includes(own) ? own : certDomains[0])
+    return resolveServeConfig(wanted, certDomains.includes(own) ? own : certDomains[0], own)
   },
 )
 

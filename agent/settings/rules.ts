@@ -180,7 +180,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: `${names(keys)} are no paths: \`file:PATH\` reads a file`,
+    says: `${names(keys)} must not be paths: \`file:PATH\` reads a file`,
     check: (env) => {
       const name = keys.find((one) => env.text(one).startsWith('/'))
       if (name !== undefined) fail(`${name} is a path, and would be taken for the key itself: write file:PATH`)

@@ -55,3 +55,22 @@ describe('while there is none, only what needs it waits', () => {
 it('what is no name is none', () => {
   expect(resolveServeConfig(named, 'a"b')).toEqual({ config: {}, domain: undefined, withheld: ['port 443'] })
 })
+
+const plain = { TCP: { 80: { HTTP: true } }, Web: { [`${certDomain}:80`]: handlers } }
+it.each<[string, ServeConfig, ServeConfig, string[]]>([
+  ["plain HTTP has the node's own name", plain, { ...plain, Web: { 'n.lab.ts.net:80': handlers } }, []],
+  ['HTTPS waits', named, {}, ['port 443']],
+  ['so does a redirect to it', redirect, {}, ['port 80']],
+])('while there are no certificates: %s', (_what, file, config, withheld) => {
+  expect(resolveServeConfig(file, undefined, 'n.lab.ts.net')).toEqual({ config, domain: undefined, withheld })
+})
+
+it.each([
+  [certDomain, 'n.lab.ts.net', true],
+  ['n.lab.ts.net', certDomain, true],
+  [certDomain, 'other.lab.ts.net', false],
+])('a site named %s has the Funnel named %s: %s', (site, funnel, isKept) => {
+  const file = { TCP: named.TCP, Web: { [`${site}:443`]: handlers }, AllowFunnel: { [`${funnel}:443`]: true } } as const
+  const { AllowFunnel } = resolveServeConfig(file, 'n.lab.ts.net').config
+  expect(AllowFunnel).toEqual(isKept ? { 'n.lab.ts.net:443': true } : undefined)
+})
