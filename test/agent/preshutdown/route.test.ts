@@ -59,7 +59,7 @@ describe('drains', () => {
     await until('the wait to be over', () => store.world.preshutdown === undefined)
     expect(new Set(welcome)).toEqual(new Set([true]))
     // A slow look may come between two rounds that lead elsewhere.
-    const told = lines.filter((line) => !line.includes('asked once more'))
+    const told = lines.filter((line) => !line.includes('asking once more'))
     expect(told.filter((line, index) => line !== told[index - 1])).toEqual([
       'preshutdown: waiting until no service routes to this Pod any more (1)',
       'preshutdown: waiting for s0 (it routes here)',
