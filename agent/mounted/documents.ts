@@ -11,7 +11,7 @@ export type Document<Content> = {
   /** The value of an empty document, and how one is written. */
   readonly nothing: { readonly content: Content; readonly text: string }
   /** Whether it is asked for by name, so that its absence is a mistake. */
-  readonly required?: true
+  readonly required?: boolean
   /** @throws CulvertError when nothing in it can be used */
   readonly parse: (bytes: Buffer, before?: Content) => Content
 }
@@ -33,5 +33,5 @@ export const documents = {
   egressServices: { name: 'egress-services', nothing: noServices, parse: parseEgressServices },
   healthPings: { name: 'hep-pings', nothing: { content: 0, text: '0' }, parse: parseHealthPings },
   ingressServices: { name: 'ingress-config.json', nothing: noServices, parse: parseIngressServices },
-  serveConfig: { name: 'serve-config', nothing: nothingServed, required: true, parse: parseServeFile },
+  serveConfig: { name: 'serve-config', nothing: nothingServed, parse: parseServeFile },
 } as const satisfies { readonly [Key in keyof MountedFiles]-?: Document<ContentOf<Key>> }

@@ -55,6 +55,9 @@ export async function keepMounted(
   }
   if (ingressFile !== undefined)
     await follow(dirname(ingressFile), [readerOf('ingressServices', documents.ingressServices, ingressFile)])
-  if (serveFile !== undefined)
-    await follow(dirname(serveFile), [readerOf('serveConfig', documents.serveConfig, serveFile)])
+  if (serveFile !== undefined) {
+    // Operators mount an empty folder for a group until one of its Services has HTTPS.
+    const document = { ...documents.serveConfig, required: ingressFile === undefined }
+    await follow(dirname(serveFile), [readerOf('serveConfig', document, serveFile)])
+  }
 }

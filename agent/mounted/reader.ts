@@ -17,7 +17,7 @@ const maxBytes = 1024 * 1024
  */
 export function fileReader<Content>(
   path: string,
-  { nothing, parse, required }: Document<Content>,
+  { nothing, parse, required = false }: Document<Content>,
   publish: (mounted: Mounted<Content | undefined>) => void,
 ): () => Promise<void> {
   let seen: Buffer | string | undefined
@@ -41,7 +41,7 @@ export function fileReader<Content>(
     }
   }
   return async () => {
-    const read = await readMounted(path, required === true)
+    const read = await readMounted(path, required)
     if (isDeepStrictEqual(read, seen)) return
     seen = read
     const problem = check(read)

@@ -134,8 +134,11 @@ function serve(world: World): Outcome | undefined {
   if (Object.keys(served).length > 0) return ok
   const [first] = serveProblems(world)
   if (first !== undefined) return waiting(`nothing is served: ${first.problem}`)
-  const rejected = rejectionsOf(world, (file) => file === documents.serveConfig.name)
-  return rejected.length > 0 ? failing(`nothing is served: ${some(rejected)}`) : ok
+  // An absent file, which may come later, is reported by the check below.
+  const rejected = world.mounted.serveConfig?.content?.rejections ?? []
+  return rejected.length > 0
+    ? failing(`nothing is served: ${some(rejected.map(({ entry, reason }) => `${entry}: ${reason}`))}`)
+    : ok
 }
 
 /** Whether all of it is. */

@@ -14,6 +14,15 @@ beforeEach(async () => {
 })
 afterEach(() => rm(parent, { recursive: true }))
 
+it('takes an absent serve config of a group for an empty one, as operators mount it', async () => {
+  const { context, store, stop, lines } = aContext(aWorld(), { timings })
+  const serveFile = join(parent, 'config.json')
+  await keepMounted(context, { egressDirectory: undefined, ingressFile: join(parent, 'ingress.json'), serveFile })
+  expect(store.world.mounted.serveConfig).toEqual({ content: { config: {}, rejections: [], warnings: [] } })
+  expect(lines).toEqual([])
+  stop.abort()
+})
+
 it('names what is in the folder of an absent serve config', async () => {
   const { context, store, stop } = aContext(aWorld(), { timings })
   const serveFile = join(parent, 'serve', 'config.json')

@@ -28,6 +28,7 @@ it('is silent about names that somebody reads, that are empty, or that look like
       'TS_NO_LOGS_NO_SUPPORT',
       'TS_PERMIT_CERT_UID',
       'TS_BE_CLI',
+      'TS_STATE',
       'KUBERNETES_PORT',
     ].map((name) => [name, 'x']),
     ['TS_TAGS', ''],
