@@ -13,7 +13,7 @@ it('is as documented', () => {
   )
 })
 
-it('says what was written, whatever the order', () => {
+it('is read as it was written, whatever the order', () => {
   const entry = fc.record({
     failures: fc.nat(1000),
     notBefore: fc.integer({ min: 0, max: now + 86_400_000 }),
@@ -44,10 +44,10 @@ it.each([
   text({ ...good, reason: 'x'.repeat(101) }),
   text(null),
   JSON.stringify({ version: 1, domains: [] }),
-])('counts %j as nothing', (bad) => {
+])('ignores %j', (bad) => {
   expect(parseCertificateMemory(bad, now)).toBeUndefined()
 })
 
-it('has no time that is too far off', () => {
+it('ignores times too far in the future', () => {
   expect(parseCertificateMemory(text({ ...good, notBefore: '2027-11-24T13:00:00Z' }), now)).toEqual(new Map())
 })

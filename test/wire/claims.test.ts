@@ -8,25 +8,29 @@ const claims = (sets: Sets): Claims =>
   new Map(Object.entries(sets).map(([name, list]) => [name, list.map((what) => ({ what, field: `of ${what}` }))]))
 
 it.each<[string, { before?: Sets; wanted: Sets; kept?: string[] }, Record<string, [what: string, owner: string]>]>([
-  ['nothing where nobody claims the same', { wanted: { a: ['1', '2'], b: ['3'] } }, {}],
+  ['nobody when no claims collide', { wanted: { a: ['1', '2'], b: ['3'] } }, {}],
   ['the first by name', { wanted: { a: ['1'], b: ['1', '2'] } }, { b: ['1', 'a'] }],
-  ['the one that had it', { before: { b: ['1'] }, wanted: { a: ['1'], b: ['1'] } }, { a: ['1', 'b'] }],
-  ['neither of two that swap', { before: { a: ['1'], b: ['2'] }, wanted: { a: ['2'], b: ['1'] } }, {}],
-  ['nothing of what is given up', { before: { b: ['1'] }, wanted: { a: ['1'], b: ['2'] } }, {}],
-  ['nothing of what is gone', { before: { b: ['1'] }, wanted: { a: ['1'] } }, {}],
-  ['one that is kept', { before: { b: ['1'] }, wanted: { a: ['1'] }, kept: ['b'] }, { a: ['1', 'b'] }],
+  ['the one that had it before', { before: { b: ['1'] }, wanted: { a: ['1'], b: ['1'] } }, { a: ['1', 'b'] }],
+  ['neither of two that swap their claims', { before: { a: ['1'], b: ['2'] }, wanted: { a: ['2'], b: ['1'] } }, {}],
+  ['nobody who has given the claim up', { before: { b: ['1'] }, wanted: { a: ['1'], b: ['2'] } }, {}],
+  ['nobody who is gone', { before: { b: ['1'] }, wanted: { a: ['1'] } }, {}],
   [
-    'one that is as it was because it lost',
+    'one whose last good version is kept',
+    { before: { b: ['1'] }, wanted: { a: ['1'] }, kept: ['b'] },
+    { a: ['1', 'b'] },
+  ],
+  [
+    'one that stays as it was because it lost another claim',
     { before: { b: ['2'] }, wanted: { a: ['1'], b: ['1'], c: ['2'] } },
     { b: ['1', 'a'], c: ['2', 'b'] },
   ],
   [
-    'each in a row that moves up to one that is kept',
+    'the previous owners along a chain that ends at a kept one',
     { before: { a: ['1'], b: ['2'], c: ['3'] }, wanted: { a: ['2'], b: ['3'] }, kept: ['c'] },
     { b: ['3', 'c'], a: ['2', 'b'] },
   ],
   [
-    'the next one, when the first loses elsewhere',
+    'the next one, when the first loses another claim',
     { before: { z: ['9'] }, wanted: { a: ['1', '9'], b: ['1'], z: ['9'] } },
     { a: ['9', 'z'] },
   ],
@@ -37,7 +41,7 @@ it.each<[string, { before?: Sets; wanted: Sets; kept?: string[] }, Record<string
   )
 })
 
-/** A set of services, each with claims that no other one has, and one in which they may meet. */
+/** Services that each have a claim of their own, and one that may collide with others. */
 const names = ['a', 'b', 'c', 'd', 'e', 'f']
 const whats = ['1', '2', '3', '4', '5', '6', '7']
 const someClaims = fc.uniqueArray(fc.constantFrom(...whats), { maxLength: 3 })
@@ -49,7 +53,7 @@ const apart = meeting.map((sets) => {
   )
 })
 
-it('leaves nothing with two, and costs nobody anything without need, whatever is wanted', () => {
+it('never grants a claim twice, nor denies one without a collision, for any input', () => {
   fc.assert(
     fc.property(apart, meeting, fc.subarray(names), (before, all, broken) => {
       const kept = broken.filter((name) => name in before)
@@ -67,10 +71,10 @@ it('leaves nothing with two, and costs nobody anything without need, whatever is
       }
       const taken = Object.values(result).flat()
       expect(new Set(taken).size).toBe(taken.length)
-      const wishes = Object.values(wanted)
+      const requested = Object.values(wanted)
         .flat()
         .concat(kept.flatMap((name) => before[name] ?? []))
-      if (new Set(wishes).size === wishes.length) expect(conflicts.size).toBe(0)
+      if (new Set(requested).size === requested.length) expect(conflicts.size).toBe(0)
       for (const [name, { claim }] of conflicts) {
         expect(wanted[name]).toContain(claim.what)
         expect(claim.field).toBe(`of ${claim.what}`)
@@ -80,7 +84,7 @@ it('leaves nothing with two, and costs nobody anything without need, whatever is
   )
 })
 
-it('costs no more for each where 20,000 move up, and the last cannot, than where 1,000 do', () => {
+it('scales linearly for a chain of 20,000 claims that cannot move because the last cannot', () => {
   const moveUp = (size: number) => {
     const row = Array.from({ length: size }, (_, index) => `s${String(index).padStart(5, '0')}`)
     const before = claims(Object.fromEntries(row.map((name, index) => [name, [String(index)]])))

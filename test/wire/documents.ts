@@ -5,7 +5,7 @@ import type { IngressMapping, IngressService } from '../../wire/ingress-services
 import { certDomain, type ServeConfig, type ServeService, withoutEmpty } from '../../wire/serve-config.ts'
 import { parseFullName } from '../../wire/tailnet-target.ts'
 
-/** Anything that documents may say, for properties. Services are in the order of their names. */
+/** Arbitrary documents for property tests. Services are in the order of their names. */
 
 const name = fc.string({
   unit: fc.integer({ min: 0x21, max: 0x7e }).map((unit) => String.fromCodePoint(unit)),
@@ -32,7 +32,7 @@ const configuredTarget = fc.oneof(
 )
 const configuredPort = fc.record({ protocol: fc.constantFrom('TCP', 'UDP', 'tcp', 'Udp'), targetPort: port })
 
-/** Services no two of which have the same match port. */
+/** Services without a common match port. */
 export const egressServices: fc.Arbitrary<EgressService[]> = fc
   .uniqueArray(
     fc.record({
@@ -61,7 +61,7 @@ export const egressServices: fc.Arbitrary<EgressService[]> = fc
     }))
   })
 
-/** The address of a Tailscale Service, maybe none, and a backend; both as they might be spelled. */
+/** The address of a Tailscale Service, or none, and a backend; both in any spelling. */
 const mapping = (family: Family): fc.Arbitrary<IngressMapping> =>
   fc.tuple(fc.option(addresses[family], { nil: undefined }), addresses[family]).map(([service, backend]) => ({
     address: service,
@@ -69,7 +69,7 @@ const mapping = (family: Family): fc.Arbitrary<IngressMapping> =>
     configured: { TailscaleServiceIP: service?.text.toUpperCase() ?? '', ClusterIP: backend.text },
   }))
 
-/** Tailscale Services no two of which have the same address. */
+/** Tailscale Services without a common address. */
 export const ingressServices: fc.Arbitrary<IngressService[]> = fc
   .uniqueArray(
     fc.record({
@@ -148,7 +148,7 @@ const served = fc
   })
 const label = fc.stringMatching(/^[a-z\d]([a-z\d-]{0,10}[a-z\d])?$/)
 
-/** What can be served. */
+/** Any serve config. */
 export const serveConfig: fc.Arbitrary<ServeConfig> = fc
   .record({
     node: served,

@@ -15,7 +15,7 @@ const withPort = (change: object): object =>
   entry(0, { ports: [{ protocol: 'TCP', matchPort: 10_000, targetPort: 1, ...change }] })
 const withTarget = (tailnetTarget: unknown): object => entry(10_000, { tailnetTarget })
 
-describe('what is taken', () => {
+describe('accepts', () => {
   const target = { kind: 'name', name: 'db.x.ts.net.' }
   const port = { protocol: 'tcp', matchPort: 10_000, targetPort: 1 }
   it.each<[string, object, object]>([
@@ -40,7 +40,7 @@ describe('what is taken', () => {
     ['no ports', entry(1, { ports: [] }), { ports: [] }],
     ['null for no ports', entry(1, { ports: null }), { ports: [] }],
     [
-      'an address before a name, which is then of no matter',
+      'an address, which wins over the name',
       withTarget({ ip: 'FD7A:115c::0:1', fqdn: '..' }),
       {
         target: { kind: 'address', address: { family: 6, text: 'fd7a:115c::1' } },
@@ -57,14 +57,14 @@ describe('what is taken', () => {
       withTarget({ fqdn: '.DB.X.ts.net.' }),
       { target, tailnetTarget: { ip: '', fqdn: '.DB.X.ts.net.' } },
     ],
-    ['no health URL', entry(1, { healthCheckEndpoint: undefined }), { healthCheckEndpoint: '' }],
+    ['no healthCheckEndpoint', entry(1, { healthCheckEndpoint: undefined }), { healthCheckEndpoint: '' }],
   ])('%s', (_what, value, expected) => {
     const { services, rejections } = parse({ one: value })
     expect(rejections).toEqual([])
     expect(services.get('one')).toMatchObject({ name: 'one', ...expected })
   })
 
-  it('nothing', () => {
+  it('an empty document', () => {
     expect(parse(' {} ')).toEqual({ services: new Map(), rejections: [] })
   })
 
@@ -81,17 +81,17 @@ describe('what is taken', () => {
   })
 })
 
-describe('what costs its service, and no other', () => {
+describe('rejects only the service that has', () => {
   const port = 'is not a whole number from 1 to 65535'
   const name = 'is not the full name of a node or service'
   it.each<[string, unknown, string, string | RegExp]>([
-    ['a service that is none', 5, '', '5 is not an object'],
+    ['a number for a service', 5, '', '5 is not an object'],
     ['a list for a service', [], '', 'a list is not an object'],
     ['null for a service', null, '', 'it is missing: an object is needed'],
     ['no target', withTarget(undefined), 'tailnetTarget', 'it is missing: an object is needed'],
-    ['a target that is none', withTarget('100.64.0.9'), 'tailnetTarget', '"100.64.0.9" is not an object'],
+    ['a string for a target', withTarget('100.64.0.9'), 'tailnetTarget', '"100.64.0.9" is not an object'],
     ['neither address nor name', withTarget({ ip: '', fqdn: '' }), 'tailnetTarget', 'neither ip nor fqdn is set'],
-    ['nothing in the target', withTarget({}), 'tailnetTarget', 'neither ip nor fqdn is set'],
+    ['an empty target', withTarget({}), 'tailnetTarget', 'neither ip nor fqdn is set'],
     ['an address of another type', withTarget({ ip: {} }), 'tailnetTarget.ip', 'an object is not a text'],
     ['a malformed address', withTarget({ ip: '100.64.0.' }), 'tailnetTarget.ip', '"100.64.0." is not an IP address'],
     ['an address with a zone', withTarget({ ip: 'fe80::1%e' }), 'tailnetTarget.ip', /is not an IP address/],
@@ -102,8 +102,8 @@ describe('what costs its service, and no other', () => {
     ['a long label', withTarget({ fqdn: `${'a'.repeat(64)}.b` }), 'tailnetTarget.fqdn', /^"a{60}"… is not the full/],
     ['a line break in a name', withTarget({ fqdn: 'a\nb: 1' }), 'tailnetTarget.fqdn', `"a\\nb: 1" ${name}`],
     ['no ports', entry(1, { ports: undefined }), 'ports', 'it is missing: a list is needed'],
-    ['ports that are none', entry(1, { ports: {} }), 'ports', 'an object is not a list'],
-    ['a port that is none', entry(1, { ports: [80] }), 'ports[0]', '80 is not an object'],
+    ['an object for the ports', entry(1, { ports: {} }), 'ports', 'an object is not a list'],
+    ['a number for a port', entry(1, { ports: [80] }), 'ports[0]', '80 is not an object'],
     ['no protocol', withPort({ protocol: undefined }), 'ports[0].protocol', 'it is missing: TCP or UDP is needed'],
     ['an unknown protocol', withPort({ protocol: 'SCTP' }), 'ports[0].protocol', '"SCTP" is not TCP or UDP'],
     ['a protocol of another type', withPort({ protocol: 6 }), 'ports[0].protocol', '6 is not a text'],
@@ -127,7 +127,7 @@ describe('what costs its service, and no other', () => {
     expect([...services.keys()]).toEqual(['good'])
   })
 
-  it('leaves it as it was, until its name is gone', () => {
+  it('keeps the last good version until the name is gone', () => {
     const before = parse({ good: entry(2), one: entry(1) })
     const bad = parse({ good: entry(3), one: withPort({ matchPort: 0 }) }, before)
     expect(bad.services.get('one')).toBe(before.services.get('one'))
@@ -137,7 +137,7 @@ describe('what costs its service, and no other', () => {
   })
 })
 
-it('gives what says the same as before as it was', () => {
+it('returns the same value for an unchanged service', () => {
   const before = parse({ one: entry(1), two: entry(2) })
   const { services } = parse({ one: entry(1), three: entry(3), two: entry(4) }, before)
   expect(services.get('one')).toBe(before.services.get('one'))
@@ -148,7 +148,7 @@ it.each<[string, string, object]>([
   ['a line break', 'a\nb', { entry: '"a\\nb"', field: '' }],
   ['nothing', '', { entry: '""' }],
   ['a space', 'a b', { entry: '"a b"' }],
-  ['a letter that looks like another', 'а', { entry: '"\\u0430"' }],
+  ['a lookalike letter', 'а', { entry: '"\\u0430"' }],
   ['254 characters', 'a'.repeat(254), { entry: `"${'a'.repeat(60)}"…` }],
 ])('refuses a service whose name is or has %s', (_what, name, expected) => {
   const { services, rejections } = parse({ [name]: entry() })
@@ -156,9 +156,9 @@ it.each<[string, string, object]>([
   expect(rejections).toMatchObject([{ reason: 'its name is not 1 to 253 visible ASCII characters', ...expected }])
 })
 
-describe('names that objects have', () => {
+describe('names of properties of Object.prototype', () => {
   const named = `"tailnetTarget": {"fqdn": "a.b", "__proto__": {"ip": "1.2.3.4"}}, "ports": []`
-  it('are names like others', () => {
+  it('are accepted as service names', () => {
     const { services, rejections } = parse(`{"__proto__": {${named}}, "constructor": {${named}}}`)
     expect(rejections).toEqual([])
     expect([...services.values()].map(({ name, tailnetTarget }) => [name, tailnetTarget.ip])).toEqual([
@@ -168,13 +168,13 @@ describe('names that objects have', () => {
     expect(Object.prototype).not.toHaveProperty('ip')
   })
 
-  it('do not stand for what is missing', () => {
+  it('do not replace missing fields', () => {
     const { rejections } = parse(`{"one": {"__proto__": {${named}}}}`)
     expect(rejections).toMatchObject([{ entry: 'one', reason: expect.stringMatching(/^it is missing/) as string }])
   })
 })
 
-describe('a health URL that is none', () => {
+describe('a bad healthCheckEndpoint', () => {
   it.each<[unknown, string]>([
     ['ftp://a', '"ftp://a"'],
     ['a.b:9002', '"a.b:9002"'],
@@ -189,7 +189,7 @@ describe('a health URL that is none', () => {
     expect(services.get('one')).toMatchObject({ healthCheckEndpoint: '', ports: [{ matchPort: 1 }] })
   })
 
-  it('leaves the one that was there, beside the ports that are new', () => {
+  it('keeps the previous one, beside the new ports', () => {
     const before = parse({ one: entry(1) })
     const { services } = parse({ one: entry(2, { healthCheckEndpoint: 'x' }) }, before)
     expect(services.get('one')).toMatchObject({
@@ -210,14 +210,14 @@ it.each<[string, string | Buffer, RegExp]>([
   ['a list', '[]', /^it is not a JSON object$/],
   ['null', 'null', /^it is not a JSON object$/],
   ['a text', '"a"', /^it is not a JSON object$/],
-  ['what is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), /^it is not UTF-8$/],
+  ['bytes that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), /^it is not UTF-8$/],
 ])('refuses %s as a whole', (_what, document, message) => {
   expect(() => parseEgressServices(Buffer.from(document))).toThrow(
     expect.objectContaining({ code: 'settings', message: expect.stringMatching(message) as string }) as Error,
   )
 })
 
-it('gives services or refuses, however a document is damaged, and keeps what was', () => {
+it('gives services or a refusal for any damage, and keeps what was there', () => {
   const document = JSON.stringify({ a: entry(1), b: entry(2), c: withTarget({ ip: '100.64.0.9' }) })
   const before = parse(document)
   const part = fc.oneof(fc.string(), fc.constantFrom('"', '{', '}', '[', ']', ':', ',', '\\', '0', '1', '"a":', 'null'))

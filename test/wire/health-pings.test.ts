@@ -9,7 +9,7 @@ it.each([
   ['\t\r\n0', 0],
   ['007', 7],
   ['1000', 1000],
-])('takes %j', (text, pings) => {
+])('accepts %j', (text, pings) => {
   expect(parse(text)).toBe(pings)
 })
 

@@ -8,7 +8,7 @@ const four = (ip: unknown, backend: unknown = '10.96.0.7'): object => ({ IPv4Map
 const six = (ip: unknown, backend: unknown = 'fd96::7'): object => ({ IPv6Mapping: mapping(ip, backend) })
 const vip6 = 'fd7a:115c:a1e0::9'
 
-describe('what is taken', () => {
+describe('accepts', () => {
   const ipv4 = { address: { family: 4, text: '100.64.0.9' }, backend: { family: 4, text: '10.96.0.7' } }
   const ipv6 = { address: { family: 6, text: vip6 }, backend: { family: 6, text: 'fd96::7' } }
   it.each<[string, object, object]>([
@@ -36,13 +36,13 @@ describe('what is taken', () => {
   })
 })
 
-describe('what costs its service, and no other', () => {
+describe('rejects only the service that has', () => {
   const service4 = 'IPv4Mapping.TailscaleServiceIP'
   const cluster4 = 'IPv4Mapping.ClusterIP'
   it.each<[string, unknown, string, string]>([
-    ['a service that is none', 'x', '', '"x" is not an object'],
+    ['a string for a service', 'x', '', '"x" is not an object'],
     ['neither family', {}, '', 'neither IPv4Mapping nor IPv6Mapping is set'],
-    ['a mapping that is none', { IPv4Mapping: [] }, 'IPv4Mapping', 'a list is not an object'],
+    ['a list for a mapping', { IPv4Mapping: [] }, 'IPv4Mapping', 'a list is not an object'],
     ['a malformed address', four('100.64.0'), service4, '"100.64.0" is not an IPv4 address'],
     ['an address of the other family', four(vip6), service4, `"${vip6}" is not an IPv4 address`],
     [
@@ -75,7 +75,7 @@ describe('what costs its service, and no other', () => {
     expect([...services.keys()]).toEqual(['svc:a'])
   })
 
-  it('leaves it as it was', () => {
+  it('keeps the last good version', () => {
     const before = parse({ 'svc:a': four('100.64.0.9') })
     const after = parse({ 'svc:a': four('100.64.0.9', 'x'), 'svc:b': four('100.64.0.9') }, before)
     expect(after.services).toEqual(before.services)
@@ -86,7 +86,7 @@ describe('what costs its service, and no other', () => {
   })
 })
 
-it('lets any number of services have no address, and share a backend', () => {
+it('any number of services may lack an address, and share a backend', () => {
   const { services, rejections } = parse({ 'svc:a': four(''), 'svc:b': four(''), 'svc:c': four('100.64.0.9') })
   expect(services.size).toBe(3)
   expect(rejections).toEqual([])

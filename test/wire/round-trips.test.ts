@@ -16,7 +16,7 @@ import { address, egressServices, ingressServices, pod, serveConfig } from './do
 const byName = <Service extends { readonly name: string }>(services: readonly Service[]): Map<string, Service> =>
   new Map(services.map((service) => [service.name, service]))
 
-it('services of egress are read as they were written', () => {
+it('egress services are read as written', () => {
   fc.assert(
     fc.property(egressServices, (services) => {
       const read = parseEgressServices(Buffer.from(renderEgressServices(services)))
@@ -26,7 +26,7 @@ it('services of egress are read as they were written', () => {
   )
 })
 
-it('services of ingress are read as they were written', () => {
+it('ingress services are read as written', () => {
   fc.assert(
     fc.property(ingressServices, (services) => {
       const read = parseIngressServices(Buffer.from(renderIngressServices(services)))
@@ -35,7 +35,7 @@ it('services of ingress are read as they were written', () => {
   )
 })
 
-it('the number of pings is read as it was written, and never more than is read', () => {
+it('the number of pings is read as written, and never above what is accepted', () => {
   fc.assert(
     fc.property(fc.nat(5000), (pings) => {
       expect(parseHealthPings(Buffer.from(renderHealthPings(pings)))).toBe(Math.min(pings, 1000))
@@ -43,7 +43,7 @@ it('the number of pings is read as it was written, and never more than is read',
   )
 })
 
-it('the status of egress is read as it was written', () => {
+it('the egress status is read as written', () => {
   fc.assert(
     fc.property(pod, egressServices, fc.array(address, { maxLength: 3 }), (ips, services, addresses) => {
       const listed = services.map(({ name, ports, tailnetTarget }) => ({
@@ -56,7 +56,7 @@ it('the status of egress is read as it was written', () => {
   )
 })
 
-it('the status of ingress is read as it was written', () => {
+it('the ingress status is read as written', () => {
   fc.assert(
     fc.property(pod, ingressServices, (ips, services) => {
       const { text } = renderIngressStatus({ ...ips, services: services.toReversed() }, Infinity)
@@ -65,7 +65,7 @@ it('the status of ingress is read as it was written', () => {
   )
 })
 
-it('a serve config is read as it was written', () => {
+it('a serve config is read as written', () => {
   fc.assert(
     fc.property(serveConfig, (config) => {
       const read = parseServeFile(Buffer.from(renderServeFile(config)))
@@ -74,7 +74,7 @@ it('a serve config is read as it was written', () => {
   )
 })
 
-it('a config file of tailscaled is read as it was written', () => {
+it('a config file of tailscaled is read as written', () => {
   const text = fc.option(fc.string())
   const flag = fc.option(fc.boolean())
   const texts = fc.option(fc.array(fc.string(), { maxLength: 3 }))
@@ -93,7 +93,7 @@ it('a config file of tailscaled is read as it was written', () => {
       AutoUpdate: fc.record({ Check: flag, Apply: flag }, { requiredKeys: [] }),
       ServeConfigTemp: fc.dictionary(
         fc.string().filter((name) => name !== '__proto__'),
-        // As a text and back, which has no -0.
+        // Through text, which has no -0.
         fc.json().map((json): unknown => JSON.parse(json)),
       ),
       StaticEndpoints: texts,

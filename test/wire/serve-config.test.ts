@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { certificateDomains } from '../../wire/serve-config.ts'
 
-it('Tailscale Services need certificates for sites on 443, and where TLS ends; nothing else does', () => {
+it('Tailscale Services need certificates for sites on port 443 and for terminated TLS, and for nothing else', () => {
   const https = { TCP: { 443: { HTTPS: true } } }
   const site = { Handlers: {} }
   expect(

@@ -15,19 +15,31 @@ const funnel = (name: string, value: unknown = true) => ({ ...site('a.b:443'), A
 const [at443, atSite] = ['port 443, TCP["443"]', 'port 443, Web["a.b:443"]']
 
 it.each<[mistake: string, file: object, told: string]>([
-  ['a port that is no number', port({ HTTPS: true }, 'https'), 'port https, TCP["https"]: a port is a whole number'],
-  ['a port beyond all', port({ HTTPS: true }, '65536'), 'port 65536, TCP["65536"]: a port is a whole number'],
+  ['a port that is not a number', port({ HTTPS: true }, 'https'), 'port https, TCP["https"]: a port is a whole number'],
+  ['a port out of range', port({ HTTPS: true }, '65536'), 'port 65536, TCP["65536"]: a port is a whole number'],
   ['a port in another spelling', port({ HTTPS: true }, '0443'), 'port 0443, TCP["0443"]: a port is a whole number'],
-  ['a port that is no object', port(true), `${at443}: true is not an object`],
-  ['a port that says nothing', port({}), `${at443}: it has 0 of HTTPS, HTTP and TCPForward, and needs one`],
-  ['a port that says two things', port({ HTTP: true, TCPForward: 'a:1' }), `${at443}: it has 2 of HTTPS, HTTP and`],
+  ['a boolean for a port', port(true), `${at443}: true is not an object`],
+  ['a port without a kind', port({}), `${at443}: it has 0 of HTTPS, HTTP and TCPForward, and needs one`],
+  ['a port of two kinds', port({ HTTP: true, TCPForward: 'a:1' }), `${at443}: it has 2 of HTTPS, HTTP and`],
   ['a wrong type', port({ HTTPS: 'true' }), `${at443}.HTTPS: "true" is not true or false`],
-  ['TLS of nothing', port({ HTTPS: true, TerminateTLS: 'a.b' }), `${at443}.TerminateTLS: it needs TCPForward`],
-  ['TLS of no name', port({ TCPForward: 'a:1', TerminateTLS: 'a b' }), `${at443}.TerminateTLS: "a b" is not a name`],
-  ['PROXY protocol of nothing', port({ HTTP: true, ProxyProtocol: 1 }), `${at443}.ProxyProtocol: it needs TCPForward`],
+  [
+    'TerminateTLS without TCPForward',
+    port({ HTTPS: true, TerminateTLS: 'a.b' }),
+    `${at443}.TerminateTLS: it needs TCPForward`,
+  ],
+  [
+    'TerminateTLS without a valid name',
+    port({ TCPForward: 'a:1', TerminateTLS: 'a b' }),
+    `${at443}.TerminateTLS: "a b" is not a name`,
+  ],
+  [
+    'PROXY protocol without TCPForward',
+    port({ HTTP: true, ProxyProtocol: 1 }),
+    `${at443}.ProxyProtocol: it needs TCPForward`,
+  ],
   ['PROXY protocol 3', port({ TCPForward: 'a:1', ProxyProtocol: 3 }), `${at443}.ProxyProtocol: 3 is not 1 or 2`],
   [
-    'PROXY protocol, unix',
+    'PROXY protocol for a unix socket',
     port({ TCPForward: 'unix:/a', ProxyProtocol: 1 }),
     `${at443}.ProxyProtocol: it excludes unix`,
   ],
@@ -42,19 +54,19 @@ it.each<[mistake: string, file: object, told: string]>([
     `${at443}.TCPForward: "tcp://a:1" is not a host and port`,
   ],
   ['a site without a port', site('a.b', {}), 'port a.b, Web["a.b"]: a site is a name and a port'],
-  ['a site of no name', site('a b:443'), 'port 443, Web["a b:443"]: a site is a name and a port'],
+  ['a site without a valid name', site('a b:443'), 'port 443, Web["a b:443"]: a site is a name and a port'],
   [
     'a site without its port',
     site('a.b:443', {}),
     `${atSite}: TCP does not have its port: add "443": {"HTTPS": true} to it`,
   ],
   [
-    'a site by another placeholder',
+    'a site with another placeholder',
     site('${TS_HOSTNAME}:443'),
     'port 443, Web["${TS_HOSTNAME}:443"]: "${TS_HOSTNAME}" is not replaced by anything: write ${TS_CERT_DOMAIN}',
   ],
   [
-    'TLS of another placeholder',
+    'TerminateTLS with another placeholder',
     port({ TCPForward: 'a:1', TerminateTLS: '${HOSTNAME}' }),
     `${at443}.TerminateTLS: "\${HOSTNAME}" is not replaced by anything: write \${TS_CERT_DOMAIN}`,
   ],
@@ -63,12 +75,16 @@ it.each<[mistake: string, file: object, told: string]>([
     handler({ Proxy: 'http://$BACKEND:80' }),
     `${atSite}.Handlers["/"].Proxy: "$BACKEND" is not replaced by anything: write \${TS_CERT_DOMAIN}`,
   ],
-  ['a site on what is forwarded', site('a.b:443', port({ TCPForward: 'a:1' })), `${atSite}: its port is forwarded`],
-  ['a site of nothing', { ...https, Web: { 'a.b:443': {} } }, `${atSite}: it has no Handlers`],
+  ['a site on a forwarded port', site('a.b:443', port({ TCPForward: 'a:1' })), `${atSite}: its port is forwarded`],
+  ['a site without handlers', { ...https, Web: { 'a.b:443': {} } }, `${atSite}: it has no Handlers`],
   ['a handler of two kinds', handler({ Text: 'x', Proxy: '80' }), `${atSite}.Handlers["/"]: it has 2 of Path, Proxy`],
-  ['a handler of none', handler({}), `${atSite}.Handlers["/"]: it has 0 of Path, Proxy, Text, Redirect, and needs one`],
-  ['a handler that is a text', handler('x'), `${atSite}.Handlers["/"]: "x" is not an object`],
-  ['a path of URLs without its /', handler({ Text: 'x' }, 'x'), `${atSite}.Handlers["x"]: a path begins with /`],
+  [
+    'a handler without a kind',
+    handler({}),
+    `${atSite}.Handlers["/"]: it has 0 of Path, Proxy, Text, Redirect, and needs one`,
+  ],
+  ['a string for a handler', handler('x'), `${atSite}.Handlers["/"]: "x" is not an object`],
+  ['a URL path without a leading slash', handler({ Text: 'x' }, 'x'), `${atSite}.Handlers["x"]: a path begins with /`],
   ['a relative path', handler({ Path: 'srv' }), `${atSite}.Handlers["/"].Path: "srv" is not an absolute path`],
   [
     'a proxy to another scheme',
@@ -76,39 +92,39 @@ it.each<[mistake: string, file: object, told: string]>([
     `${atSite}.Handlers["/"].Proxy: "ftp://a" is not a port`,
   ],
   ['a proxy to no port', handler({ Proxy: '0' }), `${atSite}.Handlers["/"].Proxy: "0" is not a port`],
-  ['a proxy to nothing', handler({ Proxy: 'http://' }), `${atSite}.Handlers["/"].Proxy: "http://" is not a port`],
+  ['a proxy to an empty host', handler({ Proxy: 'http://' }), `${atSite}.Handlers["/"].Proxy: "http://" is not a port`],
   [
     'a redirect as 200',
     handler({ Redirect: '200:https://a' }),
     `${atSite}.Handlers["/"].Redirect: "200:https://a" is not`,
   ],
   [
-    'capabilities in no list',
+    'capabilities that are not a list',
     handler({ Text: 'x', AcceptAppCaps: 'a' }),
     `${atSite}.Handlers["/"].AcceptAppCaps: "a" is`,
   ],
   [
-    'no capability',
+    'an invalid capability',
     handler({ Proxy: '80', AcceptAppCaps: [''] }),
     `${atSite}.Handlers["/"].AcceptAppCaps[0]: "" is not`,
   ],
-  ['Funnel to no port', { AllowFunnel: { 'a.b:443': true } }, 'port 443, AllowFunnel["a.b:443"]: it is not served'],
-  ['Funnel that is no boolean', funnel('a.b:443', 1), 'port 443, AllowFunnel["a.b:443"]: 1 is not true or false'],
+  [
+    'Funnel for a port that is not served',
+    { AllowFunnel: { 'a.b:443': true } },
+    'port 443, AllowFunnel["a.b:443"]: it is not served',
+  ],
+  ['Funnel with a number', funnel('a.b:443', 1), 'port 443, AllowFunnel["a.b:443"]: 1 is not true or false'],
   ['a Service without svc:', services('app', service), 'app, Services["app"]: the name of a Tailscale Service is svc:'],
   ['a Service of two labels', services('svc:a.b', service), 'svc:a.b, Services["svc:a.b"]: the name of a Tailscale'],
-  ['a Service that is none', services('svc:a', null), 'svc:a, Services["svc:a"]: it is missing: an object is needed'],
-  [
-    'packets and ports',
-    services('svc:app', { ...service, Tun: true }),
-    'svc:app, Services["svc:app"].Tun: it excludes',
-  ],
+  ['null for a Service', services('svc:a', null), 'svc:a, Services["svc:a"]: it is missing: an object is needed'],
+  ['Tun and ports', services('svc:app', { ...service, Tun: true }), 'svc:app, Services["svc:app"].Tun: it excludes'],
   [
     'a bad port of a Service',
     services('svc:a', port({ HTTP: true }, '0')),
     'svc:a, Services["svc:a"].TCP["0"]: a port',
   ],
-  ['a name of two lines', services('svc:\n', service), '"svc:\\n", Services["svc:\\n"]: the name of a'],
-])('%s is named with its place, and costs itself alone', (_mistake, file, told) => {
+  ['a name with a line break', services('svc:\n', service), '"svc:\\n", Services["svc:\\n"]: the name of a'],
+])('%s is reported with its place, and only its entry is rejected', (_mistake, file, told) => {
   const sections = ['TCP', 'Web', 'Services', 'AllowFunnel'] as const
   const section = (from: object, name: string) => (from as Record<string, object>)[name]
   const both = Object.fromEntries(sections.map((name) => [name, { ...section(good, name), ...section(file, name) }]))
@@ -119,7 +135,7 @@ it.each<[mistake: string, file: object, told: string]>([
   ])
 })
 
-it('a Funnel that leads nowhere costs itself, and not its site', () => {
+it('a Funnel without a site is rejected alone, and the site stays', () => {
   const { config, rejections, warnings } = parseServeFile(Buffer.from(JSON.stringify(funnel('c.b:443'))))
   expect([config, rejections]).toEqual([site('a.b:443'), []])
   expect(warnings).toEqual([
@@ -131,7 +147,7 @@ it('a Funnel that leads nowhere costs itself, and not its site', () => {
   ])
 })
 
-it('comments are passed over wherever they are', () => {
+it('fields that are comments are ignored everywhere', () => {
   const commented = {
     _comment: 'at the top',
     TCP: { _comment: 'of ports', 443: { HTTPS: true } },

@@ -12,12 +12,12 @@ const site = '${TS_CERT_DOMAIN}:443'
 const https = { TCP: { 443: { HTTPS: true } }, Web: { [site]: proxy } }
 const service = { TCP: { 443: { HTTPS: true } }, Web: { 'app.lab.ts.net:443': proxy } }
 
-describe('what can be served', () => {
+describe('accepts', () => {
   it.each<[string, object]>([
     ['nothing', {}],
     ['a site', https],
     [
-      'a redirect, and what the Internet may reach',
+      'a redirect, and Funnel',
       {
         TCP: { 80: { HTTP: true }, 443: { HTTPS: true } },
         Web: {
@@ -64,7 +64,7 @@ describe('what can be served', () => {
     expect(parse(config)).toEqual({ config, rejections: [], warnings: [] })
   })
 
-  it('as Go decodes it: names of fields in any case, null for nothing, what is false or 0 left out', () => {
+  it('decodes as Go does: field names in any case, null as absent, false and 0 left out', () => {
     expect(
       parse({
         tcp: { 443: { https: true, HTTP: false, TCPForward: '', ProxyProtocol: 0 }, 80: { HTTP: true } },
@@ -76,8 +76,8 @@ describe('what can be served', () => {
   })
 })
 
-describe('what cannot be served', () => {
-  it('what was good before stays as it was, whatever becomes of the rest', () => {
+describe('rejects what is invalid', () => {
+  it('keeps the last good version of an entry, whatever happens to the others', () => {
     const before = parse({ ...https, AllowFunnel: { [site]: true }, Services: { 'svc:app': service, 'svc:b': {} } })
     const bad = { ...https.TCP, 80: { HTTP: true } }
     const after = parse({ TCP: bad, Web: { [site]: 7 }, Services: { 'svc:app': 7, 'svc:c': {} } }, before)
@@ -90,7 +90,7 @@ describe('what cannot be served', () => {
     })
   })
 
-  it('a field that nothing knows is told of, and passed over', () => {
+  it('ignores an unknown field with a warning', () => {
     const { config, rejections, warnings } = parse({
       ...https,
       TCP: { 443: { HTTPS: true, HTTP2: true } },
@@ -103,7 +103,7 @@ describe('what cannot be served', () => {
     ])
   })
 
-  it('and so is a site that tailscaled will not find', () => {
+  it('warns about a site that tailscaled will not find', () => {
     const { warnings } = parse({ Services: { 'svc:other': service } })
     expect(warnings).toEqual([
       expect.objectContaining({ entry: 'svc:other', field: 'Services["svc:other"].Web["app.lab.ts.net:443"]' }),
@@ -112,13 +112,13 @@ describe('what cannot be served', () => {
 })
 
 it.each(['', 'x', '{"TCP":', '[]', 'null', '{"TCP":[]}', '{"Services":7}', '{"Web":"x"}', '{"AllowFunnel":true}'])(
-  'nothing of %j can be used',
+  'uses nothing of %j',
   (text) => {
     expect(() => parse(text)).toThrow(CulvertError)
   },
 )
 
-describe('whatever the file says', () => {
+describe('for any file', () => {
   const text = fc.constantFrom(
     '',
     'x',
@@ -167,7 +167,7 @@ describe('whatever the file says', () => {
     }
   }
 
-  /** Whether all that `part` says, `whole` says as well. */
+  /** Whether `whole` has everything that `part` has. */
   const isWithin = (part: unknown, whole: unknown): boolean =>
     typeof part === 'object' && part !== null
       ? typeof whole === 'object' &&
@@ -178,7 +178,7 @@ describe('whatever the file says', () => {
         })
       : part === whole
 
-  it('nothing is served that it does not say, and what is served is good', () => {
+  it('serves nothing that the file does not have, and only what is valid', () => {
     fc.assert(
       fc.property(file, (value) => {
         const read = attempt(value)
@@ -194,7 +194,7 @@ describe('whatever the file says', () => {
     )
   })
 
-  it('each entry is as the file says now, or as it was', () => {
+  it('each entry is as the file has it now, or as it was', () => {
     fc.assert(
       fc.property(file, file, (first, second) => {
         const before = attempt(first)
@@ -210,12 +210,12 @@ describe('whatever the file says', () => {
     )
   })
 
-  it('and what is no JSON is refused', () => {
+  it('refuses what is not JSON', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (bytes) => void attempt(bytes)))
   })
 })
 
-it('a config is the sum of its entries', () => {
+it('the config is the sum of its entries', () => {
   const config: ServeConfig = parse({
     ...https,
     TCP: { ...https.TCP, 1: { TCPForward: 'a:1' } },
@@ -226,7 +226,7 @@ it('a config is the sum of its entries', () => {
   expect(joinEntries(entriesOf(config).values())).toEqual(config)
 })
 
-it('a thousand handlers are read at once', () => {
+it('reads a thousand handlers', () => {
   const Handlers = Object.fromEntries(
     Array.from({ length: 1000 }, (_, n) => [`/app-${n}/`, { Proxy: `10.0.0.9:${n + 1}` }]),
   )

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseEgressStatus, parseIngressStatus } from '../../wire/services-status.ts'
 
-describe('the status of egress, as upstream’s agent writes it', () => {
+describe('the egress status, as upstream’s agent writes it', () => {
   it.each<[string, string, object]>([
     ['nothing', '{"podIPv4":"10.88.1.2","services":null}', { podIPv4: '10.88.1.2', podIPv6: '', services: [] }],
     ['no services at all', '{"podIPv4":""}', { podIPv4: '', podIPv6: '', services: [] }],
@@ -35,23 +35,23 @@ describe('the status of egress, as upstream’s agent writes it', () => {
   })
 })
 
-describe('of services that cannot be read none is listed, and the others are', () => {
+describe('services that cannot be read are left out, and the others are listed', () => {
   const target = { ip: '100.64.0.3', fqdn: '' }
   const good = { ports: [], tailnetTargetIPs: ['100.64.0.3'], tailnetTarget: target }
   it.each<[string, unknown]>([
-    ['one that is none', 7],
+    ['a number for a service', 7],
     ['no ports', { ...good, ports: undefined }],
-    ['a port that is none', { ...good, ports: [{ protocol: 'TCP', matchPort: 0, targetPort: 1 }] }],
+    ['a port 0', { ...good, ports: [{ protocol: 'TCP', matchPort: 0, targetPort: 1 }] }],
     ['an unknown protocol', { ...good, ports: [{ protocol: 'SCTP', matchPort: 1, targetPort: 1 }] }],
-    ['an address that is none', { ...good, tailnetTargetIPs: ['100.64.0.3', '100.64'] }],
-    ['addresses that are none', { ...good, tailnetTargetIPs: '100.64.0.3' }],
+    ['an invalid address', { ...good, tailnetTargetIPs: ['100.64.0.3', '100.64'] }],
+    ['a string for the addresses', { ...good, tailnetTargetIPs: '100.64.0.3' }],
     ['no target', { ...good, tailnetTarget: null }],
   ])('%s', (_what, bad) => {
     const status = parseEgressStatus(JSON.stringify({ podIPv4: '10.88.1.2', services: { bad, good } }))
     expect(status?.services.map(({ service }) => service.name)).toEqual(['good'])
   })
 
-  it('of ingress', () => {
+  it('the ingress status', () => {
     const mapping = { TailscaleServiceIP: '100.64.0.9', ClusterIP: '10.96.0.7' }
     const configs = {
       'svc:good': { IPv4Mapping: mapping },
@@ -66,7 +66,7 @@ describe('of services that cannot be read none is listed, and the others are', (
 describe.each([
   ['egress', parseEgressStatus],
   ['ingress', parseIngressStatus],
-])('what is no status of %s', (_kind, parse) => {
+])('what is not a status of %s', (_kind, parse) => {
   it.each(['', '{', 'null', '7', '[]', '"x"', '{"podIPv4":7}', '{"podIPv6":[]}', '{"services":7,"configs":7}'])(
     '%j',
     (text) => {

@@ -15,7 +15,7 @@ const egress = (document: object) =>
 const ingress = (document: object) => [...parseIngressServices(Buffer.from(JSON.stringify(document))).services.values()]
 const named = (fqdn: string, ports: object[] = []): object => ({ tailnetTarget: { ip: '', fqdn }, ports })
 
-describe('the egress status has the bytes that readers compare', () => {
+describe('the egress status has exactly the bytes that readers compare', () => {
   it.each<[string, Parameters<typeof renderEgressStatus>[0], string]>([
     ['nothing', { ...pod, services: [] }, '{"podIPv4":"10.88.1.2","podIPv6":"fd88::2","services":null}'],
     ['no IPv6', { podIPv4: '10.88.1.2', podIPv6: '', services: [] }, '{"podIPv4":"10.88.1.2","services":null}'],
@@ -31,7 +31,7 @@ describe('the egress status has the bytes that readers compare', () => {
         '"tailnetTarget":{"ip":"","fqdn":"foo.tailnetxyz.ts.net"}}}}',
     ],
     [
-      'names in order, ports and target as they were configured',
+      'services in order, ports and target as configured',
       {
         podIPv4: '10.88.1.2',
         podIPv6: '',
@@ -84,9 +84,9 @@ describe('the ingress status has what was configured, byte for byte', () => {
   })
 })
 
-describe('a limit', () => {
+describe('a size limit', () => {
   const one = (name: string, fqdn = 'x.y') => egress({ [name]: named(fqdn) })
-  it('leaves out what has no room, and takes what has', () => {
+  it('omits services that do not fit, and lists those that do', () => {
     const services = [...one('a'), ...one('b', `${'long.'.repeat(40)}x`), ...one('c')]
     const { text } = renderEgressStatus({ ...pod, services: [...one('a'), ...one('c')] }, limit)
     expect(renderEgressStatus({ ...pod, services }, text.length)).toEqual({ text, omitted: ['b'] })
@@ -101,7 +101,7 @@ describe('a limit', () => {
   })
 })
 
-/** A document of either kind, by name. */
+/** A document of either kind, by service name. */
 const names = fc.string({
   unit: fc.integer({ min: 0x21, max: 0x7e }).map((unit) => String.fromCodePoint(unit)),
   minLength: 1,
@@ -128,7 +128,7 @@ const ingressDocument = fc.dictionary(
   { maxKeys: 20 },
 )
 
-it('says of each service of egress what was configured, or names it as omitted, within the limit', () => {
+it('lists each egress service as configured, or reports it as omitted, within the limit', () => {
   fc.assert(
     fc.property(egressDocument, fc.integer({ min: 100, max: 3000 }), (document, limitBytes) => {
       const services = egress(document)
@@ -143,7 +143,7 @@ it('says of each service of egress what was configured, or names it as omitted, 
   )
 })
 
-it('says of each service of ingress what was configured, or names it as omitted, within the limit', () => {
+it('lists each ingress service as configured, or reports it as omitted, within the limit', () => {
   fc.assert(
     fc.property(ingressDocument, fc.integer({ min: 100, max: 3000 }), (document, limitBytes) => {
       const services = ingress(document)

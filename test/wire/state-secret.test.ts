@@ -12,11 +12,11 @@ describe('the name of a device', () => {
     expect(renderDeviceFqdn(name)).toBe(text)
   })
 
-  it.each(['', '.'])('%j is none', (text) => {
+  it.each(['', '.'])('%j is not a name', (text) => {
     expect(parseDeviceFqdn(text)).toBeUndefined()
   })
 
-  it('is read as it was written, without the dot', () => {
+  it('is read as written, without the trailing dot', () => {
     fc.assert(
       fc.property(fc.domain(), fc.constantFrom('', '.'), (name, dot) => {
         expect(parseDeviceFqdn(renderDeviceFqdn(`${name}${dot}`))).toBe(name)
@@ -36,7 +36,7 @@ describe('the addresses of a device', () => {
     expect(renderDeviceIps(addresses)).toBe('["100.64.0.1","fd7a:115c:a1e0::1"]')
   })
 
-  it('are read as they were written', () => {
+  it('are read as written', () => {
     fc.assert(
       fc.property(fc.array(address), (addresses) => {
         expect(parseDeviceIps(renderDeviceIps(addresses))).toEqual(addresses)
@@ -54,7 +54,7 @@ describe('the addresses of a device', () => {
     '["100.64.0.1/32"]',
     '["100.64.0.1",""]',
     '["100.64.0.1"',
-  ])('%s is none', (text) => {
+  ])('%s is not a list of addresses', (text) => {
     expect(parseDeviceIps(text)).toBeUndefined()
   })
 })

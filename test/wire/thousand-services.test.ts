@@ -7,7 +7,7 @@ const count = 1000
 const bad = 'ns-0500'
 const parse = (document: object) => parseEgressServices(Buffer.from(JSON.stringify(document)))
 
-/** A document of 1,000 services, `ns-0500` of which is changed. */
+/** A document of 1,000 services, in which `ns-0500` is changed. */
 function documentWith(change: object): object {
   const entry = (index: number): [string, object] => {
     const name = `ns-${String(index).padStart(4, '0')}`
@@ -33,8 +33,8 @@ it.each<[string, object, field: string]>([
   ['a match port of another service', withPort({ matchPort: 10_499 }), 'ports[0].matchPort'],
   ['a wrong type', { ports: '80' }, 'ports'],
   ['a missing field', { tailnetTarget: undefined }, 'tailnetTarget'],
-  ['no name where one must be', { tailnetTarget: { ip: '', fqdn: '' } }, 'tailnetTarget'],
-])('%s costs one service of 1,000', (_what, change, field) => {
+  ['neither address nor name', { tailnetTarget: { ip: '', fqdn: '' } }, 'tailnetTarget'],
+])('%s rejects one service of 1,000', (_what, change, field) => {
   const document = documentWith(change)
   const { services, rejections } = parse(document)
   expect(rejections).toMatchObject([{ entry: bad, field }])
@@ -44,9 +44,9 @@ it.each<[string, object, field: string]>([
 })
 
 it.each<[string, object]>([
-  ['a name that nobody has', { tailnetTarget: { ip: '', fqdn: 'nobody.lab.ts.net' } }],
-  ['an address of a Pod', { tailnetTarget: { ip: '10.88.1.2', fqdn: '' } }],
-])('%s is no mistake of the document', (_what, change) => {
+  ['a name that no peer has', { tailnetTarget: { ip: '', fqdn: 'nobody.lab.ts.net' } }],
+  ['the address of a Pod', { tailnetTarget: { ip: '10.88.1.2', fqdn: '' } }],
+])('%s is not a mistake of the document', (_what, change) => {
   const { services, rejections } = parse(documentWith(change))
   expect(rejections).toEqual([])
   expect(services.size).toBe(count)
@@ -64,7 +64,7 @@ it.each<[string, Parse, object, number]>([
     1,
   ],
   ['nothing', parseEgressServices, {}, 0],
-])('10,000 entries with %s cost no more for each than 500 do', (_what, parseBytes, entry, taken) => {
+])('10,000 entries with %s take no more time for each than 500 do', (_what, parseBytes, entry, taken) => {
   const document = (size: number): Buffer => {
     const names = Array.from({ length: size }, (_, index) => `a${index}`)
     return Buffer.from(JSON.stringify(Object.fromEntries(names.map((name) => [name, entry]))))
@@ -82,7 +82,7 @@ it.each<[string, Parse, object, number]>([
 it.each<[string, string]>([
   ['lists', '['.repeat(500_000) + ']'.repeat(500_000)],
   ['objects', '{"a":'.repeat(150_000) + '1' + '}'.repeat(150_000)],
-])('takes no harm from %s within each other', (_what, nested) => {
+])('survives nested %s', (_what, nested) => {
   const { services, rejections } = parseEgressServices(
     Buffer.from(`{"a": {"tailnetTarget": {"ip": "100.64.0.9", "more": ${nested}}, "ports": ${nested}}}`),
   )
