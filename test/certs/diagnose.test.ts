@@ -6,7 +6,10 @@ import { describeProblem, type Reason, reasonFrom } from '../../certs/problem.ts
 const acme = (status: number, type: string, detail: string): string =>
   `${status} urn:ietf:params:acme:error:${type}: ${detail}`
 
-/** What tailscaled 1.102 says, from its own words and those of the authority, the control server and the Kubernetes API. */
+/**
+ * Error messages of tailscaled 1.102: its own, and those of the authority, the control server and the Kubernetes API
+ * that it passes on.
+ */
 const sayings: readonly (readonly [string, Reason])[] = [
   ['your Tailscale account does not support getting TLS certs', 'https-off'],
   ['invalid domain "web.lab.ts.net"; must be one of ["proxy.lab.ts.net"]', 'no-cert-domain'],
@@ -84,19 +87,19 @@ const sayings: readonly (readonly [string, Reason])[] = [
   ['', 'other'],
 ]
 
-describe('what tailscaled says', () => {
+describe('an error of tailscaled is recognised', () => {
   it.each(sayings)('%s', (words, reason) => {
     const found = diagnose('web.lab.ts.net', words)
     expect(found.reason).toBe(reason)
     expect(describeProblem(found)).toMatch(/web\.lab\.ts\.net: .+\. [A-Z].+\.$/)
   })
 
-  it('fills no log', () => {
+  it('a long message is shortened for the log', () => {
     expect(diagnose('a.ts.net', 'x'.repeat(10_000)).text.length).toBeLessThan(700)
   })
 })
 
-describe('what came of a request', () => {
+describe('the outcome of a request', () => {
   it.each([
     ['no netmap available', 'transient'],
     ['acme.GetReg: Get "https://a/dir": dial tcp 1.2.3.4:443: connect: connection refused', 'transient'],
@@ -108,7 +111,7 @@ describe('what came of a request', () => {
     expect(outcomeOf('a.ts.net', { kind: 'refused', words }).kind).toBe(kind)
   })
 
-  it('is a rate limit also in words that are not known', () => {
+  it('is a rate limit also when the text is unknown', () => {
     const answer = { kind: 'rate-limited', retryAfterMs: 5000, words: 'slow down' } as const
     expect(outcomeOf('a.ts.net', answer)).toMatchObject({
       kind: 'failure',
@@ -117,21 +120,21 @@ describe('what came of a request', () => {
     })
   })
 
-  it('is transient when tailscaled is silent', () => {
+  it('is transient when tailscaled does not answer', () => {
     expect(outcomeOf('a.ts.net', { kind: 'silent', words: 'connect ENOENT /s' })).toMatchObject({
       kind: 'transient',
       problem: { reason: 'daemon' },
     })
   })
 
-  it('is no success without a certificate, and repeats nothing of what came', () => {
+  it('is a failure without a certificate, and does not quote the answer', () => {
     const outcome = outcomeOf('a.ts.net', { kind: 'chain', pem: '-----BEGIN EC PRIVATE KEY-----\nhunter2\n' })
     expect(outcome).toMatchObject({ kind: 'failure', problem: { reason: 'daemon' } })
     expect(JSON.stringify(outcome)).not.toMatch(/hunter2|PRIVATE/)
   })
 })
 
-it('a reason of another version is none', () => {
+it('ignores a stored reason of another version', () => {
   expect(['rate-limit', 'toString', 'new-one', ''].map(reasonFrom)).toEqual([
     'rate-limit',
     undefined,

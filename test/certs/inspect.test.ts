@@ -24,7 +24,7 @@ const verdict = (certificate: string | undefined, key: string | undefined, at = 
   )
 
 describe('a TLS Secret', () => {
-  it('is good when it has a certificate for the name, and its key', () => {
+  it('is good when it has a certificate for the name, and the key for it', () => {
     const found = verdict(own!.certificate, own!.key)
     expect(found).toMatchObject({ kind: 'good', certificate: { to: expect.any(Date) as Date } })
     expect(storedIn(found)?.fingerprint).toMatch(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
@@ -36,7 +36,7 @@ describe('a TLS Secret', () => {
   it.each([
     ['', ''],
     [undefined, undefined],
-  ])('is empty as its owner makes it', (certificate, key) => {
+  ])('is empty when it is as its owner creates it', (certificate, key) => {
     expect(verdict(certificate, key)).toEqual({ kind: 'empty' })
   })
 
@@ -45,12 +45,16 @@ describe('a TLS Secret', () => {
     ['lacks its certificate', () => [undefined, own!.key], /it lacks tls\.crt/],
     ['has the certificate of another name', () => [other!.certificate, other!.key], /is for db\.lab\.ts\.net$/],
     ['has a certificate of no name', () => [nameless!.certificate, nameless!.key], /is for no name$/],
-    ['has the key of another', () => [own!.certificate, other!.key], /key is not that of its certificate/],
-    ['has no key there', () => [own!.certificate, 'hunter2'], /tls\.key cannot be read/],
-    ['has no certificate there', () => ['hunter2', own!.key], /there is no certificate in it/],
+    ['has the key of another certificate', () => [own!.certificate, other!.key], /key is not that of its certificate/],
+    ['has something else for a key', () => [own!.certificate, 'hunter2'], /tls\.key cannot be read/],
+    ['has something else for a certificate', () => ['hunter2', own!.key], /there is no certificate in it/],
     ['has half a certificate', () => [own!.certificate.slice(0, 200), own!.key], /there is no certificate in it/],
-    ['has a broken one', () => [own!.certificate.replace(/\n.{20}/, '\nAAAA'), own!.key], /certificate cannot be read/],
-    ['has them the wrong way round', () => [own!.key, own!.certificate], /there is no certificate in it/],
+    [
+      'has a damaged certificate',
+      () => [own!.certificate.replace(/\n.{20}/, '\nAAAA'), own!.key],
+      /certificate cannot be read/,
+    ],
+    ['has key and certificate swapped', () => [own!.key, own!.certificate], /there is no certificate in it/],
   ])('is unfit when it %s', (_name, pair, problem) => {
     const found = verdict(...pair())
     expect(found).toEqual({ kind: 'unfit', problem: expect.stringMatching(problem) as string })
@@ -58,7 +62,7 @@ describe('a TLS Secret', () => {
     expect(storedIn(found)).toBeUndefined()
   })
 
-  it('may hold anything', () => {
+  it('survives any content', () => {
     const part = fc.oneof(
       fc.uint8Array().map((bytes) => Buffer.from(bytes).toString('latin1')),
       fc.constantFrom(own!.certificate, own!.key, other!.certificate),
@@ -74,14 +78,14 @@ describe('a TLS Secret', () => {
     )
   })
 
-  it('is told apart by its time', () => {
+  it('is good, due or late by its age', () => {
     // Two days: due after 32 to 34 hours, and late another 1.6 hours after.
     expect(verdict(own!.certificate, own!.key, now + 31 * 3_600_000).kind).toBe('good')
     expect(verdict(own!.certificate, own!.key, now + 37 * 3_600_000).kind).toBe('due')
     expect(verdict(own!.certificate, own!.key, now + 49 * 3_600_000).kind).toBe('expired')
   })
 
-  it('has a problem for each of these, whose text counts days', () => {
+  it('has a problem text for each of these, which counts days', () => {
     const at = (hours: number) => {
       const time = now + hours * 3_600_000
       return verdictProblem('web.lab.ts.net', verdict(own!.certificate, own!.key, time), time)

@@ -24,16 +24,16 @@ beforeEach(() => {
   return () => vi.useRealTimers()
 })
 
-/** The outside of an issuer as a test says that it is: tailscaled, the Secret, and what was told of them. */
+/** What surrounds an issuer, played by the test: tailscaled, the Secret, and what was reported. */
 class Outside {
   blocker: Problem | undefined
   secret: TlsSecret | Problem = empty
   denied: Problem | undefined
-  /** What tailscaled answers; undefined: it has one issued and puts it there. */
+  /** What tailscaled answers; undefined: it issues a certificate and stores it in the Secret. */
   answer: CertificateAnswer | undefined
-  /** When it was asked, in minutes since the beginning, and for which validity in ms. */
+  /** When tailscaled was asked, in minutes since the beginning, and the minimum validity in ms. */
   readonly asked: [at: number, minValidityMs: number][] = []
-  /** What happens while other names are asked for. */
+  /** What happens while the issuer waits for the requests for other names. */
   whileWaiting: () => void = () => {}
   report: CertificateReport = nothingKnown
   turns: IssueState[] = []
@@ -65,7 +65,7 @@ class Outside {
     this.#step = issuer(parts)
   }
 
-  /** Goes on for so many minutes. */
+  /** Lets this many minutes pass. */
   async pass(minutes: number): Promise<void> {
     const end = Date.now() + minutes * minute
     for (;;) {
@@ -95,18 +95,18 @@ describe('an issuer', () => {
     expect(outside.minutes[1]).toBeGreaterThan(1290)
   })
 
-  it('has it renewed when that is due, which its answer then tells of', async () => {
+  it('asks for a longer validity once renewal is due', async () => {
     const outside = new Outside()
     await outside.pass(34 * 60)
-    // It goes on asking for one, as it is given the old one here.
+    // It keeps asking, as the fake answers with the old certificate.
     expect(outside.asked.slice(0, 3).map(([, validity]) => validity > 0)).toEqual([false, false, true])
   })
 
   it.each<[string, (outside: Outside, what: Problem | undefined) => void]>([
-    ['the tailnet', (outside, what) => (outside.blocker = what)],
-    ['the Secret', (outside, what) => (outside.secret = what ?? empty)],
-    ['a right', (outside, what) => (outside.denied = what)],
-  ])('does not ask while %s is in the way, and asks when it is not', async (_name, set) => {
+    ['a problem in the tailnet', (outside, what) => (outside.blocker = what)],
+    ['a problem of the Secret', (outside, what) => (outside.secret = what ?? empty)],
+    ['a missing permission', (outside, what) => (outside.denied = what)],
+  ])('does not ask while %s blocks it, and asks afterwards', async (_name, set) => {
     const outside = new Outside()
     set(outside, problem('secret-forbidden', 'no'))
     await outside.pass(60)
@@ -118,7 +118,7 @@ describe('an issuer', () => {
     expect(outside.report.problem).toBeUndefined()
   })
 
-  it('asks ever later after failures, and begins anew after a success', async () => {
+  it('waits longer after each failure, and starts over after a success', async () => {
     const outside = new Outside()
     outside.answer = refused('dns-01 challenge not offered')
     await outside.pass(1500)
@@ -139,7 +139,7 @@ describe('an issuer', () => {
     expect(outside.report.problem).toBeUndefined()
   })
 
-  it('does not wait for what is mended here', async () => {
+  it('retries at once what is repaired locally', async () => {
     const outside = new Outside()
     outside.answer = refused('error writing TLS cert and key to Secret: secrets "web.lab.ts.net" not found')
     await outside.pass(30)
@@ -152,7 +152,7 @@ describe('an issuer', () => {
     expect(outside.minutes).toHaveLength(4)
   })
 
-  it('leaves an authority alone that wants it, although what is in the way changes', async () => {
+  it('keeps the pause that the authority asked for, although blockers come and go', async () => {
     const outside = new Outside()
     outside.answer = { kind: 'rate-limited', retryAfterMs: 600 * minute, words: 'x' }
     await outside.pass(5)
@@ -165,7 +165,7 @@ describe('an issuer', () => {
     expect(outside.minutes).toHaveLength(2)
   })
 
-  it('goes on where an earlier run was, and says why', async () => {
+  it('continues the pauses of an earlier run, and reports why', async () => {
     const outside = new Outside({ failures: 2, notBefore: Date.now() + 30 * minute, reason: 'rate-limit' })
     await outside.pass(29)
     expect(outside.minutes).toEqual([])
@@ -177,7 +177,7 @@ describe('an issuer', () => {
     expect(outside.minutes).toEqual([30])
   })
 
-  it('has what was taken away issued again, but not again and again', async () => {
+  it('has a deleted certificate issued again, but with growing pauses', async () => {
     const outside = new Outside()
     await outside.pass(1)
     for (let minutes = 0; minutes < 600; minutes += 1) {
@@ -189,7 +189,7 @@ describe('an issuer', () => {
     expect(outside.report.problem).toMatchObject({ reason: 'not-kept' })
   })
 
-  it('leaves an authority alone that wants it, also when the Secret is emptied or its certificate expires', async () => {
+  it('keeps the pause of a rate limit, also when the Secret is emptied or its certificate expires', async () => {
     const outside = new Outside()
     await outside.pass(1)
     outside.answer = { kind: 'rate-limited', retryAfterMs: 3 * 1440 * minute, words: 'x' }
@@ -203,14 +203,14 @@ describe('an issuer', () => {
     expect(outside.report.problem).toMatchObject({ reason: 'rate-limit' })
   })
 
-  it('looks again before it asks when it had to wait for others', async () => {
+  it('inspects the Secret again after waiting for other names', async () => {
     const outside = new Outside()
     outside.whileWaiting = () => (outside.secret = problem('secret-missing', 'gone'))
     await outside.pass(0)
     expect(outside.minutes).toEqual([])
   })
 
-  it('takes a certificate that does not reach its Secret for none', async () => {
+  it('counts a certificate that does not reach its Secret as a failure', async () => {
     const outside = new Outside()
     outside.answer = { kind: 'chain', pem: pair.certificate }
     await outside.pass(5)

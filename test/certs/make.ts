@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { Certificate } from '../../certs/certificate.ts'
 import { run } from '../lab/run.ts'
 
-/** A key and a certificate that signs itself, both PEM, as tailscaled stores them. */
+/** A key and a self-signed certificate, both PEM, as tailscaled stores them. */
 export type Pair = { readonly certificate: string; readonly key: string }
 
-/** For `names`, for two days from now. */
+/** A certificate for `names`, valid for two days from now. */
 export async function makePair(names: readonly string[]): Promise<Pair> {
   const folder = mkdtempSync(join(tmpdir(), 'culvert-'))
   try {
@@ -25,7 +25,7 @@ export async function makePair(names: readonly string[]): Promise<Pair> {
 
 export const day = 86_400_000
 
-/** Ninety days from `from`, in days since 1970. */
+/** A certificate valid for ninety days from day `from`, in days since 1970. */
 export const ninetyDays = (from: number, fingerprint = '00:00:00:00'): Certificate => ({
   fingerprint,
   from: new Date(from * day),

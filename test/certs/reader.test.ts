@@ -22,7 +22,7 @@ const stored = ({ certificate, key }: Pair): TlsSecret => ({
 const served = ({ certificate }: Pair): CertificateAnswer => ({ kind: 'chain', pem: certificate })
 const unserved: CertificateAnswer = { kind: 'refused', words: 'in read-only mode: cert expired' }
 
-/** What a reader reports of each state in turn. */
+/** What a reader reports of each state, one after the other. */
 async function reports(
   ...states: [secret: Awaited<ReturnType<Parts['readSecret']>>, answer: CertificateAnswer | 'blocked', after?: number][]
 ) {
@@ -51,7 +51,7 @@ async function reports(
 }
 
 describe('a reader', () => {
-  it('tells what is in the way, of the tailnet first, and looks again sooner', async () => {
+  it('reports blockers, those of the tailnet first, and looks again sooner', async () => {
     const seen = await reports(
       [stored(old!), 'blocked'],
       [problem('secret-missing', 'gone'), served(old!)],
@@ -73,7 +73,7 @@ describe('a reader', () => {
     expect(isProblem(seen[1]!.report.problem!)).toBe(true)
   })
 
-  it('tells how far it is behind, and that it is too far', async () => {
+  it('reports how old the certificate is, and when it is too old', async () => {
     const seen = await reports(
       [stored(old!), served(old!)],
       [stored(renewed!), served(old!)],
@@ -86,7 +86,7 @@ describe('a reader', () => {
     expect(seen[3]!.report.behindSince).toEqual(seen[1]!.report.behindSince)
   })
 
-  it('tells what is the matter with tailscaled as that', async () => {
+  it('reports problems of tailscaled as its own', async () => {
     const seen = await reports(
       [stored(old!), { kind: 'silent', words: 'connect ENOENT' }],
       [stored(old!), { kind: 'refused', words: 'getting TLS Secret "web.lab.ts.net": EOF' }],
@@ -94,7 +94,7 @@ describe('a reader', () => {
     expect(seen.map(({ reason }) => reason)).toEqual(['daemon', 'secret-unreadable'])
   })
 
-  it('warns when a renewal has not come', async () => {
+  it('warns when a renewal is late', async () => {
     const seen = await reports([stored(old!), served(old!)], [stored(old!), served(old!), 38 * hour])
     expect(seen.map(({ reason }) => reason)).toEqual([undefined, 'expiring'])
   })

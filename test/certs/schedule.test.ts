@@ -25,21 +25,21 @@ describe('the next request', () => {
     ['a third', failed, 2, { failures: 3, pause: 100 * minute }],
     ['a fourth', failed, 3, { failures: 4, pause: day }],
     ['the hundredth', failed, 99, { failures: 100, pause: day }],
-    ['what cost nothing', transient, 3, { failures: 3, pause: minute }],
-    ['a rate limit that says when', limited(7 * minute), 2, { failures: 3, pause: 7 * minute }],
-    ['one that says at once', limited(1), 0, { failures: 1, pause: minute }],
-    ['one that says 0', limited(0), 1, { failures: 2, pause: 10 * minute }],
-    ['one that says in a year', limited(365 * day), 0, { failures: 1, pause: 7 * day }],
+    ['a transient failure', transient, 3, { failures: 3, pause: minute }],
+    ['a rate limit with a time', limited(7 * minute), 2, { failures: 3, pause: 7 * minute }],
+    ['a rate limit with 1 ms', limited(1), 0, { failures: 1, pause: minute }],
+    ['a rate limit with 0 ms', limited(0), 1, { failures: 2, pause: 10 * minute }],
+    ['a rate limit of a year', limited(365 * day), 0, { failures: 1, pause: 7 * day }],
     ['a success', success(990), 3, { failures: 0, pause: day }],
-    ['a success that is due in an hour', success(1000 - 60 + 1 / 24), 0, { failures: 0, pause: day / 24 }],
-    ['a success that is due already', success(910), 0, { failures: 0, pause: day / 24 }],
+    ['a success with renewal due in an hour', success(1000 - 60 + 1 / 24), 0, { failures: 0, pause: day / 24 }],
+    ['a success with renewal overdue', success(910), 0, { failures: 0, pause: day / 24 }],
   ])('after %s', (_name, outcome, failures, expected) => {
     const turn = nextIssueState(outcome, { failures, notBefore: 0 }, pace, now, 0)
     expect({ failures: turn.failures, pause: turn.notBefore - now }).toEqual(expected)
     expect(turn.reason).toBe(outcome.kind === 'success' ? undefined : outcome.problem.reason)
   })
 
-  it('is within a tenth of that, and after a failure never sooner', () => {
+  it('is spread by a tenth, and after a failure never earlier', () => {
     const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
     fc.assert(
       fc.property(
@@ -64,20 +64,20 @@ describe('the next request', () => {
     )
   })
 
-  it('after a loss is made at once, and then ever later', () => {
+  it('after a loss is immediate at first, then after growing pauses', () => {
     const pauses = [0, 1, 2, 3, 4].map((losses) => afterLoss(losses, pace, now, 0).notBefore - now)
     expect(pauses).toEqual([0, 10 * minute, 100 * minute, day, day])
   })
 })
 
 describe('renewal', () => {
-  it('is due after two thirds of the lifetime, and up to a thirtieth more by what the certificate is', () => {
+  it('is due after two thirds of the lifetime, plus up to a thirtieth derived from the certificate', () => {
     expect(renewalOf(ninetyDays(1000, '00:00:00:00:FF')) / day).toBeCloseTo(1060)
     expect(renewalOf(ninetyDays(1000, 'FF:FF:FF:FF:00')) / day).toBeCloseTo(1063)
     expect(renewalOf(ninetyDays(1000, '80:00:00:00:00')) / day).toBeCloseTo(1061.5)
   })
 
-  it('is asked for as what is valid for longer than what is there', () => {
+  it('is requested by a minimum validity longer than that of the current certificate', () => {
     expect(minValidity(undefined, now)).toBe(0)
     expect(minValidity(ninetyDays(990), now)).toBe(0)
     expect(minValidity(ninetyDays(939), now)).toBe(29 * day + minute)
