@@ -11,8 +11,8 @@ const redirect = {
   Web: { 'other.lab.ts.net:80': { Handlers: { '/': { Redirect: `https://${certDomain}/` } } } },
 }
 
-describe('with a name that there can be certificates for', () => {
-  it('that name stands wherever the file has the placeholder', () => {
+describe('with a certificate domain', () => {
+  it('the placeholder is replaced by it everywhere in the file', () => {
     const file = {
       TCP: { ...named.TCP, ...redirect.TCP, 5433: { TCPForward: 'db:5432', TerminateTLS: certDomain } },
       Web: { ...named.Web, ...redirect.Web },
@@ -33,16 +33,21 @@ describe('with a name that there can be certificates for', () => {
   })
 })
 
-describe('while there is none, only what needs it waits', () => {
+describe('without a certificate domain, only what needs it waits', () => {
   it.each<[string, ServeConfig, ServeConfig, string[]]>([
     ['HTTPS on a port of the node', named, {}, ['port 443']],
-    ['also under a fixed name', { TCP: named.TCP, Web: { 'a.b:443': handlers } }, {}, ['port 443']],
-    ['TLS that ends', { TCP: { 1: { TCPForward: 'x:1', TerminateTLS: 'a.b' }, ...bytes } }, { TCP: bytes }, ['port 1']],
-    ['what names it', redirect, {}, ['port 80']],
-    ['bytes do not', { TCP: bytes }, { TCP: bytes }, []],
-    ['Tailscale Services do not', { ...named, Services: service }, { Services: service }, ['port 443']],
+    ['also with a fixed name', { TCP: named.TCP, Web: { 'a.b:443': handlers } }, {}, ['port 443']],
     [
-      'but those that name it',
+      'TLS that is terminated',
+      { TCP: { 1: { TCPForward: 'x:1', TerminateTLS: 'a.b' }, ...bytes } },
+      { TCP: bytes },
+      ['port 1'],
+    ],
+    ['what has the placeholder', redirect, {}, ['port 80']],
+    ['TCP forwarding does not wait', { TCP: bytes }, { TCP: bytes }, []],
+    ['Tailscale Services do not wait', { ...named, Services: service }, { Services: service }, ['port 443']],
+    [
+      'unless they have the placeholder',
       { Services: { ...service, 'svc:b': { Web: named.Web } } },
       { Services: service },
       ['svc:b'],
@@ -52,7 +57,7 @@ describe('while there is none, only what needs it waits', () => {
   })
 })
 
-it('what is no name is none', () => {
+it('an invalid name counts as none', () => {
   expect(resolveServeConfig(named, 'a"b')).toEqual({ config: {}, domain: undefined, withheld: ['port 443'] })
 })
 
@@ -61,7 +66,7 @@ it.each<[string, ServeConfig, ServeConfig, string[]]>([
   ["plain HTTP has the node's own name", plain, { ...plain, Web: { 'n.lab.ts.net:80': handlers } }, []],
   ['HTTPS waits', named, {}, ['port 443']],
   ['so does a redirect to it', redirect, {}, ['port 80']],
-])('while there are no certificates: %s', (_what, file, config, withheld) => {
+])('without a certificate domain: %s', (_what, file, config, withheld) => {
   expect(resolveServeConfig(file, undefined, 'n.lab.ts.net')).toEqual({ config, domain: undefined, withheld })
 })
 
@@ -69,7 +74,7 @@ it.each([
   [certDomain, 'n.lab.ts.net', true],
   ['n.lab.ts.net', certDomain, true],
   [certDomain, 'other.lab.ts.net', false],
-])('a site named %s has the Funnel named %s: %s', (site, funnel, isKept) => {
+])('a site named %s matches the Funnel named %s: %s', (site, funnel, isKept) => {
   const file = { TCP: named.TCP, Web: { [`${site}:443`]: handlers }, AllowFunnel: { [`${funnel}:443`]: true } } as const
   const { AllowFunnel } = resolveServeConfig(file, 'n.lab.ts.net').config
   expect(AllowFunnel).toEqual(isKept ? { 'n.lab.ts.net:443': true } : undefined)
