@@ -12,8 +12,8 @@ const options = {
   logLevel: 'silent',
 } as const satisfies BuildOptions
 
-// Another version may have moved its parts, or load others: whoever takes it looks at this list, and at the memory.
-it('bundles the parts of undici that are used', async () => {
+// Another version of undici may move its files or load others: on an update, check this list, and the memory.
+it('bundles only the parts of undici that are used', async () => {
   const { metafile } = await build({ ...options, plugins: [undiciParts()] })
   const parts = Object.keys(metafile.inputs).flatMap((path) => /undici\/lib\/(.*)\.js$/.exec(path)?.[1] ?? [])
   expect(parts.toSorted()).toMatchInlineSnapshot(`
@@ -50,7 +50,7 @@ it('bundles the parts of undici that are used', async () => {
   `)
 })
 
-it('is a failure where a part that is left out is not there any more', async () => {
+it('fails when a part that is left out does not exist any more', async () => {
   const moved = build({ ...options, plugins: [undiciParts(['lib/dispatcher/moved.js'])] })
   await expect(moved).rejects.toThrow('undici has no lib/dispatcher/moved.js any more')
 })
