@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { secretRequests } from '../../bench/api-requests.ts'
 
-/** A line as the API server writes it, with the labels that tell one counter from the other. */
+/** A line as the API server writes it, with the labels that distinguish the counters. */
 const line = (metric: string, resource: string, verb: string, value: number, subresource = ''): string =>
   `${metric}{code="200",component="apiserver",group="",resource="${resource}",scope="resource",subresource="${subresource}",verb="${verb}",version="v1"} ${value}`
 
@@ -22,10 +22,10 @@ const text = [
   'apiserver_storage_objects_total 1e+06',
 ].join('\n')
 
-test('requests about Secrets are told from all others, and those that write from those that read', () => {
+test('counts requests about Secrets only, and writes apart from reads', () => {
   expect(secretRequests(text)).toEqual({ all: 56, writes: 41, watches: 2 })
 })
 
-test('a server that was asked nothing has counted nothing', () => {
+test('a server without requests counts zero', () => {
   expect(secretRequests('# no metrics\n')).toEqual({ all: 0, writes: 0, watches: 0 })
 })

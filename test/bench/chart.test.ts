@@ -22,7 +22,7 @@ const section = {
   ],
 }
 
-it('a section’s rows become curves of their medians, of each side that has values', () => {
+it('draws a curve of medians for each side that has values', () => {
   expect(curvesOf(section)).toEqual([
     {
       name: 'ours, TCP',
@@ -38,7 +38,7 @@ it('a section’s rows become curves of their medians, of each side that has val
   ])
 })
 
-it('each point has its place between whole decades', () => {
+it('places points on a scale of whole decades', () => {
   const image = renderChart(section)
   // From 1 to 1,000 services, and from 1 to 10 ms.
   expect(image).toContain('<circle cx="560" cy="40" r="3"')

@@ -26,34 +26,34 @@ const chainOf = (n: number, protocol = 'tcp'): [string, string] => [
 const one = parseListing(listing([clamp], chainOf(0)))
 const two = parseListing(listing([clamp, clamp], chainOf(1), chainOf(0)))
 
-describe('a ruleset grows as it did before', () => {
+describe('repeats the growth of a ruleset', () => {
   const growth = growthOf(one, service(0), two, service(1))
 
-  it('for the services that were seen', () => {
+  it('for the services of the two listings', () => {
     expect(grow(growth, [service(0)])).toEqual(one)
     expect(grow(growth, [service(0), service(1)])).toEqual(two)
   })
 
-  it('for others, by their own names, ports, protocols and targets', () => {
+  it('for other services, with their own names, ports, protocols and targets', () => {
     const list = [service(10), service(11, 'udp'), service(12)]
     const wanted = listing([clamp, clamp, clamp], chainOf(10), chainOf(11, 'udp'), chainOf(12))
     expect(grow(growth, list)).toEqual(parseListing(wanted))
   })
 
-  it('and is printed as nft reads it', () => {
+  it('as text that nft can read', () => {
     expect(parseListing(renderListing(two))).toEqual(two)
     expect(renderListing(one)).toContain('counter jump ts-postrouting')
   })
 })
 
 it.each([
-  ['a rule is put before others', listing([`${clamp} comment "new"`, clamp], chainOf(0), chainOf(1))],
-  ['a rule is taken away', listing([], chainOf(0), chainOf(1))],
-  ['a chain is taken away', listing([clamp], chainOf(1))],
-])('what is not appended is refused: %s', (_name, text) => {
+  ['a rule is inserted before others', listing([`${clamp} comment "new"`, clamp], chainOf(0), chainOf(1))],
+  ['a rule is removed', listing([], chainOf(0), chainOf(1))],
+  ['a chain is removed', listing([clamp], chainOf(1))],
+])('refuses a listing that does not only append: %s', (_name, text) => {
   expect(() => growthOf(one, service(0), parseListing(text), service(1))).toThrow('did not leave')
 })
 
-it('a listing with more than tables and chains is refused', () => {
+it('refuses a listing with more than tables and chains', () => {
   expect(() => parseListing('table ip nat {\n\tset own {\n\t}\n}\n')).toThrow('set own')
 })

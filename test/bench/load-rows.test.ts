@@ -3,7 +3,7 @@ import { type Load, loadRows } from '../../bench/serve/requests.ts'
 
 const load = (times: readonly number[], failed = 0): Load => ({ times, failed, elapsed: 2, processor: 0.5 })
 
-it('the n-th values of both sides belong together', () => {
+it('pairs the n-th values of both sides', () => {
   const rows = loadRows('kept', { ours: [load([1, 2, 3]), load([4])], upstream: [load([2, 2]), load([8, 8, 8, 8])] })
   expect(rows).toEqual([
     { what: 'kept, rate', unit: '1/s', better: 'more', ours: [1.5, 0.5], other: [1, 2] },
@@ -12,7 +12,7 @@ it('the n-th values of both sides belong together', () => {
   ])
 })
 
-it('failures are told when there are any, of either side', () => {
+it('shows failures of either side, when there are any', () => {
   const failedOf = (ours: number, upstream: number) =>
     loadRows('new', { ours: [load([1], ours)], upstream: [load([1], upstream)] })[3]
   expect(failedOf(0, 0)).toBeUndefined()
