@@ -30,7 +30,7 @@ describe('parseAddress', () => {
     expect(parseAddress(text)).toBeUndefined()
   })
 
-  it('gives the same text for its own text', () => {
+  it('parses its own text to the same text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
         const address = parseAddress(text)
@@ -95,11 +95,11 @@ describe('contains', () => {
     expect(contains(parsePrefix(prefix)!, parseAddress(address)!)).toBe(expected)
   })
 
-  it('a network has just what masks to it', () => {
+  it('has exactly the addresses that its mask maps to it', () => {
     const prefixes = fc.oneof(
       fc.tuple(fc.ipV4(), fc.ipV4(), fc.nat(32)),
       fc.tuple(fc.ipV6(), fc.ipV6(), fc.nat(128)),
-      // Near each other, so that many are within.
+      // Close addresses, so that many are within.
       fc
         .tuple(fc.nat(3), fc.nat(3), fc.integer({ min: 28, max: 32 }))
         .map(([one, other, bits]) => [`10.0.0.${one}`, `10.0.0.${other}`, bits] as const),

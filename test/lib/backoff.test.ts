@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { backoff } from '../../lib/backoff.ts'
 
 describe('backoff', () => {
-  it('doubles up to its cap and begins anew after a reset', () => {
+  it('doubles up to its cap and starts over after a reset', () => {
     const pause = backoff(100, 1000, () => 0.5)
     expect(Array.from({ length: 6 }, () => pause.next())).toEqual([100, 200, 400, 800, 1000, 1000])
     expect(pause.attempts()).toBe(6)

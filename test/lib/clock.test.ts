@@ -5,7 +5,7 @@ import { systemClock } from '../../lib/clock.ts'
 const never = new AbortController().signal
 
 describe('the clock of the machine', () => {
-  it('sleeps as long as it is asked to, by what it says itself', async () => {
+  it('sleeps for the given time, measured by itself', async () => {
     const over: string[] = []
     const began = systemClock.now()
     await Promise.all([30, 1, 15].map((ms) => systemClock.sleep(ms).then(() => over.push(`${ms} ms`))))
@@ -22,7 +22,7 @@ describe('the clock of the machine', () => {
     await expect(systemClock.sleep(1_000_000, stop.signal)).resolves.toBeUndefined()
   })
 
-  it('calls once after a time, and every time', async () => {
+  it('calls once after a delay, or at every interval', async () => {
     const stop = new AbortController()
     const calls: string[] = []
     const third = Promise.withResolvers<void>()
@@ -36,7 +36,7 @@ describe('the clock of the machine', () => {
     expect(calls).toEqual(['after', 'every', 'every', 'every'])
   })
 
-  it('calls nobody whose signal aborts before', async () => {
+  it('does not call when its signal has aborted before', async () => {
     const stop = new AbortController()
     const calls: string[] = []
     for (const signal of [stop.signal, AbortSignal.abort()]) {
@@ -48,21 +48,21 @@ describe('the clock of the machine', () => {
     expect(calls).toEqual([])
   })
 
-  it('leaves no listener on a signal once it has called', async () => {
+  it('removes its listener from a signal once it has called', async () => {
     const { signal } = new AbortController()
     await new Promise<void>((resolve) => systemClock.after(1, signal, resolve))
     await systemClock.sleep(1, signal)
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  it('has signals that abort by themselves', async () => {
+  it('makes signals that abort by themselves', async () => {
     const signal = systemClock.timeout(1)
-    // Its own timer would not keep the process alive.
+    // The timer of the signal alone would not keep the process alive.
     await systemClock.sleep(1_000_000, signal)
     expect(signal.reason).toMatchObject({ name: 'TimeoutError' })
   })
 
-  it('tells the time of day', () => {
+  it('reads the time of day', () => {
     const before = Date.now()
     const now = systemClock.date().getTime()
     expect(now).toBeGreaterThanOrEqual(before)

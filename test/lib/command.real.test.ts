@@ -4,17 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { CommandError, type CommandFailure, runAhead, runCommand } from '../../lib/command.ts'
 
-/** The kernel takes 128 KiB of one argument: Node throws at once. */
+/** The kernel takes at most 128 KiB for one argument: Node throws synchronously. */
 const tooLong = 'x'.repeat(200_000)
 
 describe('runCommand', () => {
-  it('refuses what is longer than a string can be: the program is ended, and nothing else', async () => {
+  it('refuses output longer than a string can be, and ends the program only', async () => {
     await expect(runCommand('head', ['-c', String(constants.MAX_STRING_LENGTH), '/dev/zero'])).rejects.toThrow(
       'head printed too much',
     )
   })
 
-  it('gives what was printed, and passes input on', async () => {
+  it('returns the output, and passes input to the program', async () => {
     expect(await runCommand('cat', [], { input: 'a\nb\n' })).toBe('a\nb\n')
     expect(await runCommand('cat', [])).toBe('')
   })
@@ -25,15 +25,9 @@ describe('runCommand', () => {
 
   const none = { exitCode: undefined, stderr: '', timedOut: false, signal: undefined, notInstalled: false }
   it.each<[string, string[], object, RegExp, CommandFailure]>([
+    ['a missing program', ['no-such-program'], {}, /^no-such-program is not installed$/, { notInstalled: true }],
     [
-      'a program that is not there',
-      ['no-such-program'],
-      {},
-      /^no-such-program is not installed$/,
-      { notInstalled: true },
-    ],
-    [
-      'a failure, with its words',
+      'a failure, with the text of stderr',
       ['sh', '-c', 'echo why >&2; exit 3'],
       {},
       /^sh failed with exit code 3: why$/,
@@ -41,20 +35,26 @@ describe('runCommand', () => {
     ],
     ['a signal', ['sh', '-c', 'kill -9 $$'], {}, /^sh was ended by SIGKILL$/, { signal: 'SIGKILL' }],
     [
-      'too long a time',
+      'a timeout',
       ['sleep', '10'],
       { timeoutMs: 50 },
       /^sleep took longer than 0\.05 s$/,
       { timedOut: true, signal: 'SIGKILL' },
     ],
-    ['arguments that the kernel does not take', ['true', tooLong], {}, /^true could not be started: spawn E2BIG$/, {}],
+    [
+      'arguments that are too long for the kernel',
+      ['true', tooLong],
+      {},
+      /^true could not be started: spawn E2BIG$/,
+      {},
+    ],
   ])('rejects %s', async (_name, [program = '', ...args], options, message, failure) => {
     const error: unknown = await runCommand(program, args, options).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(CommandError)
     expect(error).toMatchObject({ code: 'command', message: expect.stringMatching(message), ...none, ...failure })
   })
 
-  it('never tells arguments or input', async () => {
+  it('never quotes arguments or input in an error', async () => {
     await expect(runCommand('sh', ['-c', 'exit 1', 'secret'], { input: 'secret' })).rejects.toThrow(/^(?!.*secret)/)
   })
 })
@@ -63,7 +63,7 @@ describe('runAhead', () => {
   const script = 'read line && echo $$ $line'
   const feed = () => runAhead('sh', ['-c', script])
 
-  /** The process that waits for input. */
+  /** The process that has been started ahead and waits for input. */
   const waiting = async (): Promise<number> => {
     const found = () =>
       readdirSync('/proc/self/task')
@@ -73,7 +73,7 @@ describe('runAhead', () => {
     return Number(found())
   }
 
-  it('gives what each printed, of which the next has waited for its input', async () => {
+  it('returns the output of each, and has the next process waiting for input', async () => {
     const run = feed()
     expect(await run('a\n')).toMatch(/^\d+ a\n$/)
     for (const input of ['b', 'c']) {
@@ -83,7 +83,7 @@ describe('runAhead', () => {
     process.kill(await waiting())
   })
 
-  it('starts another when that which waited was ended, or the last one failed', async () => {
+  it('starts another process when the waiting one was killed, or the last one failed', async () => {
     const run = feed()
     expect(await run('a\n')).toMatch(/ a\n$/)
     process.kill(await waiting(), 'SIGKILL')
@@ -99,7 +99,7 @@ describe('runAhead', () => {
     const run = runAhead('sh', args)
     expect(await run('a\n')).toMatch(/ a\n$/)
     args.push(tooLong)
-    // Timers end in their order: by then the next process has been asked for, in a timer of its own.
+    // Timers fire in order: by then the next process has been requested, in a timer of its own.
     await delay(50)
     await expect(run('b\n')).rejects.toThrow('sh could not be started')
     args.pop()
@@ -107,7 +107,7 @@ describe('runAhead', () => {
     process.kill(await waiting())
   })
 
-  it('goes on when there was no file descriptor left for that process', async () => {
+  it('goes on when there is no file descriptor left for that process', async () => {
     const module = new URL('../../lib/command.ts', import.meta.url).href
     const program = `
       import { runAhead } from ${JSON.stringify(module)}
@@ -127,7 +127,7 @@ describe('runAhead', () => {
     expect(printed).toEqual(['a', expect.stringMatching(/^cat could not be started/), 'c'])
   })
 
-  it('keeps nobody from ending, and ends with it', async () => {
+  it('does not keep Node running, and ends with it', async () => {
     const module = new URL('../../lib/command.ts', import.meta.url).href
     const program = `const { runAhead } = await import(${JSON.stringify(module)}); process.stdout.write(await runAhead('sh', ['-c', ${JSON.stringify(script)}])('a\\n'))`
     const ended = runCommand(process.execPath, ['--input-type=module', '-e', program], { timeoutMs: 10_000 })

@@ -23,7 +23,7 @@ afterEach(async () => {
   await rm(parent, { recursive: true })
 })
 
-/** Watches, with a re-read so slow that it proves nothing unless asked for. */
+/** Watches with a re-read interval too long to matter, unless a test sets one. */
 function start({ path = directory, rereadMs = 60_000, changed = async (): Promise<void> => {} } = {}) {
   const calls: number[] = []
   const reports: string[] = []
@@ -38,12 +38,12 @@ function start({ path = directory, rereadMs = 60_000, changed = async (): Promis
 
 const often = { interval: 5 }
 
-/** However late each turn of the event loop comes, what else belongs to a change is through after these. */
+/** Waits for several turns of the event loop, after which the remaining events of a change have arrived. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await sleep(60)
 }
 
-/** Does `change`, and waits until it was noticed. */
+/** Makes `change`, and waits until it was noticed. */
 async function noticed({ calls }: { calls: readonly number[] }, change: () => Promise<unknown>): Promise<void> {
   const before = calls.length
   await change()
@@ -66,20 +66,20 @@ it('calls once when it begins, and after each kind of change', async () => {
   expect(watching.reports).toEqual([])
 })
 
-it('makes a storm few calls, some while it lasts, and the last one comes after its end', async () => {
+it('combines a burst into a few calls, some during it, and one after its end', async () => {
   const seen: string[] = []
   const changed = async (): Promise<void> => {
     seen.push(await readFile(join(directory, 'file'), 'utf8').catch(String))
   }
   start({ changed })
-  // As fast as it goes, until some calls came in the midst of it.
+  // As fast as possible, until some calls came during it.
   let swaps = 0
   for (; swaps < 500 || seen.length < 3; swaps += 1) await writeVolume(directory, { file: `swap ${swaps}` })
   await expect.poll(() => seen.at(-1), often).toBe(`swap ${swaps - 1}`)
   expect(seen.length).toBeLessThan(swaps / 5)
 })
 
-it('never calls twice at once, and calls again for what happened meanwhile', async () => {
+it('never runs two calls at once, and calls again for what happened meanwhile', async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   let call = -1
   const watching = start({ changed: async () => gates[(call += 1)]?.promise })
@@ -96,7 +96,7 @@ it('never calls twice at once, and calls again for what happened meanwhile', asy
   expect(watching.calls).toHaveLength(2)
 })
 
-it('goes on when the directory is removed, and when it is there again', async () => {
+it('goes on when the directory is removed and created again', async () => {
   const watching = start({ path: `${directory}/` })
   await noticed(watching, async () => {})
   await noticed(watching, () => writeFile(join(directory, 'file'), 'a'))
@@ -109,7 +109,7 @@ it('goes on when the directory is removed, and when it is there again', async ()
   expect(watching.reports).toHaveLength(1)
 })
 
-it('goes on by re-reading when the directory is removed and made anew at once', async () => {
+it('goes on by re-reading when the directory is removed and created again at once', async () => {
   const rereadMs = 1000
   const watching = start({ rereadMs })
   await noticed(watching, () => writeFile(join(directory, 'file'), 'a'))
@@ -119,7 +119,7 @@ it('goes on by re-reading when the directory is removed and made anew at once', 
   expect(await timeOfFive(join(directory, 'file'), watching)).toBeLessThan((5 * rereadMs) / 2)
 })
 
-it('goes on by re-reading when another directory takes the place unannounced', async () => {
+it('goes on by re-reading when another directory replaces it without an event', async () => {
   const above = join(parent, 'above')
   await mkdir(join(above, 'watched'), { recursive: true })
   const rereadMs = 1000
@@ -132,7 +132,7 @@ it('goes on by re-reading when another directory takes the place unannounced', a
   expect(await timeOfFive(join(above, 'watched', 'file'), watching)).toBeLessThan((5 * rereadMs) / 2)
 })
 
-/** How long it takes until five changes of a file were noticed, one after the other, in ms. */
+/** How long five changes of a file take to be noticed, one after the other, in ms. */
 async function timeOfFive(file: string, { calls }: { calls: readonly number[] }): Promise<number> {
   const began = performance.now()
   for (let change = 1; change <= 5; change += 1) {
@@ -143,7 +143,7 @@ async function timeOfFive(file: string, { calls }: { calls: readonly number[] })
   return performance.now() - began
 }
 
-it('re-reads although nothing happens, and ends with its signal', async () => {
+it('re-reads without any event, and stops with its signal', async () => {
   const began = performance.now()
   const watching = start({ rereadMs: 200 })
   await expect.poll(() => watching.calls.length, often).toBeGreaterThanOrEqual(5)
@@ -155,7 +155,7 @@ it('re-reads although nothing happens, and ends with its signal', async () => {
   expect(watching.calls).toHaveLength(before)
 })
 
-it('re-reads where the kernel has no watch left, and watches again when it has', async () => {
+it('re-reads where the kernel has no inotify watch left, and watches again once it has', async () => {
   const program = `
     import { writeFileSync } from 'node:fs'
     import { setTimeout as sleep } from 'node:timers/promises'
@@ -188,12 +188,12 @@ it('re-reads where the kernel has no watch left, and watches again when it has',
   const args = ['--user', '--map-root-user', process.execPath, '--input-type=module', '--eval', program]
   const { stdout } = await promisify(execFile)('unshare', args, { cwd: directory })
   const { share, reports } = JSON.parse(stdout) as { share: number; reports: string[] }
-  // Sooner than by re-reading.
+  // By events, and not by re-reading.
   expect(share).toBeLessThan(0.5)
   expect(reports).toEqual([expect.stringMatching(/cannot be watched, so it is re-read.*ENOSPC/)])
 })
 
-it('goes on after a change that could not be used, and reports it', async () => {
+it('goes on after a change whose handler failed, and logs the error', async () => {
   let broken = true
   const changed = (): Promise<void> => (broken ? Promise.reject(new Error('no such thing')) : Promise.resolve())
   const watching = start({ changed })

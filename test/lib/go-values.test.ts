@@ -24,11 +24,11 @@ describe('parseDuration', () => {
     ['1000µs', 1],
   ])('%s is %d ms', (text, ms) => expect(parseDuration(text)).toBeCloseTo(ms, 9))
 
-  it.each(['', '5', 's', '5 s', '1m 30s', '5x', '-', '.s', '1e3s', '5sfoo', '--1s'])('%j is no duration', (text) =>
+  it.each(['', '5', 's', '5 s', '1m 30s', '5x', '-', '.s', '1e3s', '5sfoo', '--1s'])('%j is not a duration', (text) =>
     expect(parseDuration(text)).toBeUndefined(),
   )
 
-  it('adds its terms up', () => {
+  it('sums its terms', () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.nat(1000), (minutes, seconds) => {
         expect(parseDuration(`${minutes}m${seconds}s`)).toBe(minutes * 60_000 + seconds * 1000)
@@ -70,5 +70,5 @@ describe('parseUint32', () => {
     '4294967296',
     '0x1_0000_0000',
     ' 1',
-  ])('%j is none', (text) => expect(parseUint32(text)).toBeUndefined())
+  ])('%j is not a number', (text) => expect(parseUint32(text)).toBeUndefined())
 })

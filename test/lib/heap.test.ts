@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { settleHeap } from '../../lib/heap.ts'
 
-it('gives back what nobody holds any more', () => {
+it('frees memory that is no longer referenced', () => {
   const used = (): number => process.memoryUsage().heapUsed
   const garbage: object[] = []
   const before = used()

@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { close, type Route, serve } from '../../lib/http-server.ts'
 import { ask, onLoopback } from './http-servers.ts'
 
-describe('a server that cuts idle connections', () => {
+describe('a server that closes idle connections', () => {
   const idleMs = 50
-  /** Waits until a connection is cut that has begun to be silent only now. */
+  /** Waits until a connection that becomes idle now has been closed. */
   const idleTime = async (address: string): Promise<void> => {
     const [host = '', port = ''] = address.split(':')
     const silent = connect(Number(port), host).resume()
@@ -22,13 +22,13 @@ describe('a server that cuts idle connections', () => {
     return front
   }
 
-  it('cuts none for which a route works on the answer', async () => {
+  it('keeps a connection while a route works on the answer', async () => {
     const { server, address } = await slow('done')
     expect(await ask(address, '/slow')).toMatchObject({ status: 200, body: 'done\n' })
     await close(server)
   })
 
-  it('cuts those of clients that do not read an answer, also of one that took long', async () => {
+  it('closes connections of clients that do not read an answer, also of one that took long', async () => {
     const body = 'a'.repeat(64 * 1024 * 1024)
     const { server, address } = await slow(body)
     const [host = '', port = ''] = address.split(':')

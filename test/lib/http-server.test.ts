@@ -46,7 +46,7 @@ it.each<[string, string, object]>([
   expect(await ask(address, path, { method })).toMatchObject(expected)
 })
 
-it('tells a route when its client has gone', async () => {
+it('aborts the signal of a route when its client has gone', async () => {
   const client = new AbortController()
   const seen = Promise.withResolvers<boolean>()
   const waiting = (_query: URLSearchParams, gone: AbortSignal): Promise<never> => {
@@ -60,11 +60,11 @@ it('tells a route when its client has gone', async () => {
   await close(front.server)
 })
 
-it('goes on after a connection that could not be accepted, and says why', async () => {
+it('goes on after a connection that could not be accepted, and logs why', async () => {
   const problems: string[] = []
   const failed = ({ message }: Error): unknown => problems.push(message)
   const front = await onLoopback(serve({ '/plain': () => ({ status: 200, body: 'ok' }) }), { failed })
-  // As Node tells it where there are no file descriptors left.
+  // As Node reports it when there are no file descriptors left.
   front.server.emit('error', new Error('accept EMFILE'))
   expect(problems).toEqual(['accept EMFILE'])
   expect(await ask(front.address, '/plain')).toMatchObject({ status: 200 })

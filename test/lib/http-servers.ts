@@ -2,7 +2,7 @@ import { type IncomingHttpHeaders, request, type RequestListener, type Server } 
 import type { AddressInfo } from 'node:net'
 import { listen, type ServerOptions } from '../../lib/http-server.ts'
 
-/** Opens a server on a free port of the loopback device; gives its address and port, too. */
+/** Opens a server on a free port of the loopback device; returns its address and port, too. */
 export async function onLoopback(
   listener: RequestListener,
   options?: ServerOptions,
@@ -15,7 +15,7 @@ export type Reply = { readonly status: number; readonly headers: IncomingHttpHea
 
 type Asked = { method?: string; headers?: Record<string, string>; body?: string; signal?: AbortSignal }
 
-/** One exchange, of exactly the given path and headers; rejects when it is broken off. */
+/** One exchange, with exactly the given path and headers; rejects when it is aborted. */
 export function ask(address: string, path: string, { method = 'GET', headers, body, signal }: Asked = {}) {
   const [host = '', port] = address.split(':')
   return new Promise<Reply>((resolve, reject) => {

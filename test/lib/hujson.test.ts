@@ -6,7 +6,7 @@ import { readHujsonObject } from '../../lib/hujson.ts'
 const read = (text: string) => readHujsonObject('f', Buffer.from(text))
 
 describe('readHujsonObject', () => {
-  it('takes comments and trailing commas, and says where each field begins', () => {
+  it('accepts comments and trailing commas, and returns the position of each field', () => {
     const text = '// first\n{\n  "a": 1, /* two\n lines */ "b": [true, {"c": null,},],\n  "é": "\\u00e9//",\n}\n'
     expect(read(text).map(({ name, value, error }) => [name, value, error('what').message])).toEqual([
       ['a', 1, 'f:3:3: what'],
@@ -15,7 +15,7 @@ describe('readHujsonObject', () => {
     ])
   })
 
-  it('keeps fields of the same name, and of names that objects have', () => {
+  it('keeps fields of the same name, and those named like properties of Object.prototype', () => {
     const fields = read('{"a": 1, "__proto__": {"x": 1}, "a": 2, "constructor": 3}')
     expect(fields.map(({ name, value }) => [name, value])).toEqual([
       ['a', 1],
@@ -37,25 +37,25 @@ describe('readHujsonObject', () => {
     ['a lone comma', '{,}', /^f:1:2: value expected$/],
     ['a name without quotes', '{a: 1}', /^f:1:2: invalid symbol$/],
     ['single quotes', "{'a': 1}", /^f:1:2: invalid symbol$/],
-    ['a number with a zero before it', '{"a": 01}', /^f:1:8: comma expected$/],
+    ['a number with a leading zero', '{"a": 01}', /^f:1:8: comma expected$/],
     ['no number', '{"a": NaN}', /^f:1:7: invalid symbol$/],
     ['a line break in a string', '{"a": "b\nc"}', /^f:1:7: unexpected end of string$/],
     ['a control character in a string', '{"a": "\t"}', /^f:1:7: invalid character$/],
     ['an unknown escape', '{"a": "\\x41"}', /^f:1:7: invalid escape character$/],
     ['an unfinished comment', '{} /* ', /^f:1:4: unexpected end of comment, and the file ends there/],
     ['an unfinished string', '{"a": "tsk', /^f:1:7: unexpected end of string, and the file ends there: .*half written/],
-    ['an unfinished word', '{"a": tru', /^f:1:7: invalid symbol, and the file ends there/],
+    ['an unfinished literal', '{"a": tru', /^f:1:7: invalid symbol, and the file ends there/],
     ['an unfinished object', '{\n "a": 1,\n', /^f:3:1: .*half written/],
     ['a byte order mark', '\ufeff{}', /^f:1:1: invalid symbol/],
-    ['bytes that are no text', Buffer.from([0x7b, 0xff, 0x7d]), /^f: the file is not UTF-8$/],
-    ['a document without bottom', '['.repeat(1024 * 1024), /^f: values are nested too deeply$/],
+    ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), /^f: the file is not UTF-8$/],
+    ['nesting that is too deep', '['.repeat(1024 * 1024), /^f: values are nested too deeply$/],
   ])('refuses %s', (_name, content, message) => {
     expect(() => readHujsonObject('f', Buffer.from(content))).toThrow(
       expect.objectContaining({ code: 'settings', message: expect.stringMatching(message) }) as Error,
     )
   })
 
-  it('gives what JSON.parse gives for JSON', () => {
+  it('returns what JSON.parse returns for JSON', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom(undefined, 2), (object, indent) => {
         const text = JSON.stringify(object, undefined, indent)
@@ -65,7 +65,7 @@ describe('readHujsonObject', () => {
     )
   })
 
-  it('gives fields or a CulvertError whatever the bytes', () => {
+  it('returns fields or a CulvertError for any bytes', () => {
     const syntax = fc.constantFrom(
       ...'{ } [ ] " : , \\ - 1 0 . e u'.split(' '),
       ' ',

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, readlink, rename, rm, symlink, writeFile } fro
 import { basename, join } from 'node:path'
 
 /**
- * Writes files into `directory` as kubelet writes a Secret's or ConfigMap's volume: into a new directory beside the
- * old one, which the link `..data` names from one moment to the next; each file is a link through that one.
+ * Writes files into `directory` as kubelet updates a Secret or ConfigMap volume: into a new directory, to which the
+ * link `..data` is then switched atomically; each file is a link through `..data`.
  */
 export async function writeVolume(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(directory, { recursive: true })

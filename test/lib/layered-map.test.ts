@@ -6,7 +6,7 @@ import { textIndex } from '../../lib/text-index.ts'
 const key = fc.nat(20).map(String)
 const news = fc.array(fc.tuple(key, fc.option(fc.constantFrom('', 'a', 'b', 'ab', 'aa'), { nil: undefined })))
 
-it('every version holds what was put in up to it, and is found in by it, whatever comes after', () => {
+it('each version keeps its entries and its index, whatever later versions change', () => {
   const letters = textIndex((text: string) => [...new Set(text)])
   fc.assert(
     fc.property(fc.array(news), (steps) => {
@@ -32,13 +32,13 @@ it('every version holds what was put in up to it, and is found in by it, whateve
   )
 })
 
-it('tells how long the texts of an index are, the longest first', () => {
+it('an index lists the lengths of its texts, the longest first', () => {
   const itself = textIndex((text: string) => [text])
   const map = withChanges(layered(new Map(['a', 'b', 'c', 'd'].map((name) => [name, 'xx']))), [['e', 'yyy']])
   expect(itself.lengths(map)).toEqual([3, 2])
 })
 
-it('1,000 changes of 10,000 entries read as many as some 20 of all of them', () => {
+it('1,000 changes of 10,000 entries read as many entries as some 20 full copies', () => {
   let read = 0
   const texts = textIndex((text: string) => {
     read += 1

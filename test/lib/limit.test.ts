@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { limited } from '../../lib/limit.ts'
 
-it('one is done at a time, and a failure stops no other', async () => {
+it('runs one at a time, and a failure does not stop the others', async () => {
   const inTurn = limited(1)
   const order: string[] = []
   const work =
@@ -19,7 +19,7 @@ it('one is done at a time, and a failure stops no other', async () => {
   expect(order).toEqual(['a', 'b', 'c'].flatMap((name) => [`${name} begins`, `${name} ends`]))
 })
 
-it('as many are done at a time as may be, in the order in which they are asked for', async () => {
+it('runs up to the limit at once, in the order of the calls', async () => {
   const work = fc.record({ turns: fc.integer({ min: 1, max: 5 }), fails: fc.boolean() })
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.array(work, { maxLength: 30 }), async (many, works) => {

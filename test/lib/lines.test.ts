@@ -13,7 +13,7 @@ async function* chunksOf(bytes: Buffer, sizes: readonly number[]): AsyncGenerato
   yield bytes.subarray(start)
 }
 
-it('gives whole lines wherever the stream is cut', async () => {
+it('yields whole lines wherever the stream is split', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\n', ' '))),
@@ -26,18 +26,18 @@ it('gives whole lines wherever the stream is cut', async () => {
   )
 })
 
-it('drops a last line without an end', async () => {
+it('drops an unterminated last line', async () => {
   expect(await Array.fromAsync(lines(chunksOf(Buffer.from('a\nb'), []), limit))).toEqual(['a'])
 })
 
-it('gives a line of 20 MB', async () => {
+it('yields a line of 20 MB', async () => {
   const long = 'x'.repeat(20 * 1024 * 1024)
   const sizes = Array.from({ length: 320 }, () => 65_536)
   const [line] = await Array.fromAsync(lines(chunksOf(Buffer.from(`${long}\n`), sizes), limit))
   expect(line === long).toBe(true)
 })
 
-it('refuses a line without end, so that memory is bounded', async () => {
+it('refuses a line over the limit, so that memory is bounded', async () => {
   await expect(Array.fromAsync(lines(chunksOf(Buffer.alloc(1000, 'x'), [400, 400]), 500))).rejects.toThrow(
     /longer than 500/,
   )

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { bootLog } from '../../lib/log.ts'
 
-it('writes lines that upstream’s users grep for, one per call', () => {
+it('writes lines in the format that scripts for upstream grep for, one per call', () => {
   const written: string[] = []
   const log = bootLog(
     (line) => written.push(line),

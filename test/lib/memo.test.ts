@@ -17,8 +17,8 @@ describe('memo', () => {
   }
 
   it.each<[string, Input, number, boolean]>([
-    ['nothing anew while what it takes is the same', { numbers, other: 'x' }, 1, true],
-    ['an equal output as the last one', { numbers: [...numbers] }, 2, true],
+    ['the last output while the inputs are the same', { numbers, other: 'x' }, 1, true],
+    ['the last output when the new one is equal', { numbers: [...numbers] }, 2, true],
     ['another output', { numbers: [1, 3] }, 2, false],
   ])('gives %s', (_what, next, times, same) => {
     const { of, computed } = doubled()
@@ -29,7 +29,7 @@ describe('memo', () => {
   })
 })
 
-it('memoOf computes once for each value, also where that gives nothing', () => {
+it('memoOf computes once for each value, also when the result is undefined', () => {
   const asked: object[] = []
   const nothing = memoOf((value: object): undefined => {
     asked.push(value)

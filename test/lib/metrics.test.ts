@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { infoMetric, renderMetrics } from '../../lib/metrics.ts'
 
-it('metrics are in the text format of Prometheus', () => {
+it('writes the Prometheus text format', () => {
   const text = renderMetrics([
     { name: 'a_total', type: 'counter', help: 'How often.', samples: [{ value: 3 }] },
     { name: 'none', type: 'gauge', help: 'Nothing yet.', samples: [] },
@@ -25,7 +25,7 @@ b{x=""} 1764000000.123
 `)
 })
 
-it('what is told by labels is told once, and no more than 100 of it', () => {
+it('writes each set of labels once, and at most 100 of them', () => {
   const all = Array.from({ length: 300 }, (_, index) => ({ entry: String(index % 150) }))
   const { samples } = infoMetric('a_info', 'What.', [...all.slice(0, 2), ...all])
   expect(samples.slice(0, 3).map(({ labels }) => labels)).toEqual([{ entry: '0' }, { entry: '1' }, { entry: '2' }])

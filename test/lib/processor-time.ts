@@ -1,7 +1,7 @@
-/** How long the processor works on something in the mean, in ms. What else runs on the machine makes no difference. */
+/** The mean CPU time of `work`, in ms. Other load on the machine does not count. */
 function processorTime(work: () => unknown): number {
   const before = process.threadCpuUsage()
-  // The kernel counts in steps, so that there must be many of them.
+  // The kernel counts in ticks, so there must be many of them.
   for (let times = 1; ; times += 1) {
     work()
     const { user, system } = process.threadCpuUsage(before)
@@ -11,8 +11,8 @@ function processorTime(work: () => unknown): number {
 }
 
 /**
- * By which power of the size the work for the processor grows: 0 where it stays the same, 1 where each piece costs the
- * same, 2 where each costs as much as there are others. Caches of the processor blur that, and so sizes lie far apart.
+ * The exponent with which CPU time grows with size: 0 is constant, 1 linear, 2 quadratic. CPU caches blur this, so the
+ * sizes must be far apart.
  */
 export function growth(
   sizes: readonly [small: number, large: number],
@@ -20,7 +20,7 @@ export function growth(
 ): number {
   const [small, large] = sizes.map((size) => {
     const work = prepare(size)
-    // What disturbs it makes it slower.
+    // Disturbances only make it slower.
     return Math.min(...Array.from({ length: 3 }, () => processorTime(work)))
   }) as [number, number]
   return Math.log(large / small) / Math.log(sizes[1] / sizes[0])

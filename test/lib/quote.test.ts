@@ -14,6 +14,6 @@ it.each([
   expect(quote(text)).toBe(quoted)
 })
 
-it('makes a whole text visible', () => {
+it('escapes a whole text', () => {
   expect(visible('it’s\r\nso')).toBe('it\\u2019s\\u000d\\u000aso')
 })

@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true }))
 
-it('reads a file, also through a link, up to its limit', async () => {
+it('reads a file up to its limit, also through a link', async () => {
   expect(String(await readSmallFile(join(directory, 'file'), 3))).toBe('abc')
   expect(String(await readSmallFile(join(directory, 'link'), 3))).toBe('abc')
 })
@@ -29,6 +29,6 @@ it.each<[string, string, RegExp]>([
   await expect(readSmallFile(join(directory, name), 2)).rejects.toThrow(message)
 })
 
-it('refuses a device, which never ends', async () => {
+it('refuses a device, which has no end', async () => {
   await expect(readSmallFile('/dev/zero', 2)).rejects.toThrow(/^it is no regular file$/)
 })

@@ -5,7 +5,7 @@ import { VirtualClock } from './virtual-clock.ts'
 
 const never = new AbortController().signal
 
-/** A clock, and what happened when. */
+/** A clock, and a log of what happened at which time. */
 function clockAndLog() {
   const clock = new VirtualClock()
   const log: string[] = []
@@ -24,7 +24,7 @@ describe('a virtual clock', () => {
     expect([clock.now(), log]).toEqual([10, ['10 after']])
   })
 
-  it('fires timers when they are due, those of one moment in the order in which they were made', async () => {
+  it('fires timers when they are due, those due at the same time in order of creation', async () => {
     const { clock, log, note } = clockAndLog()
     clock.after(30, never, note('single'))
     clock.every(20, never, note('repeated'))
@@ -34,7 +34,7 @@ describe('a virtual clock', () => {
     expect(log).toEqual(['20 repeated', '20 slept', '20 timeout', '30 single', '40 repeated'])
   })
 
-  it('lets all that a timer sets off happen before the next one', async () => {
+  it('completes everything that a timer triggers before the next one fires', async () => {
     const { clock, log, note } = clockAndLog()
     clock.after(10, never, () => {
       queueMicrotask(note('microtask'))
@@ -48,7 +48,7 @@ describe('a virtual clock', () => {
     expect(log.slice(0, -1).toSorted()).toEqual(['10 all of them', '10 microtask', '10 third turn', '10 tick'])
   })
 
-  it('fires timers that were made on the way', async () => {
+  it('fires timers that were created meanwhile', async () => {
     const { clock, log, note } = clockAndLog()
     const nap = async (): Promise<void> => {
       for (;;) {
@@ -61,7 +61,7 @@ describe('a virtual clock', () => {
     expect(log).toEqual(['10 nap', '20 nap', '30 nap'])
   })
 
-  it('takes a wait of nothing for one of 1 ms, as Node does, and a longer one than Node has for a mistake', async () => {
+  it('waits 1 ms for a wait of 0, as Node does, and refuses one longer than Node supports', async () => {
     const { clock, log, note } = clockAndLog()
     void clock.sleep(0).then(note('zero'))
     void clock.sleep(-5).then(note('negative'))
@@ -71,7 +71,7 @@ describe('a virtual clock', () => {
     for (const ms of [0.5, -1, 2 ** 31]) expect(() => clock.timeout(ms), `${ms}`).toThrow(RangeError)
   })
 
-  it('goes on to the next timer, so that random pauses can be followed one by one', async () => {
+  it('advances to the next timer, so that random pauses can be followed one by one', async () => {
     const { clock, log, note } = clockAndLog()
     const pause = backoff(1000, 8000)
     const pauses: number[] = []
@@ -88,11 +88,11 @@ describe('a virtual clock', () => {
     expect(log).toHaveLength(4)
   })
 
-  it('says so when nothing waits for the next timer', async () => {
+  it('throws when no timer is pending', async () => {
     await expect(new VirtualClock().next()).rejects.toThrow('nothing waits')
   })
 
-  it('cancels what waits when its signal aborts, and counts what is left', async () => {
+  it('cancels a wait when its signal aborts, and counts pending ones', async () => {
     const { clock, log, note } = clockAndLog()
     const stop = new AbortController()
     clock.after(10, stop.signal, note('after'))
@@ -109,7 +109,7 @@ describe('a virtual clock', () => {
     expect([clock.pending, timeout.aborted, timeout.reason]).toMatchObject([0, true, { name: 'TimeoutError' }])
   })
 
-  it('waits for nothing when the signal has aborted before', async () => {
+  it('does not wait when the signal has aborted before', async () => {
     const { clock, log, note } = clockAndLog()
     const aborted = AbortSignal.abort()
     clock.after(10, aborted, note('after'))
@@ -131,7 +131,7 @@ describe('a virtual clock', () => {
     expect([log, clock.pending]).toEqual([['10 once'], 0])
   })
 
-  it('gives the test what a timer throws, and goes on after it', async () => {
+  it('throws to the test what a timer throws, and goes on after it', async () => {
     const { clock, log, note } = clockAndLog()
     clock.after(10, never, () => {
       throw new Error('broken')

@@ -3,21 +3,20 @@ import type { Clock } from '../../lib/clock.ts'
 
 type Timer = { due: number; readonly counted: boolean; readonly fire: () => void }
 
-/** Node takes a longer wait for 1 ms. */
+/** Node turns a longer wait into 1 ms. */
 const longest = 2 ** 31 - 1
-/** Turns of the event loop after which all that a timer set off has happened, unless it waits for the outside. */
+/** Turns of the event loop after which everything that a timer triggered is done, unless it waits for I/O. */
 const turns = 5
 
 /**
- * A clock for tests whose time passes only when the test says so. Timers fire in the order in which they are due, those
- * of one moment in the order in which they were made; before the next one fires, everything that the last one set off
- * has happened: promises, `process.nextTick` and `setImmediate`. What waits for the outside (a process, a socket, a
- * file) must be awaited by the test itself.
+ * A clock for tests whose time passes only when the test says so. Timers fire when they are due, those due at the same
+ * time in order of creation; before the next one fires, everything that the last one triggered is done: promises,
+ * `process.nextTick` and `setImmediate`. What waits for I/O (a process, a socket, a file) must be awaited by the test.
  *
  *     const clock = new VirtualClock()
  *     void loop({ clock, signal })
- *     await clock.advance(5000)   // all that the loop does in its first five seconds
- *     await clock.next()          // on to the next timer, however long a random pause is
+ *     await clock.advance(5000)   // what the loop does in its first five seconds
+ *     await clock.next()          // to the next timer, however long a random pause is
  */
 export class VirtualClock implements Clock {
   readonly #timers = new Set<Timer>()
@@ -56,19 +55,22 @@ export class VirtualClock implements Clock {
     return controller.signal
   }
 
-  /** How many sleeps, single and repeated timers wait. Timeouts are not counted, as they cannot be cancelled. */
+  /**
+   * The number of pending sleeps and timers, single and repeated. Timeouts are not counted, as they cannot be
+   * cancelled.
+   */
   get pending(): number {
     return [...this.#timers].filter(({ counted }) => counted).length
   }
 
-  /** Lets everything happen that needs no time. */
+  /** Completes everything that needs no time to pass. */
   readonly settle = async (): Promise<void> => {
     for (let count = 0; count < turns; count += 1) await turn()
   }
 
   /**
-   * Lets `ms` milliseconds pass, and everything happen that happens in them.
-   * @throws what the action of a timer throws; the time is then that of this timer
+   * Lets `ms` milliseconds pass, with everything that happens in them.
+   * @throws what the action of a timer throws; the clock then stays at the time of that timer
    */
   readonly advance = async (ms: number): Promise<void> => {
     const until = this.#now + ms
@@ -78,9 +80,9 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Goes on to the next timer, timeouts included, and lets everything happen that this one sets off.
-   * @returns how many milliseconds have passed
-   * @throws when nothing waits, and what the action of the timer throws
+   * Advances to the next timer, timeouts included, and completes everything that it triggers.
+   * @returns the milliseconds that have passed
+   * @throws when no timer is pending, and what the action of the timer throws
    */
   readonly next = async (): Promise<number> => {
     const began = this.#now
