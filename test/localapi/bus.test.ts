@@ -12,7 +12,7 @@ const status = {
   Self: { ID: 'n1', DNSName: 'p.lab.ts.net.', TailscaleIPs: ['100.64.0.1'] },
 }
 
-/** Watches a bus of these lines, in chunks of this many bytes; gives all that came, and what LocalAPI was asked. */
+/** Watches a bus that sends these lines in chunks of this size; returns the messages, and the requests to LocalAPI. */
 async function watched(
   messages: readonly unknown[],
   { answer = status, chunk = 65_536, ...wanted }: { answer?: object; chunk?: number } & Partial<Wanted> = {},
@@ -35,7 +35,7 @@ async function watched(
       const bytes = Buffer.from(text)
       return (async function* () {
         for (let start = 0; start < bytes.length; start += chunk) yield bytes.subarray(start, start + chunk)
-        // For another question, and its answer.
+        // For another request, and its answer.
         if (wanted.certDomains === true) await sleep(10)
       })()
     },
@@ -46,7 +46,7 @@ async function watched(
   return { notifications, asked, rejected }
 }
 
-it('the first message holds the whole state: the node is asked for, without its peers, once the watch stands', async () => {
+it('the first message has the whole state: once the watch is open, the node is read without its peers', async () => {
   const first = { State: 5, Prefs: { NoSNAT: true }, Health: { Warnings: null } }
   expect(await watched([first, { SelfChange: node('100.64.0.2') }])).toEqual({
     notifications: [
@@ -65,7 +65,7 @@ it('the first message holds the whole state: the node is asked for, without its 
   })
 })
 
-it('where certificate domains are wanted, they are asked for again when the node has changed', async () => {
+it('certificate domains, where wanted, are read again when the node has changed', async () => {
   const answer = { ...status, CertDomains: ['p.lab.ts.net'] }
   const { notifications, asked } = await watched([{ State: 6 }, { SelfChange: node('100.64.0.2') }], {
     answer,
@@ -79,13 +79,13 @@ it('where certificate domains are wanted, they are asked for again when the node
   ])
 })
 
-it('a first message with a status of its own is enough', async () => {
+it('a first message that contains a status is enough', async () => {
   const { notifications, asked } = await watched([{ InitialStatus: { BackendState: 'NeedsLogin' } }, { State: 6 }])
   expect(notifications).toEqual([{ initial: true, state: 'NeedsLogin' }, { state: 'Running' }])
   expect(asked).toHaveLength(1)
 })
 
-it('with peers, the first message holds these and the records, and changes are asked for', async () => {
+it('with peers, the first message has them and the DNS records, and changes are subscribed to', async () => {
   const peer = { DNSName: 'a.lab.ts.net.', TailscaleIPs: ['100.64.0.7'] }
   const Peer = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, id) => [`nodekey:${id}`, { ...peer, ID: `n${id}` }]),
@@ -107,14 +107,14 @@ it('with peers, the first message holds these and the records, and changes are a
   expect(rejected).toEqual([])
 })
 
-it('a node that is alone is known to be, once it runs', async () => {
+it('a running node without peers is known to have none', async () => {
   const alone = { peers: [{ whole: true, changed: new Map(), removed: [] }] }
   expect((await watched([{ State: 6 }], { peers: true })).notifications).toMatchObject([alone])
   const starting = await watched([{ State: 5 }], { peers: true, answer: { BackendState: 'Starting', Peer: null } })
   expect(starting.notifications).toEqual([{ state: 'Starting', initial: true }])
 })
 
-it('a daemon that answers no status is told of, and heard all the same', async () => {
+it('a daemon that does not answer `status` is reported, and its messages are still read', async () => {
   const failure = new Error('connection dropped')
   for (const peers of [false, true]) {
     expect(await watched([{ State: 6 }, { State: 4 }], { answer: failure, peers })).toMatchObject({
@@ -124,7 +124,7 @@ it('a daemon that answers no status is told of, and heard all the same', async (
   }
 })
 
-it('what cannot be read is told of, and the stream goes on to its end', async () => {
+it('a line that cannot be read is reported, and the stream is read on to its end', async () => {
   const bad = ['', 'x', '{"State":"6"}', '[]', `{"ErrMessage":"${'x'.repeat(1_000_000)}"}`]
   const end = { ErrMessage: 'IPN bus consumer fell behind; closing watch' }
   const { notifications, rejected } = await watched([...bad, { State: 6 }, ...bad, end], { chunk: 7 })
@@ -132,7 +132,7 @@ it('what cannot be read is told of, and the stream goes on to its end', async ()
   expect(rejected).toEqual(Array.from({ length: 10 }, () => expect.objectContaining({ code: 'localapi' })))
 })
 
-it('whole netmaps of 20 MB, from daemons before 1.100, cost no memory', async () => {
+it('whole netmaps of 20 MB, from daemons before 1.100, take no memory', async () => {
   const peers = Array.from({ length: 20_000 }, (_, id) => ({ ...node('100.64.0.9'), ID: id, Key: 'k'.repeat(1000) }))
   const netmap = (address: string) => ({ NetMap: { SelfNode: node(address), Peers: peers } })
   const { notifications } = await watched([{ State: 6 }, netmap('100.64.0.2'), netmap('100.64.0.3')])

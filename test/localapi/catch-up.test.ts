@@ -14,7 +14,7 @@ const records = [{ name: 'db.', address: { family: 4, text: '100.99.0.1' } }] as
 const ended: AbortController[] = []
 afterEach(() => ended.splice(0).forEach((controller) => controller.abort()))
 
-/** Messages that are told one by one, and questions that are answered one by one; gives what comes of both. */
+/** Messages and answers that the test gives one by one; returns what comes of both. */
 function start() {
   const end = new AbortController()
   ended.push(end)
@@ -55,14 +55,14 @@ function start() {
   }
 }
 
-it('passes everything on, and asks nothing unless something is not told whole', async () => {
+it('passes messages on, and reads the status only after a message that is incomplete', async () => {
   const { tell, came, questions } = start()
   await tell({ state: 'Running' }, { peers: [told('a')] })
   expect(came).toEqual([{ state: 'Running' }, { peers: [told('a')] }])
   expect(questions).toHaveLength(0)
 })
 
-it('puts the answer among the messages, with what was told since the question', async () => {
+it('inserts the answer among the messages, followed by what was sent since the request', async () => {
   const { tell, came, questions } = start()
   await tell({ peers: [told('before')] }, partial)
   await expect.poll(() => questions.length).toBe(1)
@@ -73,7 +73,7 @@ it('puts the answer among the messages, with what was told since the question', 
   expect(came).toHaveLength(5)
 })
 
-it('asks one question for many messages, and another for those that came after it', async () => {
+it('sends one request for many messages, and another for those that came after it', async () => {
   const { tell, came, questions } = start()
   await tell(partial, partial, partial)
   await expect.poll(() => questions.length).toBe(1)
@@ -86,7 +86,7 @@ it('asks one question for many messages, and another for those that came after i
   expect(questions).toHaveLength(2)
 })
 
-it('an answer that took long is not asked for again at once', async () => {
+it('waits longer before the next request when an answer took long', async () => {
   const { tell, questions } = start()
   await tell(partial)
   await expect.poll(() => questions.length).toBe(1)
@@ -98,7 +98,7 @@ it('an answer that took long is not asked for again at once', async () => {
   expect(performance.now() - answered).toBeGreaterThan(200)
 })
 
-it('a question that failed stops nothing', async () => {
+it('goes on after a failed request', async () => {
   const { tell, came, questions } = start()
   await tell(partial)
   await expect.poll(() => questions.length).toBe(1)
@@ -108,7 +108,7 @@ it('a question that failed stops nothing', async () => {
   expect(questions).toHaveLength(1)
 })
 
-it('ends with the messages, whatever is still asked', async () => {
+it('ends with the messages, although a request is still open', async () => {
   const { tell, questions, stop } = start()
   await tell(partial)
   await expect.poll(() => questions.length).toBe(1)

@@ -24,7 +24,7 @@ afterEach(() => {
 })
 
 describe('get', () => {
-  it('asks as LocalAPI wants to be asked', async () => {
+  it('sends the headers that LocalAPI requires', async () => {
     answer = ({ url, headers }, response) =>
       response.end(JSON.stringify({ url, host: headers.host, origin: headers.origin, referer: headers.referer }))
     expect(JSON.parse(await api.get('status?peers=false', never))).toEqual({
@@ -37,7 +37,7 @@ describe('get', () => {
     [403, 'access denied\n', /LocalAPI status failed$/],
     [500, '{"error":"no netmap"}', /LocalAPI status failed$/],
     [400, '{"Error":"bad prefs"}', /LocalAPI status failed$/],
-  ])('tells of %i %s', async (status, body, message) => {
+  ])('reports %i %s', async (status, body, message) => {
     answer = (_request, response) => response.writeHead(status).end(body)
     const words = body.includes('{') ? Object.values(JSON.parse(body) as object)[0] : body.trim()
     await expect(api.get('status?secret=1', never)).rejects.toMatchObject({
@@ -48,14 +48,14 @@ describe('get', () => {
     })
   })
 
-  it('keeps status, words and Retry-After of a refusal', async () => {
+  it('keeps the status, text and Retry-After of a refusal', async () => {
     answer = (_request, response) => response.writeHead(429, { 'Retry-After': '17' }).end('too many\n')
     await expect(api.get('cert/a.ts.net', never)).rejects.toMatchObject({
       refusal: { status: 429, words: 'too many', retryAfter: '17' },
     })
   })
 
-  it('reads with the ETag, and replaces only what has it', async () => {
+  it('reads the serve config with its ETag, and writes only if that still matches', async () => {
     answer = (request, response) => {
       const { method, headers } = request
       void request
@@ -80,7 +80,7 @@ describe('get', () => {
     expect(asked).toBe(undefined)
   })
 
-  it('hears why tailscaled gives up when nobody waits any more', async () => {
+  it('half-closes at the time limit, so that tailscaled says why it gives up', async () => {
     Object.assign(server, { httpAllowHalfOpen: true })
     answer = ({ socket }, response) =>
       socket.on('end', () => response.writeHead(429, { 'Retry-After': '17' }).end('held up'))
@@ -91,7 +91,7 @@ describe('get', () => {
     await expect(api.get('cert/a.ts.net', AbortSignal.timeout(100), 50)).rejects.toMatchObject({ silent: true })
   })
 
-  it('does not wait for ever for a head, nor for a body', async () => {
+  it('has a time limit for the head, and for the body', async () => {
     const tooLate = {
       code: 'localapi',
       silent: true,
@@ -104,18 +104,18 @@ describe('get', () => {
     await expect(api.get('status', never, 50)).rejects.toMatchObject(tooLate)
   })
 
-  it('tells a connection that is dropped from silence', async () => {
+  it('distinguishes a dropped connection from a timeout', async () => {
     answer = (request) => request.socket.destroy()
     await expect(api.get('status', never)).rejects.toMatchObject({ code: 'localapi', silent: false })
   })
 
-  it('does not wait for ever for one who switches protocols', async () => {
+  it('has a time limit for a server that switches protocols', async () => {
     answer = (request) => request.socket.end('HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
     await expect(api.get('status', never, 50)).rejects.toMatchObject({ code: 'localapi' })
     await expect(api.stream('watch-ipn-bus', never, 50)).rejects.toMatchObject({ code: 'localapi' })
   })
 
-  it('says that nobody listens', async () => {
+  it('reports that nothing listens', async () => {
     await expect(localApi(join(folder, 'absent')).get('status', never)).rejects.toMatchObject({
       silent: true,
       cause: expect.objectContaining({ code: 'ENOENT' }),
@@ -124,7 +124,7 @@ describe('get', () => {
 })
 
 describe('stream', () => {
-  it('outlives the time limit of its head', async () => {
+  it('has no time limit once its head has come', async () => {
     answer = (_request, response) => {
       response.write('a')
       setTimeout(() => response.end('b'), 150)

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 
-/** Mostly a value of the documented type, else null or any other. */
+/** Mostly a value of the documented type, otherwise null or anything. */
 const loose = (value: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
   fc.oneof({ weight: 12, arbitrary: value }, { weight: 1, arbitrary: fc.constant(null) }, fc.jsonValue())
 const object = (fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<unknown> =>
@@ -27,7 +27,7 @@ const node = object({
 const nodes = fc.array(node, { maxLength: 3 })
 const records = fc.array(object({ Name: name, Type: fc.constantFrom('', 'A'), Value: address }), { maxLength: 3 })
 
-/** A status as tailscaled sends it, or nearly so. */
+/** A status as tailscaled sends it, or similar to one. */
 const status = object({
   BackendState: stateName,
   AuthURL: fc.constantFrom('', 'https://login.example/a'),
@@ -39,7 +39,7 @@ const status = object({
   ExtraRecords: records,
 })
 
-/** A message of the bus as tailscaled sends it, or nearly so. */
+/** A message of the bus as tailscaled sends it, or similar to one. */
 const notification = object({
   State: fc.integer({ min: -1, max: 7 }),
   InitialStatus: status,
@@ -84,6 +84,6 @@ const damages: fc.Arbitrary<(text: string) => string> = fc.oneof(
 const texts = (value: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
   fc.tuple(value, damages).map(([document, damage]) => damage(JSON.stringify(document)))
 
-/** What may come for a line of the bus, and for the answer to `status`. */
+/** Possible lines of the bus, and answers to `status`. */
 export const busLines = texts(loose(notification))
 export const statusBodies = texts(loose(status))

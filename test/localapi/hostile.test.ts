@@ -80,7 +80,7 @@ const calls = fc.constantFrom<() => Promise<unknown>>(
   ]),
 )
 
-it('whatever is answered, a call gives a value or says what failed, and ends', async () => {
+it('a call returns a value or an error, and ends, whatever the server answers', async () => {
   await fc.assert(
     fc.asyncProperty(answers, endings, calls, async (bytes, end, call) => {
       answer = (socket) => {
@@ -98,7 +98,7 @@ it('whatever is answered, a call gives a value or says what failed, and ends', a
   )
 })
 
-it('an answer without end is given up before it fills the memory', async () => {
+it('an endless answer is aborted before it fills the memory', async () => {
   let sent = 0
   answer = (socket) => {
     socket.write('HTTP/1.1 200 OK\r\n\r\n')

@@ -45,7 +45,7 @@ describe('parseNotify', () => {
     ],
     ['a netmap without a node', { NetMap: { SelfNode: null } }, {}],
     [
-      'a daemon that does not know its node',
+      'a daemon that does not know its node yet',
       { InitialStatus: { BackendState: 'Starting', Self: { ID: '', DNSName: '', TailscaleIPs: null } } },
       { initial: true, state: 'Starting' },
     ],
@@ -60,7 +60,7 @@ describe('parseNotify', () => {
       { self: { id: 'n1', name: 'p.', addresses: [], tags: ['tag:a', 'tag:b'] }, partial: true },
     ],
     [
-      'one that has lost them, in a status',
+      'a status of a node without tags',
       { InitialStatus: { Self: { ID: 'n1', DNSName: 'p.', Tags: null } } },
       { initial: true, self: { id: 'n1', name: 'p.', addresses: [] } },
     ],
@@ -76,12 +76,12 @@ describe('parseNotify', () => {
       { self: { id: 'n1', name: 'p.', addresses: [] }, hosted: ['svc:web', 'svc:db'], partial: true },
     ],
     [
-      'a host of none, in a status',
+      'a status of a node that hosts none',
       { InitialStatus: { Self: { ID: 'n1', DNSName: 'p.', CapMap: { https: null } } } },
       { initial: true, self: { id: 'n1', name: 'p.', addresses: [] }, hosted: [] },
     ],
     [
-      'a host of what is no service',
+      'a host of something that is no Tailscale Service',
       { SelfChange: { StableID: 'n1', Name: 'p.', CapMap: { 'service-host': [7, null, 'x'] } } },
       { self: { id: 'n1', name: 'p.', addresses: [] }, hosted: [], partial: true },
     ],
@@ -95,12 +95,20 @@ describe('parseNotify', () => {
       },
     ],
     [
-      'one that can have none',
+      'a node that can have no certificates',
       { InitialStatus: { Self: { ID: 'n1', DNSName: 'p.' }, CertDomains: null } },
       { initial: true, self: { id: 'n1', name: 'p.', addresses: [] }, certDomains: [] },
     ],
-    ['a daemon that does not know yet', { InitialStatus: { CertDomains: null } }, { initial: true }],
-    ['a netmap with them', { NetMap: { DNS: { CertDomains: ['p.lab.ts.net'] } } }, { certDomains: ['p.lab.ts.net'] }],
+    [
+      'a daemon that does not know its certificate domains yet',
+      { InitialStatus: { CertDomains: null } },
+      { initial: true },
+    ],
+    [
+      'a netmap with certificate domains',
+      { NetMap: { DNS: { CertDomains: ['p.lab.ts.net'] } } },
+      { certDomains: ['p.lab.ts.net'] },
+    ],
     ['prefs', { Prefs: { NoSNAT: true, RouteAll: true } }, { noSnat: true, acceptsRoutes: true }],
     ['prefs without the fields', { Prefs: {} }, { noSnat: false, acceptsRoutes: false }],
     ['nulls', { State: null, Prefs: null, SelfChange: null, Health: null, InitialStatus: null }, {}],
@@ -115,14 +123,14 @@ describe('parseNotify', () => {
       },
     ],
     [
-      'a warning without end',
+      'a very long warning',
       { Health: { Warnings: { w: { Text: 'x'.repeat(5000) } } } },
       { health: new Map([['w', 'x'.repeat(1000)]]) },
     ],
     ['health restored', { Health: { Warnings: null } }, { health: new Map() }],
-    ['a person to log in', { BrowseToURL: 'https://x/a' }, { browseToUrl: 'https://x/a' }],
+    ['a login by a person', { BrowseToURL: 'https://x/a' }, { browseToUrl: 'https://x/a' }],
     ['an error', { ErrMessage: 'fell behind' }, { error: 'fell behind' }],
-    ['an error without end', { ErrMessage: 'x'.repeat(5000) }, { error: 'x'.repeat(1000) }],
+    ['a very long error', { ErrMessage: 'x'.repeat(5000) }, { error: 'x'.repeat(1000) }],
     ['fields that are not used', { Version: '', NetMap: { Peers: [] }, Engine: {} }, {}],
     ['the daemon’s version', { Version: '1.102.5-t0123' }, { version: '1.102.5-t0123' }],
   ])('%s', (_name, line, expected) => {
@@ -136,20 +144,20 @@ describe('parseNotify', () => {
     },
   )
 
-  it('takes no name of a warning for one that objects have', () => {
+  it('reads a warning named like a property of Object.prototype', () => {
     const line = '{"Health":{"Warnings":{"__proto__":{"Text":"x"},"constructor":{"Text":"y"}}},"__proto__":{"State":6}}'
     expect(parseNotify(line)).toEqual({ health: new Map([['constructor', 'y']]) })
     expect({}).not.toHaveProperty('Text')
   })
 })
 
-it.each([true, false, undefined])('a status tells whether the node is connected: %s', (online) => {
+it.each([true, false, undefined])('reads from a status whether the node is connected: %s', (online) => {
   const Self = { ID: 'n1', DNSName: 'a.b.', ...(online !== undefined && { Online: online }) }
   expect(parseNotify(JSON.stringify({ InitialStatus: { BackendState: 'Running', Self } })).online).toBe(online)
 })
 
-describe('whatever tailscaled says', () => {
-  /** What of a line is read, as it is on the bus. */
+describe('any line of the bus', () => {
+  /** What is read of a line, as on the bus. */
   const read = (peers: boolean) => {
     const line = notifyReader({ peers })
     return (text: string): Notification => {
@@ -166,12 +174,12 @@ describe('whatever tailscaled says', () => {
     }
   }
 
-  it('is a notification or a CulvertError, and what is cut away makes no difference', () => {
+  it('gives a notification or a CulvertError, whether or not it is filtered first', () => {
     const line = read(false)
     fc.assert(
       fc.property(busLines, (text) => {
         const value = attempt(parseNotify, text)
-        // Damage in what is cut away is not seen, and what would be too much is refused.
+        // Damage in what is filtered out goes unseen, and what is too large is refused.
         if (value !== 'refused' && text.length < 200_000) expect(attempt(line, text)).toEqual(value)
         else attempt(line, text)
       }),
@@ -180,7 +188,7 @@ describe('whatever tailscaled says', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void attempt(line, text)))
   })
 
-  it('is the same beside the peers, which are held whatever was before', () => {
+  it('gives the same fields beside the peers, which are read whatever comes before them', () => {
     const line = read(true)
     fc.assert(
       fc.property(busLines, (text) => {

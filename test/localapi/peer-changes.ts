@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { parseAddress, parsePrefix } from '../../lib/address.ts'
 import type { Peer, PeersChange } from '../../localapi/peers.ts'
 
-/** Of few peers, names, addresses and routes, so that they meet. Some peers have no number. */
+/** Few different peers, names, addresses and routes, so that they coincide. Some peers have no number. */
 const aPeer: fc.Arbitrary<[string, Peer]> = fc
   .record({
     id: fc.nat(20),
@@ -23,7 +23,7 @@ const aPeer: fc.Arbitrary<[string, Peer]> = fc
     },
   ])
 
-/** Of whatever can be said of peers at once; no daemon tells of one as changed and removed. */
+/** Anything that one message can say of peers; no daemon reports one as changed and removed at once. */
 export const aChange: fc.Arbitrary<PeersChange> = fc
   .record({ whole: fc.boolean(), changed: fc.array(aPeer), gone: fc.array(fc.nat(20), { maxLength: 3 }) })
   .map(({ whole, changed, gone }) => {

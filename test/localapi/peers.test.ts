@@ -14,7 +14,7 @@ const peer = (name: string, addresses: string[], allowed: string[] = [], nodeId?
   ...(nodeId !== undefined && { nodeId }),
 })
 
-describe('what a message says of peers', () => {
+describe('what a message says about peers', () => {
   const read = (message: object | string): Notification => {
     const { push, end } = notifyReader({ peers: true })
     push(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)))
@@ -55,28 +55,32 @@ describe('what a message says of peers', () => {
     ['removals', { PeersRemoved: [7, 8] }, { peers: [change({}, { removed: ['7', '8'] })] }],
     ['both', { PeersChanged: [node('n7')], PeersRemoved: [8] }, { peers: [change({ n7: a }, { removed: ['8'] })] }],
     ['a whole netmap', { NetMap: { Peers: [node('n7')] } }, { peers: [change({ n7: a }, { whole: true })] }],
-    ['one of a node that is alone', { NetMap: { Peers: null } }, { peers: [change({}, { whole: true })] }],
-    ['one that does not tell', { NetMap: { SelfNode: null } }, {}],
-    ['its records', { NetMap: { DNS: { ExtraRecords } } }, { records: [record], certDomains: [] } as Notification],
-    ['that it has none', { NetMap: { DNS: {} } }, { records: [], certDomains: [] }],
+    ['a netmap of a node without peers', { NetMap: { Peers: null } }, { peers: [change({}, { whole: true })] }],
+    ['a netmap that does not mention peers', { NetMap: { SelfNode: null } }, {}],
+    [
+      'DNS records of a netmap',
+      { NetMap: { DNS: { ExtraRecords } } },
+      { records: [record], certDomains: [] } as Notification,
+    ],
+    ['a netmap without DNS records', { NetMap: { DNS: {} } }, { records: [], certDomains: [] }],
     [
       'a status',
       { InitialStatus: { Peer: { 'nodekey:1': status } } },
       { initial: true, peers: [change({ n7: a }, { whole: true })] },
     ],
-    ['one without peers', { InitialStatus: { Peer: null } }, { initial: true }],
+    ['a status without peers', { InitialStatus: { Peer: null } }, { initial: true }],
     [
-      'one of a node that runs, which takes no peer away',
+      'a status without peers of a running node, which removes none',
       { State: 6, SelfChange: { StableID: 'n1', Name: 'p.' }, InitialStatus: { Peer: null } },
       { initial: true, state: 'Running', self: { id: 'n1', name: 'p.', addresses: [] }, peers: [change({})] },
     ],
     [
-      'a status before what changed since',
+      'a status, applied before what changed since',
       { PeersChanged: [node('n7', { Name: 'b.' })], InitialStatus: { Peer: { k: status } } },
       { initial: true, peers: [change({ n7: a }, { whole: true }), change({ n7: { ...a, name: 'b.' } })] },
     ],
     [
-      'records of a status',
+      'DNS records of a status',
       { InitialStatus: { Self, ExtraRecords } },
       {
         initial: true,
@@ -85,22 +89,22 @@ describe('what a message says of peers', () => {
       } as Notification,
     ],
     [
-      'no records where no node is known',
+      'no DNS records while the node is unknown',
       { InitialStatus: { Self: { ID: '', DNSName: '' }, ExtraRecords: null } },
       { initial: true },
     ],
     [
-      'a change of the node, with which others may have gone',
+      'a change of the node, with which peers may have gone',
       { SelfChange: { StableID: 'n1', Name: 'p.' } },
       { self: { id: 'n1', name: 'p.', addresses: [] }, partial: true },
     ],
     [
-      'no number, no stable ID',
+      'a peer without number and stable ID',
       { PeersChanged: [{ ID: 0, StableID: '', Name: 'a.', Addresses: null }] },
       { peers: [change({ 'a.': peer('a.', []) })] },
     ],
     [
-      'numbers beyond 2⁵³, which are near each other',
+      'consecutive numbers beyond 2⁵³',
       `{"PeersChanged":[{"ID":9007199254740993,"StableID":"n1","Name":"a\\"ID\\":9007199254740993"},
         {"ID" : 9007199254740992,"StableID":"n2","Name":"9007199254740993"}],"PeersRemoved":[9223372036854775807,9223372036854775806]}`,
       {
@@ -116,7 +120,7 @@ describe('what a message says of peers', () => {
       },
     ],
     ['no change', { PeersChanged: null, PeersRemoved: [], NetMap: null, InitialStatus: null, SelfChange: null }, {}],
-    ['what 1.98 tells of no name and no address', { PeerChanges: [{ NodeID: 7, Online: true }] }, {}],
+    ['a change of 1.98 without name or address', { PeerChanges: [{ NodeID: 7, Online: true }] }, {}],
   ])('%s', (_name, message, expected) => {
     expect(read(message)).toEqual(expected)
   })
@@ -134,12 +138,12 @@ describe('what a message says of peers', () => {
     { InitialStatus: { Peer: [] } },
     '{"PeersChanged":[{"Name":"a."},]}',
     '{"PeersChanged":[{"Name":"a."}',
-  ])('%j is none', (message) => {
+  ])('%j is not a message', (message) => {
     expect(() => read(message)).toThrow(expect.objectContaining({ code: 'localapi' }) as Error)
   })
 })
 
-it('a peer that is told of as it is held is the same value, and one that differs is a new one', () => {
+it('keeps the value of a peer that has not changed, and makes a new one otherwise', () => {
   const held = peer('a.', ['100.64.0.1'], ['10.0.0.0/8'], '1')
   const node = { ID: 1, StableID: 'n1', Name: 'a.', Addresses: ['100.64.0.1/32'], AllowedIPs: ['10.0.0.0/8'] }
   const status = { ID: 'n1', NodeID: 1, DNSName: 'a.', TailscaleIPs: ['100.64.0.1'], AllowedIPs: ['10.0.0.0/8'] }
@@ -168,23 +172,23 @@ describe('changePeers', () => {
     changePeers(before, { whole: false, removed: [], changed: new Map(Object.entries(changes)), ...more })
 
   it.each<[string, Peers, Record<string, Peer>]>([
-    ['a new one', changed({ n3: a }), { n1: a, n2: b, n3: a }],
+    ['a new peer', changed({ n3: a }), { n1: a, n2: b, n3: a }],
     [
       'another address',
       changed({ n1: { ...a, addresses: b.addresses } }),
       { n1: { ...a, addresses: b.addresses }, n2: b },
     ],
     ['another route', changed({ n1: { ...a, allowed: [] } }), { n1: { ...a, allowed: [] }, n2: b }],
-    ['one less', changed({}, { removed: ['1', '9'] }), { n2: b }],
-    ['all others gone', changed({ n2: structuredClone(b) }, { whole: true }), { n2: b }],
+    ['a removed peer', changed({}, { removed: ['1', '9'] }), { n2: b }],
+    ['all other peers gone', changed({ n2: structuredClone(b) }, { whole: true }), { n2: b }],
     ['all gone', changed({}, { whole: true }), {}],
     [
-      'one without a number in place of its name',
+      'a new ID for a peer without a number, which replaces the peer of that name',
       changed({ n9: peer('a.', ['100.64.0.9']) }),
       { n2: b, n9: peer('a.', ['100.64.0.9']) },
     ],
     [
-      'one with a number beside its name',
+      'another number under a name that a peer has, which replaces none',
       changed({ n9: { ...a, nodeId: '9' } }),
       { n1: a, n2: b, n9: { ...a, nodeId: '9' } },
     ],
@@ -192,13 +196,13 @@ describe('changePeers', () => {
     expect(Object.fromEntries(entriesOf(after))).toEqual(expected)
   })
 
-  it('gives the same value when nothing is different', () => {
+  it('returns the same value when nothing differs', () => {
     expect(changed({ n1: structuredClone(a) })).toBe(before)
     expect(changed({}, { removed: ['3'] })).toBe(before)
     expect(changed({ n2: structuredClone(b), n1: structuredClone(a) }, { whole: true })).toBe(before)
   })
 
-  it('after any changes, the peers are those that were told last, and those from before are as they were', () => {
+  it('after any changes, has the last reported peers, and leaves earlier versions as they were', () => {
     const versions: [Peers, ReadonlyMap<string, Peer>][] = []
     fc.assert(
       fc.property(fc.array(aChange), (changes) => {
@@ -213,7 +217,7 @@ describe('changePeers', () => {
   })
 })
 
-/** The peers after a change, in a map of their own. */
+/** The peers after a change, computed naively. */
 function told(before: ReadonlyMap<string, Peer>, { whole, changed, removed }: PeersChange): ReadonlyMap<string, Peer> {
   const fresh = new Map([...changed].filter(([key, now]) => !isDeepStrictEqual(before.get(key), now)))
   const renewed = new Set([...fresh.values()].flatMap(({ name, nodeId }) => (nodeId === undefined ? name : [])))

@@ -6,7 +6,7 @@ import { serveConfig } from '../wire/documents.ts'
 
 const { signal } = new AbortController()
 
-it('what tailscaled is given to serve is read as it was written', async () => {
+it('the serve config sent to tailscaled reads back as written', async () => {
   let held = 'null'
   const api: TaggedApi = {
     getTagged: async () => ({ text: held, etag: 'tag' }),

@@ -7,7 +7,7 @@ const keep: ReadonlyMap<string, Keep> = new Map<string, Keep>([
   ['Self', new Map<string, Keep>([['Name', true]])],
 ])
 
-/** Pushes a document in pieces of these sizes, then the rest. */
+/** Feeds a document in pieces of these sizes, then the rest. */
 function sift(document: string | Buffer, sizes: readonly number[] = [], limit = 1_000_000): string {
   const { push, end } = sieve(keep, limit)
   const bytes = Buffer.from(document)
@@ -20,7 +20,7 @@ function sift(document: string | Buffer, sizes: readonly number[] = [], limit = 
   return end()
 }
 
-/** What the result must be equal to: the same cut on a parsed document. */
+/** The expected result: the same fields kept of a parsed document. */
 function cut(value: unknown, kept: Keep): unknown {
   if (!(kept instanceof Map) || typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((element) => cut(element, kept))
@@ -31,7 +31,7 @@ function cut(value: unknown, kept: Keep): unknown {
   return Object.fromEntries(entries)
 }
 
-describe('what is kept of a document', () => {
+describe('keeps selected fields of a document', () => {
   it.each<[string, string, string]>([
     ['named fields', '{"State":6,"Self":{"Name":"a"}}', '{"State":6,"Self":{"Name":"a"}}'],
     ['no others', '{"Peers":[{"a":"]}"},{}],"State":[1,{"Peers":2}]}', '{"Peers":0,"State":[1,{"Peers":2}]}'],
@@ -45,7 +45,7 @@ describe('what is kept of a document', () => {
     expect(sift(document)).toBe(expected)
   })
 
-  it('is the same wherever the bytes are cut, and whatever the values', () => {
+  it('gives the same result wherever the bytes are split, and whatever the values', () => {
     const name = fc.oneof(fc.constantFrom('State', 'Self', 'Name', '__proto__', 'é"\\'), fc.string())
     const document = fc.letrec((tie) => ({
       value: fc.oneof({ maxDepth: 6 }, fc.jsonValue(), tie('object'), fc.array(tie('object'), { maxLength: 3 })),
@@ -61,9 +61,9 @@ describe('what is kept of a document', () => {
   })
 })
 
-describe('what is taken apart', () => {
+describe('extracts values one by one', () => {
   const element: Keep = new Map([['ID', true]])
-  /** Takes the peers out of a document that comes in pieces of this size; gives them, and the rest. */
+  /** Extracts the peers of a document that comes in pieces of this size; returns them, and the rest. */
   function takeApart(document: string, size = document.length || 1, limit = 1_000_000) {
     const taken: string[] = []
     const peers = { each: element, take: (text: string) => taken.push(text) }
@@ -92,18 +92,18 @@ describe('what is taken apart', () => {
     ['null', '{"Peers":null}', '{"Peers":null}', []],
     ['other values', '{"Peers":[1,"a,b",[{"ID":1}],null]}', '{"Peers":[]}', ['1', '"a,b"', '[{"ID":1}]', 'null']],
     ['white space', '{"Peers": [ {"ID" : 1} , 2 ] }', '{"Peers": [] }', [' {"ID" : 1} ', ' 2 ']],
-    ['a comma too many', '{"Peers":[1,]}', '{"Peers":[]}', ['1', '']],
-    ['one at the start', '{"Peers":[,1]}', '{"Peers":[]}', ['', '1']],
-    ['a name alone', '{"Peers":{"a","b":1}}', '{"Peers":{}}', ['"a"', '1']],
-    ['two values of a name', '{"Peers":{"a":1 "b":2}}', '{"Peers":{}}', ['1 "b":2']],
-    ['the wrong end', '{"Peers":[1}}', '{"Peers":[}}', ['1']],
+    ['an extra comma', '{"Peers":[1,]}', '{"Peers":[]}', ['1', '']],
+    ['a leading comma', '{"Peers":[,1]}', '{"Peers":[]}', ['', '1']],
+    ['a name without a value', '{"Peers":{"a","b":1}}', '{"Peers":{}}', ['"a"', '1']],
+    ['two values for a name', '{"Peers":{"a":1 "b":2}}', '{"Peers":{}}', ['1 "b":2']],
+    ['a wrong closing bracket', '{"Peers":[1}}', '{"Peers":[}}', ['1']],
     ['no end', '{"Peers":[{"ID":1},{"ID"', '{"Peers":[{"ID"', ['{"ID":1}']],
   ])('%s', (_name, document, rest, taken) => {
     expect(takeApart(document)).toEqual({ rest, taken })
     expect(takeApart(document, 1)).toEqual({ rest, taken })
   })
 
-  it('is held one value at a time', () => {
+  it('holds one value at a time', () => {
     const many = Array.from({ length: 1000 }, (_, ID) => ({ ID, Key: 'k'.repeat(100) }))
     expect(takeApart(JSON.stringify({ Peers: many }), 7, 60).taken).toHaveLength(1000)
     expect(() => takeApart('{"Peers":[{"ID":"' + 'x'.repeat(60), 7, 60)).toThrow(/more than the 60 bytes/)
@@ -111,7 +111,7 @@ describe('what is taken apart', () => {
 })
 
 describe('bad documents', () => {
-  it('do not touch the next one', () => {
+  it('do not affect the next one', () => {
     const { push, end } = sieve(keep, 100)
     const endings = ['{"ID":"', '{"ID":[[[', '{"State":"\\', '{"Self":{"Na', `{"State":"${'x'.repeat(200)}"}`]
     for (const document of [...endings, ']]]}}}', '{"State":1}}}']) {
@@ -126,17 +126,17 @@ describe('bad documents', () => {
     }
   })
 
-  it('that are no JSON do not become JSON by what is kept of them', () => {
+  it('that are not JSON do not become JSON by filtering', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1 }), (bytes) => {
-        // Without a colon nothing is cut.
+        // Nothing is filtered without a colon.
         const document = Buffer.from(bytes.map((byte) => (byte === 0x3a ? 0x20 : byte)))
         expect(sift(document)).toBe(document.toString('utf8'))
       }),
     )
   })
 
-  it('hold no more than the limit, however long and deep they are', () => {
+  it('take no more memory than the limit, however long or deep', () => {
     const { push, end } = sieve(keep, 1000)
     const before = process.memoryUsage().arrayBuffers
     const piece = Buffer.alloc(65_536, '[')
