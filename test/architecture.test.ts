@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest'
 
 const root = dirname(import.meta.dirname)
 
-/** Which folders each folder may import from, beside itself. Clients of the outside are passed in as narrow interfaces. */
+/**
+ * Which folders each folder may import from, besides itself. Clients of the outside are passed in as narrow interfaces.
+ */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   wire: ['lib'],
@@ -17,8 +19,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * The folders of `agent/` from the ground up, as docs/internals.md draws them: each imports from those before it alone.
- * What puts them together stands above all of them.
+ * The folders of `agent/` from the bottom up, as docs/internals.md draws them: each may import only from those before
+ * it. What puts them together is above all of them.
  */
 const order = [
   'settings',
@@ -39,7 +41,9 @@ const order = [
   '.',
 ]
 
-/** What of the firewall the agent knows: which backend does it, and how, is the firewall's business. */
+/**
+ * The only files of netfilter/ that the agent may import: which backend is used, and how it works, stays in netfilter/.
+ */
 const firewall = ['netfilter/backend.ts', 'netfilter/plan.ts', 'netfilter/table.ts', 'netfilter/sysctl.ts']
 
 const files = Object.keys(allowed).flatMap((folder) =>
@@ -57,11 +61,11 @@ const importsOf = (file: string): string[] =>
   )
 
 const folderOf = (path: string): string => path.split('/')[0] ?? ''
-/** Of a file in `agent/`. */
+/** The folder of a file within `agent/`. */
 const placeOf = (file: string): string => relative('agent', dirname(file)) || '.'
 const rankOf = (file: string): number => order.indexOf(placeOf(file))
 
-/** Files that import each other, directly or not: from one of them to itself. */
+/** A cycle of imports that begins and ends at `start`. */
 function circleFrom(start: string): readonly string[] | undefined {
   const ways: (readonly string[])[] = [[start]]
   const seen = new Set<string>()
@@ -81,7 +85,7 @@ const filesWith = (pattern: RegExp, among = files): string[] =>
   among.filter((file) => pattern.test(textOf.get(file) ?? ''))
 
 describe('the architecture', () => {
-  it('has files to look at, and reads their imports', () => {
+  it('finds the source files and their imports', () => {
     expect(files.length).toBeGreaterThan(150)
     expect(importsOf('agent/main.ts')).toContain('agent/run.ts')
     expect(importsOf('agent/state-secret/keep.ts')).toContain('kube/client.ts')
@@ -100,23 +104,23 @@ describe('the architecture', () => {
     }
   })
 
-  it('has no file that imports itself by way of others, types counted', () => {
+  it('no file imports itself through others, type imports included', () => {
     expect(files.flatMap((file) => [circleFrom(file)?.join(' → ') ?? []].flat())).toEqual([])
   })
 
-  it('lets the agent know nothing of how the firewall does its work', () => {
+  it('the agent imports only the public files of netfilter/', () => {
     const known = files
       .filter((file) => folderOf(file) === 'agent')
       .flatMap((file) => importsOf(file).filter((path) => folderOf(path) === 'netfilter'))
     expect([...new Set(known)].toSorted()).toEqual(firewall.toSorted())
   })
 
-  it('has no file of more than 250 lines', () => {
+  it('no file has more than 250 lines', () => {
     expect(files.filter((file) => (textOf.get(file) ?? '').split('\n').length > 251)).toEqual([])
   })
 })
 
-// Whoever writes a pattern that can match nothing would not hear of it: each is shown to match where it may.
+// A pattern that can match nothing would pass unnoticed, so each is shown to match where it is allowed.
 describe('only one place', () => {
   it('runs the programs of the firewall: netfilter/', () => {
     const programs = /'(?:nft|ip6tables|ip6?tables-\w+|conntrack|sysctl)'|\(\s*'iptables'/
@@ -143,11 +147,11 @@ describe('only one place', () => {
     expect(filesWith(/process\.(?:env|argv|exit\b)|\} = process\b|'node:process'/)).toEqual(['agent/main.ts'])
   })
 
-  it('reads the time and waits for it to pass: the clock that the agent is given', () => {
+  it('reads the time and waits through the clock that is passed to the agent', () => {
     const agent = files.filter((file) => folderOf(file) === 'agent')
     const clocks = /Date\.now\(|performance\.now\(|new Date\(\)|setInterval\(|setTimeout\(|AbortSignal\.timeout\(/
     expect(filesWith(clocks)).toContain('lib/clock.ts')
-    // Limits of single calls.
+    // Timeouts of single calls.
     const limits = ['agent/cli/ask.ts', 'agent/preshutdown/ping.ts']
     expect(filesWith(clocks, agent).toSorted()).toEqual(limits)
   })
