@@ -16,12 +16,12 @@ export type Seen = {
   readonly body: string
 }
 
-/** Plays the API's side of an exchange, whatever the test wants of it. */
+/** Answers a request as the API server, in whatever way the test wants. */
 export type Answer = (seen: Seen, response: ServerResponse, request: IncomingMessage) => void
 
 type Certificate = { readonly key: string; readonly cert: string }
 
-/** A certificate that signs itself, for `names` such as `IP:::1`. */
+/** A self-signed certificate for `names` such as `IP:::1`. */
 export async function certificateFor(...names: readonly string[]): Promise<Certificate> {
   const folder = mkdtempSync(join(tmpdir(), 'culvert-'))
   try {
@@ -37,12 +37,12 @@ export async function certificateFor(...names: readonly string[]): Promise<Certi
 
 let own: Promise<Certificate> | undefined
 
-/** An HTTPS server on this machine which answers as a test says, and the service account's files to ask it with. */
+/** An HTTPS server on this machine that answers as the test says, and the service account's files for its clients. */
 export class ApiServer implements AsyncDisposable {
   readonly #server: Server
   readonly root = mkdtempSync(join(tmpdir(), 'culvert-'))
   readonly cluster: InCluster
-  /** Whom its certificate can be proved with. */
+  /** The certificate authority of its certificate. */
   readonly ca: string
   /** Every request so far. */
   readonly seen: Seen[] = []
@@ -78,12 +78,12 @@ export class ApiServer implements AsyncDisposable {
     return kubeClient(this.cluster, timeoutMs)
   }
 
-  /** Breaks all connections. */
+  /** Closes all connections. */
   cut(): void {
     this.#server.closeAllConnections()
   }
 
-  /** Connections that are open now. */
+  /** The number of open connections. */
   open(): Promise<number> {
     return new Promise((resolve, reject) =>
       this.#server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
@@ -104,7 +104,7 @@ export class ApiServer implements AsyncDisposable {
   }
 }
 
-/** As the API writes a Secret; values are given decoded. */
+/** A Secret as the API sends it; values are given decoded. */
 export const secretJson = (name: string, resourceVersion: string, values: Readonly<Record<string, string>> = {}) => ({
   kind: 'Secret',
   apiVersion: 'v1',
@@ -113,7 +113,7 @@ export const secretJson = (name: string, resourceVersion: string, values: Readon
   type: 'Opaque',
 })
 
-/** As the API explains a refusal. */
+/** A Status object as the API sends it with an error. */
 export const statusJson = (code: number, reason: string, message: string) => ({
   kind: 'Status',
   apiVersion: 'v1',

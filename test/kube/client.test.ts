@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]())
 
 describe('calls', () => {
-  it('present the token and take JSON', async () => {
+  it('send the token and ask for JSON', async () => {
     server.answer = (_seen, response) => json(response, secretJson('proxy-0', '5', { authkey: 'k' }))
     const secret = await server.client().getSecret('proxy-0', never)
     expect(secret).toMatchObject({ name: 'proxy-0', resourceVersion: '5', undecodable: [] })
@@ -26,14 +26,14 @@ describe('calls', () => {
     expect(server.client().namespace).toBe('ts')
   })
 
-  it('a Secret is absent when the API says so', async () => {
+  it('a Secret is absent when the API answers 404', async () => {
     server.answer = (_seen, response) => json(response, statusJson(404, 'NotFound', 'secrets "a" not found'), 404)
     expect(await server.client().getSecret('a', never)).toBeUndefined()
     server.answer = (_seen, response) => response.writeHead(404).end('404 page not found')
     await expect(server.client().getSecret('a', never)).rejects.toMatchObject({ status: 404, retryable: false })
   })
 
-  it('a patch gives the Secret as it is then', async () => {
+  it('a patch returns the Secret as it is afterwards', async () => {
     server.answer = ({ method }, response) =>
       json(response, secretJson('a', method === 'PATCH' ? '6' : '5', { pod_uid: 'ü' }))
     const secret = await server.client().patchSecret(
@@ -52,13 +52,13 @@ describe('calls', () => {
     })
   })
 
-  it('a patch that is answered with nothing is followed by a look', async () => {
+  it('a patch with an empty answer is followed by a get', async () => {
     server.answer = ({ method }, response) =>
       method === 'PATCH' ? response.end() : json(response, { data: { a: 'Yg==' } })
     expect(values((await server.client().patchSecret('a', new Map([['a', 'b']]), never)).data)).toEqual({ a: 'b' })
   })
 
-  it('a creation gives the Secret, or says that it is there', async () => {
+  it('a creation returns the Secret, or that it exists already', async () => {
     server.answer = (_seen, response) => json(response, secretJson('a', '1', { k: 'v' }), 201)
     expect(values((await server.client().createSecret('a', new Map([['k', 'v']]), never)).data)).toEqual({ k: 'v' })
     server.answer = (_seen, response) => json(response, statusJson(409, 'AlreadyExists', 'it exists'), 409)
@@ -69,7 +69,7 @@ describe('calls', () => {
     })
   })
 
-  it.each([true, false])('a review is answered (%j)', async (allowed) => {
+  it.each([true, false])('a review returns its result (%j)', async (allowed) => {
     server.answer = (_seen, response) => json(response, { status: { allowed } }, 201)
     expect(await server.client().review('patch', 'a', never)).toBe(allowed)
   })
@@ -77,7 +77,7 @@ describe('calls', () => {
 
 describe('errors', () => {
   const forbidden = 'secrets "a" is forbidden: User "system:serviceaccount:ts:p" cannot patch resource "secrets"'
-  it('name verb, object and remedy', async () => {
+  it('name the verb, the object and the remedy', async () => {
     server.answer = (_seen, response) => json(response, statusJson(403, 'Forbidden', forbidden), 403)
     const error = await reasonOf(server.client().patchSecret('a', new Map(), never))
     expect(error).toBeInstanceOf(KubeError)
@@ -97,7 +97,7 @@ describe('errors', () => {
     [429, 'failed: 429', true],
     [500, 'failed: 500', true],
     [503, 'failed: 503', true],
-  ])('keep the status %i of an answer that is no JSON', async (status, message, retryable) => {
+  ])('keep the status %i of an answer that is not JSON', async (status, message, retryable) => {
     server.answer = (_seen, response) =>
       response
         .writeHead(status, { Location: `https://127.0.0.1:${server.cluster.port}/elsewhere` })
@@ -110,7 +110,7 @@ describe('errors', () => {
     expect(server.seen.map(({ url }) => url)).not.toContain('/elsewhere')
   })
 
-  it('repeat neither the token nor what was to be written', async () => {
+  it('contain neither the token nor what was to be written', async () => {
     server.answer = ({ headers, body }, response) => {
       const quoted = `patch: Invalid value: ${body} from ${headers.authorization}`
       json(response, statusJson(422, 'Invalid', quoted), 422)
@@ -129,7 +129,7 @@ describe('errors', () => {
     ['a page', '<html>hunter2</html>', 'it is not JSON'],
     ['something else', '{"kind":"Pod","metadata":{"name":"a","resourceVersion":"1"}}', 'kind'],
     ['half', '{"data":{"a":"hunt', 'it is not JSON'],
-  ])('say that %s was answered', async (_name, body, why) => {
+  ])('report that the answer was %s', async (_name, body, why) => {
     server.answer = (_seen, response) => response.end(body)
     const error = await reasonOf(server.client().getSecret('a', never))
     expect(error).toMatchObject({ status: 200, retryable: true })

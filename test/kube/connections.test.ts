@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]())
 
 describe('connections', () => {
-  it('are used again, and closed when idle', async () => {
+  it('are reused, and closed when idle', async () => {
     server.answer = (_seen, response) => json(response, secret)
     const client = server.client()
     for (const _ of times(5)) await client.getSecret('a', never)
@@ -24,14 +24,14 @@ describe('connections', () => {
     expect(server.connections).toBe(2)
   })
 
-  it('are used again after a refusal', async () => {
+  it('are reused after a refusal', async () => {
     server.answer = (_seen, response) => json(response, statusJson(403, 'Forbidden', 'no'), 403)
     const client = server.client()
     for (const _ of times(3)) await reasonOf(client.getSecret('a', never))
     expect(server.connections).toBe(1)
   })
 
-  it('that many calls at once made are closed when idle, too', async () => {
+  it('opened by many simultaneous calls are closed when idle, too', async () => {
     server.answer = (_seen, response) => setTimeout(() => json(response, secret), 50)
     const client = server.client()
     await Promise.all(times(10).map(() => client.getSecret('a', never)))
@@ -39,7 +39,7 @@ describe('connections', () => {
     await expect.poll(() => server.open()).toBe(0)
   })
 
-  /** A client whose kept connection breaks at its next request. */
+  /** A client whose idle connection breaks at its next request. */
   const withDeadConnection = async (): Promise<KubeClient> => {
     const client = server.client()
     server.answer = (_seen, response) => json(response, secret)
@@ -49,12 +49,12 @@ describe('connections', () => {
     return client
   }
 
-  it('that broke while they were kept are made anew', async () => {
+  it('that broke while idle are replaced', async () => {
     expect(await (await withDeadConnection()).patchSecret('a', new Map(), never)).toMatchObject({ name: 'a' })
     expect(server.seen.map(({ method }) => method)).toEqual(['GET', 'PATCH', 'PATCH'])
   })
 
-  it('that broke are not made anew for what may be done once', async () => {
+  it('that broke are not replaced for a request that must not be repeated', async () => {
     const client = await withDeadConnection()
     await expect(client.createSecret('a', new Map(), never)).rejects.toMatchObject({ retryable: true })
     expect(server.seen).toHaveLength(2)
@@ -68,7 +68,7 @@ describe('connections', () => {
     expect(server.seen).toHaveLength(1)
   })
 
-  it('that nobody takes are an error', async () => {
+  it('that are not accepted are an error', async () => {
     const gone = await ApiServer.start()
     await gone[Symbol.asyncDispose]()
     const client = kubeClient({ ...server.cluster, port: gone.cluster.port })
@@ -77,8 +77,8 @@ describe('connections', () => {
   })
 })
 
-describe('trust', () => {
-  it('is that in ca.crt alone, as it is at each call', async () => {
+describe('the certificate authority', () => {
+  it('is that of ca.crt alone, read at each call', async () => {
     const client = server.client()
     server.answer = (_seen, response) => json(response, secret)
     await client.getSecret('a', never)
@@ -91,20 +91,20 @@ describe('trust', () => {
     expect(server.seen).toHaveLength(2)
   })
 
-  it('needs the right name', async () => {
+  it('must have signed a certificate for the right name', async () => {
     const elsewhere = await certificateFor('DNS:kubernetes.default.svc', 'IP:10.96.0.1')
     await using other = await ApiServer.start('127.0.0.1', elsewhere)
     expect(inWords(await reasonOf(other.client().getSecret('a', never)))).toMatch(/127\.0\.0\.1.*10\.96\.0\.1/)
     expect(other.seen).toEqual([])
   })
 
-  it('is given to nobody when ca.crt is damaged', async () => {
+  it('is required: no call succeeds when ca.crt is damaged', async () => {
     server.write({ 'ca.crt': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' })
     await expect(server.client().getSecret('a', never)).rejects.toMatchObject({ code: 'kubernetes' })
     expect(server.seen).toEqual([])
   })
 
-  it('cannot be switched off by the environment', async () => {
+  it('is checked whatever the environment says', async () => {
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
     try {
       server.write({ 'ca.crt': (await certificateFor('IP:127.0.0.1')).cert })
@@ -115,7 +115,7 @@ describe('trust', () => {
   })
 })
 
-it.each(['::1', '[::1]'])('an API with the address %s is reached', async (host) => {
+it.each(['::1', '[::1]'])('an API server with the address %s is reached', async (host) => {
   await using six = await ApiServer.start('::1')
   six.answer = (_seen, response) => json(response, secret)
   const client = kubeClient({ ...six.cluster, host })

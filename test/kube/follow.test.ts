@@ -5,7 +5,7 @@ import { Followed, kindOf, modified } from './followed.ts'
 
 const api = Followed.forEach()
 
-/** These were the first pauses, each up to a fifth shorter or longer. */
+/** Expects these first pauses, each up to a fifth shorter or longer. */
 function expectPauses(pauses: readonly number[], expected: readonly number[]): void {
   for (const [index, ms] of expected.entries()) {
     expect(pauses[index]! / ms).toBeGreaterThan(0.79)
@@ -14,7 +14,7 @@ function expectPauses(pauses: readonly number[], expected: readonly number[]): v
 }
 
 describe('without a watch', () => {
-  it.each([403, 404, 405, 501])('the Secret is looked at again and again (%i)', async (status) => {
+  it.each([403, 404, 405, 501])('the Secret is polled (%i)', async (status) => {
     let looks = 0
     api.server.answer = (seen, response) => {
       if (kindOf(seen) !== 'get') return json(response, statusJson(status, 'Forbidden', 'no'), status)
@@ -43,14 +43,14 @@ describe('without a watch', () => {
     expect(api.server.seen).toHaveLength(after)
   })
 
-  it('watches that end at once are tried less and less', async () => {
+  it('watches that end at once are retried with growing pauses', async () => {
     api.serve((response) => response.end())
     const { pauses } = api.follow({ poll: 10_000, settled: 10_000, retry: 40, rewatch: 10_000 })
     await expect.poll(() => pauses.length).toBeGreaterThanOrEqual(5)
     expectPauses(pauses, [40, 80, 160, 320])
   })
 
-  it('an API that drops whatever it does not know is enough', async () => {
+  it('an API that drops unknown requests is enough', async () => {
     let value = 'Yg=='
     api.server.answer = (seen, response, request) => {
       if (kindOf(seen) === 'get') json(response, { data: { a: value } })
@@ -63,8 +63,8 @@ describe('without a watch', () => {
   })
 })
 
-describe('what is wrong', () => {
-  it('is told once, and when it is over, and the watch comes back with the API', async () => {
+describe('a failure', () => {
+  it('is reported once, as is its end, and the watch returns with the API', async () => {
     api.serve((response) => response.write(modified('11')))
     const { answer } = api.server
     let gone = true
@@ -78,7 +78,7 @@ describe('what is wrong', () => {
     expect(problems).toEqual(['get of Secret "a" in namespace "ts" failed: 500', undefined])
   })
 
-  it('brings no more watches where they are refused', async () => {
+  it('of the Secret does not cause more watches where they are refused', async () => {
     api.server.answer = (seen, response) => {
       if (kindOf(seen) !== 'get') json(response, {}, 403)
       else if (api.count('get') === 1) json(response, {}, 500)
@@ -89,18 +89,18 @@ describe('what is wrong', () => {
     expect(api.count('list')).toBe(2)
   })
 
-  it('is asked for less and less, up to the pause between looks', async () => {
+  it('is retried with growing pauses, up to the polling interval', async () => {
     api.server.answer = (_seen, response) => json(response, {}, 500)
     const { pauses, done } = api.follow({ poll: 10_000, retry: 40, rewatch: 10_000 })
     await expect.poll(() => pauses.length).toBeGreaterThanOrEqual(5)
     expectPauses(pauses, [40, 80, 160, 320])
-    // It is asked for a watch and for the Secret, and no more than that between two pauses.
+    // A watch and the Secret are requested, and nothing else between two pauses.
     expect(api.asked().slice(0, 8)).toEqual(['list', 'get', 'list', 'get', 'list', 'get', 'list', 'get'])
     api.stop.abort()
     await done
   })
 
-  it('is told with its remedy when the right to look is missing', async () => {
+  it('is reported with its remedy when the permission to get is missing', async () => {
     api.server.answer = (_seen, response) => json(response, statusJson(403, 'Forbidden', 'no'), 403)
     const { problems, yielded } = api.follow()
     await expect.poll(() => problems).toEqual([expect.stringMatching(/403 no\. Grant .* the verb get on Secret "a"/)])

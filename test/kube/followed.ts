@@ -7,18 +7,18 @@ import { ApiServer, json, type Seen, secretJson } from './api-server.ts'
 
 const short: FollowWaits = { poll: 40, retry: 20, rewatch: 400, watch: 60_000, settled: 300 }
 
-/** What a request asks for. */
+/** The kind of a request. */
 export const kindOf = ({ url = '' }: Seen): 'get' | 'list' | 'watch' =>
   url.includes('watch=true') ? 'watch' : url.includes('fieldSelector=') ? 'list' : 'get'
 
 export const event = (type: string, object: unknown): string => `${JSON.stringify({ type, object })}\n`
 export const modified = (version: string): string => event('MODIFIED', secretJson('a', version))
 
-/** A server whose Secret `a` is followed, anew for each test. */
+/** A server whose Secret `a` is followed; each test has its own. */
 export class Followed {
   server!: ApiServer
   stop!: AbortController
-  /** The version that lists and looks give. */
+  /** The resource version of lists and gets. */
   version = '1'
 
   static forEach(): Followed {
@@ -35,7 +35,7 @@ export class Followed {
     return followed
   }
 
-  /** Answers lists and looks, and leaves watches to `watch`. */
+  /** Answers lists and gets, and leaves watches to `watch`. */
   serve(watch: (response: ServerResponse) => void): void {
     this.server.answer = (seen, response) => {
       const secret = secretJson('a', this.version)
@@ -44,7 +44,7 @@ export class Followed {
     }
   }
 
-  /** What was asked so far. */
+  /** The requests so far. */
   asked(): string[] {
     return this.server.seen.map(kindOf)
   }
@@ -53,7 +53,9 @@ export class Followed {
     return this.asked().filter((other) => other === kind).length
   }
 
-  /** Follows in the background: what is yielded, as `told` has it, what was told to be wrong, and the pauses in ms. */
+  /**
+   * Follows in the background: what is yielded, as `told` shows it, which failures were reported, and the pauses in ms.
+   */
   follow(waits: Partial<FollowWaits> = {}, timeoutMs = 10_000, told = versionOf) {
     const pauses: number[] = []
     const clock: Clock = {

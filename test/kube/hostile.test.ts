@@ -84,7 +84,7 @@ const calls = [
   () => Array.fromAsync(client().watchSecret('a', '1', 100, AbortSignal.timeout(300))),
 ] as const
 
-it('whatever is answered, a call gives a value or says what failed, ends, and repeats no secret', async () => {
+it('a call returns a value or an error, ends, and leaks no secret, whatever the server answers', async () => {
   await fc.assert(
     fc.asyncProperty(answers, endings, fc.constantFrom(...calls), async (bytes, end, call) => {
       answer = (socket) => {
@@ -94,7 +94,7 @@ it('whatever is answered, a call gives a value or says what failed, ends, and re
       try {
         await call()
       } catch (error) {
-        // A watch that has begun ends with whatever error broke it.
+        // A watch that has begun ends with the error that broke it.
         if (call !== calls[5]) expect(error).toBeInstanceOf(KubeError)
         expect(inWords(error)).not.toMatch(/hunter2|first-token/)
       }

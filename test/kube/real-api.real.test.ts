@@ -32,7 +32,7 @@ async function follow(name: string, waits: Partial<FollowWaits> = {}): Promise<H
 
 const everything = ['get', 'update', 'patch', 'create', 'list', 'watch'] as const
 
-test.each(['v4', 'v6'] as const)('the life of a Secret, asked through %s', async (family) => {
+test.each(['v4', 'v6'] as const)('a Secret is created, changed and deleted, over %s', async (family) => {
   const name = `life-${family}`
   const secret = await SecretBed.make(bed, name, { verbs: everything })
   await secret.delete()
@@ -59,7 +59,7 @@ test.each(['v4', 'v6'] as const)('the life of a Secret, asked through %s', async
   expect(managed.stdout).toContain('"manager": "tailscale-container"')
 })
 
-test('what a Secret cannot hold is refused without being repeated', async () => {
+test('what a Secret cannot hold is refused, and the error does not quote it', async () => {
   await SecretBed.make(bed, 'full', { texts: { kept: 'yes' } })
   const outcomes = await make(
     'v4',
@@ -79,7 +79,7 @@ test('what a Secret cannot hold is refused without being repeated', async () => 
   expect(JSON.stringify(outcomes.slice(0, 3))).not.toMatch(/hunter2|aHVudGVyMi/)
 })
 
-test('a missing right is named, and reviews tell of it', async () => {
+test('a missing permission is named, and found by reviews', async () => {
   const name = 'limited'
   const secret = await SecretBed.make(bed, name, { verbs: ['update'] })
   const reviews = everything.map((verb) => ({ review: name, verb }))
@@ -103,7 +103,7 @@ test('a missing right is named, and reviews tell of it', async () => {
   expect(after.slice(0, 2)).toEqual([{ gave: { a: 'b' } }, { gave: { a: 'b' } }])
 })
 
-test('changes are seen at once, through one watch after the other', async () => {
+test('changes are seen at once, through consecutive watches', async () => {
   const secret = await SecretBed.make(bed, 'watched', { verbs: everything, texts: { step: '0' } })
   await using following = stopping(await follow('watched', { watch: 1000, settled: 200 }))
   await following.line(/^secret \{"step":"0"\}/)
@@ -121,7 +121,7 @@ test('changes are seen at once, through one watch after the other', async () => 
   expect(asked.length).toBeGreaterThan(3)
 })
 
-test('without the right to watch the Secret is looked at, and watched once that is granted', async () => {
+test('the Secret is polled without the permission to watch, and watched once that is granted', async () => {
   const secret = await SecretBed.make(bed, 'polled', { texts: { step: '0' } })
   await using following = stopping(await follow('polled', { poll: 300, rewatch: 2000 }))
   await following.line(/^secret \{"step":"0"\}/)
@@ -134,7 +134,7 @@ test('without the right to watch the Secret is looked at, and watched once that 
   expect(following.log.filter((line) => /problem|well/.test(line))).toEqual([])
 })
 
-test('an API server that restarts is followed on', async () => {
+test('following goes on when the API server has restarted', async () => {
   const secret = await SecretBed.make(bed, 'restarted', { verbs: everything, texts: { step: '0' } })
   await using following = stopping(await follow('restarted', { poll: 2000 }))
   await following.line(/^asked watch/)
@@ -146,16 +146,16 @@ test('an API server that restarts is followed on', async () => {
   await secret.edit({ step: '1' })
   await following.line(/^secret \{"step":"1"\}/)
   expect(following.log.filter((line) => line.startsWith('secret'))).toHaveLength(2)
-  // Its history begins with its start.
+  // The history of the API server begins with its start.
   const [old] = await make('v4', { watch: 'restarted', from: '1' })
   expect(old).toMatchObject({ failed: expect.stringContaining('too old resource version') })
 })
 
-test('an API server that hangs is told of, and followed on', async () => {
+test('following goes on when the API server has hung, which is reported', async () => {
   const secret = await SecretBed.make(bed, 'hanging', { verbs: everything, texts: { step: '0' } })
   await using following = stopping(await follow('hanging', { poll: 2000, watch: 1000, settled: 200 }))
   await following.line(/^asked watch/)
-  // The answer to it has begun.
+  // By now the answer to the watch has begun.
   await delay(300)
   const api = bed.cluster.component('kube-apiserver')
   api.signal('SIGSTOP')
@@ -169,7 +169,7 @@ test('an API server that hangs is told of, and followed on', async () => {
   await following.line(/^secret \{"step":"1"\}/)
 })
 
-test('an account that is gone is told of, and one that is back is used with its new token', async () => {
+test('a deleted service account is reported, and its successor is used with the new token', async () => {
   const name = 'replaced'
   const secret = await SecretBed.make(bed, name, { verbs: everything, texts: { step: '0' } })
   await using following = stopping(await follow(name, { poll: 500, watch: 1000, settled: 200, rewatch: 500 }))

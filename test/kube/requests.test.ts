@@ -15,7 +15,7 @@ describe('requests', () => {
     expect(requests.listSecret(secret).path).toBe('/api/v1/namespaces/ts/secrets?fieldSelector=metadata.name%3Dproxy-0')
   })
 
-  it('a watch begins at a version, and has an end', () => {
+  it('a watch has a resource version and a time limit', () => {
     const query = new URLSearchParams(requests.watchSecret(secret, '17', 300).path.split('?')[1])
     expect(Object.fromEntries(query)).toEqual({
       fieldSelector: 'metadata.name=proxy-0',
@@ -26,7 +26,7 @@ describe('requests', () => {
     })
   })
 
-  it('a patch merges keys, deletes those with null, and hides what it writes', () => {
+  it('a patch merges keys, deletes those with null, and marks its body as secret', () => {
     const request = requests.patchSecret(
       secret,
       new Map([
@@ -46,7 +46,7 @@ describe('requests', () => {
     })
   })
 
-  it('a creation may be done once', () => {
+  it('a creation must not be repeated', () => {
     const request = requests.createSecret(secret, new Map([['pod_uid', 'u1']]))
     expect(request).toMatchObject({
       method: 'POST',
@@ -62,7 +62,7 @@ describe('requests', () => {
     })
   })
 
-  it('a review asks for one verb on one Secret', () => {
+  it('a review asks about one verb on one Secret', () => {
     const request = requests.review(secret, 'patch')
     expect(request.path).toBe('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews')
     expect(JSON.parse(request.body?.text ?? '')).toMatchObject({
@@ -70,7 +70,7 @@ describe('requests', () => {
     })
   })
 
-  it.each(['../nodes', 'a/b', 'a?b=c', 'a#b', 'a&b', 'a b', '%2e', 'ä'])('the name %j stays a name', (name) => {
+  it.each(['../nodes', 'a/b', 'a?b=c', 'a#b', 'a&b', 'a b', '%2e', 'ä'])('the name %j is escaped', (name) => {
     const hostile = { namespace: name, name }
     const encoded = encodeURIComponent(name)
     expect(requests.getSecret(hostile).path).toBe(`/api/v1/namespaces/${encoded}/secrets/${encoded}`)

@@ -20,7 +20,7 @@ describe('a Secret', () => {
     expect(parseSecret('proxy-0', text({ ...whole, data }))).toEqual({ ...read, data: new Map() })
   })
 
-  it('without metadata is of no known version, as upstream’s test suite has it', () => {
+  it('without metadata has no version, as in upstream’s test suite', () => {
     expect(parseSecret('proxy-0', '{"data":{"a":"Yg=="}}')).toEqual({
       name: 'proxy-0',
       resourceVersion: '',
@@ -29,7 +29,7 @@ describe('a Secret', () => {
     })
   })
 
-  it.each(['x', 'Yg', 'Yg==\n', '====', 'ü', 'Yg==Yg=='])('says that %j is no base64', (value) => {
+  it.each(['x', 'Yg', 'Yg==\n', '====', 'ü', 'Yg==Yg=='])('reports that %j is not base64', (value) => {
     const secret = parseSecret('proxy-0', text({ ...whole, data: { good: '', bad: value } }))
     expect(secret.undecodable).toEqual(['bad'])
     expect([...secret.data.keys()]).toEqual(['good'])
@@ -48,7 +48,7 @@ describe('a Secret', () => {
     [text(statusJson(404, 'NotFound', 'hunter2')), 'kind'],
     ['null', 'Invalid input'],
     ['[]', 'Invalid input'],
-  ])('is not %j', (answer, message) => {
+  ])('%j is refused', (answer, message) => {
     expect(() => parseSecret('proxy-0', answer)).toThrow(message)
     expect(() => parseSecret('proxy-0', answer)).not.toThrow('hunter2')
   })
@@ -57,7 +57,7 @@ describe('a Secret', () => {
 describe('a list', () => {
   it.each([
     ['one', [whole], read],
-    ['that of others', [secretJson('proxy-1', '6'), whole], read],
+    ['the Secrets of others', [secretJson('proxy-1', '6'), whole], read],
     ['only others', [secretJson('proxy-1', '6')], undefined],
     ['none', [], undefined],
     ['null', null, undefined],
@@ -69,7 +69,7 @@ describe('a list', () => {
   })
 
   it.each(['{}', '{"metadata":{}}', text(whole).replace('}', ''), '{"metadata":{"resourceVersion":"1"},"items":{}}'])(
-    'is not %j',
+    '%j is refused',
     (answer) => {
       expect(() => parseList('proxy-0', answer)).toThrow()
     },
@@ -90,7 +90,7 @@ describe('an event', () => {
     expect(parseEvent('proxy-0', text({ type, object }))).toMatchObject(expected)
   })
 
-  it('of an error says why the watch ends', () => {
+  it('with an error has the reason why the watch ends', () => {
     const gone = { type: 'ERROR', object: statusJson(410, 'Expired', 'too old resource version: 1 (2)') }
     expect(() => parseEvent('proxy-0', text(gone))).toThrow('too old resource version')
     expect(() => parseEvent('proxy-0', '{"type":"ERROR","object":null}')).toThrow('it does not say why')
@@ -103,12 +103,12 @@ describe('an event', () => {
     text({ type: 'DELETED', object: secretJson('other', '3') }),
     text({ type: 'BOOKMARK', object: { metadata: {} } }),
     text({ object: whole }),
-  ])('is not %j', (line) => {
+  ])('%j is refused', (line) => {
     expect(() => parseEvent('proxy-0', line)).toThrow()
   })
 })
 
-it('a status explains an error, other bodies do not', () => {
+it('a Status explains an error, other bodies do not', () => {
   expect(parseStatus(text(statusJson(403, 'Forbidden', 'no')))).toMatchObject({ message: 'no', reason: 'Forbidden' })
   expect(parseStatus('{"kind":"Status","message":null}')).toEqual({ kind: 'Status', message: null })
   for (const body of ['', '<html>', 'null', '{}', '{"kind":"Status","message":1}', '{"error":"x"}']) {
@@ -116,7 +116,7 @@ it('a status explains an error, other bodies do not', () => {
   }
 })
 
-it('a review allows or does not', () => {
+it('a review allows or denies', () => {
   expect(parseReview('{"status":{"allowed":true}}')).toBe(true)
   expect(parseReview('{"status":{"allowed":false,"reason":""}}')).toBe(false)
   expect(() => parseReview('{"status":{}}')).toThrow('allowed')

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { kubeClient } from '../../kube/client.ts'
 import { endpointOf, type InCluster, serviceAccount, urlOf } from '../../kube/service-account.ts'
 
-describe('where the API is', () => {
+describe('the address of the API server', () => {
   const from = { root: '', host: '10.96.0.1', port: '443', addressFromEnv: true }
   it.each<[InCluster, object, string]>([
     [from, { host: '10.96.0.1', port: 443 }, 'https://10.96.0.1'],
@@ -39,7 +39,7 @@ describe('the files', () => {
 
   const good = { namespace: 'ts', token: 't', 'ca.crt': '-----BEGIN CERTIFICATE-----' }
 
-  it('are trimmed, and read anew each time', () => {
+  it('are trimmed, and read again each time', () => {
     const account = serviceAccount(root)
     write('namespace', 'ts\n')
     write('token', ' first\n')
@@ -55,7 +55,7 @@ describe('the files', () => {
     ['token', 'two\nlines', "the service account's token in .* is none"],
     ['ca.crt', undefined, "the service account's ca.crt cannot be read"],
     ['ca.crt', 'a page', "the service account's ca.crt in .* is none"],
-  ])('without a usable %s (%j) calls fail for good, and say what to do', async (missing, content, message) => {
+  ])('without a usable %s (%j) calls fail permanently, and say what to do', async (missing, content, message) => {
     for (const [name, text] of Object.entries(good)) if (name !== missing) write(name, text)
     if (content !== undefined) write(missing, content)
     const client = kubeClient({ root, host: '127.0.0.1', port: '1', addressFromEnv: true })

@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]())
 
 describe('the token', () => {
-  it('is read again when it was refused', async () => {
+  it('is read again after a 401', async () => {
     server.answer = ({ headers }, response) => {
       if (headers.authorization === 'Bearer second') return json(response, secret)
       server.write({ token: 'second\n' })
@@ -23,7 +23,7 @@ describe('the token', () => {
     expect(server.seen).toHaveLength(2)
   })
 
-  it('is tried twice, not more', async () => {
+  it('is tried twice at most', async () => {
     server.answer = (_seen, response) => json(response, statusJson(401, 'Unauthorized', 'Unauthorized'), 401)
     await expect(server.client().patchSecret('a', new Map(), never)).rejects.toMatchObject({
       message: 'patch of Secret "a" in namespace "ts" was refused: 401 Unauthorized',
@@ -33,7 +33,7 @@ describe('the token', () => {
     expect(server.seen).toHaveLength(2)
   })
 
-  it('is the one that is there at each call', async () => {
+  it('is read at each call', async () => {
     server.answer = (_seen, response) => json(response, secret)
     const client = server.client()
     await client.getSecret('a', never)
@@ -43,22 +43,22 @@ describe('the token', () => {
   })
 })
 
-it('an API that switches protocols is no API, and not waited for', async () => {
+it('a server that switches protocols is refused at once', async () => {
   server.answer = (_seen, response) => {
     response.socket?.end('HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')
   }
   await expect(server.client().getSecret('a', never)).rejects.toMatchObject({ code: 'kubernetes', retryable: true })
 })
 
-describe('a busy API', () => {
-  it.each([429, 503])('is asked again when it says when (%i)', async (status) => {
+describe('a busy API server', () => {
+  it.each([429, 503])('is retried at the time that it names (%i)', async (status) => {
     server.answer = (_seen, response) =>
       server.seen.length < 4 ? json(response, {}, status, { 'Retry-After': '0' }) : json(response, secret)
     expect(await server.client().getSecret('a', never)).toMatchObject({ name: 'a' })
     expect(server.seen).toHaveLength(4)
   })
 
-  it('is asked four times at most', async () => {
+  it('is sent a request four times at most', async () => {
     server.answer = (_seen, response) => json(response, {}, 429, { 'Retry-After': '0' })
     await expect(server.client().getSecret('a', never)).rejects.toMatchObject({ status: 429, retryable: true })
     expect(server.seen).toHaveLength(4)
@@ -72,7 +72,7 @@ describe('a busy API', () => {
     expect(performance.now() - began).toBeGreaterThan(950)
   })
 
-  it('is not waited for beyond the limit of the call, nor after its end', async () => {
+  it('is not waited for beyond the time limit of the call, nor after its end', async () => {
     server.answer = (_seen, response) => json(response, {}, 429, { 'Retry-After': '5' })
     await expect(server.client(4000).getSecret('a', never)).rejects.toMatchObject({ status: 429 })
     const end = new AbortController()
@@ -81,12 +81,12 @@ describe('a busy API', () => {
     await new Promise((resolve) => setTimeout(resolve, 100))
     end.abort()
     expect(await called).toMatchObject({ code: 'kubernetes' })
-    // Neither was sent again.
+    // Neither request was sent again.
     expect(server.seen).toHaveLength(2)
   })
 })
 
-it.each([200, 500])('an answer without end is given up (%i)', async (status) => {
+it.each([200, 500])('an endless answer is aborted (%i)', async (status) => {
   let sent = 0
   server.answer = (_seen, response) => {
     response.writeHead(status)
@@ -102,7 +102,7 @@ it.each([200, 500])('an answer without end is given up (%i)', async (status) => 
   expect(sent).toBeLessThan(20)
 })
 
-it.each([1, 2])('a patch that meets %i other writes is sent twice at most', async (conflicts) => {
+it.each([1, 2])('a patch with %i conflicts is sent twice at most', async (conflicts) => {
   server.answer = (_seen, response) =>
     server.seen.length <= conflicts ? json(response, statusJson(409, 'Conflict', 'x'), 409) : json(response, secret)
   const patched = server.client().patchSecret('a', new Map(), never)
@@ -111,12 +111,12 @@ it.each([1, 2])('a patch that meets %i other writes is sent twice at most', asyn
   expect(server.seen).toHaveLength(2)
 })
 
-describe('time', () => {
+describe('the time of a call', () => {
   it.each<[string, () => void]>([
     ['no answer', () => (server.answer = () => {})],
     ['half an answer', () => (server.answer = (_seen, response) => response.write('{"data"'))],
     [
-      'an answer by the drop',
+      'an answer in small pieces',
       () =>
         (server.answer = (_seen, response) => {
           const timer = setInterval(() => response.write(' '), 20)
@@ -131,12 +131,12 @@ describe('time', () => {
     await expect.poll(() => server.open()).toBe(0)
   })
 
-  it('is limited for an error, whose status is kept', async () => {
+  it('is limited for the body of an error, whose status is kept', async () => {
     server.answer = (_seen, response) => response.writeHead(500).write('{')
     await expect(server.client(200).getSecret('a', never)).rejects.toMatchObject({ status: 500 })
   })
 
-  it('is limited when nobody takes up the connection', async () => {
+  it('is limited when the connection is not accepted', async () => {
     const sockets = new Set<Socket>()
     const mute = createServer((socket) => sockets.add(socket))
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
@@ -147,7 +147,7 @@ describe('time', () => {
     mute.close()
   })
 
-  it('ends when the caller says so', async () => {
+  it('ends when the caller aborts', async () => {
     const stop = new AbortController()
     server.answer = () => stop.abort(new Error('the Pod ends'))
     const error = await reasonOf(server.client().getSecret('a', stop.signal))

@@ -10,7 +10,7 @@ const bookmark = (version: string): string =>
 const versionOf = ({ url = '' }: Seen): string | null => new URL(url, 'https://api').searchParams.get('resourceVersion')
 
 describe('a watch', () => {
-  it('yields what is there and each change, wherever the stream is cut', async () => {
+  it('yields the current Secret and each change, wherever the stream is split', async () => {
     const stream = Buffer.from(
       [
         modified('11'),
@@ -39,7 +39,7 @@ describe('a watch', () => {
     )
   })
 
-  it('begins where the list ends', async () => {
+  it('begins at the resource version of the list', async () => {
     api.serve((response) => response.write(''))
     api.follow()
     await expect.poll(() => api.asked()).toEqual(['list', 'watch'])
@@ -56,7 +56,7 @@ describe('a watch', () => {
     await expect.poll(() => yielded).toEqual(['gone', '11'])
   })
 
-  it('is resumed after the last thing it told, also after a bookmark', async () => {
+  it('resumes at the last version, also that of a bookmark', async () => {
     const ends = ['12', '13']
     api.serve((response) => {
       const version = ends.shift()
@@ -74,7 +74,7 @@ describe('a watch', () => {
       'its version is too old, as an event',
       (response) => response.write(event('ERROR', statusJson(410, 'Expired', 'too old'))),
     ],
-    ['its version is too old, as a status', (response) => json(response, statusJson(410, 'Expired', 'too old'), 410)],
+    ['its version is too old, as a Status', (response) => json(response, statusJson(410, 'Expired', 'too old'), 410)],
     [
       'the connection breaks',
       (response) => {
@@ -83,11 +83,11 @@ describe('a watch', () => {
       },
     ],
     ['it breaks within a line', (response) => response.write('{"type":"MOD', () => response.destroy())],
-    ['it says what is no event', (response) => response.write('<html>\n')],
-    ['it tells of another Secret', (response) => response.write(event('MODIFIED', secretJson('b', '12')))],
+    ['it sends something that is not an event', (response) => response.write('<html>\n')],
+    ['it sends another Secret', (response) => response.write(event('MODIFIED', secretJson('b', '12')))],
     ['it ends at once', (response) => response.end()],
     ['the API fails', (response) => json(response, {}, 500)],
-  ])('is begun anew, after a look, when %s', async (_name, fail) => {
+  ])('restarts after a get when %s', async (_name, fail) => {
     let first = true
     api.serve((response) => {
       if (first) {
@@ -102,7 +102,7 @@ describe('a watch', () => {
     expect(problems).toEqual([])
   })
 
-  it('is ended when one line is too long to be a Secret', async () => {
+  it('ends when a line is too long for a Secret', async () => {
     const long = Buffer.alloc(1024 * 1024, 'x')
     let sent = 0
     api.serve((response) => {
@@ -118,7 +118,7 @@ describe('a watch', () => {
     expect(yielded).toEqual(['1'])
   })
 
-  it('outlives the time that its head may take', async () => {
+  it('has no time limit once its head has come', async () => {
     api.serve((response) => {
       response.flushHeaders()
       setTimeout(() => response.write(modified('11')), 2000)
@@ -128,23 +128,23 @@ describe('a watch', () => {
     expect(api.asked()).toEqual(['list', 'watch'])
   })
 
-  it('is begun anew soon, as often as it breaks after it went well', async () => {
+  it('restarts without growing pauses when it breaks after working', async () => {
     api.serve((response) => {
       response.flushHeaders()
       setTimeout(() => response.destroy(), 80)
     })
     api.follow({ rewatch: 60_000, settled: 50 })
-    // Pauses that grew would add up to five seconds.
+    // Growing pauses would add up to five seconds.
     await expect.poll(() => api.count('watch')).toBeGreaterThan(8)
   })
 
-  it('does not wait for ever for the head of an answer', async () => {
+  it('has a time limit for the head of an answer', async () => {
     api.serve(() => {})
     api.follow({}, 100)
     await expect.poll(() => api.asked()).toEqual(expect.arrayContaining(['list', 'watch', 'get']))
   })
 
-  it('ends with its signal, and leaves no connection', async () => {
+  it('ends with its signal, and closes its connection', async () => {
     api.serve((response) => response.write(''))
     const { done, yielded } = api.follow()
     await expect.poll(() => api.asked()).toEqual(['list', 'watch'])

@@ -1,5 +1,5 @@
-// Runs inside a host that is a service account: node call.ts HOST PORT CALLS (JSON, a list of Call)
-// Makes the calls one after the other, and prints how each ended (JSON, a list of Outcome).
+// Runs in a host with a service account: node call.ts HOST PORT CALLS (JSON, a list of Call)
+// Makes the calls one after the other, and prints the result of each (JSON, a list of Outcome).
 import { kubeClient, type Secret } from '../../../kube/client.ts'
 import { KubeError } from '../../../kube/error.ts'
 import { describe } from '../../../lib/errors.ts'
@@ -7,13 +7,13 @@ import { describe } from '../../../lib/errors.ts'
 export type Call =
   | { readonly get: string }
   | { readonly patch: string; readonly change: Readonly<Record<string, string | null>> }
-  /** Patches the key `filling` to a text of so many bytes, more than an argument holds. */
+  /** Patches the key `filling` to a text of this many bytes, more than a command-line argument can have. */
   | { readonly fill: string; readonly bytes: number }
   | { readonly create: string; readonly data: Readonly<Record<string, string>> }
   | { readonly review: string; readonly verb: 'get' | 'update' | 'patch' | 'create' | 'list' | 'watch' }
   | { readonly watch: string; readonly from: string }
 
-/** A Secret's texts by key, what a review said, null for nothing; or why it failed. */
+/** A Secret's texts by key, the result of a review, null for none; or why the call failed. */
 export type Outcome =
   | { readonly gave: Readonly<Record<string, string>> | boolean | null }
   | { readonly failed: string; readonly status?: number; readonly reason?: string; readonly retryable?: boolean }

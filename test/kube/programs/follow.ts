@@ -1,6 +1,6 @@
-// Runs inside a host that is a service account: node follow.ts HOST PORT NAME WAITS (JSON, of FollowWaits)
-// Follows a Secret and prints a line for all that happens: `asked get|list|watch`, `secret TEXTS` (JSON, null when
-// absent), `problem TEXT`, `well`.
+// Runs in a host with a service account: node follow.ts HOST PORT NAME WAITS (JSON, of FollowWaits)
+// Follows a Secret and prints a line for each event: `asked get|list|watch`, `secret TEXTS` (JSON, null when absent),
+// `problem TEXT`, `well`.
 import { kubeClient } from '../../../kube/client.ts'
 import { followSecret, type FollowWaits } from '../../../kube/follow.ts'
 
