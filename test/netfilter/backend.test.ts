@@ -4,7 +4,7 @@ import { type BackendMode, chooseBackend } from '../../netfilter/backend.ts'
 import { emptyTable } from '../../netfilter/table.ts'
 import { ingressTable } from './tables.ts'
 
-/** Chooses where each command ends like this. */
+/** Chooses a backend with this result of each command. */
 async function choose(mode: BackendMode, run: RunCommand = async () => '') {
   const [commands, said]: [string[], string[]] = [[], []]
   const backend = await chooseBackend(mode, {
@@ -22,14 +22,14 @@ async function choose(mode: BackendMode, run: RunCommand = async () => '') {
 const alive = () => false
 
 describe('chooseBackend', () => {
-  it.each(['auto', 'nftables'] as const)('takes nftables for %s, once it has been tried', async (mode) => {
+  it.each(['auto', 'nftables'] as const)('uses nftables for %s, after a probe', async (mode) => {
     const { backend, commands, said } = await choose(mode)
     expect(backend.name).toBe('nftables')
     expect(commands).toEqual(['nft -f -'])
     expect(said).toEqual(['firewall: nftables, since its rules could be made and deleted here'])
   })
 
-  it('says what nft said where it cannot be used', async () => {
+  it('reports what nft printed when it cannot be used', async () => {
     const failing = async () => {
       throw new CommandError('nft failed: Operation not permitted', { exitCode: 1 })
     }
@@ -47,7 +47,7 @@ describe('chooseBackend', () => {
     })
   })
 
-  it('keeps the rules in memory where it is to, and runs nothing', async () => {
+  it('keeps the rules in memory when told to, and runs nothing', async () => {
     const { backend, commands } = await choose('memory')
     const { firewall } = backend
     const table = ingressTable([['100.64.0.1', '10.0.0.9']])

@@ -8,7 +8,7 @@ import { runIn } from './run-in.ts'
 import { egressTable } from './tables.ts'
 import { type Line, track } from './track.ts'
 
-// Deletions in a real kernel, of flows that were put there as they are listed.
+// Deletions in a real kernel, of flows that were inserted as conntrack lists them.
 let bed: Bed
 let deletions: string[]
 const runInNode = runIn(() => bed.host('node'))
@@ -26,7 +26,7 @@ beforeEach(async () => {
   deletions = []
 })
 
-/** Ends what is chosen, and gives what is left. */
+/** Ends the selected flows; returns those that are left. */
 async function end(chosen: (flow: Flow) => boolean, table: ForwardingTable = emptyTable): Promise<string[]> {
   const flows = await listFlows(run)
   const ended = flows.filter(chosen)
@@ -40,7 +40,7 @@ async function end(chosen: (flow: Flow) => boolean, table: ForwardingTable = emp
 const translated = ({ destination, answeredBy }: Flow): boolean => destination !== answeredBy
 const low = (n: number): string => `${n >> 8}.${n & 255}`
 
-it('all that is translated ends by a deletion for each way, and nothing else does', async () => {
+it('all translated flows end by one deletion per kind and family, and no other flow ends', async () => {
   const lines: Line[] = Array.from({ length: 300 }, (_, n): Line[] => [
     ['10.0.0.7', '10.0.0.5', `100.72.${low(n)}`, '100.64.0.1', 'tcp', 10_000 + n],
     ['fd00::7', 'fd00::5', `fd7a:115c:a1e0::${n + 10}`, 'fd7a:115c:a1e0::1', 'udp', 10_000 + n],
@@ -63,7 +63,7 @@ it('all that is translated ends by a deletion for each way, and nothing else doe
   expect(deletions).toHaveLength(4)
 })
 
-it('what another program translates goes on, and so does a mapping that stays', async () => {
+it('flows that another program translates go on, and so does a mapping that stays', async () => {
   await track(bed.host('node'), [
     ...Array.from({ length: 20 }, (_, n): Line => [
       '10.0.0.7',
@@ -83,7 +83,7 @@ it('what another program translates goes on, and so does a mapping that stays', 
   ])
 })
 
-it('protocols without a name or port end by themselves', async () => {
+it('flows of protocols without a name or port are deleted one by one', async () => {
   await track(bed.host('node'), [
     ['10.0.0.7', '10.0.0.5', '100.64.0.2', '100.64.0.1', '99'],
     ['10.0.0.8', '10.0.0.5', '10.0.0.5', '10.0.0.8', '99'],
@@ -92,7 +92,7 @@ it('protocols without a name or port end by themselves', async () => {
   expect(await end(({ protocol }) => protocol === '99')).toEqual(['tcp 10.0.0.5 10.0.0.5 9002'])
 })
 
-it('a flow that has ended by itself meanwhile is no failure, but a wrong deletion is', async () => {
+it('a flow that has ended meanwhile is not an error, but a wrong deletion is', async () => {
   await track(bed.host('node'), [['10.0.0.7', '10.0.0.5', '100.64.0.2', '100.64.0.1', 'tcp', 80]])
   const flows = await listFlows(run)
   await runInNode('conntrack', ['-F'])

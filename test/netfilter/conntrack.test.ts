@@ -35,11 +35,11 @@ it.each([
   ['TIME_WAIT', true],
   ['CLOSE', true],
   ['CLOSE_WAIT', false],
-])('knows whether a connection in %s is over', (state, closed) => {
+])('knows whether a TCP connection in state %s is closed', (state, closed) => {
   const line = `tcp      6 9 ${state} src=10.0.0.1 dst=10.0.0.2 sport=4 dport=7 src=100.64.0.2 dst=100.64.0.1 sport=7 dport=4 use=1`
   expect(parseFlows(4, line)).toMatchObject([{ port: 7, closed }])
 })
 
-it('passes over what is no flow', () => {
+it('ignores lines that are not flows', () => {
   expect(parseFlows(4, 'conntrack v1.4.7: 3 flow entries have been shown.\n\ntcp 6 src=x dst=y\n')).toEqual([])
 })

@@ -27,17 +27,17 @@ const planned = (ended: readonly Flow[], kept: readonly Flow[] = [], table = emp
   planDeletions({ flows: [...kept, ...ended], ended, table }).map((deletion) => deletion.join(' '))
 
 describe('planDeletions', () => {
-  it('ends all of one service at once, however many ports, protocols and clients it has', () => {
+  it('one deletion ends one service, however many ports, protocols and clients it has', () => {
     const ended = many(1000, (n) => ({ port: 10_000 + n, protocol: n % 2 > 0 ? 'tcp' : 'udp' }))
     expect(planned(ended)).toEqual(['-f ipv4 --orig-dst 10.0.0.5 --reply-src 100.64.0.2'])
   })
 
-  it('ends all of many services at once', () => {
+  it('one deletion ends many services', () => {
     const ended = many(1000, (n) => ({ answeredBy: `100.72.${n >> 8}.${n & 255}` }))
     expect(planned(ended)).toEqual(['-f ipv4 --orig-dst 10.0.0.5 --reply-dst 100.64.0.1'])
   })
 
-  it('ends all of many Tailscale Services at once', () => {
+  it('one deletion ends many Tailscale Services', () => {
     const ended = many(1000, (n) => ({
       destination: `100.72.${n >> 8}.${n & 255}`,
       answeredBy: `10.1.${n >> 8}.${n & 255}`,
@@ -46,46 +46,46 @@ describe('planDeletions', () => {
     expect(planned(ended)).toEqual(['-f ipv4 --orig-dst 100.64.0.0/10 --reply-dst 10.0.0.5'])
   })
 
-  it('takes each where they are few', () => {
+  it('few flows are deleted one by one', () => {
     const ended = many(4, (n) => ({ answeredBy: `100.72.0.${n}` }))
     expect(planned(ended)).toEqual(
       ended.map(({ answeredBy }) => `-f ipv4 --orig-dst 10.0.0.5 --reply-src ${answeredBy}`),
     )
   })
 
-  it('takes none that would end a flow of another program', () => {
+  it('no common deletion where it would end a flow of another program', () => {
     const ended = many(9, (n) => ({ answeredBy: `100.72.0.${n}` }))
     const foreign = flow({ answeredBy: '100.72.1.1' })
     expect(planned(ended, [foreign])).toHaveLength(9)
   })
 
-  it('takes none that would end a flow of a mapping that stays, or one that just begins', () => {
+  it('no common deletion where it would end a flow of a mapping that stays, or one that may begin', () => {
     const ended = many(9, (n) => ({ protocol: 'udp', port: n }))
     expect(planned(ended, [flow({})])).toHaveLength(9)
     expect(planned(ended, [], egressTable([['tcp . 10000', '100.64.0.2 . 443']]))).toHaveLength(9)
     expect(planned(ended, [], egressTable([['tcp . 10000', '100.64.0.3 . 443']]))).toHaveLength(1)
   })
 
-  it('tells a target’s ports apart', () => {
+  it('a deletion distinguishes ports of the target', () => {
     const [ended, kept] = [flow({ protocol: 'udp' }), flow({ protocol: 'udp', answeredFrom: 53 })]
     expect(planned([ended], [kept])).toEqual([
       '-f ipv4 --orig-dst 10.0.0.5 -p udp --orig-port-dst 10000 --reply-src 100.64.0.2 --reply-port-src 443 --reply-dst 100.64.0.1',
     ])
   })
 
-  it('ends what was not translated port by port, as there is more that is not', () => {
+  it('untranslated flows are deleted port by port, since others are untranslated, too', () => {
     const untranslated = { protocol: 'udp', answeredBy: pod[4], answeredTo: '10.0.0.7' }
     expect(planned(many(9, (n) => ({ ...untranslated, port: n, answeredFrom: n })))).toHaveLength(9)
   })
 
-  it('leaves alone what is for the Pod itself where a protocol has no name', () => {
+  it('spares flows to the Pod itself where a protocol has no name', () => {
     const untranslated = { answeredBy: pod[4], answeredTo: '10.0.0.7', port: undefined, answeredFrom: undefined }
     expect(planned([flow({ ...untranslated, protocol: '99' })])).toEqual([
       '-f ipv4 --orig-dst 10.0.0.5 -p 99 --reply-src 10.0.0.5',
     ])
   })
 
-  it('ends what is to end, and nothing that stays or may begin', () => {
+  it('exactly the given flows are deleted, and none that stays or may begin', () => {
     fc.assert(
       fc.property(
         randomTable,
@@ -132,7 +132,7 @@ function newFlows(table: ForwardingTable, family: 4 | 6): Flow[] {
   return [...inward, ...outward]
 }
 
-/** Any flow between addresses that the tables have, the Pod and a stranger. */
+/** A random flow between addresses of the tables, the Pod and others. */
 function randomFlow(
   family: 4 | 6,
   tables: readonly ForwardingTable[],
@@ -154,7 +154,7 @@ function randomFlow(
   })
 }
 
-/** Whether `conntrack -D` would delete a flow by this. */
+/** Whether `conntrack -D` with these arguments would delete the flow. */
 function matches(deletion: Deletion, one: Flow): boolean {
   const { family, protocol, destination, port, answeredBy, answeredFrom, answeredTo } = one
   const inTailnet = { 'fd7a:115c:a1e0::/48': /^fd7a:115c:a1e0:/, '100.64.0.0/10': /^100\.64\./ }

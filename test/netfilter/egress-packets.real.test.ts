@@ -9,7 +9,7 @@ import { exchangeSlowRules, exchangeUnderLoad, rulesOf, toPeer } from './exchang
 import { runIn } from './run-in.ts'
 import { peer, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
 
-// What the cluster sends through the rules, without a tailnet.
+// Packets from the cluster through the rules, without a tailnet.
 let bed: TunnelBed
 beforeAll(async () => {
   bed = await startTunnelBed()
@@ -22,17 +22,17 @@ const node = () => bed.host('node').address
 const runInNode = runIn(() => bed.host('node'))
 const gone = () => true
 
-it('nothing leaves in the clear while a target goes, whichever moment the tunnel loses its way to it', async () => {
+it('no packet leaves in the clear while a target is removed, whenever the tunnel loses its route to it', async () => {
   const routes = async (verb: 'add' | 'del'): Promise<void> => {
     for (const to of [peer.v4, peer.v6]) await bed.host('node').exec(['ip', 'route', verb, to, 'dev', 'tailscale0'])
   }
-  /** After so many commands the way is lost. */
+  /** The route is removed after this many commands. */
   let left = Infinity
   const run: RunCommand = async (program, args, options) => {
     const result = await runInNode(program, args, options)
     left -= 1
     if (left === 0) await routes('del')
-    // So that each step is seen by packets.
+    // So that packets pass between any two steps.
     if (left < 100) await delay(30)
     return result
   }
@@ -58,7 +58,7 @@ it('nothing leaves in the clear while a target goes, whichever moment the tunnel
   await outside.stop()
 })
 
-it('20 exchanges of all rules lose nothing of 1,000 ports under load', () => exchangeUnderLoad(bed, 20))
+it('20 replacements of all rules lose no packet of 1,000 ports under load', () => exchangeUnderLoad(bed, 20))
 
-it('an exchange of all rules refuses no connection that begins in it, however long each is judged', () =>
+it('replacing all rules refuses no new connection, however long each takes to evaluate', () =>
   exchangeSlowRules(bed, 40))

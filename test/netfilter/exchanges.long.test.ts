@@ -12,7 +12,6 @@ beforeAll(async () => {
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
-it('200 exchanges of all rules lose nothing of 1,000 ports under load', () => exchangeUnderLoad(bed, 200))
+it('200 replacements of all rules lose no packet of 1,000 ports under load', () => exchangeUnderLoad(bed, 200))
 
-it('400 exchanges refuse no connection that begins in one, however long each is judged', () =>
-  exchangeSlowRules(bed, 400))
+it('400 replacements refuse no new connection, however long each takes to evaluate', () => exchangeSlowRules(bed, 400))

@@ -11,7 +11,7 @@ import { egressTable } from './tables.ts'
 import { runIn } from './run-in.ts'
 import { peer, type TunnelBed } from './tunnel-bed.ts'
 
-/** The Pod's ports to the same of the peer, with both protocols and families. */
+/** Maps the Pod's ports to the same ports of the peer, for both protocols and families. */
 export function toPeer(ports: readonly number[]) {
   const pairs = (address: string) =>
     ports.flatMap((port) =>
@@ -20,7 +20,7 @@ export function toPeer(ports: readonly number[]) {
   return egressTable(pairs(peer.v4), pairs(peer.v6))
 }
 
-/** The rules of the bed's node, which are written by `run`. */
+/** The rules of the bed's node, written through `run`. */
 export function rulesOf(bed: TunnelBed, run: RunCommand): Firewall {
   const { v4, v6 } = bed.host('node').address
   const localAddresses = () => [v4, v6].map(String)
@@ -29,13 +29,13 @@ export function rulesOf(bed: TunnelBed, run: RunCommand): Firewall {
 
 const inNode = (bed: TunnelBed): RunCommand => runIn(() => bed.host('node'))
 
-/** Datagrams over IPv6 that arrived with a wrong checksum, which is the kernel's doing and no one's loss. */
+/** Datagrams over IPv6 that arrived with a wrong checksum: a fault of the kernel, and no loss of ours. */
 const spoiled = (bed: TunnelBed): number =>
   bed.hosts
     .map(({ pid }) => /^Udp6InCsumErrors\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/net/snmp6`, 'utf8'))?.[1])
     .reduce((sum, count) => sum + Number(count), 0)
 
-/** Exchanges all rules of 1,000 ports so many times under load, of which nothing is lost. */
+/** Replaces all rules of 1,000 ports this many times under load, and expects no loss. */
 export async function exchangeUnderLoad(bed: TunnelBed, times: number): Promise<void> {
   const alive = () => false
   const rules = rulesOf(bed, inNode(bed))
@@ -68,7 +68,7 @@ export async function exchangeUnderLoad(bed: TunnelBed, times: number): Promise<
   }
 }
 
-/** Exchanges rules that take long to be judged so many times, and no connection that begins meanwhile is refused. */
+/** Replaces rules that take long to evaluate this many times, and expects that no new connection is refused. */
 export async function exchangeSlowRules(bed: TunnelBed, times: number): Promise<void> {
   const slow = (transaction: string): string =>
     transaction.replace(/^ *fib daddr type .*$/m, (rule) => Array<string>(300).fill(rule).join('\n'))

@@ -7,7 +7,7 @@ import { ingressTable } from './tables.ts'
 import { runIn } from './run-in.ts'
 import { own, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
 
-// Packets through the rules without a tailnet.
+// Packets through the rules, without a tailnet.
 let bed: TunnelBed
 beforeAll(async () => {
   bed = await startTunnelBed()
@@ -23,7 +23,7 @@ const make = () => {
 const toBackend = () =>
   ingressTable([[own.v4, String(bed.host('backend').address.v4)]], [[own.v6, String(bed.host('backend').address.v6)]])
 
-it('UDP flows that began before their rule are translated once it is there', async () => {
+it('UDP flows that began before their rule are translated once it exists', async () => {
   const rules = make()
   await rules.prepare()
   const flows = await Promise.all(
@@ -37,7 +37,7 @@ it('UDP flows that began before their rule are translated once it is there', asy
   await rules.remove()
 })
 
-it('a flow ends with its translation, and with an answer instead of silence', async () => {
+it('a flow ends with its translation, and the next packet is refused instead of dropped', async () => {
   const rules = make()
   await rules.ensure(toBackend(), gone)
   const flows = await Promise.all(

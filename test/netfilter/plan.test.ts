@@ -22,11 +22,11 @@ const plan = (change: Partial<ForwardingInput>) =>
     ...change,
   })
 const texts = (list: readonly Address[]) => list.map(({ text }) => text)
-/** Each address with its one backend. */
+/** Each address with its only backend. */
 const backendsOf = ({ table: { ingress } }: { table: ForwardingTable }) =>
   Object.fromEntries([...ingress[4], ...ingress[6]].map(([address, backends]) => [address, backends.join(' ')]))
 
-it('leads the same port where its target is now', () => {
+it('maps a port to the current addresses of its target', () => {
   const ports = [{ protocol: 'tcp', matchPort: 80, targetPort: 8080 }] as const
   const leadsTo = (...to: string[]) => {
     const { table } = plan({ egress: [{ name: 'web', addresses: addresses(...to), ports }] })
@@ -42,7 +42,7 @@ describe('L3 ingress', () => {
     ['both families', {}, { [p4]: b4, [p6]: b6 }, [], false],
     ['v4 only', { targets: addresses(b4) }, { [p4]: b4 }, [], false],
     [
-      'several of a family',
+      'several targets of a family',
       { targets: addresses(b4, b6, '10.0.0.10') },
       { [p4]: `${b4} 10.0.0.10`, [p6]: b6 },
       [],
@@ -52,10 +52,10 @@ describe('L3 ingress', () => {
     ['a kernel without v6', { kernelFamilies: [4] }, { [p4]: b4 }, [b6], false],
     ['a node without v6', { own: addresses(p4) }, { [p4]: b4 }, [b6], false],
     ['a node without v4', { own: addresses(p6) }, { [p6]: b6 }, [b4], false],
-    ['only an impossible target', { targets: addresses(b6), own: addresses(p4) }, {}, [b6], true],
+    ['only an unreachable target', { targets: addresses(b6), own: addresses(p4) }, {}, [b6], true],
     ['nothing possible', { own: [] }, {}, [b4, b6], true],
     [
-      'two own addresses of a family',
+      'two addresses of the node in a family',
       { own: addresses(p4, '100.64.0.2'), targets: addresses(b4) },
       { [p4]: b4, '100.64.0.2': b4 },
       [],
@@ -68,13 +68,13 @@ describe('L3 ingress', () => {
     expect(nothingReachable(planned)).toBe(nothing)
   })
 
-  it('names the family and who lacks it', () => {
+  it('names the family, and whether the kernel or the node lacks it', () => {
     const targets = addresses(b6)
     expect(plan({ targets, kernelFamilies: [4] }).unreachable[0]?.reason).toMatch(/kernel does not forward IPv6/)
     expect(plan({ targets, own: addresses(p4) }).unreachable[0]?.reason).toMatch(/node has no IPv6 address/)
   })
 
-  it('leaves clients’ addresses alone where the daemon does', () => {
+  it('does not masquerade where tailscaled does not', () => {
     expect(plan({ noSnat: true }).table.masquerade).toBe(false)
   })
 })
@@ -87,7 +87,7 @@ describe('L3 egress', () => {
     ['no target yet', { catchAll: [] }, [undefined, undefined], [], false],
     ['a kernel without v6', { kernelFamilies: [4] }, [t4, undefined], [t6], false],
     ['a node without v4', { own: addresses(p6) }, [undefined, t6], [t4], false],
-    ['a Pod without v6, which costs nothing', { podFamilies: [4] }, [t4, undefined], [], false],
+    ['a Pod without v6, which is no failure', { podFamilies: [4] }, [t4, undefined], [], false],
     [
       'a Pod that has none of its families',
       { podFamilies: [6], catchAll: addresses(t4) },
@@ -96,7 +96,7 @@ describe('L3 egress', () => {
       true,
     ],
     [
-      'a Pod and a node without a common one',
+      'a Pod and a node without a common family',
       { podFamilies: [6], own: addresses(p4) },
       [undefined, undefined],
       [t4, t6],
@@ -111,7 +111,7 @@ describe('L3 egress', () => {
     expect(nothingReachable(planned)).toBe(nothing)
   })
 
-  it('exempts ports only where all else is led away', () => {
+  it('exempts ports only with a catch-all target', () => {
     expect(plan({ catchAll: addresses(t4), exempt: ['udp . 41641', 'tcp . 9002'] }).table.exempt).toEqual([
       'tcp . 9002',
       'udp . 41641',
@@ -119,7 +119,7 @@ describe('L3 egress', () => {
     expect(plan({ exempt: ['tcp . 9002'] }).table.exempt).toEqual([])
   })
 
-  it('asks as the node', () => {
+  it("uses the node's address as source", () => {
     expect(plan({}).table.source).toEqual({ 4: p4, 6: p6 })
     expect(plan({ own: addresses(p6) }).table.source).toEqual({ 4: undefined, 6: p6 })
   })
@@ -136,7 +136,7 @@ describe('ProxyGroup egress', () => {
     ['a node without v6', { own: addresses(p4) }, [t4], [`${t4} . 443`, `${t4} . 53`], [t6]],
     ['a kernel without v6', { kernelFamilies: [4] }, [t4], [`${t4} . 443`, `${t4} . 53`], [t6]],
     ['a Pod without v6', { podFamilies: [4] }, [t4], [`${t4} . 443`, `${t4} . 53`], []],
-    ['a Pod and a node without a common one', { podFamilies: [6], own: addresses(p4) }, [], [], [t4, t6]],
+    ['a Pod and a node without a common family', { podFamilies: [6], own: addresses(p4) }, [], [], [t4, t6]],
   ])('%s', (_name, change, programmed, targets, unreachable) => {
     const planned = plan({ egress: [{ name: 'db', addresses: addresses(t4, t6), ports }], ...change })
     expect([...planned.table.ports[4].values(), ...planned.table.ports[6].values()]).toEqual(targets)
@@ -146,7 +146,7 @@ describe('ProxyGroup egress', () => {
     expect(planned.unreachable).toEqual([])
   })
 
-  it('maps nothing for a target that is not known', () => {
+  it('maps nothing for an unknown target', () => {
     const planned = plan({ egress: [{ name: 'db', addresses: [], ports }] })
     expect(planned.table.ports[4].size + planned.table.ports[6].size).toBe(0)
     expect(planned.egress.get('db')).toEqual({ programmed: [], unreachable: [] })
@@ -186,7 +186,7 @@ describe('ProxyGroup ingress', () => {
   })
   it.each<[string, Partial<ForwardingInput>, Record<string, string>, string[], string[]]>([
     ['both families', {}, { [vip4]: b4, [vip6]: b6 }, [vip4, vip6], []],
-    ['whatever families the node has', { own: addresses(p4) }, { [vip4]: b4, [vip6]: b6 }, [vip4, vip6], []],
+    ['any families of the node', { own: addresses(p4) }, { [vip4]: b4, [vip6]: b6 }, [vip4, vip6], []],
     ['a kernel without v6', { kernelFamilies: [4] }, { [vip4]: b4 }, [vip4], [vip6]],
     ['a Pod without v6', { podFamilies: [4] }, { [vip4]: b4 }, [vip4], [vip6]],
   ])('%s', (_name, change, mappings, programmed, unreachable) => {
@@ -201,13 +201,13 @@ describe('ProxyGroup ingress', () => {
     expect(service?.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
   })
 
-  it('maps what has an address', () => {
+  it('maps only families with an address of the Tailscale Service', () => {
     const planned = plan({ ingress: [{ name: 'svc:web', mappings: [mapping('', b4), mapping(vip6, b6)] }] })
     expect([planned.table.ingress[4].size, planned.table.ingress[6].size]).toEqual([0, 1])
     expect(texts(planned.ingress.get('svc:web')?.programmed ?? [])).toEqual([vip6])
   })
 
-  it('refuses what is not mapped in that mode alone', () => {
+  it('refuses unmapped services in this mode only', () => {
     expect(plan({}).table.refuseUnmapped).toBe(false)
     expect(plan({ ingress: [] }).table.refuseUnmapped).toBe(true)
   })

@@ -17,7 +17,7 @@ const targets = (address: fc.Arbitrary<string>) =>
     fc.tuple(address, port).map((pair) => pair.join(' . ')),
   )
 
-/** Any table that a plan can give. */
+/** Any table that a plan can produce. */
 export const randomTable: fc.Arbitrary<ForwardingTable> = fc
   .record({
     ingress4: entries(

@@ -1,7 +1,7 @@
 import { CommandError, type RunCommand } from '../../lib/command.ts'
 import type { Host } from '../lab/hosts/host.ts'
 
-/** Runs commands in a host, as `runCommand` does here. */
+/** Runs commands in a host, with the interface of `runCommand`. */
 export const runIn =
   (host: () => Host): RunCommand =>
   async (program, args, { input } = {}) => {

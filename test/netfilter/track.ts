@@ -1,9 +1,9 @@
 import type { Host } from '../lab/hosts/host.ts'
 
-/** One flow: client, whom it asks, who answers, to whom; protocol and ports. */
+/** One flow: client, destination, who answers, to whom; protocol and ports. */
 export type Line = readonly [from: string, to: string, by: string, back: string, protocol: string, port?: number]
 
-/** Has the kernel track flows as if they had been translated like this. */
+/** Inserts flows into the kernel's connection tracking, translated like this. */
 export async function track(host: Host, lines: readonly Line[]): Promise<void> {
   const text = lines.map(([from, to, by, back, protocol, port], index) => {
     const client = 2000 + (index % 60_000)
@@ -11,6 +11,6 @@ export async function track(host: Host, lines: readonly Line[]): Promise<void> {
     const more = port === undefined ? '' : `${ports}${protocol === 'tcp' ? ' --state ESTABLISHED' : ''}`
     return `-A -t 600 -s ${from} -d ${to} -r ${by} -q ${back} -p ${protocol} ${more}\n`
   })
-  // conntrack opens what it reads, which cannot be the socket that a process gets as its input here.
+  // conntrack opens its input by path, which fails for the socket that a process gets as its standard input here.
   await host.exec(['sh', '-c', 'cat | conntrack -R -'], { input: text.join('') })
 }

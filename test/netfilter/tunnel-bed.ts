@@ -1,13 +1,15 @@
 import { execa } from 'execa'
 import { type Bed, startBed } from '../lab/bed.ts'
 
-/** The node's addresses in the tailnet, and those of its one peer. */
+/** The node's addresses in the tailnet, and those of its only peer. */
 export const own = { v4: '100.64.0.1', v6: 'fd7a:115c:a1e0::1' }
 export const peer = { v4: '100.64.0.2', v6: 'fd7a:115c:a1e0::2' }
 
 export type TunnelBed = Bed<'peer' | 'node' | 'backend'>
 
-/** A node without a tailnet: a plain link to its peer stands in for the tunnel, so that each moment can be chosen. */
+/**
+ * A node without a tailnet: a plain link to its peer stands in for the tunnel, so that the test controls the timing.
+ */
 export async function startTunnelBed(): Promise<TunnelBed> {
   const bed = await startBed({
     hosts: { peer: { network: 'wan' }, node: { network: 'cluster' }, backend: { network: 'cluster' } },

@@ -7,10 +7,10 @@ import { startBed } from '../../lab/bed.ts'
 import { poll } from '../../lab/poll.ts'
 import { egressServices, give, ingressServices, peer, Upstream } from './upstream.ts'
 
-// Makes the listings in `dumps/`: what upstream's agent leaves in a network namespace, as nft shows it.
+// Makes the listings in `dumps/`: what upstream's agent leaves in a network namespace, as nft prints it.
 //
-//   node test/netfilter/leftovers/capture.ts                  by this machine's nft
-//   node test/netfilter/leftovers/capture.ts chroot DIR nft   and by that of another Debian, too
+//   node test/netfilter/leftovers/capture.ts                  with this machine's nft
+//   node test/netfilter/leftovers/capture.ts chroot DIR nft   and with that of another Debian, too
 
 const programs = [['nft'], ...(process.argv.length > 2 ? [process.argv.slice(2)] : [])]
 await using bed = await startBed({
@@ -26,7 +26,7 @@ const proxy = bed.host('proxy')
 const [client, other] = [await peer(bed, 'client'), await peer(bed, 'other')]
 const backend = { v4: String(bed.host('backend').address.v4), v6: String(bed.host('backend').address.v6) }
 
-/** Lists the four tables by each nft. */
+/** Lists the four tables with each nft. */
 async function dump(name: string): Promise<void> {
   for (const program of programs) {
     const inside = async (...args: string[]): Promise<string> =>
@@ -39,7 +39,7 @@ async function dump(name: string): Promise<void> {
   }
 }
 
-/** Runs upstream's agent until it has made a rule with `last`, and kills it. */
+/** Runs upstream's agent until it has made a rule that contains `last`, and kills it. */
 async function leave(env: Environment, last: string): Promise<void> {
   const agent = await Upstream.start(bed, env)
   await poll(`a rule with ${last}`, async () =>
@@ -48,7 +48,7 @@ async function leave(env: Environment, last: string): Promise<void> {
   await agent.kill()
 }
 
-// One above the other, as a container that is started again with another target stacks them.
+// One above the other, as restarts of a container with other targets stack them.
 await proxy.exec(['nft', 'flush', 'ruleset'])
 await leave({ ...onDisk, TS_DEST_IP: backend.v4 }, `dnat to ${backend.v4}`)
 await leave({ ...onDisk, TS_DEST_IP: '10.98.0.77' }, 'dnat to 10.98.0.77')
@@ -62,7 +62,7 @@ const viaIngress = { ...podIp, EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_I
 await leave({ ...onDisk, ...viaIngress }, `ip daddr ${podIp.POD_IP}`)
 await dump('l3')
 
-// Both kinds of a ProxyGroup, and what a restart with fewer services forgets.
+// Both kinds of a ProxyGroup, and what a restart with fewer services leaves.
 await proxy.exec(['nft', 'flush', 'ruleset'])
 const pod = { POD_IPS: `${proxy.address.v4},${proxy.address.v6}` }
 const egress = await SecretBed.make(bed, 'egress')

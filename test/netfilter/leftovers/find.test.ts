@@ -16,8 +16,8 @@ const clamps = (family: string, times: number): string[] => [
   `${family} filter: chain ts-clamp`,
 ]
 
-describe.each(versions)('of what upstream’s agent made, listed by nft %s,', (version) => {
-  it('all is found that L3 modes stack one above the other', () => {
+describe.each(versions)('rules of upstream’s agent, listed by nft %s:', (version) => {
+  it('finds all that L3 modes stack one above the other', () => {
     expect(found(dump('l3', version))).toEqual([
       'ip nat POSTROUTING: source 100.64.0.3 towards 100.64.0.2',
       'ip nat POSTROUTING: source 100.64.0.3 towards 100.64.0.1',
@@ -35,7 +35,7 @@ describe.each(versions)('of what upstream’s agent made, listed by nft %s,', (v
     ])
   })
 
-  it('all is found of ProxyGroups', () => {
+  it('finds all of ProxyGroups', () => {
     expect(found(dump('groups', version))).toEqual([
       'ip nat POSTROUTING: source 100.64.0.4 towards 100.64.0.2',
       'ip nat POSTROUTING: source 100.64.0.4 towards 100.64.0.1',
@@ -61,7 +61,7 @@ describe.each(versions)('of what upstream’s agent made, listed by nft %s,', (v
     ])
   })
 
-  it('nothing else is named: what stays is tailscaled’s', () => {
+  it('names nothing else: what remains is tailscaled’s', () => {
     for (const name of ['l3', 'groups'] as const) {
       const listing = dump(name, version)
       const left = new Set(findLeftovers(listing).map(({ family, table, handle }) => `${family} ${table} ${handle}`))
@@ -76,7 +76,7 @@ describe.each(versions)('of what upstream’s agent made, listed by nft %s,', (v
   })
 })
 
-describe('a near miss is left alone:', () => {
+describe('a similar rule is left alone:', () => {
   const l3 = dump('l3', '1.0.6')
   const groups = dump('groups', '1.0.6')
   const catchAll =
@@ -91,16 +91,16 @@ describe('a near miss is left alone:', () => {
       /everything|segments|chain|10\.98\.0\.(77|11)|::11/,
     ],
     [
-      'another target than the mark says',
+      'another target than in the mark',
       groups,
       '"addr": "100.64.0.2", "port": 53',
       '"addr": "100.64.0.9", "port": 53',
       /^ip nat.*(udp port 10001|chain default-one)/,
     ],
-    ['another port than the mark says', groups, '"right": 10000', '"right": 10002', /tcp port 10000|chain default-one/],
-    ['another service’s chain', groups, /(?<=nat |"chain": "|"name": ")default-one/g, 'default-1', /default-one/],
+    ['another port than in the mark', groups, '"right": 10000', '"right": 10002', /tcp port 10000|chain default-one/],
+    ['the chain of another service', groups, /(?<=nat |"chain": "|"name": ")default-one/g, 'default-1', /default-one/],
     [
-      'another source than the mark says',
+      'another source than in the mark',
       groups,
       '"snat": {"addr": "100.64.0.4"}',
       '"snat": {"addr": "100.64.0.5"}',
@@ -114,9 +114,9 @@ describe('a near miss is left alone:', () => {
       'userdata = { \\x00\\x05svc: app\\x00 }',
       /svc:/,
     ],
-    ['a comment of somebody', l3, catchAll, `"comment": "mine", ${catchAll}`, /everything to 100.64.0.2/],
+    ['a comment of somebody else', l3, catchAll, `"comment": "mine", ${catchAll}`, /everything to 100.64.0.2/],
     ['a counter', l3, catchAll, `${catchAll}, {"counter": {"packets": 0, "bytes": 0}}`, /everything to 100.64.0.2/],
-    ['an own address without clamps', l3, 'ts-clamp', 'my-clamp', /segment|chain|10\.98\.0\.(77|11)|::11/],
+    ['the node’s address without clamp rules', l3, 'ts-clamp', 'my-clamp', /segment|chain|10\.98\.0\.(77|11)|::11/],
     ['an address that is not of the tailnet', l3, '100.64.0.3', '192.0.2.3', /10\.98\.0|source 192/],
     ['another priority', groups, '"prio": -100', '"prio": -99', /port|svc:|chain [d3]/],
     ['another table', groups, '"table": "nat"', '"table": "mine"', /port|svc:|source|chain [d3]/],
@@ -128,7 +128,7 @@ describe('a near miss is left alone:', () => {
     expect(found(changed).map((line) => line.replaceAll('192.0.2.3', '100.64.0.3'))).toEqual(expected)
   })
 
-  it('a chain of upstream’s with a foreign rule stays, without its own rules', () => {
+  it('a chain of upstream’s with a foreign rule stays, but loses its own rules', () => {
     const foreign =
       '{"rule": {"family": "ip", "table": "nat", "chain": "default-two", "handle": 99, "expr": [{"accept": null}]}}'
     const changed = groups.replace(']}\n', `, ${foreign}]}\n`)
@@ -138,13 +138,13 @@ describe('a near miss is left alone:', () => {
 
 type Entry = { readonly rule?: { readonly chain: string; readonly expr: readonly object[] } }
 
-/** The listing with its rules as `edit` makes them. */
+/** The listing with its rules changed by `edit`. */
 const edited = (listing: string, edit: (entry: Entry) => unknown): string =>
   listing.replaceAll(/^\{.*$/gm, (json) =>
     JSON.stringify({ nftables: (JSON.parse(json) as { nftables: Entry[] }).nftables.flatMap(edit) }),
   )
 
-describe('whatever else a rule is made of, it is left alone:', () => {
+describe('a rule with other statements is left alone:', () => {
   const names = fc.constantFrom('l3' as const, 'groups' as const)
   const statement = fc.constantFrom<object>(
     { counter: { packets: 0, bytes: 0 } },
@@ -156,13 +156,13 @@ describe('whatever else a rule is made of, it is left alone:', () => {
     { dnat: { addr: '100.64.0.2', port: 80, flags: 'random' } },
   )
 
-  /** Each rule with its statements as `change` makes them. */
+  /** The listing with the statements of each rule changed by `change`. */
   const withStatements = (name: 'l3' | 'groups', change: (expr: readonly object[]) => readonly object[]): string =>
     edited(dump(name, '1.1.3'), ({ rule, ...other }) =>
       rule === undefined ? [other] : [{ rule: { ...rule, expr: change(rule.expr) } }],
     )
 
-  it('upstream’s rules with a statement more', () => {
+  it('upstream’s rules with an extra statement', () => {
     fc.assert(
       fc.property(names, statement, fc.nat(4), (name, more, at) => {
         expect(found(withStatements(name, (expr) => expr.toSpliced(at, 0, more)))).toEqual([])
@@ -176,7 +176,7 @@ describe('whatever else a rule is made of, it is left alone:', () => {
     }
   })
 
-  it('rules of others in any chain, which keeps the chain', () => {
+  it('foreign rules in any chain, which stays as well', () => {
     const places = ['nat PREROUTING', 'nat POSTROUTING', 'nat default-one', 'filter ts-clamp', 'filter FORWARD']
     const rule = fc.record({
       family: fc.constantFrom('ip', 'ip6'),

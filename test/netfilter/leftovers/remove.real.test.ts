@@ -8,7 +8,7 @@ import { poll } from '../../lab/poll.ts'
 import { tellOnFailure } from '../../lab/vitest.ts'
 import { egressServices, give, ingressServices, peer, Upstream } from './upstream.ts'
 
-// What upstream's agent really leaves, in a real kernel.
+// What upstream's agent actually leaves, in a real kernel.
 let bed: Bed<'client' | 'other' | 'proxy' | 'backend'>
 let commands: string[][]
 let writes: string[]
@@ -41,7 +41,7 @@ beforeEach(async () => {
   ;[commands, writes, log] = [[], [], []]
 })
 
-/** Rules of others, made to look like upstream's, in its chains and in a table of their own. */
+/** Rules of other programs, similar to upstream's, in its chains and in a table of their own. */
 const foreign = `
 table ip nat {
   chain PREROUTING {
@@ -65,10 +65,10 @@ table inet mine {
 }
 `
 
-/** The whole ruleset, one line a rule with its handle, without what counts packets. */
+/** The whole ruleset, one rule per line with its handle, without counters. */
 const ruleset = async (): Promise<string[]> => (await nft('-a', '-s', 'list', 'ruleset')).split('\n')
 
-it('removes what stacked up, and nothing else: traffic goes where it went without upstream', async () => {
+it('removes stacked rules and nothing else: traffic takes the same path as without upstream', async () => {
   const [client, backend] = [await peer(bed, 'client'), bed.host('backend')]
   await bed.host('proxy').exec(['nft', '-f', '-'], { input: foreign })
   for (const host of ['client', 'proxy'] as const) await startEcho(bed.host(host))
@@ -92,7 +92,7 @@ it('removes what stacked up, and nothing else: traffic goes where it went withou
     ]),
   )
   expect(log).toEqual([expect.stringMatching(/^removed what another agent left .*everything to/)])
-  // All that is gone is of upstream; all else stands as it stood, tailscaled's among it.
+  // Everything removed was upstream's; everything else is unchanged, including tailscaled's rules.
   const after = await ruleset()
   const gone = before.filter((line) => !after.includes(line)).filter((line) => !/^\s*(chain ts-clamp|\})/.test(line))
   expect(gone).toHaveLength(removed.filter(({ kind }) => kind === 'rule').length)
@@ -101,7 +101,7 @@ it('removes what stacked up, and nothing else: traffic goes where it went withou
   expect(after.join()).not.toContain('ts-clamp')
 })
 
-it('removes services of ProxyGroups with their chains, at once, and finds nothing the second time', async () => {
+it('removes services of ProxyGroups with their chains in one go, and finds nothing the second time', async () => {
   const [client, other, { address }] = [await peer(bed, 'client'), await peer(bed, 'other'), bed.host('proxy')]
   const pod = { POD_IPS: `${address.v4},${address.v6}` }
   const leave = async (secret: string, env: Record<string, string>, last: string): Promise<void> => {
@@ -130,13 +130,13 @@ it('removes services of ProxyGroups with their chains, at once, and finds nothin
   expect(log).toHaveLength(1)
 })
 
-it('costs one listing of chains where there is nothing', async () => {
+it('runs one listing of chains where there is nothing', async () => {
   await nft('add', 'table', 'inet', 'culvert')
   expect(await remove()).toEqual([])
   expect(commands).toEqual([['nft', '-j', 'list', 'chains']])
 })
 
-it('looks into no table that is full of another program’s chains, and says so', async () => {
+it('does not read a table full of another program’s chains, and says so', async () => {
   const chains = Array.from({ length: 4200 }, (_, index) => `  chain KUBE-SVC-${index} {\n  }\n`).join('')
   await bed.host('proxy').exec(['nft', '-f', '-'], { input: `${foreign}table ip nat {\n${chains}}\n` })
   expect(await remove()).toEqual([])
@@ -156,7 +156,7 @@ it('leaves rules in the form of iptables alone: nft does not show what they do',
   expect(await ruleset()).toEqual(before)
 })
 
-it('a refusal of nft is told, with the remedy', async () => {
+it('an error of nft is reported, with the remedy', async () => {
   const broken: RunCommand = async () => run('nft', ['-j', 'list', 'chainz'])
   await expect(removeLeftovers(broken, () => {})).rejects.toMatchObject({
     code: 'netfilter',

@@ -13,7 +13,7 @@ export class Upstream implements AsyncDisposable {
   }
 
   /**
-   * Starts it and waits until its start-up is complete; as often as kubelet would, because it ends when a name is not
+   * Starts it and waits until start-up is complete. Repeats that as kubelet would, because it exits when a name is not
    * yet among its peers.
    */
   static async start(bed: Bed, env: Environment, attempts = 5): Promise<Upstream> {
@@ -38,7 +38,7 @@ export class Upstream implements AsyncDisposable {
     }
   }
 
-  /** Ends it and its tailscaled at once, as the end of a container would; what they made in the kernel stays. */
+  /** Kills it and its tailscaled, as the end of a container would; what they made in the kernel stays. */
   async kill(): Promise<void> {
     const children = allPids().filter((pid) => parentOf(pid) === this.process.pid)
     this.process.kill('SIGKILL')
@@ -51,7 +51,7 @@ export class Upstream implements AsyncDisposable {
   }
 }
 
-/** Writes a file into the host `proxy`, where it is for upstream's agent to read. */
+/** Writes a file into the host `proxy`, for upstream's agent to read. */
 export async function give(bed: Bed, path: string, content: unknown): Promise<void> {
   const file = bed.host('proxy').path(path)
   await mkdir(dirname(file), { recursive: true })
@@ -69,7 +69,7 @@ export async function peer(bed: Bed, node: string): Promise<Peer> {
 
 /**
  * Three services of two ports each, as an operator mounts them: by name, and by an address of each family. One has a
- * name that nft's own language does not take.
+ * name that nft's syntax does not accept.
  */
 export function egressServices(one: Peer, other: Peer): object {
   const targets = {

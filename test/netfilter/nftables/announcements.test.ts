@@ -7,7 +7,7 @@ import { ingressTable } from '../tables.ts'
 
 const list = changes(elementsOf(emptyTable), elementsOf(ingressTable([['100.64.0.1', '10.0.0.9']])))
 const ours = { lines: announcement(list), by: 'nft (1)' }
-/** How the rules of an empty table are announced. */
+/** The rules of an empty table, as the monitor announces them. */
 const rules = outline(emptyTable).flatMap((line) => {
   const [chain, comment] = line.split(': ', 1).concat(line.slice(line.indexOf(': ') + 2))
   return line.includes(': ') ? [`add rule inet culvert ${chain} accept comment "${comment}"`] : []
@@ -23,14 +23,14 @@ function begun() {
 }
 
 describe('announcements', () => {
-  it('confirm changes that are announced as they were made', async () => {
+  it('confirm changes that are announced as made', async () => {
     const { announced, told } = begun()
     const work = async () => announced.listener.generation(ours)
     expect(await announced.confirm(list, work)).toBe(true)
     expect(told).toEqual([])
   })
 
-  it('confirm nothing where another program comes between, and tell of it', async () => {
+  it("confirm nothing when another program's transaction comes between, and report it", async () => {
     const { announced, told } = begun()
     const work = async () => {
       announced.listener.generation(foreign)
@@ -40,7 +40,7 @@ describe('announcements', () => {
     expect(told).toEqual(['nft (2)'])
   })
 
-  it('know rules that we load, once', () => {
+  it('recognise rules that we load, once', () => {
     const { announced, told } = begun()
     announced.expectRules(outline(emptyTable))
     announced.listener.generation({ lines: rules, by: 'nft (1)' })
@@ -48,14 +48,14 @@ describe('announcements', () => {
     expect(told).toEqual(['nft (3)'])
   })
 
-  it('do not take for ours what could not be loaded', () => {
+  it('do not count rules that failed to load as ours', () => {
     const { announced, told } = begun()
     announced.expectRules(outline(emptyTable))()
     announced.listener.generation({ lines: rules, by: 'nft (3)' })
     expect(told).toEqual(['nft (3)'])
   })
 
-  it('confirm nothing while no monitor has begun', async () => {
+  it('confirm nothing until a monitor has begun', async () => {
     const { announced, told } = begun()
     announced.listener.ended('exit code 1')
     expect(announced.complete()).toBe(false)
@@ -65,7 +65,7 @@ describe('announcements', () => {
     expect([announced.complete(), told]).toEqual([true, [undefined, undefined]])
   })
 
-  it('have missed nothing where a monitor is only started anew', () => {
+  it('have missed nothing while a monitor is only being restarted', () => {
     const { announced, told } = begun()
     announced.listener.ended()
     expect([announced.complete(), told]).toEqual([false, []])

@@ -45,14 +45,14 @@ beforeEach(async () => {
 const one = table([['100.64.0.1', '10.0.0.9']], [['fd7a:115c:a1e0::1', 'fd00::9']])
 
 describe('ensure', () => {
-  it('writes once, and nothing when it holds already', async () => {
+  it('writes once, and nothing while it is unchanged', async () => {
     expect(await rules.ensure(one, alive)).toBe(true)
     expect(writes).toHaveLength(1)
     expect(await rules.ensure(one, alive)).toBe(false)
     expect(writes).toHaveLength(1)
   })
 
-  it('changes elements alone where only they differ', async () => {
+  it('changes only elements where only they differ', async () => {
     await rules.ensure(one, alive)
     const handle = await tableHandle()
     expect(await rules.ensure(table([['100.64.0.1', '10.0.0.8']]), alive)).toBe(true)
@@ -62,7 +62,7 @@ describe('ensure', () => {
     expect(await nft('list', 'set', 'inet', 'culvert', 'own6')).not.toContain('elements')
   })
 
-  it('exchanges the rules where they differ, in chains that stay', async () => {
+  it('replaces rules that differ, within chains that stay', async () => {
     const places = async () =>
       (await nft('-a', 'list', 'table', 'inet', 'culvert'))
         .split('\n')
@@ -87,7 +87,7 @@ describe('ensure', () => {
     ['a foreign chain', ['add', 'chain', 'inet', 'culvert', 'foreign']],
     ['a foreign set', ['add', 'set', 'inet', 'culvert', 'foreign', '{', 'type', 'mark;', '}']],
     [
-      'an element of a form that is not ours',
+      'an element in a form that we do not write',
       ['add', 'element', 'inet', 'culvert', 'own4', '{', '100.64.0.7', 'comment', '"x"', '}'],
     ],
     ['another policy', ['add', 'chain', 'inet', 'culvert', 'forward', '{', 'policy', 'drop;', '}']],
@@ -102,7 +102,7 @@ describe('ensure', () => {
     expect(await rules.ensure(one, alive)).toBe(false)
   })
 
-  it('carries ten thousand translations, at the cost of a few commands', async () => {
+  it('loads ten thousand translations with a few commands', async () => {
     const many = (backend: string) =>
       table(
         Array.from({ length: 10_000 }, (_, index): [string, string] => [
@@ -118,7 +118,7 @@ describe('ensure', () => {
 })
 
 describe('any sequence of tables', () => {
-  it('leaves exactly the last one, and reading back is the inverse of loading', async () => {
+  it('leaves exactly the last one, and what is read back equals what was loaded', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(randomTable, { minLength: 1, maxLength: 4 }), async (tables) => {
         for (const next of tables) await rules.ensure(next, alive)
@@ -134,18 +134,18 @@ describe('any sequence of tables', () => {
     )
   })
 
-  it('does so where a monitor runs and only elements change, for which nothing is listed', async () => {
+  it('does so while a monitor runs and only elements change, without listing', async () => {
     const program = join(import.meta.dirname, '../programs/sequences.ts')
     const { stdout } = await bed.host('node').exec([process.execPath, program])
     const { changed, listed, strangers } = JSON.parse(stdout) as Record<string, number>
     expect(changed).toBeGreaterThan(20)
-    // An announcement that comes too late is made up for by a listing.
+    // A late announcement is made up for by a listing.
     expect(listed).toBeLessThan(changed! / 2)
     expect(strangers).toBeLessThan(10)
   })
 })
 
-it('flows whose mapping is gone linger until their address is, as of each call', async () => {
+it('flows whose mapping is gone linger until their address is gone, as each call says', async () => {
   const gone = () => true
   const lingering = () => nft('list', 'set', 'inet', 'culvert', 'targets4')
   await rules.ensure(egressTable([['tcp . 10000', '100.64.0.2 . 10000']]), alive)
@@ -160,7 +160,7 @@ it('flows whose mapping is gone linger until their address is, as of each call',
 })
 
 describe('prepare', () => {
-  it('puts the guard and connection tracking in place, and keeps what an earlier agent left', async () => {
+  it('installs the guard and connection tracking, and keeps what an earlier agent left', async () => {
     expect(await rules.prepare()).toBe(true)
     expect(await nft('list', 'table', 'inet', 'culvert')).toMatch(/ct state new[\s\S]*drop comment/)
     await rules.ensure(one, alive)
@@ -169,7 +169,7 @@ describe('prepare', () => {
   })
 })
 
-it('remove takes our table away, and no other', async () => {
+it('remove deletes our table, and no other', async () => {
   await nft('add', 'table', 'inet', 'other')
   await rules.ensure(one, alive)
   await rules.remove()
@@ -182,7 +182,7 @@ it('the probe leaves nothing behind', async () => {
   expect(await nft('list', 'ruleset')).toBe('')
 })
 
-it('a refusal of the kernel is told in its words, and the former rules stay', async () => {
+it('an error of the kernel is reported in its words, and the previous rules stay', async () => {
   await rules.ensure(one, alive)
   const wrong = table([['100.64.0.1', 'not-an-address']])
   await expect(rules.ensure(wrong, alive)).rejects.toMatchObject({

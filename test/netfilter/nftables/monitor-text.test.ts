@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { monitorReader } from '../../../netfilter/nftables/monitor-text.ts'
 
-/** What is said of these lines, by one reader. */
+/** What one reader reports of these lines. */
 function read(text: string) {
   const reader = monitorReader()
   return text.split('\n').flatMap((line) => reader(line) ?? [])
 }
 
-// As nft 1.0.6 printed it.
+// As printed by nft 1.0.6.
 const captured = `add table inet culvert
 add chain inet culvert x { type filter hook forward priority filter; policy accept; }
 add map inet culvert ports4 { type inet_proto . inet_service : ipv4_addr . inet_service; } 
@@ -25,7 +25,7 @@ add element inet culvert own4 { 1.2.3.9 }
 `
 
 describe('monitorReader', () => {
-  it('gives each transaction with what it did to our table', () => {
+  it('gives each transaction with its changes of our table', () => {
     expect(read(captured)).toEqual([
       {
         lines: [
@@ -53,14 +53,14 @@ describe('monitorReader', () => {
     ['add table inet culvert-monitor\ndelete table inet culvert-monitor'],
     ['add table ip culvert'],
     ['add table inet other\nadd set inet other culvert { type ipv4_addr; }'],
-  ])('gives a transaction that did nothing to it: %s', (lines) => {
+  ])('gives a transaction that did not change it: %s', (lines) => {
     expect(read(`${lines}\n# new generation 2 by process 22870 (nft)\n`)).toEqual([{ lines: [], by: 'nft (22870)' }])
   })
 
   it.each([
     ['# ERROR: We lost some netlink events!', 'We lost some netlink events!'],
     ['# ERROR: Bad file descriptor', 'Bad file descriptor'],
-  ])('tells of %s at once', (line, error) => {
+  ])('reports %s at once', (line, error) => {
     expect(read(`add table inet culvert\n${line}\nadd table inet culvert`)).toEqual([{ error }])
   })
 
@@ -70,7 +70,7 @@ describe('monitorReader', () => {
     ['# new generation'],
     ['# ERR'],
     [''],
-  ])('says nothing of a text that is cut off: %j', (text) => {
+  ])('reports nothing for an incomplete text: %j', (text) => {
     expect(read(text)).toEqual([])
   })
 })

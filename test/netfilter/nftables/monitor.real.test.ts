@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(async () => bed.down())
 
-it('what was changed while the kernel dropped announcements is found, as is that it did', async () => {
+it('finds what changed while the kernel dropped announcements, and reports the loss', async () => {
   const program = join(import.meta.dirname, '../programs/lost.ts')
   const { stdout } = await bed.host('node').exec([process.execPath, program], { timeout: 90_000 })
   const { told, held } = JSON.parse(stdout) as { told: string[]; held: string }

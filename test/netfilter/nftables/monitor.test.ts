@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { Ending } from '../../../lib/program.ts'
 import { type MonitorOptions, type MonitorProcess, watchTable } from '../../../netfilter/nftables/monitor.ts'
 
-/** A monitor that prints what it is told to, and ends when it is. */
+/** A monitor whose output and exit the test controls. */
 class Monitor implements MonitorProcess {
   readonly stdout = new PassThrough()
   readonly stderr = new PassThrough()
@@ -23,8 +23,8 @@ let over = new AbortController()
 afterEach(() => over.abort())
 
 /**
- * Watches by these monitors, one after the other, or failures to start one. Gives what the listener was told; each
- * monitor hears of nothing as often as `announce` says so.
+ * Watches with these monitors, one after the other, or failures to start one. Returns what the listener was called
+ * with; `announce` makes the transaction that a starting monitor waits for.
  */
 function watch(starts: readonly (() => MonitorProcess)[], announce?: MonitorOptions['announce']) {
   over = new AbortController()
@@ -46,7 +46,7 @@ function watch(starts: readonly (() => MonitorProcess)[], announce?: MonitorOpti
 }
 
 describe('watchTable', () => {
-  it('has begun once it has heard a transaction, for which there is one again and again', async () => {
+  it('has begun once it has seen a transaction, for which one is made repeatedly', async () => {
     const monitor = new Monitor()
     let announced = 0
     const { told } = watch([() => monitor], async () => {
@@ -57,7 +57,7 @@ describe('watchTable', () => {
     expect(announced).toBe(3)
   })
 
-  it('tells of transactions that touched our table, wherever what is printed is cut', async () => {
+  it('reports transactions that touched our table, wherever the output is split', async () => {
     const monitor = new Monitor()
     const { told } = watch([() => monitor])
     monitor.stdout.write(generation(1, mark('1.2.3.4')))
@@ -82,14 +82,14 @@ describe('watchTable', () => {
       },
       'exit code 1: Operation not permitted',
     ],
-  ])('says why where %s, and starts it again', async (_name, start, why) => {
+  ])('reports why %s, and starts it again', async (_name, start, why) => {
     const second = new Monitor()
     const { told } = watch([start, () => second])
     second.stdout.write(generation(1))
     await expect.poll(() => told).toEqual([`ended: ${why}`, 'begun'])
   })
 
-  it('says why no transaction can be made, and starts anew', async () => {
+  it('reports why no transaction can be made, and restarts', async () => {
     const second = new Monitor()
     let failures = 1
     const { told, signals } = watch([() => new Monitor(), () => second], async () => {
@@ -103,7 +103,7 @@ describe('watchTable', () => {
     expect(signals[0]?.aborted).toBe(true)
   })
 
-  it('ends a monitor that lost something, whatever it still prints, and begins with another', async () => {
+  it('ends a monitor that lost events, whatever it still prints, and starts another', async () => {
     const [first, second] = [new Monitor(), new Monitor()]
     const { told, signals } = watch([() => first, () => second])
     first.stdout.write(generation(1))
@@ -116,7 +116,7 @@ describe('watchTable', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
   })
 
-  it('starts anew, and gives no reason, when it has printed so much that it has grown', async () => {
+  it('restarts without a reason when it has printed so much that its memory has grown', async () => {
     const [first, second] = [new Monitor(), new Monitor()]
     const { told } = watch([() => first, () => second])
     const many = Array.from({ length: 2001 }, () => mark('1.2.3.4'))

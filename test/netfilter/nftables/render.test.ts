@@ -19,16 +19,24 @@ describe('renderTable', () => {
   })
 
   it.each<[string, Partial<ForwardingTable>, RegExp]>([
-    ['masquerades where it is to', { masquerade: true }, / masquerade comment/],
+    ['masquerades if asked to', { masquerade: true }, / masquerade comment/],
     ['refuses unmapped services', { refuseUnmapped: true }, /reject with tcp reset[\s\S]* reject with icmpx/],
-    ['leads everything of a family', { catchAll: { 4: '100.64.0.9', 6: undefined } }, /ipv4 dnat ip to 100\.64\.0\.9/],
-    ['says who asks in the tailnet', { source }, /snat ip to 100\.64\.0\.1 [\s\S]*snat ip6 to fd7a:115c:a1e0::1 /],
+    [
+      'redirects everything of a family',
+      { catchAll: { 4: '100.64.0.9', 6: undefined } },
+      /ipv4 dnat ip to 100\.64\.0\.9/,
+    ],
+    [
+      'sets the source address in the tailnet',
+      { source },
+      /snat ip to 100\.64\.0\.1 [\s\S]*snat ip6 to fd7a:115c:a1e0::1 /,
+    ],
   ])('%s', (_name, change, expected) => {
     expect(renderSkeleton({ ...emptyTable, ...change })).toMatch(expected)
     expect(renderSkeleton({ ...emptyTable, masquerade: false })).not.toMatch(expected)
   })
 
-  it('gives every rule a comment of its own place', () => {
+  it('gives every rule a comment that names its chain', () => {
     const shape = { ...emptyTable, catchAll: source, source, refuseUnmapped: true }
     for (const line of outline(shape)) expect(line).toMatch(/^\w+$|^\w+: ./)
   })
@@ -46,7 +54,7 @@ describe('changes', () => {
       ['delete ingress4 p : b', 'add ingress4 p : c'],
     ],
     [
-      'a service',
+      'an added service',
       egressTable([['tcp . 1', 'a . 2']]),
       egressTable([
         ['tcp . 1', 'a . 2'],
@@ -55,7 +63,7 @@ describe('changes', () => {
       ['add ports4 udp . 1 : b . 3', 'add targets4 b'],
     ],
     [
-      'one of two ports to a target',
+      'one of two ports of a target removed',
       egressTable([
         ['tcp . 1', 'a . 2'],
         ['udp . 1', 'a . 3'],
@@ -70,7 +78,7 @@ describe('changes', () => {
     )
   })
 
-  it('keep what is lingering among the marks of our flows', () => {
+  it('keep lingering addresses in the sets of our addresses', () => {
     const lingering = {
       own: { 4: new Set(['p']), 6: new Set<string>() },
       targets: { 4: new Set(['t']), 6: new Set<string>() },
@@ -79,7 +87,7 @@ describe('changes', () => {
     expect([elements.get('own4'), elements.get('targets4')]).toEqual([new Map([['p', '']]), new Map([['t', '']])])
   })
 
-  it('refuse several backends of an address, and none', () => {
+  it('refuse an address with several backends, or none', () => {
     for (const [count, backends] of [
       ['2', ['b', 'c']],
       ['0', []],
@@ -91,7 +99,7 @@ describe('changes', () => {
     }
   })
 
-  it('share what stays, so that it is compared at a glance', () => {
+  it('share unchanged entries, so that comparing is fast', () => {
     const backends = ['b']
     const made = (...more: [string, string[]][]) =>
       elementsOf(forwardingTable({ ...emptyTable, ingress: { 4: new Map([['p', backends], ...more]), 6: new Map() } }))
@@ -100,7 +108,7 @@ describe('changes', () => {
     expect(second).toBe(first)
   })
 
-  it('turn any content into any other, by commands that the kernel takes', () => {
+  it('turn any content into any other, by commands that the kernel accepts', () => {
     fc.assert(
       fc.property(randomTable, randomTable, (from, to) => {
         const kernel = new Map([...elementsOf(from)].map(([name, content]) => [name, new Map(content)]))
@@ -110,7 +118,7 @@ describe('changes', () => {
           const content = kernel.get(set as SetName)
           for (const item of list?.split(', ') ?? []) {
             const [key = '', value = ''] = item.split(' : ')
-            // The kernel refuses to delete what is not there, and to add a key with another value.
+            // The kernel refuses to delete what does not exist, and to add a key with another value.
             if (verb === 'delete') expect(content?.delete(key)).toBe(true)
             else expect(content?.has(key) || content?.set(key, value) === undefined).toBe(false)
           }
@@ -120,7 +128,7 @@ describe('changes', () => {
     )
   })
 
-  it('are the same when the marks of our flows are only looked for where they follow', () => {
+  it('are the same when the sets of our addresses are compared only where they follow', () => {
     fc.assert(
       fc.property(randomTable, randomTable, randomTable, (from, other, gone) => {
         const to = forwardingTable({ ...other, catchAll: from.catchAll })

@@ -1,7 +1,7 @@
-// Runs inside a host: node lost.ts
-// Holds a table as the agent does, then stops the monitor and has another program make so many transactions that the
-// kernel drops announcements. One that is dropped takes an element out of our table. Prints as JSON { told, held }: what
-// the listener and the keeper's owner were told since, and whether our element is back after the next `ensure`.
+// Runs in a host: node lost.ts
+// Applies a table as the agent does, then stops the monitor and makes so many transactions as another program that the
+// kernel drops announcements. A dropped one removes an element of our table. Prints as JSON { told, held }: what the
+// listener and the keeper's owner were told since, and whether the element is back after the next `ensure`.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runCommand } from '../../../lib/command.ts'
@@ -45,7 +45,7 @@ await begun.promise
 
 const table = ingressTable([['100.64.0.1', '10.0.0.9']])
 await rules.ensure(table, alive)
-// What it has announced so far has been heard.
+// What was announced so far has been read.
 while (!(await isAllRead())) await delay(10)
 told.length = 0
 begun = Promise.withResolvers<void>()
@@ -65,7 +65,9 @@ const held = (await nft.list())?.elements.get('ingress4')?.get('100.64.0.1')
 over.abort()
 process.stdout.write(JSON.stringify({ told, held }))
 
-/** The sockets of the monitor, each as the columns of /proc/net/netlink: … process, groups, queued bytes, …, dropped. */
+/**
+ * The sockets of the monitor, each as the columns of /proc/net/netlink: … process, groups, queued bytes, …, dropped.
+ */
 async function sockets(): Promise<string[][]> {
   const listed = (await readFile('/proc/net/netlink', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/))
   return listed.filter(([, , owner]) => owner === String(pid))

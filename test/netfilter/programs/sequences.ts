@@ -1,7 +1,8 @@
-// Runs inside a host: node sequences.ts
-// Holds random tables one after the other as the agent does, monitor and all, and compares what the kernel has then with
-// each. Those of a sequence have the same rules, so that only elements change, and every other one only gets TCP ports, for
-// which no flow ends. Prints as JSON { changed, listed, strangers }: how many changes there were, how often the table was
+// Runs in a host: node sequences.ts
+// Applies random tables one after the other as the agent does, with a monitor, and compares the kernel's content with
+// each. The tables of a sequence have the same rules, so that only elements change, and every other one only gains TCP
+// ports, for which no flow ends. Prints as JSON { changed, listed, strangers }: the number of changes, how often the
+// table was listed for them, and how often an own transaction was taken for that of another program.
 // listed for them, and how often an own transaction was taken for that of another program.
 import { deepStrictEqual } from 'node:assert'
 import * as fc from 'fast-check'
@@ -39,7 +40,7 @@ await new Promise<void>((resolve) => {
   void watchTable({ ...rules.listener, begun }, { announce }, over.signal)
 })
 
-/** The table with the TCP ports of another one that it has not. */
+/** The table, plus the TCP ports of the other one that it lacks. */
 const grown = (table: ForwardingTable, { ports }: ForwardingTable): ForwardingTable => {
   const tcp = (family: Family) => [...ports[family]].filter(([key]) => key.startsWith('tcp'))
   return forwardingTable({
@@ -52,7 +53,7 @@ await fc.assert(
   fc.asyncProperty(randomTable, fc.array(randomTable, { minLength: 1, maxLength: 3 }), async (first, others) => {
     const before = listed
     await rules.ensure(first, alive)
-    // The first may have other rules than the last table, and is listed then.
+    // The first may have other rules than the last table, and is then listed.
     listed = before
     const { masquerade, refuseUnmapped, catchAll, source } = first
     const alike = others.map((other) => forwardingTable({ ...other, masquerade, refuseUnmapped, catchAll, source }))
