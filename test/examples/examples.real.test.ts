@@ -34,13 +34,13 @@ beforeAll(async () => {
 })
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
-// What runs on, probes and all, takes the processors from those that follow.
+// Pods that keep running, with their probes, would take CPU time from the tests that follow.
 afterEach(async () => {
   const all = ['delete', 'statefulsets,deployments,pods', '--all', '--ignore-not-found', '--wait=false']
   for (const namespace of ['tailscale', 'sidecar']) await bed.cluster.kubectl([...all, `--namespace=${namespace}`])
 })
 
-/** Applies an example, whose every field must be known to the API server. */
+/** Applies an example; the API server must know every field of it. */
 async function apply(name: string, choices: Partial<Choices> = {}): Promise<void> {
   const input = await example(name, { image: agentReference, authKey: await bed.authKey(), ...choices })
   await bed.cluster.kubectl(['apply', '--validate=strict', '--filename=-'], { input })
@@ -50,11 +50,11 @@ const inside = async (namespace: string, pod: string, ...command: string[]): Pro
   (await bed.cluster.kubectl(['exec', pod, `--namespace=${namespace}`, '--container=tailscale', '--', ...command]))
     .stdout
 
-/** Asks from the tailnet until there is an answer. */
+/** Polls from the tailnet until there is an answer. */
 const answered = (to: string, protocol: 'tcp' | 'udp') =>
   expect.poll(() => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String))
 
-/** Asks a proxy's Pod in the cluster, by each of its families. */
+/** Sends a request to a proxy's Pod from within the cluster, in each of its families. */
 async function toPod(
   name: string,
   port: number,
@@ -70,7 +70,7 @@ async function toPod(
   }
 }
 
-test('L3 ingress, with NET_ADMIN and the device instead of all rights, and files that cannot be written', async () => {
+test('L3 ingress, with NET_ADMIN and the device instead of privileged, on a read-only root file system', async () => {
   await apply('l3-ingress.yaml', { texts: { '10.96.0.100': `${backend.v4},${backend.v6}` } })
   await rolledOut(bed.cluster, 'l3-ingress')
   const own = await nodeAddresses(bed, 'l3-ingress')
@@ -85,7 +85,7 @@ test('L3 ingress, with NET_ADMIN and the device instead of all rights, and files
   expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
 })
 
-test('L7 ingress, which serves what its file says, without rights', async () => {
+test('L7 ingress serves its file, without privileges', async () => {
   await apply('l7-ingress.yaml', { texts: { '10.96.0.100:8080': `${backend.v4}:7000` } })
   await rolledOut(bed.cluster, 'l7-ingress')
   const asked: Visit = { to: (await nodeAddresses(bed, 'app')).v4, port: 80, name: 'app.lab.ts.net', path: '/x?y' }
@@ -100,14 +100,14 @@ test('L7 ingress, which serves what its file says, without rights', async () => 
   expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
 })
 
-test('a sidecar without rights, under Pod Security “restricted”', async () => {
+test('a sidecar without privileges, under Pod Security “restricted”', async () => {
   const web = `${toolsImage}\n      command: [echo-server, web, "7000"]`
   await apply('sidecar.yaml', { texts: { 'example/web:1': web } })
   await bed.cluster.wait('pod/web', 'Ready', { namespace: 'sidecar' })
   const own = await nodeAddresses(bed, 'web')
   for (const { family, protocol } of ways) await answered(own[family], protocol).toMatchObject({ host: 'web' })
 
-  // Outwards, through the proxy.
+  // Outwards, through its proxy.
   await startEcho(bed.host('client'))
   const client = await nodeAddresses(bed, 'client')
   const connect = `require('http').request({ port: 1055, method: 'CONNECT', path: '${client.v4}:7000' })
@@ -135,13 +135,13 @@ test('L3 egress, for all ports of a name in the cluster', async () => {
   expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
 })
 
-test('cluster traffic via ingress, where what is served is set once', async () => {
+test('cluster traffic via ingress, where `tailscale serve` is run once', async () => {
   await apply('via-ingress.yaml')
   await rolledOut(bed.cluster, 'via-ingress')
   const serve = ['tailscale', 'serve', '--bg', '--tcp=5432', `tcp://${backend.v4}:7000`]
   await inside('tailscale', 'via-ingress-0', ...serve)
   await toPod('via-ingress-0', 5432, 'backend', ['tcp'])
-  // It is kept in the Secret.
+  // The serve config is kept in the Secret.
   await bed.cluster.kubectl(['delete', 'pod', 'via-ingress-0', '--namespace=tailscale'])
   await rolledOut(bed.cluster, 'via-ingress')
   await toPod('via-ingress-0', 5432, 'backend', ['tcp'])
@@ -149,7 +149,7 @@ test('cluster traffic via ingress, where what is served is set once', async () =
   expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
 })
 
-test('a group of egress proxies, and what it leads to the tailnet', async () => {
+test('ProxyGroup egress reaches its targets in the tailnet', async () => {
   await startEcho(bed.host('client'), { ports: [5432] })
   await apply('proxygroup-egress.yaml', {
     authKey: await bed.authKey({ reusable: true }),
@@ -162,7 +162,7 @@ test('a group of egress proxies, and what it leads to the tailnet', async () => 
   for (const family of ['v4', 'v6'] as const) {
     expect(await ask(pod, { to: db[family], port: 5432, protocol: 'tcp' })).toMatchObject({ host: 'client' })
   }
-  // Where all goes well, the hook and the stop come to their end within the grace period, and nothing is given up.
+  // The hook and the stop finish within the grace period, without giving anything up.
   const told = bed.cluster.kubectl(['logs', 'egress-0', '--namespace=tailscale', '--follow'])
   await bed.cluster.kubectl(['delete', 'pod', 'egress-0', '--namespace=tailscale'])
   const { stdout: last } = await told
@@ -173,7 +173,7 @@ test('a group of egress proxies, and what it leads to the tailnet', async () => 
   expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
 })
 
-test('a group of ingress proxies, which host a Tailscale Service', async () => {
+test('ProxyGroup ingress hosts a Tailscale Service', async () => {
   const vip = { v4: '100.100.100.10', v6: 'fd7a:115c:a1e0::10' }
   await apply('proxygroup-ingress.yaml', {
     authKey: await bed.authKey({ reusable: true }),
@@ -187,10 +187,10 @@ test('a group of ingress proxies, which host a Tailscale Service', async () => {
   for (const { family, protocol } of ways) await answered(vip[family], protocol).toMatchObject({ host: 'backend' })
 })
 
-test('the compose file: the agent takes its settings, and the addresses fit together', async () => {
+test('the compose file has valid settings and matching addresses', async () => {
   const file = join(projectRoot, 'docs/examples/compose.yaml')
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'compose' } })
-  // No engine is here that could run it. kubectl reads any YAML as a change of some object.
+  // The lab has no engine that could run it. kubectl parses any YAML as a patch of some object.
   const argv = ['patch', '--local', '--type=merge', '--filename=-', `--patch-file=${file}`, '--output=json']
   const { services: parts } = JSON.parse((await bed.cluster.kubectl(argv, { input })).stdout) as {
     services: Record<'tailscale' | 'web', ComposeService>
@@ -214,7 +214,7 @@ const states = (pod: string) => inside('default', pod, 'ps', '-eo', 'stat=')
 test.each([
   ['the image’s own command', undefined, false],
   ['Node alone', ['node', '/usr/local/lib/culvert/agent.js'], true],
-])('an orphan that ends, where the first process is %s', async (_who, command, remains) => {
+])('an orphan that exits, where the first process is %s', async (_who, command, remains) => {
   const name = remains ? 'node-alone' : 'as-it-is'
   await bed.cluster.apply({
     apiVersion: 'v1',
