@@ -8,7 +8,7 @@ import type { LocalApi, TaggedApi } from '../../localapi/client.ts'
 type Options = {
   readonly timings?: Partial<Timings>
   readonly clock?: Clock
-  /** What is asked of tailscaled; whatever is not given rejects. */
+  /** Fakes of LocalAPI calls; a call that is not given rejects. */
   readonly api?: Partial<LocalApi & TaggedApi>
 }
 
@@ -22,7 +22,7 @@ const noApi: LocalApi & TaggedApi = {
   replace: unasked,
 }
 
-/** What a part of the agent is given, with all that can be seen of it: the log, and a store that tests may change. */
+/** The context of a part of the agent, and what a test sees of it: the log, and a store that the test may change. */
 export function aContext(world: World, { timings = {}, clock = systemClock, api = {} }: Options = {}) {
   const lines: string[] = []
   const stop = new AbortController()

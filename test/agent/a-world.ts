@@ -5,7 +5,7 @@ import { initialWorld, type World } from '../../agent/world/world.ts'
 
 export const self = { id: 'n1', name: 'p.lab.ts.net.', addresses: [{ family: 4 as const, text: '100.64.0.1' }] }
 
-/** The report of a reconciler that has achieved what it wanted, unless `change` says otherwise. */
+/** The report of a reconciler that has achieved its desired state, unless `change` says otherwise. */
 export const aReport = (desired: unknown, change: Partial<Report<unknown>> = {}): Report<unknown> => ({
   desired,
   verified: desired,
@@ -15,7 +15,7 @@ export const aReport = (desired: unknown, change: Partial<Report<unknown>> = {})
   ...change,
 })
 
-/** A World in which all is well: running, and the rules in place, unless `change` says otherwise. */
+/** A healthy World, running and with its rules in place, unless `change` says otherwise. */
 export function aWorld(
   change: Partial<World> = {},
   env: Environment = { TS_USERSPACE: 'false', TS_DEST_IP: '10.0.0.9' },

@@ -3,8 +3,8 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho } from '../lab/traffic/traffic.ts'
 import { Proxy } from './proxy.ts'
 
-// A peer has a route to the network of the cluster, and the node accepts routes: what goes to the cluster must not be
-// led into the tailnet for that.
+// A peer advertises a route to the cluster's network, and the node accepts routes: traffic to the cluster must still
+// not go into the tailnet.
 let bed: Bed<'db' | 'router' | 'proxy' | 'app'>
 beforeAll(async () => {
   bed = await startBed({
@@ -25,7 +25,7 @@ const accepting = async () => ({
   TS_AUTHKEY: await bed.authKey(),
   TS_EXTRA_ARGS: `--login-server=${bed.controlUrl} --accept-routes`,
 })
-/** Until tailscaled has the routes, all is as without. */
+/** Waits until tailscaled has installed the routes; before that the test would show nothing. */
 const routed = (proxy: Proxy) =>
   expect
     .poll(async () => (await proxy.host.exec(['ip', 'route', 'show', 'table', '52'])).stdout)
@@ -33,7 +33,7 @@ const routed = (proxy: Proxy) =>
 const families = ['v4', 'v6'] as const
 const protocols = ['tcp', 'udp'] as const
 
-it('answers of L3 egress reach the cluster', async () => {
+it('replies of L3 egress reach the cluster', async () => {
   await using proxy = await Proxy.ready(bed, { ...(await accepting()), TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net' })
   await proxy.until(({ ready }) => ready)
   await routed(proxy)
@@ -45,7 +45,7 @@ it('answers of L3 egress reach the cluster', async () => {
   }
 })
 
-it('L3 ingress reaches a backend of the cluster', async () => {
+it('L3 ingress reaches a backend in the cluster', async () => {
   const { v4, v6 } = bed.host('app').address
   await using proxy = await Proxy.ready(bed, { ...(await accepting()), TS_DEST_IP: `${v4},${v6}` })
   await routed(proxy)

@@ -13,21 +13,21 @@ beforeEach(() => tellOnFailure(bed))
 
 const once = { TS_USERSPACE: 'true', TS_AUTH_ONCE: 'true' }
 
-it('logs in only when tailscaled asks for it, and brings a known node to what is set', async () => {
+it('logs in only when tailscaled asks for it, and applies changed settings to a known node', async () => {
   const env = { ...once, ...onDisk, TS_HOSTNAME: 'before', TS_ROUTES: '10.1.0.0/16' }
   const first = await Proxy.ready(bed, { ...env, TS_AUTHKEY: await bed.authKey() })
   const { node } = await first.status()
   expect(await bed.control.node('before')).toMatchObject({ advertisedRoutes: ['10.1.0.0/16'] })
   await first.process.stop()
 
-  // Neither the key nor the login server of `up` matters any more.
+  // The key and the login server of `up` no longer matter.
   await using again = await Proxy.ready(bed, { ...env, TS_AUTHKEY: 'spent', TS_HOSTNAME: 'after', TS_ROUTES: '' })
   expect((await again.status()).node.id).toBe(node.id)
   expect(again.lines.join('\n')).not.toContain('tailscale up')
   await expect.poll(() => bed.control.node('after')).toMatchObject({ stableId: node.id, advertisedRoutes: [] })
 })
 
-it('a key in the Secret is removed once it has done its work', async () => {
+it('removes the auth key from the Secret once it has been used', async () => {
   const at = await SecretBed.make(bed, 'once', { texts: { authkey: await bed.authKey() } })
   await using proxy = await Proxy.ready(bed, { ...once, ...at.env(), TS_HOSTNAME: 'once' })
   await expect.poll(() => at.texts()).not.toHaveProperty('authkey')

@@ -6,7 +6,7 @@ import { tellOnFailure } from '../lab/vitest.ts'
 import { type EgressEntry, egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
-// What is wrong with mounted files costs what is wrong, and nothing else, in a running agent.
+// Mistakes in mounted files affect only their entries, in a running agent.
 let bed: Bed<'db' | 'proxy' | 'app'>
 let group: Group
 let proxy: Proxy
@@ -29,13 +29,13 @@ beforeEach(async () => {
 
 const db = { fqdn: 'db.lab.ts.net' }
 const firstPort = 10_000
-/** So many services, by name, each with one port of its own. */
+/** This many services, by name, each with a port of its own. */
 const services = (count: number, target: EgressEntry['tailnetTarget'] = db): Record<string, EgressEntry> =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`s${index}`, egressEntry(target, firstPort + index)]))
 
 type Told = { readonly services: Readonly<Record<string, unknown>> | null }
 const told = async (): Promise<string[]> => Object.keys((await group.told<Told>('egress-services'))?.services ?? {})
-/** How many ports of IPv4 the kernel leads into the tailnet. */
+/** The number of IPv4 ports that the kernel forwards into the tailnet. */
 const ports = async (): Promise<number> => {
   const { stdout } = await proxy.host.exec(['nft', '-j', 'list', 'map', 'inet', 'culvert', 'ports4'])
   const { nftables } = JSON.parse(stdout) as { nftables: { map?: { elem?: unknown[] } }[] }
@@ -48,7 +48,7 @@ const preshutdown = async (): Promise<string> => {
   return (await proxy.host.exec(['busybox', 'wget', '-q', '-S', '-O', '-', url], { check: false })).stderr
 }
 
-describe('one service of 1,000', () => {
+describe('one bad service of 1,000', () => {
   const good = egressEntry(db, 20_000)
   const port = { protocol: 'TCP', matchPort: 20_000, targetPort: 7000 } as const
   it.each<[string, unknown, field: string, reason: RegExp]>([
@@ -68,7 +68,7 @@ describe('one service of 1,000', () => {
     ['port 70000', { ...good, ports: [{ ...port, targetPort: 70_000 }] }, 'ports[0].targetPort', /^70000 is not/],
     ['an unknown protocol', { ...good, ports: [{ ...port, protocol: 'SCTP' }] }, 'ports[0].protocol', /"SCTP" is not/],
     [
-      'the port of another',
+      'the port of another service',
       { ...good, ports: [{ ...port, matchPort: firstPort }] },
       'ports[0].matchPort',
       /belongs to s0/,
@@ -76,7 +76,7 @@ describe('one service of 1,000', () => {
     ['the Pod as its target', egressEntry({ ip: '10.98.0.10' }, 20_000), '', /10\.98\.0\.10 is this Pod/],
     ['a wrong type', { ...good, ports: '7000' }, 'ports', /is not a list/],
     ['a missing field', { ports: good.ports }, 'tailnetTarget', /it is missing/],
-  ])('%s: the other 999 work, and it is named', async (what, entry, field, reason) => {
+  ])('%s: it is named, and the other 999 work', async (what, entry, field, reason) => {
     const bad = `x-${what.replaceAll(/\W/g, '-')}`
     await group.egress({})
     await expect.poll(told).toEqual([])
@@ -103,7 +103,7 @@ describe('one service of 1,000', () => {
       expect(rejected).toEqual([{ file: 'egress-services', entry: bad, field, reason: expect.stringMatching(reason) }])
       expect(lines).toEqual([expect.stringContaining(`field="${field}"`)])
     }
-    // Again and again, but told of once.
+    // The file changes repeatedly, but the entry is reported once.
     for (const count of [998, 999]) {
       await group.egress({ ...services(count), [bad]: entry })
       await expect.poll(async () => (await told()).length).toBe(count)
@@ -114,7 +114,7 @@ describe('one service of 1,000', () => {
   })
 })
 
-it('a file that is swapped 50 times a second: the newest counts in the end, and traffic goes on', async () => {
+it('a file that is replaced 50 times a second: the last version is applied, and traffic goes on', async () => {
   await group.egress(services(10))
   await expect.poll(async () => (await told()).length).toBe(10)
   const to = { to: '10.98.0.10', port: firstPort }
@@ -141,7 +141,7 @@ it('a file that is swapped 50 times a second: the newest counts in the end, and 
 })
 
 it.each(['{"half', '', '[]', ' '.repeat(10 * 1024 * 1024), undefined])(
-  'a file that says nothing (%#): the last good one stays in use',
+  'an unusable file (%#): the last good one stays in use',
   async (text) => {
     await group.egress(services(5))
     await expect.poll(async () => (await told()).length).toBe(5)
@@ -155,7 +155,7 @@ it.each(['{"half', '', '[]', ' '.repeat(10 * 1024 * 1024), undefined])(
   },
 )
 
-it('more services than the Secret can list: as many as fit are listed, all are forwarded, and it is said', async () => {
+it('more services than fit into the Secret: all are forwarded, those that fit are listed, the rest is reported', async () => {
   const many = 7500
   const entry = (matchPort: number) => ({
     tailnetTarget: db,
@@ -176,8 +176,8 @@ it('more services than the Secret can list: as many as fit are listed, all are f
   expect((await metrics()).match(/^culvert_service_problem_info/gm)).toHaveLength(100)
 })
 
-it.each([' 3\n', '', '-1', '9'.repeat(30)])('hep-pings %j: a preStop hook is answered all the same', async (text) => {
-  // Nobody listens there: the service leads elsewhere.
+it.each([' 3\n', '', '-1', '9'.repeat(30)])('hep-pings %j: the preStop hook gets its answer anyway', async (text) => {
+  // Nothing listens there: the service no longer leads here.
   const entry = { ...egressEntry(db, firstPort), healthCheckEndpoint: 'http://10.98.0.11:1/healthz' }
   await group.write({ 'egress-services': JSON.stringify({ s0: entry }), 'hep-pings': text })
   await expect.poll(async () => (await told()).length).toBe(1)

@@ -15,13 +15,13 @@ const hosts = {
 const name = 'proxy.lab.ts.net'
 const program = (of: string): string => join(import.meta.dirname, 'programs', of)
 
-/** What a browser shows of the site; whom it trusts beside the usual is in the database in its `HOME`. */
+/** What a browser shows of the site; the database in its `HOME` has the additional authorities that it trusts. */
 async function browse(host: Host, HOME: string): Promise<Browsed> {
   const { stdout } = await host.exec([process.execPath, program('browse.ts'), `https://${name}/`], { env: { HOME } })
   return JSON.parse(stdout) as Browsed
 }
 
-/** Has the browsers of this home trust the bed's certificate authority. */
+/** Lets the browsers of this home trust the bed's certificate authority. */
 async function trust(bed: Bed, host: Host, home: string): Promise<void> {
   const database = `${home}/.pki/nssdb`
   const certutil = ['certutil', '-d', `sql:${database}`]
@@ -33,7 +33,7 @@ async function trust(bed: Bed, host: Host, home: string): Promise<void> {
   }
 }
 
-test('a browser that trusts the authority shows a page, which exchanges messages with its site', async () => {
+test('a browser that trusts the authority shows a page, and its WebSocket works', async () => {
   await using bed = await testBed({ hosts, acme: true })
   const [client, backend] = [bed.host('client'), bed.host('backend')]
   const site = await backend.spawn([process.execPath, program('site.ts'), '80'], { name: 'site' })

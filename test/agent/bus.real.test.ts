@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { testBed } from '../lab/vitest.ts'
 import { Proxy } from './proxy.ts'
 
-/** Changes the node's hostname so many times, faster than any command could. */
+/** Changes the node's hostname this many times, faster than any command could. */
 const changes = `
 const { request } = require('node:http')
 const change = (left) => {
@@ -13,12 +13,12 @@ const change = (left) => {
 }
 change(Number(process.argv[2]))`
 
-it('a bus that was not read for too long is opened again, and nothing is missed', async () => {
+it('a bus that was not read for too long is reopened, and no change is missed', async () => {
   await using bed = await testBed({ hosts: { proxy: { network: 'cluster' } } })
   await using proxy = await Proxy.ready(bed, { TS_USERSPACE: 'true', TS_AUTHKEY: await bed.authKey() })
   const before = await proxy.status()
   proxy.process.kill('SIGSTOP')
-  // The daemon holds 128 messages for a watcher, and its connection some hundred.
+  // tailscaled queues 128 messages for a watcher, and the connection buffers some hundred.
   await proxy.host.exec([process.execPath, '-e', changes, '/tmp/tailscaled.sock', '1000'])
   proxy.process.kill('SIGCONT')
   await proxy.process.line(/^boot: .* tailscaled: IPN bus consumer fell behind/)

@@ -3,8 +3,8 @@ import { Proxy } from './proxy.ts'
 import type { SecretBed } from './secret-bed.ts'
 
 /**
- * Starts a replica of a group that shares certificates, in the host of its name; its serve config is in `/etc/serve`.
- * The one whose name ends in `-0` has them issued.
+ * Starts a replica of a group with shared certificates, in the host of the same name; its serve config is in
+ * `/etc/serve`. The replica whose name ends in `-0` issues the certificates.
  */
 export async function startReplica(bed: Bed, name: string, state: SecretBed): Promise<Proxy> {
   return await Proxy.ready(

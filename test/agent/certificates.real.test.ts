@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
-/** Has both replicas serve these Tailscale Services. */
+/** Lets both replicas serve these Tailscale Services. */
 async function serve(...services: readonly string[]): Promise<void> {
   const config = {
     Services: Object.fromEntries(
@@ -58,7 +58,7 @@ async function start(name: Replica): Promise<Proxy> {
   return proxy
 }
 
-/** The first that a replica tells of a name's certificate for which `condition` holds. */
+/** The first report of a replica on a name's certificate for which `condition` holds. */
 async function until(name: Replica, condition: (one: Certificate) => boolean, domain = web): Promise<Certificate> {
   const of = ({ certificates }: Status) => certificates.find((one) => one.domain === domain)
   const status = await proxies.get(name)!.until((now) => {
@@ -74,7 +74,7 @@ const because =
     one.reason === reason
 const orders = async (domain = web): Promise<number> => (await bed.acme.orders(domain)).length
 
-it('one has the certificate issued, once what it needs is there, and the other serves it', async () => {
+it('one replica issues the certificate once its prerequisites exist, and the other serves it', async () => {
   const secret = new TlsSecret(bed, web)
   await start('group-0')
   await start('group-1')
@@ -107,7 +107,7 @@ it('one has the certificate issued, once what it needs is there, and the other s
   expect(stdout.trim()).toMatch(/^event\/group-0\./)
 })
 
-it('HTTPS that is switched off and on costs no certificate', async () => {
+it('switching HTTPS off and on issues no new certificate', async () => {
   await bed.control.putSettings({ https: false })
   await until('group-0', because('https-off'))
   await until('group-1', because('https-off'))
@@ -117,7 +117,7 @@ it('HTTPS that is switched off and on costs no certificate', async () => {
   expect(await orders()).toBe(1)
 })
 
-it('a Secret that is deleted is missed, serves from memory, and is filled when its owner makes it again', async () => {
+it('a deleted Secret is reported, the certificate served from memory, and the Secret filled again once its owner recreates it', async () => {
   const secret = new TlsSecret(bed, web)
   await secret.delete()
   await until('group-0', because('secret-missing'))
@@ -126,11 +126,11 @@ it('a Secret that is deleted is missed, serves from memory, and is filled when i
   await secret.put()
   await expect.poll(() => orders()).toBe(2)
   await until('group-0', good)
-  // The reader keeps what it had until tailscaled looks again.
+  // The reader serves its certificate until tailscaled looks again.
   expect((await until('group-1', ({ behindSeconds }) => (behindSeconds ?? 0) >= 1)).problem).toBeNull()
 })
 
-it('what others put there is told, and replaced', async () => {
+it('a foreign certificate in the Secret is reported, and replaced', async () => {
   const secret = new TlsSecret(bed, web)
   const { certificate, key } = await makePair(['other.lab.ts.net'])
   await secret.put(certificate, key)
@@ -140,10 +140,10 @@ it('what others put there is told, and replaced', async () => {
   expect(await secret.certificate()).not.toBe(certificate)
 })
 
-it('a renewal that somebody forces is told by both, and served by a reader that is started anew', async () => {
+it('a renewal by hand is reported by both replicas, and served by a reader once it has restarted', async () => {
   const before = await until('group-0', good)
   const { servedExpires } = await until('group-1', good)
-  // Certificates expire at whole seconds: one of the same second would look like the other.
+  // Certificates expire at whole seconds: two issued within the same second could not be distinguished.
   await delay(1100)
   const command = ['cert', '--min-validity=240h', '--cert-file=-', web]
   const { stdout } = await bed.host('group-0').exec(['tailscale', '--socket=/tmp/tailscaled.sock', ...command])
@@ -160,7 +160,7 @@ it('a renewal that somebody forces is told by both, and served by a reader that 
   expect(await orders()).toBe(4)
 })
 
-it('an authority that is away is asked again, and one that wants less is left alone, also after a restart', async () => {
+it('an unreachable authority is retried, and a rate limit is kept, also over a restart', async () => {
   for (const name of ['away', 'limited']) {
     const secret = new TlsSecret(bed, `${name}.lab.ts.net`)
     await secret.grant(replicas)

@@ -48,7 +48,7 @@ it('tailscaled killed 20 times under traffic (state on disk): flows go on, nothi
   expect(await capture.stop()).toEqual([])
 })
 
-it('SIGTERM at 50 random moments after the first line: always 0, and nothing left', async () => {
+it('SIGTERM at 50 random moments after the first line: exit code 0 each time, and nothing left behind', async () => {
   for (let round = 0; round < 50; round += 1) {
     const proxy = await Proxy.start(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
     await proxy.process.line(/^boot: /)
@@ -79,14 +79,14 @@ it('rules deleted 50 times under traffic: established flows survive each repair'
   await Promise.all(traffic.map(({ flow }) => flow))
   for (let round = 0; round < 50; round += 1) {
     await pause(200 + Math.random() * 300)
-    // Whether or not it is back by now.
+    // Whether or not the rules are back by now.
     await proxy.host.exec(['nft', 'add table inet culvert; delete table inet culvert'])
   }
   await proxy.until((status) => status.ready && (status.reconcilers.forwarding?.repairs ?? 0) >= 25)
   for (const { protocol, flow } of traffic) {
     const report = await (await flow).stop()
     expect(report).toMatchObject({ errors: {} })
-    // tailscaled opens its socket again soon after its start, and loses the datagrams of that moment.
+    // tailscaled reopens its socket soon after its start, and loses the datagrams of that moment.
     if (protocol === 'tcp') expect(report.lost).toBe(0)
     else expect(report.lost, 'fewer than there were repairs').toBeLessThan(25)
     expect(report).not.toHaveProperty('broken')
@@ -94,7 +94,7 @@ it('rules deleted 50 times under traffic: established flows survive each repair'
   }
 })
 
-it('the control server away for a minute under traffic: no message lost, and back by itself', async () => {
+it('the control server away for a minute under traffic: no message lost, and the agent recovers by itself', async () => {
   await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
   const own = await proxy.own()
   const traffic = await Promise.all(
@@ -114,7 +114,7 @@ it('the control server away for a minute under traffic: no message lost, and bac
       ),
     ),
   )
-  // Until each tunnel has found its way.
+  // Until each tunnel has found its path.
   await pause(3000)
   await bed.control.startOutage({ seconds: 60 })
   await pause(60_000)
@@ -129,7 +129,7 @@ it('the control server away for a minute under traffic: no message lost, and bac
   await expect.poll(async () => (await bed.control.node(String(id))).polling).toBe(true)
 })
 
-it('memory stays bounded through a storm of 300 repairs', async () => {
+it('memory stays bounded through 300 repairs in a row', async () => {
   await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
   for (let round = 0; round < 300; round += 1) {
     await proxy.host.exec(['nft', 'add table inet culvert; delete table inet culvert'])
@@ -137,6 +137,6 @@ it('memory stays bounded through a storm of 300 repairs', async () => {
   }
   const status = readFileSync(`/proc/${proxy.process.pid}/status`, 'utf8')
   const anonymous = Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]) / 1024
-  // Some 30 MiB as it is; more than 80 where the young generation may grow.
+  // Some 30 MiB with the limit on V8's young generation; more than 80 without.
   expect(anonymous).toBeLessThan(64)
 })

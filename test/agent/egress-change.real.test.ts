@@ -6,7 +6,8 @@ import { tellOnFailure } from '../lab/vitest.ts'
 import { egressEntry, Group } from './group.ts'
 import { Proxy } from './proxy.ts'
 
-// One agent of ProxyGroup egress, three of its services under traffic, and all that changes around it without a restart.
+// One agent for ProxyGroup egress, with traffic to three of its services, through all kinds of changes without a
+// restart.
 const nodes = ['one', 'two', 'three'] as const
 const portOf = { one: 10_001, two: 10_002, three: 10_003, late: 10_004 } as const
 const entryOf = (name: keyof typeof portOf, fqdn: string = name) =>
@@ -40,7 +41,7 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   tellOnFailure(bed)
-  // One for all, which must not restart.
+  // One agent for all tests, which must not restart.
   proxy ??= await Proxy.ready(bed, { ...group.env('egress'), TS_AUTHKEY: await bed.authKey() })
   await proxy.until(({ ready }) => ready)
 })
@@ -53,7 +54,7 @@ const protocols = ['tcp', 'udp'] as const
 
 type Flows = { readonly tcp: readonly Traffic[]; readonly udp: readonly Traffic[] }
 
-/** Flows of both protocols and families through a port of the Pod, once each is answered. */
+/** Flows of both protocols and families through a port of the Pod, once each has been answered. */
 async function flowsTo(service: keyof typeof portOf): Promise<Flows> {
   const start = async (protocol: 'tcp' | 'udp') =>
     Promise.all(
@@ -67,7 +68,7 @@ async function flowsTo(service: keyof typeof portOf): Promise<Flows> {
   return flows
 }
 
-/** Until each is answered some more, and last by `host` where that is given. */
+/** Waits until each flow has been answered some more, and last by `host` if that is given. */
 async function answering(traffic: readonly Traffic[], host?: string): Promise<void> {
   const count = ({ report }: Traffic) => (host === undefined ? report?.answered : report?.answeredBy[host]) ?? 0
   const before = traffic.map(count)
@@ -75,7 +76,7 @@ async function answering(traffic: readonly Traffic[], host?: string): Promise<vo
   await expect.poll(more).toEqual(traffic.map(() => true))
 }
 
-/** Until new connections of both protocols and families are answered by a host. */
+/** Waits until new connections of both protocols and families are answered by a host. */
 async function answeredBy(service: keyof typeof portOf, host: string): Promise<void> {
   for (const family of families) {
     for (const protocol of protocols) {
@@ -86,7 +87,7 @@ async function answeredBy(service: keyof typeof portOf, host: string): Promise<v
   }
 }
 
-/** Has a node log in anew: with a new key of its own, as what is left of it in the tailnet, and by another name. */
+/** Lets a node log in again: with a new key, as what is left of it in the tailnet, and by another name. */
 const logIn = async (host: (typeof nodes)[number] | 'late', hostname: string = host) => {
   const flags = [
     `--login-server=${bed.controlUrl}`,
@@ -100,9 +101,9 @@ const all = ({ tcp, udp }: Flows): Traffic[] => [...tcp, ...udp]
 const stop = (flows: readonly Traffic[]) => Promise.all(flows.map((flow) => flow.stop()))
 
 /**
- * Ends flows that may not have noticed anything. Datagrams may be lost: at the first change of routes since its start, and
- * when addresses change, a second or so later, tailscaled binds its socket anew, and loses what is sent meanwhile: the
- * more, the slower the machine. Such a flow has to go on all the same.
+ * Stops flows that must not have been interrupted. Datagrams may be lost: at the first change of routes since its
+ * start, and a second or so after addresses change, tailscaled rebinds its socket, and loses what is sent meanwhile:
+ * the more, the slower the machine. The flow has to go on all the same.
  */
 async function unharmed({ tcp, udp }: Flows): Promise<void> {
   await answering([...tcp, ...udp])
@@ -114,12 +115,12 @@ async function unharmed({ tcp, udp }: Flows): Promise<void> {
   }
 }
 
-/** Until connections have ended, by a reset instead of silence. */
+/** Waits until connections have ended, by a reset and not by a timeout. */
 async function reset(flows: readonly Traffic[]): Promise<void> {
   for (const flow of flows) expect(await flow.done()).toMatchObject({ broken: { code: 'ECONNRESET' } })
 }
 
-it('a peer with a new key has the same addresses, and flows to it go on', async () => {
+it('a peer with a new key keeps its addresses, and flows to it go on', async () => {
   const [changed, other] = [await flowsTo('one'), await flowsTo('two')]
   const { addresses, nodeKey } = await bed.control.node('one')
   await logIn('one')
@@ -129,7 +130,7 @@ it('a peer with a new key has the same addresses, and flows to it go on', async 
   await unharmed(other)
 })
 
-it('a target with new addresses is found there, and connections to the former ones are reset', async () => {
+it('a target with new addresses is reached there, and connections to the old ones are reset', async () => {
   const [changed, other] = [await flowsTo('one'), await flowsTo('two')]
   await bed.control.patchNode('one', { addresses: ['100.99.0.1', 'fd7a:115c:a1e0::9001'] })
   await reset(changed.tcp)
@@ -139,7 +140,7 @@ it('a target with new addresses is found there, and connections to the former on
   await unharmed(other)
 })
 
-it('own addresses that change are those that targets see from then on', async () => {
+it("targets see the node's new addresses when they change", async () => {
   const flows = await flowsTo('one')
   const addresses = ['100.99.0.9', 'fd7a:115c:a1e0::9009']
   await bed.control.patchNode(String((await proxy.status()).node.id), { addresses })
@@ -149,7 +150,7 @@ it('own addresses that change are those that targets see from then on', async ()
   for (const [index, flow] of flows.udp.entries()) expect((await flow.stop()).seenAs).toContain(addresses[index])
 })
 
-it('a service that is led elsewhere, or removed: connections go on, and all that is new goes the new way', async () => {
+it('a service with another target, or removed: TCP connections go on, everything new follows the change', async () => {
   const [moved, removed, other] = [await flowsTo('one'), await flowsTo('two'), await flowsTo('three')]
   const { two: _two, ...rest } = services
   await group.egress({ ...rest, one: entryOf('one', 'three') })
@@ -166,7 +167,7 @@ it('a service that is led elsewhere, or removed: connections go on, and all that
   await unharmed(other)
 })
 
-it('a name that moves takes new connections along; the former ones end with the peer that had it', async () => {
+it('a name that moves to another peer takes new connections along; existing ones end when the old peer is removed', async () => {
   const [changed, other] = [await flowsTo('two'), await flowsTo('three')]
   await logIn('two', 'former')
   await logIn('one', 'two')
@@ -179,7 +180,7 @@ it('a name that moves takes new connections along; the former ones end with the 
   await unharmed(other)
 })
 
-it('a target that comes late, goes and comes again is followed', async () => {
+it('a target that appears late, disappears and returns is followed', async () => {
   await expect(
     ask(bed.host('app'), { to: String(proxy.host.address.v4), port: portOf.late, protocol: 'tcp' }),
   ).rejects.toThrow('ECONNREFUSED')
@@ -195,7 +196,7 @@ it('a target that comes late, goes and comes again is followed', async () => {
   await unharmed(other)
 })
 
-it('a new address of the Pod carries at once, and harms nobody when it goes', async () => {
+it('a new address of the Pod works at once, and its removal interrupts no other flow', async () => {
   const other = await flowsTo('three')
   const more = { '10.98.0.77': '24', 'fd98::77': '64' }
   const change = async (verb: 'add' | 'del') => {
@@ -215,7 +216,7 @@ it('a new address of the Pod carries at once, and harms nobody when it goes', as
   await unharmed(other)
 })
 
-it('connections end by SIGTERM alone: whoever asks the endpoint of the preStop hook changes nothing', async () => {
+it('connections are reset only at SIGTERM: a request to the preStop endpoint changes nothing', async () => {
   await proxy[Symbol.asyncDispose]()
   const env = { ...group.env('egress'), CULVERT_TEST_SHORT_WAITS: 'true', TS_AUTHKEY: await bed.authKey() }
   proxy = await Proxy.ready(bed, env)

@@ -7,8 +7,8 @@ import { tellOnFailure } from '../lab/vitest.ts'
 import { egressEntry, Group } from './group.ts'
 import { type Environment, onDisk, Proxy } from './proxy.ts'
 
-// Whatever becomes of the tunnel, nothing that is meant for it leaves in the clear, in each mode that leads into the
-// tailnet or out of it.
+// Nothing that is meant for the tunnel leaves in the clear, whatever happens to the tunnel, in each mode that forwards
+// into the tailnet or out of it.
 let bed: Bed<'node' | 'proxy' | 'app'>
 beforeAll(async () => {
   bed = await startBed({
@@ -30,22 +30,22 @@ beforeAll(async () => {
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
-/** There a backend goes on sending, whether the client answers or not. */
+/** On this port a server keeps sending, whether the client answers or not. */
 const pushPort = 7001
-/** Addresses behind a node of the tailnet, and the Pod's ports that lead there. A UDP backend on all addresses would answer from another. */
+/** Addresses behind a node, and the Pod's port that is mapped to them. A UDP server on all addresses would answer from another. */
 const behind = ['10.77.0.9', 'fd77::9'] as const
 const behindPort = 7010
-/** What the Pod is sent to carry. */
+/** The traffic that is sent to the Pod to be forwarded. */
 const carried = `port 7000 or port ${pushPort}`
 const routes = ['10.77.0.9/32', 'fd77::9/128'] as const
 const vips = ['100.99.1.1', 'fd7a:115c:a1e0::9901'] as const
 /**
- * What must never be seen outside the tunnel. To 100.100.100.100 the kernel answers a probe of segmentation offload that
- * tailscaled sends through its new device; it is no client's packet.
+ * What must never be seen outside the tunnel. 100.100.100.100 is excepted: the kernel answers to it when tailscaled
+ * probes segmentation offload of its new device, which is no client's packet.
  */
 const inTheClear = `not host 100.100.100.100 and (net 100.64.0.0/10 or net fd7a:115c:a1e0::/48 or host ${behind[0]} or host ${behind[1]})`
 
-/** What runs in a mode: the agent's environment, and who sends where. */
+/** A mode: the agent's environment, and who sends where. */
 type Scene = {
   readonly env: Environment
   readonly from: 'node' | 'app'
@@ -97,7 +97,7 @@ const scenes: readonly [string, () => Promise<Scene>][] = [
   ],
 ]
 
-/** Has the proxy host the Tailscale Service. */
+/** Lets the proxy host the Tailscale Service. */
 async function hostService(proxy: Proxy): Promise<void> {
   await bed.control.patchNode(String((await proxy.status()).node.id), {
     routes: ['100.99.1.1/32', 'fd7a:115c:a1e0::9901/128'],
@@ -105,12 +105,12 @@ async function hostService(proxy: Proxy): Promise<void> {
   })
 }
 
-/** Flows and new connections of both protocols and families, once all are under way through the agent. */
+/** Flows and new connections of both protocols and families, once all of them pass the agent. */
 async function startAll({ from, to }: Scene): Promise<Traffic[]> {
   const usual = { every: 20 }
   const traffic: Traffic[] = []
   for (const { address, ports } of to) {
-    // One datagram makes the backend push; it may be lost while the nodes find each other.
+    // One datagram makes the server push; it may be lost while the nodes find each other.
     const push = () =>
       ask(bed.host(from), { to: address, port: pushPort, protocol: 'udp', patience: 5000 }).catch(String)
     await expect.poll(push).toMatchObject({ peer: expect.any(String) })
@@ -138,7 +138,7 @@ async function unbroken(traffic: readonly Traffic[]): Promise<void> {
 }
 
 describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
-  it('while rules are deleted, the daemon is killed or the device goes; flows go on when it is back', async () => {
+  it('while rules are deleted, tailscaled is killed or the device is removed; flows go on afterwards', async () => {
     const made = await scene()
     await using proxy = await Proxy.ready(bed, { ...made.env, TS_AUTHKEY: await bed.authKey() })
     if (made.from === 'node') await hostService(proxy)
@@ -149,7 +149,7 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
     const nft = async (...words: string[]) => (await proxy.host.exec(['nft', ...words], { check: false })).exitCode
     for (let round = 0; round < 3; round += 1) {
       expect(await nft('delete', 'table', 'inet', 'culvert')).toBe(0)
-      // There is no guard while there is no table: it must be back before the device goes.
+      // Without the table there is no guard: it must be back before the device is removed.
       await expect.poll(() => nft('list', 'chain', 'inet', 'culvert', 'guard')).toBe(0)
       await inside.more(50)
     }
@@ -159,13 +159,13 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
     }
     await proxy.host.exec(['ip', 'link', 'del', 'tailscale0'])
     await proxy.until((status) => status.ready && status.tailscaled.restarts === 3)
-    // Stopped, the agent starts no new daemon: what is sent meanwhile has no device to leave by.
+    // The stopped agent does not restart tailscaled: what is sent meanwhile has no device to leave by.
     proxy.process.kill('SIGSTOP')
     await proxy.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
     await inside.more(100)
     expect(await outside.stop()).toEqual([])
     await inside.stop()
-    // It is the guard that holds it: without, the same packets follow the default route.
+    // Shows that the guard is what drops them: without it, the same packets follow the default route.
     const unguarded = await startCapture(proxy.host, 'eth0', inTheClear)
     await proxy.host.exec(['nft', 'flush', 'chain', 'inet', 'culvert', 'guard'])
     await expect.poll(() => new Set(unguarded.packets.map(({ family }) => family)).size).toBe(2)
@@ -186,13 +186,13 @@ table ip lab {
 }
 `
 
-/** Keeps the proxy from the control server, until what it gives is called. The other nodes would take long to come back. */
+/** Blocks the proxy's traffic to the control server until the result is called. A server outage would affect other nodes, too. */
 async function cutOff(): Promise<() => Promise<unknown>> {
   await bed.host('proxy').exec(['nft', '-f', '-'], { input: cut })
   return () => bed.host('proxy').exec(['nft', 'delete', 'table', 'ip', 'lab'])
 }
 
-it('while start-up cannot finish, nor after a crash: the rules of the former run guard its flows', async () => {
+it('nothing leaves in the clear while start-up cannot finish or after a crash, as the old rules guard their flows', async () => {
   const [, l3] = scenes[0]!
   const made = await l3()
   const env = {
@@ -211,7 +211,7 @@ it('while start-up cannot finish, nor after a crash: the rules of the former run
   await connect()
   await first.until(({ ready }) => ready)
   const traffic = await startAll(made)
-  // Nobody is left to tidy up.
+  // So that nothing is cleaned up.
   first.process.kill('SIGKILL')
   await first.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
   await first.process.exited
@@ -228,7 +228,7 @@ it('while start-up cannot finish, nor after a crash: the rules of the former run
   expect(await outside.stop()).toEqual([])
 })
 
-it('while a target goes from the tailnet', async () => {
+it('nothing leaves in the clear while a target is removed from the tailnet', async () => {
   const [, egress] = scenes[1]!
   const made = await egress()
   await using proxy = await Proxy.ready(bed, { ...made.env, TS_AUTHKEY: await bed.authKey() })
@@ -236,7 +236,7 @@ it('while a target goes from the tailnet', async () => {
   const inside = await startCapture(proxy.host, 'eth0', carried)
   const traffic = await startAll(made)
   await bed.control.removeNode('node')
-  // All four connections of TCP.
+  // All four TCP connections.
   const broken = () => traffic.flatMap(({ report }) => report?.broken?.code ?? [])
   await expect.poll(broken).toEqual(Array(4).fill('ECONNRESET'))
   await proxy.until(({ checks }) => checks['services']?.state === 'failing')

@@ -5,7 +5,8 @@ import { ask, startEcho } from '../lab/traffic/traffic.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { Proxy } from './proxy.ts'
 
-// L3 egress leads everything to the target but what the Pod itself must answer. The target listens on those ports, too.
+// L3 egress forwards everything to the target, except what the Pod itself must answer. The target listens on those
+// ports, too.
 const own = { health: 9002, debug: 9001, socks: 1055, http: 1056 }
 const wireGuard = 41_641
 
@@ -44,7 +45,7 @@ beforeEach(async () => {
 
 const families = ['v4', 'v6'] as const
 
-/** Sends `bytes`, as printf(1) writes them, to a port of the Pod, and gives what comes back soon. */
+/** Sends `bytes`, as printf(1) writes them, to a port of the Pod, and returns what comes back soon. */
 const say = async (family: 'v4' | 'v6', port: number, bytes: string): Promise<string> => {
   const script = `(printf '${bytes}'; sleep 0.4) | busybox nc ${proxy.host.address[family]} ${port}`
   return (await bed.host('app').exec(['sh', '-c', script], { check: false })).stdout
@@ -56,11 +57,11 @@ it.each<[string, number, string, string | RegExp]>([
   ['the debug server', own.debug, 'GET /debug/metrics HTTP/1.0\\r\\n\\r\\n', /^HTTP\/1\.0 200/],
   ['the SOCKS server', own.socks, '\\005\\001\\000', '\x05\0'],
   ['the HTTP proxy', own.http, 'GET / HTTP/1.0\\r\\n\\r\\n', /^HTTP\/1\.0 \d/],
-])('%s answers the cluster, not the target', async (_name, port, bytes, answer) => {
+])('%s answers clients in the cluster, not the target', async (_name, port, bytes, answer) => {
   for (const family of families) expect(await say(family, port, bytes)).toMatch(answer)
 })
 
-it('all other ports are the target’s, and these ones too where they are exempt no more', async () => {
+it('all other ports reach the target, and so do these when they are no longer exempt', async () => {
   for (const family of families) {
     const to = String(proxy.host.address[family])
     expect(await ask(bed.host('app'), { to, protocol: 'tcp' })).toMatchObject({ host: 'db' })
@@ -80,13 +81,13 @@ it('all other ports are the target’s, and these ones too where they are exempt
   }
 })
 
-it('peers connect directly from inside and outside, and nothing of that goes into the tunnel', async () => {
+it('peers connect directly from inside and outside, and none of that goes into the tunnel', async () => {
   const tunnel = await startCapture(proxy.host, 'tailscale0', `udp port ${wireGuard}`)
   const direct = await startCapture(proxy.host, 'eth0', `udp port ${wireGuard}`)
   const { v4 } = await proxy.own()
   for (const host of ['near', 'db'] as const) {
     const ping = ['tailscale', 'ping', '--c=20', '--until-direct', '--timeout=2s', v4]
-    // An address, where a relay would be named.
+    // A direct path is shown as an address, a relay by its name.
     expect((await bed.host(host).exec(ping)).stdout).toMatch(/ via [\d.]+:\d+ | via \[[^\]]+\]:\d+ /)
   }
   const near = new Set([bed.host('near').address.v4, bed.host('near').address.v6])

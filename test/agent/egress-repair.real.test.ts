@@ -6,8 +6,8 @@ import { tellOnFailure } from '../lab/vitest.ts'
 import { egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
-// Other programs at the rules of all that leads into the tailnet. One agent has all modes at once, so that there is one
-// table with everything in it. Without being told of a change, it would look at the rules every ten minutes.
+// Other programs change the rules. One agent has all modes at once, so that one table has all kinds of entries. Without
+// noticing a change, it would look at the rules only every ten minutes.
 let bed: Bed<'db' | 'proxy' | 'app'>
 let group: Group
 let proxy: Proxy
@@ -15,7 +15,7 @@ let rules: string
 beforeAll(async () => {
   bed = await startBed(groupBed)
   await startEcho(bed.host('db'))
-  // A program of the same name before the real one: it keeps what it was called with.
+  // A wrapper of the same name in front of the real nft: it records how it was called.
   const host = bed.host('proxy')
   const wrapper = '#!/bin/sh\necho "$*" >> /tmp/nft.log\nPATH=${PATH#*:} exec nft "$@"\n'
   await host.exec(['sh', '-c', 'mkdir /tmp/wrapped; cat > /tmp/wrapped/nft; chmod +x /tmp/wrapped/nft'], {
@@ -59,7 +59,7 @@ const files = (count: number) => ({
 
 const list = async (): Promise<string> => {
   const { stdout } = await proxy.host.exec(['nft', '-s', 'list', 'table', 'inet', 'culvert'], { check: false })
-  // The order in which sets are listed changes with the transaction that made them, that of elements with time.
+  // The order of sets in a listing changes with the transaction that made them, that of elements with time.
   return stdout
     .split(/[\n,{}]+/)
     .map((part) => part.trim())
@@ -76,7 +76,7 @@ const carries = async (): Promise<void> => {
       host: 'db',
     })
 }
-/** What nft was called with since this was called last, by the agent. */
+/** The agent's calls of nft since the last call of this function. */
 const called = async (): Promise<string[]> => {
   const lines = readFileSync(proxy.host.path('/tmp/nft.log'), 'utf8').trim().split('\n').filter(Boolean)
   await proxy.host.exec(['sh', '-c', ': > /tmp/nft.log'])
@@ -86,21 +86,21 @@ const called = async (): Promise<string[]> => {
 it.each([
   ['a port removed', 'delete element inet culvert ports4 { tcp . 10000 }'],
   [
-    'a port led elsewhere',
+    'a port with another target',
     'delete element inet culvert ports6 { tcp . 10000 }; add element inet culvert ports6 { tcp . 10000 : fd98::11 . 1 }',
   ],
   ['a port added', 'add element inet culvert ports4 { tcp . 22 : 10.98.0.11 . 22 }'],
   ['a target removed from the guard', 'flush set inet culvert targets6'],
-  ['a target added to it', 'add element inet culvert targets6 { fd7a::9 }'],
-  ['an own port that is exempt no more', 'flush set inet culvert exempt'],
+  ['a target added to the guard', 'add element inet culvert targets6 { fd7a::9 }'],
+  ['the exempt ports flushed', 'flush set inet culvert exempt'],
   [
-    'a Tailscale Service led elsewhere',
+    'a Tailscale Service with another backend',
     `delete element inet culvert ingress4 { ${vip} }; add element inet culvert ingress4 { ${vip} : 10.98.0.12 }`,
   ],
-  ['the chain that translates flushed', 'flush chain inet culvert translate'],
-  ['the chain that refuses flushed', 'flush chain inet culvert forward'],
-  ['the sources of flows flushed', 'flush chain inet culvert source'],
-  ['a rule before all others', 'insert rule inet culvert translate return'],
+  ['the chain translate flushed', 'flush chain inet culvert translate'],
+  ['the chain forward flushed', 'flush chain inet culvert forward'],
+  ['the chain source flushed', 'flush chain inet culvert source'],
+  ['a rule inserted before all others', 'insert rule inet culvert translate return'],
   ['the table deleted', 'delete table inet culvert'],
   ['all rules flushed', 'flush ruleset'],
 ])('%s by another program: repaired, and counted', async (_name, change) => {
@@ -111,7 +111,7 @@ it.each([
   await carries()
 })
 
-it('a storm of foreign changes: all is right in the end', async () => {
+it('after a burst of foreign changes all rules are as before', async () => {
   const storm = [
     'flush chain inet culvert guard',
     'flush map inet culvert ports4',
@@ -122,13 +122,13 @@ it('a storm of foreign changes: all is right in the end', async () => {
   await carries()
 })
 
-it('what is changed while no monitor runs is found with its next start', async () => {
+it('a change while no monitor runs is found when the next one starts', async () => {
   await proxy.host.exec(['pkill', '-KILL', '-f', 'nft monitor'])
   await proxy.host.exec(['nft', 'flush', 'map', 'inet', 'culvert', 'ports4'])
   await expect.poll(list, { interval: 20 }).toBe(rules)
 })
 
-it('own changes are told by the monitor: one transaction each, and hardly any listing of the table', async () => {
+it('own changes are confirmed by the monitor: one transaction each, and few listings of the table', async () => {
   const had = await repairs()
   await called()
   for (let count = 2; count <= 21; count += 1) {
@@ -138,21 +138,21 @@ it('own changes are told by the monitor: one transaction each, and hardly any li
   await group.write(files(1))
   await expect.poll(list).toBe(rules)
   const calls = await called()
-  // A monitor that was only just started again makes transactions to be heard by.
+  // A monitor that has just restarted makes transactions to see that it has begun.
   const transactions = calls.filter((call) => call === '-f -').length
   expect(transactions).toBeGreaterThanOrEqual(21)
   expect(transactions).toBeLessThan(31)
-  // Where the monitor has just begun, or is late, the table is listed instead.
+  // While the monitor starts, or is late, the table is listed instead.
   expect(calls.filter((call) => call !== '-f -').length).toBeLessThan(10)
   expect(await repairs()).toBe(had)
 })
 
-it('nothing is written, or listed, when nothing of ours changed', async () => {
+it('nothing is written or listed while our table is unchanged', async () => {
   await called()
   for (let round = 0; round < 5; round += 1) {
     await proxy.host.exec(['nft', 'add table inet other; add chain inet other culvert; delete table inet other'])
   }
-  // The next change is the first thing that is done.
+  // The next change is the first call.
   await group.write(files(2))
   await expect.poll(list).toContain('tcp . 10001 : ')
   expect((await called())[0]).toBe('-f -')

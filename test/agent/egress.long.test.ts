@@ -6,7 +6,7 @@ import { testBed } from '../lab/vitest.ts'
 import { egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
-it('40 blows of all kinds to a group of egress under traffic: flows go on, nothing leaves in the clear', async () => {
+it('ProxyGroup egress survives 40 faults of all kinds under traffic: flows go on, nothing leaves in the clear', async () => {
   await using bed = await testBed(groupBed)
   await startEcho(bed.host('db'))
   const group = await Group.make(bed, 'egress')
@@ -35,7 +35,7 @@ it('40 blows of all kinds to a group of egress under traffic: flows go on, nothi
     'not host 100.100.100.100 and (net 100.64.0.0/10 or net fd7a:115c:a1e0::/48)',
   )
   let restarts = 0
-  const blows: (() => Promise<unknown>)[] = [
+  const faults: (() => Promise<unknown>)[] = [
     async () => {
       restarts += 1
       return proxy.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
@@ -49,7 +49,7 @@ it('40 blows of all kinds to a group of egress under traffic: flows go on, nothi
   ]
   for (let round = 0; round < 40; round += 1) {
     await delay(Math.random() * 2000)
-    await blows[round % blows.length]!()
+    await faults[round % faults.length]!()
     await proxy.until((status) => status.ready && status.tailscaled.restarts === restarts)
   }
   const answered = traffic.map(({ report }) => report?.answered ?? 0)

@@ -3,7 +3,7 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho } from '../lab/traffic/traffic.ts'
 import { Proxy } from './proxy.ts'
 
-// A target of a family that the node lacks costs itself alone, unless it is the only one.
+// A target of a family that the node lacks is reported and the others work, unless it is the only one.
 let bed: Bed
 afterEach(async () => bed.down())
 
@@ -27,7 +27,7 @@ describe('the kernel does not forward IPv6', () => {
     expect(proxy.lines.join('\n')).toMatch(/warning: fd98::11 gets no traffic: the kernel does not forward IPv6/)
   })
 
-  it('the only target: the agent ends with 1 after its first pass', async () => {
+  it('an only target ends the agent with 1 after its first pass', async () => {
     bed = await startBed({ hosts: { proxy: { network: 'cluster', ipv6: false } } })
     const proxy = await Proxy.start(bed, { TS_DEST_IP: 'fd98::11', TS_AUTHKEY: await bed.authKey() })
     expect(await proxy.ended()).toMatchObject({
@@ -52,7 +52,7 @@ describe('the tailnet gives the node no IPv6 address', () => {
     ])
   })
 
-  it('the only target: the agent ends with 1 after its first pass', async () => {
+  it('an only target ends the agent with 1 after its first pass', async () => {
     bed = await startBed({ hosts: { proxy: { network: 'cluster' } } })
     await bed.control.putSettings({ families: 'v4' })
     const proxy = await Proxy.start(bed, { TS_DEST_IP: 'fd98::11', TS_AUTHKEY: await bed.authKey() })

@@ -6,7 +6,7 @@ import { SecretBed } from './secret-bed.ts'
 
 const directory = '/etc/proxies'
 
-/** A target in the tailnet, a replica, somebody who asks it, and an API server for its Secret. */
+/** A target in the tailnet, a replica, a client, and an API server for its Secret. */
 export const groupBed = {
   hosts: {
     db: { network: 'wan', tailscaled: true },
@@ -26,7 +26,7 @@ export type EgressEntry = {
   }[]
 }
 
-/** A service whose port of the Pod leads to a port of the target, with both protocols. */
+/** A service that maps a port of the Pod to a port of the target, for both protocols. */
 export const egressEntry = (
   tailnetTarget: EgressEntry['tailnetTarget'],
   matchPort: number,
@@ -46,23 +46,23 @@ export class Group {
     this.#host = host
   }
 
-  /** `name` is the Secret's. The files are in `host`, and begin as none. */
+  /** `name` is the Secret's. The files are in `host`; there are none at first. */
   static async make(bed: Bed, name: string, host = 'proxy'): Promise<Group> {
     await bed.host(host).exec(['rm', '-rf', directory])
     return new Group(await SecretBed.make(bed, name, { host }), bed.host(host))
   }
 
-  /** Writes the mounted files, and no others, as kubelet does. */
+  /** Replaces the mounted files with these, as kubelet does. */
   async write(files: Readonly<Record<string, string>>): Promise<void> {
     await writeVolume(this.#host.path(directory), files)
   }
 
-  /** Writes `egress-services` alone. */
+  /** Replaces the mounted files with `egress-services`. */
   async egress(entries: Readonly<Record<string, unknown>>): Promise<void> {
     await this.write({ 'egress-services': JSON.stringify(entries) })
   }
 
-  /** The agent's environment; tailscaled's state is in the Secret, so that each of its runs is the same node. */
+  /** The agent's environment; tailscaled's state is in the Secret, so that each run is the same node. */
   env(kind: 'egress' | 'ingress'): Environment {
     const { v4, v6 } = this.#host.address
     return {
@@ -76,7 +76,7 @@ export class Group {
     }
   }
 
-  /** What the Secret says under a key of services, as JSON. */
+  /** The status in the Secret under this key, parsed. */
   async told<T>(key: 'egress-services' | 'ingress-config.json'): Promise<T | undefined> {
     const text = (await this.secret.texts())?.[key]
     return text === undefined ? undefined : (JSON.parse(text) as T)

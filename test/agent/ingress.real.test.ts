@@ -13,7 +13,7 @@ afterAll(async () => bed.down())
 const both = '10.98.0.11,fd98::11'
 const protocols = ['tcp', 'udp'] as const
 
-describe('L3 ingress carries a tailnet client’s packets to the backend', () => {
+describe('L3 ingress forwards packets of tailnet clients to the backend', () => {
   it.each([
     ['both families', both, ['v4', 'v6']],
     ['IPv4 alone', '10.98.0.11', ['v4']],
@@ -30,7 +30,7 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
           data: `${family} ${protocol}`,
         })
         if ((carried as readonly string[]).includes(family)) {
-          // Backends see the Pod, and answer to it, whatever route they have to the tailnet.
+          // Backends see the Pod's address and reply to it, whatever route they have to the tailnet.
           expect(await asked).toMatchObject({
             host: 'backend',
             data: `${family} ${protocol}`,
@@ -43,7 +43,7 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
     }
   })
 
-  it('and nothing reaches the backend without the proxy', async () => {
+  it('nothing reaches the backend without the proxy', async () => {
     for (const to of [bed.host('backend').address.v4, bed.host('backend').address.v6]) {
       await expect(ask(bed.host('client'), { to: String(to), protocol: 'tcp' })).rejects.toThrow(
         /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EACCES|ETIMEDOUT/,
@@ -51,7 +51,7 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
     }
   })
 
-  it('large messages pass in both directions, through a path whose MTU is smaller than the backend’s', async () => {
+  it('large messages pass in both directions over a path whose MTU is smaller than the backend’s', async () => {
     await using proxy = await Proxy.ready(bed, { TS_DEST_IP: both, TS_AUTHKEY: await bed.authKey() })
     const own = await proxy.own()
     for (const to of [own.v4, own.v6]) {
@@ -66,7 +66,7 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
     }
   })
 
-  it('clients’ addresses reach the backends where the daemon must not hide them', async () => {
+  it('backends see clients’ addresses where tailscaled is told not to masquerade', async () => {
     const env = {
       TS_DEST_IP: both,
       TS_AUTHKEY: await bed.authKey(),
@@ -91,7 +91,7 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
   })
 })
 
-it('a change of the node’s own addresses is followed, and the flows to the former ones are ended', async () => {
+it('rules follow a change of the node’s addresses, and flows to the old ones end', async () => {
   await using proxy = await Proxy.ready(bed, { TS_DEST_IP: both, TS_AUTHKEY: await bed.authKey() })
   const before = await proxy.own()
   const flow = await startTraffic(bed.host('client'), { to: before.v4, protocol: 'tcp' })

@@ -11,10 +11,10 @@ afterAll(async () => bed.down())
 const target = { TS_DEST_IP: '10.98.0.11' }
 const hurried = { ...target, CULVERT_TEST_SHORT_WAITS: 'true' }
 
-it('at the boot deadline the agent ends with 1 and the daemon’s own reason', async () => {
+it('at the boot deadline the agent ends with 1 and tailscaled’s own reason', async () => {
   const impatient = { ...hurried, TS_BOOT_TIMEOUT: '10s' }
   const elsewhere = { TS_AUTHKEY: await bed.authKey(), TS_EXTRA_ARGS: '--login-server=http://10.99.0.1:9' }
-  // Both at once, since it takes as long as the deadline.
+  // Both at once, since each takes as long as the deadline.
   const [wrong, lost] = await Promise.all([
     Proxy.start(bed, { ...impatient, TS_AUTHKEY: 'tskey-auth-wrong' }),
     Proxy.start(bed, { ...impatient, ...elsewhere }, { host: 'other' }),
@@ -32,8 +32,8 @@ it('at the boot deadline the agent ends with 1 and the daemon’s own reason', a
   for (const { host } of [wrong, lost]) expect(await leftovers(host)).toEqual([])
 })
 
-// That both outlast the boot deadline is shown by the scenarios of test/blackbox.
-it('a person’s login is waited for, with one URL in the log and in the status', async () => {
+// The scenarios of test/blackbox show that both outlast the boot deadline.
+it('a login by a person is waited for, with one URL in the log and in the status', async () => {
   await using proxy = await Proxy.start(bed, hurried)
   const { tailscaled } = await proxy.until((status) => status.tailscaled.loginUrl !== null)
   expect(await proxy.command('ready')).toMatchObject({
@@ -46,7 +46,7 @@ it('a person’s login is waited for, with one URL in the log and in the status'
   await proxy.process.line(/Startup complete/)
 })
 
-it('approval by the tailnet’s admin is waited for', async () => {
+it('approval by an admin of the tailnet is waited for', async () => {
   await bed.control.putSettings({ approvalRequired: true })
   try {
     const key = await bed.authKey({ approved: false })
@@ -60,7 +60,7 @@ it('approval by the tailnet’s admin is waited for', async () => {
   }
 })
 
-it('a node with its state needs no valid key', async () => {
+it('a node with state needs no valid key', async () => {
   const env = { ...target, ...onDisk, TS_AUTHKEY: await bed.authKey() }
   const ids: (string | null)[] = []
   for (let start = 0; start < 2; start += 1) {
@@ -78,7 +78,7 @@ it('a key may be in a file, so that no process list shows it', async () => {
   expect(proxy.process.log.join('\n')).not.toContain(key)
 })
 
-it('userspace networking needs no right and makes no rule', async () => {
+it('userspace networking needs no capability and makes no rules', async () => {
   const env = { TS_USERSPACE: 'true', TS_AUTHKEY: await bed.authKey(), TS_SOCKS5_SERVER: 'localhost:1055' }
   const wrap = [
     'setpriv',

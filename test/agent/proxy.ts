@@ -9,12 +9,12 @@ import type { HostProcess } from '../lab/hosts/process.ts'
 import { patience } from '../lab/patience.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 
-/** The bundle under test, which the test command has built. */
+/** The bundle under test; the test command builds it. */
 export const bundle = join(import.meta.dirname, '..', '..', 'dist', 'agent.js')
 
 export type Environment = Readonly<Record<string, string>>
 
-/** What `/status` answers, as far as tests look at it. */
+/** The answer of `/status`, as far as tests read it. */
 export type Status = {
   readonly ready: boolean
   readonly notReady: readonly string[]
@@ -73,10 +73,10 @@ const defaults = (bed: Bed): Environment => ({
   CULVERT_TERMINATION_LOG: '/tmp/termination-log',
 })
 
-/** State that outlives tailscaled and the agent, within the host. */
+/** State that survives tailscaled and the agent, within the host. */
 export const onDisk: Environment = { TS_STATE_DIR: '/var/lib/tailscale' }
 
-/** An agent that runs in a host of a bed. */
+/** An agent running in a host of a bed. */
 export class Proxy implements AsyncDisposable {
   readonly host: Host
   readonly process: HostProcess
@@ -86,7 +86,10 @@ export class Proxy implements AsyncDisposable {
     this.process = process
   }
 
-  /** Starts the agent; `wrap` stands before its command line, to take rights away. The bed's last lines follow a failure. */
+  /**
+   * Starts the agent; `wrap` goes before its command line, to drop capabilities. A failure shows the bed's last log
+   * lines.
+   */
   static async start(
     bed: Bed,
     env: Environment,
@@ -114,12 +117,12 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  /** Runs one of the agent's commands beside it. */
+  /** Runs one of the agent's commands in its host. */
   async command(...args: string[]) {
     return this.host.exec([process.execPath, bundle, ...args], { check: false })
   }
 
-  /** What `culvert status --json` prints, without a process for each look. */
+  /** What `culvert status --json` prints, without starting a process. */
   status(): Promise<Status> {
     return new Promise((resolve, reject) => {
       const socketPath = this.host.path('/tmp/culvert.sock')
@@ -129,7 +132,7 @@ export class Proxy implements AsyncDisposable {
     })
   }
 
-  /** The first status that `condition` holds for. */
+  /** The first status for which `condition` holds. */
   async until(condition: (status: Status) => boolean): Promise<Status> {
     let last: Status | undefined
     await expect
@@ -138,7 +141,7 @@ export class Proxy implements AsyncDisposable {
     return last!
   }
 
-  /** Its own addresses in the tailnet. */
+  /** The node's addresses in the tailnet. */
   async own(): Promise<{ v4: string; v6: string }> {
     const { node } = await this.status()
     return {
@@ -147,7 +150,7 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  /** Waits for it to end by itself; gives its exit code and the reason that it left for kubelet. */
+  /** Waits until it exits by itself; returns the exit code and the reason that it left for kubelet. */
   async ended(): Promise<{ code: number | undefined; reason: string; log: string }> {
     const { code } = await this.process.exited
     return {
@@ -157,7 +160,7 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  /** The own lines of the agent, without those of tailscaled. */
+  /** The agent's own log lines, without those of tailscaled. */
   get lines(): string[] {
     return this.process.log.filter((line) => line.startsWith('boot: '))
   }
@@ -167,7 +170,7 @@ export class Proxy implements AsyncDisposable {
   }
 }
 
-/** What is left in a host of all that an agent makes: processes, rules, devices, files. */
+/** What is left in a host of everything that an agent makes: processes, rules, devices, files. */
 export async function leftovers(host: Host): Promise<string[]> {
   const listings: [string[], RegExp][] = [
     [['ps', '-eo', 'args='], /tailscale|nft monitor|agent\.js/],

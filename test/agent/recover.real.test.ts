@@ -14,7 +14,7 @@ beforeEach(() => tellOnFailure(bed))
 const userspace = { TS_USERSPACE: 'true', TS_SOCKET: '/tmp/tailscaled.sock', CULVERT_TEST_SHORT_WAITS: 'true' }
 const down = ['tailscale', '--socket=/tmp/tailscaled.sock', 'down']
 
-it('a node that somebody has stopped is started again', async () => {
+it('a stopped node is started again', async () => {
   await using proxy = await Proxy.ready(bed, { ...userspace, TS_HOSTNAME: 'stopped', TS_AUTHKEY: await bed.authKey() })
   await proxy.host.exec(down)
   await proxy.process.line(/tailscaled’s state is Stopped/)
@@ -22,7 +22,7 @@ it('a node that somebody has stopped is started again', async () => {
   expect((await bed.control.nodes()).filter(({ name }) => name.startsWith('stopped'))).toHaveLength(1)
 })
 
-it('so is one that has its settings from a file', async () => {
+it('a stopped node with a config file is started again', async () => {
   const inside = bed.host('proxy').path('/etc/tsconfig')
   mkdirSync(inside, { recursive: true })
   const config = {
@@ -49,7 +49,7 @@ it('a node whose key has expired logs in again', async () => {
   await proxy.until((status) => status.ready)
 })
 
-it('a node that was removed from the tailnet comes back as a new one with the next start', async () => {
+it('a node that was removed from the tailnet returns as a new one at the next start', async () => {
   const TS_AUTHKEY = await bed.authKey({ reusable: true })
   const env = { ...userspace, TS_STATE_DIR: '/var/lib/removed', TS_HOSTNAME: 'removed', TS_AUTHKEY }
   const first = await Proxy.ready(bed, env)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { type Environment, leftovers, Proxy } from './proxy.ts'
 
-// What can never work ends the agent with 1, before anything is started, and says why where kubelet looks.
+// What can never work ends the agent with 1, before anything is started, and the reason is where kubelet reads it.
 let bed: Bed
 beforeAll(async () => {
   bed = await startBed({ hosts: { proxy: { network: 'cluster' } } })
@@ -16,7 +16,7 @@ async function refused(env: Environment, wrap: readonly string[] = []): Promise<
   expect(reason).not.toBe('')
   expect(log).toContain(reason)
   expect(await leftovers(proxy.host)).toEqual([])
-  // Nothing of tailscaled's is in the log: it was never started.
+  // The log has no line of tailscaled: it was never started.
   expect(log.split('\n').filter((line) => !line.startsWith('boot: '))).toEqual([])
   return reason
 }
@@ -39,7 +39,7 @@ describe('settings', () => {
   })
 })
 
-describe('rights', () => {
+describe('permissions', () => {
   const target = { TS_DEST_IP: '10.98.0.11,fd98::11' }
   const privately = (script: string): string[] => ['unshare', '--mount', 'sh', '-c', `${script} && exec "$0" "$@"`]
 
@@ -48,7 +48,7 @@ describe('rights', () => {
     expect(reason).toMatch(/NET_ADMIN is missing.*securityContext\.capabilities\.add/)
   })
 
-  it('no /dev/net/tun and no right to make it', async () => {
+  it('no /dev/net/tun and no permission to create it', async () => {
     const wrap = [
       ...privately('mount -t tmpfs tmpfs /dev/net'),
       'setpriv',
@@ -60,7 +60,7 @@ describe('rights', () => {
     expect(await refused(target, wrap)).toMatch(/\/dev\/net\/tun is absent and cannot be made.*hostPath/)
   })
 
-  it('makes /dev/net/tun where it may', async () => {
+  it('creates /dev/net/tun where it may', async () => {
     const key = await bed.authKey()
     const wrap = privately('mount -t tmpfs tmpfs /dev/net')
     await using proxy = await Proxy.start(bed, { ...target, TS_AUTHKEY: key }, { wrap })
@@ -78,7 +78,7 @@ describe('rights', () => {
     expect(reason).toContain(`Set ${setting}=1 through the Pod's securityContext.sysctls`)
   })
 
-  it('an address that is taken', async () => {
+  it('an address that is in use', async () => {
     await using first = await Proxy.start(bed, { ...target, TS_ENABLE_HEALTH_CHECK: 'true', TS_BOOT_TIMEOUT: '1m' })
     await first.process.line(/tailscale up/)
     const second = await Proxy.start(bed, {

@@ -8,11 +8,11 @@ import { startReplica } from './certificate-replica.ts'
 import { SecretBed } from './secret-bed.ts'
 import { TlsSecret } from './tls-secret.ts'
 
-/** For how long a certificate is valid, in seconds; it is renewed after two thirds of that. */
+/** The validity of a certificate, in seconds; it is renewed after two thirds of that. */
 const validity = 60
 const minutes = 6
 
-test('certificates of a minute are renewed all the time, and no request meets one that has expired', async () => {
+test('certificates valid for a minute are renewed in time: no request gets an expired one', async () => {
   const name = 'group-0'
   const domain = 'web.lab.ts.net'
   await using bed = await startBed({
@@ -46,7 +46,7 @@ test('certificates of a minute are renewed all the time, and no request meets on
   console.log(`${sent} requests, ${orders.length} orders, ${issued} certificates`)
   const lives = (minutes * 60) / validity
   expect(issued).toBeGreaterThan(lives)
-  // tailscaled renews by itself, too, when a client comes and the authority has said so; one may begin beside the other.
+  // tailscaled also renews by itself when a client connects and the authority says it is time; both may begin at once.
   expect(orders.length).toBeLessThan(3 * lives)
   const [certificate] = (await proxy.status()).certificates
   expect(certificate).toMatchObject({ failures: {}, problem: null })

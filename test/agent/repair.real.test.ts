@@ -21,7 +21,7 @@ afterAll(async () => bed.down())
 
 const list = async (): Promise<string> => {
   const { stdout } = await proxy.host.exec(['nft', '-s', 'list', 'table', 'inet', 'culvert'], { check: false })
-  // The order in which sets are listed changes with the transaction that made them.
+  // The order of sets in a listing changes with the transaction that made them.
   return stdout.split('\n').toSorted().join('\n')
 }
 const agent = async () =>
@@ -52,7 +52,7 @@ it.each([
     expect(await ask(bed.host('client'), { to, protocol: 'tcp' })).toMatchObject({ host: 'backend' })
 })
 
-it('the monitor’s end is survived', async () => {
+it('another monitor is started when the monitor ends', async () => {
   await using started = await agent()
   proxy = started
   rules = await list()
@@ -62,11 +62,11 @@ it('the monitor’s end is survived', async () => {
   await expect.poll(list, { interval: 20 }).toBe(rules)
 })
 
-it('nothing is written when nothing of ours changed', async () => {
+it('nothing is written while our table is unchanged', async () => {
   await using started = await agent()
   proxy = started
   const monitor = await proxy.host.spawn(['nft', 'monitor'], { name: 'monitor' })
-  // Another program at work makes the agent look, and not write.
+  // Another program's transactions make the agent look, but not write.
   const change = async () =>
     proxy.host.exec(['nft', 'add table inet other; add chain inet other culvert; delete table inet other'])
   const seen = async () => {
@@ -80,7 +80,7 @@ it('nothing is written when nothing of ours changed', async () => {
   await proxy.until((status) => (status.reconcilers.forwarding?.repairs ?? 0) > 0)
   monitor.kill('SIGTERM')
   await monitor.exited
-  // Not before there is something to put right.
+  // Nothing before the first real repair.
   const ours = monitor.log.filter((line) => line.includes('inet culvert'))
   expect(ours[0]).toMatch(/^delete element inet culvert own4/)
   expect(ours[1]).toMatch(/^add element inet culvert own4/)
@@ -90,7 +90,7 @@ it('another program’s translation between other devices is untouched', async (
   await using started = await agent()
   proxy = started
   const [here, there] = [proxy.host.address.v4, bed.host('backend').address.v4].map(String)
-  // An address of the tailnet's range on purpose: clusters use that range for Pods and Services, too.
+  // An address in the tailnet's range on purpose: clusters use that range for Pods and Services, too.
   await proxy.host.exec(['nft', '-f', '-'], {
     input:
       `table ip foreign {\n chain pre { type nat hook prerouting priority dstnat; ip daddr 100.100.1.1 dnat to ${there}; }\n` +

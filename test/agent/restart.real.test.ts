@@ -4,8 +4,8 @@ import { startCapture } from '../lab/traffic/capture.ts'
 import { ask, startEcho, startPush, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
 import { onDisk, Proxy } from './proxy.ts'
 
-// tailscaled is killed under traffic. Each test says which state it uses: on disk the node comes back as it was, in
-// memory it is a new one.
+// tailscaled is killed under traffic. Each test names its state: on disk the node returns as it was, in memory it is a
+// new one.
 let bed: Bed<'client' | 'proxy' | 'backend'>
 beforeAll(async () => {
   bed = await startBed()
@@ -14,17 +14,17 @@ beforeAll(async () => {
 })
 afterAll(async () => bed.down())
 
-/** There the backend goes on sending, whether the client answers or not: what a leak shows on. */
+/** On this port the backend keeps sending, whether the client answers or not, which would show a leak. */
 const pushPort = 7001
 const target = { TS_DEST_IP: '10.98.0.11,fd98::11' }
 /**
- * Addresses of the tailnet, which must never be seen outside its tunnel. To 100.100.100.100 the kernel answers a probe
- * of segmentation offload that tailscaled sends through its new device; it is no client's packet.
+ * Addresses of the tailnet, which must never be seen outside its tunnel. 100.100.100.100 is excepted: the kernel
+ * answers to it when tailscaled probes segmentation offload of its new device, which is no client's packet.
  */
 const tailnetAddresses = '(net 100.64.0.0/10 or net fd7a:115c:a1e0::/48) and not host 100.100.100.100'
 
 async function flows(own: { v4: string; v6: string }): Promise<Traffic[]> {
-  // One datagram a family makes the backend push; it may be lost while the client finds the node again.
+  // One datagram per family makes the backend push; it may be lost while the client finds the node again.
   for (const to of [own.v4, own.v6]) {
     const push = () => ask(bed.host('client'), { to, port: pushPort, protocol: 'udp', patience: 5000 }).catch(String)
     await expect.poll(push).toMatchObject({ host: 'backend' })
@@ -71,20 +71,20 @@ describe('state on disk', () => {
     for (const report of reports) expect(report).not.toHaveProperty('broken')
   })
 
-  it('the guard holds for as long as the daemon is away', async () => {
-    // A node that the client does not know yet: it would miss an earlier run's answers for five seconds.
+  it('the guard holds for as long as tailscaled is away', async () => {
+    // A node that the client does not know yet: it would miss an earlier node's answers for five seconds.
     const env = { ...target, TS_STATE_DIR: '/var/lib/another', TS_AUTHKEY: await bed.authKey() }
     await using proxy = await Proxy.ready(bed, env)
     const traffic = await flows(await proxy.own())
     const capture = await startCapture(proxy.host, 'eth0', tailnetAddresses)
     const pushed = await startCapture(proxy.host, 'eth0', `src port ${pushPort}`)
-    // Stopped, the agent starts no new daemon: answers of the backend meanwhile have no device to leave by.
+    // The stopped agent does not restart tailscaled: the backend's replies meanwhile have no device to leave by.
     proxy.process.kill('SIGSTOP')
     await proxy.host.exec(['pkill', '-KILL', '-x', 'tailscaled'])
     await pushed.more(50)
     await pushed.stop()
     expect(await capture.stop()).toEqual([])
-    // And it is the guard that held them: without it the same answers follow the default route.
+    // Shows that the guard is what drops them: without it the same replies follow the default route.
     const unguarded = await startCapture(proxy.host, 'eth0', tailnetAddresses)
     await proxy.host.exec(['nft', 'flush', 'chain', 'inet', 'culvert', 'guard'])
     await expect.poll(() => unguarded.packets.length).toBeGreaterThan(0)
@@ -95,7 +95,7 @@ describe('state on disk', () => {
 })
 
 describe('state in memory', () => {
-  it('a reusable key: a new node with new addresses, to which the rules follow; old flows are ended', async () => {
+  it('a reusable key: a new node with new addresses, which the rules follow; old flows are ended', async () => {
     await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey({ reusable: true }) })
     const before = await proxy.own()
     const traffic = await flows(before)
@@ -110,11 +110,11 @@ describe('state in memory', () => {
     expect(await capture.stop()).toEqual([])
     expect((await proxy.host.exec(['conntrack', '-L', '--orig-dst', before.v4])).stdout).toBe('')
     expect((await proxy.host.exec(['conntrack', '-L', '-f', 'ipv6', '--orig-dst', before.v6])).stdout).toBe('')
-    // They send on, to nobody.
+    // They keep sending, to an address that is gone.
     await Promise.all(traffic.map((flow) => flow.abandon()))
   })
 
-  it('a spent key: the agent ends with 1 and says so', async () => {
+  it('a used one-time key: the agent ends with 1 and says so', async () => {
     const proxy = await Proxy.ready(bed, {
       ...target,
       TS_AUTHKEY: await bed.authKey(),
@@ -142,7 +142,7 @@ it('a tailscaled that hangs is not ready, until it answers again (state in memor
   await proxy.until((status) => status.ready)
 })
 
-it('a tailscaled that hangs for good is killed and started again (state on disk)', async () => {
+it('a tailscaled that keeps hanging is killed and restarted (state on disk)', async () => {
   const env = { ...target, ...onDisk, TS_AUTHKEY: await bed.authKey(), CULVERT_TEST_SHORT_WAITS: 'true' }
   await using proxy = await Proxy.ready(bed, env)
   const { tailscaled, node } = await proxy.status()

@@ -20,29 +20,26 @@ beforeEach(() => tellOnFailure(bed))
 
 const routes = '10.98.0.11/32,fd98::11/128'
 
-it.each(['false', 'true'])(
-  'a subnet router carries the routes that it is given; userspace networking: %s',
-  async (userspace) => {
-    const env = { ...onDisk, TS_USERSPACE: userspace, TS_HOSTNAME: `router-${userspace}` }
-    const proxy = await Proxy.ready(bed, { ...env, TS_ROUTES: routes, TS_AUTHKEY: await bed.authKey() })
-    for (const to of routes.split(',').map((route) => route.replace(/\/.*/, ''))) {
-      for (const protocol of ['tcp', 'udp'] as const) {
-        await expect
-          .poll(() => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String))
-          .toMatchObject({ host: 'backend' })
-      }
+it.each(['false', 'true'])('a subnet router forwards its routes; userspace networking: %s', async (userspace) => {
+  const env = { ...onDisk, TS_USERSPACE: userspace, TS_HOSTNAME: `router-${userspace}` }
+  const proxy = await Proxy.ready(bed, { ...env, TS_ROUTES: routes, TS_AUTHKEY: await bed.authKey() })
+  for (const to of routes.split(',').map((route) => route.replace(/\/.*/, ''))) {
+    for (const protocol of ['tcp', 'udp'] as const) {
+      await expect
+        .poll(() => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String))
+        .toMatchObject({ host: 'backend' })
     }
-    expect((await proxy.host.exec(['nft', 'list', 'tables'])).stdout).not.toContain('culvert')
-    await proxy.process.stop()
+  }
+  expect((await proxy.host.exec(['nft', 'list', 'tables'])).stdout).not.toContain('culvert')
+  await proxy.process.stop()
 
-    // Set but empty, they are withdrawn, although the state remembers them.
-    await using without = await Proxy.ready(bed, { ...env, TS_ROUTES: '' })
-    await expect.poll(async () => (await bed.control.node(env.TS_HOSTNAME)).advertisedRoutes).toEqual([])
-    await without.host.exec(['rm', '-r', onDisk.TS_STATE_DIR ?? ''])
-  },
-)
+  // Set but empty, the routes are withdrawn, although the state has them.
+  await using without = await Proxy.ready(bed, { ...env, TS_ROUTES: '' })
+  await expect.poll(async () => (await bed.control.node(env.TS_HOSTNAME)).advertisedRoutes).toEqual([])
+  await without.host.exec(['rm', '-r', onDisk.TS_STATE_DIR ?? ''])
+})
 
-it('routes are withdrawn before the stop, while they are still served, and another router takes over', async () => {
+it('routes are withdrawn before the stop, while still served, and another router takes over', async () => {
   const env = { TS_USERSPACE: 'true', TS_ROUTES: '10.98.0.0/24' }
   const proxy = await Proxy.ready(bed, { ...env, TS_HOSTNAME: 'router-a', TS_AUTHKEY: await bed.authKey() })
   await using other = await Proxy.ready(

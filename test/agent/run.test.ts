@@ -14,7 +14,7 @@ afterEach(() => rmSync(root, { recursive: true }))
 
 type Outside = { readonly signal: (name: NodeJS.Signals) => void; readonly fault: (error: unknown) => void }
 
-/** Runs the agent with settings that get it no further than to its first look at them, while `act` happens to it. */
+/** Runs the agent with settings that end it right after reading them, while `act` happens. */
 async function run(env: Record<string, string>, act: (outside: Outside) => void = () => {}) {
   const lines: string[] = []
   const listeners: Partial<Outside> = {}
@@ -45,14 +45,14 @@ it('ends with 0 at a signal, however early, and leaves no reason', async () => {
   expect(log).toContain('received SIGTERM, shutting down')
 })
 
-it('ends with 1 after a fault of its own, in one line that tells where it is', async () => {
+it('ends with 1 after a bug in the agent, with its place in one line', async () => {
   const { code, log, reason } = await run({}, ({ fault }) => fault(new TypeError('no such thing')))
   expect(code).toBe(1)
   expect(reason).toMatch(/^bug in the agent: TypeError: no such thing; at .*run\.test\.ts/)
   expect(log.filter((line) => line.startsWith('error: '))).toEqual([`error: ${reason}`])
 })
 
-it('ends with 1 after a fault of its own during the stop, too', async () => {
+it('ends with 1 after a bug during the stop, too', async () => {
   const { code, reason } = await run({}, ({ signal, fault }) => {
     signal('SIGTERM')
     fault(new TypeError('no such thing'))
@@ -61,7 +61,7 @@ it('ends with 1 after a fault of its own during the stop, too', async () => {
   expect(reason).toMatch(/^bug in the agent: TypeError: no such thing/)
 })
 
-it('never creates the file for the reason', async () => {
+it('never creates the termination log', async () => {
   rmSync(join(root, 'termination-log'))
   await expect(run({ TS_BOOT_TIMEOUT: '5' })).rejects.toThrow(/ENOENT/)
 })

@@ -6,10 +6,10 @@ import type { Environment } from './proxy.ts'
 
 const namespace = 'ts'
 
-/** What the Pods of an operator may do with their own Secret; upstream's example for single Pods grants `create`, too. */
+/** What operators allow Pods to do with their own Secret; upstream's example for single Pods grants `create`, too. */
 export const usual = ['get', 'update', 'patch'] as const
 
-/** A state Secret on a real API server, and an account in a host that may use it. */
+/** A state Secret on a real API server, and a service account in a host that may use it. */
 export class SecretBed {
   readonly bed: Bed
   readonly secret: string
@@ -20,8 +20,8 @@ export class SecretBed {
   }
 
   /**
-   * Makes the account, with `verbs` on the Secret, for what runs in `host`; and the Secret, holding `texts`; null: there
-   * is none.
+   * Makes the account for programs in `host`, with `verbs` on the Secret; and the Secret with `texts`, unless that is
+   * null.
    */
   static async make(
     bed: Bed,
@@ -44,7 +44,7 @@ export class SecretBed {
     return made
   }
 
-  /** Lets the account do `verbs` with its Secret, and nothing else. */
+  /** Allows the account these verbs on its Secret, and nothing else. */
   async grant(verbs: readonly string[]): Promise<void> {
     const metadata = { name: this.secret, namespace }
     const named = verbs.filter((verb) => verb !== 'create')
@@ -56,7 +56,7 @@ export class SecretBed {
         metadata,
         rules: [
           ...(named.length === 0 ? [] : [{ ...rule, verbs: named, resourceNames: [this.secret] }]),
-          // A name cannot be checked before the object is there.
+          // RBAC cannot check the name of an object that is being created.
           ...(verbs.includes('create') ? [{ ...rule, verbs: ['create'] }] : []),
         ],
       },
@@ -79,12 +79,12 @@ export class SecretBed {
     })
   }
 
-  /** Changes keys as somebody else would; null removes one. */
+  /** Changes keys as another client; null removes one. */
   async edit(change: Readonly<Record<string, string | null>>): Promise<void> {
     const data = Object.fromEntries(
       Object.entries(change).map(([key, text]) => [key, text === null ? null : Buffer.from(text).toString('base64')]),
     )
-    // kubectl cannot open the socket that its standard input is, and an argument may not be so long.
+    // kubectl opens its input by path, which fails for a socket, and an argument must not be this long.
     const directory = await mkdtemp(join(tmpdir(), 'culvert-patch-'))
     const file = join(directory, 'patch.json')
     try {
@@ -104,7 +104,7 @@ export class SecretBed {
     return String((await this.#get())?.metadata['resourceVersion'])
   }
 
-  /** The Secret's keys with their texts; undefined when there is none. */
+  /** The Secret's keys with their texts; undefined without a Secret. */
   async texts(): Promise<Record<string, string> | undefined> {
     const secret = await this.#get()
     if (secret === undefined) return undefined
@@ -114,7 +114,7 @@ export class SecretBed {
     )
   }
 
-  /** The agent's environment in a Pod whose Secret this is. */
+  /** The agent's environment in a Pod with this Secret. */
   env(): Environment {
     return {
       KUBERNETES_SERVICE_HOST: '10.98.0.1',

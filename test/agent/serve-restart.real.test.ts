@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
-it('a Tailscale Service is advertised again when tailscaled has lost its state, and nobody is blamed for it', async () => {
+it('a Tailscale Service is advertised again after tailscaled lost its state, and no other program is blamed', async () => {
   await bed.control.putService('svc:web', { autoApprove: true })
   mkdirSync(bed.host('proxy').path('/tmp/serve'))
   const config = { Services: { 'svc:web': { TCP: { 5432: { TCPForward: '127.0.0.1:81' } } } } }

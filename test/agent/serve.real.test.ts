@@ -56,7 +56,7 @@ const everything = () => ({
   },
 })
 
-/** Puts the file in the place of the one before, whole, as an editor or a mount does. */
+/** Replaces the file atomically, as an editor or a mount does. */
 function mount(config: object | string): void {
   const path = bed.host('proxy').path(file)
   mkdirSync(join(path, '..'), { recursive: true })
@@ -76,7 +76,7 @@ async function visit(what: Partial<Visit> & Pick<Visit, 'port'>): Promise<Page |
   return exitCode === 0 ? (JSON.parse(stdout) as Page) : (/\b[A-Z]+[A-Z_]{5,}\b|no answer/.exec(stderr)?.[0] ?? stderr)
 }
 
-/** What tailscaled itself says that it serves. */
+/** What tailscaled says it serves. */
 async function served(): Promise<object> {
   const { stdout } = await proxy.host.exec([...tailscale, 'serve', 'status', '--json'])
   return JSON.parse(stdout) as object
@@ -84,7 +84,7 @@ async function served(): Promise<object> {
 
 const https = { port: 443, tls: true } as const
 
-it('all that the file says is served, with a certificate that clients trust', async () => {
+it('serves everything in the file, with a certificate that clients trust', async () => {
   mount(everything())
   proxy = await Proxy.ready(bed, {
     ...onDisk,
@@ -113,7 +113,7 @@ it('all that the file says is served, with a certificate that clients trust', as
   expect(proxy.lines.join('\n')).toMatch(/serving ports 80, 443, 5432, 5433, 5434 as proxy\.lab\.ts\.net/)
 })
 
-it('a port becomes another kind in place', async () => {
+it('a port changes in kind', async () => {
   const { TCP, Web } = everything()
   mount({
     TCP: { ...TCP, 80: { TCPForward: `${backend}:81` } },
@@ -125,7 +125,7 @@ it('a port becomes another kind in place', async () => {
   await expect.poll(() => visit({ port: 80 })).toMatchObject({ status: 301 })
 })
 
-it('a mistake costs its entry alone, which stays as it was; a file that cannot be read costs nothing', async () => {
+it('a mistake affects only its entry, which stays as it was; a file that cannot be read changes nothing', async () => {
   const { TCP, Web } = everything()
   mount({ TCP: { ...TCP, 443: { HTTPS: 'yes' }, 5432: { TCPForward: `${backend}:80` } }, Web })
   await expect
@@ -158,7 +158,7 @@ it('HTTPS is switched off in the tailnet, and on again: only what needs it waits
   await expect.poll(() => visit(https)).toMatchObject({ status: 200 })
 })
 
-it('what tailscaled refuses costs its entry alone, and is told in its words; then it is served', async () => {
+it('what tailscaled refuses affects only its entry, and is reported in its words; once accepted it is served', async () => {
   await proxy.host.exec([...tailscale, 'set', '--shields-up'])
   const [{ TCP, Web }, more] = [everything(), { 5435: { TCPForward: `${backend}:81` } }]
   mount({ TCP: { ...TCP, ...more }, Web, AllowFunnel: { '${TS_CERT_DOMAIN}:443': true } })
@@ -174,7 +174,7 @@ it('what tailscaled refuses costs its entry alone, and is told in its words; the
   await expect.poll(served).not.toHaveProperty('AllowFunnel')
 })
 
-it('what another program changes is put right, and so is what tailscaled has lost', async () => {
+it('changes by another program are reverted, and what tailscaled lost is restored', async () => {
   await proxy.host.exec([...tailscale, 'serve', 'reset'])
   await expect.poll(() => visit(https)).toMatchObject({ status: 200 })
   await proxy.until(({ reconcilers }) => (reconcilers['serve']?.repairs ?? 0) > 0)
@@ -184,7 +184,7 @@ it('what another program changes is put right, and so is what tailscaled has los
   await expect.poll(() => visit(https)).toMatchObject({ status: 200 })
 })
 
-it('a thousand handlers are served, and files that come twenty times a second', async () => {
+it('serves a thousand handlers, and files that change twenty times a second', async () => {
   const Handlers = (text: string) =>
     Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`/app-${n}/`, { Text: `${text} ${n}` }]))
   const many = (text: string) => ({
@@ -215,13 +215,13 @@ it('a thousand handlers are served, and files that come twenty times a second', 
   await expect.poll(() => visit({ ...https, path: '/app-0/' })).toMatchObject({ body: 'last 0' })
 })
 
-it('a file that says nothing ends all of it', async () => {
+it('an empty config ends everything that is served', async () => {
   mount({})
   await expect.poll(() => visit(https)).toBe('ECONNREFUSED')
   expect(await proxy.status()).toMatchObject({ ready: true, serve: { ports: [], problems: [] } })
 })
 
-it('a Tailscale Service is advertised while it is served, and withdrawn at the stop while that goes on', async () => {
+it('a Tailscale Service is advertised while it is served, and withdrawn at the stop while it is still served', async () => {
   const { addresses } = await bed.control.putService('svc:web', { autoApprove: true })
   const to = addresses.find((address) => address.includes('.')) ?? ''
   const states = async () => (await bed.control.service('svc:web')).hosts.map(({ state }) => state)
@@ -229,7 +229,7 @@ it('a Tailscale Service is advertised while it is served, and withdrawn at the s
   mount(services)
   await expect.poll(() => visit({ to, port: 5432, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
   mount({})
-  // Neither served nor advertised: the one comes after the other.
+  // Neither served nor advertised: advertising follows serving.
   await expect.poll(async () => (await states()).filter((state) => state !== 'gone')).toEqual([])
   mount(services)
   await expect.poll(states).toContain('serving')
@@ -239,7 +239,7 @@ it('a Tailscale Service is advertised while it is served, and withdrawn at the s
   expect(await proxy.process.exited).toMatchObject({ code: 0 })
   expect(await states()).not.toContain('serving')
 
-  // What is not mounted any more is kept by tailscaled.
+  // What is no longer configured is kept by tailscaled.
   await using without = await Proxy.ready(bed, { ...onDisk, TS_USERSPACE: 'true' })
   await without.process.line(/tailscaled serves Tailscale Service svc:web, which was set by hand or by an earlier run/)
 })

@@ -15,7 +15,7 @@ afterAll(() => bed.down())
 
 const target = { TS_DEST_IP: '10.98.0.11,fd98::11' }
 
-/** Settings for a login from a config file, which is written. */
+/** Writes a config file, and returns the settings for a login from it. */
 function inFile(Hostname: string, AuthKey: string) {
   const directory = '/etc/tsconfig'
   mkdirSync(bed.host('proxy').path(directory), { recursive: true })
@@ -25,7 +25,7 @@ function inFile(Hostname: string, AuthKey: string) {
 }
 
 it.each(['up', 'file'])(
-  'SIGTERM at 50 random moments, login by %s: always 0, the state in the Secret whole or none, one node',
+  'SIGTERM at 50 random moments, login by %s: exit code 0, the state in the Secret complete or absent, one node',
   async (how) => {
     const name = `stops-${how}`
     const at = await SecretBed.make(bed, name)
@@ -53,14 +53,14 @@ it.each(['up', 'file'])(
   },
 )
 
-it('the API server killed 10 times and away for a minute, and the Secret edited meanwhile: no message lost, and the Secret right in the end', async () => {
+it('the API server killed 10 times and away for a minute, and the Secret edited meanwhile: no message lost, and the Secret restored', async () => {
   const at = await SecretBed.make(bed, 'flapping', { verbs: [...usual, 'list', 'watch'] })
   const env = { ...target, ...at.env(), TS_HOSTNAME: 'flapping', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
   const before = await at.texts()
   const own = await proxy.own()
   for (const to of [own.v4, own.v6]) {
-    // Until the client has heard of the node and found its way, what it sends is lost.
+    // Until the client knows the node and has found its path, what it sends is lost.
     await expect.poll(() => ask(bed.host('client'), { to, protocol: 'udp' }).catch(String)).toHaveProperty('host')
   }
   const traffic = await Promise.all(
@@ -86,7 +86,7 @@ it('the API server killed 10 times and away for a minute, and the Secret edited 
     await at.edit({ device_ips: `[${round}]`, device_id: null })
   }
   await expect.poll(() => at.texts()).toEqual(before)
-  // And away for a minute.
+  // Now away for a minute.
   await server.kill()
   await proxy.until(({ checks }) => checks['state-secret']?.state === 'failing')
   await delay(60_000)

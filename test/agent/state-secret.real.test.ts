@@ -13,7 +13,7 @@ const userspace = { TS_USERSPACE: 'true', CULVERT_TEST_SHORT_WAITS: 'true' }
 const tailscaledKeys = ['_current-profile', '_machinekey', '_profiles', expect.stringMatching(/^profile-/)]
 const secretCheck = { state: 'failing' }
 
-it('a Pod’s identity is its Secret: written once, kept over restarts, at rest left alone', async () => {
+it('the Pod’s identity in its Secret is written once, kept over restarts, and not written again', async () => {
   const at = await SecretBed.make(bed, 'life', {
     texts: { authkey: await bed.authKey(), https_endpoint: 'stale', mine: 'x' },
   })
@@ -37,7 +37,7 @@ it('a Pod’s identity is its Secret: written once, kept over restarts, at rest 
     own[6],
   ])
   const version = await at.version()
-  // A whole look at everything passes.
+  // Waits for a full verification.
   const { verifiedAt } = (await proxy.status()).reconcilers['state-secret']!
   await proxy.until(({ reconcilers }) => reconcilers['state-secret']!.verifiedAt !== verifiedAt)
   expect(await at.version()).toBe(version)
@@ -45,7 +45,7 @@ it('a Pod’s identity is its Secret: written once, kept over restarts, at rest 
   expect(proxy.process.log.join('\n')).not.toContain(String(texts['authkey']))
   await proxy.process.stop()
 
-  // The key is spent, and nobody needs it.
+  // The key is used up, and no longer needed.
   await at.edit({ authkey: null })
   await using again = await Proxy.ready(bed, env)
   expect((await again.status()).node.id).toBe(node.stableId)
@@ -53,7 +53,7 @@ it('a Pod’s identity is its Secret: written once, kept over restarts, at rest 
   expect(await at.texts()).not.toHaveProperty('authkey')
 })
 
-it('what others change of it is put right, and nothing else', async () => {
+it('changes by others are reverted, and nothing else is touched', async () => {
   const at = await SecretBed.make(bed, 'repair')
   const TS_AUTHKEY = await bed.authKey()
   await using proxy = await Proxy.ready(bed, { ...userspace, ...at.env(), TS_HOSTNAME: 'repair', TS_AUTHKEY })
@@ -69,7 +69,7 @@ it('what others change of it is put right, and nothing else', async () => {
   await expect.poll(() => at.texts()).toEqual({ ...before, theirs: 'y' })
   await proxy.process.line(/state-secret: another program had changed/)
 
-  // The Secret itself: without the right to create one, it is missed and nothing more.
+  // Without permission to create it, a deleted Secret is reported and nothing more.
   await at.delete()
   await proxy.until(({ checks }) =>
     /Secret "repair" is gone.*traffic goes on/.test(checks['state-secret']?.reason ?? ''),
@@ -79,14 +79,14 @@ it('what others change of it is put right, and nothing else', async () => {
   await at.put({})
   const { device_id: id } = before!
   await expect.poll(async () => (await at.texts())?.['device_id']).toBe(id)
-  // tailscaled's own keys are its own to write: their loss is told, with what to do.
+  // tailscaled's own keys are not ours to write: their loss is reported, with what to do.
   await proxy.until(({ checks }) =>
     /identity is gone.*restart the Pod with a fresh auth key/.test(checks['state-secret']?.reason ?? ''),
   )
   expect(Object.keys((await at.texts())!).filter((key) => key.startsWith('_'))).toEqual([])
 })
 
-it('a Secret that is absent is made where that is allowed', async () => {
+it('an absent Secret is created where that is allowed', async () => {
   const at = await SecretBed.make(bed, 'absent', { texts: null, verbs: [...usual, 'create'] })
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'absent', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
@@ -99,30 +99,30 @@ it('a Secret that is absent is made where that is allowed', async () => {
 
 it.each<[string, readonly string[], Record<string, string> | null, Record<string, string>, RegExp]>([
   [
-    'no right to read',
+    'no permission to get',
     ['update', 'patch'],
     {},
     {},
     /may not get the state Secret "denied".*Grant it get, update and patch/,
   ],
-  ['no right to update', ['get', 'patch'], {}, {}, /may not update the state Secret "denied"/],
-  ['no right at all', [], {}, {}, /may not get and update the state Secret "denied"/],
+  ['no permission to update', ['get', 'patch'], {}, {}, /may not update the state Secret "denied"/],
+  ['no permission at all', [], {}, {}, /may not get and update the state Secret "denied"/],
   [
-    'a key to adopt and no right to patch',
+    'a key to adopt and no permission to patch',
     ['get', 'update'],
     { authkey: 'k' },
     {},
     /may not patch it.*verb patch.*TS_AUTHKEY/,
   ],
   [
-    'no Secret and no right to create it',
+    'no Secret and no permission to create it',
     usual,
     null,
     {},
     /"denied" does not exist in namespace "ts".*verb create on secrets/,
   ],
   [
-    'an API that is not there',
+    'an unreachable API server',
     usual,
     {},
     { KUBERNETES_SERVICE_PORT_HTTPS: '6444', TS_BOOT_TIMEOUT: '2s' },
@@ -135,7 +135,7 @@ it.each<[string, readonly string[], Record<string, string> | null, Record<string
   expect(ended).toMatchObject({ code: 1, reason: expect.stringMatching(reason) })
 })
 
-it('without the right to patch, tailscaled keeps its state and the agent writes nothing, until it may', async () => {
+it('without permission to patch, tailscaled keeps its state and the agent writes nothing, until it may', async () => {
   const at = await SecretBed.make(bed, 'silent', { verbs: ['get', 'update'] })
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'silent', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
@@ -150,7 +150,7 @@ it.each<[string, (texts: Record<string, string>) => Record<string, string | null
   ['the current profile', () => ({ '_current-profile': null })],
   ['the index of profiles', () => ({ _profiles: null })],
   ['a readable index', () => ({ _profiles: '{"half' })],
-])('a state that lost %s is healed, and the node stays the same', async (_name, lose) => {
+])('a state without %s is repaired, and the node stays the same', async (_name, lose) => {
   const at = await SecretBed.make(bed, 'half')
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'half' }
   const first = await Proxy.ready(bed, { ...env, TS_AUTHKEY: await bed.authKey() })
@@ -163,7 +163,7 @@ it.each<[string, (texts: Record<string, string>) => Record<string, string | null
   await at.delete()
 })
 
-it('two profiles are no reason to wait at the stop, nor to be another node', async () => {
+it('with two profiles the stop does not wait, and the node stays the same', async () => {
   const at = await SecretBed.make(bed, 'two')
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'two' }
   const first = await Proxy.ready(bed, { ...env, TS_AUTHKEY: await bed.authKey() })
@@ -180,7 +180,7 @@ it('two profiles are no reason to wait at the stop, nor to be another node', asy
   expect(again.lines.join('\n')).not.toContain('Waiting for tailscaled')
 })
 
-it('a state that cannot be healed is named, and so is what to do', async () => {
+it('a state that cannot be repaired is reported, with what to do', async () => {
   const at = await SecretBed.make(bed, 'broken')
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'broken' }
   await (await Proxy.ready(bed, { ...env, TS_AUTHKEY: await bed.authKey() })).process.stop()
@@ -208,7 +208,7 @@ it('a full Secret is reported, and traffic goes on', async () => {
   expect(await at.texts()).toMatchObject({ pod_uid: 'a-longer-one-than-there-is-room-for' })
 })
 
-it('an API server that is away costs the Secret and nothing else', async () => {
+it('while the API server is away only writes to the Secret wait', async () => {
   const at = await SecretBed.make(bed, 'outage')
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'outage', TS_AUTHKEY: await bed.authKey() }
   const server = bed.cluster.component('kube-apiserver')

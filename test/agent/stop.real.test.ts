@@ -39,12 +39,12 @@ it('a tailscaled that does not end is killed, at once on a second signal', async
   proxy.process.kill('SIGTERM')
   const started = Date.now()
   expect(await proxy.ended()).toMatchObject({ code: 0 })
-  // Not when the time that a stop may take is over.
+  // Not only when the time budget of the stop is used up.
   expect(Date.now() - started).toBeLessThan(timings.stopBudget / 2)
   expect(await leftovers(proxy.host)).toEqual([])
 })
 
-it('answers on its endpoints as the contract says, from the start to the end', async () => {
+it('its endpoints answer as documented, from the start to the end', async () => {
   const health = { TS_ENABLE_HEALTH_CHECK: 'true', POD_IPS: '10.98.0.10,fd98::10' }
   await using proxy = await Proxy.start(bed, { ...target, ...health })
   await proxy.until((status) => status.tailscaled.loginUrl !== null)
@@ -79,7 +79,7 @@ it('answers on its endpoints as the contract says, from the start to the end', a
   expect(proxy.lines.at(-1)).toMatch(/ HTTP server at \[::\]:9002 closed$/)
 })
 
-it('opens no listener that nobody asked for, and replaces a stale socket', async () => {
+it('opens no listener that is not asked for, and replaces a stale socket', async () => {
   await bed.host('proxy').exec(['sh', '-c', 'echo stale > /tmp/culvert.sock'])
   await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
   const { stdout } = await proxy.host.exec(['ss', '-Hltnp'])

@@ -14,7 +14,7 @@ import type { Status } from './proxy.ts'
 
 const minute = 60_000
 const duration = 5 * minute
-/** Between two probes of the loop, and between two looks at what the agent knows, in ms. */
+/** The time between two probes, and between two looks at what the agent knows, in ms. */
 const probeEvery = 10
 const lookEvery = 200
 /** A change must be seen within this many ms. */
@@ -23,7 +23,7 @@ const patience = 1000
 const bareServer = "require('http').createServer((_, answer) => answer.end('ok')).listen(process.argv[1])"
 const connections = new Connections({ keepAlive: true, maxSockets: 64 })
 
-/** Asks a server on a unix socket; gives the answer and how long it took in ms. */
+/** Sends a request to a server on a unix socket; returns the answer, and the time it took in ms. */
 const ask = async (socketPath: string, path: string): Promise<{ body: string; took: number }> =>
   new Promise((resolve, reject) => {
     const began = performance.now()
@@ -32,12 +32,14 @@ const ask = async (socketPath: string, path: string): Promise<{ body: string; to
       response.setEncoding('utf8').on('data', (text: string) => (body += text))
       response.on('end', () => resolve({ body, took: performance.now() - began })).on('error', reject)
     })
-    // The server closes a connection that rested, which may be the one that was just taken.
+    // The server closes idle connections, which may include the one that was just taken.
     const again = (error: NodeJS.ErrnoException): boolean => request.reusedSocket && error.code === 'ECONNRESET'
     request.on('error', (error) => (again(error) ? resolve(ask(socketPath, path)) : reject(error)))
   })
 
-/** Asks every `probeEvery` ms, whether or not it was answered, until `signal` aborts; gives how long each took, in ms. */
+/**
+ * Sends a request every `probeEvery` ms, answered or not, until `signal` aborts; returns the times they took, in ms.
+ */
 async function probe(socketPath: string, signal: AbortSignal): Promise<number[]> {
   const answers: Promise<number>[] = []
   for (const began = performance.now(); !signal.aborted;) {
@@ -51,11 +53,11 @@ const slowestOf100 = (values: readonly number[]): number =>
   values.toSorted((one, other) => one - other)[Math.floor(values.length * 0.99)] ?? Number.NaN
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** A number of a process's status. */
+/** A number in /proc/PID/status. */
 const statusOf = (pid: number, name: string): number =>
   Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
 
-/** The number of the change that gave this address. */
+/** The number of the change that set this address. */
 const numberOf = (address = ''): number => {
   const [, , high = Number.NaN, low = Number.NaN] = address.split('.').map(Number)
   return high * 256 + low
@@ -63,7 +65,7 @@ const numberOf = (address = ''): number => {
 
 const modes = {
   ingress: { TS_DEST_IP: '10.0.0.9' },
-  // Which needs the peers, too.
+  // This needs the peers, too.
   egress: { TS_TAILNET_TARGET_FQDN: 'mover.lab.ts.net' },
 }
 
@@ -78,7 +80,7 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   await once(tailnet, 'message')
   const changes: Change[] = []
   tailnet.on('message', (change: Change) => changes.push(change))
-  // What the same probes take of a process that does nothing is the machine's share.
+  // What the same probes take of a process that does nothing else is the machine's share.
   const idle = spawn(process.execPath, ['-e', bareServer, join(folder, 'idle.sock')])
   parts.defer(() => void idle.kill())
   const env = { TS_USERSPACE: 'false', ...mode }
@@ -99,7 +101,7 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   })
 
   const seen = { name: 0, address: 0, rules: 0 }
-  /** All that the agent tells is of the change `due` or a later one, and never goes back. */
+  /** Everything that the agent reports is of the change `due` or a later one, and never goes back. */
   const look = async (due: number): Promise<void> => {
     const { notReady, node, targets, egress } = await status()
     const now = {
@@ -111,10 +113,10 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
       expect(now[part], part).toBeGreaterThanOrEqual(Math.max(due, seen[part]))
       seen[part] = now[part]
     }
-    // The rules may be about to follow.
+    // The rules may still be about to follow.
     expect(notReady.filter((reason) => !reason.startsWith('forwarding: '))).toEqual([])
   }
-  /** Anonymous, in MiB. */
+  /** Anonymous memory, in MiB. */
   const memory: number[] = []
   while (!over.aborted) {
     await look(changes.findLast(({ at }) => at <= Date.now() - patience)?.number ?? 0)
@@ -132,6 +134,6 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   const [taken, machine] = await probes
   expect(slowestOf100(taken) - slowestOf100(machine)).toBeLessThan(50)
   const around = (time: number): number => mean(memory.slice(time / lookEvery - 50, time / lookEvery))
-  // V8 has grown its heap to what the tailnet needs by then.
+  // By then V8 has grown its heap to what this tailnet needs.
   expect(around(duration) - around(2 * minute)).toBeLessThan(8)
 })

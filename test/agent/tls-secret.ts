@@ -2,7 +2,7 @@ import type { Bed } from '../lab/bed.ts'
 
 const namespace = 'ts'
 
-/** The Secret of a shared certificate on a real API server, as an operator keeps it. */
+/** The Secret of a shared certificate on a real API server, as an operator manages it. */
 export class TlsSecret {
   readonly #bed: Bed
   readonly domain: string
@@ -12,7 +12,7 @@ export class TlsSecret {
     this.domain = domain
   }
 
-  /** Makes it as its owner does: empty; or holding what is given. */
+  /** Creates or replaces it: empty, as its owner does, or with the given values. */
   async put(certificate = '', key = ''): Promise<void> {
     const group = { 'tailscale.com/managed': 'true', 'tailscale.com/proxy-group': 'group' }
     await this.#bed.cluster.apply({
@@ -28,7 +28,7 @@ export class TlsSecret {
     })
   }
 
-  /** Lets accounts use it, and write Events; none: takes that away. */
+  /** Lets these accounts use it and write Events; with none, nobody may. */
   async grant(accounts: readonly string[]): Promise<void> {
     const metadata = { name: this.domain, namespace }
     const secrets = { apiGroups: [''], resources: ['secrets'], resourceNames: [this.domain] }
@@ -56,7 +56,7 @@ export class TlsSecret {
     await this.#bed.cluster.kubectl(['delete', 'secret', this.domain, `--namespace=${namespace}`])
   }
 
-  /** The certificate in it, PEM; empty when there is none. */
+  /** Its certificate, PEM; empty without one. */
   async certificate(): Promise<string> {
     const secret = await this.#bed.cluster.get('secret', this.domain, namespace)
     const data = (secret?.['data'] ?? {}) as Readonly<Record<string, string>>
