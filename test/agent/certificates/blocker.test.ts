@@ -36,7 +36,7 @@ function world(
   return aWorld({ tailnet: { ...well, ...change }, mounted, ...more }, env)
 }
 
-it('a group shares certificates for the names of its Services, and others none', () => {
+it('a group shares certificates for the names of its Services only; other agents share none', () => {
   expect(sharedDomains(world())).toEqual(['db.lab.ts.net', web])
   expect(sharedDomains(world({}, { mounted: { serveConfig: { content: undefined } } }))).toEqual([])
   expect(sharedDomains(world({}, {}, { TS_USERSPACE: 'true', POD_NAME: 'group-0' }))).toEqual([])
@@ -54,27 +54,33 @@ it.each<[string, Partial<Tailnet>, Partial<World>, string | undefined, RegExp]>(
     /not running in the tailnet/,
   ],
   ['it is not logged in', { state: 'NeedsLogin' }, {}, 'not-running', /login/],
-  ['its state is not known', gone('state'), {}, 'not-running', /login/],
-  ['names are not known', gone('certDomains'), {}, 'not-running', /login/],
+  ['its state is unknown', gone('state'), {}, 'not-running', /login/],
+  ['the certificate domains are unknown', gone('certDomains'), {}, 'not-running', /login/],
   ['HTTPS is off', { certDomains: [] }, {}, 'https-off', /Enable HTTPS certificates/],
-  ['HTTPS is off, and there is no tag', { certDomains: [], self }, {}, 'https-off', /Enable/],
-  ['there is no tag', { certDomains: ['p.lab.ts.net'], self }, {}, 'untagged', /svc:web.*has a tag/],
+  ['HTTPS is off, and the node has no tag', { certDomains: [], self }, {}, 'https-off', /Enable/],
+  ['the node has no tag', { certDomains: ['p.lab.ts.net'], self }, {}, 'untagged', /svc:web.*has a tag/],
   [
-    'another hosts it',
+    'another node hosts the Service',
     { certDomains: ['p.lab.ts.net'], hosted: [] },
     {},
     'not-hosted',
     /host svc:web\..*autoApprovers/,
   ],
   [
-    'it is of another name',
+    'the name is of another tailnet',
     { certDomains: ['p.lab.ts.net', 'web.other.ts.net'] },
     {},
     'no-cert-domain',
     /web\.other\.ts\.net/,
   ],
-  ['hosting is not known', { ...gone('hosted'), certDomains: ['p.lab.ts.net'] }, {}, 'no-cert-domain', /p\.lab/],
-])('in the way when %s', (_name, tailnet, more, reason, words) => {
+  [
+    'the hosted Services are unknown',
+    { ...gone('hosted'), certDomains: ['p.lab.ts.net'] },
+    {},
+    'no-cert-domain',
+    /p\.lab/,
+  ],
+])('blocked while %s', (_name, tailnet, more, reason, words) => {
   const found = blocker(world(tailnet, more), web)
   expect(found?.reason).toBe(reason)
   expect(found === undefined ? '' : `${found.text}. ${found.remedy}`).toMatch(words)

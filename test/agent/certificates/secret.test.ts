@@ -16,7 +16,7 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-it('gives what is in the Secret of the name', async () => {
+it('reads the Secret named like the domain', async () => {
   server.answer = (_seen, response) => json(response, secretJson(domain, '1', { 'tls.crt': 'C', 'tls.key': 'K' }))
   expect(await readTlsSecret(server.client(), domain, never)).toEqual({
     certificate: Buffer.from('C'),
@@ -29,7 +29,7 @@ it.each([
   [404, 'NotFound', 'secret-missing', /there is no Secret "web\.lab\.ts\.net" in namespace "ts"/],
   [403, 'Forbidden', 'secret-forbidden', /may not get Secret "web\.lab\.ts\.net"/],
   [500, 'InternalError', 'secret-unreadable', /cannot be looked at: .*500/],
-])('tells %i', async (status, reason, expected, text) => {
+])('reports %i', async (status, reason, expected, text) => {
   server.answer = (_seen, response) => json(response, statusJson(status, reason, 'no'), status)
   expect(await readTlsSecret(server.client(), domain, never)).toMatchObject({
     reason: expected,
@@ -37,7 +37,7 @@ it.each([
   })
 })
 
-it('asks whether it may write there, and takes silence for a yes', async () => {
+it('reviews whether it may write there, and assumes so without an answer', async () => {
   const answers = [{ status: { allowed: true } }, { status: { allowed: false } }, {}]
   server.answer = (_seen, response) => json(response, answers.shift())
   const kube = server.client()
@@ -49,7 +49,7 @@ it('asks whether it may write there, and takes silence for a yes', async () => {
   expect(await refusesWrites(kube, domain, never)).toBeUndefined()
 })
 
-it('tells of the Pod where it knows which that is, and needs no answer', async () => {
+it('creates an Event about the Pod if its UID is known, and ignores the answer', async () => {
   server.answer = (_seen, response) => json(response, statusJson(403, 'Forbidden', 'no'), 403)
   const event = { type: 'Warning', reason: 'CertificateRateLimit', message: 'x'.repeat(2000) } as const
   podEvents(server.client(), aWorld().settings, never)(event)
@@ -71,14 +71,14 @@ const written = `{"version":1,"domains":{"a.ts.net":{"failures":2,"reason":"rate
 
 it.each<[string, Record<string, string>, ReadonlyMap<string, unknown> | undefined, RegExp]>([
   ['nothing', {}, undefined, /^$/],
-  ['what was remembered', { 'culvert-certificates': written }, new Map([['a.ts.net', turn]]), /^$/],
+  ['the stored memory', { 'culvert-certificates': written }, new Map([['a.ts.net', turn]]), /^$/],
   [
     'nonsense',
     { 'culvert-certificates': 'hunter2' },
     new Map(),
     /^warning: culvert-certificates of Secret "s" cannot be read, and counts as absent$/,
   ],
-])('reads %s, after the API has come back', async (_name, values, expected, said) => {
+])('reads %s, once the API is back', async (_name, values, expected, said) => {
   let calls = 0
   server.answer = (_seen, response) => {
     calls += 1
@@ -107,7 +107,7 @@ it.each<[string, Record<string, string>, ReadonlyMap<string, unknown> | undefine
   expect(lines.join('\n')).toMatch(said)
 })
 
-it('remembers failures alone, and of other names as long as they matter', () => {
+it('stores failures only, and those of other names while they matter', () => {
   const now = turn.notBefore
   const memory: CertificateMemory = new Map([
     ['a.ts.net', turn],

@@ -45,8 +45,8 @@ const read: CertificateReport = {
   behindSince: new Date(now - 7500),
 }
 
-describe('a view of certificates', () => {
-  it('is there for programs', () => {
+describe('certificates are shown', () => {
+  it('in the status', () => {
     expect(certificatesView(world(issued), now)).toEqual([
       {
         domain,
@@ -74,7 +74,7 @@ describe('a view of certificates', () => {
     expect(certificatesView(aWorld(), now)).toEqual([])
   })
 
-  it('is there as metrics', () => {
+  it('in the metrics', () => {
     const lines = (one: World): string[] =>
       renderMetrics(certificateMetrics(one, now))
         .split('\n')
@@ -95,11 +95,11 @@ describe('a view of certificates', () => {
   })
 
   it.each<[string, CertificateReport | undefined, string, RegExp]>([
-    ['nothing is known', undefined, 'waiting', /has not been looked at/],
+    ['not inspected yet', undefined, 'waiting', /has not been looked at/],
     ['it waits', { ...nothingKnown, problem: problem('unissued', 'none yet') }, 'waiting', /none yet/],
-    ['something is wrong', { ...issued, problem: limited }, 'failing', /too many/],
-    ['all is well', issued, 'ok', /^$/],
-  ])('is a check that gates nothing: %s', (_name, report, state, reason) => {
+    ['a problem', { ...issued, problem: limited }, 'failing', /too many/],
+    ['a good certificate', issued, 'ok', /^$/],
+  ])('as a check on which readiness does not depend: %s', (_name, report, state, reason) => {
     const check = checks(world(report)).find(({ name }) => name === 'certificates')
     expect(check).toMatchObject({ state, gates: false })
     expect(check?.reason ?? '').toMatch(reason)
@@ -107,7 +107,7 @@ describe('a view of certificates', () => {
   })
 })
 
-/** What is told of reports, each `ms` after the one before. */
+/** What is reported of these reports, each `ms` after the one before. */
 async function told(...reports: [report: CertificateReport, ms?: number][]) {
   const clock = new VirtualClock()
   const [lines, events]: [string[], string[]] = [[], []]
@@ -129,7 +129,7 @@ async function told(...reports: [report: CertificateReport, ms?: number][]) {
 describe('log and Events', () => {
   const waits = { ...nothingKnown, problem: problem('not-hosted', 'not here') }
 
-  it('do not tell what passes, and tell what lasts', async () => {
+  it('report a problem only once it lasts', async () => {
     expect(await told([waits, 500], [issued, 5000])).toEqual({
       lines: [`the certificate of ${domain} is there, valid until 1970-01-02T01:00:00.000Z`],
       events: ['Normal CertificateReady'],
@@ -137,7 +137,7 @@ describe('log and Events', () => {
     expect((await told([waits, 500], [waits, 5000])).events).toEqual(['Warning CertificateNotHosted'])
   })
 
-  it('tell each change once', async () => {
+  it('report each change once', async () => {
     const failed = { ...nothingKnown, problem: limited }
     const { lines, events } = await told([failed], [failed], [{ ...failed, attempts: 2 }], [issued], [issued])
     expect(events).toEqual(['Warning CertificateRateLimit', 'Normal CertificateReady'])

@@ -21,7 +21,7 @@ afterEach(() => {
 })
 const asked = () => ask(join(folder, 'socket'), '/status')
 
-it('gives status and body', async () => {
+it('returns status and body', async () => {
   answer = (connection) => connection.end('HTTP/1.1 503 x\r\nconnection: close\r\n\r\nnot yet')
   expect(await asked()).toEqual({ status: 503, body: 'not yet' })
 })

@@ -5,7 +5,7 @@ import { bundle } from '../proxy.ts'
 
 const recorder = join(import.meta.dirname, 'programs/record-loads.cjs')
 
-/** Which of Node's own modules the bundle loads when it runs a command; without one it is the agent. */
+/** Node's own modules that the bundle loads when it runs a command, or the agent without one. */
 async function loads(...command: string[]): Promise<string[]> {
   const env = { PATH: '/nowhere', CULVERT_SOCKET: '/nowhere.sock' }
   const argv = [process.execPath, '--require', recorder, bundle, ...command]
@@ -13,7 +13,7 @@ async function loads(...command: string[]): Promise<string[]> {
   return JSON.parse(/^loaded (.*)$/m.exec(stderr)?.[1] ?? '[]') as string[]
 }
 
-// What evaluates a part of the agent loads what that imports, so this is also how little of it is evaluated.
+// Evaluating a part of the agent loads its imports, so this also shows how little of the agent is evaluated.
 const base = ['node:v8']
 test.each([
   ['version', base],
@@ -21,11 +21,11 @@ test.each([
   ['live', [...base, 'node:http']],
   ['ready', [...base, 'node:http']],
   ['status', [...base, 'node:http']],
-])('%s loads what it needs and no more', async (command, modules) => {
+])('%s loads only what it needs', async (command, modules) => {
   expect(await loads(command)).toEqual(modules)
 })
 
-test('check-image loads what runs a program, and nothing that asks anybody', async () => {
+test('check-image loads what runs a program, and no HTTP client', async () => {
   const modules = await loads('check-image')
   expect(modules).toContain('node:child_process')
   expect(modules).not.toEqual(expect.arrayContaining([expect.stringMatching(/^node:(?:http|net|tls)/)]))

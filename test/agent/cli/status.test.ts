@@ -20,19 +20,19 @@ const shown = (world: ReturnType<typeof aWorld>): string =>
     statusView(world, { version: '1.2.3', since: () => undefined, now: new Date(0) }) as unknown as StatusAnswer,
   )
 
-it('shows where egress leads', () => {
+it('shows the target of egress', () => {
   expect(shown(aWorld({ tailnet: tailnet(peers) }, egress))).toContain(
     'egress, db.lab.ts.net.: to 100.64.0.9, all ports but udp . 41641\n',
   )
 })
 
-it('and why it leads nowhere', () => {
+it('shows why egress has no target', () => {
   expect(shown(aWorld({ tailnet: tailnet(noPeers) }, egress))).toMatch(
     /^egress, db\.lab\.ts\.net\.: ! nowhere\n {2}! nothing is called db\.lab\.ts\.net\./m,
   )
 })
 
-it('says which Tailscale Services come to other nodes, or to none', () => {
+it('shows which Tailscale Services other nodes host, or none', () => {
   const mapping = (address: string) => ({ IPv4Mapping: { TailscaleServiceIP: address, ClusterIP: '10.0.0.1' } })
   const services = { 'svc:here': mapping('100.100.0.1'), 'svc:there': mapping('100.100.0.2') }
   const content = parseIngressServices(Buffer.from(JSON.stringify(services)))
@@ -48,7 +48,7 @@ it('says which Tailscale Services come to other nodes, or to none', () => {
   expect(text()).not.toContain('not hosted')
 })
 
-it('names the services with problems, and counts the others', () => {
+it('names some services with problems, and counts the others', () => {
   const port = { protocol: 'tcp', matchPort: 10_000, targetPort: 1 }
   const services = {
     good: { tailnetTarget: { ip: '100.64.0.9' }, ports: [port] },

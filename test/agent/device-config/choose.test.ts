@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { chooseConfigFile } from '../../../agent/device-config/choose.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 
-/** A name with a slash at its end is a directory. */
+/** A name that ends with a slash is a directory. */
 const choose = (names: readonly string[], version = 142) =>
   chooseConfigFile(
     '/c',
@@ -16,17 +16,17 @@ describe('chooseConfigFile', () => {
     ['the only one', ['cap-95.hujson'], 95],
     ['the highest', ['cap-95.hujson', 'cap-107.hujson', 'cap-106.hujson'], 107],
     ['the highest by number', ['cap-9.hujson', 'cap-10.hujson'], 10],
-    ['one as high as tailscaled', ['cap-142.hujson', 'cap-141.hujson'], 142],
+    ['one with the version of tailscaled', ['cap-142.hujson', 'cap-141.hujson'], 142],
     ['none above tailscaled', ['cap-143.hujson', 'cap-95.hujson', `cap-${'9'.repeat(400)}.hujson`], 95],
     ['zero', ['cap-0.hujson'], 0],
     ['no directory', ['cap-107.hujson/', 'cap-95.hujson', '..2026_01/', '..data'], 95],
-    ['no other spelling', ['cap-0107.hujson', 'cap-107.hujson.bak', 'cap-106.json', 'cap-95.hujson'], 95],
+    ['no name in another spelling', ['cap-0107.hujson', 'cap-107.hujson.bak', 'cap-106.json', 'cap-95.hujson'], 95],
     [
-      'no sign, no fraction',
+      'no name with a sign or a fraction',
       ['cap-+99.hujson', 'cap--1.hujson', 'cap-98.5.hujson', 'cap-1e2.hujson', 'cap-1.hujson'],
       1,
     ],
-    ['not the old name', ['tailscaled', 'cap-3.hujson'], 3],
+    ['no file with the old name', ['tailscaled', 'cap-3.hujson'], 3],
   ])('takes %s', (_name, names, cap) => {
     expect(choose(names)).toEqual({ path: `/c/cap-${cap}.hujson`, cap })
   })
@@ -47,7 +47,7 @@ describe('chooseConfigFile', () => {
     )
   })
 
-  it('takes the highest usable one in any order among anything', () => {
+  it('takes the highest usable one, in any order and among anything else', () => {
     const capFile = fc.nat(300).map((cap) => ({ cap, name: `cap-${cap}.hujson` }))
     const other = fc.string().map((text) => ({ cap: -1, name: `x${text}` }))
     fc.assert(

@@ -34,7 +34,7 @@ const ingressServices = {
   ),
 }
 
-/** All is mounted, and of what it says only `stands` is in place. */
+/** A World in which everything is mounted, and only `stands` is in place. */
 function world(stands: readonly ('served' | 'forwarded')[], change: Partial<World> = {}, more = {}): World {
   const base = aWorld(
     { deviceConfig: { file }, mounted: { serveConfig, ingressServices }, ...change },
@@ -50,40 +50,40 @@ function world(stands: readonly ('served' | 'forwarded')[], change: Partial<Worl
   }
 }
 
-describe('a Tailscale Service of the config file waits', () => {
+describe('a Tailscale Service of the config file is withheld', () => {
   const read = { path, bytes, services: ['svc:http', 'svc:l3', 'svc:none'] }
   const unread = { content: undefined, rejected: 'it is half a file' }
   it.each<[string, World, string[]]>([
-    ['while nothing that the files say of it stands', world([]), ['svc:http', 'svc:l3']],
+    ['while nothing is in place', world([]), ['svc:http', 'svc:l3']],
     ['until it is served', world(['forwarded']), ['svc:http']],
     ['until it is forwarded', world(['served']), ['svc:l3']],
-    ['no more once all stands', world(['served', 'forwarded']), []],
+    ['no more once all is in place', world(['served', 'forwarded']), []],
     [
-      'while a file may name it',
+      'while an unread file may name it',
       world(['forwarded'], { mounted: { serveConfig: unread, ingressServices } }),
       ['svc:http', 'svc:none'],
     ],
-    ['never where nothing is mounted', world([], {}, { TS_SERVE_CONFIG: '', TS_INGRESS_PROXIES_CONFIG_PATH: '' }), []],
+    ['never without mounted files', world([], {}, { TS_SERVE_CONFIG: '', TS_INGRESS_PROXIES_CONFIG_PATH: '' }), []],
     [
       'never where the agent itself advertises',
       world([], {}, { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'true' }),
       [],
     ],
-    ['never again once tailscaled was told of it', world([], { deviceConfig: { file, read } }), []],
+    ['never again once tailscaled has read it', world([], { deviceConfig: { file, read } }), []],
   ])('%s', (_name, now, expected) => {
     expect(waitingServices(now)).toEqual(expected)
   })
 })
 
-describe('what tailscaled is to read', () => {
-  it('is the file, byte for byte, when nothing waits', () => {
+describe('the config file for tailscaled', () => {
+  it('is the mounted file, byte for byte, when nothing is withheld', () => {
     expect(effectiveConfig(world(['served', 'forwarded']))).toEqual({
       bytes,
       services: file.content.config.advertiseServices,
     })
   })
 
-  it('else says the same but what waits', () => {
+  it('otherwise says the same without what is withheld', () => {
     const effective = effectiveConfig(world(['served']))!
     expect(JSON.parse(effective.bytes.toString())).toEqual({
       Version: 'alpha0',

@@ -30,7 +30,7 @@ afterEach(async () => {
 const version = 142
 const withKey = (key: string): string => `{"version": "alpha0", "AuthKey": "${key}"}`
 
-/** Follows from what is there now; `meanwhile` happens before the watch begins. */
+/** Follows from the current content; `meanwhile` happens before the watch begins. */
 async function follow(meanwhile: () => Promise<unknown> = async () => {}): Promise<void> {
   const initial = await readConfigFile(await findConfigFile(directory, version))
   await meanwhile()
@@ -45,13 +45,13 @@ const newest = (): object => ({
   key: published.at(-1)?.content.config.authKey,
   rejected: published.at(-1)?.rejected,
 })
-/** What is published last. */
+/** Waits until this is published. */
 const becomes = (key: string, rejected?: RegExp): Promise<void> =>
   expect
     .poll(newest, { interval: 10 })
     .toEqual({ key, rejected: rejected === undefined ? undefined : expect.stringMatching(rejected) })
 
-it('takes what a mounted volume brings, and publishes nothing while nothing differs', async () => {
+it('follows a mounted volume, and publishes nothing while nothing differs', async () => {
   await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
   await follow()
   await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
@@ -60,16 +60,16 @@ it('takes what a mounted volume brings, and publishes nothing while nothing diff
   expect(published).toHaveLength(1)
 })
 
-it('takes a change that was made before it began', async () => {
+it('notices a change that was made before it began', async () => {
   await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
   await follow(() => writeVolume(directory, { 'cap-107.hujson': withKey('two') }))
   await becomes('two')
 })
 
-it('takes the newest of a storm of changes', async () => {
+it('ends with the newest of a burst of changes', async () => {
   await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
   await follow()
-  // As fast as it goes, until some were taken in the midst of it: the storm itself starves nobody.
+  // As fast as possible, until some were read during it: a burst does not block reading.
   let swaps = 0
   for (; swaps < 100 || published.length < 2; swaps += 1) {
     await writeVolume(directory, { 'cap-107.hujson': withKey(`storm ${swaps}`) })
@@ -78,7 +78,7 @@ it('takes the newest of a storm of changes', async () => {
   expect(published.filter(({ rejected }) => rejected !== undefined)).toEqual([])
 })
 
-it('keeps the last good one while the newest cannot be used, and says why', async () => {
+it('keeps the last good file while the newest cannot be used, and says why', async () => {
   await mkdir(directory)
   const path = join(directory, 'cap-107.hujson')
   await writeFile(path, withKey('one'))
@@ -103,7 +103,7 @@ it('keeps the last good one while the newest cannot be used, and says why', asyn
   expect(published.map(({ rejected }) => rejected).join()).not.toMatch(/secret/)
 })
 
-it('asks for a restart when another file would be chosen, and goes on following its own', async () => {
+it('asks for a restart when another file would be chosen, and keeps following its own', async () => {
   await writeVolume(directory, { 'cap-95.hujson': withKey('one') })
   await follow()
   await writeVolume(directory, { 'cap-95.hujson': withKey('two'), 'cap-107.hujson': withKey('new') })
@@ -116,7 +116,7 @@ it('asks for a restart when another file would be chosen, and goes on following 
   await becomes('four')
 })
 
-it('goes on when the directory is removed and made anew', async () => {
+it('goes on when the directory is removed and created again', async () => {
   await writeVolume(directory, { 'cap-107.hujson': withKey('one') })
   await follow()
   await rm(directory, { recursive: true })

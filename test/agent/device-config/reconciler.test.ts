@@ -9,7 +9,7 @@ const path = '/c/cap-95.hujson'
 const bytes = Buffer.from('{"version":"alpha0"}')
 const file = { content: { path, cap: 95, bytes, config: parseDeviceConfig(path, bytes) } }
 
-/** Has a tailscaled that last read another file read this one; it answers so. */
+/** Lets a tailscaled that last read another file reload this one; `answer` is its answer. */
 async function reload(answer: string): Promise<{ changed: unknown; read: Buffer | undefined }> {
   let state: DeviceConfigState = { file, read: { path, bytes: Buffer.of(), services: [] } }
   const world = aWorld({ deviceConfig: state })
@@ -23,8 +23,8 @@ async function reload(answer: string): Promise<{ changed: unknown; read: Buffer 
   return { changed, read: state.read?.bytes }
 }
 
-describe('what tailscaled answers when it is to read its config file again', () => {
-  it('that it has', async () => {
+describe('the answer of tailscaled to reload-config', () => {
+  it('counts as success when it says so', async () => {
     expect(await reload('{"Reloaded":true,"Err":""}')).toEqual({ changed: true, read: bytes })
   })
 
@@ -35,11 +35,11 @@ describe('what tailscaled answers when it is to read its config file again', () 
     [`{"Reloaded":false,"Err":"${'x'.repeat(5000)}"}`, /: x{1000}$/],
     ['{"Reloaded":1}', /not the documented one/],
     ['null', /not the documented one/],
-  ])('%.40j', async (answer, reason) => {
+  ])('%.40j is an error', async (answer, reason) => {
     await expect(reload(answer)).rejects.toMatchObject({ code: 'localapi', message: expect.stringMatching(reason) })
   })
 
-  it('is taken for success only when it is', async () => {
+  it('counts as success only then', async () => {
     const field = fc.oneof(fc.boolean(), fc.constantFrom('', 'bad port'), fc.jsonValue())
     const answers = fc.oneof(
       fc.string(),

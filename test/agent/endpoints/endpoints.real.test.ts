@@ -16,7 +16,7 @@ type Reply = {
   readonly v4: string | null
 }
 
-/** Asks from within a host; undefined when nobody answers within `patience` ms. */
+/** Sends a request from a host; undefined without an answer within `patience` ms. */
 async function ask(host: Host, url: string, { method = 'GET', headers = {}, patience = 15_000 } = {}) {
   const script = `
     const [url, options, patience] = process.argv.slice(1)
@@ -29,7 +29,7 @@ async function ask(host: Host, url: string, { method = 'GET', headers = {}, pati
   return (JSON.parse(stdout) as Reply | null) ?? undefined
 }
 
-/** The value of one sample; undefined where there is none. */
+/** The value of one sample; undefined without one. */
 const sample = (reply: Reply | undefined, name: string): number | undefined => {
   const line = reply?.text.split('\n').find((text) => text.startsWith(`${name} `))
   return line === undefined ? undefined : Number(line.slice(name.length))
@@ -68,7 +68,7 @@ it('metrics, debug server and the older health listener answer before the login 
   expect(sample(after, 'culvert_reconciler_verified_timestamp_seconds{reconciler="forwarding"}')).toBeGreaterThan(
     sample(after, 'culvert_start_time_seconds') ?? Infinity,
   )
-  // No family occurs twice, or the scraper refuses all.
+  // No metric family may occur twice, or Prometheus refuses the scrape.
   const families = [...(after?.text.matchAll(/^# TYPE (\S+)/gm) ?? [])].map(([, name]) => name)
   expect(new Set(families).size).toBe(families.length)
   expect(await ask(host, metricsUrl, { method: 'POST' })).toMatchObject({ status: 405 })
@@ -81,7 +81,7 @@ it('metrics, debug server and the older health listener answer before the login 
   expect(await ask(host, `${debug}pprof/symbol`, { method: 'POST' })).toMatchObject({ status: 200 })
   const begun = performance.now()
   expect(await ask(host, `${debug}pprof/profile?seconds=1`)).toMatchObject({ status: 200 })
-  // Without its query it would take 30 s, which is longer than it is waited for.
+  // Without its query it would take 30 s, longer than the request waits.
   expect(performance.now() - begun).toBeGreaterThan(1000)
   expect(await ask(host, `${debug}nothing`)).toMatchObject({ status: 404 })
   expect(proxy.lines.filter((line) => line.includes('UDP GRO forwarding'))).toHaveLength(1)
@@ -93,7 +93,7 @@ it('metrics, debug server and the older health listener answer before the login 
   ])
 })
 
-it('metrics tell of a tailscaled that hangs and is started again, and of repairs', async () => {
+it('metrics show a tailscaled that hangs and is restarted, and repairs', async () => {
   const env = { ...target, ...onDisk, CULVERT_TEST_SHORT_WAITS: 'true', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
   const { host } = proxy
@@ -118,7 +118,7 @@ it('metrics tell of a tailscaled that hangs and is started again, and of repairs
   expect(sample(after, 'culvert_reconciler_failures_total{reconciler="forwarding"}')).toBe(0)
 })
 
-it('in userspace the tailnet reaches what listens on all addresses, and not what listens on the Pod’s alone', async () => {
+it('in userspace mode the tailnet reaches listeners on all addresses, but not those on the Pod’s address', async () => {
   const url = async (proxy: Proxy): Promise<string> => `http://${(await proxy.own()).v4}:9002/metrics`
   const userspace = { TS_USERSPACE: 'true', TS_ENABLE_METRICS: 'true' }
   {

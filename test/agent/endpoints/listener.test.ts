@@ -16,7 +16,7 @@ const older = { TS_HEALTHCHECK_ADDR_PORT: '[::1]:81' }
 const debug = { TS_DEBUG_ADDR_PORT: '127.0.0.1:1' }
 const paths = ['/livez', '/readyz', '/healthz', '/metrics', '/debug/'] as const
 
-describe('listeners and what they serve', () => {
+describe('listeners and their routes', () => {
   it.each<[string, Environment, [string, ...string[]][]]>([
     ['nothing asked for', {}, []],
     ['a debug server alone', debug, []],
@@ -24,10 +24,14 @@ describe('listeners and what they serve', () => {
     ['metrics', all, [['[::]:9002', '/livez', '/readyz', '/metrics']]],
     ['metrics and debug', { ...all, ...debug }, [['[::]:9002', '/livez', '/readyz', '/metrics', '/debug/']]],
     ['health and debug', { ...health, ...debug }, [['[::]:9002', '/livez', '/readyz', '/healthz']]],
-    ['both on one', { ...health, ...all }, [['[::]:9002', '/livez', '/readyz', '/healthz', '/metrics']]],
-    ['the older one', older, [['[::1]:81', '/livez', '/readyz', '/healthz']]],
     [
-      'one each',
+      'health and metrics on one listener',
+      { ...health, ...all },
+      [['[::]:9002', '/livez', '/readyz', '/healthz', '/metrics']],
+    ],
+    ['the older health listener', older, [['[::1]:81', '/livez', '/readyz', '/healthz']]],
+    [
+      'a listener for each',
       { ...older, ...all, ...debug, TS_LOCAL_ADDR_PORT: '127.0.0.1:82' },
       [
         ['127.0.0.1:82', '/livez', '/readyz', '/metrics', '/debug/'],
@@ -47,7 +51,7 @@ describe('listeners and what they serve', () => {
   })
 })
 
-it('answers a preStop hook where that is asked for', async () => {
+it('serves the preStop hook where it is configured', async () => {
   const path = '/internal-egress-services-preshutdown'
   const statuses = [undefined, () => ({ status: 200, body: '' })].map(async (preshutdown) => {
     const [listener] = planned(health, preshutdown)
@@ -62,7 +66,7 @@ it('answers a preStop hook where that is asked for', async () => {
 it.each<[string, Environment]>([
   ['TS_LOCAL_ADDR_PORT', health],
   ['TS_HEALTHCHECK_ADDR_PORT', {}],
-])('an address that is taken is told with %s', async (name, env) => {
+])('reports an address in use with %s', async (name, env) => {
   const taken = await onLoopback(() => {})
   const [listener] = planned({ ...env, [name]: taken.address })
   await expect(openListener(listener!, () => {})).rejects.toMatchObject({

@@ -13,7 +13,7 @@ it('is alive as long as nothing hangs', () => {
   expect(ask('/livez', '', aWorld(), ['forwarding'])).toEqual({ status: 500, body: 'stuck: forwarding' })
 })
 
-it('is ready when every check that counts is ok, and says which are not', () => {
+it('is ready when every check that counts is ok, and lists those that are not', () => {
   expect(ask('/readyz')).toEqual({ status: 200, body: 'ok' })
   const world = aWorld({ reports: {}, stateSecret: { name: 's', problem: 'refused' } })
   expect(ask('/readyz', '', world)).toEqual({ status: 503, body: 'forwarding: the rules are not in place yet' })
@@ -44,6 +44,6 @@ it.each<[string, World, readonly string[], object]>([
     [],
     { status: 503, body: 'node currently has no tailscale IPs' },
   ],
-])('tells as upstream does whether the node is healthy, when %s', (_name, world, stuck, answer) => {
+])('answers /healthz as upstream does when %s', (_name, world, stuck, answer) => {
   expect(healthz({ world: () => world, stuck: () => stuck, since: () => undefined })).toEqual(answer)
 })

@@ -14,7 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => Promise.all([close(front.server), close(behind.server)]))
 
-it('passes on method, path, query, body and headers, but for those that are refused or of one connection', async () => {
+it('passes on method, path, query, body and headers, except hop-by-hop and refused ones', async () => {
   answer = (request, response) => {
     response.writeHead(418, { 'x-answer': 'yes', 'x-seen': JSON.stringify(request.headers) })
     response.write(`${request.method} ${request.url} `)
@@ -29,7 +29,7 @@ it('passes on method, path, query, body and headers, but for those that are refu
   expect(Object.keys(seen).filter((name) => ['origin', 'referer', 'te'].includes(name))).toEqual([])
 })
 
-it('keeps the body of a request within its frame, also where its method has none', async () => {
+it('frames the body of a request, also for methods that normally have none', async () => {
   const asked: string[] = []
   answer = (request, response) => {
     asked.push(`${request.method} ${request.url}`)
@@ -56,14 +56,14 @@ it('ends with the client', async () => {
   await closed.promise
 })
 
-it('says that nothing was heard, and breaks off what had begun', async () => {
+it('answers 502 for a silent server, and aborts an answer that has begun', async () => {
   answer = () => {}
   expect(await ask(front.address, '/debug/')).toMatchObject({ status: 502, body: 'nothing was heard for 1 s\n' })
   answer = (_request, response) => response.writeHead(200, { 'content-length': '10' }).write('half')
   await expect(ask(front.address, '/debug/')).rejects.toThrow(/aborted/)
 })
 
-it('says that nobody listens', async () => {
+it('answers 502 when nothing listens', async () => {
   await close(behind.server)
   expect(await ask(front.address, '/debug/')).toMatchObject({ status: 502, body: /ECONNREFUSED/ })
 })
@@ -81,7 +81,7 @@ it.each(['HTTP/1.1 099 Odd\r\n\r\n', 'HTTP/1.1 200 OK\r\nx: a\u0001b\r\n\r\n', '
   },
 )
 
-it('answers for a server that switches protocols unasked', async () => {
+it('answers for a server that switches protocols without being asked', async () => {
   answer = ({ socket }) => socket.end('HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n')
   expect(await ask(front.address, '/debug/')).toMatchObject({
     status: 502,

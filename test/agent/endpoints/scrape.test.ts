@@ -33,7 +33,7 @@ afterEach(async () => {
 
 const type = 'text/plain; version=0.0.4; charset=utf-8'
 
-it('gives the agent’s own metrics and behind them tailscaled’s, whatever the scraper’s headers', async () => {
+it('returns the agent’s metrics followed by tailscaled’s, whatever the headers of the request', async () => {
   answer = ({ url, headers }, response) => {
     // As LocalAPI does.
     if (headers.origin !== undefined || headers.referer !== undefined) response.writeHead(403).end()
@@ -57,8 +57,8 @@ it.each<[string, RequestListener]>([
     'breaks off',
     (_request, response) => response.writeHead(200, { 'content-length': '9' }).write('x', () => response.destroy()),
   ],
-  ['says more than anybody wants to hold', (_request, response) => response.end(Buffer.alloc(20 * 1024 * 1024, 'x'))],
-])('gives its own alone when tailscaled %s', async (_name, behaviour) => {
+  ['sends more than the limit', (_request, response) => response.end(Buffer.alloc(20 * 1024 * 1024, 'x'))],
+])('returns only its own metrics when tailscaled %s', async (_name, behaviour) => {
   answer = behaviour
   const { status, headers, body } = await ask(front.address, '/metrics')
   expect(status).toBe(200)
@@ -66,7 +66,7 @@ it.each<[string, RequestListener]>([
   expect(body).toMatch(/^culvert_tailscaled_up 0\n[^]*culvert_tailscaled_restarts_total 0\n$/m)
 })
 
-it('asks tailscaled once for all who ask at the same time, and anew for the next', async () => {
+it('sends one request to tailscaled for simultaneous scrapes, and another for the next', async () => {
   const all = 20
   let asked = 0
   let waiting = 0

@@ -15,10 +15,10 @@ const env = {
   TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies',
 }
 const timings = { contact: 300, contactPing: 20 }
-/** What has answered is looked at so often, in ms. */
+/** How often targets that have answered are looked at, in ms. */
 const restMs = 100
 
-/** The World when these services, by name with their target, are what the rules were last planned from. */
+/** A World whose rules were last planned from these services, by name with their target. */
 function planned(targets: Readonly<Record<string, string>>): World {
   const entries = Object.entries(targets).map(([name, ip], index) => {
     const ports = [{ protocol: 'TCP', matchPort: 10_000 + index, targetPort: 80 }]
@@ -34,7 +34,7 @@ function planned(targets: Readonly<Record<string, string>>): World {
 const endings: (() => void)[] = []
 afterEach(() => endings.splice(0).forEach((end) => end()))
 
-/** Contacts the targets of these services; `answer` says what becomes of each ping, `address kind`. */
+/** Contacts the targets of these services; `answer` has the result of each ping, `address kind`. */
 function contact(targets: Readonly<Record<string, string>>, answer: (ping: string) => Promise<string>) {
   const asked: string[] = []
   const clock = new VirtualClock()
@@ -63,7 +63,7 @@ const silence = async (): Promise<never> => {
   throw new LocalApiError('ping failed', Object.assign(new Error('late'), { code: 'ETIMEDOUT' }))
 }
 
-it('a service counts once its target has answered, by any path and then through the tunnel', async () => {
+it('a service counts once its target has answered, first by any path and then through the tunnel', async () => {
   let open = false
   const { asked, contacted, lines, clock, since } = contact({ db: '100.64.0.9' }, (ping) =>
     ping.endsWith('TSMP') && !open ? silence() : yes(),
@@ -75,11 +75,11 @@ it('a service counts once its target has answered, by any path and then through 
   open = true
   await clock.advance(timings.contactPing)
   expect([contacted(), lines]).toEqual([['db'], []])
-  // It was open for the last part of that time alone.
+  // The tunnel was open only for the last part of that time.
   expect(since()?.getTime()).toBeGreaterThan(clock.date().getTime() - timings.contactPing)
 })
 
-it('one that does not answer is waited for in vain for a while, and holds up no other', async () => {
+it('a target that does not answer is given up after a while, and delays no other', async () => {
   const { contacted, lines, clock, since } = contact({ db: '100.64.0.9', gone: '100.64.0.8' }, (ping) =>
     ping.startsWith('100.64.0.8') ? silence() : yes(),
   )
@@ -91,7 +91,7 @@ it('one that does not answer is waited for in vain for a while, and holds up no 
   expect(lines).toEqual(['warning: no answer within 0.3 s, so that connections to these may hang: 100.64.0.8'])
 })
 
-it('a service that has counted goes on to do so when its target moves', async () => {
+it('a service that has counted still counts when its target moves', async () => {
   const { contacted, plan, clock } = contact({ db: '100.64.0.9' }, (ping) =>
     ping.startsWith('100.64.0.8') ? silence() : yes(),
   )
@@ -107,7 +107,7 @@ it('a service that has counted goes on to do so when its target moves', async ()
   expect(contacted()).toEqual([])
 })
 
-it('where tailscaled cannot be asked, nothing is waited for', async () => {
+it('nothing is waited for when tailscaled cannot ping', async () => {
   const { contacted, lines, clock } = contact({ db: '100.64.0.9' }, async () => 'what?')
   await clock.advance(restMs)
   expect(contacted()).toEqual(['db'])

@@ -3,7 +3,7 @@ import { resetConnections } from '../../../agent/forwarding/reset-connections.ts
 import { timings } from '../../../agent/world/timings.ts'
 import { VirtualClock } from '../../lib/virtual-clock.ts'
 
-/** Resets `open` connections with a deadline in `limit` ms; gives how long that took, and the log. */
+/** Resets `open` connections with a deadline in `limit` ms; returns how long that took, and the log. */
 async function reset(open: number, limit = 20_000) {
   const clock = new VirtualClock()
   const lines: string[] = []
@@ -14,14 +14,14 @@ async function reset(open: number, limit = 20_000) {
   return { ended, lines }
 }
 
-it('goes on forwarding until nodes have forgotten the connections that were reset', async () => {
+it('keeps forwarding until nodes have forgotten the connections that were reset', async () => {
   expect(await reset(3)).toEqual({
     ended: timings.drainForget,
     lines: ['3 open connections reset; waiting 12 s for nodes to forget that they led here'],
   })
 })
 
-it('takes no time where nothing was open, and not more than it has', async () => {
+it('takes no time without open connections, and never more than the limit', async () => {
   expect(await reset(0)).toEqual({ ended: 0, lines: [] })
   expect((await reset(1, 5000)).ended).toBe(5000)
 })

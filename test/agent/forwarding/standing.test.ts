@@ -46,14 +46,14 @@ const world = ({ egress = {}, ingress = {}, peers = peersAt('100.64.0.9'), conta
     },
     env,
   )
-/** What is wanted is as in `now`; what was last read back is as in `then`; `error` came since. */
+/** A World that wants `now`; the rules last read back are of `then`, and `error` occurred since. */
 const standing = (now: Facts, then: Facts = now, error?: string): World => {
   const verified = planForwarding(world(then))
   const desired = planForwarding(world(now))
   const report = aReport(desired, { verified, ...(error !== undefined && { error }) })
   return { ...world(now), reports: { [forwardingKey.name]: report } }
 }
-/** The same, while what is as in `coming` is being put in the place of what stands. */
+/** The same, while rules of `coming` are replacing those in place. */
 const replaced = (now: Facts, coming: Facts): World => {
   const before = standing(now)
   const report = { ...before.reports[forwardingKey.name]!, attempting: planForwarding(world(coming)) }
@@ -64,41 +64,41 @@ const listed = (status: { text: string } | undefined, key: 'services' | 'configs
 
 describe('a service of ProxyGroup egress is listed', () => {
   it.each<[string, World, string[] | undefined]>([
-    ['once its rules were read back', standing({ egress: { db: db(10_000) } }), ['db']],
-    ['not before anything was', { ...world({ egress: { db: db(10_000) } }), reports: {} }, undefined],
-    ['not while its target is not known', standing({ egress: { db: db(10_000) }, peers: noPeers }), []],
+    ['once its rules have been read back', standing({ egress: { db: db(10_000) } }), ['db']],
+    ['not before any rules have been read back', { ...world({ egress: { db: db(10_000) } }), reports: {} }, undefined],
+    ['not while its target is unknown', standing({ egress: { db: db(10_000) }, peers: noPeers }), []],
     ['not before its target has answered', standing({ egress: { db: db(10_000) }, contacted: [] }), []],
     [
-      'not with other ports than those that stand',
+      'not with other ports than those of its rules',
       standing({ egress: { db: db(10_001) } }, { egress: { db: db(10_000) } }),
       [],
     ],
     [
-      'not while a plan without it is put in the place of its rules, though it is wanted again',
+      'not while its rules are being removed, though it is wanted again',
       replaced({ egress: { db: db(10_000) } }, {}),
       [],
     ],
     [
-      'while a plan that has it, too, is put in their place',
+      'while its rules are being replaced by some that have it, too',
       replaced({ egress: { db: db(10_000) } }, { egress: { db: db(10_000), other: db(10_001) } }),
       ['db'],
     ],
     [
-      'while the rules follow its target, as it stands',
+      'while the rules still have the previous address of its target',
       standing({ egress: { db: db(10_000) }, peers: peersAt('100.64.0.10') }, { egress: { db: db(10_000) } }),
       ['db'],
     ],
     [
-      'whatever becomes of its health URL',
+      'also with another health URL',
       standing(
         { egress: { db: { ...db(10_000), healthCheckEndpoint: 'http://a.test/' } } },
         { egress: { db: db(10_000) } },
       ),
       ['db'],
     ],
-    ['not when it is configured no more', standing({}, { egress: { db: db(10_000) } }), []],
+    ['not when it is no longer configured', standing({}, { egress: { db: db(10_000) } }), []],
     [
-      'still, after rules could not be changed',
+      'still, after the rules could not be changed',
       standing({ egress: { db: db(10_000) } }, undefined, 'nft failed'),
       ['db'],
     ],
@@ -106,7 +106,7 @@ describe('a service of ProxyGroup egress is listed', () => {
     expect(listed(egressStatus(now), 'services')).toEqual(services)
   })
 
-  it('with the addresses that its rules lead to', () => {
+  it('with the addresses of its rules', () => {
     const now = standing({ egress: { db: db(10_000) }, peers: peersAt('100.64.0.10') }, { egress: { db: db(10_000) } })
     expect(egressStatus(now)?.text).toContain('"tailnetTargetIPs":["100.64.0.9"]')
   })
@@ -114,14 +114,14 @@ describe('a service of ProxyGroup egress is listed', () => {
 
 describe('a Tailscale Service of ProxyGroup ingress is listed', () => {
   it.each<[string, World, string[] | undefined]>([
-    ['once its rules were read back', standing({ ingress: { 'svc:web': mapping('10.0.0.1') } }), ['svc:web']],
+    ['once its rules have been read back', standing({ ingress: { 'svc:web': mapping('10.0.0.1') } }), ['svc:web']],
     [
-      'not with another backend than the one that stands',
+      'not with another backend than that of its rules',
       standing({ ingress: { 'svc:web': mapping('10.0.0.2') } }, { ingress: { 'svc:web': mapping('10.0.0.1') } }),
       [],
     ],
     [
-      'with a family that the kernel lacks, if it has another',
+      'with a family that the kernel lacks, if it has the other',
       standing({
         ingress: {
           'svc:web': {
@@ -134,7 +134,7 @@ describe('a Tailscale Service of ProxyGroup ingress is listed', () => {
       ['svc:web'],
     ],
     [
-      'not when the kernel lacks all of them',
+      'not when the kernel lacks all its families',
       standing({ ingress: { 'svc:web': mapping('10.0.0.1') }, kernel: [6] }),
       [],
     ],
@@ -143,7 +143,7 @@ describe('a Tailscale Service of ProxyGroup ingress is listed', () => {
   })
 })
 
-it('a service for which the Secret has no room is told of, and stays forwarded', () => {
+it('a service that does not fit into the Secret is reported as omitted, and stays forwarded', () => {
   const services = Object.fromEntries(
     Array.from({ length: 900 }, (_, index) => [
       `s${index}-${'x'.repeat(240)}`,

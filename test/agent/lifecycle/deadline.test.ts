@@ -23,7 +23,7 @@ function start(change: Partial<World> = {}) {
 }
 const tailnet = { watching: true, noSnat: false, health: new Map<string, string>() }
 
-it('says every ten seconds what start-up waits for, and then ends it with that', async () => {
+it('logs every ten seconds what start-up waits for, and then fails with that', async () => {
   const { lines, ended } = start({ tailnet: { ...tailnet, state: 'Starting' } })
   await clock.advance(59_900)
   expect([lines.length, ended.reason]).toEqual([5, undefined])
@@ -37,7 +37,7 @@ it.each<[string, Partial<World>]>([
   ['the node must be approved', { tailnet: { ...tailnet, state: 'NeedsMachineAuth' } }],
   ['a known node cannot reach the control server', { tailnet: { ...tailnet, state: 'Starting', hasNodeKey: true } }],
   ['another auth key is waited for', { reissue: { refusedKey: '', reason: 'spent' } }],
-])('does not run while %s, and goes on after that', async (_what, change) => {
+])('does not run while %s, and goes on afterwards', async (_what, change) => {
   const { store, ended } = start(change)
   await clock.advance(600_000)
   expect(ended.reason).toBeUndefined()
@@ -48,7 +48,7 @@ it.each<[string, Partial<World>]>([
   expect(ended.reason).toMatch(/boot deadline/)
 })
 
-it('is over with the boot', async () => {
+it('ends when start-up is complete', async () => {
   const { ended, lines } = start()
   await clock.advance(5000)
   booted.abort()

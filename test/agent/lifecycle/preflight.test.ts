@@ -12,7 +12,7 @@ it.each<[string, Environment, RegExp]>([
     { POD_IPS: '100.100.0.1', TS_DEST_IP: '100.80.1.2' },
     /^the Pod .*, the target \(100\.80\.1\.2\)/,
   ],
-])('%s in the tailnet’s range is told', (_name, env, warning) => {
+])('%s in the tailnet’s range causes a warning', (_name, env, warning) => {
   expect(warnings(env)).toMatch(warning)
 })
 
@@ -20,6 +20,6 @@ it.each<Environment>([
   {},
   { POD_IPS: '100.63.255.255', TS_DEST_IP: '100.128.0.1', KUBERNETES_SERVICE_HOST: 'kubernetes.example' },
   { TS_USERSPACE: 'true', POD_IPS: '100.64.0.9' },
-])('%j is no cause', (env) => {
+])('%j causes no warning', (env) => {
   expect(warnings(env)).toBe('')
 })

@@ -21,7 +21,7 @@ function start(world: World) {
   return { clock, store, lines, outcome }
 }
 
-it('waits for the node to run, and for the first attempt at its rules, whatever came of it', async () => {
+it('waits for the node to run, and for the first attempt at its rules, failed or not', async () => {
   const world = aWorld({ daemon: { phase: 'login', restarts: 0 }, reports: {} })
   const { clock, store, outcome } = start(world)
   await clock.advance(60_000)
@@ -35,7 +35,7 @@ it('waits for the node to run, and for the first attempt at its rules, whatever 
   expect(outcome.is).toBe('complete')
 })
 
-it('waits for no rules where there are none, but for what the Secret is to say', async () => {
+it('does not wait for rules without any, but for the keys of the Secret', async () => {
   const env = { TS_USERSPACE: 'true', KUBERNETES_SERVICE_HOST: '10.96.0.1', TS_KUBE_SECRET: 'proxy' }
   const stateSecret = { name: 'proxy', access: { patch: true, create: false } }
   const { clock, store, outcome } = start(aWorld({ reports: {}, stateSecret }, env))
@@ -46,7 +46,7 @@ it('waits for no rules where there are none, but for what the Secret is to say',
   expect(outcome.is).toBe('complete')
 })
 
-it('fails where no target can ever be reached, in the words that upstream’s users wait for', async () => {
+it('fails when no target can ever be reached, with upstream’s log line', async () => {
   const six = [{ family: 6 as const, text: 'fd7a:115c:a1e0::1' }]
   const tailnet = { ...aWorld().tailnet, self: { ...self, addresses: six } }
   const { clock, outcome } = start(aWorld({ tailnet }))

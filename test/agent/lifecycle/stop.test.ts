@@ -10,7 +10,7 @@ const start = () => {
   return { clock, lines, force, stop: stopper({ log: (text) => lines.push(text), clock, timings }) }
 }
 
-/** A step that waits until its time is over, and writes down when that was. */
+/** A step that waits until its deadline, and records when that was. */
 const waitingFor =
   (clock: VirtualClock, ended: [StopStage, number][], stage: StopStage) =>
   async (deadline: AbortSignal): Promise<void> => {
@@ -19,7 +19,7 @@ const waitingFor =
   }
 
 describe('the stop', () => {
-  it('takes its steps in order, whatever order they came in, and says why it stops', async () => {
+  it('runs its steps in order, whatever order they were added in, and logs why it stops', async () => {
     const { stop, force } = start()
     const taken: string[] = []
     for (const stage of stopStages.toReversed())
@@ -29,7 +29,7 @@ describe('the stop', () => {
     expect(taken).toEqual([...stopStages.map((stage) => `${stage}: received SIGTERM`), 'closing another one'])
   })
 
-  it('goes on after a step that fails, and says so', async () => {
+  it('goes on after a step that fails, and logs it', async () => {
     const { stop, force, lines } = start()
     const taken: string[] = []
     stop.at('withdrawing what is advertised', () => Promise.reject(new Error('403: locked')))
@@ -45,7 +45,7 @@ describe('the stop', () => {
     ])
   })
 
-  it('keeps a share of its time for tailscaled, whatever came first', async () => {
+  it('reserves a share of its time for tailscaled, whatever comes first', async () => {
     const { stop, force, clock } = start()
     const ended: [StopStage, number][] = []
     for (const stage of ['withdrawing what is advertised', 'waiting for the state', 'stopping tailscaled'] as const)
@@ -56,13 +56,13 @@ describe('the stop', () => {
     const early = timings.stopBudget - timings.stopGrace
     expect(ended).toEqual([
       ['withdrawing what is advertised', early],
-      // Its time was over before.
+      // Its time was already used up.
       ['waiting for the state', early],
       ['stopping tailscaled', timings.stopBudget],
     ])
   })
 
-  it('goes on without a step that hangs: tailscaled hears of the stop in time, and what follows has its share', async () => {
+  it('gives up a step that hangs: tailscaled gets SIGTERM in time, and each later step its share', async () => {
     const { stop, force, clock, lines } = start()
     const began: [StopStage, number][] = []
     for (const stage of stopStages.toReversed()) {
@@ -84,7 +84,7 @@ describe('the stop', () => {
     expect(lines).toContain('warning: removing the rules: it takes too long; going on without it')
   })
 
-  it('leaves time to withdraw where a reconciler hangs', async () => {
+  it('leaves time to withdraw when a reconciler hangs', async () => {
     const { stop, force, clock } = start()
     stop.at('waiting for the reconcilers', () => new Promise(() => {}))
     let withdrawing: [number, boolean] | undefined
@@ -96,7 +96,7 @@ describe('the stop', () => {
     expect(withdrawing?.[1]).toBe(false)
   })
 
-  it('ends all up to tailscaled at once when it is forced, and still cleans up', async () => {
+  it('cuts the steps up to tailscaled short when forced, and still cleans up', async () => {
     const { stop, force, clock, lines } = start()
     const ended: [StopStage, number][] = []
     const cleanUp = stopStages.slice(stopStages.indexOf('stopping tailscaled') + 1)

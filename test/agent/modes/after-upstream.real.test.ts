@@ -8,7 +8,7 @@ import { egressEntry, Group } from '../group.ts'
 import { type Environment, onDisk, Proxy } from '../proxy.ts'
 import { SecretBed } from '../secret-bed.ts'
 
-// A container with this agent takes the place of one with upstream's, in the same network namespace.
+// A container with this agent replaces one with upstream's, in the same network namespace.
 const hosts = {
   one: { network: 'wan', tailscaled: true },
   other: { network: 'wan', tailscaled: true },
@@ -30,7 +30,7 @@ beforeEach(() => tellOnFailure(bed))
 const ruleset = async (): Promise<string> => (await bed.host('proxy').exec(['nft', 'list', 'ruleset'])).stdout
 const own = (host: 'proxy' | 'before' | 'after') => [bed.host(host).address.v4, bed.host(host).address.v6].map(String)
 
-/** Starts this agent where upstream's was killed, and sees its rules gone. */
+/** Starts this agent where upstream's was killed, and waits until upstream's rules are gone. */
 async function takeOver(env: Environment, theirs: RegExp): Promise<Proxy> {
   expect(await ruleset()).toMatch(theirs)
   const proxy = await Proxy.ready(bed, env)
@@ -44,14 +44,14 @@ async function takeOver(env: Environment, theirs: RegExp): Promise<Proxy> {
 async function answeredBy(from: 'one' | 'before', to: readonly string[], host: string, port = 7000): Promise<void> {
   for (const address of to) {
     for (const protocol of ['tcp', 'udp'] as const) {
-      // A node that was killed is found again at the second handshake, five seconds after the first.
+      // A node that was killed is reached again with the second handshake, five seconds after the first.
       const answer = await ask(bed.host(from), { to: address, port, protocol })
       expect(answer).toMatchObject({ host })
     }
   }
 }
 
-it('L3 egress leads to its own target', async () => {
+it('L3 egress reaches its own target', async () => {
   const [one, other] = [await peer(bed, 'one'), await peer(bed, 'other')]
   const upstream = await Upstream.start(bed, { ...onDisk, TS_TAILNET_TARGET_IP: one.v4 })
   await answeredBy('before', own('proxy').slice(0, 1), 'one')
@@ -60,7 +60,7 @@ it('L3 egress leads to its own target', async () => {
   await answeredBy('before', own('proxy'), 'other')
 })
 
-it('L3 ingress leads to its own backend', async () => {
+it('L3 ingress reaches its own backend', async () => {
   const [before, after] = [own('before'), own('after')]
   const upstream = await Upstream.start(bed, { ...onDisk, TS_DEST_IP: String(before[0]) })
   await upstream.kill()
@@ -69,7 +69,7 @@ it('L3 ingress leads to its own backend', async () => {
   await answeredBy('one', [v4, v6], 'after')
 })
 
-it('ProxyGroup egress has its own services alone', async () => {
+it('ProxyGroup egress has only its own services', async () => {
   const state = await SecretBed.make(bed, 'egress')
   const [one, other] = [await peer(bed, 'one'), await peer(bed, 'other')]
   await give(bed, '/tmp/egress/egress-services', egressServices(one, other))
@@ -82,7 +82,7 @@ it('ProxyGroup egress has its own services alone', async () => {
   await upstream.kill()
 
   const group = await Group.make(bed, 'egress')
-  // A port of upstream's that leads elsewhere now; those of the others lead nowhere.
+  // A port of upstream's that now has another target; the others have none.
   await group.egress({ 'default-one': egressEntry({ fqdn: other.name }, 10_000) })
   await using _ = await takeOver({ ...group.env('egress'), TS_AUTHKEY: await bed.authKey() }, /dport 100\d\d .*dnat/)
   await answeredBy('before', own('proxy'), 'other', 10_000)

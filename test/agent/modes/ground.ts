@@ -5,9 +5,9 @@ import type { Host } from '../../lab/hosts/host.ts'
 import { askAll, startEcho, startTraffic } from '../../lab/traffic/traffic.ts'
 import type { Environment } from '../proxy.ts'
 
-/** Where the tailnet reaches what is behind the router: as a subnet route of each family, and by 4via6. */
+/** Addresses behind the router, as the tailnet reaches them: by a subnet route of each family, and by 4via6. */
 export const routed = { v4: '192.0.2.7', v6: '2001:db8::7', via: 'fd7a:115c:a1e0:b1a:0:7:c000:207' } as const
-/** The name of the site behind the router. */
+/** The 4via6 name of the site behind the router. */
 export const site = '192-0-2-7-via-7.lab.ts.net'
 
 /** A Tailscale Service that the router hosts. */
@@ -24,7 +24,7 @@ export const hosts = {
   app: { network: 'cluster' },
 } as const
 
-/** The echo backend answers UDP from the node's own address, whichever was asked; connection tracking knows that. */
+/** The echo server answers UDP from the node's own address; connection tracking restores the address that was asked. */
 const answersAsAsked = `
 table inet lab {
   chain prerouting {
@@ -39,10 +39,10 @@ export type ModesBed = Bed<keyof typeof hosts>
 export type PodHost = 'dual' | 'only4' | 'only6'
 export type Family = 'v4' | 'v6'
 
-/** A Pod's families with those that the tailnet gives its node, and those of both: nothing is translated. */
+/** The families of a Pod, those that the tailnet gives its node, and those that both have: nothing is translated. */
 export type Ground = { readonly pod: PodHost; readonly tailnet: Families; readonly carries: readonly Family[] }
 
-/** Where something is carried. */
+/** Combinations in which something is forwarded. */
 export const grounds: readonly Ground[] = [
   { pod: 'dual', tailnet: 'both', carries: ['v4', 'v6'] },
   { pod: 'only4', tailnet: 'both', carries: ['v4'] },
@@ -53,13 +53,13 @@ export const grounds: readonly Ground[] = [
   { pod: 'only6', tailnet: 'v6', carries: ['v6'] },
 ]
 
-/** Where nothing can be. */
+/** Combinations in which nothing can be forwarded. */
 export const barren: readonly Ground[] = [
   { pod: 'only4', tailnet: 'v6', carries: [] },
   { pod: 'only6', tailnet: 'v4', carries: [] },
 ]
 
-/** Nodes in the tailnet, one of them a router and host of a Tailscale Service, and three places for a proxy. */
+/** Nodes in the tailnet, one of them a router and host of a Tailscale Service, and three hosts for a proxy. */
 export async function startModes(options: { readonly cluster?: { readonly nodes: 0 } } = {}): Promise<ModesBed> {
   const bed = await startBed({ hosts, ...options })
   const { control } = bed
@@ -68,7 +68,7 @@ export async function startModes(options: { readonly cluster?: { readonly nodes:
     await router.exec(['ip', 'address', 'add', address, 'dev', 'lo'])
   }
   await router.exec(['nft', '-f', '-'], { input: answersAsAsked })
-  // The kernel spares its ICMP errors; a test asks for more of them than a client would.
+  // The kernel limits the rate of its ICMP errors; a test provokes more of them than a client would.
   for (const pod of ['dual', 'only4', 'only6'] as const) {
     const limits = pod === 'only4' ? [] : ['net.ipv6.icmp.ratelimit=0']
     await bed.host(pod).exec(['sysctl', '-qw', 'net.ipv4.icmp_ratelimit=0', ...limits])
@@ -84,19 +84,19 @@ export async function startModes(options: { readonly cluster?: { readonly nodes:
   return bed
 }
 
-/** What makes an agent part of the bed, as a Pod of its host's families is told. */
+/** The agent's environment in the bed, for a Pod with the families of its host. */
 export async function podEnv(bed: ModesBed, pod: PodHost): Promise<Environment> {
   const { v4, v6 } = bed.host(pod).address
   return {
     TS_AUTHKEY: await bed.authKey(),
-    // A Pod without IPv4 reaches the control server by IPv6.
+    // A Pod without IPv4 reaches the control server over IPv6.
     TS_EXTRA_ARGS: `--login-server=${v4 === undefined ? 'http://[fd99::1]:8080' : bed.controlUrl} --accept-routes`,
     POD_IP: String(v4 ?? v6),
     POD_IPS: [v4, v6].filter((address) => address !== undefined).join(','),
   }
 }
 
-/** Why what the cluster sends to a Pod is not carried, for each of the Pod's families of which that is so. */
+/** The reported reasons why traffic to a Pod is not forwarded, one for each family of the Pod that is not. */
 export const lacking = (bed: ModesBed, { pod, carries }: Ground): string[] =>
   (['v4', 'v6'] as const)
     .filter((family) => bed.host(pod).address[family] !== undefined && !carries.includes(family))
@@ -119,10 +119,7 @@ type Asked = {
   readonly as: (family: Family) => object
 }
 
-/**
- * Asks an address of each family, where there is one, with TCP and UDP: those of `carries` must be answered, the others
- * refused at once.
- */
+/** Sends TCP and UDP to an address of each family: those of `carries` must be answered, the others refused at once. */
 export async function answered(
   from: Host,
   to: Readonly<Record<Family, string | undefined>>,
@@ -142,13 +139,13 @@ export async function answered(
   }
 }
 
-/** Who answers a ping shows in the hops that its answer has left, of 64 that it begins with. */
+/** The hops that the answer to a ping has left, of the 64 that it begins with: they show who answered. */
 export async function hopsLeft(from: Host, to: string): Promise<number> {
   const { stdout } = await from.exec(['busybox', 'ping', '-c', '1', '-W', '5', to])
   return Number(/ttl=(\d+)/.exec(stdout)?.[1])
 }
 
-/** Exchanges messages that no packet holds, by both families. */
+/** Exchanges messages larger than a packet, over both families. */
 export async function largeMessagesPass(
   from: Host,
   to: Readonly<Record<Family, string | undefined>>,
@@ -162,7 +159,7 @@ export async function largeMessagesPass(
   }
 }
 
-/** What an HTTP server at an address answers to a request for the node's name. */
+/** The answer of an HTTP server at an address to a request for the node's name. */
 export async function httpGet(from: Host, to: string, port: number, path = '/'): Promise<string> {
   const request = { host: to, port, path, headers: { host: 'proxy.lab.ts.net' } }
   const program = `require('node:http').get(${JSON.stringify(request)}, (response) => response.pipe(process.stdout))`

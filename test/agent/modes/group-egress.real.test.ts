@@ -18,7 +18,7 @@ import {
   web,
 } from './ground.ts'
 
-// ProxyGroup egress: each port of the Pod leads to a port of a target in the tailnet.
+// ProxyGroup egress: each port of the Pod is mapped to a port of a target in the tailnet.
 type Service = {
   readonly name: string
   readonly target: EgressEntry['tailnetTarget']
@@ -29,7 +29,7 @@ type Service = {
 }
 
 let bed: ModesBed
-/** All that a target can be, in one replica; two services lead to one target, by other ports. */
+/** All kinds of targets, in one replica; two services share a target with different ports. */
 let services: readonly Service[]
 beforeAll(async () => {
   bed = await startModes({ cluster: { nodes: 0 } })
@@ -50,7 +50,7 @@ beforeAll(async () => {
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
-/** A replica with all services, and what it says in its Secret. */
+/** A replica with all services, and its status in the Secret. */
 async function replica({ pod, tailnet }: Omit<Ground, 'carries'>): Promise<{ env: Environment; group: Group }> {
   await bed.control.putSettings({ families: tailnet })
   const group = await Group.make(bed, `${pod}-${tailnet}`, pod)
@@ -66,7 +66,7 @@ const listed = async (group: Group): Promise<string[]> =>
 
 describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet', (ground) => {
   const { pod, carries } = ground
-  it(`carries ${carries.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
+  it(`forwards ${carries.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
     const { env, group } = await replica(ground)
     await using proxy = await Proxy.ready(bed, env, { host: pod })
     const carried = services.map((one) => ({
@@ -79,7 +79,7 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
     for (const one of carried) {
       const as = (family: Family) => ({ host: one.host, peer: own[family] })
       const { matchPort: port } = one
-      // A site is reached by its router, which asks by itself.
+      // The router of a 4via6 site forwards with its own address.
       await answered(bed.host('app'), proxy.host.address, {
         port,
         carries: one.carries,
@@ -97,7 +97,7 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
 })
 
 describe('a replica', () => {
-  it('lets large messages pass in both directions, and refuses other nodes', async () => {
+  it('passes large messages in both directions, and refuses other nodes', async () => {
     const { env } = await replica({ pod: 'dual', tailnet: 'both' })
     await using proxy = await Proxy.ready(bed, env, { host: 'dual' })
     await proxy.until(({ ready }) => ready)

@@ -29,12 +29,12 @@ beforeEach(() => tellOnFailure(bed))
 
 const app = { v4: '100.99.2.1', v6: 'fd7a:115c:a1e0::9902' } as const
 const api = { v4: '100.99.2.2', v6: 'fd7a:115c:a1e0::9903' } as const
-/** One that the node hosts and the file does not have. */
+/** A Tailscale Service that the node hosts and the file does not have. */
 const unmapped = { v4: '100.99.2.3', v6: 'fd7a:115c:a1e0::9904' } as const
 
 type Addresses = Readonly<Record<Family, string>>
 
-/** Those of some families. */
+/** The addresses of these families. */
 const only = ({ v4, v6 }: Addresses, families: readonly Family[]) => ({
   v4: families.includes('v4') ? v4 : undefined,
   v6: families.includes('v6') ? v6 : undefined,
@@ -46,15 +46,15 @@ const mapping = (service: Addresses, cluster: Host['address']) => ({
 })
 
 /**
- * A replica that hosts the Tailscale Services, as control and operator see to it once it says that it may. `secret` is
- * its name: under the same one it would be the same node, which hosts them already.
+ * A replica that hosts the Tailscale Services, assigned by control server and operator once its status allows that.
+ * `secret` is its name: with the same one it would be the same node, which hosts them already.
  */
 async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${pod}-${tailnet}`): Promise<Proxy> {
   await bed.control.putSettings({ families: tailnet })
   const group = await Group.make(bed, secret, pod)
   const configs = {
     'svc:app': mapping(app, bed.host('app').address),
-    // What egress may not lead to, ingress may: an address on the Pod's own network, and the API server.
+    // Ingress may forward to what egress may not: an address in the Pod's own network, and the API server.
     'svc:api': mapping(api, { v4: '10.98.0.1', v6: 'fd98::1' }),
   }
   await group.write({ 'ingress-config.json': JSON.stringify(configs) })
@@ -73,22 +73,22 @@ async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${po
   return proxy
 }
 
-// The families of the node itself are of no matter here.
+// The families of the node do not matter here.
 describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet', (ground) => {
   const { pod, tailnet } = ground
   const carries = { dual: ['v4', 'v6'], only4: ['v4'], only6: ['v6'] } as const satisfies Record<PodHost, Family[]>
-  it(`carries ${carries[pod].join(' and ')}, refuses the rest and says why`, async () => {
+  it(`forwards ${carries[pod].join(' and ')}, refuses the rest and says why`, async () => {
     await using proxy = await replica(ground)
     const client = bed.host('db')
     const { address } = proxy.host
-    // Backends see the Pod, and answer to it.
+    // Backends see the Pod's address, and reply to it.
     const as = (family: Family) => ({ host: 'app', peer: address[family] })
     await answered(client, only(app, carries[pod]), { carries: carries[pod], as })
     for (const family of carries[pod]) {
       expect(await hopsLeft(client, app[family])).toBe(63)
       expect(await httpGet(client, api[family], 6443)).toContain('to an HTTPS server')
     }
-    // A kernel without IPv6 has nothing that could refuse it. ICMP errors come from the node, if it has an address.
+    // A kernel without IPv6 cannot refuse it. ICMP errors come from the node, if it has an address.
     const refuses = pod === 'only4' ? (['v4'] as const) : (['v4', 'v6'] as const)
     const protocols = tailnet === 'both' ? (['tcp', 'udp'] as const) : (['tcp'] as const)
     await answered(client, only(unmapped, refuses), { protocols, carries: [], as })

@@ -19,7 +19,7 @@ import {
   web,
 } from './ground.ts'
 
-// L3 egress: all that the cluster sends to the Pod goes to one target in the tailnet.
+// L3 egress: everything that the cluster sends to the Pod goes to one target in the tailnet.
 let bed: ModesBed
 beforeAll(async () => {
   bed = await startModes()
@@ -31,7 +31,7 @@ const db = { TS_TAILNET_TARGET_FQDN: 'DB.lab.ts.net' }
 
 describe.each(grounds)('a Pod with $pod, a tailnet with $tailnet', (ground) => {
   const { pod, tailnet, carries } = ground
-  it(`carries ${carries.join(' and ')}, refuses the rest and says why`, async () => {
+  it(`forwards ${carries.join(' and ')}, refuses the rest and says why`, async () => {
     await bed.control.putSettings({ families: tailnet })
     const env = { ...db, ...(await podEnv(bed, pod)), TS_ENABLE_HEALTH_CHECK: 'true' }
     await using proxy = await Proxy.ready(bed, env, { host: pod })
@@ -39,7 +39,7 @@ describe.each(grounds)('a Pod with $pod, a tailnet with $tailnet', (ground) => {
     const own = await proxy.own()
     const { address } = proxy.host
     const app = bed.host('app')
-    // Targets see the node, not the Pod or who asked it.
+    // Targets see the node, not the Pod or its client.
     await answered(app, address, { carries, as: (family) => ({ host: 'db', peer: own[family] }) })
     for (const family of ['v4', 'v6'] as const) {
       const to = address[family]
@@ -66,7 +66,7 @@ it.each(barren)('a Pod with $pod, a tailnet with $tailnet: the agent ends and sa
   }
 })
 
-describe('what a target can be, all in both families', () => {
+describe('a target can be', () => {
   beforeAll(() => bed.control.putSettings({ families: 'both' }))
   const peerAddress = async (family: 'v4' | 'v6') => ({ TS_TAILNET_TARGET_IP: (await addressesOf(bed, 'db'))[family] })
   const atSite = async () => ({ TS_TAILNET_TARGET_FQDN: site })
@@ -87,7 +87,7 @@ describe('what a target can be, all in both families', () => {
     )
     await proxy.until(({ ready }) => ready)
     await answered(bed.host('app'), proxy.host.address, { carries, as: () => ({ host }) })
-    // At a site its router pings, if it has the program.
+    // At a site the router itself pings, if it has the program.
     for (const family of target === atSite ? [] : carries) {
       expect(await hopsLeft(bed.host('app'), String(proxy.host.address[family]))).toBe(63)
     }
@@ -96,7 +96,7 @@ describe('what a target can be, all in both families', () => {
   it.each([
     ['an address behind a router', { TS_TAILNET_TARGET_IP: routed.v4 }],
     ['a 4via6 name', { TS_TAILNET_TARGET_FQDN: site }],
-  ])('%s, where the node accepts no routes: refused, and said', async (_name, target) => {
+  ])('%s is refused and reported, where the node accepts no routes', async (_name, target) => {
     const env = await podEnv(bed, 'dual')
     await using proxy = await Proxy.ready(
       bed,
@@ -111,7 +111,7 @@ describe('what a target can be, all in both families', () => {
   })
 })
 
-describe('once the Pod leads to a node', () => {
+describe('while the target is a node', () => {
   beforeAll(() => bed.control.putSettings({ families: 'both' }))
 
   it('large messages pass in both directions', async () => {
@@ -120,7 +120,7 @@ describe('once the Pod leads to a node', () => {
     await largeMessagesPass(bed.host('app'), proxy.host.address)
   })
 
-  it('other nodes are refused, not led back into the tailnet', async () => {
+  it('other nodes are refused, and not sent back into the tailnet', async () => {
     await using proxy = await Proxy.ready(bed, { ...db, ...(await podEnv(bed, 'dual')) }, { host: 'dual' })
     await proxy.until(({ ready }) => ready)
     await answered(bed.host('router'), await proxy.own(), { carries: [], as: () => ({}) })

@@ -4,7 +4,7 @@ import { ask, startEcho } from '../../lab/traffic/traffic.ts'
 import { tellOnFailure } from '../../lab/vitest.ts'
 import { type Environment, onDisk, Proxy } from '../proxy.ts'
 
-// Where egress may not lead, because something else is there; the other families and services go on.
+// Targets that egress refuses because the address is in use locally; the other families and services go on.
 const hosts = {
   db: { network: 'wan', tailscaled: true },
   router: { network: 'wan', tailscaled: { up: ['--advertise-routes=10.98.0.1/32,10.98.0.77/32,10.99.0.1/32'] } },
@@ -59,7 +59,7 @@ it.each([
   await expect(ask(bed.host('app'), { to: '10.98.0.10', protocol: 'tcp' })).rejects.toThrow('ECONNREFUSED')
 })
 
-it('the node’s own address: refused, and said', async () => {
+it('the node’s own address: refused and reported', async () => {
   const first = await started({ ...onDisk, TS_TAILNET_TARGET_IP: db.v4 })
   const own = await first.own()
   await first.process.stop()
@@ -70,7 +70,7 @@ it('the node’s own address: refused, and said', async () => {
   }
 })
 
-it('a node whose address is in the network of a device of the Pod: carried, with a warning', async () => {
+it('a node whose address is in the network of a device of the Pod: forwarded, with a warning', async () => {
   const proxy = bed.host('proxy')
   const overlap = `${db.v4.replace(/\d+$/, '250')}/24`
   await proxy.exec(['ip', 'link', 'add', 'net1', 'type', 'veth', 'peer', 'name', 'net2'])

@@ -18,7 +18,7 @@ import {
   startModes,
 } from './ground.ts'
 
-// Cluster traffic via ingress: what the cluster sends to the Pod arrives at its own address in the tailnet, where
+// Cluster traffic via ingress: what the cluster sends to the Pod goes to the node's own tailnet address, where
 // `tailscale serve` answers.
 let bed: ModesBed
 beforeAll(async () => {
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
-/** The agent's environment in a Pod that is reached this way. */
+/** The agent's environment in such a Pod. */
 const env = async (pod: PodHost): Promise<Environment> => ({
   ...(await podEnv(bed, pod)),
   EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS: 'true',
@@ -36,7 +36,10 @@ const env = async (pod: PodHost): Promise<Environment> => ({
   TS_LOCAL_ADDR_PORT: `${bed.host(pod).address.v4 ?? `[${bed.host(pod).address.v6}]`}:9002`,
 })
 
-/** Has tailscaled serve TCP and HTTP, as the agent's serve config would, and another program UDP on the node's addresses. */
+/**
+ * Lets tailscaled serve TCP and HTTP, as the agent's serve config would, and another program UDP on the node's
+ * addresses.
+ */
 async function serve({ host }: Proxy, addresses: readonly string[]): Promise<HostProcess> {
   const tailscale = ['tailscale', '--socket=/tmp/tailscaled.sock', 'serve', '--bg', '--yes']
   await host.exec([...tailscale, '--tcp=5432', 'tcp://127.0.0.1:7000'])
@@ -50,7 +53,7 @@ async function serve({ host }: Proxy, addresses: readonly string[]): Promise<Hos
 
 describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet', (ground) => {
   const { pod, tailnet, carries } = ground
-  it(`carries ${carries.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
+  it(`forwards ${carries.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
     await bed.control.putSettings({ families: tailnet })
     await using proxy = await Proxy.ready(bed, await env(pod), { host: pod })
     await proxy.until(({ ready }) => ready)
@@ -61,7 +64,7 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
     )
     const { address } = proxy.host
     const app = bed.host('app')
-    // Whoever listens on the node's own address sees who asks; `tailscale serve` asks its backend by itself.
+    // A listener on the node's own address sees the client; `tailscale serve` connects to its backend itself.
     const asks = (family: Family) => ({ peer: app.address[family] })
     await answered(app, address, { port: 53, protocols: ['udp'], carries, as: asks })
     await answered(app, address, { port: 5432, protocols: ['tcp'], carries, as: () => ({ peer: '127.0.0.1' }) })
@@ -72,7 +75,7 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
       expect(headers).not.toHaveProperty('tailscale-user-login')
       expect(await hopsLeft(app, to)).toBe(64)
     }
-    // The agent's own port, which is open on the Pod's address alone.
+    // The agent's own port, which is open only on the Pod's address.
     expect(await httpGet(app, String(address.v4 ?? address.v6), 9002, '/readyz')).toBe('ok')
     const lacks = lacking(bed, ground)
     expect((await proxy.status()).egress?.problems).toEqual(lacks.map((text) => expect.stringContaining(text)))

@@ -23,7 +23,7 @@ it('takes an absent serve config of a group for an empty one, as operators mount
   stop.abort()
 })
 
-it('names what is in the folder of an absent serve config', async () => {
+it('names the files in the folder of an absent serve config', async () => {
   const { context, store, stop } = aContext(aWorld(), { timings })
   const serveFile = join(parent, 'serve', 'config.json')
   const rejected = () => store.world.mounted.serveConfig?.rejected

@@ -39,10 +39,10 @@ afterEach(async () => {
   await rm(parent, { recursive: true })
 })
 
-/** Follows the directory of egress, and the file of ingress where that is given. */
+/** Follows the egress directory, and the ingress file if given. */
 const follow = (path?: string): Promise<void> => keepMounted(context, { egressDirectory, ingressFile: path })
 
-/** A document of egress whose services all lead to one port. */
+/** An egress document whose services have one target port. */
 const toPort = (targetPort: number, names = ['a', 'b']): string =>
   JSON.stringify(
     Object.fromEntries(
@@ -52,7 +52,7 @@ const toPort = (targetPort: number, names = ['a', 'b']): string =>
       ]),
     ),
   )
-/** The ports to which services lead, each once. */
+/** The distinct target ports of the services. */
 const portsIn = (world: World): number[] => [
   ...new Set(
     [...(world.mounted.egressServices?.content?.services.values() ?? [])].flatMap(({ ports }) =>
@@ -68,13 +68,13 @@ const leadsTo = (...ports: number[]): Promise<void> =>
       ports,
       rejected: undefined,
     })
-/** The services lead to `port` as before, and the file is rejected for `reason`. */
+/** The services keep `port`, and the file is rejected for `reason`. */
 const stays = async (port: number, reason: RegExp): Promise<void> => {
   await expect.poll(() => store.world.mounted.egressServices?.rejected, often).toMatch(reason)
   expect(portsIn(store.world)).toEqual([port])
 }
 
-it('has read each file once when it resolves, and follows them from then on', async () => {
+it('has read each file when it resolves, and follows them from then on', async () => {
   await writeVolume(egressDirectory, { 'egress-services': toPort(1), 'hep-pings': '9\n' })
   await writeVolume(join(parent, 'ingress'), {
     'services.json': JSON.stringify({ 'svc:a': { IPv4Mapping: { TailscaleServiceIP: '', ClusterIP: '10.96.0.7' } } }),
@@ -91,7 +91,7 @@ it('has read each file once when it resolves, and follows them from then on', as
   expect(lines).toEqual([])
 })
 
-it('follows nothing where nothing is mounted', async () => {
+it('follows nothing when nothing is mounted', async () => {
   const nowhere = { egressDirectory: undefined, ingressFile: undefined }
   const before = store.world
   await keepMounted(context, nowhere)
@@ -99,12 +99,12 @@ it('follows nothing where nothing is mounted', async () => {
   expect(store.world.mounted).toEqual({})
 })
 
-it('applies the newest of a storm of changes, and never half of one', async () => {
+it('applies the newest of a burst of changes, and never a partial one', async () => {
   await writeVolume(egressDirectory, { 'egress-services': toPort(1) })
   await follow()
   const names = Array.from({ length: 200 }, (_, index) => `s${index}`)
   const applied = () => new Set(seen.map((world) => portsIn(world)[0])).size
-  // As fast as it goes, until some were applied in the midst of it: the storm itself starves nobody.
+  // As fast as possible, until some were applied during it: a burst does not block applying.
   let swaps = 0
   for (; swaps < 100 || applied() < 4; swaps += 1) {
     await writeVolume(egressDirectory, { 'egress-services': toPort(swaps + 1, names), 'hep-pings': `${swaps % 1000}` })
@@ -115,7 +115,7 @@ it('applies the newest of a storm of changes, and never half of one', async () =
   expect(Math.max(...seen.map((world) => portsIn(world).length))).toBe(1)
 })
 
-it('keeps the last good one while a file is written over again and again, not always whole', async () => {
+it('keeps the last good content while a file is overwritten repeatedly, at times incompletely', async () => {
   await mkdir(egressDirectory)
   await writeFile(servicesFile, toPort(1))
   await follow()
@@ -132,11 +132,11 @@ it('keeps the last good one while a file is written over again and again, not al
   expect(lines.length).toBeLessThan(10)
 })
 
-it('says what is wrong with a file as a whole, keeps the last good one, and says when all is good', async () => {
+it('reports a file that is bad as a whole, keeps the last good content, and logs when all is good again', async () => {
   await mkdir(egressDirectory)
   await writeFile(servicesFile, toPort(1))
   await follow()
-  // As a whole: the first half of a megabyte is a good one.
+  // Renamed into place, so that it is read as a whole: its beginning alone would be valid.
   const putLarge = async () => {
     await writeFile(`${servicesFile}.new`, toPort(2).padEnd(10_000_000))
     await rename(`${servicesFile}.new`, servicesFile)
@@ -170,7 +170,7 @@ it('says what is wrong with a file as a whole, keeps the last good one, and says
   await leadsTo()
 })
 
-it('costs the entry that is wrong its newest state, and no other anything', async () => {
+it('rejects only the bad entry, and keeps its last good version', async () => {
   await writeVolume(egressDirectory, { 'egress-services': toPort(1) })
   await follow()
   const document = JSON.parse(toPort(2)) as Record<string, { tailnetTarget: object }>
@@ -186,7 +186,7 @@ it('costs the entry that is wrong its newest state, and no other anything', asyn
   ])
 })
 
-it('takes a file that is absent or empty at the start for nothing, also without its directory', async () => {
+it('takes an absent or empty file at the start as no configuration, also without its directory', async () => {
   await mkdir(join(parent, 'ingress'))
   await writeFile(ingressFile, '')
   await follow(ingressFile)
@@ -201,7 +201,7 @@ it('takes a file that is absent or empty at the start for nothing, also without 
   expect(lines).toEqual([expect.stringMatching(/egress cannot be watched, so it is re-read.*ENOENT/)])
 })
 
-it('has nothing configured while a file was never good, and says why', async () => {
+it('has no configuration until a file has been good, and says why', async () => {
   await mkdir(egressDirectory)
   await writeFile(servicesFile, 'x')
   await follow()
@@ -232,7 +232,7 @@ it('keeps the last good number of pings', async () => {
   }
 })
 
-it('publishes nothing while nothing differs, and nothing once it is stopped', async () => {
+it('publishes nothing while nothing differs, nor after it is stopped', async () => {
   await writeVolume(egressDirectory, { 'egress-services': toPort(1) })
   await follow()
   const published = new Set([store.world.mounted.egressServices])

@@ -13,15 +13,15 @@ const egressServices = { content: { services: new Map(), rejections } }
 const healthPings = { content: undefined, rejected: '/e/hep-pings: "x" is no number' }
 
 it.each<[string, Partial<World>, object[]]>([
-  ['nothing where nothing is mounted', {}, []],
-  ['nothing where all is good', { mounted: { healthPings: { content: 3 } } }, []],
+  ['nothing without mounted files', {}, []],
+  ['nothing while all is good', { mounted: { healthPings: { content: 3 } } }, []],
   [
     'entries',
     { mounted: { egressServices } },
     rejections.map((rejection) => ({ file: 'egress-services', ...rejection })),
   ],
   [
-    'files as a whole',
+    'files that are bad as a whole',
     {
       mounted: {
         healthPings,
@@ -47,7 +47,7 @@ it('the log names entry, field and reason', () => {
   expect(problemsOf('hep-pings', healthPings)).toEqual(['/e/hep-pings: "x" is no number'])
 })
 
-it('the metrics count and name entries, of files that are mounted', () => {
+it('the metrics count and name entries of mounted files', () => {
   expect(renderMetrics(mountedMetrics(aWorld()))).toBe('')
   const lines = renderMetrics(mountedMetrics(aWorld({ mounted: { egressServices, healthPings } }))).split('\n')
   expect(lines.filter((line) => line.startsWith('culvert_'))).toEqual([

@@ -13,7 +13,7 @@ const service = (name: string, healthCheckEndpoint: string): EgressService => ({
   healthCheckEndpoint,
 })
 
-/** A World with services of ProxyGroup egress, given as their health URLs by name. */
+/** A World with ProxyGroup egress services, given as their health URLs by name. */
 export function aDrainingWorld(urls: Readonly<Record<string, string>> = {}, env: Environment = {}, pings = 3): World {
   const services = new Map(Object.entries(urls).map(([name, url]) => [name, service(name, url)]))
   return aWorld(

@@ -11,7 +11,7 @@ const here = { from: 'here' }
 const elsewhere = { from: 'elsewhere' }
 const nobody = (problem: RegExp) => ({ from: 'nobody', problem: expect.stringMatching(problem) })
 
-/** Asks a server that does `answer` with each connection; `connections` counts them. */
+/** Pings a server that handles each connection with `answer`; `connections` counts them. */
 async function asked(answer: (socket: Socket) => void, { timeoutMs = 2000, times = 1, signal = neverAborted } = {}) {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -34,28 +34,28 @@ const own = 'Pod-IPv4: 10.0.0.1'
 
 it.each<[string, string, object]>([
   ['this Pod', head('200 OK', own, 'Content-Length: 0'), here],
-  ['this Pod, spelled otherwise', head('200 OK', 'POD-ipv4:10.0.0.1', 'Content-Length: 0'), here],
-  ['this Pod, unwell', head('503 Unwell', own), here],
-  ['this Pod, without an end', head('200 OK', own, 'Content-Length: 5000000000') + 'begun', here],
-  ['this Pod, that asks to be sent elsewhere', head('302 Found', own, 'Location: /other'), here],
-  ['this Pod, after a hint', head('103 Early Hints') + head('200 OK', own), here],
+  ['this Pod, in another spelling', head('200 OK', 'POD-ipv4:10.0.0.1', 'Content-Length: 0'), here],
+  ['this Pod, with a 503', head('503 Unwell', own), here],
+  ['this Pod, with an endless answer', head('200 OK', own, 'Content-Length: 5000000000') + 'begun', here],
+  ['this Pod, with a redirect', head('302 Found', own, 'Location: /other'), here],
+  ['this Pod, after 103 Early Hints', head('103 Early Hints') + head('200 OK', own), here],
   ['another Pod', head('200 OK', 'Pod-IPv4: 10.0.0.2'), elsewhere],
   ['a Pod whose address begins like ours', head('200 OK', 'Pod-IPv4: 10.0.0.11'), elsewhere],
-  ['a Pod that tells the other family alone', head('200 OK', 'Pod-IPv6: fd00::1'), elsewhere],
-  ['whoever tells no address', head('404 Not Found'), elsewhere],
-  ['nothing that speaks HTTP', 'SSH-2.0-OpenSSH\r\n', nobody(/Parse Error/)],
-  ['headers without an end', head('200 OK', `X: ${'x'.repeat(100_000)}`), nobody(/Header overflow/i)],
+  ['a Pod with an address of the other family only', head('200 OK', 'Pod-IPv6: fd00::1'), elsewhere],
+  ['a server without Pod addresses', head('404 Not Found'), elsewhere],
+  ['a server that does not speak HTTP', 'SSH-2.0-OpenSSH\r\n', nobody(/Parse Error/)],
+  ['endless headers', head('200 OK', `X: ${'x'.repeat(100_000)}`), nobody(/Header overflow/i)],
   ['another protocol', head('101 Switching', 'Upgrade: h2c', 'Connection: Upgrade'), nobody(/without an answer/)],
-])('hears %s', async (_name, text, expected) => {
+])('recognises %s', async (_name, text, expected) => {
   expect((await asked((socket) => socket.end(text))).heard).toEqual([expected])
 })
 
-it('asks on a new connection each time, as the load balancer chooses for each', async () => {
+it('opens a new connection each time, as load balancers choose per connection', async () => {
   const answer = (socket: Socket): void => void socket.write(head('200 OK', own, 'Connection: keep-alive'))
   expect(await asked(answer, { times: 3 })).toEqual({ heard: [here, here, here], connections: 3 })
 })
 
-it('waits no longer than it is told, and not after it was cancelled', async () => {
+it('waits up to its time limit, and not after it was cancelled', async () => {
   expect((await asked(() => {}, { timeoutMs: 50 })).heard).toEqual([nobody(/no answer within 0.05 s/)])
   const slowly = (socket: Socket): void => void setInterval(() => socket.write(' '), 5).unref()
   expect((await asked(slowly, { timeoutMs: 50 })).heard).toEqual([nobody(/no answer within|Parse Error/)])
@@ -64,7 +64,7 @@ it('waits no longer than it is told, and not after it was cancelled', async () =
   expect(heard).toEqual([nobody(/abort/)])
 })
 
-it('takes a connection that is refused for somebody else’s, and one that is broken for nobody’s', async () => {
+it('counts a refused connection as another Pod, and a broken one as no answer', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
@@ -77,7 +77,7 @@ it('takes a connection that is refused for somebody else’s, and one that is br
   expect((await asked((socket) => socket.end())).heard).toEqual([nobody(/hang up/)])
 })
 
-it('asks over TLS whoever is there', async () => {
+it('accepts any certificate over TLS', async () => {
   const server = createHttps(await certificateFor('IP:10.9.9.9'), (_request, response) => {
     response.writeHead(200, { 'Pod-IPv4': mark.value }).end()
   }).listen(0, '127.0.0.1')
@@ -87,7 +87,7 @@ it('asks over TLS whoever is there', async () => {
   server.close()
 })
 
-it('does not ask the name server for an address', async () => {
+it('does not query DNS for an address', async () => {
   const resolver = new Resolver({ timeout: 100, tries: 1 })
   resolver.setServers(['127.0.0.1:9'])
   expect(await addressesOf(new URL('http://127.0.0.1:1/'), resolver)).toEqual([])

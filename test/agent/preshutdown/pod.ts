@@ -15,7 +15,7 @@ afterEach(() => {
   for (const end of closing.splice(0)) end()
 })
 
-/** A server on the loopback device for the length of a test. */
+/** A server on the loopback device for the duration of a test. */
 export async function open(listener: RequestListener): Promise<string> {
   const { server, address } = await onLoopback(listener)
   closing.push(() => {
@@ -25,9 +25,9 @@ export async function open(listener: RequestListener): Promise<string> {
   return address
 }
 
-/** The Pod's own endpoint, with all that can be seen of it. */
+/** The Pod's own endpoint, and what a test sees of it. */
 export async function pod(world: World, change: Partial<Timings> = {}) {
-  // Nobody routes anywhere here, so that nothing has to settle.
+  // There is no kube-proxy here, so nothing has to settle.
   const { context, store, lines, stop } = aContext(world, { timings: { drainSettle: 20, ...change } })
   closing.push(() => stop.abort())
   const route: Route = preshutdownRoute(context)
@@ -38,10 +38,10 @@ export async function pod(world: World, change: Partial<Timings> = {}) {
 export const until = (what: string, condition: () => boolean): Promise<true> =>
   poll(what, () => condition() || undefined)
 
-/** A Pod's address; or `hang` for what never answers, and `cut` for what closes the connection. */
+/** A Pod's address; or `hang` for a server that never answers, and `cut` for one that closes the connection. */
 export type Behind = string
 
-/** A load balancer: each connection gets to the next of the Pods behind it, given as their addresses. */
+/** A load balancer that gives each connection to the next of these Pods. */
 export function balancer(...pods: Behind[]) {
   const seen = { all: 0, atOnce: 0, most: 0 }
   const listener: RequestListener = (_request, response) => {

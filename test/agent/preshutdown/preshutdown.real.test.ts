@@ -5,7 +5,7 @@ import { type Bed, type Host, type HostProcess, startBed } from '../../lab/bed.t
 import { tellOnFailure } from '../../lab/vitest.ts'
 import type { Reply } from './programs/get.ts'
 
-// The endpoint behind load balancers that are the kernel's, as kube-proxy makes them, among real replicas and names.
+// The endpoint behind load balancers in the kernel, as kube-proxy makes them, with real replicas and names.
 let bed: Bed<'pod' | 'other'>
 let pod: Host
 const started: HostProcess[] = []
@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const program = (name: string): string => join(import.meta.dirname, 'programs', name)
 const port = 9002
-// On a busy machine an answer may take longer than a ping may: only where silence is what is tested it ends soon.
+// On a busy machine an answer may take longer than a ping may: the limit is short only where silence is tested.
 const timings = { drainRound: 250, drainSilence: 120_000, drainSettle: 300, progress: 1000 }
 const soonGivenUp = { drainSilence: 1500 }
 type Version = 'v4' | 'v6'
@@ -49,10 +49,10 @@ async function replica(
   return running
 }
 
-/** Where connections of the Pod to some of the services lead: all of them unless `first` and `last` say which. */
+/** The backends for connections of the Pod to some services: to all of them unless `first` and `last` are given. */
 type Balancer = { readonly first?: number; readonly last?: number; readonly to: readonly Host[] | 'reject' | 'drop' }
 
-/** Puts load balancers of both families into the Pod's kernel, in place of those that were there. */
+/** Installs load balancers of both families in the Pod's kernel, replacing the previous ones. */
 async function balance(...balancers: Balancer[]): Promise<void> {
   const rules = balancers.map(({ first = 1, last = 100, to }) =>
     (['v4', 'v6'] as const).map((version) => {
@@ -91,7 +91,7 @@ describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
   const url = `http://${service[version](1)}:${port}/healthz`
   const own = version === 'v4' ? 'pod-ipv4' : 'pod-ipv6'
 
-  it('the Pod goes on as it was until its load balancer leads to the other replica alone', async () => {
+  it('the Pod keeps running until its load balancer has only the other replica', async () => {
     const other = bed.host('other')
     await balance({ to: [pod, other] })
     await replica(other, version)
@@ -101,7 +101,7 @@ describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
     await running.line(/^preshutdown: waiting for s0 \(it routes here\)/)
     const health = await answerOf(await get(urlOf('/healthz', version)))
     expect(health).toMatchObject({ status: 200, headers: { [own]: String(pod.address[version]) } })
-    // For as long as it does, which is told again and again.
+    // While it has this one, that is logged repeatedly.
     const waited = () => running.log.filter((line) => line.startsWith('preshutdown: waiting for s0')).length
     await expect.poll(waited).toBeGreaterThan(2)
     expect(asking.log).toEqual([])
@@ -115,15 +115,15 @@ describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
     expect(running.log.join('\n')).not.toContain('unwelcome')
   })
 
-  it('the last replica may end once nothing leads anywhere', async () => {
+  it('the last replica may end once no load balancer has a backend', async () => {
     await balance({ to: 'reject' })
     const running = await replica(pod, version, [url])
     expect(await answerOf(await hook(version))).toMatchObject({ status: 200 })
-    // It was found out, not given up.
+    // Known from refused connections, not from a timeout.
     expect(running.log.join('\n')).not.toContain('warning')
   })
 
-  it('what only swallows connections does not hold it for ever', async () => {
+  it('a load balancer that drops connections does not block it for ever', async () => {
     await balance({ to: 'drop' })
     const running = await replica(pod, version, [url], soonGivenUp)
     expect(await answerOf(await hook(version))).toMatchObject({ status: 200 })
@@ -134,7 +134,7 @@ describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
 describe('names', () => {
   const name = 'db.ns.svc.cluster.local'
 
-  it('are asked for in both families', async () => {
+  it('are resolved in both families', async () => {
     const other = bed.host('other')
     await balance({ to: [pod] })
     await bed.control.putUnderlay({
@@ -156,7 +156,7 @@ describe('names', () => {
     ['normal', /ENOTFOUND/],
     ['servfail', /ESERVFAIL/],
     ['silent', /ETIMEOUT/],
-  ] as const)('that are not found do not hold it for ever, from a name server that is %s', async (mode, reason) => {
+  ] as const)('that are not found do not block it for ever, with a name server that is %s', async (mode, reason) => {
     await bed.control.putUnderlay({ mode })
     const running = await replica(pod, 'v4', [`http://${name}:${port}/healthz`], soonGivenUp)
     expect(await answerOf(await hook())).toMatchObject({ status: 200 })
@@ -168,7 +168,7 @@ describe('names', () => {
 describe('a hundred services', () => {
   const urls = Array.from({ length: 100 }, (_, index) => `http://${service.v4(index + 1)}:${port}/healthz`)
 
-  it('are waited for until the last', async () => {
+  it('are all waited for', async () => {
     const other = bed.host('other')
     await balance({ to: [pod] })
     await replica(other, 'v4')
@@ -182,7 +182,7 @@ describe('a hundred services', () => {
     expect(await answerOf(asking)).toMatchObject({ status: 200 })
   })
 
-  it('are not asked for any more once whoever asked has gone', async () => {
+  it('are no longer pinged once the client has gone', async () => {
     await balance({ to: [pod] })
     const running = await replica(pod, 'v4', urls)
     const asking = await hook()
@@ -196,7 +196,7 @@ describe('a hundred services', () => {
     expect(await counted()).toBe(before)
   })
 
-  it('are not asked for any more once the agent stops', async () => {
+  it('are no longer pinged once the agent stops', async () => {
     await balance({ to: [pod] })
     const running = await replica(pod, 'v4', urls)
     const asking = await hook()

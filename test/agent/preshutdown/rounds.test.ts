@@ -16,14 +16,14 @@ const nobody: Answerer = { from: 'nobody', problem: 'time is up' }
 
 describe('a round', () => {
   it.each<[string, number, Answerer[], Answerer, number]>([
-    ['asks nobody with no pings', 0, [], elsewhere, 0],
-    ['asks as often as it may while others answer', 3, [elsewhere, elsewhere, elsewhere, here], elsewhere, 3],
+    ['sends no ping if there are to be none', 0, [], elsewhere, 0],
+    ['sends all pings while others answer', 3, [elsewhere, elsewhere, elsewhere, here], elsewhere, 3],
     ['ends with the first answer of this Pod', 3, [here, elsewhere], here, 1],
-    ['takes the last answer as well', 3, [elsewhere, elsewhere, here], here, 3],
-    ['ends with the first silence', 3, [elsewhere, nobody, here], nobody, 2],
-    ['asks a third at a time', 6, [elsewhere, elsewhere, here, elsewhere, elsewhere, elsewhere], here, 4],
-    ['takes an own answer rather than silence', 6, [nobody, here, elsewhere], here, 2],
-    ['asks at most ten times at a time', 100, [...Array.from({ length: 29 }, () => elsewhere), here], here, 30],
+    ['counts the last answer as well', 3, [elsewhere, elsewhere, here], here, 3],
+    ['ends with the first ping without an answer', 3, [elsewhere, nobody, here], nobody, 2],
+    ['sends a third at a time', 6, [elsewhere, elsewhere, here, elsewhere, elsewhere, elsewhere], here, 4],
+    ['prefers an answer of this Pod to none', 6, [nobody, here, elsewhere], here, 2],
+    ['sends at most ten pings at a time', 100, [...Array.from({ length: 29 }, () => elsewhere), here], here, 30],
   ])('%s', async (_name, pings, answers, expected, asked) => {
     let count = 0
     const ask = async (): Promise<Answerer> => answers[count++] ?? nobody
@@ -71,10 +71,10 @@ it.each<[string, World, object]>([
     { ...world, daemon: { phase: 'down', restarts: 1 } },
     { problem: expect.stringMatching(/healthy/) },
   ],
-])('knows its own answers, or why not: %s', (_name, given, expected) => {
+])('recognises its own answers, or says why not: %s', (_name, given, expected) => {
   expect(ownMark(given)).toEqual(expected)
 })
 
-it('asks only for services that have a health URL', () => {
+it('pings only services with a health URL', () => {
   expect(askedServices(aDrainingWorld({ a: 'http://a/', b: '', c: 'http://c/' }))).toEqual(['a', 'c'])
 })

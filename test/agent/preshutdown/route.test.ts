@@ -11,9 +11,9 @@ describe('answers at once', () => {
   })
   it.each<[string, World, object]>([
     ['nothing is configured', noServices(), safe],
-    ['no file was read yet', aDrainingWorld(), { status: 200, body: '' }],
+    ['no file has been read yet', aDrainingWorld(), { status: 200, body: '' }],
     ['there are no services', aDrainingWorld(), { status: 200, body: '' }],
-    ['there never was a good file', noServices('no JSON'), { status: 500, body: 'no JSON\n' }],
+    ['there has never been a good file', noServices('no JSON'), { status: 500, body: 'no JSON\n' }],
   ])('when %s', async (_name, world, expected) => {
     const { hook, lines, store } = await pod(world, { drainSettle: 60_000 })
     expect(await hook()).toMatchObject(expected)
@@ -24,16 +24,19 @@ describe('answers at once', () => {
 /** Two rounds of three. */
 const elsewhere = Array<string>(6).fill(other)
 
-describe('drains', () => {
+describe('ends', () => {
   it.each<[string, { pods: Behind[]; pings?: number; count?: number; asked: number }]>([
-    ['without a health URL, asking nobody', { pods: [podAddress], count: 0, asked: 0 }],
-    ['with no pings, asking nobody', { pods: [podAddress], pings: 0, asked: 0 }],
-    ['when another Pod answers all pings, twice', { pods: [other], asked: 6 }],
-    ['when its own answers come to an end', { pods: [podAddress, podAddress, ...elsewhere], asked: 8 }],
-    ['when a round ended with its own answer', { pods: [other, other, podAddress, ...elsewhere], asked: 9 }],
-    ['when the second round led here', { pods: [other, other, other, podAddress, ...elsewhere], asked: 10 }],
-    ['when a round ended with silence', { pods: ['cut', ...elsewhere], asked: 7 }],
-    ['as often as there are services', { pods: [other], count: 7, asked: 42 }],
+    ['without a ping if there is no health URL', { pods: [podAddress], count: 0, asked: 0 }],
+    ['without a ping if there are to be none', { pods: [podAddress], pings: 0, asked: 0 }],
+    ['when another Pod has answered two rounds', { pods: [other], asked: 6 }],
+    ['two rounds after its own last answer', { pods: [podAddress, podAddress, ...elsewhere], asked: 8 }],
+    ['two rounds after a round with its own answer', { pods: [other, other, podAddress, ...elsewhere], asked: 9 }],
+    [
+      'two rounds after its own answer in the second one',
+      { pods: [other, other, other, podAddress, ...elsewhere], asked: 10 },
+    ],
+    ['two rounds after one without an answer', { pods: ['cut', ...elsewhere], asked: 7 }],
+    ['after pinging each service', { pods: [other], count: 7, asked: 42 }],
   ])('%s', async (_name, { pods, pings = 3, count = 1, asked }) => {
     const health = balancer(...pods)
     const urls = { ...urlsOf(count, await open(health.listener)), none: '' }
@@ -42,7 +45,7 @@ describe('drains', () => {
     expect(health.seen.all).toBe(asked)
   })
 
-  it('and says so, while new connections are as welcome as ever: anybody can ask', async () => {
+  it('logs the wait, and keeps accepting new connections meanwhile, as anybody can call the hook', async () => {
     const health = balancer(podAddress)
     const { hook, store, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener))), {
       progress: 50,
@@ -58,7 +61,7 @@ describe('drains', () => {
     expect(await answered).toMatchObject(safe)
     await until('the wait to be over', () => store.world.preshutdown === undefined)
     expect(new Set(welcome)).toEqual(new Set([true]))
-    // A slow look may come between two rounds that lead elsewhere.
+    // A slow look may come between two rounds that reach other Pods.
     const told = lines.filter((line) => !/asking once more|not asked yet/.test(line))
     expect(told.filter((line, index) => line !== told[index - 1])).toEqual([
       'preshutdown: waiting until no service routes to this Pod any more (1)',
@@ -69,14 +72,14 @@ describe('drains', () => {
     ])
   })
 
-  it('hundreds of services, 64 at a time, in few lines', async () => {
+  it('pings hundreds of services, 64 at a time, with few log lines', async () => {
     const health = balancer(other, other, podAddress, other, other, other, other)
     const urls = urlsOf(300, await open(health.listener))
     const { hook, lines } = await pod(aDrainingWorld(urls), {
       drainRound: 100,
       drainPing: 10_000,
       drainSilence: 60_000,
-      // However busy the machine is.
+      // For a busy machine.
       drainLimit: 600_000,
     })
     expect(await hook()).toMatchObject(safe)
@@ -87,8 +90,8 @@ describe('drains', () => {
   })
 })
 
-describe('ends before', () => {
-  it('when whoever asked has gone', async () => {
+describe('the wait', () => {
+  it('ends early when its client has gone', async () => {
     const health = balancer('hang')
     const { hook, store, lines } = await pod(aDrainingWorld(urlsOf(3, await open(health.listener))), {
       drainPing: 60_000,
@@ -104,7 +107,7 @@ describe('ends before', () => {
     expect(lines.at(-1)).toBe('preshutdown: ended, since nobody waits any more')
   })
 
-  it('but not while somebody asks anew again and again: one wait serves all of them', async () => {
+  it('goes on while clients call again and again: one wait serves all of them', async () => {
     const health = balancer('hang')
     const { hook, lines } = await pod(aDrainingWorld(urlsOf(3, await open(health.listener))), {
       drainPing: 600_000,
@@ -121,7 +124,7 @@ describe('ends before', () => {
     expect(lines).toEqual(['preshutdown: waiting until no service routes to this Pod any more (3)'])
   })
 
-  it('not when another one still waits', async () => {
+  it('goes on while another client still waits', async () => {
     const health = balancer(podAddress)
     const { hook, store, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener))))
     const client = new AbortController()
@@ -139,7 +142,7 @@ describe('ends before', () => {
     expect(store.world.preshutdown).toBeUndefined()
   })
 
-  it('when the agent stops', async () => {
+  it('ends when the agent stops', async () => {
     const health = balancer(podAddress)
     const { hook, stop, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener))))
     const answered = hook()
@@ -152,7 +155,7 @@ describe('ends before', () => {
     expect(health.seen.all).toBe(before)
   })
 
-  it('and can be asked again after that', async () => {
+  it('can be called again afterwards', async () => {
     const health = balancer(podAddress)
     const { hook, store } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener))), { drainSettle: 50 })
     const client = new AbortController()

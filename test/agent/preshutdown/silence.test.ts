@@ -7,14 +7,14 @@ describe('does not wait for ever', () => {
   const silence = { drainPing: 5000, drainSilence: 200 }
   it.each<[string, (address: string) => string, Behind[], RegExp]>([
     ['an endpoint that hangs', (address) => `http://${address}/`, ['hang'], /s \(no answer within 0.05 s\)/],
-    ['an endpoint that hangs up', (address) => `http://${address}/`, ['cut'], /s \(socket hang up\)/],
+    ['an endpoint that closes the connection', (address) => `http://${address}/`, ['cut'], /s \(socket hang up\)/],
     [
-      'a dead endpoint among others',
+      'a hanging endpoint among others',
       (address) => `http://${address}/`,
       [other, 'hang'],
       /s \(no answer within 0.05 s\)/,
     ],
-    ['what is no URL', () => '10.0.0.9:80', [other], /s \(its health URL is not one\)/],
+    ['a malformed URL', () => '10.0.0.9:80', [other], /s \(its health URL is not one\)/],
     ['another scheme', () => 'ftp://10.0.0.9/', [other], /s \(its health URL is not one\)/],
   ])('for %s', async (_name, urlOf, pods, reason) => {
     const address = await open(balancer(...pods).listener)
@@ -27,7 +27,7 @@ describe('does not wait for ever', () => {
     expect(lines).toContainEqual(expect.stringMatching(reason))
   })
 
-  it('but while the Pod is too busy to answer itself: then silence tells nothing', async () => {
+  it('but waits while the Pod does not answer itself, since silence then means nothing', async () => {
     const own = balancer('hang')
     const env = { TS_LOCAL_ADDR_PORT: await open(own.listener) }
     const world = aDrainingWorld({ s: `http://${await open(balancer('hang').listener)}/` }, env)
@@ -42,7 +42,7 @@ describe('does not wait for ever', () => {
     )
   })
 
-  it('for services that go on leading here', async () => {
+  it('for services that still route here', async () => {
     const urls = urlsOf(2, await open(balancer(podAddress).listener))
     const { hook, lines } = await pod(aDrainingWorld(urls), { drainLimit: 500 })
     expect(await hook()).toMatchObject(safe)
@@ -51,7 +51,7 @@ describe('does not wait for ever', () => {
     )
   })
 
-  it('for a service that is not configured any more', async () => {
+  it('for a service that is no longer configured', async () => {
     const urls = urlsOf(2, await open(balancer(podAddress).listener))
     const { hook, store, lines } = await pod(aDrainingWorld(urls))
     const answered = hook()
@@ -65,7 +65,7 @@ describe('does not wait for ever', () => {
   it.each<[string, Environment]>([
     ['POD_IPS', { POD_IPS: '' }],
     ['TS_ENABLE_HEALTH_CHECK', { TS_ENABLE_HEALTH_CHECK: '' }],
-  ])('without %s, which would tell whose the answers are', async (name, env) => {
+  ])('without %s, which is needed to recognise answers', async (name, env) => {
     const health = balancer('')
     const { hook, lines } = await pod(aDrainingWorld(urlsOf(1, await open(health.listener)), env), silence)
     expect(await hook()).toMatchObject(safe)

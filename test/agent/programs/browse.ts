@@ -1,11 +1,14 @@
-// Runs inside a host: node browse.ts URL; prints a `Browsed` as JSON.
-// Opens a page in Debian's headless Chromium, which it speaks to by the DevTools protocol: JSON, each ended by a zero byte.
+// Runs in a host: node browse.ts URL; prints a `Browsed` as JSON.
+// Opens a page in Debian's headless Chromium, controlled by the DevTools protocol: JSON messages, each ended by a zero
+// byte.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { homedir } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 
-/** The JSON that a page left in its `output` element, or why the browser does not show it, such as `net::ERR_FAILED`. */
+/**
+ * The JSON that a page left in its `output` element, or the error that the browser shows, such as `net::ERR_FAILED`.
+ */
 export type Browsed = { readonly output: unknown } | { readonly refused: string }
 
 const patience = 15_000
@@ -13,7 +16,7 @@ const [url = ''] = process.argv.slice(2)
 
 const browser = spawn(
   'chromium-headless-shell',
-  // Chromium has no sandbox for root, and /dev/shm is the machine's. The browser ends with the pipe.
+  // Chromium has no sandbox for root, and /dev/shm is shared with the machine. The browser ends with the pipe.
   ['--no-sandbox', '--disable-dev-shm-usage', `--user-data-dir=${homedir()}/browser`, '--remote-debugging-pipe'],
   { stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe'] },
 )
@@ -29,7 +32,7 @@ answers.setEncoding('utf8').on('data', (text: string) => {
   for (const message of messages.map((one) => JSON.parse(one) as Message)) waiting.get(message.id ?? 0)?.(message)
 })
 
-/** Has the browser, or a page of it, do something; gives the result. */
+/** Calls a method of the browser, or of a page of it; returns the result. */
 async function call<Result>(method: string, params: object, sessionId?: string): Promise<Result> {
   const id = waiting.size + 1
   const { result, error } = await new Promise<Message>((resolve) => {

@@ -1,13 +1,13 @@
 // Runs as a process of its own: node site.ts PORT
-// A site with a page (site.html), with the headers of the request at /request, and with a WebSocket that first tells
-// the headers it was opened with and then sends back what comes.
+// A site with a page (site.html), with the headers of the request at /request, and with a WebSocket that first sends
+// the headers of its handshake and then echoes.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 
-/** How a request arrived. */
+/** A request as it arrived. */
 export type Asked = { readonly url: string | undefined; readonly headers: IncomingHttpHeaders }
 
 /** What the page has seen. */
@@ -25,7 +25,9 @@ export type Seen = {
 const page = readFileSync(join(import.meta.dirname, 'site.html'))
 const [port = ''] = process.argv.slice(2)
 
-/** A whole frame at the start of `bytes`, its payload unmasked (RFC 6455 §5.2); undefined until all of it is there. */
+/**
+ * A complete frame at the start of `bytes`, its payload unmasked (RFC 6455 §5.2); undefined until all of it has come.
+ */
 function frameOf(bytes: Buffer): { first: number; payload: Buffer; length: number } | undefined {
   if (bytes.length < 2) return undefined
   const short = bytes[1]! & 0x7f
@@ -39,7 +41,7 @@ function frameOf(bytes: Buffer): { first: number; payload: Buffer; length: numbe
   return { first: bytes[0]!, payload, length }
 }
 
-/** A frame as a server sends it; `first` is the byte with its kind, and whether it ends its message. */
+/** A frame as a server sends it; `first` is the byte with FIN and opcode. */
 function frame(first: number, payload: Buffer): Buffer {
   const { length } = payload
   const head = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10)
@@ -53,7 +55,7 @@ function frame(first: number, payload: Buffer): Buffer {
 const text = 0x81
 const close = 0x88
 
-/** Each frame goes back as it came: so does a message in parts, and the frame that closes. */
+/** Each frame is sent back as it came, also a fragment and the closing frame. */
 function echo(socket: Duplex): void {
   let rest = Buffer.alloc(0)
   socket.on('data', (data: Buffer) => {

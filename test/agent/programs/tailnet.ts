@@ -1,19 +1,19 @@
 // Runs as a process of its own: node tailnet.ts SOCKET
-// The LocalAPI of a tailscaled in a large tailnet that never rests. It tells by IPC of each change of its node, and of the
-// peer `mover` with it (`Change`), and rests when it gets any message.
+// The LocalAPI of a tailscaled in a large tailnet that changes all the time. It reports by IPC each change of its node,
+// and of the peer `mover` with it (`Change`), and pauses when it gets any message.
 import { createServer, type ServerResponse } from 'node:http'
 
 /** The node got this number, which is in its name and both nodes' addresses, at this time in ms since 1970. */
 export type Change = { readonly number: number; readonly at: number }
 
 const peers = 10_000
-/** Changes a second, and how many of them are such a change. */
+/** The number of changes a second; one in `everySelfChange` is a `Change`. */
 const rate = 100
 const everySelfChange = 5
 const everyNews = 50
-/** In between, what daemons before 1.100 write at each change: 10 MB. */
+/** Now and then, what daemons before 1.100 write at each change: 10 MB. */
 const everyNetmap = 200
-/** The daemon ends the watch of those who do not read. */
+/** The daemon ends the watch of a client that does not read. */
 const maxQueued = 64 * 1024 * 1024
 
 const [socket = ''] = process.argv.slice(2)
@@ -76,13 +76,13 @@ const changed = (): object => {
   return self(number)
 }
 
-/** Writes a line with a netmap that holds all peers. */
+/** Writes a line with a netmap of all peers. */
 function writeNetmap(response: ServerResponse): void {
   const [before, after] = line({ NetMap: { SelfNode: changed(), Peers: [mover(number), '…'] } }).split('"…"')
   for (const part of [before, allPeers, `${after}\n`]) response.write(part ?? '')
 }
 
-/** Tells a watcher of all changes, `rate` a second. */
+/** Sends all changes to a watcher, `rate` a second. */
 function tell(response: ServerResponse): void {
   const began = performance.now()
   let count = 0

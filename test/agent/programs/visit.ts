@@ -4,7 +4,10 @@ import { request as tlsRequest } from 'node:https'
 import { connect as plainConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 
-/** What is asked for: a page, or with `data` the answer to these bytes. `name`: of the site; with TLS, whose certificate. */
+/**
+ * The request: a page, or with `data` the answer to these bytes. `name` is the site's; with TLS, that of the
+ * certificate.
+ */
 export type Visit = {
   readonly to: string
   readonly port: number

@@ -10,7 +10,7 @@ export const site = {
   Web: { '${TS_CERT_DOMAIN}:443': { Handlers: { '/': { Text: 'x' } } } },
 }
 
-/** What is mounted, the names for certificates, what is served, and why the last attempt failed. */
+/** What is mounted, the certificate domains, what is served, and why the last attempt failed. */
 type About = { config?: ServeConfig; certDomains?: string[] | undefined; served?: ServeConfig; error?: string }
 
 /** A World in which this is mounted and served. */

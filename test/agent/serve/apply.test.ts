@@ -9,7 +9,7 @@ import { aServingWorld as world } from './a-serving-world.ts'
 const signal = new AbortController().signal
 const forward = { 5432: { TCPForward: 'db:5432' } }
 
-/** A tailscaled that serves `now`, and answers writes as told. */
+/** A tailscaled that serves `now`, and answers writes as given. */
 function daemon(
   now: ServeConfig,
   answer: (config: ServeConfig, count: number) => LocalApiError | undefined = () => undefined,
@@ -45,17 +45,17 @@ const refusal = (status: number, words: string) =>
 const apply = (api: TaggedApi, config: ServeConfig, now = world({})) =>
   serveReconciler(api, () => {}, signal).apply({ config, domain: undefined, restarts: 0 }, now)
 
-describe('tailscaled serves it', () => {
+describe('a serve config is applied', () => {
   const [one, other] = [{ TCP: forward }, { TCP: { 5432: { HTTP: true } } }]
 
-  it('written once, and not where it is so already', async () => {
+  it('in one write, and not again while it is served', async () => {
     const { api, written } = daemon({})
     expect(await apply(api, one)).toBe(true)
     expect(await apply(api, one)).toBe(false)
     expect(written).toEqual([one])
   })
 
-  it('Tailscale Services that it kept are given to it anew, unless the node hosts them already', async () => {
+  it('removing and adding Tailscale Services that tailscaled kept, unless the node hosts them already', async () => {
     const config = { ...one, Services: { 'svc:a': { TCP: forward } } }
     const kept = daemon(config)
     expect(await apply(kept.api, config)).toBe(true)
@@ -67,7 +67,7 @@ describe('tailscaled serves it', () => {
     expect(hosted.written).toEqual([])
   })
 
-  it('over what another wrote meanwhile, once that was seen', async () => {
+  it('over a concurrent write, after reading that', async () => {
     const tailscaled = daemon({}, (_config, count) => {
       if (count > 2) return undefined
       tailscaled.change({ TCP: { [count]: { HTTP: true } } })
@@ -77,12 +77,12 @@ describe('tailscaled serves it', () => {
     expect(tailscaled.serves()).toEqual(one)
   })
 
-  it('but not for ever', async () => {
+  it('with an error after too many concurrent writes', async () => {
     const { api } = daemon({}, () => refusal(412, 'precondition failed'))
     await expect(apply(api, one)).rejects.toMatchObject({ refusal: { status: 412 } })
   })
 
-  it('or goes on with what it served, where it refuses half way', async () => {
+  it('or what was served before is restored, when the second write is refused', async () => {
     const { api, written, serves } = daemon(one, (_config, count) =>
       count === 2 ? refusal(500, 'no such thing') : undefined,
     )
@@ -93,7 +93,7 @@ describe('tailscaled serves it', () => {
     expect(written).toEqual([{}, one])
   })
 
-  it('but for entries that it refuses, in few writes: these are as they were', async () => {
+  it('without the entries that tailscaled refuses, found in few writes: these stay as they were', async () => {
     const isBad = (entry: unknown) => JSON.stringify(entry ?? {}).includes('bad')
     await fc.assert(
       fc.asyncProperty(
@@ -133,7 +133,7 @@ describe('tailscaled serves it', () => {
     )
   })
 
-  it('or not at all, where it refuses even what it serves', async () => {
+  it('or not at all, when tailscaled refuses even what it serves', async () => {
     let writes = 0
     const { api, serves } = daemon(one, () => {
       writes += 1
@@ -147,7 +147,7 @@ describe('tailscaled serves it', () => {
     expect([writes, serves()]).toEqual([2, one])
   })
 
-  it('whole: what it does not hold is named', async () => {
+  it('with an error that names what is not served afterwards', async () => {
     const api: TaggedApi = { getTagged: async () => ({ text: 'null', etag: '' }), replace: async () => {} }
     await expect(apply(api, { ...one, Services: { 'svc:a': {} } })).rejects.toMatchObject({
       code: 'verification-failed',

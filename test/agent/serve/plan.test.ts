@@ -11,31 +11,35 @@ const signal = new AbortController().signal
 const forward = { 5432: { TCPForward: 'db:5432' } }
 const services = { 'svc:a': { TCP: forward }, 'svc:b': { TCP: forward }, 'svc:empty': {} }
 
-describe('what is to be served', () => {
+describe('the serve config to apply', () => {
   const { tailnet } = world({})
   it.each<[string, World, object | undefined]>([
     ['under the node’s own name', world({ certDomains: ['a.lab.ts.net', 'p.lab.ts.net'] }), { domain: 'p.lab.ts.net' }],
-    ['else the first', world({ certDomains: ['a.lab.ts.net', 'b.lab.ts.net'] }), { domain: 'a.lab.ts.net' }],
-    ['without one', world({ certDomains: [] }), { domain: undefined, config: {} }],
-    ['nothing before it is told', world({}, { tailnet: { ...tailnet, certDomains: undefined } as never }), undefined],
-    ['nothing before tailscaled runs', world({}, { daemon: { phase: 'login', restarts: 0 } }), undefined],
-    ['nothing while it does not', world({}, { tailnet: { ...tailnet, state: 'Stopped' } }), undefined],
     [
-      'nothing where no file was good yet',
+      'otherwise under the first one',
+      world({ certDomains: ['a.lab.ts.net', 'b.lab.ts.net'] }),
+      { domain: 'a.lab.ts.net' },
+    ],
+    ['without one', world({ certDomains: [] }), { domain: undefined, config: {} }],
+    [
+      'none before the certificate domains are known',
+      world({}, { tailnet: { ...tailnet, certDomains: undefined } as never }),
+      undefined,
+    ],
+    ['none before tailscaled runs', world({}, { daemon: { phase: 'login', restarts: 0 } }), undefined],
+    ['none while the node is stopped', world({}, { tailnet: { ...tailnet, state: 'Stopped' } }), undefined],
+    [
+      'none until a file has been good',
       world({}, { mounted: { serveConfig: { content: undefined, rejected: 'x' } } }),
       undefined,
     ],
-    [
-      'anew after tailscaled was started again',
-      world({}, { daemon: { phase: 'running', restarts: 2 } }),
-      { restarts: 2 },
-    ],
+    ['again after a restart of tailscaled', world({}, { daemon: { phase: 'running', restarts: 2 } }), { restarts: 2 }],
   ])('%s', (_name, now, desired) => {
     if (desired === undefined) expect(planServe(now)).toBe(undefined)
     else expect(planServe(now)).toMatchObject(desired)
   })
 
-  it('its name is told after an attempt, whatever came of it', () => {
+  it('https_endpoint is written after an attempt, failed or not', () => {
     expect(httpsEndpoint(world({}))).toBe(undefined)
     expect(httpsEndpoint(world({ served: {}, error: 'refused' }))).toBe('p.lab.ts.net')
     const desired = { config: {}, domain: undefined, restarts: 0 }
@@ -51,20 +55,20 @@ describe('which Tailscale Services are advertised', () => {
       world({ config: { Services: services }, served: { Services: services } }),
       ['svc:a', 'svc:b'],
     ],
-    ['none before anything is', world({ config: { Services: services } }), undefined],
+    ['nothing before anything is served', world({ config: { Services: services } }), undefined],
     [
-      'none that the file names no more',
+      'not those that the file no longer names',
       world({ config: { Services: { 'svc:b': services['svc:b'] } }, served: { Services: services } }),
       ['svc:b'],
     ],
     [
-      'none that is refused',
+      'not those that are refused',
       world({ config: { Services: services }, served: { Services: { 'svc:a': services['svc:a'] } }, error: 'refused' }),
       ['svc:a'],
     ],
-    ['none, said so', world({ served: site }), []],
+    ['explicitly none', world({ served: site }), []],
     [
-      'none before what is served was seen again after a restart',
+      'nothing until the serve config was read back after a restart',
       {
         ...world({ config: { Services: services }, served: { Services: services } }),
         daemon: { phase: 'running', restarts: 1 },
@@ -75,12 +79,12 @@ describe('which Tailscale Services are advertised', () => {
     expect(planAdvertise(now)?.services).toEqual(names)
   })
 
-  it('none by the agent where operators say which', () => {
+  it('the agent advertises none where operators do', () => {
     const now = world({ config: { Services: services }, served: { Services: services } })
     expect(planAdvertise({ ...now, settings: { ...now.settings, advertisesServices: false } })).toBe(undefined)
   })
 
-  const wish = (desired: readonly string[], former: readonly string[] = []) => ({
+  const toAdvertise = (desired: readonly string[], former: readonly string[] = []) => ({
     services: desired,
     everServed: new Set(former),
     restarts: 0,
@@ -88,10 +92,16 @@ describe('which Tailscale Services are advertised', () => {
   })
 
   it.each<[string, string[], string[], string[], string[][]]>([
-    ['nothing is written where all is well', ['svc:a', 'svc:x'], ['svc:a'], ['svc:a'], []],
-    ['a new one beside those of others', ['svc:x'], ['svc:a'], ['svc:a'], [['svc:x', 'svc:a']]],
-    ['one that was served goes', ['svc:a', 'svc:b', 'svc:x'], ['svc:a'], ['svc:a', 'svc:b'], [['svc:x', 'svc:a']]],
-    ['and the last one', ['svc:b'], [], ['svc:b'], [[]]],
+    ['nothing is written if nothing differs', ['svc:a', 'svc:x'], ['svc:a'], ['svc:a'], []],
+    ['a new one is added to those of others', ['svc:x'], ['svc:a'], ['svc:a'], [['svc:x', 'svc:a']]],
+    [
+      'one that was served is removed',
+      ['svc:a', 'svc:b', 'svc:x'],
+      ['svc:a'],
+      ['svc:a', 'svc:b'],
+      [['svc:x', 'svc:a']],
+    ],
+    ['the last one is removed', ['svc:b'], [], ['svc:b'], [[]]],
   ])('%s', async (_name, before, desired, former, written) => {
     let now = before
     const changes: string[][] = []
@@ -104,22 +114,22 @@ describe('which Tailscale Services are advertised', () => {
       },
     }
     const { apply } = advertiseReconciler(api, signal)
-    const changed = await apply(wish(desired, former), world({}))
+    const changed = await apply(toAdvertise(desired, former), world({}))
     expect(changed).toBe(written.length > 0)
     expect(changes).toEqual(written)
   })
 
-  it('it is an error that it did not stay so', async () => {
+  it('it is an error when they did not stay advertised', async () => {
     const api = { get: async () => '{"AdvertiseServices":null}', patch: async () => '' }
     const { apply, key } = advertiseReconciler(api, signal)
-    await expect(apply(wish(['svc:a']), world({}))).rejects.toMatchObject({
+    await expect(apply(toAdvertise(['svc:a']), world({}))).rejects.toMatchObject({
       code: 'verification-failed',
       message: expect.stringContaining('svc:a') as string,
     })
     expect(key).toBe(advertiseKey)
   })
 
-  it('they are so again after a restart of tailscaled that lost them, which no other program has done', async () => {
+  it('they are advertised again after a restart of tailscaled lost them, and no other program is blamed', async () => {
     const clock = new VirtualClock()
     let now: string[] = []
     const api = {

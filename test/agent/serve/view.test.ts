@@ -20,21 +20,21 @@ const stateOf = (world: World, name: string) => {
 describe('whether the Pod is ready', () => {
   it.each<[string, World, RegExp, RegExp]>([
     ['before anything is served', aServingWorld({}), /^waiting: nothing is served yet/, /^ok/],
-    ['once it is', aServingWorld({ served: site }), /^ok/, /^ok/],
+    ['once it is served', aServingWorld({ served: site }), /^ok/, /^ok/],
     ['a refusal later', aServingWorld({ served: site, error: 'refused' }), /^ok/, /^failing: refused/],
     [
-      'part that waits',
+      'a part that waits',
       aServingWorld({ config: both, certDomains: [], served: bytes }),
       /^ok/,
       /^failing: port 443: it waits for HTTPS/,
     ],
     [
-      'all that waits',
+      'everything waiting',
       aServingWorld({ certDomains: [], served: {} }),
       /^waiting: nothing is served: it waits for HTTPS/,
       /^failing/,
     ],
-    ['a file that says nothing', aServingWorld({ config: {}, served: {} }), /^ok/, /^ok/],
+    ['an empty config', aServingWorld({ config: {}, served: {} }), /^ok/, /^ok/],
     [
       'a mistake',
       aServingWorld(
@@ -61,7 +61,7 @@ describe('whether the Pod is ready', () => {
     expect(notReady(world).some((reason) => reason.startsWith('serve: '))).toBe(!serve.source.startsWith('^ok'))
   })
 
-  it('not where the first attempt was refused', () => {
+  it('not ready after the first attempt was refused', () => {
     const failed = {
       desired: { config: site, domain: 'p.lab.ts.net', restarts: 0 },
       repairs: 0,
@@ -71,14 +71,14 @@ describe('whether the Pod is ready', () => {
     expect(notReady(aServingWorld({}, { reports: { serve: failed } }))).toContain('serve: refused')
   })
 
-  it('what is served is no matter where no file is mounted', () => {
+  it('what is served does not matter without a mounted file', () => {
     expect(stateOf(aServingWorld({}, {}, { TS_SERVE_CONFIG: '' }), 'serve')).toBe(undefined)
   })
 })
 
 const partly = aServingWorld({ config: both, certDomains: [], served: { ...bytes, Services: { 'svc:a': bytes } } })
 
-it('the status says what is served and what waits', () => {
+it('the status lists what is served and what waits', () => {
   const text = renderStatus(statusView(partly, about) as unknown as StatusAnswer)
   expect(text).toMatch(
     /^serving as no name with HTTPS: ports 5432\n {2}svc:a: not advertised from here, not hosted here, or not yet\n {2}! port 443: it waits/m,
@@ -95,7 +95,7 @@ it('metrics count both', () => {
   expect(text).toMatch(/culvert_serve_problem_info\{entry="port 443",reason="it waits for HTTPS/)
 })
 
-it('the Secret names the node once its serving was tried', () => {
+it('https_endpoint names the node once serving was attempted', () => {
   const stateSecret = { name: 's', access: { patch: true, create: false } }
   const env = { KUBERNETES_SERVICE_HOST: '10.96.0.1', TS_KUBE_SECRET: 's' }
   expect(planStateSecret(aServingWorld({}, { stateSecret }, env))).not.toHaveProperty('https_endpoint')
@@ -104,7 +104,7 @@ it('the Secret names the node once its serving was tried', () => {
   })
 })
 
-it('long lists are cut', () => {
+it('long lists are shortened', () => {
   expect(list('port', ['1'])).toBe('port 1')
   expect(
     list(

@@ -6,7 +6,7 @@ import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { aContext } from '../a-context.ts'
 import { aWorld } from '../a-world.ts'
 
-/** Withdraws at a tailscaled that advertises so; gives what it was told to advertise, and how long that took. */
+/** Withdraws from a tailscaled that advertises this; returns what it advertises then, and how long that took. */
 async function withdrawn(
   advertises: { readonly routes?: string[]; readonly services?: string[] },
   env: Record<string, string>,
@@ -26,7 +26,7 @@ async function withdrawn(
   return { changes, lines, ended }
 }
 
-it('withdraws routes that the next start advertises again, and serves them until the tailnet has heard', async () => {
+it('withdraws routes that the next start advertises again, and waits for the tailnet to notice', async () => {
   const { changes, lines, ended } = await withdrawn(
     { routes: ['10.0.0.0/8', '192.0.2.0/24'] },
     { TS_ROUTES: '10.0.0.0/8' },
@@ -36,10 +36,10 @@ it('withdraws routes that the next start advertises again, and serves them until
 })
 
 it.each<[string, Parameters<typeof withdrawn>]>([
-  ['what is the state’s alone', [{ routes: ['192.0.2.0/24'] }, {}]],
-  ['what is not advertised', [{ routes: ['192.0.2.0/24'] }, { TS_ROUTES: '10.0.0.0/8' }]],
+  ['routes that are only in the state', [{ routes: ['192.0.2.0/24'] }, {}]],
+  ['routes that are not advertised', [{ routes: ['192.0.2.0/24'] }, { TS_ROUTES: '10.0.0.0/8' }]],
   [
-    'anything of a tailscaled that does not run',
+    'anything from a tailscaled that does not run',
     [{ routes: ['10.0.0.0/8'] }, { TS_ROUTES: '10.0.0.0/8' }, { daemon: { phase: 'down', restarts: 0 } }],
   ],
 ])('does not withdraw %s, and takes no time', async (_what, given) => {

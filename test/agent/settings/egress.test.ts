@@ -4,7 +4,7 @@ import { type Environment, readSettings } from '../../../agent/settings/read.ts'
 const kernel = { TS_USERSPACE: 'false' }
 const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT_HTTPS: '443' }
 
-describe('what leads into the tailnet, and the services of a group', () => {
+describe('the targets in the tailnet, and the services of a group', () => {
   it.each<[string, Environment, object]>([
     [
       'a target in the tailnet',
@@ -18,12 +18,12 @@ describe('what leads into the tailnet, and the services of a group', () => {
       },
     ],
     [
-      'its name',
+      'a target by name',
       { ...kernel, TS_TAILNET_TARGET_FQDN: 'DB.lab.ts.net' },
       { tailnetTarget: { kind: 'name', name: 'db.lab.ts.net.' }, forwardedFamilies: [], forwardsAny: true },
     ],
     [
-      'the ports of listeners, which a target does not take',
+      'the ports of listeners, which are exempt',
       {
         ...kernel,
         TS_TAILNET_TARGET_IP: 'fd7a:115c:a1e0::9',
@@ -35,21 +35,21 @@ describe('what leads into the tailnet, and the services of a group', () => {
       { exempt: ['tcp . 9002', 'tcp . 9003', 'tcp . 1080', 'tcp . 1081', 'udp . 41641'] },
     ],
     [
-      'no listener, no port',
+      'no exempt port without a listener',
       { ...kernel, TS_TAILNET_TARGET_IP: '100.64.0.9', TS_HEALTHCHECK_ADDR_PORT: '[::]:81' },
       { exempt: ['tcp . 81', 'udp . 41641'] },
     ],
     [
-      'tailscaled’s port as it is chosen',
+      'tailscaled’s port from PORT',
       { ...kernel, TS_TAILNET_TARGET_IP: '100.64.0.9', PORT: '5000' },
       { exempt: ['udp . 5000'], portEnv: { PORT: '5000' } },
     ],
     [
-      'tailscaled’s port as its arguments say',
+      'tailscaled’s port from its arguments',
       { ...kernel, TS_TAILNET_TARGET_IP: '100.64.0.9', PORT: '5000', TS_TAILSCALED_EXTRA_ARGS: '--port=5001' },
       { exempt: ['udp . 5001'], portEnv: {} },
     ],
-    ['no target, any port', { ...kernel, PORT: '5000' }, { exempt: [], portEnv: {} }],
+    ['no exempt port without a target', { ...kernel, PORT: '5000' }, { exempt: [], portEnv: {} }],
     [
       'cluster traffic via ingress',
       {
@@ -81,7 +81,7 @@ describe('what leads into the tailnet, and the services of a group', () => {
     expect(() => readSettings({ ...kernel, ...env })).toThrow(message)
   })
 
-  it('warns where tailscaled’s port cannot be known', () => {
+  it('warns when tailscaled’s port is random', () => {
     const env = { ...kernel, TS_TAILNET_TARGET_IP: '100.64.0.9', TS_TAILSCALED_EXTRA_ARGS: '--port=0' }
     const { settings, warnings } = readSettings(env)
     expect(settings).toMatchObject({ exempt: [], portEnv: {} })

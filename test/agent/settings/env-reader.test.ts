@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { type Environment, envReader } from '../../../agent/settings/env-reader.ts'
 
-describe('brackets that an IPv6 address of the Pod lacks are added', () => {
+describe('adds the brackets that an IPv6 address of the Pod lacks', () => {
   it.each<[string, Environment, string]>([
     ['fd00::1:9002', { POD_IPS: '10.0.0.1,fd00::1' }, '[fd00::1]:9002'],
     ['fd00::1:9002', { POD_IP: 'fd00::1' }, '[fd00::1]:9002'],
     ['fd00:0:0::1:9002', { POD_IP: 'FD00:0::1' }, '[fd00:0:0::1]:9002'],
     ['[fd00::1]:9002', { POD_IP: 'fd00::1' }, '[fd00::1]:9002'],
     ['10.0.0.1:9002', { POD_IP: '10.0.0.1' }, '10.0.0.1:9002'],
-    // Nothing is guessed at: this may be an address without a port.
+    // This may be an address without a port.
     ['fd00::1:9002', {}, 'fd00::1:9002'],
     ['fd00::1:9002', { POD_IP: 'fd00::2' }, 'fd00::1:9002'],
     ['fd00::1:9002', { POD_IP: 'nonsense', POD_IPS: 'a,b,c' }, 'fd00::1:9002'],

@@ -19,7 +19,7 @@ const environment = fc.record(
   { requiredKeys: [] },
 )
 
-it('whatever the environment is, there are settings or an error that tells no secret', () => {
+it('any environment gives settings, or an error that contains no secret', () => {
   fc.assert(
     fc.property(environment, (env) => {
       try {

@@ -9,7 +9,7 @@ const configured = { TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '/etc/tsconfig/a' }
 const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT_HTTPS: '443' }
 
 describe('defaults', () => {
-  it('are those of the contract', () => {
+  it('are as documented', () => {
     expect(read({})).toMatchObject({
       userspace: true,
       state: { kind: 'memory' },
@@ -27,7 +27,7 @@ describe('defaults', () => {
     })
   })
 
-  it('hold for empty values', () => {
+  it('are used for empty values', () => {
     const empty = variables.filter((variable) => !('presence' in variable)).map(({ name }) => [name, ''])
     expect(readSettings(Object.fromEntries(empty))).toEqual({
       settings: read({}),
@@ -35,7 +35,7 @@ describe('defaults', () => {
     })
   })
 
-  it('hold for booleans that are none, with a warning', () => {
+  it('are used for malformed booleans, with a warning', () => {
     const { settings, warnings } = readSettings({ TS_USERSPACE: 'nope', TS_ENABLE_HEALTH_CHECK: 'yes' })
     expect(settings).toEqual(read({}))
     expect(warnings).toEqual([
@@ -48,7 +48,7 @@ describe('defaults', () => {
 describe('values', () => {
   it.each<[string, Environment, object]>([
     ['either name of the auth key', { TS_AUTH_KEY: 'b' }, { up: { authKey: 'b' } }],
-    ['the newer name first', { TS_AUTHKEY: 'a', TS_AUTH_KEY: 'b' }, { up: { authKey: 'a' } }],
+    ['the newer name of the auth key first', { TS_AUTHKEY: 'a', TS_AUTH_KEY: 'b' }, { up: { authKey: 'a' } }],
     ['state on disk', { TS_STATE_DIR: '/state' }, { state: { kind: 'disk', directory: '/state' } }],
     ['words', { TS_TAILSCALED_EXTRA_ARGS: ' --a  --b=c\t' }, { tailscaledExtraArgs: ['--a', '--b=c'] }],
     ['one target', { ...kernel, TS_DEST_IP: '10.0.0.1' }, { targets: [{ family: 4, text: '10.0.0.1' }] }],
@@ -65,7 +65,7 @@ describe('values', () => {
     ['a duration', { TS_BOOT_TIMEOUT: '1m30s' }, { bootTimeoutMs: 90_000 }],
     ['Pod addresses', { POD_IPS: '10.0.0.1,fd00::1' }, { pod: { ipv4: '10.0.0.1', ipv6: 'fd00::1' } }],
     ['the last Pod address of a family', { POD_IPS: '10.0.0.1,10.0.0.2' }, { pod: { ipv4: '10.0.0.2', ipv6: '' } }],
-    ['a listener that nobody needs', { TS_LOCAL_ADDR_PORT: ':9002' }, { endpoints: { listen: undefined } }],
+    ['a listener that is not needed', { TS_LOCAL_ADDR_PORT: ':9002' }, { endpoints: { listen: undefined } }],
     [
       'one listener for health and metrics',
       { TS_ENABLE_HEALTH_CHECK: 'true', TS_ENABLE_METRICS: 'true', TS_LOCAL_ADDR_PORT: '10.0.0.1:80' },
@@ -100,7 +100,7 @@ describe('values', () => {
       { TS_TEST_ONLY_ROOT: '/r', TS_TEST_FAKE_NETFILTER: 'true', TS_TEST_FAKE_NETFILTER_6: '0' },
       { fakeNetfilter: { ipv6: false } },
     ],
-    ['a firewall that nobody needs', { TS_DEBUG_FIREWALL_MODE: 'iptables' }, { firewallMode: 'auto' }],
+    ['a firewall mode that is not needed', { TS_DEBUG_FIREWALL_MODE: 'iptables' }, { firewallMode: 'auto' }],
     [
       'iptables',
       { ...kernel, TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'iptables' },
@@ -142,7 +142,7 @@ describe('values', () => {
       { serveConfigFile: '/etc/serve.json', advertisesServices: true, sharesAcmeAccount: true },
     ],
     [
-      'Services that others advertise',
+      'Services that operators advertise',
       { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false' },
       { advertisesServices: false },
     ],
@@ -154,7 +154,7 @@ describe('values', () => {
     ],
     ['routes in userspace', { TS_ROUTES: 'fd00::/8' }, { up: { routes: 'fd00::/8' }, forwardedFamilies: [] }],
     ['no routes', { TS_ROUTES: '' }, { up: { routes: '' } }],
-    ['nothing of routes', {}, { up: { routes: undefined } }],
+    ['no routes', {}, { up: { routes: undefined } }],
     ['IPv4 routes', { ...kernel, TS_ROUTES: '10.0.0.0/8' }, { forwardedFamilies: [4] }],
     ['routes of both families', { ...kernel, TS_ROUTES: 'fd00::/8,10.0.0.0/8' }, { forwardedFamilies: [4, 6] }],
     [
@@ -167,10 +167,10 @@ describe('values', () => {
   })
 })
 
-describe('refusals name the variable, its value and what is accepted', () => {
+describe('errors name the variable, its value and what is accepted', () => {
   it.each<[string, Environment, RegExp]>([
     [
-      'no address',
+      'not an address',
       { ...kernel, TS_DEST_IP: '10.0.0' },
       /TS_DEST_IP="10\.0\.0".*"10\.0\.0" is no IP address.*is accepted/,
     ],
@@ -180,7 +180,11 @@ describe('refusals name the variable, its value and what is accepted', () => {
       /TS_DEST_IP="10\.0\.0\.1,10\.0\.0\.2".*two IPv4 addresses.*is accepted/,
     ],
     ['two v6 targets', { ...kernel, TS_DEST_IP: 'fd00::1,fd00::2' }, /two IPv6 addresses/],
-    ['a mapped twin', { ...kernel, TS_DEST_IP: '::ffff:10.0.0.1,10.0.0.2' }, /two IPv4 addresses/],
+    [
+      'an IPv4-mapped address beside an IPv4 address',
+      { ...kernel, TS_DEST_IP: '::ffff:10.0.0.1,10.0.0.2' },
+      /two IPv4 addresses/,
+    ],
     ['an empty part', { ...kernel, TS_DEST_IP: '10.0.0.1,' }, /"" is no IP address/],
     ['a negative time', { TS_BOOT_TIMEOUT: '-5s' }, /TS_BOOT_TIMEOUT="-5s"/],
     [
@@ -195,18 +199,18 @@ describe('refusals name the variable, its value and what is accepted', () => {
       { ...kernel, TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'pf' },
       /TS_DEBUG_FIREWALL_MODE="pf".*nftables and iptables are accepted/,
     ],
-    ['a route that is none', { ...kernel, TS_ROUTES: '10.0.0.0/8, fd00::/8' }, /TS_ROUTES=.*" fd00::\/8" is no route/],
-    ['a route that is too long', { ...kernel, TS_ROUTES: '10.0.0.0/33' }, /TS_ROUTES=.*is no route/],
+    ['a malformed route', { ...kernel, TS_ROUTES: '10.0.0.0/8, fd00::/8' }, /TS_ROUTES=.*" fd00::\/8" is no route/],
+    ['a route with too long a prefix', { ...kernel, TS_ROUTES: '10.0.0.0/33' }, /TS_ROUTES=.*is no route/],
     [
-      'a config directory and a key',
+      'a config directory and an auth key',
       { ...configured, TS_AUTHKEY: 'k' },
       /cannot be combined with TS_AUTHKEY: unset it/,
     ],
-    ['a config directory and the older key', { ...configured, TS_AUTH_KEY: 'k' }, /with TS_AUTH_KEY/],
+    ['a config directory and the older name of the key', { ...configured, TS_AUTH_KEY: 'k' }, /with TS_AUTH_KEY/],
     ['a config directory and DNS', { ...configured, TS_ACCEPT_DNS: 'false' }, /with TS_ACCEPT_DNS/],
     ['a config directory and withdrawn routes', { ...configured, TS_ROUTES: '' }, /with TS_ROUTES/],
     [
-      'a config directory and several',
+      'a config directory and several of these',
       { ...configured, TS_HOSTNAME: 'h', TS_EXTRA_ARGS: '--ssh', TS_CLIENT_ID: 'i' },
       /with TS_EXTRA_ARGS, TS_HOSTNAME, TS_CLIENT_ID: unset them/,
     ],
@@ -215,7 +219,7 @@ describe('refusals name the variable, its value and what is accepted', () => {
     expect(() => readSettings(env)).toThrow(message)
   })
 
-  it('never shows a secret', () => {
+  it('never contain a secret', () => {
     const env = { TS_AUTHKEY: 'tskey-hidden', TS_CLIENT_SECRET: 'hidden-too', TS_CLIENT_ID: 'id' }
     expect(() => readSettings(env)).toThrow(/^(?!.*hidden)/s)
   })
@@ -225,6 +229,6 @@ it.each([
   [{}, '/dev/termination-log'],
   [{ TS_TEST_ONLY_ROOT: '/r' }, '/r/dev/termination-log'],
   [{ TS_TEST_ONLY_ROOT: '/r', CULVERT_TERMINATION_LOG: '/tmp/log' }, '/tmp/log'],
-])('where the reason of an exit is left: %j', (env, path) => {
+])('the path of the termination log: %j', (env, path) => {
   expect(terminationLogPath(env)).toBe(path)
 })

@@ -15,8 +15,8 @@ const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
 type Failure = readonly [env: Environment, message: RegExp, badConfig?: CulvertError]
 
 /**
- * What breaks each rule, in the order in which they are told. Where an environment is laid over a later
- * one, it must break its own rule still: so it says what it does not want.
+ * An environment that breaks each rule, in the order of the rules. Each must also break its rule when merged over any
+ * later one, so it unsets what would interfere.
  */
 const failures: readonly Failure[] = [
   [{ POD_IPS: '10.0.0' }, /^POD_IPS="10\.0\.0" is not valid/],
@@ -87,7 +87,7 @@ const failures: readonly Failure[] = [
   [{ TS_AUTHKEY: '/run/secrets/key' }, /^TS_AUTHKEY is a path.*write file:PATH$/],
 ]
 
-describe('what does not hold is told, the first of it before all else', () => {
+describe('a broken rule is reported, the first one before the others', () => {
   it.each(failures.map((failure, index) => [String(failure[1]), index] as const))('%s', (_name, index) => {
     const [env, message, badConfig] = failures[index]!
     expect(() => readSettings(env, badConfig)).toThrow(CulvertError)
@@ -98,7 +98,7 @@ describe('what does not hold is told, the first of it before all else', () => {
     }
   })
 
-  it('and each rule is broken by one of these', () => {
+  it('each rule is broken by one of these', () => {
     for (const { says, check } of rules) {
       const holds = failures.every(([env]) => {
         try {
@@ -113,13 +113,13 @@ describe('what does not hold is told, the first of it before all else', () => {
   })
 })
 
-it('a mode that this version does not have is refused by name', () => {
+it('a mode that is not available yet is refused by name', () => {
   expect(() => readSettings({ ...kernel, TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.b' })).toThrow(
     /^TS_EXPERIMENTAL_DEST_DNS_NAME is set, but this version of Culvert does not have/,
   )
 })
 
-describe('nothing is wrong with', () => {
+describe('no rule is broken by', () => {
   it.each<Environment>([
     { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
     { TS_CLIENT_ID: 'i', TS_AUDIENCE: 'a' },

@@ -11,7 +11,7 @@ it.each<[Record<string, string>, 'rw' | 'ro' | undefined, RegExp]>([
   [shares, undefined, /needs POD_NAME.*Set POD_NAME from metadata\.name/],
   [{ ...shares, POD_NAME: 'group-1', TS_KUBE_SECRET: '' }, undefined, /state in a Secret.*Set TS_KUBE_SECRET/],
   [{ ...shares, POD_NAME: 'group-0', TS_EXPERIMENTAL_CERT_SHARE: 'false' }, undefined, /^$/],
-])('who shares certificates: %j', (env, role, said) => {
+])('the role in certificate sharing: %j', (env, role, said) => {
   const { settings, warnings } = readSettings({ TS_USERSPACE: 'true', ...env })
   expect(settings.certShare).toBe(role)
   expect(warnings.join('\n')).toMatch(said)

@@ -14,11 +14,11 @@ it.each([
   ['TS_HOSTNAMES', 'TS_HOSTNAME'],
   ['TS_STATE_DIRS', 'TS_STATE_DIR'],
   ['TS_USERSPCAE', 'TS_USERSPACE'],
-])('%s is read by nobody, and what to write is %s', (name, write) => {
+])('%s is not read, and the remedy is %s', (name, write) => {
   expect(strayNames({ [name]: 'secret-value' })).toEqual([`${name} is set, but nothing reads it: use ${write}`])
 })
 
-it('is silent about names that somebody reads, that are empty, or that look like nothing of ours', () => {
+it('ignores names that are read, empty, or unlike ours', () => {
   const environment = Object.fromEntries([
     ...variables.map(({ name }) => [name, 'x']),
     ...[

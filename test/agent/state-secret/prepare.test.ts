@@ -13,7 +13,7 @@ it.each<[string, Record<string, string>, Record<string, string | null>]>([
   ['the Secret of this run', { ...own, device_id: 'n', device_ips: '[]', authkey: 'k' }, {}],
   ['another Pod', { ...own, pod_uid: 'u0' }, { pod_uid: 'u1' }],
   [
-    'what an earlier run served',
+    'keys of an earlier serve config',
     { ...own, https_endpoint: 'a', 'egress-services': '{}', 'ingress-config.json': '{}', other: 'x' },
     { https_endpoint: null, 'egress-services': null, 'ingress-config.json': null },
   ],
@@ -21,7 +21,7 @@ it.each<[string, Record<string, string>, Record<string, string | null>]>([
   expect(reset(texts)).toEqual(change)
 })
 
-it('no UID is written where none is known', () => {
+it('no UID is written when none is known', () => {
   expect(reset({}, '')).toEqual({ tailscale_capver: '142' })
 })
 

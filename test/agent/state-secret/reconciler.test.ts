@@ -17,19 +17,19 @@ const inPod = (change: Partial<World> = {}, more: object = {}): World =>
 const base = { tailscale_capver: '142', pod_uid: 'u1' }
 const device = { device_fqdn: 'p.lab.ts.net.', device_ips: '["100.64.0.1"]' }
 
-describe('what the Secret should say', () => {
+describe('the desired keys of the Secret', () => {
   it.each<[string, World, object | undefined]>([
     ['outside of a Pod', aWorld({ stateSecret }), undefined],
     [
-      'without the right to patch',
+      'without permission to patch',
       inPod({ stateSecret: { name: 's', access: { patch: false, create: true } } }),
       undefined,
     ],
-    ['before the API was asked', inPod({ stateSecret: { name: 's' } }), undefined],
+    ['before the Secret has been read', inPod({ stateSecret: { name: 's' } }), undefined],
     ['all in place', inPod(), { ...base, device_id: 'n1', ...device }],
     ['without a UID', inPod({}, { POD_UID: '' }), { tailscale_capver: '142', device_id: 'n1', ...device }],
     ['before the node is known', inPod({ tailnet: { watching: false, noSnat: false, health: new Map() } }), base],
-    ['before the rules', inPod({ reports: {} }), { ...base, device_id: 'n1' }],
+    ['before the rules are in place', inPod({ reports: {} }), { ...base, device_id: 'n1' }],
     [
       'with rules that are refused',
       inPod({ reports: { [forwardingKey.name]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
@@ -41,12 +41,12 @@ describe('what the Secret should say', () => {
       { ...base, device_id: 'n1', ...device },
     ],
     [
-      'while another key is waited for',
+      'while another auth key is waited for',
       inPod({ reissue: { refusedKey: '', reason: 'x' } }),
       { ...base, device_id: 'n1', ...device, reissue_authkey: '' },
     ],
     [
-      'after certificates were asked for in vain',
+      'after certificate requests failed',
       inPod({
         certificates: { reports: new Map(), memory: new Map([['a.ts.net', { failures: 1, notBefore: 0 }]]) },
       }),
@@ -62,7 +62,7 @@ describe('what the Secret should say', () => {
     expect(planStateSecret(world)).toEqual(desired)
   })
 
-  it('names the node with one trailing dot', () => {
+  it('has device_fqdn with one trailing dot', () => {
     const named = (name: string) => planStateSecret(inPod({ tailnet: { ...inPod().tailnet, self: { ...self, name } } }))
     expect(named('a.b.')).toMatchObject({ device_fqdn: 'a.b.' })
     expect(named('a.b')).toMatchObject({ device_fqdn: 'a.b.' })
@@ -75,7 +75,7 @@ describe('what the Secret should say', () => {
   })
 })
 
-it('only what differs is written', () => {
+it('writes only keys that differ', () => {
   const data = new Map([
     ['same', Buffer.from('a')],
     ['other', Buffer.from('b')],

@@ -13,12 +13,12 @@ const whole = { ...machine, '_current-profile': 'profile-a1', _profiles: index('
 const data = (texts: Readonly<Record<string, string | undefined>>) =>
   new Map(Object.entries(texts).flatMap(([key, value]) => (value === undefined ? [] : [[key, Buffer.from(value)]])))
 
-describe('the judgement of tailscaled’s state', () => {
+describe('tailscaled’s state counts as', () => {
   it.each<[string, Record<string, string | undefined>, string]>([
     ['an empty Secret', {}, 'fresh'],
     ['keys of others', { authkey: 'k', device_id: 'n1' }, 'fresh'],
     ['a machine that never logged in', machine, 'fresh'],
-    ['all of it', whole, 'whole'],
+    ['a complete state', whole, 'whole'],
     ['two profiles, one in use', { ...whole, 'profile-b2': blob('n2'), _profiles: index('a1', 'b2') }, 'whole'],
   ])('%s', (_name, texts, kind) => {
     expect(inspectState(data(texts)).kind).toBe(kind)
@@ -28,14 +28,14 @@ describe('the judgement of tailscaled’s state', () => {
     ['no current profile', { '_current-profile': undefined }, { '_current-profile': 'profile-a1' }, /names no profile/],
     ['an empty current profile', { '_current-profile': '' }, { '_current-profile': 'profile-a1' }, /names no profile/],
     [
-      'a current profile that is not there',
+      'a current profile that does not exist',
       { '_current-profile': 'profile-zz' },
       { '_current-profile': 'profile-a1' },
       /names/,
     ],
     ['no index', { _profiles: undefined }, { _profiles: '{"a1":{"ID":"a1","Key":"profile-a1"}}' }, /does not list/],
     [
-      'an index that is no JSON',
+      'an index that is not JSON',
       { _profiles: '{"a1"' },
       { _profiles: '{"a1":{"ID":"a1","Key":"profile-a1"}}' },
       /does not/,
@@ -52,13 +52,13 @@ describe('the judgement of tailscaled’s state', () => {
       { '_current-profile': 'profile-b2' },
       /names no profile/,
     ],
-  ])('%s is healed', (_name, texts, change, problem) => {
+  ])('%s is repaired', (_name, texts, change, problem) => {
     const verdict = inspectState(data({ ...whole, ...texts }))
     expect(verdict).toMatchObject({ kind: 'healable', change: new Map(Object.entries(change)) })
     expect(verdict.kind === 'healable' && verdict.problem).toMatch(problem)
   })
 
-  it('what was healed is whole', () => {
+  it('a repaired state is complete', () => {
     for (const missing of ['_current-profile', '_profiles']) {
       const texts = { ...whole, [missing]: undefined }
       const verdict = inspectState(data(texts))
@@ -69,22 +69,22 @@ describe('the judgement of tailscaled’s state', () => {
 
   it.each<[string, Record<string, string | undefined>, RegExp]>([
     ['no machine key', { _machinekey: undefined }, /_machinekey is missing/],
-    ['a machine key that is none', { _machinekey: 'privkey:12' }, /_machinekey is no machine key/],
+    ['a malformed machine key', { _machinekey: 'privkey:12' }, /_machinekey is no machine key/],
     ['no profile', { 'profile-a1': undefined }, /profile-… is missing/],
-    ['a profile that is no JSON', { 'profile-a1': '{' }, /profile-a1.*is no profile/],
+    ['a profile that is not JSON', { 'profile-a1': '{' }, /profile-a1.*is no profile/],
     ['a profile without a key', { 'profile-a1': '{"Config":{}}' }, /profile-a1.*is no profile/],
     [
       'two profiles, and none in use, of an unknown device',
       { 'profile-b2': blob('n2'), '_current-profile': undefined },
       /none of the 2 profiles/,
     ],
-  ])('%s is not healed', (_name, texts, problem) => {
+  ])('%s is not repaired', (_name, texts, problem) => {
     const verdict = inspectState(data({ ...whole, ...texts }))
     expect(verdict.kind).toBe('broken')
     expect(verdict.kind === 'broken' && verdict.problem).toMatch(problem)
   })
 
-  it('never tells a value', () => {
+  it('messages never contain a value', () => {
     const values = [machine['_machinekey'], blob('n1'), 'secret-garbage']
     for (const key of Object.keys(whole)) {
       for (const value of ['secret-garbage', undefined]) {
@@ -95,14 +95,14 @@ describe('the judgement of tailscaled’s state', () => {
   })
 })
 
-describe('consistency at the stop', () => {
+describe('the state is consistent at the stop', () => {
   it.each<[string, Record<string, string | undefined>, boolean]>([
     ['nothing', { device_id: 'x' }, true],
-    ['all of it', whole, true],
+    ['a complete state', whole, true],
     ['a machine key alone', machine, false],
     ['no profile yet', { ...whole, 'profile-a1': undefined }, false],
     ['a profile alone', { 'profile-a1': '{}' }, false],
-    ['an older profile beside', { ...whole, 'profile-b2': '{}' }, true],
+    ['an older profile besides', { ...whole, 'profile-b2': '{}' }, true],
     [
       'two profiles, the current one missing',
       { ...whole, '_current-profile': 'profile-c3', 'profile-b2': '{}' },
@@ -113,7 +113,7 @@ describe('consistency at the stop', () => {
   })
 })
 
-it('the identity is the machine, the profiles’ index and the current profile', () => {
+it('the identity consists of machine key, profile index and current profile', () => {
   expect(identityKeys(data({ ...whole, 'profile-b2': '{}' }))).toEqual([
     '_machinekey',
     '_current-profile',
@@ -123,7 +123,7 @@ it('the identity is the machine, the profiles’ index and the current profile',
   expect(identityKeys(data({ '_current-profile': 'authkey' }))).not.toContain('authkey')
 })
 
-it('whatever the Secret holds, it is inspected, and healed for good if at all, and no value is told', () => {
+it('any Secret is inspected, repaired in one step if at all, and no message contains a value', () => {
   const hidden = 'kept-to-itself'
   const name = fc.constantFrom(
     ...Object.keys(whole),

@@ -12,7 +12,7 @@ import { aServingWorld } from '../serve/a-serving-world.ts'
 const running = aWorld()
 const refusedLogin = new Map([['login-state', 'You are logged out. The last login error was: invalid key']])
 
-describe('what keeps the agent from being ready', () => {
+describe('the reason why the agent is not ready', () => {
   it.each<[string, World, RegExp | undefined]>([
     ['everything in place', running, undefined],
     ['userspace without forwarding', aWorld({ reports: {} }, {}), undefined],
@@ -36,7 +36,7 @@ describe('what keeps the agent from being ready', () => {
     ['no address', aWorld({ tailnet: { ...running.tailnet, self: { ...self, addresses: [] } } }), /no address/],
     ['no rules yet', aWorld({ reports: {} }), /not in place yet/],
     [
-      'rules of former addresses',
+      'rules of previous addresses',
       {
         ...running,
         tailnet: { ...running.tailnet, self: { ...self, addresses: [{ family: 4, text: '100.64.0.2' }] } },
@@ -48,9 +48,9 @@ describe('what keeps the agent from being ready', () => {
       aWorld({ reports: { [forwardingKey.name]: { desired: {}, repairs: 0, failures: 0, error: 'nft failed' } } }),
       /forwarding: nft failed/,
     ],
-    ['no target possible', aWorld({ kernelFamilies: [] }), /no target can be reached/],
+    ['only unreachable targets', aWorld({ kernelFamilies: [] }), /no target can be reached/],
     [
-      'another key asked for',
+      'another auth key requested',
       aWorld({
         reissue: { refusedKey: 'k', reason: 'invalid key' },
         tailnet: { ...running.tailnet, state: 'NeedsLogin' },
@@ -65,16 +65,16 @@ describe('what keeps the agent from being ready', () => {
 
 describe('a check', () => {
   it.each<[string, World, string, string]>([
-    ['of a daemon that starts', aWorld({ daemon: { phase: 'starting', restarts: 0 } }), 'tailscaled', 'waiting'],
+    ['of a starting daemon', aWorld({ daemon: { phase: 'starting', restarts: 0 } }), 'tailscaled', 'waiting'],
     [
       'of a refused login',
       { ...running, tailnet: { ...running.tailnet, state: 'NoState', health: refusedLogin } },
       'tailscaled',
       'failing',
     ],
-    ['of a Secret that was not read yet', aWorld({ stateSecret: { name: 's' } }), stateSecretKey.name, 'waiting'],
+    ['of a Secret that has not been read yet', aWorld({ stateSecret: { name: 's' } }), stateSecretKey.name, 'waiting'],
     [
-      'of an API that is gone',
+      'of an unreachable API server',
       aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, problem: 'refused' } }),
       stateSecretKey.name,
       'failing',
@@ -99,14 +99,14 @@ describe('a check', () => {
     [true, 'ok'],
     [false, 'failing'],
     [undefined, undefined],
-  ])('of the control server, which is connected to: %s', (online, state) => {
+  ])('of the connection to the control server: %s', (online, state) => {
     const tailnet = { ...running.tailnet, ...(online !== undefined && { online }) }
     const world = { ...running, tailnet }
     expect(checks(world).find(({ name }) => name === 'control-server')?.state).toBe(state)
     expect(notReady(world)).toEqual([])
   })
 
-  it('of the Secret does not keep the agent from being ready', () => {
+  it('of the Secret does not affect readiness', () => {
     const world = aWorld({ stateSecret: { name: 's', access: { patch: true, create: false }, problem: 'refused' } })
     expect(notReady(world)).toEqual([])
     expect(renderChecks(world, () => undefined)).toMatch(
@@ -115,7 +115,7 @@ describe('a check', () => {
     expect(renderChecks(world, () => undefined)).toMatch(/^readyz check passed$/m)
   })
 
-  it('is told with the time since when it fails', async () => {
+  it('has the time since when it fails', async () => {
     const clock = new VirtualClock()
     const { context, store } = aContext(running, { clock })
     const since = followChecks(context)
@@ -135,7 +135,7 @@ describe('a check', () => {
   })
 })
 
-it('of a serve config of which every entry is rejected fails readiness', () => {
+it('of a serve config fails readiness when every entry is rejected', () => {
   const world = aServingWorld({ config: {}, served: {} })
   const rejections = [{ entry: 'port 443', field: 'TCP["443"]', reason: 'it has 0 of HTTPS, HTTP and TCPForward' }]
   const mounted = { serveConfig: { content: { config: {}, rejections, warnings: [] } } }

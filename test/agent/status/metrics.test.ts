@@ -16,7 +16,7 @@ const circumstances: Circumstances = {
 }
 const operations = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8')
 
-/** What is told of a World; all of it has its row in docs/operations.md. */
+/** The samples for a World; each metric has a row in docs/operations.md. */
 function samples(world: World, given = circumstances): string[] {
   const lines = renderMetrics(metrics(world, given))
     .split('\n')
@@ -25,7 +25,7 @@ function samples(world: World, given = circumstances): string[] {
   return lines
 }
 
-it('tells of a World in which all is well', () => {
+it('has the metrics of a healthy World', () => {
   const since = (check: string) => (check === 'addresses' ? new Date(2500) : undefined)
   const world = aWorld()
   const report = { ...world.reports[forwardingKey.name]!, repairs: 3, failures: 4, verifiedAt: new Date(1250) }
@@ -47,7 +47,7 @@ it('tells of a World in which all is well', () => {
   ])
 })
 
-it('and of one in which it is not', () => {
+it('has the metrics of an unhealthy World', () => {
   const world = aWorld({
     daemon: { phase: 'down', restarts: 7, problem: 'killed' },
     stateSecret: { name: 's' },
@@ -68,7 +68,7 @@ it('and of one in which it is not', () => {
   expect(lines.filter((line) => line.startsWith('culvert_reconciler_verified_timestamp_seconds'))).toEqual([])
 })
 
-it('names the services that get no traffic, and why', () => {
+it('names services without traffic, and why', () => {
   const world = aWorld()
   const report = world.reports[forwardingKey.name]!
   const desired = {
@@ -80,7 +80,7 @@ it('names the services that get no traffic, and why', () => {
   )
 })
 
-it('gives each metric a type, a sentence, and a name by Prometheus’ conventions', () => {
+it('gives each metric a type, a help text, and a name that follows Prometheus’ conventions', () => {
   for (const { name, type, help } of metrics(aWorld(), circumstances)) {
     expect(name).toMatch(/^culvert_[a-z]+(_[a-z]+)*$/)
     expect(name.endsWith('_total')).toBe(type === 'counter')

@@ -8,7 +8,7 @@ import { aWorld } from '../a-world.ts'
 
 const about = { version: '1', since: () => undefined, now: new Date(0) }
 
-it('the status has no secret', () => {
+it('the status contains no secret', () => {
   const env = { TS_USERSPACE: 'false', TS_DEST_IP: '10.0.0.9', TS_AUTHKEY: 'tskey-secret' }
   expect(JSON.stringify(statusView(aWorld({}, env), about))).not.toContain('tskey-secret')
   const path = '/c/cap-95.hujson'
@@ -18,7 +18,7 @@ it('the status has no secret', () => {
   expect(JSON.stringify(statusView(aWorld({ deviceConfig, reissue }), about))).not.toContain('tskey-secret')
 })
 
-it('each field of the status, and each phase of a preStop hook, has its place in docs/operations.md', () => {
+it('each field of the status, and each phase of a preStop hook, is described in docs/operations.md', () => {
   const operations = readFileSync(join(import.meta.dirname, '../../../docs/operations.md'), 'utf8')
   const fields = Object.keys(statusView(aWorld(), about))
   expect(fields).toContain('preshutdown')

@@ -10,21 +10,21 @@ import { aContext } from '../a-context.ts'
 import { aWorld } from '../a-world.ts'
 import { type FakeChild, fakeSpawn } from './fake-spawn.ts'
 
-/** The daemon machine in virtual time, over processes that the test plays. */
+/** The daemon machine in virtual time, with processes that the test controls. */
 export class SupervisedDaemon {
   readonly folder = mkdtempSync(join(tmpdir(), 'culvert-'))
   readonly clock = new VirtualClock()
   readonly store: OwnStore
   readonly lines: readonly string[]
   readonly supervisor: Supervisor
-  /** How `run` ended. */
+  /** The result of `run`. */
   outcome: unknown
-  /** What keeps the config file from its place, if anything does. */
+  /** Why the config file cannot be written, if it cannot. */
   obstacle: Error | undefined
   readonly #stop: AbortController
   readonly #children: readonly FakeChild[]
 
-  /** The state of tailscaled is in memory, unless `onDisk`. `onSignal` says what it does when it is sent a signal. */
+  /** tailscaled's state is in memory, unless `onDisk`. `onSignal` says how it reacts to signals. */
   constructor(onSignal?: Parameters<typeof fakeSpawn>[0], { onDisk = false } = {}) {
     const world = aWorld(
       { daemon: { phase: 'down', restarts: 0 }, tailnet: { watching: false, noSnat: false, health: new Map() } },
@@ -64,12 +64,12 @@ export class SupervisedDaemon {
     return this.#children.filter(({ program }) => program === 'tailscale')
   }
 
-  /** tailscaled says so on its bus. */
+  /** tailscaled reports this on its bus. */
   says(tailnet: Partial<Tailnet>): void {
     this.store.update((world) => ({ ...world, tailnet: { ...world.tailnet, ...tailnet } }))
   }
 
-  /** It answers again, and the bus has ended. */
+  /** tailscaled answers again, and the bus has ended. */
   forgets(...fields: ('state' | 'loginUrl' | 'silent')[]): void {
     this.store.update((world) => {
       const tailnet = { ...world.tailnet }
@@ -85,7 +85,7 @@ export class SupervisedDaemon {
     await this.clock.advance(timings.socketPoll)
   }
 
-  /** It gets as far as it does in a good start. */
+  /** Goes through a good start, until the node runs. */
   async runs(): Promise<void> {
     await this.listens()
     this.logins.at(-1)?.exit()
@@ -93,7 +93,7 @@ export class SupervisedDaemon {
     await this.clock.settle()
   }
 
-  /** The newest tailscaled ends; goes on until another one was started, or none will be. */
+  /** The newest tailscaled exits; continues until another one was started, or none will be. */
   async dies(exit: Parameters<FakeChild['exit']>[0] = {}): Promise<void> {
     const before = this.daemons.length
     this.forgets('state', 'loginUrl', 'silent')

@@ -41,7 +41,7 @@ describe('the arguments of tailscaled', () => {
   ])('of %j', (env, expected) => expect(tailscaled(env)).toBe(expected))
 })
 
-it('a config file stands before the debug address', () => {
+it('puts the config file before the debug address', () => {
   const { settings } = readSettings({ TS_DEBUG_ADDR_PORT: '1.2.3.4:1', TS_TAILSCALED_EXTRA_ARGS: '--verbose=1' })
   expect(tailscaledArguments(settings, '/c/cap-95.hujson').slice(-3)).toEqual([
     '--config=/c/cap-95.hujson',

@@ -11,13 +11,13 @@ const self = { id: 'n1', name: 'p.', addresses: [{ family: 4 as const, text: '10
 describe('applyNotification', () => {
   it.each<[string, Tailnet, Notification, Partial<Tailnet>]>([
     [
-      'keeps what a message does not name',
+      'keeps fields that a message does not have',
       { ...nothing, self, state: 'Running' },
       {},
       { self, state: 'Running', watching: true },
     ],
     [
-      'takes what it names',
+      'takes fields that a message has',
       nothing,
       { state: 'Starting', self, noSnat: true },
       { state: 'Starting', self, noSnat: true },
@@ -29,13 +29,13 @@ describe('applyNotification', () => {
       { health: new Map([['b', 'B']]) },
     ],
     [
-      'remembers where to log in',
+      'keeps the login URL',
       { ...nothing, state: 'NeedsLogin' },
       { browseToUrl: 'https://x' },
       { loginUrl: 'https://x' },
     ],
-    ['switches NoSNAT off again', { ...nothing, noSnat: true }, { noSnat: false }, { noSnat: false }],
-    ['and whether routes are used', nothing, { acceptsRoutes: true }, { acceptsRoutes: true }],
+    ['takes NoSNAT switched off', { ...nothing, noSnat: true }, { noSnat: false }, { noSnat: false }],
+    ['takes whether routes are accepted', nothing, { acceptsRoutes: true }, { acceptsRoutes: true }],
   ])('%s', (_name, before, notification, expected) => {
     expect(applyNotification(before, notification)).toMatchObject(expected)
   })
@@ -47,7 +47,7 @@ describe('applyNotification', () => {
   })
   const records = [{ name: 'db.', address: { family: 4 as const, text: '100.99.0.1' } }]
 
-  it('gives the same value when nothing changes', () => {
+  it('returns the same value when nothing changes', () => {
     const before: Tailnet = {
       ...nothing,
       watching: true,
@@ -58,14 +58,14 @@ describe('applyNotification', () => {
     }
     const again = { self, health: new Map([['a', 'A']]), peers: [told('a.', '100.64.0.2', true)], records }
     expect(applyNotification(before, structuredClone(again))).toBe(before)
-    // What has not changed stays the same value, too.
+    // Parts that have not changed stay the same value, too.
     const after = applyNotification(before, { ...structuredClone(again), state: 'Running' })
     expect([after.peers, after.records]).toEqual([before.peers, records])
     expect(after.peers).toBe(before.peers)
     expect(after.records).toBe(records)
   })
 
-  it('makes one change of peers after the other', () => {
+  it('applies several changes of peers in order', () => {
     const peers = [told('a.', '100.64.0.2', true), told('b.', '100.64.0.3'), told('a.', '100.64.0.4')]
     const after = applyNotification(
       { ...nothing, peers: layered(told('c.', '100.64.0.5').changed) },
@@ -79,16 +79,16 @@ describe('applyNotification', () => {
   })
 
   it.each<[string, Notification, object]>([
-    ['keeps the node while the daemon does not know it yet', { initial: true, state: 'Starting' }, { self }],
-    ['keeps it where a login is needed and the status is not told', { state: 'NeedsLogin' }, { self }],
-    ['knows none when there is none', { initial: true, state: 'NeedsLogin' }, {}],
+    ['keeps the node while tailscaled does not know it yet', { initial: true, state: 'Starting' }, { self }],
+    ['keeps the node in NeedsLogin without a status', { state: 'NeedsLogin' }, { self }],
+    ['forgets the node in NeedsLogin with a status', { initial: true, state: 'NeedsLogin' }, {}],
   ])('%s', (_name, notification, expected) => {
     const { self: node, peers } = applyNotification({ ...nothing, self, peers: noPeers, records }, notification)
     expect(node === undefined ? {} : { self: node }).toEqual(expected)
     expect(peers === undefined).toBe(node === undefined)
   })
 
-  it('forgets where to log in once the node runs', () => {
+  it('forgets the login URL once the node runs', () => {
     expect(applyNotification({ ...nothing, loginUrl: 'https://x' }, { state: 'Running' })).not.toHaveProperty(
       'loginUrl',
     )

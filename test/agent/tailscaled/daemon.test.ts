@@ -30,7 +30,7 @@ describe('a start', () => {
     expect(daemon.phase).toBe('running')
   })
 
-  it('does not take the socket of a killed daemon for its own', async () => {
+  it('does not mistake the socket of a killed daemon for its own', async () => {
     const { clock, store } = supervise()
     await daemon.runs()
     writeFileSync(store.world.settings.socket, '')
@@ -40,8 +40,8 @@ describe('a start', () => {
   })
 })
 
-describe('a tailscaled that ends', () => {
-  it('is killed, and started again, when it has not opened its socket for as long as one may hang', async () => {
+describe('a tailscaled that exits or fails to start', () => {
+  it('is killed and restarted when it does not open its socket in time', async () => {
     const { clock, lines } = supervise(killed, { onDisk: true })
     await daemon.runs()
     await daemon.dies({ code: 1 })
@@ -55,7 +55,7 @@ describe('a tailscaled that ends', () => {
     expect(daemon.daemons).toHaveLength(3)
   })
 
-  it('is tried again where its start cannot be prepared, as on a full disk', async () => {
+  it('is retried when its start cannot be prepared, as with a full disk', async () => {
     const { clock, store, lines } = supervise(undefined, { onDisk: true })
     await daemon.runs()
     daemon.obstacle = new Error('ENOSPC: no space left on device')
@@ -69,7 +69,7 @@ describe('a tailscaled that ends', () => {
     expect(store.world.daemon.phase).toBe('starting')
   })
 
-  it('is started again, and logs in again where its state was in memory', async () => {
+  it('is restarted, and logs in again with state in memory', async () => {
     const { store, lines } = supervise()
     await daemon.runs()
     await daemon.dies({ code: 1 })
@@ -83,7 +83,7 @@ describe('a tailscaled that ends', () => {
     expect([daemon.daemons.length, daemon.logins.length, daemon.phase]).toEqual([2, 2, 'running'])
   })
 
-  it('does not log in again where its state is on disk', async () => {
+  it('does not log in again with state on disk', async () => {
     supervise(undefined, { onDisk: true })
     await daemon.runs()
     await daemon.dies()
@@ -91,7 +91,7 @@ describe('a tailscaled that ends', () => {
     expect([daemon.daemons.length, daemon.logins.length, daemon.phase]).toEqual([2, 1, 'running'])
   })
 
-  it('cannot be kept up after ten starts in a row that came to nothing', async () => {
+  it('ends the agent after ten fruitless starts in a row', async () => {
     supervise()
     for (let start = 0; start < 11; start += 1) {
       expect(daemon.outcome).toBeUndefined()
@@ -106,7 +106,7 @@ describe('a tailscaled that ends', () => {
     ['runs in between', { state: 'Running' }],
     ['waits for approval in between', { state: 'NeedsMachineAuth' }],
     ['waits for a person to log in', { state: 'NeedsLogin', loginUrl: 'https://login.example/a' }],
-  ])('is started again for ever where it %s', async (_what, tailnet) => {
+  ])('is restarted without a limit if it %s', async (_what, tailnet) => {
     supervise(undefined, { onDisk: true })
     for (let start = 0; start < 40; start += 1) {
       await daemon.listens()
@@ -118,7 +118,7 @@ describe('a tailscaled that ends', () => {
     expect([daemon.outcome, daemon.daemons.length]).toEqual([undefined, 41])
   })
 
-  it('is not started again where it is not installed, and is where the system is short of something', async () => {
+  it('is not retried when not installed, but when the system lacks resources', async () => {
     supervise()
     await daemon.clock.settle()
     await daemon.dies({ code: undefined, description: 'tailscaled cannot be started: spawn EAGAIN' })
@@ -129,7 +129,7 @@ describe('a tailscaled that ends', () => {
 })
 
 describe('a tailscaled that does not answer', () => {
-  it('is killed after two minutes, and started again', async () => {
+  it('is killed after two minutes, and restarted', async () => {
     const { clock } = supervise(killed)
     await daemon.runs()
     daemon.says({ silent: 'no answer within 5 s' })
@@ -156,7 +156,7 @@ describe('a tailscaled that does not answer', () => {
 })
 
 describe('the stop', () => {
-  it('asks tailscaled to end, and waits for that', async () => {
+  it('sends SIGTERM to tailscaled, and waits for its exit', async () => {
     const { supervisor } = supervise((child, signal) => signal === 'SIGTERM' && setImmediate(() => child.exit()))
     await daemon.runs()
     await supervisor.stop(new AbortController().signal)
@@ -165,7 +165,7 @@ describe('the stop', () => {
     expect([daemon.daemons.length, daemon.outcome]).toEqual([1, 'ended'])
   })
 
-  it('kills it when the time is over', async () => {
+  it('kills it at the deadline', async () => {
     const { supervisor, clock } = supervise(killed)
     await daemon.runs()
     const deadline = new AbortController()
@@ -177,14 +177,14 @@ describe('the stop', () => {
     expect(daemon.daemons[0]?.signals).toEqual(['SIGTERM', 'SIGKILL'])
   })
 
-  it('asks it first even where no time is left', async () => {
+  it('sends SIGTERM first even when no time is left', async () => {
     const { supervisor } = supervise(killed)
     await daemon.runs()
     await supervisor.stop(AbortSignal.abort())
     expect(daemon.daemons[0]?.signals).toEqual(['SIGTERM', 'SIGKILL'])
   })
 
-  it('starts nothing again once the agent has begun to stop, though its own turn has not come', async () => {
+  it('starts nothing once the agent has begun to stop, before its own step', async () => {
     const { store, clock } = supervise()
     await daemon.runs()
     store.update((world) => ({ ...world, lifecycle: { stopping: 'received SIGTERM' } }))
@@ -193,7 +193,7 @@ describe('the stop', () => {
     expect(daemon.daemons).toHaveLength(1)
   })
 
-  it('starts nothing again that ends meanwhile', async () => {
+  it('does not restart a tailscaled that exits meanwhile', async () => {
     const { supervisor, clock } = supervise()
     await clock.settle()
     daemon.daemons[0]?.exit()

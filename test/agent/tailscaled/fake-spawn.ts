@@ -8,14 +8,14 @@ export type FakeChild = Child & {
   readonly options: SpawnOptions
   /** The signals that it was sent. */
   readonly signals: readonly NodeJS.Signals[]
-  /** Prints a line; only where output is piped. */
+  /** Prints a line; only if its output is piped. */
   readonly print: (line: string) => void
   readonly exit: (exit?: Partial<Exit>) => void
 }
 
 /**
- * Takes the place of processes: `children` has all that were started. `onSignal` says what tailscaled does when it is
- * sent a signal, nothing unless given; other programs end.
+ * Replaces the starting of processes: `children` has all that were started. `onSignal` says how tailscaled reacts to a
+ * signal, by default not at all; other programs end.
  */
 export function fakeSpawn(onSignal: (child: FakeChild, signal: NodeJS.Signals) => void = () => {}) {
   const children: FakeChild[] = []

@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const end of endings.splice(0)) await end()
 })
 
-/** Follows a bus that is opened again and again: each watch as `watches` has it by its number, or refused. */
+/** Follows a bus that is reopened repeatedly: `watches` gives each watch by its number, or refuses it. */
 function follow(
   watch: (index: number) => Watch | undefined,
   timings: Partial<Timings> = {},
@@ -65,13 +65,13 @@ function follow(
   return { store, opened, lines, states, clock }
 }
 
-/** Lets time pass until the watch was opened so often. */
+/** Lets time pass until the watch was opened this often. */
 async function untilOpened(count: number, { opened, clock }: Pick<ReturnType<typeof follow>, 'opened' | 'clock'>) {
   await clock.settle()
   while (opened.length < count) await clock.next()
 }
 
-it('the watch is opened again when it ends, and its first message replaces what was held', async () => {
+it('the watch is reopened when it ends, and its first message replaces the previous state', async () => {
   const first = Promise.withResolvers<void>()
   const second = Promise.withResolvers<void>()
   const watches: Watch[] = [
@@ -102,13 +102,13 @@ it('the watch is opened again when it ends, and its first message replaces what 
   second.resolve()
   await clock.settle()
   expect(store.world.tailnet.watching).toBe(false)
-  // Rules go on meanwhile: the addresses are kept, the state is not known.
+  // Meanwhile the addresses are kept, so that rules go on, but the state is unknown.
   expect(store.world.tailnet).toMatchObject({ self: { addresses: [{ text: '100.64.0.2' }] } })
   expect(store.world.tailnet).not.toHaveProperty('state')
   expect(lines.join('\n')).toMatch(/bus: tailscaled said what cannot be read[\s\S]*tailscaled: fell behind/)
 })
 
-it('a watch is renewed from time to time, and what a lost message left wrong is put right unseen', async () => {
+it('a watch is renewed regularly, which silently corrects the effect of a lost message', async () => {
   const prefs = (NoSNAT: boolean) => ({ ...status('Running', '100.64.0.1'), Prefs: { NoSNAT } })
   const { store, states, clock } = follow((index) => ({ messages: [prefs(index > 0)], ends: never }), { reread: 100 })
   await clock.advance(99)
@@ -122,7 +122,7 @@ it('a watch is renewed from time to time, and what a lost message left wrong is 
 it.each<[string, Watch | undefined, RegExp]>([
   ['cannot be opened', undefined, /^bus: refused; still trying$/],
   ['ends at once', { messages: [{ State: 6 }], ends: atOnce }, /^bus: the stream ended; still trying$/],
-])('a watch that %s is tried again after growing pauses, and that is said once', async (_name, watch, said) => {
+])('a watch that %s is retried with growing pauses, and reported once', async (_name, watch, said) => {
   const { opened, lines, clock } = follow(() => watch)
   await untilOpened(7, { opened, clock })
   const [first = 0, second = 0] = opened
@@ -133,7 +133,7 @@ it.each<[string, Watch | undefined, RegExp]>([
   expect(lines).toEqual([expect.stringMatching(said)])
 })
 
-it('a watch that lasted is opened again at once, whatever was before', async () => {
+it('a watch that lasted is reopened at once, whatever failed before', async () => {
   const long = Promise.withResolvers<void>()
   const watch = (ends: Promise<void>): Watch => ({ messages: [{ State: 6 }], ends })
   const { opened, clock } = follow((index) => watch(index < 5 ? atOnce : index === 5 ? long.promise : never), {
@@ -147,7 +147,7 @@ it('a watch that lasted is opened again at once, whatever was before', async () 
   expect((opened[6] ?? 0) - ended).toBeLessThanOrEqual(shortTimings.socketPoll * 1.2)
 })
 
-it('a bus that says nothing but nonsense does not fill the log', async () => {
+it('a bus that sends only garbage does not fill the log', async () => {
   const { store, lines, clock } = follow(() => ({
     messages: [...Array.from({ length: 1000 }, String), { State: 6 }],
     ends: never,
@@ -157,7 +157,7 @@ it('a bus that says nothing but nonsense does not fill the log', async () => {
   expect(lines).toHaveLength(10)
 })
 
-it('who is online and where makes no new World, a hundred times a second or not', async () => {
+it('messages about endpoints and connectivity of peers make no new World', async () => {
   const peer = (id: number, more: object = {}) => ({
     ID: id,
     StableID: `n${id}`,

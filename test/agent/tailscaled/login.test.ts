@@ -30,7 +30,7 @@ type Life = {
   readonly api?: object
 }
 
-/** Keeps logged in through one life of tailscaled, the first of the agent unless told otherwise. */
+/** Keeps the node logged in during one life of tailscaled, the first one unless `first` is false. */
 async function keep({ env = {}, first = true, authKey, api = {} }: Life = {}): Promise<void> {
   const world = aWorld(
     { daemon: { phase: 'login', restarts: 0 }, tailnet: { watching: true, noSnat: false, health: new Map() } },
@@ -57,8 +57,8 @@ beforeEach(() => {
 })
 afterEach(() => end.abort())
 
-describe('the first life', () => {
-  it('runs up whatever tailscaled says, once, and is running when tailscaled is', async () => {
+describe('the first start of tailscaled', () => {
+  it('runs up in any state, once, and is running when tailscaled is', async () => {
     await keep({ env: { TS_STATE_DIR: '/state' } })
     expect(commands()).toEqual(['up'])
     children[0]?.exit()
@@ -68,7 +68,7 @@ describe('the first life', () => {
     expect(commands()).toEqual(['up'])
   })
 
-  it('with TS_AUTH_ONCE runs up only if asked to log in, and brings a node that runs to what is set', async () => {
+  it('with TS_AUTH_ONCE runs up only if asked to log in, and applies settings to a running node', async () => {
     const env = { TS_AUTH_ONCE: 'true', TS_STATE_DIR: '/state' }
     await keep({ env })
     expect(commands()).toEqual([])
@@ -85,20 +85,20 @@ describe('the first life', () => {
     expect(commands()).toEqual(['up'])
   })
 
-  it('logs in with the auth key of the state Secret where nothing else says how', async () => {
+  it('logs in with the auth key of the state Secret when nothing else is set', async () => {
     await keep({ authKey: 'tskey-auth-secret' })
     expect(children[0]?.args).toContain('--authkey=tskey-auth-secret')
   })
 })
 
-describe('a later life', () => {
-  it('runs nothing where the state was on disk and the node runs', async () => {
+describe('a restart of tailscaled', () => {
+  it('runs nothing when the state was on disk and the node runs', async () => {
     await keep({ env: { TS_STATE_DIR: '/state' }, first: false })
     await say('Running')
     expect([commands(), store.world.daemon.phase]).toEqual([[], 'running'])
   })
 
-  it('runs up where the state was in memory, and ends after three refusals: the key is spent', async () => {
+  it('runs up when the state was in memory, and fails after three refusals: the key is used up', async () => {
     await keep({ first: false })
     for (let refusal = 1; refusal <= 3; refusal += 1) {
       expect([commands().length, outcome]).toEqual([refusal, undefined])
@@ -111,19 +111,16 @@ describe('a later life', () => {
   })
 })
 
-it.each<BackendState>(['NeedsLogin', 'Stopped'])(
-  'a node that turns %s logs in again, and the log says so',
-  async (state) => {
-    await keep()
-    children[0]?.exit()
-    await say('Running')
-    await say(state)
-    expect([commands(), store.world.daemon.phase]).toEqual([['up', 'up'], 'login'])
-    expect(lines).toEqual([`tailscaled’s state is ${state}: logging in again`])
-  },
-)
+it.each<BackendState>(['NeedsLogin', 'Stopped'])('a node in state %s logs in again, which is logged', async (state) => {
+  await keep()
+  children[0]?.exit()
+  await say('Running')
+  await say(state)
+  expect([commands(), store.world.daemon.phase]).toEqual([['up', 'up'], 'login'])
+  expect(lines).toEqual([`tailscaled’s state is ${state}: logging in again`])
+})
 
-it('a login that is refused is tried again, after pauses that grow', async () => {
+it('a refused login is retried with growing pauses', async () => {
   await keep({ env: { TS_STATE_DIR: '/state' } })
   const at: number[] = []
   for (let time = 0; time < 6; time += 1) {
@@ -144,7 +141,7 @@ it('a value that can never work ends it at once', async () => {
   expect(outcome).toMatchObject({ code: 'settings', message: expect.stringMatching(/^TS_EXTRA_ARGS is not valid/) })
 })
 
-describe('a key file that is gone', () => {
+describe('a missing auth key file', () => {
   const env = { TS_STATE_DIR: '/state', TS_AUTHKEY: 'file:/run/key' }
   const gone = async (): Promise<void> => {
     await keep({ env })
@@ -153,14 +150,14 @@ describe('a key file that is gone', () => {
     await clock.settle()
   }
 
-  it('ends it where the node has to log in', async () => {
+  it('ends it if the node has to log in', async () => {
     await gone()
     expect(outcome).toBeUndefined()
     await say('NeedsLogin')
     expect(outcome).toMatchObject({ code: 'settings', message: expect.stringMatching(/^TS_AUTHKEY names the file/) })
   })
 
-  it('is no loss where the node is logged in', async () => {
+  it('does not matter if the node is logged in', async () => {
     await gone()
     await say('Running')
     expect(children[1]?.args.join(' ')).not.toContain('authkey')
@@ -171,8 +168,8 @@ describe('a key file that is gone', () => {
   })
 })
 
-describe('Tailscale Services that somebody advertised', () => {
-  /** LocalAPI of a node that `up` takes them from. */
+describe('Tailscale Services that a person advertised', () => {
+  /** LocalAPI of a node from which `up` removes them. */
   const prefs = () => {
     let services = ['svc:person']
     const patched: unknown[] = []
@@ -192,7 +189,7 @@ describe('Tailscale Services that somebody advertised', () => {
   it.each([
     ['are advertised again after the login', {}, 1, /^advertised again.*svc:person/],
     [
-      'are named where a serve config may have had them',
+      'are only named where a serve config may have had them',
       { TS_SERVE_CONFIG: '/serve.json' },
       0,
       /^not advertised any more.*svc:person/,
@@ -208,7 +205,7 @@ describe('Tailscale Services that somebody advertised', () => {
   })
 })
 
-it('ends with its life, and the login with it', async () => {
+it('ends with tailscaled, and `up` with it', async () => {
   await keep()
   end.abort()
   await clock.settle()
@@ -220,7 +217,7 @@ it.each<[string, Partial<Tailnet>, string]>([
   ['approval', { state: 'NeedsMachineAuth' }, 'the node waits for approval in the tailnet’s admin console'],
   ['nothing known', {}, 'tailscaled is login'],
   [
-    'the daemon’s own words',
+    'the daemon’s own health message',
     { state: 'NeedsLogin', health: new Map([['login-state', 'invalid key']]) },
     'tailscaled’s state is NeedsLogin; invalid key',
   ],

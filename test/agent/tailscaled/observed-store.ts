@@ -1,7 +1,7 @@
 import type { Store } from '../../../agent/world/store.ts'
 import type { World } from '../../../agent/world/world.ts'
 
-/** The store, whose World is looked at after each write, whether or not that has changed anything. */
+/** The store, with a callback after each write, whether or not the World changed. */
 export const observed = (store: Store, look: (world: World) => void): Store => ({
   ...store,
   get world() {

@@ -33,7 +33,7 @@ const start = (answer: () => Promise<string> = async () => '') => {
   return { asked, store, lines, say }
 }
 
-it('says when tailscaled is running, as it logs in by itself', async () => {
+it('reports when tailscaled is running, as it logs in by itself', async () => {
   const { asked, store, say } = start()
   const phases = []
   for (const state of ['Starting', 'Running', 'NeedsLogin', 'Running'] as const) {
@@ -45,7 +45,7 @@ it('says when tailscaled is running, as it logs in by itself', async () => {
   expect(asked).toEqual([])
 })
 
-it('has a stopped tailscaled read its config again, less and less often, and says so once', async () => {
+it('lets a stopped tailscaled reload its config with growing pauses, and logs that once', async () => {
   const { asked, lines, say } = start()
   await say('Stopped')
   await clock.advance(600_000)
@@ -59,20 +59,25 @@ it('has a stopped tailscaled read its config again, less and less often, and say
   expect(asked).toHaveLength(before)
 })
 
-it('keeps the reason why that is refused', async () => {
+it('keeps the reason of a failed reload', async () => {
   const { store, say } = start(() => Promise.reject(new Error('403: no such right')))
   await say('Stopped')
   expect(store.world.daemon.problem).toBe('403: no such right')
 })
 
 it.each<[string, BackendState | undefined, string | undefined, RegExp | undefined]>([
-  ['running, whatever it says', 'Running', 'invalid key', undefined],
-  ['a key that is refused', 'NeedsLogin', 'invalid key: expired', /^invalid key: expired$/],
+  ['not while it runs, whatever its health', 'Running', 'invalid key', undefined],
+  ['a refused key', 'NeedsLogin', 'invalid key: expired', /^invalid key: expired$/],
   ['no key', 'NeedsLogin', undefined, /no auth key that it accepts/],
-  ['a control server that is away', 'Starting', 'fetch control key: dial tcp 10.0.0.1:443: i/o timeout', undefined],
-  ['a control server with another certificate', 'Starting', 'x509: certificate signed by unknown authority', undefined],
+  ['not an unreachable control server', 'Starting', 'fetch control key: dial tcp 10.0.0.1:443: i/o timeout', undefined],
+  [
+    'not a control server with an unknown certificate',
+    'Starting',
+    'x509: certificate signed by unknown authority',
+    undefined,
+  ],
   ['a start', 'Starting', undefined, undefined],
-])('a login that is refused for good: %s', (_what, state, warning, expected) => {
+])('a login that is refused permanently: %s', (_what, state, warning, expected) => {
   const { tailnet } = aWorld()
   const { state: _running, ...rest } = tailnet
   const health = new Map(warning === undefined ? [] : [['login-state', warning]])

@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const end of endings.splice(0)) await end()
 })
 
-/** Follows the status of a tailscaled that answers so, or fails so, beside a bus that has said `tailnet`. */
+/** Follows the status of a tailscaled that answers like this, beside a bus that has reported `tailnet`. */
 function follow(answer: () => Promise<string>, tailnet: Partial<Tailnet> = {}) {
   const { tailnet: all, ...world } = aWorld()
   const clock = new VirtualClock()
@@ -33,13 +33,13 @@ const refused = (code: string) => async (): Promise<string> => {
   throw new LocalApiError('LocalAPI status failed', Object.assign(new Error(code), { code }))
 }
 
-it('where to log in, which the bus does not tell, and a state that was missed', async () => {
+it('finds the login URL, which the bus does not report, and a missed state', async () => {
   const { store, clock } = follow(async () => JSON.stringify({ BackendState: 'NeedsLogin', AuthURL: 'https://x/a' }))
   await clock.settle()
   expect(store.world.tailnet).toMatchObject({ state: 'NeedsLogin', loginUrl: 'https://x/a' })
 })
 
-it('it is asked more often while a login is needed', async () => {
+it('polls more often while a login is needed', async () => {
   let asked = 0
   let state = 'NeedsLogin'
   const { clock } = follow(async () => {
@@ -55,7 +55,7 @@ it('it is asked more often while a login is needed', async () => {
   expect(asked).toBe(4)
 })
 
-it('what the bus says meanwhile is newer, and a closed bus is not spoken for', async () => {
+it('a message of the bus meanwhile is newer, and without a bus the state stays unknown', async () => {
   const answered = Promise.withResolvers<string>()
   let count = 0
   const { store, clock } = follow(async () => {
@@ -83,7 +83,7 @@ it('what the bus says meanwhile is newer, and a closed bus is not spoken for', a
   expect(closed.store.world.tailnet).toMatchObject({ watching: false, state: 'Stopped' })
 })
 
-it('a tailscaled that does not answer is silent, until it does or is gone', async () => {
+it('a tailscaled that does not answer is marked silent, until it answers or is gone', async () => {
   let answer = refused('ETIMEDOUT')
   const { store, lines, clock } = follow(async () => answer())
   await clock.settle()
@@ -102,9 +102,13 @@ it('a tailscaled that does not answer is silent, until it does or is gone', asyn
 })
 
 it.each<[string, () => Promise<string>, RegExp]>([
-  ['drops the question', refused('ECONNRESET'), /^status: LocalAPI status failed: ECONNRESET$/],
-  ['answers what cannot be read', async () => '{"BackendState":6}', /^status: tailscaled said what cannot be read/],
-])('one that %s is not silent, and that is told once', async (_name, answer, said) => {
+  ['drops the connection', refused('ECONNRESET'), /^status: LocalAPI status failed: ECONNRESET$/],
+  [
+    'answers with something unreadable',
+    async () => '{"BackendState":6}',
+    /^status: tailscaled said what cannot be read/,
+  ],
+])('one that %s is not silent, and is reported once', async (_name, answer, said) => {
   let asked = 0
   const { store, lines, clock } = follow(async () => {
     asked += 1

@@ -32,7 +32,7 @@ const environments: readonly Environment[] = [
 
 const since = (): undefined => undefined
 
-/** What must hold of every World that there is, whoever looks at it. */
+/** Invariants of every World, for all its readers. */
 function look(world: World): void {
   const { state, self, health, loginUrl, watching, peers, records } = world.tailnet
   if (state !== undefined) expect(backendStates).toContain(state)
@@ -55,7 +55,7 @@ function look(world: World): void {
   for (const plan of [planForwarding, planStateSecret, planDeviceConfig, refusedLogin]) plan(world)
 }
 
-/** Follows what is said in these watches, one after the other, and answered to each `status`, to the last of them. */
+/** Follows a bus with these watches, one after the other, and these answers to each `status`, to the last watch. */
 async function follow(first: World, watches: readonly (readonly string[])[], bodies: readonly string[], cut: number) {
   const violations: unknown[] = []
   let opened = 0
@@ -83,7 +83,7 @@ async function follow(first: World, watches: readonly (readonly string[])[], bod
       try {
         look(world)
       } catch (error) {
-        // Thrown from here, it would be taken for one of the source's.
+        // An error thrown here would be attributed to the source.
         violations.push(error)
       }
     }),
@@ -95,7 +95,7 @@ async function follow(first: World, watches: readonly (readonly string[])[], bod
   return { world: store.world, lines }
 }
 
-it('whatever tailscaled says, and however its watches end, the World can be looked at, and the last word counts', async () => {
+it('any messages and any ends of watches give a valid World, and the last message counts', async () => {
   const last = { StableID: 'n9', Name: 'last.', Addresses: ['100.64.9.9/32'] }
   await fc.assert(
     fc.asyncProperty(

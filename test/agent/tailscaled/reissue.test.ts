@@ -51,7 +51,7 @@ function start(env: Record<string, string>, change: Partial<World> = {}) {
   return { ...made, asked, ended, refuse, mount }
 }
 
-it('asks through the Secret, with tailscaled disconnected, and ends well when another key comes', async () => {
+it('writes a request to the Secret, with tailscaled disconnected, and ends successfully when another key comes', async () => {
   const { store, asked, ended, lines, refuse, mount } = start(inPod)
   await clock.advance(60_000)
   expect([asked, store.world.reissue]).toEqual([[], undefined])
@@ -74,7 +74,7 @@ it('ends with the reason when none comes in time', async () => {
   expect(ended.outcome).toMatch(/no other auth key came within 10 minutes; login failed: invalid key: spent/)
 })
 
-it('ends at once where nobody can be asked', async () => {
+it('ends at once when there is no Secret to write to', async () => {
   const { asked, ended, refuse } = start(inPod, {
     stateSecret: { name: 'proxy-0', access: { patch: false, create: false } },
   })

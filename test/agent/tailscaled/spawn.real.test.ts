@@ -4,7 +4,7 @@ import { spawner } from '../../../agent/tailscaled/spawn.ts'
 
 const spawn = spawner({ PATH: process.env['PATH'], INHERITED: 'yes' })
 
-it('gives children the whole environment, and their output', async () => {
+it('gives children the whole environment, and passes on their output', async () => {
   const child = spawn('sh', ['-c', 'echo "$INHERITED $MORE"; exit 4'], { output: 'pipe', env: { MORE: 'too' } })
   const [stdout] = child.output
   if (stdout === undefined) throw new Error('no output')
@@ -12,7 +12,7 @@ it('gives children the whole environment, and their output', async () => {
   expect(await child.exited).toEqual({ code: 4, description: 'sh ended with exit code 4' })
 })
 
-it('says that a program is absent', async () => {
+it('reports a missing program', async () => {
   const child = spawn('no-such-program', [], { output: 'inherit' })
   expect(child.pid).toBeUndefined()
   expect(await child.exited).toEqual({
@@ -22,7 +22,7 @@ it('says that a program is absent', async () => {
   })
 })
 
-it('has ended with the reason what the system cannot start', async () => {
+it('reports the reason when the system cannot start a process', async () => {
   const long = spawn('sleep', ['x'.repeat(200_000)], { output: 'inherit' })
   expect(await long.exited).toEqual({ code: undefined, description: 'sleep cannot be started: spawn E2BIG' })
   long.kill('SIGTERM')
@@ -41,7 +41,7 @@ it('has ended with the reason what the system cannot start', async () => {
   expect(JSON.parse(line)).toEqual([0, { description: expect.stringMatching(/^sleep cannot be started: .*EMFILE/) }])
 })
 
-it.each(['before', 'after'])('ends a child whose signal aborts %s it has started', async (when) => {
+it.each(['before', 'after'])('ends a child whose signal aborts %s its start', async (when) => {
   const stop = new AbortController()
   if (when === 'before') stop.abort()
   const child = spawn('sleep', ['30'], { output: 'inherit', signal: stop.signal })

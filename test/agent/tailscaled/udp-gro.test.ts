@@ -14,7 +14,7 @@ it.each<[number, string, RegExp]>([
   [403, 'access denied', /^warning: UDP GRO forwarding is not set up: .*403: access denied$/],
   [200, 'null', /^warning: UDP GRO forwarding is not set up: /],
   [200, '{', /^warning: UDP GRO forwarding is not set up: /],
-])('asks tailscaled once, and says what came of it: %i %s', async (status, body, line) => {
+])('calls tailscaled once, and logs the result: %i %s', async (status, body, line) => {
   const folder = mkdtempSync(join(tmpdir(), 'culvert-'))
   const asked: string[] = []
   const server = await listen(

@@ -3,7 +3,7 @@ import { readSettings } from '../../../agent/settings/read.ts'
 import { explainFailure, type UpFailure } from '../../../agent/tailscaled/up-failure.ts'
 import { describe } from '../../../lib/errors.ts'
 
-/** Explains a failure of `up` with this environment, which printed these lines. */
+/** Explains a failure of `up` with this environment and these lines of output. */
 function explain(env: Record<string, string>, ...lines: string[]): UpFailure {
   const { settings } = readSettings(env)
   const printed = { first: lines.slice(0, 5), last: lines.slice(-5) }
@@ -117,7 +117,7 @@ it.each([
   )
 })
 
-it('settings of an earlier run are named, but for those that this one has', () => {
+it('names settings of an earlier run, except those that are set now', () => {
   const failure = explain(
     { TS_HOSTNAME: 'new', TS_AUTHKEY: 'tskey-auth-x', TS_EXTRA_ARGS: '--ssh' },
     "Error: changing settings via 'tailscale up' requires mentioning all",
@@ -132,7 +132,7 @@ it('settings of an earlier run are named, but for those that this one has', () =
   })
 })
 
-it('what is not known is told in its last words, or by how it ended', () => {
+it('gives the last words of an unknown failure, or the exit code', () => {
   const words = explain({}, 'backend error: invalid key: API key does not exist')
   expect(words.kind === 'other' && describe(words.error)).toBe(
     'tailscale up failed: backend error: invalid key: API key does not exist',

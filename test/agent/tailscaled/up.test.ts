@@ -6,7 +6,7 @@ import { type FakeChild, fakeSpawn } from './fake-spawn.ts'
 
 const { settings } = readSettings({ TS_AUTHKEY: 'tskey-auth-hidden', TS_HOSTNAME: 'proxy' })
 
-/** Runs a command whose process does `act`, one after the other. */
+/** Runs a command; its processes do these `acts`, one after the other. */
 async function run(command: LoginCommand, ...acts: ((child: FakeChild) => void)[]) {
   return runWith(settings, command, ...acts)
 }
@@ -25,7 +25,7 @@ async function runWith(given: typeof settings, command: LoginCommand, ...acts: (
   return { outcome, lines, args: children.map((child) => child.args) }
 }
 
-it('passes on what it says, without secrets and empty lines', async () => {
+it('logs the output, without secrets and empty lines', async () => {
   const { outcome, lines } = await run(runUp, (child) => {
     child.print('')
     child.print('  logging in with tskey-auth-hidden  ')
@@ -34,7 +34,7 @@ it('passes on what it says, without secrets and empty lines', async () => {
   expect([outcome, lines]).toEqual(['done', ['tailscale up: logging in with (secret)']])
 })
 
-it('fails with its last words, and with how it ended where it said none', async () => {
+it('fails with the last words, or with the exit code without any', async () => {
   const many = await run(runUp, (child) => {
     for (let line = 1; line <= 9; line += 1) child.print(`line ${line}`)
     child.exit({ code: 1 })
@@ -53,7 +53,7 @@ it('hides keys among the extra arguments, and what looks like one', async () => 
   expect(lines).toEqual(['tailscale up: tailscale up --auth-key=(secret) (secret) --client-secret=file:/run/secret'])
 })
 
-it('logs the reason and not the whole usage behind it', async () => {
+it('logs the reason, without the usage text that follows it', async () => {
   const { outcome, lines } = await run(runUp, (child) => {
     child.print('flag provided but not defined: -acept-routes')
     for (let line = 1; line <= 78; line += 1) child.print(`  --flag-${line}`)
@@ -63,7 +63,7 @@ it('logs the reason and not the whole usage behind it', async () => {
   expect(lines.length).toBeLessThan(15)
 })
 
-// As tailscale 1.102 prints it: the sentence goes over lines.
+// The output of tailscale 1.102, whose sentence spans several lines.
 const reverts = (child: FakeChild): void => {
   child.print("Error: changing settings via 'tailscale up' requires mentioning all")
   child.print('non-default flags. To proceed, either re-run your command with --reset or')
@@ -75,7 +75,7 @@ const reverts = (child: FakeChild): void => {
   child.exit({ code: 1 })
 }
 
-it('resets what an earlier run has set and this one does not, once, and names it', async () => {
+it('resets settings of an earlier run that are no longer set, once, and names them', async () => {
   const { outcome, args, lines } = await run(runUp, reverts, (child) => child.exit())
   expect(outcome).toBe('done')
   expect(args.map((all) => all.includes('--reset'))).toEqual([false, true])
@@ -85,7 +85,7 @@ it('resets what an earlier run has set and this one does not, once, and names it
   expect([twice.args.length, twice.outcome]).toEqual([2, 'reverts'])
 })
 
-it('sets what of the extra arguments can be set, and names the rest', async () => {
+it('applies the extra arguments that `set` supports, and names the rest', async () => {
   const given = readSettings({
     TS_EXTRA_ARGS: '--accept-routes --advertise-tags=tag:a --operator me --login-server https://c',
   })
@@ -96,7 +96,7 @@ it('sets what of the extra arguments can be set, and names the rest', async () =
   ])
 })
 
-it('sets without a key', async () => {
+it('runs `set` without a key', async () => {
   const { outcome, args } = await run(runSet, (child) => child.exit())
   expect([outcome, args[0]?.[1]]).toEqual(['done', 'set'])
   expect(args[0]?.join(' ')).not.toContain('tskey')

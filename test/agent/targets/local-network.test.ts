@@ -11,7 +11,7 @@ const rest = { netmask: '', mac: '', internal: false }
 const v4 = (address: string, cidr: string | null) => ({ ...rest, family: 'IPv4' as const, address, cidr })
 const v6 = (address: string, cidr: string | null) => ({ ...rest, family: 'IPv6' as const, address, cidr, scopeid: 0 })
 
-it('addresses of all devices but the tunnel', () => {
+it('lists the addresses of all devices but the tunnel', () => {
   expect(
     addressesOf({
       eth0: [v4('10.244.1.7', '10.244.1.7/24'), v6('fd00:10:244::7', 'fd00:10:244::7/64'), v4('10.9.9.9', null)],
@@ -52,7 +52,7 @@ afterEach(() => {
   rmSync(root, { recursive: true })
 })
 
-/** Follows the network of a Pod whose files are in `root`; `look` resolves when it has looked once more. */
+/** Follows the network of a Pod whose files are in `root`; `look` resolves after another look. */
 async function follow(...devices: [devices?: Parameters<typeof followNetwork>[1]]) {
   const clock = new VirtualClock()
   const env = { TS_USERSPACE: 'true', TS_TEST_ONLY_ROOT: root, KUBERNETES_SERVICE_HOST: 'fd00::1' }
@@ -61,13 +61,13 @@ async function follow(...devices: [devices?: Parameters<typeof followNetwork>[1]
   await followNetwork(context, ...devices)
   const look = async (): Promise<void> => {
     await clock.next()
-    // It waits again once all has been read.
+    // It waits again once everything has been read.
     await expect.poll(() => clock.pending, { interval: 1 }).toBe(1)
   }
   return { store, lines, look }
 }
 
-it('is there at once, follows, and stays where a file cannot be read', async () => {
+it('is known at once, followed, and kept while a file cannot be read', async () => {
   const path = join(root, 'etc/resolv.conf')
   writeFileSync(path, 'nameserver 10.96.0.10\n')
   const { store, lines, look } = await follow()
@@ -95,7 +95,7 @@ it('is there at once, follows, and stays where a file cannot be read', async () 
   expect(store.world.network?.resolvers).toEqual([])
 })
 
-it('stays where the devices cannot be told, which is said once, and follows them when they can', async () => {
+it('is kept while the devices cannot be listed, which is reported once, and followed again afterwards', async () => {
   let devices: () => ReturnType<typeof networkInterfaces> = () => ({ eth0: [v4('10.244.1.7', '10.244.1.7/24')] })
   const { store, lines, look } = await follow(() => devices())
   const addresses = (): string[] => store.world.network?.addresses.map(({ address }) => address.text) ?? []
@@ -119,7 +119,7 @@ it('stays where the devices cannot be told, which is said once, and follows them
   expect([addresses(), lines]).toEqual([['10.244.1.8'], [said, said]])
 })
 
-it('is known without the devices where they cannot be told at the start', async () => {
+it('is known without the devices when they cannot be listed at the start', async () => {
   const { store, lines } = await follow(() => {
     throw new Error('no more files')
   })

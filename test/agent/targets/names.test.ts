@@ -13,7 +13,7 @@ describe('nameProblem', () => {
     'not a host.lab',
     `a.${'x'.repeat(64)}`,
     `${`${'x'.repeat(62)}.`.repeat(4)}y`,
-  ])('%j is a name', (name) => expect(nameProblem(name)).toBeUndefined())
+  ])('%j is a valid name', (name) => expect(nameProblem(name)).toBeUndefined())
 
   it.each([
     ['', /empty/],
@@ -23,7 +23,7 @@ describe('nameProblem', () => {
     [`${'x'.repeat(64)}.lab`, /label/],
     [`${'é'.repeat(32)}.lab`, /label/],
     [`${`${'x'.repeat(62)}.`.repeat(4)}yz`, /longer than the 254 bytes/],
-  ])('%j is none', (name, problem) => expect(nameProblem(name)).toMatch(problem))
+  ])('%j is not a valid name', (name, problem) => expect(nameProblem(name)).toMatch(problem))
 })
 
 describe('viaAddress', () => {
@@ -44,7 +44,7 @@ describe('viaAddress', () => {
     ['a.10-1-0-5-via-7', undefined],
   ])('%s is %s', (name, expected) => expect(viaAddress(name)?.text).toBe(expected))
 
-  it('is another for each site and address', () => {
+  it('is different for each site and address', () => {
     const part = fc.nat(255)
     fc.assert(
       fc.property(part, part, part, part, fc.nat(0xff_ff_ff_ff), (a, b, c, d, site) => {

@@ -8,14 +8,14 @@ import { aChange } from '../../localapi/peer-changes.ts'
 
 const addresses = ['100.64.0.1', '100.64.0.2', 'fd7a::1', '10.1.0.1', '10.1.0.2', '10.2.0.1', '8.8.8.8', 'fd00::1']
 
-/** All that can be found of these peers. */
+/** Everything that can be found among these peers. */
 const found = (peers: Peers): unknown => {
   const { named, withAddress, hostOf, routerOf } = indexOf(peers)
   const at = addresses.map((text) => parseAddress(text)!)
   return [['a', 'B.', '.c.', 'd'].map(named), at.map(withAddress), at.map(hostOf), at.map(routerOf)]
 }
 
-it('after any changes, the same is found as if there had been none, and the order of peers makes no difference', () => {
+it('finds the same after any changes as without a cached index, whatever the order of peers', () => {
   fc.assert(
     fc.property(fc.array(aChange), (changes) => {
       let peers = noPeers

@@ -8,7 +8,7 @@ export const aPeer = (name: string, addresses: readonly string[] = [], allowed: 
   allowed: allowed.map((text) => parsePrefix(text)!),
 })
 
-/** By `n1`, `n2` and so on, in this order. */
+/** Peers with the keys `n1`, `n2` and so on. */
 export const peersOf = (...peers: readonly Peer[]): Peers =>
   layered(new Map(peers.map((peer, index) => [`n${index + 1}`, peer])))
 

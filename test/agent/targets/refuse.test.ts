@@ -56,7 +56,7 @@ describe('refusal', () => {
     expect(refusal(parseAddress(text)!, world)).toBe(expected)
   })
 
-  it('knows the Pod by its settings before its network has been looked at', () => {
+  it('knows the Pod by its settings before its network has been read', () => {
     const early = { ...world, network: undefined }
     expect(refusal(parseAddress('10.244.1.8')!, early)).toMatch(/own address/)
     expect(refusal(parseAddress('10.244.1.9')!, early)).toBeUndefined()

@@ -24,7 +24,7 @@ const records = [
   aRecord('routed.lab.ts.net', '10.1.0.1'),
 ]
 
-/** In one line: through what, to which addresses, whose; or the problem. */
+/** In one line: the kind, the addresses, and whose; or the problem. */
 function resolve(
   target: string,
   tailnet: { peers?: Peers; records?: readonly ExtraRecord[] } = { peers, records },
@@ -82,14 +82,14 @@ describe('addresses', () => {
   })
 })
 
-it('nothing is said to be missing before it is known what there is', () => {
+it('nothing is reported missing before the peers are known', () => {
   expect([resolve('web.lab.ts.net', {}), resolve('100.64.0.2', { records })]).toEqual(
     Array.from({ length: 2 }, () => 'the nodes of the tailnet are not known yet'),
   )
   expect(resolve('web.lab.ts.net', { peers: noPeers })).toMatch(/^nothing is called/)
 })
 
-it('an address is in the tailnet just where some peer has or routes it, and the order of peers makes no difference', () => {
+it('an address is in the tailnet if some peer has or routes it, whatever the order of peers', () => {
   const near = fc.integer({ min: 0, max: 255 }).map((low) => `10.0.0.${low}`)
   const network = fc.tuple(near, fc.constantFrom(0, 20, 24, 28, 30, 32)).map(([text, bits]) => `${text}/${bits}`)
   const some = fc.array(
@@ -111,7 +111,7 @@ it('an address is in the tailnet just where some peer has or routes it, and the 
   )
 })
 
-it('a Tailscale Service has the addresses of its records that a peer has, once each, whatever their order', () => {
+it('a Tailscale Service has the addresses of its records that a peer routes, once each, whatever the order', () => {
   const value = fc.constantFrom('100.99.0.1', '100.99.0.2', '100.99.0.3', 'fd7a::1', 'fd7a::2')
   fc.assert(
     fc.property(fc.array(value), fc.array(value), (told, hosted) => {
@@ -128,7 +128,7 @@ it('a Tailscale Service has the addresses of its records that a peer has, once e
   )
 })
 
-it('a target among 10,000 peers is found as quickly as one among 512', () => {
+it('resolving among 10,000 peers is as fast as among 512', () => {
   const among = (size: number) => {
     const many = peersOf(
       ...Array.from({ length: size }, (_, id) =>

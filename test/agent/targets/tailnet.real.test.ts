@@ -42,7 +42,7 @@ afterAll(async () => {
 })
 beforeEach(() => tellOnFailure(bed))
 
-/** Where a target leads now: its addresses and through what, or nowhere. */
+/** The current addresses of a target and its kind, or nothing. */
 function found(target: string): unknown {
   const address = parseAddress(target)
   const resolution = resolveTarget(
@@ -70,7 +70,7 @@ it('peers are known at once, and followed when they come, move and go', async ()
   await expect.poll(() => found('100.77.0.7'), promptly).toBe('nowhere')
 })
 
-it('a subnet route and a 4via6 site are there while a peer has the route', async () => {
+it('a subnet route and a 4via6 site exist while a peer has the route', async () => {
   const routes = ['10.98.0.0/24', 'fd7a:115c:a1e0:b1a:0:7:a01:0/112', '0.0.0.0/0', '::/0']
   await bed.control.patchNode('router', { routes })
   await expect.poll(() => found('10.98.0.7'), promptly).toEqual(at('route', '10.98.0.7'))
@@ -82,7 +82,7 @@ it('a subnet route and a 4via6 site are there while a peer has the route', async
   expect(found('10-1-0-5-via-7')).toBe('nowhere')
 })
 
-it('a Tailscale Service is there while it has records and a host', async () => {
+it('a Tailscale Service exists while it has records and a host', async () => {
   const records = ['100.99.1.1', 'fd7a:115c:a1e0::9901'].map((value) => ({ name: 'db.lab.ts.net', value }))
   await bed.control.putExtraRecords(records)
   await bed.control.patchNode('router', { routes: ['100.99.1.1/32'] })
@@ -94,12 +94,12 @@ it('a Tailscale Service is there while it has records and a host', async () => {
   await expect.poll(() => found('db.lab.ts.net'), promptly).toEqual(at('service', 'fd7a:115c:a1e0::9901'))
   await bed.control.patchNode('web', { routes: [] })
   await expect.poll(() => found('db.lab.ts.net'), promptly).toBe('nowhere')
-  // Until then the other address is hosted by the router, which may be told in a message of its own.
+  // Until then the router hosts the other address, which may be reported in a separate message.
   await bed.control.patchNode('router', { routes: [] })
   await expect.poll(() => found('100.99.1.1'), promptly).toBe('nowhere')
 })
 
-it('the bus and the status say the same of the peers, and what is not held makes no difference', async () => {
+it('the bus and the status give the same peers, and unused fields make no difference', async () => {
   const { peers } = store.world.tailnet
   const status = await getStatus(api, { peers: true }, stop.signal, 5000)
   expect(status.peers).toEqual([{ whole: true, changed: new Map(entriesOf(peers!)), removed: [] }])
@@ -108,18 +108,18 @@ it('the bus and the status say the same of the peers, and what is not held makes
   store.watch(() => published.add(store.world.tailnet.peers), stop.signal)
   await bed.control.patchNode('web', { tags: ['tag:a'] })
   await bed.control.patchNode('proxy', { tags: ['tag:b'] })
-  // What is held, and comes after it, is the first change.
+  // The first change of a field that is used.
   await bed.control.patchNode('web', { routes: ['10.97.0.0/24'] })
   await expect.poll(() => found('10.97.0.7'), promptly).toEqual(at('route', '10.97.0.7'))
-  // Listeners are called in the turn after that of the change. There may be several of the same content: tailscaled puts
-  // messages together that wait to be read, in which a change can be taken back and made again.
+  // Listeners are called in the turn after that of the change. There may be several with the same content: tailscaled
+  // merges messages that wait to be read, so a change may be undone and made again within one.
   await expect.poll(() => published.size, promptly).toBeGreaterThan(1)
   published.delete(peers)
   const contents = (one: typeof peers) => new Map(entriesOf(one!))
   for (const one of published) expect(contents(one)).toEqual(contents(store.world.tailnet.peers))
 })
 
-it('a peer that went while the control server was away is gone when it is back', async () => {
+it('a peer that was removed while the control server was away is gone afterwards', async () => {
   await bed.control.startOutage({ seconds: 60 })
   await bed.control.removeNode('web')
   await bed.control.endOutage()

@@ -10,7 +10,7 @@ const start = () => {
   return { clock, ...aContext(aWorld(), { clock, timings }) }
 }
 
-it('begins failed work again, after pauses that grow, and says why each time', async () => {
+it('restarts failed work with growing pauses, and logs why each time', async () => {
   const { clock, context, lines, stop } = start()
   const begun: number[] = []
   context.background('watching', async () => {
@@ -29,7 +29,7 @@ it('begins failed work again, after pauses that grow, and says why each time', a
   expect(clock.pending).toBe(0)
 })
 
-it('begins with a short pause again once the work has lasted', async () => {
+it('starts over with a short pause once the work has lasted', async () => {
   const { clock, context, lines, stop } = start()
   context.background('watching', async () => {
     await clock.sleep(10 * timings.retryCap, context.signal)
@@ -42,7 +42,7 @@ it('begins with a short pause again once the work has lasted', async () => {
   stop.abort()
 })
 
-it('does not begin again what has ended, nor anything at the stop', async () => {
+it('does not restart work that has ended, nor anything at the stop', async () => {
   const { clock, context, lines, stop } = start()
   let [ended, failed] = [0, 0]
   context.background('one', async () => {
@@ -59,7 +59,7 @@ it('does not begin again what has ended, nor anything at the stop', async () => 
   expect([ended, failed, lines]).toEqual([1, 1, []])
 })
 
-it('keeps each thing true once', () => {
+it('refuses a second reconciler of the same name', () => {
   const { context, stop } = start()
   const one = { key: reconcilerKey<number>('one'), plan: () => undefined, apply: async () => false }
   context.run(one)

@@ -21,7 +21,7 @@ afterEach(() => {
 /** The lines since the last look. */
 const news = (): string[] => lines.splice(0)
 
-it('tells what is new, and that all is good again', async () => {
+it('logs what is new, and when all is good again', async () => {
   tell([])
   expect(news()).toEqual([])
   tell(['a'])
@@ -37,7 +37,7 @@ it('tells what is new, and that all is good again', async () => {
   expect(news()).toEqual([])
 })
 
-it('tells some of many, and how many more', async () => {
+it('logs some of many, and how many more there are', async () => {
   const many = Array.from({ length: 1000 }, (_, index) => `entry ${index}`)
   tell(many)
   expect(news()).toEqual([...many.slice(0, 10).map((text) => `warning: ${text}`), 'warning: the file: and 990 more'])
@@ -48,7 +48,7 @@ it('tells some of many, and how many more', async () => {
   expect(news()).toEqual([])
 })
 
-it('tells the same once a minute, however often it comes and goes', async () => {
+it('logs a problem that comes and goes once a minute', async () => {
   for (let second = 0; second < 600; second += 1) {
     tell(second % 2 === 0 ? ['a'] : [])
     await clock.advance(1000)
@@ -59,9 +59,9 @@ it('tells the same once a minute, however often it comes and goes', async () => 
 })
 
 it.each([
-  ['that it is bad', ['a'], 'warning: a'],
-  ['that it is good', [], 'the file is good again'],
-])('tells in the end %s', async (_what, last, line) => {
+  ['it as bad', ['a'], 'warning: a'],
+  ['it as good', [], 'the file is good again'],
+])('logs in the end %s, if that is how it is', async (_what, last, line) => {
   for (let change = 0; change < 20; change += 1) tell(change % 2 === 0 ? ['a'] : [])
   tell(last)
   await clock.advance(60_000)
@@ -71,7 +71,7 @@ it.each([
   expect(lines).toHaveLength(said)
 })
 
-it('tells nothing once it is stopped', async () => {
+it('logs nothing once it is stopped', async () => {
   tell(['a'])
   tell([])
   tell(['a'])

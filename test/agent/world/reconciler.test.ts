@@ -8,21 +8,21 @@ import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { aContext } from '../a-context.ts'
 import { aWorld } from '../a-world.ts'
 
-type Wish = { readonly wanted: number }
-const key = reconcilerKey<Wish>('test')
+type Desired = { readonly wanted: number }
+const key = reconcilerKey<Desired>('test')
 
-/** A reconciler that wants the number of restarts, and an outside that holds the last number applied. */
+/** A reconciler that wants the number of restarts, and an outside that has the last number applied. */
 let store: OwnStore
 let clock: VirtualClock
 let outside: number | undefined
-/** What was tried to be applied, and when. */
+/** The attempts to apply, and their times. */
 let applied: [wanted: number, at: number][]
-let failure: Error | PartialOutcome<Wish> | undefined
+let failure: Error | PartialOutcome<Desired> | undefined
 let lines: string[]
 let stop: AbortController
 let running: RunningReconciler
 
-const reconciler: Reconciler<Wish> = {
+const reconciler: Reconciler<Desired> = {
   key,
   plan: ({ daemon }) => (daemon.restarts === 0 ? undefined : { wanted: daemon.restarts }),
   apply: async ({ wanted }) => {
@@ -35,13 +35,13 @@ const reconciler: Reconciler<Wish> = {
   },
 }
 
-/** Wants something, and lets all happen that needs no time. */
+/** Changes the desired state, and lets everything happen that needs no time. */
 async function want(restarts: number): Promise<void> {
   store.update((world) => ({ ...world, daemon: { ...world.daemon, restarts } }))
   await clock.settle()
 }
 const report = () => reportOf(store.world, key)
-const wishes = (): number[] => applied.map(([wanted]) => wanted)
+const attempts = (): number[] => applied.map(([wanted]) => wanted)
 
 beforeEach(() => {
   outside = undefined
@@ -59,29 +59,29 @@ afterEach(async () => {
 })
 
 describe('a reconciler', () => {
-  it('does nothing while there is nothing to want', async () => {
+  it('does nothing without a desired state', async () => {
     running.recheck()
     await clock.advance(3_600_000)
     expect(applied).toEqual([])
   })
 
-  it('applies what is wanted, and a burst of changes once', async () => {
+  it('applies the desired state, and a burst of changes once', async () => {
     void want(1)
     void want(2)
     await want(3)
     expect(report()).toMatchObject({ desired: { wanted: 3 }, repairs: 0 })
     await want(3)
-    expect(wishes()).toEqual([3])
+    expect(attempts()).toEqual([3])
   })
 
-  it('reads back now and then although nothing has changed', async () => {
+  it('reads back regularly although nothing has changed', async () => {
     await want(1)
     await clock.advance(2 * timings.reread)
-    expect(wishes()).toEqual([1, 1, 1])
+    expect(attempts()).toEqual([1, 1, 1])
     expect(report()).toMatchObject({ repairs: 0, verifiedAt: clock.date() })
   })
 
-  it('says what it is about to put in the place of what was verified, until that is verified', async () => {
+  it('reports what it attempts beside what was verified, until the attempt is verified', async () => {
     await want(1)
     expect(report()).toMatchObject({ verified: { wanted: 1 } })
     failure = new Error('refused')
@@ -93,7 +93,7 @@ describe('a reconciler', () => {
     expect(report()).not.toHaveProperty('attempting')
   })
 
-  it('holds nothing for verified that was found to be lost, and what a partial success has read back', async () => {
+  it('forgets what was verified when it is found lost, and keeps what a partial success has read back', async () => {
     await want(1)
     failure = new CulvertError('verification-failed', 'it is gone')
     await want(2)
@@ -104,11 +104,11 @@ describe('a reconciler', () => {
     expect(report()).toMatchObject({ verified: { wanted: 7 }, error: 'half of it. The other half stays.' })
   })
 
-  it('tries again after a failure, and logs each failure once', async () => {
+  it('retries after a failure, and logs each failure once', async () => {
     failure = new Error('refused')
     await want(1)
     await clock.advance(1500)
-    expect(wishes()).toEqual([1, 1, 1])
+    expect(attempts()).toEqual([1, 1, 1])
     expect(report()).toMatchObject({ error: 'refused', failures: 3 })
     failure = undefined
     await clock.advance(2000)
@@ -116,7 +116,7 @@ describe('a reconciler', () => {
     expect(lines).toEqual(['test: refused', 'test: in place again'])
   })
 
-  it('remembers when it last was right', async () => {
+  it('keeps the time of the last verification', async () => {
     await want(1)
     const { verifiedAt } = report() ?? {}
     failure = new Error('refused')
@@ -126,7 +126,7 @@ describe('a reconciler', () => {
     expect(report()).toMatchObject({ error: 'refused', verifiedAt })
   })
 
-  it('turns to another wish at once, whatever the former one waits for', async () => {
+  it('applies a new desired state at once, however long the pause for the previous one', async () => {
     failure = new Error('refused')
     await want(1)
     await clock.advance(30_000)
@@ -137,11 +137,11 @@ describe('a reconciler', () => {
     expect(outside).toBe(2)
   })
 
-  it('repairs and counts what something else changed, at a recheck', async () => {
+  it('repairs and counts foreign changes at a recheck', async () => {
     await want(1)
     running.recheck()
     await clock.settle()
-    expect(wishes()).toEqual([1, 1])
+    expect(attempts()).toEqual([1, 1])
     expect(report()?.repairs).toBe(0)
     outside = 99
     running.recheck()
@@ -150,13 +150,13 @@ describe('a reconciler', () => {
     expect(outside).toBe(1)
   })
 
-  it('does not call a failure what the stop has cut short', async () => {
+  it('does not log what the stop has interrupted as a failure', async () => {
     const made = aContext(aWorld(), { clock, timings })
     const apply = async (): Promise<boolean> => {
       await clock.sleep(1000, made.stop.signal)
       throw new Error('This operation was aborted')
     }
-    const cut = made.context.run({ ...reconciler, key: reconcilerKey<Wish>('cut'), apply })
+    const cut = made.context.run({ ...reconciler, key: reconcilerKey<Desired>('cut'), apply })
     await clock.settle()
     made.stop.abort()
     await clock.settle()
@@ -164,12 +164,12 @@ describe('a reconciler', () => {
     expect(made.lines).toEqual([])
   })
 
-  it('goes on when its plan throws, says so once and reports it', async () => {
+  it('goes on when its plan throws, and logs and reports it once', async () => {
     stop.abort()
     await running.finished
     const made = aContext(aWorld({ reports: {} }), { clock, timings })
     ;({ store, lines, stop } = made)
-    const broken = reconcilerKey<Wish>('broken')
+    const broken = reconcilerKey<Desired>('broken')
     running = made.context.run({
       ...reconciler,
       key: broken,
@@ -185,7 +185,7 @@ describe('a reconciler', () => {
     expect(lines).toEqual(['error: broken: it cannot be planned: no such thing'])
     expect(reportOf(store.world, broken)?.error).toBe('it cannot be planned: no such thing')
     await want(2)
-    expect(wishes()).toEqual([2, 2])
+    expect(attempts()).toEqual([2, 2])
     expect(reportOf(store.world, broken)?.error).toBeUndefined()
   })
 })
@@ -193,7 +193,7 @@ describe('a reconciler', () => {
 describe('the pauses between attempts that fail', () => {
   beforeEach(() => (failure = new Error('503')))
 
-  it('grow to their longest while the wish stays', async () => {
+  it('grow to their maximum while the desired state stays', async () => {
     await want(1)
     await clock.advance(600_000)
     const pauses = applied.slice(1).map(([, at], index) => at - (applied[index]?.[1] ?? 0))
@@ -204,23 +204,23 @@ describe('the pauses between attempts that fail', () => {
     }
   })
 
-  it('hold while the wish changes all the time, but for one early try in each', async () => {
-    for (let wish = 1; clock.now() < 3000; wish += 1) {
-      await want(wish)
+  it('hold while the desired state keeps changing, except for one early attempt in each', async () => {
+    for (let round = 1; clock.now() < 3000; round += 1) {
+      await want(round)
       await clock.advance(100)
     }
-    // Each pause is twice as long as the one before, and has one early try at the most.
+    // Each pause is twice as long as the one before, and has at most one early attempt.
     expect(applied.length).toBeLessThanOrEqual(8)
     const before = applied.length
     await clock.advance(37_000)
     // The next ones are at least 3.2, 6.4, 12.8 and 24 s, the first of which may have begun just now.
     expect(applied.length - before).toBeLessThanOrEqual(4)
-    expect(wishes().at(-1)).toBe(report()?.desired.wanted)
+    expect(attempts().at(-1)).toBe(report()?.desired.wanted)
   })
 
-  it('are over for whoever waits: what is wanted last is applied, however often it changed', async () => {
-    for (let wish = 1; wish <= 50; wish += 1) {
-      await want(wish)
+  it('end some time: the last desired state is applied, however often it changed', async () => {
+    for (let round = 1; round <= 50; round += 1) {
+      await want(round)
       await clock.advance(20)
     }
     failure = undefined

@@ -12,7 +12,7 @@ describe('a field of World', () => {
     expect(() => store.writer('daemon')).toThrow('World.daemon has another writer already')
   })
 
-  it('is changed by it alone, and stays the same value where nothing changes', async () => {
+  it('is changed by it alone, and keeps its value while nothing changes', async () => {
     const store = createStore(aWorld(), () => {})
     const write = store.writer('contact')
     const before = store.world
@@ -29,7 +29,7 @@ describe('a field of World', () => {
 })
 
 describe('a listener that throws', () => {
-  it('is reported, and called again; the others are called as ever', async () => {
+  it('is reported, and called again; the others are called as usual', async () => {
     const problems: string[] = []
     const store = createStore(aWorld(), (problem) => problems.push(problem))
     const write = store.writer('everServed')
@@ -47,7 +47,7 @@ describe('a listener that throws', () => {
     expect(problems).toEqual([expect.stringMatching(/^a listener failed.*: no such thing$/)])
   })
 
-  it('rejects what waits for a condition that cannot be told', async () => {
+  it('rejects `until` when its condition throws', async () => {
     const store = createStore(aWorld(), () => {})
     const write = store.writer('everServed')
     const waiting = store.until(({ everServed }) => {

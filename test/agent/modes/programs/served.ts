@@ -1,6 +1,6 @@
-// Runs inside a host: node served.ts ADDRESS…
-// What is behind a node of the tailnet: answers HTTP on 127.0.0.1 port 3000 with the headers that it got, and UDP on
-// port 53 of the addresses as the echo backend does.
+// Runs in a host: node served.ts ADDRESS…
+// Servers behind a node of the tailnet: HTTP on 127.0.0.1 port 3000, which answers with the request's headers, and UDP
+// on port 53 of the addresses, which answers as the echo server does.
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:http'
 import { isIPv6 } from 'node:net'

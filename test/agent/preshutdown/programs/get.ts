@@ -1,4 +1,4 @@
-// Runs inside a host: node get.ts URL
+// Runs in a host: node get.ts URL
 // Prints the answer (JSON, of Reply).
 export type Reply = {
   readonly status: number

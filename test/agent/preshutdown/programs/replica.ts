@@ -1,6 +1,6 @@
-// Runs inside a host: node replica.ts URLS (JSON, the services' health URLs by name) TIMINGS (JSON, what differs)
-// A replica's listener with all its routes, of an agent whose node is up; its addresses are POD_IPS. Prints its log, and
-// what becomes of its readiness and of the wait.
+// Runs in a host: node replica.ts URLS (JSON, the services' health URLs by name) TIMINGS (JSON, overrides)
+// A replica's listener with all its routes, of an agent whose node is up; its addresses are POD_IPS. Prints its log,
+// and the changes of its readiness and of the wait.
 import { listeners, openListener } from '../../../../agent/endpoints/listener.ts'
 import { preshutdownRoute } from '../../../../agent/preshutdown/route.ts'
 import { timings, type Timings } from '../../../../agent/world/timings.ts'
@@ -15,7 +15,7 @@ const { context, store, stop } = aContext(world, {
 })
 process.on('SIGTERM', () => {
   stop.abort()
-  // As the agent's own stop leaves some time for the last answers.
+  // The agent's own stop leaves some time for the last answers, too.
   setTimeout(() => process.exit(), 300)
 })
 const preshutdown = preshutdownRoute({ ...context, log: (text) => console.log(text) })
