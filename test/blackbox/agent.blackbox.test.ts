@@ -10,7 +10,7 @@ import { secret } from './scenarios/secret.ts'
 import { serve } from './scenarios/serve.ts'
 import { servicesAndEgress } from './scenarios/services.ts'
 
-// Scenarios of upstream's own suite have its names here.
+// Scenarios with counterparts in upstream's test suite have the same names.
 const tables = {
   login,
   kernel,

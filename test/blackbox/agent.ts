@@ -4,12 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { bundle } from '../agent/proxy.ts'
 import type { Root } from './root.ts'
 
-/** Ends the agent with the test. By its path: a scenario's PATH may lack it. */
+/** Ends the agent with the test. By its full path, since a scenario's PATH may lack it. */
 const tied = '/usr/bin/setpriv'
 
 export type Environment = Readonly<Record<string, string>>
 
-/** The agent as a process of its own, in a fake root, and beside nothing of the machine but its programs. */
+/** The agent as a process of its own, in a fake root, where it finds nothing of the machine but its programs. */
 export class Agent implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #root: string
@@ -44,7 +44,7 @@ export class Agent implements AsyncDisposable {
     return this.#printed.replaceAll(this.#root, '')
   }
 
-  /** Whether a line of its own ends with `text`, or matches it. */
+  /** Whether a log line of the agent ends with `text`, or matches it. */
   says(text: string | RegExp): boolean {
     const lines = this.output.split('\n').filter((line) => line.startsWith('boot: '))
     return lines.some((line) => (typeof text === 'string' ? line.endsWith(` ${text}`) : text.test(line)))
@@ -54,7 +54,7 @@ export class Agent implements AsyncDisposable {
     this.#child.kill(name)
   }
 
-  /** What runs because of it, by process ID: programs that it started, and what those started. */
+  /** All descendants of the agent, by process ID. */
   get children(): Map<number, string> {
     const found = new Map<number, string>()
     for (const id of readdirSync('/proc').map(Number).filter(Number.isInteger)) {
@@ -64,9 +64,9 @@ export class Agent implements AsyncDisposable {
     return found
   }
 
-  /** Ends the child `name` as a crash does. */
+  /** Kills the child `name`, as a crash does. */
   killChild(name: string): void {
-    // It leads a process group of its own, which ends as a whole.
+    // It leads a process group of its own, which is killed as a whole.
     for (const [id, child] of this.children) if (child === name) kill(-id)
   }
 
@@ -81,7 +81,7 @@ export class Agent implements AsyncDisposable {
   }
 }
 
-/** Ends a process or a group, if there is such a one. */
+/** Kills a process or a group, if it exists. */
 function kill(id: number): void {
   try {
     process.kill(id, 'SIGKILL')
@@ -90,7 +90,7 @@ function kill(id: number): void {
   }
 }
 
-/** A file of a process; empty when that has ended. */
+/** A file of a process in /proc; empty when the process has ended. */
 function read(id: number, name: string): string {
   try {
     return readFileSync(`/proc/${id}/${name}`, 'utf8')

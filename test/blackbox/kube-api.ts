@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ApiServer, json, type Seen } from '../kube/api-server.ts'
 
-/** Keys of a Secret and what they hold, decoded. */
+/** Keys of a Secret and their values, decoded. */
 export type Texts = Readonly<Record<string, string>>
 
 /** One key of the Secret: base64, or null to remove it. */
@@ -11,18 +11,18 @@ const review = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews'
 const secret = '/api/v1/namespaces/default/secrets/tailscale'
 
 /**
- * A Kubernetes API with one Secret, which does as a scenario says. It answers a PATCH with nothing, and drops the
- * connection at whatever else is asked, and at a PATCH that is denied.
+ * A Kubernetes API server with one Secret, controlled by a scenario. It answers a PATCH with an empty body, and drops
+ * the connection of a denied PATCH and of any unknown request.
  */
 export class KubeApi implements AsyncDisposable {
   readonly #server: ApiServer
-  /** What the Secret holds. */
+  /** The content of the Secret. */
   readonly #data = new Map<string, string>()
   /** Verbs that reviews deny. */
   readonly #denied: ReadonlySet<string>
-  /** What was asked and may not be, such as a PATCH that was denied. */
+  /** Requests that must not be made, such as a denied PATCH. */
   readonly offences: string[] = []
-  /** Drops everything. */
+  /** Drops all connections. */
   gone = false
 
   private constructor(server: ApiServer, denied: readonly string[]) {
@@ -38,7 +38,7 @@ export class KubeApi implements AsyncDisposable {
     return api
   }
 
-  /** A directory of this API's own that has the files of a service account. */
+  /** A directory of this server with the files of a service account. */
   get root(): string {
     return this.#server.root
   }
@@ -51,7 +51,7 @@ export class KubeApi implements AsyncDisposable {
     return Object.fromEntries(this.#data)
   }
 
-  /** Changes keys as somebody else would. */
+  /** Changes keys as another client. */
   edit(texts: Texts): void {
     for (const [key, text] of Object.entries(texts)) this.#data.set(key, text)
   }
@@ -78,7 +78,7 @@ export class KubeApi implements AsyncDisposable {
     return Object.fromEntries([...this.#data].map(([key, text]) => [key, Buffer.from(text).toString('base64')]))
   }
 
-  /** False for what this API does not know. */
+  /** False for an unknown patch. */
   #patch({ headers, body }: Seen): boolean {
     const changes = readers[headers['content-type'] ?? '']?.(JSON.parse(body))
     for (const [key, value] of changes ?? []) {
@@ -93,7 +93,7 @@ export class KubeApi implements AsyncDisposable {
   }
 }
 
-/** What a patch of each kind changes; undefined for what is not about the Secret's keys. */
+/** The changes in a patch of each kind; undefined if it changes more than keys of the Secret. */
 const readers: Readonly<Record<string, (patch: unknown) => readonly Change[] | undefined>> = {
   'application/strategic-merge-patch+json': (patch) => Object.entries((patch as { data: Record<string, string> }).data),
   'application/json-patch+json': (patch) => {

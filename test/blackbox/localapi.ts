@@ -7,14 +7,14 @@ type Node = {
   readonly Addresses: readonly string[]
 }
 
-/** A line of the bus, as far as scenarios need it. */
+/** A line of the bus, with the fields that scenarios use. */
 export type Message = {
   readonly State?: number
   readonly SelfChange?: Node
   readonly PeersChanged?: readonly Node[]
   readonly BrowseToURL?: string
   readonly Health?: { readonly Warnings: Readonly<Record<string, object>> }
-  /** What the status says, and is told with it. */
+  /** A part of the status that is sent with it. */
   readonly InitialStatus?: { readonly CertDomains: readonly string[] }
 }
 
@@ -28,13 +28,13 @@ export const running = (StableID = 'myID', Name = 'test-node.test.ts.net.', addr
   SelfChange: { ID: 0, StableID, Name, Addresses: [`${address}/32`] },
 })
 
-/** The same, with the names that it can have certificates for. */
+/** The same, with these certificate domains. */
 export const runningWithHttps = (...CertDomains: readonly string[]): Message => ({
   ...running(),
   InitialStatus: { CertDomains },
 })
 
-/** Peers that are new, or as they are now. */
+/** New or changed peers. */
 export const peers = (...nodes: readonly [StableID: string, Name: string, address: string][]): Message => ({
   PeersChanged: nodes.map(([StableID, Name, address]) => ({ ID: 0, StableID, Name, Addresses: [address] })),
 })
@@ -42,8 +42,8 @@ export const peers = (...nodes: readonly [StableID: string, Name: string, addres
 const nameOf = (state: number): string => Object.entries(states).find(([, value]) => value === state)?.[0] ?? ''
 
 /**
- * The LocalAPI of a tailscaled that does as a scenario says. It tells no version of itself, and drops the connection at
- * whatever else is asked.
+ * The LocalAPI of a tailscaled, controlled by a scenario. It reports no version, and drops the connection of any
+ * unknown request.
  */
 export class LocalApi implements AsyncDisposable {
   readonly #server: Server
@@ -58,14 +58,14 @@ export class LocalApi implements AsyncDisposable {
   }
   #serveConfig = '{}'
   #prefs = '{}'
-  /** What it was told to serve and to host. */
+  /** The serve config and the Tailscale Services that it was sent. */
   get serves(): unknown {
     return JSON.parse(this.#serveConfig)
   }
   get hosts(): unknown {
     return (JSON.parse(this.#prefs) as { AdvertiseServices?: unknown }).AdvertiseServices
   }
-  /** What was asked, such as `POST disconnect-control`. */
+  /** The requests so far, such as `POST disconnect-control`. */
   readonly seen = new Set<string>()
 
   private constructor(server: Server) {
@@ -78,7 +78,7 @@ export class LocalApi implements AsyncDisposable {
     return new LocalApi(server)
   }
 
-  /** Tells all who watch, and whoever watches from now on. */
+  /** Sends a message to all watchers, and to those that come later. */
   tell(message: Message): void {
     this.#last = message
     const { State, SelfChange, InitialStatus } = message
@@ -91,12 +91,12 @@ export class LocalApi implements AsyncDisposable {
     this.say(JSON.stringify({ Version: '', ...message, ...(InitialStatus && { InitialStatus: this.#status }) }))
   }
 
-  /** Says a line to those who watch now, and leaves it at that. */
+  /** Sends a line to the current watchers only. */
   say(line: string): void {
     for (const watcher of this.#watchers) watcher.write(`${line}\n`)
   }
 
-  /** Ends all watches, as a daemon does with those that cannot follow. */
+  /** Ends all watches, as tailscaled does with a watcher that is too slow. */
   endWatches(): void {
     for (const watcher of this.#watchers) watcher.end()
   }
@@ -127,7 +127,7 @@ export class LocalApi implements AsyncDisposable {
   }
 
   #watch(response: ServerResponse): void {
-    // The head is there at once, though there may be nothing to tell for long.
+    // The head is sent at once, though the first message may come much later.
     response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders()
     this.#watchers.add(response)
     response.on('close', () => this.#watchers.delete(response))

@@ -8,57 +8,57 @@ import type { KubeApi, Texts } from './kube-api.ts'
 import type { LocalApi, Message } from './localapi.ts'
 import type { Files, Root } from './root.ts'
 
-/** The agent and what it has to do with. */
+/** The agent and its surroundings. */
 export type Run = {
   readonly agent: Agent
   readonly root: Root
   readonly kube: KubeApi
   readonly localApi: LocalApi
-  /** Puts this run's values in the place of names in braces. */
+  /** Replaces names in braces with the values of this run. */
   readonly fill: (text: string) => string
 }
 
-/** What happens to a running agent, and then what it must make of it. */
+/** What happens to a running agent, followed by what is expected of it. */
 export type Phase = {
   /** Files are written, in this order. */
   readonly write?: Files
-  /** Somebody else changes the Secret. */
+  /** Another client changes the Secret. */
   readonly edit?: Texts
-  /** tailscaled tells. */
+  /** tailscaled sends a message on the bus. */
   readonly tell?: Message
   readonly signal?: NodeJS.Signals
-  /** Whatever else happens. */
+  /** Anything else that happens. */
   readonly deed?: (run: Run) => void
 
   /** Programs that are run now, in order, and no other; none when left out. */
   readonly runs?: readonly string[]
-  /** The whole Secret; as it was before when left out. */
+  /** The whole Secret; unchanged when left out. */
   readonly secret?: Texts
-  /** The end of a line of the agent's own, or what such a line matches. */
+  /** The end of a log line of the agent, or a pattern for one. */
   readonly log?: string | RegExp
-  /** What files hold, and where links lead. */
+  /** Contents of files, and targets of links. */
   readonly files?: Texts
   /** Status codes by `port/path` on the loopback address; 0 where nothing listens. */
   readonly answers?: Readonly<Record<string, number>>
-  /** What tailscaled serves, and which Tailscale Services it hosts. */
+  /** What tailscaled serves, and the Tailscale Services that it hosts. */
   readonly serves?: object
   readonly hosts?: readonly string[]
-  /** What tailscaled has been asked by now. */
+  /** A request that LocalAPI has had by now. */
   readonly asked?: string
-  /** For so many ms, nothing else than that may happen. */
+  /** For this many ms nothing else may happen. */
   readonly lasts?: number
-  /** A program that still runs after all that. */
+  /** A program that is still running afterwards. */
   readonly runsOn?: string
-  /** The agent ends, with this code and nothing left running; the last phase. */
+  /** The agent exits with this code and leaves nothing running; the last phase. */
   readonly exit?: 0 | 1
 }
 
 export const startupComplete = 'Startup complete, waiting for shutdown signal'
 
-/** What has been asked of a run up to a phase. */
+/** The expected calls and Secret up to a phase. */
 export type Expected = { readonly calls: readonly string[]; readonly secret: Texts }
 
-/** Lets a phase happen, and waits for what must come of it. */
+/** Plays a phase, and waits for what is expected. */
 export async function play(phase: Phase, before: Expected, run: Run): Promise<Expected> {
   const { root, kube, localApi, agent } = run
   root.write(phase.write ?? {})
@@ -100,24 +100,24 @@ export function same({ root, kube }: Run, { calls, secret }: Expected): void {
   expect(kube.offences).toEqual([])
 }
 
-/** The agent ends with `code`, leaves the reason of a failure for kubelet, and nothing running. */
+/** The agent exits with `code`, leaves the reason of a failure for kubelet, and nothing running. */
 export async function ended({ agent, root }: Run, code: 0 | 1): Promise<void> {
   await becomes(() => agent.end, code, 'exit code')
-  // What a shell has ended may take a moment longer than the shell.
+  // What a shell has killed may end a moment after the shell.
   await becomes(() => [...agent.children.values()], [], 'what is left running')
   const reason = root.read('dev/termination-log')
   if (code === 0) expect(reason).toBe('')
   else await becomes(() => agent.says(`error: ${reason}`), true, reason)
 }
 
-/** Waits until `look` gives `wanted`. A comparison by vitest costs too much to be repeated at every look. */
+/** Waits until `look` returns `wanted`. vitest's comparison is too slow to be repeated that often. */
 export async function becomes<T>(look: () => T | Promise<T>, wanted: T, what: string): Promise<void> {
   const end = performance.now() + patience
   while (!isDeepStrictEqual(await look(), wanted) && performance.now() < end) await delay(25)
   expect(await look(), what).toEqual(wanted)
 }
 
-/** The status that a GET is answered with; 0 when nothing listens. */
+/** The status code of the answer to a GET; 0 when nothing listens. */
 function statusOf(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const request = get(url, { agent: false, timeout: patience }, (response) => {

@@ -1,9 +1,9 @@
-/** Programs of the fake root. Each writes first how it was called, one line, behind what others wrote. */
+/** Programs of the fake root. Each first appends a line with its arguments to a shared file. */
 const recording = `#!/bin/sh
 echo "$0 $*" >>"$TS_TEST_RECORD_ARGS"
 `
 
-/** A tailscaled: makes the socket that was asked for, and runs until it is told to end. */
+/** A tailscaled: creates its socket, and runs until it gets a signal. */
 const tailscaled = `${recording}
 for argument; do
   case $argument in --socket=*) socket=\${argument#--socket=} ;; esac
@@ -14,17 +14,17 @@ ln -s "$TS_TEST_SOCKET" "$socket"
 wait
 `
 
-/** A tailscaled that takes its time to end. */
+/** A tailscaled that takes some time to end. */
 const slow = tailscaled.replace("trap '", "trap 'sleep 1.5; ")
 
-/** Runs until it is told to end, and does nothing: a tailscaled without a socket, an `up` that never returns. */
+/** Runs until it gets a signal, and does nothing: a tailscaled without a socket, an `up` that never returns. */
 const idle = `${recording}
 trap 'kill $!; exit 0' TERM INT
 sleep 60 &
 wait
 `
 
-/** A tailscaled that does not listen when it is told to end. */
+/** A tailscaled that ignores SIGTERM. */
 const deaf = `${recording}
 ln -s "$TS_TEST_SOCKET" "\${1#--socket=}"
 trap '' TERM INT
@@ -37,7 +37,7 @@ echo "cannot do that here" >&2
 exit 1
 `
 
-/** A tailscale whose auth key is good for one login. */
+/** A tailscale whose auth key can be used once. */
 const oneLogin = `${recording}
 if [ -e "$TS_TEST_ONLY_ROOT/tmp/spent" ]; then echo "invalid key: it was used before" >&2; exit 1; fi
 : >"$TS_TEST_ONLY_ROOT/tmp/spent"

@@ -5,7 +5,7 @@ import { programs } from './programs.ts'
 /** Contents by path below the root, in the order in which they are written; null: absent. */
 export type Files = Readonly<Record<string, string | null>>
 
-/** Everything that an agent could run for its rules, devices and settings, beside what it must run. */
+/** Programs for rules, devices and settings that the agent could run, besides those that it needs. */
 const recorded = ['tailscale', 'iptables', 'ip6tables', 'nft', 'conntrack', 'mknod', 'sysctl']
 
 export const configFile = 'etc/tailscaled/cap-95.hujson'
@@ -21,11 +21,11 @@ const usual: Files = {
   'tmp/.keep': '',
 }
 
-/** The file system that an agent takes for its container's. */
+/** The file system that the agent takes for its container's. */
 export class Root {
   readonly path: string
 
-  /** Fills the directory `path`; `changes` adds files to the usual ones, replaces or omits them. */
+  /** Fills the directory `path`; `changes` adds files, replaces or omits them. */
   constructor(path: string, changes: Files = {}) {
     this.path = path
     this.write({ ...usual, ...changes })
@@ -43,7 +43,7 @@ export class Root {
     }
   }
 
-  /** What a file holds, or where a link leads, as seen from within; empty when it is absent. */
+  /** The content of a file or the target of a link, as seen from within; empty if absent. */
   read(name: string): string {
     const path = join(this.path, name)
     const kind = lstatSync(path, { throwIfNoEntry: false })
@@ -51,7 +51,7 @@ export class Root {
     return (kind.isSymbolicLink() ? readlinkSync(path) : readFileSync(path, 'utf8')).replaceAll(this.path, '').trim()
   }
 
-  /** How programs of the root were called so far, in order, with paths as seen from within. */
+  /** The calls of the root's programs so far, in order, with paths as seen from within. */
   get calls(): string[] {
     const record = this.read('record')
     return record === '' ? [] : record.split('\n').map((line) => line.trim())

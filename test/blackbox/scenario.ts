@@ -9,25 +9,25 @@ import { becomes, ended, type Phase, play, type Run, same, startupComplete } fro
 import { type Files, Root } from './root.ts'
 import { turns } from './turns.ts'
 
-/** One life of the agent. */
+/** One run of the agent. */
 export type Scenario = {
   /**
-   * Beside what every scenario has. In values, `{root}` is the fake root, `{port}` and `{older port}` are free ones,
-   * `{api port}` is the one of the Kubernetes API.
+   * Added to the settings of every scenario. In values, `{root}` is the fake root, `{port}` and `{older port}` are free
+   * ones, `{api port}` is that of the Kubernetes API.
    */
   readonly env?: Environment
-  /** What the Secret holds. */
+  /** The content of the Secret. */
   readonly secret?: Texts
   /** Verbs on the Secret that the service account lacks. */
   readonly denied?: readonly string[]
-  /** Files beside or instead of the usual ones. */
+  /** Files that are added to or replace the default ones. */
   readonly files?: Files
   readonly phases: readonly Phase[]
 }
 
 /**
- * Plays a scenario phase by phase. Unless it is about the agent's end, start-up is then complete, and at SIGTERM the
- * agent ends well, having done nothing beyond what the phases name.
+ * Plays a scenario phase by phase. Unless its last phase is the agent's exit, start-up must then be complete, and at
+ * SIGTERM the agent must exit with 0, having done nothing beyond what the phases name.
  */
 export async function playScenario({ env = {}, secret = {}, denied = [], files, phases }: Scenario): Promise<void> {
   await using kube = await KubeApi.start(secret, denied)
@@ -70,10 +70,10 @@ export async function playScenario({ env = {}, secret = {}, denied = [], files, 
   }
 }
 
-/** A start is all computing: more at once would only take the time from each other. What comes after is all waiting. */
+/** Starts are limited by the CPU, so more at once would not be faster; the rest is mostly waiting. */
 const starts = turns(availableParallelism())
 
-/** Below those that the kernel gives out by itself, so that nothing takes one before the agent does. */
+/** Below the ephemeral ports, so that the kernel gives none of them to another process first. */
 let lastPort = 20_000 + (process.pid % 10_000)
 
 async function freePort(): Promise<string> {

@@ -1,4 +1,4 @@
-/** Gives out at most `size` turns at once; who comes later waits. A turn is over when it is called, for the first time. */
+/** Limits concurrency to `size`: each call waits for a slot and returns the function that releases it. */
 export function turns(size: number): () => Promise<() => void> {
   const waiting: (() => void)[] = []
   let free = size

@@ -3,13 +3,13 @@ import { running } from '../localapi.ts'
 import { type Phase, type Run, startupComplete } from '../phase.ts'
 import type { Scenario } from '../scenario.ts'
 
-/** Scenarios by name: those of upstream's own suite have its names. */
+/** Scenarios by name; those with counterparts in upstream's test suite have the same names. */
 export type Scenarios = Readonly<Record<string, Scenario>>
 
 const tailscale = (command: string, args: readonly string[]): string =>
   ['/usr/bin/tailscale --socket=/tmp/tailscaled.sock', command, ...args].join(' ')
 
-// How programs are called, with paths as seen from within the root.
+// The calls of programs, with paths as seen from within the root.
 export const tailscaled = (...args: readonly string[]): string =>
   ['/usr/bin/tailscaled --socket=/tmp/tailscaled.sock', ...args].join(' ')
 export const up = (...args: readonly string[]): string => tailscale('up', args)
@@ -40,7 +40,7 @@ export const device = {
   device_ips: '["100.64.0.1"]',
 } as const
 
-// What happens to many.
+// Phases of many scenarios.
 export const complete: Phase = { tell: running(), log: startupComplete }
 export const crash = ({ agent, localApi }: Run): void => {
   agent.killChild('tailscaled')

@@ -6,7 +6,7 @@ const local = { TS_LOCAL_ADDR_PORT: '[::]:{port}' } as const
 const metrics = '{port}/metrics'
 const health = '{port}/healthz'
 
-/** What is answered over HTTP, before the node runs and after. */
+/** The HTTP endpoints, before the node runs and afterwards. */
 export const endpoints: Scenarios = {
   'no_args listens nowhere': {
     env: local,

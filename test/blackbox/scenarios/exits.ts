@@ -28,7 +28,7 @@ const reissue: Scenario['phases'] = [
   { tell: inState('NeedsLogin'), secret: { ...capver, reissue_authkey: 'some-auth-key' } },
 ]
 
-/** A signal ends the agent with 0 wherever it is. */
+/** A signal ends the agent with 0 at any time. */
 export const signals: Scenarios = {
   'SIGTERM while the Kubernetes API does not answer': {
     env: { ...inKubernetes, ...withKey },
@@ -80,7 +80,7 @@ const never = (scenario: Omit<Scenario, 'phases'>, log: RegExp): Scenario => ({
 
 export const refusals: Scenarios = {
   'a setting with a bad value': never({ env: { TS_BOOT_TIMEOUT: '5' } }, /error: TS_BOOT_TIMEOUT="5"/),
-  'a mode that this version does not have': never(
+  'a mode that is not available yet': never(
     { env: { ...inKernel, ...withKey, TS_EXPERIMENTAL_DEST_DNS_NAME: 'backend.test' } },
     /error: TS_EXPERIMENTAL_DEST_DNS_NAME is set/,
   ),
@@ -96,11 +96,11 @@ export const refusals: Scenarios = {
     },
     /error: IPv4 forwarding is off/,
   ),
-  'no right to read the Secret': never(
+  'no permission to get the Secret': never(
     { env: { ...inKubernetes, ...withKey }, denied: ['get'] },
     /error: .*may not get the state Secret "tailscale"/,
   ),
-  'no right to update the Secret': never(
+  'no permission to update the Secret': never(
     { env: { ...inKubernetes, ...withKey }, denied: ['update'] },
     /error: .*may not update the state Secret "tailscale"/,
   ),
@@ -108,7 +108,7 @@ export const refusals: Scenarios = {
     { env: inKubernetes, secret: { authkey: 'tskey-key' }, denied: ['patch'] },
     /error: Secret "tailscale" has an authkey, but/,
   ),
-  'a listener on a port that is taken': never(
+  'a listener on a port that is in use': never(
     { env: { ...withKey, TS_ENABLE_HEALTH_CHECK: 'true', TS_LOCAL_ADDR_PORT: '127.0.0.1:{api port}' } },
     /error: .*cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/,
   ),
@@ -116,18 +116,18 @@ export const refusals: Scenarios = {
     { env: oneStep, files: { [configFile]: null, 'etc/tailscaled/cap-9999.hujson': '{"Version":"alpha0"}' } },
     /error: .*no usable config file.*cap-9999\.hujson/,
   ),
-  'a config file that is none': never({ env: oneStep, files: { [configFile]: '{' } }, /error: .*cap-95\.hujson/),
+  'a malformed config file': never({ env: oneStep, files: { [configFile]: '{' } }, /error: .*cap-95\.hujson/),
 }
 
-/** What turns out only later ends it with 1, too. */
-/** Has the agent throw in a listener of a signal, as nothing of its own does. */
+/** Makes the agent throw in the listener of a signal, as a bug would. */
 const faulty = {
   NODE_OPTIONS:
     '--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%20new%20TypeError(%22no%20such%20thing%22)})',
 }
 
+/** What only turns out later ends it with 1, too. */
 export const failures: Scenarios = {
-  'a bug in the agent, which stops in order all the same': {
+  'a bug in the agent, which still stops in order': {
     env: { ...faulty, ...withKey },
     files: { 'usr/bin/tailscaled': programs.slow },
     phases: [
@@ -144,7 +144,7 @@ export const failures: Scenarios = {
     env: { ...inKubernetes, ...oneStep, ...shortWaits },
     phases: [...reissue, { exit: 1, log: /error: no other auth key came/ }],
   },
-  'no login in one step, and nobody to ask': {
+  'no login in one step, and no Secret for a request': {
     env: oneStep,
     phases: [
       { runs: [tailscaled(inMemory, userspace, withConfig)] },
@@ -155,19 +155,19 @@ export const failures: Scenarios = {
     env: { ...withKey, TS_BOOT_TIMEOUT: '8s' },
     phases: [{ runs: start, exit: 1, log: /error: .*boot deadline of 8 s/ }],
   },
-  'a tailscaled that cannot be kept up': {
+  'a tailscaled that cannot be kept running': {
     env: { ...withKey, ...shortWaits },
     files: { 'usr/bin/tailscaled': programs.failing },
     phases: [
       { runs: Array.from({ length: 11 }, () => daemon), exit: 1, log: /error: tailscaled cannot be kept running/ },
     ],
   },
-  'a tailscaled that is not there': {
+  'a missing tailscaled': {
     env: { ...withKey, PATH: '{root}/usr/bin' },
     files: { 'usr/bin/tailscaled': null },
     phases: [{ exit: 1, log: /error: .*tailscaled is not installed/ }],
   },
-  'state in memory that is lost, and a key that is spent': {
+  'state in memory that is lost, and a key that is used up': {
     env: { ...withKey, ...shortWaits },
     files: { 'usr/bin/tailscale': programs.oneLogin },
     phases: [

@@ -2,7 +2,7 @@ import { running } from '../localapi.ts'
 import type { Scenario } from '../scenario.ts'
 import { inKernel, inMemory, type Scenarios, tailscaled, up, userspace, withKey } from './common.ts'
 
-/** What becomes of both settings of the kernel. */
+/** Both forwarding settings of the kernel. */
 const forwarding = (ipv4: '0' | '1', ipv6: '0' | '1') => ({
   'proc/sys/net/ipv4/ip_forward': ipv4,
   'proc/sys/net/ipv6/conf/all/forwarding': ipv6,

@@ -25,7 +25,7 @@ const inPod = { ...inKubernetes, ...withKey, ...shortWaits }
 const podStart: Phase = { runs: [tailscaled(inSecret, userspace), login], secret: capver }
 const renamed = { ...capver, ...device, device_id: 'newID' }
 
-/** Nothing else ends the agent. */
+/** What does not end the agent. */
 export const lasting: Scenarios = {
   'tailscaled dies, and its state is on disk': {
     env: { ...withKey, ...shortWaits, TS_STATE_DIR: '{root}/tmp' },
@@ -61,7 +61,7 @@ export const lasting: Scenarios = {
       { tell: running() },
     ],
   },
-  'the bus ends, and says something that is none': {
+  'the bus ends, and sends something malformed': {
     env: inPod,
     phases: [
       podStart,
@@ -89,7 +89,7 @@ export const lasting: Scenarios = {
       { write: { [configFile]: '{"Version":"alpha0","Hostname":"b"}' }, asked: 'POST reload-config' },
     ],
   },
-  'a failing login, in one step and without a Secret, may yet succeed': {
+  'a failing login in one step and without a Secret, which then succeeds': {
     env: oneStep,
     phases: [
       { runs: [tailscaled(inMemory, userspace, withConfig)] },

@@ -88,7 +88,7 @@ export const login: Scenarios = {
     env: { TS_ACCEPT_DNS: 'true', TS_EXTRA_ARGS: '--accept-dns=false' },
     phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] }, { tell: running() }],
   },
-  'programs that know nothing of TS_SOCKET find tailscaled': {
+  'tailscaled is found by programs that do not read TS_SOCKET': {
     phases: [
       { runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] },
       { tell: running(), files: { 'var/run/tailscale/tailscaled.sock': '/tmp/tailscaled.sock' } },

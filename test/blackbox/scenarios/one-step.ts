@@ -18,7 +18,7 @@ const start = tailscaled(inSecret, userspace, withConfig)
 const config = '{"Version":"alpha0","AuthKey":"new-reissued-auth-key"}'
 const swapped = 'etc/tailscaled/..data'
 
-/** Another auth key is asked for, and ends the agent when it is there. The files may be written in either order. */
+/** Another auth key is requested, and ends the agent when it comes. The files may be written in either order. */
 const reissue = (refused: Message, [first, then]: readonly ['file' | 'link', 'file' | 'link']): Scenario => {
   const newKey = { file: { [configFile]: config }, link: { [swapped]: 'updated' } } as const
   return {

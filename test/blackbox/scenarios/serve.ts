@@ -36,7 +36,7 @@ const service = { TCP: { 5432: { TCPForward: '10.0.0.9:5432' } } }
 const services = { Services: { 'svc:test-service-1': service, 'svc:test-service-2': service, 'svc:empty': {} } }
 const hosted = ['svc:test-service-1', 'svc:test-service-2']
 
-/** What tailscaled serves, and hosts. */
+/** What tailscaled serves and hosts. */
 export const serve: Scenarios = {
   serve_config_no_kube: {
     env: { ...withKey, ...servesFile },
@@ -52,13 +52,13 @@ export const serve: Scenarios = {
       { tell: runningWithHttps(), secret: { ...known, https_endpoint: 'no-https' }, serves: http },
     ],
   },
-  // At the stop, clients have time to go elsewhere: 20 s, were it not for the short waits.
+  // At the stop, clients get time to change to another host: 20 s without the short waits.
   serve_config_with_service_auto_advertisement: {
     env: { ...withKey, ...shortWaits, ...servesFile },
     files: file({ ...http, ...services }),
     phases: [{ runs: start }, { tell: runningWithHttps(), serves: { ...http, ...services }, hosts: hosted }],
   },
-  'Services that are not served any more': {
+  'Services that are no longer served': {
     env: { ...withKey, ...shortWaits, ...servesFile },
     files: file(services),
     phases: [
@@ -68,7 +68,7 @@ export const serve: Scenarios = {
       { write: file({}), serves: {}, hosts: [] },
     ],
   },
-  'Services that somebody else advertises': {
+  'Services that an operator advertises': {
     env: { ...withKey, ...servesFile, TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false' },
     files: file(services),
     phases: [
@@ -81,7 +81,7 @@ export const serve: Scenarios = {
       { deed: ({ localApi }) => expectNever(localApi.seen.has('PATCH prefs')) },
     ],
   },
-  'HTTPS that comes later': {
+  'HTTPS that is switched on later': {
     env: { ...inKubernetes, ...shortWaits, ...servesFile },
     secret: authkey,
     files: file(site('${TS_CERT_DOMAIN}')),

@@ -20,7 +20,7 @@ const inSecretStart = [tailscaled(inSecret, userspace), withKeyUp]
 const known = { ...authkey, ...capver, ...device } as const
 
 const foo = (address: string) => peers(['fooID', 'foo.tailnetxyz.ts.net.', `${address}/32`])
-/** What the Secret says of one service without ports. */
+/** The status of a service without ports. */
 const status = (address: string): string =>
   `{"podIPv4":"","services":{"foo":{"ports":[],"tailnetTargetIPs":["${address}"],"tailnetTarget":{"ip":"","fqdn":"foo.tailnetxyz.ts.net"}}}}`
 const services = JSON.stringify({ foo: { tailnetTarget: { ip: '', fqdn: 'foo.tailnetxyz.ts.net' }, ports: [] } })
@@ -35,13 +35,13 @@ const forwarding = (ipv4: '0' | '1', ipv6: '0' | '1') => ({
 
 const mapping = { IPv4Mapping: { TailscaleServiceIP: '100.100.0.1', ClusterIP: '10.0.0.1' } } as const
 
-/** What leads into the tailnet, and the services of a ProxyGroup. */
+/** Egress targets, and the services of a ProxyGroup. */
 export const servicesAndEgress: Scenarios = {
   egress_proxy: {
     env: { ...withKey, ...inKernel, TS_TAILNET_TARGET_IP: '100.99.99.99' },
     phases: [{ runs: [tailscaled(inMemory), withKeyUp] }, { tell: running(), files: forwarding('1', '0') }],
   },
-  'egress by name, to a peer that comes later': {
+  'egress by name, to a peer that appears later': {
     env: { ...withKey, ...inKernel, TS_TAILNET_TARGET_FQDN: 'foo.tailnetxyz.ts.net' },
     phases: [
       { runs: [tailscaled(inMemory), withKeyUp], files: forwarding('1', '1') },
@@ -86,7 +86,7 @@ export const servicesAndEgress: Scenarios = {
     env: { ...withKey, ...directory },
     phases: [{ exit: 1, log: 'TS_EGRESS_PROXIES_CONFIG_PATH is only supported for Tailscale running on Kubernetes' }],
   },
-  'egress services that come and go': {
+  'egress services that are added and removed': {
     env: { ...inKubernetes, ...shortWaits, ...directory, TS_LOCAL_ADDR_PORT: '[::]:{port}' },
     secret: authkey,
     files: { ...mounted, 'etc/tailscaled/egress-services': '{}' },
