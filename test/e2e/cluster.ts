@@ -8,7 +8,7 @@ export const ways = (['v4', 'v6'] as const).flatMap((family) =>
   (['tcp', 'udp'] as const).map((protocol) => ({ family, protocol })),
 )
 
-/** Where a dual-stack Service is. */
+/** The addresses of a dual-stack Service. */
 export async function serviceAddresses(
   cluster: Cluster,
   name: string,
@@ -19,14 +19,14 @@ export async function serviceAddresses(
   return { v4, v6 }
 }
 
-/** Where a node of the tailnet is. */
+/** The addresses of a node of the tailnet. */
 export async function nodeAddresses(bed: Bed, node: string): Promise<{ v4: string; v6: string }> {
   const { addresses } = await bed.control.node(node)
   const of = (colon: boolean) => addresses.find((address) => address.includes(':') === colon) ?? ''
   return { v4: of(false), v6: of(true) }
 }
 
-/** Asks the backend through the tailnet in every way, until all ways answer; gives who answered. */
+/** Reaches the backend through the tailnet with every protocol and family; returns who answered. */
 export async function reachAll(bed: Bed, node: string): Promise<void> {
   const to = await nodeAddresses(bed, node)
   for (const { family, protocol } of ways) {
@@ -49,7 +49,7 @@ export class ProxyPod {
     return await this.cluster.get<Pod>('pod', this.name, proxyNamespace)
   }
 
-  /** Waits for kubelet's word; `status` is `True` or `False`. */
+  /** Waits for kubelet's Ready condition; `status` is `True` or `False`. */
   async ready(status: 'True' | 'False' = 'True'): Promise<void> {
     const said = async () => (await this.pod())?.status.conditions?.find(({ type }) => type === 'Ready')?.status
     await expect.poll(said, { interval: 500 }).toBe(status)

@@ -13,9 +13,9 @@ import { restartRollout, rolledOut } from './rollout.ts'
 const group = { name: 'egress', type: 'egress', replicas: 3 } as const
 
 const hosts = {
-  /** Of the tailnet; it answers on port 5432. */
+  /** A node of the tailnet; it answers on port 5432. */
   db: { network: 'wan', tailscaled: true },
-  /** Of the tailnet once somebody logs it in. */
+  /** A node of the tailnet, once a test logs it in. */
   late: { network: 'wan', tailscaled: { up: false } },
   operator: { network: 'cluster' },
 } as const
@@ -23,13 +23,13 @@ const hosts = {
 export const echoPort = 5432
 
 type Options = {
-  /** The agents' waits are a tenth of what they are, and so are those of the nodes on which they depend. */
+  /** Reduces the agents' waits to a tenth, and those of the nodes on which they depend. */
   readonly short?: boolean
-  /** How often the operator looks at the gate again, in ms. */
+  /** How often the operator looks at the readiness gate again, in ms. */
   readonly retry?: number
 }
 
-/** A group of three egress proxies in a cluster, with what an operator does for it, and a client on each node. */
+/** A ProxyGroup of three egress proxies in a cluster, what an operator does for it, and a client on each node. */
 export class EgressBed implements AsyncDisposable {
   readonly bed: Bed<keyof typeof hosts>
   readonly operator: HostProcess
@@ -39,7 +39,7 @@ export class EgressBed implements AsyncDisposable {
   /** For how long a node remembers a connection that was reset, in ms. */
   readonly forgets: number
   readonly #services = new Map<string, EgressSpec>()
-  /** Entries that no Service is made for. */
+  /** Entries without a Service. */
   #others: Readonly<Record<string, unknown>> = {}
 
   private constructor(bed: EgressBed['bed'], operator: HostProcess, clients: readonly Host[], forgets: number) {
@@ -62,7 +62,7 @@ export class EgressBed implements AsyncDisposable {
       ])
       const operator = await startEgressOperator(cluster, bed.host('operator'), { group: group.name, retry })
       const authKey = await bed.authKey({ reusable: true })
-      // Nobody is there to whom tailscaled could send its logs.
+      // There is no server to which tailscaled could send its logs.
       const env = { TS_NO_LOGS_NO_SUPPORT: 'true', ...(short && { CULVERT_TEST_SHORT_WAITS: 'true' }) }
       await cluster.apply(...groupObjects({ ...group, image: image.reference, authKey, env }))
       const clients = names.map(async ([name]) => {
@@ -83,21 +83,21 @@ export class EgressBed implements AsyncDisposable {
     await this.bed.down()
   }
 
-  /** Makes a Service, or changes it, and tells the group. */
+  /** Creates or changes a Service, and then the group's configuration. */
   async add(...specs: EgressSpec[]): Promise<void> {
     for (const spec of specs) this.#services.set(spec.name, spec)
     await this.bed.cluster.apply(...specs.flatMap((spec) => egressObjects(group.name, spec)))
     await this.#configure()
   }
 
-  /** Removes a Service: the group first, as operators do. */
+  /** Removes a Service: from the group's configuration first, as operators do. */
   async remove(name: string): Promise<void> {
     this.#services.delete(name)
     await this.#configure()
     await this.bed.cluster.kubectl(['delete', 'service', `ts-${name}`, `--namespace=${proxyNamespace}`])
   }
 
-  /** Adds entries of the file `egress-services` as they are, in place of those before. */
+  /** Sets additional entries of the file `egress-services`, as they are. */
   async addEntries(entries: Readonly<Record<string, unknown>>): Promise<void> {
     this.#others = entries
     await this.#configure()
@@ -109,12 +109,12 @@ export class EgressBed implements AsyncDisposable {
     await this.bed.cluster.apply(groupConfig(group.name, group.type, files))
   }
 
-  /** Where the cluster reaches a Service. */
+  /** The ClusterIPs of a Service. */
   async addresses(name: string): Promise<{ v4: string; v6: string }> {
     return await serviceAddresses(this.bed.cluster, `ts-${name}`, proxyNamespace)
   }
 
-  /** What each replica says that it forwards. */
+  /** The status that each replica reports. */
   async statuses(): Promise<EgressStatus[]> {
     return await Promise.all(
       this.replicas.map(async (replica) => {
@@ -123,7 +123,7 @@ export class EgressBed implements AsyncDisposable {
     )
   }
 
-  /** The addresses to which a Service leads now, of each family. */
+  /** The current endpoints of a Service, of each family. */
   async endpoints(name: string): Promise<{ v4: string[]; v6: string[] }> {
     const of = async (family: 'ipv4' | 'ipv6') => {
       const slice = await this.bed.cluster.get<Slice>('endpointslice', `ts-${name}-${family}`, proxyNamespace)
@@ -132,18 +132,18 @@ export class EgressBed implements AsyncDisposable {
     return { v4: await of('ipv4'), v6: await of('ipv6') }
   }
 
-  /** Waits until a Service leads to so many replicas. */
+  /** Waits until a Service has this many endpoints. */
   async leadsTo(name: string, count: number): Promise<void> {
     const lengths = async () => Object.values(await this.endpoints(name)).map(({ length }) => length)
     await expect.poll(lengths, { interval: 500 }).toEqual([count, count])
   }
 
-  /** Waits until all replicas are ready, and of the newest kind. */
+  /** Waits until all replicas are ready and up to date. */
   async ready(): Promise<void> {
     await rolledOut(this.bed.cluster, group.name)
   }
 
-  /** Restarts all replicas, one after the other; gives how long it took, in ms. */
+  /** Restarts all replicas, one after the other; returns how long it took, in ms. */
   async restart(): Promise<number> {
     return await restartRollout(this.bed.cluster, group.name)
   }

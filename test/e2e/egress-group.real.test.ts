@@ -17,13 +17,13 @@ beforeEach(() => tellOnFailure(egress.bed))
 
 const byName = (host: string) => ({ fqdn: `${host}.lab.ts.net` })
 
-/** TCP and UDP to the port on which hosts of the tailnet answer, by way of two ports of the Pods from `first` on. */
+/** TCP and UDP to the port on which hosts of the tailnet answer, through two ports of the Pods from `first` on. */
 const ports = (first: number): EgressPort[] => [
   { port: echoPort, protocol: 'TCP', matchPort: first },
   { port: echoPort, protocol: 'UDP', matchPort: first + 1 },
 ]
 
-/** Asks through a Service, from each node in each of the ways, until all ways answer. */
+/** Connects through a Service, from each node with each protocol and family, until all get an answer. */
 async function reaches(service: string, host: string, some = ways): Promise<void> {
   const to = await egress.addresses(service)
   for (const client of egress.clients) {
@@ -34,7 +34,7 @@ async function reaches(service: string, host: string, some = ways): Promise<void
   }
 }
 
-/** Asks until it is refused: what is announced first is done a moment later. */
+/** Waits until a connection is refused: changes take effect a moment after they are reported. */
 const refuses = (to: string, port: number) =>
   expect.poll(() => ask(egress.clients[0]!, { to, port, protocol: 'tcp' }).catch(String)).toMatch('ECONNREFUSED')
 
@@ -42,14 +42,14 @@ const refuses = (to: string, port: number) =>
 const listed = async (): Promise<string[][]> =>
   (await egress.statuses()).map(({ services }) => Object.keys(services ?? {}).toSorted())
 
-test('Pods reach a host of the tailnet through a Service, by its address and by its name', async () => {
+test('Pods reach a host of the tailnet through a Service, by the target’s address and by its name', async () => {
   await egress.leadsTo('db', 3)
   await reaches('db', 'db')
   const inside = ['exec', 'client-node1', '--', 'sh', '-c', `echo hello | nc -w 3 db.default ${echoPort}`]
   const { host, peer } = JSON.parse((await egress.bed.cluster.kubectl(inside)).stdout) as Record<string, string>
   const nodes = await Promise.all(egress.replicas.map(({ name }) => egress.bed.control.node(name)))
   expect(host).toBe('db')
-  // The target sees one of the replicas, not who asked.
+  // The target sees one of the replicas, not the client.
   expect(nodes.flatMap(({ addresses }) => addresses)).toContain(peer)
 })
 
@@ -76,7 +76,7 @@ test('each replica lists what it forwards, byte for byte, with its own addresses
   }
 })
 
-test('a service that is added, changed and removed is followed, and the others are left alone', async () => {
+test('an added, changed or removed service is followed, and the others are untouched', async () => {
   const db = await nodeAddresses(egress.bed, 'db')
   await egress.add({ name: 'other', target: { ip: db.v4 }, ports: ports(10_010) })
   await egress.leadsTo('other', 3)
@@ -92,7 +92,7 @@ test('a service that is added, changed and removed is followed, and the others a
   await reaches('other', 'db')
   const [first] = egress.replicas
   const pod = (await first!.pod())!.status.podIPs![0]!.ip
-  // Another replica may have been first: each has its own view of the ConfigMap.
+  // Replicas see changes of the ConfigMap at different times.
   const direct = () => ask(egress.clients[0]!, { to: pod, port: 10_020, protocol: 'tcp' })
   await expect.poll(direct).toMatchObject({ host: 'db' })
   await refuses(pod, 10_010)
@@ -103,7 +103,7 @@ test('a service that is added, changed and removed is followed, and the others a
   await reaches('db', 'db')
 })
 
-test('one service that cannot be used costs itself alone, and is named', async () => {
+test('an unusable service is named, and affects no other', async () => {
   await egress.addEntries({
     'default-bad': {
       tailnetTarget: { ip: '', fqdn: 'db.lab.ts.net' },
@@ -124,7 +124,7 @@ test('one service that cannot be used costs itself alone, and is named', async (
   await egress.remove('good')
 })
 
-test('a target that joins the tailnet later is led to from then on, and not any more once it is removed', async () => {
+test('a target that joins the tailnet later is reached from then on, until it is removed', async () => {
   await egress.add({ name: 'late', target: byName('late'), ports: ports(10_040) })
   await egress.leadsTo('late', 0)
   const key = await egress.bed.authKey()

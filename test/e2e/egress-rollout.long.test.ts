@@ -3,7 +3,7 @@ import { tellOnFailure } from '../lab/vitest.ts'
 import { echoPort, EgressBed } from './egress-bed.ts'
 import { expectNothingFailed, restartUnderLoad } from './egress-rollout.ts'
 
-test('twenty rolling restarts under load, with all waits as they are: no new connection fails', async () => {
+test('twenty rolling restarts under load, with all waits at full length: no new connection fails', async () => {
   await using egress = await EgressBed.start({ retry: 5000 })
   tellOnFailure(egress.bed)
   await egress.add({

@@ -6,19 +6,19 @@ const families = ['v4', 'v6'] as const
 
 const replicas = 3
 
-/** How often each client begins a new connection, in ms. */
+/** How often each client opens a new connection, in ms. */
 const every = 50
 
 export type Rollout = {
   /** How long each restart took, in ms. */
   readonly took: readonly number[]
-  /** New connections, of each client by each family. */
+  /** New connections, of each client in each family. */
   readonly connections: readonly Report[]
-  /** Connections that were there before a restart, those of each. */
+  /** Connections that were open before a restart, for each restart. */
   readonly flows: readonly (readonly Report[])[]
 }
 
-/** Restarts all replicas so many times, while clients on each node open connections all the time and keep some open. */
+/** Restarts all replicas this many times, while clients on each node keep opening connections and keep some open. */
 export async function restartUnderLoad(egress: EgressBed, service: string, times: number): Promise<Rollout> {
   const to = await egress.addresses(service)
   const ways = egress.clients.flatMap((client) => families.map((family) => ({ client, address: to[family] })))
@@ -33,7 +33,7 @@ export async function restartUnderLoad(egress: EgressBed, service: string, times
   const flows: (readonly Report[])[] = []
   for (let time = 0; time < times; time += 1) {
     const kept = await each(({ client, address }, index) => {
-      // A port is used again as soon as its connection was reset, and up to when the nodes have forgotten that.
+      // A port is reused between the reset of its connection and the time when the nodes have forgotten it.
       const againAfter = (egress.forgets * index) / ways.length
       return startTraffic(client, { ...endless, to: address, mode: 'flow', againAfter })
     })
@@ -43,7 +43,7 @@ export async function restartUnderLoad(egress: EgressBed, service: string, times
   return { took, flows, connections: await Promise.all(load.map((one) => one.stop())) }
 }
 
-/** That no new connection failed, and no other was left hanging: it ends with the replica that it goes through, by a reset. */
+/** Expects that no new connection failed, and that every other one ended by a reset with its replica, and none hung. */
 export function expectNothingFailed({ took, connections, flows }: Rollout): void {
   const seconds = took.map((ms) => Math.round(ms / 1000))
   const gaps = flows.map((reports) => Math.max(...reports.map(({ longestGap }) => longestGap)))
@@ -52,14 +52,14 @@ export function expectNothingFailed({ took, connections, flows }: Rollout): void
     `${took.length} rolling restarts took ${seconds.join(', ')} s; open connections rested for up to ${gaps.join(', ')} ms; ` +
       `slowest new ones of each client: ${slowest.join(', ')} ms`,
   )
-  // Of all clients at once, so that no failure hides another.
+  // For all clients at once, so that no failure hides another.
   const lacking = connections.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))
   expect(lacking).toEqual(connections.map(() => ({ failures: [], unanswered: 0 })))
   for (const { sent } of connections) expect(sent).toBeGreaterThan(took.length * 100)
   for (const [time, reports] of flows.entries()) {
     for (const { broken, again, longestGap } of reports) {
       expect(broken?.code).toBe('ECONNRESET')
-      // A port that is in use has been chosen for a new connection meanwhile, which counts above.
+      // A port in use has been chosen for a new connection meanwhile, which counts above.
       expect(['answered', 'EADDRINUSE']).toContain(again)
       // Less than the restart of its replica takes.
       expect(longestGap).toBeLessThan(took[time]! / replicas)

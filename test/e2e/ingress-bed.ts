@@ -26,17 +26,17 @@ const hosts = {
 } as const
 
 type Options = Pick<GroupSpec, 'container'> & {
-  /** Set for the agents. */
+  /** Added to the agents' environment. */
   readonly env?: Readonly<Record<string, string>>
-  /** The image that is run; ours when left out. */
+  /** The image to run; this project's when left out. */
   readonly image?: Promise<Image>
 }
 
-/** A certificate and its key, PEM; empty until they are there. */
+/** A certificate and its key, PEM; empty before they are issued. */
 export type Pair = { readonly crt: string; readonly key: string }
 
 /**
- * A group of three ingress proxies in a cluster, with what an operator does for it, a site named `web` behind it, and
+ * A ProxyGroup of three ingress proxies in a cluster, what an operator does for it, a site named `web` behind it, and
  * clients of the tailnet that trust the bed's certificate authority.
  */
 export class IngressBed implements AsyncDisposable {
@@ -52,7 +52,7 @@ export class IngressBed implements AsyncDisposable {
     this.replicas = replicasOf(group).map((name) => new ProxyPod(bed.cluster, name))
   }
 
-  /** Returns once the replicas are made, not necessarily ready. */
+  /** Returns once the replicas are created, not necessarily ready. */
   static async start({ env = {}, image: building = buildImage(), container = {} }: Options = {}): Promise<IngressBed> {
     const [image, bed] = await Promise.all([building, startBed({ acme: true, hosts, cluster: { nodes: 2 } })])
     try {
@@ -88,14 +88,14 @@ export class IngressBed implements AsyncDisposable {
     return Object.keys(hosts).map((name) => this.bed.host(name as keyof typeof hosts))
   }
 
-  /** Provides for an Ingress as operators do, up to what has to wait for its certificate. */
+  /** Sets up an Ingress as operators do, except for what has to wait for its certificate. */
   async add(spec: IngressSpec): Promise<void> {
     await this.bed.control.putService(serviceOf(spec), { ports: ['tcp:443'], autoApprove: true })
     this.#ingresses.set(spec.name, spec)
     await this.operate()
   }
 
-  /** Takes an Ingress away in the order in which operators do. */
+  /** Removes an Ingress in the order in which operators do. */
   async remove(name: string): Promise<void> {
     this.#ingresses.delete(name)
     await this.operate()
@@ -105,8 +105,8 @@ export class IngressBed implements AsyncDisposable {
   }
 
   /**
-   * One pass of an operator: TLS Secrets that are missing are made, empty, with the rights to them;
-   * the serve config says what there is; and what has a certificate is advertised by all replicas. Gives the latter.
+   * One pass of an operator: it creates missing TLS Secrets, empty, with the permissions for them; writes the serve
+   * config; and lets all replicas advertise what has a certificate. Returns the latter.
    */
   async operate(): Promise<string[]> {
     const { cluster } = this.bed
@@ -130,7 +130,7 @@ export class IngressBed implements AsyncDisposable {
 
   async #advertise(services: readonly string[]): Promise<void> {
     for (const { name } of this.replicas) {
-      // With the key: a replica may not have logged in yet.
+      // With the auth key: a replica may not have logged in yet.
       const config = deviceConfig(name, this.#authKey, { AdvertiseServices: services })
       const patch = JSON.stringify({ stringData: { 'cap-106.hujson': config } })
       await this.bed.cluster.kubectl([
@@ -143,7 +143,7 @@ export class IngressBed implements AsyncDisposable {
     }
   }
 
-  /** What is in the TLS Secret of an Ingress; undefined when there is none. */
+  /** The content of the TLS Secret of an Ingress; undefined without one. */
   async pair(name: string): Promise<Pair | undefined> {
     const secret = await this.bed.cluster.get<{ data?: Record<string, string> }>(
       'secret',
@@ -154,7 +154,7 @@ export class IngressBed implements AsyncDisposable {
     return secret && { crt: text('tls.crt'), key: text('tls.key') }
   }
 
-  /** Operates until an Ingress is advertised and every replica serves it; its first certificate is had on the way. */
+  /** Runs the operator until an Ingress is advertised and every replica serves it, its first certificate included. */
   async serves(name: string): Promise<void> {
     await expect.poll(() => this.operate(), { interval: 500 }).toContain(serviceOf({ name }))
     const serving = async () => (await this.service(name)).hosts.map(({ node, state }) => [node, state])
@@ -165,17 +165,17 @@ export class IngressBed implements AsyncDisposable {
     return await this.bed.control.service(serviceOf({ name }))
   }
 
-  /** One HTTPS request to an Ingress; gives who answered. */
+  /** One HTTPS request to an Ingress; returns who answered. */
   async get(client: Host, name: string): Promise<string> {
     return (await ask(client, { to: fqdnOf({ name }), protocol: 'https' })).host
   }
 
-  /** Waits until all replicas are ready, and of the newest kind. */
+  /** Waits until all replicas are ready and up to date. */
   async ready(): Promise<void> {
     await rolledOut(this.bed.cluster, group.name)
   }
 
-  /** Restarts all replicas, one after the other; gives how long it took, in ms. */
+  /** Restarts all replicas, one after the other; returns how long it took, in ms. */
   async restart(): Promise<number> {
     return await restartRollout(this.bed.cluster, group.name)
   }

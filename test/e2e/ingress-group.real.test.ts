@@ -42,7 +42,7 @@ beforeEach(() => tellOnFailure(bed))
 
 type Mappings = Readonly<Record<string, object>>
 
-/** What leads a Tailscale Service to the Service of the cluster that has its name, as operators configure it. */
+/** The mapping of a Tailscale Service to the Service of the cluster with its name, as operators configure it. */
 async function mapping(name: ServiceName): Promise<Mappings> {
   const clusterIp = await serviceAddresses(bed.cluster, name.replace('svc:', ''))
   const of = (family: 'v4' | 'v6') => ({ TailscaleServiceIP: services[name][family], ClusterIP: clusterIp[family] })
@@ -54,7 +54,7 @@ async function configure(mappings: Mappings): Promise<void> {
   await bed.cluster.apply(groupConfig(group.name, group.type, files))
 }
 
-/** Has the replicas host Tailscale Services: told by their config files, and let by the tailnet. */
+/** Lets the replicas host Tailscale Services: in their config files, and by approval in the tailnet. */
 async function host(...names: ServiceName[]): Promise<void> {
   for (const replica of replicaNames) {
     const config = deviceConfig(replica, undefined, { AdvertiseServices: names })
@@ -68,7 +68,7 @@ async function host(...names: ServiceName[]): Promise<void> {
   }
 }
 
-/** Waits until each replica says that it forwards just these, byte for byte as they were configured. */
+/** Waits until each replica lists exactly these mappings, byte for byte as configured. */
 async function listed(mappings: Mappings): Promise<void> {
   for (const replica of replicas) {
     const [podIPv4, podIPv6] = (await replica.pod())!.status.podIPs!.map(({ ip }) => ip)
@@ -78,7 +78,7 @@ async function listed(mappings: Mappings): Promise<void> {
   }
 }
 
-/** Asks from the tailnet in every way until all ways answer. */
+/** Connects from the tailnet with every protocol and family until all get an answer. */
 async function reaches(name: ServiceName): Promise<void> {
   for (const { family, protocol } of ways) {
     const to = services[name][family]
@@ -93,13 +93,13 @@ test('the tailnet reaches a Service of the cluster by a Tailscale Service, throu
   await listed(mappings)
   await host('svc:web')
   await reaches('svc:web')
-  // The backend sees the replica, not who asks.
+  // The backend sees the replica, not the client.
   const { peer } = await ask(bed.host('client'), { to: services['svc:web'].v4, protocol: 'tcp' })
   const pods = await Promise.all(replicas.map((replica) => replica.pod()))
   expect(pods.flatMap((pod) => pod!.status.podIPs!.map(({ ip }) => ip))).toContain(peer)
 })
 
-test('a Tailscale Service that is hosted but not configured is refused at once, and works once it is', async () => {
+test('a Tailscale Service that is hosted without a mapping is refused at once, and works once it has one', async () => {
   await host('svc:web', 'svc:api')
   const client = bed.host('client')
   for (const { family, protocol } of ways) {
@@ -119,7 +119,7 @@ test('a Tailscale Service that is hosted but not configured is refused at once, 
   await reaches('svc:web')
 })
 
-test('a replica that stops hands over to another, and no new connection fails', async () => {
+test('when a replica stops, another takes over, and no new connection fails', async () => {
   const { v4: to } = services['svc:web']
   const primary = async () =>
     (await bed.control.nodes()).find(({ primaryRoutes }) => primaryRoutes.includes(`${to}/32`))!.name
@@ -127,7 +127,8 @@ test('a replica that stops hands over to another, and no new connection fails', 
   const often = { mode: 'connect', every: 50, retries: 1 } as const
   const load = await startTraffic(bed.host('client'), { ...often, to, protocol: 'tcp' })
   const flow = await startTraffic(bed.host('client'), { to, protocol: 'tcp', mode: 'flow' })
-  // What the control server does with a host that advertises no service any more: it asks, and sends others elsewhere.
+  // What the control server does when a host no longer advertises a service: it queries the host, and sends clients
+  // elsewhere.
   const advertises = async () => {
     const { body } = await bed.control.askNode(before, { path: '/vip-services' })
     const { VIPServices: all } = JSON.parse(body) as { VIPServices: readonly { Active: boolean }[] | null }
@@ -145,7 +146,7 @@ test('a replica that stops hands over to another, and no new connection fails', 
   await listed(await mapping('svc:web'))
   const { sent, answered, errors, retried, mostAtOnce } = await load.stop()
   expect({ errors, answered }).toEqual({ errors: {}, answered: sent })
-  // A connection that is open while the tailnet moves its client breaks; one that begins anew does not.
+  // A connection that is open while the tailnet moves its client breaks; a retry does not.
   expect(retried.length).toBeLessThanOrEqual(mostAtOnce)
   expect((await flow.stop()).broken?.code).toBe('ECONNRESET')
 })

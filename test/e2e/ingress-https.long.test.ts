@@ -6,7 +6,7 @@ import { expectOneIssuer, killUnderLoad, restartUnderLoad } from './ingress-load
 
 const backend = { name: 'web', port: 80 } as const
 
-/** A group that serves one Ingress, `app`, with all waits as they are. */
+/** A group that serves one Ingress, `app`, with all waits at full length. */
 async function start(): Promise<IngressBed> {
   const ingress = await IngressBed.start()
   tellOnFailure(ingress.bed)
@@ -16,13 +16,13 @@ async function start(): Promise<IngressBed> {
   return ingress
 }
 
-test('twenty rolling restarts under load: no request fails, and nothing is issued', async () => {
+test('twenty rolling restarts under load: no request fails, and no certificate is issued', async () => {
   await using ingress = await start()
   await restartUnderLoad(ingress, 'app', 20)
   await expectOneIssuer(ingress, 1)
 }, 3_600_000)
 
-test('a hundred random kills under load: one issuer, and no certificate more than there are names', async () => {
+test('a hundred random kills under load: one issuer, and one certificate per name', async () => {
   await using ingress = await start()
   const kills = 20
   for (let names = 1; names <= 5; names += 1) {

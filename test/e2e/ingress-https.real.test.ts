@@ -18,13 +18,13 @@ beforeAll(async () => {
 afterAll(() => ingress[Symbol.asyncDispose]())
 beforeEach(() => tellOnFailure(ingress.bed))
 
-/** The certificate that a client is shown. */
+/** The certificate that the server presents. */
 async function shown(client: Host): Promise<X509Certificate> {
   const argv = ['openssl', 's_client', '-connect', `${fqdn}:443`, '-servername', fqdn]
   return new X509Certificate((await client.exec(argv, { input: '' })).stdout.replace(/^.*?(?=-----BEGIN)/s, ''))
 }
 
-test('clients of the tailnet have HTTPS through three replicas, under the one certificate that was issued', async () => {
+test('clients of the tailnet have HTTPS through three replicas, with the one certificate that was issued', async () => {
   await ingress.add({ name: app, backend: { name: 'web', port: 80 } })
   await ingress.serves(app)
   await ingress.ready()
@@ -42,18 +42,18 @@ test('clients of the tailnet have HTTPS through three replicas, under the one ce
   await expectOneIssuer(ingress, 1)
 })
 
-test('each replica is killed once under load, and comes back as the node that it was', async () => {
+test('each replica is killed once under load, and returns as the same node', async () => {
   await killUnderLoad(ingress, app, ingress.replicas)
   expect((await ingress.bed.control.nodes()).length).toBe(ingress.clients.length + ingress.replicas.length)
   await expectOneIssuer(ingress, 1)
 })
 
-test('a rolling restart under load: no request fails, and nothing is issued', async () => {
+test('a rolling restart under load: no request fails, and no certificate is issued', async () => {
   await restartUnderLoad(ingress, app, 1)
   await expectOneIssuer(ingress, 1)
 })
 
-test('a TLS Secret that is deleted costs no reader its certificate, and is filled when its owner makes it again', async () => {
+test('when a TLS Secret is deleted, readers keep their certificate, and it is filled again once its owner recreates it', async () => {
   const { bed } = ingress
   const before = new X509Certificate((await ingress.pair(app))!.crt)
   await bed.cluster.kubectl(['delete', 'secret', fqdn, `--namespace=${proxyNamespace}`])
@@ -68,7 +68,7 @@ test('a TLS Secret that is deleted costs no reader its certificate, and is fille
   await expectOneIssuer(ingress, 2)
 })
 
-test('a TLS Secret in which another put what is not of the name is written anew', async () => {
+test('a TLS Secret with a certificate of another name is written again', async () => {
   const { bed } = ingress
   const [secret] = tlsObjects('ingress', { name: app })
   const { certificate, key } = await makePair(['other.lab.ts.net'])

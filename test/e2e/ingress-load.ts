@@ -5,24 +5,24 @@ import { proxyNamespace } from '../lab/cluster/proxy.ts'
 import type { IngressBed } from './ingress-bed.ts'
 import type { ProxyPod } from './cluster.ts'
 
-/** How often each client begins a request, in ms. */
+/** How often each client sends a request, in ms. */
 const every = 250
 
 type Load = {
   /** What each client saw. */
   readonly reports: readonly Report[]
-  /** How often a replica began or ceased to serve meanwhile, and so how often clients were moved at most. */
+  /** How often a replica began or ceased to serve meanwhile, which is at most how often clients were moved. */
   readonly moves: number
 }
 
 type Patience = {
-  /** For one answer, in ms. */
+  /** The time limit of one answer, in ms. */
   readonly patience: number
-  /** How often a request that broke may be asked anew. */
+  /** How often a request that broke may be repeated. */
   readonly retries: number
 }
 
-/** Does something while every client asks an Ingress all the time. */
+/** Runs `work` while every client keeps sending requests to an Ingress. */
 async function underLoad(
   ingress: IngressBed,
   name: string,
@@ -40,8 +40,8 @@ async function underLoad(
 }
 
 /**
- * Restarts all replicas so many times, one after the other each time, under load. A request that is under way when the
- * tailnet moves its client to another replica breaks: it is asked anew, as browsers do. None fails.
+ * Restarts all replicas this many times, one after the other each time, under load. A request that is under way when
+ * the tailnet moves its client to another replica breaks, and is repeated as browsers do. None fails.
  */
 export async function restartUnderLoad(ingress: IngressBed, name: string, times: number): Promise<void> {
   const took: number[] = []
@@ -59,17 +59,17 @@ export async function restartUnderLoad(ingress: IngressBed, name: string, times:
   )
   for (const { sent, retried, mostAtOnce } of reports) {
     expect(sent).toBeGreaterThan(times * 20)
-    // Each move breaks what is under way.
+    // Each move breaks the requests under way.
     expect(retried.length).toBeLessThanOrEqual(moves * mostAtOnce)
   }
 }
 
-/** For one answer while replicas are killed, in ms. */
+/** The time limit of one answer while replicas are killed, in ms. */
 const answersWithin = 10_000
 
 /**
- * Kills replicas one after the other under load, Pod and all, and sees each back as the node that it was: all that is
- * left of it is in Secrets.
+ * Kills replicas one after the other under load, including the Pod, and waits until each is back as the same node: all
+ * that is left of it is in Secrets.
  */
 export async function killUnderLoad(ingress: IngressBed, name: string, victims: readonly ProxyPod[]): Promise<void> {
   const outages: { readonly from: number; readonly to: number }[] = []
@@ -87,7 +87,8 @@ export async function killUnderLoad(ingress: IngressBed, name: string, victims: 
     }
   })
   for (const { failures, longestGap } of reports) {
-    // Requests may fail until the replica is back, or others have its clients; and that is told when it is certain.
+    // Requests may fail until the replica is back, or others have its clients; a failure is reported only after its
+    // time limit.
     const during = (at: number): boolean => outages.some(({ from, to }) => at >= from && at < to + answersWithin)
     expect(failures.filter(({ at }) => !during(Date.parse(at)))).toEqual([])
     expect(longestGap).toBeLessThan(Math.max(...outages.map(({ from, to }) => to - from)) + answersWithin)
@@ -96,14 +97,14 @@ export async function killUnderLoad(ingress: IngressBed, name: string, victims: 
   console.log(`${victims.length} kills; longest time without an answer: ${longest.join(', ')} ms`)
 }
 
-/** What the kernel does when memory runs out; a Pod that is new is started without kubelet's growing pauses. */
+/** As the OOM killer does; a new Pod is started without kubelet's back-off. */
 async function kill(victim: ProxyPod): Promise<void> {
   await victim.exec('sh', '-c', 'kill -KILL $(pidof node) $(pidof tailscaled)')
   const atOnce = ['--force', '--grace-period=0', '--wait=false']
   await victim.cluster.kubectl(['delete', 'pod', victim.name, `--namespace=${proxyNamespace}`, ...atOnce])
 }
 
-/** That one replica had all certificates issued, and no more than these. */
+/** Expects that one replica issued all certificates, and only this many. */
 export async function expectOneIssuer(ingress: IngressBed, certificates: number): Promise<void> {
   const { events } = await ingress.bed.control.events()
   const issuers = events.flatMap(({ kind, node }) => (kind === 'set-dns' ? [node] : []))

@@ -33,8 +33,8 @@ beforeAll(async () => {
         CULVERT_TEST_SHORT_WAITS: 'true',
       },
       container: {
-        // One of each way to ask. Who starts slowly does not hang; who hangs cannot stop in order, and need not be given
-        // the time to.
+        // One probe of each kind. The startup probe keeps a slow start from being taken for a hang; an agent that hangs
+        // cannot stop in order, so it needs no grace period.
         startupProbe: { ...live, failureThreshold: 60 },
         livenessProbe: { ...live, failureThreshold: 3, terminationGracePeriodSeconds: 1 },
         readinessProbe: { httpGet: { path: '/readyz', port: 9002 }, ...often, failureThreshold: 1 },
@@ -46,7 +46,7 @@ beforeAll(async () => {
 afterAll(() => bed.down())
 beforeEach(() => tellOnFailure(bed))
 
-/** Back to ready as the same node, which is the only one of its name, and traffic flows. */
+/** Waits until it is ready again as the same node, the only one of its name, and traffic flows. */
 async function backAsTheSame(): Promise<void> {
   await proxy.ready()
   await reachAll(bed, 'proxy-0')
@@ -54,7 +54,7 @@ async function backAsTheSame(): Promise<void> {
   expect((await bed.control.nodes()).filter(({ name }) => name.startsWith('proxy'))).toHaveLength(1)
 }
 
-test('a Pod as an operator makes it becomes ready, and the tailnet reaches the Service behind it', async () => {
+test('a Pod as an operator creates it becomes ready, and the tailnet reaches the Service behind it', async () => {
   await proxy.ready()
   await reachAll(bed, 'proxy-0')
   const node = await bed.control.node('proxy-0')
@@ -82,7 +82,7 @@ test('the operator’s next config is followed in the running Pod', async () => 
   expect(await proxy.restarts()).toBe(0)
 })
 
-test('kubelet’s probes see what is wrong: unready while tailscaled hangs, restarted when the agent does', async () => {
+test('kubelet’s probes notice a hang: unready while tailscaled hangs, restarted when the agent does', async () => {
   await proxy.exec('sh', '-c', 'kill -STOP $(pidof tailscaled)')
   await proxy.ready('False')
   const reasons = await proxy.exec('culvert', 'ready')
@@ -96,15 +96,15 @@ test('kubelet’s probes see what is wrong: unready while tailscaled hangs, rest
   await backAsTheSame()
 })
 
-test('a container that the kernel kills starts again as the same node', async () => {
+test('a container that is killed restarts as the same node', async () => {
   const before = await proxy.restarts()
-  // What the kernel does when memory runs out.
+  // As the OOM killer does.
   await proxy.exec('sh', '-c', 'kill -KILL $(pidof node) $(pidof tailscaled)')
   await expect.poll(() => proxy.restarts()).toBe(before + 1)
   await backAsTheSame()
 })
 
-test('kubelet’s restart costs nothing', async () => {
+test('a restart of kubelet interrupts nothing', async () => {
   const before = await proxy.restarts()
   const kubelet = bed.cluster.component(`${(await proxy.pod())!.spec.nodeName}.kubelet`)
   await kubelet.stop()
@@ -114,7 +114,7 @@ test('kubelet’s restart costs nothing', async () => {
   expect(await proxy.restarts()).toBe(before)
 })
 
-test('a deleted Pod comes back as the same node', async () => {
+test('a deleted Pod returns as the same node', async () => {
   const { uid } = (await proxy.pod())!.metadata
   await bed.cluster.kubectl(['delete', 'pod', 'proxy-0', `--namespace=${proxyNamespace}`, '--wait=false'])
   await expect.poll(async () => (await proxy.pod())?.metadata.uid).not.toBe(uid)
@@ -122,9 +122,9 @@ test('a deleted Pod comes back as the same node', async () => {
   expect((await proxy.secret())['pod_uid']).toBe((await proxy.pod())!.metadata.uid)
 })
 
-test('a Pod whose node is drained goes on elsewhere as the same node', async () => {
+test('a Pod whose node is drained moves and stays the same node', async () => {
   const from = (await proxy.pod())!.spec.nodeName!
-  // The backend is nobody's to make anew.
+  // The backend has no controller that would create it again.
   const only = `--pod-selector=app=proxy`
   await bed.cluster.kubectl(['drain', from, only, '--ignore-daemonsets', `--timeout=${patience / 1000}s`])
   await expect.poll(async () => (await proxy.pod())?.spec.nodeName).not.toBe(from)
@@ -132,7 +132,7 @@ test('a Pod whose node is drained goes on elsewhere as the same node', async () 
   await bed.cluster.kubectl(['uncordon', from])
 })
 
-test('the API server’s absence costs no packet', async () => {
+test('no packet is lost while the API server is away', async () => {
   const server = bed.cluster.component('kube-apiserver')
   const { v4 } = await nodeAddresses(bed, 'proxy-0')
   await server.kill()

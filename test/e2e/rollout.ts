@@ -4,17 +4,17 @@ import { patience } from '../lab/patience.ts'
 
 const workload = (name: string, kind = 'statefulset') => [`${kind}/${name}`, `--namespace=${proxyNamespace}`]
 
-/** The replicas of a group, one after the other, and each of them may take as long as anything. */
+/** The replicas of a group are restarted one after the other, and each may take the full limit. */
 const timeout = 3 * patience
 
-/** Waits until all replicas of a group are ready, and of the newest kind. */
+/** Waits until all replicas of a group are ready and up to date. */
 export async function rolledOut(cluster: Cluster, group: string, kind?: string): Promise<void> {
   await cluster.kubectl(['rollout', 'status', ...workload(group, kind), `--timeout=${timeout / 1000}s`], {
     timeout: timeout + patience,
   })
 }
 
-/** Restarts all replicas of a group, one after the other; gives how long it took, in ms. */
+/** Restarts all replicas of a group, one after the other; returns how long it took, in ms. */
 export async function restartRollout(cluster: Cluster, group: string): Promise<number> {
   const begun = performance.now()
   await cluster.kubectl(['rollout', 'restart', ...workload(group)])
