@@ -21,11 +21,11 @@ import { start } from './start.ts'
 export class Bed<Names extends string = string> implements AsyncDisposable {
   readonly name: string
   readonly record: BedRecord
-  /** Steers the tailnet. */
+  /** Controls the tailnet. */
   readonly control: ControlClient
-  /** What nodes log in to. */
+  /** The URL of the control server. */
   readonly controlUrl = controlUrl
-  /** Directories of the built parts. */
+  /** The directories of the built parts. */
   readonly programs: Programs
   readonly #hosts: ReadonlyMap<string, Host>
   readonly #cluster: Cluster | undefined
@@ -49,12 +49,12 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     )
   }
 
-  /** All hosts, the nodes of the cluster among them. */
+  /** All hosts, including the nodes of the cluster. */
   get hosts(): readonly Host[] {
     return [...this.#hosts.values()]
   }
 
-  /** Wherever this side may have started something. */
+  /** All hosts in which this process may have started something. */
   get #everywhere(): readonly Host[] {
     return [...this.hosts, ...(this.#cluster?.pods ?? [])]
   }
@@ -83,18 +83,18 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     })
   }
 
-  /** A host as it was asked for, with the process of its tailscaled. */
+  /** The record of a host, with the process of its tailscaled. */
   hostRecord(name: Names): HostRecord {
     this.host(name)
     return this.record.hosts.find((host) => host.name === name)!
   }
 
-  /** A fresh auth key: single-use unless asked for otherwise. */
+  /** A new auth key, single-use unless `key` says otherwise. */
   async authKey(key: Parameters<ControlClient['createKey']>[0] = {}): Promise<string> {
     return (await this.control.createKey({ approved: true, ...key })).key
   }
 
-  /** The last lines of everything that ran here, for whoever looks for a failure; also once the bed is down. */
+  /** The last log lines of everything that ran here, to look into a failure; also once the bed is down. */
   async tails(lines = 25): Promise<string> {
     if (this.#lastWords !== undefined) return this.#lastWords
     const logs = placesOf(this.name).logs
@@ -120,14 +120,14 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     )
   }
 
-  /** Ends every process of the bed and removes all that it made. May be repeated. */
+  /** Ends every process of the bed and removes everything it made. May be repeated. */
   async down(): Promise<void> {
-    // A stopped process, or rather its stopped helper outside, would hold the namespaces for ever.
+    // A stopped process, or rather its stopped helper outside, would keep the namespaces for ever.
     for (const component of this.#cluster?.components ?? []) component.signal('SIGCONT')
     for (const { processes } of this.#everywhere) for (const process of processes) process.kill('SIGCONT')
     this.#lastWords ??= await this.tails()
     await tearDown(this.name)
-    // Whoever waits for one of these learns now that it has ended.
+    // Everything that waits for one of these now notices that it has ended.
     await Promise.all(this.#everywhere.flatMap(({ processes }) => processes.map(({ exited }) => exited)))
   }
 
@@ -143,11 +143,11 @@ function section(title: string, text: string): string {
 export type BedOptions<T extends Topology> = {
   /** Client, proxy and backend when left out. */
   readonly hosts?: T
-  /** Unique among the beds of this machine; made up when left out. */
+  /** Unique among the beds of this machine; generated when left out. */
   readonly name?: string
-  /** Runs a certificate authority too. */
+  /** Also runs a certificate authority. */
   readonly acme?: boolean | AcmeSpec
-  /** Starts a Kubernetes cluster too. */
+  /** Also starts a Kubernetes cluster. */
   readonly cluster?: ClusterSpec
   /** With `false` the bed outlives this process. */
   readonly owned?: boolean
@@ -165,7 +165,7 @@ let made = 0
 
 /**
  * Starts a bed that ends with this process, however that ends. Its parts must have been built (`npm run lab -- build`).
- * Throws CulvertError; nothing is left behind then.
+ * Throws CulvertError, and leaves nothing behind then.
  */
 export async function startBed<T extends Topology = typeof defaultTopology>(
   options: BedOptions<T> = {},
@@ -186,7 +186,7 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
   return await bedOf(record)
 }
 
-/** A bed that is up already, from whatever process. Throws CulvertError `command` when there is none of that name. */
+/** A bed that is up already, started by any process. Throws CulvertError `command` when there is none of that name. */
 export async function openBed(name: string): Promise<Bed> {
   const record = await readRecord(name)
   if (record?.holder === undefined || !isAlive(record.holder)) {

@@ -17,9 +17,9 @@ import type {
 import { patience } from './patience.ts'
 
 /**
- * Steers a bed's tailnet through the control server's admin API; docs/lab-control.md says what each call does.
- * Every call throws CulvertError `command` with the server's own words when it is refused. A node is named by its id,
- * stable id, name, full name or node key.
+ * Controls a bed's tailnet through the control server's admin API; docs/lab-control.md describes the calls. Every call
+ * throws CulvertError `command` with the server's error when it is refused. A node is identified by its ID, stable ID,
+ * name, full name or node key.
  */
 export class ControlClient {
   readonly #socket: string
@@ -56,7 +56,7 @@ export class ControlClient {
     return (await this.call<{ keys: AuthKey[] }>('GET', '/keys')).keys
   }
 
-  /** A new auth key: single-use, not ephemeral and untagged unless asked for otherwise. */
+  /** A new auth key: single-use, not ephemeral and untagged unless `key` says otherwise. */
   async createKey(key: NewKey = {}): Promise<AuthKey> {
     return await this.call('POST', '/keys', key)
   }
@@ -82,7 +82,7 @@ export class ControlClient {
     return await this.call('GET', '/settings')
   }
 
-  /** Changes the settings that are named; the others stay. */
+  /** Changes the given settings only. */
   async putSettings(settings: Partial<Settings>): Promise<Settings> {
     return await this.call('PUT', '/settings', settings)
   }
@@ -91,7 +91,7 @@ export class ControlClient {
     return await this.call('GET', `/services/${name}`)
   }
 
-  /** Defines a Tailscale Service, such as `svc:web`, or changes what is named of it. */
+  /** Creates a Tailscale Service, such as `svc:web`, or changes the given fields. */
   async putService(name: string, patch: ServicePatch = {}): Promise<TailnetService> {
     return await this.call('PUT', `/services/${name}`, patch)
   }
@@ -100,7 +100,7 @@ export class ControlClient {
     await this.call('DELETE', `/services/${name}`)
   }
 
-  /** Lets a node host a Service, or holds it, whatever is said of others. */
+  /** Approves or holds a node as host of a Service, whatever is decided for others. */
   async approveHost(service: string, node: string | number, approved = true): Promise<TailnetService> {
     return await this.call('PUT', `/services/${service}/hosts/${encodeURIComponent(node)}`, { approved })
   }
@@ -109,12 +109,12 @@ export class ControlClient {
     await this.call('PUT', '/grants', { grants })
   }
 
-  /** The names that MagicDNS answers beside those of nodes. */
+  /** The names that MagicDNS answers besides those of nodes. */
   async putExtraRecords(records: readonly { name: string; value: string }[]): Promise<void> {
     await this.call('PUT', '/dns/extra-records', { records })
   }
 
-  /** The DNS of the world outside of the tailnet, which the hosts' /etc/resolv.conf leads to. */
+  /** The DNS outside the tailnet, which the hosts' /etc/resolv.conf uses. */
   async putUnderlay(underlay: {
     mode?: 'normal' | 'servfail' | 'silent'
     records?: readonly DnsRecord[]
@@ -122,7 +122,7 @@ export class ControlClient {
     await this.call('PUT', '/dns/underlay', underlay)
   }
 
-  /** Refuses all connections to control (and to the relay with `derp`) for a while, ending those that are open. */
+  /** Refuses all connections to control (and to the relay with `derp`) for a while, and ends those that are open. */
   async startOutage(outage: { seconds: number; derp?: boolean }): Promise<OutageState> {
     return await this.call('POST', '/outage', outage)
   }
@@ -131,12 +131,12 @@ export class ControlClient {
     await this.call('DELETE', '/outage')
   }
 
-  /** What happened after event `since`, waiting up to `wait` seconds for something. */
+  /** The events after event `since`, waiting up to `wait` seconds for one. */
   async events(since = 0, wait = 0): Promise<{ events: ControlEvent[]; last: number }> {
     return await this.call('GET', `/events?since=${since}&wait=${wait}`)
   }
 
-  /** One request of the admin API; what it answers is taken to be a `T`. */
+  /** One request of the admin API; its answer is assumed to be a `T`. */
   call<T>(method: string, path: string, body?: unknown): Promise<T> {
     return new Promise((resolve, reject) => {
       const failed = (message: string, cause?: unknown): void =>

@@ -8,7 +8,9 @@ import { poll } from './poll.ts'
 
 export const domain = 'lab.ts.net'
 
-/** Starts the bed's control server, relay and name server on the bed's own address in `wan`; returns once all listen. */
+/**
+ * Starts the bed's control server, relay and name server on the bed's own address in `wan`; returns once all listen.
+ */
 export async function startControl(bed: number, places: ReturnType<typeof placesOf>, directory: string): Promise<Proc> {
   const { v4, v6 } = gateway('wan')
   const log = join(places.logs, 'control.log')

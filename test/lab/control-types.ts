@@ -1,7 +1,7 @@
 /** Which address families a node has. */
 export type Families = 'both' | 'v4' | 'v6'
 
-/** Capability to its values. */
+/** Values by capability. */
 export type CapMap = Readonly<Record<string, readonly unknown[] | null>>
 
 export type TailnetNode = {
@@ -33,7 +33,7 @@ export type TailnetNode = {
   readonly hostinfo: Readonly<Record<string, unknown>>
 }
 
-/** What can be changed at a node; what is left out stays. */
+/** Changes of a node; what is left out stays. */
 export type NodePatch = {
   readonly capMap?: CapMap
   readonly tags?: readonly string[]
@@ -79,15 +79,15 @@ export type Settings = {
   readonly ephemeralTimeoutSeconds: number
 }
 
-/** What can be said of a Tailscale Service; what is left out stays. */
+/** Fields of a Tailscale Service; what is left out stays. */
 export type ServicePatch = {
-  /** What a host must have, such as `tcp:443`; nothing in particular when empty. */
+  /** The ports that a host must serve, such as `tcp:443`; any when empty. */
   readonly ports?: readonly string[]
-  /** Whether tagged nodes may host it without being asked for. */
+  /** Whether tagged nodes may host it without approval. */
   readonly autoApprove?: boolean
 }
 
-/** How far a node is with a Tailscale Service; docs/lab-control.md says when it is what. */
+/** The state of a node as host of a Tailscale Service, as docs/lab-control.md describes it. */
 export type HostState = 'gone' | 'untagged' | 'held' | 'incomplete' | 'configured' | 'offline' | 'arriving' | 'serving'
 
 export type TailnetService = Required<ServicePatch> & {
@@ -99,7 +99,7 @@ export type TailnetService = Required<ServicePatch> & {
     readonly node: string
     readonly state: HostState
     readonly ports: readonly string[]
-    /** The nodes that are sent there. */
+    /** The nodes that are routed to this host. */
     readonly clients: readonly string[]
   }[]
 }

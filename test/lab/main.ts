@@ -31,7 +31,7 @@ async function run(): Promise<number> {
   const verb = verbs.find((one) => one.name === name)
   if (verb === undefined)
     throw new UsageError(`there is no command "${name}"; there are ${verbs.map((one) => one.name).join(', ')}`)
-  // What follows `--` is for the command that is run, its `--help` too.
+  // What follows `--` is for the command that is run, including its `--help`.
   const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
   if (own.includes('--help') || own.includes('-h')) {
     console.log(verb.help)

@@ -5,15 +5,15 @@ import { fileURLToPath } from 'node:url'
 /** The project's top folder. */
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-/** Where the state of every bed lies: short, because a unix socket's path is limited to 108 bytes. */
+/** The directory of the state of all beds: short, because a unix socket's path is limited to 108 bytes. */
 export const bedsRoot = '/run/culvert-lab'
 
 /** The Go programs' own module. */
 export const controlSource = join(projectRoot, 'test/lab/control')
 
 /**
- * Where built parts are kept: CULVERT_CACHE, else `culvert` in XDG_CACHE_HOME, else `~/.cache/culvert`.
- * Relative values are taken from the working directory.
+ * The directory of built parts: CULVERT_CACHE, else `culvert` in XDG_CACHE_HOME, else `~/.cache/culvert`. Relative
+ * values are resolved against the working directory.
  */
 export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
   const chosen = env['CULVERT_CACHE']

@@ -3,8 +3,8 @@ import { CulvertError } from '../../lib/errors.ts'
 import { patience } from './patience.ts'
 
 /**
- * Asks every `interval` milliseconds until `ask` answers with something other than undefined.
- * Throws CulvertError `command` naming `what` when that does not happen at all; `ask` may throw to end the wait early.
+ * Calls `ask` every `interval` milliseconds until it returns something other than undefined. Throws CulvertError
+ * `command` naming `what` when that never happens; `ask` may throw to end the wait early.
  */
 export async function poll<T>(
   what: string,

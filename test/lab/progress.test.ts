@@ -30,7 +30,7 @@ function screen(isTTY: boolean): {
   }
 }
 
-test('a step that takes minutes says every ten seconds how far it is', async () => {
+test('a step that takes minutes reports its progress every ten seconds', async () => {
   const paper = screen(false)
   const step = progress(3, paper).step('build it', async (note) => {
     note('4 packages compiled')
@@ -56,13 +56,13 @@ test('a quick step is one line; steps are counted', async () => {
   expect(paper.text()).toBe('[1/2] look: done in 0.0 s\n[2/2] leap: done in 0.0 s\n')
 })
 
-test('a step that fails says so', async () => {
+test('a step that fails is reported', async () => {
   const paper = screen(false)
   await expect(progress(1, paper).step('look', () => Promise.reject(new Error('dark')))).rejects.toThrow('dark')
   expect(paper.text()).toBe('[1/1] look: failed after 0.0 s\n')
 })
 
-test('on a terminal one line is rewritten and never wider than it', async () => {
+test('on a terminal one line is rewritten, and never exceeds its width', async () => {
   const terminal = screen(true)
   const step = progress(1, terminal).step('look', async (note) => {
     note('x'.repeat(200))

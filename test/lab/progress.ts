@@ -1,6 +1,6 @@
-/** Tells people what happens: step k of n, what, and how long it has taken. */
+/** Shows progress: step k of n, what, and how long it has taken. */
 export type Progress = {
-  /** Runs `work` as the next step. `work` may call its argument to say how far it is. */
+  /** Runs `work` as the next step. `work` may call its argument to report progress. */
   readonly step: <T>(what: string, work: (note: (detail: string) => void) => Promise<T>) => Promise<T>
 }
 
@@ -10,15 +10,15 @@ export type Screen = {
   readonly write: (text: string) => unknown
 }
 
-/** Milliseconds between signs of life: on a terminal the line is rewritten, elsewhere a line is added. */
+/** Milliseconds between updates: on a terminal the line is rewritten, elsewhere a line is added. */
 const onTerminal = 200
 const elsewhere = 10_000
-/** Elsewhere a step that ends sooner than this is told in one line instead of two. */
+/** Elsewhere a step that ends sooner than this is shown in one line instead of two. */
 const quick = 700
 
 const silent: Progress = { step: (_what, work) => work(() => undefined) }
 
-/** Progress that says nothing: for tests, whose reporter speaks already. */
+/** Progress that prints nothing: for tests, which have a reporter already. */
 export function noProgress(): Progress {
   return silent
 }
@@ -58,7 +58,7 @@ export function progress(total: number, screen: Screen = process.stderr): Progre
   }
 }
 
-/** Gives signs of life until the returned function is called. */
+/** Prints updates until the returned function is called. */
 function tick(screen: Screen, line: () => string, head: string): () => void {
   if (screen.isTTY === true) {
     const show = (): unknown => screen.write(`\r\u001B[K${line().slice(0, (screen.columns ?? 80) - 1)}`)

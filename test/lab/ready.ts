@@ -8,20 +8,20 @@ import { groups, type Group, type PartName } from './parts/table.ts'
 import { cacheRoot } from './paths.ts'
 import type { Progress } from './progress.ts'
 
-/** The directory of each part of some groups. */
+/** The directories of the parts of some groups. */
 export type Programs<G extends Group = 'tailnet'> = Readonly<Record<PartName<G>, string>>
 
 /** What is still to be done before a bed can be started. */
 export type Preparation = {
-  /** How many steps of progress it takes. */
+  /** The number of its progress steps. */
   readonly steps: number
-  /** Gives the directory of each part. */
+  /** Returns the directory of each part. */
   readonly run: (on: Progress) => Promise<Readonly<Record<string, string>>>
 }
 
 /**
- * Looks at the machine and at the cache for what beds take, and for some also a cluster. Throws CulvertError
- * `privilege`, one line for each thing that the lab cannot put right by itself, before anything is installed or built.
+ * Checks the machine and the cache for what beds need, in some cases including a cluster. Throws CulvertError
+ * `privilege`, one line for each thing that the lab cannot fix by itself, before anything is installed or built.
  */
 export async function prepare(...wanted: readonly Group[]): Promise<Preparation> {
   const all = withTailnet(wanted)
@@ -41,7 +41,7 @@ export async function prepare(...wanted: readonly Group[]): Promise<Preparation>
   }
 }
 
-/** The parts of some groups, if all are built; quick, nothing is looked at but the cache. */
+/** The parts of some groups, if all are built; quick, since it only looks at the cache. */
 export async function builtPrograms<G extends Group = 'tailnet'>(
   ...wanted: readonly G[]
 ): Promise<Programs<G | 'tailnet'>> {

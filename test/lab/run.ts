@@ -13,16 +13,15 @@ export type RunOptions = {
   readonly cwd?: string
   /** The whole environment of the program; this process's own when left out. */
   readonly env?: Record<string, string>
-  /** What the program is for, used in the error. */
+  /** The purpose of the program, used in the error. */
   readonly doing?: string
   /** With `false` a non-zero exit is returned instead of thrown. */
   readonly check?: boolean
 }
 
 /**
- * Runs a program to its end, without a shell.
- * Throws CulvertError `command` when it cannot be started, is killed, takes too long, or (unless `check` is false)
- * ends with something other than 0; the message holds the end of what it printed.
+ * Runs a program to its end, without a shell. Throws CulvertError `command` when it cannot be started, is killed, takes
+ * too long, or (unless `check` is false) exits with something other than 0; the message has the end of its output.
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const [file, ...args] = argv

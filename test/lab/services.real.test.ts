@@ -27,7 +27,7 @@ async function serve(host: ServiceHost, port = '--https=443'): Promise<void> {
   await bed.host(host).exec(['tailscale', 'serve', `--service=${service}`, port, `text:${host}`])
 }
 
-/** What a client is answered: the name of a host, or why not. */
+/** What a client gets: the name of a host, or the error. */
 async function get(client: Client, ...options: string[]): Promise<string> {
   const argv = ['curl', '--silent', '--show-error', '--max-time', '10', '--cacert', trusted, ...options]
   const { stdout, stderr } = await bed.host(client).exec([...argv, `https://${fqdn}/`], { check: false })
@@ -37,7 +37,7 @@ async function get(client: Client, ...options: string[]): Promise<string> {
 const states = async (): Promise<Record<string, HostState>> =>
   Object.fromEntries((await bed.control.service(service)).hosts.map(({ node, state }) => [node, state]))
 
-/** The host that a client is sent to. */
+/** The host to which a client is routed. */
 async function hostOf(client: Client): Promise<ServiceHost | undefined> {
   const found = (await bed.control.service(service)).hosts.find(({ clients }) => clients.includes(client))
   return found?.node as ServiceHost | undefined
@@ -48,7 +48,7 @@ async function reaches(client: Client, host: ServiceHost): Promise<void> {
   await expect.poll(() => get(client, '--max-time', '5'), { interval: 20 }).toBe(host)
 }
 
-test('what a node serves and advertises is held until it is approved', async () => {
+test('a Service that a node serves and advertises is held until it is approved', async () => {
   await bed.control.putService(service, { ports: ['tcp:443'] })
   await serve('one', '--http=80')
   await expect.poll(states).toEqual({ one: 'held' })
@@ -63,7 +63,7 @@ test('what a node serves and advertises is held until it is approved', async () 
   await expect.poll(states).toEqual({ one: 'serving', two: 'serving' })
 })
 
-test('each client reaches a host of its own, by name and by both families, with a certificate of the name', async () => {
+test('each client reaches a host of its own, by name and in both families, with a certificate of the name', async () => {
   const [ofFirst, ofSecond] = [await hostOf('first'), await hostOf('second')]
   expect(new Set([ofFirst, ofSecond])).toEqual(new Set(['one', 'two']))
   expect(await Promise.all([get('first'), get('second')])).toEqual([ofFirst, ofSecond])
@@ -72,11 +72,11 @@ test('each client reaches a host of its own, by name and by both families, with 
     const family = address.includes(':') ? '--ipv6' : '--ipv4'
     expect(await get('first', family, '--write-out', ' %{remote_ip}')).toBe(`${ofFirst} ${address}`)
   }
-  // Each host proved the name for itself.
+  // Each host had its own certificate issued.
   expect(await bed.acme.orders(fqdn)).toMatchObject([{ issued: true }, { issued: true }])
 })
 
-test('a host that stops advertising, or is held, hands over at once, and takes back', async () => {
+test('clients move at once when a host stops advertising or is held, and move back', async () => {
   const home = (await hostOf('first'))!
   await bed.host(home).exec(['tailscale', 'serve', 'drain', service])
   await reaches('first', otherThan(home))
@@ -89,7 +89,7 @@ test('a host that stops advertising, or is held, hands over at once, and takes b
   await reaches('first', home)
 })
 
-test('HTTPS off for the tailnet: no certificates, and back', async () => {
+test('without HTTPS in the tailnet there are no certificates, and with it there are again', async () => {
   const domains = async () => {
     const { stdout } = await bed.host('one').exec(['tailscale', 'status', '--json', '--peers=false'])
     return (JSON.parse(stdout) as { CertDomains: string[] | null }).CertDomains
@@ -101,7 +101,7 @@ test('HTTPS off for the tailnet: no certificates, and back', async () => {
   await expect.poll(domains).toEqual(['one.lab.ts.net', fqdn])
 })
 
-test('a host that dies hands over, and a Service that is removed is gone', async () => {
+test('clients move when a host dies, and a Service that is removed is gone', async () => {
   const home = (await hostOf('first'))!
   const other = otherThan(home)
   signal(bed.hostRecord(home).tailscaled!.pid, 'SIGKILL')

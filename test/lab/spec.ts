@@ -3,15 +3,15 @@ import type { NetworkName } from './ground/addresses.ts'
 
 /** How a host's tailscaled is run and logged in. */
 export type TailscaledSpec = {
-  /** More arguments for tailscaled. */
+  /** Further arguments for tailscaled. */
   readonly args?: readonly string[]
-  /** More environment for tailscaled, such as `PORT`. */
+  /** Further environment for tailscaled, such as `PORT`. */
   readonly env?: Readonly<Record<string, string>>
-  /** More arguments for `tailscale up`; `false` starts the daemon without logging in. */
+  /** Further arguments for `tailscale up`; `false` starts the daemon without logging in. */
   readonly up?: readonly string[] | false
   /** The node's name; the host's when left out. */
   readonly hostname?: string
-  /** The key to log in with; a fresh one when left out. */
+  /** The key to log in with; a new one when left out. */
   readonly authKey?: string
 }
 
@@ -29,14 +29,14 @@ export type HostSpec = {
 
 export type Topology = Readonly<Record<string, HostSpec>>
 
-/** A client of the tailnet in the world; in the cluster a place for the proxy, which brings its own tailscaled, and a backend. */
+/** A tailnet client outside; in the cluster a host for the proxy, which brings its own tailscaled, and a backend. */
 export const defaultTopology = {
   client: { network: 'wan', tailscaled: true },
   proxy: { network: 'cluster' },
   backend: { network: 'cluster' },
 } as const satisfies Topology
 
-/** Throws CulvertError `settings` for a set of hosts that cannot be made beside a cluster of `nodes` nodes. */
+/** Throws CulvertError `settings` for hosts that cannot exist beside a cluster of `nodes` nodes. */
 export function checkTopology(hosts: Topology, nodes = 0): void {
   for (const [name, spec] of Object.entries(hosts)) {
     if (!/^[a-z][a-z0-9-]{0,10}$/.test(name)) {

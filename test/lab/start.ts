@@ -28,7 +28,7 @@ export type StartOptions = {
   readonly name: string
   readonly hosts: Topology
   readonly programs: Programs
-  /** Ends the bed with this process, however that ends. */
+  /** Ends the bed with this process, for whatever reason that ends. */
   readonly owned: boolean
   /** Runs a certificate authority, and lets every tailscaled get certificates from it. */
   readonly acme: AcmeSpec | undefined
@@ -37,14 +37,14 @@ export type StartOptions = {
 }
 
 /**
- * Makes a bed and returns its record once control server and hosts are ready and logged in.
- * Throws CulvertError, `command` when a bed of that name is up; what fails later removes what was made.
+ * Starts a bed and returns its record once control server and hosts are ready and logged in. Throws CulvertError,
+ * `command` when a bed of that name is up; after a later failure everything is removed again.
  */
 export async function start(options: StartOptions): Promise<BedRecord> {
   checkBedName(options.name)
   checkTopology(options.hosts, options.cluster?.nodes)
   const own = { name: options.name, boot: bootId(), created: new Date().toISOString(), hosts: [] }
-  // Until it is whole, every bed is its maker's: should that die on the way, the next one removes what it made.
+  // Until it is complete, every bed is owned by its starter: if that dies on the way, the next one removes the remains.
   await claimName({ ...own, owner: identify(process.pid) })
   try {
     return await raise(options)
@@ -76,7 +76,7 @@ async function raise({ name, hosts, programs, owned, acme, cluster }: StartOptio
   const bed = holder.pid
   await updateRecord(name, (record) => ({ ...record, holder }))
 
-  // A host's mount namespace is a copy of the bed's: what hosts keep their files in must be mounted before.
+  // A host's mount namespace is a copy of the bed's: the memory for the hosts' files must be mounted before.
   await layFiles(bed, places.files)
   const [, held] = await Promise.all([layNetworks(bed), holdHosts(name, place(hosts, cluster?.nodes), bed, log)])
   const made = await updateRecord(name, (record) => ({
@@ -109,7 +109,7 @@ async function connect(bed: number, hosts: readonly HostRecord[], nodes: number 
   if (nodes !== undefined) await layRoutes(bed, hosts, nodes)
 }
 
-/** Gives a host its files. What it needs of the machine stays in its place, wherever that is. */
+/** Gives a host its files. What it needs of the machine stays at its path. */
 async function furnish(bed: number, places: ReturnType<typeof placesOf>, host: HostRecord): Promise<void> {
   const keep = [projectRoot, cacheRoot(), dirname(process.execPath)]
   const { pid } = host.holder
@@ -121,7 +121,7 @@ async function furnish(bed: number, places: ReturnType<typeof placesOf>, host: H
 
 type Placed = Omit<HostRecord, 'holder'>
 
-/** Where each host is, and each node of the cluster. */
+/** The addresses of each host, and of each node of the cluster. */
 function place(hosts: Topology, nodes = 0): Placed[] {
   const counts: Record<NetworkName, number> = { wan: 0, cluster: 0 }
   const placed = Object.entries(hosts).map(([name, spec]: [string, HostSpec]) => {

@@ -17,7 +17,7 @@ export type TailnetOptions = {
   readonly furnished: Promise<unknown>
 }
 
-/** Starts a bed's control server and each tailscaled that was asked for; returns the hosts once these are logged in. */
+/** Starts a bed's control server and each requested tailscaled; returns the hosts once these are logged in. */
 export async function startTailnet(record: BedRecord, options: TailnetOptions): Promise<HostRecord[]> {
   const { programs, acme, connected, furnished } = options
   const places = placesOf(record.name)

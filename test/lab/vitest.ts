@@ -2,7 +2,10 @@ import { onTestFailed } from 'vitest'
 import { startBed, type Bed, type BedOptions } from './bed.ts'
 import type { defaultTopology, Topology } from './spec.ts'
 
-/** `startBed` for use within a test: when the test fails, the last lines of the bed's agents and daemons are printed. */
+/**
+ * `startBed` for use within a test: when the test fails, the last log lines of the bed's agents and daemons are
+ * printed.
+ */
 export async function testBed<T extends Topology = typeof defaultTopology>(
   options: BedOptions<T> = {},
 ): Promise<Bed<keyof T & string>> {
@@ -12,8 +15,8 @@ export async function testBed<T extends Topology = typeof defaultTopology>(
 }
 
 /**
- * Prints the last lines of a bed when the current test fails. For a bed that several tests share:
- * `beforeEach(() => tellOnFailure(bed))`.
+ * Prints the last log lines of a bed when the current test fails. For a bed that several tests share: `beforeEach(() =>
+ * tellOnFailure(bed))`.
  */
 export function tellOnFailure(bed: Bed): void {
   onTestFailed(async () => {

@@ -21,7 +21,7 @@ async function certificate(name: string): Promise<X509Certificate> {
   return new X509Certificate(stdout)
 }
 
-test('a node gets a certificate for its name from an authority that proves it by DNS', async () => {
+test('a node gets a certificate for its name from an authority that validates by DNS', async () => {
   const name = 'client.lab.ts.net'
   const got = await certificate(name)
   expect(got.subjectAltName).toBe(`DNS:${name}`)
@@ -31,13 +31,13 @@ test('a node gets a certificate for its name from an authority that proves it by
   expect(seconds).toBeLessThan(validity + 10)
   const { events } = await bed.control.events()
   expect(events.map(({ kind }) => kind)).toContain('set-dns')
-  // It is valid to the node itself, which therefore asks for no other.
+  // tailscaled considers it valid, and requests no other.
   expect((await certificate(name)).serialNumber).toBe(got.serialNumber)
   expect(await bed.acme.orders()).toEqual([{ domains: [name], at: expect.any(Number), issued: true }])
   await expect(certificate('other.lab.ts.net')).rejects.toThrow(/other\.lab\.ts\.net/)
 })
 
-test('an authority that limits new orders takes none, and is asked again when it said', async () => {
+test('a rate limit of new orders is kept, and the order repeated when it ends', async () => {
   const name = 'second.lab.ts.net'
   await bed.control.patchNode('client', { certDomains: [name] })
   await bed.acme.fault({ kind: 'rate-limited', retryAfter: 1, on: 'newOrder' })
@@ -60,7 +60,7 @@ test.each<[AcmeFault, object]>([
   ],
   [{ kind: 'silent' }, { exitCode: 28 }],
   [{ kind: 'refuse' }, { exitCode: 7 }],
-])('the way to the authority can fail: %o', async (fault, seen) => {
+])('the gateway to the authority can fail: %o', async (fault, seen) => {
   const url = acmeEnv.TS_DEBUG_ACME_DIRECTORY_URL
   const show = ['--write-out', '\\n%{http_code} %header{retry-after}']
   const ask = async (met?: AcmeFault) => {

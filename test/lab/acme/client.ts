@@ -5,7 +5,7 @@ import { patience } from '../patience.ts'
 import type { acmePlaces } from './places.ts'
 import type { AcmeFault, AcmeOrder, AcmeRequest, Journal } from './faults.ts'
 
-/** A bed's certificate authority, as tests see it: what was asked of it, and the faults on the way to it. */
+/** A bed's certificate authority as tests use it: the requests that it had, and faults in front of it. */
 export class Acme {
   readonly #places: ReturnType<typeof acmePlaces>
 
@@ -13,28 +13,28 @@ export class Acme {
     this.#places = places
   }
 
-  /** What a client must trust: the authority's own certificate, and the root of those that it issues. PEM. */
+  /** The certificates that a client must trust: the authority's own, and the root of those that it issues. PEM. */
   async trust(): Promise<string> {
     return await readFile(this.#places.trust, 'utf8')
   }
 
-  /** From now on requests meet this fault, in place of the one before. */
+  /** From now on requests meet this fault, instead of a previous one. */
   async fault(fault: AcmeFault): Promise<void> {
     await this.#call('PUT', '/fault', fault)
   }
 
-  /** Ends the fault; what was not answered is cut off. */
+  /** Ends the fault; requests that are still unanswered are aborted. */
   async recover(): Promise<void> {
     await this.#call('DELETE', '/fault')
   }
 
-  /** The orders that the authority took, oldest first; those for one name when it is given. */
+  /** The orders that the authority accepted, oldest first; only those for a name, if given. */
   async orders(domain?: string): Promise<AcmeOrder[]> {
     const { orders } = await this.#call<Journal>('GET', '/journal')
     return orders.filter(({ domains }) => domain === undefined || domains.includes(domain))
   }
 
-  /** Everything that was asked, oldest first, also what met a fault. */
+  /** All requests, oldest first, including those that met a fault. */
   async requests(resource?: string): Promise<AcmeRequest[]> {
     const { requests } = await this.#call<Journal>('GET', '/journal')
     return requests.filter((one) => resource === undefined || one.resource === resource)

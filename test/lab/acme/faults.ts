@@ -1,6 +1,6 @@
 /**
- * What the way to the certificate authority does to requests. `on` says to which: those for new orders, or all when left
- * out. A refusal is of connections, and therefore of all.
+ * A fault between clients and the certificate authority. `on` selects the requests: those for new orders, or all when
+ * left out. A refusal concerns connections, and therefore all requests.
  */
 export type AcmeFault =
   | ({
@@ -9,28 +9,28 @@ export type AcmeFault =
       readonly retryAfter?: number | string
     } & Scope)
   | ({ readonly kind: 'error'; readonly status: number } & Scope)
-  /** Answers so many milliseconds late. */
+  /** Answers this many milliseconds late. */
   | ({ readonly kind: 'slow'; readonly ms: number } & Scope)
-  /** Takes requests, and never answers. */
+  /** Accepts requests, and never answers. */
   | ({ readonly kind: 'silent' } & Scope)
   | { readonly kind: 'refuse' }
 
 type Scope = { readonly on?: 'newOrder' }
 
-/** An order that the authority took. */
+/** An order that the authority accepted. */
 export type AcmeOrder = {
   readonly domains: readonly string[]
   /** Milliseconds since 1970. */
   readonly at: number
-  /** Whether a certificate came of it. */
+  /** Whether its certificate was issued. */
   readonly issued: boolean
 }
 
 export type AcmeRequest = {
   readonly at: number
-  /** What it is called in the authority's directory, such as `newOrder`; else its path. */
+  /** Its name in the authority's directory, such as `newOrder`; otherwise its path. */
   readonly resource: string
-  /** What was answered; undefined while nothing was. */
+  /** The status of the answer; undefined without an answer. */
   readonly status?: number
 }
 
@@ -38,12 +38,12 @@ export type Journal = { readonly orders: readonly AcmeOrder[]; readonly requests
 
 type Answer = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string }
 
-/** True when a fault is one of requests for that resource. */
+/** Whether a fault applies to requests for this resource. */
 export function concerns(fault: AcmeFault | undefined, resource: string): fault is AcmeFault {
   return fault !== undefined && (fault.kind === 'refuse' || fault.on === undefined || fault.on === resource)
 }
 
-/** What a fault answers in the authority's place (RFC 8555 §6.7), if it answers. */
+/** What a fault answers instead of the authority (RFC 8555 §6.7), if it answers. */
 export function answerOf(fault: AcmeFault): Answer | undefined {
   if (fault.kind !== 'rate-limited' && fault.kind !== 'error') return undefined
   const limited = fault.kind === 'rate-limited'

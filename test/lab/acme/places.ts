@@ -3,10 +3,10 @@ import { gateway } from '../ground/addresses.ts'
 
 export const acmeAddress = gateway('wan').v4
 
-/** Where every host finds whom to trust, as named inside. */
+/** The file with the trusted certificates in every host, as named inside. */
 export const trusted = '/etc/lab-ca.pem'
 
-/** `directory` is the gateway's, at which tailscaled asks; `authority` is behind it. */
+/** `directory` is the gateway's port, which tailscaled uses; `authority` is behind it. */
 export const acmePorts = { directory: 14000, authority: 14001, management: 15000 } as const
 
 /** The files of a bed's certificate authority. */
@@ -18,7 +18,7 @@ export function acmePlaces(directory: string) {
     key: file('key.pem'),
     settings: file('pebble.json'),
     trust: file('trust.pem'),
-    /** Where the gateway is told of faults. */
+    /** The socket on which the gateway is told about faults. */
     socket: file('gateway.sock'),
   } as const
 }

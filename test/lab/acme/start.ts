@@ -10,28 +10,28 @@ import { run } from '../run.ts'
 import { acmeAddress as address, acmePlaces, acmePorts as ports, trusted } from './places.ts'
 import type { GatewaySettings } from './programs/gateway.ts'
 
-/** What a tailscaled must have in its environment to get certificates from the bed's authority and to accept them. */
+/** The environment that a tailscaled needs to get certificates from the bed's authority and to trust them. */
 export const acmeEnv = {
   TS_DEBUG_ACME_DIRECTORY_URL: `https://${address}:${ports.directory}/dir`,
   SSL_CERT_FILE: trusted,
 } as const
 
 export type AcmeSpec = {
-  /** Seconds for which certificates are valid; ninety days when left out. */
+  /** The validity of certificates in seconds; ninety days when left out. */
   readonly validity?: number
 }
 
 export type Authority = {
   readonly process: Proc
-  /** What stands before it, and can fail. */
+  /** The gateway in front of it, which can fail. */
   readonly gateway: Proc
   /** The authority's own certificate and the root of those it issues, PEM. */
   readonly trust: string
 }
 
 /**
- * Starts a certificate authority (pebble) that proves names through the bed's name server, with keys of its own, and
- * the gateway that leads to it.
+ * Starts a certificate authority (pebble) that validates names through the bed's name server, with keys of its own, and
+ * the gateway in front of it.
  */
 export async function startAcme(
   bed: number,
@@ -55,8 +55,8 @@ export async function startAcme(
     profiles: { default: { description: 'of the bed', validityPeriod: validity } },
   }
   await writeFile(settings, JSON.stringify({ pebble: told }))
-  // Left alone it tries its clients: it waits before each validation, refuses one request in twenty, and takes proofs
-  // of earlier orders for new ones, which tailscaled then proves once more and is refused.
+  // By default pebble tests its clients: it waits before each validation, refuses one request in twenty, and reuses
+  // validations of earlier orders, which tailscaled then repeats and is refused.
   const env = { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '0' }
   const way = { address, port: ports.directory, authority: ports.authority, certificate, key, socket }
   const program = join(import.meta.dirname, 'programs', 'gateway.ts')
@@ -80,12 +80,15 @@ export async function startAcme(
   return { process: authority, gateway, trust: text }
 }
 
-/** Lets a host trust the authority and what it issues. */
+/** Lets a host trust the authority and the certificates that it issues. */
 export async function trust(pid: number, authority: Authority): Promise<void> {
   await writeFile(seenFrom(pid, trusted), authority.trust)
 }
 
-/** The root of the certificates that pebble issues: made anew at each of its starts, told by its management interface. */
+/**
+ * The root of the certificates that pebble issues: new at each of its starts, and available from its management
+ * interface.
+ */
 async function issuingRoot(bed: number, certificate: string): Promise<string> {
   const program = `process.stdout.write(await (await fetch('https://${address}:${ports.management}/roots/0')).text())`
   const { stdout } = await run([...enterNetwork(bed), process.execPath, '--input-type=module', '--eval', program], {

@@ -9,7 +9,7 @@ export const build: Verb = {
 
 Installs the Debian packages that are missing and builds the lab's programs into the cache:
 $CULVERT_CACHE, else $XDG_CACHE_HOME/culvert, else ~/.cache/culvert.
-A cold build takes some minutes; when all is there, it does nothing.`,
+A cold build takes some minutes; when everything exists, it does nothing.`,
   run: async (args) => {
     parse({ args: [...args], options: {} })
     const preparation = await prepare('cluster', 'image', 'browser')

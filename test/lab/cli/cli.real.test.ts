@@ -13,7 +13,7 @@ const lab = (...args: string[]) =>
 
 afterAll(() => tearDown(name))
 
-test('up, look, exec, down, each with its exit code', async () => {
+test('up, status, exec and down, each with its exit code', async () => {
   const up = await lab('up', '--name', name, '--hosts', 'client:wan:tailscaled,pod:cluster')
   expect(up).toMatchObject({ exitCode: 0 })
   expect(up.stdout).toMatch(/client +wan +10\.99\.0\.10 fd99::10 +runs/)
@@ -48,7 +48,7 @@ test('up, look, exec, down, each with its exit code', async () => {
   expect(await lab('down', '--name', name)).toMatchObject({ exitCode: 0, stdout: `there is no bed ${name}` })
 })
 
-test('a signal goes to the command that runs in the host', async () => {
+test('a signal is passed to the command that runs in the host', async () => {
   await lab('up', '--name', name, '--hosts', 'pod:cluster')
   const running = lab(
     'exec',
@@ -66,7 +66,7 @@ test('a signal goes to the command that runs in the host', async () => {
   await lab('down', '--name', name)
 })
 
-test('status shows the last lines of what has ended', async () => {
+test('status shows the last log lines of what has ended', async () => {
   await lab('up', '--name', name, '--hosts', 'client:wan:tailscaled')
   expect(await lab('status', '--name', name)).toMatchObject({ exitCode: 0 })
   const record = (await readRecord(name))!
@@ -108,7 +108,7 @@ test('kubectl and events of a cluster', async () => {
   await lab('down', '--name', name)
 })
 
-test('wrong usage is 2 and says what is wrong', async () => {
+test('wrong usage exits with 2 and says what is wrong', async () => {
   const cases: [string[], string][] = [
     [[], 'a command is missing'],
     [['fly'], 'there is no command "fly"'],

@@ -5,13 +5,13 @@ import { nameHelp, nameOption, parse, type Verb } from './verb.ts'
 
 export const down: Verb = {
   name: 'down',
-  summary: 'end a bed and remove all it made',
+  summary: 'end a bed and remove everything it made',
   help: `npm run lab -- down [--name NAME | --all]
 
 Ends a bed's processes and removes its namespaces, mounts and files, also after a crash. May be repeated.
 
 ${nameHelp}
-  --all         every bed of this machine but those of tests and demos that still run`,
+  --all         every bed of this machine, except those of tests and demos that still run`,
   run: async (args) => {
     const { values } = parse({ args: [...args], options: { ...nameOption, all: { type: 'boolean', default: false } } })
     checkBedName(values.name)

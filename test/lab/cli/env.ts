@@ -12,10 +12,10 @@ Prints shell exports: eval "$(npm run --silent lab -- env)"
 
   LAB_NAME, LAB_STATE        the bed and the directory of its logs and record
   LAB_CONTROL_SOCKET         the control server's admin interface
-  LAB_CONTROL_URL            what nodes log in to
-  LAB_PID, LAB_PID_<HOST>    whose namespaces to enter: nsenter -t $LAB_PID_CLIENT -n -m -p
-  LAB_ADDRESS_<HOST>         where a host is on its network
-  KUBECONFIG                 the cluster's administrator, for kubectl and helm in the bed's network:
+  LAB_CONTROL_URL            the URL at which nodes log in
+  LAB_PID, LAB_PID_<HOST>    the process whose namespaces to enter: nsenter -t $LAB_PID_CLIENT -n -m -p
+  LAB_ADDRESS_<HOST>         a host's address on its network
+  KUBECONFIG                 of the cluster's administrator, for kubectl and helm in the bed's network:
                              nsenter -t $LAB_PID -n kubectl get pods
   PATH                       with the lab's programs first
 

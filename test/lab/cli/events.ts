@@ -8,7 +8,7 @@ export const events: Verb = {
   summary: 'what happened, in order',
   help: `npm run lab -- events [--name NAME]
 
-Shows what the control server and the cluster tell of what happened: when, from whom, about what, and what. An event of
+Shows the events of the control server and the cluster: time, origin, object and what happened. An event of
 the cluster is shown once, at the last time that it happened.
 
 ${nameHelp}`,

@@ -10,7 +10,7 @@ export const exec: Verb = {
   summary: 'run a command in a host',
   help: `npm run lab -- exec [--name NAME] HOST -- COMMAND [ARGUMENTS…]
 
-Runs a command inside a host, with this terminal, and ends with its exit code. The programs of the lab are in its PATH.
+Runs a command inside a host, with this terminal, and exits with its exit code. The programs of the lab are in its PATH.
 
 ${nameHelp}`,
   run: async (args) => {
@@ -30,13 +30,13 @@ ${nameHelp}`,
   },
 }
 
-/** What a terminal sends to everything in front of it: the command gets it from there. */
+/** Signals that a terminal sends to all its foreground processes, so that the command gets them directly. */
 const fromTerminal: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
 /**
  * Runs a command that begins with one of `enter`'s.
- * Not through execa: it takes this process's place in front of the terminal. nsenter, which may stay in between, must
- * outlive what the terminal sends to all of them, and the command must not inherit that.
+ * Not through execa: it takes this process's place in the terminal's foreground. nsenter, which may stay in between,
+ * must survive the signals that the terminal sends to all of them, and the command must not inherit that.
  */
 export function runHere(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const names = fromTerminal.map((name) => name.slice(3)).join(',')

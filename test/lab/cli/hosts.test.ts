@@ -3,7 +3,7 @@ import { checkTopology, defaultTopology } from '../spec.ts'
 import { parseHosts } from './hosts.ts'
 import { UsageError } from './verb.ts'
 
-test('the default is what it says it is', () => {
+test('the default is as documented', () => {
   expect(parseHosts('client:wan:tailscaled,proxy:cluster,backend:cluster')).toEqual(defaultTopology)
 })
 

@@ -15,11 +15,11 @@ export const image: Verb = {
   summary: "build the agent's image; import it into a cluster",
   help: `npm run lab -- image [--name NAME] [--arch arm64]
 
-Builds the agent's image from the project's Dockerfile and leaves it as an archive in the cache. When the bed has a
+Builds the agent's image from the project's Dockerfile and writes it as an archive to the cache. If the bed has a
 cluster, its nodes get the image.
 
 ${nameHelp}
-  --arch arm64  build for another architecture those stages that can be built here, to see that they can`,
+  --arch arm64  build the stages for another architecture that can be built here`,
   run: async (args) => {
     const options = { ...nameOption, arch: { type: 'string' } } as const
     const { values } = parse({ args: [...args], options })

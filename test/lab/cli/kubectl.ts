@@ -7,7 +7,7 @@ export const kubectl: Verb = {
   summary: 'run kubectl as the administrator of the cluster',
   help: `npm run lab -- kubectl [--name NAME] -- ARGUMENTS…
 
-Runs kubectl, with this terminal, files and working directory, and ends with its exit code.
+Runs kubectl, with this terminal, files and working directory, and exits with its exit code.
 
 ${nameHelp}`,
   run: async (args) => {

@@ -11,8 +11,8 @@ Shows the last lines that the bed's daemons printed: control, pebble, each host'
 a cluster, such as kube-apiserver and node1.kubelet.
 
 ${nameHelp}
-  --lines N     how many of each; 20 when left out
-  PART          only logs whose name begins so: control, pebble, kube, or a host`,
+  --lines N     how many of each; the default is 20
+  PART          only logs whose name begins like this: control, pebble, kube, or a host`,
   run: async (args) => {
     const options = { ...nameOption, lines: { type: 'string', default: '20' } } as const
     const { values, positionals } = parse({ args: [...args], options, allowPositionals: true })

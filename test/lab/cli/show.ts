@@ -20,7 +20,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** What a bed consists of, and the state of its tailnet. */
+/** The parts of a bed, and the state of its tailnet. */
 export async function describeBed(bed: Bed): Promise<string> {
   const nodes = await bed.control.nodes().catch(() => [])
   const rows = bed.record.hosts.map(({ name, spec, address, tailscaled }) => [

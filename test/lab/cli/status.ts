@@ -10,8 +10,8 @@ export const status: Verb = {
   summary: 'what is up; the last log lines of what has ended',
   help: `npm run lab -- status [--name NAME]
 
-Shows each bed with its hosts and its tailnet. Of a bed or a part of it that has ended, the last log lines.
-Ends with 1 when something that was started has ended.
+Shows each bed with its hosts and its tailnet, and the last log lines of what has ended.
+Exits with 1 when something that was started has ended.
 
   --name NAME   only this bed`,
   run: async (args) => {
@@ -24,7 +24,7 @@ Ends with 1 when something that was started has ended.
   },
 }
 
-/** Prints a bed. False when it, or a part of it, is not running. */
+/** Prints a bed. False when the bed or a part of it is not running. */
 async function show(name: string): Promise<boolean> {
   const record = await readRecord(name)
   if (record?.holder === undefined || !isAlive(record.holder)) {

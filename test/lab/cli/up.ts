@@ -13,14 +13,14 @@ export const up: Verb = {
   summary: 'start a bed',
   help: `npm run lab -- up [--name NAME] [--hosts SPEC] [--acme] [--cluster] [--nodes N]
 
-Starts a tailnet, its hosts and perhaps a cluster, after installing and building what is missing. It stays up until \`down\`.
+Starts a tailnet, its hosts and optionally a cluster, after installing and building what is missing. It stays up until \`down\`.
 
 ${nameHelp}
   --hosts SPEC  hosts between commas, each NAME:WORD:WORD… with the words
-                wan or cluster (where it is), tailscaled, v4only, v6only;
+                wan or cluster (its network), tailscaled, v4only, v6only;
                 "client:wan:tailscaled,proxy:cluster,backend:cluster" when left out
-  --acme        run a certificate authority too, so that \`tailscale cert\` works
-  --cluster     start a Kubernetes cluster too
+  --acme        also run a certificate authority, so that \`tailscale cert\` works
+  --cluster     also start a Kubernetes cluster
   --nodes N     how many nodes it has; 1 when left out`,
   run: async (args) => {
     const options = {

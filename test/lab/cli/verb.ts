@@ -12,10 +12,10 @@ export type Verb = {
   readonly run: (args: readonly string[]) => Promise<number>
 }
 
-/** The command was called wrongly: exit code 2. */
+/** The command was used wrongly: exit code 2. */
 export class UsageError extends Error {}
 
-/** `parseArgs` whose complaints are UsageErrors. */
+/** `parseArgs`, with its errors as UsageErrors. */
 export function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config)
@@ -24,11 +24,11 @@ export function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof p
   }
 }
 
-/** The option that every verb about a bed has, and what it is without it. */
+/** The option of every command about a bed, with its default. */
 export const nameOption = { name: { type: 'string', default: 'lab' } } as const
 export const nameHelp = '  --name NAME   which bed; "lab" when left out'
 
-/** Runs a program's body; ends the process with its code, 1 on failure and 2 on wrong usage. */
+/** Runs the body of a program; sets the exit code to its result, 1 on failure and 2 on wrong usage. */
 export async function main(
   program: string,
   body: () => Promise<number>,

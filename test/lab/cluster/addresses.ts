@@ -2,12 +2,12 @@ import { gateway, networks } from '../ground/addresses.ts'
 
 type Both = { readonly v4: string; readonly v6: string }
 
-/** Where the control plane is: API server and name server of the cluster. */
+/** The addresses of the control plane: API server and name server of the cluster. */
 export const master: Both = gateway('cluster')
 
 export const apiPort = 6443
 
-/** Where the API server is reached, also by its Service from within. */
+/** The URLs of the API server, also behind its Service within the cluster. */
 export const apiUrl: Both = { v4: `https://${master.v4}:${apiPort}`, v6: `https://[${master.v6}]:${apiPort}` }
 
 export const services: Both = { v4: '10.96.0.0/16', v6: 'fd96::/112' }
@@ -26,7 +26,7 @@ export function nodeName(n: number): string {
   return `node${n}`
 }
 
-/** Where the `n`-th node is, from 1: below the hosts, above the gateway. */
+/** The address of the `n`-th node, from 1: below the hosts, above the gateway. */
 export function nodeAddress(n: number): Both {
   const { v4, v6 } = networks.cluster
   return { v4: `${v4}${n + 1}`, v6: `${v6}${n + 1}` }

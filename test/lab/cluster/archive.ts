@@ -5,19 +5,19 @@ import { join } from 'node:path'
 import { run } from '../run.ts'
 
 export type ImageOptions = {
-  /** The name it is known by once it is imported, with its tag. */
+  /** The name of the image once it is imported, with its tag. */
   readonly reference: string
-  /** The directory that becomes its root. */
+  /** The directory that becomes the image's root. */
   readonly root: string
   readonly entrypoint: readonly string[]
-  /** Where the archive goes. */
+  /** The path of the archive. */
   readonly file: string
 }
 
-/** The architectures' names in images. */
+/** Names of architectures in images. */
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
-/** Puts an image of one layer together, without a container engine, as `docker save` would write it. */
+/** Builds an image of one layer, without a container engine, as `docker save` would write it. */
 export async function makeImage({ reference, root, entrypoint, file }: ImageOptions): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'culvert-image-'))
   try {
@@ -41,7 +41,7 @@ export async function makeImage({ reference, root, entrypoint, file }: ImageOpti
   }
 }
 
-/** The same files always make the same archive. */
+/** The same files always give the same archive. */
 async function pack(directory: string, file: string): Promise<void> {
   const same = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner']
   await run(['tar', '--create', ...same, '--file', file, '--directory', directory, '.'])

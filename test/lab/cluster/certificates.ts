@@ -3,7 +3,7 @@ import { apiService, master } from './addresses.ts'
 
 const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'] as const
 
-/** The names under which the API server is known. */
+/** The names of the API server. */
 const serving = [
   ...[
     'kubernetes',
@@ -16,8 +16,8 @@ const serving = [
 ]
 
 /**
- * Makes the cluster's authority (`ca`), the API server's certificate (`apiserver`), the one by which it is known to
- * kubelets (`kubelet-client`), each a `.crt` and a `.key`, and the key that signs tokens of service accounts.
+ * Makes the cluster's authority (`ca`), the API server's certificate (`apiserver`), its client certificate for kubelets
+ * (`kubelet-client`), each a `.crt` and a `.key`, and the key that signs tokens of service accounts.
  */
 export async function makeCertificates(file: (name: string) => string): Promise<void> {
   const pair = (name: string): string[] => ['-keyout', file(`${name}.key`), '-out', file(`${name}.crt`)]

@@ -8,11 +8,11 @@ import { driver, gone, groupsOf, membersOf } from '../ground/traces.ts'
 import { testBed } from '../vitest.ts'
 import { toolsImage } from './images.ts'
 
-/** Settings of the machine that kubelet likes to change. */
+/** Settings of the machine that kubelet would change. */
 const settings = ['vm/overcommit_memory', 'vm/panic_on_oom', 'kernel/panic', 'kernel/panic_on_oops']
 const machine = (): string[] => settings.map((name) => readFileSync(`/proc/sys/${name}`, 'utf8'))
 
-/** Runs a Pod that tells the bed's name; gives what it said to its node. */
+/** Runs a Pod that prints the bed's name; returns a function that reads it from the log on its node. */
 async function startPod({ name, cluster }: Bed): Promise<() => Promise<string>> {
   await cluster.apply({
     apiVersion: 'v1',
@@ -25,7 +25,7 @@ async function startPod({ name, cluster }: Bed): Promise<() => Promise<string>> 
   return async () => (await ask(cluster.node(), { to, protocol: 'tcp' })).host
 }
 
-test('two clusters at once, and one that dies with its starter leaves nothing, and the other as it was', async () => {
+test('of two clusters at once, one that dies with its starter leaves nothing, and the other is unaffected', async () => {
   const before = machine()
   const name = `clean-${process.pid}`
   const [stays, { child }] = await Promise.all([
@@ -55,7 +55,7 @@ test('two clusters at once, and one that dies with its starter leaves nothing, a
   expect(machine()).toEqual(before)
 })
 
-test('what was stopped when its owner died does not keep a bed', async () => {
+test('a bed is removed although processes in it were stopped when its owner died', async () => {
   const name = `stopped-${process.pid}`
   const { child } = await driver(name, true, { hosts: {}, cluster: { nodes: 0 } })
   const { cluster } = await openBed(name)

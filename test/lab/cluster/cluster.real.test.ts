@@ -53,12 +53,12 @@ const ways = (['v4', 'v6'] as const).flatMap((family) =>
 const inPod = async (name: string, ...command: string[]): Promise<string> =>
   (await bed.cluster.kubectl(['exec', name, '--', ...command])).stdout
 
-test.each(ways)('Pods of two nodes reach each other as they are: $protocol $family', async ({ family, protocol }) => {
+test.each(ways)('Pods of two nodes reach each other without NAT: $protocol $family', async ({ family, protocol }) => {
   const answer = await ask(one, { to: two.address[family]!, protocol })
   expect(answer).toMatchObject({ host: 'two', peer: one.address[family] })
 })
 
-test.each(ways)('a Service leads to its Pod: $protocol $family', async ({ family, protocol }) => {
+test.each(ways)('a Service reaches its Pod: $protocol $family', async ({ family, protocol }) => {
   const target = { to: serviceAddress[family], port: 80, protocol }
   expect(await ask(one, target)).toMatchObject({ host: 'two', peer: one.address[family] })
   // Also for a host beside the cluster, which is seen as a node.
@@ -67,7 +67,7 @@ test.each(ways)('a Service leads to its Pod: $protocol $family', async ({ family
 })
 
 test.each(ways)(
-  'Pods reach the world behind a NAT, and the world does not reach them: $protocol $family',
+  'Pods reach the outside through NAT, and cannot be reached from there: $protocol $family',
   async ({ family, protocol }) => {
     const client = bed.host('client')
     const answer = await ask(one, { to: client.address[family]!, protocol })
@@ -78,7 +78,7 @@ test.each(ways)(
   },
 )
 
-test('names of Services and of the world resolve in a Pod', async () => {
+test('names of Services and of the outside resolve in a Pod', async () => {
   await bed.control.putUnderlay({ records: [{ name: 'world.test', type: 'A', value: '10.99.0.10' }] })
   const names = await inPod('one', 'nslookup', 'two.default.svc.cluster.local')
   expect(names).toContain(serviceAddress.v4)
@@ -93,7 +93,7 @@ test('Pods reach the API server, by its Service and by both of its addresses', a
   }
 })
 
-test('what an agent needs is let in: forwarding, NET_ADMIN and the TUN device', async () => {
+test('a Pod may have what the agent needs: forwarding, NET_ADMIN and the TUN device', async () => {
   const { cluster } = bed
   const forwarding = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']
   const wanted = pod('proxy', 'node1', {
@@ -118,7 +118,7 @@ test('what an agent needs is let in: forwarding, NET_ADMIN and the TUN device', 
   await expect(refused).rejects.toThrow(/violates PodSecurity "restricted/)
 })
 
-test('what is mounted follows its Secret within seconds', async () => {
+test('a mounted Secret is updated within seconds', async () => {
   const { cluster } = bed
   const secret = (text: string) => ({
     apiVersion: 'v1',
@@ -154,7 +154,7 @@ test('a daemon can be killed and started again: Pods and packets go on, objects 
   expect(await cluster.podLogs('two')).toBe('ready')
 })
 
-test('what happened can be looked up, and why a Pod is not ready', async () => {
+test('events show what happened, and why a Pod is not ready', async () => {
   const { cluster } = bed
   await cluster.apply(pod('broken', 'node1', { image: 'lab.test/absent:1', imagePullPolicy: 'Never' }))
   await expect

@@ -18,7 +18,7 @@ export type { KubeObject, KubectlOptions } from './kubectl.ts'
 
 /** The Kubernetes cluster of a bed. */
 export class Cluster extends Kubectl {
-  /** Where the API server is, for both families. */
+  /** The URLs of the API server, for both families. */
   readonly url = apiUrl
   readonly #components: ReadonlyMap<string, Component>
   readonly #nodes: ReadonlyMap<string, Host>
@@ -48,14 +48,14 @@ export class Cluster extends Kubectl {
     return named(this.#nodes, name, 'node')
   }
 
-  /** The Pods that were asked for as hosts. */
+  /** The Pods that are used as hosts. */
   get pods(): readonly Host[] {
     return this.#pods
   }
 
   /**
-   * A running Pod as a host: what is started in it has the Pod's network and the files and programs of its node. For
-   * traffic and captures; `kubectl exec` gets into its containers.
+   * A running Pod as a host: programs that are started in it have the Pod's network and the files and programs of its
+   * node. For traffic and captures; `kubectl exec` gets into its containers.
    */
   async pod(name: string, namespace = 'default'): Promise<Host> {
     const pod = await this.get<Pod>('pod', name, namespace)
@@ -78,11 +78,11 @@ export class Cluster extends Kubectl {
     return named(this.#components, name, 'component')
   }
 
-  /** Returns once all nodes take Pods. */
+  /** Returns once all nodes accept Pods. */
   async ready(): Promise<void> {
     await Promise.all(this.components.map((component) => component.ready()))
     await Promise.all([
-      // Made by the controller manager; without it no Pod is let in.
+      // Created by the controller manager; without it no Pod is admitted.
       this.waitFor('serviceaccount/default', 'create'),
       ...this.nodes.map(async ({ name }) => {
         await this.waitFor(`node/${name}`, 'create')
@@ -91,13 +91,13 @@ export class Cluster extends Kubectl {
     ])
   }
 
-  /** Puts an image, an archive on this side, into nodes: all when left out. */
+  /** Imports an image, an archive on this side, into nodes: all when left out. */
   async importImage(archive: string, nodes = [...this.#nodes.keys()]): Promise<void> {
     const argv = ['ctr', '--namespace=k8s.io', 'images', 'import', '-']
     await Promise.all(nodes.map((name) => this.node(name).exec(argv, { inputFile: archive })))
   }
 
-  /** Makes what runs in a host a service account: its files are where they are in a Pod. */
+  /** Gives a host the files of a service account, in the same place as in a Pod. */
   async actAs(host: Host, namespace: string, serviceAccount: string): Promise<void> {
     const directory = host.path('/var/run/secrets/kubernetes.io/serviceaccount')
     const files = { namespace, 'ca.crt': this.ca, token: await this.token(namespace, serviceAccount) }

@@ -11,14 +11,14 @@ import { run } from '../run.ts'
 
 /** A daemon of a cluster. */
 export type Plan = {
-  /** Also that of its log, such as `kube-apiserver` or `node1.kubelet`. */
+  /** Its name, and that of its log, such as `kube-apiserver` or `node1.kubelet`. */
   readonly name: string
   /** The number of the node it runs on; among the bed's own daemons when left out. */
   readonly node?: number
   readonly argv: readonly string[]
-  /** Answers with 200 when it is ready. */
+  /** A URL that answers with 200 when it is ready. */
   readonly url?: string
-  /** Takes connections when it is ready; as named where it runs. */
+  /** A socket that accepts connections when it is ready; as named where it runs. */
   readonly socket?: string
 }
 
@@ -34,13 +34,13 @@ export type Surroundings = {
 /** A daemon of a cluster that can be stopped, killed and started again. */
 export class Component {
   readonly name: string
-  /** The file it prints to. */
+  /** The path of its log. */
   readonly log: string
   readonly #plan: Plan
   readonly #around: Surroundings
   #process: Proc | undefined
 
-  /** `process` is the running one, when it was started already. */
+  /** `process` is the running one, if it has been started already. */
   constructor(plan: Plan, around: Surroundings, process?: Proc) {
     this.name = plan.name
     this.log = join(around.logs, `${plan.name}.log`)
@@ -49,7 +49,7 @@ export class Component {
     this.#process = process
   }
 
-  /** Its number on this side; undefined before its first start. */
+  /** Its process ID on this side; undefined before its first start. */
   get pid(): number | undefined {
     return this.#process?.pid
   }
@@ -99,26 +99,27 @@ export class Component {
   signal(name: NodeJS.Signals): void {
     if (this.#process === undefined || !this.running) return
     signal(this.#process.pid, name)
-    // A stopped daemon stops the helper it was started by, which must go on with it: only then can it be seen to end.
+    // A stopped daemon also stops the helper that started it, which must continue: only then is the daemon's end
+    // noticed.
     const helper = parentOf(this.#process.pid)
     if (name !== 'SIGSTOP' && helper !== undefined) signal(helper, 'SIGCONT')
   }
 
-  /** Ends it by SIGTERM or another signal; returns when it has ended. What has not ended after `grace` milliseconds is killed. */
+  /** Ends it by SIGTERM or another signal; returns when it has ended. After `grace` milliseconds it is killed. */
   async stop(name: NodeJS.Signals = 'SIGTERM', grace = 10_000): Promise<void> {
     const pid = this.#process?.pid
     if (pid === undefined || !this.running) return
     this.signal(name)
     const insist = setTimeout(() => this.signal('SIGKILL'), grace)
     try {
-      // Until it is no zombie either: its threads may end, and let go of their sockets, after the process itself.
+      // Until it is no zombie either: its threads may end and release their sockets after the process itself.
       await poll(`the end of ${this.name}`, () => (existsSync(`/proc/${pid}`) ? undefined : true))
     } finally {
       clearTimeout(insist)
     }
   }
 
-  /** Ends it at once; returns when it has ended. */
+  /** Kills it; returns when it has ended. */
   async kill(): Promise<void> {
     await this.stop('SIGKILL')
   }

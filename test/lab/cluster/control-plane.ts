@@ -8,7 +8,7 @@ import type { clusterPlaces } from './places.ts'
 
 const etcd = 'http://127.0.0.1:2379'
 
-/** What stores objects, and what acts on them only where there are nodes. */
+/** etcd and the API server, and with nodes the controllers and the scheduler. */
 export function controlPlane(
   places: ReturnType<typeof clusterPlaces>,
   programs: Programs<'cluster'>,
@@ -51,7 +51,7 @@ export function controlPlane(
       `--service-account-signing-key-file=${file('accounts.key')}`,
       '--authorization-mode=Node,RBAC',
       '--enable-admission-plugins=NodeRestriction',
-      // It has no way to the Services' own addresses.
+      // It has no route to the Services' own addresses.
       '--enable-aggregator-routing',
       '--allow-privileged',
       '--profiling=false',
@@ -80,7 +80,7 @@ export function controlPlane(
   ]
 }
 
-/** CoreDNS knows the cluster's names and asks the bed's name server for all others. */
+/** CoreDNS answers for the cluster's names and asks the bed's name server for all others. */
 export function corefile(places: ReturnType<typeof clusterPlaces>): string {
   return `.:53 {
   bind ${master.v4} ${master.v6}

@@ -6,8 +6,8 @@ import type { OperatorSettings } from './programs/egress-operator.ts'
 import { account, proxyNamespace } from './proxy.ts'
 
 /**
- * Starts what keeps the EndpointSlices and the readiness gate of a group of egress proxies, in a host of the cluster's
- * network; `retry` in milliseconds, as operators have it when left out. The namespace must be there.
+ * Starts a program that maintains the EndpointSlices and the readiness gate of an egress ProxyGroup, in a host of the
+ * cluster's network; `retry` is in milliseconds, with the default of operators. The namespace must exist.
  */
 export async function startEgressOperator(
   cluster: Cluster,

@@ -1,19 +1,19 @@
 import type { KubeObject } from './kubectl.ts'
 import { proxyNamespace } from './proxy.ts'
 
-/** A user's Service that leads into the tailnet by way of a ProxyGroup. */
+/** A user's Service whose target is in the tailnet, through a ProxyGroup. */
 export type EgressSpec = {
-  /** Of the user's Service, in the namespace `default`. */
+  /** The name of the user's Service, in the namespace `default`. */
   readonly name: string
   readonly target: { readonly ip?: string; readonly fqdn?: string }
   readonly ports: readonly EgressPort[]
 }
 
 export type EgressPort = {
-  /** Of the Service, and of the target. */
+  /** The port of the Service, and of the target. */
   readonly port: number
   readonly protocol: 'TCP' | 'UDP'
-  /** Of the Pods, from 10000 to 10999, no other Service's of the group. */
+  /** The Pods' port, from 10000 to 10999, unique within the group. */
   readonly matchPort: number
 }
 
@@ -33,10 +33,10 @@ const healthPort = 9002
 const clusterService = (name: string) => `ts-${name}`
 const clusterName = (name: string) => `${clusterService(name)}.${proxyNamespace}.svc.cluster.local`
 
-/** The name of an entry. */
+/** The key of an entry. */
 export const keyOf = ({ name }: Pick<EgressSpec, 'name'>): string => `default-${name}`
 
-/** The ClusterIP Service that an operator makes, without a selector, and the user's Service, which leads to it by its name. */
+/** The ClusterIP Service that an operator makes, without a selector, and the user's Service, an ExternalName for it. */
 export function egressObjects(group: string, { name, ports }: EgressSpec): KubeObject[] {
   return [
     {

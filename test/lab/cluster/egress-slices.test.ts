@@ -15,7 +15,7 @@ const service = { ...made, spec: { ...made.spec, clusterIPs: ['10.96.0.9', 'fd96
 const entry = egressEntry(spec)
 const said = { tailnetTarget: entry.tailnetTarget, ports: entry.ports }
 
-/** A replica in which all is as it should be, unless said otherwise. */
+/** A healthy replica, unless `status` or `metadata` says otherwise. */
 function replica(status: object = {}, metadata: object = {}): Replica {
   return {
     pod: {
@@ -34,7 +34,7 @@ const addresses = (one: Replica) =>
     (slice['endpoints'] as { addresses: string[] }[]).flatMap((endpoint) => endpoint.addresses),
   )
 
-it('a slice of each family, with the Pods’ ports', () => {
+it('makes a slice of each family, with the Pods’ ports', () => {
   expect(slicesOf(service, entry, [replica()])).toMatchObject([
     {
       metadata: { name: 'ts-db-ipv4', namespace: 'tailscale', labels: { 'kubernetes.io/service-name': 'ts-db' } },
@@ -55,15 +55,15 @@ const none = [[], []]
 
 describe('a Pod is an endpoint', () => {
   it.each<[string, Replica, string[][]]>([
-    ['when it says so', replica(), both],
+    ['when its status lists the service', replica(), both],
     [
-      'in whatever order its ports are',
+      'whatever the order of its ports',
       replica({ services: { 'default-db': { ...said, ports: said.ports.toReversed() } } }),
       both,
     ],
     ['not while it is being deleted', replica({}, { deletionTimestamp: '2026-01-01T00:00:00Z' }), none],
-    ['not by another Pod’s status', replica({ podIPv4: '10.88.1.4', podIPv6: 'fd88::4' }), none],
-    ['of the family alone that its status has', replica({ podIPv6: undefined }), [['10.88.1.5'], []]],
+    ['not with the status of another Pod', replica({ podIPv4: '10.88.1.4', podIPv6: 'fd88::4' }), none],
+    ['only of the family that its status has', replica({ podIPv6: undefined }), [['10.88.1.5'], []]],
     ['not without the service', replica({ services: null }), none],
     [
       'not with another target',

@@ -3,7 +3,7 @@ import type { EgressEntry } from './egress-services.ts'
 import type { KubeObject } from './kubectl.ts'
 import type { Pod } from './pods.ts'
 
-/** A ClusterIP Service of a group of egress proxies. */
+/** A ClusterIP Service of an egress ProxyGroup. */
 export type ClusterService = KubeObject & {
   readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
   readonly spec: {
@@ -17,7 +17,7 @@ export type ClusterService = KubeObject & {
   }
 }
 
-/** What a replica says in its state Secret of the services that it forwards. */
+/** The status of a replica in its state Secret: the services that it forwards. */
 export type EgressStatus = {
   readonly podIPv4?: string
   readonly podIPv6?: string
@@ -27,13 +27,13 @@ export type EgressStatus = {
 /** A replica: its Pod, and the status in its state Secret. */
 export type Replica = { readonly pod: Pod; readonly status: EgressStatus }
 
-/** The name of the entry that a ClusterIP Service is for. */
+/** The key of the entry that belongs to a ClusterIP Service. */
 export const entryOf = ({ metadata: { labels } }: ClusterService): string =>
   `${labels['tailscale.com/parent-resource-ns']}-${labels['tailscale.com/parent-resource']}`
 
 /**
- * The EndpointSlices of a Service, one for each family that it has: a Pod is an endpoint if it is not
- * being deleted, and says of just its address that it forwards the service as it is configured.
+ * The EndpointSlices of a Service, one for each of its families: a Pod is an endpoint if it is not being deleted, and
+ * its status has its own address and the service as it is configured.
  */
 export function slicesOf(
   service: ClusterService,

@@ -6,7 +6,7 @@ export type LabEvent = {
   /** In ISO 8601. */
   readonly time: string
   readonly from: 'cluster' | 'tailnet'
-  /** What it happened to, such as `default/pod/echo` or a node of the tailnet. */
+  /** The object, such as `default/pod/echo` or a node of the tailnet. */
   readonly about: string
   readonly what: string
 }
@@ -22,7 +22,7 @@ type EventObject = KubeObject & {
   readonly involvedObject?: { readonly kind?: string; readonly namespace?: string; readonly name?: string }
 }
 
-/** What an event of Kubernetes says, at the last time that it happened. */
+/** An event of Kubernetes, at the last time that it happened. */
 export function clusterEvent(event: EventObject): LabEvent {
   const { kind = '', namespace, name = '' } = event.involvedObject ?? {}
   const count = event.series?.count ?? event.count ?? 1
@@ -35,12 +35,12 @@ export function clusterEvent(event: EventObject): LabEvent {
   }
 }
 
-/** What an event of the control server says. */
+/** An event of the control server. */
 export function tailnetEvent({ time, node, kind, message }: ControlEvent): LabEvent {
   return { time: new Date(time).toISOString(), from: 'tailnet', about: node ?? '-', what: `${kind}: ${message}` }
 }
 
-/** The same in the order in which they happened. */
+/** Events in the order in which they happened. */
 export function inOrder(events: readonly LabEvent[]): LabEvent[] {
   return events.toSorted((one, other) => Date.parse(one.time) - Date.parse(other.time))
 }

@@ -15,14 +15,14 @@ export type GroupType = 'egress' | 'ingress'
 /** A ProxyGroup; its replicas, their state Secrets and their devices are `<name>-0` and so on. */
 export type GroupSpec = Pick<ProxySpec, 'name' | 'image'> &
   Partial<Pick<ProxySpec, 'env' | 'container'> & Pick<Workload, 'mounts'>> & {
-    /** What it is for; a group without a type forwards nothing. */
+    /** The type; a group without one forwards nothing. */
     readonly type?: GroupType
     readonly replicas: number
-    /** One that all replicas may use. */
+    /** An auth key for all replicas. */
     readonly authKey: string
   }
 
-/** By which a group's Pods are found. */
+/** Labels that select a group's Pods. */
 export const groupLabels = (name: string) => ({
   'tailscale.com/managed': 'true',
   'tailscale.com/parent-resource-type': 'proxygroup',
@@ -32,7 +32,7 @@ export const groupLabels = (name: string) => ({
 export const replicasOf = ({ name, replicas }: Pick<GroupSpec, 'name' | 'replicas'>): string[] =>
   Array.from({ length: replicas }, (_, index) => `${name}-${index}`)
 
-/** What the type of a group adds to its Pods. */
+/** What each type adds to the Pods. */
 const types: Readonly<Record<GroupType, { readonly env: Record<string, string>; container?: object; pod?: object }>> = {
   egress: {
     env: {
@@ -56,9 +56,9 @@ const types: Readonly<Record<GroupType, { readonly env: Record<string, string>; 
 }
 
 /**
- * The objects of a ProxyGroup, as an operator makes them: config and state of each replica in two
- * Secrets, the latter made empty, an account that may use just these, and the ConfigMap of the type. Replicas are ready
- * when the agent says so.
+ * The objects of a ProxyGroup, as an operator makes them: config and state of each replica in two Secrets, the latter
+ * empty at first, a service account that may use just these, and the ConfigMap of the type. Readiness is that of the
+ * agent.
  */
 export function groupObjects(spec: GroupSpec): KubeObject[] {
   const { name, image, type, authKey, container, mounts = [] } = spec
@@ -124,7 +124,7 @@ export function groupObjects(spec: GroupSpec): KubeObject[] {
 /** A volume with the files of a ConfigMap. */
 export const volumeOf = (configMap: string): Volume => ({ name: configMap, configMap: { name: configMap } })
 
-/** The ConfigMap from which the replicas of a group are told what to forward: texts by file name. */
+/** The ConfigMap with what the replicas of a group forward: texts by file name. */
 export function groupConfig(name: string, type: GroupType, files: Readonly<Record<string, string>>): KubeObject {
   return {
     apiVersion: 'v1',

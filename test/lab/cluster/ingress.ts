@@ -5,18 +5,18 @@ import { toolsImage } from './images.ts'
 import type { KubeObject } from './kubectl.ts'
 import { proxyNamespace, type Workload } from './proxy.ts'
 
-/** A user's Ingress by way of a ProxyGroup: HTTPS under a name, to a Service of the cluster. */
+/** A user's Ingress through a ProxyGroup: HTTPS under a name, to a Service of the cluster. */
 export type IngressSpec = {
-  /** The first label of its name, and what its Tailscale Service is called behind `svc:`. */
+  /** The first label of its name, and the name of its Tailscale Service without `svc:`. */
   readonly name: string
-  /** Of the Service in the namespace `default` that it leads to. */
+  /** The Service behind it, in the namespace `default`. */
   readonly backend: { readonly name: string; readonly port: number }
 }
 
 export const serviceOf = ({ name }: Pick<IngressSpec, 'name'>): string => `svc:${name}`
 export const fqdnOf = ({ name }: Pick<IngressSpec, 'name'>): string => `${name}.${domain}`
 
-/** The text of `serve-config.json`; `clusterIp` is where the Service of each Ingress is. */
+/** The text of `serve-config.json`; `clusterIp` is the address of the Service of each Ingress. */
 export function serveConfigText(all: readonly (IngressSpec & { readonly clusterIp: string })[]): string {
   const services = all.map((spec) => {
     const proxy = { Proxy: `http://${spec.clusterIp}:${spec.backend.port}/` }
@@ -26,10 +26,7 @@ export function serveConfigText(all: readonly (IngressSpec & { readonly clusterI
   return JSON.stringify({ Services: Object.fromEntries(services) })
 }
 
-/**
- * What a name's certificate is kept in: a TLS Secret, made empty, and the right of the group's
- * replicas, all of them, to it.
- */
+/** A TLS Secret for a name's certificate, empty at first, and the permission of all the group's replicas to use it. */
 export function tlsObjects(group: string, spec: Pick<IngressSpec, 'name'>): KubeObject[] {
   const name = fqdnOf(spec)
   const labels = {
@@ -68,7 +65,7 @@ export function tlsObjects(group: string, spec: Pick<IngressSpec, 'name'>): Kube
   ]
 }
 
-/** What proxies need to have certificates from a bed's authority: `trust` as the authority's client gives it. */
+/** What proxies need to get certificates from a bed's authority: `trust` as the authority's client returns it. */
 export function authorityObjects(trust: string): {
   readonly objects: readonly KubeObject[]
   readonly env: Readonly<Record<string, string>>
@@ -83,7 +80,7 @@ export function authorityObjects(trust: string): {
   }
 }
 
-/** A site of this name that answers every GET of `/` as the echo backend would, on port 80 of its Service. */
+/** A site of this name that answers every GET of `/` as the echo server would, on port 80 of its Service. */
 export function siteObjects(name: string, namespace = 'default'): KubeObject[] {
   const labels = { app: name }
   const metadata = { name, namespace }

@@ -11,7 +11,7 @@ import { isUnready, whyNot, type Pod } from './pods.ts'
 
 export type KubectlOptions = {
   readonly input?: string
-  /** Milliseconds; more than enough for any wait when left out. */
+  /** Milliseconds; by default more than enough for any wait. */
   readonly timeout?: number
   /** With `false` a non-zero exit is returned instead of thrown. */
   readonly check?: boolean
@@ -25,11 +25,11 @@ export type KubeObject = {
   readonly [field: string]: unknown
 }
 
-/** A cluster as its administrator sees it, through kubectl. */
+/** A cluster with the permissions of its administrator, through kubectl. */
 export class Kubectl {
   /** The administrator's kubeconfig, a file; usable in the bed's network. */
   readonly kubeconfig: string
-  /** The start of a command that runs kubectl where the API server is. */
+  /** The beginning of a command that runs kubectl in the network of the API server. */
   readonly argv: readonly string[]
 
   constructor(record: BedRecord, programs: Programs<'cluster'>) {
@@ -37,24 +37,24 @@ export class Kubectl {
     this.argv = [...enterNetwork(record.holder!.pid), join(programs.kubectl, 'kubectl')]
   }
 
-  /** Runs kubectl as the administrator, files and working directory those of this side. */
+  /** Runs kubectl as the administrator, with the files and the working directory of this side. */
   async kubectl(argv: readonly string[], options: KubectlOptions = {}): Promise<Ran> {
     return await run([...this.argv, ...argv], {
       timeout: 2 * patience,
       ...options,
-      // Not this process's own: it may name a proxy.
+      // Not this process's environment, which may name a proxy.
       env: { HOME: dirname(this.kubeconfig), KUBECONFIG: this.kubeconfig, PATH: searchPath([]) },
       doing: `kubectl ${argv.join(' ')}`,
     })
   }
 
-  /** Creates objects, or changes them to what is given. */
+  /** Creates objects, or updates them. */
   async apply(...objects: readonly KubeObject[]): Promise<void> {
     const list = { apiVersion: 'v1', kind: 'List', items: objects }
     await this.kubectl(['apply', '--server-side', '--force-conflicts', '--filename=-'], { input: JSON.stringify(list) })
   }
 
-  /** An object, or undefined when there is none. `kind` is as kubectl takes it. */
+  /** An object, or undefined without one. `kind` is as kubectl accepts it. */
   async get<T = KubeObject>(kind: string, name: string, namespace = 'default'): Promise<T | undefined> {
     const where = [kind, name, `--namespace=${namespace}`]
     const { stdout } = await this.kubectl(['get', ...where, '--ignore-not-found', '--output=json'])
@@ -73,7 +73,7 @@ export class Kubectl {
     await this.waitFor(object, `condition=${condition}`, where)
   }
 
-  /** Waits for what `kubectl wait` knows beside conditions, such as `create` or `delete`. */
+  /** Waits for what `kubectl wait` supports besides conditions, such as `create` or `delete`. */
   async waitFor(object: string, event: string, { namespace = 'default' } = {}): Promise<void> {
     await this.kubectl(['wait', object, `--namespace=${namespace}`, `--for=${event}`, `--timeout=${patience / 1000}s`])
   }
@@ -83,7 +83,7 @@ export class Kubectl {
     return (await this.kubectl(['create', 'token', serviceAccount, `--namespace=${namespace}`])).stdout
   }
 
-  /** What a Pod printed, of one container or of all. `previous`: the container before its last restart. */
+  /** The log of a Pod, of one container or of all. `previous`: of the container before its last restart. */
   async podLogs(
     pod: string,
     {
@@ -97,14 +97,14 @@ export class Kubectl {
     return stdout
   }
 
-  /** What happened, in order. */
+  /** The events, in order. */
   async events(): Promise<LabEvent[]> {
     return inOrder((await this.list('events')).map(clusterEvent))
   }
 
-  /** Why Pods are not ready, with the last `lines` lines that they printed; for whoever looks for a failure. */
+  /** Why Pods are not ready, with the last `lines` log lines, to look into a failure. */
   async unready(lines: number): Promise<string> {
-    // An API server that hangs may be what is looked for.
+    // A hanging API server may be the failure.
     const options = { timeout: 20_000, check: false }
     const unready = (await this.list<Pod>('pods', undefined, { timeout: 20_000 })).filter(isUnready)
     const texts = await Promise.all(

@@ -37,7 +37,7 @@ export function nodePlans(n: number, programs: Programs<'cluster'>): Plan[] {
   ]
 }
 
-/** What the daemons of the `n`-th node are told, by path inside. `groups` is where its control groups are. */
+/** The settings of the daemons of the `n`-th node, by path inside. `groups` is the path of its control groups. */
 export function nodeSettings(n: number, groups: string, plugins: string): Record<string, string> {
   return {
     [nodeFiles.containerd]: containerd(plugins),
@@ -61,7 +61,7 @@ function containerd(plugins: string): string {
 `
 }
 
-/** Each Pod has a cable of its own to its node, which routes: there is no bridge that a packet could take past the rules. */
+/** Each Pod is connected to its node by a veth pair, and the node routes: no bridge lets packets bypass the rules. */
 function network(n: number): unknown {
   const { v4, v6 } = podRange(n)
   const ipam = {
@@ -88,7 +88,7 @@ function kubelet(groups: string): unknown {
     authentication: { x509: { clientCAFile: nodeFiles.ca } },
     clusterDNS: [master.v4],
     clusterDomain: 'cluster.local',
-    // What is mounted follows within a second or two.
+    // So that mounted files are updated within a second or two.
     syncFrequency: '1s',
     configMapAndSecretChangeDetectionStrategy: 'Watch',
     allowedUnsafeSysctls: ['net.ipv4.*', 'net.ipv6.*'],
@@ -114,7 +114,7 @@ function proxy(n: number): unknown {
     clientConnection: { kubeconfig: nodeFiles.proxyUser },
     clusterCIDR: `${podRanges.v4},${podRanges.v6}`,
     nftables: { minSyncPeriod: '100ms' },
-    // These belong to the machine.
+    // These settings belong to the machine.
     conntrack: { maxPerCore: 0, min: 0 },
     oomScoreAdj: 0,
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { placesOf } from '../ground/record.ts'
 
-/** The places of a cluster's files: `file` is in a directory that both sides see, etcd's data is in the bed's memory. */
+/** The paths of a cluster's files: `file` is in a directory that both sides see, etcd's data is in the bed's memory. */
 export function clusterPlaces(bed: string) {
   const { top, files, logs } = placesOf(bed)
   const directory = join(top, 'cluster')
@@ -10,12 +10,12 @@ export function clusterPlaces(bed: string) {
     logs,
     file: (name: string): string => join(directory, name),
     kubeconfig: (user: string): string => join(directory, `${user}.kubeconfig`),
-    // No host can be named so.
+    // No host can have this name.
     etcd: join(files, '.etcd'),
   } as const
 }
 
-/** Where a node keeps the files of its daemons, as named inside. */
+/** The files of a node's daemons, as named inside. */
 export const nodeFiles = {
   ca: '/etc/kubernetes/ca.crt',
   kubelet: '/etc/kubernetes/kubelet.json',
@@ -27,5 +27,5 @@ export const nodeFiles = {
   network: '/etc/kubernetes/cni/lab.conflist',
 } as const
 
-/** Where containerd listens, as named inside its node. */
+/** The socket of containerd, as named inside its node. */
 export const containerdSocket = '/run/containerd/containerd.sock'

@@ -8,18 +8,18 @@ import { routesFor } from './routes.ts'
 import { nodesOf } from './spec.ts'
 import { kubeconfig, tokenFile, usersOf } from './users.ts'
 
-test('a cluster has as many nodes as was asked for, from none to five', () => {
+test('a cluster has as many nodes as were asked for, from none to five', () => {
   expect([{}, { nodes: 0 }, { nodes: 5 }].map(nodesOf)).toEqual([1, 0, 5])
   for (const nodes of [-1, 6, 1.5, Number.NaN]) expect(() => nodesOf({ nodes })).toThrow(CulvertError)
 })
 
-test('a host cannot be named like a node', () => {
+test('a host cannot have the name of a node', () => {
   const hosts = { node1: { network: 'cluster' } } as const
   expect(() => checkTopology(hosts, 1)).toThrow('named like a node')
   expect(() => checkTopology(hosts)).not.toThrow()
 })
 
-test('each Pod is reached through its node, and the Services from beside the cluster through the first', () => {
+test('each Pod is routed through its node, and Services from outside through the first node', () => {
   expect(routesFor(2, undefined)).toEqual({
     v4: [
       'route add 10.88.1.0/24 via 10.98.0.2',
@@ -32,7 +32,7 @@ test('each Pod is reached through its node, and the Services from beside the clu
       'route add fd96::/112 via fd98::2',
     ],
   })
-  // A node has its own Pods at hand, and Services everywhere.
+  // A node needs no route for its own Pods, nor for Services.
   expect(routesFor(2, 2)).toEqual({
     v4: ['route add 10.88.1.0/24 via 10.98.0.2'],
     v6: ['route add fd88:0:0:1::/64 via fd98::2'],
@@ -40,7 +40,7 @@ test('each Pod is reached through its node, and the Services from beside the clu
   expect(routesFor(0, undefined)).toEqual({ v4: [], v6: [] })
 })
 
-test('each daemon is a user of its own, and a node may do what nodes may', () => {
+test('each daemon is a user of its own, and a node has the permissions of nodes', () => {
   const users = usersOf(1).map((user, index) => ({ ...user, token: `t${index}` }))
   expect(tokenFile(users)).toBe(`t0,admin,admin,"system:masters"
 t1,system:kube-controller-manager,kube-controller-manager,"system:masters"
@@ -55,7 +55,7 @@ t5,system:kube-proxy,node1.kube-proxy,""
   })
 })
 
-test('no part needs a newer Go than is asked for', async () => {
+test('no part needs a newer Go than is required', async () => {
   const folder = join(import.meta.dirname, '../parts/go')
   for (const name of await readdir(folder)) {
     expect(await readFile(join(folder, name, 'go.mod'), 'utf8'), name).toContain(`\ngo ${await goNeeded()}\n`)

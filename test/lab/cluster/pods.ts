@@ -29,13 +29,13 @@ type ContainerStatus = {
   readonly lastState?: { readonly terminated?: Waiting }
 }
 
-/** True unless a Pod is ready or has done its work. */
+/** True unless a Pod is ready or has completed. */
 export function isUnready({ status }: Pod): boolean {
   if (status.phase === 'Succeeded') return false
   return !(status.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True')
 }
 
-/** Why a Pod is not ready, a line for each thing that is known. */
+/** Why a Pod is not ready, a line for each reason. */
 export function whyNot({ metadata, spec, status }: Pod): string[] {
   const head = `${metadata.namespace}/${metadata.name}: ${status.phase ?? 'new'} on ${spec.nodeName ?? 'no node'}`
   const conditions = (status.conditions ?? []).filter(({ status: is }) => is !== 'True')

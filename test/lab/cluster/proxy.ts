@@ -3,22 +3,22 @@ import { toolsImage } from './images.ts'
 import type { KubeObject } from './cluster.ts'
 
 export type ProxySpec = {
-  /** Of the StatefulSet; its Pod and the Pod's Secret are `<name>-0`. */
+  /** The name of the StatefulSet; its Pod and the Pod's Secret are `<name>-0`. */
   readonly name: string
   readonly image: string
   readonly authKey: string
-  /** The device's name in the tailnet; the Pod's when left out. */
+  /** The node's name in the tailnet; the Pod's when left out. */
   readonly hostname?: string
-  /** What the mode asks for, such as TS_DEST_IP. */
+  /** The settings of the mode, such as TS_DEST_IP. */
   readonly env: Readonly<Record<string, string>>
-  /** Set in the container beside image, environment and mounts, such as probes. */
+  /** Further fields of the container, such as probes. */
   readonly container?: object
 }
 
-/** Where operators keep their proxies. */
+/** The namespace of operators' proxies. */
 export const proxyNamespace = 'tailscale'
 
-/** What every standalone proxy of an operator shares: the namespace and the account. */
+/** What all standalone proxies of an operator share: the namespace and the service account. */
 export function proxyGround(): KubeObject[] {
   return [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: proxyNamespace } },
@@ -28,7 +28,7 @@ export function proxyGround(): KubeObject[] {
 
 export const eventsRule = { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch', 'get'] }
 
-/** A service account with its rights. */
+/** A service account with its permissions. */
 export function account(name: string, rules: readonly object[]): KubeObject[] {
   const metadata = { name, namespace: proxyNamespace }
   const rbac = 'rbac.authorization.k8s.io'
@@ -63,8 +63,8 @@ export function deviceConfig(hostname: string, authKey?: string, more: object = 
 }
 
 /**
- * The objects of one standalone proxy in kernel mode, as an operator makes them: one Secret for
- * config and state, an init container that turns forwarding on, and the agent with the rights that this takes.
+ * The objects of one standalone proxy in kernel mode, as an operator makes them: one Secret for config and state, an
+ * init container that turns forwarding on, and the agent with the privileges that this needs.
  */
 export function proxyObjects({
   name,
@@ -111,16 +111,16 @@ const labelsOf = (name: string) => ({ app: name, 'tailscale.com/managed': 'true'
 export type Volume = { readonly name: string; readonly [source: string]: unknown }
 
 export type Workload = Pick<ProxySpec, 'name' | 'image' | 'env' | 'container'> & {
-  /** TS_INTERNAL_APP, by which tailscaled is told what it is for. */
+  /** TS_INTERNAL_APP, which tells tailscaled its purpose. */
   readonly app: string
   readonly account: string
   /** The Secrets with the device configs, one for each replica. */
   readonly configs: readonly string[]
   readonly podIPs: boolean
-  /** What is mounted beside them: volumes, and where. */
+  /** Further volumes, and their mount paths. */
   readonly mounts?: readonly { readonly volume: Volume; readonly mountPath: string }[]
   readonly labels?: Readonly<Record<string, string>>
-  /** Set in the Pod beside containers and volumes. */
+  /** Further fields of the Pod. */
   readonly pod?: object | undefined
 }
 
@@ -203,7 +203,7 @@ export function workload({
   }
 }
 
-/** A backend that `ask` understands, and the dual-stack Service before it, both of this name; it listens on port 7000. */
+/** A backend for `ask`, and the dual-stack Service in front of it, both of this name; it listens on port 7000. */
 export function backendObjects(name: string, namespace = 'default'): KubeObject[] {
   const labels = { app: name }
   return [

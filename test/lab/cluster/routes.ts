@@ -3,8 +3,8 @@ import type { HostRecord } from '../ground/record.ts'
 import { nodeAddress, podRange, services } from './addresses.ts'
 
 /**
- * The routes to Pods and Services that one needs that is, or is not, the `own`-th node: to each node's Pods through that
- * node, and from elsewhere to the Services through the first one.
+ * The routes to Pods and Services for the `own`-th node, or for a host that is no node: to each node's Pods through
+ * that node, and for other hosts to the Services through the first node.
  */
 export function routesFor(nodes: number, own: number | undefined): { v4: string[]; v6: string[] } {
   const numbers = Array.from({ length: nodes }, (_, index) => index + 1)
@@ -16,7 +16,10 @@ export function routesFor(nodes: number, own: number | undefined): { v4: string[
   return { v4: v4!, v6: v6! }
 }
 
-/** Lets the bed itself and all hosts of the cluster's network reach Pods and Services, and the nodes forward. */
+/**
+ * Routes Pods and Services for the bed itself and all hosts of the cluster's network, and enables forwarding on the
+ * nodes.
+ */
 export async function layRoutes(bed: number, hosts: readonly HostRecord[], nodes: number): Promise<void> {
   const places = [
     { pid: bed, own: undefined, v4: true, v6: true },

@@ -14,7 +14,7 @@ import { clusterPlaces, nodeFiles } from './places.ts'
 import { kubeconfig, tokenFile, usersOf } from './users.ts'
 
 /**
- * Starts the cluster of a bed whose networks and hosts are made, and returns once its nodes take Pods. `furnished`
+ * Starts the cluster of a bed whose networks and hosts exist, and returns once its nodes accept Pods. `furnished`
  * resolves when the hosts have their files.
  */
 export async function startCluster(
@@ -55,7 +55,7 @@ async function writeFiles(bed: string, nodes: number): Promise<void> {
   ])
 }
 
-/** Gives a node its files and its images, and starts its container engine. */
+/** Gives a node its files and images, and starts its container engine. */
 async function prepareNode(
   bed: string,
   record: HostRecord,

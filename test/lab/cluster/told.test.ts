@@ -25,7 +25,7 @@ test.each<[string, object, string, string]>([
   expect(clusterEvent({ ...event, ...more })).toEqual({ time, from: 'cluster', about: 'default/pod/echo', what })
 })
 
-test('events of both are told in the order in which they happened', () => {
+test('events of both kinds are shown in the order in which they happened', () => {
   const later = clusterEvent({ ...event, eventTime: '2030-01-01T00:00:02Z' })
   const earlier = tailnetEvent({ id: 1, time: '2030-01-01T01:00:01+01:00', kind: 'poll-start', message: 'map poll' })
   expect(earlier).toEqual({
@@ -45,14 +45,14 @@ const pod = (status: Pod['status']): Pod => ({
   status,
 })
 
-test('a Pod that is ready, or has done its work, wants nothing', () => {
+test('a Pod that is ready or has completed is not listed as unready', () => {
   expect(isUnready(pod({ phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] }))).toBe(false)
   expect(isUnready(pod({ phase: 'Succeeded', conditions: [{ type: 'Ready', status: 'False' }] }))).toBe(false)
   expect(isUnready(pod({ phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] }))).toBe(true)
   expect(isUnready(pod({ phase: 'Pending' }))).toBe(true)
 })
 
-test('what keeps a Pod from being ready is told, and how its container ended before', () => {
+test('shows why a Pod is not ready, and how its container ended before', () => {
   const waiting = { reason: 'CrashLoopBackOff', message: 'back-off' }
   const status = {
     phase: 'Running',

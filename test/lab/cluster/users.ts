@@ -1,8 +1,8 @@
 import { nodeName } from './addresses.ts'
 
-/** Who may talk to the API server, by a token of its own. */
+/** A user of the API server, with a token of its own. */
 export type User = {
-  /** What its kubeconfig is called. */
+  /** The name of its kubeconfig. */
   readonly file: string
   readonly name: string
   readonly groups: readonly string[]
@@ -23,7 +23,7 @@ export function usersOf(nodes: number): User[] {
   ]
 }
 
-/** What the API server's --token-auth-file holds: one line for each user. */
+/** The content of the API server's --token-auth-file: one line for each user. */
 export function tokenFile(users: readonly (User & { readonly token: string })[]): string {
   return users.map(({ token, name, file, groups }) => `${token},${name},${file},"${groups.join(',')}"\n`).join('')
 }

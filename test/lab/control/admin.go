@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// admin is the API by which tests steer the tailnet.
+// admin is the API by which tests control the tailnet.
 type admin struct {
 	tn     *tailnet
 	names  *dnsStore
@@ -17,7 +17,7 @@ type admin struct {
 	outage *outage
 }
 
-// adminError is an error with the HTTP status that tells its kind.
+// adminError is an error with the HTTP status for its kind.
 type adminError struct {
 	status int
 	msg    string
@@ -37,14 +37,14 @@ func conflict(format string, a ...any) error {
 	return &adminError{http.StatusConflict, fmt.Sprintf(format, a...)}
 }
 
-// created is an answer that says that something is new.
+// created is an answer with status 201.
 type created struct{ v any }
 
 // newAdmin returns the handler of the admin API.
 func newAdmin(tn *tailnet, names *dnsStore, server *controlServer, out *outage) http.Handler {
 	a := &admin{tn: tn, names: names, server: server, outage: out}
 	mux := http.NewServeMux()
-	methods := map[string][]string{} // path: its methods
+	methods := map[string][]string{} // methods by path
 	route := func(method, path string, h func(*http.Request) (any, error)) {
 		methods[path] = append(methods[path], method)
 		mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) { answer(w, r, h) })
@@ -88,7 +88,7 @@ func newAdmin(tn *tailnet, names *dnsStore, server *controlServer, out *outage) 
 	return mux
 }
 
-// answer runs a handler and writes what it returns: nothing is 204.
+// answer runs a handler and writes its result: nil is 204.
 func answer(w http.ResponseWriter, r *http.Request, h func(*http.Request) (any, error)) {
 	v, err := h(r)
 	switch c, isNew := v.(created); {
@@ -112,14 +112,14 @@ func writeError(w http.ResponseWriter, err error) {
 	writeJSON(w, status, map[string]string{"error": err.Error()})
 }
 
-// readBody reads a JSON object into v; fields that v lacks are errors.
+// readBody reads a JSON object into v; unknown fields are errors.
 func readBody(r *http.Request, v any) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest))
 	if err != nil {
 		return badRequest("read the body: %v", err)
 	}
 	if len(strings.TrimSpace(string(body))) == 0 {
-		body = []byte("{}") // every field may be left out
+		body = []byte("{}") // every field is optional
 	}
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()

@@ -56,7 +56,7 @@ func (a *admin) putExtraRecords(r *http.Request) (any, error) {
 	return a.getExtraRecords(r)
 }
 
-// underlay is the DNS of the world outside of the tailnet.
+// underlay is the DNS outside the tailnet.
 type underlay struct {
 	Mode    string      `json:"mode"`
 	Records []dnsRecord `json:"records"`

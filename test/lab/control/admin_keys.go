@@ -93,7 +93,7 @@ func (a *admin) deleteKey(r *http.Request) (any, error) {
 	return nil, nil
 }
 
-// listLogins shows the logins that wait, oldest first.
+// listLogins returns the pending logins, oldest first.
 func (a *admin) listLogins(*http.Request) (any, error) {
 	type view struct {
 		URL      string    `json:"url"`

@@ -46,7 +46,7 @@ func (a *admin) deleteNode(r *http.Request) (any, error) {
 	})
 }
 
-// nodePatch is what can be changed at a node; what is left out stays.
+// nodePatch has the fields of a node that can be changed; what is left out stays.
 type nodePatch struct {
 	CapMap      *tailcfg.NodeCapMap `json:"capMap"`
 	Tags        *[]string           `json:"tags"`
@@ -76,8 +76,8 @@ func (a *admin) patchNode(r *http.Request) (any, error) {
 	})
 }
 
-// patchLocked changes a node, wholly or, if a part is wrong, not at all. It
-// returns what it changed.
+// patchLocked changes a node completely or, if a field is invalid, not at
+// all. It returns the names of what it changed.
 func (t *tailnet) patchLocked(n *node, p *nodePatch, now time.Time) (changed []string, err error) {
 	next := *n
 	note := func(what string, v any) { changed = append(changed, fmt.Sprintf("%s %v", what, v)) }
@@ -136,7 +136,7 @@ func (t *tailnet) patchLocked(n *node, p *nodePatch, now time.Time) (changed []s
 }
 
 // readdressLocked gives a node other addresses, at most one of each family. A
-// family without one keeps what it had.
+// family without one keeps its address.
 func (t *tailnet) readdressLocked(n *node, addrs []netip.Addr) error {
 	seen := map[bool]bool{}
 	for _, addr := range addrs {
@@ -159,7 +159,7 @@ func (t *tailnet) readdressLocked(n *node, addrs []netip.Addr) error {
 	return nil
 }
 
-// askNode sends a request to a node over control.
+// askNode sends a request to a node over its control connection.
 func (a *admin) askNode(r *http.Request) (any, error) {
 	body := struct {
 		Method string `json:"method"`

@@ -23,10 +23,10 @@ type serviceHostView struct {
 	Node    string    `json:"node"`
 	State   hostState `json:"state"`
 	Ports   []string  `json:"ports"`
-	Clients []string  `json:"clients"` // the nodes that are sent here
+	Clients []string  `json:"clients"` // the nodes that are routed here
 }
 
-// serviceViewLocked shows a service. Lists are never null.
+// serviceViewLocked returns the view of a service. Lists are never null.
 func (t *tailnet) serviceViewLocked(s *service) serviceView {
 	now := time.Now()
 	v := serviceView{
@@ -85,7 +85,7 @@ func (a *admin) getService(r *http.Request) (any, error) {
 	return a.withService(r, func(s *service) (any, error) { return a.tn.serviceViewLocked(s), nil })
 }
 
-// putService makes a service, or changes what the body names of one.
+// putService creates a service, or changes the fields in the body.
 func (a *admin) putService(r *http.Request) (any, error) {
 	var p struct {
 		Ports       *[]string `json:"ports"`
@@ -138,7 +138,7 @@ func (a *admin) deleteService(r *http.Request) (any, error) {
 	})
 }
 
-// putServiceHost lets a node host a service, or holds it.
+// putServiceHost approves or holds a node as host of a service.
 func (a *admin) putServiceHost(r *http.Request) (any, error) {
 	var p struct {
 		Approved *bool `json:"approved"`

@@ -22,7 +22,7 @@ func (a *admin) getSettings(*http.Request) (any, error) {
 	return a.tn.settings, nil
 }
 
-// putSettings changes the settings that the body names.
+// putSettings changes the settings in the body.
 func (a *admin) putSettings(r *http.Request) (any, error) {
 	a.tn.mu.Lock()
 	defer a.tn.mu.Unlock()
@@ -118,7 +118,7 @@ func (a *admin) getEvents(r *http.Request) (any, error) {
 	return map[string]any{"events": events, "last": last}, nil
 }
 
-// seconds makes a duration of a number from outside.
+// seconds converts a number from a request to a duration.
 func seconds(what string, n float64) (time.Duration, error) {
 	if math.IsNaN(n) || math.Abs(n) > 1e9 {
 		return 0, badRequest("%s is %v; use at most 1e9", what, n)

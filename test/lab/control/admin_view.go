@@ -37,7 +37,7 @@ type nodeView struct {
 	Hostinfo         *tailcfg.Hostinfo  `json:"hostinfo"`
 }
 
-// viewLocked shows a node. Lists are never null.
+// viewLocked returns the view of a node. Lists are never null.
 func (t *tailnet) viewLocked(n *node) nodeView {
 	now := time.Now()
 	v := nodeView{

@@ -12,7 +12,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// What the DNS server does with questions.
+// Modes of the DNS server.
 const (
 	dnsNormal   = "normal"   // answers, and NXDOMAIN for unknown names
 	dnsServFail = "servfail" // fails every question
@@ -26,7 +26,7 @@ const (
 	maxChallenges = 4
 )
 
-// dnsRecord is a record of the underlay, as the admin API has it.
+// dnsRecord is a record of the underlay, as in the admin API.
 type dnsRecord struct {
 	Name  string `json:"name"`
 	Type  string `json:"type"`
@@ -53,7 +53,7 @@ func newDNSStore() *dnsStore {
 	return &dnsStore{mode: dnsNormal, records: []dnsRecord{}, challenges: map[string][]challenge{}}
 }
 
-// rr checks a record and makes the one that is served of it.
+// rr validates a record and converts it.
 func (r dnsRecord) rr() (dns.RR, error) {
 	if _, ok := dns.IsDomainName(r.Name); !ok || r.Name == "" {
 		return nil, fmt.Errorf("record name %q is not a DNS name", r.Name)
@@ -81,7 +81,7 @@ func (r dnsRecord) rr() (dns.RR, error) {
 	return nil, fmt.Errorf("record %q: %q is no value of type %s", r.Name, r.Value, r.Type)
 }
 
-// set replaces the underlay's records, or leaves the old ones if one is wrong.
+// set replaces the underlay's records, or keeps the old ones if one is invalid.
 func (s *dnsStore) set(records []dnsRecord) error {
 	byName := map[string][]dns.RR{}
 	for _, r := range records {
@@ -111,8 +111,8 @@ func (s *dnsStore) get() ([]dnsRecord, string) {
 	return slices.Clone(s.records), s.mode
 }
 
-// addChallenge adds a TXT record for a while; the older ones of the name stay,
-// as two orders may be under way.
+// addChallenge adds a TXT record for a while; older ones of the name stay, as
+// two orders may be under way.
 func (s *dnsStore) addChallenge(name, value string) {
 	name = dns.CanonicalName(name)
 	h := dns.RR_Header{Name: name, Rrtype: dns.TypeTXT, Class: dns.ClassINET}
@@ -125,7 +125,7 @@ func (s *dnsStore) addChallenge(name, value string) {
 // lookupLocked returns all records of a name.
 func (s *dnsStore) lookupLocked(name string, now time.Time) []dns.RR {
 	out := slices.Clone(s.byName[name])
-	for _, c := range slices.Backward(s.challenges[name]) { // the newest is the likeliest
+	for _, c := range slices.Backward(s.challenges[name]) { // the newest is the most likely
 		if c.expires.After(now) {
 			out = append(out, c.rr)
 		}

@@ -30,7 +30,7 @@ type eventLog struct {
 
 func newEventLog() *eventLog { return &eventLog{more: make(chan struct{})} }
 
-// add notes an event, of a node if n is not nil. The caller may hold the
+// add records an event, of a node if n is not nil. The caller may hold the
 // tailnet's lock.
 func (l *eventLog) add(kind string, n *node, message string) {
 	e := event{Time: time.Now().UTC(), Kind: kind, Message: message}
@@ -43,7 +43,7 @@ func (l *eventLog) add(kind string, n *node, message string) {
 	l.last++
 	e.ID = l.last
 	if len(l.events) >= maxEvents {
-		// Half at once, so that a full log does not copy itself for each event.
+		// Half of them, so that a full log is not copied for each event.
 		l.events = append([]event(nil), l.events[maxEvents/2:]...)
 	}
 	l.events = append(l.events, e)

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// vanished is after what time without a sign of life a connection is cut: a
-// host that is gone with its network does not say so.
+// vanished is the time without an answer after which a connection is closed: a
+// host that is gone with its network does not close it.
 const vanished = 8 * time.Second
 
 const tcpUserTimeout = 18 // which package syscall lacks
 
-// vanishing makes listeners of such connections.
+// vanishing configures listeners whose connections are closed after that time.
 var vanishing = net.ListenConfig{
 	KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 4 * time.Second, Interval: 2 * time.Second, Count: 2},
 	Control: func(_, _ string, c syscall.RawConn) (err error) {
@@ -28,9 +28,9 @@ var vanishing = net.ListenConfig{
 	},
 }
 
-// gate is a TCP listener that can be shut and opened again. While shut its
-// port is closed, so that the kernel refuses callers, and the connections made
-// before are cut.
+// gate is a TCP listener that can be shut and opened again. While shut, its
+// port is closed, so that the kernel refuses connections, and existing
+// connections are closed.
 type gate struct {
 	addr string
 
@@ -41,7 +41,7 @@ type gate struct {
 	ended  bool
 }
 
-// gateConn tells its gate when it closes.
+// gateConn removes itself from its gate when it closes.
 type gateConn struct {
 	net.Conn
 	gate *gate
@@ -63,7 +63,7 @@ func openGate(ap netip.AddrPort) (*gate, error) {
 	return g, nil
 }
 
-// open listens; it does nothing for a gate that is open or has ended.
+// open listens; it does nothing for a gate that is open or closed for good.
 func (g *gate) open() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -80,7 +80,7 @@ func (g *gate) open() error {
 	return nil
 }
 
-// shut stops listening and cuts every connection.
+// shut stops listening and closes every connection.
 func (g *gate) shut() {
 	g.mu.Lock()
 	if g.ln != nil {
@@ -92,7 +92,7 @@ func (g *gate) shut() {
 	g.conns = map[*gateConn]struct{}{}
 	g.mu.Unlock()
 	for c := range cut {
-		// A reset tells the other side at once, as a crashed host would.
+		// A reset notifies the other side at once, as a crashed host would.
 		if t, ok := c.Conn.(*net.TCPConn); ok {
 			t.SetLinger(0)
 		}
@@ -100,7 +100,7 @@ func (g *gate) shut() {
 	}
 }
 
-// Accept returns the next connection, waiting through times in which the gate is shut.
+// Accept returns the next connection, and waits while the gate is shut.
 func (g *gate) Accept() (net.Conn, error) {
 	for {
 		g.mu.Lock()
@@ -124,9 +124,9 @@ func (g *gate) Accept() (net.Conn, error) {
 		}
 		g.mu.Unlock()
 		if err == nil {
-			c.Close() // came in while the gate was being shut
+			c.Close() // accepted while the gate was being shut
 		} else if current {
-			// Out of file descriptors or the like: wait rather than spin.
+			// Out of file descriptors or the like: wait instead of spinning.
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
@@ -144,5 +144,5 @@ func (g *gate) Close() error {
 	return nil
 }
 
-// Addr returns the address that the gate listens at while open.
+// Addr returns the address that the gate listens on while open.
 func (g *gate) Addr() net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(g.addr)) }

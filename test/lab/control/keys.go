@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// authKey lets nodes in without a login.
+// authKey lets nodes join without a login.
 type authKey struct {
 	Key       string     `json:"key"`
 	Reusable  bool       `json:"reusable"`
@@ -39,8 +39,8 @@ func redact(k string) string {
 	return "(short key)"
 }
 
-// useLocked looks a key up for a node that wants these tags. The refusals read
-// as those of the real server do, as agents tell apart what to do by them.
+// useLocked looks up a key for a node that requests these tags. The refusals
+// have the wording of the real server, since agents distinguish them by it.
 func (t *tailnet) useLocked(text string, wantTags []string, now time.Time) (*authKey, error) {
 	k := t.keys[text]
 	switch {
@@ -65,7 +65,7 @@ func (t *tailnet) useLocked(text string, wantTags []string, now time.Time) (*aut
 	return k, nil
 }
 
-// checkTags names the first tag that is none.
+// checkTags names the first invalid tag.
 func checkTags(tags []string) error {
 	for _, tag := range tags {
 		if !tagPattern.MatchString(tag) {

@@ -13,11 +13,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// bindPatience is how long a listener waits for its address to appear: a v6
-// address is not usable until duplicate address detection has passed.
+// bindPatience is how long a listener waits for its address: a v6 address is
+// not usable until duplicate address detection has finished.
 const bindPatience = 5 * time.Second
 
-// retryBind calls bind until it works, fails for a lasting reason, or patience ends.
+// retryBind calls bind until it succeeds, fails permanently, or bindPatience is over.
 func retryBind(what string, bind func() error) error {
 	deadline := time.Now().Add(bindPatience)
 	for {
@@ -40,7 +40,7 @@ func retryBind(what string, bind func() error) error {
 }
 
 // startPublic opens every port that nodes use and serves them in the
-// background. Errors after the start go to failed.
+// background. Later errors go to failed.
 func startPublic(addrs addrList, control http.Handler, names *dnsStore, out *outage, failed chan<- error) error {
 	relay, err := newRelay()
 	if err != nil {
@@ -95,8 +95,8 @@ func startDNS(ap netip.AddrPort, names *dnsStore, failed chan<- error) error {
 	return nil
 }
 
-// listenAdmin opens the admin socket for this user only, in place of one that
-// an earlier run left behind.
+// listenAdmin opens the admin socket for this user only, and replaces one that
+// an earlier run left.
 func listenAdmin(path string) (net.Listener, error) {
 	if fi, err := os.Lstat(path); err == nil {
 		if fi.Mode()&os.ModeSocket == 0 {
@@ -110,7 +110,7 @@ func listenAdmin(path string) (net.Listener, error) {
 			return nil, fmt.Errorf("admin socket: remove the stale one: %w", err)
 		}
 	}
-	// The mask makes the mode right from the start; a chmod would come late.
+	// The umask sets the mode from the start; a chmod would be too late.
 	old := syscall.Umask(0o177)
 	ln, err := net.Listen("unix", path)
 	syscall.Umask(old)

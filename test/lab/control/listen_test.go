@@ -138,7 +138,7 @@ func TestAdminSocket(t *testing.T) {
 	}
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	ln.Close()
-	ln, err = listenAdmin(path) // the stale file is still there
+	ln, err = listenAdmin(path) // the stale file still exists
 	if err != nil {
 		t.Fatal(err)
 	}

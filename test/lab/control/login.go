@@ -26,8 +26,8 @@ type login struct {
 	done    chan struct{} // closed once completed
 }
 
-// startLoginLocked sends a node to the interactive login. Asking again with the
-// same node key gives the same URL.
+// startLoginLocked starts the interactive login of a node. The same node key
+// gets the same URL again.
 func (t *tailnet) startLoginLocked(req *tailcfg.RegisterRequest, m key.MachinePublic, base string, now time.Time) *tailcfg.RegisterResponse {
 	for id, l := range t.logins {
 		if l.req.NodeKey == req.NodeKey && l.machine == m {
@@ -60,7 +60,7 @@ func (t *tailnet) awaitLogin(ctx context.Context, rawURL string) error {
 	}
 }
 
-// completeLogin lets the node in that waits at a login URL.
+// completeLogin admits the node that waits for the login of this URL.
 func (t *tailnet) completeLogin(rawURL string, now time.Time) (*node, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,7 +72,7 @@ func (t *tailnet) completeLogin(rawURL string, now time.Time) (*node, bool) {
 	return t.admitLocked(l.req, l.machine, nil, now), true // which ends the login
 }
 
-// loginID returns the part of a login URL that names the login.
+// loginID returns the part of a login URL that identifies the login.
 func loginID(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -81,7 +81,7 @@ func loginID(rawURL string) string {
 	return path.Base(u.Path)
 }
 
-// dropLoginsLocked ends the logins of a machine, which is in now or starts over.
+// dropLoginsLocked ends the logins of a machine that has joined or starts over.
 func (t *tailnet) dropLoginsLocked(m key.MachinePublic) {
 	for id, l := range t.logins {
 		if l.machine == m {

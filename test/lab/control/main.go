@@ -1,6 +1,6 @@
 // Command control is a coordination server, a DERP relay, a STUN server and a
-// DNS server for one test tailnet, steered through an HTTP API on a unix
-// socket. It keeps everything in memory and forgets it when it ends.
+// DNS server for one test tailnet, controlled by an HTTP API on a unix socket.
+// It keeps its state in memory only.
 package main
 
 import (
@@ -35,8 +35,8 @@ type options struct {
 	domain string
 }
 
-// addrList collects IP addresses from a flag that may be repeated and may hold
-// several of them between commas.
+// addrList collects IP addresses from a flag that may be repeated and may have
+// several of them separated by commas.
 type addrList []netip.Addr
 
 func (l *addrList) String() string {
@@ -71,7 +71,7 @@ func (l addrList) first(v6 bool) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// parseOptions reads the command line and names what is missing in it.
+// parseOptions reads the command line and reports what is missing.
 func parseOptions(args []string, out io.Writer) (*options, error) {
 	o := &options{}
 	fs := flag.NewFlagSet("control", flag.ContinueOnError)

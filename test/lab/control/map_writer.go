@@ -9,7 +9,7 @@ import (
 	"tailscale.com/util/zstdframe"
 )
 
-// mapWriter writes map responses: each has its length before it.
+// mapWriter writes map responses, each preceded by its length.
 type mapWriter struct {
 	w        http.ResponseWriter
 	compress bool

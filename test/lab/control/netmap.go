@@ -11,7 +11,7 @@ import (
 	"tailscale.com/tailcfg"
 )
 
-// grant gives application capabilities of some nodes to others.
+// grant gives some nodes application capabilities on others.
 type grant struct {
 	Src []string           `json:"src"` // "*", an address, a prefix or a tag
 	Dst []string           `json:"dst"`
@@ -27,7 +27,7 @@ func (t *tailnet) mapLocked(n *node, req *tailcfg.MapRequest, now time.Time) *ta
 		DNSConfig:    t.dnsLocked(n),
 		UserProfiles: t.users(),
 	}
-	// Until it is approved, a node knows of no other, nor they of it.
+	// Until it is approved, a node sees no other node, and no other node sees it.
 	if !n.approved {
 		res.PacketFilters = map[string][]tailcfg.FilterRule{"base": {}}
 		return res
@@ -44,8 +44,8 @@ func (t *tailnet) mapLocked(n *node, req *tailcfg.MapRequest, now time.Time) *ta
 	return res
 }
 
-// markRemoved names the peers that went when none is left: a map without peers
-// leaves those that a node knows as they are. It returns the peers of res.
+// markRemoved lists the removed peers when none is left: a map without peers
+// leaves a node's peers unchanged. It returns the peers of res.
 func markRemoved(res *tailcfg.MapResponse, before []tailcfg.NodeID) []tailcfg.NodeID {
 	var ids []tailcfg.NodeID
 	for _, p := range res.Peers {
@@ -96,7 +96,7 @@ func (t *tailnet) filterLocked() []tailcfg.FilterRule {
 	return rules
 }
 
-// prefixesLocked returns what a side of a grant stands for.
+// prefixesLocked returns the prefixes of one side of a grant.
 func (t *tailnet) prefixesLocked(s string) (out []netip.Prefix) {
 	switch {
 	case s == "*":
@@ -115,7 +115,7 @@ func (t *tailnet) prefixesLocked(s string) (out []netip.Prefix) {
 	return out
 }
 
-// parsePrefix reads a prefix, or an address as the prefix that holds just it.
+// parsePrefix parses a prefix, or an address as a single-address prefix.
 func parsePrefix(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return netip.PrefixFrom(a, a.BitLen()), nil

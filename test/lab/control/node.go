@@ -15,8 +15,8 @@ import (
 // so that a reconnect does not move routes.
 const offlineGrace = 2 * time.Second
 
-// The users of the tailnet: all nodes without tags belong to one, and those
-// with tags to a user that stands for them.
+// The users of the tailnet: all nodes without tags belong to one, and tagged
+// nodes to another.
 const (
 	userLab    tailcfg.UserID = 1
 	userTagged tailcfg.UserID = 2
@@ -28,8 +28,8 @@ type node struct {
 	machine   key.MachinePublic
 	key       key.NodePublic
 	disco     key.DiscoPublic
-	hostLabel string // the name that its hostname asks for
-	name      string // the name that it has
+	hostLabel string // the name in its hostname
+	name      string // its name
 	tags      []string
 	ephemeral bool
 	approved  bool
@@ -38,19 +38,19 @@ type node struct {
 	families  families
 	routes    []netip.Prefix // approved by an admin
 	capMap    tailcfg.NodeCapMap
-	certs     []string // names beyond its own that it may have certificates for
+	certs     []string // further names for which it may have certificates
 	hostinfo  *tailcfg.Hostinfo
 	endpoints []netip.AddrPort
 	homeDERP  int
 	cap       tailcfg.CapabilityVersion
 	created   time.Time
-	started   time.Time // when its tailscaled did, as far as is known
+	started   time.Time // when its tailscaled started, as far as known
 	lastSeen  time.Time
 	poll      *poll // the map stream, nil while there is none
 
-	services     map[tailcfg.ServiceName]*tailcfg.VIPService // those that it has, as it said last
+	services     map[tailcfg.ServiceName]*tailcfg.VIPService // its services, as it reported them last
 	servicesHash string                                      // which goes with them
-	learning     bool                                        // whether it is being asked for them
+	learning     bool                                        // whether it is being asked for its services
 }
 
 // addressesFor returns the addresses of a new node.
@@ -95,7 +95,7 @@ func (n *node) usable(now time.Time) bool {
 	return n.approved && !n.expired(now) && n.online(now)
 }
 
-// advertised returns the routes that the node offers.
+// advertised returns the routes that the node advertises.
 func (n *node) advertised() []netip.Prefix {
 	if n.hostinfo == nil {
 		return nil
@@ -112,7 +112,7 @@ var defaultCaps = tailcfg.NodeCapMap{
 	tailcfg.NodeAttrDisableUPnP:                       nil,
 }
 
-// wireLocked returns the node as nodes are told of it.
+// wireLocked returns the node as other nodes see it.
 func (t *tailnet) wireLocked(n *node, now time.Time) *tailcfg.Node {
 	addrs := n.addresses()
 	primary := t.primaryLocked(n, now)

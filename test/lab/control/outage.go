@@ -19,15 +19,15 @@ type outage struct {
 	timer    *time.Timer
 }
 
-// outageState is an outage as the admin API tells it.
+// outageState is an outage as the admin API shows it.
 type outageState struct {
 	Active bool       `json:"active"`
 	Until  *time.Time `json:"until,omitempty"`
 	DERP   bool       `json:"derp,omitempty"`
 }
 
-// begin shuts control, and the relay too if asked, for d. A running outage is
-// replaced.
+// begin shuts control, and the relay too if requested, for d. A running outage
+// is replaced.
 func (o *outage) begin(d time.Duration, withDERP bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -51,7 +51,7 @@ func (o *outage) begin(d time.Duration, withDERP bool) {
 	t = time.AfterFunc(d, func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if o.timer == t { // else another outage has taken over
+		if o.timer == t { // else another outage has replaced it
 			o.endLocked()
 		}
 	})
@@ -77,7 +77,7 @@ func (o *outage) endLocked() {
 	o.events.add("outage-end", nil, "outage over")
 }
 
-// reopen opens gates; one that cannot listen is tried again until it can.
+// reopen opens gates; one that cannot listen is retried until it can.
 func reopen(gates []*gate) {
 	for _, g := range gates {
 		if err := g.open(); err != nil {
@@ -87,7 +87,7 @@ func reopen(gates []*gate) {
 	}
 }
 
-// state tells whether an outage runs.
+// state returns the current outage, if any.
 func (o *outage) state() outageState {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -98,7 +98,7 @@ func (o *outage) state() outageState {
 	return outageState{Active: true, Until: &until, DERP: o.withDERP}
 }
 
-// relayDown reports whether the relay's host, STUN with it, is out.
+// relayDown reports whether the relay's host, including STUN, is down.
 func (o *outage) relayDown() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

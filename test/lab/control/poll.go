@@ -15,8 +15,8 @@ import (
 	"tailscale.com/util/rands"
 )
 
-// keepAlive is how often an idle map stream says that it lives; nodes give up
-// on one after two minutes.
+// keepAlive is how often an idle map stream sends a keep-alive; nodes give up
+// on a stream after two minutes.
 const keepAlive = 40 * time.Second
 
 // poll is the map stream of a node.
@@ -31,7 +31,7 @@ func newPoll() *poll {
 	return &poll{wake: make(chan struct{}, 1), pings: make(chan *tailcfg.PingRequest, 16), gone: make(chan struct{})}
 }
 
-// wakeUp has the stream look at the tailnet; one pending wake-up is enough.
+// wakeUp makes the stream look at the tailnet; one pending wake-up is enough.
 func (p *poll) wakeUp() {
 	select {
 	case p.wake <- struct{}{}:
@@ -39,7 +39,7 @@ func (p *poll) wakeUp() {
 	}
 }
 
-// send hands a ping to the stream, unless too many wait there.
+// send queues a ping for the stream, unless its queue is full.
 func (p *poll) send(pr *tailcfg.PingRequest) bool {
 	select {
 	case p.pings <- pr:
@@ -52,8 +52,8 @@ func (p *poll) send(pr *tailcfg.PingRequest) bool {
 // end ends the stream.
 func (p *poll) end() { p.once.Do(func() { close(p.gone) }) }
 
-// serveMap takes news of a node and tells it of the tailnet: once, or in a
-// stream for as long as the node stays connected.
+// serveMap takes updates of a node and sends it the tailnet's map: once, or in
+// a stream for as long as the node stays connected.
 func (s *controlServer) serveMap(w http.ResponseWriter, r *http.Request, m key.MachinePublic) {
 	req := new(tailcfg.MapRequest)
 	if err := decodeRequest(r, req); err != nil {
@@ -81,7 +81,7 @@ func (s *controlServer) serveMap(w http.ResponseWriter, r *http.Request, m key.M
 	s.stream(r.Context(), out, req, p)
 }
 
-// refuseMap answers a map request as the real server does for a node that was removed.
+// refuseMap answers a map request as the real server does for a removed node.
 func (s *controlServer) refuseMap(w http.ResponseWriter, req *tailcfg.MapRequest, err error) {
 	host := ""
 	if req.Hostinfo != nil {
@@ -93,8 +93,8 @@ func (s *controlServer) refuseMap(w http.ResponseWriter, req *tailcfg.MapRequest
 
 var errNodeNotFound = errors.New("node not found")
 
-// mapOnce handles a request that is no stream; such requests carry what
-// changed at the node.
+// mapOnce handles a map request that is not a stream; such requests carry
+// changes of the node.
 func (t *tailnet) mapOnce(ctx context.Context, req *tailcfg.MapRequest, m key.MachinePublic) (*tailcfg.MapResponse, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -102,7 +102,7 @@ func (t *tailnet) mapOnce(ctx context.Context, req *tailcfg.MapRequest, m key.Ma
 	if n == nil || n.machine != m {
 		return nil, errNodeNotFound
 	}
-	// A request that its node gave up may be older than one already handled.
+	// A request that the node has cancelled may be older than one already handled.
 	if !req.ReadOnly && ctx.Err() == nil {
 		n.endpoints = req.Endpoints
 		t.discoLocked(n, req.DiscoKey)
@@ -113,7 +113,7 @@ func (t *tailnet) mapOnce(ctx context.Context, req *tailcfg.MapRequest, m key.Ma
 	return t.mapLocked(n, req, time.Now()), nil
 }
 
-// startPoll begins a node's stream, in place of an earlier one.
+// startPoll begins a node's stream and replaces an earlier one.
 func (t *tailnet) startPoll(req *tailcfg.MapRequest, m key.MachinePublic) (*poll, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,7 +134,7 @@ func (t *tailnet) startPoll(req *tailcfg.MapRequest, m key.MachinePublic) (*poll
 	return n.poll, nil
 }
 
-// discoLocked takes over a node's disco key: each start of tailscaled makes another.
+// discoLocked updates a node's disco key: each start of tailscaled makes another.
 func (t *tailnet) discoLocked(n *node, k key.DiscoPublic) {
 	if n.disco == k {
 		return
@@ -143,7 +143,7 @@ func (t *tailnet) discoLocked(n *node, k key.DiscoPublic) {
 	t.wakeAfter(arrival)
 }
 
-// wakeAfter has every map poll look at the tailnet again when a time has passed.
+// wakeAfter wakes every map poll after some time.
 func (t *tailnet) wakeAfter(d time.Duration) {
 	time.AfterFunc(d+10*time.Millisecond, func() {
 		t.mu.Lock()
@@ -152,7 +152,7 @@ func (t *tailnet) wakeAfter(d time.Duration) {
 	})
 }
 
-// stopPoll notes that a stream has ended, unless a newer one runs.
+// stopPoll records that a stream has ended, unless a newer one runs.
 func (t *tailnet) stopPoll(k key.NodePublic, p *poll) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -183,7 +183,7 @@ func (s *controlServer) stream(ctx context.Context, out *mapWriter, req *tailcfg
 		s.tn.mu.Unlock()
 		hadPeers = markRemoved(res, hadPeers)
 
-		// Nodes redo work for each map, so the same one is not sent twice.
+		// Nodes redo work for each map, so an equal one is not sent.
 		now, err := json.Marshal(res)
 		if err != nil {
 			s.tn.events.add("request-failed", nil, fmt.Sprintf("encode a map: %v", err))
@@ -195,7 +195,7 @@ func (s *controlServer) stream(ctx context.Context, out *mapWriter, req *tailcfg
 			}
 			last = now
 			if len(res.PeersRemoved) > 0 {
-				last = nil // that part must not be taken for the standing view
+				last = nil // that part must not be taken for the current view
 			}
 		}
 		if !s.waitForNews(ctx, out, p, idle) {
@@ -204,7 +204,7 @@ func (s *controlServer) stream(ctx context.Context, out *mapWriter, req *tailcfg
 	}
 }
 
-// waitForNews waits until there may be something to tell. It reports whether
+// waitForNews waits until there may be something to send. It reports whether
 // the stream goes on.
 func (s *controlServer) waitForNews(ctx context.Context, out *mapWriter, p *poll, idle *time.Ticker) bool {
 	for {

@@ -14,10 +14,10 @@ import (
 	"tailscale.com/types/key"
 )
 
-// maxRequest is how many bytes one request of a node or an admin may have.
+// maxRequest is the maximum size in bytes of a request of a node or an admin.
 const maxRequest = 4 << 20
 
-// serveRegister answers a node that wants to join, come back, log in or log out.
+// serveRegister answers a node that wants to join, return, log in or log out.
 func (s *controlServer) serveRegister(w http.ResponseWriter, r *http.Request, m key.MachinePublic) {
 	req := new(tailcfg.RegisterRequest)
 	if err := decodeRequest(r, req); err != nil {
@@ -51,11 +51,11 @@ func decodeRequest(r *http.Request, v any) error {
 	return json.Unmarshal(body, v)
 }
 
-// register decides about one registration.
+// register decides about a registration.
 func (t *tailnet) register(ctx context.Context, req *tailcfg.RegisterRequest, m key.MachinePublic, base string, now time.Time) *tailcfg.RegisterResponse {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	// A request that its node gave up may be older than one already handled, and would bring its former key back.
+	// A request that the node has cancelled may be older than one already handled, and would restore its former key.
 	if err := ctx.Err(); err != nil {
 		return &tailcfg.RegisterResponse{Error: err.Error()}
 	}
@@ -67,7 +67,7 @@ func (t *tailnet) register(ctx context.Context, req *tailcfg.RegisterRequest, m 
 		return t.logoutLocked(n, now)
 	}
 	if n != nil {
-		// A node that comes back with its state needs no key, even if it sends one.
+		// A node that returns with its state needs no key, even if it sends one.
 		if n.expired(now) {
 			t.events.add("register-expired", n, "node key has expired; the node must log in again")
 			return &tailcfg.RegisterResponse{NodeKeyExpired: true}
@@ -138,7 +138,7 @@ func (t *tailnet) admitLocked(req *tailcfg.RegisterRequest, m key.MachinePublic,
 	return n
 }
 
-// updateHostLocked takes over what a node tells of itself.
+// updateHostLocked takes over the host information of a node.
 func (t *tailnet) updateHostLocked(n *node, hi *tailcfg.Hostinfo) {
 	if hi == nil {
 		return
@@ -150,7 +150,7 @@ func (t *tailnet) updateHostLocked(n *node, hi *tailcfg.Hostinfo) {
 	}
 }
 
-// logoutLocked ends a node's key at its own wish; an ephemeral node is removed.
+// logoutLocked expires a node's key at its request; an ephemeral node is removed.
 func (t *tailnet) logoutLocked(n *node, now time.Time) *tailcfg.RegisterResponse {
 	if n != nil && n.ephemeral {
 		t.events.add("node-logout", n, "logged out")
@@ -173,7 +173,7 @@ func (t *tailnet) refuseLocked(req *tailcfg.RegisterRequest, err error) *tailcfg
 	return &tailcfg.RegisterResponse{Error: err.Error()}
 }
 
-// acceptance tells a node that it is in.
+// acceptance is the answer to an admitted node.
 func (t *tailnet) acceptance(n *node) *tailcfg.RegisterResponse {
 	res := &tailcfg.RegisterResponse{MachineAuthorized: n.approved}
 	for _, u := range t.users() {

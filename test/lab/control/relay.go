@@ -22,11 +22,11 @@ import (
 	"tailscale.com/types/logger"
 )
 
-// derpRegion is the one relay region of the tailnet.
+// derpRegion is the only relay region of the tailnet.
 const derpRegion = 1
 
-// derpMapFor tells nodes where the relay is. Nodes take any certificate from
-// it: the name of a lab's relay is an address that no authority vouches for.
+// derpMapFor returns the address of the relay. Nodes do not verify its
+// certificate: it is named by an address, for which no authority issues one.
 func derpMapFor(addrs addrList) *tailcfg.DERPMap {
 	n := &tailcfg.DERPNode{
 		Name: "1a", RegionID: derpRegion, HostName: addrs[0].String(),
@@ -61,7 +61,7 @@ type relay struct {
 	tls    *tls.Config
 }
 
-// newRelay makes a relay with a key and a certificate of its own.
+// newRelay makes a relay with its own key and certificate.
 func newRelay() (*relay, error) {
 	cert, err := selfSigned()
 	if err != nil {
@@ -87,7 +87,7 @@ func (r *relay) serve(ln net.Listener) error {
 	return r.server.Serve(tls.NewListener(ln, r.tls))
 }
 
-// selfSigned makes a certificate for the time of a test run.
+// selfSigned makes a certificate for the duration of a test run.
 func selfSigned() (tls.Certificate, error) {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -104,7 +104,7 @@ func selfSigned() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: k}, err
 }
 
-// serveSTUN tells callers at ap the address that they come from.
+// serveSTUN tells clients at ap their own address.
 func serveSTUN(ap netip.AddrPort, out *outage) error {
 	var pc *net.UDPConn
 	err := retryBind("STUN at "+ap.String(), func() (err error) {
@@ -119,7 +119,7 @@ func serveSTUN(ap netip.AddrPort, out *outage) error {
 		for {
 			n, from, err := pc.ReadFromUDPAddrPort(buf)
 			if err != nil {
-				// An unreachable caller shows up as an error of the next read.
+				// An unreachable client shows as an error of the next read.
 				time.Sleep(time.Millisecond)
 				continue
 			}

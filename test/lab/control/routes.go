@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// routesLocked returns the routes that n is allowed to serve.
+// routesLocked returns the routes that n may serve.
 func (t *tailnet) routesLocked(n *node) []netip.Prefix {
 	routes := slices.Clone(n.routes)
 	if t.settings.AutoApproveRoutes {
@@ -19,9 +19,9 @@ func (t *tailnet) routesLocked(n *node) []netip.Prefix {
 	return routes
 }
 
-// primaryLocked returns the routes that traffic reaches n by. Of the nodes
-// that serve the same route it is the first one online; with none online, the
-// first one.
+// primaryLocked returns the routes for which n is the primary router. Of the
+// nodes that serve the same route that is the first one online; with none
+// online, the first one.
 func (t *tailnet) primaryLocked(n *node, now time.Time) (out []netip.Prefix) {
 	if !n.approved {
 		return nil

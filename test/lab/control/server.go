@@ -19,13 +19,13 @@ import (
 )
 
 // controlServer speaks the control protocol: a few plain HTTP requests, and
-// all else as HTTP/2 within a Noise session that proves the machine's key.
+// everything else as HTTP/2 within a Noise session that proves the machine key.
 type controlServer struct {
 	tn    *tailnet
 	names *dnsStore
-	base  string // URL that nodes reach this server at
+	base  string // URL at which nodes reach this server
 	noise key.MachinePrivate
-	// legacy is asked for by nodes and used by none of today's.
+	// legacy is requested by nodes but no longer used by today's.
 	legacy key.MachinePrivate
 	outer  *http.ServeMux
 	inner  http.Handler
@@ -34,7 +34,7 @@ type controlServer struct {
 	c2n   map[string]chan c2nAnswer
 }
 
-// machineKey is where the inner requests' context has the machine's key.
+// machineKey is the context key of the machine key in inner requests.
 type machineKey struct{}
 
 func newControlServer(tn *tailnet, names *dnsStore, base string) *controlServer {
@@ -72,7 +72,7 @@ func (s *controlServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.guard(s.outer).ServeHTTP(w, r)
 }
 
-// guard makes a failure of one request an error of that request.
+// guard turns a panic in a request into an error of that request.
 func (s *controlServer) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -86,7 +86,7 @@ func (s *controlServer) guard(h http.Handler) http.Handler {
 	})
 }
 
-// serveUnknown answers what this server does not know.
+// serveUnknown answers unknown requests.
 func (s *controlServer) serveUnknown(w http.ResponseWriter, r *http.Request) {
 	s.tn.events.add("request-unknown", nil, fmt.Sprintf("%s %.200s", r.Method, r.URL.Path))
 	http.Error(w, "not supported by this control server", http.StatusNotFound)

@@ -12,42 +12,42 @@ import (
 	"tailscale.com/types/ptr"
 )
 
-// service is a Tailscale Service: a name with addresses of its own, behind
-// which one or more nodes stand.
+// service is a Tailscale Service: a name with addresses of its own, hosted by
+// one or more nodes.
 type service struct {
 	name        tailcfg.ServiceName
-	ports       []tailcfg.ProtoPortRange // what a host must have; empty: nothing in particular
+	ports       []tailcfg.ProtoPortRange // the ports that a host must serve; empty: any
 	autoApprove bool
 	v4, v6      netip.Addr
 	hosts       map[tailcfg.NodeID]*serviceHost // every node that ever had it
 }
 
-// serviceHost is what is decided of a node and a service.
+// serviceHost is the approval and state of a node as host of a service.
 type serviceHost struct {
 	decision *bool     // of an admin; nil: none
-	told     hostState // what the last event said of it
+	told     hostState // the state in the last event
 }
 
-// hostState says how far a node is with a service that it has.
+// hostState is the state of a node as host of a service.
 type hostState string
 
 const (
-	hostGone       hostState = "gone"       // the node has it no longer
+	hostGone       hostState = "gone"       // the node no longer has it
 	hostUntagged   hostState = "untagged"   // cannot be approved
 	hostHeld       hostState = "held"       // waits for an admin
 	hostIncomplete hostState = "incomplete" // lacks a port of the service
-	hostConfigured hostState = "configured" // approved, and not advertised
-	hostOffline    hostState = "offline"    // approved and advertised by a node that is away
+	hostConfigured hostState = "configured" // approved, but not advertised
+	hostOffline    hostState = "offline"    // approved and advertised by a node that is offline
 	hostArriving   hostState = "arriving"   // approved and advertised by a tailscaled that has just started
-	hostServing    hostState = "serving"    // clients are sent here
+	hostServing    hostState = "serving"    // clients are routed here
 )
 
-// arrival is how long a tailscaled that has started is not sent clients, if
+// arrival is how long no client is routed to a tailscaled that has started, if
 // others serve: until it is connected to the relay, the first packets to it are
-// lost, and WireGuard begins anew only after five seconds.
+// lost, and WireGuard retries only after five seconds.
 const arrival = 3 * time.Second
 
-// addressesOfService returns the addresses of the service with a number.
+// addressesOfService returns the addresses of the service with this number.
 func addressesOfService(number uint16) (v4, v6 netip.Addr) {
 	a4 := [4]byte{100, 101}
 	binary.BigEndian.PutUint16(a4[2:], number)
@@ -91,7 +91,7 @@ func (s *service) approves(n *node) bool {
 	return s.autoApprove
 }
 
-// state says how far a node is with the service.
+// state returns the state of a node as host of the service.
 func (s *service) state(n *node, now time.Time) hostState {
 	switch has := n.services[s.name]; {
 	case has == nil:
@@ -117,7 +117,7 @@ func (h hostState) allows() bool {
 	return h == hostIncomplete || h == hostConfigured || h == hostOffline || h == hostArriving || h == hostServing
 }
 
-// covers reports whether all wanted ports are among those that there are.
+// covers reports whether all wanted ports are among the existing ones.
 func covers(have, want []tailcfg.ProtoPortRange) bool {
 	return !slices.ContainsFunc(want, func(w tailcfg.ProtoPortRange) bool {
 		return !slices.ContainsFunc(have, func(h tailcfg.ProtoPortRange) bool {
@@ -126,7 +126,7 @@ func covers(have, want []tailcfg.ProtoPortRange) bool {
 	})
 }
 
-// noteServicesLocked tells of every node that came another step with a service, or back.
+// noteServicesLocked records an event for every node whose state as a host changed.
 func (t *tailnet) noteServicesLocked() {
 	now := time.Now()
 	for _, s := range t.sortedServicesLocked() {
@@ -147,7 +147,7 @@ func (t *tailnet) noteServicesLocked() {
 	}
 }
 
-// decideLocked lets a node host a service, or holds it.
+// decideLocked approves or holds a node as host of a service.
 func (s *service) decideLocked(n *node, approved bool) {
 	if s.hosts[n.id] == nil {
 		s.hosts[n.id] = &serviceHost{}

@@ -11,15 +11,15 @@ import (
 	"tailscale.com/types/key"
 )
 
-// How often a node is asked which services it has, and how long that may take.
+// How often a node is asked for its services, and how long that may take.
 const (
 	learnTries    = 5
 	learnPatience = 5 * time.Second
 	learnPause    = 200 * time.Millisecond
 )
 
-// learnServices asks a node which services it has, if it says of itself that
-// these have changed.
+// learnServices asks a node for its services, if it reports that they have
+// changed.
 func (s *controlServer) learnServices(k key.NodePublic) {
 	s.tn.mu.Lock()
 	defer s.tn.mu.Unlock()
@@ -36,8 +36,8 @@ func (n *node) servicesKnown() bool {
 	return n.hostinfo == nil || n.hostinfo.ServicesHash == n.servicesHash
 }
 
-// learn asks until the answer is what the node says it should be: it may
-// change between the two.
+// learn repeats the request until the answer matches the node's hash: they may
+// change in between.
 func (s *controlServer) learn(n *node) {
 	var err error
 	for range learnTries {
@@ -58,7 +58,7 @@ func (s *controlServer) learn(n *node) {
 	}
 	s.tn.mu.Lock()
 	defer s.tn.mu.Unlock()
-	n.learning = false // its next news are the next occasion
+	n.learning = false // its next update is the next occasion
 	s.tn.events.add("request-failed", n, fmt.Sprintf("ask which services it has: %v", err))
 }
 
@@ -77,7 +77,7 @@ func (s *controlServer) askServices(n *node) (*tailcfg.C2NVIPServicesResponse, e
 	return out, json.Unmarshal([]byte(answer.Body), out)
 }
 
-// setServices notes which services a node has.
+// setServices records the services of a node.
 func (n *node) setServices(got *tailcfg.C2NVIPServicesResponse) {
 	n.servicesHash = got.ServicesHash
 	n.services = make(map[tailcfg.ServiceName]*tailcfg.VIPService, len(got.VIPServices))

@@ -9,11 +9,11 @@ import (
 	"tailscale.com/tailcfg"
 )
 
-// hostForLocked returns the node to which another is sent for a service, or nil.
+// hostForLocked returns the node to which a client is routed for a service, or nil.
 //
-// Nodes are dealt out to the approved hosts in turn. One whose host does not
-// serve is dealt out to those that do; the others stay where they are. If none
-// serves, one that will soon or did last is better than none.
+// Clients are distributed over the approved hosts in turn. A client whose host
+// does not serve is moved to those that do; the others stay. If none serves, one
+// that will soon or did last is better than none.
 func (t *tailnet) hostForLocked(s *service, client *node, now time.Time) *node {
 	var hosts []*node
 	able := map[hostState][]*node{}
@@ -43,8 +43,8 @@ func (t *tailnet) hostForLocked(s *service, client *node, now time.Time) *node {
 	return nil
 }
 
-// leadToServicesLocked adds the addresses of services to the peers that are a
-// node's way to them.
+// leadToServicesLocked adds the addresses of services to the peers that host
+// them for a node.
 func (t *tailnet) leadToServicesLocked(n *node, peers []*tailcfg.Node, now time.Time) {
 	for _, s := range t.sortedServicesLocked() {
 		host := t.hostForLocked(s, n, now)
@@ -61,7 +61,7 @@ func (t *tailnet) leadToServicesLocked(n *node, peers []*tailcfg.Node, now time.
 	}
 }
 
-// hostedLocked returns the services that a node is told it hosts.
+// hostedLocked returns the services that a node is told to host.
 func (t *tailnet) hostedLocked(n *node, now time.Time) (out []*service) {
 	for _, s := range t.sortedServicesLocked() {
 		if s.state(n, now).allows() {
@@ -71,7 +71,7 @@ func (t *tailnet) hostedLocked(n *node, now time.Time) (out []*service) {
 	return out
 }
 
-// certDomainsLocked returns the names that a node may have certificates for.
+// certDomainsLocked returns the names for which a node may have certificates.
 func (t *tailnet) certDomainsLocked(n *node) []string {
 	if !t.settings.HTTPS {
 		return nil
@@ -83,8 +83,8 @@ func (t *tailnet) certDomainsLocked(n *node) []string {
 	return out
 }
 
-// capsLocked returns a node's capabilities: its own over those of every node,
-// and those by which it knows of services.
+// capsLocked returns a node's capabilities: its own, those of every node, and
+// those that describe services.
 func (t *tailnet) capsLocked(n *node) tailcfg.NodeCapMap {
 	out := make(tailcfg.NodeCapMap, len(defaultCaps)+len(n.capMap)+len(t.services)+1)
 	for c, v := range defaultCaps {
@@ -110,16 +110,16 @@ func (t *tailnet) capsLocked(n *node) tailcfg.NodeCapMap {
 	return out
 }
 
-// rawJSON makes the value of a capability.
+// rawJSON encodes the value of a capability.
 func rawJSON(v any) []tailcfg.RawMessage {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // of types that always can be encoded
+		panic(err) // these types can always be encoded
 	}
 	return []tailcfg.RawMessage{tailcfg.RawMessage(b)}
 }
 
-// serviceRecordsLocked returns the names of services.
+// serviceRecordsLocked returns the DNS records of services.
 func (t *tailnet) serviceRecordsLocked() (out []tailcfg.DNSRecord) {
 	for _, s := range t.sortedServicesLocked() {
 		for _, a := range s.addresses() {

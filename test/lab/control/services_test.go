@@ -11,7 +11,7 @@ import (
 	"tailscale.com/types/key"
 )
 
-// serve has the node of c say that it has a service, advertised or not.
+// serve lets the node of c report a service, advertised or not.
 func (n *testNet) serve(c *machine, name string, active bool, ports ...string) {
 	n.t.Helper()
 	ranges, err := tailcfg.ParseProtoPortRanges(ports)
@@ -25,7 +25,7 @@ func (n *testNet) serve(c *machine, name string, active bool, ports ...string) {
 	n.wakeLocked()
 }
 
-// state is how far a node is with a service.
+// state is the state of a node as host of a service.
 func (n *testNet) state(service, node string) string {
 	n.t.Helper()
 	for _, h := range n.call(200, "GET", "/services/"+service, "")["hosts"].([]any) {
@@ -48,7 +48,7 @@ func (n *testNet) leads(c *machine, address string) (out []string) {
 	return out
 }
 
-// tagged joins so many nodes with a tag.
+// tagged joins these nodes with a tag.
 func (n *testNet) tagged(names ...string) (out []*machine) {
 	k := n.key(`{"reusable":true,"tags":["tag:k8s"]}`)
 	for _, name := range names {
@@ -190,7 +190,7 @@ func TestClientsAreSpread(t *testing.T) {
 	away := time.Now().Add(-time.Minute)
 	n.nodes[hosts[2].k].lastSeen = away
 	spread("aaaaaa")
-	n.nodes[hosts[0].k].lastSeen = away // nobody serves: all stay, or go where they would be served
+	n.nodes[hosts[0].k].lastSeen = away // nobody serves: all stay, or move to where they would be served
 	spread("aacacc")
 	n.nodes[hosts[0].k].lastSeen = time.Now()
 	n.call(200, "PUT", "/services/svc:web/hosts/c", `{"approved":false}`)

@@ -14,7 +14,7 @@ import (
 	"tailscale.com/types/key"
 )
 
-// families names the address families that a node gets addresses of.
+// families names the address families of a node.
 type families string
 
 const (
@@ -25,24 +25,24 @@ const (
 
 func (f families) valid() bool { return f == familiesBoth || f == familiesV4 || f == familiesV6 }
 
-// settings are the tailnet's rules for nodes to come, and for routes.
+// settings are the tailnet's rules for new nodes, and for routes.
 type settings struct {
 	// ApprovalRequired holds new nodes until an admin approves them.
 	ApprovalRequired bool `json:"approvalRequired"`
-	// LoginRequired sends nodes without a key to the interactive login; else they are let in.
+	// LoginRequired requires the interactive login of nodes without a key; otherwise they are admitted.
 	LoginRequired bool `json:"loginRequired"`
-	// AutoApproveRoutes serves every route that a node advertises.
+	// AutoApproveRoutes approves every route that a node advertises.
 	AutoApproveRoutes bool `json:"autoApproveRoutes"`
 	// HTTPS lets nodes have certificates.
 	HTTPS bool `json:"https"`
-	// Families is what new nodes get addresses of.
+	// Families are the address families of new nodes.
 	Families families `json:"families"`
-	// EphemeralTimeoutSeconds removes ephemeral nodes that long offline; 0 means on logout only.
+	// EphemeralTimeoutSeconds removes ephemeral nodes that were offline this long; 0 means on logout only.
 	EphemeralTimeoutSeconds float64 `json:"ephemeralTimeoutSeconds"`
 }
 
-// tailnet is all that the server knows. Its lock guards every field below it
-// and every node, key and login in them.
+// tailnet is the state of the server. Its lock guards every field below it and
+// every node, key and login in them.
 type tailnet struct {
 	domain    string
 	derpMap   *tailcfg.DERPMap
@@ -74,7 +74,7 @@ func newTailnet(domain string, derp *tailcfg.DERPMap, resolvers []*dnstype.Resol
 	}
 }
 
-// wakeLocked has every map poll look at the tailnet again.
+// wakeLocked wakes every map poll.
 func (t *tailnet) wakeLocked() {
 	t.noteServicesLocked()
 	for _, n := range t.nodes {
@@ -84,7 +84,7 @@ func (t *tailnet) wakeLocked() {
 	}
 }
 
-// byMachineLocked finds the node of a machine: a machine that comes back with
+// byMachineLocked finds the node of a machine: a machine that returns with
 // another node key is still the same node.
 func (t *tailnet) byMachineLocked(m key.MachinePublic) *node {
 	for _, n := range t.nodes {
@@ -95,7 +95,7 @@ func (t *tailnet) byMachineLocked(m key.MachinePublic) *node {
 	return nil
 }
 
-// findLocked finds a node by its numeric or stable id, its name, its full name
+// findLocked finds a node by its numeric or stable ID, its name, its full name
 // or its node key.
 func (t *tailnet) findLocked(ref string) *node {
 	ref = strings.ToLower(strings.TrimSuffix(ref, "."))
@@ -108,7 +108,7 @@ func (t *tailnet) findLocked(ref string) *node {
 	return nil
 }
 
-// sortedLocked returns the nodes in the order of their ids.
+// sortedLocked returns the nodes in the order of their IDs.
 func (t *tailnet) sortedLocked() []*node {
 	out := make([]*node, 0, len(t.nodes))
 	for _, n := range t.nodes {
@@ -118,7 +118,7 @@ func (t *tailnet) sortedLocked() []*node {
 	return out
 }
 
-// addLocked makes a node with an id and addresses that were never used before.
+// addLocked makes a node with an ID and addresses that were never used before.
 func (t *tailnet) addLocked(m key.MachinePublic, k key.NodePublic, now time.Time) *node {
 	for {
 		t.lastID++
@@ -134,7 +134,7 @@ func (t *tailnet) addLocked(m key.MachinePublic, k key.NodePublic, now time.Time
 	}
 }
 
-// ownerLocked returns the node that an address belongs to.
+// ownerLocked returns the node with an address.
 func (t *tailnet) ownerLocked(a netip.Addr) *node {
 	for _, n := range t.nodes {
 		if n.v4 == a || n.v6 == a {
@@ -144,7 +144,7 @@ func (t *tailnet) ownerLocked(a netip.Addr) *node {
 	return nil
 }
 
-// removeLocked takes a node out of the tailnet. Its map poll ends, and later
+// removeLocked removes a node from the tailnet. Its map poll ends, and later
 // ones are refused as those of an unknown node.
 func (t *tailnet) removeLocked(n *node, why string) {
 	delete(t.nodes, n.key)
@@ -156,12 +156,12 @@ func (t *tailnet) removeLocked(n *node, why string) {
 	t.wakeLocked()
 }
 
-// nameLocked gives n the name that its hostname asks for, with a number if
-// another node has it.
+// nameLocked names n by its hostname, with a number if another node has that
+// name.
 func (t *tailnet) nameLocked(n *node, hostname string) {
 	want := dnsLabel(hostname)
 	if n.hostLabel == want {
-		return // keeps its number though the name may have come free
+		return // keeps its number although the name may be free now
 	}
 	n.hostLabel = want
 	name := want
@@ -175,7 +175,7 @@ func (t *tailnet) nameLocked(n *node, hostname string) {
 	}
 }
 
-// dnsLabel makes a DNS label of a hostname, as nodes are named by.
+// dnsLabel converts a hostname to a DNS label for the node's name.
 func dnsLabel(hostname string) string {
 	var b strings.Builder
 	host, _, _ := strings.Cut(strings.ToLower(hostname), ".")
@@ -196,7 +196,7 @@ func dnsLabel(hostname string) string {
 	return label
 }
 
-// janitor removes ephemeral nodes that stayed away, until ctx ends.
+// janitor removes ephemeral nodes that stay offline, until ctx ends.
 func (t *tailnet) janitor(ctx context.Context) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()

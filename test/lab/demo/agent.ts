@@ -3,7 +3,7 @@ import type { Bed } from '../bed.ts'
 import { both } from './backend.ts'
 import { startAndAwait } from './daemon.ts'
 
-/** Runs the agent in the proxy host, forwarding to `targets`; returns its tailnet addresses once it says that it is ready. */
+/** Runs the agent in the proxy host, forwarding to `targets`; returns its tailnet addresses once it is ready. */
 export async function startAgent(
   bed: Bed<'client' | 'proxy' | 'backend'>,
   bundle: string,

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Bed } from '../bed.ts'
 import { startAndAwait } from './daemon.ts'
 
-/** Starts an echo service in the backend host; returns where it is. */
+/** Starts an echo service in the backend host; returns its addresses. */
 export async function startBackend(bed: Bed<'client' | 'proxy' | 'backend'>): Promise<{ v4: string; v6: string }> {
   const host = bed.host('backend')
   const program = join(import.meta.dirname, '../traffic/programs/echo.ts')

@@ -5,7 +5,7 @@ import { buildImage } from '../images/image.ts'
 import { both } from './backend.ts'
 import type { Scene } from './scene.ts'
 
-/** The agent as a Pod, made as an operator makes it, in front of a Service of a real cluster. */
+/** The agent as a Pod, as an operator makes it, in front of a Service of a real cluster. */
 export const cluster: Scene = {
   groups: ['cluster', 'image'],
   steps: 5,

@@ -7,8 +7,8 @@ import type { Host } from '../hosts/host.ts'
 import { poll } from '../poll.ts'
 
 /**
- * Starts a program in a host that stays as long as the bed, and waits until it printed a line that matches.
- * Its log is among the bed's, as `<host>.<name>.log`. Throws when it ends first.
+ * Starts a program in a host that runs as long as the bed, and waits until it printed a line that matches. Its log is
+ * among the bed's, as `<host>.<name>.log`. Throws when it ends first.
  */
 export async function startAndAwait(
   bed: string,

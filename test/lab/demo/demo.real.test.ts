@@ -34,7 +34,7 @@ test('all four ways are reached through the agent, and nothing is left', async (
   expect(isGone(name)).toBe(true)
 })
 
-test('in a cluster the same ways lead through a Pod to a Service, and nothing is left', async () => {
+test('in a cluster the same ways reach a Service through a Pod, and nothing is left', async () => {
   const name = `demo-d-${process.pid}`
   const { exitCode, stdout } = await demo(name, '--cluster')
   for (const way of ['TCP IPv4', 'TCP IPv6', 'UDP IPv4', 'UDP IPv6']) {
@@ -61,7 +61,7 @@ test('Ctrl-C takes it down', async () => {
   expect(isGone(name)).toBe(true)
 })
 
-test('--keep leaves it up, with the agent in it, and says how to look around', async () => {
+test('--keep leaves it up, with the agent in it, and shows commands to look around', async () => {
   const name = `demo-c-${process.pid}`
   const { exitCode, stdout } = await demo(name, '--keep')
   expect(exitCode).toBe(0)

@@ -2,7 +2,7 @@ import { CulvertError } from '../../../lib/errors.ts'
 import { ask, type Answer } from '../bed.ts'
 import type { DemoBed } from './scene.ts'
 
-/** The ways to reach the backend that are shown. */
+/** The combinations of protocol and family that are shown. */
 export const ways = [
   { protocol: 'tcp', family: 'v4', title: 'IPv4' },
   { protocol: 'tcp', family: 'v6', title: 'IPv6' },
@@ -14,10 +14,10 @@ export type Way = (typeof ways)[number]
 
 export type Reached = { readonly way: Way; readonly to: string; readonly answer: Answer }
 
-/** Two hosts that never spoke first find a way to each other; a datagram sent meanwhile may be lost. */
+/** Two hosts that have not communicated yet first find a path; a datagram sent meanwhile may be lost. */
 const tries = 4
 
-/** Exchanges a message with the backend from the client. Throws CulvertError `command` when nothing came back. */
+/** Exchanges a message with the backend from the client. Throws CulvertError `command` without an answer. */
 export async function reach(bed: DemoBed, way: Way, to: string): Promise<Reached> {
   const data = `hello by ${way.protocol.toUpperCase()} over ${way.title}`
   for (let left = tries; ; left -= 1) {
@@ -29,7 +29,7 @@ export async function reach(bed: DemoBed, way: Way, to: string): Promise<Reached
   }
 }
 
-/** Makes sure that the client cannot reach `to` without the tailnet. Throws CulvertError `command` when it can. */
+/** Checks that the client cannot reach `to` without the tailnet. Throws CulvertError `command` if it can. */
 export async function isRefused(bed: DemoBed, way: Way, to: string): Promise<void> {
   const answer = await ask(bed.host('client'), { to, protocol: way.protocol }).catch(() => undefined)
   if (answer === undefined) return

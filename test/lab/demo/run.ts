@@ -8,7 +8,7 @@ import type { Addresses, DemoBed, Scene } from './scene.ts'
 
 export type DemoOptions = { readonly keep: boolean; readonly name: string }
 
-/** Runs the demo; returns the exit code. What failed is shown with the last lines of everything that ran. */
+/** Runs the demo; returns the exit code. After a failure it prints the last log lines of everything that ran. */
 export async function runDemo(scene: Scene, { keep, name }: DemoOptions): Promise<number> {
   checkBedName(name)
   const began = performance.now()
@@ -25,7 +25,7 @@ export async function runDemo(scene: Scene, { keep, name }: DemoOptions): Promis
     const { bed, proxy, backend } = await scene.play({ name, owned: !keep, started }, steps)
     reached = await carryPackets(bed, proxy, backend, steps)
   } catch (error) {
-    // Nothing of another's: a bed of this name may have been up already.
+    // Only if this demo made the bed: one of this name may have been up already.
     if (made !== undefined) console.error(`\n${await lastLines(name, 25)}`)
     throw error
   } finally {
@@ -64,7 +64,7 @@ function row({ way, to, answer: { host, peer, peerPort, data, took } }: Reached)
   return [title, `${host} through ${to}`, `"${data}"`, `${peer} port ${peerPort}`, `${took.toFixed(1)} ms`]
 }
 
-/** Ctrl-C removes everything too. Returns how to stop listening for it. */
+/** Removes everything at Ctrl-C. Returns a function that removes the signal handlers. */
 function takeDownOnSignal(name: string): () => void {
   let stopping = false
   const stop = (signal: NodeJS.Signals): void => {

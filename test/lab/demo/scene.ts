@@ -7,17 +7,20 @@ export type Addresses = { readonly v4: string; readonly v6: string }
 /** A demo's bed, whose client reaches the backend through the proxy. */
 export type DemoBed = Bed<'client'>
 
-/** Where the agent and the backend run, and how they come to. */
+/** A variant of the demo: where the agent and the backend run, and how they are started. */
 export type Scene = {
-  /** The parts that it takes beside those of every bed. */
+  /** The parts that it needs besides those of every bed. */
   readonly groups: readonly Group[]
-  /** How many steps of progress `play` takes. */
+  /** The number of progress steps of `play`. */
   readonly steps: number
-  /** Starts everything and hands the bed over as soon as it is there. Gives where the client is to go, and where it must not get by itself. */
+  /**
+   * Starts everything and passes the bed on as soon as it is up. Returns the addresses to reach, and those that must
+   * not be reachable directly.
+   */
   readonly play: (
     options: { readonly name: string; readonly owned: boolean; readonly started: (bed: DemoBed) => void },
     steps: Progress,
   ) => Promise<{ readonly bed: DemoBed; readonly proxy: Addresses; readonly backend: Addresses }>
-  /** Commands to look around with, as they are typed. */
+  /** Commands to look around with, as typed. */
   readonly look: (name: string) => readonly string[]
 }

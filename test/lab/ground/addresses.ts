@@ -8,7 +8,10 @@ export const networks = {
   cluster: { v4: '10.98.0.', v6: 'fd98::' },
 } as const satisfies Record<NetworkName, { v4: string; v6: string }>
 
-/** The bed's own address on a network: the hosts' gateway. On `wan` control server, relay and name server listen there. */
+/**
+ * The bed's own address on a network, which is the hosts' gateway. On `wan` control server, relay and name server
+ * listen there.
+ */
 export function gateway(network: NetworkName): { v4: string; v6: string } {
   return { v4: `${networks[network].v4}1`, v6: `${networks[network].v6}1` }
 }
@@ -17,7 +20,7 @@ export function gateway(network: NetworkName): { v4: string; v6: string } {
 const first = 10
 const most = 200
 
-/** Where the `index`-th host (from 0) of a network is. Families can be left out. */
+/** The address of the `index`-th host (from 0) of a network. Families can be left out. */
 export function addressOf(network: NetworkName, index: number, families: { v4: boolean; v6: boolean }): Address {
   if (index >= most) throw new RangeError(`a network holds ${most} hosts`)
   const { v4, v6 } = networks[network]

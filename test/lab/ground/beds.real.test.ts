@@ -41,21 +41,21 @@ test.each(ways)('hosts of one network reach each other: $protocol $family', asyn
   expect(answer).toMatchObject({ host: `${bed.name}/backend`, peer: bed.host('pod').address[family] })
 })
 
-test.each(ways)('the cluster reaches the world behind a NAT: $protocol $family', async ({ family, protocol }) => {
+test.each(ways)('the cluster reaches the outside through NAT: $protocol $family', async ({ family, protocol }) => {
   const answer = await ask(bed.host('pod'), { to: bed.host('client').address[family]!, protocol })
   expect(answer).toMatchObject({ host: `${bed.name}/client`, peer: family === 'v4' ? '10.99.0.1' : 'fd99::1' })
 })
 
-test.each(ways)('the world cannot reach the cluster: $protocol $family', async ({ family, protocol }) => {
+test.each(ways)('the outside cannot reach the cluster: $protocol $family', async ({ family, protocol }) => {
   const to = bed.host('backend').address[family]!
-  // Refused, not lost: nobody need wait for a timeout.
+  // Refused, and not dropped: there is no timeout to wait for.
   await expect(ask(bed.host('client'), { to, protocol })).rejects.toThrow(
     protocol === 'tcp' ? /ECONNREFUSED/ : /EHOSTUNREACH|EACCES/,
   )
 })
 
 test.each(ways)(
-  'nodes of a tailnet reach each other, of their own bed: $protocol $family',
+  'nodes of a tailnet reach each other, within their own bed: $protocol $family',
   async ({ family, protocol }) => {
     for (const one of [bed, twin]) {
       const { addresses } = await one.control.node('other')
@@ -80,7 +80,7 @@ test('hosts can lack a family', async () => {
   expect((await six.exec(['cat', '/sys/class/net/eth0/mtu'])).stdout).toBe('1400')
 })
 
-test('a host starts as a Pod does: nothing forwarded, addresses usable, only its own devices', async () => {
+test('a host starts as a Pod does: no forwarding, usable addresses, only its own devices', async () => {
   const pod = bed.host('pod')
   const { stdout } = await pod.exec(['sysctl', '-n', 'net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'])
   expect(stdout).toBe('0\n0')

@@ -8,12 +8,12 @@ const top = '/sys/fs/cgroup'
 /** Every bed's groups are below this one. */
 const ours = 'culvert-lab'
 
-/** Where the control groups of a bed's host are, from the top of each hierarchy. */
+/** The control groups of a bed's host, from the root of each hierarchy. */
 export function cgroupOf(bed: string, host: string): string {
   return `/${ours}/${bed}/${host}`
 }
 
-/** Makes the control groups of a bed's host, in every hierarchy there is: a container engine makes its own below. */
+/** Makes the control groups of a bed's host in every hierarchy; a container engine makes its own below. */
 export async function makeCgroups(bed: string, host: string): Promise<void> {
   for (const root of await hierarchies()) await mkdir(join(root, cgroupOf(bed, host)), { recursive: true })
 }
@@ -39,13 +39,13 @@ export async function removeCgroups(bed: string): Promise<void> {
   for (const root of await hierarchies()) {
     const path = join(root, ours, bed)
     if (!existsSync(path)) continue
-    // The kernel lets go of the last process of a group a moment after its end.
+    // The kernel releases the last process of a group a moment after its end.
     await poll(`the end of control group ${path}`, () => removeTree(path), 20)
     await rmdir(join(root, ours)).catch(() => undefined)
   }
 }
 
-/** A process in the control group whose last part is `name`, below a host's; undefined when there is none. */
+/** A process in the control group whose last part is `name`, below a host's; undefined without one. */
 export async function memberOf(bed: string, host: string, name: string): Promise<number | undefined> {
   const [root = top] = await hierarchies()
   const own = join(root, cgroupOf(bed, host))
@@ -59,8 +59,8 @@ export async function memberOf(bed: string, host: string, name: string): Promise
 }
 
 /**
- * Milliseconds of CPU that everything in a control group has used, ended processes too. The group is the one whose last
- * part is `name`, below a host's.
+ * The CPU time in milliseconds of everything in a control group, including ended processes. The group is the one whose
+ * last part is `name`, below a host's.
  */
 export async function cpuOf(bed: string, host: string, name: string): Promise<number> {
   for (const root of await hierarchies()) {
@@ -70,7 +70,7 @@ export async function cpuOf(bed: string, host: string, name: string): Promise<nu
     const read = (file: string): Promise<string> => readFile(join(own, path, file), 'utf8').catch(() => '')
     const nanoseconds = await read('cpuacct.usage')
     if (nanoseconds !== '') return Number(nanoseconds) / 1e6
-    // Where there are both versions, the processes are in the groups of version 1.
+    // If both versions exist, the processes are in the groups of version 1.
     const microseconds = /^usage_usec (\d+)$/m.exec(await read('cpu.stat'))?.[1]
     if (microseconds !== undefined && dirname(root) !== top) return Number(microseconds) / 1e3
   }
@@ -85,7 +85,7 @@ async function removeTree(path: string): Promise<true | undefined> {
   return existsSync(path) ? undefined : true
 }
 
-/** The tops of the hierarchies: one (version 2), or one for each controller and perhaps one of version 2 beside them. */
+/** The roots of the hierarchies: one (version 2), or one for each controller and perhaps one of version 2 as well. */
 async function hierarchies(): Promise<string[]> {
   if (existsSync(join(top, 'cgroup.procs'))) return [top]
   const names = await readdir(top).catch(() => [])

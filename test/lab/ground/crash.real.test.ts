@@ -16,12 +16,12 @@ test('a bed dies with the process that started it, and the next sweep removes it
   child.kill('SIGKILL')
   await child
   await gone(name, members)
-  // Tests that run beside this one sweep too.
+  // Tests that run at the same time sweep, too.
   await sweep()
   expect(existsSync(placesOf(name).top)).toBe(false)
 })
 
-test('a bed that is to stay does, and is taken down from anywhere, as often as one likes', async () => {
+test('a bed that is not owned stays, and can be taken down from anywhere, repeatedly', async () => {
   const name = `crash-b-${process.pid}`
   const { child } = await driver(name, false)
   const members = await membersOf(name)
@@ -45,7 +45,7 @@ test('a bed is found by its marker when its record is lost', async () => {
   await gone(name, members)
 })
 
-test('a start that was killed half way leaves nothing that stays', async () => {
+test('a start that was killed half way leaves nothing behind', async () => {
   const name = `crash-d-${process.pid}`
   const starting = driver(name, false)
   const pid = await poll('the holder', () =>
@@ -55,7 +55,7 @@ test('a start that was killed half way leaves nothing that stays', async () => {
   process.kill(maker!.pid, 'SIGKILL')
   await Promise.race([starting, poll('the record', () => (existsSync(`/proc/${maker!.pid}`) ? undefined : true))])
   await sweep()
-  // Its end is what counts: who takes in orphans may still have to hear of it.
+  // Its end is what counts; it may still be a zombie.
   expect(startTime(pid)).toBeUndefined()
   expect(existsSync(placesOf(name).top)).toBe(false)
 })

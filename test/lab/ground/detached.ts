@@ -8,8 +8,8 @@ export type Detached = {
 }
 
 /**
- * Starts a program that outlives this process and prints to the end of the file `log`.
- * Not through execa, which supervises what it starts and ends it with this process: here nobody is left to supervise.
+ * Starts a program that outlives this process and appends its output to the file `log`.
+ * Not through execa, which ends what it starts together with this process.
  */
 export function startDetached(argv: readonly string[], log: string, env?: Record<string, string>): Detached {
   const [file = '', ...args] = argv

@@ -4,12 +4,12 @@ import { run } from '../run.ts'
 import { enter } from './enter.ts'
 import type { Address } from './addresses.ts'
 
-/** What a host writes to these directories is its own, starts empty, and is gone with the bed. */
+/** These directories are private to a host, start empty, and are gone with the bed. */
 const empty = ['/tmp', '/run'] as const
-/** These start as the machine's and take writes for themselves. */
+/** These start with the machine's content, and writes are private to the host. */
 const layered = ['/etc', '/var'] as const
 
-/** Mounts the memory that holds every file the bed's hosts write, in the bed's own mount namespace. */
+/** Mounts the memory for all files that the bed's hosts write, in the bed's own mount namespace. */
 export async function layFiles(bed: number, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true })
   await run([...enter(bed), 'mount', '-t', 'tmpfs', '-o', 'mode=0755', 'culvert-lab', directory])
@@ -20,7 +20,7 @@ export type HostFiles = {
   readonly directory: string
   readonly host: string
   readonly pid: number
-  /** Directories of the machine that must be seen at their own place although they may lie in `/tmp` or `/run`. */
+  /** Directories of the machine that must be visible at their own path although they may be in `/tmp` or `/run`. */
   readonly keep: readonly string[]
   readonly fstab: string
   /** Set for a node of a cluster. */
@@ -28,14 +28,14 @@ export type HostFiles = {
 }
 
 /**
- * File systems of a node's own: its container engine lays images over each other, which an overlay is no ground for, and
- * kubelet tells file systems by where they are mounted.
+ * Separate file systems of a node: its container engine mounts images as overlays, which does not work on an overlay,
+ * and kubelet identifies file systems by their mount points.
  */
 const ofNodes = ['/var/lib/containerd', '/var/lib/kubelet'] as const
 
 /**
- * Settings of the kernel that kubelet would change for the whole machine, and the values it wants. A node sees files
- * of its own in their place.
+ * Kernel settings that kubelet would change for the whole machine, with the values it requires. A node sees files of
+ * its own instead.
  */
 const covered: Readonly<Record<string, string>> = {
   '/proc/sys/kernel/keys/root_maxbytes': '25000000',
@@ -54,7 +54,7 @@ export async function ownFiles(files: HostFiles): Promise<void> {
   const directories = ['cgroup', ...empty, ...kept, ...layered.flatMap((path) => [path, `${path}.work`])]
   await Promise.all(directories.map((path) => mkdir(seen(path), { recursive: true })))
   await chmod(seen('/tmp'), 0o1777)
-  // As places to mount at, in the layer of the host's own.
+  // As mount points, in the host's own layer.
   const memory = files.node ? ofNodes : []
   await Promise.all(memory.map((path) => mkdir(seen(path), { recursive: true })))
   const settings = files.node ? Object.entries(covered) : []
@@ -65,7 +65,7 @@ export async function ownFiles(files: HostFiles): Promise<void> {
     }),
   )
   const lines = [
-    // A new view of /sys shows the devices of this network namespace; it comes without the control groups.
+    // A new mount of /sys shows the devices of this network namespace; it comes without the control groups.
     `/sys/fs/cgroup ${inside}/cgroup none rbind`,
     'culvert-lab-sys /sys sysfs defaults',
     `${inside}/cgroup /sys/fs/cgroup none rbind`,
@@ -84,7 +84,7 @@ export async function ownFiles(files: HostFiles): Promise<void> {
   })
 }
 
-/** Who the host is and whom it asks for names. */
+/** Writes the host's name and its name server. */
 export async function nameFiles(pid: number, host: string, address: Address, nameServer: string): Promise<void> {
   const own = [address.v4, address.v6].filter((one) => one !== undefined).map((one) => `${one} ${host}\n`)
   await Promise.all([
@@ -93,15 +93,15 @@ export async function nameFiles(pid: number, host: string, address: Address, nam
   ])
 }
 
-/** Writes a file anew: where the machine has a link of that name, what it points to must stay as it is. */
+/** Replaces a file: if the machine has a link of that name, its target must stay as it is. */
 async function replace(pid: number, path: string, content: string): Promise<void> {
   await rm(seenFrom(pid, path), { force: true })
   await writeFile(seenFrom(pid, path), content)
 }
 
 /**
- * Where a path of process `pid`'s mount namespace is seen from here. Absolute links on the way would lead back to this
- * side, so the one that every machine has, /var/run, is resolved.
+ * The path from here of a path in process `pid`'s mount namespace. Absolute links on the way would be resolved on this
+ * side, so the one that every machine has, /var/run, is replaced.
  */
 export function seenFrom(pid: number, path: string): string {
   return join(`/proc/${pid}/root`, path.replace(/^\/var\/run(?=\/|$)/, '/run'))

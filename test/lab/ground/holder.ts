@@ -6,8 +6,8 @@ import { enter } from './enter.ts'
 import { argvOf, childrenOf, identify, type Proc } from './procs.ts'
 
 /**
- * A holder is the first process of new network, mount and process namespaces. It does nothing but wait and reap;
- * when it is killed, the kernel ends every process inside and removes the namespaces with all that they hold.
+ * A holder is the first process of new network, mount and process namespaces. It only waits, and reaps orphans; when it
+ * is killed, the kernel ends every process inside and removes the namespaces with everything in them.
  */
 const fresh = [
   'unshare',
@@ -22,22 +22,24 @@ const fresh = [
 
 const holder = (mark: string): string[] => ['--', 'tini', '-s', '--', 'env', mark, 'sleep', 'infinity']
 
-/** How a bed's own processes are told from all others: an argument of each of its holders. */
+/** An argument of each holder of a bed, by which the bed's processes are recognised. */
 export function marker(bed: string): string {
   return `CULVERT_LAB=${bed}`
 }
 
 export type HolderOptions = {
   readonly bed: string
-  /** Makes the namespaces inside those of this process, so that they end with it. */
+  /** Makes the namespaces within those of this process, so that they end with it. */
   readonly inside?: number
-  /** Ends the holder as soon as this process dies, however it dies. */
+  /** Ends the holder as soon as this process dies, for whatever reason. */
   readonly tied?: boolean
-  /** What the start prints goes to this file. */
+  /** The file for the output of the start. */
   readonly log: string
 }
 
-/** Starts a holder and returns it as it is seen from outside. Throws CulvertError `privilege` when that is refused. */
+/**
+ * Starts a holder and returns its process as seen from outside. Throws CulvertError `privilege` when that is refused.
+ */
 export async function startHolder(options: HolderOptions): Promise<Proc> {
   const argv = [
     ...(options.tied === true ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []),
@@ -62,7 +64,7 @@ function firstHolder(pid: number): number | undefined {
   return undefined
 }
 
-/** True for the arguments of a holder: of the given bed, or of any. */
+/** Whether these are the arguments of a holder: of the given bed, or of any. */
 export function isHolder(argv: readonly string[], bed?: string): boolean {
   const at = argv.findIndex((argument) => argument.startsWith('CULVERT_LAB='))
   if (argv[0] !== 'tini' || at === -1) return false

@@ -12,15 +12,15 @@ export type Link = {
 }
 
 const bedSettings = [
-  // Duplicate address detection would keep every IPv6 address unusable for a second or more.
+  // Duplicate address detection would make every IPv6 address unusable for a second or more.
   'net.ipv6.conf.all.accept_dad=0',
   'net.ipv6.conf.default.accept_dad=0',
   'net.ipv4.ip_forward=1',
   'net.ipv6.conf.all.forwarding=1',
-  // What is refused is to be refused each time, not once a second.
+  // So that every packet is answered with an error, and not only one per second.
   'net.ipv4.icmp_ratelimit=0',
   'net.ipv6.icmp.ratelimit=0',
-  // Hosts of one network talk over the bridge; where this kernel filters bridges, our rules would cut them off.
+  // Hosts of one network communicate over the bridge; a kernel that filters bridges would apply our rules to that.
   'net.bridge.bridge-nf-call-iptables=0',
   'net.bridge.bridge-nf-call-ip6tables=0',
 ]
@@ -30,7 +30,7 @@ const hostSettings = [
   'net.ipv6.conf.default.accept_dad=0',
   'net.ipv6.conf.all.accept_ra=0',
   'net.ipv6.conf.default.accept_ra=0',
-  // As in a fresh Pod: whoever needs forwarding turns it on. A new namespace may inherit it otherwise.
+  // As in a fresh Pod: forwarding must be turned on. A new namespace may inherit another value.
   'net.ipv4.ip_forward=0',
   'net.ipv6.conf.all.forwarding=0',
   'net.ipv4.conf.all.rp_filter=0',
@@ -38,8 +38,8 @@ const hostSettings = [
 ]
 
 /**
- * The cluster reaches the world as Pods do, behind a NAT; the world cannot open a connection to the cluster. It is told
- * so at once, so that a test of it need not wait for a timeout.
+ * The cluster reaches the outside as Pods do, through NAT; from outside no connection to the cluster is possible. It is
+ * refused at once, so that a test need not wait for a timeout.
  */
 const bedRules = `table inet lab {
   chain forward {
@@ -56,7 +56,7 @@ const bedRules = `table inet lab {
 }
 `
 
-/** Makes the two networks inside the bed's network namespace. */
+/** Creates the two networks in the bed's network namespace. */
 export async function layNetworks(bed: number): Promise<void> {
   await setKernel(bed, bedSettings)
   const lines = ['link set lo up']
@@ -107,7 +107,7 @@ function hostLines({ network, address }: Link): string[] {
   ]
 }
 
-/** The bed's end of a host's cable. Device names are limited to 15 characters. */
+/** The bed's end of a host's veth pair. Device names have at most 15 characters. */
 export function port(host: string): string {
   return `to-${host}`
 }

@@ -11,37 +11,37 @@ export type HostRecord = {
   readonly spec: HostSpec
   readonly address: Address
   readonly holder: Proc
-  /** Its number among the cluster's nodes, when it is one. */
+  /** Its number among the cluster's nodes, if it is one. */
   readonly node?: number
-  /** The host's tailscaled, when the bed started one. */
+  /** The host's tailscaled, if the bed started one. */
   readonly tailscaled?: Proc
 }
 
-/** What is known of a bed, on disk as `bed.json`: enough to use it, look at it and end it from another process. */
+/** What is recorded of a bed, in `bed.json`: enough to use it, show it and end it from another process. */
 export type BedRecord = {
   readonly name: string
   readonly boot: string
   readonly created: string
-  /** The process whose bed it is; without one the bed stays until it is taken down. */
+  /** The process that owns the bed; without one the bed stays until it is taken down. */
   readonly owner?: Proc
   readonly holder?: Proc
   readonly control?: Proc
   readonly acme?: Proc
-  /** How many nodes the cluster has, when there is one. */
+  /** The number of nodes of the cluster, if there is one. */
   readonly cluster?: { readonly nodes: number }
-  /** Programs beyond these that stay as long as the bed does, by the name of their log. */
+  /** Further programs that run as long as the bed does, by the name of their log. */
   readonly others?: Readonly<Record<string, Proc>>
   readonly hosts: readonly HostRecord[]
 }
 
-/** The places of a bed's files. */
+/** The paths of a bed's files. */
 export function placesOf(name: string) {
   const top = join(bedsRoot, name)
   return {
     top,
     record: join(top, 'bed.json'),
     logs: join(top, 'logs'),
-    /** Where the hosts' own files are mounted, in the bed's mount namespace only. */
+    /** The mount point of the hosts' own files, in the bed's mount namespace only. */
     files: join(top, 'files'),
     controlSocket: join(top, 'control.sock'),
     acme: join(top, 'acme'),
@@ -50,7 +50,7 @@ export function placesOf(name: string) {
 
 const namePattern = /^[a-z][a-z0-9-]{0,30}$/
 
-/** Throws CulvertError `settings` when `name` cannot name a bed. */
+/** Throws CulvertError `settings` for an invalid name of a bed. */
 export function checkBedName(name: string): void {
   if (namePattern.test(name)) return
   throw new CulvertError('settings', `"${name}" cannot name a bed`, {
@@ -58,7 +58,7 @@ export function checkBedName(name: string): void {
   })
 }
 
-/** Claims the name for a new bed. False when a bed of that name exists, or what is left of one. */
+/** Claims the name for a new bed. False when a bed of that name exists, or remains of one. */
 export async function claim(record: BedRecord): Promise<boolean> {
   const places = placesOf(record.name)
   await mkdir(bedsRoot, { recursive: true, mode: 0o755 })
@@ -82,8 +82,8 @@ async function writeRecord(record: BedRecord): Promise<void> {
 let changed: Promise<unknown> = Promise.resolve()
 
 /**
- * Changes the record of a bed, one change of this process after the other. Throws CulvertError `command` when there is
- * none any more.
+ * Changes the record of a bed, one change of this process after the other. Throws CulvertError `command` when it is
+ * gone.
  */
 export async function updateRecord(name: string, change: (record: BedRecord) => BedRecord): Promise<BedRecord> {
   const changing = changeAfter(changed, name, change)
@@ -104,7 +104,7 @@ async function changeAfter(
   return next
 }
 
-/** The record of a bed, or undefined when there is none or it cannot be read (a bed that was being made or removed). */
+/** The record of a bed, or undefined without a readable one (a bed that is being made or removed). */
 export async function readRecord(name: string): Promise<BedRecord | undefined> {
   try {
     const record = JSON.parse(await readFile(placesOf(name).record, 'utf8')) as BedRecord

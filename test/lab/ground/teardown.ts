@@ -7,23 +7,23 @@ import { allPids, argvOf, identify, isAlive, signal, startTime, type Proc } from
 import { bedNames, placesOf, readRecord } from './record.ts'
 
 /**
- * Ends a bed and removes everything it made. A bed that was left half made, whose record is lost, or that is gone
- * already is treated alike, so this can be repeated. Returns whether there was anything.
+ * Ends a bed and removes everything it made. The same works for a bed that is half made, whose record is lost, or that
+ * is already gone, so this can be repeated. Returns whether there was anything.
  */
 export async function tearDown(name: string): Promise<boolean> {
   const record = await readRecord(name)
   const holders = holdersOf(name)
-  // One that is on its way out has no marker any more.
+  // One that is exiting has no marker any more.
   const recorded = [record?.holder, ...(record?.hosts ?? []).map(({ holder }) => holder)]
   for (const holder of recorded) if (holder !== undefined && isAlive(holder)) holders.push(holder)
-  // All at once: the end of the bed's own holder ends the hosts' too.
+  // All at once: the end of the bed's own holder also ends the hosts'.
   for (const { pid } of holders) signal(pid, 'SIGKILL')
   for (const pid of helpersOf(holders)) signal(pid, 'SIGCONT')
   await poll(`the end of bed ${name}`, () => (holders.some(isAlive) ? undefined : true))
   await removeCgroups(name)
   const existed = holders.length > 0 || record !== undefined || (await bedNames()).includes(name)
   await rm(placesOf(name).top, { recursive: true, force: true })
-  // The last one leaves the directory too; another bed's is not empty and stays.
+  // The last one removes the directory, too; with other beds in it, it is not empty and stays.
   await rmdir(bedsRoot).catch(() => undefined)
   return existed
 }
@@ -36,8 +36,8 @@ function holdersOf(name: string): Proc[] {
 }
 
 /**
- * What stands outside as the parent of a process inside. Stopped along with its child, it would not see that die, and
- * the namespaces would stay for ever.
+ * The parents outside of processes inside. Stopped along with its child, such a parent would not notice the child's
+ * end, and the namespaces would stay for ever.
  */
 function helpersOf(holders: readonly Proc[]): number[] {
   const targets = new Set(holders.map(({ pid }) => String(pid)))
@@ -47,7 +47,7 @@ function helpersOf(holders: readonly Proc[]): number[] {
   })
 }
 
-/** Every bed there is anything of: on disk, or only as processes. */
+/** Every bed of which there is anything: on disk, or only as processes. */
 export async function allBeds(): Promise<string[]> {
   const running = allPids().flatMap((pid) => {
     const argv = argvOf(pid)

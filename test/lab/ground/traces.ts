@@ -17,7 +17,7 @@ export async function driver(name: string, owned: boolean, more: object = {}) {
     setInterval(() => {}, 1000)`
   const child = execa(process.execPath, ['--input-type=module', '--eval', program], { buffer: false, reject: false })
   await new Promise((resolve) => child.stdout.once('data', resolve))
-  // Not the child itself: it is a promise of its own end, which would be waited for.
+  // Wrapped, since the child is itself a promise of its end, which would be awaited.
   return { child }
 }
 
@@ -28,8 +28,8 @@ async function namespacesOf(pid: number): Promise<string[]> {
 }
 
 /**
- * Every process in any namespace or control group of a bed. Not the namespaces themselves: their numbers are given out
- * again at once.
+ * Every process in any namespace or control group of a bed. Not the namespaces themselves: their numbers are reused at
+ * once.
  */
 export async function membersOf(name: string): Promise<Proc[]> {
   const record = (await readRecord(name))!
@@ -52,7 +52,7 @@ export function groupsOf(name: string): string[] {
     .filter((path) => existsSync(path))
 }
 
-/** What is left of a bed outside of its directory: members that live, holders, mounts. */
+/** What is left of a bed outside its directory: running members, holders, mounts. */
 export async function traces(name: string, members: readonly Proc[]): Promise<string[]> {
   const mounts = await readFile('/proc/self/mountinfo', 'utf8')
   return [
@@ -64,7 +64,7 @@ export async function traces(name: string, members: readonly Proc[]): Promise<st
   ]
 }
 
-/** The helpers that stood between the bed's processes and their starter end a moment after them. */
+/** The helpers between the bed's processes and their starter end a moment after them. */
 export async function gone(name: string, members: readonly Proc[]): Promise<void> {
   await expect.poll(() => traces(name, members)).toEqual([])
 }

@@ -8,7 +8,7 @@ import { tail } from '../run.ts'
 
 /**
  * Starts a program that belongs to the bed: it outlives this process, ends with the namespaces of `holder`, and prints
- * to the file `log`. Returns once it runs. Throws CulvertError `command` when it ended before it was seen.
+ * to the file `log`. Returns once it runs. Throws CulvertError `command` when it ended before.
  */
 export async function startDaemon(
   holder: number,
@@ -26,7 +26,7 @@ export async function startDaemon(
   return identify(pid)
 }
 
-/** What to say of a daemon that ended while it was waited for: with its last lines, as its log may be removed next. */
+/** The error for a daemon that ended while it was waited for, with its last lines, as its log may be removed next. */
 export function endedEarly(argv: readonly string[], log: string): CulvertError {
   return new CulvertError('command', `${argv[0]} ended:\n${tail(readFileSync(log, 'utf8').trim(), 10)}`)
 }

@@ -16,19 +16,19 @@ beforeEach(() => tellOnFailure(bed))
 
 const node = (program: string): string[] => [process.execPath, '--input-type=module', '--eval', program]
 
-test('exec gives what was printed and rejects on failure with it', async () => {
+test('exec returns what was printed, and rejects with it on failure', async () => {
   expect(await host.exec(['cat'], { input: 'hello' })).toEqual({ stdout: 'hello', stderr: '', exitCode: 0 })
   await expect(host.exec(['ls', '/nowhere'])).rejects.toThrow(/a: ls \/nowhere: exit 2\n.*No such file/)
   expect((await host.exec(['ls', '/nowhere'], { check: false })).exitCode).toBe(2)
   expect((await host.exec(['pwd'], { cwd: '/var' })).stdout).toBe('/var')
 })
 
-test('exec ends what takes too long, inside the host too', async () => {
+test('exec kills a command at its time limit, inside the host, too', async () => {
   await expect(host.exec(['sleep', '4711'], { timeout: 200 })).rejects.toThrow('took longer than 200 ms')
   await expect.poll(async () => (await host.exec(['ps', '-eo', 'args'])).stdout).not.toContain('sleep 4711')
 })
 
-test('the environment is what is given, not that of the test', async () => {
+test('the environment is the given one, and not that of the test', async () => {
   const { stdout } = await host.exec(['env'], { env: { COLOUR: 'blue', HOME: undefined } })
   const names = stdout.split('\n').map((line) => line.split('=')[0])
   expect(new Set(names)).toEqual(new Set(['COLOUR', 'LANG', 'PATH', 'TS_NO_LOGS_NO_SUPPORT']))
@@ -48,7 +48,7 @@ test('a spawned process has its real number, and its lines can be waited for', a
   expect(child.log).toEqual(['one', 'two 22'])
 })
 
-test('signals reach the process itself, and its exit comes back', async () => {
+test('signals reach the process itself, and its exit is returned', async () => {
   const program = `process.on('SIGUSR2', () => process.exit(7)); console.log('ready'); setInterval(() => {}, 1000)`
   const child = await host.spawn(node(program))
   await child.line(/ready/)

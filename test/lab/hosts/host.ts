@@ -20,26 +20,29 @@ export type ExecOptions = {
 export type StartOptions = {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
-  /** What it is called in messages and among the bed's tails; the program's name when left out. */
+  /** Its name in messages and in the bed's tails; the program's when left out. */
   readonly name?: string
-  /** What it prints is data, not a log: it is left out of the bed's tails. */
+  /** Its output is data and not a log: it is left out of the bed's tails. */
   readonly quiet?: boolean
 }
 
-/** A host of a bed: namespaces with one network device, `eth0`, and files of its own in /tmp, /run, /etc and /var. */
+/** A host of a bed: namespaces with one network device, `eth0`, and private files in /tmp, /run, /etc and /var. */
 export class Host {
   readonly name: string
   readonly address: Address
   /** The first process of its namespaces, as numbered on this side. */
   readonly pid: number
-  /** The process whose network it has: the same one, but for a Pod. */
+  /** The process whose network it has: the same one, except for a Pod. */
   readonly network: number
   readonly #path: string
   readonly #always: Readonly<Record<string, string>>
   readonly #processes: HostProcess[] = []
   readonly #quiet = new Set<HostProcess>()
 
-  /** `programs`: the directories of the bed's parts, searched before the machine's. `always`: set for all that runs here. */
+  /**
+   * `programs`: the directories of the bed's parts, searched before the machine's. `always`: set for everything that
+   * runs here.
+   */
   constructor(
     record: Pick<HostRecord, 'name' | 'address' | 'holder'>,
     programs: readonly string[],
@@ -54,19 +57,19 @@ export class Host {
     this.#always = always
   }
 
-  /** What this side started in the host, ended or not. */
+  /** The processes that this side started in the host, ended or not. */
   get processes(): readonly HostProcess[] {
     return this.#processes
   }
 
-  /** Those of them whose lines tell what happened. */
+  /** Those of them whose output is a log. */
   get tellers(): readonly HostProcess[] {
     return this.#processes.filter((process) => !this.#quiet.has(process))
   }
 
   /**
-   * The environment of what runs in the host: nothing is taken over from this process. A variable given as undefined
-   * is left out.
+   * The environment of programs in the host: nothing is taken from this process. A variable given as undefined is left
+   * out.
    */
   env(more: Readonly<Record<string, string | undefined>> = {}): Record<string, string> {
     const all = {
@@ -80,12 +83,14 @@ export class Host {
     return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined))
   }
 
-  /** Where a file of the host is seen from this side, while the bed is up. */
+  /** The path of a file of the host from this side, while the bed is up. */
   path(inside: string): string {
     return seenFrom(this.pid, inside)
   }
 
-  /** Runs a program in the host to its end. Rejects on failure and after a time, what it printed in the message. */
+  /**
+   * Runs a program in the host to its end. Rejects on failure and at the time limit, with the output in the message.
+   */
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<Ran> {
     const { env, cwd, ...rest } = options
     return await run(tiedInside(this.pid, argv, { network: this.network, ...(cwd && { cwd }) }), {

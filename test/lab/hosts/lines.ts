@@ -27,7 +27,7 @@ export class LineLog {
     for (const listener of this.#listeners) listener(line, from)
   }
 
-  /** No line follows. */
+  /** No line will follow. */
   end(how: string): void {
     this.#ended = how
     for (const ending of this.#endings) ending(how)
@@ -40,8 +40,8 @@ export class LineLog {
   }
 
   /**
-   * The first line that matches, of those kept or to come within `timeout` milliseconds.
-   * Rejects with CulvertError `command`, the last lines in its message, when there is none.
+   * The first line that matches, of those kept or to come within `timeout` milliseconds. Rejects with CulvertError
+   * `command`, the last lines in its message, without one.
    */
   find(pattern: RegExp, timeout: number): Promise<RegExpExecArray> {
     const once = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))

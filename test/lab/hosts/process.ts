@@ -13,15 +13,15 @@ export type Exit = { readonly code: number | undefined; readonly signal: NodeJS.
 export type SpawnOptions = {
   /** The whole environment of the process. */
   readonly env: Record<string, string>
-  /** What it is called in messages. */
+  /** Its name in messages. */
   readonly name: string
   /** Working directory, as named inside the host. */
   readonly cwd?: string
-  /** Whose network it has; the host's when left out. */
+  /** The process whose network it has; the host's when left out. */
   readonly network?: number
 }
 
-/** The kernel ends what follows this as soon as its parent is gone, however the parent went. */
+/** The kernel ends what follows this as soon as its parent is gone, for whatever reason. */
 const tied = ['setpriv', '--pdeathsig', 'KILL', '--']
 
 /** A command that runs inside a host and ends with the process that started it. */
@@ -32,12 +32,12 @@ export function tiedInside(holder: number, argv: readonly string[], place: Param
 /** A process that runs inside a host until it ends or is stopped. It dies with the process that started it. */
 export class HostProcess {
   readonly name: string
-  /** Its number on this side: /proc/<pid> is its own, not that of a helper. */
+  /** Its number on this side: /proc/<pid> is its own, and not that of a helper. */
   readonly pid: number
   readonly exited: Promise<Exit>
-  /** What it printed, standard output and error in the order of arrival. */
+  /** Its output, standard output and error in the order of arrival. */
   readonly output: LineLog
-  /** The helper that stands between this process and the real one. */
+  /** The helper between this process and the actual one. */
   readonly #helper: number
   #exit: Exit | undefined
 
@@ -50,7 +50,7 @@ export class HostProcess {
     void exited.then((exit) => (this.#exit = exit))
   }
 
-  /** Starts `argv` and returns once it runs. A program that does not exist shows as an exit with code 127. */
+  /** Starts `argv` and returns once it runs. A missing program shows as an exit with code 127. */
   static async start(holder: number, argv: readonly string[], options: SpawnOptions): Promise<HostProcess> {
     const [file = '', ...args] = tiedInside(holder, argv, options)
     const child = execa(file, args, {
@@ -95,15 +95,16 @@ export class HostProcess {
     return await this.output.find(pattern, timeout)
   }
 
-  /** Sends a signal to the real process. */
+  /** Sends a signal to the actual process. */
   kill(name: NodeJS.Signals = 'SIGTERM'): void {
     if (!this.running) return
     send(this.pid, name)
-    // A stopped child stops its helper with it, and the helper would sleep on: it could not even see the child end.
+    // A stopped child stops its helper with it, and the helper would stay stopped: it could not even notice the child's
+    // end.
     if (name !== 'SIGSTOP') send(this.#helper, 'SIGCONT')
   }
 
-  /** Asks it to end, insists after `grace` milliseconds, and returns how it ended. */
+  /** Sends SIGTERM, SIGKILL after `grace` milliseconds, and returns how it ended. */
   async stop(grace = 30_000): Promise<Exit> {
     this.kill('SIGTERM')
     const insist = setTimeout(() => this.kill('SIGKILL'), grace)
@@ -115,7 +116,7 @@ export class HostProcess {
   }
 }
 
-/** The process that runs the wanted program itself, once it does. */
+/** The process that runs the requested program itself, once it does. */
 function realChild(helper: number): number | undefined {
   const [child] = childrenOf(helper)
   if (child === undefined) return undefined

@@ -6,7 +6,7 @@ import type { TailscaledSpec } from '../spec.ts'
 import { endedEarly, startDaemon } from './daemon.ts'
 import type { Host } from './host.ts'
 
-/** Where every tailscaled of a bed listens, as named inside its host: the place the `tailscale` command looks at. */
+/** The socket of every tailscaled of a bed, as named inside its host: where the `tailscale` command looks for it. */
 export const socket = '/run/tailscale/tailscaled.sock'
 
 /** Runs tailscaled in a host, with its state in /var/lib/tailscale, and returns once it listens. `log` is a file. */
@@ -28,7 +28,7 @@ export async function logIn(host: Host, spec: TailscaledSpec, freshKey: () => Pr
   await host.exec(['tailscale', 'up', ...who, ...(spec.up ?? [])])
 }
 
-/** What a host asks for; `true` means the defaults. */
+/** The specification of a host's tailscaled; `true` means the defaults. */
 export function tailscaledSpec(wanted: boolean | TailscaledSpec | undefined): TailscaledSpec | undefined {
   if (wanted === undefined || wanted === false) return undefined
   return wanted === true ? {} : wanted

@@ -1,6 +1,6 @@
 import { run } from '../run.ts'
 
-/** What an image's configuration says, as far as anybody here looks. */
+/** The fields of an image's configuration that are used here. */
 export type ImageConfig = {
   readonly architecture: string
   readonly config: {

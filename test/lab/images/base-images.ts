@@ -7,10 +7,10 @@ import { buildah, imagesRoot } from './buildah.ts'
 /** The names of the base images, which the Dockerfile gets as build arguments. */
 export type Bases = { readonly debian: string; readonly node: string; readonly tailscale: string }
 
-/** A base image, and the Dockerfile that makes it of the cache's parts. `arch` when it is not this machine's. */
+/** A base image, and the Dockerfile that makes it from parts of the cache. `arch` if it is not this machine's. */
 type Base = { readonly name: string; readonly file: string; readonly arch?: string }
 
-/** Makes those base images that are missing, of the built parts. Called with the lock of images held. */
+/** Makes the base images that are missing from the built parts. Called with the lock of images held. */
 export async function baseImages(note: (detail: string) => void): Promise<Bases> {
   const parts = await builtPrograms('image')
   const [debian, node] = [nameOf(parts.debian), nameOf(parts.node)]
@@ -27,7 +27,7 @@ export async function baseImages(note: (detail: string) => void): Promise<Bases>
   return { debian, node, tailscale: tailscale.name }
 }
 
-/** Upstream's image, as far as Dockerfiles look at it: programs, and the file of each in a part of its own. */
+/** Upstream's image as far as Dockerfiles use it: programs, each with the part that contains it. */
 export function tailscaleBase(programs: readonly (readonly [name: string, file: string])[]): Base {
   const copies = programs.map(([name, file]) => `COPY ${relative(partsRoot(), file)} /usr/local/bin/${name}\n`)
   return { name: nameOf(dirname(programs[0]![1])), file: `FROM scratch\n${copies.join('')}` }
@@ -45,10 +45,10 @@ export async function makeMissing(bases: readonly Base[], note: (detail: string)
   }
 }
 
-/** What base images copy from. */
+/** The directory that base images copy from. */
 const partsRoot = (): string => join(cacheRoot(), 'parts')
 
-/** A part's directory is called by its name and the key of its inputs: so is what is made of it. */
+/** A part's directory is named by its name and the hash of its inputs, and so is the base image. */
 function nameOf(part: string): string {
   const [, name, key] = /^(.*)-([^-]*)$/.exec(basename(part))!
   return `culvert.test/${name}:${key}`

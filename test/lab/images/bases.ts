@@ -7,9 +7,9 @@ import { run } from '../run.ts'
 import { apart } from './buildah.ts'
 import { debianMirrors, suite } from './machine.ts'
 
-// The base images that the Dockerfile names cannot be had without a registry of images: these stand in for them.
+// Replacements for the base images that the Dockerfile names, which need an image registry.
 
-/** A change of how these are put together is a change of this number. */
+/** Must be increased when the way in which these are built changes. */
 const recipe = '1'
 const npm = 'npm@11.19.1'
 
@@ -17,7 +17,7 @@ const npm = 'npm@11.19.1'
 const left = ['doc', 'man', 'locale', 'info'].map((name) => `/usr/share/${name}`)
 const slim = `${left.map((path) => `path-exclude ${path}/*`).join('\n')}\npath-include /usr/share/doc/*/copyright\n`
 
-/** What debootstrap takes over from this machine, and what is of no use any more. */
+/** What debootstrap copies from this machine, and what is no longer needed. */
 const foreign = ['etc/hostname', 'etc/resolv.conf', 'etc/apt/sources.list', 'var/cache/*', 'var/log/*', 'dev/*']
 
 /** `rootfs.tar`: Debian as in its slim image. */

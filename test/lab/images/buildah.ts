@@ -5,27 +5,27 @@ import { CulvertError } from '../../../lib/errors.ts'
 import { cacheRoot } from '../paths.ts'
 import { tail } from '../run.ts'
 
-/** Where images, the layers they are made of and their archives are kept. */
+/** The directory of images, their layers and archives. */
 export const imagesRoot = (): string => join(cacheRoot(), 'images')
 
 /**
- * Namespaces of its own for whatever follows: however that ends, or the process that started it, the kernel ends what
- * runs in them and undoes what is mounted.
+ * Namespaces for a command: however it or the process that started it ends, the kernel ends what runs in them and
+ * unmounts everything.
  */
 export const apart = [
   'setpriv --pdeathsig KILL --',
   'unshare --mount --propagation=private --pid --fork --kill-child --mount-proc --',
 ].flatMap((words) => words.split(' '))
 
-/** Where buildah leaves things whatever it is told; it sees empty directories in their place. */
+/** Directories that buildah always writes to; it sees empty ones instead. */
 const elsewhere = ['/var/lib/containers', '/run/containers'] as const
 const hiding = [...elsewhere.map((directory) => `mount -t tmpfs culvert-lab ${directory}`), 'exec "$@"'].join(' && ')
 
 const overlayMagic = 0x794c7630
 
 /**
- * Runs buildah to its end and gives what it printed. Its images lie in the cache, what it needs meanwhile in a
- * directory that is gone afterwards. `note` is told each step of a Dockerfile.
+ * Runs buildah to its end and returns its output. Its images are in the cache, its working files in a directory that is
+ * removed afterwards. `note` is called with each step of a Dockerfile.
  * @throws CulvertError `command` with the last lines that it printed.
  */
 export async function buildah(
@@ -37,7 +37,7 @@ export async function buildah(
   const scratch = await mkdtemp(join(root, 'run-'))
   await Promise.all(elsewhere.map((directory) => mkdir(directory, { recursive: true })))
   try {
-    // An overlay cannot lie on an overlay, which is what a container has for a disk.
+    // An overlay cannot be mounted on an overlay, which is what the disk of a container is.
     const driver = (await statfs(root)).type === overlayMagic ? 'vfs' : 'overlay'
     const where = ['--root', join(root, 'storage'), '--runroot', scratch, '--storage-driver', driver]
     const [program = '', ...rest] = [...apart, 'sh', '-c', hiding, 'sh', 'buildah', ...where, ...args]
@@ -56,10 +56,10 @@ export async function buildah(
     throw new CulvertError('command', `buildah ${args[0]} ${how}:\n${tail(all, 20)}`)
   } finally {
     await rm(scratch, { recursive: true, force: true })
-    // Those that hold something are somebody's.
+    // Those that are not empty belong to somebody else.
     await Promise.allSettled(elsewhere.map((directory) => rmdir(directory)))
   }
 }
 
-/** Milliseconds that the longest build may take: it fetches packages. */
+/** The time limit of a build in milliseconds: it fetches packages. */
 export const buildLimit = 20 * 60_000

@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(work, { recursive: true }))
 
-/** A directory with a Dockerfile, built on the bed's Debian. */
+/** A directory with a Dockerfile, based on the bed's Debian. */
 async function dockerfile(debian: string, line: string): Promise<string> {
   const directory = await mkdtemp(join(work, 'context-'))
   await writeFile(join(directory, 'Dockerfile'), `FROM ${debian}\n${line}\n`)
@@ -27,7 +27,7 @@ const processes = (): string[] =>
     .map((pid) => argvOf(pid).join(' '))
     .filter((argv) => argv.includes(imagesRoot()) && !argv.startsWith('flock '))
 
-/** Where buildah would leave things outside of the cache. */
+/** Directories outside the cache that buildah would write to. */
 const elsewhere = ['/var/lib/containers', '/run/containers']
 const before = new Set(elsewhere.filter((directory) => existsSync(directory)))
 
@@ -56,7 +56,7 @@ test('a build leaves nothing mounted and nothing running, whether it succeeds or
   })
 })
 
-test('a build that is killed ends with all that it started, and the next one removes what it left', async () => {
+test('a build that is killed ends with everything that it started, and the next one removes its remains', async () => {
   const program = `
     const { buildImageOf, withImages } = await import(${JSON.stringify(join(import.meta.dirname, 'builder.ts'))})
     const { writeFileSync } = await import('node:fs')

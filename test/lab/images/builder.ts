@@ -5,7 +5,7 @@ import { baseImages, type Bases } from './base-images.ts'
 import { buildah, imagesRoot } from './buildah.ts'
 import { machineVolumes } from './machine.ts'
 
-/** Is told how far a build is. */
+/** Called with the progress of a build. */
 export type Note = (detail: string) => void
 
 /** Runs `work` with the base images, while no other process builds images. */
@@ -19,7 +19,7 @@ export async function withImages<T>(note: Note, work: (bases: Bases) => Promise<
   return await withLock(join(imagesRoot(), 'lock'), locked, waiting)
 }
 
-/** What an interrupted build left. Called with the lock held: nobody is building. */
+/** Removes what an interrupted build left. Called with the lock held, so nothing is being built. */
 async function discardRemains(): Promise<void> {
   const remains = (await readdir(imagesRoot())).filter((name) => /^(run|build)-|\.new$/.test(name))
   await Promise.all(remains.map((name) => rm(join(imagesRoot(), name), { recursive: true })))
@@ -27,8 +27,8 @@ async function discardRemains(): Promise<void> {
 }
 
 /**
- * `buildah bud`, with this machine's ways to fetch packages and none of them in the result. Gives the image's digest,
- * `sha256:…`. @throws CulvertError `command` with the end of the build.
+ * `buildah bud` with this machine's settings for fetching packages, which do not get into the result. Returns the
+ * image's digest, `sha256:…`. @throws CulvertError `command` with the end of the build.
  */
 export async function buildImageOf(args: readonly string[], note: Note = () => undefined): Promise<string> {
   const work = await mkdtemp(join(imagesRoot(), 'build-'))
@@ -48,7 +48,7 @@ export async function unpack(image: string, into: string): Promise<void> {
   const work = await mkdtemp(join(imagesRoot(), 'build-'))
   try {
     await mkdir(into, { recursive: true })
-    // In a file of its own: a build whose last step is in the cache already writes nothing.
+    // In a file of its own: a build whose last step is cached writes nothing.
     await writeFile(join(work, 'Dockerfile'), `FROM ${image.replace('sha256:', '')}\n`)
     await buildah(['bud', '--layers', '--force-rm', '--pull-never', `--output=type=local,dest=${into}`, work])
   } finally {

@@ -11,7 +11,7 @@ import { agentArguments } from './image.ts'
 
 const quiet = (): void => undefined
 
-/** The machine that an ELF program is for, by the number in its head. */
+/** The machine of an ELF program, by the number in its header. */
 async function machineOf(program: string): Promise<string | undefined> {
   const file = await open(program)
   try {
@@ -22,7 +22,7 @@ async function machineOf(program: string): Promise<string | undefined> {
   }
 }
 
-test('daemon and bundle are built for arm64 too, and the bundle is the same', async () => {
+test('daemon and bundle can be built for arm64, and the bundle is the same', async () => {
   const work = await mkdtemp(join(tmpdir(), 'culvert-cross-'))
   try {
     const [cross, own] = [join(work, 'cross'), join(work, 'own')]
@@ -34,7 +34,7 @@ test('daemon and bundle are built for arm64 too, and the bundle is the same', as
     await withImages(quiet, async (bases) => unpack(await build(bases), own))
     const bundle = 'src/dist/agent.js'
     expect(await readFile(join(cross, 'bundle', bundle))).toEqual(await readFile(join(own, bundle)))
-    // What made it ran on the machine that builds.
+    // The bundle was made by programs of the building machine.
     expect(await machineOf(join(cross, 'bundle/usr/local/bin/node'))).toBe(await machineOf(process.execPath))
   } finally {
     await rm(work, { recursive: true })

@@ -8,10 +8,10 @@ import { makeMissing, tailscaleBase } from './base-images.ts'
 import { buildImageOf, unpack, withImages } from './builder.ts'
 import { agentArguments } from './image.ts'
 
-/** The stages of the Dockerfile that run no program of the architecture that they are for. */
+/** The stages of the Dockerfile that run no program of their target architecture. */
 export const crossStages = ['daemon', 'bundle'] as const
 
-/** What `arch`, by Docker's and Go's name, takes beside what this machine's own does. */
+/** The parts for `arch`, in Docker's and Go's naming, that this machine's architecture does not need. */
 export async function crossParts(arch: string): Promise<Placed[]> {
   return await place(
     cacheRoot(),
@@ -23,7 +23,7 @@ export async function crossParts(arch: string): Promise<Placed[]> {
 
 /**
  * Builds the stages that can be built here for another architecture, and leaves the files of each in a directory of
- * `into` with its name. The last stage cannot: it runs Debian's programs of that architecture.
+ * `into` with its name. The last stage cannot be built: it runs Debian's programs of that architecture.
  */
 export async function buildCross(arch: string, into: string, progress: Progress): Promise<void> {
   const parts = await crossParts(arch)

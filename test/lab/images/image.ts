@@ -11,9 +11,9 @@ import { buildImageOf, withImages, type Note } from './builder.ts'
 /** A built image. */
 export type Image = {
   readonly reference: string
-  /** A file that `ctr images import` and `docker load` read. */
+  /** A file for `ctr images import` and `docker load`. */
   readonly archive: string
-  /** Of its configuration, by which engines know it: another content is another digest. */
+  /** The digest of its configuration, by which container engines identify it: other content has another digest. */
   readonly digest: string
   /** The size of the archive: of all layers, uncompressed. */
   readonly bytes: number
@@ -23,8 +23,8 @@ export const agentReference = `culvert.test/agent:${packageJson.version}`
 export const upstreamReference = `culvert.test/upstream:${tailscaleVersion}`
 
 /**
- * Builds the agent's image from the project's Dockerfile; seconds when only the agent's sources have changed since.
- * The parts must have been built (`npm run lab -- build`). @throws CulvertError `command` with the end of the build.
+ * Builds the agent's image from the project's Dockerfile; takes seconds when only the agent's sources have changed. The
+ * parts must have been built (`npm run lab -- build`). @throws CulvertError `command` with the end of the build.
  */
 export async function buildImage(note: Note = () => undefined): Promise<Image> {
   return await archived(agentReference, note, (bases) => [
@@ -34,7 +34,7 @@ export async function buildImage(note: Note = () => undefined): Promise<Image> {
   ])
 }
 
-/** Builds the image that upstream's agent is measured in: what upstream's consists of, on the Debian of ours. */
+/** Builds the image for measuring upstream's agent: upstream's content on the Debian of ours. */
 export async function buildUpstreamImage(note: Note = () => undefined): Promise<Image> {
   const file = join(import.meta.dirname, 'upstream.Dockerfile')
   return await archived(upstreamReference, note, (bases) => [
@@ -45,16 +45,16 @@ export async function buildUpstreamImage(note: Note = () => undefined): Promise<
   ])
 }
 
-/** This machine's architecture, by Docker's name. */
+/** This machine's architecture, in Docker's naming. */
 export const ownArch = process.arch === 'x64' ? 'amd64' : process.arch
 
-/** The base images, as the Dockerfile's build arguments, and a predefined one that buildah 1.28 does not know. */
+/** The base images as build arguments of the Dockerfile, and a predefined one that buildah 1.28 does not set. */
 export function agentArguments({ debian, node, tailscale }: Bases): string[] {
   const names = { BASE_IMAGE: debian, NODE_IMAGE: node, TAILSCALE_IMAGE: tailscale, BUILDPLATFORM: `linux/${ownArch}` }
   return Object.entries(names).map(([name, value]) => `--build-arg=${name}=${value}`)
 }
 
-/** Builds an image and leaves it as an archive in the cache, unless that is there. */
+/** Builds an image and writes it as an archive to the cache, unless it is there. */
 async function archived(reference: string, note: Note, args: (bases: Bases) => readonly string[]): Promise<Image> {
   return await withImages(note, async (bases) => {
     const digest = await buildImageOf([`--tag=${reference}`, ...args(bases)], note)
@@ -70,7 +70,7 @@ async function archived(reference: string, note: Note, args: (bases: Bases) => r
   })
 }
 
-/** Removes earlier archives, but for those that somebody may still be reading. */
+/** Removes earlier archives, except those that may still be in use. */
 async function discardOld(prefix: string, current: string): Promise<void> {
   const root = imagesRoot()
   const others = (await readdir(root)).filter((name) => name.startsWith(prefix)).map((name) => join(root, name))

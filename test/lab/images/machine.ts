@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { CulvertError } from '../../../lib/errors.ts'
 import { run } from '../run.ts'
 
-/** What this machine's apt fetches Debian from. */
+/** The Debian mirrors of this machine's apt. */
 export type Mirrors = { readonly main: string; readonly security: string | undefined }
 
-/** Reads what `apt-get indextargets` listed, an address, a release and a component on each line. */
+/** Parses the output of `apt-get indextargets`, an address, a release and a component on each line. */
 export function mirrorsIn(listing: string, codename: string): Mirrors | undefined {
   const targets = listing.split('\n').map((line) => line.split(' '))
   const find = (release: string): string | undefined =>
@@ -15,11 +15,11 @@ export function mirrorsIn(listing: string, codename: string): Mirrors | undefine
   return main === undefined ? undefined : { main, security: find(`${codename}-security`) }
 }
 
-/** @throws CulvertError `command` when this machine's apt knows no mirror of Debian. */
+/** @throws CulvertError `command` when this machine's apt has no mirror of Debian. */
 export async function debianMirrors(): Promise<Mirrors> {
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)'
   const [{ stdout }, release] = await Promise.all([
-    // Without what the lists of packages tell: they may not be there.
+    // Without information from package lists, which may not exist.
     run(['apt-get', 'indextargets', '--no-release-info', '--format', format, 'Created-By: Packages']),
     readFile('/etc/os-release', 'utf8'),
   ])
@@ -31,17 +31,17 @@ export async function debianMirrors(): Promise<Mirrors> {
   })
 }
 
-/** The Debian that images are made of. */
+/** The Debian release of images. */
 export const suite = 'trixie'
 
 const certificates = '/etc/ssl/certs/ca-certificates.crt'
 
-/** Where a build sees what, in place of directories that every Debian has: nothing is made for it in the image. */
+/** Mount points of a build, over directories that every Debian has, so that none is created in the image. */
 const mounts = { sources: '/etc/apt/sources.list.d', config: '/etc/apt/apt.conf.d', npm: '/usr/local/etc' } as const
 
 /**
- * Lays down in `into` how this machine's apt and npm fetch packages, and whom it trusts, and gives the arguments by
- * which a build sees that and the image does not.
+ * Writes to `into` how this machine's apt and npm fetch packages, and the authorities they trust, and returns the
+ * arguments that make this visible in a build but not in the image.
  */
 export async function machineVolumes(into: string): Promise<string[]> {
   const [{ main, security }, apt, npm] = await Promise.all([

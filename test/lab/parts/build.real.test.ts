@@ -16,7 +16,7 @@ afterEach(async () => {
   await rm(cache, { recursive: true })
 })
 
-/** A part whose making is counted. */
+/** A part that counts how often it is made. */
 function toy(inputs: string, work: () => Promise<void> = async () => undefined): Part & { made: () => number } {
   let made = 0
   return {
@@ -48,7 +48,7 @@ test('a part is built once for each of its inputs', async () => {
   expect(existsSync(directory)).toBe(true)
 })
 
-test('two that want the same part build it once', async () => {
+test('two processes that need the same part build it once', async () => {
   const slow = toy('slow', () => delay(300))
   const [one, other] = await Promise.all([ensure(slow), ensure(slow)])
   expect(one).toBe(other)
@@ -62,7 +62,7 @@ test('a build that fails leaves nothing, and the next one succeeds', async () =>
   expect(existsSync(join(await ensure(toy('same')), 'toy'))).toBe(true)
 })
 
-test('what a killed build left is removed by the next one', async () => {
+test('the remains of a killed build are removed by the next one', async () => {
   const remains = join(cache, 'parts', '.building-toy-1')
   await mkdir(remains, { recursive: true })
   await writeFile(join(remains, 'begun'), '')

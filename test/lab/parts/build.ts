@@ -6,10 +6,10 @@ import { withLock } from './lock.ts'
 import type { Part } from './part.ts'
 import type { Progress } from '../progress.ts'
 
-/** A part and where it lies, or will lie, in the cache. */
+/** A part and its current or future directory in the cache. */
 export type Placed<Name extends string = string> = { readonly part: Part<Name>; readonly directory: string }
 
-/** Where each part belongs for its inputs as they are now. */
+/** The directories of parts with their present inputs. */
 export async function place<Name extends string>(cache: string, parts: readonly Part<Name>[]): Promise<Placed<Name>[]> {
   return await Promise.all(
     parts.map(async (part) => {
@@ -30,7 +30,7 @@ export function missing<Name extends string>(placed: readonly Placed<Name>[]): P
 
 /**
  * Builds parts, one after the other, as a step of `progress` each. What another process builds meanwhile is waited for
- * and not built again; a part appears in the cache whole or not at all.
+ * and not built again; a part appears in the cache complete or not at all.
  */
 export async function build(cache: string, wanted: readonly Placed[], progress: Progress): Promise<void> {
   for (const { part, directory } of wanted) {
@@ -55,7 +55,7 @@ export async function build(cache: string, wanted: readonly Placed[], progress: 
   }
 }
 
-/** What an interrupted build left. Called with the lock held: nobody is building. */
+/** Removes what an interrupted build left. Called with the lock held, so nothing is being built. */
 async function discardRemains(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])
   await Promise.all(

@@ -8,7 +8,7 @@ import { goNeeded } from './module.ts'
 import { missingPackages } from './packages.ts'
 import type { Facts } from './prerequisites.ts'
 
-/** Looks at this machine. Makes /dev/net/tun where it is missing and can be made. `groups`: of the parts to come. */
+/** Inspects this machine. Makes /dev/net/tun if it is missing and can be made. `groups`: of the parts to come. */
 export async function gatherFacts(groups: readonly string[]): Promise<Facts> {
   const linux = process.platform === 'linux'
   const uid = process.getuid?.() ?? -1

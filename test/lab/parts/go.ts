@@ -18,18 +18,18 @@ export async function goVersion(): Promise<string> {
 
 function environment(): Record<string, string> {
   const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  // Where Go is installed by its own instructions, even if the caller's PATH does not say so.
+  // The directory in which Go's own instructions install it, even if it is not in the caller's PATH.
   return { ...Object.fromEntries(own), PATH: `${process.env['PATH'] ?? ''}:/usr/local/go/bin`, ...goEnv }
 }
 
 type Program = {
-  /** The module it is built in. */
+  /** The module in which it is built. */
   readonly module: GoModule
   /** The package, as `go build` names it. */
   readonly package: string
   /** Set when it is made of the module's own sources. */
   readonly ownSource?: boolean
-  /** The architecture it is for, by Go's name; this machine's when left out. */
+  /** The target architecture, in Go's naming; this machine's when left out. */
   readonly arch?: string
 }
 
@@ -47,17 +47,17 @@ export function goProgram<Name extends string>(program: Program & { readonly nam
   }
 }
 
-/** All that decides what a Go program becomes. */
+/** Everything that a Go program depends on. */
 export async function goInputs(program: Program): Promise<string> {
   const { module, ownSource = false, arch } = program
   const how = [await goVersion(), ...(arch === undefined ? [] : [arch]), ...(await flagsOf(module)), program.package]
   return [...how, await textOf(module, ownSource)].join('\n')
 }
 
-/** Runs `go build`, telling how many modules came and how many packages were compiled. `output` is a file. */
+/** Runs `go build`, reporting how many modules were fetched and how many packages compiled. `output` is a file. */
 export async function goBuild(program: Program, output: string, note: (detail: string) => void): Promise<void> {
   const args = ['build', '-v', ...(await flagsOf(program.module)), '-o', output, program.package]
-  // However this process ends, no compiler goes on without it.
+  // However this process ends, no compiler outlives it.
   const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', 'go', ...args], {
     cwd: program.module.directory,
     env: { ...environment(), ...(program.arch !== undefined && { GOARCH: program.arch }) },

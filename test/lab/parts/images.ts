@@ -10,13 +10,13 @@ import type { Part } from './part.ts'
 
 const program = (name: string) => ({ module: pods, package: `./${name}`, ownSource: true }) as const
 
-/** A change of how these are put together is a change of this number. */
+/** Must be increased when the way in which these are built changes. */
 const recipe = '1'
 
-/** Where Debian's containernetworking-plugins are. */
+/** The directory of Debian's containernetworking-plugins. */
 const debianPlugins = '/usr/lib/cni'
 
-/** The network plugins that a node uses, in one directory, as containerd wants them: Debian's and one of ours. */
+/** The network plugins of a node, in one directory, as containerd requires: Debian's and one of ours. */
 export const networkPlugins: Part<'network-plugins'> = {
   name: 'network-plugins',
   inputs: async () => `${recipe}\n${await goInputs(program('settle'))}`,
@@ -28,7 +28,7 @@ export const networkPlugins: Part<'network-plugins'> = {
   },
 }
 
-/** Images that every node has, as archives: what holds a Pod's namespaces, and a small one to test with. */
+/** The images of every node, as archives: the one that holds a Pod's namespaces, and a small one for tests. */
 export const images: Part<'images'> = {
   name: 'images',
   inputs: async () => `${recipe}\n${await goInputs(program('...'))}`,
@@ -40,7 +40,7 @@ export const images: Part<'images'> = {
       await goBuild(program('pause'), join(pause, 'pause'), note)
       await goBuild(program('echo'), join(tools, 'bin/echo-server'), note)
       await copyFile('/bin/busybox', join(tools, 'bin/busybox'))
-      // The names of its programs, as links to itself.
+      // Links for the names of its programs.
       await run(['chroot', tools, '/bin/busybox', '--install', '-s', '/bin'])
       await makeImage({ reference: pauseImage, root: pause, entrypoint: ['/pause'], file: join(into, 'pause.tar') })
       await makeImage({ reference: toolsImage, root: tools, entrypoint: [], file: join(into, 'tools.tar') })

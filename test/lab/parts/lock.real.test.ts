@@ -30,7 +30,7 @@ test('one at a time', async () => {
   expect(most).toBe(1)
 })
 
-test('who waits is told who holds it, and a holder that was killed holds it no longer', async () => {
+test('a waiting process is told who holds the lock, and a killed holder releases it', async () => {
   const file = join(folder, 'lock')
   const program = `
     const { withLock } = await import(${JSON.stringify(join(import.meta.dirname, 'lock.ts'))})
@@ -50,7 +50,7 @@ test('who waits is told who holds it, and a holder that was killed holds it no l
   expect(told).toContain(`process ${holder.pid}`)
 })
 
-test('an error of the work frees it', async () => {
+test('an error in the work releases it', async () => {
   const file = join(folder, 'lock')
   await expect(withLock(file, () => Promise.reject(new Error('oh')), nobody)).rejects.toThrow('oh')
   expect(await withLock(file, async () => 1, nobody)).toBe(1)

@@ -4,12 +4,13 @@ import { dirname } from 'node:path'
 import { CulvertError } from '../../../lib/errors.ts'
 
 /**
- * Runs `work` while no other process holds the lock on `file`. The kernel keeps the lock, so that a holder that died,
- * however it died, no longer holds it. `waiting` is told who holds it, every second.
+ * Runs `work` while no other process holds the lock on `file`. The kernel keeps the lock, so a holder that died, for
+ * whatever reason, no longer holds it. `waiting` is called with the holder, every second.
  */
 export async function withLock<T>(file: string, work: () => Promise<T>, waiting: (holder: string) => void): Promise<T> {
   await mkdir(dirname(file), { recursive: true })
-  // flock(1) takes the lock and then runs `cat`, which answers, and ends when its input does: with this process at the latest.
+  // flock(1) takes the lock and then runs `cat`, which echoes, and ends with its input: at the latest with this
+  // process.
   const keeper = execa('flock', ['--exclusive', file, 'cat'], { buffer: false, reject: false })
   const asking = setInterval(() => void holder(file).then(waiting), 1000)
   const first = setTimeout(() => void holder(file).then(waiting), 150)

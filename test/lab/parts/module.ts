@@ -2,16 +2,16 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { controlSource, projectRoot } from '../paths.ts'
 
-/** A Go module of the lab, whose go.mod and go.sum fix every version of what is built with it. */
+/** A Go module of the lab, whose go.mod and go.sum pin every version of what is built with it. */
 export type GoModule = {
   readonly directory: string
-  /** The module whose version its programs tell, and the linker's settings for that. */
+  /** The module whose version the programs report, and the linker flags that set it. */
   readonly stamp?: { readonly of: string; readonly settings: (version: string) => readonly string[] }
 }
 
 const definition = (name: string): string => join(import.meta.dirname, 'go', name)
 
-// Being no main modules of these builds, upstream's programs do not know their version unless they are told.
+// Upstream's programs are not the main modules of these builds, so their version must be set.
 export const control: GoModule = {
   directory: controlSource,
   stamp: {
@@ -34,14 +34,14 @@ export const coredns: GoModule = { directory: definition('coredns') }
 export const helm: GoModule = { directory: definition('helm') }
 export const pods: GoModule = { directory: definition('pods') }
 
-/** What `go build` is told beside what to build. */
+/** Flags for `go build`. */
 export async function flagsOf({ directory, stamp }: GoModule): Promise<string[]> {
   const settings = stamp === undefined ? [] : stamp.settings(await versionIn(directory, stamp.of))
   const stamps = settings.map((setting) => ` -X ${setting}`).join('')
   return ['-trimpath', '-buildvcs=false', '-mod=readonly', `-ldflags=-s -w${stamps}`]
 }
 
-/** The oldest Go that all of the lab can be built with, such as `1.26.6`. */
+/** The oldest Go that can build all of the lab, such as `1.26.6`. */
 export async function goNeeded(): Promise<string> {
   return await fromDefinition(controlSource, /^go (\S+)$/m)
 }
@@ -57,7 +57,7 @@ async function fromDefinition(directory: string, pattern: RegExp): Promise<strin
   throw new Error(`${relative(projectRoot, file)} has no line like ${String(pattern)}`)
 }
 
-/** The text of the module's definition, and of its sources where they are wanted. */
+/** The text of the module's definition, and optionally of its sources. */
 export async function textOf({ directory }: GoModule, withSources: boolean): Promise<string> {
   const names = (await readdir(directory, { recursive: true })).filter((name) =>
     withSources ? /\.(go|mod|sum)$/.test(name) && !name.endsWith('_test.go') : /^go\.(mod|sum)$/.test(name),

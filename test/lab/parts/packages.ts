@@ -7,8 +7,8 @@ import type { Progress } from '../progress.ts'
 import { run, tail } from '../run.ts'
 
 /**
- * The packages that a list names: one on a line, `#` starts a comment. One whose comment begins with `GROUP:` is left
- * out unless the group is asked for.
+ * The packages in a list: one per line, `#` starts a comment. One whose comment begins with `GROUP:` is left out unless
+ * the group is wanted.
  */
 export function parseList(text: string, groups: readonly string[]): string[] {
   return text.split('\n').flatMap((line) => {
@@ -17,14 +17,11 @@ export function parseList(text: string, groups: readonly string[]): string[] {
   })
 }
 
-/**
- * Of the project's Debian packages, with those of `groups`, the ones that are not installed; all of them where there is
- * no dpkg.
- */
+/** The project's Debian packages, with those of `groups`, that are not installed; all of them without dpkg. */
 export async function missingPackages(groups: readonly string[]): Promise<string[]> {
   const wanted = parseList(await readFile(join(projectRoot, 'debian-packages.txt'), 'utf8'), groups)
   const query = ['dpkg-query', '--show', '--showformat', '${Package} ${db:Status-Status}\n', ...wanted]
-  // An unknown package makes it exit with 1 and still tell of the others.
+  // With an unknown package it exits with 1, but still lists the others.
   const { stdout } = await run(query, { check: false }).catch(() => ({ stdout: '' }))
   const installed = new Set(
     stdout

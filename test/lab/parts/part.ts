@@ -1,8 +1,8 @@
-/** Something the bed needs that is built here: a directory in the cache. */
+/** A part of a bed that is built here: a directory in the cache. */
 export type Part<Name extends string = string> = {
   readonly name: Name
-  /** Everything that decides what the part becomes; another text makes another part. */
+  /** Everything that the part depends on; another text makes another part. */
   readonly inputs: () => Promise<string>
-  /** Fills the empty directory `into`. Must not keep anything that an interruption could leave half done elsewhere. */
+  /** Fills the empty directory `into`. Must not keep state elsewhere that an interruption could leave incomplete. */
   readonly build: (into: string, note: (detail: string) => void) => Promise<void>
 }

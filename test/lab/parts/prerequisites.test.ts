@@ -24,7 +24,7 @@ test.each<[string, Partial<Facts>, RegExp]>([
   ['another system', { platform: 'darwin' }, /^this is darwin.*Run it on Linux/],
   ['not root', { uid: 1000 }, /^this is user 1000.*Run it as root/],
   ['no rights', { capabilities: 0n }, /lacks CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN here\. .*privileged/],
-  ['one right missing', { capabilities: ((1n << 41n) - 1n) ^ (1n << 12n) }, /lacks CAP_NET_ADMIN here/],
+  ['a missing capability', { capabilities: ((1n << 41n) - 1n) ^ (1n << 12n) }, /lacks CAP_NET_ADMIN here/],
   ['namespaces refused', { namespaces: 'unshare failed: Operation not permitted' }, /not permitted.*privileged/],
   ['no TUN', { tun: 'ENODEV' }, /^\/dev\/net\/tun does not work: ENODEV\. Load the module/],
   ['no control groups', { cgroups: 'EROFS: read-only' }, /^control groups cannot be made.*EROFS.*start it privileged/],
@@ -46,7 +46,7 @@ test.each(['go1.26.6', 'go1.26.10', 'go1.27rc1', 'go1.30', 'go2.0', 'devel go1.2
   },
 )
 
-test('all problems are told at once', () => {
+test('all problems are reported at once', () => {
   const bad = { ...well, go: undefined, tun: 'ENOENT' }
   expect(problems(bad)).toHaveLength(2)
   expect(() => demand(bad)).toThrow(CulvertError)

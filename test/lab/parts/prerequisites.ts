@@ -1,6 +1,6 @@
 import { CulvertError } from '../../../lib/errors.ts'
 
-/** What is known of the machine; gathered by `facts.ts`. */
+/** Facts about the machine; gathered by `facts.ts`. */
 export type Facts = {
   readonly platform: string
   /** 0 for root. */
@@ -13,9 +13,9 @@ export type Facts = {
   readonly goNeeded: string
   /** Why /dev/net/tun cannot be opened; undefined when it can. */
   readonly tun: string | undefined
-  /** Why new namespaces cannot be made; undefined when they can. */
+  /** Why new namespaces cannot be created; undefined when they can. */
   readonly namespaces: string | undefined
-  /** Why control groups cannot be made, where a cluster is to be; undefined when they can. */
+  /** Why control groups cannot be created, if a cluster is wanted; undefined when they can. */
   readonly cgroups: string | undefined
   readonly missingPackages: readonly string[]
   readonly hasApt: boolean
@@ -23,7 +23,7 @@ export type Facts = {
 
 const capability = { CAP_NET_ADMIN: 12n, CAP_NET_RAW: 13n, CAP_SYS_ADMIN: 21n } as const
 
-/** What must be put right before the lab can work, one line each with its remedy; empty when all is well. */
+/** What must be fixed before the lab can work, one line each with its remedy; empty when all is well. */
 export function problems(facts: Facts): string[] {
   if (facts.platform !== 'linux') {
     return [
@@ -68,7 +68,7 @@ export function problems(facts: Facts): string[] {
 
 function isRecent(version: string, needed: string): boolean {
   const have = numbers(version.replace(/^go/, ''))
-  // A development build names no version; whoever uses one knows what it is.
+  // A development build has no version; assume that it is recent enough.
   if (have.length < 2) return true
   for (const [at, want] of numbers(needed).entries()) {
     const mine = have[at] ?? 0
@@ -82,7 +82,7 @@ function numbers(version: string): number[] {
   return /^[\d.]*/.exec(version)![0].split('.').filter(Boolean).map(Number)
 }
 
-/** Throws CulvertError `privilege` with every problem there is, one on a line. */
+/** Throws CulvertError `privilege` with every problem, one on a line. */
 export function demand(facts: Facts): void {
   const found = problems(facts)
   if (found.length > 0) throw new CulvertError('privilege', found.join('\n'))

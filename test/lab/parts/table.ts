@@ -8,14 +8,14 @@ const ofKubernetes = <Name extends string>(name: Name): Part<Name> =>
   goProgram({ name, module: kubernetes, package: `k8s.io/kubernetes/cmd/${name}` })
 
 /**
- * Everything that beds are made of and that is built here, in groups: what every bed takes, what a cluster beside it
- * takes, and what images are built on. A part is built once for each set of its inputs.
+ * Everything in beds that is built here, in groups: for every bed, for a cluster, and for building images. A part is
+ * built once for each set of its inputs.
  */
 export const groups = {
   tailnet: [
     goProgram({ name: 'tailscaled', module: control, package: 'tailscale.com/cmd/tailscaled' }),
     goProgram({ name: 'tailscale', module: control, package: 'tailscale.com/cmd/tailscale' }),
-    // Upstream's agent: the peer that ours is measured against.
+    // Upstream's agent, to which ours is compared.
     goProgram({ name: 'containerboot', module: control, package: 'tailscale.com/cmd/containerboot' }),
     goProgram({ name: 'pebble', module: control, package: 'github.com/letsencrypt/pebble/v2/cmd/pebble' }),
     goProgram({ name: 'control', module: control, package: '.', ownSource: true }),

@@ -4,7 +4,7 @@ import type { HostProcess } from '../hosts/process.ts'
 import { poll } from '../poll.ts'
 import { parsePacket, type Packet } from './packet.ts'
 
-/** A capture under way on one device of a host. */
+/** A running capture on one device of a host. */
 export class Capture {
   readonly #process: HostProcess
   readonly #packets: Packet[] = []
@@ -17,20 +17,20 @@ export class Capture {
     })
   }
 
-  /** What was captured so far. */
+  /** The packets captured so far. */
   get packets(): readonly Packet[] {
     return this.#packets
   }
 
-  /** Returns once so many more packets were captured. */
+  /** Returns once this many more packets were captured. */
   async more(count: number): Promise<void> {
     const before = this.#packets.length
     await poll(`the capture of ${count} packets`, () => this.#packets.length >= before + count || undefined, 50)
   }
 
-  /** Ends the capture and returns all of it, what was on the wire until now included. */
+  /** Ends the capture and returns all packets, including those on the wire until now. */
   async stop(): Promise<readonly Packet[]> {
-    // The kernel hands packets over in blocks, the oldest of which may be this old.
+    // The kernel delivers packets in blocks, the oldest of which may be this old.
     await delay(150)
     this.#process.kill('SIGINT')
     await this.#process.exited
@@ -38,7 +38,7 @@ export class Capture {
   }
 }
 
-/** Captures on `device` of a host what matches `filter` (pcap-filter(7)); returns once it is listening. */
+/** Captures packets on `device` of a host that match `filter` (pcap-filter(7)); returns once it is running. */
 export async function startCapture(host: Host, device: string, filter = ''): Promise<Capture> {
   const words = filter.split(/\s+/).filter(Boolean)
   const options = ['-n', '-tt', '-l', '-q', '--immediate-mode', '-s', '128', '-B', '4096', '-Z', 'root']

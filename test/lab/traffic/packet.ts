@@ -1,6 +1,6 @@
 export type End = { readonly address: string; readonly port: number | undefined }
 
-/** A packet as tcpdump tells of it. */
+/** A packet as tcpdump shows it. */
 export type Packet = {
   /** Seconds since 1970. */
   readonly at: number
@@ -11,9 +11,9 @@ export type Packet = {
   readonly text: string
 }
 
-/** Reads a line of `tcpdump -n -tt -q`; undefined for what is neither IPv4 nor IPv6. */
+/** Parses a line of `tcpdump -n -tt -q`; undefined for anything but IPv4 and IPv6. */
 export function parsePacket(line: string): Packet | undefined {
-  // With `-i any` a device and a direction stand before the protocol.
+  // With `-i any` a device and a direction come before the protocol.
   const match = /^(\d+\.\d+) (?:\S+ +(?:In|Out|B|M|P) +)?(IP6?) (\S+) > (\S+): (.*)$/.exec(line)
   if (match === null) return undefined
   const [, at = '', protocol, from = '', to = '', text = ''] = match
@@ -21,7 +21,7 @@ export function parsePacket(line: string): Packet | undefined {
   return { at: Number(at), family, from: end(family, from), to: end(family, to), text }
 }
 
-/** tcpdump sets the port behind the address with one more dot. */
+/** tcpdump appends the port to the address with another dot. */
 function end(family: 4 | 6, text: string): End {
   const match = (family === 4 ? /^((?:\d+\.){3}\d+)\.(\d+)$/ : /^([\da-f:]+)\.(\d+)$/).exec(text)
   if (match === null) return { address: text, port: undefined }

@@ -1,8 +1,8 @@
-/** What the echo backend answers, one JSON object to each line (TCP) or datagram (UDP). */
+/** The answer of the echo server, one JSON object for each line (TCP) or datagram (UDP). */
 export type Echo = {
-  /** Who answers. */
+  /** The name of the server. */
   readonly host: string
-  /** The address and port the backend saw the caller at. */
+  /** The client's address and port as the server saw them. */
   readonly peer: string
   readonly peerPort: number
   readonly data: string
@@ -13,13 +13,13 @@ export type Answer = Echo & { readonly took: number }
 
 export type Transport = 'tcp' | 'udp'
 
-/** `https`: a GET on a connection of its own, to a site whose answer is an echo. */
+/** `https`: a GET on a new connection, to a site whose answer is an echo. */
 export type Protocol = Transport | 'https'
 
 export type ProbeSettings = {
   readonly protocol: Protocol
   readonly to: string
-  /** Of the site, for `https`, when `to` is an address. */
+  /** The name of the site, for `https`, when `to` is an address. */
   readonly name?: string
   readonly port: number
   /**
@@ -28,35 +28,37 @@ export type ProbeSettings = {
   readonly mode: 'flow' | 'connect'
   /** Milliseconds between two sends. */
   readonly every: number
-  /** The most exchanges to be begun. */
+  /** The maximum number of exchanges. */
   readonly count: number
-  /** Milliseconds after which no exchange is begun. */
+  /** Milliseconds after which no exchange begins. */
   readonly duration: number
-  /** Milliseconds that an answer may take. */
+  /** The time limit of an answer in milliseconds. */
   readonly patience: number
   /** Milliseconds after which a datagram without an answer is sent again; never when left out. */
   readonly resendEvery?: number
-  /** How often an exchange that fails is begun anew, as browsers do with what may be asked twice; not at all when left out. */
+  /** How often a failed exchange is repeated, as browsers do with idempotent requests; not at all when left out. */
   readonly retries?: number
   /** Bytes added to each message. */
   readonly padding: number
-  /** Of a TCP flow: so many milliseconds after it was broken, one exchange on a new connection from the same local port. */
+  /**
+   * For a TCP flow: this many milliseconds after it broke, one exchange on a new connection from the same local port.
+   */
   readonly againAfter?: number
   /** The local port of a connection; chosen by the kernel when left out. */
   readonly localPort?: number
 }
 
-/** What a probe saw, all times in milliseconds. */
+/** The results of a probe, all times in milliseconds. */
 export type Report = {
   readonly sent: number
   readonly answered: number
-  /** Sent, not answered within its patience, and no error known. */
+  /** Sent, not answered within the time limit, and without a known error. */
   readonly lost: number
   /** Failures by their code, such as ECONNREFUSED. */
   readonly errors: Readonly<Record<string, number>>
-  /** The first of them, each with its time (ISO 8601), to be found in the logs of others. */
+  /** The first of them, each with its time (ISO 8601), to be found in other logs. */
   readonly failures: readonly { readonly at: string; readonly code: string }[]
-  /** Those after which the exchange was begun anew. */
+  /** Those after which the exchange was repeated. */
   readonly retried: readonly { readonly at: string; readonly code: string }[]
   /** The longest time between two answers, or since the last one. */
   readonly longestGap: number
@@ -64,14 +66,16 @@ export type Report = {
   /** Median and slowest answer. */
   readonly median: number
   readonly slowest: number
-  /** The most exchanges that were under way at once, each with a connection of its own. */
+  /** The maximum number of exchanges under way at once, each with its own connection. */
   readonly mostAtOnce: number
-  /** How many answers each backend gave. */
+  /** How many answers each server gave. */
   readonly answeredBy: Readonly<Record<string, number>>
-  /** The callers' addresses as backends saw them. */
+  /** The clients' addresses as servers saw them. */
   readonly seenAs: readonly string[]
   /** A flow that the other side or the network ended: when and how. */
   readonly broken?: { readonly at: number; readonly code: string }
-  /** What became of the exchange after that from the same local port: the code of its failure, or that it was answered. */
+  /**
+   * The result of the exchange after that from the same local port: the code of its failure, or that it was answered.
+   */
   readonly again?: string
 }

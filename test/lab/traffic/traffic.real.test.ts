@@ -20,7 +20,7 @@ const ways = (['v4', 'v6'] as const).flatMap((family) =>
 )
 
 test.each(ways)(
-  'everything is answered, and seen on the wire: $protocol $family $mode',
+  'everything is answered, and captured on the wire: $protocol $family $mode',
   async ({ family, protocol, mode }) => {
     const caller = bed.host('caller')
     const backend = bed.host('backend')
@@ -42,12 +42,12 @@ test.each(ways)(
     expect(asked.length).toBeGreaterThanOrEqual(protocol === 'udp' ? 100 : 50)
     expect(new Set(asked.map((packet) => packet.from.address))).toEqual(new Set([caller.address[family]]))
     const ports = new Set(asked.map((packet) => packet.from.port))
-    // A port that was just given back may be given out again.
+    // A port that was just released may be used again.
     expect(mode === 'flow' ? ports.size === 1 : ports.size > 80).toBe(true)
   },
 )
 
-test('what goes wrong is counted by its kind', async () => {
+test('failures are counted by their kind', async () => {
   const to = bed.host('backend').address.v4!
   const refused = await startTraffic(bed.host('caller'), { to, port: 7009, protocol: 'tcp', mode: 'connect', count: 5 })
   expect(await refused.done()).toMatchObject({ sent: 5, answered: 0, lost: 0, errors: { ECONNREFUSED: 5 } })
@@ -63,7 +63,7 @@ test('what goes wrong is counted by its kind', async () => {
   await expect(ask(bed.host('caller'), { to, port: 7009, protocol: 'udp' })).rejects.toThrow('ECONNREFUSED')
 })
 
-test('a gap is seen, and a flow that another ends is known for it', async () => {
+test('a gap is measured, and a flow that the other side ends is reported as broken', async () => {
   const to = bed.host('backend').address.v6!
   const [tcp, udp] = await Promise.all([
     startTraffic(bed.host('caller'), { to, protocol: 'tcp', every: 10 }),

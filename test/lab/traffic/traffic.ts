@@ -11,11 +11,11 @@ const programs = join(import.meta.dirname, 'programs')
 export type EchoOptions = {
   /** 7000 when left out. */
   readonly ports?: readonly number[]
-  /** What it calls itself in answers; the host's name when left out. */
+  /** Its name in answers; the host's when left out. */
   readonly name?: string
 }
 
-/** Runs an echo backend, TCP and UDP, on every address of a host. */
+/** Runs an echo server, TCP and UDP, on every address of a host. */
 export async function startEcho(host: Host, options: EchoOptions = {}): Promise<HostProcess> {
   const ports = (options.ports ?? [7000]).map(String)
   const echo = await host.spawn([process.execPath, join(programs, 'echo.ts'), options.name ?? host.name, ...ports], {
@@ -26,7 +26,7 @@ export async function startEcho(host: Host, options: EchoOptions = {}): Promise<
 }
 
 /**
- * Runs a backend that answers each datagram like the echo backend, and then goes on sending to its sender for a minute,
+ * Runs a server that answers each datagram like the echo server, and then keeps sending to the client for a minute,
  * twenty times a second, as a server that pushes does.
  */
 export async function startPush(host: Host, port: number): Promise<HostProcess> {
@@ -39,14 +39,14 @@ export async function startPush(host: Host, port: number): Promise<HostProcess> 
 
 export type Target = Pick<ProbeSettings, 'to' | 'name'> & { readonly port?: number; readonly protocol: Protocol }
 
-/** Whom Node in a host trusts beside the usual: the bed's certificate authority. */
+/** An additional authority for Node in a host: the bed's certificate authority. */
 const env = { NODE_EXTRA_CA_CERTS: trusted }
 
 const portOf = (protocol: Protocol): number => (protocol === 'https' ? 443 : 7000)
 
 export type TrafficOptions = Target & Partial<Omit<ProbeSettings, 'protocol' | 'to' | 'port'>>
 
-/** Traffic under way. It ends by itself: load is always bounded in count and time. */
+/** Running traffic. It ends by itself: load is always limited in number and time. */
 export class Traffic {
   readonly #process: HostProcess
   #latest: Report | undefined
@@ -62,12 +62,12 @@ export class Traffic {
     })
   }
 
-  /** What was seen up to a quarter of a second ago. */
+  /** The results up to a quarter of a second ago. */
   get report(): Report | undefined {
     return this.#latest
   }
 
-  /** Waits for its end. Throws CulvertError `command` when it did not end in order. */
+  /** Waits for its end. Throws CulvertError `command` when the program failed. */
   async done(): Promise<Report> {
     await this.#process.exited
     if (this.#latest !== undefined && this.#last) return this.#latest
@@ -77,13 +77,13 @@ export class Traffic {
     )
   }
 
-  /** Ends it early, after the answers that are still to come. */
+  /** Ends it early, after the outstanding answers. */
   async stop(): Promise<Report> {
     this.#process.kill('SIGTERM')
     return await this.done()
   }
 
-  /** Ends it at once, whatever is still to come. */
+  /** Ends it at once, without waiting for answers. */
   async abandon(): Promise<void> {
     this.#process.kill('SIGKILL')
     await this.#process.exited
@@ -100,9 +100,9 @@ const usual = {
 } as const
 
 /**
- * Starts to exchange messages with an echo backend from a host; returns once the first was sent.
- * When left out: `flow` mode, one message each 20 ms, at most 100,000 of them and half an hour, half a minute for an
- * answer, port 7000 or that of HTTPS.
+ * Starts to exchange messages with an echo server from a host; returns once the first was sent. Defaults: `flow` mode,
+ * one message each 20 ms, at most 100,000 of them and half an hour, half a minute for an answer, port 7000 or that of
+ * HTTPS.
  */
 export async function startTraffic(host: Host, options: TrafficOptions): Promise<Traffic> {
   const settings: ProbeSettings = { ...usual, port: portOf(options.protocol), ...options }
@@ -120,9 +120,10 @@ export async function startTraffic(host: Host, options: TrafficOptions): Promise
 export type Question = Target & { readonly data?: string } & Partial<Pick<ProbeSettings, 'patience' | 'resendEvery'>>
 
 /**
- * Exchanges one message with an echo backend and returns its answer. `patience` in milliseconds, half a minute when left
- * out. A datagram is sent again each second, unless `resendEvery` says otherwise: any single one may be lost, where two
- * nodes find their way to each other as where a processor is short. Throws CulvertError `command` with the code of the failure, such as ECONNREFUSED or ETIMEDOUT.
+ * Exchanges one message with an echo server and returns its answer. `patience` is in milliseconds, half a minute when
+ * left out. A datagram is sent again each second, unless `resendEvery` says otherwise, since any single one may be
+ * lost, while two nodes find a path to each other or for lack of CPU time. Throws CulvertError `command` with the code
+ * of the failure, such as ECONNREFUSED or ETIMEDOUT.
  */
 export async function ask(host: Host, question: Question): Promise<Answer> {
   const [answer] = await askAll(host, [question])
@@ -130,7 +131,7 @@ export async function ask(host: Host, question: Question): Promise<Answer> {
   return answer!
 }
 
-/** As `ask`, several at once: for each, in their order, its answer or what `ask` would throw. */
+/** Like `ask`, several at once: for each, in order, its answer or what `ask` would throw. */
 export async function askAll(host: Host, questions: readonly Question[]): Promise<(Answer | CulvertError)[]> {
   const all = questions.map((question) => ({
     port: portOf(question.protocol),

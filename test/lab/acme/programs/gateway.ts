@@ -1,6 +1,6 @@
 // Runs on the bed's own address: node gateway.ts SETTINGS
-// The way to the bed's certificate authority. It passes on what it is asked, keeps a journal of it, and makes faults when
-// it is told to, over a unix socket: PUT and DELETE /fault, GET /journal. Prints `ready` once it listens.
+// The gateway in front of the bed's certificate authority. It passes requests on, keeps a journal of them, and causes
+// faults as requested over a unix socket: PUT and DELETE /fault, GET /journal. Prints `ready` once it listens.
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Agent, createServer, request } from 'node:https'
@@ -10,9 +10,9 @@ import { type AcmeFault, type AcmeOrder, type AcmeRequest, answerOf, concerns } 
 export type GatewaySettings = {
   readonly address: string
   readonly port: number
-  /** Where the authority listens, at the same address. */
+  /** The authority's port, at the same address. */
   readonly authority: number
-  /** Files: the certificate of both, and the gateway's place for faults. */
+  /** Files: the certificate of both, and the socket for faults. */
   readonly certificate: string
   readonly key: string
   readonly socket: string
@@ -23,7 +23,7 @@ const cert = readFileSync(certificate, 'utf8')
 const agent = new Agent({ ca: cert, keepAlive: true })
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-const orders = new Map<string, Mutable<AcmeOrder>>() // by the address at which each is finalized
+const orders = new Map<string, Mutable<AcmeOrder>>() // by the URL that finalizes it
 const requests: Mutable<AcmeRequest>[] = []
 const resources = new Map<string, string>() // name in the directory, by path
 const unanswered = new Set<ServerResponse>()
@@ -37,7 +37,7 @@ async function bodyOf(message: IncomingMessage): Promise<Buffer> {
 
 type Passed = { readonly answer: IncomingMessage; readonly body: Buffer }
 
-/** Asks the authority, in the name under which it was asked: its own links begin with that. */
+/** Passes a request to the authority, with the same Host header, since the authority's links contain it. */
 async function pass(asked: IncomingMessage, body: Buffer): Promise<Passed> {
   const { method, url: path, headers } = asked
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -46,7 +46,7 @@ async function pass(asked: IncomingMessage, body: Buffer): Promise<Passed> {
   return { answer, body: await bodyOf(answer) }
 }
 
-/** Writes down what an answer says of orders, and what the directory calls things. */
+/** Records the orders in an answer, and the names in the directory. */
 function learn(resource: string, body: Buffer, status = 0): void {
   if (status >= 300 || body[0] !== 0x7b) return
   const said = JSON.parse(body.toString()) as Record<string, unknown>

@@ -1,6 +1,5 @@
-// Runs inside a network namespace: node answers.ts URL. Ends as soon as the URL answers with 200, or with its
-// starter.
-// Whoever answers is known by its address: certificates are not looked at.
+// Runs inside a network namespace: node answers.ts URL. Ends as soon as the URL answers with 200, or with its parent.
+// The server is known by its address, so certificates are not verified.
 import { request as http } from 'node:http'
 import { request as https } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -1,6 +1,6 @@
-// Runs inside a host of the cluster, as a service account: node egress-operator.ts SETTINGS
-// Keeps the EndpointSlices and the readiness gate of a group of egress proxies as operators do, until
-// it is ended. Prints each change that it makes.
+// Runs in a host of the cluster, with a service account: node egress-operator.ts SETTINGS
+// Maintains the EndpointSlices and the readiness gate of an egress ProxyGroup as operators do, until it is ended.
+// Prints each change that it makes.
 import { readFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -75,7 +75,7 @@ async function keepSlices(): Promise<void> {
   }
 }
 
-/** Whether there are Pods that have not passed. */
+/** Whether there are Pods that have not passed the gate. */
 async function keepGates(): Promise<boolean> {
   const [found, all] = await Promise.all([services(), replicas()])
   const waiting = all
@@ -99,7 +99,7 @@ async function keepGates(): Promise<boolean> {
   return passed.includes(false)
 }
 
-/** Whether one of so many new connections to the Service's health port is answered by the Pod. */
+/** Whether one of this many new connections to the Service's health port is answered by the Pod. */
 async function leadsTo({ spec }: ClusterService, pod: Pod, times: number): Promise<boolean> {
   const { port } = spec.ports.find(({ name }) => name === 'tailscale-health-check')!
   const [clusterIp = ''] = spec.clusterIPs
@@ -134,7 +134,7 @@ function wake(): void {
   before.resolve()
 }
 
-/** Wakes at each event. Watches end, and so may the API server. */
+/** Wakes at each event. Watches end, and the API server may be restarted. */
 async function watch(path: string): Promise<never> {
   for (;;) {
     try {
@@ -148,7 +148,7 @@ async function watch(path: string): Promise<never> {
   }
 }
 
-/** Does its work at each event, and `retry` ms after it failed or has left something to do. */
+/** Does its work at each event, and `retry` ms after it failed or was incomplete. */
 async function keep(work: () => Promise<boolean | void>): Promise<never> {
   for (;;) {
     const event = woken.promise

@@ -1,6 +1,6 @@
-// Runs inside a host: node ask.ts QUESTIONS (JSON: a list of ProbeSettings, each with `data`)
-// One exchange with an echo backend for each, all at once. Prints the list of what came of them: answers with the
-// milliseconds they took (Answer), or codes of what went wrong.
+// Runs in a host: node ask.ts QUESTIONS (JSON: a list of ProbeSettings, each with `data`)
+// Exchanges one message with an echo server for each, all at once. Prints the list of results: answers with the time
+// they took in milliseconds (Answer), or error codes.
 import type { Answer, Echo, ProbeSettings } from '../protocol.ts'
 import { exchange } from './exchange.ts'
 

@@ -1,12 +1,12 @@
-// Runs inside a host: node echo.ts NAME PORT…
-// Answers every line (TCP) and datagram (UDP), on both families where the host has them, with a JSON object.
+// Runs in a host: node echo.ts NAME PORT…
+// Answers every line (TCP) and datagram (UDP), in both families if the host has them, with a JSON object.
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import type { Echo } from '../protocol.ts'
 
 const [name = '', ...ports] = process.argv.slice(2)
 
-/** Binding one family each shows callers as they are, without the form of v4 in v6. */
+/** A socket for each family shows clients' addresses as they are, and not IPv4-mapped. */
 const families = [
   { udp: 'udp4', any: '0.0.0.0' },
   { udp: 'udp6', any: '::' },
@@ -41,7 +41,7 @@ function listenUdp(type: 'udp4' | 'udp6', host: string, port: number): Promise<b
   return new Promise((resolve) => {
     socket.once('error', () => resolve(false))
     socket.bind(port, host, () => {
-      // Later errors are those of one answer: its caller is gone.
+      // Later errors are those of one answer, whose client is gone.
       socket.removeAllListeners('error').on('error', () => undefined)
       resolve(true)
     })

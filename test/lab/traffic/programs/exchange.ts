@@ -3,7 +3,7 @@ import { request } from 'node:https'
 import { connect, isIPv6 } from 'node:net'
 import type { ProbeSettings } from '../protocol.ts'
 
-/** Sends one message over a connection or socket of its own and returns the answer. Rejects with an error that has a code. */
+/** Sends one message over a new connection or socket and returns the answer. Rejects with an error that has a code. */
 export function exchange(settings: ProbeSettings, message: string): Promise<string> {
   if (settings.protocol === 'https') return overHttps(settings)
   return settings.protocol === 'tcp' ? overTcp(settings, message) : overUdp(settings, message)
@@ -30,7 +30,7 @@ function overTcp({ to, port, patience, localPort }: ProbeSettings, message: stri
     socket.on('error', reject)
     socket.on('close', () => {
       clearTimeout(timer)
-      // Does nothing after an answer.
+      // Has no effect after an answer.
       reject(failure('EOF'))
     })
   })
@@ -52,7 +52,7 @@ function overHttps({ to, port, patience, name = to }: ProbeSettings): Promise<st
     asked.on('error', reject)
     asked.on('close', () => {
       clearTimeout(timer)
-      // Does nothing after an answer.
+      // Has no effect after an answer.
       reject(failure('EOF'))
     })
     asked.end()
@@ -72,7 +72,7 @@ function overUdp({ to, port, patience, resendEvery }: ProbeSettings, message: st
     let resending: NodeJS.Timeout | undefined
     socket.on('error', (error) => finish(() => reject(error)))
     socket.on('message', (answer) => finish(() => resolve(answer.toString())))
-    // A connected socket hears of ICMP errors.
+    // A connected socket receives ICMP errors.
     socket.connect(port, to, () => {
       socket.send(message)
       if (resendEvery !== undefined) resending = setInterval(() => socket.send(message), resendEvery)

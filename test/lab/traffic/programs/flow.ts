@@ -5,10 +5,10 @@ import type { Echo, ProbeSettings } from '../protocol.ts'
 import { exchange } from './exchange.ts'
 import type { Tally } from './tally.ts'
 
-/** Milliseconds by which the answer to a later message may overtake another one. */
+/** How much later than a following one a message may be answered, in milliseconds. */
 const overtaking = 5000
 
-/** One long-lived TCP connection or UDP socket, over which numbered messages go and come back. */
+/** One long-lived TCP connection or UDP socket, over which numbered messages are exchanged. */
 export class Flow {
   readonly #settings: ProbeSettings
   readonly #tally: Tally
@@ -18,7 +18,7 @@ export class Flow {
   #over = false
   /** The newest message that was answered. */
   #newest = -1
-  /** Whether an ICMP error was the last thing heard. There are fewer of these than of what they refuse. */
+  /** Whether the last event was an ICMP error. There are fewer of these than of the packets they refuse. */
   #refused = false
   #localPort = 0
   #again: Promise<void> | undefined
@@ -34,14 +34,14 @@ export class Flow {
     return this.#over
   }
 
-  /** Connects. A connection that cannot be made is reported as a broken flow, not thrown. */
+  /** Connects. A connection that fails is reported as a broken flow, and not thrown. */
   async open(): Promise<void> {
     const { protocol, to, port, patience } = this.#settings
     if (protocol === 'udp') {
       const socket = createSocket(isIPv6(to) ? 'udp6' : 'udp4')
       this.#udp = socket
       socket.on('message', (message) => this.#take(message.toString()))
-      // An ICMP error spoils what was sent, not the socket: it is counted and the flow goes on.
+      // An ICMP error concerns what was sent, and not the socket: it is counted and the flow goes on.
       socket.on('error', (error: NodeJS.ErrnoException) => this.#icmp(error.code ?? 'UNKNOWN'))
       await new Promise<void>((resolve) => {
         socket.connect(port, to, () => resolve())
@@ -85,7 +85,7 @@ export class Flow {
     })
   }
 
-  /** Waits for the answers that are still to come, each no longer than it may take: what was lost is not. */
+  /** Waits for the outstanding answers, each no longer than its time limit, since lost ones never come. */
   async finish(): Promise<void> {
     this.#tally.end()
     const { patience } = this.#settings
@@ -103,7 +103,7 @@ export class Flow {
     const echo = JSON.parse(text) as Echo
     const sequence = Number.parseInt(echo.data, 10)
     const sent = this.#awaited.get(sequence)
-    // A datagram may come twice; it counts once.
+    // A datagram may arrive twice; it counts once.
     if (sent === undefined) return
     this.#awaited.delete(sequence)
     this.#newest = Math.max(this.#newest, sequence)

@@ -1,14 +1,14 @@
-// Runs inside a host: node probe.ts SETTINGS (JSON of ProbeSettings)
-// Talks to an echo backend and prints a Report as JSON, one line each quarter of a second and a last one at the end,
-// which SIGTERM brings about early.
+// Runs in a host: node probe.ts SETTINGS (JSON of ProbeSettings)
+// Exchanges messages with an echo server and prints a Report as JSON, one line each quarter of a second and a last one
+// at the end, or at SIGTERM.
 import type { Echo, ProbeSettings } from '../protocol.ts'
 import { Flow } from './flow.ts'
 import { exchange } from './exchange.ts'
 import { Tally } from './tally.ts'
 
-/** More exchanges than this are never under way at once. */
+/** The maximum number of exchanges at once. */
 const crowd = 64
-/** So many are begun at once at most: who is late for lack of processor time is not to need even more of it. */
+/** The maximum number to begin at once: a process that is late for lack of CPU time must not need even more of it. */
 const burst = 4
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as ProbeSettings
@@ -41,7 +41,7 @@ function send(sequence: number): void {
 
 const started = performance.now()
 let sequence = 0
-/** Milliseconds that are not made up for. */
+/** Milliseconds for which nothing is sent later. */
 let missed = 0
 let finishing = false
 
@@ -60,7 +60,7 @@ if (flow !== undefined) await flow.open()
 console.log('started')
 
 function sendDue(): void {
-  // Timers come late: what has become due since is sent too, so that the rate is kept where that can be.
+  // Timers fire late: what has become due since is sent, too, so that the rate is kept if possible.
   const due = Math.floor((performance.now() - started - missed) / settings.every) + 1
   missed += Math.max(0, due - sequence - burst) * settings.every
   const target = Math.min(settings.count, due, sequence + burst)

@@ -1,4 +1,4 @@
-// A UDP backend that pushes: node push.ts NAME PORT
+// A UDP server that keeps sending: node push.ts NAME PORT
 import { createSocket } from 'node:dgram'
 import type { Echo } from '../protocol.ts'
 
@@ -18,6 +18,6 @@ socket.on('message', (data, peer) => {
   }, every)
   socket.send(message, peer.port, peer.address)
 })
-// A peer that is gone answers with ICMP errors, which are none of the backend's concern.
+// A client that is gone causes ICMP errors, which do not matter here.
 socket.on('error', () => {})
 socket.bind(Number(port), () => console.log('ready'))

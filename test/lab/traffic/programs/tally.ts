@@ -1,6 +1,6 @@
 import type { Echo, Report } from '../protocol.ts'
 
-/** So many failures are told each by itself. */
+/** The number of failures that are reported one by one. */
 const mostFailures = 20
 
 /** Counts exchanges. */
@@ -24,12 +24,12 @@ export class Tally {
   begin(): number {
     this.#sent += 1
     const now = performance.now()
-    // Before the first answer, gaps count from the first send: connecting takes no part.
+    // Before the first answer, gaps count from the first message, without the time to connect.
     this.#lastAnswer ??= now
     return now
   }
 
-  /** So many are under way. */
+  /** The number of exchanges under way. */
   atOnce(count: number): void {
     this.#mostAtOnce = Math.max(this.#mostAtOnce, count)
   }
@@ -48,12 +48,12 @@ export class Tally {
     note(this.#failures, code)
   }
 
-  /** A failure that is not the last word. */
+  /** A failure that is followed by another attempt. */
   retry(code: string): void {
     note(this.#retried, code)
   }
 
-  /** The flow was ended by another; nothing is sent any more. */
+  /** The flow was ended by the other side; nothing is sent any more. */
   break(code: string): void {
     this.#broken ??= { at: Math.round(performance.now() - this.#started), code }
   }
@@ -62,7 +62,7 @@ export class Tally {
     this.#again = result
   }
 
-  /** No exchange is begun from now on: waiting for stragglers is no gap. */
+  /** No exchange begins from now on: waiting for late answers is no gap. */
   end(): void {
     this.#ended ??= performance.now()
   }

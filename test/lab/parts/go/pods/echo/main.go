@@ -1,5 +1,5 @@
-// Echo is the backend of the lab's tests as a program without needs, for Pods: echo NAME PORT…
-// It answers every line (TCP) and datagram (UDP), on both families, with a JSON object.
+// Echo is the echo server of the lab's tests as a static program, for Pods: echo NAME PORT…
+// It answers every line (TCP) and datagram (UDP), in both families, with a JSON object.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	}
 	name := os.Args[1]
 	for _, port := range os.Args[2:] {
-		// One listener each shows callers as they are, without the form of v4 in v6.
+		// A listener for each family shows clients' addresses as they are, and not IPv4-mapped.
 		for _, family := range []string{"4", "6"} {
 			tcp, err := net.Listen("tcp"+family, ":"+port)
 			if err != nil {

@@ -1,5 +1,4 @@
-// Pause is the first process of every Pod of the lab: it holds the Pod's namespaces and waits for what is orphaned
-// in them.
+// Pause is the first process of every Pod of the lab: it holds the Pod's namespaces and reaps orphans in them.
 package main
 
 import (

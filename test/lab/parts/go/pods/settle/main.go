@@ -1,6 +1,6 @@
-// Settle is a CNI plugin that comes before the one that makes a Pod's device. It turns off duplicate address detection
-// in the Pod's network namespace: all addresses here are given out by one hand, and waiting for it would keep every Pod
-// from starting for more than a second.
+// Settle is a CNI plugin that runs before the one that makes a Pod's device. It turns off duplicate address detection
+// in
+// the Pod's network namespace: addresses are unique here, and detection would delay every Pod by more than a second.
 package main
 
 import (
