@@ -10,7 +10,7 @@ import { clusterFacts, gatherFacts } from './facts.ts'
 import { buildImages, type Images, measureImages } from './image.ts'
 import { inBed } from './in-bed.ts'
 import { type HostMemory, measureMemory, memorySections } from './memory.ts'
-import { layGround } from './pod.ts'
+import { preparePods } from './pod.ts'
 import { measurePodProbes, podProbesSteps } from './pod-probes.ts'
 import { measurePodRest } from './pod-rest.ts'
 import { measurePodStart } from './pod-start.ts'
@@ -100,9 +100,9 @@ async function measureInPods(
   size: Size,
   steps: Progress,
 ): Promise<Results> {
-  const ground = await steps.step('import the images', () => layGround(bed, images))
-  const start = await steps.step('Pod start', (note) => measurePodStart(ground, size.podStarts, note))
+  const setup = await steps.step('import the images', () => preparePods(bed, images))
+  const start = await steps.step('Pod start', (note) => measurePodStart(setup, size.podStarts, note))
   const rest = { ...size.memory, rest: size.podRest }
-  const atRest = await steps.step('Pods at rest', (note) => measurePodRest(ground, memory, rest, note))
+  const atRest = await steps.step('Pods at rest', (note) => measurePodRest(setup, memory, rest, note))
   return { sections: [start, ...atRest], facts: await clusterFacts(bed) }
 }

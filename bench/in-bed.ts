@@ -1,6 +1,6 @@
 import { CulvertError } from '../lib/errors.ts'
 import type { Bed } from '../test/lab/bed.ts'
-import { tearDown } from '../test/lab/ground/teardown.ts'
+import { tearDown } from '../test/lab/namespaces/teardown.ts'
 import { limit } from './size.ts'
 
 /**

@@ -4,7 +4,7 @@ import { startBenchBed } from './bench-bed.ts'
 import type { Images } from './image.ts'
 import { inBed } from './in-bed.ts'
 import type { Side } from './pair.ts'
-import { byHttp, layGround, type PodGround, PodProxy, readiness } from './pod.ts'
+import { byHttp, preparePods, type PodSetup, PodProxy, readiness } from './pod.ts'
 import type { Row, Section } from './section.ts'
 
 export type ProbesSize = { readonly repeats: number; readonly idle: number; readonly seconds: number }
@@ -36,11 +36,11 @@ export async function measurePodProbes(images: Images, size: ProbesSize, steps: 
     steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
     (bed) =>
       steps.step('probes of Pods at rest', async (note) => {
-        const ground = await layGround(bed, images)
+        const setup = await preparePods(bed, images)
         const used: Record<Kind, number>[] = []
         for (let repeat = 0; repeat < size.repeats; repeat += 1) {
           note(`${repeat + 1} of ${size.repeats}, ${size.idle + size.seconds} s of idling`)
-          used.push(await measureOnce(ground, size))
+          used.push(await measureOnce(setup, size))
         }
         return section(used, size)
       }),
@@ -48,10 +48,10 @@ export async function measurePodProbes(images: Images, size: ProbesSize, steps: 
 }
 
 /** The millicores that the control group of each kind of Pod uses, all at the same time. */
-async function measureOnce(ground: PodGround, { idle, seconds }: ProbesSize): Promise<Record<Kind, number>> {
+async function measureOnce(setup: PodSetup, { idle, seconds }: ProbesSize): Promise<Record<Kind, number>> {
   await using pods = new AsyncDisposableStack()
   const proxies: PodProxy[] = []
-  for (const kind of names) proxies.push(pods.use(await PodProxy.start(ground, kinds[kind].side, probes(kinds[kind]))))
+  for (const kind of names) proxies.push(pods.use(await PodProxy.start(setup, kinds[kind].side, probes(kinds[kind]))))
   const cpu = (): Promise<number[]> => Promise.all(proxies.map((proxy) => proxy.cpu()))
   await delay(idle * 1000)
   const begun = performance.now()

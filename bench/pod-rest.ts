@@ -3,7 +3,7 @@ import { alternate } from './alternate.ts'
 import { secretRequests, type SecretRequests } from './api-requests.ts'
 import type { HostMemory } from './memory.ts'
 import { type Side, sides } from './pair.ts'
-import { type PodGround, PodProxy } from './pod.ts'
+import { type PodSetup, PodProxy } from './pod.ts'
 import { type Memory, memoryOf, memoryRows } from './process-memory.ts'
 import type { Row, Section } from './section.ts'
 
@@ -23,17 +23,17 @@ export type RestSize = { readonly repeats: number; readonly idle: number; readon
  * seconds, one Pod at a time. `hosts`: the same processes without Kubernetes, measured as often.
  */
 export async function measurePodRest(
-  ground: PodGround,
+  setup: PodSetup,
   hosts: HostMemory,
   { repeats, idle, rest }: RestSize,
   note: (detail: string) => void,
 ): Promise<Section[]> {
   const measured = await alternate(sides, repeats, async (side, repeat): Promise<Rest> => {
     note(`${side}, ${repeat + 1} of ${repeats}, ${idle + rest} s of idling`)
-    await using proxy = await PodProxy.start(ground, side)
+    await using proxy = await PodProxy.start(setup, side)
     await delay(idle * 1000)
     const memory = await memoryOf(await proxy.process())
-    return { memory, ...(await asked(ground, proxy, rest)) }
+    return { memory, ...(await asked(setup, proxy, rest)) }
   })
   const memory = (side: Side): Memory[] => measured[side].map((one) => one.memory)
   const row = (what: string, unit: string, pick: (one: Rest) => number): Row => ({
@@ -85,7 +85,7 @@ export async function measurePodRest(
   ]
 }
 
-async function asked({ bed }: PodGround, proxy: PodProxy, seconds: number): Promise<Omit<Rest, 'memory'>> {
+async function asked({ bed }: PodSetup, proxy: PodProxy, seconds: number): Promise<Omit<Rest, 'memory'>> {
   const look = async (): Promise<SecretRequests> =>
     secretRequests((await bed.cluster.kubectl(['get', '--raw=/metrics'])).stdout)
   const version = await proxy.secretVersion()

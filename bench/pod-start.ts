@@ -1,17 +1,17 @@
 import { alternate } from './alternate.ts'
 import { type Side, sides } from './pair.ts'
-import { type PodGround, PodProxy } from './pod.ts'
+import { type PodSetup, PodProxy } from './pod.ts'
 import type { Section } from './section.ts'
 
 /** Starts both sides' Pods `repeats` times, each anew and once more with its state, and once to begin with, not counted. */
 export async function measurePodStart(
-  ground: PodGround,
+  setup: PodSetup,
   repeats: number,
   note: (detail: string) => void,
 ): Promise<Section> {
   const once = async (side: Side, repeat: number) => {
     note(`${side}, ${repeat} of ${repeats}`)
-    await using proxy = await PodProxy.start(ground, side)
+    await using proxy = await PodProxy.start(setup, side)
     return { first: proxy.started, again: await proxy.restart() }
   }
   for (const side of sides) await once(side, 0)

@@ -1,16 +1,16 @@
 import { readlinkSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { CulvertError } from '../lib/errors.ts'
-import { backendObjects, proxyGround, proxyNamespace, proxyObjects } from '../test/lab/cluster/proxy.ts'
-import { cpuOf } from '../test/lab/ground/cgroups.ts'
-import { allPids, argvOf } from '../test/lab/ground/procs.ts'
+import { backendObjects, proxyBase, proxyNamespace, proxyObjects } from '../test/lab/cluster/proxy.ts'
+import { cpuOf } from '../test/lab/namespaces/cgroups.ts'
+import { allPids, argvOf } from '../test/lab/namespaces/procs.ts'
 import type { BenchBed } from './bench-bed.ts'
 import type { Images } from './image.ts'
 import { type Side, sides } from './pair.ts'
 import { completeAt, type PodBed, scheduledAt, untilAnswered, untilReady } from './pod-times.ts'
 
 /** A bed with a cluster in which proxies can be made, and the address that they are to forward to. */
-export type PodGround = { readonly bed: BenchBed; readonly images: Images; readonly target: string }
+export type PodSetup = { readonly bed: BenchBed; readonly images: Images; readonly target: string }
 
 /** Milliseconds since the scheduler gave the Pod to its node. */
 export type PodStart = {
@@ -36,10 +36,10 @@ const env = {
 } as const
 
 /** Puts the images on the node, and a backend behind a Service. */
-export async function layGround(bed: BenchBed, images: Images): Promise<PodGround> {
+export async function preparePods(bed: BenchBed, images: Images): Promise<PodSetup> {
   const { cluster } = bed
   for (const side of sides) await cluster.importImage(images[side].archive)
-  await cluster.apply(...backendObjects('backend'), ...proxyGround())
+  await cluster.apply(...backendObjects('backend'), ...proxyBase())
   await cluster.wait('pod/backend', 'Ready')
   return { bed, images, target: await serviceAddress(bed, 'backend') }
 }
@@ -75,7 +75,7 @@ export class PodProxy implements AsyncDisposable {
 
   /** Makes it, as a new node with a Secret of its own, and returns once the backend has answered through it. */
   static async start(
-    { bed, images, target }: PodGround,
+    { bed, images, target }: PodSetup,
     side: Side,
     probes: object = { readinessProbe: { ...byHttp(readiness[side]), periodSeconds: 1 } },
   ): Promise<PodProxy> {

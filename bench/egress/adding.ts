@@ -3,7 +3,7 @@ import { program } from '../backend.ts'
 import type { Row, Section } from '../section.ts'
 import { median } from '../stats.ts'
 import { title } from './packets.ts'
-import type { RulesGround } from './rules.ts'
+import type { RulesSetup } from './rules.ts'
 
 export type AddingSize = { readonly repeats: number; readonly times: number }
 
@@ -22,7 +22,7 @@ const counts = [few, 100, 1000, 10_000, most] as const
 
 /** What it takes to add one service to so many, with all that the agent does for it to the kernel. */
 export async function measureAdding(
-  { bed }: RulesGround,
+  { bed }: RulesSetup,
   { repeats, times }: AddingSize,
   note: (detail: string) => void,
 ): Promise<Section> {

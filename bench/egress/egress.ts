@@ -14,7 +14,7 @@ import { measurePackets } from './packets.ts'
 import { buildProbe } from './probe.ts'
 import { recordUpstream } from './record.ts'
 import { startEgressBed } from './replica.ts'
-import { ownAddress, type RulesGround } from './rules.ts'
+import { ownAddress, type RulesSetup } from './rules.ts'
 import { measureStreams } from './streams.ts'
 
 /** Steps of progress that `measureEgress` takes. */
@@ -36,12 +36,12 @@ export async function measureEgress(
   const rules = await inBed(
     steps.step('start plain links', () => startLinkBed({ ours: ownAddress, upstream: recording.own })),
     async (bed) => {
-      const ground: RulesGround = { bed, recording, probe }
+      const setup: RulesSetup = { bed, recording, probe }
       return [
-        ...(await steps.step('packets through rules', (note) => measurePackets(ground, size.packets, note))),
-        ...(await steps.step('streams through rules', (note) => measureStreams(ground, size.streams, note))),
-        await steps.step('one service more', (note) => measureAdding(ground, size.adding, note)),
-        ...(await steps.step('loading rules', (note) => measureLoading(ground, size.loading, note))),
+        ...(await steps.step('packets through rules', (note) => measurePackets(setup, size.packets, note))),
+        ...(await steps.step('streams through rules', (note) => measureStreams(setup, size.streams, note))),
+        await steps.step('one service more', (note) => measureAdding(setup, size.adding, note)),
+        ...(await steps.step('loading rules', (note) => measureLoading(setup, size.loading, note))),
       ]
     },
   )

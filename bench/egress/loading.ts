@@ -4,7 +4,7 @@ import { program } from '../backend.ts'
 import { type Side, sides } from '../pair.ts'
 import type { Row, Section } from '../section.ts'
 import { title } from './packets.ts'
-import { type RulesGround, rulesOf } from './rules.ts'
+import { type RulesSetup, rulesOf } from './rules.ts'
 import { services } from './services.ts'
 
 type Loading = { readonly took: number; readonly memory: number }
@@ -17,7 +17,7 @@ const leastForMemory = 1000
 
 /** What it takes to load both sides' rules for so many services, in time and in the kernel's memory. */
 export async function measureLoading(
-  ground: RulesGround,
+  setup: RulesSetup,
   { repeats }: { readonly repeats: number },
   note: (detail: string) => void,
 ): Promise<Section[]> {
@@ -25,8 +25,8 @@ export async function measureLoading(
   for (const count of counts) {
     note(title(count))
     const able = sides.filter((side) => side === 'ours' || count <= limit)
-    for (const side of able) await putRules(ground, side, count)
-    const took = await alternate(able, repeats, (side) => load(ground, side))
+    for (const side of able) await putRules(setup, side, count)
+    const took = await alternate(able, repeats, (side) => load(setup, side))
     const row = (unit: string, pick: (one: Loading) => number): Row => ({
       what: title(count),
       unit,
@@ -38,8 +38,8 @@ export async function measureLoading(
     time.push(row('ms', (one) => one.took))
     if (count >= leastForMemory) memory.push(row('MiB', (one) => one.memory))
   }
-  await putRules(ground, 'upstream', limit + 1)
-  const refusal = await load(ground, 'upstream').then(
+  await putRules(setup, 'upstream', limit + 1)
+  const refusal = await load(setup, 'upstream').then(
     () => 'are loaded, too',
     (error: unknown) =>
       /Argument list too long|too (?:big|long)/i.test(String(error)) ? 'are refused' : String(error),
@@ -68,10 +68,10 @@ export async function measureLoading(
 
 const file = '/tmp/rules.nft'
 
-const putRules = async ({ bed, recording }: RulesGround, side: Side, count: number): Promise<void> =>
+const putRules = async ({ bed, recording }: RulesSetup, side: Side, count: number): Promise<void> =>
   writeFile(bed.host(side).path(file), rulesOf(side, services(count), recording))
 
-async function load({ bed }: RulesGround, side: Side): Promise<Loading> {
+async function load({ bed }: RulesSetup, side: Side): Promise<Loading> {
   const { stdout } = await bed.host(side).exec([process.execPath, program('load.ts'), file], { timeout: 90_000 })
   return JSON.parse(stdout) as Loading
 }

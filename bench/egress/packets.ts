@@ -4,7 +4,7 @@ import type { Row, Section } from '../section.ts'
 import { median } from '../stats.ts'
 import type { Measured } from './probe.ts'
 import { podAddress } from './replica.ts'
-import { load, type RulesGround } from './rules.ts'
+import { load, type RulesSetup } from './rules.ts'
 import { firstPort, services, targetPort } from './services.ts'
 
 export const counts = [1, 10, 100, 1000] as const
@@ -15,11 +15,11 @@ export type PacketsSize = { readonly repeats: number; readonly flows: number; re
 
 /** Microseconds that single packets take, through both sides' rules for so many services, and through ours for 1,000 and 1. */
 export async function measurePackets(
-  ground: RulesGround,
+  setup: RulesSetup,
   { repeats, flows, messages }: PacketsSize,
   note: (detail: string) => void,
 ): Promise<Section[]> {
-  const { bed, probe } = ground
+  const { bed, probe } = setup
   const server = await probe.serve(bed.host('peer'), targetPort, true)
   const app = bed.host('app')
   const [first, trips]: [Row[], Row[]] = [[], []]
@@ -35,7 +35,7 @@ export async function measurePackets(
       middle(await probe.exchange(app, { ...through(side, count), times: messages }))
     for (const count of counts) {
       note(`${protocol}, ${title(count)}`)
-      for (const side of sides) await load(ground, side, services(count, protocol))
+      for (const side of sides) await load(setup, side, services(count, protocol))
       const row = (took: Record<Side, number[]>): Row => ({
         what: `${protocol.toUpperCase()}, ${title(count)}`,
         unit: 'µs',
@@ -52,7 +52,7 @@ export async function measurePackets(
     }
     const took = await alternate(['many', 'one'], repeats, async (which) => {
       const count = which === 'many' ? many : 1
-      await load(ground, 'ours', services(count, protocol))
+      await load(setup, 'ours', services(count, protocol))
       return exchange('ours', count)
     })
     const what = `${protocol.toUpperCase()}, ${title(many)}`

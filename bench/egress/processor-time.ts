@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { childrenOf } from '../../test/lab/ground/procs.ts'
+import { childrenOf } from '../../test/lab/namespaces/procs.ts'
 
 /** Of a second, as the kernel counts processor time. */
 const ticksPerMs = 100 / 1000

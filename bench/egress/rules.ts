@@ -10,14 +10,14 @@ import { type Service, tableOf } from './services.ts'
 export const ownAddress = '100.64.255.1'
 
 /** Where rules are measured: a bed without tailscaled, and what is loaded there. */
-export type RulesGround = { readonly bed: LinkBed; readonly recording: Recording; readonly probe: Probe }
+export type RulesSetup = { readonly bed: LinkBed; readonly recording: Recording; readonly probe: Probe }
 
 /** A side's rules for these services, as commands of nft for an empty namespace. */
 export const rulesOf = (side: Side, list: readonly Service[], { growth }: Recording): string =>
   side === 'ours' ? renderTable(tableOf(list, ownAddress)) : renderListing(grow(growth, list))
 
 /** Replaces the rules of a side's node. */
-export async function load({ bed, recording }: RulesGround, side: Side, list: readonly Service[]): Promise<void> {
+export async function load({ bed, recording }: RulesSetup, side: Side, list: readonly Service[]): Promise<void> {
   const node = bed.host(side)
   // On its own: chains that a transaction deletes still count for how many there may be.
   await node.exec(['nft', 'flush', 'ruleset'])

@@ -4,7 +4,7 @@ import type { Row, Section } from '../section.ts'
 import { stream } from '../throughput.ts'
 import { counts, title } from './packets.ts'
 import { podAddress } from './replica.ts'
-import { load, type RulesGround } from './rules.ts'
+import { load, type RulesSetup } from './rules.ts'
 import { firstPort, service, services, targetPort } from './services.ts'
 
 export type StreamsSize = { readonly repeats: number; readonly seconds: number }
@@ -14,16 +14,16 @@ const crowd = 16
 
 /** How much passes both sides' rules for so many services: bytes of one connection, and new connections. */
 export async function measureStreams(
-  ground: RulesGround,
+  setup: RulesSetup,
   { repeats, seconds }: StreamsSize,
   note: (detail: string) => void,
 ): Promise<Section[]> {
-  const { bed, probe } = ground
+  const { bed, probe } = setup
   const [app, peer] = [bed.host('app'), bed.host('peer')]
   const [streams, connections]: [Row[], Row[]] = [[], []]
   for (const count of counts) {
     note(title(count))
-    for (const side of sides) await load(ground, side, services(count))
+    for (const side of sides) await load(setup, side, services(count))
     const row = (unit: string, took: Record<(typeof sides)[number], number[]>): Row => ({
       what: `TCP, ${title(count)}`,
       unit,

@@ -37,9 +37,9 @@ function ask(): Promise<string | undefined> {
 }
 
 // A listener for signals does not keep the process.
-const told = Promise.race([once(process, 'SIGUSR1'), delay(patience)])
+const signalled = Promise.race([once(process, 'SIGUSR1'), delay(patience)])
 console.log('ready')
-await told
+await signalled
 const begun = performance.now()
 let last: string | undefined
 while (performance.now() - begun < seconds * 1000) {

@@ -1,7 +1,7 @@
 import { type Bed, startBed } from '../../test/lab/bed.ts'
 import { authorityObjects, siteObjects } from '../../test/lab/cluster/ingress.ts'
 import type { KubeObject } from '../../test/lab/cluster/kubectl.ts'
-import { deviceConfig, proxyGround, proxyNamespace, workload } from '../../test/lab/cluster/proxy.ts'
+import { deviceConfig, proxyBase, proxyNamespace, workload } from '../../test/lab/cluster/proxy.ts'
 import { domain } from '../../test/lab/control-server.ts'
 import type { Images } from '../image.ts'
 import { type Side, sides } from '../pair.ts'
@@ -26,7 +26,7 @@ const page = `\\{"host":"${backend}",.*`
 /** Puts the images on the node, and a backend behind a Service. */
 export async function layPodSites({ acme, cluster }: PodSiteBed, images: Images): Promise<void> {
   for (const side of sides) await cluster.importImage(images[side].archive)
-  await cluster.apply(...siteObjects(backend), ...proxyGround(), ...authorityObjects(await acme.trust()).objects)
+  await cluster.apply(...siteObjects(backend), ...proxyBase(), ...authorityObjects(await acme.trust()).objects)
   await cluster.wait(`pod/${backend}`, 'Ready')
 }
 

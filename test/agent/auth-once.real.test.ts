@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { onDisk, Proxy } from './proxy.ts'
 import { SecretBed } from './secret-bed.ts'
 
@@ -9,7 +9,7 @@ beforeAll(async () => {
   bed = await startBed({ hosts: { proxy: { network: 'cluster' } }, cluster: { nodes: 0 } })
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const once = { TS_USERSPACE: 'true', TS_AUTH_ONCE: 'true' }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { type EgressEntry, egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
@@ -21,7 +21,7 @@ afterAll(async () => {
   await bed.down()
 })
 beforeEach(async () => {
-  tellOnFailure(bed)
+  printLogsOnFailure(bed)
   const env = { TS_ENABLE_METRICS: 'true', CULVERT_TEST_SHORT_WAITS: 'true', TS_AUTHKEY: await bed.authKey() }
   proxy ??= await Proxy.ready(bed, { ...group.env('egress'), ...env })
   await proxy.until(({ ready }) => ready)
@@ -33,8 +33,9 @@ const firstPort = 10_000
 const services = (count: number, target: EgressEntry['tailnetTarget'] = db): Record<string, EgressEntry> =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`s${index}`, egressEntry(target, firstPort + index)]))
 
-type Told = { readonly services: Readonly<Record<string, unknown>> | null }
-const told = async (): Promise<string[]> => Object.keys((await group.told<Told>('egress-services'))?.services ?? {})
+type EgressStatus = { readonly services: Readonly<Record<string, unknown>> | null }
+const listedServices = async (): Promise<string[]> =>
+  Object.keys((await group.status<EgressStatus>('egress-services'))?.services ?? {})
 /** The number of IPv4 ports that the kernel forwards into the tailnet. */
 const ports = async (): Promise<number> => {
   const { stdout } = await proxy.host.exec(['nft', '-j', 'list', 'map', 'inet', 'culvert', 'ports4'])
@@ -79,9 +80,9 @@ describe('one bad service of 1,000', () => {
   ])('%s: it is named, and the other 999 work', async (what, entry, field, reason) => {
     const bad = `x-${what.replaceAll(/\W/g, '-')}`
     await group.egress({})
-    await expect.poll(told).toEqual([])
+    await expect.poll(listedServices).toEqual([])
     await group.egress({ ...services(999), [bad]: entry })
-    await expect.poll(async () => (await told()).length, { interval: 100 }).toBe(999)
+    await expect.poll(async () => (await listedServices()).length, { interval: 100 }).toBe(999)
     expect(await ports()).toBe(2 * 999)
     expect(await ask(bed.host('app'), { to: '10.98.0.10', port: firstPort + 998, protocol: 'udp' })).toMatchObject({
       host: 'db',
@@ -106,17 +107,17 @@ describe('one bad service of 1,000', () => {
     // The file changes repeatedly, but the entry is reported once.
     for (const count of [998, 999]) {
       await group.egress({ ...services(count), [bad]: entry })
-      await expect.poll(async () => (await told()).length).toBe(count)
+      await expect.poll(async () => (await listedServices()).length).toBe(count)
     }
-    const said = proxy.lines.filter((line) => line.includes(bad))
-    expect(said).toHaveLength(1)
-    expect(said[0]).toContain(field)
+    const reports = proxy.lines.filter((line) => line.includes(bad))
+    expect(reports).toHaveLength(1)
+    expect(reports[0]).toContain(field)
   })
 })
 
 it('a file that is replaced 50 times a second: the last version is applied, and traffic goes on', async () => {
   await group.egress(services(10))
-  await expect.poll(async () => (await told()).length).toBe(10)
+  await expect.poll(async () => (await listedServices()).length).toBe(10)
   const to = { to: '10.98.0.10', port: firstPort }
   const traffic = await Promise.all(
     (['tcp', 'udp'] as const).flatMap((protocol) =>
@@ -131,7 +132,7 @@ it('a file that is replaced 50 times a second: the last version is applied, and 
     await due
   }
   await group.egress(services(30))
-  await expect.poll(async () => (await told()).length, { interval: 20 }).toBe(30)
+  await expect.poll(async () => (await listedServices()).length, { interval: 20 }).toBe(30)
   expect(await ports()).toBe(60)
   for (const flow of traffic) {
     const report = await flow.stop()
@@ -144,10 +145,10 @@ it.each(['{"half', '', '[]', ' '.repeat(10 * 1024 * 1024), undefined])(
   'an unusable file (%#): the last good one stays in use',
   async (text) => {
     await group.egress(services(5))
-    await expect.poll(async () => (await told()).length).toBe(5)
+    await expect.poll(async () => (await listedServices()).length).toBe(5)
     await group.write({ 'hep-pings': '3', ...(text !== undefined && { 'egress-services': text }) })
     await proxy.until(({ checks }) => checks['services']?.state === 'failing')
-    expect((await told()).length).toBe(5)
+    expect((await listedServices()).length).toBe(5)
     expect(await ask(bed.host('app'), { to: '10.98.0.10', port: firstPort, protocol: 'tcp' })).toMatchObject({
       host: 'db',
     })
@@ -164,8 +165,8 @@ it('more services than fit into the Secret: all are forwarded, those that fit ar
   const all = Object.fromEntries(Array.from({ length: many }, (_, index) => [`m${index}`, entry(firstPort + index)]))
   await group.egress(all)
   await expect.poll(ports).toBe(many)
-  await expect.poll(async () => (await told()).length).toBeGreaterThan(5000)
-  const listed = await told()
+  await expect.poll(async () => (await listedServices()).length).toBeGreaterThan(5000)
+  const listed = await listedServices()
   expect(listed.length).toBeLessThan(many)
   expect(await ask(bed.host('app'), { to: '10.98.0.10', port: firstPort + many - 1, protocol: 'tcp' })).toMatchObject({
     host: 'db',
@@ -180,7 +181,7 @@ it.each([' 3\n', '', '-1', '9'.repeat(30)])('hep-pings %j: the preStop hook gets
   // Nothing listens there: the service no longer leads here.
   const entry = { ...egressEntry(db, firstPort), healthCheckEndpoint: 'http://10.98.0.11:1/healthz' }
   await group.write({ 'egress-services': JSON.stringify({ s0: entry }), 'hep-pings': text })
-  await expect.poll(async () => (await told()).length).toBe(1)
+  await expect.poll(async () => (await listedServices()).length).toBe(1)
   expect(await preshutdown()).toContain('HTTP/1.1 200')
   await proxy.until(({ ready }) => ready)
 })

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { writeVolume } from '../lib/kubelet-volume.ts'
 import { startReplica } from './certificate-replica.ts'
 import type { Proxy, Status } from './proxy.ts'
@@ -32,7 +32,7 @@ beforeAll(async () => {
   await serve('web')
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 /** Lets both replicas serve these Tailscale Services. */
 async function serve(...services: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { onDisk, Proxy } from './proxy.ts'
 
 let bed: Bed<'proxy'>
@@ -8,7 +8,7 @@ beforeAll(async () => {
   bed = await startBed({ hosts: { proxy: { network: 'cluster' } } })
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 /** The node keeps its state on disk from one run to the next. */
 const kept = { TS_USERSPACE: 'true', ...onDisk }

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
 import { patience } from '../lab/patience.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { egressEntry, Group } from './group.ts'
 import { Proxy } from './proxy.ts'
 
@@ -40,7 +40,7 @@ afterAll(async () => {
   await bed.down()
 })
 beforeEach(async () => {
-  tellOnFailure(bed)
+  printLogsOnFailure(bed)
   // One agent for all tests, which must not restart.
   proxy ??= await Proxy.ready(bed, { ...group.env('egress'), TS_AUTHKEY: await bed.authKey() })
   await proxy.until(({ ready }) => ready)
@@ -64,12 +64,12 @@ async function flowsTo(service: keyof typeof portOf): Promise<Flows> {
       }),
     )
   const flows = { tcp: await start('tcp'), udp: await start('udp') }
-  await answering(all(flows))
+  await untilAnswered(all(flows))
   return flows
 }
 
 /** Waits until each flow has been answered some more, and last by `host` if that is given. */
-async function answering(traffic: readonly Traffic[], host?: string): Promise<void> {
+async function untilAnswered(traffic: readonly Traffic[], host?: string): Promise<void> {
   const count = ({ report }: Traffic) => (host === undefined ? report?.answered : report?.answeredBy[host]) ?? 0
   const before = traffic.map(count)
   const more = () => traffic.map((flow, index) => count(flow) > (before[index] ?? 0) + 5)
@@ -77,7 +77,7 @@ async function answering(traffic: readonly Traffic[], host?: string): Promise<vo
 }
 
 /** Waits until new connections of both protocols and families are answered by a host. */
-async function answeredBy(service: keyof typeof portOf, host: string): Promise<void> {
+async function untilAnsweredBy(service: keyof typeof portOf, host: string): Promise<void> {
   for (const family of families) {
     for (const protocol of protocols) {
       const to = { to: String(proxy.host.address[family]), port: portOf[service], protocol, patience: 5000 }
@@ -105,8 +105,8 @@ const stop = (flows: readonly Traffic[]) => Promise.all(flows.map((flow) => flow
  * start, and a second or so after addresses change, tailscaled rebinds its socket, and loses what is sent meanwhile:
  * the more, the slower the machine. The flow has to go on all the same.
  */
-async function unharmed({ tcp, udp }: Flows): Promise<void> {
-  await answering([...tcp, ...udp])
+async function expectUninterrupted({ tcp, udp }: Flows): Promise<void> {
+  await untilAnswered([...tcp, ...udp])
   const streams = await stop(tcp)
   for (const { lost } of streams) expect(lost).toBe(0)
   for (const report of [...streams, ...(await stop(udp))]) {
@@ -116,7 +116,7 @@ async function unharmed({ tcp, udp }: Flows): Promise<void> {
 }
 
 /** Waits until connections have ended, by a reset and not by a timeout. */
-async function reset(flows: readonly Traffic[]): Promise<void> {
+async function untilReset(flows: readonly Traffic[]): Promise<void> {
   for (const flow of flows) expect(await flow.done()).toMatchObject({ broken: { code: 'ECONNRESET' } })
 }
 
@@ -125,28 +125,28 @@ it('a peer with a new key keeps its addresses, and flows to it go on', async () 
   const { addresses, nodeKey } = await bed.control.node('one')
   await logIn('one')
   expect(await bed.control.node('one')).toMatchObject({ addresses, nodeKey: expect.not.stringContaining(nodeKey) })
-  await answering(all(changed))
+  await untilAnswered(all(changed))
   for (const flow of all(changed)) expect(await flow.stop()).not.toHaveProperty('broken')
-  await unharmed(other)
+  await expectUninterrupted(other)
 })
 
 it('a target with new addresses is reached there, and connections to the old ones are reset', async () => {
   const [changed, other] = [await flowsTo('one'), await flowsTo('two')]
   await bed.control.patchNode('one', { addresses: ['100.99.0.1', 'fd7a:115c:a1e0::9001'] })
-  await reset(changed.tcp)
-  await answering(changed.udp)
-  await answeredBy('one', 'one')
+  await untilReset(changed.tcp)
+  await untilAnswered(changed.udp)
+  await untilAnsweredBy('one', 'one')
   await stop(changed.udp)
-  await unharmed(other)
+  await expectUninterrupted(other)
 })
 
 it("targets see the node's new addresses when they change", async () => {
   const flows = await flowsTo('one')
   const addresses = ['100.99.0.9', 'fd7a:115c:a1e0::9009']
   await bed.control.patchNode(String((await proxy.status()).node.id), { addresses })
-  await reset(flows.tcp)
-  await answering(flows.udp)
-  await answeredBy('one', 'one')
+  await untilReset(flows.tcp)
+  await untilAnswered(flows.udp)
+  await untilAnsweredBy('one', 'one')
   for (const [index, flow] of flows.udp.entries()) expect((await flow.stop()).seenAs).toContain(addresses[index])
 })
 
@@ -154,30 +154,30 @@ it('a service with another target, or removed: TCP connections go on, everything
   const [moved, removed, other] = [await flowsTo('one'), await flowsTo('two'), await flowsTo('three')]
   const { two: _two, ...rest } = services
   await group.egress({ ...rest, one: entryOf('one', 'three') })
-  await answeredBy('one', 'three')
-  await answering(moved.udp, 'three')
-  await answering(moved.tcp, 'one')
-  await answering(removed.tcp, 'two')
+  await untilAnsweredBy('one', 'three')
+  await untilAnswered(moved.udp, 'three')
+  await untilAnswered(moved.tcp, 'one')
+  await untilAnswered(removed.tcp, 'two')
   for (const report of await stop([...moved.tcp, ...removed.tcp])) expect(report).toMatchObject({ lost: 0, errors: {} })
   for (const { errors } of await stop(removed.udp)) expect(errors).toHaveProperty('ECONNREFUSED')
   await stop(moved.udp)
   await group.egress(services)
-  await answeredBy('two', 'two')
-  await answeredBy('one', 'one')
-  await unharmed(other)
+  await untilAnsweredBy('two', 'two')
+  await untilAnsweredBy('one', 'one')
+  await expectUninterrupted(other)
 })
 
 it('a name that moves to another peer takes new connections along; existing ones end when the old peer is removed', async () => {
   const [changed, other] = [await flowsTo('two'), await flowsTo('three')]
   await logIn('two', 'former')
   await logIn('one', 'two')
-  await answeredBy('two', 'one')
-  await answering(changed.udp, 'one')
-  await answering(changed.tcp, 'two')
+  await untilAnsweredBy('two', 'one')
+  await untilAnswered(changed.udp, 'one')
+  await untilAnswered(changed.tcp, 'two')
   await bed.control.removeNode('former')
-  await reset(changed.tcp)
+  await untilReset(changed.tcp)
   await stop(changed.udp)
-  await unharmed(other)
+  await expectUninterrupted(other)
 })
 
 it('a target that appears late, disappears and returns is followed', async () => {
@@ -185,15 +185,15 @@ it('a target that appears late, disappears and returns is followed', async () =>
     ask(bed.host('app'), { to: String(proxy.host.address.v4), port: portOf.late, protocol: 'tcp' }),
   ).rejects.toThrow('ECONNREFUSED')
   await logIn('late')
-  await answeredBy('late', 'late')
+  await untilAnsweredBy('late', 'late')
   const [flows, other] = [await flowsTo('late'), await flowsTo('three')]
   await bed.control.removeNode('late')
-  await reset(flows.tcp)
+  await untilReset(flows.tcp)
   await logIn('late')
-  await answeredBy('late', 'late')
-  await answering(flows.udp)
+  await untilAnsweredBy('late', 'late')
+  await untilAnswered(flows.udp)
   await stop(flows.udp)
-  await unharmed(other)
+  await expectUninterrupted(other)
 })
 
 it('a new address of the Pod works at once, and its removal interrupts no other flow', async () => {
@@ -213,7 +213,7 @@ it('a new address of the Pod works at once, and its removal interrupts no other 
     }
   }
   await change('del')
-  await unharmed(other)
+  await expectUninterrupted(other)
 })
 
 it('connections are reset only at SIGTERM: a request to the preStop endpoint changes nothing', async () => {
@@ -226,11 +226,11 @@ it('connections are reset only at SIGTERM: a request to the preStop endpoint cha
   const { stdout } = await bed.host('app').exec(['busybox', 'wget', '-q', '-O', '-', url])
   expect(stdout).toBe('safe to terminate')
   expect(await proxy.status()).toMatchObject({ ready: true })
-  await answering(all(flows))
+  await untilAnswered(all(flows))
   await stop(flows.udp)
 
   proxy.process.kill('SIGTERM')
-  await reset(flows.tcp)
+  await untilReset(flows.tcp)
   expect(await proxy.process.exited).toMatchObject({ code: 0 })
   expect(proxy.lines.join('\n')).toMatch(/2 open connections reset; waiting 1.2 s for nodes to forget/)
   proxy = await Proxy.ready(bed, env)

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { controlUrl } from '../lab/ground/addresses.ts'
+import { controlUrl } from '../lab/namespaces/addresses.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { ask, startEcho, startPush, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { egressEntry, Group } from './group.ts'
 import { type Environment, onDisk, Proxy } from './proxy.ts'
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   }
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 /** On this port a server keeps sending, whether the client answers or not. */
 const pushPort = 7001
@@ -36,7 +36,7 @@ const pushPort = 7001
 const behind = ['10.77.0.9', 'fd77::9'] as const
 const behindPort = 7010
 /** The traffic that is sent to the Pod to be forwarded. */
-const carried = `port 7000 or port ${pushPort}`
+const forwarded = `port 7000 or port ${pushPort}`
 const routes = ['10.77.0.9/32', 'fd77::9/128'] as const
 const vips = ['100.99.1.1', 'fd7a:115c:a1e0::9901'] as const
 /**
@@ -46,7 +46,7 @@ const vips = ['100.99.1.1', 'fd7a:115c:a1e0::9901'] as const
 const inTheClear = `not host 100.100.100.100 and (net 100.64.0.0/10 or net fd7a:115c:a1e0::/48 or host ${behind[0]} or host ${behind[1]})`
 
 /** A mode: the agent's environment, and who sends where. */
-type Scene = {
+type Mode = {
   readonly env: Environment
   readonly from: 'node' | 'app'
   readonly to: readonly { readonly address: string; readonly ports: readonly number[] }[]
@@ -54,7 +54,7 @@ type Scene = {
 
 const addresses = (host: 'proxy' | 'app') => [bed.host(host).address.v4, bed.host(host).address.v6].map(String)
 
-const scenes: readonly [string, () => Promise<Scene>][] = [
+const modes: readonly [string, () => Promise<Mode>][] = [
   [
     'L3 egress',
     async () => ({
@@ -106,7 +106,7 @@ async function hostService(proxy: Proxy): Promise<void> {
 }
 
 /** Flows and new connections of both protocols and families, once all of them pass the agent. */
-async function startAll({ from, to }: Scene): Promise<Traffic[]> {
+async function startAll({ from, to }: Mode): Promise<Traffic[]> {
   const usual = { every: 20 }
   const traffic: Traffic[] = []
   for (const { address, ports } of to) {
@@ -132,20 +132,20 @@ async function flowing(traffic: readonly Traffic[]): Promise<void> {
   await expect.poll(moving).toEqual(traffic.map(() => true))
 }
 
-async function unbroken(traffic: readonly Traffic[]): Promise<void> {
+async function expectUnbroken(traffic: readonly Traffic[]): Promise<void> {
   const reports = await Promise.all(traffic.map((flow) => flow.stop()))
   for (const report of reports) expect(report).not.toHaveProperty('broken')
 }
 
-describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
+describe.each(modes)('%s: nothing leaves in the clear', (_name, mode) => {
   it('while rules are deleted, tailscaled is killed or the device is removed; flows go on afterwards', async () => {
-    const made = await scene()
+    const made = await mode()
     await using proxy = await Proxy.ready(bed, { ...made.env, TS_AUTHKEY: await bed.authKey() })
     if (made.from === 'node') await hostService(proxy)
     await proxy.until(({ ready }) => ready)
     const traffic = await startAll(made)
     const outside = await startCapture(proxy.host, 'eth0', inTheClear)
-    const inside = await startCapture(proxy.host, 'eth0', carried)
+    const inside = await startCapture(proxy.host, 'eth0', forwarded)
     const nft = async (...words: string[]) => (await proxy.host.exec(['nft', ...words], { check: false })).exitCode
     for (let round = 0; round < 3; round += 1) {
       expect(await nft('delete', 'table', 'inet', 'culvert')).toBe(0)
@@ -172,7 +172,7 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
     proxy.process.kill('SIGCONT')
     await proxy.until((status) => status.ready && status.tailscaled.restarts === 4)
     await flowing(traffic)
-    await unbroken(traffic)
+    await expectUnbroken(traffic)
   })
 })
 
@@ -193,7 +193,7 @@ async function cutOff(): Promise<() => Promise<unknown>> {
 }
 
 it('nothing leaves in the clear while start-up cannot finish or after a crash, as the old rules guard their flows', async () => {
-  const [, l3] = scenes[0]!
+  const [, l3] = modes[0]!
   const made = await l3()
   const env = {
     ...made.env,
@@ -202,7 +202,7 @@ it('nothing leaves in the clear while start-up cannot finish or after a crash, a
     TS_AUTHKEY: await bed.authKey(),
   }
   const outside = await startCapture(bed.host('proxy'), 'eth0', inTheClear)
-  const inside = await startCapture(bed.host('proxy'), 'eth0', carried)
+  const inside = await startCapture(bed.host('proxy'), 'eth0', forwarded)
   const [to = ''] = addresses('proxy')
   const connect = await cutOff()
   const first = await Proxy.start(bed, env)
@@ -223,17 +223,17 @@ it('nothing leaves in the clear while start-up cannot finish or after a crash, a
   await reconnect()
   await again.until(({ ready }) => ready)
   await flowing(traffic)
-  await unbroken(traffic)
+  await expectUnbroken(traffic)
   await inside.stop()
   expect(await outside.stop()).toEqual([])
 })
 
 it('nothing leaves in the clear while a target is removed from the tailnet', async () => {
-  const [, egress] = scenes[1]!
+  const [, egress] = modes[1]!
   const made = await egress()
   await using proxy = await Proxy.ready(bed, { ...made.env, TS_AUTHKEY: await bed.authKey() })
   const outside = await startCapture(proxy.host, 'eth0', inTheClear)
-  const inside = await startCapture(proxy.host, 'eth0', carried)
+  const inside = await startCapture(proxy.host, 'eth0', forwarded)
   const traffic = await startAll(made)
   await bed.control.removeNode('node')
   // All four TCP connections.

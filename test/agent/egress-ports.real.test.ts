@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { ask, startEcho } from '../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { Proxy } from './proxy.ts'
 
 // L3 egress forwards everything to the target, except what the Pod itself must answer. The target listens on those
@@ -28,7 +28,7 @@ afterAll(async () => {
   await bed.down()
 })
 beforeEach(async () => {
-  tellOnFailure(bed)
+  printLogsOnFailure(bed)
   proxy ??= await Proxy.ready(bed, {
     TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net',
     TS_ENABLE_HEALTH_CHECK: 'true',
@@ -46,7 +46,7 @@ beforeEach(async () => {
 const families = ['v4', 'v6'] as const
 
 /** Sends `bytes`, as printf(1) writes them, to a port of the Pod, and returns what comes back soon. */
-const say = async (family: 'v4' | 'v6', port: number, bytes: string): Promise<string> => {
+const exchange = async (family: 'v4' | 'v6', port: number, bytes: string): Promise<string> => {
   const script = `(printf '${bytes}'; sleep 0.4) | busybox nc ${proxy.host.address[family]} ${port}`
   return (await bed.host('app').exec(['sh', '-c', script], { check: false })).stdout
 }
@@ -58,7 +58,7 @@ it.each<[string, number, string, string | RegExp]>([
   ['the SOCKS server', own.socks, '\\005\\001\\000', '\x05\0'],
   ['the HTTP proxy', own.http, 'GET / HTTP/1.0\\r\\n\\r\\n', /^HTTP\/1\.0 \d/],
 ])('%s answers clients in the cluster, not the target', async (_name, port, bytes, answer) => {
-  for (const family of families) expect(await say(family, port, bytes)).toMatch(answer)
+  for (const family of families) expect(await exchange(family, port, bytes)).toMatch(answer)
 })
 
 it('all other ports reach the target, and so do these when they are no longer exempt', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho } from '../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
@@ -29,7 +29,7 @@ afterAll(async () => {
   await bed.down()
 })
 beforeEach(async () => {
-  tellOnFailure(bed)
+  printLogsOnFailure(bed)
   proxy ??= await Proxy.ready(bed, {
     ...group.env('egress'),
     ...group.env('ingress'),

@@ -77,7 +77,7 @@ export class Group {
   }
 
   /** The status in the Secret under this key, parsed. */
-  async told<T>(key: 'egress-services' | 'ingress-config.json'): Promise<T | undefined> {
+  async status<T>(key: 'egress-services' | 'ingress-config.json'): Promise<T | undefined> {
     const text = (await this.secret.texts())?.[key]
     return text === undefined ? undefined : (JSON.parse(text) as T)
   }

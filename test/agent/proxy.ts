@@ -7,7 +7,7 @@ import type { Bed } from '../lab/bed.ts'
 import type { Host } from '../lab/hosts/host.ts'
 import type { HostProcess } from '../lab/hosts/process.ts'
 import { patience } from '../lab/patience.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 
 /** The bundle under test; the test command builds it. */
 export const bundle = join(import.meta.dirname, '..', '..', 'dist', 'agent.js')
@@ -96,7 +96,7 @@ export class Proxy implements AsyncDisposable {
     { host = 'proxy', wrap = [] }: { host?: string; wrap?: readonly string[] } = {},
   ): Promise<Proxy> {
     const place = bed.host(host)
-    tellOnFailure(bed)
+    printLogsOnFailure(bed)
     await place.exec(['sh', '-c', ': > /tmp/termination-log'])
     const started = await place.spawn([...wrap, process.execPath, bundle], {
       name: 'agent',

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { startBed, startTraffic } from '../lab/bed.ts'
 import type { Echo } from '../lab/traffic/protocol.ts'
 import { writeVolume } from '../lib/kubelet-volume.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { startReplica } from './certificate-replica.ts'
 import { SecretBed } from './secret-bed.ts'
 import { TlsSecret } from './tls-secret.ts'
@@ -23,7 +23,7 @@ test('certificates valid for a minute are renewed in time: no request gets an ex
     },
     cluster: { nodes: 0 },
   })
-  tellOnFailure(bed)
+  printLogsOnFailure(bed)
   await bed.control.putService('svc:web', { ports: ['tcp:443'], autoApprove: true })
   const state = await SecretBed.make(bed, name, { host: name })
   const secret = new TlsSecret(bed, domain)

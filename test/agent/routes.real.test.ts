@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { ask, type Bed, startBed, startEcho } from '../lab/bed.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { onDisk, Proxy } from './proxy.ts'
 
 const hosts = {
@@ -16,7 +16,7 @@ beforeAll(async () => {
   await Promise.all([startEcho(bed.host('backend')), bed.control.putSettings({ autoApproveRoutes: true })])
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const routes = '10.98.0.11/32,fd98::11/128'
 

@@ -7,7 +7,7 @@ import type { Environment } from './proxy.ts'
 const namespace = 'ts'
 
 /** What operators allow Pods to do with their own Secret; upstream's example for single Pods grants `create`, too. */
-export const usual = ['get', 'update', 'patch'] as const
+export const defaultVerbs = ['get', 'update', 'patch'] as const
 
 /** A state Secret on a real API server, and a service account in a host that may use it. */
 export class SecretBed {
@@ -27,7 +27,7 @@ export class SecretBed {
     bed: Bed,
     secret: string,
     {
-      verbs = usual,
+      verbs = defaultVerbs,
       texts = {},
       host = 'proxy',
     }: { verbs?: readonly string[]; texts?: Readonly<Record<string, string>> | null; host?: string } = {},

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { Proxy } from './proxy.ts'
 
 let bed: Bed<'proxy'>
@@ -9,7 +9,7 @@ beforeAll(async () => {
   bed = await startBed({ hosts: { proxy: { network: 'cluster' } } })
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 it('a Tailscale Service is advertised again after tailscaled lost its state, and no other program is blamed', async () => {
   await bed.control.putService('svc:web', { autoApprove: true })

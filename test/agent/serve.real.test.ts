@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import type { Page, Visit } from './programs/visit.ts'
 import { onDisk, Proxy } from './proxy.ts'
 
@@ -34,7 +34,7 @@ afterAll(async () => {
   await proxy?.[Symbol.asyncDispose]()
   await bed.down()
 })
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const everything = () => ({
   TCP: {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { inspectState } from '../../agent/state-secret/tailscaled-state.ts'
 import { ask, type Bed, startBed, startEcho, startTraffic } from '../lab/bed.ts'
 import { leftovers, Proxy } from './proxy.ts'
-import { SecretBed, usual } from './secret-bed.ts'
+import { SecretBed, defaultVerbs } from './secret-bed.ts'
 
 let bed: Bed<'client' | 'proxy' | 'backend'>
 beforeAll(async () => {
@@ -54,7 +54,7 @@ it.each(['up', 'file'])(
 )
 
 it('the API server killed 10 times and away for a minute, and the Secret edited meanwhile: no message lost, and the Secret restored', async () => {
-  const at = await SecretBed.make(bed, 'flapping', { verbs: [...usual, 'list', 'watch'] })
+  const at = await SecretBed.make(bed, 'flapping', { verbs: [...defaultVerbs, 'list', 'watch'] })
   const env = { ...target, ...at.env(), TS_HOSTNAME: 'flapping', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
   const before = await at.texts()

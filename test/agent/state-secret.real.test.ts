@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { Proxy } from './proxy.ts'
-import { SecretBed, usual } from './secret-bed.ts'
+import { SecretBed, defaultVerbs } from './secret-bed.ts'
 
 let bed: Bed<'proxy'>
 beforeAll(async () => {
@@ -87,7 +87,7 @@ it('changes by others are reverted, and nothing else is touched', async () => {
 })
 
 it('an absent Secret is created where that is allowed', async () => {
-  const at = await SecretBed.make(bed, 'absent', { texts: null, verbs: [...usual, 'create'] })
+  const at = await SecretBed.make(bed, 'absent', { texts: null, verbs: [...defaultVerbs, 'create'] })
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'absent', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
   await expect.poll(() => at.texts()).toMatchObject({ pod_uid: 'uid-of-absent', device_id: expect.stringMatching(/./) })
@@ -116,14 +116,14 @@ it.each<[string, readonly string[], Record<string, string> | null, Record<string
   ],
   [
     'no Secret and no permission to create it',
-    usual,
+    defaultVerbs,
     null,
     {},
     /"denied" does not exist in namespace "ts".*verb create on secrets/,
   ],
   [
     'an unreachable API server',
-    usual,
+    defaultVerbs,
     {},
     { KUBERNETES_SERVICE_PORT_HTTPS: '6444', TS_BOOT_TIMEOUT: '2s' },
     /boot deadline of 2 s.*ECONNREFUSED/,
@@ -141,7 +141,7 @@ it('without permission to patch, tailscaled keeps its state and the agent writes
   await using proxy = await Proxy.ready(bed, env)
   await expect.poll(async () => Object.keys((await at.texts()) ?? {}).toSorted()).toEqual(tailscaledKeys)
   expect((await proxy.status()).checks['state-secret']).toMatchObject({ state: 'ok' })
-  await at.grant(usual)
+  await at.grant(defaultVerbs)
   await proxy.process.line(/may patch Secret "silent" now/)
   await expect.poll(() => at.texts()).toMatchObject({ device_fqdn: 'silent.lab.ts.net.', pod_uid: 'uid-of-silent' })
 })

@@ -87,7 +87,7 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   const lasting = programs.tailscaled.replace('sleep 60', 'sleep 600')
   const root = new Root(folder, { 'usr/bin/tailscaled': lasting })
   const agent = parts.use(new Agent(root, join(folder, 'localapi.sock'), env))
-  await expect.poll(() => agent.says(/Startup complete/)).toBe(true)
+  await expect.poll(() => agent.hasLogged(/Startup complete/)).toBe(true)
 
   const socket = join(folder, 'tmp/culvert.sock')
   const status = async (): Promise<Status> => JSON.parse((await ask(socket, '/status')).body) as Status
@@ -127,7 +127,7 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   await sleep(patience)
   const last = changes.at(-1)?.number ?? 0
   await look(last)
-  expect(agent.says(/fell behind/)).toBe(false)
+  expect(agent.hasLogged(/fell behind/)).toBe(false)
   expect(seen).toEqual({ name: last, address: last, rules: last })
   expect(last).toBeGreaterThan((duration / 1000) * 19)
 

@@ -45,7 +45,7 @@ export class Agent implements AsyncDisposable {
   }
 
   /** Whether a log line of the agent ends with `text`, or matches it. */
-  says(text: string | RegExp): boolean {
+  hasLogged(text: string | RegExp): boolean {
     const lines = this.output.split('\n').filter((line) => line.startsWith('boot: '))
     return lines.some((line) => (typeof text === 'string' ? line.endsWith(` ${text}`) : text.test(line)))
   }

@@ -21,7 +21,7 @@ export class KubeApi implements AsyncDisposable {
   /** Verbs that reviews deny. */
   readonly #denied: ReadonlySet<string>
   /** Requests that must not be made, such as a denied PATCH. */
-  readonly offences: string[] = []
+  readonly forbidden: string[] = []
   /** Drops all connections. */
   gone = false
 
@@ -64,7 +64,7 @@ export class KubeApi implements AsyncDisposable {
     else if (asked === `GET ${secret}`) json(response, { data: this.#encoded() })
     else if (asked === `PATCH ${secret}` && !this.#denied.has('patch') && this.#patch(seen)) response.end()
     else {
-      if (seen.method !== 'GET') this.offences.push(asked)
+      if (seen.method !== 'GET') this.forbidden.push(asked)
       drop()
     }
   }

@@ -79,7 +79,7 @@ export class LocalApi implements AsyncDisposable {
   }
 
   /** Sends a message to all watchers, and to those that come later. */
-  tell(message: Message): void {
+  send(message: Message): void {
     this.#last = message
     const { State, SelfChange, InitialStatus } = message
     if (State !== undefined) this.#status.BackendState = nameOf(State)
@@ -88,11 +88,11 @@ export class LocalApi implements AsyncDisposable {
       this.#status.Self = { ID: SelfChange.StableID, NodeID: 0, DNSName: SelfChange.Name, TailscaleIPs }
     }
     if (InitialStatus !== undefined) this.#status.CertDomains = InitialStatus.CertDomains
-    this.say(JSON.stringify({ Version: '', ...message, ...(InitialStatus && { InitialStatus: this.#status }) }))
+    this.sendLine(JSON.stringify({ Version: '', ...message, ...(InitialStatus && { InitialStatus: this.#status }) }))
   }
 
   /** Sends a line to the current watchers only. */
-  say(line: string): void {
+  sendLine(line: string): void {
     for (const watcher of this.#watchers) watcher.write(`${line}\n`)
   }
 

@@ -25,10 +25,10 @@ export type Phase = {
   /** Another client changes the Secret. */
   readonly edit?: Texts
   /** tailscaled sends a message on the bus. */
-  readonly tell?: Message
+  readonly send?: Message
   readonly signal?: NodeJS.Signals
   /** Anything else that happens. */
-  readonly deed?: (run: Run) => void
+  readonly act?: (run: Run) => void
 
   /** Programs that are run now, in order, and no other; none when left out. */
   readonly runs?: readonly string[]
@@ -63,8 +63,8 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
   const { root, kube, localApi, agent } = run
   root.write(phase.write ?? {})
   kube.edit(phase.edit ?? {})
-  if (phase.tell !== undefined) localApi.tell(phase.tell)
-  phase.deed?.(run)
+  if (phase.send !== undefined) localApi.send(phase.send)
+  phase.act?.(run)
   if (phase.signal !== undefined) agent.signal(phase.signal)
 
   const expected: Expected = {
@@ -73,7 +73,7 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
   }
   const { exit, log, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
   if (exit !== undefined) await ended(run, exit)
-  if (log !== undefined) await becomes(() => agent.says(log), true, `the agent says: ${log}`)
+  if (log !== undefined) await becomes(() => agent.hasLogged(log), true, `the agent says: ${log}`)
   await becomes(() => kube.texts, expected.secret, 'the Secret')
   await becomes(() => root.calls, expected.calls, 'what was run')
   for (const [name, content] of Object.entries(files)) await becomes(() => root.read(name), content, name)
@@ -97,7 +97,7 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
 export function same({ root, kube }: Run, { calls, secret }: Expected): void {
   expect(root.calls).toEqual(calls)
   expect(kube.texts).toEqual(secret)
-  expect(kube.offences).toEqual([])
+  expect(kube.forbidden).toEqual([])
 }
 
 /** The agent exits with `code`, leaves the reason of a failure for kubelet, and nothing running. */
@@ -107,7 +107,7 @@ export async function ended({ agent, root }: Run, code: 0 | 1): Promise<void> {
   await becomes(() => [...agent.children.values()], [], 'what is left running')
   const reason = root.read('dev/termination-log')
   if (code === 0) expect(reason).toBe('')
-  else await becomes(() => agent.says(`error: ${reason}`), true, reason)
+  else await becomes(() => agent.hasLogged(`error: ${reason}`), true, reason)
 }
 
 /** Waits until `look` returns `wanted`. vitest's comparison is too slow to be repeated that often. */

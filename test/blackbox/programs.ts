@@ -25,7 +25,7 @@ wait
 `
 
 /** A tailscaled that ignores SIGTERM. */
-const deaf = `${recording}
+const ignoresSignals = `${recording}
 ln -s "$TS_TEST_SOCKET" "\${1#--socket=}"
 trap '' TERM INT
 exec sleep 60
@@ -43,4 +43,4 @@ if [ -e "$TS_TEST_ONLY_ROOT/tmp/spent" ]; then echo "invalid key: it was used be
 : >"$TS_TEST_ONLY_ROOT/tmp/spent"
 `
 
-export const programs = { recording, tailscaled, slow, idle, deaf, failing, oneLogin } as const
+export const programs = { recording, tailscaled, slow, idle, ignoresSignals, failing, oneLogin } as const

@@ -10,7 +10,7 @@ const recorded = ['tailscale', 'iptables', 'ip6tables', 'nft', 'conntrack', 'mkn
 
 export const configFile = 'etc/tailscaled/cap-95.hujson'
 
-const usual: Files = {
+const defaults: Files = {
   ...Object.fromEntries(recorded.map((name) => [`usr/bin/${name}`, programs.recording])),
   'usr/bin/tailscaled': programs.tailscaled,
   'dev/net/tun': '',
@@ -28,7 +28,7 @@ export class Root {
   /** Fills the directory `path`; `changes` adds files, replaces or omits them. */
   constructor(path: string, changes: Files = {}) {
     this.path = path
-    this.write({ ...usual, ...changes })
+    this.write({ ...defaults, ...changes })
   }
 
   write(files: Files): void {

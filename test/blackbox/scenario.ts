@@ -7,7 +7,7 @@ import { KubeApi, type Texts } from './kube-api.ts'
 import { LocalApi } from './localapi.ts'
 import { becomes, ended, type Phase, play, type Run, same, startupComplete } from './phase.ts'
 import { type Files, Root } from './root.ts'
-import { turns } from './turns.ts'
+import { semaphore } from './semaphore.ts'
 
 /** One run of the agent. */
 export type Scenario = {
@@ -57,7 +57,7 @@ export async function playScenario({ env = {}, secret = {}, denied = [], files, 
     }
     doing = 'at the end'
     if (phases.at(-1)?.exit === undefined) {
-      await becomes(() => agent.says(startupComplete), true, startupComplete)
+      await becomes(() => agent.hasLogged(startupComplete), true, startupComplete)
       agent.signal('SIGTERM')
       await ended(run, 0)
     }
@@ -71,7 +71,7 @@ export async function playScenario({ env = {}, secret = {}, denied = [], files, 
 }
 
 /** Starts are limited by the CPU, so more at once would not be faster; the rest is mostly waiting. */
-const starts = turns(availableParallelism())
+const starts = semaphore(availableParallelism())
 
 /** Below the ephemeral ports, so that the kernel gives none of them to another process first. */
 let lastPort = 20_000 + (process.pid % 10_000)

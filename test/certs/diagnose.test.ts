@@ -10,7 +10,7 @@ const acme = (status: number, type: string, detail: string): string =>
  * Error messages of tailscaled 1.102: its own, and those of the authority, the control server and the Kubernetes API
  * that it passes on.
  */
-const sayings: readonly (readonly [string, Reason])[] = [
+const messages: readonly (readonly [string, Reason])[] = [
   ['your Tailscale account does not support getting TLS certs', 'https-off'],
   ['invalid domain "web.lab.ts.net"; must be one of ["proxy.lab.ts.net"]', 'no-cert-domain'],
   ['invalid domain', 'no-cert-domain'],
@@ -88,7 +88,7 @@ const sayings: readonly (readonly [string, Reason])[] = [
 ]
 
 describe('an error of tailscaled is recognised', () => {
-  it.each(sayings)('%s', (words, reason) => {
+  it.each(messages)('%s', (words, reason) => {
     const found = diagnose('web.lab.ts.net', words)
     expect(found.reason).toBe(reason)
     expect(describeProblem(found)).toMatch(/web\.lab\.ts\.net: .+\. [A-Z].+\.$/)

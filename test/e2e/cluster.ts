@@ -51,8 +51,8 @@ export class ProxyPod {
 
   /** Waits for kubelet's Ready condition; `status` is `True` or `False`. */
   async ready(status: 'True' | 'False' = 'True'): Promise<void> {
-    const said = async () => (await this.pod())?.status.conditions?.find(({ type }) => type === 'Ready')?.status
-    await expect.poll(said, { interval: 500 }).toBe(status)
+    const ready = async () => (await this.pod())?.status.conditions?.find(({ type }) => type === 'Ready')?.status
+    await expect.poll(ready, { interval: 500 }).toBe(status)
   }
 
   /** Runs a command in the agent's container. */

@@ -5,7 +5,7 @@ import { egressEntry, egressFiles, egressObjects, type EgressSpec, keyOf } from 
 import type { EgressStatus } from '../lab/cluster/egress-slices.ts'
 import { groupConfig, groupObjects, replicasOf } from '../lab/cluster/group.ts'
 import { toolsImage } from '../lab/cluster/images.ts'
-import { proxyGround, proxyNamespace } from '../lab/cluster/proxy.ts'
+import { proxyBase, proxyNamespace } from '../lab/cluster/proxy.ts'
 import { buildImage } from '../lab/images/image.ts'
 import { ProxyPod, serviceAddresses } from './cluster.ts'
 import { restartRollout, rolledOut } from './rollout.ts'
@@ -57,7 +57,7 @@ export class EgressBed implements AsyncDisposable {
       const names = cluster.nodes.map(({ name }) => [`client-${name}`, name] as const)
       await Promise.all([
         cluster.importImage(image.archive),
-        cluster.apply(...proxyGround(), ...names.map(([name, node]) => clientPod(name, node))),
+        cluster.apply(...proxyBase(), ...names.map(([name, node]) => clientPod(name, node))),
         ...(['db', 'late'] as const).map((host) => startEcho(bed.host(host), { ports: [echoPort] })),
       ])
       const operator = await startEgressOperator(cluster, bed.host('operator'), { group: group.name, retry })

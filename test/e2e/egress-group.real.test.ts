@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask } from '../lab/bed.ts'
 import type { EgressPort } from '../lab/cluster/egress-services.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { nodeAddresses, ways } from './cluster.ts'
 import { echoPort, EgressBed } from './egress-bed.ts'
 import { expectNothingFailed, restartUnderLoad } from './egress-rollout.ts'
@@ -13,7 +13,7 @@ beforeAll(async () => {
   await egress.ready()
 })
 afterAll(() => egress.bed.down())
-beforeEach(() => tellOnFailure(egress.bed))
+beforeEach(() => printLogsOnFailure(egress.bed))
 
 const byName = (host: string) => ({ fqdn: `${host}.lab.ts.net` })
 

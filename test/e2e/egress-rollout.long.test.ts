@@ -1,11 +1,11 @@
 import { test } from 'vitest'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { echoPort, EgressBed } from './egress-bed.ts'
 import { expectNothingFailed, restartUnderLoad } from './egress-rollout.ts'
 
 test('twenty rolling restarts under load, with all waits at full length: no new connection fails', async () => {
   await using egress = await EgressBed.start({ retry: 5000 })
-  tellOnFailure(egress.bed)
+  printLogsOnFailure(egress.bed)
   await egress.add({
     name: 'db',
     target: { fqdn: 'db.lab.ts.net' },

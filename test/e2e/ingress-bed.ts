@@ -10,7 +10,7 @@ import {
   siteObjects,
   tlsObjects,
 } from '../lab/cluster/ingress.ts'
-import { deviceConfig, proxyGround, proxyNamespace } from '../lab/cluster/proxy.ts'
+import { deviceConfig, proxyBase, proxyNamespace } from '../lab/cluster/proxy.ts'
 import type { TailnetService } from '../lab/control-types.ts'
 import { buildImage, type Image } from '../lab/images/image.ts'
 import { ProxyPod, serviceAddresses } from './cluster.ts'
@@ -60,7 +60,7 @@ export class IngressBed implements AsyncDisposable {
       const authority = authorityObjects(await bed.acme.trust())
       await Promise.all([
         cluster.importImage(image.archive),
-        cluster.apply(...proxyGround(), ...siteObjects('web'), ...authority.objects),
+        cluster.apply(...proxyBase(), ...siteObjects('web'), ...authority.objects),
       ])
       const authKey = await bed.authKey({ reusable: true, tags: ['tag:k8s'] })
       await cluster.apply(

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, type Bed, startBed, startTraffic } from '../lab/bed.ts'
 import { groupConfig, groupObjects, replicasOf } from '../lab/cluster/group.ts'
-import { backendObjects, deviceConfig, proxyGround, proxyNamespace } from '../lab/cluster/proxy.ts'
+import { backendObjects, deviceConfig, proxyBase, proxyNamespace } from '../lab/cluster/proxy.ts'
 import { buildImage } from '../lab/images/image.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { ProxyPod, serviceAddresses, ways } from './cluster.ts'
 import { rolledOut } from './rollout.ts'
 
@@ -31,14 +31,14 @@ beforeAll(async () => {
   const authKey = await bed.authKey({ reusable: true })
   await Promise.all([
     cluster.importImage(image.archive),
-    cluster.apply(...proxyGround(), ...backendObjects('web'), ...backendObjects('api')),
+    cluster.apply(...proxyBase(), ...backendObjects('web'), ...backendObjects('api')),
   ])
   const env = { TS_NO_LOGS_NO_SUPPORT: 'true' }
   await cluster.apply(...groupObjects({ ...group, image: image.reference, authKey, env }))
   await rolledOut(cluster, group.name)
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 type Mappings = Readonly<Record<string, object>>
 
@@ -144,9 +144,9 @@ test('when a replica stops, another takes over, and no new connection fails', as
   await expect.poll(async () => (await replica.pod())?.metadata.uid).not.toBe(uid)
   await replica.ready()
   await listed(await mapping('svc:web'))
-  const { sent, answered, errors, retried, mostAtOnce } = await load.stop()
+  const { sent, answered, errors, retried, maxAtOnce } = await load.stop()
   expect({ errors, answered }).toEqual({ errors: {}, answered: sent })
   // A connection that is open while the tailnet moves its client breaks; a retry does not.
-  expect(retried.length).toBeLessThanOrEqual(mostAtOnce)
+  expect(retried.length).toBeLessThanOrEqual(maxAtOnce)
   expect((await flow.stop()).broken?.code).toBe('ECONNRESET')
 })

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { IngressBed } from './ingress-bed.ts'
 import { expectOneIssuer, killUnderLoad, restartUnderLoad } from './ingress-load.ts'
 
@@ -9,7 +9,7 @@ const backend = { name: 'web', port: 80 } as const
 /** A group that serves one Ingress, `app`, with all waits at full length. */
 async function start(): Promise<IngressBed> {
   const ingress = await IngressBed.start()
-  tellOnFailure(ingress.bed)
+  printLogsOnFailure(ingress.bed)
   await ingress.add({ name: 'app', backend })
   await ingress.serves('app')
   await ingress.ready()

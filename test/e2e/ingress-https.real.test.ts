@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, type Host } from '../lab/bed.ts'
 import { fqdnOf, tlsObjects } from '../lab/cluster/ingress.ts'
 import { proxyNamespace } from '../lab/cluster/proxy.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { makePair } from '../certs/make.ts'
 import { IngressBed } from './ingress-bed.ts'
 import { expectOneIssuer, killUnderLoad, restartUnderLoad } from './ingress-load.ts'
@@ -16,7 +16,7 @@ beforeAll(async () => {
   ingress = await IngressBed.start({ env: { CULVERT_TEST_SHORT_WAITS: 'true' } })
 })
 afterAll(() => ingress[Symbol.asyncDispose]())
-beforeEach(() => tellOnFailure(ingress.bed))
+beforeEach(() => printLogsOnFailure(ingress.bed))
 
 /** The certificate that the server presents. */
 async function shown(client: Host): Promise<X509Certificate> {

@@ -57,10 +57,10 @@ export async function restartUnderLoad(ingress: IngressBed, name: string, times:
   expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
     reports.map(() => ({ failures: [], unanswered: 0 })),
   )
-  for (const { sent, retried, mostAtOnce } of reports) {
+  for (const { sent, retried, maxAtOnce } of reports) {
     expect(sent).toBeGreaterThan(times * 20)
     // Each move breaks the requests under way.
-    expect(retried.length).toBeLessThanOrEqual(moves * mostAtOnce)
+    expect(retried.length).toBeLessThanOrEqual(moves * maxAtOnce)
   }
 }
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { groupObjects } from '../lab/cluster/group.ts'
-import { backendObjects, deviceConfig, proxyGround, proxyNamespace, proxyObjects } from '../lab/cluster/proxy.ts'
+import { backendObjects, deviceConfig, proxyBase, proxyNamespace, proxyObjects } from '../lab/cluster/proxy.ts'
 import { agentReference, buildImage } from '../lab/images/image.ts'
 import { patience } from '../lab/patience.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { nodeAddresses, ProxyPod, reachAll, serviceAddresses } from './cluster.ts'
 
 let bed: Bed<'client'>
@@ -18,7 +18,7 @@ beforeAll(async () => {
     ),
   ])
   const { cluster } = bed
-  await Promise.all([cluster.importImage(image.archive), cluster.apply(...backendObjects('backend'), ...proxyGround())])
+  await Promise.all([cluster.importImage(image.archive), cluster.apply(...backendObjects('backend'), ...proxyBase())])
   const backend = await serviceAddresses(cluster, 'backend')
   const often = { periodSeconds: 1, timeoutSeconds: 3 }
   const live = { exec: { command: ['culvert', 'live'] }, ...often }
@@ -44,7 +44,7 @@ beforeAll(async () => {
   proxy = new ProxyPod(cluster, 'proxy-0')
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 /** Waits until it is ready again as the same node, the only one of its name, and traffic flows. */
 async function backAsTheSame(): Promise<void> {

@@ -11,7 +11,7 @@ import { buildLimit } from '../lab/images/buildah.ts'
 import { agentReference } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
 import { run } from '../lab/run.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import type { Visit } from '../agent/programs/visit.ts'
 import { example, type Choices } from './manifest.ts'
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
   backend = await serviceAddresses(cluster, 'backend')
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 // Pods that keep running, with their probes, would take CPU time from the tests that follow.
 afterEach(async () => {
   const all = ['delete', 'statefulsets,deployments,pods', '--all', '--ignore-not-found', '--wait=false']
@@ -163,9 +163,9 @@ test('ProxyGroup egress reaches its targets in the tailnet', async () => {
     expect(await ask(pod, { to: db[family], port: 5432, protocol: 'tcp' })).toMatchObject({ host: 'client' })
   }
   // The hook and the stop finish within the grace period, without giving anything up.
-  const told = bed.cluster.kubectl(['logs', 'egress-0', '--namespace=tailscale', '--follow'])
+  const logs = bed.cluster.kubectl(['logs', 'egress-0', '--namespace=tailscale', '--follow'])
   await bed.cluster.kubectl(['delete', 'pod', 'egress-0', '--namespace=tailscale'])
-  const { stdout: last } = await told
+  const { stdout: last } = await logs
   expect(last).toMatch(/^boot: .* HTTP server at \S+ closed$/m)
   expect(last.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
   await rolledOut(bed.cluster, 'egress')

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { controlUrl } from '../lab/ground/addresses.ts'
+import { controlUrl } from '../lab/namespaces/addresses.ts'
 import { projectRoot } from '../lab/paths.ts'
 
 /** What an example leaves to its reader, and the values used for it in the bed. */

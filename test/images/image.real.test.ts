@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { tailscaleVersion } from '../../wire/capability-version.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readArchive, type ImageConfig } from '../lab/images/archive.ts'
-import { apart } from '../lab/images/buildah.ts'
+import { isolated } from '../lab/images/buildah.ts'
 import { buildImageOf, unpack, withImages } from '../lab/images/builder.ts'
 import { agentArguments, buildImage, ownArch, type Image } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
@@ -29,7 +29,7 @@ afterAll(() => rm(work, { recursive: true, force: true }))
 
 /** Runs a program of the image as the first process, in the image's file system. */
 const inside = async (...argv: string[]): Promise<string> => {
-  const { stdout, stderr } = await run([...apart, 'chroot', root, ...argv], { env: { PATH: path() } })
+  const { stdout, stderr } = await run([...isolated, 'chroot', root, ...argv], { env: { PATH: path() } })
   return stdout + stderr
 }
 const path = (): string => config.config.Env?.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? ''

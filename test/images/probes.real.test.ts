@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { close, listen, serve, type Answer } from '../../lib/http-server.ts'
-import { apart } from '../lab/images/buildah.ts'
+import { isolated } from '../lab/images/buildah.ts'
 import { unpack, withImages } from '../lab/images/builder.ts'
 import { buildImage } from '../lab/images/image.ts'
 import { run, type Ran } from '../lab/run.ts'
@@ -33,7 +33,10 @@ type Environment = Readonly<Record<string, string>>
 const environment: Environment = { CULVERT_SOCKET: socket }
 
 const inside = (argv: readonly string[], env: Environment): Promise<Ran> =>
-  run([...apart, 'chroot', root, ...argv], { env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', ...env }, check: false })
+  run([...isolated, 'chroot', root, ...argv], {
+    env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', ...env },
+    check: false,
+  })
 /** Runs a probe as kubelet does. */
 const probe = (args: readonly string[], env = environment): Promise<Ran> => inside(['culvert', ...args], env)
 /** Runs the same command under Node. */
@@ -75,11 +78,11 @@ describe('gives the same output as Node does, without starting Node', () => {
     ['an empty body', ['live'], { status: 200, body: '' }, 0],
   ])('%s', async (_what, args, answer, exitCode) => {
     const asked: string[] = []
-    const said = (path: string) => (query: URLSearchParams) => {
+    const answerFor = (path: string) => (query: URLSearchParams) => {
       asked.push(`${path}${query.has('verbose') ? ' verbose' : ''}`)
       return answer
     }
-    const routes = serve({ '/readyz': said('/readyz'), '/livez': said('/livez') })
+    const routes = serve({ '/readyz': answerFor('/readyz'), '/livez': answerFor('/livez') })
     const server = await listen(routes, { path: join(root, socket) })
     try {
       const ran = await probe(args)

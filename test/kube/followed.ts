@@ -54,9 +54,9 @@ export class Followed {
   }
 
   /**
-   * Follows in the background: what is yielded, as `told` shows it, which failures were reported, and the pauses in ms.
+   * Follows in the background: what is yielded, as `show` formats it, which failures were reported, and the pauses in ms.
    */
-  follow(waits: Partial<FollowWaits> = {}, timeoutMs = 10_000, told = versionOf) {
+  follow(waits: Partial<FollowWaits> = {}, timeoutMs = 10_000, show = versionOf) {
     const pauses: number[] = []
     const clock: Clock = {
       ...systemClock,
@@ -70,7 +70,7 @@ export class Followed {
     const options = { problem: (text: string | undefined) => problems.push(text), waits: { ...short, ...waits }, clock }
     const done = (async () => {
       const secrets = followSecret(this.server.client(timeoutMs), 'a', options, this.stop.signal)
-      for await (const secret of secrets) yielded.push(secret === undefined ? 'gone' : told(secret))
+      for await (const secret of secrets) yielded.push(secret === undefined ? 'gone' : show(secret))
     })()
     return { yielded, problems, pauses, done }
   }

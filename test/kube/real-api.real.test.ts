@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { FollowWaits } from '../../kube/follow.ts'
 import { SecretBed } from '../agent/secret-bed.ts'
 import { startBed, type Bed, type HostProcess } from '../lab/bed.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import type { Call, Outcome } from './programs/call.ts'
 
 let bed: Bed<'proxy'>
@@ -12,7 +12,7 @@ beforeAll(async () => {
   bed = await startBed({ hosts: { proxy: { network: 'cluster' } }, cluster: { nodes: 0 } })
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const program = (name: string): string => join(import.meta.dirname, 'programs', name)
 const addressOf = (family: 'v4' | 'v6'): [string, string] => {

@@ -2,15 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CulvertError, describe } from '../../lib/errors.ts'
 import { Acme } from './acme/client.ts'
-import { acmePlaces } from './acme/places.ts'
+import { acmePaths } from './acme/paths.ts'
 import { acmeEnv, type AcmeSpec } from './acme/start.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { nodesOf, type ClusterSpec } from './cluster/spec.ts'
 import { ControlClient } from './control-client.ts'
-import { controlUrl } from './ground/addresses.ts'
-import { isAlive } from './ground/procs.ts'
-import { placesOf, readRecord, type BedRecord, type HostRecord } from './ground/record.ts'
-import { sweep, tearDown } from './ground/teardown.ts'
+import { controlUrl } from './namespaces/addresses.ts'
+import { isAlive } from './namespaces/procs.ts'
+import { pathsOf, readRecord, type BedRecord, type HostRecord } from './namespaces/record.ts'
+import { sweep, tearDown } from './namespaces/teardown.ts'
 import { Host } from './hosts/host.ts'
 import { builtPrograms, type Programs } from './ready.ts'
 import { tail } from './run.ts'
@@ -36,7 +36,7 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     this.record = record
     this.programs = programs
     this.#cluster = cluster
-    this.control = new ControlClient(placesOf(record.name).controlSocket)
+    this.control = new ControlClient(pathsOf(record.name).controlSocket)
     const always = record.acme === undefined ? {} : acmeEnv
     const directories = Object.values(programs)
     this.#hosts = new Map(
@@ -77,7 +77,7 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
 
   /** The certificate authority. Throws CulvertError `settings` when the bed was started without one. */
   get acme(): Acme {
-    if (this.record.acme !== undefined) return new Acme(acmePlaces(placesOf(this.name).acme))
+    if (this.record.acme !== undefined) return new Acme(acmePaths(pathsOf(this.name).acme))
     throw new CulvertError('settings', `bed ${this.name} has no certificate authority`, {
       remedy: 'Start it with one: `acme: true`, or `npm run lab -- up --acme`',
     })
@@ -97,7 +97,7 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
   /** The last log lines of everything that ran here, to look into a failure; also once the bed is down. */
   async tails(lines = 25): Promise<string> {
     if (this.#lastWords !== undefined) return this.#lastWords
-    const logs = placesOf(this.name).logs
+    const logs = pathsOf(this.name).logs
     const files = [
       ...this.record.hosts.filter((host) => host.tailscaled !== undefined).map((host) => `${host.name}.tailscaled.log`),
       'control.log',
@@ -111,8 +111,8 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
         section(file, tail((await readFile(join(logs, file), 'utf8').catch(() => '')).trim(), lines)),
       ),
     )
-    const started = this.#everywhere.flatMap(({ tellers }) =>
-      tellers.map(({ name, log }) => section(name, log.slice(-lines).join('\n'))),
+    const started = this.#everywhere.flatMap(({ loggers }) =>
+      loggers.map(({ name, log }) => section(name, log.slice(-lines).join('\n'))),
     )
     const pods = await this.#cluster?.unready(lines).catch((error: unknown) => describe(error))
     return [...started, ...daemons, ...(pods === undefined ? [] : [section('Pods that are not ready', pods)])].join(

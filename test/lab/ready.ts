@@ -3,7 +3,7 @@ import { build, missing, place, type Placed } from './parts/build.ts'
 import { gatherFacts } from './parts/facts.ts'
 import { installPackages } from './parts/packages.ts'
 import type { Part } from './parts/part.ts'
-import { demand } from './parts/prerequisites.ts'
+import { requirePrerequisites } from './parts/prerequisites.ts'
 import { groups, type Group, type PartName } from './parts/table.ts'
 import { cacheRoot } from './paths.ts'
 import type { Progress } from './progress.ts'
@@ -26,7 +26,7 @@ export type Preparation = {
 export async function prepare(...wanted: readonly Group[]): Promise<Preparation> {
   const all = withTailnet(wanted)
   const facts = await gatherFacts(all)
-  demand(facts)
+  requirePrerequisites(facts)
   const cache = cacheRoot()
   const placed = await place(cache, partsOf(all))
   const toBuild = missing(placed)

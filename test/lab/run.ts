@@ -47,8 +47,8 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     : exitCode === undefined
       ? (result.signal ?? result.originalMessage ?? 'could not be started')
       : `exit ${exitCode}`
-  const said = tail(`${stdout}\n${stderr}`.trim(), 20)
-  throw new CulvertError('command', `${options.doing ?? argv.join(' ')}: ${how}${said === '' ? '' : `\n${said}`}`)
+  const output = tail(`${stdout}\n${stderr}`.trim(), 20)
+  throw new CulvertError('command', `${options.doing ?? argv.join(' ')}: ${how}${output === '' ? '' : `\n${output}`}`)
 }
 
 /** The last `lines` lines of a text. */

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { trusted } from './acme/places.ts'
+import { trusted } from './acme/paths.ts'
 import { type Bed, startBed } from './bed.ts'
 import type { HostState } from './control-types.ts'
-import { signal } from './ground/procs.ts'
-import { tellOnFailure } from './vitest.ts'
+import { signal } from './namespaces/procs.ts'
+import { printLogsOnFailure } from './vitest.ts'
 
 const tagged = { network: 'wan', tailscaled: { up: ['--advertise-tags=tag:host'] } } as const
 const plain = { network: 'wan', tailscaled: true } as const
@@ -20,7 +20,7 @@ beforeAll(async () => {
   bed = await startBed({ acme: true, hosts })
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 /** Serves a Service that answers with the host's name, and advertises it. */
 async function serve(host: ServiceHost, port = '--https=443'): Promise<void> {
@@ -110,6 +110,6 @@ test('clients move when a host dies, and a Service that is removed is gone', asy
   await bed.control.removeService(service)
   await expect.poll(() => get('first', '--max-time', '5')).toMatch('curl: (6)')
   const { events } = await bed.control.events()
-  const told = events.filter(({ kind, node }) => kind === 'service-host' && node === home)
-  expect(told.at(-1)?.message).toBe('svc:web is offline')
+  const reported = events.filter(({ kind, node }) => kind === 'service-host' && node === home)
+  expect(reported.at(-1)?.message).toBe('svc:web is offline')
 })

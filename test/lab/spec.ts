@@ -1,5 +1,5 @@
 import { CulvertError } from '../../lib/errors.ts'
-import type { NetworkName } from './ground/addresses.ts'
+import type { NetworkName } from './namespaces/addresses.ts'
 
 /** How a host's tailscaled is run and logged in. */
 export type TailscaledSpec = {

@@ -2,23 +2,23 @@ import { dirname, join } from 'node:path'
 import { CulvertError } from '../../lib/errors.ts'
 import type { AcmeSpec } from './acme/start.ts'
 import { nodeAddress, nodeName } from './cluster/addresses.ts'
-import { layRoutes } from './cluster/routes.ts'
+import { addRoutes } from './cluster/routes.ts'
 import { startCluster } from './cluster/start.ts'
-import { addressOf, gateway, type NetworkName } from './ground/addresses.ts'
-import { layFiles, nameFiles, ownFiles } from './ground/files.ts'
-import { startHolder } from './ground/holder.ts'
-import { layNetworks, plugIn } from './ground/network.ts'
-import { bootId, identify, isAlive } from './ground/procs.ts'
+import { addressOf, gateway, type NetworkName } from './namespaces/addresses.ts'
+import { mountMemory, writeNameFiles, mountHostFiles } from './namespaces/files.ts'
+import { startHolder } from './namespaces/holder.ts'
+import { createNetworks, connectHosts } from './namespaces/network.ts'
+import { bootId, identify, isAlive } from './namespaces/procs.ts'
 import {
   checkBedName,
   claim,
-  placesOf,
+  pathsOf,
   readRecord,
   updateRecord,
   type BedRecord,
   type HostRecord,
-} from './ground/record.ts'
-import { tearDown } from './ground/teardown.ts'
+} from './namespaces/record.ts'
+import { tearDown } from './namespaces/teardown.ts'
 import { cacheRoot, projectRoot } from './paths.ts'
 import type { Programs } from './ready.ts'
 import { checkTopology, type HostSpec, type Topology } from './spec.ts'
@@ -70,25 +70,25 @@ async function claimName(record: BedRecord): Promise<void> {
 }
 
 async function raise({ name, hosts, programs, owned, acme, cluster }: StartOptions): Promise<BedRecord> {
-  const places = placesOf(name)
-  const log = join(places.logs, 'ground.log')
+  const paths = pathsOf(name)
+  const log = join(paths.logs, 'namespaces.log')
   const holder = await startHolder({ bed: name, tied: owned, log })
   const bed = holder.pid
   await updateRecord(name, (record) => ({ ...record, holder }))
 
   // A host's mount namespace is a copy of the bed's: the memory for the hosts' files must be mounted before.
-  await layFiles(bed, places.files)
-  const [, held] = await Promise.all([layNetworks(bed), holdHosts(name, place(hosts, cluster?.nodes), bed, log)])
+  await mountMemory(bed, paths.files)
+  const [, held] = await Promise.all([createNetworks(bed), startHosts(name, place(hosts, cluster?.nodes), bed, log)])
   const made = await updateRecord(name, (record) => ({
     ...record,
     hosts: held,
     ...(cluster && { cluster: { nodes: cluster.nodes } }),
   }))
   const connected = connect(bed, held, cluster?.nodes)
-  const furnished = Promise.all(held.map((host) => furnish(bed, places, host)))
+  const filesMounted = Promise.all(held.map((host) => mountFiles(bed, paths, host)))
   const [ready] = await Promise.all([
-    startTailnet(made, { programs, acme, connected, furnished }),
-    cluster && startCluster(made, cluster.programs, Promise.all([connected, furnished])),
+    startTailnet(made, { programs, acme, connected, filesMounted }),
+    cluster && startCluster(made, cluster.programs, Promise.all([connected, filesMounted])),
   ])
   return await updateRecord(name, ({ owner, ...record }) => ({
     ...record,
@@ -105,18 +105,18 @@ async function connect(bed: number, hosts: readonly HostRecord[], nodes: number 
     address,
     mtu: spec.mtu ?? 1500,
   }))
-  await plugIn(bed, links)
-  if (nodes !== undefined) await layRoutes(bed, hosts, nodes)
+  await connectHosts(bed, links)
+  if (nodes !== undefined) await addRoutes(bed, hosts, nodes)
 }
 
 /** Gives a host its files. What it needs of the machine stays at its path. */
-async function furnish(bed: number, places: ReturnType<typeof placesOf>, host: HostRecord): Promise<void> {
+async function mountFiles(bed: number, paths: ReturnType<typeof pathsOf>, host: HostRecord): Promise<void> {
   const keep = [projectRoot, cacheRoot(), dirname(process.execPath)]
   const { pid } = host.holder
-  const fstab = join(places.top, `${host.name}.fstab`)
+  const fstab = join(paths.top, `${host.name}.fstab`)
   const node = host.node !== undefined
-  await ownFiles({ bed, directory: places.files, host: host.name, pid, keep, fstab, node })
-  await nameFiles(pid, host.name, host.address, gateway('wan').v4)
+  await mountHostFiles({ bed, directory: paths.files, host: host.name, pid, keep, fstab, node })
+  await writeNameFiles(pid, host.name, host.address, gateway('wan').v4)
 }
 
 type Placed = Omit<HostRecord, 'holder'>
@@ -137,6 +137,6 @@ function place(hosts: Topology, nodes = 0): Placed[] {
 }
 
 /** Starts the hosts' namespaces inside the bed's, all at once. */
-async function holdHosts(bed: string, placed: readonly Placed[], inside: number, log: string): Promise<HostRecord[]> {
+async function startHosts(bed: string, placed: readonly Placed[], inside: number, log: string): Promise<HostRecord[]> {
   return await Promise.all(placed.map(async (host) => ({ ...host, holder: await startHolder({ bed, inside, log }) })))
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { acmeEnv, type AcmeSpec, startAcme, trust } from './acme/start.ts'
 import { ControlClient } from './control-client.ts'
 import { startControl } from './control-server.ts'
-import { placesOf, updateRecord, type BedRecord, type HostRecord } from './ground/record.ts'
+import { pathsOf, updateRecord, type BedRecord, type HostRecord } from './namespaces/record.ts'
 import { Host } from './hosts/host.ts'
 import { logIn, startTailscaled, tailscaledSpec } from './hosts/tailscaled.ts'
 import type { Programs } from './ready.ts'
@@ -14,19 +14,19 @@ export type TailnetOptions = {
   /** Resolves when the hosts are on their networks. */
   readonly connected: Promise<unknown>
   /** Resolves when the hosts have their files. */
-  readonly furnished: Promise<unknown>
+  readonly filesMounted: Promise<unknown>
 }
 
 /** Starts a bed's control server and each requested tailscaled; returns the hosts once these are logged in. */
 export async function startTailnet(record: BedRecord, options: TailnetOptions): Promise<HostRecord[]> {
-  const { programs, acme, connected, furnished } = options
-  const places = placesOf(record.name)
+  const { programs, acme, connected, filesMounted } = options
+  const paths = pathsOf(record.name)
   const bed = record.holder!.pid
-  const started = connected.then(() => startControl(bed, places, programs.control))
+  const started = connected.then(() => startControl(bed, paths, programs.control))
   const [control, authority] = await Promise.all([
     started,
-    acme && started.then(() => startAcme(bed, places, programs.pebble, acme)),
-    furnished,
+    acme && started.then(() => startAcme(bed, paths, programs.pebble, acme)),
+    filesMounted,
   ])
   await updateRecord(record.name, (now) => ({
     ...now,
@@ -34,7 +34,7 @@ export async function startTailnet(record: BedRecord, options: TailnetOptions): 
     ...(authority && { acme: authority.process, others: { ...now.others, acme: authority.gateway } }),
   }))
 
-  const client = new ControlClient(places.controlSocket)
+  const client = new ControlClient(paths.controlSocket)
   const directories = Object.values(programs)
   return await Promise.all(
     record.hosts.map(async (host): Promise<HostRecord> => {
@@ -42,7 +42,7 @@ export async function startTailnet(record: BedRecord, options: TailnetOptions): 
       const spec = tailscaledSpec(host.spec.tailscaled)
       if (spec === undefined) return host
       const real = new Host(host, directories, acme ? acmeEnv : {})
-      const daemon = await startTailscaled(real, spec, join(places.logs, `${host.name}.tailscaled.log`))
+      const daemon = await startTailscaled(real, spec, join(paths.logs, `${host.name}.tailscaled.log`))
       await logIn(real, spec, async () => (await client.createKey({ approved: true })).key)
       return { ...host, tailscaled: daemon }
     }),

@@ -10,15 +10,15 @@ export async function testBed<T extends Topology = typeof defaultTopology>(
   options: BedOptions<T> = {},
 ): Promise<Bed<keyof T & string>> {
   const bed = await startBed(options)
-  tellOnFailure(bed)
+  printLogsOnFailure(bed)
   return bed
 }
 
 /**
  * Prints the last log lines of a bed when the current test fails. For a bed that several tests share: `beforeEach(() =>
- * tellOnFailure(bed))`.
+ * printLogsOnFailure(bed))`.
  */
-export function tellOnFailure(bed: Bed): void {
+export function printLogsOnFailure(bed: Bed): void {
   onTestFailed(async () => {
     console.error(await bed.tails())
   })

@@ -3,12 +3,12 @@ import { catchUp } from '../../localapi/catch-up.ts'
 import type { Notification } from '../../localapi/notify.ts'
 import type { Peer, PeersChange } from '../../localapi/peers.ts'
 
-const told = (name: string, whole = false): PeersChange => ({
+const reported = (name: string, whole = false): PeersChange => ({
   whole,
   changed: new Map<string, Peer>([[name, { name, addresses: [], allowed: [] }]]),
   removed: [],
 })
-const partial = { partial: true, peers: [told('self')] } as const
+const partial = { partial: true, peers: [reported('self')] } as const
 const records = [{ name: 'db.', address: { family: 4, text: '100.99.0.1' } }] as const
 
 const ended: AbortController[] = []
@@ -41,7 +41,7 @@ function start() {
   return {
     came,
     questions,
-    tell: async (...messages: Notification[]) => {
+    send: async (...messages: Notification[]) => {
       const due = came.length + messages.length
       queue.push(...messages)
       wake.resolve()
@@ -56,28 +56,34 @@ function start() {
 }
 
 it('passes messages on, and reads the status only after a message that is incomplete', async () => {
-  const { tell, came, questions } = start()
-  await tell({ state: 'Running' }, { peers: [told('a')] })
-  expect(came).toEqual([{ state: 'Running' }, { peers: [told('a')] }])
+  const { send, came, questions } = start()
+  await send({ state: 'Running' }, { peers: [reported('a')] })
+  expect(came).toEqual([{ state: 'Running' }, { peers: [reported('a')] }])
   expect(questions).toHaveLength(0)
 })
 
 it('inserts the answer among the messages, followed by what was sent since the request', async () => {
-  const { tell, came, questions } = start()
-  await tell({ peers: [told('before')] }, partial)
+  const { send, came, questions } = start()
+  await send({ peers: [reported('before')] }, partial)
   await expect.poll(() => questions.length).toBe(1)
-  await tell({ peers: [told('since')] }, { state: 'Running' })
-  questions[0]?.resolve({ state: 'Stopped', initial: true, peers: [told('all', true)], records, certDomains: ['a.b'] })
-  const answer = { peers: [told('all', true), told('since')], records, certDomains: ['a.b'] }
+  await send({ peers: [reported('since')] }, { state: 'Running' })
+  questions[0]?.resolve({
+    state: 'Stopped',
+    initial: true,
+    peers: [reported('all', true)],
+    records,
+    certDomains: ['a.b'],
+  })
+  const answer = { peers: [reported('all', true), reported('since')], records, certDomains: ['a.b'] }
   await expect.poll(() => came.at(-1)).toEqual(answer)
   expect(came).toHaveLength(5)
 })
 
 it('sends one request for many messages, and another for those that came after it', async () => {
-  const { tell, came, questions } = start()
-  await tell(partial, partial, partial)
+  const { send, came, questions } = start()
+  await send(partial, partial, partial)
   await expect.poll(() => questions.length).toBe(1)
-  await tell(partial, partial)
+  await send(partial, partial)
   questions[0]?.resolve({ records: [] })
   await expect.poll(() => questions.length).toBe(2)
   questions[1]?.resolve({ records })
@@ -87,11 +93,11 @@ it('sends one request for many messages, and another for those that came after i
 })
 
 it('waits longer before the next request when an answer took long', async () => {
-  const { tell, questions } = start()
-  await tell(partial)
+  const { send, questions } = start()
+  await send(partial)
   await expect.poll(() => questions.length).toBe(1)
   await new Promise((resolve) => setTimeout(resolve, 50))
-  await tell(partial)
+  await send(partial)
   const answered = performance.now()
   questions[0]?.resolve({ records })
   await expect.poll(() => questions.length, { interval: 1 }).toBe(2)
@@ -99,18 +105,18 @@ it('waits longer before the next request when an answer took long', async () => 
 })
 
 it('goes on after a failed request', async () => {
-  const { tell, came, questions } = start()
-  await tell(partial)
+  const { send, came, questions } = start()
+  await send(partial)
   await expect.poll(() => questions.length).toBe(1)
   questions[0]?.resolve(undefined)
-  await tell({ state: 'Running' })
+  await send({ state: 'Running' })
   expect(came).toEqual([partial, { state: 'Running' }])
   expect(questions).toHaveLength(1)
 })
 
 it('ends with the messages, although a request is still open', async () => {
-  const { tell, questions, stop } = start()
-  await tell(partial)
+  const { send, questions, stop } = start()
+  await send(partial)
   await expect.poll(() => questions.length).toBe(1)
   await expect(stop()).rejects.toThrow(/aborted/)
 })

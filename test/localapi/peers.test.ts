@@ -209,7 +209,7 @@ describe('changePeers', () => {
         versions.push([noPeers, new Map()])
         for (const change of changes) {
           const [peers, model] = versions.at(-1)!
-          versions.push([changePeers(peers, change), told(model, change)])
+          versions.push([changePeers(peers, change), expectedPeers(model, change)])
         }
         for (const [peers, model] of versions.splice(0)) expect(new Map(entriesOf(peers))).toEqual(model)
       }),
@@ -218,7 +218,10 @@ describe('changePeers', () => {
 })
 
 /** The peers after a change, computed naively. */
-function told(before: ReadonlyMap<string, Peer>, { whole, changed, removed }: PeersChange): ReadonlyMap<string, Peer> {
+function expectedPeers(
+  before: ReadonlyMap<string, Peer>,
+  { whole, changed, removed }: PeersChange,
+): ReadonlyMap<string, Peer> {
   const fresh = new Map([...changed].filter(([key, now]) => !isDeepStrictEqual(before.get(key), now)))
   const renewed = new Set([...fresh.values()].flatMap(({ name, nodeId }) => (nodeId === undefined ? name : [])))
   const stays = ([key, { name, nodeId = '' }]: [string, Peer]): boolean =>

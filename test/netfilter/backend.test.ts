@@ -6,7 +6,7 @@ import { ingressTable } from './tables.ts'
 
 /** Chooses a backend with this result of each command. */
 async function choose(mode: BackendMode, run: RunCommand = async () => '') {
-  const [commands, said]: [string[], string[]] = [[], []]
+  const [commands, logged]: [string[], string[]] = [[], []]
   const backend = await chooseBackend(mode, {
     run: (program, args, options) => {
       commands.push([program, ...args].join(' '))
@@ -14,19 +14,19 @@ async function choose(mode: BackendMode, run: RunCommand = async () => '') {
     },
     runAhead: () => async () => '',
     localAddresses: () => [],
-    log: (line) => said.push(line),
+    log: (line) => logged.push(line),
   })
-  return { backend, commands, said }
+  return { backend, commands, logged }
 }
 
 const alive = () => false
 
 describe('chooseBackend', () => {
   it.each(['auto', 'nftables'] as const)('uses nftables for %s, after a probe', async (mode) => {
-    const { backend, commands, said } = await choose(mode)
+    const { backend, commands, logged } = await choose(mode)
     expect(backend.name).toBe('nftables')
     expect(commands).toEqual(['nft -f -'])
-    expect(said).toEqual(['firewall: nftables, since its rules could be made and deleted here'])
+    expect(logged).toEqual(['firewall: nftables, since its rules could be made and deleted here'])
   })
 
   it('reports what nft printed when it cannot be used', async () => {

@@ -138,19 +138,19 @@ function randomFlow(
   tables: readonly ForwardingTable[],
   pick: <T>(list: readonly T[]) => T | undefined,
 ): Flow {
-  const stranger = family === 4 ? '10.9.9.9' : 'fd09::9'
-  const addresses = [pod[family], stranger, ...tables.flatMap((table) => [...table.own[family].keys()])]
-  const targets = tables.flatMap((table) => [...table.targets[family].keys(), table.source[family] ?? stranger])
+  const other = family === 4 ? '10.9.9.9' : 'fd09::9'
+  const addresses = [pod[family], other, ...tables.flatMap((table) => [...table.own[family].keys()])]
+  const targets = tables.flatMap((table) => [...table.targets[family].keys(), table.source[family] ?? other])
   const keys = tables.flatMap((table) => [...table.ports[family].keys()] as PortKey[])
   const [protocol = 'tcp', port = '80'] = pick(keys)?.split(' . ') ?? []
-  const destination = pick(addresses) ?? stranger
+  const destination = pick(addresses) ?? other
   return flow({
     family,
     protocol: pick([protocol, protocol, 'udp']) ?? protocol,
     destination,
     port: Number(port),
-    answeredBy: pick([destination, stranger, ...targets]) ?? stranger,
-    answeredTo: pick([stranger, pod[family], ...targets]) ?? stranger,
+    answeredBy: pick([destination, other, ...targets]) ?? other,
+    answeredTo: pick([other, pod[family], ...targets]) ?? other,
   })
 }
 

@@ -4,7 +4,7 @@ import type { RunCommand } from '../../lib/command.ts'
 import { emptyTable } from '../../netfilter/table.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { exchangeSlowRules, exchangeUnderLoad, rulesOf, toPeer } from './exchanges.ts'
 import { runIn } from './run-in.ts'
 import { peer, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
@@ -16,7 +16,7 @@ beforeAll(async () => {
   await startEcho(bed.host('peer'), { ports: [7000, 7001] })
 })
 afterAll(async () => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const node = () => bed.host('node').address
 const runInNode = runIn(() => bed.host('node'))

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, it } from 'vitest'
 import { startEcho } from '../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../lab/vitest.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
 import { exchangeSlowRules, exchangeUnderLoad } from './exchanges.ts'
 import { startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
 
@@ -10,7 +10,7 @@ beforeAll(async () => {
   await startEcho(bed.host('peer'), { ports: [7001] })
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 it('200 replacements of all rules lose no packet of 1,000 ports under load', () => exchangeUnderLoad(bed, 200))
 

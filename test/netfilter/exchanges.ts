@@ -30,7 +30,7 @@ export function rulesOf(bed: TunnelBed, run: RunCommand): Firewall {
 const inNode = (bed: TunnelBed): RunCommand => runIn(() => bed.host('node'))
 
 /** Datagrams over IPv6 that arrived with a wrong checksum: a fault of the kernel, and no loss of ours. */
-const spoiled = (bed: TunnelBed): number =>
+const badChecksums = (bed: TunnelBed): number =>
   bed.hosts
     .map(({ pid }) => /^Udp6InCsumErrors\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/net/snmp6`, 'utf8'))?.[1])
     .reduce((sum, count) => sum + Number(count), 0)
@@ -41,7 +41,7 @@ export async function exchangeUnderLoad(bed: TunnelBed, times: number): Promise<
   const rules = rulesOf(bed, inNode(bed))
   const table = toPeer(Array.from({ length: 500 }, (_, index) => 7000 + index))
   await rules.ensure(table, alive)
-  const before = spoiled(bed)
+  const before = badChecksums(bed)
   const ways = (['v4', 'v6'] as const).flatMap((family) =>
     (['tcp', 'udp'] as const).flatMap((protocol) =>
       (['flow', 'connect'] as const).map((mode) => ({ family, protocol, mode })),
@@ -63,7 +63,7 @@ export async function exchangeUnderLoad(bed: TunnelBed, times: number): Promise<
     expect(broken).toBeUndefined()
     expect(answered).toBeGreaterThan(times)
     expect(sent - answered, `${family} ${protocol} ${mode}: ${JSON.stringify(report)}`).toBeLessThanOrEqual(
-      family === 'v6' && protocol === 'udp' ? spoiled(bed) - before : 0,
+      family === 'v6' && protocol === 'udp' ? badChecksums(bed) - before : 0,
     )
   }
 }

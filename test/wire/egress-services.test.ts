@@ -234,7 +234,8 @@ it('gives services or a refusal for any damage, and keeps what was there', () =>
       }
       const { services, rejections } = parse(text, before)
       for (const name of names) if (before.services.has(name)) expect(services.has(name)).toBe(true)
-      for (const { entry: told, field, reason } of rejections) expect(told + field + reason).toMatch(/^[ -~…]{1,500}$/)
+      for (const { entry: reported, field, reason } of rejections)
+        expect(reported + field + reason).toMatch(/^[ -~…]{1,500}$/)
     }),
     { numRuns: 3000 },
   )

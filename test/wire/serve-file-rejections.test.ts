@@ -14,7 +14,7 @@ const funnel = (name: string, value: unknown = true) => ({ ...site('a.b:443'), A
 
 const [at443, atSite] = ['port 443, TCP["443"]', 'port 443, Web["a.b:443"]']
 
-it.each<[mistake: string, file: object, told: string]>([
+it.each<[mistake: string, file: object, reported: string]>([
   ['a port that is not a number', port({ HTTPS: true }, 'https'), 'port https, TCP["https"]: a port is a whole number'],
   ['a port out of range', port({ HTTPS: true }, '65536'), 'port 65536, TCP["65536"]: a port is a whole number'],
   ['a port in another spelling', port({ HTTPS: true }, '0443'), 'port 0443, TCP["0443"]: a port is a whole number'],
@@ -124,14 +124,14 @@ it.each<[mistake: string, file: object, told: string]>([
     'svc:a, Services["svc:a"].TCP["0"]: a port',
   ],
   ['a name with a line break', services('svc:\n', service), '"svc:\\n", Services["svc:\\n"]: the name of a'],
-])('%s is reported with its place, and only its entry is rejected', (_mistake, file, told) => {
+])('%s is reported with its place, and only its entry is rejected', (_mistake, file, reported) => {
   const sections = ['TCP', 'Web', 'Services', 'AllowFunnel'] as const
   const section = (from: object, name: string) => (from as Record<string, object>)[name]
   const both = Object.fromEntries(sections.map((name) => [name, { ...section(good, name), ...section(file, name) }]))
   const { config, rejections, warnings } = parseServeFile(Buffer.from(JSON.stringify(both)))
   expect({ config, warnings }).toEqual({ config: good, warnings: [] })
   expect(rejections.map(({ entry, field, reason }) => `${entry}, ${field}: ${reason}`)).toEqual([
-    expect.stringContaining(told),
+    expect.stringContaining(reported),
   ])
 })
 

@@ -78,7 +78,7 @@ it.each<[string, Record<string, string>, ReadonlyMap<string, unknown> | undefine
     new Map(),
     /^warning: culvert-certificates of Secret "s" cannot be read, and counts as absent$/,
   ],
-])('reads %s, once the API is back', async (_name, values, expected, said) => {
+])('reads %s, once the API is back', async (_name, values, expected, logged) => {
   let calls = 0
   server.answer = (_seen, response) => {
     calls += 1
@@ -104,7 +104,7 @@ it.each<[string, Record<string, string>, ReadonlyMap<string, unknown> | undefine
   await clock.next()
   expect(await reading).toEqual(expected)
   expect(calls).toBe(2)
-  expect(lines.join('\n')).toMatch(said)
+  expect(lines.join('\n')).toMatch(logged)
 })
 
 it('stores failures only, and those of other names while they matter', () => {

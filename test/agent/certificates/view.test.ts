@@ -108,10 +108,10 @@ describe('certificates are shown', () => {
 })
 
 /** What is reported of these reports, each `ms` after the one before. */
-async function told(...reports: [report: CertificateReport, ms?: number][]) {
+async function reported(...reports: [report: CertificateReport, ms?: number][]) {
   const clock = new VirtualClock()
   const [lines, events]: [string[], string[]] = [[], []]
-  const tell = certificateReporter({
+  const onReport = certificateReporter({
     domain,
     log: (line) => lines.push(line),
     clock,
@@ -120,7 +120,7 @@ async function told(...reports: [report: CertificateReport, ms?: number][]) {
     signal: new AbortController().signal,
   })
   for (const [report, ms = 0] of reports) {
-    tell(report)
+    onReport(report)
     await clock.advance(ms)
   }
   return { lines, events }
@@ -130,16 +130,16 @@ describe('log and Events', () => {
   const waits = { ...nothingKnown, problem: problem('not-hosted', 'not here') }
 
   it('report a problem only once it lasts', async () => {
-    expect(await told([waits, 500], [issued, 5000])).toEqual({
+    expect(await reported([waits, 500], [issued, 5000])).toEqual({
       lines: [`the certificate of ${domain} is there, valid until 1970-01-02T01:00:00.000Z`],
       events: ['Normal CertificateReady'],
     })
-    expect((await told([waits, 500], [waits, 5000])).events).toEqual(['Warning CertificateNotHosted'])
+    expect((await reported([waits, 500], [waits, 5000])).events).toEqual(['Warning CertificateNotHosted'])
   })
 
   it('report each change once', async () => {
     const failed = { ...nothingKnown, problem: limited }
-    const { lines, events } = await told([failed], [failed], [{ ...failed, attempts: 2 }], [issued], [issued])
+    const { lines, events } = await reported([failed], [failed], [{ ...failed, attempts: 2 }], [issued], [issued])
     expect(events).toEqual(['Warning CertificateRateLimit', 'Normal CertificateReady'])
     expect(lines).toEqual([
       expect.stringMatching(/^warning: no certificate for web\.lab\.ts\.net: too many\. Wait/),

@@ -18,8 +18,8 @@ test.each([
     daemon('1.102.50'),
     /tailscale is 1\.102\.5, but tailscaled is 1\.102\.50/,
   ],
-])('%s', (_what, told, version, problem) => {
-  const found = mismatch(told, version)
+])('%s', (_what, reported, version, problem) => {
+  const found = mismatch(reported, version)
   if (problem === undefined) expect(found).toBeUndefined()
   else expect(found).toMatch(problem)
 })

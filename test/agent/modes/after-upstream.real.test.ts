@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { poll } from '../../lab/poll.ts'
 import { ask, startEcho } from '../../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../../lab/vitest.ts'
-import { egressServices, give, peer, Upstream } from '../../netfilter/leftovers/upstream.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { egressServices, writeToProxy, peer, Upstream } from '../../netfilter/leftovers/upstream.ts'
 import { egressEntry, Group } from '../group.ts'
 import { type Environment, onDisk, Proxy } from '../proxy.ts'
 import { SecretBed } from '../secret-bed.ts'
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await Promise.all((['one', 'other', 'before', 'after'] as const).map((host) => startEcho(bed.host(host))))
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const ruleset = async (): Promise<string> => (await bed.host('proxy').exec(['nft', 'list', 'ruleset'])).stdout
 const own = (host: 'proxy' | 'before' | 'after') => [bed.host(host).address.v4, bed.host(host).address.v6].map(String)
@@ -72,7 +72,7 @@ it('L3 ingress reaches its own backend', async () => {
 it('ProxyGroup egress has only its own services', async () => {
   const state = await SecretBed.make(bed, 'egress')
   const [one, other] = [await peer(bed, 'one'), await peer(bed, 'other')]
-  await give(bed, '/tmp/egress/egress-services', egressServices(one, other))
+  await writeToProxy(bed, '/tmp/egress/egress-services', egressServices(one, other))
   const upstream = await Upstream.start(bed, {
     ...state.env(),
     POD_IPS: own('proxy').join(),

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { tellOnFailure } from '../../lab/vitest.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { type EgressEntry, egressEntry, Group } from '../group.ts'
 import { type Environment, Proxy } from '../proxy.ts'
 import {
   addressesOf,
   answered,
-  barren,
+  refusedCombinations,
   type Family,
-  type Ground,
-  grounds,
+  type Combination,
+  forwardingCombinations,
   largeMessagesPass,
   type ModesBed,
   podEnv,
@@ -16,7 +16,7 @@ import {
   site,
   startModes,
   web,
-} from './ground.ts'
+} from './combinations.ts'
 
 // ProxyGroup egress: each port of the Pod is mapped to a port of a target in the tailnet.
 type Service = {
@@ -48,10 +48,10 @@ beforeAll(async () => {
   services = targets.map((target, index) => ({ ...target, matchPort: 10_000 + index, targetPort: 7000 + (index % 2) }))
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 /** A replica with all services, and its status in the Secret. */
-async function replica({ pod, tailnet }: Omit<Ground, 'carries'>): Promise<{ env: Environment; group: Group }> {
+async function replica({ pod, tailnet }: Omit<Combination, 'forwarded'>): Promise<{ env: Environment; group: Group }> {
   await bed.control.putSettings({ families: tailnet })
   const group = await Group.make(bed, `${pod}-${tailnet}`, pod)
   await group.egress(
@@ -62,39 +62,42 @@ async function replica({ pod, tailnet }: Omit<Ground, 'carries'>): Promise<{ env
 }
 
 const listed = async (group: Group): Promise<string[]> =>
-  Object.keys((await group.told<{ services: object | null }>('egress-services'))?.services ?? {})
+  Object.keys((await group.status<{ services: object | null }>('egress-services'))?.services ?? {})
 
-describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet', (ground) => {
-  const { pod, carries } = ground
-  it(`forwards ${carries.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
-    const { env, group } = await replica(ground)
-    await using proxy = await Proxy.ready(bed, env, { host: pod })
-    const carried = services.map((one) => ({
-      ...one,
-      carries: one.families.filter((family) => carries.includes(family)),
-    }))
-    const names = carried.flatMap((one) => (one.carries.length > 0 ? [one.name] : []))
-    await expect.poll(() => listed(group)).toEqual(names.toSorted())
-    const own = await proxy.own()
-    for (const one of carried) {
-      const as = (family: Family) => ({ host: one.host, peer: own[family] })
-      const { matchPort: port } = one
-      // The router of a 4via6 site forwards with its own address.
-      await answered(bed.host('app'), proxy.host.address, {
-        port,
-        carries: one.carries,
-        as: one.name === 'site-by-4via6' ? () => ({ host: 'router' }) : as,
-      })
-    }
-    const { services: told } = await proxy.status()
-    for (const one of carried.filter(({ carries: some }) => some.length === 0)) {
-      const problems = told.find(({ name }) => name === one.name)?.problems.join()
-      expect(problems, one.name).toMatch(
-        /(the node has no IPv[46] address in the tailnet|the Pod has no IPv[46] address)/,
-      )
-    }
-  })
-})
+describe.each([...forwardingCombinations, ...refusedCombinations])(
+  'a Pod with $pod, a tailnet with $tailnet',
+  (combination) => {
+    const { pod, forwarded } = combination
+    it(`forwards ${forwarded.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
+      const { env, group } = await replica(combination)
+      await using proxy = await Proxy.ready(bed, env, { host: pod })
+      const carried = services.map((one) => ({
+        ...one,
+        forwarded: one.families.filter((family) => forwarded.includes(family)),
+      }))
+      const names = carried.flatMap((one) => (one.forwarded.length > 0 ? [one.name] : []))
+      await expect.poll(() => listed(group)).toEqual(names.toSorted())
+      const own = await proxy.own()
+      for (const one of carried) {
+        const as = (family: Family) => ({ host: one.host, peer: own[family] })
+        const { matchPort: port } = one
+        // The router of a 4via6 site forwards with its own address.
+        await answered(bed.host('app'), proxy.host.address, {
+          port,
+          forwarded: one.forwarded,
+          as: one.name === 'site-by-4via6' ? () => ({ host: 'router' }) : as,
+        })
+      }
+      const { services: reported } = await proxy.status()
+      for (const one of carried.filter(({ forwarded: some }) => some.length === 0)) {
+        const problems = reported.find(({ name }) => name === one.name)?.problems.join()
+        expect(problems, one.name).toMatch(
+          /(the node has no IPv[46] address in the tailnet|the Pod has no IPv[46] address)/,
+        )
+      }
+    })
+  },
+)
 
 describe('a replica', () => {
   it('passes large messages in both directions, and refuses other nodes', async () => {
@@ -102,6 +105,6 @@ describe('a replica', () => {
     await using proxy = await Proxy.ready(bed, env, { host: 'dual' })
     await proxy.until(({ ready }) => ready)
     await largeMessagesPass(bed.host('app'), proxy.host.address, 10_000)
-    await answered(bed.host('router'), await proxy.own(), { port: 10_000, carries: [], as: () => ({}) })
+    await answered(bed.host('router'), await proxy.own(), { port: 10_000, forwarded: [], as: () => ({}) })
   })
 })

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Host } from '../../lab/hosts/host.ts'
 import { ask } from '../../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../../lab/vitest.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { Group } from '../group.ts'
 import { Proxy } from '../proxy.ts'
 import {
   answered,
-  barren,
+  refusedCombinations,
   type Family,
-  type Ground,
-  grounds,
+  type Combination,
+  forwardingCombinations,
   hopsLeft,
   httpGet,
   largeMessagesPass,
@@ -17,7 +17,7 @@ import {
   podEnv,
   type PodHost,
   startModes,
-} from './ground.ts'
+} from './combinations.ts'
 
 // ProxyGroup ingress: what a node of the tailnet sends to a Tailscale Service goes to a Service of the cluster.
 let bed: ModesBed
@@ -25,7 +25,7 @@ beforeAll(async () => {
   bed = await startModes({ cluster: { nodes: 0 } })
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const app = { v4: '100.99.2.1', v6: 'fd7a:115c:a1e0::9902' } as const
 const api = { v4: '100.99.2.2', v6: 'fd7a:115c:a1e0::9903' } as const
@@ -49,7 +49,7 @@ const mapping = (service: Addresses, cluster: Host['address']) => ({
  * A replica that hosts the Tailscale Services, assigned by control server and operator once its status allows that.
  * `secret` is its name: with the same one it would be the same node, which hosts them already.
  */
-async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${pod}-${tailnet}`): Promise<Proxy> {
+async function replica({ pod, tailnet }: Omit<Combination, 'forwarded'>, secret = `${pod}-${tailnet}`): Promise<Proxy> {
   await bed.control.putSettings({ families: tailnet })
   const group = await Group.make(bed, secret, pod)
   const configs = {
@@ -59,7 +59,7 @@ async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${po
   }
   await group.write({ 'ingress-config.json': JSON.stringify(configs) })
   const proxy = await Proxy.ready(bed, { ...group.env('ingress'), ...(await podEnv(bed, pod)) }, { host: pod })
-  await expect.poll(() => group.told('ingress-config.json')).toMatchObject({ configs })
+  await expect.poll(() => group.status('ingress-config.json')).toMatchObject({ configs })
   expect((await proxy.status()).services.map(({ hosted }) => hosted)).toEqual([false, false])
   const hosted = { 'svc:app': app, 'svc:api': api, 'svc:unmapped': unmapped }
   await bed.control.patchNode(String((await proxy.status()).node.id), {
@@ -74,32 +74,35 @@ async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${po
 }
 
 // The families of the node do not matter here.
-describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet', (ground) => {
-  const { pod, tailnet } = ground
-  const carries = { dual: ['v4', 'v6'], only4: ['v4'], only6: ['v6'] } as const satisfies Record<PodHost, Family[]>
-  it(`forwards ${carries[pod].join(' and ')}, refuses the rest and says why`, async () => {
-    await using proxy = await replica(ground)
-    const client = bed.host('db')
-    const { address } = proxy.host
-    // Backends see the Pod's address, and reply to it.
-    const as = (family: Family) => ({ host: 'app', peer: address[family] })
-    await answered(client, only(app, carries[pod]), { carries: carries[pod], as })
-    for (const family of carries[pod]) {
-      expect(await hopsLeft(client, app[family])).toBe(63)
-      expect(await httpGet(client, api[family], 6443)).toContain('to an HTTPS server')
-    }
-    // A kernel without IPv6 cannot refuse it. ICMP errors come from the node, if it has an address.
-    const refuses = pod === 'only4' ? (['v4'] as const) : (['v4', 'v6'] as const)
-    const protocols = tailnet === 'both' ? (['tcp', 'udp'] as const) : (['tcp'] as const)
-    await answered(client, only(unmapped, refuses), { protocols, carries: [], as })
-    if (pod === 'only6') await answered(client, only(app, ['v4']), { protocols, carries: [], as })
-    const lacks = { dual: [], only4: ['kernel does not forward IPv6'], only6: ['Pod has no IPv4 address'] }[pod]
-    const { services } = await proxy.status()
-    const problems = services.find(({ name }) => name === 'svc:app')?.problems
-    expect(problems).toEqual(lacks.map((text) => expect.stringContaining(text)))
-    for (const text of lacks) await proxy.process.line(new RegExp(`warning: svc:app: .*${text}`))
-  })
-})
+describe.each([...forwardingCombinations, ...refusedCombinations])(
+  'a Pod with $pod, a tailnet with $tailnet',
+  (combination) => {
+    const { pod, tailnet } = combination
+    const forwarded = { dual: ['v4', 'v6'], only4: ['v4'], only6: ['v6'] } as const satisfies Record<PodHost, Family[]>
+    it(`forwards ${forwarded[pod].join(' and ')}, refuses the rest and says why`, async () => {
+      await using proxy = await replica(combination)
+      const client = bed.host('db')
+      const { address } = proxy.host
+      // Backends see the Pod's address, and reply to it.
+      const as = (family: Family) => ({ host: 'app', peer: address[family] })
+      await answered(client, only(app, forwarded[pod]), { forwarded: forwarded[pod], as })
+      for (const family of forwarded[pod]) {
+        expect(await hopsLeft(client, app[family])).toBe(63)
+        expect(await httpGet(client, api[family], 6443)).toContain('to an HTTPS server')
+      }
+      // A kernel without IPv6 cannot refuse it. ICMP errors come from the node, if it has an address.
+      const refuses = pod === 'only4' ? (['v4'] as const) : (['v4', 'v6'] as const)
+      const protocols = tailnet === 'both' ? (['tcp', 'udp'] as const) : (['tcp'] as const)
+      await answered(client, only(unmapped, refuses), { protocols, forwarded: [], as })
+      if (pod === 'only6') await answered(client, only(app, ['v4']), { protocols, forwarded: [], as })
+      const lacks = { dual: [], only4: ['kernel does not forward IPv6'], only6: ['Pod has no IPv4 address'] }[pod]
+      const { services } = await proxy.status()
+      const problems = services.find(({ name }) => name === 'svc:app')?.problems
+      expect(problems).toEqual(lacks.map((text) => expect.stringContaining(text)))
+      for (const text of lacks) await proxy.process.line(new RegExp(`warning: svc:app: .*${text}`))
+    })
+  },
+)
 
 it('large messages pass in both directions', async () => {
   await using _ = await replica({ pod: 'dual', tailnet: 'both' }, 'large-messages')

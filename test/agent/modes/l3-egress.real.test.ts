@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ask } from '../../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../../lab/vitest.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { Proxy } from '../proxy.ts'
 import {
   addressesOf,
   answered,
-  barren,
-  grounds,
+  refusedCombinations,
+  forwardingCombinations,
   hopsLeft,
   httpGet,
-  lacking,
+  notForwarded,
   largeMessagesPass,
   type ModesBed,
   podEnv,
@@ -17,7 +17,7 @@ import {
   site,
   startModes,
   web,
-} from './ground.ts'
+} from './combinations.ts'
 
 // L3 egress: everything that the cluster sends to the Pod goes to one target in the tailnet.
 let bed: ModesBed
@@ -25,13 +25,13 @@ beforeAll(async () => {
   bed = await startModes()
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const db = { TS_TAILNET_TARGET_FQDN: 'DB.lab.ts.net' }
 
-describe.each(grounds)('a Pod with $pod, a tailnet with $tailnet', (ground) => {
-  const { pod, tailnet, carries } = ground
-  it(`forwards ${carries.join(' and ')}, refuses the rest and says why`, async () => {
+describe.each(forwardingCombinations)('a Pod with $pod, a tailnet with $tailnet', (combination) => {
+  const { pod, tailnet, forwarded } = combination
+  it(`forwards ${forwarded.join(' and ')}, refuses the rest and says why`, async () => {
     await bed.control.putSettings({ families: tailnet })
     const env = { ...db, ...(await podEnv(bed, pod)), TS_ENABLE_HEALTH_CHECK: 'true' }
     await using proxy = await Proxy.ready(bed, env, { host: pod })
@@ -40,31 +40,37 @@ describe.each(grounds)('a Pod with $pod, a tailnet with $tailnet', (ground) => {
     const { address } = proxy.host
     const app = bed.host('app')
     // Targets see the node, not the Pod or its client.
-    await answered(app, address, { carries, as: (family) => ({ host: 'db', peer: own[family] }) })
+    await answered(app, address, { forwarded, as: (family) => ({ host: 'db', peer: own[family] }) })
     for (const family of ['v4', 'v6'] as const) {
       const to = address[family]
       if (to === undefined) continue
-      expect(await hopsLeft(app, to)).toBe(carries.includes(family) ? 63 : 64)
+      expect(await hopsLeft(app, to)).toBe(forwarded.includes(family) ? 63 : 64)
       // The Pod's own ports are the agent's and WireGuard's.
       expect(await httpGet(app, to, 9002, '/readyz')).toBe('ok')
       await expect(ask(app, { to, port: 41641, protocol: 'udp', patience: 300 })).rejects.toThrow('ETIMEDOUT')
     }
-    const lacks = lacking(bed, ground)
+    const lacks = notForwarded(bed, combination)
     expect((await proxy.status()).egress?.problems).toEqual(lacks.map((text) => expect.stringContaining(text)))
     for (const text of lacks) await proxy.process.line(new RegExp(`warning: .* gets no traffic: ${text}`))
   })
 })
 
-it.each(barren)('a Pod with $pod, a tailnet with $tailnet: the agent ends and says why', async (ground) => {
-  const { pod, tailnet } = ground
-  await bed.control.putSettings({ families: tailnet })
-  const proxy = await Proxy.start(bed, { ...db, ...(await podEnv(bed, pod)) }, { host: pod })
-  const { code, reason } = await proxy.ended()
-  expect(code).toBe(1)
-  for (const text of [...lacking(bed, ground), `the Pod has no ${tailnet === 'v4' ? 'IPv4' : 'IPv6'} address`]) {
-    expect(reason).toContain(text)
-  }
-})
+it.each(refusedCombinations)(
+  'a Pod with $pod, a tailnet with $tailnet: the agent ends and says why',
+  async (combination) => {
+    const { pod, tailnet } = combination
+    await bed.control.putSettings({ families: tailnet })
+    const proxy = await Proxy.start(bed, { ...db, ...(await podEnv(bed, pod)) }, { host: pod })
+    const { code, reason } = await proxy.ended()
+    expect(code).toBe(1)
+    for (const text of [
+      ...notForwarded(bed, combination),
+      `the Pod has no ${tailnet === 'v4' ? 'IPv4' : 'IPv6'} address`,
+    ]) {
+      expect(reason).toContain(text)
+    }
+  },
+)
 
 describe('a target can be', () => {
   beforeAll(() => bed.control.putSettings({ families: 'both' }))
@@ -79,16 +85,16 @@ describe('a target can be', () => {
     ['a 4via6 name', atSite, 'router', ['v6']],
     ['an IPv4 address behind a router', async () => ({ TS_TAILNET_TARGET_IP: routed.v4 }), 'router', ['v4']],
     ['an IPv6 address behind a router', async () => ({ TS_TAILNET_TARGET_IP: routed.v6 }), 'router', ['v6']],
-  ])('%s', async (_name, target, host, carries) => {
+  ])('%s', async (_name, target, host, forwarded) => {
     await using proxy = await Proxy.ready(
       bed,
       { ...(await target()), ...(await podEnv(bed, 'dual')) },
       { host: 'dual' },
     )
     await proxy.until(({ ready }) => ready)
-    await answered(bed.host('app'), proxy.host.address, { carries, as: () => ({ host }) })
+    await answered(bed.host('app'), proxy.host.address, { forwarded, as: () => ({ host }) })
     // At a site the router itself pings, if it has the program.
-    for (const family of target === atSite ? [] : carries) {
+    for (const family of target === atSite ? [] : forwarded) {
       expect(await hopsLeft(bed.host('app'), String(proxy.host.address[family]))).toBe(63)
     }
   })
@@ -107,7 +113,7 @@ describe('a target can be', () => {
     expect(ready).toBe(false)
     expect(notReady.join()).toMatch(/is behind router.*accepts no routes.*--accept-routes/)
     await proxy.process.line(/warning: .* is behind router/)
-    await answered(bed.host('app'), proxy.host.address, { carries: [], as: () => ({}) })
+    await answered(bed.host('app'), proxy.host.address, { forwarded: [], as: () => ({}) })
   })
 })
 
@@ -123,6 +129,6 @@ describe('while the target is a node', () => {
   it('other nodes are refused, and not sent back into the tailnet', async () => {
     await using proxy = await Proxy.ready(bed, { ...db, ...(await podEnv(bed, 'dual')) }, { host: 'dual' })
     await proxy.until(({ ready }) => ready)
-    await answered(bed.host('router'), await proxy.own(), { carries: [], as: () => ({}) })
+    await answered(bed.host('router'), await proxy.own(), { forwarded: [], as: () => ({}) })
   })
 })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { ask, startEcho } from '../../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../../lab/vitest.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { type Environment, onDisk, Proxy } from '../proxy.ts'
 
 // Targets that egress refuses because the address is in use locally; the other families and services go on.
@@ -24,7 +24,7 @@ beforeAll(async () => {
   await startEcho(bed.host('db'))
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const started = async (env: Environment): Promise<Proxy> =>
   Proxy.ready(bed, {

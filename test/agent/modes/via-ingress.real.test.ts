@@ -2,21 +2,21 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { HostProcess } from '../../lab/hosts/process.ts'
 import { startEcho } from '../../lab/traffic/traffic.ts'
-import { tellOnFailure } from '../../lab/vitest.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { type Environment, Proxy } from '../proxy.ts'
 import {
   answered,
-  barren,
-  grounds,
+  refusedCombinations,
+  forwardingCombinations,
   hopsLeft,
   httpGet,
-  lacking,
+  notForwarded,
   type Family,
   type ModesBed,
   podEnv,
   type PodHost,
   startModes,
-} from './ground.ts'
+} from './combinations.ts'
 
 // Cluster traffic via ingress: what the cluster sends to the Pod goes to the node's own tailnet address, where
 // `tailscale serve` answers.
@@ -26,7 +26,7 @@ beforeAll(async () => {
   for (const pod of ['dual', 'only4', 'only6'] as const) await startEcho(bed.host(pod))
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 /** The agent's environment in such a Pod. */
 const env = async (pod: PodHost): Promise<Environment> => ({
@@ -51,35 +51,38 @@ async function serve({ host }: Proxy, addresses: readonly string[]): Promise<Hos
   return served
 }
 
-describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet', (ground) => {
-  const { pod, tailnet, carries } = ground
-  it(`forwards ${carries.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
-    await bed.control.putSettings({ families: tailnet })
-    await using proxy = await Proxy.ready(bed, await env(pod), { host: pod })
-    await proxy.until(({ ready }) => ready)
-    const own = await proxy.own()
-    const served = await serve(
-      proxy,
-      carries.map((family) => own[family]),
-    )
-    const { address } = proxy.host
-    const app = bed.host('app')
-    // A listener on the node's own address sees the client; `tailscale serve` connects to its backend itself.
-    const asks = (family: Family) => ({ peer: app.address[family] })
-    await answered(app, address, { port: 53, protocols: ['udp'], carries, as: asks })
-    await answered(app, address, { port: 5432, protocols: ['tcp'], carries, as: () => ({ peer: '127.0.0.1' }) })
-    for (const family of carries) {
-      const to = String(address[family])
-      const headers: unknown = JSON.parse(await httpGet(app, to, 80))
-      expect(headers).toMatchObject({ host: 'proxy.lab.ts.net', 'x-forwarded-for': app.address[family] })
-      expect(headers).not.toHaveProperty('tailscale-user-login')
-      expect(await hopsLeft(app, to)).toBe(64)
-    }
-    // The agent's own port, which is open only on the Pod's address.
-    expect(await httpGet(app, String(address.v4 ?? address.v6), 9002, '/readyz')).toBe('ok')
-    const lacks = lacking(bed, ground)
-    expect((await proxy.status()).egress?.problems).toEqual(lacks.map((text) => expect.stringContaining(text)))
-    for (const text of lacks) await proxy.process.line(new RegExp(`warning: ${text}`))
-    await served.stop()
-  })
-})
+describe.each([...forwardingCombinations, ...refusedCombinations])(
+  'a Pod with $pod, a tailnet with $tailnet',
+  (combination) => {
+    const { pod, tailnet, forwarded } = combination
+    it(`forwards ${forwarded.join(' and ') || 'nothing'}, refuses the rest and says why`, async () => {
+      await bed.control.putSettings({ families: tailnet })
+      await using proxy = await Proxy.ready(bed, await env(pod), { host: pod })
+      await proxy.until(({ ready }) => ready)
+      const own = await proxy.own()
+      const served = await serve(
+        proxy,
+        forwarded.map((family) => own[family]),
+      )
+      const { address } = proxy.host
+      const app = bed.host('app')
+      // A listener on the node's own address sees the client; `tailscale serve` connects to its backend itself.
+      const asks = (family: Family) => ({ peer: app.address[family] })
+      await answered(app, address, { port: 53, protocols: ['udp'], forwarded, as: asks })
+      await answered(app, address, { port: 5432, protocols: ['tcp'], forwarded, as: () => ({ peer: '127.0.0.1' }) })
+      for (const family of forwarded) {
+        const to = String(address[family])
+        const headers: unknown = JSON.parse(await httpGet(app, to, 80))
+        expect(headers).toMatchObject({ host: 'proxy.lab.ts.net', 'x-forwarded-for': app.address[family] })
+        expect(headers).not.toHaveProperty('tailscale-user-login')
+        expect(await hopsLeft(app, to)).toBe(64)
+      }
+      // The agent's own port, which is open only on the Pod's address.
+      expect(await httpGet(app, String(address.v4 ?? address.v6), 9002, '/readyz')).toBe('ok')
+      const lacks = notForwarded(bed, combination)
+      expect((await proxy.status()).egress?.problems).toEqual(lacks.map((text) => expect.stringContaining(text)))
+      for (const text of lacks) await proxy.process.line(new RegExp(`warning: ${text}`))
+      await served.stop()
+    })
+  },
+)

@@ -21,11 +21,11 @@ async function asked(answer: (socket: Socket) => void, { timeoutMs = 2000, times
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/healthz`)
-  const heard: Answerer[] = []
-  while (heard.length < times) heard.push(await ping(url, { addresses: [], mark, timeoutMs, signal }))
+  const answers: Answerer[] = []
+  while (answers.length < times) answers.push(await ping(url, { addresses: [], mark, timeoutMs, signal }))
   for (const socket of sockets) socket.destroy()
   server.close()
-  return { heard, connections: sockets.size }
+  return { answers, connections: sockets.size }
 }
 const neverAborted = new AbortController().signal
 
@@ -47,21 +47,21 @@ it.each<[string, string, object]>([
   ['endless headers', head('200 OK', `X: ${'x'.repeat(100_000)}`), nobody(/Header overflow/i)],
   ['another protocol', head('101 Switching', 'Upgrade: h2c', 'Connection: Upgrade'), nobody(/without an answer/)],
 ])('recognises %s', async (_name, text, expected) => {
-  expect((await asked((socket) => socket.end(text))).heard).toEqual([expected])
+  expect((await asked((socket) => socket.end(text))).answers).toEqual([expected])
 })
 
 it('opens a new connection each time, as load balancers choose per connection', async () => {
   const answer = (socket: Socket): void => void socket.write(head('200 OK', own, 'Connection: keep-alive'))
-  expect(await asked(answer, { times: 3 })).toEqual({ heard: [here, here, here], connections: 3 })
+  expect(await asked(answer, { times: 3 })).toEqual({ answers: [here, here, here], connections: 3 })
 })
 
 it('waits up to its time limit, and not after it was cancelled', async () => {
-  expect((await asked(() => {}, { timeoutMs: 50 })).heard).toEqual([nobody(/no answer within 0.05 s/)])
+  expect((await asked(() => {}, { timeoutMs: 50 })).answers).toEqual([nobody(/no answer within 0.05 s/)])
   const slowly = (socket: Socket): void => void setInterval(() => socket.write(' '), 5).unref()
-  expect((await asked(slowly, { timeoutMs: 50 })).heard).toEqual([nobody(/no answer within|Parse Error/)])
+  expect((await asked(slowly, { timeoutMs: 50 })).answers).toEqual([nobody(/no answer within|Parse Error/)])
   const cancelled = new AbortController()
-  const { heard } = await asked(() => cancelled.abort(), { signal: cancelled.signal })
-  expect(heard).toEqual([nobody(/abort/)])
+  const { answers } = await asked(() => cancelled.abort(), { signal: cancelled.signal })
+  expect(answers).toEqual([nobody(/abort/)])
 })
 
 it('counts a refused connection as another Pod, and a broken one as no answer', async () => {
@@ -73,8 +73,8 @@ it('counts a refused connection as another Pod, and a broken one as no answer', 
   expect(await ping(new URL(`http://127.0.0.1:${port}/`), options)).toEqual(elsewhere)
   const both = ['::1', '127.0.0.1'].map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
   expect(await ping(new URL(`http://name:${port}/`), { ...options, addresses: both })).toEqual(elsewhere)
-  expect((await asked((socket) => socket.resetAndDestroy())).heard).toEqual([nobody(/ECONNRESET|hang up/)])
-  expect((await asked((socket) => socket.end())).heard).toEqual([nobody(/hang up/)])
+  expect((await asked((socket) => socket.resetAndDestroy())).answers).toEqual([nobody(/ECONNRESET|hang up/)])
+  expect((await asked((socket) => socket.end())).answers).toEqual([nobody(/hang up/)])
 })
 
 it('accepts any certificate over TLS', async () => {

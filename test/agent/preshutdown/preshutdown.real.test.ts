@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Timings } from '../../../agent/world/timings.ts'
 import { type Bed, type Host, type HostProcess, startBed } from '../../lab/bed.ts'
-import { tellOnFailure } from '../../lab/vitest.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
 import type { Reply } from './programs/get.ts'
 
 // The endpoint behind load balancers in the kernel, as kube-proxy makes them, with real replicas and names.
@@ -14,7 +14,7 @@ beforeAll(async () => {
   pod = bed.host('pod')
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 afterEach(async () => {
   await Promise.all(started.splice(0).map((process) => process.stop()))
   await bed.control.putUnderlay({ mode: 'normal', records: [] })
@@ -97,7 +97,7 @@ describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
     await replica(other, version)
     const running = await replica(pod, version, [url])
     const asking = await hook(version)
-    await running.line(/^welcome, asking/)
+    await running.line(/^accepting, asking/)
     await running.line(/^preshutdown: waiting for s0 \(it routes here\)/)
     const health = await answerOf(await get(urlOf('/healthz', version)))
     expect(health).toMatchObject({ status: 200, headers: { [own]: String(pod.address[version]) } })
@@ -111,8 +111,8 @@ describe.each(['v4', 'v6'] as const)('over IP%s', (version) => {
     expect(await answerOf(asking)).toMatchObject({ status: 200, body: 'safe to terminate\n' })
     expect(performance.now() - begun).toBeGreaterThan(timings.drainSettle)
     expect(running.log.join('\n')).not.toContain('warning')
-    await running.line(/^welcome, not waiting/)
-    expect(running.log.join('\n')).not.toContain('unwelcome')
+    await running.line(/^accepting, not waiting/)
+    expect(running.log.join('\n')).not.toContain('refusing')
   })
 
   it('the last replica may end once no load balancer has a backend', async () => {
@@ -189,7 +189,7 @@ describe('a hundred services', () => {
     await running.line(/^preshutdown: waiting for s0 /)
     asking.kill('SIGKILL')
     await running.line(/^preshutdown: ended, since nobody waits any more/)
-    await running.line(/^welcome, not waiting/)
+    await running.line(/^accepting, not waiting/)
     const counted = async () => (await pod.exec(['nstat', '-asz', 'TcpActiveOpens'])).stdout
     const before = await counted()
     await new Promise((resolve) => setTimeout(resolve, 1500))

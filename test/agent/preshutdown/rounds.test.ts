@@ -41,9 +41,9 @@ it.each<[Answerer, number, number, ReturnType<typeof assessDrain>, string]>([
   [nobody, 0, 9, 'waiting', 'time is up'],
   [{ from: 'unclear', problem: 'too busy' }, 0, 99, 'waiting', 'too busy'],
   [nobody, 0, 10, 'given up', 'time is up'],
-])('%j, elsewhere for %d rounds, after %d ms of silence: %s', (heard, elsewhereFor, silentMs, expected, words) => {
-  expect(assessDrain(heard, { elsewhere: elsewhereFor, silentMs }, 10)).toBe(expected)
-  expect(inWords(heard)).toBe(words)
+])('%j, elsewhere for %d rounds, after %d ms of silence: %s', (answer, elsewhereFor, silentMs, expected, words) => {
+  expect(assessDrain(answer, { elsewhere: elsewhereFor, silentMs }, 10)).toBe(expected)
+  expect(inWords(answer)).toBe(words)
 })
 
 const services = { a: 'http://a/' }

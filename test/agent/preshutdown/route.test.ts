@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { World } from '../../../agent/world/world.ts'
 import { aDrainingWorld, podAddress } from './a-draining-world.ts'
 import { balancer, type Behind, open, other, pod, safe, until, urlsOf } from './pod.ts'
-import { isWelcome } from './welcome.ts'
+import { acceptsConnections } from './accepts-connections.ts'
 
 describe('answers at once', () => {
   const noServices = (rejected?: string): World => ({
@@ -51,8 +51,8 @@ describe('ends', () => {
       progress: 50,
       drainSettle: 100,
     })
-    const welcome: boolean[] = []
-    store.watch(() => welcome.push(isWelcome(store.world)), new AbortController().signal)
+    const accepts: boolean[] = []
+    store.watch(() => accepts.push(acceptsConnections(store.world)), new AbortController().signal)
     const answered = hook()
     await until('a line about the service', () => lines.some((line) => line.includes('it routes here')))
     expect(store.world.preshutdown).toMatchObject({ phase: 'asking', waitingFor: new Map([['s0', 'it routes here']]) })
@@ -60,10 +60,10 @@ describe('ends', () => {
     await until('the service to be drained', () => store.world.preshutdown?.phase === 'settling')
     expect(await answered).toMatchObject(safe)
     await until('the wait to be over', () => store.world.preshutdown === undefined)
-    expect(new Set(welcome)).toEqual(new Set([true]))
+    expect(new Set(accepts)).toEqual(new Set([true]))
     // A slow look may come between two rounds that reach other Pods.
-    const told = lines.filter((line) => !/asking once more|not asked yet/.test(line))
-    expect(told.filter((line, index) => line !== told[index - 1])).toEqual([
+    const reported = lines.filter((line) => !/asking once more|not asked yet/.test(line))
+    expect(reported.filter((line, index) => line !== reported[index - 1])).toEqual([
       'preshutdown: waiting until no service routes to this Pod any more (1)',
       'preshutdown: waiting for s0 (it routes here)',
       expect.stringMatching(/^preshutdown: no service routes to this Pod any more, after [\d.]+ s$/),

@@ -83,7 +83,7 @@ function writeNetmap(response: ServerResponse): void {
 }
 
 /** Sends all changes to a watcher, `rate` a second. */
-function tell(response: ServerResponse): void {
+function sendChanges(response: ServerResponse): void {
   const began = performance.now()
   let count = 0
   response.write(`${line({ State: 6, Prefs: { NoSNAT: false }, Health: { Warnings: null } })}\n`)
@@ -132,7 +132,7 @@ function writeStatus(response: ServerResponse, withPeers: boolean): void {
 }
 
 createServer(({ url = '' }, response) => {
-  if (url.startsWith('/localapi/v0/watch-ipn-bus')) tell(response.writeHead(200))
+  if (url.startsWith('/localapi/v0/watch-ipn-bus')) sendChanges(response.writeHead(200))
   else if (url.startsWith('/localapi/v0/status')) writeStatus(response, !url.includes('peers=false'))
   else response.writeHead(404).end()
 }).listen(socket, () => process.send?.('ready'))

@@ -11,8 +11,8 @@ it.each<[Record<string, string>, 'rw' | 'ro' | undefined, RegExp]>([
   [shares, undefined, /needs POD_NAME.*Set POD_NAME from metadata\.name/],
   [{ ...shares, POD_NAME: 'group-1', TS_KUBE_SECRET: '' }, undefined, /state in a Secret.*Set TS_KUBE_SECRET/],
   [{ ...shares, POD_NAME: 'group-0', TS_EXPERIMENTAL_CERT_SHARE: 'false' }, undefined, /^$/],
-])('the role in certificate sharing: %j', (env, role, said) => {
+])('the role in certificate sharing: %j', (env, role, logged) => {
   const { settings, warnings } = readSettings({ TS_USERSPACE: 'true', ...env })
   expect(settings.certShare).toBe(role)
-  expect(warnings.join('\n')).toMatch(said)
+  expect(warnings.join('\n')).toMatch(logged)
 })

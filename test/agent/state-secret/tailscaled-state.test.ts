@@ -88,8 +88,8 @@ describe('tailscaled’s state counts as', () => {
     const values = [machine['_machinekey'], blob('n1'), 'secret-garbage']
     for (const key of Object.keys(whole)) {
       for (const value of ['secret-garbage', undefined]) {
-        const told = JSON.stringify(inspectState(data({ ...whole, [key]: value })))
-        for (const secret of values) expect(told).not.toContain(secret)
+        const reported = JSON.stringify(inspectState(data({ ...whole, [key]: value })))
+        for (const secret of values) expect(reported).not.toContain(secret)
       }
     }
   })

@@ -65,12 +65,12 @@ export class SupervisedDaemon {
   }
 
   /** tailscaled reports this on its bus. */
-  says(tailnet: Partial<Tailnet>): void {
+  reports(tailnet: Partial<Tailnet>): void {
     this.store.update((world) => ({ ...world, tailnet: { ...world.tailnet, ...tailnet } }))
   }
 
   /** tailscaled answers again, and the bus has ended. */
-  forgets(...fields: ('state' | 'loginUrl' | 'silent')[]): void {
+  loses(...fields: ('state' | 'loginUrl' | 'silent')[]): void {
     this.store.update((world) => {
       const tailnet = { ...world.tailnet }
       for (const field of fields) delete tailnet[field]
@@ -89,14 +89,14 @@ export class SupervisedDaemon {
   async runs(): Promise<void> {
     await this.listens()
     this.logins.at(-1)?.exit()
-    this.says({ state: 'Running' })
+    this.reports({ state: 'Running' })
     await this.clock.settle()
   }
 
   /** The newest tailscaled exits; continues until another one was started, or none will be. */
   async dies(exit: Parameters<FakeChild['exit']>[0] = {}): Promise<void> {
     const before = this.daemons.length
-    this.forgets('state', 'loginUrl', 'silent')
+    this.loses('state', 'loginUrl', 'silent')
     this.daemons.at(-1)?.exit(exit)
     await this.clock.settle()
     while (this.outcome === undefined && this.daemons.length === before) await this.clock.next()

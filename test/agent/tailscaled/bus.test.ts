@@ -40,7 +40,7 @@ describe('applyNotification', () => {
     expect(applyNotification(before, notification)).toMatchObject(expected)
   })
 
-  const told = (name: string, text: string, whole = false): PeersChange => ({
+  const reported = (name: string, text: string, whole = false): PeersChange => ({
     whole,
     changed: new Map([[name, { name, addresses: [{ family: 4 as const, text }], allowed: [] }]]),
     removed: [],
@@ -53,10 +53,10 @@ describe('applyNotification', () => {
       watching: true,
       self,
       health: new Map([['a', 'A']]),
-      peers: layered(told('a.', '100.64.0.2').changed),
+      peers: layered(reported('a.', '100.64.0.2').changed),
       records,
     }
-    const again = { self, health: new Map([['a', 'A']]), peers: [told('a.', '100.64.0.2', true)], records }
+    const again = { self, health: new Map([['a', 'A']]), peers: [reported('a.', '100.64.0.2', true)], records }
     expect(applyNotification(before, structuredClone(again))).toBe(before)
     // Parts that have not changed stay the same value, too.
     const after = applyNotification(before, { ...structuredClone(again), state: 'Running' })
@@ -66,9 +66,9 @@ describe('applyNotification', () => {
   })
 
   it('applies several changes of peers in order', () => {
-    const peers = [told('a.', '100.64.0.2', true), told('b.', '100.64.0.3'), told('a.', '100.64.0.4')]
+    const peers = [reported('a.', '100.64.0.2', true), reported('b.', '100.64.0.3'), reported('a.', '100.64.0.4')]
     const after = applyNotification(
-      { ...nothing, peers: layered(told('c.', '100.64.0.5').changed) },
+      { ...nothing, peers: layered(reported('c.', '100.64.0.5').changed) },
       { peers, records },
     )
     expect([...entriesOf(after.peers!)].map(([id, { addresses }]) => `${id} ${addresses[0]?.text}`).toSorted()).toEqual(

@@ -25,7 +25,7 @@ describe('a start', () => {
     expect(daemon.phase).toBe('login')
     expect(daemon.logins[0]?.args).toContain('up')
     daemon.logins[0]?.exit()
-    daemon.says({ state: 'Running' })
+    daemon.reports({ state: 'Running' })
     await clock.settle()
     expect(daemon.phase).toBe('running')
   })
@@ -111,7 +111,7 @@ describe('a tailscaled that exits or fails to start', () => {
     for (let start = 0; start < 40; start += 1) {
       await daemon.listens()
       daemon.logins.at(-1)?.exit()
-      daemon.says(tailnet)
+      daemon.reports(tailnet)
       await daemon.clock.settle()
       await daemon.dies({ code: 2 })
     }
@@ -132,12 +132,12 @@ describe('a tailscaled that does not answer', () => {
   it('is killed after two minutes, and restarted', async () => {
     const { clock } = supervise(killed)
     await daemon.runs()
-    daemon.says({ silent: 'no answer within 5 s' })
+    daemon.reports({ silent: 'no answer within 5 s' })
     await clock.advance(timings.hung - 1)
     expect(daemon.daemons[0]?.signals).toEqual([])
     await clock.advance(1)
     expect(daemon.daemons[0]?.signals).toEqual(['SIGKILL'])
-    daemon.forgets('state', 'silent')
+    daemon.loses('state', 'silent')
     await clock.next()
     expect(daemon.daemons).toHaveLength(2)
   })
@@ -146,9 +146,9 @@ describe('a tailscaled that does not answer', () => {
     const { clock } = supervise()
     await daemon.runs()
     for (let time = 0; time < 5; time += 1) {
-      daemon.says({ silent: 'no answer within 5 s' })
+      daemon.reports({ silent: 'no answer within 5 s' })
       await clock.advance(timings.hung - 1000)
-      daemon.forgets('silent')
+      daemon.loses('silent')
       await clock.advance(1000)
     }
     expect(daemon.daemons.map(({ signals }) => signals)).toEqual([[]])

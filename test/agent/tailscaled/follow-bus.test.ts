@@ -122,7 +122,7 @@ it('a watch is renewed regularly, which silently corrects the effect of a lost m
 it.each<[string, Watch | undefined, RegExp]>([
   ['cannot be opened', undefined, /^bus: refused; still trying$/],
   ['ends at once', { messages: [{ State: 6 }], ends: atOnce }, /^bus: the stream ended; still trying$/],
-])('a watch that %s is retried with growing pauses, and reported once', async (_name, watch, said) => {
+])('a watch that %s is retried with growing pauses, and reported once', async (_name, watch, logged) => {
   const { opened, lines, clock } = follow(() => watch)
   await untilOpened(7, { opened, clock })
   const [first = 0, second = 0] = opened
@@ -130,7 +130,7 @@ it.each<[string, Watch | undefined, RegExp]>([
   // 20, 40, 80, 160, 320 and 640 ms, each up to a fifth shorter.
   expect((opened.at(-1) ?? 0) - first).toBeGreaterThan(1000)
   await untilOpened(20, { opened, clock })
-  expect(lines).toEqual([expect.stringMatching(said)])
+  expect(lines).toEqual([expect.stringMatching(logged)])
 })
 
 it('a watch that lasted is reopened at once, whatever failed before', async () => {

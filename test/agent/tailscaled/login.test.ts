@@ -16,7 +16,7 @@ let children: FakeChild[]
 let end: AbortController
 let outcome: unknown
 
-const say = async (state: BackendState): Promise<void> => {
+const become = async (state: BackendState): Promise<void> => {
   store.update((world) => ({ ...world, tailnet: { ...world.tailnet, state } }))
   await clock.settle()
 }
@@ -62,7 +62,7 @@ describe('the first start of tailscaled', () => {
     await keep({ env: { TS_STATE_DIR: '/state' } })
     expect(commands()).toEqual(['up'])
     children[0]?.exit()
-    await say('Running')
+    await become('Running')
     expect([commands(), store.world.daemon.phase]).toEqual([['up'], 'running'])
     await clock.advance(3_600_000)
     expect(commands()).toEqual(['up'])
@@ -72,7 +72,7 @@ describe('the first start of tailscaled', () => {
     const env = { TS_AUTH_ONCE: 'true', TS_STATE_DIR: '/state' }
     await keep({ env })
     expect(commands()).toEqual([])
-    await say('Running')
+    await become('Running')
     expect(commands()).toEqual(['set'])
     children[0]?.exit()
     await clock.advance(60_000)
@@ -81,7 +81,7 @@ describe('the first start of tailscaled', () => {
 
     end = new AbortController()
     await keep({ env })
-    await say('NeedsLogin')
+    await become('NeedsLogin')
     expect(commands()).toEqual(['up'])
   })
 
@@ -94,7 +94,7 @@ describe('the first start of tailscaled', () => {
 describe('a restart of tailscaled', () => {
   it('runs nothing when the state was on disk and the node runs', async () => {
     await keep({ env: { TS_STATE_DIR: '/state' }, first: false })
-    await say('Running')
+    await become('Running')
     expect([commands(), store.world.daemon.phase]).toEqual([[], 'running'])
   })
 
@@ -114,8 +114,8 @@ describe('a restart of tailscaled', () => {
 it.each<BackendState>(['NeedsLogin', 'Stopped'])('a node in state %s logs in again, which is logged', async (state) => {
   await keep()
   children[0]?.exit()
-  await say('Running')
-  await say(state)
+  await become('Running')
+  await become(state)
   expect([commands(), store.world.daemon.phase]).toEqual([['up', 'up'], 'login'])
   expect(lines).toEqual([`tailscaled’s state is ${state}: logging in again`])
 })
@@ -153,13 +153,13 @@ describe('a missing auth key file', () => {
   it('ends it if the node has to log in', async () => {
     await gone()
     expect(outcome).toBeUndefined()
-    await say('NeedsLogin')
+    await become('NeedsLogin')
     expect(outcome).toMatchObject({ code: 'settings', message: expect.stringMatching(/^TS_AUTHKEY names the file/) })
   })
 
   it('does not matter if the node is logged in', async () => {
     await gone()
-    await say('Running')
+    await become('Running')
     expect(children[1]?.args.join(' ')).not.toContain('authkey')
     children[1]?.exit()
     await clock.settle()
@@ -199,7 +199,7 @@ describe('Tailscale Services that a person advertised', () => {
     await keep({ env: { TS_STATE_DIR: '/state', ...more }, api })
     empty()
     children[0]?.exit()
-    await say('Running')
+    await become('Running')
     expect(patched).toHaveLength(patches)
     expect(lines).toEqual([expect.stringMatching(line)])
   })

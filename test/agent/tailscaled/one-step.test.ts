@@ -26,18 +26,18 @@ const start = (answer: () => Promise<string> = async () => '') => {
   const set: Parameters<typeof followOneStep>[0]['set'] = (change) =>
     store.update((now) => ({ ...now, daemon: { ...now.daemon, ...change } }))
   void followOneStep({ ...context, set }, end.signal).catch(() => {})
-  const say = async (state: BackendState): Promise<void> => {
+  const become = async (state: BackendState): Promise<void> => {
     store.update((world) => ({ ...world, tailnet: { ...world.tailnet, state } }))
     await clock.settle()
   }
-  return { asked, store, lines, say }
+  return { asked, store, lines, become }
 }
 
 it('reports when tailscaled is running, as it logs in by itself', async () => {
-  const { asked, store, say } = start()
+  const { asked, store, become } = start()
   const phases = []
   for (const state of ['Starting', 'Running', 'NeedsLogin', 'Running'] as const) {
-    await say(state)
+    await become(state)
     phases.push(store.world.daemon.phase)
   }
   expect(phases).toEqual(['login', 'running', 'login', 'running'])
@@ -46,22 +46,22 @@ it('reports when tailscaled is running, as it logs in by itself', async () => {
 })
 
 it('lets a stopped tailscaled reload its config with growing pauses, and logs that once', async () => {
-  const { asked, lines, say } = start()
-  await say('Stopped')
+  const { asked, lines, become } = start()
+  await become('Stopped')
   await clock.advance(600_000)
   expect(new Set(asked.map(([path]) => path))).toEqual(new Set(['reload-config']))
   expect(asked.length).toBeGreaterThan(10)
   expect(asked.length).toBeLessThan(40)
   expect(lines).toHaveLength(1)
   const before = asked.length
-  await say('Running')
+  await become('Running')
   await clock.advance(600_000)
   expect(asked).toHaveLength(before)
 })
 
 it('keeps the reason of a failed reload', async () => {
-  const { store, say } = start(() => Promise.reject(new Error('403: no such right')))
-  await say('Stopped')
+  const { store, become } = start(() => Promise.reject(new Error('403: no such right')))
+  await become('Stopped')
   expect(store.world.daemon.problem).toBe('403: no such right')
 })
 

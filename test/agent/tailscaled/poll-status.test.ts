@@ -108,7 +108,7 @@ it.each<[string, () => Promise<string>, RegExp]>([
     async () => '{"BackendState":6}',
     /^status: tailscaled said what cannot be read/,
   ],
-])('one that %s is not silent, and is reported once', async (_name, answer, said) => {
+])('one that %s is not silent, and is reported once', async (_name, answer, logged) => {
   let asked = 0
   const { store, lines, clock } = follow(async () => {
     asked += 1
@@ -117,5 +117,5 @@ it.each<[string, () => Promise<string>, RegExp]>([
   await clock.advance(timings.statusPoll * 6)
   expect(asked).toBeGreaterThan(5)
   expect(store.world.tailnet).not.toHaveProperty('silent')
-  expect(lines).toEqual([expect.stringMatching(said)])
+  expect(lines).toEqual([expect.stringMatching(logged)])
 })

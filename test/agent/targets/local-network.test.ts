@@ -102,21 +102,21 @@ it('is kept while the devices cannot be listed, which is reported once, and foll
   const failing = (): never => {
     throw new Error('uv_interface_addresses returned EMFILE')
   }
-  const said = 'warning: the addresses of devices cannot be read: uv_interface_addresses returned EMFILE'
+  const warning = 'warning: the addresses of devices cannot be read: uv_interface_addresses returned EMFILE'
   expect(addresses()).toEqual(['10.244.1.7'])
   devices = failing
   writeFileSync(join(root, 'etc/resolv.conf'), 'nameserver 10.96.0.10\n')
   for (let time = 0; time < 3; time += 1) {
     await look()
-    expect([addresses(), lines]).toEqual([['10.244.1.7'], [said]])
+    expect([addresses(), lines]).toEqual([['10.244.1.7'], [warning]])
   }
   expect(store.world.network?.resolvers[0]?.text).toBe('10.96.0.10')
   devices = () => ({ eth0: [v4('10.244.1.8', '10.244.1.8/24')] })
   await look()
-  expect([addresses(), lines]).toEqual([['10.244.1.8'], [said]])
+  expect([addresses(), lines]).toEqual([['10.244.1.8'], [warning]])
   devices = failing
   await look()
-  expect([addresses(), lines]).toEqual([['10.244.1.8'], [said, said]])
+  expect([addresses(), lines]).toEqual([['10.244.1.8'], [warning, warning]])
 })
 
 it('is known without the devices when they cannot be listed at the start', async () => {

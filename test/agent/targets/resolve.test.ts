@@ -114,12 +114,12 @@ it('an address is in the tailnet if some peer has or routes it, whatever the ord
 it('a Tailscale Service has the addresses of its records that a peer routes, once each, whatever the order', () => {
   const value = fc.constantFrom('100.99.0.1', '100.99.0.2', '100.99.0.3', 'fd7a::1', 'fd7a::2')
   fc.assert(
-    fc.property(fc.array(value), fc.array(value), (told, hosted) => {
+    fc.property(fc.array(value), fc.array(value), (recorded, hosted) => {
       const hosts = peersOf(
         ...hosted.map((text) => aPeer('x.', [], [parsePrefix(`${text}/${text.includes(':') ? 128 : 32}`)!.text])),
       )
-      const both = [...new Set(told)].filter((text) => hosted.includes(text)).toSorted()
-      const service = told.map((text) => aRecord('db.lab', text))
+      const both = [...new Set(recorded)].filter((text) => hosted.includes(text)).toSorted()
+      const service = recorded.map((text) => aRecord('db.lab', text))
       const found = resolve('db.lab', { peers: hosts, records: service })
       if (both.length === 0) expect(found).toMatch(/^no/)
       else expect(found).toBe(['service', ...both].join(' '))

@@ -11,7 +11,7 @@ import { entriesOf } from '../../../lib/layered-map.ts'
 import { type LocalApi, localApi, type TaggedApi } from '../../../localapi/client.ts'
 import { getStatus } from '../../../localapi/status.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
-import { tellOnFailure } from '../../lab/vitest.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { aContext } from '../a-context.ts'
 
 const hosts = {
@@ -40,7 +40,7 @@ afterAll(async () => {
   stop.abort()
   await bed.down()
 })
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 /** The current addresses of a target and its kind, or nothing. */
 function found(target: string): unknown {

@@ -41,7 +41,7 @@ export const device = {
 } as const
 
 // Phases of many scenarios.
-export const complete: Phase = { tell: running(), log: startupComplete }
+export const complete: Phase = { send: running(), log: startupComplete }
 export const crash = ({ agent, localApi }: Run): void => {
   agent.killChild('tailscaled')
   localApi.endWatches()

@@ -12,35 +12,35 @@ export const endpoints: Scenarios = {
     env: local,
     phases: [
       { runs: start, answers: { [metrics]: 0, [health]: 0 } },
-      { tell: running(), answers: { [metrics]: 0, [health]: 0 } },
+      { send: running(), answers: { [metrics]: 0, [health]: 0 } },
     ],
   },
   metrics_enabled: {
     env: { ...local, TS_ENABLE_METRICS: 'true' },
     phases: [
       { runs: start, answers: { [metrics]: 200, [health]: 404 } },
-      { tell: running(), answers: { [metrics]: 200, [health]: 404 } },
+      { send: running(), answers: { [metrics]: 200, [health]: 404 } },
     ],
   },
   health_enabled: {
     env: { ...local, TS_ENABLE_HEALTH_CHECK: 'true' },
     phases: [
       { runs: start, answers: { [metrics]: 404, [health]: 503 } },
-      { tell: running(), answers: { [metrics]: 404, [health]: 200 } },
+      { send: running(), answers: { [metrics]: 404, [health]: 200 } },
     ],
   },
   metrics_and_health_on_same_port: {
     env: { ...local, TS_ENABLE_METRICS: 'true', TS_ENABLE_HEALTH_CHECK: 'true' },
     phases: [
       { runs: start, answers: { [metrics]: 200, [health]: 503 } },
-      { tell: running(), answers: { [metrics]: 200, [health]: 200 } },
+      { send: running(), answers: { [metrics]: 200, [health]: 200 } },
     ],
   },
   local_metrics_and_deprecated_health: {
     env: { ...local, TS_ENABLE_METRICS: 'true', TS_HEALTHCHECK_ADDR_PORT: '[::]:{older port}' },
     phases: [
       { runs: start, answers: { [metrics]: 200, '{older port}/healthz': 503 } },
-      { tell: running(), answers: { [metrics]: 200, '{older port}/healthz': 200 } },
+      { send: running(), answers: { [metrics]: 200, '{older port}/healthz': 200 } },
     ],
   },
 }

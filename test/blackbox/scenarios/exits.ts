@@ -25,7 +25,7 @@ const login = up('--accept-dns=false', '--authkey=tskey-key')
 const start = [daemon, login]
 const reissue: Scenario['phases'] = [
   { runs: [tailscaled(inSecret, userspace, withConfig)], secret: capver },
-  { tell: inState('NeedsLogin'), secret: { ...capver, reissue_authkey: 'some-auth-key' } },
+  { send: inState('NeedsLogin'), secret: { ...capver, reissue_authkey: 'some-auth-key' } },
 ]
 
 /** A signal ends the agent with 0 at any time. */
@@ -33,7 +33,7 @@ export const signals: Scenarios = {
   'SIGTERM while the Kubernetes API does not answer': {
     env: { ...inKubernetes, ...withKey },
     phases: [
-      { deed: ({ kube }) => (kube.gone = true), log: /culvert agent/ },
+      { act: ({ kube }) => (kube.gone = true), log: /culvert agent/ },
       { signal: 'SIGTERM', exit: 0 },
     ],
   },
@@ -62,7 +62,7 @@ export const signals: Scenarios = {
   },
   'a second signal to a tailscaled that does not end': {
     env: withKey,
-    files: { 'usr/bin/tailscaled': programs.deaf },
+    files: { 'usr/bin/tailscaled': programs.ignoresSignals },
     phases: [
       { runs: start },
       complete,
@@ -148,7 +148,7 @@ export const failures: Scenarios = {
     env: oneStep,
     phases: [
       { runs: [tailscaled(inMemory, userspace, withConfig)] },
-      { tell: inState('NeedsLogin'), exit: 1, log: /error: login failed/ },
+      { send: inState('NeedsLogin'), exit: 1, log: /error: login failed/ },
     ],
   },
   'the boot deadline': {
@@ -174,7 +174,7 @@ export const failures: Scenarios = {
       { runs: start },
       complete,
       {
-        deed: crash,
+        act: crash,
         runs: [daemon, login, login, login],
         exit: 1,
         log: /error: tailscaled lost its state/,

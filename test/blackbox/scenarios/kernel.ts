@@ -14,7 +14,7 @@ const routesInKernel = (TS_ROUTES: string, files: ReturnType<typeof forwarding>)
     {
       runs: [tailscaled(inMemory), up('--accept-dns=false', '--authkey=tskey-key', `--advertise-routes=${TS_ROUTES}`)],
     },
-    { tell: running(), files },
+    { send: running(), files },
   ],
 })
 
@@ -29,7 +29,7 @@ export const kernel: Scenarios = {
           up('--accept-dns=false', '--authkey=tskey-key', '--advertise-routes=1.2.3.0/24,10.20.30.0/24'),
         ],
       },
-      { tell: running(), files: forwarding('0', '0') },
+      { send: running(), files: forwarding('0', '0') },
     ],
   },
   empty_routes: {
@@ -38,7 +38,7 @@ export const kernel: Scenarios = {
       {
         runs: [tailscaled(inMemory, userspace), up('--accept-dns=false', '--authkey=tskey-key', '--advertise-routes=')],
       },
-      { tell: running(), files: forwarding('0', '0') },
+      { send: running(), files: forwarding('0', '0') },
     ],
   },
   routes_kernel_ipv4: routesInKernel('1.2.3.0/24,10.20.30.0/24', forwarding('1', '0')),
@@ -48,7 +48,7 @@ export const kernel: Scenarios = {
     env: { ...withKey, ...inKernel, TS_DEST_IP: '1.2.3.4' },
     phases: [
       { runs: [tailscaled(inMemory), up('--accept-dns=false', '--authkey=tskey-key')] },
-      { tell: running(), files: forwarding('1', '0'), log: 'forwarding 100.64.0.1 to 1.2.3.4' },
+      { send: running(), files: forwarding('1', '0'), log: 'forwarding 100.64.0.1 to 1.2.3.4' },
     ],
   },
 }

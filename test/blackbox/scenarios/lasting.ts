@@ -32,7 +32,7 @@ export const lasting: Scenarios = {
     phases: [
       { runs: [tailscaled(onDisk, userspace), login] },
       complete,
-      { deed: crash, runs: [tailscaled(onDisk, userspace)], log: /tailscaled was ended by SIGKILL/, lasts: 500 },
+      { act: crash, runs: [tailscaled(onDisk, userspace)], log: /tailscaled was ended by SIGKILL/, lasts: 500 },
     ],
   },
   'tailscaled dies, and its state was in memory': {
@@ -40,7 +40,7 @@ export const lasting: Scenarios = {
     phases: [
       { runs: [tailscaled(inMemory, userspace), login] },
       complete,
-      { deed: crash, runs: [tailscaled(inMemory, userspace), login], lasts: 500 },
+      { act: crash, runs: [tailscaled(inMemory, userspace), login], lasts: 500 },
     ],
   },
   'the node is stopped from outside': {
@@ -48,8 +48,8 @@ export const lasting: Scenarios = {
     phases: [
       { runs: [tailscaled(inMemory, userspace), login] },
       complete,
-      { tell: inState('Stopped'), runs: [login] },
-      { tell: running() },
+      { send: inState('Stopped'), runs: [login] },
+      { send: running() },
     ],
   },
   'the node must log in again': {
@@ -57,8 +57,8 @@ export const lasting: Scenarios = {
     phases: [
       { runs: [tailscaled(inMemory, userspace), login] },
       complete,
-      { tell: inState('NeedsLogin'), runs: [login] },
-      { tell: running() },
+      { send: inState('NeedsLogin'), runs: [login] },
+      { send: running() },
     ],
   },
   'the bus ends, and sends something malformed': {
@@ -66,9 +66,9 @@ export const lasting: Scenarios = {
     phases: [
       podStart,
       { ...complete, secret: { ...capver, ...device } },
-      { deed: ({ localApi }) => localApi.say('{"State":'), lasts: 300 },
-      { deed: ({ localApi }) => localApi.endWatches(), lasts: 300 },
-      { tell: running('newID'), secret: renamed },
+      { act: ({ localApi }) => localApi.sendLine('{"State":'), lasts: 300 },
+      { act: ({ localApi }) => localApi.endWatches(), lasts: 300 },
+      { send: running('newID'), secret: renamed },
     ],
   },
   'the Kubernetes API is away': {
@@ -76,8 +76,8 @@ export const lasting: Scenarios = {
     phases: [
       podStart,
       { ...complete, secret: { ...capver, ...device } },
-      { deed: ({ kube }) => (kube.gone = true), tell: running('newID'), lasts: 1000 },
-      { deed: ({ kube }) => (kube.gone = false), secret: renamed },
+      { act: ({ kube }) => (kube.gone = true), send: running('newID'), lasts: 1000 },
+      { act: ({ kube }) => (kube.gone = false), secret: renamed },
     ],
   },
   'the config file is broken, and then another one': {
@@ -93,7 +93,7 @@ export const lasting: Scenarios = {
     env: oneStep,
     phases: [
       { runs: [tailscaled(inMemory, userspace, withConfig)] },
-      { tell: { Health: { Warnings: { 'login-state': {} } } }, lasts: 500 },
+      { send: { Health: { Warnings: { 'login-state': {} } } }, lasts: 500 },
       complete,
     ],
   },
@@ -102,7 +102,7 @@ export const lasting: Scenarios = {
     phases: [
       { runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] },
       {
-        tell: { ...inState('NeedsLogin'), BrowseToURL: 'https://login.test/a/1' },
+        send: { ...inState('NeedsLogin'), BrowseToURL: 'https://login.test/a/1' },
         log: /log in at https:\/\/login\.test\/a\/1$/,
         lasts: 8500,
       },
@@ -113,7 +113,7 @@ export const lasting: Scenarios = {
     env: { ...withKey, ...shortWaits, TS_BOOT_TIMEOUT: '8s' },
     phases: [
       { runs: [tailscaled(inMemory, userspace), login] },
-      { tell: inState('NeedsMachineAuth'), log: /waits for approval/, lasts: 8500 },
+      { send: inState('NeedsMachineAuth'), log: /waits for approval/, lasts: 8500 },
       complete,
     ],
   },

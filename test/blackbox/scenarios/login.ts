@@ -4,43 +4,43 @@ import { inMemory, onDisk, type Scenarios, set, tailscaled, up, userspace, withK
 /** How tailscaled is started and the node logged in, with `tailscale` and without Kubernetes. */
 export const login: Scenarios = {
   no_args: {
-    phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] }, { tell: running() }],
+    phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] }, { send: running() }],
   },
   authkey: {
     env: withKey,
     phases: [
       { runs: [tailscaled(inMemory, userspace), up('--accept-dns=false', '--authkey=tskey-key')] },
-      { tell: running() },
+      { send: running() },
     ],
   },
   authkey_old_flag: {
     env: { TS_AUTH_KEY: 'tskey-key' },
     phases: [
       { runs: [tailscaled(inMemory, userspace), up('--accept-dns=false', '--authkey=tskey-key')] },
-      { tell: running() },
+      { send: running() },
     ],
   },
   authkey_disk_state: {
     env: { ...withKey, TS_STATE_DIR: '{root}/tmp' },
     phases: [
       { runs: [tailscaled(onDisk, userspace), up('--accept-dns=false', '--authkey=tskey-key')] },
-      { tell: running() },
+      { send: running() },
     ],
   },
   authkey_once: {
     env: { ...withKey, TS_AUTH_ONCE: 'true' },
     phases: [
       { runs: [tailscaled(inMemory, userspace)] },
-      { tell: inState('NeedsLogin'), runs: [up('--accept-dns=false', '--authkey=tskey-key')] },
-      { tell: running(), runs: [set('--accept-dns=false')] },
+      { send: inState('NeedsLogin'), runs: [up('--accept-dns=false', '--authkey=tskey-key')] },
+      { send: running(), runs: [set('--accept-dns=false')] },
     ],
   },
   auth_key_once_extra_args_override_dns: {
     env: { ...withKey, TS_AUTH_ONCE: 'true', TS_ACCEPT_DNS: 'false', TS_EXTRA_ARGS: '--accept-dns' },
     phases: [
       { runs: [tailscaled(inMemory, userspace)] },
-      { tell: inState('NeedsLogin'), runs: [up('--accept-dns=true', '--authkey=tskey-key')] },
-      { tell: running(), runs: [set('--accept-dns=true')] },
+      { send: inState('NeedsLogin'), runs: [up('--accept-dns=true', '--authkey=tskey-key')] },
+      { send: running(), runs: [set('--accept-dns=true')] },
     ],
   },
   proxies: {
@@ -57,12 +57,12 @@ export const login: Scenarios = {
           up('--accept-dns=false'),
         ],
       },
-      { tell: running() },
+      { send: running() },
     ],
   },
   dns: {
     env: { TS_ACCEPT_DNS: 'true' },
-    phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=true')] }, { tell: running() }],
+    phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=true')] }, { send: running() }],
   },
   extra_args: {
     env: { TS_EXTRA_ARGS: '--widget=rotated', TS_TAILSCALED_EXTRA_ARGS: '--experiments=widgets' },
@@ -70,35 +70,35 @@ export const login: Scenarios = {
       {
         runs: [tailscaled(inMemory, userspace, '--experiments=widgets'), up('--accept-dns=false', '--widget=rotated')],
       },
-      { tell: running() },
+      { send: running() },
     ],
   },
   extra_args_accept_routes: {
     env: { TS_EXTRA_ARGS: '--accept-routes' },
     phases: [
       { runs: [tailscaled(inMemory, userspace), up('--accept-dns=false', '--accept-routes')] },
-      { tell: running() },
+      { send: running() },
     ],
   },
   extra_args_accept_dns: {
     env: { TS_EXTRA_ARGS: '--accept-dns' },
-    phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=true')] }, { tell: running() }],
+    phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=true')] }, { send: running() }],
   },
   extra_args_accept_dns_overrides_env_var: {
     env: { TS_ACCEPT_DNS: 'true', TS_EXTRA_ARGS: '--accept-dns=false' },
-    phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] }, { tell: running() }],
+    phases: [{ runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] }, { send: running() }],
   },
   'tailscaled is found by programs that do not read TS_SOCKET': {
     phases: [
       { runs: [tailscaled(inMemory, userspace), up('--accept-dns=false')] },
-      { tell: running(), files: { 'var/run/tailscale/tailscaled.sock': '/tmp/tailscaled.sock' } },
+      { send: running(), files: { 'var/run/tailscale/tailscaled.sock': '/tmp/tailscaled.sock' } },
     ],
   },
   hostname: {
     env: { TS_HOSTNAME: 'my-server' },
     phases: [
       { runs: [tailscaled(inMemory, userspace), up('--accept-dns=false', '--hostname=my-server')] },
-      { tell: running() },
+      { send: running() },
     ],
   },
 }

@@ -27,7 +27,7 @@ const reissue = (refused: Message, [first, then]: readonly ['file' | 'link', 'fi
     phases: [
       { runs: [start], secret: capver },
       {
-        tell: refused,
+        send: refused,
         secret: { ...capver, reissue_authkey: 'some-auth-key' },
         log: 'watching for config changes via fsnotify',
         asked: 'POST disconnect-control',
@@ -49,7 +49,7 @@ const authFails: Message = { Health: { Warnings: { 'login-state': {} } } }
 export const inOneStep: Scenarios = {
   experimental_tailscaled_config_path: {
     env: oneStep,
-    phases: [{ runs: [tailscaled(inMemory, userspace, withConfig)] }, { tell: running() }],
+    phases: [{ runs: [tailscaled(inMemory, userspace, withConfig)] }, { send: running() }],
   },
   sets_reissue_authkey_if_needs_login: reissue(needsLogin, ['link', 'file']),
   'sets_reissue_authkey_if_needs_login, file first': reissue(needsLogin, ['file', 'link']),
@@ -60,7 +60,7 @@ export const inOneStep: Scenarios = {
     secret: { reissue_authkey: 'some-older-authkey', foo: 'bar' },
     phases: [
       { runs: [start], secret: { ...capver, foo: 'bar' } },
-      { tell: running(), secret: { ...capver, foo: 'bar', ...device } },
+      { send: running(), secret: { ...capver, foo: 'bar', ...device } },
     ],
   },
 }

@@ -23,14 +23,14 @@ export const secret: Scenarios = {
     secret: authkey,
     phases: [
       { runs: start, secret: { ...authkey, ...capver, pod_uid: 'some-pod-uid' } },
-      { tell: running(), secret: { ...authkey, ...capver, pod_uid: 'some-pod-uid', ...device } },
+      { send: running(), secret: { ...authkey, ...capver, pod_uid: 'some-pod-uid', ...device } },
     ],
   },
   kube_disk_storage: {
     env: { ...inKubernetes, ...withKey, TS_KUBE_SECRET: '', TS_STATE_DIR: '{root}/tmp' },
     phases: [
       { runs: [tailscaled(onDisk, userspace), up('--accept-dns=false', '--authkey=tskey-key')], secret: {} },
-      { tell: running(), secret: {} },
+      { send: running(), secret: {} },
     ],
   },
   kube_storage_no_patch: {
@@ -38,7 +38,7 @@ export const secret: Scenarios = {
     denied: ['patch'],
     phases: [
       { runs: start, secret: {} },
-      { tell: running(), secret: {} },
+      { send: running(), secret: {} },
     ],
   },
   kube_storage_auth_once: {
@@ -47,11 +47,11 @@ export const secret: Scenarios = {
     phases: [
       { runs: [tailscaled(inSecret, userspace)], secret: { ...authkey, ...capver } },
       {
-        tell: inState('NeedsLogin'),
+        send: inState('NeedsLogin'),
         runs: [up('--accept-dns=false', '--authkey=tskey-key')],
         secret: { ...authkey, ...capver },
       },
-      { tell: running(), runs: [set('--accept-dns=false')], secret: { ...capver, ...device } },
+      { send: running(), runs: [set('--accept-dns=false')], secret: { ...capver, ...device } },
     ],
   },
   kube_storage_updates: {
@@ -59,9 +59,9 @@ export const secret: Scenarios = {
     secret: authkey,
     phases: [
       { runs: start, secret: { ...authkey, ...capver } },
-      { tell: running(), secret: { ...authkey, ...capver, ...device } },
+      { send: running(), secret: { ...authkey, ...capver, ...device } },
       {
-        tell: running('newID', 'new-name.test.ts.net.'),
+        send: running('newID', 'new-name.test.ts.net.'),
         secret: { ...authkey, ...capver, ...device, device_id: 'newID', device_fqdn: 'new-name.test.ts.net.' },
       },
     ],

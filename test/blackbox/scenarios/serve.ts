@@ -41,7 +41,7 @@ export const serve: Scenarios = {
   serve_config_no_kube: {
     env: { ...withKey, ...servesFile },
     files: file(http),
-    phases: [{ runs: start }, { tell: runningWithHttps(), serves: http }],
+    phases: [{ runs: start }, { send: runningWithHttps(), serves: http }],
   },
   serve_config_kube: {
     env: { ...inKubernetes, ...servesFile },
@@ -49,21 +49,21 @@ export const serve: Scenarios = {
     files: file(http),
     phases: [
       { runs: startInSecret, secret: { ...authkey, ...capver } },
-      { tell: runningWithHttps(), secret: { ...known, https_endpoint: 'no-https' }, serves: http },
+      { send: runningWithHttps(), secret: { ...known, https_endpoint: 'no-https' }, serves: http },
     ],
   },
   // At the stop, clients get time to change to another host: 20 s without the short waits.
   serve_config_with_service_auto_advertisement: {
     env: { ...withKey, ...shortWaits, ...servesFile },
     files: file({ ...http, ...services }),
-    phases: [{ runs: start }, { tell: runningWithHttps(), serves: { ...http, ...services }, hosts: hosted }],
+    phases: [{ runs: start }, { send: runningWithHttps(), serves: { ...http, ...services }, hosts: hosted }],
   },
   'Services that are no longer served': {
     env: { ...withKey, ...shortWaits, ...servesFile },
     files: file(services),
     phases: [
       { runs: start },
-      { tell: runningWithHttps(), hosts: hosted },
+      { send: runningWithHttps(), hosts: hosted },
       { write: file({ Services: { 'svc:test-service-2': service } }), hosts: ['svc:test-service-2'] },
       { write: file({}), serves: {}, hosts: [] },
     ],
@@ -74,11 +74,11 @@ export const serve: Scenarios = {
     phases: [
       { runs: start },
       {
-        tell: runningWithHttps(),
+        send: runningWithHttps(),
         serves: services,
         lasts: 500,
       },
-      { deed: ({ localApi }) => expectNever(localApi.seen.has('PATCH prefs')) },
+      { act: ({ localApi }) => expectNever(localApi.seen.has('PATCH prefs')) },
     ],
   },
   'HTTPS that is switched on later': {
@@ -88,13 +88,13 @@ export const serve: Scenarios = {
     phases: [
       { runs: startInSecret, secret: { ...authkey, ...capver } },
       {
-        tell: runningWithHttps(),
+        send: runningWithHttps(),
         secret: { ...known, https_endpoint: 'no-https' },
         serves: http,
         log: /port 443: it waits for HTTPS/,
       },
-      { tell: runningWithHttps(name), secret: { ...known, https_endpoint: name }, serves: site(name) },
-      { tell: runningWithHttps(), secret: { ...known, https_endpoint: 'no-https' }, serves: http },
+      { send: runningWithHttps(name), secret: { ...known, https_endpoint: name }, serves: site(name) },
+      { send: runningWithHttps(), secret: { ...known, https_endpoint: 'no-https' }, serves: http },
     ],
   },
   'a serve config with mistakes': {
@@ -102,7 +102,7 @@ export const serve: Scenarios = {
     files: file({ ...http, TCP: { ...http.TCP, 443: { HTTPS: 'yes' } } }),
     phases: [
       { runs: start, log: 'warning: serve-config: port 443, TCP["443"].HTTPS: "yes" is not true or false' },
-      { tell: runningWithHttps(name), serves: http },
+      { send: runningWithHttps(name), serves: http },
       { write: file(site(name)), serves: site(name) },
       { write: { [path]: '{"TCP":' }, log: /serve-config\.json: it is not JSON.*; the last good one stays in use/ },
       { write: { [path]: '' }, log: /serve-config\.json: it is empty \(write \{\} to remove all\)/ },
@@ -114,7 +114,7 @@ export const serve: Scenarios = {
     env: { ...withKey, ...servesFile, TS_EXPERIMENTAL_CERT_SHARE: 'true' },
     phases: [
       { runs: start, log: /warning: TS_EXPERIMENTAL_CERT_SHARE needs POD_NAME/ },
-      { tell: runningWithHttps(), serves: {} },
+      { send: runningWithHttps(), serves: {} },
     ],
   },
 }

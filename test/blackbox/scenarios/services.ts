@@ -39,17 +39,17 @@ const mapping = { IPv4Mapping: { TailscaleServiceIP: '100.100.0.1', ClusterIP: '
 export const servicesAndEgress: Scenarios = {
   egress_proxy: {
     env: { ...withKey, ...inKernel, TS_TAILNET_TARGET_IP: '100.99.99.99' },
-    phases: [{ runs: [tailscaled(inMemory), withKeyUp] }, { tell: running(), files: forwarding('1', '0') }],
+    phases: [{ runs: [tailscaled(inMemory), withKeyUp] }, { send: running(), files: forwarding('1', '0') }],
   },
   'egress by name, to a peer that appears later': {
     env: { ...withKey, ...inKernel, TS_TAILNET_TARGET_FQDN: 'foo.tailnetxyz.ts.net' },
     phases: [
       { runs: [tailscaled(inMemory), withKeyUp], files: forwarding('1', '1') },
       {
-        tell: running(),
+        send: running(),
         log: 'nothing is called foo.tailnetxyz.ts.net. in this tailnet, or its rules let this node reach nothing of that name',
       },
-      { tell: foo('100.64.0.2'), log: /forwarding IPv4 from the cluster to 100\.64\.0\.2/ },
+      { send: foo('100.64.0.2'), log: /forwarding IPv4 from the cluster to 100\.64\.0\.2/ },
     ],
   },
   egress_proxy_fqdn_ipv6_target_on_ipv4_host: {
@@ -62,7 +62,7 @@ export const servicesAndEgress: Scenarios = {
     phases: [
       { runs: [tailscaled(inMemory), withKeyUp] },
       {
-        tell: { ...running(), ...peers(['ipv6ID', 'ipv6-node.test.ts.net.', '::1/128']) },
+        send: { ...running(), ...peers(['ipv6ID', 'ipv6-node.test.ts.net.', '::1/128']) },
         log: 'no forwarding rules for egress addresses [::1/128], host supports IPv6: false',
       },
       { exit: 1 },
@@ -75,11 +75,11 @@ export const servicesAndEgress: Scenarios = {
     phases: [
       { runs: inSecretStart, secret: { ...authkey, ...capver }, answers: preshutdown },
       {
-        tell: { ...running(), ...foo('100.64.0.2') },
+        send: { ...running(), ...foo('100.64.0.2') },
         secret: { ...known, 'egress-services': status('100.64.0.2') },
         answers: preshutdown,
       },
-      { tell: foo('100.64.0.3'), secret: { ...known, 'egress-services': status('100.64.0.3') } },
+      { send: foo('100.64.0.3'), secret: { ...known, 'egress-services': status('100.64.0.3') } },
     ],
   },
   egress_svcs_config_no_kube: {
@@ -93,7 +93,7 @@ export const servicesAndEgress: Scenarios = {
     phases: [
       { runs: inSecretStart, secret: { ...authkey, ...capver } },
       {
-        tell: { ...running(), ...foo('100.64.0.2') },
+        send: { ...running(), ...foo('100.64.0.2') },
         secret: { ...known, 'egress-services': '{"podIPv4":"","services":null}' },
       },
       { write: mounted, secret: { ...known, 'egress-services': status('100.64.0.2') } },
@@ -115,7 +115,7 @@ export const servicesAndEgress: Scenarios = {
     phases: [
       { runs: inSecretStart, secret: { ...authkey, ...capver } },
       {
-        tell: running(),
+        send: running(),
         secret: {
           ...known,
           'ingress-config.json': JSON.stringify({ configs: { 'svc:web': mapping }, podIPv4: '', podIPv6: '' }),
@@ -133,7 +133,7 @@ export const servicesAndEgress: Scenarios = {
     phases: [
       { runs: [tailscaled(inMemory), withKeyUp] },
       {
-        tell: running(),
+        send: running(),
         log: /forwarding IPv4 from the cluster to 100\.64\.0\.1, all ports but udp \. 41641/,
         files: forwarding('0', '0'),
       },

@@ -7,7 +7,7 @@ import { followSecret, type FollowWaits } from '../../../kube/follow.ts'
 const [host = '', port = '', name = '', waits = '{}'] = process.argv.slice(2)
 const client = kubeClient({ root: '', host, port, addressFromEnv: true }, 2000)
 const asked = (kind: string): void => console.log(`asked ${kind}`)
-const told: typeof client = {
+const loggingClient: typeof client = {
   ...client,
   getSecret: (...args) => {
     asked('get')
@@ -24,7 +24,7 @@ const told: typeof client = {
 }
 const problem = (text: string | undefined): void => console.log(text === undefined ? 'well' : `problem ${text}`)
 const options = { problem, waits: JSON.parse(waits) as Partial<FollowWaits> }
-for await (const secret of followSecret(told, name, options, new AbortController().signal)) {
+for await (const secret of followSecret(loggingClient, name, options, new AbortController().signal)) {
   const texts = secret && Object.fromEntries([...secret.data].map(([key, value]) => [key, value.toString()] as const))
   console.log(`secret ${JSON.stringify(texts ?? null)}`)
 }

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Bed, startBed } from '../bed.ts'
-import { tellOnFailure } from '../vitest.ts'
+import { printLogsOnFailure } from '../vitest.ts'
 import type { AcmeFault } from './faults.ts'
-import { trusted } from './places.ts'
+import { trusted } from './paths.ts'
 import { acmeEnv } from './start.ts'
 
 const validity = 3600
@@ -13,7 +13,7 @@ beforeAll(async () => {
   bed = await startBed({ acme: { validity }, hosts: { client: { network: 'wan', tailscaled: true } } })
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 async function certificate(name: string): Promise<X509Certificate> {
   const files = ['--cert-file=-', '--key-file=/tmp/key.pem']

@@ -2,20 +2,20 @@ import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { CulvertError } from '../../../lib/errors.ts'
 import { patience } from '../patience.ts'
-import type { acmePlaces } from './places.ts'
+import type { acmePaths } from './paths.ts'
 import type { AcmeFault, AcmeOrder, AcmeRequest, Journal } from './faults.ts'
 
 /** A bed's certificate authority as tests use it: the requests that it had, and faults in front of it. */
 export class Acme {
-  readonly #places: ReturnType<typeof acmePlaces>
+  readonly #paths: ReturnType<typeof acmePaths>
 
-  constructor(places: ReturnType<typeof acmePlaces>) {
-    this.#places = places
+  constructor(paths: ReturnType<typeof acmePaths>) {
+    this.#paths = paths
   }
 
   /** The certificates that a client must trust: the authority's own, and the root of those that it issues. PEM. */
   async trust(): Promise<string> {
-    return await readFile(this.#places.trust, 'utf8')
+    return await readFile(this.#paths.trust, 'utf8')
   }
 
   /** From now on requests meet this fault, instead of a previous one. */
@@ -46,7 +46,7 @@ export class Acme {
         reject(
           new CulvertError('command', `gateway of the certificate authority: ${method} ${path}: ${message}`, { cause }),
         )
-      const asking = request({ socketPath: this.#places.socket, method, path, timeout: patience }, (response) => {
+      const asking = request({ socketPath: this.#paths.socket, method, path, timeout: patience }, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
         response.on('error', (error) => failed('the answer broke off', error))

@@ -39,7 +39,7 @@ export type Journal = { readonly orders: readonly AcmeOrder[]; readonly requests
 type Answer = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string }
 
 /** Whether a fault applies to requests for this resource. */
-export function concerns(fault: AcmeFault | undefined, resource: string): fault is AcmeFault {
+export function appliesTo(fault: AcmeFault | undefined, resource: string): fault is AcmeFault {
   return fault !== undefined && (fault.kind === 'refuse' || fault.on === undefined || fault.on === resource)
 }
 

@@ -1,13 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { enterNetwork } from '../ground/enter.ts'
-import { seenFrom } from '../ground/files.ts'
-import { isAlive, type Proc } from '../ground/procs.ts'
-import type { placesOf } from '../ground/record.ts'
+import { enterNetwork } from '../namespaces/enter.ts'
+import { seenFrom } from '../namespaces/files.ts'
+import { isAlive, type Proc } from '../namespaces/procs.ts'
+import type { pathsOf } from '../namespaces/record.ts'
 import { endedEarly, startDaemon } from '../hosts/daemon.ts'
 import { poll } from '../poll.ts'
 import { run } from '../run.ts'
-import { acmeAddress as address, acmePlaces, acmePorts as ports, trusted } from './places.ts'
+import { acmeAddress as address, acmePaths, acmePorts as ports, trusted } from './paths.ts'
 import type { GatewaySettings } from './programs/gateway.ts'
 
 /** The environment that a tailscaled needs to get certificates from the bed's authority and to trust them. */
@@ -35,18 +35,18 @@ export type Authority = {
  */
 export async function startAcme(
   bed: number,
-  places: ReturnType<typeof placesOf>,
+  paths: ReturnType<typeof pathsOf>,
   pebble: string,
   { validity = 90 * 86_400 }: AcmeSpec,
 ): Promise<Authority> {
-  const { directory, certificate, key, settings, socket, trust: trustFile } = acmePlaces(places.acme)
+  const { directory, certificate, key, settings, socket, trust: trustFile } = acmePaths(paths.acme)
   await mkdir(directory, { mode: 0o700 })
   const keyArguments = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
   const subject = ['-subj', '/CN=lab', '-addext', `subjectAltName=IP:${address}`]
   await run(['openssl', 'req', '-x509', '-days', '30', ...keyArguments, ...subject, '-out', certificate], {
     doing: "make the certificate authority's own certificate",
   })
-  const told = {
+  const pebbleSettings = {
     listenAddress: `${address}:${ports.authority}`,
     managementListenAddress: `${address}:${ports.management}`,
     certificate,
@@ -54,14 +54,14 @@ export async function startAcme(
     keyAlgorithm: 'ecdsa',
     profiles: { default: { description: 'of the bed', validityPeriod: validity } },
   }
-  await writeFile(settings, JSON.stringify({ pebble: told }))
+  await writeFile(settings, JSON.stringify({ pebble: pebbleSettings }))
   // By default pebble tests its clients: it waits before each validation, refuses one request in twenty, and reuses
   // validations of earlier orders, which tailscaled then repeats and is refused.
   const env = { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0', PEBBLE_AUTHZREUSE: '0' }
   const way = { address, port: ports.directory, authority: ports.authority, certificate, key, socket }
   const program = join(import.meta.dirname, 'programs', 'gateway.ts')
   const start = async (name: string, argv: string[], ready: RegExp, environment = {}): Promise<Proc> => {
-    const log = join(places.logs, `${name}.log`)
+    const log = join(paths.logs, `${name}.log`)
     const daemon = await startDaemon(bed, argv, { env: environment, log })
     await poll(`the start of ${name}`, async () => {
       if (ready.test(await readFile(log, 'utf8'))) return true

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { signal } from '../ground/procs.ts'
-import { placesOf, readRecord } from '../ground/record.ts'
-import { tearDown } from '../ground/teardown.ts'
+import { signal } from '../namespaces/procs.ts'
+import { pathsOf, readRecord } from '../namespaces/record.ts'
+import { tearDown } from '../namespaces/teardown.ts'
 
 const name = `cli-${process.pid}`
 const lab = (...args: string[]) =>
@@ -39,12 +39,12 @@ test('up, status, exec and down, each with its exit code', async () => {
     '-c',
     `${exports}\ncurl -V >/dev/null; command -v tailscaled; echo "$LAB_CONTROL_SOCKET"`,
   ])
-  expect(shell.stdout).toContain(placesOf(name).controlSocket)
+  expect(shell.stdout).toContain(pathsOf(name).controlSocket)
   expect(shell.stdout).toMatch(/parts\/tailscaled-\w+\/tailscaled/)
 
   const down = await lab('down', '--name', name)
   expect(down).toMatchObject({ exitCode: 0, stdout: `bed ${name} is down` })
-  expect(existsSync(placesOf(name).top)).toBe(false)
+  expect(existsSync(pathsOf(name).top)).toBe(false)
   expect(await lab('down', '--name', name)).toMatchObject({ exitCode: 0, stdout: `there is no bed ${name}` })
 })
 
@@ -96,7 +96,7 @@ test('kubectl and events of a cluster', async () => {
     reason: 'Happened',
     message: 'just now',
   }
-  const file = join(placesOf(name).top, 'event.json')
+  const file = join(pathsOf(name).top, 'event.json')
   await writeFile(file, JSON.stringify(event))
   await kubectl('create', '--filename', file)
   expect((await lab('events', '--name', name)).stdout).toMatch(/ cluster +default\/pod\/echo +Happened: just now$/m)

@@ -1,6 +1,6 @@
-import { allBeds, tearDown } from '../ground/teardown.ts'
-import { isAlive } from '../ground/procs.ts'
-import { checkBedName, readRecord } from '../ground/record.ts'
+import { allBeds, tearDown } from '../namespaces/teardown.ts'
+import { isAlive } from '../namespaces/procs.ts'
+import { checkBedName, readRecord } from '../namespaces/record.ts'
 import { nameHelp, nameOption, parse, type Verb } from './verb.ts'
 
 export const down: Verb = {

@@ -1,5 +1,5 @@
 import { openBed } from '../bed.ts'
-import { placesOf } from '../ground/record.ts'
+import { pathsOf } from '../namespaces/record.ts'
 import { searchPath } from '../hosts/host.ts'
 import { nameHelp, nameOption, parse, type Verb } from './verb.ts'
 
@@ -23,11 +23,11 @@ ${nameHelp}`,
   run: async (args) => {
     const { values } = parse({ args: [...args], options: nameOption })
     const bed = await openBed(values.name)
-    const places = placesOf(bed.name)
+    const paths = pathsOf(bed.name)
     const variables: Record<string, string> = {
       LAB_NAME: bed.name,
-      LAB_STATE: places.top,
-      LAB_CONTROL_SOCKET: places.controlSocket,
+      LAB_STATE: paths.top,
+      LAB_CONTROL_SOCKET: paths.controlSocket,
       LAB_CONTROL_URL: bed.controlUrl,
       LAB_PID: String(bed.record.holder?.pid ?? ''),
     }

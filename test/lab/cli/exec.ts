@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { openBed } from '../bed.ts'
-import { enter } from '../ground/enter.ts'
-import { childrenOf, signal } from '../ground/procs.ts'
+import { enter } from '../namespaces/enter.ts'
+import { childrenOf, signal } from '../namespaces/procs.ts'
 import { nameHelp, nameOption, parse, UsageError, type Verb } from './verb.ts'
 
 export const exec: Verb = {

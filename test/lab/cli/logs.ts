@@ -1,5 +1,5 @@
 import { lastLines } from './show.ts'
-import { checkBedName } from '../ground/record.ts'
+import { checkBedName } from '../namespaces/record.ts'
 import { nameHelp, nameOption, parse, UsageError, type Verb } from './verb.ts'
 
 export const logs: Verb = {

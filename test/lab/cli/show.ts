@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { Bed } from '../bed.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { isUnready, type Pod } from '../cluster/pods.ts'
-import { isAlive, type Proc } from '../ground/procs.ts'
-import { placesOf } from '../ground/record.ts'
+import { isAlive, type Proc } from '../namespaces/procs.ts'
+import { pathsOf } from '../namespaces/record.ts'
 import { tail } from '../run.ts'
 
 /** A table of text: columns as wide as their widest cell. */
@@ -74,7 +74,7 @@ function state(process: Proc): string {
 
 /** The last lines of each log of a bed, or of those whose name begins with `only`. */
 export async function lastLines(bed: string, lines: number, only = ''): Promise<string> {
-  const { logs } = placesOf(bed)
+  const { logs } = pathsOf(bed)
   const files = (await readdir(logs).catch(() => []))
     .filter((file) => file.endsWith('.log') && file.startsWith(only))
     .toSorted()

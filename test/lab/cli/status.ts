@@ -1,7 +1,7 @@
 import { openBed } from '../bed.ts'
-import { isAlive, type Proc } from '../ground/procs.ts'
-import { readRecord } from '../ground/record.ts'
-import { allBeds } from '../ground/teardown.ts'
+import { isAlive, type Proc } from '../namespaces/procs.ts'
+import { readRecord } from '../namespaces/record.ts'
+import { allBeds } from '../namespaces/teardown.ts'
 import { describeBed, lastLines } from './show.ts'
 import { parse, type Verb } from './verb.ts'
 

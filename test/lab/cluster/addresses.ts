@@ -1,14 +1,17 @@
-import { gateway, networks } from '../ground/addresses.ts'
+import { gateway, networks } from '../namespaces/addresses.ts'
 
 type Both = { readonly v4: string; readonly v6: string }
 
 /** The addresses of the control plane: API server and name server of the cluster. */
-export const master: Both = gateway('cluster')
+export const controlPlaneAddress: Both = gateway('cluster')
 
 export const apiPort = 6443
 
 /** The URLs of the API server, also behind its Service within the cluster. */
-export const apiUrl: Both = { v4: `https://${master.v4}:${apiPort}`, v6: `https://[${master.v6}]:${apiPort}` }
+export const apiUrl: Both = {
+  v4: `https://${controlPlaneAddress.v4}:${apiPort}`,
+  v6: `https://[${controlPlaneAddress.v6}]:${apiPort}`,
+}
 
 export const services: Both = { v4: '10.96.0.0/16', v6: 'fd96::/112' }
 /** The first address of each range is the API server's Service. */

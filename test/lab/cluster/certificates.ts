@@ -1,5 +1,5 @@
 import { run } from '../run.ts'
-import { apiService, master } from './addresses.ts'
+import { apiService, controlPlaneAddress } from './addresses.ts'
 
 const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'] as const
 
@@ -12,7 +12,9 @@ const serving = [
     'kubernetes.default.svc.cluster.local',
     'localhost',
   ].map((name) => `DNS:${name}`),
-  ...[apiService.v4, apiService.v6, master.v4, master.v6, '127.0.0.1', '::1'].map((address) => `IP:${address}`),
+  ...[apiService.v4, apiService.v6, controlPlaneAddress.v4, controlPlaneAddress.v6, '127.0.0.1', '::1'].map(
+    (address) => `IP:${address}`,
+  ),
 ]
 
 /**

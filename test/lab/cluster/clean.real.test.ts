@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ask, openBed, type Bed } from '../bed.ts'
-import { placesOf } from '../ground/record.ts'
-import { sweep } from '../ground/teardown.ts'
-import { driver, gone, groupsOf, membersOf } from '../ground/traces.ts'
+import { pathsOf } from '../namespaces/record.ts'
+import { sweep } from '../namespaces/teardown.ts'
+import { driver, gone, groupsOf, membersOf } from '../namespaces/traces.ts'
 import { testBed } from '../vitest.ts'
 import { toolsImage } from './images.ts'
 
@@ -45,7 +45,7 @@ test('of two clusters at once, one that dies with its starter leaves nothing, an
   await gone(name, members)
   await sweep()
   expect(groupsOf(name)).toEqual([])
-  expect(existsSync(placesOf(name).top)).toBe(false)
+  expect(existsSync(pathsOf(name).top)).toBe(false)
   expect(await mine()).toBe(bed.name)
 
   const own = await membersOf(bed.name)
@@ -67,5 +67,5 @@ test('a bed is removed although processes in it were stopped when its owner died
   await child
   await sweep()
   await gone(name, members)
-  expect(existsSync(placesOf(name).top)).toBe(false)
+  expect(existsSync(pathsOf(name).top)).toBe(false)
 })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, startBed, startEcho, startTraffic, type Bed, type Host } from '../bed.ts'
-import { tellOnFailure } from '../vitest.ts'
+import { printLogsOnFailure } from '../vitest.ts'
 import { apiService, apiUrl } from './addresses.ts'
 import { toolsImage } from './images.ts'
 import type { Pod } from './pods.ts'
@@ -44,7 +44,7 @@ beforeAll(async () => {
   serviceAddress = { v4: made!.spec.clusterIPs[0], v6: made!.spec.clusterIPs[1] }
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const ways = (['v4', 'v6'] as const).flatMap((family) =>
   (['tcp', 'udp'] as const).map((protocol) => ({ family, protocol })),

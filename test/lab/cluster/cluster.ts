@@ -3,15 +3,15 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { isIPv4, isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { CulvertError } from '../../../lib/errors.ts'
-import { memberOf } from '../ground/cgroups.ts'
-import type { BedRecord } from '../ground/record.ts'
+import { memberOf } from '../namespaces/cgroups.ts'
+import type { BedRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
 import { apiUrl } from './addresses.ts'
 import type { Component } from './component.ts'
 import { componentsOf } from './components.ts'
 import { Kubectl } from './kubectl.ts'
-import { clusterPlaces } from './places.ts'
+import { clusterPaths } from './paths.ts'
 import type { Pod } from './pods.ts'
 
 export type { KubeObject, KubectlOptions } from './kubectl.ts'
@@ -37,7 +37,7 @@ export class Cluster extends Kubectl {
 
   /** The certificate of the cluster's authority, PEM. */
   get ca(): string {
-    return readFileSync(clusterPlaces(this.#record.name).file('ca.crt'), 'utf8')
+    return readFileSync(clusterPaths(this.#record.name).file('ca.crt'), 'utf8')
   }
 
   get nodes(): readonly Host[] {

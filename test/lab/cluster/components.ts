@@ -1,10 +1,10 @@
-import { placesOf, type BedRecord } from '../ground/record.ts'
+import { pathsOf, type BedRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
 import { Component, type Plan } from './component.ts'
 import { controlPlane } from './control-plane.ts'
 import { nodePlans } from './node.ts'
-import { clusterPlaces } from './places.ts'
+import { clusterPaths } from './paths.ts'
 
 /** Every daemon of a bed's cluster, by its name, running or not. */
 export function componentsOf(record: BedRecord, programs: Programs<'cluster'>): ReadonlyMap<string, Component> {
@@ -12,12 +12,12 @@ export function componentsOf(record: BedRecord, programs: Programs<'cluster'>): 
   const nodes = record.hosts.filter(({ node }) => node !== undefined)
   const around = (plan: Plan) => {
     const node = nodes.find((host) => host.node === plan.node)
-    const { logs } = placesOf(record.name)
+    const { logs } = pathsOf(record.name)
     if (node === undefined) return { bed: record.name, holder: record.holder!.pid, env: { HOME: '/tmp' }, logs }
     return { bed: record.name, holder: node.holder.pid, env: new Host(node, directories, {}).env(), logs }
   }
   const plans = [
-    ...controlPlane(clusterPlaces(record.name), programs, nodes.length),
+    ...controlPlane(clusterPaths(record.name), programs, nodes.length),
     ...nodes.flatMap(({ node }) => nodePlans(node!, programs)),
   ]
   return new Map(plans.map((plan) => [plan.name, new Component(plan, around(plan), record.others?.[plan.name])]))

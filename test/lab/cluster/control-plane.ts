@@ -1,16 +1,16 @@
 import { join } from 'node:path'
-import { gateway } from '../ground/addresses.ts'
+import { gateway } from '../namespaces/addresses.ts'
 import type { PartName } from '../parts/table.ts'
 import type { Programs } from '../ready.ts'
-import { apiPort, apiUrl, master, services } from './addresses.ts'
+import { apiPort, apiUrl, controlPlaneAddress, services } from './addresses.ts'
 import type { Plan } from './component.ts'
-import type { clusterPlaces } from './places.ts'
+import type { clusterPaths } from './paths.ts'
 
 const etcd = 'http://127.0.0.1:2379'
 
 /** etcd and the API server, and with nodes the controllers and the scheduler. */
 export function controlPlane(
-  places: ReturnType<typeof clusterPlaces>,
+  paths: ReturnType<typeof clusterPaths>,
   programs: Programs<'cluster'>,
   nodes: number,
 ): Plan[] {
@@ -19,12 +19,12 @@ export function controlPlane(
     argv: [join(programs[name], name), ...args],
     url,
   })
-  const { file, kubeconfig } = places
+  const { file, kubeconfig } = paths
   const alone = [
     plan(
       'etcd',
       `${etcd}/readyz`,
-      `--data-dir=${places.etcd}`,
+      `--data-dir=${paths.etcd}`,
       `--listen-client-urls=${etcd}`,
       `--advertise-client-urls=${etcd}`,
       '--listen-peer-urls=http://127.0.0.1:2380',
@@ -37,7 +37,7 @@ export function controlPlane(
       `--etcd-servers=${etcd}`,
       '--bind-address=::',
       `--secure-port=${apiPort}`,
-      `--advertise-address=${master.v4}`,
+      `--advertise-address=${controlPlaneAddress.v4}`,
       '--endpoint-reconciler-type=lease',
       `--tls-cert-file=${file('apiserver.crt')}`,
       `--tls-private-key-file=${file('apiserver.key')}`,
@@ -76,18 +76,18 @@ export function controlPlane(
       '--leader-elect=false',
       '--profiling=false',
     ),
-    plan('coredns', `http://${master.v4}:8181/ready`, `-conf=${file('Corefile')}`),
+    plan('coredns', `http://${controlPlaneAddress.v4}:8181/ready`, `-conf=${file('Corefile')}`),
   ]
 }
 
 /** CoreDNS answers for the cluster's names and asks the bed's name server for all others. */
-export function corefile(places: ReturnType<typeof clusterPlaces>): string {
+export function corefile(paths: ReturnType<typeof clusterPaths>): string {
   return `.:53 {
-  bind ${master.v4} ${master.v6}
+  bind ${controlPlaneAddress.v4} ${controlPlaneAddress.v6}
   errors
-  ready ${master.v4}:8181
+  ready ${controlPlaneAddress.v4}:8181
   kubernetes cluster.local in-addr.arpa ip6.arpa {
-    kubeconfig ${places.kubeconfig('coredns')} lab
+    kubeconfig ${paths.kubeconfig('coredns')} lab
     pods insecure
     ttl 1
     fallthrough in-addr.arpa ip6.arpa

@@ -13,7 +13,7 @@ const spec = {
 const made = egressObjects('egress', spec)[0] as ClusterService
 const service = { ...made, spec: { ...made.spec, clusterIPs: ['10.96.0.9', 'fd96::9'] } }
 const entry = egressEntry(spec)
-const said = { tailnetTarget: entry.tailnetTarget, ports: entry.ports }
+const listed = { tailnetTarget: entry.tailnetTarget, ports: entry.ports }
 
 /** A healthy replica, unless `status` or `metadata` says otherwise. */
 function replica(status: object = {}, metadata: object = {}): Replica {
@@ -25,7 +25,7 @@ function replica(status: object = {}, metadata: object = {}): Replica {
       spec: {},
       status: { podIPs: [{ ip: '10.88.1.5' }, { ip: 'fd88::5' }] },
     },
-    status: { podIPv4: '10.88.1.5', podIPv6: 'fd88::5', services: { 'default-db': said }, ...status },
+    status: { podIPv4: '10.88.1.5', podIPv6: 'fd88::5', services: { 'default-db': listed }, ...status },
   }
 }
 
@@ -58,7 +58,7 @@ describe('a Pod is an endpoint', () => {
     ['when its status lists the service', replica(), both],
     [
       'whatever the order of its ports',
-      replica({ services: { 'default-db': { ...said, ports: said.ports.toReversed() } } }),
+      replica({ services: { 'default-db': { ...listed, ports: listed.ports.toReversed() } } }),
       both,
     ],
     ['not while it is being deleted', replica({}, { deletionTimestamp: '2026-01-01T00:00:00Z' }), none],
@@ -67,10 +67,14 @@ describe('a Pod is an endpoint', () => {
     ['not without the service', replica({ services: null }), none],
     [
       'not with another target',
-      replica({ services: { 'default-db': { ...said, tailnetTarget: { ip: '', fqdn: 'x' } } } }),
+      replica({ services: { 'default-db': { ...listed, tailnetTarget: { ip: '', fqdn: 'x' } } } }),
       none,
     ],
-    ['not with other ports', replica({ services: { 'default-db': { ...said, ports: said.ports.slice(1) } } }), none],
+    [
+      'not with other ports',
+      replica({ services: { 'default-db': { ...listed, ports: listed.ports.slice(1) } } }),
+      none,
+    ],
   ])('%s', (_name, one, expected) => {
     expect(addresses(one)).toEqual(expected)
   })

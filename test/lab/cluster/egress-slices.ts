@@ -86,12 +86,12 @@ function forwards(
   family: 'IPv4' | 'IPv6',
   address: string,
 ): boolean {
-  const said = status.services?.[key]
-  if (entry === undefined || said === undefined || status[`pod${family}`] !== address) return false
+  const listed = status.services?.[key]
+  if (entry === undefined || listed === undefined || status[`pod${family}`] !== address) return false
   const asSet = (ports: EgressEntry['ports']) =>
     new Set(ports.map(({ protocol, matchPort, targetPort }) => `${protocol} ${matchPort} ${targetPort}`))
   return (
-    isDeepStrictEqual(said.tailnetTarget, entry.tailnetTarget) &&
-    isDeepStrictEqual(asSet(said.ports), asSet(entry.ports))
+    isDeepStrictEqual(listed.tailnetTarget, entry.tailnetTarget) &&
+    isDeepStrictEqual(asSet(listed.ports), asSet(entry.ports))
   )
 }

@@ -1,13 +1,13 @@
 import { dirname, join } from 'node:path'
-import { enterNetwork } from '../ground/enter.ts'
-import type { BedRecord } from '../ground/record.ts'
+import { enterNetwork } from '../namespaces/enter.ts'
+import type { BedRecord } from '../namespaces/record.ts'
 import { searchPath } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
 import { patience } from '../patience.ts'
 import { run, type Ran } from '../run.ts'
 import { clusterEvent, inOrder, type LabEvent } from './events.ts'
-import { clusterPlaces } from './places.ts'
-import { isUnready, whyNot, type Pod } from './pods.ts'
+import { clusterPaths } from './paths.ts'
+import { isUnready, unreadyReasons, type Pod } from './pods.ts'
 
 export type KubectlOptions = {
   readonly input?: string
@@ -33,7 +33,7 @@ export class Kubectl {
   readonly argv: readonly string[]
 
   constructor(record: BedRecord, programs: Programs<'cluster'>) {
-    this.kubeconfig = clusterPlaces(record.name).kubeconfig('admin')
+    this.kubeconfig = clusterPaths(record.name).kubeconfig('admin')
     this.argv = [...enterNetwork(record.holder!.pid), join(programs.kubectl, 'kubectl')]
   }
 
@@ -112,7 +112,7 @@ export class Kubectl {
         const { name, namespace } = pod.metadata
         const tail = ['--all-containers', '--prefix', '--ignore-errors', `--tail=${lines}`]
         const { stdout } = await this.kubectl(['logs', name, `--namespace=${namespace}`, ...tail], options)
-        return [...whyNot(pod), ...stdout.split('\n').filter(Boolean)].join('\n')
+        return [...unreadyReasons(pod), ...stdout.split('\n').filter(Boolean)].join('\n')
       }),
     )
     return texts.join('\n')

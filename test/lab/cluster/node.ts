@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { Programs } from '../ready.ts'
-import { master, nodeAddress, nodeName, podRange, podRanges } from './addresses.ts'
+import { controlPlaneAddress, nodeAddress, nodeName, podRange, podRanges } from './addresses.ts'
 import type { Plan } from './component.ts'
 import { pauseImage } from './images.ts'
-import { containerdSocket, nodeFiles } from './places.ts'
+import { containerdSocket, nodeFiles } from './paths.ts'
 
 /** The daemons of the `n`-th node. */
 export function nodePlans(n: number, programs: Programs<'cluster'>): Plan[] {
@@ -86,7 +86,7 @@ function kubelet(groups: string): unknown {
     kind: 'KubeletConfiguration',
     containerRuntimeEndpoint: `unix://${containerdSocket}`,
     authentication: { x509: { clientCAFile: nodeFiles.ca } },
-    clusterDNS: [master.v4],
+    clusterDNS: [controlPlaneAddress.v4],
     clusterDomain: 'cluster.local',
     // So that mounted files are updated within a second or two.
     syncFrequency: '1s',

@@ -36,23 +36,23 @@ export function isUnready({ status }: Pod): boolean {
 }
 
 /** Why a Pod is not ready, a line for each reason. */
-export function whyNot({ metadata, spec, status }: Pod): string[] {
+export function unreadyReasons({ metadata, spec, status }: Pod): string[] {
   const head = `${metadata.namespace}/${metadata.name}: ${status.phase ?? 'new'} on ${spec.nodeName ?? 'no node'}`
   const conditions = (status.conditions ?? []).filter(({ status: is }) => is !== 'True')
   const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]
   return [
-    `${head}${said(status)}`,
-    ...conditions.map((condition) => `  not ${condition.type}${said(condition)}`),
+    `${head}${details(status)}`,
+    ...conditions.map((condition) => `  not ${condition.type}${details(condition)}`),
     ...containers.map(({ name, ready, restartCount, state = {}, lastState = {} }) => {
       const [what = 'unknown', detail] = Object.entries(state)[0] ?? []
-      const before = lastState.terminated === undefined ? '' : `; before: ended${said(lastState.terminated)}`
-      const how = `${what}${said(detail ?? {})}${ready ? ', ready' : ''}`
+      const before = lastState.terminated === undefined ? '' : `; before: ended${details(lastState.terminated)}`
+      const how = `${what}${details(detail ?? {})}${ready ? ', ready' : ''}`
       return `  container ${name}: ${how}, ${restartCount} restarts${before}`
     }),
   ]
 }
 
-function said({ reason, message, exitCode }: Waiting): string {
+function details({ reason, message, exitCode }: Waiting): string {
   const parts = [reason, exitCode === undefined ? undefined : `exit code ${exitCode}`, message]
   const text = parts.filter((part) => part !== undefined && part !== '').join(', ')
   return text === '' ? '' : ` (${text})`

@@ -1,4 +1,4 @@
-import { controlUrl } from '../ground/addresses.ts'
+import { controlUrl } from '../namespaces/addresses.ts'
 import { toolsImage } from './images.ts'
 import type { KubeObject } from './cluster.ts'
 
@@ -19,7 +19,7 @@ export type ProxySpec = {
 export const proxyNamespace = 'tailscale'
 
 /** What all standalone proxies of an operator share: the namespace and the service account. */
-export function proxyGround(): KubeObject[] {
+export function proxyBase(): KubeObject[] {
   return [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: proxyNamespace } },
     ...account('proxies', [{ apiGroups: [''], resources: ['secrets'], verbs: ['*'] }, eventsRule]),

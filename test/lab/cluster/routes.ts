@@ -1,5 +1,5 @@
-import { ip, setKernel } from '../ground/network.ts'
-import type { HostRecord } from '../ground/record.ts'
+import { ip, setKernel } from '../namespaces/network.ts'
+import type { HostRecord } from '../namespaces/record.ts'
 import { nodeAddress, podRange, services } from './addresses.ts'
 
 /**
@@ -20,8 +20,8 @@ export function routesFor(nodes: number, own: number | undefined): { v4: string[
  * Routes Pods and Services for the bed itself and all hosts of the cluster's network, and enables forwarding on the
  * nodes.
  */
-export async function layRoutes(bed: number, hosts: readonly HostRecord[], nodes: number): Promise<void> {
-  const places = [
+export async function addRoutes(bed: number, hosts: readonly HostRecord[], nodes: number): Promise<void> {
+  const networks = [
     { pid: bed, own: undefined, v4: true, v6: true },
     ...hosts
       .filter(({ spec }) => spec.network === 'cluster')
@@ -33,7 +33,7 @@ export async function layRoutes(bed: number, hosts: readonly HostRecord[], nodes
       })),
   ]
   await Promise.all(
-    places.map(async ({ pid, own, v4, v6 }) => {
+    networks.map(async ({ pid, own, v4, v6 }) => {
       const routes = routesFor(nodes, own)
       await ip(pid, [...(v4 ? routes.v4 : []), ...(v6 ? routes.v6 : [])])
       if (own !== undefined) await setKernel(pid, ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { cgroupOf, makeCgroups } from '../ground/cgroups.ts'
-import type { BedRecord, HostRecord } from '../ground/record.ts'
+import { cgroupOf, makeCgroups } from '../namespaces/cgroups.ts'
+import type { BedRecord, HostRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
 import { apiUrl } from './addresses.ts'
@@ -10,17 +10,17 @@ import { makeCertificates } from './certificates.ts'
 import { Cluster } from './cluster.ts'
 import { corefile } from './control-plane.ts'
 import { nodeSettings } from './node.ts'
-import { clusterPlaces, nodeFiles } from './places.ts'
+import { clusterPaths, nodeFiles } from './paths.ts'
 import { kubeconfig, tokenFile, usersOf } from './users.ts'
 
 /**
- * Starts the cluster of a bed whose networks and hosts exist, and returns once its nodes accept Pods. `furnished`
+ * Starts the cluster of a bed whose networks and hosts exist, and returns once its nodes accept Pods. `filesMounted`
  * resolves when the hosts have their files.
  */
 export async function startCluster(
   record: BedRecord,
   programs: Programs<'cluster'>,
-  furnished: Promise<unknown>,
+  filesMounted: Promise<unknown>,
 ): Promise<void> {
   const cluster = new Cluster(record, programs)
   const nodes = record.hosts.filter(({ node }) => node !== undefined)
@@ -29,7 +29,7 @@ export async function startCluster(
   const start = (...names: string[]) => Promise.all(names.map((name) => cluster.component(name).start()))
 
   const api = written.then(() => start('etcd')).then(() => start('kube-apiserver'))
-  const engines = Promise.all([written, furnished]).then(() =>
+  const engines = Promise.all([written, filesMounted]).then(() =>
     Promise.all(nodes.map((node) => prepareNode(record.name, node, cluster, programs))),
   )
   await Promise.all([api, engines])
@@ -41,16 +41,16 @@ export async function startCluster(
 
 /** The files of the control plane. */
 async function writeFiles(bed: string, nodes: number): Promise<void> {
-  const places = clusterPlaces(bed)
-  await mkdir(places.directory, { mode: 0o700 })
-  await makeCertificates(places.file)
-  const ca = await readFile(places.file('ca.crt'), 'utf8')
+  const paths = clusterPaths(bed)
+  await mkdir(paths.directory, { mode: 0o700 })
+  await makeCertificates(paths.file)
+  const ca = await readFile(paths.file('ca.crt'), 'utf8')
   const users = usersOf(nodes).map((user) => ({ ...user, token: randomBytes(24).toString('hex') }))
   await Promise.all([
-    writeFile(places.file('tokens.csv'), tokenFile(users), { mode: 0o600 }),
-    writeFile(places.file('Corefile'), corefile(places)),
+    writeFile(paths.file('tokens.csv'), tokenFile(users), { mode: 0o600 }),
+    writeFile(paths.file('Corefile'), corefile(paths)),
     ...users.map(({ file, name, token }) =>
-      writeFile(places.kubeconfig(file), kubeconfig(apiUrl.v4, ca, name, token), { mode: 0o600 }),
+      writeFile(paths.kubeconfig(file), kubeconfig(apiUrl.v4, ca, name, token), { mode: 0o600 }),
     ),
   ])
 }
@@ -63,12 +63,12 @@ async function prepareNode(
   programs: Programs<'cluster'>,
 ): Promise<void> {
   const { name } = record
-  const places = clusterPlaces(bed)
+  const paths = clusterPaths(bed)
   const node = new Host(record, [], {})
-  const user = (daemon: string) => readFile(places.kubeconfig(`${name}.${daemon}`), 'utf8')
+  const user = (daemon: string) => readFile(paths.kubeconfig(`${name}.${daemon}`), 'utf8')
   const files = {
     ...nodeSettings(record.node!, cgroupOf(bed, name), programs['network-plugins']),
-    [nodeFiles.ca]: await readFile(places.file('ca.crt'), 'utf8'),
+    [nodeFiles.ca]: await readFile(paths.file('ca.crt'), 'utf8'),
     [nodeFiles.kubeletUser]: await user('kubelet'),
     [nodeFiles.proxyUser]: await user('kube-proxy'),
   }

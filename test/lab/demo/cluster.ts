@@ -1,12 +1,12 @@
 import { isIPv6 } from 'node:net'
 import { startBed } from '../bed.ts'
-import { backendObjects, proxyGround, proxyNamespace, proxyObjects } from '../cluster/proxy.ts'
+import { backendObjects, proxyBase, proxyNamespace, proxyObjects } from '../cluster/proxy.ts'
 import { buildImage } from '../images/image.ts'
 import { both } from './backend.ts'
-import type { Scene } from './scene.ts'
+import type { Variant } from './variant.ts'
 
 /** The agent as a Pod, as an operator makes it, in front of a Service of a real cluster. */
-export const cluster: Scene = {
+export const cluster: Variant = {
   groups: ['cluster', 'image'],
   steps: 5,
   play: async ({ name, owned, started }, steps) => {
@@ -18,7 +18,7 @@ export const cluster: Scene = {
     const kube = bed.cluster
     await steps.step('import the image', () => kube.importImage(image.archive))
     const backend = await steps.step('start a backend Pod and its Service', async () => {
-      await kube.apply(...backendObjects('backend'), ...proxyGround())
+      await kube.apply(...backendObjects('backend'), ...proxyBase())
       await kube.wait('pod/backend', 'Ready')
       const service = await kube.get<{ spec: { clusterIPs: string[] } }>('service', 'backend')
       return byFamily(service?.spec.clusterIPs ?? [])

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isAlive } from '../ground/procs.ts'
-import { placesOf, updateRecord } from '../ground/record.ts'
+import { isAlive } from '../namespaces/procs.ts'
+import { pathsOf, updateRecord } from '../namespaces/record.ts'
 import { endedEarly, startDaemon } from '../hosts/daemon.ts'
 import type { Host } from '../hosts/host.ts'
 import { poll } from '../poll.ts'
@@ -16,7 +16,7 @@ export async function startAndAwait(
   program: { name: string; argv: readonly string[]; env: Record<string, string>; line: RegExp },
   note: (lastLine: string) => void = () => undefined,
 ): Promise<void> {
-  const log = join(placesOf(bed).logs, `${host.name}.${program.name}.log`)
+  const log = join(pathsOf(bed).logs, `${host.name}.${program.name}.log`)
   const daemon = await startDaemon(host.pid, program.argv, { env: host.env(program.env), log })
   const others = { [`${host.name}.${program.name}`]: daemon }
   await updateRecord(bed, (record) => ({ ...record, others: { ...record.others, ...others } }))

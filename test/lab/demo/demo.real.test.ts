@@ -2,9 +2,9 @@ import { execa } from 'execa'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isHolder } from '../ground/holder.ts'
-import { allPids, argvOf } from '../ground/procs.ts'
-import { placesOf } from '../ground/record.ts'
+import { isHolder } from '../namespaces/holder.ts'
+import { allPids, argvOf } from '../namespaces/procs.ts'
+import { pathsOf } from '../namespaces/record.ts'
 
 const demo = (name: string, ...args: string[]) =>
   execa(process.execPath, [join(import.meta.dirname, '../demo.ts'), '--name', name, ...args], {
@@ -16,7 +16,7 @@ const lab = (...args: string[]) =>
   execa(process.execPath, [join(import.meta.dirname, '../main.ts'), ...args], { reject: false })
 
 function isGone(name: string): boolean {
-  return !existsSync(placesOf(name).top) && !allPids().some((pid) => isHolder(argvOf(pid), name))
+  return !existsSync(pathsOf(name).top) && !allPids().some((pid) => isHolder(argvOf(pid), name))
 }
 
 test('all four ways are reached through the agent, and nothing is left', async () => {
@@ -24,9 +24,9 @@ test('all four ways are reached through the agent, and nothing is left', async (
   const { exitCode, stdout, stderr } = await demo(name)
   expect(stderr).toMatch(/^\[1\/\d+\] bundle the agent: done in /m)
   for (const way of ['TCP IPv4', 'TCP IPv6', 'UDP IPv4', 'UDP IPv6']) {
-    const said = `hello by ${way.replace(' ', ' over ')}`
+    const message = `hello by ${way.replace(' ', ' over ')}`
     expect(stdout).toMatch(
-      new RegExp(`^${way} +backend through \\S+ +"${said}" +(10\\.98\\.0|fd98:)\\S+ port \\d+ +[\\d.]+ ms$`, 'm'),
+      new RegExp(`^${way} +backend through \\S+ +"${message}" +(10\\.98\\.0|fd98:)\\S+ port \\d+ +[\\d.]+ ms$`, 'm'),
     )
   }
   expect(stdout).toContain('4 of 4 ways reached')
@@ -38,9 +38,9 @@ test('in a cluster the same ways reach a Service through a Pod, and nothing is l
   const name = `demo-d-${process.pid}`
   const { exitCode, stdout } = await demo(name, '--cluster')
   for (const way of ['TCP IPv4', 'TCP IPv6', 'UDP IPv4', 'UDP IPv6']) {
-    const said = `hello by ${way.replace(' ', ' over ')}`
+    const message = `hello by ${way.replace(' ', ' over ')}`
     expect(stdout).toMatch(
-      new RegExp(`^${way} +backend through \\S+ +"${said}" +(10\\.88\\.1|fd88:)\\S+ port \\d+ +[\\d.]+ ms$`, 'm'),
+      new RegExp(`^${way} +backend through \\S+ +"${message}" +(10\\.88\\.1|fd88:)\\S+ port \\d+ +[\\d.]+ ms$`, 'm'),
     )
   }
   expect(stdout).toContain('4 of 4 ways reached')

@@ -2,10 +2,10 @@ import { buildAgent } from '../../../tools/build.ts'
 import { startBed } from '../bed.ts'
 import { startAgent } from './agent.ts'
 import { startBackend } from './backend.ts'
-import type { Scene } from './scene.ts'
+import type { Variant } from './variant.ts'
 
 /** The agent as a process of a host, without Kubernetes. */
-export const hosts: Scene = {
+export const hosts: Variant = {
   groups: [],
   steps: 4,
   play: async ({ name, owned, started }, steps) => {

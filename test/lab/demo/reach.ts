@@ -1,6 +1,6 @@
 import { CulvertError } from '../../../lib/errors.ts'
 import { ask, type Answer } from '../bed.ts'
-import type { DemoBed } from './scene.ts'
+import type { DemoBed } from './variant.ts'
 
 /** The combinations of protocol and family that are shown. */
 export const ways = [

@@ -1,19 +1,19 @@
 import { lastLines, table } from '../cli/show.ts'
-import { checkBedName } from '../ground/record.ts'
-import { tearDown } from '../ground/teardown.ts'
+import { checkBedName } from '../namespaces/record.ts'
+import { tearDown } from '../namespaces/teardown.ts'
 import { progress, seconds, type Progress } from '../progress.ts'
 import { prepare } from '../ready.ts'
 import { isRefused, reach, ways, type Reached } from './reach.ts'
-import type { Addresses, DemoBed, Scene } from './scene.ts'
+import type { Addresses, DemoBed, Variant } from './variant.ts'
 
 export type DemoOptions = { readonly keep: boolean; readonly name: string }
 
 /** Runs the demo; returns the exit code. After a failure it prints the last log lines of everything that ran. */
-export async function runDemo(scene: Scene, { keep, name }: DemoOptions): Promise<number> {
+export async function runDemo(variant: Variant, { keep, name }: DemoOptions): Promise<number> {
   checkBedName(name)
   const began = performance.now()
-  const preparation = await prepare(...scene.groups)
-  const steps = progress(preparation.steps + scene.steps + 2 * ways.length)
+  const preparation = await prepare(...variant.groups)
+  const steps = progress(preparation.steps + variant.steps + 2 * ways.length)
   await preparation.run(steps)
   let made: DemoBed | undefined
   const started = (bed: DemoBed): void => {
@@ -22,7 +22,7 @@ export async function runDemo(scene: Scene, { keep, name }: DemoOptions): Promis
   const stopListening = takeDownOnSignal(name)
   let reached: Reached[] | undefined
   try {
-    const { bed, proxy, backend } = await scene.play({ name, owned: !keep, started }, steps)
+    const { bed, proxy, backend } = await variant.play({ name, owned: !keep, started }, steps)
     reached = await carryPackets(bed, proxy, backend, steps)
   } catch (error) {
     // Only if this demo made the bed: one of this name may have been up already.
@@ -34,7 +34,7 @@ export async function runDemo(scene: Scene, { keep, name }: DemoOptions): Promis
   }
   console.log(`\n${table([['REACHED', 'FROM', 'WHAT CAME BACK', 'THE BACKEND SAW', 'TOOK'], ...reached.map(row)])}\n`)
   console.log(`${reached.length} of ${reached.length} ways reached, ${seconds(performance.now() - began)} in all.`)
-  console.log(keep ? howToLook(scene, name) : 'Nothing is left running.')
+  console.log(keep ? howToLook(variant, name) : 'Nothing is left running.')
   return 0
 }
 
@@ -80,7 +80,7 @@ function takeDownOnSignal(name: string): () => void {
   }
 }
 
-function howToLook(scene: Scene, name: string): string {
-  const commands = [`status --name ${name}`, ...scene.look(name), `down --name ${name}`]
+function howToLook(variant: Variant, name: string): string {
+  const commands = [`status --name ${name}`, ...variant.look(name), `down --name ${name}`]
   return `Everything is still up. Look around:\n\n${commands.map((command) => `  npm run lab -- ${command}`).join('\n')}`
 }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { CulvertError } from '../../../lib/errors.ts'
-import { startDetached } from '../ground/detached.ts'
-import { enter } from '../ground/enter.ts'
-import { argvOf, childrenOf, identify, type Proc } from '../ground/procs.ts'
+import { startDetached } from '../namespaces/detached.ts'
+import { enter } from '../namespaces/enter.ts'
+import { argvOf, childrenOf, identify, type Proc } from '../namespaces/procs.ts'
 import { poll } from '../poll.ts'
 import { tail } from '../run.ts'
 

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { startBed, type Bed, type Host } from '../bed.ts'
-import { argvOf, startTime } from '../ground/procs.ts'
-import { tellOnFailure } from '../vitest.ts'
+import { argvOf, startTime } from '../namespaces/procs.ts'
+import { printLogsOnFailure } from '../vitest.ts'
 
 let bed: Bed<'a' | 'b'>
 let host: Host
@@ -12,7 +12,7 @@ beforeAll(async () => {
   host = bed.host('a')
 })
 afterAll(() => bed.down())
-beforeEach(() => tellOnFailure(bed))
+beforeEach(() => printLogsOnFailure(bed))
 
 const node = (program: string): string[] => [process.execPath, '--input-type=module', '--eval', program]
 

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
-import type { Address } from '../ground/addresses.ts'
-import { seenFrom } from '../ground/files.ts'
-import type { HostRecord } from '../ground/record.ts'
+import type { Address } from '../namespaces/addresses.ts'
+import { seenFrom } from '../namespaces/files.ts'
+import type { HostRecord } from '../namespaces/record.ts'
 import { run, type Ran } from '../run.ts'
 import { HostProcess, tiedInside } from './process.ts'
 
@@ -63,7 +63,7 @@ export class Host {
   }
 
   /** Those of them whose output is a log. */
-  get tellers(): readonly HostProcess[] {
+  get loggers(): readonly HostProcess[] {
     return this.#processes.filter((process) => !this.#quiet.has(process))
   }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { controlUrl } from '../ground/addresses.ts'
-import { isAlive, type Proc } from '../ground/procs.ts'
+import { controlUrl } from '../namespaces/addresses.ts'
+import { isAlive, type Proc } from '../namespaces/procs.ts'
 import { poll } from '../poll.ts'
 import type { TailscaledSpec } from '../spec.ts'
 import { endedEarly, startDaemon } from './daemon.ts'

@@ -4,7 +4,7 @@ import packageJson from '../../../package.json' with { type: 'json' }
 import type { Part } from '../parts/part.ts'
 import { projectRoot } from '../paths.ts'
 import { run } from '../run.ts'
-import { apart } from './buildah.ts'
+import { isolated } from './buildah.ts'
 import { debianMirrors, suite } from './machine.ts'
 
 // Replacements for the base images that the Dockerfile names, which need an image registry.
@@ -27,7 +27,7 @@ export const debian: Part<'debian'> = {
   build: async (into) => {
     const root = join(into, 'rootfs')
     const { main } = await debianMirrors()
-    await run([...apart, 'debootstrap', '--variant=minbase', suite, root, main], { timeout: 600_000 })
+    await run([...isolated, 'debootstrap', '--variant=minbase', suite, root, main], { timeout: 600_000 })
     const docs = ['-not', '-type', 'd', '-not', '-name', 'copyright', '-delete']
     await run(['find', ...left.map((path) => join(root, path)), ...docs])
     await writeFile(join(root, 'etc/dpkg/dpkg.cfg.d/slim'), slim)

@@ -12,7 +12,7 @@ export const imagesRoot = (): string => join(cacheRoot(), 'images')
  * Namespaces for a command: however it or the process that started it ends, the kernel ends what runs in them and
  * unmounts everything.
  */
-export const apart = [
+export const isolated = [
   'setpriv --pdeathsig KILL --',
   'unshare --mount --propagation=private --pid --fork --kill-child --mount-proc --',
 ].flatMap((words) => words.split(' '))
@@ -40,7 +40,7 @@ export async function buildah(
     // An overlay cannot be mounted on an overlay, which is what the disk of a container is.
     const driver = (await statfs(root)).type === overlayMagic ? 'vfs' : 'overlay'
     const where = ['--root', join(root, 'storage'), '--runroot', scratch, '--storage-driver', driver]
-    const [program = '', ...rest] = [...apart, 'sh', '-c', hiding, 'sh', 'buildah', ...where, ...args]
+    const [program = '', ...rest] = [...isolated, 'sh', '-c', hiding, 'sh', 'buildah', ...where, ...args]
     const options = {
       env: { TMPDIR: scratch },
       stdin: 'ignore',

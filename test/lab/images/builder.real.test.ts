@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { allPids, argvOf } from '../ground/procs.ts'
+import { allPids, argvOf } from '../namespaces/procs.ts'
 import { buildah, imagesRoot } from './buildah.ts'
 import { buildImageOf, withImages } from './builder.ts'
 

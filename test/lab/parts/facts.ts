@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { describe } from '../../../lib/errors.ts'
-import { cgroupProblem } from '../ground/cgroups.ts'
+import { cgroupProblem } from '../namespaces/cgroups.ts'
 import { run } from '../run.ts'
 import { goVersion } from './go.ts'
 import { goNeeded } from './module.ts'

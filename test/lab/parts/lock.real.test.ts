@@ -37,17 +37,17 @@ test('a waiting process is told who holds the lock, and a killed holder releases
     await withLock(${JSON.stringify(file)}, async () => { console.log('held'); await new Promise((r) => setTimeout(r, 60_000)) }, () => {})`
   const holder = execa(process.execPath, ['--input-type=module', '--eval', program], { buffer: false, reject: false })
   await new Promise((resolve) => holder.stdout.once('data', resolve))
-  const told: string[] = []
+  const reported: string[] = []
   const waiting = withLock(
     file,
     async () => 'mine',
     (who) => {
-      told.push(who)
+      reported.push(who)
       holder.kill('SIGKILL')
     },
   )
   expect(await waiting).toBe('mine')
-  expect(told).toContain(`process ${holder.pid}`)
+  expect(reported).toContain(`process ${holder.pid}`)
 })
 
 test('an error in the work releases it', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { CulvertError } from '../../../lib/errors.ts'
-import { demand, problems, type Facts } from './prerequisites.ts'
+import { requirePrerequisites, problems, type Facts } from './prerequisites.ts'
 
 const well: Facts = {
   platform: 'linux',
@@ -49,5 +49,5 @@ test.each(['go1.26.6', 'go1.26.10', 'go1.27rc1', 'go1.30', 'go2.0', 'devel go1.2
 test('all problems are reported at once', () => {
   const bad = { ...well, go: undefined, tun: 'ENOENT' }
   expect(problems(bad)).toHaveLength(2)
-  expect(() => demand(bad)).toThrow(CulvertError)
+  expect(() => requirePrerequisites(bad)).toThrow(CulvertError)
 })

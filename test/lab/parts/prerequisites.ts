@@ -83,7 +83,7 @@ function numbers(version: string): number[] {
 }
 
 /** Throws CulvertError `privilege` with every problem, one on a line. */
-export function demand(facts: Facts): void {
+export function requirePrerequisites(facts: Facts): void {
   const found = problems(facts)
   if (found.length > 0) throw new CulvertError('privilege', found.join('\n'))
 }

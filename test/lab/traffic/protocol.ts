@@ -67,7 +67,7 @@ export type Report = {
   readonly median: number
   readonly slowest: number
   /** The maximum number of exchanges under way at once, each with its own connection. */
-  readonly mostAtOnce: number
+  readonly maxAtOnce: number
   /** How many answers each server gave. */
   readonly answeredBy: Readonly<Record<string, number>>
   /** The clients' addresses as servers saw them. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, startBed, startCapture, startEcho, startTraffic, type Bed, type HostProcess } from '../bed.ts'
-import { tellOnFailure } from '../vitest.ts'
+import { printLogsOnFailure } from '../vitest.ts'
 
 let bed: Bed<'caller' | 'backend'>
 let echo: HostProcess
@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => bed.down())
 beforeEach(async () => {
-  tellOnFailure(bed)
+  printLogsOnFailure(bed)
   echo ??= await startEcho(bed.host('backend'), { ports: [7000, 7001], name: 'first' })
 })
 

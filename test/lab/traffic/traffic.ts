@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { trusted } from '../acme/places.ts'
+import { trusted } from '../acme/paths.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 import type { Host } from '../hosts/host.ts'
 import type { HostProcess } from '../hosts/process.ts'
@@ -90,7 +90,7 @@ export class Traffic {
   }
 }
 
-const usual = {
+const defaults = {
   mode: 'flow',
   every: 20,
   count: 100_000,
@@ -105,7 +105,7 @@ const usual = {
  * HTTPS.
  */
 export async function startTraffic(host: Host, options: TrafficOptions): Promise<Traffic> {
-  const settings: ProbeSettings = { ...usual, port: portOf(options.protocol), ...options }
+  const settings: ProbeSettings = { ...defaults, port: portOf(options.protocol), ...options }
   const name = `${settings.protocol}-${settings.mode}`
   const child = await host.spawn([process.execPath, join(programs, 'probe.ts'), JSON.stringify(settings)], {
     name,

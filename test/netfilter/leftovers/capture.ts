@@ -5,7 +5,7 @@ import { SecretBed } from '../../agent/secret-bed.ts'
 import { type Environment, onDisk } from '../../agent/proxy.ts'
 import { startBed } from '../../lab/bed.ts'
 import { poll } from '../../lab/poll.ts'
-import { egressServices, give, ingressServices, peer, Upstream } from './upstream.ts'
+import { egressServices, writeToProxy, ingressServices, peer, Upstream } from './upstream.ts'
 
 // Makes the listings in `dumps/`: what upstream's agent leaves in a network namespace, as nft prints it.
 //
@@ -56,7 +56,7 @@ await leave({ ...onDisk, TS_DEST_IP: backend.v6 }, `dnat to ${backend.v6}`)
 await leave({ ...onDisk, TS_TAILNET_TARGET_IP: client.v4 }, `dnat to ${client.v4}`)
 await leave({ ...onDisk, TS_TAILNET_TARGET_IP: other.v6 }, `dnat to ${other.v6}`)
 await leave({ ...onDisk, TS_TAILNET_TARGET_FQDN: other.name }, `dnat to ${other.v4}`)
-await give(bed, '/tmp/serve.json', { TCP: { 80: { TCPForward: '127.0.0.1:8080' } } })
+await writeToProxy(bed, '/tmp/serve.json', { TCP: { 80: { TCPForward: '127.0.0.1:8080' } } })
 const podIp = { POD_IP: String(proxy.address.v4), TS_SERVE_CONFIG: '/tmp/serve.json' }
 const viaIngress = { ...podIp, EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS: 'true' }
 await leave({ ...onDisk, ...viaIngress }, `ip daddr ${podIp.POD_IP}`)
@@ -66,9 +66,9 @@ await dump('l3')
 await proxy.exec(['nft', 'flush', 'ruleset'])
 const pod = { POD_IPS: `${proxy.address.v4},${proxy.address.v6}` }
 const egress = await SecretBed.make(bed, 'egress')
-await give(bed, '/tmp/egress/egress-services', egressServices(client, other))
+await writeToProxy(bed, '/tmp/egress/egress-services', egressServices(client, other))
 await leave({ ...egress.env(), ...pod, TS_EGRESS_PROXIES_CONFIG_PATH: '/tmp/egress' }, 'dport 10021')
 const ingress = await SecretBed.make(bed, 'ingress')
-await give(bed, '/tmp/ingress.json', ingressServices)
+await writeToProxy(bed, '/tmp/ingress.json', ingressServices)
 await leave({ ...ingress.env(), ...pod, TS_INGRESS_PROXIES_CONFIG_PATH: '/tmp/ingress.json' }, 'dnat to fd96::20')
 await dump('groups')

@@ -5,8 +5,8 @@ import { onDisk } from '../../agent/proxy.ts'
 import { SecretBed } from '../../agent/secret-bed.ts'
 import { ask, type Bed, startBed, startEcho } from '../../lab/bed.ts'
 import { poll } from '../../lab/poll.ts'
-import { tellOnFailure } from '../../lab/vitest.ts'
-import { egressServices, give, ingressServices, peer, Upstream } from './upstream.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { egressServices, writeToProxy, ingressServices, peer, Upstream } from './upstream.ts'
 
 // What upstream's agent actually leaves, in a real kernel.
 let bed: Bed<'client' | 'other' | 'proxy' | 'backend'>
@@ -36,7 +36,7 @@ beforeAll(async () => {
 })
 afterAll(async () => bed.down())
 beforeEach(async () => {
-  tellOnFailure(bed)
+  printLogsOnFailure(bed)
   await nft('flush', 'ruleset')
   ;[commands, writes, log] = [[], [], []]
 })
@@ -110,9 +110,9 @@ it('removes services of ProxyGroups with their chains in one go, and finds nothi
     await poll(last, async () => ((await nft('list', 'ruleset')).includes(last) ? true : undefined))
     await upstream.kill()
   }
-  await give(bed, '/tmp/egress/egress-services', egressServices(client, other))
+  await writeToProxy(bed, '/tmp/egress/egress-services', egressServices(client, other))
   await leave('egress', { TS_EGRESS_PROXIES_CONFIG_PATH: '/tmp/egress' }, 'dport 10021')
-  await give(bed, '/tmp/ingress.json', ingressServices)
+  await writeToProxy(bed, '/tmp/ingress.json', ingressServices)
   await leave('ingress', { TS_INGRESS_PROXIES_CONFIG_PATH: '/tmp/ingress.json' }, 'dnat to fd96::20')
 
   const chains = ['default-one', 'default-two', '3rd-party']

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Environment } from '../../agent/proxy.ts'
 import type { Bed, HostProcess } from '../../lab/bed.ts'
-import { allPids, parentOf, signal } from '../../lab/ground/procs.ts'
+import { allPids, parentOf, signal } from '../../lab/namespaces/procs.ts'
 
 /** Upstream's agent in the host `proxy` of a bed. */
 export class Upstream implements AsyncDisposable {
@@ -52,7 +52,7 @@ export class Upstream implements AsyncDisposable {
 }
 
 /** Writes a file into the host `proxy`, for upstream's agent to read. */
-export async function give(bed: Bed, path: string, content: unknown): Promise<void> {
+export async function writeToProxy(bed: Bed, path: string, content: unknown): Promise<void> {
   const file = bed.host('proxy').path(path)
   await mkdir(dirname(file), { recursive: true })
   await writeFile(file, JSON.stringify(content))

@@ -15,59 +15,59 @@ const rules = outline(emptyTable).flatMap((line) => {
 const foreign = { lines: ['delete table inet culvert'], by: 'nft (2)' }
 
 function begun() {
-  const told: (string | undefined)[] = []
-  const announced = announcements((by) => void told.push(by))
+  const reported: (string | undefined)[] = []
+  const announced = announcements((by) => void reported.push(by))
   announced.listener.begun()
-  told.length = 0
-  return { announced, told }
+  reported.length = 0
+  return { announced, reported }
 }
 
 describe('announcements', () => {
   it('confirm changes that are announced as made', async () => {
-    const { announced, told } = begun()
+    const { announced, reported } = begun()
     const work = async () => announced.listener.generation(ours)
     expect(await announced.confirm(list, work)).toBe(true)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 
   it("confirm nothing when another program's transaction comes between, and report it", async () => {
-    const { announced, told } = begun()
+    const { announced, reported } = begun()
     const work = async () => {
       announced.listener.generation(foreign)
       announced.listener.generation(ours)
     }
     expect(await announced.confirm(list, work)).toBe(false)
-    expect(told).toEqual(['nft (2)'])
+    expect(reported).toEqual(['nft (2)'])
   })
 
   it('recognise rules that we load, once', () => {
-    const { announced, told } = begun()
+    const { announced, reported } = begun()
     announced.expectRules(outline(emptyTable))
     announced.listener.generation({ lines: rules, by: 'nft (1)' })
     announced.listener.generation({ lines: rules, by: 'nft (3)' })
-    expect(told).toEqual(['nft (3)'])
+    expect(reported).toEqual(['nft (3)'])
   })
 
   it('do not count rules that failed to load as ours', () => {
-    const { announced, told } = begun()
+    const { announced, reported } = begun()
     announced.expectRules(outline(emptyTable))()
     announced.listener.generation({ lines: rules, by: 'nft (3)' })
-    expect(told).toEqual(['nft (3)'])
+    expect(reported).toEqual(['nft (3)'])
   })
 
   it('confirm nothing until a monitor has begun', async () => {
-    const { announced, told } = begun()
+    const { announced, reported } = begun()
     announced.listener.ended('exit code 1')
     expect(announced.complete()).toBe(false)
-    expect(told).toEqual([undefined])
+    expect(reported).toEqual([undefined])
     expect(await announced.confirm(list, async () => {})).toBe(false)
     announced.listener.begun()
-    expect([announced.complete(), told]).toEqual([true, [undefined, undefined]])
+    expect([announced.complete(), reported]).toEqual([true, [undefined, undefined]])
   })
 
   it('have missed nothing while a monitor is only being restarted', () => {
-    const { announced, told } = begun()
+    const { announced, reported } = begun()
     announced.listener.ended()
-    expect([announced.complete(), told]).toEqual([false, []])
+    expect([announced.complete(), reported]).toEqual([false, []])
   })
 })

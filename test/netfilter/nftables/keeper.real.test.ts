@@ -137,11 +137,11 @@ describe('any sequence of tables', () => {
   it('does so while a monitor runs and only elements change, without listing', async () => {
     const program = join(import.meta.dirname, '../programs/sequences.ts')
     const { stdout } = await bed.host('node').exec([process.execPath, program])
-    const { changed, listed, strangers } = JSON.parse(stdout) as Record<string, number>
+    const { changed, listed, mistaken } = JSON.parse(stdout) as Record<string, number>
     expect(changed).toBeGreaterThan(20)
     // A late announcement is made up for by a listing.
     expect(listed).toBeLessThan(changed! / 2)
-    expect(strangers).toBeLessThan(10)
+    expect(mistaken).toBeLessThan(10)
   })
 })
 

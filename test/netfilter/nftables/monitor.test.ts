@@ -28,7 +28,7 @@ afterEach(() => over.abort())
  */
 function watch(starts: readonly (() => MonitorProcess)[], announce?: MonitorOptions['announce']) {
   over = new AbortController()
-  const told: string[] = []
+  const reported: string[] = []
   const signals: AbortSignal[] = []
   const start: MonitorOptions['start'] = (_program, _args, { signal }) => {
     const next = starts[signals.length]
@@ -36,34 +36,34 @@ function watch(starts: readonly (() => MonitorProcess)[], announce?: MonitorOpti
     return next === undefined ? new Monitor() : next()
   }
   const listener = {
-    begun: () => void told.push('begun'),
+    begun: () => void reported.push('begun'),
     generation: ({ lines, by }: { lines: readonly string[]; by: string }) =>
-      void told.push(`${by}: ${lines.join(', ')}`),
-    ended: (why?: string) => void told.push(`ended: ${why}`),
+      void reported.push(`${by}: ${lines.join(', ')}`),
+    ended: (why?: string) => void reported.push(`ended: ${why}`),
   }
   void watchTable(listener, { start, announce: announce ?? (async () => {}) }, over.signal)
-  return { told, signals }
+  return { reported, signals }
 }
 
 describe('watchTable', () => {
   it('has begun once it has seen a transaction, for which one is made repeatedly', async () => {
     const monitor = new Monitor()
     let announced = 0
-    const { told } = watch([() => monitor], async () => {
+    const { reported } = watch([() => monitor], async () => {
       announced += 1
       if (announced === 3) monitor.stdout.write(generation(1))
     })
-    await expect.poll(() => told).toEqual(['begun'])
+    await expect.poll(() => reported).toEqual(['begun'])
     expect(announced).toBe(3)
   })
 
   it('reports transactions that touched our table, wherever the output is split', async () => {
     const monitor = new Monitor()
-    const { told } = watch([() => monitor])
+    const { reported } = watch([() => monitor])
     monitor.stdout.write(generation(1, mark('1.2.3.4')))
     const text = generation(2, mark('1.2.3.5')) + generation(3, 'add table ip other') + generation(4, mark('1.2.3.6'))
     for (const part of text.match(/[^]{1,7}/g) ?? []) monitor.stdout.write(part)
-    await expect.poll(() => told).toEqual(['begun', `nft (2): ${mark('1.2.3.5')}`, `nft (4): ${mark('1.2.3.6')}`])
+    await expect.poll(() => reported).toEqual(['begun', `nft (2): ${mark('1.2.3.5')}`, `nft (4): ${mark('1.2.3.6')}`])
   })
 
   it.each<[string, () => MonitorProcess, string]>([
@@ -84,65 +84,65 @@ describe('watchTable', () => {
     ],
   ])('reports why %s, and starts it again', async (_name, start, why) => {
     const second = new Monitor()
-    const { told } = watch([start, () => second])
+    const { reported } = watch([start, () => second])
     second.stdout.write(generation(1))
-    await expect.poll(() => told).toEqual([`ended: ${why}`, 'begun'])
+    await expect.poll(() => reported).toEqual([`ended: ${why}`, 'begun'])
   })
 
   it('reports why no transaction can be made, and restarts', async () => {
     const second = new Monitor()
     let failures = 1
-    const { told, signals } = watch([() => new Monitor(), () => second], async () => {
+    const { reported, signals } = watch([() => new Monitor(), () => second], async () => {
       if (failures > 0) {
         failures -= 1
         throw new Error('nft failed')
       }
       second.stdout.write(generation(1))
     })
-    await expect.poll(() => told.slice(0, 2)).toEqual(['ended: nft failed', 'begun'])
+    await expect.poll(() => reported.slice(0, 2)).toEqual(['ended: nft failed', 'begun'])
     expect(signals[0]?.aborted).toBe(true)
   })
 
   it('ends a monitor that lost events, whatever it still prints, and starts another', async () => {
     const [first, second] = [new Monitor(), new Monitor()]
-    const { told, signals } = watch([() => first, () => second])
+    const { reported, signals } = watch([() => first, () => second])
     first.stdout.write(generation(1))
-    await expect.poll(() => told).toEqual(['begun'])
+    await expect.poll(() => reported).toEqual(['begun'])
     first.stdout.write('# ERROR: We lost some netlink events!\n')
     first.stdout.write(generation(2, mark('1.2.3.4')))
     await expect.poll(() => signals.length).toBe(2)
     second.stdout.write(generation(3))
-    await expect.poll(() => told).toEqual(['begun', 'ended: We lost some netlink events!', 'begun'])
+    await expect.poll(() => reported).toEqual(['begun', 'ended: We lost some netlink events!', 'begun'])
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
   })
 
   it('restarts without a reason when it has printed so much that its memory has grown', async () => {
     const [first, second] = [new Monitor(), new Monitor()]
-    const { told } = watch([() => first, () => second])
+    const { reported } = watch([() => first, () => second])
     const many = Array.from({ length: 2001 }, () => mark('1.2.3.4'))
     first.stdout.write(generation(1) + generation(2, ...many))
     second.stdout.write(generation(3))
-    const heard = () => told.map((text) => text.slice(0, 16))
-    await expect.poll(heard).toEqual(['begun', 'nft (2): add ele', 'ended: undefined', 'begun'])
+    const beginnings = () => reported.map((text) => text.slice(0, 16))
+    await expect.poll(beginnings).toEqual(['begun', 'nft (2): add ele', 'ended: undefined', 'begun'])
   })
 
   it('survives a listener that throws', async () => {
     over = new AbortController()
     const [first, second] = [new Monitor(), new Monitor()]
-    const told: string[] = []
+    const reported: string[] = []
     const listener = {
       begun: () => {
-        told.push('begun')
-        if (told.length === 1) throw new Error('no')
+        reported.push('begun')
+        if (reported.length === 1) throw new Error('no')
       },
       generation: () => {},
-      ended: (why?: string) => void told.push(`ended: ${why}`),
+      ended: (why?: string) => void reported.push(`ended: ${why}`),
     }
     const starts = [first, second].values()
     const start = () => starts.next().value ?? new Monitor()
     void watchTable(listener, { start, announce: async () => {} }, over.signal)
     first.stdout.write(generation(1))
     second.stdout.write(generation(2))
-    await expect.poll(() => told).toEqual(['begun', 'ended: no', 'begun'])
+    await expect.poll(() => reported).toEqual(['begun', 'ended: no', 'begun'])
   })
 })

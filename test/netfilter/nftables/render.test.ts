@@ -72,8 +72,8 @@ describe('changes', () => {
       ['delete ports4 udp . 1 : a . 3'],
     ],
   ])('%s', (_name, from, to, expected) => {
-    const said = announcement(changes(elementsOf(from), elementsOf(to)))
-    expect(said).toEqual(
+    const announced = announcement(changes(elementsOf(from), elementsOf(to)))
+    expect(announced).toEqual(
       expected.map((text) => text.replace(/^(\w+) (\w+) (.*)$/, '$1 element inet culvert $2 { $3 }')),
     )
   })
@@ -134,8 +134,8 @@ describe('changes', () => {
         const to = forwardingTable({ ...other, catchAll: from.catchAll })
         const lingering = trackedIn(elementsOf(gone))
         const [before, after] = [elementsOf(from, lingering), elementsOf(to, lingering)]
-        const said = (follows: boolean) => announcement(changes(before, after, follows)).toSorted()
-        expect(said(true)).toEqual(said(false))
+        const announced = (follows: boolean) => announcement(changes(before, after, follows)).toSorted()
+        expect(announced(true)).toEqual(announced(false))
       }),
     )
   })

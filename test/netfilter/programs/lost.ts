@@ -1,7 +1,7 @@
 // Runs in a host: node lost.ts
 // Applies a table as the agent does, then stops the monitor and makes so many transactions as another program that the
-// kernel drops announcements. A dropped one removes an element of our table. Prints as JSON { told, held }: what the
-// listener and the keeper's owner were told since, and whether the element is back after the next `ensure`.
+// kernel drops announcements. A dropped one removes an element of our table. Prints as JSON { reported, held }: what the
+// listener and the keeper's owner were called with since, and whether the element is back after the next `ensure`.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runCommand } from '../../../lib/command.ts'
@@ -12,12 +12,12 @@ import { announceNothing, applyInput, nftables } from '../../../netfilter/nftabl
 import { ingressTable } from '../tables.ts'
 
 const nft = nftables(runCommand)
-const told: string[] = []
+const reported: string[] = []
 const rules = keeper({
   nft,
   run: runCommand,
   localAddresses: () => [],
-  changed: (by) => void told.push(`changed ${by}`),
+  changed: (by) => void reported.push(`changed ${by}`),
 })
 const alive = () => false
 const over = new AbortController()
@@ -31,12 +31,12 @@ const start: StartProgram = (...command) => {
 const listener = {
   ...rules.listener,
   begun: () => {
-    told.push('begun')
+    reported.push('begun')
     rules.listener.begun()
     begun.resolve()
   },
   ended: (why?: string) => {
-    told.push(`ended: ${why}`)
+    reported.push(`ended: ${why}`)
     rules.listener.ended(why)
   },
 }
@@ -47,7 +47,7 @@ const table = ingressTable([['100.64.0.1', '10.0.0.9']])
 await rules.ensure(table, alive)
 // What was announced so far has been read.
 while (!(await isAllRead())) await delay(10)
-told.length = 0
+reported.length = 0
 begun = Promise.withResolvers<void>()
 
 const change = (transaction: string) => runCommand('nft', applyInput, { input: transaction })
@@ -63,7 +63,7 @@ await begun.promise
 await rules.ensure(table, alive)
 const held = (await nft.list())?.elements.get('ingress4')?.get('100.64.0.1')
 over.abort()
-process.stdout.write(JSON.stringify({ told, held }))
+process.stdout.write(JSON.stringify({ reported, held }))
 
 /**
  * The sockets of the monitor, each as the columns of /proc/net/netlink: … process, groups, queued bytes, …, dropped.

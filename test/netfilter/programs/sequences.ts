@@ -1,7 +1,7 @@
 // Runs in a host: node sequences.ts
 // Applies random tables one after the other as the agent does, with a monitor, and compares the kernel's content with
 // each. The tables of a sequence have the same rules, so that only elements change, and every other one only gains TCP
-// ports, for which no flow ends. Prints as JSON { changed, listed, strangers }: the number of changes, how often the
+// ports, for which no flow ends. Prints as JSON { changed, listed, mistaken }: the number of changes, how often the
 // table was listed for them, and how often an own transaction was taken for that of another program.
 // listed for them, and how often an own transaction was taken for that of another program.
 import { deepStrictEqual } from 'node:assert'
@@ -16,7 +16,7 @@ import { byFamily, forwardingTable, type ForwardingTable } from '../../../netfil
 import { randomTable } from '../random-table.ts'
 
 const kernel = nftables(runCommand, runAhead('nft', applyInput))
-let [changed, listed, strangers] = [0, 0, 0]
+let [changed, listed, mistaken] = [0, 0, 0]
 const list: typeof kernel.list = () => {
   listed += 1
   return kernel.list()
@@ -26,7 +26,7 @@ const rules = keeper({
   run: runCommand,
   localAddresses: () => [],
   changed: (by) => {
-    if (by !== undefined) strangers += 1
+    if (by !== undefined) mistaken += 1
   },
 })
 const alive = () => false
@@ -67,4 +67,4 @@ await fc.assert(
   { numRuns: 20 },
 )
 over.abort()
-process.stdout.write(JSON.stringify({ changed, listed, strangers }))
+process.stdout.write(JSON.stringify({ changed, listed, mistaken }))

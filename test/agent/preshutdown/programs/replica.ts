@@ -6,7 +6,7 @@ import { preshutdownRoute } from '../../../../agent/preshutdown/route.ts'
 import { timings, type Timings } from '../../../../agent/world/timings.ts'
 import { aContext } from '../../a-context.ts'
 import { aDrainingWorld } from '../a-draining-world.ts'
-import { isWelcome } from '../welcome.ts'
+import { acceptsConnections } from '../accepts-connections.ts'
 
 const [urls = '{}', change = '{}'] = process.argv.slice(2)
 const world = aDrainingWorld(JSON.parse(urls) as Record<string, string>, { POD_IPS: process.env['POD_IPS'] ?? '' }, 6)
@@ -23,6 +23,8 @@ const observed = { world: () => store.world, stuck: () => [], since: () => undef
 const none = () => ({ status: 404, body: 'none' })
 for (const listener of listeners(world.settings, observed, none, preshutdown)) await openListener(listener, () => {})
 const show = (): void =>
-  console.log(`${isWelcome(store.world) ? 'welcome' : 'unwelcome'}, ${store.world.preshutdown?.phase ?? 'not waiting'}`)
+  console.log(
+    `${acceptsConnections(store.world) ? 'accepting' : 'refusing'}, ${store.world.preshutdown?.phase ?? 'not waiting'}`,
+  )
 store.watch(show, stop.signal)
 console.log('listening')

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Agent, createServer, request } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type AcmeFault, type AcmeOrder, type AcmeRequest, answerOf, concerns } from '../faults.ts'
+import { type AcmeFault, type AcmeOrder, type AcmeRequest, answerOf, appliesTo } from '../faults.ts'
 
 export type GatewaySettings = {
   readonly address: string
@@ -49,12 +49,12 @@ async function pass(asked: IncomingMessage, body: Buffer): Promise<Passed> {
 /** Records the orders in an answer, and the names in the directory. */
 function learn(resource: string, body: Buffer, status = 0): void {
   if (status >= 300 || body[0] !== 0x7b) return
-  const said = JSON.parse(body.toString()) as Record<string, unknown>
+  const content = JSON.parse(body.toString()) as Record<string, unknown>
   if (resource === '/dir') {
-    const links = Object.entries(said).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+    const links = Object.entries(content).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
     for (const [name, link] of links) resources.set(new URL(link).pathname, name)
   }
-  const { finalize, identifiers, certificate: link } = said as Partial<Order>
+  const { finalize, identifiers, certificate: link } = content as Partial<Order>
   if (finalize === undefined) return
   const order = orders.get(finalize) ?? {
     domains: (identifiers ?? []).map(({ value }) => value),
@@ -71,7 +71,7 @@ async function serve(asked: IncomingMessage, response: ServerResponse): Promise<
   const entry: Mutable<AcmeRequest> = { at: Date.now(), resource }
   requests.push(entry)
   const body = await bodyOf(asked)
-  const met = concerns(fault, resource) ? fault : undefined
+  const met = appliesTo(fault, resource) ? fault : undefined
   if (met?.kind === 'silent') {
     unanswered.add(response)
     return

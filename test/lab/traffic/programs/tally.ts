@@ -15,7 +15,7 @@ export class Tally {
   readonly #retried: Failure[] = []
   readonly #answeredBy: Record<string, number> = {}
   readonly #seenAs = new Set<string>()
-  #mostAtOnce = 0
+  #maxAtOnce = 0
   #broken: Report['broken']
   #again: Report['again']
   #ended: number | undefined
@@ -31,7 +31,7 @@ export class Tally {
 
   /** The number of exchanges under way. */
   atOnce(count: number): void {
-    this.#mostAtOnce = Math.max(this.#mostAtOnce, count)
+    this.#maxAtOnce = Math.max(this.#maxAtOnce, count)
   }
 
   answer(echo: Echo, sent: number): void {
@@ -83,7 +83,7 @@ export class Tally {
       elapsed: Math.round(now - this.#started),
       median: round(sorted[Math.floor(sorted.length / 2)] ?? 0),
       slowest: round(sorted.at(-1) ?? 0),
-      mostAtOnce: this.#mostAtOnce,
+      maxAtOnce: this.#maxAtOnce,
       answeredBy: { ...this.#answeredBy },
       seenAs: [...this.#seenAs].toSorted(),
       ...(this.#broken === undefined ? {} : { broken: this.#broken }),

@@ -4,7 +4,7 @@ import { poll } from '../poll.ts'
 import { removeCgroups } from './cgroups.ts'
 import { isHolder } from './holder.ts'
 import { allPids, argvOf, identify, isAlive, signal, startTime, type Proc } from './procs.ts'
-import { bedNames, placesOf, readRecord } from './record.ts'
+import { bedNames, pathsOf, readRecord } from './record.ts'
 
 /**
  * Ends a bed and removes everything it made. The same works for a bed that is half made, whose record is lost, or that
@@ -22,7 +22,7 @@ export async function tearDown(name: string): Promise<boolean> {
   await poll(`the end of bed ${name}`, () => (holders.some(isAlive) ? undefined : true))
   await removeCgroups(name)
   const existed = holders.length > 0 || record !== undefined || (await bedNames()).includes(name)
-  await rm(placesOf(name).top, { recursive: true, force: true })
+  await rm(pathsOf(name).top, { recursive: true, force: true })
   // The last one removes the directory, too; with other beds in it, it is not empty and stays.
   await rmdir(bedsRoot).catch(() => undefined)
   return existed

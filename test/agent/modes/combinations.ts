@@ -25,7 +25,7 @@ export const hosts = {
 } as const
 
 /** The echo server answers UDP from the node's own address; connection tracking restores the address that was asked. */
-const answersAsAsked = `
+const restoreAskedAddress = `
 table inet lab {
   chain prerouting {
     type nat hook prerouting priority dstnat;
@@ -40,23 +40,23 @@ export type PodHost = 'dual' | 'only4' | 'only6'
 export type Family = 'v4' | 'v6'
 
 /** The families of a Pod, those that the tailnet gives its node, and those that both have: nothing is translated. */
-export type Ground = { readonly pod: PodHost; readonly tailnet: Families; readonly carries: readonly Family[] }
+export type Combination = { readonly pod: PodHost; readonly tailnet: Families; readonly forwarded: readonly Family[] }
 
 /** Combinations in which something is forwarded. */
-export const grounds: readonly Ground[] = [
-  { pod: 'dual', tailnet: 'both', carries: ['v4', 'v6'] },
-  { pod: 'only4', tailnet: 'both', carries: ['v4'] },
-  { pod: 'only6', tailnet: 'both', carries: ['v6'] },
-  { pod: 'dual', tailnet: 'v4', carries: ['v4'] },
-  { pod: 'only4', tailnet: 'v4', carries: ['v4'] },
-  { pod: 'dual', tailnet: 'v6', carries: ['v6'] },
-  { pod: 'only6', tailnet: 'v6', carries: ['v6'] },
+export const forwardingCombinations: readonly Combination[] = [
+  { pod: 'dual', tailnet: 'both', forwarded: ['v4', 'v6'] },
+  { pod: 'only4', tailnet: 'both', forwarded: ['v4'] },
+  { pod: 'only6', tailnet: 'both', forwarded: ['v6'] },
+  { pod: 'dual', tailnet: 'v4', forwarded: ['v4'] },
+  { pod: 'only4', tailnet: 'v4', forwarded: ['v4'] },
+  { pod: 'dual', tailnet: 'v6', forwarded: ['v6'] },
+  { pod: 'only6', tailnet: 'v6', forwarded: ['v6'] },
 ]
 
 /** Combinations in which nothing can be forwarded. */
-export const barren: readonly Ground[] = [
-  { pod: 'only4', tailnet: 'v6', carries: [] },
-  { pod: 'only6', tailnet: 'v4', carries: [] },
+export const refusedCombinations: readonly Combination[] = [
+  { pod: 'only4', tailnet: 'v6', forwarded: [] },
+  { pod: 'only6', tailnet: 'v4', forwarded: [] },
 ]
 
 /** Nodes in the tailnet, one of them a router and host of a Tailscale Service, and three hosts for a proxy. */
@@ -67,7 +67,7 @@ export async function startModes(options: { readonly cluster?: { readonly nodes:
   for (const address of [routed.v4, routed.v6, web.v4, web.v6]) {
     await router.exec(['ip', 'address', 'add', address, 'dev', 'lo'])
   }
-  await router.exec(['nft', '-f', '-'], { input: answersAsAsked })
+  await router.exec(['nft', '-f', '-'], { input: restoreAskedAddress })
   // The kernel limits the rate of its ICMP errors; a test provokes more of them than a client would.
   for (const pod of ['dual', 'only4', 'only6'] as const) {
     const limits = pod === 'only4' ? [] : ['net.ipv6.icmp.ratelimit=0']
@@ -97,9 +97,9 @@ export async function podEnv(bed: ModesBed, pod: PodHost): Promise<Environment> 
 }
 
 /** The reported reasons why traffic to a Pod is not forwarded, one for each family of the Pod that is not. */
-export const lacking = (bed: ModesBed, { pod, carries }: Ground): string[] =>
+export const notForwarded = (bed: ModesBed, { pod, forwarded }: Combination): string[] =>
   (['v4', 'v6'] as const)
-    .filter((family) => bed.host(pod).address[family] !== undefined && !carries.includes(family))
+    .filter((family) => bed.host(pod).address[family] !== undefined && !forwarded.includes(family))
     .map((family) => `the node has no ${family === 'v4' ? 'IPv4' : 'IPv6'} address in the tailnet`)
 
 /** The addresses of a node in the tailnet. */
@@ -114,7 +114,7 @@ const protocols = ['tcp', 'udp'] as const
 type Asked = {
   readonly port?: number
   readonly protocols?: readonly ('tcp' | 'udp')[]
-  readonly carries: readonly Family[]
+  readonly forwarded: readonly Family[]
   /** What an answer says. */
   readonly as: (family: Family) => object
 }
@@ -123,7 +123,7 @@ type Asked = {
 export async function answered(
   from: Host,
   to: Readonly<Record<Family, string | undefined>>,
-  { port = 7000, protocols: asked = protocols, carries, as }: Asked,
+  { port = 7000, protocols: asked = protocols, forwarded, as }: Asked,
 ): Promise<void> {
   const questions = (['v4', 'v6'] as const).flatMap((family) =>
     asked.flatMap((protocol) => {
@@ -134,7 +134,7 @@ export async function answered(
   )
   for (const [index, answer] of (await askAll(from, questions)).entries()) {
     const { family, data } = questions[index]!
-    if (carries.includes(family)) expect(answer).toMatchObject({ data, ...as(family) })
+    if (forwarded.includes(family)) expect(answer).toMatchObject({ data, ...as(family) })
     else expect(answer, data).toMatchObject({ message: expect.stringContaining('ECONNREFUSED') })
   }
 }

@@ -10,7 +10,7 @@ const empty = ['/tmp', '/run'] as const
 const layered = ['/etc', '/var'] as const
 
 /** Mounts the memory for all files that the bed's hosts write, in the bed's own mount namespace. */
-export async function layFiles(bed: number, directory: string): Promise<void> {
+export async function mountMemory(bed: number, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true })
   await run([...enter(bed), 'mount', '-t', 'tmpfs', '-o', 'mode=0755', 'culvert-lab', directory])
 }
@@ -47,7 +47,7 @@ const covered: Readonly<Record<string, string>> = {
 }
 
 /** Gives a host its own files. All mounts are in its own mount namespace. */
-export async function ownFiles(files: HostFiles): Promise<void> {
+export async function mountHostFiles(files: HostFiles): Promise<void> {
   const inside = join(files.directory, files.host)
   const seen = (path: string): string => seenFrom(files.bed, join(inside, path))
   const kept = files.keep.filter((path) => empty.some((top) => path.startsWith(`${top}/`)))
@@ -85,7 +85,7 @@ export async function ownFiles(files: HostFiles): Promise<void> {
 }
 
 /** Writes the host's name and its name server. */
-export async function nameFiles(pid: number, host: string, address: Address, nameServer: string): Promise<void> {
+export async function writeNameFiles(pid: number, host: string, address: Address, nameServer: string): Promise<void> {
   const own = [address.v4, address.v6].filter((one) => one !== undefined).map((one) => `${one} ${host}\n`)
   await Promise.all([
     replace(pid, '/etc/resolv.conf', `nameserver ${nameServer}\n`),

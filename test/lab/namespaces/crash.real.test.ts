@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { poll } from '../poll.ts'
 import { allPids, argvOf, startTime } from './procs.ts'
-import { placesOf, readRecord } from './record.ts'
+import { pathsOf, readRecord } from './record.ts'
 import { sweep, tearDown } from './teardown.ts'
 import { driver, gone, membersOf, traces } from './traces.ts'
 
@@ -18,7 +18,7 @@ test('a bed dies with the process that started it, and the next sweep removes it
   await gone(name, members)
   // Tests that run at the same time sweep, too.
   await sweep()
-  expect(existsSync(placesOf(name).top)).toBe(false)
+  expect(existsSync(pathsOf(name).top)).toBe(false)
 })
 
 test('a bed that is not owned stays, and can be taken down from anywhere, repeatedly', async () => {
@@ -31,7 +31,7 @@ test('a bed that is not owned stays, and can be taken down from anywhere, repeat
   expect(await traces(name, members)).not.toEqual([])
   expect(await tearDown(name)).toBe(true)
   await gone(name, members)
-  expect(existsSync(placesOf(name).top)).toBe(false)
+  expect(existsSync(pathsOf(name).top)).toBe(false)
   expect(await tearDown(name)).toBe(false)
 })
 
@@ -40,7 +40,7 @@ test('a bed is found by its marker when its record is lost', async () => {
   const { child } = await driver(name, false)
   const members = await membersOf(name)
   child.kill('SIGKILL')
-  await execa('rm', ['-r', placesOf(name).top])
+  await execa('rm', ['-r', pathsOf(name).top])
   expect(await tearDown(name)).toBe(true)
   await gone(name, members)
 })
@@ -57,5 +57,5 @@ test('a start that was killed half way leaves nothing behind', async () => {
   await sweep()
   // Its end is what counts; it may still be a zombie.
   expect(startTime(pid)).toBeUndefined()
-  expect(existsSync(placesOf(name).top)).toBe(false)
+  expect(existsSync(pathsOf(name).top)).toBe(false)
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { clusterEvent, inOrder, tailnetEvent } from './events.ts'
-import { isUnready, whyNot, type Pod } from './pods.ts'
+import { isUnready, unreadyReasons, type Pod } from './pods.ts'
 
 const metadata = { name: 'echo', namespace: 'default', uid: '1', creationTimestamp: '2030-01-01T00:00:00Z' }
 const about = { kind: 'Pod', namespace: 'default', name: 'echo' }
@@ -70,7 +70,7 @@ test('shows why a Pod is not ready, and how its container ended before', () => {
       },
     ],
   }
-  expect(whyNot(pod(status))).toEqual([
+  expect(unreadyReasons(pod(status))).toEqual([
     'default/echo: Running on node1',
     '  not Ready (ContainersNotReady)',
     '  container main: waiting (CrashLoopBackOff, back-off), 2 restarts; before: ended (Error, exit code 1)',

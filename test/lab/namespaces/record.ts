@@ -35,7 +35,7 @@ export type BedRecord = {
 }
 
 /** The paths of a bed's files. */
-export function placesOf(name: string) {
+export function pathsOf(name: string) {
   const top = join(bedsRoot, name)
   return {
     top,
@@ -60,21 +60,21 @@ export function checkBedName(name: string): void {
 
 /** Claims the name for a new bed. False when a bed of that name exists, or remains of one. */
 export async function claim(record: BedRecord): Promise<boolean> {
-  const places = placesOf(record.name)
+  const paths = pathsOf(record.name)
   await mkdir(bedsRoot, { recursive: true, mode: 0o755 })
   try {
-    await mkdir(places.top, { mode: 0o700 })
+    await mkdir(paths.top, { mode: 0o700 })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
   }
-  await mkdir(places.logs)
+  await mkdir(paths.logs)
   await writeRecord(record)
   return true
 }
 
 async function writeRecord(record: BedRecord): Promise<void> {
-  const path = placesOf(record.name).record
+  const path = pathsOf(record.name).record
   await writeFile(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`)
   await rename(`${path}.new`, path)
 }
@@ -107,7 +107,7 @@ async function changeAfter(
 /** The record of a bed, or undefined without a readable one (a bed that is being made or removed). */
 export async function readRecord(name: string): Promise<BedRecord | undefined> {
   try {
-    const record = JSON.parse(await readFile(placesOf(name).record, 'utf8')) as BedRecord
+    const record = JSON.parse(await readFile(pathsOf(name).record, 'utf8')) as BedRecord
     // Process numbers of an earlier boot mean nothing.
     if (record.boot === bootId()) return record
     const { holder: _holder, control: _control, acme: _acme, others: _others, ...rest } = record

@@ -8,7 +8,7 @@ export type Addresses = { readonly v4: string; readonly v6: string }
 export type DemoBed = Bed<'client'>
 
 /** A variant of the demo: where the agent and the backend run, and how they are started. */
-export type Scene = {
+export type Variant = {
   /** The parts that it needs besides those of every bed. */
   readonly groups: readonly Group[]
   /** The number of progress steps of `play`. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { gateway } from '../ground/addresses.ts'
+import { gateway } from '../namespaces/addresses.ts'
 
 export const acmeAddress = gateway('wan').v4
 
@@ -10,7 +10,7 @@ export const trusted = '/etc/lab-ca.pem'
 export const acmePorts = { directory: 14000, authority: 14001, management: 15000 } as const
 
 /** The files of a bed's certificate authority. */
-export function acmePlaces(directory: string) {
+export function acmePaths(directory: string) {
   const file = (name: string): string => join(directory, name)
   return {
     directory,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, startBed, startEcho, type Bed } from '../bed.ts'
-import { tellOnFailure } from '../vitest.ts'
+import { printLogsOnFailure } from '../vitest.ts'
 
 const hosts = {
   client: { network: 'wan', tailscaled: true },
@@ -28,8 +28,8 @@ afterAll(async () => {
   await Promise.all([bed.down(), twin.down()])
 })
 beforeEach(() => {
-  tellOnFailure(bed)
-  tellOnFailure(twin)
+  printLogsOnFailure(bed)
+  printLogsOnFailure(twin)
 })
 
 const both = ['v4', 'v6'] as const

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { placesOf } from '../ground/record.ts'
+import { pathsOf } from '../namespaces/record.ts'
 
 /** The paths of a cluster's files: `file` is in a directory that both sides see, etcd's data is in the bed's memory. */
-export function clusterPlaces(bed: string) {
-  const { top, files, logs } = placesOf(bed)
+export function clusterPaths(bed: string) {
+  const { top, files, logs } = pathsOf(bed)
   const directory = join(top, 'cluster')
   return {
     directory,

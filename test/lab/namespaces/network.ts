@@ -57,7 +57,7 @@ const bedRules = `table inet lab {
 `
 
 /** Creates the two networks in the bed's network namespace. */
-export async function layNetworks(bed: number): Promise<void> {
+export async function createNetworks(bed: number): Promise<void> {
   await setKernel(bed, bedSettings)
   const lines = ['link set lo up']
   for (const name of Object.keys(networks) as NetworkName[]) {
@@ -76,7 +76,7 @@ export async function layNetworks(bed: number): Promise<void> {
 }
 
 /** Connects hosts to their networks: `eth0` in each, with addresses and default routes. */
-export async function plugIn(bed: number, links: readonly Link[]): Promise<void> {
+export async function connectHosts(bed: number, links: readonly Link[]): Promise<void> {
   await Promise.all(
     links.map(({ pid, address }) =>
       setKernel(pid, [

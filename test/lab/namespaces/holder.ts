@@ -72,8 +72,8 @@ export function isHolder(argv: readonly string[], bed?: string): boolean {
 }
 
 function refused(log: string): CulvertError {
-  const said = readFileSync(log, 'utf8').trim().split('\n').slice(-3).join('; ')
-  return new CulvertError('privilege', `namespaces could not be made: ${said}`, {
+  const output = readFileSync(log, 'utf8').trim().split('\n').slice(-3).join('; ')
+  return new CulvertError('privilege', `namespaces could not be made: ${output}`, {
     remedy: 'Run as root with CAP_SYS_ADMIN and CAP_NET_ADMIN (in a container: privileged)',
   })
 }

@@ -1,5 +1,5 @@
 /** Limits concurrency to `size`: each call waits for a slot and returns the function that releases it. */
-export function turns(size: number): () => Promise<() => void> {
+export function semaphore(size: number): () => Promise<() => void> {
   const waiting: (() => void)[] = []
   let free = size
   const pass = (): void => {
