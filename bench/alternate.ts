@@ -1,5 +1,5 @@
 /**
- * Measures each of `names` in turn, `repeats` times over; who begins changes with each repeat, so that a drift of the
+ * Measures each of `names` in turn, `repeats` times; the first one changes with each repeat, so that a drift of the
  * machine favours none. The n-th values of all names belong together.
  */
 export async function alternate<Name extends string, Value>(

@@ -1,9 +1,12 @@
-/** What the API server says of Secrets: how many requests have ended, how many of them were to write, how many watches are open. */
+/**
+ * Requests about Secrets that the API server counted: how many have ended, how many of them were writes, how many
+ * watches are open.
+ */
 export type SecretRequests = { readonly all: number; readonly writes: number; readonly watches: number }
 
 const reading: ReadonlySet<string | undefined> = new Set(['GET', 'LIST', 'WATCH'])
 
-/** Reads it from the API server's metrics. A watch is a request that has not ended. */
+/** Parses the API server's metrics. A watch is a request that has not ended. */
 export function secretRequests(metrics: string): SecretRequests {
   const count = { all: 0, writes: 0, watches: 0 }
   for (const [, metric, text = '', value] of metrics.matchAll(/^(\w+)\{(.*)\} (\S+)$/gm)) {

@@ -3,10 +3,10 @@ import type { BenchBed } from './bench-bed.ts'
 
 export const echoPort = 7000
 
-/** A program that runs inside a host. */
+/** A program that runs in a host. */
 export const program = (name: string): string => join(import.meta.dirname, 'programs', name)
 
-/** Starts what the client talks to: an echo, and iperf3 at its usual port. */
+/** Starts the client's servers: an echo server, and iperf3 on its default port. */
 export async function startBackend(bed: BenchBed): Promise<void> {
   const host = bed.host('backend')
   const echo = await host.spawn([process.execPath, program('echo.ts'), String(echoPort)], { name: 'echo' })

@@ -1,6 +1,6 @@
 import { startBed, type Bed, type BedOptions } from '../test/lab/bed.ts'
 
-/** A client of the tailnet, a backend behind it, and between them a place for each contestant. */
+/** A client of the tailnet, a backend, and a host for each contestant between them. */
 const hosts = {
   client: { network: 'wan', tailscaled: true },
   ours: { network: 'cluster' },
@@ -16,8 +16,8 @@ export type Family = (typeof families)[number]
 export const familyTitle = { v4: 'IPv4', v6: 'IPv6' } as const satisfies Record<Family, string>
 
 /**
- * Starts it, with a cluster if one is asked for. Tunnels run over IPv4, whatever they carry: left alone, each picks a
- * family by itself, and a path over IPv6 beside one over IPv4 would be measured instead of what runs at its end.
+ * Starts the bed, with a cluster if one is wanted. Tunnels run over IPv4, whatever they carry: by default each chooses
+ * a family by itself, and a path over IPv6 would be compared with one over IPv4.
  */
 export async function startBenchBed(options: Pick<BedOptions<typeof hosts>, 'cluster'> = {}): Promise<BenchBed> {
   const bed = await startBed({ hosts, ...options })

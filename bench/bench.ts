@@ -22,7 +22,7 @@ import type { Size } from './size.ts'
 import { measureStartup } from './startup.ts'
 import { measureTraffic, trafficSteps } from './traffic.ts'
 
-/** `before`: the path of an earlier bundle, which is measured beside today's. */
+/** `before`: the path of an earlier bundle to compare with. */
 export type BenchOptions = {
   readonly size: Size
   readonly commit: string | undefined
@@ -31,7 +31,10 @@ export type BenchOptions = {
 
 export type Results = { readonly sections: readonly Section[]; readonly facts: [string, string][] }
 
-/** Measures everything: as processes of hosts in one bed, then what is for ProxyGroups and for HTTPS sites, and then as Pods, each in beds of its own. */
+/**
+ * Measures everything: processes in hosts of one bed, then ProxyGroups and HTTPS sites, and then Pods, each in beds of
+ * their own.
+ */
 export async function runBench({ size, commit, before }: BenchOptions): Promise<Results> {
   const preparation = await prepare('cluster', 'image')
   const steps = progress(
@@ -70,7 +73,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   }
 }
 
-/** The agent in another bundle, copied to where hosts can read it. */
+/** Copies the agent of another bundle to where hosts can read it. */
 async function besideBundle(before: string, bundle: string): Promise<Contestant> {
   const copy = join(dirname(bundle), 'earlier.js')
   await copyFile(before, copy)

@@ -5,11 +5,11 @@ type Curve = {
   readonly name: string
   readonly side: 'ours' | 'other'
   readonly dashed: boolean
-  /** Numbers of services, and the medians of what was measured with them. */
+  /** Numbers of services, and the medians measured with them. */
   readonly points: readonly (readonly [number, number])[]
 }
 
-/** Both sides' curves; those of another thing than the first are dashed. Values that are not above zero have no place. */
+/** The curves of both sides; those of a second series are dashed. Values that are not positive are left out. */
 export function curvesOf({ rows, against }: Pick<Section, 'rows' | 'against'>): Curve[] {
   const names = [...new Set(rows.flatMap(({ point }) => point?.curve ?? []))]
   const points = (name: string, side: Curve['side']): Curve['points'] =>
@@ -30,9 +30,9 @@ export function curvesOf({ rows, against }: Pick<Section, 'rows' | 'against'>): 
 }
 
 const size = { width: 720, height: 360 }
-/** Where the axes begin and end. */
+/** The ends of the axes. */
 const area = { left: 70, right: 560, top: 40, bottom: 310 }
-// Told apart by hue and brightness, on white and on black.
+// Distinguishable by hue and brightness, on white and on black.
 const colours = { ours: '#0f8a6c', other: '#d9622b' } as const
 
 /** The rows of a section that have a point, by the number of services, as an SVG image; both axes are logarithmic. */
@@ -81,7 +81,7 @@ export function renderChart(section: Section): string {
   ].join('\n')
 }
 
-/** Places values between two ends, whole decades at both. */
+/** Scales values between two ends, both at whole decades. */
 function scale(values: readonly number[], from: number, to: number) {
   const [first, last] = [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))]
   const decades = Math.max(1, last - first)

@@ -4,12 +4,12 @@ import { familyTitle, type BenchBed } from './bench-bed.ts'
 import { sides, type Pair } from './pair.ts'
 import type { Row } from './section.ts'
 
-/** Connections that are under way at any time. */
+/** The number of connections at a time. */
 export const crowd = 32
 
 type Connections = { readonly done: number; readonly failed: number; readonly elapsed: number }
 
-/** New TCP connections through each side, one exchange each, as many as are possible in `seconds`. */
+/** New TCP connections through each side, one exchange each, as many as possible in `seconds`. */
 export async function measureConnections(
   bed: BenchBed,
   pair: Pair,

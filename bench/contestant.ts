@@ -1,17 +1,18 @@
-/** Who is measured, and at once the host where it runs. `cached` is ours with Node's compile cache, warm. */
+/** Who is measured, which is also the host where it runs. `cached` is ours with a warm compile cache of Node. */
 export type ContestantName = 'ours' | 'cached' | 'upstream'
 
 export type Contestant = {
   readonly name: ContestantName
   readonly argv: readonly string[]
-  /** What it gets beside the environment that all have in common. */
+  /** Settings besides those that all have in common. */
   readonly env: Readonly<Record<string, string>>
 }
 
-/** Where Node keeps compiled code, as named inside a host. */
+/** The directory of Node's compile cache, as named inside a host. */
 export const compileCache = { NODE_COMPILE_CACHE: '/tmp/compile-cache' } as const
 
-// The kernel shares out processors by session. Each gets its own: else upstream's tailscaled would share that of what
+// The kernel divides CPU time by session, so each agent gets its own: otherwise upstream's tailscaled would share that
+// of the client program, and ours, which the agent starts in a new session, would not.
 // asks, and ours, which the agent starts in a new one, would not.
 const alone = 'setsid'
 

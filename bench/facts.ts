@@ -10,7 +10,7 @@ export async function gatherFacts(bed: BenchBed, commit: string | undefined): Pr
     ...(commit === undefined ? [] : [['commit', commit] satisfies [string, string]]),
     ['processor', `${processors.length} × ${processors[0]?.model ?? 'unknown'}`],
     ['memory', `${Math.round(totalmem() / 2 ** 30)} GiB`],
-    // Without what its builder has added.
+    // Without the builder's suffix.
     ['kernel', `Linux ${release().replace(/-.*/, '')}, ${machine()}`],
     ['Node', process.versions.node],
     ['tailscaled and containerboot', await firstLine('tailscale', 'version')],
@@ -19,7 +19,7 @@ export async function gatherFacts(bed: BenchBed, commit: string | undefined): Pr
   ]
 }
 
-/** The same of the cluster. */
+/** The same for the cluster. */
 export async function clusterFacts({ cluster }: BenchBed): Promise<[string, string][]> {
   type Node = { status: { nodeInfo: { kubeletVersion: string; containerRuntimeVersion: string } } }
   const node = await cluster.get<Node>('node', cluster.node().name)

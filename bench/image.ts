@@ -9,14 +9,14 @@ import type { Row, Section } from './section.ts'
 
 export type Images = Readonly<Record<Side, Image>>
 
-/** Bytes of a layer: as a tar file, and as registries keep it. */
+/** Bytes of a layer: as a tar file, and compressed as in registries. */
 type Layer = { readonly unpacked: number; readonly packed: number }
 
 export async function buildImages(note: (detail: string) => void): Promise<Images> {
   return { ours: await buildImage(note), upstream: await buildUpstreamImage(note) }
 }
 
-/** Tells how large both images are, and what of. */
+/** Measures the size of both images and of their parts. */
 export async function measureImages(images: Images, note: (detail: string) => void): Promise<Section> {
   const ours = await layersOf(images.ours, note)
   const upstream = await layersOf(images.upstream, note)
@@ -41,8 +41,8 @@ export async function measureImages(images: Images, note: (detail: string) => vo
       row('… Node and the agent', 'unpacked', 3),
     ],
     note:
-      'Upstream’s is put together here of what its own consists of, on the Debian of ours; its own lies on Alpine, whose ' +
-      'base is smaller. Node is stripped of its symbols, which saves 18 MB, or 4 MB compressed. Compressed by gzip, level 6.',
+      'Upstream’s image is rebuilt here from its contents on the Debian of ours; the original is based on Alpine, which is ' +
+      'smaller. Node is stripped of its symbols, which saves 18 MB, or 4 MB compressed. Compressed by gzip, level 6.',
   }
 }
 

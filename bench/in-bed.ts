@@ -4,8 +4,8 @@ import { tearDown } from '../test/lab/namespaces/teardown.ts'
 import { limit } from './size.ts'
 
 /**
- * Measures in a bed of its own, which ends with it. Rejects when that takes longer than `limit` seconds, and shows the
- * last lines of everything that ran when it fails.
+ * Measures in a bed of its own, which ends afterwards. Rejects when that takes longer than `limit` seconds, and prints
+ * the last log lines of everything that ran when it fails.
  */
 export async function inBed<B extends Bed, T>(started: Promise<B>, measure: (bed: B) => Promise<T>): Promise<T> {
   await using bed = await started
@@ -18,7 +18,7 @@ export async function inBed<B extends Bed, T>(started: Promise<B>, measure: (bed
   try {
     return await Promise.race([late.promise, measure(bed)])
   } catch (error) {
-    // What fails then fails because the bed is being taken down, and the process is about to end.
+    // Failures are now due to the bed being taken down, and the process is about to end.
     if (interruption.begun()) await new Promise<never>(() => {})
     console.error(`\n${await bed.tails()}`)
     throw error
@@ -28,7 +28,7 @@ export async function inBed<B extends Bed, T>(started: Promise<B>, measure: (bed
   }
 }
 
-/** Ctrl-C removes everything too. */
+/** Ctrl-C removes everything, too. */
 function takeDownOnSignal(bed: string): { readonly begun: () => boolean; readonly ignore: () => void } {
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
   let stopping = false
@@ -38,7 +38,7 @@ function takeDownOnSignal(bed: string): { readonly begun: () => boolean; readonl
       stopping = true
       void tearDown(bed).finally(() => process.exit(code))
     }
-    // Not `once`: a listener that is gone already when others look lets them end the process at once.
+    // Not `once`: with the listener already removed, other listeners would end the process at once.
     process.on(signal, stop)
     return { signal, stop }
   })

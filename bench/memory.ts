@@ -7,7 +7,7 @@ import { type Memory, memoryOf, memoryRows } from './process-memory.ts'
 import { Proxy } from './proxy.ts'
 import type { Section } from './section.ts'
 
-/** Of each repeat, everybody's at the same moment. */
+/** Of each repeat, for all contestants at the same time. */
 export type HostMemory = Readonly<Record<ContestantName | 'bare' | 'lean', readonly Memory[]>>
 
 const server = join(import.meta.dirname, 'programs', 'http-server.mjs')
@@ -48,12 +48,13 @@ export function memorySections({ ours, cached, upstream, bare, lean }: HostMemor
       note: `VmRSS and RssAnon of the agent alone, without tailscaled, ready and then idle for ${idle} s.`,
     },
     {
-      title: 'Memory beside a bare Node',
+      title: 'Memory compared with a bare Node',
       against: 'bare Node',
       rows: [...memoryRows(cached, bare), ...memoryRows(cached, lean, ', node:http without its ESM namespace')],
       note:
-        'The same moment; the other side is an HTTP server of Node alone, and both have a warm compile cache. ' +
-        '`import … from "node:http"` loads Node’s fetch and WebSocket too, which `require` does not: hence two of them.',
+        'Measured at the same time; the other side is a plain HTTP server under Node, and both have a warm compile cache. ' +
+        'It is measured with `import … from "node:http"`, which also loads Node’s fetch and WebSocket, and with `require`, ' +
+        'which does not.',
     },
   ]
 }

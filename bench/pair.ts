@@ -7,7 +7,7 @@ import { Proxy } from './proxy.ts'
 export const sides = ['ours', 'upstream'] as const
 export type Side = (typeof sides)[number]
 
-/** Ours and upstream's, running at once, and where the client reaches the backend through each. */
+/** Ours and upstream's, running at once, and the addresses at which the client reaches the backend through each. */
 export class Pair implements AsyncDisposable {
   readonly family: Family
   readonly address: Readonly<Record<Side, string>>
@@ -33,10 +33,13 @@ export class Pair implements AsyncDisposable {
   }
 }
 
-/** Waits for a direct path over IPv4 to another node, and rejects when there is none: then the relay would be measured, or another path. */
+/**
+ * Waits for a direct path over IPv4 to another node, and rejects without one: otherwise the relay or another path would
+ * be measured.
+ */
 export async function directPath(from: Host, to: string): Promise<void> {
   const ping = ['tailscale', 'ping', '--until-direct', '--c=20', '--timeout=1s', to]
-  // A node that has just come is not yet known to the others.
+  // The other nodes do not know a new node at once.
   for (let attempt = 1; ; attempt += 1) {
     const { exitCode, stdout, stderr } = await from.exec(ping, { check: false, timeout: 30_000 })
     if (exitCode === 0 && /via (\d+\.){3}\d+:\d+ in \S+\s*$/.test(stdout)) return

@@ -9,14 +9,14 @@ import type { Row, Section } from './section.ts'
 
 export type ProbesSize = { readonly repeats: number; readonly idle: number; readonly seconds: number }
 
-/** Steps of `measurePodProbes`. */
+/** The number of progress steps of `measurePodProbes`. */
 export const podProbesSteps = 2
 
 const byExec = (...command: string[]) => ({ exec: { command } })
 
 type Probes = { readonly side: Side; readonly ready?: object; readonly live?: object }
 
-/** Whose Pod each is, and how kubelet asks it, as readiness and as liveness. */
+/** The side of each Pod, and its readiness and liveness probes. */
 const kinds = {
   exec: { side: 'ours', ready: byExec('culvert', 'ready'), live: byExec('culvert', 'live') },
   http: { side: 'ours', ready: byHttp('/readyz'), live: byHttp('/livez') },
@@ -27,10 +27,10 @@ const kinds = {
 type Kind = keyof typeof kinds
 const names = Object.keys(kinds) as Kind[]
 
-/** How often the examples that ask by exec do so, in a second: readiness each 10 s, liveness each 30 s. */
+/** How often the examples with exec probes run them, per second: readiness each 10 s, liveness each 30 s. */
 const exampleRate = 1 / 10 + 1 / 30
 
-/** What probes cost a Pod that does nothing, in a bed of its own. */
+/** The cost of probes for an idle Pod, in a bed of its own. */
 export async function measurePodProbes(images: Images, size: ProbesSize, steps: Progress): Promise<Section> {
   return await inBed(
     steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
@@ -63,11 +63,11 @@ async function measureOnce(setup: PodSetup, { idle, seconds }: ProbesSize): Prom
   return Object.fromEntries(used) as Record<Kind, number>
 }
 
-/** Each asked once a second, so that it shows beside what the Pod does anyway. However late an answer is, nothing is ended. */
+/** Each runs once a second, so that it is visible beside the Pod's other work. A late answer ends nothing. */
 function probes({ side, ready, live }: Probes): object {
   const often = { periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 60 }
   return {
-    // Asked until the Pod is ready, and never again.
+    // Runs until the Pod is ready, and never again.
     startupProbe: { ...byHttp(readiness[side]), ...often },
     ...(ready && { readinessProbe: { ...ready, ...often } }),
     ...(live && { livenessProbe: { ...live, ...often } }),
@@ -75,7 +75,7 @@ function probes({ side, ready, live }: Probes): object {
 }
 
 function section(used: readonly Readonly<Record<Kind, number>>[], { seconds }: ProbesSize): Section {
-  /** Milliseconds of CPU for each of the two probes in a second. */
+  /** Milliseconds of CPU time for each of the two probes in a second. */
   const each = (kind: Kind, without: Kind): number[] => used.map((one) => (one[kind] - one[without]) / 2)
   const [exec, http, other] = [each('exec', 'none'), each('http', 'none'), each('upstream', 'upstreamNone')]
   const rated = (values: readonly number[]): number[] => values.map((value) => value * exampleRate)
@@ -87,12 +87,12 @@ function section(used: readonly Readonly<Record<Kind, number>>[], { seconds }: P
     other: upstream,
   })
   return {
-    title: 'Probes of a Pod at rest',
+    title: 'Probes of an idle Pod',
     against: 'upstream',
     rows: [
       row('one by exec; upstream’s by httpGet', 'ms', exec, other),
       row('one by httpGet', 'ms', http, other),
-      row('as often as the examples ask, by exec', 'millicores', rated(exec), rated(other)),
+      row('as often as in the examples, by exec', 'millicores', rated(exec), rated(other)),
       row('… by httpGet', 'millicores', rated(http), rated(other)),
       row(
         'the Pod itself, without probes',
@@ -102,9 +102,9 @@ function section(used: readonly Readonly<Record<Kind, number>>[], { seconds }: P
       ),
     ],
     note:
-      `CPU of the Pod’s control group in ${seconds} s, with a readiness and a liveness probe each second, less that of a ` +
-      'Pod without them that runs beside it; upstream’s has `/healthz` alone. The examples ask for readiness each 10 s and ' +
-      'for liveness each 30 s, which is to take 2 millicores at most. Of one by exec the half is what the container engine ' +
-      'runs within the Pod to begin any program, even `true`; what it and kubelet do outside is not in it.',
+      `CPU time of the Pod’s control group in ${seconds} s, with a readiness and a liveness probe each second, minus that ` +
+      'of a Pod without them at the same time; upstream’s has only `/healthz`. The examples probe readiness each 10 s and ' +
+      'liveness each 30 s, with a goal of 2 millicores at most. Half of a probe by exec is what the container engine needs ' +
+      'within the Pod to start any program, even `true`; its work and that of kubelet outside the Pod is not included.',
   }
 }

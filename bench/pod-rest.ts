@@ -9,18 +9,18 @@ import type { Row, Section } from './section.ts'
 
 type Rest = {
   readonly memory: Memory
-  /** How often each was done, by anybody, in an hour like this. */
+  /** The number of requests of all clients, extrapolated to an hour. */
   readonly hourly: Pick<SecretRequests, 'all' | 'writes'>
   readonly watches: number
-  /** Whether the Pod's own Secret is another than before: 1, else 0. */
+  /** Whether the Pod's own Secret has changed: 1, else 0. */
   readonly changed: number
 }
 
 export type RestSize = { readonly repeats: number; readonly idle: number; readonly rest: number }
 
 /**
- * What a Pod that does nothing takes: memory after `idle` seconds, then what it asks of the API server for `rest`
- * seconds, one Pod at a time. `hosts`: the same processes without Kubernetes, measured as often.
+ * The cost of an idle Pod: memory after `idle` seconds, then its API requests for `rest` seconds, one Pod at a time.
+ * `hosts`: the same processes without Kubernetes, measured as often.
  */
 export async function measurePodRest(
   setup: PodSetup,
@@ -49,26 +49,26 @@ export async function measurePodRest(
       against: 'upstream',
       rows: memoryRows(memory('ours'), memory('upstream')),
       note:
-        `As without Kubernetes, ${idle} s after the first answer to the client: state in a Secret, ours with a watch of ` +
-        'it, a probe each second, no compile cache.',
+        `Like without Kubernetes, but ${idle} s after the first answer to the client: state in a Secret, which ours watches, ` +
+        'a probe each second, no compile cache.',
     },
     {
-      title: 'Memory in a Pod beside the same without Kubernetes',
+      title: 'Memory in a Pod compared with the same without Kubernetes',
       against: 'without Kubernetes',
       rows: memoryRows(memory('ours'), hosts.ours),
-      note: 'Ours in its Pod, beside ours as it was measured without Kubernetes, with its state on disk.',
+      note: 'Ours in its Pod, compared with ours as measured without Kubernetes, with its state on disk.',
     },
     {
-      title: 'Memory in a Pod beside a bare Node',
+      title: 'Memory in a Pod compared with a bare Node',
       against: 'bare Node',
       rows: [
         ...memoryRows(memory('ours'), hosts.bare),
         ...memoryRows(memory('ours'), hosts.lean, ', node:http without its ESM namespace'),
       ],
-      note: 'Ours in its Pod, beside the HTTP servers that were measured without Kubernetes, with a warm compile cache.',
+      note: 'Ours in its Pod, compared with the HTTP servers as measured without Kubernetes, with a warm compile cache.',
     },
     {
-      title: 'What a Pod at rest asks of the API server',
+      title: 'API requests of an idle Pod',
       against: 'upstream',
       rows: [
         row('writes to Secrets', 'an hour', ({ hourly }) => hourly.writes),
@@ -77,10 +77,10 @@ export async function measurePodRest(
         row('watches of Secrets', 'open', ({ watches }) => watches),
       ],
       note:
-        `Requests that the API server counted in ${rest} s (\`apiserver_request_total\`), as many as that would be in an ` +
-        'hour: whoever asked, but with one proxy Pod at a time. A change is another `resourceVersion` of the Pod’s Secret ' +
-        'afterwards. The watches of kubelet and of the control plane are among the open ones; a watch counts as a request ' +
-        'only when it ends, which ours does every five minutes.',
+        `Requests that the API server counted in ${rest} s (\`apiserver_request_total\`), extrapolated to an hour. They are ` +
+        'those of all clients, with one proxy Pod at a time. A change is another `resourceVersion` of the Pod’s Secret ' +
+        'afterwards. The open watches include those of kubelet and of the control plane; a watch counts as a request only ' +
+        'when it ends, which ours does every five minutes.',
     },
   ]
 }

@@ -3,7 +3,10 @@ import { type Side, sides } from './pair.ts'
 import { type PodSetup, PodProxy } from './pod.ts'
 import type { Section } from './section.ts'
 
-/** Starts both sides' Pods `repeats` times, each anew and once more with its state, and once to begin with, not counted. */
+/**
+ * Starts both sides' Pods `repeats` times, each as a new node and again with its state, plus one start that is not
+ * counted.
+ */
 export async function measurePodStart(
   setup: PodSetup,
   repeats: number,
@@ -25,15 +28,15 @@ export async function measurePodStart(
       row('a new node: start-up complete', ({ first }) => first.complete),
       row('… ready', ({ first }) => first.ready),
       row('… first answer to the client', ({ first }) => first.answered),
-      row('Pod deleted and back: start-up complete', ({ again }) => again.complete),
+      row('Pod deleted and recreated: start-up complete', ({ again }) => again.complete),
       row('… ready', ({ again }) => again.ready),
     ],
     note:
-      'Since the scheduler gave the Pod to its node, where both images are: sandbox, an init container that turns ' +
-      'forwarding on, and the agent, whose config and state are in a Secret. Start-up is complete at the time that the ' +
-      'node’s container engine gave to the line `Startup complete, waiting for shutdown signal`. Ready is kubelet’s ' +
-      'condition, by a probe each second: of `/readyz` for ours, which is true once rules have been read back, and for ' +
-      'upstream’s, which has none, of `/healthz`, which is true once it has an address. The client sends a datagram ' +
-      'when the Pod is ready, and the next when that is not answered.',
+      'From the time when the scheduler assigned the Pod to its node, which has both images: sandbox, an init container ' +
+      'that turns forwarding on, and the agent, whose config and state are in a Secret. Start-up is complete at the time ' +
+      'that the container engine recorded for the line `Startup complete, waiting for shutdown signal`. Ready is kubelet’s ' +
+      'condition, with a probe each second: of `/readyz` for ours, which succeeds once rules have been read back, and of ' +
+      '`/healthz` for upstream’s, which has no `/readyz`; it succeeds once the node has an address. The client sends a ' +
+      'datagram when the Pod is ready, and another one when that is not answered.',
   }
 }

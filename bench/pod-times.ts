@@ -6,19 +6,19 @@ import { proxyNamespace } from '../test/lab/cluster/proxy.ts'
 import { poll } from '../test/lab/poll.ts'
 import type { BenchBed } from './bench-bed.ts'
 
-/** A bed with a cluster, whatever hosts it has. */
+/** A bed with a cluster and any hosts. */
 export type PodBed = Pick<Bed, 'cluster'>
 
 const inNamespace = `--namespace=${proxyNamespace}`
 
-/** Waits until there is a Pod of this name and kubelet calls it ready; gives the time. */
+/** Waits until the Pod of this name exists and is Ready; returns the time. */
 export async function untilReady({ cluster }: PodBed, pod: string): Promise<number> {
   await cluster.kubectl(['wait', '--for=create', `pod/${pod}`, inNamespace, '--timeout=30s'])
   await cluster.wait(`pod/${pod}`, 'Ready', { namespace: proxyNamespace })
   return Date.now()
 }
 
-/** Has the client ask until the backend answers through the Pod; gives the time. */
+/** Lets the client send requests until the backend answers through the Pod; returns the time. */
 export async function untilAnswered(bed: BenchBed, pod: string): Promise<number> {
   const { addresses } = await bed.control.node(pod)
   const to = addresses.find((address) => isIPv4(address)) ?? ''
@@ -33,19 +33,22 @@ export async function untilAnswered(bed: BenchBed, pod: string): Promise<number>
   }
 }
 
-/** Waits until there is a Pod of this name and its tailscaled says that it has its relay: what is sent before may be lost. */
+/**
+ * Waits until the Pod of this name exists and its tailscaled is connected to its relay: what is sent before may be
+ * lost.
+ */
 export async function untilReachable({ cluster }: PodBed, pod: string): Promise<void> {
   await cluster.kubectl(['wait', '--for=create', `pod/${pod}`, inNamespace, '--timeout=30s'])
   const uid = String((await cluster.get('pod', pod, proxyNamespace))?.metadata['uid'])
   const log = cluster.node().path(`/var/log/pods/${proxyNamespace}_${pod}_${uid}/tailscale/0.log`)
   await poll(`the relay of ${pod}`, async () => {
-    // There is none before the container runs.
+    // There is no log before the container runs.
     const text = await readFile(log, 'utf8').catch(() => '')
     return /magicsock: derp-\d+ connected/.test(text) || undefined
   })
 }
 
-/** When the scheduler gave the Pod to its node, as it says itself. */
+/** When the scheduler assigned the Pod to its node, by its condition. */
 export async function scheduledAt({ cluster }: PodBed, pod: string): Promise<number> {
   const uid = String((await cluster.get('pod', pod, proxyNamespace))?.metadata['uid'])
   const about = `--field-selector=involvedObject.uid=${uid},reason=Scheduled`
@@ -56,7 +59,7 @@ export async function scheduledAt({ cluster }: PodBed, pod: string): Promise<num
   return Date.parse(time)
 }
 
-/** When the agent said that start-up is complete, by the container engine's clock. */
+/** When the agent logged that start-up is complete, by the container engine's clock. */
 export async function completeAt({ cluster }: PodBed, pod: string): Promise<number> {
   const time = await poll(`the end of the start-up of ${pod}`, async () => {
     const { stdout } = await cluster.kubectl(['logs', pod, inNamespace, '--timestamps'])

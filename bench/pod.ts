@@ -9,33 +9,33 @@ import type { Images } from './image.ts'
 import { type Side, sides } from './pair.ts'
 import { completeAt, type PodBed, scheduledAt, untilAnswered, untilReady } from './pod-times.ts'
 
-/** A bed with a cluster in which proxies can be made, and the address that they are to forward to. */
+/** A bed with a cluster for proxies, and the address to which they forward. */
 export type PodSetup = { readonly bed: BenchBed; readonly images: Images; readonly target: string }
 
-/** Milliseconds since the scheduler gave the Pod to its node. */
+/** Milliseconds since the scheduler assigned the Pod to its node. */
 export type PodStart = {
-  /** Until the agent said that start-up is complete. */
+  /** Until the agent logged that start-up is complete. */
   readonly complete: number
-  /** Until kubelet called the Pod ready. */
+  /** Until the Pod was Ready. */
   readonly ready: number
 }
 
-/** What the agent's process is started as. */
+/** The command lines of the agents' processes. */
 const program = { ours: '/usr/local/bin/node', upstream: '/usr/local/bin/containerboot' } as const
-/** Where each tells kubelet that it is ready. */
+/** The readiness endpoint of each. */
 export const readiness = { ours: '/readyz', upstream: '/healthz' } as const
 
-/** A probe that asks the agent's listener. */
+/** A probe of the agent's listener. */
 export const byHttp = (path: string) => ({ httpGet: { path, port: 9002 } })
 
-/** As without Kubernetes, and the endpoint that kubelet asks. */
+/** As without Kubernetes, plus the endpoint for kubelet. */
 const env = {
   TS_DEBUG_FIREWALL_MODE: 'nftables',
   TS_NO_LOGS_NO_SUPPORT: 'true',
   TS_ENABLE_HEALTH_CHECK: 'true',
 } as const
 
-/** Puts the images on the node, and a backend behind a Service. */
+/** Imports the images, and creates a backend behind a Service. */
 export async function preparePods(bed: BenchBed, images: Images): Promise<PodSetup> {
   const { cluster } = bed
   for (const side of sides) await cluster.importImage(images[side].archive)
@@ -44,13 +44,13 @@ export async function preparePods(bed: BenchBed, images: Images): Promise<PodSet
   return { bed, images, target: await serviceAddress(bed, 'backend') }
 }
 
-/** Where a Service of the cluster is, IPv4. */
+/** The IPv4 address of a Service of the cluster. */
 export async function serviceAddress({ cluster }: PodBed, name: string): Promise<string> {
   const service = await cluster.get<{ spec: { clusterIPs: string[] } }>('service', name)
   return service?.spec.clusterIPs.find((address) => isIPv4(address)) ?? ''
 }
 
-/** Returns once objects of a proxy are gone, and its Pod with them. */
+/** Returns once the objects of a proxy and its Pod are gone. */
 export async function deleteProxy({ cluster }: PodBed, ...objects: readonly string[]): Promise<void> {
   const how = [`--namespace=${proxyNamespace}`, '--cascade=foreground', '--timeout=60s']
   await cluster.kubectl(['delete', ...objects, ...how], { timeout: 65_000 })
@@ -58,9 +58,9 @@ export async function deleteProxy({ cluster }: PodBed, ...objects: readonly stri
 
 let made = 0
 
-/** A side's image that runs as an operator's proxy Pod in front of the backend's Service. */
+/** A side's image running as an operator's proxy Pod in front of the backend's Service. */
 export class PodProxy implements AsyncDisposable {
-  /** `answered`: until the backend answered the client, who asks for the first time when the Pod is ready. */
+  /** `answered`: until the backend answered the client, which sends its first request when the Pod is ready. */
   readonly started: PodStart & { readonly answered: number }
   readonly #bed: BenchBed
   readonly #side: Side
@@ -73,7 +73,7 @@ export class PodProxy implements AsyncDisposable {
     this.started = started
   }
 
-  /** Makes it, as a new node with a Secret of its own, and returns once the backend has answered through it. */
+  /** Creates it, as a new node with a Secret of its own, and returns once the backend has answered through it. */
   static async start(
     { bed, images, target }: PodSetup,
     side: Side,
@@ -98,7 +98,7 @@ export class PodProxy implements AsyncDisposable {
     return new PodProxy(bed, side, name, started)
   }
 
-  /** Deletes the Pod, which comes back as the same node; returns once the new one is ready. */
+  /** Deletes the Pod, which is recreated as the same node; returns once the new one is ready. */
   async restart(): Promise<PodStart> {
     await deleteProxy(this.#bed, `pod/${this.#pod}`)
     const ready = await untilReady(this.#bed, this.#pod)
@@ -116,7 +116,7 @@ export class PodProxy implements AsyncDisposable {
     return { pid, name: this.#pod }
   }
 
-  /** Milliseconds of CPU that the Pod's containers have used, with all that was run in them. */
+  /** Milliseconds of CPU time of the Pod's containers, including everything that ran in them. */
   async cpu(): Promise<number> {
     const pod = await this.#bed.cluster.get('pod', this.#pod, proxyNamespace)
     return cpuOf(this.#bed.name, this.#bed.cluster.node().name, `pod${String(pod?.metadata['uid'])}`)
@@ -138,7 +138,7 @@ export class PodProxy implements AsyncDisposable {
   }
 }
 
-/** The network that a process is in; undefined when it has ended. */
+/** The network namespace of a process; undefined when it has ended. */
 function networkOf(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/net`)

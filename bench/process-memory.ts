@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { Row } from './section.ts'
 
-/** MiB: all pages that are in memory, and those of them that no file backs. */
+/** MiB: all resident pages, and those of them that no file backs. */
 export type Memory = { readonly resident: number; readonly anonymous: number }
 
-/** Of one process, numbered as on this side, without its children. */
+/** Of one process, by its PID on this side, without its children. */
 export async function memoryOf({ pid, name }: { readonly pid: number; readonly name: string }): Promise<Memory> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   const field = (key: string): number => {
@@ -15,7 +15,7 @@ export async function memoryOf({ pid, name }: { readonly pid: number; readonly n
   return { resident: field('VmRSS'), anonymous: field('RssAnon') }
 }
 
-/** Two rows, one for each kind of memory; `how` says what is special about them. */
+/** Two rows, one for each kind of memory; `how` is appended to their names. */
 export function memoryRows(ours: readonly Memory[], other: readonly Memory[], how = ''): Row[] {
   return (['resident', 'anonymous'] as const).map((kind) => ({
     what: `${kind}${how}`,

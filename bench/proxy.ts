@@ -6,10 +6,10 @@ import type { Contestant } from './contestant.ts'
 
 let started = 0
 
-/** A contestant that runs in its host as an L3 ingress proxy in front of the backend, for one address family. */
+/** A contestant running in its host as an L3 ingress proxy in front of the backend, for one address family. */
 export class Proxy implements AsyncDisposable {
   readonly process: HostProcess
-  /** Milliseconds from the start of the process until it said that start-up is complete. */
+  /** Milliseconds from the start of the process until it logged that start-up is complete. */
   readonly readyAfter: number
   readonly #bed: BenchBed
   readonly #contestant: Contestant
@@ -23,7 +23,7 @@ export class Proxy implements AsyncDisposable {
     this.readyAfter = readyAfter
   }
 
-  /** Starts it as a new node with fresh state on disk, and returns once it is ready. */
+  /** Starts it as a new node with new state on disk, and returns once it is ready. */
   static async start(bed: BenchBed, contestant: Contestant, family: Family): Promise<Proxy> {
     started += 1
     const node = `${contestant.name}-${started}`
@@ -34,7 +34,7 @@ export class Proxy implements AsyncDisposable {
       TS_HOSTNAME: node,
       TS_STATE_DIR: `/var/lib/${node}`,
       TS_EXTRA_ARGS: `--login-server=${bed.controlUrl}`,
-      // Upstream takes iptables when it is not told; ours takes nftables. Like is measured with like.
+      // Upstream's agent chooses iptables by default; ours uses nftables. Both are measured with the same.
       TS_DEBUG_FIREWALL_MODE: 'nftables',
       ...contestant.env,
     }
@@ -52,7 +52,7 @@ export class Proxy implements AsyncDisposable {
     return own
   }
 
-  /** Milliseconds from SIGTERM to its end. Removes the node, and what it left in the host, so that the next finds nothing. */
+  /** Milliseconds from SIGTERM to its exit. Removes the node, and what it left in the host, for the next run. */
   async stop(): Promise<number> {
     const begun = performance.now()
     const { code, signal } = await this.process.stop()

@@ -5,7 +5,7 @@ import type { Contestant, ContestantName } from './contestant.ts'
 import { Proxy } from './proxy.ts'
 import type { Section } from './section.ts'
 
-/** How soon the rules are back that another program takes away, `repeats` times. */
+/** How soon rules are restored that another program deletes, `repeats` times. */
 export async function measureRepair(
   bed: BenchBed,
   { ours }: Readonly<Record<ContestantName, Contestant>>,
@@ -14,7 +14,7 @@ export async function measureRepair(
 ): Promise<Section> {
   await using _ = await Proxy.start(bed, ours, 'v4')
   const host = bed.host(ours.name)
-  // Without its order: that of sets changes with the transaction which made them.
+  // Sorted: the order of sets changes with the transaction that made them.
   const rules = async (): Promise<string> => {
     const { stdout } = await host.exec(['nft', '-s', 'list', 'table', 'inet', 'culvert'], { check: false })
     return stdout.split('\n').toSorted().join('\n')
@@ -33,6 +33,6 @@ export async function measureRepair(
     title: 'Rules that another program deleted',
     against: 'upstream',
     rows: [{ what: 'until all of them are back', unit: 'ms', better: 'less', ours: took, other: [] }],
-    note: 'Upstream does not notice it. A look at the rules, which is a process in the host, is part of the time.',
+    note: 'Upstream does not notice it. The time includes one look at the rules by a process in the host.',
   }
 }

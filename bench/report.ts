@@ -19,7 +19,7 @@ function withUnit(summary: Summary, unit: string): string {
 const better = ({ better: which, goal }: Row): string =>
   goal === undefined ? which : `${which}; goal ${which === 'less' ? '≤' : '≥'} ${goal}`
 
-/** The median of the ratios of what was measured side by side. */
+/** The median of the ratios of measurements made side by side. */
 function ratio({ ours, other }: Row): string {
   const summary = summarize(ratios(ours, other))
   return Number.isFinite(summary.median) ? spread(summary, (value) => value.toFixed(2)) : '–'
@@ -30,7 +30,7 @@ function spread({ median, low, high }: Summary, show: (value: number) => string)
   return least === most ? show(median) : `${show(median)} (${least}–${most})`
 }
 
-/** Three figures that count; a whole number as it is. */
+/** Three significant digits; a whole number as it is. */
 function figures(value: number): string {
   if (Number.isInteger(value)) return String(value)
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2)
@@ -38,21 +38,21 @@ function figures(value: number): string {
 
 /** The text of RESULTS.md. */
 export function markdown(sections: readonly Section[], facts: readonly (readonly [string, string])[]): string {
-  return `# Ours beside upstream’s agent
+  return `# Benchmarks: this agent and upstream’s
 
-Written by \`npm run bench\`, which measures our agent and upstream’s \`containerboot\` in the same beds ([docs/lab.md](../docs/lab.md)) and the same run: a real tailnet in network namespaces, L3 ingress in kernel mode, the same tailscaled. First both run as processes without Kubernetes, state on disk; then, where Pods are spoken of, in a cluster of one node.
+Written by \`npm run bench\`. It measures this project’s agent (“ours”) and upstream’s \`containerboot\` in the same beds, which are test networks made of Linux namespaces ([docs/lab.md](../docs/lab.md)), and in the same run: a real tailnet, L3 ingress in kernel mode, the same tailscaled. First both run as processes without Kubernetes, with their state on disk; sections about Pods use a cluster of one node.
 
-Where it says services, it is ProxyGroup egress: both agents as replicas, or their rules alone in namespaces where a plain link to the peer stands for the tunnel, each service with one port and a target of its own, IPv4. Upstream’s rules are dumped from its agent with one service and with two; for more, what the second added is repeated with other names, ports and targets. That this foretells what the agent itself makes of four is checked in each run.
+Sections about services measure ProxyGroup egress over IPv4, with one port and one target per service: either both agents as replicas, or only their rules, in namespaces where a plain link to the peer replaces the tunnel. Upstream’s rules are dumped from its agent with one service and with two; for more services, the difference is repeated with other names, ports and targets. Each run checks that this gives the rules that the agent itself makes for four services.
 
-Where it says HTTPS, it is L7 ingress: both agents as processes, or as Pods where these are spoken of, with the same serve config, tailscaled in userspace mode, a certificate authority in the bed, IPv4.
+Sections about HTTPS measure L7 ingress over IPv4, with the same serve config, tailscaled in userspace mode and a certificate authority in the bed.
 
-**Read the ratios**, not the times: both sides share one machine with control server, client and backend, so times tell of this machine. The sides take turns, and who begins changes with each repeat. A cell is the median of the repeats, with the lowest and the highest; a ratio is the median of the ratios of neighbours, and has a goal where one was set.
+**Read the ratios**, not the times: both sides share one machine with control server, client and backend, so the times depend on that machine. The sides are measured alternately, and the order changes with each repeat. A cell has the median of the repeats, with the minimum and maximum in parentheses; a ratio is the median of the ratios of neighbouring measurements. Some ratios have a goal.
 
-To repeat it: \`npm run bench\`, as root, on a machine that does nothing else; about twenty minutes, once the beds’ parts are built. \`npm run bench -- --quick\` prints a rough idea in seven. Nothing is left running.
+To repeat it, run \`npm run bench\` as root on an otherwise idle machine. It takes about twenty minutes once the beds’ parts are built; \`npm run bench -- --quick\` prints rough figures in seven. Nothing is left running.
 
 ${markdownTable([['', ''], ...facts])}
 
-Both get \`TS_DEBUG_FIREWALL_MODE=nftables\`: left alone, upstream’s takes iptables. As processes, both get a session of their own, by which the kernel shares out processors. Both forward one address family at a time, since upstream’s \`TS_DEST_IP\` holds one address.
+Both run with \`TS_DEBUG_FIREWALL_MODE=nftables\`, since upstream’s agent chooses iptables by default. As processes, each runs in a session of its own, because the kernel divides CPU time by session. Both forward one address family at a time, since upstream’s \`TS_DEST_IP\` takes one address.
 
 ${sections.map(sectionText).join('\n\n')}
 `

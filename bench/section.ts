@@ -1,4 +1,4 @@
-/** One thing that was measured on both sides, in the same order: the n-th values of both belong together. */
+/** One quantity that was measured on both sides, in the same order: the n-th values of both belong together. */
 export type Row = {
   readonly what: string
   readonly unit: string
@@ -6,20 +6,20 @@ export type Row = {
   readonly ours: readonly number[]
   /** Empty where the other side cannot do it. */
   readonly other: readonly number[]
-  /** The ratio that is to be reached: at most where less is better, at least where more is. */
+  /** The ratio that is the goal: at most where less is better, at least where more is. */
   readonly goal?: number
-  /** Where its medians are on the section's chart. */
+  /** The place of its medians on the section's chart. */
   readonly point?: { readonly curve: string; readonly services: number }
 }
 
 /** Rows with the same counterpart: one table of the results. */
 export type Section = {
   readonly title: string
-  /** Who the other side is. */
+  /** The other side. */
   readonly against: string
   readonly rows: readonly Row[]
   /** How it was measured, one paragraph. */
   readonly note: string
-  /** The name, without its ending, of the image that shows the rows which have a point. */
+  /** The name, without its suffix, of the image that shows the rows with a point. */
   readonly chart?: string
 }

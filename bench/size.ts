@@ -16,7 +16,7 @@ export type Size = {
   readonly roundTrips: { readonly repeats: number; readonly seconds: number }
   readonly connections: { readonly repeats: number; readonly seconds: number }
   readonly podStarts: number
-  /** Seconds for which requests are counted, each time that a Pod's memory has been measured. */
+  /** Seconds for which requests are counted, each time after a Pod's memory has been measured. */
   readonly podRest: number
   readonly podProbes: ProbesSize
   readonly egress: {

@@ -5,7 +5,7 @@ import { Proxy } from './proxy.ts'
 import type { Section } from './section.ts'
 import { median } from './stats.ts'
 
-/** Starts and stops every contestant `repeats` times, and once more to begin with, which fills caches and is not counted. */
+/** Starts and stops every contestant `repeats` times, plus one that fills caches and is not counted. */
 export async function measureStartup(
   bed: BenchBed,
   all: Readonly<Record<ContestantName, Contestant>>,
@@ -36,7 +36,7 @@ export async function measureStartup(
     ],
     note:
       'Ready is the line `Startup complete, waiting for shutdown signal`. Every start is a new node: fresh state, ' +
-      `a login. Entering the host, ${entering.toFixed(0)} ms, counts for both; an empty program takes Node ` +
+      `a login. Entering the host takes ${entering.toFixed(0)} ms of each time; an empty program under Node takes ` +
       `${(node - entering).toFixed(0)} ms more.`,
   }
 }

@@ -1,7 +1,7 @@
-/** What repeated measurements of one thing come to. */
+/** The summary of repeated measurements. */
 export type Summary = { readonly median: number; readonly low: number; readonly high: number }
 
-/** The value below which the `share` (0 to 1) of the values lies, between neighbours in proportion; NaN of none. */
+/** The value below which the `share` (0 to 1) of the values lies, interpolated; NaN without values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   const at = (sorted.length - 1) * share
@@ -17,7 +17,7 @@ export function summarize(values: readonly number[]): Summary {
   return { median: median(values), low: Math.min(...values), high: Math.max(...values) }
 }
 
-/** Each value divided by the one that was measured beside it; what drifts on the machine drops out. */
+/** Each value divided by its neighbour of the other side; a drift of the machine cancels out. */
 export function ratios(values: readonly number[], beside: readonly number[]): number[] {
   return values.map((value, at) => value / (beside[at] ?? Number.NaN))
 }

@@ -41,7 +41,7 @@ export async function stream(from: Host, to: string, seconds: number, flags: rea
   for (let attempt = 1; ; attempt += 1) {
     const { stdout, exitCode } = await from.exec(argv, { timeout, check: false })
     if (exitCode === 0) return (JSON.parse(stdout) as IperfReport).end.sum_received.bits_per_second / 1e6
-    // The server takes one client at a time, and needs a moment between two.
+    // The server accepts one client at a time, and needs a moment between two.
     if (attempt === 3 || !stdout.includes('busy')) throw new Error(`iperf3 to ${to}: ${stdout}`)
     await delay(500)
   }

@@ -9,10 +9,10 @@ import type { Row, Section } from './section.ts'
 import type { Size } from './size.ts'
 import { measureThroughput } from './throughput.ts'
 
-/** Steps of progress that `measureTraffic` takes. */
+/** The number of progress steps of `measureTraffic`. */
 export const trafficSteps = 4 * families.length
 
-/** Everything that is measured on packets, one family after the other, ours and upstream's running beside each other. */
+/** All measurements with packets, one family after the other, with ours and upstream's running side by side. */
 export async function measureTraffic(
   bed: BenchBed,
   all: Readonly<Record<ContestantName, Contestant>>,
@@ -33,13 +33,13 @@ export async function measureTraffic(
       ...(await steps.step(`connections, ${title}`, (note) => measureConnections(bed, pair, size.connections, note))),
     )
   }
-  const path = 'client → proxy → backend, the client’s tunnel to the proxy direct and over IPv4'
+  const path = 'client → proxy → backend, with a direct tunnel from client to proxy over IPv4'
   return [
     {
       title: 'Forwarded TCP throughput',
       against: 'upstream',
       rows: throughput,
-      note: `iperf3, one stream, ${size.throughput.seconds} s after one that is not counted; ${path}.`,
+      note: `iperf3, one stream, ${size.throughput.seconds} s after a warm-up of one second; ${path}.`,
     },
     {
       title: 'Round trip over an established connection',
@@ -51,7 +51,7 @@ export async function measureTraffic(
       title: 'New connections',
       against: 'upstream',
       rows: connections,
-      note: `Each sends one byte and gets it back, ${crowd} under way at a time, for ${size.connections.seconds} s; ${path}.`,
+      note: `Each sends one byte and gets it back, ${crowd} at a time, for ${size.connections.seconds} s; ${path}.`,
     },
   ]
 }

@@ -7,7 +7,7 @@ import type { RulesSetup } from './rules.ts'
 
 export type AddingSize = { readonly repeats: number; readonly times: number }
 
-/** What programs/change.ts prints. */
+/** The output of programs/change.ts. */
 type Added = {
   readonly load: number
   readonly add: readonly number[]
@@ -20,7 +20,7 @@ const few = 10
 const most = 20_000
 const counts = [few, 100, 1000, 10_000, most] as const
 
-/** What it takes to add one service to so many, with all that the agent does for it to the kernel. */
+/** The cost of adding one service to this many, with all that the agent does to the kernel for it. */
 export async function measureAdding(
   { bed }: RulesSetup,
   { repeats, times }: AddingSize,
@@ -47,27 +47,26 @@ export async function measureAdding(
     })
     return [
       {
-        ...row('until it stands', 'ms', ({ add }) => median(add)),
+        ...row('until applied', 'ms', ({ add }) => median(add)),
         point: { curve: '', services: count },
         ...(count === most && { goal: 1.2 }),
       },
       row('of which nft', 'ms', ({ nft }) => median(nft)),
-      row('processor time', 'ms', ({ processor }) => processor),
+      row('CPU time', 'ms', ({ processor }) => processor),
     ]
   })
   const writes = Object.values(took).flatMap((all) => all.map((one) => one.writes))
   return {
-    title: 'One service more',
+    title: 'Adding one service',
     against: `with ${few}`,
     rows,
     chart: 'adding',
     note:
-      `A process that holds the table as the agent does, monitor and all, adds ${times} services of one TCP port, one after ` +
-      'the other: from the new table, which is compared with the former, until the kernel has announced the change. ' +
-      'Before each it goes over 20,000 services, however many it holds, so that the processor’s caches are as cold for few ' +
-      'as for many. An nft has waited for each, as it does after the first change: that it was started beforehand counts as processor ' +
-      'time, which is that of the process, of nft and of the monitor, for each. Looks at a table that holds already, ' +
-      `${times} each time, wrote to the kernel ` +
-      `${writes.reduce((sum, count) => sum + count, 0)} times.`,
+      `A process that applies the table as the agent does, including the monitor, adds ${times} services of one TCP port, ` +
+      'one after the other. Measured from the new table, which is compared with the previous one, until the kernel has ' +
+      'announced the change. Before each change it reads 20,000 services, however many the table has, so that the CPU ' +
+      'caches are equally cold. An nft process waits for each change, as it does in the agent after the first one; starting ' +
+      'it counts as CPU time, which is that of the process, of nft and of the monitor. Checking an unchanged table, ' +
+      `${times} times each, wrote to the kernel ${writes.reduce((sum, count) => sum + count, 0)} times.`,
   }
 }

@@ -10,7 +10,10 @@ export type AgentsSize = { readonly repeats: number; readonly changes: number; r
 
 const count = 1000
 
-/** What a change of one service among 1,000 takes both agents, and how often they write to the kernel when nothing changes. */
+/**
+ * The cost for both agents of changing one service among 1,000, and how often they write to the kernel when nothing
+ * changes.
+ */
 export async function measureAgents(
   bed: EgressBed,
   all: Readonly<Record<Side, Contestant>>,
@@ -19,7 +22,7 @@ export async function measureAgents(
 ): Promise<Section> {
   const target = await tailnetAddress(bed, 'client')
   const list = services(count).map((service): Service => ({ ...service, target }))
-  /** The list with the last service's port in the target changed. */
+  /** The list with another target port of the last service. */
   const changed = (n: number): Service[] =>
     list.map((service, at) => (at === count - 1 ? { ...service, targetPort: 8000 + n } : service))
 
@@ -53,18 +56,18 @@ export async function measureAgents(
     against: 'upstream',
     rows: [
       row('start until its status lists all', 'ms', { ours: [ours.listedAfter], upstream: [upstream.listedAfter] }),
-      row('processor time, one service changed', 'ms', took),
+      row('CPU time, one service changed', 'ms', took),
       row('writes to the kernel when nothing changes', 'transactions', writes),
     ],
     note:
       'Both agents as replicas of a ProxyGroup, with an API server; each service has one TCP port and the same target. ' +
-      `Processor time of the agent and of what it runs, without tailscaled, for each of ${changes} changes of a port that ` +
-      'are mounted as kubelet mounts them, until the status in the Secret tells of each. Nothing changes while the same ' +
-      `files are mounted three times more, and for ${rest} s after that.`,
+      `CPU time of the agent and its children, without tailscaled, for each of ${changes} changes of a port, mounted as ` +
+      'kubelet mounts them, until the status in the Secret shows the change. For the last row, the same files are mounted ' +
+      `three more times, followed by ${rest} s of rest.`,
   }
 }
 
-/** Transactions of nftables in a side's network namespace meanwhile. */
+/** Counts transactions of nftables in a side's network namespace meanwhile. */
 async function writesOf(bed: EgressBed, side: Side, meanwhile: () => Promise<void>): Promise<number> {
   const monitor = await bed.host(side).spawn(['nft', 'monitor'], { name: 'monitor', quiet: true })
   await delay(500)

@@ -9,7 +9,7 @@ import { type Service, services } from './services.ts'
 
 export type BeforeSize = { readonly repeats: number; readonly changes: number; readonly idle: number }
 
-/** What an earlier bundle of the agent takes beside today's, in the mode in which most of the agent works. */
+/** Compares an earlier bundle of the agent with the present one, in the mode that uses most of the agent. */
 export async function measureBefore(
   bed: EgressBed,
   now: Contestant,
@@ -38,18 +38,18 @@ export async function measureBefore(
     other: took.upstream.map((one) => one[key]),
   })
   return {
-    title: 'Beside an earlier agent',
+    title: 'Compared with an earlier agent',
     against: 'earlier',
     rows: [
       row('start until its status lists all', 'ms', 'start'),
-      row('processor time until then', 'ms', 'starting'),
+      row('CPU time until then', 'ms', 'starting'),
       row('anonymous', 'MiB', 'anonymous'),
       row('resident', 'MiB', 'resident'),
-      row('processor time, one service changed', 'ms', 'changing'),
+      row('CPU time, one service changed', 'ms', 'changing'),
     ],
     note:
-      'Each as a replica of a ProxyGroup with ten services, with an API server. A start takes five seconds more where the ' +
-      `peer loses the first handshake, on either side. Memory of the agent alone, ${idle} s ` +
-      `after the start; processor time of the agent and of what it runs, without tailscaled, for each of ${changes} changes.`,
+      'Each as a replica of a ProxyGroup with ten services, with an API server. On either side a start takes five seconds ' +
+      `longer when the first handshake with the peer is lost. Memory is that of the agent alone, ${idle} s after the start; ` +
+      `CPU time is that of the agent and its children, without tailscaled, for each of ${changes} changes.`,
   }
 }

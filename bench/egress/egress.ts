@@ -17,10 +17,13 @@ import { startEgressBed } from './replica.ts'
 import { ownAddress, type RulesSetup } from './rules.ts'
 import { measureStreams } from './streams.ts'
 
-/** Steps of progress that `measureEgress` takes. */
+/** The number of progress steps of `measureEgress`. */
 export const egressSteps = 10
 
-/** ProxyGroup egress: both agents in one bed, where upstream's rules are recorded, and then both sides' rules alone in another. */
+/**
+ * ProxyGroup egress: both agents in one bed, where upstream's rules are recorded, and then only the rules of both in
+ * another.
+ */
 export async function measureEgress(
   all: Readonly<Record<Side, Contestant>>,
   size: Size['egress'],
@@ -48,10 +51,10 @@ export async function measureEgress(
   return [...rules, whole.agents, whole.endToEnd]
 }
 
-/** Steps of progress that `measureEarlier` takes. */
+/** The number of progress steps of `measureEarlier`. */
 export const earlierSteps = 2
 
-/** Today's agent beside an earlier one, in a bed of their own. */
+/** The present agent and an earlier one, in a bed of their own. */
 export const measureEarlier = async (
   now: Contestant,
   before: Contestant,

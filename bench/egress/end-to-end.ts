@@ -10,7 +10,7 @@ import { firstPort, type Service, service, targetPort } from './services.ts'
 
 export type EndToEndSize = { readonly repeats: number; readonly messages: number; readonly seconds: number }
 
-/** What the cluster has of a target in the tailnet, through either agent and two tailscaleds. */
+/** What the cluster gets of a target in the tailnet, through either agent and two tailscaleds. */
 export async function measureEndToEnd(
   bed: EgressBed,
   all: Readonly<Record<Side, Contestant>>,
@@ -65,6 +65,6 @@ export async function measureEndToEnd(
     note:
       'A client in the cluster → the Pod’s port → a peer in the tailnet, through tailscaled on both sides, ProxyGroup ' +
       `egress with one service, IPv4. Round trips are medians of ${messages} messages of 64 bytes; throughput is one ` +
-      `stream of iperf3, ${seconds} s after one that is not counted.`,
+      `stream of iperf3, ${seconds} s after a warm-up of one second.`,
   }
 }

@@ -1,12 +1,12 @@
 import { CulvertError } from '../../lib/errors.ts'
 import type { Service } from './services.ts'
 
-/** The lines of each chain, its hook among them, by table and chain: `ip nat` and `POSTROUTING`. */
+/** The lines of each chain, including its hook, by table and chain: `ip nat` and `POSTROUTING`. */
 export type Listing = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>
 
 /**
- * Reads what `nft list ruleset` prints, without what counters have counted.
- * @throws CulvertError `command` when there is something in it beside tables and chains.
+ * Parses the output of `nft list ruleset`, without counters.
+ * @throws CulvertError `command` when it has more than tables and chains.
  */
 export function parseListing(text: string): Listing {
   const tables = new Map<string, Map<string, string[]>>()
@@ -30,7 +30,7 @@ export const renderListing = (listing: Listing): string =>
     })
     .join('')
 
-/** The ruleset with one service, and what another has appended to it. */
+/** The ruleset with one service, and what a second one appends to it. */
 export type Growth = {
   readonly base: Listing
   readonly first: Service
@@ -40,7 +40,7 @@ export type Growth = {
 
 /**
  * What the ruleset `base`, for the service `first`, has gained by `second` in `grown`.
- * @throws CulvertError `command` when something was not appended, but put before, changed or taken away.
+ * @throws CulvertError `command` when something was inserted, changed or removed instead of appended.
  */
 export function growthOf(base: Listing, first: Service, grown: Listing, second: Service): Growth {
   const added = new Map<string, Map<string, readonly string[]>>()
@@ -62,7 +62,7 @@ export function growthOf(base: Listing, first: Service, grown: Listing, second: 
 const notAppended = (where: string): CulvertError =>
   new CulvertError('command', `a service more did not leave ${where} as it was: how it grows cannot be told`)
 
-/** The ruleset for `list`, of which each appends what the known ones did, with its own name, port and target. */
+/** The ruleset for `list`: each service appends the same as the known ones, with its own name, port and target. */
 export function grow({ base, first, added, second }: Growth, list: readonly Service[]): Listing {
   const grown = new Map<string, Map<string, string[]>>()
   const append = (more: Listing, from: Service, to: Service): void => {

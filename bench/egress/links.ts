@@ -4,7 +4,7 @@ import type { Host } from '../../test/lab/hosts/host.ts'
 import { type Side, sides } from '../pair.ts'
 import { targets } from './services.ts'
 
-/** A client in the cluster, two nodes that forward, and a peer that stands for all targets. */
+/** A client in the cluster, two nodes that forward, and a peer with all targets. */
 const hosts = {
   app: { network: 'cluster' },
   ours: { network: 'cluster' },
@@ -17,7 +17,7 @@ const peerAddress = '100.64.255.254'
 export type LinkBed = Bed<keyof typeof hosts>
 
 /**
- * A bed in which a plain link to the peer stands in for each node's tunnel, so that the rules are measured and not
+ * A bed in which a plain link to the peer replaces each node's tunnel, so that the rules are measured and not
  * tailscaled. `own`: the nodes' addresses in the tailnet.
  */
 export async function startLinkBed(own: Readonly<Record<Side, string>>): Promise<LinkBed> {
@@ -28,7 +28,7 @@ export async function startLinkBed(own: Readonly<Record<Side, string>>): Promise
   for (const side of sides) {
     const node = bed.host(side)
     const toPeer = ['type', 'veth', 'peer', 'name', side, 'netns', String(peer.pid)]
-    // The peer has its number on this side only, so this is not done inside the node.
+    // The peer's PID is known on this side only, so this cannot be done inside the node.
     const link = ['ip', 'link', 'add', 'tailscale0', ...toPeer]
     await execa('nsenter', [`--net=/proc/${node.pid}/ns/net`, '--', ...link])
     await ip(node, 'link', 'set', 'tailscale0', 'mtu', '1280', 'up')

@@ -10,12 +10,12 @@ import { services } from './services.ts'
 type Loading = { readonly took: number; readonly memory: number }
 
 const counts = [1, 10, 100, 1000, 1024, 10_000, 50_000]
-/** The most that are loaded of upstream's, and how many are one too many. */
+/** The most services that upstream's rules can have, and one too many. */
 const limit = 1024
-/** Below, what else happens on the machine is more than what is looked for. */
+/** With fewer, noise of the machine is larger than the result. */
 const leastForMemory = 1000
 
-/** What it takes to load both sides' rules for so many services, in time and in the kernel's memory. */
+/** The cost of loading both sides' rules for this many services, in time and kernel memory. */
 export async function measureLoading(
   setup: RulesSetup,
   { repeats }: { readonly repeats: number },
@@ -51,8 +51,8 @@ export async function measureLoading(
       rows: time,
       chart: 'loading',
       note:
-        'One transaction of nft into an empty network namespace; nft’s start is in it. Upstream’s agent itself makes its ' +
-        `rules one after the other. Its rules for ${title(limit + 1)} ${refusal}: there may be no more chains at one hook.`,
+        'One transaction of nft in an empty network namespace, including the start of nft. Upstream’s agent itself adds its ' +
+        `rules one after the other. Its rules for ${title(limit + 1)} ${refusal}: a hook cannot have more chains.`,
     },
     {
       title: 'The kernel’s memory for rules',
@@ -60,8 +60,8 @@ export async function measureLoading(
       rows: memory,
       chart: 'memory',
       note:
-        'What the machine’s SUnreclaim, VmallocUsed and Percpu in /proc/meminfo have grown by 0.3 s after the transaction: ' +
-        'whatever else happens on the machine is in it.',
+        'The increase of SUnreclaim, VmallocUsed and Percpu in /proc/meminfo, 0.3 s after the transaction. It includes whatever ' +
+        'else happened on the machine.',
     },
   ]
 }

@@ -13,7 +13,10 @@ const protocols = ['tcp', 'udp'] as const
 
 export type PacketsSize = { readonly repeats: number; readonly flows: number; readonly messages: number }
 
-/** Microseconds that single packets take, through both sides' rules for so many services, and through ours for 1,000 and 1. */
+/**
+ * Microseconds of single packets, through both sides' rules for this many services, and through ours for 1,000 and for
+ * 1.
+ */
 export async function measurePackets(
   setup: RulesSetup,
   { repeats, flows, messages }: PacketsSize,
@@ -59,7 +62,7 @@ export async function measurePackets(
     beside.push({ what, unit: 'µs', better: 'less', goal: 1.05, ours: took.many, other: took.one })
   }
   await server.stop()
-  const path = 'client → rules → peer, which share one processor'
+  const path = 'client → rules → peer, all on one CPU'
   return [
     {
       title: 'First packet through the rules',
@@ -67,8 +70,8 @@ export async function measurePackets(
       rows: first,
       chart: 'first-packet',
       note:
-        `TCP: until a connection is there, of which the peer’s process learns nothing. UDP: until the first datagram is ` +
-        `answered, by a process that is woken for it. Medians of ${flows} flows, which go to all services in turn; ${path}.`,
+        `TCP: until the connection is established, which does not involve the peer’s process. UDP: until the first datagram ` +
+        `is answered, by a process that must be woken. Medians of ${flows} flows, to all services in turn; ${path}.`,
     },
     {
       title: 'Round trip through the rules',
@@ -81,7 +84,7 @@ export async function measurePackets(
       title: 'Round trip through our rules, by the number of services',
       against: 'one service',
       rows: beside,
-      note: 'The same, with the rules loaded anew for each measurement.',
+      note: 'The same, with the rules loaded again for each measurement.',
     },
   ]
 }

@@ -13,7 +13,7 @@ const part = goProgram({
   ownSource: true,
 })
 
-/** What programs/probe/main.go takes and prints. */
+/** The arguments and the output of programs/probe/main.go. */
 export type Flows = {
   readonly protocol: 'tcp' | 'udp'
   readonly to: string
@@ -25,13 +25,13 @@ export type Measured = {
   readonly times: readonly number[]
   readonly done: number
   readonly failed: number
-  /** What the last of them met. */
+  /** The error of the last of them. */
   readonly why?: string
-  /** Seconds in all. */
+  /** The total number of seconds. */
   readonly elapsed: number
 }
 
-/** The program that sends and answers packets, built. */
+/** The compiled program that sends and answers packets. */
 export type Probe = {
   readonly serve: (host: Host, port: number, pinned: boolean) => Promise<HostProcess>
   readonly first: (host: Host, flows: Flows & { readonly times: number }) => Promise<Measured>
@@ -39,16 +39,16 @@ export type Probe = {
   readonly crowd: (host: Host, flows: Flows & { readonly crowd: number; readonly seconds: number }) => Promise<Measured>
 }
 
-/** Go would interrupt system calls that take long, to share threads that nobody else wants. */
+/** Go would interrupt long system calls, to share threads that nothing else needs. */
 const env = { GODEBUG: 'asyncpreemptoff=1' }
 
-/** Builds it, unless that has been done. */
+/** Builds it, unless it has been built. */
 export async function buildProbe(note: (detail: string) => void): Promise<Probe> {
   const placed = await place(cacheRoot(), [part])
   await build(cacheRoot(), missing(placed), { step: (_what, work) => work(note) })
   const program = join(placed[0]?.directory ?? '', 'probe')
   const argv = (settings: object, pinned: boolean): string[] => [
-    // One processor for both ends: which other one is woken, and how deeply it sleeps, would decide.
+    // One CPU for both ends: otherwise the result would depend on which other one is woken, and from which sleep state.
     ...(pinned ? ['taskset', '--cpu-list', String(cpus().length - 1)] : []),
     program,
     JSON.stringify(settings),

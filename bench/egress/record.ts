@@ -4,12 +4,12 @@ import { grow, type Growth, growthOf, type Listing, parseListing, renderListing 
 import { type EgressBed, Replica } from './replica.ts'
 import { type Service, service } from './services.ts'
 
-/** How the rules of upstream's agent grow, as seen of a real one, and the address in the tailnet that they are for. */
+/** How the rules of upstream's agent grow, recorded from a real one, and the tailnet address that they are for. */
 export type Recording = { readonly growth: Growth; readonly own: string }
 
 /**
  * Runs upstream's agent with one service and two, and dumps the rules of its network namespace.
- * @throws CulvertError `command` unless the rules for four are what these two foretell, one of them by UDP.
+ * @throws CulvertError `command` unless the rules for four are as predicted from these two, one of them by UDP.
  */
 export async function recordUpstream(bed: EgressBed, contestant: Contestant): Promise<Recording> {
   const all: Service[] = [service(0), service(1), service(2, 'udp'), service(3)]
@@ -19,7 +19,7 @@ export async function recordUpstream(bed: EgressBed, contestant: Contestant): Pr
   const one = await dump()
   await replica.forward(all.slice(0, 2))
   const growth = growthOf(one, service(0), await dump(), service(1))
-  // One at a time, as the order of what comes at once is left to chance.
+  // One after the other, as services that are added at once have a random order.
   await replica.forward(all.slice(0, 3))
   await replica.forward(all)
   if (sorted(grow(growth, all)) !== sorted(await dump())) {
@@ -28,7 +28,7 @@ export async function recordUpstream(bed: EgressBed, contestant: Contestant): Pr
   return { growth, own: await replica.own() }
 }
 
-/** With chains in the order of their names: that in which nft lists them says nothing. */
+/** With chains sorted by name, since the order in which nft lists them is meaningless. */
 const sorted = (listing: Listing): string =>
   renderListing(
     new Map(

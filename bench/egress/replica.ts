@@ -11,7 +11,7 @@ import type { Side } from '../pair.ts'
 import { processorTime } from './processor-time.ts'
 import { documentOf, type Service } from './services.ts'
 
-/** A peer of the tailnet, a place for each side's agent, and a client in the cluster. */
+/** A peer of the tailnet, a host for each side's agent, and a client in the cluster. */
 const hosts = {
   client: { network: 'wan', tailscaled: true },
   ours: { network: 'cluster' },
@@ -21,7 +21,7 @@ const hosts = {
 
 export type EgressBed = Bed<keyof typeof hosts>
 
-/** Starts it, with an API server. Tunnels run over IPv4, whatever they carry. */
+/** Starts the bed, with an API server. Tunnels run over IPv4, whatever they carry. */
 export async function startEgressBed(): Promise<EgressBed> {
   const bed = await startBed({ hosts, cluster: { nodes: 0 } })
   await bed.host('client').exec(['ip', '-6', 'address', 'flush', 'dev', 'eth0'])
@@ -30,7 +30,7 @@ export async function startEgressBed(): Promise<EgressBed> {
 
 const directory = '/tmp/egress'
 
-/** An agent that runs as a replica of a ProxyGroup for egress, as an operator makes it. */
+/** An agent running as a replica of a ProxyGroup for egress, as an operator makes it. */
 export class Replica implements AsyncDisposable {
   readonly side: Side
   readonly process: HostProcess
@@ -47,7 +47,7 @@ export class Replica implements AsyncDisposable {
     this.listedAfter = listedAfter
   }
 
-  /** Starts it as a new node that is to forward `list`, and returns once it does by its own account. */
+  /** Starts it as a new node that is to forward `list`, and returns once its status lists that. */
   static async start(bed: EgressBed, side: Side, contestant: Contestant, list: readonly Service[]): Promise<Replica> {
     const host = bed.host(side)
     const secret = await SecretBed.make(bed, `egress-${side}`, { texts: { authkey: await bed.authKey() }, host: side })
@@ -71,25 +71,25 @@ export class Replica implements AsyncDisposable {
     return new Replica(bed, side, secret, process, performance.now() - begun)
   }
 
-  /** Changes what is mounted, and returns once the agent's status says that it forwards that. */
+  /** Changes the mounted files, and returns once the agent's status lists the change. */
   async forward(list: readonly Service[]): Promise<void> {
     await mount(this.#bed, this.side, list)
     await listed(this.process, this.#secret, list)
-    // What is still done after the status is written belongs to the change, too.
+    // Work that follows the writing of the status belongs to the change, too.
     await delay(300)
   }
 
-  /** Milliseconds of processor time so far: of the agent and what it has run, without tailscaled. */
+  /** Milliseconds of CPU time so far: of the agent and its children, without tailscaled. */
   get processorTime(): number {
     return processorTime(this.process.pid, ['tailscaled'])
   }
 
-  /** The address of the node in the tailnet. */
+  /** The node's address in the tailnet. */
   async own(): Promise<string> {
     return await tailnetAddress(this.#bed, `egress-${this.side}`)
   }
 
-  /** The address that the cluster sends to. */
+  /** The address to which the cluster sends. */
   get address(): string {
     return podAddress(this.#bed.host(this.side))
   }
@@ -103,7 +103,7 @@ export class Replica implements AsyncDisposable {
   }
 }
 
-/** Waits until the status in an agent's Secret has these services and no others. */
+/** Waits until the status in an agent's Secret has exactly these services. */
 async function listed(agent: HostProcess, secret: SecretBed, list: readonly Service[]): Promise<void> {
   const wanted = list.map(({ name, targetPort }) => `${name} ${targetPort}`).toSorted()
   await poll(`the status of ${agent.name}`, async () => {
@@ -130,7 +130,7 @@ export function podAddress(host: Host): string {
 const mount = (bed: EgressBed, side: Side, list: readonly Service[]): Promise<void> =>
   writeVolume(bed.host(side).path(directory), { 'egress-services': documentOf(list), 'hep-pings': '0' })
 
-/** The services in a status, each with the port that it leads to. */
+/** The services in a status, each with its target port. */
 function listedIn(status: string): string[] {
   type Status = { services: Record<string, { ports: { targetPort: number }[] }> | null }
   const { services } = JSON.parse(status) as Status

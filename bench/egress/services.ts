@@ -3,7 +3,7 @@ import { memoOf } from '../../lib/memo.ts'
 import { type EgressInput, planForwardingTable } from '../../netfilter/plan.ts'
 import type { ForwardingTable } from '../../netfilter/table.ts'
 
-/** One service of ProxyGroup egress with one port and a target of its own. */
+/** One service of ProxyGroup egress with a port and a target of its own. */
 export type Service = {
   readonly name: string
   readonly protocol: 'tcp' | 'udp'
@@ -15,13 +15,13 @@ export type Service = {
 /** The Pod's port of the first service; the others follow. */
 export const firstPort = 10_000
 
-/** Where all targets listen. */
+/** The port of all targets. */
 export const targetPort = 7000
 
-/** All targets are in here. */
+/** The network of all targets. */
 export const targets = '100.72.0.0/13'
 
-/** The n-th service, from 0 on: at most 55,000 for each protocol. */
+/** The n-th service, from 0: at most 55,000 for each protocol. */
 export const service = (n: number, protocol: Service['protocol'] = 'tcp'): Service => ({
   name: `service-${n}`,
   protocol,
@@ -47,7 +47,7 @@ export const tableOf = (list: readonly Service[], own: string): ForwardingTable 
     ingress: undefined,
   }).table
 
-/** Made once for each, as what is read of a document of which little has changed. */
+/** Cached for each service, like the result of parsing a document of which little has changed. */
 const inputOf = memoOf(({ name, target, ...port }: Service): EgressInput => ({
   name,
   addresses: [parseAddress(target)!],

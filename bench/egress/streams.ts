@@ -9,10 +9,10 @@ import { firstPort, service, services, targetPort } from './services.ts'
 
 export type StreamsSize = { readonly repeats: number; readonly seconds: number }
 
-/** Connections that are under way at any time. */
+/** The number of connections at a time. */
 const crowd = 16
 
-/** How much passes both sides' rules for so many services: bytes of one connection, and new connections. */
+/** Throughput of one connection, and new connections, through both sides' rules for this many services. */
 export async function measureStreams(
   setup: RulesSetup,
   { repeats, seconds }: StreamsSize,
@@ -56,14 +56,14 @@ export async function measureStreams(
       against: 'upstream',
       rows: streams,
       chart: 'throughput',
-      note: `iperf3, one stream, ${seconds} s after one that is not counted, to a service in the middle.`,
+      note: `iperf3, one stream, ${seconds} s after a warm-up of one second, to a service in the middle of the list.`,
     },
     {
       title: 'New connections through the rules',
       against: 'upstream',
       rows: connections,
       chart: 'connections',
-      note: `Each sends one byte and gets it back, ${crowd} under way at a time, for ${seconds} s, to all services in turn.`,
+      note: `Each sends one byte and gets it back, ${crowd} at a time, for ${seconds} s, to all services in turn.`,
     },
   ]
 }

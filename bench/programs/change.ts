@@ -1,8 +1,8 @@
-// Runs inside a host: node change.ts JSON, of { count, protocol, warmUp, times }
-// Holds a table of `count` services as the agent does, monitor and all, and adds one after the other, `times` of which
-// count. Prints as JSON { load, add, nft: within, processor, writes }: milliseconds until the table stood, until each service
-// more did, of nft in each of these, of processor time for each in all processes, and how often the kernel was then
-// written to in as many looks at what had not changed.
+// Runs in a host: node change.ts JSON, of { count, protocol, warmUp, times }
+// Applies a table of `count` services as the agent does, including the monitor, and adds one service after the other,
+// of which `times` count. Prints as JSON { load, add, nft: within, processor, writes }: milliseconds until the table
+// was applied, until each further service was, of nft in each of these, of CPU time for each in all processes, and the
+// number of writes to the kernel in as many checks of an unchanged table.
 import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runAhead, type RunCommand, runCommand } from '../../lib/command.ts'
@@ -16,7 +16,7 @@ import { service, services, tableOf, type Service } from '../egress/services.ts'
 type Settings = { count: number; protocol: Service['protocol']; warmUp: number; times: number }
 const { count, protocol, warmUp, times } = JSON.parse(process.argv[2] ?? '{}') as Settings
 
-// As agent/main.ts does: a run of nft costs the more, the more memory there is to fork.
+// As in agent/main.ts: a run of nft is slower the more memory there is to fork.
 setFlagsFromString('--semi-space-growth-factor=1')
 
 const own = '100.64.255.1'
@@ -55,13 +55,13 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 const all = services(count)
-/** Gone over before each change, so that the processor's caches are as cold for few services as for many. */
+/** Read before each change, so that the CPU caches are as cold for few services as for many. */
 const many = services(20_000)
 const table = (more: number): ForwardingTable =>
   tableOf([...all, ...Array.from({ length: more }, (_, n) => service(count + n, protocol))], own)
 await begun
 const load = await timed(() => rules.ensure(table(0), alive))
-// After much has changed the monitor is started anew, and then all is read once more.
+// After many changes the monitor is restarted, and then everything is read once more.
 await delay(1500)
 await rules.ensure(table(0), alive)
 
@@ -70,7 +70,7 @@ let processor = 0
 for (let n = 1; n <= warmUp + times; n += 1) {
   tableOf(many, own)
   const next = table(n)
-  // What making it has left behind is collected meanwhile, not during the change.
+  // Its garbage is collected meanwhile, and not during the change.
   await delay(30)
   const [used, ran] = [processorTime(process.pid), inNft]
   const took = await timed(() => rules.ensure(next, alive))

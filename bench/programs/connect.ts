@@ -1,12 +1,12 @@
-// Runs inside a host: node connect.ts JSON, of { to, port, crowd, seconds }
-// Opens TCP connections for so many seconds, `crowd` of them under way at any time: each sends a byte, waits for it to
-// come back, and is reset, so that no port is held back. Prints { done, failed, elapsed } as JSON, elapsed in seconds.
+// Runs in a host: node connect.ts JSON, of { to, port, crowd, seconds }
+// Opens TCP connections for this many seconds, `crowd` of them at a time: each sends a byte, waits for it to come back,
+// and is reset, so that no port stays in use. Prints { done, failed, elapsed } as JSON, elapsed in seconds.
 import { connect } from 'node:net'
 
 type Settings = { to: string; port: number; crowd: number; seconds: number }
 const { to, port, crowd, seconds } = JSON.parse(process.argv[2] ?? '{}') as Settings
 
-/** More connections than this are not opened: there are not more ports. */
+/** The maximum number of connections, limited by the number of ports. */
 const most = 20_000
 
 let [begunCount, done, failed] = [0, 0, 0]

@@ -1,5 +1,5 @@
-// Runs inside a host: node echo.ts PORT
-// Sends back what comes, by TCP and UDP, over IPv4 and IPv6.
+// Runs in a host: node echo.ts PORT
+// Echoes over TCP and UDP, IPv4 and IPv6.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'

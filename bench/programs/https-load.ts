@@ -1,14 +1,14 @@
-// Runs inside a host: node https-load.ts JSON, of { to, name, crowd, seconds, kept }
-// Asks the site `name` at an address for its page for so many seconds, `crowd` requests under way at any time: over as
-// many connections that are kept, or each over a new one, whose TLS resumes no earlier one. Prints as JSON
-// { times, failed, elapsed, processor }: the milliseconds of each answer and how many were none, but for those asked in
-// the first tenth of the time; seconds of the rest; and the share of one processor that this program took.
+// Runs in a host: node https-load.ts JSON, of { to, name, crowd, seconds, kept }
+// Requests the page of the site `name` at an address for this many seconds, `crowd` requests at a time: over as many
+// persistent connections, or each over a new one, without TLS session resumption. Prints as JSON { times, failed,
+// elapsed, processor }: the milliseconds of each answer and the number of failures, without the first tenth of the
+// time; the seconds of the rest; and the share of one CPU that this program used.
 import { Agent, request } from 'node:https'
 
 type Settings = { to: string; name: string; crowd: number; seconds: number; kept: boolean }
 const { to, name, crowd, seconds, kept } = JSON.parse(process.argv[2] ?? '{}') as Settings
 
-/** More requests than this are not made: there are not more ports for new connections. */
+/** The maximum number of requests, limited by the number of ports for new connections. */
 const most = kept ? 200_000 : 20_000
 const patience = 5000
 
@@ -48,7 +48,7 @@ await Promise.all(Array.from({ length: crowd }, lane))
 const end = performance.now()
 const { user, system } = process.cpuUsage()
 const processor = (user + system) / 1000 / end
-// An exit would cut off what the pipe has not taken yet.
+// An exit would cut off what the pipe has not accepted yet.
 process.stdout.write(JSON.stringify({ times, failed, elapsed: (end - counting) / 1000, processor }), () =>
   process.exit(0),
 )

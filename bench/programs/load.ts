@@ -1,7 +1,7 @@
-// Runs inside a host: node load.ts FILE
-// Loads a ruleset into an empty network namespace. Prints as JSON { took, memory }: the milliseconds of nft, and how
-// many MiB the kernel holds more than before, of what it cannot give back: slabs, vmalloc and each processor's own. That
-// is of the whole machine, so it has a noise of its own.
+// Runs in a host: node load.ts FILE
+// Loads a ruleset into an empty network namespace. Prints as JSON { took, memory }: the milliseconds of nft, and the
+// MiB by which the kernel's unreclaimable memory grew: slabs, vmalloc and per-CPU memory. The latter is of the whole
+// machine, so it includes noise.
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runCommand } from '../../lib/command.ts'
@@ -18,7 +18,7 @@ const nft = (args: string[], options = {}): Promise<string> =>
   runCommand('nft', args, { timeoutMs: 60_000, ...options })
 
 await nft(['flush', 'ruleset'])
-// What is freed is given back a little later.
+// Freed memory is given back a little later.
 await delay(300)
 const before = kernelMemory()
 const begun = performance.now()

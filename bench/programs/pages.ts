@@ -1,5 +1,5 @@
-// Runs inside a host: node pages.ts PORT BYTES
-// Answers each HTTP request with so many bytes, over IPv4.
+// Runs in a host: node pages.ts PORT BYTES
+// Answers each HTTP request with this many bytes, over IPv4.
 import { createServer } from 'node:http'
 
 const [port = '', bytes = ''] = process.argv.slice(2)

@@ -1,7 +1,7 @@
-// Runs inside a host: node ping-pong.ts JSON, of { protocol, to, port, bytes, seconds }
-// Sends one message over an established connection, waits for it to come back, sends the next, for so many seconds.
-// Prints { times, lost } as JSON: the milliseconds of each round trip but for the first tenth of the time, and how many
-// datagrams did not come back within 200 ms.
+// Runs in a host: node ping-pong.ts JSON, of { protocol, to, port, bytes, seconds }
+// Sends one message over an established connection, waits for it to come back, sends the next, for this many seconds.
+// Prints { times, lost } as JSON: the milliseconds of each round trip without the first tenth of the time, and the
+// number of datagrams that did not come back within 200 ms.
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect, isIPv6 } from 'node:net'
@@ -9,7 +9,7 @@ import { connect, isIPv6 } from 'node:net'
 type Settings = { protocol: 'tcp' | 'udp'; to: string; port: number; bytes: number; seconds: number }
 const { protocol, to, port, bytes, seconds } = JSON.parse(process.argv[2] ?? '{}') as Settings
 
-/** More round trips than this are not made, whatever the time. */
+/** The maximum number of round trips, whatever the time. */
 const most = 200_000
 
 type Channel = { send: (message: Buffer) => void; onMessage: (listener: (data: Buffer) => void) => void }
@@ -37,7 +37,7 @@ let patience: NodeJS.Timeout | undefined
 function next(): void {
   if (performance.now() >= ending || sequence >= most) {
     clearInterval(patience)
-    // An exit would cut off what the pipe has not taken yet.
+    // An exit would cut off what the pipe has not accepted yet.
     process.stdout.write(JSON.stringify({ times, lost }), () => process.exit(0))
     return
   }
@@ -49,7 +49,7 @@ function next(): void {
 }
 
 channel.onMessage((data) => {
-  // What comes after its patience is over belongs to an earlier round.
+  // A late answer belongs to an earlier round.
   if (protocol === 'udp' && data.readUInt32BE() !== sequence) return
   got += data.length
   if (got < bytes) return

@@ -1,6 +1,6 @@
-// Runs inside a host: node watch.ts JSON, of { name, path, seconds }
-// Prints `ready`, and once it has SIGUSR1 asks an HTTPS site for a page again and again for so many seconds, over one
-// connection while it lasts. Prints `AT TEXT` for each page that is another than the one before: since 1970, in ms.
+// Runs in a host: node watch.ts JSON, of { name, path, seconds }
+// Prints `ready`; after SIGUSR1 it requests a page of an HTTPS site repeatedly for this many seconds, over one
+// connection while that lasts. Prints `AT TEXT` for each page that differs from the previous one, AT in ms since 1970.
 import { once } from 'node:events'
 import { Agent, request } from 'node:https'
 import type { Socket } from 'node:net'
@@ -11,9 +11,12 @@ const { name, path, seconds } = JSON.parse(process.argv[2] ?? '{}') as Settings
 
 /** Milliseconds between two requests. */
 const pause = 2
-/** Of a connection, without which it is begun anew: a packet to a node that is not there yet is sent again much later. */
+/**
+ * The time limit of a connection, after which a new one is opened: TCP repeats a packet to a node that does not exist
+ * yet only much later.
+ */
 const connecting = 250
-/** Of an answer; its certificate may have to be issued first. */
+/** The time limit of an answer; the certificate may have to be issued first. */
 const patience = 60_000
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -36,7 +39,7 @@ function ask(): Promise<string | undefined> {
   })
 }
 
-// A listener for signals does not keep the process.
+// A signal listener does not keep the process running.
 const signalled = Promise.race([once(process, 'SIGUSR1'), delay(patience)])
 console.log('ready')
 await signalled

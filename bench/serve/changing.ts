@@ -21,7 +21,7 @@ export async function measureChanging(
     watch.begin()
     const each: number[] = []
     for (let n = 0; n < times; n += 1) {
-      // What follows from the change before must not be measured with this one.
+      // So that effects of the previous change are not measured with this one.
       await delay(300)
       const text = `${side} ${repeat} ${n}`
       const begun = now()
@@ -44,7 +44,7 @@ export async function measureChanging(
     ],
     note:
       `Another text at one path of the site, mounted as kubelet mounts it; medians of ${times} changes, 300 ms apart. ` +
-      'The client asks 2 ms after each answer, over a connection that is kept. Ours waits until nothing has ' +
-      'happened for 50 ms where the file is, reads what tailscaled serves before it writes, and again after.',
+      'The client sends a request 2 ms after each answer, over one connection. Ours waits until the mounted directory has ' +
+      'not changed for 50 ms, and reads what tailscaled serves before and after it writes.',
   }
 }

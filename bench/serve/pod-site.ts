@@ -12,7 +12,7 @@ import { Watch } from './watch.ts'
 
 export type PodSiteBed = Bed<Client>
 
-/** Starts it, with a certificate authority and a cluster. */
+/** Starts the bed, with a certificate authority and a cluster. */
 export async function startPodSiteBed(): Promise<PodSiteBed> {
   const bed = await startBed({ hosts: clients, acme: true, cluster: { nodes: 1 } })
   await keepToIPv4(bed)
@@ -20,10 +20,10 @@ export async function startPodSiteBed(): Promise<PodSiteBed> {
 }
 
 const backend = 'web'
-/** A pattern of what it answers. */
+/** A pattern of its answer. */
 const page = `\\{"host":"${backend}",.*`
 
-/** Puts the images on the node, and a backend behind a Service. */
+/** Imports the images, and creates a backend behind a Service. */
 export async function layPodSites({ acme, cluster }: PodSiteBed, images: Images): Promise<void> {
   for (const side of sides) await cluster.importImage(images[side].archive)
   await cluster.apply(...siteObjects(backend), ...proxyBase(), ...authorityObjects(await acme.trust()).objects)
@@ -32,9 +32,9 @@ export async function layPodSites({ acme, cluster }: PodSiteBed, images: Images)
 
 let made = 0
 
-/** A side's image that runs as an operator's proxy Pod of an Ingress, with the backend's Service behind it. */
+/** A side's image running as an operator's proxy Pod of an Ingress, with the backend's Service behind it. */
 export class PodSite implements AsyncDisposable {
-  /** Of the first Pod: milliseconds since the scheduler gave it to its node, until a client had the backend's page. */
+  /** For the first Pod: milliseconds from its scheduling until a client had the backend's page. */
   readonly answered: number
   readonly #bed: PodSiteBed
   readonly #name: string
@@ -45,7 +45,7 @@ export class PodSite implements AsyncDisposable {
     this.answered = answered
   }
 
-  /** Makes it, as a new node with a Secret of its own. */
+  /** Creates it, as a new node with a Secret of its own. */
   static async start(bed: PodSiteBed, images: Images, side: Side): Promise<PodSite> {
     made += 1
     const name = `site-${side}-${made}`
@@ -55,8 +55,8 @@ export class PodSite implements AsyncDisposable {
   }
 
   /**
-   * Deletes the Pod, which comes back as the same node; gives the new one's time. Another client asks: the first would
-   * go on with a session of WireGuard that this node has lost.
+   * Deletes the Pod, which is recreated as the same node; returns the new one's time. Another client sends the
+   * requests: the first one would continue a session of WireGuard that this node has lost.
    */
   async restart(): Promise<number> {
     await completeAt(this.#bed, this.#pod)
@@ -74,7 +74,9 @@ export class PodSite implements AsyncDisposable {
   }
 }
 
-/** Milliseconds that a Pod takes which `make` makes; the client asks from when the node can be reached. */
+/**
+ * The milliseconds for a Pod that `make` creates; the client sends requests from the time when the node can be reached.
+ */
 async function untilAnswered(bed: PodSiteBed, pod: string, client: Client, make: () => Promise<void>): Promise<number> {
   await using watch = await Watch.start(bed, { name: `${pod}.${domain}`, path: '/' }, client)
   await make()

@@ -7,7 +7,7 @@ import { pageBytes, type ServeBed, type Site } from './site.ts'
 
 export type RequestsSize = { readonly repeats: number; readonly seconds: number }
 
-/** What programs/https-load.ts prints. */
+/** The output of programs/https-load.ts. */
 export type Load = {
   /** Milliseconds each. */
   readonly times: readonly number[]
@@ -16,7 +16,7 @@ export type Load = {
   readonly processor: number
 }
 
-/** Requests that are under way at any time. */
+/** The number of requests at a time. */
 const crowd = 8
 
 const ways = [
@@ -24,7 +24,7 @@ const ways = [
   { what: 'a new connection each', kept: false },
 ] as const
 
-/** As many requests through each side as are possible in `seconds`, over connections that are kept and over new ones. */
+/** As many requests through each side as possible in `seconds`, over persistent connections and over new ones. */
 export async function measureRequests(
   bed: ServeBed,
   sites: Readonly<Record<Side, Site>>,
@@ -52,10 +52,10 @@ export async function measureRequests(
     against: 'upstream',
     rows,
     note:
-      `L7 ingress: a site that tailscaled serves from a backend, pages of ${pageBytes} bytes, ${crowd} requests under ` +
-      `way at a time, for ${seconds} s, the first tenth not counted; client → tailscaled → backend, the client’s ` +
-      'tunnel direct and over IPv4. New connections resume no earlier TLS. Neither agent is in the path: a ratio that is ' +
-      `not 1 is noise. The program that asks took ${Math.round(median(processor) * 100)} % of one processor.`,
+      `L7 ingress: a site that tailscaled serves from a backend, pages of ${pageBytes} bytes, ${crowd} requests at a time, ` +
+      `for ${seconds} s, the first tenth not counted; client → tailscaled → backend, with a direct tunnel over IPv4. New ` +
+      'connections do not resume TLS sessions. Neither agent is in the path: a ratio other than 1 is noise. The client ' +
+      `program used ${Math.round(median(processor) * 100)} % of one CPU.`,
   }
 }
 

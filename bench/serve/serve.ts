@@ -10,10 +10,10 @@ import { type ServeBed, Site, startServeBed } from './site.ts'
 import { measureStarting } from './starting.ts'
 import { Watch } from './watch.ts'
 
-/** Steps of progress that `measureServe` takes. */
+/** The number of progress steps of `measureServe`. */
 export const serveSteps = 5
 
-/** L7 ingress: what a client has of an HTTPS site that either agent has the same tailscaled serve. */
+/** L7 ingress: an HTTPS site that the same tailscaled serves under either agent, as a client sees it. */
 export async function measureServe(
   all: Readonly<Record<Side, Contestant>>,
   size: Size['serve'],

@@ -14,7 +14,7 @@ export const clients = {
 
 export type Client = keyof typeof clients
 
-/** With them a place for each side's agent, and a backend behind both. */
+/** These, a host for each side's agent, and a backend behind both. */
 const hosts = {
   ...clients,
   ours: { network: 'cluster' },
@@ -25,7 +25,7 @@ const hosts = {
 export type ServeBed = Bed<keyof typeof hosts>
 
 const backendPort = 8080
-/** Of the backend's page. */
+/** The size of the backend's page. */
 export const pageBytes = 1024
 
 /** Starts it, with a certificate authority. */
@@ -38,7 +38,7 @@ export async function startServeBed(): Promise<ServeBed> {
   return bed
 }
 
-/** Has tunnels run over IPv4, whatever they carry. */
+/** Makes tunnels run over IPv4, whatever they carry. */
 export async function keepToIPv4(bed: Bed<Client>): Promise<void> {
   for (const client of ['client', 'other'] as const) {
     await bed.host(client).exec(['ip', '-6', 'address', 'flush', 'dev', 'eth0'])
@@ -46,12 +46,12 @@ export async function keepToIPv4(bed: Bed<Client>): Promise<void> {
 }
 
 const directory = '/tmp/serve'
-/** Where a site says the text that it was given; all else comes from the backend. */
+/** The path at which a site answers with its text; everything else comes from the backend. */
 export const textPath = '/text'
 
 let made = 0
 
-/** An agent that has tailscaled serve an HTTPS site, with state on disk, as a process that can be started again. */
+/** An agent that lets tailscaled serve an HTTPS site, with state on disk, as a process that can be restarted. */
 export class Site implements AsyncDisposable {
   readonly side: Side
   readonly #bed: ServeBed
@@ -68,7 +68,7 @@ export class Site implements AsyncDisposable {
     this.#authKey = authKey
   }
 
-  /** A new one that says `text`, not started yet. */
+  /** A new one that answers with `text`, not started yet. */
   static async make(bed: ServeBed, side: Side, contestant: Contestant, text: string): Promise<Site> {
     made += 1
     const site = new Site(bed, side, contestant, `site-${side}-${made}`, await bed.authKey())
@@ -86,7 +86,7 @@ export class Site implements AsyncDisposable {
     return await tailnetAddress(this.#bed, this.#node)
   }
 
-  /** Puts what it is to serve where the agent follows it, as kubelet does. */
+  /** Writes its serve config where the agent follows it, as kubelet does. */
   async say(text: string): Promise<void> {
     const backend = `http://${podAddress(this.#bed.host('backend'))}:${backendPort}`
     const config = {
@@ -96,7 +96,7 @@ export class Site implements AsyncDisposable {
     await writeVolume(this.#bed.host(this.side).path(directory), { 'serve-config.json': JSON.stringify(config) })
   }
 
-  /** Starts the agent, and returns once tailscaled runs in the tailnet: until then nobody reaches it. */
+  /** Starts the agent, and returns once tailscaled runs in the tailnet: before that it cannot be reached. */
   async start(): Promise<void> {
     this.#process = await this.#bed.host(this.side).spawn(this.#contestant.argv, {
       name: this.#node,
@@ -114,7 +114,7 @@ export class Site implements AsyncDisposable {
     await this.#process.line(/Switching ipn state Starting -> Running/, 30_000)
   }
 
-  /** Ends the agent; what it had on disk stays. */
+  /** Ends the agent; its state stays on disk. */
   async stop(): Promise<void> {
     const { code, signal } = (await this.#process?.stop(30_000)) ?? { code: 0 }
     if (code !== 0) throw new CulvertError('command', `${this.#node} ended with ${signal ?? `exit code ${code}`}`)

@@ -2,10 +2,10 @@ import { alternate } from '../alternate.ts'
 import { type Side, sides } from '../pair.ts'
 import type { Row } from '../section.ts'
 
-/** Of a site that is started as a new node, and once more with its state: ms until a client had its page. */
+/** For a site that is started as a new node, and again with its state: ms until a client had its page. */
 export type Starts = { readonly issued: number; readonly there: number }
 
-/** Starts both sides’ sites `repeats` times in turn, and once to begin with, not counted; the rows have these titles. */
+/** Starts both sides’ sites `repeats` times in turn, plus one start that is not counted; the rows have these titles. */
 export async function startRows(
   start: (side: Side) => Promise<Starts>,
   repeats: number,

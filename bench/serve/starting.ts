@@ -7,7 +7,7 @@ import { now, Watch } from './watch.ts'
 
 const text = 'a text'
 
-/** Starts both sides' sites, each anew and once more with its state. */
+/** Starts both sides' sites, each as a new node and again with its state. */
 export async function measureStarting(
   bed: ServeBed,
   all: Readonly<Record<Side, Contestant>>,
@@ -18,19 +18,19 @@ export async function measureStarting(
     await using site = await Site.make(bed, side, all[side], text)
     const issued = await untilSeen(bed, site, 'client')
     await site.stop()
-    // The first client would go on with a session of WireGuard that this node has lost.
+    // The first client would continue a session of WireGuard that this node has lost.
     return { issued, there: await untilSeen(bed, site, 'other') }
   }
-  const titles = { issued: 'a new node, certificate issued', there: 'the same once more, certificate on disk' }
+  const titles = { issued: 'a new node, certificate issued', there: 'the same node again, certificate on disk' }
   return {
     title: 'Start to the first HTTPS answer',
     against: 'upstream',
     rows: await startRows(start, repeats, titles, note),
     note:
-      'From the start of the process, without Kubernetes. A client asks by the site’s name, again and again from when ' +
-      'tailscaled says that it runs in the tailnet. tailscaled asks an authority in the bed for the certificate at the ' +
-      'first connection, and looks again after a second when it is not issued at once; WireGuard sends a first packet ' +
-      'that was lost again after five: so the spread is wide. The second start is asked by another client.',
+      'From the start of the process, without Kubernetes. A client requests the site by its name, repeatedly from the time ' +
+      'when tailscaled runs in the tailnet. tailscaled requests the certificate from an authority in the bed at the first ' +
+      'connection, and polls after a second when it is not issued at once; WireGuard repeats a lost first packet after ' +
+      'five seconds: hence the wide spread. Another client is used for the second start.',
   }
 }
 

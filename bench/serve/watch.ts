@@ -2,13 +2,13 @@ import type { Bed, HostProcess } from '../../test/lab/bed.ts'
 import { program } from '../backend.ts'
 import { type Client, textPath } from './site.ts'
 
-/** Seconds, after which the client asks no more. */
+/** Seconds, after which the client stops. */
 const most = 300
 
-/** The time by the clock, in milliseconds and parts of them: the same in all processes. */
+/** The time of day in milliseconds and fractions: the same in all processes. */
 export const now = (): number => performance.timeOrigin + performance.now()
 
-/** A client, which asks a site for a page all the time. */
+/** A client that requests a page of a site all the time. */
 export class Watch implements AsyncDisposable {
   readonly #process: HostProcess
 
@@ -16,7 +16,7 @@ export class Watch implements AsyncDisposable {
     this.#process = process
   }
 
-  /** Starts the program; it asks once it is told to. */
+  /** Starts the program; it begins with its requests after a signal. */
   static async start(
     bed: Bed<Client>,
     { name, path = textPath }: { readonly name: string; readonly path?: string },
@@ -35,7 +35,7 @@ export class Watch implements AsyncDisposable {
     this.#process.kill('SIGUSR1')
   }
 
-  /** When it first saw a text, a pattern of it. */
+  /** When it first saw a text, given as a pattern. */
   async seen(text: string): Promise<number> {
     const [, at] = await this.#process.line(new RegExp(`^([\\d.]+) ${text}$`), 60_000)
     return Number(at)
