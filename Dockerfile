@@ -1,4 +1,4 @@
-# The agent's image. docs/image.md tells what is in it, which rights it needs and how to build it.
+# The agent's image. docs/image.md describes its contents, the privileges that it needs and how to build it.
 ARG BASE_IMAGE=docker.io/library/debian:trixie-slim
 ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 ARG TAILSCALE_IMAGE=docker.io/tailscale/tailscale:v1.102.5
@@ -6,12 +6,12 @@ ARG TAILSCALE_IMAGE=docker.io/tailscale/tailscale:v1.102.5
 FROM ${TAILSCALE_IMAGE} AS daemon
 
 FROM ${NODE_IMAGE} AS node
-# A seventh of the program is symbols that only a debugger reads.
+# A seventh of the program are symbols for debuggers.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends binutils \
     && strip --strip-unneeded /usr/local/bin/node
 
-# The bundle is the same for every architecture, so it is made on the one that builds.
+# The bundle is the same for every architecture, so it is built on the building machine's.
 FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS bundle
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
@@ -20,7 +20,7 @@ COPY . .
 RUN node tools/build.ts
 
 FROM ${BASE_IMAGE}
-# libstdc++6 is for node, tini for images/bin/culvert; iptables brings both its variants, nft and legacy.
+# libstdc++6 is for node, tini for images/bin/culvert; iptables contains both of its variants, nft and legacy.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
         ca-certificates conntrack iproute2 iptables libstdc++6 nftables procps tini \
@@ -28,10 +28,10 @@ RUN apt-get update \
 COPY --from=daemon /usr/local/bin/tailscale /usr/local/bin/tailscaled /usr/local/bin/
 COPY --from=node /usr/local/bin/node /usr/local/bin/
 COPY images/bin/ /usr/local/bin/
-# With a package.json, since Node tries to read a file as CommonJS first where nothing says what it is.
+# With a package.json, since without one Node tries to read a file as CommonJS first.
 COPY images/lib/ /usr/local/lib/culvert/
 COPY --from=bundle /src/dist/agent.js /src/dist/NOTICES /usr/local/lib/culvert/
-# The agent tells Kubernetes and operators what its tailscaled can do: fails when that is not the one it is made for.
+# The agent reports to operators what its tailscaled supports: this fails for another version than the one it is made for.
 RUN culvert check-image
 
 ARG VERSION

@@ -4,13 +4,13 @@ import { patience } from './test/lab/patience.ts'
 
 const minutes = (count: number): number => count * 60_000
 
-/** Those that take longest, the longest last. */
+/** The slowest test files, the slowest last. */
 const longest = ['ingress-group', 'pod', 'ingress-https', 'examples', 'egress-group'].map(
   (name) => `/${name}.real.test.ts`,
 )
 const rank = ({ moduleId }: TestSpecification): number => longest.findIndex((name) => moduleId.includes(name))
 
-/** What takes longest begins first, so that all workers end together; Vitest's own order goes by size. */
+/** The slowest begin first, so that all workers end at the same time; Vitest itself orders by size. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const bySize = await BaseSequencer.prototype.sort.call(this, files)
@@ -18,19 +18,19 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** How slow a machine may be decides nothing: these limits end what hangs. */
+/** These limits only end what hangs; a slow machine must not fail. */
 const patient = { testTimeout: minutes(15), hookTimeout: minutes(30), expect: { poll: { timeout: patience } } }
 
-/** A look is a process more often than not. */
+/** A poll usually starts a process. */
 const looking = { poll: { ...patient.expect.poll, interval: 200 } }
 
 /** Tests whose beds have nodes of a cluster. */
 const inClusters = ['test/{e2e,examples}/**/*.real.test.ts', 'test/lab/{cluster,demo}/**/*.real.test.ts']
 
 /**
- * unit: pure, no process and no kernel. blackbox: the agent as a process, among scripted parts. real: kernel, daemon and
- * control server, in namespaces of the tests' own; cluster: those with Pods. long: soaks and chaos, run by `npm run test:long` alone. Projects
- * run one after the other.
+ * unit: nothing outside the process. blackbox: the agent as a process, among scripted parts. real: real kernel,
+ * tailscaled and control server, in namespaces; cluster: those with Pods. long: soaks and chaos, only run by
+ * `npm run test:long`. Projects run one after the other.
  */
 export default defineConfig({
   test: {
@@ -42,9 +42,9 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{blackbox,real,long}.test.ts'],
           ...patient,
-          // Here nothing is started that could take long.
+          // Nothing that takes long is started here.
           expect: { poll: { timeout: patience / 3 } },
-          // They share nothing, so that no file needs a process of its own.
+          // They share no state, so no file needs a process of its own.
           isolate: false,
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
@@ -55,7 +55,7 @@ export default defineConfig({
           name: 'blackbox',
           include: ['test/**/*.blackbox.test.ts'],
           ...patient,
-          // Its scenarios side by side: they wait for most of their time.
+          // Scenarios run concurrently, since they mostly wait.
           maxConcurrency: 40,
           sequence: { groupOrder: 1 },
         },
@@ -66,7 +66,7 @@ export default defineConfig({
           include: inClusters,
           ...patient,
           expect: looking,
-          // Two cores carry two clusters at once; with more, a rollout would take ever longer.
+          // Two cores can run two clusters at once; with more, rollouts become ever slower.
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
@@ -78,7 +78,7 @@ export default defineConfig({
           exclude: inClusters,
           ...patient,
           expect: looking,
-          // Beds without nodes of a cluster wait for more than half of their time.
+          // Beds without cluster nodes spend more than half of their time waiting.
           maxWorkers: 3,
           sequence: { groupOrder: 3 },
         },

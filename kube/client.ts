@@ -30,13 +30,13 @@ export type KubeClient = {
   ) => Promise<Secret>
   /** Rejects with status 409 if it exists already. */
   readonly createSecret: (name: string, data: ReadonlyMap<string, string>, signal: AbortSignal) => Promise<Secret>
-  /** Whether the API says that it would allow it. The answer is not binding: only trying tells. */
+  /** Whether the API says that it would allow it. The answer is not binding: only an attempt shows. */
   readonly review: (verb: requests.ReviewedVerb, name: string, signal: AbortSignal) => Promise<boolean>
   readonly createEvent: (event: requests.EventOfPod, signal: AbortSignal) => Promise<void>
   readonly listSecret: (name: string, signal: AbortSignal) => Promise<Listed>
   /**
    * What happens to the Secret after `resourceVersion`, for `ms`; ends when the API ends it. Throws KubeError when the
-   * API refuses to begin, and other errors when it breaks off or tells something else.
+   * API refuses to begin, and other errors when it breaks off or sends something else.
    */
   readonly watchSecret: (
     name: string,

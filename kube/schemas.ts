@@ -49,7 +49,7 @@ export function parseList(name: string, text: string): Listed {
   return { secret: found && secretOf(name, found), resourceVersion: metadata.resourceVersion }
 }
 
-/** One line of a watch for `name`. @throws Error when it is something else, or tells why the watch ends. */
+/** One line of a watch for `name`. @throws Error when it is something else, or the reason why the watch ends. */
 export function parseEvent(name: string, line: string): WatchEvent {
   const { type, object } = read(eventSchema, parseJson(line))
   if (type === 'ERROR') throw new Error(`the watch ended: ${statusOf(object)?.message ?? 'it does not say why'}`)

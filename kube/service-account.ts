@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { KubeError } from './error.ts'
 
-/** Where and as whom the API is asked from within a Pod. */
+/** The address of the API from within a Pod, and the account to use. */
 export type InCluster = {
   /** Prefix of the service account's files, for tests; else empty. */
   readonly root: string
@@ -14,7 +14,7 @@ export type InCluster = {
   readonly addressFromEnv: boolean
 }
 
-/** The host of an IPv6 address is without brackets, as sockets and certificates want it. */
+/** The host of an IPv6 address is without brackets, as sockets and certificates require it. */
 export type Endpoint = { readonly host: string; readonly port: number }
 
 export function endpointOf({ host, port, addressFromEnv }: InCluster): Endpoint {

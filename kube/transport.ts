@@ -12,12 +12,12 @@ export const maxAnswerBytes = 4 * 1024 * 1024
 /** Milliseconds for which an unused connection is kept: enough for the calls of a start-up. */
 const idleMs = 2000
 
-/** After so many milliseconds of silence the kernel asks whether the other side of a watch is still there. */
+/** After this many milliseconds of silence the kernel checks that the other side of a watch is still there. */
 const probeMs = 30_000
 
-/** The two ways in which the API is asked. Both reject with KubeError unless an answer of status 2xx can be used. */
+/** The two kinds of requests. Both reject with KubeError unless an answer of status 2xx can be used. */
 export type Transport = {
-  /** What `parse` makes of the answer's whole text. `parse` may throw an Error that tells nothing of the text. */
+  /** What `parse` makes of the answer's whole text. `parse` may throw an Error that reveals nothing of the text. */
   readonly call: <T>(request: ApiRequest, parse: (text: string) => T, signal: AbortSignal) => Promise<T>
   /** Opens an answer that goes on; only its head has a time limit. Reading it throws when it breaks or is aborted. */
   readonly stream: (request: ApiRequest, signal: AbortSignal) => Promise<AsyncIterable<Buffer>>

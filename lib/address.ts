@@ -49,10 +49,10 @@ export function parsePrefix(text: string): Prefix | undefined {
   return { family: network.family, text: `${network.text}/${bits}`, bits }
 }
 
-/** Where nodes and Tailscale Services have their addresses. */
+/** The ranges of the addresses of nodes and Tailscale Services. */
 export const tailnetRanges: readonly Prefix[] = [parsePrefix('100.64.0.0/10')!, parsePrefix('fd7a:115c:a1e0::/48')!]
 
-/** Whether an address is in a network. What was asked of the same value before is remembered: bits are costly to read. */
+/** Whether an address is in a network. Results are cached per value, since computing bits is slow. */
 export const contains = (prefix: Prefix, address: Address): boolean =>
   prefix.family === address.family && bitsOf(address).startsWith(bitsOf(prefix))
 

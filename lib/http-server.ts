@@ -33,7 +33,7 @@ export const serve =
     }
     const gone = new AbortController()
     response.on('close', () => gone.abort())
-    // The server would cut idle connections, but none is idle whose client waits for us.
+    // The server closes idle connections, but a connection whose client waits for us is not idle.
     response.on('timeout', stayOpen)
     const answer = (found: Answer): void => {
       response.off('timeout', stayOpen)

@@ -6,7 +6,7 @@ import { CulvertError } from './errors.ts'
 export type Field = {
   readonly name: string
   readonly value: unknown
-  /** An error that says where the field is. `what` must not tell values: files hold keys. */
+  /** An error that says where the field is. `what` must not contain values: files hold keys. */
   readonly error: (what: string) => CulvertError
 }
 

@@ -37,7 +37,7 @@ export async function getServeConfig(api: Pick<TaggedApi, 'getTagged'>, signal: 
 
 /**
  * Makes tailscaled serve `config` instead of the one with this ETag.
- * @throws LocalApiError when it refuses; `isConflict` tells that it serves something else by now
+ * @throws LocalApiError when it refuses; `isConflict` recognises that it serves something else by now
  */
 export const setServeConfig = (
   api: Pick<TaggedApi, 'replace'>,

@@ -4,12 +4,12 @@ import type { ForwardingTable } from './table.ts'
 /** Keeps the forwarding table in the kernel. Calls must not overlap, except for `endFlows`. */
 export type Firewall = {
   /**
-   * Makes the kernel hold `table` and proves it by what the kernel says of it. Writes nothing when it does already.
-   * Established flows go on where their translation stays; `classifyFlows` in flows.ts says which do where it goes.
-   * @param isGone which addresses the tailnet has no longer, as of when the table was planned.
+   * Makes the kernel hold `table`, and verifies that by reading back. Writes nothing when it holds it already.
+   * Established flows go on while their translation stays; when it goes, `classifyFlows` in flows.ts decides which do.
+   * @param isGone which addresses have left the tailnet, as of when the table was planned.
    * @returns whether the kernel had to be changed.
    * @throws CulvertError `netfilter`, or `verification-failed` when it was read back otherwise; after the first the
-   *   kernel then holds the former rules, since each change is one transaction.
+   *   kernel then still holds the previous rules, since each change is one transaction.
    */
   readonly ensure: (table: ForwardingTable, isGone: IsGone) => Promise<boolean>
   /**

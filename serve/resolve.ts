@@ -33,7 +33,7 @@ export function resolveServeConfig(file: ServeConfig, domain: string | undefined
 const nameOrNone = (name: string | undefined): string | undefined =>
   name !== undefined && isName(name) ? name : undefined
 
-/** `stand`: what stands for the placeholder where no certificate is needed. */
+/** `stand`: what replaces the placeholder where no certificate is needed. */
 function needsHttps(entry: ServeConfig, stand: string | undefined): boolean {
   const ports = Object.values(entry.TCP ?? {})
   if (ports.some(({ HTTPS, TerminateTLS }) => HTTPS === true || TerminateTLS !== undefined)) return true

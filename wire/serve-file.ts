@@ -29,9 +29,9 @@ export type ServeFile = {
 const sections = ['TCP', 'Web', 'Services', 'AllowFunnel'] as const
 
 /**
- * Reads the mounted serve config as Go decodes it: names of fields in any case, of
- * two alike the last. A port of the node with all that is on it, and each Tailscale Service, stands for itself: one
- * that cannot be used is as it was `before`, or is left out, and costs the others nothing.
+ * Reads the mounted serve config as Go decodes it: field names in any case, the last of duplicates counts. A port of
+ * the node with everything on it is one entry, and so is each Tailscale Service: one that cannot be used stays as it was
+ * `before`, or is left out, and does not affect the others.
  * @throws CulvertError `settings` when the document as a whole cannot be used
  */
 export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {

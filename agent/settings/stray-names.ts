@@ -51,7 +51,7 @@ const instead: Readonly<Record<string, string>> = {
 const near = 2
 
 /**
- * Warnings about variables that nobody reads but that look as if somebody did: each with what to write. Names that
+ * Warnings about variables that look like settings but are not read, each with what to write instead. Names that
  * tailscaled reads itself, such as TS_DEBUG_…, are passed over.
  */
 export function strayNames(environment: Environment): string[] {

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# Does for `culvert ready [--verbose]` and `culvert live` what agent/cli/ does, without starting Node: kubelet asks again
-# and again, and Node takes twenty times the CPU. What cannot be done here in the same way is left to Node. No module but
-# strict is loaded, since each takes longer than all the rest.
+# Runs `culvert ready [--verbose]` and `culvert live` as agent/cli/ does, without starting Node: kubelet runs them
+# regularly, and Node takes twenty times the CPU. What cannot be done here in the same way is left to Node. No module but
+# strict is loaded, since each takes longer than everything else.
 use strict;
 
 my $socket = $ENV{CULVERT_SOCKET};
@@ -19,7 +19,7 @@ sub fail {
   exit 1;
 }
 
-# These three are the same on all architectures of Linux that tailscaled is built for.
+# These are the same on all Linux architectures for which tailscaled is built.
 my ($AF_UNIX, $SOCK_STREAM, $PATH_SIZE) = (1, 1, 108);
 my %NAMES = (2 => 'ENOENT', 13 => 'EACCES', 111 => 'ECONNREFUSED');
 
