@@ -27,36 +27,35 @@ export type Reason =
 export type Problem = { readonly reason: Reason; readonly text: string; readonly remedy: string }
 
 const seeIssuer =
-  'Look at the replica whose name ends in -0, which has certificates issued: it must run, and its status says what is in the way.'
+  'Look at the replica whose name ends in -0, which requests certificates: it must run, and its status says what blocks it.'
 
 const remedies: Readonly<Record<Reason, string>> = {
-  'not-running': 'Wait for the login; `culvert status` says what that waits for.',
+  'not-running': 'Wait for the login; `culvert status` says what it waits for.',
   untagged: 'Log in with an auth key or OAuth client that has a tag: only tagged nodes host Tailscale Services.',
   'not-hosted':
     'Advertise the Service here, and approve this node as its host in the admin console, or let autoApprovers.services of the policy do it for the node’s tag.',
-  'https-off': 'Enable HTTPS certificates in the admin console (DNS); it is noticed by itself.',
+  'https-off': 'Enable HTTPS certificates in the admin console (DNS); the agent notices that.',
   'no-cert-domain':
     'Compare the name in the serve config with that of the Tailscale Service and the tailnet’s DNS name in the admin console.',
   'dns-challenge':
-    'Check that the control server is reached; its record _acme-challenge of the name must be seen by the authority.',
-  'acme-account':
-    'Look at acme-account.key.pem in the state Secret: removed from there, a new account is made at the next start.',
+    'Check that the control server can be reached, and that the authority can resolve the record _acme-challenge of the name.',
+  'acme-account': 'Remove acme-account.key.pem from the state Secret: a new account is created at the next start.',
   'rate-limit':
-    'Wait: it is asked again when the authority allows it, also after a restart. Deleting the Pod or its Secrets makes it worse.',
+    'Wait: it is requested again when the authority allows it, also after a restart. Deleting the Pod or its Secrets makes it worse.',
   'authority-away':
     'Check that the Pod reaches acme-v02.api.letsencrypt.org on port 443 (network policies, proxies, their authorities).',
-  'authority-unwell': 'Wait: it is asked again.',
-  'authority-refuses': 'Do as the authority says, such as with a CAA record.',
+  'authority-unwell': 'Wait: it is requested again.',
+  'authority-refuses': 'Do what the authority says, for example change a CAA record.',
   'secret-missing':
-    'Create it, of type kubernetes.io/tls and with empty tls.crt and tls.key: that is for its owner, the operator, as tailscaled does not.',
+    'Create it, of type kubernetes.io/tls and with empty tls.crt and tls.key: its owner, the operator, must do that, since tailscaled does not.',
   'secret-forbidden': 'Grant the Pod’s service account get, list, patch and update on it.',
   'secret-unreadable': 'Check that the Pod reaches the Kubernetes API.',
-  'secret-unfit': 'Empty tls.crt and tls.key of it; whoever writes there beside Culvert must not.',
-  'not-kept': 'See to it that nobody else writes to that Secret.',
+  'secret-unfit': 'Empty its tls.crt and tls.key, and make sure that nothing else writes to it.',
+  'not-kept': 'Make sure that nothing else writes to that Secret.',
   unissued: seeIssuer,
   expiring: seeIssuer,
   behind:
-    'tailscaled reads once a day the Secrets whose name ends in .ts.net, with the labels of its group, where it may list them; restart this Pod otherwise.',
+    'Once a day tailscaled reads the Secrets whose name ends in .ts.net, with the labels of its group, if it may list them; otherwise restart this Pod.',
   unserved: 'Restart this Pod: its tailscaled may keep an expired one until it reads the Secret again, once a day.',
   daemon: 'Look at tailscaled’s lines in the log.',
   other: 'Look at tailscaled’s lines in the log.',
