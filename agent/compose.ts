@@ -1,7 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { runAhead, runCommand } from '../lib/command.ts'
-import { settleHeap } from '../lib/heap.ts'
 import type { Clock } from '../lib/clock.ts'
 import { close } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
@@ -167,7 +166,10 @@ export async function compose(
       setLifecycle((now) => ({ ...now, startedAt: clock.date() }))
       log('Startup complete, waiting for shutdown signal')
       await clock.sleep(timings.settle, signal)
-      if (!signal.aborted) settleHeap()
+      if (signal.aborted) return forever
+      // Imported here since it loads Node's V8 module, which takes some ms of a start.
+      const { settleHeap } = await import('../lib/heap.ts')
+      settleHeap()
       return forever
     }
     const reissue = async (): Promise<string> => {

@@ -1,12 +1,6 @@
-import { setFlagsFromString } from 'node:v8'
-
 /** Set by the bundler. */
 declare const CULVERT_VERSION: string | undefined
 const version = typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundled'
-
-// undici's parser is WebAssembly. V8 would compile it again after some ten requests, which takes 10 MiB for good and 60
-// ms.
-setFlagsFromString('--wasm-tiering-budget=1000000000')
 
 // The reader of the log may go away: that must not end a process that carries traffic.
 process.stderr.on('error', () => {})
