@@ -191,6 +191,8 @@ function daemonEnv({ settings }: World, forwarding: boolean): Record<string, str
     // Both must choose the same backend: with `auto`, tailscaled counts rules in every table, ours included.
     ...(forwarding && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...settings.portEnv }),
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
+    // From 1.104 on, serve's listeners are bound to the tunnel: what comes from the cluster would be dropped.
+    ...(settings.viaIngress.length > 0 && { TS_SERVE_ALLOW_ALL_INTERFACES: 'true' }),
     // tailscaled puts this into a URL as it is, so that an IPv6 address needs its brackets.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }
