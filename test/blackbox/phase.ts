@@ -50,7 +50,7 @@ export type Phase = {
   /** A program that is still running afterwards. */
   readonly runsOn?: string
   /** The agent exits with this code and leaves nothing running; the last phase. */
-  readonly exit?: 0 | 1
+  readonly exit?: 0 | 1 | 2
 }
 
 export const startupComplete = 'Startup complete, waiting for shutdown signal'
@@ -101,7 +101,7 @@ export function same({ root, kube }: Run, { calls, secret }: Expected): void {
 }
 
 /** The agent exits with `code`, leaves the reason of a failure for kubelet, and nothing running. */
-export async function ended({ agent, root }: Run, code: 0 | 1): Promise<void> {
+export async function ended({ agent, root }: Run, code: 0 | 1 | 2): Promise<void> {
   await becomes(() => agent.end, code, 'exit code')
   // What a shell has killed may end a moment after the shell.
   await becomes(() => [...agent.children.values()], [], 'what is left running')

@@ -12,10 +12,11 @@ import { semaphore } from './semaphore.ts'
 /** One run of the agent. */
 export type Scenario = {
   /**
-   * Added to the settings of every scenario. In values, `{root}` is the fake root, `{port}` and `{older port}` are free
-   * ones, `{api port}` is that of the Kubernetes API.
+   * Added to the settings of every scenario. In values and arguments, `{root}` is the fake root, `{port}` and
+   * `{older port}` are free ones, `{api port}` is that of the Kubernetes API.
    */
   readonly env?: Environment
+  readonly args?: readonly string[]
   /** The content of the Secret. */
   readonly secret?: Texts
   /** Verbs on the Secret that the service account lacks. */
@@ -29,7 +30,14 @@ export type Scenario = {
  * Plays a scenario phase by phase. Unless its last phase is the agent's exit, start-up must then be complete, and at
  * SIGTERM the agent must exit with 0, having done nothing beyond what the phases name.
  */
-export async function playScenario({ env = {}, secret = {}, denied = [], files, phases }: Scenario): Promise<void> {
+export async function playScenario({
+  env = {},
+  args = [],
+  secret = {},
+  denied = [],
+  files,
+  phases,
+}: Scenario): Promise<void> {
   await using kube = await KubeApi.start(secret, denied)
   const root = new Root(kube.root, files)
   const socket = join(root.path, 'tmp/localapi.sock')
@@ -44,7 +52,7 @@ export async function playScenario({ env = {}, secret = {}, denied = [], files, 
     Object.entries(values).reduce((rest, [name, value]) => rest.replaceAll(`{${name}}`, value), text)
   const filled = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)]))
   const started = await starts()
-  await using agent = new Agent(root, socket, filled)
+  await using agent = new Agent(root, socket, filled, args.map(fill))
   const run: Run = { agent, root, kube, localApi, fill }
 
   let expected = { calls: [] as readonly string[], secret }

@@ -141,6 +141,10 @@ describe('leaves what it does not know to Node', () => {
     [['ready', 'a "b" $(c)']],
     [['live', '--verbose']],
     [['live', '']],
+    [['ready', '--culvert-socket=/tmp/agent.sock']],
+    [['run', '--dest-ip=10.0.0.1']],
+    [['--dest-ip=10.0.0.1', 'ready']],
+    [['completion', 'bash']],
   ])('the arguments %j', async (args) => {
     expect(await probe(args)).toEqual(leftToNode(...args))
   })

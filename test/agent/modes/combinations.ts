@@ -43,7 +43,7 @@ export type Family = 'v4' | 'v6'
 export type Combination = { readonly pod: PodHost; readonly tailnet: Families; readonly forwarded: readonly Family[] }
 
 /** Combinations in which something is forwarded. */
-export const forwardingCombinations: readonly Combination[] = [
+export const working: readonly Combination[] = [
   { pod: 'dual', tailnet: 'both', forwarded: ['v4', 'v6'] },
   { pod: 'only4', tailnet: 'both', forwarded: ['v4'] },
   { pod: 'only6', tailnet: 'both', forwarded: ['v6'] },
@@ -54,7 +54,7 @@ export const forwardingCombinations: readonly Combination[] = [
 ]
 
 /** Combinations in which nothing can be forwarded. */
-export const refusedCombinations: readonly Combination[] = [
+export const failing: readonly Combination[] = [
   { pod: 'only4', tailnet: 'v6', forwarded: [] },
   { pod: 'only6', tailnet: 'v4', forwarded: [] },
 ]

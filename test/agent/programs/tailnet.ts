@@ -1,13 +1,11 @@
 // Runs as a process of its own: node tailnet.ts SOCKET
-// The LocalAPI of a tailscaled in a large tailnet that changes all the time. It reports by IPC each change of its node,
-// and of the peer `mover` with it (`Change`), and pauses when it gets any message.
+// The LocalAPI of a tailscaled in a large tailnet that changes all the time. It sends by IPC the number of each change of
+// its node, and of the peer `mover` with it; the number is in the node's name and in both nodes' addresses. It pauses
+// when it gets any message.
 import { createServer, type ServerResponse } from 'node:http'
 
-/** The node got this number, which is in its name and both nodes' addresses, at this time in ms since 1970. */
-export type Change = { readonly number: number; readonly at: number }
-
 const peers = 10_000
-/** The number of changes a second; one in `everySelfChange` is a `Change`. */
+/** Changes a second; one in `everySelfChange` is a change of the node and the peer `mover`. */
 const rate = 100
 const everySelfChange = 5
 const everyNews = 50
@@ -72,7 +70,7 @@ let number = 0
 let resting = false
 const changed = (): object => {
   number += 1
-  process.send?.({ number, at: Date.now() } satisfies Change)
+  process.send?.(number)
   return self(number)
 }
 
