@@ -47,7 +47,7 @@ import { initialWorld, type World } from './world/world.ts'
 type Surroundings = {
   /** The agent's own environment, which its children inherit. */
   readonly env: Environment
-  /** A text for people with settings by the names by which they were set. */
+  /** Names settings in a text for people as they were set: as variables or as flags. */
   readonly named: (text: string) => string
   readonly log: Log
   readonly clock: Clock
@@ -170,7 +170,7 @@ export async function compose(
       log('Startup complete, waiting for shutdown signal')
       await clock.sleep(timings.settle, signal)
       if (signal.aborted) return forever
-      // Imported here since it loads Node's V8 module, which takes some ms of a start.
+      // Imported on demand: it loads Node's V8 module, which takes some ms of a start.
       const { settleHeap } = await import('../lib/heap.ts')
       settleHeap()
       return forever
@@ -194,7 +194,7 @@ function daemonEnv({ settings }: World, forwarding: boolean): Record<string, str
     // Both must choose the same backend: with `auto`, tailscaled counts rules in every table, ours included.
     ...(forwarding && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...settings.portEnv }),
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
-    // From 1.104 on, serve's listeners are bound to the tunnel: what comes from the cluster would be dropped.
+    // From 1.104 on, serve's listeners are otherwise bound to the tunnel and would not get traffic from the cluster.
     ...(settings.viaIngress.length > 0 && { TS_SERVE_ALLOW_ALL_INTERFACES: 'true' }),
     // tailscaled puts this into a URL as it is, so that an IPv6 address needs its brackets.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),

@@ -26,8 +26,8 @@ export type Process = {
 }
 
 /**
- * Runs the agent to its end. Exit codes: 0 after a signal; 1 with a reason that is logged and left for kubelet, or 2 if
- * that is wrong usage.
+ * Runs the agent to its end. Exit codes: 0 after a signal; 1 after a failure, or 2 if that is wrong usage, with a reason
+ * that is logged and left for kubelet.
  */
 export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
   const { args, onSignal, onUncaught, clock, version } = outside
@@ -59,12 +59,12 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
   let stop: Stopper | undefined
   const start = async (): Promise<() => Promise<string>> => {
     if (args.length > 0) {
-      // Imported here since it takes half a MiB, which most do without.
+      // Imported on demand: it takes half a MiB, and most agents run without flags.
       const { readFlags } = await import('./settings/flags.ts')
       started = readFlags(args, outside.env)
     }
     const { env, named, hidden } = started
-    if (hidden.length > 0) bare(`flags go before the environment, so that these are not used: ${hidden.join(', ')}`)
+    if (hidden.length > 0) bare(`flags take precedence over the environment; not used: ${hidden.join(', ')}`)
     const loaded = await loadSettings(env)
     for (const warning of loaded.warnings) log(`warning: ${warning}`)
     work.signal.throwIfAborted()

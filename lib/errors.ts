@@ -1,6 +1,6 @@
 /** The kind of an error; a closed list, so that exit codes, status and tests can rely on it. */
 export type ErrorCode =
-  | 'usage' // a command or a flag that there is not
+  | 'usage' // an unknown command or flag, or a wrong argument
   | 'settings' // a setting can never work
   | 'privilege' // a right, device or kernel setting is missing
   | 'listen' // a socket could not be opened

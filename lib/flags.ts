@@ -2,16 +2,16 @@ import { parseArgs } from 'node:util'
 import { CulvertError } from './errors.ts'
 import { nearest } from './nearest.ts'
 
-/** A boolean flag without a value is `true`; each other one needs a value, which may be empty after "=". */
+/** A boolean flag without a value is `true`; any other flag needs a value, which may be empty after "=". */
 export type FlagType = 'boolean' | 'value'
 export type Flags = ReadonlyMap<string, FlagType>
 
 export type Given = { readonly name: string; readonly value: string }
 
 /**
- * Reads `--name=value` and `--name value`, in the order of `args`; names are without their hyphens. `suggest` gives
- * what to write instead of a flag that there is not.
- * @throws CulvertError `usage` for anything else. It has names alone, since a value may be a secret.
+ * Reads `--name=value` and `--name value`, in the order of `args`; names are without their hyphens. `suggest` returns
+ * what to write instead of an unknown flag.
+ * @throws CulvertError `usage` for anything else. It contains names only, since a value may be a secret.
  */
 export function parseFlags(
   args: readonly string[],
@@ -32,7 +32,7 @@ export function parseFlags(
     const { name, value, inlineValue } = token
     const type = known.get(name)
     if (type === undefined) {
-      // What begins with one hyphen is given letter by letter.
+      // `parseArgs` splits an argument with one hyphen into letters.
       const written = args[token.index]!.replace(/=.*/s, '')
       const write = suggest(written.replace(/^-+/, ''))
       throw absent(`flag ${written}`, write)
@@ -45,13 +45,13 @@ export function parseFlags(
   })
 }
 
-/** The flag whose name is most like another. */
+/** The flag with the most similar name. */
 export function nearestFlag(name: string, known: Flags): string | undefined {
   const found = nearest(name, known.keys(), Math.min(3, Math.ceil(name.length / 3)))
   return found && `--${found}`
 }
 
-/** The error for a flag or a command that there is not; `write` is what may have been meant. */
+/** The error for an unknown flag or command; `write` is what may have been meant. */
 export const absent = (what: string, write: string | undefined): CulvertError =>
   write === undefined
     ? new CulvertError('usage', `there is no ${what}`, { remedy: '`--help` lists what there is.' })

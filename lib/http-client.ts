@@ -7,8 +7,8 @@ let loading: ReturnType<typeof load> | undefined
 
 async function load() {
   const { setFlagsFromString } = await import('node:v8')
-  // undici's parser is WebAssembly. V8 would compile it again after some ten requests, which takes 10 MiB for good and
-  // 60 ms.
+  // undici's parser is WebAssembly. After some ten requests V8 would compile it again, which takes 60 ms, and 10 MiB that
+  // it never frees.
   setFlagsFromString('--wasm-tiering-budget=1000000000')
   return import('undici')
 }
@@ -51,7 +51,8 @@ export async function askOnce(
       const close = (): void => void socket?.end()
       halfClose?.addEventListener('abort', close, { once: true })
       done(...opened)
-      // On a busy machine nobody may wait any more when the connection opens. The request is sent before, in this turn.
+      // On a busy machine the caller may have given up before the connection opens. The request is sent first, in this turn of
+      // the event loop.
       if (halfClose?.aborted) setImmediate(close)
     })
   return answer(await new Client(`http://${host}`, { ...options, connect }).request({ ...request, reset: true }))

@@ -1,4 +1,4 @@
-/** The known word that is most like another, if it differs from it by at most `most` letters. */
+/** The known word that is most similar to `word`, if they differ by at most `most` letters. */
 export function nearest(word: string, known: Iterable<string>, most: number): string | undefined {
   const near = [...known].map((one) => ({ one, letters: distance(one, word) })).filter(({ letters }) => letters <= most)
   return near.toSorted((one, other) => one.letters - other.letters)[0]?.one

@@ -66,8 +66,8 @@ async function askAgent(
   given: Given,
   { env, print, complain }: Terminal,
 ): Promise<0 | 1> {
-  const usual = `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
-  const socket = given.get('culvert-socket') || env['CULVERT_SOCKET'] || usual
+  const standard = `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
+  const socket = given.get('culvert-socket') || env['CULVERT_SOCKET'] || standard
   const verbose = given.get('verbose') === 'true' ? '?verbose' : ''
   const path = { status: '/status', ready: `/readyz${verbose}`, live: '/livez' }[name]
   try {

@@ -2,25 +2,25 @@ import { flagOf } from '../settings/variable.ts'
 import { variables } from '../settings/variables.ts'
 import { type Command, commands } from './commands.ts'
 
-/** A flag, and what is completed after it. */
+/** A flag, and how its value is completed. */
 export type CompletedFlag = {
   readonly name: string
-  readonly says: string
+  readonly summary: string
   readonly values: 'none' | 'boolean' | 'path' | 'file:PATH' | 'any'
 }
 
 type CompletedCommand = {
   readonly name: string
-  readonly says: string
+  readonly summary: string
   readonly words: readonly string[]
   readonly flags: readonly CompletedFlag[]
 }
 
-const help: CompletedFlag = { name: 'help', says: 'what there is', values: 'none' }
+const help: CompletedFlag = { name: 'help', summary: 'show help', values: 'none' }
 
-const commandFlag = ([name, { type, says }]: [string, Command['flags'][string]]): CompletedFlag => ({
+const commandFlag = ([name, { type, summary }]: [string, Command['flags'][string]]): CompletedFlag => ({
   name,
-  says,
+  summary,
   values: type === 'boolean' ? 'none' : 'path',
 })
 
@@ -28,21 +28,21 @@ function settings(): CompletedFlag[] {
   const available = variables.filter(({ unavailable }) => unavailable !== true)
   return available.map(({ name, type, secret, effect }) => ({
     name: flagOf(name),
-    says: plain(effect),
+    summary: plain(effect),
     values: secret === true ? 'file:PATH' : type === 'boolean' || type === 'path' ? type : 'any',
   }))
 }
 
-/** Without what is marked as code. */
+/** Without the marks of code. */
 function plain(text: string): string {
   return text.replaceAll('`', '')
 }
 
-/** What a shell completes: all commands. */
+/** All commands, as shells complete them. */
 export const completed: readonly CompletedCommand[] = Object.entries(commands).map(
-  ([name, { says, words = [], flags }]: [string, Command]) => ({
+  ([name, { summary, words = [], flags }]: [string, Command]) => ({
     name,
-    says: plain(says),
+    summary: plain(summary),
     words,
     flags: [help, ...(name === 'run' ? settings() : Object.entries(flags).map(commandFlag))],
   }),

@@ -3,8 +3,8 @@ import { completed, type CompletedFlag } from './completed.ts'
 import { commands } from './commands.ts'
 
 /**
- * The script by which a shell completes commands and flags.
- * @throws CulvertError `usage` unless one shell is named.
+ * The script with which a shell completes commands and flags.
+ * @throws CulvertError `usage` unless `args` is the name of one shell.
  */
 export function completion(args: readonly string[]): string {
   const script = args.length === 1 ? new Map(Object.entries({ bash, zsh, fish })).get(args[0]!) : undefined
@@ -27,7 +27,7 @@ function bash(): string {
 _culvert() {
   local cur=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} equals= words=
   COMPREPLY=()
-  # "=" and ":" are words of their own.
+  # Bash treats "=" and ":" as separate words.
   if [[ $cur == = ]]; then
     equals=yes cur=
   elif [[ $before == = ]]; then
@@ -73,8 +73,8 @@ function zsh(): string {
     'file:PATH': ['=', ':file:_culvert_secret'],
     any: ['=', ':value:'],
   } as const satisfies Record<CompletedFlag['values'], readonly [string, string]>
-  const flag = ({ name, says, values: kind }: CompletedFlag): string =>
-    quote(`*--${name}${values[kind][0]}[${escape(says)}]${values[kind][1]}`)
+  const flag = ({ name, summary, values: kind }: CompletedFlag): string =>
+    quote(`*--${name}${values[kind][0]}[${escape(summary)}]${values[kind][1]}`)
   const cases = completed.map(({ name, words, flags }) => {
     const specs = [...(words.length === 0 ? [] : [quote(`1:word:(${words.join(' ')})`)]), ...flags.map(flag)]
     return `    ${whatRuns(name)})\n      flags=(\n${specs.map((spec) => `        ${spec}\n`).join('')}      )\n      ;;`
@@ -92,7 +92,7 @@ _culvert() {
   local -a commands flags
   if ((CURRENT == 2)) && [[ $words[2] != -* ]]; then
     commands=(
-${completed.map(({ name, says }) => `      ${quote(`${name}:${says}`)}\n`).join('')}    )
+${completed.map(({ name, summary }) => `      ${quote(`${name}:${summary}`)}\n`).join('')}    )
     _describe command commands
     return
   fi
@@ -122,12 +122,12 @@ function fish(): string {
     'file:PATH': " -x -a '(__culvert_secret)'",
     any: ' -x',
   } as const satisfies Record<CompletedFlag['values'], string>
-  const lines = completed.flatMap(({ name, says, words, flags }) => [
-    `complete -c culvert -n __culvert_begins -a ${name} -d ${quote(says)}`,
+  const lines = completed.flatMap(({ name, summary, words, flags }) => [
+    `complete -c culvert -n __culvert_begins -a ${name} -d ${quote(summary)}`,
     ...words.map((word) => `complete -c culvert -n '__culvert_runs ${name}' -a ${word}`),
     ...flags.map(
       (flag) =>
-        `complete -c culvert -n '__culvert_runs ${name}' -l ${flag.name}${values[flag.values]} -d ${quote(flag.says)}`,
+        `complete -c culvert -n '__culvert_runs ${name}' -l ${flag.name}${values[flag.values]} -d ${quote(flag.summary)}`,
     ),
   ])
   return `# For fish: culvert completion fish | source

@@ -17,20 +17,20 @@ const values = {
 export const help = (): string => `Usage: culvert [COMMAND] [FLAG…]      (outside of the image: node agent.js)
 
 Commands:
-${list(Object.entries(commands).map(([name, { says }]) => [name, says]))}
+${list(Object.entries(commands).map(([name, { summary }]) => [name, summary]))}
 ${settings()}`
 
 /** One command. */
 export function helpOf(name: CommandName): string {
-  const { says, flags, words }: Command = commands[name]
+  const { summary, flags, words }: Command = commands[name]
   if (name === 'run') return `Usage: culvert [run] [FLAG…]\n\n${settings()}`
-  const rows = Object.entries(flags).map(([flag, { type, says: what }]): [string, string] => [
+  const rows = Object.entries(flags).map(([flag, { type, summary: what }]): [string, string] => [
     type === 'boolean' ? `--${flag}` : `--${flag}=VALUE`,
     what,
   ])
   const own = rows.length === 0 ? '' : `\nFlags:\n${list(rows)}`
   const usage = [`culvert ${name}`, ...(words ? [words.join('|')] : []), ...rows.map(([flag]) => `[${flag}]`)]
-  return `Usage: ${usage.join(' ')}\n\n${says}\n${own}`
+  return `Usage: ${usage.join(' ')}\n\n${summary}\n${own}`
 }
 
 function settings(): string {
@@ -38,17 +38,17 @@ function settings(): string {
     const available = variables.filter(({ unavailable }) => unavailable !== true)
     return `${use}:\n${available.map(entry).join('')}`
   })
-  return `Settings, as flags of the agent or as variables of its environment. A flag goes before its variable, and the last
-of the same flags wins: --flag=VALUE or --flag VALUE. A BOOLEAN is true or false, and true where the flag stands alone;
-a DURATION is such as 60s or 1m30s; an address of IPv6 is in brackets before a port.
+  return `Settings, as flags of the agent (--flag=VALUE or --flag VALUE) or as environment variables. A flag takes precedence over
+its variable; if a flag is repeated, the last one counts. A BOOLEAN is true or false; without a value it is true.
+A DURATION is, for example, 60s or 1m30s. Before a port, an IPv6 address is in brackets.
 
 ${groups.join('\n')}`
 }
 
-function entry({ name, type, secret, default: usual, effect }: Variable): string {
+function entry({ name, type, secret, default: fallback, effect }: Variable): string {
   const value = secret ? 'file:PATH' : values[type]
   const flag = type === 'boolean' ? `--${flagOf(name)}[=${value}]` : `--${flagOf(name)}=${value}`
-  return `  ${flag}  (${name}${usual === undefined ? '' : `, default ${usual}`})\n      ${effect}\n`
+  return `  ${flag}  (${name}${fallback === undefined ? '' : `, default ${fallback}`})\n      ${effect}\n`
 }
 
 function list(rows: readonly (readonly [string, string])[]): string {

@@ -8,7 +8,7 @@ export type Observed = {
   /** Names of the reconcilers whose attempt hangs; none when all is well. */
   readonly stuck: () => readonly string[]
   readonly since: Since
-  /** A text with settings by the names by which they were set. */
+  /** Names settings in a text as they were set: as variables or as flags. */
   readonly named: (text: string) => string
 }
 

@@ -5,12 +5,12 @@ import { instead } from './stray-names.ts'
 import { flagOf } from './variable.ts'
 import { variables } from './variables.ts'
 
-/** What the agent is started with: flags are laid over the environment, so that children get them, too. */
+/** The environment merged with the flags, which child processes get, too. */
 export type Started = {
   readonly env: Environment
-  /** A text about settings, with those that a flag has set by the names of their flags. */
+  /** Replaces the names of variables in a text by those of the flags that set them. */
   readonly named: (text: string) => string
-  /** Variables of the environment that a flag with another value goes before. */
+  /** Variables of the environment for which a flag gives another value. */
   readonly hidden: readonly string[]
 }
 
@@ -19,11 +19,11 @@ const types = new Map(
   [...byFlag].map(([flag, { type }]): [string, FlagType] => [flag, type === 'boolean' ? type : 'value']),
 )
 
-/** What a key begins with, or what stands before a secret in arguments of `tailscale up`. */
+/** The beginning of a key, or of an argument of `tailscale up` with a secret as its value. */
 const secret = /\btskey-|(?:^|\s)--?(?:auth-?key|client-secret|id-token)[=\s]\s*(?!file:)\S/
 
 /**
- * Reads the flags of `culvert run`; the last of one setting wins.
+ * Reads the flags of `culvert run`; the last one of a setting counts.
  * @throws CulvertError `usage` naming the flag, without its value.
  */
 export function readFlags(args: readonly string[], env: Environment): Started {
@@ -44,11 +44,11 @@ export function readFlags(args: readonly string[], env: Environment): Started {
   }
 }
 
-/** A text with other words for the names of variables in it. */
+/** Replaces the names of variables in a text. */
 const rename = (text: string, as: (name: string) => string | undefined): string =>
   text.replaceAll(/\b[A-Z][A-Z0-9_]+\b/g, (name) => as(name) ?? name)
 
-/** What to write instead of a flag that there is not. Known mistakes are those for variables. */
+/** What to write instead of an unknown flag. The known mistakes are those of variables. */
 function suggestion(flag: string): string | undefined {
   const name = flag.toUpperCase().replaceAll('-', '_').replace(/^TS_/, '')
   const write = instead[`TS_${name}`] ?? instead[name]
@@ -57,8 +57,8 @@ function suggestion(flag: string): string | undefined {
 }
 
 function revealed(flag: string, takesFile = false): CulvertError {
-  const problem = takesFile ? 'takes file:PATH alone' : 'has a secret in it'
-  return new CulvertError('usage', `--${flag} ${problem}: arguments are seen by everybody`, {
+  const problem = takesFile ? 'takes only file:PATH' : 'contains a secret'
+  return new CulvertError('usage', `--${flag} ${problem}: arguments are visible to other processes`, {
     remedy: 'Put the secret into a file and give file:PATH, or set the variable.',
   })
 }

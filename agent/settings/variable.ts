@@ -4,13 +4,13 @@ export type Variable = {
   readonly type: 'text' | 'boolean' | 'duration' | 'address' | 'addresses' | 'address and port' | 'words' | 'path'
   readonly default?: string
   readonly effect: string
-  /** Setting it asks for a mode that this version lacks: refused by name, never ignored. */
+  /** It sets a mode that this version lacks: the agent refuses it by name and never ignores it. */
   readonly unavailable?: true
-  /** Set but empty has a meaning of its own. */
+  /** An empty value has its own meaning. */
   readonly presence?: true
-  /** As a flag it takes `file:PATH` alone: arguments are seen by everybody. */
+  /** As a flag it takes only `file:PATH`, since arguments are visible to other processes. */
   readonly secret?: true
-  /** The same setting, whose name its flag sets. */
+  /** The newer name of the same setting; the flag of the older name sets that variable. */
   readonly olderNameOf?: string
 }
 

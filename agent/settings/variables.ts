@@ -5,14 +5,14 @@ const login = [
     name: 'TS_AUTHKEY',
     type: 'text',
     secret: true,
-    effect: 'Auth key for `tailscale up`; as `file:PATH` it is read from there and shows in no process list',
+    effect: 'Auth key for `tailscale up`; with `file:PATH`, it is read from that file and in no process list',
   },
   {
     name: 'TS_AUTH_KEY',
     type: 'text',
     secret: true,
     olderNameOf: 'TS_AUTHKEY',
-    effect: 'Older name of `TS_AUTHKEY`, which wins where both are set',
+    effect: 'Older name of `TS_AUTHKEY`; if both are set, `TS_AUTHKEY` is used',
   },
   { name: 'TS_CLIENT_ID', type: 'text', effect: 'OAuth client ID for `tailscale up`' },
   { name: 'TS_CLIENT_SECRET', type: 'text', secret: true, effect: 'OAuth client secret for `tailscale up`' },
@@ -22,7 +22,7 @@ const login = [
     name: 'TS_AUTH_ONCE',
     type: 'boolean',
     default: 'false',
-    effect: 'Run `tailscale up` only when tailscaled asks for a login, and `tailscale set` after it',
+    effect: 'Run `tailscale up` only if tailscaled asks for a login, followed by `tailscale set`',
   },
   { name: 'TS_HOSTNAME', type: 'text', effect: 'Name of the node in the tailnet' },
   { name: 'TS_ACCEPT_DNS', type: 'boolean', default: 'false', effect: 'Whether tailscaled takes over the Pod’s DNS' },
@@ -30,13 +30,13 @@ const login = [
     name: 'TS_ROUTES',
     type: 'text',
     presence: true,
-    effect: 'Subnet routes to advertise, separated by commas without spaces; set but empty withdraws them',
+    effect: 'Subnet routes to advertise, separated by commas without spaces; an empty value withdraws them',
   },
-  { name: 'TS_EXTRA_ARGS', type: 'words', effect: 'Further arguments for `tailscale up`, split at white space' },
+  { name: 'TS_EXTRA_ARGS', type: 'words', effect: 'Additional arguments of `tailscale up`, split at white space' },
   {
     name: 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR',
     type: 'path',
-    effect: 'One-step mode: directory of `cap-N.hujson` files, from which tailscaled logs in by itself',
+    effect: 'One-step mode: directory of `cap-N.hujson` files, with which tailscaled logs in without `tailscale up`',
   },
 ] as const satisfies readonly Variable[]
 
@@ -45,13 +45,13 @@ const daemon = [
   {
     name: 'TS_STATE_DIR',
     type: 'path',
-    effect: 'Directory of tailscaled’s state; with neither this nor a state Secret, state is in memory',
+    effect: 'Directory of tailscaled’s state; without it and without a state Secret, the state is in memory',
   },
   {
     name: 'TS_KUBE_SECRET',
     type: 'text',
     presence: true,
-    effect: 'State Secret; in Kubernetes `tailscale` when unset, none when set but empty',
+    effect: 'State Secret; in Kubernetes `tailscale` if unset, none if empty',
   },
   { name: 'TS_SOCKET', type: 'path', default: '/tmp/tailscaled.sock', effect: 'Socket of tailscaled’s LocalAPI' },
   { name: 'TS_SOCKS5_SERVER', type: 'text', effect: 'Address of tailscaled’s SOCKS5 proxy' },
@@ -59,21 +59,23 @@ const daemon = [
   {
     name: 'PORT',
     type: 'text',
-    effect:
-      'UDP port of tailscaled’s WireGuard; where everything that is sent to the Pod is led elsewhere, 41641 unless set',
+    effect: 'UDP port of tailscaled’s WireGuard; 41641 by default if everything that is sent to the Pod is forwarded',
   },
-  { name: 'TS_TAILSCALED_EXTRA_ARGS', type: 'words', effect: 'Further arguments for tailscaled, split at white space' },
+  {
+    name: 'TS_TAILSCALED_EXTRA_ARGS',
+    type: 'words',
+    effect: 'Additional arguments of tailscaled, split at white space',
+  },
   {
     name: 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS',
     type: 'boolean',
     default: 'false',
-    effect: 'Have tailscaled set up UDP GRO forwarding of the Pod’s network device, once; failing is only logged',
+    effect: 'Make tailscaled enable UDP GRO forwarding on the Pod’s network device, once; a failure is only logged',
   },
   {
     name: 'TS_DEBUG_FIREWALL_MODE',
     type: 'text',
-    effect:
-      '`auto` or `nftables`, which are the same; `iptables` is refused where the agent forwards. Read by tailscaled, too',
+    effect: '`auto` or `nftables`, which mean the same; `iptables` is refused if the agent forwards',
   },
 ] as const satisfies readonly Variable[]
 
@@ -81,58 +83,53 @@ const l3 = [
   {
     name: 'TS_DEST_IP',
     type: 'addresses',
-    effect: 'L3 ingress: where traffic to the node goes; at most one address a family',
+    effect: 'L3 ingress: the backends to which traffic for the node is forwarded; at most one address per family',
   },
   { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
   {
     name: 'TS_TAILNET_TARGET_IP',
     type: 'address',
-    effect: 'L3 egress: the address in the tailnet to which everything goes that the cluster sends to the Pod',
+    effect: 'L3 egress: the address in the tailnet to which everything is forwarded that the cluster sends to the Pod',
   },
   {
     name: 'TS_TAILNET_TARGET_FQDN',
     type: 'text',
-    effect: 'The same by name: of a peer, of a Tailscale Service, or a 4via6 name',
+    effect: 'L3 egress by name: that of a peer or a Tailscale Service, or a 4via6 name',
   },
   {
     name: 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS',
     type: 'boolean',
     default: 'false',
-    effect:
-      'What the cluster sends to the Pod goes to the node’s own tailnet address, to be served as from the tailnet',
+    effect: 'Cluster traffic via ingress: forward what the cluster sends to the Pod to the node’s own tailnet address',
   },
   {
     name: 'TS_EGRESS_PROXIES_CONFIG_PATH',
     type: 'path',
-    effect: 'ProxyGroup egress: the directory with `egress-services` and `hep-pings`',
+    effect: 'ProxyGroup egress: the directory with the files `egress-services` and `hep-pings`',
   },
-  {
-    name: 'TS_INGRESS_PROXIES_CONFIG_PATH',
-    type: 'path',
-    effect: 'ProxyGroup ingress: the file `ingress-config.json`',
-  },
+  { name: 'TS_INGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup ingress: `ingress-config.json`' },
 ] as const satisfies readonly Variable[]
 
 const served = [
-  { name: 'TS_SERVE_CONFIG', type: 'path', effect: 'L7 ingress: the file with what tailscaled serves' },
+  { name: 'TS_SERVE_CONFIG', type: 'path', effect: 'L7 ingress: the file with the serve config of tailscaled' },
   {
     name: 'TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT',
     type: 'boolean',
     default: 'true',
-    effect: 'Advertise the Tailscale Services that `TS_SERVE_CONFIG` serves; operators of groups say `false`',
+    effect: 'Advertise the Tailscale Services that `TS_SERVE_CONFIG` serves; operators set `false` for a ProxyGroup',
   },
   {
     name: 'TS_EXPERIMENTAL_CERT_SHARE',
     type: 'boolean',
     default: 'false',
-    effect: 'The replicas of a group share certificates: the one whose `POD_NAME` ends in `-0` has them issued',
+    effect: 'The replicas of a ProxyGroup share certificates: the one whose `POD_NAME` ends in `-0` requests them',
   },
   {
     name: 'TS_ACME_ACCOUNT_SECRET_NAME',
     type: 'text',
-    effect: 'Secret with the account for certificates that groups share; read by tailscaled, from 1.103 on',
+    effect: 'Secret with the ACME account for certificates that ProxyGroups share; tailscaled reads it, from 1.103 on',
   },
-  { name: 'TS_ACME_ACCOUNT_FIELD', type: 'text', effect: 'Where the account is in that Secret' },
+  { name: 'TS_ACME_ACCOUNT_FIELD', type: 'text', effect: 'Field of that Secret with the account' },
 ] as const satisfies readonly Variable[]
 
 const endpoints = [
@@ -140,27 +137,42 @@ const endpoints = [
     name: 'TS_LOCAL_ADDR_PORT',
     type: 'address and port',
     default: '[::]:9002',
-    effect: 'Listener of the endpoints, which is open where one of the next two is true, or for ProxyGroup egress',
+    effect: 'Listener of the endpoints; open if one of the next two is true, or for ProxyGroup egress',
   },
-  { name: 'TS_ENABLE_HEALTH_CHECK', type: 'boolean', default: 'false', effect: 'Serve `/healthz` there' },
-  { name: 'TS_ENABLE_METRICS', type: 'boolean', default: 'false', effect: 'Serve `/metrics` and `/debug/` there' },
+  {
+    name: 'TS_ENABLE_HEALTH_CHECK',
+    type: 'boolean',
+    default: 'false',
+    effect: 'Serve `/healthz` on `TS_LOCAL_ADDR_PORT`',
+  },
+  {
+    name: 'TS_ENABLE_METRICS',
+    type: 'boolean',
+    default: 'false',
+    effect: 'Serve `/metrics` and `/debug/` on `TS_LOCAL_ADDR_PORT`',
+  },
   {
     name: 'TS_HEALTHCHECK_ADDR_PORT',
     type: 'address and port',
-    effect: 'Deprecated: another listener, for `/healthz` and the probes',
+    effect: 'Deprecated: another listener with `/healthz` and the probes',
   },
   {
     name: 'TS_DEBUG_ADDR_PORT',
     type: 'address and port',
-    effect: 'Debug server of tailscaled, to which `/debug/` leads',
+    effect: 'Debug server of tailscaled, to which `/debug/` is forwarded',
   },
   { name: 'CULVERT_SOCKET', type: 'path', default: '/tmp/culvert.sock', effect: 'Socket for status and readiness' },
-  { name: 'TS_BOOT_TIMEOUT', type: 'duration', default: '60s', effect: 'Boot deadline' },
+  {
+    name: 'TS_BOOT_TIMEOUT',
+    type: 'duration',
+    default: '60s',
+    effect: 'Boot deadline: the longest time that start-up may take',
+  },
   {
     name: 'CULVERT_TERMINATION_LOG',
     type: 'path',
     default: '/dev/termination-log',
-    effect: 'Where the reason of an exit is left, if that file exists',
+    effect: 'The file to which the reason of a failure is written, if it exists',
   },
 ] as const satisfies readonly Variable[]
 
@@ -168,21 +180,21 @@ const kubernetes = [
   {
     name: 'POD_IPS',
     type: 'addresses',
-    effect: 'The Pod’s addresses, for the headers of `/healthz` and for what is said of services in the state Secret',
+    effect: 'The Pod’s addresses, for the headers of `/healthz` and the status of services in the state Secret',
   },
-  {
-    name: 'POD_IP',
-    type: 'address',
-    effect: 'The Pod’s address: brackets that it lacks in an address and port are added',
-  },
+  { name: 'POD_IP', type: 'address', effect: 'The Pod’s address; adds missing brackets to addresses with a port' },
   { name: 'POD_NAME', type: 'text', effect: 'The Pod’s name; for `TS_EXPERIMENTAL_CERT_SHARE`' },
   { name: 'POD_UID', type: 'text', effect: 'The Pod’s UID, which is written to the state Secret as `pod_uid`' },
-  { name: 'KUBERNETES_SERVICE_HOST', type: 'text', effect: 'Set by kubelet: the agent runs in Kubernetes' },
+  {
+    name: 'KUBERNETES_SERVICE_HOST',
+    type: 'text',
+    effect: 'Set by kubelet: address of the Kubernetes API; if set, the agent runs in Kubernetes',
+  },
   { name: 'KUBERNETES_SERVICE_PORT_HTTPS', type: 'text', effect: 'Set by kubelet: port of the Kubernetes API' },
   {
     name: 'TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV',
     type: 'text',
-    effect: 'With exactly `true` the Kubernetes API is at these two, else at `https://kubernetes.default.svc`',
+    effect: 'If exactly `true`, the API is at that host and port, otherwise at `https://kubernetes.default.svc`',
   },
 ] as const satisfies readonly Variable[]
 
@@ -198,13 +210,13 @@ const tests = [
     name: 'TS_TEST_FAKE_NETFILTER',
     type: 'boolean',
     default: 'false',
-    effect: 'For tests only, with `TS_TEST_ONLY_ROOT`: netfilter is kept in memory, and no packet is touched',
+    effect: 'For tests only, with `TS_TEST_ONLY_ROOT`: netfilter is simulated in memory',
   },
   {
     name: 'TS_TEST_FAKE_NETFILTER_6',
     type: 'boolean',
     default: 'true',
-    effect: 'For tests only: whether that netfilter carries IPv6',
+    effect: 'For tests only: whether that netfilter supports IPv6',
   },
 ] as const satisfies readonly Variable[]
 
@@ -222,10 +234,7 @@ export type VariableName = (typeof byUse)[number]['variables'][number]['name']
 
 type Known = Variable & { readonly name: VariableName }
 
-/**
- * Every environment variable that the agent knows, as a closed list, by what they are for. tailscaled gets the whole
- * environment either way.
- */
+/** Every environment variable that the agent reads, by use. tailscaled gets the whole environment in any case. */
 export const variablesByUse: readonly { readonly use: string; readonly variables: readonly Known[] }[] = byUse
 
 export const variables: readonly Known[] = variablesByUse.flatMap((group) => group.variables)

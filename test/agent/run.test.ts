@@ -44,12 +44,12 @@ it('ends with 1 for settings that can never work, and leaves the reason where ku
   expect(log).toEqual(['culvert agent 0.0.0', `error: ${reason}`])
 })
 
-it('ends with 1 for a flag with such a value, which the reason names as it was given', async () => {
+it('ends with 1 for a flag with such a value, and the reason names the flag', async () => {
   const { code, log, reason } = await run({ TS_BOOT_TIMEOUT: '90s' }, () => {}, ['--boot-timeout=5'])
   expect([code, reason]).toEqual([1, expect.stringMatching(/^--boot-timeout="5" is not valid/)])
   expect(log).toEqual([
     'culvert agent 0.0.0',
-    'flags go before the environment, so that these are not used: TS_BOOT_TIMEOUT',
+    'flags take precedence over the environment; not used: TS_BOOT_TIMEOUT',
     `error: ${reason}`,
   ])
 })

@@ -6,7 +6,7 @@ import { help } from '../../../agent/cli/help.ts'
 import { flagOf } from '../../../agent/settings/variable.ts'
 import { variables, variablesByUse } from '../../../agent/settings/variables.ts'
 
-/** What a command prints, complains of, runs the agent with, and ends with. */
+/** What a command prints, its error message, the flags with which it runs the agent, and its exit code. */
 async function run(...args: string[]) {
   const found = { printed: '', complaint: '', agent: undefined as readonly string[] | undefined }
   const code = await cli(args, {
@@ -25,7 +25,7 @@ async function run(...args: string[]) {
   return { ...found, code }
 }
 
-describe('the agent is run', () => {
+describe('runs the agent', () => {
   it.each([
     [[], []],
     [['run'], []],
@@ -38,12 +38,12 @@ describe('the agent is run', () => {
     [['run', 'status'], ['status']],
     [['--dst-ip'], ['--dst-ip']],
     [['-x'], ['-x']],
-  ])('by %j with %j', async (args, flags) => {
+  ])('for the arguments %j, with the flags %j', async (args, flags) => {
     expect(await run(...args)).toEqual({ printed: '', complaint: '', agent: flags, code: 0 })
   })
 })
 
-describe('a command is run', () => {
+describe('runs a command', () => {
   it.each([
     [['version'], /^1\.2\.3\n$/],
     [['--version'], /^1\.2\.3\n$/],
@@ -55,7 +55,7 @@ describe('a command is run', () => {
     [['status', '--help'], /^Usage: culvert status \[--json\] \[--culvert-socket=VALUE\]\n/],
     [['completion', '--help'], /^Usage: culvert completion bash\|zsh\|fish\n/],
     [['completion', 'bash'], /^# For bash/],
-  ])('by %j', async (args, printed) => {
+  ])('%j', async (args, printed) => {
     expect(await run(...args)).toEqual({
       printed: expect.stringMatching(printed),
       complaint: '',
@@ -74,7 +74,7 @@ describe('a command is run', () => {
     [['completion'], 'completion takes one shell: bash, zsh, fish'],
     [['completion', 'sh'], 'completion takes one shell: bash, zsh, fish'],
     [['completion', 'bash', 'zsh'], 'completion takes one shell: bash, zsh, fish'],
-  ])('wrongly by %j: %s', async (args, complaint) => {
+  ])('refuses %j: %s', async (args, complaint) => {
     expect(await run(...args)).toEqual({
       printed: '',
       complaint: `culvert: ${complaint}\n`,
@@ -87,25 +87,27 @@ describe('a command is run', () => {
     [['status'], '/nowhere/variable.sock'],
     [['ready', '--culvert-socket=/nowhere/flag.sock'], '/nowhere/flag.sock'],
     [['live', '--culvert-socket', '/nowhere/flag.sock'], '/nowhere/flag.sock'],
-  ])('by %j, which asks at %s', async (args, socket) => {
+  ])('%j queries %s', async (args, socket) => {
     const { complaint, code } = await run(...args)
     expect([complaint, code]).toEqual([expect.stringContaining(`no agent answers on ${socket}: `), 1])
   })
 })
 
-describe('what people are told', () => {
+describe('help and completion', () => {
   const available = variables.filter(({ unavailable }) => unavailable !== true)
   const texts: [string, string][] = ['bash', 'zsh', 'fish'].map((shell) => [shell, completion([shell])])
 
-  it.each([['help', help()], ...texts])('%s has each command, and the flag of each setting', (_what, text) => {
+  it.each([['help', help()], ...texts])('%s contains each command and the flag of each setting', (_what, text) => {
     for (const name of Object.keys(commands)) expect(text).toContain(name)
     for (const { name } of available) expect(text).toMatch(new RegExp(`-l ${flagOf(name)} |--${flagOf(name)}[' =[]`))
     expect(text).not.toContain('dest-dns-name')
   })
 
-  it('help has settings by what they are for, with types and defaults', () => {
+  it('help groups settings by use, with types and defaults', () => {
     for (const { use } of variablesByUse) expect(help()).toContain(`\n${use}:\n`)
-    expect(help()).toContain('  --boot-timeout=DURATION  (TS_BOOT_TIMEOUT, default 60s)\n      Boot deadline\n')
+    expect(help()).toContain(
+      '  --boot-timeout=DURATION  (TS_BOOT_TIMEOUT, default 60s)\n      Boot deadline: the longest time that start-up may take\n',
+    )
     expect(help()).toContain('  --userspace[=BOOLEAN]  (TS_USERSPACE, default true)\n')
     expect(help()).toContain('  --authkey=file:PATH  (TS_AUTHKEY)\n')
   })

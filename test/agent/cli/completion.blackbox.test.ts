@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { completion } from '../../../agent/cli/completion.ts'
 import { run } from '../../lab/run.ts'
 
-// With the scripts, and with a file to be completed.
+// Contains the scripts, and a file to complete.
 const folder = mkdtempSync(join(tmpdir(), 'culvert-'))
 beforeAll(() => {
   for (const shell of ['bash', 'zsh', 'fish']) writeFileSync(join(folder, shell), completion([shell]))
@@ -13,7 +13,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What a person types, and what the key Tab makes of the last word of it; nothing where nothing fits. */
+/** What is typed, and the completed last word; empty if nothing matches. */
 const cases: readonly (readonly [line: string, word: string])[] = [
   ['st', 'status'],
   ['completion z', 'zsh'],
@@ -37,9 +37,9 @@ const cases: readonly (readonly [line: string, word: string])[] = [
 const typed = cases.map(([line]) => `culvert ${line}`)
 const lines = cases.map(([line, word]) => (word === '' ? line : line.replace(/\S+$/, word)))
 
-/** A program of that name prints what it was called with. */
+/** Prints the arguments with which it is called. */
 const program = 'culvert() { echo "called: $*"; }'
-/** What was printed so, without the "=" after a flag, which zsh takes away where no value follows. */
+/** The printed arguments, without a final "=", which zsh removes if no value follows. */
 const called = (stdout: string): string[] =>
   [...stdout.matchAll(/^called: ?(.*)$/gm)].map(([, words = '']) => words.trim().replace(/=$/, ''))
 
@@ -51,7 +51,7 @@ describe('completes commands, flags and values', () => {
   })
 
   test('in zsh', async () => {
-    // A shell in a terminal of its own.
+    // zsh completes only in a terminal.
     const script = `
       zmodload zsh/zpty
       zpty shell zsh -f -i

@@ -6,7 +6,7 @@ import { readSettings } from '../../../agent/settings/read.ts'
 import { flagOf } from '../../../agent/settings/variable.ts'
 import { variables } from '../../../agent/settings/variables.ts'
 
-describe('names', () => {
+describe('the name of a flag', () => {
   it.each([
     ['TS_DEST_IP', 'dest-ip'],
     ['TS_AUTHKEY', 'authkey'],
@@ -18,13 +18,13 @@ describe('names', () => {
     ['TS_TEST_FAKE_NETFILTER_6', 'test-fake-netfilter-6'],
   ])('%s is --%s', (name, flag) => expect(flagOf(name)).toBe(flag))
 
-  it('are different ones, and none is one of the commands’ own', () => {
+  it('is unique, and no flag of a command', () => {
     const names = variables.map(({ name }) => flagOf(name))
     expect(new Set([...names, 'help', 'version']).size).toBe(names.length + 2)
   })
 })
 
-describe('what is set', () => {
+describe('reads flags', () => {
   it.each<[readonly string[], Environment, Environment]>([
     [[], { TS_HOSTNAME: 'a', PATH: '/bin' }, { TS_HOSTNAME: 'a', PATH: '/bin' }],
     [['--hostname=b'], {}, { TS_HOSTNAME: 'b' }],
@@ -34,22 +34,22 @@ describe('what is set', () => {
     [['--userspace=false', '--auth-once'], {}, { TS_USERSPACE: 'false', TS_AUTH_ONCE: 'true' }],
     [['--extra-args=--accept-routes --ssh'], {}, { TS_EXTRA_ARGS: '--accept-routes --ssh' }],
     [['--authkey=file:/run/key'], {}, { TS_AUTHKEY: 'file:/run/key' }],
-    // By its older name it goes before the variable of the newer one, too.
+    // The older name takes precedence over the variable of the newer one, too.
     [['--auth-key', 'file:/run/key'], { TS_AUTHKEY: 'a' }, { TS_AUTHKEY: 'file:/run/key' }],
     [['--authkey='], { TS_AUTHKEY: 'a' }, { TS_AUTHKEY: '' }],
     [['--extra-args=--auth-key=file:/run/key'], {}, { TS_EXTRA_ARGS: '--auth-key=file:/run/key' }],
-  ])('by %j over %j', (args, env, expected) => {
+  ])('%j over the environment %j', (args, env, expected) => {
     expect(readFlags(args, env).env).toEqual(expected)
   })
 
-  it('hides variables that have another value', () => {
+  it('names the variables for which a flag gives another value', () => {
     const env = { TS_HOSTNAME: 'a', TS_ROUTES: '10.0.0.0/8', TS_DEST_IP: '', POD_IP: '10.0.0.1' }
     const args = ['--hostname=b', '--routes=10.0.0.0/8', '--dest-ip=10.0.0.1', '--pod-ip=', '--authkey=file:/key']
     expect(readFlags(args, env).hidden).toEqual(['TS_HOSTNAME', 'POD_IP'])
     expect(readFlags(['--auth-key=file:/key'], { TS_AUTHKEY: 'a' }).hidden).toEqual(['TS_AUTHKEY'])
   })
 
-  it('is the same by a flag as by its variable', () => {
+  it('reads a flag as it reads its variable', () => {
     const plausible = [
       'true',
       '0',
@@ -63,17 +63,17 @@ describe('what is set', () => {
       '',
     ]
     const value = fc.oneof(fc.constantFrom(...plausible), fc.string({ unit: 'binary' }))
-    const ground = fc.constantFrom<Environment>({}, { TS_USERSPACE: 'false' }, { KUBERNETES_SERVICE_HOST: '10.96.0.1' })
+    const base = fc.constantFrom<Environment>({}, { TS_USERSPACE: 'false' }, { KUBERNETES_SERVICE_HOST: '10.96.0.1' })
     fc.assert(
       fc.property(
         fc.constantFrom(...variables),
         value,
-        ground,
+        base,
         fc.boolean(),
-        ({ name, type, secret }, text, env, apart) => {
+        ({ name, type, secret }, text, env, separate) => {
           const given = secret === true ? `file:${text}` : text
           const flag = `--${flagOf(name)}`
-          const args = apart && type !== 'boolean' && !given.startsWith('-') ? [flag, given] : [`${flag}=${given}`]
+          const args = separate && type !== 'boolean' && !given.startsWith('-') ? [flag, given] : [`${flag}=${given}`]
           expect(settingsOf(readFlags(args, env).env)).toEqual(settingsOf({ ...env, [name]: given }))
         },
       ),
@@ -82,7 +82,7 @@ describe('what is set', () => {
   })
 })
 
-/** The settings, or that there are none. */
+/** The settings, or that they are refused. */
 function settingsOf(env: Environment): unknown {
   try {
     return readSettings(env).settings
@@ -91,7 +91,7 @@ function settingsOf(env: Environment): unknown {
   }
 }
 
-describe('settings in a text have the names by which they were set', () => {
+describe('names settings in a text as they were set', () => {
   it.each([
     [['--dest-ip=x'], {}, '--dest-ip="x" is not valid: "x" is no IP address'],
     [['--userspace=false'], { TS_DEST_IP: 'x' }, 'TS_DEST_IP="x" is not valid: "x" is no IP address'],
@@ -123,7 +123,7 @@ function refused(env: Environment): string {
   return 'settings'
 }
 
-describe('what is refused', () => {
+describe('refuses', () => {
   it.each([
     ['--dst-ip=10.0.0.1', /^there is no flag --dst-ip: did you mean --dest-ip\?$/],
     ['--TS_DEST_IP=10.0.0.1', /^there is no flag --TS_DEST_IP: did you mean --dest-ip\?$/],
@@ -152,7 +152,7 @@ describe('what is refused', () => {
     ['--authkey=file:/key', 'hidden'],
     ['--userspace', 'hidden'],
     ['hidden'],
-  ])('a secret among arguments, without showing it: %s %s', (...args) => {
+  ])('a secret as an argument, without showing it: %s %s', (...args) => {
     expect(() => readFlags(args, {})).toThrow(
       expect.objectContaining({ code: 'usage', message: expect.not.stringContaining('hidden') }),
     )

@@ -3,8 +3,8 @@ import { inMemory, onDisk, type Scenarios, tailscaled, up, userspace, withKey } 
 
 /** Settings as flags. */
 export const flags: Scenarios = {
-  'flags alone': {
-    // What every scenario has in the environment.
+  'only flags': {
+    // Unset what other scenarios have in the environment.
     env: { TS_SOCKET: '', TS_TEST_ONLY_ROOT: '', TS_TEST_FAKE_NETFILTER: '' },
     args: [
       'run',
@@ -26,18 +26,18 @@ export const flags: Scenarios = {
       { send: running(), answers: { '{port}/readyz': 200, '{port}/healthz': 200 } },
     ],
   },
-  'flags without a command, over the environment': {
+  'flags without a command take precedence over the environment': {
     env: { ...withKey, TS_HOSTNAME: 'other' },
     args: ['--hostname', 'proxy'],
     phases: [
       {
         runs: [tailscaled(inMemory, userspace), up('--accept-dns=false', '--authkey=tskey-key', '--hostname=proxy')],
-        log: 'flags go before the environment, so that these are not used: TS_HOSTNAME',
+        log: 'flags take precedence over the environment; not used: TS_HOSTNAME',
       },
       { send: running() },
     ],
   },
-  'a flag that there is not': {
+  'an unknown flag': {
     args: ['--dst-ip=10.0.0.1'],
     phases: [{ exit: 2, log: 'error: there is no flag --dst-ip: did you mean --dest-ip?' }],
   },
@@ -45,13 +45,13 @@ export const flags: Scenarios = {
     args: ['run', '--dest-ip'],
     phases: [{ exit: 2, log: 'error: --dest-ip has no value: write --dest-ip=VALUE' }],
   },
-  'a word that is no flag': {
+  'an argument that is not a flag': {
     args: ['run', 'now'],
     phases: [{ exit: 2, log: 'error: the first argument is not a flag: flags begin with "--"' }],
   },
-  'a secret among arguments': {
+  'a secret as an argument': {
     args: ['--authkey=tskey-key'],
-    phases: [{ exit: 2, log: /error: --authkey takes file:PATH alone/ }],
+    phases: [{ exit: 2, log: /error: --authkey takes only file:PATH/ }],
   },
   'a value that can never work': {
     args: ['--dest-ip=10.0.0', '--userspace=false'],
