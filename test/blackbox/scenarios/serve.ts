@@ -66,7 +66,7 @@ export const serve: Scenarios = {
     env: { ...withKey, ...shortWaits, ...servesFile },
     files: file({ ...http, ...withEmpty }),
     phases: [
-      { runs: start, log: 'warning: serve-config: svc:empty, Services["svc:empty"]: nothing is served: add TCP' },
+      { runs: start, log: /warning: serve-config: svc:empty, Services\["svc:empty"\]: nothing is served: add TCP/ },
       { tell: runningWithHttps(), serves: { ...http, ...services }, hosts: hosted },
     ],
   },
