@@ -11,7 +11,7 @@ import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { readRouteFamilies, readTargets } from './targets.ts'
-import { readTunnelDevice } from './tun.ts'
+import { readTunnelDevice, tunWarnings } from './tun.ts'
 import { variables } from './variables.ts'
 
 export type { Environment } from './env-reader.ts'
@@ -101,6 +101,7 @@ export function readSettings(
       ...env.warnings,
       ...strayNames(environment),
       ...podWarnings,
+      ...tunWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
       ...endpointWarnings,
