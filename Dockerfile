@@ -21,11 +21,11 @@ RUN node tools/build.ts
 
 FROM ${BASE_IMAGE}
 # libstdc++6 is for node, tini for images/bin/culvert; iptables brings both its variants, nft and legacy. busybox has what
-# users' scripts and health checks call and Debian's base lacks, such as wget, nc and ash: each of its programs is linked
-# where none has that name.
+# users' scripts and health checks call and Debian's base lacks, such as wget, ping and ash: each of its programs is
+# linked where none has that name. Its nc has no -z in Debian, by which health checks ask whether a port is open.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        busybox ca-certificates conntrack iproute2 iptables libstdc++6 nftables procps tini \
+        busybox ca-certificates conntrack iproute2 iptables libstdc++6 netcat-openbsd nftables procps tini \
     && for path in $(busybox --list-full); do \
         command -v "${path##*/}" > /dev/null || ln -s /usr/bin/busybox "/$path"; \
     done \

@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { apart } from '../lab/images/buildah.ts'
@@ -7,6 +7,9 @@ import { run, type Ran } from '../lab/run.ts'
 
 /** Milliseconds for a build that finds nothing in the cache. */
 export const coldBuild = 600_000
+
+/** What an engine gives a container. */
+const mounting = 'mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec chroot "$@"'
 
 /** The files of an image, unpacked into a directory of their own. */
 export class Unpacked implements AsyncDisposable {
@@ -19,6 +22,8 @@ export class Unpacked implements AsyncDisposable {
   /** Of an image by its name or digest. */
   static async of(image: string): Promise<Unpacked> {
     const root = await mkdtemp(join(tmpdir(), 'culvert-image-'))
+    // Not every program in it runs as root.
+    await chmod(root, 0o755)
     await withImages(
       () => undefined,
       () => unpack(image, root),
@@ -29,12 +34,8 @@ export class Unpacked implements AsyncDisposable {
   /** Runs a program of the image as the first process of a container, but for its network: that is the test's. */
   async run(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
     const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-    return await run([...apart, 'chroot', this.root, ...argv], { env: { PATH: path, ...env }, check: false })
-  }
-
-  /** What a shell script of the image prints; /proc is that of its container. */
-  async script(text: string, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-    return await this.run(['sh', '-c', `mount -t proc proc /proc; ${text}`], env)
+    const argvInside = [...apart, 'sh', '-c', mounting, 'sh', this.root, ...argv]
+    return await run(argvInside, { env: { PATH: path, ...env }, check: false })
   }
 
   /** Puts a program of Node's in the agent's place, which goes to `/agent.js`. */
