@@ -1,3 +1,4 @@
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -10,8 +11,10 @@ import type { Pod } from '../lab/cluster/pods.ts'
 import { backendObjects, deviceConfig, proxyGround, proxyNamespace, workload } from '../lab/cluster/proxy.ts'
 import { cpuOf } from '../lab/ground/cgroups.ts'
 import { withoutNftables } from '../lab/hosts/without-nftables.ts'
+import { Unpacked } from '../images/unpacked.ts'
 import { agentReference, buildImage } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
+import { run } from '../lab/run.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { nodeAddresses, ProxyPod, serviceAddresses, ways } from './cluster.ts'
 
@@ -127,8 +130,22 @@ describe('on a kernel without nf_tables', () => {
   })
 })
 
-/** As an operator makes the proxy of an Ingress. */
-async function siteProxy(name: string, container: object): Promise<KubeObject[]> {
+/**
+ * The programs of the image in a directory of the disk, of which nothing is in the kernel's cache. A bed's node has its
+ * images in memory, where they count for no Pod; what is read from the disk counts for the Pod that reads it first.
+ */
+async function programsOnDisk(parts: AsyncDisposableStack): Promise<string> {
+  await using image = await Unpacked.of(agentReference)
+  const directory = await mkdtemp('/var/tmp/culvert-programs-')
+  parts.defer(() => rm(directory, { recursive: true }))
+  await run(['cp', '--archive', `${image.root}/usr/local/.`, directory])
+  for (const file of ['bin/node', 'bin/tailscaled', 'bin/tailscale', 'lib/culvert/agent.js'])
+    await run(['dd', `of=${join(directory, file)}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'])
+  return directory
+}
+
+/** As an operator makes the proxy of an Ingress, with the programs of a directory. */
+async function siteProxy(name: string, programs: string, container: object): Promise<KubeObject[]> {
   const secret = `${name}-0`
   const authority = authorityObjects(await bed.acme.trust())
   const { v4 } = await serviceAddresses(bed.cluster, 'web')
@@ -140,6 +157,7 @@ async function siteProxy(name: string, container: object): Promise<KubeObject[]>
     'cap-107.hujson': deviceConfig(secret, await bed.authKey()),
     'serve-config': JSON.stringify(serve),
   }
+  const readinessProbe = { exec: { command: ['culvert', 'ready'] }, periodSeconds: 1, timeoutSeconds: 5 }
   return [
     { apiVersion: 'v1', kind: 'Secret', metadata: { name: secret, namespace: proxyNamespace }, stringData },
     workload({
@@ -152,13 +170,10 @@ async function siteProxy(name: string, container: object): Promise<KubeObject[]>
       env: { TS_USERSPACE: 'true', TS_SERVE_CONFIG: '/etc/tailscaled/serve-config', ...authority.env },
       mounts: [
         { volume: { name: 'serve-config', secret: { secretName: secret } }, mountPath: '/etc/tailscaled' },
+        { volume: { name: 'programs', hostPath: { path: programs } }, mountPath: '/usr/local' },
         ...authority.mounts,
       ],
-      container: {
-        securityContext: {},
-        readinessProbe: { exec: { command: ['culvert', 'ready'] }, periodSeconds: 1, timeoutSeconds: 5 },
-        ...container,
-      },
+      container: { securityContext: {}, readinessProbe, ...container },
       pod: { initContainers: [] },
     }),
   ]
@@ -166,26 +181,36 @@ async function siteProxy(name: string, container: object): Promise<KubeObject[]>
 
 test('a limit of 128 MiB is enough for a site in a tailnet of a hundred peers', async () => {
   for (let count = 0; count < 100; count += 1) await bed.control.createNode('peer')
-  await bed.cluster.apply(
-    ...(await siteProxy('free', {})),
-    ...(await siteProxy('limited', { resources: { limits: { memory: '128Mi' } } })),
-  )
-  const [free, limited] = [new ProxyPod(bed.cluster, 'free-0'), new ProxyPod(bed.cluster, 'limited-0')]
+  await using parts = new AsyncDisposableStack()
+  const start = async (name: string, container: object): Promise<ProxyPod> => {
+    await bed.cluster.apply(...(await siteProxy(name, await programsOnDisk(parts), container)))
+    return new ProxyPod(bed.cluster, `${name}-0`)
+  }
+  const [free, limited] = [
+    await start('free', {}),
+    await start('limited', { resources: { limits: { memory: '128Mi' } } }),
+  ]
   /** Milliseconds of CPU until it is ready. */
   const untilReady = async (proxy: ProxyPod): Promise<number> => {
     await proxy.ready()
     return await cpuOf(bed.name, bed.cluster.node().name, `pod${(await proxy.pod())!.metadata.uid}`)
   }
-  const cpu = await Promise.all([untilReady(free), untilReady(limited)])
-  // Who has to look for memory, or read anew what it had to give back, takes more.
-  expect(cpu[1]).toBeLessThan(2 * cpu[0])
+  const [freely, within] = await Promise.all([untilReady(free), untilReady(limited)])
+  // Who has to look for memory, or to read anew what it had to give back, takes more.
+  expect(within).toBeLessThan(2 * freely)
+  /** What a file of the Pod's control group says, of whichever version that is. */
+  const says = async (proxy: ProxyPod, ...files: readonly string[]): Promise<string> =>
+    (await proxy.exec('sh', '-c', `cd /sys/fs/cgroup && cat ${files.join(' ')} 2> /dev/null`)).stdout
+  // It is a limit: without one it takes more, most of it programs that the kernel can read again.
+  const most = Number(await says(free, 'memory/memory.max_usage_in_bytes', 'memory.peak'))
+  expect(most).toBeGreaterThan(128 * 1024 * 1024)
 
   const name = 'limited-0.lab.ts.net'
   const visit: Visit = { to: (await nodeAddresses(bed, 'limited-0')).v4, port: 443, name, tls: true }
   const options = { env: { NODE_EXTRA_CA_CERTS: '/etc/lab-ca.pem' }, check: false }
   const visited = () => bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(visit)], options)
   await expect.poll(visited).toMatchObject({ stdout: expect.stringContaining('"status":200') })
-  const memory = '/sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events'
-  expect((await limited.exec('sh', '-c', `cat ${memory}`)).stdout).toMatch(/^oom_kill 0$/m)
+  expect((await limited.exec('tailscale', 'status')).stdout.match(/ peer(-\d+)? /g)).toHaveLength(100)
+  expect(await says(limited, 'memory/memory.oom_control', 'memory.events')).toMatch(/^oom_kill 0$/m)
   expect(await limited.restarts()).toBe(0)
 })
