@@ -107,20 +107,23 @@ describe('on a kernel without nf_tables', () => {
     await bed.cluster.apply(once(name, { name, command, securityContext, env: variables({ ...own, ...env }) }))
   }
 
-  test('a subnet router works, by iptables of the legacy variant', async () => {
+  test.each(['', 'auto'])('a subnet router works by the legacy iptables, in firewall mode “%s”', async (mode) => {
+    const name = `old-router${mode}`
     const { v4, v6 } = await serviceAddresses(bed.cluster, 'backend')
     const routes = [`${v4}/32`, `${v6}/128`]
-    await start('old-router', { TS_ROUTES: routes.join(',') })
-    await expect.poll(() => exec('old-router', 'culvert', 'ready')).toMatchObject({ exitCode: 0 })
-    await bed.control.patchNode('old-router', { routes })
+    await start(name, { TS_ROUTES: routes.join(','), TS_DEBUG_FIREWALL_MODE: mode })
+    await expect.poll(() => exec(name, 'culvert', 'ready')).toMatchObject({ exitCode: 0 })
+    await bed.control.patchNode(name, { routes })
     for (const { family, protocol } of ways) {
       const to = { v4, v6 }[family]
       const answer = () => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String)
       await expect.poll(answer).toMatchObject({ host: 'backend' })
     }
     for (const save of ['iptables-legacy-save', 'ip6tables-legacy-save'])
-      expect((await exec('old-router', save)).stdout).toMatch(/^-A ts-postrouting .*-j MASQUERADE$/m)
-    expect((await exec('old-router', 'nft', 'list', 'tables')).stdout).not.toContain('ts-')
+      expect((await exec(name, save)).stdout).toMatch(/^-A ts-postrouting .*-j MASQUERADE$/m)
+    expect((await exec(name, 'nft', 'list', 'chains')).stdout).not.toContain('ts-')
+    // Its node, whose state was in memory, goes with it.
+    await bed.cluster.kubectl(['delete', 'pod', name, '--namespace=default'])
   })
 
   test('an agent that forwards says what it needs', async () => {

@@ -55,7 +55,8 @@ describe('the image’s health check', () => {
   beforeAll(() => files.replaceAgent(standIn.replace('require(', `(await import('module')).createRequire('/')(`)))
 
   const check = '/usr/local/lib/culvert/healthcheck; echo $?'
-  const started = 'until pgrep -f agent.js > /dev/null; do sleep 0.05; done'
+  // Not this script itself, whose text has the pattern.
+  const started = 'until pgrep -f culvert/agent[.]js > /dev/null; do sleep 0.05; done'
   const listening = 'until [ -S /tmp/culvert.sock ]; do sleep 0.05; done'
   const daemon =
     'tailscaled --tun=userspace-networking --state=mem: --statedir=/tmp > /tmp/log 2>&1 & until [ -S /run/tailscale/tailscaled.sock ]; do sleep 0.05; done'
