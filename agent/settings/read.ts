@@ -11,6 +11,7 @@ import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { readRouteFamilies, readTargets } from './targets.ts'
+import { readTunnelDevice, tunWarnings } from './tun.ts'
 import { variables } from './variables.ts'
 
 export type { Environment } from './env-reader.ts'
@@ -50,6 +51,7 @@ export function readSettings(
   const settings: Settings = {
     root,
     userspace,
+    tunnelDevice: readTunnelDevice(env),
     state: readState(env),
     socket: text('TS_SOCKET'),
     socks5Server: text('TS_SOCKS5_SERVER'),
@@ -99,6 +101,7 @@ export function readSettings(
       ...env.warnings,
       ...strayNames(environment),
       ...podWarnings,
+      ...tunWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
       ...endpointWarnings,

@@ -64,7 +64,7 @@ const daemon = [
   {
     name: 'TS_TAILSCALED_EXTRA_ARGS',
     type: 'words',
-    effect: 'Additional arguments of tailscaled, split at white space',
+    effect: 'Additional arguments of tailscaled, split at white space; `--tun=NAME` names its device',
   },
   {
     name: 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS',

@@ -4,7 +4,7 @@ import { parseServeFile } from '../../wire/serve-file.ts'
 const proxy = { Handlers: { '/': { Proxy: '8080' } } }
 const https = { TCP: { 443: { HTTPS: true } } }
 const service = { ...https, Web: { 'app.lab.ts.net:443': proxy } }
-const good = { TCP: { 9: { HTTP: true } }, Services: { 'svc:good': { Tun: true } } }
+const good = { TCP: { 9: { TCPForward: 'a:1' } }, Services: { 'svc:good': { Tun: true } } }
 
 const port = (handler: unknown, key = '443') => ({ TCP: { [key]: handler } })
 const site = (name: string, on: object = https) => ({ ...on, Web: { [name]: proxy } })
@@ -76,7 +76,12 @@ it.each<[mistake: string, file: object, reported: string]>([
     `${atSite}.Handlers["/"].Proxy: "$BACKEND" is not replaced by anything: write \${TS_CERT_DOMAIN}`,
   ],
   ['a site on a forwarded port', site('a.b:443', port({ TCPForward: 'a:1' })), `${atSite}: its port is forwarded`],
-  ['a site without handlers', { ...https, Web: { 'a.b:443': {} } }, `${atSite}: it has no Handlers`],
+  [
+    'a site without handlers',
+    { ...https, Web: { 'a.b:443': {} } },
+    `${atSite}: it has no Handlers: add "Handlers": {"/": `,
+  ],
+  ['a port without a site', https, `${at443}: no site is on this port: add "\${TS_CERT_DOMAIN}:443": {"Handlers": {`],
   ['a handler of two kinds', handler({ Text: 'x', Proxy: '80' }), `${atSite}.Handlers["/"]: it has 2 of Path, Proxy`],
   [
     'a handler without a kind',
@@ -107,6 +112,22 @@ it.each<[mistake: string, file: object, reported: string]>([
     'an invalid capability',
     handler({ Proxy: '80', AcceptAppCaps: [''] }),
     `${atSite}.Handlers["/"].AcceptAppCaps[0]: "" is not`,
+  ],
+  ['an empty Service', services('svc:a', {}), 'svc:a, Services["svc:a"]: nothing is served: add TCP, and Web for'],
+  [
+    'a Service without ports, sites and Tun',
+    services('svc:a', { TCP: null, Web: {}, Tun: false }),
+    'svc:a, Services["svc:a"]: nothing is served: add TCP, and Web for HTTPS and HTTP, or "Tun": true',
+  ],
+  [
+    'a Service’s port without a site',
+    services('svc:a', https),
+    'svc:a, Services["svc:a"].TCP["443"]: no site is on this port: add "a.example.ts.net:443": {"Handlers": {',
+  ],
+  [
+    'a Service in another format',
+    services('svc:a', { endpoints: { 'tcp:443': 'http://localhost:3000' } }),
+    'svc:a, Services["svc:a"].endpoints: this is the format of `tailscale serve get-config`',
   ],
   [
     'Funnel for a port that is not served',
@@ -156,4 +177,11 @@ it('fields that are comments are ignored everywhere', () => {
   }
   const { config, rejections } = parseServeFile(Buffer.from(JSON.stringify(commented)))
   expect([config, rejections]).toEqual([site('a.b:443'), []])
+})
+
+it('a whole file in the format of `tailscale serve get-config --service` changes nothing', () => {
+  const file = { version: '0.0.1', endpoints: { 'tcp:443': 'http://localhost:3000' } }
+  expect(() => parseServeFile(Buffer.from(JSON.stringify(file)))).toThrow(
+    /^endpoints: this is the format of `tailscale serve get-config`.*: write TCP and Web, as `tailscale serve status --json`/,
+  )
 })

@@ -123,9 +123,14 @@ describe('while the target is a node', () => {
     await largeMessagesPass(bed.host('app'), proxy.host.address)
   })
 
-  it('other nodes are refused, and not sent back into the tailnet', async () => {
-    await using proxy = await Proxy.ready(bed, { ...db, ...(await podEnv(bed, 'dual')) }, { host: 'dual' })
-    await proxy.until(({ ready }) => ready)
-    await answered(bed.host('router'), await proxy.own(), { forwarded: [], as: () => ({}) })
-  })
+  it.each(['', '--tun ts0'])(
+    'other nodes are refused, and not sent back into the tailnet, with tailscaled’s arguments "%s"',
+    async (args) => {
+      const env = { ...db, ...(await podEnv(bed, 'dual')), TS_TAILSCALED_EXTRA_ARGS: args }
+      await using proxy = await Proxy.ready(bed, env, { host: 'dual' })
+      await proxy.until(({ ready }) => ready)
+      await answered(bed.host('app'), proxy.host.address, { forwarded: ['v4', 'v6'], as: () => ({ host: 'db' }) })
+      await answered(bed.host('router'), await proxy.own(), { forwarded: [], as: () => ({}) })
+    },
+  )
 })
