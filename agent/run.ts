@@ -5,7 +5,7 @@ import { bootLog, type Log } from '../lib/log.ts'
 import { compose } from './compose.ts'
 import { loadSettings } from './lifecycle/load.ts'
 import { type Stopper, stopper } from './lifecycle/stop.ts'
-import { type Environment, terminationLogPath } from './settings/read.ts'
+import { type Environment, environmentWarnings, terminationLogPath } from './settings/read.ts'
 import { shortTimings, timings as normalTimings } from './world/timings.ts'
 
 /**
@@ -47,6 +47,7 @@ export async function runAgent({ env, write, onSignal, onUncaught, clock, versio
 
   log(`culvert agent ${version}`)
   let stop: Stopper | undefined
+  for (const warning of environmentWarnings(env)) log(`warning: ${warning}`)
   const start = async (): Promise<() => Promise<string>> => {
     const loaded = await loadSettings(env)
     for (const warning of loaded.warnings) log(`warning: ${warning}`)

@@ -45,7 +45,7 @@ export function readPorts(tcp: Members, web: Members, warn: Warn): { readonly TC
   const sites = web.map(([name, cursor]): [string, Site] => {
     if (!isPort(portOf(name)) || !isName(hostOf(name))) {
       refusePlaceholder(cursor, name)
-      throw new Refusal(cursor.path, 'a site is a name and a port, such as app.example.ts.net:443')
+      throw new Refusal(cursor.path, `a site is a name and a port, such as app.example.ts.net:443${lostName(name)}`)
     }
     const port = ports.get(portOf(name))
     if (port === undefined) throw new Refusal(cursor.path, `TCP does not have its port: ${portToAdd(portOf(name))}`)
@@ -150,6 +150,13 @@ const portToAdd = (port: string): string => `add "${port}": {"${port === '80' ? 
 function refusePlaceholder({ path }: JsonCursor, text: string): void {
   const other = text.match(/\$\{?\w+\}?/g)?.find((one) => ![certDomain, '${HOST}', '${REQUEST_URI}'].includes(one))
   if (other !== undefined) throw new Refusal(path, `${quote(other)} is not replaced by anything: write ${certDomain}`)
+}
+
+/** Compose replaces what follows a single `$` in its own file, and nothing in files that it mounts. */
+function lostName(site: string): string {
+  if (site.startsWith(':'))
+    return `; in a compose file write $${certDomain}, since compose replaces ${certDomain} itself`
+  return site.includes(`$${certDomain}`) ? `; $$ is for what is within a compose file: write ${certDomain} here` : ''
 }
 
 /** The fields of the object at `cursor`; others are ignored. */

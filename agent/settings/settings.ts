@@ -55,6 +55,8 @@ export type Settings = {
   readonly sharesAcmeAccount: boolean
   /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */
   readonly forwardedFamilies: readonly Family[]
+  /** Those of the routes in TS_EXTRA_ARGS, which are forwarded if that is possible. */
+  readonly advertisedFamilies: readonly Family[]
   /** Whether to forward every family that the kernel supports: at least one is needed. */
   readonly forwardsAny: boolean
   readonly bootTimeoutMs: number

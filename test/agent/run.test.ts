@@ -39,6 +39,16 @@ it('ends with 1 for settings that can never work, and leaves the reason where ku
   expect(log).toEqual(['culvert agent 0.0.0', `error: ${reason}`])
 })
 
+it('warns of what is odd before it ends for it', async () => {
+  const { log } = await run({ TS_USERSPACE: '"false"', TS_DEST_IP: '10.0.0.1', AUTH_KEY: 'tskey-hidden' })
+  expect(log).toEqual([
+    'culvert agent 0.0.0',
+    expect.stringMatching(/^warning: TS_USERSPACE has quotes/),
+    expect.stringMatching(/^warning: AUTH_KEY is set/),
+    expect.stringMatching(/^error: TS_DEST_IP=10\.0\.0\.1 is not supported/),
+  ])
+})
+
 it('ends with 0 at a signal, however early, and leaves no reason', async () => {
   const { code, log, reason } = await run({}, ({ signal }) => signal('SIGTERM'))
   expect([code, reason]).toEqual([0, ''])

@@ -1,0 +1,39 @@
+import { parseBool } from '../../lib/go-values.ts'
+import type { Environment } from './env-reader.ts'
+import { type Variable, variables } from './variables.ts'
+
+/** Warnings about values that are not what was meant, most of them for a habit of the file that they come from. */
+export function oddValues(environment: Environment): string[] {
+  return (variables as readonly Variable[]).flatMap((variable) => {
+    const value = environment[variable.name] ?? ''
+    return inQuotes(variable, value) ?? notReplaced(variable, value) ?? notBoolean(variable, value) ?? []
+  })
+}
+
+const isBoolean = (value: string): boolean => value === '' || parseBool(value) !== undefined
+const countsAs = (variable: Variable): string => `counts as ${variable.default ?? 'unset'}`
+
+/** In a list of compose, as in `docker run --env-file`, quotes are nothing special. */
+function inQuotes(variable: Variable, value: string): string | undefined {
+  const { name, type } = variable
+  if (!/^(["']).*\1$/s.test(value) || value.length < 2) return undefined
+  const effect = type === 'boolean' ? `, so that it ${countsAs(variable)}` : ''
+  return `${name} has quotes around its value, which belong to it${effect}: leave them out, or put them around ${name}=… as a whole`
+}
+
+/** Kubernetes and systemd do not replace what shells and compose do, and the reverse. */
+function notReplaced({ name }: Variable, value: string): string | undefined {
+  const [placeholder, inParentheses] =
+    /\$\((\w+)\)/.exec(value) ?? /\$\{\w+(?:[:?+-][^}]*)?\}/.exec(value) ?? /^\$\w+$/.exec(value) ?? []
+  if (placeholder === undefined) return undefined
+  const who =
+    inParentheses === undefined
+      ? 'compose and shells would, Kubernetes and systemd do not'
+      : `Kubernetes would if ${inParentheses} were listed before ${name}`
+  return `${name} contains ${placeholder}, which nobody has replaced: ${who}`
+}
+
+function notBoolean(variable: Variable, value: string): string | undefined {
+  if (variable.type !== 'boolean' || isBoolean(value)) return undefined
+  return `${variable.name}=${JSON.stringify(value)} is not a boolean and ${countsAs(variable)}`
+}
