@@ -36,6 +36,8 @@ export type Phase = {
   readonly secret?: Texts
   /** The end of a line of the agent's own, or what such a line matches. */
   readonly log?: string | RegExp
+  /** Each of the agent's own warnings so far, and no other. */
+  readonly warnings?: readonly string[]
   /** What files hold, and where links lead. */
   readonly files?: Texts
   /** Status codes by `port/path` on the loopback address; 0 where nothing listens. */
@@ -71,9 +73,10 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
     calls: [...before.calls, ...(phase.runs ?? [])],
     secret: phase.secret ?? { ...before.secret, ...phase.edit },
   }
-  const { exit, log, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
+  const { exit, log, warnings, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
   if (exit !== undefined) await ended(run, exit)
   if (log !== undefined) await becomes(() => agent.says(log), true, `the agent says: ${log}`)
+  if (warnings !== undefined) expect(agent.warnings).toEqual(warnings)
   await becomes(() => kube.texts, expected.secret, 'the Secret')
   await becomes(() => root.calls, expected.calls, 'what was run')
   for (const [name, content] of Object.entries(files)) await becomes(() => root.read(name), content, name)

@@ -12,7 +12,7 @@ it('a volume for the state that is not written to is named, with what is missing
 })
 
 it.each<[Environment, ...string[]]>([
-  [{}, '/', '/proc', '/var/lib/tailscale-other', '/var/lib/tailscale/files'],
+  [{}, '/', '/proc', '/var', '/var/lib/tailscale-other', '/var/lib/tailscale/files'],
   [{ TS_STATE_DIR: '/var/lib/tailscale' }, '/var/lib/tailscale'],
   [{ TS_KUBE_SECRET: 'proxy' }, '/var/lib/tailscale'],
   [{ TS_TAILSCALED_EXTRA_ARGS: '--state=mem:' }, '/var/lib/tailscale'],
