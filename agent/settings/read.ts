@@ -4,6 +4,7 @@ import { parseDuration } from '../../lib/go-values.ts'
 import { takeAcceptDns } from './accept-dns.ts'
 import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
 import { type Environment, envReader, type EnvReader, refusal } from './env-reader.ts'
+import { badLoginServer } from './login-server.ts'
 import { oddValues } from './odd-values.ts'
 import { readPod } from './pod.ts'
 import { rules, wantsListener } from './rules.ts'
@@ -138,7 +139,8 @@ function readUp({ raw, text, bool, words }: EnvReader): { up: UpSettings; warnin
     acceptDns,
     extraArgs,
   }
-  return { up, warnings }
+  const server = badLoginServer(extraArgs)
+  return { up, warnings: server === undefined ? warnings : [...warnings, server] }
 }
 
 function readEndpoints(env: EnvReader): { endpoints: Endpoints; warnings: readonly string[] } {

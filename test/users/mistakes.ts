@@ -62,6 +62,10 @@ export const mistakes: Readonly<Record<string, Mistake>> = {
       'TS_EXTRA_ARGS contains $(CONTROL_URL), which nobody has replaced: Kubernetes would if CONTROL_URL were listed before TS_EXTRA_ARGS',
     ],
   },
+  'no-scheme/compose.yaml': {
+    runs: [tailscaled(inMemory, userspace), up(noDns, withKey, '--login-server=control.example.net:8080')],
+    says: ['TS_EXTRA_ARGS: --login-server=control.example.net:8080 is not a URL such as https://control.example.net'],
+  },
   'every-node/daemonset.yaml': {
     runs: [
       tailscaled(onDisk),
@@ -105,6 +109,12 @@ export const mistakes: Readonly<Record<string, Mistake>> = {
     runs: [tailscaled(inMemory, userspace), up(noDns, withKey)],
     says: [
       'serve-config: port 443, Web["$${TS_CERT_DOMAIN}:443"]: a site is a name and a port, such as app.example.ts.net:443; $$ is for what is within a compose file: write ${TS_CERT_DOMAIN} here',
+    ],
+  },
+  'commented/compose.yaml': {
+    runs: [tailscaled(inMemory, userspace), up(noDns, withKey)],
+    says: [
+      "/config/serve.json: it is not JSON, which has no comments: Expected property name or '}' in JSON at position 4 (line 2 column 3)",
     ],
   },
   'no-serve-file/compose.yaml': {
