@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { projectRoot } from '../lab/paths.ts'
 import { mistakes, tailscaleNotices } from './mistakes.ts'
+import { worksInClusters } from './works-in-clusters.ts'
 import { works } from './works.ts'
 
 const page = readFileSync(join(projectRoot, 'docs/coming-from-tailscale.md'), 'utf8')
@@ -15,7 +16,7 @@ it.each([...new Set(said)])('the page for those who come from upstream’s image
 })
 
 it('each directory of files has something that is run', () => {
-  const paths = [works, mistakes, tailscaleNotices].flatMap((users) => Object.keys(users))
+  const paths = [works, worksInClusters, mistakes, tailscaleNotices].flatMap((users) => Object.keys(users))
   const used = new Set(paths.map((path) => path.split('/')[0]))
   expect(new Set(readdirSync(join(import.meta.dirname, 'files')))).toEqual(used)
 })

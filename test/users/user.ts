@@ -14,7 +14,7 @@ export type User = Pick<Scenario, 'secret' | 'denied' | 'phases'> & {
 /** By the file's path. */
 export type Users = Readonly<Record<string, User>>
 
-/** As what is mounted there in each root already. */
+/** Each root has it already. */
 const device = '/dev/net/tun'
 const typeOf = new Map<string, string>(variables.map(({ name, type }) => [name, type]))
 /** In the place of a file's ports there are free ones of the machine, on which all scenarios run side by side. */

@@ -63,12 +63,12 @@ function textOf(name: string, value: unknown): string {
   throw new Error(`compose refuses the value of ${name}: ${JSON.stringify(value)}`)
 }
 
-const pattern = /\$(?:(\$)|(\w+)|\{(\w+)(?:(:?[-?])([^}]*))?\})/g
+const pattern = /\$(?:(\$)|(\w+)|\{(\w+)(?::?-([^}]*))?\})/g
 
 /** Replaces variables in all texts; `$$` is a dollar, and what is not set is empty. */
 function interpolated(value: unknown, variables: Readonly<Record<string, string>>): unknown {
   if (typeof value === 'string') {
-    return value.replaceAll(pattern, (_all, dollar, plain, braced, _operator, otherwise) =>
+    return value.replaceAll(pattern, (_all, dollar, plain, braced, otherwise) =>
       dollar === undefined ? variables[plain ?? braced] || (otherwise ?? '') : '$',
     )
   }

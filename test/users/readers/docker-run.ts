@@ -13,7 +13,7 @@ printf '%s\\n' "$@"
 /** Options that stand alone; each other one has a value behind it, or behind `=`. */
 const alone = /^(?:-[dit]+|--rm|--privileged|--detach|--init)$/
 
-/** A script that runs \`docker run\`: the shell reads it, with a \`docker\` that prints what it was given. */
+/** A script that runs `docker run`: the shell reads it, with a `docker` that prints what it was given. */
 export const readDockerRun: Reader = async (directory, file) => {
   const programs = await mkdtemp(join(tmpdir(), 'culvert-docker-'))
   try {
