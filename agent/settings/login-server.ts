@@ -5,5 +5,5 @@ export function badLoginServer(extraArgs: readonly string[]): string | undefined
   // That is told already.
   if (server === undefined || server.includes('$')) return undefined
   const isUrl = /^https?:\/\//i.test(server) && URL.canParse(server)
-  return isUrl ? undefined : `TS_EXTRA_ARGS: --login-server=${server} is not a URL such as https://control.example.net`
+  return isUrl ? undefined : 'TS_EXTRA_ARGS: --login-server is not a URL such as https://control.example.net'
 }

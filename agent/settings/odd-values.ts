@@ -23,14 +23,14 @@ function inQuotes(variable: Variable, value: string): string | undefined {
 
 /** Kubernetes and systemd do not replace what shells and compose do, and the reverse. */
 function notReplaced({ name }: Variable, value: string): string | undefined {
-  const [placeholder, inParentheses] =
-    /\$\((\w+)\)/.exec(value) ?? /\$\{\w+(?:[:?+-][^}]*)?\}/.exec(value) ?? /^\$\w+$/.exec(value) ?? []
-  if (placeholder === undefined) return undefined
-  const who =
-    inParentheses === undefined
-      ? 'compose and shells would, Kubernetes and systemd do not'
-      : `Kubernetes would if ${inParentheses} were listed before ${name}`
-  return `${name} contains ${placeholder}, which nobody has replaced: ${who}`
+  const [, inParentheses] = /\$\((\w+)\)/.exec(value) ?? []
+  if (inParentheses !== undefined)
+    return `${name} contains $(${inParentheses}), which nobody has replaced: Kubernetes would if ${inParentheses} were listed before ${name}`
+  // Without what stands for it where it is not set, which may be a secret.
+  const [, other] = /\$\{(\w+)(?:[:?+-][^}]*)?\}/.exec(value) ?? /^\$([A-Z_]+)$/.exec(value) ?? []
+  return other === undefined
+    ? undefined
+    : `${name} contains \${${other}}, which nobody has replaced: compose and shells would, Kubernetes and systemd do not`
 }
 
 function notBoolean(variable: Variable, value: string): string | undefined {

@@ -61,7 +61,7 @@ export const mistakes: Readonly<Record<string, Mistake>> = {
   },
   'no-scheme/compose.yaml': {
     runs: [tailscaled(inMemory, userspace), up(noDns, withKey, '--login-server=control.example.net:8080')],
-    says: ['TS_EXTRA_ARGS: --login-server=control.example.net:8080 is not a URL such as https://control.example.net'],
+    says: ['TS_EXTRA_ARGS: --login-server is not a URL such as https://control.example.net'],
   },
   'every-node/daemonset.yaml': {
     runs: [

@@ -7,7 +7,7 @@ it.each(['control.example.net', 'control.example.net:8080', '"https://control.ex
   'a control server that is no URL is warned of: %j',
   (server) => {
     expect(warnings(`--login-server=https://a.test --ssh --login-server=${server}`)).toEqual([
-      `TS_EXTRA_ARGS: --login-server=${server} is not a URL such as https://control.example.net`,
+      'TS_EXTRA_ARGS: --login-server is not a URL such as https://control.example.net',
     ])
   },
 )

@@ -21,10 +21,10 @@ it.each([
   ],
   [
     'TS_ROUTES',
-    '10.0.0.0/8,${PODS:-10.1.0.0/16}',
-    'TS_ROUTES contains ${PODS:-10.1.0.0/16}, which nobody has replaced: compose and shells would, Kubernetes and systemd do not',
+    '10.0.0.0/8,${PODS:-hidden}',
+    'TS_ROUTES contains ${PODS}, which nobody has replaced: compose and shells would, Kubernetes and systemd do not',
   ],
-  ['TS_HOSTNAME', '$NAME', /^TS_HOSTNAME contains \$NAME, which nobody has replaced/],
+  ['TS_HOSTNAME', '$NAME', /^TS_HOSTNAME contains \$\{NAME\}, which nobody has replaced/],
   ['TS_USERSPACE', 'nope', 'TS_USERSPACE="nope" is not a boolean and counts as true'],
 ])('%s=%s is warned of', (name, value, warning) => {
   const [said, ...more] = oddValues({ [name]: value })
