@@ -1,7 +1,7 @@
 import { parseAddress, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseBool } from '../../lib/go-values.ts'
-import { type Variable, type VariableName, variables } from './variables.ts'
+import { type VariableName, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -18,8 +18,7 @@ export type EnvReader = {
   readonly addressPort: (name: VariableName) => string
 }
 
-const all: readonly (Variable & { readonly name: VariableName })[] = variables
-const defaults = new Map(all.map((variable) => [variable.name, variable.default ?? '']))
+const defaults = new Map(variables.map((variable) => [variable.name, variable.default ?? '']))
 
 export function envReader(env: Environment): EnvReader {
   const fallback = (name: VariableName): string => defaults.get(name) ?? ''

@@ -1,10 +1,11 @@
 import { parseBool } from '../../lib/go-values.ts'
 import type { Environment } from './env-reader.ts'
-import { type Variable, variables } from './variables.ts'
+import type { Variable } from './variable.ts'
+import { variables } from './variables.ts'
 
 /** Warnings about values that are not what was meant, most of them for a habit of the file that they come from. */
 export function oddValues(environment: Environment): string[] {
-  return (variables as readonly Variable[]).flatMap((variable) => {
+  return variables.flatMap((variable) => {
     const value = environment[variable.name] ?? ''
     return inQuotes(variable, value) ?? notReplaced(variable, value) ?? notBoolean(variable, value) ?? []
   })

@@ -13,7 +13,7 @@ import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
-import { type Variable, type VariableName, variables } from './variables.ts'
+import { variables } from './variables.ts'
 
 export type { Environment } from './env-reader.ts'
 
@@ -119,7 +119,7 @@ export const terminationLogPath = (env: Environment): string =>
   env['CULVERT_TERMINATION_LOG'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/dev/termination-log`
 
 function refuseUnavailable({ bool, text }: EnvReader): void {
-  for (const { name, type, effect, unavailable } of variables as readonly (Variable & { name: VariableName })[]) {
+  for (const { name, type, effect, unavailable } of variables) {
     if (unavailable !== true || !(type === 'boolean' ? bool(name) : text(name) !== '')) continue
     const message = `${name} is set, but this version of Culvert does not have what it asks for: ${effect}`
     throw new CulvertError('settings', message, { remedy: 'Unset it.' })

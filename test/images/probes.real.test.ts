@@ -138,6 +138,10 @@ describe('what cannot be done without Node is left to it', () => {
     [['ready', 'a "b" $(c)']],
     [['live', '--verbose']],
     [['live', '']],
+    [['ready', '--culvert-socket=/tmp/agent.sock']],
+    [['run', '--dest-ip=10.0.0.1']],
+    [['--dest-ip=10.0.0.1', 'ready']],
+    [['completion', 'bash']],
   ])('the arguments %j', async (args) => {
     expect(await probe(args)).toEqual(leftToNode(...args))
   })
