@@ -13,6 +13,7 @@ import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
+import { readTunnelDevice } from './tun.ts'
 import { variables } from './variables.ts'
 
 export type { Environment } from './env-reader.ts'
@@ -58,6 +59,7 @@ export function readSettings(
   const settings: Settings = {
     root,
     userspace,
+    tunnelDevice: readTunnelDevice(env),
     state: readState(env),
     socket: text('TS_SOCKET'),
     socks5Server: text('TS_SOCKS5_SERVER'),

@@ -3,6 +3,7 @@ import { CulvertError } from '../../lib/errors.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 import { isInKubernetes, readState } from './state.ts'
+import { tunProblem } from './tun.ts'
 import type { VariableName } from './variables.ts'
 import { flagName, whoseFlag } from './whose-flag.ts'
 
@@ -150,6 +151,14 @@ export const rules: readonly Rule[] = [
       // Upstream's suite runs these in userspace, with netfilter in memory.
       if (name === undefined || !env.bool('TS_USERSPACE') || env.bool('TS_TEST_FAKE_NETFILTER')) return
       fail(`${name} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or unset ${name}`)
+    },
+  },
+  {
+    says: '`--tun` in `TS_TAILSCALED_EXTRA_ARGS` is the name of one device with `TS_USERSPACE=false`, and else `userspace-networking`',
+    check: (env) => {
+      const needsDevice = [...l3, ...groups].find(isSet(env)) ?? (env.bool(viaIngress) ? viaIngress : undefined)
+      const problem = tunProblem(env, needsDevice)
+      if (problem !== undefined) fail(`TS_TAILSCALED_EXTRA_ARGS: ${problem}`)
     },
   },
   {

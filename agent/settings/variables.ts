@@ -62,7 +62,11 @@ const daemon = [
     effect:
       'UDP port of tailscaled’s WireGuard; where everything that is sent to the Pod is led elsewhere, 41641 unless set',
   },
-  { name: 'TS_TAILSCALED_EXTRA_ARGS', type: 'words', effect: 'Further arguments for tailscaled, split at white space' },
+  {
+    name: 'TS_TAILSCALED_EXTRA_ARGS',
+    type: 'words',
+    effect: 'Further arguments for tailscaled, split at white space; `--tun=NAME` names its device',
+  },
   {
     name: 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS',
     type: 'boolean',
