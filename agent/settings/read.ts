@@ -13,7 +13,7 @@ import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
-import { readTunnelDevice } from './tun.ts'
+import { readTunnelDevice, tunWarnings } from './tun.ts'
 import { variables } from './variables.ts'
 
 export type { Environment } from './env-reader.ts'
@@ -108,6 +108,7 @@ export function readSettings(
     settings,
     warnings: [
       ...podWarnings,
+      ...tunWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
       ...endpointWarnings,

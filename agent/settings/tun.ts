@@ -46,5 +46,14 @@ export function tunProblem(env: EnvReader, needsDevice: string | undefined): str
   if (!isDevice(name)) {
     return `--tun=${quote(name)} is no name of a device: 1 to 15 letters, digits, dots, underscores and hyphens are accepted`
   }
-  return userspace ? `--tun=${name} needs TS_USERSPACE=false: set that, or take it out` : undefined
+  return undefined
+}
+
+/** tailscaled takes the last `--tun`, which is that of the extra arguments; the agent makes nothing ready for it. */
+export function tunWarnings(env: EnvReader): string[] {
+  const name = tunOf(env)
+  if (name === undefined || name === none || !env.bool('TS_USERSPACE')) return []
+  return [
+    `--tun=${name} makes tailscaled use a device although TS_USERSPACE is true: set TS_USERSPACE=false, or take it out`,
+  ]
 }

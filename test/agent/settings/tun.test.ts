@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { readSettings } from '../../../agent/settings/read.ts'
 
 const kernel = { TS_USERSPACE: 'false' }
-const needs = 'set that, or take it out'
 const noName = /^TS_TAILSCALED_EXTRA_ARGS: --tun=".*" is no name of a device: 1 to 15 letters/
 
 describe('the name of tailscaled’s device', () => {
@@ -24,6 +23,13 @@ describe('the name of tailscaled’s device', () => {
     expect(() => readSettings({ TS_TAILSCALED_EXTRA_ARGS: '--tun=userspace-networking' })).not.toThrow()
   })
 
+  it.each([{}, { TS_USERSPACE: 'true' }])('with %j there is a warning, as tailscaled then uses a device', (env) => {
+    const { warnings } = readSettings({ ...env, TS_TAILSCALED_EXTRA_ARGS: '--tun=ts0' })
+    expect(warnings).toEqual([
+      expect.stringMatching(/^--tun=ts0 .* although TS_USERSPACE is true: set TS_USERSPACE=false/),
+    ])
+  })
+
   it.each<[string, Record<string, string>, RegExp]>([
     ['--tun=', kernel, noName],
     ['--tun', kernel, noName],
@@ -37,8 +43,6 @@ describe('the name of tailscaled’s device', () => {
     ['--tun=.', kernel, noName],
     ['--tun --port=1', kernel, noName],
     ['--tun=a/b', {}, noName],
-    ['--tun=ts0', {}, new RegExp(`: --tun=ts0 needs TS_USERSPACE=false: ${needs}$`)],
-    ['--tun=ts0', { TS_USERSPACE: 'true' }, new RegExp(`: --tun=ts0 needs TS_USERSPACE=false: ${needs}$`)],
     [
       '--tun=userspace-networking',
       kernel,
