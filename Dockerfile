@@ -35,7 +35,7 @@ COPY --from=node /usr/local/bin/node /usr/local/bin/
 COPY images/bin/ /usr/local/bin/
 # With a package.json, since without one Node tries to read a file as CommonJS first.
 COPY images/lib/ /usr/local/lib/culvert/
-# What Debian's link leads to instead of one of the variants, which stay there by their own names.
+# Debian's alternatives link to our script, which picks a variant; the variants keep their own names.
 RUN for name in iptables ip6tables; do \
         ours=/usr/local/lib/culvert/iptables; \
         update-alternatives --quiet --log /dev/null --install "/usr/sbin/$name" "$name" "$ours" 100 \

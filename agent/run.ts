@@ -6,7 +6,7 @@ import { compose } from './compose.ts'
 import { loadSettings } from './lifecycle/load.ts'
 import { type Stopper, stopper } from './lifecycle/stop.ts'
 import type { Started } from './settings/flags.ts'
-import { type Environment, terminationLogPath } from './settings/read.ts'
+import { type Environment, environmentWarnings, terminationLogPath } from './settings/read.ts'
 import { shortTimings, timings as normalTimings } from './world/timings.ts'
 
 /**
@@ -65,6 +65,7 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
     }
     const { env, named, hidden } = started
     if (hidden.length > 0) bare(`flags take precedence over the environment; not used: ${hidden.join(', ')}`)
+    for (const warning of environmentWarnings(env)) log(`warning: ${warning}`)
     const loaded = await loadSettings(env)
     for (const warning of loaded.warnings) log(`warning: ${warning}`)
     work.signal.throwIfAborted()

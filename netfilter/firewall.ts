@@ -15,7 +15,7 @@ export type Firewall = {
   /**
    * Before the first table is known: ensures that connection tracking runs and that nothing leaves in the clear. A
    * table of an earlier container in this network namespace stays, so that its flows continue.
-   * @param device the tunnel's.
+   * @param device the name of the tunnel's device.
    * @returns whether there was none.
    */
   readonly prepare: (device: string) => Promise<boolean>

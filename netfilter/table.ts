@@ -1,7 +1,7 @@
 import type { Family } from '../lib/address.ts'
 import { inOrder } from './in-order.ts'
 
-/** tailscaled's device, unless it is given another name. */
+/** The default name of tailscaled's device. */
 export const defaultDevice = 'tailscale0'
 
 /** For each family, values by canonical address text. */

@@ -1,18 +1,18 @@
 import { entriesOf, hostOf, type Ports, type ServeConfig, type Sites } from '../wire/serve-config.ts'
 
-/** A name under which something is served, although the node or the Tailscale Service has another one. */
+/** A served name that is not the name of the node or of the Tailscale Service. */
 export type Misnamed = {
   readonly entry: string
   readonly name: string
   /** The Tailscale Service; undefined for a port of the node. */
   readonly service?: string
-  /** The name that it has. */
+  /** The right name. */
   readonly own: string
 }
 
 /**
- * What a resolved config serves under names that no client reaches it by. `own` is the node's name, without a dot at
- * its end; `others` are further names for which it can have certificates.
+ * The served names of a resolved config by which no client reaches it. `own` is the node's name, without a dot at
+ * its end; `others` are more names for which it can have certificates.
  */
 export function misnamed(config: ServeConfig, own: string, others: readonly string[]): Misnamed[] {
   const suffix = /\..*/.exec(own)?.[0] ?? ''
@@ -20,7 +20,7 @@ export function misnamed(config: ServeConfig, own: string, others: readonly stri
   const isNode = (name: string): boolean => names.some((one) => name === one || name.endsWith(`.${one}`))
   return [...entriesOf(config)].flatMap(([entry, { TCP, Web, AllowFunnel = {}, Services = {} }]) => {
     const funnels = Object.keys(AllowFunnel).map(hostOf)
-    // Through Funnel a node can also be reached by domains outside of the tailnet.
+    // Through Funnel, a node can also have domains outside of the tailnet.
     const isDomain = (name: string): boolean => funnels.includes(name) && !name.endsWith(suffix)
     const ofNode = [...new Set([...namesIn(TCP, Web), ...funnels])].filter((name) => !isNode(name) && !isDomain(name))
     return [
@@ -34,7 +34,7 @@ export function misnamed(config: ServeConfig, own: string, others: readonly stri
   })
 }
 
-/** The names of sites, and of TLS that ends here. */
+/** The names of sites and of terminated TLS. */
 const namesIn = (TCP: Ports = {}, Web: Sites = {}): string[] => [
   ...new Set([
     ...Object.keys(Web).map(hostOf),

@@ -32,7 +32,7 @@ export type Warn = (cursor: JsonCursor, reason: string) => void
 export type Members = readonly (readonly [name: string, cursor: JsonCursor])[]
 
 /**
- * Reads ports and the sites on them, which are accepted or rejected together. `example`: a name for a site.
+ * Reads ports and the sites on them, which are accepted or rejected together. `example`: a site's name for messages.
  * @throws Refusal
  */
 export function readPorts(
@@ -50,7 +50,7 @@ export function readPorts(
   const sites = web.map(([name, cursor]): [string, Site] => {
     if (!isPort(portOf(name)) || !isName(hostOf(name))) {
       refusePlaceholder(cursor, name)
-      throw new Refusal(cursor.path, 'a site is a name and a port, such as app.example.ts.net:443')
+      throw new Refusal(cursor.path, `a site is a name and a port, such as app.example.ts.net:443${lostName(name)}`)
     }
     const port = ports.get(portOf(name))
     if (port === undefined) throw new Refusal(cursor.path, `TCP does not have its port: ${portToAdd(portOf(name))}`)
@@ -153,7 +153,7 @@ function readHandler(cursor: JsonCursor, warn: Warn): WebHandler {
 
 const handlersToAdd = '"Handlers": {"/": {"Proxy": "http://10.0.0.9:8080"}}'
 
-/** Why `endpoints` are no part of a serve config. */
+/** Why `endpoints` is rejected. */
 export const servicesFormat =
   'this is the format of `tailscale serve get-config`, which does not say whether a port is HTTPS: ' +
   'write TCP and Web, as `tailscale serve status --json` prints them'
@@ -168,6 +168,13 @@ const portToAdd = (port: string): string => `add "${port}": {"${port === '80' ? 
 function refusePlaceholder({ path }: JsonCursor, text: string): void {
   const other = text.match(/\$\{?\w+\}?/g)?.find((one) => ![certDomain, '${HOST}', '${REQUEST_URI}'].includes(one))
   if (other !== undefined) throw new Refusal(path, `${quote(other)} is not replaced by anything: write ${certDomain}`)
+}
+
+/** Compose replaces variables after a single `$` in its own file, but nothing in files that it mounts. */
+function lostName(site: string): string {
+  if (site.startsWith(':'))
+    return `; in a compose file write $${certDomain}, since compose replaces ${certDomain} itself`
+  return site.includes(`$${certDomain}`) ? `; $$ is for what is within a compose file: write ${certDomain} here` : ''
 }
 
 /** The fields of the object at `cursor`; others are ignored. */

@@ -6,10 +6,10 @@ import { advertised } from './advertise.ts'
 import { ownName, resolvedServe, servedConfig } from './reconciler.ts'
 import type { World } from '../world/world.ts'
 
-/** What is wrong with an entry of the serve config. */
+/** A problem of an entry of the serve config. */
 export type ServeProblem = { readonly entry: string; readonly problem: string }
 
-/** Why valid entries are not served yet, or why nobody reaches them. */
+/** Why valid entries are not served yet, or why no client finds them. */
 export const serveProblems = memo(
   (world: World) => [resolvedServe(world), ownName(world), world.tailnet.certDomains],
   (world): ServeProblem[] => {

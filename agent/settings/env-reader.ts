@@ -16,8 +16,6 @@ export type EnvReader = {
   readonly words: (name: VariableName) => string[]
   /** As `text`, with the brackets that `$(POD_IP):9002` lacks in an IPv6 Pod. */
   readonly addressPort: (name: VariableName) => string
-  /** Values that were ignored, for people. */
-  readonly warnings: readonly string[]
 }
 
 const defaults = new Map(variables.map((variable) => [variable.name, variable.default ?? '']))
@@ -42,11 +40,6 @@ export function envReader(env: Environment): EnvReader {
       const repaired = parseAddressPort(bracketed)
       return repaired !== undefined && own.has(parseAddress(repaired.host)?.text ?? '') ? bracketed : value
     },
-    warnings: variables.flatMap(({ name, type }) => {
-      const value = env[name] ?? ''
-      const odd = type === 'boolean' && value !== '' && parseBool(value) === undefined
-      return odd ? [`${name}=${JSON.stringify(value)} is not a boolean and counts as ${fallback(name) || 'unset'}`] : []
-    }),
   }
 }
 

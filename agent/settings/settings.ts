@@ -17,7 +17,7 @@ export type Settings = {
   /** Prefix of system paths, for tests; otherwise empty. */
   readonly root: string
   readonly userspace: boolean
-  /** The name of tailscaled's device; means nothing in userspace. */
+  /** The name of tailscaled's device; unused in userspace mode. */
   readonly tunnelDevice: string
   readonly state: State
   /** Path of tailscaled's LocalAPI socket. */
@@ -57,6 +57,8 @@ export type Settings = {
   readonly sharesAcmeAccount: boolean
   /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */
   readonly forwardedFamilies: readonly Family[]
+  /** Families of the routes in TS_EXTRA_ARGS, for which forwarding is switched on if possible. */
+  readonly advertisedFamilies: readonly Family[]
   /** Whether to forward every family that the kernel supports: at least one is needed. */
   readonly forwardsAny: boolean
   readonly bootTimeoutMs: number

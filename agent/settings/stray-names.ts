@@ -37,6 +37,7 @@ export const instead: Readonly<Record<string, string>> = {
   TS_ACCEPT_ROUTES: 'TS_EXTRA_ARGS=--accept-routes',
   TS_LOGIN_SERVER: 'TS_EXTRA_ARGS=--login-server=URL',
   TS_CONTROL_URL: 'TS_EXTRA_ARGS=--login-server=URL',
+  TS_TAG: 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME',
   TS_TAGS: 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME',
   TS_ADVERTISE_TAGS: 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME',
   TS_FORCE_REAUTH: 'TS_EXTRA_ARGS=--force-reauth',
@@ -46,6 +47,14 @@ export const instead: Readonly<Record<string, string>> = {
   TS_SSH: 'TS_EXTRA_ARGS=--ssh',
   TS_EPHEMERAL: 'an ephemeral auth key, or leave TS_STATE_DIR unset',
   TS_FUNNEL: 'TS_SERVE_CONFIG',
+  TS_SERVE_PORT: 'TS_SERVE_CONFIG',
+  TS_PORT: 'TS_TAILSCALED_EXTRA_ARGS=--port=NUMBER',
+  TS_VERBOSE: 'TS_TAILSCALED_EXTRA_ARGS=--verbose=NUMBER',
+  TS_SOCKS5_PORT: 'TS_SOCKS5_SERVER=:NUMBER',
+  USERSPACE: 'TS_USERSPACE',
+  ROUTES: 'TS_ROUTES',
+  DEST_IP: 'TS_DEST_IP',
+  KUBE_SECRET: 'TS_KUBE_SECRET',
 }
 
 /** A name that differs from a known one by no more letters is taken for a misspelling of it. */

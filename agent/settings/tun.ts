@@ -2,12 +2,12 @@ import { defaultDevice } from '../../netfilter/table.ts'
 import { quote } from '../../lib/quote.ts'
 import type { EnvReader } from './env-reader.ts'
 
-/** What stands in the place of a device's name for userspace networking. */
+/** The value of `--tun` for userspace networking. */
 const none = 'userspace-networking'
 
 /**
- * The value of one of tailscaled's flags, as Go's package flag reads them: with one hyphen or two, with `=` or with the
- * next word, and the last one counts. Undefined when it is not there, empty when it lacks a value.
+ * The value of one of tailscaled's flags, parsed like Go's package flag: with one hyphen or two, after `=` or as the
+ * next word; the last one counts. Undefined without the flag, empty without a value.
  */
 export function flagValue(words: readonly string[], name: string): string | undefined {
   let found: string | undefined
@@ -22,18 +22,18 @@ export function flagValue(words: readonly string[], name: string): string | unde
 
 const tunOf = ({ words }: EnvReader): string | undefined => flagValue(words('TS_TAILSCALED_EXTRA_ARGS'), 'tun')
 
-/** The name of tailscaled's device, once `tunProblem` has found none. */
+/** The name of tailscaled's device. `tunProblem` must have found no problem. */
 export const readTunnelDevice = (env: EnvReader): string => tunOf(env) ?? defaultDevice
 
 /**
- * Whether it is a usable name of a device. Linux allows other characters too, but nft reads `*` as a wildcard,
+ * Whether a device can have this name. Linux allows more characters, but nft reads `*` as a wildcard,
  * tailscaled `,` as a list, and the kernel `%d` as a number to choose.
  */
 const isDevice = (name: string): boolean => /^[a-z\d_][\w.-]{0,14}$/i.test(name)
 
 /**
  * What is wrong with tailscaled's `--tun`, and what to write instead. `needsDevice` is the variable of a mode that
- * cannot be had in userspace.
+ * does not work in userspace.
  */
 export function tunProblem(env: EnvReader, needsDevice: string | undefined): string | undefined {
   const name = tunOf(env)
@@ -49,7 +49,7 @@ export function tunProblem(env: EnvReader, needsDevice: string | undefined): str
   return undefined
 }
 
-/** tailscaled takes the last `--tun`, which is that of the extra arguments; the agent makes nothing ready for it. */
+/** tailscaled uses the last `--tun`, that of the extra arguments, but the agent then does not prepare a device. */
 export function tunWarnings(env: EnvReader): string[] {
   const name = tunOf(env)
   if (name === undefined || name === none || !env.bool('TS_USERSPACE')) return []

@@ -18,7 +18,7 @@ describe('L3 ingress forwards packets of tailnet clients to the backend', () => 
     ['both families', both, ['v4', 'v6']],
     ['IPv4 alone', '10.98.0.11', ['v4']],
     ['IPv6 alone', 'fd98::11', ['v6']],
-    ['by a device of another name', both, ['v4', 'v6'], '--tun=ts0'],
+    ['through a device with another name', both, ['v4', 'v6'], '--tun=ts0'],
   ] as const)('%s', async (_name, target, carried, args: string = '') => {
     const env = { TS_DEST_IP: target, TS_TAILSCALED_EXTRA_ARGS: args, TS_AUTHKEY: await bed.authKey() }
     await using proxy = await Proxy.ready(bed, env)

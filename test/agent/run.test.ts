@@ -44,6 +44,16 @@ it('ends with 1 for settings that can never work, and leaves the reason where ku
   expect(log).toEqual(['culvert agent 0.0.0', `error: ${reason}`])
 })
 
+it('logs warnings about the environment before an error ends it', async () => {
+  const { log } = await run({ TS_USERSPACE: '"false"', TS_DEST_IP: '10.0.0.1', AUTH_KEY: 'tskey-hidden' })
+  expect(log).toEqual([
+    'culvert agent 0.0.0',
+    expect.stringMatching(/^warning: TS_USERSPACE has quotes/),
+    expect.stringMatching(/^warning: AUTH_KEY is set/),
+    expect.stringMatching(/^error: TS_DEST_IP=10\.0\.0\.1 is not supported/),
+  ])
+})
+
 it('ends with 1 for a flag with such a value, and the reason names the flag', async () => {
   const { code, log, reason } = await run({ TS_BOOT_TIMEOUT: '90s' }, () => {}, ['--boot-timeout=5'])
   expect([code, reason]).toEqual([1, expect.stringMatching(/^--boot-timeout="5" is not valid/)])

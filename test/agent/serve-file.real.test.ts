@@ -5,7 +5,7 @@ import { printLogsOnFailure } from '../lab/vitest.ts'
 import { Proxy } from './proxy.ts'
 import { mountServeConfig, servedBy, serveFile, tailscale, visitFrom } from './serving.ts'
 
-// What tailscaled would take without a word, and nobody would find.
+// Configs that tailscaled accepts without complaint, although clients cannot reach their sites.
 let bed: Bed<'client' | 'proxy'>
 beforeAll(async () => {
   bed = await startBed({
@@ -17,7 +17,7 @@ beforeEach(() => printLogsOnFailure(bed))
 
 const mount = (config: object | string): void => mountServeConfig(bed.host('proxy'), config)
 
-/** An agent that serves this, whose node is a new one. */
+/** Starts an agent with this serve config, as a new node. */
 async function serving(config: object): Promise<Proxy> {
   mount(config)
   return Proxy.ready(bed, {
@@ -28,7 +28,7 @@ async function serving(config: object): Promise<Proxy> {
   })
 }
 
-it('a site under a name that the node has no longer is told, with the name that it has', async () => {
+it('a site with an earlier name of the node is reported, with the node’s present name', async () => {
   const [before, after] = ['proxy.lab.ts.net', 'client-1.lab.ts.net']
   const site = (name: string) => ({
     TCP: { 80: { HTTP: true } },
@@ -40,7 +40,7 @@ it('a site under a name that the node has no longer is told, with the name that 
   await expect.poll(() => visit(before)).toMatchObject({ body: 'found' })
   expect((await proxy.status()).serve?.problems).toEqual([])
 
-  // Another node has this name.
+  // Another node already has this name.
   await proxy.host.exec([...tailscale, 'set', '--hostname=client'])
   const { ready, serve, checks } = await proxy.until((status) => status.serve?.problems.length === 1)
   const problem = `no client finds what is served as ${before}: the name of this node is ${after}. Write \${TS_CERT_DOMAIN}`
@@ -55,7 +55,7 @@ it('a site under a name that the node has no longer is told, with the name that 
   await proxy.process.line(/what is served is good again/)
 })
 
-it('what `tailscale serve get-config` prints changes nothing, since it does not say what is HTTPS', async () => {
+it('the output of `tailscale serve get-config` is rejected, since it does not say what is HTTPS', async () => {
   const Web = { 'web.lab.ts.net:443': { Handlers: { '/': { Proxy: 'http://localhost:3000' } } } }
   const services = { Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web } } }
   await using proxy = await serving(services)
@@ -67,7 +67,7 @@ it('what `tailscale serve get-config` prints changes nothing, since it does not 
     services: { 'svc:web': { endpoints: { 'tcp:443': 'http://localhost:3000' } } },
   })
   const one = await getConfig('--service=svc:web')
-  // tailscale itself makes plain HTTP of it.
+  // tailscale itself turns it into plain HTTP.
   const client = bed.host('client')
   writeFileSync(client.path('/tmp/all.json'), all)
   await client.exec(['tailscale', 'serve', 'set-config', '--all', '/tmp/all.json'])

@@ -4,7 +4,7 @@ import type { Host } from '../lab/bed.ts'
 import type { Page, Visit } from './programs/visit.ts'
 import type { Proxy } from './proxy.ts'
 
-/** Where the serve config is in the agent's host. */
+/** The path of the serve config in the agent's host. */
 export const serveFile = '/tmp/serve/serve-config.json'
 
 /** The command line of `tailscale` in the agent's host. */
@@ -13,7 +13,7 @@ export const tailscale = ['tailscale', '--socket=/tmp/tailscaled.sock'] as const
 /** The path of a test program. */
 export const program = (of: string): string => join(import.meta.dirname, 'programs', of)
 
-/** Puts the file in the place of the one before, whole, as an editor or a mount does. */
+/** Replaces the file atomically, as an editor or a mount does. */
 export function mountServeConfig(host: Host, config: object | string): void {
   const path = host.path(serveFile)
   mkdirSync(dirname(path), { recursive: true })
@@ -30,7 +30,7 @@ export async function visitFrom(client: Host, visit: Visit): Promise<Page | stri
   return exitCode === 0 ? (JSON.parse(stdout) as Page) : (/\b[A-Z]+[A-Z_]{5,}\b|no answer/.exec(stderr)?.[0] ?? stderr)
 }
 
-/** What tailscaled itself says that it serves. */
+/** What tailscaled says it serves. */
 export async function servedBy({ host }: Proxy): Promise<object> {
   const { stdout } = await host.exec([...tailscale, 'serve', 'status', '--json'])
   return JSON.parse(stdout) as object

@@ -50,6 +50,11 @@ export class Agent implements AsyncDisposable {
     return lines.some((line) => (typeof text === 'string' ? line.endsWith(` ${text}`) : text.test(line)))
   }
 
+  /** What it has warned of by itself. */
+  get warnings(): string[] {
+    return this.output.split('\n').flatMap((line) => /^boot: \S+ \S+ warning: (.*)$/.exec(line)?.[1] ?? [])
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name)
   }

@@ -36,6 +36,8 @@ export type Phase = {
   readonly secret?: Texts
   /** The end of a log line of the agent, or a pattern for one. */
   readonly log?: string | RegExp
+  /** All warnings that the agent has logged so far. */
+  readonly warnings?: readonly string[]
   /** Contents of files, and targets of links. */
   readonly files?: Texts
   /** Status codes by `port/path` on the loopback address; 0 where nothing listens. */
@@ -71,9 +73,10 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
     calls: [...before.calls, ...(phase.runs ?? [])],
     secret: phase.secret ?? { ...before.secret, ...phase.edit },
   }
-  const { exit, log, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
+  const { exit, log, warnings, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
   if (exit !== undefined) await ended(run, exit)
   if (log !== undefined) await becomes(() => agent.hasLogged(log), true, `the agent says: ${log}`)
+  if (warnings !== undefined) expect(agent.warnings).toEqual(warnings)
   await becomes(() => kube.texts, expected.secret, 'the Secret')
   await becomes(() => root.calls, expected.calls, 'what was run')
   for (const [name, content] of Object.entries(files)) await becomes(() => root.read(name), content, name)

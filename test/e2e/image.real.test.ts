@@ -39,7 +39,7 @@ beforeEach(() => printLogsOnFailure(bed))
 
 type Container = { readonly name: string; readonly [field: string]: unknown }
 
-/** Containers of the agent's image that run once. */
+/** A Pod whose containers of the agent's image run once. */
 const once = (name: string, ...containers: readonly Container[]): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -70,7 +70,7 @@ const login = async () => `--login-server=${bed.controlUrl} --auth-key=${await b
 const daemon = new RegExp(`^${tailscaleVersion}`)
 const agent = new RegExp(`^${packageJson.version}`)
 
-test('whatever a Pod names runs: a program, a script, or arguments of the agent', async () => {
+test('a Pod can run a program, a script, or the agent with arguments', async () => {
   const containers: [object, RegExp][] = [
     [{ args: ['tailscale', 'version'] }, daemon],
     [{ args: ['tailscaled', '--version'] }, daemon],
@@ -80,7 +80,7 @@ test('whatever a Pod names runs: a program, a script, or arguments of the agent'
     [{ command: ['/usr/local/bin/containerboot'], args: ['version'] }, agent],
     [{ args: ['/usr/local/bin/containerboot', 'version'] }, agent],
     [{ args: ['--version'] }, agent],
-    // The agent itself, which ends by the first setting that cannot be.
+    // The agent itself, which ends because of an invalid setting.
     [{ env: variables({ TS_USERSPACE: 'true', TS_DEST_IP: '10.0.0.1' }) }, /^boot: .* culvert agent /],
   ]
   await bed.cluster.apply(once('named', ...containers.map(([fields], index) => ({ name: `c${index}`, ...fields }))))
@@ -88,7 +88,7 @@ test('whatever a Pod names runs: a program, a script, or arguments of the agent'
   for (const [index, [, output]] of containers.entries()) expect(await logs('named', `c${index}`)).toMatch(output)
 })
 
-test('a script that runs tailscaled itself: the health check is that of tailscaled', async () => {
+test('the health check checks tailscaled if a script runs it without the agent', async () => {
   const script = `tailscaled --tun=userspace-networking --state=mem: --statedir=/tmp &
     until [ -e /tmp/go ]; do sleep 0.1; done
     tailscale up ${await login()} --hostname=scripted && wait`
@@ -107,7 +107,7 @@ describe('on a kernel without nf_tables', () => {
     await bed.cluster.apply(once(name, { name, command, securityContext, env: variables({ ...own, ...env }) }))
   }
 
-  test.each(['', 'auto'])('a subnet router works by the legacy iptables, in firewall mode “%s”', async (mode) => {
+  test.each(['', 'auto'])('a subnet router works with the legacy iptables, in firewall mode “%s”', async (mode) => {
     const name = `old-router${mode}`
     const { v4, v6 } = await serviceAddresses(bed.cluster, 'backend')
     const routes = [`${v4}/32`, `${v6}/128`]
@@ -122,11 +122,11 @@ describe('on a kernel without nf_tables', () => {
     for (const save of ['iptables-legacy-save', 'ip6tables-legacy-save'])
       expect((await exec(name, save)).stdout).toMatch(/^-A ts-postrouting .*-j MASQUERADE$/m)
     expect((await exec(name, 'nft', 'list', 'chains')).stdout).not.toContain('ts-')
-    // Its node, whose state was in memory, goes with it.
+    // Its node, whose state is in memory, is removed with it.
     await bed.cluster.kubectl(['delete', 'pod', name, '--namespace=default'])
   })
 
-  test('an agent that forwards says what it needs', async () => {
+  test('an agent that forwards ends and says what it needs', async () => {
     await start('old-ingress', { TS_DEST_IP: '10.0.0.1' })
     await ended('old-ingress')
     expect(await logs('old-ingress', 'old-ingress')).toMatch(/^boot: .*nftables cannot be used.*needs nf_tables/m)
@@ -134,7 +134,7 @@ describe('on a kernel without nf_tables', () => {
 })
 
 /**
- * The programs of the image in a directory of the disk, of which nothing is in the kernel's cache. A bed's node has its
+ * Copies the programs of the image to a directory on the disk, without leaving them in the page cache. A bed's node has its
  * images in memory, where they count for no Pod; what is read from the disk counts for the Pod that reads it first.
  */
 async function programsOnDisk(parts: AsyncDisposableStack): Promise<string> {
@@ -147,7 +147,7 @@ async function programsOnDisk(parts: AsyncDisposableStack): Promise<string> {
   return directory
 }
 
-/** As an operator makes the proxy of an Ingress, with the programs of a directory. */
+/** A proxy as operators create it for an Ingress, with the programs of a directory. */
 async function siteProxy(name: string, programs: string, container: object): Promise<KubeObject[]> {
   const secret = `${name}-0`
   const authority = authorityObjects(await bed.acme.trust())
@@ -193,19 +193,19 @@ test('a limit of 128 MiB is enough for a site in a tailnet of a hundred peers', 
     await start('free', {}),
     await start('limited', { resources: { limits: { memory: '128Mi' } } }),
   ]
-  /** Milliseconds of CPU until it is ready. */
+  /** Milliseconds of CPU until the Pod is ready. */
   const untilReady = async (proxy: ProxyPod): Promise<number> => {
     await proxy.ready()
     return await cpuOf(bed.name, bed.cluster.node().name, `pod${(await proxy.pod())!.metadata.uid}`)
   }
   const [freely, within] = await Promise.all([untilReady(free), untilReady(limited)])
-  // Who has to look for memory, or to read anew what it had to give back, takes more.
+  // A Pod that is short of memory uses more, to reclaim memory and to read the programs again.
   expect(within).toBeLessThan(2 * freely)
-  /** What a file of the Pod's control group says, of whichever version that is. */
-  const says = async (proxy: ProxyPod, ...files: readonly string[]): Promise<string> =>
+  /** Reads a file of the Pod's cgroup, in version 1 or 2. */
+  const readCgroup = async (proxy: ProxyPod, ...files: readonly string[]): Promise<string> =>
     (await proxy.exec('sh', '-c', `cd /sys/fs/cgroup && cat ${files.join(' ')} 2> /dev/null`)).stdout
-  // It is a limit: without one it takes more, most of it programs that the kernel can read again.
-  const most = Number(await says(free, 'memory/memory.max_usage_in_bytes', 'memory.peak'))
+  // The limit has an effect: without it the Pod uses more, most of it programs that the kernel can read again.
+  const most = Number(await readCgroup(free, 'memory/memory.max_usage_in_bytes', 'memory.peak'))
   expect(most).toBeGreaterThan(128 * 1024 * 1024)
 
   const name = 'limited-0.lab.ts.net'
@@ -214,6 +214,6 @@ test('a limit of 128 MiB is enough for a site in a tailnet of a hundred peers', 
   const visited = () => bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(visit)], options)
   await expect.poll(visited).toMatchObject({ stdout: expect.stringContaining('"status":200') })
   expect((await limited.exec('tailscale', 'status')).stdout.match(/ peer(-\d+)? /g)).toHaveLength(100)
-  expect(await says(limited, 'memory/memory.oom_control', 'memory.events')).toMatch(/^oom_kill 0$/m)
+  expect(await readCgroup(limited, 'memory/memory.oom_control', 'memory.events')).toMatch(/^oom_kill 0$/m)
   expect(await limited.restarts()).toBe(0)
 })

@@ -105,7 +105,7 @@ test('its labels describe it, and it runs the agent', async () => {
     'org.opencontainers.image.licenses': packageJson.license,
     'org.opencontainers.image.version': packageJson.version,
   })
-  // With no Cmd, arguments alone are the agent's flags.
+  // Without a Cmd, arguments are only what the user gives.
   expect(config.config.Entrypoint).toEqual(['/usr/local/lib/culvert/entrypoint'])
   expect(config.config.Cmd ?? []).toEqual([])
   expect(config.config.Healthcheck?.Test).toEqual(['CMD', '/usr/local/lib/culvert/healthcheck'])

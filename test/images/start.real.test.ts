@@ -31,33 +31,33 @@ test.each([
   [['check-image']],
   [['no-such-program']],
   [['']],
-])('the agent gets %j', async (args) => {
+])('passes %j to the agent', async (args) => {
   expect(await files.run([entrypoint, ...args])).toEqual(leftToNode(...args))
 })
 
 test.each([
-  ['the agent by its names', ['containerboot'], /^Node: \[\]/],
+  ['the agent by its name', ['containerboot'], /^Node: \[\]/],
   ['the agent by its path, with flags', ['/usr/local/bin/containerboot', '--x=1'], /^Node: \["--x=1"\]/],
   ['one of its commands', ['culvert', 'version'], /^Node: \["version"\]/],
   ['tailscale', ['tailscale', 'version'], new RegExp(`^${tailscaleVersion}`)],
   ['tailscaled, with flags', ['tailscaled', '--version'], new RegExp(`^${tailscaleVersion}`)],
   ['a script', ['sh', '-c', 'echo "$$ $1"', 'sh', '--a  b'], /^1 --a {2}b$/],
   ['ash', ['ash', '-c', 'echo $$'], /^1$/],
-  ['a program that the shell has, too', ['echo', '-n'], /^$/],
+  ['a program that is also a shell builtin', ['echo', '-n'], /^$/],
   ['a path', ['/bin/echo', 'there'], /^there$/],
-  ['a path from where the container is', ['./bin/echo', 'there'], /^there$/],
-])('%s runs in place of the agent', async (_what, args, output) => {
+  ['a relative path', ['./bin/echo', 'there'], /^there$/],
+])('runs %s instead of the agent', async (_what, args, output) => {
   expect((await files.run([entrypoint, ...args])).stdout).toMatch(output)
 })
 
-test('a path at which nothing is, is named', async () => {
+test('names a path that does not exist', async () => {
   expect(await files.run([entrypoint, '/start.sh', '--flag'])).toMatchObject({
     stderr: expect.stringContaining('/start.sh: not found'),
     exitCode: 127,
   })
 })
 
-test('an image built on it: its CMD runs, and packages bring the programs that busybox stood in for', async () => {
+test('an image built on it: its CMD runs, and installed packages replace busybox’s programs', async () => {
   const work = await mkdtemp(join(tmpdir(), 'culvert-derived-'))
   const lines = [
     `FROM ${image.replace('sha256:', '')}`,

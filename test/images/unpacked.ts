@@ -5,13 +5,13 @@ import { isolated } from '../lab/images/buildah.ts'
 import { unpack, withImages } from '../lab/images/builder.ts'
 import { run, type Ran } from '../lab/run.ts'
 
-/** Milliseconds for a build that finds nothing in the cache. */
+/** Milliseconds for a build with an empty cache. */
 export const coldBuild = 600_000
 
-/** What an engine gives a container. */
+/** Mounts what a container engine provides, and runs the program. */
 const mounting = 'mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec chroot "$@"'
 
-/** The files of an image, unpacked into a directory of their own. */
+/** The files of an image, unpacked into a directory. */
 export class Unpacked implements AsyncDisposable {
   readonly root: string
 
@@ -19,10 +19,10 @@ export class Unpacked implements AsyncDisposable {
     this.root = root
   }
 
-  /** Of an image by its name or digest. */
+  /** Unpacks an image, by its name or digest. */
   static async of(image: string): Promise<Unpacked> {
     const root = await mkdtemp(join(tmpdir(), 'culvert-image-'))
-    // Not every program in it runs as root.
+    // Some tests run programs as another user.
     await chmod(root, 0o755)
     await withImages(
       () => undefined,
@@ -31,14 +31,14 @@ export class Unpacked implements AsyncDisposable {
     return new Unpacked(root)
   }
 
-  /** Runs a program of the image as the first process of a container, but for its network: that is the test's. */
+  /** Runs a program of the image as the first process of a container that shares the test's network. */
   async run(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
     const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
     const argvInside = [...isolated, 'sh', '-c', mounting, 'sh', this.root, ...argv]
     return await run(argvInside, { env: { PATH: path, ...env }, check: false })
   }
 
-  /** Puts a program of Node's in the agent's place, which goes to `/agent.js`. */
+  /** Replaces the agent by another program for Node; the agent is moved to `/agent.js`. */
   async replaceAgent(program: string): Promise<void> {
     const agent = join(this.root, 'usr/local/lib/culvert/agent.js')
     await rename(agent, join(this.root, 'agent.js'))
@@ -50,10 +50,10 @@ export class Unpacked implements AsyncDisposable {
   }
 }
 
-/** Says with which arguments it was started. */
+/** A program for Node that prints its arguments. */
 export const printsArguments = 'console.log(`Node: ${JSON.stringify(process.argv.slice(2))}`); process.exit(7)\n'
 
-/** What `tellsArguments` gives. */
+/** The result of `printsArguments`. */
 export const leftToNode = (...args: string[]): Ran => ({
   stdout: `Node: ${JSON.stringify(args)}`,
   stderr: '',

@@ -36,7 +36,7 @@ export class ControlClient {
     return await this.call('GET', `/nodes/${encodeURIComponent(node)}`)
   }
 
-  /** Adds a node that no tailscaled is: others are told of it, and it is never there. */
+  /** Adds a node without a tailscaled: a peer in the netmap that is always offline. */
   async createNode(hostname: string): Promise<TailnetNode> {
     return await this.call('POST', '/nodes', { hostname })
   }

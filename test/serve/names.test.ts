@@ -14,16 +14,16 @@ it.each<[string, ServeConfig, string[]]>([
   ['the node’s name', site(own), []],
   ['another name with certificates', site('app.example.com'), []],
   ['a name below the node’s', site(`a.${own}`), []],
-  ['the name that the node had', site('app.lab.ts.net'), ['port 443: app.lab.ts.net is app-1.lab.ts.net']],
-  ['a name that only ends alike', site(`my${own}`), [`port 443: my${own} is ${own}`]],
+  ['an earlier name of the node', site('app.lab.ts.net'), ['port 443: app.lab.ts.net is app-1.lab.ts.net']],
+  ['a name with the same ending', site(`my${own}`), [`port 443: my${own} is ${own}`]],
   ['another spelling', site('App-1.lab.ts.net'), ['port 443: App-1.lab.ts.net is app-1.lab.ts.net']],
   ['a short name', site('app-1'), ['port 443: app-1 is app-1.lab.ts.net']],
   ['TLS', tls('app.lab.ts.net'), ['port 5432: app.lab.ts.net is app-1.lab.ts.net']],
   ['the node’s TLS', tls(own), []],
-  ['Funnel to the name that the node had', funnel('app.lab.ts.net'), ['port 443: app.lab.ts.net is app-1.lab.ts.net']],
-  ['Funnel by a domain of one’s own', funnel('shop.example.org'), []],
+  ['Funnel to an earlier name of the node', funnel('app.lab.ts.net'), ['port 443: app.lab.ts.net is app-1.lab.ts.net']],
+  ['Funnel with an own domain', funnel('shop.example.org'), []],
   [
-    'Funnel to bytes, by the name that the node had',
+    'Funnel to a TCP port, with an earlier name of the node',
     { TCP: { 5432: { TCPForward: 'a:1' } }, AllowFunnel: { 'app.lab.ts.net:5432': true } },
     ['port 5432: app.lab.ts.net is app-1.lab.ts.net'],
   ],
@@ -45,9 +45,9 @@ it.each<[string, ServeConfig, string[]]>([
     service(tls('web.other.ts.net')),
     ['svc:web: web.other.ts.net is web.lab.ts.net, that of svc:web'],
   ],
-])('%s', (_what, config, told) => {
+])('%s', (_what, config, reported) => {
   const found = misnamed(config, own, [own, 'app.example.com'])
   expect(
     found.map((one) => `${one.entry}: ${one.name} is ${one.own}${one.service ? `, that of ${one.service}` : ''}`),
-  ).toEqual(told)
+  ).toEqual(reported)
 })

@@ -54,6 +54,16 @@ it.each<[mistake: string, file: object, reported: string]>([
     `${at443}.TCPForward: "tcp://a:1" is not a host and port`,
   ],
   ['a site without a port', site('a.b', {}), 'port a.b, Web["a.b"]: a site is a name and a port'],
+  [
+    'a placeholder that compose has removed',
+    site(':443'),
+    'port 443, Web[":443"]: a site is a name and a port, such as app.example.ts.net:443; in a compose file write $${TS_CERT_DOMAIN}, since compose replaces ${TS_CERT_DOMAIN} itself',
+  ],
+  [
+    'a placeholder escaped for compose',
+    site('$${TS_CERT_DOMAIN}:443'),
+    'port 443, Web["$${TS_CERT_DOMAIN}:443"]: a site is a name and a port, such as app.example.ts.net:443; $$ is for what is within a compose file: write ${TS_CERT_DOMAIN} here',
+  ],
   ['a site without a valid name', site('a b:443'), 'port 443, Web["a b:443"]: a site is a name and a port'],
   [
     'a site without its port',

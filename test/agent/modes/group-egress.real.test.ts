@@ -105,7 +105,7 @@ describe('a replica', () => {
     await answered(bed.host('router'), await proxy.own(), { port: 10_000, forwarded: [], as: () => ({}) })
   })
 
-  it('does so by a device of another name, too', async () => {
+  it('forwards through a device with another name, too', async () => {
     const { env } = await replica({ pod: 'dual', tailnet: 'both' })
     await using proxy = await Proxy.ready(bed, { ...env, TS_TAILSCALED_EXTRA_ARGS: '-tun=ts0' }, { host: 'dual' })
     await proxy.until(({ ready }) => ready)

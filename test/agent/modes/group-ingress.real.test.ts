@@ -110,7 +110,7 @@ it('large messages pass in both directions', async () => {
   await largeMessagesPass(bed.host('db'), app)
 })
 
-it('a device of another name carries and refuses the same', async () => {
+it('with another name of the device, the same is forwarded and refused', async () => {
   const both = { pod: 'dual', tailnet: 'both' } as const
   await using _ = await replica(both, 'another-device', { TS_TAILSCALED_EXTRA_ARGS: '--tun=ts0' })
   const as = () => ({ host: 'app' })

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { readSettings } from '../../../agent/settings/read.ts'
+import { environmentWarnings, readSettings } from '../../../agent/settings/read.ts'
 import { variables } from '../../../agent/settings/variables.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 
@@ -20,6 +20,7 @@ const environment = fc.record(
 it('any environment gives settings, or an error that contains no secret', () => {
   fc.assert(
     fc.property(environment, (env) => {
+      expect(environmentWarnings(env).join()).not.toContain(secret)
       try {
         const { settings, warnings } = readSettings(env)
         expect(settings.bootTimeoutMs).toBeGreaterThan(0)

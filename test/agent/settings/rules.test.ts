@@ -86,6 +86,11 @@ const failures: readonly Failure[] = [
   [{ ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' }, /^TS_DEBUG_ADDR_PORT=.* and TS_LOCAL_ADDR_PORT=.* cannot both/],
   [{ TS_TEST_FAKE_NETFILTER: 'true' }, /^TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT/],
   [{ TS_AUTHKEY: '/run/secrets/key' }, /^TS_AUTHKEY is a path.*write file:PATH$/],
+  [{ TS_OUTBOUND_HTTP_PROXY_LISTEN: 'true' }, /^TS_OUTBOUND_HTTP_PROXY_LISTEN="true" is not valid: .* such as :1055/],
+  [
+    { TS_TAILSCALED_EXTRA_ARGS: '--verbose=1 --accept-routes=true' },
+    /^TS_TAILSCALED_EXTRA_ARGS has --accept-routes, .*move it to TS_EXTRA_ARGS$/,
+  ],
 ]
 
 describe('a broken rule is reported, the first one before the others', () => {
@@ -129,6 +134,8 @@ describe('no rule is broken by', () => {
     { TS_HEALTHCHECK_ADDR_PORT: '[::]:81', ...metrics },
     { ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9001', TS_LOCAL_ADDR_PORT: '10.0.0.1:9002' },
     { TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' },
+    { TS_SOCKS5_SERVER: ':1055', TS_OUTBOUND_HTTP_PROXY_LISTEN: 'localhost:http' },
+    { TS_TAILSCALED_EXTRA_ARGS: '--port=41641 --tun tailscale0 --some-newer-flag' },
     { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'true' },
     { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false', TS_SERVE_CONFIG: '/etc/serve.json' },
   ])('%j', (env) => {

@@ -12,18 +12,18 @@ describe('the name of tailscaled’s device', () => {
     ['as the next word', '--verbose 1 --tun ts0', 'ts0'],
     ['as the next word, with one hyphen', '-tun ts0 --verbose 1', 'ts0'],
     ['the last of several', '--tun=userspace-networking -tun ts0 --tun=ts1', 'ts1'],
-    ['no other flag', '--tuning=ts0 ---tun=ts1', 'tailscale0'],
+    ['not another flag', '--tuning=ts0 ---tun=ts1', 'tailscale0'],
     ['the longest', '--tun=a.b-c_d78901234', 'a.b-c_d78901234'],
   ])('%s: %s', (_what, words, device) => {
     const { settings } = readSettings({ ...kernel, TS_DEST_IP: '10.0.0.1', TS_TAILSCALED_EXTRA_ARGS: words })
     expect(settings.tunnelDevice).toBe(device)
   })
 
-  it('may be none, where userspace networking is what is set', () => {
+  it('can be userspace-networking in userspace mode', () => {
     expect(() => readSettings({ TS_TAILSCALED_EXTRA_ARGS: '--tun=userspace-networking' })).not.toThrow()
   })
 
-  it.each([{}, { TS_USERSPACE: 'true' }])('with %j there is a warning, as tailscaled then uses a device', (env) => {
+  it.each([{}, { TS_USERSPACE: 'true' }])('warns of a device with %j, since tailscaled then uses it', (env) => {
     const { warnings } = readSettings({ ...env, TS_TAILSCALED_EXTRA_ARGS: '--tun=ts0' })
     expect(warnings).toEqual([
       expect.stringMatching(/^--tun=ts0 .* although TS_USERSPACE is true: set TS_USERSPACE=false/),

@@ -28,7 +28,7 @@ const file = (config: object) => ({ [path]: JSON.stringify(config) })
 
 const name = 'test-node.test.ts.net'
 const handlers = { Handlers: { '/': { Proxy: 'http://10.0.0.9:80' } } }
-/** What upstream's test serves: a port without a site, and Tailscale Services without anything. */
+/** The configs of upstream's test: a port without a site, and an empty Tailscale Service. */
 const bare = { TCP: { 80: { HTTP: true } } }
 const http = { ...bare, Web: { [`${name}:80`]: handlers } }
 const site = (host: string) => ({

@@ -36,8 +36,8 @@ func (a *admin) listNodes(*http.Request) (any, error) {
 	return map[string]any{"nodes": out}, nil
 }
 
-// createNode adds a node that no tailscaled is: others are told of it, and it
-// is never there.
+// createNode adds a node without a tailscaled: a peer in the netmap that is
+// always offline.
 func (a *admin) createNode(r *http.Request) (any, error) {
 	var p struct {
 		Hostname string `json:"hostname"`

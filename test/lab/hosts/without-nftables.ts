@@ -2,8 +2,8 @@
 const calls = { x64: [157, 41], arm64: [167, 198] } as const
 
 /**
- * A command that runs a program as on a kernel without nf_tables, such as that of a NAS device: a seccomp filter, which
- * all that it starts inherits, has no socket of NETLINK_NETFILTER. It takes Perl.
+ * Wraps a command so that it runs as on a kernel without nf_tables, such as that of a NAS device: a seccomp filter, which
+ * child processes inherit, refuses sockets of NETLINK_NETFILTER. It needs Perl.
  */
 export function withoutNftables(...argv: readonly string[]): string[] {
   const [prctl, socket] = calls[process.arch as keyof typeof calls]
@@ -15,7 +15,7 @@ use strict;
 my ($LOAD, $EQUALS, $RETURN) = (0x20, 0x15, 0x06);
 my ($ALLOW, $EPROTONOSUPPORT) = (0x7fff0000, 0x50000 | 93);
 my ($AF_NETLINK, $NETLINK_NETFILTER) = (16, 12);
-# The call's number, its first and its third argument: where one differs, to the last line.
+# Compares the call's number, its first and its third argument; if one differs, jumps to the last line.
 my $filter = join '', map { pack 'S C C L', @$_ } (
   [$LOAD, 0, 0, 0], [$EQUALS, 0, 5, ${socket}],
   [$LOAD, 0, 0, 16], [$EQUALS, 0, 3, $AF_NETLINK],

@@ -35,7 +35,7 @@ export async function buildImageOf(args: readonly string[], note: Note = () => u
   try {
     const idFile = join(work, 'id')
     const volumes = await machineVolumes(work)
-    // By Docker's format: the other one has no place for a HEALTHCHECK.
+    // Docker's format, since OCI's has no HEALTHCHECK.
     const how = [
       '--format=docker',
       '--isolation=chroot',
