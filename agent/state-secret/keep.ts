@@ -47,7 +47,7 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
     change((now) => ({ ...now, ...found }))
     isPrepared = true
     clock.every(timings.reread, signal, () => background('looking for rights', lookForRight))
-    const { recheck } = run(stateSecretReconciler(kube, signal))
+    const { recheck } = run(stateSecretReconciler(kube, name, context))
     background('following the state Secret', () => followStateSecret({ ...context, kube, change, recheck }))
   }
 
