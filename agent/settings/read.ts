@@ -8,7 +8,7 @@ import { readPod } from './pod.ts'
 import { rules, wantsListener } from './rules.ts'
 import { readServe } from './serve.ts'
 import type { Endpoints, Settings, UpSettings } from './settings.ts'
-import { isInKubernetes, readState } from './state.ts'
+import { isInKubernetes, readState, stateWarnings } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { readRouteFamilies, readTargets } from './targets.ts'
 import { type Variable, type VariableName, variables } from './variables.ts'
@@ -99,6 +99,7 @@ export function readSettings(
       ...env.warnings,
       ...strayNames(environment),
       ...podWarnings,
+      ...stateWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
       ...endpointWarnings,

@@ -38,7 +38,8 @@ export const variables = [
   {
     name: 'TS_STATE_DIR',
     type: 'path',
-    effect: 'Directory of tailscaled’s state; with neither this nor a state Secret, state is in memory',
+    effect:
+      'Directory of tailscaled’s state; beside a state Secret, of its other files alone. With neither of both, state is in memory',
   },
   { name: 'TS_SOCKET', type: 'path', default: '/tmp/tailscaled.sock', effect: 'Socket of tailscaled’s LocalAPI' },
   { name: 'TS_SOCKS5_SERVER', type: 'text', effect: 'Address of tailscaled’s SOCKS5 proxy' },
