@@ -183,12 +183,14 @@ const localAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
 
 /** Environment variables for tailscaled, in addition to the agent's own. */
-function daemonEnv({ settings }: World, forwarding: boolean): Record<string, string> {
+function daemonEnv({ settings, stateSecret }: World, forwarding: boolean): Record<string, string> {
   const { host } = settings.cluster
   return {
     // Both must choose the same backend: with `auto`, tailscaled counts rules in every table, ours included.
     ...(forwarding && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...settings.portEnv }),
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
+    // tailscaled asks the same API for its state.
+    ...(stateSecret?.elsewhere !== undefined && { TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: 'true' }),
     // tailscaled puts this into a URL as it is, so that an IPv6 address needs its brackets.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }

@@ -1,68 +1,70 @@
 import { CulvertError } from '../../lib/errors.ts'
 import type { SecretData } from '../../kube/client.ts'
 import { keys } from '../../wire/state-secret.ts'
-import type { Context } from '../world/context.ts'
+import type { Timings } from '../world/timings.ts'
 
 /** Keys of the state Secret with their desired values; other keys are left alone. */
 export type SecretDesired = Readonly<Record<string, string>>
-
-/** What the agent knows of others that write its keys of the state Secret. */
-export type Others = {
-  /**
-   * Takes in the Secret as it was just read. Gives what is to be reported although the Secret is written.
-   * @throws CulvertError `state-secret` when it must not be written now: another Pod has it.
-   */
-  readonly look: (data: SecretData, desired: SecretDesired) => CulvertError | undefined
-  /** The Secret is as desired now. */
-  readonly inPlace: (desired: SecretDesired) => void
-}
 
 /** The keys that must be written. */
 export const difference = (data: SecretData, desired: SecretDesired): Map<string, string> =>
   new Map(Object.entries(desired).filter(([key, value]) => data.get(key)?.toString('utf8') !== value))
 
+/** What an agent has seen of others that write its keys of the state Secret. Times are those of the clock. */
+export type Others = {
+  /** The agent's keys as they were last in place. */
+  readonly held: SecretDesired
+  /** Keys that somebody has changed since, and when that was last seen; `again`: not for the first time lately. */
+  readonly undone: { readonly keys: readonly string[]; readonly at: number; readonly again: boolean }
+  /** Another Pod whose UID was there, when that was last seen, and since when, if it is not known to be over. */
+  readonly pod?: { readonly uid: string; readonly seenAt: number; readonly since: number | undefined } | undefined
+}
+
+export const nobody: Others = { held: {}, undone: { keys: [], at: -Infinity, again: false } }
+
+/** `problem` is to be reported, also where the Secret may be written. */
+type Judgement = { readonly others: Others } & (
+  | { readonly mayWrite: true; readonly problem: CulvertError | undefined }
+  | { readonly mayWrite: false; readonly problem: CulvertError }
+)
+
 /**
- * Keeps two that want different things of one Secret from overwriting each other without end.
+ * Judges the Secret as it was just read, so that two who want different things of it do not overwrite each other without
+ * end. Pure.
  *
- * A Pod that has written its UID there has the Secret: it is newer than this one, or nobody could tell. It is left to
+ * A Pod whose UID is there has taken the Secret over, and is the newer one as far as anybody can tell. It is left to
  * that Pod for a while, and then taken back, since that Pod may have gone. A key that is changed again soon after it was
- * put right is a failure, so that the pauses grow until it is tried again.
+ * put right is a problem, so that the reconciler's pauses grow.
  */
-export function otherWriters(secret: string, { timings, clock }: Pick<Context, 'timings' | 'clock'>): Others {
-  /** Within this time of the last one, another change is one of the same series. */
-  const series = 2 * timings.retryCap
-  let held: SecretDesired = {}
-  let undone = { at: -Infinity, keys: new Set<string>(), again: false }
-  let pod: { readonly uid: string; readonly seenAt: number } | undefined
-  let leftUntil: number | undefined
-
-  const seePod = (uid: string): void => {
-    const now = clock.now()
-    if (leftUntil === undefined || uid !== pod?.uid) leftUntil = now + timings.leave
-    pod = { uid, seenAt: now }
-    if (now < leftUntil) throw usedByTwo(secret, uid)
-    leftUntil = undefined
+export function judgeOthers(
+  { held, undone, pod }: Others,
+  { name, data, desired, now }: { name: string; data: SecretData; desired: SecretDesired; now: number },
+  { leave, retryCap }: Pick<Timings, 'leave' | 'retryCap'>,
+): Judgement {
+  const own = desired[keys.podUid] ?? ''
+  const uid = data.get(keys.podUid)?.toString('utf8') ?? ''
+  const isOther = own !== '' && uid !== '' && uid !== own
+  const since = isOther ? ((pod?.uid === uid ? pod.since : undefined) ?? now) : undefined
+  const seen = isOther ? { uid, seenAt: now } : pod
+  // One that is there takes it back within the time for which it leaves it to this one.
+  const last = seen !== undefined && now - seen.seenAt < 2 * leave ? { ...seen, since } : undefined
+  if (since !== undefined && now - since < leave) {
+    return { others: { held, undone, pod: last }, mayWrite: false, problem: usedByTwo(name, uid) }
   }
-
+  const changed = [...difference(data, desired).keys()].filter((key) => held[key] === desired[key])
+  const goesOn = now - undone.at < 2 * retryCap
+  const all = goesOn ? [...new Set([...undone.keys, ...changed])] : changed
+  const again = goesOn && (undone.again || changed.length > 0)
   return {
-    look: (data, desired) => {
-      const own = desired[keys.podUid] ?? ''
-      const there = data.get(keys.podUid)?.toString('utf8') ?? ''
-      if (own !== '' && there !== '' && there !== own) seePod(there)
-      else leftUntil = undefined
-      const now = clock.now()
-      const changed = [...difference(data, desired).keys()].filter((key) => held[key] === desired[key])
-      const goesOn = now - undone.at < series
-      if (changed.length > 0) {
-        undone = { at: now, keys: new Set([...(goesOn ? undone.keys : []), ...changed]), again: goesOn }
-      } else if (!goesOn) undone = { ...undone, again: false }
-      // Longer than the other leaves it to this one: it is there until it has missed its turn.
-      if (pod !== undefined && now - pod.seenAt < 2 * timings.leave) return usedByTwo(secret, pod.uid)
-      return undone.again ? changedAgain(secret, [...undone.keys]) : undefined
+    others: {
+      // What is counted once, however often it takes to put it right.
+      held: Object.fromEntries(Object.entries(held).filter(([key]) => !changed.includes(key))),
+      undone: { keys: all, at: changed.length > 0 ? now : undone.at, again },
+      // It is taken back now: should that UID come again, it is left to that Pod anew.
+      pod: last && { ...last, since: undefined },
     },
-    inPlace: (desired) => {
-      held = desired
-    },
+    mayWrite: true,
+    problem: last ? usedByTwo(name, last.uid) : again ? changedAgain(name, all) : undefined,
   }
 }
 

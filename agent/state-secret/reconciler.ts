@@ -11,7 +11,7 @@ import type { Context } from '../world/context.ts'
 import type { Reconciler } from '../world/reconciler.ts'
 import { isInPlace, reconcilerKey } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
-import { difference, otherWriters, type SecretDesired } from './others.ts'
+import { difference, judgeOthers, nobody, type SecretDesired } from './others.ts'
 
 export const stateSecretKey = reconcilerKey<SecretDesired>('state-secret')
 
@@ -65,7 +65,7 @@ export function stateSecretReconciler(
   name: string,
   { timings, clock, signal }: Pick<Context, 'timings' | 'clock' | 'signal'>,
 ): Reconciler<SecretDesired> {
-  const others = otherWriters(name, { timings, clock })
+  let others = nobody
   const create = async (mayCreate: boolean): Promise<Secret> => {
     if (!mayCreate) throw gone(name)
     try {
@@ -92,10 +92,13 @@ export function stateSecretReconciler(
     plan: planStateSecret,
     apply: async (desired, { stateSecret }) => {
       const { data } = (await kube.getSecret(name, signal)) ?? (await create(stateSecret?.access?.create === true))
-      const problem = others.look(data, desired)
+      const judged = judgeOthers(others, { name, data, desired, now: clock.now() }, timings)
+      others = judged.others
+      if (!judged.mayWrite) throw judged.problem
+      const { problem } = judged
       const change = difference(data, desired)
       if (change.size > 0) await write(change, desired)
-      others.inPlace(desired)
+      others = { ...others, held: desired }
       return problem === undefined ? change.size > 0 : { problem, verified: desired }
     },
   }

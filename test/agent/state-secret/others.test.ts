@@ -16,6 +16,8 @@ let data: Map<string, Buffer>
 let watchers: (() => void)[]
 /** Every patch of an agent, by the UID of its Pod. */
 let patches: { readonly by: string; readonly at: number; readonly keys: readonly string[] }[]
+/** Whether the API refuses patches. */
+let refuses: boolean
 let clock: VirtualClock
 let agents: Agent[]
 
@@ -48,6 +50,7 @@ class Agent {
     const kube: Partial<KubeClient> = {
       getSecret: async () => secret(),
       patchSecret: async (_name, texts) => {
+        if (refuses) throw new Error('it is full')
         patches.push({ by, at: clock.now(), keys: [...texts.keys()] })
         change(texts)
         return secret()
@@ -91,6 +94,7 @@ beforeEach(() => {
   data = new Map()
   watchers = []
   patches = []
+  refuses = false
   agents = []
   clock = new VirtualClock()
 })
@@ -194,6 +198,18 @@ describe('keys that others change', () => {
       await edit({ device_id: null })
     }
     expect(patches.length).toBeLessThan(200)
+  })
+
+  it('a change that could not be put right for long is one change', async () => {
+    const agent = await start('a')
+    refuses = true
+    await edit({ device_id: null })
+    await clock.advance(minute)
+    expect(agent.error).toMatch(/it is full/)
+    refuses = false
+    await clock.advance(minute)
+    expect(data.has('device_id')).toBe(true)
+    expect(agent.error).toBeUndefined()
   })
 
   it('a new value is written at once meanwhile', async () => {
