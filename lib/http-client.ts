@@ -74,7 +74,7 @@ const lookupMs = 3000
  * of a kept connection that broke before an answer came.
  */
 export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs, elsewhere }: PoolOptions): HttpsPool {
-  const trust = { ca, rejectUnauthorized: true, timeout: connectMs, keepAliveInitialDelay: probeMs }
+  const trust = { ca, rejectUnauthorized: true, allowH2: false, timeout: connectMs, keepAliveInitialDelay: probeMs }
   const lookup = elsewhere && { lookup: limitedLookup(lookupMs) }
   let isElsewhere = false
   /** Connects to what the URL names, or elsewhere. */
