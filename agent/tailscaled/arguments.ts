@@ -35,8 +35,6 @@ export function upArguments(socket: string, up: UpSettings, reset = false): stri
 
 /** The flags of `tailscale up` that `tailscale set` can apply without a login. */
 const settable = new Set([
-  // In a spelling that is not taken out of the extra arguments.
-  'accept-dns',
   'accept-risk',
   'accept-routes',
   'advertise-connector',

@@ -33,7 +33,7 @@ describe('TS_ACCEPT_DNS takes effect in both directions when the state is in a S
       [{ TS_ACCEPT_DNS: 'true' }, true],
       [{}, false],
       [{ TS_EXTRA_ARGS: `${extra} --accept-dns` }, true],
-      [{ TS_ACCEPT_DNS: 'true', TS_EXTRA_ARGS: `${extra} -accept-dns=false` }, false],
+      [{ TS_ACCEPT_DNS: 'true', TS_EXTRA_ARGS: `--accept-dns=false ${extra}` }, false],
     ] as const) {
       await using proxy = await Proxy.ready(bed, { ...env, ...more })
       await expect.poll(() => acceptsDns(proxy), { message: JSON.stringify(more) }).toBe(wanted)
