@@ -189,8 +189,12 @@ function daemonEnv({ settings, stateSecret }: World, forwarding: boolean): Recor
     // Both must choose the same backend: with `auto`, tailscaled counts rules in every table, ours included.
     ...(forwarding && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...settings.portEnv }),
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
-    // tailscaled asks the same API for its state.
-    ...(stateSecret?.elsewhere !== undefined && { TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: 'true' }),
+    // tailscaled asks the same API for its state. Whether it may write Events it would ask by the name in any case, which
+    // can take it a minute; without a UID it does not.
+    ...(stateSecret?.elsewhere !== undefined && {
+      TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: 'true',
+      POD_UID: '',
+    }),
     // tailscaled puts this into a URL as it is, so that an IPv6 address needs its brackets.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }
