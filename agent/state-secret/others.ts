@@ -16,7 +16,7 @@ export type Others = {
   readonly held: SecretDesired
   /** Keys that somebody has changed since, and when that was last seen; `again`: not for the first time lately. */
   readonly undone: { readonly keys: readonly string[]; readonly at: number; readonly again: boolean }
-  /** Another Pod whose UID was there, when that was last seen, and since when, if it is not known to be over. */
+  /** Another Pod whose UID was there, and when that was last seen; `since` when, until the Secret was taken back. */
   readonly pod?: { readonly uid: string; readonly seenAt: number; readonly since: number | undefined } | undefined
 }
 
@@ -46,7 +46,7 @@ export function judgeOthers(
   const isOther = own !== '' && uid !== '' && uid !== own
   const since = isOther ? ((pod?.uid === uid ? pod.since : undefined) ?? now) : undefined
   const seen = isOther ? { uid, seenAt: now } : pod
-  // One that is there takes it back within the time for which it leaves it to this one.
+  // A Pod that is still there takes it back within the time for which it leaves it to this one.
   const last = seen !== undefined && now - seen.seenAt < 2 * leave ? { ...seen, since } : undefined
   if (since !== undefined && now - since < leave) {
     return { others: { held, undone, pod: last }, mayWrite: false, problem: usedByTwo(name, uid) }
@@ -57,7 +57,7 @@ export function judgeOthers(
   const again = goesOn && (undone.again || changed.length > 0)
   return {
     others: {
-      // What is counted once, however often it takes to put it right.
+      // A change counts once, however long it takes to put it right.
       held: Object.fromEntries(Object.entries(held).filter(([key]) => !changed.includes(key))),
       undone: { keys: all, at: changed.length > 0 ? now : undone.at, again },
       // It is taken back now: should that UID come again, it is left to that Pod anew.
