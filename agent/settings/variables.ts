@@ -45,7 +45,8 @@ const daemon = [
   {
     name: 'TS_STATE_DIR',
     type: 'path',
-    effect: 'Directory of tailscaled’s state; with neither this nor a state Secret, state is in memory',
+    effect:
+      'Directory of tailscaled’s state; beside a state Secret, of its other files alone. With neither of both, state is in memory',
   },
   {
     name: 'TS_KUBE_SECRET',

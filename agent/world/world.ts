@@ -150,6 +150,8 @@ export type StateSecret = {
   readonly broken?: string
   /** Why the API cannot be asked. */
   readonly problem?: string
+  /** Where the API is asked, as its name was not found at the start. */
+  readonly elsewhere?: string
 }
 
 /** What the service account may do with the state Secret beyond reading and updating it. */
