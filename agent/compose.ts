@@ -188,7 +188,7 @@ const localAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
 
 /** Environment variables for tailscaled, in addition to the agent's own. */
-function daemonEnv({ settings }: World, forwarding: boolean): Record<string, string> {
+function daemonEnv({ settings, stateSecret }: World, forwarding: boolean): Record<string, string> {
   const { host } = settings.cluster
   return {
     // Both must choose the same backend: with `auto`, tailscaled counts rules in every table, ours included.
@@ -196,6 +196,12 @@ function daemonEnv({ settings }: World, forwarding: boolean): Record<string, str
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
     // From 1.104 on, serve's listeners are otherwise bound to the tunnel and would not get traffic from the cluster.
     ...(settings.viaIngress.length > 0 && { TS_SERVE_ALLOW_ALL_INTERFACES: 'true' }),
+    // tailscaled calls the same API for its state. It would always check by name whether it may write Events, which
+    // can take a minute; without a UID it does not check.
+    ...(stateSecret?.fallback !== undefined && {
+      TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: 'true',
+      POD_UID: '',
+    }),
     // tailscaled puts this into a URL as it is, so that an IPv6 address needs its brackets.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }

@@ -10,16 +10,25 @@ export type InCluster = {
   readonly host: string
   /** KUBERNETES_SERVICE_PORT_HTTPS; 443 when empty. */
   readonly port: string
-  /** Ask at `host` and `port`; otherwise at `kubernetes.default.svc`, whose name every API server's certificate has. */
+  /**
+   * Connect to `host` and `port`; otherwise to `kubernetes.default.svc`, a name in every API server's certificate, and to
+   * `host` only while that name is not found.
+   */
   readonly addressFromEnv: boolean
 }
 
 /** The host of an IPv6 address is without brackets, as sockets and certificates require it. */
 export type Endpoint = { readonly host: string; readonly port: number }
 
-export function endpointOf({ host, port, addressFromEnv }: InCluster): Endpoint {
-  if (!addressFromEnv) return { host: 'kubernetes.default.svc', port: 443 }
-  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 443 : Number(port) }
+/** Where the API is; `fallback` is used if that name is not found. */
+export type ApiEndpoint = Endpoint & { readonly fallback?: Endpoint }
+
+const named: Endpoint = { host: 'kubernetes.default.svc', port: 443 }
+
+export function endpointOf({ host, port, addressFromEnv }: InCluster): ApiEndpoint {
+  const fromEnv = { host: host.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 443 : Number(port) }
+  if (addressFromEnv) return fromEnv
+  return host === '' ? named : { ...named, fallback: fromEnv }
 }
 
 export const urlOf = ({ host, port }: Endpoint): string =>

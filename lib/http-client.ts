@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { buildConnector, Dispatcher, Pool } from 'undici'
+import { isNotFound, limitedLookup } from './lookup.ts'
 
 /** Loaded with the first request: by then tailscaled is starting, which would otherwise wait for it. */
 const undici = () => (loading ??= load())
@@ -61,6 +62,8 @@ export async function askOnce(
 export type HttpsPool = {
   readonly send: (request: Request) => Promise<Answer | { readonly stale: unknown }>
   readonly close: () => Promise<void>
+  /** Whether it connects to the fallback, since the name in the URL was not found. */
+  readonly usesFallback: () => boolean
 }
 
 export type PoolOptions = {
@@ -72,19 +75,46 @@ export type PoolOptions = {
   readonly idleMs: number
   /** After this many milliseconds of silence the kernel checks that the other side is still there (TCP keep-alive). */
   readonly probeMs: number
+  /** Where to connect if the name in the URL is not found. The certificate must still be for that name. */
+  readonly fallback?: { readonly host: string; readonly port: number } | undefined
 }
+
+/** Milliseconds after which a name counts as not found, if there is a fallback. */
+const lookupMs = 3000
 
 /**
  * Sends requests to the HTTPS server at `url`, concurrently if needed, on kept or new connections. `stale`: the error
  * of a kept connection that broke before an answer came.
  */
-export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs }: PoolOptions): HttpsPool {
-  const connect = { ca, rejectUnauthorized: true, timeout: connectMs, keepAliveInitialDelay: probeMs }
+export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs, fallback }: PoolOptions): HttpsPool {
+  const trust = { ca, rejectUnauthorized: true, allowH2: false, timeout: connectMs, keepAliveInitialDelay: probeMs }
+  const lookup = fallback && { lookup: limitedLookup(lookupMs) }
+  let usesFallback = false
+  /** Connects to the host of the URL, or to the fallback. */
+  const either =
+    (open: buildConnector.connector): buildConnector.connector =>
+    (to, done) => {
+      const connectToFallback = ({ host, port }: NonNullable<typeof fallback>): void => {
+        usesFallback = true
+        open({ ...to, hostname: host, port: String(port) }, (...opened) => {
+          // The name may be found by now.
+          if (opened[0] !== null) usesFallback = false
+          done(...opened)
+        })
+      }
+      if (fallback && usesFallback) connectToFallback(fallback)
+      else open(to, (...opened) => (fallback && isNotFound(opened[0]) ? connectToFallback(fallback) : done(...opened)))
+    }
   let pool: Pool | undefined
   return {
     send: async (request) => {
-      const { Pool: Connections } = await undici()
-      pool ??= new Connections(url, { ...options, keepAliveTimeout: idleMs, keepAliveMaxTimeout: idleMs, connect })
+      const { buildConnector: connector, Pool: Connections } = await undici()
+      pool ??= new Connections(url, {
+        ...options,
+        keepAliveTimeout: idleMs,
+        keepAliveMaxTimeout: idleMs,
+        connect: either(connector({ ...trust, ...lookup })),
+      })
       // The pool frees a connection in the turn after its last answer was read.
       await nextTurn()
       const isKept = pool.stats.free > 0
@@ -96,6 +126,7 @@ export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs }: PoolO
       }
     },
     close: async () => pool?.close(),
+    usesFallback: () => usesFallback,
   }
 }
 

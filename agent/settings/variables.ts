@@ -45,7 +45,8 @@ const daemon = [
   {
     name: 'TS_STATE_DIR',
     type: 'path',
-    effect: 'Directory of tailscaled’s state; without it and without a state Secret, the state is in memory',
+    effect:
+      'Directory of tailscaled’s state; with a state Secret, only of its other files; without both, state is in memory',
   },
   {
     name: 'TS_KUBE_SECRET',

@@ -150,6 +150,8 @@ export type StateSecret = {
   readonly broken?: string
   /** Why the API cannot be asked. */
   readonly problem?: string
+  /** The address at which the API is called, since its name was not found at the start. */
+  readonly fallback?: string
 }
 
 /** What the service account may do with the state Secret beyond reading and updating it. */

@@ -57,14 +57,27 @@ describe('permissions', () => {
       '--inh-caps',
       '-mknod',
     ]
-    expect(await refused(target, wrap)).toMatch(/\/dev\/net\/tun is absent and cannot be made.*hostPath/)
+    for (const env of [target, { TS_ROUTES: '10.99.0.0/24' }]) {
+      expect(await refused(env, wrap)).toMatch(
+        /\/dev\/net\/tun is absent and cannot be made: .*hostPath: {path: \/dev\/net\/tun, type: CharDevice}} to spec\.volumes .*mountPath: \/dev\/net\/tun} to volumeMounts/,
+      )
+    }
+  })
+
+  it('a /dev/net/tun that was made and may not be used', async () => {
+    const wrap = privately('mount -t tmpfs -o nodev tmpfs /dev/net')
+    expect(await refused({ TS_ROUTES: '10.99.0.0/24' }, wrap)).toMatch(
+      /\/dev\/net\/tun was made but cannot be opened: EACCES.*spec\.volumes.*volumeMounts/,
+    )
   })
 
   it('creates /dev/net/tun where it may', async () => {
     const key = await bed.authKey()
     const wrap = privately('mount -t tmpfs tmpfs /dev/net')
-    await using proxy = await Proxy.start(bed, { ...target, TS_AUTHKEY: key }, { wrap })
+    const env = { TS_ROUTES: '10.98.0.0/24', TS_HOSTNAME: 'router', TS_AUTHKEY: key }
+    await using proxy = await Proxy.start(bed, env, { wrap })
     await proxy.process.line(/Startup complete/)
+    expect(await bed.control.node('router')).toMatchObject({ advertisedRoutes: ['10.98.0.0/24'] })
   })
 
   it.each([

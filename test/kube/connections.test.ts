@@ -92,8 +92,8 @@ describe('the certificate authority', () => {
   })
 
   it('must have signed a certificate for the right name', async () => {
-    const elsewhere = await certificateFor('DNS:kubernetes.default.svc', 'IP:10.96.0.1')
-    await using other = await ApiServer.start('127.0.0.1', elsewhere)
+    const fallback = await certificateFor('DNS:kubernetes.default.svc', 'IP:10.96.0.1')
+    await using other = await ApiServer.start('127.0.0.1', fallback)
     expect(inWords(await reasonOf(other.client().getSecret('a', never)))).toMatch(/127\.0\.0\.1.*10\.96\.0\.1/)
     expect(other.seen).toEqual([])
   })
