@@ -12,7 +12,8 @@ export type Variant = (typeof variants)[number]
 /** The boundary to the kernel, for one address family. */
 export type Iptables = {
   readonly family: Family
-  readonly variant: Variant
+  /** Such as `ip6tables-legacy`. */
+  readonly name: string
   /** Changes our chains. What the input says of one table is done completely or not at all. */
   readonly restore: (input: string) => Promise<void>
   /** All tables, without counts: equal listings are of equal rules. */
@@ -36,7 +37,7 @@ export function iptables(run: RunCommand, family: Family, variant: Variant): Ipt
   }
   return {
     family,
-    variant,
+    name,
     restore: async (input) => {
       await told(run(`${name}-restore`, ['--noflush', '--wait', String(longestWait)], { input }))
     },

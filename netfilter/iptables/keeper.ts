@@ -146,7 +146,10 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
       for (const one of iptables) {
         const before = proven.get(one.family)
         if (before === undefined) continue
-        const listing = await one.save()
+        const listing = await one.save().catch((error: unknown) => {
+          invalidate()
+          throw error
+        })
         // What is being changed by us meanwhile is verified by that.
         if (proven.get(one.family) !== before || listing === before.listing) continue
         const held = readListing(listing)

@@ -59,7 +59,7 @@ const note = (text: string): string => `-m comment --comment "${text}"`
 export function rulesOf(table: ForwardingTable, family: Family, device: string): Rules {
   const [into, outOf, elsewhere] = [`-o ${device}`, `-i ${device}`, `! -o ${device}`]
   const segments = (direction: string): string =>
-    `${direction} -p tcp -m tcp --tcp-flags SYN,RST SYN ${note('clamp')} -j TCPMSS --clamp-mss-to-pmtu`
+    `${direction} -p tcp -m tcp --tcp-flags SYN,RST SYN ${note('clamp: segments fit the tunnel')} -j TCPMSS --clamp-mss-to-pmtu`
   const { masquerade, refuseUnmapped, catchAll, source, exempt } = table
   const unreachable = family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable'
   const ranges = tailnetRanges.filter((range) => range.family === family)
