@@ -2,6 +2,7 @@ import { type Family, familyName } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Backend, BackendOptions } from '../firewall.ts'
+import { removeLeftovers, removeRules } from '../leftovers/remove.ts'
 import { type Iptables, iptables, probeIptables, variants } from './iptables.ts'
 import { keeper } from './keeper.ts'
 import { watchRules } from './watch.ts'
@@ -30,7 +31,15 @@ export async function iptablesBackend({ run, families, localAddresses, log }: Ba
     families: usable.map(({ family }) => family),
     firewall,
     watch: (changed, signal) => watchRules(look, changed, log, signal),
-    removeLeftovers: async () => {},
+    removeLeftovers: async () => {
+      await removeRules(run, log)
+      // Where nft cannot be used, nothing was left by it.
+      const nftWorks = await run('nft', ['list', 'tables']).then(
+        () => true,
+        () => false,
+      )
+      if (nftWorks) await removeLeftovers(run, log)
+    },
   }
 }
 

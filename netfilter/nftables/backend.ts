@@ -1,6 +1,6 @@
 import type { Log } from '../../lib/log.ts'
 import type { Backend, BackendOptions } from '../firewall.ts'
-import { removeLeftovers } from '../leftovers/remove.ts'
+import { removeLeftovers, removeRules } from '../leftovers/remove.ts'
 import { keeper } from './keeper.ts'
 import { type Listener, watchTable } from './monitor.ts'
 import { announceNothing, applyInput, nftables, probeNftables } from './nftables.ts'
@@ -34,7 +34,7 @@ export async function nftablesBackend({
       return watchTable(saying(listener, log), { announce: () => announceNothing(nft) }, signal)
     },
     removeLeftovers: async () => {
-      await removeLeftovers(run, log)
+      await Promise.all([removeLeftovers(run, log), removeRules(run, log)])
     },
   }
 }
