@@ -8,6 +8,7 @@ import type { Host } from '../lab/hosts/host.ts'
 import type { HostProcess } from '../lab/hosts/process.ts'
 import { patience } from '../lab/patience.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
+import { firewallEnv } from './firewall.ts'
 
 /** The bundle under test, which the test command has built. */
 export const bundle = join(import.meta.dirname, '..', '..', 'dist', 'agent.js')
@@ -97,7 +98,7 @@ export class Proxy implements AsyncDisposable {
     await place.exec(['sh', '-c', ': > /tmp/termination-log'])
     const started = await place.spawn([...wrap, process.execPath, bundle], {
       name: 'agent',
-      env: { ...defaults(bed), ...env },
+      env: { ...defaults(bed), ...(await firewallEnv(place)), ...env },
     })
     return new Proxy(place, started)
   }
