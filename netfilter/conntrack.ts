@@ -34,7 +34,7 @@ function unlessNone(error: unknown): void {
 }
 
 const line =
-  /^(\w+) +(\d+) (?:\d+ )?(?:([A-Z_0-9]+) )?.*?src=\S+ dst=(\S+) (?:sport=\d+ dport=(\d+) )?.*?src=(\S+) dst=(\S+) (?:sport=(\d+) dport=\d+ )?(?:.*? mark=(\d+) )?/
+  /^(\w+) +(\d+) (?:\d+ )?(?:([A-Z_0-9]+) )?.*?src=\S+ dst=(\S+) (?:sport=\d+ dport=(\d+) )?.*?src=(\S+) dst=(\S+) (?:sport=(\d+) dport=\d+ )?(?:.*?\bmark=(\d+) )?/
 const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
 
 /** Parses `conntrack -L`: each line has the addresses of the original direction first, those of the reply second. */

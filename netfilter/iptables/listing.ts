@@ -50,4 +50,4 @@ const leadsTo = new RegExp(`(?:^| )-[jg] (${ownChains}\\S+)$`)
 
 /** The part of a listing that says something: neither when it was made nor how many packets there were. */
 export const withoutCounts = (listing: string): string =>
-  listing.replaceAll(/^#.*\n/gm, '').replaceAll(/^(:\S+ \S+) \[\d+:\d+\]$/gm, '$1')
+  listing.replaceAll(/^#.*\n?/gm, '').replaceAll(/^(:\S+ \S+) \[\d+:\d+\]$/gm, '$1')
