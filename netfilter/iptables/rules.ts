@@ -99,7 +99,8 @@ export function rulesOf(table: ForwardingTable, family: Family, device: string):
           [
             `${elsewhere} ${connection('ingress')} ${reply} ${note('guard: no answer leaves in the clear')} -j DROP`,
             `${elsewhere} ${connection('egress')} ${original} ${note('guard: nothing leaves in the clear')} -j DROP`,
-            `${connection('refused')} ${note('refuse: no such service')} -j DROP`,
+            // The refusal itself leaves, as an answer.
+            `${connection('refused')} ${original} ${note('refuse: no such service')} -j DROP`,
             // tailscaled would masquerade what it sees its mark of, and end those flows when its device goes.
             `${into} ${anyOfOurs} ${note('mark: translated by us, not by tailscaled')} ${unmarked}`,
           ],

@@ -11,6 +11,46 @@ export async function firewallEnv(host: Host, name: FirewallName = firewall): Pr
   return without(host, [...nfTables], { iptables: 'iptables-legacy', ip6tables: 'ip6tables-legacy' })
 }
 
+/** What other programs do to the rules of these tests’ agents. */
+export type Vandal = {
+  /** Takes the rules away; the agent is to put them back. */
+  readonly deleteRules: () => Promise<void>
+  /** Whether the guard is in place. */
+  readonly guarded: () => Promise<boolean>
+  readonly emptyGuard: () => Promise<void>
+}
+
+export function vandalOf(host: Host, name: FirewallName = firewall): Vandal {
+  if (name === 'nftables') {
+    const nft = (...words: string[]) => host.exec(['nft', ...words])
+    return {
+      deleteRules: async () => void (await nft('delete', 'table', 'inet', 'culvert')),
+      guarded: () =>
+        nft('list', 'chain', 'inet', 'culvert', 'guard').then(
+          () => true,
+          () => false,
+        ),
+      emptyGuard: async () => void (await nft('flush', 'chain', 'inet', 'culvert', 'guard')),
+    }
+  }
+  const both = async (words: string): Promise<void> => {
+    for (const program of [name, name.replace('ip', 'ip6')]) await host.exec([program, ...words.split(' ')])
+  }
+  const jump = '-j CULVERT-GUARD'
+  return {
+    deleteRules: async () => {
+      await both('-t nat -F CULVERT-TRANSLATE')
+      await both(`-t mangle -D POSTROUTING ${jump}`)
+    },
+    guarded: () =>
+      both(`-t mangle -C POSTROUTING ${jump}`).then(
+        () => true,
+        () => false,
+      ),
+    emptyGuard: () => both('-t mangle -F CULVERT-GUARD'),
+  }
+}
+
 /** What fails on a node whose kernel lacks nf_tables. */
 export const nfTables = [
   'nft',

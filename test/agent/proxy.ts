@@ -29,6 +29,7 @@ export type Status = {
     readonly loginUrl: string | null
   }
   readonly node: { readonly id: string | null; readonly name: string | null; readonly addresses: readonly string[] }
+  readonly firewall: { readonly name: string; readonly reason: string } | null
   readonly targets: readonly {
     readonly address: string
     readonly forwarded: boolean
@@ -173,6 +174,10 @@ export async function leftovers(host: Host): Promise<string[]> {
   const listings: [string[], RegExp][] = [
     [['ps', '-eo', 'args='], /tailscale|nft monitor|agent\.js/],
     [['nft', 'list', 'tables'], /culvert/],
+    ...['iptables-nft', 'ip6tables-nft', 'iptables-legacy', 'ip6tables-legacy'].map((name): [string[], RegExp] => [
+      [`${name}-save`],
+      /CULVERT/,
+    ]),
     [['ip', '-br', 'link'], /tailscale0/],
     [['ls', '/tmp'], /\.sock$/],
   ]
