@@ -128,8 +128,9 @@ export const variables = [
   {
     name: 'TS_DEBUG_FIREWALL_MODE',
     type: 'text',
+    default: 'auto',
     effect:
-      '`auto` or `nftables`, which are the same; `iptables` is refused where the agent forwards. Read by tailscaled, too',
+      '`nftables`, `iptables`, or `auto`: nftables, else iptables ([firewall.md](firewall.md)). tailscaled is told the same',
   },
   {
     name: 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR',

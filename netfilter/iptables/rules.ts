@@ -1,5 +1,6 @@
 import { bitsOf, type Family, parsePrefix, tailnetRanges } from '../../lib/address.ts'
-import { inOrder } from '../in-order.ts'
+import { memoOf } from '../../lib/memo.ts'
+import { type Entry, inOrder } from '../in-order.ts'
 import { type ForwardingTable, onlyBackend } from '../table.ts'
 import { branches, type Chains, type Leaf } from './tree.ts'
 
@@ -196,15 +197,17 @@ const addressLeaves = ({ ingress }: ForwardingTable, family: Family): Leaf[] =>
   }))
 
 const portLeaves = ({ ports }: ForwardingTable, family: Family, protocol: 'tcp' | 'udp'): Leaf[] =>
-  inOrder(ports[family]).flatMap(({ key, value }) => {
-    if (!key.startsWith(protocol)) return []
-    const [address = '', port] = value.split(' . ')
-    const target = family === 4 ? kernelText(address) : `[${kernelText(address)}]`
-    const digits = Number(key.slice(key.lastIndexOf(' ') + 1))
-      .toString(16)
-      .padStart(4, '0')
-    return [{ digits, rule: `${portMatch(key)} -j DNAT --to-destination ${target}:${port}` }]
-  })
+  inOrder(ports[family]).flatMap((entry) => (entry.key.startsWith(protocol) ? [portLeaf(entry)] : []))
+
+/** Made once for each entry, since tables share those of services that stay. */
+const portLeaf = memoOf(({ key, value }: Entry): Leaf => {
+  const [address = '', port] = value.split(' . ')
+  const target = address.includes(':') ? `[${kernelText(address)}]` : address
+  const digits = Number(key.slice(key.lastIndexOf(' ') + 1))
+    .toString(16)
+    .padStart(4, '0')
+  return { digits, rule: `${portMatch(key)} -j DNAT --to-destination ${target}:${port}` }
+})
 
 const hexOf = (bits: string): string =>
   (bits.match(/.{4}/g) ?? []).map((four) => parseInt(four, 2).toString(16)).join('')

@@ -5,7 +5,7 @@ import type { Log } from '../../lib/log.ts'
  * The pause between two looks, in ms: nothing announces that another program has changed rules of iptables, and they are
  * to be put right within two seconds.
  */
-const pauseMs = 1000
+const pauseMs = 1500
 /** Where looking takes long, a tenth of the time is spent on it at most. */
 const restPerLook = 9
 

@@ -28,12 +28,12 @@ async function watched(looks: readonly Look[]) {
 const nothing: Look = async () => undefined
 
 describe('watchRules', () => {
-  it('looks each second, and says what another program has changed', async () => {
+  it('looks again and again, and says what another program has changed', async () => {
     const found: Look = async () => 'IPv4: CULVERT-GUARD of the table mangle'
     expect(await watched([nothing, found, nothing])).toEqual({
       said: ['the rules of iptables were changed by another program: IPv4: CULVERT-GUARD of the table mangle'],
       changes: 1,
-      at: [1000, 2000, 3000],
+      at: [1500, 3000, 4500],
     })
   })
 
@@ -47,6 +47,6 @@ describe('watchRules', () => {
       await clock.sleep(500)
       return undefined
     }
-    expect((await watched([slow, nothing])).at).toEqual([1000, 6000])
+    expect((await watched([slow, nothing])).at).toEqual([1500, 6500])
   })
 })
