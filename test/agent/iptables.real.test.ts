@@ -43,12 +43,14 @@ describe.each([
   ['iptables-nft', /TS_DEBUG_FIREWALL_MODE is iptables; iptables-nft for IPv4 and ip6tables-nft for IPv6/],
   ['iptables-legacy', /^iptables-legacy for IPv4 and ip6tables-legacy for IPv6.*Protocol not supported/],
 ] as const)('%s', (name, reason) => {
-  let proxy: Proxy
   let group: Group
+  let proxy: Proxy
   beforeAll(async () => {
     group = await Group.make(bed, name)
     await group.write(files(1))
-    proxy = await Proxy.ready(bed, {
+  })
+  beforeEach(async () => {
+    proxy ??= await Proxy.ready(bed, {
       ...group.env('egress'),
       ...group.env('ingress'),
       TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net',
