@@ -32,6 +32,8 @@ const shapes: readonly Shape[] = [
     place: 'nat PREROUTING',
     rule: new RegExp(
       `^${other}-p (tcp|udp) -m \\1 --dport (\\d+) -m comment --comment "(.+):\\1:\\2 -> \\1:(\\d+)" -j DNAT --to-destination (.+):\\4$`,
+      // The comment has the protocol as an operator writes it. A target of IPv6 lacks its brackets, as upstream writes it.
+      'i',
     ),
     what: (protocol = '', from = '', service = '', to = '', target = '') =>
       `${service}: ${protocol} port ${from} to ${target} port ${to}`,

@@ -10,8 +10,8 @@ describe('findRules', () => {
     ['nat', 'PREROUTING ! -i tailscale0 -j DNAT --to-destination 100.64.0.2', 'everything to 100.64.0.2'],
     [
       'nat',
-      'PREROUTING ! -i tailscale0 -p tcp -m tcp --dport 10000 -m comment --comment "default-db:tcp:10000 -> tcp:443" -j DNAT --to-destination [fd7a:115c:a1e0::2]:443',
-      'default-db: tcp port 10000 to [fd7a:115c:a1e0::2] port 443',
+      'PREROUTING ! -i tailscale0 -p tcp -m tcp --dport 10000 -m comment --comment "default-db:TCP:10000 -> TCP:443" -j DNAT --to-destination fd7a:115c:a1e0::2:443',
+      'default-db: tcp port 10000 to fd7a:115c:a1e0::2 port 443',
     ],
     [
       'nat',
