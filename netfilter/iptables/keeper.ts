@@ -36,52 +36,67 @@ export type Keeper = Firewall & {
   readonly look: () => Promise<string | undefined>
 }
 
-/** What the kernel holds of a family, as last verified. */
-type Proven = { readonly wanted: Rules; readonly listing: string; readonly held: Held }
+/** What the kernel holds of a family. */
+type Reading = { readonly listing: string; readonly held: Held }
+
+async function read(one: Iptables): Promise<Reading> {
+  const listing = await one.save()
+  return { listing, held: readListing(listing) }
+}
+
+/** More than one attempt fails only where another program changes our rules at the same time. */
+const attempts = 2
+
+/**
+ * Makes the kernel hold these rules, from what it held, and gives what it then holds.
+ * @throws CulvertError `verification-failed` when that is something else.
+ */
+async function write(
+  one: Iptables,
+  before: Reading,
+  wanted: Rules,
+  inOrder = (list: readonly Change[]): readonly Change[] => list,
+): Promise<Reading> {
+  let now = before
+  for (let attempt = 0; ; attempt += 1) {
+    const list = changes(now.held, wanted)
+    if (list.length === 0) return now
+    if (attempt === attempts) throw verificationFailed(one.family, list)
+    await one.restore(renderChanges(inOrder(list)))
+    now = await read(one)
+  }
+}
 
 export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper {
-  const proven = new Map<Family, Proven>()
+  /** What was verified last, by family. */
+  const proven = new Map<Family, Reading & { readonly wanted: Rules }>()
   /** Counts invalidations, so that one during an attempt is not lost at its end. */
   let invalidations = 0
   let lingering: TrackedAddresses = noLingering
   /** Whether flows were judged by the rules that were verified last. */
   let settled = false
 
-  const write = async (one: Iptables, wanted: Rules, list: readonly Change[]): Promise<Proven> => {
-    await one.restore(renderChanges(list))
-    const listing = await one.save()
-    const held = readListing(listing)
-    const still = changes(held, wanted)
-    if (still.length > 0) throw verificationFailed(one.family, still)
-    return { wanted, listing, held }
-  }
-
   /** Makes the kernel hold these rules, and gives whether it had to be changed. */
   const make = async (one: Iptables, wanted: Rules): Promise<boolean> => {
     const since = invalidations
-    const known = proven.get(one.family)
-    const listing = known?.listing ?? (await one.save())
-    const held = known?.held ?? readListing(listing)
-    const list = changes(held, wanted)
+    const before = proven.get(one.family) ?? (await read(one))
     // Not known while it is being changed, nor after a failure.
     proven.delete(one.family)
-    const now = list.length === 0 ? { wanted, listing, held } : await write(one, wanted, list)
-    if (invalidations === since) proven.set(one.family, now)
-    return list.length > 0
+    const now = await write(one, before, wanted)
+    if (invalidations === since) proven.set(one.family, { ...now, wanted })
+    return now !== before
   }
 
-  /** Each family, whatever becomes of the other. Rejects with the first failure. */
-  const each = async <T>(work: (one: Iptables) => Promise<T>): Promise<T[]> => {
-    const results: T[] = []
-    const failures: unknown[] = []
-    // One after the other, since they have one lock.
-    for (const one of iptables)
+  /** Each family, whatever becomes of the other, one after the other, since they have one lock. */
+  const each = async <T>(work: (one: Iptables) => Promise<T>): Promise<Outcome<T>> => {
+    const [results, failures]: [T[], unknown[]] = [[], []]
+    for (const one of iptables) {
       await work(one).then(
         (result) => results.push(result),
-        (error) => failures.push(error),
+        (error: unknown) => failures.push(error),
       )
-    if (failures.length > 0) throw failures[0]
-    return results
+    }
+    return { results, failures }
   }
 
   /** Ends the flows that cannot go on by the rules of this table. */
@@ -109,21 +124,23 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
       // A failure may come after a change that flows are to be judged by.
       const due = !settled || anyLingering(lingering)
       settled = false
-      const changed = (await each((one) => make(one, rules[one.family]))).includes(true)
+      const made = await each((one) => make(one, rules[one.family]))
+      const changed = made.results.includes(true)
       // No new flow uses the old rules any more, and the guard knows the old flows by their marks.
       if (changed || due) lingering = (await settle(table, isGone)).lingering
+      orThrow(made)
       settled = true
       return changed
     },
 
     prepare: async () => {
       const made = await each(async (one) => {
-        const held = readListing(await one.save())
+        const { held } = await read(one)
         if (held.mangle.jumps.some(({ to }) => to === guard)) return false
         // A returning node may get traffic for Tailscale Services from the first moment.
         return make(one, rulesOf({ ...emptyTable, refuseUnmapped: true }, one.family, tunnelDevice))
       })
-      return made.includes(true)
+      return orThrow(made).includes(true)
     },
 
     endFlows: endAll,
@@ -131,11 +148,8 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
     remove: async () => {
       proven.clear()
       await endAll()
-      await each(async (one) => {
-        const list = changes(readListing(await one.save()), noRules)
-        // The guard goes last.
-        if (list.length > 0) await write(one, noRules, list.toReversed())
-      })
+      // The guard goes last.
+      orThrow(await each(async (one) => write(one, await read(one), noRules, (list) => list.toReversed())))
     },
 
     overdue: (isGone) => anyOverdue(lingering, isGone),
@@ -150,7 +164,7 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
           invalidate()
           throw error
         })
-        // What is being changed by us meanwhile is verified by that.
+        // What we were changing meanwhile was verified by that.
         if (proven.get(one.family) !== before || listing === before.listing) continue
         const held = readListing(listing)
         const list = changes(held, before.wanted)
@@ -165,6 +179,14 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
 }
 
 const guard = 'CULVERT-GUARD'
+
+/** What came of the work at each family. */
+type Outcome<T> = { readonly results: readonly T[]; readonly failures: readonly unknown[] }
+
+function orThrow<T>({ results, failures }: Outcome<T>): readonly T[] {
+  if (failures.length > 0) throw failures[0]
+  return results
+}
 
 /** Without translation a flow may be one that began before its translation was there. */
 const mayBeOurs = ({ mark, destination, answeredBy }: Flow): boolean =>

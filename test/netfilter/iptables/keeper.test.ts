@@ -78,6 +78,14 @@ describe('ensure', () => {
     expect(await rules.look()).toBeUndefined()
   })
 
+  it('repairs with its next change what it has not noticed yet', async () => {
+    const rules = make()
+    await rules.ensure(one, alive)
+    models[4].restore('*mangle\n:CULVERT-GUARD - [0:0]\n-D POSTROUTING -j CULVERT-GUARD\nCOMMIT\n')
+    expect(await rules.ensure(two, alive)).toBe(true)
+    expect(await make().ensure(two, alive)).toBe(false)
+  })
+
   it('leaves the rules of others alone, and hears of none', async () => {
     models[4].restore('*nat\n:KUBE - [0:0]\n-A PREROUTING -m comment --comment "x -j CULVERT-Y" -j KUBE\nCOMMIT\n')
     const before = held(4)
@@ -112,16 +120,21 @@ describe('a family that fails', () => {
   it('costs itself only, and is written with the next attempt', async () => {
     const rules = make()
     await rules.ensure(one, alive)
-    fails = (program, input) =>
-      program.startsWith('ip6') && input !== undefined
+    const asked: string[] = []
+    fails = (program, input) => {
+      asked.push(program)
+      return program.startsWith('ip6') && input !== undefined
         ? new CommandError('ip6tables-nft-restore failed', { exitCode: 4, stderr: 'no' })
         : undefined
+    }
     await expect(rules.ensure(two, alive)).rejects.toMatchObject({
       code: 'netfilter',
       message: 'the kernel’s IPv6 rules could not be reached',
     })
     expect(held(4)).toContain('100.64.0.2:80')
     expect(held(6)).toContain('fd00::9')
+    // Flows of the other family do not wait for it.
+    expect(asked.at(-1)).toBe('conntrack')
     fails = () => undefined
     expect(await rules.ensure(two, alive)).toBe(true)
     expect(models[4].inputs).toHaveLength(2)
