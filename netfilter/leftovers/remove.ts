@@ -39,8 +39,8 @@ export async function removeLeftovers(run: RunCommand, log: Log): Promise<readon
 }
 
 /**
- * The same for what it left in the form of iptables, by either variant: for that it needs none of our own. A variant
- * that cannot be used here has left nothing.
+ * The same for what it left in the form of iptables, by either variant, whichever firewall is ours. A variant that cannot
+ * be used here has left nothing.
  * @throws CulvertError `netfilter`; may be tried again.
  */
 export async function removeRules(run: RunCommand, log: Log): Promise<void> {
