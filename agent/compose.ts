@@ -1,7 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { runAhead, runCommand } from '../lib/command.ts'
-import { settleHeap } from '../lib/heap.ts'
 import type { Clock } from '../lib/clock.ts'
 import { close } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
@@ -48,6 +47,8 @@ import { initialWorld, type World } from './world/world.ts'
 type Surroundings = {
   /** The agent's own environment, which its children inherit. */
   readonly env: Environment
+  /** A text for people with settings by the names by which they were set. */
+  readonly named: (text: string) => string
   readonly log: Log
   readonly clock: Clock
   readonly timings: Timings
@@ -65,7 +66,7 @@ export type Run = () => Promise<string>
  */
 export async function compose(
   { settings, config }: Loaded,
-  { env, log, clock, timings, version, stop, signal }: Surroundings,
+  { env, named, log, clock, timings, version, stop, signal }: Surroundings,
 ): Promise<Run> {
   const families = await prepareKernel(settings, log)
   const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
@@ -96,6 +97,7 @@ export async function compose(
     world: () => store.world,
     stuck: () => reconcilers.stuck(timings.stuck),
     since: followChecks(context),
+    named,
   }
   const problems = logProblems('the endpoints', context)
   const socket = await openStatusSocket(settings.statusSocket, { observed, version, log, clock, problems })
@@ -178,7 +180,10 @@ export async function compose(
       setLifecycle((now) => ({ ...now, startedAt: clock.date() }))
       log('Startup complete, waiting for shutdown signal')
       await clock.sleep(timings.settle, signal)
-      if (!signal.aborted) settleHeap()
+      if (signal.aborted) return forever
+      // Imported here since it loads Node's V8 module, which takes some ms of a start.
+      const { settleHeap } = await import('../lib/heap.ts')
+      settleHeap()
       return forever
     }
     const reissue = async (): Promise<string> => {
@@ -203,6 +208,8 @@ function daemonEnv({ settings, firewall }: World): Record<string, string> {
       ...settings.portEnv,
     }),
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
+    // From 1.104 on, serve's listeners are bound to the tunnel: what comes from the cluster would be dropped.
+    ...(settings.viaIngress.length > 0 && { TS_SERVE_ALLOW_ALL_INTERFACES: 'true' }),
     // tailscaled puts this into a URL as it is, so that an IPv6 address needs its brackets.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }

@@ -2,8 +2,8 @@ import type { Family } from '../lib/address.ts'
 import { CulvertError } from '../lib/errors.ts'
 import { inOrder } from './in-order.ts'
 
-/** tailscaled's device: tailnet traffic arrives and leaves through it. */
-export const tunnelDevice = 'tailscale0'
+/** tailscaled's device, unless it is given another name. */
+export const defaultDevice = 'tailscale0'
 
 /** For each family, values by canonical address text. */
 export type ByFamily<T> = Readonly<Record<Family, T>>
@@ -22,6 +22,8 @@ export type AddressSet = ReadonlyMap<string, ''>
  * equal rules.
  */
 export type ForwardingTable = {
+  /** tailscaled's device: tailnet traffic arrives and leaves through it. */
+  readonly device: string
   /**
    * Own tailnet address, or that of a Tailscale Service → its backends. A new flow from the tailnet to the key goes to
    * one of them.
@@ -82,6 +84,7 @@ export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>)
 }
 
 export const emptyTable: ForwardingTable = forwardingTable({
+  device: defaultDevice,
   ingress: byFamily(() => new Map()),
   masquerade: true,
   refuseUnmapped: false,

@@ -1,7 +1,7 @@
 import { parseAddress, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseBool } from '../../lib/go-values.ts'
-import { type Variable, type VariableName, variables } from './variables.ts'
+import { type VariableName, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -20,8 +20,7 @@ export type EnvReader = {
   readonly warnings: readonly string[]
 }
 
-const all: readonly (Variable & { readonly name: VariableName })[] = variables
-const defaults = new Map(all.map((variable) => [variable.name, variable.default ?? '']))
+const defaults = new Map(variables.map((variable) => [variable.name, variable.default ?? '']))
 
 export function envReader(env: Environment): EnvReader {
   const fallback = (name: VariableName): string => defaults.get(name) ?? ''
@@ -43,7 +42,7 @@ export function envReader(env: Environment): EnvReader {
       const repaired = parseAddressPort(bracketed)
       return repaired !== undefined && own.has(parseAddress(repaired.host)?.text ?? '') ? bracketed : value
     },
-    warnings: all.flatMap(({ name, type }) => {
+    warnings: variables.flatMap(({ name, type }) => {
       const value = env[name] ?? ''
       const odd = type === 'boolean' && value !== '' && parseBool(value) === undefined
       return odd ? [`${name}=${JSON.stringify(value)} is not a boolean and counts as ${fallback(name) || 'unset'}`] : []

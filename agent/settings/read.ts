@@ -11,7 +11,8 @@ import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { readRouteFamilies, readTargets } from './targets.ts'
-import { type Variable, type VariableName, variables } from './variables.ts'
+import { readTunnelDevice, tunWarnings } from './tun.ts'
+import { variables } from './variables.ts'
 
 export type { Environment } from './env-reader.ts'
 
@@ -50,6 +51,7 @@ export function readSettings(
   const settings: Settings = {
     root,
     userspace,
+    tunnelDevice: readTunnelDevice(env),
     state: readState(env),
     socket: text('TS_SOCKET'),
     socks5Server: text('TS_SOCKS5_SERVER'),
@@ -99,6 +101,7 @@ export function readSettings(
       ...env.warnings,
       ...strayNames(environment),
       ...podWarnings,
+      ...tunWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
       ...endpointWarnings,
@@ -112,7 +115,7 @@ export const terminationLogPath = (env: Environment): string =>
   env['CULVERT_TERMINATION_LOG'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/dev/termination-log`
 
 function refuseUnavailable({ bool, text }: EnvReader): void {
-  for (const { name, type, effect, unavailable } of variables as readonly (Variable & { name: VariableName })[]) {
+  for (const { name, type, effect, unavailable } of variables) {
     if (unavailable !== true || !(type === 'boolean' ? bool(name) : text(name) !== '')) continue
     const message = `${name} is set, but this version of Culvert does not have what it asks for: ${effect}`
     throw new CulvertError('settings', message, { remedy: 'Unset it.' })

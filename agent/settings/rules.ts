@@ -3,6 +3,7 @@ import { CulvertError } from '../../lib/errors.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 import { isInKubernetes, readState } from './state.ts'
+import { tunProblem } from './tun.ts'
 import type { VariableName } from './variables.ts'
 
 /** A rule about the environment as a whole. */
@@ -148,6 +149,14 @@ export const rules: readonly Rule[] = [
       // Upstream's suite runs these in userspace, with netfilter in memory.
       if (name === undefined || !env.bool('TS_USERSPACE') || env.bool('TS_TEST_FAKE_NETFILTER')) return
       fail(`${name} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or unset ${name}`)
+    },
+  },
+  {
+    says: '`--tun` in `TS_TAILSCALED_EXTRA_ARGS` is the name of one device, or `userspace-networking` unless `TS_USERSPACE=false`',
+    check: (env) => {
+      const needsDevice = [...l3, ...groups].find(isSet(env)) ?? (env.bool(viaIngress) ? viaIngress : undefined)
+      const problem = tunProblem(env, needsDevice)
+      if (problem !== undefined) fail(`TS_TAILSCALED_EXTRA_ARGS: ${problem}`)
     },
   },
   {

@@ -17,6 +17,8 @@ export type Settings = {
   /** Prefix of system paths, for tests; otherwise empty. */
   readonly root: string
   readonly userspace: boolean
+  /** The name of tailscaled's device; means nothing in userspace. */
+  readonly tunnelDevice: string
   readonly state: State
   /** Path of tailscaled's LocalAPI socket. */
   readonly socket: string

@@ -1,8 +1,9 @@
+import { nearest } from '../../lib/nearest.ts'
 import type { Environment } from './env-reader.ts'
 import { variables } from './variables.ts'
 
 /** Names that people use and nothing reads, with what to write instead. */
-const instead: Readonly<Record<string, string>> = {
+export const instead: Readonly<Record<string, string>> = {
   TS_AUTHKEY_FILE: 'TS_AUTHKEY=file:PATH',
   TS_AUTH_KEY_FILE: 'TS_AUTHKEY=file:PATH',
   AUTH_KEY: 'TS_AUTHKEY',
@@ -58,25 +59,13 @@ export function strayNames(environment: Environment): string[] {
   const known = new Set<string>(variables.map(({ name }) => name))
   return Object.keys(environment).flatMap((name) => {
     if (known.has(name) || (environment[name] ?? '') === '') return []
-    const write = instead[name] ?? misspelt(name, [...known])
+    const write = instead[name] ?? misspelt(name)
     return write === undefined ? [] : [`${name} is set, but nothing reads it: use ${write}`]
   })
 }
 
-function misspelt(name: string, known: readonly string[]): string | undefined {
+function misspelt(name: string): string | undefined {
   if (!name.startsWith('TS_') || /^TS_(?:DEBUG|NO_LOGS|TEST)/.test(name)) return undefined
-  return known.find((one) => one.length > 8 && distance(one, name) <= near)
-}
-
-/** How many letters must be changed, added or removed to make one of the other (Levenshtein). */
-function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (const [at, letter] of Array.from(one).entries()) {
-    const next = [at + 1]
-    for (const [index, its] of Array.from(other).entries()) {
-      next.push(Math.min(next[index]! + 1, row[index + 1]! + 1, row[index]! + Number(letter !== its)))
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
+  const long = variables.map((one) => one.name).filter((one) => one.length > 8)
+  return nearest(name, long, near)
 }

@@ -1,7 +1,7 @@
 import { type Family, familyName } from '../../lib/address.ts'
 import { CommandError, type RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
-import { emptyTable, type ForwardingTable, forwardingTable, tunnelDevice } from '../table.ts'
+import { emptyTable, type ForwardingTable, forwardingTable } from '../table.ts'
 import { withoutCounts } from './listing.ts'
 import { ownChains, rulesOf, tableNames } from './rules.ts'
 
@@ -73,7 +73,7 @@ const scratch = `${ownChains}PROBE`
 
 /** Checks that the rules which we need can be made here, by making and deleting them in a chain that nobody enters. */
 export async function probeIptables({ family, restore }: Iptables): Promise<void> {
-  const rules = rulesOf(everything, family, tunnelDevice)
+  const rules = rulesOf(everything, family)
   const tables = tableNames.toReversed().flatMap((name) => {
     const all = [...rules[name].chains.values()].flat().filter((rule) => !rule.includes(`-j ${ownChains}`))
     const [begin, end] = [[`*${name}`, `:${scratch} - [0:0]`], ['COMMIT']]

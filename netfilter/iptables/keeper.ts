@@ -13,7 +13,7 @@ import {
   noLingering,
   type TrackedAddresses,
 } from '../flows.ts'
-import { byFamily, emptyTable, type ForwardingTable, tunnelDevice } from '../table.ts'
+import { byFamily, emptyTable, type ForwardingTable } from '../table.ts'
 import { type Change, changes, named, noRules, renderChanges } from './changes.ts'
 import type { Iptables } from './iptables.ts'
 import { type Held, readListing } from './listing.ts'
@@ -120,7 +120,7 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
 
   return {
     ensure: async (table, isGone) => {
-      const rules = byFamily((family) => rulesOf(table, family, tunnelDevice))
+      const rules = byFamily((family) => rulesOf(table, family))
       // A failure may come after a change that flows are to be judged by.
       const due = !settled || anyLingering(lingering)
       settled = false
@@ -133,12 +133,12 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
       return changed
     },
 
-    prepare: async () => {
+    prepare: async (device) => {
       const made = await each(async (one) => {
         const { held } = await read(one)
         if (held.mangle.jumps.some(({ to }) => to === guard)) return false
         // A returning node may get traffic for Tailscale Services from the first moment.
-        return make(one, rulesOf({ ...emptyTable, refuseUnmapped: true }, one.family, tunnelDevice))
+        return make(one, rulesOf({ ...emptyTable, device, refuseUnmapped: true }, one.family))
       })
       return orThrow(made).includes(true)
     },

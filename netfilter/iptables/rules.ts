@@ -56,12 +56,12 @@ const reply = '-m conntrack --ctdir REPLY'
 /** For readers of a listing. */
 const note = (text: string): string => `-m comment --comment "${text}"`
 
-/** What a table needs of one family, for the tunnel's `device`. Rules are as `iptables-save` prints them. */
-export function rulesOf(table: ForwardingTable, family: Family, device: string): Rules {
+/** What a table needs of one family. Rules are as `iptables-save` prints them. */
+export function rulesOf(table: ForwardingTable, family: Family): Rules {
+  const { device, masquerade, refuseUnmapped, catchAll, source, exempt } = table
   const [into, outOf, elsewhere] = [`-o ${device}`, `-i ${device}`, `! -o ${device}`]
   const segments = (direction: string): string =>
     `${direction} -p tcp -m tcp --tcp-flags SYN,RST SYN ${note('clamp: segments fit the tunnel')} -j TCPMSS --clamp-mss-to-pmtu`
-  const { masquerade, refuseUnmapped, catchAll, source, exempt } = table
   const unreachable = family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable'
   const ranges = tailnetRanges.filter((range) => range.family === family)
   const [target, address] = [catchAll[family], source[family]]

@@ -1,5 +1,5 @@
 import { inTailnet } from '../../lib/address.ts'
-import { tunnelDevice } from '../table.ts'
+import { defaultDevice } from '../table.ts'
 
 /** A rule that upstream's agent left in the form of iptables. */
 export type LeftRule = {
@@ -18,7 +18,7 @@ type Shape = {
 }
 
 const net = String.raw`([\d.]+|[0-9a-f:]+)\/(?:32|128)`
-const other = `! -i ${tunnelDevice} `
+const other = `! -i ${defaultDevice} `
 const isTailnets = (address: string, what: string): string | undefined => (inTailnet(address) ? what : undefined)
 
 /** The rules of upstream's agent, each as a whole. Unmarked ones that any program could write have to be of the tailnet. */
@@ -55,7 +55,7 @@ const shapes: readonly Shape[] = [
   },
   {
     place: 'mangle FORWARD',
-    rule: new RegExp(`^-([io]) ${tunnelDevice} -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu$`),
+    rule: new RegExp(`^-([io]) ${defaultDevice} -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu$`),
     what: (direction = '') => `clamp of segments, ${direction === 'i' ? 'in' : 'out'}`,
   },
 ]

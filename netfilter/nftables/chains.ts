@@ -1,7 +1,5 @@
 import { type Family, families, tailnetRanges } from '../../lib/address.ts'
-import { type ForwardingTable, tunnelDevice } from '../table.ts'
-
-const tun = `"${tunnelDevice}"`
+import type { ForwardingTable } from '../table.ts'
 
 const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
 
@@ -36,13 +34,15 @@ const asHost = 'meta mark set meta mark & 0xff00ffff | 0x00080000'
 export type Chain = { readonly name: string; readonly hook: string; readonly rules: readonly string[] }
 
 /** Everything that rules depend on; the rest of a table is elements. */
-export type Shape = Pick<ForwardingTable, 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'>
+export type Shape = Pick<ForwardingTable, 'device' | 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'>
 
 /**
  * The chains are the same for every shape and only their rules differ, so that rules can be exchanged in place. Every
  * rule has a comment, for readers of `nft list` and for the read-back.
  */
-export const chains = ({ masquerade, refuseUnmapped, catchAll, source }: Shape): Chain[] => [
+export const chains = (shape: Shape): Chain[] => chainsFor(`"${shape.device}"`, shape)
+
+const chainsFor = (tun: string, { masquerade, refuseUnmapped, catchAll, source }: Shape): Chain[] => [
   {
     // Conntrack must run before tailscaled first dials: it would take the answer of a flow whose start it missed for a
     // new flow, which would be translated.

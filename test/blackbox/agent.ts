@@ -15,9 +15,9 @@ export class Agent implements AsyncDisposable {
   readonly #root: string
   #printed = ''
 
-  constructor(root: Root, localApi: string, env: Environment) {
+  constructor(root: Root, localApi: string, env: Environment, args: readonly string[] = []) {
     this.#root = root.path
-    this.#child = spawn(tied, ['--pdeathsig', 'TERM', '--', process.execPath, bundle], {
+    this.#child = spawn(tied, ['--pdeathsig', 'TERM', '--', process.execPath, bundle, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: `${root.path}/usr/bin:${process.env['PATH'] ?? ''}`,

@@ -25,7 +25,7 @@ const toBackend = () =>
 
 it.each(firewalls)('%s: UDP flows that began before their rule are translated once it is there', async (firewall) => {
   const rules = make(firewall)
-  await rules.prepare()
+  await rules.prepare(emptyTable.device)
   const flows = await Promise.all(
     [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'udp', every: 50 })),
   )

@@ -74,6 +74,9 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
     }
     // The agent's own port, which is open on the Pod's address alone.
     expect(await httpGet(app, String(address.v4 ?? address.v6), 9002, '/readyz')).toBe('ok')
+    // From 1.104 on, tailscaled would otherwise serve what comes through the tunnel alone.
+    const { stdout: environment } = await proxy.host.exec(['sh', '-c', 'cat /proc/$(pidof tailscaled)/environ'])
+    expect(environment.split('\0')).toContain('TS_SERVE_ALLOW_ALL_INTERFACES=true')
     const lacks = lacking(bed, ground)
     expect((await proxy.status()).egress?.problems).toEqual(lacks.map((text) => expect.stringContaining(text)))
     for (const text of lacks) await proxy.process.line(new RegExp(`warning: ${text}`))

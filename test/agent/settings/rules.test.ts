@@ -78,6 +78,7 @@ const failures: readonly Failure[] = [
     },
     /^TS_EGRESS_PROXIES_CONFIG_PATH is not supported with TS_USERSPACE=true/,
   ],
+  [{ ...kernel, TS_TAILSCALED_EXTRA_ARGS: '--tun=a/b' }, /^TS_TAILSCALED_EXTRA_ARGS: --tun="a\/b" is no name/],
   [
     { ...kernel, ...viaIngress, POD_IP: '10.0.0.1', TS_TAILNET_TARGET_IP: '100.64.0.9' },
     /^EXPERIMENTAL_ALLOW_\w+ and TS_TAILNET_TARGET_IP exclude each other/,

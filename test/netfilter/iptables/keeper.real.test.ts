@@ -101,7 +101,7 @@ describe.each(variants)('%s', (variant) => {
   })
 
   it('has connections tracked once the guard is there', async () => {
-    expect([await rules.prepare(), await make().prepare()]).toEqual([true, false])
+    expect([await rules.prepare(emptyTable.device), await make().prepare(emptyTable.device)]).toEqual([true, false])
     await bed.host('node').exec(['busybox', 'ping', '-c', '1', '-W', '5', String(bed.host('node').address.v4)])
     expect((await listFlows(run)).map(({ protocol }) => protocol)).toContain('icmp')
   })

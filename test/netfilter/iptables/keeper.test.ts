@@ -209,11 +209,11 @@ describe('look', () => {
 })
 
 it('prepare puts the guard in place, and keeps what an earlier agent left', async () => {
-  expect(await make().prepare()).toBe(true)
+  expect(await make().prepare(emptyTable.device)).toBe(true)
   expect(held(6)).toMatch(/CULVERT-GUARD ! -o .*DROP/)
   expect(held(4)).toContain('-A FORWARD -j CULVERT-REFUSE')
   await make().ensure(emptyTable, alive)
   await make().ensure(one, alive)
-  expect(await make().prepare()).toBe(false)
+  expect(await make().prepare(emptyTable.device)).toBe(false)
   expect(held(4)).toContain('10.0.0.9')
 })

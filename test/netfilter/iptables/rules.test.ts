@@ -8,7 +8,7 @@ import { egressTable, ingressTable, source } from '../tables.ts'
 import { judge, type Packet } from './packet.ts'
 
 const device = 'tun0'
-const rules = (table: ForwardingTable, family: Family = 4): Rules => rulesOf(table, family, device)
+const rules = (table: ForwardingTable, family: Family = 4): Rules => rulesOf({ ...table, device }, family)
 const text = (all: Rules): string =>
   Object.values(all)
     .flatMap(({ chains }) => [...chains].flatMap(([name, list]) => list.map((rule) => `${name} ${rule}`)))
