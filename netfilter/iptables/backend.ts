@@ -17,7 +17,10 @@ export async function iptablesBackend({ run, families, localAddresses, log }: Ba
   for (const family of families) tried.push(await tryVariants(run, family))
   const usable = tried.flatMap(({ found }) => found ?? [])
   if (usable.length === 0) throw new CulvertError('netfilter', tried.flatMap(({ problems }) => problems).join('; '))
-  const { look, ...firewall } = keeper({ iptables: usable, run, localAddresses })
+  const unfollowed = await run('conntrack', ['-L', '-f', 'ipv4']).then(() => undefined, describe)
+  if (unfollowed !== undefined) log(`warning: connections are neither listed nor ended: ${unfollowed}`)
+  const followsFlows = unfollowed === undefined
+  const { look, ...firewall } = keeper({ iptables: usable, run, followsFlows, localAddresses })
   return {
     name: 'iptables',
     reason: [

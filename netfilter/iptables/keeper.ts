@@ -23,6 +23,8 @@ export type KeeperOptions = {
   /** Of the families that can be used here. */
   readonly iptables: readonly Iptables[]
   readonly run: RunCommand
+  /** Whether the kernel lets connections be listed and ended. If not, they go on as they began. */
+  readonly followsFlows: boolean
   /** The Pod's own addresses. */
   readonly localAddresses: () => readonly string[]
 }
@@ -67,7 +69,7 @@ async function write(
   }
 }
 
-export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper {
+export function keeper({ iptables, run, followsFlows, localAddresses }: KeeperOptions): Keeper {
   /** What was verified last, by family. */
   const proven = new Map<Family, Reading & { readonly wanted: Rules }>()
   /** Counts invalidations, so that one during an attempt is not lost at its end. */
@@ -101,6 +103,7 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
 
   /** Ends the flows that cannot go on by the rules of this table. */
   const settle = async (table: ForwardingTable, isGone: IsGone): Promise<Classification> => {
+    if (!followsFlows) return { ended: [], lingering: noLingering }
     const flows = await listFlows(run)
     const facts = { known: trackedBy(flows), table, isGone, local: new Set(localAddresses()) }
     const classified = classifyFlows(flows.filter(mayBeOurs), facts)
@@ -147,6 +150,8 @@ export function keeper({ iptables, run, localAddresses }: KeeperOptions): Keeper
 
     remove: async () => {
       proven.clear()
+      // What they still translate would leave in the clear.
+      if (!followsFlows) return
       await endAll()
       // The guard goes last.
       orThrow(await each(async (one) => write(one, await read(one), noRules, (list) => list.toReversed())))

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { withoutNftables } from '../lab/hosts/without-nftables.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { firewallEnv, nfTables, without } from './firewall.ts'
 import { egressEntry, Group, groupBed } from './group.ts'
@@ -119,6 +120,22 @@ describe.each([
 describe('a node that lacks something', () => {
   const target = async () => ({ TS_DEST_IP: '10.98.0.11,fd98::11', TS_AUTHKEY: await bed.authKey() })
   const legacy6 = ['ip6tables-legacy-restore', 'ip6tables-legacy-save']
+
+  it('all of netfilter’s own sockets: it forwards by the older tables, and leaves connections alone', async () => {
+    const path = await without(bed.host('proxy'), [], { iptables: 'iptables-legacy', ip6tables: 'ip6tables-legacy' })
+    const proxy = await Proxy.start(bed, { ...(await target()), ...path }, { wrap: withoutNftables() })
+    await proxy.until(({ ready }) => ready)
+    await proxy.process.line(/warning: connections are neither listed nor ended: conntrack/)
+    const { v4, v6 } = await proxy.own()
+    for (const to of [v4, v6]) expect(await ask(bed.host('db'), { to, protocol: 'tcp' })).toMatchObject({ host: 'app' })
+    await proxy.process.stop()
+    // What is still under way would leave in the clear.
+    expect((await leftovers(proxy.host)).filter((line) => !line.includes('CULVERT'))).toEqual([])
+    expect((await proxy.host.exec(['iptables-legacy-save'])).stdout).toContain('-A POSTROUTING -j CULVERT-GUARD')
+    const clear =
+      'for i in iptables ip6tables; do for t in nat mangle; do $i-legacy -t $t -F; $i-legacy -t $t -X; done; done'
+    await proxy.host.exec(['sh', '-c', clear])
+  })
 
   it('ip6tables: IPv4 is carried, and IPv6 said to be not', async () => {
     const path = await without(bed.host('proxy'), [...nfTables, ...legacy6], { iptables: 'iptables-legacy' })

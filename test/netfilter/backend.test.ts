@@ -74,7 +74,13 @@ describe('chooseBackend', () => {
   it('tries no family that the kernel lacks', async () => {
     const { backend, commands } = await choose('iptables', undefined, [4])
     expect(backend.families).toEqual([4])
-    expect(commands).toEqual(['iptables-nft-restore --noflush --wait 5'])
+    expect(commands).toEqual(['iptables-nft-restore --noflush --wait 5', 'conntrack -L -f ipv4'])
+  })
+
+  it('forwards where connections cannot be listed, and says so', async () => {
+    const { backend, said } = await choose('iptables', failing('conntrack'))
+    expect(said[0]).toMatch(/^warning: connections are neither listed nor ended: conntrack failed: Protocol not/)
+    expect(await backend.firewall.endFlows()).toBe(0)
   })
 
   const all = ['nft', ...['iptables', 'ip6tables'].flatMap((name) => [`${name}-nft-restore`, `${name}-legacy-restore`])]

@@ -15,5 +15,5 @@ export function firewallOf(name: FirewallName, run: RunCommand, localAddresses: 
   if (name === 'nftables') return nftablesKeeper({ nft: nftables(run), run, localAddresses })
   const variant = name === 'iptables-nft' ? 'nft' : 'legacy'
   const both = ([4, 6] as const).map((family) => iptables(run, family, variant))
-  return iptablesKeeper({ iptables: both, run, localAddresses })
+  return iptablesKeeper({ iptables: both, run, followsFlows: true, localAddresses })
 }

@@ -31,7 +31,7 @@ const one = ingressTable([['100.64.0.1', '10.0.0.9']], [['fd7a:115c:a1e0::1', 'f
 
 describe.each(variants)('%s', (variant) => {
   const both: readonly Iptables[] = ([4, 6] as const).map((family) => iptables(run, family, variant))
-  const make = (): Keeper => keeper({ iptables: both, run, localAddresses: () => [] })
+  const make = (): Keeper => keeper({ iptables: both, run, followsFlows: true, localAddresses: () => [] })
   const listings = async (): Promise<string[]> => [await both[0]!.save(), await both[1]!.save()]
   const foreign = (...args: string[]) => runInNode(`iptables-${variant}`, args)
   let rules: Keeper
@@ -174,6 +174,7 @@ it('rules of others in the other variant, and in nft, do not matter', async () =
   const rules = keeper({
     iptables: ([4, 6] as const).map((family) => iptables(run, family, 'nft')),
     run,
+    followsFlows: true,
     localAddresses: () => [],
   })
   expect([await rules.ensure(one, alive), await rules.ensure(one, alive)]).toEqual([true, false])

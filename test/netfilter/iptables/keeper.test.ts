@@ -16,8 +16,13 @@ const run: RunCommand = async (program, args, options) => {
   if (failure !== undefined) throw failure
   return runOn(models)(program, args, options)
 }
-const make = () =>
-  keeper({ iptables: [iptables(run, 4, 'nft'), iptables(run, 6, 'nft')], run, localAddresses: () => [] })
+const make = (followsFlows = true) =>
+  keeper({
+    iptables: [iptables(run, 4, 'nft'), iptables(run, 6, 'nft')],
+    run,
+    followsFlows,
+    localAddresses: () => [],
+  })
 const alive = () => false
 const written = (): number => models[4].inputs.length + models[6].inputs.length
 /** The rules of one family, without what changes by itself. */
@@ -206,6 +211,14 @@ describe('look', () => {
     expect(await found).toBeUndefined()
     expect(await rules.ensure(two, alive)).toBe(false)
   })
+})
+
+it('where flows cannot be ended, none are listed, and the rules stay: flows would leave in the clear', async () => {
+  fails = (program) => (program === 'conntrack' ? new CommandError('conntrack failed', { exitCode: 1 }) : undefined)
+  const rules = make(false)
+  expect([await rules.ensure(one, alive), await rules.endFlows()]).toEqual([true, 0])
+  await rules.remove()
+  expect(held(4)).toMatch(/CULVERT-GUARD ! -o .*DROP/)
 })
 
 it('prepare puts the guard in place, and keeps what an earlier agent left', async () => {
