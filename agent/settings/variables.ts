@@ -77,8 +77,9 @@ const daemon = [
   {
     name: 'TS_DEBUG_FIREWALL_MODE',
     type: 'text',
+    default: 'auto',
     effect:
-      '`auto` or `nftables`, which are the same; `iptables` is refused where the agent forwards. Read by tailscaled, too',
+      '`nftables`, `iptables`, or `auto`: nftables, else iptables ([firewall.md](firewall.md)). tailscaled is told the same',
   },
 ] as const satisfies readonly Variable[]
 
