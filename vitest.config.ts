@@ -27,10 +27,30 @@ const looking = { poll: { ...patient.expect.poll, interval: 200 } }
 /** Tests whose beds have nodes of a cluster. */
 const inClusters = ['test/{e2e,examples}/**/*.real.test.ts', 'test/lab/{cluster,demo}/**/*.real.test.ts']
 
+/** Tests of forwarding, which must pass with every firewall. */
+const ofForwarding = [
+  'test/agent/modes/{group-egress,group-ingress,l3-egress,via-ingress}.real.test.ts',
+  'test/agent/{accepted-routes,egress-change,egress-guard,families,ingress,stop}.real.test.ts',
+]
+
+/** These tests, with agents that use this firewall. */
+const byFirewall = (firewall: string) => ({
+  test: {
+    name: firewall,
+    include: ofForwarding,
+    ...patient,
+    expect: looking,
+    env: { CULVERT_TEST_FIREWALL: firewall },
+    maxWorkers: 2,
+    sequence: { groupOrder: 5 },
+  },
+})
+
 /**
  * unit: nothing outside the process. blackbox: the agent as a process, among scripted parts. real: real kernel,
- * tailscaled and control server, in namespaces; cluster: those with Pods. long: soaks and chaos, only run by
- * `npm run test:long`. Projects run one after the other.
+ * tailscaled and control server, in namespaces; cluster: those with Pods. long: soaks and chaos; iptables-nft and
+ * iptables-legacy: tests of forwarding with these firewalls; all three are only run by `npm run test:long`. Projects
+ * run one after the other.
  */
 export default defineConfig({
   test: {
@@ -93,6 +113,8 @@ export default defineConfig({
           sequence: { groupOrder: 4 },
         },
       },
+      byFirewall('iptables-nft'),
+      byFirewall('iptables-legacy'),
     ],
   },
 })

@@ -26,8 +26,8 @@ export type Process = {
 }
 
 /**
- * Runs the agent to its end. Exit codes: 0 after a signal; 1 after a failure, or 2 if that is wrong usage, with a reason
- * that is logged and left for kubelet.
+ * Runs the agent to its end. Exit codes: 0 after a signal; 1 after a failure, or 2 if that is wrong usage, with a
+ * reason that is logged and left for kubelet.
  */
 export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
   const { args, onSignal, onUncaught, clock, version } = outside

@@ -23,8 +23,8 @@ const spread = 0.1
 
 /**
  * When the next request is made, after one at `now`: daily, and when renewal is due;
- * soon after what cost nothing; when the authority says; else after 1, 10 and 100 times the first pause, and then daily.
- * `random` is in [0, 1). Pure.
+ * soon after what cost nothing; when the authority says; else after 1, 10 and 100 times the first pause, and then
+ * daily. `random` is in [0, 1). Pure.
  */
 export function nextIssueState(
   outcome: Outcome,

@@ -11,8 +11,8 @@ export type InCluster = {
   /** KUBERNETES_SERVICE_PORT_HTTPS; 443 when empty. */
   readonly port: string
   /**
-   * Connect to `host` and `port`; otherwise to `kubernetes.default.svc`, a name in every API server's certificate, and to
-   * `host` only while that name is not found.
+   * Connect to `host` and `port`; otherwise to `kubernetes.default.svc`, a name in every API server's certificate, and
+   * to `host` only while that name is not found.
    */
   readonly addressFromEnv: boolean
 }

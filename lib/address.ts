@@ -22,7 +22,9 @@ export function parseAddress(text: string): Address | undefined {
     : { family: 4, text: parsed.toString() }
 }
 
-/** Reads `10.0.0.1` or `10.0.0.1/32` (as LocalAPI's Node has them); undefined unless the prefix is the address alone. */
+/**
+ * Reads `10.0.0.1` or `10.0.0.1/32` (as LocalAPI's Node has them); undefined unless the prefix is the address alone.
+ */
 export function parseSingleAddressPrefix(text: string): Address | undefined {
   const slash = text.indexOf('/')
   const address = parseAddress(slash < 0 ? text : text.slice(0, slash))
@@ -55,6 +57,12 @@ export const tailnetRanges: readonly Prefix[] = [parsePrefix('100.64.0.0/10')!, 
 /** Whether an address is in a network. Results are cached per value, since computing bits is slow. */
 export const contains = (prefix: Prefix, address: Address): boolean =>
   prefix.family === address.family && bitsOf(address).startsWith(bitsOf(prefix))
+
+/** Whether the text is an address of a node or of a Tailscale Service. */
+export function inTailnet(text: string): boolean {
+  const address = parseAddress(text)
+  return address !== undefined && tailnetRanges.some((prefix) => contains(prefix, address))
+}
 
 const knownBits = new WeakMap<Address | Prefix, string>()
 const byteBits = Array.from({ length: 256 }, (_, byte) => byte.toString(2).padStart(8, '0'))

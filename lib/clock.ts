@@ -18,7 +18,10 @@ export type Clock = {
   readonly every: (ms: number, signal: AbortSignal, action: () => void) => void
   /** Calls `action` once, in `ms` milliseconds, unless `signal` aborts first. The timer keeps the process alive. */
   readonly after: (ms: number, signal: AbortSignal, action: () => void) => void
-  /** A signal that aborts with a `TimeoutError` in `ms` milliseconds, a whole number. It does not keep the process alive. */
+  /**
+   * A signal that aborts with a `TimeoutError` in `ms` milliseconds, a whole number. It does not keep the process
+   * alive.
+   */
   readonly timeout: (ms: number) => AbortSignal
 }
 

@@ -8,8 +8,8 @@ let loading: ReturnType<typeof load> | undefined
 
 async function load() {
   const { setFlagsFromString } = await import('node:v8')
-  // undici's parser is WebAssembly. After some ten requests V8 would compile it again, which takes 60 ms, and 10 MiB that
-  // it never frees.
+  // undici's parser is WebAssembly. After some ten requests V8 would compile it again, which takes 60 ms, and 10 MiB
+  // that it never frees.
   setFlagsFromString('--wasm-tiering-budget=1000000000')
   return import('undici')
 }
@@ -52,8 +52,8 @@ export async function askOnce(
       const close = (): void => void socket?.end()
       halfClose?.addEventListener('abort', close, { once: true })
       done(...opened)
-      // On a busy machine the caller may have given up before the connection opens. The request is sent first, in this turn of
-      // the event loop.
+      // On a busy machine the caller may have given up before the connection opens. The request is sent first, in this
+      // turn of the event loop.
       if (halfClose?.aborted) setImmediate(close)
     })
   return answer(await new Client(`http://${host}`, { ...options, connect }).request({ ...request, reset: true }))

@@ -1,4 +1,5 @@
 import type { Family } from '../lib/address.ts'
+import { CulvertError } from '../lib/errors.ts'
 import { inOrder } from './in-order.ts'
 
 /** The default name of tailscaled's device. */
@@ -50,6 +51,18 @@ export type ForwardingTable = {
 
 /** The address of a value of `ports`. */
 export const targetAddress = (target: string): string => target.slice(0, target.indexOf(' '))
+
+/**
+ * The single backend of an address.
+ * @throws CulvertError `netfilter` where there are several, or none.
+ */
+export function onlyBackend(address: string, backends: readonly string[]): string {
+  const [backend] = backends
+  if (backend !== undefined && backends.length === 1) return backend
+  throw new CulvertError('netfilter', `${address} has ${backends.length} backends`, {
+    remedy: 'This version of Culvert forwards an address to exactly one backend of its family.',
+  })
+}
 
 /** Completes a table with what follows from the rest; done once, since a large table is compared with many others. */
 export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {

@@ -30,8 +30,8 @@ const sections = ['TCP', 'Web', 'Services', 'AllowFunnel'] as const
 
 /**
  * Reads the mounted serve config as Go decodes it: field names in any case, the last of duplicates counts. A port of
- * the node with everything on it is one entry, and so is each Tailscale Service: one that cannot be used stays as it was
- * `before`, or is left out, and does not affect the others.
+ * the node with everything on it is one entry, and so is each Tailscale Service: one that cannot be used stays as it
+ * was `before`, or is left out, and does not affect the others.
  * @throws CulvertError `settings` when the document as a whole cannot be used
  */
 export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {

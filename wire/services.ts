@@ -25,8 +25,8 @@ export type Kind<Service> = {
 
 /**
  * Reads a document of independent entries: one that cannot be used stays as it was `before`, or is left out, and does
- * not affect the others. An unchanged one is the same object, so that values derived from it can be reused. Services are
- * in the order of their names.
+ * not affect the others. An unchanged one is the same object, so that values derived from it can be reused. Services
+ * are in the order of their names.
  * @throws CulvertError `settings` when the document as a whole is no JSON object
  */
 export function parseServices<Service>(

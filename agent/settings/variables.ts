@@ -76,7 +76,8 @@ const daemon = [
   {
     name: 'TS_DEBUG_FIREWALL_MODE',
     type: 'text',
-    effect: '`auto` or `nftables`, which mean the same; `iptables` is refused if the agent forwards',
+    default: 'auto',
+    effect: '`nftables`, `iptables`, or `auto`: nftables if it works, otherwise iptables ([firewall.md](firewall.md))',
   },
 ] as const satisfies readonly Variable[]
 

@@ -16,7 +16,9 @@ export type Others = {
   readonly held: SecretDesired
   /** Keys that somebody has changed since, and when that was last seen; `again`: repeatedly, within a short time. */
   readonly undone: { readonly keys: readonly string[]; readonly at: number; readonly again: boolean }
-  /** Another Pod whose UID was in the Secret, and when it was last seen; `since` when, until the Secret was taken back. */
+  /**
+   * Another Pod whose UID was in the Secret, and when it was last seen; `since` when, until the Secret was taken back.
+   */
   readonly pod?: { readonly uid: string; readonly seenAt: number; readonly since: number | undefined } | undefined
 }
 
@@ -29,12 +31,12 @@ type Judgement = { readonly others: Others } & (
 )
 
 /**
- * Decides whether to write a Secret that was just read, so that two writers of different values do not overwrite each other
- * endlessly. Pure.
+ * Decides whether to write a Secret that was just read, so that two writers of different values do not overwrite each
+ * other endlessly. Pure.
  *
  * A Pod whose UID is in the Secret has taken it over, and is assumed to be the newer one. The Secret is left to
- * that Pod for a while, and then taken back, since that Pod may have gone. A key that is changed again soon after it was
- * repaired is a problem, so that the reconciler's pauses grow.
+ * that Pod for a while, and then taken back, since that Pod may have gone. A key that is changed again soon after it
+ * was repaired is a problem, so that the reconciler's pauses grow.
  */
 export function judgeOthers(
   { held, undone, pod }: Others,

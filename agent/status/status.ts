@@ -44,6 +44,7 @@ export function statusView(world: World, { version, since, now }: StatusContext)
       name: tailnet.self?.name ?? null,
       addresses: tailnet.self?.addresses.map(({ text }) => text) ?? [],
     },
+    firewall: world.firewall ?? null,
     targets: targetsView(world),
     egress: egressView(world),
     services: servicesView(world),

@@ -7,6 +7,7 @@ import type { DeviceConfigContent } from '../../wire/device-config.ts'
 import type { EgressServices } from '../../wire/egress-services.ts'
 import type { IngressServices } from '../../wire/ingress-services.ts'
 import type { ServeFile } from '../../wire/serve-file.ts'
+import type { Backend } from '../../netfilter/backend.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
@@ -20,6 +21,8 @@ export type World = {
   readonly settings: Settings
   /** Address families that the kernel supports in this network namespace. */
   readonly kernelFamilies: readonly Family[]
+  /** The firewall with which the agent forwards; undefined if it does not. */
+  readonly firewall: FirewallChoice | undefined
   /** L3 ingress: the backends' addresses. */
   readonly targets: readonly Address[]
   readonly lifecycle: Lifecycle
@@ -182,14 +185,19 @@ export type Preshutdown = {
   readonly waitingFor: ReadonlyMap<string, string>
 }
 
+/** The firewall that was chosen at the start, and why. */
+export type FirewallChoice = Pick<Backend, 'name' | 'reason'>
+
 /** The World before tailscaled has said anything. `deviceConfig`: its config file, in one-step mode. */
 export const initialWorld = (
   settings: Settings,
   kernelFamilies: readonly Family[],
   deviceConfig?: DeviceConfig,
+  firewall?: FirewallChoice,
 ): World => ({
   settings,
   kernelFamilies,
+  firewall,
   targets: settings.targets,
   lifecycle: {},
   daemon: { phase: 'down', restarts: 0 },

@@ -1,9 +1,8 @@
 import { type Family, families } from '../../lib/address.ts'
-import { CulvertError } from '../../lib/errors.ts'
 import { memoOf } from '../../lib/memo.ts'
-import type { TrackedAddresses } from '../flows.ts'
+import { noLingering, type TrackedAddresses } from '../flows.ts'
 import { type Entry, inOrder, mapOf } from '../in-order.ts'
-import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
+import { type AddressSet, byFamily, type ForwardingTable, onlyBackend, targetAddress } from '../table.ts'
 
 /** The sets and maps of our table: their content follows the table value, while the rules stay. */
 export type SetName = `${'own' | 'ingress' | 'ports' | 'targets'}${Family}` | 'exempt'
@@ -56,27 +55,19 @@ export function elementsOf(table: ForwardingTable, lingering: TrackedAddresses =
 /** The single backend of each address, computed once per ingress. */
 const onlyBackends = memoOf((ingress: ForwardingTable['ingress'][Family]): Content => {
   const entries: Entry[] = []
-  for (const [address, backends] of ingress) entries.push(onlyBackend(address, backends))
+  for (const [address, backends] of ingress) entries.push(entryOf(address, backends))
   return mapOf(entries)
 })
 
 /** The entry of these backends, reused so that unchanged tables share entries and compare quickly. */
 const lastEntries = new WeakMap<readonly string[], Entry>()
 
-function onlyBackend(address: string, backends: readonly string[]): Entry {
+function entryOf(address: string, backends: readonly string[]): Entry {
   const last = lastEntries.get(backends)
   if (last?.key === address) return last
-  const entry = { key: address, value: onlyOne(address, backends) }
+  const entry = { key: address, value: onlyBackend(address, backends) }
   lastEntries.set(backends, entry)
   return entry
-}
-
-function onlyOne(address: string, backends: readonly string[]): string {
-  const [backend] = backends
-  if (backend !== undefined && backends.length === 1) return backend
-  throw new CulvertError('netfilter', `${address} has ${backends.length} backends`, {
-    remedy: 'This version of Culvert forwards an address to exactly one backend of its family.',
-  })
 }
 
 /** The addresses by which the kernel recognises our flows. */
@@ -86,11 +77,6 @@ export const trackedIn = (elements: Elements): TrackedAddresses => ({
 })
 
 export const noElements: Elements = new Map()
-export const noLingering: TrackedAddresses = trackedIn(noElements)
-
-/** Whether any flows continue whose mapping is gone. */
-export const anyLingering = ({ own, targets }: TrackedAddresses): boolean =>
-  families.some((family) => own[family].size > 0 || targets[family].size > 0)
 
 /** One element that is added or deleted. */
 export type Change = {

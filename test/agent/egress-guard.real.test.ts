@@ -4,6 +4,7 @@ import { controlUrl } from '../lab/namespaces/addresses.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { ask, startEcho, startPush, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
+import { interferenceOf } from './firewall.ts'
 import { egressEntry, Group } from './group.ts'
 import { type Environment, onDisk, Proxy } from './proxy.ts'
 
@@ -32,7 +33,7 @@ beforeEach(() => printLogsOnFailure(bed))
 
 /** On this port a server keeps sending, whether the client answers or not. */
 const pushPort = 7001
-/** Addresses behind a node, and the Pod's port that is mapped to them. A UDP server on all addresses would answer from another. */
+/** Addresses behind a node, one per family, since a UDP server on all addresses would answer from another one. */
 const behind = ['10.77.0.9', 'fd77::9'] as const
 const behindPort = 7010
 /** The traffic that is sent to the Pod to be forwarded. */
@@ -146,11 +147,11 @@ describe.each(modes)('%s: nothing leaves in the clear', (_name, mode) => {
     const traffic = await startAll(made)
     const outside = await startCapture(proxy.host, 'eth0', inTheClear)
     const inside = await startCapture(proxy.host, 'eth0', forwarded)
-    const nft = async (...words: string[]) => (await proxy.host.exec(['nft', ...words], { check: false })).exitCode
+    const interference = interferenceOf(proxy.host)
     for (let round = 0; round < 3; round += 1) {
-      expect(await nft('delete', 'table', 'inet', 'culvert')).toBe(0)
-      // Without the table there is no guard: it must be back before the device is removed.
-      await expect.poll(() => nft('list', 'chain', 'inet', 'culvert', 'guard')).toBe(0)
+      await interference.deleteRules()
+      // Without the rules there is no guard: it must be back before the device is removed.
+      await expect.poll(interference.guarded).toBe(true)
       await inside.more(50)
     }
     for (const restarts of [1, 2]) {
@@ -167,7 +168,7 @@ describe.each(modes)('%s: nothing leaves in the clear', (_name, mode) => {
     await inside.stop()
     // Shows that the guard is what drops them: without it, the same packets follow the default route.
     const unguarded = await startCapture(proxy.host, 'eth0', inTheClear)
-    await proxy.host.exec(['nft', 'flush', 'chain', 'inet', 'culvert', 'guard'])
+    await interference.emptyGuard()
     await expect.poll(() => new Set(unguarded.packets.map(({ family }) => family)).size).toBe(2)
     proxy.process.kill('SIGCONT')
     await proxy.until((status) => status.ready && status.tailscaled.restarts === 4)
@@ -186,7 +187,7 @@ table ip lab {
 }
 `
 
-/** Blocks the proxy's traffic to the control server until the result is called. A server outage would affect other nodes, too. */
+/** Blocks only the proxy's traffic to the control server, until the result is called. */
 async function cutOff(): Promise<() => Promise<unknown>> {
   await bed.host('proxy').exec(['nft', '-f', '-'], { input: cut })
   return () => bed.host('proxy').exec(['nft', 'delete', 'table', 'ip', 'lab'])

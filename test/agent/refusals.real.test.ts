@@ -27,10 +27,6 @@ describe('settings', () => {
     [{ TS_DEST_IP: '10.0.0.1,10.0.0.2' }, /TS_DEST_IP="10\.0\.0\.1,10\.0\.0\.2" .*two IPv4.* accepted/],
     [{ TS_BOOT_TIMEOUT: '5' }, /TS_BOOT_TIMEOUT="5" .* accepted/],
     [
-      { TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'iptables' },
-      /TS_DEBUG_FIREWALL_MODE=iptables.*nftables only.*auto/,
-    ],
-    [
       { TS_USERSPACE: 'true', TS_DEST_IP: '10.0.0.1' },
       /TS_DEST_IP=10\.0\.0\.1 .*TS_USERSPACE=true.*TS_USERSPACE=false/,
     ],

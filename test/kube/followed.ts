@@ -54,7 +54,8 @@ export class Followed {
   }
 
   /**
-   * Follows in the background: what is yielded, as `show` formats it, which failures were reported, and the pauses in ms.
+   * Follows in the background: what is yielded, as `show` formats it, which failures were reported, and the pauses in
+   * ms.
    */
   follow(waits: Partial<FollowWaits> = {}, timeoutMs = 10_000, show = versionOf) {
     const pauses: number[] = []

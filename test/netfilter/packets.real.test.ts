@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { keeper } from '../../netfilter/nftables/keeper.ts'
-import { nftables } from '../../netfilter/nftables/nftables.ts'
 import { emptyTable } from '../../netfilter/table.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { type FirewallName, firewallOf, firewalls } from './firewalls.ts'
 import { ingressTable } from './tables.ts'
 import { runIn } from './run-in.ts'
 import { own, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
@@ -16,15 +15,16 @@ beforeAll(async () => {
 afterAll(async () => bed.down())
 
 const gone = () => true
-const make = () => {
-  const run = runIn(() => bed.host('node'))
-  return keeper({ nft: nftables(run), run, localAddresses: () => [] })
-}
+const make = (firewall: FirewallName) =>
+  firewallOf(
+    firewall,
+    runIn(() => bed.host('node')),
+  )
 const toBackend = () =>
   ingressTable([[own.v4, String(bed.host('backend').address.v4)]], [[own.v6, String(bed.host('backend').address.v6)]])
 
-it('UDP flows that began before their rule are translated once it exists', async () => {
-  const rules = make()
+it.each(firewalls)('%s: UDP flows that began before their rule are translated once it exists', async (firewall) => {
+  const rules = make(firewall)
   await rules.prepare(emptyTable.device)
   const flows = await Promise.all(
     [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'udp', every: 50 })),
@@ -37,14 +37,17 @@ it('UDP flows that began before their rule are translated once it exists', async
   await rules.remove()
 })
 
-it('a flow ends with its translation, and the next packet is refused instead of dropped', async () => {
-  const rules = make()
-  await rules.ensure(toBackend(), gone)
-  const flows = await Promise.all(
-    [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'tcp', every: 50 })),
-  )
-  await expect.poll(() => flows.map(({ report }) => (report?.answered ?? 0) > 5)).toEqual([true, true])
-  await rules.ensure(emptyTable, gone)
-  for (const flow of flows) expect(await flow.done()).toMatchObject({ broken: { code: 'ECONNRESET' } })
-  await rules.remove()
-})
+it.each(firewalls)(
+  '%s: a flow ends with its translation, and the next packet is refused instead of dropped',
+  async (firewall) => {
+    const rules = make(firewall)
+    await rules.ensure(toBackend(), gone)
+    const flows = await Promise.all(
+      [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'tcp', every: 50 })),
+    )
+    await expect.poll(() => flows.map(({ report }) => (report?.answered ?? 0) > 5)).toEqual([true, true])
+    await rules.ensure(emptyTable, gone)
+    for (const flow of flows) expect(await flow.done()).toMatchObject({ broken: { code: 'ECONNRESET' } })
+    await rules.remove()
+  },
+)

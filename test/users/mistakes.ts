@@ -14,7 +14,9 @@ type Mistake = Omit<User, 'phases'> & {
   readonly runs?: readonly string[]
 }
 
-/** Files that do not do what their authors meant, and the agent's messages, which docs/coming-from-tailscale.md lists. */
+/**
+ * Files that do not do what their authors meant, and the agent's messages, which docs/coming-from-tailscale.md lists.
+ */
 export const mistakes: Readonly<Record<string, Mistake>> = {
   'quoted-values/compose.yaml': {
     runs: [

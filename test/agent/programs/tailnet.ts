@@ -1,7 +1,7 @@
 // Runs as a process of its own: node tailnet.ts SOCKET
-// The LocalAPI of a tailscaled in a large tailnet that changes all the time. It sends by IPC the number of each change of
-// its node, and of the peer `mover` with it; the number is in the node's name and in both nodes' addresses. It pauses
-// when it gets any message.
+// The LocalAPI of a tailscaled in a large tailnet that changes all the time. It sends by IPC the number of each change
+// of its node, and of the peer `mover` with it; the number is in the node's name and in both nodes' addresses. It
+// pauses when it gets any message.
 import { createServer, type ServerResponse } from 'node:http'
 
 const peers = 10_000

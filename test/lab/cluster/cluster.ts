@@ -73,7 +73,10 @@ export class Cluster extends Kubectl {
     return [...this.#components.values()]
   }
 
-  /** A daemon, to stop, kill and start: `etcd`, `kube-apiserver`, …, `node1.containerd`, `node1.kubelet`, `node1.kube-proxy`. */
+  /**
+   * A daemon, to stop, kill and start: `etcd`, `kube-apiserver`, …, `node1.containerd`, `node1.kubelet`,
+   * `node1.kube-proxy`.
+   */
   component(name: string): Component {
     return named(this.#components, name, 'component')
   }

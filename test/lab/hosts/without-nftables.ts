@@ -2,8 +2,8 @@
 const calls = { x64: [157, 41], arm64: [167, 198] } as const
 
 /**
- * Wraps a command so that it runs as on a kernel without nf_tables, such as that of a NAS device: a seccomp filter, which
- * child processes inherit, refuses sockets of NETLINK_NETFILTER. It needs Perl.
+ * Wraps a command so that it runs as on a kernel without nf_tables, such as that of a NAS device: a seccomp filter,
+ * which child processes inherit, refuses sockets of NETLINK_NETFILTER. It needs Perl.
  */
 export function withoutNftables(...argv: readonly string[]): string[] {
   const [prctl, socket] = calls[process.arch as keyof typeof calls]

@@ -1,7 +1,7 @@
 // Runs in a host: node lost.ts
 // Applies a table as the agent does, then stops the monitor and makes so many transactions as another program that the
-// kernel drops announcements. A dropped one removes an element of our table. Prints as JSON { reported, held }: what the
-// listener and the keeper's owner were called with since, and whether the element is back after the next `ensure`.
+// kernel drops announcements. A dropped one removes an element of our table. Prints as JSON { reported, held }: what
+// the listener and the keeper's owner were called with since, and whether the element is back after the next `ensure`.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runCommand } from '../../../lib/command.ts'

@@ -52,7 +52,9 @@ function readVariables(directory: string, file: string): Record<string, string> 
   return Object.fromEntries(all.map(([name, value]) => [name, value.replace(/^(["'])(.*)\1$/s, '$2')]))
 }
 
-/** In a list, everything after the first `=` is the value, including quotes; in a mapping, YAML has parsed the value. */
+/**
+ * In a list, everything after the first `=` is the value, including quotes; in a mapping, YAML has parsed the value.
+ */
 function environmentOf({ environment = [] }: Service): Record<string, string> {
   if (Array.isArray(environment)) return Object.fromEntries(environment.map(String).map(assignment))
   return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, textOf(name, value)]))

@@ -1,8 +1,8 @@
 import { environmentFile, type Reader, readText, urlsIn, volumes } from './container.ts'
 
 /**
- * Reads a container of `virtualisation.oci-containers`, of which it understands literals: strings, lists of strings, and files that
- * `pkgs.writeText` makes.
+ * Reads a container of `virtualisation.oci-containers`, of which it understands literals: strings, lists of strings,
+ * and files that `pkgs.writeText` makes.
  */
 export const readNix: Reader = (directory, file, name) => {
   const text = readText(directory, file).replaceAll(/(?<=^|\s)#.*$/gm, '')

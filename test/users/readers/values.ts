@@ -10,7 +10,10 @@ type Values = {
   >
 }
 
-/** Reads the values of a Helm chart with containers per controller, whose template writes each value of `env` as a string. */
+/**
+ * Reads the values of a Helm chart with containers per controller, whose template writes each value of `env` as a
+ * string.
+ */
 export const readValues: Reader = (directory, file, name) => {
   const all = readYaml<Values>(readText(directory, file), '1.1').flatMap(({ controllers }) =>
     Object.values(controllers),
