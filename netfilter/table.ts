@@ -22,8 +22,8 @@ export type AddressSet = ReadonlyMap<string, ''>
  */
 export type ForwardingTable = {
   /**
-   * Own tailnet address, or that of a Tailscale Service → its backends. A new flow from the tailnet to the key goes to
-   * one of them.
+   * Own tailnet address, or that of a Tailscale Service → its backends, at least one, each once. A new flow from the
+   * tailnet to the key goes to one of them, to each equally often.
    */
   readonly ingress: ByFamily<ReadonlyMap<string, readonly string[]>>
   /** Whether backends see the Pod's address instead of the tailnet client's. */

@@ -17,17 +17,15 @@ const targets = (address: fc.Arbitrary<string>) =>
     fc.tuple(address, port).map((pair) => pair.join(' . ')),
   )
 
+/** Mostly one. */
+const backends = (address: fc.Arbitrary<string>): fc.Arbitrary<readonly string[]> =>
+  fc.uniqueArray(address, { minLength: 1, maxLength: 3, size: '-2' })
+
 /** Any table that a plan can give. */
 export const randomTable: fc.Arbitrary<ForwardingTable> = fc
   .record({
-    ingress4: entries(
-      v4,
-      v4.map((backend): readonly string[] => [backend]),
-    ),
-    ingress6: entries(
-      v6,
-      v6.map((backend): readonly string[] => [backend]),
-    ),
+    ingress4: entries(v4, backends(v4)),
+    ingress6: entries(v6, backends(v6)),
     ports4: targets(v4),
     ports6: targets(v6),
     all4: fc.option(v4, { nil: undefined }),
