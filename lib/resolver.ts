@@ -2,12 +2,12 @@ import { promises as dns } from 'node:dns'
 import { type Address, type Family, parseAddress } from './address.ts'
 import { codeOf, describe } from './errors.ts'
 
-/** What a resolver said of one name and one family. */
+/** What resolvers said of one name and one family. */
 export type DnsAnswer =
   /** Each address once; `ttl` is the shortest of the answer, in seconds. At least one address. */
   | { readonly kind: 'addresses'; readonly addresses: readonly Address[]; readonly ttl: number }
-  /** The name, or a record of this family, does not exist. */
-  | { readonly kind: 'none'; readonly reason: 'no such name (NXDOMAIN)' | 'no address' }
+  /** There are none; `exists` says whether the name has other records, or may have. */
+  | { readonly kind: 'none'; readonly exists: boolean }
   /** Nothing can be said of it. */
   | { readonly kind: 'failed'; readonly reason: string }
 
@@ -62,7 +62,7 @@ function answerOf(records: readonly { readonly address: string; readonly ttl: nu
     const address = parseAddress(record.address)
     if (address !== undefined) addresses.set(address.text, address)
   }
-  if (addresses.size === 0) return { kind: 'none', reason: 'no address' }
+  if (addresses.size === 0) return { kind: 'none', exists: true }
   if (addresses.size > mostAddresses) {
     return { kind: 'failed', reason: `the answer has ${addresses.size} addresses, more than ${mostAddresses}` }
   }
@@ -83,7 +83,7 @@ const failures: Readonly<Record<string, string>> = {
 
 function failureOf(error: unknown): DnsAnswer {
   const code = codeOf(error) ?? ''
-  if (code === 'ENOTFOUND') return { kind: 'none', reason: 'no such name (NXDOMAIN)' }
-  if (code === 'ENODATA') return { kind: 'none', reason: 'no address' }
+  if (code === 'ENOTFOUND') return { kind: 'none', exists: false }
+  if (code === 'ENODATA') return { kind: 'none', exists: true }
   return { kind: 'failed', reason: failures[code] ?? describe(error) }
 }

@@ -18,18 +18,12 @@ The agent is set by environment variables, the same as upstream's agent. This pa
 - **boolean**: exactly \`1 t T TRUE true True 0 f F FALSE false False\`; anything else is the default, with a warning.
 - **duration**: numbers with units, such as \`60s\` or \`1m30s\`.
 - **address and port**: an IP address literal and a port, such as \`10.0.0.1:9002\` or \`[::]:9002\`. An IPv6 address of the Pod itself, as \`$(POD_IP):9002\` gives it, may lack the brackets.
-- **addresses**: IP addresses, separated by a comma.
+- **addresses**: IP addresses, separated by commas.
 - An empty value is the same as none, but for ${present.join(' and ')}.
 
 A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too. A variable that is not listed here means nothing to the agent.
 
-${table(all.filter(({ unavailable }) => unavailable !== true))}
-
-## Not available yet
-
-These ask for something that this version does not have, and are refused by name when they are set:
-
-${table(all.filter(({ unavailable }) => unavailable === true))}
+${table(all)}
 
 ## What must hold
 

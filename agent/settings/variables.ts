@@ -7,8 +7,6 @@ export type Variable = {
   readonly type: 'text' | 'boolean' | 'duration' | 'address' | 'addresses' | 'address and port' | 'words' | 'path'
   readonly default?: string
   readonly effect: string
-  /** Setting it asks for a mode that this version lacks: refused by name, never ignored. */
-  readonly unavailable?: true
   /** Set but empty has a meaning of its own. */
   readonly presence?: true
 }
@@ -46,7 +44,12 @@ export const variables = [
   {
     name: 'TS_DEST_IP',
     type: 'addresses',
-    effect: 'L3 ingress: where traffic to the node goes; at most one address a family',
+    effect: 'L3 ingress: where traffic to the node goes; new connections are spread over several addresses of a family',
+  },
+  {
+    name: 'TS_EXPERIMENTAL_DEST_DNS_NAME',
+    type: 'text',
+    effect: 'The same by DNS name: its addresses are followed, and new connections spread over them',
   },
   {
     name: 'TS_TAILNET_TARGET_IP',
@@ -193,7 +196,6 @@ export const variables = [
     default: 'true',
     effect: 'For tests only: whether that netfilter carries IPv6',
   },
-  { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
 ] as const satisfies readonly Variable[]
 
 export type VariableName = (typeof variables)[number]['name']

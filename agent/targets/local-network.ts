@@ -1,14 +1,11 @@
 import { networkInterfaces } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
-import { type Address, parseAddress, parsePrefix } from '../../lib/address.ts'
-import { codeOf, describe } from '../../lib/errors.ts'
-import { readSmallFile } from '../../lib/read-file.ts'
+import { parseAddress, parsePrefix } from '../../lib/address.ts'
+import { describe } from '../../lib/errors.ts'
 import { tunnelDevice } from '../../netfilter/table.ts'
 import type { Context } from '../world/context.ts'
 import type { LocalNetwork } from '../world/world.ts'
-
-/** Far more than a resolver reads. */
-const maxBytes = 64 * 1024
+import { parseResolvConf, readResolvConf } from './resolv-conf.ts'
 
 type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'background'>
 
@@ -42,7 +39,11 @@ export async function followNetwork(
     const network: LocalNetwork = {
       addresses: await readOr('the addresses of devices', () => addressesOf(devices()), last?.addresses ?? []),
       apiServer: apiServer === undefined ? [] : [apiServer],
-      resolvers: await readOr(path, () => readResolvers(path), last?.resolvers ?? []),
+      resolvers: await readOr(
+        path,
+        async () => parseResolvConf(await readResolvConf(path)).servers,
+        last?.resolvers ?? [],
+      ),
     }
     write((now) => (isDeepStrictEqual(now, network) ? now : network))
   }
@@ -55,15 +56,6 @@ export async function followNetwork(
   })
 }
 
-async function readResolvers(path: string): Promise<readonly Address[]> {
-  try {
-    return parseResolvers((await readSmallFile(path, maxBytes)).toString('utf8'))
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  }
-}
-
 /** The addresses of all devices but the tunnel's. */
 export function addressesOf(devices: ReturnType<typeof networkInterfaces>): LocalNetwork['addresses'] {
   return Object.entries(devices).flatMap(([device, infos = []]) =>
@@ -74,7 +66,3 @@ export function addressesOf(devices: ReturnType<typeof networkInterfaces>): Loca
     }),
   )
 }
-
-/** The name servers in a resolv.conf. One with a zone is link-local, which is never a valid target. */
-export const parseResolvers = (text: string): Address[] =>
-  [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].flatMap(([, value = '']) => parseAddress(value) ?? [])

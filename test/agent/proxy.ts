@@ -34,6 +34,15 @@ export type Status = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
+  readonly dns: {
+    readonly resolvedAs: string | null
+    readonly addresses: readonly string[]
+    readonly leaving: readonly string[]
+    readonly resolvedAt: string | null
+    readonly nextAt: string | null
+    readonly failures: number
+    readonly problems: readonly string[]
+  } | null
   readonly egress: { readonly addresses: readonly string[]; readonly problems: readonly string[] } | null
   readonly services: readonly {
     readonly name: string
