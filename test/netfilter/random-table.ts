@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
+import { byFamily, type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
 
 const v4 = fc.integer({ min: 1, max: 40 }).map((last) => `100.64.0.${last}`)
 const v6 = fc.integer({ min: 1, max: 40 }).map((last) => `fd7a:115c:a1e0::${last.toString(16)}`)
@@ -46,3 +46,13 @@ export const randomTable: fc.Arbitrary<ForwardingTable> = fc
       source: { 4: own[0], 6: own[1] },
     }),
   )
+
+/** `other` with all of `from` that rules depend on, so that they differ only by elements. */
+export const withRulesOf = (from: ForwardingTable, other: ForwardingTable): ForwardingTable => {
+  const { masquerade, refuseUnmapped, catchAll, source } = from
+  const backendsOf = (table: ForwardingTable, several: boolean) =>
+    byFamily((family) => [...table.ingress[family]].filter(([, backends]) => backends.length > 1 === several))
+  const [single, several] = [backendsOf(other, false), backendsOf(from, true)]
+  const ingress = byFamily((family) => new Map([...single[family], ...several[family]]))
+  return forwardingTable({ ...other, ingress, masquerade, refuseUnmapped, catchAll, source })
+}

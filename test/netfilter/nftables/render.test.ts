@@ -9,8 +9,8 @@ import {
   renderSkeleton,
   renderTable,
 } from '../../../netfilter/nftables/render.ts'
-import { byFamily, emptyTable, type ForwardingTable, forwardingTable } from '../../../netfilter/table.ts'
-import { randomTable } from '../random-table.ts'
+import { emptyTable, type ForwardingTable, forwardingTable } from '../../../netfilter/table.ts'
+import { randomTable, withRulesOf } from '../random-table.ts'
 import { egressTable, ingressTable, severalTable, source } from '../tables.ts'
 
 describe('renderTable', () => {
@@ -43,20 +43,6 @@ describe('renderTable', () => {
     for (const line of outline(shape)) expect(line).toMatch(/^\w+$|^\w+: ./)
   })
 })
-
-/** `other` with what the rules of `from` depend on. */
-const withShapeOf = (from: ForwardingTable, other: ForwardingTable): ForwardingTable =>
-  forwardingTable({
-    ...other,
-    catchAll: from.catchAll,
-    ingress: byFamily((family) => {
-      const [several, single] = [from, other].map((table) => [...table.ingress[family]])
-      return new Map([
-        ...single!.filter(([, backends]) => backends.length === 1),
-        ...several!.filter(([, backends]) => backends.length > 1),
-      ])
-    }),
-  })
 
 describe('changes', () => {
   it.each<[string, ForwardingTable, ForwardingTable, string[]]>([
@@ -140,7 +126,7 @@ describe('changes', () => {
   it('are the same when the marks of our flows are only looked for where they follow', () => {
     fc.assert(
       fc.property(randomTable, randomTable, randomTable, (from, other, gone) => {
-        const to = withShapeOf(from, other)
+        const to = withRulesOf(from, other)
         const lingering = trackedIn(elementsOf(gone))
         const [before, after] = [elementsOf(from, lingering), elementsOf(to, lingering)]
         const said = (follows: boolean) => announcement(changes(before, after, follows)).toSorted()
