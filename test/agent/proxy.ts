@@ -66,7 +66,12 @@ export type Status = {
     readonly ports: readonly number[]
     readonly problems: readonly { readonly entry: string; readonly problem: string }[]
   } | null
-  readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
+  readonly checks: Readonly<
+    Record<
+      string,
+      { readonly state: string; readonly since: string | null; readonly reason: string | null } | undefined
+    >
+  >
   readonly reconcilers: Readonly<
     Record<
       string,

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { askDns, type DnsAnswer, mostAddresses } from '../../lib/resolver.ts'
-import { type DnsQuestion, type DnsReply, type DnsServer, startDnsServer } from '../lab/dns/server.ts'
+import { type DnsQuestion, type DnsReply, type DnsServer, startDnsServer } from './dns-server.ts'
 
 let endings: (() => void)[] = []
 afterEach(() => {
