@@ -153,19 +153,25 @@ it('waits for a name that has never been resolved', async () => {
   expect(await ask(bed.host('client'), { to: (await proxy.own()).v6, protocol: 'udp' })).toMatchObject({ host: 'two' })
 })
 
-it('asks the Pod’s own resolvers where tailscaled takes over DNS, also after a restart of the agent', async () => {
+it('asks the Pod’s own resolvers where tailscaled takes over DNS, and outlasts a restart without any', async () => {
   const env = { TS_ACCEPT_DNS: 'true', TS_STATE_DIR: '/var/lib/tailscale' }
   const first = await start(env)
   await expect.poll(() => readFileSync(resolvConf(), 'utf8')).toContain('100.100.100.100')
   await resolvesTo('two')
   await leadsTo(first, 'two')
+  const { tailscaled } = await first.status()
   first.process.kill('SIGKILL')
+  await first.host.exec(['kill', '-KILL', String(tailscaled.pid)])
   await first.process.exited
-  await resolvesTo('three')
+
+  await bed.control.putUnderlay({ mode: 'silent' })
   await using proxy = await start(env)
-  await leadsTo(proxy, 'three')
   expect(readFileSync(resolvConf(), 'utf8')).toContain('100.100.100.100')
-  expect(await ask(bed.host('client'), { to: (await proxy.own()).v4, protocol: 'tcp' })).toMatchObject({
-    host: 'three',
-  })
+  await proxy.until((status) => /10\.99\.0\.1: no answer/.test(status.checks['dns']?.reason ?? ''))
+  const own = await proxy.own()
+  const asked = () => ask(bed.host('client'), { to: own.v4, protocol: 'tcp' })
+  expect(await asked()).toMatchObject({ host: 'two' })
+  await resolvesTo('three')
+  await leadsTo(proxy, 'three')
+  expect(await asked()).toMatchObject({ host: 'three' })
 })

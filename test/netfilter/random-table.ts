@@ -50,9 +50,9 @@ export const randomTable: fc.Arbitrary<ForwardingTable> = fc
 /** `other` with all of `from` that rules depend on, so that they differ only by elements. */
 export const withRulesOf = (from: ForwardingTable, other: ForwardingTable): ForwardingTable => {
   const { masquerade, refuseUnmapped, catchAll, source } = from
-  const backendsOf = (table: ForwardingTable, several: boolean) =>
-    byFamily((family) => [...table.ingress[family]].filter(([, backends]) => backends.length > 1 === several))
-  const [single, several] = [backendsOf(other, false), backendsOf(from, true)]
-  const ingress = byFamily((family) => new Map([...single[family], ...several[family]]))
+  const ingress = byFamily((family) => {
+    const single = [...other.ingress[family]].filter(([, list]) => list.length === 1)
+    return new Map([...single, ...[...from.ingress[family]].filter(([, list]) => list.length > 1)])
+  })
   return forwardingTable({ ...other, ingress, masquerade, refuseUnmapped, catchAll, source })
 }
