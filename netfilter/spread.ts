@@ -1,7 +1,7 @@
+import type { Family } from '../lib/address.ts'
 import { memoOf } from '../lib/memo.ts'
 import { type Entry, mapOf } from './in-order.ts'
 import type { ForwardingTable } from './table.ts'
-import type { Family } from '../lib/address.ts'
 
 /** An ingress by how many backends its addresses have: each address with its only one, and those with several. */
 export type Spread = {

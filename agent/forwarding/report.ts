@@ -68,12 +68,10 @@ function problemsOf(world: World): string[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
   // A name may have addresses of a family that is not forwarded, as long as the other is.
-  const optional = world.destination === undefined || nothingReachable(plan) ? [] : targetsOf(world)
+  const unreachable = world.destination !== undefined && !nothingReachable(plan) ? [] : plan.unreachable
   return [
     ...plan.problems,
-    ...plan.unreachable
-      .filter(({ target }) => !optional.includes(target))
-      .map(({ target, reason }) => `${target.text} gets no traffic: ${reason}`),
+    ...unreachable.map(({ target, reason }) => `${target.text} gets no traffic: ${reason}`),
     ...serviceProblems(world).map(({ service, problem }) => `${service}: ${problem}`),
   ]
 }

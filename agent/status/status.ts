@@ -84,12 +84,13 @@ function targetsView(world: World): Record<string, unknown>[] {
   const plan = attemptedPlan(world)
   const failed = reportOf(world, forwardingKey)?.error
   return targetsOf(world).map((target) => {
-    const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
-    const problem = reason ?? failed ?? (plan === undefined ? 'waiting for the node’s own addresses' : undefined)
     const own =
       plan === undefined
         ? []
         : [...plan.table.ingress[target.family]].filter(([, backends]) => backends.includes(target.text))
+    const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
+    const waiting = plan === undefined ? 'waiting for the node’s own addresses' : 'the rules are not in place yet'
+    const problem = reason ?? failed ?? (own.length === 0 ? waiting : undefined)
     return {
       address: target.text,
       family: familyName(target.family),

@@ -18,7 +18,6 @@ import { example, type Choices } from './manifest.ts'
 
 const hosts = { client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } } } as const
 const visitProgram = join(projectRoot, 'test/agent/programs/visit.ts')
-
 let bed: Bed<'client'>
 let backend: { v4: string; v6: string }
 beforeAll(async () => {
@@ -241,9 +240,8 @@ test.each([
 
 test('L3 ingress by name: each Pod of a headless Service gets its share', async () => {
   await headlessService(bed.cluster, 'db', ['db-0', 'db-1'])
-  await apply('l3-ingress.yaml', {
-    texts: { '10.96.0.100': 'db.default', TS_DEST_IP: 'TS_EXPERIMENTAL_DEST_DNS_NAME' },
-  })
+  const texts = { '10.96.0.100': 'db.default', TS_DEST_IP: 'TS_EXPERIMENTAL_DEST_DNS_NAME' }
+  await apply('l3-ingress.yaml', { texts })
   await rolledOut(bed.cluster, 'l3-ingress')
   const answering = async () => whoAnswers(bed.host('client'), await nodeAddresses(bed, 'l3-ingress'))
   await expect.poll(answering).toEqual(['db-0', 'db-1'])
