@@ -44,7 +44,7 @@ export type Timings = {
   /** First pause after a failed certificate request, and the pause between two requests when all is well. */
   readonly certificateRetry: number
   readonly certificateDay: number
-  /** For connections to a backend that the name of L3 ingress has no longer, and to which it may return. */
+  /** How long connections at least go on to a backend that the name of L3 ingress has no longer. */
   readonly backendLeave: number
   /** preStop: for one answer at a service's health URL. */
   readonly drainPing: number
