@@ -20,16 +20,29 @@ COPY . .
 RUN node tools/build.ts
 
 FROM ${BASE_IMAGE}
-# libstdc++6 is for node, tini for images/bin/culvert; iptables brings both its variants, nft and legacy.
+# libstdc++6 is for node, tini for images/bin/culvert; iptables brings both its variants, nft and legacy. busybox has what
+# users' scripts and health checks call and Debian's base lacks, such as wget, ping and ash: each of its programs is
+# linked where none has that name. Its nc has no -z in Debian, by which health checks ask whether a port is open.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        ca-certificates conntrack iproute2 iptables libstdc++6 nftables procps tini \
+        busybox ca-certificates conntrack iproute2 iptables libstdc++6 netcat-openbsd nftables procps tini \
+    && for path in $(busybox --list-full); do \
+        command -v "${path##*/}" > /dev/null || ln -s /usr/bin/busybox "/$path"; \
+    done \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
 COPY --from=daemon /usr/local/bin/tailscale /usr/local/bin/tailscaled /usr/local/bin/
 COPY --from=node /usr/local/bin/node /usr/local/bin/
 COPY images/bin/ /usr/local/bin/
 # With a package.json, since Node tries to read a file as CommonJS first where nothing says what it is.
 COPY images/lib/ /usr/local/lib/culvert/
+# What Debian's link leads to instead of one of the variants, which stay there by their own names.
+RUN for name in iptables ip6tables; do \
+        ours=/usr/local/lib/culvert/iptables; \
+        update-alternatives --quiet --log /dev/null --install "/usr/sbin/$name" "$name" "$ours" 100 \
+            --slave "/usr/sbin/$name-restore" "$name-restore" "$ours" \
+            --slave "/usr/sbin/$name-save" "$name-save" "$ours" \
+            || exit; \
+    done
 COPY --from=bundle /src/dist/agent.js /src/dist/NOTICES /usr/local/lib/culvert/
 # The agent tells Kubernetes and operators what its tailscaled can do: fails when that is not the one it is made for.
 RUN culvert check-image
@@ -39,4 +52,5 @@ LABEL org.opencontainers.image.title="Culvert agent" \
     org.opencontainers.image.description="Carries traffic between a Kubernetes cluster and a tailnet: runs tailscaled in a proxy Pod" \
     org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.version="${VERSION}"
-ENTRYPOINT ["/usr/local/bin/containerboot"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s CMD ["/usr/local/lib/culvert/healthcheck"]
+ENTRYPOINT ["/usr/local/lib/culvert/entrypoint"]

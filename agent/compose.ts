@@ -48,6 +48,8 @@ import { initialWorld, type World } from './world/world.ts'
 type Surroundings = {
   /** The agent's own environment, which its children inherit. */
   readonly env: Environment
+  /** A text for people with settings by the names by which they were set. */
+  readonly named: (text: string) => string
   readonly log: Log
   readonly clock: Clock
   readonly timings: Timings
@@ -65,7 +67,7 @@ export type Run = () => Promise<string>
  */
 export async function compose(
   { settings, config }: Loaded,
-  { env, log, clock, timings, version, stop, signal }: Surroundings,
+  { env, named, log, clock, timings, version, stop, signal }: Surroundings,
 ): Promise<Run> {
   const kernelFamilies = await prepareKernel(settings, log)
   const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
@@ -85,6 +87,7 @@ export async function compose(
     world: () => store.world,
     stuck: () => reconcilers.stuck(timings.stuck),
     since: followChecks(context),
+    named,
   }
   const problems = logProblems('the endpoints', context)
   const socket = await openStatusSocket(settings.statusSocket, { observed, version, log, clock, problems })

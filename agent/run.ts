@@ -5,14 +5,18 @@ import { bootLog, type Log } from '../lib/log.ts'
 import { compose } from './compose.ts'
 import { loadSettings } from './lifecycle/load.ts'
 import { type Stopper, stopper } from './lifecycle/stop.ts'
-import { type Environment, terminationLogPath } from './settings/read.ts'
+import type { Started } from './settings/flags.ts'
+import { type Environment, environmentWarnings, terminationLogPath } from './settings/read.ts'
 import { shortTimings, timings as normalTimings } from './world/timings.ts'
 
 /**
- * The process as seen from the agent: only agent/main.ts reads the environment, handles signals and has the real clock.
+ * The process as seen from the agent: only agent/main.ts reads environment and arguments, handles signals and has the
+ * real clock.
  */
 export type Process = {
   readonly env: Environment
+  /** Flags. */
+  readonly args: readonly string[]
   readonly write: (line: string) => void
   readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => void
   /** Uncaught errors: a bug in the agent. */
@@ -21,9 +25,15 @@ export type Process = {
   readonly version: string
 }
 
-/** Runs the agent to its end. Exit codes: 0 after a signal; 1 with a reason that is logged and left for kubelet. */
-export async function runAgent({ env, write, onSignal, onUncaught, clock, version }: Process): Promise<0 | 1> {
-  const log = bootLog(write, clock.date)
+/**
+ * Runs the agent to its end. Exit codes: 0 after a signal; 1 with a reason that is logged and left for kubelet, or 2 if
+ * that is wrong usage.
+ */
+export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
+  const { args, onSignal, onUncaught, clock, version } = outside
+  let started: Started = { env: outside.env, named: (text) => text, hidden: [] }
+  const bare = bootLog(outside.write, clock.date)
+  const log: Log = (text) => bare(started.named(text))
   const work = new AbortController()
   const force = new AbortController()
   const signalled = Promise.withResolvers<string>()
@@ -48,12 +58,20 @@ export async function runAgent({ env, write, onSignal, onUncaught, clock, versio
   log(`culvert agent ${version}`)
   let stop: Stopper | undefined
   const start = async (): Promise<() => Promise<string>> => {
+    if (args.length > 0) {
+      // Imported here since it takes half a MiB, which most do without.
+      const { readFlags } = await import('./settings/flags.ts')
+      started = readFlags(args, outside.env)
+    }
+    const { env, named, hidden } = started
+    if (hidden.length > 0) bare(`flags go before the environment, so that these are not used: ${hidden.join(', ')}`)
+    for (const warning of environmentWarnings(env)) log(`warning: ${warning}`)
     const loaded = await loadSettings(env)
     for (const warning of loaded.warnings) log(`warning: ${warning}`)
     work.signal.throwIfAborted()
     const timings = loaded.settings.shortWaits ? shortTimings : normalTimings
     stop = stopper({ log, clock, timings })
-    return compose(loaded, { env, log, clock, timings, version, stop, signal: work.signal })
+    return compose(loaded, { env, named, log, clock, timings, version, stop, signal: work.signal })
   }
   const composed = start()
   let reason: string
@@ -70,8 +88,8 @@ export async function runAgent({ env, write, onSignal, onUncaught, clock, versio
   await composed.catch(() => {})
   await stop?.run(reason, force.signal)
   if (failure === undefined) return 0
-  leaveReason(terminationLogPath(env), describe(failure), log)
-  return 1
+  leaveReason(terminationLogPath(started.env), started.named(describe(failure)), log)
+  return failure instanceof CulvertError && failure.code === 'usage' ? 2 : 1
 }
 
 /** In one line, with the stack. */

@@ -1,6 +1,7 @@
 /** The kind of an error; a closed list, so that exit codes, status and tests can rely on it. */
 export type ErrorCode =
-  | 'settings' // an environment variable can never work
+  | 'usage' // a command or a flag that there is not
+  | 'settings' // a setting can never work
   | 'privilege' // a right, device or kernel setting is missing
   | 'listen' // a socket could not be opened
   | 'boot-deadline' // the boot deadline passed

@@ -48,8 +48,11 @@ export async function askOnce(
   const connect: buildConnector.connector = (to, done) =>
     open(to, (...opened) => {
       const [, socket] = opened
-      halfClose?.addEventListener('abort', () => socket?.end(), { once: true })
+      const close = (): void => void socket?.end()
+      halfClose?.addEventListener('abort', close, { once: true })
       done(...opened)
+      // On a busy machine nobody may wait any more when the connection opens. The request is sent before, in this turn.
+      if (halfClose?.aborted) setImmediate(close)
     })
   return answer(await new Client(`http://${host}`, { ...options, connect }).request({ ...request, reset: true }))
 }

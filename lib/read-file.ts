@@ -9,6 +9,7 @@ export async function readSmallFile(path: string, limit: number): Promise<Buffer
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const status = await file.stat()
+    if (status.isDirectory()) throw new Error('it is a directory, as engines make one for a mount without a source')
     if (!status.isFile()) throw new Error('it is no regular file')
     if (status.size > limit) throw new Error(`it has ${status.size} bytes, and at most ${limit} are read`)
     return await file.readFile()

@@ -59,7 +59,9 @@ async function nftablesBackend({ run, runAhead, localAddresses, log }: BackendOp
   } catch (error) {
     throw new CulvertError('privilege', 'nftables cannot be used in this network namespace', {
       cause: error,
-      remedy: 'The node’s kernel needs nf_tables with NAT; the image needs nft.',
+      remedy:
+        'The node’s kernel needs nf_tables with NAT, and the image nft: this version of Culvert forwards with nothing ' +
+        'else, also where iptables works.',
     })
   }
   log('firewall: nftables, since its rules could be made and deleted here')

@@ -15,9 +15,10 @@ export type Firewall = {
   /**
    * Before the first table is known: ensures that connection tracking runs and that nothing leaves in the clear. A
    * table of an earlier container in this network namespace stays, so that its flows continue.
+   * @param device the tunnel's.
    * @returns whether there was none.
    */
-  readonly prepare: () => Promise<boolean>
+  readonly prepare: (device: string) => Promise<boolean>
   /** Ends all translated flows with a reset, while new ones may begin. Gives how many connections were open. */
   readonly endFlows: () => Promise<number>
   /**

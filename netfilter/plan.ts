@@ -4,6 +4,8 @@ import { type Entry, mapOf } from './in-order.ts'
 import { byFamily, type ForwardingTable, forwardingTable, type PortKey } from './table.ts'
 
 export type ForwardingInput = {
+  /** The tunnel's device. */
+  readonly device: string
   /** The node's own tailnet addresses. */
   readonly own: readonly Address[]
   /** Address families that the kernel supports in this network namespace. */
@@ -136,6 +138,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   }
 
   const table = forwardingTable({
+    device: input.device,
     ingress,
     masquerade: !input.noSnat,
     refuseUnmapped: input.ingress !== undefined,

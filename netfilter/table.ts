@@ -1,8 +1,8 @@
 import type { Family } from '../lib/address.ts'
 import { inOrder } from './in-order.ts'
 
-/** tailscaled's device: tailnet traffic arrives and leaves through it. */
-export const tunnelDevice = 'tailscale0'
+/** tailscaled's device, unless it is given another name. */
+export const defaultDevice = 'tailscale0'
 
 /** For each family, values by canonical address text. */
 export type ByFamily<T> = Readonly<Record<Family, T>>
@@ -21,6 +21,8 @@ export type AddressSet = ReadonlyMap<string, ''>
  * equal rules.
  */
 export type ForwardingTable = {
+  /** tailscaled's device: tailnet traffic arrives and leaves through it. */
+  readonly device: string
   /**
    * Own tailnet address, or that of a Tailscale Service → its backends, at least one, each once. A new flow from the
    * tailnet to the key goes to one of them, to each equally often.
@@ -69,6 +71,7 @@ export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>)
 }
 
 export const emptyTable: ForwardingTable = forwardingTable({
+  device: defaultDevice,
   ingress: byFamily(() => new Map()),
   masquerade: true,
   refuseUnmapped: false,

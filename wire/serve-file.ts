@@ -1,7 +1,7 @@
 import { CulvertError } from '../lib/errors.ts'
 import { quote } from '../lib/quote.ts'
 import { goJson } from './go-json.ts'
-import { fieldOf, flagOf, membersOf, type JsonCursor, Refusal, unknownMembers } from './json-cursor.ts'
+import { fieldOf, flagOf, isAbsent, membersOf, type JsonCursor, Refusal, unknownMembers } from './json-cursor.ts'
 import type { Rejection } from './rejection.ts'
 import {
   certDomain,
@@ -13,7 +13,7 @@ import {
   type ServeConfig,
   withoutEmpty,
 } from './serve-config.ts'
-import { type Members, readPorts, readService, type Warn } from './serve-handlers.ts'
+import { servicesFormat, type Members, readPorts, readService, type Warn } from './serve-handlers.ts'
 import { isServiceName } from './serve-values.ts'
 import { readObject } from './services.ts'
 
@@ -36,6 +36,7 @@ const sections = ['TCP', 'Web', 'Services', 'AllowFunnel'] as const
  */
 export function parseServeFile(bytes: Buffer, before?: ServeFile): ServeFile {
   const root: JsonCursor = { value: readObject(bytes), path: '' }
+  if (!isAbsent(fieldOf(root, 'endpoints'))) throw new CulvertError('settings', `endpoints: ${servicesFormat}`)
   const section = readSections(root)
   const former = entriesOf(before?.config ?? {})
   const entries = new Map<string, ServeConfig>()
@@ -105,7 +106,7 @@ function byPort({ TCP, Web, AllowFunnel }: Sections): Map<string, PortParts> {
 }
 
 function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
-  const { TCP, Web } = readPorts(parts.TCP, parts.Web, warn)
+  const { TCP, Web } = readPorts(parts.TCP, parts.Web, certDomain, warn)
   const funnel = parts.AllowFunnel.filter(([, cursor]) => flagOf(cursor)).filter(([site, cursor]) => {
     const port = TCP[portOf(site)]
     const names = port?.TCPForward === undefined ? Object.keys(Web).map(hostOf) : [port.TerminateTLS ?? hostOf(site)]

@@ -32,10 +32,15 @@ export type Warn = (cursor: JsonCursor, reason: string) => void
 export type Members = readonly (readonly [name: string, cursor: JsonCursor])[]
 
 /**
- * Reads ports and the sites on them, which are accepted or rejected together.
+ * Reads ports and the sites on them, which are accepted or rejected together. `example`: a name for a site.
  * @throws Refusal
  */
-export function readPorts(tcp: Members, web: Members, warn: Warn): { readonly TCP: Ports; readonly Web: Sites } {
+export function readPorts(
+  tcp: Members,
+  web: Members,
+  example: string,
+  warn: Warn,
+): { readonly TCP: Ports; readonly Web: Sites } {
   const ports = new Map(
     tcp.map(([name, cursor]) => {
       if (!isPort(name)) throw new Refusal(cursor.path, 'a port is a whole number from 1 to 65535')
@@ -45,26 +50,32 @@ export function readPorts(tcp: Members, web: Members, warn: Warn): { readonly TC
   const sites = web.map(([name, cursor]): [string, Site] => {
     if (!isPort(portOf(name)) || !isName(hostOf(name))) {
       refusePlaceholder(cursor, name)
-      throw new Refusal(cursor.path, 'a site is a name and a port, such as app.example.ts.net:443')
+      throw new Refusal(cursor.path, `a site is a name and a port, such as app.example.ts.net:443${lostName(name)}`)
     }
     const port = ports.get(portOf(name))
     if (port === undefined) throw new Refusal(cursor.path, `TCP does not have its port: ${portToAdd(portOf(name))}`)
     if (port.TCPForward !== undefined) throw new Refusal(cursor.path, 'its port is forwarded, and has no sites')
     return [name, readSite(cursor, warn)]
   })
+  const withSites = new Set(sites.map(([site]) => portOf(site)))
+  for (const [name, cursor] of tcp) {
+    if (ports.get(name)?.TCPForward !== undefined || withSites.has(name)) continue
+    throw new Refusal(cursor.path, `no site is on this port: add "${example}:${name}": {${handlersToAdd}} to Web`)
+  }
   return { TCP: Object.fromEntries(ports), Web: Object.fromEntries(sites) }
 }
 
 /** @throws Refusal */
 export function readService(label: string, cursor: JsonCursor, warn: Warn): ServeService {
+  const endpoints = fieldOf(cursor, 'endpoints')
+  if (!isAbsent(endpoints)) throw new Refusal(endpoints.path, servicesFormat)
   const at = fieldsOf(cursor, ['TCP', 'Web', 'Tun'], warn)
   const [tcp, web, tun] = [membersOf(at.TCP), membersOf(at.Web), flagOf(at.Tun)]
   if (tun && tcp.length + web.length > 0) throw new Refusal(at.Tun.path, 'it excludes TCP and Web')
-  for (const [name, site] of web) {
-    if (hostOf(name).split('.')[0]?.toLowerCase() === label.toLowerCase()) continue
-    warn(site, `tailscaled looks for sites of this Tailscale Service by its own name, which begins with ${label}`)
+  if (!tun && tcp.length + web.length === 0) {
+    throw new Refusal(cursor.path, 'nothing is served: add TCP, and Web for HTTPS and HTTP, or "Tun": true')
   }
-  return withoutEmpty({ ...readPorts(tcp, web, warn), ...(tun && { Tun: true }) })
+  return withoutEmpty({ ...readPorts(tcp, web, `${label}.example.ts.net`, warn), ...(tun && { Tun: true }) })
 }
 
 function readPort(cursor: JsonCursor, warn: Warn): PortHandler {
@@ -104,7 +115,7 @@ function readProxyProtocol(cursor: JsonCursor): 1 | 2 | undefined {
 
 function readSite(cursor: JsonCursor, warn: Warn): Site {
   const handlers = membersOf(fieldsOf(cursor, ['Handlers'], warn).Handlers)
-  if (handlers.length === 0) throw new Refusal(cursor.path, 'it has no Handlers')
+  if (handlers.length === 0) throw new Refusal(cursor.path, `it has no Handlers: add ${handlersToAdd}`)
   return {
     Handlers: Object.fromEntries(
       handlers.map(([mount, handler]) => {
@@ -140,6 +151,13 @@ function readHandler(cursor: JsonCursor, warn: Warn): WebHandler {
   return withoutEmpty({ [way]: text, AcceptAppCaps: capabilities })
 }
 
+const handlersToAdd = '"Handlers": {"/": {"Proxy": "http://10.0.0.9:8080"}}'
+
+/** Why `endpoints` are no part of a serve config. */
+export const servicesFormat =
+  'this is the format of `tailscale serve get-config`, which does not say whether a port is HTTPS: ' +
+  'write TCP and Web, as `tailscale serve status --json` prints them'
+
 /** What to add to TCP for a site on this port. */
 const portToAdd = (port: string): string => `add "${port}": {"${port === '80' ? 'HTTP' : 'HTTPS'}": true} to it`
 
@@ -150,6 +168,13 @@ const portToAdd = (port: string): string => `add "${port}": {"${port === '80' ? 
 function refusePlaceholder({ path }: JsonCursor, text: string): void {
   const other = text.match(/\$\{?\w+\}?/g)?.find((one) => ![certDomain, '${HOST}', '${REQUEST_URI}'].includes(one))
   if (other !== undefined) throw new Refusal(path, `${quote(other)} is not replaced by anything: write ${certDomain}`)
+}
+
+/** Compose replaces what follows a single `$` in its own file, and nothing in files that it mounts. */
+function lostName(site: string): string {
+  if (site.startsWith(':'))
+    return `; in a compose file write $${certDomain}, since compose replaces ${certDomain} itself`
+  return site.includes(`$${certDomain}`) ? `; $$ is for what is within a compose file: write ${certDomain} here` : ''
 }
 
 /** The fields of the object at `cursor`; others are ignored. */

@@ -88,11 +88,13 @@ function refuseTwice(claims: readonly Claim[]): void {
 /** @throws CulvertError `settings` when the document is no JSON object */
 export function readObject(bytes: Buffer): object {
   if (!isUtf8(bytes)) throw new CulvertError('settings', 'it is not UTF-8')
+  const text = bytes.toString('utf8')
   let value: unknown
   try {
-    value = JSON.parse(bytes.toString('utf8'))
+    value = JSON.parse(text)
   } catch (cause) {
-    throw new CulvertError('settings', `it is not JSON, perhaps only half written: ${visible(describe(cause))}`)
+    const why = /^\s*\/[/*]/m.test(text) ? 'which has no comments' : 'perhaps only half written'
+    throw new CulvertError('settings', `it is not JSON, ${why}: ${visible(describe(cause))}`)
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw new CulvertError('settings', 'it is not a JSON object')

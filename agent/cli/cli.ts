@@ -1,92 +1,95 @@
-import { describe } from '../../lib/errors.ts'
+import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Environment } from '../settings/read.ts'
+import { type Command, type CommandName, commands, isCommand } from './commands.ts'
 
-const help = `Usage: culvert [COMMAND]      (outside of the image: node agent.js [COMMAND])
-
-Without a command: run the agent. Its settings are environment variables; docs/settings.md lists them.
-
-Commands, for use inside the container, which ask the running agent through its socket:
-  status [--json]   what is running, forwarded and wrong
-  ready [--verbose] exit code 0 when traffic flows, else 1 and the reasons; with --verbose every check
-  live              exit code 0 when the agent answers and does not hang, else 1
-
-Commands that need no agent:
-  check-image       exit code 0 when the tailscaled here is the one that the agent is made for; run by the image's build
-  version           the version
-  help              this text
-
-The socket is CULVERT_SOCKET (default /tmp/culvert.sock).
-`
-
-type Terminal = {
+export type Terminal = {
   readonly env: Environment
-  readonly print: (text: string) => void
+  readonly agent: (flags: readonly string[]) => Promise<0 | 1 | 2>
+  readonly print: (text: string) => Promise<void>
   readonly complain: (text: string) => void
   readonly version: string
 }
 
-/** The option that a command takes in addition to --help. */
-const options = new Map([
-  ['status', '--json'],
-  ['ready', '--verbose'],
-])
+/** The values of flags by their names. */
+type Given = ReadonlyMap<string, string>
+
+const asksForHelp = (arg: string): boolean => arg === '--help' || arg === '-h'
 
 /**
- * Runs a command other than the agent itself. Exit codes: 0; 1 for "no" or if the agent cannot be reached; 2 for wrong
+ * Runs a command; without one, the agent. Exit codes: 0; 1 for "no" or if the agent cannot be reached; 2 for wrong
  * usage. Each command imports only what it needs, since kubelet may run it every few seconds.
  */
-export async function cli(command: string, args: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
-  const { env, print, complain, version } = terminal
-  const unknown = args.find((arg) => !['--help', '-h', options.get(command)].includes(arg))
-  if (unknown !== undefined) {
-    complain(`culvert: ${command} takes no ${unknown}\n\n${help}`)
-    return 2
+export async function cli(args: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
+  const [first = 'run', ...rest] = args
+  const name = asksForHelp(first) ? 'help' : first === '--version' ? 'version' : first.startsWith('-') ? 'run' : first
+  if (name === 'run' && !rest.some(asksForHelp)) return terminal.agent(first === 'run' ? rest : args)
+  try {
+    if (!isCommand(name)) {
+      const { absent } = await import('../../lib/flags.ts')
+      const { nearest } = await import('../../lib/nearest.ts')
+      throw absent(`command ${name}`, nearest(name, Object.keys(commands), 2))
+    }
+    return await runCommand(name, rest, terminal)
+  } catch (error) {
+    terminal.complain(`culvert: ${describe(error)}\n`)
+    return error instanceof CulvertError && error.code === 'usage' ? 2 : 1
   }
-  const name = args.includes('--help') || args.includes('-h') ? 'help' : command
-  switch (name) {
-    case 'help':
-    case '--help':
-    case '-h':
-      print(help)
-      return 0
-    case 'version':
-    case '--version':
-      print(`${version}\n`)
-      return 0
-    case 'check-image':
-      try {
-        const { checkImage } = await import('./check-image.ts')
-        const { runCommand } = await import('../../lib/command.ts')
-        await checkImage(runCommand)
-        return 0
-      } catch (error) {
-        complain(`culvert: ${describe(error)}\n`)
-        return 1
-      }
-    case 'status':
-    case 'ready':
-    case 'live':
-      break
-    default:
-      complain(`culvert: unknown command ${command}\n\n${help}`)
-      return 2
+}
+
+async function runCommand(name: CommandName, args: readonly string[], terminal: Terminal): Promise<0 | 1> {
+  if (name === 'run' || name === 'help' || args.some(asksForHelp)) {
+    const { help, helpOf } = await import('./help.ts')
+    await terminal.print(name === 'help' ? help() : helpOf(name))
+    return 0
   }
-  const socket = env['CULVERT_SOCKET'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
-  const path = { status: '/status', ready: args.includes('--verbose') ? '/readyz?verbose' : '/readyz', live: '/livez' }[
-    name
-  ]
+  if (name === 'completion') {
+    const { completion } = await import('./completion.ts')
+    await terminal.print(completion(args))
+    return 0
+  }
+  const given = await flagsOf(commands[name], args)
+  if (name === 'version') {
+    await terminal.print(`${terminal.version}\n`)
+    return 0
+  }
+  if (name === 'check-image') {
+    const { checkImage } = await import('./check-image.ts')
+    const { runCommand: run } = await import('../../lib/command.ts')
+    await checkImage(run)
+    return 0
+  }
+  return askAgent(name, given, terminal)
+}
+
+async function askAgent(
+  name: 'status' | 'ready' | 'live',
+  given: Given,
+  { env, print, complain }: Terminal,
+): Promise<0 | 1> {
+  const usual = `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
+  const socket = given.get('culvert-socket') || env['CULVERT_SOCKET'] || usual
+  const verbose = given.get('verbose') === 'true' ? '?verbose' : ''
+  const path = { status: '/status', ready: `/readyz${verbose}`, live: '/livez' }[name]
   try {
     const { ask } = await import('./ask.ts')
     const { status, body } = await ask(socket, path)
-    if (name === 'status' && !args.includes('--json')) {
+    if (name === 'status' && given.get('json') !== 'true') {
       const { renderStatus } = await import('./status.ts')
-      print(renderStatus(JSON.parse(body)))
+      await print(renderStatus(JSON.parse(body)))
     } else {
-      print(body)
+      await print(body)
     }
     return status === 200 ? 0 : 1
   } catch (error) {
     complain(`culvert: no agent answers on ${socket}: ${describe(error)}\n`)
     return 1
   }
+}
+
+/** @throws CulvertError `usage` for anything but the command's flags. */
+async function flagsOf({ flags }: Command, args: readonly string[]): Promise<Given> {
+  if (args.length === 0) return new Map()
+  const { parseFlags } = await import('../../lib/flags.ts')
+  const known = new Map(Object.entries(flags).map(([name, { type }]) => [name, type]))
+  return new Map(parseFlags(args, known).map(({ name, value }) => [name, value]))
 }

@@ -45,10 +45,13 @@ function isCarried(name: string, world: World): boolean {
   const isForwarded = mounted.ingressServices?.content?.services.has(name) === true
   if (isServed && Object.keys(servedConfig(world)?.Services?.[name] ?? {}).length === 0) return false
   if (isForwarded && !forwardedServices(world).has(name)) return false
+  const isRejected = [mounted.serveConfig, mounted.ingressServices].some((file) =>
+    file?.content?.rejections.some(({ entry }) => entry === name),
+  )
   const unread =
     (settings.serveConfigFile !== undefined && wanted === undefined) ||
     (settings.ingressServicesFile !== undefined && mounted.ingressServices?.content === undefined)
-  return isServed || isForwarded || !unread
+  return isServed || isForwarded || !(unread || isRejected)
 }
 
 /** Where the effective config is kept when it differs from the mounted file. */

@@ -8,10 +8,12 @@ export type Observed = {
   /** Names of the reconcilers whose attempt hangs; none when all is well. */
   readonly stuck: () => readonly string[]
   readonly since: Since
+  /** A text with settings by the names by which they were set. */
+  readonly named: (text: string) => string
 }
 
 /** The endpoints for kubelet's probes. */
-export const probes = ({ world, stuck, since }: Observed) => ({
+export const probes = ({ world, stuck, since, named }: Observed) => ({
   '/livez': (): Answer => {
     const names = stuck()
     return names.length === 0 ? { status: 200, body: 'ok' } : { status: 500, body: `stuck: ${names.join(', ')}` }
@@ -19,8 +21,8 @@ export const probes = ({ world, stuck, since }: Observed) => ({
   '/readyz': (query: URLSearchParams): Answer => {
     const reasons = notReady(world())
     const status = reasons.length === 0 ? 200 : 503
-    if (query.has('verbose')) return { status, body: renderChecks(world(), since) }
-    return { status, body: status === 200 ? 'ok' : reasons.join('\n') }
+    if (query.has('verbose')) return { status, body: named(renderChecks(world(), since)) }
+    return { status, body: status === 200 ? 'ok' : named(reasons.join('\n')) }
   },
 })
 

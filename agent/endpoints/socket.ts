@@ -24,12 +24,12 @@ export async function openStatusSocket(
   path: string,
   { observed, version, log, clock, problems }: Parts,
 ): Promise<Server | undefined> {
-  const { world, since } = observed
+  const { world, since, named } = observed
   const routes = {
     ...probes(observed),
     '/status': () => ({
       status: 200,
-      body: JSON.stringify(statusView(world(), { version, since, now: clock.date() })),
+      body: named(JSON.stringify(statusView(world(), { version, since, now: clock.date() }))),
     }),
   }
   try {

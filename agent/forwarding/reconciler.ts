@@ -71,6 +71,7 @@ const details = memo(
     const target = settings.tailnetTarget && usableTarget(settings.tailnetTarget, world)
     const services = [...egress.values()].map((service) => ({ ...service, ...usableTarget(service.target, world) }))
     const plan = planForwardingTable({
+      device: settings.tunnelDevice,
       own,
       kernelFamilies,
       podFamilies: podFamilies(settings),
@@ -118,7 +119,7 @@ export function forwardingReconciler(
     key: forwardingKey,
     plan: planForwarding,
     apply: async (desired, world) => {
-      if (desired === 'guard') return firewall.prepare()
+      if (desired === 'guard') return firewall.prepare(world.settings.tunnelDevice)
       const changed = await firewall.ensure(desired.table, isGone(world))
       if (!stood) await standing()
       stood = true

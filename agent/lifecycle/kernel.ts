@@ -19,6 +19,9 @@ export async function prepareKernel(settings: Settings, log: Log): Promise<reado
     settings.root,
     kernel.filter((family) => settings.forwardedFamilies.includes(family)),
   )
+  // What such a node cannot route is no reason to withhold the rest, as upstream's agent does not look at it.
+  const advertised = kernel.filter((family) => settings.advertisedFamilies.includes(family))
+  warn((await tryForwarding(settings.root, advertised)).problems, log)
   return settings.forwardsAny ? forwardAny(settings.root, kernel, log) : kernel
 }
 
@@ -27,19 +30,26 @@ export async function prepareKernel(settings: Settings, log: Log): Promise<reado
  * @throws CulvertError `privilege` when no family can be forwarded.
  */
 async function forwardAny(root: string, kernel: readonly Family[], log: Log): Promise<Family[]> {
-  const tried = await Promise.all(
-    kernel.map(async (family) => {
-      try {
-        await enableForwarding(root, [family])
-        return { family, problem: undefined }
-      } catch (problem) {
-        return { family, problem }
-      }
-    }),
-  )
-  const carried = tried.flatMap(({ family, problem }) => (problem === undefined ? [family] : []))
-  const problems = tried.flatMap(({ problem }) => problem ?? [])
+  const { carried, problems } = await tryForwarding(root, kernel)
   if (carried.length === 0 && problems.length > 0) throw problems[0]
-  for (const problem of problems) log(`warning: ${describe(problem)}`)
+  warn(problems, log)
   return carried
+}
+
+async function tryForwarding(root: string, wanted: readonly Family[]) {
+  const carried: Family[] = []
+  const problems: unknown[] = []
+  for (const family of wanted) {
+    try {
+      await enableForwarding(root, [family])
+      carried.push(family)
+    } catch (problem) {
+      problems.push(problem)
+    }
+  }
+  return { carried, problems }
+}
+
+function warn(problems: readonly unknown[], log: Log): void {
+  for (const problem of problems) log(`warning: ${describe(problem)}`)
 }

@@ -1,6 +1,7 @@
 import { CulvertError } from '../../lib/errors.ts'
 import { capabilityVersion } from '../../wire/capability-version.ts'
 import { findConfigFile, readConfigFile } from '../device-config/read.ts'
+import { mountPoints, unusedVolume } from './unused-volume.ts'
 import { type Environment, readSettings } from '../settings/read.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { DeviceConfig } from '../world/world.ts'
@@ -28,5 +29,6 @@ export async function loadSettings(env: Environment): Promise<Loaded> {
     if (!(error instanceof CulvertError)) throw error
     bad = error
   }
-  return { ...readSettings(env, bad), config }
+  const { settings, warnings } = readSettings(env, bad)
+  return { settings, warnings: [...warnings, ...unusedVolume(settings, mountPoints(settings.root))], config }
 }

@@ -18,6 +18,9 @@ export type ServeDesired = {
 
 export const serveKey = reconcilerKey<ServeDesired>('serve')
 
+/** The node's name; empty until it is known. */
+export const ownName = ({ tailnet }: World): string => tailnet.self?.name.replace(/\.$/, '') ?? ''
+
 /**
  * The desired serve config, with placeholders for the node's name; undefined if none is mounted, or none was ever
  * valid.
@@ -29,12 +32,12 @@ export const wantedServe = ({ mounted }: World): ServeConfig | undefined => moun
  * which names there can be certificates.
  */
 export const resolvedServe = memo(
-  (world: World) => [wantedServe(world), world.tailnet.certDomains, world.tailnet.self?.name],
+  (world: World) => [wantedServe(world), world.tailnet.certDomains, ownName(world)],
   (world): Resolved | undefined => {
     const wanted = wantedServe(world)
-    const { certDomains, self } = world.tailnet
+    const { certDomains } = world.tailnet
     if (wanted === undefined || certDomains === undefined) return undefined
-    const own = self?.name.replace(/\.$/, '') ?? ''
+    const own = ownName(world)
     return resolveServeConfig(wanted, certDomains.includes(own) ? own : certDomains[0], own)
   },
 )

@@ -1,22 +1,39 @@
 import { memo } from '../../lib/memo.ts'
 import { some } from '../../lib/some.ts'
-import { entriesOf, type ServeConfig } from '../../wire/serve-config.ts'
+import { type Misnamed, misnamed } from '../../serve/names.ts'
+import { certDomain, entriesOf, type ServeConfig } from '../../wire/serve-config.ts'
 import { advertised } from './advertise.ts'
-import { resolvedServe, servedConfig } from './reconciler.ts'
+import { ownName, resolvedServe, servedConfig } from './reconciler.ts'
 import type { World } from '../world/world.ts'
 
-/** Why an entry of the serve config is not served. */
+/** What is wrong with an entry of the serve config. */
 export type ServeProblem = { readonly entry: string; readonly problem: string }
 
-/** Why valid entries are not served yet. */
+/** Why valid entries are not served yet, or why nobody reaches them. */
 export const serveProblems = memo(
-  (world: World) => [resolvedServe(world)],
-  (world): ServeProblem[] =>
-    (resolvedServe(world)?.withheld ?? []).map((entry) => ({
-      entry,
-      problem: 'it waits for HTTPS, which is off in the tailnet: switch on MagicDNS and HTTPS certificates there',
-    })),
+  (world: World) => [resolvedServe(world), ownName(world), world.tailnet.certDomains],
+  (world): ServeProblem[] => {
+    const resolved = resolvedServe(world)
+    const own = ownName(world)
+    if (resolved === undefined) return []
+    return [
+      ...resolved.withheld.map((entry) => ({
+        entry,
+        problem: 'it waits for HTTPS, which is off in the tailnet: switch on MagicDNS and HTTPS certificates there',
+      })),
+      ...(own === '' ? [] : misnamed(resolved.config, own, world.tailnet.certDomains ?? [])).map(misnaming),
+    ]
+  },
 )
+
+const misnaming = ({ entry, name, service, own }: Misnamed): ServeProblem => ({
+  entry,
+  problem: `no client finds what is served as ${name}: ${
+    service === undefined
+      ? `the name of this node is ${own}. Write ${certDomain}, which stands for it`
+      : `the name of ${service} is ${own}`
+  }`,
+})
 
 /** What is served, for the status; docs/operations.md documents the shape. */
 export function serveView(world: World): Record<string, unknown> | null {
@@ -37,7 +54,7 @@ export function serveView(world: World): Record<string, unknown> | null {
 /** How many entries are served and how many wait; undefined before that is known. */
 export function serveCounts(world: World): { readonly served: number; readonly waiting: number } | undefined {
   const served = servedConfig(world)
-  return served && { served: entriesOf(served).size, waiting: serveProblems(world).length }
+  return served && { served: entriesOf(served).size, waiting: resolvedServe(world)?.withheld.length ?? 0 }
 }
 
 /** In one line. */

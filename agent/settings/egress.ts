@@ -3,6 +3,7 @@ import type { PortKey } from '../../netfilter/table.ts'
 import { parseFullName, type TailnetTarget } from '../../wire/tailnet-target.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 import { listenerName } from './rules.ts'
+import { flagValue } from './tun.ts'
 
 /**
  * The target of L3 egress.
@@ -51,7 +52,7 @@ export function readExempt(env: EnvReader): {
     ),
   ]
   const tcp = addresses.filter((port) => port !== undefined && port > 0).map((port): PortKey => `tcp . ${port!}`)
-  const argument = /--?port[= ](\d+)/.exec(env.words('TS_TAILSCALED_EXTRA_ARGS').join(' '))?.[1]
+  const argument = flagValue(env.words('TS_TAILSCALED_EXTRA_ARGS'), 'port')
   const chosen = portOf(argument ?? env.text('PORT'))
   if (argument !== undefined && chosen === 0) {
     const warning =

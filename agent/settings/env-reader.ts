@@ -1,7 +1,7 @@
 import { parseAddress, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseBool } from '../../lib/go-values.ts'
-import { type Variable, type VariableName, variables } from './variables.ts'
+import { type VariableName, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -16,12 +16,9 @@ export type EnvReader = {
   readonly words: (name: VariableName) => string[]
   /** As `text`, with the brackets that `$(POD_IP):9002` lacks in an IPv6 Pod. */
   readonly addressPort: (name: VariableName) => string
-  /** Values that were ignored, for people. */
-  readonly warnings: readonly string[]
 }
 
-const all: readonly (Variable & { readonly name: VariableName })[] = variables
-const defaults = new Map(all.map((variable) => [variable.name, variable.default ?? '']))
+const defaults = new Map(variables.map((variable) => [variable.name, variable.default ?? '']))
 
 export function envReader(env: Environment): EnvReader {
   const fallback = (name: VariableName): string => defaults.get(name) ?? ''
@@ -43,11 +40,6 @@ export function envReader(env: Environment): EnvReader {
       const repaired = parseAddressPort(bracketed)
       return repaired !== undefined && own.has(parseAddress(repaired.host)?.text ?? '') ? bracketed : value
     },
-    warnings: all.flatMap(({ name, type }) => {
-      const value = env[name] ?? ''
-      const odd = type === 'boolean' && value !== '' && parseBool(value) === undefined
-      return odd ? [`${name}=${JSON.stringify(value)} is not a boolean and counts as ${fallback(name) || 'unset'}`] : []
-    }),
   }
 }
 

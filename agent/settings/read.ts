@@ -4,15 +4,24 @@ import { parseDuration } from '../../lib/go-values.ts'
 import { takeAcceptDns } from './accept-dns.ts'
 import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
 import { type Environment, envReader, type EnvReader, refusal } from './env-reader.ts'
+import { badLoginServer } from './login-server.ts'
+import { oddValues } from './odd-values.ts'
 import { readPod } from './pod.ts'
 import { rules, wantsListener } from './rules.ts'
 import { readServe } from './serve.ts'
 import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { strayNames } from './stray-names.ts'
-import { readRouteFamilies, readTargets } from './targets.ts'
+import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
+import { readTunnelDevice, tunWarnings } from './tun.ts'
 
 export type { Environment } from './env-reader.ts'
+
+/** Warnings about the environment as it is, also where it cannot be used: they may say why. */
+export const environmentWarnings = (environment: Environment): readonly string[] => [
+  ...oddValues(environment),
+  ...strayNames(environment),
+]
 
 /**
  * Reads and validates the environment; the first failure wins. `badConfig` says why the
@@ -49,6 +58,7 @@ export function readSettings(
   const settings: Settings = {
     root,
     userspace,
+    tunnelDevice: readTunnelDevice(env),
     state: readState(env),
     socket: text('TS_SOCKET'),
     socks5Server: text('TS_SOCKS5_SERVER'),
@@ -76,6 +86,7 @@ export function readSettings(
         targets.some((target) => target.family === family) ||
         (tailnetTarget?.kind === 'address' && tailnetTarget.address.family === family),
     ),
+    advertisedFamilies: userspace ? [] : advertisedFamilies(up.extraArgs),
     forwardsAny: targetName !== undefined || tailnetTarget?.kind === 'name' || groups,
     bootTimeoutMs: parseDuration(text('TS_BOOT_TIMEOUT')) ?? 0,
     endpoints,
@@ -96,10 +107,9 @@ export function readSettings(
   return {
     settings,
     warnings: [
-      ...env.warnings,
-      ...strayNames(environment),
       ...podWarnings,
       ...targetWarnings,
+      ...tunWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
       ...endpointWarnings,
@@ -125,7 +135,8 @@ function readUp({ raw, text, bool, words }: EnvReader): { up: UpSettings; warnin
     acceptDns,
     extraArgs,
   }
-  return { up, warnings }
+  const server = badLoginServer(extraArgs)
+  return { up, warnings: server === undefined ? warnings : [...warnings, server] }
 }
 
 function readEndpoints(env: EnvReader): { endpoints: Endpoints; warnings: readonly string[] } {
@@ -136,8 +147,14 @@ function readEndpoints(env: EnvReader): { endpoints: Endpoints; warnings: readon
     metrics: env.bool('TS_ENABLE_METRICS'),
     healthListen,
   }
+  const unused =
+    'TS_LOCAL_ADDR_PORT is set, but nothing is served there: set TS_ENABLE_HEALTH_CHECK=true or TS_ENABLE_METRICS=true'
   const older = 'TS_HEALTHCHECK_ADDR_PORT is deprecated: use TS_ENABLE_HEALTH_CHECK=true with TS_LOCAL_ADDR_PORT'
-  return { endpoints, warnings: healthListen === undefined ? [] : [older] }
+  const warnings = [
+    ...(endpoints.listen === undefined && (env.raw('TS_LOCAL_ADDR_PORT') ?? '') !== '' ? [unused] : []),
+    ...(healthListen === undefined ? [] : [older]),
+  ]
+  return { endpoints, warnings }
 }
 
 function readFirewallMode(value: string, needed: boolean): Settings['firewallMode'] {

@@ -3,7 +3,9 @@ import { CulvertError } from '../../lib/errors.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 import { isInKubernetes, readState } from './state.ts'
+import { tunProblem } from './tun.ts'
 import type { VariableName } from './variables.ts'
+import { flagName, whoseFlag } from './whose-flag.ts'
 
 /** A rule about the environment as a whole. */
 export type Rule = {
@@ -30,6 +32,7 @@ const l3 = [
 const oauth = ['TS_CLIENT_ID', 'TS_CLIENT_SECRET', 'TS_ID_TOKEN', 'TS_AUDIENCE'] as const satisfies VariableName[]
 const groups = ['TS_EGRESS_PROXIES_CONFIG_PATH', 'TS_INGRESS_PROXIES_CONFIG_PATH'] as const satisfies VariableName[]
 const keys = ['TS_AUTHKEY', 'TS_AUTH_KEY', 'TS_CLIENT_SECRET', 'TS_ID_TOKEN'] as const satisfies VariableName[]
+const proxies = ['TS_SOCKS5_SERVER', 'TS_OUTBOUND_HTTP_PROXY_LISTEN'] as const satisfies VariableName[]
 const viaIngress = 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS'
 const optimizations = 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'
 
@@ -151,6 +154,14 @@ export const rules: readonly Rule[] = [
     },
   },
   {
+    says: '`--tun` in `TS_TAILSCALED_EXTRA_ARGS` is the name of one device, or `userspace-networking` unless `TS_USERSPACE=false`',
+    check: (env) => {
+      const needsDevice = [...l3, ...groups].find(isSet(env)) ?? (env.bool(viaIngress) ? viaIngress : undefined)
+      const problem = tunProblem(env, needsDevice)
+      if (problem !== undefined) fail(`TS_TAILSCALED_EXTRA_ARGS: ${problem}`)
+    },
+  },
+  {
     says: `\`${viaIngress}\` excludes \`TS_TAILNET_TARGET_IP\` and \`TS_TAILNET_TARGET_FQDN\``,
     check: (env) => {
       const name = (['TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'] as const).find(isSet(env))
@@ -184,6 +195,27 @@ export const rules: readonly Rule[] = [
     check: (env) => {
       const name = keys.find((one) => env.text(one).startsWith('/'))
       if (name !== undefined) fail(`${name} is a path, and would be taken for the key itself: write file:PATH`)
+    },
+  },
+  {
+    says: `${names(proxies)} have a port`,
+    check: (env) => {
+      const name = proxies.find((one) => isSet(env)(one) && !env.text(one).includes(':'))
+      if (name === undefined) return
+      throw refusal(name, env.text(name), 'a port behind a colon, such as :1055 or localhost:1055, is accepted')
+    },
+  },
+  {
+    says: '`TS_TAILSCALED_EXTRA_ARGS` has no flags of `tailscale up`',
+    check: ({ words }) => {
+      const flag = words('TS_TAILSCALED_EXTRA_ARGS')
+        .filter((word) => word.startsWith('-'))
+        .map(flagName)
+        .find((name) => whoseFlag(name) === 'tailscale up')
+      if (flag === undefined) return
+      fail(
+        `TS_TAILSCALED_EXTRA_ARGS has --${flag}, which is a flag of tailscale up and not of tailscaled: move it to TS_EXTRA_ARGS`,
+      )
     },
   },
 ]

@@ -17,6 +17,8 @@ export type Settings = {
   /** Prefix of system paths, for tests; otherwise empty. */
   readonly root: string
   readonly userspace: boolean
+  /** The name of tailscaled's device; means nothing in userspace. */
+  readonly tunnelDevice: string
   readonly state: State
   /** Path of tailscaled's LocalAPI socket. */
   readonly socket: string
@@ -56,6 +58,8 @@ export type Settings = {
   readonly sharesAcmeAccount: boolean
   /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */
   readonly forwardedFamilies: readonly Family[]
+  /** Those of the routes in TS_EXTRA_ARGS, which are forwarded if that is possible. */
+  readonly advertisedFamilies: readonly Family[]
   /** Whether to forward every family that the kernel supports: at least one is needed. */
   readonly forwardsAny: boolean
   readonly bootTimeoutMs: number

@@ -1,8 +1,9 @@
+import { nearest } from '../../lib/nearest.ts'
 import type { Environment } from './env-reader.ts'
 import { variables } from './variables.ts'
 
 /** Names that people use and nothing reads, with what to write instead. */
-const instead: Readonly<Record<string, string>> = {
+export const instead: Readonly<Record<string, string>> = {
   TS_AUTHKEY_FILE: 'TS_AUTHKEY=file:PATH',
   TS_AUTH_KEY_FILE: 'TS_AUTHKEY=file:PATH',
   AUTH_KEY: 'TS_AUTHKEY',
@@ -36,6 +37,7 @@ const instead: Readonly<Record<string, string>> = {
   TS_ACCEPT_ROUTES: 'TS_EXTRA_ARGS=--accept-routes',
   TS_LOGIN_SERVER: 'TS_EXTRA_ARGS=--login-server=URL',
   TS_CONTROL_URL: 'TS_EXTRA_ARGS=--login-server=URL',
+  TS_TAG: 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME',
   TS_TAGS: 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME',
   TS_ADVERTISE_TAGS: 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME',
   TS_FORCE_REAUTH: 'TS_EXTRA_ARGS=--force-reauth',
@@ -45,6 +47,14 @@ const instead: Readonly<Record<string, string>> = {
   TS_SSH: 'TS_EXTRA_ARGS=--ssh',
   TS_EPHEMERAL: 'an ephemeral auth key, or leave TS_STATE_DIR unset',
   TS_FUNNEL: 'TS_SERVE_CONFIG',
+  TS_SERVE_PORT: 'TS_SERVE_CONFIG',
+  TS_PORT: 'TS_TAILSCALED_EXTRA_ARGS=--port=NUMBER',
+  TS_VERBOSE: 'TS_TAILSCALED_EXTRA_ARGS=--verbose=NUMBER',
+  TS_SOCKS5_PORT: 'TS_SOCKS5_SERVER=:NUMBER',
+  USERSPACE: 'TS_USERSPACE',
+  ROUTES: 'TS_ROUTES',
+  DEST_IP: 'TS_DEST_IP',
+  KUBE_SECRET: 'TS_KUBE_SECRET',
 }
 
 /** A name that differs from a known one by no more letters is taken for a misspelling of it. */
@@ -58,25 +68,13 @@ export function strayNames(environment: Environment): string[] {
   const known = new Set<string>(variables.map(({ name }) => name))
   return Object.keys(environment).flatMap((name) => {
     if (known.has(name) || (environment[name] ?? '') === '') return []
-    const write = instead[name] ?? misspelt(name, [...known])
+    const write = instead[name] ?? misspelt(name)
     return write === undefined ? [] : [`${name} is set, but nothing reads it: use ${write}`]
   })
 }
 
-function misspelt(name: string, known: readonly string[]): string | undefined {
+function misspelt(name: string): string | undefined {
   if (!name.startsWith('TS_') || /^TS_(?:DEBUG|NO_LOGS|TEST)/.test(name)) return undefined
-  return known.find((one) => one.length > 8 && distance(one, name) <= near)
-}
-
-/** How many letters must be changed, added or removed to make one of the other (Levenshtein). */
-function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (const [at, letter] of Array.from(one).entries()) {
-    const next = [at + 1]
-    for (const [index, its] of Array.from(other).entries()) {
-      next.push(Math.min(next[index]! + 1, row[index + 1]! + 1, row[index]! + Number(letter !== its)))
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
+  const long = variables.map((one) => one.name).filter((one) => one.length > 8)
+  return nearest(name, long, near)
 }

@@ -1,5 +1,5 @@
 import { domainToASCII } from 'node:url'
-import { type Address, type Family, parseAddress } from '../../lib/address.ts'
+import { type Address, families, type Family, parseAddress } from '../../lib/address.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 
 /**
@@ -72,4 +72,11 @@ export function readRouteFamilies(value: string): Family[] {
       `${JSON.stringify(route)} is no route; routes such as 10.0.0.0/8,fd00::/8, separated by commas without spaces, are accepted`,
     )
   })
+}
+
+/** The families of the routes that the arguments of `tailscale up` advertise: of an exit node, all. */
+export function advertisedFamilies(extraArgs: readonly string[]): Family[] {
+  const isExitNode = extraArgs.some((word) => /^--?advertise-exit-node(?:=(?:1|t|true))?$/i.test(word))
+  const routes = extraArgs.flatMap((word) => /^--?advertise-routes=(.+)$/.exec(word)?.[1]?.split(',') ?? [])
+  return families.filter((family) => isExitNode || routes.some((route) => route.includes(':') === (family === 6)))
 }

@@ -1,46 +1,87 @@
-/**
- * Every environment variable that the agent knows, as a closed list. tailscaled gets the whole
- * environment either way.
- */
-export type Variable = {
-  readonly name: string
-  readonly type: 'text' | 'boolean' | 'duration' | 'address' | 'addresses' | 'address and port' | 'words' | 'path'
-  readonly default?: string
-  readonly effect: string
-  /** Set but empty has a meaning of its own. */
-  readonly presence?: true
-}
+import type { Variable } from './variable.ts'
 
-export const variables = [
+const login = [
   {
     name: 'TS_AUTHKEY',
     type: 'text',
+    secret: true,
     effect: 'Auth key for `tailscale up`; as `file:PATH` it is read from there and shows in no process list',
   },
-  { name: 'TS_AUTH_KEY', type: 'text', effect: 'Older name of `TS_AUTHKEY`, which wins where both are set' },
+  {
+    name: 'TS_AUTH_KEY',
+    type: 'text',
+    secret: true,
+    olderNameOf: 'TS_AUTHKEY',
+    effect: 'Older name of `TS_AUTHKEY`, which wins where both are set',
+  },
   { name: 'TS_CLIENT_ID', type: 'text', effect: 'OAuth client ID for `tailscale up`' },
-  { name: 'TS_CLIENT_SECRET', type: 'text', effect: 'OAuth client secret for `tailscale up`' },
-  { name: 'TS_ID_TOKEN', type: 'text', effect: 'Workload identity token for `tailscale up`' },
+  { name: 'TS_CLIENT_SECRET', type: 'text', secret: true, effect: 'OAuth client secret for `tailscale up`' },
+  { name: 'TS_ID_TOKEN', type: 'text', secret: true, effect: 'Workload identity token for `tailscale up`' },
   { name: 'TS_AUDIENCE', type: 'text', effect: 'Workload identity audience for `tailscale up`' },
-  { name: 'TS_HOSTNAME', type: 'text', effect: 'Name of the node in the tailnet' },
-  { name: 'TS_ACCEPT_DNS', type: 'boolean', default: 'false', effect: 'Whether tailscaled takes over the Pod’s DNS' },
-  { name: 'TS_EXTRA_ARGS', type: 'words', effect: 'Further arguments for `tailscale up`, split at white space' },
-  { name: 'TS_TAILSCALED_EXTRA_ARGS', type: 'words', effect: 'Further arguments for tailscaled, split at white space' },
   {
     name: 'TS_AUTH_ONCE',
     type: 'boolean',
     default: 'false',
     effect: 'Run `tailscale up` only when tailscaled asks for a login, and `tailscale set` after it',
   },
+  { name: 'TS_HOSTNAME', type: 'text', effect: 'Name of the node in the tailnet' },
+  { name: 'TS_ACCEPT_DNS', type: 'boolean', default: 'false', effect: 'Whether tailscaled takes over the Pod’s DNS' },
+  {
+    name: 'TS_ROUTES',
+    type: 'text',
+    presence: true,
+    effect: 'Subnet routes to advertise, separated by commas without spaces; set but empty withdraws them',
+  },
+  { name: 'TS_EXTRA_ARGS', type: 'words', effect: 'Further arguments for `tailscale up`, split at white space' },
+  {
+    name: 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR',
+    type: 'path',
+    effect: 'One-step mode: directory of `cap-N.hujson` files, from which tailscaled logs in by itself',
+  },
+] as const satisfies readonly Variable[]
+
+const daemon = [
   { name: 'TS_USERSPACE', type: 'boolean', default: 'true', effect: 'Userspace networking instead of a TUN device' },
   {
     name: 'TS_STATE_DIR',
     type: 'path',
     effect: 'Directory of tailscaled’s state; with neither this nor a state Secret, state is in memory',
   },
+  {
+    name: 'TS_KUBE_SECRET',
+    type: 'text',
+    presence: true,
+    effect: 'State Secret; in Kubernetes `tailscale` when unset, none when set but empty',
+  },
   { name: 'TS_SOCKET', type: 'path', default: '/tmp/tailscaled.sock', effect: 'Socket of tailscaled’s LocalAPI' },
   { name: 'TS_SOCKS5_SERVER', type: 'text', effect: 'Address of tailscaled’s SOCKS5 proxy' },
   { name: 'TS_OUTBOUND_HTTP_PROXY_LISTEN', type: 'text', effect: 'Address of tailscaled’s HTTP proxy' },
+  {
+    name: 'PORT',
+    type: 'text',
+    effect:
+      'UDP port of tailscaled’s WireGuard; where everything that is sent to the Pod is led elsewhere, 41641 unless set',
+  },
+  {
+    name: 'TS_TAILSCALED_EXTRA_ARGS',
+    type: 'words',
+    effect: 'Further arguments for tailscaled, split at white space; `--tun=NAME` names its device',
+  },
+  {
+    name: 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS',
+    type: 'boolean',
+    default: 'false',
+    effect: 'Have tailscaled set up UDP GRO forwarding of the Pod’s network device, once; failing is only logged',
+  },
+  {
+    name: 'TS_DEBUG_FIREWALL_MODE',
+    type: 'text',
+    effect:
+      '`auto` or `nftables`, which are the same; `iptables` is refused where the agent forwards. Read by tailscaled, too',
+  },
+] as const satisfies readonly Variable[]
+
+const l3 = [
   {
     name: 'TS_DEST_IP',
     type: 'addresses',
@@ -78,6 +119,9 @@ export const variables = [
     type: 'path',
     effect: 'ProxyGroup ingress: the file `ingress-config.json`',
   },
+] as const satisfies readonly Variable[]
+
+const served = [
   { name: 'TS_SERVE_CONFIG', type: 'path', effect: 'L7 ingress: the file with what tailscaled serves' },
   {
     name: 'TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT',
@@ -97,12 +141,9 @@ export const variables = [
     effect: 'Secret with the account for certificates that groups share; read by tailscaled, from 1.103 on',
   },
   { name: 'TS_ACME_ACCOUNT_FIELD', type: 'text', effect: 'Where the account is in that Secret' },
-  {
-    name: 'PORT',
-    type: 'text',
-    effect:
-      'UDP port of tailscaled’s WireGuard; where everything that is sent to the Pod is led elsewhere, 41641 unless set',
-  },
+] as const satisfies readonly Variable[]
+
+const endpoints = [
   {
     name: 'TS_LOCAL_ADDR_PORT',
     type: 'address and port',
@@ -121,30 +162,17 @@ export const variables = [
     type: 'address and port',
     effect: 'Debug server of tailscaled, to which `/debug/` leads',
   },
-  {
-    name: 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS',
-    type: 'boolean',
-    default: 'false',
-    effect: 'Have tailscaled set up UDP GRO forwarding of the Pod’s network device, once; failing is only logged',
-  },
+  { name: 'CULVERT_SOCKET', type: 'path', default: '/tmp/culvert.sock', effect: 'Socket for status and readiness' },
   { name: 'TS_BOOT_TIMEOUT', type: 'duration', default: '60s', effect: 'Boot deadline' },
   {
-    name: 'TS_DEBUG_FIREWALL_MODE',
-    type: 'text',
-    effect:
-      '`auto` or `nftables`, which are the same; `iptables` is refused where the agent forwards. Read by tailscaled, too',
-  },
-  {
-    name: 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR',
+    name: 'CULVERT_TERMINATION_LOG',
     type: 'path',
-    effect: 'One-step mode: directory of `cap-N.hujson` files, from which tailscaled logs in by itself',
+    default: '/dev/termination-log',
+    effect: 'Where the reason of an exit is left, if that file exists',
   },
-  {
-    name: 'TS_ROUTES',
-    type: 'text',
-    presence: true,
-    effect: 'Subnet routes to advertise, separated by commas without spaces; set but empty withdraws them',
-  },
+] as const satisfies readonly Variable[]
+
+const kubernetes = [
   {
     name: 'POD_IPS',
     type: 'addresses',
@@ -164,19 +192,9 @@ export const variables = [
     type: 'text',
     effect: 'With exactly `true` the Kubernetes API is at these two, else at `https://kubernetes.default.svc`',
   },
-  {
-    name: 'TS_KUBE_SECRET',
-    type: 'text',
-    presence: true,
-    effect: 'State Secret; in Kubernetes `tailscale` when unset, none when set but empty',
-  },
-  { name: 'CULVERT_SOCKET', type: 'path', default: '/tmp/culvert.sock', effect: 'Socket for status and readiness' },
-  {
-    name: 'CULVERT_TERMINATION_LOG',
-    type: 'path',
-    default: '/dev/termination-log',
-    effect: 'Where the reason of an exit is left, if that file exists',
-  },
+] as const satisfies readonly Variable[]
+
+const tests = [
   {
     name: 'CULVERT_TEST_SHORT_WAITS',
     type: 'boolean',
@@ -198,4 +216,24 @@ export const variables = [
   },
 ] as const satisfies readonly Variable[]
 
-export type VariableName = (typeof variables)[number]['name']
+const byUse = [
+  { use: 'Login and node', variables: login },
+  { use: 'tailscaled', variables: daemon },
+  { use: 'Ingress and egress by address', variables: l3 },
+  { use: 'L7 ingress and certificates', variables: served },
+  { use: 'Endpoints, start and end', variables: endpoints },
+  { use: 'Pod and Kubernetes', variables: kubernetes },
+  { use: 'For tests only', variables: tests },
+] as const
+
+export type VariableName = (typeof byUse)[number]['variables'][number]['name']
+
+type Known = Variable & { readonly name: VariableName }
+
+/**
+ * Every environment variable that the agent knows, as a closed list, by what they are for. tailscaled gets the whole
+ * environment either way.
+ */
+export const variablesByUse: readonly { readonly use: string; readonly variables: readonly Known[] }[] = byUse
+
+export const variables: readonly Known[] = variablesByUse.flatMap((group) => group.variables)

@@ -29,7 +29,9 @@ export async function checkAccess(kube: KubeClient, name: string, signal: AbortS
       'privilege',
       `the service account may not ${missing.join(' and ')} the state Secret "${name}"`,
       {
-        remedy: `Grant it get, update and patch on that Secret: tailscaled keeps the node’s identity there.`,
+        remedy:
+          'Grant it get, update and patch on that Secret: tailscaled keeps the node’s identity there. ' +
+          'Or set TS_KUBE_SECRET to an empty value, and the state is in TS_STATE_DIR.',
       },
     )
   }

@@ -146,6 +146,7 @@ function serve(world: World): Outcome | undefined {
   const error = reportOf(world, serveKey)?.error
   if (served === undefined) return error === undefined ? waiting('nothing is served yet') : failing(error)
   if (Object.keys(served).length > 0) return ok
+  if (error !== undefined) return failing(`nothing is served: ${error}`)
   const [first] = serveProblems(world)
   if (first !== undefined) return waiting(`nothing is served: ${first.problem}`)
   // An absent file, which may come later, is reported by the check below.

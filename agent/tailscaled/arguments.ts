@@ -1,4 +1,5 @@
 import type { Settings, State, UpSettings } from '../settings/settings.ts'
+import { flagName } from '../settings/whose-flag.ts'
 
 /** tailscaled's arguments. `config`: its config file, in one-step mode. */
 export function tailscaledArguments(settings: Settings, config?: string): string[] {
@@ -63,8 +64,7 @@ function extraFlags({ extraArgs }: UpSettings): string[][] {
   return found
 }
 
-const isSettable = ([word = '']: readonly string[]): boolean =>
-  settable.has(word.replace(/^--?/, '').replace(/=.*/, ''))
+const isSettable = ([word = '']: readonly string[]): boolean => settable.has(flagName(word))
 
 /** Those of the extra arguments that only a login applies. */
 export const lateFlags = (up: UpSettings): string[] =>

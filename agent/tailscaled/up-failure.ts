@@ -1,5 +1,6 @@
 import { CulvertError } from '../../lib/errors.ts'
 import type { UpSettings } from '../settings/settings.ts'
+import { flagName, whoseFlag } from '../settings/whose-flag.ts'
 
 /** Why `tailscale up` or `tailscale set` failed. */
 export type UpFailure =
@@ -20,9 +21,16 @@ type Explanation = { readonly variable: string; readonly reason: string; readonl
 const quotes = 'Leave the quotes out: the value is split at white space, and quotes are passed on as they are.'
 const extra = 'TS_EXTRA_ARGS'
 
+/** What to do about a flag that `tailscale up` does not know, by whose it is. */
+const remedies = {
+  tailscaled: 'It is a flag of tailscaled: move it to TS_TAILSCALED_EXTRA_ARGS.',
+  'tailscale set': 'It is a flag of tailscale set, which can be run in the container once the node is logged in.',
+  'tailscale up': 'Remove it, or correct its name: `tailscale up --help` lists the flags.',
+} as const
+
 /** The variable that a flag comes from; flags with their own variable may be in TS_EXTRA_ARGS as well. */
 function variableOf(flag: string, { extraArgs }: UpSettings): string {
-  const isExtra = extraArgs.some((word) => word.replace(/^--?/, '').replace(/=.*/, '') === flag)
+  const isExtra = extraArgs.some((word) => flagName(word) === flag)
   const own: Readonly<Record<string, string>> = { 'advertise-routes': 'TS_ROUTES', hostname: 'TS_HOSTNAME' }
   return isExtra ? extra : (own[flag] ?? extra)
 }
@@ -35,8 +43,8 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
     /^flag provided but not defined: -(\S+)$/,
     ([, flag = '']) => ({
       variable: extra,
-      reason: `tailscale has no flag --${flag}`,
-      remedy: 'Remove it, or correct its name: `tailscale up --help` lists the flags.',
+      reason: `tailscale up has no flag --${flag}`,
+      remedy: remedies[whoseFlag(flag) ?? 'tailscale up'],
     }),
   ],
   [
@@ -166,11 +174,11 @@ function revertedFlags(lines: readonly string[], up: UpSettings): string[] | und
     'accept-dns',
     ...(up.routes === undefined ? [] : ['advertise-routes']),
     ...(up.hostname === '' ? [] : ['hostname']),
-    ...up.extraArgs.map((word) => word.replace(/^--?/, '').replace(/=.*/, '')),
+    ...up.extraArgs.map(flagName),
   ])
   // A value with spaces is quoted.
   const flags = proposed.match(/--(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? []
-  return flags.filter((flag) => !given.has(flag.replace(/^--/, '').replace(/=.*/, '')))
+  return flags.filter((flag) => !given.has(flagName(flag)))
 }
 
 /** The variable that names a key file. */

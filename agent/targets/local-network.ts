@@ -2,7 +2,6 @@ import { networkInterfaces } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { parseAddress, parsePrefix } from '../../lib/address.ts'
 import { describe } from '../../lib/errors.ts'
-import { tunnelDevice } from '../../netfilter/table.ts'
 import type { Context } from '../world/context.ts'
 import type { LocalNetwork } from '../world/world.ts'
 import { parseResolvConf, readResolvConf } from './resolv-conf.ts'
@@ -17,7 +16,7 @@ export async function followNetwork(
   { store, log, timings, clock, signal, background }: Parts,
   devices = networkInterfaces,
 ): Promise<void> {
-  const { root, cluster } = store.world.settings
+  const { root, cluster, tunnelDevice } = store.world.settings
   const write = store.writer('network')
   const apiServer = parseAddress(cluster.host.replace(/^\[(.*)\]$/, '$1'))
   const path = `${root}/etc/resolv.conf`
@@ -37,7 +36,11 @@ export async function followNetwork(
   const look = async (): Promise<void> => {
     const { network: last } = store.world
     const network: LocalNetwork = {
-      addresses: await readOr('the addresses of devices', () => addressesOf(devices()), last?.addresses ?? []),
+      addresses: await readOr(
+        'the addresses of devices',
+        () => addressesOf(devices(), tunnelDevice),
+        last?.addresses ?? [],
+      ),
       apiServer: apiServer === undefined ? [] : [apiServer],
       resolvers: await readOr(
         path,
@@ -57,7 +60,10 @@ export async function followNetwork(
 }
 
 /** The addresses of all devices but the tunnel's. */
-export function addressesOf(devices: ReturnType<typeof networkInterfaces>): LocalNetwork['addresses'] {
+export function addressesOf(
+  devices: ReturnType<typeof networkInterfaces>,
+  tunnelDevice: string,
+): LocalNetwork['addresses'] {
   return Object.entries(devices).flatMap(([device, infos = []]) =>
     infos.flatMap((info) => {
       const address = parseAddress(info.address)

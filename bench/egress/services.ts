@@ -1,7 +1,7 @@
 import { families, parseAddress } from '../../lib/address.ts'
 import { memoOf } from '../../lib/memo.ts'
 import { type EgressInput, planForwardingTable } from '../../netfilter/plan.ts'
-import type { ForwardingTable } from '../../netfilter/table.ts'
+import { defaultDevice, type ForwardingTable } from '../../netfilter/table.ts'
 
 /** One service of ProxyGroup egress with one port and a target of its own. */
 export type Service = {
@@ -36,6 +36,7 @@ export const services = (count: number, protocol?: Service['protocol']): Service
 /** The table of a node whose address in the tailnet is `own`. */
 export const tableOf = (list: readonly Service[], own: string): ForwardingTable =>
   planForwardingTable({
+    device: defaultDevice,
     own: [parseAddress(own)!],
     kernelFamilies: families,
     podFamilies: families,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { contains, parseAddress, tailnetRanges } from '../../lib/address.ts'
-import { tunnelDevice } from '../table.ts'
+import { defaultDevice } from '../table.ts'
 import type { ListedRule } from './listing.ts'
 
 /** A rule, independent of its position. */
@@ -8,7 +8,7 @@ type Rule = Omit<ListedRule, 'handle'>
 
 // The rules of upstream's agent, as nft lists them. It writes interface names without their end, so that the kernel
 // compares only the beginning.
-const tun = `${tunnelDevice}*`
+const tun = `${defaultDevice}*`
 
 const match = (op: string, left: object, right: unknown): object => ({ match: { op, left, right } })
 const device = (op: string, key: string): object => match(op, { meta: { key } }, tun)

@@ -136,10 +136,10 @@ export function keeper({ nft, run, localAddresses, changed = () => {} }: KeeperO
       return !settled
     },
 
-    prepare: async () => {
+    prepare: async (device) => {
       if ((await nft.list()) !== undefined) return false
       // A returning node may get traffic for Tailscale Services from the first moment.
-      const first = { ...emptyTable, refuseUnmapped: true }
+      const first = { ...emptyTable, device, refuseUnmapped: true }
       await replace(first, elementsOf(first))
       return true
     },

@@ -66,7 +66,7 @@ it('an auth key file is needed by a login alone', async () => {
 })
 
 it.each([
-  [{ TS_EXTRA_ARGS: '--acept-routes' }, /^TS_EXTRA_ARGS is not valid: tailscale has no flag --acept-routes/],
+  [{ TS_EXTRA_ARGS: '--acept-routes' }, /^TS_EXTRA_ARGS is not valid: tailscale up has no flag --acept-routes/],
   [{ TS_HOSTNAME: 'my_host' }, /^TS_HOSTNAME is not valid: "my_host"/],
   [{ TS_ROUTES: '10.0.0.1/24' }, /^TS_ROUTES is not valid: .*Write 10\.0\.0\.0\/24/],
 ])('what tailscale can never take ends it at once: %j', async (change, reason) => {

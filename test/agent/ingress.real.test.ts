@@ -18,8 +18,10 @@ describe('L3 ingress carries a tailnet client’s packets to the backend', () =>
     ['both families', both, ['v4', 'v6']],
     ['IPv4 alone', '10.98.0.11', ['v4']],
     ['IPv6 alone', 'fd98::11', ['v6']],
-  ] as const)('%s', async (_name, target, carried) => {
-    await using proxy = await Proxy.ready(bed, { TS_DEST_IP: target, TS_AUTHKEY: await bed.authKey() })
+    ['by a device of another name', both, ['v4', 'v6'], '--tun=ts0'],
+  ] as const)('%s', async (_name, target, carried, args: string = '') => {
+    const env = { TS_DEST_IP: target, TS_TAILSCALED_EXTRA_ARGS: args, TS_AUTHKEY: await bed.authKey() }
+    await using proxy = await Proxy.ready(bed, env)
     expect((await proxy.status()).ready).toBe(true)
     const own = await proxy.own()
     for (const family of ['v4', 'v6'] as const) {

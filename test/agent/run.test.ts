@@ -15,11 +15,16 @@ afterEach(() => rmSync(root, { recursive: true }))
 type Outside = { readonly signal: (name: NodeJS.Signals) => void; readonly fault: (error: unknown) => void }
 
 /** Runs the agent with settings that get it no further than to its first look at them, while `act` happens to it. */
-async function run(env: Record<string, string>, act: (outside: Outside) => void = () => {}) {
+async function run(
+  env: Record<string, string>,
+  act: (outside: Outside) => void = () => {},
+  args: readonly string[] = [],
+) {
   const lines: string[] = []
   const listeners: Partial<Outside> = {}
   const ended = runAgent({
     env: { CULVERT_TERMINATION_LOG: join(root, 'termination-log'), ...env },
+    args,
     write: (line) => lines.push(line),
     onSignal: (signal) => Object.assign(listeners, { signal }),
     onUncaught: (fault) => Object.assign(listeners, { fault }),
@@ -36,6 +41,32 @@ it('ends with 1 for settings that can never work, and leaves the reason where ku
   const { code, log, reason } = await run({ TS_BOOT_TIMEOUT: '5' })
   expect(code).toBe(1)
   expect(reason).toMatch(/^TS_BOOT_TIMEOUT="5" is not valid/)
+  expect(log).toEqual(['culvert agent 0.0.0', `error: ${reason}`])
+})
+
+it('warns of what is odd before it ends for it', async () => {
+  const { log } = await run({ TS_USERSPACE: '"false"', TS_DEST_IP: '10.0.0.1', AUTH_KEY: 'tskey-hidden' })
+  expect(log).toEqual([
+    'culvert agent 0.0.0',
+    expect.stringMatching(/^warning: TS_USERSPACE has quotes/),
+    expect.stringMatching(/^warning: AUTH_KEY is set/),
+    expect.stringMatching(/^error: TS_DEST_IP=10\.0\.0\.1 is not supported/),
+  ])
+})
+
+it('ends with 1 for a flag with such a value, which the reason names as it was given', async () => {
+  const { code, log, reason } = await run({ TS_BOOT_TIMEOUT: '90s' }, () => {}, ['--boot-timeout=5'])
+  expect([code, reason]).toEqual([1, expect.stringMatching(/^--boot-timeout="5" is not valid/)])
+  expect(log).toEqual([
+    'culvert agent 0.0.0',
+    'flags go before the environment, so that these are not used: TS_BOOT_TIMEOUT',
+    `error: ${reason}`,
+  ])
+})
+
+it('ends with 2 for a flag that there is not, and leaves the reason where kubelet shows it', async () => {
+  const { code, log, reason } = await run({}, () => {}, ['--boot-timout=5'])
+  expect([code, reason]).toEqual([2, 'there is no flag --boot-timout: did you mean --boot-timeout?'])
   expect(log).toEqual(['culvert agent 0.0.0', `error: ${reason}`])
 })
 

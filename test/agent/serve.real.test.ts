@@ -1,10 +1,10 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import type { Page, Visit } from './programs/visit.ts'
 import { onDisk, Proxy } from './proxy.ts'
+import { mountServeConfig, program, servedBy, serveFile, tailscale, visitFrom } from './serving.ts'
 
 const hosts = {
   client: { network: 'wan', tailscaled: true },
@@ -12,9 +12,6 @@ const hosts = {
   backend: { network: 'cluster' },
 } as const
 const name = 'proxy.lab.ts.net'
-const file = '/tmp/serve/serve-config.json'
-const tailscale = ['tailscale', '--socket=/tmp/tailscaled.sock']
-const program = (of: string): string => join(import.meta.dirname, 'programs', of)
 
 let bed: Bed<keyof typeof hosts>
 let proxy: Proxy
@@ -56,31 +53,10 @@ const everything = () => ({
   },
 })
 
-/** Puts the file in the place of the one before, whole, as an editor or a mount does. */
-function mount(config: object | string): void {
-  const path = bed.host('proxy').path(file)
-  mkdirSync(join(path, '..'), { recursive: true })
-  writeFileSync(`${path}.new`, typeof config === 'string' ? config : JSON.stringify(config))
-  renameSync(`${path}.new`, path)
-}
-
-/** What the client gets, or why it gets nothing. */
-async function visit(what: Partial<Visit> & Pick<Visit, 'port'>): Promise<Page | string> {
-  const asked: Visit = { name, ...what, to: what.to ?? (await proxy.own()).v4 }
-  const { stdout, stderr, exitCode } = await bed
-    .host('client')
-    .exec([process.execPath, program('visit.ts'), JSON.stringify(asked)], {
-      env: { NODE_EXTRA_CA_CERTS: '/etc/lab-ca.pem' },
-      check: false,
-    })
-  return exitCode === 0 ? (JSON.parse(stdout) as Page) : (/\b[A-Z]+[A-Z_]{5,}\b|no answer/.exec(stderr)?.[0] ?? stderr)
-}
-
-/** What tailscaled itself says that it serves. */
-async function served(): Promise<object> {
-  const { stdout } = await proxy.host.exec([...tailscale, 'serve', 'status', '--json'])
-  return JSON.parse(stdout) as object
-}
+const mount = (config: object | string): void => mountServeConfig(bed.host('proxy'), config)
+const visit = async (what: Partial<Visit> & Pick<Visit, 'port'>): Promise<Page | string> =>
+  visitFrom(bed.host('client'), { name, to: (await proxy.own()).v4, ...what })
+const served = (): Promise<object> => servedBy(proxy)
 
 const https = { port: 443, tls: true } as const
 
@@ -89,7 +65,7 @@ it('all that the file says is served, with a certificate that clients trust', as
   proxy = await Proxy.ready(bed, {
     ...onDisk,
     TS_USERSPACE: 'true',
-    TS_SERVE_CONFIG: file,
+    TS_SERVE_CONFIG: serveFile,
     TS_AUTHKEY: await bed.authKey({ tags: ['tag:k8s'] }),
     CULVERT_TEST_SHORT_WAITS: 'true',
   })

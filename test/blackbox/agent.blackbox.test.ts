@@ -2,6 +2,7 @@ import { describe, test } from 'vitest'
 import { playScenario } from './scenario.ts'
 import { endpoints } from './scenarios/endpoints.ts'
 import { failures, refusals, signals } from './scenarios/exits.ts'
+import { flags } from './scenarios/flags.ts'
 import { kernel } from './scenarios/kernel.ts'
 import { lasting } from './scenarios/lasting.ts'
 import { login } from './scenarios/login.ts'
@@ -23,6 +24,7 @@ const tables = {
   lasting,
   servicesAndEgress,
   serve,
+  flags,
 }
 
 describe.concurrent.each(Object.entries(tables))('%s', (_name, scenarios) => {

@@ -15,9 +15,9 @@ export class Agent implements AsyncDisposable {
   readonly #root: string
   #printed = ''
 
-  constructor(root: Root, localApi: string, env: Environment) {
+  constructor(root: Root, localApi: string, env: Environment, args: readonly string[] = []) {
     this.#root = root.path
-    this.#child = spawn(tied, ['--pdeathsig', 'TERM', '--', process.execPath, bundle], {
+    this.#child = spawn(tied, ['--pdeathsig', 'TERM', '--', process.execPath, bundle, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: `${root.path}/usr/bin:${process.env['PATH'] ?? ''}`,
@@ -48,6 +48,11 @@ export class Agent implements AsyncDisposable {
   says(text: string | RegExp): boolean {
     const lines = this.output.split('\n').filter((line) => line.startsWith('boot: '))
     return lines.some((line) => (typeof text === 'string' ? line.endsWith(` ${text}`) : text.test(line)))
+  }
+
+  /** What it has warned of by itself. */
+  get warnings(): string[] {
+    return this.output.split('\n').flatMap((line) => /^boot: \S+ \S+ warning: (.*)$/.exec(line)?.[1] ?? [])
   }
 
   signal(name: NodeJS.Signals): void {

@@ -36,6 +36,8 @@ export type Phase = {
   readonly secret?: Texts
   /** The end of a line of the agent's own, or what such a line matches. */
   readonly log?: string | RegExp
+  /** Each of the agent's own warnings so far, and no other. */
+  readonly warnings?: readonly string[]
   /** What files hold, and where links lead. */
   readonly files?: Texts
   /** Status codes by `port/path` on the loopback address; 0 where nothing listens. */
@@ -50,7 +52,7 @@ export type Phase = {
   /** A program that still runs after all that. */
   readonly runsOn?: string
   /** The agent ends, with this code and nothing left running; the last phase. */
-  readonly exit?: 0 | 1
+  readonly exit?: 0 | 1 | 2
 }
 
 export const startupComplete = 'Startup complete, waiting for shutdown signal'
@@ -71,9 +73,10 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
     calls: [...before.calls, ...(phase.runs ?? [])],
     secret: phase.secret ?? { ...before.secret, ...phase.edit },
   }
-  const { exit, log, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
+  const { exit, log, warnings, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
   if (exit !== undefined) await ended(run, exit)
   if (log !== undefined) await becomes(() => agent.says(log), true, `the agent says: ${log}`)
+  if (warnings !== undefined) expect(agent.warnings).toEqual(warnings)
   await becomes(() => kube.texts, expected.secret, 'the Secret')
   await becomes(() => root.calls, expected.calls, 'what was run')
   for (const [name, content] of Object.entries(files)) await becomes(() => root.read(name), content, name)
@@ -101,7 +104,7 @@ export function same({ root, kube }: Run, { calls, secret }: Expected): void {
 }
 
 /** The agent ends with `code`, leaves the reason of a failure for kubelet, and nothing running. */
-export async function ended({ agent, root }: Run, code: 0 | 1): Promise<void> {
+export async function ended({ agent, root }: Run, code: 0 | 1 | 2): Promise<void> {
   await becomes(() => agent.end, code, 'exit code')
   // What a shell has ended may take a moment longer than the shell.
   await becomes(() => [...agent.children.values()], [], 'what is left running')

@@ -12,10 +12,11 @@ import { turns } from './turns.ts'
 /** One life of the agent. */
 export type Scenario = {
   /**
-   * Beside what every scenario has. In values, `{root}` is the fake root, `{port}` and `{older port}` are free ones,
+   * Beside what every scenario has. In values and arguments, `{root}` is the fake root, `{port}` and `{older port}` are free ones,
    * `{api port}` is the one of the Kubernetes API.
    */
   readonly env?: Environment
+  readonly args?: readonly string[]
   /** What the Secret holds. */
   readonly secret?: Texts
   /** Verbs on the Secret that the service account lacks. */
@@ -29,7 +30,14 @@ export type Scenario = {
  * Plays a scenario phase by phase. Unless it is about the agent's end, start-up is then complete, and at SIGTERM the
  * agent ends well, having done nothing beyond what the phases name.
  */
-export async function playScenario({ env = {}, secret = {}, denied = [], files, phases }: Scenario): Promise<void> {
+export async function playScenario({
+  env = {},
+  args = [],
+  secret = {},
+  denied = [],
+  files,
+  phases,
+}: Scenario): Promise<void> {
   await using kube = await KubeApi.start(secret, denied)
   const root = new Root(kube.root, files)
   const socket = join(root.path, 'tmp/localapi.sock')
@@ -44,7 +52,7 @@ export async function playScenario({ env = {}, secret = {}, denied = [], files, 
     Object.entries(values).reduce((rest, [name, value]) => rest.replaceAll(`{${name}}`, value), text)
   const filled = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)]))
   const started = await starts()
-  await using agent = new Agent(root, socket, filled)
+  await using agent = new Agent(root, socket, filled, args.map(fill))
   const run: Run = { agent, root, kube, localApi, fill }
 
   let expected = { calls: [] as readonly string[], secret }

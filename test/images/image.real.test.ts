@@ -1,38 +1,37 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { tailscaleVersion } from '../../wire/capability-version.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readArchive, type ImageConfig } from '../lab/images/archive.ts'
-import { apart } from '../lab/images/buildah.ts'
-import { buildImageOf, unpack, withImages } from '../lab/images/builder.ts'
+import { buildImageOf, withImages } from '../lab/images/builder.ts'
 import { agentArguments, buildImage, ownArch, type Image } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
 import { run } from '../lab/run.ts'
+import { Unpacked } from './unpacked.ts'
 
 const quiet = (): void => undefined
 let image: Image
 let config: ImageConfig
-let work: string
+let files: Unpacked
 /** The image's files, unpacked. */
 let root: string
 beforeAll(async () => {
   image = await buildImage()
   config = (await readArchive(image.archive)).config
-  work = await mkdtemp(join(tmpdir(), 'culvert-image-'))
-  root = join(work, 'root')
-  await withImages(quiet, () => unpack(image.reference, root))
+  files = await Unpacked.of(image.reference)
+  root = files.root
 })
-afterAll(() => rm(work, { recursive: true, force: true }))
+afterAll(() => files[Symbol.asyncDispose]())
 
-/** Runs a program of the image as the first process, with the image's files as its own. */
+/** What a program of the image prints. */
 const inside = async (...argv: string[]): Promise<string> => {
-  const { stdout, stderr } = await run([...apart, 'chroot', root, ...argv], { env: { PATH: path() } })
+  const { stdout, stderr, exitCode } = await files.run(argv)
+  expect(exitCode, stderr).toBe(0)
   return stdout + stderr
 }
-const path = (): string => config.config.Env?.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? ''
 
 test.each([
   ['sh', ['-c', 'echo there'], /^there/],
@@ -72,13 +71,13 @@ test('what is not needed is left out', async () => {
   for (const name of ['npm', 'npx', 'yarn', 'corepack'])
     expect(await inside('sh', '-c', `command -v ${name} || :`)).toBe('')
   const empty = ['usr/share/man', 'usr/share/locale', 'var/lib/apt/lists', 'var/cache', 'var/log', 'root', 'tmp', 'src']
-  const files = async (folder: string): Promise<string[]> =>
+  const filesIn = async (folder: string): Promise<string[]> =>
     (await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch(() => []))
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
   for (const folder of empty)
-    expect((await files(folder)).filter((file) => !/\/\.(bashrc|profile)$/.test(file))).toEqual([])
-  expect((await files('usr/share/doc')).filter((file) => !file.endsWith('/copyright'))).toEqual([])
+    expect((await filesIn(folder)).filter((file) => !/\/\.(bashrc|profile)$/.test(file))).toEqual([])
+  expect((await filesIn('usr/share/doc')).filter((file) => !file.endsWith('/copyright'))).toEqual([])
 })
 
 test('nothing of the machine that built it is in it', async () => {
@@ -106,13 +105,15 @@ test('it says what it is, and runs the agent', async () => {
     'org.opencontainers.image.licenses': packageJson.license,
     'org.opencontainers.image.version': packageJson.version,
   })
-  expect(config.config.Entrypoint).toEqual(['/usr/local/bin/containerboot'])
+  // With no Cmd, arguments alone are the agent's flags.
+  expect(config.config.Entrypoint).toEqual(['/usr/local/lib/culvert/entrypoint'])
+  expect(config.config.Cmd ?? []).toEqual([])
+  expect(config.config.Healthcheck?.Test).toEqual(['CMD', '/usr/local/lib/culvert/healthcheck'])
   expect(config.architecture).toBe(ownArch)
 })
 
 test('it is not built with a tailscaled that the agent is not made for', async () => {
-  const other = join(work, 'other')
-  await mkdir(other)
+  const other = await mkdtemp(join(tmpdir(), 'culvert-other-'))
   await withImages(quiet, async (bases) => {
     const version = `{"majorMinorPatch": "1.100.0", "cap": 138}`
     const program = `printf '#!/bin/sh\\necho ${version.replaceAll('"', '\\"')}\\n'`
@@ -123,6 +124,7 @@ test('it is not built with a tailscaled that the agent is not made for', async (
     const build = buildImageOf([...agentArguments({ ...bases, tailscale: 'culvert.test/other:1' }), projectRoot])
     await expect(build).rejects.toThrow(/1\.100\.0 has capability version 138, but the agent is made for 142/)
   })
+  await rm(other, { recursive: true })
 })
 
 test('a build that changes nothing gives the same image', async () => {

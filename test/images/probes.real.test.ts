@@ -1,48 +1,31 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { close, listen, serve, type Answer } from '../../lib/http-server.ts'
-import { apart } from '../lab/images/buildah.ts'
-import { unpack, withImages } from '../lab/images/builder.ts'
 import { buildImage } from '../lab/images/image.ts'
-import { run, type Ran } from '../lab/run.ts'
+import type { Ran } from '../lab/run.ts'
+import { coldBuild, leftToNode, tellsArguments, Unpacked } from './unpacked.ts'
 
-/** Milliseconds for a build that finds nothing in the cache. */
-const coldBuild = 600_000
-
-/** The image's files, unpacked: beside the agent a program in its place that says with what it was started. */
+/** The image's files: in the agent's place a program that says with what it was started. */
+let files: Unpacked
 let root: string
-const agent = 'usr/local/lib/culvert/agent.js'
-const inNode = 'console.log(`Node: ${JSON.stringify(process.argv.slice(2))}`); process.exit(7)\n'
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'culvert-probes-'))
-  const { digest } = await buildImage()
-  await withImages(
-    () => undefined,
-    () => unpack(digest, root),
-  )
-  await rename(join(root, agent), join(root, 'agent.js'))
-  await writeFile(join(root, agent), inNode)
+  files = await Unpacked.of((await buildImage()).digest)
+  root = files.root
+  await files.replaceAgent(tellsArguments)
 }, coldBuild)
-afterAll(() => rm(root, { recursive: true, force: true }))
+afterAll(() => files[Symbol.asyncDispose]())
 
 const socket = '/tmp/agent.sock'
 type Environment = Readonly<Record<string, string>>
 const environment: Environment = { CULVERT_SOCKET: socket }
 
-const inside = (argv: readonly string[], env: Environment): Promise<Ran> =>
-  run([...apart, 'chroot', root, ...argv], { env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', ...env }, check: false })
 /** As kubelet runs it. */
-const probe = (args: readonly string[], env = environment): Promise<Ran> => inside(['culvert', ...args], env)
+const probe = (args: readonly string[], env = environment): Promise<Ran> => files.run(['culvert', ...args], env)
 /** What Node makes of the same. */
-const byNode = (args: readonly string[], env = environment): Promise<Ran> => inside(['node', '/agent.js', ...args], env)
-const leftToNode = (...args: string[]): Ran => ({
-  stdout: `Node: ${JSON.stringify(args)}`,
-  stderr: '',
-  exitCode: 7,
-})
+const byNode = (args: readonly string[], env = environment): Promise<Ran> =>
+  files.run(['node', '/agent.js', ...args], env)
 
 const servers: Server[] = []
 afterEach(async () => {
@@ -138,6 +121,10 @@ describe('what cannot be done without Node is left to it', () => {
     [['ready', 'a "b" $(c)']],
     [['live', '--verbose']],
     [['live', '']],
+    [['ready', '--culvert-socket=/tmp/agent.sock']],
+    [['run', '--dest-ip=10.0.0.1']],
+    [['--dest-ip=10.0.0.1', 'ready']],
+    [['completion', 'bash']],
   ])('the arguments %j', async (args) => {
     expect(await probe(args)).toEqual(leftToNode(...args))
   })

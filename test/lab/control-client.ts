@@ -36,6 +36,11 @@ export class ControlClient {
     return await this.call('GET', `/nodes/${encodeURIComponent(node)}`)
   }
 
+  /** Adds a node that no tailscaled is: others are told of it, and it is never there. */
+  async createNode(hostname: string): Promise<TailnetNode> {
+    return await this.call('POST', '/nodes', { hostname })
+  }
+
   async patchNode(node: string | number, patch: NodePatch): Promise<TailnetNode> {
     return await this.call('PATCH', `/nodes/${encodeURIComponent(node)}`, patch)
   }

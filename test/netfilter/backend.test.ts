@@ -51,7 +51,7 @@ describe('chooseBackend', () => {
     const { backend, commands } = await choose('memory')
     const { firewall } = backend
     const table = ingressTable([['100.64.0.1', '10.0.0.9']])
-    expect([await firewall.prepare(), await firewall.prepare()]).toEqual([true, false])
+    expect([await firewall.prepare('ts0'), await firewall.prepare('ts0')]).toEqual([true, false])
     expect([await firewall.ensure(table, alive), await firewall.ensure(table, alive)]).toEqual([true, false])
     expect(await firewall.ensure(ingressTable([['100.64.0.1', '10.0.0.8']]), alive)).toBe(true)
     await firewall.remove()

@@ -26,7 +26,7 @@ const toBackend = () =>
 
 it('UDP flows that began before their rule are translated once it is there', async () => {
   const rules = make()
-  await rules.prepare()
+  await rules.prepare(emptyTable.device)
   const flows = await Promise.all(
     [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'udp', every: 50 })),
   )

@@ -10,6 +10,7 @@ const [b4, b6, p4, p6] = ['10.0.0.9', 'fd00::9', '100.64.0.1', 'fd7a:115c:a1e0::
 const [t4, t6] = ['100.64.0.9', 'fd7a:115c:a1e0::9']
 const plan = (change: Partial<ForwardingInput>) =>
   planForwardingTable({
+    device: 'tailscale0',
     targets: [],
     own: addresses(p4, p6),
     kernelFamilies: [4, 6],

@@ -37,6 +37,7 @@ export const randomTable: fc.Arbitrary<ForwardingTable> = fc
   })
   .map(({ ingress4, ingress6, ports4, ports6, all4, all6, exempt, masquerade, refuseUnmapped, own }) =>
     forwardingTable({
+      device: 'tailscale0',
       ingress: { 4: ingress4, 6: ingress6 },
       ports: { 4: ports4, 6: ports6 },
       catchAll: { 4: all4, 6: all6 },

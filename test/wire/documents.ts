@@ -122,7 +122,7 @@ const forwarding = fc.record(
 )
 const web = fc.tuple(
   fc.constantFrom({ HTTPS: true }, { HTTP: true }),
-  fc.dictionary(fc.oneof(domain, fc.constant(certDomain)), site, { maxKeys: 2 }),
+  fc.dictionary(fc.oneof(domain, fc.constant(certDomain)), site, { minKeys: 1, maxKeys: 2 }),
 )
 
 /** Ports with their sites. */
@@ -154,7 +154,10 @@ export const serveConfig: fc.Arbitrary<ServeConfig> = fc
     node: served,
     services: fc.dictionary(
       label.map((found) => `svc:${found}`),
-      fc.oneof(fc.constant({ Tun: true }), served),
+      fc.oneof(
+        fc.constant({ Tun: true }),
+        served.filter((service) => Object.keys(service).length > 0),
+      ),
       { maxKeys: 3 },
     ),
     funnel: fc.boolean(),

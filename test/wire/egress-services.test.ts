@@ -205,6 +205,7 @@ it.each<[string, string | Buffer, RegExp]>([
     JSON.stringify({ one: entry() }).slice(0, -3),
     /^it is not JSON, perhaps only half written: Expected .* at position \d+ /,
   ],
+  ['comments', '{\n  // one\n}', /^it is not JSON, which has no comments: /],
   ['nothing', '', /^it is not JSON/],
   ['text', 'hello\u001b[2J', /^it is not JSON.*: Unexpected token 'h', "hello\\u001b\[2J" is not valid JSON$/],
   ['a list', '[]', /^it is not a JSON object$/],

@@ -4,7 +4,7 @@ import { parseServeFile } from '../../wire/serve-file.ts'
 const proxy = { Handlers: { '/': { Proxy: '8080' } } }
 const https = { TCP: { 443: { HTTPS: true } } }
 const service = { ...https, Web: { 'app.lab.ts.net:443': proxy } }
-const good = { TCP: { 9: { HTTP: true } }, Services: { 'svc:good': { Tun: true } } }
+const good = { TCP: { 9: { TCPForward: 'a:1' } }, Services: { 'svc:good': { Tun: true } } }
 
 const port = (handler: unknown, key = '443') => ({ TCP: { [key]: handler } })
 const site = (name: string, on: object = https) => ({ ...on, Web: { [name]: proxy } })
@@ -42,6 +42,16 @@ it.each<[mistake: string, file: object, told: string]>([
     `${at443}.TCPForward: "tcp://a:1" is not a host and port`,
   ],
   ['a site without a port', site('a.b', {}), 'port a.b, Web["a.b"]: a site is a name and a port'],
+  [
+    'a name that compose has taken',
+    site(':443'),
+    'port 443, Web[":443"]: a site is a name and a port, such as app.example.ts.net:443; in a compose file write $${TS_CERT_DOMAIN}, since compose replaces ${TS_CERT_DOMAIN} itself',
+  ],
+  [
+    'a name as compose wants it, where nothing is replaced',
+    site('$${TS_CERT_DOMAIN}:443'),
+    'port 443, Web["$${TS_CERT_DOMAIN}:443"]: a site is a name and a port, such as app.example.ts.net:443; $$ is for what is within a compose file: write ${TS_CERT_DOMAIN} here',
+  ],
   ['a site of no name', site('a b:443'), 'port 443, Web["a b:443"]: a site is a name and a port'],
   [
     'a site without its port',
@@ -64,7 +74,8 @@ it.each<[mistake: string, file: object, told: string]>([
     `${atSite}.Handlers["/"].Proxy: "$BACKEND" is not replaced by anything: write \${TS_CERT_DOMAIN}`,
   ],
   ['a site on what is forwarded', site('a.b:443', port({ TCPForward: 'a:1' })), `${atSite}: its port is forwarded`],
-  ['a site of nothing', { ...https, Web: { 'a.b:443': {} } }, `${atSite}: it has no Handlers`],
+  ['a site of nothing', { ...https, Web: { 'a.b:443': {} } }, `${atSite}: it has no Handlers: add "Handlers": {"/": `],
+  ['a port without a site', https, `${at443}: no site is on this port: add "\${TS_CERT_DOMAIN}:443": {"Handlers": {`],
   ['a handler of two kinds', handler({ Text: 'x', Proxy: '80' }), `${atSite}.Handlers["/"]: it has 2 of Path, Proxy`],
   ['a handler of none', handler({}), `${atSite}.Handlers["/"]: it has 0 of Path, Proxy, Text, Redirect, and needs one`],
   ['a handler that is a text', handler('x'), `${atSite}.Handlers["/"]: "x" is not an object`],
@@ -96,6 +107,22 @@ it.each<[mistake: string, file: object, told: string]>([
   ['Funnel that is no boolean', funnel('a.b:443', 1), 'port 443, AllowFunnel["a.b:443"]: 1 is not true or false'],
   ['a Service without svc:', services('app', service), 'app, Services["app"]: the name of a Tailscale Service is svc:'],
   ['a Service of two labels', services('svc:a.b', service), 'svc:a.b, Services["svc:a.b"]: the name of a Tailscale'],
+  ['a Service of nothing', services('svc:a', {}), 'svc:a, Services["svc:a"]: nothing is served: add TCP, and Web for'],
+  [
+    'a Service that is off',
+    services('svc:a', { TCP: null, Web: {}, Tun: false }),
+    'svc:a, Services["svc:a"]: nothing is served: add TCP, and Web for HTTPS and HTTP, or "Tun": true',
+  ],
+  [
+    'a Service’s port without a site',
+    services('svc:a', https),
+    'svc:a, Services["svc:a"].TCP["443"]: no site is on this port: add "a.example.ts.net:443": {"Handlers": {',
+  ],
+  [
+    'a Service in another format',
+    services('svc:a', { endpoints: { 'tcp:443': 'http://localhost:3000' } }),
+    'svc:a, Services["svc:a"].endpoints: this is the format of `tailscale serve get-config`',
+  ],
   ['a Service that is none', services('svc:a', null), 'svc:a, Services["svc:a"]: it is missing: an object is needed'],
   [
     'packets and ports',
@@ -140,4 +167,11 @@ it('comments are passed over wherever they are', () => {
   }
   const { config, rejections } = parseServeFile(Buffer.from(JSON.stringify(commented)))
   expect([config, rejections]).toEqual([site('a.b:443'), []])
+})
+
+it('a whole file in the format of `tailscale serve get-config --service` changes nothing', () => {
+  const file = { version: '0.0.1', endpoints: { 'tcp:443': 'http://localhost:3000' } }
+  expect(() => parseServeFile(Buffer.from(JSON.stringify(file)))).toThrow(
+    /^endpoints: this is the format of `tailscale serve get-config`.*: write TCP and Web, as `tailscale serve status --json`/,
+  )
 })

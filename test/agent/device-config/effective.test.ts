@@ -26,7 +26,7 @@ const env = {
 }
 
 const serveConfig = {
-  content: parseServeFile(Buffer.from('{"Services":{"svc:http":{"TCP":{"80":{"HTTP":true}}}}}')),
+  content: parseServeFile(Buffer.from('{"Services":{"svc:http":{"TCP":{"80":{"TCPForward":"a:80"}}}}}')),
 }
 const ingressServices = {
   content: parseIngressServices(
@@ -52,6 +52,7 @@ function world(stands: readonly ('served' | 'forwarded')[], change: Partial<Worl
 
 describe('a Tailscale Service of the config file waits', () => {
   const read = { path, bytes, services: ['svc:http', 'svc:l3', 'svc:none'] }
+  const rejected = { content: parseServeFile(Buffer.from('{"Services":{"svc:none":{}}}')) }
   const unread = { content: undefined, rejected: 'it is half a file' }
   it.each<[string, World, string[]]>([
     ['while nothing that the files say of it stands', world([]), ['svc:http', 'svc:l3']],
@@ -62,6 +63,11 @@ describe('a Tailscale Service of the config file waits', () => {
       'while a file may name it',
       world(['forwarded'], { mounted: { serveConfig: unread, ingressServices } }),
       ['svc:http', 'svc:none'],
+    ],
+    [
+      'while what a file says of it is rejected',
+      world(['forwarded'], { mounted: { serveConfig: rejected, ingressServices } }),
+      ['svc:none'],
     ],
     ['never where nothing is mounted', world([], {}, { TS_SERVE_CONFIG: '', TS_INGRESS_PROXIES_CONFIG_PATH: '' }), []],
     [

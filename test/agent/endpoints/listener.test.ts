@@ -5,7 +5,7 @@ import { type Environment, readSettings } from '../../../agent/settings/read.ts'
 import { aWorld } from '../a-world.ts'
 import { ask, onLoopback } from '../../lib/http-servers.ts'
 
-const observed = { world: aWorld, stuck: () => [], since: () => undefined }
+const observed = { world: aWorld, stuck: () => [], since: () => undefined, named: String }
 const metrics = () => ({ status: 200, body: 'metrics' })
 const planned = (env: Environment, preshutdown?: Route): Listener[] =>
   listeners(readSettings(env).settings, observed, metrics, preshutdown)

@@ -5,7 +5,9 @@ import { aWorld } from '../a-world.ts'
 
 const podOf = { POD_IPS: '10.0.0.1' }
 const ask = (path: '/livez' | '/readyz', query = '', world = aWorld(), stuck: readonly string[] = []) =>
-  probes({ world: () => world, stuck: () => stuck, since: () => undefined })[path](new URLSearchParams(query))
+  probes({ world: () => world, stuck: () => stuck, since: () => undefined, named: String })[path](
+    new URLSearchParams(query),
+  )
 
 it('is alive as long as nothing hangs', () => {
   expect(ask('/livez')).toEqual({ status: 200, body: 'ok' })
@@ -29,6 +31,14 @@ it('is ready when every check that counts is ok, and says which are not', () => 
   ])
 })
 
+it('names settings as they were set', () => {
+  const world = aWorld({ reports: {}, stateSecret: { name: 's', problem: 'TS_KUBE_SECRET' } })
+  const named = (text: string): string => text.replace('the rules', 'RULES').replace('TS_KUBE_SECRET', '--kube-secret')
+  const { '/readyz': readyz } = probes({ world: () => world, stuck: () => [], since: () => undefined, named })
+  expect(readyz(new URLSearchParams()).body).toBe('forwarding: RULES are not in place yet')
+  expect(readyz(new URLSearchParams('verbose')).body).toContain('since now: --kube-secret (')
+})
+
 it.each<[string, World, readonly string[], object]>([
   ['all is well', aWorld({}, podOf), [], { status: 200, body: 'ok', headers: { 'Pod-IPv4': '10.0.0.1' } }],
   ['a reconciler hangs', aWorld({}, podOf), ['forwarding'], { status: 503, body: 'stuck: forwarding' }],
@@ -45,5 +55,5 @@ it.each<[string, World, readonly string[], object]>([
     { status: 503, body: 'node currently has no tailscale IPs' },
   ],
 ])('tells as upstream does whether the node is healthy, when %s', (_name, world, stuck, answer) => {
-  expect(healthz({ world: () => world, stuck: () => stuck, since: () => undefined })).toEqual(answer)
+  expect(healthz({ world: () => world, stuck: () => stuck, since: () => undefined, named: String })).toEqual(answer)
 })

@@ -104,4 +104,13 @@ describe('a replica', () => {
     await largeMessagesPass(bed.host('app'), proxy.host.address, 10_000)
     await answered(bed.host('router'), await proxy.own(), { port: 10_000, carries: [], as: () => ({}) })
   })
+
+  it('does so by a device of another name, too', async () => {
+    const { env } = await replica({ pod: 'dual', tailnet: 'both' })
+    await using proxy = await Proxy.ready(bed, { ...env, TS_TAILSCALED_EXTRA_ARGS: '-tun=ts0' }, { host: 'dual' })
+    await proxy.until(({ ready }) => ready)
+    const [port, as] = [10_000, () => ({ host: 'db' })]
+    await answered(bed.host('app'), proxy.host.address, { port, carries: ['v4', 'v6'], as })
+    await answered(bed.host('router'), await proxy.own(), { port, carries: [], as })
+  })
 })

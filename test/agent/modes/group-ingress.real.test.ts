@@ -3,7 +3,7 @@ import type { Host } from '../../lab/hosts/host.ts'
 import { ask } from '../../lab/traffic/traffic.ts'
 import { tellOnFailure } from '../../lab/vitest.ts'
 import { Group } from '../group.ts'
-import { Proxy } from '../proxy.ts'
+import { type Environment, Proxy } from '../proxy.ts'
 import {
   answered,
   barren,
@@ -49,7 +49,11 @@ const mapping = (service: Addresses, cluster: Host['address']) => ({
  * A replica that hosts the Tailscale Services, as control and operator see to it once it says that it may. `secret` is
  * its name: under the same one it would be the same node, which hosts them already.
  */
-async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${pod}-${tailnet}`): Promise<Proxy> {
+async function replica(
+  { pod, tailnet }: Omit<Ground, 'carries'>,
+  secret = `${pod}-${tailnet}`,
+  more: Environment = {},
+): Promise<Proxy> {
   await bed.control.putSettings({ families: tailnet })
   const group = await Group.make(bed, secret, pod)
   const configs = {
@@ -58,7 +62,7 @@ async function replica({ pod, tailnet }: Omit<Ground, 'carries'>, secret = `${po
     'svc:api': mapping(api, { v4: '10.98.0.1', v6: 'fd98::1' }),
   }
   await group.write({ 'ingress-config.json': JSON.stringify(configs) })
-  const proxy = await Proxy.ready(bed, { ...group.env('ingress'), ...(await podEnv(bed, pod)) }, { host: pod })
+  const proxy = await Proxy.ready(bed, { ...group.env('ingress'), ...(await podEnv(bed, pod)), ...more }, { host: pod })
   await expect.poll(() => group.told('ingress-config.json')).toMatchObject({ configs })
   expect((await proxy.status()).services.map(({ hosted }) => hosted)).toEqual([false, false])
   const hosted = { 'svc:app': app, 'svc:api': api, 'svc:unmapped': unmapped }
@@ -104,4 +108,12 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
 it('large messages pass in both directions', async () => {
   await using _ = await replica({ pod: 'dual', tailnet: 'both' }, 'large-messages')
   await largeMessagesPass(bed.host('db'), app)
+})
+
+it('a device of another name carries and refuses the same', async () => {
+  const both = { pod: 'dual', tailnet: 'both' } as const
+  await using _ = await replica(both, 'another-device', { TS_TAILSCALED_EXTRA_ARGS: '--tun=ts0' })
+  const as = () => ({ host: 'app' })
+  await answered(bed.host('db'), app, { carries: ['v4', 'v6'], as })
+  await answered(bed.host('db'), unmapped, { carries: [], as })
 })

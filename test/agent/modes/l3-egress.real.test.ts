@@ -120,9 +120,11 @@ describe('once the Pod leads to a node', () => {
     await largeMessagesPass(bed.host('app'), proxy.host.address)
   })
 
-  it('other nodes are refused, not led back into the tailnet', async () => {
-    await using proxy = await Proxy.ready(bed, { ...db, ...(await podEnv(bed, 'dual')) }, { host: 'dual' })
+  it.each(['', '--tun ts0'])('other nodes are refused, not led back into the tailnet: %s', async (args) => {
+    const env = { ...db, ...(await podEnv(bed, 'dual')), TS_TAILSCALED_EXTRA_ARGS: args }
+    await using proxy = await Proxy.ready(bed, env, { host: 'dual' })
     await proxy.until(({ ready }) => ready)
+    await answered(bed.host('app'), proxy.host.address, { carries: ['v4', 'v6'], as: () => ({ host: 'db' }) })
     await answered(bed.host('router'), await proxy.own(), { carries: [], as: () => ({}) })
   })
 })

@@ -11,6 +11,7 @@ import { aServingWorld, site } from './a-serving-world.ts'
 
 const bytes = { TCP: { 5432: { TCPForward: 'db:5432' } } }
 const both = { TCP: { ...site.TCP, ...bytes.TCP }, Web: site.Web }
+const named = (name: string) => ({ TCP: site.TCP, Web: { [`${name}:443`]: { Handlers: { '/': { Text: 'x' } } } } })
 const about = { version: '1', since: () => undefined, now: new Date(0) }
 const stateOf = (world: World, name: string) => {
   const check = checks(world).find((one) => one.name === name)
@@ -33,6 +34,19 @@ describe('whether the Pod is ready', () => {
       aServingWorld({ certDomains: [], served: {} }),
       /^waiting: nothing is served: it waits for HTTPS/,
       /^failing/,
+    ],
+    [
+      'a site under a name that the node has not',
+      aServingWorld({ config: named('q.lab.ts.net'), served: named('q.lab.ts.net') }),
+      /^ok/,
+      /^failing: port 443: no client finds .* q\.lab\.ts\.net: the name of this node is p\.lab\.ts\.net\. Write \$\{TS_CERT_DOMAIN\}/,
+    ],
+    ['one under its name', aServingWorld({ config: named('p.lab.ts.net'), served: site }), /^ok/, /^ok/],
+    [
+      'all of it refused',
+      aServingWorld({ served: {}, error: 'refused' }),
+      /^failing: nothing is served: refused/,
+      /^failing: refused/,
     ],
     ['a file that says nothing', aServingWorld({ config: {}, served: {} }), /^ok/, /^ok/],
     [

@@ -49,6 +49,11 @@ describe('what leads into the tailnet, and the services of a group', () => {
       { ...kernel, TS_TAILNET_TARGET_IP: '100.64.0.9', PORT: '5000', TS_TAILSCALED_EXTRA_ARGS: '--port=5001' },
       { exempt: ['udp . 5001'], portEnv: {} },
     ],
+    [
+      'the last of them, in any spelling',
+      { ...kernel, TS_TAILNET_TARGET_IP: '100.64.0.9', TS_TAILSCALED_EXTRA_ARGS: '--port=1 -port 2 --no-port=3' },
+      { exempt: ['udp . 2'], portEnv: {} },
+    ],
     ['no target, any port', { ...kernel, PORT: '5000' }, { exempt: [], portEnv: {} }],
     [
       'cluster traffic via ingress',

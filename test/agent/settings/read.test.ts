@@ -35,13 +35,8 @@ describe('defaults', () => {
     })
   })
 
-  it('hold for booleans that are none, with a warning', () => {
-    const { settings, warnings } = readSettings({ TS_USERSPACE: 'nope', TS_ENABLE_HEALTH_CHECK: 'yes' })
-    expect(settings).toEqual(read({}))
-    expect(warnings).toEqual([
-      'TS_USERSPACE="nope" is not a boolean and counts as true',
-      'TS_ENABLE_HEALTH_CHECK="yes" is not a boolean and counts as false',
-    ])
+  it('hold for booleans that are none', () => {
+    expect(read({ TS_USERSPACE: 'nope', TS_ENABLE_HEALTH_CHECK: 'yes' })).toEqual(read({}))
   })
 })
 
@@ -158,6 +153,18 @@ describe('values', () => {
     ['IPv4 routes', { ...kernel, TS_ROUTES: '10.0.0.0/8' }, { forwardedFamilies: [4] }],
     ['routes of both families', { ...kernel, TS_ROUTES: 'fd00::/8,10.0.0.0/8' }, { forwardedFamilies: [4, 6] }],
     [
+      'an exit node',
+      { ...kernel, TS_EXTRA_ARGS: '--ssh --advertise-exit-node' },
+      { forwardedFamilies: [], advertisedFamilies: [4, 6] },
+    ],
+    ['no exit node', { ...kernel, TS_EXTRA_ARGS: '--advertise-exit-node=false' }, { advertisedFamilies: [] }],
+    ['an exit node in userspace', { TS_EXTRA_ARGS: '--advertise-exit-node' }, { advertisedFamilies: [] }],
+    [
+      'routes among the arguments',
+      { ...kernel, TS_EXTRA_ARGS: '--advertise-routes=fd00::/8,fd01::/16' },
+      { advertisedFamilies: [6] },
+    ],
+    [
       'routes and a target',
       { ...kernel, TS_ROUTES: 'fd00::/8', TS_DEST_IP: '10.0.0.1' },
       { forwardedFamilies: [4, 6] },
@@ -165,6 +172,12 @@ describe('values', () => {
   ])('%s', (_name, env, expected) => {
     expect(read(env)).toMatchObject(expected)
   })
+})
+
+it('a listener that nobody needs is warned of', () => {
+  const asked = { TS_LOCAL_ADDR_PORT: '[::]:9002' }
+  expect(readSettings(asked).warnings).toEqual([expect.stringMatching(/^TS_LOCAL_ADDR_PORT is set, but nothing/)])
+  expect(readSettings({ ...asked, TS_ENABLE_METRICS: 'true' }).warnings).toEqual([])
 })
 
 describe('refusals name the variable, its value and what is accepted', () => {

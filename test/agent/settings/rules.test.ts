@@ -78,6 +78,7 @@ const failures: readonly Failure[] = [
     },
     /^TS_EGRESS_PROXIES_CONFIG_PATH is not supported with TS_USERSPACE=true/,
   ],
+  [{ ...kernel, TS_TAILSCALED_EXTRA_ARGS: '--tun=a/b' }, /^TS_TAILSCALED_EXTRA_ARGS: --tun="a\/b" is no name/],
   [
     { ...kernel, ...viaIngress, POD_IP: '10.0.0.1', TS_TAILNET_TARGET_IP: '100.64.0.9' },
     /^EXPERIMENTAL_ALLOW_\w+ and TS_TAILNET_TARGET_IP exclude each other/,
@@ -85,6 +86,11 @@ const failures: readonly Failure[] = [
   [{ ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' }, /^TS_DEBUG_ADDR_PORT=.* and TS_LOCAL_ADDR_PORT=.* cannot both/],
   [{ TS_TEST_FAKE_NETFILTER: 'true' }, /^TS_TEST_FAKE_NETFILTER is for tests, and needs TS_TEST_ONLY_ROOT/],
   [{ TS_AUTHKEY: '/run/secrets/key' }, /^TS_AUTHKEY is a path.*write file:PATH$/],
+  [{ TS_OUTBOUND_HTTP_PROXY_LISTEN: 'true' }, /^TS_OUTBOUND_HTTP_PROXY_LISTEN="true" is not valid: .* such as :1055/],
+  [
+    { TS_TAILSCALED_EXTRA_ARGS: '--verbose=1 --accept-routes=true' },
+    /^TS_TAILSCALED_EXTRA_ARGS has --accept-routes, .*move it to TS_EXTRA_ARGS$/,
+  ],
 ]
 
 describe('what does not hold is told, the first of it before all else', () => {
@@ -122,6 +128,8 @@ describe('nothing is wrong with', () => {
     { TS_HEALTHCHECK_ADDR_PORT: '[::]:81', ...metrics },
     { ...metrics, TS_DEBUG_ADDR_PORT: '10.0.0.1:9001', TS_LOCAL_ADDR_PORT: '10.0.0.1:9002' },
     { TS_DEBUG_ADDR_PORT: '10.0.0.1:9002' },
+    { TS_SOCKS5_SERVER: ':1055', TS_OUTBOUND_HTTP_PROXY_LISTEN: 'localhost:http' },
+    { TS_TAILSCALED_EXTRA_ARGS: '--port=41641 --tun tailscale0 --some-newer-flag' },
     { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'true', TS_EXPERIMENTAL_CERT_SHARE: 'true' },
     { TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT: 'false', TS_SERVE_CONFIG: '/etc/serve.json' },
   ])('%j', (env) => {

@@ -10,6 +10,9 @@ it.each([
   ['TS_LOGIN_SERVER', 'TS_EXTRA_ARGS=--login-server=URL'],
   ['TS_TAGS', 'TS_EXTRA_ARGS=--advertise-tags=tag:NAME'],
   ['TS_FORCE_REAUTH', 'TS_EXTRA_ARGS=--force-reauth'],
+  ['TS_PORT', 'TS_TAILSCALED_EXTRA_ARGS=--port=NUMBER'],
+  // Without its beginning, as the image's first versions had them.
+  ['USERSPACE', 'TS_USERSPACE'],
   // Misspelt.
   ['TS_HOSTNAMES', 'TS_HOSTNAME'],
   ['TS_STATE_DIRS', 'TS_STATE_DIR'],

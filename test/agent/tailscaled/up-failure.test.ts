@@ -17,7 +17,17 @@ suite('a value that can never work is named with its variable and what to write'
     [
       { TS_EXTRA_ARGS: '--acept-routes' },
       'flag provided but not defined: -acept-routes',
-      'TS_EXTRA_ARGS is not valid: tailscale has no flag --acept-routes. Remove it, or correct its name: `tailscale up --help` lists the flags.',
+      'TS_EXTRA_ARGS is not valid: tailscale up has no flag --acept-routes. Remove it, or correct its name: `tailscale up --help` lists the flags.',
+    ],
+    [
+      { TS_EXTRA_ARGS: '--port=41641' },
+      'flag provided but not defined: -port',
+      'TS_EXTRA_ARGS is not valid: tailscale up has no flag --port. It is a flag of tailscaled: move it to TS_TAILSCALED_EXTRA_ARGS.',
+    ],
+    [
+      { TS_EXTRA_ARGS: '--auto-update' },
+      'flag provided but not defined: -auto-update',
+      'TS_EXTRA_ARGS is not valid: tailscale up has no flag --auto-update. It is a flag of tailscale set, which can be run in the container once the node is logged in.',
     ],
     [
       { TS_EXTRA_ARGS: '--operator' },

@@ -59,7 +59,7 @@ it('logs the reason and not the whole usage behind it', async () => {
     for (let line = 1; line <= 78; line += 1) child.print(`  --flag-${line}`)
     child.exit({ code: 2 })
   })
-  expect(outcome).toMatch(/^TS_EXTRA_ARGS is not valid: tailscale has no flag --acept-routes/)
+  expect(outcome).toMatch(/^TS_EXTRA_ARGS is not valid: tailscale up has no flag --acept-routes/)
   expect(lines.length).toBeLessThan(15)
 })
 

@@ -13,12 +13,15 @@ const v6 = (address: string, cidr: string | null) => ({ ...rest, family: 'IPv6' 
 
 it('addresses of all devices but the tunnel', () => {
   expect(
-    addressesOf({
-      eth0: [v4('10.244.1.7', '10.244.1.7/24'), v6('fd00:10:244::7', 'fd00:10:244::7/64'), v4('10.9.9.9', null)],
-      tailscale0: [v4('100.64.0.1', '100.64.0.1/32')],
-      tailscale01: [v4('100.64.0.2', '100.64.0.2/32')],
-      down: undefined,
-    }).map(({ address, onLink, device }) => [device, address.text, onLink.text]),
+    addressesOf(
+      {
+        eth0: [v4('10.244.1.7', '10.244.1.7/24'), v6('fd00:10:244::7', 'fd00:10:244::7/64'), v4('10.9.9.9', null)],
+        tailscale0: [v4('100.64.0.1', '100.64.0.1/32')],
+        tailscale01: [v4('100.64.0.2', '100.64.0.2/32')],
+        down: undefined,
+      },
+      'tailscale0',
+    ).map(({ address, onLink, device }) => [device, address.text, onLink.text]),
   ).toEqual([
     ['eth0', '10.244.1.7', '10.244.1.0/24'],
     ['eth0', 'fd00:10:244::7', 'fd00:10:244::/64'],

@@ -44,6 +44,21 @@ export const kernel: Scenarios = {
   routes_kernel_ipv4: routesInKernel('1.2.3.0/24,10.20.30.0/24', forwarding('1', '0')),
   routes_kernel_ipv6: routesInKernel('::/64,1::/64', forwarding('0', '1')),
   routes_kernel_all_families: routesInKernel('::/64,1.2.3.0/24', forwarding('1', '1')),
+  'an exit node': {
+    env: { ...withKey, ...inKernel, TS_EXTRA_ARGS: '--advertise-exit-node' },
+    phases: [
+      { runs: [tailscaled(inMemory), up('--accept-dns=false', '--authkey=tskey-key', '--advertise-exit-node')] },
+      { tell: running(), files: forwarding('1', '1') },
+    ],
+  },
+  'an exit node whose forwarding is somebody else’s affair': {
+    env: { ...withKey, ...inKernel, TS_EXTRA_ARGS: '--advertise-exit-node' },
+    files: { 'proc/sys/net/ipv6/conf/all/forwarding': null, 'proc/sys/net/ipv6/conf/all/forwarding/in-its-place': '' },
+    phases: [
+      { runs: [tailscaled(inMemory), up('--accept-dns=false', '--authkey=tskey-key', '--advertise-exit-node')] },
+      { tell: running(), log: /warning: IPv6 forwarding is off/ },
+    ],
+  },
   ingress_proxy: {
     env: { ...withKey, ...inKernel, TS_DEST_IP: '1.2.3.4' },
     phases: [

@@ -26,37 +26,49 @@ const path = 'etc/tailscaled/serve-config.json'
 const servesFile: Environment = { TS_SERVE_CONFIG: `{root}/${path}` }
 const file = (config: object) => ({ [path]: JSON.stringify(config) })
 
-const http = { TCP: { 80: { HTTP: true } } }
 const name = 'test-node.test.ts.net'
+const handlers = { Handlers: { '/': { Proxy: 'http://10.0.0.9:80' } } }
+/** What upstream's test serves: a port without a site, and Tailscale Services without anything. */
+const bare = { TCP: { 80: { HTTP: true } } }
+const http = { ...bare, Web: { [`${name}:80`]: handlers } }
 const site = (host: string) => ({
   TCP: { ...http.TCP, 443: { HTTPS: true } },
-  Web: { [`${host}:443`]: { Handlers: { '/': { Proxy: 'http://10.0.0.9:80' } } } },
+  Web: { ...http.Web, [`${host}:443`]: handlers },
 })
 const service = { TCP: { 5432: { TCPForward: '10.0.0.9:5432' } } }
-const services = { Services: { 'svc:test-service-1': service, 'svc:test-service-2': service, 'svc:empty': {} } }
+const services = { Services: { 'svc:test-service-1': service, 'svc:test-service-2': service } }
+const withEmpty = { Services: { ...services.Services, 'svc:empty': {} } }
 const hosted = ['svc:test-service-1', 'svc:test-service-2']
 
 /** What tailscaled serves, and hosts. */
 export const serve: Scenarios = {
   serve_config_no_kube: {
     env: { ...withKey, ...servesFile },
-    files: file(http),
-    phases: [{ runs: start }, { tell: runningWithHttps(), serves: http }],
+    files: file(bare),
+    phases: [
+      { runs: start },
+      { tell: runningWithHttps(), log: /warning: serve-config: port 80, TCP\["80"\]: no site is on this port: add / },
+      { write: file(http), serves: http },
+    ],
   },
   serve_config_kube: {
     env: { ...inKubernetes, ...servesFile },
     secret: { ...authkey, https_endpoint: 'of-an-earlier-run' },
-    files: file(http),
+    files: file(bare),
     phases: [
       { runs: startInSecret, secret: { ...authkey, ...capver } },
-      { tell: runningWithHttps(), secret: { ...known, https_endpoint: 'no-https' }, serves: http },
+      { tell: runningWithHttps(), secret: { ...known, https_endpoint: 'no-https' } },
+      { write: file(http), serves: http },
     ],
   },
   // At the stop, clients have time to go elsewhere: 20 s, were it not for the short waits.
   serve_config_with_service_auto_advertisement: {
     env: { ...withKey, ...shortWaits, ...servesFile },
-    files: file({ ...http, ...services }),
-    phases: [{ runs: start }, { tell: runningWithHttps(), serves: { ...http, ...services }, hosts: hosted }],
+    files: file({ ...http, ...withEmpty }),
+    phases: [
+      { runs: start, log: /warning: serve-config: svc:empty, Services\["svc:empty"\]: nothing is served: add TCP/ },
+      { tell: runningWithHttps(), serves: { ...http, ...services }, hosts: hosted },
+    ],
   },
   'Services that are not served any more': {
     env: { ...withKey, ...shortWaits, ...servesFile },

@@ -51,6 +51,7 @@ func newAdmin(tn *tailnet, names *dnsStore, server *controlServer, out *outage) 
 	}
 	route("GET", "/health", a.getHealth)
 	route("GET", "/nodes", a.listNodes)
+	route("POST", "/nodes", a.createNode)
 	route("GET", "/nodes/{node}", a.getNode)
 	route("PATCH", "/nodes/{node}", a.patchNode)
 	route("DELETE", "/nodes/{node}", a.deleteNode)

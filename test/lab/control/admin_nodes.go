@@ -12,6 +12,7 @@ import (
 
 	"tailscale.com/net/tsaddr"
 	"tailscale.com/tailcfg"
+	"tailscale.com/types/key"
 )
 
 // withNode runs f, under the lock, with the node that a request names.
@@ -33,6 +34,27 @@ func (a *admin) listNodes(*http.Request) (any, error) {
 		out = append(out, a.tn.viewLocked(n))
 	}
 	return map[string]any{"nodes": out}, nil
+}
+
+// createNode adds a node that no tailscaled is: others are told of it, and it
+// is never there.
+func (a *admin) createNode(r *http.Request) (any, error) {
+	var p struct {
+		Hostname string `json:"hostname"`
+	}
+	if err := readBody(r, &p); err != nil {
+		return nil, err
+	}
+	a.tn.mu.Lock()
+	defer a.tn.mu.Unlock()
+	req := &tailcfg.RegisterRequest{
+		Version:  tailcfg.CurrentCapabilityVersion,
+		NodeKey:  key.NewNode().Public(),
+		Hostinfo: &tailcfg.Hostinfo{Hostname: p.Hostname, OS: "linux"},
+	}
+	n := a.tn.admitLocked(req, key.NewMachine().Public(), nil, time.Now())
+	n.approved, n.disco, n.lastSeen = true, key.NewDisco().Public(), time.Time{}
+	return created{a.tn.viewLocked(n)}, nil
 }
 
 func (a *admin) getNode(r *http.Request) (any, error) {

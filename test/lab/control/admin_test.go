@@ -5,7 +5,8 @@ import "testing"
 func TestAdminErrors(t *testing.T) {
 	n := newTestNet(t)
 	n.call(404, "GET", "/nothing", "")
-	n.call(405, "POST", "/nodes", "")
+	n.call(405, "PUT", "/nodes", "")
+	n.call(400, "POST", "/nodes", `{"name":"web"}`)
 	n.call(405, "DELETE", "/events", "")
 	n.call(400, "POST", "/keys", `{"key":"short"}`)
 	n.call(400, "POST", "/keys", `{"tags":["web"]}`)

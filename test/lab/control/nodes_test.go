@@ -27,6 +27,24 @@ func TestApproval(t *testing.T) {
 	}
 }
 
+func TestNodeWithoutMachine(t *testing.T) {
+	n := newTestNet(t)
+	m := newMachine()
+	n.mustJoin(m, "real", n.key(`{}`))
+	n.call(201, "POST", "/nodes", `{"hostname":"web"}`)
+	n.call(201, "POST", "/nodes", `{"hostname":"web"}`)
+	var names []string
+	for _, p := range n.netmap(m).Peers {
+		names = append(names, p.Name)
+		if !p.MachineAuthorized || *p.Online || p.DiscoKey.IsZero() {
+			t.Errorf("peer %+v", p)
+		}
+	}
+	if want := []string{"web.lab.ts.net.", "web-1.lab.ts.net."}; !slices.Equal(names, want) {
+		t.Errorf("peers are %q", names)
+	}
+}
+
 func TestNames(t *testing.T) {
 	n := newTestNet(t)
 	k := n.key(`{"reusable":true}`)

@@ -4,7 +4,9 @@ import { run } from '../run.ts'
 export type ImageConfig = {
   readonly architecture: string
   readonly config: {
-    readonly Entrypoint?: readonly string[]
+    readonly Entrypoint?: readonly string[] | null
+    readonly Cmd?: readonly string[] | null
+    readonly Healthcheck?: { readonly Test: readonly string[] }
     readonly Env?: readonly string[]
     readonly Labels?: Readonly<Record<string, string>>
     readonly User?: string

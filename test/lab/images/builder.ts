@@ -35,7 +35,16 @@ export async function buildImageOf(args: readonly string[], note: Note = () => u
   try {
     const idFile = join(work, 'id')
     const volumes = await machineVolumes(work)
-    const how = ['--isolation=chroot', '--layers', '--force-rm', '--pull-never', `--iidfile=${idFile}`, ...volumes]
+    // By Docker's format: the other one has no place for a HEALTHCHECK.
+    const how = [
+      '--format=docker',
+      '--isolation=chroot',
+      '--layers',
+      '--force-rm',
+      '--pull-never',
+      `--iidfile=${idFile}`,
+      ...volumes,
+    ]
     await buildah(['bud', ...how, ...args], note)
     return (await readFile(idFile, 'utf8')).trim()
   } finally {

@@ -172,10 +172,10 @@ it('flows whose mapping is gone linger until their address is, as of each call',
 
 describe('prepare', () => {
   it('puts the guard and connection tracking in place, and keeps what an earlier agent left', async () => {
-    expect(await rules.prepare()).toBe(true)
-    expect(await nft('list', 'table', 'inet', 'culvert')).toMatch(/ct state new[\s\S]*drop comment/)
+    expect(await rules.prepare('ts0')).toBe(true)
+    expect(await nft('list', 'table', 'inet', 'culvert')).toMatch(/ct state new[\s\S]*oifname != "ts0" .*drop comment/)
     await rules.ensure(one, alive)
-    expect(await make().prepare()).toBe(false)
+    expect(await make().prepare('ts0')).toBe(false)
     expect(await nft('list', 'map', 'inet', 'culvert', 'ingress4')).toContain('100.64.0.1')
   })
 })

@@ -38,6 +38,13 @@ describe('renderTable', () => {
     expect(renderSkeleton({ ...emptyTable, masquerade: false })).not.toMatch(expected)
   })
 
+  it('names the tunnel’s device, and no other, in all rules', () => {
+    const shape = { ...emptyTable, catchAll: source, source, refuseUnmapped: true }
+    const renamed = renderSkeleton({ ...shape, device: 'ts9' })
+    expect(renamed).toBe(renderSkeleton(shape).replaceAll('"tailscale0"', '"ts9"'))
+    expect(renamed).not.toContain('tailscale0')
+  })
+
   it('gives every rule a comment of its own place', () => {
     const shape = { ...emptyTable, catchAll: source, source, refuseUnmapped: true }
     for (const line of outline(shape)) expect(line).toMatch(/^\w+$|^\w+: ./)

@@ -19,7 +19,7 @@ process.on('SIGTERM', () => {
   setTimeout(() => process.exit(), 300)
 })
 const preshutdown = preshutdownRoute({ ...context, log: (text) => console.log(text) })
-const observed = { world: () => store.world, stuck: () => [], since: () => undefined }
+const observed = { world: () => store.world, stuck: () => [], since: () => undefined, named: String }
 const none = () => ({ status: 404, body: 'none' })
 for (const listener of listeners(world.settings, observed, none, preshutdown)) await openListener(listener, () => {})
 const show = (): void =>

@@ -1,0 +1,59 @@
+import { defaultDevice } from '../../netfilter/table.ts'
+import { quote } from '../../lib/quote.ts'
+import type { EnvReader } from './env-reader.ts'
+
+/** What stands in the place of a device's name for userspace networking. */
+const none = 'userspace-networking'
+
+/**
+ * The value of one of tailscaled's flags, as Go's package flag reads them: with one hyphen or two, with `=` or with the
+ * next word, and the last one counts. Undefined when it is not there, empty when it lacks a value.
+ */
+export function flagValue(words: readonly string[], name: string): string | undefined {
+  let found: string | undefined
+  for (let index = 0; index < words.length; index += 1) {
+    const [flag = '', ...rest] = (words[index] ?? '').split('=')
+    if (flag !== `-${name}` && flag !== `--${name}`) continue
+    if (rest.length === 0) index += 1
+    found = rest.length > 0 ? rest.join('=') : (words[index] ?? '')
+  }
+  return found
+}
+
+const tunOf = ({ words }: EnvReader): string | undefined => flagValue(words('TS_TAILSCALED_EXTRA_ARGS'), 'tun')
+
+/** The name of tailscaled's device, once `tunProblem` has found none. */
+export const readTunnelDevice = (env: EnvReader): string => tunOf(env) ?? defaultDevice
+
+/**
+ * Whether it is a usable name of a device. Linux allows other characters too, but nft reads `*` as a wildcard,
+ * tailscaled `,` as a list, and the kernel `%d` as a number to choose.
+ */
+const isDevice = (name: string): boolean => /^[a-z\d_][\w.-]{0,14}$/i.test(name)
+
+/**
+ * What is wrong with tailscaled's `--tun`, and what to write instead. `needsDevice` is the variable of a mode that
+ * cannot be had in userspace.
+ */
+export function tunProblem(env: EnvReader, needsDevice: string | undefined): string | undefined {
+  const name = tunOf(env)
+  const userspace = env.bool('TS_USERSPACE')
+  if (name === undefined || (name === none && userspace)) return undefined
+  if (name === none) {
+    const other = needsDevice === undefined ? ', or set TS_USERSPACE=true' : `: ${needsDevice} needs a device`
+    return `--tun=${none} contradicts TS_USERSPACE=false: take it out${other}`
+  }
+  if (!isDevice(name)) {
+    return `--tun=${quote(name)} is no name of a device: 1 to 15 letters, digits, dots, underscores and hyphens are accepted`
+  }
+  return undefined
+}
+
+/** tailscaled takes the last `--tun`, which is that of the extra arguments; the agent makes nothing ready for it. */
+export function tunWarnings(env: EnvReader): string[] {
+  const name = tunOf(env)
+  if (name === undefined || name === none || !env.bool('TS_USERSPACE')) return []
+  return [
+    `--tun=${name} makes tailscaled use a device although TS_USERSPACE is true: set TS_USERSPACE=false, or take it out`,
+  ]
+}

@@ -1,0 +1,68 @@
+import { parseArgs } from 'node:util'
+import { CulvertError } from './errors.ts'
+import { nearest } from './nearest.ts'
+
+/** A boolean flag without a value is `true`; each other one needs a value, which may be empty after "=". */
+export type FlagType = 'boolean' | 'value'
+export type Flags = ReadonlyMap<string, FlagType>
+
+export type Given = { readonly name: string; readonly value: string }
+
+/**
+ * Reads `--name=value` and `--name value`, in the order of `args`; names are without their hyphens. `suggest` gives
+ * what to write instead of a flag that there is not.
+ * @throws CulvertError `usage` for anything else. It has names alone, since a value may be a secret.
+ */
+export function parseFlags(
+  args: readonly string[],
+  known: Flags,
+  suggest = (name: string): string | undefined => nearestFlag(name, known),
+): Given[] {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries([...known].map(([name, type]) => [name, { type: type === 'value' ? 'string' : type }])),
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  })
+  let before: string | undefined
+  return tokens.flatMap((token): Given[] => {
+    if (token.kind === 'option-terminator') return []
+    if (token.kind === 'positional') throw misplaced(before, known)
+    const { name, value, inlineValue } = token
+    const type = known.get(name)
+    if (type === undefined) {
+      // What begins with one hyphen is given letter by letter.
+      const written = args[token.index]!.replace(/=.*/s, '')
+      const write = suggest(written.replace(/^-+/, ''))
+      throw absent(`flag ${written}`, write)
+    }
+    if (type === 'value' && (value === undefined || (!inlineValue && value.startsWith('-')))) {
+      throw new CulvertError('usage', `--${name} has no value: write --${name}=VALUE`)
+    }
+    before = name
+    return [{ name, value: value ?? 'true' }]
+  })
+}
+
+/** The flag whose name is most like another. */
+export function nearestFlag(name: string, known: Flags): string | undefined {
+  const found = nearest(name, known.keys(), Math.min(3, Math.ceil(name.length / 3)))
+  return found && `--${found}`
+}
+
+/** The error for a flag or a command that there is not; `write` is what may have been meant. */
+export const absent = (what: string, write: string | undefined): CulvertError =>
+  write === undefined
+    ? new CulvertError('usage', `there is no ${what}`, { remedy: '`--help` lists what there is.' })
+    : new CulvertError('usage', `there is no ${what}: did you mean ${write}?`)
+
+/** The error for an argument that is neither a flag nor the value of one. */
+function misplaced(before: string | undefined, known: Flags): CulvertError {
+  if (before === undefined) return new CulvertError('usage', 'the first argument is not a flag: flags begin with "--"')
+  const remedy =
+    known.get(before) === 'boolean'
+      ? `a flag that is on or off takes its value after "=", as in --${before}=false`
+      : 'quote a value that has spaces in it'
+  return new CulvertError('usage', `the argument after --${before} is not a flag: ${remedy}`)
+}

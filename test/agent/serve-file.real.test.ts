@@ -1,0 +1,82 @@
+import { writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { Proxy } from './proxy.ts'
+import { mountServeConfig, servedBy, serveFile, tailscale, visitFrom } from './serving.ts'
+
+// What tailscaled would take without a word, and nobody would find.
+let bed: Bed<'client' | 'proxy'>
+beforeAll(async () => {
+  bed = await startBed({
+    hosts: { client: { network: 'wan', tailscaled: true }, proxy: { network: 'cluster' } },
+  })
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+const mount = (config: object | string): void => mountServeConfig(bed.host('proxy'), config)
+
+/** An agent that serves this, whose node is a new one. */
+async function serving(config: object): Promise<Proxy> {
+  mount(config)
+  return Proxy.ready(bed, {
+    TS_USERSPACE: 'true',
+    TS_SERVE_CONFIG: serveFile,
+    TS_AUTHKEY: await bed.authKey(),
+    CULVERT_TEST_SHORT_WAITS: 'true',
+  })
+}
+
+it('a site under a name that the node has no longer is told, with the name that it has', async () => {
+  const [before, after] = ['proxy.lab.ts.net', 'client-1.lab.ts.net']
+  const site = (name: string) => ({
+    TCP: { 80: { HTTP: true } },
+    Web: { [`${name}:80`]: { Handlers: { '/': { Text: 'found' } } } },
+  })
+  await using proxy = await serving(site(before))
+  const { v4: to } = await proxy.own()
+  const visit = (name: string) => visitFrom(bed.host('client'), { to, port: 80, name })
+  await expect.poll(() => visit(before)).toMatchObject({ body: 'found' })
+  expect((await proxy.status()).serve?.problems).toEqual([])
+
+  // Another node has this name.
+  await proxy.host.exec([...tailscale, 'set', '--hostname=client'])
+  const { ready, serve, checks } = await proxy.until((status) => status.serve?.problems.length === 1)
+  const problem = `no client finds what is served as ${before}: the name of this node is ${after}. Write \${TS_CERT_DOMAIN}`
+  expect(serve?.problems).toEqual([{ entry: 'port 80', problem: expect.stringContaining(problem) as string }])
+  expect(checks['serve-config']?.state).toBe('failing')
+  expect(ready).toBe(true)
+  await proxy.process.line(/warning: port 80: no client finds what is served as proxy/)
+  expect(await visit(after)).toMatchObject({ status: 404 })
+
+  mount(site('${TS_CERT_DOMAIN}'))
+  await expect.poll(() => visit(after)).toMatchObject({ body: 'found' })
+  await proxy.process.line(/what is served is good again/)
+})
+
+it('what `tailscale serve get-config` prints changes nothing, since it does not say what is HTTPS', async () => {
+  const Web = { 'web.lab.ts.net:443': { Handlers: { '/': { Proxy: 'http://localhost:3000' } } } }
+  const services = { Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web } } }
+  await using proxy = await serving(services)
+  expect(await servedBy(proxy)).toEqual(services)
+  const getConfig = async (of: string): Promise<string> =>
+    (await proxy.host.exec([...tailscale, 'serve', 'get-config', of])).stdout
+  const all = await getConfig('--all')
+  expect(JSON.parse(all)).toMatchObject({
+    services: { 'svc:web': { endpoints: { 'tcp:443': 'http://localhost:3000' } } },
+  })
+  const one = await getConfig('--service=svc:web')
+  // tailscale itself makes plain HTTP of it.
+  const client = bed.host('client')
+  writeFileSync(client.path('/tmp/all.json'), all)
+  await client.exec(['tailscale', 'serve', 'set-config', '--all', '/tmp/all.json'])
+  const { stdout } = await client.exec(['tailscale', 'serve', 'status', '--json'])
+  expect(JSON.parse(stdout)).toMatchObject({ Services: { 'svc:web': { TCP: { 443: { HTTP: true } } } } })
+
+  mount(all)
+  await proxy.process.line(/warning: serve-config: svc:web, Services\["svc:web"\]\.endpoints: this is the format of/)
+  mount(one)
+  await proxy.process.line(/serve-config\.json: endpoints: this is the format of .*; the last good one stays in use/)
+  expect(await servedBy(proxy)).toEqual(services)
+})
