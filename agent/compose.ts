@@ -69,13 +69,24 @@ export async function compose(
   { settings, config }: Loaded,
   { env, named, log, clock, timings, version, stop, signal }: Surroundings,
 ): Promise<Run> {
-  const kernelFamilies = await prepareKernel(settings, log)
+  const families = await prepareKernel(settings, log)
   const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
   const backend = forwards({ settings })
-    ? await Promise.race([chooseBackend(mode, { run: runCommand, runAhead, localAddresses, log }), aborted(signal)])
+    ? await Promise.race([
+        chooseBackend(mode, { run: runCommand, runAhead, families, localAddresses, log }),
+        aborted(signal),
+      ])
     : undefined
   signal.throwIfAborted()
-  const store = createStore(initialWorld(settings, kernelFamilies, config), (problem) => log(`error: ${problem}`))
+  const store = createStore(
+    initialWorld(
+      settings,
+      backend?.families ?? families,
+      config,
+      backend && { name: backend.name, reason: backend.reason },
+    ),
+    (problem) => log(`error: ${problem}`),
+  )
   const api = localApi(settings.socket)
   const { context, reconcilers } = createContext({ store, api, log, timings, clock, signal })
   const { background } = context
@@ -140,7 +151,7 @@ export async function compose(
   const daemon = superviseTailscaled({
     ...context,
     spawn: spawner(env),
-    env: daemonEnv(store.world, backend !== undefined),
+    env: daemonEnv(store.world),
     placeConfig: () => deviceConfig?.place(),
   })
   stop.at('stopping tailscaled', daemon.stop)
@@ -190,14 +201,23 @@ const localAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
 
 /** Environment variables for tailscaled, in addition to the agent's own. */
-function daemonEnv({ settings }: World, forwarding: boolean): Record<string, string> {
+function daemonEnv({ settings, stateSecret, firewall }: World): Record<string, string> {
   const { host } = settings.cluster
   return {
     // Both must choose the same backend: with `auto`, tailscaled counts rules in every table, ours included.
-    ...(forwarding && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...settings.portEnv }),
+    ...(firewall && {
+      TS_DEBUG_FIREWALL_MODE: firewall.name === 'iptables' ? 'iptables' : 'nftables',
+      ...settings.portEnv,
+    }),
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
     // From 1.104 on, serve's listeners are bound to the tunnel: what comes from the cluster would be dropped.
     ...(settings.viaIngress.length > 0 && { TS_SERVE_ALLOW_ALL_INTERFACES: 'true' }),
+    // tailscaled asks the same API for its state. Whether it may write Events it would ask by the name in any case, which
+    // can take it a minute; without a UID it does not.
+    ...(stateSecret?.elsewhere !== undefined && {
+      TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV: 'true',
+      POD_UID: '',
+    }),
     // tailscaled puts this into a URL as it is, so that an IPv6 address needs its brackets.
     ...(isIPv6(host) && { KUBERNETES_SERVICE_HOST: `[${host}]` }),
   }

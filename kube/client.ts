@@ -20,6 +20,8 @@ export type { Listed, Secret, SecretData, WatchEvent } from './schemas.ts'
 export type KubeClient = {
   /** The Pod's own namespace, which all Secrets are in. Throws KubeError when the service account is not mounted. */
   readonly namespace: string
+  /** Where the API is asked since its name was not found; undefined if it is found. */
+  readonly elsewhere: () => string | undefined
   /** Undefined if it does not exist. */
   readonly getSecret: (name: string, signal: AbortSignal) => Promise<Secret | undefined>
   /** Sets the keys in `change`, deletes those with null, and leaves the others. Gives the resulting Secret. */
@@ -52,7 +54,7 @@ const graceMs = 5000
 /** The API of this Pod's cluster. Nothing is read or requested before the first call. */
 export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): KubeClient {
   const account = serviceAccount(cluster.root)
-  const { call, stream } = transport(endpointOf(cluster), account, timeoutMs)
+  const { call, stream, elsewhere } = transport(endpointOf(cluster), account, timeoutMs)
   const called = (name: string): requests.SecretName => ({ namespace: account.namespace(), name })
   const read = async (name: string, signal: AbortSignal): Promise<Secret> =>
     call(requests.getSecret(called(name)), (text) => parseSecret(name, text), signal)
@@ -61,6 +63,7 @@ export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): Kube
     get namespace() {
       return account.namespace()
     },
+    elsewhere,
     getSecret: async (name, signal) => {
       try {
         return await read(name, signal)

@@ -10,16 +10,25 @@ export type InCluster = {
   readonly host: string
   /** KUBERNETES_SERVICE_PORT_HTTPS; 443 when empty. */
   readonly port: string
-  /** Ask at `host` and `port`; otherwise at `kubernetes.default.svc`, whose name every API server's certificate has. */
+  /**
+   * Ask at `host` and `port`; otherwise at `kubernetes.default.svc`, whose name every API server's certificate has, and
+   * there only while this name is not found.
+   */
   readonly addressFromEnv: boolean
 }
 
 /** The host of an IPv6 address is without brackets, as sockets and certificates want it. */
 export type Endpoint = { readonly host: string; readonly port: number }
 
-export function endpointOf({ host, port, addressFromEnv }: InCluster): Endpoint {
-  if (!addressFromEnv) return { host: 'kubernetes.default.svc', port: 443 }
-  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 443 : Number(port) }
+/** Where the API is; and `elsewhere`, where it is asked when that name is not found. */
+export type ApiEndpoint = Endpoint & { readonly elsewhere?: Endpoint }
+
+const named: Endpoint = { host: 'kubernetes.default.svc', port: 443 }
+
+export function endpointOf({ host, port, addressFromEnv }: InCluster): ApiEndpoint {
+  const fromEnv = { host: host.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? 443 : Number(port) }
+  if (addressFromEnv) return fromEnv
+  return host === '' ? named : { ...named, elsewhere: fromEnv }
 }
 
 export const urlOf = ({ host, port }: Endpoint): string =>

@@ -4,7 +4,7 @@ import { sleep } from '../lib/timers.ts'
 import { KubeError, misunderstood, refusal, unanswered } from './error.ts'
 import type { ApiRequest } from './requests.ts'
 import { type Failure, pauseBeforeRetry } from './retry.ts'
-import { type Endpoint, type ServiceAccount, urlOf } from './service-account.ts'
+import { type ApiEndpoint, type ServiceAccount, urlOf } from './service-account.ts'
 
 /** A larger answer is refused: a Secret has at most 1 MiB, a third more in base64. */
 export const maxAnswerBytes = 4 * 1024 * 1024
@@ -21,6 +21,8 @@ export type Transport = {
   readonly call: <T>(request: ApiRequest, parse: (text: string) => T, signal: AbortSignal) => Promise<T>
   /** Opens an answer that goes on; only its head has a time limit. Reading it throws when it breaks or is aborted. */
   readonly stream: (request: ApiRequest, signal: AbortSignal) => Promise<AsyncIterable<Buffer>>
+  /** Where it is asked instead, as its name was not found. */
+  readonly elsewhere: () => string | undefined
 }
 
 type Failed = Failure & { readonly error: unknown }
@@ -29,12 +31,17 @@ type Failed = Failure & { readonly error: unknown }
  * The Kubernetes API over HTTPS. `timeoutMs` is for a call as a whole, including what is sent again (retry.ts).
  * Redirects are not followed. A connection is kept for a moment after its use, and keeps no process alive meanwhile.
  */
-export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs: number): Transport {
+export function transport(
+  { elsewhere, ...endpoint }: ApiEndpoint,
+  account: ServiceAccount,
+  timeoutMs: number,
+): Transport {
   let current: { readonly ca: string; readonly pool: HttpsPool } | undefined
   const poolFor = (ca: string): HttpsPool => {
     if (current?.ca !== ca) {
       void current?.pool.close()
-      current = { ca, pool: httpsPool(urlOf(endpoint), { ca, connectMs: timeoutMs, idleMs, probeMs }) }
+      const options = { ca, connectMs: timeoutMs, idleMs, probeMs, elsewhere }
+      current = { ca, pool: httpsPool(urlOf(endpoint), options) }
     }
     return current.pool
   }
@@ -104,5 +111,6 @@ export function transport(endpoint: Endpoint, account: ServiceAccount, timeoutMs
         signal,
       ),
     stream: (request, signal) => exchange(request, ({ body }) => body, signal),
+    elsewhere: () => (elsewhere && current?.pool.isElsewhere() === true ? urlOf(elsewhere) : undefined),
   }
 }

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { buildConnector, Dispatcher, Pool } from 'undici'
+import { isNotFound, limitedLookup } from './lookup.ts'
 
 /** Loaded with the first request: by then tailscaled is starting, which would otherwise wait for it. */
 const undici = () => (loading ??= load())
@@ -60,6 +61,8 @@ export async function askOnce(
 export type HttpsPool = {
   readonly send: (request: Request) => Promise<Answer | { readonly stale: unknown }>
   readonly close: () => Promise<void>
+  /** Whether it connects to the other place, as the name in the URL was not found. */
+  readonly isElsewhere: () => boolean
 }
 
 export type PoolOptions = {
@@ -71,19 +74,46 @@ export type PoolOptions = {
   readonly idleMs: number
   /** After this many milliseconds of silence the kernel checks that the other side is still there (TCP keep-alive). */
   readonly probeMs: number
+  /** Where to connect once the name in the URL is not found. The certificate must be for that name all the same. */
+  readonly elsewhere?: { readonly host: string; readonly port: number } | undefined
 }
+
+/** Milliseconds after which a name counts as not found, where it is known where else to connect. */
+const lookupMs = 3000
 
 /**
  * Sends requests to the HTTPS server at `url`, concurrently if needed, on kept or new connections. `stale`: the error
  * of a kept connection that broke before an answer came.
  */
-export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs }: PoolOptions): HttpsPool {
-  const connect = { ca, rejectUnauthorized: true, timeout: connectMs, keepAliveInitialDelay: probeMs }
+export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs, elsewhere }: PoolOptions): HttpsPool {
+  const trust = { ca, rejectUnauthorized: true, allowH2: false, timeout: connectMs, keepAliveInitialDelay: probeMs }
+  const lookup = elsewhere && { lookup: limitedLookup(lookupMs) }
+  let isElsewhere = false
+  /** Connects to what the URL names, or elsewhere. */
+  const either =
+    (open: buildConnector.connector): buildConnector.connector =>
+    (to, done) => {
+      const goElsewhere = ({ host, port }: NonNullable<typeof elsewhere>): void => {
+        isElsewhere = true
+        open({ ...to, hostname: host, port: String(port) }, (...opened) => {
+          // By now the name may be found.
+          if (opened[0] !== null) isElsewhere = false
+          done(...opened)
+        })
+      }
+      if (elsewhere && isElsewhere) goElsewhere(elsewhere)
+      else open(to, (...opened) => (elsewhere && isNotFound(opened[0]) ? goElsewhere(elsewhere) : done(...opened)))
+    }
   let pool: Pool | undefined
   return {
     send: async (request) => {
-      const { Pool: Connections } = await undici()
-      pool ??= new Connections(url, { ...options, keepAliveTimeout: idleMs, keepAliveMaxTimeout: idleMs, connect })
+      const { buildConnector: connector, Pool: Connections } = await undici()
+      pool ??= new Connections(url, {
+        ...options,
+        keepAliveTimeout: idleMs,
+        keepAliveMaxTimeout: idleMs,
+        connect: either(connector({ ...trust, ...lookup })),
+      })
       // The pool frees a connection in the turn after its last answer was read.
       await nextTurn()
       const isKept = pool.stats.free > 0
@@ -95,6 +125,7 @@ export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs }: PoolO
       }
     },
     close: async () => pool?.close(),
+    isElsewhere: () => isElsewhere,
   }
 }
 

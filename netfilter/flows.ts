@@ -1,4 +1,4 @@
-import type { Address, Family } from '../lib/address.ts'
+import { type Address, families, type Family } from '../lib/address.ts'
 import { byFamily, type ByFamily, type ForwardingTable, type PortKey } from './table.ts'
 
 /** One tracked flow. Ports are undefined for protocols without ports. */
@@ -16,6 +16,8 @@ export type Flow = {
   readonly answeredTo: string
   /** Whether it is a closed or reset connection that is only remembered. */
   readonly closed: boolean
+  /** The mark of the connection, where it has one. */
+  readonly mark?: number
 }
 
 /**
@@ -26,6 +28,20 @@ export type IsGone = (kind: 'own' | 'target' | 'backend', address: Address) => b
 
 /** The addresses by which our flows are recognised: own addresses as destinations, and targets that answer. */
 export type TrackedAddresses = Readonly<Record<'own' | 'targets', ByFamily<ReadonlySet<string>>>>
+
+export const noLingering: TrackedAddresses = { own: byFamily(() => new Set()), targets: byFamily(() => new Set()) }
+
+/** Whether any flows continue whose mapping is gone. */
+export const anyLingering = ({ own, targets }: TrackedAddresses): boolean =>
+  families.some((family) => own[family].size > 0 || targets[family].size > 0)
+
+/** Whether any of them are at an address that has left the tailnet. */
+export const anyOverdue = (lingering: TrackedAddresses, isGone: IsGone): boolean =>
+  families.some((family) =>
+    (['own', 'targets'] as const).some((kind) =>
+      [...lingering[kind][family]].some((text) => isGone(kind === 'own' ? kind : 'target', { family, text })),
+    ),
+  )
 
 /** Flows to end, and addresses whose mapping is gone, or leads elsewhere, while flows linger. */
 export type Classification = { readonly ended: readonly Flow[]; readonly lingering: TrackedAddresses }

@@ -35,7 +35,7 @@ export async function enableForwarding(root: string, wanted: readonly Family[]):
         `${familyName(family)} forwarding is off and /proc/sys/${name} cannot be written (${describe(error)})`,
         {
           remedy:
-            `Set ${name.replaceAll('/', '.')}=1 through the Pod's securityContext.sysctls (kubelet must allow it), ` +
+            `Set ${name.replaceAll('/', '.')}=1 through the Pod's securityContext.sysctls (kubelet must allow it; under hostNetwork, on the node), ` +
             'in a privileged init container, or run this container privileged.',
         },
       )

@@ -27,11 +27,7 @@ export function requireNetAdmin(): void {
 export async function requireTun(root: string, run: RunCommand): Promise<void> {
   const path = `${root}/dev/net/tun`
   const failure = (what: string, cause: unknown): CulvertError =>
-    new CulvertError('privilege', `${path} ${what}: ${describe(cause)}`, {
-      remedy:
-        'Mount /dev/net/tun of the node into the container (hostPath, type CharDevice) or run it privileged; ' +
-        'on the node, `modprobe tun` loads the driver.',
-    })
+    new CulvertError('privilege', `${path} ${what}: ${describe(cause)}`, { remedy: tunRemedy(codeOf(cause)) })
   try {
     const device = await open(path, 'r+')
     await device.close()
@@ -53,6 +49,13 @@ export async function requireTun(root: string, run: RunCommand): Promise<void> {
     throw failure('was made but cannot be opened', error)
   }
 }
+
+const tunRemedy = (code: string | undefined): string =>
+  code === 'ENODEV' || code === 'ENXIO'
+    ? 'Load the driver on the node: modprobe tun.'
+    : 'Mount that of the node: add {name: tun, hostPath: {path: /dev/net/tun, type: CharDevice}} to spec.volumes of the ' +
+      'Pod, and {name: tun, mountPath: /dev/net/tun} to volumeMounts of the container. Where the runtime denies that, ' +
+      'set securityContext.privileged: true; where the node has none, modprobe tun makes it.'
 
 /** The IPv4 range of tailnet addresses, which some clusters use for their own (RFC 6598). */
 const inTailnetRange = (text: string): boolean => {

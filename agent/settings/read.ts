@@ -10,7 +10,7 @@ import { readPod } from './pod.ts'
 import { rules, wantsListener } from './rules.ts'
 import { readServe } from './serve.ts'
 import type { Endpoints, Settings, UpSettings } from './settings.ts'
-import { isInKubernetes, readState } from './state.ts'
+import { isInKubernetes, readState, stateWarnings } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
 import { readTunnelDevice, tunWarnings } from './tun.ts'
@@ -110,6 +110,7 @@ export function readSettings(
       ...podWarnings,
       ...targetWarnings,
       ...tunWarnings(env),
+      ...stateWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
       ...endpointWarnings,

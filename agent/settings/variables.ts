@@ -45,7 +45,8 @@ const daemon = [
   {
     name: 'TS_STATE_DIR',
     type: 'path',
-    effect: 'Directory of tailscaled’s state; with neither this nor a state Secret, state is in memory',
+    effect:
+      'Directory of tailscaled’s state; beside a state Secret, of its other files alone. With neither of both, state is in memory',
   },
   {
     name: 'TS_KUBE_SECRET',
@@ -76,8 +77,9 @@ const daemon = [
   {
     name: 'TS_DEBUG_FIREWALL_MODE',
     type: 'text',
+    default: 'auto',
     effect:
-      '`auto` or `nftables`, which are the same; `iptables` is refused where the agent forwards. Read by tailscaled, too',
+      '`nftables`, `iptables`, or `auto`: nftables, else iptables ([firewall.md](firewall.md)). tailscaled is told the same',
   },
 ] as const satisfies readonly Variable[]
 

@@ -1,6 +1,7 @@
 import type { KubeClient, Secret } from '../../kube/client.ts'
 import { followSecret } from '../../kube/follow.ts'
-import { difference, planStateSecret, writesSecret } from './reconciler.ts'
+import { difference } from './others.ts'
+import { planStateSecret, writesSecret } from './reconciler.ts'
 import type { Context } from '../world/context.ts'
 import type { StateSecret } from '../world/world.ts'
 import { inspectState } from './tailscaled-state.ts'

@@ -44,10 +44,12 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
     const problem = (text: string | undefined): void =>
       write(() => ({ name, ...(text !== undefined && { problem: text }) }))
     const found = await prepareSecret({ kube, name, settings, configKey, log, timings, clock, problem, signal })
-    change((now) => ({ ...now, ...found }))
+    const elsewhere = kube.elsewhere()
+    if (elsewhere !== undefined) log(`warning: ${notFound(elsewhere)}`)
+    change((now) => ({ ...now, ...found, ...(elsewhere !== undefined && { elsewhere }) }))
     isPrepared = true
     clock.every(timings.reread, signal, () => background('looking for rights', lookForRight))
-    const { recheck } = run(stateSecretReconciler(kube, signal))
+    const { recheck } = run(stateSecretReconciler(kube, name, context))
     background('following the state Secret', () => followStateSecret({ ...context, kube, change, recheck }))
   }
 
@@ -98,3 +100,8 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
     },
   }
 }
+
+const notFound = (url: string): string =>
+  `kubernetes.default.svc is not found in DNS: the Kubernetes API is asked at ${url}, by tailscaled, too. ` +
+  'Under hostNetwork, set dnsPolicy: ClusterFirstWithHostNet; where /etc/resolv.conf has 100.100.100.100 from an ' +
+  'earlier container, delete the Pod'

@@ -1,5 +1,5 @@
 import { CulvertError } from '../../lib/errors.ts'
-import type { KubeClient, Secret, SecretData } from '../../kube/client.ts'
+import type { KubeClient, Secret } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
 import { renderCertificateMemory } from '../../wire/certificate-memory.ts'
 import { capabilityVersion } from '../../wire/capability-version.ts'
@@ -7,12 +7,11 @@ import { keys, renderDeviceFqdn, renderDeviceIps } from '../../wire/state-secret
 import { forwardingKey, planForwarding } from '../forwarding/reconciler.ts'
 import { egressStatus, ingressStatus } from '../forwarding/standing.ts'
 import { httpsEndpoint } from '../serve/reconciler.ts'
+import type { Context } from '../world/context.ts'
 import type { Reconciler } from '../world/reconciler.ts'
 import { isInPlace, reconcilerKey } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
-
-/** Keys of the state Secret with their desired values; other keys are left alone. */
-export type SecretDesired = Readonly<Record<string, string>>
+import { difference, judgeOthers, nobody, type SecretDesired } from './others.ts'
 
 export const stateSecretKey = reconcilerKey<SecretDesired>('state-secret')
 
@@ -60,41 +59,50 @@ function rulesStand(world: World): boolean {
   return wanted === undefined || isInPlace(world, forwardingKey, wanted)
 }
 
-/** The keys that must be written. */
-export const difference = (data: SecretData, desired: SecretDesired): Map<string, string> =>
-  new Map(Object.entries(desired).filter(([key, value]) => data.get(key)?.toString('utf8') !== value))
-
 /** The agent's own keys in the state Secret: written when they differ, and repaired when somebody changes them. */
-export const stateSecretReconciler = (kube: KubeClient, signal: AbortSignal): Reconciler<SecretDesired> => ({
-  key: stateSecretKey,
-  plan: planStateSecret,
-  apply: async (desired, { stateSecret }) => {
-    const { name = '', access } = stateSecret ?? {}
-    const create = async (): Promise<Secret> => {
-      if (access?.create !== true) throw gone(name)
-      try {
-        // Created empty; its content is then written as usual.
-        return await kube.createSecret(name, new Map(), signal)
-      } catch (error) {
-        // tailscaled has created it meanwhile.
-        const secret =
-          error instanceof KubeError && error.status === 409 ? await kube.getSecret(name, signal) : undefined
-        if (secret === undefined) throw error
-        return secret
-      }
+export function stateSecretReconciler(
+  kube: KubeClient,
+  name: string,
+  { timings, clock, signal }: Pick<Context, 'timings' | 'clock' | 'signal'>,
+): Reconciler<SecretDesired> {
+  let others = nobody
+  const create = async (mayCreate: boolean): Promise<Secret> => {
+    if (!mayCreate) throw gone(name)
+    try {
+      // Created empty; its content is then written as usual.
+      return await kube.createSecret(name, new Map(), signal)
+    } catch (error) {
+      // tailscaled has created it meanwhile.
+      const secret = error instanceof KubeError && error.status === 409 ? await kube.getSecret(name, signal) : undefined
+      if (secret === undefined) throw error
+      return secret
     }
-    const secret = (await kube.getSecret(name, signal)) ?? (await create())
-    const change = difference(secret.data, desired)
-    if (change.size === 0) return false
+  }
+  const write = async (change: ReadonlyMap<string, string>, desired: SecretDesired): Promise<void> => {
     const { data } = await kube.patchSecret(name, change, signal)
     const still = difference(data, desired)
-    if (still.size === 0) return true
+    if (still.size === 0) return
     throw new CulvertError(
       'state-secret',
       `Secret "${name}" was written, but ${[...still.keys()].join(', ')} did not stay`,
     )
-  },
-})
+  }
+  return {
+    key: stateSecretKey,
+    plan: planStateSecret,
+    apply: async (desired, { stateSecret }) => {
+      const { data } = (await kube.getSecret(name, signal)) ?? (await create(stateSecret?.access?.create === true))
+      const judged = judgeOthers(others, { name, data, desired, now: clock.now() }, timings)
+      others = judged.others
+      if (!judged.mayWrite) throw judged.problem
+      const { problem } = judged
+      const change = difference(data, desired)
+      if (change.size > 0) await write(change, desired)
+      others = { ...others, held: desired }
+      return problem === undefined ? change.size > 0 : { problem, verified: desired }
+    },
+  }
+}
 
 const gone = (name: string): CulvertError =>
   new CulvertError(

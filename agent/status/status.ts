@@ -46,6 +46,7 @@ export function statusView(world: World, { version, since, now }: StatusContext)
       name: tailnet.self?.name ?? null,
       addresses: tailnet.self?.addresses.map(({ text }) => text) ?? [],
     },
+    firewall: world.firewall ?? null,
     targets: targetsView(world),
     dns: destinationView(world),
     egress: egressView(world),

@@ -56,6 +56,14 @@ const readers: readonly (readonly [RegExp, Reader])[] = [
     }),
   ],
   [
+    /^invalid (?:boolean )?value ".*" for (?:flag )?-(\S+): flag provided multiple times$/,
+    ([, flag = '']) => ({
+      variable: extra,
+      reason: `--${flag} is there twice`,
+      remedy: 'Write it once, with two hyphens; TS_ACCEPT_DNS, TS_HOSTNAME, TS_ROUTES and the keys are flags as well.',
+    }),
+  ],
+  [
     /^invalid (boolean )?value (".*") for (?:flag )?-(\S+): /,
     ([, boolean, value = '', flag = ''], up) => ({
       variable: variableOf(flag, up),

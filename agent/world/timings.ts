@@ -23,6 +23,8 @@ export type Timings = {
   readonly reread: number
   /** Between two checks of what may change without notice: mounted files, a Secret that may not be watched. */
   readonly look: number
+  /** For which the state Secret is left to another Pod that has taken it over. */
+  readonly leave: number
   /** For another auth key, after one was refused. */
   readonly reissue: number
   /** An attempt of a reconciler that lasts longer hangs: each wait within it has a limit of its own. */
@@ -76,6 +78,7 @@ export const timings: Timings = {
   settle: 2000,
   reread: 600_000,
   look: 60_000,
+  leave: 300_000,
   reissue: 600_000,
   stuck: 300_000,
   withdraw: 3000,
@@ -110,6 +113,7 @@ export const shortTimings: Timings = {
   settle: 500,
   reread: 5000,
   look: 1000,
+  leave: 3000,
   reissue: 10_000,
   stuck: 300_000,
   withdraw: 1000,

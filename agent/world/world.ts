@@ -7,6 +7,7 @@ import type { DeviceConfigContent } from '../../wire/device-config.ts'
 import type { EgressServices } from '../../wire/egress-services.ts'
 import type { IngressServices } from '../../wire/ingress-services.ts'
 import type { ServeFile } from '../../wire/serve-file.ts'
+import type { Backend } from '../../netfilter/backend.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
@@ -20,6 +21,8 @@ export type World = {
   readonly settings: Settings
   /** Address families that the kernel supports in this network namespace. */
   readonly kernelFamilies: readonly Family[]
+  /** By what the agent forwards; undefined where it does not. */
+  readonly firewall: FirewallChoice | undefined
   /** L3 ingress to a name: where it leads. Undefined where targets are set as addresses. */
   readonly destination: Destination | undefined
   readonly lifecycle: Lifecycle
@@ -169,6 +172,8 @@ export type StateSecret = {
   readonly broken?: string
   /** Why the API cannot be asked. */
   readonly problem?: string
+  /** Where the API is asked, as its name was not found at the start. */
+  readonly elsewhere?: string
 }
 
 /** What the service account may do with the state Secret beyond reading and updating it. */
@@ -199,14 +204,19 @@ export type Preshutdown = {
   readonly waitingFor: ReadonlyMap<string, string>
 }
 
+/** The firewall that was chosen at the start, and why. */
+export type FirewallChoice = Pick<Backend, 'name' | 'reason'>
+
 /** The World before tailscaled has said anything. `deviceConfig`: its config file, in one-step mode. */
 export const initialWorld = (
   settings: Settings,
   kernelFamilies: readonly Family[],
   deviceConfig?: DeviceConfig,
+  firewall?: FirewallChoice,
 ): World => ({
   settings,
   kernelFamilies,
+  firewall,
   destination: settings.targetName === undefined ? undefined : unresolved,
   lifecycle: {},
   daemon: { phase: 'down', restarts: 0 },

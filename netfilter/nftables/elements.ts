@@ -1,5 +1,5 @@
 import { type Family, families } from '../../lib/address.ts'
-import type { TrackedAddresses } from '../flows.ts'
+import { noLingering, type TrackedAddresses } from '../flows.ts'
 import { type Entry, inOrder } from '../in-order.ts'
 import { spreadOf } from '../spread.ts'
 import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
@@ -56,11 +56,6 @@ export const trackedIn = (elements: Elements): TrackedAddresses => ({
 })
 
 export const noElements: Elements = new Map()
-export const noLingering: TrackedAddresses = trackedIn(noElements)
-
-/** Whether any flows continue whose mapping is gone. */
-export const anyLingering = ({ own, targets }: TrackedAddresses): boolean =>
-  families.some((family) => own[family].size > 0 || targets[family].size > 0)
 
 /** One element that is added or deleted. */
 export type Change = {

@@ -27,10 +27,6 @@ describe('settings', () => {
     [{ TS_EXPERIMENTAL_DEST_DNS_NAME: 'a..b' }, /TS_EXPERIMENTAL_DEST_DNS_NAME="a\.\.b" .* accepted/],
     [{ TS_BOOT_TIMEOUT: '5' }, /TS_BOOT_TIMEOUT="5" .* accepted/],
     [
-      { TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'iptables' },
-      /TS_DEBUG_FIREWALL_MODE=iptables.*nftables only.*auto/,
-    ],
-    [
       { TS_USERSPACE: 'true', TS_DEST_IP: '10.0.0.1' },
       /TS_DEST_IP=10\.0\.0\.1 .*TS_USERSPACE=true.*TS_USERSPACE=false/,
     ],
@@ -57,14 +53,27 @@ describe('rights', () => {
       '--inh-caps',
       '-mknod',
     ]
-    expect(await refused(target, wrap)).toMatch(/\/dev\/net\/tun is absent and cannot be made.*hostPath/)
+    for (const env of [target, { TS_ROUTES: '10.99.0.0/24' }]) {
+      expect(await refused(env, wrap)).toMatch(
+        /\/dev\/net\/tun is absent and cannot be made: .*hostPath: {path: \/dev\/net\/tun, type: CharDevice}} to spec\.volumes .*mountPath: \/dev\/net\/tun} to volumeMounts/,
+      )
+    }
+  })
+
+  it('a /dev/net/tun that was made and may not be used', async () => {
+    const wrap = privately('mount -t tmpfs -o nodev tmpfs /dev/net')
+    expect(await refused({ TS_ROUTES: '10.99.0.0/24' }, wrap)).toMatch(
+      /\/dev\/net\/tun was made but cannot be opened: EACCES.*spec\.volumes.*volumeMounts/,
+    )
   })
 
   it('makes /dev/net/tun where it may', async () => {
     const key = await bed.authKey()
     const wrap = privately('mount -t tmpfs tmpfs /dev/net')
-    await using proxy = await Proxy.start(bed, { ...target, TS_AUTHKEY: key }, { wrap })
+    const env = { TS_ROUTES: '10.98.0.0/24', TS_HOSTNAME: 'router', TS_AUTHKEY: key }
+    await using proxy = await Proxy.start(bed, env, { wrap })
     await proxy.process.line(/Startup complete/)
+    expect(await bed.control.node('router')).toMatchObject({ advertisedRoutes: ['10.98.0.0/24'] })
   })
 
   it.each([

@@ -16,6 +16,16 @@ describe('where the API is', () => {
     [{ ...from, host: 'api.lab' }, { host: 'api.lab', port: 443 }, 'https://api.lab'],
     [
       { ...from, addressFromEnv: false },
+      { host: 'kubernetes.default.svc', port: 443, elsewhere: { host: '10.96.0.1', port: 443 } },
+      'https://kubernetes.default.svc',
+    ],
+    [
+      { ...from, host: '[fd00:96::1]', port: '6443', addressFromEnv: false },
+      { host: 'kubernetes.default.svc', port: 443, elsewhere: { host: 'fd00:96::1', port: 6443 } },
+      'https://kubernetes.default.svc',
+    ],
+    [
+      { ...from, host: '', port: '', addressFromEnv: false },
       { host: 'kubernetes.default.svc', port: 443 },
       'https://kubernetes.default.svc',
     ],

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { IsGone } from '../../netfilter/flows.ts'
-import { keeper } from '../../netfilter/nftables/keeper.ts'
-import { nftables } from '../../netfilter/nftables/nftables.ts'
 import { emptyTable, forwardingTable } from '../../netfilter/table.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { type FirewallName, firewallOf, firewalls } from './firewalls.ts'
 import { ingressTable } from './tables.ts'
 import { runIn } from './run-in.ts'
 import { own, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
@@ -17,15 +16,16 @@ beforeAll(async () => {
 afterAll(async () => bed.down())
 
 const gone = () => true
-const make = () => {
-  const run = runIn(() => bed.host('node'))
-  return keeper({ nft: nftables(run), run, localAddresses: () => [] })
-}
+const make = (firewall: FirewallName) =>
+  firewallOf(
+    firewall,
+    runIn(() => bed.host('node')),
+  )
 const toBackend = () =>
   ingressTable([[own.v4, String(bed.host('backend').address.v4)]], [[own.v6, String(bed.host('backend').address.v6)]])
 
-it('UDP flows that began before their rule are translated once it is there', async () => {
-  const rules = make()
+it.each(firewalls)('%s: UDP flows that began before their rule are translated once it is there', async (firewall) => {
+  const rules = make(firewall)
   await rules.prepare(emptyTable.device)
   const flows = await Promise.all(
     [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'udp', every: 50 })),
@@ -38,8 +38,8 @@ it('UDP flows that began before their rule are translated once it is there', asy
   await rules.remove()
 })
 
-it('a flow ends with its translation, and with an answer instead of silence', async () => {
-  const rules = make()
+it.each(firewalls)('%s: a flow ends with its translation, and with an answer instead of silence', async (firewall) => {
+  const rules = make(firewall)
   await rules.ensure(toBackend(), gone)
   const flows = await Promise.all(
     [own.v4, own.v6].map((to) => startTraffic(bed.host('peer'), { to, protocol: 'tcp', every: 50 })),
@@ -81,13 +81,13 @@ const spreadTable = (v4: readonly string[], v6: readonly string[]) =>
   forwardingTable({ ...emptyTable, ingress: { 4: new Map([[own.v4, v4]]), 6: new Map([[own.v6, v6]]) } })
 
 describe('several backends', () => {
-  it.each(['tcp', 'udp'] as const)('get equal shares of new %s flows, in both families', async (protocol) => {
+  it.each(firewalls)('%s: get equal shares of new flows, in both families', async (firewall) => {
     const { v4, v6 } = await addBackends(101, 102, 103)
-    const rules = make()
+    const rules = make(firewall)
     await rules.ensure(spreadTable(v4, v6), gone)
-    for (const [to, backends] of [
-      [own.v4, v4],
-      [own.v6, v6],
+    for (const [to, backends, protocol] of [
+      [own.v4, v4, 'tcp'],
+      [own.v6, v6, 'udp'],
     ] as const) {
       const traffic = await startTraffic(bed.host('peer'), { to, protocol, mode: 'connect', every: 2, count: 300 })
       expect(await traffic.done()).toMatchObject({ answered: 300, lost: 0, errors: {} })
@@ -99,9 +99,9 @@ describe('several backends', () => {
     await rules.remove()
   })
 
-  it('keep the flows that they have, when one comes and when another goes', async () => {
+  it.each(firewalls)('%s: keep the flows that they have, when one comes and when another goes', async (firewall) => {
     const { v4, v6 } = await addBackends(101, 102, 103, 104)
-    const rules = make()
+    const rules = make(firewall)
     await rules.ensure(spreadTable(v4.slice(0, 3), v6.slice(0, 3)), () => false)
     const flows = await Promise.all(
       Array.from({ length: 12 }, (_, index) =>

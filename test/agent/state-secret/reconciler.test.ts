@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { forwardingKey } from '../../../agent/forwarding/reconciler.ts'
-import { difference, planStateSecret } from '../../../agent/state-secret/reconciler.ts'
+import { difference } from '../../../agent/state-secret/others.ts'
+import { planStateSecret } from '../../../agent/state-secret/reconciler.ts'
 import type { World } from '../../../agent/world/world.ts'
 import { aWorld, self } from '../a-world.ts'
 

@@ -45,6 +45,11 @@ suite('a value that can never work is named with its variable and what to write'
       'TS_EXTRA_ARGS is not valid: --ssh cannot have the value "\\"true\\"". Leave the quotes out: the value is split at white space, and quotes are passed on as they are.',
     ],
     [
+      { TS_EXTRA_ARGS: '-accept-dns=true' },
+      'invalid boolean value "true" for -accept-dns: flag provided multiple times',
+      'TS_EXTRA_ARGS is not valid: --accept-dns is there twice. Write it once, with two hyphens; TS_ACCEPT_DNS, TS_HOSTNAME, TS_ROUTES and the keys are flags as well.',
+    ],
+    [
       { TS_EXTRA_ARGS: '--timeout=5' },
       'invalid value "5" for flag -timeout: parse error',
       'TS_EXTRA_ARGS is not valid: --timeout cannot have the value "5". `tailscale up --help` says what it takes.',

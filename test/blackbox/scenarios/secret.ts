@@ -1,12 +1,14 @@
 import { inState, running } from '../localapi.ts'
 import {
   capver,
+  complete,
   device,
   inKubernetes,
   inSecret,
   onDisk,
   type Scenarios,
   set,
+  shortWaits,
   tailscaled,
   up,
   userspace,
@@ -64,6 +66,16 @@ export const secret: Scenarios = {
         tell: running('newID', 'new-name.test.ts.net.'),
         secret: { ...authkey, ...capver, ...device, device_id: 'newID', device_fqdn: 'new-name.test.ts.net.' },
       },
+    ],
+  },
+  another_pod_takes_it_over_and_goes: {
+    env: { ...inKubernetes, ...shortWaits, POD_UID: 'own' },
+    secret: authkey,
+    phases: [
+      { runs: start, secret: { ...authkey, ...capver, pod_uid: 'own' } },
+      { ...complete, secret: { ...authkey, ...capver, pod_uid: 'own', ...device } },
+      { edit: { pod_uid: 'another' }, log: /the Pod with UID another uses the state Secret "tailscale", too/ },
+      { secret: { ...authkey, ...capver, pod_uid: 'own', ...device } },
     ],
   },
   kube_shutdown_during_state_write: {
