@@ -87,9 +87,13 @@ const l3 = [
   {
     name: 'TS_DEST_IP',
     type: 'addresses',
-    effect: 'L3 ingress: where traffic to the node goes; at most one address a family',
+    effect: 'L3 ingress: where traffic to the node goes; new connections are spread over several addresses of a family',
   },
-  { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
+  {
+    name: 'TS_EXPERIMENTAL_DEST_DNS_NAME',
+    type: 'text',
+    effect: 'The same by DNS name: its addresses are followed, and new connections spread over them',
+  },
   {
     name: 'TS_TAILNET_TARGET_IP',
     type: 'address',

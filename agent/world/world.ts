@@ -23,8 +23,8 @@ export type World = {
   readonly kernelFamilies: readonly Family[]
   /** By what the agent forwards; undefined where it does not. */
   readonly firewall: FirewallChoice | undefined
-  /** L3 ingress: the backends' addresses. */
-  readonly targets: readonly Address[]
+  /** L3 ingress to a name: where it leads. Undefined where targets are set as addresses. */
+  readonly destination: Destination | undefined
   readonly lifecycle: Lifecycle
   readonly daemon: Daemon
   readonly tailnet: Tailnet
@@ -46,6 +46,25 @@ export type World = {
   /** What each reconciler last achieved. */
   readonly reports: Reports
 }
+
+/** What is known of the name of L3 ingress. */
+export type Destination = {
+  /** The addresses in use, in a stable order. */
+  readonly addresses: readonly Address[]
+  /** Addresses that it has no longer, with when that was by the clock, whose connections may go on for a while. */
+  readonly left: readonly { readonly address: Address; readonly since: number }[]
+  /** Addresses of the last answer that are not used, with the reason. */
+  readonly refused: readonly string[]
+  /** When it last had addresses, and as which full name. */
+  readonly resolved?: { readonly at: Date; readonly as: string }
+  /** When it is asked for again. */
+  readonly nextAt?: Date
+  /** How many lookups failed, and why the last one did. */
+  readonly failures: number
+  readonly problem?: string
+}
+
+export const unresolved: Destination = { addresses: [], left: [], refused: [], failures: 0 }
 
 export type Lifecycle = {
   /** When "Startup complete" was reached. */
@@ -198,7 +217,7 @@ export const initialWorld = (
   settings,
   kernelFamilies,
   firewall,
-  targets: settings.targets,
+  destination: settings.targetName === undefined ? undefined : unresolved,
   lifecycle: {},
   daemon: { phase: 'down', restarts: 0 },
   tailnet: { watching: false, noSnat: false, health: new Map() },
