@@ -36,6 +36,7 @@ import { reissueRefusedKey } from './tailscaled/reissue.ts'
 import { spawner } from './tailscaled/spawn.ts'
 import { tailnetKeeper } from './tailscaled/tailnet.ts'
 import { setUpUdpGro } from './tailscaled/udp-gro.ts'
+import { followName } from './targets/follow-name.ts'
 import { followNetwork } from './targets/local-network.ts'
 import { needsPeers } from './targets/needs-peers.ts'
 import { createContext } from './world/context.ts'
@@ -141,6 +142,7 @@ export async function compose(
     }
     // With netfilter in memory, the network is the test machine's own.
     if (settings.fakeNetfilter === undefined) await followNetwork(context)
+    if (settings.targetName !== undefined) await followName(context, settings.targetName)
     await Promise.race([keepForwarding(context, backend), deadline, aborted(signal)])
     signal.throwIfAborted()
   }

@@ -20,8 +20,11 @@ export type Flow = {
   readonly mark?: number
 }
 
-/** Whether an address has left the tailnet, as own address or as target: its flows cannot continue. */
-export type IsGone = (kind: 'own' | 'target', address: Address) => boolean
+/**
+ * Whether the flows of an address that the table no longer has must end: an own address or a target that has left the
+ * tailnet, or a backend of ingress that is gone for good.
+ */
+export type IsGone = (kind: 'own' | 'target' | 'backend', address: Address) => boolean
 
 /** The addresses by which our flows are recognised: own addresses as destinations, and targets that answer. */
 export type TrackedAddresses = Readonly<Record<'own' | 'targets', ByFamily<ReadonlySet<string>>>>
@@ -40,7 +43,7 @@ export const anyOverdue = (lingering: TrackedAddresses, isGone: IsGone): boolean
     ),
   )
 
-/** Flows to end, and addresses whose mapping is gone while flows linger. */
+/** Flows to end, and addresses whose mapping is gone, or has another target, while flows linger. */
 export type Classification = { readonly ended: readonly Flow[]; readonly lingering: TrackedAddresses }
 
 /**
@@ -70,13 +73,14 @@ export function classifyFlows(
     const inward = known.own[family].has(destination)
     if (!inward && !known.targets[family].has(answeredBy)) continue
     const text = inward ? destination : answeredBy
+    const stays = inward ? table.ingress[family].get(destination)?.includes(answeredBy) : leadsTo(flow, table)
     const goesOn =
-      (inward ? table.ingress[family].get(destination)?.includes(answeredBy) : leadsTo(flow, table)) ||
+      stays ||
       (protocol === 'tcp' &&
         !isGone(inward ? 'own' : 'target', { family, text }) &&
-        (inward || flow.answeredTo === table.source[family]))
+        (inward ? !isGone('backend', { family, text: answeredBy }) : flow.answeredTo === table.source[family]))
     if (!goesOn) ended.push(flow)
-    else if (inward && !table.ingress[family].has(text)) lingering.own[family].add(text)
+    else if (inward && !stays) lingering.own[family].add(text)
     else if (!inward && !table.targets[family].has(text)) lingering.targets[family].add(text)
   }
   return { ended, lingering }

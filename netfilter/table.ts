@@ -1,5 +1,4 @@
 import type { Family } from '../lib/address.ts'
-import { CulvertError } from '../lib/errors.ts'
 import { inOrder } from './in-order.ts'
 
 /** The default name of tailscaled's device. */
@@ -25,8 +24,8 @@ export type ForwardingTable = {
   /** tailscaled's device: tailnet traffic arrives and leaves through it. */
   readonly device: string
   /**
-   * Own tailnet address, or that of a Tailscale Service → its backends. A new flow from the tailnet to the key goes to
-   * one of them.
+   * Own tailnet address, or that of a Tailscale Service → its backends, at least one, each once. A new flow from the
+   * tailnet to the key goes to one of them, with equal probability.
    */
   readonly ingress: ByFamily<ReadonlyMap<string, readonly string[]>>
   /** Whether backends see the Pod's address instead of the tailnet client's. */
@@ -51,18 +50,6 @@ export type ForwardingTable = {
 
 /** The address of a value of `ports`. */
 export const targetAddress = (target: string): string => target.slice(0, target.indexOf(' '))
-
-/**
- * The single backend of an address.
- * @throws CulvertError `netfilter` where there are several, or none.
- */
-export function onlyBackend(address: string, backends: readonly string[]): string {
-  const [backend] = backends
-  if (backend !== undefined && backends.length === 1) return backend
-  throw new CulvertError('netfilter', `${address} has ${backends.length} backends`, {
-    remedy: 'This version of Culvert forwards an address to exactly one backend of its family.',
-  })
-}
 
 /** Completes a table with what follows from the rest; done once, since a large table is compared with many others. */
 export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {

@@ -34,10 +34,7 @@ export function helpOf(name: CommandName): string {
 }
 
 function settings(): string {
-  const groups = variablesByUse.map(({ use, variables }) => {
-    const available = variables.filter(({ unavailable }) => unavailable !== true)
-    return `${use}:\n${available.map(entry).join('')}`
-  })
+  const groups = variablesByUse.map(({ use, variables }) => `${use}:\n${variables.map(entry).join('')}`)
   return `Settings, as flags of the agent (--flag=VALUE or --flag VALUE) or as environment variables. A flag takes precedence over
 its variable; if a flag is repeated, the last one counts. A BOOLEAN is true or false; without a value it is true.
 A DURATION is, for example, 60s or 1m30s. Before a port, an IPv6 address is in brackets.

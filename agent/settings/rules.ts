@@ -10,7 +10,7 @@ import { flagName, whoseFlag } from './whose-flag.ts'
 /** A rule about the environment as a whole. */
 export type Rule = {
   /** For docs/settings.md. */
-  readonly says: string
+  readonly rule: string
   /** Throws CulvertError `settings` if it is broken, naming the variables and what to do. */
   readonly check: (env: EnvReader) => void
 }
@@ -48,7 +48,7 @@ const userspace = ({ raw }: EnvReader): string => `TS_USERSPACE=${raw('TS_USERSP
 /** In the order of upstream’s own checks: the agent ends with the first that is broken. */
 export const rules: readonly Rule[] = [
   {
-    says: `${names(l3)} need \`TS_USERSPACE=false\``,
+    rule: `${names(l3)} need \`TS_USERSPACE=false\``,
     check: (env) => {
       const name = l3.find(isSet(env))
       if (name === undefined || !env.bool('TS_USERSPACE')) return
@@ -60,7 +60,7 @@ export const rules: readonly Rule[] = [
   exclusive('TS_DEST_IP', 'TS_EXPERIMENTAL_DEST_DNS_NAME'),
   exclusive('TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'),
   {
-    says: `\`TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR\` excludes what the config file says: the auth key, \`TS_HOSTNAME\`, \`TS_ACCEPT_DNS\`, \`TS_ROUTES\` (also when it is empty), \`TS_EXTRA_ARGS\`, ${names(oauth)}`,
+    rule: `\`TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR\` excludes settings that belong in the config file: the auth key, \`TS_HOSTNAME\`, \`TS_ACCEPT_DNS\`, \`TS_ROUTES\` (also when it is empty), \`TS_EXTRA_ARGS\`, ${names(oauth)}`,
     check: (env) => {
       if (!isSet(env)('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR')) return
       const both = [
@@ -75,7 +75,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: '`TS_ID_TOKEN` and `TS_AUDIENCE` need `TS_CLIENT_ID`',
+    rule: '`TS_ID_TOKEN` and `TS_AUDIENCE` need `TS_CLIENT_ID`',
     check: (env) => {
       const name = (['TS_ID_TOKEN', 'TS_AUDIENCE'] as const).find(isSet(env))
       if (name !== undefined && !isSet(env)('TS_CLIENT_ID')) fail(`${name} needs TS_CLIENT_ID, too`)
@@ -83,7 +83,7 @@ export const rules: readonly Rule[] = [
   },
   exclusive('TS_ID_TOKEN', 'TS_CLIENT_SECRET', 'TS_AUDIENCE'),
   {
-    says: `\`TS_AUTHKEY\` excludes ${names(oauth)}`,
+    rule: `\`TS_AUTHKEY\` excludes ${names(oauth)}`,
     check: (env) => {
       const key = (['TS_AUTHKEY', 'TS_AUTH_KEY'] as const).find(isSet(env))
       const others = oauth.filter(isSet(env))
@@ -91,7 +91,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: `\`${viaIngress}\` needs \`TS_USERSPACE=false\` and \`POD_IP\``,
+    rule: `\`${viaIngress}\` needs \`TS_USERSPACE=false\` and \`POD_IP\``,
     check: (env) => {
       if (!env.bool(viaIngress)) return
       if (env.bool('TS_USERSPACE')) fail(`${viaIngress} is not supported with ${userspace(env)}`)
@@ -99,14 +99,14 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: `\`${optimizations}\` needs \`TS_USERSPACE=false\``,
+    rule: `\`${optimizations}\` needs \`TS_USERSPACE=false\``,
     check: (env) => {
       if (!env.bool(optimizations) || !env.bool('TS_USERSPACE')) return
       fail(`${optimizations} is not supported with ${userspace(env)}: unset it, or set TS_USERSPACE=false`)
     },
   },
   {
-    says: '`TS_HEALTHCHECK_ADDR_PORT`, `TS_DEBUG_ADDR_PORT` and, where its listener is wanted, `TS_LOCAL_ADDR_PORT` are addresses and ports',
+    rule: '`TS_HEALTHCHECK_ADDR_PORT`, `TS_DEBUG_ADDR_PORT` and, if its listener is needed, `TS_LOCAL_ADDR_PORT` are addresses and ports',
     check: (env) => {
       for (const name of ['TS_HEALTHCHECK_ADDR_PORT', ...listenerName(env), 'TS_DEBUG_ADDR_PORT'] as const) {
         const value = env.addressPort(name)
@@ -117,14 +117,14 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: '`TS_ENABLE_HEALTH_CHECK` excludes `TS_HEALTHCHECK_ADDR_PORT`',
+    rule: '`TS_ENABLE_HEALTH_CHECK` excludes `TS_HEALTHCHECK_ADDR_PORT`',
     check: (env) => {
       if (!env.bool('TS_ENABLE_HEALTH_CHECK') || !isSet(env)('TS_HEALTHCHECK_ADDR_PORT')) return
       fail('TS_HEALTHCHECK_ADDR_PORT is the older form of TS_ENABLE_HEALTH_CHECK with TS_LOCAL_ADDR_PORT: unset it')
     },
   },
   {
-    says: `${names(groups)} need Kubernetes and a state Secret`,
+    rule: `${names(groups)} need Kubernetes and a state Secret`,
     check: (env) => {
       const name = groups.find(isSet(env))
       if (name === undefined || (isInKubernetes(env) && readState(env).kind === 'secret')) return
@@ -133,7 +133,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: '`TS_BOOT_TIMEOUT` is a positive duration',
+    rule: '`TS_BOOT_TIMEOUT` is a positive duration',
     check: ({ text }) => {
       if ((parseDuration(text('TS_BOOT_TIMEOUT')) ?? 0) > 0) return
       throw refusal(
@@ -145,7 +145,7 @@ export const rules: readonly Rule[] = [
   },
   // The remaining rules are our own.
   {
-    says: `${names(groups)} need \`TS_USERSPACE=false\``,
+    rule: `${names(groups)} need \`TS_USERSPACE=false\``,
     check: (env) => {
       const name = groups.find(isSet(env))
       // Upstream's suite runs these in userspace, with netfilter in memory.
@@ -154,7 +154,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: '`--tun` in `TS_TAILSCALED_EXTRA_ARGS` is the name of one device, or `userspace-networking` unless `TS_USERSPACE=false`',
+    rule: '`--tun` in `TS_TAILSCALED_EXTRA_ARGS` is the name of one device, or `userspace-networking` unless `TS_USERSPACE=false`',
     check: (env) => {
       const needsDevice = [...l3, ...groups].find(isSet(env)) ?? (env.bool(viaIngress) ? viaIngress : undefined)
       const problem = tunProblem(env, needsDevice)
@@ -162,7 +162,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: `\`${viaIngress}\` excludes \`TS_TAILNET_TARGET_IP\` and \`TS_TAILNET_TARGET_FQDN\``,
+    rule: `\`${viaIngress}\` excludes \`TS_TAILNET_TARGET_IP\` and \`TS_TAILNET_TARGET_FQDN\``,
     check: (env) => {
       const name = (['TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'] as const).find(isSet(env))
       if (name === undefined || !env.bool(viaIngress)) return
@@ -170,7 +170,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: '`TS_DEBUG_ADDR_PORT` is another address and port than those of the agent’s listeners',
+    rule: '`TS_DEBUG_ADDR_PORT` differs from the addresses and ports of the agent’s listeners',
     check: (env) => {
       const debug = parseAddressPort(env.addressPort('TS_DEBUG_ADDR_PORT'))
       for (const name of [...listenerName(env), 'TS_HEALTHCHECK_ADDR_PORT'] as const) {
@@ -183,7 +183,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: '`TS_TEST_FAKE_NETFILTER` needs `TS_TEST_ONLY_ROOT`',
+    rule: '`TS_TEST_FAKE_NETFILTER` needs `TS_TEST_ONLY_ROOT`',
     check: (env) => {
       // Without rules in the kernel a real proxy would look ready and forward nothing.
       if (!env.bool('TS_TEST_FAKE_NETFILTER') || isSet(env)('TS_TEST_ONLY_ROOT')) return
@@ -191,14 +191,14 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: `${names(keys)} must not be paths: \`file:PATH\` reads a file`,
+    rule: `${names(keys)} must not be paths: \`file:PATH\` reads a file`,
     check: (env) => {
       const name = keys.find((one) => env.text(one).startsWith('/'))
       if (name !== undefined) fail(`${name} is a path, and would be taken for the key itself: write file:PATH`)
     },
   },
   {
-    says: `${names(proxies)} have a port`,
+    rule: `${names(proxies)} have a port`,
     check: (env) => {
       const name = proxies.find((one) => isSet(env)(one) && !env.text(one).includes(':'))
       if (name === undefined) return
@@ -206,7 +206,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: '`TS_TAILSCALED_EXTRA_ARGS` has no flags of `tailscale up`',
+    rule: '`TS_TAILSCALED_EXTRA_ARGS` contains no flags of `tailscale up`',
     check: ({ words }) => {
       const flag = words('TS_TAILSCALED_EXTRA_ARGS')
         .filter((word) => word.startsWith('-'))
@@ -227,7 +227,7 @@ const overlap = (one: AddressPort, other: AddressPort): boolean =>
 /** At most one of them may be set. */
 function exclusive(...all: VariableName[]): Rule {
   return {
-    says: `${names(all)} exclude each other`,
+    rule: `${names(all)} exclude each other`,
     check: (env) => {
       const both = all.filter(isSet(env))
       if (both.length > 1) fail(`${both.join(' and ')} exclude each other: set one of them`)

@@ -4,8 +4,6 @@ export type Variable = {
   readonly type: 'text' | 'boolean' | 'duration' | 'address' | 'addresses' | 'address and port' | 'words' | 'path'
   readonly default?: string
   readonly effect: string
-  /** It sets a mode that this version lacks: the agent refuses it by name and never ignores it. */
-  readonly unavailable?: true
   /** An empty value has its own meaning. */
   readonly presence?: true
   /** As a flag it takes only `file:PATH`, since arguments are visible to other processes. */

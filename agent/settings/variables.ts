@@ -85,9 +85,14 @@ const l3 = [
   {
     name: 'TS_DEST_IP',
     type: 'addresses',
-    effect: 'L3 ingress: the backends to which traffic for the node is forwarded; at most one address per family',
+    effect:
+      'L3 ingress: the backends to which traffic for the node is forwarded; they get equal shares of new connections',
   },
-  { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
+  {
+    name: 'TS_EXPERIMENTAL_DEST_DNS_NAME',
+    type: 'text',
+    effect: 'L3 ingress by DNS name: all its addresses are backends, and are resolved again when they change',
+  },
   {
     name: 'TS_TAILNET_TARGET_IP',
     type: 'address',

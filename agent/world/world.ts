@@ -23,8 +23,8 @@ export type World = {
   readonly kernelFamilies: readonly Family[]
   /** The firewall with which the agent forwards; undefined if it does not. */
   readonly firewall: FirewallChoice | undefined
-  /** L3 ingress: the backends' addresses. */
-  readonly targets: readonly Address[]
+  /** The state of the name of L3 ingress; undefined if targets are set as addresses. */
+  readonly destination: Destination | undefined
   readonly lifecycle: Lifecycle
   readonly daemon: Daemon
   readonly tailnet: Tailnet
@@ -46,6 +46,27 @@ export type World = {
   /** What each reconciler last achieved. */
   readonly reports: Reports
 }
+
+/** The name of L3 ingress, as it was last resolved. */
+export type Destination = {
+  /** The addresses in use, in a stable order. */
+  readonly addresses: readonly Address[]
+  /**
+   * Addresses that it no longer has, whose connections may go on for a while, and the time by the clock when they left.
+   */
+  readonly left: readonly { readonly address: Address; readonly since: number }[]
+  /** Addresses of the last answer that are not used, with the reason. */
+  readonly refused: readonly string[]
+  /** When it last had addresses, and the full name that had them. */
+  readonly resolved?: { readonly at: Date; readonly as: string }
+  /** When it is resolved again. */
+  readonly nextAt?: Date
+  /** How many lookups failed, and why the last one did. */
+  readonly failures: number
+  readonly problem?: string
+}
+
+export const unresolved: Destination = { addresses: [], left: [], refused: [], failures: 0 }
 
 export type Lifecycle = {
   /** When "Startup complete" was reached. */
@@ -198,7 +219,7 @@ export const initialWorld = (
   settings,
   kernelFamilies,
   firewall,
-  targets: settings.targets,
+  destination: settings.targetName === undefined ? undefined : unresolved,
   lifecycle: {},
   daemon: { phase: 'down', restarts: 0 },
   tailnet: { watching: false, noSnat: false, health: new Map() },

@@ -1,7 +1,9 @@
-import { bitsOf, type Family, parsePrefix, tailnetRanges } from '../../lib/address.ts'
+import { type Family, tailnetRanges } from '../../lib/address.ts'
 import { memoOf } from '../../lib/memo.ts'
 import { type Entry, inOrder } from '../in-order.ts'
-import { type ForwardingTable, onlyBackend } from '../table.ts'
+import type { ForwardingTable } from '../table.ts'
+import { digitsOf, kernelText, prefixOf } from './address-text.ts'
+import { leadTo, spreadChain, spreadChains } from './spread.ts'
 import { branches, type Chains, type Leaf } from './tree.ts'
 
 /** The prefix of our chains' names, and of no others. */
@@ -173,6 +175,7 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
                 ]),
           ],
         ],
+        ...spreadChains(table.ingress[family], family),
         ...branches('CULVERT-IN', addressLeaves(table, family), (digits) => `-d ${prefixOf(digits, family)}`),
         ...(['tcp', 'udp'] as const).flatMap((protocol) => [
           ...branches(
@@ -193,8 +196,8 @@ const portMatch = (key: string): string => {
 
 const addressLeaves = ({ ingress }: ForwardingTable, family: Family): Leaf[] =>
   [...ingress[family]].map(([text, backends]) => ({
-    digits: hexOf(bitsOf({ family, text })),
-    rule: `-d ${kernelText(text)}/${family === 4 ? 32 : 128} -j DNAT --to-destination ${kernelText(onlyBackend(text, backends))}`,
+    digits: digitsOf(text, family),
+    rule: `-d ${kernelText(text)}/${family === 4 ? 32 : 128} ${backends.length > 1 ? `-j ${spreadChain(text, family)}` : leadTo(backends[0]!)}`,
   }))
 
 const portLeaves = ({ ports }: ForwardingTable, family: Family, protocol: 'tcp' | 'udp'): Leaf[] =>
@@ -210,28 +213,6 @@ const portLeaf = memoOf(({ key, value }: Entry): Leaf => {
   return { digits, rule: `${portMatch(key)} -j DNAT --to-destination ${target}:${port}` }
 })
 
-const hexOf = (bits: string): string =>
-  (bits.match(/.{4}/g) ?? []).map((four) => parseInt(four, 2).toString(16)).join('')
-
 /** The range of ports with these leading digits. */
 const rangeOf = (digits: string): string =>
   [digits.padEnd(4, '0'), digits.padEnd(4, 'f')].map((end) => parseInt(end, 16)).join(':')
-
-/** The network of the addresses with these leading digits. */
-function prefixOf(digits: string, family: Family): string {
-  const padded = digits.padEnd(family === 4 ? 8 : 32, '0')
-  const text =
-    family === 4
-      ? (padded.match(/../g) ?? []).map((two) => parseInt(two, 16)).join('.')
-      : (padded.match(/.{4}/g) ?? []).join(':')
-  const [address = '', bits] = (parsePrefix(`${text}/${digits.length * 4}`)?.text ?? '').split('/')
-  return `${kernelText(address)}/${bits}`
-}
-
-/** An address as the C library writes it, which has another form for some: `::192.0.2.7`. */
-function kernelText(text: string): string {
-  const [, high, low] = /^::([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(text) ?? []
-  if (high === undefined || low === undefined) return text
-  const bytes = [high, low].flatMap((word) => [parseInt(word, 16) >> 8, parseInt(word, 16) & 255])
-  return `::${bytes.join('.')}`
-}

@@ -54,7 +54,8 @@ function sharedBeginning(one: string, other: string): number {
   return length
 }
 
-function nameOf(root: string, beginning: string): string {
+/** The name of a chain below `root`; one that would be too long has a digest instead. */
+export function nameOf(root: string, beginning: string): string {
   const name = `${root}-${beginning}`
   if (name.length <= longestName) return name
   const digest = createHash('sha256').update(beginning).digest('hex')

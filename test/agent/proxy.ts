@@ -36,6 +36,15 @@ export type Status = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
+  readonly dns: {
+    readonly resolvedAs: string | null
+    readonly addresses: readonly string[]
+    readonly leaving: readonly string[]
+    readonly resolvedAt: string | null
+    readonly nextAt: string | null
+    readonly failures: number
+    readonly problems: readonly string[]
+  } | null
   readonly egress: { readonly addresses: readonly string[]; readonly problems: readonly string[] } | null
   readonly services: readonly {
     readonly name: string
@@ -59,7 +68,12 @@ export type Status = {
     readonly ports: readonly number[]
     readonly problems: readonly { readonly entry: string; readonly problem: string }[]
   } | null
-  readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
+  readonly checks: Readonly<
+    Record<
+      string,
+      { readonly state: string; readonly since: string | null; readonly reason: string | null } | undefined
+    >
+  >
   readonly reconcilers: Readonly<
     Record<
       string,

@@ -185,18 +185,7 @@ describe('errors name the variable, its value and what is accepted', () => {
     [
       'not an address',
       { ...kernel, TS_DEST_IP: '10.0.0' },
-      /TS_DEST_IP="10\.0\.0".*"10\.0\.0" is no IP address.*is accepted/,
-    ],
-    [
-      'two v4 targets',
-      { ...kernel, TS_DEST_IP: '10.0.0.1,10.0.0.2' },
-      /TS_DEST_IP="10\.0\.0\.1,10\.0\.0\.2".*two IPv4 addresses.*is accepted/,
-    ],
-    ['two v6 targets', { ...kernel, TS_DEST_IP: 'fd00::1,fd00::2' }, /two IPv6 addresses/],
-    [
-      'an IPv4-mapped address beside an IPv4 address',
-      { ...kernel, TS_DEST_IP: '::ffff:10.0.0.1,10.0.0.2' },
-      /two IPv4 addresses/,
+      /TS_DEST_IP="10\.0\.0".*"10\.0\.0" is no IP address.*are accepted/,
     ],
     ['an empty part', { ...kernel, TS_DEST_IP: '10.0.0.1,' }, /"" is no IP address/],
     ['a negative time', { TS_BOOT_TIMEOUT: '-5s' }, /TS_BOOT_TIMEOUT="-5s"/],

@@ -9,6 +9,8 @@ export type Packet = {
   readonly local: boolean
   readonly protocol: 'tcp' | 'udp' | 'icmp'
   readonly port?: number
+  /** Whether chance is on its side, each time. */
+  readonly lucky?: boolean
 }
 
 /** What happens to a packet: its new destination, and the marks of the packet and its connection. */
@@ -65,13 +67,15 @@ function holds({ not, name, value }: Match, packet: Packet): boolean {
   return not !== plainly(name, value, packet)
 }
 
-function plainly(name: string, value: string, { device, to, local, protocol, port }: Packet): boolean {
+function plainly(name: string, value: string, { device, to, local, protocol, port, lucky }: Packet): boolean {
   if (name === '-i') return device === value
   if (name === '-d') return contains(parsePrefix(value)!, parseAddress(to)!)
   if (name === '-p') return protocol === value
   if (name === '--dst-type') return local
   // Only first packets of connections are evaluated here.
   if (name === '--tcp-flags') return protocol === 'tcp'
+  if (name === '--mode') return value === 'random'
+  if (name === '--probability') return lucky === true
   if (name === '--dport') {
     const [first = 0, last = first] = value.split(':').map(Number)
     return port !== undefined && port >= first && port <= last

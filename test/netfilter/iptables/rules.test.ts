@@ -4,7 +4,7 @@ import { families, type Family } from '../../../lib/address.ts'
 import { kindOf, marks, type Rules, rulesOf, type TableName } from '../../../netfilter/iptables/rules.ts'
 import { emptyTable, type ForwardingTable, forwardingTable, type PortKey } from '../../../netfilter/table.ts'
 import { randomTable } from '../random-table.ts'
-import { egressTable, ingressTable, source } from '../tables.ts'
+import { egressTable, ingressTable, severalTable, source } from '../tables.ts'
 import { judge, type Packet } from './packet.ts'
 
 const device = 'tun0'
@@ -85,12 +85,14 @@ describe('rules', () => {
     expect(differing).toEqual(['nat'])
   })
 
-  it('several backends of an address are an error', () => {
-    const table = forwardingTable({
-      ...emptyTable,
-      ingress: { 4: new Map([['100.64.0.1', ['b', 'c']]]), 6: new Map() },
-    })
-    expect(() => rules(table)).toThrow(expect.objectContaining({ message: '100.64.0.1 has 2 backends' }))
+  it('give several backends of an address equal probabilities', () => {
+    const { chains } = rules(severalTable('100.64.0.1', ['10.0.0.1', '10.0.0.2', '10.0.0.3'])).nat
+    expect(chains.get('CULVERT-IN')).toEqual(['-d 100.64.0.1/32 -j CULVERT-OF-64400001'])
+    expect(chains.get('CULVERT-OF-64400001')).toEqual([
+      '-m statistic --mode random --probability 0.33333333349 -j DNAT --to-destination 10.0.0.1',
+      '-m statistic --mode random --probability 0.50000000000 -j DNAT --to-destination 10.0.0.2',
+      '-j DNAT --to-destination 10.0.0.3',
+    ])
   })
 })
 
@@ -157,6 +159,7 @@ describe('a new connection', () => {
   it('goes to its target in any table', () => {
     const packets = fc.record({
       fromTunnel: fc.boolean(),
+      lucky: fc.boolean(),
       pick: fc.nat(),
       port: fc.integer({ min: 1, max: 65_535 }),
       protocol: fc.constantFrom('tcp' as const, 'udp' as const),
@@ -166,7 +169,7 @@ describe('a new connection', () => {
         randomTable,
         fc.constantFrom<Family>(4, 6),
         packets,
-        (table, family, { pick, fromTunnel, ...any }) => {
+        (table, family, { pick, fromTunnel, lucky, ...any }) => {
           const addresses = [...table.ingress[family].keys(), table.source[family]!]
           const keys = [
             ...table.ports[family].keys(),
@@ -176,11 +179,11 @@ describe('a new connection', () => {
           const key = keys[pick % keys.length]!
           const [protocol = '', port] = key.split(' . ')
           const to = addresses[pick % addresses.length]!
-          const packet = { device: fromTunnel ? device : 'eth0', to, local: true, port: Number(port) }
+          const packet = { device: fromTunnel ? device : 'eth0', to, local: true, port: Number(port), lucky }
           const { to: sent, connection, mark } = fate(table, { ...packet, protocol: protocol as 'tcp' }, family)
           const mapped = table.ports[family].get(key)?.replace(/^(.*) . (\d+)$/, family === 4 ? '$1:$2' : '[$1]:$2')
           const everything = table.exempt.includes(key) ? undefined : table.catchAll[family]
-          expect(sent).toBe(fromTunnel ? table.ingress[family].get(to)?.[0] : (mapped ?? everything))
+          expect(sent).toBe(fromTunnel ? table.ingress[family].get(to)?.at(lucky ? 0 : -1) : (mapped ?? everything))
           expect(kindOf(connection)).toBe(sent === undefined ? undefined : fromTunnel ? 'ingress' : 'egress')
           expect(mark).toBe(fromTunnel && sent !== undefined ? 0x80000 : 0)
         },

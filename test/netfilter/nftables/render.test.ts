@@ -10,8 +10,8 @@ import {
   renderTable,
 } from '../../../netfilter/nftables/render.ts'
 import { emptyTable, type ForwardingTable, forwardingTable } from '../../../netfilter/table.ts'
-import { randomTable } from '../random-table.ts'
-import { egressTable, ingressTable, source } from '../tables.ts'
+import { randomTable, withRulesOf } from '../random-table.ts'
+import { egressTable, ingressTable, severalTable, source } from '../tables.ts'
 
 describe('renderTable', () => {
   it('replaces the table in one transaction, whether or not it exists', () => {
@@ -21,6 +21,16 @@ describe('renderTable', () => {
   it.each<[string, Partial<ForwardingTable>, RegExp]>([
     ['masquerades if asked to', { masquerade: true }, / masquerade comment/],
     ['refuses unmapped services', { refuseUnmapped: true }, /reject with tcp reset[\s\S]* reject with icmpx/],
+    [
+      'spreads over several backends',
+      severalTable('100.64.0.1', ['10.0.0.8', '10.0.0.9']),
+      /ip daddr 100\.64\.0\.1 dnat ip to numgen random mod 2 map \{ 0 : 10\.0\.0\.8, 1 : 10\.0\.0\.9 \}/,
+    ],
+    [
+      'spreads over several IPv6 backends',
+      severalTable('fd7a:115c:a1e0::1', ['fd00::8', 'fd00::9'], 6),
+      /ip6 daddr fd7a:115c:a1e0::1 dnat ip6 to numgen random mod 2 map \{ 0 : fd00::8, 1 : fd00::9 \}/,
+    ],
     [
       'redirects everything of a family',
       { catchAll: { 4: '100.64.0.9', 6: undefined } },
@@ -94,16 +104,9 @@ describe('changes', () => {
     expect([elements.get('own4'), elements.get('targets4')]).toEqual([new Map([['p', '']]), new Map([['t', '']])])
   })
 
-  it('refuse an address with several backends, or none', () => {
-    for (const [count, backends] of [
-      ['2', ['b', 'c']],
-      ['0', []],
-    ] as const) {
-      const table = forwardingTable({ ...emptyTable, ingress: { 4: new Map([['p', backends]]), 6: new Map() } })
-      expect(() => elementsOf(table)).toThrow(
-        expect.objectContaining({ code: 'netfilter', message: `p has ${count} backends` }),
-      )
-    }
+  it('contain only the own address if it has several backends', () => {
+    const elements = elementsOf(severalTable('p', ['b', 'c']))
+    expect([elements.get('own4'), elements.get('ingress4')]).toEqual([new Map([['p', '']]), new Map()])
   })
 
   it('share unchanged entries, so that comparing is fast', () => {
@@ -138,7 +141,7 @@ describe('changes', () => {
   it('are the same when the sets of our addresses are compared only where they follow', () => {
     fc.assert(
       fc.property(randomTable, randomTable, randomTable, (from, other, gone) => {
-        const to = forwardingTable({ ...other, catchAll: from.catchAll })
+        const to = withRulesOf(from, other)
         const lingering = trackedIn(elementsOf(gone))
         const [before, after] = [elementsOf(from, lingering), elementsOf(to, lingering)]
         const announced = (follows: boolean) => announcement(changes(before, after, follows)).toSorted()
