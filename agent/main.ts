@@ -27,6 +27,11 @@ async function agent(args: readonly string[]): Promise<0 | 1 | 2> {
   })
 }
 
+// Otherwise a package would fail at its first use, with a stack that does not show the cause.
+if (Number.parseInt(process.versions.node, 10) < 24) {
+  write(`culvert: this is Node ${process.versions.node}, and Node 24 or later is needed\n`)
+  process.exit(1)
+}
 const code = await cli(process.argv.slice(2), {
   env: process.env,
   agent,
