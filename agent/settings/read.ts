@@ -1,9 +1,10 @@
 import { families, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseDuration } from '../../lib/go-values.ts'
+import { quote } from '../../lib/quote.ts'
 import { takeAcceptDns } from './accept-dns.ts'
 import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
-import { type Environment, envReader, type EnvReader, refusal } from './env-reader.ts'
+import { type Environment, envReader, type EnvReader } from './env-reader.ts'
 import { badLoginServer } from './login-server.ts'
 import { oddValues } from './odd-values.ts'
 import { readPod } from './pod.ts'
@@ -13,7 +14,7 @@ import type { Endpoints, Settings, UpSettings } from './settings.ts'
 import { isInKubernetes, readState, stateWarnings } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
-import { readTunnelDevice, tunWarnings } from './tun.ts'
+import { isUserspace, readTunnelDevice, tunWarnings } from './tun.ts'
 import { variables } from './variables.ts'
 
 export type { Environment } from './env-reader.ts'
@@ -44,7 +45,7 @@ export function readSettings(
   const { endpoints, warnings: endpointWarnings } = readEndpoints(env)
   const { serve, warnings: serveWarnings } = readServe(env)
   const root = text('TS_TEST_ONLY_ROOT')
-  const userspace = bool('TS_USERSPACE')
+  const userspace = isUserspace(env)
   const configDirectory = text('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR') || undefined
   const targets = readTargets(text('TS_DEST_IP'))
   const tailnetTarget = readTailnetTarget(env)
@@ -99,7 +100,7 @@ export function readSettings(
       port: text('KUBERNETES_SERVICE_PORT_HTTPS'),
       addressFromEnv: root !== '' || text('TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV') === 'true',
     },
-    firewallMode: readFirewallMode(text('TS_DEBUG_FIREWALL_MODE'), targets.length > 0 || catchesAll || groups),
+    firewallMode: targets.length > 0 || catchesAll || groups ? readFirewallMode(env) : 'auto',
     fakeNetfilter: bool('TS_TEST_FAKE_NETFILTER') ? { ipv6: bool('TS_TEST_FAKE_NETFILTER_6') } : undefined,
     statusSocket: raw('CULVERT_SOCKET') || `${root}${text('CULVERT_SOCKET')}`,
     shortWaits: bool('CULVERT_TEST_SHORT_WAITS'),
@@ -109,6 +110,7 @@ export function readSettings(
     warnings: [
       ...podWarnings,
       ...tunWarnings(env),
+      ...firewallWarnings(env),
       ...stateWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
@@ -165,8 +167,14 @@ function readEndpoints(env: EnvReader): { endpoints: Endpoints; warnings: readon
   return { endpoints, warnings }
 }
 
-function readFirewallMode(value: string, needed: boolean): Settings['firewallMode'] {
-  if (!needed || value === '' || value === 'auto') return 'auto'
-  if (value === 'nftables' || value === 'iptables') return value
-  throw refusal('TS_DEBUG_FIREWALL_MODE', value, 'auto, nftables and iptables are accepted')
+/** Another value than these counts as none, for tailscaled as well. */
+function readFirewallMode({ text }: EnvReader): Settings['firewallMode'] {
+  const mode = text('TS_DEBUG_FIREWALL_MODE')
+  return mode === 'nftables' || mode === 'iptables' ? mode : 'auto'
+}
+
+function firewallWarnings({ text }: EnvReader): string[] {
+  const mode = text('TS_DEBUG_FIREWALL_MODE')
+  if (['', 'auto', 'nftables', 'iptables'].includes(mode)) return []
+  return [`TS_DEBUG_FIREWALL_MODE=${quote(mode)} is none of auto, nftables and iptables, and counts as unset`]
 }
