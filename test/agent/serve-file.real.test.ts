@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import { Proxy } from './proxy.ts'
-import { mountServeConfig, servedBy, serveFile, tailscale, visitFrom } from './serving.ts'
+import { mountServeConfig, program, servedBy, serveFile, tailscale, visitFrom } from './serving.ts'
 
 // What tailscaled would take without a word, and nobody would find.
 let bed: Bed<'client' | 'proxy'>
@@ -53,6 +53,25 @@ it('a site under a name that the node has no longer is told, with the name that 
   mount(site('${TS_CERT_DOMAIN}'))
   await expect.poll(() => visit(after)).toMatchObject({ body: 'found' })
   await proxy.process.line(/what is served is good again/)
+})
+
+it('a target without a host, and one with the root’s dot, is what tailscaled makes of it', async () => {
+  const backend = await bed.host('proxy').spawn([process.execPath, program('backend.ts'), '3000', '3001'], {
+    name: 'backend',
+  })
+  await backend.line(/listening/)
+  appendFileSync(bed.host('proxy').path('/etc/hosts'), '127.0.0.1 db.default.svc.cluster.local\n')
+  const to = (target: string) => ({ Handlers: { '/': { Proxy: target } } })
+  await using proxy = await serving({
+    TCP: { 80: { HTTP: true }, 81: { HTTP: true }, 82: { TCPForward: ':3001' }, 83: { TCPForward: 'db.default.svc.cluster.local.:3001' } },
+    Web: { '${TS_CERT_DOMAIN}:80': to(':3000'), '${TS_CERT_DOMAIN}:81': to('http://:3000') },
+  })
+  const { v4 } = await proxy.own()
+  const { serve } = await proxy.status()
+  const visit = (port: number, data?: string) =>
+    visitFrom(bed.host('client'), { to: v4, name: serve?.domain ?? '', port, ...(data !== undefined && { data }) })
+  for (const port of [80, 81]) await expect.poll(() => visit(port)).toMatchObject({ status: 200 })
+  for (const port of [82, 83]) await expect.poll(() => visit(port, 'hello\n')).toMatchObject({ body: 'hello\n' })
 })
 
 it('what `tailscale serve get-config` prints changes nothing, since it does not say what is HTTPS', async () => {
