@@ -148,6 +148,7 @@ describe('what is refused', () => {
     ['--extra-args=--ssh --auth-key=hidden'],
     ['--extra-args=--client-secret hidden'],
     ['--hostname=tskey-auth-hidden'],
+    ['--hostname=hskey-auth-hidden'],
     ['--authkye=hidden'],
     ['--authkey=file:/key', 'hidden'],
     ['--userspace', 'hidden'],
