@@ -27,10 +27,30 @@ const looking = { poll: { ...patient.expect.poll, interval: 200 } }
 /** Tests whose beds have nodes of a cluster. */
 const inClusters = ['test/{e2e,examples}/**/*.real.test.ts', 'test/lab/{cluster,demo}/**/*.real.test.ts']
 
+/** Tests of what is forwarded, which hold for whatever firewall does it. */
+const ofForwarding = [
+  'test/agent/modes/{group-egress,group-ingress,l3-egress,via-ingress}.real.test.ts',
+  'test/agent/{accepted-routes,egress-change,egress-guard,families,ingress,stop}.real.test.ts',
+]
+
+/** Those, by the firewall that agents are then given. */
+const byFirewall = (firewall: string) => ({
+  test: {
+    name: firewall,
+    include: ofForwarding,
+    ...patient,
+    expect: looking,
+    env: { CULVERT_TEST_FIREWALL: firewall },
+    maxWorkers: 2,
+    sequence: { groupOrder: 5 },
+  },
+})
+
 /**
  * unit: pure, no process and no kernel. blackbox: the agent as a process, among scripted parts. real: kernel, daemon and
- * control server, in namespaces of the tests' own; cluster: those with Pods. long: soaks and chaos, run by `npm run test:long` alone. Projects
- * run one after the other.
+ * control server, in namespaces of the tests' own; cluster: those with Pods. long: soaks and chaos, and
+ * iptables-nft and iptables-legacy, which forward by these: run by `npm run test:long` alone. Projects run one after the
+ * other.
  */
 export default defineConfig({
   test: {
@@ -93,6 +113,8 @@ export default defineConfig({
           sequence: { groupOrder: 4 },
         },
       },
+      byFirewall('iptables-nft'),
+      byFirewall('iptables-legacy'),
     ],
   },
 })

@@ -36,6 +36,7 @@ import { reissueRefusedKey } from './tailscaled/reissue.ts'
 import { spawner } from './tailscaled/spawn.ts'
 import { tailnetKeeper } from './tailscaled/tailnet.ts'
 import { setUpUdpGro } from './tailscaled/udp-gro.ts'
+import { followName } from './targets/follow-name.ts'
 import { followNetwork } from './targets/local-network.ts'
 import { needsPeers } from './targets/needs-peers.ts'
 import { createContext } from './world/context.ts'
@@ -68,13 +69,24 @@ export async function compose(
   { settings, config }: Loaded,
   { env, named, log, clock, timings, version, stop, signal }: Surroundings,
 ): Promise<Run> {
-  const kernelFamilies = await prepareKernel(settings, log)
+  const families = await prepareKernel(settings, log)
   const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
   const backend = forwards({ settings })
-    ? await Promise.race([chooseBackend(mode, { run: runCommand, runAhead, localAddresses, log }), aborted(signal)])
+    ? await Promise.race([
+        chooseBackend(mode, { run: runCommand, runAhead, families, localAddresses, log }),
+        aborted(signal),
+      ])
     : undefined
   signal.throwIfAborted()
-  const store = createStore(initialWorld(settings, kernelFamilies, config), (problem) => log(`error: ${problem}`))
+  const store = createStore(
+    initialWorld(
+      settings,
+      backend?.families ?? families,
+      config,
+      backend && { name: backend.name, reason: backend.reason },
+    ),
+    (problem) => log(`error: ${problem}`),
+  )
   const api = localApi(settings.socket)
   const { context, reconcilers } = createContext({ store, api, log, timings, clock, signal })
   const { background } = context
@@ -130,6 +142,7 @@ export async function compose(
     }
     // With netfilter in memory, the network is the test machine's own.
     if (settings.fakeNetfilter === undefined) await followNetwork(context)
+    if (settings.targetName !== undefined) await followName(context, settings.targetName)
     await Promise.race([keepForwarding(context, backend), deadline, aborted(signal)])
     signal.throwIfAborted()
   }
@@ -138,7 +151,7 @@ export async function compose(
   const daemon = superviseTailscaled({
     ...context,
     spawn: spawner(env),
-    env: daemonEnv(store.world, backend !== undefined),
+    env: daemonEnv(store.world),
     placeConfig: () => deviceConfig?.place(),
   })
   stop.at('stopping tailscaled', daemon.stop)
@@ -188,11 +201,14 @@ const localAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
 
 /** Environment variables for tailscaled, in addition to the agent's own. */
-function daemonEnv({ settings, stateSecret }: World, forwarding: boolean): Record<string, string> {
+function daemonEnv({ settings, stateSecret, firewall }: World): Record<string, string> {
   const { host } = settings.cluster
   return {
     // Both must choose the same backend: with `auto`, tailscaled counts rules in every table, ours included.
-    ...(forwarding && { TS_DEBUG_FIREWALL_MODE: 'nftables', ...settings.portEnv }),
+    ...(firewall && {
+      TS_DEBUG_FIREWALL_MODE: firewall.name === 'iptables' ? 'iptables' : 'nftables',
+      ...settings.portEnv,
+    }),
     ...(settings.certShare && { TS_CERT_SHARE_MODE: settings.certShare }),
     // From 1.104 on, serve's listeners are bound to the tunnel: what comes from the cluster would be dropped.
     ...(settings.viaIngress.length > 0 && { TS_SERVE_ALLOW_ALL_INTERFACES: 'true' }),

@@ -56,6 +56,12 @@ export const tailnetRanges: readonly Prefix[] = [parsePrefix('100.64.0.0/10')!, 
 export const contains = (prefix: Prefix, address: Address): boolean =>
   prefix.family === address.family && bitsOf(address).startsWith(bitsOf(prefix))
 
+/** Whether the text is an address of a node or of a Tailscale Service. */
+export function inTailnet(text: string): boolean {
+  const address = parseAddress(text)
+  return address !== undefined && tailnetRanges.some((prefix) => contains(prefix, address))
+}
+
 const knownBits = new WeakMap<Address | Prefix, string>()
 const byteBits = Array.from({ length: 256 }, (_, byte) => byte.toString(2).padStart(8, '0'))
 

@@ -1,108 +1,54 @@
-import type { Feed, RunCommand } from '../lib/command.ts'
-import { CulvertError } from '../lib/errors.ts'
-import type { Log } from '../lib/log.ts'
-import type { Firewall } from './firewall.ts'
-import { removeLeftovers } from './leftovers/remove.ts'
+import { CulvertError, describe } from '../lib/errors.ts'
+import type { Backend, BackendOptions } from './firewall.ts'
+import { iptablesBackend } from './iptables/backend.ts'
 import { memoryFirewall } from './memory.ts'
-import { keeper } from './nftables/keeper.ts'
-import { watchTable } from './nftables/monitor.ts'
-import { announceNothing, applyInput, nftables, probeNftables } from './nftables/nftables.ts'
-import { tableName } from './nftables/render.ts'
+import { nftablesBackend } from './nftables/backend.ts'
 
-export type { Firewall } from './firewall.ts'
+export type { Backend, Firewall } from './firewall.ts'
 export type { IsGone } from './flows.ts'
-
-/** The firewall that forwards in the kernel. */
-export type Backend = {
-  readonly name: 'nftables' | 'memory'
-  readonly firewall: Firewall
-  /**
-   * Calls `changed` whenever another program has changed the rules, or may have, until `signal` aborts. Never rejects.
-   */
-  readonly watch: (changed: () => void, signal: AbortSignal) => Promise<void>
-  /** Removes what upstream's agent left in this network namespace, once our own rules are in place. */
-  readonly removeLeftovers: () => Promise<void>
-}
 
 export type BackendMode = 'auto' | 'nftables' | 'iptables' | 'memory'
 
-export type BackendOptions = {
-  readonly run: RunCommand
-  readonly runAhead: (program: string, args: readonly string[]) => Feed
-  /** The Pod's own addresses. */
-  readonly localAddresses: () => readonly string[]
-  readonly log: Log
-}
+const kinds = [
+  { name: 'nftables', start: nftablesBackend, needs: 'nf_tables with NAT, and the image nft' },
+  {
+    name: 'iptables',
+    start: iptablesBackend,
+    needs: 'nf_tables or ip_tables with NAT and their usual matches, and the image iptables',
+  },
+] as const
 
 /**
- * Chooses a backend and checks that it works here. `memory` only stores the rules and runs no program.
- * @throws CulvertError `settings` for a backend that this version lacks; `privilege` when it cannot be used here.
+ * Chooses a backend and checks that it works here: nftables, else iptables, unless `mode` names one. `memory` only stores
+ * the rules and runs no program.
+ * @throws CulvertError `privilege` when none can be used here, with what each said.
  */
 export async function chooseBackend(mode: BackendMode, options: BackendOptions): Promise<Backend> {
-  if (mode === 'memory') return memory()
-  if (mode === 'iptables') {
-    throw new CulvertError(
-      'settings',
-      'TS_DEBUG_FIREWALL_MODE=iptables: this version of Culvert forwards with nftables only',
-      {
-        remedy: 'Set it to nftables or auto, which is the default.',
-      },
-    )
+  if (mode === 'memory') return memory(options)
+  const refused: string[] = []
+  for (const { name, start } of kinds) {
+    if (mode !== 'auto' && mode !== name) continue
+    try {
+      const backend = await start(options)
+      const because = mode === 'auto' ? [] : [`TS_DEBUG_FIREWALL_MODE is ${mode}`]
+      const reason = [...because, backend.reason, ...refused].join('; ')
+      options.log(`firewall: ${name}, since ${reason}`)
+      return { ...backend, reason }
+    } catch (error) {
+      refused.push(`${name} cannot be used: ${describe(error)}`)
+    }
   }
-  return nftablesBackend(options)
+  const needs = kinds.filter(({ name }) => mode === 'auto' || mode === name).map((kind) => kind.needs)
+  throw new CulvertError('privilege', `no firewall in this network namespace: ${refused.join('; ')}`, {
+    remedy: `The node’s kernel needs ${needs.join(', or ')}.`,
+  })
 }
 
-async function nftablesBackend({ run, runAhead, localAddresses, log }: BackendOptions): Promise<Backend> {
-  const nft = nftables(run, runAhead('nft', applyInput))
-  try {
-    await probeNftables(nft)
-  } catch (error) {
-    throw new CulvertError('privilege', 'nftables cannot be used in this network namespace', {
-      cause: error,
-      remedy:
-        'The node’s kernel needs nf_tables with NAT, and the image nft: this version of Culvert forwards with nothing ' +
-        'else, also where iptables works.',
-    })
-  }
-  log('firewall: nftables, since its rules could be made and deleted here')
-  let changed = (_by?: string): void => {}
-  const { listener, ...firewall } = keeper({ nft, run, localAddresses, changed: (by) => changed(by) })
-  return {
-    name: 'nftables',
-    firewall,
-    watch: (look, signal) => {
-      changed = (by) => {
-        if (by !== undefined) log(`the table inet ${tableName} was changed by ${by}: looking what is left of it`)
-        look()
-      }
-      return watchTable(saying(listener, log), { announce: () => announceNothing(nft) }, signal)
-    },
-    removeLeftovers: async () => {
-      await removeLeftovers(run, log)
-    },
-  }
-}
-
-/** Logs why a monitor ended, once per reason until another one has begun. */
-function saying(listener: Parameters<typeof watchTable>[0], log: Log): typeof listener {
-  let said: string | undefined
-  return {
-    ...listener,
-    begun: () => {
-      said = undefined
-      listener.begun()
-    },
-    ended: (why) => {
-      if (why !== undefined && why !== said) log(`warning: nft monitor ended (${why}); it is started again`)
-      said = why
-      listener.ended(why)
-    },
-  }
-}
-
-function memory(): Backend {
+function memory({ families }: BackendOptions): Backend {
   return {
     name: 'memory',
+    reason: 'the network is not to be touched',
+    families,
     firewall: memoryFirewall(),
     watch: async () => {},
     removeLeftovers: async () => {},

@@ -34,21 +34,22 @@ function unlessNone(error: unknown): void {
 }
 
 const line =
-  /^(\w+) +(\d+) (?:\d+ )?(?:([A-Z_0-9]+) )?.*?src=\S+ dst=(\S+) (?:sport=\d+ dport=(\d+) )?.*?src=(\S+) dst=(\S+) (?:sport=(\d+) dport=\d+ )?/
+  /^(\w+) +(\d+) (?:\d+ )?(?:([A-Z_0-9]+) )?.*?src=\S+ dst=(\S+) (?:sport=\d+ dport=(\d+) )?.*?src=(\S+) dst=(\S+) (?:sport=(\d+) dport=\d+ )?(?:.*?\bmark=(\d+) )?/
 const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
 
 /** Parses `conntrack -L`: each line has the addresses of the original direction first, those of the reply second. */
 export function parseFlows(family: Family, listing: string): Flow[] {
   const flows: Flow[] = []
   for (const row of listing.split('\n')) {
-    const [name, protocolNumber, state = '', to, port, by, back, from] = line.exec(`${row} `)?.slice(1) ?? []
+    const [name, protocolNumber, state = '', to, port, by, back, from, mark] = line.exec(`${row} `)?.slice(1) ?? []
     const [destination, answeredBy, answeredTo] = [to, by, back].map((text) => parseAddress(text ?? '')?.text)
     const protocol = name === 'unknown' ? protocolNumber : name
     if (protocol === undefined || destination === undefined || answeredBy === undefined || answeredTo === undefined)
       continue
     const ports = { port: number(port), answeredFrom: number(from) }
+    const marked = mark !== undefined && mark !== '0' && { mark: Number(mark) }
     const closed = ['TIME_WAIT', 'CLOSE'].includes(state)
-    flows.push({ family, protocol, destination, ...ports, answeredBy, answeredTo, closed })
+    flows.push({ family, protocol, destination, ...ports, answeredBy, answeredTo, closed, ...marked })
   }
   return flows
 }

@@ -1,5 +1,34 @@
+import type { Family } from '../lib/address.ts'
+import type { Feed, RunCommand } from '../lib/command.ts'
+import type { Log } from '../lib/log.ts'
 import type { IsGone } from './flows.ts'
 import type { ForwardingTable } from './table.ts'
+
+/** The firewall that forwards in the kernel. */
+export type Backend = {
+  readonly name: 'nftables' | 'iptables' | 'memory'
+  /** Why it is this one, for people. */
+  readonly reason: string
+  /** The address families that it can forward. */
+  readonly families: readonly Family[]
+  readonly firewall: Firewall
+  /**
+   * Calls `changed` whenever another program has changed the rules, or may have, until `signal` aborts. Never rejects.
+   */
+  readonly watch: (changed: () => void, signal: AbortSignal) => Promise<void>
+  /** Removes what upstream's agent left in this network namespace, once our own rules are in place. */
+  readonly removeLeftovers: () => Promise<void>
+}
+
+export type BackendOptions = {
+  readonly run: RunCommand
+  readonly runAhead: (program: string, args: readonly string[]) => Feed
+  /** The address families that the kernel supports in this network namespace. */
+  readonly families: readonly Family[]
+  /** The Pod's own addresses. */
+  readonly localAddresses: () => readonly string[]
+  readonly log: Log
+}
 
 /** Keeps the forwarding table in the kernel. Calls must not overlap, except for `endFlows`. */
 export type Firewall = {

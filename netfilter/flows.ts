@@ -1,4 +1,4 @@
-import type { Address, Family } from '../lib/address.ts'
+import { type Address, families, type Family } from '../lib/address.ts'
 import { byFamily, type ByFamily, type ForwardingTable, type PortKey } from './table.ts'
 
 /** One tracked flow. Ports are undefined for protocols without ports. */
@@ -16,15 +16,34 @@ export type Flow = {
   readonly answeredTo: string
   /** Whether it is a closed or reset connection that is only remembered. */
   readonly closed: boolean
+  /** The mark of the connection, where it has one. */
+  readonly mark?: number
 }
 
-/** Whether an address has left the tailnet, as own address or as target: its flows cannot continue. */
-export type IsGone = (kind: 'own' | 'target', address: Address) => boolean
+/**
+ * Whether the flows of an address that the table no longer has must end: an own address or a target that has left the
+ * tailnet, or a backend of ingress that is gone for good.
+ */
+export type IsGone = (kind: 'own' | 'target' | 'backend', address: Address) => boolean
 
 /** The addresses by which our flows are recognised: own addresses as destinations, and targets that answer. */
 export type TrackedAddresses = Readonly<Record<'own' | 'targets', ByFamily<ReadonlySet<string>>>>
 
-/** Flows to end, and addresses whose mapping is gone while flows linger. */
+export const noLingering: TrackedAddresses = { own: byFamily(() => new Set()), targets: byFamily(() => new Set()) }
+
+/** Whether any flows continue whose mapping is gone. */
+export const anyLingering = ({ own, targets }: TrackedAddresses): boolean =>
+  families.some((family) => own[family].size > 0 || targets[family].size > 0)
+
+/** Whether any of them are at an address that has left the tailnet. */
+export const anyOverdue = (lingering: TrackedAddresses, isGone: IsGone): boolean =>
+  families.some((family) =>
+    (['own', 'targets'] as const).some((kind) =>
+      [...lingering[kind][family]].some((text) => isGone(kind === 'own' ? kind : 'target', { family, text })),
+    ),
+  )
+
+/** Flows to end, and addresses whose mapping is gone, or leads elsewhere, while flows linger. */
 export type Classification = { readonly ended: readonly Flow[]; readonly lingering: TrackedAddresses }
 
 /**
@@ -54,13 +73,14 @@ export function classifyFlows(
     const inward = known.own[family].has(destination)
     if (!inward && !known.targets[family].has(answeredBy)) continue
     const text = inward ? destination : answeredBy
+    const stays = inward ? table.ingress[family].get(destination)?.includes(answeredBy) : leadsTo(flow, table)
     const goesOn =
-      (inward ? table.ingress[family].get(destination)?.includes(answeredBy) : leadsTo(flow, table)) ||
+      stays ||
       (protocol === 'tcp' &&
         !isGone(inward ? 'own' : 'target', { family, text }) &&
-        (inward || flow.answeredTo === table.source[family]))
+        (inward ? !isGone('backend', { family, text: answeredBy }) : flow.answeredTo === table.source[family]))
     if (!goesOn) ended.push(flow)
-    else if (inward && !table.ingress[family].has(text)) lingering.own[family].add(text)
+    else if (inward && !stays) lingering.own[family].add(text)
     else if (!inward && !table.targets[family].has(text)) lingering.targets[family].add(text)
   }
   return { ended, lingering }

@@ -14,7 +14,7 @@ export type ForwardingInput = {
   readonly podFamilies: readonly Family[]
   /** The daemon's NoSNAT preference: backends see the addresses of clients. */
   readonly noSnat: boolean
-  /** L3 ingress: a new flow of a family goes to any of its targets. */
+  /** L3 ingress: a new flow of a family goes to any of its targets, to each equally often. */
   readonly targets: readonly Address[]
   /** L3 egress: addresses of the one target in the tailnet, or the node's own for cluster traffic via ingress. */
   readonly catchAll: readonly Address[]
@@ -100,7 +100,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
 
   const targets = programmedOf(input.targets)
   for (const family of families) {
-    const backends = targets.programmed.filter((target) => target.family === family).map(({ text }) => text)
+    const backends = textsOf(targets.programmed.filter((target) => target.family === family))
     if (backends.length === 0) continue
     for (const address of own[family]) ingress[family].set(address.text, backends)
   }
@@ -149,6 +149,9 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   })
   return { table, unreachable, egress: egressServices, ingress: ingressServices }
 }
+
+/** Sorted, so that the same targets in another order give the same rules. */
+const textsOf = (addresses: readonly Address[]): string[] => addresses.map(({ text }) => text).toSorted()
 
 /** One list per backend, so that unchanged tables share lists and compare quickly. */
 const onlyBackend = memoOf(({ text }: Address): readonly string[] => [text])

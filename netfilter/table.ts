@@ -24,8 +24,8 @@ export type ForwardingTable = {
   /** tailscaled's device: tailnet traffic arrives and leaves through it. */
   readonly device: string
   /**
-   * Own tailnet address, or that of a Tailscale Service → its backends. A new flow from the tailnet to the key goes to
-   * one of them.
+   * Own tailnet address, or that of a Tailscale Service → its backends, at least one, each once. A new flow from the
+   * tailnet to the key goes to one of them, to each equally often.
    */
   readonly ingress: ByFamily<ReadonlyMap<string, readonly string[]>>
   /** Whether backends see the Pod's address instead of the tailnet client's. */

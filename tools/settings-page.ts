@@ -8,10 +8,7 @@ const row = ({ name, type, secret, default: value, effect }: Variable): string =
 const table = (rows: readonly Variable[]): string =>
   ['| variable | flag | type | default | effect |', '|---|---|---|---|---|', ...rows.map(row)].join('\n')
 
-const groups = variablesByUse.map(({ use, variables: all }) => {
-  const available = all.filter(({ unavailable }) => unavailable !== true)
-  return `### ${use}\n\n${table(available)}`
-})
+const groups = variablesByUse.map(({ use, variables: all }) => `### ${use}\n\n${table(all)}`)
 
 /** The text of docs/settings.md, generated from the list of variables and their rules. A test compares the two. */
 export function settingsPage(): string {
@@ -23,7 +20,7 @@ The agent is set by environment variables, the same as upstream's agent; each is
 - **boolean**: exactly \`1 t T TRUE true True 0 f F FALSE false False\`; anything else is the default, with a warning.
 - **duration**: numbers with units, such as \`60s\` or \`1m30s\`.
 - **address and port**: an IP address literal and a port, such as \`10.0.0.1:9002\` or \`[::]:9002\`. An IPv6 address of the Pod itself, as \`$(POD_IP):9002\` gives it, may lack the brackets.
-- **addresses**: IP addresses, separated by a comma.
+- **addresses**: IP addresses, separated by commas.
 - An empty value is the same as none, but for ${present.join(' and ')}.
 
 A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too. A variable that is not listed here means nothing to the agent.
@@ -48,11 +45,6 @@ The flag of a variable is its name without \`TS_\`, in small letters and with hy
 
 ${groups.join('\n\n')}
 
-## Not available yet
-
-These ask for something that this version does not have, and are refused by name when they are set:
-
-${table(variables.filter(({ unavailable }) => unavailable === true))}
 
 ## What must hold
 

@@ -25,8 +25,7 @@ const commandFlag = ([name, { type, says }]: [string, Command['flags'][string]])
 })
 
 function settings(): CompletedFlag[] {
-  const available = variables.filter(({ unavailable }) => unavailable !== true)
-  return available.map(({ name, type, secret, effect }) => ({
+  return variables.map(({ name, type, secret, effect }) => ({
     name: flagOf(name),
     says: plain(effect),
     values: secret === true ? 'file:PATH' : type === 'boolean' || type === 'path' ? type : 'any',

@@ -34,10 +34,7 @@ export function helpOf(name: CommandName): string {
 }
 
 function settings(): string {
-  const groups = variablesByUse.map(({ use, variables }) => {
-    const available = variables.filter(({ unavailable }) => unavailable !== true)
-    return `${use}:\n${available.map(entry).join('')}`
-  })
+  const groups = variablesByUse.map(({ use, variables }) => `${use}:\n${variables.map(entry).join('')}`)
   return `Settings, as flags of the agent or as variables of its environment. A flag goes before its variable, and the last
 of the same flags wins: --flag=VALUE or --flag VALUE. A BOOLEAN is true or false, and true where the flag stands alone;
 a DURATION is such as 60s or 1m30s; an address of IPv6 is in brackets before a port.

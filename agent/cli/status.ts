@@ -12,6 +12,7 @@ export function renderStatus(status: StatusAnswer): string {
     ...status.targets.map(({ address, forwarded, problem, from }) =>
       forwarded ? `target ${address}: from ${from.join(' ')}` : `target ${address}: ! ${problem ?? 'not forwarded'}`,
     ),
+    ...dnsLines(status),
     ...egressLines(status),
     ...serviceLines(status),
     ...certificateLines(status),
@@ -26,6 +27,15 @@ export function renderStatus(status: StatusAnswer): string {
     ),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function dnsLines({ dns }: StatusAnswer): string[] {
+  if (dns === null) return []
+  const { name, addresses, resolvedAt, nextAt, problems } = dns
+  const resolved =
+    resolvedAt === null ? '! not resolved yet' : `${addresses.length} addresses, resolved at ${resolvedAt}`
+  const again = nextAt === null ? '' : `, again at ${nextAt}`
+  return [`name ${name}: ${resolved}${again}`, ...problems.map((problem) => `  ! ${problem}`)]
 }
 
 function egressLines({ egress }: StatusAnswer): string[] {
@@ -90,6 +100,13 @@ export type StatusAnswer = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
+  readonly dns: {
+    readonly name: string
+    readonly addresses: readonly string[]
+    readonly resolvedAt: string | null
+    readonly nextAt: string | null
+    readonly problems: readonly string[]
+  } | null
   readonly egress: {
     readonly target: string
     readonly addresses: readonly string[]

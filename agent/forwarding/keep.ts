@@ -15,11 +15,15 @@ export async function keepForwarding(context: Context, backend: Backend): Promis
   const { recheck } = run(forwardingReconciler(firewall, backend.removeLeftovers))
   await store.until((world) => reportOf(world, forwardingKey)?.verifiedAt !== undefined, signal)
   reportTargets(context)
-  let seen: unknown
+  let peers: unknown
+  let leaving = 0
   store.watch(() => {
-    const { peers } = store.world.tailnet
-    if (peers !== seen && firewall.overdue(isGone(store.world))) recheck()
-    seen = peers
+    const { tailnet, destination } = store.world
+    if (tailnet.peers !== peers && firewall.overdue(isGone(store.world))) recheck()
+    const left = destination?.left.length ?? 0
+    if (left < leaving) recheck()
+    peers = tailnet.peers
+    leaving = left
   }, signal)
   background('watching the firewall', () => backend.watch(recheck, signal))
   clock.every(timings.reread, signal, () => {

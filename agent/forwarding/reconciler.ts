@@ -5,6 +5,7 @@ import { type ForwardingPlan, planForwardingTable } from '../../netfilter/plan.t
 import type { EgressService } from '../../wire/egress-services.ts'
 import type { IngressService } from '../../wire/ingress-services.ts'
 import type { Settings } from '../settings/settings.ts'
+import { isGoneBackend, isUnresolved, targetsOf } from '../targets/destination.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
 import { resolveTarget } from '../targets/resolve.ts'
 import { usableTarget } from '../targets/usable.ts'
@@ -32,6 +33,7 @@ export const forwardingKey = reconcilerKey<ForwardingDesired>('forwarding')
 /** Whether this agent forwards in the kernel at all; otherwise it needs neither NET_ADMIN nor nft. */
 export const forwards = ({ settings }: { readonly settings: Settings }): boolean =>
   settings.targets.length > 0 ||
+  settings.targetName !== undefined ||
   settings.tailnetTarget !== undefined ||
   settings.viaIngress.length > 0 ||
   settings.egressServicesDirectory !== undefined ||
@@ -43,14 +45,15 @@ export function planForwarding(world: World): ForwardingDesired | undefined {
   const { settings, tailnet } = world
   if (tailnet.self === undefined || tailnet.self.addresses.length === 0) return 'guard'
   if (needsPeers(settings) && tailnet.peers === undefined) return 'guard'
+  if (isUnresolved(world)) return 'guard'
   return details(world)
 }
 
 const details = memo(
-  ({ settings, kernelFamilies, targets, tailnet, network, mounted }: World) => [
+  ({ settings, kernelFamilies, destination, tailnet, network, mounted }: World) => [
     settings,
     kernelFamilies,
-    targets,
+    destination?.addresses,
     network,
     tailnet.self,
     tailnet.noSnat,
@@ -61,7 +64,7 @@ const details = memo(
     mounted.ingressServices?.content,
   ],
   (world): ForwardingDetails => {
-    const { settings, kernelFamilies, targets, tailnet, mounted } = world
+    const { settings, kernelFamilies, tailnet, mounted } = world
     const egress = mounted.egressServices?.content?.services ?? new Map<string, EgressService>()
     const ingress = mounted.ingressServices?.content?.services ?? new Map<string, IngressService>()
     const own = tailnet.self?.addresses ?? []
@@ -73,7 +76,7 @@ const details = memo(
       kernelFamilies,
       podFamilies: podFamilies(settings),
       noSnat: tailnet.noSnat,
-      targets,
+      targets: targetsOf(world),
       catchAll: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
       exempt: settings.exempt,
       egress: services,
@@ -139,10 +142,12 @@ function planOf(world: World, which: 'desired' | 'verified' | 'attempting'): For
   return plan === 'guard' ? undefined : plan
 }
 
-/** Whether an address of our flows has left the tailnet, as own address or as target: its flows cannot continue. */
+/** Whether the flows of an address must end: it has left the tailnet, as own address or as target, or the backends. */
 export const isGone =
-  ({ settings, tailnet }: World): IsGone =>
+  (world: World): IsGone =>
   (kind, address) => {
+    const { settings, tailnet } = world
+    if (kind === 'backend') return isGoneBackend(world, address)
     if (kind === 'target') {
       return tailnet.peers !== undefined && 'problem' in resolveTarget({ kind: 'address', address }, tailnet)
     }

@@ -1,5 +1,8 @@
 import { families } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
+import { some } from '../../lib/some.ts'
+import { nothingReachable } from '../../netfilter/plan.ts'
+import { targetsOf } from '../targets/destination.ts'
 import type { Context } from '../world/context.ts'
 import { logProblems } from '../world/log-problems.ts'
 import { reportOf } from '../world/reports.ts'
@@ -32,7 +35,8 @@ const report = memo(
 function linesOf(world: World): string[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
-  const { settings, targets } = world
+  const { settings } = world
+  const targets = targetsOf(world)
   const { ingress, catchAll, exempt, masquerade } = plan.table
   const services = [...plan.egress.values(), ...plan.ingress.values()]
   const programmed = services.filter((service) => service.programmed.length > 0).length
@@ -41,7 +45,10 @@ function linesOf(world: World): string[] {
     ...families.flatMap((family) =>
       targets.length === 0
         ? []
-        : [...ingress[family]].map(([own, backends]) => `forwarding ${own} to ${backends.join(', ')}`),
+        : [...ingress[family]].map(
+            ([own, backends]) =>
+              `forwarding ${own} to ${some(backends, { most: 10, separator: ', ', rest: 'others' })}`,
+          ),
     ),
     ...families.flatMap((family) =>
       catchAll[family] === undefined
@@ -60,9 +67,11 @@ function linesOf(world: World): string[] {
 function problemsOf(world: World): string[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
+  // A name may have addresses of a family that is not forwarded, as long as the other is.
+  const unreachable = world.destination !== undefined && !nothingReachable(plan) ? [] : plan.unreachable
   return [
     ...plan.problems,
-    ...plan.unreachable.map(({ target, reason }) => `${target.text} gets no traffic: ${reason}`),
+    ...unreachable.map(({ target, reason }) => `${target.text} gets no traffic: ${reason}`),
     ...serviceProblems(world).map(({ service, problem }) => `${service}: ${problem}`),
   ]
 }

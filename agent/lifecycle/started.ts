@@ -3,6 +3,7 @@ import { nothingReachable } from '../../netfilter/plan.ts'
 import { attemptedPlan, forwards } from '../forwarding/reconciler.ts'
 import { planServe, serveKey } from '../serve/reconciler.ts'
 import { planStateSecret, stateSecretKey } from '../state-secret/reconciler.ts'
+import { isUnresolved } from '../targets/destination.ts'
 import type { Context } from '../world/context.ts'
 import { reportOf, wasAttempted } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
@@ -15,8 +16,9 @@ export async function started({ store, log, signal }: Pick<Context, 'store' | 'l
   await store.until(({ daemon, tailnet }) => daemon.phase === 'running' && tailnet.self !== undefined, signal)
   const world = await store.until((now) => forwardingTried(now) && serveTried(now) && stateSecretTried(now), signal)
   const plan = attemptedPlan(world)
-  if (plan === undefined || !nothingReachable(plan)) return
   const { settings } = world
+  // The addresses of a name may change.
+  if (plan === undefined || settings.targetName !== undefined || !nothingReachable(plan)) return
   const reasons = plan.unreachable.map(({ target, reason }) => `${target.text}: ${reason}`)
   if (settings.tailnetTarget !== undefined) {
     const addresses = plan.unreachable.map(({ target }) => `${target.text}/${target.family === 4 ? 32 : 128}`)
@@ -31,7 +33,9 @@ export async function started({ store, log, signal }: Pick<Context, 'store' | 'l
   })
 }
 
-const forwardingTried = (world: World): boolean => !forwards(world) || attemptedPlan(world) !== undefined
+/** A name that cannot be resolved is no reason to end. */
+const forwardingTried = (world: World): boolean =>
+  !forwards(world) || isUnresolved(world) || attemptedPlan(world) !== undefined
 
 const serveTried = (world: World): boolean => planServe(world) === undefined || reportOf(world, serveKey) !== undefined
 

@@ -1,5 +1,5 @@
 import { families, parseAddressPort } from '../../lib/address.ts'
-import { CulvertError } from '../../lib/errors.ts'
+import type { CulvertError } from '../../lib/errors.ts'
 import { parseDuration } from '../../lib/go-values.ts'
 import { quote } from '../../lib/quote.ts'
 import { takeAcceptDns } from './accept-dns.ts'
@@ -15,7 +15,6 @@ import { isInKubernetes, readState, stateWarnings } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
 import { isUserspace, readTunnelDevice, tunWarnings } from './tun.ts'
-import { variables } from './variables.ts'
 
 export type { Environment } from './env-reader.ts'
 
@@ -39,7 +38,6 @@ export function readSettings(
   const { pod, warnings: podWarnings } = readPod(env)
   if (badConfig !== undefined) throw badConfig
   for (const { check } of rules) check(env)
-  refuseUnavailable(env)
 
   const { up, warnings: upWarnings } = readUp(env)
   const { endpoints, warnings: endpointWarnings } = readEndpoints(env)
@@ -47,7 +45,7 @@ export function readSettings(
   const root = text('TS_TEST_ONLY_ROOT')
   const userspace = isUserspace(env)
   const configDirectory = text('TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR') || undefined
-  const targets = readTargets(text('TS_DEST_IP'))
+  const { targets, targetName, warnings: targetWarnings } = readTargets(env)
   const tailnetTarget = readTailnetTarget(env)
   const viaIngress = readViaIngress(env)
   const catchesAll = tailnetTarget !== undefined || viaIngress.length > 0
@@ -55,6 +53,7 @@ export function readSettings(
   const egressServicesDirectory = text('TS_EGRESS_PROXIES_CONFIG_PATH') || undefined
   const ingressServicesFile = text('TS_INGRESS_PROXIES_CONFIG_PATH') || undefined
   const groups = egressServicesDirectory !== undefined || ingressServicesFile !== undefined
+  const forwards = targets.length > 0 || targetName !== undefined || catchesAll || groups
   const routeFamilies = userspace ? [] : readRouteFamilies(raw('TS_ROUTES') ?? '')
   const debugAddress = env.addressPort('TS_DEBUG_ADDR_PORT')
   const settings: Settings = {
@@ -74,6 +73,7 @@ export function readSettings(
     authOnce: bool('TS_AUTH_ONCE') && configDirectory === undefined,
     configDirectory,
     targets,
+    targetName,
     tailnetTarget,
     viaIngress,
     exempt: catchesAll ? exempt : [],
@@ -88,7 +88,7 @@ export function readSettings(
         (tailnetTarget?.kind === 'address' && tailnetTarget.address.family === family),
     ),
     advertisedFamilies: userspace ? [] : advertisedFamilies(up.extraArgs),
-    forwardsAny: tailnetTarget?.kind === 'name' || groups,
+    forwardsAny: targetName !== undefined || tailnetTarget?.kind === 'name' || groups,
     bootTimeoutMs: parseDuration(text('TS_BOOT_TIMEOUT')) ?? 0,
     endpoints,
     forwardingOptimizations: bool('TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'),
@@ -100,7 +100,7 @@ export function readSettings(
       port: text('KUBERNETES_SERVICE_PORT_HTTPS'),
       addressFromEnv: root !== '' || text('TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV') === 'true',
     },
-    firewallMode: targets.length > 0 || catchesAll || groups ? readFirewallMode(env) : 'auto',
+    firewallMode: forwards ? readFirewallMode(env) : 'auto',
     fakeNetfilter: bool('TS_TEST_FAKE_NETFILTER') ? { ipv6: bool('TS_TEST_FAKE_NETFILTER_6') } : undefined,
     statusSocket: raw('CULVERT_SOCKET') || `${root}${text('CULVERT_SOCKET')}`,
     shortWaits: bool('CULVERT_TEST_SHORT_WAITS'),
@@ -109,6 +109,7 @@ export function readSettings(
     settings,
     warnings: [
       ...podWarnings,
+      ...targetWarnings,
       ...tunWarnings(env),
       ...firewallWarnings(env),
       ...stateWarnings(env),
@@ -123,14 +124,6 @@ export function readSettings(
 /** Available before validation, so that validation failures can be written there too. */
 export const terminationLogPath = (env: Environment): string =>
   env['CULVERT_TERMINATION_LOG'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/dev/termination-log`
-
-function refuseUnavailable({ bool, text }: EnvReader): void {
-  for (const { name, type, effect, unavailable } of variables) {
-    if (unavailable !== true || !(type === 'boolean' ? bool(name) : text(name) !== '')) continue
-    const message = `${name} is set, but this version of Culvert does not have what it asks for: ${effect}`
-    throw new CulvertError('settings', message, { remedy: 'Unset it.' })
-  }
-}
 
 function readUp({ raw, text, bool, words }: EnvReader): { up: UpSettings; warnings: readonly string[] } {
   const { acceptDns, extraArgs, warnings } = takeAcceptDns(words('TS_EXTRA_ARGS'), bool('TS_ACCEPT_DNS'))

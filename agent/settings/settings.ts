@@ -32,8 +32,9 @@ export type Settings = {
   readonly authOnce: boolean
   /** One-step mode: where tailscaled's config files are mounted. Undefined: `tailscale up` logs in. */
   readonly configDirectory: string | undefined
-  /** L3 ingress: at most one target per family; empty when the mode is off. */
+  /** L3 ingress: the targets, or their name in DNS; neither when the mode is off. */
   readonly targets: readonly Address[]
+  readonly targetName: string | undefined
   /** L3 egress: the target in the tailnet; undefined when the mode is off. */
   readonly tailnetTarget: TailnetTarget | undefined
   /**

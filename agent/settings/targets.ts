@@ -1,25 +1,59 @@
-import { type Address, families, type Family, familyName, parseAddress } from '../../lib/address.ts'
-import { refusal } from './env-reader.ts'
+import { domainToASCII } from 'node:url'
+import { type Address, families, type Family, parseAddress } from '../../lib/address.ts'
+import { type EnvReader, refusal } from './env-reader.ts'
 
 /**
- * The targets of TS_DEST_IP, at most one per family.
+ * The targets of TS_DEST_IP, each once.
  * @throws CulvertError `settings` naming the invalid part.
  */
-export function readTargets(value: string): readonly Address[] {
+function readAddresses(value: string): readonly Address[] {
   if (value === '') return []
-  const accepted = 'an IP address, or one IPv4 and one IPv6 address separated by a comma, is accepted'
-  const targets: Address[] = []
+  const targets = new Map<string, Address>()
   for (const part of value.split(',')) {
     const address = parseAddress(part.trim())
     if (address === undefined) {
-      throw refusal('TS_DEST_IP', value, `${JSON.stringify(part.trim())} is no IP address; ${accepted}`)
+      const reason = `${JSON.stringify(part.trim())} is no IP address; IP addresses, separated by commas, are accepted`
+      throw refusal('TS_DEST_IP', value, reason)
     }
-    if (targets.some((target) => target.family === address.family)) {
-      throw refusal('TS_DEST_IP', value, `it has two ${familyName(address.family)} addresses; ${accepted}`)
-    }
-    targets.push(address)
+    targets.set(address.text, address)
   }
-  return targets
+  return [...targets.values()]
+}
+
+/**
+ * The targets of L3 ingress, or their name.
+ * @throws CulvertError `settings` for what can never be one.
+ */
+export function readTargets({ text }: EnvReader): {
+  readonly targets: readonly Address[]
+  readonly targetName: string | undefined
+  readonly warnings: readonly string[]
+} {
+  const given = text('TS_EXPERIMENTAL_DEST_DNS_NAME')
+  const address = parseAddress(given)
+  if (address === undefined) {
+    const targetName = given === '' ? undefined : readName(given)
+    return { targets: readAddresses(text('TS_DEST_IP')), targetName, warnings: [] }
+  }
+  const warning = `TS_EXPERIMENTAL_DEST_DNS_NAME=${given} is an address and no name: it is used as TS_DEST_IP`
+  return { targets: [address], targetName: undefined, warnings: [warning] }
+}
+
+/** A name as resolvers are asked for it: in lower case and ASCII, with a last dot where it was given with one. */
+function readName(given: string): string {
+  const refuse = (why: string): never => {
+    const accepted = 'a name such as db.prod.svc.cluster.local is accepted'
+    throw refusal('TS_EXPERIMENTAL_DEST_DNS_NAME', given, `${why}; ${accepted}`)
+  }
+  // Only names beyond ASCII: domainToASCII takes some others for addresses.
+  const name = /^[ -~]*$/.test(given) ? given.toLowerCase() : domainToASCII(given)
+  const bare = name.replace(/\.$/, '')
+  if (bare.length > 253) refuse(`it has ${bare.length} characters, more than 253`)
+  if (!/^[a-z0-9_.-]+$/.test(bare)) refuse('it has a character that no name of a host has')
+  if (bare.split('.').some(({ length }) => length < 1 || length > 63)) {
+    refuse('it has a part between dots that is empty or longer than 63 characters')
+  }
+  return name
 }
 
 /**

@@ -4,8 +4,6 @@ export type Variable = {
   readonly type: 'text' | 'boolean' | 'duration' | 'address' | 'addresses' | 'address and port' | 'words' | 'path'
   readonly default?: string
   readonly effect: string
-  /** Setting it asks for a mode that this version lacks: refused by name, never ignored. */
-  readonly unavailable?: true
   /** Set but empty has a meaning of its own. */
   readonly presence?: true
   /** As a flag it takes `file:PATH` alone: arguments are seen by everybody. */

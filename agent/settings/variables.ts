@@ -77,8 +77,9 @@ const daemon = [
   {
     name: 'TS_DEBUG_FIREWALL_MODE',
     type: 'text',
+    default: 'auto',
     effect:
-      '`auto` or `nftables`, which are the same; `iptables` is refused where the agent forwards. Read by tailscaled, too',
+      '`nftables`, `iptables`, or `auto`: nftables, else iptables ([firewall.md](firewall.md)). tailscaled is told the same',
   },
 ] as const satisfies readonly Variable[]
 
@@ -86,9 +87,13 @@ const l3 = [
   {
     name: 'TS_DEST_IP',
     type: 'addresses',
-    effect: 'L3 ingress: where traffic to the node goes; at most one address a family',
+    effect: 'L3 ingress: where traffic to the node goes; new connections are spread over several addresses of a family',
   },
-  { name: 'TS_EXPERIMENTAL_DEST_DNS_NAME', type: 'text', effect: 'L3 ingress to a DNS name', unavailable: true },
+  {
+    name: 'TS_EXPERIMENTAL_DEST_DNS_NAME',
+    type: 'text',
+    effect: 'The same by DNS name: its addresses are followed, and new connections spread over them',
+  },
   {
     name: 'TS_TAILNET_TARGET_IP',
     type: 'address',

@@ -14,6 +14,7 @@ import { servedConfig, serveKey } from '../serve/reconciler.ts'
 import { serveProblems } from '../serve/view.ts'
 import { stateSecretKey } from '../state-secret/reconciler.ts'
 import { loginProblem } from '../tailscaled/login.ts'
+import { isUnresolved } from '../targets/destination.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
 import { reportOf, wasAttempted } from '../world/reports.ts'
 import { hasAddress, type World } from '../world/world.ts'
@@ -50,6 +51,7 @@ export function checks(world: World): Check[] {
   add('control-server', false, controlServer(world))
   add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
   add(forwardingKey.name, true, forwarding(world))
+  add('dns', false, dns(world))
   add(serveKey.name, true, serve(world))
   add('serve-config', false, serveConfig(world))
   add(advertiseKey.name, false, advertise(world))
@@ -85,6 +87,7 @@ function forwarding(world: World): Outcome | undefined {
   if (wanted === undefined) return undefined
   const error = reportOf(world, forwardingKey)?.error
   if (error !== undefined) return failing(error)
+  if (wanted === 'guard' && isUnresolved(world)) return waiting(`${unresolvedReason(world)}: nothing is forwarded yet`)
   if (wanted === 'guard' || !wasAttempted(world, forwardingKey, wanted))
     return waiting('the rules are not in place yet')
   if (nothingReachable(wanted)) return failing('no target can be reached')
@@ -96,6 +99,17 @@ function forwarding(world: World): Outcome | undefined {
   return needsPeers(world.settings) && world.contact.since === undefined
     ? waiting('not all targets have answered yet, and some may still do')
     : ok
+}
+
+const unresolvedReason = ({ settings: { targetName }, destination }: World): string =>
+  destination?.problem ?? `${targetName} has not been resolved yet`
+
+function dns(world: World): Outcome | undefined {
+  const { destination } = world
+  if (destination === undefined) return undefined
+  if (isUnresolved(world)) return (destination.problem === undefined ? waiting : failing)(unresolvedReason(world))
+  const { problem } = destination
+  return failingFor(problem === undefined ? destination.refused : [`${problem}; the last good addresses stay in use`])
 }
 
 function certificates(world: World): Outcome | undefined {

@@ -4,6 +4,7 @@ import { attemptedPlan } from '../forwarding/reconciler.ts'
 import { serviceProblems } from '../forwarding/view.ts'
 import { mountedMetrics } from '../mounted/views.ts'
 import { serveCounts, serveProblems } from '../serve/view.ts'
+import { destinationMetrics } from '../targets/view.ts'
 import type { World } from '../world/world.ts'
 import { checks, notReady, type Since } from './checks.ts'
 
@@ -56,6 +57,7 @@ export function metrics(world: World, { version, startTime, tailscaledUp, since,
       reports.flatMap(([reconciler, { verifiedAt }]) => timed({ reconciler }, verifiedAt)),
     ),
     ...mountedMetrics(world),
+    ...destinationMetrics(world),
     gauge('services', 'Services of the mounted files, by whether traffic to them is forwarded.', serviceCounts(world)),
     infoMetric(
       'culvert_service_problem_info',

@@ -5,6 +5,8 @@ import { servicesView } from '../forwarding/view.ts'
 import { mountedRejections } from '../mounted/views.ts'
 import { preshutdownView } from '../preshutdown/view.ts'
 import { serveView } from '../serve/view.ts'
+import { targetsOf } from '../targets/destination.ts'
+import { destinationView } from '../targets/view.ts'
 import { reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 import { checks, notReady, type Since } from './checks.ts'
@@ -44,7 +46,9 @@ export function statusView(world: World, { version, since, now }: StatusContext)
       name: tailnet.self?.name ?? null,
       addresses: tailnet.self?.addresses.map(({ text }) => text) ?? [],
     },
+    firewall: world.firewall ?? null,
     targets: targetsView(world),
+    dns: destinationView(world),
     egress: egressView(world),
     services: servicesView(world),
     certificates: certificatesView(world, now.getTime()),
@@ -80,13 +84,14 @@ function egressView(world: World): Record<string, unknown> | null {
 function targetsView(world: World): Record<string, unknown>[] {
   const plan = attemptedPlan(world)
   const failed = reportOf(world, forwardingKey)?.error
-  return world.targets.map((target) => {
-    const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
-    const problem = reason ?? failed ?? (plan === undefined ? 'waiting for the node’s own addresses' : undefined)
+  return targetsOf(world).map((target) => {
     const own =
       plan === undefined
         ? []
         : [...plan.table.ingress[target.family]].filter(([, backends]) => backends.includes(target.text))
+    const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
+    const waiting = plan === undefined ? 'waiting for the node’s own addresses' : 'the rules are not in place yet'
+    const problem = reason ?? failed ?? (own.length === 0 ? waiting : undefined)
     return {
       address: target.text,
       family: familyName(target.family),

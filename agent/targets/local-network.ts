@@ -1,13 +1,10 @@
 import { networkInterfaces } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
-import { type Address, parseAddress, parsePrefix } from '../../lib/address.ts'
-import { codeOf, describe } from '../../lib/errors.ts'
-import { readSmallFile } from '../../lib/read-file.ts'
+import { parseAddress, parsePrefix } from '../../lib/address.ts'
+import { describe } from '../../lib/errors.ts'
 import type { Context } from '../world/context.ts'
 import type { LocalNetwork } from '../world/world.ts'
-
-/** Far more than a resolver reads. */
-const maxBytes = 64 * 1024
+import { parseResolvConf, readResolvConf } from './resolv-conf.ts'
 
 type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'background'>
 
@@ -45,7 +42,11 @@ export async function followNetwork(
         last?.addresses ?? [],
       ),
       apiServer: apiServer === undefined ? [] : [apiServer],
-      resolvers: await readOr(path, () => readResolvers(path), last?.resolvers ?? []),
+      resolvers: await readOr(
+        path,
+        async () => parseResolvConf(await readResolvConf(path)).servers,
+        last?.resolvers ?? [],
+      ),
     }
     write((now) => (isDeepStrictEqual(now, network) ? now : network))
   }
@@ -56,15 +57,6 @@ export async function followNetwork(
       await look()
     }
   })
-}
-
-async function readResolvers(path: string): Promise<readonly Address[]> {
-  try {
-    return parseResolvers((await readSmallFile(path, maxBytes)).toString('utf8'))
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  }
 }
 
 /** The addresses of all devices but the tunnel's. */
@@ -80,7 +72,3 @@ export function addressesOf(
     }),
   )
 }
-
-/** The name servers in a resolv.conf. One with a zone is link-local, which is never a valid target. */
-export const parseResolvers = (text: string): Address[] =>
-  [...text.matchAll(/^[ \t]*nameserver[ \t]+(\S+)/gm)].flatMap(([, value = '']) => parseAddress(value) ?? [])

@@ -19,11 +19,15 @@ const special = (
   ] as const
 ).map(([text, what]) => ({ prefix: parsePrefix(text)!, what }))
 
+/** What an address is that nothing can be forwarded to; undefined for all others. */
+export const specialAddress = (address: Address): string | undefined =>
+  special.find(({ prefix }) => contains(prefix, address))?.what
+
 /** Why egress must not route to an address; undefined if it may. */
 export function refusal(address: Address, { settings, network, tailnet }: Facts): string | undefined {
   const is = (others: readonly (Address | undefined)[] = []): boolean =>
     others.some((other) => other?.text === address.text)
-  const what = special.find(({ prefix }) => contains(prefix, address))?.what
+  const what = specialAddress(address)
   if (what !== undefined) return `${address.text} is ${what}`
   if (is([settings.pod.ipv4, settings.pod.ipv6].map(parseAddress)) || is(network?.addresses.map((own) => own.address)))
     return `${address.text} is this Pod’s own address`

@@ -2,7 +2,7 @@ import { describe } from '../../lib/errors.ts'
 import type { World } from './world.ts'
 
 /** Fields of World that change. */
-export type Field = Exclude<keyof World, 'settings' | 'kernelFamilies'>
+export type Field = Exclude<keyof World, 'settings' | 'kernelFamilies' | 'firewall'>
 
 /** Changes one field of World; does nothing if `change` returns its argument. */
 export type Write<Value> = (change: (now: Value) => Value) => void

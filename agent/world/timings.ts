@@ -46,6 +46,8 @@ export type Timings = {
   /** First pause after a failed certificate request, and the pause between two requests when all is well. */
   readonly certificateRetry: number
   readonly certificateDay: number
+  /** How long connections at least go on to a backend that the name of L3 ingress has no longer. */
+  readonly backendLeave: number
   /** preStop: for one answer at a service's health URL. */
   readonly drainPing: number
   /** preStop: between two rounds of pings for a service. */
@@ -89,6 +91,7 @@ export const timings: Timings = {
   certificateAnswer: 300_000,
   certificateRetry: 60_000,
   certificateDay: 86_400_000,
+  backendLeave: 120_000,
   drainPing: 2000,
   drainRound: 1000,
   drainSilence: 15_000,
@@ -123,6 +126,7 @@ export const shortTimings: Timings = {
   certificateAnswer: 10_000,
   certificateRetry: 500,
   certificateDay: 60_000,
+  backendLeave: 3000,
   drainPing: 2000,
   drainRound: 5,
   drainSilence: 5000,

@@ -7,6 +7,7 @@ import type { DeviceConfigContent } from '../../wire/device-config.ts'
 import type { EgressServices } from '../../wire/egress-services.ts'
 import type { IngressServices } from '../../wire/ingress-services.ts'
 import type { ServeFile } from '../../wire/serve-file.ts'
+import type { Backend } from '../../netfilter/backend.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
@@ -20,8 +21,10 @@ export type World = {
   readonly settings: Settings
   /** Address families that the kernel supports in this network namespace. */
   readonly kernelFamilies: readonly Family[]
-  /** L3 ingress: the backends' addresses. */
-  readonly targets: readonly Address[]
+  /** By what the agent forwards; undefined where it does not. */
+  readonly firewall: FirewallChoice | undefined
+  /** L3 ingress to a name: where it leads. Undefined where targets are set as addresses. */
+  readonly destination: Destination | undefined
   readonly lifecycle: Lifecycle
   readonly daemon: Daemon
   readonly tailnet: Tailnet
@@ -43,6 +46,25 @@ export type World = {
   /** What each reconciler last achieved. */
   readonly reports: Reports
 }
+
+/** What is known of the name of L3 ingress. */
+export type Destination = {
+  /** The addresses in use, in a stable order. */
+  readonly addresses: readonly Address[]
+  /** Addresses that it has no longer, with when that was by the clock, whose connections may go on for a while. */
+  readonly left: readonly { readonly address: Address; readonly since: number }[]
+  /** Addresses of the last answer that are not used, with the reason. */
+  readonly refused: readonly string[]
+  /** When it last had addresses, and as which full name. */
+  readonly resolved?: { readonly at: Date; readonly as: string }
+  /** When it is asked for again. */
+  readonly nextAt?: Date
+  /** How many lookups failed, and why the last one did. */
+  readonly failures: number
+  readonly problem?: string
+}
+
+export const unresolved: Destination = { addresses: [], left: [], refused: [], failures: 0 }
 
 export type Lifecycle = {
   /** When "Startup complete" was reached. */
@@ -182,15 +204,20 @@ export type Preshutdown = {
   readonly waitingFor: ReadonlyMap<string, string>
 }
 
+/** The firewall that was chosen at the start, and why. */
+export type FirewallChoice = Pick<Backend, 'name' | 'reason'>
+
 /** The World before tailscaled has said anything. `deviceConfig`: its config file, in one-step mode. */
 export const initialWorld = (
   settings: Settings,
   kernelFamilies: readonly Family[],
   deviceConfig?: DeviceConfig,
+  firewall?: FirewallChoice,
 ): World => ({
   settings,
   kernelFamilies,
-  targets: settings.targets,
+  firewall,
+  destination: settings.targetName === undefined ? undefined : unresolved,
   lifecycle: {},
   daemon: { phase: 'down', restarts: 0 },
   tailnet: { watching: false, noSnat: false, health: new Map() },

@@ -5,6 +5,7 @@ import type { Log } from '../../lib/log.ts'
 import { applyInput } from '../nftables/nftables.ts'
 import { findLeftovers, type Leftover, mayHold } from './find.ts'
 import { readListing } from './listing.ts'
+import { findRules, type LeftRule, renderRemoval } from './rules.ts'
 
 /**
  * Tables with more chains are skipped: upstream's agent cannot create as many, so that they belong to a program such as
@@ -28,19 +29,50 @@ export async function removeLeftovers(run: RunCommand, log: Log): Promise<readon
     await run('nft', applyInput, { input: removalOf(found) })
     const still = await search(run, tables)
     if (still.length > 0) throw new Error(`still there: ${named(still)}`)
-    log(`removed what another agent left in this network namespace: ${named(found)}`)
+    log(
+      `removed what another agent left in this network namespace: ${named(found.filter(({ kind }) => kind === 'rule'))}`,
+    )
     return found
   } catch (error) {
-    throw new CulvertError(
-      'netfilter',
-      'rules that another agent left in this network namespace could not be removed',
-      {
-        cause: error,
-        remedy: 'They may take traffic that is meant for this agent; delete the Pod: the next one begins without them.',
-      },
-    )
+    throw notRemoved(error)
   }
 }
+
+/**
+ * The same for what it left in the form of iptables, by either variant, whichever firewall is ours. A variant that cannot
+ * be used here has left nothing.
+ * @throws CulvertError `netfilter`; may be tried again.
+ */
+export async function removeRules(run: RunCommand, log: Log): Promise<void> {
+  const list = (program: string): Promise<LeftRule[]> => run(`${program}-save`, []).then(findRules, () => [])
+  const removed = await Promise.all(
+    programs.map(async ({ program, family }) => ({ program, family, found: await list(program) })),
+  )
+  const found = removed.flatMap(({ family, found: rules }) => rules.map(({ what }) => ({ family, what })))
+  if (found.length === 0) return
+  try {
+    for (const { program, found: rules } of removed) {
+      if (rules.length === 0) continue
+      await run(`${program}-restore`, ['--noflush', '--wait', '5'], { input: renderRemoval(rules) })
+      const still = await list(program)
+      if (still.length > 0) throw new Error(`still there: ${still.map(({ what }) => what).join('; ')}`)
+    }
+    log(`removed what another agent left in this network namespace: ${named(found)}`)
+  } catch (error) {
+    throw notRemoved(error)
+  }
+}
+
+const programs = (['nft', 'legacy'] as const).flatMap((variant) => [
+  { program: `iptables-${variant}`, family: 'ip' },
+  { program: `ip6tables-${variant}`, family: 'ip6' },
+])
+
+const notRemoved = (cause: unknown): CulvertError =>
+  new CulvertError('netfilter', 'rules that another agent left in this network namespace could not be removed', {
+    cause,
+    remedy: 'They may take traffic that is meant for this agent; delete the Pod: the next one begins without them.',
+  })
 
 /** The tables, by family and name, that may have such leftovers. */
 async function tablesToSearch(run: RunCommand, log: Log): Promise<(readonly [family: string, table: string])[]> {
@@ -78,9 +110,8 @@ export function removalOf(leftovers: readonly Leftover[]): string {
   ].join('')
 }
 
-/** What the rules do, without duplicates: each restart of that agent adds equal ones. */
-function named(leftovers: readonly Leftover[]): string {
-  const rules = leftovers.filter(({ kind }) => kind === 'rule')
+/** What rules do, without duplicates: each restart of that agent adds equal ones. */
+function named(rules: readonly { readonly family: string; readonly what: string }[]): string {
   const all = [...new Set(rules.map(({ family, what }) => `${what} (${familyName(family === 'ip' ? 4 : 6)})`))]
   const more = all.length - mostNamed
   return [...all.slice(0, mostNamed), ...(more > 0 ? [`and ${more} more`] : [])].join('; ')

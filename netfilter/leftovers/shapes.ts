@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { contains, parseAddress, tailnetRanges } from '../../lib/address.ts'
+import { inTailnet } from '../../lib/address.ts'
 import { defaultDevice } from '../table.ts'
 import type { ListedRule } from './listing.ts'
 
@@ -75,11 +75,6 @@ function unmarked({ family, expr = [] }: Rule, clamps: boolean): readonly Shape[
     { place, expr: [device('!=', 'oifname'), dnat], what: `everything to ${backend}` },
     ...(likely ? [one] : []),
   ]
-}
-
-function inTailnet(text: string): boolean {
-  const address = parseAddress(text)
-  return address !== undefined && tailnetRanges.some((prefix) => contains(prefix, address))
 }
 
 /** Whether a rule is one of that agent's two clamping rules. */

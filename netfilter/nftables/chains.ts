@@ -1,4 +1,5 @@
 import { type Family, families, tailnetRanges } from '../../lib/address.ts'
+import { spreadOf } from '../spread.ts'
 import type { ForwardingTable } from '../table.ts'
 
 const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
@@ -31,10 +32,19 @@ const toTailnet = (ip: string, family: Family): string => `ct status dnat ct rep
  */
 const asHost = 'meta mark set meta mark & 0xff00ffff | 0x00080000'
 
+/** At random, as clients that ask in turns would meet the same backends with a fixed order. */
+function oneOf(backends: readonly string[]): string {
+  const choices = backends.map((backend, index) => `${index} : ${backend}`)
+  return `numgen random mod ${backends.length} map { ${choices.join(', ')} }`
+}
+
 export type Chain = { readonly name: string; readonly hook: string; readonly rules: readonly string[] }
 
-/** Everything that rules depend on; the rest of a table is elements. */
-export type Shape = Pick<ForwardingTable, 'device' | 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'>
+/** Everything that rules depend on, of `ingress` only addresses with several backends; the rest of a table is elements. */
+export type Shape = Pick<
+  ForwardingTable,
+  'device' | 'ingress' | 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'
+>
 
 /**
  * The chains are the same for every shape and only their rules differ, so that rules can be exchanged in place. Every
@@ -42,7 +52,7 @@ export type Shape = Pick<ForwardingTable, 'device' | 'masquerade' | 'refuseUnmap
  */
 export const chains = (shape: Shape): Chain[] => chainsFor(`"${shape.device}"`, shape)
 
-const chainsFor = (tun: string, { masquerade, refuseUnmapped, catchAll, source }: Shape): Chain[] => [
+const chainsFor = (tun: string, { ingress, masquerade, refuseUnmapped, catchAll, source }: Shape): Chain[] => [
   {
     // Conntrack must run before tailscaled first dials: it would take the answer of a flow whose start it missed for a
     // new flow, which would be translated.
@@ -57,6 +67,12 @@ const chainsFor = (tun: string, { masquerade, refuseUnmapped, catchAll, source }
       ...both(
         (ip, family) =>
           `iifname ${tun} dnat ${ip} to ${ip} daddr map @ingress${family} comment "ingress: own address to backend"`,
+      ),
+      ...families.flatMap((family) =>
+        spreadOf(ingress[family]).several.map(
+          ({ address, backends }) =>
+            `iifname ${tun} ${ipOf(family)} daddr ${address} dnat ${ipOf(family)} to ${oneOf(backends)} comment "ingress: own address to one of its backends"`,
+        ),
       ),
       `iifname ${tun} return comment "egress: not for peers"`,
       'fib daddr type != local return comment "egress: only what is addressed to the Pod"',

@@ -1,8 +1,7 @@
 import { type Family, families } from '../../lib/address.ts'
-import { CulvertError } from '../../lib/errors.ts'
-import { memoOf } from '../../lib/memo.ts'
-import type { TrackedAddresses } from '../flows.ts'
-import { type Entry, inOrder, mapOf } from '../in-order.ts'
+import { noLingering, type TrackedAddresses } from '../flows.ts'
+import { type Entry, inOrder } from '../in-order.ts'
+import { spreadOf } from '../spread.ts'
 import { type AddressSet, byFamily, type ForwardingTable, targetAddress } from '../table.ts'
 
 /** The sets and maps of our table: their content follows the table value, while the rules stay. */
@@ -33,10 +32,7 @@ export const declarations: readonly { readonly name: SetName; readonly text: str
   { name: 'exempt', text: 'set exempt { type inet_proto . inet_service; }' },
 ]
 
-/**
- * What the kernel is to hold for `table`, and for lingering flows.
- * @throws CulvertError `netfilter` where an address has several backends.
- */
+/** What the kernel is to hold for `table`, and for lingering flows; rules spread the flows of several backends. */
 export function elementsOf(table: ForwardingTable, lingering: TrackedAddresses = noLingering): Elements {
   const withMore = (set: AddressSet, more: ReadonlySet<string>): AddressSet => {
     const missing = [...more].filter((address) => !set.has(address))
@@ -45,38 +41,12 @@ export function elementsOf(table: ForwardingTable, lingering: TrackedAddresses =
   return new Map<SetName, Content>([
     ...families.flatMap((family): [SetName, Content][] => [
       [`own${family}`, withMore(table.own[family], lingering.own[family])],
-      [`ingress${family}`, onlyBackends(table.ingress[family])],
+      [`ingress${family}`, spreadOf(table.ingress[family]).single],
       [`ports${family}`, table.ports[family]],
       [`targets${family}`, withMore(table.targets[family], lingering.targets[family])],
     ]),
     ['exempt', new Map(table.exempt.map((key) => [key, '']))],
   ])
-}
-
-/** The single backend of each address, computed once per ingress. */
-const onlyBackends = memoOf((ingress: ForwardingTable['ingress'][Family]): Content => {
-  const entries: Entry[] = []
-  for (const [address, backends] of ingress) entries.push(onlyBackend(address, backends))
-  return mapOf(entries)
-})
-
-/** The entry of these backends, reused so that unchanged tables share entries and compare quickly. */
-const lastEntries = new WeakMap<readonly string[], Entry>()
-
-function onlyBackend(address: string, backends: readonly string[]): Entry {
-  const last = lastEntries.get(backends)
-  if (last?.key === address) return last
-  const entry = { key: address, value: onlyOne(address, backends) }
-  lastEntries.set(backends, entry)
-  return entry
-}
-
-function onlyOne(address: string, backends: readonly string[]): string {
-  const [backend] = backends
-  if (backend !== undefined && backends.length === 1) return backend
-  throw new CulvertError('netfilter', `${address} has ${backends.length} backends`, {
-    remedy: 'This version of Culvert forwards an address to exactly one backend of its family.',
-  })
 }
 
 /** The addresses by which the kernel recognises our flows. */
@@ -86,11 +56,6 @@ export const trackedIn = (elements: Elements): TrackedAddresses => ({
 })
 
 export const noElements: Elements = new Map()
-export const noLingering: TrackedAddresses = trackedIn(noElements)
-
-/** Whether any flows continue whose mapping is gone. */
-export const anyLingering = ({ own, targets }: TrackedAddresses): boolean =>
-  families.some((family) => own[family].size > 0 || targets[family].size > 0)
 
 /** One element that is added or deleted. */
 export type Change = {
@@ -104,7 +69,7 @@ const none: Content = new Map()
 
 /**
  * The changes that turn the elements `from` into `to`, in the order of execution. `follows`: both are of tables with
- * the same catch-all and the same lingering flows. Then `own` and `targets` differ only by addresses by which `ingress`
+ * the same rules and the same lingering flows. Then `own` and `targets` differ only by addresses by which `ingress`
  * and `ports` do, and only these are compared.
  */
 export function changes(from: Elements, to: Elements, follows = false): Change[] {

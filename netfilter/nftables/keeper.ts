@@ -1,21 +1,11 @@
-import { families } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { endFlows, listFlows } from '../conntrack.ts'
 import type { Firewall } from '../firewall.ts'
-import { classifyFlows, type TrackedAddresses } from '../flows.ts'
+import { anyLingering, anyOverdue, classifyFlows, noLingering, type TrackedAddresses } from '../flows.ts'
 import { emptyTable, type ForwardingTable } from '../table.ts'
 import { announcements } from './announcements.ts'
-import {
-  anyLingering,
-  type Change,
-  changes,
-  type Elements,
-  elementsOf,
-  noElements,
-  noLingering,
-  trackedIn,
-} from './elements.ts'
+import { type Change, changes, type Elements, elementsOf, noElements, trackedIn } from './elements.ts'
 import type { Listener } from './monitor.ts'
 import type { Nftables } from './nftables.ts'
 import { outline, renderChanges, renderExchange, renderSkeleton, renderTable, tableName } from './render.ts'
@@ -157,13 +147,7 @@ export function keeper({ nft, run, localAddresses, changed = () => {} }: KeeperO
       await nft.load(`delete table inet ${tableName}\n`)
     },
 
-    overdue: (isGone) =>
-      families.some((family) =>
-        (['own', 'targets'] as const).some((kind) =>
-          [...lingering[kind][family]].some((text) => isGone(kind === 'own' ? kind : 'target', { family, text })),
-        ),
-      ),
-
+    overdue: (isGone) => anyOverdue(lingering, isGone),
     invalidate,
     listener: announced.listener,
   }

@@ -4,6 +4,7 @@ import { controlUrl } from '../lab/ground/addresses.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { ask, startEcho, startPush, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
+import { vandalOf } from './firewall.ts'
 import { egressEntry, Group } from './group.ts'
 import { type Environment, onDisk, Proxy } from './proxy.ts'
 
@@ -146,11 +147,11 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
     const traffic = await startAll(made)
     const outside = await startCapture(proxy.host, 'eth0', inTheClear)
     const inside = await startCapture(proxy.host, 'eth0', carried)
-    const nft = async (...words: string[]) => (await proxy.host.exec(['nft', ...words], { check: false })).exitCode
+    const vandal = vandalOf(proxy.host)
     for (let round = 0; round < 3; round += 1) {
-      expect(await nft('delete', 'table', 'inet', 'culvert')).toBe(0)
-      // There is no guard while there is no table: it must be back before the device goes.
-      await expect.poll(() => nft('list', 'chain', 'inet', 'culvert', 'guard')).toBe(0)
+      await vandal.deleteRules()
+      // There is no guard while there are no rules: it must be back before the device goes.
+      await expect.poll(vandal.guarded).toBe(true)
       await inside.more(50)
     }
     for (const restarts of [1, 2]) {
@@ -167,7 +168,7 @@ describe.each(scenes)('%s: nothing leaves in the clear', (_name, scene) => {
     await inside.stop()
     // It is the guard that holds it: without, the same packets follow the default route.
     const unguarded = await startCapture(proxy.host, 'eth0', inTheClear)
-    await proxy.host.exec(['nft', 'flush', 'chain', 'inet', 'culvert', 'guard'])
+    await vandal.emptyGuard()
     await expect.poll(() => new Set(unguarded.packets.map(({ family }) => family)).size).toBe(2)
     proxy.process.kill('SIGCONT')
     await proxy.until((status) => status.ready && status.tailscaled.restarts === 4)

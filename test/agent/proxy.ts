@@ -8,6 +8,7 @@ import type { Host } from '../lab/hosts/host.ts'
 import type { HostProcess } from '../lab/hosts/process.ts'
 import { patience } from '../lab/patience.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
+import { firewallEnv } from './firewall.ts'
 
 /** The bundle under test, which the test command has built. */
 export const bundle = join(import.meta.dirname, '..', '..', 'dist', 'agent.js')
@@ -28,12 +29,22 @@ export type Status = {
     readonly loginUrl: string | null
   }
   readonly node: { readonly id: string | null; readonly name: string | null; readonly addresses: readonly string[] }
+  readonly firewall: { readonly name: string; readonly reason: string } | null
   readonly targets: readonly {
     readonly address: string
     readonly forwarded: boolean
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
+  readonly dns: {
+    readonly resolvedAs: string | null
+    readonly addresses: readonly string[]
+    readonly leaving: readonly string[]
+    readonly resolvedAt: string | null
+    readonly nextAt: string | null
+    readonly failures: number
+    readonly problems: readonly string[]
+  } | null
   readonly egress: { readonly addresses: readonly string[]; readonly problems: readonly string[] } | null
   readonly services: readonly {
     readonly name: string
@@ -57,7 +68,12 @@ export type Status = {
     readonly ports: readonly number[]
     readonly problems: readonly { readonly entry: string; readonly problem: string }[]
   } | null
-  readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null } | undefined>>
+  readonly checks: Readonly<
+    Record<
+      string,
+      { readonly state: string; readonly since: string | null; readonly reason: string | null } | undefined
+    >
+  >
   readonly reconcilers: Readonly<
     Record<
       string,
@@ -97,7 +113,7 @@ export class Proxy implements AsyncDisposable {
     await place.exec(['sh', '-c', ': > /tmp/termination-log'])
     const started = await place.spawn([...wrap, process.execPath, bundle], {
       name: 'agent',
-      env: { ...defaults(bed), ...env },
+      env: { ...defaults(bed), ...(await firewallEnv(place)), ...env },
     })
     return new Proxy(place, started)
   }
@@ -172,6 +188,10 @@ export async function leftovers(host: Host): Promise<string[]> {
   const listings: [string[], RegExp][] = [
     [['ps', '-eo', 'args='], /tailscale|nft monitor|agent\.js/],
     [['nft', 'list', 'tables'], /culvert/],
+    ...['iptables-nft', 'ip6tables-nft', 'iptables-legacy', 'ip6tables-legacy'].map((name): [string[], RegExp] => [
+      [`${name}-save`],
+      /CULVERT/,
+    ]),
     [['ip', '-br', 'link'], /tailscale0/],
     [['ls', '/tmp'], /\.sock$/],
   ]

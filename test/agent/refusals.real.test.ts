@@ -24,12 +24,8 @@ async function refused(env: Environment, wrap: readonly string[] = []): Promise<
 describe('settings', () => {
   it.each<[Environment, RegExp]>([
     [{ TS_DEST_IP: '10.0.0' }, /TS_DEST_IP="10\.0\.0" .* accepted/],
-    [{ TS_DEST_IP: '10.0.0.1,10.0.0.2' }, /TS_DEST_IP="10\.0\.0\.1,10\.0\.0\.2" .*two IPv4.* accepted/],
+    [{ TS_EXPERIMENTAL_DEST_DNS_NAME: 'a..b' }, /TS_EXPERIMENTAL_DEST_DNS_NAME="a\.\.b" .* accepted/],
     [{ TS_BOOT_TIMEOUT: '5' }, /TS_BOOT_TIMEOUT="5" .* accepted/],
-    [
-      { TS_DEST_IP: '10.0.0.1', TS_DEBUG_FIREWALL_MODE: 'iptables' },
-      /TS_DEBUG_FIREWALL_MODE=iptables.*nftables only.*auto/,
-    ],
     [
       { TS_USERSPACE: 'true', TS_DEST_IP: '10.0.0.1' },
       /TS_DEST_IP=10\.0\.0\.1 .*TS_USERSPACE=true.*TS_USERSPACE=false/,

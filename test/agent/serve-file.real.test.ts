@@ -63,7 +63,12 @@ it('a target without a host, and one with the root’s dot, is what tailscaled m
   appendFileSync(bed.host('proxy').path('/etc/hosts'), '127.0.0.1 db.default.svc.cluster.local\n')
   const to = (target: string) => ({ Handlers: { '/': { Proxy: target } } })
   await using proxy = await serving({
-    TCP: { 80: { HTTP: true }, 81: { HTTP: true }, 82: { TCPForward: ':3001' }, 83: { TCPForward: 'db.default.svc.cluster.local.:3001' } },
+    TCP: {
+      80: { HTTP: true },
+      81: { HTTP: true },
+      82: { TCPForward: ':3001' },
+      83: { TCPForward: 'db.default.svc.cluster.local.:3001' },
+    },
     Web: { '${TS_CERT_DOMAIN}:80': to(':3000'), '${TS_CERT_DOMAIN}:81': to('http://:3000') },
   })
   const { v4 } = await proxy.own()

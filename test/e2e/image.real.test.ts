@@ -126,10 +126,20 @@ describe('on a kernel without nf_tables', () => {
     await bed.cluster.kubectl(['delete', 'pod', name, '--namespace=default'])
   })
 
-  test('an agent that forwards says what it needs', async () => {
-    await start('old-ingress', { TS_DEST_IP: '10.0.0.1' })
-    await ended('old-ingress')
-    expect(await logs('old-ingress', 'old-ingress')).toMatch(/^boot: .*nftables cannot be used.*needs nf_tables/m)
+  test('L3 ingress works by the legacy iptables, and says what it cannot do', async () => {
+    const { v4, v6 } = await serviceAddresses(bed.cluster, 'backend')
+    await start('old-ingress', { TS_DEST_IP: `${v4},${v6}` })
+    await expect.poll(() => exec('old-ingress', 'culvert', 'ready')).toMatchObject({ exitCode: 0 })
+    const { addresses } = await bed.control.node('old-ingress')
+    for (const to of addresses) {
+      for (const protocol of ['tcp', 'udp'] as const) {
+        const answer = () => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String)
+        await expect.poll(answer).toMatchObject({ host: 'backend' })
+      }
+    }
+    const log = await logs('old-ingress', 'old-ingress')
+    expect(log).toMatch(/^boot: .*firewall: iptables, since iptables-legacy for IPv4 and ip6tables-legacy for IPv6/m)
+    expect(log).toMatch(/^boot: .*warning: connections are neither listed nor ended: conntrack/m)
   })
 })
 

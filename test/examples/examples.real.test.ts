@@ -13,12 +13,11 @@ import { projectRoot } from '../lab/paths.ts'
 import { run } from '../lab/run.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
 import type { Visit } from '../agent/programs/visit.ts'
+import { headlessService, whoAnswers } from './headless.ts'
 import { example, type Choices } from './manifest.ts'
 
 const hosts = { client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } } } as const
-
 const visitProgram = join(projectRoot, 'test/agent/programs/visit.ts')
-
 let bed: Bed<'client'>
 let backend: { v4: string; v6: string }
 beforeAll(async () => {
@@ -237,4 +236,15 @@ test.each([
   await inside('default', name, 'sh', '-c', 'sleep 0.2 > /dev/null 2>&1 &')
   await expect.poll(() => inside('default', name, 'ps', '-eo', 'args=')).not.toMatch(/^sleep/m)
   expect(/^Z/m.test(await states(name))).toBe(remains)
+})
+
+test('L3 ingress by name: each Pod of a headless Service gets its share', async () => {
+  await headlessService(bed.cluster, 'db', ['db-0', 'db-1'])
+  const texts = { '10.96.0.100': 'db.default', TS_DEST_IP: 'TS_EXPERIMENTAL_DEST_DNS_NAME' }
+  await apply('l3-ingress.yaml', { texts })
+  await rolledOut(bed.cluster, 'l3-ingress')
+  const answering = async () => whoAnswers(bed.host('client'), await nodeAddresses(bed, 'l3-ingress'))
+  await expect.poll(answering).toEqual(['db-0', 'db-1'])
+  await bed.cluster.kubectl(['delete', 'pod', 'db-0', '--namespace=default'])
+  await expect.poll(answering).toEqual(['db-1'])
 })

@@ -23,6 +23,16 @@ it.each([
   expect(parseFlows(4, `${line}\n`)).toEqual([flow])
 })
 
+it.each([
+  ['mark=268435456 use=1', 0x1000_0000],
+  ['[ASSURED] mark=1 use=2', 1],
+  ['mark=0 use=1', undefined],
+  ['use=1', undefined],
+])('reads of %s the mark %s', (end, mark) => {
+  const line = `udp      17 18 src=10.0.0.1 dst=10.0.0.2 sport=4 dport=7 src=100.64.0.2 dst=100.64.0.1 sport=7 dport=4 ${end}`
+  expect(parseFlows(4, line).map((flow) => flow.mark)).toEqual([mark])
+})
+
 it('reads IPv6', () => {
   const line =
     'udp      17 18 src=fd98::10 dst=fd99::1 sport=48380 dport=3478 [UNREPLIED] src=fd99::1 dst=fd98::10 sport=3478 dport=48380 mark=0 use=1'

@@ -5,6 +5,7 @@ import { emptyTable } from '../../netfilter/table.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { tellOnFailure } from '../lab/vitest.ts'
+import { firewalls } from './firewalls.ts'
 import { exchangeSlowRules, exchangeUnderLoad, rulesOf, toPeer } from './exchanges.ts'
 import { runIn } from './run-in.ts'
 import { peer, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
@@ -22,43 +23,53 @@ const node = () => bed.host('node').address
 const runInNode = runIn(() => bed.host('node'))
 const gone = () => true
 
-it('nothing leaves in the clear while a target goes, whichever moment the tunnel loses its way to it', async () => {
-  const routes = async (verb: 'add' | 'del'): Promise<void> => {
-    for (const to of [peer.v4, peer.v6]) await bed.host('node').exec(['ip', 'route', verb, to, 'dev', 'tailscale0'])
-  }
-  /** After so many commands the way is lost. */
-  let left = Infinity
-  const run: RunCommand = async (program, args, options) => {
-    const result = await runInNode(program, args, options)
-    left -= 1
-    if (left === 0) await routes('del')
-    // So that each step is seen by packets.
-    if (left < 100) await delay(30)
-    return result
-  }
-  const outside = await startCapture(bed.host('node'), 'eth0', `host ${peer.v4} or host ${peer.v6}`)
-  for (let moment = 1; ; moment += 1) {
-    const rules = rulesOf(bed, run)
-    left = Infinity
-    await rules.ensure(toPeer([7000]), gone)
-    const traffic = await Promise.all(
-      [node().v4, node().v6].map((to) =>
-        startTraffic(bed.host('backend'), { to: String(to), protocol: 'udp', every: 5, patience: 100 }),
-      ),
-    )
-    await expect.poll(() => traffic.every(({ report }) => (report?.answered ?? 0) > 20)).toBe(true)
-    left = moment
-    await rules.ensure(emptyTable, gone)
-    await delay(50)
-    for (const flow of traffic) await flow.stop()
-    expect(outside.packets, `the way was lost after ${moment} commands`).toEqual([])
-    if (left > 0) break
-    await routes('add')
-  }
-  await outside.stop()
-})
+it.each(firewalls)(
+  '%s: nothing leaves in the clear while a target goes, whichever moment the tunnel loses its way to it',
+  async (firewall) => {
+    const routes = async (verb: 'add' | 'del'): Promise<void> => {
+      for (const to of [peer.v4, peer.v6]) await bed.host('node').exec(['ip', 'route', verb, to, 'dev', 'tailscale0'])
+    }
+    /** After so many commands the way is lost. */
+    let left = Infinity
+    const run: RunCommand = async (program, args, options) => {
+      const result = await runInNode(program, args, options)
+      left -= 1
+      if (left === 0) await routes('del')
+      // So that each step is seen by packets.
+      if (left < 100) await delay(30)
+      return result
+    }
+    const outside = await startCapture(bed.host('node'), 'eth0', `host ${peer.v4} or host ${peer.v6}`)
+    for (let moment = 1; ; moment += 1) {
+      const rules = rulesOf(bed, run, firewall)
+      left = Infinity
+      await rules.ensure(toPeer([7000]), gone)
+      const traffic = await Promise.all(
+        [node().v4, node().v6].map((to) =>
+          startTraffic(bed.host('backend'), { to: String(to), protocol: 'udp', every: 5, patience: 100 }),
+        ),
+      )
+      await expect.poll(() => traffic.every(({ report }) => (report?.answered ?? 0) > 20)).toBe(true)
+      left = moment
+      await rules.ensure(emptyTable, gone)
+      await delay(50)
+      for (const flow of traffic) await flow.stop()
+      expect(outside.packets, `the way was lost after ${moment} commands`).toEqual([])
+      if (left > 0) break
+      await routes('add')
+    }
+    await outside.stop()
+    await rulesOf(bed, runInNode, firewall).remove()
+  },
+)
 
-it('20 exchanges of all rules lose nothing of 1,000 ports under load', () => exchangeUnderLoad(bed, 20))
+it.each([
+  ['nftables', 20],
+  ['iptables-nft', 6],
+  ['iptables-legacy', 6],
+] as const)('%s: %i exchanges of all rules lose nothing of 1,000 ports under load', (firewall, times) =>
+  exchangeUnderLoad(bed, times, firewall),
+)
 
 it('an exchange of all rules refuses no connection that begins in it, however long each is judged', () =>
   exchangeSlowRules(bed, 40))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Flow, classifyFlows } from '../../netfilter/flows.ts'
 import { byFamily, emptyTable, type ForwardingTable, forwardingTable } from '../../netfilter/table.ts'
-import { egressTable, ingressTable, source } from './tables.ts'
+import { egressTable, ingressTable, severalTable, source } from './tables.ts'
 
 const pod = '10.0.0.5'
 const flow = (change: Partial<Flow>): Flow => ({
@@ -25,8 +25,7 @@ const all = (target: string | undefined): ForwardingTable =>
 const inward = { destination: 'p', answeredBy: 'b', answeredTo: pod }
 
 const keysOf = (sets: ForwardingTable['own']) => byFamily((family) => new Set(sets[family].keys()))
-const two = (...backends: string[]): ForwardingTable =>
-  forwardingTable({ ...emptyTable, ingress: { 4: new Map([['p', backends]]), 6: new Map() } })
+const two = (...backends: string[]): ForwardingTable => severalTable('p', backends)
 
 type Outcome = 'ends' | 'stays' | 'drains'
 const outcome = (one: Flow, before: ForwardingTable, after: ForwardingTable, gone: string[]): Outcome => {
@@ -74,7 +73,10 @@ describe('classifyFlows', () => {
     ],
     ['WireGuard', { ...udp, port: 41_641, answeredBy: pod, answeredTo: 'c' }, all(undefined), all('t'), 'stays'],
     ['ingress that stays', inward, ingressTable([['p', 'b']]), ingressTable([['p', 'b']]), 'stays'],
-    ['ingress to another backend, for TCP', inward, ingressTable([['p', 'b']]), ingressTable([['p', 'c']]), 'stays'],
+    ['ingress to another backend, for TCP', inward, ingressTable([['p', 'b']]), ingressTable([['p', 'c']]), 'drains'],
+    ['ingress to a backend that is gone', inward, two('b', 'c'), ingressTable([['p', 'c']]), 'ends', ['b']],
+    ['ingress with one backend less, for TCP', inward, two('b', 'c'), ingressTable([['p', 'c']]), 'drains'],
+    ['ingress with another backend less, for TCP', inward, two('b', 'c'), ingressTable([['p', 'b']]), 'stays', ['c']],
     [
       'ingress to another backend, for UDP',
       { ...inward, ...udp },

@@ -43,9 +43,9 @@ describe('L3 ingress', () => {
     ['both families', {}, { [p4]: b4, [p6]: b6 }, [], false],
     ['v4 only', { targets: addresses(b4) }, { [p4]: b4 }, [], false],
     [
-      'several of a family',
+      'several of a family, in any order',
       { targets: addresses(b4, b6, '10.0.0.10') },
-      { [p4]: `${b4} 10.0.0.10`, [p6]: b6 },
+      { [p4]: `10.0.0.10 ${b4}`, [p6]: b6 },
       [],
       false,
     ],

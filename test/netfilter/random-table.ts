@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
+import { byFamily, type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
 
 const v4 = fc.integer({ min: 1, max: 40 }).map((last) => `100.64.0.${last}`)
 const v6 = fc.integer({ min: 1, max: 40 }).map((last) => `fd7a:115c:a1e0::${last.toString(16)}`)
@@ -17,17 +17,15 @@ const targets = (address: fc.Arbitrary<string>) =>
     fc.tuple(address, port).map((pair) => pair.join(' . ')),
   )
 
+/** Mostly one. */
+const backends = (address: fc.Arbitrary<string>): fc.Arbitrary<readonly string[]> =>
+  fc.uniqueArray(address, { minLength: 1, maxLength: 3, size: '-2' })
+
 /** Any table that a plan can give. */
 export const randomTable: fc.Arbitrary<ForwardingTable> = fc
   .record({
-    ingress4: entries(
-      v4,
-      v4.map((backend): readonly string[] => [backend]),
-    ),
-    ingress6: entries(
-      v6,
-      v6.map((backend): readonly string[] => [backend]),
-    ),
+    ingress4: entries(v4, backends(v4)),
+    ingress6: entries(v6, backends(v6)),
     ports4: targets(v4),
     ports6: targets(v6),
     all4: fc.option(v4, { nil: undefined }),
@@ -49,3 +47,13 @@ export const randomTable: fc.Arbitrary<ForwardingTable> = fc
       source: { 4: own[0], 6: own[1] },
     }),
   )
+
+/** `other` with all of `from` that rules depend on, so that they differ only by elements. */
+export const withRulesOf = (from: ForwardingTable, other: ForwardingTable): ForwardingTable => {
+  const { masquerade, refuseUnmapped, catchAll, source } = from
+  const ingress = byFamily((family) => {
+    const single = [...other.ingress[family]].filter(([, list]) => list.length === 1)
+    return new Map([...single, ...[...from.ingress[family]].filter(([, list]) => list.length > 1)])
+  })
+  return forwardingTable({ ...other, ingress, masquerade, refuseUnmapped, catchAll, source })
+}

@@ -1,4 +1,5 @@
-import { emptyTable, type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
+import type { Family } from '../../lib/address.ts'
+import { byFamily, emptyTable, type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
 
 type Pairs = readonly (readonly [string, string])[]
 
@@ -7,6 +8,13 @@ export const ingressTable = (v4: Pairs, v6: Pairs = [], masquerade = true): Forw
   forwardingTable({ ...emptyTable, ingress: { 4: lists(v4), 6: lists(v6) }, masquerade })
 
 const lists = (pairs: Pairs) => new Map(pairs.map(([address, backend]) => [address, [backend]]))
+
+/** A table with L3 ingress from one address to any of several backends. */
+export const severalTable = (address: string, backends: readonly string[], family: Family = 4): ForwardingTable =>
+  forwardingTable({
+    ...emptyTable,
+    ingress: byFamily((one) => new Map(one === family ? [[address, backends]] : [])),
+  })
 
 export const source = { 4: '100.64.0.1', 6: 'fd7a:115c:a1e0::1' } as const
 

@@ -19,3 +19,7 @@ export const once = (login: string, then: string, after = complete): Phase[] => 
   { tell: inState('NeedsLogin'), runs: [login] },
   { ...after, runs: [then] },
 ]
+
+/** What a file is warned of that has TS_STATE_DIR in Kubernetes, where the state is in a Secret. */
+export const twoPlaces =
+  'the node’s identity is in the state Secret "tailscale", which is used in Kubernetes unless TS_KUBE_SECRET is set: TS_STATE_DIR=/var/lib/tailscale holds only what else tailscaled stores. To keep the identity there, set TS_KUBE_SECRET to the empty text'

@@ -1,5 +1,5 @@
 import { inMemory, tailscaled, up, userspace } from '../blackbox/scenarios/common.ts'
-import { noDns, onDisk, served, withKey } from './common.ts'
+import { noDns, onDisk, served, withKey, twoPlaces } from './common.ts'
 import type { User, Users } from './user.ts'
 
 const quotes = (variable: string, effect = ''): string =>
@@ -138,6 +138,7 @@ export const mistakes: Readonly<Record<string, Mistake>> = {
   'no-rights/pod.yaml': {
     denied: ['get', 'update', 'patch', 'create'],
     says: [
+      twoPlaces,
       'the service account may not get and update the state Secret "tailscale". Grant it get, update and patch on that Secret: tailscaled keeps the node’s identity there. Or set TS_KUBE_SECRET to an empty value, and the state is in TS_STATE_DIR.',
     ],
   },

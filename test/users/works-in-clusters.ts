@@ -1,5 +1,5 @@
 import { capver, device, inSecret, set, tailscaled, up, userspace } from '../blackbox/scenarios/common.ts'
-import { complete, noDns, onDisk, once, proxied, served, withKey } from './common.ts'
+import { complete, noDns, onDisk, once, proxied, served, withKey, twoPlaces } from './common.ts'
 import type { Users } from './user.ts'
 
 const privateKey = `privkey:${'0a'.repeat(32)}`
@@ -50,7 +50,7 @@ export const worksInClusters: Users = {
         ],
         secret: capver,
       },
-      { ...complete, edit: identity, secret: { ...capver, ...identity, ...device } },
+      { ...complete, edit: identity, secret: { ...capver, ...identity, ...device }, warnings: [twoPlaces] },
       { log: 'forwarding 100.64.0.1 to 10.96.12.7' },
     ],
   },

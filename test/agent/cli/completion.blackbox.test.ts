@@ -32,7 +32,7 @@ const cases: readonly (readonly [line: string, word: string])[] = [
   ['nonsense', ''],
   ['status --dest', ''],
   ['--hostname x', ''],
-  ['--experimental-dest-dns', ''],
+  ['--experimental-dest-dns', '--experimental-dest-dns-name'],
 ]
 const typed = cases.map(([line]) => `culvert ${line}`)
 const lines = cases.map(([line, word]) => (word === '' ? line : line.replace(/\S+$/, word)))

@@ -32,6 +32,24 @@ it('and why it leads nowhere', () => {
   )
 })
 
+it('shows what a name leads to, and why not to more', () => {
+  const env = { TS_USERSPACE: 'false', TS_EXPERIMENTAL_DEST_DNS_NAME: 'db.test' }
+  expect(shown(aWorld({}, env))).toContain('name db.test: ! not resolved yet\n')
+  const destination = {
+    addresses: [{ family: 4 as const, text: '10.0.0.9' }],
+    left: [],
+    refused: [],
+    resolved: { as: 'db.test.', at: new Date(0) },
+    nextAt: new Date(30_000),
+    failures: 1,
+    problem: 'db.test. does not exist (NXDOMAIN)',
+  }
+  expect(shown(aWorld({ destination }, env))).toContain(
+    'name db.test: 1 addresses, resolved at 1970-01-01T00:00:00.000Z, again at 1970-01-01T00:00:30.000Z\n' +
+      '  ! db.test. does not exist (NXDOMAIN)\n',
+  )
+})
+
 it('says which Tailscale Services come to other nodes, or to none', () => {
   const mapping = (address: string) => ({ IPv4Mapping: { TailscaleServiceIP: address, ClusterIP: '10.0.0.1' } })
   const services = { 'svc:here': mapping('100.100.0.1'), 'svc:there': mapping('100.100.0.2') }

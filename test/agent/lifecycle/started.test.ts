@@ -46,6 +46,19 @@ it('waits for no rules where there are none, but for what the Secret is to say',
   expect(outcome.is).toBe('complete')
 })
 
+it('does not wait for a name that cannot be resolved, nor fail for one whose addresses cannot be reached', async () => {
+  const env = { TS_USERSPACE: 'false', TS_EXPERIMENTAL_DEST_DNS_NAME: 'db.test' }
+  const unresolved = start(aWorld({ reports: {} }, env))
+  await unresolved.clock.settle()
+  expect(unresolved.outcome.is).toBe('complete')
+  end()
+  const addresses = [{ family: 6 as const, text: 'fd00::9' }]
+  const resolved = { as: 'db.test.', at: new Date(0) }
+  const unreachable = start(aWorld({ destination: { addresses, left: [], refused: [], failures: 0, resolved } }, env))
+  await unreachable.clock.settle()
+  expect(unreachable.outcome.is).toBe('complete')
+})
+
 it('fails where no target can ever be reached, in the words that upstream’s users wait for', async () => {
   const six = [{ family: 6 as const, text: 'fd7a:115c:a1e0::1' }]
   const tailnet = { ...aWorld().tailnet, self: { ...self, addresses: six } }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Host } from '../../lab/hosts/host.ts'
 import { ask } from '../../lab/traffic/traffic.ts'
 import { tellOnFailure } from '../../lab/vitest.ts'
+import { firewall } from '../firewall.ts'
 import { Group } from '../group.ts'
 import { type Environment, Proxy } from '../proxy.ts'
 import {
@@ -92,11 +93,15 @@ describe.each([...grounds, ...barren])('a Pod with $pod, a tailnet with $tailnet
       expect(await hopsLeft(client, app[family])).toBe(63)
       expect(await httpGet(client, api[family], 6443)).toContain('to an HTTPS server')
     }
-    // A kernel without IPv6 has nothing that could refuse it. ICMP errors come from the node, if it has an address.
-    const refuses = pod === 'only4' ? (['v4'] as const) : (['v4', 'v6'] as const)
+    // A kernel without IPv6 has nothing that could refuse it, nor has iptables without a route. ICMP errors come from the
+    // node, if it has an address.
+    const without4 = firewall === 'nftables' ? (['v4', 'v6'] as const) : (['v6'] as const)
+    const refuses = { dual: ['v4', 'v6'], only4: ['v4'], only6: without4 } as const
     const protocols = tailnet === 'both' ? (['tcp', 'udp'] as const) : (['tcp'] as const)
-    await answered(client, only(unmapped, refuses), { protocols, carries: [], as })
-    if (pod === 'only6') await answered(client, only(app, ['v4']), { protocols, carries: [], as })
+    await answered(client, only(unmapped, refuses[pod]), { protocols, carries: [], as })
+    if (pod === 'only6' && firewall === 'nftables') {
+      await answered(client, only(app, ['v4']), { protocols, carries: [], as })
+    }
     const lacks = { dual: [], only4: ['kernel does not forward IPv6'], only6: ['Pod has no IPv4 address'] }[pod]
     const { services } = await proxy.status()
     const problems = services.find(({ name }) => name === 'svc:app')?.problems

@@ -103,11 +103,7 @@ describe('settings in a text have the names by which they were set', () => {
     [['--client-id=i'], { TS_AUTHKEY: 'file:/key' }, 'TS_AUTHKEY excludes --client-id: set one way to log in'],
     [['--auth-key=file:/key'], { TS_CLIENT_ID: 'i' }, '--auth-key excludes TS_CLIENT_ID: set one way to log in'],
     [['--local-addr-port=:1', '--enable-metrics'], {}, '--local-addr-port=":1" is not valid'],
-    [
-      ['--experimental-dest-dns-name=a.test', '--userspace=false'],
-      {},
-      '--experimental-dest-dns-name is set, but this version',
-    ],
+    [['--experimental-dest-dns-name=a..b'], {}, '--experimental-dest-dns-name="a..b" is not valid: it has a part'],
   ])('%j over %j: %s', (args, over, message) => {
     const { env, named } = readFlags(args, { TS_USERSPACE: 'false', ...over })
     expect(named(refused(env))).toContain(message)

@@ -190,15 +190,8 @@ describe('refusals name the variable, its value and what is accepted', () => {
     [
       'no address',
       { ...kernel, TS_DEST_IP: '10.0.0' },
-      /TS_DEST_IP="10\.0\.0".*"10\.0\.0" is no IP address.*is accepted/,
+      /TS_DEST_IP="10\.0\.0".*"10\.0\.0" is no IP address.*are accepted/,
     ],
-    [
-      'two v4 targets',
-      { ...kernel, TS_DEST_IP: '10.0.0.1,10.0.0.2' },
-      /TS_DEST_IP="10\.0\.0\.1,10\.0\.0\.2".*two IPv4 addresses.*is accepted/,
-    ],
-    ['two v6 targets', { ...kernel, TS_DEST_IP: 'fd00::1,fd00::2' }, /two IPv6 addresses/],
-    ['a mapped twin', { ...kernel, TS_DEST_IP: '::ffff:10.0.0.1,10.0.0.2' }, /two IPv4 addresses/],
     ['an empty part', { ...kernel, TS_DEST_IP: '10.0.0.1,' }, /"" is no IP address/],
     ['a negative time', { TS_BOOT_TIMEOUT: '-5s' }, /TS_BOOT_TIMEOUT="-5s"/],
     [
@@ -207,7 +200,11 @@ describe('refusals name the variable, its value and what is accepted', () => {
       /TS_DEST_IP=10\.0\.0\.1.*TS_USERSPACE=true.*TS_USERSPACE=false/,
     ],
     ['userspace by default', { TS_DEST_IP: '10.0.0.1' }, /TS_USERSPACE=true \(the default\)/],
-    ['a value of any length, of which little is repeated', { POD_IPS: '1'.repeat(100_000) }, /^POD_IPS="1{200}"… is not/],
+    [
+      'a value of any length, of which little is repeated',
+      { POD_IPS: '1'.repeat(100_000) },
+      /^POD_IPS="1{200}"… is not/,
+    ],
     ['three Pod addresses', { POD_IPS: '1.1.1.1,2.2.2.2,3.3.3.3' }, /POD_IPS/],
     ['a route that is none', { ...kernel, TS_ROUTES: '10.0.0.0/8, fd00::/8' }, /TS_ROUTES=.*" fd00::\/8" is no route/],
     ['a route that is too long', { ...kernel, TS_ROUTES: '10.0.0.0/33' }, /TS_ROUTES=.*is no route/],

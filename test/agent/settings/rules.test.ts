@@ -119,12 +119,6 @@ describe('what does not hold is told, the first of it before all else', () => {
   })
 })
 
-it('a mode that this version does not have is refused by name', () => {
-  expect(() => readSettings({ ...kernel, TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.b' })).toThrow(
-    /^TS_EXPERIMENTAL_DEST_DNS_NAME is set, but this version of Culvert does not have/,
-  )
-})
-
 describe('nothing is wrong with', () => {
   it.each<Environment>([
     { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },

@@ -68,6 +68,25 @@ it('and of one in which it is not', () => {
   expect(lines.filter((line) => line.startsWith('culvert_reconciler_verified_timestamp_seconds'))).toEqual([])
 })
 
+it('tells how old the addresses of a name are', () => {
+  const destination = {
+    addresses: [{ family: 4 as const, text: '10.0.0.9' }],
+    left: [],
+    refused: [],
+    resolved: { as: 'db.test.', at: new Date(1000) },
+    nextAt: new Date(31_000),
+    failures: 2,
+  }
+  const env = { TS_USERSPACE: 'false', TS_EXPERIMENTAL_DEST_DNS_NAME: 'db.test' }
+  expect(samples(aWorld({ destination }, env)).filter((line) => line.startsWith('culvert_dns'))).toEqual([
+    'culvert_dns_addresses{name="db.test"} 1',
+    'culvert_dns_resolved_timestamp_seconds{name="db.test"} 1',
+    'culvert_dns_next_timestamp_seconds{name="db.test"} 31',
+    'culvert_dns_failures_total{name="db.test"} 2',
+  ])
+  expect(samples(aWorld({}, env))).toContain('culvert_dns_failures_total{name="db.test"} 0')
+})
+
 it('names the services that get no traffic, and why', () => {
   const world = aWorld()
   const report = world.reports[forwardingKey.name]!

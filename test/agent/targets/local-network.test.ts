@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { addressesOf, followNetwork, parseResolvers } from '../../../agent/targets/local-network.ts'
+import { addressesOf, followNetwork } from '../../../agent/targets/local-network.ts'
 import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { aContext } from '../a-context.ts'
 import { aWorld } from '../a-world.ts'
@@ -28,19 +28,6 @@ it('addresses of all devices but the tunnel', () => {
     ['eth0', '10.9.9.9', '10.9.9.9/32'],
     ['tailscale01', '100.64.0.2', '100.64.0.2/32'],
   ])
-})
-
-it.each<[string, string, string[]]>([
-  ['a Pod’s', 'search default.svc.cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n', ['10.96.0.10']],
-  [
-    'several',
-    ' nameserver\t10.0.0.1 # first\r\nnameserver fd00::A\nnameserver 10.0.0.2',
-    ['10.0.0.1', 'fd00::a', '10.0.0.2'],
-  ],
-  ['none', '# nameserver 10.0.0.1\n;nameserver 10.0.0.2\nnameserver\nnameservers 10.0.0.3\nnameserver x\n', []],
-  ['one with a zone', 'nameserver fe80::1%eth0\n', []],
-])('resolvers: %s', (_name, text, expected) => {
-  expect(parseResolvers(text).map((address) => address.text)).toEqual(expected)
 })
 
 let root: string

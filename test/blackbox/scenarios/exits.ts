@@ -80,10 +80,6 @@ const never = (scenario: Omit<Scenario, 'phases'>, log: RegExp): Scenario => ({
 
 export const refusals: Scenarios = {
   'a setting with a bad value': never({ env: { TS_BOOT_TIMEOUT: '5' } }, /error: TS_BOOT_TIMEOUT="5"/),
-  'a mode that this version does not have': never(
-    { env: { ...inKernel, ...withKey, TS_EXPERIMENTAL_DEST_DNS_NAME: 'backend.test' } },
-    /error: TS_EXPERIMENTAL_DEST_DNS_NAME is set/,
-  ),
   'settings that exclude each other': never({ env: { ...oneStep, ...withKey } }, /error: .*TS_AUTHKEY/),
   'no TUN device': never(
     { env: { ...inKernel, ...withKey }, files: { 'dev/net/tun': null, 'dev/net/tun/in-its-place': '' } },

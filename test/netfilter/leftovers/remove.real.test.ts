@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { RunCommand } from '../../../lib/command.ts'
-import { removeLeftovers } from '../../../netfilter/leftovers/remove.ts'
+import { removeLeftovers, removeRules } from '../../../netfilter/leftovers/remove.ts'
+import { without } from '../../agent/firewall.ts'
 import { onDisk } from '../../agent/proxy.ts'
 import { SecretBed } from '../../agent/secret-bed.ts'
 import { ask, type Bed, startBed, startEcho } from '../../lab/bed.ts'
@@ -127,6 +128,46 @@ it('removes services of ProxyGroups with their chains, at once, and finds nothin
   for (const name of [...chains, 'ts-clamp', 'dnat', 'snat']) expect(rules).not.toContain(name)
   expect(await remove()).toEqual([])
   expect(writes).toHaveLength(1)
+  expect(log).toHaveLength(1)
+})
+
+it.each(['nft', 'legacy'] as const)('removes what iptables-%s made, and nothing else', async (variant) => {
+  const [client, other, proxy] = [await peer(bed, 'client'), await peer(bed, 'other'), bed.host('proxy')]
+  const programs = ['iptables', 'ip6tables'] as const
+  const named = programs.map((name) => [name, `${name}-${variant}`] as const)
+  const path = await without(proxy, [], Object.fromEntries(named))
+  const save = async (): Promise<string[]> => {
+    const listings = await Promise.all(named.map(([, program]) => proxy.exec([`${program}-save`])))
+    return listings.flatMap(({ stdout }) => stdout.split('\n')).filter((line) => line.startsWith('-A '))
+  }
+  const leave = async (env: Record<string, string>, last: string): Promise<void> => {
+    const upstream = await Upstream.start(bed, { ...onDisk, ...path, TS_DEBUG_FIREWALL_MODE: 'iptables', ...env })
+    await poll(last, async () => ((await save()).some((line) => line.includes(last)) ? true : undefined))
+    await upstream.kill()
+  }
+  const state = async (name: string) => (await SecretBed.make(bed, `${name}-${variant}`)).env()
+  const { v4, v6 } = proxy.address
+  const pod = { POD_IPS: `${v4},${v6}` }
+  await leave({ TS_DEST_IP: String(bed.host('backend').address.v4) }, 'DNAT')
+  await leave({ TS_TAILNET_TARGET_IP: client.v4 }, `DNAT --to-destination ${client.v4}`)
+  await give(bed, '/tmp/egress/egress-services', egressServices(client, other))
+  await leave({ ...(await state('e')), ...pod, TS_EGRESS_PROXIES_CONFIG_PATH: '/tmp/egress' }, 'dport 10021')
+  await give(bed, '/tmp/ingress.json', ingressServices)
+  await leave({ ...(await state('i')), ...pod, TS_INGRESS_PROXIES_CONFIG_PATH: '/tmp/ingress.json' }, 'fd96::20')
+  // One of another program, which looks alike.
+  await proxy.exec([`iptables-${variant}`, ...'-t nat -A PREROUTING -d 10.0.0.1 -j DNAT --to 10.0.0.2'.split(' ')])
+
+  const before = await save()
+  await removeRules(run, (line) => log.push(line))
+  const after = await save()
+  expect(before.length - after.length).toBeGreaterThan(15)
+  expect(after.filter((line) => !before.includes(line))).toEqual([])
+  expect(after.filter((line) => /DNAT|SNAT|TCPMSS/.test(line))).toEqual([
+    '-A PREROUTING -d 10.0.0.1/32 -j DNAT --to-destination 10.0.0.2',
+  ])
+  expect(after.join('\n')).toMatch(/-A ts-forward/)
+  expect(log).toEqual([expect.stringMatching(/^removed what another agent left .*everything to/)])
+  await removeRules(run, (line) => log.push(line))
   expect(log).toHaveLength(1)
 })
 

@@ -6,7 +6,7 @@ import { keeper, type Keeper } from '../../../netfilter/nftables/keeper.ts'
 import { nftables, probeNftables } from '../../../netfilter/nftables/nftables.ts'
 import { listFlows } from '../../../netfilter/conntrack.ts'
 import { elementsOf } from '../../../netfilter/nftables/elements.ts'
-import { emptyTable } from '../../../netfilter/table.ts'
+import { emptyTable, forwardingTable } from '../../../netfilter/table.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { randomTable } from '../random-table.ts'
 import { runIn } from '../run-in.ts'
@@ -100,6 +100,17 @@ describe('ensure', () => {
     const after = await nft('-s', 'list', 'table', 'inet', 'culvert')
     expect(after.split('\n').toSorted()).toEqual(before.split('\n').toSorted())
     expect(await rules.ensure(one, alive)).toBe(false)
+  })
+
+  it('carries an address with a thousand backends, and writes nothing when it holds them already', async () => {
+    const v4 = Array.from({ length: 1000 }, (_, index) => `10.1.${index >> 8}.${index & 255}`)
+    const v6 = Array.from({ length: 1000 }, (_, index) => `fd00::${(index + 1).toString(16)}`)
+    const ingress = { 4: new Map([['100.64.0.1', v4]]), 6: new Map([['fd7a:115c:a1e0::1', v6]]) }
+    expect(await rules.ensure(forwardingTable({ ...emptyTable, ingress }), alive)).toBe(true)
+    expect(await rules.ensure(forwardingTable({ ...emptyTable, ingress }), alive)).toBe(false)
+    const [rule] =
+      /.* daddr 100\.64\.0\.1 dnat .*/.exec(await nft('list', 'chain', 'inet', 'culvert', 'translate')) ?? []
+    expect(rule?.match(/ : 10\.1\./g)).toHaveLength(1000)
   })
 
   it('carries ten thousand translations, at the cost of a few commands', async () => {

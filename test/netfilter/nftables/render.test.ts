@@ -10,8 +10,8 @@ import {
   renderTable,
 } from '../../../netfilter/nftables/render.ts'
 import { emptyTable, type ForwardingTable, forwardingTable } from '../../../netfilter/table.ts'
-import { randomTable } from '../random-table.ts'
-import { egressTable, ingressTable, source } from '../tables.ts'
+import { randomTable, withRulesOf } from '../random-table.ts'
+import { egressTable, ingressTable, severalTable, source } from '../tables.ts'
 
 describe('renderTable', () => {
   it('replaces the table in one transaction, whether or not it exists', () => {
@@ -21,6 +21,16 @@ describe('renderTable', () => {
   it.each<[string, Partial<ForwardingTable>, RegExp]>([
     ['masquerades where it is to', { masquerade: true }, / masquerade comment/],
     ['refuses unmapped services', { refuseUnmapped: true }, /reject with tcp reset[\s\S]* reject with icmpx/],
+    [
+      'spreads over several backends',
+      severalTable('100.64.0.1', ['10.0.0.8', '10.0.0.9']),
+      /ip daddr 100\.64\.0\.1 dnat ip to numgen random mod 2 map \{ 0 : 10\.0\.0\.8, 1 : 10\.0\.0\.9 \}/,
+    ],
+    [
+      'spreads over several backends of IPv6',
+      severalTable('fd7a:115c:a1e0::1', ['fd00::8', 'fd00::9'], 6),
+      /ip6 daddr fd7a:115c:a1e0::1 dnat ip6 to numgen random mod 2 map \{ 0 : fd00::8, 1 : fd00::9 \}/,
+    ],
     ['leads everything of a family', { catchAll: { 4: '100.64.0.9', 6: undefined } }, /ipv4 dnat ip to 100\.64\.0\.9/],
     ['says who asks in the tailnet', { source }, /snat ip to 100\.64\.0\.1 [\s\S]*snat ip6 to fd7a:115c:a1e0::1 /],
   ])('%s', (_name, change, expected) => {
@@ -86,16 +96,9 @@ describe('changes', () => {
     expect([elements.get('own4'), elements.get('targets4')]).toEqual([new Map([['p', '']]), new Map([['t', '']])])
   })
 
-  it('refuse several backends of an address, and none', () => {
-    for (const [count, backends] of [
-      ['2', ['b', 'c']],
-      ['0', []],
-    ] as const) {
-      const table = forwardingTable({ ...emptyTable, ingress: { 4: new Map([['p', backends]]), 6: new Map() } })
-      expect(() => elementsOf(table)).toThrow(
-        expect.objectContaining({ code: 'netfilter', message: `p has ${count} backends` }),
-      )
-    }
+  it('leave an address with several backends to the rules, but for the marks of its flows', () => {
+    const elements = elementsOf(severalTable('p', ['b', 'c']))
+    expect([elements.get('own4'), elements.get('ingress4')]).toEqual([new Map([['p', '']]), new Map()])
   })
 
   it('share what stays, so that it is compared at a glance', () => {
@@ -130,7 +133,7 @@ describe('changes', () => {
   it('are the same when the marks of our flows are only looked for where they follow', () => {
     fc.assert(
       fc.property(randomTable, randomTable, randomTable, (from, other, gone) => {
-        const to = forwardingTable({ ...other, catchAll: from.catchAll })
+        const to = withRulesOf(from, other)
         const lingering = trackedIn(elementsOf(gone))
         const [before, after] = [elementsOf(from, lingering), elementsOf(to, lingering)]
         const said = (follows: boolean) => announcement(changes(before, after, follows)).toSorted()

@@ -12,7 +12,7 @@ import { keeper } from '../../../netfilter/nftables/keeper.ts'
 import { watchTable } from '../../../netfilter/nftables/monitor.ts'
 import { announceNothing, applyInput, nftables } from '../../../netfilter/nftables/nftables.ts'
 import { byFamily, forwardingTable, type ForwardingTable } from '../../../netfilter/table.ts'
-import { randomTable } from '../random-table.ts'
+import { randomTable, withRulesOf } from '../random-table.ts'
 
 const kernel = nftables(runCommand, runAhead('nft', applyInput))
 let [changed, listed, strangers] = [0, 0, 0]
@@ -54,8 +54,7 @@ await fc.assert(
     await rules.ensure(first, alive)
     // The first may have other rules than the last table, and is listed then.
     listed = before
-    const { masquerade, refuseUnmapped, catchAll, source } = first
-    const alike = others.map((other) => forwardingTable({ ...other, masquerade, refuseUnmapped, catchAll, source }))
+    const alike = others.map((other) => withRulesOf(first, other))
     for (const [index, table] of alike.entries()) {
       for (const next of [grown(alike[index - 1] ?? first, table), table]) {
         if (await rules.ensure(next, alive)) changed += 1

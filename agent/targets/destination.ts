@@ -1,0 +1,102 @@
+import { type Address, families, type Family } from '../../lib/address.ts'
+import { some } from '../../lib/some.ts'
+import type { Destination, World } from '../world/world.ts'
+import type { Found, Lookup } from './look-up.ts'
+import { specialAddress } from './refuse.ts'
+
+const none: readonly Address[] = []
+
+/** L3 ingress: the backends' addresses, as set or as resolved. */
+export const targetsOf = ({ settings, destination }: Pick<World, 'settings' | 'destination'>): readonly Address[] =>
+  destination?.addresses ?? settings.targets
+
+/** Whether the name of L3 ingress has never been resolved: nobody knows yet what is to be forwarded. */
+export const isUnresolved = ({ destination }: Pick<World, 'destination'>): boolean =>
+  destination !== undefined && destination.resolved === undefined
+
+/**
+ * Whether connections to a backend of L3 ingress must end: the name has not had its address for a while. They go on
+ * until then, since some names have other addresses in each answer, and since Pods that end finish what they have begun.
+ */
+export const isGoneBackend = ({ destination }: Pick<World, 'destination'>, { text }: Address): boolean =>
+  destination?.resolved !== undefined &&
+  [...destination.addresses, ...destination.left.map(({ address }) => address)].every((one) => one.text !== text)
+
+/** How long the addresses of an answer are used before it is asked for again, in ms. */
+export const refreshMs = { least: 5000, most: 600_000 } as const
+
+type Moment = {
+  /** In ms, by the clock. */
+  readonly now: number
+  readonly date: Date
+  /** How long connections to an address go on that the name has no longer, in ms. */
+  readonly leaveMs: number
+}
+
+/** The destination after a lookup. After one that failed, it stays as it was. */
+export function afterLookup(before: Destination, lookup: Lookup, moment: Moment): Destination {
+  if ('failed' in lookup) return failed(before, lookup.failed)
+  const all = families.map((family) => ({ family, ...ofFamily(before, lookup, family) }))
+  // Each once: an IPv4 address may be among those of IPv6, mapped.
+  const answered = [...new Map(all.flatMap(({ addresses }) => addresses).map((one) => [one.text, one])).values()]
+  const refused = answered.flatMap((address) => {
+    const what = specialAddress(address)
+    return what === undefined ? [] : [`${lookup.as} has ${address.text}, ${what}, which is not used`]
+  })
+  const usable = answered.filter((address) => specialAddress(address) === undefined)
+  if (usable.length === 0) return failed(before, some(refused))
+  const addresses = same(before.addresses, usable.toSorted(byText))
+  const problems = all.flatMap(({ problem }) => problem ?? [])
+  return {
+    addresses,
+    left: addresses === before.addresses ? stillLeaving(before, moment) : leaving(before, addresses, moment),
+    refused,
+    resolved: { as: lookup.as, at: moment.date },
+    failures: before.failures + Math.min(1, problems.length),
+    ...(problems.length > 0 && { problem: problems.join('; ') }),
+  }
+}
+
+/** For how long the answer may be used. */
+export function lifetimeMs({ answers }: Found): number {
+  const lifetimes = Object.values(answers).flatMap((answer) => (answer.kind === 'addresses' ? [answer.ttl * 1000] : []))
+  return Math.max(refreshMs.least, Math.min(refreshMs.most, ...lifetimes))
+}
+
+const failed = (before: Destination, problem: string): Destination => ({
+  ...before,
+  failures: before.failures + 1,
+  problem,
+})
+
+/** The addresses of a family. What could not be found out stays as it was, which is a problem only if there was any. */
+function ofFamily(
+  { addresses }: Destination,
+  { as, answers }: Found,
+  family: Family,
+): { readonly addresses: readonly Address[]; readonly problem?: string } {
+  const answer = answers[family]
+  if (answer.kind === 'addresses') return { addresses: answer.addresses }
+  const known = addresses.filter((address) => address.family === family)
+  if (answer.kind === 'none' || known.length === 0) return { addresses: none }
+  const record = family === 4 ? 'A' : 'AAAA'
+  return { addresses: known, problem: `${record} records of ${as} cannot be resolved: ${answer.reason}` }
+}
+
+const byText = (one: Address, other: Address): number =>
+  one.family - other.family || (one.text < other.text ? -1 : Number(one.text > other.text))
+
+/** The former value where it says the same, so that nothing is planned again. */
+const same = (before: readonly Address[], now: readonly Address[]): readonly Address[] =>
+  before.length === now.length && before.every(({ text }, index) => text === now[index]?.text) ? before : now
+
+const stillLeaving = ({ left }: Destination, { now, leaveMs }: Moment): Destination['left'] => {
+  const rest = left.filter(({ since }) => now - since < leaveMs)
+  return rest.length === left.length ? left : rest
+}
+
+function leaving(before: Destination, addresses: readonly Address[], moment: Moment): Destination['left'] {
+  const used = new Set(addresses.map(({ text }) => text))
+  const gone = before.addresses.map((address) => ({ address, since: moment.now }))
+  return [...stillLeaving(before, moment), ...gone].filter(({ address }) => !used.has(address.text))
+}

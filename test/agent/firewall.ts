@@ -1,0 +1,83 @@
+import type { Host } from '../lab/hosts/host.ts'
+import type { FirewallName } from '../netfilter/firewalls.ts'
+
+/** By which firewall the agents of these tests forward; projects of vitest.config.ts run the same tests by another. */
+export const firewall = (process.env['CULVERT_TEST_FIREWALL'] ?? 'nftables') as FirewallName
+
+/** What makes an agent in a host forward by a firewall. */
+export async function firewallEnv(host: Host, name: FirewallName = firewall): Promise<Record<string, string>> {
+  if (name === 'nftables') return {}
+  if (name === 'iptables-nft') return { TS_DEBUG_FIREWALL_MODE: 'iptables' }
+  return without(host, [...nfTables], { iptables: 'iptables-legacy', ip6tables: 'ip6tables-legacy' })
+}
+
+/** What other programs do to the rules of these tests’ agents. */
+export type Vandal = {
+  /** Takes the rules away; the agent is to put them back. */
+  readonly deleteRules: () => Promise<void>
+  /** Whether the guard is in place. */
+  readonly guarded: () => Promise<boolean>
+  readonly emptyGuard: () => Promise<void>
+}
+
+export function vandalOf(host: Host, name: FirewallName = firewall): Vandal {
+  if (name === 'nftables') {
+    const nft = (...words: string[]) => host.exec(['nft', ...words])
+    return {
+      deleteRules: async () => void (await nft('delete', 'table', 'inet', 'culvert')),
+      guarded: () =>
+        nft('list', 'chain', 'inet', 'culvert', 'guard').then(
+          () => true,
+          () => false,
+        ),
+      emptyGuard: async () => void (await nft('flush', 'chain', 'inet', 'culvert', 'guard')),
+    }
+  }
+  const both = async (words: string): Promise<void> => {
+    for (const program of [name, name.replace('ip', 'ip6')]) await host.exec([program, ...words.split(' ')])
+  }
+  const jump = '-j CULVERT-GUARD'
+  return {
+    deleteRules: async () => {
+      await both('-t nat -F CULVERT-TRANSLATE')
+      await both(`-t mangle -D POSTROUTING ${jump}`)
+    },
+    guarded: () =>
+      both(`-t mangle -C POSTROUTING ${jump}`).then(
+        () => true,
+        () => false,
+      ),
+    emptyGuard: () => both('-t mangle -F CULVERT-GUARD'),
+  }
+}
+
+/** What fails on a node whose kernel lacks nf_tables. */
+export const nfTables = [
+  'nft',
+  'iptables-nft-restore',
+  'ip6tables-nft-restore',
+  'iptables-nft-save',
+  'ip6tables-nft-save',
+]
+
+/**
+ * Has these programs fail in a host as they do where the kernel lacks what they need; `instead` gives some names to
+ * other programs.
+ */
+export async function without(
+  host: Host,
+  programs: readonly string[],
+  instead: Readonly<Record<string, string>> = {},
+): Promise<Record<string, string>> {
+  const folder = '/tmp/programs'
+  await host.exec(['rm', '-rf', folder])
+  await host.exec(['mkdir', folder])
+  for (const program of programs) {
+    const input = `#!/bin/sh\necho "${program}: Failed to initialize nft: Protocol not supported" >&2\nexit 3\n`
+    await host.exec(['sh', '-c', 'cat > "$0" && chmod +x "$0"', `${folder}/${program}`], { input })
+  }
+  for (const [name, other] of Object.entries(instead)) {
+    await host.exec(['sh', '-c', 'ln -s "$(command -v "$0")" "$1"', other, `${folder}/${name}`])
+  }
+  return { PATH: `${folder}:${host.env()['PATH']}` }
+}

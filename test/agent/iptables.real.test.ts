@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { withoutNftables } from '../lab/hosts/without-nftables.ts'
+import { tellOnFailure } from '../lab/vitest.ts'
+import { firewallEnv, nfTables, without } from './firewall.ts'
+import { egressEntry, Group, groupBed } from './group.ts'
+import { leftovers, Proxy } from './proxy.ts'
+
+// Forwarding by iptables. One agent has all modes that lead into the tailnet at once, and one out of it.
+let bed: Bed<'db' | 'proxy' | 'app'>
+beforeAll(async () => {
+  bed = await startBed(groupBed)
+  await startEcho(bed.host('db'))
+  await startEcho(bed.host('app'))
+})
+afterAll(() => bed.down())
+beforeEach(() => tellOnFailure(bed))
+
+const vip = '100.99.1.1'
+const files = (count: number) => ({
+  'egress-services': JSON.stringify(
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [
+        `s${index}`,
+        egressEntry({ fqdn: 'db.lab.ts.net' }, 10_000 + index),
+      ]),
+    ),
+  ),
+  'ingress-config.json': JSON.stringify({
+    'svc:web': { IPv4Mapping: { TailscaleServiceIP: vip, ClusterIP: '10.98.0.11' } },
+  }),
+})
+
+const changes: readonly [string, string][] = [
+  ['a chain emptied', '-t nat -F CULVERT-TCP'],
+  ['a rule before all others', '-t nat -I CULVERT-EGRESS -j RETURN'],
+  ['a port led elsewhere', '-t nat -R CULVERT-TCP 1 -p tcp -j DNAT --to 10.98.0.11:1'],
+  ['no way into a chain', '-t mangle -D POSTROUTING -j CULVERT-GUARD'],
+  ['a table flushed', '-t mangle -F'],
+]
+
+describe.each([
+  ['iptables-nft', /TS_DEBUG_FIREWALL_MODE is iptables; iptables-nft for IPv4 and ip6tables-nft for IPv6/],
+  ['iptables-legacy', /^iptables-legacy for IPv4 and ip6tables-legacy for IPv6.*Protocol not supported/],
+] as const)('%s', (name, reason) => {
+  let group: Group
+  let proxy: Proxy
+  beforeAll(async () => {
+    group = await Group.make(bed, name)
+    await group.write(files(1))
+  })
+  beforeEach(async () => {
+    proxy ??= await Proxy.ready(bed, {
+      ...group.env('egress'),
+      ...group.env('ingress'),
+      TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net',
+      TS_AUTHKEY: await bed.authKey(),
+      ...(await firewallEnv(bed.host('proxy'), name)),
+    })
+    await proxy.until(({ ready }) => ready)
+  })
+  const own = (family: 4 | 6): string => (family === 4 ? name : name.replace('ip', 'ip6'))
+  /** All rules that are ours, or lead to them, of both families. */
+  const list = async (): Promise<string> => {
+    const listed = await Promise.all([4, 6].map((family) => proxy.host.exec([`${own(family as 4)}-save`])))
+    return listed.flatMap(({ stdout }) => stdout.split('\n').filter((line) => line.includes('CULVERT'))).join('\n')
+  }
+  const repairs = async (): Promise<number> => (await proxy.status()).reconcilers['forwarding']?.repairs ?? 0
+  const carries = async (port = 10_000): Promise<void> => {
+    for (const [to, at] of [
+      [proxy.host.address.v4, port],
+      [proxy.host.address.v6, 7000],
+    ] as const)
+      expect(await ask(bed.host('app'), { to: String(to), port: at, protocol: 'tcp' })).toMatchObject({ host: 'db' })
+  }
+
+  it('is chosen, said why, and told tailscaled', async () => {
+    expect((await proxy.status()).firewall).toEqual({ name: 'iptables', reason: expect.stringMatching(reason) })
+    expect(proxy.lines.join('\n')).toMatch(/^boot: .* firewall: iptables, since /m)
+    const { stdout } = await proxy.host.exec([`${name}-save`])
+    expect(stdout).toContain(':CULVERT-GUARD ')
+    expect(stdout).toContain(':ts-forward ')
+    expect((await proxy.host.exec(['nft', 'list', 'tables'])).stdout).not.toContain('culvert')
+    await carries()
+  })
+
+  it.each(changes)('%s by another program: repaired, and counted', async (_name, change) => {
+    const [before, had] = [await list(), await repairs()]
+    await proxy.host.exec([own(4), ...change.split(' ')])
+    await expect.poll(list, { interval: 50 }).toBe(before)
+    await expect.poll(repairs).toBe(had + 1)
+    await proxy.process.line(/rules of iptables were changed by another program: IPv4: CULVERT-/)
+    await carries()
+  })
+
+  it('flows go on whatever services come and go', async () => {
+    const flow = await startTraffic(bed.host('app'), {
+      to: String(proxy.host.address.v4),
+      port: 10_000,
+      protocol: 'tcp',
+      every: 20,
+    })
+    for (const count of [40, 2, 300, 1]) {
+      await group.write(files(count))
+      const told = () => group.told<{ services: object }>('egress-services')
+      await expect.poll(async () => Object.keys((await told())?.services ?? {})).toHaveLength(count)
+      await carries(10_000 + count - 1)
+    }
+    expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
+  })
+
+  it('leaves nothing behind', async () => {
+    await proxy.process.stop()
+    expect(await leftovers(proxy.host)).toEqual([])
+    await proxy.host.exec(['sh', '-c', `for i in ip ip6; do $i''tables-nft -F; $i''tables-legacy -F; done`])
+  })
+})
+
+describe('a node that lacks something', () => {
+  const target = async () => ({ TS_DEST_IP: '10.98.0.11,fd98::11', TS_AUTHKEY: await bed.authKey() })
+  const legacy6 = ['ip6tables-legacy-restore', 'ip6tables-legacy-save']
+
+  it('all of netfilter’s own sockets: it forwards by the older tables, and leaves connections alone', async () => {
+    const path = await without(bed.host('proxy'), [], { iptables: 'iptables-legacy', ip6tables: 'ip6tables-legacy' })
+    const proxy = await Proxy.start(bed, { ...(await target()), ...path }, { wrap: withoutNftables() })
+    await proxy.until(({ ready }) => ready)
+    await proxy.process.line(/warning: connections are neither listed nor ended: conntrack/)
+    const { v4, v6 } = await proxy.own()
+    for (const to of [v4, v6]) expect(await ask(bed.host('db'), { to, protocol: 'tcp' })).toMatchObject({ host: 'app' })
+    await proxy.process.stop()
+    // What is still under way would leave in the clear.
+    expect((await leftovers(proxy.host)).filter((line) => !line.includes('CULVERT'))).toEqual([])
+    expect((await proxy.host.exec(['iptables-legacy-save'])).stdout).toContain('-A POSTROUTING -j CULVERT-GUARD')
+    const clear =
+      'for i in iptables ip6tables; do for t in nat mangle; do $i-legacy -t $t -F; $i-legacy -t $t -X; done; done'
+    await proxy.host.exec(['sh', '-c', clear])
+  })
+
+  it('ip6tables: IPv4 is carried, and IPv6 said to be not', async () => {
+    const path = await without(bed.host('proxy'), [...nfTables, ...legacy6], { iptables: 'iptables-legacy' })
+    await using proxy = await Proxy.ready(bed, { ...(await target()), ...path })
+    const { targets, firewall } = await proxy.until(({ ready }) => ready)
+    expect(targets.map(({ forwarded }) => forwarded)).toEqual([true, false])
+    expect(targets[1]?.problem).toContain('IPv6')
+    expect(firewall?.reason).toMatch(/no IPv6: .*ip6tables-legacy-restore/)
+    const { v4 } = await proxy.own()
+    expect(await ask(bed.host('db'), { to: v4, protocol: 'tcp' })).toMatchObject({ host: 'app' })
+  })
+
+  it('any firewall: the agent ends, and says what each said', async () => {
+    const lacking = [...nfTables, ...legacy6, 'iptables-legacy-restore']
+    const path = await without(bed.host('proxy'), lacking)
+    const proxy = await Proxy.start(bed, { ...(await target()), ...path })
+    const { code, reason } = await proxy.ended()
+    expect(code).toBe(1)
+    for (const name of ['nft', 'iptables-nft-restore', 'iptables-legacy-restore', 'ip6tables-legacy-restore']) {
+      expect(reason).toContain(`${name}: Failed`)
+    }
+    expect(reason).toContain('The node’s kernel needs nf_tables')
+    expect(await leftovers(bed.host('proxy'))).toEqual([])
+  })
+
+  it('a firewall that is named: the agent ends, and takes no other', async () => {
+    const path = await without(bed.host('proxy'), nfTables)
+    const proxy = await Proxy.start(bed, { ...(await target()), ...path, TS_DEBUG_FIREWALL_MODE: 'nftables' })
+    const { code, reason } = await proxy.ended()
+    expect(code).toBe(1)
+    expect(reason).toMatch(/nftables cannot be used.*nft: Failed/)
+    expect(reason).not.toContain('iptables-legacy')
+  })
+})

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { type Environment, readSettings } from '../../../agent/settings/read.ts'
+
+const read = (env: Environment) => readSettings({ TS_USERSPACE: 'false', ...env })
+const text = (list: readonly { readonly text: string }[]): string[] => list.map((address) => address.text)
+
+it('takes several addresses, each once', () => {
+  const { settings } = read({ TS_DEST_IP: '10.0.0.2,10.0.0.1, fd00::1,::ffff:10.0.0.2' })
+  expect(text(settings.targets)).toEqual(['10.0.0.2', '10.0.0.1', 'fd00::1'])
+  expect(settings).toMatchObject({ targetName: undefined, forwardedFamilies: [4, 6], forwardsAny: false })
+})
+
+describe('takes a name', () => {
+  it.each([
+    ['in lower case', 'DB.prod', 'db.prod'],
+    ['with a last dot', 'db.prod.', 'db.prod.'],
+    ['beyond ASCII', 'bücher.test', 'xn--bcher-kva.test'],
+    ['like an address', '0x7f.1', '0x7f.1'],
+    ['of 253 characters and a dot', `${'a.'.repeat(126)}b.`, `${'a.'.repeat(126)}b.`],
+  ])('%s', (_what, name, targetName) => {
+    const { settings } = read({ TS_EXPERIMENTAL_DEST_DNS_NAME: name })
+    expect(settings).toMatchObject({ targets: [], targetName, forwardedFamilies: [], forwardsAny: true })
+  })
+
+  it('that is an address as such', () => {
+    const { settings, warnings } = read({ TS_EXPERIMENTAL_DEST_DNS_NAME: 'fd00:0::1' })
+    expect(text(settings.targets)).toEqual(['fd00::1'])
+    expect(settings).toMatchObject({ targetName: undefined, forwardedFamilies: [6] })
+    expect(warnings).toEqual([expect.stringMatching(/fd00:0::1 is an address and no name: .* TS_DEST_IP/)])
+  })
+})
+
+it.each([
+  ['254 characters', `${'a.'.repeat(126)}ab`, /it has 254 characters, more than 253/],
+  ['an empty part', 'a..b', /a part between dots that is empty/],
+  ['only a dot', '.', /it has a character that no name/],
+  ['a long part', `${'a'.repeat(64)}.b`, /longer than 63 characters/],
+  [
+    'a space',
+    'a b',
+    /="a b" is not valid: it has a character that no name of a host has; a name such as .* is accepted/,
+  ],
+  ['a port', 'a.b:80', /it has a character/],
+  ['a long part beyond ASCII', `${'ü'.repeat(64)}.test`, /is not valid/],
+])('refuses a name with %s', (_what, name, expected) => {
+  expect(() => read({ TS_EXPERIMENTAL_DEST_DNS_NAME: name })).toThrow(expected)
+})

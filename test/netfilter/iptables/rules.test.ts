@@ -1,0 +1,188 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { families, type Family } from '../../../lib/address.ts'
+import { kindOf, marks, type Rules, rulesOf, type TableName } from '../../../netfilter/iptables/rules.ts'
+import { emptyTable, type ForwardingTable, forwardingTable, type PortKey } from '../../../netfilter/table.ts'
+import { randomTable } from '../random-table.ts'
+import { egressTable, ingressTable, severalTable, source } from '../tables.ts'
+import { judge, type Packet } from './packet.ts'
+
+const device = 'tun0'
+const rules = (table: ForwardingTable, family: Family = 4): Rules => rulesOf({ ...table, device }, family)
+const text = (all: Rules): string =>
+  Object.values(all)
+    .flatMap(({ chains }) => [...chains].flatMap(([name, list]) => list.map((rule) => `${name} ${rule}`)))
+    .join('\n')
+const fate = (table: ForwardingTable, packet: Packet, family: Family = 4) =>
+  judge(rules(table, family).nat.chains, 'CULVERT-TRANSLATE', packet)
+
+describe('rules', () => {
+  it.each<[string, Partial<ForwardingTable>, Family, RegExp]>([
+    ['masquerade where they are to', {}, 4, /-SOURCE ! -o tun0 .* -j MASQUERADE$/m],
+    ['say who asks in the tailnet', { source }, 6, /-SOURCE -o tun0 .* -j SNAT --to-source fd7a:115c:a1e0::1$/m],
+    ['lead everything', { catchAll: source }, 4, /-ALL -j DNAT --to-destination 100\.64\.0\.1$/m],
+    [
+      'leave the Pod its own ports',
+      { catchAll: source, exempt: ['udp . 41641'] },
+      4,
+      /-ALL -p udp -m udp --dport 41641 -j RETURN\nCULVERT-ALL -j DNAT/,
+    ],
+    ['refuse unmapped services', { refuseUnmapped: true }, 4, /-FORWARD -d 100\.64\.0\.0\/10 -i tun0 .*0x30000000/],
+    ['refuse them by IPv6', { refuseUnmapped: true }, 6, /-FORWARD -d fd7a:115c:a1e0::\/48 -i tun0 .*0x30000000/],
+    ['answer TCP with a reset', { refuseUnmapped: true }, 6, /-REFUSE -p tcp .* -j REJECT --reject-with tcp-reset$/m],
+    ['answer all else', { refuseUnmapped: true }, 6, /-REFUSE .* -j REJECT --reject-with icmp6-port-unreachable$/m],
+    [
+      'write addresses as they are listed',
+      { source: { 4: undefined, 6: '::c000:207' } },
+      6,
+      /--to-source ::192\.0\.2\.7$/m,
+    ],
+  ])('%s', (_name, change, family, expected) => {
+    expect(text(rules({ ...emptyTable, ...change }, family))).toMatch(expected)
+    expect(text(rules({ ...emptyTable, masquerade: false }, family))).not.toMatch(expected)
+  })
+
+  it('guard, clamp and mark whatever is forwarded', () => {
+    for (const family of families) {
+      const said = text(rules({ ...emptyTable, masquerade: false }, family))
+      expect(said.match(/-GUARD ! -o tun0 .* -j DROP$/gm)).toHaveLength(2)
+      expect(said.match(/-FORWARD -[io] tun0 -p tcp .* -j TCPMSS --clamp-mss-to-pmtu$/gm)).toHaveLength(2)
+      expect(said).toMatch(/-FORWARD -o tun0 .* -j MARK --set-xmark 0x40000\/0xff0000$/m)
+    }
+  })
+
+  it('write an IPv6 target with its port in brackets', () => {
+    const table = egressTable([], [['tcp . 80', 'fd7a:115c:a1e0::2 . 8080']])
+    expect(text(rules(table, 6))).toContain('--dport 80 -j DNAT --to-destination [fd7a:115c:a1e0::2]:8080')
+  })
+
+  it('are entered from the chains of the kernel, and each chain from somewhere', () => {
+    fc.assert(
+      fc.property(randomTable, fc.constantFrom<Family>(4, 6), (table, family) => {
+        for (const { jumps, chains } of Object.values(rules(table, family))) {
+          const targets = [...jumps.map(({ to }) => to), ...targetsOf([...chains.values()].flat())]
+          expect(new Set(targets)).toEqual(new Set(chains.keys()))
+        }
+      }),
+    )
+  })
+
+  it('change in the table nat alone when a service comes or goes', () => {
+    const [before, after] = [egressTable([['tcp . 1', '100.64.0.2 . 1']]), egressTable([])].map((table) => rules(table))
+    const differing = (['mangle', 'filter', 'nat'] satisfies TableName[]).filter(
+      (name) => JSON.stringify([...before![name].chains]) !== JSON.stringify([...after![name].chains]),
+    )
+    expect(differing).toEqual(['nat'])
+  })
+
+  it('give several backends of an address equal chances', () => {
+    const { chains } = rules(severalTable('100.64.0.1', ['10.0.0.1', '10.0.0.2', '10.0.0.3'])).nat
+    expect(chains.get('CULVERT-IN')).toEqual(['-d 100.64.0.1/32 -j CULVERT-OF-64400001'])
+    expect(chains.get('CULVERT-OF-64400001')).toEqual([
+      '-m statistic --mode random --probability 0.33333333349 -j DNAT --to-destination 10.0.0.1',
+      '-m statistic --mode random --probability 0.50000000000 -j DNAT --to-destination 10.0.0.2',
+      '-j DNAT --to-destination 10.0.0.3',
+    ])
+  })
+})
+
+const targetsOf = (all: readonly string[]): string[] =>
+  all.flatMap((rule) => / -j (CULVERT-\S+)$/.exec(` ${rule}`)?.[1] ?? [])
+
+describe('a connection that begins', () => {
+  const none = { to: undefined, mark: 0, connection: 0 }
+  const ingress = { mark: 0x80000, connection: marks.ingress }
+
+  it.each<[string, ForwardingTable, Packet, object]>([
+    [
+      'from the tailnet to a backend',
+      ingressTable([['100.64.0.1', '10.0.0.9']]),
+      { device, to: '100.64.0.1', local: true, protocol: 'icmp' },
+      { to: '10.0.0.9', ...ingress },
+    ],
+    [
+      'from the tailnet to another address',
+      ingressTable([['100.64.0.1', '10.0.0.9']]),
+      { device, to: '100.64.0.3', local: true, protocol: 'icmp' },
+      none,
+    ],
+    [
+      'from elsewhere to an own address',
+      ingressTable([['100.64.0.1', '10.0.0.9']]),
+      { device: 'eth0', to: '100.64.0.1', local: true, protocol: 'icmp' },
+      none,
+    ],
+    [
+      'from the cluster to a port',
+      egressTable([['tcp . 80', '100.64.0.2 . 443']]),
+      { device: 'eth0', to: '10.0.0.5', local: true, protocol: 'tcp', port: 80 },
+      { to: '100.64.0.2:443', mark: 0, connection: marks.egress },
+    ],
+    [
+      'from a peer to that port',
+      egressTable([['tcp . 80', '100.64.0.2 . 443']]),
+      { device, to: '100.64.0.1', local: true, protocol: 'tcp', port: 80 },
+      none,
+    ],
+    [
+      'that only passes here',
+      egressTable([['tcp . 80', '100.64.0.2 . 443']]),
+      { device: 'eth0', to: '10.0.0.7', local: false, protocol: 'tcp', port: 80 },
+      none,
+    ],
+    [
+      'to an own port of the Pod',
+      forwardingTable({ ...emptyTable, catchAll: source, exempt: ['tcp . 9002'] }),
+      { device: 'eth0', to: '10.0.0.5', local: true, protocol: 'tcp', port: 9002 },
+      none,
+    ],
+    [
+      'without ports, where everything is led on',
+      forwardingTable({ ...emptyTable, catchAll: source, exempt: ['tcp . 9002'] }),
+      { device: 'eth0', to: '10.0.0.5', local: true, protocol: 'icmp' },
+      { to: '100.64.0.1', mark: 0, connection: marks.egress },
+    ],
+  ])('%s', (_name, table, packet, expected) => {
+    expect(fate(table, packet)).toEqual(expected)
+  })
+
+  it('goes where the table says, whatever is in it', () => {
+    const packets = fc.record({
+      fromTunnel: fc.boolean(),
+      lucky: fc.boolean(),
+      pick: fc.nat(),
+      port: fc.integer({ min: 1, max: 65_535 }),
+      protocol: fc.constantFrom('tcp' as const, 'udp' as const),
+    })
+    fc.assert(
+      fc.property(
+        randomTable,
+        fc.constantFrom<Family>(4, 6),
+        packets,
+        (table, family, { pick, fromTunnel, lucky, ...any }) => {
+          const addresses = [...table.ingress[family].keys(), table.source[family]!]
+          const keys = [
+            ...table.ports[family].keys(),
+            ...table.exempt,
+            `${any.protocol} . ${any.port}` satisfies PortKey,
+          ]
+          const key = keys[pick % keys.length]!
+          const [protocol = '', port] = key.split(' . ')
+          const to = addresses[pick % addresses.length]!
+          const packet = { device: fromTunnel ? device : 'eth0', to, local: true, port: Number(port), lucky }
+          const { to: sent, connection, mark } = fate(table, { ...packet, protocol: protocol as 'tcp' }, family)
+          const mapped = table.ports[family].get(key)?.replace(/^(.*) . (\d+)$/, family === 4 ? '$1:$2' : '[$1]:$2')
+          const everything = table.exempt.includes(key) ? undefined : table.catchAll[family]
+          expect(sent).toBe(fromTunnel ? table.ingress[family].get(to)?.at(lucky ? 0 : -1) : (mapped ?? everything))
+          expect(kindOf(connection)).toBe(sent === undefined ? undefined : fromTunnel ? 'ingress' : 'egress')
+          expect(mark).toBe(fromTunnel && sent !== undefined ? 0x80000 : 0)
+        },
+      ),
+    )
+  })
+})
+
+it('a mark is of a kind whatever else is in it', () => {
+  const kinds = [0, 0x1000_0000, 0x2fff_ffff, 0xf00f_0000, 0x4000_0001, undefined].map(kindOf)
+  expect(kinds).toEqual([undefined, 'ingress', 'egress', 'refused', undefined, undefined])
+})
