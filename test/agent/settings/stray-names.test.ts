@@ -57,5 +57,5 @@ it('is silent about what Kubernetes sets for Services of such names', () => {
 })
 
 it('is silent about names that every object has', () => {
-  expect(strayNames({ constructor: 'x', toString: 'x' } as unknown as Record<string, string>)).toEqual([])
+  expect(strayNames({ constructor: 'x' })).toEqual([])
 })
