@@ -28,14 +28,12 @@ export function parseFlags(
   let before: string | undefined
   return tokens.flatMap((token): Given[] => {
     if (token.kind === 'option-terminator') return []
-    if (token.kind === 'positional') throw misplaced(before, known)
+    if (token.kind === 'positional') throw misplaced(token.value, before, known)
     const { name, value, inlineValue } = token
     const type = known.get(name)
     if (type === undefined) {
-      // `parseArgs` splits an argument with one hyphen into letters.
-      const written = args[token.index]!.replace(/=.*/s, '')
-      const write = suggest(written.replace(/^-+/, ''))
-      throw absent(`flag ${written}`, write)
+      // What begins with one hyphen is given letter by letter.
+      throw unknown(args[token.index]!, known, suggest)
     }
     if (type === 'value' && (value === undefined || (!inlineValue && value.startsWith('-')))) {
       throw new CulvertError('usage', `--${name} has no value: write --${name}=VALUE`)
@@ -51,14 +49,38 @@ export function nearestFlag(name: string, known: Flags): string | undefined {
   return found && `--${found}`
 }
 
-/** The error for an unknown flag or command; `write` is what may have been meant. */
-export const absent = (what: string, write: string | undefined): CulvertError =>
+/** What programs for text and web pages make of hyphens. */
+const otherDash = /[\u2010-\u2015\u2212\uFF0D]/
+const pasted = (): CulvertError =>
+  new CulvertError('usage', 'a flag is written with a dash that is no hyphen, as pasted from a web page: type "-"')
+
+/** The error for an argument that sets none of the flags. Behind the name may be a secret, whatever separates the two. */
+function unknown(arg: string, known: Flags, suggest: (name: string) => string | undefined): CulvertError {
+  if (otherDash.test(arg.replace(/=.*/s, ''))) return pasted()
+  const [written] = /^-+[\w-]{0,60}/.exec(arg)!
+  const name = written.replace(/^-+/, '')
+  if (written !== `--${name}` || !known.has(name)) return absent(`flag ${written}`, suggest(name))
+  return new CulvertError('usage', `--${name} has something else than "=" behind it: write --${name}=VALUE`)
+}
+
+/** The error for a first argument that is no command. It may be a secret: only what looks like a command is repeated. */
+export function absentCommand(name: string, commands: Iterable<string>): CulvertError {
+  if (otherDash.test(name)) return pasted()
+  if (/^[a-z-]{0,20}$/i.test(name)) return absent(`command ${name}`, nearest(name, commands, 2))
+  return new CulvertError('usage', 'the first argument is neither a command nor a flag', { remedy: lists })
+}
+
+const lists = '`--help` lists what there is.'
+
+/** The error for a flag or a command that there is not; `write` is what may have been meant. */
+const absent = (what: string, write: string | undefined): CulvertError =>
   write === undefined
-    ? new CulvertError('usage', `there is no ${what}`, { remedy: '`--help` lists what there is.' })
+    ? new CulvertError('usage', `there is no ${what}`, { remedy: lists })
     : new CulvertError('usage', `there is no ${what}: did you mean ${write}?`)
 
 /** The error for an argument that is neither a flag nor the value of one. */
-function misplaced(before: string | undefined, known: Flags): CulvertError {
+function misplaced(arg: string, before: string | undefined, known: Flags): CulvertError {
+  if (otherDash.test(arg.slice(0, 1))) return pasted()
   if (before === undefined) return new CulvertError('usage', 'the first argument is not a flag: flags begin with "--"')
   const remedy =
     known.get(before) === 'boolean'

@@ -107,10 +107,11 @@ function byPort({ TCP, Web, AllowFunnel }: Sections): Map<string, PortParts> {
 
 function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
   const { TCP, Web } = readPorts(parts.TCP, parts.Web, certDomain, warn)
+  const isSite = amongst(Object.keys(Web).map(hostOf))
   const funnel = parts.AllowFunnel.filter(([, cursor]) => flagOf(cursor)).filter(([site, cursor]) => {
     const port = TCP[portOf(site)]
-    const names = port?.TCPForward === undefined ? Object.keys(Web).map(hostOf) : [port.TerminateTLS ?? hostOf(site)]
-    const isServed = names.some((name) => maybeSame(name, hostOf(site)))
+    const isName = port?.TCPForward === undefined ? isSite : amongst([port.TerminateTLS ?? hostOf(site)])
+    const isServed = isName(hostOf(site))
     if (port === undefined) throw new Refusal(cursor.path, 'it is not served, so that no Funnel can lead to it')
     if (!isServed) warn(cursor, 'it is not served, so that no Funnel can lead to it; it is ignored')
     return isServed
@@ -119,6 +120,9 @@ function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
   return withoutEmpty({ TCP, Web, AllowFunnel })
 }
 
-/** Whether two names are the same, or will be once the placeholder is replaced. */
-const maybeSame = (one: string, other: string): boolean =>
-  one === other || one.includes(certDomain) || other.includes(certDomain)
+/** Tells whether a name is one of these, or will be once the placeholder is replaced. */
+function amongst(names: readonly string[]): (name: string) => boolean {
+  const all = new Set(names)
+  const unsure = names.some((name) => name.includes(certDomain))
+  return (name) => unsure || all.has(name) || (all.size > 0 && name.includes(certDomain))
+}

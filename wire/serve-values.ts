@@ -21,8 +21,9 @@ export const isServiceName: Is = (text) => /^svc:[a-z\d](?:[a-z\d-]{0,61}[a-z\d]
 /** `host:port` or `unix:PATH`. */
 export const isForward: Is = named((text) => {
   if (text.startsWith('unix:')) return text.length > 'unix:'.length && visible(text)
-  const [, host = '', port = ''] = /^(\[[\da-f:.]+\]|[^:[\]]+):(\d+)$/i.exec(text) ?? []
-  return isPort(port) && (host.startsWith('[') || isName(host))
+  const [, host = '', port = ''] = /^(\[[\da-f:.]+\]|[^:[\]]*):(\d+)$/i.exec(text) ?? []
+  // Without a host it is the Pod itself, and a name may end in the root's dot.
+  return isPort(port) && (host === '' || host.startsWith('[') || isName(host.replace(/\.$/, '')))
 })
 
 /** `8080`, `host:8080`, a URL, or `unix:PATH`. */
@@ -30,7 +31,9 @@ export const isProxy: Is = named((text) => {
   if (/^\d+$/.test(text)) return isPort(text)
   if (text.startsWith('unix:')) return isForward(text)
   const rest = text.replace(/^(?:https?|https\+insecure):\/\//, '')
-  return visible(text) && !/^(?:[a-z\d+.-]+:\/\/|[/?#])/i.test(rest) && URL.canParse(`http://${rest}`)
+  // Without a host it is the Pod itself.
+  const url = `http://${rest.replace(/^:(?=\d)/, 'localhost:')}`
+  return visible(text) && !/^(?:[a-z\d+.-]+:\/\/|[/?#])/i.test(rest) && URL.canParse(url)
 })
 
 /** A URL or a path, optionally with a status and a colon before it. */

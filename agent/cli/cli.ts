@@ -25,9 +25,8 @@ export async function cli(args: readonly string[], terminal: Terminal): Promise<
   if (name === 'run' && !rest.some(asksForHelp)) return terminal.agent(first === 'run' ? rest : args)
   try {
     if (!isCommand(name)) {
-      const { absent } = await import('../../lib/flags.ts')
-      const { nearest } = await import('../../lib/nearest.ts')
-      throw absent(`command ${name}`, nearest(name, Object.keys(commands), 2))
+      const { absentCommand } = await import('../../lib/flags.ts')
+      throw absentCommand(name, Object.keys(commands))
     }
     return await runCommand(name, rest, terminal)
   } catch (error) {

@@ -1,6 +1,7 @@
 import { parseAddress, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { parseBool } from '../../lib/go-values.ts'
+import { quote } from '../../lib/quote.ts'
 import { type VariableName, variables } from './variables.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -45,5 +46,5 @@ export function envReader(env: Environment): EnvReader {
 
 /** The error for a value that can never work. */
 export function refusal(name: VariableName, value: string, accepted: string): CulvertError {
-  return new CulvertError('settings', `${name}=${JSON.stringify(value)} is not valid: ${accepted}`)
+  return new CulvertError('settings', `${name}=${quote(value, 200)} is not valid: ${accepted}`)
 }

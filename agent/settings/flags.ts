@@ -19,8 +19,8 @@ const types = new Map(
   [...byFlag].map(([flag, { type }]): [string, FlagType] => [flag, type === 'boolean' ? type : 'value']),
 )
 
-/** The beginning of a key, or of an argument of `tailscale up` with a secret as its value. */
-const secret = /\btskey-|(?:^|\s)--?(?:auth-?key|client-secret|id-token)[=\s]\s*(?!file:)\S/
+/** What a key begins with, of Tailscale or Headscale, or what stands before a secret in arguments of `tailscale up`. */
+const secret = /\b[th]skey-|(?:^|\s)--?(?:auth-?key|client-secret|id-token)[=\s]\s*(?!file:)\S/
 
 /**
  * Reads the flags of `culvert run`; the last one of a setting counts.

@@ -1,9 +1,10 @@
 import { families, parseAddressPort } from '../../lib/address.ts'
 import type { CulvertError } from '../../lib/errors.ts'
 import { parseDuration } from '../../lib/go-values.ts'
+import { quote } from '../../lib/quote.ts'
 import { takeAcceptDns } from './accept-dns.ts'
 import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
-import { type Environment, envReader, type EnvReader, refusal } from './env-reader.ts'
+import { type Environment, envReader, type EnvReader } from './env-reader.ts'
 import { badLoginServer } from './login-server.ts'
 import { oddValues } from './odd-values.ts'
 import { readPod } from './pod.ts'
@@ -99,7 +100,7 @@ export function readSettings(
       port: text('KUBERNETES_SERVICE_PORT_HTTPS'),
       addressFromEnv: root !== '' || text('TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV') === 'true',
     },
-    firewallMode: readFirewallMode(text('TS_DEBUG_FIREWALL_MODE'), forwards),
+    firewallMode: forwards ? readFirewallMode(env) : 'auto',
     fakeNetfilter: bool('TS_TEST_FAKE_NETFILTER') ? { ipv6: bool('TS_TEST_FAKE_NETFILTER_6') } : undefined,
     statusSocket: raw('CULVERT_SOCKET') || `${root}${text('CULVERT_SOCKET')}`,
     shortWaits: bool('CULVERT_TEST_SHORT_WAITS'),
@@ -110,6 +111,7 @@ export function readSettings(
       ...podWarnings,
       ...targetWarnings,
       ...tunWarnings(env),
+      ...firewallWarnings(env),
       ...stateWarnings(env),
       ...(catchesAll ? portWarnings : []),
       ...upWarnings,
@@ -158,8 +160,14 @@ function readEndpoints(env: EnvReader): { endpoints: Endpoints; warnings: readon
   return { endpoints, warnings }
 }
 
-function readFirewallMode(value: string, needed: boolean): Settings['firewallMode'] {
-  if (!needed || value === '' || value === 'auto') return 'auto'
-  if (value === 'nftables' || value === 'iptables') return value
-  throw refusal('TS_DEBUG_FIREWALL_MODE', value, 'auto, nftables and iptables are accepted')
+/** Another value than these counts as none, for tailscaled as well. */
+function readFirewallMode({ text }: EnvReader): Settings['firewallMode'] {
+  const mode = text('TS_DEBUG_FIREWALL_MODE')
+  return mode === 'nftables' || mode === 'iptables' ? mode : 'auto'
+}
+
+function firewallWarnings({ text }: EnvReader): string[] {
+  const mode = text('TS_DEBUG_FIREWALL_MODE')
+  if (['', 'auto', 'nftables', 'iptables'].includes(mode)) return []
+  return [`TS_DEBUG_FIREWALL_MODE=${quote(mode)} is none of auto, nftables and iptables, and counts as unset`]
 }

@@ -61,16 +61,29 @@ export const instead: Readonly<Record<string, string>> = {
 const near = 2
 
 /**
- * Warnings about variables that look like settings but are not read, each with what to write instead. Names that
- * tailscaled reads itself, such as TS_DEBUG_…, are passed over.
+ * Warnings about variables that nobody reads but that look as if somebody did: each with what to write. Names that
+ * tailscaled reads itself, such as TS_DEBUG_…, are passed over; so is what another variable may be made of, as in
+ * TS_AUTHKEY=$(AUTHKEY).
  */
 export function strayNames(environment: Environment): string[] {
   const known = new Set<string>(variables.map(({ name }) => name))
-  return Object.keys(environment).flatMap((name) => {
-    if (known.has(name) || (environment[name] ?? '') === '') return []
-    const write = instead[name] ?? misspelt(name)
-    return write === undefined ? [] : [`${name} is set, but nothing reads it: use ${write}`]
+  return Object.entries(environment).flatMap(([name, value = '']) => {
+    if (known.has(name) || value === '' || isServiceLink(name, value)) return []
+    const write = Object.hasOwn(instead, name) ? instead[name] : misspelt(name)
+    if (write === undefined || isWritten(write, environment)) return []
+    return [`${name} is set, but nothing reads it: use ${write}`]
   })
+}
+
+/** What Kubernetes and links of Docker set for a Service of such a name: TS_PORT=tcp://10.0.0.9:80 for `ts`. */
+const isServiceLink = (name: string, value: string): boolean =>
+  name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(value)
+
+/** Whether what to write is there already: the variable, and the flag if it is one of several. */
+function isWritten(write: string, environment: Environment): boolean {
+  const [, name = '', flag = ''] = /^([A-Z\d_]+)(?:=(--[a-z\d-]+))?/.exec(write) ?? []
+  const value = environment[name] ?? ''
+  return value !== '' && value.includes(flag)
 }
 
 function misspelt(name: string): string | undefined {

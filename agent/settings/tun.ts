@@ -26,33 +26,35 @@ const tunOf = ({ words }: EnvReader): string | undefined => flagValue(words('TS_
 export const readTunnelDevice = (env: EnvReader): string => tunOf(env) ?? defaultDevice
 
 /**
- * Whether a device can have this name. Linux allows more characters, but nft reads `*` as a wildcard,
- * tailscaled `,` as a list, and the kernel `%d` as a number to choose.
+ * Whether the rules can follow a device of this name. Linux allows other characters too, but nft reads `*` as a
+ * wildcard, tailscaled `,` as a list, and the kernel `%d` as a number to choose.
  */
 const isDevice = (name: string): boolean => /^[a-z\d_][\w.-]{0,14}$/i.test(name)
 
+/** Whether tailscaled can make something of `--tun`: it takes the first item of a list that it can. */
+const isMade = (list: string): boolean =>
+  list.split(',').some((name) => name === none || /^(?:tap:.+|(?!-|\.\.?$)[^/:\s]{1,15})$/.test(name))
+
 /**
- * What is wrong with tailscaled's `--tun`, and what to write instead. `needsDevice` is the variable of a mode that
- * does not work in userspace.
+ * What is wrong with tailscaled's `--tun`, and what to write instead. `needsDevice` is the variable of a mode whose
+ * rules name the device; other modes take whatever tailscaled does.
  */
 export function tunProblem(env: EnvReader, needsDevice: string | undefined): string | undefined {
   const name = tunOf(env)
-  const userspace = env.bool('TS_USERSPACE')
-  if (name === undefined || (name === none && userspace)) return undefined
+  if (name === undefined || (name === none && env.bool('TS_USERSPACE'))) return undefined
   if (name === none) {
     const other = needsDevice === undefined ? ', or set TS_USERSPACE=true' : `: ${needsDevice} needs a device`
     return `--tun=${none} contradicts TS_USERSPACE=false: take it out${other}`
   }
-  if (!isDevice(name)) {
-    return `--tun=${quote(name)} is no name of a device: 1 to 15 letters, digits, dots, underscores and hyphens are accepted`
-  }
-  return undefined
+  if (needsDevice === undefined ? isMade(name) : isDevice(name)) return undefined
+  return `--tun=${quote(name)} is no name of a device: 1 to 15 letters, digits, dots, underscores and hyphens are accepted`
 }
 
 /** tailscaled uses the last `--tun`, that of the extra arguments, but the agent then does not prepare a device. */
 export function tunWarnings(env: EnvReader): string[] {
   const name = tunOf(env)
-  if (name === undefined || name === none || !env.bool('TS_USERSPACE')) return []
+  if (name === undefined || !env.bool('TS_USERSPACE')) return []
+  if (name.split(',').includes(none)) return []
   return [
     `--tun=${name} makes tailscaled use a device although TS_USERSPACE is true: set TS_USERSPACE=false, or take it out`,
   ]

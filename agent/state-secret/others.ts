@@ -1,4 +1,5 @@
 import { CulvertError } from '../../lib/errors.ts'
+import { visible } from '../../lib/quote.ts'
 import type { SecretData } from '../../kube/client.ts'
 import { keys } from '../../wire/state-secret.ts'
 import type { Timings } from '../world/timings.ts'
@@ -73,7 +74,7 @@ export function judgeOthers(
 const usedByTwo = (secret: string, uid: string): CulvertError =>
   new CulvertError(
     'state-secret',
-    `the Pod with UID ${uid} uses the state Secret "${secret}", too: two Pods on one Secret are one node and disturb each other, and only one of them keeps it up to date`,
+    `the Pod with UID ${visible(uid.slice(0, 64))} uses the state Secret "${secret}", too: two Pods on one Secret are one node and disturb each other, and only one of them keeps it up to date`,
     {
       remedy:
         'Run one Pod, or give each a Secret of its own (TS_KUBE_SECRET). A Pod that is being replaced says this, too, and ends soon.',

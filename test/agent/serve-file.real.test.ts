@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { Proxy } from './proxy.ts'
-import { mountServeConfig, servedBy, serveFile, tailscale, visitFrom } from './serving.ts'
+import { mountServeConfig, program, servedBy, serveFile, tailscale, visitFrom } from './serving.ts'
 
 // Configs that tailscaled accepts without complaint, although clients cannot reach their sites.
 let bed: Bed<'client' | 'proxy'>
@@ -55,7 +55,31 @@ it('a site with an earlier name of the node is reported, with the node’s prese
   await proxy.process.line(/what is served is good again/)
 })
 
-it('the output of `tailscale serve get-config` is rejected, since it does not say what is HTTPS', async () => {
+it('a target without a host, and one with the root’s dot, is what tailscaled makes of it', async () => {
+  const backend = await bed.host('proxy').spawn([process.execPath, program('backend.ts'), '3000', '3001'], {
+    name: 'backend',
+  })
+  await backend.line(/listening/)
+  appendFileSync(bed.host('proxy').path('/etc/hosts'), '127.0.0.1 db.default.svc.cluster.local\n')
+  const to = (target: string) => ({ Handlers: { '/': { Proxy: target } } })
+  await using proxy = await serving({
+    TCP: {
+      80: { HTTP: true },
+      81: { HTTP: true },
+      82: { TCPForward: ':3001' },
+      83: { TCPForward: 'db.default.svc.cluster.local.:3001' },
+    },
+    Web: { '${TS_CERT_DOMAIN}:80': to(':3000'), '${TS_CERT_DOMAIN}:81': to('http://:3000') },
+  })
+  const { v4 } = await proxy.own()
+  const { serve } = await proxy.status()
+  const visit = (port: number, data?: string) =>
+    visitFrom(bed.host('client'), { to: v4, name: serve?.domain ?? '', port, ...(data !== undefined && { data }) })
+  for (const port of [80, 81]) await expect.poll(() => visit(port)).toMatchObject({ status: 200 })
+  for (const port of [82, 83]) await expect.poll(() => visit(port, 'hello\n')).toMatchObject({ body: 'hello\n' })
+})
+
+it('what `tailscale serve get-config` prints changes nothing, since it does not say what is HTTPS', async () => {
   const Web = { 'web.lab.ts.net:443': { Handlers: { '/': { Proxy: 'http://localhost:3000' } } } }
   const services = { Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web } } }
   await using proxy = await serving(services)

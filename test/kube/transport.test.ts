@@ -133,7 +133,7 @@ describe('the time of a call', () => {
 
   it('is limited for the body of an error, whose status is kept', async () => {
     server.answer = (_seen, response) => response.writeHead(500).write('{')
-    await expect(server.client(200).getSecret('a', never)).rejects.toMatchObject({ status: 500 })
+    await expect(server.client(2000).getSecret('a', never)).rejects.toMatchObject({ status: 500 })
   })
 
   it('is limited when the connection is not accepted', async () => {

@@ -44,6 +44,17 @@ it.each([
   [['--__proto__=secret'], 'there is no flag --__proto__'],
   [['-x'], 'there is no flag -x'],
   [['--no-on'], 'there is no flag --no-on'],
+  // A list in YAML makes one argument of a line.
+  [['--name secret'], '--name has something else than "=" behind it: write --name=VALUE'],
+  [['--name:secret'], '--name has something else than "=" behind it: write --name=VALUE'],
+  [['--nam: secret'], 'there is no flag --nam: did you mean --name?'],
+  [[`--${'x'.repeat(100_000)}`], `there is no flag --${'x'.repeat(60)}`],
+  ...['\u{2013}-name=secret', '\u{2014}name=secret', '-\u{2013}name', '--na\u{2011}me=secret'].map(
+    (arg): [string[], string] => [
+      [arg],
+      'a flag is written with a dash that is no hyphen, as pasted from a web page: type "-"',
+    ],
+  ),
   [['--name'], '--name has no value: write --name=VALUE'],
   [['--name', '--on'], '--name has no value: write --name=VALUE'],
   [['secret'], 'the first argument is not a flag: flags begin with "--"'],

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CulvertError } from '../../lib/errors.ts'
 import { entriesOf, joinEntries, type ServeConfig } from '../../wire/serve-config.ts'
 import { parseServeFile, type ServeFile } from '../../wire/serve-file.ts'
+import { growth } from '../lib/processor-time.ts'
 
 const parse = (value: unknown, before?: ServeFile): ServeFile =>
   parseServeFile(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)), before)
@@ -42,6 +43,8 @@ describe('accepts', () => {
               '/b': { Proxy: 'backend:8080/path' },
               '/c': { Proxy: 'https+insecure://[fd00::9]:8443' },
               '/d': { Proxy: 'unix:/run/app.sock' },
+              '/e': { Proxy: ':3000' },
+              '/f': { Proxy: 'http://:3000/path' },
             },
           },
         },
@@ -55,6 +58,8 @@ describe('accepts', () => {
           5433: { TCPForward: '[fd00::9]:5432', ProxyProtocol: 2 },
           5434: { TCPForward: 'db.default.svc:5432', TerminateTLS: 'app.lab.ts.net', ProxyProtocol: 1 },
           5435: { TCPForward: 'unix:/run/db.sock' },
+          5436: { TCPForward: 'db.default.svc.cluster.local.:5432' },
+          5437: { TCPForward: ':5432' },
         },
         AllowFunnel: { 'app.lab.ts.net:5434': true },
       },
@@ -226,4 +231,17 @@ it('reads a thousand handlers', () => {
   )
   const { config } = parse({ TCP: { 443: { HTTPS: true } }, Web: { [site]: { Handlers } } })
   expect(Object.keys(config.Web?.[site]?.Handlers ?? {})).toHaveLength(1000)
+})
+
+it('a site that the Internet may reach costs the same, however many there are', () => {
+  const prepare = (count: number) => {
+    const sites = Array.from({ length: count }, (_, index) => `a${index}.lab.ts.net:443`)
+    const file = JSON.stringify({
+      TCP: { 443: { HTTPS: true } },
+      Web: Object.fromEntries(sites.map((name) => [name, proxy])),
+      AllowFunnel: Object.fromEntries(sites.map((name) => [name, true])),
+    })
+    return () => parse(file)
+  }
+  expect(growth([200, 3200], prepare)).toBeLessThan(1.5)
 })

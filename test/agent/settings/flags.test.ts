@@ -144,6 +144,7 @@ describe('refuses', () => {
     ['--extra-args=--ssh --auth-key=hidden'],
     ['--extra-args=--client-secret hidden'],
     ['--hostname=tskey-auth-hidden'],
+    ['--hostname=hskey-auth-hidden'],
     ['--authkye=hidden'],
     ['--authkey=file:/key', 'hidden'],
     ['--userspace', 'hidden'],

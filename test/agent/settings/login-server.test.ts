@@ -3,8 +3,8 @@ import { readSettings } from '../../../agent/settings/read.ts'
 
 const warnings = (TS_EXTRA_ARGS: string) => readSettings({ TS_EXTRA_ARGS }).warnings
 
-it.each(['control.example.net', 'control.example.net:8080', '"https://control.example.net"', 'https://', ''])(
-  'warns of a control server that is not a URL: %j',
+it.each(['control.example.net', 'control.example.net:8080', '"https://control.example.net"', 'https://'])(
+  'a control server that is no URL is warned of: %j',
   (server) => {
     expect(warnings(`--login-server=https://a.test --ssh --login-server=${server}`)).toEqual([
       'TS_EXTRA_ARGS: --login-server is not a URL such as https://control.example.net',
@@ -15,6 +15,7 @@ it.each(['control.example.net', 'control.example.net:8080', '"https://control.ex
 it.each([
   '--login-server=http://10.0.0.1:8080/path',
   '--ssh',
+  '--login-server=',
   '--login-server https://a.test',
   '--login-server=$(URL)',
 ])('no warning for %s', (args) => {

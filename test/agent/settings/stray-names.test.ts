@@ -38,3 +38,24 @@ it('ignores names that are read, empty, or unlike ours', () => {
   ])
   expect(strayNames(environment)).toEqual([])
 })
+
+it.each([
+  ['AUTHKEY', 'TS_AUTHKEY', 'secret-value?ephemeral=true'],
+  ['TAILSCALE_AUTHKEY', 'TS_AUTHKEY', 'secret-value'],
+  ['TS_AUTHKEY_FILE', 'TS_AUTHKEY', 'file:secret-value'],
+  ['TS_LOGIN_SERVER', 'TS_EXTRA_ARGS', '--ssh --login-server=secret-value'],
+])('is silent about %s, of which %s may be made', (name, made, value) => {
+  expect(strayNames({ [name]: 'secret-value', [made]: value })).toEqual([])
+})
+
+it('warns of what is not among the arguments', () => {
+  expect(strayNames({ TS_SSH: 'true', TS_EXTRA_ARGS: '--accept-routes' })).toHaveLength(1)
+})
+
+it('is silent about what Kubernetes sets for Services of such names', () => {
+  expect(strayNames({ TS_PORT: 'tcp://10.0.0.9:80', TS_SOCKS5_PORT: 'udp://[fd00::9]:1055' })).toEqual([])
+})
+
+it('is silent about names that every object has', () => {
+  expect(strayNames({ constructor: 'x' })).toEqual([])
+})

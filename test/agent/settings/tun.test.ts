@@ -30,17 +30,28 @@ describe('the name of tailscaled’s device', () => {
     ])
   })
 
+  it('where nothing names the device, it is whatever tailscaled makes', () => {
+    for (const name of ['"ts0"', 'tun%d', 'tap:ts0', 'a/b,ts0', 'ts0,userspace-networking']) {
+      const read = readSettings({ ...kernel, TS_ROUTES: '10.0.0.0/8', TS_TAILSCALED_EXTRA_ARGS: `--tun=${name}` })
+      expect(read).toMatchObject({ settings: { userspace: false, forwardedFamilies: [4] }, warnings: [] })
+    }
+    const { warnings } = readSettings({ TS_TAILSCALED_EXTRA_ARGS: '--tun=tailscale0,userspace-networking' })
+    expect(warnings).toEqual([])
+  })
+
   it.each<[string, Record<string, string>, RegExp]>([
     ['--tun=', kernel, noName],
     ['--tun', kernel, noName],
     ['--tun=sixteen-bytes-ab', kernel, noName],
-    ['--tun=a/b', kernel, noName],
-    ['--tun="ts0"', kernel, noName],
-    ['--tun=ts*', kernel, noName],
-    ['--tun=tun%d', kernel, noName],
-    ['--tun=tap:ts0', kernel, noName],
-    ['--tun=ts0,userspace-networking', kernel, noName],
+    ['--tun=a/b,', kernel, noName],
     ['--tun=.', kernel, noName],
+    ...['"ts0"', 'ts*', 'tun%d', 'tap:ts0', 'ts0,userspace-networking', 'a/b', '.'].map(
+      (name): [string, Record<string, string>, RegExp] => [
+        `--tun=${name}`,
+        { ...kernel, TS_DEST_IP: '10.0.0.1' },
+        noName,
+      ],
+    ),
     ['--tun --port=1', kernel, noName],
     ['--tun=a/b', {}, noName],
     [

@@ -53,6 +53,10 @@ export const flags: Scenarios = {
     args: ['--authkey=tskey-key'],
     phases: [{ exit: 2, log: /error: --authkey takes only file:PATH/ }],
   },
+  'a secret in one argument with its flag': {
+    args: ['--authkey tskey-key'],
+    phases: [{ exit: 2, log: /error: --authkey has something else than "=" behind it: write --authkey=VALUE$/ }],
+  },
   'a value that can never work': {
     args: ['--dest-ip=10.0.0', '--userspace=false'],
     phases: [{ exit: 1, log: /error: --dest-ip="10\.0\.0" is not valid/ }],

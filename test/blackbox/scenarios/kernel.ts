@@ -44,6 +44,23 @@ export const kernel: Scenarios = {
   routes_kernel_ipv4: routesInKernel('1.2.3.0/24,10.20.30.0/24', forwarding('1', '0')),
   routes_kernel_ipv6: routesInKernel('::/64,1::/64', forwarding('0', '1')),
   routes_kernel_all_families: routesInKernel('::/64,1.2.3.0/24', forwarding('1', '1')),
+  'a device, or none where that cannot be had': {
+    env: {
+      ...withKey,
+      ...inKernel,
+      TS_ROUTES: '1.2.3.0/24',
+      TS_TAILSCALED_EXTRA_ARGS: '--tun=ts0,userspace-networking',
+    },
+    phases: [
+      {
+        runs: [
+          tailscaled(inMemory, '--tun=ts0,userspace-networking'),
+          up('--accept-dns=false', '--authkey=tskey-key', '--advertise-routes=1.2.3.0/24'),
+        ],
+      },
+      { send: running(), files: forwarding('1', '0'), warnings: [] },
+    ],
+  },
   'an exit node': {
     env: { ...withKey, ...inKernel, TS_EXTRA_ARGS: '--advertise-exit-node' },
     phases: [
