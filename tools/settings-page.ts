@@ -23,7 +23,7 @@ The agent is set by environment variables, the same as upstream's agent; each is
 - **addresses**: IP addresses, separated by commas.
 - An empty value is the same as none, but for ${present.join(' and ')}.
 
-A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too. A variable that is not listed here means nothing to the agent.
+A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too. A variable that is not listed here has no effect on the agent; if it looks like a setting, [a warning](coming-from-tailscale.md#mistakes-and-what-the-agent-says) says what to write instead.
 
 ## Flags
 
