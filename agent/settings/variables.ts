@@ -77,8 +77,7 @@ const daemon = [
     name: 'TS_DEBUG_FIREWALL_MODE',
     type: 'text',
     default: 'auto',
-    effect:
-      '`nftables`, `iptables`, or `auto`: nftables if it works. Agents that do not forward leave it to tailscaled',
+    effect: '`nftables`, `iptables` or `auto`: nftables if it works. Without forwarding, tailscaled reads it itself',
   },
 ] as const satisfies readonly Variable[]
 
@@ -191,11 +190,7 @@ const kubernetes = [
     effect: 'The Pod’s addresses, for the headers of `/healthz` and the status of services in the state Secret',
   },
   { name: 'POD_IP', type: 'address', effect: 'The Pod’s address; adds missing brackets to addresses with a port' },
-  {
-    name: 'POD_NAME',
-    type: 'text',
-    effect: 'The Pod’s name; for `TS_EXPERIMENTAL_CERT_SHARE`, and with `POD_UID` for Events',
-  },
+  { name: 'POD_NAME', type: 'text', effect: 'The Pod’s name, for `TS_EXPERIMENTAL_CERT_SHARE` and for Events' },
   { name: 'POD_UID', type: 'text', effect: 'The Pod’s UID, which is written to the state Secret as `pod_uid`' },
   {
     name: 'KUBERNETES_SERVICE_HOST',
