@@ -37,7 +37,7 @@ const options = { headersTimeout: 0, bodyTimeout: 0, allowH2: false } as const
 
 /**
  * Sends a request to the HTTP server `host` on a new connection through a unix socket. When `halfClose` aborts, our
- * half of the connection is closed: the server notices that nobody waits any more, and can still answer.
+ * half of the connection is closed: the server notices that the caller has given up, and can still answer.
  */
 export async function askOnce(
   { socketPath, host }: { readonly socketPath: string; readonly host: string },

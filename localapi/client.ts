@@ -42,7 +42,7 @@ export type TaggedApi = {
 
 type Method = 'GET' | 'POST' | 'PATCH'
 
-/** `halfClose`: when nobody waits for the answer any more, unless it comes at once. */
+/** `halfClose` aborts when the caller no longer waits for the answer, unless it comes at once. */
 type Extras = { readonly body?: string | null; readonly etag?: string; readonly halfClose?: AbortSignal }
 
 const defaultTimeoutMs = 10_000

@@ -63,8 +63,8 @@ export type ForwardingPlan = {
 }
 
 /**
- * Plans one table for everything that is to be forwarded. An address family that kernel or node lack only costs its own
- * entries. The result does not depend on the order of services.
+ * Plans one table for everything that must be forwarded. An address family that kernel or node lack only affects its
+ * own entries. The result does not depend on the order of services.
  */
 export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   const own = byFamily((family) => input.own.filter((address) => address.family === family))

@@ -3,7 +3,7 @@ import type { Served } from '../localapi/serve-config.ts'
 import { entriesOf, joinEntries, type PortHandler, type ServeConfig, type ServeService } from '../wire/serve-config.ts'
 
 /**
- * The configs that lead from the present to the desired one; none if they are equal. tailscaled refuses to change the
+ * The sequence of configs from the present to the desired one; none if they are equal. tailscaled refuses to change the
  * kind of a port, so that such ports are removed first. `recreate`: so are these Tailscale Services if it has kept them
  * over its start, since the control server may assign addresses only to new ones.
  */

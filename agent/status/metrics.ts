@@ -8,7 +8,7 @@ import { destinationMetrics } from '../targets/view.ts'
 import type { World } from '../world/world.ts'
 import { checks, notReady, type Since } from './checks.ts'
 
-/** Inputs beside World: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
+/** Inputs in addition to World: `startTime` in seconds since 1970, `tailscaledUp` whether it has answered just now. */
 export type Circumstances = {
   readonly version: string
   readonly startTime: number

@@ -11,7 +11,7 @@ import { reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
 import { checks, notReady, type Since } from './checks.ts'
 
-/** Inputs beside World. */
+/** Inputs in addition to World. */
 export type StatusContext = { readonly version: string; readonly since: Since; readonly now: Date }
 
 /** The whole state for people and programs; docs/operations.md documents the shape. */

@@ -154,7 +154,7 @@ export type DeviceConfig = {
   readonly config: DeviceConfigContent
 }
 
-/** What tailscaled is to read, and the Tailscale Services that it advertises by that. */
+/** The config file for tailscaled, and the Tailscale Services that it advertises with it. */
 export type EffectiveConfig = { readonly bytes: Buffer; readonly services: readonly string[] }
 
 export type DeviceConfigState = {

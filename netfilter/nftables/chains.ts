@@ -94,7 +94,7 @@ const chainsFor = (tun: string, { ingress, masquerade, refuseUnmapped, catchAll,
   },
   {
     // Packets from the tunnel to the cluster are routed like those of a host without tailscaled, by tailscaled's own
-    // mark: an accepted route to the cluster would otherwise lead them back into the tunnel.
+    // mark: an accepted route to the cluster would otherwise send them back into the tunnel.
     name: 'route',
     hook: 'type filter hook prerouting priority dstnat + 1',
     rules: [

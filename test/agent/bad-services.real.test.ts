@@ -178,7 +178,7 @@ it('more services than fit into the Secret: all are forwarded, those that fit ar
 })
 
 it.each([' 3\n', '', '-1', '9'.repeat(30)])('hep-pings %j: the preStop hook gets its answer anyway', async (text) => {
-  // Nothing listens there: the service no longer leads here.
+  // Nothing listens there: the service is no longer forwarded here.
   const entry = { ...egressEntry(db, firstPort), healthCheckEndpoint: 'http://10.98.0.11:1/healthz' }
   await group.write({ 'egress-services': JSON.stringify({ s0: entry }), 'hep-pings': text })
   await expect.poll(async () => (await listedServices()).length).toBe(1)

@@ -94,7 +94,7 @@ it('rules deleted 50 times under traffic: established flows survive each repair'
   }
 })
 
-it('the control server away for a minute under traffic: no message lost, and the agent recovers by itself', async () => {
+it('a control server outage of a minute under traffic loses no message, and the agent recovers by itself', async () => {
   await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
   const own = await proxy.own()
   const traffic = await Promise.all(

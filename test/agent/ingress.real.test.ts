@@ -68,7 +68,7 @@ describe('L3 ingress forwards packets of tailnet clients to the backend', () => 
     }
   })
 
-  it('backends see clients’ addresses where tailscaled is told not to masquerade', async () => {
+  it('backends see clients’ addresses if tailscaled is set not to masquerade', async () => {
     const env = {
       TS_DEST_IP: both,
       TS_AUTHKEY: await bed.authKey(),

@@ -67,7 +67,7 @@ describe('permissions', () => {
     )
   })
 
-  it('creates /dev/net/tun where it may', async () => {
+  it('creates /dev/net/tun if it has the capability', async () => {
     const key = await bed.authKey()
     const wrap = privately('mount -t tmpfs tmpfs /dev/net')
     const env = { TS_ROUTES: '10.98.0.0/24', TS_HOSTNAME: 'router', TS_AUTHKEY: key }

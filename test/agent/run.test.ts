@@ -64,7 +64,7 @@ it('ends with 1 for a flag with such a value, and the reason names the flag', as
   ])
 })
 
-it('ends with 2 for a flag that there is not, and leaves the reason where kubelet shows it', async () => {
+it('ends with 2 for an unknown flag, and leaves the reason where kubelet shows it', async () => {
   const { code, log, reason } = await run({}, () => {}, ['--boot-timout=5'])
   expect([code, reason]).toEqual([2, 'there is no flag --boot-timout: did you mean --boot-timeout?'])
   expect(log).toEqual(['culvert agent 0.0.0', `error: ${reason}`])

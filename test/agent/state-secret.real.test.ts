@@ -86,7 +86,7 @@ it('changes by others are reverted, and nothing else is touched', async () => {
   expect(Object.keys((await at.texts())!).filter((key) => key.startsWith('_'))).toEqual([])
 })
 
-it('an absent Secret is created where that is allowed', async () => {
+it('an absent Secret is created if that is allowed', async () => {
   const at = await SecretBed.make(bed, 'absent', { texts: null, verbs: [...defaultVerbs, 'create'] })
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'absent', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)

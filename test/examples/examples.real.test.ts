@@ -134,7 +134,7 @@ test('L3 egress, for all ports of a name in the cluster', async () => {
   expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
 })
 
-test('cluster traffic via ingress, where `tailscale serve` is run once', async () => {
+test('cluster traffic via ingress, with `tailscale serve` run once', async () => {
   await apply('via-ingress.yaml')
   await rolledOut(bed.cluster, 'via-ingress')
   const serve = ['tailscale', 'serve', '--bg', '--tcp=5432', `tcp://${backend.v4}:7000`]

@@ -154,7 +154,7 @@ describe('leaves what it does not know to Node', () => {
     expect(await probe(['ready'], { CULVERT_SOCKET: `/${'x'.repeat(107)}` })).toEqual(leftToNode('ready'))
   })
 
-  test('everything, where there is no Perl', async () => {
+  test('everything, without Perl', async () => {
     await rename(join(root, 'usr/bin/perl'), join(root, 'usr/bin/none'))
     try {
       expect(await probe(['ready', '--verbose'])).toEqual(leftToNode('ready', '--verbose'))

@@ -78,7 +78,7 @@ describe('connections', () => {
 })
 
 describe('the certificate authority', () => {
-  it('is that of ca.crt alone, read at each call', async () => {
+  it('is only that of ca.crt, read at each call', async () => {
     const client = server.client()
     server.answer = (_seen, response) => json(response, secret)
     await client.getSecret('a', never)

@@ -78,7 +78,7 @@ describe('a failure', () => {
     expect(problems).toEqual(['get of Secret "a" in namespace "ts" failed: 500', undefined])
   })
 
-  it('of the Secret does not cause more watches where they are refused', async () => {
+  it('of the Secret does not cause more watches if they are refused', async () => {
     api.server.answer = (seen, response) => {
       if (kindOf(seen) !== 'get') json(response, {}, 403)
       else if (api.count('get') === 1) json(response, {}, 500)

@@ -156,7 +156,7 @@ it('re-reads without any event, and stops with its signal', async () => {
   expect(watching.calls).toHaveLength(before)
 })
 
-it('re-reads where the kernel has no inotify watch left, and watches again once it has', async () => {
+it('re-reads if the kernel has no inotify watch left, and watches again once it has', async () => {
   const program = `
     import { writeFileSync } from 'node:fs'
     import { setTimeout as sleep } from 'node:timers/promises'

@@ -65,7 +65,7 @@ it('the first message has the whole state: once the watch is open, the node is r
   })
 })
 
-it('certificate domains, where wanted, are read again when the node has changed', async () => {
+it('certificate domains, if needed, are read again when the node has changed', async () => {
   const answer = { ...status, CertDomains: ['p.lab.ts.net'] }
   const { notifications, asked } = await watched([{ State: 6 }, { SelfChange: node('100.64.0.2') }], {
     answer,

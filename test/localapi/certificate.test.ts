@@ -16,7 +16,7 @@ async function ask(cause?: Error, signal = never, minValidityMs = 0) {
   return { answer: await askCertificate({ get }, 'a.ts.net', { minValidityMs, limitMs: 7000 }, signal), asked }
 }
 
-it('requests the chain alone, with a time limit that lets tailscaled say why it failed', async () => {
+it('requests only the chain, with a time limit that lets tailscaled say why it failed', async () => {
   const { answer, asked } = await ask(undefined, never, 1500)
   expect(answer).toEqual({ kind: 'chain', pem: 'PEM' })
   expect(asked).toEqual([['cert/a.ts.net?type=crt&min_validity=2s', never, 7000, { halfClose: true }]])

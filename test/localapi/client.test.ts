@@ -84,7 +84,7 @@ describe('get', () => {
     Object.assign(server, { httpAllowHalfOpen: true })
     answer = ({ socket }, response) =>
       socket.on('end', () => response.writeHead(429, { 'Retry-After': '17' }).end('held up'))
-    // Also where nobody waits any more when the connection opens.
+    // Also if the caller has given up when the connection opens.
     for (const limitMs of [50, 0]) {
       await expect(api.get('cert/a.ts.net', never, limitMs, { halfClose: true })).rejects.toMatchObject({
         silent: false,

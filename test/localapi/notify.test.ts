@@ -188,7 +188,7 @@ describe('any line of the bus', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void attempt(line, text)))
   })
 
-  it('gives the same fields beside the peers, which are read whatever comes before them', () => {
+  it('gives the same fields besides the peers, which are read whatever precedes them', () => {
     const line = read(true)
     fc.assert(
       fc.property(busLines, (text) => {

@@ -53,13 +53,13 @@ describe('planDeletions', () => {
     )
   })
 
-  it('no common deletion where it would end a flow of another program', () => {
+  it('no common deletion if it would end a flow of another program', () => {
     const ended = many(9, (n) => ({ answeredBy: `100.72.0.${n}` }))
     const foreign = flow({ answeredBy: '100.72.1.1' })
     expect(planned(ended, [foreign])).toHaveLength(9)
   })
 
-  it('no common deletion where it would end a flow of a mapping that stays, or one that may begin', () => {
+  it('no common deletion if it would end a flow of a mapping that stays, or one that may begin', () => {
     const ended = many(9, (n) => ({ protocol: 'udp', port: n }))
     expect(planned(ended, [flow({})])).toHaveLength(9)
     expect(planned(ended, [], egressTable([['tcp . 10000', '100.64.0.2 . 443']]))).toHaveLength(9)
@@ -78,7 +78,7 @@ describe('planDeletions', () => {
     expect(planned(many(9, (n) => ({ ...untranslated, port: n, answeredFrom: n })))).toHaveLength(9)
   })
 
-  it('spares flows to the Pod itself where a protocol has no name', () => {
+  it('spares flows to the Pod itself if a protocol has no name', () => {
     const untranslated = { answeredBy: pod[4], answeredTo: '10.0.0.7', port: undefined, answeredFrom: undefined }
     expect(planned([flow({ ...untranslated, protocol: '99' })])).toEqual([
       '-f ipv4 --orig-dst 10.0.0.5 -p 99 --reply-src 10.0.0.5',

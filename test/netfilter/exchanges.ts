@@ -57,7 +57,7 @@ export async function exchangeUnderLoad(
     }),
   )
   for (let round = 0; round < times; round += 1) {
-    // Rules, and by iptables also the branches that lead to the port in use.
+    // Rules, and with iptables also the branches of the port in use.
     const next = { ...(round % 2 > 0 ? table : few), masquerade: round % 2 > 0 }
     expect(await rules.ensure(next, alive)).toBe(true)
   }

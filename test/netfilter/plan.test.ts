@@ -75,7 +75,7 @@ describe('L3 ingress', () => {
     expect(plan({ targets, own: addresses(p4) }).unreachable[0]?.reason).toMatch(/node has no IPv6 address/)
   })
 
-  it('does not masquerade where tailscaled does not', () => {
+  it('does not masquerade if tailscaled does not', () => {
     expect(plan({ noSnat: true }).table.masquerade).toBe(false)
   })
 })

@@ -34,8 +34,8 @@ const ingressServices = {
   ),
 }
 
-/** A World in which everything is mounted, and only `stands` is in place. */
-function world(stands: readonly ('served' | 'forwarded')[], change: Partial<World> = {}, more = {}): World {
+/** A World in which everything is mounted, and only `finished` is in place. */
+function world(finished: readonly ('served' | 'forwarded')[], change: Partial<World> = {}, more = {}): World {
   const base = aWorld(
     { deviceConfig: { file }, mounted: { serveConfig, ingressServices }, ...change },
     { ...env, ...more },
@@ -44,8 +44,8 @@ function world(stands: readonly ('served' | 'forwarded')[], change: Partial<Worl
   return {
     ...running,
     reports: {
-      ...(stands.includes('served') && { [serveKey.name]: aReport(planServe(running)) }),
-      ...(stands.includes('forwarded') && { [forwardingKey.name]: aReport(planForwarding(running)) }),
+      ...(finished.includes('served') && { [serveKey.name]: aReport(planServe(running)) }),
+      ...(finished.includes('forwarded') && { [forwardingKey.name]: aReport(planForwarding(running)) }),
     },
   }
 }

@@ -51,7 +51,7 @@ describe('listeners and their routes', () => {
   })
 })
 
-it('serves the preStop hook where it is configured', async () => {
+it('serves the preStop hook if it is configured', async () => {
   const path = '/internal-egress-services-preshutdown'
   const statuses = [undefined, () => ({ status: 200, body: '' })].map(async (preshutdown) => {
     const [listener] = planned(health, preshutdown)

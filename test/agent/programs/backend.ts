@@ -1,4 +1,4 @@
-// Runs as a process of its own: node backend.ts HTTP_PORT TCP_PORT
+// Runs as a separate process: node backend.ts HTTP_PORT TCP_PORT
 // Answers HTTP with the request as it came, and TCP with the first line or 12 bytes that came.
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'

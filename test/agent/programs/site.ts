@@ -1,4 +1,4 @@
-// Runs as a process of its own: node site.ts PORT
+// Runs as a separate process: node site.ts PORT
 // A site with a page (site.html), with the headers of the request at /request, and with a WebSocket that first sends
 // the headers of its handshake and then echoes.
 import { createHash } from 'node:crypto'

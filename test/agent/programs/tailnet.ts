@@ -1,4 +1,4 @@
-// Runs as a process of its own: node tailnet.ts SOCKET
+// Runs as a separate process: node tailnet.ts SOCKET
 // The LocalAPI of a tailscaled in a large tailnet that changes all the time. It sends by IPC the number of each change
 // of its node, and of the peer `mover` with it; the number is in the node's name and in both nodes' addresses. It
 // pauses when it gets any message.

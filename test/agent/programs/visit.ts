@@ -1,4 +1,4 @@
-// Runs as a process of its own: node visit.ts VISIT, which is JSON; prints a `Page` as JSON.
+// Runs as a separate process: node visit.ts VISIT, which is JSON; prints a `Page` as JSON.
 import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import { connect as plainConnect } from 'node:net'

@@ -79,7 +79,7 @@ describe('which Tailscale Services are advertised', () => {
     expect(planAdvertise(now)?.services).toEqual(names)
   })
 
-  it('the agent advertises none where operators do', () => {
+  it('the agent advertises none if operators do', () => {
     const now = world({ config: { Services: services }, served: { Services: services } })
     expect(planAdvertise({ ...now, settings: { ...now.settings, advertisesServices: false } })).toBe(undefined)
   })

@@ -3,7 +3,7 @@ import { type Environment, readSettings } from '../../../agent/settings/read.ts'
 
 const pod = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT_HTTPS: '443' }
 
-describe('a state directory beside a state Secret', () => {
+describe('a state directory together with a state Secret', () => {
   it.each<[string, Environment, RegExp]>([
     [
       'the Secret that is used by default',

@@ -12,7 +12,7 @@ describe('a field of World', () => {
     expect(() => store.writer('daemon')).toThrow('World.daemon has another writer already')
   })
 
-  it('is changed by it alone, and keeps its value while nothing changes', async () => {
+  it('is changed only by it, and keeps its value while nothing changes', async () => {
     const store = createStore(aWorld(), () => {})
     const write = store.writer('contact')
     const before = store.world

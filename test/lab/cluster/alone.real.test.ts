@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { testBed } from '../vitest.ts'
 
-test('an API server alone has objects, permissions, and a host with a service account', async () => {
+test('an API server without a cluster has objects, permissions, and a host with a service account', async () => {
   await using bed = await testBed({ hosts: { agent: { network: 'cluster' } }, cluster: { nodes: 0 } })
   const { cluster } = bed
   const agent = bed.host('agent')

@@ -171,7 +171,7 @@ it.each(['nft', 'legacy'] as const)('removes the rules of iptables-%s and nothin
   expect(log).toHaveLength(1)
 })
 
-it('runs one listing of chains where there is nothing', async () => {
+it('only lists the chains if there is nothing to remove', async () => {
   await nft('add', 'table', 'inet', 'culvert')
   expect(await remove()).toEqual([])
   expect(commands).toEqual([['nft', '-j', 'list', 'chains']])
@@ -185,7 +185,7 @@ it('does not read a table full of another program’s chains, and says so', asyn
   expect(log).toEqual([expect.stringMatching(/^table ip nat has 42\d\d chains: /)])
 })
 
-it('leaves rules in the form of iptables alone: nft does not show what they do', async () => {
+it('removeLeftovers ignores iptables rules, since nft does not show what they do', async () => {
   const rules = [
     ['FORWARD', '--out-interface', 'tailscale0', '--protocol', 'tcp', '--jump', 'ACCEPT'],
     ['PREROUTING', '--table', 'nat', '!', '--in-interface', 'tailscale0', '--jump', 'DNAT', '--to', '100.64.0.1'],

@@ -52,7 +52,7 @@ describe('ensure', () => {
     expect(writes).toHaveLength(1)
   })
 
-  it('changes only elements where only they differ', async () => {
+  it('changes only elements if only they differ', async () => {
     await rules.ensure(one, alive)
     const handle = await tableHandle()
     expect(await rules.ensure(table([['100.64.0.1', '10.0.0.8']]), alive)).toBe(true)

@@ -138,7 +138,7 @@ describe('changes', () => {
     )
   })
 
-  it('are the same when the sets of our addresses are compared only where they follow', () => {
+  it('are the same if the sets of our addresses are compared only where the rest depends on them', () => {
     fc.assert(
       fc.property(randomTable, randomTable, randomTable, (from, other, gone) => {
         const to = withRulesOf(from, other)

@@ -2,8 +2,7 @@
 // Applies random tables one after the other as the agent does, with a monitor, and compares the kernel's content with
 // each. The tables of a sequence have the same rules, so that only elements change, and every other one only gains TCP
 // ports, for which no flow ends. Prints as JSON { changed, listed, mistaken }: the number of changes, how often the
-// table was listed for them, and how often an own transaction was taken for that of another program.
-// listed for them, and how often an own transaction was taken for that of another program.
+// table was listed for them, and how often an own transaction was mistaken for that of another program.
 import { deepStrictEqual } from 'node:assert'
 import * as fc from 'fast-check'
 import type { Family } from '../../../lib/address.ts'
