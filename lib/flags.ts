@@ -32,7 +32,7 @@ export function parseFlags(
     const { name, value, inlineValue } = token
     const type = known.get(name)
     if (type === undefined) {
-      // What begins with one hyphen is given letter by letter.
+      // `parseArgs` splits an argument with one hyphen into letters.
       throw unknown(args[token.index]!, known, suggest)
     }
     if (type === 'value' && (value === undefined || (!inlineValue && value.startsWith('-')))) {
@@ -49,12 +49,14 @@ export function nearestFlag(name: string, known: Flags): string | undefined {
   return found && `--${found}`
 }
 
-/** What programs for text and web pages make of hyphens. */
+/** Dashes by which text editors and web pages replace hyphens. */
 const otherDash = /[\u2010-\u2015\u2212\uFF0D]/
 const pasted = (): CulvertError =>
   new CulvertError('usage', 'a flag is written with a dash that is no hyphen, as pasted from a web page: type "-"')
 
-/** The error for an argument that sets none of the flags. Behind the name may be a secret, whatever separates the two. */
+/**
+ * The error for an argument that sets no known flag. What follows the name may be a secret, whatever separates the two.
+ */
 function unknown(arg: string, known: Flags, suggest: (name: string) => string | undefined): CulvertError {
   if (otherDash.test(arg.replace(/=.*/s, ''))) return pasted()
   const [written] = /^-+[\w-]{0,60}/.exec(arg)!
@@ -63,7 +65,9 @@ function unknown(arg: string, known: Flags, suggest: (name: string) => string | 
   return new CulvertError('usage', `--${name} has something else than "=" behind it: write --${name}=VALUE`)
 }
 
-/** The error for a first argument that is no command. It may be a secret: only what looks like a command is repeated. */
+/**
+ * The error for a first argument that is not a command. It may be a secret: only what looks like a command is repeated.
+ */
 export function absentCommand(name: string, commands: Iterable<string>): CulvertError {
   if (otherDash.test(name)) return pasted()
   if (/^[a-z-]{0,20}$/i.test(name)) return absent(`command ${name}`, nearest(name, commands, 2))
@@ -72,7 +76,7 @@ export function absentCommand(name: string, commands: Iterable<string>): Culvert
 
 const lists = '`--help` lists what there is.'
 
-/** The error for a flag or a command that there is not; `write` is what may have been meant. */
+/** The error for an unknown flag or command; `write` is what may have been meant. */
 const absent = (what: string, write: string | undefined): CulvertError =>
   write === undefined
     ? new CulvertError('usage', `there is no ${what}`, { remedy: lists })

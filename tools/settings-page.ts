@@ -15,40 +15,46 @@ export function settingsPage(): string {
   const present = variables.filter(({ presence }) => presence === true).map(({ name }) => `\`${name}\``)
   return `# Settings
 
-The agent is set by environment variables, the same as upstream's agent; each is a flag, too. This page is made from \`agent/settings/\` by \`npm run format\`.
+The agent is configured by environment variables, the same as those of upstream's agent; each is also a flag:
 
-- **boolean**: exactly \`1 t T TRUE true True 0 f F FALSE false False\`; anything else is the default, with a warning.
+\`\`\`sh
+TS_USERSPACE=false TS_DEST_IP=10.0.0.9 node agent.js
+node agent.js --userspace=false --dest-ip=10.0.0.9   # the same with flags
+\`\`\`
+
+This page is generated from \`agent/settings/\` by \`npm run format\`.
+
+- **boolean**: exactly \`1 t T TRUE true True 0 f F FALSE false False\`; any other value counts as the default, with a warning.
 - **duration**: numbers with units, such as \`60s\` or \`1m30s\`.
-- **address and port**: an IP address literal and a port, such as \`10.0.0.1:9002\` or \`[::]:9002\`. An IPv6 address of the Pod itself, as \`$(POD_IP):9002\` gives it, may lack the brackets.
+- **address and port**: an IP address literal and a port, such as \`10.0.0.1:9002\` or \`[::]:9002\`. The brackets may be missing around an IPv6 address of the Pod itself, as in \`$(POD_IP):9002\`.
 - **addresses**: IP addresses, separated by commas.
-- An empty value is the same as none, but for ${present.join(' and ')}.
+- An empty value is the same as an unset variable, except for ${present.join(' and ')}.
 
 A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too. A variable that is not listed here has no effect on the agent; if it looks like a setting, [a warning](coming-from-tailscale.md#mistakes-and-what-the-agent-says) says what to write instead.
 
 ## Flags
 
 \`\`\`yaml
-# Of the container, or without \`run\`
+# In the container; \`run\` can be left out
 args: [run, --dest-ip=10.0.0.9, --userspace=false, --authkey=file:/run/secrets/authkey]
 \`\`\`
 
-The flag of a variable is its name without \`TS_\`, in small letters and with hyphens. \`culvert run --help\` lists all, and \`source <(culvert completion bash)\` completes them, likewise for zsh and fish.
+The flag of a variable is its name without \`TS_\`, in lower case and with hyphens. \`culvert run --help\` lists all flags, and \`source <(culvert completion bash)\` makes the shell complete them; the same works for zsh and fish.
 
-- \`--flag=value\` or \`--flag value\`. A boolean takes its value after \`=\`, and is true without one.
-- A flag goes before its variable, also when it is empty; the log names variables that are hidden by another value. Of the same flags the last wins.
-- tailscaled and tailscale get what flags set as variables. Messages name a setting as it was set.
-- Secrets are given as \`file:PATH\` alone, since everybody sees arguments: the file has the secret. Another value is refused without showing it, as is a secret within \`--extra-args\`.
-- A flag that there is not, one without its value and any other argument end the agent with exit code 2 before anything is started; the message has the most similar flag.
-- \`culvert status\`, \`ready\` and \`live\` find an agent with \`--culvert-socket\` by the same flag. The variable spares kubelet's probes the start of Node, which they need for the flag.
+- Write \`--flag=value\` or \`--flag value\`. The value of a boolean must follow \`=\`; without a value it is true.
+- A flag takes precedence over its variable, even if it is empty; the log names variables that have another value. If a flag is repeated, the last one counts.
+- tailscaled and tailscale get the values of flags as variables. Messages name a setting as it was set: as a flag or as a variable.
+- Secrets are only accepted as \`file:PATH\`, with the secret in that file, since arguments are visible to other processes. Any other value is refused without printing it, and so is a secret in \`--extra-args\`.
+- An unknown flag, a flag without its value, or any other argument ends the agent with exit code 2 before anything is started; the message suggests the most similar flag.
+- \`culvert status\`, \`ready\` and \`live\` need the same \`--culvert-socket\` as the agent. The variable is better for kubelet's probes: with the flag, each probe starts Node.
 
 ## All settings
 
 ${groups.join('\n\n')}
 
+## Rules
 
-## What must hold
-
-In this order; the first that is broken is reported. Before these, there must be a usable config file in \`TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR\`, then \`POD_IPS\` and that file must be valid.
+The rules are checked in this order, and the first one that is broken is reported. Before them, the agent looks for a usable config file in \`TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR\`, and then checks \`POD_IPS\` and that file.
 
 ${rules.map(({ rule }) => `1. ${rule}`).join('\n')}
 `

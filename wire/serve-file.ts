@@ -120,7 +120,7 @@ function readPortEntry(parts: PortParts, warn: Warn): ServeConfig {
   return withoutEmpty({ TCP, Web, AllowFunnel })
 }
 
-/** Tells whether a name is one of these, or will be once the placeholder is replaced. */
+/** Returns whether a name is one of these, or will be once the placeholder is replaced. */
 function amongst(names: readonly string[]): (name: string) => boolean {
   const all = new Set(names)
   const unsure = names.some((name) => name.includes(certDomain))

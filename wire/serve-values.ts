@@ -22,7 +22,7 @@ export const isServiceName: Is = (text) => /^svc:[a-z\d](?:[a-z\d-]{0,61}[a-z\d]
 export const isForward: Is = named((text) => {
   if (text.startsWith('unix:')) return text.length > 'unix:'.length && visible(text)
   const [, host = '', port = ''] = /^(\[[\da-f:.]+\]|[^:[\]]*):(\d+)$/i.exec(text) ?? []
-  // Without a host it is the Pod itself, and a name may end in the root's dot.
+  // An empty host is the Pod itself, and a name may end with a dot.
   return isPort(port) && (host === '' || host.startsWith('[') || isName(host.replace(/\.$/, '')))
 })
 
@@ -31,7 +31,7 @@ export const isProxy: Is = named((text) => {
   if (/^\d+$/.test(text)) return isPort(text)
   if (text.startsWith('unix:')) return isForward(text)
   const rest = text.replace(/^(?:https?|https\+insecure):\/\//, '')
-  // Without a host it is the Pod itself.
+  // An empty host is the Pod itself.
   const url = `http://${rest.replace(/^:(?=\d)/, 'localhost:')}`
   return visible(text) && !/^(?:[a-z\d+.-]+:\/\/|[/?#])/i.test(rest) && URL.canParse(url)
 })

@@ -19,7 +19,7 @@ const types = new Map(
   [...byFlag].map(([flag, { type }]): [string, FlagType] => [flag, type === 'boolean' ? type : 'value']),
 )
 
-/** What a key begins with, of Tailscale or Headscale, or what stands before a secret in arguments of `tailscale up`. */
+/** The beginning of a key of Tailscale or Headscale, or of an argument of `tailscale up` with a secret as its value. */
 const secret = /\b[th]skey-|(?:^|\s)--?(?:auth-?key|client-secret|id-token)[=\s]\s*(?!file:)\S/
 
 /**

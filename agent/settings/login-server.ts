@@ -2,7 +2,7 @@
 export function badLoginServer(extraArgs: readonly string[]): string | undefined {
   const [, server] =
     extraArgs.map((word) => /^--?login-server=(.*)$/s.exec(word)).findLast((match) => match !== null) ?? []
-  // An empty one is Tailscale's own, and what nobody has replaced is told already.
+  // An empty one means Tailscale's own; another warning already names placeholders.
   if (server === undefined || server === '' || server.includes('$')) return undefined
   const isUrl = /^https?:\/\//i.test(server) && URL.canParse(server)
   return isUrl ? undefined : 'TS_EXTRA_ARGS: --login-server is not a URL such as https://control.example.net'

@@ -160,7 +160,7 @@ function readEndpoints(env: EnvReader): { endpoints: Endpoints; warnings: readon
   return { endpoints, warnings }
 }
 
-/** Another value than these counts as none, for tailscaled as well. */
+/** An unknown value counts as unset, as for tailscaled. */
 function readFirewallMode({ text }: EnvReader): Settings['firewallMode'] {
   const mode = text('TS_DEBUG_FIREWALL_MODE')
   return mode === 'nftables' || mode === 'iptables' ? mode : 'auto'

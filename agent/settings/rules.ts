@@ -154,7 +154,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    rule: '`--tun` in `TS_TAILSCALED_EXTRA_ARGS` is something that tailscaled can make, and where the agent forwards the name of one device',
+    rule: '`--tun` in `TS_TAILSCALED_EXTRA_ARGS` is a device that tailscaled can create; if the agent forwards, it is the name of one device',
     check: (env) => {
       const needsDevice = [...l3, ...groups].find(isSet(env)) ?? (env.bool(viaIngress) ? viaIngress : undefined)
       const problem = tunProblem(env, needsDevice)

@@ -57,13 +57,13 @@ export const instead: Readonly<Record<string, string>> = {
   KUBE_SECRET: 'TS_KUBE_SECRET',
 }
 
-/** A name that differs from a known one by no more letters is taken for a misspelling of it. */
+/** A name that differs from a known one by at most this many letters counts as a misspelling of it. */
 const near = 2
 
 /**
- * Warnings about variables that nobody reads but that look as if somebody did: each with what to write. Names that
- * tailscaled reads itself, such as TS_DEBUG_…, are passed over; so is what another variable may be made of, as in
- * TS_AUTHKEY=$(AUTHKEY).
+ * Warnings about variables that look like settings but are not read, each with what to write instead. Names that
+ * tailscaled reads itself, such as TS_DEBUG_…, are skipped, and so are those from which another variable may be built,
+ * as in TS_AUTHKEY=$(AUTHKEY).
  */
 export function strayNames(environment: Environment): string[] {
   const known = new Set<string>(variables.map(({ name }) => name))
@@ -75,11 +75,11 @@ export function strayNames(environment: Environment): string[] {
   })
 }
 
-/** What Kubernetes and links of Docker set for a Service of such a name: TS_PORT=tcp://10.0.0.9:80 for `ts`. */
+/** Whether Kubernetes or a link of Docker sets it for a Service with this name: TS_PORT=tcp://10.0.0.9:80 for `ts`. */
 const isServiceLink = (name: string, value: string): boolean =>
   name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(value)
 
-/** Whether what to write is there already: the variable, and the flag if it is one of several. */
+/** Whether the variable to write is already set, and contains the flag if there is one. */
 function isWritten(write: string, environment: Environment): boolean {
   const [, name = '', flag = ''] = /^([A-Z\d_]+)(?:=(--[a-z\d-]+))?/.exec(write) ?? []
   const value = environment[name] ?? ''

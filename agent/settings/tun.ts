@@ -26,18 +26,18 @@ const tunOf = ({ words }: EnvReader): string | undefined => flagValue(words('TS_
 export const readTunnelDevice = (env: EnvReader): string => tunOf(env) ?? defaultDevice
 
 /**
- * Whether the rules can follow a device of this name. Linux allows other characters too, but nft reads `*` as a
+ * Whether the rules can contain this name of a device. Linux allows more characters, but nft reads `*` as a
  * wildcard, tailscaled `,` as a list, and the kernel `%d` as a number to choose.
  */
 const isDevice = (name: string): boolean => /^[a-z\d_][\w.-]{0,14}$/i.test(name)
 
-/** Whether tailscaled can make something of `--tun`: it takes the first item of a list that it can. */
+/** Whether tailscaled can create a device for this `--tun`: it uses the first item of the list that works. */
 const isMade = (list: string): boolean =>
   list.split(',').some((name) => name === none || /^(?:tap:.+|(?!-|\.\.?$)[^/:\s]{1,15})$/.test(name))
 
 /**
  * What is wrong with tailscaled's `--tun`, and what to write instead. `needsDevice` is the variable of a mode whose
- * rules name the device; other modes take whatever tailscaled does.
+ * rules name the device; other modes accept what tailscaled accepts.
  */
 export function tunProblem(env: EnvReader, needsDevice: string | undefined): string | undefined {
   const name = tunOf(env)

@@ -55,7 +55,7 @@ it('a site with an earlier name of the node is reported, with the node’s prese
   await proxy.process.line(/what is served is good again/)
 })
 
-it('a target without a host, and one with the root’s dot, is what tailscaled makes of it', async () => {
+it('targets without a host, and with a dot at the end, are the same as for tailscaled', async () => {
   const backend = await bed.host('proxy').spawn([process.execPath, program('backend.ts'), '3000', '3001'], {
     name: 'backend',
   })
@@ -79,7 +79,7 @@ it('a target without a host, and one with the root’s dot, is what tailscaled m
   for (const port of [82, 83]) await expect.poll(() => visit(port, 'hello\n')).toMatchObject({ body: 'hello\n' })
 })
 
-it('what `tailscale serve get-config` prints changes nothing, since it does not say what is HTTPS', async () => {
+it('the output of `tailscale serve get-config` is rejected, since it does not say what is HTTPS', async () => {
   const Web = { 'web.lab.ts.net:443': { Handlers: { '/': { Proxy: 'http://localhost:3000' } } } }
   const services = { Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web } } }
   await using proxy = await serving(services)

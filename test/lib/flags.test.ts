@@ -44,7 +44,7 @@ it.each([
   [['--__proto__=secret'], 'there is no flag --__proto__'],
   [['-x'], 'there is no flag -x'],
   [['--no-on'], 'there is no flag --no-on'],
-  // A list in YAML makes one argument of a line.
+  // A line of a YAML list is one argument.
   [['--name secret'], '--name has something else than "=" behind it: write --name=VALUE'],
   [['--name:secret'], '--name has something else than "=" behind it: write --name=VALUE'],
   [['--nam: secret'], 'there is no flag --nam: did you mean --name?'],

@@ -53,8 +53,8 @@ it.each<[mistake: string, file: object, reported: string]>([
     port({ TCPForward: 'tcp://a:1' }),
     `${at443}.TCPForward: "tcp://a:1" is not a host and port`,
   ],
-  ['a target of nothing', port({ TCPForward: ':' }), `${at443}.TCPForward: ":" is not a host and port`],
-  ['a target of a dot', port({ TCPForward: '.:1' }), `${at443}.TCPForward: ".:1" is not a host and port`],
+  ['an empty target', port({ TCPForward: ':' }), `${at443}.TCPForward: ":" is not a host and port`],
+  ['a dot as a target', port({ TCPForward: '.:1' }), `${at443}.TCPForward: ".:1" is not a host and port`],
   ['a site without a port', site('a.b', {}), 'port a.b, Web["a.b"]: a site is a name and a port'],
   [
     'a placeholder that compose has removed',

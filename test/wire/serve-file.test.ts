@@ -233,7 +233,7 @@ it('reads a thousand handlers', () => {
   expect(Object.keys(config.Web?.[site]?.Handlers ?? {})).toHaveLength(1000)
 })
 
-it('a site that the Internet may reach costs the same, however many there are', () => {
+it('the cost of a site with Funnel does not grow with their number', () => {
   const prepare = (count: number) => {
     const sites = Array.from({ length: count }, (_, index) => `a${index}.lab.ts.net:443`)
     const file = JSON.stringify({

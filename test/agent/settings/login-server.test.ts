@@ -4,7 +4,7 @@ import { readSettings } from '../../../agent/settings/read.ts'
 const warnings = (TS_EXTRA_ARGS: string) => readSettings({ TS_EXTRA_ARGS }).warnings
 
 it.each(['control.example.net', 'control.example.net:8080', '"https://control.example.net"', 'https://'])(
-  'a control server that is no URL is warned of: %j',
+  'warns of a control server that is not a URL: %j',
   (server) => {
     expect(warnings(`--login-server=https://a.test --ssh --login-server=${server}`)).toEqual([
       'TS_EXTRA_ARGS: --login-server is not a URL such as https://control.example.net',

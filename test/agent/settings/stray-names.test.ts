@@ -44,18 +44,18 @@ it.each([
   ['TAILSCALE_AUTHKEY', 'TS_AUTHKEY', 'secret-value'],
   ['TS_AUTHKEY_FILE', 'TS_AUTHKEY', 'file:secret-value'],
   ['TS_LOGIN_SERVER', 'TS_EXTRA_ARGS', '--ssh --login-server=secret-value'],
-])('is silent about %s, of which %s may be made', (name, made, value) => {
+])('ignores %s, from which %s may be built', (name, made, value) => {
   expect(strayNames({ [name]: 'secret-value', [made]: value })).toEqual([])
 })
 
-it('warns of what is not among the arguments', () => {
+it('warns of a flag that is not in the arguments', () => {
   expect(strayNames({ TS_SSH: 'true', TS_EXTRA_ARGS: '--accept-routes' })).toHaveLength(1)
 })
 
-it('is silent about what Kubernetes sets for Services of such names', () => {
+it('ignores variables that Kubernetes sets for Services with such names', () => {
   expect(strayNames({ TS_PORT: 'tcp://10.0.0.9:80', TS_SOCKS5_PORT: 'udp://[fd00::9]:1055' })).toEqual([])
 })
 
-it('is silent about names that every object has', () => {
+it('ignores names of properties of Object.prototype', () => {
   expect(strayNames({ constructor: 'x' })).toEqual([])
 })

@@ -30,7 +30,7 @@ describe('the name of tailscaled’s device', () => {
     ])
   })
 
-  it('where nothing names the device, it is whatever tailscaled makes', () => {
+  it('can be anything that tailscaled accepts if no rule names the device', () => {
     for (const name of ['"ts0"', 'tun%d', 'tap:ts0', 'a/b,ts0', 'ts0,userspace-networking']) {
       const read = readSettings({ ...kernel, TS_ROUTES: '10.0.0.0/8', TS_TAILSCALED_EXTRA_ARGS: `--tun=${name}` })
       expect(read).toMatchObject({ settings: { userspace: false, forwardedFamilies: [4] }, warnings: [] })

@@ -140,13 +140,13 @@ describe('another Pod with the same Secret', () => {
     expect(old.lines.at(-1)).toMatch(/in place again/)
   })
 
-  it('has a UID that anybody may have written, of which little is repeated', async () => {
+  it('with a hostile UID is reported with little of it', async () => {
     const agent = await start('own')
     await edit({ pod_uid: `\u{1B}[2J\n${'x'.repeat(100_000)}` })
     expect(agent.error).toMatch(/^the Pod with UID \\u001b\[2J\\u000ax{59} uses/)
   })
 
-  it('is no concern when nobody knows the own UID', async () => {
+  it('is ignored if the own UID is unknown', async () => {
     const agent = await start('')
     await edit({ pod_uid: 'other' })
     expect(agent.error).toBeUndefined()

@@ -53,7 +53,7 @@ export const flags: Scenarios = {
     args: ['--authkey=tskey-key'],
     phases: [{ exit: 2, log: /error: --authkey takes only file:PATH/ }],
   },
-  'a secret in one argument with its flag': {
+  'a secret in the same argument as its flag': {
     args: ['--authkey tskey-key'],
     phases: [{ exit: 2, log: /error: --authkey has something else than "=" behind it: write --authkey=VALUE$/ }],
   },

@@ -44,7 +44,7 @@ export const kernel: Scenarios = {
   routes_kernel_ipv4: routesInKernel('1.2.3.0/24,10.20.30.0/24', forwarding('1', '0')),
   routes_kernel_ipv6: routesInKernel('::/64,1::/64', forwarding('0', '1')),
   routes_kernel_all_families: routesInKernel('::/64,1.2.3.0/24', forwarding('1', '1')),
-  'a device, or none where that cannot be had': {
+  'a device, or userspace networking if that does not work': {
     env: {
       ...withKey,
       ...inKernel,
