@@ -190,11 +190,10 @@ export class Proxy implements AsyncDisposable {
 export async function leftovers(host: Host): Promise<string[]> {
   const listings: [string[], RegExp][] = [
     [['ps', '-eo', 'args='], /tailscale|nft monitor|agent\.js/],
-    [['nft', 'list', 'tables'], /culvert/],
-    ...['iptables-nft', 'ip6tables-nft', 'iptables-legacy', 'ip6tables-legacy'].map((name): [string[], RegExp] => [
-      [`${name}-save`],
-      /CULVERT/,
-    ]),
+    // Also those of iptables-nft, which cannot list what tailscaled has written by nft itself.
+    [['nft', 'list', 'ruleset'], /culvert/i],
+    [['iptables-legacy-save'], /CULVERT/],
+    [['ip6tables-legacy-save'], /CULVERT/],
     [['ip', '-br', 'link'], /tailscale0/],
     [['ls', '/tmp'], /\.sock$/],
   ]
