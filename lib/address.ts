@@ -58,11 +58,13 @@ export const tailnetRanges: readonly Prefix[] = [parsePrefix('100.64.0.0/10')!, 
 export const contains = (prefix: Prefix, address: Address): boolean =>
   prefix.family === address.family && bitsOf(address).startsWith(bitsOf(prefix))
 
-/** Whether the text is an address of a node or of a Tailscale Service. */
-export function inTailnet(text: string): boolean {
-  const address = parseAddress(text)
-  return address !== undefined && tailnetRanges.some((prefix) => contains(prefix, address))
-}
+/** Whether it is an address of a node or of a Tailscale Service. */
+export const inTailnet = (address: Address | undefined): boolean =>
+  address !== undefined && tailnetRanges.some((prefix) => contains(prefix, address))
+
+/** Compares addresses: IPv4 first, then by text. */
+export const byFamilyAndText = (one: Address, other: Address): number =>
+  one.family - other.family || (one.text < other.text ? -1 : Number(one.text > other.text))
 
 const knownBits = new WeakMap<Address | Prefix, string>()
 const byteBits = Array.from({ length: 256 }, (_, byte) => byte.toString(2).padStart(8, '0'))

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { contains, parseAddress, tailnetRanges } from '../../lib/address.ts'
+import { inTailnet, parseAddress } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { codeOf, CulvertError, describe } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -60,7 +60,7 @@ const tunRemedy = (code: string | undefined): string =>
 /** The IPv4 range of tailnet addresses, which some clusters use for their own (RFC 6598). */
 const inTailnetRange = (text: string): boolean => {
   const address = parseAddress(text)
-  return address?.family === 4 && tailnetRanges.some((range) => contains(range, address))
+  return address?.family === 4 && inTailnet(address)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Address, families, type Family } from '../../lib/address.ts'
+import { type Address, byFamilyAndText, families, type Family } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
 import type { Destination, World } from '../world/world.ts'
 import type { Found, Lookup } from './look-up.ts'
@@ -45,7 +45,7 @@ export function afterLookup(before: Destination, lookup: Lookup, moment: Moment)
   })
   const usable = answered.filter((address) => specialAddress(address) === undefined)
   if (usable.length === 0) return failed(before, some(refused))
-  const addresses = same(before.addresses, usable.toSorted(byText))
+  const addresses = same(before.addresses, usable.toSorted(byFamilyAndText))
   const problems = all.flatMap(({ problem }) => problem ?? [])
   return {
     addresses,
@@ -82,9 +82,6 @@ function ofFamily(
   const record = family === 4 ? 'A' : 'AAAA'
   return { addresses: known, problem: `${record} records of ${as} cannot be resolved: ${answer.reason}` }
 }
-
-const byText = (one: Address, other: Address): number =>
-  one.family - other.family || (one.text < other.text ? -1 : Number(one.text > other.text))
 
 /** The previous value if it has the same addresses, so that nothing is planned again. */
 const same = (before: readonly Address[], now: readonly Address[]): readonly Address[] =>

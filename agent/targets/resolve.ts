@@ -1,4 +1,4 @@
-import { type Address, contains, parsePrefix, tailnetRanges } from '../../lib/address.ts'
+import { type Address, byFamilyAndText, contains, inTailnet, parsePrefix } from '../../lib/address.ts'
 import { memoOf } from '../../lib/memo.ts'
 import type { ExtraRecord } from '../../localapi/peers.ts'
 import type { TailnetTarget } from '../../wire/tailnet-target.ts'
@@ -42,7 +42,7 @@ function resolveAddress(address: Address, index: PeerIndex): Resolution {
       problem: `${address.text} is no address of a node that this one may reach, and none has a route to it`,
     }
   }
-  const isService = index.hostOf(address) !== undefined && tailnetRanges.some((range) => contains(range, address))
+  const isService = index.hostOf(address) !== undefined && inTailnet(address)
   const through = contains(siteRange, address) ? '4via6' : isService ? 'service' : 'route'
   return { addresses: [address], through, owner: router.name }
 }
@@ -75,9 +75,7 @@ function resolveName(name: string, index: PeerIndex, records: readonly ExtraReco
 }
 
 const ordered = (addresses: readonly Address[]): Address[] =>
-  [...new Map(addresses.map((address) => [address.text, address])).values()].toSorted(
-    (one, other) => one.family - other.family || (one.text < other.text ? -1 : 1),
-  )
+  [...new Map(addresses.map((address) => [address.text, address])).values()].toSorted(byFamilyAndText)
 
 /** The addresses of the records with each name. */
 const byName = memoOf((records: readonly ExtraRecord[]): ReadonlyMap<string, readonly Address[]> => {

@@ -1,4 +1,4 @@
-import { inTailnet } from '../../lib/address.ts'
+import { inTailnet, parseAddress } from '../../lib/address.ts'
 import { defaultDevice } from '../table.ts'
 
 /** An iptables rule that upstream's agent left. */
@@ -19,7 +19,8 @@ type Shape = {
 
 const net = String.raw`([\d.]+|[0-9a-f:]+)\/(?:32|128)`
 const other = `! -i ${defaultDevice} `
-const isTailnets = (address: string, what: string): string | undefined => (inTailnet(address) ? what : undefined)
+const isTailnets = (address: string, what: string): string | undefined =>
+  inTailnet(parseAddress(address)) ? what : undefined
 
 /**
  * Patterns for whole rules of upstream's agent. Rules without a comment, which any program could write, must be for an

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { inTailnet } from '../../lib/address.ts'
+import { inTailnet, parseAddress } from '../../lib/address.ts'
 import { defaultDevice } from '../table.ts'
 import type { ListedRule } from './listing.ts'
 
@@ -65,7 +65,7 @@ function unmarked({ family, expr = [] }: Rule, clamps: boolean): readonly Shape[
   const one = { place, expr: [field('==', family, 'daddr', address), dnat], what: `${address} to ${backend}` }
   // Any program could write this one: own address to backend comes with clamps, and the Pod's address goes to an own
   // address.
-  const likely = (clamps && inTailnet(address)) || inTailnet(backend)
+  const likely = (clamps && inTailnet(parseAddress(address))) || inTailnet(parseAddress(backend))
   return [
     ...['oifname', 'iifname'].map((key) => ({
       place: 'filter ts-clamp',
