@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { flagValue } from '../../lib/go-flags.ts'
 import type { Settings } from '../settings/settings.ts'
 
 /** The mount points within `root`; empty if they cannot be read. */
@@ -18,7 +19,7 @@ const places = new Set([usual, '/var/lib'])
 
 /** Warns of a volume for the state that is not used, because TS_STATE_DIR was forgotten. */
 export function unusedVolume({ state, tailscaledExtraArgs }: Settings, mounted: readonly string[]): string[] {
-  const elsewhere = tailscaledExtraArgs.some((word) => /^--?state(?:dir)?(?:=|$)/.test(word))
+  const elsewhere = ['state', 'statedir'].some((flag) => flagValue(tailscaledExtraArgs, flag) !== undefined)
   const volume = mounted.find((point) => places.has(point))
   if (state.kind !== 'memory' || elsewhere || volume === undefined) return []
   return [

@@ -1,9 +1,9 @@
 import { families, type Family, parseAddress, parseAddressPort } from '../../lib/address.ts'
+import { flagValue } from '../../lib/go-flags.ts'
 import type { PortKey } from '../../netfilter/table.ts'
 import { parseFullName, type TailnetTarget } from '../../wire/tailnet-target.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 import { listenerName } from './rules.ts'
-import { flagValue } from './tun.ts'
 
 /**
  * The target of L3 egress.

@@ -1,11 +1,12 @@
 import { type AddressPort, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
+import { flagName } from '../../lib/go-flags.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { tunProblem } from './tun.ts'
 import type { VariableName } from './variables.ts'
-import { flagName, whoseFlag } from './whose-flag.ts'
+import { whoseFlag } from './whose-flag.ts'
 
 /** A rule about the environment as a whole. */
 export type Rule = {

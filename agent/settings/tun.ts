@@ -1,24 +1,10 @@
 import { defaultDevice } from '../../netfilter/table.ts'
+import { flagValue } from '../../lib/go-flags.ts'
 import { quote } from '../../lib/quote.ts'
 import type { EnvReader } from './env-reader.ts'
 
 /** The value of `--tun` for userspace networking. */
 const none = 'userspace-networking'
-
-/**
- * The value of one of tailscaled's flags, parsed like Go's package flag: with one hyphen or two, after `=` or as the
- * next word; the last one counts. Undefined without the flag, empty without a value.
- */
-export function flagValue(words: readonly string[], name: string): string | undefined {
-  let found: string | undefined
-  for (let index = 0; index < words.length; index += 1) {
-    const [flag = '', ...rest] = (words[index] ?? '').split('=')
-    if (flag !== `-${name}` && flag !== `--${name}`) continue
-    if (rest.length === 0) index += 1
-    found = rest.length > 0 ? rest.join('=') : (words[index] ?? '')
-  }
-  return found
-}
 
 const tunOf = ({ words }: EnvReader): string | undefined => flagValue(words('TS_TAILSCALED_EXTRA_ARGS'), 'tun')
 

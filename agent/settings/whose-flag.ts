@@ -46,8 +46,5 @@ const flags: Readonly<Record<Taker, readonly string[]>> = {
   'tailscale set': ['auto-update', 'nickname', 'relay-server-port', 'update-check', 'webclient'],
 }
 
-/** The name of a flag, without its value. */
-export const flagName = (word: string): string => word.replace(/^--?/, '').replace(/=.*/s, '')
-
 /** The command that has this flag; undefined if none is known. */
 export const whoseFlag = (name: string): Taker | undefined => takers.find((taker) => flags[taker].includes(name))

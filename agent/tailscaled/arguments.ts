@@ -1,5 +1,5 @@
 import type { Settings, State, UpSettings } from '../settings/settings.ts'
-import { flagName } from '../settings/whose-flag.ts'
+import { flagName } from '../../lib/go-flags.ts'
 
 /** tailscaled's arguments. `config`: its config file, in one-step mode. */
 export function tailscaledArguments(settings: Settings, config?: string): string[] {

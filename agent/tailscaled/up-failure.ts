@@ -1,6 +1,7 @@
 import { CulvertError } from '../../lib/errors.ts'
 import type { UpSettings } from '../settings/settings.ts'
-import { flagName, whoseFlag } from '../settings/whose-flag.ts'
+import { flagName } from '../../lib/go-flags.ts'
+import { whoseFlag } from '../settings/whose-flag.ts'
 
 /** Why `tailscale up` or `tailscale set` failed. */
 export type UpFailure =
