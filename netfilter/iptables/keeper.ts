@@ -78,10 +78,10 @@ export function keeper({ iptables, run, followsFlows, localAddresses }: KeeperOp
   /** Whether flows were classified by the rules that were verified last. */
   let settled = false
 
-  /** Writes these rules if necessary, and returns whether it was. */
-  const make = async (one: Iptables, wanted: Rules): Promise<boolean> => {
+  /** Writes these rules if necessary, and returns whether it was. `reading` is what has just been read, if anything. */
+  const make = async (one: Iptables, wanted: Rules, reading?: Reading): Promise<boolean> => {
     const since = invalidations
-    const before = proven.get(one.family) ?? (await read(one))
+    const before = reading ?? proven.get(one.family) ?? (await read(one))
     // Unknown during the change and after a failure.
     proven.delete(one.family)
     const now = await write(one, before, wanted)
@@ -138,10 +138,10 @@ export function keeper({ iptables, run, followsFlows, localAddresses }: KeeperOp
 
     prepare: async (device) => {
       const made = await each(async (one) => {
-        const { held } = await read(one)
-        if (held.mangle.jumps.some(({ to }) => to === guard)) return false
+        const now = await read(one)
+        if (now.held.mangle.jumps.some(({ to }) => to === guard)) return false
         // A restarted node may get traffic for Tailscale Services from the first moment.
-        return make(one, rulesOf({ ...emptyTable, device, refuseUnmapped: true }, one.family))
+        return make(one, rulesOf({ ...emptyTable, device, refuseUnmapped: true }, one.family), now)
       })
       return orThrow(made).includes(true)
     },
