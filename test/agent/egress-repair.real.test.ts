@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho } from '../lab/traffic/traffic.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
-import { egressEntry, Group, groupBed } from './group.ts'
+import { Group, groupBed, groupFiles, vip } from './group.ts'
 import { Proxy } from './proxy.ts'
 
 // Other programs change the rules. One agent has all modes at once, so that one table has all kinds of entries. Without
@@ -22,7 +22,7 @@ beforeAll(async () => {
     input: wrapper,
   })
   group = await Group.make(bed, 'all')
-  await group.write(files(1))
+  await group.write(groupFiles(1))
 })
 afterAll(async () => {
   await proxy[Symbol.asyncDispose]()
@@ -40,21 +40,6 @@ beforeEach(async () => {
   await proxy.until(({ ready }) => ready)
   await expect.poll(list).toContain('tcp . 10000 : ')
   rules = await list()
-})
-
-const vip = '100.99.1.1'
-const files = (count: number) => ({
-  'egress-services': JSON.stringify(
-    Object.fromEntries(
-      Array.from({ length: count }, (_, index) => [
-        `s${index}`,
-        egressEntry({ fqdn: 'db.lab.ts.net' }, 10_000 + index),
-      ]),
-    ),
-  ),
-  'ingress-config.json': JSON.stringify({
-    'svc:web': { IPv4Mapping: { TailscaleServiceIP: vip, ClusterIP: '10.98.0.11' } },
-  }),
 })
 
 const list = async (): Promise<string> => {
@@ -132,10 +117,10 @@ it('own changes are confirmed by the monitor: one transaction each, and few list
   const had = await repairs()
   await called()
   for (let count = 2; count <= 21; count += 1) {
-    await group.write(files(count))
+    await group.write(groupFiles(count))
     await expect.poll(list, { interval: 50 }).toContain(`tcp . ${10_000 + count - 1} : `)
   }
-  await group.write(files(1))
+  await group.write(groupFiles(1))
   await expect.poll(list).toBe(rules)
   const calls = await called()
   // A monitor that has just restarted makes transactions to see that it has begun.
@@ -153,9 +138,9 @@ it('nothing is written or listed while our table is unchanged', async () => {
     await proxy.host.exec(['nft', 'add table inet other; add chain inet other culvert; delete table inet other'])
   }
   // The next change is the first call.
-  await group.write(files(2))
+  await group.write(groupFiles(2))
   await expect.poll(list).toContain('tcp . 10001 : ')
   expect((await called())[0]).toBe('-f -')
-  await group.write(files(1))
+  await group.write(groupFiles(1))
   await expect.poll(list).toBe(rules)
 })

@@ -36,6 +36,24 @@ export const egressEntry = (
   ports: (['TCP', 'UDP'] as const).map((protocol) => ({ protocol, matchPort, targetPort })),
 })
 
+/** The address of the Tailscale Service that `groupFiles` maps to the bed's host `app`. */
+export const vip = '100.99.1.1'
+
+/** The mounted files of a group in both directions: `count` services into the tailnet, and one out of it. */
+export const groupFiles = (count: number) => ({
+  'egress-services': JSON.stringify(
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [
+        `s${index}`,
+        egressEntry({ fqdn: 'db.lab.ts.net' }, 10_000 + index),
+      ]),
+    ),
+  ),
+  'ingress-config.json': JSON.stringify({
+    'svc:web': { IPv4Mapping: { TailscaleServiceIP: vip, ClusterIP: '10.98.0.11' } },
+  }),
+})
+
 /** What a replica of a ProxyGroup has in its Pod: a state Secret on a real API server, and mounted files. */
 export class Group {
   readonly secret: SecretBed

@@ -4,7 +4,7 @@ import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { withoutNftables } from '../lab/hosts/without-nftables.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { firewallEnv, nfTables, without } from './firewall.ts'
-import { egressEntry, Group, groupBed } from './group.ts'
+import { Group, groupBed, groupFiles } from './group.ts'
 import { leftovers, Proxy } from './proxy.ts'
 
 // Forwarding with iptables. One agent uses all modes of ingress at once, and one of egress.
@@ -16,21 +16,6 @@ beforeAll(async () => {
 })
 afterAll(() => bed.down())
 beforeEach(() => printLogsOnFailure(bed))
-
-const vip = '100.99.1.1'
-const files = (count: number) => ({
-  'egress-services': JSON.stringify(
-    Object.fromEntries(
-      Array.from({ length: count }, (_, index) => [
-        `s${index}`,
-        egressEntry({ fqdn: 'db.lab.ts.net' }, 10_000 + index),
-      ]),
-    ),
-  ),
-  'ingress-config.json': JSON.stringify({
-    'svc:web': { IPv4Mapping: { TailscaleServiceIP: vip, ClusterIP: '10.98.0.11' } },
-  }),
-})
 
 const changes: readonly [string, string][] = [
   ['a chain emptied', '-t nat -F CULVERT-TCP'],
@@ -48,7 +33,7 @@ describe.each([
   let proxy: Proxy
   beforeAll(async () => {
     group = await Group.make(bed, name)
-    await group.write(files(1))
+    await group.write(groupFiles(1))
   })
   beforeEach(async () => {
     proxy ??= await Proxy.ready(bed, {
@@ -102,7 +87,7 @@ describe.each([
       every: 20,
     })
     for (const count of [40, 2, 300, 1]) {
-      await group.write(files(count))
+      await group.write(groupFiles(count))
       const told = () => group.status<{ services: object }>('egress-services')
       await expect.poll(async () => Object.keys((await told())?.services ?? {})).toHaveLength(count)
       await carries(10_000 + count - 1)
