@@ -15,13 +15,16 @@ export type DnsReply = {
   readonly silent?: true
   /** Sent instead of a DNS message. */
   readonly garbage?: Buffer
-  /** The reply has another identifier, or another name in its question. */
+  /** The reply has another identifier, or another name or type in its question. */
   readonly otherId?: true
   readonly otherName?: string
+  readonly otherType?: DnsQuestion['type']
   /** The number of records in the reply's header. */
   readonly claims?: number
   /** Replies over UDP are always truncated. */
   readonly truncated?: true
+  /** There is no reply over TCP. */
+  readonly silentTcp?: true
 }
 
 export type DnsQuestion = { readonly name: string; readonly type: 'A' | 'AAAA'; readonly over: 'udp' | 'tcp' }
@@ -50,7 +53,7 @@ export async function startDnsServer(
     const question: DnsQuestion = { name, type: type === types.A ? 'A' : 'AAAA', over }
     questions.push(question)
     const said = reply(question) ?? { code: 3 }
-    if (said.silent) return undefined
+    if (said.silent || (said.silentTcp && over === 'tcp')) return undefined
     if (said.garbage !== undefined) return said.garbage
     const whole = encode(message, end + 4, name, said, false)
     const truncate = over === 'udp' && (said.truncated === true || whole.length > udpBytes)
@@ -95,14 +98,14 @@ function serveTcp(socket: Socket, answer: (message: Buffer) => Buffer | undefine
 }
 
 function encode(question: Buffer, end: number, name: string, reply: DnsReply, truncated: boolean): Buffer {
-  const { records = [], code = 0, otherId, otherName, claims = records.length } = reply
+  const { records = [], code = 0, otherId, otherName, otherType, claims = records.length } = reply
   const id = question.readUInt16BE(0) ^ (otherId === undefined ? 0 : 0x5555)
   const flags = 0x8180 | (truncated ? 0x0200 : 0) | code
-  const asked =
-    otherName === undefined ? question.subarray(12, end) : [encodeName(otherName), question.subarray(end - 4, end)]
   return Buffer.concat([
     ...[id, flags, 1, claims, 0, 0].map(uint16),
-    ...(Array.isArray(asked) ? asked : [asked]),
+    otherName === undefined ? question.subarray(12, end - 4) : encodeName(otherName),
+    otherType === undefined ? question.subarray(end - 4, end - 2) : uint16(types[otherType]),
+    question.subarray(end - 2, end),
     ...records.map((record) => encodeRecord(record, otherName ?? name, name)),
   ])
 }

@@ -51,6 +51,31 @@ it.each<[string, DnsReply | undefined, DnsAnswer, (4 | 6)?]>([
     addresses(20, '10.0.0.1'),
   ],
   ['an alias without addresses', { records: [{ type: 'CNAME', data: 'b.test' }] }, { kind: 'none', exists: true }],
+  [
+    'a chain of 20 names',
+    {
+      records: [
+        ...Array.from({ length: 20 }, (_, index) => ({
+          type: 'CNAME' as const,
+          data: `${index + 1}.test`,
+          ...(index > 0 && { owner: `${index}.test` }),
+        })),
+        { ...a('10.0.0.1'), owner: '20.test' },
+      ],
+    },
+    addresses(30, '10.0.0.1'),
+  ],
+  [
+    'a loop of names',
+    {
+      records: [
+        { type: 'CNAME', data: 'b.test' },
+        { type: 'CNAME', data: 'backend.test', owner: 'b.test' },
+      ],
+    },
+    { kind: 'none', exists: true },
+  ],
+  ['only addresses of the other family', { records: [aaaa('fd00::1')] }, { kind: 'none', exists: true }],
   ['no lifetime', { records: [a('10.0.0.1', 0)] }, addresses(0, '10.0.0.1')],
   ['an invalid TTL', { records: [a('10.0.0.1', 2 ** 31)] }, addresses(0, '10.0.0.1')],
   ['the longest TTL', { records: [a('10.0.0.1', 2 ** 31 - 1)] }, addresses(2 ** 31 - 1, '10.0.0.1')],
@@ -89,7 +114,8 @@ it.each<[string, DnsReply | undefined, DnsAnswer, (4 | 6)?]>([
 
 it.each<[string, DnsReply]>([
   ['with another identifier', { records: [a('10.6.6.6')], otherId: true }],
-  ['to another question', { records: [a('10.6.6.6')], otherName: 'other.test' }],
+  ['for another name', { records: [a('10.6.6.6')], otherName: 'other.test' }],
+  ['for another type', { records: [a('10.6.6.6')], otherType: 'AAAA' }],
 ])('ignores an answer %s', async (_name, wrong) => {
   const server = await serve(() => wrong)
   const right = await serve({ records: [a('10.0.0.1')] })
@@ -102,6 +128,7 @@ it.each<[string, DnsReply]>([
   ['fails', { code: 2 }],
   ['refuses', { code: 5 }],
   ['answers garbage', { garbage: Buffer.from('no DNS') }],
+  ['answers truncated, and then not over TCP', { truncated: true, silentTcp: true }],
 ])('asks the next server if one %s', async (_name, reply) => {
   const [broken, good] = [await serve(reply), await serve({ records: [a('10.0.0.1')] })]
   expect(await askDns({ servers: at(broken, good), name: 'backend.test', family: 4 }, never)).toEqual(
