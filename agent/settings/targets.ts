@@ -1,5 +1,6 @@
 import { domainToASCII } from 'node:url'
 import { type Address, families, type Family, parseAddress } from '../../lib/address.ts'
+import { flagValue } from '../../lib/go-flags.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 
 /**
@@ -77,6 +78,6 @@ export function readRouteFamilies(value: string): Family[] {
 /** The families of the routes that the arguments of `tailscale up` advertise; both for an exit node. */
 export function advertisedFamilies(extraArgs: readonly string[]): Family[] {
   const isExitNode = extraArgs.some((word) => /^--?advertise-exit-node(?:=(?:1|t|true))?$/i.test(word))
-  const routes = extraArgs.flatMap((word) => /^--?advertise-routes=(.+)$/.exec(word)?.[1]?.split(',') ?? [])
+  const routes = flagValue(extraArgs, 'advertise-routes')?.split(',').filter(Boolean) ?? []
   return families.filter((family) => isExitNode || routes.some((route) => route.includes(':') === (family === 6)))
 }

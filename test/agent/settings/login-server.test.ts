@@ -6,9 +6,11 @@ const warnings = (TS_EXTRA_ARGS: string) => readSettings({ TS_EXTRA_ARGS }).warn
 it.each(['control.example.net', 'control.example.net:8080', '"https://control.example.net"', 'https://'])(
   'warns of a control server that is not a URL: %j',
   (server) => {
-    expect(warnings(`--login-server=https://a.test --ssh --login-server=${server}`)).toEqual([
-      'TS_EXTRA_ARGS: --login-server is not a URL such as https://control.example.net',
-    ])
+    for (const between of ['=', ' ']) {
+      expect(warnings(`--login-server=https://a.test --ssh --login-server${between}${server}`)).toEqual([
+        'TS_EXTRA_ARGS: --login-server is not a URL such as https://control.example.net',
+      ])
+    }
   },
 )
 

@@ -170,6 +170,11 @@ describe('values', () => {
       { advertisedFamilies: [6] },
     ],
     [
+      'routes after a space',
+      { ...kernel, TS_EXTRA_ARGS: '-advertise-routes fd00::/8 --ssh' },
+      { advertisedFamilies: [6] },
+    ],
+    [
       'routes and a target',
       { ...kernel, TS_ROUTES: 'fd00::/8', TS_DEST_IP: '10.0.0.1' },
       { forwardedFamilies: [4, 6] },
