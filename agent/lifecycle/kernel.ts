@@ -4,7 +4,7 @@ import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { enableForwarding, kernelFamilies } from '../../netfilter/sysctl.ts'
 import type { Settings } from '../settings/settings.ts'
-import { overlapWarnings, requireNetAdmin, requireTun } from './preflight.ts'
+import { addressWarnings, requireNetAdmin, requireTun } from './preflight.ts'
 
 /** Checks what the kernel must provide before anything is started; gives the address families that it supports. */
 export async function prepareKernel(settings: Settings, log: Log): Promise<readonly Family[]> {
@@ -12,7 +12,7 @@ export async function prepareKernel(settings: Settings, log: Log): Promise<reado
     ? families.filter((family) => family === 4 || settings.fakeNetfilter?.ipv6)
     : await kernelFamilies(settings.root)
   if (settings.userspace) return kernel
-  for (const warning of overlapWarnings(settings)) log(`warning: ${warning}`)
+  for (const warning of addressWarnings(settings)) log(`warning: ${warning}`)
   if (!settings.fakeNetfilter) requireNetAdmin()
   await requireTun(settings.root, runCommand)
   await enableForwarding(

@@ -5,6 +5,7 @@ import { inTailnet, parseAddress } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { codeOf, CulvertError, describe } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
+import { specialAddress } from '../targets/refuse.ts'
 
 const netAdmin = 12n
 
@@ -63,12 +64,24 @@ const inTailnetRange = (text: string): boolean => {
   return address?.family === 4 && inTailnet(address)
 }
 
+/** Warnings of addresses in the settings that are probably out of reach in kernel mode. */
+export const addressWarnings = (settings: Settings): string[] =>
+  settings.userspace ? [] : [...overlapWarnings(settings), ...specialWarnings(settings)]
+
+/** Targets of TS_DEST_IP to which the kernel does not forward. Link-local IPv4 addresses work, if a device has them. */
+const specialWarnings = ({ targets }: Settings): string[] =>
+  targets.flatMap((target) => {
+    const what = specialAddress(target)
+    if (what === undefined || target.text.startsWith('169.254.')) return []
+    const remedy = 'for a program in this Pod, name the Pod’s address, and let the program listen there'
+    return [`TS_DEST_IP has ${target.text}, ${what}, to which the kernel forwards nothing: ${remedy}`]
+  })
+
 /**
  * Cluster addresses within the tailnet's range. In kernel mode tailscaled drops packets from that range on other
  * devices, so that they are out of reach once the node is logged in.
  */
-export function overlapWarnings({ userspace, pod, cluster, targets }: Settings): string[] {
-  if (userspace) return []
+function overlapWarnings({ pod, cluster, targets }: Settings): string[] {
   const named = [
     ['the Pod', pod.ipv4],
     ['the Kubernetes API', cluster.host],

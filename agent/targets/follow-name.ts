@@ -5,6 +5,7 @@ import type { Context } from '../world/context.ts'
 import { logProblems } from '../world/log-problems.ts'
 import { unresolved } from '../world/world.ts'
 import { afterLookup, lifetimeMs } from './destination.ts'
+import { inHosts, readHosts } from './hosts.ts'
 import { type Lookup, lookUp } from './look-up.ts'
 import { destinationProblems } from './view.ts'
 import { fullNames, podResolvConf, type ResolvConf } from './resolv-conf.ts'
@@ -15,7 +16,11 @@ const mostServers = 3
 const local = '127.0.0.1'
 
 /** File and network access, replaced in tests. */
-type Outside = { readonly ask: AskDns; readonly readConf: typeof podResolvConf }
+type Outside = {
+  readonly ask: AskDns
+  readonly readConf: typeof podResolvConf
+  readonly readHosts: typeof readHosts
+}
 
 type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'background'>
 
@@ -26,7 +31,7 @@ type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'b
 export async function followName(
   context: Parts,
   name: string,
-  { ask, readConf }: Outside = { ask: askDns, readConf: podResolvConf },
+  { ask, readConf, readHosts: hostsOf }: Outside = { ask: askDns, readConf: podResolvConf, readHosts },
 ): Promise<void> {
   const { store, timings, clock, signal, background } = context
   const { root } = store.world.settings
@@ -36,6 +41,8 @@ export async function followName(
   let conf: ResolvConf | undefined
 
   const look = async (): Promise<Lookup> => {
+    const found = inHosts(await hostsOf(root), name)
+    if (found !== undefined) return found
     try {
       conf = await readConf(root, conf)
     } catch (error) {

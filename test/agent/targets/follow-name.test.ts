@@ -21,14 +21,14 @@ async function follow(first: DnsAnswer, readConf = async () => conf) {
   const clock = new VirtualClock()
   const { context, store, lines, stop } = aContext(aWorld({ reports: {} }, env), { clock, timings })
   end = () => stop.abort()
-  const dns = { answer: first, asked: 0, servers: [] as readonly string[] }
+  const dns = { answer: first, asked: 0, servers: [] as readonly string[], hosts: '' }
   const ask = async ({ family, servers }: { family: 4 | 6; servers: readonly string[] }): Promise<DnsAnswer> => {
     if (family === 6) return noAddress
     dns.asked += 1
     dns.servers = servers
     return dns.answer
   }
-  await followName(context, 'db.test.', { ask, readConf })
+  await followName(context, 'db.test.', { ask, readConf, readHosts: async () => dns.hosts })
   await clock.settle()
   const check = (name: string) => checks(store.world).find((one) => one.name === name)
   return { clock, store, lines, dns, check, used: () => store.world.destination?.addresses.map(({ text }) => text) }
@@ -125,4 +125,16 @@ it('uses the last resolv.conf if it cannot be read any more; reports it if it ne
 it('uses 127.0.0.1 if resolv.conf names no resolver', async () => {
   const { dns } = await follow(addresses('10.0.0.1'), async () => parseResolvConf(''))
   expect(dns.servers).toEqual(['127.0.0.1'])
+})
+
+it('uses the addresses in /etc/hosts before those of DNS, and reads it again', async () => {
+  const { clock, dns, used, store } = await follow(addresses('10.0.0.1'))
+  dns.hosts = '10.0.0.7 db.test'
+  await clock.advance(30_000)
+  expect(used()).toEqual(['10.0.0.7'])
+  expect(store.world.destination?.resolved?.as).toBe('db.test. in /etc/hosts')
+  expect(dns.asked).toBe(1)
+  dns.hosts = ''
+  await clock.advance(30_000)
+  expect(used()).toEqual(['10.0.0.1'])
 })
