@@ -27,6 +27,7 @@ import { keepServe } from './serve/keep.ts'
 import { reportUnmanaged } from './serve/unmanaged.ts'
 import { withdraw } from './serve/withdraw.ts'
 import type { Environment } from './settings/read.ts'
+import { hasSeveralTargets } from './targets/destination.ts'
 import { keepStateSecret } from './state-secret/keep.ts'
 import { followChecks } from './status/check-history.ts'
 import { followBus } from './tailscaled/bus.ts'
@@ -73,7 +74,14 @@ export async function compose(
   const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
   const backend = forwards({ settings })
     ? await Promise.race([
-        chooseBackend(mode, { run: runCommand, runAhead, families, localAddresses, log }),
+        chooseBackend(mode, {
+          run: runCommand,
+          runAhead,
+          families,
+          several: hasSeveralTargets(settings),
+          localAddresses,
+          log,
+        }),
         aborted(signal),
       ])
     : undefined

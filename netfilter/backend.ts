@@ -1,8 +1,10 @@
+import { families } from '../lib/address.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
-import type { Backend, BackendOptions } from './firewall.ts'
+import type { Backend, BackendOptions, Firewall, KernelBackend } from './firewall.ts'
 import { iptablesBackend } from './iptables/backend.ts'
 import { memoryFirewall } from './memory.ts'
 import { nftablesBackend } from './nftables/backend.ts'
+import { spreadOf } from './spread.ts'
 
 export type { Backend, Firewall } from './firewall.ts'
 export type { IsGone } from './flows.ts'
@@ -29,7 +31,7 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
   for (const { name, start } of kinds) {
     if (mode !== 'auto' && mode !== name) continue
     try {
-      const backend = await start(options)
+      const backend = await spreading(await start(options), options.several)
       const because = mode === 'auto' ? [] : [`TS_DEBUG_FIREWALL_MODE is ${mode}`]
       const reason = [...because, backend.reason, ...refused].join('; ')
       options.log(`firewall: ${name}, since ${reason}`)
@@ -44,11 +46,35 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
   })
 }
 
-function memory({ families }: BackendOptions): Backend {
+/**
+ * Checks that this backend can have several backends of an address if they are needed now; if they are needed later
+ * and refused, names the module.
+ */
+async function spreading({ firewall, spread, ...rest }: KernelBackend, several: boolean): Promise<Backend> {
+  const probe = (): Promise<void> =>
+    spread.probe().catch((cause: unknown) => {
+      throw new CulvertError('netfilter', `several backends need ${spread.module}, which the kernel lacks`, {
+        cause,
+        remedy: `Load ${spread.module} on the node, or name one backend of each family.`,
+      })
+    })
+  if (several) await probe()
+  const ensure: Firewall['ensure'] = async (table, isGone) => {
+    try {
+      return await firewall.ensure(table, isGone)
+    } catch (error) {
+      if (families.some((family) => spreadOf(table.ingress[family]).several.length > 0)) await probe()
+      throw error
+    }
+  }
+  return { ...rest, firewall: { ...firewall, ensure } }
+}
+
+function memory(options: BackendOptions): Backend {
   return {
     name: 'memory',
     reason: 'the network is not to be touched',
-    families,
+    families: options.families,
     firewall: memoryFirewall(),
     watch: async () => {},
     removeLeftovers: async () => {},

@@ -20,11 +20,19 @@ export type Backend = {
   readonly removeLeftovers: () => Promise<void>
 }
 
+/** A backend in the kernel. */
+export type KernelBackend = Backend & {
+  /** The kernel's module that picks one of several backends, and a check that throws if it cannot be used. */
+  readonly spread: { readonly module: string; readonly probe: () => Promise<void> }
+}
+
 export type BackendOptions = {
   readonly run: RunCommand
   readonly runAhead: (program: string, args: readonly string[]) => Feed
   /** The address families that the kernel supports in this network namespace. */
   readonly families: readonly Family[]
+  /** Whether an address will have several backends; otherwise it may have them later. */
+  readonly several: boolean
   /** The Pod's own addresses. */
   readonly localAddresses: () => readonly string[]
   readonly log: Log

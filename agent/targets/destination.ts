@@ -1,5 +1,6 @@
 import { type Address, byFamilyAndText, families, type Family } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
+import type { Settings } from '../settings/settings.ts'
 import type { Destination, World } from '../world/world.ts'
 import type { Found, Lookup } from './look-up.ts'
 import { specialAddress } from './refuse.ts'
@@ -9,6 +10,10 @@ const none: readonly Address[] = []
 /** L3 ingress: the addresses of the backends, as set or as resolved. */
 export const targetsOf = ({ settings, destination }: Pick<World, 'settings' | 'destination'>): readonly Address[] =>
   destination?.addresses ?? settings.targets
+
+/** Whether TS_DEST_IP has several addresses of a family. */
+export const hasSeveralTargets = ({ targets }: Settings): boolean =>
+  families.some((family) => targets.filter((target) => target.family === family).length > 1)
 
 /** Whether the name of L3 ingress has never been resolved, so that the targets are unknown. */
 export const isUnresolved = ({ destination }: Pick<World, 'destination'>): boolean =>

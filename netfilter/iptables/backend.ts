@@ -1,9 +1,10 @@
 import { type Family, familyName } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
-import type { Backend, BackendOptions } from '../firewall.ts'
+import type { BackendOptions, KernelBackend } from '../firewall.ts'
 import { removeLeftovers, removeRules } from '../leftovers/remove.ts'
-import { type Iptables, iptables, probeIptables, variants } from './iptables.ts'
+import { everything, spreading } from '../probes.ts'
+import { type Iptables, iptables, isLocked, probeIptables, variants } from './iptables.ts'
 import { keeper } from './keeper.ts'
 import { watchRules } from './watch.ts'
 
@@ -11,12 +12,13 @@ import { watchRules } from './watch.ts'
  * Forwards with iptables: each family with the first variant that works for it.
  * @throws CulvertError `netfilter`, with the error of each variant, if none works for any family.
  */
-export async function iptablesBackend({ run, families, localAddresses, log }: BackendOptions): Promise<Backend> {
+export async function iptablesBackend({ run, families, localAddresses, log }: BackendOptions): Promise<KernelBackend> {
   const tried: Tried[] = []
   // One after the other, since they share a lock.
   for (const family of families) tried.push(await tryVariants(run, family))
   const usable = tried.flatMap(({ found }) => found ?? [])
-  if (usable.length === 0) throw new CulvertError('netfilter', tried.flatMap(({ problems }) => problems).join('; '))
+  const [some] = usable
+  if (some === undefined) throw new CulvertError('netfilter', tried.flatMap(({ problems }) => problems).join('; '))
   const unfollowed = await run('conntrack', ['-L', '-f', 'ipv4']).then(() => undefined, describe)
   if (unfollowed !== undefined) log(`warning: connections are neither listed nor ended: ${unfollowed}`)
   const followsFlows = unfollowed === undefined
@@ -43,6 +45,7 @@ export async function iptablesBackend({ run, families, localAddresses, log }: Ba
       )
       if (nftWorks) await removeLeftovers(run, log)
     },
+    spread: { module: 'xt_statistic', probe: async () => probeIptables(some, spreading) },
   }
 }
 
@@ -54,10 +57,14 @@ async function tryVariants(run: RunCommand, family: Family): Promise<Tried> {
   for (const variant of variants) {
     const one = iptables(run, family, variant)
     try {
-      await probeIptables(one)
+      await probeIptables(one, everything)
+      await one.save()
       return { family, found: one, problems }
     } catch (error) {
       problems.push(`${one.name}: ${describe(error)}`)
+      // The family would be left out until the agent ends.
+      if (error instanceof CulvertError && isLocked(error.cause))
+        throw new CulvertError('netfilter', problems.join('; '))
     }
   }
   return { family, problems }

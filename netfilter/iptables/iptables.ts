@@ -1,7 +1,7 @@
 import { type Family, familyName } from '../../lib/address.ts'
 import { CommandError, type RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
-import { emptyTable, type ForwardingTable, forwardingTable } from '../table.ts'
+import type { ForwardingTable } from '../table.ts'
 import { withoutCounts } from './listing.ts'
 import { ownChains, rulesOf, tableNames } from './rules.ts'
 
@@ -23,6 +23,11 @@ export type Iptables = {
 /** How long to wait for the lock, which other programs normally hold for a moment. In seconds. */
 const longestWait = 5
 
+/** The comment of iptables-nft-save in place of a table with rules that iptables does not have; it exits with 0. */
+const unlistedTable = new RegExp(`^# Table \`(${tableNames.join('|')})' is incompatible`, 'm')
+const foreignTable =
+  'Another program has put rules into this table with nft; remove them, or set TS_DEBUG_FIREWALL_MODE=nftables.'
+
 /** Runs the iptables programs of a family. Every failure is a CulvertError `netfilter` with their error message. */
 export function iptables(run: RunCommand, family: Family, variant: Variant): Iptables {
   const name = `${family === 4 ? 'iptables' : 'ip6tables'}-${variant}`
@@ -41,41 +46,38 @@ export function iptables(run: RunCommand, family: Family, variant: Variant): Ipt
     restore: async (input) => {
       await withRemedy(run(`${name}-restore`, ['--noflush', '--wait', String(longestWait)], { input }))
     },
-    save: async () => withoutCounts(await withRemedy(run(`${name}-save`, []))),
+    save: async () => {
+      const listing = await withRemedy(run(`${name}-save`, []))
+      const [, unlisted] = unlistedTable.exec(listing) ?? []
+      if (unlisted === undefined) return withoutCounts(listing)
+      throw new CulvertError('netfilter', `the kernel’s ${familyName(family)} table ${unlisted} cannot be listed`, {
+        remedy: foreignTable,
+      })
+    },
   }
 }
+
+const stderrOf = (error: unknown): string => (error instanceof CommandError ? error.stderr : '')
+
+/** Whether a program failed because another one held the lock, which says nothing about the kernel. */
+export const isLocked = (error: unknown): boolean => /holding the xtables lock/i.test(stderrOf(error))
 
 /** The remedy for a known failure. */
 function remedyOf(error: unknown): string | undefined {
-  const stderr = error instanceof CommandError ? error.stderr : ''
-  if (/holding the xtables lock/i.test(stderr)) {
+  const stderr = stderrOf(error)
+  if (isLocked(error)) {
     return `Another program has held the lock of the tables (xtables.lock) for ${longestWait} s; find and stop it.`
   }
   if (/open lock file/i.test(stderr)) return 'Mount a writable volume, such as an emptyDir, at /run, where the lock is.'
-  if (/incompatible, use 'nft' tool/.test(stderr)) {
-    return 'Another program has put rules into this table with nft; remove them, or set TS_DEBUG_FIREWALL_MODE=nftables.'
-  }
+  if (/incompatible, use 'nft' tool/.test(stderr)) return foreignTable
   return undefined
 }
 
-/** A table that needs every kind of rule that the agent can write. */
-const everything: ForwardingTable = forwardingTable({
-  ...emptyTable,
-  ingress: { 4: new Map([['100.64.0.1', ['10.0.0.1']]]), 6: new Map([['fd7a:115c:a1e0::1', ['fd00::1']]]) },
-  ports: { 4: new Map([['tcp . 1', '100.64.0.2 . 1']]), 6: new Map([['udp . 1', 'fd7a:115c:a1e0::2 . 1']]) },
-  refuseUnmapped: true,
-  catchAll: { 4: '100.64.0.2', 6: 'fd7a:115c:a1e0::2' },
-  exempt: ['tcp . 1'],
-  source: { 4: '100.64.0.1', 6: 'fd7a:115c:a1e0::1' },
-})
-
 const scratch = `${ownChains}PROBE`
 
-/**
- * Checks that the necessary rules can be created here, by creating and deleting them in a chain without jumps to it.
- */
-export async function probeIptables({ family, restore }: Iptables): Promise<void> {
-  const rules = rulesOf(everything, family)
+/** Checks that the rules of a table can be created here, by creating and deleting them in a chain without jumps to it. */
+export async function probeIptables({ family, restore }: Iptables, table: ForwardingTable): Promise<void> {
+  const rules = rulesOf(table, family)
   const tables = tableNames.toReversed().flatMap((name) => {
     const all = [...rules[name].chains.values()].flat().filter((rule) => !rule.includes(`-j ${ownChains}`))
     const [begin, end] = [[`*${name}`, `:${scratch} - [0:0]`], ['COMMIT']]

@@ -1,9 +1,10 @@
 import type { Log } from '../../lib/log.ts'
-import type { Backend, BackendOptions } from '../firewall.ts'
+import type { BackendOptions, KernelBackend } from '../firewall.ts'
 import { removeLeftovers, removeRules } from '../leftovers/remove.ts'
 import { keeper } from './keeper.ts'
 import { type Listener, watchTable } from './monitor.ts'
 import { announceNothing, applyInput, nftables, probeNftables } from './nftables.ts'
+import { everything, spreading } from '../probes.ts'
 import { tableName } from './render.ts'
 
 /**
@@ -16,9 +17,9 @@ export async function nftablesBackend({
   families,
   localAddresses,
   log,
-}: BackendOptions): Promise<Backend> {
+}: BackendOptions): Promise<KernelBackend> {
   const nft = nftables(run, runAhead('nft', applyInput))
-  await probeNftables(nft)
+  await probeNftables(nft, everything)
   let changed = (_by?: string): void => {}
   const { listener, ...firewall } = keeper({ nft, run, localAddresses, changed: (by) => changed(by) })
   return {
@@ -36,6 +37,7 @@ export async function nftablesBackend({
     removeLeftovers: async () => {
       await Promise.all([removeLeftovers(run, log), removeRules(run, log)])
     },
+    spread: { module: 'nft_numgen', probe: async () => probeNftables(nft, spreading) },
   }
 }
 

@@ -1,7 +1,8 @@
 import { CommandError, type Feed, type RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { type ReadBack, readBack } from './read-back.ts'
-import { tableName } from './render.ts'
+import type { Shape } from './chains.ts'
+import { renderSkeleton, tableName } from './render.ts'
 
 /** The boundary to the kernel: one transaction in, one listing out. */
 export type Nftables = {
@@ -65,11 +66,8 @@ export async function announceNothing({ load }: Nftables): Promise<void> {
   await load(`${scratch}\ndelete ${scratch}\n`)
 }
 
-/** Checks that the rules which we need can be created here, by creating and deleting them in a scratch table. */
-export async function probeNftables({ load }: Nftables): Promise<void> {
-  const scratch = `table inet ${tableName}-probe`
-  await load(
-    `${scratch} { chain probe { type nat hook prerouting priority dstnat; policy accept; fib daddr type local ct status dnat accept; }\n }\n` +
-      `delete ${scratch}\n`,
-  )
+/** Checks that these rules can be created here, by creating and deleting them under another name. */
+export async function probeNftables({ load }: Nftables, shape: Shape): Promise<void> {
+  const scratch = `${tableName}-probe`
+  await load(`${renderSkeleton(shape, scratch)}delete table inet ${scratch}\n`)
 }

@@ -6,12 +6,12 @@ import { type Change, changes, declarations, element, type Elements, elementsOf,
 export const tableName = 'culvert'
 
 /** The table without elements, as commands that add its missing parts. */
-export function renderSkeleton(shape: Shape): string {
+export function renderSkeleton(shape: Shape, name = tableName): string {
   const bodies = chains(shape).map(
-    ({ name, hook, rules }) => `chain ${name} {\n    ${[`${hook}; policy accept;`, ...rules].join('\n    ')}\n  }`,
+    (chain) => `chain ${chain.name} {\n    ${[`${chain.hook}; policy accept;`, ...chain.rules].join('\n    ')}\n  }`,
   )
   return [
-    `table inet ${tableName} {`,
+    `table inet ${name} {`,
     ...[...declarations.map(({ text }) => text), ...bodies].map((part) => `  ${part}`),
     '}',
     '',

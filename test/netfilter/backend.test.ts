@@ -3,10 +3,14 @@ import type { Family } from '../../lib/address.ts'
 import { CommandError, type RunCommand } from '../../lib/command.ts'
 import { type BackendMode, chooseBackend } from '../../netfilter/backend.ts'
 import { emptyTable } from '../../netfilter/table.ts'
-import { ingressTable } from './tables.ts'
+import { ingressTable, severalTable } from './tables.ts'
 
 /** Chooses a backend with this result of each command. */
-async function choose(mode: BackendMode, run: RunCommand = async () => '', families: readonly Family[] = [4, 6]) {
+async function choose(
+  mode: BackendMode,
+  run: RunCommand = async () => '',
+  { families = [4, 6], several = false }: { families?: readonly Family[]; several?: boolean } = {},
+) {
   const [commands, logged]: [string[], string[]] = [[], []]
   const backend = await chooseBackend(mode, {
     run: (program, args, options) => {
@@ -15,6 +19,7 @@ async function choose(mode: BackendMode, run: RunCommand = async () => '', famil
     },
     runAhead: () => async () => '',
     families,
+    several,
     localAddresses: () => [],
     log: (line) => logged.push(line),
   })
@@ -27,6 +32,14 @@ const failing =
   async (program) => {
     if (!programs.includes(program)) return ''
     throw new CommandError(`${program} failed: Protocol not supported`, { exitCode: 3 })
+  }
+
+/** Makes the programs fail whose input has this text, as on a kernel without the module for it. */
+const onKernelWithout =
+  (text: string): RunCommand =>
+  async (program, _args, { input = '' } = {}) => {
+    if (!input.includes(text)) return ''
+    throw new CommandError(`${program} failed: No such file or directory`, { exitCode: 1 })
   }
 
 const alive = () => false
@@ -72,15 +85,74 @@ describe('chooseBackend', () => {
   })
 
   it('probes only families that the kernel supports', async () => {
-    const { backend, commands } = await choose('iptables', undefined, [4])
+    const { backend, commands } = await choose('iptables', undefined, { families: [4] })
     expect(backend.families).toEqual([4])
-    expect(commands).toEqual(['iptables-nft-restore --noflush --wait 5', 'conntrack -L -f ipv4'])
+    expect(commands).toEqual(['iptables-nft-restore --noflush --wait 5', 'iptables-nft-save', 'conntrack -L -f ipv4'])
   })
 
   it('forwards even if connections cannot be listed, with a warning', async () => {
     const { backend, logged } = await choose('iptables', failing('conntrack'))
     expect(logged[0]).toMatch(/^warning: connections are neither listed nor ended: conntrack failed: Protocol not/)
     expect(await backend.firewall.endFlows()).toBe(0)
+  })
+
+  it.each([
+    ' masquerade comment',
+    'reject with icmpx',
+    'fib daddr',
+    'rt mtu',
+    'snat ip6',
+    'th dport map',
+    'ct original',
+  ])('uses iptables on a kernel without `%s` in nftables', async (text) => {
+    const { backend } = await choose('auto', onKernelWithout(text))
+    expect(backend.reason).toMatch(/; nftables cannot be used: .*nft failed: No such file/)
+  })
+
+  it.each<[BackendMode, string, string]>([
+    ['nftables', 'numgen', 'nft_numgen'],
+    ['iptables', '-m statistic', 'xt_statistic'],
+  ])('for %s, names the module that several backends need, if the kernel lacks it', async (mode, text, module) => {
+    const without = onKernelWithout(text)
+    await expect(choose(mode, without, { several: true })).rejects.toMatchObject({
+      code: 'privilege',
+      message: expect.stringContaining(`${mode} cannot be used: several backends need ${module}`),
+    })
+    // A name may get several addresses later.
+    const { backend } = await choose(mode, async (program, args, options) => {
+      if (program.endsWith('-save')) return '*mangle\nCOMMIT\n*filter\nCOMMIT\n*nat\nCOMMIT\n'
+      if (args[0] === '-j') throw new CommandError('nft failed', { stderr: 'No such file or directory' })
+      return without(program, args, options)
+    })
+    await expect(
+      backend.firewall.ensure(severalTable('100.64.0.1', ['10.0.0.8', '10.0.0.9']), alive),
+    ).rejects.toMatchObject({
+      code: 'netfilter',
+      message: `several backends need ${module}, which the kernel lacks`,
+      remedy: expect.stringContaining(`Load ${module}`),
+    })
+    await expect(backend.firewall.ensure(emptyTable, alive)).rejects.not.toThrow(module)
+  })
+
+  it('uses iptables for several backends on a kernel without numgen', async () => {
+    expect((await choose('auto', onKernelWithout('numgen'))).backend.name).toBe('nftables')
+    const { backend } = await choose('auto', onKernelWithout('numgen'), { several: true })
+    expect(backend.reason).toMatch(
+      /; nftables cannot be used: several backends need nft_numgen, which the kernel lacks/,
+    )
+  })
+
+  it('does not do without a family because another program holds the lock', async () => {
+    const held: RunCommand = async (program) => {
+      if (program === 'ip6tables-legacy-restore') return ''
+      const stderr = program.includes('nft')
+        ? 'Protocol not supported'
+        : 'Another app is currently holding the xtables lock'
+      throw new CommandError(`${program} failed: ${stderr}`, { exitCode: 4, stderr })
+    }
+    await expect(choose('iptables', held)).rejects.toMatchObject({
+      message: expect.stringMatching(/iptables-legacy-restore failed: Another app.*; find and stop it/),
+    })
   })
 
   const all = ['nft', ...['iptables', 'ip6tables'].flatMap((name) => [`${name}-nft-restore`, `${name}-legacy-restore`])]

@@ -4,6 +4,7 @@ import type { RunCommand } from '../../../lib/command.ts'
 import { listFlows } from '../../../netfilter/conntrack.ts'
 import { type Iptables, iptables, probeIptables } from '../../../netfilter/iptables/iptables.ts'
 import { keeper, type Keeper } from '../../../netfilter/iptables/keeper.ts'
+import { everything, spreading } from '../../../netfilter/probes.ts'
 import { emptyTable, forwardingTable } from '../../../netfilter/table.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { variants } from '../firewalls.ts'
@@ -135,7 +136,7 @@ describe.each(variants)('%s', (variant) => {
   })
 
   it('the probe leaves nothing behind', async () => {
-    for (const family of both) await probeIptables(family)
+    for (const family of both) for (const table of [everything, spreading]) await probeIptables(family, table)
     expect((await listings()).join('')).not.toContain('CULVERT')
   })
 
@@ -158,25 +159,10 @@ it('waits for a lock that another program holds, and then reports it', async () 
       name: 'holder',
     })
   await holder.line(/held/)
-  await expect(probeIptables(legacy)).rejects.toMatchObject({
+  await expect(probeIptables(legacy, everything)).rejects.toMatchObject({
     message: 'the kernel’s IPv4 rules could not be reached',
     remedy: expect.stringContaining('find and stop it'),
   })
   await holder.stop()
-  await probeIptables(legacy)
-})
-
-it('ignores rules of other programs in the other variant and in nftables', async () => {
-  const input =
-    'table inet other { chain c { type nat hook prerouting priority -100; tcp dport 1 dnat ip to 10.0.0.1; }; }'
-  await runInNode('nft', ['-f', '-'], { input })
-  await runInNode('iptables-legacy', ['-t', 'nat', '-A', 'PREROUTING', '-p', 'udp', '-j', 'ACCEPT'])
-  const rules = keeper({
-    iptables: ([4, 6] as const).map((family) => iptables(run, family, 'nft')),
-    run,
-    followsFlows: true,
-    localAddresses: () => [],
-  })
-  expect([await rules.ensure(one, alive), await rules.ensure(one, alive)]).toEqual([true, false])
-  await rules.remove()
+  await probeIptables(legacy, everything)
 })

@@ -6,6 +6,7 @@ import { keeper, type Keeper } from '../../../netfilter/nftables/keeper.ts'
 import { nftables, probeNftables } from '../../../netfilter/nftables/nftables.ts'
 import { listFlows } from '../../../netfilter/conntrack.ts'
 import { elementsOf } from '../../../netfilter/nftables/elements.ts'
+import { everything, spreading } from '../../../netfilter/probes.ts'
 import { emptyTable, forwardingTable } from '../../../netfilter/table.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { randomTable } from '../random-table.ts'
@@ -189,7 +190,7 @@ it('remove deletes our table, and no other', async () => {
 })
 
 it('the probe leaves nothing behind', async () => {
-  await probeNftables(nftables(run))
+  for (const needed of [everything, spreading]) await probeNftables(nftables(run), needed)
   expect(await nft('list', 'ruleset')).toBe('')
 })
 
