@@ -133,6 +133,21 @@ describe('on a node that lacks', () => {
     expect(await ask(bed.host('db'), { to: v4, protocol: 'tcp' })).toMatchObject({ host: 'app' })
   })
 
+  it('nft_numgen, the agent uses iptables for several backends', async () => {
+    const path = await without(bed.host('proxy'), [])
+    const input = `#!/bin/sh
+[ "$1" = -f ] || exec /usr/sbin/nft "$@"
+input=$(cat)
+case "$input" in *numgen*) echo 'Error: Could not process rule: No such file or directory' >&2; exit 1 ;; esac
+printf '%s\\n' "$input" | /usr/sbin/nft "$@"
+`
+    await bed.host('proxy').exec(['sh', '-c', 'cat > "$0" && chmod +x "$0"', '/tmp/programs/nft'], { input })
+    const env = { ...(await target()), ...path }
+    await using proxy = await Proxy.ready(bed, { ...env, TS_DEST_IP: '10.98.0.11,10.98.0.12' })
+    const { firewall } = await proxy.until(({ ready }) => ready)
+    expect(firewall?.reason).toMatch(/nftables cannot be used: several backends need nft_numgen.*Load nft_numgen/)
+  })
+
   it('any firewall, the agent ends with the error of each', async () => {
     const lacking = [...nfTables, ...legacy6, 'iptables-legacy-restore']
     const path = await without(bed.host('proxy'), lacking)
@@ -153,5 +168,61 @@ describe('on a node that lacks', () => {
     expect(code).toBe(1)
     expect(reason).toMatch(/nftables cannot be used.*nft: Failed/)
     expect(reason).not.toContain('iptables-legacy')
+  })
+})
+
+describe('a change of iptables-legacy', () => {
+  const host = () => bed.host('proxy')
+  let group: Group
+  let proxy: Proxy
+  beforeAll(async () => {
+    group = await Group.make(bed, 'half')
+    await group.write(groupFiles(1))
+  })
+  beforeEach(async () => {
+    proxy ??= await Proxy.ready(bed, {
+      ...group.env('egress'),
+      TS_AUTHKEY: await bed.authKey(),
+      ...(await firewallEnv(host(), 'iptables-legacy')),
+    })
+    await proxy.until(({ ready }) => ready)
+  })
+  afterAll(() => proxy.process.stop())
+
+  const asked = (family: 4 | 6, port: number) =>
+    ask(bed.host('app'), { to: String(host().address[`v${family}`]), port, protocol: 'tcp' })
+  const problem = async (): Promise<string> => (await proxy.status()).checks['forwarding']?.reason ?? ''
+  /** Runs traffic through the first service meanwhile, which must lose nothing. */
+  const underTraffic = async (work: () => Promise<void>): Promise<void> => {
+    const to = String(host().address.v6)
+    const flow = await startTraffic(bed.host('app'), { to, port: 10_000, protocol: 'tcp', every: 50 })
+    await work()
+    expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
+  }
+
+  it('is made in one family while the other fails, and completed later', async () => {
+    await underTraffic(async () => {
+      await without(host(), [...nfTables, 'ip6tables-legacy-restore'])
+      await group.write(groupFiles(2))
+      await expect.poll(problem).toMatch(/IPv6 rules could not be reached: ip6tables-legacy-restore failed/)
+      expect(await asked(4, 10_001)).toMatchObject({ host: 'db' })
+      await expect(asked(6, 10_001)).rejects.toThrow('ECONNREFUSED')
+      await firewallEnv(host(), 'iptables-legacy')
+      await expect.poll(problem).toBe('')
+      expect(await asked(6, 10_001)).toMatchObject({ host: 'db' })
+    })
+  })
+
+  it('waits for a lock that another program holds, names it, and is made once it is free', async () => {
+    await underTraffic(async () => {
+      const hold = ['flock', '--no-fork', '/run/xtables.lock', 'sh', '-c', 'echo held; exec sleep 600']
+      const holder = await host().spawn(hold, { name: 'holder' })
+      await holder.line(/held/)
+      await group.write(groupFiles(3))
+      await expect.poll(problem).toMatch(/holding the xtables lock.*find and stop it/)
+      await holder.stop()
+      await expect.poll(problem).toBe('')
+      for (const family of [4, 6] as const) expect(await asked(family, 10_002)).toMatchObject({ host: 'db' })
+    })
   })
 })
