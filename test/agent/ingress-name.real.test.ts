@@ -119,6 +119,8 @@ it('keeps the last good addresses while the name cannot be resolved, without cha
   await leadsTo(proxy, 'one')
   const rules = async () => (await proxy.host.exec(['nft', '-a', 'list', 'table', 'inet', 'culvert'])).stdout
   const before = await rules()
+  const own = await proxy.own()
+  const flow = await startTraffic(bed.host('client'), { to: own.v6, protocol: 'tcp', every: 50 })
   for (const [underlay, problem] of [
     [{ mode: 'servfail' }, /SERVFAIL.*the last good addresses stay in use/],
     [{ mode: 'normal', records: [] }, /web\.default\.svc\.cluster\.test\. does not exist \(NXDOMAIN\)/],
@@ -130,14 +132,30 @@ it('keeps the last good addresses while the name cannot be resolved, without cha
     const { checks, ready } = await proxy.until((status) => problem.test(status.checks['dns']?.reason ?? ''))
     expect(checks['dns']).toMatchObject({ state: 'failing', since: expect.any(String) })
     expect(ready).toBe(true)
-    expect(await ask(bed.host('client'), { to: (await proxy.own()).v4, protocol: 'tcp' })).toMatchObject({
-      host: 'one',
-    })
+    expect(await ask(bed.host('client'), { to: own.v4, protocol: 'tcp' })).toMatchObject({ host: 'one' })
   }
   await resolvesTo('one')
   await proxy.until((status) => status.checks['dns']?.state === 'ok')
   expect(await rules()).toBe(before)
+  expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
   expect((await proxy.status()).dns?.failures).toBeGreaterThan(4)
+})
+
+it('finds a name in /etc/hosts, as hostAliases write it, without DNS', async () => {
+  await bed.control.putUnderlay({ mode: 'silent' })
+  const { v4, v6 } = bed.host('three').address
+  const hosts = readFileSync(bed.host('proxy').path('/etc/hosts'), 'utf8')
+  writeFileSync(bed.host('proxy').path('/etc/hosts'), `${hosts}${v4}\tweb alias\n${v6}\tweb\n`)
+  try {
+    await using proxy = await start()
+    const { dns } = await leadsTo(proxy, 'three')
+    expect(dns).toMatchObject({ resolvedAs: 'web in /etc/hosts', failures: 0, problems: [] })
+    const own = await proxy.own()
+    for (const to of [own.v4, own.v6])
+      expect(await ask(bed.host('client'), { to, protocol: 'tcp' })).toMatchObject({ host: 'three' })
+  } finally {
+    writeFileSync(bed.host('proxy').path('/etc/hosts'), hosts)
+  }
 })
 
 it('waits for a name that has never been resolved', async () => {
