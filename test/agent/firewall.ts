@@ -11,6 +11,14 @@ export async function firewallEnv(host: Host, name: FirewallName = firewall): Pr
   return without(host, [...nfTables], { iptables: 'iptables-legacy', ip6tables: 'ip6tables-legacy' })
 }
 
+/** The rules of an agent in a host, without counters, but with handles if there are any. */
+export async function listRules(host: Host, name: FirewallName = firewall): Promise<string> {
+  if (name === 'nftables') return (await host.exec(['nft', '-a', 'list', 'table', 'inet', 'culvert'])).stdout
+  const listings = [name, name.replace('ip', 'ip6')].map((program) => host.exec([`${program}-save`]))
+  const lines = (await Promise.all(listings)).flatMap(({ stdout }) => stdout.split('\n'))
+  return lines.filter((line) => line.startsWith('-A') && line.includes('CULVERT-')).join('\n')
+}
+
 /** Another program that changes the rules of an agent. */
 export type Interference = {
   /** Deletes the rules; the agent must restore them. */

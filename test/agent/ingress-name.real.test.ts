@@ -4,6 +4,7 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import type { DnsRecord } from '../lab/control-types.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { ask, askAll, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { listRules } from './firewall.ts'
 import { Proxy } from './proxy.ts'
 
 const backends = ['one', 'two', 'three'] as const
@@ -117,7 +118,7 @@ it('forwards to all addresses of a short name with aliases, and follows changes'
 it('keeps the last good addresses while the name cannot be resolved, without changing the rules', async () => {
   await using proxy = await start()
   await leadsTo(proxy, 'one')
-  const rules = async () => (await proxy.host.exec(['nft', '-a', 'list', 'table', 'inet', 'culvert'])).stdout
+  const rules = () => listRules(proxy.host)
   const before = await rules()
   const own = await proxy.own()
   const flow = await startTraffic(bed.host('client'), { to: own.v6, protocol: 'tcp', every: 50 })
