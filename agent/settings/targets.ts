@@ -1,6 +1,7 @@
 import { domainToASCII } from 'node:url'
 import { type Address, families, type Family, parseAddress } from '../../lib/address.ts'
 import { flagValue } from '../../lib/go-flags.ts'
+import { mostAddresses } from '../../lib/resolver.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 
 /**
@@ -17,6 +18,9 @@ function readAddresses(value: string): readonly Address[] {
       throw refusal('TS_DEST_IP', value, reason)
     }
     targets.set(address.text, address)
+  }
+  if (targets.size > mostAddresses) {
+    throw refusal('TS_DEST_IP', value, `it has ${targets.size} addresses, more than ${mostAddresses}`)
   }
   return [...targets.values()]
 }

@@ -10,6 +10,13 @@ it('reads several addresses, without duplicates', () => {
   expect(settings).toMatchObject({ targetName: undefined, forwardedFamilies: [4, 6], forwardsAny: false })
 })
 
+it('refuses more addresses than rules should have', () => {
+  const list = (count: number) =>
+    Array.from({ length: count }, (_, index) => `10.0.${index >> 8}.${index & 255}`).join()
+  expect(read({ TS_DEST_IP: list(1000) }).settings.targets).toHaveLength(1000)
+  expect(() => read({ TS_DEST_IP: list(1001) })).toThrow(/it has 1001 addresses, more than 1000/)
+})
+
 describe('reads a name', () => {
   it.each([
     ['in lower case', 'DB.prod', 'db.prod'],
