@@ -1,4 +1,5 @@
 import { type Address, byFamilyAndText, families, type Family } from '../../lib/address.ts'
+import { memoOf } from '../../lib/memo.ts'
 import { some } from '../../lib/some.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Destination, World } from '../world/world.ts'
@@ -24,8 +25,13 @@ export const isUnresolved = ({ destination }: Pick<World, 'destination'>): boole
  * on until then, since some names have different addresses in each answer, and terminating Pods finish their work.
  */
 export const isGoneBackend = ({ destination }: Pick<World, 'destination'>, { text }: Address): boolean =>
-  destination?.resolved !== undefined &&
-  [...destination.addresses, ...destination.left.map(({ address }) => address)].every((one) => one.text !== text)
+  destination?.resolved !== undefined && !keptBy(destination).has(text)
+
+/** Computed once, since it is asked for each flow, and a name may change its addresses all the time. */
+const keptBy = memoOf(
+  ({ addresses, left }: Destination) =>
+    new Set([...addresses, ...left.map(({ address }) => address)].map(({ text }) => text)),
+)
 
 /** Limits for the time after which the name is resolved again, in ms. */
 export const refreshMs = { least: 5000, most: 600_000 } as const
