@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { IsGone } from '../../netfilter/flows.ts'
 import { emptyTable, forwardingTable } from '../../netfilter/table.ts'
-import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { type FirewallName, firewallOf, firewalls } from './firewalls.ts'
 import { ingressTable } from './tables.ts'
 import { runIn } from './run-in.ts'
@@ -50,6 +50,33 @@ it.each(firewalls)(
     await rules.ensure(emptyTable, gone)
     for (const flow of flows) expect(await flow.done()).toMatchObject({ broken: { code: 'ECONNRESET' } })
     await rules.remove()
+  },
+)
+
+// The kernel asks the newest of equal hooks first; those of iptables-legacy stay in the namespace.
+it.each([
+  ...(['nftables', 'iptables-nft'] as const).flatMap((firewall) =>
+    ['iptables-nft', 'iptables-legacy', 'nft'].map((other) => [firewall, other] as const),
+  ),
+  ['iptables-legacy', 'iptables-legacy'] as const,
+])(
+  '%s: packets for an own address are translated before a service mesh redirects them by %s',
+  async (firewall, other) => {
+    const run = (...argv: string[]) => bed.host('node').exec(argv)
+    const mesh = async (verb: '-A' | '-D'): Promise<void> => {
+      const redirect = ['PREROUTING', '-p', 'tcp', '-j', 'REDIRECT', '--to-ports', '15006']
+      for (const program of [other, other.replace('ip', 'ip6')]) await run(program, '-t', 'nat', verb, ...redirect)
+    }
+    const table =
+      'table inet mesh { chain c { type nat hook prerouting priority dstnat; meta l4proto tcp redirect to 15006; }; }'
+    await run('nft', 'flush', 'ruleset')
+    await (other === 'nft' ? run('nft', table) : mesh('-A'))
+    const rules = make(firewall)
+    await rules.ensure(toBackend(), gone)
+    for (const to of [own.v4, own.v6])
+      expect(await ask(bed.host('peer'), { to, protocol: 'tcp' })).toMatchObject({ host: 'backend' })
+    await rules.remove()
+    await (other === 'nft' ? run('nft', 'delete', 'table', 'inet', 'mesh') : mesh('-D'))
   },
 )
 
