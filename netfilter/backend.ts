@@ -12,7 +12,11 @@ export type { IsGone } from './flows.ts'
 export type BackendMode = 'auto' | 'nftables' | 'iptables' | 'memory'
 
 const kinds = [
-  { name: 'nftables', start: nftablesBackend, needs: 'nf_tables with NAT, and the image nft' },
+  {
+    name: 'nftables',
+    start: nftablesBackend,
+    needs: 'nf_tables with NAT and nf_conntrack_netlink, and the image nft and conntrack',
+  },
   {
     name: 'iptables',
     start: iptablesBackend,

@@ -34,24 +34,26 @@ export function readTargets({ text }: EnvReader): {
   readonly targetName: string | undefined
   readonly warnings: readonly string[]
 } {
-  const given = text('TS_EXPERIMENTAL_DEST_DNS_NAME')
-  const address = parseAddress(given)
+  const set = text('TS_EXPERIMENTAL_DEST_DNS_NAME')
+  const given = set.trim()
+  // Only for non-ASCII names: domainToASCII takes some ASCII names for addresses.
+  const name = /^[ -~]*$/.test(given) ? given.toLowerCase() : domainToASCII(given)
+  const address = parseAddress(name)
   if (address === undefined) {
-    const targetName = given === '' ? undefined : readName(given)
+    const targetName = set === '' ? undefined : checkedName(name, given)
     return { targets: readAddresses(text('TS_DEST_IP')), targetName, warnings: [] }
   }
   const warning = `TS_EXPERIMENTAL_DEST_DNS_NAME=${given} is an address and no name: it is used as TS_DEST_IP`
   return { targets: [address], targetName: undefined, warnings: [warning] }
 }
 
-/** Normalizes a name: lower case and ASCII. A dot at its end stays. */
-function readName(given: string): string {
+/** A name in lower case and ASCII; a dot at its end stays. */
+function checkedName(name: string, given: string): string {
   const refuse = (why: string): never => {
     const accepted = 'a name such as db.prod.svc.cluster.local is accepted'
     throw refusal('TS_EXPERIMENTAL_DEST_DNS_NAME', given, `${why}; ${accepted}`)
   }
-  // Only for non-ASCII names: domainToASCII takes some ASCII names for addresses.
-  const name = /^[ -~]*$/.test(given) ? given.toLowerCase() : domainToASCII(given)
+  if (name.includes(',')) refuse('it is a list, and only one name can be set; TS_DEST_IP takes several addresses')
   const bare = name.replace(/\.$/, '')
   if (bare.length > 253) refuse(`it has ${bare.length} characters, more than 253`)
   if (!/^[a-z0-9_.-]+$/.test(bare)) refuse('it has a character that no name of a host has')

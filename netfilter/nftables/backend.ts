@@ -19,7 +19,8 @@ export async function nftablesBackend({
   log,
 }: BackendOptions): Promise<KernelBackend> {
   const nft = nftables(run, runAhead('nft', applyInput))
-  await probeNftables(nft, everything)
+  // Most changes list the connections, which iptables can do without.
+  await Promise.all([probeNftables(nft, everything), run('conntrack', ['-C'])])
   let changed = (_by?: string): void => {}
   const { listener, ...firewall } = keeper({ nft, run, localAddresses, changed: (by) => changed(by) })
   return {

@@ -48,7 +48,7 @@ describe('chooseBackend', () => {
   it('uses nftables, after a probe', async () => {
     const { backend, commands, logged } = await choose('auto')
     expect(backend.name).toBe('nftables')
-    expect(commands).toEqual(['nft -f -'])
+    expect(commands).toEqual(['nft -f -', 'conntrack -C'])
     expect(logged).toEqual(['firewall: nftables, since its rules could be made and deleted here'])
   })
 
@@ -82,6 +82,15 @@ describe('chooseBackend', () => {
     expect({ name: backend.name, families: backend.families }).toEqual({ name, families })
     expect(backend.reason).toMatch(reason)
     expect(logged).toEqual([`firewall: ${name}, since ${backend.reason}`])
+  })
+
+  it('uses iptables if connections cannot be listed, since it forwards without that', async () => {
+    const { backend } = await choose('auto', failing('conntrack'))
+    expect(backend.reason).toMatch(/; nftables cannot be used: .*conntrack failed: Protocol not supported/)
+    await expect(choose('nftables', failing('conntrack'))).rejects.toMatchObject({
+      code: 'privilege',
+      message: expect.stringMatching(/nftables cannot be used: .*conntrack failed: Protocol not supported/),
+    })
   })
 
   it('probes only families that the kernel supports', async () => {
@@ -157,8 +166,8 @@ describe('chooseBackend', () => {
 
   const all = ['nft', ...['iptables', 'ip6tables'].flatMap((name) => [`${name}-nft-restore`, `${name}-legacy-restore`])]
   it.each<[BackendMode, string[], string]>([
-    ['auto', all, 'nf_tables with NAT, and the image nft, or'],
-    ['nftables', ['nft'], 'nf_tables with NAT, and the image nft.'],
+    ['auto', all, 'nf_tables with NAT and nf_conntrack_netlink, and the image nft and conntrack, or'],
+    ['nftables', ['nft'], 'the image nft and conntrack.'],
     ['iptables', all.slice(1), 'nf_tables or ip_tables'],
   ])('for %s, reports the error of each program if none can be used', async (mode, programs, needs) => {
     const refused = choose(mode, failing(...all))

@@ -21,7 +21,9 @@ describe('reads a name', () => {
   it.each([
     ['in lower case', 'DB.prod', 'db.prod'],
     ['with a dot at its end', 'db.prod.', 'db.prod.'],
-    ['beyond ASCII', 'bücher.test', 'xn--bcher-kva.test'],
+    ['beyond ASCII', 'Bücher.test.', 'xn--bcher-kva.test.'],
+    ['beyond ASCII, encoded', 'XN--bcher-kva.test', 'xn--bcher-kva.test'],
+    ['with white space around it', ' db.prod\n', 'db.prod'],
     ['that looks like an address', '0x7f.1', '0x7f.1'],
     ['of 253 characters and a dot', `${'a.'.repeat(126)}b.`, `${'a.'.repeat(126)}b.`],
   ])('%s', (_what, name, targetName) => {
@@ -29,17 +31,22 @@ describe('reads a name', () => {
     expect(settings).toMatchObject({ targets: [], targetName, forwardedFamilies: [], forwardsAny: true })
   })
 
-  it('that is an address', () => {
-    const { settings, warnings } = read({ TS_EXPERIMENTAL_DEST_DNS_NAME: 'fd00:0::1' })
-    expect(text(settings.targets)).toEqual(['fd00::1'])
-    expect(settings).toMatchObject({ targetName: undefined, forwardedFamilies: [6] })
-    expect(warnings).toEqual([expect.stringMatching(/fd00:0::1 is an address and no name: .* TS_DEST_IP/)])
+  it.each([
+    ['fd00:0::1', 'fd00::1', 6],
+    ['10.0.0.1\n', '10.0.0.1', 4],
+    ['１０.0.0.1', '10.0.0.1', 4],
+  ])('that is an address: %j', (given, target, family) => {
+    const { settings, warnings } = read({ TS_EXPERIMENTAL_DEST_DNS_NAME: given })
+    expect(text(settings.targets)).toEqual([target])
+    expect(settings).toMatchObject({ targetName: undefined, forwardedFamilies: [family] })
+    expect(warnings).toEqual([expect.stringMatching(/=\S+ is an address and no name: .* TS_DEST_IP/)])
   })
 })
 
 it.each([
   ['254 characters', `${'a.'.repeat(126)}ab`, /it has 254 characters, more than 253/],
   ['an empty label', 'a..b', /a part between dots that is empty/],
+  ['only white space', ' ', /it has a character that no name/],
   ['only a dot', '.', /it has a character that no name/],
   ['a long label', `${'a'.repeat(64)}.b`, /longer than 63 characters/],
   [
@@ -48,6 +55,9 @@ it.each([
     /="a b" is not valid: it has a character that no name of a host has; a name such as .* is accepted/,
   ],
   ['a port', 'a.b:80', /it has a character/],
+  ['several names', 'a.b,c.d', /it is a list, and only one name can be set/],
+  ['several addresses', '10.0.0.1,10.0.0.2', /it is a list, .*; TS_DEST_IP takes several addresses/],
+  ['an invalid encoding', 'ü.xn--a', /it has a character/],
   ['a long non-ASCII label', `${'ü'.repeat(64)}.test`, /is not valid/],
 ])('refuses a name with %s', (_what, name, expected) => {
   expect(() => read({ TS_EXPERIMENTAL_DEST_DNS_NAME: name })).toThrow(expected)
