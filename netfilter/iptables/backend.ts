@@ -2,7 +2,7 @@ import { type Family, familyName } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
 import type { BackendOptions, KernelBackend } from '../firewall.ts'
-import { removeLeftovers, removeRules } from '../leftovers/remove.ts'
+import { removeLeftovers, removeOwnTable, removeRules } from '../leftovers/remove.ts'
 import { everything, spreading } from '../probes.ts'
 import { type Iptables, iptables, isLocked, probeIptables, variants } from './iptables.ts'
 import { keeper } from './keeper.ts'
@@ -37,13 +37,16 @@ export async function iptablesBackend({ run, families, localAddresses, log }: Ba
     firewall,
     watch: (changed, signal) => watchRules(look, changed, log, signal),
     removeLeftovers: async () => {
-      await removeRules(run, log)
-      // If nft cannot be used, it cannot have left any rules.
-      const nftWorks = await run('nft', ['list', 'tables']).then(
-        () => true,
-        () => false,
+      await removeRules(
+        run,
+        log,
+        usable.map(({ name }) => name),
       )
-      if (nftWorks) await removeLeftovers(run, log)
+      // If nft cannot be used, it cannot have left any rules.
+      const tables = await run('nft', ['list', 'tables']).catch(() => undefined)
+      if (tables === undefined) return
+      await removeOwnTable(run, log, tables)
+      await removeLeftovers(run, log)
     },
     spread: { module: 'xt_statistic', probe: async () => probeIptables(some, spreading) },
   }

@@ -2,10 +2,13 @@ import { familyName } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import { changes, noRules, renderChanges } from '../iptables/changes.ts'
+import { readListing as readRules } from '../iptables/listing.ts'
 import { applyInput } from '../nftables/nftables.ts'
+import { tableName } from '../nftables/render.ts'
 import { findLeftovers, type Leftover, mayHold } from './find.ts'
 import { readListing } from './listing.ts'
-import { findRules, type LeftRule, renderRemoval } from './rules.ts'
+import { findRules, renderRemoval } from './rules.ts'
 
 /**
  * Tables with more chains are skipped: upstream's agent cannot create as many, so that they belong to a program such as
@@ -39,29 +42,46 @@ export async function removeLeftovers(run: RunCommand, log: Log): Promise<readon
 }
 
 /**
- * Does the same for iptables rules of either variant, whichever firewall the agent uses. A variant that cannot
- * be used here has left nothing.
+ * Does the same for iptables rules of either variant, whichever firewall the agent uses, and for those of an earlier
+ * agent of ours that used another one. A variant that cannot be used here has left nothing.
+ * @param inUse the programs that hold our present rules, such as `iptables-nft`.
  * @throws CulvertError `netfilter`; may be tried again.
  */
-export async function removeRules(run: RunCommand, log: Log): Promise<void> {
-  const list = (program: string): Promise<LeftRule[]> => run(`${program}-save`, []).then(findRules, () => [])
-  const removed = await Promise.all(
-    programs.map(async ({ program, family }) => ({ program, family, found: await list(program) })),
-  )
-  const found = removed.flatMap(({ family, found: rules }) => rules.map(({ what }) => ({ family, what })))
-  if (found.length === 0) return
+export async function removeRules(run: RunCommand, log: Log, inUse: readonly string[] = []): Promise<void> {
+  const look = async ({ program, family }: (typeof programs)[number]) => {
+    const listing = await run(`${program}-save`, []).catch(() => '')
+    const earlier = inUse.includes(program) ? [] : changes(readRules(listing), noRules)
+    return { program, family, found: findRules(listing), earlier: earlier.toReversed() }
+  }
+  const all = await Promise.all(programs.map(look))
   try {
-    for (const { program, found: rules } of removed) {
-      if (rules.length === 0) continue
-      await run(`${program}-restore`, ['--noflush', '--wait', '5'], { input: renderRemoval(rules) })
-      const still = await list(program)
-      if (still.length > 0) throw new Error(`still there: ${still.map(({ what }) => what).join('; ')}`)
+    for (const one of all) {
+      const { program, found, earlier } = one
+      if (found.length === 0 && earlier.length === 0) continue
+      const input = renderRemoval(found) + renderChanges(earlier)
+      await run(`${program}-restore`, ['--noflush', '--wait', '5'], { input })
+      const still = await look(one)
+      const left = [...still.found.map(({ what }) => what), ...still.earlier.flatMap(({ chains }) => chains)]
+      if (left.length > 0) throw new Error(`still there: ${left.join('; ')}`)
+      if (earlier.length > 0) log(`${removedEarlier} ${program}`)
     }
-    log(`removed what another agent left in this network namespace: ${named(found)}`)
+    const found = all.flatMap((one) => one.found.map(({ what }) => ({ family: one.family, what })))
+    if (found.length > 0) log(`removed what another agent left in this network namespace: ${named(found)}`)
   } catch (error) {
     throw notRemoved(error)
   }
 }
+
+/** For an agent that uses iptables: what an earlier one wrote with nftables. `tables` is nft's list of them. */
+export async function removeOwnTable(run: RunCommand, log: Log, tables: string): Promise<void> {
+  if (!tables.split('\n').includes(`table inet ${tableName}`)) return
+  await run('nft', applyInput, { input: `delete table inet ${tableName}\n` }).catch((error: unknown) => {
+    throw notRemoved(error)
+  })
+  log(`${removedEarlier} nftables`)
+}
+
+const removedEarlier = 'removed what an earlier agent of Culvert wrote with'
 
 const programs = (['nft', 'legacy'] as const).flatMap((variant) => [
   { program: `iptables-${variant}`, family: 'ip' },
