@@ -4,7 +4,9 @@ import type { Backend, BackendOptions, Firewall, KernelBackend } from './firewal
 import { iptablesBackend } from './iptables/backend.ts'
 import { memoryFirewall } from './memory.ts'
 import { nftablesBackend } from './nftables/backend.ts'
+import { everything, spreading } from './probes.ts'
 import { spreadOf } from './spread.ts'
+import type { ForwardingTable } from './table.ts'
 
 export type { Backend, Firewall } from './firewall.ts'
 export type { IsGone } from './flows.ts'
@@ -35,7 +37,7 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
   for (const { name, start } of kinds) {
     if (mode !== 'auto' && mode !== name) continue
     try {
-      const backend = await spreading(await start(options), options.several)
+      const backend = await withSpread(await start(options), options.several)
       const because = mode === 'auto' ? [] : [`TS_DEBUG_FIREWALL_MODE is ${mode}`]
       const reason = [...because, backend.reason, ...refused].join('; ')
       options.log(`firewall: ${name}, since ${reason}`)
@@ -54,21 +56,26 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
  * Checks that this backend can have several backends of an address if they are needed now; if they are needed later
  * and refused, names the module.
  */
-async function spreading({ firewall, spread, ...rest }: KernelBackend, several: boolean): Promise<Backend> {
-  const probe = (): Promise<void> =>
-    spread.probe().catch((cause: unknown) => {
-      throw new CulvertError('netfilter', `several backends need ${spread.module}, which the kernel lacks`, {
-        cause,
-        remedy: `Load ${spread.module} on the node, or name one backend of each family.`,
-      })
-    })
-  if (several) await probe()
+async function withSpread({ firewall, probe, spreads, ...rest }: KernelBackend, several: boolean): Promise<Backend> {
+  const works = (table: ForwardingTable): Promise<boolean> =>
+    probe(table).then(
+      () => true,
+      () => false,
+    )
+  const lacking = async (): Promise<CulvertError | undefined> =>
+    (await works(spreading)) || !(await works(everything))
+      ? undefined
+      : new CulvertError('netfilter', `several backends need ${spreads}, which the kernel lacks`, {
+          remedy: `Load ${spreads} on the node, or name one backend of each family.`,
+        })
+  const missing = several ? await lacking() : undefined
+  if (missing !== undefined) throw missing
   const ensure: Firewall['ensure'] = async (table, isGone) => {
     try {
       return await firewall.ensure(table, isGone)
     } catch (error) {
-      if (families.some((family) => spreadOf(table.ingress[family]).several.length > 0)) await probe()
-      throw error
+      const spread = families.some((family) => spreadOf(table.ingress[family]).several.length > 0)
+      throw (spread ? await lacking() : undefined) ?? error
     }
   }
   return { ...rest, firewall: { ...firewall, ensure } }

@@ -22,8 +22,10 @@ export type Backend = {
 
 /** A backend in the kernel. */
 export type KernelBackend = Backend & {
-  /** The kernel's module that picks one of several backends, and a check that throws if it cannot be used. */
-  readonly spread: { readonly module: string; readonly probe: () => Promise<void> }
+  /** The kernel's module that picks one of several backends. */
+  readonly spreads: string
+  /** Checks that the rules of a table can be created here. */
+  readonly probe: (table: ForwardingTable) => Promise<void>
 }
 
 export type BackendOptions = {

@@ -3,7 +3,7 @@ import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
 import type { BackendOptions, KernelBackend } from '../firewall.ts'
 import { removeLeftovers, removeOwnTable, removeRules } from '../leftovers/remove.ts'
-import { everything, spreading } from '../probes.ts'
+import { everything } from '../probes.ts'
 import { type Iptables, iptables, isLocked, probeIptables, variants } from './iptables.ts'
 import { keeper } from './keeper.ts'
 import { watchRules } from './watch.ts'
@@ -48,7 +48,8 @@ export async function iptablesBackend({ run, families, localAddresses, log }: Ba
       await removeOwnTable(run, log, tables)
       await removeLeftovers(run, log)
     },
-    spread: { module: 'xt_statistic', probe: async () => probeIptables(some, spreading) },
+    spreads: 'xt_statistic',
+    probe: async (table) => probeIptables(some, table),
   }
 }
 

@@ -4,7 +4,7 @@ import { removeLeftovers, removeRules } from '../leftovers/remove.ts'
 import { keeper } from './keeper.ts'
 import { type Listener, watchTable } from './monitor.ts'
 import { announceNothing, applyInput, nftables, probeNftables } from './nftables.ts'
-import { everything, spreading } from '../probes.ts'
+import { everything } from '../probes.ts'
 import { tableName } from './render.ts'
 
 /**
@@ -38,7 +38,8 @@ export async function nftablesBackend({
     removeLeftovers: async () => {
       await Promise.all([removeLeftovers(run, log), removeRules(run, log)])
     },
-    spread: { module: 'nft_numgen', probe: async () => probeNftables(nft, spreading) },
+    spreads: 'nft_numgen',
+    probe: async (table) => probeNftables(nft, table),
   }
 }
 

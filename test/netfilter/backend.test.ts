@@ -143,6 +143,20 @@ describe('chooseBackend', () => {
     await expect(backend.firewall.ensure(emptyTable, alive)).rejects.not.toThrow(module)
   })
 
+  it('does not name a module if no rules are accepted at all', async () => {
+    let broken = false
+    const { backend } = await choose('nftables', async () => {
+      if (broken) throw new CommandError('nft failed: Operation not permitted', { exitCode: 1 })
+      return ''
+    })
+    broken = true
+    const several = severalTable('100.64.0.1', ['10.0.0.8', '10.0.0.9'])
+    await expect(backend.firewall.ensure(several, alive)).rejects.toMatchObject({
+      message: 'the kernel’s rules could not be reached through nft',
+      cause: { message: 'nft failed: Operation not permitted' },
+    })
+  })
+
   it('uses iptables for several backends on a kernel without numgen', async () => {
     expect((await choose('auto', onKernelWithout('numgen'))).backend.name).toBe('nftables')
     const { backend } = await choose('auto', onKernelWithout('numgen'), { several: true })
