@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { inTailnet, parseAddress } from '../../lib/address.ts'
+import { parseAddress } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { codeOf, CulvertError, describe } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
+import { inTailnetRange, overlapText } from '../targets/cluster-overlap.ts'
 import { specialAddress } from '../targets/refuse.ts'
 
 const netAdmin = 12n
@@ -58,12 +59,6 @@ const tunRemedy = (code: string | undefined): string =>
       'Pod, and {name: tun, mountPath: /dev/net/tun} to volumeMounts of the container. Where the runtime denies that, ' +
       'set securityContext.privileged: true; where the node has none, modprobe tun makes it.'
 
-/** The IPv4 range of tailnet addresses, which some clusters use for their own (RFC 6598). */
-const inTailnetRange = (text: string): boolean => {
-  const address = parseAddress(text)
-  return address?.family === 4 && inTailnet(address)
-}
-
 /** Warnings of addresses in the settings that are probably out of reach in kernel mode. */
 export const addressWarnings = (settings: Settings): string[] =>
   settings.userspace ? [] : [...overlapWarnings(settings), ...specialWarnings(settings)]
@@ -77,21 +72,16 @@ const specialWarnings = ({ targets }: Settings): string[] =>
     return [`TS_DEST_IP has ${target.text}, ${what}, to which the kernel forwards nothing: ${remedy}`]
   })
 
-/**
- * Cluster addresses within the tailnet's range. In kernel mode tailscaled drops packets from that range on other
- * devices, so that they are out of reach once the node is logged in.
- */
+/** Cluster addresses within the tailnet's range. */
 function overlapWarnings({ pod, cluster, targets }: Settings): string[] {
   const named = [
     ['the Pod', pod.ipv4],
     ['the Kubernetes API', cluster.host],
     ...targets.map(({ text }) => ['the target', text] as const),
   ] as const
-  const inside = named.filter(([, address]) => inTailnetRange(address)).map(([what, address]) => `${what} (${address})`)
-  if (inside.length === 0) return []
-  return [
-    `${inside.join(', ')} has an address of the tailnet’s range 100.64.0.0/10, from which tailscaled drops what does not ` +
-      'come through the tunnel. Where something of the cluster is out of reach, switch its filter off: ' +
-      '--netfilter-mode=off in TS_EXTRA_ARGS, or "NetfilterMode": "off" in the config file',
-  ]
+  const inside = named.flatMap(([what, text]) => {
+    const address = parseAddress(text)
+    return address !== undefined && inTailnetRange(address) ? [`${what} (${text})`] : []
+  })
+  return inside.length === 0 ? [] : [overlapText(inside.join(', '))]
 }

@@ -15,7 +15,8 @@ function readAddresses(value: string): readonly Address[] {
     const address = parseAddress(part.trim())
     if (address === undefined) {
       const reason = `${JSON.stringify(part.trim())} is no IP address; IP addresses, separated by commas, are accepted`
-      throw refusal('TS_DEST_IP', value, reason)
+      const hint = /[g-z]/i.test(part) ? '; a name belongs in TS_EXPERIMENTAL_DEST_DNS_NAME' : ''
+      throw refusal('TS_DEST_IP', value, reason + hint)
     }
     targets.set(address.text, address)
   }

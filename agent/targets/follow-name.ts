@@ -1,9 +1,11 @@
 import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
 import { type AskDns, askDns } from '../../lib/resolver.ts'
+import { some } from '../../lib/some.ts'
 import type { Context } from '../world/context.ts'
 import { logProblems } from '../world/log-problems.ts'
-import { unresolved } from '../world/world.ts'
+import { type Destination, unresolved } from '../world/world.ts'
+import { inTailnetRange, overlapText } from './cluster-overlap.ts'
 import { afterLookup, lifetimeMs } from './destination.ts'
 import { inHosts, readHosts } from './hosts.ts'
 import { type Lookup, lookUp } from './look-up.ts'
@@ -61,7 +63,7 @@ export async function followName(
     if (next.problem === undefined) pause.reset()
     const ms = next.problem === undefined && !('failed' in lookup) ? lifetimeMs(lookup) : pause.next()
     write(() => ({ ...next, nextAt: new Date(moment.date.getTime() + ms) }))
-    problems(destinationProblems(next))
+    problems([...destinationProblems(next), ...overlaps(next)])
     await clock.sleep(ms, signal)
   }
 
@@ -69,4 +71,12 @@ export async function followName(
   background(`resolving ${name}`, async () => {
     while (!signal.aborted) await round()
   })
+}
+
+/** A warning of addresses that work only without tailscaled's filter. */
+function overlaps({ addresses, resolved }: Destination): string[] {
+  const inside = addresses.filter(inTailnetRange).map(({ text }) => text)
+  return inside.length === 0
+    ? []
+    : [overlapText(`${resolved?.as} (${some(inside, { separator: ', ', rest: 'others' })})`)]
 }

@@ -43,6 +43,13 @@ describe('reads a name', () => {
   })
 })
 
+it('says where a name belongs that is among the addresses', () => {
+  expect(() => read({ TS_DEST_IP: '10.0.0.1,db.prod' })).toThrow(
+    /"db\.prod" is no IP address; .*; a name belongs in TS_EXPERIMENTAL_DEST_DNS_NAME/,
+  )
+  expect(() => read({ TS_DEST_IP: '10.0.0.1:80' })).toThrow(/^(?!.*DNS_NAME)/)
+})
+
 it.each([
   ['254 characters', `${'a.'.repeat(126)}ab`, /it has 254 characters, more than 253/],
   ['an empty label', 'a..b', /a part between dots that is empty/],

@@ -138,3 +138,18 @@ it('uses the addresses in /etc/hosts before those of DNS, and reads it again', a
   await clock.advance(30_000)
   expect(used()).toEqual(['10.0.0.1'])
 })
+
+it('warns once of addresses in the tailnet’s range, from which tailscaled drops packets', async () => {
+  const { clock, dns, lines, check } = await follow(addresses('100.80.0.1', '100.80.0.2', '10.0.0.1'))
+  await clock.advance(120_000)
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^warning: db\.test\. \(100\.80\.0\.1, 100\.80\.0\.2\) has an address .*--netfilter-mode=off/,
+    ),
+  ])
+  // It works if that filter is off.
+  expect(check('dns')?.state).toBe('ok')
+  dns.answer = addresses('10.0.0.1')
+  await clock.advance(30_000)
+  expect(lines.at(-1)).toBe('the name db.test. is good again')
+})
