@@ -44,7 +44,13 @@ const order = [
 /**
  * The only files of netfilter/ that the agent may import: which backend is used, and how it works, stays in netfilter/.
  */
-const firewall = ['netfilter/backend.ts', 'netfilter/plan.ts', 'netfilter/table.ts', 'netfilter/sysctl.ts']
+const firewall = [
+  'netfilter/backend.ts',
+  'netfilter/plan.ts',
+  'netfilter/port-ranges.ts',
+  'netfilter/table.ts',
+  'netfilter/sysctl.ts',
+]
 
 const files = Object.keys(allowed).flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

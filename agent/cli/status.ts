@@ -1,3 +1,5 @@
+import { some } from '../../lib/some.ts'
+
 /** Renders the answer of `/status` for people: one fact per line, problems marked. */
 export function renderStatus(status: StatusAnswer): string {
   const lines = [
@@ -12,6 +14,7 @@ export function renderStatus(status: StatusAnswer): string {
     ...status.targets.map(({ address, forwarded, problem, from }) =>
       forwarded ? `target ${address}: from ${from.join(' ')}` : `target ${address}: ! ${problem ?? 'not forwarded'}`,
     ),
+    ...portLines(status),
     ...dnsLines(status),
     ...egressLines(status),
     ...serviceLines(status),
@@ -27,6 +30,14 @@ export function renderStatus(status: StatusAnswer): string {
     ),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function portLines({ ports }: StatusAnswer): string[] {
+  if (ports === null) return []
+  return [
+    `ports: ${some(ports.forwarded, { most: 10, separator: ', ' }) || '! none is forwarded'}`,
+    ...ports.problems.map((problem) => `  ! ${problem}`),
+  ]
 }
 
 function dnsLines({ dns }: StatusAnswer): string[] {
@@ -100,6 +111,7 @@ export type StatusAnswer = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
+  readonly ports: { readonly forwarded: readonly string[]; readonly problems: readonly string[] } | null
   readonly dns: {
     readonly name: string
     readonly addresses: readonly string[]

@@ -12,6 +12,7 @@ import { usableTarget } from '../targets/usable.ts'
 import type { Reconciler } from '../world/reconciler.ts'
 import { reconcilerKey, reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
+import { ingressPorts } from './ports.ts'
 
 /** The rules, and why targets cannot be reached: for L3 egress, and for each ProxyGroup egress service. */
 export type ForwardingDetails = ForwardingPlan & {
@@ -50,18 +51,19 @@ export function planForwarding(world: World): ForwardingDesired | undefined {
 }
 
 const details = memo(
-  ({ settings, kernelFamilies, destination, tailnet, network, mounted }: World) => [
-    settings,
-    kernelFamilies,
-    destination?.addresses,
-    network,
-    tailnet.self,
-    tailnet.noSnat,
-    tailnet.peers,
-    tailnet.records,
-    tailnet.acceptsRoutes,
-    mounted.egressServices?.content,
-    mounted.ingressServices?.content,
+  (world: World) => [
+    world.settings,
+    world.kernelFamilies,
+    world.destination?.addresses,
+    world.network,
+    world.tailnet.self,
+    world.tailnet.noSnat,
+    world.tailnet.peers,
+    world.tailnet.records,
+    world.tailnet.acceptsRoutes,
+    world.mounted.egressServices?.content,
+    world.mounted.ingressServices?.content,
+    ingressPorts(world).forwarded,
   ],
   (world): ForwardingDetails => {
     const { settings, kernelFamilies, tailnet, mounted } = world
@@ -77,6 +79,7 @@ const details = memo(
       podFamilies: podFamilies(settings),
       noSnat: tailnet.noSnat,
       targets: targetsOf(world),
+      targetPorts: ingressPorts(world).forwarded,
       catchAll: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
       exempt: settings.exempt,
       egress: services,

@@ -3,6 +3,7 @@ import type { CulvertError } from '../../lib/errors.ts'
 import { parseDuration } from '../../lib/go-values.ts'
 import { quote } from '../../lib/quote.ts'
 import { takeAcceptDns } from './accept-dns.ts'
+import { readDestPorts } from './dest-ports.ts'
 import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
 import { type Environment, envReader, type EnvReader } from './env-reader.ts'
 import { badLoginServer } from './login-server.ts'
@@ -74,6 +75,7 @@ export function readSettings(
     configDirectory,
     targets,
     targetName,
+    targetPorts: readDestPorts(env),
     tailnetTarget,
     viaIngress,
     exempt: catchesAll ? exempt : [],

@@ -5,6 +5,7 @@ import { sharedDomains } from '../certificates/blocker.ts'
 import { certificateProblems } from '../certificates/view.ts'
 import { waitingServices } from '../device-config/effective.ts'
 import { deviceConfigKey } from '../device-config/reconciler.ts'
+import { portProblems } from '../forwarding/ports.ts'
 import { forwardingKey, planForwarding } from '../forwarding/reconciler.ts'
 import { serviceProblems } from '../forwarding/view.ts'
 import { documents } from '../mounted/documents.ts'
@@ -51,6 +52,7 @@ export function checks(world: World): Check[] {
   add('control-server', false, controlServer(world))
   add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
   add(forwardingKey.name, true, forwarding(world))
+  add('ports', false, world.settings.targetPorts && failingFor(portProblems(world)))
   add('dns', false, dns(world))
   add(serveKey.name, true, serve(world))
   add('serve-config', false, serveConfig(world))

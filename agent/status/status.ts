@@ -1,5 +1,7 @@
 import { families, familyName } from '../../lib/address.ts'
+import { backendsOf } from '../../netfilter/table.ts'
 import { certificatesView } from '../certificates/view.ts'
+import { portsView } from '../forwarding/ports.ts'
 import { attemptedPlan, forwardingKey } from '../forwarding/reconciler.ts'
 import { servicesView } from '../forwarding/view.ts'
 import { mountedRejections } from '../mounted/views.ts'
@@ -48,6 +50,7 @@ export function statusView(world: World, { version, since, now }: StatusContext)
     },
     firewall: world.firewall ?? null,
     targets: targetsView(world),
+    ports: portsView(world),
     dns: destinationView(world),
     egress: egressView(world),
     services: servicesView(world),
@@ -88,7 +91,9 @@ function targetsView(world: World): Record<string, unknown>[] {
     const own =
       plan === undefined
         ? []
-        : [...plan.table.ingress[target.family]].filter(([, backends]) => backends.includes(target.text))
+        : [...plan.table.own[target.family].keys()].filter((address) =>
+            backendsOf(plan.table, target.family, address).includes(target.text),
+          )
     const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
     const waiting = plan === undefined ? 'waiting for the node’s own addresses' : 'the rules are not in place yet'
     const problem = reason ?? failed ?? (own.length === 0 ? waiting : undefined)
@@ -97,7 +102,7 @@ function targetsView(world: World): Record<string, unknown>[] {
       family: familyName(target.family),
       forwarded: problem === undefined,
       problem: problem ?? null,
-      from: own.map(([address]) => address),
+      from: own,
     }
   })
 }

@@ -1,6 +1,7 @@
 import { type Family, families, tailnetRanges } from '../../lib/address.ts'
 import { spreadOf } from '../spread.ts'
-import type { ForwardingTable } from '../table.ts'
+import { type PortRange, protocols } from '../port-ranges.ts'
+import type { ForwardingTable, IngressByPort } from '../table.ts'
 
 const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
 
@@ -8,14 +9,14 @@ const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
 const both = (rule: (ip: string, family: Family) => string): string[] =>
   families.map((family) => rule(ipOf(family), family))
 
-/** As `both`, for the families that have a value. */
+/** As `both`, for the families that have a value; a rule or several. */
 const each = <T>(
   values: Readonly<Record<Family, T | undefined>>,
-  rule: (ip: string, value: T, family: Family) => string,
+  rule: (ip: string, value: T, family: Family) => string | readonly string[],
 ): string[] =>
   families.flatMap((family) => {
     const value = values[family]
-    return value === undefined ? [] : [rule(ipOf(family), value, family)]
+    return value === undefined ? [] : rule(ipOf(family), value, family)
   })
 
 /**
@@ -38,6 +39,32 @@ function oneOf(backends: readonly string[]): string {
   return `numgen random mod ${backends.length} map { ${choices.join(', ')} }`
 }
 
+/** Sets and maps within the rules: they only change with the settings or with what tailscaled serves. */
+function byPortRules(tun: string, ip: string, { addresses, backends, ports }: IngressByPort): string[] {
+  const [only = ''] = backends
+  const target = backends.length > 1 ? oneOf(backends) : only
+  return protocols.flatMap((protocol) => {
+    const own = `iifname ${tun} ${ip} daddr { ${addresses.join(', ')} }`
+    const listed = ports.filter((range) => range.protocol === protocol)
+    const same = listed.filter(({ to }) => to === undefined)
+    const others = listed.filter(({ to }) => to !== undefined).map(({ first, to }) => `${first} : ${to}`)
+    return [
+      ...(same.length === 0
+        ? []
+        : [
+            `${own} ${protocol} dport { ${same.map(span).join(', ')} } dnat ${ip} to ${target} comment "ingress: listed ${protocol} ports to a backend"`,
+          ]),
+      ...(others.length === 0
+        ? []
+        : [
+            `${own} meta l4proto ${protocol} dnat ${ip} to ${target} : ${protocol} dport map { ${others.join(', ')} } comment "ingress: listed ${protocol} ports to other ports of a backend"`,
+          ]),
+    ]
+  })
+}
+
+const span = ({ first, last }: PortRange): string => (first === last ? String(first) : `${first}-${last}`)
+
 export type Chain = { readonly name: string; readonly hook: string; readonly rules: readonly string[] }
 
 /**
@@ -45,7 +72,7 @@ export type Chain = { readonly name: string; readonly hook: string; readonly rul
  */
 export type Shape = Pick<
   ForwardingTable,
-  'device' | 'ingress' | 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'
+  'device' | 'ingress' | 'ingressByPort' | 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'
 >
 
 /**
@@ -54,7 +81,10 @@ export type Shape = Pick<
  */
 export const chains = (shape: Shape): Chain[] => chainsFor(`"${shape.device}"`, shape)
 
-const chainsFor = (tun: string, { ingress, masquerade, refuseUnmapped, catchAll, source }: Shape): Chain[] => [
+const chainsFor = (
+  tun: string,
+  { ingress, ingressByPort, masquerade, refuseUnmapped, catchAll, source }: Shape,
+): Chain[] => [
   {
     // Conntrack must run before tailscaled first dials: it would take the answer of a flow whose start it missed for a
     // new flow, which would be translated.
@@ -76,6 +106,7 @@ const chainsFor = (tun: string, { ingress, masquerade, refuseUnmapped, catchAll,
             `iifname ${tun} ${ipOf(family)} daddr ${address} dnat ${ipOf(family)} to ${oneOf(backends)} comment "ingress: own address to one of its backends"`,
         ),
       ),
+      ...each(ingressByPort, (ip, byPort) => byPortRules(tun, ip, byPort)),
       `iifname ${tun} return comment "egress: not for peers"`,
       'fib daddr type != local return comment "egress: only what is addressed to the Pod"',
       // The Pod itself refuses late packets of flows that conntrack has forgotten.

@@ -91,6 +91,18 @@ const failures: readonly Failure[] = [
     { TS_TAILSCALED_EXTRA_ARGS: '--verbose=1 --accept-routes=true' },
     /^TS_TAILSCALED_EXTRA_ARGS has --accept-routes, .*move it to TS_EXTRA_ARGS$/,
   ],
+  [
+    { ...kernel, CULVERT_DEST_PORTS: 'tcp/80', TS_TAILNET_TARGET_IP: '100.64.0.1' },
+    /^CULVERT_DEST_PORTS and TS_TAILNET_TARGET_IP exclude each other/,
+  ],
+  [
+    { ...userspace, CULVERT_DEST_PORTS: 'tcp/80' },
+    /^CULVERT_DEST_PORTS is not supported with TS_USERSPACE=true: set TS_USERSPACE=false, or unset CULVERT_DEST_PORTS$/,
+  ],
+  [
+    { ...kernel, CULVERT_DEST_PORTS: 'tcp/80', TS_TAILNET_TARGET_IP: '' },
+    /^CULVERT_DEST_PORTS needs a target, too: set TS_DEST_IP or TS_EXPERIMENTAL_DEST_DNS_NAME, or unset it$/,
+  ],
 ]
 
 describe('a broken rule is reported, the first one before the others', () => {
@@ -122,6 +134,8 @@ describe('a broken rule is reported, the first one before the others', () => {
 describe('no rule is broken by', () => {
   it.each<Environment>([
     { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
+    { ...kernel, TS_DEST_IP: '10.0.0.1', CULVERT_DEST_PORTS: 'tcp/80', TS_SERVE_CONFIG: '/etc/serve.json' },
+    { ...kernel, TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.test', CULVERT_DEST_PORTS: 'tcp/80' },
     { TS_CLIENT_ID: 'i', TS_AUDIENCE: 'a' },
     { TS_CLIENT_SECRET: 's' },
     { ...configured, TS_AUTH_ONCE: 'true', TS_USERSPACE: 'false' },
