@@ -93,19 +93,15 @@ test('one name for sites that are served and ports that are forwarded', async ()
   await apply('one-name.yaml', { texts })
   await rolledOut(bed.cluster, 'one-name')
   const own = await nodeAddresses(bed, 'one-name')
+  const asked: Visit = { to: own.v4, port: 80, name: 'one-name.lab.ts.net', path: '/x?y' }
+  const { stdout } = await bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(asked)])
+  expect(JSON.parse(stdout)).toMatchObject({ status: 301, location: 'https://one-name.lab.ts.net/x?y' })
+  const from = (family: 'v4' | 'v6', protocol: 'tcp' | 'udp', port: number) =>
+    ask(bed.host('client'), { to: own[family], protocol, port })
   for (const family of ['v4', 'v6'] as const) {
-    const asked: Visit = { to: own[family], port: 80, name: 'one-name.lab.ts.net', path: '/x?y' }
-    const { stdout } = await bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(asked)])
-    expect(JSON.parse(stdout)).toMatchObject({ status: 301, location: 'https://one-name.lab.ts.net/x?y' })
-    for (const [protocol, port] of [
-      ['tcp', 5432],
-      ['udp', 53],
-    ] as const) {
-      expect(await ask(bed.host('client'), { to: own[family], protocol, port })).toMatchObject({ host: 'backend' })
-    }
-    await expect(ask(bed.host('client'), { to: own[family], protocol: 'tcp', port: 7000 })).rejects.toThrow(
-      'ECONNREFUSED',
-    )
+    expect(await from(family, 'tcp', 5432)).toMatchObject({ host: 'backend' })
+    expect(await from(family, 'udp', 53)).toMatchObject({ host: 'backend' })
+    await expect(from(family, 'tcp', 7000)).rejects.toThrow('ECONNREFUSED')
   }
   expect(await inside('tailscale', 'one-name-0', 'culvert', 'status')).toMatch(
     /^ports: tcp\/5432:7000, udp\/53:7000\n[\s\S]*^serving as one-name\.lab\.ts\.net: ports 80, 443$/m,
