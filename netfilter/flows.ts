@@ -91,12 +91,9 @@ export function classifyFlows(
 }
 
 /** Whether a new flow like this untranslated one would be translated. */
-function isTranslated(
-  { family, protocol, destination, port }: Flow,
-  table: ForwardingTable,
-  local: ReadonlySet<string>,
-) {
-  if (table.own[family].has(destination)) return !isLeftOut({ family, protocol, destination, port }, table)
+function isTranslated(flow: Flow, table: ForwardingTable, local: ReadonlySet<string>) {
+  const { family, protocol, destination, port } = flow
+  if (table.own[family].has(destination)) return !isLeftOut(flow, table)
   if (!local.has(destination)) return false
   const mapped = mappedFor(protocol, port, family, table)
   return mapped !== undefined || (table.catchAll[family] !== undefined && !isExempt(protocol, port, table))
@@ -111,13 +108,13 @@ function leadsInward(flow: Flow, table: ForwardingTable): boolean {
 }
 
 /** Whether its address is forwarded by port, but not its port. */
-function isLeftOut(flow: Pick<Flow, 'family' | 'protocol' | 'destination' | 'port'>, table: ForwardingTable): boolean {
+function isLeftOut(flow: Flow, table: ForwardingTable): boolean {
   const byPort = portsOf(flow, table)
   return byPort !== undefined && backendPort(byPort, flow.protocol, flow.port) === undefined
 }
 
 /** The ports of its address that are forwarded, if it is forwarded by port. */
-function portsOf({ family, destination }: Pick<Flow, 'family' | 'destination'>, table: ForwardingTable) {
+function portsOf({ family, destination }: Flow, table: ForwardingTable) {
   const byPort = table.ingressByPort[family]
   return byPort?.addresses.includes(destination) ? byPort.ports : undefined
 }

@@ -70,9 +70,10 @@ export const targetAddress = (target: string): string => target.slice(0, target.
 
 /** Completes a table with what follows from the rest; done once, since a large table is compared with many others. */
 export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {
-  const setOf = (addresses: Iterable<string>): AddressSet => {
+  const setOf = (addresses: Iterable<string>, more: Iterable<string> = []): AddressSet => {
     const set = new Map<string, ''>()
     for (const address of addresses) set.set(address, '')
+    for (const address of more) set.set(address, '')
     return set
   }
   const targets = (family: Family): string[] => {
@@ -82,9 +83,7 @@ export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>)
   }
   return {
     ...parts,
-    own: byFamily((family) =>
-      setOf([...parts.ingress[family].keys(), ...(parts.ingressByPort[family]?.addresses ?? [])]),
-    ),
+    own: byFamily((family) => setOf(parts.ingress[family].keys(), parts.ingressByPort[family]?.addresses)),
     targets: byFamily((family) => setOf(targets(family))),
   }
 }

@@ -15,7 +15,7 @@ const longestName = 28
 /**
  * Chains that find the one rule for a packet in few comparisons, however many rules there are: `root`, and below it a
  * chain for each prefix of digits that several rules share. Adding a rule changes only its branch.
- * @param match the match for packets whose digits have this prefix, and so for all of these leaves.
+ * @param match the match for packets of these leaves, whose digits have this prefix.
  */
 export function branches<Kind extends Leaf>(
   root: string,

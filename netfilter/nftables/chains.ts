@@ -39,27 +39,24 @@ function oneOf(backends: readonly string[]): string {
   return `numgen random mod ${backends.length} map { ${choices.join(', ')} }`
 }
 
-/** Sets and maps within the rules: they only change with the settings or with what tailscaled serves. */
+/** With sets and maps of their own, since ports only change with the settings and the serve config. */
 function byPortRules(tun: string, ip: string, { addresses, backends, ports }: IngressByPort): string[] {
   const [only = ''] = backends
-  const target = backends.length > 1 ? oneOf(backends) : only
+  const dnat = `dnat ${ip} to ${backends.length > 1 ? oneOf(backends) : only}`
   return protocols.flatMap((protocol) => {
-    const own = `iifname ${tun} ${ip} daddr { ${addresses.join(', ')} }`
     const listed = ports.filter((range) => range.protocol === protocol)
-    const same = listed.filter(({ to }) => to === undefined)
-    const others = listed.filter(({ to }) => to !== undefined).map(({ first, to }) => `${first} : ${to}`)
+    const same = listed.filter(({ to }) => to === undefined).map(span)
+    const other = listed.filter(({ to }) => to !== undefined).map(({ first, to }) => `${first} : ${to}`)
     return [
-      ...(same.length === 0
-        ? []
-        : [
-            `${own} ${protocol} dport { ${same.map(span).join(', ')} } dnat ${ip} to ${target} comment "ingress: listed ${protocol} ports to a backend"`,
-          ]),
-      ...(others.length === 0
-        ? []
-        : [
-            `${own} meta l4proto ${protocol} dnat ${ip} to ${target} : ${protocol} dport map { ${others.join(', ')} } comment "ingress: listed ${protocol} ports to other ports of a backend"`,
-          ]),
-    ]
+      ...(same.length > 0
+        ? [`${protocol} dport { ${same.join(', ')} } ${dnat} comment "ingress: ${protocol} ports to a backend"`]
+        : []),
+      ...(other.length > 0
+        ? [
+            `meta l4proto ${protocol} ${dnat} : ${protocol} dport map { ${other.join(', ')} } comment "ingress: ${protocol} ports to other ports of a backend"`,
+          ]
+        : []),
+    ].map((rule) => `iifname ${tun} ${ip} daddr { ${addresses.join(', ')} } ${rule}`)
   })
 }
 

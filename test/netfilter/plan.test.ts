@@ -76,6 +76,8 @@ describe('L3 ingress', () => {
     expect(backendsOf(planned)).toEqual({})
     const byPort = { addresses: [p4, '100.64.0.2'], backends: ['10.0.0.10', b4], ports: targetPorts }
     expect(planned.table.ingressByPort).toEqual({ 4: byPort, 6: undefined })
+    // By these the guard and the masquerade recognise flows.
+    expect([...planned.table.own[4].keys()]).toEqual([p4, '100.64.0.2'])
     expect(nothingReachable(planned)).toBe(false)
     expect(nothingReachable(plan({ targets: addresses(b6), targetPorts, own: addresses(p4) }))).toBe(true)
     expect(planned.unreachable.map(({ target }) => target.text)).toEqual([b6])

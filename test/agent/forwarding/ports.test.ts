@@ -44,6 +44,23 @@ it('says so if all ports are served', () => {
   expect(shown(world)).toContain('ports: ! none is forwarded\n')
 })
 
+it('a name has all its addresses as backends of the listed ports', () => {
+  const address = (text: string) => ({ family: 4 as const, text })
+  const destination = {
+    addresses: [address('10.0.0.9'), address('10.0.0.8')],
+    left: [],
+    refused: [],
+    failures: 0,
+    resolved: { as: 'db.test.', at: new Date(0) },
+  }
+  const byName = { TS_USERSPACE: 'false', TS_EXPERIMENTAL_DEST_DNS_NAME: 'db.test', CULVERT_DEST_PORTS: 'tcp/8080:80' }
+  const world = aWorld({ destination }, byName)
+  expect(planForwarding(world)).toMatchObject({
+    table: { ingressByPort: { 4: { addresses: ['100.64.0.1'], backends: ['10.0.0.8', '10.0.0.9'] }, 6: undefined } },
+  })
+  expect(forwarded(world)).toEqual(['tcp/8080:80'])
+})
+
 it('a serve config with the same ports plans nothing new', () => {
   const [first, then] = [serving({ 443: { HTTPS: true } }), serving({ 443: { TCPForward: '10.0.0.8:1' } })]
   expect(planForwarding({ ...first })).toBe(planForwarding({ ...first, mounted: then.mounted }))
