@@ -69,6 +69,10 @@ it('one name serves HTTPS, and forwards the listed ports of TCP and UDP and no o
       expect(await answer(family, protocol, 7001)).toMatchObject({ host: 'proxy' })
     }
     await expect(answer(family, 'tcp', 80)).rejects.toThrow('ECONNREFUSED')
+    // Larger than the tunnel's packets, in both directions.
+    const large = { to: own[family], port: 8080, protocol: 'tcp', padding: 1_000_000, count: 3, every: 200 } as const
+    const traffic = await startTraffic(bed.host('client'), large)
+    expect(await traffic.done()).toMatchObject({ answered: 3, lost: 0, errors: {} })
   }
   expect(await proxy.until(({ ready }) => ready)).toMatchObject({
     ports: { forwarded: ['tcp/7000', 'tcp/8080:7000', 'udp/53:7000', 'udp/6990-7000'], problems: [] },
