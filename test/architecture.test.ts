@@ -15,7 +15,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   serve: ['lib', 'wire', 'localapi'],
   certs: ['lib', 'wire', 'localapi'],
   kube: ['lib', 'wire'],
-  agent: ['lib', 'wire', 'netfilter', 'localapi', 'serve', 'certs', 'kube'],
+  relay: ['lib'],
+  agent: ['lib', 'wire', 'netfilter', 'localapi', 'serve', 'certs', 'kube', 'relay'],
 }
 
 /**
