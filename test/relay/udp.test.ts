@@ -88,7 +88,7 @@ test('each client has a session of its own', async () => {
   const port = await freePort()
   await relay.open(port, () => [backend(to)])
   const clients = [await bound('127.0.0.1'), await bound('127.0.0.1')]
-  for (const [index, client] of clients.entries()) expect(`${await ask(client, port, `${index}`)}`).toBe(`${index}`)
+  for (const [index, client] of clients.entries()) expect(String(await ask(client, port, `${index}`))).toBe(`${index}`)
   expect(new Set(received.map(({ from }) => from)).size).toBe(2)
   expect(relay.counts().sessions).toBe(2)
 })
@@ -101,8 +101,8 @@ test('a flood of clients costs the sessions that were idle longest, and no more 
   const busy = await bound('127.0.0.1')
   for (let n = 0; n < 50; n += 1) {
     const client = await bound('127.0.0.1')
-    expect(`${await ask(busy, port, 'busy')}`).toBe('busy')
-    expect(`${await ask(client, port, `${n}`)}`).toBe(`${n}`)
+    expect(String(await ask(busy, port, 'busy'))).toBe('busy')
+    expect(String(await ask(client, port, `${n}`))).toBe(`${n}`)
     expect(relay.counts().sessions).toBeLessThanOrEqual(10)
   }
   expect(relay.counts()).toMatchObject({ sessions: 10, evicted: 41 })
@@ -120,7 +120,7 @@ test('idle sessions end, and the next datagram begins another', async () => {
   now += 800
   relay.sweep()
   expect(relay.counts().sessions).toBe(1)
-  expect(`${await ask(one, port, 'c')}`).toBe('c')
+  expect(String(await ask(one, port, 'c'))).toBe('c')
   expect(received.map(({ text }) => text)).toEqual(['a', 'b', 'c'])
 })
 
