@@ -29,6 +29,7 @@ const order = [
   'mounted',
   'targets',
   'forwarding',
+  'relay',
   'serve',
   'device-config',
   'state-secret',

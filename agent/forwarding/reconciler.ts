@@ -7,12 +7,12 @@ import type { IngressService } from '../../wire/ingress-services.ts'
 import type { Settings } from '../settings/settings.ts'
 import { isGoneBackend, isUnresolved, targetsOf } from '../targets/destination.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
+import { ingressPorts } from '../targets/ports.ts'
 import { resolveTarget } from '../targets/resolve.ts'
 import { usableTarget } from '../targets/usable.ts'
 import type { Reconciler } from '../world/reconciler.ts'
 import { reconcilerKey, reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
-import { ingressPorts } from './ports.ts'
 
 /** The rules, and why targets cannot be reached: for L3 egress, and for each ProxyGroup egress service. */
 export type ForwardingDetails = ForwardingPlan & {
@@ -33,8 +33,7 @@ export const forwardingKey = reconcilerKey<ForwardingDesired>('forwarding')
 
 /** Whether this agent forwards in the kernel at all; otherwise it needs neither NET_ADMIN nor nft. */
 export const forwards = ({ settings }: { readonly settings: Settings }): boolean =>
-  settings.targets.length > 0 ||
-  settings.targetName !== undefined ||
+  (!settings.userspace && (settings.targets.length > 0 || settings.targetName !== undefined)) ||
   settings.tailnetTarget !== undefined ||
   settings.viaIngress.length > 0 ||
   settings.egressServicesDirectory !== undefined ||
@@ -63,7 +62,7 @@ const details = memo(
     world.tailnet.acceptsRoutes,
     world.mounted.egressServices?.content,
     world.mounted.ingressServices?.content,
-    ingressPorts(world).forwarded,
+    ingressPorts(world).byRules,
   ],
   (world): ForwardingDetails => {
     const { settings, kernelFamilies, tailnet, mounted } = world
@@ -79,7 +78,7 @@ const details = memo(
       podFamilies: podFamilies(settings),
       noSnat: tailnet.noSnat,
       targets: targetsOf(world),
-      targetPorts: ingressPorts(world).forwarded,
+      targetPorts: ingressPorts(world).byRules,
       catchAll: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
       exempt: settings.exempt,
       egress: services,

@@ -55,3 +55,14 @@ function readItem(item: string, refuse: (why: string) => never): PortRange {
   if (numbers[4] !== undefined) refuse(`${quote(item)} leads one port to several: write one`)
   return { protocol, first, last, ...(to === first ? {} : { to }) }
 }
+
+/**
+ * The version of the PROXY protocol.
+ * @throws CulvertError `settings` if there is no such version.
+ */
+export function readProxyProtocol({ text }: EnvReader): 1 | 2 | undefined {
+  const value = text('CULVERT_PROXY_PROTOCOL')
+  if (value === '') return undefined
+  if (value === '1' || value === '2') return value === '1' ? 1 : 2
+  throw refusal('CULVERT_PROXY_PROTOCOL', value, 'the versions 1 and 2 are accepted')
+}

@@ -29,13 +29,14 @@ export const listenerName = (env: EnvReader) => (wantsListener(env) ? (['TS_LOCA
 /** In the order of upstream’s own checks: the agent ends with the first that is broken. */
 export const rules: readonly Rule[] = [
   {
-    rule: `${names(l3)} need \`TS_USERSPACE=false\``,
+    rule: `${names(l3)} need \`TS_USERSPACE=false\`; the first two also work with \`${destPorts}\``,
     check: (env) => {
-      const name = l3.find(isSet(env))
+      const name = (isSet(env)(destPorts) ? egress : l3).find(isSet(env))
       if (name === undefined || !env.bool('TS_USERSPACE')) return
-      fail(
-        `${name}=${env.text(name)} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or unset ${name}`,
-      )
+      const otherwise = ingress.some((one) => one === name)
+        ? `set ${destPorts} to the ports to forward`
+        : `unset ${name}`
+      fail(`${name}=${env.text(name)} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or ${otherwise}`)
     },
   },
   exclusive('TS_DEST_IP', 'TS_EXPERIMENTAL_DEST_DNS_NAME'),
@@ -208,13 +209,19 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    rule: `\`${destPorts}\` needs \`TS_USERSPACE=false\`, and ${names(ingress, 'or')}`,
+    rule: `\`${destPorts}\` needs ${names(ingress, 'or')}`,
     check: (env) => {
-      if (!isSet(env)(destPorts)) return
-      if (env.bool('TS_USERSPACE')) {
-        fail(`${destPorts} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or unset ${destPorts}`)
-      }
-      if (!ingress.some(isSet(env))) fail(`${destPorts} needs a target, too: set ${ingress.join(' or ')}, or unset it`)
+      if (!isSet(env)(destPorts) || ingress.some(isSet(env))) return
+      fail(`${destPorts} needs a target, too: set ${ingress.join(' or ')}, or unset it`)
+    },
+  },
+  {
+    rule: `\`CULVERT_PROXY_PROTOCOL\` needs \`${destPorts}\``,
+    check: (env) => {
+      if (!isSet(env)('CULVERT_PROXY_PROTOCOL') || isSet(env)(destPorts)) return
+      fail(
+        `CULVERT_PROXY_PROTOCOL needs ${destPorts}, too: tailscaled writes the client’s address for the ports that it forwards itself. Set ${destPorts} to these, or unset CULVERT_PROXY_PROTOCOL`,
+      )
     },
   },
 ]

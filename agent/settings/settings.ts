@@ -38,6 +38,8 @@ export type Settings = {
   readonly targetName: string | undefined
   /** The ports that lead to them, sorted within a protocol; undefined: everything does. */
   readonly targetPorts: readonly PortRange[] | undefined
+  /** The version of the PROXY protocol by which backends learn the client's address; undefined: none. */
+  readonly proxyProtocol: 1 | 2 | undefined
   /** L3 egress: the target in the tailnet; undefined when the mode is off. */
   readonly tailnetTarget: TailnetTarget | undefined
   /**

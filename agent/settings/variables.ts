@@ -20,6 +20,12 @@ const l3 = [
       'L3 ingress: forward only these ports, such as `tcp/80,udp/53`; others stay with tailscaled, which can serve them',
   },
   {
+    name: 'CULVERT_PROXY_PROTOCOL',
+    type: 'text',
+    effect:
+      'L3 ingress: version (`1` or `2`) of the PROXY protocol, by which backends learn the client’s address; TCP only',
+  },
+  {
     name: 'TS_TAILNET_TARGET_IP',
     type: 'address',
     effect: 'L3 egress: the address in the tailnet to which everything is forwarded that the cluster sends to the Pod',

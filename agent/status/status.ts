@@ -1,13 +1,14 @@
-import { families, familyName } from '../../lib/address.ts'
+import { type Address, families, familyName } from '../../lib/address.ts'
 import { backendsOf } from '../../netfilter/table.ts'
 import { certificatesView } from '../certificates/view.ts'
-import { portsView } from '../forwarding/ports.ts'
 import { attemptedPlan, forwardingKey } from '../forwarding/reconciler.ts'
 import { servicesView } from '../forwarding/view.ts'
 import { mountedRejections } from '../mounted/views.ts'
 import { preshutdownView } from '../preshutdown/view.ts'
+import { relayKey } from '../relay/reconciler.ts'
 import { serveView } from '../serve/view.ts'
 import { targetsOf } from '../targets/destination.ts'
+import { portsView } from '../targets/ports.ts'
 import { destinationView } from '../targets/view.ts'
 import { reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
@@ -86,6 +87,7 @@ function egressView(world: World): Record<string, unknown> | null {
 
 function targetsView(world: World): Record<string, unknown>[] {
   const plan = attemptedPlan(world)
+  if (world.settings.userspace) return targetsOf(world).map((target) => relayedTarget(world, target))
   const failed = reportOf(world, forwardingKey)?.error
   return targetsOf(world).map((target) => {
     const own =
@@ -105,4 +107,16 @@ function targetsView(world: World): Record<string, unknown>[] {
       from: own,
     }
   })
+}
+
+/** Without rules, clients of both families reach every target. */
+function relayedTarget(world: World, { text, family }: Address): Record<string, unknown> {
+  const problem = checks(world).find(({ name, state }) => name === relayKey.name && state !== 'ok')?.reason
+  return {
+    address: text,
+    family: familyName(family),
+    forwarded: problem === undefined,
+    problem: problem ?? null,
+    from: problem === undefined ? (world.tailnet.self?.addresses.map((own) => own.text) ?? []) : [],
+  }
 }
