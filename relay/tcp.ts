@@ -1,13 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Choose, Target } from './choose.ts'
-
-export type TcpCounts = {
-  /** Open connections. */
-  readonly connections: number
-  /** Connections that no backend accepted. */
-  readonly refused: number
-}
+import type { RelayCounts } from './counts.ts'
 
 type Connection = { readonly backend: Target; readonly client: Socket; readonly toBackend: Socket }
 
@@ -62,7 +56,7 @@ export class TcpRelay {
     }
   }
 
-  counts(): TcpCounts {
+  counts(): RelayCounts['tcp'] {
     return { connections: this.#connections.size, refused: this.#refused }
   }
 

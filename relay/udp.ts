@@ -1,23 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Choose, Target } from './choose.ts'
-
-/** Why datagrams were dropped. */
-export type DropReason =
-  /** No backend is known. */
-  | 'no-backend'
-  /** More came at once than are kept while a session is opened. */
-  | 'busy'
-  /** The backend's host refused an earlier one, or the kernel refused to send. */
-  | 'refused'
-
-export type UdpCounts = {
-  /** Open sessions. */
-  readonly sessions: number
-  /** Sessions that were ended early, since there were too many. */
-  readonly evicted: number
-  readonly dropped: Readonly<Record<DropReason, number>>
-}
+import type { DropReason, RelayCounts } from './counts.ts'
 
 export type UdpOptions = {
   /** The most sessions at once, of all ports together. The one that has been idle longest ends first. */
@@ -97,7 +81,7 @@ export class UdpRelay {
     }
   }
 
-  counts(): UdpCounts {
+  counts(): RelayCounts['udp'] {
     return { sessions: this.#sessions.size, evicted: this.#evicted, dropped: { ...this.#dropped } }
   }
 

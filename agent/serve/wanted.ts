@@ -18,9 +18,9 @@ export const wantedServe = memo(
   (world: World) => [world.settings, world.mounted.serveConfig?.content, planRelay(world), world.relay.ports],
   (world): ServeConfig | undefined => {
     const { settings, mounted } = world
-    const config = mounted.serveConfig?.content?.config ?? (settings.serveConfigFile === undefined ? {} : undefined)
-    if (!forwardsByServe(settings)) return settings.serveConfigFile === undefined ? undefined : config
-    return config && { ...config, TCP: { ...config.TCP, ...forwarded(world) } }
+    const config = mounted.serveConfig?.content?.config
+    if (!forwardsByServe(settings) || (settings.serveConfigFile !== undefined && config === undefined)) return config
+    return { ...config, TCP: { ...config?.TCP, ...forwarded(world) } }
   },
 )
 

@@ -8,8 +8,7 @@ import type { EgressServices } from '../../wire/egress-services.ts'
 import type { IngressServices } from '../../wire/ingress-services.ts'
 import type { ServeFile } from '../../wire/serve-file.ts'
 import type { Backend } from '../../netfilter/backend.ts'
-import type { TcpCounts } from '../../relay/tcp.ts'
-import type { UdpCounts } from '../../relay/udp.ts'
+import type { RelayCounts } from '../../relay/counts.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
@@ -43,8 +42,8 @@ export type World = {
   /** Tailscale Services that tailscaled has ever served. */
   readonly everServed: ReadonlySet<string>
   readonly certificates: Certificates
-  /** What the agent forwards itself. */
-  readonly relay: Relay
+  /** L3 ingress that the agent forwards itself: its port for each of the node's TCP ports. */
+  readonly relay: { readonly ports: ReadonlyMap<number, number>; readonly counts?: RelayCounts }
   /** Set while a preStop hook waits. */
   readonly preshutdown: Preshutdown | undefined
   /** What each reconciler last achieved. */
@@ -199,14 +198,6 @@ export type Certificates = {
   readonly reports: ReadonlyMap<string, CertificateReport>
   /** What the state Secret should remember; undefined before there was anything. */
   readonly memory?: CertificateMemory
-}
-
-/** Ports of L3 ingress that the agent forwards itself. */
-export type Relay = {
-  /** The relay's port for each of the node's TCP ports. */
-  readonly ports: ReadonlyMap<number, number>
-  /** Undefined until they were first taken. */
-  readonly counts?: { readonly tcp: TcpCounts; readonly udp: UdpCounts }
 }
 
 /** A preStop hook waits until nothing routes to this Pod any more. */

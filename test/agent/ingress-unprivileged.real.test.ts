@@ -67,7 +67,7 @@ it('listed ports are forwarded without any right, for clients of both families, 
         })
       }
     }
-    await expect(ask(client(), { to, protocol: 'tcp', port: 8080 })).rejects.toThrow(/ECONNRE/)
+    await expect(ask(client(), { to, protocol: 'tcp', port: 8080 })).rejects.toThrow(/EOF|ECONNRE/)
     await expect(ask(client(), { to, protocol: 'tcp', port: 9000 })).rejects.toThrow(/ECONNREFUSED/)
   }
   const status = await proxy.status()
@@ -115,10 +115,12 @@ it('several backends get equal shares of connections and sessions', async () => 
       expect(Math.min(first, second)).toBeGreaterThan(8)
     }
   }
-  // tailscaled leads ports of the node to this address: clients must not get to the relay past the PROXY header.
+  // tailscaled leads the node's ports to 127.0.0.1, where clients would get to the relay past the PROXY header.
   const { stdout } = await proxy.host.exec(['ss', '-Hlnt'])
-  expect(stdout).toMatch(/\s127\.0\.0\.2:\d+/)
-  expect(stdout).not.toMatch(/\s(127\.0\.0\.1|0\.0\.0\.0|\*|\[::\]):\d+/)
+  const [, port] = /\s127\.0\.0\.2:(\d+)/.exec(stdout)!
+  for (const to of [own.v4, own.v6]) {
+    await expect(ask(client(), { to, protocol: 'tcp', port: Number(port) })).rejects.toThrow(/ECONNREFUSED/)
+  }
 })
 
 it('a name is waited for, and followed: new connections go to its present addresses, open ones stay', async () => {
@@ -145,9 +147,9 @@ it('a name is waited for, and followed: new connections go to its present addres
   expect(await ask(client(), { to: own.v6, protocol: 'udp' })).toMatchObject({ host: 'two' })
   const before = open.report?.answered ?? 0
   await expect.poll(() => open.report?.answered ?? 0).toBeGreaterThan(before)
-  expect(open.report?.errors).toEqual({})
+  expect(open.report?.broken).toBeUndefined()
   // Its backend has not been among the name's addresses for a while.
-  await expect.poll(() => Object.keys(open.report?.errors ?? {}).length).toBeGreaterThan(0)
+  await expect.poll(() => open.report?.broken).toBeDefined()
   await open.abandon()
 })
 
@@ -174,7 +176,6 @@ it.each([
       const said = JSON.parse((page as { body: string }).body) as { client: string }
       expect(said).toMatchObject({ version: Number(version), data: 'hello' })
       expect(addresses).toContain(said.client)
-      if (userspace === 'true' || many === 'one') continue
     }
     expect(await ask(client(), { to: own.v4, protocol: 'udp' })).toMatchObject({ host: 'one' })
   },
@@ -209,7 +210,9 @@ it('a port of the serve config is served, and the others are forwarded under the
 })
 
 it('ports that cannot be opened are named with the remedy, and the others are forwarded', async () => {
-  const taken = await bed.host('proxy').spawn(['nc', '-u', '-l', '127.0.0.1', '5353'], { name: 'taken' })
+  const bind = "require('dgram').createSocket('udp4').bind(5353, '127.0.0.1', () => console.log('bound'))"
+  const taken = await bed.host('proxy').spawn([process.execPath, '--eval', bind], { name: 'taken' })
+  await taken.line(/^bound$/)
   const env = { TS_DEST_IP: one.v4, CULVERT_DEST_PORTS: 'tcp/7000,udp/53,udp/5353,udp/7000' }
   await bed.host('proxy').exec(['sysctl', '-w', 'net.ipv4.ip_unprivileged_port_start=1024'])
   await using proxy = await Proxy.start(

@@ -21,7 +21,10 @@ type Failure = readonly [env: Environment, message: RegExp, badConfig?: CulvertE
 const failures: readonly Failure[] = [
   [{ POD_IPS: '10.0.0' }, /^POD_IPS="10\.0\.0" is not valid/],
   [{}, /^bad config$/, new CulvertError('settings', 'bad config')],
-  [{ ...userspace, TS_DEST_IP: '10.0.0.1' }, /^TS_DEST_IP=10\.0\.0\.1 is not supported with TS_USERSPACE=true/],
+  [
+    { ...userspace, TS_DEST_IP: '10.0.0.1', CULVERT_DEST_PORTS: '' },
+    /^TS_DEST_IP=10\.0\.0\.1 is not supported with TS_USERSPACE=true: set TS_USERSPACE=false, or set CULVERT_DEST_PORTS/,
+  ],
   [
     { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.test' },
     /^TS_DEST_IP and TS_EXPERIMENTAL_DEST_DNS_NAME exclude each other/,
@@ -96,13 +99,10 @@ const failures: readonly Failure[] = [
     /^CULVERT_DEST_PORTS and TS_TAILNET_TARGET_IP exclude each other/,
   ],
   [
-    { ...userspace, CULVERT_DEST_PORTS: 'tcp/80' },
-    /^CULVERT_DEST_PORTS is not supported with TS_USERSPACE=true: set TS_USERSPACE=false, or unset CULVERT_DEST_PORTS$/,
-  ],
-  [
     { ...kernel, CULVERT_DEST_PORTS: 'tcp/80', TS_TAILNET_TARGET_IP: '' },
     /^CULVERT_DEST_PORTS needs a target, too: set TS_DEST_IP or TS_EXPERIMENTAL_DEST_DNS_NAME, or unset it$/,
   ],
+  [{ CULVERT_DEST_PORTS: '', CULVERT_PROXY_PROTOCOL: '2' }, /^CULVERT_PROXY_PROTOCOL needs CULVERT_DEST_PORTS, too: /],
 ]
 
 describe('a broken rule is reported, the first one before the others', () => {
@@ -136,6 +136,8 @@ describe('no rule is broken by', () => {
     { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
     { ...kernel, TS_DEST_IP: '10.0.0.1', CULVERT_DEST_PORTS: 'tcp/80', TS_SERVE_CONFIG: '/etc/serve.json' },
     { ...kernel, TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.test', CULVERT_DEST_PORTS: 'tcp/80' },
+    { ...userspace, TS_DEST_IP: '10.0.0.1', CULVERT_DEST_PORTS: 'tcp/80', CULVERT_PROXY_PROTOCOL: '2' },
+    { ...userspace, TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.test', CULVERT_DEST_PORTS: 'udp/53' },
     { TS_CLIENT_ID: 'i', TS_AUDIENCE: 'a' },
     { TS_CLIENT_SECRET: 's' },
     { ...configured, TS_AUTH_ONCE: 'true', TS_USERSPACE: 'false' },
