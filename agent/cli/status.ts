@@ -15,6 +15,7 @@ export function renderStatus(status: StatusAnswer): string {
       forwarded ? `target ${address}: from ${from.join(' ')}` : `target ${address}: ! ${problem ?? 'not forwarded'}`,
     ),
     ...portLines(status),
+    ...relayLines(status),
     ...dnsLines(status),
     ...egressLines(status),
     ...serviceLines(status),
@@ -37,6 +38,18 @@ function portLines({ ports }: StatusAnswer): string[] {
   return [
     `ports: ${some(ports.forwarded, { most: 10, separator: ', ' }) || '! none is forwarded'}`,
     ...ports.problems.map((problem) => `  ! ${problem}`),
+  ]
+}
+
+function relayLines({ relay }: StatusAnswer): string[] {
+  if (relay === null) return []
+  const dropped = Object.values(relay.droppedDatagrams).reduce((sum, count) => sum + count, 0)
+  return [
+    `forwarded by the agent: ${relay.connections} connections, ${relay.sessions} UDP clients; ` +
+      `refused: ${relay.refusedConnections} connections, ${dropped} datagrams`,
+    ...(relay.evictedSessions === 0
+      ? []
+      : [`  ! ${relay.evictedSessions} UDP clients were given up, since there were too many`]),
   ]
 }
 
@@ -112,6 +125,13 @@ export type StatusAnswer = {
     readonly from: readonly string[]
   }[]
   readonly ports: { readonly forwarded: readonly string[]; readonly problems: readonly string[] } | null
+  readonly relay: {
+    readonly connections: number
+    readonly refusedConnections: number
+    readonly sessions: number
+    readonly evictedSessions: number
+    readonly droppedDatagrams: Readonly<Record<string, number>>
+  } | null
   readonly dns: {
     readonly name: string
     readonly addresses: readonly string[]

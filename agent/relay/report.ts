@@ -11,16 +11,28 @@ export function reportRelay(context: Pick<Context, 'store' | 'log' | 'clock' | '
   const { store, log, signal } = context
   const problems = logProblems('the ports of L3 ingress', context)
   let said = ''
+  let evicted = 0
+  let counts: unknown
+  let full: string[] = []
   const look = (): void => {
     const line = lineOf(store.world)
     if (line !== '' && line !== said) log(line)
     said = line
-    // With rules, they are logged with these.
-    if (store.world.settings.userspace) problems(portProblems(store.world))
+    const { settings, relay } = store.world
+    if (relay.counts !== undefined && relay.counts !== counts) {
+      counts = relay.counts
+      full = relay.counts.udp.evicted > evicted ? [tooMany(relay.counts.udp.sessions)] : []
+      evicted = relay.counts.udp.evicted
+    }
+    // With rules, those of the ports are logged with these.
+    problems([...full, ...(settings.userspace ? portProblems(store.world) : [])])
   }
   store.watch(look, signal)
   look()
 }
+
+const tooMany = (sessions: number): string =>
+  `${sessions} clients have sent datagrams in the last two minutes, and there may be no more: those that were idle longest are given up`
 
 function lineOf(world: World): string {
   const { byServe, byRelay } = ingressPorts(world)

@@ -216,6 +216,21 @@ export const rules: readonly Rule[] = [
     },
   },
   {
+    rule: '`TS_DEST_IP` is no loopback address where `TS_USERSPACE=true`',
+    check: (env) => {
+      if (!env.bool('TS_USERSPACE')) return
+      const own = env
+        .text('TS_DEST_IP')
+        .split(',')
+        .map((part) => part.trim())
+        .find((part) => /^(?:127\.|::1$)/.test(part))
+      if (own === undefined) return
+      fail(
+        `TS_DEST_IP=${own} is the Pod itself: without a TUN device, tailscaled already passes every port of the node to the same port of 127.0.0.1. Unset TS_DEST_IP, or set the address of another Pod or a Service`,
+      )
+    },
+  },
+  {
     rule: `\`CULVERT_PROXY_PROTOCOL\` needs \`${destPorts}\``,
     check: (env) => {
       if (!isSet(env)('CULVERT_PROXY_PROTOCOL') || isSet(env)(destPorts)) return

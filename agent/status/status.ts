@@ -6,6 +6,7 @@ import { servicesView } from '../forwarding/view.ts'
 import { mountedRejections } from '../mounted/views.ts'
 import { preshutdownView } from '../preshutdown/view.ts'
 import { relayKey } from '../relay/reconciler.ts'
+import { relayView } from '../relay/view.ts'
 import { serveView } from '../serve/view.ts'
 import { targetsOf } from '../targets/destination.ts'
 import { portsView } from '../targets/ports.ts'
@@ -52,6 +53,7 @@ export function statusView(world: World, { version, since, now }: StatusContext)
     firewall: world.firewall ?? null,
     targets: targetsView(world),
     ports: portsView(world),
+    relay: relayView(world),
     dns: destinationView(world),
     egress: egressView(world),
     services: servicesView(world),
@@ -86,8 +88,8 @@ function egressView(world: World): Record<string, unknown> | null {
 }
 
 function targetsView(world: World): Record<string, unknown>[] {
-  const plan = attemptedPlan(world)
   if (world.settings.userspace) return targetsOf(world).map((target) => relayedTarget(world, target))
+  const plan = attemptedPlan(world)
   const failed = reportOf(world, forwardingKey)?.error
   return targetsOf(world).map((target) => {
     const own =

@@ -99,8 +99,12 @@ const failures: readonly Failure[] = [
     /^CULVERT_DEST_PORTS and TS_TAILNET_TARGET_IP exclude each other/,
   ],
   [
-    { ...kernel, CULVERT_DEST_PORTS: 'tcp/80', TS_TAILNET_TARGET_IP: '' },
+    { ...kernel, CULVERT_DEST_PORTS: 'tcp/80', TS_TAILNET_TARGET_IP: '', TS_DEST_IP: '' },
     /^CULVERT_DEST_PORTS needs a target, too: set TS_DEST_IP or TS_EXPERIMENTAL_DEST_DNS_NAME, or unset it$/,
+  ],
+  [
+    { ...userspace, TS_DEST_IP: '10.0.0.1, 127.0.0.1', CULVERT_DEST_PORTS: 'tcp/80' },
+    /^TS_DEST_IP=127\.0\.0\.1 is the Pod itself: /,
   ],
   [{ CULVERT_DEST_PORTS: '', CULVERT_PROXY_PROTOCOL: '2' }, /^CULVERT_PROXY_PROTOCOL needs CULVERT_DEST_PORTS, too: /],
 ]
