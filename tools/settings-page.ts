@@ -18,8 +18,8 @@ export function settingsPage(): string {
 The agent is configured by environment variables, the same as those of upstream's agent; each is also a flag:
 
 \`\`\`sh
-TS_USERSPACE=false TS_DEST_IP=10.0.0.9 node agent.js
-node agent.js --userspace=false --dest-ip=10.0.0.9   # the same with flags
+TS_USERSPACE=false TS_DEST_IP=10.0.0.9 culvert
+culvert --userspace=false --dest-ip=10.0.0.9   # the same with flags; outside of the image: node dist/agent.js
 \`\`\`
 
 This page is generated from \`agent/settings/\` by \`npm run format\`.

@@ -11,7 +11,7 @@ const l3 = [
   {
     name: 'TS_EXPERIMENTAL_DEST_DNS_NAME',
     type: 'text',
-    effect: 'L3 ingress by DNS name: all its addresses are backends, and are resolved again when they change',
+    effect: 'L3 ingress by DNS name: all its addresses are backends; it is resolved again when the TTL is over',
   },
   {
     name: 'CULVERT_DEST_PORTS',
@@ -46,7 +46,7 @@ const l3 = [
     type: 'path',
     effect: 'ProxyGroup egress: the directory with the files `egress-services` and `hep-pings`',
   },
-  { name: 'TS_INGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup ingress: `ingress-config.json`' },
+  { name: 'TS_INGRESS_PROXIES_CONFIG_PATH', type: 'path', effect: 'ProxyGroup ingress: file `ingress-config.json`' },
 ] as const satisfies readonly Variable[]
 
 const served = [
