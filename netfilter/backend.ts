@@ -1,4 +1,4 @@
-import { families } from '../lib/address.ts'
+import { families, type Family } from '../lib/address.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import type { Backend, BackendOptions, Firewall, KernelBackend } from './firewall.ts'
 import { iptablesBackend } from './iptables/backend.ts'
@@ -56,7 +56,10 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
  * Checks that this backend can have several backends of an address if they are needed now; if they are needed later
  * and refused, names the module.
  */
-async function withSpread({ firewall, probe, spreads, ...rest }: KernelBackend, several: boolean): Promise<Backend> {
+async function withSpread(
+  { firewall, probe, spreadModule, ...rest }: KernelBackend,
+  several: boolean,
+): Promise<Backend> {
   const works = (table: ForwardingTable): Promise<boolean> =>
     probe(table).then(
       () => true,
@@ -65,8 +68,8 @@ async function withSpread({ firewall, probe, spreads, ...rest }: KernelBackend, 
   const lacking = async (): Promise<CulvertError | undefined> =>
     (await works(spreading)) || !(await works(everything))
       ? undefined
-      : new CulvertError('netfilter', `several backends need ${spreads}, which the kernel lacks`, {
-          remedy: `Load ${spreads} on the node, or name one backend of each family.`,
+      : new CulvertError('netfilter', `several backends need ${spreadModule}, which the kernel lacks`, {
+          remedy: `Load ${spreadModule} on the node, or name one backend of each family.`,
         })
   const missing = several ? await lacking() : undefined
   if (missing !== undefined) throw missing
@@ -74,12 +77,15 @@ async function withSpread({ firewall, probe, spreads, ...rest }: KernelBackend, 
     try {
       return await firewall.ensure(table, isGone)
     } catch (error) {
-      const spread = families.some((family) => spreadOf(table.ingress[family]).several.length > 0)
-      throw (spread ? await lacking() : undefined) ?? error
+      throw (families.some((family) => spreads(table, family)) ? await lacking() : undefined) ?? error
     }
   }
   return { ...rest, firewall: { ...firewall, ensure } }
 }
+
+/** Whether a table has several backends. */
+const spreads = ({ ingress, ingressByPort }: ForwardingTable, family: Family): boolean =>
+  spreadOf(ingress[family]).several.length > 0 || (ingressByPort[family]?.backends.length ?? 0) > 1
 
 function memory(options: BackendOptions): Backend {
   return {

@@ -23,7 +23,7 @@ export type Backend = {
 /** A backend in the kernel. */
 export type KernelBackend = Backend & {
   /** The kernel's module that picks one of several backends. */
-  readonly spreads: string
+  readonly spreadModule: string
   /** Checks that the rules of a table can be created here. */
   readonly probe: (table: ForwardingTable) => Promise<void>
 }

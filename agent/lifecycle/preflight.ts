@@ -6,6 +6,7 @@ import type { RunCommand } from '../../lib/command.ts'
 import { codeOf, CulvertError, describe } from '../../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
 import { inTailnetRange, overlapText } from '../targets/cluster-overlap.ts'
+import { forwardsByServe } from '../targets/ports.ts'
 import { specialAddress } from '../targets/refuse.ts'
 
 const netAdmin = 12n
@@ -63,9 +64,12 @@ const tunRemedy = (code: string | undefined): string =>
 export const addressWarnings = (settings: Settings): string[] =>
   settings.userspace ? [] : [...overlapWarnings(settings), ...specialWarnings(settings)]
 
-/** Targets of TS_DEST_IP to which the kernel does not forward. Link-local IPv4 addresses work, if a device has them. */
-const specialWarnings = ({ targets }: Settings): string[] =>
-  targets.flatMap((target) => {
+/**
+ * Targets of TS_DEST_IP to which the kernel does not forward. Link-local IPv4 addresses work, if a device has them, and
+ * tailscaled's own connections reach loopback addresses.
+ */
+const specialWarnings = (settings: Settings): string[] =>
+  (forwardsByServe(settings) ? [] : settings.targets).flatMap((target) => {
     const what = specialAddress(target)
     if (what === undefined || target.text.startsWith('169.254.')) return []
     const remedy = 'for a program in this Pod, name the Pod’s address, and let the program listen there'

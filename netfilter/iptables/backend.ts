@@ -48,7 +48,7 @@ export async function iptablesBackend({ run, families, localAddresses, log }: Ba
       await removeOwnTable(run, log, tables)
       await removeLeftovers(run, log)
     },
-    spreads: 'xt_statistic',
+    spreadModule: 'xt_statistic',
     probe: async (table) => probeIptables(some, table),
   }
 }

@@ -38,7 +38,7 @@ export async function nftablesBackend({
     removeLeftovers: async () => {
       await Promise.all([removeLeftovers(run, log), removeRules(run, log)])
     },
-    spreads: 'nft_numgen',
+    spreadModule: 'nft_numgen',
     probe: async (table) => probeNftables(nft, table),
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Family } from '../../lib/address.ts'
 import { CommandError, type RunCommand } from '../../lib/command.ts'
 import { type BackendMode, chooseBackend } from '../../netfilter/backend.ts'
-import { emptyTable } from '../../netfilter/table.ts'
+import { emptyTable, forwardingTable } from '../../netfilter/table.ts'
 import { ingressTable, severalTable } from './tables.ts'
 
 /** Chooses a backend with this result of each command. */
@@ -140,6 +140,10 @@ describe('chooseBackend', () => {
       message: `several backends need ${module}, which the kernel lacks`,
       remedy: expect.stringContaining(`Load ${module}`),
     })
+    const some = { addresses: ['100.64.0.1'], backends: ['10.0.0.8', '10.0.0.9'], ports: [] }
+    await expect(
+      backend.firewall.ensure(forwardingTable({ ...emptyTable, ingressByPort: { 4: some, 6: undefined } }), alive),
+    ).rejects.toThrow(module)
     await expect(backend.firewall.ensure(emptyTable, alive)).rejects.not.toThrow(module)
   })
 

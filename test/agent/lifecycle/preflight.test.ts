@@ -25,6 +25,7 @@ it.each(['127.0.0.1', '::1', '0.0.0.0', 'fe80::1', '224.0.0.1'])('the target %s 
 it.each<Environment>([
   {},
   { TS_DEST_IP: '169.254.20.10,10.0.0.1' },
+  { TS_DEST_IP: '127.0.0.1', CULVERT_DEST_PORTS: 'tcp/80', CULVERT_PROXY_PROTOCOL: '2' },
   { POD_IPS: '100.63.255.255', TS_DEST_IP: '100.128.0.1', KUBERNETES_SERVICE_HOST: 'kubernetes.example' },
   { TS_USERSPACE: 'true', POD_IPS: '100.64.0.9' },
 ])('%j causes no warning', (env) => {
