@@ -2,14 +2,17 @@ import type { Cluster } from '../lab/cluster/cluster.ts'
 import { proxyNamespace } from '../lab/cluster/proxy.ts'
 import { patience } from '../lab/patience.ts'
 
-const workload = (name: string, kind = 'statefulset') => [`${kind}/${name}`, `--namespace=${proxyNamespace}`]
+const workload = (name: string, kind = 'statefulset', namespace = proxyNamespace) => [
+  `${kind}/${name}`,
+  `--namespace=${namespace}`,
+]
 
 /** The replicas of a group are restarted one after the other, and each may take the full limit. */
 const timeout = 3 * patience
 
 /** Waits until all replicas of a group are ready and up to date. */
-export async function rolledOut(cluster: Cluster, group: string, kind?: string): Promise<void> {
-  await cluster.kubectl(['rollout', 'status', ...workload(group, kind), `--timeout=${timeout / 1000}s`], {
+export async function rolledOut(cluster: Cluster, group: string, kind?: string, namespace?: string): Promise<void> {
+  await cluster.kubectl(['rollout', 'status', ...workload(group, kind, namespace), `--timeout=${timeout / 1000}s`], {
     timeout: timeout + patience,
   })
 }

@@ -2,57 +2,26 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { nodeAddresses, serviceAddresses, ways } from '../e2e/cluster.ts'
 import { rolledOut } from '../e2e/rollout.ts'
-import { ask, startBed, startEcho, type Bed } from '../lab/bed.ts'
+import { ask, startEcho, type Bed } from '../lab/bed.ts'
 import { services } from '../lab/cluster/addresses.ts'
 import { toolsImage } from '../lab/cluster/images.ts'
-import { backendObjects } from '../lab/cluster/proxy.ts'
-import { buildLimit } from '../lab/images/buildah.ts'
 import { agentReference } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
-import { run } from '../lab/run.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import type { Visit } from '../agent/programs/visit.ts'
 import { headlessService, whoAnswers } from './headless.ts'
-import { example, type Choices } from './manifest.ts'
+import { examplesIn, startExamplesBed } from './in-cluster.ts'
 
-const hosts = { client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } } } as const
 const visitProgram = join(projectRoot, 'test/agent/programs/visit.ts')
 let bed: Bed<'client'>
-let backend: { v4: string; v6: string }
+let backend: { readonly v4: string; readonly v6: string }
 beforeAll(async () => {
-  bed = await startBed({ hosts, cluster: {} })
-  const { cluster } = bed
-  const lab = [process.execPath, join(projectRoot, 'test/lab/main.ts')]
-  await Promise.all([
-    run([...lab, 'image', '--name', bed.name], { timeout: buildLimit }),
-    cluster.apply(...backendObjects('backend')),
-  ])
-  await cluster.wait('pod/backend', 'Ready')
-  backend = await serviceAddresses(cluster, 'backend')
+  ;({ bed, backend } = await startExamplesBed())
 })
 afterAll(() => bed.down())
 beforeEach(() => printLogsOnFailure(bed))
-// Pods that keep running, with their probes, would take CPU time from the tests that follow.
-afterEach(async () => {
-  const all = ['delete', 'statefulsets,deployments,pods', '--all', '--ignore-not-found', '--wait=false']
-  for (const namespace of ['tailscale', 'sidecar']) await bed.cluster.kubectl([...all, `--namespace=${namespace}`])
-})
-
-/** Applies an example; the API server must know every field of it. */
-async function apply(name: string, choices: Partial<Choices> = {}): Promise<void> {
-  const input = await example(name, { image: agentReference, authKey: await bed.authKey(), ...choices })
-  await bed.cluster.kubectl(['apply', '--validate=strict', '--filename=-'], { input })
-}
-
-const inside = async (namespace: string, pod: string, ...command: string[]): Promise<string> =>
-  (await bed.cluster.kubectl(['exec', pod, `--namespace=${namespace}`, '--container=tailscale', '--', ...command]))
-    .stdout
-
-/** The agent has logged neither a warning nor an error. */
-async function quiet(namespace: string, pod: string): Promise<void> {
-  const log = await bed.cluster.kubectl(['logs', pod, `--namespace=${namespace}`, '--container=tailscale'])
-  expect(log.stdout.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
-}
+const { apply, inside, quiet, clear } = examplesIn(() => bed)
+afterEach(() => clear('tailscale', 'sidecar'))
 
 /** Polls from the tailnet until there is an answer. */
 const answered = (to: string, protocol: 'tcp' | 'udp') =>
