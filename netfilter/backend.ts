@@ -1,6 +1,5 @@
 import { CulvertError, describe } from '../lib/errors.ts'
 import type { Backend, BackendOptions } from './firewall.ts'
-import { iptablesBackend } from './iptables/backend.ts'
 import { memoryFirewall } from './memory.ts'
 import { nftablesBackend } from './nftables/backend.ts'
 
@@ -13,14 +12,15 @@ const kinds = [
   { name: 'nftables', start: nftablesBackend, needs: 'nf_tables with NAT, and the image nft' },
   {
     name: 'iptables',
-    start: iptablesBackend,
+    // Imported on demand: most agents do without.
+    start: async (options: BackendOptions) => (await import('./iptables/backend.ts')).iptablesBackend(options),
     needs: 'nf_tables or ip_tables with NAT and their usual matches, and the image iptables',
   },
 ] as const
 
 /**
- * Chooses a backend and checks that it works here: nftables, otherwise iptables, unless `mode` names one. `memory` only
- * stores the rules and runs no program.
+ * Chooses a backend that works here, and puts the guard in place: nftables, otherwise iptables, unless `mode` names one.
+ * `memory` only stores the rules and runs no program.
  * @throws CulvertError `privilege`, with the error of each, if none can be used here.
  */
 export async function chooseBackend(mode: BackendMode, options: BackendOptions): Promise<Backend> {
@@ -30,6 +30,7 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
     if (mode !== 'auto' && mode !== name) continue
     try {
       const backend = await start(options)
+      await backend.firewall.prepare(options.device)
       const because = mode === 'auto' ? [] : [`TS_DEBUG_FIREWALL_MODE is ${mode}`]
       const reason = [...because, backend.reason, ...refused].join('; ')
       options.log(`firewall: ${name}, since ${reason}`)

@@ -27,6 +27,8 @@ export type BackendOptions = {
   readonly families: readonly Family[]
   /** The Pod's own addresses. */
   readonly localAddresses: () => readonly string[]
+  /** The name of the tunnel's device. */
+  readonly device: string
   readonly log: Log
 }
 

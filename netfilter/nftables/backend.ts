@@ -3,27 +3,20 @@ import type { Backend, BackendOptions } from '../firewall.ts'
 import { removeLeftovers, removeRules } from '../leftovers/remove.ts'
 import { keeper } from './keeper.ts'
 import { type Listener, watchTable } from './monitor.ts'
-import { announceNothing, applyInput, nftables, probeNftables } from './nftables.ts'
+import { announceNothing, applyInput, nftables } from './nftables.ts'
 import { tableName } from './render.ts'
 
 /**
- * Forwards with nftables.
- * @throws CulvertError `netfilter` if it cannot be used here.
+ * Forwards with nftables. Whether it can be used is shown by the guard, which comes first in any case: a test of its own
+ * would cost each start 20 ms.
  */
-export async function nftablesBackend({
-  run,
-  runAhead,
-  families,
-  localAddresses,
-  log,
-}: BackendOptions): Promise<Backend> {
+export function nftablesBackend({ run, runAhead, families, localAddresses, log }: BackendOptions): Backend {
   const nft = nftables(run, runAhead('nft', applyInput))
-  await probeNftables(nft)
   let changed = (_by?: string): void => {}
   const { listener, ...firewall } = keeper({ nft, run, localAddresses, changed: (by) => changed(by) })
   return {
     name: 'nftables',
-    reason: 'its rules could be made and deleted here',
+    reason: 'its rules could be made here',
     families,
     firewall,
     watch: (look, signal) => {

@@ -64,12 +64,3 @@ export async function announceNothing({ load }: Nftables): Promise<void> {
   const scratch = `table inet ${tableName}-monitor`
   await load(`${scratch}\ndelete ${scratch}\n`)
 }
-
-/** Checks that the rules which we need can be created here, by creating and deleting them in a scratch table. */
-export async function probeNftables({ load }: Nftables): Promise<void> {
-  const scratch = `table inet ${tableName}-probe`
-  await load(
-    `${scratch} { chain probe { type nat hook prerouting priority dstnat; policy accept; fib daddr type local ct status dnat accept; }\n }\n` +
-      `delete ${scratch}\n`,
-  )
-}

@@ -3,10 +3,17 @@ import type { Family } from '../../lib/address.ts'
 import { CommandError, type RunCommand } from '../../lib/command.ts'
 import { type BackendMode, chooseBackend } from '../../netfilter/backend.ts'
 import { emptyTable } from '../../netfilter/table.ts'
+import { Model, runOn } from './iptables/model.ts'
 import { ingressTable } from './tables.ts'
 
+/** Every program works; nft lists a table of an earlier agent. */
+const working = (): RunCommand => {
+  const tables = runOn({ 4: new Model(), 6: new Model() })
+  return async (program, ...rest) => (program === 'nft' ? '{ "nftables": [] }' : tables(program, ...rest))
+}
+
 /** Chooses a backend with this result of each command. */
-async function choose(mode: BackendMode, run: RunCommand = async () => '', families: readonly Family[] = [4, 6]) {
+async function choose(mode: BackendMode, run: RunCommand = working(), families: readonly Family[] = [4, 6]) {
   const [commands, logged]: [string[], string[]] = [[], []]
   const backend = await chooseBackend(mode, {
     run: (program, args, options) => {
@@ -16,27 +23,29 @@ async function choose(mode: BackendMode, run: RunCommand = async () => '', famil
     runAhead: () => async () => '',
     families,
     localAddresses: () => [],
+    device: 'ts0',
     log: (line) => logged.push(line),
   })
   return { backend, commands, logged }
 }
 
 /** Makes these programs fail with an error message. */
-const failing =
-  (...programs: string[]): RunCommand =>
-  async (program) => {
-    if (!programs.includes(program)) return ''
+const failing = (...programs: string[]): RunCommand => {
+  const others = working()
+  return async (program, ...rest) => {
+    if (!programs.includes(program)) return others(program, ...rest)
     throw new CommandError(`${program} failed: Protocol not supported`, { exitCode: 3 })
   }
+}
 
 const alive = () => false
 
 describe('chooseBackend', () => {
-  it('uses nftables, after a probe', async () => {
+  it('uses nftables, with the guard in place', async () => {
     const { backend, commands, logged } = await choose('auto')
     expect(backend.name).toBe('nftables')
-    expect(commands).toEqual(['nft -f -'])
-    expect(logged).toEqual(['firewall: nftables, since its rules could be made and deleted here'])
+    expect(commands).toEqual(['nft -j list table inet culvert'])
+    expect(logged).toEqual(['firewall: nftables, since its rules could be made here'])
   })
 
   it.each<[BackendMode, string[], string, Family[], RegExp]>([
@@ -69,12 +78,14 @@ describe('chooseBackend', () => {
     expect({ name: backend.name, families: backend.families }).toEqual({ name, families })
     expect(backend.reason).toMatch(reason)
     expect(logged).toEqual([`firewall: ${name}, since ${backend.reason}`])
+    expect(await backend.firewall.prepare('ts0'), 'the guard is in place').toBe(false)
   })
 
   it('probes only families that the kernel supports', async () => {
     const { backend, commands } = await choose('iptables', undefined, [4])
     expect(backend.families).toEqual([4])
-    expect(commands).toEqual(['iptables-nft-restore --noflush --wait 5', 'conntrack -L -f ipv4'])
+    expect(commands.slice(0, 2)).toEqual(['iptables-nft-restore --noflush --wait 5', 'conntrack -L -f ipv4'])
+    expect(commands.filter((command) => command.startsWith('ip6'))).toEqual([])
   })
 
   it('forwards even if connections cannot be listed, with a warning', async () => {

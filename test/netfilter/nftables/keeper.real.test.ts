@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RunCommand } from '../../../lib/command.ts'
 import { keeper, type Keeper } from '../../../netfilter/nftables/keeper.ts'
-import { nftables, probeNftables } from '../../../netfilter/nftables/nftables.ts'
+import { nftables } from '../../../netfilter/nftables/nftables.ts'
 import { listFlows } from '../../../netfilter/conntrack.ts'
 import { elementsOf } from '../../../netfilter/nftables/elements.ts'
 import { emptyTable, forwardingTable } from '../../../netfilter/table.ts'
@@ -186,11 +186,6 @@ it('remove deletes our table, and no other', async () => {
   await rules.remove()
   await rules.remove()
   expect((await nft('list', 'tables')).trim()).toBe('table inet other')
-})
-
-it('the probe leaves nothing behind', async () => {
-  await probeNftables(nftables(run))
-  expect(await nft('list', 'ruleset')).toBe('')
 })
 
 it('an error of the kernel is reported in its words, and the previous rules stay', async () => {
