@@ -45,6 +45,7 @@ RUN for name in iptables ip6tables; do \
     done
 COPY --from=bundle /src/dist/agent.js /src/dist/NOTICES /usr/local/lib/culvert/
 # The agent reports to operators what its tailscaled supports: this fails for another version than the one it is made for.
+# It also leaves Node's compile cache of the agent.
 RUN culvert check-image
 
 ARG VERSION

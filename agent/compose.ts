@@ -1,22 +1,19 @@
 import { isIPv6 } from 'node:net'
-import { networkInterfaces } from 'node:os'
-import { runAhead, runCommand } from '../lib/command.ts'
+import type { Family } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
 import { close } from '../lib/http-server.ts'
+import { loadClient } from '../lib/http-client.ts'
 import type { Log } from '../lib/log.ts'
-import { aborted } from '../lib/timers.ts'
 import { localApi } from '../localapi/client.ts'
-import { chooseBackend } from '../netfilter/backend.ts'
+import type { Backend } from '../netfilter/backend.ts'
 import { deviceConfigKeeper } from './device-config/keep.ts'
 import { listeners, openListener } from './endpoints/listener.ts'
 import { scrape } from './endpoints/scrape.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
 import { contactTargets } from './forwarding/contact.ts'
 import { keepForwarding } from './forwarding/keep.ts'
-import { forwards } from './forwarding/reconciler.ts'
 import { resetConnections } from './forwarding/reset-connections.ts'
 import { bootDeadline } from './lifecycle/deadline.ts'
-import { prepareKernel } from './lifecycle/kernel.ts'
 import { linkDefaultSocket } from './lifecycle/link-socket.ts'
 import type { Loaded } from './lifecycle/load.ts'
 import { started } from './lifecycle/started.ts'
@@ -29,7 +26,6 @@ import { reportUnmanaged } from './serve/unmanaged.ts'
 import { serves } from './serve/wanted.ts'
 import { withdraw } from './serve/withdraw.ts'
 import type { Environment } from './settings/read.ts'
-import { hasSeveralTargets } from './targets/destination.ts'
 import { keepStateSecret } from './state-secret/keep.ts'
 import { followChecks } from './status/check-history.ts'
 import { followBus } from './tailscaled/bus.ts'
@@ -50,6 +46,10 @@ import type { Timings } from './world/timings.ts'
 import { initialWorld, type World } from './world/world.ts'
 
 type Surroundings = {
+  /** The address families that the kernel supports. */
+  readonly families: readonly Family[]
+  /** Undefined if the agent does not forward. */
+  readonly backend: Backend | undefined
   /** The agent's own environment, which its children inherit. */
   readonly env: Environment
   /** Names settings in a text for people as they were set: as variables or as flags. */
@@ -71,24 +71,8 @@ export type Run = () => Promise<string>
  */
 export async function compose(
   { settings, config }: Loaded,
-  { env, named, log, clock, timings, version, stop, signal }: Surroundings,
+  { families, backend, env, named, log, clock, timings, version, stop, signal }: Surroundings,
 ): Promise<Run> {
-  const families = await prepareKernel(settings, log)
-  const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
-  const backend = forwards({ settings })
-    ? await Promise.race([
-        chooseBackend(mode, {
-          run: runCommand,
-          runAhead,
-          families,
-          several: hasSeveralTargets(settings),
-          localAddresses,
-          log,
-        }),
-        aborted(signal),
-      ])
-    : undefined
-  signal.throwIfAborted()
   const store = createStore(
     initialWorld(
       settings,
@@ -149,13 +133,11 @@ export async function compose(
   if (forwardsByServe(settings)) keepRelay(context)
   if (backend !== undefined) {
     const { firewall } = backend
-    stop.at('removing the rules', () => firewall.remove())
     if (settings.egressServicesDirectory !== undefined) {
       stop.at('resetting connections', (limit) => resetConnections(context, firewall, limit))
     }
     // With netfilter in memory, the network is the test machine's own.
     if (settings.fakeNetfilter === undefined) await followNetwork(context)
-    await Promise.race([keepForwarding(context, backend), deadline, aborted(signal)])
     signal.throwIfAborted()
   }
 
@@ -187,6 +169,9 @@ export async function compose(
 
   return async () => {
     const forever = daemon.run().then(() => new Promise<never>(() => {}))
+    // Only now: tailscaled should not wait for what is not needed until it runs.
+    if (backend !== undefined) keepForwarding(context, backend)
+    void loadClient()
     const start = async (): Promise<never> => {
       await started(context)
       booted.abort()
@@ -208,9 +193,6 @@ export async function compose(
     return Promise.race([forever, start(), deadline, ...(config === undefined ? [] : [reissue()])])
   }
 }
-
-const localAddresses = (): string[] =>
-  Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
 
 /** Environment variables for tailscaled, in addition to the agent's own. */
 function daemonEnv({ settings, stateSecret, firewall }: World): Record<string, string> {

@@ -2,7 +2,8 @@ import { existsSync, writeFileSync } from 'node:fs'
 import type { Clock } from '../lib/clock.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import { bootLog, type Log } from '../lib/log.ts'
-import { compose } from './compose.ts'
+import { aborted } from '../lib/timers.ts'
+import { chooseFirewall, prepareKernel } from './lifecycle/kernel.ts'
 import { loadSettings } from './lifecycle/load.ts'
 import { type Stopper, stopper } from './lifecycle/stop.ts'
 import type { Started } from './settings/flags.ts'
@@ -71,7 +72,14 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
     work.signal.throwIfAborted()
     const timings = loaded.settings.shortWaits ? shortTimings : normalTimings
     stop = stopper({ log, clock, timings })
-    return compose(loaded, { env, named, log, clock, timings, version, stop, signal: work.signal })
+    const { signal } = work
+    const families = await prepareKernel(loaded.settings, log)
+    // The rest of the agent is loaded while nft waits for the kernel.
+    const chosen = chooseFirewall(loaded.settings, families, log)
+    stop.at('removing the rules', async () => (await chosen.catch(() => undefined))?.firewall.remove())
+    const [backend, { compose }] = await Promise.all([Promise.race([chosen, aborted(signal)]), import('./compose.ts')])
+    signal.throwIfAborted()
+    return compose(loaded, { families, backend, env, named, log, clock, timings, version, stop, signal })
   }
   const composed = start()
   let reason: string

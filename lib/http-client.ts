@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { buildConnector, Dispatcher, Pool } from 'undici'
 import { isNotFound, limitedLookup } from './lookup.ts'
 
-/** Loaded with the first request: by then tailscaled is starting, which would otherwise wait for it. */
-const undici = () => (loading ??= load())
+/** Loads undici, which the first request does otherwise. Not imported, since the start of tailscaled would wait for it. */
+export const loadClient = () => (loading ??= load())
 let loading: ReturnType<typeof load> | undefined
 
 async function load() {
@@ -44,7 +44,7 @@ export async function askOnce(
   request: Request,
   halfClose?: AbortSignal,
 ): Promise<Answer> {
-  const { buildConnector: connector, Client } = await undici()
+  const { buildConnector: connector, Client } = await loadClient()
   const open = connector({ socketPath })
   const connect: buildConnector.connector = (to, done) =>
     open(to, (...opened) => {
@@ -108,7 +108,7 @@ export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs, fallbac
   let pool: Pool | undefined
   return {
     send: async (request) => {
-      const { buildConnector: connector, Pool: Connections } = await undici()
+      const { buildConnector: connector, Pool: Connections } = await loadClient()
       pool ??= new Connections(url, {
         ...options,
         keepAliveTimeout: idleMs,

@@ -1,7 +1,6 @@
 import { families, type Family } from '../lib/address.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import type { Backend, BackendOptions, Firewall, KernelBackend } from './firewall.ts'
-import { iptablesBackend } from './iptables/backend.ts'
 import { memoryFirewall } from './memory.ts'
 import { nftablesBackend } from './nftables/backend.ts'
 import { everything, spreading } from './probes.ts'
@@ -21,14 +20,15 @@ const kinds = [
   },
   {
     name: 'iptables',
-    start: iptablesBackend,
+    // Imported on demand: most agents do without.
+    start: async (options: BackendOptions) => (await import('./iptables/backend.ts')).iptablesBackend(options),
     needs: 'nf_tables or ip_tables with NAT and their usual matches, and the image iptables',
   },
 ] as const
 
 /**
- * Chooses a backend and checks that it works here: nftables, otherwise iptables, unless `mode` names one. `memory` only
- * stores the rules and runs no program.
+ * Chooses a backend that works here, and puts the guard in place: nftables, otherwise iptables, unless `mode` names one.
+ * `memory` only stores the rules and runs no program.
  * @throws CulvertError `privilege`, with the error of each, if none can be used here.
  */
 export async function chooseBackend(mode: BackendMode, options: BackendOptions): Promise<Backend> {
@@ -37,7 +37,7 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
   for (const { name, start } of kinds) {
     if (mode !== 'auto' && mode !== name) continue
     try {
-      const backend = await withSpread(await start(options), options.several)
+      const backend = await guarded(await start(options), options)
       const because = mode === 'auto' ? [] : [`TS_DEBUG_FIREWALL_MODE is ${mode}`]
       const reason = [...because, backend.reason, ...refused].join('; ')
       options.log(`firewall: ${name}, since ${reason}`)
@@ -52,14 +52,24 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
   })
 }
 
+/** Puts the guard in place while the backend is checked, since both wait for the kernel. */
+async function guarded(backend: KernelBackend, { device, several }: BackendOptions): Promise<Backend> {
+  const { firewall } = backend
+  const [guard, checked] = await Promise.allSettled([firewall.prepare(device), withSpread(backend, several)])
+  if (guard.status === 'fulfilled' && checked.status === 'fulfilled') return checked.value
+  if (guard.status === 'fulfilled' && guard.value) await firewall.remove().catch(() => {})
+  throw (checked.status === 'rejected' ? checked : (guard as PromiseRejectedResult)).reason
+}
+
 /**
- * Checks that this backend can have several backends of an address if they are needed now; if they are needed later
- * and refused, names the module.
+ * Checks that this backend can be used, and have several backends of an address if they are needed now; if they are
+ * needed later and refused, names the module.
  */
 async function withSpread(
-  { firewall, probe, spreadModule, ...rest }: KernelBackend,
+  { firewall, check, probe, spreadModule, ...rest }: KernelBackend,
   several: boolean,
 ): Promise<Backend> {
+  await check()
   const works = (table: ForwardingTable): Promise<boolean> =>
     probe(table).then(
       () => true,

@@ -22,6 +22,8 @@ export type Backend = {
 
 /** A backend in the kernel. */
 export type KernelBackend = Backend & {
+  /** Rejects if it cannot be used here. */
+  readonly check: () => Promise<unknown>
   /** The kernel's module that picks one of several backends. */
   readonly spreadModule: string
   /** Checks that the rules of a table can be created here. */
@@ -37,6 +39,8 @@ export type BackendOptions = {
   readonly several: boolean
   /** The Pod's own addresses. */
   readonly localAddresses: () => readonly string[]
+  /** The name of the tunnel's device. */
+  readonly device: string
   readonly log: Log
 }
 

@@ -1,19 +1,14 @@
 import type { Backend } from '../../netfilter/backend.ts'
 import type { Context } from '../world/context.ts'
-import { reportOf } from '../world/reports.ts'
-import { forwardingKey, forwardingReconciler, isGone } from './reconciler.ts'
+import { forwardingReconciler, isGone } from './reconciler.ts'
 import { reportTargets } from './report.ts'
 
-/**
- * Keeps the forwarding rules, and logs what is forwarded. Resolves once the guard is in place, which must be before
- * tailscaled sends its first packet.
- */
-export async function keepForwarding(context: Context, backend: Backend): Promise<void> {
+/** Keeps the forwarding rules, and logs what is forwarded. */
+export function keepForwarding(context: Context, backend: Backend): void {
   const { store, timings, clock, signal, run, background } = context
   const { firewall } = backend
   // Until our rules are in place, those of upstream's agent in this network namespace may carry traffic.
   const { recheck } = run(forwardingReconciler(firewall, backend.removeLeftovers))
-  await store.until((world) => reportOf(world, forwardingKey)?.verifiedAt !== undefined, signal)
   reportTargets(context)
   let peers: unknown
   let leaving = 0

@@ -13,6 +13,7 @@ import { usableTarget } from '../targets/usable.ts'
 import type { Reconciler } from '../world/reconciler.ts'
 import { reconcilerKey, reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
+import { forwards } from './forwards.ts'
 
 /** The rules, and why targets cannot be reached: for L3 egress, and for each ProxyGroup egress service. */
 export type ForwardingDetails = ForwardingPlan & {
@@ -30,14 +31,6 @@ export type ForwardingDetails = ForwardingPlan & {
 export type ForwardingDesired = 'guard' | ForwardingDetails
 
 export const forwardingKey = reconcilerKey<ForwardingDesired>('forwarding')
-
-/** Whether this agent forwards in the kernel at all; otherwise it needs neither NET_ADMIN nor nft. */
-export const forwards = ({ settings }: { readonly settings: Settings }): boolean =>
-  (!settings.userspace && (settings.targets.length > 0 || settings.targetName !== undefined)) ||
-  settings.tailnetTarget !== undefined ||
-  settings.viaIngress.length > 0 ||
-  settings.egressServicesDirectory !== undefined ||
-  settings.ingressServicesFile !== undefined
 
 /** The desired rules. Undefined if the agent does not forward. */
 export function planForwarding(world: World): ForwardingDesired | undefined {

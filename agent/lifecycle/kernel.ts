@@ -1,9 +1,13 @@
+import { networkInterfaces } from 'node:os'
 import { families, type Family } from '../../lib/address.ts'
-import { runCommand } from '../../lib/command.ts'
+import { runAhead, runCommand } from '../../lib/command.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
+import { type Backend, chooseBackend } from '../../netfilter/backend.ts'
 import { enableForwarding, kernelFamilies } from '../../netfilter/sysctl.ts'
+import { forwards } from '../forwarding/forwards.ts'
 import type { Settings } from '../settings/settings.ts'
+import { hasSeveralTargets } from '../targets/destination.ts'
 import { addressWarnings, requireNetAdmin, requireTun } from './preflight.ts'
 
 /** Checks what the kernel must provide before anything is started; gives the address families that it supports. */
@@ -24,6 +28,28 @@ export async function prepareKernel(settings: Settings, log: Log): Promise<reado
   warn((await tryForwarding(settings.root, advertised)).problems, log)
   return settings.forwardsAny ? forwardAny(settings.root, kernel, log) : kernel
 }
+
+/** Chooses the firewall; undefined if the agent does not forward. */
+export async function chooseFirewall(
+  settings: Settings,
+  supported: readonly Family[],
+  log: Log,
+): Promise<Backend | undefined> {
+  if (!forwards({ settings })) return undefined
+  const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
+  return chooseBackend(mode, {
+    run: runCommand,
+    runAhead,
+    families: supported,
+    several: hasSeveralTargets(settings),
+    localAddresses,
+    device: settings.tunnelDevice,
+    log,
+  })
+}
+
+const localAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))
 
 /**
  * Enables forwarding for each family if possible. If a target's family is not known in advance, one family is enough.

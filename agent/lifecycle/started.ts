@@ -1,6 +1,7 @@
 import { CulvertError } from '../../lib/errors.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
-import { attemptedPlan, forwards } from '../forwarding/reconciler.ts'
+import { forwards } from '../forwarding/forwards.ts'
+import { attemptedPlan } from '../forwarding/reconciler.ts'
 import { planRelay, relayKey } from '../relay/reconciler.ts'
 import { planServe, serveKey } from '../serve/reconciler.ts'
 import { planStateSecret, stateSecretKey } from '../state-secret/reconciler.ts'

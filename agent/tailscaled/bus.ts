@@ -55,7 +55,7 @@ export async function followBus(
   }
 
   const longest = Math.min(longestPause, timings.retryCap)
-  const pause = backoff(timings.socketPoll, longest)
+  const pause = backoff(timings.rewatch, longest)
   while (!signal.aborted) {
     if (!isUp(store.world)) {
       await store.until(isUp, signal).catch(() => {})

@@ -2,6 +2,8 @@
 export type Timings = {
   /** Between two checks for tailscaled's socket. Upstream's 100 ms would cost each start half of that. */
   readonly socketPoll: number
+  /** The first pause between two bus watches. */
+  readonly rewatch: number
   /** Between two checks of tailscaled's status while a login is needed, and while none is. */
   readonly loginPoll: number
   readonly statusPoll: number
@@ -67,7 +69,8 @@ export type Timings = {
 }
 
 export const timings: Timings = {
-  socketPoll: 20,
+  socketPoll: 5,
+  rewatch: 20,
   loginPoll: 1000,
   statusPoll: 10_000,
   statusTimeout: 5000,
@@ -102,7 +105,8 @@ export const timings: Timings = {
 }
 
 export const shortTimings: Timings = {
-  socketPoll: 20,
+  socketPoll: 5,
+  rewatch: 20,
   loginPoll: 200,
   statusPoll: 500,
   statusTimeout: 500,

@@ -7,20 +7,9 @@ import { announceNothing, applyInput, nftables, probeNftables } from './nftables
 import { everything } from '../probes.ts'
 import { tableName } from './render.ts'
 
-/**
- * Forwards with nftables.
- * @throws CulvertError `netfilter` if it cannot be used here.
- */
-export async function nftablesBackend({
-  run,
-  runAhead,
-  families,
-  localAddresses,
-  log,
-}: BackendOptions): Promise<KernelBackend> {
+/** Forwards with nftables. */
+export function nftablesBackend({ run, runAhead, families, localAddresses, log }: BackendOptions): KernelBackend {
   const nft = nftables(run, runAhead('nft', applyInput))
-  // Most changes list the connections, which iptables can do without.
-  await Promise.all([probeNftables(nft, everything), run('conntrack', ['-C'])])
   let changed = (_by?: string): void => {}
   const { listener, ...firewall } = keeper({ nft, run, localAddresses, changed: (by) => changed(by) })
   return {
@@ -38,6 +27,8 @@ export async function nftablesBackend({
     removeLeftovers: async () => {
       await Promise.all([removeLeftovers(run, log), removeRules(run, log)])
     },
+    // Most changes list the connections, which iptables can do without.
+    check: () => Promise.all([probeNftables(nft, everything), run('conntrack', ['-C'])]),
     spreadModule: 'nft_numgen',
     probe: async (table) => probeNftables(nft, table),
   }

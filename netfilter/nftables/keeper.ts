@@ -8,7 +8,15 @@ import { announcements } from './announcements.ts'
 import { type Change, changes, type Elements, elementsOf, noElements, trackedIn } from './elements.ts'
 import type { Listener } from './monitor.ts'
 import type { Nftables } from './nftables.ts'
-import { outline, renderChanges, renderExchange, renderSkeleton, renderTable, tableName } from './render.ts'
+import {
+  outline,
+  renderChanges,
+  renderExchange,
+  renderNewTable,
+  renderSkeleton,
+  renderTable,
+  tableName,
+} from './render.ts'
 import type { ReadBack } from './read-back.ts'
 
 export type KeeperOptions = {
@@ -62,9 +70,15 @@ export function keeper({ nft, run, localAddresses, changed = () => {} }: KeeperO
     return { ours, shape: ours && now.rules === loaded?.rules ? loaded?.shape : undefined, elements: now.elements }
   }
 
+  /** `before`: the table that is there; undefined if none is. */
   const replace = async (table: ForwardingTable, elements: Elements, before?: Proven): Promise<void> => {
     const forget = announced.expectRules(outline(table))
-    const rules = before?.ours ? renderExchange(table, before.elements, elements) : renderTable(table, elements)
+    const rules =
+      before === undefined
+        ? renderNewTable(table, elements)
+        : before.ours
+          ? renderExchange(table, before.elements, elements)
+          : renderTable(table, elements)
     await nft.load(rules).catch((error: unknown) => {
       forget()
       throw error

@@ -21,9 +21,14 @@ export function renderSkeleton(shape: Shape, name = tableName): string {
 /** The whole table as one transaction, whether or not it exists. */
 export const renderTable = (table: ForwardingTable, elements: Elements = elementsOf(table)): string =>
   // nft 1.0.6 has no `destroy`: after a declaration the table can be deleted in either case.
-  `table inet ${tableName}\ndelete table inet ${tableName}\n` +
-  renderSkeleton(table) +
-  renderChanges(changes(noElements, elements))
+  `table inet ${tableName}\ndelete table inet ${tableName}\n` + contents(table, elements)
+
+/** The same, if no table exists; otherwise the transaction fails. It takes 3 ms, and one with a deletion 15. */
+export const renderNewTable = (table: ForwardingTable, elements: Elements): string =>
+  `create table inet ${tableName}\n` + contents(table, elements)
+
+const contents = (table: ForwardingTable, elements: Elements): string =>
+  renderSkeleton(table) + renderChanges(changes(noElements, elements))
 
 /**
  * New rules and elements for a table that keeps our chains and sets, as one transaction: each packet meets the old

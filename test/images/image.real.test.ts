@@ -61,6 +61,10 @@ test('it has the licence of each bundled package', async () => {
   for (const name of Object.keys(packageJson.dependencies)) expect(notices).toMatch(new RegExp(`^${name}$`, 'm'))
 })
 
+test('the agent is not compiled again', async () => {
+  expect(await inside('env', 'NODE_DEBUG_NATIVE=COMPILE_CACHE', 'culvert', 'version')).toMatch(/agent\.js was accepted/)
+})
+
 test('it trusts the authorities that Debian trusts, and no others', async () => {
   const bundle = await readFile(join(root, 'etc/ssl/certs/ca-certificates.crt'), 'utf8')
   const list = await readFile(join(root, 'etc/ca-certificates.conf'), 'utf8')

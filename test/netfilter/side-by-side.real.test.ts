@@ -71,7 +71,13 @@ it('iptables-legacy is used for a family whose table of iptables another program
   await run('nft', ['flush', 'ruleset'])
   const table = 'table ip nat { chain c { ip daddr 10.0.0.1 tcp dport { 1, 2 } dnat to 10.0.0.2; }; }'
   await run('nft', ['-f', '-'], { input: table })
-  const options = { run, runAhead: () => async () => '', families: [4, 6], several: false } as const
+  const options = {
+    run,
+    runAhead: () => async () => '',
+    families: [4, 6],
+    several: false,
+    device: 'tailscale0',
+  } as const
   const backend = await chooseBackend('iptables', { ...options, localAddresses: () => [], log: () => {} })
   expect(backend.reason).toMatch(
     /iptables-legacy for IPv4 and ip6tables-nft for IPv6.*iptables-nft: the kernel’s IPv4 table nat cannot be listed.*remove them/,

@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
-import { forwards, planForwarding } from '../../../agent/forwarding/reconciler.ts'
+import { forwards } from '../../../agent/forwarding/forwards.ts'
+import { planForwarding } from '../../../agent/forwarding/reconciler.ts'
 import { planRelay, relayKey } from '../../../agent/relay/reconciler.ts'
 import { serves, wantedServe } from '../../../agent/serve/wanted.ts'
 import { checks } from '../../../agent/status/checks.ts'

@@ -144,7 +144,7 @@ it('a watch that lasted is reopened at once, whatever failed before', async () =
   const ended = clock.now()
   long.resolve()
   await untilOpened(7, { opened, clock })
-  expect((opened[6] ?? 0) - ended).toBeLessThanOrEqual(shortTimings.socketPoll * 1.2)
+  expect((opened[6] ?? 0) - ended).toBeLessThanOrEqual(shortTimings.rewatch * 1.2)
 })
 
 it('a bus that sends only garbage does not fill the log', async () => {

@@ -76,7 +76,7 @@ async function follow(first: World, watches: readonly (readonly string[])[], bod
     },
   }
   const clock = new VirtualClock()
-  const timings = { socketPoll: 0, loginPoll: 0, statusPoll: 0, reread: 1_000_000_000 }
+  const timings = { rewatch: 0, loginPoll: 0, statusPoll: 0, reread: 1_000_000_000 }
   const { context, store, lines, stop } = aContext(first, { timings, clock, api })
   const tailnet = tailnetKeeper(
     observed(store, (world) => {

@@ -34,7 +34,14 @@ it.each<[FirewallName, FirewallName]>([
   }
   const [ahead, log]: [() => typeof feed, string[]] = [() => feed, []]
   const feed = (input: string) => run('nft', ['-f', '-'], { input })
-  const options = { run, runAhead: ahead, families: [4, 6], several: false, localAddresses: () => [] } as const
+  const options = {
+    run,
+    runAhead: ahead,
+    families: [4, 6],
+    several: false,
+    device: 'tailscale0',
+    localAddresses: () => [],
+  } as const
   const mode = second === 'nftables' ? 'nftables' : 'iptables'
   const backend = await chooseBackend(mode, { ...options, log: (line) => log.push(line) })
   await backend.firewall.ensure(to('10.0.0.9'), alive)

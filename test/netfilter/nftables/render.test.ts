@@ -6,6 +6,7 @@ import {
   announcement,
   outline,
   renderChanges,
+  renderNewTable,
   renderSkeleton,
   renderTable,
 } from '../../../netfilter/nftables/render.ts'
@@ -16,6 +17,12 @@ import { byPortTable, egressTable, ingressTable, severalTable, source } from '..
 describe('renderTable', () => {
   it('replaces the table in one transaction, whether or not it exists', () => {
     expect(renderTable(emptyTable)).toMatch(/^table inet culvert\ndelete table inet culvert\ntable inet culvert \{\n/)
+  })
+
+  it('deletes nothing if there is no table, and fails if there is one', () => {
+    const created = renderNewTable(emptyTable, elementsOf(emptyTable))
+    expect(created).toMatch(/^create table inet culvert\ntable inet culvert \{\n/)
+    expect(created).not.toContain('delete')
   })
 
   it.each<[string, Partial<ForwardingTable>, RegExp]>([
