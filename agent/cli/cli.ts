@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Environment } from '../settings/read.ts'
 import { type Command, type CommandName, commands, isCommand } from './commands.ts'
@@ -8,6 +9,8 @@ export type Terminal = {
   readonly print: (text: string) => Promise<void>
   readonly complain: (text: string) => void
   readonly version: string
+  /** The directory of the agent's bundle. */
+  readonly home: string
 }
 
 /** The values of flags by their names. */
@@ -54,7 +57,9 @@ async function runCommand(name: CommandName, args: readonly string[], terminal: 
   if (name === 'check-image') {
     const { checkImage } = await import('./check-image.ts')
     const { runCommand: run } = await import('../../lib/command.ts')
-    await checkImage(run)
+    const { recordName } = await import('../../wire/capability-version.ts')
+    const warning = await checkImage(run, join(terminal.home, recordName), given.get('record') === 'true')
+    if (warning !== undefined) terminal.complain(`culvert: warning: ${warning}\n`)
     return 0
   }
   return askAgent(name, given, terminal)

@@ -1,3 +1,4 @@
+import { isFrom } from '../../wire/capability-version.ts'
 import type { Context } from '../world/context.ts'
 import { logProblems } from '../world/log-problems.ts'
 import type { World } from '../world/world.ts'
@@ -37,8 +38,7 @@ function linesOf(world: World): [served: string, hosted: string] {
 /** Warns once if tailscaled is too old to share the ACME account. */
 async function reportAccount({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
   const { tailnet } = await store.until((world) => world.tailnet.version !== undefined, signal)
-  const [major = 0, minor = 0] = (tailnet.version ?? '').split('.').map(Number)
-  if (major > 1 || minor >= 103) return
+  if (isFrom(tailnet.version ?? '', '1.103') !== false) return
   log(
     `warning: TS_ACME_ACCOUNT_SECRET_NAME and TS_ACME_ACCOUNT_FIELD have no effect: tailscaled ${tailnet.version} keeps an account for certificates in each node, and shares one from 1.103 on`,
   )

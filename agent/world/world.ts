@@ -9,6 +9,7 @@ import type { IngressServices } from '../../wire/ingress-services.ts'
 import type { ServeFile } from '../../wire/serve-file.ts'
 import type { Backend } from '../../netfilter/backend.ts'
 import type { Settings } from '../settings/settings.ts'
+import type { Capability } from './capability.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
 
@@ -28,6 +29,7 @@ export type World = {
   readonly lifecycle: Lifecycle
   readonly daemon: Daemon
   readonly tailnet: Tailnet
+  readonly capability: Capability
   /** Set while the agent waits for another auth key. */
   readonly reissue: Reissue | undefined
   /** The Pod's own network; undefined until it was read. */
@@ -215,6 +217,7 @@ export const initialWorld = (
   kernelFamilies: readonly Family[],
   deviceConfig?: DeviceConfig,
   firewall?: FirewallChoice,
+  capability: Capability = {},
 ): World => ({
   settings,
   kernelFamilies,
@@ -223,6 +226,7 @@ export const initialWorld = (
   lifecycle: {},
   daemon: { phase: 'down', restarts: 0 },
   tailnet: { watching: false, noSnat: false, health: new Map() },
+  capability,
   reissue: undefined,
   network: undefined,
   mounted: {},
