@@ -1,3 +1,4 @@
+import * as z from 'zod/mini'
 import { parseJson } from '../lib/json.ts'
 
 /** The tailscaled that the image contains by default, and the tests use. */
@@ -15,19 +16,19 @@ export const recordName = 'tailscale-version.json'
 /** The used part of the output of `tailscale version --json`. */
 export type TailscaleVersion = { readonly version: string; readonly cap: number }
 
+const capability = z.int().check(z.gte(1))
+const schema = z.object({ majorMinorPatch: z.string(), cap: capability })
+
 /** Undefined for anything else. */
 export function parseTailscaleVersion(json: string): TailscaleVersion | undefined {
-  const { majorMinorPatch: version, cap } = Object(parseJson(json)) as Record<string, unknown>
-  return typeof version === 'string' && isCapability(cap) ? { version, cap } : undefined
+  const { data } = z.safeParse(schema, parseJson(json))
+  return data && { version: data.majorMinorPatch, cap: data.cap }
 }
 
 /** The value of the header Tailscale-Cap; undefined if it is absent or something else. */
 export function parseCapability(text: string | undefined): number | undefined {
-  const value = /^\d+$/.test(text ?? '') ? Number(text) : undefined
-  return isCapability(value) ? value : undefined
+  return /^\d+$/.test(text ?? '') ? z.safeParse(capability, Number(text)).data : undefined
 }
-
-const isCapability = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0
 
 /** Whether a version, such as `1.102.5-t0123abcd`, is of this release or a later one; undefined if it is none. */
 export function isFrom(version: string, release: `${number}.${number}`): boolean | undefined {

@@ -48,9 +48,20 @@ export async function builtPrograms<G extends Group = 'tailnet'>(
   const placed = await place(cacheRoot(), partsOf(withTailnet(wanted)))
   const absent = missing(placed).map(({ part }) => part.name)
   if (absent.length > 0) {
-    throw new CulvertError('command', `not built yet: ${absent.join(', ')}`, { remedy: 'Run `npm run lab -- build`' })
+    throw new CulvertError('command', `not built yet: ${absent.join(', ')}`, {
+      remedy: `Run \`npm run lab -- build${wanted.includes('releases' as G) ? ' --releases' : ''}\``,
+    })
   }
   return directories(placed) as Programs<G | 'tailnet'>
+}
+
+/** The programs of every bed. CULVERT_TEST_TAILSCALED=1.80, or another release that is built, replaces tailscaled. */
+export async function bedPrograms(release = process.env['CULVERT_TEST_TAILSCALED']): Promise<Programs> {
+  if (release === undefined) return await builtPrograms()
+  const programs = await builtPrograms('releases')
+  const found = Object.entries(programs).find(([name]) => name === `tailscale-${release}`)
+  if (found === undefined) throw new CulvertError('settings', `there is no part tailscale-${release}`)
+  return { ...programs, tailscale: found[1], tailscaled: found[1] }
 }
 
 function withTailnet(wanted: readonly Group[]): Group[] {
