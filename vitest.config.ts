@@ -37,6 +37,7 @@ const ofForwarding = [
 const ofTailscaled = [
   'test/agent/modes/{group-egress,group-ingress,l3-egress,via-ingress}.real.test.ts',
   'test/agent/{serve,serve-file,serve-restart}.real.test.ts',
+  'test/lab/release.real.test.ts',
 ]
 
 /** These tests once more, in other surroundings. */
