@@ -1,4 +1,3 @@
-import { isFrom } from '../../wire/capability-version.ts'
 import type { Context } from '../world/context.ts'
 import { logProblems } from '../world/log-problems.ts'
 import type { World } from '../world/world.ts'
@@ -7,8 +6,8 @@ import { resolvedServe, servedConfig, servedDomain } from './reconciler.ts'
 import { list, serveProblems, summarize } from './view.ts'
 
 /** Logs what is served and hosted from now on, and what is not and why, until `signal` aborts. */
-export function reportServe(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal' | 'background'>): void {
-  const { store, log, signal, background } = context
+export function reportServe(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal'>): void {
+  const { store, log, signal } = context
   const problems = logProblems('what is served', context)
   let said: readonly unknown[] = ['', '']
   let seen: unknown
@@ -21,8 +20,6 @@ export function reportServe(context: Pick<Context, 'store' | 'log' | 'clock' | '
     seen = found
     problems(found.map(({ entry, problem }) => `${entry}: ${problem}`))
   }, signal)
-  if (store.world.settings.sharesAcmeAccount)
-    background('looking at tailscaled’s version', () => reportAccount(context))
 }
 
 function linesOf(world: World): [served: string, hosted: string] {
@@ -33,13 +30,4 @@ function linesOf(world: World): [served: string, hosted: string] {
     served === undefined ? '' : `serving ${summarize(served)}${domain === undefined ? '' : ` as ${domain}`}`,
     services.length === 0 ? '' : `hosting ${list('Tailscale Service', services)}`,
   ]
-}
-
-/** Warns once if tailscaled is too old to share the ACME account. */
-async function reportAccount({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
-  const { tailnet } = await store.until((world) => world.tailnet.version !== undefined, signal)
-  if (isFrom(tailnet.version ?? '', '1.103') !== false) return
-  log(
-    `warning: TS_ACME_ACCOUNT_SECRET_NAME and TS_ACME_ACCOUNT_FIELD have no effect: tailscaled ${tailnet.version} keeps an account for certificates in each node, and shares one from 1.103 on`,
-  )
 }

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
-import { tailscaleVersion } from '../../wire/capability-version.ts'
+import { release } from './release.ts'
 import { testBed } from './vitest.ts'
 
 test('the hosts have the chosen release of tailscaled', async () => {
-  const release = process.env['CULVERT_TEST_TAILSCALED'] ?? tailscaleVersion
   await using bed = await testBed({ hosts: { node: { network: 'wan', tailscaled: true } } })
   const { stdout } = await bed.host('node').exec(['tailscale', 'version', '--daemon'])
   const versions = [...stdout.matchAll(/(?:Client|Daemon): (\S+)/g)].map((match) => match[1])
