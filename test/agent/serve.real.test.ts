@@ -224,30 +224,26 @@ it.skipIf(hostsServices)('clients cannot reach a Tailscale Service that is serve
   await proxy.process.line(/warning: clients cannot reach the Tailscale Services .*1\.82 is the first/)
 })
 
-it.runIf(hostsServices)(
-  'a Tailscale Service is advertised while it is served, and withdrawn at the stop while it is still served',
-  async () => {
-    const { addresses } = await bed.control.putService('svc:web', { autoApprove: true })
-    const to = addresses.find((address) => address.includes('.')) ?? ''
-    const states = async () => (await bed.control.service('svc:web')).hosts.map(({ state }) => state)
-    const services = { Services: { 'svc:web': { TCP: { 5432: { TCPForward: `${backend}:81` } } } } }
-    mount(services)
-    await expect.poll(() => visit({ to, port: 5432, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
-    mount({})
-    // Neither served nor advertised: advertising follows serving.
-    await expect.poll(async () => (await states()).filter((state) => state !== 'gone')).toEqual([])
-    mount(services)
-    await expect.poll(states).toContain('serving')
-    proxy.process.kill('SIGTERM')
-    await proxy.process.line(/Tailscale Services withdrawn, so that another host takes over/)
-    expect(await served()).toMatchObject(services)
-    expect(await proxy.process.exited).toMatchObject({ code: 0 })
-    expect(await states()).not.toContain('serving')
+const test = it.runIf(hostsServices)
+test('a Tailscale Service is advertised while it is served, and withdrawn at the stop while it is still served', async () => {
+  const { addresses } = await bed.control.putService('svc:web', { autoApprove: true })
+  const to = addresses.find((address) => address.includes('.')) ?? ''
+  const states = async () => (await bed.control.service('svc:web')).hosts.map(({ state }) => state)
+  const services = { Services: { 'svc:web': { TCP: { 5432: { TCPForward: `${backend}:81` } } } } }
+  mount(services)
+  await expect.poll(() => visit({ to, port: 5432, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
+  mount({})
+  // Neither served nor advertised: advertising follows serving.
+  await expect.poll(async () => (await states()).filter((state) => state !== 'gone')).toEqual([])
+  mount(services)
+  await expect.poll(states).toContain('serving')
+  proxy.process.kill('SIGTERM')
+  await proxy.process.line(/Tailscale Services withdrawn, so that another host takes over/)
+  expect(await served()).toMatchObject(services)
+  expect(await proxy.process.exited).toMatchObject({ code: 0 })
+  expect(await states()).not.toContain('serving')
 
-    // What is no longer configured is kept by tailscaled.
-    await using without = await Proxy.ready(bed, { ...onDisk, TS_USERSPACE: 'true' })
-    await without.process.line(
-      /tailscaled serves Tailscale Service svc:web, which was set by hand or by an earlier run/,
-    )
-  },
-)
+  // What is no longer configured is kept by tailscaled.
+  await using without = await Proxy.ready(bed, { ...onDisk, TS_USERSPACE: 'true' })
+  await without.process.line(/tailscaled serves Tailscale Service svc:web, which was set by hand or by an earlier run/)
+})

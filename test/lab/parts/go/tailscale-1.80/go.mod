@@ -1,6 +1,6 @@
 module culvert/lab/tailscale-1.80
 
-go 1.24
+go 1.26.6
 
 tool (
 	tailscale.com/cmd/tailscale
