@@ -1,16 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { RunCommand } from '../../lib/command.ts'
 import { CulvertError } from '../../lib/errors.ts'
-import { parseTailscaleVersion, unsupported } from '../../wire/capability-version.ts'
+import { parseTailscaleVersion, recordName, unsupported } from '../../wire/capability-version.ts'
 
 const remedy = 'Run "culvert check-image --record" in the image’s build, after both are in place.'
 
 /**
- * Checks that tailscale and tailscaled are of the same version, and that this is the one in the file `record`, which
- * `write` writes first. Returns a warning about the version.
+ * Checks that tailscale and tailscaled are of the same version, and that this is the one in the record in the directory
+ * `home`, which `write` writes first. Returns a warning about the version.
  * @throws CulvertError `command` with what differs.
  */
-export async function checkImage(run: RunCommand, record: string, write: boolean): Promise<string | undefined> {
+export async function checkImage(run: RunCommand, home: string, write: boolean): Promise<string | undefined> {
   const [client, daemon] = await Promise.all([
     run('tailscale', ['version', '--json']),
     run('tailscaled', ['--version']),
@@ -19,6 +20,7 @@ export async function checkImage(run: RunCommand, record: string, write: boolean
   if (different !== undefined) {
     throw new CulvertError('command', different, { remedy: 'Take both from the same release.' })
   }
+  const record = join(home, recordName)
   if (write) await writeFile(record, client)
   const recorded = parseTailscaleVersion(await readFile(record, 'utf8').catch(() => ''))
   const { version, cap } = parseTailscaleVersion(client)!

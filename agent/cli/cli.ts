@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Environment } from '../settings/read.ts'
 import { type Command, type CommandName, commands, isCommand } from './commands.ts'
@@ -57,8 +56,7 @@ async function runCommand(name: CommandName, args: readonly string[], terminal: 
   if (name === 'check-image') {
     const { checkImage } = await import('./check-image.ts')
     const { runCommand: run } = await import('../../lib/command.ts')
-    const { recordName } = await import('../../wire/capability-version.ts')
-    const warning = await checkImage(run, join(terminal.home, recordName), given.get('record') === 'true')
+    const warning = await checkImage(run, terminal.home, given.get('record') === 'true')
     if (warning !== undefined) terminal.complain(`culvert: warning: ${warning}\n`)
     return 0
   }

@@ -12,13 +12,13 @@ let folder: string
 let record: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'culvert-image-'))
-  record = join(folder, 'record.json')
+  record = join(folder, 'tailscale-version.json')
 })
 afterEach(() => rm(folder, { recursive: true }))
 
 /** Checks an image whose tailscale and tailscaled print this. */
 const check = (reported: string, version: string, write: boolean) =>
-  checkImage(async (program) => (program === 'tailscale' ? reported : version), record, write)
+  checkImage(async (program) => (program === 'tailscale' ? reported : version), folder, write)
 
 test.each([
   ['a version', client('1.102.5', 142), daemon('1.102.5'), undefined],
