@@ -51,9 +51,9 @@ function egress(generation: Generation): Scenario {
   const moved = { ...known, device_ips: '["100.64.0.9"]' }
   const status = (...addresses: readonly string[]) => ({ 'egress-services': targets(...addresses) })
   return {
+    // With the usual waits, since nothing but the bus may tell of a change.
     env: {
       ...inKubernetes,
-      ...shortWaits,
       TS_EGRESS_PROXIES_CONFIG_PATH: '{root}/etc/tailscaled',
       TS_LOCAL_ADDR_PORT: '[::]:{port}',
     },
@@ -96,7 +96,7 @@ const site = (host: string) => ({ TCP: { 443: { HTTPS: true } }, Web: { [`${host
 function https(generation: Generation): Scenario {
   const name = 'test-node.test.ts.net'
   return {
-    env: { ...withKey, ...shortWaits, TS_SERVE_CONFIG: `{root}/${path}` },
+    env: { ...withKey, TS_SERVE_CONFIG: `{root}/${path}` },
     generation,
     files: { ...recorded(generation), [path]: JSON.stringify(site('${TS_CERT_DOMAIN}')) },
     phases: [
