@@ -44,9 +44,9 @@ RUN for name in iptables ip6tables; do \
             || exit; \
     done
 COPY --from=bundle /src/dist/agent.js /src/dist/NOTICES /usr/local/lib/culvert/
-# The agent reports to operators what its tailscaled supports: this fails for another version than the one it is made for.
-# It also leaves Node's compile cache of the agent.
-RUN culvert check-image
+# The agent must know the capability version of its tailscaled before that runs.
+# This also leaves Node's compile cache of the agent.
+RUN culvert check-image --record
 
 ARG VERSION
 LABEL org.opencontainers.image.title="Culvert agent" \

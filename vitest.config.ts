@@ -33,14 +33,21 @@ const ofForwarding = [
   'test/agent/{accepted-routes,egress-change,egress-guard,families,ingress,ingress-by-port,ingress-name,stop}.real.test.ts',
 ]
 
-/** These tests, with agents that use this firewall. */
-const byFirewall = (firewall: string) => ({
+/** Tests of what the agent has tailscaled do, which must pass with every release. */
+const ofTailscaled = [
+  'test/agent/modes/{group-egress,group-ingress,l3-egress,via-ingress}.real.test.ts',
+  'test/agent/{serve,serve-file,serve-restart}.real.test.ts',
+  'test/lab/release.real.test.ts',
+]
+
+/** These tests once more, in other surroundings. */
+const again = (name: string, include: readonly string[], env: Readonly<Record<string, string>>) => ({
   test: {
-    name: firewall,
-    include: ofForwarding,
+    name,
+    include: [...include],
     ...patient,
     expect: looking,
-    env: { CULVERT_TEST_FIREWALL: firewall },
+    env: { ...env },
     maxWorkers: 2,
     sequence: { groupOrder: 5 },
   },
@@ -48,9 +55,9 @@ const byFirewall = (firewall: string) => ({
 
 /**
  * unit: nothing outside the process. blackbox: the agent as a process, among scripted parts. real: real kernel,
- * tailscaled and control server, in namespaces; cluster: those with Pods. long: soaks and chaos; iptables-nft and
- * iptables-legacy: tests of forwarding with these firewalls; all three are only run by `npm run test:long`. Projects
- * run one after the other.
+ * tailscaled and control server, in namespaces; cluster: those with Pods. Only run by `npm run test:long`: long: soaks
+ * and chaos; iptables-nft and iptables-legacy: tests of forwarding with these firewalls; tailscaled-1.80 and
+ * tailscaled-1.104: tests with these releases. Projects run one after the other.
  */
 export default defineConfig({
   test: {
@@ -113,8 +120,10 @@ export default defineConfig({
           sequence: { groupOrder: 4 },
         },
       },
-      byFirewall('iptables-nft'),
-      byFirewall('iptables-legacy'),
+      again('iptables-nft', ofForwarding, { CULVERT_TEST_FIREWALL: 'iptables-nft' }),
+      again('iptables-legacy', ofForwarding, { CULVERT_TEST_FIREWALL: 'iptables-legacy' }),
+      again('tailscaled-1.80', ofTailscaled, { CULVERT_TEST_TAILSCALED: '1.80' }),
+      again('tailscaled-1.104', ofTailscaled, { CULVERT_TEST_TAILSCALED: '1.104' }),
     ],
   },
 })

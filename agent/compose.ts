@@ -35,6 +35,7 @@ import { reissueRefusedKey } from './tailscaled/reissue.ts'
 import { spawner } from './tailscaled/spawn.ts'
 import { tailnetKeeper } from './tailscaled/tailnet.ts'
 import { setUpUdpGro } from './tailscaled/udp-gro.ts'
+import { capabilityKeeper, reportVersion } from './tailscaled/version.ts'
 import { followName } from './targets/follow-name.ts'
 import { followNetwork } from './targets/local-network.ts'
 import { needsPeers } from './targets/needs-peers.ts'
@@ -70,7 +71,7 @@ export type Run = () => Promise<string>
  * Wires the parts together, up to the start of tailscaled. Rejects when `signal` aborts; nothing is started after that.
  */
 export async function compose(
-  { settings, config }: Loaded,
+  { settings, config, capability }: Loaded,
   { families, backend, env, named, log, clock, timings, version, stop, signal }: Surroundings,
 ): Promise<Run> {
   const store = createStore(
@@ -79,10 +80,11 @@ export async function compose(
       backend?.families ?? families,
       config,
       backend && { name: backend.name, reason: backend.reason },
+      capability,
     ),
     (problem) => log(`error: ${problem}`),
   )
-  const api = localApi(settings.socket)
+  const api = localApi(settings.socket, capabilityKeeper(store))
   const { context, reconcilers } = createContext({ store, api, log, timings, clock, signal })
   const { background } = context
   const setLifecycle = store.writer('lifecycle')
@@ -155,6 +157,7 @@ export async function compose(
   const tailnet = tailnetKeeper(store)
   background('watching tailscaled’s bus', () => followBus(context, tailnet))
   background('asking tailscaled for its status', () => pollStatus(context, tailnet))
+  background('looking at tailscaled’s version', () => reportVersion(context))
   if (settings.forwardingOptimizations) background('setting up UDP GRO', () => setUpUdpGro(context))
   if (needsPeers(settings)) contactTargets(context)
   if (serves(settings)) keepServe(context)

@@ -24,6 +24,7 @@ async function agent(args: readonly string[]): Promise<0 | 1 | 2> {
     onUncaught: (listener) => process.on('uncaughtException', listener),
     clock: systemClock,
     version,
+    home: import.meta.dirname,
   })
 }
 
@@ -39,6 +40,7 @@ const code = await cli(process.argv.slice(2), {
   print: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
   complain: write,
   version,
+  home: import.meta.dirname,
 })
 // Timers and sockets of a part that did not end must not keep the container alive.
 process.exit(code)

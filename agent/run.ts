@@ -24,6 +24,8 @@ export type Process = {
   readonly onUncaught: (listener: (error: unknown) => void) => void
   readonly clock: Clock
   readonly version: string
+  /** The directory of the agent's bundle. */
+  readonly home: string
 }
 
 /**
@@ -31,7 +33,7 @@ export type Process = {
  * reason that is logged and left for kubelet.
  */
 export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
-  const { args, onSignal, onUncaught, clock, version } = outside
+  const { args, onSignal, onUncaught, clock, version, home } = outside
   let started: Started = { env: outside.env, named: (text) => text, hidden: [] }
   const bare = bootLog(outside.write, clock.date)
   const log: Log = (text) => bare(started.named(text))
@@ -67,7 +69,7 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
     const { env, named, hidden } = started
     if (hidden.length > 0) bare(`flags take precedence over the environment; not used: ${hidden.join(', ')}`)
     for (const warning of environmentWarnings(env)) log(`warning: ${warning}`)
-    const loaded = await loadSettings(env)
+    const loaded = await loadSettings(env, home)
     for (const warning of loaded.warnings) log(`warning: ${warning}`)
     work.signal.throwIfAborted()
     const timings = loaded.settings.shortWaits ? shortTimings : normalTimings

@@ -1,6 +1,7 @@
 import { type Answer, askOnce } from '../lib/http-client.ts'
 import { parseJson } from '../lib/json.ts'
 import { readBody } from '../lib/read-body.ts'
+import { parseCapability } from '../wire/capability-version.ts'
 import { LocalApiError, Refusal } from './error.ts'
 
 /** Larger answers are refused: without peers the largest has some MB. */
@@ -49,8 +50,11 @@ const defaultTimeoutMs = 10_000
 /** How long tailscaled may take to report why it gave up, in milliseconds. */
 const halfCloseGraceMs = 5000
 
-/** LocalAPI on the unix socket at `socketPath`. One connection per request. */
-export function localApi(socketPath: string): LocalApi & TaggedApi {
+/**
+ * LocalAPI on the unix socket at `socketPath`. One connection per request. `told` gets tailscaled's capability version,
+ * which each answer has.
+ */
+export function localApi(socketPath: string, told: (capability: number) => void = () => {}): LocalApi & TaggedApi {
   const call = async (
     method: Method,
     path: string,
@@ -62,6 +66,8 @@ export function localApi(socketPath: string): LocalApi & TaggedApi {
     const server = { socketPath, host: 'local-tailscaled.sock' }
     const request = { method, path: `/localapi/v0/${path}`, headers, body, signal }
     const answer = await askOnce(server, request, halfClose)
+    const capability = parseCapability(answer.header('tailscale-cap'))
+    if (capability !== undefined) told(capability)
     if (answer.status === 200) return answer
     const words = errorText(await readBody(answer.body, maxBodyBytes))
     throw new Refusal(answer.status, words, answer.header('retry-after'))

@@ -6,7 +6,7 @@ import { buildAgent } from './build.ts'
 import { runSteps, staticSteps } from './programs.ts'
 
 const help = `Usage: npm test [-- FILTER…]          all tests: static checks, unit, blackbox, cluster, real
-       npm run test:long [-- FILTER…] soaks and chaos, and forwarding by iptables
+       npm run test:long [-- FILTER…] soaks and chaos, forwarding by iptables, and other releases of tailscaled
 
 Installs and builds what is missing first. FILTER limits the test files to those whose path contains it.
 The last line is "N passed, N failed".
@@ -24,7 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
   const failedChecks = await runSteps(checks)
 
   await buildAgent()
-  const lab = await execa(process.execPath, ['test/lab/main.ts', 'build'], {
+  const lab = await execa(process.execPath, ['test/lab/main.ts', 'build', ...(long ? ['--releases'] : [])], {
     cwd: root,
     stdio: 'inherit',
     reject: false,
@@ -33,7 +33,9 @@ async function main(args: readonly string[]): Promise<number> {
 
   const folder = await mkdtemp(join(tmpdir(), 'culvert-test-'))
   const report = join(folder, 'report.json')
-  const projects = long ? ['long', 'iptables-nft', 'iptables-legacy'] : ['unit', 'blackbox', 'cluster', 'real']
+  const projects = long
+    ? ['long', 'iptables-nft', 'iptables-legacy', 'tailscaled-1.80', 'tailscaled-1.104']
+    : ['unit', 'blackbox', 'cluster', 'real']
   try {
     const vitest = await execa(
       'vitest',

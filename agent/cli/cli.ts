@@ -8,6 +8,8 @@ export type Terminal = {
   readonly print: (text: string) => Promise<void>
   readonly complain: (text: string) => void
   readonly version: string
+  /** The directory of the agent's bundle. */
+  readonly home: string
 }
 
 /** The values of flags by their names. */
@@ -54,7 +56,8 @@ async function runCommand(name: CommandName, args: readonly string[], terminal: 
   if (name === 'check-image') {
     const { checkImage } = await import('./check-image.ts')
     const { runCommand: run } = await import('../../lib/command.ts')
-    await checkImage(run)
+    const warning = await checkImage(run, terminal.home, given.get('record') === 'true')
+    if (warning !== undefined) terminal.complain(`culvert: warning: ${warning}\n`)
     return 0
   }
   return askAgent(name, given, terminal)

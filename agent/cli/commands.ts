@@ -24,8 +24,8 @@ export const commands = {
   },
   live: { summary: 'exit with 0 if the agent answers and does not hang, else with 1', flags: socket },
   'check-image': {
-    summary: 'exit with 0 if the tailscaled here is the version that the agent supports; run by the image’s build',
-    flags: {},
+    summary: 'exit with 0 if tailscale and tailscaled are the version that the image’s build has recorded',
+    flags: { record: { type: 'boolean', summary: 'record their version first; for the image’s build' } },
   },
   completion: {
     summary: 'print a completion script for a shell: source <(culvert completion bash)',

@@ -1,4 +1,4 @@
-import { capabilityVersion } from '../../wire/capability-version.ts'
+import { chosenBy } from '../world/capability.ts'
 import type { Context } from '../world/context.ts'
 import { logProblems } from '../world/log-problems.ts'
 import type { DeviceConfigState } from '../world/world.ts'
@@ -36,7 +36,7 @@ export function deviceConfigKeeper(context: Context): DeviceConfigKeeper | undef
       signal.addEventListener('abort', () => discardCopy(settings), { once: true })
       const problems = logProblems('the config file', context)
       const report = (problem: string): void => log(`warning: ${problem}`)
-      const options = { directory, version: capabilityVersion, initial, rereadMs: timings.look, report }
+      const options = { directory, version: chosenBy(store.world.capability), initial, rereadMs: timings.look, report }
       background('following the config file', () =>
         followDeviceConfig(
           {

@@ -6,8 +6,8 @@ import { resolvedServe, servedConfig, servedDomain } from './reconciler.ts'
 import { list, serveProblems, summarize } from './view.ts'
 
 /** Logs what is served and hosted from now on, and what is not and why, until `signal` aborts. */
-export function reportServe(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal' | 'background'>): void {
-  const { store, log, signal, background } = context
+export function reportServe(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal'>): void {
+  const { store, log, signal } = context
   const problems = logProblems('what is served', context)
   let said: readonly unknown[] = ['', '']
   let seen: unknown
@@ -20,8 +20,6 @@ export function reportServe(context: Pick<Context, 'store' | 'log' | 'clock' | '
     seen = found
     problems(found.map(({ entry, problem }) => `${entry}: ${problem}`))
   }, signal)
-  if (store.world.settings.sharesAcmeAccount)
-    background('looking at tailscaled’s version', () => reportAccount(context))
 }
 
 function linesOf(world: World): [served: string, hosted: string] {
@@ -32,14 +30,4 @@ function linesOf(world: World): [served: string, hosted: string] {
     served === undefined ? '' : `serving ${summarize(served)}${domain === undefined ? '' : ` as ${domain}`}`,
     services.length === 0 ? '' : `hosting ${list('Tailscale Service', services)}`,
   ]
-}
-
-/** Warns once if tailscaled is too old to share the ACME account. */
-async function reportAccount({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
-  const { tailnet } = await store.until((world) => world.tailnet.version !== undefined, signal)
-  const [major = 0, minor = 0] = (tailnet.version ?? '').split('.').map(Number)
-  if (major > 1 || minor >= 103) return
-  log(
-    `warning: TS_ACME_ACCOUNT_SECRET_NAME and TS_ACME_ACCOUNT_FIELD have no effect: tailscaled ${tailnet.version} keeps an account for certificates in each node, and shares one from 1.103 on`,
-  )
 }

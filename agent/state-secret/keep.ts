@@ -1,6 +1,7 @@
 import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
 import { keys } from '../../wire/state-secret.ts'
+import { toldOf } from '../world/capability.ts'
 import type { Context } from '../world/context.ts'
 import type { StateSecret } from '../world/world.ts'
 import { checkAccess } from './access.ts'
@@ -26,7 +27,7 @@ export type StateSecretKeeper = {
 /** Undefined if tailscaled's state is not in a Secret. */
 export async function keepStateSecret(context: Context): Promise<StateSecretKeeper | undefined> {
   const { store, log, timings, clock, signal, run, background } = context
-  const { settings, deviceConfig } = store.world
+  const { settings, deviceConfig, capability } = store.world
   if (settings.state.kind !== 'secret') return undefined
   const { name } = settings.state
   // Only here: node:https takes 3 MiB, also where no API is ever asked.
@@ -43,7 +44,18 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
     const configKey = deviceConfig?.file.content.config.authKey
     const problem = (text: string | undefined): void =>
       write(() => ({ name, ...(text !== undefined && { problem: text }) }))
-    const found = await prepareSecret({ kube, name, settings, configKey, log, timings, clock, problem, signal })
+    const found = await prepareSecret({
+      kube,
+      name,
+      settings,
+      capability: toldOf(capability),
+      configKey,
+      log,
+      timings,
+      clock,
+      problem,
+      signal,
+    })
     const fallback = kube.fallback()
     if (fallback !== undefined) log(`warning: ${notFound(fallback)}`)
     change((now) => ({ ...now, ...found, ...(fallback !== undefined && { fallback }) }))

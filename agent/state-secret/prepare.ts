@@ -4,7 +4,6 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import type { KubeClient, Secret } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
-import { capabilityVersion } from '../../wire/capability-version.ts'
 import { staleAtBoot, keys } from '../../wire/state-secret.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Timings } from '../world/timings.ts'
@@ -25,6 +24,8 @@ type Parts = {
   readonly kube: KubeClient
   readonly name: string
   readonly settings: Settings
+  /** The capability version of tailscaled. */
+  readonly capability: number
   /** The auth key in the config file; undefined unless in one-step mode. */
   readonly configKey: string | undefined
   readonly log: Log
@@ -73,7 +74,7 @@ export async function prepareSecret(parts: Parts): Promise<SecretAtBoot> {
   }
 }
 
-async function attempt({ kube, name, settings, configKey, log, signal }: Parts): Promise<SecretAtBoot> {
+async function attempt({ kube, name, settings, capability, configKey, log, signal }: Parts): Promise<SecretAtBoot> {
   const access = await checkAccess(kube, name, signal)
   const secret = await kube.getSecret(name, signal)
   if (secret === undefined) {
@@ -102,7 +103,7 @@ async function attempt({ kube, name, settings, configKey, log, signal }: Parts):
     return { access, ...inspected(secret, log) }
   }
   const { broken, change } = inspected(secret, log)
-  const wanted = new Map([...bootReset(secret, settings.pod.uid, configKey), ...(change ?? [])])
+  const wanted = new Map([...bootReset(secret, settings.pod.uid, capability, configKey), ...(change ?? [])])
   if (settings.inKubernetes && wanted.size > 0) {
     try {
       await kube.patchSecret(name, wanted, signal)
@@ -128,6 +129,7 @@ function adoptAuthKey({ data }: Secret, { up, configDirectory }: Settings): stri
 export function bootReset(
   { data }: Pick<Secret, 'data'>,
   podUid: string,
+  capability: number,
   configKey: string | undefined,
 ): Map<string, string | null> {
   const has = (key: string): string | undefined => data.get(key)?.toString('utf8')
@@ -138,7 +140,7 @@ export function bootReset(
   if (marker !== undefined && configKey !== undefined && configKey !== '' && configKey !== marker) {
     change.set(keys.reissue, null)
   }
-  if (has(keys.capver) !== String(capabilityVersion)) change.set(keys.capver, String(capabilityVersion))
+  if (has(keys.capver) !== String(capability)) change.set(keys.capver, String(capability))
   if (podUid !== '' && has(keys.podUid) !== podUid) change.set(keys.podUid, podUid)
   return change
 }

@@ -2,11 +2,11 @@ import { CulvertError } from '../../lib/errors.ts'
 import type { KubeClient, Secret } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
 import { renderCertificateMemory } from '../../wire/certificate-memory.ts'
-import { capabilityVersion } from '../../wire/capability-version.ts'
 import { keys, renderDeviceFqdn, renderDeviceIps } from '../../wire/state-secret.ts'
 import { forwardingKey, planForwarding } from '../forwarding/reconciler.ts'
 import { egressStatus, ingressStatus } from '../forwarding/standing.ts'
 import { httpsEndpoint } from '../serve/reconciler.ts'
+import { toldOf } from '../world/capability.ts'
 import type { Context } from '../world/context.ts'
 import type { Reconciler } from '../world/reconciler.ts'
 import { isInPlace, reconcilerKey } from '../world/reports.ts'
@@ -29,7 +29,7 @@ export function planStateSecret(world: World): SecretDesired | undefined {
   const { self } = tailnet
   const endpoint = httpsEndpoint(world)
   return {
-    [keys.capver]: String(capabilityVersion),
+    [keys.capver]: String(toldOf(world.capability)),
     ...(settings.pod.uid !== '' && { [keys.podUid]: settings.pod.uid }),
     ...(self && self.id !== '' && { [keys.deviceId]: self.id }),
     ...(self &&

@@ -2,7 +2,8 @@ import { type Address, byFamilyAndText, families, type Family } from '../../lib/
 import { memoOf } from '../../lib/memo.ts'
 import { some } from '../../lib/some.ts'
 import type { Settings } from '../settings/settings.ts'
-import type { Destination, World } from '../world/world.ts'
+import type { Destination } from '../world/destination.ts'
+import type { World } from '../world/world.ts'
 import type { Found, Lookup } from './look-up.ts'
 import { specialAddress } from './refuse.ts'
 

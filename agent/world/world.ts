@@ -10,6 +10,8 @@ import type { ServeFile } from '../../wire/serve-file.ts'
 import type { Backend } from '../../netfilter/backend.ts'
 import type { RelayCounts } from '../../relay/counts.ts'
 import type { Settings } from '../settings/settings.ts'
+import type { Capability } from './capability.ts'
+import { type Destination, unresolved } from './destination.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
 
@@ -29,6 +31,7 @@ export type World = {
   readonly lifecycle: Lifecycle
   readonly daemon: Daemon
   readonly tailnet: Tailnet
+  readonly capability: Capability
   /** Set while the agent waits for another auth key. */
   readonly reissue: Reissue | undefined
   /** The Pod's own network; undefined until it was read. */
@@ -49,27 +52,6 @@ export type World = {
   /** What each reconciler last achieved. */
   readonly reports: Reports
 }
-
-/** The name of L3 ingress, as it was last resolved. */
-export type Destination = {
-  /** The addresses in use, in a stable order. */
-  readonly addresses: readonly Address[]
-  /**
-   * Addresses that it no longer has, whose connections may go on for a while, and the time by the clock when they left.
-   */
-  readonly left: readonly { readonly address: Address; readonly since: number }[]
-  /** Addresses of the last answer that are not used, with the reason. */
-  readonly refused: readonly string[]
-  /** When it last had addresses, and the full name that had them. */
-  readonly resolved?: { readonly at: Date; readonly as: string }
-  /** When it is resolved again. */
-  readonly nextAt?: Date
-  /** How many lookups failed, and why the last one did. */
-  readonly failures: number
-  readonly problem?: string
-}
-
-export const unresolved: Destination = { addresses: [], left: [], refused: [], failures: 0 }
 
 export type Lifecycle = {
   /** When "Startup complete" was reached. */
@@ -218,6 +200,7 @@ export const initialWorld = (
   kernelFamilies: readonly Family[],
   deviceConfig?: DeviceConfig,
   firewall?: FirewallChoice,
+  capability: Capability = {},
 ): World => ({
   settings,
   kernelFamilies,
@@ -226,6 +209,7 @@ export const initialWorld = (
   lifecycle: {},
   daemon: { phase: 'down', restarts: 0 },
   tailnet: { watching: false, noSnat: false, health: new Map() },
+  capability,
   reissue: undefined,
   network: undefined,
   mounted: {},

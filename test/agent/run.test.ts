@@ -30,6 +30,7 @@ async function run(
     onUncaught: (fault) => Object.assign(listeners, { fault }),
     clock: new VirtualClock(),
     version: '0.0.0',
+    home: root,
   })
   act(listeners as Outside)
   const code = await ended

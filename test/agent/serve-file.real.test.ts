@@ -1,6 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
+import { isSince } from '../lab/release.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { Proxy } from './proxy.ts'
 import { mountServeConfig, program, servedBy, serveFile, tailscale, visitFrom } from './serving.ts'
@@ -79,28 +80,32 @@ it('targets without a host, and with a dot at the end, are the same as for tails
   for (const port of [82, 83]) await expect.poll(() => visit(port, 'hello\n')).toMatchObject({ body: 'hello\n' })
 })
 
-it('the output of `tailscale serve get-config` is rejected, since it does not say what is HTTPS', async () => {
-  const Web = { 'web.lab.ts.net:443': { Handlers: { '/': { Proxy: 'http://localhost:3000' } } } }
-  const services = { Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web } } }
-  await using proxy = await serving(services)
-  expect(await servedBy(proxy)).toEqual(services)
-  const getConfig = async (of: string): Promise<string> =>
-    (await proxy.host.exec([...tailscale, 'serve', 'get-config', of])).stdout
-  const all = await getConfig('--all')
-  expect(JSON.parse(all)).toMatchObject({
-    services: { 'svc:web': { endpoints: { 'tcp:443': 'http://localhost:3000' } } },
-  })
-  const one = await getConfig('--service=svc:web')
-  // tailscale itself turns it into plain HTTP.
-  const client = bed.host('client')
-  writeFileSync(client.path('/tmp/all.json'), all)
-  await client.exec(['tailscale', 'serve', 'set-config', '--all', '/tmp/all.json'])
-  const { stdout } = await client.exec(['tailscale', 'serve', 'status', '--json'])
-  expect(JSON.parse(stdout)).toMatchObject({ Services: { 'svc:web': { TCP: { 443: { HTTP: true } } } } })
+// Earlier releases do not have that command.
+it.runIf(isSince('1.90'))(
+  'the output of `tailscale serve get-config` is rejected, since it does not say what is HTTPS',
+  async () => {
+    const Web = { 'web.lab.ts.net:443': { Handlers: { '/': { Proxy: 'http://localhost:3000' } } } }
+    const services = { Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web } } }
+    await using proxy = await serving(services)
+    expect(await servedBy(proxy)).toEqual(services)
+    const getConfig = async (of: string): Promise<string> =>
+      (await proxy.host.exec([...tailscale, 'serve', 'get-config', of])).stdout
+    const all = await getConfig('--all')
+    expect(JSON.parse(all)).toMatchObject({
+      services: { 'svc:web': { endpoints: { 'tcp:443': 'http://localhost:3000' } } },
+    })
+    const one = await getConfig('--service=svc:web')
+    // tailscale itself turns it into plain HTTP.
+    const client = bed.host('client')
+    writeFileSync(client.path('/tmp/all.json'), all)
+    await client.exec(['tailscale', 'serve', 'set-config', '--all', '/tmp/all.json'])
+    const { stdout } = await client.exec(['tailscale', 'serve', 'status', '--json'])
+    expect(JSON.parse(stdout)).toMatchObject({ Services: { 'svc:web': { TCP: { 443: { HTTP: true } } } } })
 
-  mount(all)
-  await proxy.process.line(/warning: serve-config: svc:web, Services\["svc:web"\]\.endpoints: this is the format of/)
-  mount(one)
-  await proxy.process.line(/serve-config\.json: endpoints: this is the format of .*; the last good one stays in use/)
-  expect(await servedBy(proxy)).toEqual(services)
-})
+    mount(all)
+    await proxy.process.line(/warning: serve-config: svc:web, Services\["svc:web"\]\.endpoints: this is the format of/)
+    mount(one)
+    await proxy.process.line(/serve-config\.json: endpoints: this is the format of .*; the last good one stays in use/)
+    expect(await servedBy(proxy)).toEqual(services)
+  },
+)

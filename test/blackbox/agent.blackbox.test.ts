@@ -3,6 +3,7 @@ import { playScenario } from './scenario.ts'
 import { endpoints } from './scenarios/endpoints.ts'
 import { failures, refusals, signals } from './scenarios/exits.ts'
 import { flags } from './scenarios/flags.ts'
+import { ofGenerations } from './scenarios/generations.ts'
 import { kernel } from './scenarios/kernel.ts'
 import { lasting } from './scenarios/lasting.ts'
 import { login } from './scenarios/login.ts'
@@ -25,6 +26,7 @@ const tables = {
   servicesAndEgress,
   serve,
   flags,
+  ofGenerations,
 }
 
 describe.concurrent.each(Object.entries(tables))('%s', (_name, scenarios) => {

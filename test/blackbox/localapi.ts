@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { changeNet, type Generation, lineOf, statusOf, unknownNet } from './generations.ts'
 
-type Node = {
-  readonly ID: 0
+export type Node = {
+  /** 0 unless a generation of tailscaled is played. */
+  readonly ID: number
   readonly StableID: string
   readonly Name: string
   readonly Addresses: readonly string[]
@@ -12,6 +14,9 @@ export type Message = {
   readonly State?: number
   readonly SelfChange?: Node
   readonly PeersChanged?: readonly Node[]
+  readonly PeersRemoved?: readonly number[]
+  /** Changes of what is not kept of a peer; only for a generation of tailscaled. */
+  readonly PeersPatched?: readonly { readonly NodeID: number; readonly Online: boolean }[]
   readonly BrowseToURL?: string
   readonly Health?: { readonly Warnings: Readonly<Record<string, object>> }
   /** A part of the status that is sent with it. */
@@ -42,12 +47,15 @@ export const peers = (...nodes: readonly [StableID: string, Name: string, addres
 const nameOf = (state: number): string => Object.entries(states).find(([, value]) => value === state)?.[0] ?? ''
 
 /**
- * The LocalAPI of a tailscaled, controlled by a scenario. It reports no version, and drops the connection of any
- * unknown request.
+ * The LocalAPI of a tailscaled, controlled by a scenario, which drops the connection of any unknown request. Unless a
+ * generation is played, it reports no version, does not know `status`, and sends messages as they are.
  */
 export class LocalApi implements AsyncDisposable {
   readonly #server: Server
-  readonly #watchers = new Set<ServerResponse>()
+  readonly #generation: Generation | undefined
+  #net = unknownNet
+  /** With the mask of each. */
+  readonly #watchers = new Map<ServerResponse, number>()
   #last: Message | undefined
   #status = {
     BackendState: '',
@@ -68,18 +76,23 @@ export class LocalApi implements AsyncDisposable {
   /** The requests so far, such as `POST disconnect-control`. */
   readonly seen = new Set<string>()
 
-  private constructor(server: Server) {
+  private constructor(server: Server, generation: Generation | undefined) {
+    this.#generation = generation
     this.#server = server.on('request', (request, response) => this.#answer(request, response))
   }
 
-  static async start(path: string): Promise<LocalApi> {
+  static async start(path: string, generation?: Generation): Promise<LocalApi> {
     const server = createServer()
     await new Promise<void>((resolve, reject) => server.on('error', reject).listen(path, resolve))
-    return new LocalApi(server)
+    return new LocalApi(server, generation)
   }
 
   /** Sends a message to all watchers, and to those that come later. */
   send(message: Message): void {
+    if (this.#generation !== undefined) {
+      this.#sendAs(this.#generation, message)
+      return
+    }
     this.#last = message
     const { State, SelfChange, InitialStatus } = message
     if (State !== undefined) this.#status.BackendState = nameOf(State)
@@ -93,16 +106,28 @@ export class LocalApi implements AsyncDisposable {
 
   /** Sends a line to the current watchers only. */
   sendLine(line: string): void {
-    for (const watcher of this.#watchers) watcher.write(`${line}\n`)
+    for (const watcher of this.#watchers.keys()) watcher.write(`${line}\n`)
+  }
+
+  #sendAs(generation: Generation, change: Message): void {
+    const { State } = change
+    this.#net = changeNet(this.#net, change)
+    for (const [watcher, mask] of this.#watchers) {
+      const news = generation.news(change, this.#net, mask)
+      const messages = [news, { State }].filter((fields) => Object.values(fields).some((value) => value !== undefined))
+      for (const fields of messages) watcher.write(`${lineOf(generation, fields)}\n`)
+    }
   }
 
   /** Ends all watches, as tailscaled does with a watcher that is too slow. */
   endWatches(): void {
-    for (const watcher of this.#watchers) watcher.end()
+    for (const watcher of this.#watchers.keys()) watcher.end()
+    this.#watchers.clear()
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const path = request.url?.split('?')[0]?.replace('/localapi/v0/', '')
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://local-tailscaled.sock')
+    const path = pathname.replace('/localapi/v0/', '')
     const asked = `${request.method} ${path}`
     this.seen.add(asked)
     const answers: Readonly<Record<string, string>> = {
@@ -115,7 +140,13 @@ export class LocalApi implements AsyncDisposable {
       'POST reload-config': '{"Reloaded":true,"Err":""}',
     }
     const answer = answers[asked]
-    if (asked === 'GET watch-ipn-bus') this.#watch(response)
+    const generation = this.#generation
+    if (generation !== undefined) {
+      response.setHeader('Tailscale-Version', generation.version).setHeader('Tailscale-Cap', generation.cap)
+    }
+    if (asked === 'GET watch-ipn-bus') this.#watch(response, Number(searchParams.get('mask')))
+    else if (asked === 'GET status' && generation !== undefined)
+      response.end(JSON.stringify(statusOf(generation, this.#net, searchParams.get('peers') !== 'false')))
     else if (answer === undefined) request.socket.destroy()
     else void this.#take(asked, request).then(() => response.end(answer))
   }
@@ -126,11 +157,20 @@ export class LocalApi implements AsyncDisposable {
     if (asked === 'PATCH prefs') this.#prefs = body
   }
 
-  #watch(response: ServerResponse): void {
+  #watch(response: ServerResponse, mask: number): void {
+    const generation = this.#generation
+    if (generation !== undefined && (mask & generation.refused) !== 0) {
+      response.writeHead(400).end(`bits ${mask & generation.refused} are no longer supported`)
+      return
+    }
     // The head is sent at once, though the first message may come much later.
     response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders()
-    this.#watchers.add(response)
+    this.#watchers.set(response, mask)
     response.on('close', () => this.#watchers.delete(response))
+    if (generation !== undefined) {
+      const first = { SessionID: 'session', State: this.#net.state, Prefs: { NoSNAT: false, RouteAll: false } }
+      response.write(`${lineOf(generation, { ...first, Health: { Warnings: null } })}\n`)
+    }
     if (this.#last === undefined) return
     response.write(`${JSON.stringify({ Version: '', ...this.#last, InitialStatus: this.#status })}\n`)
   }

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Agent, type Environment } from './agent.ts'
+import type { Generation } from './generations.ts'
 import { KubeApi, type Texts } from './kube-api.ts'
 import { LocalApi } from './localapi.ts'
 import { becomes, ended, type Phase, play, type Run, same, startupComplete } from './phase.ts'
@@ -23,6 +24,8 @@ export type Scenario = {
   readonly denied?: readonly string[]
   /** Files that are added to or replace the default ones. */
   readonly files?: Files
+  /** How tailscaled speaks. */
+  readonly generation?: Generation
   readonly phases: readonly Phase[]
 }
 
@@ -36,12 +39,13 @@ export async function playScenario({
   secret = {},
   denied = [],
   files,
+  generation,
   phases,
 }: Scenario): Promise<void> {
   await using kube = await KubeApi.start(secret, denied)
   const root = new Root(kube.root, files)
   const socket = join(root.path, 'tmp/localapi.sock')
-  await using localApi = await LocalApi.start(socket)
+  await using localApi = await LocalApi.start(socket, generation)
   const values = {
     root: root.path,
     port: await freePort(),

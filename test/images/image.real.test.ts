@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -116,19 +116,37 @@ test('its labels describe it, and it runs the agent', async () => {
   expect(config.architecture).toBe(ownArch)
 })
 
-test('the build fails with a tailscaled that the agent is not made for', async () => {
-  const other = await mkdtemp(join(tmpdir(), 'culvert-other-'))
-  await withImages(quiet, async (bases) => {
-    const version = `{"majorMinorPatch": "1.100.0", "cap": 138}`
-    const program = `printf '#!/bin/sh\\necho ${version.replaceAll('"', '\\"')}\\n'`
-    const both =
-      '/usr/local/bin/tailscale && chmod +x /usr/local/bin/tailscale && cp /usr/local/bin/tailscale /usr/local/bin/tailscaled'
-    await writeFile(join(other, 'Dockerfile'), `FROM ${bases.debian}\nRUN ${program} > ${both}\n`)
-    await buildImageOf(['--tag=culvert.test/other:1', other])
-    const build = buildImageOf([...agentArguments({ ...bases, tailscale: 'culvert.test/other:1' }), projectRoot])
-    await expect(build).rejects.toThrow(/1\.100\.0 has capability version 138, but the agent is made for 142/)
+test('with another tailscaled, the build records its version, and fails if tailscale is not the same', async () => {
+  const name = 'culvert.test/other:1'
+  const folder = await mkdtemp(join(tmpdir(), 'culvert-other-'))
+  await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY tailscale tailscaled /usr/local/bin/\n')
+  const saying = async (program: string, text: string): Promise<void> =>
+    writeFile(join(folder, program), `#!/bin/sh\necho '${text}'\n`, { mode: 0o755 })
+  const built = await withImages(quiet, async (bases) => {
+    const build = async (): Promise<string> => {
+      await buildImageOf([`--tag=${name}`, folder])
+      return buildImageOf([...agentArguments({ ...bases, tailscale: name }), projectRoot])
+    }
+    await saying('tailscale', '{"majorMinorPatch":"1.104.2","cap":148}')
+    await saying('tailscaled', '1.100.0')
+    await expect(build()).rejects.toThrow(/tailscale is 1\.104\.2, but tailscaled is 1\.100\.0/)
+    await saying('tailscaled', '1.104.2')
+    return build()
   })
-  await rm(other, { recursive: true })
+  await rm(folder, { recursive: true })
+  await using other = await Unpacked.of(built)
+  const record = join(other.root, 'usr/local/lib/culvert/tailscale-version.json')
+  expect(JSON.parse(await readFile(record, 'utf8'))).toMatchObject({ cap: 148 })
+
+  // An image built on it that replaces both.
+  for (const program of ['tailscale', 'tailscaled'])
+    await copyFile(join(root, 'usr/local/bin', program), join(other.root, 'usr/local/bin', program))
+  expect(await other.run(['culvert', 'check-image'])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/has capability version 142, but 148 is recorded in .*check-image --record/),
+  })
+  expect(await other.run(['culvert', 'check-image', '--record'])).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+  expect(await other.run(['culvert', 'check-image'])).toMatchObject({ exitCode: 0 })
 })
 
 test('a build without changes gives the same image', async () => {

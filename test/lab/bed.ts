@@ -12,7 +12,7 @@ import { isAlive } from './namespaces/procs.ts'
 import { pathsOf, readRecord, type BedRecord, type HostRecord } from './namespaces/record.ts'
 import { sweep, tearDown } from './namespaces/teardown.ts'
 import { Host } from './hosts/host.ts'
-import { builtPrograms, type Programs } from './ready.ts'
+import { bedPrograms, builtPrograms, type Programs } from './ready.ts'
 import { tail } from './run.ts'
 import { defaultTopology, type Topology } from './spec.ts'
 import { start } from './start.ts'
@@ -171,7 +171,7 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
   options: BedOptions<T> = {},
 ): Promise<Bed<keyof T & string>> {
   const nodes = options.cluster === undefined ? undefined : nodesOf(options.cluster)
-  const programs = await builtPrograms()
+  const programs = await bedPrograms()
   const cluster = nodes === undefined ? undefined : { nodes, programs: await builtPrograms('cluster') }
   await sweep()
   made += 1
@@ -198,7 +198,7 @@ export async function openBed(name: string): Promise<Bed> {
 }
 
 async function bedOf(record: BedRecord): Promise<Bed> {
-  if (record.cluster === undefined) return new Bed(record, await builtPrograms())
+  if (record.cluster === undefined) return new Bed(record, await bedPrograms())
   const programs = await builtPrograms('cluster')
   return new Bed(record, programs, new Cluster(record, programs))
 }

@@ -1,4 +1,5 @@
 import { CulvertError } from '../../lib/errors.ts'
+import { tailscaleVersion } from '../../wire/capability-version.ts'
 import { build, missing, place, type Placed } from './parts/build.ts'
 import { gatherFacts } from './parts/facts.ts'
 import { installPackages } from './parts/packages.ts'
@@ -7,6 +8,7 @@ import { requirePrerequisites } from './parts/prerequisites.ts'
 import { groups, type Group, type PartName } from './parts/table.ts'
 import { cacheRoot } from './paths.ts'
 import type { Progress } from './progress.ts'
+import { release } from './release.ts'
 
 /** The directories of the parts of some groups. */
 export type Programs<G extends Group = 'tailnet'> = Readonly<Record<PartName<G>, string>>
@@ -48,9 +50,20 @@ export async function builtPrograms<G extends Group = 'tailnet'>(
   const placed = await place(cacheRoot(), partsOf(withTailnet(wanted)))
   const absent = missing(placed).map(({ part }) => part.name)
   if (absent.length > 0) {
-    throw new CulvertError('command', `not built yet: ${absent.join(', ')}`, { remedy: 'Run `npm run lab -- build`' })
+    throw new CulvertError('command', `not built yet: ${absent.join(', ')}`, {
+      remedy: `Run \`npm run lab -- build${wanted.includes('releases' as G) ? ' --releases' : ''}\``,
+    })
   }
   return directories(placed) as Programs<G | 'tailnet'>
+}
+
+/** The programs of every bed. CULVERT_TEST_TAILSCALED=1.80, or another release that is built, replaces tailscaled. */
+export async function bedPrograms(): Promise<Programs> {
+  if (release === tailscaleVersion) return await builtPrograms()
+  const programs = await builtPrograms('releases')
+  const found = Object.entries(programs).find(([name]) => name === `tailscale-${release}`)
+  if (found === undefined) throw new CulvertError('settings', `there is no part tailscale-${release}`)
+  return { ...programs, tailscale: found[1], tailscaled: found[1] }
 }
 
 function withTailnet(wanted: readonly Group[]): Group[] {

@@ -55,6 +55,18 @@ describe('get', () => {
     })
   })
 
+  it('tells the capability version of each answer', async () => {
+    const told: number[] = []
+    const telling = localApi(join(folder, 's'), (capability) => told.push(capability))
+    answer = (_request, response) => response.writeHead(200, { 'Tailscale-Cap': '148' }).end()
+    await telling.get('status', never)
+    answer = (_request, response) => response.writeHead(403, { 'Tailscale-Cap': '113' }).end()
+    await expect(telling.get('status', never)).rejects.toThrow()
+    answer = (_request, response) => response.writeHead(200, { 'Tailscale-Cap': 'new' }).end()
+    await telling.get('status', never)
+    expect(told).toEqual([148, 113])
+  })
+
   it('reads the serve config with its ETag, and writes only if that still matches', async () => {
     answer = (request, response) => {
       const { method, headers } = request

@@ -1,15 +1,6 @@
-import { capver, device, inSecret, set, tailscaled, up, userspace } from '../blackbox/scenarios/common.ts'
+import { capver, device, identity, inSecret, set, tailscaled, up, userspace } from '../blackbox/scenarios/common.ts'
 import { complete, noDns, onDisk, once, proxied, served, withKey, twoPlaces } from './common.ts'
 import type { Users } from './user.ts'
-
-const privateKey = `privkey:${'0a'.repeat(32)}`
-/** The keys of tailscaled's state in the Secret. */
-const identity = {
-  _machinekey: privateKey,
-  _profiles: '{"a":{"ID":"a","Key":"profile-a"}}',
-  '_current-profile': 'profile-a',
-  'profile-a': JSON.stringify({ Config: { PrivateNodeKey: privateKey, NodeID: 'myID' } }),
-} as const
 
 /** Files for Kubernetes that work with upstream's image. */
 export const worksInClusters: Users = {

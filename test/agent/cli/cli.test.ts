@@ -21,6 +21,7 @@ async function run(...args: string[]) {
     },
     complain: (text) => (found.complaint += text),
     version: '1.2.3',
+    home: '/nowhere',
   })
   return { ...found, code }
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { hostsServices } from '../../lab/release.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { type EgressEntry, egressEntry, Group } from '../group.ts'
 import { type Environment, Proxy } from '../proxy.ts'
@@ -40,7 +41,9 @@ beforeAll(async () => {
     { name: 'node-again', target: { fqdn: 'DB.lab.ts.net.' }, host: 'db', families: both },
     { name: 'node-by-v4', target: { ip: db.v4 }, host: 'db', families: ['v4'] },
     { name: 'node-by-v6', target: { ip: db.v6 }, host: 'db', families: ['v6'] },
-    { name: 'tailscale-service', target: { fqdn: web.name }, host: 'router', families: both },
+    ...(hostsServices
+      ? [{ name: 'tailscale-service', target: { fqdn: web.name }, host: 'router', families: both } as const]
+      : []),
     { name: 'site-by-4via6', target: { fqdn: site }, host: 'router', families: ['v6'] },
     { name: 'route-by-v4', target: { ip: routed.v4 }, host: 'router', families: ['v4'] },
     { name: 'route-by-v6', target: { ip: routed.v6 }, host: 'router', families: ['v6'] },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Host } from '../../lab/hosts/host.ts'
+import { hostsServices } from '../../lab/release.ts'
 import { ask } from '../../lab/traffic/traffic.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { firewall } from '../firewall.ts'
@@ -78,8 +79,10 @@ async function replica(
   return proxy
 }
 
+const [suite, test] = [describe.runIf(hostsServices), it.runIf(hostsServices)]
+
 // The families of the node do not matter here.
-describe.each([...working, ...failing])('a Pod with $pod, a tailnet with $tailnet', (combination) => {
+suite.each([...working, ...failing])('a Pod with $pod, a tailnet with $tailnet', (combination) => {
   const { pod, tailnet } = combination
   const forwarded = { dual: ['v4', 'v6'], only4: ['v4'], only6: ['v6'] } as const satisfies Record<PodHost, Family[]>
   it(`forwards ${forwarded[pod].join(' and ')}, refuses the rest and says why`, async () => {
@@ -110,12 +113,12 @@ describe.each([...working, ...failing])('a Pod with $pod, a tailnet with $tailne
   })
 })
 
-it('large messages pass in both directions', async () => {
+test('large messages pass in both directions', async () => {
   await using _ = await replica({ pod: 'dual', tailnet: 'both' }, 'large-messages')
   await largeMessagesPass(bed.host('db'), app)
 })
 
-it('with another name of the device, the same is forwarded and refused', async () => {
+test('with another name of the device, the same is forwarded and refused', async () => {
   const both = { pod: 'dual', tailnet: 'both' } as const
   await using _ = await replica(both, 'another-device', { TS_TAILSCALED_EXTRA_ARGS: '--tun=ts0' })
   const as = () => ({ host: 'app' })

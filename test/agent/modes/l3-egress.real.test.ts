@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { hostsServices } from '../../lab/release.ts'
 import { ask } from '../../lab/traffic/traffic.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { Proxy } from '../proxy.ts'
@@ -74,11 +75,15 @@ describe('a target can be', () => {
   const peerAddress = async (family: 'v4' | 'v6') => ({ TS_TAILNET_TARGET_IP: (await addressesOf(bed, 'db'))[family] })
   const atSite = async () => ({ TS_TAILNET_TARGET_FQDN: site })
 
-  it.each<[string, () => Promise<Readonly<Record<string, string>>>, string, readonly ('v4' | 'v6')[]]>([
-    ['the IPv4 address of a node', () => peerAddress('v4'), 'db', ['v4']],
-    ['the IPv6 address of a node', () => peerAddress('v6'), 'db', ['v6']],
+  type Target = [string, () => Promise<Readonly<Record<string, string>>>, string, readonly ('v4' | 'v6')[]]
+  const services: Target[] = [
     ['the name of a Tailscale Service', async () => ({ TS_TAILNET_TARGET_FQDN: web.name }), 'router', ['v4', 'v6']],
     ['the IPv4 address of a Tailscale Service', async () => ({ TS_TAILNET_TARGET_IP: web.v4 }), 'router', ['v4']],
+  ]
+  it.each<Target>([
+    ['the IPv4 address of a node', () => peerAddress('v4'), 'db', ['v4']],
+    ['the IPv6 address of a node', () => peerAddress('v6'), 'db', ['v6']],
+    ...(hostsServices ? services : []),
     ['a 4via6 name', atSite, 'router', ['v6']],
     ['an IPv4 address behind a router', async () => ({ TS_TAILNET_TARGET_IP: routed.v4 }), 'router', ['v4']],
     ['an IPv6 address behind a router', async () => ({ TS_TAILNET_TARGET_IP: routed.v6 }), 'router', ['v6']],

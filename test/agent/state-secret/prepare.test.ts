@@ -3,7 +3,7 @@ import { bootReset } from '../../../agent/state-secret/prepare.ts'
 
 const reset = (texts: Record<string, string>, uid = 'u1', configKey?: string) => {
   const data = new Map(Object.entries(texts).map(([key, value]) => [key, Buffer.from(value)]))
-  return Object.fromEntries(bootReset({ data }, uid, configKey))
+  return Object.fromEntries(bootReset({ data }, uid, 142, configKey))
 }
 
 const own = { tailscale_capver: '142', pod_uid: 'u1' }
@@ -11,6 +11,7 @@ const own = { tailscale_capver: '142', pod_uid: 'u1' }
 it.each<[string, Record<string, string>, Record<string, string | null>]>([
   ['an empty Secret', {}, own],
   ['the Secret of this run', { ...own, device_id: 'n', device_ips: '[]', authkey: 'k' }, {}],
+  ['another tailscaled', { ...own, tailscale_capver: '113' }, { tailscale_capver: '142' }],
   ['another Pod', { ...own, pod_uid: 'u0' }, { pod_uid: 'u1' }],
   [
     'keys of an earlier serve config',

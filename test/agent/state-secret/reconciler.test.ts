@@ -28,6 +28,16 @@ describe('the desired keys of the Secret', () => {
     ],
     ['before the Secret has been read', inPod({ stateSecret: { name: 's' } }), undefined],
     ['all in place', inPod(), { ...base, device_id: 'n1', ...device }],
+    [
+      'a recorded capability version',
+      inPod({ capability: { recorded: 113 } }),
+      { ...base, tailscale_capver: '113', device_id: 'n1', ...device },
+    ],
+    [
+      'tailscaled’s own capability version',
+      inPod({ capability: { recorded: 113, own: 148 } }),
+      { ...base, tailscale_capver: '148', device_id: 'n1', ...device },
+    ],
     ['without a UID', inPod({}, { POD_UID: '' }), { tailscale_capver: '142', device_id: 'n1', ...device }],
     ['before the node is known', inPod({ tailnet: { watching: false, noSnat: false, health: new Map() } }), base],
     ['before the rules are in place', inPod({ reports: {} }), { ...base, device_id: 'n1' }],

@@ -163,7 +163,7 @@ it('any Secret is inspected, repaired in one step if at all, and no message cont
         expect(inspectState(held)).toEqual({ kind: 'whole' })
       }
       expect(isConsistent(held)).toBeTypeOf('boolean')
-      for (const key of [...identityKeys(held), ...bootReset({ data: held }, 'u', hidden).keys()])
+      for (const key of [...identityKeys(held), ...bootReset({ data: held }, 'u', 142, hidden).keys()])
         expect(key).not.toBe('authkey')
     }),
     { numRuns: 2000 },

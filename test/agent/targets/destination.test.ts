@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { afterLookup, isGoneBackend, lifetimeMs } from '../../../agent/targets/destination.ts'
 import type { Lookup } from '../../../agent/targets/look-up.ts'
-import { type Destination, unresolved } from '../../../agent/world/world.ts'
+import { type Destination, unresolved } from '../../../agent/world/destination.ts'
 import type { DnsAnswer } from '../../../lib/resolver.ts'
 import { addresses, addressesOf, brokenAnswer, noAddress, withTtl } from './answers.ts'
 

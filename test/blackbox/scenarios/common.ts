@@ -39,6 +39,14 @@ export const device = {
   device_fqdn: 'test-node.test.ts.net.',
   device_ips: '["100.64.0.1"]',
 } as const
+const privateKey = `privkey:${'0a'.repeat(32)}`
+/** tailscaled's own keys. */
+export const identity = {
+  _machinekey: privateKey,
+  _profiles: '{"a":{"ID":"a","Key":"profile-a"}}',
+  '_current-profile': 'profile-a',
+  'profile-a': JSON.stringify({ Config: { PrivateNodeKey: privateKey, NodeID: 'myID' } }),
+} as const
 
 // Phases of many scenarios.
 export const complete: Phase = { send: running(), log: startupComplete }

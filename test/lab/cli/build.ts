@@ -5,14 +5,21 @@ import { parse, type Verb } from './verb.ts'
 export const build: Verb = {
   name: 'build',
   summary: 'install and build what is missing',
-  help: `npm run lab -- build
+  help: `npm run lab -- build [--releases]
 
 Installs the Debian packages that are missing and builds the lab's programs into the cache:
 $CULVERT_CACHE, else $XDG_CACHE_HOME/culvert, else ~/.cache/culvert.
-A cold build takes some minutes; when everything exists, it does nothing.`,
+A cold build takes some minutes; when everything exists, it does nothing.
+
+  --releases    also other releases of tailscaled, which only \`npm run test:long\` uses`,
   run: async (args) => {
-    parse({ args: [...args], options: {} })
-    const preparation = await prepare('cluster', 'image', 'browser')
+    const { values } = parse({ args: [...args], options: { releases: { type: 'boolean' } } })
+    const preparation = await prepare(
+      'cluster',
+      'image',
+      'browser',
+      ...(values.releases ? (['releases'] as const) : []),
+    )
     const programs = await preparation.run(progress(preparation.steps))
     for (const [name, directory] of Object.entries(programs)) console.log(`${name.padEnd(23)} ${directory}`)
     return 0

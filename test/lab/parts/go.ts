@@ -5,8 +5,8 @@ import { run, tail } from '../run.ts'
 import { flagsOf, textOf, type GoModule } from './module.ts'
 import type { Part } from './part.ts'
 
-/** Only the installed Go is used: nothing is downloaded but modules. */
-const goEnv = { GOTOOLCHAIN: 'local', GOWORK: 'off', CGO_ENABLED: '0', GOFLAGS: '' }
+/** Nothing is downloaded but modules; a newer Go than the installed one only where a module names it. */
+const goEnv = { GOWORK: 'off', CGO_ENABLED: '0', GOFLAGS: '' }
 
 let installed: Promise<string> | undefined
 
@@ -16,10 +16,15 @@ export async function goVersion(): Promise<string> {
   return await installed
 }
 
-function environment(): Record<string, string> {
+function environment(toolchain = 'local'): Record<string, string> {
   const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
   // The directory in which Go's own instructions install it, even if it is not in the caller's PATH.
-  return { ...Object.fromEntries(own), PATH: `${process.env['PATH'] ?? ''}:/usr/local/go/bin`, ...goEnv }
+  return {
+    ...Object.fromEntries(own),
+    PATH: `${process.env['PATH'] ?? ''}:/usr/local/go/bin`,
+    ...goEnv,
+    GOTOOLCHAIN: toolchain,
+  }
 }
 
 type Program = {
@@ -50,8 +55,23 @@ export function goProgram<Name extends string>(program: Program & { readonly nam
 /** Everything that a Go program depends on. */
 export async function goInputs(program: Program): Promise<string> {
   const { module, ownSource = false, arch } = program
-  const how = [await goVersion(), ...(arch === undefined ? [] : [arch]), ...(await flagsOf(module)), program.package]
+  const how = [
+    module.toolchain ?? (await goVersion()),
+    ...(arch === undefined ? [] : [arch]),
+    ...(await flagsOf(module)),
+    program.package,
+  ]
   return [...how, await textOf(module, ownSource)].join('\n')
+}
+
+/** The directory of the module of this name, as the go.mod of `module` pins it; fetched if it is missing. */
+export async function moduleSource({ directory, toolchain }: GoModule, name: string): Promise<string> {
+  const { stdout } = await run(['go', 'mod', 'download', '-json', name], {
+    cwd: directory,
+    env: environment(toolchain),
+    doing: `fetch ${name}`,
+  })
+  return (JSON.parse(stdout) as { Dir: string }).Dir
 }
 
 /** Runs `go build`, reporting how many modules were fetched and how many packages compiled. `output` is a file. */
@@ -60,7 +80,7 @@ export async function goBuild(program: Program, output: string, note: (detail: s
   // However this process ends, no compiler outlives it.
   const child = execa('setpriv', ['--pdeathsig', 'KILL', '--', 'go', ...args], {
     cwd: program.module.directory,
-    env: { ...environment(), ...(program.arch !== undefined && { GOARCH: program.arch }) },
+    env: { ...environment(program.module.toolchain), ...(program.arch !== undefined && { GOARCH: program.arch }) },
     extendEnv: false,
     stdin: 'ignore',
     reject: false,

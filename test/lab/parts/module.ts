@@ -5,6 +5,8 @@ import { controlSource, projectRoot } from '../paths.ts'
 /** A Go module of the lab, whose go.mod and go.sum pin every version of what is built with it. */
 export type GoModule = {
   readonly directory: string
+  /** The Go that it needs, if that is newer than the installed one; it comes as a module, too. */
+  readonly toolchain?: string
   /** The module whose version the programs report, and the linker flags that set it. */
   readonly stamp?: { readonly of: string; readonly settings: (version: string) => readonly string[] }
 }
@@ -12,15 +14,19 @@ export type GoModule = {
 const definition = (name: string): string => join(import.meta.dirname, 'go', name)
 
 // Upstream's programs are not the main modules of these builds, so their version must be set.
-export const control: GoModule = {
-  directory: controlSource,
-  stamp: {
-    of: 'tailscale.com',
-    settings: (version) => [
-      `tailscale.com/version.shortStamp=${version}`,
-      `tailscale.com/version.longStamp=${version}-lab`,
-    ],
-  },
+const tailscaleStamp: GoModule['stamp'] = {
+  of: 'tailscale.com',
+  settings: (version) => [
+    `tailscale.com/version.shortStamp=${version}`,
+    `tailscale.com/version.longStamp=${version}-lab`,
+  ],
+}
+export const control: GoModule = { directory: controlSource, stamp: tailscaleStamp }
+export const tailscale80: GoModule = { directory: definition('tailscale-1.80'), stamp: tailscaleStamp }
+export const tailscale104: GoModule = {
+  directory: definition('tailscale-1.104'),
+  stamp: tailscaleStamp,
+  toolchain: 'go1.27.3',
 }
 export const kubernetes: GoModule = {
   directory: definition('kubernetes'),

@@ -3,12 +3,13 @@ import { goProgram } from './go.ts'
 import { images, networkPlugins } from './images.ts'
 import { control, coredns, etcd, helm, kubernetes } from './module.ts'
 import type { Part } from './part.ts'
+import { releases } from './releases.ts'
 
 const ofKubernetes = <Name extends string>(name: Name): Part<Name> =>
   goProgram({ name, module: kubernetes, package: `k8s.io/kubernetes/cmd/${name}` })
 
 /**
- * Everything in beds that is built here, in groups: for every bed, for a cluster, and for building images. A part is
+ * Everything in beds that is built here, in groups, such as for every bed and for a cluster. A part is
  * built once for each set of its inputs.
  */
 export const groups = {
@@ -34,6 +35,8 @@ export const groups = {
     images,
   ],
   image: [debian, node],
+  // Other releases of tailscaled, only for `npm run test:long`.
+  releases,
   // Nothing but Debian packages.
   browser: [],
 } as const
