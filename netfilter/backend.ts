@@ -55,10 +55,14 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
 /** Puts the guard in place while the backend is checked, since both wait for the kernel. */
 async function guarded(backend: KernelBackend, { device, several }: BackendOptions): Promise<Backend> {
   const { firewall } = backend
-  const [guard, checked] = await Promise.allSettled([firewall.prepare(device), withSpread(backend, several)])
-  if (guard.status === 'fulfilled' && checked.status === 'fulfilled') return checked.value
-  if (guard.status === 'fulfilled' && guard.value) await firewall.remove().catch(() => {})
-  throw (checked.status === 'rejected' ? checked : (guard as PromiseRejectedResult)).reason
+  const guard = firewall.prepare(device)
+  try {
+    const [checked] = await Promise.all([withSpread(backend, several), guard])
+    return checked
+  } catch (error) {
+    if (await guard.catch(() => false)) await firewall.remove().catch(() => {})
+    throw error
+  }
 }
 
 /**
