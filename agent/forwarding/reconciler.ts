@@ -7,6 +7,7 @@ import type { IngressService } from '../../wire/ingress-services.ts'
 import type { Settings } from '../settings/settings.ts'
 import { isGoneBackend, isUnresolved, targetsOf } from '../targets/destination.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
+import { ingressPorts } from '../targets/ports.ts'
 import { resolveTarget } from '../targets/resolve.ts'
 import { usableTarget } from '../targets/usable.ts'
 import type { Reconciler } from '../world/reconciler.ts'
@@ -42,18 +43,19 @@ export function planForwarding(world: World): ForwardingDesired | undefined {
 }
 
 const details = memo(
-  ({ settings, kernelFamilies, destination, tailnet, network, mounted }: World) => [
-    settings,
-    kernelFamilies,
-    destination?.addresses,
-    network,
-    tailnet.self,
-    tailnet.noSnat,
-    tailnet.peers,
-    tailnet.records,
-    tailnet.acceptsRoutes,
-    mounted.egressServices?.content,
-    mounted.ingressServices?.content,
+  (world: World) => [
+    world.settings,
+    world.kernelFamilies,
+    world.destination?.addresses,
+    world.network,
+    world.tailnet.self,
+    world.tailnet.noSnat,
+    world.tailnet.peers,
+    world.tailnet.records,
+    world.tailnet.acceptsRoutes,
+    world.mounted.egressServices?.content,
+    world.mounted.ingressServices?.content,
+    ingressPorts(world).byRules,
   ],
   (world): ForwardingDetails => {
     const { settings, kernelFamilies, tailnet, mounted } = world
@@ -69,6 +71,7 @@ const details = memo(
       podFamilies: podFamilies(settings),
       noSnat: tailnet.noSnat,
       targets: targetsOf(world),
+      targetPorts: ingressPorts(world).byRules,
       catchAll: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
       exempt: settings.exempt,
       egress: services,

@@ -8,6 +8,7 @@ import type { EgressServices } from '../../wire/egress-services.ts'
 import type { IngressServices } from '../../wire/ingress-services.ts'
 import type { ServeFile } from '../../wire/serve-file.ts'
 import type { Backend } from '../../netfilter/backend.ts'
+import type { RelayCounts } from '../../relay/counts.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
@@ -41,6 +42,8 @@ export type World = {
   /** Tailscale Services that tailscaled has ever served. */
   readonly everServed: ReadonlySet<string>
   readonly certificates: Certificates
+  /** L3 ingress that the agent forwards itself: its port for each of the node's TCP ports. */
+  readonly relay: { readonly ports: ReadonlyMap<number, number>; readonly counts?: RelayCounts }
   /** Set while a preStop hook waits. */
   readonly preshutdown: Preshutdown | undefined
   /** What each reconciler last achieved. */
@@ -231,6 +234,7 @@ export const initialWorld = (
   contact: { services: new Set() },
   everServed: new Set(),
   certificates: { reports: new Map() },
+  relay: { ports: new Map() },
   preshutdown: undefined,
   reports: {},
 })
