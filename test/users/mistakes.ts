@@ -28,7 +28,7 @@ export const mistakes: Readonly<Record<string, Mistake>> = {
   'quoted-mode/compose.yaml': {
     messages: [
       quotes('TS_USERSPACE', ', so that it counts as true'),
-      'TS_DEST_IP=172.28.0.10 is not supported with TS_USERSPACE="false": set TS_USERSPACE=false, or unset TS_DEST_IP',
+      'TS_DEST_IP=172.28.0.10 is not supported with TS_USERSPACE="false": set TS_USERSPACE=false, or set CULVERT_DEST_PORTS to the ports to forward',
     ],
   },
   'other-names/compose.yaml': {
