@@ -30,7 +30,7 @@ const inClusters = ['test/{e2e,examples}/**/*.real.test.ts', 'test/lab/{cluster,
 /** Tests of forwarding, which must pass with every firewall. */
 const ofForwarding = [
   'test/agent/modes/{group-egress,group-ingress,l3-egress,via-ingress}.real.test.ts',
-  'test/agent/{accepted-routes,egress-change,egress-guard,families,ingress,stop}.real.test.ts',
+  'test/agent/{accepted-routes,egress-change,egress-guard,families,ingress,ingress-by-port,stop}.real.test.ts',
 ]
 
 /** Tests of what the agent has tailscaled do, which must pass with every release. */

@@ -21,10 +21,12 @@ import { linkDefaultSocket } from './lifecycle/link-socket.ts'
 import type { Loaded } from './lifecycle/load.ts'
 import { started } from './lifecycle/started.ts'
 import type { Stopper } from './lifecycle/stop.ts'
+import { keepRelay } from './relay/keep.ts'
 import { keepMounted } from './mounted/keep.ts'
 import { preshutdownRoute } from './preshutdown/route.ts'
 import { keepServe } from './serve/keep.ts'
 import { reportUnmanaged } from './serve/unmanaged.ts'
+import { serves } from './serve/wanted.ts'
 import { withdraw } from './serve/withdraw.ts'
 import type { Environment } from './settings/read.ts'
 import { keepStateSecret } from './state-secret/keep.ts'
@@ -40,6 +42,7 @@ import { capabilityKeeper, reportVersion } from './tailscaled/version.ts'
 import { followName } from './targets/follow-name.ts'
 import { followNetwork } from './targets/local-network.ts'
 import { needsPeers } from './targets/needs-peers.ts'
+import { forwardsByServe } from './targets/ports.ts'
 import { createContext } from './world/context.ts'
 import { logProblems } from './world/log-problems.ts'
 import { createStore } from './world/store.ts'
@@ -136,6 +139,8 @@ export async function compose(
     ingressFile: settings.ingressServicesFile,
     serveFile: settings.serveConfigFile,
   })
+  if (settings.targetName !== undefined) await followName(context, settings.targetName)
+  if (forwardsByServe(settings)) keepRelay(context)
   if (backend !== undefined) {
     const { firewall } = backend
     stop.at('removing the rules', () => firewall.remove())
@@ -144,7 +149,6 @@ export async function compose(
     }
     // With netfilter in memory, the network is the test machine's own.
     if (settings.fakeNetfilter === undefined) await followNetwork(context)
-    if (settings.targetName !== undefined) await followName(context, settings.targetName)
     await Promise.race([keepForwarding(context, backend), deadline, aborted(signal)])
     signal.throwIfAborted()
   }
@@ -166,8 +170,8 @@ export async function compose(
   background('looking at tailscaled’s version', () => reportVersion(context))
   if (settings.forwardingOptimizations) background('setting up UDP GRO', () => setUpUdpGro(context))
   if (needsPeers(settings)) contactTargets(context)
-  if (settings.serveConfigFile === undefined) background('looking at what is served', () => reportUnmanaged(context))
-  else keepServe(context)
+  if (serves(settings)) keepServe(context)
+  else background('looking at what is served', () => reportUnmanaged(context))
   if (settings.certShare !== undefined && settings.state.kind === 'secret') {
     const { name } = settings.state
     // Imported here since only groups need it, like the Kubernetes API through which certificates are shared.

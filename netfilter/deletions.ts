@@ -1,6 +1,6 @@
 import { contains, type Family, parseAddress, tailnetRanges } from '../lib/address.ts'
 import type { Flow } from './flows.ts'
-import type { ForwardingTable } from './table.ts'
+import { backendsOf, type ForwardingTable } from './table.ts'
 
 /** The arguments of one `conntrack -D`: what the deleted flows have in common. */
 export type Deletion = readonly string[]
@@ -33,9 +33,9 @@ export function planDeletions({ flows, ended, table }: Ending): Deletion[] {
   const keptWide = new Set(kept.flatMap((flow) => [flow.destination, rangeOf(flow)].map((to) => keyOf(wide(flow, to)))))
 
   const mayBegin = ({ family, destination, answeredBy }: Flow): boolean =>
-    table.ingress[family].get(destination)?.includes(answeredBy) === true || table.targets[family].has(answeredBy)
+    backendsOf(table, family, destination).includes(answeredBy) || table.targets[family].has(answeredBy)
   const mayBeginWide = ({ family, destination, answeredTo }: Flow, to: string): boolean =>
-    (to === destination ? table.ingress[family].has(destination) : table.ingress[family].size > 0) ||
+    (to === destination ? table.own[family].has(destination) : table.own[family].size > 0) ||
     (table.targets[family].size > 0 && answeredTo === table.source[family])
   const narrow = (flow: Flow): Deletion =>
     isTranslated(flow) && !mayBegin(flow) && !keptPairs.has(keyOf(pair(flow))) ? pair(flow) : exact(flow)

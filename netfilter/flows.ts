@@ -1,5 +1,6 @@
 import { type Address, families, type Family } from '../lib/address.ts'
-import { byFamily, type ByFamily, type ForwardingTable, type PortKey } from './table.ts'
+import { backendPort } from './port-ranges.ts'
+import { backendsOf, byFamily, type ByFamily, type ForwardingTable, type PortKey } from './table.ts'
 
 /** One tracked flow. Ports are undefined for protocols without ports. */
 export type Flow = {
@@ -50,7 +51,8 @@ export type Classification = { readonly ended: readonly Flow[]; readonly lingeri
  * Classifies all flows for the change of the kernel's table into `table`. A flow whose translation stays continues. If
  * it goes, a TCP connection continues as long as its address is in the tailnet, like connections of a Service without
  * endpoints; other flows move to the new way at once. Flows that began before their translation existed end too unless
- * they are TCP: conntrack would keep them untranslated for as long as the client sends. `known` is what the kernel had
+ * they are TCP: conntrack would keep them untranslated for as long as the client sends. TCP connections to an own port
+ * that is not forwarded any more end, too, since tailscaled gets their packets now. `known` is what the kernel had
  * before, `local` are the Pod's own addresses.
  */
 export function classifyFlows(
@@ -73,12 +75,14 @@ export function classifyFlows(
     const inward = known.own[family].has(destination)
     if (!inward && !known.targets[family].has(answeredBy)) continue
     const text = inward ? destination : answeredBy
-    const stays = inward ? table.ingress[family].get(destination)?.includes(answeredBy) : leadsTo(flow, table)
+    const stays = inward ? leadsInward(flow, table) : leadsTo(flow, table)
     const goesOn =
       stays ||
       (protocol === 'tcp' &&
         !isGone(inward ? 'own' : 'target', { family, text }) &&
-        (inward ? !isGone('backend', { family, text: answeredBy }) : flow.answeredTo === table.source[family]))
+        (inward
+          ? !isGone('backend', { family, text: answeredBy }) && !isLeftOut(flow, table)
+          : flow.answeredTo === table.source[family]))
     if (!goesOn) ended.push(flow)
     else if (inward && !stays) lingering.own[family].add(text)
     else if (!inward && !table.targets[family].has(text)) lingering.targets[family].add(text)
@@ -87,15 +91,32 @@ export function classifyFlows(
 }
 
 /** Whether a new flow like this untranslated one would be translated. */
-function isTranslated(
-  { family, protocol, destination, port }: Flow,
-  table: ForwardingTable,
-  local: ReadonlySet<string>,
-) {
-  if (table.ingress[family].has(destination)) return true
+function isTranslated(flow: Flow, table: ForwardingTable, local: ReadonlySet<string>) {
+  const { family, protocol, destination, port } = flow
+  if (table.own[family].has(destination)) return !isLeftOut(flow, table)
   if (!local.has(destination)) return false
   const mapped = mappedFor(protocol, port, family, table)
   return mapped !== undefined || (table.catchAll[family] !== undefined && !isExempt(protocol, port, table))
+}
+
+/** Whether a new flow like this one from the tailnet could go the same way. */
+function leadsInward(flow: Flow, table: ForwardingTable): boolean {
+  const { family, protocol, destination, port, answeredBy, answeredFrom } = flow
+  if (!backendsOf(table, family, destination).includes(answeredBy)) return false
+  const byPort = portsOf(flow, table)
+  return byPort === undefined || backendPort(byPort, protocol, port) === answeredFrom
+}
+
+/** Whether its address is forwarded by port, but not its port. */
+function isLeftOut(flow: Flow, table: ForwardingTable): boolean {
+  const byPort = portsOf(flow, table)
+  return byPort !== undefined && backendPort(byPort, flow.protocol, flow.port) === undefined
+}
+
+/** The ports of its address that are forwarded, if it is forwarded by port. */
+function portsOf({ family, destination }: Flow, table: ForwardingTable) {
+  const byPort = table.ingressByPort[family]
+  return byPort?.addresses.includes(destination) ? byPort.ports : undefined
 }
 
 /** Whether a new flow into the tailnet like this one would go the same way. */

@@ -1,7 +1,8 @@
 import { type Address, type Family, families, familyName } from '../lib/address.ts'
 import { memoOf } from '../lib/memo.ts'
 import { type Entry, mapOf } from './in-order.ts'
-import { byFamily, type ForwardingTable, forwardingTable, type PortKey } from './table.ts'
+import type { PortRange } from './port-ranges.ts'
+import { byFamily, type ForwardingTable, forwardingTable, type IngressByPort, type PortKey } from './table.ts'
 
 export type ForwardingInput = {
   /** The tunnel's device. */
@@ -16,6 +17,8 @@ export type ForwardingInput = {
   readonly noSnat: boolean
   /** L3 ingress: a new flow goes to any of the targets of its family, with equal probability. */
   readonly targets: readonly Address[]
+  /** The ports of the node that lead to them; undefined: everything does. */
+  readonly targetPorts: readonly PortRange[] | undefined
   /** L3 egress: addresses of the one target in the tailnet, or the node's own for cluster traffic via ingress. */
   readonly catchAll: readonly Address[]
   /** The Pod's own ports, which `catchAll` does not redirect. */
@@ -77,6 +80,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
     (own[family].length > 0 ? undefined : `the node has no ${familyName(family)} address in the tailnet`)
 
   const ingress = byFamily(() => new Map<string, readonly string[]>())
+  const ingressByPort = byFamily<IngressByPort | undefined>(() => undefined)
   const ports = byFamily((): Entry<PortKey>[] => [])
   const catchAll = byFamily<string | undefined>(() => undefined)
   const unreachable: Unreachable[] = []
@@ -102,7 +106,9 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   for (const family of families) {
     const backends = textsOf(targets.programmed.filter((target) => target.family === family))
     if (backends.length === 0) continue
-    for (const address of own[family]) ingress[family].set(address.text, backends)
+    const addresses = own[family].map(({ text }) => text)
+    if (input.targetPorts !== undefined) ingressByPort[family] = { addresses, backends, ports: input.targetPorts }
+    else for (const address of addresses) ingress[family].set(address, backends)
   }
   const all = fromCluster(input.catchAll)
   for (const { family, text } of all.programmed) catchAll[family] ??= text
@@ -140,6 +146,7 @@ export function planForwardingTable(input: ForwardingInput): ForwardingPlan {
   const table = forwardingTable({
     device: input.device,
     ingress,
+    ingressByPort,
     masquerade: !input.noSnat,
     refuseUnmapped: input.ingress !== undefined,
     ports: byFamily((family) => mapOf(ports[family])),
@@ -175,4 +182,4 @@ const madeOf = memoOf(({ protocol, matchPort }: EgressPortInput) => ({
 /** Whether there is something to forward, but no address at all can be reached. */
 export const nothingReachable = ({ table, unreachable }: ForwardingPlan): boolean =>
   unreachable.length > 0 &&
-  families.every((family) => table.ingress[family].size === 0 && table.catchAll[family] === undefined)
+  families.every((family) => table.own[family].size === 0 && table.catchAll[family] === undefined)

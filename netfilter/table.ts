@@ -1,5 +1,6 @@
 import type { Family } from '../lib/address.ts'
 import { inOrder } from './in-order.ts'
+import type { PortRange } from './port-ranges.ts'
 
 /** The default name of tailscaled's device. */
 export const defaultDevice = 'tailscale0'
@@ -28,6 +29,8 @@ export type ForwardingTable = {
    * tailnet to the key goes to one of them, with equal probability.
    */
   readonly ingress: ByFamily<ReadonlyMap<string, readonly string[]>>
+  /** The same for some ports only: all else that arrives for these addresses stays with tailscaled and the Pod. */
+  readonly ingressByPort: ByFamily<IngressByPort | undefined>
   /** Whether backends see the Pod's address instead of the tailnet client's. */
   readonly masquerade: boolean
   /** Whether tailnet traffic for a Tailscale Service that is missing in `ingress` is refused instead of sent on. */
@@ -41,11 +44,25 @@ export type ForwardingTable = {
   /** The own tailnet address that targets in the tailnet see; families without one have no targets. */
   readonly source: ByFamily<string | undefined>
   /**
-   * The addresses by which flows are recognised as ours: the keys of `ingress`, and every tailnet address that flows
-   * are sent to.
+   * The addresses by which flows are recognised as ours: those of `ingress` and `ingressByPort`, and every tailnet
+   * address that flows are sent to.
    */
   readonly own: ByFamily<AddressSet>
   readonly targets: ByFamily<AddressSet>
+}
+
+/** Own addresses, of which these ports lead to one of the backends; at least one of each, but possibly no port. */
+export type IngressByPort = {
+  readonly addresses: readonly string[]
+  readonly backends: readonly string[]
+  /** Disjoint, and sorted within a protocol. */
+  readonly ports: readonly PortRange[]
+}
+
+/** The backends of an own address, whatever its ports. */
+export function backendsOf(table: ForwardingTable, family: Family, address: string): readonly string[] {
+  const byPort = table.ingressByPort[family]
+  return table.ingress[family].get(address) ?? (byPort?.addresses.includes(address) ? byPort.backends : [])
 }
 
 /** The address of a value of `ports`. */
@@ -53,9 +70,10 @@ export const targetAddress = (target: string): string => target.slice(0, target.
 
 /** Completes a table with what follows from the rest; done once, since a large table is compared with many others. */
 export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>): ForwardingTable {
-  const setOf = (addresses: Iterable<string>): AddressSet => {
+  const setOf = (addresses: Iterable<string>, more: Iterable<string> = []): AddressSet => {
     const set = new Map<string, ''>()
     for (const address of addresses) set.set(address, '')
+    for (const address of more) set.set(address, '')
     return set
   }
   const targets = (family: Family): string[] => {
@@ -65,7 +83,7 @@ export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>)
   }
   return {
     ...parts,
-    own: byFamily((family) => setOf(parts.ingress[family].keys())),
+    own: byFamily((family) => setOf(parts.ingress[family].keys(), parts.ingressByPort[family]?.addresses)),
     targets: byFamily((family) => setOf(targets(family))),
   }
 }
@@ -73,6 +91,7 @@ export function forwardingTable(parts: Omit<ForwardingTable, 'own' | 'targets'>)
 export const emptyTable: ForwardingTable = forwardingTable({
   device: defaultDevice,
   ingress: byFamily(() => new Map()),
+  ingressByPort: byFamily(() => undefined),
   masquerade: true,
   refuseUnmapped: false,
   ports: byFamily(() => new Map()),

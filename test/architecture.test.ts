@@ -15,7 +15,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   serve: ['lib', 'wire', 'localapi'],
   certs: ['lib', 'wire', 'localapi'],
   kube: ['lib', 'wire'],
-  agent: ['lib', 'wire', 'netfilter', 'localapi', 'serve', 'certs', 'kube'],
+  relay: ['lib'],
+  agent: ['lib', 'wire', 'netfilter', 'localapi', 'serve', 'certs', 'kube', 'relay'],
 }
 
 /**
@@ -28,6 +29,7 @@ const order = [
   'mounted',
   'targets',
   'forwarding',
+  'relay',
   'serve',
   'device-config',
   'state-secret',
@@ -44,7 +46,13 @@ const order = [
 /**
  * The only files of netfilter/ that the agent may import: which backend is used, and how it works, stays in netfilter/.
  */
-const firewall = ['netfilter/backend.ts', 'netfilter/plan.ts', 'netfilter/table.ts', 'netfilter/sysctl.ts']
+const firewall = [
+  'netfilter/backend.ts',
+  'netfilter/plan.ts',
+  'netfilter/port-ranges.ts',
+  'netfilter/table.ts',
+  'netfilter/sysctl.ts',
+]
 
 const files = Object.keys(allowed).flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

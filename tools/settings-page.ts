@@ -18,8 +18,8 @@ export function settingsPage(): string {
 The agent is configured by environment variables, the same as those of upstream's agent; each is also a flag:
 
 \`\`\`sh
-TS_USERSPACE=false TS_DEST_IP=10.0.0.9 node agent.js
-node agent.js --userspace=false --dest-ip=10.0.0.9   # the same with flags
+TS_USERSPACE=false TS_DEST_IP=10.0.0.9 culvert
+culvert --userspace=false --dest-ip=10.0.0.9   # the same with flags; outside of the image: node dist/agent.js
 \`\`\`
 
 This page is generated from \`agent/settings/\` by \`npm run format\`.
@@ -28,6 +28,7 @@ This page is generated from \`agent/settings/\` by \`npm run format\`.
 - **duration**: numbers with units, such as \`60s\` or \`1m30s\`.
 - **address and port**: an IP address literal and a port, such as \`10.0.0.1:9002\` or \`[::]:9002\`. The brackets may be missing around an IPv6 address of the Pod itself, as in \`$(POD_IP):9002\`.
 - **addresses**: IP addresses, separated by commas.
+- **ports**: ports with their protocol, separated by commas: \`tcp/80\`, \`udp/53\`, \`tcp/8080:80\` (port 8080 of the node leads to port 80 of the backend), \`tcp/8000-8010\`.
 - An empty value is the same as an unset variable, except for ${present.join(' and ')}.
 
 A value that can never work ends the agent with exit code 1 before anything is started; the message names the variable, its value and what is accepted. tailscaled and tailscale get the whole environment, too. A variable that is not listed here has no effect on the agent; if it looks like a setting, [a warning](coming-from-tailscale.md#mistakes-and-what-the-agent-says) says what to write instead.

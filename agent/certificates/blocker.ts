@@ -1,7 +1,7 @@
 import { type Problem, problem } from '../../certs/problem.ts'
 import { memo } from '../../lib/memo.ts'
 import { certificateDomains, type ServeConfig } from '../../wire/serve-config.ts'
-import { wantedServe } from '../serve/reconciler.ts'
+import { wantedServe } from '../serve/wanted.ts'
 import { isRunning, type World } from '../world/world.ts'
 
 const nothing: ServeConfig = {}

@@ -8,6 +8,7 @@ const values = {
   duration: 'DURATION',
   address: 'ADDRESS',
   addresses: 'ADDRESS[,ADDRESS]',
+  ports: 'PORT[,PORT]',
   'address and port': 'ADDRESS:PORT',
   words: 'WORDS',
   path: 'PATH',

@@ -1,3 +1,5 @@
+import { some } from '../../lib/some.ts'
+
 /** Renders the answer of `/status` for people: one fact per line, problems marked. */
 export function renderStatus(status: StatusAnswer): string {
   const lines = [
@@ -12,6 +14,8 @@ export function renderStatus(status: StatusAnswer): string {
     ...status.targets.map(({ address, forwarded, problem, from }) =>
       forwarded ? `target ${address}: from ${from.join(' ')}` : `target ${address}: ! ${problem ?? 'not forwarded'}`,
     ),
+    ...portLines(status),
+    ...relayLines(status),
     ...dnsLines(status),
     ...egressLines(status),
     ...serviceLines(status),
@@ -27,6 +31,26 @@ export function renderStatus(status: StatusAnswer): string {
     ),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function portLines({ ports }: StatusAnswer): string[] {
+  if (ports === null) return []
+  return [
+    `ports: ${some(ports.forwarded, { most: 10, separator: ', ' }) || '! none is forwarded'}`,
+    ...ports.problems.map((problem) => `  ! ${problem}`),
+  ]
+}
+
+function relayLines({ relay }: StatusAnswer): string[] {
+  if (relay === null) return []
+  const dropped = Object.values(relay.droppedDatagrams).reduce((sum, count) => sum + count, 0)
+  return [
+    `forwarded by the agent: ${relay.connections} connections, ${relay.sessions} UDP clients; ` +
+      `refused: ${relay.refusedConnections} connections, ${dropped} datagrams`,
+    ...(relay.evictedSessions === 0
+      ? []
+      : [`  ! ${relay.evictedSessions} UDP clients were given up, since there were too many`]),
+  ]
 }
 
 function dnsLines({ dns }: StatusAnswer): string[] {
@@ -100,6 +124,14 @@ export type StatusAnswer = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
+  readonly ports: { readonly forwarded: readonly string[]; readonly problems: readonly string[] } | null
+  readonly relay: {
+    readonly connections: number
+    readonly refusedConnections: number
+    readonly sessions: number
+    readonly evictedSessions: number
+    readonly droppedDatagrams: Readonly<Record<string, number>>
+  } | null
   readonly dns: {
     readonly name: string
     readonly addresses: readonly string[]

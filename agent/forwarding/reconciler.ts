@@ -7,6 +7,7 @@ import type { IngressService } from '../../wire/ingress-services.ts'
 import type { Settings } from '../settings/settings.ts'
 import { isGoneBackend, isUnresolved, targetsOf } from '../targets/destination.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
+import { ingressPorts } from '../targets/ports.ts'
 import { resolveTarget } from '../targets/resolve.ts'
 import { usableTarget } from '../targets/usable.ts'
 import type { Reconciler } from '../world/reconciler.ts'
@@ -32,8 +33,7 @@ export const forwardingKey = reconcilerKey<ForwardingDesired>('forwarding')
 
 /** Whether this agent forwards in the kernel at all; otherwise it needs neither NET_ADMIN nor nft. */
 export const forwards = ({ settings }: { readonly settings: Settings }): boolean =>
-  settings.targets.length > 0 ||
-  settings.targetName !== undefined ||
+  (!settings.userspace && (settings.targets.length > 0 || settings.targetName !== undefined)) ||
   settings.tailnetTarget !== undefined ||
   settings.viaIngress.length > 0 ||
   settings.egressServicesDirectory !== undefined ||
@@ -50,18 +50,19 @@ export function planForwarding(world: World): ForwardingDesired | undefined {
 }
 
 const details = memo(
-  ({ settings, kernelFamilies, destination, tailnet, network, mounted }: World) => [
-    settings,
-    kernelFamilies,
-    destination?.addresses,
-    network,
-    tailnet.self,
-    tailnet.noSnat,
-    tailnet.peers,
-    tailnet.records,
-    tailnet.acceptsRoutes,
-    mounted.egressServices?.content,
-    mounted.ingressServices?.content,
+  (world: World) => [
+    world.settings,
+    world.kernelFamilies,
+    world.destination?.addresses,
+    world.network,
+    world.tailnet.self,
+    world.tailnet.noSnat,
+    world.tailnet.peers,
+    world.tailnet.records,
+    world.tailnet.acceptsRoutes,
+    world.mounted.egressServices?.content,
+    world.mounted.ingressServices?.content,
+    ingressPorts(world).byRules,
   ],
   (world): ForwardingDetails => {
     const { settings, kernelFamilies, tailnet, mounted } = world
@@ -77,6 +78,7 @@ const details = memo(
       podFamilies: podFamilies(settings),
       noSnat: tailnet.noSnat,
       targets: targetsOf(world),
+      targetPorts: ingressPorts(world).byRules,
       catchAll: target?.addresses ?? own.filter(({ family }) => settings.viaIngress.includes(family)),
       exempt: settings.exempt,
       egress: services,

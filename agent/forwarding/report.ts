@@ -2,7 +2,10 @@ import { families } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
 import { some } from '../../lib/some.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
+import { type PortRange, rangeText } from '../../netfilter/port-ranges.ts'
+import { backendsOf } from '../../netfilter/table.ts'
 import { targetsOf } from '../targets/destination.ts'
+import { ingressPorts, portProblems } from '../targets/ports.ts'
 import type { Context } from '../world/context.ts'
 import { logProblems } from '../world/log-problems.ts'
 import { reportOf } from '../world/reports.ts'
@@ -28,7 +31,13 @@ export function reportTargets(context: Pick<Context, 'store' | 'log' | 'clock' |
 type Report = { readonly lines: readonly string[]; readonly problems: readonly string[] }
 
 const report = memo(
-  (world: World) => [world.settings, attemptedPlan(world), egressStatus(world), ingressStatus(world)],
+  (world: World) => [
+    world.settings,
+    attemptedPlan(world),
+    ingressPorts(world),
+    egressStatus(world),
+    ingressStatus(world),
+  ],
   (world): Report => ({ lines: linesOf(world), problems: problemsOf(world) }),
 )
 
@@ -37,7 +46,7 @@ function linesOf(world: World): string[] {
   if (plan === undefined) return []
   const { settings } = world
   const targets = targetsOf(world)
-  const { ingress, catchAll, exempt, masquerade } = plan.table
+  const { own, ingressByPort, catchAll, exempt, masquerade } = plan.table
   const services = [...plan.egress.values(), ...plan.ingress.values()]
   const programmed = services.filter((service) => service.programmed.length > 0).length
   const hasBackends = targets.length > 0 || settings.ingressServicesFile !== undefined
@@ -45,9 +54,9 @@ function linesOf(world: World): string[] {
     ...families.flatMap((family) =>
       targets.length === 0
         ? []
-        : [...ingress[family]].map(
-            ([own, backends]) =>
-              `forwarding ${own} to ${some(backends, { most: 10, separator: ', ', rest: 'others' })}`,
+        : [...own[family].keys()].map(
+            (address) =>
+              `forwarding ${portsText(ingressByPort[family]?.ports)}${address} to ${list(backendsOf(plan.table, family, address))}`,
           ),
     ),
     ...families.flatMap((family) =>
@@ -64,6 +73,11 @@ function linesOf(world: World): string[] {
   ]
 }
 
+const list = (texts: readonly string[]): string => some(texts, { most: 10, separator: ', ', rest: 'others' })
+
+const portsText = (ports: readonly PortRange[] | undefined): string =>
+  ports === undefined ? '' : `${list(ports.map(rangeText)) || 'no port'} of `
+
 function problemsOf(world: World): string[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
@@ -71,6 +85,7 @@ function problemsOf(world: World): string[] {
   const unreachable = world.destination !== undefined && !nothingReachable(plan) ? [] : plan.unreachable
   return [
     ...plan.problems,
+    ...portProblems(world),
     ...unreachable.map(({ target, reason }) => `${target.text} gets no traffic: ${reason}`),
     ...serviceProblems(world).map(({ service, problem }) => `${service}: ${problem}`),
   ]

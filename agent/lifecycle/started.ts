@@ -1,6 +1,7 @@
 import { CulvertError } from '../../lib/errors.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
 import { attemptedPlan, forwards } from '../forwarding/reconciler.ts'
+import { planRelay, relayKey } from '../relay/reconciler.ts'
 import { planServe, serveKey } from '../serve/reconciler.ts'
 import { planStateSecret, stateSecretKey } from '../state-secret/reconciler.ts'
 import { isUnresolved } from '../targets/destination.ts'
@@ -14,7 +15,11 @@ import type { World } from '../world/world.ts'
  */
 export async function started({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
   await store.until(({ daemon, tailnet }) => daemon.phase === 'running' && tailnet.self !== undefined, signal)
-  const world = await store.until((now) => forwardingTried(now) && serveTried(now) && stateSecretTried(now), signal)
+  const world = await store.until(
+    (now) => forwardingTried(now) && relayTried(now) && serveTried(now) && stateSecretTried(now),
+    signal,
+  )
+  refuseOldDaemon(world)
   const plan = attemptedPlan(world)
   const { settings } = world
   // The addresses of a name may change.
@@ -33,9 +38,26 @@ export async function started({ store, log, signal }: Pick<Context, 'store' | 'l
   })
 }
 
+/** Versions of tailscaled before this one ignore what a serve config says of the PROXY protocol. */
+const proxyProtocolSince = { major: 1, minor: 92 } as const
+
+/** Backends would take a client's first bytes for the header. */
+function refuseOldDaemon({ settings: { proxyProtocol }, tailnet: { version = '' } }: World): void {
+  const [major = NaN, minor = NaN] = version.split('.').map(Number)
+  const { major: least, minor: since } = proxyProtocolSince
+  if (proxyProtocol === undefined || !(major < least || (major === least && minor < since))) return
+  throw new CulvertError(
+    'settings',
+    `CULVERT_PROXY_PROTOCOL needs tailscaled ${least}.${since} or later, and this is ${version}`,
+    { remedy: 'Use an image with a later tailscaled, or unset it.' },
+  )
+}
+
 /** A name that cannot be resolved does not end the agent. */
 const forwardingTried = (world: World): boolean =>
   !forwards(world) || isUnresolved(world) || attemptedPlan(world) !== undefined
+
+const relayTried = (world: World): boolean => planRelay(world) === undefined || reportOf(world, relayKey) !== undefined
 
 const serveTried = (world: World): boolean => planServe(world) === undefined || reportOf(world, serveKey) !== undefined
 

@@ -8,6 +8,7 @@ import type { ServeConfig } from '../../wire/serve-config.ts'
 import type { PartialOutcome, Reconciler } from '../world/reconciler.ts'
 import { reconcilerKey, reportOf } from '../world/reports.ts'
 import { isRunning, type World } from '../world/world.ts'
+import { wantedServe } from './wanted.ts'
 
 export type ServeDesired = {
   readonly config: ServeConfig
@@ -20,12 +21,6 @@ export const serveKey = reconcilerKey<ServeDesired>('serve')
 
 /** The node's name; empty until it is known. */
 export const ownName = ({ tailnet }: World): string => tailnet.self?.name.replace(/\.$/, '') ?? ''
-
-/**
- * The desired serve config, with placeholders for the node's name; undefined if none is mounted, or none was ever
- * valid.
- */
-export const wantedServe = ({ mounted }: World): ServeConfig | undefined => mounted.serveConfig?.content?.config
 
 /**
  * The same with the node's name filled in, and the entries that must wait. Undefined until tailscaled has said for

@@ -4,6 +4,7 @@ import { type Misnamed, misnamed } from '../../serve/names.ts'
 import { certDomain, entriesOf, type ServeConfig } from '../../wire/serve-config.ts'
 import { advertised } from './advertise.ts'
 import { ownName, resolvedServe, servedConfig } from './reconciler.ts'
+import { serves } from './wanted.ts'
 import type { World } from '../world/world.ts'
 
 /** A problem of an entry of the serve config. */
@@ -37,7 +38,7 @@ const misnaming = ({ entry, name, service, own }: Misnamed): ServeProblem => ({
 
 /** What is served, for the status; docs/operations.md documents the shape. */
 export function serveView(world: World): Record<string, unknown> | null {
-  if (world.settings.serveConfigFile === undefined) return null
+  if (!serves(world.settings)) return null
   const served = servedConfig(world)
   return {
     domain: resolvedServe(world)?.domain ?? null,

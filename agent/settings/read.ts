@@ -3,6 +3,7 @@ import type { CulvertError } from '../../lib/errors.ts'
 import { parseDuration } from '../../lib/go-values.ts'
 import { quote } from '../../lib/quote.ts'
 import { takeAcceptDns } from './accept-dns.ts'
+import { readDestPorts, readProxyProtocol } from './dest-ports.ts'
 import { readExempt, readTailnetTarget, readViaIngress } from './egress.ts'
 import { type Environment, envReader, type EnvReader } from './env-reader.ts'
 import { badLoginServer } from './login-server.ts'
@@ -53,7 +54,7 @@ export function readSettings(
   const egressServicesDirectory = text('TS_EGRESS_PROXIES_CONFIG_PATH') || undefined
   const ingressServicesFile = text('TS_INGRESS_PROXIES_CONFIG_PATH') || undefined
   const groups = egressServicesDirectory !== undefined || ingressServicesFile !== undefined
-  const forwards = targets.length > 0 || targetName !== undefined || catchesAll || groups
+  const forwards = !userspace && (targets.length > 0 || targetName !== undefined || catchesAll || groups)
   const routeFamilies = userspace ? [] : readRouteFamilies(raw('TS_ROUTES') ?? '')
   const debugAddress = env.addressPort('TS_DEBUG_ADDR_PORT')
   const settings: Settings = {
@@ -74,6 +75,8 @@ export function readSettings(
     configDirectory,
     targets,
     targetName,
+    targetPorts: readDestPorts(env),
+    proxyProtocol: readProxyProtocol(env),
     tailnetTarget,
     viaIngress,
     exempt: catchesAll ? exempt : [],
@@ -84,11 +87,11 @@ export function readSettings(
     forwardedFamilies: families.filter(
       (family) =>
         routeFamilies.includes(family) ||
-        targets.some((target) => target.family === family) ||
+        (!userspace && targets.some((target) => target.family === family)) ||
         (tailnetTarget?.kind === 'address' && tailnetTarget.address.family === family),
     ),
     advertisedFamilies: userspace ? [] : advertisedFamilies(up.extraArgs),
-    forwardsAny: targetName !== undefined || tailnetTarget?.kind === 'name' || groups,
+    forwardsAny: (targetName !== undefined && !userspace) || tailnetTarget?.kind === 'name' || groups,
     bootTimeoutMs: parseDuration(text('TS_BOOT_TIMEOUT')) ?? 0,
     endpoints,
     forwardingOptimizations: bool('TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'),

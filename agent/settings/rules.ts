@@ -1,40 +1,22 @@
 import { type AddressPort, parseAddressPort } from '../../lib/address.ts'
-import { CulvertError } from '../../lib/errors.ts'
 import { flagName } from '../../lib/go-flags.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
+import { exclusive, fail, isSet, names, type Rule, userspace } from './rule.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { tunProblem } from './tun.ts'
 import type { VariableName } from './variables.ts'
 import { whoseFlag } from './whose-flag.ts'
 
-/** A rule about the environment as a whole. */
-export type Rule = {
-  /** For docs/settings.md. */
-  readonly rule: string
-  /** Throws CulvertError `settings` if it is broken, naming the variables and what to do. */
-  readonly check: (env: EnvReader) => void
-}
-
-const fail = (message: string): never => {
-  throw new CulvertError('settings', message)
-}
-const isSet =
-  ({ text }: EnvReader) =>
-  (name: VariableName): boolean =>
-    text(name) !== ''
-
-const l3 = [
-  'TS_DEST_IP',
-  'TS_EXPERIMENTAL_DEST_DNS_NAME',
-  'TS_TAILNET_TARGET_IP',
-  'TS_TAILNET_TARGET_FQDN',
-] as const satisfies VariableName[]
+const ingress = ['TS_DEST_IP', 'TS_EXPERIMENTAL_DEST_DNS_NAME'] as const satisfies VariableName[]
+const egress = ['TS_TAILNET_TARGET_IP', 'TS_TAILNET_TARGET_FQDN'] as const satisfies VariableName[]
+const l3 = [...ingress, ...egress]
 const oauth = ['TS_CLIENT_ID', 'TS_CLIENT_SECRET', 'TS_ID_TOKEN', 'TS_AUDIENCE'] as const satisfies VariableName[]
 const groups = ['TS_EGRESS_PROXIES_CONFIG_PATH', 'TS_INGRESS_PROXIES_CONFIG_PATH'] as const satisfies VariableName[]
 const keys = ['TS_AUTHKEY', 'TS_AUTH_KEY', 'TS_CLIENT_SECRET', 'TS_ID_TOKEN'] as const satisfies VariableName[]
 const proxies = ['TS_SOCKS5_SERVER', 'TS_OUTBOUND_HTTP_PROXY_LISTEN'] as const satisfies VariableName[]
 const viaIngress = 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS'
+const destPorts = 'CULVERT_DEST_PORTS'
 const optimizations = 'TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'
 
 /** Whether the listener of TS_LOCAL_ADDR_PORT is needed. */
@@ -44,18 +26,17 @@ export const wantsListener = (env: EnvReader): boolean =>
 /** The name of its variable, if it is needed. */
 export const listenerName = (env: EnvReader) => (wantsListener(env) ? (['TS_LOCAL_ADDR_PORT'] as const) : [])
 
-const userspace = ({ raw }: EnvReader): string => `TS_USERSPACE=${raw('TS_USERSPACE') || 'true (the default)'}`
-
 /** In the order of upstream’s own checks: the agent ends with the first that is broken. */
 export const rules: readonly Rule[] = [
   {
-    rule: `${names(l3)} need \`TS_USERSPACE=false\``,
+    rule: `${names(l3)} need \`TS_USERSPACE=false\`; the first two also work with \`${destPorts}\``,
     check: (env) => {
-      const name = l3.find(isSet(env))
+      const name = (isSet(env)(destPorts) ? egress : l3).find(isSet(env))
       if (name === undefined || !env.bool('TS_USERSPACE')) return
-      fail(
-        `${name}=${env.text(name)} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or unset ${name}`,
-      )
+      const otherwise = ingress.some((one) => one === name)
+        ? `set ${destPorts} to the ports to forward`
+        : `unset ${name}`
+      fail(`${name}=${env.text(name)} is not supported with ${userspace(env)}: set TS_USERSPACE=false, or ${otherwise}`)
     },
   },
   exclusive('TS_DEST_IP', 'TS_EXPERIMENTAL_DEST_DNS_NAME'),
@@ -219,24 +200,47 @@ export const rules: readonly Rule[] = [
       )
     },
   },
+  {
+    rule: `\`${destPorts}\` excludes ${names(egress)}`,
+    check: (env) => {
+      const name = egress.find(isSet(env))
+      if (name === undefined || !isSet(env)(destPorts)) return
+      fail(`${destPorts} and ${name} exclude each other: L3 egress forwards all ports of the Pod. Unset one of them`)
+    },
+  },
+  {
+    rule: `\`${destPorts}\` needs ${names(ingress, 'or')}`,
+    check: (env) => {
+      if (!isSet(env)(destPorts) || ingress.some(isSet(env))) return
+      fail(`${destPorts} needs a target, too: set ${ingress.join(' or ')}, or unset it`)
+    },
+  },
+  {
+    rule: '`TS_DEST_IP` is no loopback address where `TS_USERSPACE=true`',
+    check: (env) => {
+      if (!env.bool('TS_USERSPACE')) return
+      const own = env
+        .text('TS_DEST_IP')
+        .split(',')
+        .map((part) => part.trim())
+        .find((part) => /^(?:127\.|::1$)/.test(part))
+      if (own === undefined) return
+      fail(
+        `TS_DEST_IP=${own} is the Pod itself: without a TUN device, tailscaled already passes every port of the node to the same port of 127.0.0.1. Unset TS_DEST_IP, or set the address of another Pod or a Service`,
+      )
+    },
+  },
+  {
+    rule: `\`CULVERT_PROXY_PROTOCOL\` needs \`${destPorts}\``,
+    check: (env) => {
+      if (!isSet(env)('CULVERT_PROXY_PROTOCOL') || isSet(env)(destPorts)) return
+      fail(
+        `CULVERT_PROXY_PROTOCOL needs ${destPorts}, too: tailscaled writes the client’s address for the ports that it forwards itself. Set ${destPorts} to these, or unset CULVERT_PROXY_PROTOCOL`,
+      )
+    },
+  },
 ]
 
 const everyAddress = new Set(['::', '0.0.0.0'])
 const overlap = (one: AddressPort, other: AddressPort): boolean =>
   one.port === other.port && (one.host === other.host || everyAddress.has(one.host) || everyAddress.has(other.host))
-
-/** At most one of them may be set. */
-function exclusive(...all: VariableName[]): Rule {
-  return {
-    rule: `${names(all)} exclude each other`,
-    check: (env) => {
-      const both = all.filter(isSet(env))
-      if (both.length > 1) fail(`${both.join(' and ')} exclude each other: set one of them`)
-    },
-  }
-}
-
-function names(all: readonly VariableName[]): string {
-  const marked = all.map((name) => `\`${name}\``)
-  return `${marked.slice(0, -1).join(', ')} and ${marked.at(-1)}`
-}

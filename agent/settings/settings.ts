@@ -1,5 +1,6 @@
 import type { InCluster } from '../../kube/service-account.ts'
 import type { Address, AddressPort, Family } from '../../lib/address.ts'
+import type { PortRange } from '../../netfilter/port-ranges.ts'
 import type { PortKey } from '../../netfilter/table.ts'
 import type { TailnetTarget } from '../../wire/tailnet-target.ts'
 
@@ -35,6 +36,10 @@ export type Settings = {
   /** L3 ingress: the targets, or their name in DNS; neither when the mode is off. */
   readonly targets: readonly Address[]
   readonly targetName: string | undefined
+  /** The ports that lead to them, sorted within a protocol; undefined: everything does. */
+  readonly targetPorts: readonly PortRange[] | undefined
+  /** The version of the PROXY protocol by which backends learn the client's address; undefined: none. */
+  readonly proxyProtocol: 1 | 2 | undefined
   /** L3 egress: the target in the tailnet; undefined when the mode is off. */
   readonly tailnetTarget: TailnetTarget | undefined
   /**

@@ -1,7 +1,16 @@
 /** An environment variable that the agent knows. */
 export type Variable = {
   readonly name: string
-  readonly type: 'text' | 'boolean' | 'duration' | 'address' | 'addresses' | 'address and port' | 'words' | 'path'
+  readonly type:
+    | 'text'
+    | 'boolean'
+    | 'duration'
+    | 'address'
+    | 'addresses'
+    | 'ports'
+    | 'address and port'
+    | 'words'
+    | 'path'
   readonly default?: string
   readonly effect: string
   /** An empty value has its own meaning. */

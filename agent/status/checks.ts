@@ -9,13 +9,16 @@ import { forwardingKey, planForwarding } from '../forwarding/reconciler.ts'
 import { serviceProblems } from '../forwarding/view.ts'
 import { documents } from '../mounted/documents.ts'
 import { mountedRejections } from '../mounted/views.ts'
+import { relayKey } from '../relay/reconciler.ts'
 import { advertiseKey } from '../serve/advertise.ts'
 import { servedConfig, serveKey } from '../serve/reconciler.ts'
 import { serveProblems } from '../serve/view.ts'
+import { serves } from '../serve/wanted.ts'
 import { stateSecretKey } from '../state-secret/reconciler.ts'
 import { loginProblem } from '../tailscaled/login.ts'
 import { isUnresolved } from '../targets/destination.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
+import { forwardsByServe, portProblems } from '../targets/ports.ts'
 import { reportOf, wasAttempted } from '../world/reports.ts'
 import { hasAddress, type World } from '../world/world.ts'
 
@@ -51,6 +54,8 @@ export function checks(world: World): Check[] {
   add('control-server', false, controlServer(world))
   add('addresses', true, hasAddress(world) ? ok : waiting('the node has no address in the tailnet yet'))
   add(forwardingKey.name, true, forwarding(world))
+  add('ports', false, world.settings.targetPorts && failingFor(portProblems(world)))
+  add(relayKey.name, true, relay(world))
   add('dns', false, dns(world))
   add(serveKey.name, true, serve(world))
   add('serve-config', false, serveConfig(world))
@@ -101,6 +106,14 @@ function forwarding(world: World): Outcome | undefined {
     : ok
 }
 
+function relay(world: World): Outcome | undefined {
+  if (!forwardsByServe(world.settings)) return undefined
+  if (isUnresolved(world)) return waiting(`${unresolvedReason(world)}: nothing is forwarded yet`)
+  const report = reportOf(world, relayKey)
+  if (report?.error !== undefined) return failing(report.error)
+  return report?.verified === undefined ? waiting('the ports are not open yet') : ok
+}
+
 const unresolvedReason = ({ settings: { targetName }, destination }: World): string =>
   destination?.problem ?? `${targetName} has not been resolved yet`
 
@@ -141,7 +154,7 @@ function failingFor(problems: readonly string[]): Outcome {
 
 /** Whether anything that was asked for is served. */
 function serve(world: World): Outcome | undefined {
-  if (world.settings.serveConfigFile === undefined) return undefined
+  if (!serves(world.settings)) return undefined
   const served = servedConfig(world)
   const error = reportOf(world, serveKey)?.error
   if (served === undefined) return error === undefined ? waiting('nothing is served yet') : failing(error)

@@ -3,6 +3,7 @@ import { certificateMetrics } from '../certificates/view.ts'
 import { attemptedPlan } from '../forwarding/reconciler.ts'
 import { serviceProblems } from '../forwarding/view.ts'
 import { mountedMetrics } from '../mounted/views.ts'
+import { relayMetrics } from '../relay/view.ts'
 import { serveCounts, serveProblems } from '../serve/view.ts'
 import { destinationMetrics } from '../targets/view.ts'
 import type { World } from '../world/world.ts'
@@ -58,6 +59,7 @@ export function metrics(world: World, { version, startTime, tailscaledUp, since,
     ),
     ...mountedMetrics(world),
     ...destinationMetrics(world),
+    ...relayMetrics(world),
     gauge('services', 'Services of the mounted files, by whether traffic to them is forwarded.', serviceCounts(world)),
     infoMetric(
       'culvert_service_problem_info',

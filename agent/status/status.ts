@@ -1,11 +1,15 @@
-import { families, familyName } from '../../lib/address.ts'
+import { type Address, families, familyName } from '../../lib/address.ts'
+import { backendsOf } from '../../netfilter/table.ts'
 import { certificatesView } from '../certificates/view.ts'
 import { attemptedPlan, forwardingKey } from '../forwarding/reconciler.ts'
 import { servicesView } from '../forwarding/view.ts'
 import { mountedRejections } from '../mounted/views.ts'
 import { preshutdownView } from '../preshutdown/view.ts'
+import { relayKey } from '../relay/reconciler.ts'
+import { relayView } from '../relay/view.ts'
 import { serveView } from '../serve/view.ts'
 import { targetsOf } from '../targets/destination.ts'
+import { portsView } from '../targets/ports.ts'
 import { destinationView } from '../targets/view.ts'
 import { reportOf } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
@@ -48,6 +52,8 @@ export function statusView(world: World, { version, since, now }: StatusContext)
     },
     firewall: world.firewall ?? null,
     targets: targetsView(world),
+    ports: portsView(world),
+    relay: relayView(world),
     dns: destinationView(world),
     egress: egressView(world),
     services: servicesView(world),
@@ -82,13 +88,16 @@ function egressView(world: World): Record<string, unknown> | null {
 }
 
 function targetsView(world: World): Record<string, unknown>[] {
+  if (world.settings.userspace) return targetsOf(world).map((target) => relayedTarget(world, target))
   const plan = attemptedPlan(world)
   const failed = reportOf(world, forwardingKey)?.error
   return targetsOf(world).map((target) => {
     const own =
       plan === undefined
         ? []
-        : [...plan.table.ingress[target.family]].filter(([, backends]) => backends.includes(target.text))
+        : [...plan.table.own[target.family].keys()].filter((address) =>
+            backendsOf(plan.table, target.family, address).includes(target.text),
+          )
     const reason = plan?.unreachable.find((entry) => entry.target.text === target.text)?.reason
     const waiting = plan === undefined ? 'waiting for the node’s own addresses' : 'the rules are not in place yet'
     const problem = reason ?? failed ?? (own.length === 0 ? waiting : undefined)
@@ -97,7 +106,19 @@ function targetsView(world: World): Record<string, unknown>[] {
       family: familyName(target.family),
       forwarded: problem === undefined,
       problem: problem ?? null,
-      from: own.map(([address]) => address),
+      from: own,
     }
   })
+}
+
+/** Without rules, clients of both families reach every target. */
+function relayedTarget(world: World, { text, family }: Address): Record<string, unknown> {
+  const problem = checks(world).find(({ name, state }) => name === relayKey.name && state !== 'ok')?.reason
+  return {
+    address: text,
+    family: familyName(family),
+    forwarded: problem === undefined,
+    problem: problem ?? null,
+    from: problem === undefined ? (world.tailnet.self?.addresses.map((own) => own.text) ?? []) : [],
+  }
 }

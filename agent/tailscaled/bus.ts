@@ -4,6 +4,7 @@ import { valueAt } from '../../lib/layered-map.ts'
 import { watchBus } from '../../localapi/bus.ts'
 import { LocalApiError } from '../../localapi/error.ts'
 import { noPeers } from '../../localapi/peers.ts'
+import { serves } from '../serve/wanted.ts'
 import { needsPeers } from '../targets/needs-peers.ts'
 import type { Context } from '../world/context.ts'
 import { isUp } from '../world/world.ts'
@@ -28,7 +29,7 @@ export async function followBus(
   const wanted = {
     peers: needsPeers(settings),
     held: (key: string) => valueAt(store.world.tailnet.peers ?? noPeers, key),
-    certDomains: settings.serveConfigFile !== undefined,
+    certDomains: serves(settings),
   }
   let said: string | undefined
 

@@ -1,5 +1,5 @@
 import type { CertificateReport } from '../../certs/report.ts'
-import type { Address, Family, Prefix } from '../../lib/address.ts'
+import type { Address, Family } from '../../lib/address.ts'
 import type { BackendState, Self } from '../../localapi/notify.ts'
 import type { ExtraRecord, Peers } from '../../localapi/peers.ts'
 import type { CertificateMemory } from '../../wire/certificate-memory.ts'
@@ -8,8 +8,10 @@ import type { EgressServices } from '../../wire/egress-services.ts'
 import type { IngressServices } from '../../wire/ingress-services.ts'
 import type { ServeFile } from '../../wire/serve-file.ts'
 import type { Backend } from '../../netfilter/backend.ts'
+import type { RelayCounts } from '../../relay/counts.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Capability } from './capability.ts'
+import type { LocalNetwork } from './local-network.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
 
@@ -43,6 +45,8 @@ export type World = {
   /** Tailscale Services that tailscaled has ever served. */
   readonly everServed: ReadonlySet<string>
   readonly certificates: Certificates
+  /** L3 ingress that the agent forwards itself: its port for each of the node's TCP ports. */
+  readonly relay: { readonly ports: ReadonlyMap<number, number>; readonly counts?: RelayCounts }
   /** Set while a preStop hook waits. */
   readonly preshutdown: Preshutdown | undefined
   /** What each reconciler last achieved. */
@@ -125,15 +129,6 @@ export type Reissue = {
   /** The refused key, which is the value of `reissue_authkey` in the Secret; may be empty. */
   readonly refusedKey: string
   readonly reason: string
-}
-
-/** The Pod's own network, which egress must not target. */
-export type LocalNetwork = {
-  /** Addresses of every device but the tunnel, each with its network. */
-  readonly addresses: readonly { readonly address: Address; readonly onLink: Prefix; readonly device: string }[]
-  /** Addresses of the Kubernetes API, and of the resolvers in /etc/resolv.conf. */
-  readonly apiServer: readonly Address[]
-  readonly resolvers: readonly Address[]
 }
 
 /** The mounted files; undefined if not configured, and before the first read. */
@@ -235,6 +230,7 @@ export const initialWorld = (
   contact: { services: new Set() },
   everServed: new Set(),
   certificates: { reports: new Map() },
+  relay: { ports: new Map() },
   preshutdown: undefined,
   reports: {},
 })

@@ -41,6 +41,7 @@ export const tableOf = (list: readonly Service[], own: string): ForwardingTable 
     kernelFamilies: families,
     podFamilies: families,
     noSnat: false,
+    targetPorts: undefined,
     targets: [],
     catchAll: [],
     exempt: [],

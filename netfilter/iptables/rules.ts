@@ -3,6 +3,7 @@ import { memoOf } from '../../lib/memo.ts'
 import { type Entry, inOrder } from '../in-order.ts'
 import type { ForwardingTable } from '../table.ts'
 import { digitsOf, kernelText, prefixOf } from './address-text.ts'
+import { byPortChains, leadToPort, portDigits, portsChain } from './by-port.ts'
 import { leadTo, spreadChain, spreadChains } from './spread.ts'
 import { branches, type Chains, type Leaf } from './tree.ts'
 
@@ -176,6 +177,7 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
           ],
         ],
         ...spreadChains(table.ingress[family], family),
+        ...byPortChains(table.ingressByPort[family]),
         ...branches('CULVERT-IN', addressLeaves(table, family), (digits) => `-d ${prefixOf(digits, family)}`),
         ...(['tcp', 'udp'] as const).flatMap((protocol) => [
           ...branches(
@@ -194,11 +196,18 @@ const portMatch = (key: string): string => {
   return `-p ${protocol} -m ${protocol} --dport ${port}`
 }
 
-const addressLeaves = ({ ingress }: ForwardingTable, family: Family): Leaf[] =>
-  [...ingress[family]].map(([text, backends]) => ({
+function addressLeaves({ ingress, ingressByPort }: ForwardingTable, family: Family): Leaf[] {
+  const leaf = (text: string, lead: string): Leaf => ({
     digits: digitsOf(text, family),
-    rule: `-d ${kernelText(text)}/${family === 4 ? 32 : 128} ${backends.length > 1 ? `-j ${spreadChain(text, family)}` : leadTo(backends[0]!)}`,
-  }))
+    rule: `-d ${kernelText(text)}/${family === 4 ? 32 : 128} ${lead}`,
+  })
+  return [
+    ...[...ingress[family]].map(([text, backends]) =>
+      leaf(text, backends.length > 1 ? `-j ${spreadChain(text, family)}` : leadTo(backends[0]!)),
+    ),
+    ...(ingressByPort[family]?.addresses ?? []).map((text) => leaf(text, `-j ${portsChain}`)),
+  ]
+}
 
 const portLeaves = ({ ports }: ForwardingTable, family: Family, protocol: 'tcp' | 'udp'): Leaf[] =>
   inOrder(ports[family]).flatMap((entry) => (entry.key.startsWith(protocol) ? [portLeaf(entry)] : []))
@@ -206,11 +215,8 @@ const portLeaves = ({ ports }: ForwardingTable, family: Family, protocol: 'tcp' 
 /** Memoized per entry, since tables share the entries of unchanged services. */
 const portLeaf = memoOf(({ key, value }: Entry): Leaf => {
   const [address = '', port] = value.split(' . ')
-  const target = address.includes(':') ? `[${kernelText(address)}]` : address
-  const digits = Number(key.slice(key.lastIndexOf(' ') + 1))
-    .toString(16)
-    .padStart(4, '0')
-  return { digits, rule: `${portMatch(key)} -j DNAT --to-destination ${target}:${port}` }
+  const digits = portDigits(Number(key.slice(key.lastIndexOf(' ') + 1)))
+  return { digits, rule: `${portMatch(key)} ${leadToPort(address, port)}` }
 })
 
 /** The range of ports with these leading digits. */

@@ -8,8 +8,12 @@ import { nameOf } from './tree.ts'
 export const spreadChains = (ingress: ForwardingTable['ingress'][Family], family: Family): [string, string[]][] =>
   spreadOf(ingress).several.map(({ address, backends }) => [
     spreadChain(address, family),
-    backends.map((backend, index) => `${chance(backends.length - index)}${leadTo(backend)}`),
+    spreadRules(backends, leadTo),
   ])
+
+/** Rules that pick one of several backends with equal probabilities. */
+export const spreadRules = (backends: readonly string[], lead: (backend: string) => string): string[] =>
+  backends.map((backend, index) => `${chance(backends.length - index)}${lead(backend)}`)
 
 export const spreadChain = (address: string, family: Family): string => nameOf('CULVERT-OF', digitsOf(address, family))
 

@@ -15,11 +15,15 @@ const longestName = 28
 /**
  * Chains that find the one rule for a packet in few comparisons, however many rules there are: `root`, and below it a
  * chain for each prefix of digits that several rules share. Adding a rule changes only its branch.
- * @param match the match for packets whose digits have this prefix.
+ * @param match the match for packets of these leaves, whose digits have this prefix.
  */
-export function branches(root: string, leaves: readonly Leaf[], match: (beginning: string) => string): Chains {
+export function branches<Kind extends Leaf>(
+  root: string,
+  leaves: readonly Kind[],
+  match: (beginning: string, group: readonly Kind[]) => string,
+): Chains {
   const chains = new Map<string, readonly string[]>()
-  const grow = (name: string, held: readonly Leaf[]): void => {
+  const grow = (name: string, held: readonly Kind[]): void => {
     if (held.length <= mostRules) {
       chains.set(
         name,
@@ -36,7 +40,7 @@ export function branches(root: string, leaves: readonly Leaf[], match: (beginnin
     chains.set(
       name,
       groups.map(({ group, beginning, branch }) =>
-        group.length === 1 ? group[0]!.rule : `${match(beginning)} -j ${branch}`,
+        group.length === 1 ? group[0]!.rule : `${match(beginning, group)} -j ${branch}`,
       ),
     )
     for (const { group, branch } of groups) if (group.length > 1) grow(branch, group)

@@ -1,6 +1,7 @@
 import { type Family, families, tailnetRanges } from '../../lib/address.ts'
 import { spreadOf } from '../spread.ts'
-import type { ForwardingTable } from '../table.ts'
+import { type PortRange, protocols } from '../port-ranges.ts'
+import type { ForwardingTable, IngressByPort } from '../table.ts'
 
 const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
 
@@ -8,14 +9,14 @@ const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
 const both = (rule: (ip: string, family: Family) => string): string[] =>
   families.map((family) => rule(ipOf(family), family))
 
-/** As `both`, for the families that have a value. */
+/** As `both`, for the families that have a value; a rule or several. */
 const each = <T>(
   values: Readonly<Record<Family, T | undefined>>,
-  rule: (ip: string, value: T, family: Family) => string,
+  rule: (ip: string, value: T, family: Family) => string | readonly string[],
 ): string[] =>
   families.flatMap((family) => {
     const value = values[family]
-    return value === undefined ? [] : [rule(ipOf(family), value, family)]
+    return value === undefined ? [] : rule(ipOf(family), value, family)
   })
 
 /**
@@ -38,6 +39,29 @@ function oneOf(backends: readonly string[]): string {
   return `numgen random mod ${backends.length} map { ${choices.join(', ')} }`
 }
 
+/** With sets and maps of their own, since ports only change with the settings and the serve config. */
+function byPortRules(tun: string, ip: string, { addresses, backends, ports }: IngressByPort): string[] {
+  const [only = ''] = backends
+  const dnat = `dnat ${ip} to ${backends.length > 1 ? oneOf(backends) : only}`
+  return protocols.flatMap((protocol) => {
+    const listed = ports.filter((range) => range.protocol === protocol)
+    const same = listed.filter(({ to }) => to === undefined).map(span)
+    const other = listed.filter(({ to }) => to !== undefined).map(({ first, to }) => `${first} : ${to}`)
+    return [
+      ...(same.length > 0
+        ? [`${protocol} dport { ${same.join(', ')} } ${dnat} comment "ingress: ${protocol} ports to a backend"`]
+        : []),
+      ...(other.length > 0
+        ? [
+            `meta l4proto ${protocol} ${dnat} : ${protocol} dport map { ${other.join(', ')} } comment "ingress: ${protocol} ports to other ports of a backend"`,
+          ]
+        : []),
+    ].map((rule) => `iifname ${tun} ${ip} daddr { ${addresses.join(', ')} } ${rule}`)
+  })
+}
+
+const span = ({ first, last }: PortRange): string => (first === last ? String(first) : `${first}-${last}`)
+
 export type Chain = { readonly name: string; readonly hook: string; readonly rules: readonly string[] }
 
 /**
@@ -45,7 +69,7 @@ export type Chain = { readonly name: string; readonly hook: string; readonly rul
  */
 export type Shape = Pick<
   ForwardingTable,
-  'device' | 'ingress' | 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'
+  'device' | 'ingress' | 'ingressByPort' | 'masquerade' | 'refuseUnmapped' | 'catchAll' | 'source'
 >
 
 /**
@@ -54,7 +78,10 @@ export type Shape = Pick<
  */
 export const chains = (shape: Shape): Chain[] => chainsFor(`"${shape.device}"`, shape)
 
-const chainsFor = (tun: string, { ingress, masquerade, refuseUnmapped, catchAll, source }: Shape): Chain[] => [
+const chainsFor = (
+  tun: string,
+  { ingress, ingressByPort, masquerade, refuseUnmapped, catchAll, source }: Shape,
+): Chain[] => [
   {
     // Conntrack must run before tailscaled first dials: it would take the answer of a flow whose start it missed for a
     // new flow, which would be translated.
@@ -76,6 +103,7 @@ const chainsFor = (tun: string, { ingress, masquerade, refuseUnmapped, catchAll,
             `iifname ${tun} ${ipOf(family)} daddr ${address} dnat ${ipOf(family)} to ${oneOf(backends)} comment "ingress: own address to one of its backends"`,
         ),
       ),
+      ...each(ingressByPort, (ip, byPort) => byPortRules(tun, ip, byPort)),
       `iifname ${tun} return comment "egress: not for peers"`,
       'fib daddr type != local return comment "egress: only what is addressed to the Pod"',
       // The Pod itself refuses late packets of flows that conntrack has forgotten.

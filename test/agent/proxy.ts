@@ -36,6 +36,7 @@ export type Status = {
     readonly problem: string | null
     readonly from: readonly string[]
   }[]
+  readonly ports: { readonly forwarded: readonly string[]; readonly problems: readonly string[] } | null
   readonly dns: {
     readonly resolvedAs: string | null
     readonly addresses: readonly string[]

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { readSettings } from '../../agent/settings/read.ts'
 import { nodeAddresses, serviceAddresses, ways } from '../e2e/cluster.ts'
 import { rolledOut } from '../e2e/rollout.ts'
 import { ask, startBed, startEcho, type Bed } from '../lab/bed.ts'
@@ -49,6 +48,12 @@ const inside = async (namespace: string, pod: string, ...command: string[]): Pro
   (await bed.cluster.kubectl(['exec', pod, `--namespace=${namespace}`, '--container=tailscale', '--', ...command]))
     .stdout
 
+/** The agent has logged neither a warning nor an error. */
+async function quiet(namespace: string, pod: string): Promise<void> {
+  const log = await bed.cluster.kubectl(['logs', pod, `--namespace=${namespace}`, '--container=tailscale'])
+  expect(log.stdout.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+}
+
 /** Polls from the tailnet until there is an answer. */
 const answered = (to: string, protocol: 'tcp' | 'udp') =>
   expect.poll(() => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String))
@@ -80,8 +85,28 @@ test('L3 ingress, with NET_ADMIN and the device instead of privileged, on a read
   await expect(inside('tailscale', 'l3-ingress-0', 'touch', '/etc/file')).rejects.toThrow('Read-only file system')
   expect(await inside('tailscale', 'l3-ingress-0', 'culvert', 'status')).toMatch(/: ready$/m)
   expect(await inside('tailscale', 'l3-ingress-0', 'tailscale', 'status')).toContain('l3-ingress')
-  const log = (await bed.cluster.kubectl(['logs', 'l3-ingress-0', '--namespace=tailscale'])).stdout
-  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+  await quiet('tailscale', 'l3-ingress-0')
+})
+
+test('one name for sites that are served and ports that are forwarded', async () => {
+  const texts = { '10.96.0.100': `${backend.v4},${backend.v6}`, 'tcp/5432,udp/53': 'tcp/5432:7000,udp/53:7000' }
+  await apply('one-name.yaml', { texts })
+  await rolledOut(bed.cluster, 'one-name')
+  const own = await nodeAddresses(bed, 'one-name')
+  const asked: Visit = { to: own.v4, port: 80, name: 'one-name.lab.ts.net', path: '/x?y' }
+  const { stdout } = await bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(asked)])
+  expect(JSON.parse(stdout)).toMatchObject({ status: 301, location: 'https://one-name.lab.ts.net/x?y' })
+  const from = (family: 'v4' | 'v6', protocol: 'tcp' | 'udp', port: number) =>
+    ask(bed.host('client'), { to: own[family], protocol, port })
+  for (const family of ['v4', 'v6'] as const) {
+    expect(await from(family, 'tcp', 5432)).toMatchObject({ host: 'backend' })
+    expect(await from(family, 'udp', 53)).toMatchObject({ host: 'backend' })
+    await expect(from(family, 'tcp', 7000)).rejects.toThrow('ECONNREFUSED')
+  }
+  expect(await inside('tailscale', 'one-name-0', 'culvert', 'status')).toMatch(
+    /^ports: tcp\/5432:7000, udp\/53:7000\n[\s\S]*^serving as one-name\.lab\.ts\.net: ports 80, 443$/m,
+  )
+  await quiet('tailscale', 'one-name-0')
 })
 
 test('L7 ingress serves its file, without privileges', async () => {
@@ -95,8 +120,7 @@ test('L7 ingress serves its file, without privileges', async () => {
   )
   const secret = await bed.cluster.get<{ data: Record<string, string> }>('secret', 'l7-ingress-0', 'tailscale')
   expect(Buffer.from(secret?.data['https_endpoint'] ?? '', 'base64').toString()).toBe('app.lab.ts.net')
-  const log = (await bed.cluster.kubectl(['logs', 'l7-ingress-0', '--namespace=tailscale'])).stdout
-  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+  await quiet('tailscale', 'l7-ingress-0')
 })
 
 test('a sidecar without privileges, under Pod Security “restricted”', async () => {
@@ -112,8 +136,7 @@ test('a sidecar without privileges, under Pod Security “restricted”', async 
   const connect = `require('http').request({ port: 1055, method: 'CONNECT', path: '${client.v4}:7000' })
     .on('connect', (response) => { console.log(response.statusCode); process.exit() }).end()`
   expect(await inside('sidecar', 'web', 'node', '--eval', connect)).toBe('200')
-  const log = (await bed.cluster.kubectl(['logs', 'web', '--namespace=sidecar', '--container=tailscale'])).stdout
-  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+  await quiet('sidecar', 'web')
 })
 
 test('a subnet router', async () => {
@@ -130,8 +153,7 @@ test('L3 egress, for all ports of a name in the cluster', async () => {
   await apply('l3-egress.yaml', { texts: { 'db.example.ts.net': 'client.lab.ts.net' } })
   await rolledOut(bed.cluster, 'l3-egress')
   await toPod('l3-egress-0', 8125, 'client')
-  const log = (await bed.cluster.kubectl(['logs', 'l3-egress-0', '--namespace=tailscale'])).stdout
-  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+  await quiet('tailscale', 'l3-egress-0')
 })
 
 test('cluster traffic via ingress, with `tailscale serve` run once', async () => {
@@ -144,8 +166,7 @@ test('cluster traffic via ingress, with `tailscale serve` run once', async () =>
   await bed.cluster.kubectl(['delete', 'pod', 'via-ingress-0', '--namespace=tailscale'])
   await rolledOut(bed.cluster, 'via-ingress')
   await toPod('via-ingress-0', 5432, 'backend', ['tcp'])
-  const log = (await bed.cluster.kubectl(['logs', 'via-ingress-0', '--namespace=tailscale'])).stdout
-  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+  await quiet('tailscale', 'via-ingress-0')
 })
 
 test('ProxyGroup egress reaches its targets in the tailnet', async () => {
@@ -168,8 +189,7 @@ test('ProxyGroup egress reaches its targets in the tailnet', async () => {
   expect(last).toMatch(/^boot: .* HTTP server at \S+ closed$/m)
   expect(last.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
   await rolledOut(bed.cluster, 'egress')
-  const log = (await bed.cluster.kubectl(['logs', 'egress-0', '--namespace=tailscale'])).stdout
-  expect(log.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
+  await quiet('tailscale', 'egress-0')
 })
 
 test('ProxyGroup ingress hosts a Tailscale Service', async () => {
@@ -185,27 +205,6 @@ test('ProxyGroup ingress hosts a Tailscale Service', async () => {
   }
   for (const { family, protocol } of ways) await answered(vip[family], protocol).toMatchObject({ host: 'backend' })
 })
-
-test('the compose file has valid settings and matching addresses', async () => {
-  const file = join(projectRoot, 'docs/examples/compose.yaml')
-  const input = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'compose' } })
-  // The lab has no engine that could run it. kubectl parses any YAML as a patch of some object.
-  const argv = ['patch', '--local', '--type=merge', '--filename=-', `--patch-file=${file}`, '--output=json']
-  const { services: parts } = JSON.parse((await bed.cluster.kubectl(argv, { input })).stdout) as {
-    services: Record<'tailscale' | 'web', ComposeService>
-  }
-  const { settings, warnings } = readSettings(parts.tailscale.environment!)
-  expect(warnings).toEqual([])
-  expect(settings).toMatchObject({ userspace: false, state: { kind: 'disk' } })
-  expect(settings.targets.map(({ text }) => text)).toEqual(Object.values(parts.web.networks.inner))
-  expect(parts.tailscale.volumes).toEqual([`state:${parts.tailscale.environment!['TS_STATE_DIR']}`])
-})
-
-type ComposeService = {
-  readonly environment?: Readonly<Record<string, string>>
-  readonly volumes?: readonly string[]
-  readonly networks: { readonly inner: Readonly<Record<'ipv4_address' | 'ipv6_address', string>> }
-}
 
 /** The states of all processes in a Pod, the first letters of ps. */
 const states = (pod: string) => inside('default', pod, 'ps', '-eo', 'stat=')

@@ -122,6 +122,14 @@ function newFlows(table: ForwardingTable, family: 4 | 6): Flow[] {
   const inward = [...table.ingress[family]].flatMap(([destination, backends]) =>
     backends.map((answeredBy) => flow({ family, destination, answeredBy, port: 80, answeredTo: pod[family] })),
   )
+  const byPort = table.ingressByPort[family]
+  const listed = (byPort?.ports ?? []).flatMap(({ protocol, last, to = last }) =>
+    byPort!.addresses.flatMap((destination) =>
+      byPort!.backends.map((answeredBy) =>
+        flow({ family, protocol, destination, answeredBy, port: last, answeredFrom: to, answeredTo: pod[family] }),
+      ),
+    ),
+  )
   const outward = [...table.ports[family]].map(([key, target]) => {
     const [protocol = '', port] = key.split(' . ')
     const [answeredBy = '', from] = target.split(' . ')
@@ -129,7 +137,7 @@ function newFlows(table: ForwardingTable, family: 4 | 6): Flow[] {
     const ports = { port: Number(port), answeredFrom: Number(from) }
     return flow({ family, protocol, destination: pod[family], answeredBy, answeredTo, ...ports })
   })
-  return [...inward, ...outward]
+  return [...inward, ...listed, ...outward]
 }
 
 /** A random flow between addresses of the tables, the Pod and others. */

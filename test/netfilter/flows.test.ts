@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Flow, classifyFlows } from '../../netfilter/flows.ts'
 import { byFamily, emptyTable, type ForwardingTable, forwardingTable } from '../../netfilter/table.ts'
-import { egressTable, ingressTable, severalTable, source } from './tables.ts'
+import { byPortTable, egressTable, ingressTable, severalTable, source } from './tables.ts'
 
 const pod = '10.0.0.5'
 const flow = (change: Partial<Flow>): Flow => ({
@@ -23,6 +23,15 @@ const from = egressTable([
 const all = (target: string | undefined): ForwardingTable =>
   forwardingTable({ ...emptyTable, catchAll: { 4: target, 6: undefined }, exempt: ['udp . 41641'], source })
 const inward = { destination: 'p', answeredBy: 'b', answeredTo: pod }
+
+const web = { ...inward, destination: source[4], port: 80, answeredFrom: 80 }
+const [http, dns, other] = [
+  byPortTable([{ protocol: 'tcp', first: 70, last: 90 }]),
+  byPortTable([{ protocol: 'udp', first: 80, last: 80 }]),
+  byPortTable([{ protocol: 'tcp', first: 80, last: 80, to: 81 }]),
+]
+const early = { ...udp, destination: source[4], answeredBy: source[4] }
+const everything = ingressTable([[source[4], 'b']])
 
 const keysOf = (sets: ForwardingTable['own']) => byFamily((family) => new Set(sets[family].keys()))
 const two = (...backends: string[]): ForwardingTable => severalTable('p', backends)
@@ -114,6 +123,21 @@ describe('classifyFlows', () => {
       ingressTable([['p', 'b']]),
       'ends',
     ],
+    ['ingress by port that stays', web, http, http, 'stays'],
+    ['ingress by port that is tailscaled’s now, which takes its packets', web, http, dns, 'ends'],
+    ['ingress by port, whose backend has another port now, for TCP', web, http, other, 'drains'],
+    ['ingress by port that is removed, for UDP', { ...web, ...udp }, dns, http, 'ends'],
+    [
+      'ingress by port to a backend that is removed, for TCP',
+      web,
+      http,
+      byPortTable(http.ingressByPort[4]!.ports, ['c']),
+      'drains',
+    ],
+    ['ingress that is by port now', web, everything, http, 'stays'],
+    ['ingress by port that has all ports now', web, http, everything, 'stays'],
+    ['UDP that began before ingress by port', { ...early, port: 80 }, ingressTable([]), dns, 'ends'],
+    ['UDP to a port that is tailscaled’s', { ...early, port: 81 }, ingressTable([]), dns, 'stays'],
   ])('%s', (_name, change, before, after, expected, gone = []) => {
     expect(outcome(flow(change), before, after, gone)).toBe(expected)
   })

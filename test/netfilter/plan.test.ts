@@ -16,6 +16,7 @@ const plan = (change: Partial<ForwardingInput>) =>
     kernelFamilies: [4, 6],
     podFamilies: [4, 6],
     noSnat: false,
+    targetPorts: undefined,
     catchAll: [],
     exempt: [],
     egress: [],
@@ -67,6 +68,19 @@ describe('L3 ingress', () => {
     expect(backendsOf(planned)).toEqual(mapping)
     expect(planned.unreachable.map(({ target }) => target.text)).toEqual(unreachable)
     expect(nothingReachable(planned)).toBe(nothing)
+  })
+
+  it('forwards only the ports that are listed, if any are', () => {
+    const targetPorts = [{ protocol: 'tcp', first: 80, last: 90 }] as const
+    const planned = plan({ targets: addresses(b4, '10.0.0.10', b6), targetPorts, own: addresses(p4, '100.64.0.2') })
+    expect(backendsOf(planned)).toEqual({})
+    const byPort = { addresses: [p4, '100.64.0.2'], backends: ['10.0.0.10', b4], ports: targetPorts }
+    expect(planned.table.ingressByPort).toEqual({ 4: byPort, 6: undefined })
+    // By these the guard and the masquerade recognise flows.
+    expect([...planned.table.own[4].keys()]).toEqual([p4, '100.64.0.2'])
+    expect(nothingReachable(planned)).toBe(false)
+    expect(nothingReachable(plan({ targets: addresses(b6), targetPorts, own: addresses(p4) }))).toBe(true)
+    expect(planned.unreachable.map(({ target }) => target.text)).toEqual([b6])
   })
 
   it('names the family, and whether the kernel or the node lacks it', () => {

@@ -1,4 +1,5 @@
 import type { Family } from '../../lib/address.ts'
+import type { PortRange } from '../../netfilter/port-ranges.ts'
 import { byFamily, emptyTable, type ForwardingTable, forwardingTable, type PortKey } from '../../netfilter/table.ts'
 
 type Pairs = readonly (readonly [string, string])[]
@@ -17,6 +18,17 @@ export const severalTable = (address: string, backends: readonly string[], famil
   })
 
 export const source = { 4: '100.64.0.1', 6: 'fd7a:115c:a1e0::1' } as const
+
+/** A table with L3 ingress of some ports of the address in `source`. */
+export const byPortTable = (
+  ports: readonly PortRange[],
+  backends: readonly string[] = ['b'],
+  family: Family = 4,
+): ForwardingTable =>
+  forwardingTable({
+    ...emptyTable,
+    ingressByPort: byFamily((one) => (one === family ? { addresses: [source[one]], backends, ports } : undefined)),
+  })
 
 /** A table with ProxyGroup egress alone: `tcp . 10000` to `100.64.0.2 . 443`. */
 export const egressTable = (v4: Pairs, v6: Pairs = []): ForwardingTable =>

@@ -98,7 +98,7 @@ describe('names settings in a text as they were set', () => {
     [
       ['--dest-ip=10.0.0.1', '--userspace'],
       {},
-      '--dest-ip=10.0.0.1 is not supported with --userspace=true: set --userspace=false, or unset --dest-ip',
+      '--dest-ip=10.0.0.1 is not supported with --userspace=true: set --userspace=false, or set CULVERT_DEST_PORTS to the ports to forward',
     ],
     [['--client-id=i'], { TS_AUTHKEY: 'file:/key' }, 'TS_AUTHKEY excludes --client-id: set one way to log in'],
     [['--auth-key=file:/key'], { TS_CLIENT_ID: 'i' }, '--auth-key excludes TS_CLIENT_ID: set one way to log in'],

@@ -6,7 +6,20 @@ import { CulvertError } from '../../../lib/errors.ts'
 
 const secret = 'tskey-0123456789'
 
-const plausible = ['true', '0', '10.0.0.1', 'fd00::1', 'fd00::1:9002', '[::]:9002', '10.0.0.0/8', '60s', 'iptables', '']
+const plausible = [
+  'true',
+  '0',
+  '10.0.0.1',
+  'fd00::1',
+  'fd00::1:9002',
+  '[::]:9002',
+  '10.0.0.0/8',
+  '60s',
+  'iptables',
+  'tcp/80',
+  'udp/1-9',
+  '',
+]
 const value = fc.oneof(
   fc.constantFrom(...plausible),
   fc.string({ unit: 'binary' }),

@@ -21,7 +21,10 @@ type Failure = readonly [env: Environment, message: RegExp, badConfig?: CulvertE
 const failures: readonly Failure[] = [
   [{ POD_IPS: '10.0.0' }, /^POD_IPS="10\.0\.0" is not valid/],
   [{}, /^bad config$/, new CulvertError('settings', 'bad config')],
-  [{ ...userspace, TS_DEST_IP: '10.0.0.1' }, /^TS_DEST_IP=10\.0\.0\.1 is not supported with TS_USERSPACE=true/],
+  [
+    { ...userspace, TS_DEST_IP: '10.0.0.1', CULVERT_DEST_PORTS: '' },
+    /^TS_DEST_IP=10\.0\.0\.1 is not supported with TS_USERSPACE=true: set TS_USERSPACE=false, or set CULVERT_DEST_PORTS/,
+  ],
   [
     { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.test' },
     /^TS_DEST_IP and TS_EXPERIMENTAL_DEST_DNS_NAME exclude each other/,
@@ -91,6 +94,19 @@ const failures: readonly Failure[] = [
     { TS_TAILSCALED_EXTRA_ARGS: '--verbose=1 --accept-routes=true' },
     /^TS_TAILSCALED_EXTRA_ARGS has --accept-routes, .*move it to TS_EXTRA_ARGS$/,
   ],
+  [
+    { ...kernel, CULVERT_DEST_PORTS: 'tcp/80', TS_TAILNET_TARGET_IP: '100.64.0.1' },
+    /^CULVERT_DEST_PORTS and TS_TAILNET_TARGET_IP exclude each other/,
+  ],
+  [
+    { ...kernel, CULVERT_DEST_PORTS: 'tcp/80', TS_TAILNET_TARGET_IP: '', TS_DEST_IP: '' },
+    /^CULVERT_DEST_PORTS needs a target, too: set TS_DEST_IP or TS_EXPERIMENTAL_DEST_DNS_NAME, or unset it$/,
+  ],
+  [
+    { ...userspace, TS_DEST_IP: '10.0.0.1, 127.0.0.1', CULVERT_DEST_PORTS: 'tcp/80' },
+    /^TS_DEST_IP=127\.0\.0\.1 is the Pod itself: /,
+  ],
+  [{ CULVERT_DEST_PORTS: '', CULVERT_PROXY_PROTOCOL: '2' }, /^CULVERT_PROXY_PROTOCOL needs CULVERT_DEST_PORTS, too: /],
 ]
 
 describe('a broken rule is reported, the first one before the others', () => {
@@ -122,6 +138,10 @@ describe('a broken rule is reported, the first one before the others', () => {
 describe('no rule is broken by', () => {
   it.each<Environment>([
     { ...kernel, TS_DEST_IP: '10.0.0.1', TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS: 'true' },
+    { ...kernel, TS_DEST_IP: '10.0.0.1', CULVERT_DEST_PORTS: 'tcp/80', TS_SERVE_CONFIG: '/etc/serve.json' },
+    { ...kernel, TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.test', CULVERT_DEST_PORTS: 'tcp/80' },
+    { ...userspace, TS_DEST_IP: '10.0.0.1', CULVERT_DEST_PORTS: 'tcp/80', CULVERT_PROXY_PROTOCOL: '2' },
+    { ...userspace, TS_EXPERIMENTAL_DEST_DNS_NAME: 'a.test', CULVERT_DEST_PORTS: 'udp/53' },
     { TS_CLIENT_ID: 'i', TS_AUDIENCE: 'a' },
     { TS_CLIENT_SECRET: 's' },
     { ...configured, TS_AUTH_ONCE: 'true', TS_USERSPACE: 'false' },

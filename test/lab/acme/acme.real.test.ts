@@ -15,8 +15,8 @@ beforeAll(async () => {
 afterAll(() => bed.down())
 beforeEach(() => printLogsOnFailure(bed))
 
-async function certificate(name: string): Promise<X509Certificate> {
-  const files = ['--cert-file=-', '--key-file=/tmp/key.pem']
+async function certificate(name: string, ...options: readonly string[]): Promise<X509Certificate> {
+  const files = ['--cert-file=-', '--key-file=/tmp/key.pem', ...options]
   const { stdout } = await bed.host('client').exec(['tailscale', 'cert', ...files, name])
   return new X509Certificate(stdout)
 }
@@ -49,6 +49,18 @@ test('a rate limit of new orders is kept, and the order repeated when it ends', 
   expect((await got).subjectAltName).toBe(`DNS:${name}`)
   expect(await asked()).toEqual([201, 429, 201])
   expect(await bed.acme.orders(name)).toMatchObject([{ issued: true }])
+})
+
+test('a certificate is issued again with the validation of the last one', async () => {
+  const name = 'client.lab.ts.net'
+  const before = await certificate(name)
+  const challenges = async () => (await bed.acme.requests()).filter(({ resource }) => resource.startsWith('/chalZ/'))
+  const known = await challenges()
+  expect((await certificate(name, '--min-validity=2h')).serialNumber).not.toBe(before.serialNumber)
+  expect(await bed.acme.orders(name)).toMatchObject([{ issued: true }, { issued: true }])
+  const [repeated, ...others] = (await challenges()).slice(known.length)
+  expect(known.map(({ resource }) => resource)).toContain(repeated?.resource)
+  expect(others).toEqual([])
 })
 
 test.each<[AcmeFault, object]>([

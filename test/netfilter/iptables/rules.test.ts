@@ -4,7 +4,7 @@ import { families, type Family } from '../../../lib/address.ts'
 import { kindOf, marks, type Rules, rulesOf, type TableName } from '../../../netfilter/iptables/rules.ts'
 import { emptyTable, type ForwardingTable, forwardingTable, type PortKey } from '../../../netfilter/table.ts'
 import { randomTable } from '../random-table.ts'
-import { egressTable, ingressTable, severalTable, source } from '../tables.ts'
+import { byPortTable, egressTable, ingressTable, severalTable, source } from '../tables.ts'
 import { judge, type Packet } from './packet.ts'
 
 const device = 'tun0'
@@ -96,8 +96,42 @@ describe('rules', () => {
   })
 })
 
+it('gives several backends a chain for all ports that stay the same, and one for each other port', () => {
+  const ports = [
+    { protocol: 'tcp', first: 80, last: 90 },
+    { protocol: 'udp', first: 53, last: 53, to: 5353 },
+  ] as const
+  const { chains } = rules(byPortTable(ports, ['fd00::8', 'fd00::9'], 6), 6).nat
+  expect(chains.get('CULVERT-IN-TCP')).toEqual(['-p tcp -m tcp --dport 80:90 -j CULVERT-TO'])
+  expect(chains.get('CULVERT-IN-UDP')).toEqual(['-p udp -m udp --dport 53 -j CULVERT-TO-UDP-5353'])
+  expect(chains.get('CULVERT-TO-UDP-5353')).toEqual([
+    '-p udp -m statistic --mode random --probability 0.50000000000 -j DNAT --to-destination [fd00::8]:5353',
+    '-p udp -j DNAT --to-destination [fd00::9]:5353',
+  ])
+})
+
+it('compares a packet with at most sixteen rules in each chain, however many ports are listed', () => {
+  const ports = Array.from(
+    { length: 5000 },
+    (_, index) => ({ protocol: 'tcp', first: 2 + 13 * index, last: 6 + 13 * index }) as const,
+  )
+  const { chains } = rules(byPortTable(ports)).nat
+  expect(Math.max(...[...chains.values()].map(({ length }) => length))).toBe(16)
+})
+
 const targetsOf = (all: readonly string[]): string[] =>
   all.flatMap((rule) => / -j (CULVERT-\S+)$/.exec(` ${rule}`)?.[1] ?? [])
+
+/** Where a packet from the tunnel goes; `lucky`: to the first of several backends. */
+function inward(table: ForwardingTable, family: Family, to: string, protocol: string, port: number, lucky: boolean) {
+  const at = lucky ? 0 : -1
+  const byPort = table.ingressByPort[family]
+  if (!byPort?.addresses.includes(to)) return table.ingress[family].get(to)?.at(at)
+  const backend = byPort.backends.at(at)!
+  const listed = byPort.ports.find((range) => range.protocol === protocol && range.first <= port && port <= range.last)
+  if (listed?.to === undefined) return listed && backend
+  return family === 4 ? `${backend}:${listed.to}` : `[${backend}]:${listed.to}`
+}
 
 describe('a new connection', () => {
   const none = { to: undefined, mark: 0, connection: 0 }
@@ -170,10 +204,14 @@ describe('a new connection', () => {
         fc.constantFrom<Family>(4, 6),
         packets,
         (table, family, { pick, fromTunnel, lucky, ...any }) => {
-          const addresses = [...table.ingress[family].keys(), table.source[family]!]
+          const byPort = table.ingressByPort[family]
+          const addresses = [...table.own[family].keys(), table.source[family]!]
           const keys = [
             ...table.ports[family].keys(),
             ...table.exempt,
+            ...(byPort?.ports ?? []).map(
+              ({ protocol, first, last }): PortKey => `${protocol} . ${pick % 2 > 0 ? first : last}`,
+            ),
             `${any.protocol} . ${any.port}` satisfies PortKey,
           ]
           const key = keys[pick % keys.length]!
@@ -183,7 +221,9 @@ describe('a new connection', () => {
           const { to: sent, connection, mark } = fate(table, { ...packet, protocol: protocol as 'tcp' }, family)
           const mapped = table.ports[family].get(key)?.replace(/^(.*) . (\d+)$/, family === 4 ? '$1:$2' : '[$1]:$2')
           const everything = table.exempt.includes(key) ? undefined : table.catchAll[family]
-          expect(sent).toBe(fromTunnel ? table.ingress[family].get(to)?.at(lucky ? 0 : -1) : (mapped ?? everything))
+          expect(sent).toBe(
+            fromTunnel ? inward(table, family, to, protocol, Number(port), lucky) : (mapped ?? everything),
+          )
           expect(kindOf(connection)).toBe(sent === undefined ? undefined : fromTunnel ? 'ingress' : 'egress')
           expect(mark).toBe(fromTunnel && sent !== undefined ? 0x80000 : 0)
         },

@@ -11,7 +11,7 @@ import {
 } from '../../../netfilter/nftables/render.ts'
 import { emptyTable, type ForwardingTable, forwardingTable } from '../../../netfilter/table.ts'
 import { randomTable, withRulesOf } from '../random-table.ts'
-import { egressTable, ingressTable, severalTable, source } from '../tables.ts'
+import { byPortTable, egressTable, ingressTable, severalTable, source } from '../tables.ts'
 
 describe('renderTable', () => {
   it('replaces the table in one transaction, whether or not it exists', () => {
@@ -30,6 +30,19 @@ describe('renderTable', () => {
       'spreads over several IPv6 backends',
       severalTable('fd7a:115c:a1e0::1', ['fd00::8', 'fd00::9'], 6),
       /ip6 daddr fd7a:115c:a1e0::1 dnat ip6 to numgen random mod 2 map \{ 0 : fd00::8, 1 : fd00::9 \}/,
+    ],
+    [
+      'forwards listed ports alone',
+      byPortTable([
+        { protocol: 'tcp', first: 80, last: 80 },
+        { protocol: 'tcp', first: 8000, last: 8010 },
+      ]),
+      /ip daddr \{ 100\.64\.0\.1 \} tcp dport \{ 80, 8000-8010 \} dnat ip to b comment/,
+    ],
+    [
+      'forwards a port to another one of several backends',
+      byPortTable([{ protocol: 'udp', first: 53, last: 53, to: 5353 }], ['b', 'c'], 6),
+      /ip6 daddr \{ fd7a:115c:a1e0::1 \} meta l4proto udp dnat ip6 to numgen random mod 2 map \{ 0 : b, 1 : c \} : udp dport map \{ 53 : 5353 \} comment/,
     ],
     [
       'redirects everything of a family',

@@ -2,7 +2,12 @@
 // The gateway in front of the bed's certificate authority. It passes requests on, keeps a journal of them, and causes
 // faults as requested over a unix socket: PUT and DELETE /fault, GET /journal. Prints `ready` once it listens.
 import { readFileSync } from 'node:fs'
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { Agent, createServer, request } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AcmeFault, type AcmeOrder, type AcmeRequest, answerOf, appliesTo } from '../faults.ts'
@@ -35,7 +40,7 @@ async function bodyOf(message: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-type Passed = { readonly answer: IncomingMessage; readonly body: Buffer }
+type Passed = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
 
 /** Passes a request to the authority, with the same Host header, since the authority's links contain it. */
 async function pass(asked: IncomingMessage, body: Buffer): Promise<Passed> {
@@ -43,11 +48,21 @@ async function pass(asked: IncomingMessage, body: Buffer): Promise<Passed> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     request({ host: address, port: authority, method, path, headers, agent }, resolve).on('error', reject).end(body)
   })
-  return { answer, body: await bodyOf(answer) }
+  return { status: answer.statusCode ?? 502, headers: answer.headers, body: await bodyOf(answer) }
+}
+
+/**
+ * tailscaled repeats the challenge of a validation that is reused. Public authorities answer it as it is (RFC 8555
+ * §7.5.1 leaves that open), pebble refuses it.
+ */
+function acceptRepeated(passed: Passed): Passed {
+  if (passed.status !== 400 || !passed.body.includes('Cannot update challenge with status valid')) return passed
+  const { 'content-length': _, ...headers } = passed.headers
+  return { status: 200, headers, body: Buffer.from(JSON.stringify({ status: 'valid' })) }
 }
 
 /** Records the orders in an answer, and the names in the directory. */
-function learn(resource: string, body: Buffer, status = 0): void {
+function learn(resource: string, body: Buffer, status: number): void {
   if (status >= 300 || body[0] !== 0x7b) return
   const content = JSON.parse(body.toString()) as Record<string, unknown>
   if (resource === '/dir') {
@@ -83,10 +98,10 @@ async function serve(asked: IncomingMessage, response: ServerResponse): Promise<
     response.writeHead(instead.status, instead.headers).end(instead.body)
     return
   }
-  const passed = await pass(asked, body)
-  entry.status = passed.answer.statusCode ?? 502
-  learn(resource, passed.body, passed.answer.statusCode)
-  response.writeHead(entry.status, passed.answer.headers).end(passed.body)
+  const passed = acceptRepeated(await pass(asked, body))
+  entry.status = passed.status
+  learn(resource, passed.body, passed.status)
+  response.writeHead(entry.status, passed.headers).end(passed.body)
 }
 
 const gateway = createServer({ cert, key: readFileSync(key, 'utf8') }, (asked, response) => {

@@ -1,0 +1,42 @@
+import type { Metric, Sample } from '../../lib/metrics.ts'
+import type { World } from '../world/world.ts'
+
+/** What the agent forwards itself, for the status; docs/operations.md documents the shape. */
+export function relayView({ relay: { counts } }: World): Record<string, unknown> | null {
+  if (counts === undefined) return null
+  const { tcp, udp } = counts
+  return {
+    connections: tcp.connections,
+    refusedConnections: tcp.refused,
+    sessions: udp.sessions,
+    evictedSessions: udp.evicted,
+    droppedDatagrams: udp.dropped,
+  }
+}
+
+export function relayMetrics({ relay: { counts } }: World): Metric[] {
+  if (counts === undefined) return []
+  const { tcp, udp } = counts
+  const metric = (type: Metric['type'], name: string, help: string, samples: Sample[]): Metric => ({
+    name: `culvert_relay_${name}`,
+    type,
+    help,
+    samples,
+  })
+  return [
+    metric('gauge', 'connections', 'Open TCP connections that the agent forwards itself.', [
+      { value: tcp.connections },
+    ]),
+    metric('counter', 'connections_refused_total', 'Connections that no backend accepted.', [{ value: tcp.refused }]),
+    metric('gauge', 'sessions', 'UDP clients that the agent forwards itself.', [{ value: udp.sessions }]),
+    metric('counter', 'sessions_evicted_total', 'UDP clients that were given up early, since there were too many.', [
+      { value: udp.evicted },
+    ]),
+    metric(
+      'counter',
+      'datagrams_dropped_total',
+      'Datagrams that were dropped, and why.',
+      Object.entries(udp.dropped).map(([reason, value]) => ({ labels: { reason }, value })),
+    ),
+  ]
+}

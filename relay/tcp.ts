@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import type { Choose, Target } from './choose.ts'
+import type { RelayCounts } from './counts.ts'
+
+type Connection = { readonly backend: Target; readonly client: Socket; readonly toBackend: Socket }
+
+/**
+ * The address where tailscaled finds the relay. tailscaled without a TUN device leads whatever else the tailnet sends
+ * to the node to the same port of 127.0.0.1: on that address, clients could reach the relay past the port that is
+ * served, and send their own PROXY header.
+ */
+export const relayAddress = '127.0.0.2'
+
+/** Passes TCP connections on to backends. Each port of the node has a port of the relay. */
+export class TcpRelay {
+  readonly #connectMs: number
+  readonly #servers = new Map<number, Server>()
+  readonly #connections = new Set<Connection>()
+  #refused = 0
+
+  /** `connectMs`: how long a backend may take to accept a connection until another one is tried. */
+  constructor({ connectMs }: { readonly connectMs: number }) {
+    this.#connectMs = connectMs
+  }
+
+  /** Opens the relay's port for `key`, and returns it. `choose` is called for each connection. */
+  async open(key: number, choose: Choose): Promise<number> {
+    // The client's first bytes stay in the kernel until there is a backend. Each side may end its half on its own.
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true })
+    server.on('connection', (client) => {
+      // It may go while a backend is being connected.
+      client.on('error', () => {})
+      this.#pass(client, choose())
+    })
+    server.listen({ host: relayAddress, port: 0, backlog: 4096 })
+    await once(server, 'listening')
+    this.#servers.set(key, server)
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('the relay has no port')
+    return address.port
+  }
+
+  /** Accepts no more connections for `key`; open ones go on. */
+  close(key: number): void {
+    this.#servers.get(key)?.close()
+    this.#servers.delete(key)
+  }
+
+  /** Resets the connections to backends for which this holds. */
+  endWhere(ends: (backend: Target) => boolean): void {
+    for (const { backend, client, toBackend } of this.#connections) {
+      if (!ends(backend)) continue
+      client.resetAndDestroy()
+      toBackend.resetAndDestroy()
+    }
+  }
+
+  counts(): RelayCounts['tcp'] {
+    return { connections: this.#connections.size, refused: this.#refused }
+  }
+
+  #pass(client: Socket, [backend, ...others]: readonly Target[]): void {
+    if (client.destroyed) return
+    if (backend === undefined) {
+      this.#refused += 1
+      client.resetAndDestroy()
+      return
+    }
+    const toBackend = connect({
+      host: backend.address.text,
+      port: backend.port,
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+    })
+    toBackend.setTimeout(this.#connectMs, () => toBackend.destroy(new Error('no answer')))
+    const tryOther = (): void => this.#pass(client, others)
+    const giveUp = (): void => void toBackend.destroy()
+    toBackend.on('error', tryOther)
+    client.on('close', giveUp)
+    toBackend.on('connect', () => {
+      toBackend.setTimeout(0)
+      toBackend.off('error', tryOther)
+      client.off('close', giveUp)
+      this.#join({ backend, client, toBackend })
+    })
+  }
+
+  #join(connection: Connection): void {
+    const { client, toBackend } = connection
+    this.#connections.add(connection)
+    let open = 2
+    for (const [from, to] of [
+      [client, toBackend],
+      [toBackend, client],
+    ] as const) {
+      from.pipe(to)
+      // A reset is passed on as one: an end would look like a whole answer.
+      from.on('error', () => to.resetAndDestroy())
+      from.on('close', () => {
+        open -= 1
+        if (open === 0) this.#connections.delete(connection)
+        else if (!from.readableEnded) to.resetAndDestroy()
+      })
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import { describe, expect, it, test } from 'vitest'
+import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
+import { forwards, planForwarding } from '../../../agent/forwarding/reconciler.ts'
+import { planRelay, relayKey } from '../../../agent/relay/reconciler.ts'
+import { serves, wantedServe } from '../../../agent/serve/wanted.ts'
+import { checks } from '../../../agent/status/checks.ts'
+import { metrics } from '../../../agent/status/metrics.ts'
+import { statusView } from '../../../agent/status/status.ts'
+import { unresolved, type World } from '../../../agent/world/world.ts'
+import { parseAddress } from '../../../lib/address.ts'
+import { aReport, aWorld } from '../a-world.ts'
+import { aServingWorld } from '../serve/a-serving-world.ts'
+
+const one = { TS_USERSPACE: 'true', TS_DEST_IP: '10.0.0.9', CULVERT_DEST_PORTS: 'tcp/80,tcp/440-441,udp/53:5353' }
+const two = { ...one, TS_DEST_IP: '10.0.0.9,fd00::9' }
+const byName = { TS_USERSPACE: 'true', TS_EXPERIMENTAL_DEST_DNS_NAME: 'db', CULVERT_DEST_PORTS: 'tcp/80,udp/53' }
+const about = { version: '1.2.3', since: () => undefined, now: new Date(0) }
+const relayed = (world: World, ...ports: readonly [number, number][]): World => ({
+  ...world,
+  relay: { ports: new Map(ports) },
+})
+const check = (world: World, of: string) => checks(world).find(({ name }) => name === of)
+
+describe('without a TUN device', () => {
+  it('there are no rules, and tailscaled leads TCP to the only backend', () => {
+    const world = aWorld({}, one)
+    expect([forwards(world), planForwarding(world), serves(world.settings)]).toEqual([false, undefined, true])
+    expect(wantedServe(world)).toEqual({
+      TCP: {
+        80: { TCPForward: '10.0.0.9:80' },
+        440: { TCPForward: '10.0.0.9:440' },
+        441: { TCPForward: '10.0.0.9:441' },
+      },
+    })
+    expect(planRelay(world)).toEqual({ tcp: new Map(), udp: new Map([[53, 5353]]) })
+  })
+
+  it('an IPv6 backend is written with brackets, and the PROXY protocol with its version', () => {
+    const env = { ...one, TS_DEST_IP: 'fd00::9', CULVERT_DEST_PORTS: 'tcp/80:8080', CULVERT_PROXY_PROTOCOL: '2' }
+    expect(wantedServe(aWorld({}, env))).toEqual({ TCP: { 80: { TCPForward: '[fd00::9]:8080', ProxyProtocol: 2 } } })
+  })
+
+  it('several backends get TCP through the relay, once its ports are open', () => {
+    const world = aWorld({}, two)
+    expect(planRelay(world)?.tcp).toEqual(
+      new Map([
+        [80, 80],
+        [440, 440],
+        [441, 441],
+      ]),
+    )
+    expect(wantedServe(world)).toEqual({ TCP: {} })
+    expect(wantedServe(relayed(world, [80, 40001]))).toEqual({ TCP: { 80: { TCPForward: '127.0.0.2:40001' } } })
+  })
+
+  it('a name is waited for', () => {
+    const world = aWorld({}, byName)
+    expect(planRelay(world)).toBeUndefined()
+    expect(check(world, 'relay')).toMatchObject({ state: 'waiting', gates: true })
+    const destination = {
+      ...unresolved,
+      addresses: [parseAddress('10.0.0.9')!],
+      resolved: { at: new Date(0), as: 'db' },
+    }
+    expect(planRelay({ ...world, destination })).toEqual({ tcp: new Map([[80, 80]]), udp: new Map([[53, 53]]) })
+  })
+
+  it('ports of the mounted serve config are served, and the others forwarded', () => {
+    const config = { TCP: { 80: { HTTP: true }, 443: { HTTPS: true } } }
+    const world = aServingWorld({ config }, {}, one)
+    expect(wantedServe(world)?.TCP).toEqual({
+      80: { HTTP: true },
+      440: { TCPForward: '10.0.0.9:440' },
+      441: { TCPForward: '10.0.0.9:441' },
+      443: { HTTPS: true },
+    })
+    expect(check(world, 'ports')).toMatchObject({ state: 'failing', reason: expect.stringContaining('tcp/80') })
+    // Until the file was read, nothing is known of its ports.
+    expect(wantedServe({ ...world, mounted: {} })).toBeUndefined()
+  })
+})
+
+describe('with a TUN device', () => {
+  it('the PROXY protocol takes TCP out of the rules', () => {
+    const world = aWorld({}, { ...one, TS_USERSPACE: 'false', CULVERT_PROXY_PROTOCOL: '1' })
+    const plan = planForwarding(world)
+    expect(plan !== 'guard' && plan?.table.ingressByPort[4]?.ports).toEqual([
+      { protocol: 'udp', first: 53, last: 53, to: 5353 },
+    ])
+    expect(planRelay(world)).toEqual({ tcp: new Map(), udp: new Map() })
+    expect(Object.keys(wantedServe(world)?.TCP ?? {})).toEqual(['80', '440', '441'])
+  })
+
+  it('otherwise there is no relay', () => {
+    const world = aWorld({}, { ...one, TS_USERSPACE: 'false' })
+    expect([planRelay(world), wantedServe(world), check(world, 'relay')]).toEqual([undefined, undefined, undefined])
+  })
+})
+
+test('what is relayed is shown', () => {
+  const counts = {
+    tcp: { connections: 3, refused: 1 },
+    udp: { sessions: 2, evicted: 7, dropped: { 'no-backend': 4, busy: 0, refused: 1 } },
+  }
+  const before = aWorld({}, two)
+  const world: World = {
+    ...before,
+    relay: { ports: new Map(), counts },
+    reports: { [relayKey.name]: aReport(planRelay(before)) },
+  }
+  const status = statusView(world, about)
+  expect(status['targets']).toMatchObject([
+    { address: '10.0.0.9', forwarded: true, from: ['100.64.0.1'] },
+    { address: 'fd00::9', forwarded: true, from: ['100.64.0.1'] },
+  ])
+  expect(renderStatus(status as unknown as StatusAnswer)).toContain(
+    'forwarded by the agent: 3 connections, 2 UDP clients; refused: 1 connections, 5 datagrams\n' +
+      '  ! 7 UDP clients were given up, since there were too many\n',
+  )
+  const samples = metrics(world, { ...about, startTime: 0, tailscaledUp: true })
+    .filter(({ name }) => name.startsWith('culvert_relay_'))
+    .flatMap(({ name, samples: all }) => all.map(({ labels, value }) => [name.slice(14), labels?.['reason'], value]))
+  expect(samples).toEqual([
+    ['connections', undefined, 3],
+    ['connections_refused_total', undefined, 1],
+    ['sessions', undefined, 2],
+    ['sessions_evicted_total', undefined, 7],
+    ['datagrams_dropped_total', 'no-backend', 4],
+    ['datagrams_dropped_total', 'busy', 0],
+    ['datagrams_dropped_total', 'refused', 1],
+  ])
+})
+
+test('a port that is not open keeps the Pod from being ready', () => {
+  const before = aWorld({}, one)
+  const failed = { ...before, reports: { [relayKey.name]: aReport(planRelay(before), { error: 'udp/53: taken' }) } }
+  expect(check(failed, 'relay')).toMatchObject({ state: 'failing', reason: 'udp/53: taken', gates: true })
+  expect(statusView(failed, about)['targets']).toMatchObject([{ forwarded: false, problem: 'udp/53: taken', from: [] }])
+})
