@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { parseAddress, parsePrefix } from '../../lib/address.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Context } from '../world/context.ts'
-import type { LocalNetwork } from '../world/world.ts'
+import type { LocalNetwork } from '../world/local-network.ts'
 import { parseResolvConf, readResolvConf } from './resolv-conf.ts'
 
 type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'background'>

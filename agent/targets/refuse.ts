@@ -1,5 +1,6 @@
 import { type Address, contains, parseAddress, parsePrefix } from '../../lib/address.ts'
-import type { LocalNetwork, World } from '../world/world.ts'
+import type { LocalNetwork } from '../world/local-network.ts'
+import type { World } from '../world/world.ts'
 import { indexOf } from './peer-index.ts'
 
 /** The part of World that is used. */

@@ -1,5 +1,5 @@
 import type { CertificateReport } from '../../certs/report.ts'
-import type { Address, Family, Prefix } from '../../lib/address.ts'
+import type { Address, Family } from '../../lib/address.ts'
 import type { BackendState, Self } from '../../localapi/notify.ts'
 import type { ExtraRecord, Peers } from '../../localapi/peers.ts'
 import type { CertificateMemory } from '../../wire/certificate-memory.ts'
@@ -12,6 +12,7 @@ import type { RelayCounts } from '../../relay/counts.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Capability } from './capability.ts'
 import { type Destination, unresolved } from './destination.ts'
+import type { LocalNetwork } from './local-network.ts'
 import type { Mounted } from './mounted.ts'
 import type { Reports } from './reports.ts'
 
@@ -108,15 +109,6 @@ export type Reissue = {
   /** The refused key, which is the value of `reissue_authkey` in the Secret; may be empty. */
   readonly refusedKey: string
   readonly reason: string
-}
-
-/** The Pod's own network, which egress must not target. */
-export type LocalNetwork = {
-  /** Addresses of every device but the tunnel, each with its network. */
-  readonly addresses: readonly { readonly address: Address; readonly onLink: Prefix; readonly device: string }[]
-  /** Addresses of the Kubernetes API, and of the resolvers in /etc/resolv.conf. */
-  readonly apiServer: readonly Address[]
-  readonly resolvers: readonly Address[]
 }
 
 /** The mounted files; undefined if not configured, and before the first read. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { overlapWarning, refusal } from '../../../agent/targets/refuse.ts'
-import type { LocalNetwork, World } from '../../../agent/world/world.ts'
+import type { LocalNetwork } from '../../../agent/world/local-network.ts'
+import type { World } from '../../../agent/world/world.ts'
 import { parseAddress, parsePrefix } from '../../../lib/address.ts'
 import { aWorld } from '../a-world.ts'
 import { aPeer, peersOf } from './peers.ts'
