@@ -1,5 +1,5 @@
 import type { CertificateReport } from '../../certs/report.ts'
-import type { Address, Family } from '../../lib/address.ts'
+import type { Family } from '../../lib/address.ts'
 import type { BackendState, Self } from '../../localapi/notify.ts'
 import type { ExtraRecord, Peers } from '../../localapi/peers.ts'
 import type { CertificateMemory } from '../../wire/certificate-memory.ts'
