@@ -21,6 +21,7 @@ import { measureServe, serveSteps } from './serve/serve.ts'
 import type { Size } from './size.ts'
 import { measureStartup } from './startup.ts'
 import { measureTraffic, trafficSteps } from './traffic.ts'
+import { measureUnprivileged, unprivilegedSteps } from './unprivileged.ts'
 
 /** `before`: the path of an earlier bundle to compare with. */
 export type BenchOptions = {
@@ -41,6 +42,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
     preparation.steps +
       11 +
       trafficSteps +
+      unprivilegedSteps +
       egressSteps +
       serveSteps +
       podStartingSteps +
@@ -55,6 +57,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
     steps.step('start the tailnet', () => startBenchBed()),
     (bed) => measureOnHosts(bed, bundle, size, commit, steps),
   )
+  const unprivileged = await measureUnprivileged(agentOf(bundle), size, steps)
   const egress = await measureEgress(contestants(bundle), size.egress, steps)
   const earlier =
     before === undefined
@@ -68,9 +71,28 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   const probes = await measurePodProbes(images, size.podProbes, steps)
   const podServe = await measurePodStarting(images, size.serve.podStarts, steps)
   return {
-    sections: [...onHosts.sections, ...egress, ...earlier, ...serve, ...inPods.sections, probes, podServe, image],
+    sections: [
+      ...onHosts.sections,
+      ...unprivileged,
+      ...egress,
+      ...earlier,
+      ...serve,
+      ...inPods.sections,
+      probes,
+      podServe,
+      image,
+    ],
     facts: [...onHosts.facts, ...inPods.facts],
   }
+}
+
+/** Measures only L3 ingress without privilege. */
+export async function benchUnprivileged(size: Size): Promise<Section[]> {
+  const preparation = await prepare()
+  const steps = progress(preparation.steps + 1 + unprivilegedSteps)
+  await preparation.run(steps)
+  const bundle = await steps.step('bundle the agent', buildAgent)
+  return await measureUnprivileged(agentOf(bundle), size, steps)
 }
 
 /** Copies the agent of another bundle to where hosts can read it. */

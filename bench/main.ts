@@ -3,29 +3,34 @@ import { join, resolve } from 'node:path'
 import { describe } from '../lib/errors.ts'
 import { main, parse } from '../test/lab/cli/verb.ts'
 import { table } from '../test/lab/cli/show.ts'
-import { runBench } from './bench.ts'
+import { benchUnprivileged, runBench } from './bench.ts'
 import { renderChart } from './chart.ts'
 import { markdown, tableOf } from './report.ts'
+import type { Section } from './section.ts'
 import { full, quick } from './size.ts'
 
-const help = `npm run bench -- [--quick] [--commit ID] [--before FILE]
+const help = `npm run bench -- [--quick] [--unprivileged] [--commit ID] [--before FILE]
 
-Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; the rules and agents of ProxyGroup egress; HTTPS sites; then, as Pods of
+Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; L3 ingress without privilege beside kernel mode; the rules and agents of ProxyGroup egress; HTTPS sites; then, as Pods of
 a cluster, start, memory, requests to the API server, probes and HTTPS sites; and the sizes of the images. Installs and builds what is missing,
 prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left running.
 
-  --quick       fewer and shorter repeats, prints only
-  --commit ID   names what is measured in the results
-  --before FILE an earlier bundle of the agent, which is measured beside today's
+  --quick         fewer and shorter repeats, prints only
+  --unprivileged  only L3 ingress without privilege, prints only
+  --commit ID     names what is measured in the results
+  --before FILE   an earlier bundle of the agent, which is measured beside today's
 
-It takes about twenty minutes, and needs a machine that does nothing else to mean much.`
+It takes about twenty-five minutes, and needs a machine that does nothing else to mean much.`
 
 const options = {
   quick: { type: 'boolean', default: false },
+  unprivileged: { type: 'boolean', default: false },
   commit: { type: 'string' },
   before: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
+
+const print = (section: Section): void => console.log(`\n${section.title}\n${table(tableOf(section))}`)
 
 await main(
   'npm run bench --',
@@ -35,13 +40,18 @@ await main(
       console.log(help)
       return 0
     }
+    const size = values.quick ? quick : full
+    if (values.unprivileged) {
+      for (const section of await benchUnprivileged(size)) print(section)
+      return 0
+    }
     const { sections, facts } = await runBench({
-      size: values.quick ? quick : full,
+      size,
       commit: values.commit,
       before: values.before === undefined ? undefined : resolve(values.before),
     })
     console.log(`\n${table(facts)}`)
-    for (const section of sections) console.log(`\n${section.title}\n${table(tableOf(section))}`)
+    for (const section of sections) print(section)
     if (values.quick) return 0
     const charts = join(import.meta.dirname, 'charts')
     await mkdir(charts, { recursive: true })

@@ -11,12 +11,12 @@ export type Side = (typeof sides)[number]
 export class Pair implements AsyncDisposable {
   readonly family: Family
   readonly address: Readonly<Record<Side, string>>
-  readonly #proxies: readonly Proxy[]
+  readonly proxies: Readonly<Record<Side, Proxy>>
 
-  private constructor(family: Family, address: Record<Side, string>, proxies: readonly Proxy[]) {
+  private constructor(family: Family, address: Record<Side, string>, proxies: Record<Side, Proxy>) {
     this.family = family
     this.address = address
-    this.#proxies = proxies
+    this.proxies = proxies
   }
 
   /** Starts both, and waits until the client has a direct path to each. */
@@ -25,11 +25,11 @@ export class Pair implements AsyncDisposable {
     const upstream = await Proxy.start(bed, all.upstream, family)
     const address = { ours: await ours.address(family), upstream: await upstream.address(family) }
     for (const side of sides) await directPath(bed.host('client'), address[side])
-    return new Pair(family, address, [ours, upstream])
+    return new Pair(family, address, { ours, upstream })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#proxies.map((proxy) => proxy[Symbol.asyncDispose]()))
+    await Promise.all(Object.values(this.proxies).map((proxy) => proxy[Symbol.asyncDispose]()))
   }
 }
 

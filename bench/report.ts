@@ -2,9 +2,9 @@ import type { Row, Section } from './section.ts'
 import { ratios, summarize, type Summary } from './stats.ts'
 
 /** A table's head and its rows, as text. */
-export function tableOf({ against, rows }: Section): string[][] {
+export function tableOf({ ours: us = 'ours', against, rows }: Section): string[][] {
   return [
-    ['', 'ours', against, `ours ÷ ${against}`, 'better'],
+    ['', us, against, `${us} ÷ ${against}`, 'better'],
     ...rows.map((row) => {
       const [ours, other] = [summarize(row.ours), summarize(row.other)]
       return [row.what, withUnit(ours, row.unit), withUnit(other, row.unit), ratio(row), better(row)]
@@ -48,7 +48,7 @@ Sections about HTTPS measure L7 ingress over IPv4, with the same serve config, t
 
 **Read the ratios**, not the times: both sides share one machine with control server, client and backend, so the times depend on that machine. The sides are measured alternately, and the order changes with each repeat. A cell has the median of the repeats, with the minimum and maximum in parentheses; a ratio is the median of the ratios of neighbouring measurements. Some ratios have a goal.
 
-To repeat it, run \`npm run bench\` as root on an otherwise idle machine. It takes about twenty minutes once the beds’ parts are built; \`npm run bench -- --quick\` prints rough figures in seven. Nothing is left running.
+To repeat it, run \`npm run bench\` as root on an otherwise idle machine. It takes about twenty-five minutes once the beds’ parts are built; \`npm run bench -- --quick\` prints rough figures in eight. Nothing is left running.
 
 ${markdownTable([['', ''], ...facts])}
 

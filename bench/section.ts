@@ -15,6 +15,8 @@ export type Row = {
 /** Rows with the same counterpart: one table of the results. */
 export type Section = {
   readonly title: string
+  /** Our side; `ours` when left out. */
+  readonly ours?: string
   /** The other side. */
   readonly against: string
   readonly rows: readonly Row[]

@@ -5,13 +5,13 @@ import { familyTitle, type BenchBed } from './bench-bed.ts'
 import { sides, type Pair } from './pair.ts'
 import type { Row } from './section.ts'
 
-const directions = [
+export const directions = [
   { title: 'client → backend', flags: [] },
   { title: 'backend → client', flags: ['--reverse'] },
 ] as const
 
 /** Seconds at the start of each run that are not counted. */
-const omitted = 1
+export const omitted = 1
 
 /** One TCP stream through each side, in both directions, for `seconds` each. */
 export async function measureThroughput(
@@ -32,7 +32,7 @@ export async function measureThroughput(
   return rows
 }
 
-type IperfReport = { readonly end: { readonly sum_received: { readonly bits_per_second: number } } }
+type IperfReport = { readonly end: { readonly sum_received?: { readonly bits_per_second: number } } }
 
 /** Megabits per second, as the receiver saw them, of one TCP stream from a host to an iperf3. */
 export async function stream(from: Host, to: string, seconds: number, flags: readonly string[]): Promise<number> {
@@ -40,7 +40,9 @@ export async function stream(from: Host, to: string, seconds: number, flags: rea
   const timeout = (seconds + omitted + 10) * 1000
   for (let attempt = 1; ; attempt += 1) {
     const { stdout, exitCode } = await from.exec(argv, { timeout, check: false })
-    if (exitCode === 0) return (JSON.parse(stdout) as IperfReport).end.sum_received.bits_per_second / 1e6
+    // Some of its failures have exit code 0.
+    const received = exitCode === 0 ? (JSON.parse(stdout) as IperfReport).end.sum_received : undefined
+    if (received !== undefined) return received.bits_per_second / 1e6
     // The server accepts one client at a time, and needs a moment between two.
     if (attempt === 3 || !stdout.includes('busy')) throw new Error(`iperf3 to ${to}: ${stdout}`)
     await delay(500)

@@ -17,4 +17,4 @@ export function processorTime(pid: number, without: readonly string[] = []): num
   return running.reduce((sum, child) => sum + processorTime(child), own)
 }
 
-const programOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+export const programOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
