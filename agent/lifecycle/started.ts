@@ -1,9 +1,11 @@
 import { CulvertError } from '../../lib/errors.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
+import { isFrom } from '../../wire/capability-version.ts'
 import { forwards } from '../forwarding/forwards.ts'
 import { attemptedPlan } from '../forwarding/reconciler.ts'
 import { planRelay, relayKey } from '../relay/reconciler.ts'
 import { planServe, serveKey } from '../serve/reconciler.ts'
+import { proxyProtocolSince } from '../serve/wanted.ts'
 import { planStateSecret, stateSecretKey } from '../state-secret/reconciler.ts'
 import { isUnresolved } from '../targets/destination.ts'
 import type { Context } from '../world/context.ts'
@@ -17,7 +19,7 @@ import type { World } from '../world/world.ts'
 export async function started({ store, log, signal }: Pick<Context, 'store' | 'log' | 'signal'>): Promise<void> {
   await store.until(({ daemon, tailnet }) => daemon.phase === 'running' && tailnet.self !== undefined, signal)
   const world = await store.until(
-    (now) => forwardingTried(now) && relayTried(now) && serveTried(now) && stateSecretTried(now),
+    (now) => forwardingTried(now) && relayTried(now) && serveTried(now) && stateSecretTried(now) && isVersionKnown(now),
     signal,
   )
   refuseOldDaemon(world)
@@ -39,17 +41,15 @@ export async function started({ store, log, signal }: Pick<Context, 'store' | 'l
   })
 }
 
-/** Versions of tailscaled before this one ignore what a serve config says of the PROXY protocol. */
-const proxyProtocolSince = { major: 1, minor: 92 } as const
+const isVersionKnown = ({ settings, tailnet }: World): boolean =>
+  settings.proxyProtocol === undefined || tailnet.version !== undefined
 
 /** Backends would take a client's first bytes for the header. */
 function refuseOldDaemon({ settings: { proxyProtocol }, tailnet: { version = '' } }: World): void {
-  const [major = NaN, minor = NaN] = version.split('.').map(Number)
-  const { major: least, minor: since } = proxyProtocolSince
-  if (proxyProtocol === undefined || !(major < least || (major === least && minor < since))) return
+  if (proxyProtocol === undefined || isFrom(version, proxyProtocolSince) !== false) return
   throw new CulvertError(
     'settings',
-    `CULVERT_PROXY_PROTOCOL needs tailscaled ${least}.${since} or later, and this is ${version}`,
+    `CULVERT_PROXY_PROTOCOL needs tailscaled ${proxyProtocolSince} or later, and this is ${version}`,
     { remedy: 'Use an image with a later tailscaled, or unset it.' },
   )
 }

@@ -1,5 +1,6 @@
 import { memo } from '../../lib/memo.ts'
 import { relayAddress } from '../../relay/tcp.ts'
+import { isFrom } from '../../wire/capability-version.ts'
 import type { PortHandler, Ports, ServeConfig } from '../../wire/serve-config.ts'
 import { planRelay, spreads } from '../relay/reconciler.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -15,7 +16,13 @@ export const serves = (settings: Settings): boolean =>
  * or none was ever valid, and before the ports of L3 ingress can be forwarded.
  */
 export const wantedServe = memo(
-  (world: World) => [world.settings, world.mounted.serveConfig?.content, planRelay(world), world.relay.ports],
+  (world: World) => [
+    world.settings,
+    world.mounted.serveConfig?.content,
+    planRelay(world),
+    world.relay.ports,
+    world.tailnet.version,
+  ],
   (world): ServeConfig | undefined => {
     const { settings, mounted } = world
     const config = mounted.serveConfig?.content?.config
@@ -24,9 +31,13 @@ export const wantedServe = memo(
   },
 )
 
+/** Earlier versions of tailscaled ignore what a serve config says of the PROXY protocol. */
+export const proxyProtocolSince = '1.92'
+
 /** The TCP ports of L3 ingress: each leads to the only backend, or to the relay, which spreads them. */
 function forwarded(world: World): Ports {
-  const { settings, relay } = world
+  const { settings, relay, tailnet } = world
+  if (settings.proxyProtocol !== undefined && isFrom(tailnet.version ?? '', proxyProtocolSince) === false) return {}
   const [only] = settings.targets
   const pairs = [...portPairs(ingressPorts(world).byServe)]
   const entries = pairs.flatMap(([port, to]): [string, PortHandler][] => {

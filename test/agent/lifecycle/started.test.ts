@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { planForwarding, forwardingKey } from '../../../agent/forwarding/reconciler.ts'
+import { planRelay, relayKey } from '../../../agent/relay/reconciler.ts'
 import { started } from '../../../agent/lifecycle/started.ts'
 import type { World } from '../../../agent/world/world.ts'
 import { VirtualClock } from '../../lib/virtual-clock.ts'
@@ -65,4 +66,18 @@ it('fails when no target can ever be reached, with upstream’s log line', async
   const { clock, outcome } = start(aWorld({ tailnet }))
   await clock.settle()
   expect(outcome.is).toMatch(/no forwarding rules for TS_DEST_IP: 10\.0\.0\.9: the node has no IPv4 address/)
+})
+
+it('waits for the ports that the agent forwards itself, and refuses a tailscaled without the PROXY protocol', async () => {
+  const env = { TS_DEST_IP: '10.0.0.9', CULVERT_DEST_PORTS: 'tcp/80,udp/53', CULVERT_PROXY_PROTOCOL: '2' }
+  const world = aWorld({ reports: {} }, env)
+  const { clock, store, outcome } = start(world)
+  await clock.advance(60_000)
+  expect(outcome.is).toBeUndefined()
+  store.update((now) => ({ ...now, reports: { [relayKey.name]: aReport(planRelay(now)) } }))
+  await clock.advance(60_000)
+  expect(outcome.is).toBeUndefined()
+  store.update((now) => ({ ...now, tailnet: { ...now.tailnet, version: '1.90.9-t0123abcd' } }))
+  await clock.settle()
+  expect(outcome.is).toMatch(/CULVERT_PROXY_PROTOCOL needs tailscaled 1\.92 or later, and this is 1\.90\.9/)
 })

@@ -42,6 +42,13 @@ describe('without a TUN device', () => {
     expect(wantedServe(aWorld({}, env))).toEqual({ TCP: { 80: { TCPForward: '[fd00::9]:8080', ProxyProtocol: 2 } } })
   })
 
+  it('a tailscaled without the PROXY protocol gets no port with it', () => {
+    const world = aWorld({}, { ...one, CULVERT_PROXY_PROTOCOL: '1' })
+    const ports = (version: string) =>
+      Object.keys(wantedServe({ ...world, tailnet: { ...world.tailnet, version } })?.TCP ?? {})
+    expect([ports('1.90.9'), ports('1.92.0-t1'), ports('2.0.0')].map(({ length }) => length)).toEqual([0, 3, 3])
+  })
+
   it('several backends get TCP through the relay, once its ports are open', () => {
     const world = aWorld({}, two)
     expect(planRelay(world)?.tcp).toEqual(
