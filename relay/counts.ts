@@ -11,7 +11,7 @@ export type RelayCounts = {
   readonly tcp: {
     /** Open connections. */
     readonly connections: number
-    /** Connections that no backend accepted. */
+    /** Connections that no backend accepted, or that were too many. */
     readonly refused: number
   }
   readonly udp: {

@@ -15,13 +15,19 @@ export const relayAddress = '127.0.0.2'
 /** Passes TCP connections on to backends. Each port of the node has a port of the relay. */
 export class TcpRelay {
   readonly #connectMs: number
+  readonly #limit: number
   readonly #servers = new Map<number, Server>()
   readonly #connections = new Set<Connection>()
+  #clients = 0
   #refused = 0
 
-  /** `connectMs`: how long a backend may take to accept a connection until another one is tried. */
-  constructor({ connectMs }: { readonly connectMs: number }) {
+  /**
+   * `connectMs`: how long a backend may take to accept a connection until another one is tried. `limit`: the most
+   * clients at once, so that files are left for everything else: each needs two.
+   */
+  constructor({ connectMs, limit = Infinity }: { readonly connectMs: number; readonly limit?: number }) {
     this.#connectMs = connectMs
+    this.#limit = limit
   }
 
   /** Opens the relay's port for `key`, and returns it. `choose` is called for each connection. */
@@ -31,6 +37,9 @@ export class TcpRelay {
     server.on('connection', (client) => {
       // It may go while a backend is being connected.
       client.on('error', () => {})
+      if (this.#clients >= this.#limit) return this.#refuse(client)
+      this.#clients += 1
+      client.on('close', () => (this.#clients -= 1))
       this.#pass(client, choose())
     })
     server.listen({ host: relayAddress, port: 0, backlog: 4096 })
@@ -62,11 +71,7 @@ export class TcpRelay {
 
   #pass(client: Socket, [backend, ...others]: readonly Target[]): void {
     if (client.destroyed) return
-    if (backend === undefined) {
-      this.#refused += 1
-      client.resetAndDestroy()
-      return
-    }
+    if (backend === undefined) return this.#refuse(client)
     const toBackend = connect({
       host: backend.address.text,
       port: backend.port,
@@ -85,6 +90,11 @@ export class TcpRelay {
       client.off('close', giveUp)
       this.#join({ backend, client, toBackend })
     })
+  }
+
+  #refuse(client: Socket): void {
+    this.#refused += 1
+    client.resetAndDestroy()
   }
 
   #join(connection: Connection): void {

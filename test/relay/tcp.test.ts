@@ -77,6 +77,24 @@ test('tries the next backend where one refuses, and resets the client when all d
   for (const key of [80, 81, 82]) one.close(key)
 })
 
+test('refuses clients beyond the limit, whether others are connected or still being connected, until one ends', async () => {
+  const port = await serve(echo)
+  const one = new TcpRelay({ connectMs: 60_000, limit: 2 })
+  const at = await one.open(80, () => [backend(port)])
+  const [first, second, third] = [dial(at), dial(at), dial(at)]
+  await expect(once(third, 'end')).rejects.toMatchObject({ code: 'ECONNRESET' })
+  expect(one.counts().refused).toBe(1)
+  first.end('hello')
+  expect(await text(first)).toBe('hello')
+  await expect.poll(() => one.counts().connections).toBe(1)
+  const next = dial(at)
+  next.end('next')
+  expect(await text(next)).toBe('next')
+  second.end('still here')
+  expect(await text(second)).toBe('still here')
+  one.close(80)
+})
+
 test('passes a reset on, from either side', async () => {
   const accepted = Promise.withResolvers<Socket>()
   const port = await serve((socket) => (socket.once('data', () => socket.resetAndDestroy()), accepted.resolve(socket)))
