@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import { readFileSync } from 'node:fs'
 import { TcpRelay } from '../../relay/tcp.ts'
 import { UdpRelay } from '../../relay/udp.ts'
 import { isGoneBackend, targetsOf } from '../targets/destination.ts'
 import type { Context } from '../world/context.ts'
+import { openFiles, portCount, relayLimits } from './limits.ts'
 import { relayReconciler } from './reconciler.ts'
 import { reportRelay } from './report.ts'
 
@@ -13,15 +13,13 @@ const connectMs = 10_000
 const idleMs = 120_000
 /** Idle sessions are ended, and counts published, this often, in ms. */
 const tickMs = 5000
-/** The most UDP sessions: some 6 KiB each. */
-const mostSessions = 10_000
-
 /** Forwards the ports of L3 ingress for which there are no rules, until the agent stops. */
 export function keepRelay(context: Context): void {
   const { store, clock, signal, run } = context
   const write = store.writer('relay')
-  const tcp = new TcpRelay({ connectMs })
-  const udp = new UdpRelay({ limit: sessionLimit(), idleMs }, clock.now)
+  const { connections, sessions } = relayLimits(openFiles(), portCount(store.world))
+  const tcp = new TcpRelay({ connectMs, limit: connections })
+  const udp = new UdpRelay({ limit: sessions, idleMs }, clock.now)
   const world = () => store.world
   run(relayReconciler({ tcp, udp, world, opened: (ports) => write((now) => ({ ...now, ports })) }))
   reportRelay(context)
@@ -44,10 +42,4 @@ export function keepRelay(context: Context): void {
     const counts = { tcp: tcp.counts(), udp: udp.counts() }
     write((now) => (isDeepStrictEqual(now.counts, counts) ? now : { ...now, counts }))
   })
-}
-
-/** Each session has a socket, and connections need some, too. */
-function sessionLimit(): number {
-  const [, files] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
-  return files === undefined ? mostSessions : Math.min(mostSessions, Math.floor(Number(files) / 2))
 }

@@ -27,7 +27,9 @@ export function relayMetrics({ relay: { counts } }: World): Metric[] {
     metric('gauge', 'connections', 'Open TCP connections that the agent forwards itself.', [
       { value: tcp.connections },
     ]),
-    metric('counter', 'connections_refused_total', 'Connections that no backend accepted.', [{ value: tcp.refused }]),
+    metric('counter', 'connections_refused_total', 'Connections that no backend accepted, or that were too many.', [
+      { value: tcp.refused },
+    ]),
     metric('gauge', 'sessions', 'UDP clients that the agent forwards itself.', [{ value: udp.sessions }]),
     metric('counter', 'sessions_evicted_total', 'UDP clients that were given up early, since there were too many.', [
       { value: udp.evicted },

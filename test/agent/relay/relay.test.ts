@@ -2,6 +2,7 @@ import { describe, expect, it, test } from 'vitest'
 import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
 import { forwards } from '../../../agent/forwarding/forwards.ts'
 import { planForwarding } from '../../../agent/forwarding/reconciler.ts'
+import { portCount, relayLimits } from '../../../agent/relay/limits.ts'
 import { planRelay, relayKey } from '../../../agent/relay/reconciler.ts'
 import { serves, wantedServe } from '../../../agent/serve/wanted.ts'
 import { checks } from '../../../agent/status/checks.ts'
@@ -35,6 +36,7 @@ describe('without a TUN device', () => {
       },
     })
     expect(planRelay(world)).toEqual({ tcp: new Map(), udp: new Map([[53, 5353]]) })
+    expect([portCount(world), portCount(aWorld({}, two))]).toEqual([1, 4])
   })
 
   it('an IPv6 backend is written with brackets, and the PROXY protocol with its version', () => {
@@ -104,6 +106,17 @@ describe('with a TUN device', () => {
     const world = aWorld({}, { ...one, TS_USERSPACE: 'false' })
     expect([planRelay(world), wantedServe(world), check(world, 'relay')]).toEqual([undefined, undefined, undefined])
   })
+})
+
+test.each([
+  ['no limit', Infinity, 10, 20_000, 10_000],
+  ['a usual limit', 1_048_576, 10, 20_000, 10_000],
+  ['a low limit', 1024, 4, 230, 460],
+  ['a limit for thousands of ports', 20_000, 10_000, 2475, 4950],
+  ['too few files', 50, 10, 1, 2],
+])('with %s, there are files for everything', (_name, files, ports, connections, sessions) => {
+  expect(relayLimits(files, ports)).toEqual({ connections, sessions })
+  if (files > 1000) expect(2 * connections + sessions + ports).toBeLessThan(files)
 })
 
 test('what is relayed is shown', () => {
