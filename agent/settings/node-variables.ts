@@ -6,7 +6,8 @@ export const login = [
     name: 'TS_AUTHKEY',
     type: 'text',
     secret: true,
-    effect: 'Auth key for `tailscale up`; with `file:PATH`, it is read from that file and in no process list',
+    effect:
+      'Auth key or OAuth client’s secret for `tailscale up`; with `file:PATH`, read from that file and in no process list',
   },
   {
     name: 'TS_AUTH_KEY',

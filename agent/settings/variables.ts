@@ -119,9 +119,14 @@ const kubernetes = [
   {
     name: 'POD_IPS',
     type: 'addresses',
-    effect: 'The Pod’s addresses, for the headers of `/healthz` and the status of services in the state Secret',
+    effect:
+      'The Pod’s addresses: for its families, the headers of `/healthz` and the status of services in the state Secret',
   },
-  { name: 'POD_IP', type: 'address', effect: 'The Pod’s address; adds missing brackets to addresses with a port' },
+  {
+    name: 'POD_IP',
+    type: 'address',
+    effect: 'The Pod’s address, for cluster traffic via ingress; adds missing brackets to addresses with a port',
+  },
   { name: 'POD_NAME', type: 'text', effect: 'The Pod’s name, for `TS_EXPERIMENTAL_CERT_SHARE` and for Events' },
   { name: 'POD_UID', type: 'text', effect: 'The Pod’s UID, which is written to the state Secret as `pod_uid`' },
   {
