@@ -80,7 +80,10 @@ export class TcpRelay {
       keepAlive: true,
     })
     toBackend.setTimeout(this.#connectMs, () => toBackend.destroy(new Error('no answer')))
-    const tryOther = (): void => this.#pass(client, others)
+    const tryOther = (): void => {
+      client.off('close', giveUp)
+      this.#pass(client, others)
+    }
     const giveUp = (): void => void toBackend.destroy()
     toBackend.on('error', tryOther)
     client.on('close', giveUp)

@@ -48,7 +48,13 @@ export class UdpRelay {
   async open(port: number, choose: Choose): Promise<void> {
     const listener = createSocket('udp4')
     listener.bind({ address: '127.0.0.1', port, exclusive: true })
-    await once(listener, 'listening')
+    try {
+      await once(listener, 'listening')
+    } catch (error) {
+      // It would keep its file.
+      listener.close()
+      throw error
+    }
     listener.on('message', (datagram, from) => this.#pass(listener, port, datagram, from, choose))
     // Errors of sending back concern one client, which may be gone.
     listener.on('error', () => this.#drop('refused'))

@@ -4,6 +4,7 @@ import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 import { exclusive, fail, isSet, names, type Rule, userspace } from './rule.ts'
 import { isInKubernetes, readState } from './state.ts'
+import { readTargets } from './targets.ts'
 import { tunProblem } from './tun.ts'
 import type { VariableName } from './variables.ts'
 import { whoseFlag } from './whose-flag.ts'
@@ -216,17 +217,14 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    rule: '`TS_DEST_IP` is no loopback address where `TS_USERSPACE=true`',
+    rule: `${names(ingress, 'or')} is no loopback address where \`TS_USERSPACE=true\``,
     check: (env) => {
       if (!env.bool('TS_USERSPACE')) return
-      const own = env
-        .text('TS_DEST_IP')
-        .split(',')
-        .map((part) => part.trim())
-        .find((part) => /^(?:127\.|::1$)/.test(part))
-      if (own === undefined) return
+      const own = readTargets(env).targets.find(({ text }) => /^(?:127\.|::1$|0\.0\.0\.0$|::$)/.test(text))?.text
+      const name = ingress.find(isSet(env))
+      if (own === undefined || name === undefined) return
       fail(
-        `TS_DEST_IP=${own} is the Pod itself: without a TUN device, tailscaled already passes every port of the node to the same port of 127.0.0.1. Unset TS_DEST_IP, or set the address of another Pod or a Service`,
+        `${name}=${own} is the Pod itself: without a TUN device, tailscaled already passes every port of the node to the same port of 127.0.0.1. Unset ${name}, or set the address of another Pod or a Service`,
       )
     },
   },

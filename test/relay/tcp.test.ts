@@ -77,6 +77,21 @@ test('tries the next backend where one refuses, and resets the client when all d
   for (const key of [80, 81, 82]) one.close(key)
 })
 
+test('tries as many backends as there are, and leaves nothing of one that refused', async () => {
+  const warnings: Error[] = []
+  const warn = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', warn)
+  const port = await serve(echo)
+  const closed = await closedPort()
+  const one = relay()
+  const client = dial(await one.open(80, () => [...Array.from({ length: 30 }, () => backend(closed)), backend(port)]))
+  client.end('hello')
+  expect(await text(client)).toBe('hello')
+  process.off('warning', warn)
+  expect(warnings).toEqual([])
+  one.close(80)
+})
+
 test('refuses clients beyond the limit, whether others are connected or still being connected, until one ends', async () => {
   const port = await serve(echo)
   const one = new TcpRelay({ connectMs: 60_000, limit: 2 })

@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { parseAddress } from '../../lib/address.ts'
 import { UdpRelay } from '../../relay/udp.ts'
@@ -172,4 +173,15 @@ test('a port that is taken is an error, and a closed one is free again', async (
   relay.close(port)
   await relay.open(port, () => [])
   expect(relay.ports).toEqual([port])
+})
+
+test('a port that cannot be opened costs no file, however often it is tried', async () => {
+  const taken = (await bound('127.0.0.1')).address().port
+  const relay = relayWith()
+  const open = () => readdirSync('/proc/self/fd').length
+  const before = open()
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    await expect(relay.open(taken, () => [])).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  }
+  expect(open()).toBeLessThan(before + 10)
 })

@@ -109,6 +109,13 @@ const failures: readonly Failure[] = [
   [{ CULVERT_DEST_PORTS: '', CULVERT_PROXY_PROTOCOL: '2' }, /^CULVERT_PROXY_PROTOCOL needs CULVERT_DEST_PORTS, too: /],
 ]
 
+it.each(['0.0.0.0', '::', '::ffff:127.0.0.1', '0:0::1'])('without a TUN device, %s is the Pod itself', (target) => {
+  for (const name of ['TS_DEST_IP', 'TS_EXPERIMENTAL_DEST_DNS_NAME']) {
+    const env = { ...userspace, [name]: target, CULVERT_DEST_PORTS: 'udp/53' }
+    expect(() => readSettings(env)).toThrow(new RegExp(`^${name}=.* is the Pod itself: `))
+  }
+})
+
 describe('a broken rule is reported, the first one before the others', () => {
   it.each(failures.map((failure, index) => [String(failure[1]), index] as const))('%s', (_name, index) => {
     const [env, message, badConfig] = failures[index]!
