@@ -22,7 +22,7 @@ import { keepRelay } from './relay/keep.ts'
 import { keepMounted } from './mounted/keep.ts'
 import { preshutdownRoute } from './preshutdown/route.ts'
 import { keepServe } from './serve/keep.ts'
-import { reportUnmanaged } from './serve/unmanaged.ts'
+import { lookAtUnmanaged } from './serve/unmanaged.ts'
 import { serves } from './serve/wanted.ts'
 import { withdraw } from './serve/withdraw.ts'
 import type { Environment } from './settings/read.ts'
@@ -161,7 +161,7 @@ export async function compose(
   if (settings.forwardingOptimizations) background('setting up UDP GRO', () => setUpUdpGro(context))
   if (needsPeers(settings)) contactTargets(context)
   if (serves(settings)) keepServe(context)
-  else background('looking at what is served', () => reportUnmanaged(context))
+  else background('looking at what is served', () => lookAtUnmanaged(context))
   if (settings.certShare !== undefined && settings.state.kind === 'secret') {
     const { name } = settings.state
     // Imported here since only groups need it, like the Kubernetes API through which certificates are shared.

@@ -1,26 +1,45 @@
-import { getServeConfig } from '../../localapi/serve-config.ts'
+import { getServeConfig, setServeConfig } from '../../localapi/serve-config.ts'
+import { backendPort } from '../../netfilter/port-ranges.ts'
+import { relayAddress } from '../../relay/tcp.ts'
+import { type PortHandler, withoutEmpty } from '../../wire/serve-config.ts'
+import { ingressPorts } from '../targets/ports.ts'
 import type { Context } from '../world/context.ts'
-import { isRunning } from '../world/world.ts'
-import { summarize } from './view.ts'
+import { isRunning, type World } from '../world/world.ts'
+import { list, summarize } from './view.ts'
 
 /**
- * If no serve config is mounted, logs once what tailscaled serves all the same: it keeps what an earlier run or a
- * person has set, and nothing else would mention it. Failures do not matter.
+ * If this agent lets tailscaled serve nothing: ends forwards of L3 ingress that tailscaled keeps from an earlier run with
+ * other settings, since it would take these ports from the rules; and logs once what else it serves, which a person
+ * may have set, since nothing else would mention it.
+ * @throws CulvertError `localapi` when tailscaled refuses.
  */
-export async function reportUnmanaged({
+export async function lookAtUnmanaged({
   store,
   api,
   log,
   signal,
 }: Pick<Context, 'store' | 'api' | 'log' | 'signal'>): Promise<void> {
-  try {
-    await store.until(isRunning, signal)
-    const { config } = await getServeConfig(api, signal)
-    if (Object.keys(config).length === 0) return
-    log(
-      `tailscaled serves ${summarize(config)}, which was set by hand or by an earlier run: tailscale serve reset ends it`,
-    )
-  } catch {
-    // Only a courtesy.
+  await store.until(isRunning, signal)
+  const { config, etag } = await getServeConfig(api, signal)
+  const { old = [], rest = [] } = Object.groupBy(Object.entries(config.TCP ?? {}), ([port, handler]) =>
+    isOldForward(store.world, Number(port), handler) ? 'old' : 'rest',
+  )
+  const left = withoutEmpty({ ...config, TCP: Object.fromEntries(rest) })
+  if (old.length > 0) {
+    await setServeConfig(api, left, etag, signal)
+    const ports = old.map(([port]) => port)
+    log(`tailscaled no longer forwards ${list('port', ports)}, which the settings of an earlier run had it do`)
   }
+  if (Object.keys(left).length === 0) return
+  log(`tailscaled serves ${summarize(left)}, which was set by hand or by an earlier run: tailscale serve reset ends it`)
+}
+
+/** Whether a port leads to the relay, or to a backend that it reaches by rules now. */
+function isOldForward(world: World, port: number, { TCPForward = '', TerminateTLS }: PortHandler): boolean {
+  if (TerminateTLS !== undefined) return false
+  const [, host = '', to] = /^\[?(.*?)\]?:(\d+)$/.exec(TCPForward) ?? []
+  if (host === relayAddress) return true
+  const { byRules } = ingressPorts(world)
+  const hasRule = byRules === undefined ? Number(to) === port : backendPort(byRules, 'tcp', port) !== undefined
+  return hasRule && world.settings.targets.some(({ text }) => text === host)
 }

@@ -7,6 +7,7 @@ import { mountedRejections } from '../mounted/views.ts'
 import { preshutdownView } from '../preshutdown/view.ts'
 import { relayKey } from '../relay/reconciler.ts'
 import { relayView } from '../relay/view.ts'
+import { serveKey } from '../serve/reconciler.ts'
 import { serveView } from '../serve/view.ts'
 import { targetsOf } from '../targets/destination.ts'
 import { portsView } from '../targets/ports.ts'
@@ -113,7 +114,9 @@ function targetsView(world: World): Record<string, unknown>[] {
 
 /** Without rules, clients of both families reach every target. */
 function relayedTarget(world: World, { text, family }: Address): Record<string, unknown> {
-  const problem = checks(world).find(({ name, state }) => name === relayKey.name && state !== 'ok')?.reason
+  const problem = checks(world).find(
+    ({ name, state }) => (name === relayKey.name && state !== 'ok') || (name === serveKey.name && state === 'waiting'),
+  )?.reason
   return {
     address: text,
     family: familyName(family),

@@ -4,6 +4,7 @@ import { forwards } from '../../../agent/forwarding/forwards.ts'
 import { planForwarding } from '../../../agent/forwarding/reconciler.ts'
 import { portCount, relayLimits } from '../../../agent/relay/limits.ts'
 import { planRelay, relayKey } from '../../../agent/relay/reconciler.ts'
+import { serveKey } from '../../../agent/serve/reconciler.ts'
 import { serves, wantedServe } from '../../../agent/serve/wanted.ts'
 import { checks } from '../../../agent/status/checks.ts'
 import { metrics } from '../../../agent/status/metrics.ts'
@@ -119,6 +120,8 @@ test.each([
   if (files > 1000) expect(2 * connections + sessions + ports).toBeLessThan(files)
 })
 
+const served = aReport({ config: {}, domain: undefined, restarts: 0 })
+
 test('what is relayed is shown', () => {
   const counts = {
     tcp: { connections: 3, refused: 1 },
@@ -128,7 +131,7 @@ test('what is relayed is shown', () => {
   const world: World = {
     ...before,
     relay: { ports: new Map(), counts },
-    reports: { [relayKey.name]: aReport(planRelay(before)) },
+    reports: { [relayKey.name]: aReport(planRelay(before)), [serveKey.name]: served },
   }
   const status = statusView(world, about)
   expect(status['targets']).toMatchObject([
@@ -158,4 +161,7 @@ test('a port that is not open keeps the Pod from being ready', () => {
   const failed = { ...before, reports: { [relayKey.name]: aReport(planRelay(before), { error: 'udp/53: taken' }) } }
   expect(check(failed, 'relay')).toMatchObject({ state: 'failing', reason: 'udp/53: taken', gates: true })
   expect(statusView(failed, about)['targets']).toMatchObject([{ forwarded: false, problem: 'udp/53: taken', from: [] }])
+  // The serve config was never valid.
+  const unserved = { ...before, reports: { [relayKey.name]: aReport(planRelay(before)) } }
+  expect(statusView(unserved, about)['targets']).toMatchObject([{ forwarded: false, problem: 'nothing is served yet' }])
 })
