@@ -39,6 +39,8 @@ const pairs = memo(
 type Relays = {
   readonly tcp: TcpRelay
   readonly udp: UdpRelay
+  /** The most ports of each protocol. */
+  readonly limits: { readonly tcp: number; readonly udp: number }
   /** What World has now. */
   readonly world: () => World
   /** Gets the relay's port for each of the node's TCP ports. */
@@ -46,7 +48,7 @@ type Relays = {
 }
 
 /** Opens the relay's ports. One that cannot be opened does not keep the others closed. */
-export function relayReconciler({ tcp, udp, world, opened }: Relays): Reconciler<RelayDesired> {
+export function relayReconciler({ tcp, udp, limits, world, opened }: Relays): Reconciler<RelayDesired> {
   /** The open ports, with the port of the backends. */
   const open = { tcp: new Map<number, number>(), udp: new Map<number, number>() }
   const relayPorts = new Map<number, number>()
@@ -81,6 +83,12 @@ export function relayReconciler({ tcp, udp, world, opened }: Relays): Reconciler
         }
         for (const [port, to] of desired[protocol]) {
           if (present.has(port)) continue
+          if (present.size >= limits[protocol]) {
+            problems.push(
+              `${protocol}/${port}: the agent opens at most ${present.size} ports of ${protocol}; list fewer`,
+            )
+            continue
+          }
           try {
             await begin(port, to)
             present.set(port, to)
