@@ -4,7 +4,7 @@ import { some } from '../../lib/some.ts'
 import { inTurn } from '../../relay/choose.ts'
 import type { TcpRelay } from '../../relay/tcp.ts'
 import type { UdpRelay } from '../../relay/udp.ts'
-import { isUnresolved, targetsOf } from '../targets/destination.ts'
+import { isOwnAddress, isUnresolved, targetsOf } from '../targets/destination.ts'
 import { forwardsByServe, ingressPorts, portPairs } from '../targets/ports.ts'
 import type { Reconciler } from '../world/reconciler.ts'
 import { reconcilerKey } from '../world/reports.ts'
@@ -53,7 +53,11 @@ export function relayReconciler({ tcp, udp, limits, world, opened }: Relays): Re
   const open = { tcp: new Map<number, number>(), udp: new Map<number, number>() }
   const relayPorts = new Map<number, number>()
 
-  const choose = (to: number) => () => inTurn(targetsOf(world()), to, Math.random)
+  const choose = (to: number) => () => {
+    const now = world()
+    const backends = targetsOf(now).filter((target) => !isOwnAddress(now, target))
+    return inTurn(backends, to, Math.random)
+  }
   const protocols = {
     tcp: {
       open: async (port: number, to: number) => void relayPorts.set(port, await tcp.open(port, choose(to))),

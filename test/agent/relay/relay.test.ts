@@ -122,6 +122,16 @@ test.each([
   if (files > 1000) expect(2 * connections + sessions + ports).toBeLessThan(files)
 })
 
+test('the node itself is no backend, since connections to it would come back', () => {
+  const own = '100.64.0.1'
+  for (const userspace of ['true', 'false']) {
+    const env = { ...one, TS_USERSPACE: userspace, TS_DEST_IP: own, CULVERT_PROXY_PROTOCOL: '2' }
+    const world = aWorld({}, env)
+    expect(wantedServe(world)).toEqual({ TCP: {} })
+    expect(check(world, 'ports')).toMatchObject({ state: 'failing', reason: expect.stringContaining(own) })
+  }
+})
+
 test('all ports of a range leave files for clients', () => {
   const all = aWorld({}, { ...two, CULVERT_DEST_PORTS: 'tcp/1-65535,udp/1-65535' })
   for (const files of [1024, 20_000, 1_048_576]) {
