@@ -3,7 +3,7 @@ import { TcpRelay } from '../../relay/tcp.ts'
 import { UdpRelay } from '../../relay/udp.ts'
 import { isGoneBackend, targetsOf } from '../targets/destination.ts'
 import type { Context } from '../world/context.ts'
-import { openFiles, portCount, relayLimits } from './limits.ts'
+import { openFiles, portCount, portLimits, relayLimits } from './limits.ts'
 import { relayReconciler } from './reconciler.ts'
 import { reportRelay } from './report.ts'
 
@@ -17,11 +17,13 @@ const tickMs = 5000
 export function keepRelay(context: Context): void {
   const { store, clock, signal, run } = context
   const write = store.writer('relay')
-  const { connections, sessions } = relayLimits(openFiles(), portCount(store.world))
+  const files = openFiles()
+  const { connections, sessions } = relayLimits(files, portCount(store.world, files))
   const tcp = new TcpRelay({ connectMs, limit: connections })
   const udp = new UdpRelay({ limit: sessions, idleMs }, clock.now)
   const world = () => store.world
-  run(relayReconciler({ tcp, udp, world, opened: (ports) => write((now) => ({ ...now, ports })) }))
+  const opened = (ports: ReadonlyMap<number, number>): void => write((now) => ({ ...now, ports }))
+  run(relayReconciler({ tcp, udp, limits: portLimits(files), world, opened }))
   reportRelay(context)
 
   let targets = targetsOf(store.world)

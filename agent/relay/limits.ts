@@ -8,6 +8,15 @@ const most = { connections: 20_000, sessions: 10_000 } as const
 /** Files for everything else, such as the probes. */
 const reserved = 100
 
+/** The kernel finds this many free ports of an address at once, and then takes some 8 ms for each. */
+const mostTcpPorts = 7000
+
+/** How many ports of each protocol are opened if the process may open `files`: the rest is for clients. */
+export const portLimits = (files: number): { readonly tcp: number; readonly udp: number } => ({
+  tcp: Math.min(mostTcpPorts, Math.floor(files / 4)),
+  udp: Math.floor(files / 4),
+})
+
 /**
  * How many TCP connections and UDP sessions there may be at once, if the process may open `files` and has `ports` to
  * listen on: a connection needs two files, a session one.
@@ -27,7 +36,8 @@ export function openFiles(): number {
 }
 
 /** How many ports the agent itself listens on to forward them. */
-export function portCount(world: World): number {
+export function portCount(world: World, files: number): number {
   const { byServe, byRelay } = ingressPorts(world)
-  return portPairs(byRelay).size + (spreads(world.settings) ? portPairs(byServe).size : 0)
+  const { tcp, udp } = portLimits(files)
+  return Math.min(udp, portPairs(byRelay).size) + (spreads(world.settings) ? Math.min(tcp, portPairs(byServe).size) : 0)
 }

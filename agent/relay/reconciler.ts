@@ -4,7 +4,7 @@ import { some } from '../../lib/some.ts'
 import { inTurn } from '../../relay/choose.ts'
 import type { TcpRelay } from '../../relay/tcp.ts'
 import type { UdpRelay } from '../../relay/udp.ts'
-import { isUnresolved, targetsOf } from '../targets/destination.ts'
+import { isOwnAddress, isUnresolved, targetsOf } from '../targets/destination.ts'
 import { forwardsByServe, ingressPorts, portPairs } from '../targets/ports.ts'
 import type { Reconciler } from '../world/reconciler.ts'
 import { reconcilerKey } from '../world/reports.ts'
@@ -39,6 +39,8 @@ const pairs = memo(
 type Relays = {
   readonly tcp: TcpRelay
   readonly udp: UdpRelay
+  /** The most ports of each protocol. */
+  readonly limits: { readonly tcp: number; readonly udp: number }
   /** What World has now. */
   readonly world: () => World
   /** Gets the relay's port for each of the node's TCP ports. */
@@ -46,12 +48,16 @@ type Relays = {
 }
 
 /** Opens the relay's ports. One that cannot be opened does not keep the others closed. */
-export function relayReconciler({ tcp, udp, world, opened }: Relays): Reconciler<RelayDesired> {
+export function relayReconciler({ tcp, udp, limits, world, opened }: Relays): Reconciler<RelayDesired> {
   /** The open ports, with the port of the backends. */
   const open = { tcp: new Map<number, number>(), udp: new Map<number, number>() }
   const relayPorts = new Map<number, number>()
 
-  const choose = (to: number) => () => inTurn(targetsOf(world()), to, Math.random)
+  const choose = (to: number) => () => {
+    const now = world()
+    const backends = targetsOf(now).filter((target) => !isOwnAddress(now, target))
+    return inTurn(backends, to, Math.random)
+  }
   const protocols = {
     tcp: {
       open: async (port: number, to: number) => void relayPorts.set(port, await tcp.open(port, choose(to))),
@@ -81,6 +87,12 @@ export function relayReconciler({ tcp, udp, world, opened }: Relays): Reconciler
         }
         for (const [port, to] of desired[protocol]) {
           if (present.has(port)) continue
+          if (present.size >= limits[protocol]) {
+            problems.push(
+              `${protocol}/${port}: the agent opens at most ${present.size} ports of ${protocol}; list fewer`,
+            )
+            continue
+          }
           try {
             await begin(port, to)
             present.set(port, to)

@@ -4,6 +4,7 @@ import { isFrom } from '../../wire/capability-version.ts'
 import type { PortHandler, Ports, ServeConfig } from '../../wire/serve-config.ts'
 import { planRelay, spreads } from '../relay/reconciler.ts'
 import type { Settings } from '../settings/settings.ts'
+import { isOwnAddress } from '../targets/destination.ts'
 import { forwardsByServe, ingressPorts, portPairs } from '../targets/ports.ts'
 import type { World } from '../world/world.ts'
 
@@ -22,6 +23,7 @@ export const wantedServe = memo(
     planRelay(world),
     world.relay.ports,
     world.tailnet.version,
+    world.tailnet.self?.addresses,
   ],
   (world): ServeConfig | undefined => {
     const { settings, mounted } = world
@@ -43,7 +45,7 @@ function forwarded(world: World): Ports {
   const entries = pairs.flatMap(([port, to]): [string, PortHandler][] => {
     const relayPort = relay.ports.get(port)
     const toRelay = only === undefined || spreads(settings)
-    if (toRelay && relayPort === undefined) return []
+    if (toRelay ? relayPort === undefined : isOwnAddress(world, only)) return []
     const at = toRelay ? `${relayAddress}:${relayPort}` : addressPort(only, to)
     const { proxyProtocol } = settings
     return [[`${port}`, { TCPForward: at, ...(proxyProtocol && { ProxyProtocol: proxyProtocol }) }]]

@@ -13,6 +13,10 @@ const none: readonly Address[] = []
 export const targetsOf = ({ settings, destination }: Pick<World, 'settings' | 'destination'>): readonly Address[] =>
   destination?.addresses ?? settings.targets
 
+/** Whether a target is this node itself: connections that tailscaled or the agent opens to it would come back for ever. */
+export const isOwnAddress = ({ tailnet }: Pick<World, 'tailnet'>, { text }: Address): boolean =>
+  tailnet.self?.addresses.some((own) => own.text === text) ?? false
+
 /** Whether TS_DEST_IP has several addresses of a family. */
 export const hasSeveralTargets = ({ targets }: Settings): boolean =>
   families.some((family) => targets.filter((target) => target.family === family).length > 1)

@@ -2,6 +2,7 @@ import { memo } from '../../lib/memo.ts'
 import { backendPort, type PortRange, rangeText, withoutTcp } from '../../netfilter/port-ranges.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
+import { isOwnAddress, targetsOf } from './destination.ts'
 
 type Ports = {
   /** The ports that the rules of the kernel forward; undefined: all. */
@@ -54,11 +55,15 @@ export const portPairs = (ranges: readonly PortRange[]): ReadonlyMap<number, num
   )
 
 /** Why listed ports are not forwarded. */
-export const portProblems = (world: World): string[] =>
-  ingressPorts(world).served.map(
+export const portProblems = (world: World): string[] => [
+  ...ingressPorts(world).served.map(
     (port) =>
       `tcp/${port} is in the serve config and in CULVERT_DEST_PORTS: it is served and not forwarded. Remove it from one of the two`,
-  )
+  ),
+  ...(forwardsByServe(world.settings) ? targetsOf(world).filter((target) => isOwnAddress(world, target)) : []).map(
+    ({ text }) => `${text} is this node’s own address, from which connections would come back: it gets none`,
+  ),
+]
 
 /** For the status; docs/operations.md documents the shape. */
 export function portsView(world: World): Record<string, unknown> | null {

@@ -4,7 +4,7 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, askAll, startEcho } from '../lab/traffic/traffic.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import type { Talk, Talked } from './programs/talk.ts'
-import { Proxy } from './proxy.ts'
+import { onDisk, Proxy } from './proxy.ts'
 import { program } from './serving.ts'
 
 /** The ports of programs/peculiar.ts. */
@@ -97,4 +97,33 @@ it('a backend that does not accept connections costs them a delay, and the next 
   expect(answers.map((answer) => (answer instanceof Error ? answer.message : answer.host))).toEqual(
     answers.map(() => 'backend'),
   )
+})
+
+it.each([
+  ['alone', (own: string) => own, /ECONNREFUSED/],
+  ['beside a backend', (own: string) => `${own},${backend.v4}`, undefined],
+])('no connection goes round through the node itself as a target, %s', async (_how, targets, refused) => {
+  const env = {
+    ...onDisk,
+    TS_AUTHKEY: await bed.authKey(),
+    CULVERT_DEST_PORTS: 'tcp/7000',
+    CULVERT_PROXY_PROTOCOL: '2',
+  }
+  const first = await Proxy.start(bed, { ...env, TS_DEST_IP: backend.v4 })
+  await first.until(({ ready }) => ready)
+  const { v4: to } = await first.own()
+  await first[Symbol.asyncDispose]()
+
+  await using proxy = await Proxy.start(bed, { ...env, TS_DEST_IP: targets(to) })
+  await proxy.process.line(/is this node’s own address, from which connections would come back/)
+  await proxy.until(({ ready }) => ready)
+  const { pid } = (await proxy.status()).tailscaled
+  const files = async () => (await proxy.host.exec(['ls', `/proc/${pid}/fd`])).stdout.split('\n').length
+  const before = await files()
+  const answers = await askAll(
+    bed.host('client'),
+    Array.from({ length: 10 }, () => ({ to, protocol: 'tcp' as const })),
+  )
+  if (refused !== undefined) expect(answers.map(String)).toEqual(answers.map(() => expect.stringMatching(refused)))
+  expect(await files()).toBeLessThan(before + 100)
 })

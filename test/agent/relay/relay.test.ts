@@ -2,8 +2,8 @@ import { describe, expect, it, test } from 'vitest'
 import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
 import { forwards } from '../../../agent/forwarding/forwards.ts'
 import { planForwarding } from '../../../agent/forwarding/reconciler.ts'
-import { portCount, relayLimits } from '../../../agent/relay/limits.ts'
-import { planRelay, relayKey } from '../../../agent/relay/reconciler.ts'
+import { portCount, portLimits, relayLimits } from '../../../agent/relay/limits.ts'
+import { planRelay, relayKey, relayReconciler } from '../../../agent/relay/reconciler.ts'
 import { serveKey } from '../../../agent/serve/reconciler.ts'
 import { serves, wantedServe } from '../../../agent/serve/wanted.ts'
 import { checks } from '../../../agent/status/checks.ts'
@@ -12,6 +12,8 @@ import { statusView } from '../../../agent/status/status.ts'
 import { unresolved } from '../../../agent/world/destination.ts'
 import type { World } from '../../../agent/world/world.ts'
 import { parseAddress } from '../../../lib/address.ts'
+import { TcpRelay } from '../../../relay/tcp.ts'
+import { UdpRelay } from '../../../relay/udp.ts'
 import { aReport, aWorld } from '../a-world.ts'
 import { aServingWorld } from '../serve/a-serving-world.ts'
 
@@ -37,7 +39,7 @@ describe('without a TUN device', () => {
       },
     })
     expect(planRelay(world)).toEqual({ tcp: new Map(), udp: new Map([[53, 5353]]) })
-    expect([portCount(world), portCount(aWorld({}, two))]).toEqual([1, 4])
+    expect([portCount(world, 1024), portCount(aWorld({}, two), 1024)]).toEqual([1, 4])
   })
 
   it('an IPv6 backend is written with brackets, and the PROXY protocol with its version', () => {
@@ -118,6 +120,45 @@ test.each([
 ])('with %s, there are files for everything', (_name, files, ports, connections, sessions) => {
   expect(relayLimits(files, ports)).toEqual({ connections, sessions })
   if (files > 1000) expect(2 * connections + sessions + ports).toBeLessThan(files)
+})
+
+test('the node itself is no backend, since connections to it would come back', () => {
+  const own = '100.64.0.1'
+  for (const userspace of ['true', 'false']) {
+    const env = { ...one, TS_USERSPACE: userspace, TS_DEST_IP: own, CULVERT_PROXY_PROTOCOL: '2' }
+    const world = aWorld({}, env)
+    expect(wantedServe(world)).toEqual({ TCP: {} })
+    expect(check(world, 'ports')).toMatchObject({ state: 'failing', reason: expect.stringContaining(own) })
+  }
+})
+
+test('all ports of a range leave files for clients', () => {
+  const all = aWorld({}, { ...two, CULVERT_DEST_PORTS: 'tcp/1-65535,udp/1-65535' })
+  for (const files of [1024, 20_000, 1_048_576]) {
+    const { connections, sessions } = relayLimits(files, portCount(all, files))
+    expect(Math.min(connections, sessions)).toBeGreaterThan(files / 10 > 10_000 ? 9999 : files / 12)
+  }
+  expect(portLimits(1_048_576).tcp).toBe(7000)
+})
+
+test('more ports than the limit are reported, and those up to it opened', async () => {
+  const world = aWorld({}, { ...two, CULVERT_DEST_PORTS: 'tcp/1-5' })
+  const tcp = new TcpRelay({ connectMs: 1000 })
+  const udp = new UdpRelay({ limit: 1, idleMs: 1 }, () => 0)
+  let open: ReadonlyMap<number, number> = new Map()
+  const reconciler = relayReconciler({
+    tcp,
+    udp,
+    limits: { tcp: 3, udp: 3 },
+    world: () => world,
+    opened: (ports) => (open = ports),
+  })
+  const outcome = await reconciler.apply(planRelay(world)!, world)
+  expect(outcome).toMatchObject({
+    problem: { message: expect.stringContaining('tcp/4: the agent opens at most 3 ports of tcp') },
+  })
+  expect([...open.keys()]).toEqual([1, 2, 3])
+  for (const port of open.keys()) tcp.close(port)
 })
 
 const served = aReport({ config: {}, domain: undefined, restarts: 0 })
