@@ -4,7 +4,7 @@ import { type EndToEndSize, measuresOf, pathOf, servicesTo, throughReplicas } fr
 import { counts, title } from '../egress/packets.ts'
 import type { Probe } from '../egress/probe.ts'
 import { type EgressBed, Replica, tailnetAddress } from '../egress/replica.ts'
-import { firstPort, type Service, services, targetPort } from '../egress/services.ts'
+import { firstPort, type Service, services, targetPort, targets } from '../egress/services.ts'
 import { directPath, type Side, sides } from '../pair.ts'
 import type { Row, Section } from '../section.ts'
 import { median } from '../stats.ts'
@@ -37,13 +37,18 @@ export async function measureAgents(
   const live = servicesTo(await tailnetAddress(bed, 'client'), port)
   const one = live[0]!
   note('start both')
-  await using ours = await Replica.start(bed, 'ours', all.ours, [])
-  await using upstream = await Replica.start(bed, 'upstream', all.upstream, [])
+  await routeTargets(bed)
+  const withRoutes = (one: Contestant): Contestant => ({
+    ...one,
+    env: { ...one.env, TS_EXTRA_ARGS: `--login-server=${bed.controlUrl} --accept-routes` },
+  })
+  await using ours = await Replica.start(bed, 'ours', withRoutes(all.ours), services(1))
+  await using upstream = await Replica.start(bed, 'upstream', withRoutes(all.upstream), services(1))
   const replicas = { ours, upstream }
   for (const side of sides) await directPath(bed.host('client'), await replicas[side].own())
   const rules: Record<Side, Map<number, string>> = { ours: new Map(), upstream: new Map() }
   const [adding, through]: [Row[], Row[]] = [[], []]
-  let before = 0
+  let before = 1
   for (const count of counts) {
     const list = services(count)
     const grown = await alternate(sides, 1, async (side) => {
@@ -65,11 +70,10 @@ export async function measureAgents(
     })
     await echo.stop()
     const row = { unit: 'ms', better: 'less' } as const
-    const point = { curve: '', services: count }
-    adding.push(
-      { ...row, what: `${title(count)}, one more`, goal: 1.05, ours: added.ours, other: added.upstream, point },
-      { ...row, what: `${title(count)} instead of ${before}`, ours: grown.ours, other: grown.upstream },
-    )
+    adding.push({ ...row, what: `${title(count)}, one more`, goal: 1.05, ours: added.ours, other: added.upstream })
+    if (count > before) {
+      adding.push({ ...row, what: `${title(count)} instead of ${before}`, ours: grown.ours, other: grown.upstream })
+    }
     before = count
     for (const side of sides) await replicas[side].forward([...list, ...live])
     const rows = await throughReplicas({ bed, probe, replicas, port }, endToEnd, (detail) =>
@@ -78,6 +82,7 @@ export async function measureAgents(
     through.push(
       ...rows.map((it) => ({ ...it, what: `${title(count)}, ${it.what}`, goal: it.better === 'less' ? 1.05 : 0.95 })),
     )
+    for (const side of sides) await replicas[side].forward(list)
   }
   return {
     recordings: {
@@ -102,6 +107,12 @@ export async function measureAgents(
       },
     ],
   }
+}
+
+/** Makes the client a router for all targets: our agent forwards to no address that nothing in the tailnet has. */
+async function routeTargets(bed: EgressBed): Promise<void> {
+  await bed.control.putSettings({ autoApproveRoutes: true })
+  await bed.host('client').exec(['tailscale', 'set', `--advertise-routes=${targets}`])
 }
 
 /** Milliseconds until one service more carries connections. It is removed again. */
