@@ -5,7 +5,7 @@ import { main, parse } from '../test/lab/cli/verb.ts'
 import { table } from '../test/lab/cli/show.ts'
 import { benchPart, runBench } from './bench.ts'
 import { renderChart } from './chart.ts'
-import { markdown, tableOf } from './report.ts'
+import { markdown, sectionText, tableOf } from './report.ts'
 import type { Section } from './section.ts'
 import { full, quick } from './size.ts'
 
@@ -16,12 +16,12 @@ a cluster, start, memory, requests to the API server, probes and HTTPS sites; an
 prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left running.
 
   --quick         fewer and shorter repeats, prints only
-  --unprivileged  only L3 ingress without privilege, prints only
-  --iptables      only both agents with iptables, prints only, in about MINUTES minutes
+  --unprivileged  only L3 ingress without privilege; prints Markdown only
+  --iptables      only both agents with iptables; prints Markdown only, after about eight minutes
   --commit ID     names what is measured in the results
   --before FILE   an earlier bundle of the agent, which is measured beside today's
 
-It takes about twenty-five minutes, and needs a machine that does nothing else to mean much.`
+It takes about thirty-three minutes, and needs a machine that does nothing else to mean much.`
 
 const options = {
   quick: { type: 'boolean', default: false },
@@ -45,7 +45,7 @@ await main(
     const size = values.quick ? quick : full
     const part = (['unprivileged', 'iptables'] as const).find((name) => values[name])
     if (part !== undefined) {
-      for (const section of await benchPart(part, size)) print(section)
+      for (const section of await benchPart(part, size)) console.log(`\n${sectionText(section)}`)
       return 0
     }
     const { sections, facts } = await runBench({

@@ -57,8 +57,8 @@ export const full: Size = {
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },
   },
   iptables: {
-    agents: { more: { repeats: 3, times: 3 }, endToEnd: { repeats: 3, messages: 3000, seconds: 1 } },
-    rules: { packets: { repeats: 5, flows: 1000, messages: 2000 }, streams: { repeats: 3, seconds: 1 } },
+    agents: { more: { repeats: 5, times: 2 }, endToEnd: { repeats: 3, messages: 5000, seconds: 2 } },
+    rules: { packets: { repeats: 9, flows: 1000, messages: 2000 }, streams: { repeats: 5, seconds: 1 } },
     byName: 5,
   },
   serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },

@@ -15,7 +15,7 @@ export type AgentsSize = {
   readonly endToEnd: EndToEndSize
 }
 
-/** The IPv4 rules that an agent made, as `iptables-save` lists them, by the number of services. */
+/** A node's address in the tailnet, and its IPv4 rules as `iptables-save` lists them, by the number of services. */
 export type Recording = { readonly own: string; readonly rules: ReadonlyMap<number, string> }
 
 export type MeasuredAgents = {
@@ -23,10 +23,16 @@ export type MeasuredAgents = {
   readonly sections: readonly Section[]
 }
 
-/** The port of the services that are added to those of `services`. */
+type Setup = {
+  readonly bed: EgressBed
+  readonly probe: Probe
+  readonly replicas: Readonly<Record<Side, Replica>>
+}
+
+/** The port of services whose target answers, beside those of `services`. */
 const port = firstPort - 1
 
-/** Both agents with more and more services: what they add, and what passes through both tailscaleds. */
+/** Both agents with more and more services: what it takes to add some, and what passes through both tailscaleds. */
 export async function measureAgents(
   bed: EgressBed,
   all: Readonly<Record<Side, Contestant>>,
@@ -34,55 +40,37 @@ export async function measureAgents(
   { more, endToEnd }: AgentsSize,
   note: (detail: string) => void,
 ): Promise<MeasuredAgents> {
-  const live = servicesTo(await tailnetAddress(bed, 'client'), port)
-  const one = live[0]!
   note('start both')
   await routeTargets(bed)
-  const withRoutes = (one: Contestant): Contestant => ({
-    ...one,
-    env: { ...one.env, TS_EXTRA_ARGS: `--login-server=${bed.controlUrl} --accept-routes` },
-  })
-  await using ours = await Replica.start(bed, 'ours', withRoutes(all.ours), services(1))
-  await using upstream = await Replica.start(bed, 'upstream', withRoutes(all.upstream), services(1))
-  const replicas = { ours, upstream }
-  for (const side of sides) await directPath(bed.host('client'), await replicas[side].own())
-  const rules: Record<Side, Map<number, string>> = { ours: new Map(), upstream: new Map() }
+  const start = (side: Side): Promise<Replica> => {
+    const env = { ...all[side].env, TS_EXTRA_ARGS: `--login-server=${bed.controlUrl} --accept-routes` }
+    return Replica.start(bed, side, { ...all[side], env }, services(1))
+  }
+  await using ours = await start('ours')
+  await using upstream = await start('upstream')
+  const setup: Setup = { bed, probe, replicas: { ours, upstream } }
+  for (const side of sides) await directPath(bed.host('client'), await setup.replicas[side].own())
+  const live = servicesTo(await tailnetAddress(bed, 'client'), port)
+  const rules = { ours: new Map<number, string>(), upstream: new Map<number, string>() }
   const [adding, through]: [Row[], Row[]] = [[], []]
-  let before = 1
-  for (const count of counts) {
-    const list = services(count)
-    const grown = await alternate(sides, 1, async (side) => {
-      note(`${title(count)}, ${side}`)
-      const begun = performance.now()
-      await replicas[side].forward(list)
-      const took = performance.now() - begun
-      rules[side].set(count, (await bed.host(side).exec(['iptables-save'])).stdout)
-      return took
-    })
-    const echo = await probe.serve(bed.host('client'), targetPort, false)
-    const added = await alternate(sides, more.repeats, async (side, repeat) => {
-      note(`one more than ${title(count)}, ${side}, ${repeat + 1} of ${more.repeats}`)
-      const each: number[] = []
-      for (let n = 0; n < more.times; n += 1) {
-        each.push(await addOne(bed, replicas[side], list, one))
-      }
-      return median(each)
-    })
-    await echo.stop()
-    const row = { unit: 'ms', better: 'less' } as const
-    adding.push({ ...row, what: `${title(count)}, one more`, goal: 1.05, ours: added.ours, other: added.upstream })
-    if (count > before) {
-      adding.push({ ...row, what: `${title(count)} instead of ${before}`, ours: grown.ours, other: grown.upstream })
-    }
-    before = count
-    for (const side of sides) await replicas[side].forward([...list, ...live])
-    const rows = await throughReplicas({ bed, probe, replicas, port }, endToEnd, (detail) =>
-      note(`${title(count)}, ${detail}`),
-    )
+  for (const [at, count] of counts.entries()) {
+    const noted = (detail: string): void => note(`${title(count)}, ${detail}`)
+    const grown = await growTo(setup, count, noted)
+    if (at > 0) adding.push({ ...grown, what: `${title(count)} instead of ${counts[at - 1]}` })
+    for (const side of sides) rules[side].set(count, (await bed.host(side).exec(['iptables-save'])).stdout)
+    adding.push({ ...(await addOne(setup, services(count), live[0]!, more, noted)), goal: 1.05 })
+    // The rules alone are measured with each number, which takes less time.
+    if (at > 0 && at < counts.length - 1) continue
+    for (const side of sides) await setup.replicas[side].forward([...services(count), ...live])
+    const rows = await throughReplicas({ ...setup, port }, endToEnd, noted)
     through.push(
-      ...rows.map((it) => ({ ...it, what: `${title(count)}, ${it.what}`, goal: it.better === 'less' ? 1.05 : 0.95 })),
+      ...rows.map((row) => ({
+        ...row,
+        what: `${title(count)}, ${row.what}`,
+        goal: row.better === 'less' ? 1.05 : 0.95,
+      })),
     )
-    for (const side of sides) await replicas[side].forward(list)
+    for (const side of sides) await setup.replicas[side].forward(services(count))
   }
   return {
     recordings: {
@@ -95,9 +83,10 @@ export async function measureAgents(
         against: 'upstream',
         rows: adding,
         note:
-          'Both agents as replicas of a ProxyGroup, with an API server. One more: from mounting the file, as kubelet does, ' +
-          'until a client in the cluster, which tries each millisecond, reaches a peer through the added service; medians ' +
-          `of ${more.times} times. The other rows: until the status in the Secret lists all, and 0.3 s, once each.`,
+          'Both agents as replicas of a ProxyGroup, with an API server; each service has one TCP port and a target of its ' +
+          'own. One more: from mounting the file, as kubelet does, until a client in the cluster, which tries each ' +
+          `millisecond, reaches a peer through the added service; medians of ${more.times} times. The other rows: until the ` +
+          'status in the Secret lists all, and 0.3 s, once.',
       },
       {
         title: 'Egress end to end with iptables',
@@ -115,11 +104,39 @@ async function routeTargets(bed: EgressBed): Promise<void> {
   await bed.host('client').exec(['tailscale', 'set', `--advertise-routes=${targets}`])
 }
 
-/** Milliseconds until one service more carries connections. It is removed again. */
-async function addOne(bed: EgressBed, replica: Replica, list: readonly Service[], more: Service): Promise<number> {
-  const grown = [...list, more]
-  const took = await arrivalAfter(bed.host('app'), { to: replica.address, port }, () => replica.mount(grown))
-  await replica.listed(grown)
-  await replica.forward(list)
-  return took
+const ms = { unit: 'ms', better: 'less' } as const
+
+async function growTo({ replicas }: Setup, count: number, note: (detail: string) => void): Promise<Omit<Row, 'what'>> {
+  const took = await alternate(sides, 1, async (side) => {
+    note(side)
+    const begun = performance.now()
+    await replicas[side].forward(services(count))
+    return performance.now() - begun
+  })
+  return { ...ms, ours: took.ours, other: took.upstream }
+}
+
+/** How soon one service more carries connections. It is removed again. */
+async function addOne(
+  { bed, probe, replicas }: Setup,
+  list: readonly Service[],
+  one: Service,
+  { repeats, times }: AgentsSize['more'],
+  note: (detail: string) => void,
+): Promise<Row> {
+  const grown = [...list, one]
+  const echo = await probe.serve(bed.host('client'), targetPort, false)
+  const took = await alternate(sides, repeats, async (side, repeat) => {
+    note(`one more, ${side}, ${repeat + 1} of ${repeats}`)
+    const replica = replicas[side]
+    const each: number[] = []
+    for (let n = 0; n < times; n += 1) {
+      each.push(await arrivalAfter(bed.host('app'), { to: replica.address, port }, () => replica.mount(grown)))
+      await replica.listed(grown)
+      await replica.forward(list)
+    }
+    return median(each)
+  })
+  await echo.stop()
+  return { ...ms, what: `${title(list.length)}, one more`, ours: took.ours, other: took.upstream }
 }
