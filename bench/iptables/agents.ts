@@ -131,7 +131,8 @@ async function addOne(
     const replica = replicas[side]
     const each: number[] = []
     for (let n = 0; n < times; n += 1) {
-      each.push(await arrivalAfter(bed.host('app'), { to: replica.address, port }, () => replica.mount(grown)))
+      const to = { to: replica.address, port }
+      each.push((await arrivalAfter(bed.host('app'), to, () => replica.mount(grown))).took)
       await replica.listed(grown)
       await replica.forward(list)
     }

@@ -53,7 +53,7 @@ export async function measureRules(
       ...speed.map((row) => ({ ...row, what: `throughput, ${row.what}`, goal: 0.95 })),
     ],
     note:
-      'The IPv4 rules of the agents above, and of their tailscaled, in namespaces where a plain link to the peer replaces ' +
+      'The IPv4 rules of the agents below, and of their tailscaled, in namespaces where a plain link to the peer replaces ' +
       'the tunnel. First packet: until the connection is established, which does not involve the peer’s process; medians ' +
       `of ${packets.flows} flows, to all services in turn. Round trip: medians of ${packets.messages} messages of 64 bytes on ` +
       'one flow. In both, client → rules → peer, all on one CPU. Throughput: iperf3, one stream, ' +
