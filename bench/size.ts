@@ -57,7 +57,7 @@ export const full: Size = {
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },
   },
   iptables: {
-    agents: { more: { repeats: 5, times: 2 }, endToEnd: { repeats: 3, messages: 5000, seconds: 2 } },
+    agents: { more: { repeats: 5, times: 2 }, endToEnd: { repeats: 3, messages: 3000, seconds: 1 } },
     rules: { packets: { repeats: 9, flows: 1000, messages: 2000 }, streams: { repeats: 5, seconds: 1 } },
     byName: 5,
   },
