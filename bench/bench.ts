@@ -9,6 +9,7 @@ import { earlierSteps, egressSteps, measureEarlier, measureEgress } from './egre
 import { clusterFacts, gatherFacts } from './facts.ts'
 import { buildImages, type Images, measureImages } from './image.ts'
 import { inBed } from './in-bed.ts'
+import { iptablesSteps, measureIptables } from './iptables/iptables.ts'
 import { type HostMemory, measureMemory, memorySections } from './memory.ts'
 import { preparePods } from './pod.ts'
 import { measurePodProbes, podProbesSteps } from './pod-probes.ts'
@@ -44,6 +45,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       trafficSteps +
       unprivilegedSteps +
       egressSteps +
+      iptablesSteps +
       serveSteps +
       podStartingSteps +
       podProbesSteps +
@@ -59,6 +61,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   )
   const unprivileged = await measureUnprivileged(agentOf(bundle), size, steps)
   const egress = await measureEgress(contestants(bundle), size.egress, steps)
+  const iptables = await measureIptables(contestants(bundle), size.iptables, steps)
   const earlier =
     before === undefined
       ? []
@@ -75,6 +78,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       ...onHosts.sections,
       ...unprivileged,
       ...egress,
+      ...iptables,
       ...earlier,
       ...serve,
       ...inPods.sections,
@@ -86,13 +90,25 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   }
 }
 
-/** Measures only L3 ingress without privilege. */
-export async function benchUnprivileged(size: Size): Promise<Section[]> {
-  const preparation = await prepare()
-  const steps = progress(preparation.steps + 1 + unprivilegedSteps)
+/** What can be measured alone, without a cluster's nodes. */
+const parts = {
+  unprivileged: {
+    count: unprivilegedSteps,
+    measure: (bundle: string, size: Size, steps: Progress) => measureUnprivileged(agentOf(bundle), size, steps),
+  },
+  iptables: {
+    count: iptablesSteps,
+    measure: (bundle: string, size: Size, steps: Progress) =>
+      measureIptables(contestants(bundle), size.iptables, steps),
+  },
+} as const
+
+export async function benchPart(part: keyof typeof parts, size: Size): Promise<Section[]> {
+  const { count, measure } = parts[part]
+  const preparation = await prepare(...(part === 'iptables' ? (['cluster'] as const) : []))
+  const steps = progress(preparation.steps + 1 + count)
   await preparation.run(steps)
-  const bundle = await steps.step('bundle the agent', buildAgent)
-  return await measureUnprivileged(agentOf(bundle), size, steps)
+  return await measure(await steps.step('bundle the agent', buildAgent), size, steps)
 }
 
 /** Copies the agent of another bundle to where hosts can read it. */

@@ -3,28 +3,30 @@ import { join, resolve } from 'node:path'
 import { describe } from '../lib/errors.ts'
 import { main, parse } from '../test/lab/cli/verb.ts'
 import { table } from '../test/lab/cli/show.ts'
-import { benchUnprivileged, runBench } from './bench.ts'
+import { benchPart, runBench } from './bench.ts'
 import { renderChart } from './chart.ts'
-import { markdown, tableOf } from './report.ts'
+import { markdown, sectionText, tableOf } from './report.ts'
 import type { Section } from './section.ts'
 import { full, quick } from './size.ts'
 
-const help = `npm run bench -- [--quick] [--unprivileged] [--commit ID] [--before FILE]
+const help = `npm run bench -- [--quick] [--unprivileged | --iptables] [--commit ID] [--before FILE]
 
-Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; L3 ingress without privilege beside kernel mode; the rules and agents of ProxyGroup egress; HTTPS sites; then, as Pods of
+Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; L3 ingress without privilege beside kernel mode; the rules and agents of ProxyGroup egress, with iptables, too; HTTPS sites; then, as Pods of
 a cluster, start, memory, requests to the API server, probes and HTTPS sites; and the sizes of the images. Installs and builds what is missing,
 prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left running.
 
   --quick         fewer and shorter repeats, prints only
-  --unprivileged  only L3 ingress without privilege, prints only
+  --unprivileged  only L3 ingress without privilege; prints Markdown only
+  --iptables      only both agents with iptables; prints Markdown only, after about eight minutes
   --commit ID     names what is measured in the results
   --before FILE   an earlier bundle of the agent, which is measured beside today's
 
-It takes about twenty-five minutes, and needs a machine that does nothing else to mean much.`
+It takes about thirty-three minutes, and needs a machine that does nothing else to mean much.`
 
 const options = {
   quick: { type: 'boolean', default: false },
   unprivileged: { type: 'boolean', default: false },
+  iptables: { type: 'boolean', default: false },
   commit: { type: 'string' },
   before: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
@@ -41,8 +43,9 @@ await main(
       return 0
     }
     const size = values.quick ? quick : full
-    if (values.unprivileged) {
-      for (const section of await benchUnprivileged(size)) print(section)
+    const part = (['unprivileged', 'iptables'] as const).find((name) => values[name])
+    if (part !== undefined) {
+      for (const section of await benchPart(part, size)) console.log(`\n${sectionText(section)}`)
       return 0
     }
     const { sections, facts } = await runBench({

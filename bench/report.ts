@@ -48,17 +48,18 @@ Sections about HTTPS measure L7 ingress over IPv4, with the same serve config, t
 
 **Read the ratios**, not the times: both sides share one machine with control server, client and backend, so the times depend on that machine. The sides are measured alternately, and the order changes with each repeat. A cell has the median of the repeats, with the minimum and maximum in parentheses; a ratio is the median of the ratios of neighbouring measurements. Some ratios have a goal.
 
-To repeat it, run \`npm run bench\` as root on an otherwise idle machine. It takes about twenty-five minutes once the beds’ parts are built; \`npm run bench -- --quick\` prints rough figures in eight. Nothing is left running.
+To repeat it, run \`npm run bench\` as root on an otherwise idle machine. It takes about thirty-three minutes once the beds’ parts are built; \`npm run bench -- --quick\` prints rough figures in eleven. Nothing is left running.
 
 ${markdownTable([['', ''], ...facts])}
 
-Both run with \`TS_DEBUG_FIREWALL_MODE=nftables\`, since upstream’s agent chooses iptables by default. As processes, each runs in a session of its own, because the kernel divides CPU time by session. Both forward one address family at a time, since upstream’s \`TS_DEST_IP\` takes one address.
+Both run with \`TS_DEBUG_FIREWALL_MODE=nftables\`, since upstream’s agent chooses iptables by default, except in sections about iptables. There both use \`iptables-nft\`, and their rules for each number of services are those that they made themselves. As processes, each runs in a session of its own, because the kernel divides CPU time by session. Both forward one address family at a time, since upstream’s \`TS_DEST_IP\` takes one address.
 
 ${sections.map(sectionText).join('\n\n')}
 `
 }
 
-function sectionText(section: Section): string {
+/** A section as in RESULTS.md. */
+export function sectionText(section: Section): string {
   const chart = section.chart === undefined ? '' : `![${section.title}](charts/${section.chart}.svg)\n\n`
   return `## ${section.title}\n\n${chart}${markdownTable(tableOf(section))}\n\n${section.note}`
 }

@@ -4,6 +4,7 @@ import type { BeforeSize } from './egress/before.ts'
 import type { EndToEndSize } from './egress/end-to-end.ts'
 import type { PacketsSize } from './egress/packets.ts'
 import type { StreamsSize } from './egress/streams.ts'
+import type { IptablesSize } from './iptables/iptables.ts'
 import type { ProbesSize } from './pod-probes.ts'
 import type { ChangingSize } from './serve/changing.ts'
 import type { RequestsSize } from './serve/requests.ts'
@@ -28,6 +29,7 @@ export type Size = {
     readonly before: BeforeSize
     readonly endToEnd: EndToEndSize
   }
+  readonly iptables: IptablesSize
   readonly serve: {
     readonly starts: number
     readonly podStarts: number
@@ -54,6 +56,11 @@ export const full: Size = {
     before: { repeats: 7, changes: 5, idle: 4 },
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },
   },
+  iptables: {
+    agents: { more: { repeats: 5, times: 2 }, endToEnd: { repeats: 3, messages: 3000, seconds: 1 } },
+    rules: { packets: { repeats: 9, flows: 1000, messages: 2000 }, streams: { repeats: 5, seconds: 1 } },
+    byName: 5,
+  },
   serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
 }
 
@@ -74,6 +81,11 @@ export const quick: Size = {
     agents: { repeats: 1, changes: 2, rest: 3 },
     before: { repeats: 2, changes: 2, idle: 3 },
     endToEnd: { repeats: 1, messages: 1000, seconds: 2 },
+  },
+  iptables: {
+    agents: { more: { repeats: 1, times: 2 }, endToEnd: { repeats: 1, messages: 500, seconds: 1 } },
+    rules: { packets: { repeats: 1, flows: 500, messages: 500 }, streams: { repeats: 1, seconds: 1 } },
+    byName: 2,
   },
   serve: { starts: 1, podStarts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },
 }

@@ -14,7 +14,7 @@ import { measurePackets } from './packets.ts'
 import { buildProbe } from './probe.ts'
 import { recordUpstream } from './record.ts'
 import { startEgressBed } from './replica.ts'
-import { ownAddress, type RulesSetup } from './rules.ts'
+import { ownAddress, rulesSetup } from './rules.ts'
 import { measureStreams } from './streams.ts'
 
 /** The number of progress steps of `measureEgress`. */
@@ -39,7 +39,7 @@ export async function measureEgress(
   const rules = await inBed(
     steps.step('start plain links', () => startLinkBed({ ours: ownAddress, upstream: recording.own })),
     async (bed) => {
-      const setup: RulesSetup = { bed, recording, probe }
+      const setup = rulesSetup(bed, recording, probe)
       return [
         ...(await steps.step('packets through rules', (note) => measurePackets(setup, size.packets, note))),
         ...(await steps.step('streams through rules', (note) => measureStreams(setup, size.streams, note))),

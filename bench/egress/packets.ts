@@ -2,10 +2,10 @@ import { alternate } from '../alternate.ts'
 import { type Side, sides } from '../pair.ts'
 import type { Row, Section } from '../section.ts'
 import { median } from '../stats.ts'
-import type { Measured } from './probe.ts'
+import type { Flows, Measured } from './probe.ts'
 import { podAddress } from './replica.ts'
-import { load, type RulesSetup } from './rules.ts'
-import { firstPort, services, targetPort } from './services.ts'
+import type { PacketSetup } from './rules.ts'
+import { firstPort, targetPort } from './services.ts'
 
 export const counts = [1, 10, 100, 1000] as const
 const many = 1000
@@ -18,45 +18,22 @@ export type PacketsSize = { readonly repeats: number; readonly flows: number; re
  * 1.
  */
 export async function measurePackets(
-  setup: RulesSetup,
-  { repeats, flows, messages }: PacketsSize,
+  setup: PacketSetup,
+  size: PacketsSize,
   note: (detail: string) => void,
 ): Promise<Section[]> {
-  const { bed, probe } = setup
-  const server = await probe.serve(bed.host('peer'), targetPort, true)
-  const app = bed.host('app')
+  const { repeats, flows, messages } = size
+  const server = await setup.probe.serve(setup.bed.host('peer'), targetPort, true)
   const [first, trips]: [Row[], Row[]] = [[], []]
   const beside: Row[] = []
   for (const protocol of protocols) {
-    const through = (side: Side, count: number) => ({
-      protocol,
-      to: podAddress(bed.host(side)),
-      port: firstPort,
-      count,
-    })
-    const exchange = async (side: Side, count: number): Promise<number> =>
-      middle(await probe.exchange(app, { ...through(side, count), times: messages }))
-    for (const count of counts) {
-      note(`${protocol}, ${title(count)}`)
-      for (const side of sides) await load(setup, side, services(count, protocol))
-      const row = (took: Record<Side, number[]>): Row => ({
-        what: `${protocol.toUpperCase()}, ${title(count)}`,
-        unit: 'µs',
-        better: 'less',
-        ours: took.ours,
-        other: took.upstream,
-        point: { curve: protocol.toUpperCase(), services: count },
-      })
-      const begun = await alternate(sides, repeats, async (side) =>
-        middle(await probe.first(app, { ...through(side, count), times: flows })),
-      )
-      first.push({ ...row(begun), ...(count === many && { goal: 0.15 }) })
-      trips.push(row(await alternate(sides, repeats, (side) => exchange(side, count))))
-    }
+    const rows = await measureFlows(setup, protocol, size, note)
+    first.push(...rows.first.map((row) => ({ ...row, ...(row.point?.services === many && { goal: 0.15 }) })))
+    trips.push(...rows.trips)
     const took = await alternate(['many', 'one'], repeats, async (which) => {
       const count = which === 'many' ? many : 1
-      await load(setup, 'ours', services(count, protocol))
-      return exchange('ours', count)
+      await setup.load('ours', count, protocol)
+      return exchange(setup, 'ours', { protocol, count, times: messages })
     })
     const what = `${protocol.toUpperCase()}, ${title(many)}`
     beside.push({ what, unit: 'µs', better: 'less', goal: 1.05, ours: took.many, other: took.one })
@@ -89,9 +66,56 @@ export async function measurePackets(
   ]
 }
 
+/** First packets and round trips, for each number of services; the peer answers at `targetPort`. */
+export async function measureFlows(
+  setup: PacketSetup,
+  protocol: Protocol,
+  { repeats, flows, messages }: PacketsSize,
+  note: (detail: string) => void,
+): Promise<Record<'first' | 'trips', Row[]>> {
+  const rows: Record<'first' | 'trips', Row[]> = { first: [], trips: [] }
+  for (const count of counts) {
+    note(`${protocol}, ${title(count)}`)
+    for (const side of sides) await setup.load(side, count, protocol)
+    const row = (took: Record<Side, number[]>): Row => ({
+      what: `${protocol.toUpperCase()}, ${title(count)}`,
+      unit: 'µs',
+      better: 'less',
+      ours: took.ours,
+      other: took.upstream,
+      point: { curve: protocol.toUpperCase(), services: count },
+    })
+    const { bed, probe } = setup
+    const begun = await alternate(sides, repeats, async (side) =>
+      middle(await probe.first(bed.host('app'), { ...through(setup, side, { protocol, count }), times: flows })),
+    )
+    rows.first.push(row(begun))
+    const trip = (side: Side): Promise<number> => exchange(setup, side, { protocol, count, times: messages })
+    rows.trips.push(row(await alternate(sides, repeats, trip)))
+  }
+  return rows
+}
+
+type Protocol = (typeof protocols)[number]
+type Through = { readonly protocol: Protocol; readonly count: number }
+
+const through = ({ bed }: PacketSetup, side: Side, flows: Through): Flows => ({
+  ...flows,
+  to: podAddress(bed.host(side)),
+  port: firstPort,
+})
+
+const exchange = async (
+  setup: PacketSetup,
+  side: Side,
+  { times, ...flows }: Through & { readonly times: number },
+): Promise<number> =>
+  middle(await setup.probe.exchange(setup.bed.host('app'), { ...through(setup, side, flows), times }))
+
 export const title = (count: number): string => (count === 1 ? '1 service' : `${count.toLocaleString('en')} services`)
 
-function middle({ times, failed, why }: Measured): number {
+/** The median of what was measured; rejects if anything was not answered. */
+export function middle({ times, failed, why }: Measured): number {
   if (failed > 0) throw new Error(`${failed} of ${failed + times.length} flows or messages were not answered: ${why}`)
   return median(times)
 }

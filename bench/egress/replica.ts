@@ -73,7 +73,16 @@ export class Replica implements AsyncDisposable {
 
   /** Changes the mounted files, and returns once the agent's status lists the change. */
   async forward(list: readonly Service[]): Promise<void> {
+    await this.mount(list)
+    await this.listed(list)
+  }
+
+  async mount(list: readonly Service[]): Promise<void> {
     await mount(this.#bed, this.side, list)
+  }
+
+  /** Returns once the agent's status lists exactly these, and a moment later. */
+  async listed(list: readonly Service[]): Promise<void> {
     await listed(this.process, this.#secret, list)
     // Work that follows the writing of the status belongs to the change, too.
     await delay(300)
