@@ -13,8 +13,9 @@ export type Page = {
   readonly next: string | undefined
 }
 
-/** A line of a watch; each moves the version from which the next watch goes on. */
+/** What a watch tells: that it has begun, and then its lines, each with the version from which the next goes on. */
 export type WatchEvent =
+  | { readonly type: 'open' }
   | { readonly type: 'set' | 'remove'; readonly object: KubeObject; readonly version: string }
   | { readonly type: 'bookmark'; readonly version: string }
 
@@ -27,7 +28,11 @@ const pageSchema = z.object({
 })
 const eventSchema = z.object({ type: z.string(), object: z.unknown() })
 const bookmarkSchema = z.object({ metadata: z.object({ resourceVersion: version }) })
-const statusSchema = z.object({ code: optional(z.number()), message: optional(z.string()), reason: optional(z.string()) })
+const statusSchema = z.object({
+  code: optional(z.number()),
+  message: optional(z.string()),
+  reason: optional(z.string()),
+})
 
 /** @throws Error when it is something else */
 export function parsePage(resource: Resource, text: string): Page {
@@ -52,7 +57,7 @@ export function parseDeleted(resource: Resource, text: string): KubeObject | und
 }
 
 /** @throws KubeError with the reason why the watch ends, and Error when the line is something else */
-export function parseEvent(resource: Resource, line: string): WatchEvent {
+export function parseEvent(resource: Resource, line: string): Exclude<WatchEvent, { type: 'open' }> {
   const { type, object } = read(eventSchema, parseJson(line))
   if (type === 'ERROR') throw endOf(resource, object)
   const { resourceVersion } = read(bookmarkSchema, object).metadata
@@ -65,8 +70,11 @@ export function parseEvent(resource: Resource, line: string): WatchEvent {
 }
 
 /** Items of a list do not name their kind. */
-const named = (resource: Resource, object: z.infer<typeof objectSchema>): KubeObject =>
-  ({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...object }) as KubeObject
+const named = (resource: Resource, object: z.infer<typeof objectSchema>): KubeObject => ({
+  apiVersion: apiVersionOf(resource),
+  kind: resource.kind,
+  ...object,
+})
 
 function endOf({ plural }: Resource, object: unknown): KubeError {
   const { code, message, reason } = z.safeParse(statusSchema, object).data ?? {}

@@ -69,7 +69,9 @@ const pageBytes = 32 * 1024 * 1024
 /** `prefix`: the path of the server's URL, without a slash at the end. */
 export function kubeApi({ call, stream }: Pick<Transport, 'call' | 'stream'>, prefix = ''): Api {
   const query = (values: Readonly<Record<string, string | number | boolean | undefined>>): string => {
-    const given = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)] as const]))
+    const given = Object.entries(values).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, String(value)] as const],
+    )
     return given.length === 0 ? '' : `?${new URLSearchParams(Object.fromEntries(given)).toString()}`
   }
   const selected = ({ labels, fields }: Scope) => ({ labelSelector: labels, fieldSelector: fields })
@@ -102,7 +104,9 @@ export function kubeApi({ call, stream }: Pick<Transport, 'call' | 'stream'>, pr
         method: 'GET',
         path: `${prefix}${collectionPath(resource, scope.namespace)}${query({ ...selected(scope), ...watched })}`,
       }
-      for await (const line of lines(await stream(request, signal), objectBytes)) {
+      const answer = await stream(request, signal)
+      yield { type: 'open' }
+      for await (const line of lines(answer, objectBytes)) {
         let event: WatchEvent
         try {
           event = parseEvent(resource, line)
@@ -113,7 +117,12 @@ export function kubeApi({ call, stream }: Pick<Transport, 'call' | 'stream'>, pr
       }
     },
     get: async (resource, name, signal) => {
-      const request = { verb: 'get', object: inWords(resource, name), method: 'GET', path: objectPath(resource, name) } as const
+      const request = {
+        verb: 'get',
+        object: inWords(resource, name),
+        method: 'GET',
+        path: objectPath(resource, name),
+      } as const
       return unlessGone(call(one(request), (text) => parseObject(resource, text), signal))
     },
     create: (resource, object, signal) => {
@@ -140,7 +149,12 @@ export function kubeApi({ call, stream }: Pick<Transport, 'call' | 'stream'>, pr
       return call(one(request), (text) => parseObject(resource, text), signal)
     },
     delete: (resource, { uid, ...name }, { propagation }, signal) => {
-      const options = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: propagation, preconditions: { uid } }
+      const options = {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        propagationPolicy: propagation,
+        preconditions: { uid },
+      }
       const request: ApiRequest = {
         verb: 'delete',
         object: inWords(resource, name),

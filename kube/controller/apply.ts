@@ -32,7 +32,11 @@ export type Applier = {
  * Writes objects under one field manager, those of one name one after the other. After a write the flight holds its key
  * until the cache shows the result.
  */
-export function applier(api: Pick<Api, 'get' | 'patch' | 'delete'>, manager: string, kinds: readonly Written[]): Applier {
+export function applier(
+  api: Pick<Api, 'get' | 'patch' | 'delete'>,
+  manager: string,
+  kinds: readonly Written[],
+): Applier {
   const turns = byTurns()
   /** What was applied last, and what it looked like: values that the API writes in another way would never be equal. */
   const last = new Map<string, { readonly wanted: string; readonly became: string }>()
@@ -68,7 +72,8 @@ export function applier(api: Pick<Api, 'get' | 'patch' | 'delete'>, manager: str
         check(resource, cached, owns)
         if (cached !== undefined && isApplied(id, object, cached, subresource)) return 'unchanged'
         // The cache may not show it yet, or not be meant to show objects of others.
-        if (cached === undefined && owns !== undefined) check(resource, await api.get(resource, object.metadata, flight.signal), owns)
+        if (cached === undefined && owns !== undefined)
+          check(resource, await api.get(resource, object.metadata, flight.signal), owns)
         const write = store.writing(key)
         try {
           const hidden = Object.values(object.kind === 'Secret' ? (object['data'] ?? {}) : {}).map(String)
@@ -96,7 +101,12 @@ export function applier(api: Pick<Api, 'get' | 'patch' | 'delete'>, manager: str
           const { name, namespace, uid = '' } = object.metadata
           const write = store.writing(keyOf(object.metadata))
           try {
-            const left = await api.delete(resource, { name, namespace, uid }, { propagation: 'Background' }, flight.signal)
+            const left = await api.delete(
+              resource,
+              { name, namespace, uid },
+              { propagation: 'Background' },
+              flight.signal,
+            )
             last.delete(idOf(object))
             flight.wrote(write.done(left?.metadata.resourceVersion))
           } catch (error) {
@@ -110,4 +120,7 @@ export function applier(api: Pick<Api, 'get' | 'patch' | 'delete'>, manager: str
   }
 }
 
-const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value) ?? '').digest('base64')
+const hash = (value: unknown): string =>
+  createHash('sha256')
+    .update(JSON.stringify(value) ?? '')
+    .digest('base64')

@@ -1,7 +1,8 @@
+import type { KubeConfig } from '@kubernetes/client-node'
 import { describe } from '../../lib/errors.ts'
 import type { Trust } from '../../lib/http-client.ts'
 import { KubeError } from '../error.ts'
-import { type Account, transport } from '../transport.ts'
+import { type Account, type Credentials, transport } from '../transport.ts'
 import { type Api, kubeApi } from './api.ts'
 
 /** Where the configuration comes from: the Pod's service account, a kubeconfig file, or the usual search for either. */
@@ -13,9 +14,6 @@ export type ClusterAccess = {
   readonly namespace: string
 }
 
-type ClientNode = typeof import('@kubernetes/client-node')
-type KubeConfig = InstanceType<ClientNode['KubeConfig']>
-
 /** A call as a whole, retries included. */
 const callMs = 30_000
 
@@ -26,9 +24,9 @@ const callMs = 30_000
  * @throws KubeError when the configuration cannot be used
  */
 export async function connect(from: Configuration): Promise<ClusterAccess> {
-  const { KubeConfig } = await import('@kubernetes/client-node')
+  const client = await import('@kubernetes/client-node')
   const load = (): KubeConfig => {
-    const config = new KubeConfig()
+    const config = new client.KubeConfig()
     try {
       if (from === 'in-cluster') config.loadFromCluster()
       else if (from === 'default') config.loadFromDefault()
@@ -74,14 +72,18 @@ function accountOf(first: KubeConfig, load: () => KubeConfig): Account {
 /** As client-node fills them, for Node's HTTPS client. */
 type HttpsOptions = NonNullable<Parameters<KubeConfig['applyToHTTPSOptions']>[0]>
 
-function credentialsOf(options: HttpsOptions) {
-  const { ca, cert, key, servername, rejectUnauthorized, auth } = options as Readonly<Record<string, unknown>>
-  const basic = typeof auth === 'string' ? { Authorization: `Basic ${Buffer.from(auth).toString('base64')}` } : {}
-  const headers = { ...basic, ...(options.headers as Readonly<Record<string, string>> | undefined) }
-  const given = { ca: textOf(ca), cert: textOf(cert), key: textOf(key), servername, rejectUnauthorized }
-  const tls = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Trust
-  const token = headers['Authorization']?.replace(/^\w+ /, '').trim()
-  if (token !== undefined) headers['Authorization'] = headers['Authorization']!.trim()
+function credentialsOf(options: HttpsOptions): Credentials {
+  const { ca, cert, key, servername, rejectUnauthorized, auth, headers: given } = { ...options } as const
+  const headers: Record<string, string> = {}
+  if (typeof auth === 'string') headers['Authorization'] = `Basic ${Buffer.from(auth).toString('base64')}`
+  // The text of a mounted token may end with a newline.
+  for (const [name, value] of Object.entries(given ?? {})) headers[name] = String(value).trim()
+  const texts = { ca: textOf(ca), cert: textOf(cert), key: textOf(key), servername: textOf(servername) }
+  const tls: Trust = {
+    ...Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== undefined)),
+    ...(rejectUnauthorized === false && { rejectUnauthorized }),
+  }
+  const token = headers['Authorization']?.replace(/^\w+ /, '')
   return { headers, hidden: token === undefined ? [] : [token], tls }
 }
 

@@ -69,7 +69,7 @@ export type Controller = {
   }
 }
 
-/** Runs in a row that met a newer state before that counts as a failure. */
+/** Runs in a row that met a newer state, and wrote nothing, before that counts as a failure. */
 const mostStale = 5
 
 /**
@@ -90,9 +90,9 @@ export function controller(options: ControllerOptions): Controller {
   }
 
   /** Keeps count of a failed run. */
-  const note = (key: string, error: unknown): Result => {
+  const note = (key: string, error: unknown, hasWritten: boolean): Result => {
     const before = unwell.get(key) ?? { stale: 0, text: undefined }
-    const stale = isStale(error) ? before.stale + 1 : 0
+    const stale = isStale(error) ? (hasWritten ? 0 : before.stale) + 1 : 0
     const silent = stale > 0 && stale < mostStale
     const text = silent ? before.text : describe(error)
     unwell.set(key, { stale, text })
@@ -100,19 +100,24 @@ export function controller(options: ControllerOptions): Controller {
     return silent ? 'stale' : 'failed'
   }
 
-  const attempt = async (key: string, flight: Flight): Promise<{ readonly result: Result; readonly again?: number }> => {
+  const attempt = async (
+    key: string,
+    flight: Flight,
+    hasWritten: () => boolean,
+  ): Promise<{ readonly result: Result; readonly again?: number }> => {
+    const failed = (error: unknown) => ({ result: note(key, endedBy(flight.signal, error), hasWritten()) })
     try {
       const done = await reconcile(key, flight)
       well(key)
       return { result: 'done', ...done }
     } catch (error) {
-      if (!(error instanceof UserError)) return { result: note(key, endedBy(flight.signal, error)) }
+      if (!(error instanceof UserError)) return failed(error)
       try {
         await refuse(key, error, flight)
         well(key)
         return { result: 'refused' }
       } catch (failure) {
-        return { result: note(key, endedBy(flight.signal, failure)) }
+        return failed(failure)
       }
     }
   }
@@ -124,7 +129,7 @@ export function controller(options: ControllerOptions): Controller {
       signal: AbortSignal.any([signal, clock.timeout(timeoutMs)]),
       wrote: (one: Promise<unknown>): void => void shown.push(one),
     }
-    const { result, again } = await attempt(key, flight)
+    const { result, again } = await attempt(key, flight, () => shown.length > 0)
     results[result] += 1
     seconds += (clock.now() - began) / 1000
     const retry = result === 'stale' || result === 'failed'

@@ -72,8 +72,9 @@ export function removal(object: KubeObject, finalizer: string): readonly Operati
   return [unchanged(object), { op: 'test', path, value: finalizer }, { op: 'remove', path }]
 }
 
-/** The API reports a `test` that fails as a patch that it cannot process. */
+/** The API does not say that a `test` failed: only that it could not process the patch. */
 function asConflict(error: unknown): unknown {
-  if (!(error instanceof KubeError) || error.status !== 422 || !/\btest/i.test(error.message)) return error
+  if (!(error instanceof KubeError) || error.status !== 422 || !error.message.includes('error in our request'))
+    return error
   return new KubeError(error.message, { status: 409, reason: 'Conflict', retryable: true, cause: error })
 }

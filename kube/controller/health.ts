@@ -29,7 +29,12 @@ export function controllerMetrics(sources: readonly Source[], controllers: reado
     samples: counted.map((one) => ({ labels: { controller: one.name }, value: value(one) })),
   })
   return [
-    ofSources('silence_seconds', 'gauge', 'Time since the last event, bookmark or list.', (one) => one.silence() / 1000),
+    ofSources(
+      'silence_seconds',
+      'gauge',
+      'Time since the last event, bookmark or list.',
+      (one) => one.silence() / 1000,
+    ),
     ofSources('lists_total', 'counter', 'Complete lists of all objects.', (one) => one.counts().lists),
     ofSources('watches_total', 'counter', 'Attempts to watch.', (one) => one.counts().watches),
     ofSources('missed_total', 'counter', 'Changes that a list showed and no watch had.', (one) => one.counts().missed),

@@ -1,9 +1,9 @@
+import { parseJson } from '../../lib/json.ts'
 import type { KubeObject } from './object.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * What a field manager has applied, with the values that the object has now; without name and namespace. Undefined if
@@ -20,9 +20,13 @@ export function appliedBy(manager: string, object: KubeObject, subresource?: str
 }
 
 /** What is compared with that: all that is to be applied, without name and namespace. */
-export function comparable({ metadata: { name: _name, namespace: _namespace, ...metadata }, ...rest }: KubeObject): Json {
+export function comparable({
+  metadata: { name: _name, namespace: _namespace, ...metadata },
+  ...rest
+}: KubeObject): Json {
   const value = Object.keys(metadata).length === 0 ? rest : { ...rest, metadata }
-  return JSON.parse(JSON.stringify(value)) as Json
+  const plain = parseJson(JSON.stringify(value))
+  return isObject(plain) ? plain : {}
 }
 
 /** The part of a value that is in a set of fields; undefined if none of it is there any more. */
@@ -56,7 +60,7 @@ function items(list: readonly unknown[], fields: Json, names: readonly string[])
 function matcher(name: string): (item: unknown, index: number) => boolean {
   const [type, text] = [name.slice(0, 2), name.slice(2)]
   if (type === 'i:') return (_item, index) => index === Number(text)
-  const wanted: unknown = JSON.parse(text)
+  const wanted: unknown = parseJson(text)
   if (type === 'v:') return (item) => JSON.stringify(item) === JSON.stringify(wanted)
   if (type !== 'k:' || !isObject(wanted)) return () => false
   return (item) => isObject(item) && Object.entries(wanted).every(([key, value]) => item[key] === value)

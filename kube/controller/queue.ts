@@ -80,7 +80,11 @@ export function queue(
     if (draining !== undefined) return flights.size === 0 ? draining() : undefined
     const now = clock.now()
     if (retry) {
-      const failed = failing.get(key) ?? { pauses: backoff(pauses.first, pauses.longest, random), until: 0, early: false }
+      const failed = failing.get(key) ?? {
+        pauses: backoff(pauses.first, pauses.longest, random),
+        until: 0,
+        early: false,
+      }
       failed.until = now + failed.pauses.next()
       failing.set(key, failed)
       waiting.put(key, failed.until, false, now)
@@ -112,18 +116,16 @@ export function queue(
   }
   const stopped = Promise.withResolvers<void>()
 
+  const takeNext = (): string | undefined => (running < concurrency ? waiting.take(clock.now()) : undefined)
+
   const pump = (): void => {
     timer.abort()
     if (!started || draining !== undefined) return
-    while (running < concurrency) {
-      const key = waiting.take(clock.now())
-      if (key === undefined) break
-      void run(key)
-    }
+    for (let key = takeNext(); key !== undefined; key = takeNext()) void run(key)
     const next = waiting.next()
     if (next === undefined || running >= concurrency) return
     timer = new AbortController()
-    clock.after(Math.min(next - clock.now(), longestTimer), timer.signal, pump)
+    clock.after(Math.max(0, Math.min(next - clock.now(), longestTimer)), timer.signal, pump)
   }
 
   return {

@@ -22,12 +22,12 @@ export type ReflectWaits = {
 
 const defaults: ReflectWaits = { watch: 240_000, grace: 10_000, retry: 1000, longest: 30_000, settled: 5000 }
 
-export type ReflectOptions<T extends KubeObject> = {
+export type ReflectOptions = {
   readonly resource: Resource
   readonly scope?: Scope
-  readonly store: Store<T>
+  readonly store: Store
   /** What is stored of an object. It gets a copy that it may change. */
-  readonly trim?: (object: KubeObject) => T
+  readonly trim?: (object: KubeObject) => KubeObject
   /** Objects a page. */
   readonly limit?: number
   /** Called with the reason why the objects are not followed, and with undefined once they are. */
@@ -67,13 +67,16 @@ const mostRefusals = 3
  * nothing was heard during two watches, the objects are listed anew and compared. Failures are followed by pauses that
  * grow, for each source alone. Never throws.
  */
-export function reflect<T extends KubeObject>(
-  api: Pick<Api, 'page' | 'watch'>,
-  options: ReflectOptions<T>,
-  signal: AbortSignal,
-): Source {
-  const { resource, scope = {}, store, limit = 500, clock = systemClock, random = Math.random } = options
-  const trim = options.trim ?? ((object: KubeObject) => object as T)
+export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOptions, signal: AbortSignal): Source {
+  const {
+    resource,
+    scope = {},
+    store,
+    limit = 500,
+    trim = (object: KubeObject) => object,
+    clock = systemClock,
+    random = Math.random,
+  } = options
   const waits = { ...defaults, ...options.waits }
   const pauses = backoff(waits.retry, waits.longest, random)
   const { promise: synced, resolve } = Promise.withResolvers<void>()
@@ -87,7 +90,7 @@ export function reflect<T extends KubeObject>(
   }
 
   const list = async (): Promise<string> => {
-    const objects: T[] = []
+    const objects: KubeObject[] = []
     for (let next: string | undefined; ;) {
       const page = await api.page(resource, { scope, limit, next }, signal)
       objects.push(...page.objects.map(trim))
@@ -107,13 +110,21 @@ export function reflect<T extends KubeObject>(
   const watch = async (version: string, moved: (version: string) => void): Promise<void> => {
     const ms = Math.round(waits.watch * (0.9 + 0.2 * random()))
     const end = AbortSignal.any([signal, clock.timeout(ms + waits.grace)])
+    const closed = new AbortController()
     counts.watches += 1
-    for await (const event of api.watch(resource, { scope, version, seconds: Math.ceil(ms / 1000) }, end)) {
-      heard = clock.now()
-      if (event.type === 'set') store.set(trim(event.object))
-      else if (event.type === 'remove') store.remove(keyOf(event.object.metadata))
-      moved(event.version)
-      tell(undefined)
+    try {
+      for await (const event of api.watch(resource, { scope, version, seconds: Math.ceil(ms / 1000) }, end)) {
+        if (event.type === 'open') {
+          clock.after(waits.settled, closed.signal, () => tell(undefined))
+          continue
+        }
+        heard = clock.now()
+        if (event.type === 'set') store.set(trim(event.object))
+        else if (event.type === 'remove') store.remove(keyOf(event.object.metadata))
+        moved(event.version)
+      }
+    } finally {
+      closed.abort()
     }
   }
 
@@ -142,17 +153,16 @@ export function reflect<T extends KubeObject>(
       const lasted = opened && clock.now() - began >= waits.settled
       if (lasted) pauses.reset()
       // A watch that was cut after a while is nothing unusual: it goes on where it was.
-      if (lasted && !answered(failure)) {
-        tell(undefined)
-        continue
-      }
-      if (failure !== undefined) tell(describe(failure))
+      if (lasted && !answered(failure)) continue
       if (answered(failure)) refusals += 1
       const expired = answered(failure) && failure.status === 410
       if (expired || refusals >= mostRefusals) version = undefined
       const isFirst = pauses.attempts() === 0
       const pause = pauses.next()
-      if (!(expired && isFirst)) await clock.sleep(pause, signal)
+      // Nor is it that a version expires.
+      if (expired && isFirst) continue
+      if (failure !== undefined) tell(describe(failure))
+      await clock.sleep(pause, signal)
     }
   }
   void follow()

@@ -42,11 +42,7 @@ export type Store<T extends KubeObject = KubeObject> = {
   readonly writing: (key: string) => Write
 }
 
-export function store<T extends KubeObject>({
-  indexes = {},
-  failed,
-  clock = systemClock,
-}: StoreOptions<T>): Store<T> {
+export function store<T extends KubeObject>({ indexes = {}, failed, clock = systemClock }: StoreOptions<T>): Store<T> {
   const objects = new Map<string, T>()
   const listeners = new Set<(change: Change<T>) => void>()
   const written = writes(clock)

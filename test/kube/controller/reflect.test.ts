@@ -33,7 +33,7 @@ type Script = { readonly events?: readonly (WatchEvent | number)[]; readonly fai
 /** Follows ConfigMaps of an API whose answers are given in order; the last one is repeated. */
 function follow(
   answers: { readonly pages: readonly (Page | Error)[]; readonly watches: readonly Script[] },
-  options: Partial<ReflectOptions<KubeObject>> = {},
+  options: Partial<ReflectOptions> = {},
 ) {
   const take = <T>(from: T[]): T => (from.length > 1 ? from.shift()! : from[0]!)
   const [pages, watches] = [[...answers.pages], [...answers.watches]]
@@ -47,6 +47,7 @@ function follow(
     watch: async function* (_resource, { version, seconds }, signal) {
       asked.push(`watch ${version} @${clock.now()}`)
       const { events = [], fails, hangs } = take(watches)
+      if (!(fails instanceof KubeError && fails.status === undefined)) yield { type: 'open' }
       for (const event of events) {
         if (typeof event === 'number') await clock.sleep(event, signal)
         else yield event
@@ -69,7 +70,14 @@ function follow(
 describe('a source', () => {
   it('lists in pages, and watches from the last one', async () => {
     const pages = [page([configMap('a', '1')], '4', 'p2'), page([configMap('b', '2')], '4')]
-    const { source, names, store: kept } = follow({ pages, watches: [{ events: [50, set('a', '5'), 50, { ...set('b', '6'), type: 'remove' } as WatchEvent, bookmark('9')] }] })
+    const {
+      source,
+      names,
+      store: kept,
+    } = follow({
+      pages,
+      watches: [{ events: [50, set('a', '5'), 50, { ...set('b', '6'), type: 'remove' } as WatchEvent, bookmark('9')] }],
+    })
     expect(source.isSynced()).toBe(false)
     await clock.settle()
     expect(source.isSynced()).toBe(true)
@@ -94,7 +102,10 @@ describe('a source', () => {
 
   it('stores what is left after trimming', async () => {
     const trim = (object: KubeObject): KubeObject => ({ ...object, data: undefined })
-    const { store: kept } = follow({ pages: [page([configMap('a', '1', {}, { big: 'x' })], '4')], watches: [{}] }, { trim })
+    const { store: kept } = follow(
+      { pages: [page([configMap('a', '1', {}, { big: 'x' })], '4')], watches: [{}] },
+      { trim },
+    )
     await clock.settle()
     expect(kept.get('ns/a')?.['data']).toBeUndefined()
   })
@@ -107,19 +118,25 @@ describe('a source', () => {
     })
     await clock.advance(20_000)
     expect(asked).toEqual(['list 500 @0', 'watch 4 @0', 'watch 5 @6000', 'watch 5 @7000', 'watch 5 @9000'])
-    expect(problems).toEqual(['socket hang up'])
+    expect(problems).toEqual(['socket hang up', undefined])
   })
 
   it('tells that it cannot reach the API, and when it can again', async () => {
     const gone = refused(undefined)
-    follow({ pages: [page([], '4')], watches: [{ events: [10_000], fails: gone }, { events: [10_000], fails: gone }, { events: [5, bookmark('6')] }] })
+    follow({
+      pages: [page([], '4')],
+      watches: [{ events: [10_000], fails: gone }, { events: [10_000], fails: gone }, {}],
+    })
     await clock.advance(60_000)
     expect(problems).toEqual(['refused with undefined', undefined])
     expect(asked).toEqual(['list 500 @0', 'watch 4 @0', 'watch 4 @11000', 'watch 4 @23000'])
   })
 
   it('lists anew when its version is too old, and counts what it had missed', async () => {
-    const pages = [page([configMap('gone', '1'), configMap('same', '2')], '4'), page([configMap('same', '2'), configMap('new', '7')], '8')]
+    const pages = [
+      page([configMap('gone', '1'), configMap('same', '2')], '4'),
+      page([configMap('same', '2'), configMap('new', '7')], '8'),
+    ]
     const { source, names } = follow({ pages, watches: [{ events: [6000], fails: refused(410) }, {}] })
     await clock.advance(10_000)
     expect(asked).toEqual(['list 500 @0', 'watch 4 @0', 'list 500 @6000', 'watch 8 @6000'])
@@ -137,7 +154,10 @@ describe('a source', () => {
   })
 
   it('lists anew when the API goes on ending watches with errors', async () => {
-    follow({ pages: [page([], '4'), page([], '9')], watches: [{ fails: refused(500) }, { fails: refused(500) }, { fails: refused(500) }, {}] })
+    follow({
+      pages: [page([], '4'), page([], '9')],
+      watches: [{ fails: refused(500) }, { fails: refused(500) }, { fails: refused(500) }, {}],
+    })
     await clock.advance(20_000)
     expect(asked.slice(-2)).toEqual(['list 500 @7000', 'watch 9 @7000'])
   })

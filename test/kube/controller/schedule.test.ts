@@ -47,7 +47,7 @@ it('gives the same keys in the same order as a list that is looked through', () 
       for (const one of steps) {
         if (one === 'take') expect(real.take(now)).toBe(simple.take(now))
         else if ('pass' in one) now += one.pass
-        else for (const it of [real, simple]) it.put(one.put, now + one.after, one.urgent, now)
+        else for (const each of [real, simple]) each.put(one.put, now + one.after, one.urgent, now)
         expect(real.size()).toBe(simple.size())
         const [next, earliest] = [real.next(), simple.earliest()]
         // Which of several that are due is next is of no interest: there is no wait for it.

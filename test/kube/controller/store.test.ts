@@ -28,12 +28,7 @@ describe('a store', () => {
     kept.remove('ns/b')
     end()
     kept.set(configMap('c', '4'))
-    expect(told).toEqual([
-      'ns/a undefined 1 initial',
-      'ns/b undefined 2 initial',
-      'ns/a 1 3',
-      'ns/b 2 undefined',
-    ])
+    expect(told).toEqual(['ns/a undefined 1 initial', 'ns/b undefined 2 initial', 'ns/a 1 3', 'ns/b 2 undefined'])
     expect(() => Object.assign(kept.get('ns/a')!['data']!, { x: 1 })).toThrow(TypeError)
     expect([...kept.all()].map(({ metadata }) => metadata.name)).toEqual(['a', 'c'])
   })
@@ -89,7 +84,10 @@ describe('indexes', () => {
       'the environment',
       object({
         containers: [
-          { env: [{ name: 'x', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }], envFrom: [{ secretRef: { name: 't' } }] },
+          {
+            env: [{ name: 'x', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } }],
+            envFrom: [{ secretRef: { name: 't' } }],
+          },
         ],
       }),
       ['ns/s', 'ns/t'],
@@ -120,27 +118,28 @@ describe('indexes', () => {
         })
         let model = new Map<string, KubeObject>()
         let version = 0
-        const object = (name: string, value: string | undefined, owners: readonly string[] = []) => {
+        const make = (name: string, value: string | undefined, owners: readonly string[] = []) => {
           const values = value === undefined ? {} : { l: value }
           const ownerReferences = owners.map((uid) => ({ apiVersion: 'v1', kind: 'Owner', name: uid, uid }))
           return configMap(name, String((version += 1)), { labels: values, annotations: values, ownerReferences })
         }
         for (const one of steps) {
           if ('set' in one) {
-            const after = object(one.set, one.label, one.owners)
+            const after = make(one.set, one.label, one.owners)
             model.set(`ns/${one.set}`, after)
             kept.set(after)
           } else if ('remove' in one) {
             model.delete(`ns/${one.remove}`)
             kept.remove(`ns/${one.remove}`)
           } else {
-            const all = one.replace.map((name) => object(name, one.label))
+            const all = one.replace.map((name) => make(name, one.label))
             model = new Map(all.map((each) => [keyOf(each.metadata), each]))
             kept.replace(all)
           }
           expect(new Map([...kept.all()].map((each) => [keyOf(each.metadata), each]))).toEqual(model)
           expect(heard).toEqual(model)
-          const found = (has: (each: KubeObject) => boolean): string[] => [...model.values()].filter(has).map(nameIn).toSorted()
+          const found = (has: (each: KubeObject) => boolean): string[] =>
+            [...model.values()].filter(has).map(nameIn).toSorted()
           for (const value of ['x', 'y']) {
             const byValue = found(({ metadata }) => metadata.labels?.['l'] === value)
             expect(kept.by('label', value).map(nameIn).toSorted()).toEqual(byValue)
