@@ -62,6 +62,8 @@ export function queue(
   const flights = new Map<string, Added | undefined>()
   const failing = new Map<string, Failing>()
   const abort = new AbortController()
+  /** Resolves when holds do not count any more. */
+  const stopped = Promise.withResolvers<void>()
   let running = 0
   let started = false
   let draining: (() => void) | undefined
@@ -114,7 +116,6 @@ export function queue(
     }
     finish(key, outcome)
   }
-  const stopped = Promise.withResolvers<void>()
 
   const takeNext = (): string | undefined => (running < concurrency ? waiting.take(clock.now()) : undefined)
 
