@@ -121,6 +121,15 @@ describe('a source', () => {
     expect(problems).toEqual(['socket hang up', undefined])
   })
 
+  it('begins with short pauses again after a watch that lasted', async () => {
+    const cut = new Error('socket hang up')
+    const fails = { fails: cut }
+    follow({ pages: [page([], '4')], watches: [fails, fails, fails, { events: [6000], fails: cut }, fails, {}] })
+    await clock.advance(20_000)
+    // Pauses of 1, 2 and 4 seconds, none after the one that lasted, and 1 second.
+    expect(asked.slice(1)).toEqual([0, 1000, 3000, 7000, 13_000, 14_000].map((at) => `watch 4 @${at}`))
+  })
+
   it('tells that it cannot reach the API, and when it can again', async () => {
     const gone = refused(undefined)
     follow({
