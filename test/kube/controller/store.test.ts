@@ -194,11 +194,14 @@ describe('a write', () => {
     expect(await doneAt(kept.writing('ns/a').done('2'))).toBe(0)
   })
 
-  it('that deletes is done when the object is gone', async () => {
+  it.each<[string, (from: ReturnType<typeof made>) => unknown]>([
+    ['by a list', (from) => from.replace([])],
+    ['by an event', (from) => from.remove('ns/a')],
+  ])('that deletes is done when the object is gone, %s', async (_how, goes) => {
     const kept = made({ clock })
     kept.set(configMap('a', '1'))
     const done = kept.writing('ns/a').done(undefined)
-    clock.after(100, new AbortController().signal, () => kept.replace([]))
+    clock.after(100, new AbortController().signal, () => goes(kept))
     expect(await doneAt(done)).toBe(100)
   })
 
