@@ -1,4 +1,5 @@
 import { lines } from '../lib/lines.ts'
+import { urlOf } from './endpoint.ts'
 import { KubeError } from './error.ts'
 import * as requests from './requests.ts'
 import {
@@ -54,7 +55,8 @@ const graceMs = 5000
 /** The API of this Pod's cluster. Nothing is read or requested before the first call. */
 export function kubeClient(cluster: InCluster, timeoutMs: number = 10_000): KubeClient {
   const account = serviceAccount(cluster.root)
-  const { call, stream, fallback } = transport(endpointOf(cluster), account, timeoutMs)
+  const { fallback: address, ...endpoint } = endpointOf(cluster)
+  const { call, stream, fallback } = transport({ url: urlOf(endpoint), fallback: address }, account, timeoutMs)
   const called = (name: string): requests.SecretName => ({ namespace: account.namespace(), name })
   const read = async (name: string, signal: AbortSignal): Promise<Secret> =>
     call(requests.getSecret(called(name)), (text) => parseSecret(name, text), signal)

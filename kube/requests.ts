@@ -6,6 +6,8 @@ export type ApiRequest = Subject &
     /** Encoded, with its query. */
     readonly path: string
     readonly body?: { readonly type: string; readonly text: string }
+    /** A larger answer is refused; otherwise the limit is that of the transport. */
+    readonly maxBytes?: number
     /** Texts in the body that no message may repeat: the API quotes what it cannot use. */
     readonly hidden?: readonly string[]
   }

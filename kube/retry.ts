@@ -12,7 +12,7 @@ export type Failure = {
 
 /** The properties of a request that matter for retrying. */
 export type Repeatability = {
-  readonly method: 'GET' | 'PATCH' | 'POST'
+  readonly method: 'GET' | 'PATCH' | 'POST' | 'DELETE'
   /** Doing it twice differs from doing it once. */
   readonly once?: true
 }

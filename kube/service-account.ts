@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { isIPv6 } from 'node:net'
+import type { Endpoint } from './endpoint.ts'
 import { KubeError } from './error.ts'
+import type { Account } from './transport.ts'
 
 /** The address of the API from within a Pod, and the account to use. */
 export type InCluster = {
@@ -17,9 +18,6 @@ export type InCluster = {
   readonly addressFromEnv: boolean
 }
 
-/** The host of an IPv6 address is without brackets, as sockets and certificates require it. */
-export type Endpoint = { readonly host: string; readonly port: number }
-
 /** Where the API is; `fallback` is used if that name is not found. */
 export type ApiEndpoint = Endpoint & { readonly fallback?: Endpoint }
 
@@ -31,14 +29,11 @@ export function endpointOf({ host, port, addressFromEnv }: InCluster): ApiEndpoi
   return host === '' ? named : { ...named, fallback: fromEnv }
 }
 
-export const urlOf = ({ host, port }: Endpoint): string =>
-  `https://${isIPv6(host) ? `[${host}]` : host}${port === 443 ? '' : `:${port}`}`
-
 /**
  * The files of the Pod's service account. Each is read whenever it is needed, so that a rotated token or authority is
  * used at once. A read throws KubeError when the file is missing or holds something else.
  */
-export type ServiceAccount = {
+export type ServiceAccount = Account & {
   readonly namespace: () => string
   readonly token: () => string
   /** The authorities to trust, PEM. */
@@ -57,10 +52,16 @@ export function serviceAccount(root: string): ServiceAccount {
     if (!shape.test(text)) throw unusable(`the service account's ${name} in ${path} is none`)
     return text
   }
+  const token = (): string => read('token', /^[\x21-\x7e]+$/)
+  const ca = (): string => read('ca.crt', /^-----BEGIN CERTIFICATE-----$/m)
   return {
     namespace: () => read('namespace', /^[\w.-]+$/),
-    token: () => read('token', /^[\x21-\x7e]+$/),
-    ca: () => read('ca.crt', /^-----BEGIN CERTIFICATE-----$/m),
+    token,
+    ca,
+    credentials: () => {
+      const bearer = token()
+      return { headers: { Authorization: `Bearer ${bearer}` }, hidden: [bearer], tls: { ca: ca() } }
+    },
   }
 }
 

@@ -1,10 +1,10 @@
-import { type Answer, type HttpsPool, httpsPool } from '../lib/http-client.ts'
+import { type Answer, type HttpsPool, httpsPool, type Trust } from '../lib/http-client.ts'
 import { readBody } from '../lib/read-body.ts'
 import { sleep } from '../lib/timers.ts'
 import { KubeError, misunderstood, refusal, unanswered } from './error.ts'
 import type { ApiRequest } from './requests.ts'
 import { type Failure, pauseBeforeRetry } from './retry.ts'
-import { type ApiEndpoint, type ServiceAccount, urlOf } from './service-account.ts'
+import { type Endpoint, urlOf } from './endpoint.ts'
 
 /** A larger answer is refused: a Secret has at most 1 MiB, a third more in base64. */
 export const maxAnswerBytes = 4 * 1024 * 1024
@@ -14,6 +14,23 @@ const idleMs = 2000
 
 /** After this many milliseconds of silence the kernel checks that the other side of a watch is still there. */
 const probeMs = 30_000
+
+/** What allows a request, and whom it trusts. */
+export type Credentials = {
+  readonly headers: Readonly<Record<string, string>>
+  /** Texts that no message may repeat. */
+  readonly hidden: readonly string[]
+  readonly tls: Trust
+}
+
+/** Gives the credentials of each attempt. `refused`: the last ones were answered with 401. */
+export type Account = {
+  readonly credentials: () => Credentials | Promise<Credentials>
+  readonly refused?: () => void
+}
+
+/** Where the API is, without a path; `fallback` is used if the name in the URL is not found. */
+export type Server = { readonly url: string; readonly fallback?: Endpoint | undefined }
 
 /** The two kinds of requests. Both reject with KubeError unless an answer of status 2xx can be used. */
 export type Transport = {
@@ -28,20 +45,16 @@ export type Transport = {
 type Failed = Failure & { readonly error: unknown }
 
 /**
- * The Kubernetes API over HTTPS. `timeoutMs` is for a call as a whole, including what is sent again (retry.ts).
+ * The Kubernetes API over HTTP. `timeoutMs` is for a call as a whole, including what is sent again (retry.ts).
  * Redirects are not followed. A connection is kept for a moment after its use, and keeps no process alive meanwhile.
  */
-export function transport(
-  { fallback, ...endpoint }: ApiEndpoint,
-  account: ServiceAccount,
-  timeoutMs: number,
-): Transport {
-  let current: { readonly ca: string; readonly pool: HttpsPool } | undefined
-  const poolFor = (ca: string): HttpsPool => {
-    if (current?.ca !== ca) {
+export function transport({ url, fallback }: Server, account: Account, timeoutMs: number): Transport {
+  let current: { readonly trust: string; readonly pool: HttpsPool } | undefined
+  const poolFor = (tls: Trust): HttpsPool => {
+    const trust = JSON.stringify(tls)
+    if (current?.trust !== trust) {
       void current?.pool.close()
-      const options = { ca, connectMs: timeoutMs, idleMs, probeMs, fallback }
-      current = { ca, pool: httpsPool(urlOf(endpoint), options) }
+      current = { trust, pool: httpsPool(url, { tls, connectMs: timeoutMs, idleMs, probeMs, fallback }) }
     }
     return current.pool
   }
@@ -52,18 +65,20 @@ export function transport(
     signal: AbortSignal,
   ): Promise<{ readonly value: T } | Failed> => {
     const { method, path, body, hidden = [] } = request
-    const token = account.token()
+    const credentials = await account.credentials()
     const headers = {
       Accept: 'application/json',
-      Authorization: `Bearer ${token}`,
+      ...credentials.headers,
       ...(body && { 'Content-Type': body.type }),
     }
-    const answer = await poolFor(account.ca()).send({ method, path, headers, body: body?.text ?? null, signal })
+    const answer = await poolFor(credentials.tls).send({ method, path, headers, body: body?.text ?? null, signal })
     if ('stale' in answer) return { stale: true, error: answer.stale }
     const { status, header } = answer
     if (status >= 200 && status < 300) return { value: await read(answer) }
     const said = await readBody(answer.body, maxAnswerBytes).catch(() => '')
-    return { status, retryAfter: header('retry-after'), error: refusal(request, status, said, [token, ...hidden]) }
+    if (status === 401) account.refused?.()
+    const error = refusal(request, status, said, [...credentials.hidden, ...hidden])
+    return { status, retryAfter: header('retry-after'), error }
   }
 
   /** A request with all its attempts, until `read` has what it wants of the answer. */
@@ -90,7 +105,7 @@ export function transport(
       }
     } catch (cause) {
       if (cause instanceof KubeError) throw cause
-      throw unanswered(request, urlOf(endpoint), either.aborted ? either.reason : cause)
+      throw unanswered(request, url, either.aborted ? either.reason : cause)
     } finally {
       clearTimeout(timer)
     }
@@ -101,7 +116,7 @@ export function transport(
       exchange(
         request,
         async ({ status, body }) => {
-          const text = await readBody(body, maxAnswerBytes)
+          const text = await readBody(body, request.maxBytes ?? maxAnswerBytes)
           try {
             return parse(text)
           } catch (cause) {

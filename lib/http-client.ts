@@ -15,7 +15,7 @@ async function load() {
 }
 
 export type Request = {
-  readonly method: 'GET' | 'POST' | 'PATCH'
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | null
@@ -66,9 +66,21 @@ export type HttpsPool = {
   readonly usesFallback: () => boolean
 }
 
+/** Whom a client trusts, and how it identifies itself; all PEM. */
+export type Trust = {
+  /** The trusted authorities; those of Node if absent. */
+  readonly ca?: string
+  /** The client's certificate with its key. */
+  readonly cert?: string
+  readonly key?: string
+  /** The name that the server's certificate is for, if not that in the URL. */
+  readonly servername?: string
+  /** False trusts everybody. */
+  readonly rejectUnauthorized?: boolean
+}
+
 export type PoolOptions = {
-  /** The trusted authorities, PEM. */
-  readonly ca: string
+  readonly tls: Trust
   /** Milliseconds in which a connection must be established. */
   readonly connectMs: number
   /** Milliseconds for which an idle connection is kept; it does not keep the process alive. */
@@ -83,11 +95,11 @@ export type PoolOptions = {
 const lookupMs = 3000
 
 /**
- * Sends requests to the HTTPS server at `url`, concurrently if needed, on kept or new connections. `stale`: the error
+ * Sends requests to the server at `url`, concurrently if needed, on kept or new connections. `stale`: the error
  * of a kept connection that broke before an answer came.
  */
-export function httpsPool(url: string, { ca, connectMs, idleMs, probeMs, fallback }: PoolOptions): HttpsPool {
-  const trust = { ca, rejectUnauthorized: true, allowH2: false, timeout: connectMs, keepAliveInitialDelay: probeMs }
+export function httpsPool(url: string, { tls, connectMs, idleMs, probeMs, fallback }: PoolOptions): HttpsPool {
+  const trust = { rejectUnauthorized: true, ...tls, allowH2: false, timeout: connectMs, keepAliveInitialDelay: probeMs }
   const lookup = fallback && { lookup: limitedLookup(lookupMs) }
   let usesFallback = false
   /** Connects to the host of the URL, or to the fallback. */

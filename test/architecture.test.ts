@@ -123,6 +123,13 @@ describe('the architecture', () => {
     expect([...new Set(known)].toSorted()).toEqual(firewall.toSorted())
   })
 
+  it('the agent imports nothing of the controller core, nor does anything that it imports', () => {
+    const reached = new Set(['agent/main.ts'])
+    for (const file of reached) for (const path of importsOf(file)) reached.add(path)
+    expect(reached).toContain('kube/client.ts')
+    expect([...reached].filter((file) => file.startsWith('kube/controller/'))).toEqual([])
+  })
+
   it('no file has more than 250 lines', () => {
     expect(files.filter((file) => (textOf.get(file) ?? '').split('\n').length > 251)).toEqual([])
   })
@@ -141,6 +148,7 @@ describe('only one place', () => {
     ['starts programs', 'execa|node:child_process', 'lib/program.ts'],
     ['asks by undici', 'undici', 'lib/http-client.ts'],
     ['watches directories', 'chokidar', 'lib/directory.ts'],
+    ['authenticates by client-node', '@kubernetes/client-node', 'kube/controller/cluster.ts'],
   ])('%s, by %s: %s', (_what, names, file) => {
     expect(filesWith(new RegExp(`'(?:${names})'`))).toEqual([file])
   })

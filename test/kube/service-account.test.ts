@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { kubeClient } from '../../kube/client.ts'
-import { endpointOf, type InCluster, serviceAccount, urlOf } from '../../kube/service-account.ts'
+import { urlOf } from '../../kube/endpoint.ts'
+import { endpointOf, type InCluster, serviceAccount } from '../../kube/service-account.ts'
 
 describe('the address of the API server', () => {
   const from = { root: '', host: '10.96.0.1', port: '443', addressFromEnv: true }

@@ -1,0 +1,80 @@
+import { KubeError } from '../error.ts'
+import type { Api } from './api.ts'
+import type { Flight } from './controller.ts'
+import { keyOf, type KubeObject } from './object.ts'
+import type { Resource } from './resource.ts'
+import type { Store } from './store.ts'
+
+export type FinalizeOptions<T extends KubeObject> = {
+  readonly resource: Resource
+  readonly store: Store<T>
+  readonly finalizer: string
+  /** The field manager. */
+  readonly manager: string
+  /** Runs only while the object exists with the finalizer, so that nothing is made that `cleanup` would not undo. */
+  readonly apply: (object: T, flight: Flight) => Promise<{ readonly again?: number } | void>
+  /**
+   * Runs when the object is being deleted: false if it is not complete. It may run again after it was, and must find
+   * what is left by the object's name and labels alone.
+   */
+  readonly cleanup: (object: T, flight: Flight) => Promise<boolean>
+}
+
+/**
+ * Reconciles an object that must not go before what belongs to it: sets the finalizer, and applies once the cache shows
+ * it; cleans up when the object is being deleted, and removes the finalizer after that.
+ */
+export async function finalize<T extends KubeObject>(
+  api: Pick<Api, 'patch'>,
+  object: T,
+  { resource, store, finalizer, manager, apply, cleanup }: FinalizeOptions<T>,
+  flight: Flight,
+): Promise<{ readonly again?: number } | void> {
+  const { metadata } = object
+  const has = metadata.finalizers?.includes(finalizer) === true
+  const deleting = metadata.deletionTimestamp !== undefined
+  if (has && !deleting) return apply(object, flight)
+  // The end of the cleanup is an event of what is being cleaned up.
+  if (has === deleting && (!deleting || (await cleanup(object, flight)))) {
+    const body = deleting ? removal(object, finalizer) : addition(object, finalizer)
+    const write = store.writing(keyOf(metadata))
+    try {
+      const result = await api.patch(resource, metadata, { type: 'json', body, manager }, flight.signal)
+      const { deletionTimestamp, finalizers = [], resourceVersion } = result.metadata
+      const gone = deletionTimestamp !== undefined && finalizers.length === 0
+      flight.wrote(write.done(gone ? undefined : resourceVersion))
+    } catch (error) {
+      write.failed()
+      throw asConflict(error)
+    }
+  }
+}
+
+type Operation = { readonly op: string; readonly path: string; readonly value?: unknown }
+
+const unchanged = ({ metadata }: KubeObject): Operation => ({
+  op: 'test',
+  path: '/metadata/resourceVersion',
+  value: metadata.resourceVersion,
+})
+
+/** A patch that adds a finalizer to just this version of an object. */
+export const addition = (object: KubeObject, finalizer: string): readonly Operation[] => [
+  unchanged(object),
+  object.metadata.finalizers === undefined
+    ? { op: 'add', path: '/metadata/finalizers', value: [finalizer] }
+    : { op: 'add', path: '/metadata/finalizers/-', value: finalizer },
+]
+
+/** A patch that removes a finalizer from just this version of an object. */
+export function removal(object: KubeObject, finalizer: string): readonly Operation[] {
+  const path = `/metadata/finalizers/${object.metadata.finalizers?.indexOf(finalizer) ?? -1}`
+  return [unchanged(object), { op: 'test', path, value: finalizer }, { op: 'remove', path }]
+}
+
+/** The API does not say that a `test` failed: only that it could not process the patch. */
+function asConflict(error: unknown): unknown {
+  if (!(error instanceof KubeError) || error.status !== 422 || !error.message.includes('error in our request'))
+    return error
+  return new KubeError(error.message, { status: 409, reason: 'Conflict', retryable: true, cause: error })
+}
