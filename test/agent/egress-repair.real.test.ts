@@ -133,13 +133,19 @@ it('own changes are confirmed by the monitor: one transaction each, and few list
 })
 
 it('nothing is written or listed while our table is unchanged', async () => {
+  const since = new Date().toISOString()
+  await group.write(groupFiles(2))
+  // A late monitor would have a change listed after it is in the kernel.
+  await proxy.until(
+    ({ services, reconcilers }) => services.length === 3 && (reconcilers['forwarding']?.verifiedAt ?? '') > since,
+  )
   await called()
   for (let round = 0; round < 5; round += 1) {
     await proxy.host.exec(['nft', 'add table inet other; add chain inet other culvert; delete table inet other'])
   }
   // The next change is the first call.
-  await group.write(groupFiles(2))
-  await expect.poll(list).toContain('tcp . 10001 : ')
+  await group.write(groupFiles(3))
+  await expect.poll(list).toContain('tcp . 10002 : ')
   expect((await called())[0]).toBe('-f -')
   await group.write(groupFiles(1))
   await expect.poll(list).toBe(rules)
