@@ -18,7 +18,7 @@ export async function listFlows(run: RunCommand): Promise<Flow[]> {
 export async function endFlows(run: RunCommand, ending: Ending): Promise<void> {
   const rest = planDeletions(ending).values()
   const worker = async (): Promise<void> => {
-    for (const deletion of rest) await run('conntrack', ['-D', ...deletion]).catch(unlessNone)
+    for (const deletion of rest) await remove(run, deletion)
   }
   const outcomes = await Promise.allSettled(Array.from({ length: atOnce }, worker))
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
@@ -27,10 +27,22 @@ export async function endFlows(run: RunCommand, ending: Ending): Promise<void> {
 /** Processes that delete at the same time. */
 const atOnce = 4
 
-/** A flow may end by itself before: conntrack then fails, with its own words for that. */
-function unlessNone(error: unknown): void {
-  const none = error instanceof CommandError && error.stderr.includes('0 flow entries have been deleted')
-  if (!none) throw error
+/** How often conntrack may meet a flow that has just ended. Each run deletes those before it. */
+const mostRuns = 100
+
+/** Deletes flows. Some may end by themselves before: conntrack then fails, with its own words for that. */
+async function remove(run: RunCommand, deletion: readonly string[]): Promise<void> {
+  for (let left = mostRuns; ; left -= 1) {
+    try {
+      await run('conntrack', ['-D', ...deletion])
+      return
+    } catch (error) {
+      const said = error instanceof CommandError ? error.stderr : ''
+      if (said.includes('0 flow entries have been deleted')) return
+      // It stops at the first that has ended since it listed them, and leaves the others.
+      if (!said.includes('such conntrack doesn') || left === 0) throw error
+    }
+  }
 }
 
 const line =

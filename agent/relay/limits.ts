@@ -23,10 +23,8 @@ export const portLimits = (files: number): { readonly tcp: number; readonly udp:
  */
 export function relayLimits(files: number, ports: number): { readonly connections: number; readonly sessions: number } {
   const free = Math.max(4, files - ports - reserved)
-  return {
-    connections: Math.min(most.connections, Math.floor(free / 4)),
-    sessions: Math.min(most.sessions, Math.floor(free / 2)),
-  }
+  const sessions = Math.min(most.sessions, Math.floor(free * 0.55))
+  return { sessions, connections: Math.min(most.connections, Math.floor((free - sessions) / 2)) }
 }
 
 /** How many files this process may open; Node has raised the limit as far as it may. */

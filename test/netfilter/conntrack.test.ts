@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
-import { parseFlows } from '../../netfilter/conntrack.ts'
+import { CommandError } from '../../lib/command.ts'
+import { endFlows, parseFlows } from '../../netfilter/conntrack.ts'
+import { emptyTable } from '../../netfilter/table.ts'
 
 it.each([
   [
@@ -52,4 +54,34 @@ it.each([
 
 it('ignores lines that are not flows', () => {
   expect(parseFlows(4, 'conntrack v1.4.7: 3 flow entries have been shown.\n\ntcp 6 src=x dst=y\n')).toEqual([])
+})
+
+const ending = () => {
+  const flows = parseFlows(
+    4,
+    'tcp 6 9 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=4 dport=7 src=100.64.0.2 dst=100.64.0.1 sport=7 dport=4 use=1',
+  )
+  return { flows, ended: flows, table: emptyTable }
+}
+
+/** conntrack fails with these texts in turn, and then works. */
+async function endWith(...texts: readonly string[]): Promise<number> {
+  let calls = 0
+  await endFlows(async () => {
+    const stderr = texts[calls]
+    calls += 1
+    if (stderr !== undefined) throw new CommandError(`conntrack failed: ${stderr}`, { exitCode: 1, stderr })
+    return ''
+  }, ending())
+  return calls
+}
+
+it('goes on with the other flows when one has just ended by itself', async () => {
+  const gone = "conntrack v1.4.7 (conntrack-tools): Operation failed: such conntrack doesn't exist"
+  const none = 'conntrack v1.4.7 (conntrack-tools): 0 flow entries have been deleted.'
+  expect(await endWith()).toBe(1)
+  expect(await endWith(gone, gone)).toBe(3)
+  expect(await endWith(gone, none)).toBe(2)
+  await expect(endWith('Operation not permitted')).rejects.toThrow('Operation not permitted')
+  await expect(endWith(...Array.from({ length: 200 }, () => gone))).rejects.toThrow('such conntrack')
 })

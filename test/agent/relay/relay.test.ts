@@ -114,8 +114,8 @@ describe('with a TUN device', () => {
 test.each([
   ['no limit', Infinity, 10, 20_000, 10_000],
   ['a usual limit', 1_048_576, 10, 20_000, 10_000],
-  ['a low limit', 1024, 4, 230, 460],
-  ['a limit for thousands of ports', 20_000, 10_000, 2475, 4950],
+  ['a low limit', 1024, 4, 207, 506],
+  ['a limit for thousands of ports', 20_000, 10_000, 2227, 5445],
   ['too few files', 50, 10, 1, 2],
 ])('with %s, there are files for everything', (_name, files, ports, connections, sessions) => {
   expect(relayLimits(files, ports)).toEqual({ connections, sessions })
