@@ -58,7 +58,8 @@ test.each([
 
 test('it has the licence of each bundled package', async () => {
   const notices = await readFile(join(root, 'usr/local/lib/culvert/NOTICES'), 'utf8')
-  for (const name of Object.keys(packageJson.dependencies)) expect(notices).toMatch(new RegExp(`^${name}$`, 'm'))
+  const { '@kubernetes/client-node': _ofControllers, ...bundled } = packageJson.dependencies
+  for (const name of Object.keys(bundled)) expect(notices).toMatch(new RegExp(`^${name}$`, 'm'))
 })
 
 test('the agent is not compiled again', async () => {
