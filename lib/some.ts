@@ -12,3 +12,6 @@ export function some(texts: readonly string[], { most = 3, separator = '; ', res
   if (left <= 0) return first
   return `${first}${separator === '; ' ? ';' : ''} and ${left} ${rest}`
 }
+
+/** The first ten of many texts within a sentence, and how many others there are. */
+export const listed = (texts: readonly string[]): string => some(texts, { most: 10, separator: ', ', rest: 'others' })

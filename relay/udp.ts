@@ -97,7 +97,7 @@ export class UdpRelay {
     if (session === undefined) return this.#drop('no-backend')
     this.#use(session)
     const { early, socket } = session
-    if (early === undefined) socket.send(datagram, (error) => error && this.#drop('refused'))
+    if (early === undefined) this.#send(socket, datagram)
     else if (early.length < mostEarly) early.push(datagram)
     else this.#drop('busy')
   }
@@ -121,10 +121,14 @@ export class UdpRelay {
     socket.on('connect', () => {
       const early = session.early ?? []
       session.early = undefined
-      for (const datagram of early) socket.send(datagram, (error) => error && this.#drop('refused'))
+      for (const datagram of early) this.#send(socket, datagram)
     })
     socket.connect(backend.port, backend.address.text)
     return session
+  }
+
+  #send(socket: Socket, datagram: Buffer): void {
+    socket.send(datagram, (error) => error && this.#drop('refused'))
   }
 
   /** The Map keeps the order in which sessions were last used. */

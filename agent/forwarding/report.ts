@@ -1,6 +1,6 @@
 import { families } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
-import { some } from '../../lib/some.ts'
+import { listed } from '../../lib/some.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
 import { type PortRange, rangeText } from '../../netfilter/port-ranges.ts'
 import { backendsOf } from '../../netfilter/table.ts'
@@ -56,7 +56,7 @@ function linesOf(world: World): string[] {
         ? []
         : [...own[family].keys()].map(
             (address) =>
-              `forwarding ${portsText(ingressByPort[family]?.ports)}${address} to ${list(backendsOf(plan.table, family, address))}`,
+              `forwarding ${portsText(ingressByPort[family]?.ports)}${address} to ${listed(backendsOf(plan.table, family, address))}`,
           ),
     ),
     ...families.flatMap((family) =>
@@ -73,10 +73,8 @@ function linesOf(world: World): string[] {
   ]
 }
 
-const list = (texts: readonly string[]): string => some(texts, { most: 10, separator: ', ', rest: 'others' })
-
 const portsText = (ports: readonly PortRange[] | undefined): string =>
-  ports === undefined ? '' : `${list(ports.map(rangeText)) || 'no port'} of `
+  ports === undefined ? '' : `${listed(ports.map(rangeText)) || 'no port'} of `
 
 function problemsOf(world: World): string[] {
   const plan = attemptedPlan(world)

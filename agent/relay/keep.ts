@@ -13,6 +13,7 @@ const connectMs = 10_000
 const idleMs = 120_000
 /** Idle sessions are ended, and counts published, this often, in ms. */
 const tickMs = 5000
+
 /** Forwards the ports of L3 ingress for which there are no rules, until the agent stops. */
 export function keepRelay(context: Context): void {
   const { store, clock, signal, run } = context

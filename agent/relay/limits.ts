@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { ingressPorts, portPairs } from '../targets/ports.ts'
 import type { World } from '../world/world.ts'
-import { spreads } from './reconciler.ts'
+import { relayPairs } from './reconciler.ts'
 
 /** The most at once. A UDP session takes some 6 KiB of memory, a TCP connection more. */
 const most = { connections: 20_000, sessions: 10_000 } as const
@@ -35,7 +34,7 @@ export function openFiles(): number {
 
 /** How many ports the agent itself listens on to forward them. */
 export function portCount(world: World, files: number): number {
-  const { byServe, byRelay } = ingressPorts(world)
-  const { tcp, udp } = portLimits(files)
-  return Math.min(udp, portPairs(byRelay).size) + (spreads(world.settings) ? Math.min(tcp, portPairs(byServe).size) : 0)
+  const { tcp, udp } = relayPairs(world)
+  const limits = portLimits(files)
+  return Math.min(limits.tcp, tcp.size) + Math.min(limits.udp, udp.size)
 }

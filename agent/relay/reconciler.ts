@@ -25,10 +25,11 @@ export const spreads = ({ targets, targetName }: Pick<Settings, 'targets' | 'tar
 
 /** Undefined if the agent forwards nothing itself, and until the name of the backends was resolved. */
 export function planRelay(world: World): RelayDesired | undefined {
-  return forwardsByServe(world.settings) && !isUnresolved(world) ? pairs(world) : undefined
+  return forwardsByServe(world.settings) && !isUnresolved(world) ? relayPairs(world) : undefined
 }
 
-const pairs = memo(
+/** The ports to be opened once the backends are known. */
+export const relayPairs = memo(
   (world: World) => [world.settings, ingressPorts(world)],
   (world): RelayDesired => {
     const { byServe, byRelay } = ingressPorts(world)

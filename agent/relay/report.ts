@@ -1,5 +1,5 @@
 import { rangeText } from '../../netfilter/port-ranges.ts'
-import { some } from '../../lib/some.ts'
+import { listed } from '../../lib/some.ts'
 import { targetsOf } from '../targets/destination.ts'
 import { ingressPorts, portProblems } from '../targets/ports.ts'
 import type { Context } from '../world/context.ts'
@@ -40,7 +40,5 @@ function lineOf(world: World): string {
   const ports = [...byServe, ...byRelay].map(rangeText)
   if (targets.length === 0 || ports.length === 0) return ''
   const how = world.settings.userspace ? 'without a TUN device' : 'with the PROXY protocol'
-  return `forwarding ${list(ports)} of the node to ${list(targets)}, ${how}`
+  return `forwarding ${listed(ports)} of the node to ${listed(targets)}, ${how}`
 }
-
-const list = (texts: readonly string[]): string => some(texts, { most: 10, separator: ', ', rest: 'others' })
