@@ -109,3 +109,20 @@ it.runIf(isSince('1.90'))(
     expect(await servedBy(proxy)).toEqual(services)
   },
 )
+
+it.skipIf(isSince('1.92'))(
+  'the PROXY protocol ends the agent where tailscaled cannot speak it, since backends would wait for its header',
+  async () => {
+    const proxy = await Proxy.start(bed, {
+      TS_USERSPACE: 'true',
+      TS_DEST_IP: '10.98.0.11',
+      CULVERT_DEST_PORTS: 'tcp/80',
+      CULVERT_PROXY_PROTOCOL: '2',
+      TS_AUTHKEY: await bed.authKey(),
+      CULVERT_TEST_SHORT_WAITS: 'true',
+    })
+    const { code, reason } = await proxy.ended()
+    expect(code).toBe(1)
+    expect(reason).toContain('CULVERT_PROXY_PROTOCOL needs tailscaled 1.92 or later, and this is 1.80')
+  },
+)
