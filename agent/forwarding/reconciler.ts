@@ -63,7 +63,7 @@ const details = memo(
     const ingress = mounted.ingressServices?.content?.services ?? new Map<string, IngressService>()
     const own = tailnet.self?.addresses ?? []
     const target = settings.tailnetTarget && usableTarget(settings.tailnetTarget, world)
-    const services = [...egress.values()].map((service) => ({ ...service, ...usableTarget(service.target, world) }))
+    const services = [...egress.values()].map((service) => ({ ...service, ...usableService(service, world) }))
     const plan = planForwardingTable({
       device: settings.tunnelDevice,
       own,
@@ -94,6 +94,17 @@ const details = memo(
     }
   },
 )
+
+/** The addresses that a service may be forwarded to: none if it takes a port that answers probes. */
+function usableService({ target, ports }: EgressService, world: World): ReturnType<typeof usableTarget> {
+  const taken = ports.find(({ protocol, matchPort }) => world.settings.exempt.includes(`${protocol} . ${matchPort}`))
+  if (taken === undefined) return usableTarget(target, world)
+  const port = `${taken.protocol.toUpperCase()} port ${taken.matchPort}`
+  return {
+    addresses: [],
+    problems: [`${port} of this Pod is the agent’s or tailscaled’s own: choose another matchPort`],
+  }
+}
 
 /** The address families of the Pod; all families if its addresses are unknown. */
 function podFamilies({ pod }: Settings): readonly Family[] {

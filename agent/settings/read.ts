@@ -79,7 +79,8 @@ export function readSettings(
     proxyProtocol: readProxyProtocol(env),
     tailnetTarget,
     viaIngress,
-    exempt: catchesAll ? exempt : [],
+    // Otherwise tailscaled's own port is not fixed.
+    exempt: catchesAll ? exempt : exempt.filter((key) => key.startsWith('tcp')),
     portEnv: catchesAll ? portEnv : {},
     egressServicesDirectory,
     ingressServicesFile,

@@ -46,7 +46,10 @@ export type Settings = {
    * Cluster traffic via ingress: families of the Pod's addresses that are redirected to the node's own; empty when off.
    */
   readonly viaIngress: readonly Family[]
-  /** Ports of the Pod that these two modes do not redirect, and the environment that tailscaled gets for it. */
+  /**
+   * Ports of the Pod that no mode of egress redirects, since the agent and tailscaled use them, and the environment that
+   * tailscaled gets for it.
+   */
   readonly exempt: readonly PortKey[]
   readonly portEnv: Readonly<Record<string, string>>
   /** ProxyGroup egress: where `egress-services` and `hep-pings` are mounted. */

@@ -74,6 +74,12 @@ describe('one bad service of 1,000', () => {
       'ports[0].matchPort',
       /belongs to s0/,
     ],
+    [
+      'the port that answers probes',
+      { ...good, ports: [port, { ...port, matchPort: 9002 }] },
+      '',
+      /TCP port 9002 of this Pod is the agent’s or tailscaled’s own: choose another matchPort/,
+    ],
     ['the Pod as its target', egressEntry({ ip: '10.98.0.10' }, 20_000), '', /10\.98\.0\.10 is this Pod/],
     ['a wrong type', { ...good, ports: '7000' }, 'ports', /is not a list/],
     ['a missing field', { ports: good.ports }, 'tailnetTarget', /it is missing/],

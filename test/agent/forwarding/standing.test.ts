@@ -151,7 +151,7 @@ it('a service that does not fit into the Secret is reported as omitted, and stay
         tailnetTarget: { ip: '100.64.0.9', fqdn: '' },
         ports: Array.from({ length: 12 }, (_unused, port) => ({
           protocol: 'TCP',
-          matchPort: 1 + index * 12 + port,
+          matchPort: 10_000 + index * 12 + port,
           targetPort: 443,
         })),
       },

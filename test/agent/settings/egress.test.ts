@@ -56,6 +56,11 @@ describe('the targets in the tailnet, and the services of a group', () => {
     ],
     ['no exempt port without a target', { ...kernel, PORT: '5000' }, { exempt: [], portEnv: {} }],
     [
+      'the ports of listeners, which services of a group may not take',
+      { ...kernel, ...pod, PORT: '5000', TS_EGRESS_PROXIES_CONFIG_PATH: '/etc/proxies' },
+      { exempt: ['tcp . 9002'], portEnv: {} },
+    ],
+    [
       'cluster traffic via ingress',
       {
         ...kernel,
