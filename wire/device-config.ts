@@ -10,6 +10,7 @@ export type DeviceConfigContent = {
   readonly authKey: string
   readonly advertiseRoutes: readonly string[]
   readonly advertiseServices: readonly string[]
+  readonly disableSnat: boolean
 }
 
 const text = optional(z.string())
@@ -90,11 +91,12 @@ export const renderDeviceConfigFile = (file: DeviceConfigFile): string => goJson
 
 /** The parts that the agent uses of a config file; throws as `parseDeviceConfigFile` does. */
 export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigContent {
-  const { AuthKey, AdvertiseRoutes, AdvertiseServices } = parseDeviceConfigFile(path, bytes)
+  const { AuthKey, AdvertiseRoutes, AdvertiseServices, DisableSNAT } = parseDeviceConfigFile(path, bytes)
   return {
     authKey: AuthKey ?? '',
     advertiseRoutes: AdvertiseRoutes ?? [],
     advertiseServices: AdvertiseServices ?? [],
+    disableSnat: DisableSNAT ?? false,
   }
 }
 

@@ -29,6 +29,13 @@ const silentLacks: readonly {
       `TS_EXPERIMENTAL_CERT_SHARE has no effect: tailscaled ${version} requests certificates of its own, and shares them from 1.82 on`,
   },
   {
+    until: '1.98',
+    asked: ({ settings, deviceConfig }) =>
+      !settings.userspace && deviceConfig?.file.content.config.disableSnat === true,
+    consequence: (version) =>
+      `DisableSNAT of the config file has no effect: tailscaled ${version} ignores it, so that backends see the Pod’s address; 1.98 is the first that does not`,
+  },
+  {
     until: '1.103',
     asked: ({ settings }) => settings.sharesAcmeAccount,
     consequence: (version) =>

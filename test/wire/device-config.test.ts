@@ -7,7 +7,7 @@ const parse = (text: string) => parseDeviceConfig('f', Buffer.from(text))
 /** A valid file with these fields beside the version, written over two lines. */
 const withFields = (fields: string): string => `{"version": "alpha0",\n${fields}}`
 
-const nothing = { authKey: '', advertiseRoutes: [], advertiseServices: [] }
+const nothing = { authKey: '', advertiseRoutes: [], advertiseServices: [], disableSnat: false }
 
 describe('accepts', () => {
   it.each<[string, string, object]>([
@@ -18,9 +18,10 @@ describe('accepts', () => {
         '"acceptDNS":false,"acceptRoutes":false,"AppConnector":{"Advertise":false},"NoStatefulFiltering":true,' +
         '"AdvertiseRoutes":["10.0.0.0/8"],"AdvertiseServices":["svc:a"],"StaticEndpoints":["192.0.2.1:41641"],' +
         '"RelayServerPort":41641,"RelayServerStaticEndpoints":["192.0.2.1:41641"]}',
-      { authKey: 'key', advertiseRoutes: ['10.0.0.0/8'], advertiseServices: ['svc:a'] },
+      { ...nothing, authKey: 'key', advertiseRoutes: ['10.0.0.0/8'], advertiseServices: ['svc:a'] },
     ],
     ['names in any case', '{"VERSION": "alpha0", "aUTHkEY": "key"}', { ...nothing, authKey: 'key' }],
+    ['that addresses stay as they are', withFields('"DisableSNAT": true'), { ...nothing, disableSnat: true }],
     ['names in any case within a field', withFields('"autoUpdate": {"CHECK": true, "apply": null}'), nothing],
     ['comments and trailing commas', withFields('// why\n"AuthKey": "file:/k", '), { ...nothing, authKey: 'file:/k' }],
     ['null for an absent value', withFields('"AuthKey": null, "AdvertiseRoutes": null, "Locked": null'), nothing],

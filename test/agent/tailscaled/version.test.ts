@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { capabilityKeeper, reportVersion } from '../../../agent/tailscaled/version.ts'
+import { parseDeviceConfig } from '../../../wire/device-config.ts'
 import { type Capability, toldOf } from '../../../agent/world/capability.ts'
-import type { Tailnet } from '../../../agent/world/world.ts'
+import type { DeviceConfigState, Tailnet } from '../../../agent/world/world.ts'
 import { aContext } from '../a-context.ts'
 import { aWorld } from '../a-world.ts'
 
@@ -9,12 +10,20 @@ type Given = {
   readonly capability?: Capability
   readonly tailnet?: Partial<Tailnet>
   readonly env?: Readonly<Record<string, string>>
+  readonly configFile?: string
+}
+
+function read(text: string): DeviceConfigState {
+  const bytes = Buffer.from(text)
+  return { file: { content: { path: '/c', cap: 107, bytes, config: parseDeviceConfig('/c', bytes) } } }
 }
 
 /** What is logged of a tailscaled that says its version. */
-async function report(version: string, own: number, { capability = {}, tailnet = {}, env = {} }: Given) {
+async function report(version: string, own: number, { capability = {}, tailnet = {}, env = {}, configFile }: Given) {
   const known = { ...aWorld().tailnet, version, ...tailnet }
-  const { context, store, lines, stop } = aContext(aWorld({ capability, tailnet: known }, env))
+  const { context, store, lines, stop } = aContext(
+    aWorld({ capability, tailnet: known, deviceConfig: configFile === undefined ? undefined : read(configFile) }, env),
+  )
   capabilityKeeper(store)(own)
   const reporting = reportVersion(context).catch(() => {})
   await new Promise(setImmediate)
@@ -74,6 +83,17 @@ it.each<[string, string, number, Given, readonly RegExp[]]>([
     142,
     { env: { ...inPod, ...account } },
     [/^warning: TS_ACME_ACCOUNT_SECRET_NAME .* have no effect: tailscaled 1\.102\.5 /],
+  ],
+  [
+    '1.96 and is to leave addresses as they are',
+    '1.96.5',
+    133,
+    {
+      capability: { recorded: 133 },
+      env: { TS_USERSPACE: 'false' },
+      configFile: '{"version": "alpha0", "DisableSNAT": true}',
+    },
+    [/^warning: DisableSNAT of the config file has no effect: tailscaled 1\.96\.5 ignores it/],
   ],
   ['1.104 and shares both', '1.104.2', 148, { capability: { recorded: 148 }, env: { ...inPod, ...account } }, []],
 ])('a tailscaled that is %s', async (_what, version, own, given, warnings) => {
