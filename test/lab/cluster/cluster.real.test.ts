@@ -96,6 +96,7 @@ test('Pods reach the API server, by its Service and by both of its addresses', a
 test('a Pod may have what the agent needs: forwarding, NET_ADMIN and the TUN device', async () => {
   const { cluster } = bed
   const forwarding = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']
+  const sysctls = forwarding.map((name) => ({ name, value: '1' }))
   const wanted = pod('proxy', 'node1', {
     command: ['sh', '-c', 'exec 3<>/dev/net/tun && ip address add 192.0.2.9/32 dev lo && exec sleep 60'],
     securityContext: { capabilities: { add: ['NET_ADMIN'] } },
@@ -106,12 +107,25 @@ test('a Pod may have what the agent needs: forwarding, NET_ADMIN and the TUN dev
     ...wanted,
     spec: {
       ...wanted.spec,
-      securityContext: { sysctls: forwarding.map((name) => ({ name, value: '1' })) },
+      initContainers: [
+        {
+          name: 'sysctler',
+          image: toolsImage,
+          command: ['sysctl', '-w', ...forwarding.map((name) => `${name}=1`)],
+          securityContext: { privileged: true },
+        },
+      ],
       volumes: [{ name: 'tun', hostPath: { path: '/dev/net/tun', type: 'CharDevice' } }],
     },
   })
   await cluster.wait('pod/proxy', 'Ready')
   expect(await inPod('proxy', 'sysctl', '-n', ...forwarding)).toBe('1\n1')
+  // Not in this way, which kubelet allows by its configuration only.
+  const bare = { ...pod('bare', 'node1'), spec: { ...pod('bare', 'node1').spec, securityContext: { sysctls } } }
+  await cluster.apply(bare)
+  await expect
+    .poll(async () => (await cluster.get('pod', 'bare'))?.['status'])
+    .toMatchObject({ phase: 'Failed', reason: 'SysctlForbidden' })
   const restricted = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'strict', labels: restricted } })
   const refused = cluster.apply({ ...pod('free', 'node1'), metadata: { name: 'free', namespace: 'strict' } })

@@ -91,7 +91,6 @@ function kubelet(groups: string): unknown {
     // So that mounted files are updated within a second or two.
     syncFrequency: '1s',
     configMapAndSecretChangeDetectionStrategy: 'Watch',
-    allowedUnsafeSysctls: ['net.ipv4.*', 'net.ipv6.*'],
     cgroupDriver: 'cgroupfs',
     cgroupRoot: groups,
     enforceNodeAllocatable: [],
