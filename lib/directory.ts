@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { resolve as absolute } from 'node:path'
+import { basename, resolve as absolute } from 'node:path'
 import { backoff } from './backoff.ts'
+import { coalesce, type Notice } from './coalesce.ts'
 import { describe } from './errors.ts'
 import { sleep } from './timers.ts'
 
@@ -12,11 +13,15 @@ export type DirectoryOptions = {
   readonly signal: AbortSignal
 }
 
+/** kubelet's link in a mounted volume: it leads to the files, and is renamed when all new ones are in place. */
+const swapped = '..data'
+
 /**
  * Calls `changed` once it watches the directory at `path`, soon after anything happens there, and every `rereadMs`,
  * until `signal` aborts. Calls never overlap, and their errors are reported. An absent directory is watched as soon as
- * it exists, a replaced one after `rereadMs` at the latest. Every event counts: kubelet renames the link `..data` in a
- * mounted volume, other programs write the files.
+ * it exists, a replaced one after `rereadMs` at the latest. When kubelet swaps `..data`, `changed` is called at once;
+ * what else begins with `..` is its preparation for that, and does not count. Other programs write the files, one by
+ * one, so each other event waits for those that may follow.
  */
 export async function watchDirectory(
   path: string,
@@ -59,7 +64,7 @@ export async function watchDirectory(
 async function watchFor(
   ms: number,
   path: string,
-  { opened, notice, signal }: { opened: () => void; notice: () => void; signal: AbortSignal },
+  { opened, notice, signal }: { opened: () => void; notice: Notice; signal: AbortSignal },
 ): Promise<void> {
   // chokidar does not treat an absent directory as an error.
   await stat(path)
@@ -76,8 +81,12 @@ async function watchFor(
   })
   watcher.on('ready', opened)
   watcher.on('error', failed.reject)
+  // Before chokidar has compared the directory with what it knows, which takes it some milliseconds.
+  watcher.on('raw', (_event, name) => {
+    if (name === swapped) notice({ atOnce: true })
+  })
   watcher.on('all', (event, which) => {
-    notice()
+    if (which === path || !basename(which).startsWith('..')) notice()
     if (event === 'unlinkDir' && which === path) over.abort()
   })
   try {
@@ -85,35 +94,5 @@ async function watchFor(
   } finally {
     over.abort()
     await watcher.close()
-  }
-}
-
-/** A burst ends after this many milliseconds without an event; a longer one is interrupted. */
-const quietMs = 50
-const burstMs = 1000
-
-/** Merges a burst of calls into one call of `action`; calls never overlap. */
-function coalesce(action: () => void | Promise<void>, signal: AbortSignal): () => void {
-  let timer: NodeJS.Timeout | undefined
-  let began = 0
-  let queued = false
-  let last = Promise.resolve()
-  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
-  const run = (): void | Promise<void> => {
-    queued = false
-    return signal.aborted ? undefined : action()
-  }
-  const fire = (): void => {
-    timer = undefined
-    if (queued) return
-    queued = true
-    last = last.then(run)
-  }
-  return () => {
-    if (signal.aborted) return
-    const now = performance.now()
-    if (timer === undefined) began = now
-    clearTimeout(timer)
-    timer = setTimeout(fire, Math.max(0, Math.min(quietMs, began + burstMs - now)))
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { watchDirectory } from '../../lib/directory.ts'
 import { writeVolume } from './kubelet-volume.ts'
 
@@ -19,6 +19,7 @@ beforeEach(async () => {
   stop = new AbortController()
 })
 afterEach(async () => {
+  vi.useRealTimers()
   stop.abort()
   await rm(parent, { recursive: true })
 })
@@ -65,6 +66,28 @@ it('calls once when it begins, and after each kind of change', async () => {
   // On a busy machine a change may be noticed in two parts, such as a file that is created and then written.
   expect(watching.calls.length).toBeLessThanOrEqual(1 + 2 * 6)
   expect(watching.reports).toEqual([])
+})
+
+it('calls once for each swap of a volume, at once, and for what else waits with it', async () => {
+  await writeVolume(directory, { file: 'a' })
+  // While this clock stands still, nothing is called that waits for more events.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  const { calls } = start()
+  await expect.poll(() => vi.getTimerCount(), often).toBeGreaterThan(0)
+  vi.advanceTimersByTime(1000)
+  await expect.poll(() => calls.length, often).toBe(1)
+  for (const expected of [2, 3, 4, 5]) {
+    if (expected > 3) {
+      await mkdir(join(directory, `directory${expected}`))
+      await expect.poll(() => vi.getTimerCount(), often).toBeGreaterThan(0)
+    }
+    await writeVolume(directory, { file: String(expected) })
+    await expect.poll(() => calls.length, often).toBe(expected)
+    await settled()
+    vi.advanceTimersByTime(1000)
+    await settled()
+    expect(calls).toHaveLength(expected)
+  }
 })
 
 it('combines a burst into a few calls, some during it, and one after its end', async () => {

@@ -13,7 +13,10 @@ export async function writeVolume(directory: string, files: Readonly<Record<stri
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(fresh, name), text)))
   await symlink(basename(fresh), `${data}_tmp`)
   await rename(`${data}_tmp`, data)
-  const present = (await readdir(directory)).filter((name) => !name.startsWith('..'))
+  const entries = await readdir(directory, { withFileTypes: true })
+  const present = entries.flatMap((entry) =>
+    entry.isSymbolicLink() && !entry.name.startsWith('..') ? [entry.name] : [],
+  )
   for (const name of Object.keys(files)) {
     if (!present.includes(name)) await symlink(join('..data', name), join(directory, name))
   }
