@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Held, HeldTable } from './listing.ts'
-import { type Rules, type TableName, tableNames, type TableRules } from './rules.ts'
+import { jumpRule, type Rules, type TableName, tableNames, type TableRules } from './rules.ts'
 
 /** The differences in one of the kernel's tables. */
 export type Change = {
@@ -22,9 +22,10 @@ function tableChange(table: TableName, held: HeldTable, wanted: TableRules): Cha
   const differing = [...wanted.chains].filter(([name, rules]) => !isDeepStrictEqual(held.chains.get(name), rules))
   const superfluous = [...held.chains.keys()].filter((name) => !wanted.chains.has(name))
   const right = new Set(
-    wanted.jumps.flatMap(({ from, to, first }) => {
-      const [found, ...more] = held.jumps.filter((jump) => jump.to === to)
-      const fits = found?.from === from && found.rule === `-j ${to}` && !(first && found.position > 0)
+    wanted.jumps.flatMap((jump) => {
+      const { from, to, first = false } = jump
+      const [found, ...more] = held.jumps.filter((one) => one.to === to)
+      const fits = found?.from === from && found.rule === jumpRule(jump) && !(first && found.position > 0)
       return fits && more.length === 0 ? [to] : []
     }),
   )
@@ -39,7 +40,7 @@ function tableChange(table: TableName, held: HeldTable, wanted: TableRules): Cha
       ...emptied.map((name) => `:${name} - [0:0]`),
       ...differing.flatMap(([name, rules]) => rules.map((rule) => `-A ${name} ${rule}`)),
       ...wrong.map(({ from, rule }) => `-D ${from} ${rule}`),
-      ...missing.map(({ from, to }) => `-I ${from} 1 -j ${to}`),
+      ...missing.map((jump) => `-I ${jump.from} 1 ${jumpRule(jump)}`),
       ...superfluous.map((name) => `-X ${name}`),
     ],
   }

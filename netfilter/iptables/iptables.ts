@@ -79,7 +79,8 @@ const scratch = `${ownChains}PROBE`
 export async function probeIptables({ family, restore }: Iptables, table: ForwardingTable): Promise<void> {
   const rules = rulesOf(table, family)
   const tables = tableNames.toReversed().flatMap((name) => {
-    const all = [...rules[name].chains.values()].flat().filter((rule) => !rule.includes(`-j ${ownChains}`))
+    const toOwn = new RegExp(` -[jg] ${ownChains}`)
+    const all = [...rules[name].chains.values()].flat().filter((rule) => !toOwn.test(` ${rule}`))
     const [begin, end] = [[`*${name}`, `:${scratch} - [0:0]`], ['COMMIT']]
     return [...begin, ...all.map((rule) => `-A ${scratch} ${rule}`), ...end, ...begin, `-X ${scratch}`, ...end]
   })

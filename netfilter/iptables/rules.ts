@@ -18,9 +18,14 @@ export type TableName = (typeof tableNames)[number]
 export type Jump = {
   readonly from: string
   readonly to: string
+  /** Matches of the packets that it is for; undefined: it is for all. */
+  readonly match?: string
   /** Whether it must be the first rule. */
-  readonly first: boolean
+  readonly first?: boolean
 }
+
+/** The rule of a jump, as `iptables-save` prints it after `-A CHAIN `. */
+export const jumpRule = ({ match, to }: Jump): string => (match === undefined ? `-j ${to}` : `${match} -j ${to}`)
 
 /** Our desired rules in one of the kernel's tables. */
 export type TableRules = { readonly jumps: readonly Jump[]; readonly chains: Chains }
@@ -46,70 +51,82 @@ const connection = (kind: Kind): string => `-m connmark --mark ${hex(marks[kind]
 const anyOfOurs = `-m connmark ! --mark 0x0/${hex(markMask)}`
 const markConnection = (value: number): string => `-j CONNMARK --set-xmark ${hex(value)}/${hex(markMask)}`
 
-/** Sets tailscaled's part of a packet's mark. No other bit may change. */
-const setMark = (value: number): string => `-j MARK --set-xmark ${hex(value)}/0xff0000`
+/** tailscaled's part of a packet's mark. No other bit may change. */
+const tailscaledMark = (value: number): string => `${hex(value)}/0xff0000`
+const setMark = (mark: string): string => `-j MARK --set-xmark ${mark}`
 /** tailscaled's mark of its own packets, which are routed as if there was no tailscaled. */
-const asHost = setMark(0x8_0000)
-/** tailscaled's mark of packets of subnet routes: it drops other forwarded packets from 100.64.0.0/10. */
-const asSubnetRoute = setMark(0x4_0000)
-const unmarked = setMark(0)
+const asHost = setMark(tailscaledMark(0x8_0000))
+/**
+ * tailscaled's mark of packets of subnet routes. Of other packets that are forwarded into the tunnel it drops those from
+ * 100.64.0.0/10 and, with its stateful filter, those of new connections.
+ */
+const subnetRoute = tailscaledMark(0x4_0000)
+const asSubnetRoute = setMark(subnetRoute)
+const unmarked = setMark(tailscaledMark(0))
 
 const original = '-m conntrack --ctdir ORIGINAL'
 const reply = '-m conntrack --ctdir REPLY'
-/** A comment for people who read the listing. */
-const note = (text: string): string => `-m comment --comment "${text}"`
+const segments = '-p tcp -m tcp --tcp-flags SYN,RST SYN'
 
-/** The rules of one family for a table, as `iptables-save` prints them. */
+/**
+ * The rules of one family for a table, as `iptables-save` prints them. Comparing a packet with a rule takes the kernel
+ * some 50 ns, and as much for each match (a comment is one, too), so packets of existing connections pass as few as
+ * possible: the chains for some of them are entered by a jump with a match.
+ */
 export function rulesOf(table: ForwardingTable, family: Family): Rules {
   const { device, masquerade, refuseUnmapped, catchAll, source, exempt } = table
   const [into, outOf, elsewhere] = [`-o ${device}`, `-i ${device}`, `! -o ${device}`]
-  const segments = (direction: string): string =>
-    `${direction} -p tcp -m tcp --tcp-flags SYN,RST SYN ${note('clamp: segments fit the tunnel')} -j TCPMSS --clamp-mss-to-pmtu`
   const unreachable = family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable'
-  const ranges = tailnetRanges.filter((range) => range.family === family)
+  const ranges = tailnetRanges.filter((range) => range.family === family).map(({ text }) => text)
   const [target, address] = [catchAll[family], source[family]]
   return {
     mangle: {
       jumps: [
-        { from: 'PREROUTING', to: 'CULVERT-ROUTE', first: false },
-        { from: 'FORWARD', to: 'CULVERT-FORWARD', first: false },
-        { from: 'POSTROUTING', to: 'CULVERT-GUARD', first: false },
+        { from: 'PREROUTING', to: 'CULVERT-ROUTE', match: outOf },
+        { from: 'FORWARD', to: 'CULVERT-CLAMP', match: segments },
+        { from: 'FORWARD', to: 'CULVERT-MARK', match: into },
+        ...(refuseUnmapped ? [{ from: 'FORWARD', to: 'CULVERT-UNMAPPED', match: outOf }] : []),
+        { from: 'POSTROUTING', to: 'CULVERT-GUARD' },
       ],
       chains: new Map([
-        // A connection's first packet is marked where it is translated.
+        // To backends, and answers to the cluster. A connection's first packet is marked where it is translated.
         [
           'CULVERT-ROUTE',
-          [
-            `${outOf} ${connection('ingress')} ${original} ${note('route: to backends, as a host')} ${asHost}`,
-            `${outOf} ${connection('egress')} ${reply} ${note('route: answers to the cluster, as a host')} ${asHost}`,
-          ],
+          [`${connection('egress')} ${reply} ${asHost}`, `${connection('ingress')} ${original} ${asHost}`],
         ],
+        // In both directions: with only the first, downloads hang.
+        ['CULVERT-CLAMP', [into, outOf].map((way) => `${way} ${segments} -j TCPMSS --clamp-mss-to-pmtu`)],
+        // Past the filters of tailscaled, which accept everything else by themselves.
         [
-          'CULVERT-FORWARD',
+          'CULVERT-MARK',
           [
-            // In both directions: with only the first, downloads hang.
-            segments(into),
-            segments(outOf),
-            `${into} ${anyOfOurs} ${note('mark: past the filters of tailscaled')} ${asSubnetRoute}`,
-            // REJECT exists only in the table filter, where an earlier rule may accept the packet: then it is dropped
-            // here.
-            ...(refuseUnmapped ? ranges : []).map(
-              ({ text }) =>
-                `-d ${text} ${outOf} -m conntrack ! --ctstate DNAT ${note('refuse: no such service')} ${markConnection(marks.refused)}`,
-            ),
+            `-m conntrack --ctstate NEW ${anyOfOurs} ${asSubnetRoute}`,
+            ...ranges.map((range) => `-s ${range} ${anyOfOurs} ${asSubnetRoute}`),
           ],
         ],
+        ...(refuseUnmapped
+          ? ([
+              [
+                'CULVERT-UNMAPPED',
+                // REJECT exists only in the table filter, where an earlier rule may accept the packet: then it is
+                // dropped by the guard.
+                ranges.map((range) => `-d ${range} -m conntrack ! --ctstate DNAT ${markConnection(marks.refused)}`),
+              ],
+            ] as const)
+          : []),
         [
           'CULVERT-GUARD',
           [
-            `${elsewhere} ${connection('ingress')} ${reply} ${note('guard: no answer leaves in the clear')} -j DROP`,
-            `${elsewhere} ${connection('egress')} ${original} ${note('guard: nothing leaves in the clear')} -j DROP`,
             // The refusal itself must leave, since it is a reply.
-            `${connection('refused')} ${original} ${note('refuse: no such service')} -j DROP`,
-            // tailscaled masquerades packets with its mark, and would end those flows when its device is removed.
-            `${into} ${anyOfOurs} ${note('mark: translated by us, not by tailscaled')} ${unmarked}`,
+            ...(refuseUnmapped ? [`${connection('refused')} ${original} -j DROP`] : []),
+            `${into} -g CULVERT-UNMARK`,
+            // Nothing of ours leaves by another device in the clear.
+            `${connection('egress')} ${original} -j DROP`,
+            `${connection('ingress')} ${reply} -j DROP`,
           ],
         ],
+        // tailscaled masquerades packets with its mark, and would end those flows when its device is removed.
+        ['CULVERT-UNMARK', [`-m mark --mark ${subnetRoute} ${anyOfOurs} ${unmarked}`]],
       ]),
     },
     filter: {
@@ -130,15 +147,16 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
     },
     nat: {
       jumps: [
-        { from: 'PREROUTING', to: 'CULVERT-TRANSLATE', first: false },
-        { from: 'POSTROUTING', to: 'CULVERT-SOURCE', first: false },
+        { from: 'PREROUTING', to: 'CULVERT-TRANSLATE' },
+        { from: 'POSTROUTING', to: 'CULVERT-SOURCE' },
       ],
       chains: new Map([
         [
           'CULVERT-TRANSLATE',
           [
-            `${outOf} ${note('ingress: from the tailnet')} -j CULVERT-INGRESS`,
-            `! ${outOf} -m addrtype --dst-type LOCAL ${note('egress: addressed to the Pod, not by peers')} -j CULVERT-EGRESS`,
+            `${outOf} -j CULVERT-INGRESS`,
+            // Addressed to the Pod, and not by peers.
+            `! ${outOf} -m addrtype --dst-type LOCAL -j CULVERT-EGRESS`,
           ],
         ],
         // DNAT ends these chains, so the rules after it remove the marks from packets that were not translated.
@@ -147,7 +165,7 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
           'CULVERT-EGRESS',
           [
             // The Pod itself refuses late packets of flows that conntrack has forgotten.
-            `-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN ${note('egress: only what begins')} -j RETURN`,
+            `-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN`,
             markConnection(marks.egress),
             '-p tcp -j CULVERT-TCP',
             '-p udp -j CULVERT-UDP',
@@ -164,16 +182,11 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
         [
           'CULVERT-SOURCE',
           [
-            ...(masquerade
-              ? [
-                  `${elsewhere} ${connection('ingress')} ${note('masquerade: backends answer to the Pod')} -j MASQUERADE`,
-                ]
-              : []),
+            // Targets answer to the node, and backends to the Pod.
             ...(address === undefined
               ? []
-              : [
-                  `${into} ${connection('egress')} ${note('source: targets answer to the node')} -j SNAT --to-source ${kernelText(address)}`,
-                ]),
+              : [`${into} ${connection('egress')} -j SNAT --to-source ${kernelText(address)}`]),
+            ...(masquerade ? [`${elsewhere} ${connection('ingress')} -j MASQUERADE`] : []),
           ],
         ],
         ...spreadChains(table.ingress[family], family),

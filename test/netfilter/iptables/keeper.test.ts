@@ -67,7 +67,12 @@ describe('ensure', () => {
     ['a jump that was deleted', 'nat', '-D PREROUTING -j CULVERT-TRANSLATE'],
     ['a duplicate jump', 'nat', '-A PREROUTING -j CULVERT-TRANSLATE'],
     ['a jump from another chain', 'nat', '-A OUTPUT -p tcp -j CULVERT-TRANSLATE'],
-    ['a jump with a condition', 'mangle', '-D FORWARD -j CULVERT-FORWARD\n-A FORWARD -i eth0 -j CULVERT-FORWARD'],
+    ['a jump with a condition', 'mangle', '-D POSTROUTING -j CULVERT-GUARD\n-A POSTROUTING -o eth0 -j CULVERT-GUARD'],
+    [
+      'a jump without its condition',
+      'mangle',
+      '-D PREROUTING -i tailscale0 -j CULVERT-ROUTE\n-A PREROUTING -j CULVERT-ROUTE',
+    ],
     ['a chain with our prefix', 'filter', ':CULVERT-OTHER - [0:0]\n-A CULVERT-OTHER -j ACCEPT'],
     ['a rule before one that must be first', 'filter', '-I FORWARD 1 -j ACCEPT'],
   ]
@@ -218,12 +223,12 @@ it('if flows cannot be ended, lists none and keeps the rules, since flows would 
   const rules = make(false)
   expect([await rules.ensure(one, alive), await rules.endFlows()]).toEqual([true, 0])
   await rules.remove()
-  expect(held(4)).toMatch(/CULVERT-GUARD ! -o .*DROP/)
+  expect(held(4)).toMatch(/CULVERT-GUARD .*DROP/)
 })
 
 it('prepare installs the guard, and keeps what an earlier agent left', async () => {
   expect(await make().prepare(emptyTable.device)).toBe(true)
-  expect(held(6)).toMatch(/CULVERT-GUARD ! -o .*DROP/)
+  expect(held(6)).toMatch(/CULVERT-GUARD .*DROP/)
   expect(held(4)).toContain('-A FORWARD -j CULVERT-REFUSE')
   await make().ensure(emptyTable, alive)
   await make().ensure(one, alive)
