@@ -26,7 +26,7 @@ export function coalesce(action: () => void | Promise<void>, signal: AbortSignal
     queued = true
     last = last.then(run)
   }
-  return ({ atOnce = false } = {}) => {
+  return ({ atOnce } = { atOnce: false }) => {
     if (signal.aborted) return
     const now = performance.now()
     if (timer === undefined) began = now
