@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { build, type Metafile, type Plugin } from 'esbuild'
+import { execaParts } from './execa.ts'
 import { undiciDefines, undiciParts } from './undici.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
@@ -24,7 +25,8 @@ export async function buildAgent(): Promise<string> {
     // esbuild would take its CommonJS form, which loads its parts in a way that cannot be bundled.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     define: { CULVERT_VERSION: JSON.stringify(packageJson.version), ...undiciDefines },
-    plugins: [requireBuiltins, undiciParts()],
+    // The first has to come before the second, which takes all of Node's modules.
+    plugins: [execaParts(), requireBuiltins, undiciParts()],
     // An ES module has no `require`, which CommonJS packages and requireBuiltins call.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: 'warning',
