@@ -13,7 +13,6 @@ export const compileCache = { NODE_COMPILE_CACHE: '/tmp/compile-cache' } as cons
 
 // The kernel divides CPU time by session, so each agent gets its own: otherwise upstream's tailscaled would share that
 // of the client program, and ours, which the agent starts in a new session, would not.
-// asks, and ours, which the agent starts in a new one, would not.
 const alone = 'setsid'
 
 /** The agent in the bundle with this path. */
