@@ -7,7 +7,7 @@ import { emptyTable, type ForwardingTable } from '../table.ts'
 import { announcements } from './announcements.ts'
 import { type Change, changes, type Elements, elementsOf, noElements, trackedIn } from './elements.ts'
 import type { Listener } from './monitor.ts'
-import type { Nftables } from './nftables.ts'
+import { isPresent, type Nftables } from './nftables.ts'
 import {
   outline,
   renderChanges,
@@ -141,11 +141,16 @@ export function keeper({ nft, run, localAddresses, changed = () => {} }: KeeperO
     },
 
     prepare: async (device) => {
-      if ((await nft.list()) !== undefined) return false
       // A returning node may get traffic for Tailscale Services from the first moment.
       const first = { ...emptyTable, device, refuseUnmapped: true }
-      await replace(first, elementsOf(first))
-      return true
+      try {
+        // Without looking for a table first, since tailscaled waits for this.
+        await replace(first, elementsOf(first))
+        return true
+      } catch (error) {
+        if (isPresent(error)) return false
+        throw error
+      }
     },
 
     endFlows: async () => {

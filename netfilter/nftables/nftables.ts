@@ -57,6 +57,10 @@ export function nftables(run: RunCommand, feed: Feed = (input) => run('nft', app
 const isAbsent = (error: unknown): boolean =>
   error instanceof CommandError && error.stderr.includes('No such file or directory')
 
+/** Whether `load` failed because the table that was to be created exists. */
+export const isPresent = (error: unknown): boolean =>
+  error instanceof CulvertError && error.cause instanceof CommandError && error.cause.stderr.includes('File exists')
+
 const unreachable = (cause: unknown): CulvertError =>
   new CulvertError('netfilter', 'the kernel’s rules could not be reached through nft', { cause })
 

@@ -6,10 +6,15 @@ import { emptyTable, forwardingTable } from '../../netfilter/table.ts'
 import { Model, runOn } from './iptables/model.ts'
 import { ingressTable, severalTable } from './tables.ts'
 
-/** Every program works; nft lists a table of an earlier agent. */
+/** Every program works; nft has a table of an earlier agent. */
 const working = (): RunCommand => {
   const tables = runOn({ 4: new Model(), 6: new Model() })
-  return async (program, ...rest) => (program === 'nft' ? '{ "nftables": [] }' : tables(program, ...rest))
+  return async (program, args, options) => {
+    if (program !== 'nft') return tables(program, args, options)
+    if (options?.input?.startsWith('create table inet culvert\n') !== true) return '{ "nftables": [] }'
+    const stderr = 'Error: Could not process rule: File exists'
+    throw new CommandError(`nft failed: ${stderr}`, { exitCode: 1, stderr })
+  }
 }
 
 /** Chooses a backend with this result of each command. */
@@ -58,7 +63,7 @@ describe('chooseBackend', () => {
   it('uses nftables, with the guard in place', async () => {
     const { backend, commands, logged } = await choose('auto')
     expect(backend.name).toBe('nftables')
-    expect(commands.toSorted()).toEqual(['conntrack -C', 'nft -f -', 'nft -j list table inet culvert'])
+    expect(commands.toSorted()).toEqual(['conntrack -C', 'nft -f -', 'nft -f -'])
     expect(logged).toEqual(['firewall: nftables, since its rules could be made and deleted here'])
   })
 
@@ -164,9 +169,10 @@ describe('chooseBackend', () => {
 
   it('does not name a module if no rules are accepted at all', async () => {
     let broken = false
-    const { backend } = await choose('nftables', async () => {
+    const others = working()
+    const { backend } = await choose('nftables', async (...command) => {
       if (broken) throw new CommandError('nft failed: Operation not permitted', { exitCode: 1 })
-      return '{ "nftables": [] }'
+      return others(...command)
     })
     broken = true
     const several = severalTable('100.64.0.1', ['10.0.0.8', '10.0.0.9'])
