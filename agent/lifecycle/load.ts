@@ -1,5 +1,4 @@
 import { CulvertError } from '../../lib/errors.ts'
-import { findConfigFile, readConfigFile } from '../device-config/read.ts'
 import { readRecord } from './record.ts'
 import { mountPoints, unusedVolume } from './unused-volume.ts'
 import { type Environment, readSettings } from '../settings/read.ts'
@@ -24,14 +23,18 @@ export type Loaded = {
 export async function loadSettings(env: Environment, home: string): Promise<Loaded> {
   const { capability, warnings: recordWarnings } = await readRecord(`${env['TS_TEST_ONLY_ROOT'] ?? ''}${home}`)
   const directory = env['TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR'] ?? ''
-  const file = directory === '' ? undefined : await findConfigFile(directory, chosenBy(capability))
   let config: DeviceConfig | undefined
   let bad: CulvertError | undefined
-  try {
-    config = file && (await readConfigFile(file))
-  } catch (error) {
-    if (!(error instanceof CulvertError)) throw error
-    bad = error
+  if (directory !== '') {
+    // Imported on demand: otherwise it is loaded later, while nft waits for the kernel.
+    const { findConfigFile, readConfigFile } = await import('../device-config/read.ts')
+    const file = await findConfigFile(directory, chosenBy(capability))
+    try {
+      config = await readConfigFile(file)
+    } catch (error) {
+      if (!(error instanceof CulvertError)) throw error
+      bad = error
+    }
   }
   const { settings, warnings } = readSettings(env, bad)
   return {

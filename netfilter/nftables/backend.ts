@@ -1,6 +1,5 @@
 import type { Log } from '../../lib/log.ts'
 import type { BackendOptions, KernelBackend } from '../firewall.ts'
-import { removeLeftovers, removeRules } from '../leftovers/remove.ts'
 import { keeper } from './keeper.ts'
 import { type Listener, watchTable } from './monitor.ts'
 import { announceNothing, applyInput, nftables, probeNftables } from './nftables.ts'
@@ -25,6 +24,8 @@ export function nftablesBackend({ run, runAhead, families, localAddresses, log }
       return watchTable(saying(listener, log), { announce: () => announceNothing(nft) }, signal)
     },
     removeLeftovers: async () => {
+      // Imported when the rules are in place: it needs those of iptables, which take some ms of a start.
+      const { removeLeftovers, removeRules } = await import('../leftovers/remove.ts')
       await Promise.all([removeLeftovers(run, log), removeRules(run, log)])
     },
     // Most changes list the connections, which iptables can do without.
