@@ -33,7 +33,6 @@ async function single(sequence: number): Promise<void> {
 
 function send(sequence: number): void {
   if (flow !== undefined) return flow.send(sequence, pad)
-  if (pending.size >= crowd) return
   const one = single(sequence).finally(() => pending.delete(one))
   pending.add(one)
   tally.atOnce(pending.size)
@@ -64,7 +63,7 @@ function sendDue(): void {
   const due = Math.floor((performance.now() - started - missed) / settings.every) + 1
   missed += Math.max(0, due - sequence - burst) * settings.every
   const target = Math.min(settings.count, due, sequence + burst)
-  while (sequence < target) {
+  while (sequence < target && pending.size < crowd) {
     send(sequence)
     sequence += 1
   }
