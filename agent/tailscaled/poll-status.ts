@@ -3,7 +3,7 @@ import { LocalApiError } from '../../localapi/error.ts'
 import { getStatus } from '../../localapi/status.ts'
 import type { Context } from '../world/context.ts'
 import { isUp } from '../world/world.ts'
-import type { TailnetKeeper } from './tailnet.ts'
+import { applyNotification, type TailnetKeeper } from './tailnet.ts'
 
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock' | 'signal'>
 
@@ -26,8 +26,12 @@ export async function pollStatus(
     const { tailnet: before } = store.world
     try {
       const notification = await getStatus(api, { peers: false }, signal, timings.statusTimeout)
-      // Bus messages since the request are newer.
-      if (before.watching && store.world.tailnet === before) tailnet.apply(notification)
+      // Messages of the bus since the request are newer; others are older, and would take back what the answer says if
+      // they were read after it.
+      const isNews = () =>
+        before.watching && store.world.tailnet === before && applyNotification(before, notification) !== before
+      if (isNews() && before.self !== undefined) await clock.sleep(timings.unread, signal)
+      if (isNews()) tailnet.apply(notification)
       tailnet.setSilent(undefined)
       said = undefined
     } catch (error) {

@@ -7,6 +7,8 @@ export type Timings = {
   /** Between two checks of tailscaled's status while a login is needed, and while none is. */
   readonly loginPoll: number
   readonly statusPoll: number
+  /** Until messages of the bus that are older than such an answer have been read. */
+  readonly unread: number
   /** For the answer to such a check. */
   readonly statusTimeout: number
   /** A tailscaled that does not answer for this long is killed and restarted. */
@@ -73,6 +75,7 @@ export const timings: Timings = {
   rewatch: 20,
   loginPoll: 1000,
   statusPoll: 10_000,
+  unread: 1000,
   statusTimeout: 5000,
   hung: 120_000,
   progress: 10_000,
@@ -109,6 +112,7 @@ export const shortTimings: Timings = {
   rewatch: 20,
   loginPoll: 200,
   statusPoll: 500,
+  unread: 100,
   statusTimeout: 500,
   hung: 10_000,
   progress: 1000,

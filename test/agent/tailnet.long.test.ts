@@ -99,7 +99,8 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
   })
 
   const seen = { name: 0, address: 0, rules: 0 }
-  // At the start, messages that are older than the first status may still be queued behind it.
+  // At the start, messages that are older than the first status may still be queued behind it. What is newer than both
+  // comes after them.
   let hasCaughtUp = false
   /** Reads the status until everything in it is of the change `due` or a later one; it must never go back. */
   const look = async (due: number): Promise<void> => {
@@ -119,11 +120,13 @@ it.each(Object.entries(modes))(title, async (_name, mode) => {
       if (Object.values(seen).every((part) => part >= due)) break
       await sleep(lookEvery)
     }
-    hasCaughtUp = true
   }
   /** Anonymous memory, in MiB, at a time in ms. */
   const memory: { readonly at: number; readonly MiB: number }[] = []
   const began = performance.now()
+  await look(last)
+  await look(last + 1)
+  hasCaughtUp = true
   while (!over.aborted) {
     await look(last)
     memory.push({ at: performance.now() - began, MiB: statusOf(pid, 'RssAnon') / 1024 })

@@ -35,8 +35,20 @@ const refused = (code: string) => async (): Promise<string> => {
 
 it('finds the login URL, which the bus does not report, and a missed state', async () => {
   const { store, clock } = follow(async () => JSON.stringify({ BackendState: 'NeedsLogin', AuthURL: 'https://x/a' }))
-  await clock.settle()
+  await clock.advance(timings.unread)
   expect(store.world.tailnet).toMatchObject({ state: 'NeedsLogin', loginUrl: 'https://x/a' })
+})
+
+it('an answer waits for older messages of the bus, which would take it back', async () => {
+  const status = { Self: { ID: 'n1', DNSName: 'newest.', TailscaleIPs: ['100.64.0.1'] } }
+  const { store, clock } = follow(async () => JSON.stringify(status))
+  await clock.settle()
+  expect(store.world.tailnet.self).toEqual(self)
+  store.update((world) => ({ ...world, tailnet: { ...world.tailnet, self: { ...self, name: 'new.' } } }))
+  await clock.advance(timings.unread)
+  expect(store.world.tailnet.self?.name).toBe('new.')
+  await clock.advance(timings.statusPoll + timings.unread)
+  expect(store.world.tailnet.self?.name).toBe('newest.')
 })
 
 it('polls more often while a login is needed', async () => {
@@ -46,10 +58,10 @@ it('polls more often while a login is needed', async () => {
     asked += 1
     return JSON.stringify({ BackendState: state, Self: { ID: 'n1', DNSName: 'p.', TailscaleIPs: ['100.64.0.1'] } })
   })
-  await clock.advance(timings.loginPoll * 4)
+  await clock.advance(timings.unread + timings.loginPoll * 4)
   expect(asked).toBe(5)
   state = 'Running'
-  await clock.advance(timings.loginPoll)
+  await clock.advance(timings.unread + timings.loginPoll)
   asked = 0
   await clock.advance(timings.statusPoll * 4)
   expect(asked).toBe(4)
