@@ -1,4 +1,5 @@
 import { lines } from '../lib/lines.ts'
+import { maxAnswerBytes } from '../lib/transport.ts'
 import { urlOf } from './endpoint.ts'
 import { KubeError } from './error.ts'
 import * as requests from './requests.ts'
@@ -12,7 +13,7 @@ import {
   type WatchEvent,
 } from './schemas.ts'
 import { endpointOf, type InCluster, serviceAccount } from './service-account.ts'
-import { maxAnswerBytes, transport } from './transport.ts'
+import { transport } from './transport.ts'
 
 export type { ReviewedVerb } from './requests.ts'
 export type { Listed, Secret, SecretData, WatchEvent } from './schemas.ts'

@@ -1,3 +1,4 @@
+import { conceal } from '../lib/conceal.ts'
 import { CulvertError } from '../lib/errors.ts'
 import { parseStatus } from './schemas.ts'
 
@@ -44,7 +45,7 @@ const remedies: Readonly<Record<number, (subject: Subject) => string>> = {
 /** The API answered with an error status. Texts in `hidden` are removed from its message. */
 export function refusal(subject: Subject, status: number, body: string, hidden: readonly string[]): KubeError {
   const { message, reason } = parseStatus(body) ?? {}
-  const said = hidden.reduce((text, secret) => (secret === '' ? text : text.replaceAll(secret, '…')), message ?? '')
+  const said = conceal(message ?? '', hidden)
   const retryable = status < 400 || status === 408 || status === 429 || status >= 500
   const how = `${retryable ? 'failed' : 'was refused'}: ${status} ${said.slice(0, 500)}`.trim()
   const remedy = remedies[status]?.(subject)

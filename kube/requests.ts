@@ -1,16 +1,7 @@
+import type { TransportRequest } from '../lib/transport.ts'
 import type { Subject } from './error.ts'
-import type { Repeatability } from './retry.ts'
 
-export type ApiRequest = Subject &
-  Repeatability & {
-    /** Encoded, with its query. */
-    readonly path: string
-    readonly body?: { readonly type: string; readonly text: string }
-    /** A larger answer is refused; otherwise the limit is that of the transport. */
-    readonly maxBytes?: number
-    /** Texts in the body that no message may repeat: the API quotes what it cannot use. */
-    readonly hidden?: readonly string[]
-  }
+export type ApiRequest = Subject & TransportRequest
 
 /** Where a Secret is; both parts are not encoded. */
 export type SecretName = { readonly namespace: string; readonly name: string }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
+import type { Account } from '../lib/transport.ts'
 import type { Endpoint } from './endpoint.ts'
 import { KubeError } from './error.ts'
-import type { Account } from './transport.ts'
 
 /** The address of the API from within a Pod, and the account to use. */
 export type InCluster = {

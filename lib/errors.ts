@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'netfilter' // the kernel refused rules, or could not be asked
   | 'verification-failed' // the kernel or tailscaled does not hold what it accepted
   | 'kubernetes' // the Kubernetes API refused, could not be reached, or did not answer as documented
+  | 'tailscale-api' // Tailscale's HTTP API refused, could not be reached, or did not answer as documented
   | 'object' // an object in the cluster asks for what cannot be done
   | 'command' // another program failed
   | 'internal' // a bug in the agent

@@ -15,7 +15,7 @@ async function load() {
 }
 
 export type Request = {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string | null
@@ -59,7 +59,7 @@ export async function askOnce(
   return answer(await new Client(`http://${host}`, { ...options, connect }).request({ ...request, reset: true }))
 }
 
-export type HttpsPool = {
+export type HttpPool = {
   readonly send: (request: Request) => Promise<Answer | { readonly stale: unknown }>
   readonly close: () => Promise<void>
   /** Whether it connects to the fallback, since the name in the URL was not found. */
@@ -95,10 +95,10 @@ export type PoolOptions = {
 const lookupMs = 3000
 
 /**
- * Sends requests to the server at `url`, concurrently if needed, on kept or new connections. `stale`: the error
+ * Sends requests to the server at `url`, https or http, concurrently if needed, on kept or new connections. `stale`: the error
  * of a kept connection that broke before an answer came.
  */
-export function httpsPool(url: string, { tls, connectMs, idleMs, probeMs, fallback }: PoolOptions): HttpsPool {
+export function httpPool(url: string, { tls, connectMs, idleMs, probeMs, fallback }: PoolOptions): HttpPool {
   const trust = { rejectUnauthorized: true, ...tls, allowH2: false, timeout: connectMs, keepAliveInitialDelay: probeMs }
   const lookup = fallback && { lookup: limitedLookup(lookupMs) }
   let usesFallback = false

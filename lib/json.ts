@@ -14,3 +14,9 @@ export function parseJson(text: string): unknown {
     return undefined
   }
 }
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** Whether a value of JSON is an object, and no list. */
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

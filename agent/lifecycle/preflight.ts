@@ -4,10 +4,10 @@ import { dirname } from 'node:path'
 import { parseAddress } from '../../lib/address.ts'
 import type { RunCommand } from '../../lib/command.ts'
 import { codeOf, CulvertError, describe } from '../../lib/errors.ts'
+import { specialAddress } from '../../lib/special-address.ts'
 import type { Settings } from '../settings/settings.ts'
 import { inTailnetRange, overlapText } from '../targets/cluster-overlap.ts'
 import { forwardsByServe } from '../targets/ports.ts'
-import { specialAddress } from '../targets/refuse.ts'
 
 const netAdmin = 12n
 

@@ -1,11 +1,11 @@
 import { type Address, byFamilyAndText, families, type Family } from '../../lib/address.ts'
 import { memoOf } from '../../lib/memo.ts'
 import { some } from '../../lib/some.ts'
+import { specialAddress } from '../../lib/special-address.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Destination } from '../world/destination.ts'
 import type { World } from '../world/world.ts'
 import type { Found, Lookup } from './look-up.ts'
-import { specialAddress } from './refuse.ts'
 
 const none: readonly Address[] = []
 

@@ -1,8 +1,9 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { describe } from '../../lib/errors.ts'
 import type { Trust } from '../../lib/http-client.ts'
+import type { Account, Credentials } from '../../lib/transport.ts'
 import { KubeError } from '../error.ts'
-import { type Account, type Credentials, transport } from '../transport.ts'
+import { transport } from '../transport.ts'
 import { type Api, kubeApi } from './api.ts'
 
 /** Where the configuration comes from: the Pod's service account, a kubeconfig file, or the usual search for either. */

@@ -1,4 +1,4 @@
-import { parseRetryAfter } from '../lib/retry-after.ts'
+import { parseRetryAfter } from './retry-after.ts'
 
 /** A failed exchange, as far as it matters for retrying. */
 export type Failure = {
@@ -12,7 +12,7 @@ export type Failure = {
 
 /** The properties of a request that matter for retrying. */
 export type Repeatability = {
-  readonly method: 'GET' | 'PATCH' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'PATCH' | 'POST' | 'PUT' | 'DELETE'
   /** Doing it twice differs from doing it once. */
   readonly once?: true
 }
@@ -35,7 +35,7 @@ export function pauseBeforeRetry(
   if (failure.stale === true) return once ? undefined : unlessAgain(({ stale }) => stale === true)
   // The token may have been rotated between reading and use.
   if (failure.status === 401) return unlessAgain(({ status }) => status === 401)
-  // A patch without resourceVersion applies to whatever is there now.
+  // In Kubernetes: a patch without resourceVersion applies to whatever is there now.
   if (failure.status === 409 && method === 'PATCH') return unlessAgain(({ status }) => status === 409)
   if (failure.status !== 429 && failure.status !== 503) return undefined
   const waits = earlier.filter(({ status }) => status === 429 || status === 503).length

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Failure, pauseBeforeRetry, type Repeatability } from '../../kube/retry.ts'
+import { type Failure, pauseBeforeRetry, type Repeatability } from '../../lib/retry.ts'
 
 const get: Repeatability = { method: 'GET' }
 const patch: Repeatability = { method: 'PATCH' }
