@@ -153,7 +153,7 @@ export function controller(options: ControllerOptions): Controller {
 }
 
 /** The caches were behind: somebody else was faster, or the object is gone. */
-const isStale = (error: unknown): boolean =>
+export const isStale = (error: unknown): boolean =>
   error instanceof KubeError && (error.status === 409 || (error.status === 404 && error.reason === 'NotFound'))
 
 /** The reason of the signal, if that ended the run: what was aborted says less. */

@@ -18,6 +18,8 @@ export type FinalizeOptions<T extends KubeObject> = {
    * what is left by the object's name and labels alone.
    */
   readonly cleanup: (object: T, flight: Flight) => Promise<boolean>
+  /** What belongs to the object is to go though the object stays: as if it were being deleted. */
+  readonly isReleased?: boolean
 }
 
 /**
@@ -27,16 +29,16 @@ export type FinalizeOptions<T extends KubeObject> = {
 export async function finalize<T extends KubeObject>(
   api: Pick<Api, 'patch'>,
   object: T,
-  { resource, store, finalizer, manager, apply, cleanup }: FinalizeOptions<T>,
+  { resource, store, finalizer, manager, apply, cleanup, isReleased = false }: FinalizeOptions<T>,
   flight: Flight,
 ): Promise<{ readonly again?: number } | void> {
   const { metadata } = object
   const has = metadata.finalizers?.includes(finalizer) === true
-  const deleting = metadata.deletionTimestamp !== undefined
-  if (has && !deleting) return apply(object, flight)
+  const ends = isReleased || metadata.deletionTimestamp !== undefined
+  if (has && !ends) return apply(object, flight)
   // The end of the cleanup is an event of what is being cleaned up.
-  if (has === deleting && (!deleting || (await cleanup(object, flight)))) {
-    const body = deleting ? removal(object, finalizer) : addition(object, finalizer)
+  if (has === ends && (!ends || (await cleanup(object, flight)))) {
+    const body = ends ? removal(object, finalizer) : addition(object, finalizer)
     const write = store.writing(keyOf(metadata))
     try {
       const result = await api.patch(resource, metadata, { type: 'json', body, manager }, flight.signal)
@@ -72,8 +74,11 @@ export function removal(object: KubeObject, finalizer: string): readonly Operati
   return [unchanged(object), { op: 'test', path, value: finalizer }, { op: 'remove', path }]
 }
 
-/** The API does not say that a `test` failed: only that it could not process the patch. */
-function asConflict(error: unknown): unknown {
+/**
+ * The error of a JSON patch as a conflict, if a `test` in it may have failed: the API says only that it could not process
+ * the patch.
+ */
+export function asConflict(error: unknown): unknown {
   if (!(error instanceof KubeError) || error.status !== 422 || !error.message.includes('error in our request'))
     return error
   return new KubeError(error.message, { status: 409, reason: 'Conflict', retryable: true, cause: error })

@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect as connectTo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Api } from '../../../kube/controller/api.ts'
@@ -10,6 +7,7 @@ import type { KubeObject } from '../../../kube/controller/object.ts'
 import { byTurns } from '../../../kube/controller/turns.ts'
 import { limited } from '../../../lib/limit.ts'
 import type { Bed } from '../../lab/bed.ts'
+import { Way } from '../../lab/way.ts'
 import { FaultyProxy } from './faulty-proxy.ts'
 import { configMaps } from './resources.ts'
 
@@ -39,23 +37,10 @@ export class ApiBed implements AsyncDisposable {
 
   static async start(bed: Bed): Promise<ApiBed> {
     const made = new ApiBed(bed)
-    const socketPath = join(made.#folder, 'api.sock')
-    const { hostname, port } = new URL(bed.cluster.url.v4)
-    const program = join(import.meta.dirname, 'programs/relay.ts')
-    const [command, ...args] = [...bed.cluster.argv.slice(0, -1), process.execPath, program, socketPath, hostname, port]
-    const relay = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    made.#ends.push(() => relay.kill())
-    await once(relay.stdout, 'data')
-    const tcp = createServer((near) => {
-      const far = connectTo(socketPath)
-      near.pipe(far).pipe(near)
-      near.on('error', () => far.destroy())
-      far.on('error', () => near.destroy())
-    })
-    await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve))
-    made.#ends.push(() => tcp.close())
-    made.directUrl = `https://127.0.0.1:${(tcp.address() as AddressInfo).port}`
-    made.proxy = await FaultyProxy.start(socketPath, bed.cluster.ca)
+    const way = await Way.open(bed.cluster.argv.slice(0, -1), new URL(bed.cluster.url.v4))
+    made.#ends.push(() => way[Symbol.asyncDispose]())
+    made.directUrl = `https://${way.address}`
+    made.proxy = await FaultyProxy.start(way.socketPath, bed.cluster.ca)
     made.#ends.push(() => made.proxy[Symbol.asyncDispose]())
     made.api = (await connect(made.kubeconfig('proxied', { token: made.token }, made.proxy.url))).api
     made.direct = (await connect(made.kubeconfig('direct', { token: made.token }))).api

@@ -18,7 +18,7 @@ beforeEach(() => {
   failure = undefined
 })
 
-async function run(object: KubeObject, clean = true): Promise<void> {
+async function run(object: KubeObject, clean = true, isReleased = false): Promise<void> {
   const patch = async (_resource: unknown, _name: unknown, { body }: Patch): Promise<KubeObject> => {
     if (failure !== undefined) throw failure
     patches.push(body)
@@ -34,6 +34,7 @@ async function run(object: KubeObject, clean = true): Promise<void> {
       done.push('cleanup')
       return clean
     },
+    isReleased,
   }
   const flight = { signal: new AbortController().signal, wrote: () => void done.push('wrote') }
   await finalize({ patch }, object, options, flight)
@@ -77,6 +78,16 @@ describe('an object with a finalizer', () => {
   it('keeps it until the cleanup is complete', async () => {
     await run(configMap('a', '5', { finalizers: [finalizer], ...deleted }), false)
     expect([done, patches]).toEqual([['cleanup'], []])
+  })
+
+  it('that is released is cleaned up and loses it, though it is not being deleted', async () => {
+    await run(configMap('a', '5', { finalizers: [finalizer] }), false, true)
+    expect([done, patches]).toEqual([['cleanup'], []])
+    await run(configMap('a', '5', { finalizers: [finalizer] }), true, true)
+    expect(patches).toMatchObject([[{ op: 'test' }, { op: 'test' }, { op: 'remove' }]])
+    patches = []
+    await run(configMap('a', '5'), true, true)
+    expect(patches).toEqual([])
   })
 
   it('that has changed meanwhile is a conflict; other refusals are not', async () => {
