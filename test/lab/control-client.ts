@@ -1,6 +1,9 @@
 import { request } from 'node:http'
 import { CulvertError } from '../../lib/errors.ts'
 import type {
+  ApiClient,
+  ApiFault,
+  ApiSettings,
   AuthKey,
   ControlEvent,
   DnsRecord,
@@ -72,6 +75,45 @@ export class ControlClient {
 
   async deleteKey(key: string): Promise<void> {
     await this.call('DELETE', `/keys/${encodeURIComponent(key)}`)
+  }
+
+  /** Lets a key expire that no node has used yet. */
+  async expireKey(key: string): Promise<AuthKey> {
+    return await this.call('PATCH', `/keys/${encodeURIComponent(key)}`, { expiresInSeconds: -1 })
+  }
+
+  /** A new client of Tailscale's HTTP API: with all scopes, no tags, and a secret, unless `client` says otherwise. */
+  async createApiClient(client: Partial<ApiClient> = {}): Promise<ApiClient> {
+    return await this.call('POST', '/oauth-clients', client)
+  }
+
+  async removeApiClient(id: string): Promise<void> {
+    await this.call('DELETE', `/oauth-clients/${encodeURIComponent(id)}`)
+  }
+
+  /** Ends all tokens of the HTTP API. */
+  async endApiTokens(): Promise<void> {
+    await this.call('DELETE', '/oauth-tokens')
+  }
+
+  /** Changes the given settings of the HTTP API only. */
+  async putApi(settings: Partial<ApiSettings>): Promise<ApiSettings> {
+    return await this.call('PUT', '/api', settings)
+  }
+
+  /** Lets the HTTP API fail, after the faults that are there. */
+  async addApiFault(fault: ApiFault): Promise<void> {
+    await this.call('POST', '/api/faults', fault)
+  }
+
+  async removeApiFaults(): Promise<void> {
+    await this.call('DELETE', '/api/faults')
+  }
+
+  /** The requests of the HTTP API after event `since`, such as `POST /tailnet/-/keys 200`. */
+  async apiCalls(since = 0): Promise<string[]> {
+    const { events } = await this.events(since)
+    return events.flatMap(({ kind, message }) => (kind === 'api-call' ? [message] : []))
   }
 
   /** The logins that wait for a person. */

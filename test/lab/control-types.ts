@@ -65,6 +65,44 @@ export type AuthKey = {
   readonly created: string
   readonly expires?: string
   readonly uses: number
+  /** How the HTTP API names it. */
+  readonly id: string
+  readonly description: string
+}
+
+/** A client of the HTTP API. */
+export type ApiClient = {
+  readonly id: string
+  readonly secret: string
+  /** The service account whose tokens it may exchange, `system:serviceaccount:NAMESPACE:NAME`; it has no secret then. */
+  readonly subject: string
+  /** An audience that these tokens must have. */
+  readonly audience: string
+  readonly tags: readonly string[]
+  readonly scopes: readonly string[]
+}
+
+export type ApiSettings = {
+  readonly play: 'tailscale' | 'headscale' | 'none'
+  readonly formOnly: boolean
+  readonly tokenSeconds: number
+  /** The owners of each tag of the policy; without any, all tags are allowed. */
+  readonly tagOwners: Readonly<Record<string, readonly string[]>>
+  readonly autoApproveServices: boolean
+}
+
+/** A failure of the HTTP API, as docs/lab-control.md describes it. */
+export type ApiFault = {
+  readonly method?: string
+  readonly path?: string
+  /** Once unless given; 0: always. */
+  readonly times?: number
+  readonly seconds?: number
+  readonly status?: number
+  readonly retryAfter?: string
+  readonly body?: string
+  readonly cut?: true
+  readonly done?: true
 }
 
 export type Login = { readonly url: string; readonly hostname: string; readonly created: string }
@@ -92,6 +130,9 @@ export type HostState = 'gone' | 'untagged' | 'held' | 'incomplete' | 'configure
 
 export type TailnetService = Required<ServicePatch> & {
   readonly name: string
+  readonly comment: string
+  readonly annotations: Readonly<Record<string, string>>
+  readonly tags: readonly string[]
   readonly fqdn: string
   /** IPv4, IPv6. */
   readonly addresses: readonly [v4: string, v6: string]

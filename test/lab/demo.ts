@@ -10,7 +10,8 @@ Carries real packets through the agent: installs and builds what is missing, sta
 runs the agent in front of a backend host, and lets a client of the tailnet reach that backend through it, by TCP and
 UDP, over IPv4 and IPv6. Nothing is left running.
 
-  --cluster     in a real Kubernetes cluster: the agent's image as a Pod, as an operator makes it, before a Service
+  --cluster     with the operator, in a real Kubernetes cluster: through an annotated Service, an Ingress, an egress
+                Service and a Connector
   --keep        leave everything up and say how to look around
   --name NAME   what to call the bed; "demo" when left out
 

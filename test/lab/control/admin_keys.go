@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -57,10 +56,31 @@ func (a *admin) createKey(r *http.Request) (any, error) {
 	if a.tn.keys[k.Key] != nil {
 		return nil, conflict("key %s exists", redact(k.Key))
 	}
-	a.tn.keys[k.Key] = k
-	a.tn.events.add("key-created", nil, fmt.Sprintf("%s: reusable %v, ephemeral %v, approved %v, tags %v",
-		redact(k.Key), k.Reusable, k.Ephemeral, k.Approved, k.Tags))
+	a.tn.addKeyLocked(k)
 	return created{*k}, nil
+}
+
+// patchKey changes when a key expires.
+func (a *admin) patchKey(r *http.Request) (any, error) {
+	var p struct {
+		ExpiresInSeconds float64 `json:"expiresInSeconds"`
+	}
+	if err := readBody(r, &p); err != nil {
+		return nil, err
+	}
+	d, err := seconds("expiresInSeconds", p.ExpiresInSeconds)
+	if err != nil {
+		return nil, err
+	}
+	a.tn.mu.Lock()
+	defer a.tn.mu.Unlock()
+	k, err := a.keyLocked(r)
+	if err != nil {
+		return nil, err
+	}
+	expires := time.Now().UTC().Add(d)
+	k.Expires = &expires
+	return *k, nil
 }
 
 // keyLocked finds the key that a request names.
@@ -88,8 +108,7 @@ func (a *admin) deleteKey(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	delete(a.tn.keys, k.Key)
-	a.tn.events.add("key-removed", nil, redact(k.Key))
+	a.tn.dropKeyLocked(k)
 	return nil, nil
 }
 

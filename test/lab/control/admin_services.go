@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"time"
@@ -15,6 +15,9 @@ type serviceView struct {
 	FQDN        string            `json:"fqdn"`
 	Addresses   []netip.Addr      `json:"addresses"`
 	Ports       []string          `json:"ports"`
+	Comment     string            `json:"comment"`
+	Annotations map[string]string `json:"annotations"`
+	Tags        []string          `json:"tags"`
 	AutoApprove bool              `json:"autoApprove"`
 	Hosts       []serviceHostView `json:"hosts"`
 }
@@ -31,8 +34,10 @@ func (t *tailnet) serviceViewLocked(s *service) serviceView {
 	now := time.Now()
 	v := serviceView{
 		Name: s.name.String(), FQDN: t.fqdnOf(s), Addresses: s.addresses(),
-		Ports: portTexts(s.ports), AutoApprove: s.autoApprove, Hosts: []serviceHostView{},
+		Ports: portTexts(s.ports), Comment: s.comment, Annotations: map[string]string{}, Tags: list(s.tags),
+		AutoApprove: s.autoApprove, Hosts: []serviceHostView{},
 	}
+	maps.Copy(v.Annotations, s.annotations)
 	clients := map[*node][]string{}
 	for _, n := range t.sortedLocked() {
 		if host := t.hostForLocked(s, n, now); host != nil {
@@ -94,10 +99,6 @@ func (a *admin) putService(r *http.Request) (any, error) {
 	if err := readBody(r, &p); err != nil {
 		return nil, err
 	}
-	name := tailcfg.ServiceName(r.PathValue("service"))
-	if err := name.Validate(); err != nil {
-		return nil, badRequest("%v", err)
-	}
 	var ports []tailcfg.ProtoPortRange
 	if p.Ports != nil {
 		var err error
@@ -107,21 +108,17 @@ func (a *admin) putService(r *http.Request) (any, error) {
 	}
 	a.tn.mu.Lock()
 	defer a.tn.mu.Unlock()
-	s, isNew := a.tn.services[name], false
-	if s == nil {
-		if a.tn.findLocked(name.WithoutPrefix()) != nil {
-			return nil, conflict("a node is called %s", name.WithoutPrefix())
-		}
-		s, isNew = a.tn.addServiceLocked(name), true
+	s, isNew, err := a.tn.serviceLocked(tailcfg.ServiceName(r.PathValue("service")))
+	if err != nil {
+		return nil, err
 	}
 	if p.Ports != nil {
-		s.ports = ports
+		s.ports, s.anyPort = ports, false
 	}
 	if p.AutoApprove != nil {
 		s.autoApprove = *p.AutoApprove
 	}
-	a.tn.events.add("service-changed", nil, fmt.Sprintf("%s: %v, ports %v, auto-approve %v", name, s.addresses(), portTexts(s.ports), s.autoApprove))
-	a.tn.wakeLocked()
+	a.tn.serviceChangedLocked(s)
 	v := a.tn.serviceViewLocked(s)
 	if isNew {
 		return created{v}, nil
@@ -131,9 +128,7 @@ func (a *admin) putService(r *http.Request) (any, error) {
 
 func (a *admin) deleteService(r *http.Request) (any, error) {
 	return a.withService(r, func(s *service) (any, error) {
-		delete(a.tn.services, s.name)
-		a.tn.events.add("service-removed", nil, s.name.String())
-		a.tn.wakeLocked()
+		a.tn.dropServiceLocked(s)
 		return nil, nil
 	})
 }

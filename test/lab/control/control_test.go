@@ -14,11 +14,12 @@ import (
 	"tailscale.com/types/key"
 )
 
-// testNet is a tailnet with its admin API and no listeners.
+// testNet is a tailnet with its APIs and no listeners.
 type testNet struct {
 	*tailnet
-	t   *testing.T
-	api http.Handler
+	t      *testing.T
+	admin  http.Handler
+	public http.Handler // what nodes and operators reach
 }
 
 func newTestNet(t *testing.T) *testNet {
@@ -26,14 +27,14 @@ func newTestNet(t *testing.T) *testNet {
 	tn := newTailnet("lab.ts.net", derpMapFor(addrs), resolversFor(addrs))
 	names := newDNSStore()
 	srv := newControlServer(tn, names, "http://192.0.2.1:8080")
-	return &testNet{tn, t, newAdmin(tn, names, srv, &outage{events: tn.events})}
+	return &testNet{tn, t, newAdmin(tn, names, srv, &outage{events: tn.events}), srv}
 }
 
 // call sends a request to the admin API, expects a status and returns the body.
 func (n *testNet) call(status int, method, path, body string) map[string]any {
 	n.t.Helper()
 	w := httptest.NewRecorder()
-	n.api.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	n.admin.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
 	if w.Code != status {
 		n.t.Fatalf("%s %s %s = %d %s, want %d", method, path, body, w.Code, w.Body, status)
 	}

@@ -11,14 +11,16 @@ import (
 
 // authKey lets nodes join without a login.
 type authKey struct {
-	Key       string     `json:"key"`
-	Reusable  bool       `json:"reusable"`
-	Ephemeral bool       `json:"ephemeral"`
-	Tags      []string   `json:"tags"`
-	Approved  bool       `json:"approved"` // nodes need no approval
-	Created   time.Time  `json:"created"`
-	Expires   *time.Time `json:"expires,omitempty"`
-	Uses      int        `json:"uses"`
+	ID          string     `json:"id"` // how the HTTP API names it
+	Key         string     `json:"key"`
+	Description string     `json:"description"`
+	Reusable    bool       `json:"reusable"`
+	Ephemeral   bool       `json:"ephemeral"`
+	Tags        []string   `json:"tags"`
+	Approved    bool       `json:"approved"` // nodes need no approval
+	Created     time.Time  `json:"created"`
+	Expires     *time.Time `json:"expires,omitempty"`
+	Uses        int        `json:"uses"`
 }
 
 var (
@@ -26,9 +28,30 @@ var (
 	tagPattern = regexp.MustCompile(`^tag:[a-z][a-z0-9-]*$`)
 )
 
-// newKeyText returns the text of a new key.
+// newKeyText returns the text of a new key; the middle is its ID.
 func newKeyText() string {
-	return "tskey-auth-k" + rand.Text()[:11] + "CNTRL-" + rand.Text()
+	return "tskey-auth-" + newID() + "-" + rand.Text()
+}
+
+// newID returns the ID of a new key, token or client.
+func newID() string { return "k" + rand.Text()[:11] + "CNTRL" }
+
+// addKeyLocked adds a key, whose ID is within its text if we made that.
+func (t *tailnet) addKeyLocked(k *authKey) {
+	if parts := strings.Split(k.Key, "-"); len(parts) == 4 {
+		k.ID = parts[2]
+	} else {
+		k.ID = newID()
+	}
+	t.keys[k.Key] = k
+	t.events.add("key-created", nil, fmt.Sprintf("%s: reusable %v, ephemeral %v, approved %v, tags %v",
+		redact(k.Key), k.Reusable, k.Ephemeral, k.Approved, k.Tags))
+}
+
+// dropKeyLocked removes a key; the nodes that used it stay.
+func (t *tailnet) dropKeyLocked(k *authKey) {
+	delete(t.keys, k.Key)
+	t.events.add("key-removed", nil, redact(k.Key))
 }
 
 // redact returns as much of a key as a log may show.

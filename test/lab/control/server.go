@@ -50,6 +50,7 @@ func newControlServer(tn *tailnet, names *dnsStore, base string) *controlServer 
 	s.outer.HandleFunc("GET /a/{id}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "This login waits for POST /login/complete on the admin socket.")
 	})
+	s.outer.Handle("/api/v2/", newHTTPAPI(tn))
 	s.outer.HandleFunc("/", s.serveUnknown)
 
 	inner := http.NewServeMux()

@@ -17,6 +17,10 @@ import (
 type service struct {
 	name        tailcfg.ServiceName
 	ports       []tailcfg.ProtoPortRange // the ports that a host must serve; empty: any
+	anyPort     bool                     // the HTTP API shows that ports are not checked
+	comment     string
+	annotations map[string]string
+	tags        []string
 	autoApprove bool
 	v4, v6      netip.Addr
 	hosts       map[tailcfg.NodeID]*serviceHost // every node that ever had it
@@ -65,6 +69,33 @@ func (t *tailnet) addServiceLocked(name tailcfg.ServiceName) *service {
 	}
 	t.services[name] = s
 	return s
+}
+
+// serviceLocked returns the service of this name, or makes it.
+func (t *tailnet) serviceLocked(name tailcfg.ServiceName) (s *service, isNew bool, err error) {
+	if s = t.services[name]; s != nil {
+		return s, false, nil
+	}
+	if err := name.Validate(); err != nil {
+		return nil, false, badRequest("%v", err)
+	}
+	if t.findLocked(name.WithoutPrefix()) != nil {
+		return nil, false, conflict("a node is called %s", name.WithoutPrefix())
+	}
+	return t.addServiceLocked(name), true, nil
+}
+
+// serviceChangedLocked tells everybody about a new or changed service.
+func (t *tailnet) serviceChangedLocked(s *service) {
+	t.events.add("service-changed", nil, fmt.Sprintf("%s: %v, ports %v, auto-approve %v", s.name, s.addresses(), portTexts(s.ports), s.autoApprove))
+	t.wakeLocked()
+}
+
+// dropServiceLocked removes a service.
+func (t *tailnet) dropServiceLocked(s *service) {
+	delete(t.services, s.name)
+	t.events.add("service-removed", nil, s.name.String())
+	t.wakeLocked()
 }
 
 func (s *service) addresses() []netip.Addr { return []netip.Addr{s.v4, s.v6} }

@@ -58,6 +58,7 @@ type tailnet struct {
 	extra    []tailcfg.DNSRecord
 	grants   []grant
 	services map[tailcfg.ServiceName]*service
+	api      apiState
 
 	lastService uint16
 }
@@ -71,6 +72,7 @@ func newTailnet(domain string, derp *tailcfg.DERPMap, resolvers []*dnstype.Resol
 		keys:     map[string]*authKey{},
 		logins:   map[string]*login{},
 		services: map[tailcfg.ServiceName]*service{},
+		api:      newAPIState(),
 	}
 }
 

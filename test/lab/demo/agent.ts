@@ -1,6 +1,5 @@
-import { isIPv6 } from 'node:net'
 import type { Bed } from '../bed.ts'
-import { both } from './backend.ts'
+import { byFamily } from './backend.ts'
 import { startAndAwait } from './daemon.ts'
 
 /** Runs the agent in the proxy host, forwarding to `targets`; returns its tailnet addresses once it is ready. */
@@ -23,6 +22,5 @@ export async function startAgent(
   const argv = [process.execPath, bundle]
   const line = /Startup complete, waiting for shutdown signal/
   await startAndAwait(bed.name, host, { name: 'agent', argv, env, line }, note)
-  const { addresses } = await bed.control.node(host.name)
-  return both({ v4: addresses.find((one) => !isIPv6(one)), v6: addresses.find((one) => isIPv6(one)) })
+  return byFamily((await bed.control.node(host.name)).addresses)
 }

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import type { Bed } from '../bed.ts'
 import { startAndAwait } from './daemon.ts'
@@ -15,3 +16,7 @@ export function both({ v4, v6 }: { v4: string | undefined; v6: string | undefine
   if (v4 === undefined || v6 === undefined) throw new Error(`both families are needed, but there is ${v4 ?? v6}`)
   return { v4, v6 }
 }
+
+/** The addresses of a list with one of each family. */
+export const byFamily = (addresses: readonly string[]): { v4: string; v6: string } =>
+  both({ v4: addresses.find((one) => !isIPv6(one)), v6: addresses.find((one) => isIPv6(one)) })

@@ -34,7 +34,7 @@ test('all four ways are reached through the agent, and nothing is left', async (
   expect(isGone(name)).toBe(true)
 })
 
-test('in a cluster the same ways reach a Service through a Pod, and nothing is left', async () => {
+test('in a cluster the operator makes proxies for everything that asks for one, and nothing is left', async () => {
   const name = `demo-d-${process.pid}`
   const { exitCode, stdout } = await demo(name, '--cluster')
   for (const way of ['TCP IPv4', 'TCP IPv6', 'UDP IPv4', 'UDP IPv6']) {
@@ -43,7 +43,12 @@ test('in a cluster the same ways reach a Service through a Pod, and nothing is l
       new RegExp(`^${way} +backend through \\S+ +"${message}" +(10\\.88\\.1|fd88:)\\S+ port \\d+ +[\\d.]+ ms$`, 'm'),
     )
   }
-  expect(stdout).toContain('4 of 4 ways reached')
+  expect(stdout).toMatch(/^HTTPS, Ingress +wiki through wiki\.lab\.ts\.net +its page +[\d.]+ ms$/m)
+  expect(stdout).toMatch(
+    /^TCP, egress +warehouse through warehouse\.default +"hello from the cluster" +(100\.|fd7a:)\S+ /m,
+  )
+  expect(stdout).toMatch(/^TCP, Connector +backend through 10\.88\.1\.\d+ +"hello by a route" +10\.88\.1\./m)
+  expect(stdout).toContain('7 of 7 ways reached')
   expect(exitCode).toBe(0)
   expect(isGone(name)).toBe(true)
 })

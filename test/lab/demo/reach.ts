@@ -1,6 +1,6 @@
 import { CulvertError } from '../../../lib/errors.ts'
 import { ask, type Answer } from '../bed.ts'
-import type { DemoBed } from './variant.ts'
+import type { DemoBed, Shown } from './variant.ts'
 
 /** The combinations of protocol and family that are shown. */
 export const ways = [
@@ -12,17 +12,20 @@ export const ways = [
 
 export type Way = (typeof ways)[number]
 
-export type Reached = { readonly way: Way; readonly to: string; readonly answer: Answer }
+/** An answer of the echo server as a row of the table. */
+export function shown(title: string, through: string, { host, peer, peerPort, data, took }: Answer): Shown {
+  return { title, from: `${host} through ${through}`, came: `"${data}"`, saw: `${peer} port ${peerPort}`, took }
+}
 
 /** Two hosts that have not communicated yet first find a path; a datagram sent meanwhile may be lost. */
 const tries = 4
 
 /** Exchanges a message with the backend from the client. Throws CulvertError `command` without an answer. */
-export async function reach(bed: DemoBed, way: Way, to: string): Promise<Reached> {
+export async function reach(bed: DemoBed, way: Way, to: string): Promise<Answer> {
   const data = `hello by ${way.protocol.toUpperCase()} over ${way.title}`
   for (let left = tries; ; left -= 1) {
     try {
-      return { way, to, answer: await ask(bed.host('client'), { to, protocol: way.protocol, data }) }
+      return await ask(bed.host('client'), { to, protocol: way.protocol, data })
     } catch (error) {
       if (left === 1) throw error
     }

@@ -3,8 +3,8 @@ import { checkBedName } from '../namespaces/record.ts'
 import { tearDown } from '../namespaces/teardown.ts'
 import { progress, seconds, type Progress } from '../progress.ts'
 import { prepare } from '../ready.ts'
-import { isRefused, reach, ways, type Reached } from './reach.ts'
-import type { Addresses, DemoBed, Variant } from './variant.ts'
+import { isRefused, reach, shown, ways } from './reach.ts'
+import type { Addresses, DemoBed, Show, Shown, Variant } from './variant.ts'
 
 export type DemoOptions = { readonly keep: boolean; readonly name: string }
 
@@ -13,17 +13,19 @@ export async function runDemo(variant: Variant, { keep, name }: DemoOptions): Pr
   checkBedName(name)
   const began = performance.now()
   const preparation = await prepare(...variant.groups)
-  const steps = progress(preparation.steps + variant.steps + 2 * ways.length)
+  const steps = progress(preparation.steps + variant.steps + 2 * ways.length + (variant.shows ?? 0))
   await preparation.run(steps)
   let made: DemoBed | undefined
   const started = (bed: DemoBed): void => {
     made = bed
   }
   const stopListening = takeDownOnSignal(name)
-  let reached: Reached[] | undefined
+  let reached: Shown[] | undefined
+  let story = ''
   try {
-    const { bed, proxy, backend } = await variant.play({ name, owned: !keep, started }, steps)
-    reached = await carryPackets(bed, proxy, backend, steps)
+    const { bed, proxy, backend, further = [], ...played } = await variant.play({ name, owned: !keep, started }, steps)
+    reached = [...(await carryPackets(bed, proxy, backend, steps)), ...(await showFurther(further, steps))]
+    story = (await played.story?.()) ?? ''
   } catch (error) {
     // Only if this demo made the bed: one of this name may have been up already.
     if (made !== undefined) console.error(`\n${await lastLines(name, 25)}`)
@@ -33,21 +35,22 @@ export async function runDemo(variant: Variant, { keep, name }: DemoOptions): Pr
     if (made !== undefined && (reached === undefined || !keep)) await tearDown(name)
   }
   console.log(`\n${table([['REACHED', 'FROM', 'WHAT CAME BACK', 'THE BACKEND SAW', 'TOOK'], ...reached.map(row)])}\n`)
+  if (story !== '') console.log(`${story}\n`)
   console.log(`${reached.length} of ${reached.length} ways reached, ${seconds(performance.now() - began)} in all.`)
   console.log(keep ? howToLook(variant, name) : 'Nothing is left running.')
   return 0
 }
 
-async function carryPackets(bed: DemoBed, proxy: Addresses, backend: Addresses, steps: Progress): Promise<Reached[]> {
-  const reached: Reached[] = []
+async function carryPackets(bed: DemoBed, proxy: Addresses, backend: Addresses, steps: Progress): Promise<Shown[]> {
+  const reached: Shown[] = []
   for (const way of ways) {
     const to = proxy[way.family]
     const what = `${way.protocol.toUpperCase()} over ${way.title}: client → proxy (${to}) → backend`
     reached.push(
       await steps.step(what, async (note) => {
-        const one = await reach(bed, way, to)
-        note(`"${one.answer.data}" came back`)
-        return one
+        const answer = await reach(bed, way, to)
+        note(`"${answer.data}" came back`)
+        return shown(`${way.protocol.toUpperCase()} ${way.title}`, to, answer)
       }),
     )
   }
@@ -59,10 +62,13 @@ async function carryPackets(bed: DemoBed, proxy: Addresses, backend: Addresses, 
   return reached
 }
 
-function row({ way, to, answer: { host, peer, peerPort, data, took } }: Reached): string[] {
-  const title = `${way.protocol.toUpperCase()} ${way.title}`
-  return [title, `${host} through ${to}`, `"${data}"`, `${peer} port ${peerPort}`, `${took.toFixed(1)} ms`]
+async function showFurther(all: readonly Show[], steps: Progress): Promise<Shown[]> {
+  const rows: Shown[] = []
+  for (const { what, show } of all) rows.push(await steps.step(what, show))
+  return rows
 }
+
+const row = ({ title, from, came, saw, took }: Shown): string[] => [title, from, came, saw, `${took.toFixed(1)} ms`]
 
 /** Removes everything at Ctrl-C. Returns a function that removes the signal handlers. */
 function takeDownOnSignal(name: string): () => void {

@@ -20,6 +20,7 @@ export type Image = {
 }
 
 export const agentReference = `culvert.test/agent:${packageJson.version}`
+export const operatorReference = `culvert.test/operator:${packageJson.version}`
 export const upstreamReference = `culvert.test/upstream:${tailscaleVersion}`
 
 /**
@@ -27,12 +28,19 @@ export const upstreamReference = `culvert.test/upstream:${tailscaleVersion}`
  * parts must have been built (`npm run lab -- build`). @throws CulvertError `command` with the end of the build.
  */
 export async function buildImage(note: Note = () => undefined): Promise<Image> {
-  return await archived(agentReference, note, (bases) => [
-    ...agentArguments(bases),
-    `--build-arg=VERSION=${packageJson.version}`,
-    projectRoot,
-  ])
+  return await archived(agentReference, note, ownArguments)
 }
+
+/** Builds the operator's image from the same Dockerfile, otherwise as `buildImage` does. */
+export async function buildOperatorImage(note: Note = () => undefined): Promise<Image> {
+  return await archived(operatorReference, note, (bases) => ['--target=operator', ...ownArguments(bases)])
+}
+
+const ownArguments = (bases: Bases): string[] => [
+  ...agentArguments(bases),
+  `--build-arg=VERSION=${packageJson.version}`,
+  projectRoot,
+]
 
 /** Builds the image for measuring upstream's agent: upstream's content on the Debian of ours. */
 export async function buildUpstreamImage(note: Note = () => undefined): Promise<Image> {
