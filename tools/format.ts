@@ -1,8 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { crdFiles } from './crds.ts'
+import { operatorPage } from './operator-page.ts'
 import { runSteps } from './programs.ts'
 import { settingsPage } from './settings-page.ts'
 
-// Formats the source, and regenerates the pages that are made from it.
-await writeFile(join(dirname(import.meta.dirname), 'docs', 'settings.md'), settingsPage())
+// Formats the source, and regenerates the pages and manifests that are made from it.
+const root = dirname(import.meta.dirname)
+await writeFile(join(root, 'docs', 'settings.md'), settingsPage())
+await writeFile(join(root, 'docs', 'operator-settings.md'), operatorPage())
+for (const [name, text] of crdFiles()) await writeFile(join(root, 'operator', 'crds', name), text)
 process.exitCode = (await runSteps([{ name: 'format', program: 'oxfmt', args: ['.'] }])).length

@@ -1,0 +1,30 @@
+/**
+ * Names that clusters hold and that users, Tailscale's operator and the agents know: labels, annotations, finalizers,
+ * keys. None may change (docs/contract.md).
+ */
+
+export const group = 'tailscale.com'
+export const version = 'v1alpha1'
+
+export const finalizer = 'tailscale.com/finalizer'
+
+export const labels = {
+  managed: 'tailscale.com/managed',
+  parentType: 'tailscale.com/parent-resource-type',
+  parentName: 'tailscale.com/parent-resource',
+  parentNamespace: 'tailscale.com/parent-resource-ns',
+  secretType: 'tailscale.com/secret-type',
+  proxyGroup: 'tailscale.com/proxy-group',
+  proxyClass: 'tailscale.com/proxy-class',
+  /** The Pods of a parent, by its UID. */
+  app: 'app',
+} as const
+
+/** The value of `labels.parentType`. */
+export type ParentType = 'svc' | 'ingress' | 'connector'
+
+/** Annotations that the operator writes to objects of users. */
+export const notes = {
+  /** What a Service was before L3 egress rewrote it: JSON of fields of its `spec`. */
+  beforeEgress: 'culvert/before-egress',
+} as const

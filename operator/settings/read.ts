@@ -1,0 +1,109 @@
+import { CulvertError } from '../../lib/errors.ts'
+import { parseBool } from '../../lib/go-values.ts'
+import { nearest } from '../../lib/nearest.ts'
+import { quote } from '../../lib/quote.ts'
+import type { CredentialFiles } from '../api/credentials.ts'
+import { readTags } from '../objects/texts.ts'
+import { clusterDomain } from './cluster-domain.ts'
+import type { OperatorSettings, ProcessSettings } from './settings.ts'
+import { type VariableName, variables } from './variables.ts'
+
+/** What the settings are made from. */
+export type Given = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The text of the Pod's `/etc/resolv.conf`; empty if there is none. */
+  readonly resolvConf: string
+  /** The namespace of the Pod's service account; undefined outside of a cluster. */
+  readonly podNamespace: string | undefined
+  /** Of the operator. */
+  readonly version: string
+}
+
+export type Read = {
+  readonly settings: OperatorSettings
+  readonly process: ProcessSettings
+  readonly warnings: readonly string[]
+}
+
+/** Where the chart of Tailscale's operator mounts the token of workload identity. */
+const tokenFile = '/var/run/secrets/tailscale/serviceaccount/token'
+
+const defaults = new Map<string, string>(
+  variables.flatMap((one) => ('default' in one ? [[one.name, one.default] as const] : [])),
+)
+
+/**
+ * Reads and checks the operator's environment.
+ * @throws CulvertError `settings` that names all problems at once
+ */
+export function readOperatorSettings({ env, resolvConf, podNamespace, version }: Given): Read {
+  const problems: string[] = []
+  const text = (name: VariableName): string => env[name]?.trim() || (defaults.get(name) ?? '')
+  const refuse = (name: VariableName, accepted: string): void => {
+    problems.push(`${name}=${quote(text(name), 200)} is not valid: ${accepted}`)
+  }
+  const choice = <T extends string>(name: VariableName, ...accepted: readonly [T, ...T[]]): T => {
+    const found = accepted.find((one) => one === text(name))
+    if (found === undefined) refuse(name, `${accepted.join(', ')} are accepted`)
+    return found ?? accepted[0]
+  }
+  const bool = (name: VariableName): boolean => {
+    const value = parseBool(text(name))
+    if (value === undefined) refuse(name, 'true or false is accepted')
+    return value === true
+  }
+  const loginServer = text('OPERATOR_LOGIN_SERVER').replace(/\/+$/, '')
+  if (!/^https?:$/.test(URL.parse(loginServer)?.protocol ?? ''))
+    refuse('OPERATOR_LOGIN_SERVER', 'a URL that begins with https:// is accepted')
+  const proxyTags = readTags(text('PROXY_TAGS'))
+  if (proxyTags === undefined) refuse('PROXY_TAGS', 'tags such as tag:k8s, separated by commas, are accepted')
+  const port = Number(text('CULVERT_OPERATOR_PORT'))
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    refuse('CULVERT_OPERATOR_PORT', 'a port from 1 to 65535 is accepted')
+  const namespace = text('OPERATOR_NAMESPACE') || (podNamespace ?? '')
+  if (namespace === '')
+    problems.push('OPERATOR_NAMESPACE is not set, and there is no service account that would tell the namespace')
+  const agent = choice('CULVERT_AGENT', 'culvert', 'upstream')
+  const settings: OperatorSettings = {
+    namespace,
+    clusterDomain: clusterDomain(resolvConf),
+    loginServer,
+    ingressClass: text('OPERATOR_INGRESS_CLASS_NAME'),
+    isDefaultLoadBalancer: bool('OPERATOR_DEFAULT_LOAD_BALANCER'),
+    proxyImage:
+      text('PROXY_IMAGE') || (agent === 'culvert' ? `culvert/agent:${version}` : 'tailscale/tailscale:latest'),
+    agent,
+    proxyTags: proxyTags ?? [],
+    firewallMode: text('PROXY_FIREWALL_MODE') && choice('PROXY_FIREWALL_MODE', 'auto', 'nftables', 'iptables'),
+    priorityClass: text('PROXY_PRIORITY_CLASS_NAME'),
+    defaultProxyClass: text('PROXY_DEFAULT_CLASS'),
+  }
+  const isVerbose = choice('OPERATOR_LOGGING', 'info', 'debug', 'dev') !== 'info'
+  const credentials = readCredentials(text, problems)
+  if (credentials === undefined || problems.length > 0)
+    throw new CulvertError('settings', problems.join('; '), { remedy: 'Correct the environment of the operator.' })
+  return { settings, process: { port, isVerbose, credentials }, warnings: warningsOf(env) }
+}
+
+function readCredentials(text: (name: VariableName) => string, problems: string[]): CredentialFiles | undefined {
+  const [clientId, idFile, secretFile] = [text('CLIENT_ID'), text('CLIENT_ID_FILE'), text('CLIENT_SECRET_FILE')]
+  if (clientId !== '') return { type: 'workload-identity', clientId, tokenFile }
+  if (idFile !== '' && secretFile !== '') return { type: 'oauth-client', idFile, secretFile }
+  const both = 'CLIENT_ID_FILE and CLIENT_SECRET_FILE name the files of an OAuth client, or CLIENT_ID names an identity'
+  problems.push(`there are no credentials for Tailscale’s API: ${both}`)
+  return undefined
+}
+
+/** Variables that have no effect, and that were probably meant to have one. */
+function warningsOf(env: Given['env']): string[] {
+  const known = new Map(variables.map((one) => [one.name as string, one]))
+  return Object.entries(env).flatMap(([name, value]) => {
+    if (!value) return []
+    const variable = known.get(name)
+    if (variable !== undefined)
+      return 'ignored' in variable && parseBool(value) !== false ? [`${name} has no effect: ${variable.ignored}`] : []
+    if (!/^(?:CULVERT|OPERATOR|PROXY)_/.test(name)) return []
+    const similar = nearest(name, known.keys(), 4)
+    return [`${name} is no setting of the operator${similar === undefined ? '' : `; did you mean ${similar}?`}`]
+  })
+}

@@ -1,0 +1,31 @@
+import type { CredentialFiles } from '../api/credentials.ts'
+
+/** What the operator was started with, checked. */
+export type OperatorSettings = {
+  /** Where the proxies run. */
+  readonly namespace: string
+  readonly clusterDomain: string
+  /** A URL without a slash at its end. */
+  readonly loginServer: string
+  readonly ingressClass: string
+  /** LoadBalancers without a class are ours, too. */
+  readonly isDefaultLoadBalancer: boolean
+  readonly proxyImage: string
+  /** Which agent `proxyImage` holds. */
+  readonly agent: 'culvert' | 'upstream'
+  readonly proxyTags: readonly string[]
+  /** `auto`, `nftables` or `iptables`; empty: as the agent does by itself. */
+  readonly firewallMode: string
+  /** Empty: none. */
+  readonly priorityClass: string
+  /** Empty: none. */
+  readonly defaultProxyClass: string
+}
+
+/** What only the process needs. */
+export type ProcessSettings = {
+  /** Of the server for probes and metrics. */
+  readonly port: number
+  readonly isVerbose: boolean
+  readonly credentials: CredentialFiles
+}

@@ -1,0 +1,67 @@
+/** An environment variable of the operator. */
+type Variable = {
+  readonly name: string
+  readonly default?: string
+  /** For users, as Markdown. */
+  readonly effect: string
+  /** Why it has no effect here, if Tailscale's operator knows it. */
+  readonly ignored?: string
+}
+
+const noDevice = 'the operator has no device of its own in the tailnet'
+
+/** All variables that the operator knows. Those of Tailscale's operator have the same names and meanings. */
+export const variables = [
+  { name: 'OPERATOR_NAMESPACE', effect: 'Where the proxies run; by default the namespace of the operator’s Pod' },
+  {
+    name: 'OPERATOR_LOGIN_SERVER',
+    default: 'https://controlplane.tailscale.com',
+    effect: 'The control server, of the operator and of its proxies',
+  },
+  { name: 'CLIENT_ID_FILE', effect: 'File with the ID of the OAuth client' },
+  { name: 'CLIENT_SECRET_FILE', effect: 'File with the secret of the OAuth client' },
+  {
+    name: 'CLIENT_ID',
+    effect:
+      'Workload identity instead of an OAuth client: the ID, for which the token in `/var/run/secrets/tailscale/serviceaccount/token` counts',
+  },
+  { name: 'OPERATOR_INGRESS_CLASS_NAME', default: 'tailscale', effect: 'The class of Ingresses that are served' },
+  {
+    name: 'OPERATOR_DEFAULT_LOAD_BALANCER',
+    default: 'false',
+    effect: 'Serve Services of type LoadBalancer without `loadBalancerClass`, too',
+  },
+  {
+    name: 'CULVERT_AGENT',
+    default: 'culvert',
+    effect: 'Which agent `PROXY_IMAGE` has: `culvert`, or `upstream` for Tailscale’s',
+  },
+  {
+    name: 'PROXY_IMAGE',
+    effect: 'The image of proxies; by default Culvert’s of the same version, or `tailscale/tailscale:latest`',
+  },
+  { name: 'PROXY_TAGS', default: 'tag:k8s', effect: 'Tags of proxies, separated by commas' },
+  {
+    name: 'PROXY_FIREWALL_MODE',
+    effect:
+      '`auto`, `nftables` or `iptables`: the firewall of proxies that forward packets; by default the agent’s choice',
+  },
+  { name: 'PROXY_PRIORITY_CLASS_NAME', effect: 'The PriorityClass of proxies' },
+  { name: 'PROXY_DEFAULT_CLASS', effect: 'The ProxyClass of Services and Ingresses that name none' },
+  { name: 'CULVERT_OPERATOR_PORT', default: '9002', effect: 'Port of `/livez`, `/readyz` and `/metrics`' },
+  {
+    name: 'OPERATOR_LOGGING',
+    default: 'info',
+    effect: '`info`, or `debug` to log each object that is written, too',
+  },
+  { name: 'OPERATOR_SECRET', effect: '', ignored: noDevice },
+  { name: 'OPERATOR_HOSTNAME', effect: '', ignored: noDevice },
+  { name: 'OPERATOR_INITIAL_TAGS', effect: '', ignored: noDevice },
+  { name: 'TS_PORT', effect: '', ignored: noDevice },
+  { name: 'APISERVER_PROXY', effect: '', ignored: `${noDevice}, which the proxy of the API server would need` },
+  { name: 'AUTH_PROXY', effect: '', ignored: `${noDevice}, which the proxy of the API server would need` },
+  { name: 'K8S_PROXY_IMAGE', effect: '', ignored: 'groups of proxies are not managed yet' },
+  { name: 'OPERATOR_SHARED_ACME_ACCOUNT_KEY', effect: '', ignored: 'groups of proxies are not managed yet' },
+] as const satisfies readonly Variable[]
+
+export type VariableName = (typeof variables)[number]['name']

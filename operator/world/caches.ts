@@ -1,0 +1,65 @@
+import type { Api } from '../../kube/controller/api.ts'
+import type { Written } from '../../kube/controller/apply.ts'
+import { reflect, type ReflectOptions, type Source } from '../../kube/controller/reflect.ts'
+import { apiVersionOf, type Resource } from '../../kube/controller/resource.ts'
+import { type Store, store } from '../../kube/controller/store.ts'
+import { customResourceDefinitions } from '../objects/resources.ts'
+import { followed } from './followed.ts'
+import type { World } from './world.ts'
+
+export type Caches = {
+  readonly world: World
+  readonly store: (resource: Resource) => Store
+  /** What keeps the stores of these resources as the cluster is, or all stores; without what is not followed yet. */
+  readonly sources: (resources?: readonly Resource[]) => readonly Source[]
+  /** For `applier`. */
+  readonly written: readonly Written[]
+}
+
+export type CachesOptions = {
+  readonly namespace: string
+  /** Called with the reason why the objects of `name` cannot be followed, and with undefined once they can. */
+  readonly problem: (name: string, text: string | undefined) => void
+  readonly failed: (error: unknown, key: string) => void
+  readonly waits?: ReflectOptions['waits']
+}
+
+/** Follows everything that the operator knows of the cluster, until `signal` aborts. */
+export function caches(
+  api: Pick<Api, 'page' | 'watch'>,
+  { namespace, problem, failed, waits }: CachesOptions,
+  signal: AbortSignal,
+): Caches {
+  const stores = followed(namespace).map((one) => ({ ...one, store: store({ indexes: one.indexes, failed }) }))
+  const byName = new Map(stores.map((one) => [idOf(one.resource), one]))
+  const find = (resource: Resource): (typeof stores)[number] => {
+    const found = byName.get(idOf(resource))
+    if (found === undefined) throw new Error(`${resource.plural} are not followed`)
+    return found
+  }
+  const running = new Map<string, Source>()
+  const start = ({ resource, scope, trim, store: kept }: (typeof stores)[number]): void => {
+    const tell = (text: string | undefined): void => problem(resource.plural, text)
+    const options = { resource, scope, store: kept, trim, problem: tell, ...(waits && { waits }) }
+    if (!running.has(idOf(resource))) running.set(idOf(resource), reflect(api, options, signal))
+  }
+  for (const one of stores) {
+    if (one.needs === undefined) start(one)
+    else find(customResourceDefinitions).store.listen(({ key, after }) => after && key === one.needs && start(one))
+  }
+  return {
+    world: {
+      get: (resource, key) => find(resource).store.get(key),
+      all: (resource) => find(resource).store.all(),
+      by: (resource, index, value) => find(resource).store.by(index, value),
+    },
+    store: (resource) => find(resource).store,
+    sources: (resources) =>
+      resources === undefined
+        ? [...running.values()]
+        : resources.flatMap((one) => running.get(idOf(find(one).resource)) ?? []),
+    written: stores,
+  }
+}
+
+const idOf = (resource: Resource): string => `${apiVersionOf(resource)} ${resource.kind}`

@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest'
+import { clusterDomain } from '../../../operator/settings/cluster-domain.ts'
+import { readOperatorSettings } from '../../../operator/settings/read.ts'
+
+const given = (env: Readonly<Record<string, string>>, podNamespace: string | undefined = 'tailscale') =>
+  readOperatorSettings({ env, podNamespace, resolvConf: '', version: '1.2.3' })
+const oauth = { CLIENT_ID_FILE: '/oauth/client_id', CLIENT_SECRET_FILE: '/oauth/client_secret' }
+
+test('little is needed', () => {
+  expect(given(oauth)).toEqual({
+    settings: {
+      namespace: 'tailscale',
+      clusterDomain: 'cluster.local',
+      loginServer: 'https://controlplane.tailscale.com',
+      ingressClass: 'tailscale',
+      isDefaultLoadBalancer: false,
+      proxyImage: 'culvert/agent:1.2.3',
+      agent: 'culvert',
+      proxyTags: ['tag:k8s'],
+      firewallMode: '',
+      priorityClass: '',
+      defaultProxyClass: '',
+    },
+    process: {
+      port: 9002,
+      isVerbose: false,
+      credentials: { type: 'oauth-client', idFile: '/oauth/client_id', secretFile: '/oauth/client_secret' },
+    },
+    warnings: [],
+  })
+})
+
+test('everything can be set, and blanks around values do not count', () => {
+  const { settings, process, warnings } = given({
+    CLIENT_ID: 'identity',
+    OPERATOR_NAMESPACE: ' proxies ',
+    OPERATOR_LOGIN_SERVER: 'https://headscale.example.com/',
+    OPERATOR_INGRESS_CLASS_NAME: 'tailnet',
+    OPERATOR_DEFAULT_LOAD_BALANCER: 'true',
+    OPERATOR_LOGGING: 'dev',
+    CULVERT_AGENT: 'upstream',
+    CULVERT_OPERATOR_PORT: '8080',
+    PROXY_TAGS: 'tag:a, tag:b-2',
+    PROXY_FIREWALL_MODE: 'iptables',
+    PROXY_PRIORITY_CLASS_NAME: 'high',
+    PROXY_DEFAULT_CLASS: 'usual',
+  })
+  expect(settings).toMatchObject({
+    namespace: 'proxies',
+    loginServer: 'https://headscale.example.com',
+    ingressClass: 'tailnet',
+    isDefaultLoadBalancer: true,
+    proxyImage: 'tailscale/tailscale:latest',
+    agent: 'upstream',
+    proxyTags: ['tag:a', 'tag:b-2'],
+    firewallMode: 'iptables',
+    priorityClass: 'high',
+    defaultProxyClass: 'usual',
+  })
+  expect(process).toMatchObject({
+    port: 8080,
+    isVerbose: true,
+    credentials: {
+      type: 'workload-identity',
+      clientId: 'identity',
+      tokenFile: '/var/run/secrets/tailscale/serviceaccount/token',
+    },
+  })
+  expect(warnings).toEqual([])
+})
+
+test('all problems are named at once, without the files of credentials', () => {
+  const wrong = {
+    OPERATOR_LOGIN_SERVER: 'headscale.example.com',
+    OPERATOR_DEFAULT_LOAD_BALANCER: 'maybe',
+    CULVERT_AGENT: 'other',
+    CULVERT_OPERATOR_PORT: '0',
+    PROXY_TAGS: 'k8s',
+    PROXY_FIREWALL_MODE: 'pf',
+    CLIENT_ID_FILE: '/oauth/client_id',
+  }
+  let text = ''
+  try {
+    given(wrong, '')
+  } catch (error) {
+    text = String(error)
+  }
+  for (const name of Object.keys(wrong)) expect(text).toContain(name)
+  expect(text).toContain('OPERATOR_NAMESPACE is not set')
+  expect(text).toContain('no credentials')
+})
+
+test('a variable that has no effect is named', () => {
+  const { warnings } = given({
+    ...oauth,
+    APISERVER_PROXY: 'true',
+    AUTH_PROXY: 'false',
+    OPERATOR_HOSTNAME: 'operator',
+    CULVERT_AGENTS: 'culvert',
+    PROXY_WHATEVER_ELSE: 'x',
+    HOME: '/root',
+  })
+  expect(warnings).toEqual([
+    expect.stringMatching(/^APISERVER_PROXY has no effect: /),
+    expect.stringMatching(/^OPERATOR_HOSTNAME has no effect: /),
+    'CULVERT_AGENTS is no setting of the operator; did you mean CULVERT_AGENT?',
+    'PROXY_WHATEVER_ELSE is no setting of the operator',
+  ])
+})
+
+test.each([
+  ['search ns.svc.example.org svc.example.org example.org\nnameserver 10.0.0.10', 'example.org'],
+  ['nameserver 10.0.0.10\nsearch ns.svc.k.local. svc.k.local. k.local. host.lan', 'k.local'],
+  ['search svc.example.org example.org', 'cluster.local'],
+  ['search a b c', 'cluster.local'],
+  ['', 'cluster.local'],
+])('the domain of the cluster is that of the search list: %j', (resolvConf, domain) => {
+  expect(clusterDomain(resolvConf)).toBe(domain)
+})
