@@ -1,0 +1,113 @@
+import * as z from 'zod/mini'
+import { optional, parseJson } from '../../lib/json.ts'
+import type { MintedKey, TailnetDevice, TailscaleService } from './api.ts'
+
+// Only what is used is checked. Parsers throw an Error that repeats nothing of the text: it may hold a key.
+
+const text = z.string().check(z.minLength(1))
+const texts = optional(z.array(z.string()))
+
+const tokenSchema = z.object({
+  access_token: z.string().check(z.regex(/^[\x21-\x7e]+$/)),
+  expires_in: optional(z.number()),
+})
+const keySchema = z.object({ id: text, key: text, expires: optional(z.string()) })
+const deviceSchema = z.object({
+  id: optional(z.string()),
+  nodeId: optional(z.string()),
+  name: optional(z.string()),
+  hostname: optional(z.string()),
+  addresses: texts,
+  tags: texts,
+})
+const serviceSchema = z.object({
+  name: text,
+  addrs: texts,
+  comment: optional(z.string()),
+  annotations: optional(z.record(z.string(), z.string())),
+  ports: texts,
+  tags: texts,
+})
+/** The API's own errors, and those of OAuth. */
+const refusalSchema = z.object({
+  message: optional(z.string()),
+  data: z.optional(z.unknown()),
+  error: optional(z.string()),
+  error_description: optional(z.string()),
+})
+
+/** What is wrong with each part of a request. */
+const detailsSchema = z.array(z.object({ errors: texts }))
+
+/** A token for the API. */
+export type Granted = {
+  readonly token: string
+  /** For how long, in seconds; undefined if it is not said. */
+  readonly seconds: number | undefined
+}
+
+export function parseToken(answer: string): Granted {
+  const { access_token: token, expires_in: seconds } = read(tokenSchema, answer)
+  return { token, seconds: seconds ?? undefined }
+}
+
+export function parseKey(answer: string): MintedKey {
+  const { id, key, expires } = read(keySchema, answer)
+  const at = Date.parse(expires ?? '')
+  return { id, key, expires: Number.isNaN(at) ? undefined : new Date(at) }
+}
+
+export const parseDevice = (answer: string): TailnetDevice => device(read(deviceSchema, answer))
+
+export const parseDevices = (answer: string): TailnetDevice[] =>
+  (read(z.object({ devices: optional(z.array(deviceSchema)) }), answer).devices ?? []).map(device)
+
+export const parseService = (answer: string): TailscaleService => service(read(serviceSchema, answer))
+
+export const parseServices = (answer: string): TailscaleService[] =>
+  (read(z.object({ vipServices: optional(z.array(serviceSchema)) }), answer).vipServices ?? []).map(service)
+
+/** What the API says with an error; undefined if it is something else that answers. */
+export function parseRefusal(answer: string): string | undefined {
+  const {
+    message,
+    data,
+    error,
+    error_description: description,
+  } = z.safeParse(refusalSchema, parseJson(answer)).data ?? {}
+  const said = message ?? description ?? error
+  if (said == null) return undefined
+  const details = z.safeParse(detailsSchema, data).data ?? []
+  return [said, ...details.flatMap(({ errors }) => errors ?? [])].join('; ')
+}
+
+// Headscale's `id` is its stable ID; Tailscale's is another number.
+const device = ({ id, nodeId, name, hostname, addresses, tags }: z.infer<typeof deviceSchema>): TailnetDevice => ({
+  id: nodeId ?? id ?? '',
+  name: (name ?? '').replace(/\.$/, ''),
+  hostname: hostname ?? '',
+  addresses: addresses ?? [],
+  tags: tags ?? [],
+})
+
+const service = ({
+  name,
+  addrs,
+  comment,
+  annotations,
+  ports,
+  tags,
+}: z.infer<typeof serviceSchema>): TailscaleService => ({
+  name,
+  addrs: addrs ?? [],
+  comment: comment ?? '',
+  annotations: annotations ?? {},
+  ports: ports ?? [],
+  tags: tags ?? [],
+})
+
+function read<T extends z.ZodMiniType>(schema: T, answer: string): z.output<T> {
+  const parsed = z.safeParse(schema, parseJson(answer))
+  if (!parsed.success) throw new Error(z.prettifyError(parsed.error))
+  return parsed.data
+}
