@@ -1,0 +1,68 @@
+import * as z from 'zod/mini'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { parseJson } from '../../lib/json.ts'
+import { keys } from '../../wire/state-secret.ts'
+import { configFiles } from './device-config.ts'
+import { textIn } from './state.ts'
+
+/** Annotations of a Secret, about the auth key in it. */
+export const keyId = 'culvert/auth-key-id'
+export const keyExpires = 'culvert/auth-key-expires'
+
+/** An auth key in the config of a replica. */
+export type Held = {
+  readonly key: string
+  /** For taking it back; undefined if another operator has made it. */
+  readonly id: string | undefined
+  readonly expires: Date | undefined
+}
+
+/** What a replica's config is to have. `mint` replaces the device with this ID, if there is one. */
+export type KeyNeed =
+  | { readonly need: 'none' }
+  | { readonly need: 'keep'; readonly held: Held }
+  | { readonly need: 'mint'; readonly instead: string | undefined; readonly isReissue: boolean }
+
+const content = z.object({ AuthKey: z.string() })
+
+/** The auth key that a Secret holds: that in the file for the newest agents. */
+export function heldIn(secret: KubeObject | undefined): Held | undefined {
+  const texts = configFiles.map((file) => textIn(secret, file))
+  const key = z.safeParse(content, parseJson(texts.findLast((text) => text !== undefined) ?? '')).data?.AuthKey
+  if (!key) return undefined
+  const { [keyId]: id, [keyExpires]: expires } = secret?.metadata.annotations ?? {}
+  const date = new Date(expires ?? '')
+  return { key, id, expires: Number.isNaN(date.getTime()) ? undefined : date }
+}
+
+/**
+ * Whether a replica needs an auth key: until its device has joined, and again when its agent asks for another one than
+ * it has, as it does when the control server has refused it. The agent's request names the key that has failed.
+ */
+export function keyNeed(secret: KubeObject | undefined, now: Date): KeyNeed {
+  const held = heldIn(secret)
+  const id = textIn(secret, keys.deviceId)
+  if (asksForAnother(secret)) {
+    const failed = textIn(secret, keys.reissue) ?? ''
+    if (held === undefined || held.key === failed) return { need: 'mint', instead: id, isReissue: true }
+    return { need: 'keep', held }
+  }
+  if (id !== undefined) return { need: 'none' }
+  if (held === undefined || (held.expires !== undefined && held.expires <= now))
+    return { need: 'mint', instead: undefined, isReissue: false }
+  return { need: 'keep', held }
+}
+
+/** The request may be empty. */
+function asksForAnother(secret: KubeObject | undefined): boolean {
+  const data = secret?.['data']
+  return typeof data === 'object' && data !== null && Object.hasOwn(data, keys.reissue)
+}
+
+/** For people who look at the keys of the tailnet: 50 letters, digits, dashes and spaces at most. */
+export const keyDescription = ({ kind, metadata: { namespace, name } }: KubeObject): string =>
+  [kind, namespace, name]
+    .filter((part) => part !== undefined)
+    .join(' ')
+    .replaceAll(/[^A-Za-z0-9 -]/g, '-')
+    .slice(0, 50)

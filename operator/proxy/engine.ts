@@ -1,0 +1,208 @@
+import type { Api } from '../../kube/controller/api.ts'
+import type { Applier } from '../../kube/controller/apply.ts'
+import { type Controller, controller, type Flight, isStale, UserError } from '../../kube/controller/controller.ts'
+import type { Event } from '../../kube/controller/events.ts'
+import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
+import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { describe } from '../../lib/errors.ts'
+import type { Kind, Plan, Refused } from '../kind.ts'
+import type { Condition } from '../objects/conditions.ts'
+import { finalizer, type ParentType } from '../objects/names.ts'
+import type { Parent } from '../objects/parent.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import type { Caches } from '../world/caches.ts'
+import { manager } from '../world/followed.ts'
+import { adopting } from './adopt.ts'
+import type { ResolveClass } from './class.ts'
+import { isOfGroup } from './group.ts'
+import { presentName } from './name.ts'
+import { provisioner } from './provision.ts'
+import { removal } from './remove.ts'
+import { parentWriter } from './report.ts'
+import type { ProxyRequest } from './request.ts'
+import type { Tailnet } from './secrets.ts'
+import { devicesOf } from './seen.ts'
+import { sourcesFor, triggersFor } from './triggers.ts'
+
+export type EngineOptions = {
+  readonly api: Pick<Api, 'page' | 'get' | 'patch' | 'delete'>
+  readonly caches: Caches
+  readonly applier: Applier
+  readonly tell: (about: KubeObject, event: Event) => Promise<void>
+  readonly tailnet: Tailnet
+  readonly settings: OperatorSettings
+  readonly resolveClass: ResolveClass
+  /** What objects of one resource can ask for, and what its objects are called in labels. */
+  readonly type: ParentType
+  readonly kinds: readonly [Kind, ...Kind[]]
+  readonly clock: Clock
+  /** As that of a controller. */
+  readonly problem: (key: string, text: string | undefined) => void
+}
+
+/**
+ * Brings the proxies into being that objects of one resource ask for, tells in the objects what became of them, and
+ * takes them away when they are no longer asked for.
+ */
+export function proxies(options: EngineOptions): Controller {
+  const { api, caches, applier, tell, settings, type, kinds, clock, problem } = options
+  const { world } = caches
+  const { resource } = kinds[0]
+  const store = caches.store(resource)
+  const { removeAll, removeSecrets, hasAny } = removal({ ...options, prune: applier.prune })
+  const apply = adopting(api, caches, applier.apply)
+  const provision = provisioner({ ...options, prune: applier.prune, apply, world, removeSecrets })
+  const writer = parentWriter({ api, resource, store, apply: applier.apply, clock })
+
+  const kindOf = (object: KubeObject): Kind | undefined => kinds.find((kind) => kind.claims(object, world, settings))
+  const parentFor = ({
+    namespace = '',
+    name,
+  }: {
+    readonly namespace?: string | undefined
+    readonly name: string
+  }): Parent => ({ type, namespace, name })
+
+  const report = async (
+    kind: Kind,
+    object: KubeObject,
+    { name, refused, ignored = [] }: Outcome,
+    flight: Flight,
+  ): Promise<void> => {
+    const devices = name === undefined ? [] : devicesOf(world, parentFor(object.metadata), name)
+    const { status, conditions, events = [], patch } = kind.report(object, { devices, name, refused }, world, settings)
+    await writer.status(object, status, [...conditions, ...lacking(conditions, ignored)], flight)
+    if (patch !== undefined) await writer.patch(object, patch, flight)
+    for (const event of [...events, ...refusal(refused)]) await tell(object, event)
+  }
+
+  /** Tells why something failed; it is tried again by whoever gets the error. */
+  const explained = async <T>(object: KubeObject, flight: Flight, action: () => Promise<T>): Promise<T> => {
+    try {
+      return await action()
+    } catch (error) {
+      if (error instanceof UserError || isStale(error) || flight.signal.aborted) throw error
+      const refused: Refused = { as: 'failed', reason: 'ProxyFailed', message: describe(error) }
+      const kind = kindOf(object)
+      if (kind === undefined) for (const event of refusal(refused)) await tell(object, event)
+      else await report(kind, object, { name: presentName(world, parentFor(object.metadata)), refused }, flight)
+      throw error
+    }
+  }
+
+  const finalized = (object: KubeObject, flight: Flight, more: Partial<FinalizeOptions<KubeObject>>) =>
+    finalize(
+      api,
+      object,
+      {
+        resource,
+        store,
+        finalizer,
+        manager,
+        apply: async () => {},
+        cleanup: (present) => explained(present, flight, () => removeAll(parentFor(present.metadata), present, flight)),
+        ...more,
+      },
+      flight,
+    )
+
+  /** The object has no proxies of its own, or no longer. */
+  const released = async (object: KubeObject, kind: Kind | undefined, flight: Flight): Promise<void> => {
+    const { finalizers, deletionTimestamp } = object.metadata
+    if (finalizers?.includes(finalizer) === true && !isOfGroup(object))
+      return void (await finalized(object, flight, { isReleased: true }))
+    const parent = parentFor(object.metadata)
+    if (hasAny(parent)) return void (await explained(object, flight, () => removeAll(parent, object, flight)))
+    if (deletionTimestamp !== undefined) return
+    if (kind === undefined) await writer.status(object, {}, [], flight)
+    else await report(kind, object, { name: undefined }, flight)
+  }
+
+  const provisioned = async (
+    object: KubeObject,
+    kind: Kind,
+    plan: Plan,
+    request: ProxyRequest,
+    flight: Flight,
+  ): Promise<{ readonly again?: number }> => {
+    const parent = parentFor(object.metadata)
+    const outcome = await explained(object, flight, () =>
+      provision(object, parent, plan, request, flight).catch((error: unknown) => {
+        if (!(error instanceof UserError && error.reason === notOwned)) throw error
+        // What belongs to others is not followed, so nothing tells when it is gone.
+        const refused: Refused = { as: 'failed', reason: notOwned, message: describe(error) }
+        return { name: presentName(world, parent), refused, again: takenMs }
+      }),
+    )
+    await report(kind, object, outcome, flight)
+    return outcome.again === undefined ? {} : { again: outcome.again }
+  }
+
+  return controller({
+    name: `proxies of ${resource.plural}`,
+    sources: sourcesFor(caches, kinds),
+    triggers: triggersFor(caches, type, kinds, settings),
+    clock,
+    problem,
+    reconcile: async (key, flight) => {
+      const object = store.get(key)
+      if (object === undefined) return void (await removeAll(parentFor(nameOf(key)), undefined, flight))
+      if (object.metadata.deletionTimestamp !== undefined) return released(object, undefined, flight)
+      const kind = kindOf(object)
+      for (const other of kinds) {
+        const patch = other === kind ? undefined : other.release?.(object, settings)
+        // What follows is for the object as it is then.
+        if (patch !== undefined && (await writer.patch(object, patch, flight))) return
+      }
+      const plan = kind?.plan(object, world, settings)
+      const request = plan?.proxies
+      for (const event of plan?.events ?? []) await tell(object, event)
+      if (kind === undefined || plan === undefined || request === undefined) return released(object, kind, flight)
+      return finalized(object, flight, { apply: (present) => provisioned(present, kind, plan, request, flight) })
+    },
+    refuse: async (key, error, flight) => {
+      const object = store.get(key)
+      const kind = object && kindOf(object)
+      if (object === undefined || kind === undefined) return
+      const refused: Refused = {
+        as: environmental.has(error.reason) ? 'failed' : 'invalid',
+        reason: error.reason,
+        message: describe(error),
+      }
+      await report(kind, object, { name: presentName(world, parentFor(object.metadata)), refused }, flight)
+    },
+  })
+}
+
+type Outcome = {
+  readonly name: string | undefined
+  readonly refused?: Refused | undefined
+  readonly ignored?: readonly string[]
+}
+
+/** Reasons of what is not the fault of the object itself. */
+const environmental: ReadonlySet<string> = new Set(['PodSecurity'])
+
+/** A name that is needed is taken. */
+const notOwned = 'NotOwned'
+const takenMs = 30_000
+
+/** Kubelet and the scheduler write Events about Pods themselves. */
+const refusal = (refused: Refused | undefined): readonly Event[] =>
+  refused === undefined || refused.reason === 'ProxyPodNotStarted' || refused.reason === 'ProxyRemoved'
+    ? []
+    : [{ type: 'Warning', reason: refused.reason, message: refused.message }]
+
+/** A condition for options that the agent does not have; objects without conditions get none. */
+const lacking = (conditions: readonly Condition[], ignored: readonly string[]): readonly Condition[] =>
+  ignored.length === 0 || conditions.length === 0
+    ? []
+    : [
+        {
+          type: 'CulvertOptionsApplied',
+          status: 'False',
+          reason: 'NotSupportedByAgent',
+          message: `the image of the proxies has Tailscale’s agent, which does not know: ${ignored.join(', ')}`,
+        },
+      ]

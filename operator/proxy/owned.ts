@@ -1,0 +1,36 @@
+import { UserError } from '../../kube/controller/controller.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Resource } from '../../kube/controller/resource.ts'
+import { type Parent, parentOf, parentValue } from '../objects/parent.ts'
+import * as resources from '../objects/resources.ts'
+import type { World } from '../world/world.ts'
+
+/** Whether an object was made for this parent, by this operator or by Tailscale's. */
+export function isMadeFor(parent: Parent, { metadata }: KubeObject): boolean {
+  const found = parentOf(metadata)
+  return found !== undefined && parentValue(found) === parentValue(parent)
+}
+
+/** Resources of what is made for parents besides StatefulSets, Pods and Secrets: these go in an order of their own. */
+const simple: readonly Resource[] = [
+  resources.services,
+  resources.serviceAccounts,
+  resources.roleBindings,
+  resources.roles,
+  resources.networkPolicies,
+  resources.serviceMonitors,
+]
+
+/** All objects of these that were made for a parent. */
+export const madeFor = (world: World, parent: Parent, kinds: readonly Resource[] = simple): readonly KubeObject[] =>
+  kinds.flatMap((resource) =>
+    world.by(resource, 'parent', parentValue(parent)).filter((object) => isMadeFor(parent, object)),
+  )
+
+/** @throws UserError if the object is there and belongs to somebody else */
+export function mustBeOurs(parent: Parent, present: KubeObject | undefined): void {
+  if (present === undefined || isMadeFor(parent, present)) return
+  const { kind, metadata } = present
+  const words = `${kind} "${metadata.name}" in namespace "${metadata.namespace ?? ''}"`
+  throw new UserError('NotOwned', `${words} exists already and belongs to somebody else`, 'Delete or rename it.')
+}

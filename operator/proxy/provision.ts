@@ -1,0 +1,119 @@
+import type { Flight } from '../../kube/controller/controller.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Plan, Refused } from '../kind.ts'
+import { labelsOf, type Parent } from '../objects/parent.ts'
+import { customResourceDefinitions, pods, secrets, statefulSets } from '../objects/resources.ts'
+import { serviceMonitors } from '../world/followed.ts'
+import { blockedBy } from './blocked.ts'
+import { ignoredOptions, mustBeAdmitted } from './checks.ts'
+import { agentOf, children } from './children.ts'
+import type { ProxyClass, ResolveClass } from './class.ts'
+import { newName, presentName } from './name.ts'
+import { isMadeFor, madeFor } from './owned.ts'
+import type { removal, RemovalOptions } from './remove.ts'
+import type { ProxyRequest } from './request.ts'
+import { proxySecrets, type SecretsOptions } from './secrets.ts'
+import { isObserved, ordinalOf } from './seen.ts'
+import type { Api } from '../../kube/controller/api.ts'
+
+export type ProvisionOptions = SecretsOptions &
+  Pick<RemovalOptions, 'prune'> & {
+    readonly api: Pick<Api, 'get' | 'page'>
+    readonly resolveClass: ResolveClass
+    readonly removeSecrets: ReturnType<typeof removal>['removeSecrets']
+  }
+
+export type Provisioned = {
+  readonly name: string
+  /** What keeps the proxies from being there as asked, or from running. */
+  readonly refused?: Refused | undefined
+  /** Options that the agent does not have. */
+  readonly ignored?: readonly string[]
+  /** Milliseconds after which to look again. */
+  readonly again?: number | undefined
+}
+
+/** Gives what brings the proxies of a parent into the cluster, as a plan says. */
+export function provisioner(options: ProvisionOptions) {
+  const { api, world, apply, prune, settings, resolveClass, removeSecrets } = options
+  const applySecrets = proxySecrets(options)
+
+  /** The Secrets beyond the replicas, which go when the StatefulSet and its Pods have left them. */
+  const surplusOf = (parent: Parent, name: string, replicas: number): readonly KubeObject[] =>
+    madeFor(world, parent, [secrets]).filter((secret) => (ordinalOf(name, secret) ?? Infinity) >= replicas)
+
+  const removeSurplus = async (
+    surplus: readonly KubeObject[],
+    set: KubeObject | undefined,
+    flight: Flight,
+  ): Promise<void> => {
+    // Otherwise a Pod may be created at this moment.
+    if (surplus.length === 0 || set === undefined || !isObserved(set)) return
+    const free = surplus.filter(
+      ({ metadata }) => world.get(pods, `${metadata.namespace}/${metadata.name}`) === undefined,
+    )
+    await removeSecrets(free, undefined, flight)
+  }
+
+  const bring = async (
+    object: KubeObject,
+    parent: Parent,
+    { objects }: Plan,
+    request: ProxyRequest,
+    of: ProxyClass | undefined,
+    flight: Flight,
+  ): Promise<Provisioned> => {
+    const name = presentName(world, parent) ?? newName(object.metadata)
+    const ignored = ignoredOptions(request, agentOf({ class: of, settings }))
+    mustBeAdmitted(request, world, settings.namespace)
+    const setKey = `${settings.namespace}/${name}`
+    if (world.get(statefulSets, setKey)?.metadata.deletionTimestamp !== undefined)
+      return { name, refused: { as: 'pending', reason: 'ProxyRemoved', message: 'an earlier proxy is being removed' } }
+    const replicas = request.hostnames.length
+    const surplus = surplusOf(parent, name, replicas)
+    const made = children({
+      parent,
+      uid: object.metadata.uid ?? '',
+      name,
+      request,
+      class: of,
+      settings,
+      surplus: surplus.map(({ metadata }) => metadata.name),
+    })
+    const labelled = objects.map(({ metadata, ...rest }) => ({
+      ...rest,
+      metadata: { ...metadata, labels: { ...metadata.labels, ...labelsOf(parent) } },
+    })) as readonly KubeObject[]
+    const canMonitor = world.get(customResourceDefinitions, serviceMonitors) !== undefined
+    const before = [...made.slice(0, -1), ...labelled].filter(({ kind }) => canMonitor || kind !== 'ServiceMonitor')
+    const owns = { owns: (present: KubeObject) => isMadeFor(parent, present) }
+    for (const one of before) await apply(one, flight, owns)
+    const again = await applySecrets({ object, parent, name, request, acceptRoutes: of?.acceptRoutes === true }, flight)
+    const written = await apply(made.at(-1)!, flight, owns)
+    await prune(madeFor(world, parent), before, flight)
+    const set = world.get(statefulSets, setKey)
+    if (written === 'written' || set === undefined) return { name, ignored, again: Math.min(again ?? soonMs, soonMs) }
+    await removeSurplus(surplus, set, flight)
+    const blocked = await blockedBy(api, world, set, replicas, flight.signal)
+    const waits = [again, blocked.again].filter((wait) => wait !== undefined)
+    return { name, ignored, refused: blocked.refused, again: waits.length === 0 ? undefined : Math.min(...waits) }
+  }
+
+  return async (
+    object: KubeObject,
+    parent: Parent,
+    plan: Plan,
+    request: ProxyRequest,
+    flight: Flight,
+  ): Promise<Provisioned> => {
+    const of = request.proxyClass === undefined ? undefined : resolveClass(request.proxyClass, world)
+    if (of !== undefined && 'notReady' in of) {
+      const name = presentName(world, parent) ?? newName(object.metadata)
+      return { name, refused: { as: 'pending', reason: 'ProxyClassNotReady', message: of.notReady } }
+    }
+    return bring(object, parent, plan, request, of, flight)
+  }
+}
+
+/** After a write, Pods are about to appear. */
+const soonMs = 15_000

@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { KubeObject } from '../../../kube/controller/object.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { namespace } from '../operator-process.ts'
+import { EngineBed, expose, service } from './engine-bed.ts'
+
+let at: EngineBed
+beforeAll(async () => {
+  at = await EngineBed.start()
+})
+afterAll(() => at[Symbol.asyncDispose]())
+beforeEach(() => printLogsOnFailure(at.bed))
+
+test('a proxy comes, survives a restart of the operator without a change, is mended, and goes', async () => {
+  // The cluster's own controllers write the status of others.
+  const written = async () => [
+    await at.made('services,secrets,serviceaccounts,roles,rolebindings'),
+    (await at.bed.cluster.list<KubeObject>('statefulsets', namespace)).map(({ metadata }) => metadata.generation),
+    await at.bed.cluster.get<KubeObject>('service', 'web'),
+  ]
+  {
+    await using operator = await at.operate()
+    await at.bed.cluster.apply(service('web', expose, { type: 'LoadBalancer', loadBalancerClass: 'tailscale' }))
+    await expect.poll(() => at.ready('service', 'web')).toBe('True')
+    const { addresses, fqdn } = await at.bed.control.node('default-web')
+    const { status } = (await at.bed.cluster.get<KubeObject>('service', 'web'))!
+    expect(status).toMatchObject({ loadBalancer: { ingress: [{ hostname: fqdn }, { ip: addresses[0] }] } })
+    expect(await at.made()).toHaveLength(7)
+    expect(operator.errors).toEqual([])
+    expect(await operator.stop()).toBe(0)
+  }
+  const before = await written()
+  await using operator = await at.operate()
+  // What comes after it has been looked at, since there is one queue.
+  await at.bed.cluster.apply(service('later', expose))
+  await expect.poll(() => at.ready('service', 'later')).toBe('True')
+  await at.remove('service', 'later')
+  await expect.poll(async () => (await at.made()).filter((line) => line.includes('later'))).toEqual([])
+  expect(await written()).toEqual(before)
+
+  await at.remove('rolebindings', '--selector=tailscale.com/managed=true', `--namespace=${namespace}`)
+  await expect.poll(async () => (await at.made('rolebindings')).length).toBe(1)
+  const set = (await at.made('statefulsets'))[0]!.split(' ')[1]!
+  await at.bed.cluster.kubectl(['scale', `statefulset/${set}`, '--replicas=3', `--namespace=${namespace}`])
+  const generation = async () =>
+    (await at.bed.cluster.get<KubeObject>('statefulset', set, namespace))?.metadata.generation
+  // That of the creation, of the change, and of its correction.
+  await expect.poll(generation).toBe(3)
+  await at.remove('service', 'web')
+  await at.nothingLeft()
+  expect(operator.errors).toEqual([])
+  expect(at.problems).toEqual([])
+})
+
+test('what is not asked for any more goes, also if that happened while the operator was down', async () => {
+  {
+    await using _ = await at.operate()
+    await at.bed.cluster.apply(service('one', expose), service('two', expose), service('three', expose))
+    for (const name of ['one', 'two', 'three']) await expect.poll(() => at.ready('service', name)).toBe('True')
+  }
+  await at.annotate('one', { 'tailscale.com/expose': null })
+  await at.remove('service', 'two')
+  // By force: nothing is left that would tell of it.
+  await at.bed.cluster.kubectl([
+    'patch',
+    'service',
+    'three',
+    '--type=merge',
+    '--patch={"metadata":{"finalizers":null}}',
+  ])
+  await at.remove('service', 'three')
+  await at.bed.cluster.apply(service('four', expose))
+  await using operator = await at.operate()
+  await expect.poll(() => at.ready('service', 'four')).toBe('True')
+  await expect.poll(() => at.nodeNames()).toEqual(['default-four'])
+  await expect.poll(async () => (await at.made('statefulsets')).length).toBe(1)
+  const { metadata, status } = (await at.bed.cluster.get<KubeObject>('service', 'one'))!
+  expect([metadata.finalizers, status]).toEqual([undefined, { loadBalancer: {} }])
+  await at.remove('services', 'one', 'four')
+  await at.nothingLeft()
+  expect(operator.errors).toEqual([])
+})
+
+test('a device whose key was refused gets another key, and the earlier device goes', async () => {
+  await using _ = await at.operate()
+  await at.bed.cluster.apply(service('web', expose))
+  await expect.poll(() => at.ready('service', 'web')).toBe('True')
+  const { stableId } = await at.bed.control.node('default-web')
+  at.agents.fault((await at.made('pods'))[0]!.split(' ')[1]!, 'key-refused')
+  await expect.poll(async () => (await at.bed.control.nodes()).map((node) => node.stableId)).not.toContain(stableId)
+  await expect.poll(() => at.ready('service', 'web')).toBe('True')
+  expect(await at.nodeNames()).toEqual(['default-web'])
+  await at.remove('service', 'web')
+  await at.nothingLeft()
+})
+
+test('when Tailscale’s API fails, the Service says so, and both making and removing go on later', async () => {
+  await using _ = await at.operate()
+  const fault = { status: 403, body: '{"message":"no such scope"}', times: 1000 }
+  await at.bed.control.addApiFault({ method: 'POST', path: '/tailnet/-/keys', ...fault })
+  await at.bed.cluster.apply(service('web', expose))
+  await expect.poll(() => at.ready('service', 'web')).toContain('no such scope')
+  expect(await at.made('pods')).toEqual([])
+  await at.bed.control.removeApiFaults()
+  await at.annotate('web', { some: 'change' })
+  await expect.poll(() => at.ready('service', 'web')).toBe('True')
+  await at.bed.control.addApiFault({ method: 'DELETE', path: '/device', ...fault })
+  await at.remove('service', 'web')
+  await expect.poll(() => at.ready('service', 'web')).toContain('no such scope')
+  expect(await at.made('statefulsets')).toEqual([])
+  await at.bed.control.removeApiFaults()
+  await at.annotate('web', { some: 'other' })
+  await at.nothingLeft()
+})

@@ -1,0 +1,31 @@
+import type { ProxyRequest } from '../../../operator/proxy/request.ts'
+import type { OperatorSettings } from '../../../operator/settings/settings.ts'
+
+export const settings: OperatorSettings = {
+  namespace: 'tailscale',
+  clusterDomain: 'cluster.local',
+  loginServer: 'https://controlplane.tailscale.com',
+  ingressClass: 'tailscale',
+  isDefaultLoadBalancer: false,
+  proxyImage: 'example.com/agent:1',
+  agent: 'culvert',
+  proxyTags: ['tag:k8s'],
+  firewallMode: '',
+  priorityClass: '',
+  defaultProxyClass: '',
+}
+
+/** L3 ingress in the kernel. */
+export const request: ProxyRequest = {
+  type: 'svc',
+  app: 'k8s-operator-ingress-proxy',
+  hostnames: ['prod-web'],
+  tags: [],
+  mode: 'kernel',
+  variables: [{ name: 'TS_DEST_IP', value: '10.96.0.100,fd00:96::100' }],
+  device: {},
+  serveConfig: undefined,
+  proxyClass: undefined,
+  metrics: 'ingress_service',
+  ownOptions: [],
+}
