@@ -1,0 +1,108 @@
+import * as z from 'zod/mini'
+import type { Event } from '../../kube/controller/events.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Kind, Report, Seen } from '../kind.ts'
+import type { Condition } from '../objects/conditions.ts'
+import { connectors } from '../objects/resources.ts'
+import { connector as definition } from '../schemas/connector.ts'
+import type { World } from '../world/world.ts'
+import { read } from './request.ts'
+import { withExits } from './routes.ts'
+
+/** Subnet routers, exit nodes and app connectors. */
+export const connector: Kind = {
+  name: 'Connector',
+  resource: connectors,
+  claims: () => true,
+  plan: (object, world) => {
+    const { spec, subnets, apps, hostnames } = read(object)
+    const routes = [...subnets, ...apps]
+    const offered = spec.exitNode === true ? withExits(routes) : routes
+    return {
+      proxies: {
+        type: 'connector',
+        app: 'k8s-operator-connector-resource',
+        hostnames,
+        tags: spec.tags ?? [],
+        mode: 'kernel',
+        variables: [],
+        device: {
+          // Without routes, tailscaled would keep those of before.
+          AdvertiseRoutes: offered.map(({ text }) => text),
+          AppConnector: { Advertise: spec.appConnector !== undefined },
+        },
+        serveConfig: undefined,
+        proxyClass: spec.proxyClass || undefined,
+        metrics: 'connector',
+        ownOptions: [],
+      },
+      objects: [],
+      events: sameNames(object, hostnames, world),
+    }
+  },
+  report: (object, seen) => ({ ...standing(object, seen), conditions: [conditionOf(object, seen)] }),
+}
+
+/** What can be seen of it in the tailnet; of what it offers, what is applied last stays while it is refused. */
+function standing(object: KubeObject, { devices, refused }: Seen): Pick<Report, 'status'> {
+  const known = devices
+    .filter(({ fqdn }) => fqdn !== undefined)
+    .map(({ fqdn, addresses }) => ({ hostname: fqdn, tailnetIPs: addresses }))
+  const found = known.length === 0 ? {} : { devices: known, ...known[0] }
+  if (refused !== undefined) return { status: { ...found, ...offeredBefore(object) } }
+  const { spec, subnets } = read(object)
+  return {
+    status: {
+      ...found,
+      ...(subnets.length > 0 && { subnetRoutes: subnets.map(({ text }) => text).join(',') }),
+      isExitNode: spec.exitNode === true,
+      isAppConnector: spec.appConnector !== undefined,
+    },
+  }
+}
+
+function offeredBefore({ status }: KubeObject): Record<string, unknown> {
+  const { data } = z.safeParse(definition.status, status ?? {})
+  const { subnetRoutes, isExitNode, isAppConnector } = data ?? {}
+  const before = { subnetRoutes, isExitNode, isAppConnector }
+  return Object.fromEntries(Object.entries(before).filter(([, value]) => value !== undefined))
+}
+
+const reasons = {
+  invalid: 'ConnectorInvalid',
+  pending: 'ConnectorCreating',
+  failed: 'ConnectorCreationFailed',
+} as const
+
+function conditionOf(object: KubeObject, { devices, refused }: Seen): Condition {
+  const type = 'ConnectorReady'
+  if (refused !== undefined) return { type, status: 'False', reason: reasons[refused.as], message: refused.message }
+  const { hostnames } = read(object)
+  const up = devices.filter(
+    ({ ordinal, fqdn, isCurrent, isReady }) => ordinal < hostnames.length && fqdn !== undefined && isCurrent && isReady,
+  )
+  const count = `${up.length} of ${hostnames.length} ${hostnames.length === 1 ? 'device is' : 'devices are'} up`
+  if (up.length < hostnames.length) return { type, status: 'False', reason: 'ConnectorCreating', message: count }
+  const message = hostnames.length === 0 ? 'No devices are wanted.' : count
+  return { type, status: 'True', reason: 'ConnectorCreated', message }
+}
+
+/** Of two devices with the same name the tailnet gives one another name. */
+function sameNames(object: KubeObject, hostnames: readonly string[], world: World): readonly Event[] {
+  const own = new Set(hostnames)
+  return [...world.all(connectors)].flatMap((other) => {
+    if (other.metadata.name === object.metadata.name) return []
+    const same = hostnamesIfValid(other).find((hostname) => own.has(hostname))
+    if (same === undefined) return []
+    const message = `The hostname ${same} is that of Connector "${other.metadata.name}", too: the tailnet will give one of them another name.`
+    return [{ type: 'Warning', reason: 'HostnameTaken', message } as const]
+  })
+}
+
+function hostnamesIfValid(object: KubeObject): readonly string[] {
+  try {
+    return read(object).hostnames
+  } catch {
+    return []
+  }
+}

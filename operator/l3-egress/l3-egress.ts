@@ -1,0 +1,59 @@
+import { UserError } from '../../kube/controller/controller.ts'
+import type { Kind } from '../kind.ts'
+import {
+  annotationEvents,
+  annotations as table,
+  proxyClassOf,
+  readAnnotations,
+  textOf,
+} from '../objects/annotations.ts'
+import { hostnameOf, invalidService, proxyReady, stateOf } from '../objects/exposed-service.ts'
+import { services } from '../objects/resources.ts'
+import { accessPolicy } from './access.ts'
+import { restore, rewrite } from './rewrite.ts'
+import { targetOf } from './target.ts'
+
+const targets = ['tailnetIp', 'oldTailnetIp', 'tailnetFqdn'] as const
+
+/**
+ * L3 egress: a Service that names a target in the tailnet becomes another name of a proxy, which forwards everything
+ * that it receives to the target.
+ */
+export const l3Egress: Kind = {
+  name: 'l3-egress',
+  resource: services,
+  claims: (service) =>
+    service.metadata.annotations?.[table.proxyGroup.name] === undefined &&
+    targets.some((key) => textOf(service, key) !== undefined),
+  plan: (service, _world, { namespace, defaultProxyClass }) => {
+    const { hostname, tags = [], unprivileged, allowFrom, ...asked } = readAnnotations(service, invalidService)
+    const { variable, isRouted } = targetOf(asked)
+    if (unprivileged === true) {
+      const why = `annotation ${table.unprivileged.name}: egress needs a proxy that may forward packets in the kernel`
+      throw new UserError(invalidService, why, 'Remove it.')
+    }
+    return {
+      proxies: {
+        type: 'svc',
+        app: 'k8s-operator-egress-proxy',
+        hostnames: [hostnameOf(service, hostname)],
+        tags,
+        mode: 'kernel',
+        variables: [variable],
+        device: isRouted ? { acceptRoutes: true } : {},
+        serveConfig: undefined,
+        proxyClass: proxyClassOf(service, defaultProxyClass),
+        metrics: undefined,
+        ownOptions: [],
+      },
+      objects: allowFrom === undefined ? [] : [accessPolicy(service, namespace, allowFrom)],
+      events: annotationEvents(service),
+    }
+  },
+  report: (service, seen, _world, settings) => ({
+    status: {},
+    conditions: [proxyReady(stateOf(seen, settings))],
+    ...(seen.name !== undefined && seen.refused === undefined && { patch: rewrite(service, seen.name, settings) }),
+  }),
+  release: restore,
+}

@@ -1,0 +1,53 @@
+import type { Event } from '../../kube/controller/events.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Refused, Report, Seen } from '../kind.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import type { World } from '../world/world.ts'
+import { statusOf, type StatusPort, webPorts } from './ingress.ts'
+import { sitesOf } from './sites.ts'
+
+/** What the agent writes instead of a name. */
+const noHttps = 'no-https'
+
+/** Under which names and ports an Ingress is reachable now. */
+export function report(
+  ingress: KubeObject,
+  { devices, refused }: Seen,
+  world: World,
+  settings: OperatorSettings,
+): Report {
+  const endpoints = devices.flatMap(({ isCurrent, httpsEndpoint }) => (isCurrent ? (httpsEndpoint ?? []) : []))
+  const ports = refused === undefined ? portsOf(ingress, world, settings) : portsBefore(ingress)
+  const reachable = ports.length === 0 ? [] : endpoints.filter((name) => name !== noHttps)
+  return {
+    status: {
+      loadBalancer: reachable.length === 0 ? {} : { ingress: reachable.map((hostname) => ({ hostname, ports })) },
+    },
+    conditions: [],
+    events: [...(endpoints.includes(noHttps) ? [httpsNotEnabled] : []), ...notStarted(refused)],
+  }
+}
+
+const httpsNotEnabled: Event = {
+  type: 'Warning',
+  reason: 'HTTPSNotEnabled',
+  message:
+    'the tailnet gives this node no certificate, so no site is served: switch on MagicDNS and HTTPS certificates, in the admin console under DNS',
+}
+
+/** Other objects have it in a condition, and all other refusals are Events anyway. */
+const notStarted = (refused: Refused | undefined): Event[] =>
+  refused?.reason === 'ProxyPodNotStarted'
+    ? [{ type: 'Warning', reason: refused.reason, message: refused.message }]
+    : []
+
+function portsOf(ingress: KubeObject, world: World, settings: OperatorSettings): readonly StatusPort[] {
+  const { handlers, ports } = sitesOf(ingress, world, settings)
+  return handlers.size === 0 ? [] : ports.map(tcp)
+}
+
+/** What was served before a refusal goes on. The status does not have it while the Pod restarts. */
+const portsBefore = (ingress: KubeObject): readonly StatusPort[] =>
+  statusOf(ingress)[0]?.ports ?? webPorts(ingress).map(tcp)
+
+const tcp = (port: number): StatusPort => ({ port, protocol: 'TCP' })

@@ -1,0 +1,58 @@
+import type { Resource } from '../../kube/controller/resource.ts'
+import type { Judged } from '../judged.ts'
+import type { Condition } from '../objects/conditions.ts'
+import { finalizer } from '../objects/names.ts'
+import { dnsConfigs, peerRelays, proxyGroupPolicies, proxyGroups, recorders, tailnets } from '../objects/resources.ts'
+
+type Unmanaged = {
+  readonly resource: Resource
+  /** Conditions by which Tailscale's operator says that it works; of what it says last, nobody knows if it is so. */
+  readonly conditions: readonly string[]
+  /** What an object that is there already means now. */
+  readonly left: string
+  /** Nothing outside the cluster has to be removed before an object may go. */
+  readonly isFree?: boolean
+}
+
+const proxiesStay = 'Proxies that Tailscale’s operator made for it stay, and nobody looks after them.'
+
+const kinds: readonly Unmanaged[] = [
+  { resource: proxyGroups, conditions: ['ProxyGroupReady', 'ProxyGroupAvailable'], left: proxiesStay },
+  {
+    resource: recorders,
+    conditions: ['RecorderReady'],
+    left: 'Recorders that Tailscale’s operator made for it stay, and nobody looks after them.',
+  },
+  {
+    resource: dnsConfigs,
+    conditions: ['NameserverReady'],
+    left: 'A name server that Tailscale’s operator made stays, and gets no new names.',
+    isFree: true,
+  },
+  { resource: tailnets, conditions: ['TailnetReady'], left: 'Objects that name it are refused.', isFree: true },
+  { resource: peerRelays, conditions: ['PeerRelayReady'], left: proxiesStay },
+  {
+    resource: proxyGroupPolicies,
+    conditions: [],
+    left: 'Admission policies that Tailscale’s operator made from it stay, and go on denying.',
+  },
+]
+
+/** Kinds whose objects are only told that nothing is made for them. */
+export const unmanaged: readonly Judged[] = kinds.map(({ resource, conditions, left, isFree = false }) => ({
+  name: resource.kind,
+  resource,
+  ...(isFree && { finalizer }),
+  judge: ({ metadata }) => {
+    const plain = `This operator does not manage objects of the kind ${resource.kind} yet: nothing is made for this one. ${left}`
+    const isHeld = metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(finalizer) === true
+    const message = isHeld
+      ? `${plain} It is not deleted before its devices are removed from the tailnet; do that, then remove the finalizer ${finalizer}.`
+      : plain
+    const not = (type: string): Condition => ({ type, status: 'False', reason: 'NotManaged', message })
+    return {
+      conditions: [{ ...not('NotManaged'), status: 'True' }, ...conditions.map(not)],
+      events: [{ type: 'Warning', reason: 'NotManaged', message }],
+    }
+  },
+}))

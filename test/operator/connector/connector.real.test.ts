@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { ApiBed } from '../../kube/controller/api-bed.ts'
+import { type Bed, startBed } from '../../lab/bed.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { custom, everything, operate, playedTailnet, Shown } from '../operate.ts'
+import { installOperator } from '../operator-process.ts'
+
+let bed: Bed
+let real: ApiBed
+let shown: Shown
+beforeAll(async () => {
+  bed = await startBed({ hosts: {}, cluster: { nodes: 0 } })
+  real = await ApiBed.start(bed)
+  shown = new Shown(bed)
+  await installOperator(bed)
+})
+afterAll(async () => {
+  await real[Symbol.asyncDispose]()
+  await bed.down()
+})
+beforeEach(() => printLogsOnFailure(bed))
+
+const made = (name: string, spec: object) => custom('Connector', name, spec)
+const namesOf = async (kind: string, name: string): Promise<string[]> =>
+  (await shown.children(kind, name)).map(({ metadata }) => metadata.name.replace(/^.*-/, '')).toSorted()
+/** What the devices of a Connector are told to be. */
+const configs = async (name: string): Promise<{ Hostname: string; AdvertiseRoutes: string[] }[]> =>
+  (await shown.children('secret', name)).map(
+    ({ data }) =>
+      JSON.parse(Buffer.from((data as Record<string, string>)['cap-107.hujson'] ?? '', 'base64').toString()) as {
+        Hostname: string
+        AdvertiseRoutes: string[]
+      },
+  )
+
+test('a Connector comes, changes, shrinks and goes', async () => {
+  /** What there is when a device is removed: replicas that are wanted, and surplus Pods. */
+  const atRemoval: string[] = []
+  const tailnet = playedTailnet(async (call) => {
+    if (!call.startsWith('remove device')) return
+    const [set] = await shown.children('statefulset', 'life')
+    const { replicas } = (set?.['spec'] ?? { replicas: 0 }) as { replicas: number }
+    const surplus = (await namesOf('pod', 'life')).filter((ordinal) => Number(ordinal) >= replicas)
+    atRemoval.push(`${replicas} wanted, ${surplus.length} surplus`)
+  })
+  await using operator = await operate(real, tailnet)
+  const spec = {
+    hostnamePrefix: 'office',
+    replicas: 3,
+    subnetRouter: { advertiseRoutes: ['10.2.0.0/16', '10.1.0.0/16'] },
+  }
+  await bed.cluster.apply(made('life', spec))
+  await expect.poll(() => shown.standing('life')).toBe('ConnectorCreated: 3 of 3 devices are up')
+  expect((await configs('life')).map(({ Hostname }) => Hostname)).toEqual(['office-0', 'office-1', 'office-2'])
+  const status = await shown.status('connector', 'life')
+  expect(status).toMatchObject({ subnetRoutes: '10.1.0.0/16,10.2.0.0/16', isExitNode: false, isAppConnector: false })
+  expect(status['devices']).toMatchObject([0, 1, 2].map((ordinal) => ({ hostname: `office-${ordinal}.lab.ts.net` })))
+
+  await bed.cluster.apply(made('life', { ...spec, exitNode: true }))
+  await expect.poll(async () => (await shown.status('connector', 'life'))['isExitNode']).toBe(true)
+  expect((await configs('life')).map(({ AdvertiseRoutes }) => AdvertiseRoutes.join())).toEqual(
+    Array.from({ length: 3 }, () => '0.0.0.0/0,::/0,10.1.0.0/16,10.2.0.0/16'),
+  )
+
+  await bed.cluster.apply(made('life', { ...spec, replicas: 1 }))
+  await expect.poll(() => namesOf('secret', 'life')).toEqual(['0'])
+  await expect.poll(() => shown.standing('life')).toBe('ConnectorCreated: 1 of 1 device is up')
+  expect(atRemoval).toEqual(['1 wanted, 0 surplus', '1 wanted, 0 surplus'])
+
+  await bed.cluster.apply(made('life', { ...spec, replicas: 0 }))
+  await expect.poll(() => shown.standing('life')).toBe('ConnectorCreated: No devices are wanted.')
+  await expect.poll(() => namesOf('secret', 'life')).toEqual([])
+  await expect.poll(() => shown.status('connector', 'life')).not.toHaveProperty('devices')
+  expect(await shown.status('connector', 'life')).not.toHaveProperty('hostname')
+  expect(atRemoval.slice(2)).toEqual(['0 wanted, 0 surplus'])
+  expect(tailnet.calls.filter((call) => call.startsWith('mint'))).toEqual(
+    Array.from({ length: 3 }, () => 'mint tag:k8s Connector life'),
+  )
+
+  await bed.cluster.apply(made('life', spec))
+  await expect.poll(() => shown.standing('life')).toBe('ConnectorCreated: 3 of 3 devices are up')
+  await bed.cluster.kubectl(['delete', 'connector/life', '--timeout=300s'])
+  expect(await shown.children(everything, 'life')).toEqual([])
+  expect(tailnet.calls.filter((call) => call.startsWith('remove device'))).toHaveLength(6)
+  expect(operator.bugs()).toEqual([])
+})
+
+test('what is refused leaves what is there, and tells what to do', async () => {
+  const tailnet = playedTailnet()
+  await using operator = await operate(real, tailnet)
+  await bed.cluster.apply(made('kept', { exitNode: true }))
+  await expect.poll(() => shown.standing('kept')).toBe('ConnectorCreated: 1 of 1 device is up')
+  const before = await configs('kept')
+  await bed.cluster.apply(made('kept', { subnetRouter: { advertiseRoutes: ['10.0.0.5/8'] } }))
+  await expect
+    .poll(() => shown.standing('kept'))
+    .toMatch(
+      'ConnectorInvalid: spec.subnetRouter.advertiseRoutes: "10.0.0.5/8" has bits behind its prefix; the network is 10.0.0.0/8. Correct these networks.',
+    )
+  expect(await configs('kept')).toEqual(before)
+  expect(await shown.status('connector', 'kept')).toMatchObject({
+    isExitNode: true,
+    hostname: 'kept-connector.lab.ts.net',
+  })
+  const { stdout } = await bed.cluster.kubectl(['describe', 'connector/kept'])
+  expect(stdout).toMatch(/Warning\s+ConnectorInvalid\s.*has bits behind its prefix/)
+
+  await bed.cluster.apply(made('elsewhere', { exitNode: true, tailnet: 'second' }))
+  await expect.poll(() => shown.standing('elsewhere')).toContain('ConnectorInvalid: it asks for the Tailnet "second"')
+  expect(await shown.children(everything, 'elsewhere')).toEqual([])
+  expect(tailnet.calls).toEqual(['mint tag:k8s Connector kept'])
+  await bed.cluster.kubectl(['delete', 'connector/kept', 'connector/elsewhere', '--timeout=300s'])
+  expect(operator.bugs()).toEqual([])
+})
+
+test('after a restart with everything in place nothing is written', async () => {
+  {
+    await using operator = await operate(real, playedTailnet())
+    await bed.cluster.apply(made('idle', { exitNode: true, replicas: 2 }), { ...made('idle', {}), kind: 'ProxyClass' })
+    await expect.poll(() => shown.standing('idle')).toBe('ConnectorCreated: 2 of 2 devices are up')
+    await expect.poll(() => shown.standing('idle', 'proxyclass', 'ProxyClassReady')).toContain('ProxyClassValid')
+    expect(operator.bugs()).toEqual([])
+  }
+  real.proxy.seen.length = 0
+  {
+    await using operator = await operate(real, playedTailnet())
+    await bed.cluster.apply(made('next', { exitNode: true, replicas: 0 }))
+    await expect.poll(() => shown.standing('next')).toBe('ConnectorCreated: No devices are wanted.')
+    const writes = real.proxy.seen.filter(({ method, url }) => method !== 'GET' && !/\/events|next/.test(url))
+    expect(writes).toEqual([])
+    expect(operator.bugs()).toEqual([])
+  }
+})
