@@ -1,4 +1,5 @@
-# The agent's image. docs/image.md describes its contents, the privileges that it needs and how to build it.
+# The agent's image, and with --target=operator the operator's. docs/image.md describes their contents, the privileges
+# that they need and how to build them.
 ARG BASE_IMAGE=docker.io/library/debian:trixie-slim
 ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 ARG TAILSCALE_IMAGE=docker.io/tailscale/tailscale:v1.102.5
@@ -19,19 +20,39 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN node tools/build.ts
 
-FROM ${BASE_IMAGE}
-# libstdc++6 is for node, tini for images/bin/culvert; iptables contains both of its variants, nft and legacy. busybox
-# has programs that users' scripts and health checks call and that Debian's base lacks, such as wget, ping and ash; each
-# of them is linked if no other program has its name. Debian's busybox nc lacks -z, with which health checks test a port.
+# What both images have, as the same layers: a node that has one of them fetches only the rest of the other.
+FROM ${BASE_IMAGE} AS runtime
+# libstdc++6 is for node.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends libstdc++6 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
+COPY --from=node /usr/local/bin/node /usr/local/bin/
+
+# The operator runs no program, so it has none.
+FROM runtime AS operator
+# With a package.json, since without one Node tries to read a file as CommonJS first.
+COPY images/lib/package.json /usr/local/lib/culvert/
+COPY --from=bundle /src/dist/operator.js /src/dist/OPERATOR-NOTICES /usr/local/lib/culvert/
+ARG VERSION
+LABEL org.opencontainers.image.title="Culvert operator" \
+    org.opencontainers.image.description="Makes proxies of a tailnet from objects of a Kubernetes cluster" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}"
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/node", "/usr/local/lib/culvert/operator.js"]
+
+FROM runtime
+# tini is for images/bin/culvert; iptables contains both of its variants, nft and legacy. busybox has programs that users'
+# scripts and health checks call and that Debian's base lacks, such as wget, ping and ash; each of them is linked if no
+# other program has its name. Debian's busybox nc lacks -z, with which health checks test a port.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        busybox ca-certificates conntrack iproute2 iptables libstdc++6 netcat-openbsd nftables procps tini \
+        busybox ca-certificates conntrack iproute2 iptables netcat-openbsd nftables procps tini \
     && for path in $(busybox --list-full); do \
         command -v "${path##*/}" > /dev/null || ln -s /usr/bin/busybox "/$path"; \
     done \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
 COPY --from=daemon /usr/local/bin/tailscale /usr/local/bin/tailscaled /usr/local/bin/
-COPY --from=node /usr/local/bin/node /usr/local/bin/
 COPY images/bin/ /usr/local/bin/
 # With a package.json, since without one Node tries to read a file as CommonJS first.
 COPY images/lib/ /usr/local/lib/culvert/

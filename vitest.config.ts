@@ -25,7 +25,7 @@ const patient = { testTimeout: minutes(15), hookTimeout: minutes(30), expect: { 
 const looking = { poll: { ...patient.expect.poll, interval: 200 } }
 
 /** Tests whose beds have nodes of a cluster. */
-const inClusters = ['test/{e2e,examples}/**/*.real.test.ts', 'test/lab/{cluster,demo}/**/*.real.test.ts']
+const inClusters = ['test/{e2e,examples,operator/e2e}/**/*.real.test.ts', 'test/lab/{cluster,demo}/**/*.real.test.ts']
 
 /** Tests of forwarding, which must pass with every firewall. */
 const ofForwarding = [

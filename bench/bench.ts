@@ -11,6 +11,7 @@ import { buildImages, type Images, measureImages } from './image.ts'
 import { inBed } from './in-bed.ts'
 import { iptablesSteps, measureIptables } from './iptables/iptables.ts'
 import { type HostMemory, measureMemory, memorySections } from './memory.ts'
+import { measureOperator, operatorSteps } from './operator.ts'
 import { preparePods } from './pod.ts'
 import { measurePodProbes, podProbesSteps } from './pod-probes.ts'
 import { measurePodRest } from './pod-rest.ts'
@@ -49,6 +50,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       serveSteps +
       podStartingSteps +
       podProbesSteps +
+      operatorSteps +
       (before === undefined ? 0 : earlierSteps),
   )
   await preparation.run(steps)
@@ -73,6 +75,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   )
   const probes = await measurePodProbes(images, size.podProbes, steps)
   const podServe = await measurePodStarting(images, size.serve.podStarts, steps)
+  const operator = await measureOperator(size.operator, steps)
   return {
     sections: [
       ...onHosts.sections,
@@ -84,6 +87,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       ...inPods.sections,
       probes,
       podServe,
+      ...operator,
       image,
     ],
     facts: [...onHosts.facts, ...inPods.facts],
@@ -101,11 +105,15 @@ const parts = {
     measure: (bundle: string, size: Size, steps: Progress) =>
       measureIptables(contestants(bundle), size.iptables, steps),
   },
+  operator: {
+    count: operatorSteps,
+    measure: (_bundle: string, size: Size, steps: Progress) => measureOperator(size.operator, steps),
+  },
 } as const
 
 export async function benchPart(part: keyof typeof parts, size: Size): Promise<Section[]> {
   const { count, measure } = parts[part]
-  const preparation = await prepare(...(part === 'iptables' ? (['cluster'] as const) : []))
+  const preparation = await prepare(...(part === 'unprivileged' ? [] : (['cluster'] as const)))
   const steps = progress(preparation.steps + 1 + count)
   await preparation.run(steps)
   return await measure(await steps.step('bundle the agent', buildAgent), size, steps)

@@ -5,6 +5,7 @@ import type { EndToEndSize } from './egress/end-to-end.ts'
 import type { PacketsSize } from './egress/packets.ts'
 import type { StreamsSize } from './egress/streams.ts'
 import type { IptablesSize } from './iptables/iptables.ts'
+import type { OperatorSize } from './operator.ts'
 import type { ProbesSize } from './pod-probes.ts'
 import type { ChangingSize } from './serve/changing.ts'
 import type { RequestsSize } from './serve/requests.ts'
@@ -30,6 +31,7 @@ export type Size = {
     readonly endToEnd: EndToEndSize
   }
   readonly iptables: IptablesSize
+  readonly operator: OperatorSize
   readonly serve: {
     readonly starts: number
     readonly podStarts: number
@@ -61,6 +63,7 @@ export const full: Size = {
     rules: { packets: { repeats: 9, flows: 1000, messages: 2000 }, streams: { repeats: 5, seconds: 1 } },
     byName: 5,
   },
+  operator: { repeats: 1, services: 500, idle: 20 },
   serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
 }
 
@@ -87,6 +90,7 @@ export const quick: Size = {
     rules: { packets: { repeats: 1, flows: 500, messages: 500 }, streams: { repeats: 1, seconds: 1 } },
     byName: 2,
   },
+  operator: { repeats: 1, services: 100, idle: 10 },
   serve: { starts: 1, podStarts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },
 }
 

@@ -17,6 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   kube: ['lib', 'wire'],
   relay: ['lib'],
   agent: ['lib', 'wire', 'netfilter', 'localapi', 'serve', 'certs', 'kube', 'relay'],
+  operator: ['lib', 'wire', 'kube'],
 }
 
 /**
@@ -159,8 +160,9 @@ describe('only one place', () => {
     ])
   })
 
-  it('reads the environment and ends the process: agent/main.ts', () => {
-    expect(filesWith(/process\.(?:env|argv|exit\b)|\} = process\b|'node:process'/)).toEqual(['agent/main.ts'])
+  it('reads the environment and ends the process: agent/main.ts, operator/main.ts', () => {
+    const found = filesWith(/process\.(?:env|argv|exit\b)|\} = process\b|'node:process'/)
+    expect(found).toEqual(['agent/main.ts', 'operator/main.ts'])
   })
 
   it('reads the time and waits through the clock that is passed to the agent', () => {

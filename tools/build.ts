@@ -1,19 +1,29 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { build, type Metafile, type Plugin } from 'esbuild'
+import { clientNodeParts } from './client-node.ts'
 import { execaParts } from './execa.ts'
 import { undiciDefines, undiciParts } from './undici.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
 const root = dirname(import.meta.dirname)
 
-/** Bundles the agent into one file that plain Node can run; gives its path. */
-export async function buildAgent(): Promise<string> {
-  const outfile = join(root, 'dist', 'agent.js')
+/** Bundles the agent into one file that plain Node can run, `dist/agent.js`; gives its path. */
+export const buildAgent = (): Promise<string> => bundled('agent', 'NOTICES')
+
+/** The same of the operator, `dist/operator.js`. */
+export const buildOperator = (): Promise<string> => bundled('operator', 'OPERATOR-NOTICES')
+
+/** Before requireBuiltins, which takes all of Node's modules. */
+const parts = { agent: () => [execaParts()], operator: () => [clientNodeParts()] } as const
+
+/** Bundles `<name>/main.ts`, and writes the licences of what is in it. */
+async function bundled(name: 'agent' | 'operator', licences: string): Promise<string> {
+  const outfile = join(root, 'dist', `${name}.js`)
   await mkdir(dirname(outfile), { recursive: true })
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: ['agent/main.ts'],
+    entryPoints: [`${name}/main.ts`],
     outfile,
     bundle: true,
     platform: 'node',
@@ -25,14 +35,13 @@ export async function buildAgent(): Promise<string> {
     // esbuild would take its CommonJS form, which loads its parts in a way that cannot be bundled.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     define: { CULVERT_VERSION: JSON.stringify(packageJson.version), ...undiciDefines },
-    // The first has to come before the second, which takes all of Node's modules.
-    plugins: [execaParts(), requireBuiltins, undiciParts()],
+    plugins: [...parts[name](), requireBuiltins, undiciParts()],
     // An ES module has no `require`, which CommonJS packages and requireBuiltins call.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: 'warning',
     metafile: true,
   })
-  await writeFile(join(root, 'dist', 'NOTICES'), await notices(metafile))
+  await writeFile(join(root, 'dist', licences), await notices(metafile))
   return outfile
 }
 
@@ -66,4 +75,4 @@ async function notices({ outputs }: Metafile): Promise<string> {
   return (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`)
 }
 
-if (import.meta.main) console.log(await buildAgent())
+if (import.meta.main) console.log(`${await buildAgent()}\n${await buildOperator()}`)

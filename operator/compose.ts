@@ -1,0 +1,93 @@
+import type { Api } from '../kube/controller/api.ts'
+import { type Applier, applier } from '../kube/controller/apply.ts'
+import type { Controller } from '../kube/controller/controller.ts'
+import { eventWriter } from '../kube/controller/events.ts'
+import { keyOf } from '../kube/controller/object.ts'
+import type { ReflectOptions, Source } from '../kube/controller/reflect.ts'
+import type { Resource } from '../kube/controller/resource.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import { judging } from './judging.ts'
+import type { Kind } from './kind.ts'
+import { judged, kinds } from './kinds.ts'
+import type { ParentType } from './objects/names.ts'
+import { connectors, ingresses, services } from './objects/resources.ts'
+import { resolveClass } from './proxy-class/resolve.ts'
+import { proxies } from './proxy/engine.ts'
+import type { Tailnet } from './proxy/secrets.ts'
+import type { OperatorSettings } from './settings/settings.ts'
+import { caches as follow } from './world/caches.ts'
+import { manager } from './world/followed.ts'
+
+export type Parts = {
+  readonly api: Api
+  readonly tailnet: Tailnet
+  readonly settings: OperatorSettings
+  readonly log: Log
+  readonly clock: Clock
+  /** Also log what is written. */
+  readonly isVerbose?: boolean
+  readonly waits?: ReflectOptions['waits']
+}
+
+export type Operator = {
+  readonly controllers: readonly Controller[]
+  readonly sources: () => readonly Source[]
+}
+
+const parents: readonly { readonly type: ParentType; readonly resource: Resource }[] = [
+  { type: 'svc', resource: services },
+  { type: 'ingress', resource: ingresses },
+  { type: 'connector', resource: connectors },
+]
+
+/** Puts the operator together, which works until `signal` aborts. */
+export function compose(
+  { api, tailnet, settings, log, clock, isVerbose = false, waits }: Parts,
+  signal: AbortSignal,
+): Operator {
+  const problem = (what: string, text: string | undefined): void =>
+    log(text === undefined ? `${what}: well again` : `error: ${what}: ${text}`)
+  /** Why resources are not followed: mostly all for the same reason, which is told once. */
+  const unfollowed = new Map<string, string>()
+  const follows = (name: string, text: string | undefined): void => {
+    const isKnown = text !== undefined && unfollowed.values().some((known) => known === text)
+    if (text === undefined) unfollowed.delete(name)
+    else unfollowed.set(name, text)
+    if (!isKnown && (text !== undefined || unfollowed.size === 0)) problem(`following ${name}`, text)
+  }
+  const caches = follow(
+    api,
+    {
+      namespace: settings.namespace,
+      problem: follows,
+      failed: (error, key) => problem(key, `bug in the operator: ${String(error)}`),
+      ...(waits && { waits }),
+    },
+    signal,
+  )
+  const { apply, prune } = applier(api, manager, caches.written)
+  const logged: Applier = {
+    prune,
+    apply: async (object, flight, options) => {
+      const result = await apply(object, flight, options)
+      if (isVerbose && result === 'written') log(`wrote ${object.kind} ${keyOf(object.metadata)}`)
+      return result
+    },
+  }
+  const tell = eventWriter(
+    api,
+    { component: manager, clock, problem: (text) => problem('writing Events', text) },
+    signal,
+  )
+  const common = { api, caches, applier: logged, tell, clock }
+  const told = (name: string) => (key: string, text: string | undefined) => problem(`${name} ${key}`, text)
+  const ofParents = parents.flatMap(({ type, resource }) => {
+    const [first, ...rest] = kinds.filter((kind) => kind.resource === resource)
+    if (first === undefined) return []
+    const of: readonly [Kind, ...Kind[]] = [first, ...rest]
+    return proxies({ ...common, tailnet, settings, resolveClass, type, kinds: of, problem: told(resource.kind) })
+  })
+  const ofOthers = judged.map((one) => judging(one, { ...common, problem: told(one.resource.kind) }))
+  return { controllers: [...ofParents, ...ofOthers], sources: () => caches.sources() }
+}

@@ -1,0 +1,93 @@
+import type { Bed } from '../lab/bed.ts'
+import type { Cluster } from '../lab/cluster/cluster.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { compose } from '../../operator/compose.ts'
+import type { Tailnet } from '../../operator/proxy/secrets.ts'
+import type { ApiBed } from '../kube/controller/api-bed.ts'
+import { settings } from './a-world.ts'
+import { playAgents } from './played-agents.ts'
+
+/** What the operator asks of a tailnet that is only played; `seen` is called before each call is done. */
+export type Played = Tailnet & { readonly calls: string[] }
+
+export function playedTailnet(seen: (call: string) => Promise<void> = async () => {}): Played {
+  const calls: string[] = []
+  let keys = 0
+  const call = async (text: string): Promise<void> => {
+    await seen(text)
+    calls.push(text)
+  }
+  return {
+    calls,
+    mintKey: async ({ tags, description }) => {
+      keys += 1
+      const id = `k${keys}`
+      await call(`mint ${tags.join(',')} ${description}`)
+      return { id, key: `tskey-auth-${id}`, expires: undefined }
+    },
+    removeKey: (id) => call(`remove key ${id}`),
+    removeDevice: (id) => call(`remove device ${id}`),
+  }
+}
+
+/** Runs the operator in this process on a bed without nodes, whose agents are played. */
+export async function operate(real: ApiBed, tailnet: Tailnet) {
+  const stop = new AbortController()
+  const lines: string[] = []
+  const agents = playAgents(real.direct, { namespace: settings.namespace, problem: (text) => lines.push(text) })
+  const operator = compose(
+    { api: real.api, tailnet, settings, log: (line) => lines.push(line), clock: systemClock },
+    stop.signal,
+  )
+  await Promise.all(operator.sources().map(({ synced }) => synced))
+  return {
+    /** What it says of faults in itself, or in the agents. */
+    bugs: () => lines.filter((line) => line.includes('bug in the operator')),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(operator.controllers.map(({ drain }) => drain(5000)))
+      stop.abort()
+      await agents[Symbol.asyncDispose]()
+    },
+  }
+}
+
+type Status = {
+  readonly conditions?: readonly { type: string; status: string; reason: string; message: string }[]
+  readonly [field: string]: unknown
+}
+
+/** An object of our kinds. */
+export const custom = (kind: string, name: string, spec: object, metadata: object = {}) => ({
+  apiVersion: 'tailscale.com/v1alpha1',
+  kind,
+  metadata: { name, ...metadata },
+  spec,
+})
+
+/** What kubectl shows of our kinds, and of what is made for Connectors. */
+export class Shown {
+  readonly #cluster: Cluster
+
+  constructor({ cluster }: Bed) {
+    this.#cluster = cluster
+  }
+
+  async status(kind: string, name: string): Promise<Status> {
+    return ((await this.#cluster.get(kind, name))?.['status'] ?? {}) as Status
+  }
+
+  /** Reason and message of a condition. */
+  async standing(name: string, kind = 'connector', type = 'ConnectorReady'): Promise<string> {
+    const condition = (await this.status(kind, name)).conditions?.find((one) => one.type === type)
+    return condition === undefined ? 'nothing' : `${condition.reason}: ${condition.message}`
+  }
+
+  async children(kind: string, name: string): Promise<KubeObject[]> {
+    const where = [`--namespace=${settings.namespace}`, `--selector=tailscale.com/parent-resource=${name}`]
+    const { stdout } = await this.#cluster.kubectl(['get', kind, ...where, '--output=json'])
+    return (JSON.parse(stdout) as { items: KubeObject[] }).items
+  }
+}
+
+export const everything = 'statefulset,pod,secret,service,serviceaccount,role,rolebinding'

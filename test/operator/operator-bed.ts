@@ -1,0 +1,81 @@
+import { connect } from '../../kube/controller/cluster.ts'
+import { systemClock } from '../../lib/clock.ts'
+import { tailscaleApi } from '../../operator/api/client.ts'
+import { compose, type Operator } from '../../operator/compose.ts'
+import type { OperatorSettings } from '../../operator/settings/settings.ts'
+import { ApiBed } from '../kube/controller/api-bed.ts'
+import { type Bed, startBed } from '../lab/bed.ts'
+import { Way } from '../lab/way.ts'
+import { settings } from './a-world.ts'
+import { installOperator, namespace } from './operator-process.ts'
+import { playAgents, type PlayedAgents } from './played-agents.ts'
+
+/**
+ * A tailnet and an API server without nodes, in which this process runs the operator with the rights of its manifest,
+ * and agents are played.
+ */
+export class OperatorBed implements AsyncDisposable {
+  readonly bed: Bed
+  readonly kube: ApiBed
+  readonly agents: PlayedAgents
+  readonly settings: OperatorSettings
+  /** What the played agents report as wrong. */
+  readonly problems: string[]
+  readonly #control: Way
+
+  private constructor({ bed, kube, control }: { bed: Bed; kube: ApiBed; control: Way }) {
+    this.bed = bed
+    this.kube = kube
+    this.#control = control
+    this.problems = []
+    this.settings = { ...settings, loginServer: `http://${control.address}` }
+    this.agents = playAgents(kube.direct, {
+      namespace,
+      problem: (text) => void this.problems.push(text),
+      join: async (hostname, authKey) => {
+        // A key that is not there, or was used, is refused.
+        await bed.control.deleteKey(authKey)
+        const { stableId, fqdn, addresses } = await bed.control.createNode(hostname)
+        return { id: stableId, fqdn, addresses }
+      },
+    })
+  }
+
+  static async start(): Promise<OperatorBed> {
+    const bed = await startBed({ hosts: {}, cluster: { nodes: 0 } })
+    const kube = await ApiBed.start(bed)
+    const control = await Way.open(bed.cluster.argv.slice(0, -1), new URL(bed.controlUrl))
+    await installOperator(bed)
+    return new OperatorBed({ bed, kube, control })
+  }
+
+  /** Runs the operator; `logged` are the lines of its log. It sees the API server through `kube.proxy`. */
+  async operate(): Promise<Operator & AsyncDisposable & { readonly logged: readonly string[] }> {
+    const { bed, kube } = this
+    const stop = new AbortController()
+    const logged: string[] = []
+    const { id, secret } = await bed.control.createApiClient()
+    const files = { idFile: kube.file('client_id', id), secretFile: kube.file('client_secret', secret) }
+    const token = (await bed.cluster.token(namespace, 'operator')).trim()
+    const { api } = await connect(kube.kubeconfig('operator', { token }, kube.proxy.url))
+    const tailnet = tailscaleApi(this.settings.loginServer, { type: 'oauth-client', ...files })
+    const log = (line: string): void => void logged.push(line)
+    const operator = compose({ api, tailnet, settings: this.settings, log, clock: systemClock }, stop.signal)
+    await Promise.all(operator.sources().map(({ synced }) => synced))
+    return {
+      ...operator,
+      logged,
+      [Symbol.asyncDispose]: async () => {
+        await Promise.all(operator.controllers.map(({ drain }) => drain(5000)))
+        stop.abort()
+      },
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.agents[Symbol.asyncDispose]()
+    await this.#control[Symbol.asyncDispose]()
+    await this.kube[Symbol.asyncDispose]()
+    await this.bed.down()
+  }
+}

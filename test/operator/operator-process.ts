@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Bed } from '../lab/bed.ts'
+import { kubeconfig } from '../lab/cluster/users.ts'
+import type { KubeObject } from '../lab/cluster/kubectl.ts'
+import { projectRoot } from '../lab/paths.ts'
+import { poll } from '../lab/poll.ts'
+import { readYaml } from '../users/readers/yaml.ts'
+
+export const namespace = 'tailscale'
+
+/** Installs what the operator needs in a cluster, as docs/examples/operator.yaml has it, but for its Pod. */
+export async function installOperator({ cluster }: Bed): Promise<void> {
+  await cluster.kubectl(['apply', '--server-side', `--filename=${join(projectRoot, 'operator/crds')}`])
+  const text = readFileSync(join(projectRoot, 'docs/examples/operator.yaml'), 'utf8')
+  await cluster.apply(...readYaml<KubeObject>(text).filter(({ kind }) => kind !== 'Deployment'))
+}
+
+/** The operator as a process in the network of the cluster's control plane, with the rights of its service account. */
+export class OperatorProcess implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #folder: string
+  /** What it has logged, without the times. */
+  readonly logged: readonly string[]
+
+  private constructor(child: ChildProcess, folder: string, logged: readonly string[]) {
+    this.#child = child
+    this.#folder = folder
+    this.logged = logged
+  }
+
+  /** Starts one, and returns when it follows the cluster. `program`: its bundle, instead of the sources. */
+  static async start(
+    bed: Bed,
+    more: Readonly<Record<string, string>> = {},
+    program = join(projectRoot, 'operator/main.ts'),
+  ): Promise<OperatorProcess> {
+    const folder = mkdtempSync(join(tmpdir(), 'culvert-operator-'))
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text, { mode: 0o600 })
+      return join(folder, name)
+    }
+    const { id, secret } = await bed.control.createApiClient({ tags: ['tag:k8s-operator'] })
+    const token = (await bed.cluster.token(namespace, 'operator')).trim()
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      KUBECONFIG: file('kubeconfig', kubeconfig(bed.cluster.url.v4, bed.cluster.ca, 'operator', token)),
+      OPERATOR_NAMESPACE: namespace,
+      OPERATOR_LOGIN_SERVER: bed.controlUrl,
+      CLIENT_ID_FILE: file('client_id', id),
+      CLIENT_SECRET_FILE: file('client_secret', secret),
+      ...more,
+    }
+    // It ends with this process, however that ends.
+    const tied = ['setpriv', '--pdeathsig', 'KILL', '--']
+    const [command, ...args] = [...tied, ...bed.cluster.argv.slice(0, -1), ...tied, process.execPath, program]
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
+    const logged: string[] = []
+    createInterface({ input: child.stderr }).on('line', (line) => logged.push(line.replace(/^boot: \S+ \S+ /, '')))
+    const started = new OperatorProcess(child, folder, logged)
+    const follows = poll('that it follows the cluster', () => {
+      if (child.exitCode !== null) throw new Error(`it has ended with ${child.exitCode}`)
+      return logged.includes('follows the cluster') || undefined
+    })
+    await follows.catch(async (cause: unknown) => {
+      await started.stop()
+      throw new Error(`the operator: ${logged.join('\n')}`, { cause })
+    })
+    return started
+  }
+
+  readonly name = 'operator'
+
+  /** Of the program itself: what it was started by has become it. */
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  /** What it complains of. */
+  get errors(): readonly string[] {
+    return this.logged.filter((line) => /error|warning|bug/.test(line))
+  }
+
+  /** Ends it as kubelet does; gives its exit code. */
+  async stop(): Promise<number | null> {
+    if (this.#child.exitCode === null) {
+      this.#child.kill('SIGTERM')
+      await once(this.#child, 'exit')
+    }
+    rmSync(this.#folder, { recursive: true, force: true })
+    return this.#child.exitCode
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}

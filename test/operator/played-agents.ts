@@ -1,0 +1,220 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Api } from '../../kube/controller/api.ts'
+import { controller, type Flight, trigger } from '../../kube/controller/controller.ts'
+import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
+import { reflect } from '../../kube/controller/reflect.ts'
+import type { Resource } from '../../kube/controller/resource.ts'
+import { store } from '../../kube/controller/store.ts'
+import { pods, secrets, statefulSets } from '../../operator/objects/resources.ts'
+import { type Change, type Fault, joined, type Joined, stepOf, type Texts } from './played-state.ts'
+
+export type PlayedAgentsOptions = {
+  readonly namespace: string
+  /** Has a node join, as the control server would; without it, nodes exist only in their Secrets. */
+  readonly join?: (hostname: string, authKey: string) => Promise<Joined>
+  readonly problem?: (text: string) => void
+}
+
+export type PlayedAgents = AsyncDisposable & {
+  /** What goes wrong in a Pod from now on, by its name; `key-refused` ends with another key, the others with undefined. */
+  readonly fault: (pod: string, fault: Fault | undefined) => void
+  /** How many Pods run. */
+  readonly running: () => number
+}
+
+type Template = { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }; readonly spec: object }
+type StatefulSetSpec = { readonly replicas?: number; readonly template: Template }
+
+/**
+ * Plays what runs in a cluster without nodes: follows the StatefulSets of a namespace, creates their Pods, which exist
+ * only as objects, and writes what the agents in them would write. Hundreds of workloads need no containers so.
+ */
+export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents {
+  const { namespace, problem = () => undefined } = options
+  const stop = new AbortController()
+  const faults = new Map<string, Fault>()
+  const nodes = new Map<string, Promise<Joined>>()
+  const follow = (resource: Resource) => {
+    const kept = store({ failed: (error) => problem(String(error)) })
+    const told = (text: string | undefined): void => void (text !== undefined && problem(text))
+    const source = reflect(api, { resource, scope: { namespace }, store: kept, problem: told }, stop.signal)
+    return { store: kept, source }
+  }
+  type Followed = ReturnType<typeof follow>
+  const [sets, allPods, allSecrets] = [follow(statefulSets), follow(pods), follow(secrets)]
+
+  const join = (hostname: string, authKey: string): Promise<Joined> => {
+    const made = nodes.get(authKey) ?? (options.join ?? madeUp(nodes.size))(hostname, authKey)
+    nodes.set(authKey, made)
+    return made
+  }
+  /** Writes an object of these; its key does not run again before the store shows that, so that nothing is done twice. */
+  const write = async (
+    of: Followed,
+    name: string,
+    { signal, wrote }: Flight,
+    send: (signal: AbortSignal) => Promise<KubeObject | undefined>,
+  ): Promise<void> => {
+    const pending = of.store.writing(`${namespace}/${name}`)
+    try {
+      wrote(pending.done((await send(signal))?.metadata.resourceVersion))
+    } catch (error) {
+      pending.failed()
+      throw error
+    }
+  }
+
+  const createPod = async (set: KubeObject, ordinal: number, flight: Flight): Promise<void> => {
+    const { template } = set['spec'] as StatefulSetSpec
+    const name = `${set.metadata.name}-${ordinal}`
+    const { apiVersion, kind } = set
+    const owner = { apiVersion, kind, name: set.metadata.name, uid: set.metadata.uid!, controller: true }
+    const labels = { ...template.metadata?.labels, 'apps.kubernetes.io/pod-index': String(ordinal) }
+    const annotations = { [templateAnnotation]: JSON.stringify(template) }
+    const metadata = { name, namespace, labels, annotations, ownerReferences: [owner] }
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { ...template.spec, hostname: name } }
+    await write(allPods, name, flight, (signal) => api.create(pods, pod, signal))
+  }
+
+  const deletePod = async ({ metadata: { name, uid = '' } }: KubeObject, flight: Flight): Promise<void> => {
+    const how = { propagation: 'Background' } as const
+    await write(allPods, name, flight, (signal) => api.delete(pods, { namespace, name, uid }, how, signal))
+  }
+
+  const change = async (name: string, texts: Change, flight: Flight): Promise<void> => {
+    const data = Object.fromEntries(
+      Object.entries(texts).map(([key, text]) => [key, text === null ? null : encoded(text)]),
+    )
+    if (Object.keys(data).length === 0) return
+    const patch = { type: 'merge', body: { data }, manager: 'tailscale-container' } as const
+    await write(allSecrets, name, flight, (signal) => api.patch(secrets, { namespace, name }, patch, signal))
+  }
+
+  /** One step of the agent in a Pod. */
+  const play = async (pod: KubeObject, flight: Flight): Promise<void> => {
+    const { name, uid = '' } = pod.metadata
+    const secret = allSecrets.store.get(keyOf(pod.metadata))
+    if (secret === undefined) return
+    const fault = faults.get(name)
+    const texts = textsOf(secret)
+    const step = stepOf(texts, uid, fault)
+    if (step.change['reissue_authkey'] === null) faults.delete(name)
+    const more = step.does === 'join' ? joined(await join(step.hostname, step.authKey)) : {}
+    await change(name, { ...step.change, ...more }, flight)
+    const isReady = step.does !== 'wait' && fault !== 'never-ready'
+    if (!('conditions' in (pod['status'] as object)) || isReady !== readyOf(pod)) {
+      const body = { status: statusOf(isReady) }
+      const patch = { type: 'merge', body, subresource: 'status', manager: 'kubelet' } as const
+      await write(allPods, name, flight, (signal) => api.patch(pods, { namespace, name }, patch, signal))
+    }
+  }
+
+  /** As the controller of StatefulSets does. */
+  const tellStatus = async (set: KubeObject, own: readonly KubeObject[], flight: Flight): Promise<void> => {
+    const counts = { replicas: own.length, readyReplicas: own.filter(readyOf).length }
+    const status = { observedGeneration: set.metadata.generation, ...counts }
+    const { observedGeneration, replicas, readyReplicas = 0 } = (set['status'] ?? {}) as Partial<typeof status>
+    if (isDeepStrictEqual({ observedGeneration, replicas, readyReplicas }, status)) return
+    const patch = { type: 'merge', body: { status }, subresource: 'status', manager: 'statefulset-controller' } as const
+    const { name } = set.metadata
+    await write(sets, name, flight, (signal) => api.patch(statefulSets, { namespace, name }, patch, signal))
+  }
+
+  const keep = async (key: string, flight: Flight): Promise<void> => {
+    const set = sets.store.get(key)
+    const own = [...allPods.store.all()].filter((pod) => ownerKey(pod) === key)
+    const isGoing = set === undefined || set.metadata.deletionTimestamp !== undefined
+    const { replicas = 1, template } = (set?.['spec'] ?? {}) as Partial<StatefulSetSpec>
+    const wanted = isGoing ? 0 : replicas
+    const surplus = own.filter((pod) => {
+      const { annotations, ownerReferences, deletionTimestamp } = pod.metadata
+      const isCurrent = annotations?.[templateAnnotation] === JSON.stringify(template)
+      const isOfThis = ownerReferences?.[0]?.uid === set?.metadata.uid
+      return deletionTimestamp === undefined && (!isOfThis || !isCurrent || ordinalOf(pod) >= wanted)
+    })
+    for (const pod of surplus) await deletePod(pod, flight)
+    if (set === undefined) return
+    if (isGoing) {
+      if (own.length === 0 && set.metadata.finalizers?.includes('foregroundDeletion') === true) {
+        const finalizers = set.metadata.finalizers.filter((one) => one !== 'foregroundDeletion')
+        const patch = { type: 'merge', body: { metadata: { finalizers } }, manager: 'garbage-collector' } as const
+        await api.patch(statefulSets, set.metadata, patch, flight.signal)
+      }
+      return
+    }
+    const staying = own.filter((pod) => !surplus.includes(pod) && pod.metadata.deletionTimestamp === undefined)
+    for (let ordinal = 0; ordinal < wanted; ordinal += 1) {
+      if (!own.some((pod) => ordinalOf(pod) === ordinal)) await createPod(set, ordinal, flight)
+    }
+    for (const pod of staying) await play(pod, flight)
+    await tellStatus(set, own, flight)
+  }
+
+  const runs = controller({
+    name: 'played-agents',
+    sources: [sets, allPods, allSecrets].map(({ source }) => source),
+    triggers: [
+      trigger(sets.store, ({ key }) => [key]),
+      trigger(allPods.store, ({ before, after }) => [ownerKey((after ?? before)!)]),
+      trigger(allSecrets.store, ({ key }) => [key.replace(/-\d+$/, '')]),
+    ],
+    reconcile: keep,
+    refuse: async (key, error) => problem(`${key}: ${error.message}`),
+    problem: (key, text) => void (text !== undefined && problem(`${key}: ${text}`)),
+    concurrency: 20,
+    pauses: { first: 100, longest: 5000 },
+  })
+  return {
+    fault: (pod, fault) => {
+      if (fault === undefined) faults.delete(pod)
+      else faults.set(pod, fault)
+      runs.add(`${namespace}/${pod.replace(/-\d+$/, '')}`)
+    },
+    running: () => [...allPods.store.all()].length,
+    [Symbol.asyncDispose]: async () => {
+      await runs.drain(5000)
+      stop.abort()
+    },
+  }
+}
+
+const templateAnnotation = 'culvert.test/template'
+
+const encoded = (text: string): string => Buffer.from(text).toString('base64')
+const textsOf = (secret: KubeObject): Texts =>
+  Object.fromEntries(
+    Object.entries((secret['data'] ?? {}) as Record<string, string>).map(([key, text]) => [
+      key,
+      Buffer.from(text, 'base64').toString(),
+    ]),
+  )
+
+const ordinalOf = ({ metadata: { name } }: KubeObject): number => Number(/\d+$/.exec(name)?.[0])
+const ownerKey = ({ metadata: { namespace, name } }: KubeObject): string => `${namespace}/${name.replace(/-\d+$/, '')}`
+
+type PodStatus = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+const readyOf = (pod: KubeObject): boolean =>
+  ((pod['status'] ?? {}) as PodStatus).conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ??
+  false
+
+let lastAddress = 0
+const statusOf = (isReady: boolean) => {
+  const status = isReady ? 'True' : 'False'
+  const conditions = ['Ready', 'ContainersReady'].map((type) => ({ type, status }))
+  lastAddress += 1
+  const podIP = `10.88.${(lastAddress >> 8) & 255}.${lastAddress & 255}`
+  return { phase: 'Running', conditions, podIP, podIPs: [{ ip: podIP }] }
+}
+
+/** A node that no control server knows. */
+const madeUp =
+  (count: number) =>
+  async (hostname: string): Promise<Joined> => {
+    const number = count + 1
+    const address = `100.${64 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
+    return {
+      id: `n${number}CNTRL`,
+      fqdn: `${hostname}.lab.ts.net`,
+      addresses: [address, `fd7a:115c:a1e0::${number.toString(16)}`],
+    }
+  }

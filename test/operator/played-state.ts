@@ -1,0 +1,70 @@
+/** What goes wrong in a Pod: it never becomes ready, its auth key is refused, or its tailnet has no certificates. */
+export type Fault = 'never-ready' | 'key-refused' | 'no-https'
+
+/** A node that has joined. */
+export type Joined = { readonly id: string; readonly fqdn: string; readonly addresses: readonly string[] }
+
+/** The texts of a Secret. */
+export type Texts = Readonly<Record<string, string | undefined>>
+
+/** Keys of a Secret that the agent sets; null: deletes. */
+export type Change = Readonly<Record<string, string | null>>
+
+/**
+ * What the agent does next: `join` the tailnet with a key, after having written `change`; `wait` for a config or a key;
+ * or `run`, forwarding.
+ */
+export type Step =
+  | { readonly change: Change; readonly does: 'join'; readonly hostname: string; readonly authKey: string }
+  | { readonly change: Change; readonly does: 'wait' | 'run' }
+
+/** As tailscaled 1.102. */
+const capabilityVersion = 142
+const forgotten = { device_id: null, device_fqdn: null, device_ips: null, _machinekey: null, '_current-profile': null }
+
+/** The next step of the agent in a Pod, which finds `texts` in its Secret. */
+export function stepOf(texts: Texts, podUid: string, fault: Fault | undefined): Step {
+  const config = configOf(texts)
+  if (config === undefined) return { change: {}, does: 'wait' }
+  const { AuthKey: authKey = '', Hostname: hostname = '' } = config
+  const asked = texts['reissue_authkey']
+  const hasNewKey = authKey !== '' && authKey !== asked
+  const started: Change =
+    texts['pod_uid'] === podUid
+      ? {}
+      : { pod_uid: podUid, tailscale_capver: String(capabilityVersion), https_endpoint: null, 'egress-services': null }
+  const answered: Change = asked !== undefined && hasNewKey ? { reissue_authkey: null, ...forgotten } : {}
+  const change = { ...started, ...answered }
+  if (asked !== undefined && !hasNewKey) return { change, does: 'wait' }
+  const isRefused = fault === 'key-refused' && asked === undefined
+  const isJoined = texts['device_id'] !== undefined && asked === undefined
+  if (isRefused || (!isJoined && authKey === ''))
+    return { change: { ...change, reissue_authkey: authKey }, does: 'wait' }
+  if (!isJoined) return { change, does: 'join', hostname, authKey }
+  const served = texts['serve-config'] === undefined ? null : fault === 'no-https' ? 'no-https' : texts['device_fqdn']
+  const endpoint = served?.replace(/\.$/, '') ?? null
+  const isServed =
+    (started['https_endpoint'] === null ? undefined : texts['https_endpoint']) === (endpoint ?? undefined)
+  return { change: isServed ? change : { ...change, https_endpoint: endpoint }, does: 'run' }
+}
+
+/** What agent and tailscaled write when the node has joined and traffic is forwarded. */
+export const joined = ({ id, fqdn, addresses }: Joined): Change => ({
+  device_id: id,
+  device_fqdn: `${fqdn}.`,
+  device_ips: JSON.stringify(addresses),
+  _machinekey: 'privkey:0',
+  _profiles: '{}',
+  '_current-profile': 'profile-0001',
+  'profile-0001': JSON.stringify({ Config: { NodeID: id, UserProfile: { LoginName: fqdn } } }),
+})
+
+type Config = { readonly AuthKey?: string; readonly Hostname?: string }
+
+/** The config for the highest version that this agent's tailscaled knows. */
+function configOf(texts: Texts): Config | undefined {
+  const versions = Object.keys(texts).flatMap((name) => /^cap-(\d+)\.hujson$/.exec(name)?.[1] ?? [])
+  const usable = versions.map(Number).filter((version) => version <= capabilityVersion)
+  if (usable.length === 0) return undefined
+  return JSON.parse(texts[`cap-${Math.max(...usable)}.hujson`] ?? '') as Config
+}
