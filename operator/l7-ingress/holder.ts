@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
-import { proxyClassOf, textOf } from '../objects/annotations.ts'
+import { areAnnotationsValid, proxyClassOf, textOf } from '../objects/annotations.ts'
 import { isExposed, nodeNameOf } from '../objects/exposed.ts'
 import { finalizer } from '../objects/names.ts'
 import { ingresses, proxyClasses, services } from '../objects/resources.ts'
@@ -17,12 +17,17 @@ export type Holder = {
 
 type Settings = Pick<OperatorSettings, 'ingressClass' | 'isDefaultLoadBalancer'>
 
-/** The Ingress of the same namespace that has the name of a Service which asks for a node; undefined: none has. */
+/**
+ * The Ingress of the same namespace that has the name of a Service which asks for a node; undefined: none has. One that
+ * is refused from the start takes no name from a Service.
+ */
 export function holderOf(service: KubeObject, world: World, settings: Settings): Holder | undefined {
   if (!isExposed(service, settings)) return undefined
   const name = nodeNameOf(service).toLowerCase()
   const near = inNamespaceOf(service, world.all(ingresses)).filter((one) => namesHeld(one).includes(name))
-  const [first] = near.filter((one) => isActive(one, settings) && asksFor(one, name)).toSorted(byAge)
+  const [first] = near
+    .filter((one) => isActive(one, settings) && asksFor(one, name) && (areAnnotationsValid(one) || hasNode(one)))
+    .toSorted(byAge)
   if (first !== undefined) return { ingress: first, joins: true }
   const leaving = near.find(hasNode)
   return leaving && { ingress: leaving, joins: false }

@@ -187,6 +187,15 @@ export const textOf = ({ metadata }: KubeObject, key: keyof Table): string | und
  * @throws UserError that names all that are malformed; `reason` is its reason
  */
 export function readAnnotations(object: KubeObject, reason: string): Annotations {
+  const { values, problems } = examine(object)
+  if (problems.length === 0) return values
+  throw new UserError(reason, problems.join('; '), `Correct or remove ${problems.length > 1 ? 'them' : 'it'}.`)
+}
+
+/** Whether none of an object's annotations is malformed. */
+export const areAnnotationsValid = (object: KubeObject): boolean => examine(object).problems.length === 0
+
+function examine(object: KubeObject): { readonly values: Annotations; readonly problems: readonly string[] } {
   const values: Record<string, unknown> = {}
   const problems: string[] = []
   for (const [key, annotated] of all) {
@@ -196,9 +205,7 @@ export function readAnnotations(object: KubeObject, reason: string): Annotations
     if (error === undefined) values[key] = data
     else problems.push(`annotation ${annotated.name} ${error.issues[0]?.message.replaceAll('`', '"')}`)
   }
-  if (problems.length > 0)
-    throw new UserError(reason, problems.join('; '), `Correct or remove ${problems.length > 1 ? 'them' : 'it'}.`)
-  return values
+  return { values, problems }
 }
 
 /** What the user should know about annotations that have no effect. */

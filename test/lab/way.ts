@@ -19,7 +19,9 @@ export class Way implements AsyncDisposable {
     const way = new Way()
     const { socketPath } = way
     const program = join(import.meta.dirname, 'programs/relay.ts')
-    const [command, ...args] = [...enter, process.execPath, program, socketPath, hostname, port]
+    // It ends with this process, however that ends.
+    const tied = ['setpriv', '--pdeathsig', 'KILL', '--']
+    const [command, ...args] = [...tied, ...enter, ...tied, process.execPath, program, socketPath, hostname, port]
     const relay = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     way.#ends.push(() => relay.kill())
     await once(relay.stdout, 'data')

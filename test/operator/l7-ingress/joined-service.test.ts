@@ -9,6 +9,7 @@ import { ingress, ingressClass, service, settings, worldOf } from '../a-world.ts
 const finalizers = ['tailscale.com/finalizer']
 const tls = (host: string) => ({ tls: [{ hosts: [host] }] })
 const web = ingress('web', tls('app'))
+const malformed = { annotations: { 'tailscale.com/tags': 'k8s' } }
 const exposed = (name: string, spec = {}, annotations = {}, metadata = {}) =>
   service(name, spec, {
     annotations: { 'tailscale.com/expose': 'true', 'tailscale.com/hostname': 'app', ...annotations },
@@ -71,6 +72,13 @@ describe('a Service joins the node of an Ingress', () => {
     ['not if it is not exposed', service('db', {}, { annotations: { 'tailscale.com/hostname': 'app' } }), [web], false],
     ['not as a LoadBalancer of others', service('db', { type: 'LoadBalancer' }), [ingress('i', tls('apps-db'))], false],
     ['not of another namespace', db, [ingress('web', tls('app'), { namespace: 'other' })], false],
+    ['not of one that is refused', db, [ingress('web', tls('app'), malformed)], false],
+    [
+      'of one that is refused now, and has a node',
+      db,
+      [ingress('web', tls('app'), { ...malformed, finalizers })],
+      true,
+    ],
     ['not of another class', db, [ingress('web', { ...tls('app'), ingressClassName: 'nginx' })], false],
     ['not of a group', db, [ingress('web', tls('app'), { annotations: { 'tailscale.com/proxy-group': 'pg' } })], false],
     ['not without a node of the Ingress', db, [ingress('web', tls('app'), { deletionTimestamp: 'x' })], false],
