@@ -5,7 +5,7 @@ import { patience } from './test/lab/patience.ts'
 const minutes = (count: number): number => count * 60_000
 
 /** The slowest test files, the slowest last. */
-const longest = ['ingress-group', 'pod', 'ingress-https', 'examples', 'egress-group'].map(
+const longest = ['ingress-group', 'pod', 'l7-ingress', 'l3', 'ingress-https', 'egress-group', 'examples'].map(
   (name) => `/${name}.real.test.ts`,
 )
 const rank = ({ moduleId }: TestSpecification): number => longest.findIndex((name) => moduleId.includes(name))

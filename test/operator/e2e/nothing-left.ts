@@ -2,21 +2,30 @@ import { expect } from 'vitest'
 import type { Bed } from '../../lab/bed.ts'
 import { namespace } from '../operator-process.ts'
 
+const all = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods,networkpolicies'
+
 /** What the operator has made in the cluster, as `kind/name`. */
-export async function made({ cluster }: Bed): Promise<readonly string[]> {
-  const kinds = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods'
+export async function made({ cluster }: Bed, kinds = all): Promise<readonly string[]> {
   const selector = '--selector=tailscale.com/managed=true'
   const { stdout } = await cluster.kubectl(['get', kinds, `--namespace=${namespace}`, selector, '--output=name'])
   return stdout.split('\n').filter((line) => line !== '')
 }
 
-/** The names of the operator's nodes in the tailnet. */
-export const nodesOf = async ({ control }: Bed): Promise<readonly string[]> =>
-  (await control.nodes()).map(({ name }) => name).filter((name) => name !== 'client')
+/** The names of the operator's nodes in the tailnet, sorted. */
+export async function nodesOf({ control, record }: Bed): Promise<readonly string[]> {
+  const hosts = new Set(record.hosts.map(({ name }) => name))
+  return (await control.nodes())
+    .map(({ name }) => name)
+    .filter((name) => !hosts.has(name))
+    .toSorted()
+}
+
+/** The auth keys that the operator made: those with a description. */
+export const keysOf = async ({ control }: Bed) => (await control.keys()).filter(({ description }) => description !== '')
 
 /** Waits until nothing is left in the cluster and in the tailnet. */
 export async function nothingLeft(bed: Bed): Promise<void> {
   await expect.poll(() => made(bed)).toEqual([])
   expect(await nodesOf(bed)).toEqual([])
-  expect((await bed.control.keys()).filter(({ description, uses }) => description !== '' && uses === 0)).toEqual([])
+  expect((await keysOf(bed)).filter(({ uses }) => uses === 0)).toEqual([])
 }
