@@ -121,9 +121,11 @@ it('goes on when the directory is removed and created again', async () => {
   await follow()
   await rm(directory, { recursive: true })
   await becomes('one', /cannot be read: ENOENT/)
+  // One that is there again at once may not have been missed.
+  await expect.poll(() => reports).toEqual([expect.stringMatching(/config cannot be watched/)])
   await writeVolume(directory, { 'cap-107.hujson': withKey('two') })
   await becomes('two')
   await writeVolume(directory, { 'cap-107.hujson': withKey('three') })
   await becomes('three')
-  expect(reports).toEqual([expect.stringMatching(/config cannot be watched/)])
+  expect(reports).toHaveLength(1)
 })
