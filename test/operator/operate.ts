@@ -1,11 +1,12 @@
-import type { Bed } from '../lab/bed.ts'
+import { type Bed, startBed } from '../lab/bed.ts'
 import type { Cluster } from '../lab/cluster/cluster.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { compose } from '../../operator/compose.ts'
 import type { Tailnet } from '../../operator/proxy/secrets.ts'
-import type { ApiBed } from '../kube/controller/api-bed.ts'
+import { ApiBed } from '../kube/controller/api-bed.ts'
 import { settings } from './a-world.ts'
+import { installOperator } from './operator-process.ts'
 import { playAgents } from './played-agents.ts'
 
 /** What the operator asks of a tailnet that is only played; `seen` is called before each call is done. */
@@ -91,3 +92,15 @@ export class Shown {
 }
 
 export const everything = 'statefulset,pod,secret,service,serviceaccount,role,rolebinding'
+
+/** An API server without nodes, with what the operator needs in it. */
+export async function startPlayed() {
+  const bed = await startBed({ hosts: {}, cluster: { nodes: 0 } })
+  const real = await ApiBed.start(bed)
+  await installOperator(bed)
+  const end = async (): Promise<void> => {
+    await real[Symbol.asyncDispose]()
+    await bed.down()
+  }
+  return { bed, real, shown: new Shown(bed), end }
+}

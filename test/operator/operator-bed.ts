@@ -8,7 +8,7 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import { Way } from '../lab/way.ts'
 import { settings } from './a-world.ts'
 import { installOperator, namespace } from './operator-process.ts'
-import { playAgents, type PlayedAgents } from './played-agents.ts'
+import { joinOf, playAgents, type PlayedAgents } from './played-agents.ts'
 
 /**
  * A tailnet and an API server without nodes, in which this process runs the operator with the rights of its manifest,
@@ -32,12 +32,7 @@ export class OperatorBed implements AsyncDisposable {
     this.agents = playAgents(kube.direct, {
       namespace,
       problem: (text) => void this.problems.push(text),
-      join: async (hostname, authKey) => {
-        // A key that is not there, or was used, is refused.
-        await bed.control.deleteKey(authKey)
-        const { stableId, fqdn, addresses } = await bed.control.createNode(hostname)
-        return { id: stableId, fqdn, addresses }
-      },
+      join: joinOf(bed),
     })
   }
 

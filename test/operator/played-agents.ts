@@ -6,6 +6,7 @@ import { reflect } from '../../kube/controller/reflect.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
 import { store } from '../../kube/controller/store.ts'
 import { pods, secrets, statefulSets } from '../../operator/objects/resources.ts'
+import type { Bed } from '../lab/bed.ts'
 import { type Change, type Fault, joined, type Joined, stepOf, type Texts } from './played-state.ts'
 
 export type PlayedAgentsOptions = {
@@ -14,6 +15,15 @@ export type PlayedAgentsOptions = {
   readonly join?: (hostname: string, authKey: string) => Promise<Joined>
   readonly problem?: (text: string) => void
 }
+
+/** Joins a bed's tailnet. A key that is not there, or was used, is refused. */
+export const joinOf =
+  ({ control }: Bed): NonNullable<PlayedAgentsOptions['join']> =>
+  async (hostname, authKey) => {
+    await control.deleteKey(authKey)
+    const { stableId, fqdn, addresses } = await control.createNode(hostname)
+    return { id: stableId, fqdn, addresses }
+  }
 
 export type PlayedAgents = AsyncDisposable & {
   /** What goes wrong in a Pod from now on, by its name; `key-refused` ends with another key, the others with undefined. */

@@ -1,23 +1,16 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { ApiBed } from '../../kube/controller/api-bed.ts'
-import { type Bed, startBed } from '../../lab/bed.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
-import { custom, everything, operate, playedTailnet, Shown } from '../operate.ts'
-import { installOperator } from '../operator-process.ts'
+import { custom, everything, operate, playedTailnet, startPlayed } from '../operate.ts'
 
-let bed: Bed
-let real: ApiBed
-let shown: Shown
+type Played = Awaited<ReturnType<typeof startPlayed>>
+let bed: Played['bed']
+let real: Played['real']
+let shown: Played['shown']
+let end: Played['end']
 beforeAll(async () => {
-  bed = await startBed({ hosts: {}, cluster: { nodes: 0 } })
-  real = await ApiBed.start(bed)
-  shown = new Shown(bed)
-  await installOperator(bed)
+  ;({ bed, real, shown, end } = await startPlayed())
 })
-afterAll(async () => {
-  await real[Symbol.asyncDispose]()
-  await bed.down()
-})
+afterAll(() => end())
 beforeEach(() => printLogsOnFailure(bed))
 
 const made = (name: string, spec: object) => custom('Connector', name, spec)

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../kube/controller/object.ts'
 import { ApiBed } from '../../kube/controller/api-bed.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
-import { playAgents, type PlayedAgents } from '../played-agents.ts'
+import { joinOf, playAgents, type PlayedAgents } from '../played-agents.ts'
 
 type Texts = Readonly<Record<string, string>>
 type Conditions = {
@@ -24,12 +24,7 @@ export class EngineBed implements AsyncDisposable {
     this.agents = playAgents(api.direct, {
       namespace,
       problem: (text) => void this.problems.push(text),
-      join: async (hostname, authKey) => {
-        // One that does not exist, or was used before, is an error.
-        await bed.control.deleteKey(authKey)
-        const { stableId, fqdn, addresses } = await bed.control.createNode(hostname)
-        return { id: stableId, fqdn, addresses }
-      },
+      join: joinOf(bed),
     })
   }
 
