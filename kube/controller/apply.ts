@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Api } from './api.ts'
 import { type Flight, UserError } from './controller.ts'
+import { asConflict } from './finalize.ts'
 import { appliedBy, comparable } from './managed.ts'
 import { keyOf, type KubeObject } from './object.ts'
 import { apiVersionOf, inWords, type Resource } from './resource.ts'
@@ -21,7 +22,8 @@ export type ApplyOptions = {
 export type Applier = {
   /**
    * Brings the fields of `object` into the cluster by server-side apply, also against other field managers, and takes
-   * out those that were applied before and are not in `object` any more. Writes nothing if that is so already.
+   * out those that were applied before and are not in `object` any more. Writes nothing if that is so already. With a
+   * `uid`, a conflict if the object is gone or another has its name now.
    */
   readonly apply: (object: KubeObject, flight: Flight, options?: ApplyOptions) => Promise<'written' | 'unchanged'>
   /** Deletes what of `present` is not in `plan`; what is being deleted already is left to that. Gives how many. */
@@ -84,7 +86,7 @@ export function applier(
           flight.wrote(write.done(result.metadata.resourceVersion))
         } catch (error) {
           write.failed()
-          throw error
+          throw asConflict(error)
         }
         return 'written'
       })

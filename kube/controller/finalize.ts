@@ -74,12 +74,11 @@ export function removal(object: KubeObject, finalizer: string): readonly Operati
   return [unchanged(object), { op: 'test', path, value: finalizer }, { op: 'remove', path }]
 }
 
-/**
- * The error of a JSON patch as a conflict, if a `test` in it may have failed: the API says only that it could not process
- * the patch.
- */
+/** What the API says when a `test` in a JSON patch failed, and when an object that is applied has another uid by now. */
+const meansConflict = /error in our request|metadata\.uid: Invalid value/
+
+/** An error as a conflict, if it was one though the API says only that it could not process the patch. */
 export function asConflict(error: unknown): unknown {
-  if (!(error instanceof KubeError) || error.status !== 422 || !error.message.includes('error in our request'))
-    return error
+  if (!(error instanceof KubeError) || error.status !== 422 || !meansConflict.test(error.message)) return error
   return new KubeError(error.message, { status: 409, reason: 'Conflict', retryable: true, cause: error })
 }

@@ -15,9 +15,9 @@ export function appliedBy(manager: string, object: KubeObject, subresource?: str
   return { ...(isJsonObject(view) ? view : {}), apiVersion, kind }
 }
 
-/** What is compared with that: all that is to be applied, without name and namespace. */
+/** What is compared with that: all that is to be applied, without what only says to which object. */
 export function comparable({
-  metadata: { name: _name, namespace: _namespace, ...metadata },
+  metadata: { name: _name, namespace: _namespace, uid: _uid, ...metadata },
   ...rest
 }: KubeObject): JsonObject {
   const value = Object.keys(metadata).length === 0 ? rest : { ...rest, metadata }

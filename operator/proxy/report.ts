@@ -34,8 +34,9 @@ export function parentWriter({ api, resource, store, apply, clock }: WriterOptio
       const all = timed(conditions, conditionsOf(object), metadata.generation, clock.date())
       const wanted = { ...status, ...(all.length > 0 && { conditions: all }) }
       if (Object.keys(wanted).length === 0 && appliedBy(manager, object, 'status') === undefined) return
-      const { name, namespace } = metadata
-      const identity = { name, ...(namespace !== undefined && { namespace }) }
+      const { name, namespace, uid } = metadata
+      // With the uid, since the API would make a Service anew that has gone meanwhile.
+      const identity = { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) }
       await apply({ apiVersion, kind, metadata: identity, status: wanted }, flight, { subresource: 'status' })
     },
     /** Applies a merge patch, unless that changes nothing; gives whether it has. */

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { applier } from '../../../kube/controller/apply.ts'
+import { isStale } from '../../../kube/controller/controller.ts'
 import { deafness } from '../../../kube/controller/health.ts'
 import type { KubeObject } from '../../../kube/controller/object.ts'
+import { store } from '../../../kube/controller/store.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { childOf, operate, parent } from './an-operator.ts'
 import { ApiBed, never } from './api-bed.ts'
-import { configMaps } from './resources.ts'
+import { configMaps, services } from './resources.ts'
 
 let bed: Bed
 let real: ApiBed
@@ -175,4 +178,33 @@ test('what is impossible is told once by a condition and an Event, and done when
   await real.put(parent(namespace, 'a', { value: 'possible' }))
   await expect.poll(() => kindsOf(namespace, 'a')).toEqual(everything)
   expect(operator.problems).toEqual([])
+})
+
+test('a status is not applied to an object that is gone or another by now', async () => {
+  const namespace = 'gone'
+  await makeNamespace(namespace)
+  const identity = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', namespace } }
+  const spec = { ports: [{ port: 80 }] }
+  const make = () => real.direct.create(services, { ...identity, spec }, never)
+  const { apply } = applier(real.direct, 'test', [{ resource: services, store: store({ failed: () => {} }) }])
+  const condition = { type: 'Told', status: 'True', reason: 'Test', message: '', lastTransitionTime: new Date(0) }
+  const tell = (uid: string) =>
+    apply(
+      { ...identity, metadata: { ...identity.metadata, uid }, status: { conditions: [condition] } },
+      { signal: never, wrote: () => {} },
+      { subresource: 'status' },
+    ).catch((error: unknown) => error)
+  const first = await make()
+  expect(await tell(first.metadata.uid!)).toBe('written')
+  await real.direct.delete(
+    services,
+    { ...identity.metadata, uid: first.metadata.uid! },
+    { propagation: 'Background' },
+    never,
+  )
+  expect(await tell(first.metadata.uid!)).toSatisfy(isStale)
+  expect(await real.direct.get(services, identity.metadata, never)).toBeUndefined()
+  const second = await make()
+  expect(await tell(first.metadata.uid!)).toSatisfy(isStale)
+  expect(await tell(second.metadata.uid!)).toBe('written')
 })

@@ -60,7 +60,7 @@ describe('what a manager has applied', () => {
   })
 })
 
-it('what is to be applied is compared without name and namespace', () => {
+it('what is to be applied is compared without what only says to which object', () => {
   const object = { ...configMap('a', '1'), metadata: { name: 'a', namespace: 'b', labels: { x: 'y' } } }
   expect(comparable({ ...object, more: undefined })).toEqual({
     apiVersion: 'v1',
@@ -68,7 +68,11 @@ it('what is to be applied is compared without name and namespace', () => {
     metadata: { labels: { x: 'y' } },
     data: {},
   })
-  expect(comparable({ ...object, metadata: { name: 'a' } })).toEqual({ apiVersion: 'v1', kind: 'ConfigMap', data: {} })
+  expect(comparable({ ...object, metadata: { name: 'a', uid: 'u' } })).toEqual({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    data: {},
+  })
 })
 
 it('trimming keeps what the manager has applied, and everything else but what kubectl remembers', () => {
