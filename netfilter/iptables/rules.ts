@@ -66,6 +66,7 @@ const unmarked = setMark(tailscaledMark(0))
 
 const original = '-m conntrack --ctdir ORIGINAL'
 const reply = '-m conntrack --ctdir REPLY'
+const begins = '--tcp-flags FIN,SYN,RST,ACK SYN'
 const segments = '-p tcp -m tcp --tcp-flags SYN,RST SYN'
 
 /**
@@ -79,6 +80,11 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
   const unreachable = family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable'
   const ranges = tailnetRanges.filter((range) => range.family === family).map(({ text }) => text)
   const [target, address] = [catchAll[family], source[family]]
+  // Addressed to the Pod, and not by peers. The Pod itself refuses late packets of flows that conntrack has forgotten.
+  const toPod = (protocol: '' | Protocol): string =>
+    `! ${outOf}${protocol && ` -p ${protocol}`} -m addrtype --dst-type LOCAL${protocol === 'tcp' ? ` -m tcp ${begins}` : ''}`
+  const inward = ingressChains(table, family)
+  const outward = protocols.flatMap((protocol) => egressChains(table, family, protocol))
   return {
     mangle: {
       jumps: [
@@ -147,38 +153,29 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
     },
     nat: {
       jumps: [
-        { from: 'PREROUTING', to: 'CULVERT-TRANSLATE' },
+        ...(inward === undefined ? [] : [{ from: 'PREROUTING', to: 'CULVERT-IN', match: outOf }]),
+        ...(target === undefined ? [] : [{ from: 'PREROUTING', to: 'CULVERT-OTHER', match: toPod('') }]),
+        ...outward.map(({ protocol, chain }) => ({ from: 'PREROUTING', to: chain, match: toPod(protocol) })),
         { from: 'POSTROUTING', to: 'CULVERT-SOURCE' },
       ],
       chains: new Map([
-        [
-          'CULVERT-TRANSLATE',
-          [
-            `${outOf} -j CULVERT-INGRESS`,
-            // Addressed to the Pod, and not by peers.
-            `! ${outOf} -m addrtype --dst-type LOCAL -j CULVERT-EGRESS`,
-          ],
-        ],
-        // DNAT ends these chains, so the rules after it remove the marks from packets that were not translated.
-        ['CULVERT-INGRESS', [markConnection(marks.ingress), asHost, '-j CULVERT-IN', unmarked, markConnection(0)]],
-        [
-          'CULVERT-EGRESS',
-          [
-            // The Pod itself refuses late packets of flows that conntrack has forgotten.
-            `-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN`,
-            markConnection(marks.egress),
-            '-p tcp -j CULVERT-TCP',
-            '-p udp -j CULVERT-UDP',
-            '-j CULVERT-ALL',
-            markConnection(0),
-          ],
-        ],
-        [
-          'CULVERT-ALL',
-          target === undefined
-            ? []
-            : [...exempt.map((key) => `${portMatch(key)} -j RETURN`), `-j DNAT --to-destination ${kernelText(target)}`],
-        ],
+        ...(inward ?? []),
+        ...outward.flatMap(({ chains }) => [...chains]),
+        ...(target === undefined
+          ? []
+          : ([
+              [
+                'CULVERT-ALL',
+                [
+                  ...exempt.map((key) => `${portMatch(key)} -j RETURN`),
+                  `-j DNAT --to-destination ${kernelText(target)}`,
+                ],
+              ],
+              [
+                'CULVERT-OTHER',
+                ['-p tcp -j RETURN', '-p udp -j RETURN', markConnection(marks.egress), '-j CULVERT-ALL'],
+              ],
+            ] as const)),
         [
           'CULVERT-SOURCE',
           [
@@ -191,18 +188,39 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
         ],
         ...spreadChains(table.ingress[family], family),
         ...byPortChains(table.ingressByPort[family]),
-        ...branches('CULVERT-IN', addressLeaves(table, family), (digits) => `-d ${prefixOf(digits, family)}`),
-        ...(['tcp', 'udp'] as const).flatMap((protocol) => [
-          ...branches(
-            `CULVERT-${protocol.toUpperCase()}`,
-            portLeaves(table, family, protocol),
-            (digits) => `-p ${protocol} -m ${protocol} --dport ${rangeOf(digits)}`,
-          ),
-        ]),
       ]),
     },
   }
 }
+
+type Protocol = (typeof protocols)[number]
+const protocols = ['tcp', 'udp'] as const
+
+// DNAT ends the chains that translate, so the rules after it remove the marks from packets that were not translated.
+// They are one with the root of their tree, since a new connection passes each rule.
+
+/** What translates packets from the tunnel; undefined: there is nothing to translate. */
+function ingressChains(table: ForwardingTable, family: Family): Chains | undefined {
+  const leaves = addressLeaves(table, family)
+  if (leaves.length === 0) return undefined
+  const tree = branches('CULVERT-IN', leaves, (digits) => `-d ${prefixOf(digits, family)}`)
+  const marked = [markConnection(marks.ingress), asHost]
+  return withRoot(tree, 'CULVERT-IN', (root) => [...marked, ...root, unmarked, markConnection(0)])
+}
+
+/** What translates packets of a protocol that the cluster sends to the Pod. */
+function egressChains(table: ForwardingTable, family: Family, protocol: Protocol) {
+  const chain = `CULVERT-${protocol.toUpperCase()}`
+  const leaves = portLeaves(table, family, protocol)
+  const all = table.catchAll[family] === undefined ? [] : ['-j CULVERT-ALL']
+  if (leaves.length + all.length === 0) return []
+  const tree = branches(chain, leaves, (digits) => `-p ${protocol} -m ${protocol} --dport ${rangeOf(digits)}`)
+  const whole = (root: readonly string[]) => [markConnection(marks.egress), ...root, ...all, markConnection(0)]
+  return [{ protocol, chain, chains: withRoot(tree, chain, whole) }]
+}
+
+const withRoot = (tree: Chains, root: string, whole: (rules: readonly string[]) => readonly string[]): Chains =>
+  new Map([...tree, [root, whole(tree.get(root) ?? [])]])
 
 const portMatch = (key: string): string => {
   const [protocol, port] = key.split(' . ')

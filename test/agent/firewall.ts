@@ -47,7 +47,7 @@ export function interferenceOf(host: Host, name: FirewallName = firewall): Inter
   const jump = '-j CULVERT-GUARD'
   return {
     deleteRules: async () => {
-      await both('-t nat -F CULVERT-TRANSLATE')
+      await both('-t nat -F PREROUTING')
       await both(`-t mangle -D POSTROUTING ${jump}`)
     },
     guarded: () =>

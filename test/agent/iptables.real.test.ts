@@ -19,8 +19,8 @@ beforeEach(() => printLogsOnFailure(bed))
 
 const changes: readonly [string, string][] = [
   ['a chain emptied', '-t nat -F CULVERT-TCP'],
-  ['a rule before all others', '-t nat -I CULVERT-EGRESS -j RETURN'],
-  ['a port forwarded elsewhere', '-t nat -R CULVERT-TCP 1 -p tcp -j DNAT --to 10.98.0.11:1'],
+  ['a rule before all others', '-t nat -I CULVERT-TCP -j RETURN'],
+  ['a port forwarded elsewhere', '-t nat -R CULVERT-TCP 2 -p tcp -j DNAT --to 10.98.0.11:1'],
   ['a jump deleted', '-t mangle -D POSTROUTING -j CULVERT-GUARD'],
   ['a table flushed', '-t mangle -F'],
 ]

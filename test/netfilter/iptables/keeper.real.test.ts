@@ -75,7 +75,7 @@ describe.each(variants)('%s', (variant) => {
   it.each([
     ['a chain that was emptied', ['-t', 'mangle', '-F', 'CULVERT-GUARD']],
     ['a rule among ours', ['-t', 'mangle', '-I', 'CULVERT-GUARD', '-j', 'ACCEPT']],
-    ['a jump that was deleted', ['-t', 'nat', '-D', 'PREROUTING', '-j', 'CULVERT-TRANSLATE']],
+    ['a jump that was deleted', ['-t', 'nat', '-D', 'POSTROUTING', '-j', 'CULVERT-SOURCE']],
     ['an additional jump', ['-t', 'nat', '-A', 'OUTPUT', '-d', '10.0.0.1', '-j', 'CULVERT-IN']],
     ['a flushed table', ['-t', 'nat', '-F']],
     ['a rule before one that must be first', ['-I', 'FORWARD', '-j', 'ACCEPT']],

@@ -1,5 +1,5 @@
 import { contains, parseAddress, parsePrefix } from '../../../lib/address.ts'
-import type { Chains } from '../../../netfilter/iptables/tree.ts'
+import { jumpRule, type TableRules } from '../../../netfilter/iptables/rules.ts'
 
 /** The first packet of a connection, as it arrives. */
 export type Packet = {
@@ -18,8 +18,11 @@ export type Fate = { readonly to: string | undefined; readonly mark: number; rea
 
 type State = { to: string | undefined; mark: number; connection: number }
 
-/** Evaluates the rules of chains of the table nat for a packet, as the kernel does. */
-export function judge(chains: Chains, start: string, packet: Packet): Fate {
+/** Evaluates our rules in the table nat for a packet that arrives, as the kernel does. */
+export function judge({ jumps, chains: ours }: TableRules, packet: Packet): Fate {
+  // Each jump is inserted before those that are there.
+  const entry = jumps.filter(({ from }) => from === 'PREROUTING').map(jumpRule)
+  const chains = new Map([...ours, ['PREROUTING', entry.toReversed()]])
   const state: State = { to: undefined, mark: 0, connection: 0 }
   const enter = (chain: string): boolean => {
     for (const rule of chains.get(chain) ?? []) {
@@ -37,7 +40,7 @@ export function judge(chains: Chains, start: string, packet: Packet): Fate {
     }
     return false
   }
-  enter(start)
+  enter('PREROUTING')
   return state
 }
 

@@ -13,8 +13,7 @@ const text = (all: Rules): string =>
   Object.values(all)
     .flatMap(({ chains }) => [...chains].flatMap(([name, list]) => list.map((rule) => `${name} ${rule}`)))
     .join('\n')
-const fate = (table: ForwardingTable, packet: Packet, family: Family = 4) =>
-  judge(rules(table, family).nat.chains, 'CULVERT-TRANSLATE', packet)
+const fate = (table: ForwardingTable, packet: Packet, family: Family = 4) => judge(rules(table, family).nat, packet)
 
 describe('rules', () => {
   it.each<[string, Partial<ForwardingTable>, Family, RegExp]>([
@@ -87,7 +86,7 @@ describe('rules', () => {
 
   it('give several backends of an address equal probabilities', () => {
     const { chains } = rules(severalTable('100.64.0.1', ['10.0.0.1', '10.0.0.2', '10.0.0.3'])).nat
-    expect(chains.get('CULVERT-IN')).toEqual(['-d 100.64.0.1/32 -j CULVERT-OF-64400001'])
+    expect(chains.get('CULVERT-IN')).toContain('-d 100.64.0.1/32 -j CULVERT-OF-64400001')
     expect(chains.get('CULVERT-OF-64400001')).toEqual([
       '-m statistic --mode random --probability 0.33333333349 -j DNAT --to-destination 10.0.0.1',
       '-m statistic --mode random --probability 0.50000000000 -j DNAT --to-destination 10.0.0.2',
