@@ -17,7 +17,8 @@ import { byFamily, emptyTable, type ForwardingTable } from '../table.ts'
 import { type Change, changes, named, noRules, renderChanges } from './changes.ts'
 import type { Iptables } from './iptables.ts'
 import { type Held, readListing } from './listing.ts'
-import { kindOf, type Rules, rulesOf } from './rules.ts'
+import { kindOf } from './marks.ts'
+import { type Rules, rulesOf } from './rules.ts'
 
 export type KeeperOptions = {
   /** For the families that can be used here. */

@@ -5,6 +5,7 @@ import type { ForwardingTable } from '../table.ts'
 import { digitsOf, kernelText, prefixOf } from './address-text.ts'
 import { byPortChains, leadToPort, portDigits, portsChain } from './by-port.ts'
 import { leadTo, spreadChain, spreadChains } from './spread.ts'
+import { anyOfOurs, asHost, asSubnetRoute, connection, markConnection, marks, subnetRoute, unmarked } from './marks.ts'
 import { branches, type Chains, type Leaf } from './tree.ts'
 
 /** The prefix of our chains' names, and of no others. */
@@ -32,37 +33,6 @@ export type TableRules = { readonly jumps: readonly Jump[]; readonly chains: Cha
 
 /** All rules of an address family. */
 export type Rules = Readonly<Record<TableName, TableRules>>
-
-/**
- * Our connections are marked when they begin, and recognised by that as long as they exist, even when their rules
- * are gone. Instead of the address set of nftables, iptables could only compare one address after the other. Bits that
- * neither tailscaled nor Kubernetes use.
- */
-const markMask = 0x3000_0000
-export const marks = { ingress: 0x1000_0000, egress: 0x2000_0000, refused: 0x3000_0000 } as const
-export type Kind = keyof typeof marks
-
-/** The kind of a connection with this mark; undefined if it is not ours. */
-export const kindOf = (mark = 0): Kind | undefined => kinds.find((kind) => (mark & markMask) === marks[kind])
-const kinds = ['ingress', 'egress', 'refused'] as const satisfies readonly Kind[]
-
-const hex = (value: number): string => `0x${value.toString(16)}`
-const connection = (kind: Kind): string => `-m connmark --mark ${hex(marks[kind])}/${hex(markMask)}`
-const anyOfOurs = `-m connmark ! --mark 0x0/${hex(markMask)}`
-const markConnection = (value: number): string => `-j CONNMARK --set-xmark ${hex(value)}/${hex(markMask)}`
-
-/** tailscaled's part of a packet's mark. No other bit may change. */
-const tailscaledMark = (value: number): string => `${hex(value)}/0xff0000`
-const setMark = (mark: string): string => `-j MARK --set-xmark ${mark}`
-/** tailscaled's mark of its own packets, which are routed as if there was no tailscaled. */
-const asHost = setMark(tailscaledMark(0x8_0000))
-/**
- * tailscaled's mark of packets of subnet routes. Of other packets that are forwarded into the tunnel it drops those from
- * 100.64.0.0/10 and, with its stateful filter, those of new connections.
- */
-const subnetRoute = tailscaledMark(0x4_0000)
-const asSubnetRoute = setMark(subnetRoute)
-const unmarked = setMark(tailscaledMark(0))
 
 const original = '-m conntrack --ctdir ORIGINAL'
 const reply = '-m conntrack --ctdir REPLY'
