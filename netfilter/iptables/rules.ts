@@ -37,7 +37,7 @@ export type Rules = Readonly<Record<TableName, TableRules>>
 const original = '-m conntrack --ctdir ORIGINAL'
 const reply = '-m conntrack --ctdir REPLY'
 const begins = '--tcp-flags FIN,SYN,RST,ACK SYN'
-const segments = '-p tcp -m tcp --tcp-flags SYN,RST SYN'
+const clamp = '-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'
 
 /**
  * The rules of one family for a table, as `iptables-save` prints them. Comparing a packet with a rule takes the kernel
@@ -59,10 +59,11 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
     mangle: {
       jumps: [
         { from: 'PREROUTING', to: 'CULVERT-ROUTE', match: outOf },
-        { from: 'FORWARD', to: 'CULVERT-CLAMP', match: segments },
-        { from: 'FORWARD', to: 'CULVERT-MARK', match: into },
-        ...(refuseUnmapped ? [{ from: 'FORWARD', to: 'CULVERT-UNMAPPED', match: outOf }] : []),
-        { from: 'POSTROUTING', to: 'CULVERT-GUARD' },
+        { from: 'FORWARD', to: 'CULVERT-INTO', match: into },
+        { from: 'FORWARD', to: 'CULVERT-OUTOF', match: outOf },
+        { from: 'POSTROUTING', to: 'CULVERT-UNMARK', match: `${into} -m mark --mark ${subnetRoute}` },
+        // Unmapped packets would also leave by the tunnel.
+        { from: 'POSTROUTING', to: 'CULVERT-GUARD', ...(!refuseUnmapped && { match: elsewhere }) },
       ],
       chains: new Map([
         // To backends, and answers to the cluster. A connection's first packet is marked where it is translated.
@@ -70,39 +71,39 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
           'CULVERT-ROUTE',
           [`${connection('egress')} ${reply} ${asHost}`, `${connection('ingress')} ${original} ${asHost}`],
         ],
-        // In both directions: with only the first, downloads hang.
-        ['CULVERT-CLAMP', [into, outOf].map((way) => `${way} ${segments} -j TCPMSS --clamp-mss-to-pmtu`)],
-        // Past the filters of tailscaled, which accept everything else by themselves.
         [
-          'CULVERT-MARK',
+          'CULVERT-INTO',
           [
+            clamp,
+            // Past the filters of tailscaled, which accept everything else by themselves.
             `-m conntrack --ctstate NEW ${anyOfOurs} ${asSubnetRoute}`,
             ...ranges.map((range) => `-s ${range} ${anyOfOurs} ${asSubnetRoute}`),
           ],
         ],
-        ...(refuseUnmapped
-          ? ([
-              [
-                'CULVERT-UNMAPPED',
-                // REJECT exists only in the table filter, where an earlier rule may accept the packet: then it is
-                // dropped by the guard.
-                ranges.map((range) => `-d ${range} -m conntrack ! --ctstate DNAT ${markConnection(marks.refused)}`),
-              ],
-            ] as const)
-          : []),
+        [
+          'CULVERT-OUTOF',
+          [
+            // With only the other direction, downloads hang.
+            clamp,
+            // REJECT exists only in the table filter, where an earlier rule may accept the packet: then it is dropped by
+            // the guard.
+            ...(refuseUnmapped
+              ? ranges.map((range) => `-d ${range} -m conntrack ! --ctstate DNAT ${markConnection(marks.refused)}`)
+              : []),
+          ],
+        ],
         [
           'CULVERT-GUARD',
           [
             // The refusal itself must leave, since it is a reply.
-            ...(refuseUnmapped ? [`${connection('refused')} ${original} -j DROP`] : []),
-            `${into} -g CULVERT-UNMARK`,
+            ...(refuseUnmapped ? [`${connection('refused')} ${original} -j DROP`, `${into} -j RETURN`] : []),
             // Nothing of ours leaves by another device in the clear.
             `${connection('egress')} ${original} -j DROP`,
             `${connection('ingress')} ${reply} -j DROP`,
           ],
         ],
         // tailscaled masquerades packets with its mark, and would end those flows when its device is removed.
-        ['CULVERT-UNMARK', [`-m mark --mark ${subnetRoute} ${anyOfOurs} ${unmarked}`]],
+        ['CULVERT-UNMARK', [`${anyOfOurs} ${unmarked}`]],
       ]),
     },
     filter: {

@@ -21,7 +21,7 @@ const changes: readonly [string, string][] = [
   ['a chain emptied', '-t nat -F CULVERT-TCP'],
   ['a rule before all others', '-t nat -I CULVERT-TCP -j RETURN'],
   ['a port forwarded elsewhere', '-t nat -R CULVERT-TCP 2 -p tcp -j DNAT --to 10.98.0.11:1'],
-  ['a jump deleted', '-t mangle -D POSTROUTING -j CULVERT-GUARD'],
+  ['a jump deleted', '-t mangle -D PREROUTING -i tailscale0 -j CULVERT-ROUTE'],
   ['a table flushed', '-t mangle -F'],
 ]
 
@@ -117,7 +117,7 @@ describe('on a node that lacks', () => {
     await proxy.process.stop()
     // Existing connections would leave unencrypted without these rules.
     expect((await leftovers(proxy.host)).filter((line) => !line.includes('CULVERT'))).toEqual([])
-    expect((await proxy.host.exec(['iptables-legacy-save'])).stdout).toContain('-A POSTROUTING -j CULVERT-GUARD')
+    expect((await proxy.host.exec(['iptables-legacy-save'])).stdout).toMatch(/^-A POSTROUTING .*-j CULVERT-GUARD$/m)
     const clear =
       'for i in iptables ip6tables; do for t in nat mangle; do $i-legacy -t $t -F; $i-legacy -t $t -X; done; done'
     await proxy.host.exec(['sh', '-c', clear])

@@ -68,7 +68,7 @@ describe('ensure', () => {
     ['a jump that was deleted', 'nat', '-D POSTROUTING -j CULVERT-SOURCE'],
     ['a duplicate jump', 'nat', '-A POSTROUTING -j CULVERT-SOURCE'],
     ['a jump from another chain', 'nat', '-A OUTPUT -p tcp -j CULVERT-IN'],
-    ['a jump with a condition', 'mangle', '-D POSTROUTING -j CULVERT-GUARD\n-A POSTROUTING -o eth0 -j CULVERT-GUARD'],
+    ['a jump with a condition', 'nat', '-D POSTROUTING -j CULVERT-SOURCE\n-A POSTROUTING -o eth0 -j CULVERT-SOURCE'],
     [
       'a jump without its condition',
       'mangle',
@@ -92,7 +92,7 @@ describe('ensure', () => {
   it('the next change also repairs what has not been noticed yet', async () => {
     const rules = make()
     await rules.ensure(one, alive)
-    models[4].restore('*mangle\n:CULVERT-GUARD - [0:0]\n-D POSTROUTING -j CULVERT-GUARD\nCOMMIT\n')
+    models[4].restore('*mangle\n:CULVERT-GUARD - [0:0]\n-D POSTROUTING ! -o tailscale0 -j CULVERT-GUARD\nCOMMIT\n')
     expect(await rules.ensure(two, alive)).toBe(true)
     expect(await make().ensure(two, alive)).toBe(false)
   })
