@@ -47,7 +47,8 @@ async function main(args: readonly string[]): Promise<number> {
         `--outputFile.json=${report}`,
         ...filters,
       ],
-      { cwd: root, preferLocal: true, stdio: 'inherit', reject: false },
+      // Images are built once.
+      { cwd: root, preferLocal: true, stdio: 'inherit', reject: false, env: { CULVERT_TEST_IMAGES: folder } },
     )
     const { passed, failed } = await counts(report)
     // An error outside any test, or no test at all, must not count as success.

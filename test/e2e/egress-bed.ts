@@ -4,9 +4,9 @@ import { startEgressOperator } from '../lab/cluster/egress-operator.ts'
 import { egressEntry, egressFiles, egressObjects, type EgressSpec, keyOf } from '../lab/cluster/egress-services.ts'
 import type { EgressStatus } from '../lab/cluster/egress-slices.ts'
 import { groupConfig, groupObjects, replicasOf } from '../lab/cluster/group.ts'
-import { toolsImage } from '../lab/cluster/images.ts'
 import { proxyBase, proxyNamespace } from '../lab/cluster/proxy.ts'
 import { buildImage } from '../lab/images/image.ts'
+import { clientPod } from './client-pod.ts'
 import { ProxyPod, serviceAddresses } from './cluster.ts'
 import { restartRollout, rolledOut } from './rollout.ts'
 
@@ -150,14 +150,3 @@ export class EgressBed implements AsyncDisposable {
 }
 
 type Slice = { readonly endpoints: readonly { readonly addresses: readonly string[] }[] | null }
-
-const clientPod = (name: string, nodeName: string) => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name, namespace: 'default' },
-  spec: {
-    nodeName,
-    terminationGracePeriodSeconds: 0,
-    containers: [{ name: 'tools', image: toolsImage, command: ['sleep', '86400'] }],
-  },
-})

@@ -141,6 +141,6 @@ test('a target that joins the tailnet later is reached from then on, until it is
   await egress.remove('late')
 })
 
-test('two rolling restarts under load: no new connection fails', async () => {
-  expectNothingFailed(await restartUnderLoad(egress, 'db', 2))
+test('a rolling restart under load: no new connection fails', async () => {
+  expectNothingFailed(await restartUnderLoad(egress, 'db', 1))
 })

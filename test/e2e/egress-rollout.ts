@@ -1,10 +1,20 @@
 import { expect } from 'vitest'
-import { type Report, startTraffic } from '../lab/bed.ts'
-import { echoPort, type EgressBed } from './egress-bed.ts'
+import { type Host, type Report, startTraffic } from '../lab/bed.ts'
+import { echoPort } from './egress-bed.ts'
 
 const families = ['v4', 'v6'] as const
 
 const replicas = 3
+
+/** A group of three proxies, as far as its clients see it. */
+export type Restarted = {
+  readonly clients: readonly Host[]
+  /** For how long a node remembers a connection that was reset, in ms. */
+  readonly forgets: number
+  readonly addresses: (service: string) => Promise<{ readonly v4: string; readonly v6: string }>
+  /** Restarts all replicas, one after the other; gives how long it took, in ms. */
+  readonly restart: () => Promise<number>
+}
 
 /** How often each client opens a new connection, in ms. */
 const every = 50
@@ -19,7 +29,7 @@ export type Rollout = {
 }
 
 /** Restarts all replicas this many times, while clients on each node keep opening connections and keep some open. */
-export async function restartUnderLoad(egress: EgressBed, service: string, times: number): Promise<Rollout> {
+export async function restartUnderLoad(egress: Restarted, service: string, times: number): Promise<Rollout> {
   const to = await egress.addresses(service)
   const ways = egress.clients.flatMap((client) => families.map((family) => ({ client, address: to[family] })))
   const each = <T>(work: (way: (typeof ways)[number], index: number) => Promise<T>): Promise<T[]> =>

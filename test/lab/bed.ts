@@ -126,6 +126,7 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     for (const component of this.#cluster?.components ?? []) component.signal('SIGCONT')
     for (const { processes } of this.#everywhere) for (const process of processes) process.kill('SIGCONT')
     this.#lastWords ??= await this.tails()
+    await this.#cluster?.endDirect()
     await tearDown(this.name)
     // Everything that waits for one of these now notices that it has ended.
     await Promise.all(this.#everywhere.flatMap(({ processes }) => processes.map(({ exited }) => exited)))
@@ -172,7 +173,8 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
 ): Promise<Bed<keyof T & string>> {
   const nodes = options.cluster === undefined ? undefined : nodesOf(options.cluster)
   const programs = await bedPrograms()
-  const cluster = nodes === undefined ? undefined : { nodes, programs: await builtPrograms('cluster') }
+  const cluster =
+    nodes === undefined ? undefined : { ...options.cluster, nodes, programs: await builtPrograms('cluster') }
   await sweep()
   made += 1
   const record = await start({
@@ -183,7 +185,7 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
     acme: options.acme === true ? {} : options.acme || undefined,
     ...(cluster === undefined ? {} : { cluster }),
   })
-  return await bedOf(record)
+  return await bedOf(record, options.owned !== false)
 }
 
 /** A bed that is up already, started by any process. Throws CulvertError `command` when there is none of that name. */
@@ -197,8 +199,9 @@ export async function openBed(name: string): Promise<Bed> {
   return await bedOf(record)
 }
 
-async function bedOf(record: BedRecord): Promise<Bed> {
+/** `own`: this process takes it down. */
+async function bedOf(record: BedRecord, own = false): Promise<Bed> {
   if (record.cluster === undefined) return new Bed(record, await bedPrograms())
   const programs = await builtPrograms('cluster')
-  return new Bed(record, programs, new Cluster(record, programs))
+  return new Bed(record, programs, new Cluster(record, programs, own))
 }

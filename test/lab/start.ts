@@ -33,7 +33,7 @@ export type StartOptions = {
   /** Runs a certificate authority, and lets every tailscaled get certificates from it. */
   readonly acme: AcmeSpec | undefined
   /** Starts a Kubernetes cluster too. */
-  readonly cluster?: { readonly nodes: number; readonly programs: Programs<'cluster'> }
+  readonly cluster?: { readonly nodes: number; readonly programs: Programs<'cluster'>; readonly syncFrequency?: string }
 }
 
 /**
@@ -88,7 +88,7 @@ async function raise({ name, hosts, programs, owned, acme, cluster }: StartOptio
   const filesMounted = Promise.all(held.map((host) => mountFiles(bed, paths, host)))
   const [ready] = await Promise.all([
     startTailnet(made, { programs, acme, connected, filesMounted }),
-    cluster && startCluster(made, cluster.programs, Promise.all([connected, filesMounted])),
+    cluster && startCluster(made, cluster, Promise.all([connected, filesMounted])),
   ])
   return await updateRecord(name, ({ owner, ...record }) => ({
     ...record,

@@ -5,6 +5,23 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+type End = { readonly path: string } | { readonly host: string; readonly port: number }
+
+/**
+ * Passes on connections `from` one end of a way `to` another; both are where the command `enter` runs the rest of its
+ * arguments, except that sockets are everywhere. Gives what ends it.
+ */
+export async function relay(enter: readonly string[], from: End, to: End): Promise<() => void> {
+  const program = join(import.meta.dirname, 'programs/relay.ts')
+  // It ends with this process, however that ends.
+  const tied = ['setpriv', '--pdeathsig', 'KILL', '--']
+  const ends = [from, to].map((end) => JSON.stringify(end))
+  const [command = '', ...args] = [...tied, ...enter, ...tied, process.execPath, program, ...ends]
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  return () => void child.kill()
+}
+
 /** A way for this process to a server within a bed. */
 export class Way implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'culvert-'))
@@ -18,13 +35,7 @@ export class Way implements AsyncDisposable {
   static async open(enter: readonly string[], { hostname, port }: { hostname: string; port: string }): Promise<Way> {
     const way = new Way()
     const { socketPath } = way
-    const program = join(import.meta.dirname, 'programs/relay.ts')
-    // It ends with this process, however that ends.
-    const tied = ['setpriv', '--pdeathsig', 'KILL', '--']
-    const [command, ...args] = [...tied, ...enter, ...tied, process.execPath, program, socketPath, hostname, port]
-    const relay = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-    way.#ends.push(() => relay.kill())
-    await once(relay.stdout, 'data')
+    way.#ends.push(await relay(enter, { path: socketPath }, { host: hostname, port: Number(port) }))
     const tcp = createServer((near) => {
       const far = connect(socketPath)
       near.pipe(far).pipe(near)

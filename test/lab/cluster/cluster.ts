@@ -26,8 +26,8 @@ export class Cluster extends Kubectl {
   readonly #programs: readonly string[]
   readonly #pods: Host[] = []
 
-  constructor(record: BedRecord, programs: Programs<'cluster'>) {
-    super(record, programs)
+  constructor(record: BedRecord, programs: Programs<'cluster'>, direct = false) {
+    super(record, programs, direct)
     this.#components = componentsOf(record, programs)
     const nodes = record.hosts.filter(({ node }) => node !== undefined)
     this.#record = record

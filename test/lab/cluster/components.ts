@@ -6,6 +6,9 @@ import { controlPlane } from './control-plane.ts'
 import { nodePlans } from './node.ts'
 import { clusterPaths } from './paths.ts'
 
+/** Memory is less scarce than processor time, of which the API server uses a fifth to collect garbage with Go’s default. */
+const rarely = { GOGC: '400' }
+
 /** Every daemon of a bed's cluster, by its name, running or not. */
 export function componentsOf(record: BedRecord, programs: Programs<'cluster'>): ReadonlyMap<string, Component> {
   const directories = Object.values(programs)
@@ -13,8 +16,9 @@ export function componentsOf(record: BedRecord, programs: Programs<'cluster'>): 
   const around = (plan: Plan) => {
     const node = nodes.find((host) => host.node === plan.node)
     const { logs } = pathsOf(record.name)
-    if (node === undefined) return { bed: record.name, holder: record.holder!.pid, env: { HOME: '/tmp' }, logs }
-    return { bed: record.name, holder: node.holder.pid, env: new Host(node, directories, {}).env(), logs }
+    if (node === undefined)
+      return { bed: record.name, holder: record.holder!.pid, env: { HOME: '/tmp', ...rarely }, logs }
+    return { bed: record.name, holder: node.holder.pid, env: new Host(node, directories, rarely).env(), logs }
   }
   const plans = [
     ...controlPlane(clusterPaths(record.name), programs, nodes.length),

@@ -5,6 +5,7 @@ import { searchPath } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
 import { patience } from '../patience.ts'
 import { run, type Ran } from '../run.ts'
+import { DirectApi } from './direct-api.ts'
 import { clusterEvent, inOrder, type LabEvent } from './events.ts'
 import { clusterPaths } from './paths.ts'
 import { isUnready, unreadyReasons, type Pod } from './pods.ts'
@@ -25,46 +26,77 @@ export type KubeObject = {
   readonly [field: string]: unknown
 }
 
+type ListOptions = Pick<KubectlOptions, 'timeout'> & {
+  /** Only objects with these labels, as `--selector` takes them. */
+  readonly selector?: string
+}
+
+/** By default more than enough for any wait. */
+const ample = 2 * patience
+
 /** A cluster with the permissions of its administrator, through kubectl. */
 export class Kubectl {
   /** The administrator's kubeconfig, a file; usable in the bed's network. */
   readonly kubeconfig: string
   /** The beginning of a command that runs kubectl in the network of the API server. */
   readonly argv: readonly string[]
+  readonly #direct: boolean
+  #api: DirectApi | undefined
 
-  constructor(record: BedRecord, programs: Programs<'cluster'>) {
+  /** With `direct` objects are read and applied without kubectl, as if by it, until `endDirect`. */
+  constructor(record: BedRecord, programs: Programs<'cluster'>, direct: boolean) {
     this.kubeconfig = clusterPaths(record.name).kubeconfig('admin')
     this.argv = [...enterNetwork(record.holder!.pid), join(programs.kubectl, 'kubectl')]
+    this.#direct = direct
+  }
+
+  get #directly(): DirectApi | undefined {
+    if (this.#direct) this.#api ??= new DirectApi(this.argv.slice(0, -1), this.kubeconfig, ample)
+    return this.#api
+  }
+
+  async endDirect(): Promise<void> {
+    await this.#api?.end()
   }
 
   /** Runs kubectl as the administrator, with the files and the working directory of this side. */
   async kubectl(argv: readonly string[], options: KubectlOptions = {}): Promise<Ran> {
     return await run([...this.argv, ...argv], {
-      timeout: 2 * patience,
+      timeout: ample,
       ...options,
-      // Not this process's environment, which may name a proxy.
-      env: { HOME: dirname(this.kubeconfig), KUBECONFIG: this.kubeconfig, PATH: searchPath([]) },
+      // Not this process's environment, which may name a proxy. It ends before there is much garbage to collect.
+      env: { HOME: dirname(this.kubeconfig), KUBECONFIG: this.kubeconfig, PATH: searchPath([]), GOGC: 'off' },
       doing: `kubectl ${argv.join(' ')}`,
     })
   }
 
   /** Creates objects, or updates them. */
   async apply(...objects: readonly KubeObject[]): Promise<void> {
+    if (this.#directly !== undefined) {
+      for (const object of objects) await this.#directly.apply(object)
+      return
+    }
     const list = { apiVersion: 'v1', kind: 'List', items: objects }
     await this.kubectl(['apply', '--server-side', '--force-conflicts', '--filename=-'], { input: JSON.stringify(list) })
   }
 
   /** An object, or undefined without one. `kind` is as kubectl accepts it. */
   async get<T = KubeObject>(kind: string, name: string, namespace = 'default'): Promise<T | undefined> {
+    if (this.#directly !== undefined) return await this.#directly.get<T>(kind, name, namespace)
     const where = [kind, name, `--namespace=${namespace}`]
     const { stdout } = await this.kubectl(['get', ...where, '--ignore-not-found', '--output=json'])
     return stdout === '' ? undefined : (JSON.parse(stdout) as T)
   }
 
-  /** All objects of a kind, of one namespace or of all. */
-  async list<T = KubeObject>(kind: string, namespace?: string, options: KubectlOptions = {}): Promise<T[]> {
-    const where = namespace === undefined ? '--all-namespaces' : `--namespace=${namespace}`
-    const { stdout } = await this.kubectl(['get', kind, where, '--output=json'], options)
+  /** All objects of a kind, or of several with commas between them, of one namespace or of all. */
+  async list<T = KubeObject>(kind: string, namespace?: string, options: ListOptions = {}): Promise<T[]> {
+    if (this.#directly !== undefined) return await this.#directly.list<T>(kind, namespace, options)
+    const { timeout = ample, selector } = options
+    const where = [
+      namespace === undefined ? '--all-namespaces' : `--namespace=${namespace}`,
+      ...(selector === undefined ? [] : [`--selector=${selector}`]),
+    ]
+    const { stdout } = await this.kubectl(['get', kind, ...where, '--output=json'], { timeout })
     return (JSON.parse(stdout) as { items: T[] }).items
   }
 

@@ -38,11 +38,14 @@ export function nodePlans(n: number, programs: Programs<'cluster'>): Plan[] {
 }
 
 /** The settings of the daemons of the `n`-th node, by path inside. `groups` is the path of its control groups. */
-export function nodeSettings(n: number, groups: string, plugins: string): Record<string, string> {
+export function nodeSettings(
+  n: number,
+  { groups, plugins, syncFrequency }: { groups: string; plugins: string; syncFrequency: string | undefined },
+): Record<string, string> {
   return {
     [nodeFiles.containerd]: containerd(plugins),
     [nodeFiles.network]: JSON.stringify(network(n)),
-    [nodeFiles.kubelet]: JSON.stringify(kubelet(groups)),
+    [nodeFiles.kubelet]: JSON.stringify(kubelet(groups, syncFrequency)),
     [nodeFiles.proxy]: JSON.stringify(proxy(n)),
   }
 }
@@ -80,7 +83,8 @@ function network(n: number): unknown {
   }
 }
 
-function kubelet(groups: string): unknown {
+// With `1s`, mounted files are updated within a second or two.
+function kubelet(groups: string, syncFrequency = '1s'): unknown {
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -88,8 +92,7 @@ function kubelet(groups: string): unknown {
     authentication: { x509: { clientCAFile: nodeFiles.ca } },
     clusterDNS: [controlPlaneAddress.v4],
     clusterDomain: 'cluster.local',
-    // So that mounted files are updated within a second or two.
-    syncFrequency: '1s',
+    syncFrequency,
     configMapAndSecretChangeDetectionStrategy: 'Watch',
     cgroupDriver: 'cgroupfs',
     cgroupRoot: groups,

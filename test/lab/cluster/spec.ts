@@ -7,6 +7,8 @@ export type ClusterSpec = {
    * tokens and permissions are checked, and no controller runs.
    */
   readonly nodes?: number
+  /** How often kubelet looks at mounted files by itself; `1s` when left out. Its own default is `1m`. */
+  readonly syncFrequency?: string
 }
 
 const most = 5

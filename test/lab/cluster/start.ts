@@ -19,7 +19,7 @@ import { kubeconfig, tokenFile, usersOf } from './users.ts'
  */
 export async function startCluster(
   record: BedRecord,
-  programs: Programs<'cluster'>,
+  { programs, syncFrequency }: { programs: Programs<'cluster'>; syncFrequency?: string },
   filesMounted: Promise<unknown>,
 ): Promise<void> {
   const cluster = new Cluster(record, programs)
@@ -30,7 +30,7 @@ export async function startCluster(
 
   const api = written.then(() => start('etcd')).then(() => start('kube-apiserver'))
   const engines = Promise.all([written, filesMounted]).then(() =>
-    Promise.all(nodes.map((node) => prepareNode(record.name, node, cluster, programs))),
+    Promise.all(nodes.map((node) => prepareNode(record.name, node, cluster, { programs, syncFrequency }))),
   )
   await Promise.all([api, engines])
   if (nodes.length === 0) return
@@ -60,14 +60,18 @@ async function prepareNode(
   bed: string,
   record: HostRecord,
   cluster: Cluster,
-  programs: Programs<'cluster'>,
+  { programs, syncFrequency }: { programs: Programs<'cluster'>; syncFrequency: string | undefined },
 ): Promise<void> {
   const { name } = record
   const paths = clusterPaths(bed)
   const node = new Host(record, [], {})
   const user = (daemon: string) => readFile(paths.kubeconfig(`${name}.${daemon}`), 'utf8')
   const files = {
-    ...nodeSettings(record.node!, cgroupOf(bed, name), programs['network-plugins']),
+    ...nodeSettings(record.node!, {
+      groups: cgroupOf(bed, name),
+      plugins: programs['network-plugins'],
+      syncFrequency,
+    }),
     [nodeFiles.ca]: await readFile(paths.file('ca.crt'), 'utf8'),
     [nodeFiles.kubeletUser]: await user('kubelet'),
     [nodeFiles.proxyUser]: await user('kube-proxy'),

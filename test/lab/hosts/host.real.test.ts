@@ -31,7 +31,7 @@ test('exec kills a command at its time limit, inside the host, too', async () =>
 test('the environment is the given one, and not that of the test', async () => {
   const { stdout } = await host.exec(['env'], { env: { COLOUR: 'blue', HOME: undefined } })
   const names = stdout.split('\n').map((line) => line.split('=')[0])
-  expect(new Set(names)).toEqual(new Set(['COLOUR', 'LANG', 'PATH', 'TS_NO_LOGS_NO_SUPPORT']))
+  expect(new Set(names)).toEqual(new Set(['COLOUR', 'LANG', 'NODE_COMPILE_CACHE', 'PATH', 'TS_NO_LOGS_NO_SUPPORT']))
 })
 
 test('a spawned process has its real number, and its lines can be waited for', async () => {

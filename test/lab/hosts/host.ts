@@ -68,8 +68,8 @@ export class Host {
   }
 
   /**
-   * The environment of programs in the host: nothing is taken from this process. A variable given as undefined is left
-   * out.
+   * The environment of programs in the host: nothing is taken from this process, but where Node keeps what it has
+   * compiled. A variable given as undefined is left out.
    */
   env(more: Readonly<Record<string, string | undefined>> = {}): Record<string, string> {
     const all = {
@@ -77,6 +77,7 @@ export class Host {
       HOME: '/tmp',
       LANG: 'C.UTF-8',
       TS_NO_LOGS_NO_SUPPORT: 'true',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       ...this.#always,
       ...more,
     }

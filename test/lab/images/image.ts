@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { tailscaleVersion } from '../../../wire/capability-version.ts'
@@ -64,9 +64,11 @@ export function agentArguments({ debian, node, tailscale }: Bases): string[] {
 
 /** Builds an image and writes it as an archive to the cache, unless it is there. */
 async function archived(reference: string, note: Note, args: (bases: Bases) => readonly string[]): Promise<Image> {
+  const name = reference.replace(/.*\//, '').replace(':', '-')
+  const known = await knownImage(name)
+  if (known !== undefined) return known
   return await withImages(note, async (bases) => {
     const digest = await buildImageOf([`--tag=${reference}`, ...args(bases)], note)
-    const name = reference.replace(/.*\//, '').replace(':', '-')
     const archive = join(imagesRoot(), `${name}-${digest.slice(7, 19)}.tar`)
     if (!existsSync(archive)) {
       note(`write ${archive}`)
@@ -74,8 +76,25 @@ async function archived(reference: string, note: Note, args: (bases: Bases) => r
       await rename(`${archive}.new`, archive)
       await discardOld(`${name}-`, archive)
     }
-    return { reference, archive, digest, bytes: (await stat(archive)).size }
+    const image = { reference, archive, digest, bytes: (await stat(archive)).size }
+    const file = fileOfKnown(name)
+    if (file !== undefined) await writeFile(file, JSON.stringify(image))
+    return image
   })
+}
+
+/** The file that describes an image which was built in this run of all tests; undefined outside of one. */
+function fileOfKnown(name: string): string | undefined {
+  const folder = process.env['CULVERT_TEST_IMAGES']
+  return folder ? join(folder, `${name}.json`) : undefined
+}
+
+/** An image that need not be built again: while all tests run, the sources stay the same. */
+async function knownImage(name: string): Promise<Image | undefined> {
+  const file = fileOfKnown(name)
+  if (file === undefined || !existsSync(file)) return undefined
+  const image = JSON.parse(await readFile(file, 'utf8')) as Image
+  return existsSync(image.archive) ? image : undefined
 }
 
 /** Removes earlier archives, except those that may still be in use. */
