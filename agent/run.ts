@@ -8,6 +8,7 @@ import { loadSettings } from './lifecycle/load.ts'
 import { type Stopper, stopper } from './lifecycle/stop.ts'
 import type { Started } from './settings/flags.ts'
 import { type Environment, environmentWarnings, terminationLogPath } from './settings/read.ts'
+import { readConfigSecret } from './settings/state.ts'
 import { shortTimings, timings as normalTimings } from './world/timings.ts'
 
 /**
@@ -69,6 +70,13 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
     const { env, named, hidden } = started
     if (hidden.length > 0) bare(`flags take precedence over the environment; not used: ${hidden.join(', ')}`)
     for (const warning of environmentWarnings(env)) log(`warning: ${warning}`)
+    const configSecret = readConfigSecret(env)
+    if (configSecret !== undefined) {
+      // Imported on demand, like all that asks the Kubernetes API.
+      const { configFromSecret } = await import('./device-config/from-secret.ts')
+      await configFromSecret({ ...configSecret, log }, work.signal)
+      work.signal.throwIfAborted()
+    }
     const loaded = await loadSettings(env, home)
     for (const warning of loaded.warnings) log(`warning: ${warning}`)
     work.signal.throwIfAborted()

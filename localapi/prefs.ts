@@ -4,15 +4,24 @@ import type { LocalApi } from './client.ts'
 import { decode } from './schema.ts'
 
 /** What the node advertises to the tailnet. */
-export type Advertised = { readonly routes: readonly string[]; readonly services: readonly string[] }
+export type Advertised = {
+  readonly routes: readonly string[]
+  readonly services: readonly string[]
+  readonly isAppConnector: boolean
+}
 
 const names = optional(z.array(z.string()))
-const schema = z.object({ AdvertiseRoutes: names, AdvertiseServices: names })
+const appConnector = optional(z.object({ Advertise: optional(z.boolean()) }))
+const schema = z.object({ AdvertiseRoutes: names, AdvertiseServices: names, AppConnector: appConnector })
 
 /** @throws CulvertError `localapi` when tailscaled does not answer as documented */
 export async function getAdvertised(api: Pick<LocalApi, 'get'>, signal: AbortSignal): Promise<Advertised> {
-  const { AdvertiseRoutes, AdvertiseServices } = decode(await api.get('prefs', signal), schema)
-  return { routes: AdvertiseRoutes ?? [], services: AdvertiseServices ?? [] }
+  const { AdvertiseRoutes, AdvertiseServices, AppConnector } = decode(await api.get('prefs', signal), schema)
+  return {
+    routes: AdvertiseRoutes ?? [],
+    services: AdvertiseServices ?? [],
+    isAppConnector: AppConnector?.Advertise === true,
+  }
 }
 
 /**
@@ -21,12 +30,13 @@ export async function getAdvertised(api: Pick<LocalApi, 'get'>, signal: AbortSig
  */
 export async function setAdvertised(
   api: Pick<LocalApi, 'patch'>,
-  { routes, services }: Partial<Advertised>,
+  { routes, services, isAppConnector }: Partial<Advertised>,
   signal: AbortSignal,
 ): Promise<void> {
   const change = {
     ...(routes && { AdvertiseRoutes: routes, AdvertiseRoutesSet: true }),
     ...(services && { AdvertiseServices: services, AdvertiseServicesSet: true }),
+    ...(isAppConnector !== undefined && { AppConnector: { Advertise: isAppConnector }, AppConnectorSet: true }),
   }
   await api.patch('prefs', change, signal)
 }

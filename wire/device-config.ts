@@ -8,7 +8,9 @@ import { fieldNamed, goJson, isSameField, unknownFields } from './go-json.ts'
 export type DeviceConfigContent = {
   /** Verbatim, also `file:PATH`, which tailscaled resolves; empty if absent. */
   readonly authKey: string
-  readonly advertiseRoutes: readonly string[]
+  /** Undefined if absent: tailscaled then keeps those that it has. */
+  readonly advertiseRoutes: readonly string[] | undefined
+  readonly isAppConnector: boolean
   readonly advertiseServices: readonly string[]
   readonly disableSnat: boolean
 }
@@ -91,10 +93,12 @@ export const renderDeviceConfigFile = (file: DeviceConfigFile): string => goJson
 
 /** The parts that the agent uses of a config file; throws as `parseDeviceConfigFile` does. */
 export function parseDeviceConfig(path: string, bytes: Buffer): DeviceConfigContent {
-  const { AuthKey, AdvertiseRoutes, AdvertiseServices, DisableSNAT } = parseDeviceConfigFile(path, bytes)
+  const { AuthKey, AdvertiseRoutes, AppConnector, AdvertiseServices, DisableSNAT } = parseDeviceConfigFile(path, bytes)
   return {
     authKey: AuthKey ?? '',
-    advertiseRoutes: AdvertiseRoutes ?? [],
+    advertiseRoutes: AdvertiseRoutes ?? undefined,
+    // Its only field, however that is spelled.
+    isAppConnector: Object.values(AppConnector ?? {}).includes(true),
     advertiseServices: AdvertiseServices ?? [],
     disableSnat: DisableSNAT ?? false,
   }

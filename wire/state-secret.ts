@@ -1,3 +1,4 @@
+import * as z from 'zod/mini'
 import { type Address, parseAddress } from '../lib/address.ts'
 import { parseJson } from '../lib/json.ts'
 
@@ -12,6 +13,8 @@ export const keys = {
   httpsEndpoint: 'https_endpoint',
   egressServices: 'egress-services',
   ingressServices: 'ingress-config.json',
+  /** The Tailscale Services that the tailnet lets the node host: JSON list of names. */
+  hosted: 'culvert-hosted',
   /** The memory of failed certificate requests. */
   certificates: 'culvert-certificates',
   /** Written by users and operators; read, and never written by the agent. */
@@ -19,7 +22,7 @@ export const keys = {
 } as const
 
 /** Left by an earlier run, and meaningless in this one. */
-export const staleAtBoot = [keys.httpsEndpoint, keys.egressServices, keys.ingressServices] as const
+export const staleAtBoot = [keys.httpsEndpoint, keys.egressServices, keys.ingressServices, keys.hosted] as const
 
 /** The value of `device_fqdn`: the node's full name with a trailing dot. */
 export const renderDeviceFqdn = (name: string): string => (name.endsWith('.') ? name : `${name}.`)
@@ -38,3 +41,9 @@ export function parseDeviceIps(text: string): readonly Address[] | undefined {
   const addresses = list.flatMap((item: unknown) => (typeof item === 'string' ? (parseAddress(item) ?? []) : []))
   return addresses.length === list.length ? addresses : undefined
 }
+
+export const renderHosted = (services: readonly string[]): string => JSON.stringify(services.toSorted())
+
+/** Undefined unless the text is a list of names. */
+export const parseHosted = (text: string): readonly string[] | undefined =>
+  z.safeParse(z.array(z.string()), parseJson(text)).data

@@ -8,6 +8,11 @@ export type Entry = Pick<Dirent, 'name' | 'isDirectory'>
 /** A config file, and the N in its name. */
 export type Choice = { readonly path: string; readonly cap: number }
 
+/** The N in the name of a config file; NaN for any other name. */
+const capOf = (name: string): number => Number(/^cap-(0|[1-9]\d*)\.hujson$/.exec(name)?.[1])
+
+export const isConfigFile = (name: string): boolean => !Number.isNaN(capOf(name))
+
 /**
  * Chooses the config file for a tailscaled of capability version `version`: the `cap-N.hujson` with the highest N that
  * is not above it. Names with another spelling of N or with a suffix are ignored.
@@ -17,7 +22,7 @@ export function chooseConfigFile(directory: string, entries: readonly Entry[], v
   const names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)
   let best: Choice | undefined
   for (const name of names) {
-    const cap = Number(/^cap-(0|[1-9]\d*)\.hujson$/.exec(name)?.[1])
+    const cap = capOf(name)
     if (cap <= version && cap > (best?.cap ?? -1)) best = { path: join(directory, name), cap }
   }
   if (best !== undefined) return best

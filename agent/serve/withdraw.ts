@@ -1,40 +1,56 @@
 import { getAdvertised, setAdvertised } from '../../localapi/prefs.ts'
 import type { Context } from '../world/context.ts'
+import type { World } from '../world/world.ts'
 import { advertised, planAdvertise } from './advertise.ts'
 
 /**
- * Withdraws advertised routes and Tailscale Services before the stop, so that another node takes over while this one
- * still serves. Only those that the next start advertises again (by a variable, the config file or the serve config):
- * others exist only in the state, and stay.
+ * Withdraws what the node advertises before the stop, so that another node takes over while this one still serves:
+ * routes, that it is an exit node or app connector, and Tailscale Services. Only what the next start advertises again
+ * (by a variable, the config file or the serve config): the rest exists only in the state, and stays.
  * @throws CulvertError `localapi` when tailscaled refuses, as with a locked config file.
  */
 export async function withdraw(
   { store, api, log, timings, clock }: Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'>,
   deadline: AbortSignal,
 ): Promise<void> {
-  const { settings, deviceConfig, daemon } = store.world
-  const config = deviceConfig?.file.content.config
-  const saidAgain = {
-    routes: new Set([...(settings.up.routes ?? '').split(',').filter(Boolean), ...(config?.advertiseRoutes ?? [])]),
-    // Including those that are being advertised right now.
-    services: new Set([
-      ...(config?.advertiseServices ?? []),
-      ...advertised(store.world),
-      ...(planAdvertise(store.world)?.services ?? []),
-    ]),
-  }
-  if (saidAgain.routes.size + saidAgain.services.size === 0 || daemon.phase !== 'running') return
+  const again = saidAgain(store.world)
+  if (again === undefined || store.world.daemon.phase !== 'running') return
   const now = await getAdvertised(api, deadline)
-  const [routes, services] = [new Set(now.routes), new Set(now.services)]
-  const routesEnd = !routes.isDisjointFrom(saidAgain.routes)
-  const servicesEnd = !services.isDisjointFrom(saidAgain.services)
-  if (!routesEnd && !servicesEnd) return
+  const [routes, services] = [now.routes.filter(again.isRoute), now.services.filter(again.isService)]
+  const routesEnd = routes.length > 0
+  const servicesEnd = services.length > 0
+  const connectorEnds = now.isAppConnector && again.isAppConnector
+  if (!routesEnd && !servicesEnd && !connectorEnds) return
   const change = {
-    ...(routesEnd && { routes: [...routes.difference(saidAgain.routes)] }),
-    ...(servicesEnd && { services: [...services.difference(saidAgain.services)] }),
+    ...(routesEnd && { routes: now.routes.filter((route) => !again.isRoute(route)) }),
+    ...(servicesEnd && { services: now.services.filter((service) => !again.isService(service)) }),
+    ...(connectorEnds && { isAppConnector: false }),
   }
   await setAdvertised(api, change, deadline)
   if (routesEnd) log('routes withdrawn, so that another router takes over')
+  if (connectorEnds) log('no app connector any more, so that another one takes over')
   if (servicesEnd) log('Tailscale Services withdrawn, so that another host takes over')
   await clock.sleep(servicesEnd ? timings.withdrawServices : timings.withdraw, deadline)
+}
+
+/** What the next start advertises again; undefined if nothing. */
+function saidAgain(world: World) {
+  const { settings, deviceConfig } = world
+  const config = deviceConfig?.file.content.config
+  const inFlags = new Set((settings.up.routes ?? '').split(',').filter(Boolean))
+  const services = new Set([
+    ...(config?.advertiseServices ?? []),
+    // Including those that are being advertised right now.
+    ...advertised(world),
+    ...(planAdvertise(world)?.services ?? []),
+  ])
+  // A config file that names routes replaces all, also those that an app connector has learnt.
+  const replacesRoutes = config?.advertiseRoutes !== undefined
+  const isAppConnector = config?.isAppConnector === true
+  if (inFlags.size + services.size === 0 && !replacesRoutes && !isAppConnector) return undefined
+  return {
+    isRoute: (route: string) => replacesRoutes || inFlags.has(route),
+    isService: (service: string) => services.has(service),
+    isAppConnector,
+  }
 }

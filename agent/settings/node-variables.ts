@@ -40,6 +40,12 @@ export const login = [
     type: 'path',
     effect: 'One-step mode: directory of `cap-N.hujson` files, with which tailscaled logs in without `tailscale up`',
   },
+  {
+    name: 'CULVERT_CONFIG_SECRET',
+    type: 'text',
+    effect:
+      'One-step mode: the Secret from which the agent writes these files, and keeps them up to date, where it cannot be mounted',
+  },
 ] as const satisfies readonly Variable[]
 
 /** How tailscaled runs. */

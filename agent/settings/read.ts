@@ -12,7 +12,7 @@ import { readPod } from './pod.ts'
 import { rules, wantsListener } from './rules.ts'
 import { readServe } from './serve.ts'
 import type { Endpoints, Settings, UpSettings } from './settings.ts'
-import { isInKubernetes, readState, stateWarnings } from './state.ts'
+import { isInKubernetes, readCluster, readState, stateWarnings } from './state.ts'
 import { strayNames } from './stray-names.ts'
 import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
 import { readTunnelDevice, tunWarnings } from './tun.ts'
@@ -98,12 +98,7 @@ export function readSettings(
     forwardingOptimizations: bool('TS_EXPERIMENTAL_ENABLE_FORWARDING_OPTIMIZATIONS'),
     pod,
     inKubernetes: isInKubernetes(env),
-    cluster: {
-      root,
-      host: text('KUBERNETES_SERVICE_HOST'),
-      port: text('KUBERNETES_SERVICE_PORT_HTTPS'),
-      addressFromEnv: root !== '' || text('TS_KUBERNETES_READ_API_SERVER_ADDRESS_FROM_ENV') === 'true',
-    },
+    cluster: readCluster(env),
     firewallMode: forwards ? readFirewallMode(env) : 'auto',
     fakeNetfilter: bool('TS_TEST_FAKE_NETFILTER') ? { ipv6: bool('TS_TEST_FAKE_NETFILTER_6') } : undefined,
     statusSocket: raw('CULVERT_SOCKET') || `${root}${text('CULVERT_SOCKET')}`,

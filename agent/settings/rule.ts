@@ -34,6 +34,14 @@ export function exclusive(...all: VariableName[]): Rule {
   }
 }
 
+/** The first may be set only with the other. */
+export const needs = (name: VariableName, other: VariableName): Rule => ({
+  rule: `\`${name}\` needs \`${other}\``,
+  check: (env) => {
+    if (isSet(env)(name) && !isSet(env)(other)) fail(`${name} needs ${other}, too`)
+  },
+})
+
 /** For docs/settings.md. */
 export function names(all: readonly VariableName[], conjunction: 'and' | 'or' = 'and'): string {
   const marked = all.map((name) => `\`${name}\``)

@@ -2,7 +2,7 @@ import { type AddressPort, parseAddressPort } from '../../lib/address.ts'
 import { flagName } from '../../lib/go-flags.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
-import { exclusive, fail, isSet, names, type Rule, userspace } from './rule.ts'
+import { exclusive, fail, isSet, names, needs, type Rule, userspace } from './rule.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { readTargets } from './targets.ts'
 import { tunProblem } from './tun.ts'
@@ -57,6 +57,7 @@ export const rules: readonly Rule[] = [
       )
     },
   },
+  needs('CULVERT_CONFIG_SECRET', 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR'),
   {
     rule: '`TS_ID_TOKEN` and `TS_AUDIENCE` need `TS_CLIENT_ID`',
     check: (env) => {

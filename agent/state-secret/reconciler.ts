@@ -2,7 +2,7 @@ import { CulvertError } from '../../lib/errors.ts'
 import type { KubeClient, Secret } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
 import { renderCertificateMemory } from '../../wire/certificate-memory.ts'
-import { keys, renderDeviceFqdn, renderDeviceIps } from '../../wire/state-secret.ts'
+import { keys, renderDeviceFqdn, renderDeviceIps, renderHosted } from '../../wire/state-secret.ts'
 import { forwardingKey, planForwarding } from '../forwarding/reconciler.ts'
 import { egressStatus, ingressStatus } from '../forwarding/standing.ts'
 import { httpsEndpoint } from '../serve/reconciler.ts'
@@ -50,6 +50,8 @@ function servicesStatus(world: World): SecretDesired {
   return {
     ...(egress && { [keys.egressServices]: egress.text }),
     ...(ingress && { [keys.ingressServices]: ingress.text }),
+    // That a node advertises a Tailscale Service does not mean that the tailnet sends it clients.
+    ...(ingress && world.tailnet.hosted && { [keys.hosted]: renderHosted(world.tailnet.hosted) }),
   }
 }
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { deviceConfigs } from '../../operator/proxy/device-config.ts'
 import { ask, type Bed, startBed, startEcho } from '../lab/bed.ts'
+import { writeVolume } from '../lib/kubelet-volume.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { onDisk, Proxy } from './proxy.ts'
 
@@ -59,4 +61,38 @@ it('routes are withdrawn before the stop, while still served, and another router
   expect(other.process.running).toBe(true)
   expect(await bed.control.node('router-b')).toMatchObject({ primaryRoutes: ['10.98.0.0/24'] })
   await expect.poll(reached).toMatchObject({ host: 'backend' })
+})
+
+it('what a Connector offers is gone for others before its node is', async () => {
+  const offered = ['0.0.0.0/0', '::/0', '10.98.0.0/24']
+  const files = deviceConfigs({
+    loginServer: bed.controlUrl,
+    hostname: 'connector',
+    acceptRoutes: false,
+    authKey: await bed.authKey(),
+    device: { AdvertiseRoutes: offered, AppConnector: { Advertise: true } },
+  })
+  const directory = '/etc/tsconfig/connector'
+  await writeVolume(bed.host('proxy').path(directory), files)
+  const env = { TS_USERSPACE: 'true', TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: directory, TS_EXTRA_ARGS: '' }
+  await using proxy = await Proxy.ready(bed, { ...env, TS_HOSTNAME: '' })
+  type Peer = { readonly HostName: string; readonly AllowedIPs: readonly string[]; readonly ExitNodeOption: boolean }
+  /** What another node knows of it. */
+  const seen = async () => {
+    const { stdout } = await bed.host('client').exec(['tailscale', 'status', '--json'])
+    const { Peer: peers } = JSON.parse(stdout) as { Peer: Record<string, Peer> }
+    const peer = Object.values(peers).find(({ HostName }) => HostName === 'connector')
+    const [v4, v6] = (await bed.control.node('connector')).addresses
+    const own = new Set([`${v4}/32`, `${v6}/128`])
+    return { routes: peer?.AllowedIPs.filter((one) => !own.has(one)), isExit: peer?.ExitNodeOption }
+  }
+  const isAppConnector = async () => (await bed.control.node('connector')).hostinfo['AppConnector'] === true
+  await expect.poll(seen).toEqual({ routes: offered, isExit: true })
+  await expect.poll(isAppConnector).toBe(true)
+  proxy.process.kill('SIGTERM')
+  await proxy.process.line(/no app connector any more/)
+  await expect.poll(seen).toEqual({ routes: [], isExit: false })
+  expect(await isAppConnector()).toBe(false)
+  expect(proxy.process.running).toBe(true)
+  expect((await proxy.process.exited).code).toBe(0)
 })

@@ -19,7 +19,7 @@ it('reads the best file of a mounted volume', async () => {
     path: join(directory, 'cap-107.hujson'),
     cap: 107,
     bytes: Buffer.from(text),
-    config: { authKey: 'key', advertiseRoutes: [], advertiseServices: ['svc:a'], disableSnat: false },
+    config: { authKey: 'key', isAppConnector: false, advertiseServices: ['svc:a'], disableSnat: false },
   })
 })
 

@@ -1,7 +1,8 @@
 // Runs as a separate process: node visit.ts VISIT, which is JSON; prints a `Page` as JSON.
+import { once } from 'node:events'
 import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http'
 import { request as tlsRequest } from 'node:https'
-import { connect as plainConnect } from 'node:net'
+import { connect as plainConnect, type Socket } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
 
 /**
@@ -15,13 +16,29 @@ export type Visit = {
   readonly tls?: boolean
   readonly path?: string
   readonly data?: string
+  /** Comes from the internet by Funnel: the URL of the node's peer API. */
+  readonly funnel?: string
 }
 
 export type Page = { readonly status: number; readonly location?: string | undefined; readonly body: string }
 
 const patience = 10_000
 const visit = JSON.parse(process.argv[2] ?? '') as Visit
-const { to: host, port, name, tls = false, path = '/', data } = visit
+const { to: host, port, name, tls = false, path = '/', data, funnel } = visit
+
+/** A connection as a relay of Funnel opens one: the node takes over what has asked it for that. */
+async function throughFunnel(peer: string): Promise<Socket> {
+  const { hostname, port: at, host: authority } = new URL(peer)
+  const socket = plainConnect({ host: hostname.replaceAll(/[[\]]/g, ''), port: Number(at) })
+  const fields = { Host: authority, 'Tailscale-Ingress-Src': '192.0.2.9:40000', 'Content-Length': '0' }
+  const lines = Object.entries({ ...fields, 'Tailscale-Ingress-Target': `${name}:${port}` }).map((one) =>
+    one.join(': '),
+  )
+  socket.write(['POST /v0/ingress HTTP/1.1', ...lines, '', ''].join('\r\n'))
+  const [head] = (await once(socket, 'data')) as [Buffer]
+  if (!head.toString().startsWith('HTTP/1.1 101 ')) throw new Error(`FUNNEL_REFUSED: ${head.toString()}`)
+  return socket
+}
 
 const page = (options: RequestOptions): Promise<Page> =>
   new Promise((resolve, reject) => {
@@ -51,5 +68,9 @@ const bytes = (sent: string): Promise<Page> =>
     socket.write(sent)
   })
 
-const answer = data === undefined ? page({ host, port, path, headers: { Host: name }, agent: false }) : bytes(data)
+const asked = { host, port, path, headers: { Host: name } }
+const socket = funnel === undefined ? undefined : await throughFunnel(funnel)
+const taken =
+  socket === undefined ? { agent: false } : { createConnection: () => tlsConnect({ socket, servername: name }) }
+const answer = data === undefined ? page({ ...asked, ...taken }) : bytes(data)
 process.stdout.write(JSON.stringify(await answer))

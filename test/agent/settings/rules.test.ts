@@ -34,6 +34,10 @@ const failures: readonly Failure[] = [
     /^TS_TAILNET_TARGET_IP and TS_TAILNET_TARGET_FQDN exclude each other/,
   ],
   [{ ...configured, TS_HOSTNAME: 'h' }, /^TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR cannot be combined with .*TS_HOSTNAME/],
+  [
+    { CULVERT_CONFIG_SECRET: 'a', TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: '' },
+    /^CULVERT_CONFIG_SECRET needs TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR/,
+  ],
   [{ TS_CLIENT_ID: '', TS_ID_TOKEN: 't' }, /^TS_ID_TOKEN needs TS_CLIENT_ID/],
   [
     { TS_CLIENT_ID: 'i', TS_ID_TOKEN: 't', TS_CLIENT_SECRET: 's' },

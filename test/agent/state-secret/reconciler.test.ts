@@ -3,6 +3,7 @@ import { forwardingKey } from '../../../agent/forwarding/reconciler.ts'
 import { difference } from '../../../agent/state-secret/others.ts'
 import { planStateSecret } from '../../../agent/state-secret/reconciler.ts'
 import type { World } from '../../../agent/world/world.ts'
+import { parseIngressServices } from '../../../wire/ingress-services.ts'
 import { aWorld, self } from '../a-world.ts'
 
 const env = {
@@ -71,6 +72,20 @@ describe('the desired keys of the Secret', () => {
     ],
   ])('%s', (_name, world, desired) => {
     expect(planStateSecret(world)).toEqual(desired)
+  })
+
+  it('has the Tailscale Services that the tailnet lets the node host, in an ingress group', () => {
+    const hosting = { tailnet: { ...inPod().tailnet, hosted: ['svc:b', 'svc:a'] } }
+    const mounted = { ingressServices: { content: parseIngressServices(Buffer.from('{}')) } }
+    const group = {
+      TS_DEST_IP: '',
+      TS_INGRESS_PROXIES_CONFIG_PATH: '/etc/proxies/ingress-config.json',
+      POD_IPS: '10.0.0.5',
+    }
+    expect(planStateSecret(inPod({ ...hosting, mounted }, group))).toMatchObject({
+      'culvert-hosted': '["svc:a","svc:b"]',
+    })
+    expect(planStateSecret(inPod(hosting))).not.toHaveProperty('culvert-hosted')
   })
 
   it('has device_fqdn with one trailing dot', () => {
