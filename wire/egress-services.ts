@@ -1,6 +1,7 @@
 import { parseAddress } from '../lib/address.ts'
 import { fieldOf, isAbsent, itemsOf, type JsonCursor, refusal, Refusal, textOf } from './json-cursor.ts'
 import { goJson } from './go-json.ts'
+import { unpack } from './packed.ts'
 import { parseServices, type Kind, type Services } from './services.ts'
 import { parseFullName, type TailnetTarget } from './tailnet-target.ts'
 
@@ -25,19 +26,22 @@ export type EgressService = {
   readonly healthCheckEndpoint: string
 }
 
+/** What the file has of a service. */
+export type EgressEntry = Omit<EgressService, 'target'>
+
 /** The content of the mounted file `egress-services`. A rejected service keeps its last good version. */
 export type EgressServices = Services<EgressService>
 
 /**
  * Reads the mounted file `egress-services` as Go decodes it: field names in any case, unknown ones ignored, the last of
- * duplicates counts. A match port belongs to one service per protocol.
+ * duplicates counts. A match port belongs to one service per protocol. It may be compressed by gzip.
  * @throws CulvertError `settings` if the document as a whole is not a JSON object
  */
 export const parseEgressServices = (bytes: Buffer, before?: EgressServices): EgressServices =>
-  parseServices(bytes, kind, before?.services)
+  parseServices(unpack(bytes), kind, before?.services)
 
 /** The text of that file for these services. */
-export function renderEgressServices(services: Iterable<EgressService>): string {
+export function renderEgressServices(services: Iterable<EgressEntry>): string {
   const entries = [...services].map(({ name, healthCheckEndpoint, tailnetTarget, ports }) => {
     return [name, { healthCheckEndpoint, tailnetTarget: renderTarget(tailnetTarget), ports: ports.map(renderPort) }]
   })

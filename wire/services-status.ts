@@ -3,6 +3,7 @@ import { parseJson } from '../lib/json.ts'
 import { type EgressService, readPort, renderPort, renderTarget } from './egress-services.ts'
 import { goJson } from './go-json.ts'
 import { type IngressService, readIngressService, renderIngressService } from './ingress-services.ts'
+import { packText, unpackText } from './packed.ts'
 import { fieldOf, itemsOf, membersOf, type JsonCursor, Refusal, refusal, textOf } from './json-cursor.ts'
 
 /** The addresses of the Pod with this status; empty for a family that it lacks. */
@@ -24,8 +25,8 @@ export type EgressStatus = Pod & { readonly services: readonly ListedEgressServi
 export type IngressStatus = Pod & { readonly services: readonly IngressService[] }
 
 /**
- * The value of the state Secret's key `egress-services`, in the bytes that readers compare: services sorted by name, as
- * many as fit into `limitBytes`.
+ * The value of the state Secret's key `egress-services`, in the bytes that readers compare: services sorted by name. If
+ * they do not fit into `limitBytes`, all of them compressed; if that does not fit either, as many as do.
  */
 export function renderEgressStatus({ podIPv4, podIPv6, services }: EgressStatus, limitBytes: number): StatusText {
   const entries = services.map(({ service: { name, ports, tailnetTarget }, addresses }) => {
@@ -38,7 +39,11 @@ export function renderEgressStatus({ podIPv4, podIPv6, services }: EgressStatus,
   })
   const ipv6 = podIPv6 === '' ? '' : `"podIPv6":${goJson(podIPv6)},`
   const head = `{"podIPv4":${goJson(podIPv4)},${ipv6}"services":`
-  return fill(entries, limitBytes, (list) => `${head}${list === '' ? 'null' : `{${list}}`}}`)
+  const around = (list: string): string => `${head}${list === '' ? 'null' : `{${list}}`}}`
+  const plain = fill(entries, limitBytes, around)
+  if (plain.omitted.length === 0) return plain
+  const text = packText(fill(entries, Infinity, around).text)
+  return text.length <= limitBytes ? { text, omitted: [] } : plain
 }
 
 /**
@@ -73,7 +78,7 @@ function parseStatus<Service>(
   section: string,
   read: (name: string, cursor: JsonCursor) => Service,
 ): (Pod & { readonly services: readonly Service[] }) | undefined {
-  const root: JsonCursor = { value: parseJson(text), path: '' }
+  const root: JsonCursor = { value: parseJson(unpackText(text) ?? ''), path: '' }
   return unlessRefused(() => ({
     podIPv4: textOf(fieldOf(root, 'podIPv4')),
     podIPv6: textOf(fieldOf(root, 'podIPv6')),

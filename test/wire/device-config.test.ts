@@ -7,7 +7,13 @@ const parse = (text: string) => parseDeviceConfig('f', Buffer.from(text))
 /** A valid file with these fields beside the version, written over two lines. */
 const withFields = (fields: string): string => `{"version": "alpha0",\n${fields}}`
 
-const nothing = { authKey: '', advertiseRoutes: [], advertiseServices: [], disableSnat: false }
+const nothing = {
+  authKey: '',
+  advertiseRoutes: undefined,
+  isAppConnector: false,
+  advertiseServices: [],
+  disableSnat: false,
+}
 
 describe('accepts', () => {
   it.each<[string, string, object]>([
@@ -21,6 +27,8 @@ describe('accepts', () => {
       { ...nothing, authKey: 'key', advertiseRoutes: ['10.0.0.0/8'], advertiseServices: ['svc:a'] },
     ],
     ['names in any case', '{"VERSION": "alpha0", "aUTHkEY": "key"}', { ...nothing, authKey: 'key' }],
+    ['an app connector', withFields('"appconnector": {"advertise": true}'), { ...nothing, isAppConnector: true }],
+    ['routes that are to end', withFields('"AdvertiseRoutes": []'), { ...nothing, advertiseRoutes: [] }],
     ['that addresses stay as they are', withFields('"DisableSNAT": true'), { ...nothing, disableSnat: true }],
     ['names in any case within a field', withFields('"autoUpdate": {"CHECK": true, "apply": null}'), nothing],
     ['comments and trailing commas', withFields('// why\n"AuthKey": "file:/k", '), { ...nothing, authKey: 'file:/k' }],
