@@ -31,6 +31,10 @@ export class KubeError extends CulvertError {
     this.reason = reason
     this.retryable = retryable
   }
+
+  override get kind(): string {
+    return this.reason ?? (this.status === undefined ? 'Unanswered' : `Status${this.status}`)
+  }
 }
 
 /** The request in RBAC's terms: a verb, and an object such as `Secret "a" in namespace "b"`. */

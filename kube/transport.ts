@@ -1,5 +1,11 @@
 import { pauseBeforeRetry } from '../lib/retry.ts'
-import { type Account, transport as httpTransport, type Transport as HttpTransport } from '../lib/transport.ts'
+import {
+  type Account,
+  type Dialect,
+  transport as httpTransport,
+  type Transport as HttpTransport,
+  type TransportOptions,
+} from '../lib/transport.ts'
 import { type Endpoint, urlOf } from './endpoint.ts'
 import { misunderstood, refusal, unanswered } from './error.ts'
 import type { ApiRequest } from './requests.ts'
@@ -14,12 +20,18 @@ export type Transport = Pick<HttpTransport<ApiRequest>, 'call' | 'stream'> & {
 }
 
 /** The Kubernetes API over HTTP. `timeoutMs` is for a call as a whole, including what is sent again (retry.ts). */
-export function transport({ url, fallback }: Server, account: Account, timeoutMs: number): Transport {
-  const { call, stream, usesFallback } = httpTransport<ApiRequest>({ url, fallback }, account, timeoutMs, {
+export function transport(
+  { url, fallback }: Server,
+  account: Account,
+  timeoutMs: number,
+  options?: TransportOptions<ApiRequest>,
+): Transport {
+  const dialect: Dialect<ApiRequest> = {
     refusal: (request, { status, body, hidden }) => refusal(request, status, body, hidden),
     unanswered,
     misunderstood,
     pause: pauseBeforeRetry,
-  })
+  }
+  const { call, stream, usesFallback } = httpTransport({ url, fallback }, account, timeoutMs, dialect, options)
   return { call, stream, fallback: () => (fallback && usesFallback() ? urlOf(fallback) : undefined) }
 }

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'verification-failed' // the kernel or tailscaled does not hold what it accepted
   | 'kubernetes' // the Kubernetes API refused, could not be reached, or did not answer as documented
   | 'tailscale-api' // Tailscale's HTTP API refused, could not be reached, or did not answer as documented
+  | 'leader' // another process is the leader, or may be
   | 'object' // an object in the cluster asks for what cannot be done
   | 'command' // another program failed
   | 'internal' // a bug in the agent
@@ -30,7 +31,16 @@ export class CulvertError extends Error {
     this.code = code
     this.remedy = options.remedy
   }
+
+  /** A word for metrics, of which there are not many: what kind of error it is. */
+  get kind(): string {
+    return this.code
+  }
 }
+
+/** The same for any error. */
+export const kindOfError = (error: unknown): string =>
+  error instanceof CulvertError ? error.kind : error instanceof Error ? error.name : 'unknown'
 
 /** One line for people: message, cause and remedy, without a stack. */
 export function describe(error: unknown): string {

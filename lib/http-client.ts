@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { buildConnector, Dispatcher, Pool } from 'undici'
+import { CulvertError } from './errors.ts'
 import { isNotFound, limitedLookup } from './lookup.ts'
 
 /** Loads undici, which the first request does otherwise. Not imported, since the start of tailscaled would wait for it. */
@@ -21,6 +22,8 @@ export type Request = {
   readonly body?: string | null
   /** The request, or reading its answer, rejects with this signal's reason. */
   readonly signal: AbortSignal
+  /** Called when a connection is there, just before the request is written to it; what it throws ends the request. */
+  readonly check?: (() => void) | undefined
 }
 
 /** The head of an answer; the body must be read or ended. */
@@ -130,16 +133,29 @@ export function httpPool(url: string, { tls, connectMs, idleMs, probeMs, fallbac
       // The pool frees a connection in the turn after its last answer was read.
       await nextTurn()
       const isKept = pool.stats.free > 0
+      const { check, ...rest } = request
+      const checked = check && pool.compose((dispatch) => (to, handler) => dispatch(to, checking(handler, check)))
       try {
-        return answer(await pool.request({ ...request }))
+        return answer(await (checked ?? pool).request(rest))
       } catch (error) {
-        if (isKept) return { stale: error }
+        if (isKept && !(error instanceof CulvertError)) return { stale: error }
         throw error
       }
     },
     close: async () => pool?.close(),
     usesFallback: () => usesFallback,
   }
+}
+
+/** A handler that has `check` called first of all. */
+function checking(handler: Dispatcher.DispatchHandler, check: () => void): Dispatcher.DispatchHandler {
+  const start: Dispatcher.DispatchHandler['onRequestStart'] = (...started) => {
+    check()
+    handler.onRequestStart?.(...started)
+  }
+  return new Proxy(handler, {
+    get: (target, name) => (name === 'onRequestStart' ? start : Reflect.get(target, name)),
+  })
 }
 
 function answer({ statusCode, headers, body }: Dispatcher.ResponseData): Answer {

@@ -1,13 +1,18 @@
 /** One metric with all its samples, in Prometheus' text format. */
 export type Metric = {
   readonly name: string
-  readonly type: 'counter' | 'gauge'
+  readonly type: 'counter' | 'gauge' | 'histogram'
   /** One sentence, for people. */
   readonly help: string
   readonly samples: readonly Sample[]
 }
 
-export type Sample = { readonly labels?: Readonly<Record<string, string>>; readonly value: number }
+export type Sample = {
+  readonly labels?: Readonly<Record<string, string>>
+  readonly value: number
+  /** Which part of a histogram it is; appended to the name. */
+  readonly suffix?: '_bucket' | '_sum' | '_count'
+}
 
 /** The content type of `renderMetrics`. */
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
@@ -17,7 +22,9 @@ export function renderMetrics(metrics: readonly Metric[]): string {
   return metrics
     .filter(({ samples }) => samples.length > 0)
     .map(({ name, type, help, samples }) => {
-      const lines = samples.map(({ labels, value }) => `${name}${renderLabels(labels)} ${value}\n`)
+      const lines = samples.map(
+        ({ labels, value, suffix = '' }) => `${name}${suffix}${renderLabels(labels)} ${value}\n`,
+      )
       return `# HELP ${name} ${escape(help)}\n# TYPE ${name} ${type}\n${lines.join('')}`
     })
     .join('')

@@ -1,5 +1,6 @@
 import { type Answer, type HttpPool, httpPool, type PoolOptions, type Trust } from './http-client.ts'
 import { CulvertError } from './errors.ts'
+import type { Gate } from './gate.ts'
 import { readBody } from './read-body.ts'
 import type { Failure, Repeatability } from './retry.ts'
 import { sleep } from './timers.ts'
@@ -71,6 +72,13 @@ export type Transport<Request> = {
   readonly usesFallback: () => boolean
 }
 
+export type TransportOptions<Request> = {
+  /** Without one, everything may be sent. It lets all requests pass that only read. */
+  readonly gate?: Gate | undefined
+  /** Called after each attempt, with the status of the answer; undefined: there was none. */
+  readonly answered?: ((request: Request, status: number | undefined) => void) | undefined
+}
+
 type Failed = Failure & { readonly error: unknown }
 
 /**
@@ -82,6 +90,7 @@ export function transport<Request extends TransportRequest>(
   account: Account,
   timeoutMs: number,
   dialect: Dialect<Request>,
+  { gate, answered }: TransportOptions<Request> = {},
 ): Transport<Request> {
   let current: { readonly trust: string; readonly pool: HttpPool } | undefined
   const poolFor = (tls: Trust): HttpPool => {
@@ -105,7 +114,17 @@ export function transport<Request extends TransportRequest>(
       ...credentials.headers,
       ...(body && { 'Content-Type': body.type }),
     }
-    const answer = await poolFor(credentials.tls).send({ method, path, headers, body: body?.text ?? null, signal })
+    const shut = method === 'GET' ? undefined : gate
+    shut?.check()
+    const limited = shut ? AbortSignal.any([signal, shut.signal, AbortSignal.timeout(shut.limitMs)]) : signal
+    const sent = { method, path, headers, body: body?.text ?? null, signal: limited, check: shut?.check }
+    const answer = await poolFor(credentials.tls)
+      .send(sent)
+      .catch((error: unknown) => {
+        answered?.(request, undefined)
+        throw error
+      })
+    answered?.(request, 'stale' in answer ? undefined : answer.status)
     if ('stale' in answer) return { stale: true, error: answer.stale }
     const { status, header } = answer
     if (status >= 200 && status < 300) return { value: await read(answer) }

@@ -1,14 +1,18 @@
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { connect } from '../kube/controller/cluster.ts'
-import { controllerMetrics, deafness } from '../kube/controller/health.ts'
+import { elect, type Election } from '../kube/controller/election/elect.ts'
 import type { Clock } from '../lib/clock.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
-import { close, listen, type Routes, serve } from '../lib/http-server.ts'
+import { close } from '../lib/http-server.ts'
 import { bootLog, type Log } from '../lib/log.ts'
-import { metricsContentType, renderMetrics } from '../lib/metrics.ts'
 import { tailscaleApi } from './api/client.ts'
 import { compose, type Operator } from './compose.ts'
+import { serveHealth } from './health.ts'
+import { operatorMetrics, type RequestCounts, requestCounts } from './metrics.ts'
 import { type Read, readOperatorSettings } from './settings/read.ts'
+import { manager } from './world/followed.ts'
 
 /** The process as seen from the operator: only operator/main.ts reads the environment, and handles signals. */
 export type Process = {
@@ -46,17 +50,25 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
   })
   log(`culvert operator ${version}`)
   try {
-    const { settings, process, warnings } = await readSettings(env, version)
-    for (const warning of warnings) log(`warning: ${warning}`)
-    const { api } = await connect('default')
-    const tailnet = tailscaleApi(settings.loginServer, process.credentials, clock)
-    const operator = compose({ api, tailnet, settings, log, clock, isVerbose: process.isVerbose }, stop.signal)
-    const server = await serveHealth(operator, process.port, stop.signal, log)
+    const read = await readSettings(env, version)
+    for (const warning of read.warnings) log(`warning: ${warning}`)
+    const election = await standForElection(read, log, stop.signal)
+    const lost = election.lost.then((reason) => {
+      throw new CulvertError('leader', `this replica has lost the Lease: ${reason}`)
+    })
+    // The election may be lost while it is still starting.
+    lost.catch(() => {})
+    const requests = requestCounts()
+    const operator = await startOperator(read, election, { log, clock, requests }, stop.signal)
+    const metrics = () => operatorMetrics(operator, election, requests, leaseName)
+    const server = await serveHealth(operator, election, metrics, { port: read.process.port, ending: stop.signal, log })
     void Promise.all(operator.sources().map(({ synced }) => synced)).then(() => log('follows the cluster'))
     try {
-      log(`${await Promise.race([signalled.promise, uncaught.promise])}, shutting down`)
+      log(`${await Promise.race([signalled.promise, uncaught.promise, lost])}, shutting down`)
       const drained = Promise.all(operator.controllers.map(({ drain }) => drain(drainMs)))
-      await Promise.race([drained, forced.promise])
+      const isDone = await Promise.race([drained.then((all) => all.every(Boolean)), forced.promise.then(() => false)])
+      // What was cut short may still reach the API server. Nobody else begins before the Lease expires, then.
+      await Promise.race([election.resign({ handOver: isDone }), forced.promise])
     } finally {
       stop.abort()
       await close(server)
@@ -75,24 +87,41 @@ async function readSettings(env: Process['env'], version: string): Promise<Read>
   return readOperatorSettings({ env, resolvConf, podNamespace, version })
 }
 
-/** For kubelet's probes, and for Prometheus. */
-function serveHealth({ controllers, sources }: Operator, port: number, ending: AbortSignal, log: Log) {
-  const routes: Routes = {
-    '/livez': () => {
-      const deaf = deafness(sources())
-      return deaf === undefined ? { status: 200, body: 'ok' } : { status: 503, body: deaf }
-    },
-    '/readyz': () => {
-      const waits = sources().filter(({ isSynced }) => !isSynced())
-      if (ending.aborted) return { status: 503, body: 'shutting down' }
-      if (waits.length === 0) return { status: 200, body: 'ok' }
-      return { status: 503, body: `not listed yet: ${waits.map(({ name }) => name).join(', ')}` }
-    },
-    '/metrics': () => ({
-      status: 200,
-      body: renderMetrics(controllerMetrics(sources(), controllers)),
-      headers: { 'content-type': metricsContentType },
-    }),
+/** The Lease, in the namespace of the operator, which only the replica that holds it works with. */
+const leaseName = 'culvert-operator'
+
+/** Returns when it is known whether another replica works. */
+async function standForElection({ settings, process }: Read, log: Log, signal: AbortSignal): Promise<Election> {
+  // Connections of its own: renewals must not wait for other requests.
+  const { api } = await connect('default')
+  const options = {
+    api,
+    name: { namespace: settings.namespace, name: leaseName },
+    identity: `${hostname()}_${randomUUID()}`,
+    times: process.election,
+    manager,
+    problem: (what: string, text: string | undefined) =>
+      log(text === undefined ? `${what} the Lease: well again` : `error: ${what} the Lease: ${text}`),
   }
-  return listen(serve(routes), { port }, { failed: (error) => log(`warning: ${describe(error)}`) })
+  const election = elect(options, signal)
+  void election.elected.then(() => log('is the leader'))
+  await election.looked
+  if (!election.isLeader()) log('stands by')
+  return election
+}
+
+/** The operator, all of whose writes pass the gate of the election. */
+async function startOperator(
+  { settings, process }: Read,
+  { gate, elected, isLeader }: Election,
+  { log, clock, requests }: Pick<Process, 'clock'> & { readonly log: Log; readonly requests: RequestCounts },
+  signal: AbortSignal,
+): Promise<Operator> {
+  const { api } = await connect('default', { gate, answered: requests.ofKubernetes })
+  const counted = { gate, answered: requests.ofTailscale }
+  const tailnet = tailscaleApi(settings.loginServer, process.credentials, clock, counted)
+  const isVerbose = process.isVerbose
+  // What a leader lists from now on shows everything that others have done.
+  const waits = isLeader() ? {} : { elected }
+  return compose({ api, tailnet, settings, log, clock, isVerbose, ...waits }, signal)
 }

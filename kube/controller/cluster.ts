@@ -1,8 +1,9 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { describe } from '../../lib/errors.ts'
 import type { Trust } from '../../lib/http-client.ts'
-import type { Account, Credentials } from '../../lib/transport.ts'
+import type { Account, Credentials, TransportOptions } from '../../lib/transport.ts'
 import { KubeError } from '../error.ts'
+import type { ApiRequest } from '../requests.ts'
 import { transport } from '../transport.ts'
 import { type Api, kubeApi } from './api.ts'
 
@@ -24,7 +25,7 @@ const callMs = 30_000
  * own: its serialiser drops fields that it does not know, and it opens a connection for each call.
  * @throws KubeError when the configuration cannot be used
  */
-export async function connect(from: Configuration): Promise<ClusterAccess> {
+export async function connect(from: Configuration, options: TransportOptions<ApiRequest> = {}): Promise<ClusterAccess> {
   const client = await import('@kubernetes/client-node')
   const load = (): KubeConfig => {
     const config = new client.KubeConfig()
@@ -42,7 +43,7 @@ export async function connect(from: Configuration): Promise<ClusterAccess> {
   if (!cluster || !URL.canParse(cluster.server)) throw unusable('its current context names no cluster with a URL')
   if (cluster.proxyUrl !== undefined) throw unusable('proxy-url is not supported')
   const { origin, pathname } = new URL(cluster.server)
-  const { call, stream } = transport({ url: origin }, accountOf(config, load), callMs)
+  const { call, stream } = transport({ url: origin }, accountOf(config, load), callMs, options)
   const namespace = config.getContextObject(config.currentContext)?.namespace?.trim()
   return { api: kubeApi({ call, stream }, pathname.replace(/\/$/, '')), namespace: namespace ?? 'default' }
 }

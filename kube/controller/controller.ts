@@ -1,8 +1,12 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
-import { CulvertError, describe } from '../../lib/errors.ts'
+import { CulvertError, describe, kindOfError } from '../../lib/errors.ts'
+import { histogram } from '../../lib/histogram.ts'
+import type { Sample } from '../../lib/metrics.ts'
+import { tally } from '../../lib/tally.ts'
 import { KubeError } from '../error.ts'
 import type { KubeObject } from './object.ts'
 import { type Outcome, queue, type QueueOptions } from './queue.ts'
+import type { QueueMeasures } from './measures.ts'
 import type { Source } from './reflect.ts'
 import type { Change, Store } from './store.ts'
 
@@ -14,6 +18,10 @@ export class UserError extends CulvertError {
     super('object', message, remedy === undefined ? {} : { remedy })
     this.name = 'UserError'
     this.reason = reason
+  }
+
+  override get kind(): string {
+    return this.reason
   }
 }
 
@@ -64,8 +72,12 @@ export type Controller = {
   readonly drain: (ms: number) => Promise<boolean>
   readonly counts: () => ReturnType<ReturnType<typeof queue>['counts']> & {
     readonly results: Readonly<Record<Result, number>>
-    /** Of all runs together. */
-    readonly seconds: number
+  }
+  readonly measures: () => QueueMeasures & {
+    /** Samples of a histogram in seconds, by controller and result. */
+    readonly durations: readonly Sample[]
+    /** Samples of a counter, by controller and reason: of the runs that were refused or failed. */
+    readonly errors: readonly Sample[]
   }
 }
 
@@ -80,9 +92,10 @@ const mostStale = 5
 export function controller(options: ControllerOptions): Controller {
   const { name, reconcile, refuse, problem, timeoutMs = 120_000, clock = systemClock } = options
   const results: Record<Result, number> = { done: 0, stale: 0, refused: 0, failed: 0 }
+  const durations = { done: histogram(), stale: histogram(), refused: histogram(), failed: histogram() }
+  const errors = tally('controller', 'reason')
   /** Keys that are not well: how often they met a newer state in a row, and what was reported. */
   const unwell = new Map<string, { stale: number; text: string | undefined }>()
-  let seconds = 0
 
   const well = (key: string): void => {
     if (unwell.get(key)?.text !== undefined) problem(key, undefined)
@@ -96,6 +109,7 @@ export function controller(options: ControllerOptions): Controller {
     const silent = stale > 0 && stale < mostStale
     const text = silent ? before.text : describe(error)
     unwell.set(key, { stale, text })
+    if (!silent) errors.add(name, kindOfError(error))
     if (text !== before.text) problem(key, text)
     return silent ? 'stale' : 'failed'
   }
@@ -115,6 +129,7 @@ export function controller(options: ControllerOptions): Controller {
       try {
         await refuse(key, error, flight)
         well(key)
+        errors.add(name, error.kind)
         return { result: 'refused' }
       } catch (failure) {
         return failed(failure)
@@ -131,7 +146,7 @@ export function controller(options: ControllerOptions): Controller {
     }
     const { result, again } = await attempt(key, flight, () => shown.length > 0)
     results[result] += 1
-    seconds += (clock.now() - began) / 1000
+    durations[result].observe((clock.now() - began) / 1000)
     const retry = result === 'stale' || result === 'failed'
     return { retry, again, hold: shown.length === 0 ? undefined : Promise.allSettled(shown) }
   }
@@ -148,7 +163,12 @@ export function controller(options: ControllerOptions): Controller {
     name,
     add: (key) => keys.add(key, { live: true }),
     drain: keys.drain,
-    counts: () => ({ ...keys.counts(), results: { ...results }, seconds }),
+    counts: () => ({ ...keys.counts(), results: { ...results } }),
+    measures: () => ({
+      ...keys.measures(),
+      durations: Object.entries(durations).flatMap(([result, one]) => one.samples({ controller: name, result })),
+      errors: errors.samples(),
+    }),
   }
 }
 

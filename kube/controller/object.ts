@@ -13,6 +13,7 @@ export type Metadata = {
   /** Opaque: only whether two are equal means something. */
   readonly resourceVersion?: string
   readonly generation?: number
+  readonly creationTimestamp?: string
   readonly deletionTimestamp?: string
   readonly finalizers?: readonly string[]
   readonly labels?: Readonly<Record<string, string>>

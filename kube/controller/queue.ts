@@ -1,5 +1,6 @@
 import { type Backoff, backoff } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { type QueueMeasures, queueMeasures } from './measures.ts'
 import { schedule } from './schedule.ts'
 
 /** How a run ended. */
@@ -36,6 +37,7 @@ export type Queue = {
   readonly drain: (ms: number) => Promise<boolean>
   /** Keys that wait, that run, and that failed the last time. */
   readonly counts: () => { readonly waiting: number; readonly running: number; readonly failing: number }
+  readonly measures: () => QueueMeasures
 }
 
 type Failing = {
@@ -58,6 +60,7 @@ export function queue(
   { clock, concurrency = 4, pauses = { first: 1000, longest: 300_000 }, random = Math.random }: QueueOptions,
 ): Queue {
   const waiting = schedule()
+  const measures = queueMeasures(clock)
   /** Keys that run or are held, with what was added for them meanwhile. */
   const flights = new Map<string, Added | undefined>()
   const failing = new Map<string, Failing>()
@@ -69,10 +72,15 @@ export function queue(
   let draining: (() => void) | undefined
   let timer = new AbortController()
 
+  const wait = (key: string, due: number, live: boolean): void => {
+    measures.waits(key, due)
+    waiting.put(key, due, live, clock.now())
+  }
+
   const put = (key: string, { due, live }: Added): void => {
     const failed = failing.get(key)
-    if (failed === undefined || due >= failed.until) return waiting.put(key, due, live, clock.now())
-    waiting.put(key, failed.early ? failed.until : due, live, clock.now())
+    if (failed === undefined || due >= failed.until) return wait(key, due, live)
+    wait(key, failed.early ? failed.until : due, live)
     failed.early = true
   }
 
@@ -89,10 +97,11 @@ export function queue(
       }
       failed.until = now + failed.pauses.next()
       failing.set(key, failed)
-      waiting.put(key, failed.until, false, now)
+      measures.count('retries')
+      wait(key, failed.until, false)
     } else {
       failing.delete(key)
-      if (again !== undefined) waiting.put(key, now + again, false, now)
+      if (again !== undefined) wait(key, now + again, false)
     }
     if (added !== undefined) put(key, added)
     pump()
@@ -103,6 +112,7 @@ export function queue(
     if (failed !== undefined && clock.now() >= failed.until) failed.early = false
     flights.set(key, undefined)
     running += 1
+    measures.begins(key)
     let outcome: Outcome
     try {
       outcome = await work(key, abort.signal)
@@ -110,6 +120,7 @@ export function queue(
       outcome = { retry: true }
     }
     running -= 1
+    measures.ends(key)
     if (outcome.hold !== undefined && draining === undefined) {
       pump()
       await Promise.race([Promise.allSettled([outcome.hold]), stopped.promise])
@@ -132,6 +143,7 @@ export function queue(
   return {
     add: (key, { live = false, after = 0 } = {}) => {
       if (draining !== undefined) return
+      measures.count('adds')
       const due = clock.now() + after
       if (flights.has(key)) {
         const before = flights.get(key)
@@ -164,6 +176,7 @@ export function queue(
       return !late
     },
     counts: () => ({ waiting: waiting.size(), running, failing: failing.size }),
+    measures: measures.taken,
   }
 }
 

@@ -43,6 +43,8 @@ export type Source = {
   /** Resolves when the store has all objects. */
   readonly synced: Promise<void>
   readonly isSynced: () => boolean
+  /** Lists all objects anew. Resolves when the store has what there was at the time of the call. */
+  readonly refresh: () => Promise<void>
   /** Milliseconds since the last event, bookmark or list. */
   readonly silence: () => number
   /** Nothing was heard for three times as long as a watch lasts. */
@@ -84,12 +86,18 @@ export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOption
   let isSynced = false
   let heard = clock.now()
   let problem: string | undefined
+  /** Who waits for a list that is still to begin. */
+  const awaited: (() => void)[] = []
+  /** Aborted when a list is asked for. */
+  let asked = new AbortController()
   const tell = (text: string | undefined): void => {
     if (text !== problem) options.problem(text)
     problem = text
   }
 
   const list = async (): Promise<string> => {
+    asked = new AbortController()
+    const before = awaited.length
     const objects: KubeObject[] = []
     for (let next: string | undefined; ;) {
       const page = await api.page(resource, { scope, limit, next }, signal)
@@ -98,10 +106,12 @@ export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOption
       if (next !== undefined) continue
       const difference = store.replace(objects)
       heard = clock.now()
-      if (counts.lists > 0) counts.missed += total(difference)
+      // Before a list that was asked for, the watch may just not have shown everything yet.
+      if (counts.lists > 0 && before === 0) counts.missed += total(difference)
       counts.lists += 1
       isSynced = true
       resolve()
+      for (const served of awaited.splice(0, before)) served()
       return page.version
     }
   }
@@ -109,7 +119,7 @@ export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOption
   /** Watches once from `version` on, and calls `moved` with each version that it gets to. */
   const watch = async (version: string, moved: (version: string) => void): Promise<void> => {
     const ms = Math.round(waits.watch * (0.9 + 0.2 * random()))
-    const end = AbortSignal.any([signal, clock.timeout(ms + waits.grace)])
+    const end = AbortSignal.any([signal, asked.signal, clock.timeout(ms + waits.grace)])
     const closed = new AbortController()
     counts.watches += 1
     try {
@@ -139,15 +149,17 @@ export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOption
         refusals = 0
       }
       try {
-        if (version === undefined || clock.now() - heard >= 2 * (waits.watch + waits.grace)) {
+        const isSilent = clock.now() - heard >= 2 * (waits.watch + waits.grace)
+        if (version === undefined || awaited.length > 0 || isSilent) {
           version = await list()
           refusals = 0
         }
-        await watch(version, moved)
+        if (awaited.length === 0) await watch(version, moved)
       } catch (error) {
         failure = error
       }
       if (signal.aborted) return
+      if (asked.signal.aborted) continue
       // Only the opening of a watch fails with a KubeError without a status.
       const opened = !(failure instanceof KubeError) || failure.status !== undefined
       const lasted = opened && clock.now() - began >= waits.settled
@@ -162,7 +174,7 @@ export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOption
       // Nor is it that a version expires.
       if (expired && isFirst) continue
       if (failure !== undefined) tell(describe(failure))
-      await clock.sleep(pause, signal)
+      await clock.sleep(pause, AbortSignal.any([signal, asked.signal]))
     }
   }
   void follow()
@@ -171,6 +183,11 @@ export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOption
     name: resource.plural,
     synced,
     isSynced: () => isSynced,
+    refresh: () =>
+      new Promise((served) => {
+        awaited.push(served)
+        asked.abort()
+      }),
     silence: () => clock.now() - heard,
     isDeaf: () => clock.now() - heard >= 3 * waits.watch,
     counts: () => ({ ...counts }),

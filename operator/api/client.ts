@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
-import { transport } from '../../lib/transport.ts'
+import { transport, type TransportOptions } from '../../lib/transport.ts'
 import { parseDevice, parseDevices, parseKey, parseService, parseServices } from './answers.ts'
 import type { TailscaleApi } from './api.ts'
 import type { CredentialFiles } from './credentials.ts'
@@ -19,7 +19,12 @@ const listBytes = 32 * 1024 * 1024
  * The API of the control server at `url`, which may have a path. Nothing is read or sent before the first call. While
  * the server asks all callers to wait, calls that cannot wait for that are refused without being sent.
  */
-export function tailscaleApi(url: string, files: CredentialFiles, clock: Clock = systemClock): TailscaleApi {
+export function tailscaleApi(
+  url: string,
+  files: CredentialFiles,
+  clock: Clock = systemClock,
+  options: TransportOptions<ApiRequest> = {},
+): TailscaleApi {
   const base = baseOf(url)
   const dateNow = (): number => clock.date().getTime()
   const { call } = transport<ApiRequest>(
@@ -27,6 +32,7 @@ export function tailscaleApi(url: string, files: CredentialFiles, clock: Clock =
     tokenAccount(base, files, clock),
     callMs,
     dialect(dateNow),
+    options,
   )
   const absent = new Set<Feature>()
   const tokenFeature = tokenFeatureOf(files)

@@ -40,6 +40,10 @@ export class ApiError extends CulvertError {
     this.lacks = lacks
   }
 
+  override get kind(): string {
+    return `${this.code}: ${this.problem}`
+  }
+
   /** Whether the same call may succeed later without a change of anybody's input. */
   get retryable(): boolean {
     return this.problem === 'limited' || this.problem === 'unavailable'

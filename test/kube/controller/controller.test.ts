@@ -94,7 +94,12 @@ describe('a run', () => {
     one.add('a')
     await clock.advance(5500)
     expect(problems).toEqual(['a: The operation was aborted due to timeout'])
-    expect(one.counts()).toMatchObject({ results: { failed: 1 }, seconds: 5 })
+    expect(one.counts()).toMatchObject({ results: { failed: 1 } })
+    expect(one.measures().durations).toContainEqual({
+      suffix: '_sum',
+      labels: { controller: 'test', result: 'failed' },
+      value: 5,
+    })
   })
 })
 
@@ -176,6 +181,7 @@ it('health names the sources that are deaf, and metrics have all counts', async 
     name,
     synced: Promise.resolve(),
     isSynced: () => true,
+    refresh: async () => {},
     silence: () => silence,
     isDeaf: () => silence > 720_000,
     counts: () => ({ lists: 1, watches: 2, missed: 3 }),
@@ -183,17 +189,40 @@ it('health names the sources that are deaf, and metrics have all counts', async 
   const sources = [source('services', 1000), source('secrets', 900_000)]
   expect(deafness(sources)).toBe('nothing heard of secrets for 900 s')
   expect(deafness(sources.slice(0, 1))).toBeUndefined()
-  const { made: one } = made(() => {})
-  one.add('a')
-  await clock.settle()
+  const { made: one } = made(
+    async (key) => {
+      await clock.sleep(key === 'a' ? 300 : 100)
+      if (key === 'b') throw refusal(403, 'Forbidden')
+      if (key === 'c') throw new UserError('Wrong', 'it is wrong')
+      if (key === 'd') await clock.sleep(10_000)
+    },
+    { concurrency: 3 },
+  )
+  for (const key of ['a', 'b', 'c', 'd']) one.add(key)
+  await clock.advance(500)
   const text = renderMetrics(controllerMetrics(sources, [one]))
   for (const line of [
     'culvert_source_silence_seconds{source="secrets"} 900',
     'culvert_source_lists_total{source="services"} 1',
     'culvert_source_watches_total{source="services"} 2',
     'culvert_source_missed_total{source="services"} 3',
-    'culvert_controller_waiting{controller="test"} 0',
-    'culvert_controller_runs_total{controller="test",result="done"} 1',
+    'workqueue_depth{name="test"} 1',
+    'workqueue_adds_total{name="test"} 4',
+    'workqueue_retries_total{name="test"} 1',
+    'workqueue_unfinished_work_seconds{name="test"} 0.4',
+    'workqueue_longest_running_processor_seconds{name="test"} 0.4',
+    'workqueue_queue_duration_seconds_bucket{name="test",le="0.05"} 3',
+    'workqueue_queue_duration_seconds_sum{name="test"} 0.1',
+    'workqueue_queue_duration_seconds_count{name="test"} 4',
+    'workqueue_work_duration_seconds_bucket{name="test",le="0.25"} 2',
+    'workqueue_work_duration_seconds_bucket{name="test",le="+Inf"} 3',
+    'culvert_reconcile_duration_seconds_bucket{controller="test",result="done",le="0.25"} 0',
+    'culvert_reconcile_duration_seconds_count{controller="test",result="done"} 1',
+    'culvert_reconcile_duration_seconds_count{controller="test",result="refused"} 1',
+    'culvert_reconcile_errors_total{controller="test",reason="Forbidden"} 1',
+    'culvert_reconcile_errors_total{controller="test",reason="Wrong"} 1',
+    'culvert_reconcile_running{controller="test"} 1',
+    'culvert_reconcile_failing{controller="test"} 1',
   ]) {
     expect(text.split('\n')).toContain(line)
   }

@@ -24,15 +24,23 @@ export class FaultyProxy implements AsyncDisposable {
   readonly #watches = new Map<ServerResponse, string>()
   readonly seen: Seen[] = []
   fault: (seen: Seen) => Fault | undefined = () => undefined
+  /** Called when the API server has answered. */
+  answered: (seen: Seen, status: number) => void = () => {}
+  /** While this is unresolved, nothing gets through. */
+  #cut: PromiseWithResolvers<void> | undefined
 
   private constructor(server: Server) {
     this.#server = server
   }
 
-  /** `socketPath` leads to the API server, whose certificate `ca` has signed. */
-  static async start(socketPath: string, ca: string): Promise<FaultyProxy> {
+  /**
+   * `socketPath` leads to the API server, whose certificate `ca` has signed. It listens on the loopback device, or on
+   * the socket `at`.
+   */
+  static async start(socketPath: string, ca: string, at?: string): Promise<FaultyProxy> {
     const server = createServer()
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const where = at === undefined ? { port: 0, host: '127.0.0.1' } : { path: at }
+    await new Promise<void>((resolve) => server.listen(where, resolve))
     const proxy = new FaultyProxy(server)
     server.on('request', (incoming, response) => void proxy.#take(incoming, response, { socketPath, ca }))
     return proxy
@@ -52,6 +60,17 @@ export class FaultyProxy implements AsyncDisposable {
     return [...this.#watches.values()].filter((url) => url.includes(part)).length
   }
 
+  /** Lets nothing through until `heal`: requests get no answer, and those that wait then are lost. */
+  cut(): void {
+    this.#cut ??= Promise.withResolvers()
+    this.cutWatches()
+  }
+
+  heal(): void {
+    this.#cut?.resolve()
+    this.#cut = undefined
+  }
+
   cutWatches(): void {
     for (const response of this.#watches.keys()) response.destroy()
   }
@@ -63,10 +82,15 @@ export class FaultyProxy implements AsyncDisposable {
   ): Promise<void> {
     const { method = '', url = '', headers } = incoming
     const seen = { method, url, type: headers['content-type'] ?? '' }
+    if (this.#cut !== undefined) {
+      await this.#cut.promise
+      return void response.destroy()
+    }
     this.seen.push(seen)
     const { status, delay: ms = 0, url: path = url, before } = this.fault(seen) ?? {}
     await delay(ms)
     await before?.()
+    if (response.destroyed) return
     if (status !== undefined) {
       incoming.resume()
       const reason = status === 409 ? 'Conflict' : 'InternalError'
@@ -79,6 +103,7 @@ export class FaultyProxy implements AsyncDisposable {
     const { host: _host, connection: _connection, ...passed } = headers
     const options = { ...to, path, method, headers: passed, servername: 'kubernetes.default.svc', agent: false }
     const outgoing = request(options, (answer) => {
+      this.answered(seen, answer.statusCode ?? 500)
       response.writeHead(answer.statusCode ?? 500, answer.headers)
       response.flushHeaders()
       if (url.includes('watch=true')) this.#watches.set(response, url)

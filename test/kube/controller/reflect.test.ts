@@ -186,6 +186,40 @@ describe('a source', () => {
     expect(source.isDeaf()).toBe(true)
   })
 
+  it('lists anew when it is asked to, and says when it shows what there was then', async () => {
+    const pages = [page([configMap('a', '1')], '4'), page([configMap('b', '5')], '8')]
+    const { source, names } = follow({ pages, watches: [{}] })
+    await clock.advance(1000)
+    const shown = [source.refresh(), source.refresh()].map((one) => one.then(names))
+    expect(await Promise.all(shown)).toEqual([['b:5'], ['b:5']])
+    await clock.settle()
+    expect(asked).toEqual(['list 500 @0', 'watch 4 @0', 'list 500 @1000', 'watch 8 @1000'])
+    expect(source.counts().missed).toBe(0)
+    expect(problems).toEqual([])
+  })
+
+  it('begins another list if it is asked to during one, which may have been too early', async () => {
+    const pages = [page([], '4'), page([configMap('a', '5')], '8')]
+    const { source, names } = follow({ pages, watches: [{}] })
+    await source.refresh()
+    expect(names()).toEqual(['a:5'])
+    await clock.settle()
+    expect(asked).toEqual(['list 500 @0', 'list 500 @0', 'watch 8 @0'])
+  })
+
+  it('goes on trying to list when it was asked to and that fails, with pauses', async () => {
+    const gone = refused(undefined)
+    const { source, names } = follow({
+      pages: [page([], '4'), gone, gone, page([configMap('a', '5')], '8')],
+      watches: [{}],
+    })
+    await clock.advance(1000)
+    const shown = source.refresh().then(names)
+    await clock.advance(10_000)
+    expect(await shown).toEqual(['a:5'])
+    expect(asked.slice(2)).toEqual(['list 500 @1000', 'list 500 @2000', 'list 500 @4000', 'watch 8 @4000'])
+  })
+
   it('ends with its signal', async () => {
     follow({ pages: [page([], '4')], watches: [{}] })
     await clock.settle()

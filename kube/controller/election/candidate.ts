@@ -1,0 +1,91 @@
+/** Milliseconds of an election. */
+export type ElectionTimes = {
+  /** Whole seconds. For so long after its last sign of life a leader is left alone. */
+  readonly lease: number
+  /** A leader that has not renewed its Lease for so long writes nothing any more. What it had sent has the rest. */
+  readonly deadline: number
+  /** Between renewals, and between attempts. */
+  readonly retry: number
+}
+
+/** A Lease as it was read. */
+export type LeaseView = {
+  readonly version: string
+  /** What its holder has written, as a whole: it gives a sign of life by changing that. */
+  readonly record: string
+  /** Undefined: nobody. */
+  readonly holder: string | undefined
+  /** For how many milliseconds after a sign of life the holder wants to be left alone; undefined if it does not say. */
+  readonly lease: number | undefined
+  /** How often the holder has changed. */
+  readonly transitions: number
+}
+
+type Seen = {
+  /** Undefined: the Lease does not exist. */
+  readonly view: LeaseView | undefined
+  /** When it may be taken. */
+  readonly free: number
+}
+
+/**
+ * One of those that want to be leader. All times are those of its own clock, in milliseconds: times that others have
+ * written say nothing, since their clocks may be wrong. Only that what they have written changes is a sign of life.
+ */
+export type Candidate = {
+  readonly identity: string
+  readonly times: ElectionTimes
+  /** Undefined: nothing was seen yet. */
+  readonly seen: Seen | undefined
+  /** It is leader until then, unless it renews the Lease. */
+  readonly until: number | undefined
+}
+
+/** What a candidate is to do. */
+export type Step =
+  | { readonly type: 'wait'; readonly ms: number }
+  /** Writes itself into the Lease, provided that it is as seen. */
+  | { readonly type: 'write' }
+  /** It has been leader, and is not any more. */
+  | { readonly type: 'lost'; readonly reason: string }
+
+export const candidate = (identity: string, times: ElectionTimes): Candidate => ({
+  identity,
+  times,
+  seen: undefined,
+  until: undefined,
+})
+
+/** It has seen the Lease; undefined: there is none. A version seen late does no harm: writes are refused then. */
+export function saw(before: Candidate, view: LeaseView | undefined, now: number): Candidate {
+  const { times, seen } = before
+  if (view === undefined) {
+    if (seen !== undefined && seen.view === undefined) return before
+    // Somebody may have deleted it under a leader, which goes on until its deadline.
+    const longest = Math.max(times.lease, seen?.view?.lease ?? 0)
+    return { ...before, seen: { view, free: now + longest } }
+  }
+  if (seen?.view?.record === view.record) return { ...before, seen: { ...seen, view } }
+  // Also if it is its own from a request that was given up: that may have arrived much later, while another is leader.
+  return { ...before, seen: { view, free: view.holder === undefined ? now : now + (view.lease ?? times.lease) } }
+}
+
+/** It has written itself into the Lease, by a request that it sent at `sent`. */
+export function wrote(before: Candidate, view: LeaseView, sent: number): Candidate {
+  return { ...before, seen: { view, free: sent }, until: sent + before.times.deadline }
+}
+
+export const isLeader = ({ until }: Candidate, now: number): boolean => until !== undefined && now < until
+
+/** What is to be done at `now`. */
+export function stepOf({ identity, times, seen, until }: Candidate, now: number): Step {
+  const holder = seen?.view?.holder
+  if (until !== undefined) {
+    if (holder !== undefined && holder !== identity) return { type: 'lost', reason: `${holder} has taken it` }
+    if (now >= until) return { type: 'lost', reason: `it could not be renewed for ${times.deadline / 1000} s` }
+    const renewed = until - times.deadline
+    return now >= renewed + times.retry ? { type: 'write' } : { type: 'wait', ms: renewed + times.retry - now }
+  }
+  if (seen === undefined) return { type: 'wait', ms: times.retry }
+  return now >= seen.free ? { type: 'write' } : { type: 'wait', ms: seen.free - now }
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type Candidate,
+  candidate,
+  isLeader,
+  saw,
+  stepOf,
+  wrote,
+} from '../../../../kube/controller/election/candidate.ts'
+import { held, released, viewOf } from '../../../../kube/controller/election/lease.ts'
+import type { KubeObject } from '../../../../kube/controller/object.ts'
+
+const times = { lease: 15_000, deadline: 10_000, retry: 2000 }
+const name = { namespace: 'ns', name: 'lease' }
+const fresh = candidate('me', times)
+let version = 0
+
+/** A Lease as somebody has written it; `beat` differs from one sign of life to the next. */
+const lease = (holder: string | undefined, beat = 0, more: object = {}): KubeObject => {
+  version += 1
+  const spec = {
+    holderIdentity: holder,
+    leaseDurationSeconds: 15,
+    renewTime: `beat ${beat}`,
+    leaseTransitions: 3,
+    ...more,
+  }
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { ...name, resourceVersion: String(version) },
+    spec,
+  }
+}
+const sees = (self: Candidate, object: KubeObject | undefined, now: number): Candidate =>
+  saw(self, object && viewOf(object), now)
+const waits = (ms: number) => ({ type: 'wait', ms })
+const writes = { type: 'write' }
+
+describe('a candidate', () => {
+  it('does nothing before it has seen the Lease', () => {
+    expect(stepOf(fresh, 1_000_000)).toEqual(waits(times.retry))
+  })
+
+  it('takes a Lease at once that nobody holds', () => {
+    expect(stepOf(sees(fresh, lease(undefined), 100), 100)).toEqual(writes)
+    expect(stepOf(sees(fresh, lease(''), 100), 100)).toEqual(writes)
+  })
+
+  it('waits also if it holds the Lease by a request that it gave up: it may have arrived much later', () => {
+    expect(stepOf(sees(fresh, lease('me'), 100), 100)).toEqual(waits(15_000))
+  })
+
+  it('leaves another alone for as long as that one has asked, from the last change that it has seen', () => {
+    let self = sees(fresh, lease('other', 1), 100)
+    expect(stepOf(self, 100)).toEqual(waits(15_000))
+    // Seen again, without a sign of life: another version alone is none.
+    self = sees(self, lease('other', 1), 9000)
+    expect(stepOf(self, 9000)).toEqual(waits(6100))
+    self = sees(self, lease('other', 2, { leaseDurationSeconds: 60 }), 9000)
+    expect(stepOf(self, 10_000)).toEqual(waits(59_000))
+    expect(stepOf(self, 69_000)).toEqual(writes)
+  })
+
+  it.each([
+    ['says no duration', { leaseDurationSeconds: undefined }],
+    ['says null', { leaseDurationSeconds: null }],
+    ['is not a Lease as they are', { holderIdentity: 7 }],
+  ])('waits as long as it would ask for itself if the Lease %s', (_what, more) => {
+    expect(stepOf(sees(fresh, lease('other', 1, more), 0), 0)).toEqual(waits(15_000))
+  })
+
+  it('does not take it at once that there is no Lease, since it may have been deleted under a leader', () => {
+    const self = sees(fresh, undefined, 100)
+    expect(stepOf(self, 100)).toEqual(waits(15_000))
+    expect(stepOf(sees(self, undefined, 5000), 15_100)).toEqual(writes)
+    const after = sees(sees(fresh, lease('other', 1, { leaseDurationSeconds: 30 }), 0), undefined, 29_000)
+    expect(stepOf(after, 30_000)).toEqual(waits(29_000))
+  })
+
+  it('is leader from when it sent the request, and renews', () => {
+    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(lease('me')), 1000)
+    expect(isLeader(self, 10_999)).toBe(true)
+    expect(isLeader(self, 11_000)).toBe(false)
+    expect(stepOf(self, 1500)).toEqual(waits(1500))
+    expect(stepOf(self, 3000)).toEqual(writes)
+    expect(stepOf(self, 11_000)).toEqual({ type: 'lost', reason: 'it could not be renewed for 10 s' })
+  })
+
+  it('is leader no more when another has taken the Lease, and goes on when somebody has deleted it', () => {
+    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(lease('me')), 1000)
+    expect(stepOf(sees(self, lease('other'), 1500), 1500)).toEqual({ type: 'lost', reason: 'other has taken it' })
+    expect(stepOf(sees(self, undefined, 3000), 3000)).toEqual(writes)
+  })
+})
+
+describe('what is written', () => {
+  const date = new Date('2026-01-02T03:04:05.678Z')
+  const time = '2026-01-02T03:04:05.678000Z'
+
+  it('has the version that the Lease must still have, and says when the holder has changed', () => {
+    const self = sees(fresh, lease('other'), 0)
+    expect(held(self, name, date)).toEqual({
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { ...name, resourceVersion: String(version) },
+      spec: { holderIdentity: 'me', leaseDurationSeconds: 15, renewTime: time, acquireTime: time, leaseTransitions: 4 },
+    })
+    expect(held(wrote(self, viewOf(lease('me')), 0), name, date)['spec']).toEqual({
+      holderIdentity: 'me',
+      leaseDurationSeconds: 15,
+      renewTime: time,
+    })
+  })
+
+  it('has no version if there is no Lease', () => {
+    const made = held(sees(fresh, undefined, 0), name, date)
+    expect(made.metadata).toEqual(name)
+    expect(made['spec']).toMatchObject({ leaseTransitions: 0 })
+  })
+
+  it('names nobody when it is given back', () => {
+    expect(released(name, '7', date)).toMatchObject({
+      metadata: { resourceVersion: '7' },
+      spec: { holderIdentity: null, renewTime: time },
+    })
+  })
+})
