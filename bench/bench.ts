@@ -6,6 +6,7 @@ import { buildAgent } from '../tools/build.ts'
 import { startBenchBed, type BenchBed } from './bench-bed.ts'
 import { agentOf, type Contestant, contestants } from './contestant.ts'
 import { earlierSteps, egressSteps, measureEarlier, measureEgress } from './egress/egress.ts'
+import { firstByteSteps, measureFirstByte } from './first-byte.ts'
 import { clusterFacts, gatherFacts } from './facts.ts'
 import { buildImages, type Images, measureImages } from './image.ts'
 import { inBed } from './in-bed.ts'
@@ -51,6 +52,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       podStartingSteps +
       podProbesSteps +
       operatorSteps +
+      firstByteSteps +
       (before === undefined ? 0 : earlierSteps),
   )
   await preparation.run(steps)
@@ -76,6 +78,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   const probes = await measurePodProbes(images, size.podProbes, steps)
   const podServe = await measurePodStarting(images, size.serve.podStarts, steps)
   const operator = await measureOperator(size.operator, steps)
+  const firstByte = await measureFirstByte(size.firstByte, steps)
   return {
     sections: [
       ...onHosts.sections,
@@ -88,6 +91,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       probes,
       podServe,
       ...operator,
+      firstByte,
       image,
     ],
     facts: [...onHosts.facts, ...inPods.facts],
@@ -109,11 +113,21 @@ const parts = {
     count: operatorSteps,
     measure: (_bundle: string, size: Size, steps: Progress) => measureOperator(size.operator, steps),
   },
+  'first-byte': {
+    count: firstByteSteps,
+    measure: async (_bundle: string, size: Size, steps: Progress) => [await measureFirstByte(size.firstByte, steps)],
+  },
 } as const
 
 export async function benchPart(part: keyof typeof parts, size: Size): Promise<Section[]> {
   const { count, measure } = parts[part]
-  const preparation = await prepare(...(part === 'unprivileged' ? [] : (['cluster'] as const)))
+  const preparation = await prepare(
+    ...(part === 'unprivileged'
+      ? []
+      : part === 'first-byte'
+        ? (['cluster', 'image'] as const)
+        : (['cluster'] as const)),
+  )
   const steps = progress(preparation.steps + 1 + count)
   await preparation.run(steps)
   return await measure(await steps.step('bundle the agent', buildAgent), size, steps)

@@ -12,6 +12,7 @@ import { processorTime } from './egress/processor-time.ts'
 import { inBed } from './in-bed.ts'
 import { type Memory, memoryOf } from './process-memory.ts'
 import type { Row, Section } from './section.ts'
+import { measureTakeover } from './takeover.ts'
 
 /** Services that ask for proxies at once, and seconds after which memory is looked at. */
 export type OperatorSize = { readonly repeats: number; readonly services: number; readonly idle: number }
@@ -81,6 +82,7 @@ async function measure(
         'written by the benchmark, as soon as there is a Pod. Half of the Services are L3 ingress, half L3 egress. ' +
         `Memory and restarts are looked at ${size.idle} s later.`,
     },
+    await measureTakeover(bed, kube, program, size.repeats),
   ]
 }
 

@@ -1,3 +1,4 @@
+import type { FirstByteSize } from './first-byte.ts'
 import type { AddingSize } from './egress/adding.ts'
 import type { AgentsSize } from './egress/agents.ts'
 import type { BeforeSize } from './egress/before.ts'
@@ -18,6 +19,7 @@ export type Size = {
   readonly roundTrips: { readonly repeats: number; readonly seconds: number }
   readonly connections: { readonly repeats: number; readonly seconds: number }
   readonly podStarts: number
+  readonly firstByte: FirstByteSize
   /** Seconds for which requests are counted, each time after a Pod's memory has been measured. */
   readonly podRest: number
   readonly podProbes: ProbesSize
@@ -47,6 +49,7 @@ export const full: Size = {
   roundTrips: { repeats: 3, seconds: 2 },
   connections: { repeats: 3, seconds: 2 },
   podStarts: 5,
+  firstByte: { told: 10, alone: 5, watched: 20 },
   podRest: 20,
   podProbes: { repeats: 3, idle: 5, seconds: 20 },
   egress: {
@@ -74,6 +77,7 @@ export const quick: Size = {
   roundTrips: { repeats: 1, seconds: 1 },
   connections: { repeats: 1, seconds: 1 },
   podStarts: 2,
+  firstByte: { told: 2, alone: 1, watched: 3 },
   podRest: 10,
   podProbes: { repeats: 1, idle: 3, seconds: 10 },
   egress: {

@@ -2,37 +2,54 @@ import type { Api } from '../kube/controller/api.ts'
 import { type Applier, applier } from '../kube/controller/apply.ts'
 import type { Controller } from '../kube/controller/controller.ts'
 import { eventWriter } from '../kube/controller/events.ts'
-import { keyOf } from '../kube/controller/object.ts'
+import { keyOf, type KubeObject } from '../kube/controller/object.ts'
 import type { ReflectOptions, Source } from '../kube/controller/reflect.ts'
 import type { Resource } from '../kube/controller/resource.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
+import { groupIngress } from './group-ingress/group-ingress.ts'
+import type { ServiceApi } from './group-ingress/vips.ts'
+import { groupEgress } from './group-egress/controller.ts'
+import { egressPods } from './group-egress/pods.ts'
+import { acmeAccountsOf } from './group/acme-accounts.ts'
+import { groups } from './group/controller.ts'
+import { groupFiles } from './group/files.ts'
+import type { GroupUse } from './group/use.ts'
+import { uses as allUses } from './group/uses.ts'
 import { judging } from './judging.ts'
 import type { Kind } from './kind.ts'
 import { judged, kinds } from './kinds.ts'
 import type { ParentType } from './objects/names.ts'
+import type { Parent } from './objects/parent.ts'
 import { connectors, ingresses, services } from './objects/resources.ts'
 import { resolveClass } from './proxy-class/resolve.ts'
 import { proxies } from './proxy/engine.ts'
-import type { Tailnet } from './proxy/secrets.ts'
+import type { Tailnet } from './proxy/keying.ts'
+import { hasAny } from './proxy/owned.ts'
 import type { OperatorSettings } from './settings/settings.ts'
-import { caches as follow } from './world/caches.ts'
+import { type Caches, caches as follow } from './world/caches.ts'
 import { manager } from './world/followed.ts'
+import type { World } from './world/world.ts'
 
 export type Parts = {
   readonly api: Api
-  readonly tailnet: Tailnet
+  readonly tailnet: Tailnet & ServiceApi
   readonly settings: OperatorSettings
   readonly log: Log
   readonly clock: Clock
   /** Also log what is written. */
   readonly isVerbose?: boolean
   readonly waits?: ReflectOptions['waits']
+  /** What groups can be for. */
+  readonly uses?: readonly GroupUse[]
+  /** Resolves when this process may act; until then it only follows the cluster. Undefined: it may from the start. */
+  readonly elected?: Promise<void> | undefined
 }
 
 export type Operator = {
   readonly controllers: readonly Controller[]
   readonly sources: () => readonly Source[]
+  readonly caches: Pick<Caches, 'world' | 'written'>
 }
 
 const parents: readonly { readonly type: ParentType; readonly resource: Resource }[] = [
@@ -43,7 +60,7 @@ const parents: readonly { readonly type: ParentType; readonly resource: Resource
 
 /** Puts the operator together, which works until `signal` aborts. */
 export function compose(
-  { api, tailnet, settings, log, clock, isVerbose = false, waits }: Parts,
+  { api, tailnet, settings, log, clock, isVerbose = false, waits, uses = allUses, elected }: Parts,
   signal: AbortSignal,
 ): Operator {
   const problem = (what: string, text: string | undefined): void =>
@@ -63,6 +80,7 @@ export function compose(
       problem: follows,
       failed: (error, key) => problem(key, `bug in the operator: ${String(error)}`),
       ...(waits && { waits }),
+      elected,
     },
     signal,
   )
@@ -88,6 +106,22 @@ export function compose(
     const of: readonly [Kind, ...Kind[]] = [first, ...rest]
     return proxies({ ...common, tailnet, settings, resolveClass, type, kinds: of, problem: told(resource.kind) })
   })
+  const ofGroups = [
+    groups({ ...common, tailnet, settings, resolveClass, uses, problem: told('ProxyGroup') }),
+    groupFiles({ ...common, settings, uses, problem: told('files of ProxyGroup') }),
+    acmeAccountsOf({ ...common, settings, problem: told('Secret') }),
+    groupEgress({ ...common, settings, standalone: standalone(caches.world, settings), problem: told('Service') }),
+    egressPods({ api, caches, clock, problem: told('Pod') }),
+    ...groupIngress({ ...common, tailnet, settings, told }),
+  ]
   const ofOthers = judged.map((one) => judging(one, { ...common, problem: told(one.resource.kind) }))
-  return { controllers: [...ofParents, ...ofOthers], sources: () => caches.sources() }
+  const controllers = [...ofParents, ...ofGroups, ...ofOthers]
+  return { controllers, sources: () => caches.sources(), caches }
 }
+
+/** What the controllers of groups must know of proxies of their own. */
+const standalone = (world: World, settings: OperatorSettings) => ({
+  claims: (service: KubeObject): boolean =>
+    kinds.some(({ resource, claims }) => resource === services && claims(service, world, settings)),
+  hasAny: (parent: Parent): boolean => hasAny(world, parent),
+})

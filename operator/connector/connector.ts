@@ -4,6 +4,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Kind, Report, Seen } from '../kind.ts'
 import type { Condition } from '../objects/conditions.ts'
 import { connectors } from '../objects/resources.ts'
+import { configSecret } from '../proxy/mounts.ts'
 import { connector as definition } from '../schemas/connector.ts'
 import type { World } from '../world/world.ts'
 import { read } from './request.ts'
@@ -25,7 +26,7 @@ export const connector: Kind = {
         hostnames,
         tags: spec.tags ?? [],
         mode: 'kernel',
-        variables: [],
+        variables: [{ name: configSecret, value: '$(POD_NAME)' }],
         device: {
           // Without routes, tailscaled would keep those of before.
           AdvertiseRoutes: offered.map(({ text }) => text),

@@ -9,9 +9,13 @@ import {
 } from '../objects/annotations.ts'
 import { hostnameOf, invalidService, proxyReady, stateOf } from '../objects/exposed-service.ts'
 import { services } from '../objects/resources.ts'
+import type { Variable } from '../proxy/request.ts'
 import { accessPolicy } from './access.ts'
 import { restore, rewrite } from './rewrite.ts'
-import { targetOf } from './target.ts'
+import { type EgressTarget, targetOf } from './target.ts'
+
+const variableOf = ({ ip, fqdn }: EgressTarget['target']): Variable =>
+  ip === '' ? { name: 'TS_TAILNET_TARGET_FQDN', value: `${fqdn}.` } : { name: 'TS_TAILNET_TARGET_IP', value: ip }
 
 const targets = ['tailnetIp', 'oldTailnetIp', 'tailnetFqdn'] as const
 
@@ -27,7 +31,7 @@ export const l3Egress: Kind = {
     targets.some((key) => textOf(service, key) !== undefined),
   plan: (service, _world, { namespace, defaultProxyClass }) => {
     const { hostname, tags = [], unprivileged, allowFrom, ...asked } = readAnnotations(service, invalidService)
-    const { variable, isRouted } = targetOf(asked)
+    const { target, isRouted } = targetOf(asked)
     if (unprivileged === true) {
       const why = `annotation ${table.unprivileged.name}: egress needs a proxy that may forward packets in the kernel`
       throw new UserError(invalidService, why, 'Remove it.')
@@ -39,7 +43,7 @@ export const l3Egress: Kind = {
         hostnames: [hostnameOf(service, hostname)],
         tags,
         mode: 'kernel',
-        variables: [variable],
+        variables: [variableOf(target)],
         device: isRouted ? { acceptRoutes: true } : {},
         serveConfig: undefined,
         proxyClass: proxyClassOf(service, defaultProxyClass),

@@ -3,11 +3,10 @@ import { specialAddress } from '../../lib/special-address.ts'
 import { UserError } from '../../kube/controller/controller.ts'
 import { annotations as table, type Annotations } from '../objects/annotations.ts'
 import { invalidService } from '../objects/exposed-service.ts'
-import type { Variable } from '../proxy/request.ts'
 
 export type EgressTarget = {
-  /** What tells the agent. */
-  readonly variable: Variable
+  /** An address, or a full name without the dot at its end; the other one is empty. */
+  readonly target: { readonly ip: string; readonly fqdn: string }
   /** It is behind a subnet router: a node that accepts no routes cannot reach it. */
   readonly isRouted: boolean
 }
@@ -32,8 +31,7 @@ function byName(name: string): EgressTarget {
     const message = `annotation ${table.tailnetFqdn.name} is ${name}, which is an address`
     throw new UserError(invalidService, message, `Put it into ${table.tailnetIp.name}.`)
   }
-  const variable = { name: 'TS_TAILNET_TARGET_FQDN', value: `${name.toLowerCase()}.` }
-  return { variable, isRouted: /^(?:\d+-){4}via-/i.test(name) }
+  return { target: { ip: '', fqdn: name.toLowerCase() }, isRouted: /^(?:\d+-){4}via-/i.test(name) }
 }
 
 /** The addresses of IPv4 networks behind subnet routers, 4via6. */
@@ -45,6 +43,5 @@ function byAddress(address: Address): EgressTarget {
     const remedy = 'Give an address of the tailnet, or of a network that is routed there.'
     throw new UserError(invalidService, `the target ${address.text} is ${what}`, remedy)
   }
-  const variable = { name: 'TS_TAILNET_TARGET_IP', value: address.text }
-  return { variable, isRouted: !inTailnet(address) || contains(sites, address) }
+  return { target: { ip: address.text, fqdn: '' }, isRouted: !inTailnet(address) || contains(sites, address) }
 }

@@ -39,7 +39,8 @@ export const sharersOf = (service: KubeObject, world: World): string[] =>
 export const ingressesOf = ({ metadata }: KubeObject, world: World): string[] =>
   keys([...world.all(ingresses)].filter((one) => isOurs(one, metadata.name)))
 
-function hasBackend(ingress: KubeObject, { metadata }: KubeObject): boolean {
+/** Whether a Service is a backend of an Ingress in its namespace. */
+export function hasBackend(ingress: KubeObject, { metadata }: KubeObject): boolean {
   const { defaultBackend, rules = [] } = specOfIngress(ingress)
   const is = (backend: Backend | undefined): boolean => backend?.service?.name === metadata.name
   return is(defaultBackend) || rules.some(({ http }) => http?.paths?.some(({ backend }) => is(backend)) === true)

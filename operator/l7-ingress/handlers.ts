@@ -22,12 +22,15 @@ type Urls = ReadonlyMap<string, string | undefined>
  * tailscaled takes the handler of exactly the requested path if there is one. Otherwise it takes that of the longest
  * path above, and there one with a slash at the end goes first. So it has only prefixes; but an exact path is possible
  * where another one serves what is below it, and then that gets a handler of its own, with a slash.
+ *
+ * `hosts`: those of rules that count, besides none.
  */
 export function handlersOf(
   ingress: KubeObject,
   originOf: (backend: Backend) => Origin,
+  hosts: readonly string[] = [tlsHost(ingress) ?? []].flat(),
 ): { readonly handlers: Handlers; readonly events: readonly Event[] } {
-  const { entries, ignored, emptyPaths } = entriesOf(ingress, originOf)
+  const { entries, ignored, emptyPaths } = entriesOf(ingress, originOf, hosts)
   const byPath = (exact: boolean): Urls =>
     new Map(entries.flatMap(({ path, isExact, url }) => (isExact === exact ? [[path, url]] : [])))
   const prefixes = byPath(false)
@@ -56,14 +59,14 @@ export function handlersOf(
 }
 
 /** All paths; those with the host go last, so that they replace equal ones without, as do all others the default backend. */
-function entriesOf(ingress: KubeObject, originOf: (backend: Backend) => Origin) {
+function entriesOf(ingress: KubeObject, originOf: (backend: Backend) => Origin, hosts: readonly string[]) {
   const { defaultBackend, rules = [] } = specOfIngress(ingress)
   const host = tlsHost(ingress)
   const {
     plain = [],
     named = [],
     foreign = [],
-  } = Object.groupBy(rules, (rule) => (!rule.host ? 'plain' : rule.host === host ? 'named' : 'foreign'))
+  } = Object.groupBy(rules, (rule) => (!rule.host ? 'plain' : hosts.includes(rule.host) ? 'named' : 'foreign'))
   const first = host === undefined ? 'spec.tls has no host' : `the first host of spec.tls is ${quote(host, 100)}`
   const paths = [...plain, ...named].flatMap((rule) => rule.http?.paths ?? [])
   const entries = [

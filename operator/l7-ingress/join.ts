@@ -74,7 +74,7 @@ export function joinServices(services: readonly KubeObject[], { web, hasUdp, clu
 
 /** The older first, so that a new one takes nothing from others. */
 export const byAge = (one: KubeObject, other: KubeObject): number => (ageOf(one) < ageOf(other) ? -1 : 1)
-const ageOf = ({ metadata }: KubeObject): string => `${String(metadata['creationTimestamp'])} ${metadata.name}`
+const ageOf = ({ metadata }: KubeObject): string => `${metadata.creationTimestamp} ${metadata.name}`
 
 /** Where a Service's ports lead. Without a cluster IP, its name has the addresses of Pods or of another host. */
 function targetOf(service: KubeObject, clusterDomain: string) {

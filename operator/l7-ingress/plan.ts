@@ -92,7 +92,8 @@ function rivalEvents(hostname: string, rivals: readonly KubeObject[]): Event[] {
 const endpointHint =
   'annotation tailscale.com/http-endpoint has no effect: it is for Ingresses of a ProxyGroup. For redirects to HTTPS there is tailscale.com/http-redirect'
 
-function classEvents(world: World, { ingressClass }: OperatorSettings): Event[] {
+/** Whether the class of our Ingresses is what it should be. */
+export function classEvents(world: World, { ingressClass }: Pick<OperatorSettings, 'ingressClass'>): Event[] {
   const present = world.get(ingressClasses, ingressClass)
   const { controller: found = '' } = (present?.['spec'] ?? {}) as { controller?: string }
   if (found === controller) return []

@@ -3,6 +3,7 @@ import { certDomain, type ServeConfig, withoutEmpty } from '../../wire/serve-con
 import { invalid } from './ingress.ts'
 import type { Forwards } from './join.ts'
 import type { Sites } from './sites.ts'
+import { webOf } from './web.ts'
 
 /** tailscaled keeps a copy in the same Secret, which with everything else holds 1 MiB. */
 const mostBytes = 400_000
@@ -13,22 +14,24 @@ const mostBytes = 400_000
  */
 export function serveConfigOf({ handlers, ports, annotations }: Sites, forwards: Forwards): ServeConfig {
   const web = handlers.size === 0 ? [] : ports
-  const of = <Value>(value: (port: number) => Value): Record<string, Value> =>
-    Object.fromEntries(web.map((port) => [`${certDomain}:${port}`, value(port)]))
-  const handler = (port: number, url: string) =>
-    port === 80 ? { Redirect: '301:https://${HOST}${REQUEST_URI}' } : { Proxy: url }
+  const site = webOf(
+    certDomain,
+    web.map((port) => ({ port, does: port === 80 ? 'redirect' : 'https' })),
+    handlers,
+  )
   const config = withoutEmpty({
-    TCP: Object.fromEntries([
-      ...web.map((port) => [port, port === 80 ? { HTTP: true } : { HTTPS: true }]),
-      ...[...forwards].map(([port, { to, proxyProtocol }]) => [
-        port,
-        { TCPForward: to, ...(proxyProtocol && { ProxyProtocol: proxyProtocol }) },
-      ]),
-    ]),
-    Web: of((port) => ({
-      Handlers: Object.fromEntries([...handlers].map(([path, url]) => [path, handler(port, url)])),
-    })),
-    AllowFunnel: annotations.funnel === true ? of(() => true) : {},
+    TCP: {
+      ...site.TCP,
+      ...Object.fromEntries(
+        [...forwards].map(([port, { to, proxyProtocol }]) => [
+          port,
+          { TCPForward: to, ...(proxyProtocol && { ProxyProtocol: proxyProtocol }) },
+        ]),
+      ),
+    },
+    Web: site.Web,
+    AllowFunnel:
+      annotations.funnel === true ? Object.fromEntries(web.map((port) => [`${certDomain}:${port}`, true])) : {},
   })
   const { length } = JSON.stringify(config)
   if (length <= mostBytes) return config

@@ -16,14 +16,22 @@ export type Sites = {
   readonly events: readonly Event[]
 }
 
-/** @throws UserError for annotations that are malformed */
-export function sitesOf(ingress: KubeObject, world: World, { clusterDomain }: OperatorSettings): Sites {
+/**
+ * `hosts`: as those of `handlersOf`.
+ * @throws UserError for annotations that are malformed
+ */
+export function sitesOf(
+  ingress: KubeObject,
+  world: World,
+  { clusterDomain }: Pick<OperatorSettings, 'clusterDomain'>,
+  hosts?: readonly string[],
+): Sites {
   const annotations = readAnnotations(ingress, invalid)
   const { namespace = '' } = ingress.metadata
   const place = { namespace, clusterDomain, protocols: annotations.backendProtocol }
   return {
     annotations,
     ports: webPorts(ingress),
-    ...handlersOf(ingress, (backend) => originOf(backend, world, place)),
+    ...handlersOf(ingress, (backend) => originOf(backend, world, place), hosts),
   }
 }

@@ -108,7 +108,7 @@ export const annotations = {
     both,
     'the name of a ProxyGroup',
     nonEmpty,
-    'The proxies of this group serve the object. Groups are not managed yet: an object with this annotation has no proxy of its own.',
+    'The proxies of this group serve the object, which has no proxy of its own then.',
   ),
   proxyClass: annotation(
     'tailscale.com/proxy-class',
@@ -131,7 +131,7 @@ export const annotations = {
     ['ProxyGroup'],
     '`true` or `false`',
     readBoolean,
-    'Whether the proxies of the group share an ACME account. Groups are not managed yet.',
+    'Whether the proxies of the group share an ACME account with those of other groups. Without it: as `OPERATOR_SHARED_ACME_ACCOUNT_KEY` says.',
   ),
   unprivileged: annotation(
     'culvert/unprivileged',
@@ -152,7 +152,7 @@ export const annotations = {
     service,
     '`*`, or names of namespaces separated by commas or as a list of YAML',
     readNames,
-    'L3 egress: a NetworkPolicy lets only Pods of these namespaces use the proxy; an empty list lets none.',
+    'L3 egress: a NetworkPolicy lets only Pods of these namespaces use the proxy, or of a group the ports for this Service; an empty list lets none.',
   ),
   backendProtocol: annotation(
     'culvert/backend-protocol',

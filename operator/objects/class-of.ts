@@ -8,7 +8,8 @@ import { labels } from './names.ts'
 export function proxyClassOf({ kind, metadata, spec }: KubeObject, defaultClass = ''): string | undefined {
   if (kind !== 'Service' && kind !== 'Ingress') {
     const name = typeof spec === 'object' && spec !== null && 'proxyClass' in spec ? spec.proxyClass : undefined
-    return typeof name === 'string' && name !== '' ? name : undefined
+    if (typeof name === 'string' && name !== '') return name
+    return kind === 'ProxyGroup' ? defaultClass || undefined : undefined
   }
   return metadata.labels?.[labels.proxyClass] || metadata.annotations?.[labels.proxyClass] || defaultClass || undefined
 }

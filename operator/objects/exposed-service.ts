@@ -51,13 +51,16 @@ export function stateOf({ name, devices, refused }: Seen, { namespace }: Pick<Op
 type LoadBalancer = { readonly ingress?: readonly { readonly ipMode?: string }[] }
 
 /**
- * The part of a LoadBalancer's status that says where it is reachable. The API adds `ipMode` if it knows that; so what
- * is written has it as soon as the object does, since it would otherwise differ after each start.
+ * What the API adds to an address in a LoadBalancer's status, if it knows that. What is written has it as soon as the
+ * object does, since it would otherwise differ after each start.
  */
-export function loadBalancerOf({ status }: KubeObject, fqdn: string, addresses: readonly string[]) {
+export function ipModeOf({ status }: KubeObject): { readonly ipMode?: string } {
   const { loadBalancer } = (status ?? {}) as { readonly loadBalancer?: LoadBalancer }
-  const mode = loadBalancer?.ingress?.find(({ ipMode }) => ipMode !== undefined)?.ipMode
-  return {
-    ingress: [{ hostname: fqdn }, ...addresses.map((ip) => ({ ip, ...(mode !== undefined && { ipMode: mode }) }))],
-  }
+  const ipMode = loadBalancer?.ingress?.find((one) => one.ipMode !== undefined)?.ipMode
+  return ipMode === undefined ? {} : { ipMode }
 }
+
+/** The part of a LoadBalancer's status that says where it is reachable. */
+export const loadBalancerOf = (service: KubeObject, fqdn: string, addresses: readonly string[]) => ({
+  ingress: [{ hostname: fqdn }, ...addresses.map((ip) => ({ ip, ...ipModeOf(service) }))],
+})

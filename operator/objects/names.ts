@@ -15,13 +15,15 @@ export const labels = {
   parentNamespace: 'tailscale.com/parent-resource-ns',
   secretType: 'tailscale.com/secret-type',
   proxyGroup: 'tailscale.com/proxy-group',
+  /** What an object that is made for a group does for its parent: `egress`. */
+  serviceType: 'tailscale.com/svc-type',
   proxyClass: 'tailscale.com/proxy-class',
   /** The Pods of a parent, by its UID. */
   app: 'app',
 } as const
 
 /** The value of `labels.parentType`. */
-export type ParentType = 'svc' | 'ingress' | 'connector'
+export type ParentType = 'svc' | 'ingress' | 'connector' | 'proxygroup'
 
 /** Annotations that the operator writes to objects of users. */
 export const notes = {

@@ -90,7 +90,7 @@ function monitorProblems({ metrics }: ProxyClassSpec, world: World): string[] {
 
 type Range = { readonly from: number; readonly to: number }
 const rangesOf = (spec: ProxyClassSpec): Range[] =>
-  (spec.staticEndpoints?.nodePort.ports ?? []).map(({ port, endPort = port }) => ({ from: port, to: endPort }))
+  (spec.staticEndpoints?.nodePort?.ports ?? []).map(({ port, endPort = port }) => ({ from: port, to: endPort }))
 const inWords = ({ from, to }: Range): string => (from === to ? `${from}` : `${from}-${to}`)
 const overlap = (one: Range, other: Range): boolean => one.from <= other.to && other.from <= one.to
 

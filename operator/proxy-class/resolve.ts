@@ -21,6 +21,7 @@ export const resolveClass: ResolveClass = (name, world) => {
     metrics,
     debug: spec.statefulSet?.pod?.tailscaleContainer?.debug?.enable ?? metrics,
     serviceMonitor: monitor?.enable === true ? { labels: monitor.labels ?? {} } : undefined,
+    staticEndpoints: spec.staticEndpoints,
     overlay: (statefulSet) => overlay(statefulSet, spec),
   }
 }

@@ -2,7 +2,6 @@ import * as z from 'zod/mini'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { parseJson } from '../../lib/json.ts'
 import { keys } from '../../wire/state-secret.ts'
-import { configFiles } from './device-config.ts'
 import { textIn } from './state.ts'
 
 /** Annotations of a Secret, about the auth key in it. */
@@ -27,23 +26,33 @@ const content = z.object({ AuthKey: z.string() })
 
 /** The auth key that a Secret holds: that in the file for the newest agents. */
 export function heldIn(secret: KubeObject | undefined): Held | undefined {
-  const texts = configFiles.map((file) => textIn(secret, file))
-  const key = z.safeParse(content, parseJson(texts.findLast((text) => text !== undefined) ?? '')).data?.AuthKey
+  const files = keysOf(secret).filter((name) => versionOf(name) !== undefined)
+  const [newest = ''] = files.toSorted((one, other) => versionOf(other)! - versionOf(one)!)
+  const key = z.safeParse(content, parseJson(textIn(secret, newest) ?? '')).data?.AuthKey
   if (!key) return undefined
   const { [keyId]: id, [keyExpires]: expires } = secret?.metadata.annotations ?? {}
   const date = new Date(expires ?? '')
   return { key, id, expires: Number.isNaN(date.getTime()) ? undefined : date }
 }
 
+/** The capability version of a file of a device's config. */
+const versionOf = (file: string): number | undefined => {
+  const [, version] = /^cap-(\d{1,9})\.hujson$/.exec(file) ?? []
+  return version === undefined ? undefined : Number(version)
+}
+
+/** Where a replica's config and its state are: both in one Secret, or in one each. */
+export type ReplicaSecrets = { readonly config: KubeObject | undefined; readonly state: KubeObject | undefined }
+
 /**
  * Whether a replica needs an auth key: until its device has joined, and again when its agent asks for another one than
  * it has, as it does when the control server has refused it. The agent's request names the key that has failed.
  */
-export function keyNeed(secret: KubeObject | undefined, now: Date): KeyNeed {
-  const held = heldIn(secret)
-  const id = textIn(secret, keys.deviceId)
-  if (asksForAnother(secret)) {
-    const failed = textIn(secret, keys.reissue) ?? ''
+export function keyNeed({ config, state }: ReplicaSecrets, now: Date): KeyNeed {
+  const held = heldIn(config)
+  const id = textIn(state, keys.deviceId)
+  if (asksForAnother(state)) {
+    const failed = textIn(state, keys.reissue) ?? ''
     if (held === undefined || held.key === failed) return { need: 'mint', instead: id, isReissue: true }
     return { need: 'keep', held }
   }
@@ -53,10 +62,12 @@ export function keyNeed(secret: KubeObject | undefined, now: Date): KeyNeed {
   return { need: 'keep', held }
 }
 
-/** The request may be empty. */
-function asksForAnother(secret: KubeObject | undefined): boolean {
+/** Whether the agent whose state this is waits for another key; its request may be empty. */
+export const asksForAnother = (state: KubeObject | undefined): boolean => keysOf(state).includes(keys.reissue)
+
+function keysOf(secret: KubeObject | undefined): readonly string[] {
   const data = secret?.['data']
-  return typeof data === 'object' && data !== null && Object.hasOwn(data, keys.reissue)
+  return typeof data === 'object' && data !== null ? Object.keys(data) : []
 }
 
 /** For people who look at the keys of the tailnet: 50 letters, digits, dashes and spaces at most. */

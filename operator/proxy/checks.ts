@@ -19,7 +19,11 @@ export function ignoredOptions({ ownOptions }: ProxyRequest, agent: 'culvert' | 
 }
 
 /** @throws UserError if the namespace of the proxies does not admit Pods that forward packets */
-export function mustBeAdmitted({ mode }: ProxyRequest, world: Pick<World, 'get'>, namespace: string): void {
+export function mustBeAdmitted(
+  { mode }: Pick<ProxyRequest, 'mode'>,
+  world: Pick<World, 'get'>,
+  namespace: string,
+): void {
   const level = mode === 'kernel' ? forbiddenBy(world, namespace) : undefined
   if (level === undefined) return
   throw new UserError(

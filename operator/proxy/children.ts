@@ -3,9 +3,12 @@ import { labels } from '../objects/names.ts'
 import { labelsOf, type Parent } from '../objects/parent.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { ProxyClass } from './class.ts'
+import { environment } from './environment.ts'
 import { metricsObjects } from './metrics.ts'
+import { mounted, readsSecret } from './mounts.ts'
 import type { ProxyRequest } from './request.ts'
 import { withHealthProbe } from './health-probe.ts'
+import { type Rule, rights } from './rights.ts'
 import { podTemplate } from './template.ts'
 
 export type ChildrenOptions = {
@@ -35,6 +38,7 @@ export function children(options: ChildrenOptions): readonly KubeObject[] {
   const own = labelsOf(parent)
   const metadata = { name, namespace, labels: own }
   const selector = { [labels.app]: uid }
+  const secrets = [...request.hostnames.keys().map((ordinal) => `${name}-${ordinal}`), ...options.surplus]
   return [
     {
       apiVersion: 'v1',
@@ -42,21 +46,19 @@ export function children(options: ChildrenOptions): readonly KubeObject[] {
       metadata,
       spec: { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack', selector },
     },
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-    role(metadata, [...request.hostnames.keys().map((ordinal) => `${name}-${ordinal}`), ...options.surplus]),
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'RoleBinding',
-      metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
-      subjects: [{ kind: 'ServiceAccount', name, namespace }],
-    },
+    ...rights(metadata, secrets, readsSecret({ request, agent: agentOf(options) }) ? following(secrets) : []),
     ...(hasMetrics(options)
       ? metricsObjects({ parent, name, namespace, selector, type: request.metrics!, class: options.class! })
       : []),
     statefulSet(options, metadata, selector),
   ]
 }
+
+/** To learn at once of a change. */
+const following = (resourceNames: readonly string[]): readonly Rule[] =>
+  resourceNames.length === 0
+    ? []
+    : [{ apiGroups: [''], resources: ['secrets'], resourceNames, verbs: ['list', 'watch'] }]
 
 /** Whether the proxies have an endpoint of metrics: the class wants it, and this kind has them. */
 const hasMetrics = ({ class: of, request }: ChildrenOptions): boolean =>
@@ -69,18 +71,29 @@ function statefulSet(
 ): KubeObject {
   const { name, request, class: of, settings } = options
   const agent = agentOf(options)
-  const template = podTemplate({
-    request,
+  const common = {
     agent,
-    firewallMode: request.mode === 'kernel' ? settings.firewallMode : '',
     debug: of?.debug === true && request.metrics !== undefined,
     metrics: hasMetrics(options),
-    isStaging: of?.isStaging === true && request.serveConfig !== undefined,
+  }
+  const template = podTemplate({
+    ...common,
+    ...mounted({ name, request, agent }),
     image: settings.proxyImage,
-    name,
+    account: name,
     labels: { ...metadata.labels, ...selector },
     selector,
     priorityClass: settings.priorityClass,
+    mode: request.mode,
+    env: environment({
+      ...common,
+      request,
+      firewallMode: request.mode === 'kernel' ? settings.firewallMode : '',
+      isStaging: of?.isStaging === true && request.serveConfig !== undefined,
+    }),
+    opensPorts: request.variables.some(({ name: variable }) => variable === 'CULVERT_DEST_PORTS'),
+    // What is served to the cluster, too, is listened on, and mostly on a port below 1024.
+    capabilities: request.serveConfig === undefined ? [] : ['NET_BIND_SERVICE'],
   })
   const object: KubeObject = {
     apiVersion: 'apps/v1',
@@ -89,19 +102,5 @@ function statefulSet(
     spec: { replicas: request.hostnames.length, serviceName: name, selector: { matchLabels: selector }, template },
   }
   const finished = of === undefined ? object : of.overlay(object)
-  return agent === 'upstream' ? withHealthProbe(finished) : finished
+  return withHealthProbe(finished, agent)
 }
-
-/** Only the Secrets of these proxies; they exist before the Pods do. */
-const role = (metadata: KubeObject['metadata'], resourceNames: readonly string[]): KubeObject => ({
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'Role',
-  metadata,
-  rules: [
-    // A rule without names would be for all Secrets.
-    ...(resourceNames.length === 0
-      ? []
-      : [{ apiGroups: [''], resources: ['secrets'], resourceNames, verbs: ['get', 'update', 'patch'] }]),
-    { apiGroups: [''], resources: ['events'], verbs: ['get', 'create', 'patch'] },
-  ],
-})

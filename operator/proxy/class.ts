@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
+import type { ProxyClassSpec } from '../schemas/proxy-class.ts'
 import type { World } from '../world/world.ts'
 
 /** A ProxyClass as proxies are made from it. */
@@ -13,6 +14,8 @@ export type ProxyClass = {
   readonly metrics: boolean
   /** Whether tailscaled has its debug endpoint. */
   readonly debug: boolean
+  /** How the tailnet reaches the proxies of groups at fixed addresses; undefined: it does not. */
+  readonly staticEndpoints: ProxyClassSpec['staticEndpoints']
   /** Labels of the ServiceMonitor that goes with the Service of the metrics; undefined: there is none. */
   readonly serviceMonitor: { readonly labels: Readonly<Record<string, string>> } | undefined
   /**

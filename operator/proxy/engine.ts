@@ -15,13 +15,14 @@ import type { Caches } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { adopting } from './adopt.ts'
 import type { ResolveClass } from './class.ts'
-import { isOfGroup } from './group.ts'
+import { asksGroup, isHeldByGroup } from './group.ts'
 import { presentName } from './name.ts'
+import { hasAny } from './owned.ts'
 import { provisioner } from './provision.ts'
 import { removal } from './remove.ts'
 import { parentWriter } from './report.ts'
 import type { ProxyRequest } from './request.ts'
-import type { Tailnet } from './secrets.ts'
+import type { Tailnet } from './keying.ts'
 import { devicesOf } from './seen.ts'
 import { sourcesFor, triggersFor } from './triggers.ts'
 
@@ -50,7 +51,7 @@ export function proxies(options: EngineOptions): Controller {
   const { world } = caches
   const { resource } = kinds[0]
   const store = caches.store(resource)
-  const { removeAll, removeSecrets, hasAny } = removal({ ...options, prune: applier.prune })
+  const { removeAll, removeSecrets } = removal({ ...options, prune: applier.prune })
   const apply = adopting(api, caches, applier.apply)
   const provision = provisioner({ ...options, prune: applier.prune, apply, world, removeSecrets })
   const writer = parentWriter({ api, resource, store, apply: applier.apply, clock })
@@ -110,11 +111,11 @@ export function proxies(options: EngineOptions): Controller {
   /** The object has no proxies of its own, or no longer. */
   const released = async (object: KubeObject, kind: Kind | undefined, flight: Flight): Promise<void> => {
     const { finalizers, deletionTimestamp } = object.metadata
-    if (finalizers?.includes(finalizer) === true && !isOfGroup(object))
-      return void (await finalized(object, flight, { isReleased: true }))
     const parent = parentFor(object.metadata)
-    if (hasAny(parent)) return void (await explained(object, flight, () => removeAll(parent, object, flight)))
-    if (deletionTimestamp !== undefined) return
+    if (finalizers?.includes(finalizer) === true && !isHeldByGroup(object, parent, world))
+      return void (await finalized(object, flight, { isReleased: true }))
+    if (hasAny(world, parent)) return void (await explained(object, flight, () => removeAll(parent, object, flight)))
+    if (deletionTimestamp !== undefined || asksGroup(object)) return
     if (kind === undefined) await writer.status(object, {}, [], flight)
     else await report(kind, object, { name: undefined }, flight)
   }
@@ -143,6 +144,7 @@ export function proxies(options: EngineOptions): Controller {
     name: `proxies of ${resource.plural}`,
     sources: sourcesFor(caches, kinds),
     triggers: triggersFor(caches, type, kinds, settings),
+    concurrency: settings.concurrency,
     clock,
     problem,
     reconcile: async (key, flight) => {
@@ -151,7 +153,8 @@ export function proxies(options: EngineOptions): Controller {
       if (object.metadata.deletionTimestamp !== undefined) return released(object, undefined, flight)
       const kind = kindOf(object)
       for (const other of kinds) {
-        const patch = other === kind ? undefined : other.release?.(object, settings)
+        // A group leaves the Service as it found it when it is released from there.
+        const patch = other === kind || asksGroup(object) ? undefined : other.release?.(object, settings)
         // What follows is for the object as it is then.
         if (patch !== undefined && (await writer.patch(object, patch, flight))) return
       }

@@ -2,10 +2,12 @@ import type { ProxyRequest, Variable } from './request.ts'
 
 type FieldRef = { readonly apiVersion: 'v1'; readonly fieldPath: string }
 type Source = { readonly name: string; readonly valueFrom: { readonly fieldRef: FieldRef } }
-type Entry = Variable | Source
+export type Entry = Variable | Source
 
 export type EnvironmentOptions = {
-  readonly request: ProxyRequest
+  readonly request: Pick<ProxyRequest, 'mode' | 'app' | 'variables' | 'serveConfig'>
+  /** The proxies are a group's: what has no place in a group is left out. */
+  readonly isGroup?: boolean
   readonly agent: 'culvert' | 'upstream'
   /** Empty: not set. */
   readonly firewallMode: string
@@ -28,7 +30,7 @@ const field = (name: string, fieldPath: string): Source => ({
 
 /** The environment of an agent. Later variables refer to earlier ones. */
 export function environment(options: EnvironmentOptions): readonly Entry[] {
-  const { request, agent, firewallMode, debug, metrics, isStaging } = options
+  const { request, isGroup = false, agent, firewallMode, debug, metrics, isStaging } = options
   const variables = agent === 'culvert' ? request.variables : known(request.variables)
   const debugPort = '$(TS_DEBUG_ADDR_PORT)'
   const when = (condition: boolean, ...entries: readonly Variable[]): readonly Variable[] => (condition ? entries : [])
@@ -36,7 +38,7 @@ export function environment(options: EnvironmentOptions): readonly Entry[] {
     { name: 'TS_USERSPACE', value: String(request.mode === 'userspace') },
     field('POD_IP', 'status.podIP'),
     // Without it, cluster traffic of the other family is not forwarded.
-    ...(agent === 'culvert' && variables.some(({ name }) => early.has(name))
+    ...(isGroup || (agent === 'culvert' && variables.some(({ name }) => early.has(name)))
       ? [field('POD_IPS', 'status.podIPs')]
       : []),
     field('POD_NAME', 'metadata.name'),
@@ -44,7 +46,7 @@ export function environment(options: EnvironmentOptions): readonly Entry[] {
     { name: 'TS_KUBE_SECRET', value: '$(POD_NAME)' },
     { name: 'TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT', value: 'false' },
     { name: 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR', value: '/etc/tsconfig/$(POD_NAME)' },
-    { name: 'TS_DEBUG_ACME_FORCE_RENEWAL', value: 'true' },
+    ...when(!isGroup, { name: 'TS_DEBUG_ACME_FORCE_RENEWAL', value: 'true' }),
     ...variables.filter(({ name }) => early.has(name)),
     ...when(firewallMode !== '', { name: 'TS_DEBUG_FIREWALL_MODE', value: firewallMode }),
     ...variables.filter(({ name }) => !early.has(name)),

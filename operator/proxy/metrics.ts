@@ -9,14 +9,16 @@ type MetricsOptions = {
   readonly name: string
   readonly namespace: string
   readonly selector: Readonly<Record<string, string>>
-  readonly type: NonNullable<ProxyRequest['metrics']>
+  /** `ts_proxy_type` */
+  readonly type: NonNullable<ProxyRequest['metrics']> | 'proxygroup'
   readonly class: ProxyClass
 }
 
 /** The Service of the proxies' metrics, and the ServiceMonitor for it, as Tailscale's operator names and labels them. */
 export function metricsObjects(options: MetricsOptions): readonly KubeObject[] {
   const { parent, name, namespace, selector, type, class: of } = options
-  const within = type === 'connector' ? {} : { ts_proxy_parent_namespace: parent.namespace }
+  const isNamespaced = type !== 'connector' && type !== 'proxygroup'
+  const within = isNamespaced ? { ts_proxy_parent_namespace: parent.namespace } : {}
   const job = ['ts', type, ...Object.values(within), parent.name].join('_')
   const metadata = {
     name: `${name}-metrics`,

@@ -10,11 +10,15 @@ const hashLength = 5
 
 /**
  * The name of the StatefulSet and of what belongs to it: that of the parent, and letters that follow from its UID, so
- * that a second attempt makes no second proxy.
+ * that a second attempt makes no second proxy. `purpose`: another name for another purpose.
  */
-export function newName({ name, uid = '' }: KubeObject['metadata']): string {
+export function newName({ name, uid = '' }: KubeObject['metadata'], purpose = ''): string {
   const base = `ts-${name.replaceAll('.', '-')}`.slice(0, longest - hashLength - 1).replace(/-+$/, '')
-  const hash = BigInt(`0x${createHash('sha256').update(uid).digest('hex')}`)
+  const hash = BigInt(
+    `0x${createHash('sha256')
+      .update(uid + purpose)
+      .digest('hex')}`,
+  )
   return `${base}-${hash.toString(36).slice(0, hashLength)}`
 }
 

@@ -18,6 +18,8 @@ const simple: readonly Resource[] = [
   resources.roleBindings,
   resources.roles,
   resources.networkPolicies,
+  resources.configMaps,
+  resources.podDisruptionBudgets,
   resources.serviceMonitors,
 ]
 
@@ -25,6 +27,12 @@ const simple: readonly Resource[] = [
 export const madeFor = (world: World, parent: Parent, kinds: readonly Resource[] = simple): readonly KubeObject[] =>
   kinds.flatMap((resource) =>
     world.by(resource, 'parent', parentValue(parent)).filter((object) => isMadeFor(parent, object)),
+  )
+
+/** Whether something is left of a parent. */
+export const hasAny = (world: World, parent: Parent): boolean =>
+  [[resources.statefulSets], [resources.pods], [resources.secrets], simple].some(
+    (kinds) => madeFor(world, parent, kinds).length > 0,
   )
 
 /** @throws UserError if the object is there and belongs to somebody else */

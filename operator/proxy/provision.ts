@@ -2,18 +2,19 @@ import type { Flight } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Plan, Refused } from '../kind.ts'
 import { labelsOf, type Parent } from '../objects/parent.ts'
-import { customResourceDefinitions, pods, secrets, statefulSets } from '../objects/resources.ts'
+import { customResourceDefinitions, statefulSets } from '../objects/resources.ts'
 import { serviceMonitors } from '../world/followed.ts'
 import { blockedBy } from './blocked.ts'
 import { ignoredOptions, mustBeAdmitted } from './checks.ts'
 import { agentOf, children } from './children.ts'
 import type { ProxyClass, ResolveClass } from './class.ts'
+import { soonest } from './each.ts'
 import { newName, presentName } from './name.ts'
 import { isMadeFor, madeFor } from './owned.ts'
 import type { removal, RemovalOptions } from './remove.ts'
 import type { ProxyRequest } from './request.ts'
 import { proxySecrets, type SecretsOptions } from './secrets.ts'
-import { isObserved, ordinalOf } from './seen.ts'
+import { freeOf, surplusOf } from './surplus.ts'
 import type { Api } from '../../kube/controller/api.ts'
 
 export type ProvisionOptions = SecretsOptions &
@@ -38,23 +39,6 @@ export function provisioner(options: ProvisionOptions) {
   const { api, world, apply, prune, settings, resolveClass, removeSecrets } = options
   const applySecrets = proxySecrets(options)
 
-  /** The Secrets beyond the replicas, which go when the StatefulSet and its Pods have left them. */
-  const surplusOf = (parent: Parent, name: string, replicas: number): readonly KubeObject[] =>
-    madeFor(world, parent, [secrets]).filter((secret) => (ordinalOf(name, secret) ?? Infinity) >= replicas)
-
-  const removeSurplus = async (
-    surplus: readonly KubeObject[],
-    set: KubeObject | undefined,
-    flight: Flight,
-  ): Promise<void> => {
-    // Otherwise a Pod may be created at this moment.
-    if (surplus.length === 0 || set === undefined || !isObserved(set)) return
-    const free = surplus.filter(
-      ({ metadata }) => world.get(pods, `${metadata.namespace}/${metadata.name}`) === undefined,
-    )
-    await removeSecrets(free, undefined, flight)
-  }
-
   const bring = async (
     object: KubeObject,
     parent: Parent,
@@ -70,7 +54,7 @@ export function provisioner(options: ProvisionOptions) {
     if (world.get(statefulSets, setKey)?.metadata.deletionTimestamp !== undefined)
       return { name, refused: { as: 'pending', reason: 'ProxyRemoved', message: 'an earlier proxy is being removed' } }
     const replicas = request.hostnames.length
-    const surplus = surplusOf(parent, name, replicas)
+    const surplus = surplusOf(world, parent, name, replicas)
     const made = children({
       parent,
       uid: object.metadata.uid ?? '',
@@ -93,10 +77,9 @@ export function provisioner(options: ProvisionOptions) {
     await prune(madeFor(world, parent), before, flight)
     const set = world.get(statefulSets, setKey)
     if (written === 'written' || set === undefined) return { name, ignored, again: Math.min(again ?? soonMs, soonMs) }
-    await removeSurplus(surplus, set, flight)
+    await removeSecrets(freeOf(world, surplus, set), undefined, flight)
     const blocked = await blockedBy(api, world, set, replicas, flight.signal)
-    const waits = [again, blocked.again].filter((wait) => wait !== undefined)
-    return { name, ignored, refused: blocked.refused, again: waits.length === 0 ? undefined : Math.min(...waits) }
+    return { name, ignored, refused: blocked.refused, again: soonest([again, blocked.again]) }
   }
 
   return async (

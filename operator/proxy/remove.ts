@@ -10,8 +10,9 @@ import type { Parent } from '../objects/parent.ts'
 import { pods, secrets, statefulSets } from '../objects/resources.ts'
 import type { Caches } from '../world/caches.ts'
 import { heldIn } from './auth-key.ts'
+import { forEach } from './each.ts'
+import type { Tailnet } from './keying.ts'
 import { madeFor } from './owned.ts'
-import type { Tailnet } from './secrets.ts'
 import { deviceIdIn } from './state.ts'
 
 export type RemovalOptions = {
@@ -49,19 +50,13 @@ export function removal({ api, caches: { world, store }, prune, tailnet, tell, c
     parent: KubeObject | undefined,
     flight: Flight,
   ): Promise<void> => {
-    const failures: unknown[] = []
-    for (const { metadata } of all) {
-      try {
-        // The cache may be behind, and has not all of it.
-        const present = await api.get(secrets, metadata, flight.signal)
-        if (present === undefined) continue
-        await release(present, parent, flight.signal)
-        await prune([present], [], flight)
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw failures[0]
+    await forEach(all, async ({ metadata }) => {
+      // The cache may be behind, and has not all of it.
+      const present = await api.get(secrets, metadata, flight.signal)
+      if (present === undefined) return
+      await release(present, parent, flight.signal)
+      await prune([present], [], flight)
+    })
   }
 
   const removeSet = async ({ metadata }: KubeObject, flight: Flight): Promise<void> => {
@@ -93,13 +88,10 @@ export function removal({ api, caches: { world, store }, prune, tailnet, tell, c
       await prune(rest, [], flight)
       return kept.length === 0 && rest.length === 0
     },
-    /** Whether something is left of a parent. */
-    hasAny: (parent: Parent): boolean =>
-      [statefulSets, pods, secrets].some((resource) => madeFor(world, parent, [resource]).length > 0) ||
-      madeFor(world, parent).length > 0,
   }
 }
 
-function hasWaited({ metadata: { deletionTimestamp } }: KubeObject, clock: Clock): boolean {
+/** Whether the deletion of an object has waited for Tailscale’s API as long as it may. */
+export function hasWaited({ metadata: { deletionTimestamp } }: KubeObject, clock: Clock): boolean {
   return deletionTimestamp !== undefined && clock.date().getTime() - Date.parse(deletionTimestamp) >= patienceMs
 }

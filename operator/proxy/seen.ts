@@ -7,8 +7,9 @@ import type { Device } from './request.ts'
 import { readDevice } from './state.ts'
 
 /** The ordinal at the end of the name of a Secret or Pod; undefined if it is not one of this StatefulSet. */
-export function ordinalOf(name: string, { metadata }: KubeObject): number | undefined {
-  const rest = metadata.name.startsWith(`${name}-`) ? metadata.name.slice(name.length + 1) : ''
+export function ordinalOf(name: string, { metadata }: KubeObject, suffix = ''): number | undefined {
+  const isOne = metadata.name.startsWith(`${name}-`) && metadata.name.endsWith(suffix)
+  const rest = isOne ? metadata.name.slice(name.length + 1, metadata.name.length - suffix.length) : ''
   return /^(?:0|[1-9]\d{0,5})$/.test(rest) ? Number(rest) : undefined
 }
 

@@ -1,20 +1,42 @@
-import { configFiles, serveFile } from './device-config.ts'
-import { environment, type EnvironmentOptions } from './environment.ts'
+import type { Entry } from './environment.ts'
 
-export type TemplateOptions = EnvironmentOptions & {
+export type TemplateOptions = {
+  readonly agent: 'culvert' | 'upstream'
   readonly image: string
-  /** Of the StatefulSet and the service account; Secrets and Pods are `<name>-<ordinal>`. */
-  readonly name: string
+  /** Of the service account. */
+  readonly account: string
   /** Of the Pods. */
   readonly labels: Readonly<Record<string, string>>
   /** Selects the Pods of this parent. */
   readonly selector: Readonly<Record<string, string>>
   /** Empty: none. */
   readonly priorityClass: string
+  /** `kernel` forwards packets, and needs NET_ADMIN and a TUN device; `userspace` needs nothing. */
+  readonly mode: 'kernel' | 'userspace'
+  readonly env: readonly Entry[]
+  readonly debug: boolean
+  readonly metrics: boolean
+  readonly volumes: readonly object[]
+  readonly mounts: readonly object[]
+  /** Beside NET_ADMIN. */
+  readonly capabilities?: readonly string[]
+  /** The agent listens on ports below 1024 without privileges. */
+  readonly opensPorts?: boolean
+  /** Seconds that a Pod has to end; undefined: as usual. */
+  readonly graceSeconds?: number
+  /** The agent serves its health on port 9002. */
+  readonly isHealthServed?: boolean
+  /** A path there that is requested before a Pod ends. */
+  readonly preStop?: string | undefined
+  /** Types of Pod conditions. */
+  readonly readinessGates?: readonly string[]
 }
 
 /** The main container, which users' ProxyClasses name, too. */
 export const containerName = 'tailscale'
+
+/** Where agents serve health and metrics, unless a ProxyClass says otherwise. */
+export const healthPort = 9002
 
 /** The Pod template of a StatefulSet. */
 export function podTemplate(options: TemplateOptions): Readonly<Record<string, unknown>> {
@@ -23,25 +45,15 @@ export function podTemplate(options: TemplateOptions): Readonly<Record<string, u
 
 /** With least privilege, and with probes. */
 function culvert(options: TemplateOptions): Readonly<Record<string, unknown>> {
-  const { labels, selector, image, request } = options
-  const isKernel = request.mode === 'kernel'
-  const opensPorts = request.variables.some(({ name }) => name === 'CULVERT_DEST_PORTS')
-  // What is served to the cluster, too, is listened on, and mostly on a port below 1024.
-  const forSites = request.serveConfig === undefined ? [] : ['NET_BIND_SERVICE']
+  const { labels, selector, image, mode, volumes, mounts, capabilities = [], opensPorts = false } = options
+  const isKernel = mode === 'kernel'
   const run = isKernel ? '/run' : '/run/tailscale'
-  const probe = (command: string, periodSeconds: number) => ({
-    exec: { command: ['culvert', command] },
-    periodSeconds,
-    timeoutSeconds: 5,
-    failureThreshold: 3,
-  })
   const user = {
     runAsNonRoot: true,
     runAsUser: 1000,
     fsGroup: 1000,
     ...(opensPorts && { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] }),
   }
-  const { volumes, mounts } = mounted(options)
   const pullPolicy = { imagePullPolicy: 'IfNotPresent' }
   const device = { name: 'tun', hostPath: { path: '/dev/net/tun', type: 'CharDevice' } }
   const spread = { maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' }
@@ -49,7 +61,7 @@ function culvert(options: TemplateOptions): Readonly<Record<string, unknown>> {
     metadata: { labels },
     spec: {
       ...podOptions(options),
-      terminationGracePeriodSeconds: 60,
+      terminationGracePeriodSeconds: options.graceSeconds ?? 60,
       securityContext: { ...(!isKernel && user), seccompProfile: { type: 'RuntimeDefault' } },
       topologySpreadConstraints: [{ ...spread, labelSelector: { matchLabels: selector } }],
       ...(isKernel && { initContainers: [{ ...sysctler(image), ...pullPolicy }] }),
@@ -57,13 +69,12 @@ function culvert(options: TemplateOptions): Readonly<Record<string, unknown>> {
         {
           ...main(options),
           ...pullPolicy,
-          readinessProbe: probe('ready', 10),
-          livenessProbe: probe('live', 30),
+          ...probes(options),
           resources: { requests: { cpu: '10m', memory: '128Mi' } },
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'], ...(isKernel && { add: ['NET_ADMIN', ...forSites] }) },
+            capabilities: { drop: ['ALL'], ...(isKernel && { add: ['NET_ADMIN', ...capabilities] }) },
           },
           volumeMounts: [
             ...mounts,
@@ -83,16 +94,29 @@ function culvert(options: TemplateOptions): Readonly<Record<string, unknown>> {
   }
 }
 
-/** As Tailscale's operator makes it, but for the service account. */
+/** Where health is served, kubelet need not start a program for each look. */
+function probes({ isHealthServed = false }: TemplateOptions) {
+  const probe = (command: 'ready' | 'live', periodSeconds: number) => ({
+    ...(isHealthServed
+      ? { httpGet: { path: `/${command}z`, port: healthPort } }
+      : { exec: { command: ['culvert', command] } }),
+    periodSeconds,
+    timeoutSeconds: 5,
+    failureThreshold: 3,
+  })
+  return { readinessProbe: probe('ready', isHealthServed ? 5 : 10), livenessProbe: probe('live', 30) }
+}
+
+/** As Tailscale's operator makes it, but for the service account, and for a time to end that has an effect. */
 function upstream(options: TemplateOptions): Readonly<Record<string, unknown>> {
-  const { labels, image, request } = options
-  const isKernel = request.mode === 'kernel'
-  const { volumes, mounts } = mounted(options)
+  const { labels, image, mode, volumes, mounts, graceSeconds } = options
+  const isKernel = mode === 'kernel'
   return {
     // It has no effect; it is there so that the template is the same.
-    metadata: { labels, deletionGracePeriodSeconds: 10 },
+    metadata: { labels, ...(graceSeconds === undefined && { deletionGracePeriodSeconds: 10 }) },
     spec: {
       ...podOptions(options),
+      ...(graceSeconds !== undefined && { terminationGracePeriodSeconds: graceSeconds }),
       ...(isKernel && { initContainers: [{ ...sysctler(image), imagePullPolicy: 'Always' }] }),
       containers: [
         {
@@ -108,18 +132,26 @@ function upstream(options: TemplateOptions): Readonly<Record<string, unknown>> {
   }
 }
 
-const podOptions = ({ name, priorityClass }: TemplateOptions) => ({
-  serviceAccountName: name,
+const podOptions = ({ account, priorityClass, readinessGates = [] }: TemplateOptions) => ({
+  serviceAccountName: account,
   ...(priorityClass !== '' && { priorityClassName: priorityClass }),
+  ...(readinessGates.length > 0 && {
+    readinessGates: readinessGates.map((conditionType) => ({ conditionType })),
+  }),
 })
 
-function main(options: TemplateOptions) {
-  const { image, debug, metrics } = options
+function main({ image, env, debug, metrics, preStop }: TemplateOptions) {
   const ports = [
     ...(debug ? [{ name: 'debug', containerPort: 9001, protocol: 'TCP' }] : []),
     ...(metrics ? [{ name: 'metrics', containerPort: 9002, protocol: 'TCP' }] : []),
   ]
-  return { name: containerName, image, env: environment(options), ...(ports.length > 0 && { ports }) }
+  return {
+    name: containerName,
+    image,
+    env,
+    ...(ports.length > 0 && { ports }),
+    ...(preStop !== undefined && { lifecycle: { preStop: { httpGet: { path: preStop, port: healthPort } } } }),
+  }
 }
 
 /** Most kubelets do not let Pods switch forwarding on themselves. */
@@ -132,27 +164,3 @@ const sysctler = (image: string) => ({
   ],
   securityContext: { privileged: true },
 })
-
-/** The Secrets of all replicas, since a template cannot name just the one of its Pod. */
-function mounted({ name, request, agent }: TemplateOptions) {
-  const secrets = request.hostnames.map((_, ordinal) => `${name}-${ordinal}`)
-  // Without the state, whose changes would look like changes of the config. A Pod must start also while the Secret of
-  // another one is being removed.
-  const config = agent === 'culvert' && { items: itemsOf(configFiles), optional: true }
-  const serve = { items: itemsOf([serveFile]), ...(agent === 'culvert' && { optional: true }) }
-  const servesOne = request.serveConfig !== undefined
-  return {
-    volumes: secrets.flatMap((secretName, ordinal) => [
-      { name: `tailscaledconfig-${ordinal}`, secret: { secretName, ...config } },
-      ...(servesOne ? [{ name: `serve-config-${ordinal}`, secret: { secretName, ...serve } }] : []),
-    ]),
-    mounts: secrets.flatMap((secretName, ordinal) => [
-      { name: `tailscaledconfig-${ordinal}`, mountPath: `/etc/tsconfig/${secretName}`, readOnly: true },
-      ...(servesOne
-        ? [{ name: `serve-config-${ordinal}`, mountPath: `/etc/tailscaled/${secretName}`, readOnly: true }]
-        : []),
-    ]),
-  }
-}
-
-const itemsOf = (keys: readonly string[]) => keys.map((key) => ({ key, path: key }))

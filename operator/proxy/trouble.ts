@@ -21,16 +21,25 @@ const schema = z.object({
 /** Usual on the way to a running container. */
 const usual: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing'])
 
+/** Whether a container is about to start, as far as the Pod's status says. */
+export const isStarting = ({ status }: KubeObject): boolean => waitingIn(status).some(({ reason }) => usual.has(reason))
+
 /** Why a Pod cannot start, as kubelet and scheduler say it; undefined if it has started, or is about to. */
 export function troubleOf({ metadata, status }: KubeObject): string | undefined {
   const { data } = z.safeParse(schema, status)
   const unscheduled = data?.conditions?.find(({ type, status: is }) => type === 'PodScheduled' && is === 'False')
   if (unscheduled !== undefined) return `Pod ${metadata.name} is not scheduled: ${unscheduled.message ?? ''}`.trim()
-  for (const { name, state } of [...(data?.initContainerStatuses ?? []), ...(data?.containerStatuses ?? [])]) {
-    const { reason, message } = state?.waiting ?? {}
-    // The message of a crash has the time of the next attempt in it.
-    const details = reason === 'CrashLoopBackOff' || !message ? '' : `: ${message}`
-    if (reason && !usual.has(reason)) return `container ${name} of Pod ${metadata.name} waits: ${reason}${details}`
-  }
-  return undefined
+  const waiting = waitingIn(status).find(({ reason }) => !usual.has(reason))
+  if (waiting === undefined) return undefined
+  const { name, reason, message } = waiting
+  // The message of a crash has the time of the next attempt in it.
+  const details = reason === 'CrashLoopBackOff' || !message ? '' : `: ${message}`
+  return `container ${name} of Pod ${metadata.name} waits: ${reason}${details}`
+}
+
+function waitingIn(status: unknown) {
+  const { data } = z.safeParse(schema, status)
+  return [...(data?.initContainerStatuses ?? []), ...(data?.containerStatuses ?? [])].flatMap(({ name, state }) =>
+    state?.waiting?.reason ? [{ name, reason: state.waiting.reason, message: state.waiting.message }] : [],
+  )
 }

@@ -80,7 +80,7 @@ const spec = z.object({
   staticEndpoints: maybe(
     'Fixed addresses at which the tailnet reaches the proxies of a ProxyGroup.',
     z.object({
-      nodePort: field(
+      nodePort: maybe(
         'By Services with ports of nodes.',
         z.object({
           ports: field(
@@ -97,7 +97,22 @@ const spec = z.object({
           selector: maybe('Labels of the nodes whose external addresses are used.', texts()),
         }),
       ),
+      loadBalancer: maybe(
+        'By a load balancer for each proxy, whose IP addresses are used. Tailscale’s operator does not know this field.',
+        z.object({
+          loadBalancerClass: maybe('Class of the Services. Default: that of the cluster.', z.string()),
+          annotations: maybe('Annotations of the Services, which tell the cloud what to make.', texts()),
+        }),
+      ),
     }),
+    {},
+    [
+      {
+        cel: 'has(self.nodePort) != has(self.loadBalancer)',
+        message: 'set either nodePort or loadBalancer',
+        holds: (one) => (one.nodePort === undefined) !== (one.loadBalancer === undefined),
+      },
+    ],
   ),
 })
 export type ProxyClassSpec = z.infer<typeof spec>

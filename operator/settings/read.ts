@@ -1,7 +1,8 @@
 import { CulvertError } from '../../lib/errors.ts'
-import { parseBool } from '../../lib/go-values.ts'
+import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { nearest } from '../../lib/nearest.ts'
 import { quote } from '../../lib/quote.ts'
+import type { ElectionTimes } from '../../kube/controller/election/candidate.ts'
 import type { CredentialFiles } from '../api/credentials.ts'
 import { readTags } from '../objects/texts.ts'
 import { clusterDomain } from './cluster-domain.ts'
@@ -52,14 +53,18 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
     if (value === undefined) refuse(name, 'true or false is accepted')
     return value === true
   }
+  const number = (name: VariableName, most: number, what: string): number => {
+    const value = Number(text(name))
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value
+    refuse(name, `${what} from 1 to ${most} is accepted`)
+    return 1
+  }
   const loginServer = text('OPERATOR_LOGIN_SERVER').replace(/\/+$/, '')
   if (!/^https?:$/.test(URL.parse(loginServer)?.protocol ?? ''))
     refuse('OPERATOR_LOGIN_SERVER', 'a URL that begins with https:// is accepted')
   const proxyTags = readTags(text('PROXY_TAGS'))
   if (proxyTags === undefined) refuse('PROXY_TAGS', 'tags such as tag:k8s, separated by commas, are accepted')
-  const port = Number(text('CULVERT_OPERATOR_PORT'))
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    refuse('CULVERT_OPERATOR_PORT', 'a port from 1 to 65535 is accepted')
+  const port = number('CULVERT_OPERATOR_PORT', 65_535, 'a port')
   const namespace = text('OPERATOR_NAMESPACE') || (podNamespace ?? '')
   if (namespace === '')
     problems.push('OPERATOR_NAMESPACE is not set, and there is no service account that would tell the namespace')
@@ -77,12 +82,37 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
     firewallMode: text('PROXY_FIREWALL_MODE') && choice('PROXY_FIREWALL_MODE', 'auto', 'nftables', 'iptables'),
     priorityClass: text('PROXY_PRIORITY_CLASS_NAME'),
     defaultProxyClass: text('PROXY_DEFAULT_CLASS'),
+    operatorId: text('CULVERT_OPERATOR_ID'),
+    operatorSecret: text('OPERATOR_SECRET'),
+    sharesAcmeAccount: bool('OPERATOR_SHARED_ACME_ACCOUNT_KEY'),
+    concurrency: number('CULVERT_CONCURRENCY', 100, 'a number'),
   }
+  const election = readElection(text, refuse)
   const isVerbose = choice('OPERATOR_LOGGING', 'info', 'debug', 'dev') !== 'info'
   const credentials = readCredentials(text, problems)
   if (credentials === undefined || problems.length > 0)
     throw new CulvertError('settings', problems.join('; '), { remedy: 'Correct the environment of the operator.' })
-  return { settings, process: { port, isVerbose, credentials }, warnings: warningsOf(env) }
+  return { settings, process: { port, isVerbose, election, credentials }, warnings: warningsOf(env) }
+}
+
+/** The margin and the time between renewals are needed: without them, two could write at once, or none for long. */
+function readElection(
+  text: (name: VariableName) => string,
+  refuse: (name: VariableName, accepted: string) => void,
+): ElectionTimes {
+  const ms = (name: VariableName, accepted: string, isGood: (ms: number) => boolean): number => {
+    const value = parseDuration(text(name)) ?? 0
+    if (!isGood(value)) refuse(name, `${accepted} is accepted`)
+    return value
+  }
+  const whole = 'a duration of whole seconds such as 15s, from 2s to 10m,'
+  const isWhole = (value: number): boolean => value % 1000 === 0 && value >= 2000 && value <= 600_000
+  const lease = ms('CULVERT_LEASE_DURATION', whole, isWhole)
+  const shorter = 'a duration that is at least a second shorter than CULVERT_LEASE_DURATION'
+  const deadline = ms('CULVERT_LEASE_RENEW_DEADLINE', shorter, (value) => value > 0 && value <= lease - 1000)
+  const half = 'a duration from 100ms to half of CULVERT_LEASE_RENEW_DEADLINE'
+  const retry = ms('CULVERT_LEASE_RETRY_PERIOD', half, (value) => value >= 100 && value <= deadline / 2)
+  return { lease, deadline, retry }
 }
 
 function readCredentials(text: (name: VariableName) => string, problems: string[]): CredentialFiles | undefined {

@@ -1,3 +1,4 @@
+import type { ElectionTimes } from '../../kube/controller/election/candidate.ts'
 import type { CredentialFiles } from '../api/credentials.ts'
 
 /** What the operator was started with, checked. */
@@ -20,6 +21,14 @@ export type OperatorSettings = {
   readonly priorityClass: string
   /** Empty: none. */
   readonly defaultProxyClass: string
+  /** Who this operator is among the owners of Tailscale Services; empty: it finds out. */
+  readonly operatorId: string
+  /** The Secret with the state of the node that Tailscale's operator had; empty: none. */
+  readonly operatorSecret: string
+  /** The proxies of ingress groups share an ACME account, unless a group says otherwise. */
+  readonly sharesAcmeAccount: boolean
+  /** How many objects of a kind are worked on at once. */
+  readonly concurrency: number
 }
 
 /** What only the process needs. */
@@ -27,5 +36,6 @@ export type ProcessSettings = {
   /** Of the server for probes and metrics. */
   readonly port: number
   readonly isVerbose: boolean
+  readonly election: ElectionTimes
   readonly credentials: CredentialFiles
 }

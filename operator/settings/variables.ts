@@ -47,21 +47,52 @@ export const variables = [
       '`auto`, `nftables` or `iptables`: the firewall of proxies that forward packets; by default the agent’s choice',
   },
   { name: 'PROXY_PRIORITY_CLASS_NAME', effect: 'The PriorityClass of proxies' },
-  { name: 'PROXY_DEFAULT_CLASS', effect: 'The ProxyClass of Services and Ingresses that name none' },
+  { name: 'PROXY_DEFAULT_CLASS', effect: 'The ProxyClass of Services, Ingresses and ProxyGroups that name none' },
+  {
+    name: 'OPERATOR_SHARED_ACME_ACCOUNT_KEY',
+    default: 'false',
+    effect: 'The proxies of ingress groups share an ACME account for their certificates',
+  },
+  {
+    name: 'CULVERT_OPERATOR_ID',
+    effect:
+      'By which name the operator owns Tailscale Services, another one in each cluster; by default that of Tailscale’s operator before it, or one that it makes and keeps in the Secret `culvert-operator-id`',
+  },
+  {
+    name: 'OPERATOR_SECRET',
+    default: 'operator',
+    effect: 'The Secret with the state of the node that Tailscale’s operator had, if there is one',
+  },
   { name: 'CULVERT_OPERATOR_PORT', default: '9002', effect: 'Port of `/livez`, `/readyz` and `/metrics`' },
+  {
+    name: 'CULVERT_CONCURRENCY',
+    default: '4',
+    effect: 'How many objects of each kind are worked on at once, from 1 to 100',
+  },
+  {
+    name: 'CULVERT_LEASE_DURATION',
+    default: '15s',
+    effect:
+      'How long the other replicas wait after the last sign of life of the one that works, before one takes its place; in whole seconds',
+  },
+  {
+    name: 'CULVERT_LEASE_RENEW_DEADLINE',
+    default: '10s',
+    effect:
+      'When the replica that works has not renewed its Lease for so long, it writes nothing any more and ends. The difference to the duration, a second at least, is the time that what it had sent may take',
+  },
+  { name: 'CULVERT_LEASE_RETRY_PERIOD', default: '2s', effect: 'The time between renewals of the Lease' },
   {
     name: 'OPERATOR_LOGGING',
     default: 'info',
     effect: '`info`, or `debug` to log each object that is written, too',
   },
-  { name: 'OPERATOR_SECRET', effect: '', ignored: noDevice },
   { name: 'OPERATOR_HOSTNAME', effect: '', ignored: noDevice },
   { name: 'OPERATOR_INITIAL_TAGS', effect: '', ignored: noDevice },
   { name: 'TS_PORT', effect: '', ignored: noDevice },
   { name: 'APISERVER_PROXY', effect: '', ignored: `${noDevice}, which the proxy of the API server would need` },
   { name: 'AUTH_PROXY', effect: '', ignored: `${noDevice}, which the proxy of the API server would need` },
-  { name: 'K8S_PROXY_IMAGE', effect: '', ignored: 'groups of proxies are not managed yet' },
-  { name: 'OPERATOR_SHARED_ACME_ACCOUNT_KEY', effect: '', ignored: 'groups of proxies are not managed yet' },
+  { name: 'K8S_PROXY_IMAGE', effect: '', ignored: 'groups of the type kube-apiserver are not managed yet' },
 ] as const satisfies readonly Variable[]
 
 export type VariableName = (typeof variables)[number]['name']

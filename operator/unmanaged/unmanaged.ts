@@ -1,8 +1,9 @@
+import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
-import type { Judged } from '../judged.ts'
+import type { Judged, Verdict } from '../judged.ts'
 import type { Condition } from '../objects/conditions.ts'
 import { finalizer } from '../objects/names.ts'
-import { dnsConfigs, peerRelays, proxyGroupPolicies, proxyGroups, recorders, tailnets } from '../objects/resources.ts'
+import { dnsConfigs, peerRelays, proxyGroupPolicies, recorders, tailnets } from '../objects/resources.ts'
 
 type Unmanaged = {
   readonly resource: Resource
@@ -17,7 +18,6 @@ type Unmanaged = {
 const proxiesStay = 'Proxies that Tailscale’s operator made for it stay, and nobody looks after them.'
 
 const kinds: readonly Unmanaged[] = [
-  { resource: proxyGroups, conditions: ['ProxyGroupReady', 'ProxyGroupAvailable'], left: proxiesStay },
   {
     resource: recorders,
     conditions: ['RecorderReady'],
@@ -38,21 +38,29 @@ const kinds: readonly Unmanaged[] = [
   },
 ]
 
+/** That nothing is made for an object, and that its conditions by which Tailscale's operator said that it works are void. */
+export function notManaged(
+  { metadata }: KubeObject,
+  what: string,
+  conditions: readonly string[],
+  left: string,
+): Verdict {
+  const plain = `This operator does not manage ${what} yet: nothing is made for this one. ${left}`
+  const isHeld = metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(finalizer) === true
+  const message = isHeld
+    ? `${plain} It is not deleted before its devices are removed from the tailnet; do that, then remove the finalizer ${finalizer}.`
+    : plain
+  const not = (type: string): Condition => ({ type, status: 'False', reason: 'NotManaged', message })
+  return {
+    conditions: [{ ...not('NotManaged'), status: 'True' }, ...conditions.map(not)],
+    events: [{ type: 'Warning', reason: 'NotManaged', message }],
+  }
+}
+
 /** Kinds whose objects are only told that nothing is made for them. */
 export const unmanaged: readonly Judged[] = kinds.map(({ resource, conditions, left, isFree = false }) => ({
   name: resource.kind,
   resource,
   ...(isFree && { finalizer }),
-  judge: ({ metadata }) => {
-    const plain = `This operator does not manage objects of the kind ${resource.kind} yet: nothing is made for this one. ${left}`
-    const isHeld = metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(finalizer) === true
-    const message = isHeld
-      ? `${plain} It is not deleted before its devices are removed from the tailnet; do that, then remove the finalizer ${finalizer}.`
-      : plain
-    const not = (type: string): Condition => ({ type, status: 'False', reason: 'NotManaged', message })
-    return {
-      conditions: [{ ...not('NotManaged'), status: 'True' }, ...conditions.map(not)],
-      events: [{ type: 'Warning', reason: 'NotManaged', message }],
-    }
-  },
+  judge: (object) => notManaged(object, `objects of the kind ${resource.kind}`, conditions, left),
 }))

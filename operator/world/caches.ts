@@ -10,7 +10,10 @@ import type { World } from './world.ts'
 export type Caches = {
   readonly world: World
   readonly store: (resource: Resource) => Store
-  /** What keeps the stores of these resources as the cluster is, or all stores; without what is not followed yet. */
+  /**
+   * What keeps the stores of these resources as the cluster is, or all stores; without what is not followed yet. Those
+   * of some resources are for controllers: they are not synced before this process may act.
+   */
   readonly sources: (resources?: readonly Resource[]) => readonly Source[]
   /** For `applier`. */
   readonly written: readonly Written[]
@@ -22,12 +25,17 @@ export type CachesOptions = {
   readonly problem: (name: string, text: string | undefined) => void
   readonly failed: (error: unknown, key: string) => void
   readonly waits?: ReflectOptions['waits']
+  /**
+   * Resolves when this process may act. Everything is then listed anew, since others have acted until that moment, and
+   * watches are a little behind. Undefined: it may from the start.
+   */
+  readonly elected?: Promise<void> | undefined
 }
 
 /** Follows everything that the operator knows of the cluster, until `signal` aborts. */
 export function caches(
   api: Pick<Api, 'page' | 'watch'>,
-  { namespace, problem, failed, waits }: CachesOptions,
+  { namespace, problem, failed, waits, elected }: CachesOptions,
   signal: AbortSignal,
 ): Caches {
   const stores = followed(namespace).map((one) => ({ ...one, store: store({ indexes: one.indexes, failed }) }))
@@ -38,10 +46,14 @@ export function caches(
     return found
   }
   const running = new Map<string, Source>()
+  const forControllers = new Map<string, Source>()
   const start = ({ resource, scope, trim, store: kept }: (typeof stores)[number]): void => {
     const tell = (text: string | undefined): void => problem(resource.plural, text)
     const options = { resource, scope, store: kept, trim, problem: tell, ...(waits && { waits }) }
-    if (!running.has(idOf(resource))) running.set(idOf(resource), reflect(api, options, signal))
+    if (running.has(idOf(resource))) return
+    const source = reflect(api, options, signal)
+    running.set(idOf(resource), source)
+    forControllers.set(idOf(resource), { ...source, synced: elected?.then(source.refresh) ?? source.synced })
   }
   for (const one of stores) {
     if (one.needs === undefined) start(one)
@@ -57,7 +69,7 @@ export function caches(
     sources: (resources) =>
       resources === undefined
         ? [...running.values()]
-        : resources.flatMap((one) => running.get(idOf(find(one).resource)) ?? []),
+        : resources.flatMap((one) => forControllers.get(idOf(find(one).resource)) ?? []),
     written: stores,
   }
 }

@@ -1,11 +1,17 @@
-import { byLabel, bySecret, type Index } from '../../kube/controller/indexes.ts'
+import { byAnnotation, byLabel, bySecret, type Index } from '../../kube/controller/indexes.ts'
 import { trimFor } from '../../kube/controller/managed.ts'
-import type { KubeObject } from '../../kube/controller/object.ts'
+import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Resource, Scope } from '../../kube/controller/resource.ts'
+import { isJsonObject } from '../../lib/json.ts'
+import { namedBy } from '../group-ingress/ask.ts'
+import { isReady } from '../group-ingress/entries.ts'
+import { groupsIn } from '../group-ingress/record.ts'
+import { annotations } from '../objects/annotations.ts'
 import { proxyClassOf } from '../objects/class-of.ts'
 import { labels, type ParentType } from '../objects/names.ts'
-import { parentOf, parentValue } from '../objects/parent.ts'
+import { parentInGroup as parentOfUse, parentOf, parentValue } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
+import { withoutPrivate } from './state.ts'
 import type { IndexName } from './world.ts'
 
 /** The field manager of everything that the operator writes, and its name in Events. */
@@ -30,6 +36,13 @@ const itself =
   ({ metadata: { namespace = '', name } }) => [parentValue({ type, namespace, name })]
 const classes: Index = (object) => [proxyClassOf(object) ?? '']
 
+const groups = byAnnotation(annotations.proxyGroup.name)
+const madeForGroup = byLabel(labels.proxyGroup)
+const parentInGroup: Index = ({ metadata }) => {
+  const parent = parentOfUse(metadata)
+  return parent === undefined ? [] : [parentValue(parent)]
+}
+
 const trim = trimFor(manager)
 
 /** Whether this kind exists decides what a ProxyClass can ask for. */
@@ -46,12 +59,11 @@ const nameOnly = ({
 
 /** Everything that the operator follows. What it makes is looked for only in its own namespace, and by label. */
 export function followed(namespace: string): readonly Followed[] {
-  const parent = (resource: Resource, type: ParentType, found: Index = itself(type)): Followed => ({
-    resource,
-    scope: {},
-    indexes: { parent: found, class: classes },
-    trim,
-  })
+  const parent = (
+    resource: Resource,
+    type: ParentType,
+    indexes: Followed['indexes'] = { parent: itself(type) },
+  ): Followed => ({ resource, scope: {}, indexes: { class: classes, ...indexes }, trim })
   const child = (resource: Resource, more: Partial<Followed> = {}): Followed => ({
     resource,
     scope: { namespace, labels: `${labels.managed}=true` },
@@ -60,19 +72,40 @@ export function followed(namespace: string): readonly Followed[] {
     ...more,
   })
   const all = (resource: Resource, scope: Scope = {}): Followed => ({ resource, scope, indexes: {}, trim })
+  const here =
+    (index: Index): Index =>
+    (object) =>
+      object.metadata.namespace === namespace ? index(object) : []
   return [
-    parent(resources.services, 'svc', (object) => [
-      ...itself('svc')(object),
+    parent(resources.services, 'svc', {
       // Elsewhere, labels are what users have written.
-      ...(object.metadata.namespace === namespace ? children(object) : []),
-    ]),
-    parent(resources.ingresses, 'ingress'),
+      parent: (object) => [...itself('svc')(object), ...here(children)(object)],
+      group: groups,
+      madeForGroup: here(madeForGroup),
+      tailscaleService: namedBy,
+      parentInGroup: here(parentInGroup),
+    }),
+    parent(resources.ingresses, 'ingress', { parent: itself('ingress'), group: groups, tailscaleService: namedBy }),
     parent(resources.connectors, 'connector'),
-    child(resources.secrets, { trim: (object) => trim(withoutState(object)) }),
+    child(resources.secrets, {
+      indexes: { parent: children, parentInGroup },
+      trim: (object) => trim(withoutPrivate(object)),
+    }),
     child(resources.serviceAccounts),
-    child(resources.roles),
-    child(resources.roleBindings),
+    child(resources.roles, { indexes: { parent: children, parentInGroup } }),
+    child(resources.roleBindings, { indexes: { parent: children, parentInGroup } }),
     child(resources.networkPolicies),
+    child(resources.configMaps, { indexes: { parent: children, parentInGroup, servedBy: groupsIn } }),
+    {
+      resource: resources.endpointSlices,
+      scope: {},
+      indexes: {
+        parentInGroup: here(parentInGroup),
+        service: ({ metadata }) => [keyOf({ ...metadata, name: metadata.labels?.[serviceLabel] ?? '' })],
+      },
+      trim: (slice) => (slice.metadata.namespace === namespace ? trim(slice) : readiness(slice)),
+    },
+    child(resources.podDisruptionBudgets),
     child(resources.statefulSets, { indexes: { parent: children, secret: bySecret } }),
     child(resources.pods, { indexes: { parent: children, app: byLabel(labels.app) }, trim: essence }),
     all(resources.namespaces, { fields: `metadata.name=${namespace}` }),
@@ -80,7 +113,8 @@ export function followed(namespace: string): readonly Followed[] {
     child(resources.serviceMonitors, { needs: serviceMonitors }),
     all(resources.ingressClasses),
     all(resources.proxyClasses),
-    all(resources.proxyGroups),
+    { ...all(resources.nodes), trim: addressesOnly },
+    parent(resources.proxyGroups, 'proxygroup'),
     all(resources.recorders),
     all(resources.dnsConfigs),
     all(resources.tailnets),
@@ -89,16 +123,26 @@ export function followed(namespace: string): readonly Followed[] {
   ]
 }
 
-/** Without tailscaled's own state: it is large, holds private keys, and the operator has no use for it. */
-function withoutState(secret: KubeObject): KubeObject {
-  const { data } = secret
-  if (typeof data !== 'object' || data === null) return secret
-  const kept = Object.entries(data).filter(([name]) => !name.startsWith('_') && !name.startsWith('profile-'))
-  return { ...secret, data: Object.fromEntries(kept) }
+const serviceLabel = 'kubernetes.io/service-name'
+
+/** Of EndpointSlices of users, only whether some endpoint is ready: a cluster has many of them. */
+function readiness(slice: KubeObject): KubeObject {
+  const { labels: { [serviceLabel]: service = '' } = {}, namespace = '' } = slice.metadata
+  const plain = nameOnly(slice)
+  const metadata = { ...plain.metadata, namespace, labels: { [serviceLabel]: service } }
+  return { ...plain, metadata, endpoints: isReady(slice) ? [{}] : [] }
 }
 
 /** What the operator wants to know of a Pod. */
-function essence({ apiVersion, kind, metadata: all, status }: KubeObject): KubeObject {
-  const { managedFields: _fields, annotations: _annotations, ...metadata } = all
-  return { apiVersion, kind, metadata, status }
+function essence({ apiVersion, kind, metadata: whole, status }: KubeObject): KubeObject {
+  const { managedFields: _fields, annotations: all = {}, ...metadata } = whole
+  const own = Object.fromEntries(Object.entries(all).filter(([name]) => name.startsWith('culvert/')))
+  return { apiVersion, kind, metadata: { ...metadata, annotations: own }, status }
+}
+
+/** What the operator wants to know of a Node, of which most changes often. */
+function addressesOnly(node: KubeObject): KubeObject {
+  const { name, uid = '', resourceVersion = '', labels: all = {} } = node.metadata
+  const addresses = isJsonObject(node['status']) ? node['status']['addresses'] : undefined
+  return { ...nameOnly(node), metadata: { name, uid, resourceVersion, labels: all }, status: { addresses } }
 }

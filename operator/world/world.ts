@@ -17,5 +17,17 @@ export type IndexName =
   | 'class'
   /** The value of the label `app`: the parent's UID. */
   | 'app'
+  /** The name of the ProxyGroup that the object asks for by its annotation. */
+  | 'group'
+  /** The name of the ProxyGroup for which the object was made, by its label; not of what is named after the group. */
+  | 'madeForGroup'
+  /** `parentValue` of the parent of an object that was made for a group, but is that of one of its users. */
+  | 'parentInGroup'
+  /** The names of the ProxyGroups whose replicas host the Tailscale Service of a record. */
+  | 'servedBy'
+  /** The name of the Tailscale Service that an object asks of a group. */
+  | 'tailscaleService'
+  /** `namespace/name` of the Service of an EndpointSlice. */
+  | 'service'
   /** The keys of the Secrets that the object refers to. */
   | 'secret'

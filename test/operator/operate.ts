@@ -2,19 +2,22 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import type { Cluster } from '../lab/cluster/cluster.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { systemClock } from '../../lib/clock.ts'
-import { compose } from '../../operator/compose.ts'
-import type { Tailnet } from '../../operator/proxy/secrets.ts'
+import type { TailscaleService } from '../../operator/api/api.ts'
+import { compose, type Parts } from '../../operator/compose.ts'
+import type { ServiceApi } from '../../operator/group-ingress/vips.ts'
+import type { Tailnet } from '../../operator/proxy/keying.ts'
 import { ApiBed } from '../kube/controller/api-bed.ts'
 import { settings } from './a-world.ts'
 import { installOperator } from './operator-process.ts'
 import { playAgents } from './played-agents.ts'
 
 /** What the operator asks of a tailnet that is only played; `seen` is called before each call is done. */
-export type Played = Tailnet & { readonly calls: string[] }
+export type Played = Tailnet & ServiceApi & { readonly calls: string[] }
 
 export function playedTailnet(seen: (call: string) => Promise<void> = async () => {}): Played {
   const calls: string[] = []
   let keys = 0
+  const services = new Map<string, TailscaleService>()
   const call = async (text: string): Promise<void> => {
     await seen(text)
     calls.push(text)
@@ -29,20 +32,35 @@ export function playedTailnet(seen: (call: string) => Promise<void> = async () =
     },
     removeKey: (id) => call(`remove key ${id}`),
     removeDevice: (id) => call(`remove device ${id}`),
+    getService: async (name) => services.get(name),
+    listServices: async () => [...services.values()],
+    putService: async (service) => {
+      await call(`put ${service.name}`)
+      const after = { ...service, addrs: [`100.101.0.${services.size + 1}`] }
+      services.set(service.name, after)
+      return after
+    },
+    removeService: async (name) => {
+      await call(`remove ${name}`)
+      services.delete(name)
+    },
   }
 }
 
 /** Runs the operator in this process on a bed without nodes, whose agents are played. */
-export async function operate(real: ApiBed, tailnet: Tailnet) {
+export async function operate(real: ApiBed, tailnet: Tailnet & ServiceApi, more: Partial<Parts> = {}) {
   const stop = new AbortController()
   const lines: string[] = []
   const agents = playAgents(real.direct, { namespace: settings.namespace, problem: (text) => lines.push(text) })
   const operator = compose(
-    { api: real.api, tailnet, settings, log: (line) => lines.push(line), clock: systemClock },
+    { api: real.api, tailnet, settings, log: (line) => lines.push(line), clock: systemClock, ...more },
     stop.signal,
   )
   await Promise.all(operator.sources().map(({ synced }) => synced))
   return {
+    agents,
+    /** What it logs. */
+    lines,
     /** What it says of faults in itself, or in the agents. */
     bugs: () => lines.filter((line) => line.includes('bug in the operator')),
     [Symbol.asyncDispose]: async () => {
@@ -85,9 +103,8 @@ export class Shown {
   }
 
   async children(kind: string, name: string): Promise<KubeObject[]> {
-    const where = [`--namespace=${settings.namespace}`, `--selector=tailscale.com/parent-resource=${name}`]
-    const { stdout } = await this.#cluster.kubectl(['get', kind, ...where, '--output=json'])
-    return (JSON.parse(stdout) as { items: KubeObject[] }).items
+    const selector = `tailscale.com/parent-resource=${name}`
+    return await this.#cluster.list<KubeObject>(kind, settings.namespace, { selector })
   }
 }
 

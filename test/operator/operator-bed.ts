@@ -21,35 +21,40 @@ export class OperatorBed implements AsyncDisposable {
   readonly settings: OperatorSettings
   /** What the played agents report as wrong. */
   readonly problems: string[]
+  /** The bed whose tailnet it is. */
+  readonly tailnet: Bed
   readonly #control: Way
 
-  private constructor({ bed, kube, control }: { bed: Bed; kube: ApiBed; control: Way }) {
+  private constructor({ bed, kube, control, tailnet }: { bed: Bed; kube: ApiBed; control: Way; tailnet: Bed }) {
     this.bed = bed
     this.kube = kube
+    this.tailnet = tailnet
     this.#control = control
     this.problems = []
     this.settings = { ...settings, loginServer: `http://${control.address}` }
     this.agents = playAgents(kube.direct, {
       namespace,
       problem: (text) => void this.problems.push(text),
-      join: joinOf(bed),
+      join: joinOf(tailnet),
     })
   }
 
-  static async start(): Promise<OperatorBed> {
+  /** `other`: the bed whose tailnet it shares, instead of one of its own. */
+  static async start(other?: Bed): Promise<OperatorBed> {
     const bed = await startBed({ hosts: {}, cluster: { nodes: 0 } })
+    const tailnet = other ?? bed
     const kube = await ApiBed.start(bed)
-    const control = await Way.open(bed.cluster.argv.slice(0, -1), new URL(bed.controlUrl))
+    const control = await Way.open(tailnet.cluster.argv.slice(0, -1), new URL(tailnet.controlUrl))
     await installOperator(bed)
-    return new OperatorBed({ bed, kube, control })
+    return new OperatorBed({ bed, kube, control, tailnet })
   }
 
   /** Runs the operator; `logged` are the lines of its log. It sees the API server through `kube.proxy`. */
   async operate(): Promise<Operator & AsyncDisposable & { readonly logged: readonly string[] }> {
-    const { bed, kube } = this
+    const { bed, kube, tailnet: joined } = this
     const stop = new AbortController()
     const logged: string[] = []
-    const { id, secret } = await bed.control.createApiClient()
+    const { id, secret } = await joined.control.createApiClient()
     const files = { idFile: kube.file('client_id', id), secretFile: kube.file('client_secret', secret) }
     const token = (await bed.cluster.token(namespace, 'operator')).trim()
     const { api } = await connect(kube.kubeconfig('operator', { token }, kube.proxy.url))

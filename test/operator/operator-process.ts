@@ -48,11 +48,15 @@ export class OperatorProcess implements AsyncDisposable {
     const token = (await bed.cluster.token(namespace, 'operator')).trim()
     const env = {
       PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       KUBECONFIG: file('kubeconfig', kubeconfig(bed.cluster.url.v4, bed.cluster.ca, 'operator', token)),
       OPERATOR_NAMESPACE: namespace,
       OPERATOR_LOGIN_SERVER: bed.controlUrl,
       CLIENT_ID_FILE: file('client_id', id),
       CLIENT_SECRET_FILE: file('client_secret', secret),
+      // A busy machine may take long for a write.
+      CULVERT_LEASE_DURATION: '60s',
+      CULVERT_LEASE_RENEW_DEADLINE: '40s',
       ...more,
     }
     // It ends with this process, however that ends.
@@ -85,14 +89,25 @@ export class OperatorProcess implements AsyncDisposable {
     return this.logged.filter((line) => /error|warning|bug/.test(line))
   }
 
-  /** Ends it as kubelet does; gives its exit code. */
-  async stop(): Promise<number | null> {
-    if (this.#child.exitCode === null) {
-      this.#child.kill('SIGTERM')
-      await once(this.#child, 'exit')
-    }
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** Its exit code, once it has ended; null if a signal ended it. */
+  async end(): Promise<number | null> {
+    if (!this.hasEnded) await once(this.#child, 'exit')
     rmSync(this.#folder, { recursive: true, force: true })
     return this.#child.exitCode
+  }
+
+  /** Ends it as kubelet does; gives its exit code. */
+  async stop(): Promise<number | null> {
+    if (!this.hasEnded) this.signal('SIGTERM')
+    return this.end()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import { ApiBed } from '../kube/controller/api-bed.ts'
+import { pods } from '../../operator/objects/resources.ts'
+import { ApiBed, never } from '../kube/controller/api-bed.ts'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { playAgents } from './played-agents.ts'
@@ -86,5 +87,56 @@ test('Pods and their agents come, change, fail and go as their StatefulSet says'
   await bed.cluster.kubectl(['delete', 'statefulset/a', '--cascade=foreground', `--namespace=${namespace}`])
   await expect.poll(() => bed.cluster.list('pods', namespace)).toEqual([])
   expect(await bed.cluster.list('statefulsets', namespace)).toEqual([])
+  expect(problems).toEqual([])
+})
+
+test('replicas of a group report what they forward, and are ready once their gate is', async () => {
+  const problems: string[] = []
+  await using _ = playAgents(real.direct, { namespace, problem: (text) => problems.push(text) })
+  const encoded = (text: string): string => Buffer.from(text).toString('base64')
+  const files = (services: object): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'g-egress-config', namespace },
+    binaryData: { 'egress-services': encoded(JSON.stringify(services)) },
+  })
+  const gate = 'tailscale.com/egress-services'
+  const env = [{ name: 'TS_EGRESS_PROXIES_CONFIG_PATH', value: '/etc/proxies' }]
+  const spec = {
+    readinessGates: [{ conditionType: gate }],
+    containers: [{ name: 'tailscale', image: 'one', env }],
+    volumes: [{ name: 'g-egress-config', configMap: { name: 'g-egress-config' } }],
+  }
+  const set: KubeObject = {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'g', namespace },
+    spec: { replicas: 1, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
+  }
+  const own = (name: string, stringData: object): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace },
+    stringData,
+  })
+  await bed.cluster.apply(files({}), set, own('g-0', {}), own('g-0-config', config('k9')))
+  type Status = { readonly podIPv4: string; readonly services: Readonly<Record<string, unknown>> | null }
+  const status = async (): Promise<Status | undefined> => {
+    const { data = {} } = (await bed.cluster.get<{ data?: Record<string, string> }>('secret', 'g-0', namespace)) ?? {}
+    const text = data['egress-services']
+    return text === undefined ? undefined : (JSON.parse(Buffer.from(text, 'base64').toString()) as Status)
+  }
+  const ports = [{ protocol: 'TCP', matchPort: 10000, targetPort: 80 }]
+  await bed.cluster.apply(files({ db: { tailnetTarget: { ip: '', fqdn: 'db.lab.ts.net' }, ports } }))
+  await expect.poll(async () => Object.keys((await status())?.services ?? {})).toEqual(['db'])
+  const pod = async () => (await bed.cluster.get<Pod & { status: { podIP: string } }>('pod', 'g-0', namespace))!
+  expect((await pod()).status.podIP).toBe((await status())!.podIPv4)
+  expect(await readyPods()).toEqual([])
+  const body = { apiVersion: 'v1', kind: 'Pod', status: { conditions: [{ type: gate, status: 'True' }] } }
+  const patch = { type: 'apply', body: { ...body, metadata: { name: 'g-0', namespace } }, manager: 'gate' } as const
+  await real.direct.patch(pods, { namespace, name: 'g-0' }, { ...patch, subresource: 'status' }, never)
+  await expect.poll(readyPods).toEqual(['g-0 one'])
+  await bed.cluster.kubectl(['delete', 'statefulset/g', '--cascade=foreground', `--namespace=${namespace}`])
+  await expect.poll(() => bed.cluster.list('pods', namespace)).toEqual([])
   expect(problems).toEqual([])
 })

@@ -5,8 +5,24 @@ import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import { reflect } from '../../kube/controller/reflect.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
 import { store } from '../../kube/controller/store.ts'
-import { pods, secrets, statefulSets } from '../../operator/objects/resources.ts'
+import { configMaps, pods, secrets, statefulSets } from '../../operator/objects/resources.ts'
 import type { Bed } from '../lab/bed.ts'
+import {
+  encoded,
+  isTrue,
+  madeFrom,
+  madeUp,
+  nextToReplace,
+  ordinalOf,
+  ownerKey,
+  podAddresses,
+  type PodSpec,
+  readyOf,
+  type StatefulSetSpec,
+  statusOf,
+  textsOf,
+} from './played-pods.ts'
+import { certificate, certificatesOf, type Replica, replicaChange } from './played-group.ts'
 import { type Change, type Fault, joined, type Joined, stepOf, type Texts } from './played-state.ts'
 
 export type PlayedAgentsOptions = {
@@ -32,9 +48,6 @@ export type PlayedAgents = AsyncDisposable & {
   readonly running: () => number
 }
 
-type Template = { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }; readonly spec: object }
-type StatefulSetSpec = { readonly replicas?: number; readonly template: Template }
-
 /**
  * Plays what runs in a cluster without nodes: follows the StatefulSets of a namespace, creates their Pods, which exist
  * only as objects, and writes what the agents in them would write. Hundreds of workloads need no containers so.
@@ -52,6 +65,8 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
   }
   type Followed = ReturnType<typeof follow>
   const [sets, allPods, allSecrets] = [follow(statefulSets), follow(pods), follow(secrets)]
+  const maps = follow(configMaps)
+  const addresses = podAddresses()
 
   const join = (hostname: string, authKey: string): Promise<Joined> => {
     const made = nodes.get(authKey) ?? (options.join ?? madeUp(nodes.size))(hostname, authKey)
@@ -80,7 +95,7 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     const { apiVersion, kind } = set
     const owner = { apiVersion, kind, name: set.metadata.name, uid: set.metadata.uid!, controller: true }
     const labels = { ...template.metadata?.labels, 'apps.kubernetes.io/pod-index': String(ordinal) }
-    const annotations = { [templateAnnotation]: JSON.stringify(template) }
+    const annotations = madeFrom(template)
     const metadata = { name, namespace, labels, annotations, ownerReferences: [owner] }
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { ...template.spec, hostname: name } }
     await write(allPods, name, flight, (signal) => api.create(pods, pod, signal))
@@ -100,23 +115,64 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     await write(allSecrets, name, flight, (signal) => api.patch(secrets, { namespace, name }, patch, signal))
   }
 
+  /** What a Pod sees; undefined while it cannot start, since its Secret is missing. */
+  const replicaOf = (pod: KubeObject): Replica | undefined => {
+    const key = keyOf(pod.metadata)
+    const [state, config] = [allSecrets.store.get(key), allSecrets.store.get(`${key}-config`)]
+    if (state === undefined) return undefined
+    const { volumes = [], containers = [] } = pod['spec'] as PodSpec
+    const env = containers.flatMap(({ env: all = [] }) => all.map(({ name, value = '' }) => [name, value] as const))
+    const files = volumes.flatMap(({ configMap }) => maps.store.get(`${namespace}/${configMap?.name}`) ?? [])
+    return {
+      env: Object.fromEntries(env),
+      files: Object.assign({}, ...files.map(textsOf)) as Texts,
+      texts: { ...(config && textsOf(config)), ...textsOf(state) },
+      podIPs: addresses(pod.metadata.uid ?? ''),
+    }
+  }
+
   /** One step of the agent in a Pod. */
   const play = async (pod: KubeObject, flight: Flight): Promise<void> => {
     const { name, uid = '' } = pod.metadata
-    const secret = allSecrets.store.get(keyOf(pod.metadata))
-    if (secret === undefined) return
+    const replica = replicaOf(pod)
+    if (replica === undefined) return
     const fault = faults.get(name)
-    const texts = textsOf(secret)
-    const step = stepOf(texts, uid, fault)
+    const step = stepOf(replica.texts, uid, fault)
     if (step.change['reissue_authkey'] === null) faults.delete(name)
     const more = step.does === 'join' ? joined(await join(step.hostname, step.authKey)) : {}
-    await change(name, { ...step.change, ...more }, flight)
-    const isReady = step.does !== 'wait' && fault !== 'never-ready'
-    if (!('conditions' in (pod['status'] as object)) || isReady !== readyOf(pod)) {
-      const body = { status: statusOf(isReady) }
-      const patch = { type: 'merge', body, subresource: 'status', manager: 'kubelet' } as const
-      await write(allPods, name, flight, (signal) => api.patch(pods, { namespace, name }, patch, signal))
+    const isForwarding = step.does === 'run' && Object.keys(step.change).length === 0
+    const forwarded = isForwarding ? replicaChange(replica, fault) : {}
+    await change(name, { ...step.change, ...more, ...forwarded }, flight)
+    if (isForwarding && name.endsWith('-0') && fault !== 'no-https') await issue(replica, flight)
+    await tellPod(pod, step.does !== 'wait' && fault !== 'never-ready', replica.podIPs, flight)
+  }
+
+  /** As the first replica of a group does, for Secrets that wait for their certificate. */
+  const issue = async (replica: Replica, flight: Flight): Promise<void> => {
+    for (const name of certificatesOf(replica)) {
+      const secret = allSecrets.store.get(`${namespace}/${name}`)
+      if (secret !== undefined && !textsOf(secret)['tls.crt']) await change(name, certificate, flight)
     }
+  }
+
+  /** As kubelet does: a Pod is ready if its containers and all of its gates are. */
+  const tellPod = async (
+    pod: KubeObject,
+    isContainerReady: boolean,
+    { v4, v6 }: Replica['podIPs'],
+    flight: Flight,
+  ): Promise<void> => {
+    const { readinessGates = [] } = pod['spec'] as PodSpec
+    const isReady = isContainerReady && readinessGates.every(({ conditionType }) => isTrue(pod, conditionType))
+    const wanted = { Ready: isReady, ContainersReady: isContainerReady }
+    if (Object.entries(wanted).every(([type, is]) => statusOf(pod, type) === is)) return
+    const conditions = Object.entries(wanted).map(([type, is]) => ({ type, status: is ? 'True' : 'False' }))
+    const status = { phase: 'Running', conditions, podIP: v4, podIPs: [{ ip: v4 }, { ip: v6 }] }
+    const { name } = pod.metadata
+    const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, status }
+    // The conditions of gates are written by others.
+    const patch = { type: 'apply', body, subresource: 'status', manager: 'kubelet', force: true } as const
+    await write(allPods, name, flight, (signal) => api.patch(pods, { namespace, name }, patch, signal))
   }
 
   /** As the controller of StatefulSets does. */
@@ -137,10 +193,9 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     const { replicas = 1, template } = (set?.['spec'] ?? {}) as Partial<StatefulSetSpec>
     const wanted = isGoing ? 0 : replicas
     const surplus = own.filter((pod) => {
-      const { annotations, ownerReferences, deletionTimestamp } = pod.metadata
-      const isCurrent = annotations?.[templateAnnotation] === JSON.stringify(template)
+      const { ownerReferences, deletionTimestamp } = pod.metadata
       const isOfThis = ownerReferences?.[0]?.uid === set?.metadata.uid
-      return deletionTimestamp === undefined && (!isOfThis || !isCurrent || ordinalOf(pod) >= wanted)
+      return deletionTimestamp === undefined && (!isOfThis || ordinalOf(pod) >= wanted)
     })
     for (const pod of surplus) await deletePod(pod, flight)
     if (set === undefined) return
@@ -157,16 +212,22 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
       if (!own.some((pod) => ordinalOf(pod) === ordinal)) await createPod(set, ordinal, flight)
     }
     for (const pod of staying) await play(pod, flight)
+    const next = staying.length === wanted && template !== undefined ? nextToReplace(staying, template) : undefined
+    if (next !== undefined) await deletePod(next, flight)
     await tellStatus(set, own, flight)
   }
 
   const runs = controller({
     name: 'played-agents',
-    sources: [sets, allPods, allSecrets].map(({ source }) => source),
+    sources: [sets, allPods, allSecrets, maps].map(({ source }) => source),
     triggers: [
       trigger(sets.store, ({ key }) => [key]),
       trigger(allPods.store, ({ before, after }) => [ownerKey((after ?? before)!)]),
-      trigger(allSecrets.store, ({ key }) => [key.replace(/-\d+$/, '')]),
+      trigger(allSecrets.store, ({ key, after }) => {
+        const group = after?.metadata.labels?.['tailscale.com/proxy-group']
+        return [group === undefined ? key.replace(/-\d+(-config)?$/, '') : `${namespace}/${group}`]
+      }),
+      trigger(maps.store, ({ key }) => [key.replace(/-(egress|ingress)-config(-\d+)?$/, '')]),
     ],
     reconcile: keep,
     refuse: async (key, error) => problem(`${key}: ${error.message}`),
@@ -187,44 +248,3 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     },
   }
 }
-
-const templateAnnotation = 'culvert.test/template'
-
-const encoded = (text: string): string => Buffer.from(text).toString('base64')
-const textsOf = (secret: KubeObject): Texts =>
-  Object.fromEntries(
-    Object.entries((secret['data'] ?? {}) as Record<string, string>).map(([key, text]) => [
-      key,
-      Buffer.from(text, 'base64').toString(),
-    ]),
-  )
-
-const ordinalOf = ({ metadata: { name } }: KubeObject): number => Number(/\d+$/.exec(name)?.[0])
-const ownerKey = ({ metadata: { namespace, name } }: KubeObject): string => `${namespace}/${name.replace(/-\d+$/, '')}`
-
-type PodStatus = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
-const readyOf = (pod: KubeObject): boolean =>
-  ((pod['status'] ?? {}) as PodStatus).conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ??
-  false
-
-let lastAddress = 0
-const statusOf = (isReady: boolean) => {
-  const status = isReady ? 'True' : 'False'
-  const conditions = ['Ready', 'ContainersReady'].map((type) => ({ type, status }))
-  lastAddress += 1
-  const podIP = `10.88.${(lastAddress >> 8) & 255}.${lastAddress & 255}`
-  return { phase: 'Running', conditions, podIP, podIPs: [{ ip: podIP }] }
-}
-
-/** A node that no control server knows. */
-const madeUp =
-  (count: number) =>
-  async (hostname: string): Promise<Joined> => {
-    const number = count + 1
-    const address = `100.${64 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
-    return {
-      id: `n${number}CNTRL`,
-      fqdn: `${hostname}.lab.ts.net`,
-      addresses: [address, `fd7a:115c:a1e0::${number.toString(16)}`],
-    }
-  }

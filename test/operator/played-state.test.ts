@@ -15,7 +15,13 @@ const running = after(after(fresh, stepOf(fresh, 'u1', undefined).change), joine
 describe('a played agent', () => {
   it('joins with the key of the config for its version, and says which Pod it is', () => {
     expect(stepOf(fresh, 'u1', undefined)).toEqual({
-      change: { pod_uid: 'u1', tailscale_capver: '142', https_endpoint: null, 'egress-services': null },
+      change: {
+        pod_uid: 'u1',
+        tailscale_capver: '142',
+        https_endpoint: null,
+        'egress-services': null,
+        'ingress-config.json': null,
+      },
       does: 'join',
       hostname: 'a',
       authKey: 'k1',

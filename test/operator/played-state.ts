@@ -1,5 +1,8 @@
-/** What goes wrong in a Pod: it never becomes ready, its auth key is refused, or its tailnet has no certificates. */
-export type Fault = 'never-ready' | 'key-refused' | 'no-https'
+/**
+ * What goes wrong in a Pod: it never becomes ready, its auth key is refused, its tailnet has no certificates, or, in a
+ * group, nothing is forwarded.
+ */
+export type Fault = 'never-ready' | 'key-refused' | 'no-https' | 'not-forwarding'
 
 /** A node that has joined. */
 export type Joined = { readonly id: string; readonly fqdn: string; readonly addresses: readonly string[] }
@@ -22,6 +25,9 @@ export type Step =
 const capabilityVersion = 142
 const forgotten = { device_id: null, device_fqdn: null, device_ips: null, _machinekey: null, '_current-profile': null }
 
+/** What agents remove when they start. */
+const ofEarlierRun = { https_endpoint: null, 'egress-services': null, 'ingress-config.json': null }
+
 /** The next step of the agent in a Pod, which finds `texts` in its Secret. */
 export function stepOf(texts: Texts, podUid: string, fault: Fault | undefined): Step {
   const config = configOf(texts)
@@ -30,9 +36,7 @@ export function stepOf(texts: Texts, podUid: string, fault: Fault | undefined): 
   const asked = texts['reissue_authkey']
   const hasNewKey = authKey !== '' && authKey !== asked
   const started: Change =
-    texts['pod_uid'] === podUid
-      ? {}
-      : { pod_uid: podUid, tailscale_capver: String(capabilityVersion), https_endpoint: null, 'egress-services': null }
+    texts['pod_uid'] === podUid ? {} : { pod_uid: podUid, tailscale_capver: String(capabilityVersion), ...ofEarlierRun }
   const answered: Change = asked !== undefined && hasNewKey ? { reissue_authkey: null, ...forgotten } : {}
   const change = { ...started, ...answered }
   if (asked !== undefined && !hasNewKey) return { change, does: 'wait' }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '../../../lib/clock.ts'
+import { ApiError } from '../../../operator/api/error.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { custom, everything, operate, playedTailnet, startPlayed } from '../operate.ts'
 
@@ -123,4 +125,28 @@ test('after a restart with everything in place nothing is written', async () => 
     expect(writes).toEqual([])
     expect(operator.bugs()).toEqual([])
   }
+})
+
+test('a device that cannot be removed holds up the deletion for ten minutes, and is named then', async () => {
+  const tailnet = playedTailnet(async (call) => {
+    if (call.startsWith('remove device')) throw new ApiError('no such scope', { problem: 'forbidden', status: 403 })
+  })
+  let later = 0
+  const clock = { ...systemClock, date: () => new Date(Date.now() + later) }
+  await using operator = await operate(real, tailnet, { clock })
+  await bed.cluster.apply(made('stuck', { exitNode: true }))
+  await expect.poll(() => shown.standing('stuck')).toBe('ConnectorCreated: 1 of 1 device is up')
+  const [secret] = await shown.children('secret', 'stuck')
+  const id = Buffer.from((secret!.data as Record<string, string>)['device_id'] ?? '', 'base64').toString()
+  await bed.cluster.kubectl(['delete', 'connector/stuck', '--wait=false'])
+  await expect.poll(() => shown.standing('stuck')).toContain('ConnectorCreationFailed: no such scope')
+  expect(await namesOf('secret', 'stuck')).toEqual(['0'])
+  later = 600_000
+  await expect.poll(() => bed.cluster.get('connector', 'stuck')).toBe(undefined)
+  expect(await shown.children(everything, 'stuck')).toEqual([])
+  const said = await bed.cluster.list<{ reason: string; message: string }>('events', 'default')
+  expect(said.filter(({ reason }) => reason === 'DeviceNotRemoved').map(({ message }) => message)).toEqual([
+    `device ${id} is left in the tailnet, since it could not be removed: no such scope`,
+  ])
+  expect(operator.bugs()).toEqual([])
 })

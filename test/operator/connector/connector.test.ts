@@ -34,7 +34,7 @@ it('asks for a proxy that forwards, without a target', () => {
     hostnames: ['a-connector'],
     tags: ['tag:a'],
     mode: 'kernel',
-    variables: [],
+    variables: [{ name: 'CULVERT_CONFIG_SECRET', value: '$(POD_NAME)' }],
     device: { AdvertiseRoutes: ['0.0.0.0/0', '::/0'], AppConnector: { Advertise: false } },
     serveConfig: undefined,
     proxyClass: 'prod',

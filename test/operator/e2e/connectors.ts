@@ -1,5 +1,4 @@
 import { beforeAll, expect, test } from 'vitest'
-import { serviceAddresses, ways } from '../../e2e/cluster.ts'
 import { ask } from '../../lab/bed.ts'
 import { services } from '../../lab/cluster/addresses.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
@@ -11,12 +10,10 @@ export function connectors(started: () => L3Cluster): void {
   let cluster: L3Cluster
   let bed: L3Cluster['bed']
   let site = { v4: '203.0.113.9', v6: '' }
-  let backend: { readonly v4: string; readonly v6: string }
   beforeAll(async () => {
     cluster = started()
     bed = cluster.bed
     await bed.cluster.wait('pod/backend', 'Ready')
-    backend = await serviceAddresses(bed.cluster, 'backend')
     // Private IPv4 addresses are out of an exit node's reach.
     await bed.host('site').exec(['ip', 'address', 'add', `${site.v4}/32`, 'dev', 'lo'])
     await bed.cluster.node().exec(['ip', 'route', 'add', site.v4, 'via', bed.host('site').address.v4!])
@@ -42,17 +39,10 @@ export function connectors(started: () => L3Cluster): void {
   const standing = async (): Promise<string | undefined> => (await connector())?.status?.conditions?.[0]?.message
   const names = () => nodesOf(bed)
 
-  /** As somebody does in the admin console. */
-  async function approve(name: string): Promise<void> {
-    await bed.control.patchNode(name, { routes: (await bed.control.node(name)).advertisedRoutes })
-  }
-
-  /** The client reaches the backend's Service by its address in the cluster, by each protocol and family. */
-  async function reached(): Promise<void> {
-    for (const { family, protocol } of ways) {
-      const once = () => ask(bed.host('client'), { to: backend[family], protocol, patience: 5000 }).catch(String)
-      await expect.poll(once).toMatchObject({ host: 'backend' })
-    }
+  /** The UID of the Pod with this ordinal. */
+  const uidOf = async (ordinal: string): Promise<unknown> => {
+    const pods = await bed.cluster.list('pods', namespace)
+    return pods.find(({ metadata }) => metadata.name?.endsWith(`-${ordinal}`) === true)?.metadata['uid']
   }
 
   /** What belongs to the Connector, without generated names. */
@@ -70,15 +60,15 @@ export function connectors(started: () => L3Cluster): void {
       isExitNode: false,
       devices: [{ hostname: 'office-0.lab.ts.net', tailnetIPs: node.addresses }],
     })
-    await approve('office-0')
-    await reached()
+    await cluster.approve('office-0')
+    await cluster.reachedByRoute()
   })
 
   test('through an exit node the tailnet reaches everything else', async () => {
     await set({ exitNode: true })
     const offered = async () => (await bed.control.node('office-0')).advertisedRoutes
     await expect.poll(offered).toContain('0.0.0.0/0')
-    await approve('office-0')
+    await cluster.approve('office-0')
     const client = bed.host('client')
     const use = (node: string) => client.exec(['tailscale', 'set', `--exit-node=${node}`])
     await expect.poll(() => use('office-0').then(() => 'used', String)).toBe('used')
@@ -111,12 +101,14 @@ export function connectors(started: () => L3Cluster): void {
 
   test('of two replicas each has a name of its own, and one takes over from the other', async () => {
     const first = (await bed.control.node('office-0')).stableId
+    const pod = await uidOf('0')
     await set({ replicas: 2 })
     await expect.poll(standing).toBe('2 of 2 devices are up')
     expect(await names()).toEqual(['office-0', 'office-1'])
     expect((await bed.control.node('office-0')).stableId).toBe(first)
-    for (const name of ['office-0', 'office-1']) await approve(name)
-    await reached()
+    expect(await uidOf('0')).toBe(pod)
+    for (const name of ['office-0', 'office-1']) await cluster.approve(name)
+    await cluster.reachedByRoute()
     // The tailnet chooses one of the two.
     const primary = async () =>
       (await bed.control.nodes())
@@ -127,7 +119,7 @@ export function connectors(started: () => L3Cluster): void {
     const name = all.map(({ metadata }) => metadata.name).find((one) => one.endsWith(chosen.slice(-2)))!
     await bed.cluster.kubectl(['delete', 'pod', name, `--namespace=${namespace}`, '--wait=false'])
     await expect.poll(primary).not.toEqual([chosen])
-    await reached()
+    await cluster.reachedByRoute()
     await expect.poll(standing).toBe('2 of 2 devices are up')
   })
 
@@ -139,7 +131,7 @@ export function connectors(started: () => L3Cluster): void {
     await expect.poll(() => withoutNames('secret')).toEqual(['secret/0'])
     await expect.poll(standing).toBe('1 of 1 device is up')
     expect((await bed.control.node('office-0')).stableId).toBe(first)
-    await reached()
+    await cluster.reachedByRoute()
   })
 
   test('without replicas there are no nodes', async () => {
@@ -150,8 +142,8 @@ export function connectors(started: () => L3Cluster): void {
     expect(await made(bed, 'pod,secret')).toEqual([])
     await set({ replicas: 1 })
     await expect.poll(standing).toBe('1 of 1 device is up')
-    await approve('office-0')
-    await reached()
+    await cluster.approve('office-0')
+    await cluster.reachedByRoute()
   })
 
   test('nothing is left of it when it is deleted', async () => {

@@ -1,8 +1,9 @@
-import { onTestFailed } from 'vitest'
-import { type Bed, startBed, startEcho } from '../../lab/bed.ts'
+import { expect, onTestFailed } from 'vitest'
+import { serviceAddresses, ways } from '../../e2e/cluster.ts'
+import { ask, type Bed, startBed, startEcho } from '../../lab/bed.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { backendObjects } from '../../lab/cluster/proxy.ts'
-import { buildImage } from '../../lab/images/image.ts'
+import { buildImage, buildUpstreamImage } from '../../lab/images/image.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { installOperator, OperatorProcess } from '../operator-process.ts'
 
@@ -55,6 +56,35 @@ export class L3Cluster implements AsyncDisposable {
       installOperator(bed),
     ])
     return new L3Cluster(bed, await OperatorProcess.start(bed, { PROXY_IMAGE: image.reference }))
+  }
+
+  /** Makes a ProxyClass of this name, whose Pods have Tailscale's agent. */
+  async addUpstreamClass(name: string): Promise<void> {
+    const { archive, reference: image } = await buildUpstreamImage()
+    await this.bed.cluster.importImage(archive)
+    // Tailscale's operator has images pulled at each start, and the bed has no registry.
+    const container = { image, imagePullPolicy: 'IfNotPresent' }
+    await this.bed.cluster.apply({
+      apiVersion: 'tailscale.com/v1alpha1',
+      kind: 'ProxyClass',
+      metadata: { name, annotations: { 'culvert/agent': 'upstream' } },
+      spec: { statefulSet: { pod: { tailscaleContainer: container, tailscaleInitContainer: container } } },
+    })
+  }
+
+  /** Approves all routes that a node advertises, as somebody does in the admin console. */
+  async approve(node: string): Promise<void> {
+    const { control } = this.bed
+    await control.patchNode(node, { routes: (await control.node(node)).advertisedRoutes })
+  }
+
+  /** Waits until the client reaches the Service `backend` by its address in the cluster, by each protocol and family. */
+  async reachedByRoute(): Promise<void> {
+    const backend = await serviceAddresses(this.bed.cluster, 'backend')
+    for (const { family, protocol } of ways) {
+      const once = () => ask(this.bed.host('client'), { to: backend[family], protocol, patience: 5000 }).catch(String)
+      await expect.poll(once).toMatchObject({ host: 'backend' })
+    }
   }
 
   printLogsOnFailure(): void {

@@ -1,8 +1,10 @@
 import { beforeAll, expect, test } from 'vitest'
 import { nodeAddresses, ways } from '../../e2e/cluster.ts'
 import { ask } from '../../lab/bed.ts'
-import { buildUpstreamImage, upstreamReference } from '../../lab/images/image.ts'
+import { backendObjects } from '../../lab/cluster/proxy.ts'
+import { upstreamReference } from '../../lab/images/image.ts'
 import { namespace } from '../operator-process.ts'
+import { refuse } from '../webhook.ts'
 import type { L3Cluster } from './l3-cluster.ts'
 import { keysOf, made, nothingLeft } from './nothing-left.ts'
 
@@ -91,25 +93,44 @@ export function l3Ingress(started: () => L3Cluster): void {
     }
   })
 
-  test('it is told why Pods are refused, until they are not', async () => {
+  test('it is told that the node has no TUN device, until it has', async () => {
+    const node = bed.cluster.node()
+    await node.exec(['mount', '-t', 'tmpfs', 'none', '/dev/net'])
+    try {
+      await cluster.annotate('other', { 'tailscale.com/expose': 'true' })
+      await expect.poll(() => cluster.ready('other')).toContain('Load the kernel module tun on that node')
+    } finally {
+      await node.exec(['umount', '/dev/net'])
+    }
+    // Kubelet tries again after minutes.
+    const selector = '--selector=tailscale.com/parent-resource=other'
+    await bed.cluster.kubectl(['delete', 'pods', `--namespace=${namespace}`, selector])
+    await expect.poll(() => cluster.ready('other')).toBe('True')
+    await cluster.annotate('other', { 'tailscale.com/expose': null })
+    await expect.poll(async () => (await made(bed)).filter((one) => one.includes('/ts-other-'))).toEqual([])
+  })
+
+  test('it is told why Pods are refused, by a quota and by an admission webhook, until they are not', async () => {
     const metadata = { name: 'none', namespace }
     await bed.cluster.apply({ apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec: { hard: { pods: '2' } } })
-    await cluster.annotate('other', { 'tailscale.com/expose': 'true' })
-    await expect.poll(() => cluster.ready('other')).toContain('exceeded quota: none')
+    {
+      const labels = { 'tailscale.com/parent-resource': 'hooked' }
+      const spec = { containers: [{ name: 'a', image: 'a' }] }
+      const example = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'example', labels }, spec }
+      const refused = { group: '', resource: 'pods', labels, message: 'every Pod needs an owner', example }
+      await using _ = await refuse(bed, refused)
+      await bed.cluster.apply(backendObjects('hooked')[0]!)
+      for (const name of ['other', 'hooked']) await cluster.annotate(name, { 'tailscale.com/expose': 'true' })
+      await expect.poll(() => cluster.ready('other')).toContain('exceeded quota: none')
+      await expect.poll(() => cluster.ready('hooked')).toContain(`denied the request: ${refused.message}`)
+    }
     await bed.cluster.kubectl(['delete', 'resourcequota', 'none', `--namespace=${namespace}`])
-    await expect.poll(() => cluster.ready('other')).toBe('True')
+    for (const name of ['other', 'hooked']) await expect.poll(() => cluster.ready(name)).toBe('True')
+    await bed.cluster.kubectl(['delete', 'service', 'hooked'])
   })
 
   test('a class with Tailscale’s agent has it forward, and says what that does not do', async () => {
-    const { archive } = await buildUpstreamImage()
-    await bed.cluster.importImage(archive)
-    const container = { image: upstreamReference, imagePullPolicy: 'IfNotPresent' }
-    await bed.cluster.apply({
-      apiVersion: 'tailscale.com/v1alpha1',
-      kind: 'ProxyClass',
-      metadata: { name: 'upstream', annotations: { 'culvert/agent': 'upstream' } },
-      spec: { statefulSet: { pod: { tailscaleContainer: container, tailscaleInitContainer: container } } },
-    })
+    await cluster.addUpstreamClass('upstream')
     await cluster.annotate('other', { 'tailscale.com/proxy-class': 'upstream', 'culvert/proxy-protocol': '2' })
     await expect.poll(() => cluster.ready('other')).toContain('annotation culvert/proxy-protocol needs Culvert’s agent')
     await cluster.annotate('other', { 'culvert/proxy-protocol': null })
@@ -131,9 +152,14 @@ export function l3Ingress(started: () => L3Cluster): void {
     await cluster.annotate('backend', { 'tailscale.com/proxy-group': 'group' })
     await cluster.annotate('other', { 'tailscale.com/expose': null })
     await nothingLeft(bed)
-    for (const name of ['backend', 'other']) {
+    // The group that it waits for does not exist.
+    for (const [name, types] of [
+      ['backend', ['TailscaleIngressSvcValid', 'TailscaleIngressSvcConfigured']],
+      ['other', undefined],
+    ] as const) {
       const { metadata, status } = await cluster.service(name)
-      expect([metadata['finalizers'], status.conditions, status.loadBalancer]).toEqual([undefined, undefined, {}])
+      expect([metadata['finalizers'], status.loadBalancer]).toEqual([undefined, {}])
+      expect(status.conditions?.map(({ type }) => type)).toEqual(types)
     }
     expect(cluster.operator.errors).toEqual([])
   })

@@ -54,6 +54,18 @@ test('paths, backends and ports change without a restart of the proxy', async ()
   expect((await pods()).map(({ metadata }) => metadata.uid)).toEqual(before)
 })
 
+test('the internet reaches a site by Funnel, as long as the annotation says so', async () => {
+  // Its client is to be a relay of Funnel, too.
+  const relay = { src: ['*'], dst: ['*'], app: { 'https://tailscale.com/cap/ingress': [] } }
+  await cluster.bed.control.putGrants([relay])
+  await expect.poll(() => app.byFunnel()).toBe('FUNNEL_REFUSED')
+  await cluster.setIngress(plain, { 'tailscale.com/funnel': 'true' })
+  await expect.poll(() => app.byFunnel()).toMatchObject({ status: 200, body: expect.stringContaining('"web"') })
+  await cluster.setIngress(plain)
+  await expect.poll(() => app.byFunnel()).toBe('FUNNEL_REFUSED')
+  await app.serves('"web"')
+})
+
 test('another host is another name of the same node', async () => {
   const { stableId } = await cluster.bed.control.node('app')
   const renamed = new TailnetSite(cluster.bed, 'renamed')

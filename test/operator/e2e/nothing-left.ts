@@ -6,9 +6,8 @@ const all = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,po
 
 /** What the operator has made in the cluster, as `kind/name`. */
 export async function made({ cluster }: Bed, kinds = all): Promise<readonly string[]> {
-  const selector = '--selector=tailscale.com/managed=true'
-  const { stdout } = await cluster.kubectl(['get', kinds, `--namespace=${namespace}`, selector, '--output=name'])
-  return stdout.split('\n').filter((line) => line !== '')
+  const objects = await cluster.list(kinds, namespace, { selector: 'tailscale.com/managed=true' })
+  return objects.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`)
 }
 
 /** The names of the operator's nodes in the tailnet, sorted. */

@@ -1,4 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
+import { program, visitFrom } from '../../agent/serving.ts'
+import { nodeAddresses } from '../../e2e/cluster.ts'
 import { namespace } from '../operator-process.ts'
 import { backend, type IngressCluster } from './ingress-cluster.ts'
 import { nodesOf, nothingLeft } from './nothing-left.ts'
@@ -68,6 +70,28 @@ export function oneName(started: () => IngressCluster): void {
     await cluster.remove('service', 'more')
     await app.reaches('echo', 5432)
     expect((await pods())[0]?.metadata.uid).toBe(before?.metadata.uid)
+  })
+
+  test('a Service that joins learns the addresses of clients by the PROXY protocol', async () => {
+    const { bed } = cluster
+    const place = await bed.cluster.pod('echo')
+    const listening = await place.spawn([process.execPath, program('client-address.ts'), '9000'])
+    await listening.line(/listening/)
+    await cluster.expose('aware', [{ port: 9000, targetPort: 9000 }], {
+      annotations: { 'culvert/proxy-protocol': '2' },
+    })
+    await stands('aware', /^True: .* for tcp\/9000$/)
+    const own = Object.values(await nodeAddresses(bed, 'client'))
+    for (const to of Object.values(await nodeAddresses(bed, 'app'))) {
+      const visit = { name: app.fqdn, to, port: 9000, data: 'hello\n' }
+      const said = async () => {
+        const page = await visitFrom(bed.host('client'), visit)
+        return typeof page === 'string' ? page : (JSON.parse(page.body) as { client: string; data: string })
+      }
+      await expect.poll(said).toMatchObject({ version: 2, data: 'hello', client: expect.toBeOneOf(own) })
+    }
+    await cluster.remove('service', 'aware')
+    await listening.stop()
   })
 
   test('when the Ingress takes another name, the Service gets a node with the old one, and returns with the name', async () => {

@@ -27,6 +27,16 @@ export class TailnetSite {
     return visitFrom(this.bed.host('client'), { name: this.fqdn, to, port: tls ? 443 : 80, tls, path })
   }
 
+  /** What somebody in the internet gets by Funnel, or why nothing. The client needs the grant of Funnel's relays. */
+  async byFunnel(): Promise<Page | string> {
+    const client = this.bed.host('client')
+    const { stdout } = await client.exec(['tailscale', 'status', '--json'])
+    const { Peer: peers } = JSON.parse(stdout) as { Peer: Record<string, { DNSName: string; PeerAPIURL?: string[] }> }
+    const funnel = Object.values(peers).find(({ DNSName }) => DNSName === `${this.fqdn}.`)?.PeerAPIURL?.[0]
+    if (funnel === undefined) return 'no peer API'
+    return visitFrom(client, { name: this.fqdn, to: '', port: 443, tls: true, funnel })
+  }
+
   /** Waits until clients of both families get an answer with this text. */
   async serves(text: string, path = '/'): Promise<void> {
     for (const family of families) {

@@ -132,6 +132,7 @@ describe('a class as proxies use it', () => {
       isStaging: false,
       metrics: false,
       debug: false,
+      staticEndpoints: undefined,
       serviceMonitor: undefined,
       overlay: expect.any(Function),
     })
@@ -150,6 +151,7 @@ describe('a class as proxies use it', () => {
       isStaging: true,
       metrics: true,
       debug: true,
+      staticEndpoints: undefined,
       serviceMonitor: { labels: { a: 'b' } },
     })
   })

@@ -16,6 +16,7 @@ const plain: ProxyClass = {
   isStaging: true,
   metrics: true,
   debug: true,
+  staticEndpoints: undefined,
   serviceMonitor: { labels: { release: 'prometheus' } },
   overlay: (object) => object,
 }
@@ -45,7 +46,7 @@ const router: ProxyRequest = {
   type: 'connector',
   app: 'k8s-operator-connector-resource',
   hostnames: ['site-0', 'site-1'],
-  variables: [],
+  variables: [{ name: 'CULVERT_CONFIG_SECRET', value: '$(POD_NAME)' }],
   device: { AdvertiseRoutes: ['10.1.0.0/16', '0.0.0.0/0', '::/0'], acceptRoutes: true },
   metrics: 'connector',
 }
@@ -132,6 +133,14 @@ test('for Tailscale’s agent, the environment has the order that its operator g
     'TS_DEST_IP',
     'TS_INTERNAL_APP',
   ])
+})
+
+test('another number of replicas leaves the Pods of a Connector as they are, but for those with Tailscale’s agent', () => {
+  const templateOf = (hostnames: readonly string[], more: Partial<ChildrenOptions> = {}): unknown =>
+    (objectsOf({ request: { ...router, hostnames }, ...more }).at(-1) as { spec?: { template: unknown } }).spec
+      ?.template
+  expect(templateOf(['a', 'b', 'c'])).toEqual(templateOf(['a']))
+  expect(templateOf(['a', 'b', 'c'], { settings: upstream })).not.toEqual(templateOf(['a'], { settings: upstream }))
 })
 
 test('Tailscale’s agent has a readiness probe where a class makes it serve one', () => {

@@ -53,7 +53,7 @@ test.each<[string, KubeObject | undefined, unknown]>([
   ],
   ['has a config that is no JSON is new', secret({ 'cap-107.hujson': '{' }), mint],
 ])('a replica whose Secret %s', (_what, present, need) => {
-  expect(keyNeed(present, now)).toEqual(need)
+  expect(keyNeed({ config: present, state: present }, now)).toEqual(need)
 })
 
 test.each([

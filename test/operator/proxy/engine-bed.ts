@@ -63,14 +63,9 @@ export class EngineBed implements AsyncDisposable {
   async made(
     kinds = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods',
   ): Promise<readonly string[]> {
-    const selector = '--selector=tailscale.com/managed=true'
-    const columns = '--output=custom-columns=:kind,:metadata.name,:metadata.resourceVersion'
-    const where = [`--namespace=${namespace}`, selector, '--no-headers', columns]
-    const { stdout } = await this.bed.cluster.kubectl(['get', kinds, ...where])
-    return stdout
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .map((line) => line.trim().replaceAll(/\s+/g, ' '))
+    const objects = await this.bed.cluster.list(kinds, namespace, { selector: 'tailscale.com/managed=true' })
+    return objects
+      .map(({ kind, metadata }) => `${kind} ${metadata.name} ${String(metadata['resourceVersion'])}`)
       .toSorted()
   }
 

@@ -4,6 +4,7 @@ import { labelsOf } from '../../../operator/objects/parent.ts'
 import { newName } from '../../../operator/proxy/name.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { namespace } from '../operator-process.ts'
+import { refuse } from '../webhook.ts'
 import { EngineBed, connector, expose, service } from './engine-bed.ts'
 
 let at: EngineBed
@@ -163,4 +164,55 @@ test('a proxy that Tailscale’s operator has made is taken over: its name and d
   await at.remove('service', 'web')
   await at.nothingLeft()
   expect(operator.errors).toEqual([])
+})
+
+test('objects that an admission webhook refuses are told of, and made once it admits them', async () => {
+  await using operator = await at.operate()
+  const refused = { group: 'apps', resource: 'statefulsets', message: 'every workload needs an owner' }
+  const selector = { matchLabels: { app: 'a' } }
+  const template = { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'a', image: 'a' }] } }
+  const spec = { serviceName: 'a', selector, template }
+  const example = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'example' }, spec }
+  {
+    await using _ = await refuse(at.bed, { ...refused, example })
+    await at.bed.cluster.apply(service('web', expose))
+    await expect.poll(() => at.ready('service', 'web')).toContain(`denied the request: ${refused.message}`)
+    expect(await at.made('statefulsets,pods')).toEqual([])
+    // Meanwhile it can be deleted.
+    await at.remove('service', 'web')
+    await at.nothingLeft()
+    await at.bed.cluster.apply(service('web', expose))
+    await expect.poll(() => at.ready('service', 'web')).toContain(refused.message)
+  }
+  await at.annotate('web', { some: 'change' })
+  await expect.poll(() => at.ready('service', 'web')).toBe('True')
+  await at.remove('service', 'web')
+  await at.nothingLeft()
+  expect(await operator.stop()).toBe(0)
+})
+
+test('a Service goes with its namespace, which waits for it', async () => {
+  await using operator = await at.operate()
+  const going = { ...service('web', expose), metadata: { name: 'web', namespace: 'going', annotations: expose } }
+  await at.bed.cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'going' } }, going)
+  await expect.poll(() => at.nodeNames()).toEqual(['going-web'])
+  await at.remove('namespace', 'going')
+  const found = await at.bed.cluster.get<{ status: object }>('namespace', 'going')
+  expect(found?.status).toMatchObject({ phase: 'Terminating' })
+  // As the controller of namespaces does, which this cluster does not have.
+  await at.remove('services', '--all', '--namespace=going')
+  await at.nothingLeft()
+  await expect.poll(() => at.bed.cluster.list('services', 'going')).toEqual([])
+  expect(operator.errors).toEqual([])
+})
+
+// The last one: this namespace does not come back.
+test('while the namespace of the proxies is being deleted, nothing can be made in it, which is told', async () => {
+  await using _ = await at.operate()
+  await at.remove('namespace', namespace)
+  await at.bed.cluster.apply(service('web', expose))
+  await expect.poll(() => at.ready('service', 'web')).toContain('because it is being terminated')
+  expect(await at.bed.control.keys()).toEqual([])
+  await at.remove('service', 'web')
+  await expect.poll(() => at.bed.cluster.get('service', 'web')).toBe(undefined)
 })

@@ -74,8 +74,11 @@ test('what is not asked for any more goes, also if that happened while the opera
   await expect.poll(() => at.ready('service', 'four')).toBe('True')
   await expect.poll(() => at.nodeNames()).toEqual(['default-four'])
   await expect.poll(async () => (await at.made('statefulsets')).length).toBe(1)
-  const { metadata, status } = (await at.bed.cluster.get<KubeObject>('service', 'one'))!
-  expect([metadata.finalizers, status]).toEqual([undefined, { loadBalancer: {} }])
+  const left = async () => {
+    const { metadata, status } = (await at.bed.cluster.get<KubeObject>('service', 'one'))!
+    return [metadata.finalizers, status]
+  }
+  await expect.poll(left).toEqual([undefined, { loadBalancer: {} }])
   await at.remove('services', 'one', 'four')
   await at.nothingLeft()
   expect(operator.errors).toEqual([])

@@ -13,6 +13,10 @@ export const settings: OperatorSettings = {
   firewallMode: '',
   priorityClass: '',
   defaultProxyClass: '',
+  operatorId: '',
+  operatorSecret: '',
+  sharesAcmeAccount: false,
+  concurrency: 4,
 }
 
 /** L3 ingress in the kernel. */

@@ -1,13 +1,15 @@
-import { expect, test } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { allowances } from '../../../operator/proxy/allowance.ts'
 import { ignoredOptions, mustBeAdmitted } from '../../../operator/proxy/checks.ts'
-import { isOfGroup } from '../../../operator/proxy/group.ts'
+import { labelsOf } from '../../../operator/objects/parent.ts'
+import { isHeldByGroup } from '../../../operator/proxy/group.ts'
 import { newName } from '../../../operator/proxy/name.ts'
 import { merged } from '../../../operator/proxy/report.ts'
 import { ordinalOf } from '../../../operator/proxy/seen.ts'
 import { troubleOf } from '../../../operator/proxy/trouble.ts'
 import { systemClock } from '../../../lib/clock.ts'
+import { service, worldOf } from '../a-world.ts'
 import { request } from './requests.ts'
 
 test('names are short enough for the labels of Pods, follow from the UID, and are names of Services', () => {
@@ -118,17 +120,32 @@ test.each<[string, unknown, string | undefined]>([
   expect(troubleOf({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'ts-web-0' }, status })).toBe(text)
 })
 
-test('the finalizer of an egress group is not that of a proxy of its own', () => {
-  const annotations = { 'tailscale.com/proxy-group': 'group', 'tailscale.com/tailnet-fqdn': 'db.tail.ts.net' }
-  const service = (metadata: Partial<KubeObject['metadata']>): KubeObject => ({
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: 'db', annotations, ...metadata },
+describe('the finalizer of a Service is also that of an egress group', () => {
+  const fqdn = { 'tailscale.com/tailnet-fqdn': 'db.tail.ts.net' }
+  const group = { 'tailscale.com/proxy-group': 'group' }
+  const parent = { type: 'svc', namespace: 'apps', name: 'db' } as const
+  const left = service(
+    'ts-db-abcde',
+    {},
+    {
+      namespace: 'tailscale',
+      labels: { ...labelsOf(parent), 'tailscale.com/proxy-group': 'group', 'tailscale.com/svc-type': 'egress' },
+    },
+  )
+  it.each<[string, object, readonly KubeObject[], boolean]>([
+    ['that asks for one', { annotations: { ...group, ...fqdn } }, [], true],
+    ['that asks for a target only', { annotations: fqdn }, [], false],
+    ['that asks for a group only', { annotations: group }, [], false],
+    ['with an empty name of a group', { annotations: { ...fqdn, 'tailscale.com/proxy-group': '' } }, [], false],
+    ['that asks for nothing any more, while something is left', {}, [left], true],
+    ['that is being deleted, while something is left', { deletionTimestamp: 'now' }, [left], true],
+    [
+      'that is being deleted, when nothing is left',
+      { deletionTimestamp: 'now', annotations: { ...group, ...fqdn } },
+      [],
+      false,
+    ],
+  ])('%s: %#', (_what, metadata, others, expected) => {
+    expect(isHeldByGroup(service('db', {}, metadata), parent, worldOf(...others))).toBe(expected)
   })
-  const fieldsV1 = { 'f:metadata': { 'f:finalizers': { '.': {}, 'v:"tailscale.com/finalizer"': {} } } }
-  expect(isOfGroup(service({}))).toBe(true)
-  expect(isOfGroup(service({ managedFields: [{ manager: 'operator', fieldsV1 }] }))).toBe(true)
-  expect(isOfGroup(service({ managedFields: [{ manager: 'culvert-operator', fieldsV1 }] }))).toBe(false)
-  expect(isOfGroup(service({ annotations: { 'tailscale.com/proxy-group': 'group' } }))).toBe(false)
-  expect(isOfGroup(service({ annotations: { 'tailscale.com/tailnet-fqdn': 'db.tail.ts.net' } }))).toBe(false)
 })

@@ -27,6 +27,7 @@ export const refused: readonly (readonly [kind: string, spec: object, reason: st
   ['ProxyClass', { statefulSet: { labels: { a: '-' } } }, 'spec.statefulSet.labels.a'],
   ['ProxyClass', { statefulSet: { pod: { tailscaleContainer: { env: [{ name: '1A' }] } } } }, 'env[0].name'],
   ['ProxyClass', { statefulSet: { pod: { dnsPolicy: 'Any' } } }, 'spec.statefulSet.pod.dnsPolicy'],
+  ['ProxyClass', { staticEndpoints: {} }, 'set either nodePort or loadBalancer'],
   ['ProxyClass', { staticEndpoints: { nodePort: { ports: [] } } }, 'spec.staticEndpoints.nodePort.ports'],
   ['ProxyClass', { staticEndpoints: { nodePort: { ports: [{ port: 70_000 }] } } }, 'ports[0].port'],
   ['ProxyGroup', { type: 'both' }, 'spec.type'],

@@ -20,10 +20,15 @@ test('little is needed', () => {
       firewallMode: '',
       priorityClass: '',
       defaultProxyClass: '',
+      operatorId: '',
+      operatorSecret: 'operator',
+      sharesAcmeAccount: false,
+      concurrency: 4,
     },
     process: {
       port: 9002,
       isVerbose: false,
+      election: { lease: 15_000, deadline: 10_000, retry: 2000 },
       credentials: { type: 'oauth-client', idFile: '/oauth/client_id', secretFile: '/oauth/client_secret' },
     },
     warnings: [],
@@ -40,10 +45,16 @@ test('everything can be set, and blanks around values do not count', () => {
     OPERATOR_LOGGING: 'dev',
     CULVERT_AGENT: 'upstream',
     CULVERT_OPERATOR_PORT: '8080',
+    CULVERT_CONCURRENCY: '16',
+    CULVERT_LEASE_DURATION: '1m30s',
+    CULVERT_LEASE_RENEW_DEADLINE: '1m',
+    CULVERT_LEASE_RETRY_PERIOD: '2.5s',
     PROXY_TAGS: 'tag:a, tag:b-2',
     PROXY_FIREWALL_MODE: 'iptables',
     PROXY_PRIORITY_CLASS_NAME: 'high',
     PROXY_DEFAULT_CLASS: 'usual',
+    CULVERT_OPERATOR_ID: 'east',
+    OPERATOR_SECRET: 'operator-2',
   })
   expect(settings).toMatchObject({
     namespace: 'proxies',
@@ -56,10 +67,14 @@ test('everything can be set, and blanks around values do not count', () => {
     firewallMode: 'iptables',
     priorityClass: 'high',
     defaultProxyClass: 'usual',
+    operatorId: 'east',
+    operatorSecret: 'operator-2',
+    concurrency: 16,
   })
   expect(process).toMatchObject({
     port: 8080,
     isVerbose: true,
+    election: { lease: 90_000, deadline: 60_000, retry: 2500 },
     credentials: {
       type: 'workload-identity',
       clientId: 'identity',
@@ -75,6 +90,10 @@ test('all problems are named at once, without the files of credentials', () => {
     OPERATOR_DEFAULT_LOAD_BALANCER: 'maybe',
     CULVERT_AGENT: 'other',
     CULVERT_OPERATOR_PORT: '0',
+    CULVERT_CONCURRENCY: 'many',
+    CULVERT_LEASE_DURATION: '2.5s',
+    CULVERT_LEASE_RENEW_DEADLINE: '0',
+    CULVERT_LEASE_RETRY_PERIOD: '2',
     PROXY_TAGS: 'k8s',
     PROXY_FIREWALL_MODE: 'pf',
     CLIENT_ID_FILE: '/oauth/client_id',
@@ -89,6 +108,23 @@ test('all problems are named at once, without the files of credentials', () => {
   expect(text).toContain('OPERATOR_NAMESPACE is not set')
   expect(text).toContain('no credentials')
 })
+
+test.each([
+  ['15s', '14.5s', '2s', 'CULVERT_LEASE_RENEW_DEADLINE="14.5s"'],
+  ['15s', '10s', '6s', 'CULVERT_LEASE_RETRY_PERIOD="6s"'],
+  ['15s', '10s', '1ms', 'CULVERT_LEASE_RETRY_PERIOD="1ms"'],
+  ['11m', '10s', '2s', 'CULVERT_LEASE_DURATION="11m"'],
+])(
+  'times of the Lease that would let two write, or none for long, are refused: %s, %s, %s',
+  (lease, deadline, retry, names) => {
+    const env = {
+      CULVERT_LEASE_DURATION: lease,
+      CULVERT_LEASE_RENEW_DEADLINE: deadline,
+      CULVERT_LEASE_RETRY_PERIOD: retry,
+    }
+    expect(() => given({ ...oauth, ...env })).toThrow(names)
+  },
+)
 
 test('a variable that has no effect is named', () => {
   const { warnings } = given({

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
+import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
+import { isJsonObject } from '../../lib/json.ts'
+import { memoOf } from '../../lib/memo.ts'
+import { typeOf } from '../group/group.ts'
+import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
+import { configMaps, endpointSlices, pods, proxyGroups, secrets, services } from '../objects/resources.ts'
+import type { Caches } from '../world/caches.ts'
+import type { World } from '../world/world.ts'
+import { isGoing, readClusterService, servicesOf } from './cluster-service.ts'
+import { configName, mountedIn } from './files.ts'
+import { gate, gateType, type Routed } from './gate.ts'
+import { isListed, statusIn } from './replicas.ts'
+import { endpointsOf } from './slices.ts'
+import { nextSync, type Synced } from './sync.ts'
+import { groupOf } from './triggers.ts'
+
+export type EgressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
+  readonly caches: Caches
+  /** As that of a controller. */
+  readonly problem: (key: string, text: string | undefined) => void
+}
+
+/** Says which files of the group a Pod was told to look at. */
+const annotation = 'culvert/egress-config'
+
+const digestOf = memoOf(({ binaryData }: KubeObject): string =>
+  createHash('sha256').update(JSON.stringify(binaryData)).digest('hex').slice(0, 16),
+)
+
+/**
+ * Does for each Pod of an egress group what only its own object can have: opens its readiness gate, and tells kubelet to
+ * look at the group's files when these have changed. Kubelet looks by itself once in a minute or so, but at once when an
+ * annotation of the Pod changes.
+ */
+export function egressPods({ api, caches, clock, problem }: EgressPodsOptions): Controller {
+  const { world } = caches
+  const store = caches.store(pods)
+  const { annotate, openGate } = podWriter({ api, store, clock })
+  /** What Pods were told in this process. */
+  const synced = new Map<string, Synced>()
+
+  /** Has kubelet look at the group's files, if it has not been told to since they changed. */
+  const sync = async (pod: KubeObject, group: string, flight: Flight): Promise<number | undefined> => {
+    const key = keyOf(pod.metadata)
+    const config = world.get(configMaps, `${pod.metadata.namespace}/${configName(group)}`)
+    if (config === undefined || !isRunning(pod)) return undefined
+    const { tell, next, again } = nextSync(digestOf(config), {
+      told: pod.metadata.annotations?.[annotation],
+      synced: synced.get(key),
+      lags: lags(world, pod, config),
+      now: clock.now(),
+    })
+    if (next !== undefined) synced.set(key, next)
+    if (tell !== undefined) await annotate(pod, { [annotation]: tell }, flight)
+    return again
+  }
+
+  const users = (group: string): readonly string[] =>
+    [...store.all()].filter((pod) => groupOf(pod) === group).map(({ metadata }) => keyOf(metadata))
+  const ofService = (object: KubeObject | undefined): readonly string[] => {
+    const service = object && readClusterService(object)
+    return service === undefined ? [] : users(service.group)
+  }
+
+  return controller({
+    name: 'Pods of egress groups',
+    sources: caches.sources([pods, secrets, services, endpointSlices, configMaps, proxyGroups]),
+    triggers: [
+      trigger(store, ({ key, after }) => (after !== undefined && groupOf(after) === undefined ? [] : [key])),
+      trigger(caches.store(configMaps), ({ before, after }) => users(groupOf((after ?? before)!) ?? '')),
+      ...[services, endpointSlices].map((resource) =>
+        trigger(caches.store(resource), ({ before, after }) => [...ofService(before), ...ofService(after)]),
+      ),
+    ],
+    clock,
+    problem,
+    reconcile: async (key, flight) => {
+      const pod = store.get(key)
+      if (pod === undefined) synced.delete(key)
+      const group = pod && groupOf(pod)
+      const object = group === undefined ? undefined : world.get(proxyGroups, group)
+      if (pod === undefined || group === undefined || object === undefined) return {}
+      if (typeOf(object) !== 'egress' || isGoing(pod)) return {}
+      const verdict = (waited: number) => gate(routes(world, group, pod.metadata.uid ?? ''), waited)
+      const waits = [await sync(pod, group, flight), await openGate(pod, gateType, verdict, flight)]
+      const due = waits.filter((wait) => wait !== undefined)
+      return due.length === 0 ? {} : { again: Math.min(...due) }
+    },
+    refuse: async (key, error) => problem(key, error.message),
+  })
+}
+
+const isRunning = ({ status }: KubeObject): boolean => isJsonObject(status) && status['phase'] === 'Running'
+
+/** Whether a Pod does not do yet all that the files say. */
+function lags(world: Pick<World, 'get'>, { metadata }: KubeObject, config: KubeObject): boolean {
+  const secret = world.get(secrets, keyOf(metadata))
+  const status = secret && statusIn(secret)
+  return [...mountedIn(config).entries.values()].some((entry) => !isListed(status, entry))
+}
+
+/** How the Services of a group stand with one of its Pods. */
+function routes(world: World, group: string, uid: string): readonly Routed[] {
+  return servicesOf(world, group).map((service) => {
+    const all = endpointsOf(world, service)
+    const { namespace, name } = service.parent
+    return {
+      name: `${namespace}/${name}`,
+      isHere: all.length > 0 && all.every((uids) => uids.has(uid)),
+      isElsewhere: all.some((uids) => [...uids].some((other) => other !== uid)),
+    }
+  })
+}

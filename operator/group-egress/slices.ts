@@ -1,0 +1,90 @@
+import * as z from 'zod/mini'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { memoOf } from '../../lib/memo.ts'
+import type { EgressEntry } from '../../wire/egress-services.ts'
+import type { ClusterService, Family } from './cluster-service.ts'
+import { type Replica, verdict } from './replicas.ts'
+import { endpointSlices } from '../objects/resources.ts'
+import { type Parent, parentValue } from '../objects/parent.ts'
+import { specOf } from '../objects/service.ts'
+import type { World } from '../world/world.ts'
+
+const serviceLabel = 'kubernetes.io/service-name'
+
+const nameOf = (service: string, family: Family): string => `${service}-${family.toLowerCase()}`
+
+/** The EndpointSlices of a ClusterIP Service, one for each of its families: the Pods that have proven to forward it. */
+export function slices(
+  { object, families }: ClusterService,
+  entry: EgressEntry | undefined,
+  replicas: readonly Replica[],
+): readonly KubeObject[] {
+  const { name, namespace, labels } = object.metadata
+  return families.map((family) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: nameOf(name, family),
+      ...(namespace !== undefined && { namespace }),
+      labels: {
+        ...labels,
+        [serviceLabel]: name,
+        'endpointslice.kubernetes.io/managed-by': 'tailscale.com',
+      },
+    },
+    addressType: family,
+    ports: (specOf(object).ports ?? []).map((port) => ({
+      name: port.name,
+      port: Number(port.targetPort),
+      protocol: port.protocol,
+    })),
+    endpoints: entry === undefined ? [] : endpoints(entry, family, replicas),
+  }))
+}
+
+function endpoints(entry: EgressEntry, family: Family, replicas: readonly Replica[]): readonly Endpoint[] {
+  const all = replicas.flatMap((replica) => {
+    const found = verdict(replica, entry, family)
+    const uid = replica.pod?.metadata.uid
+    if ('lacks' in found || uid === undefined) return []
+    return [
+      {
+        addresses: [found.address],
+        hostname: uid,
+        conditions: { ready: true, serving: true, terminating: false },
+      },
+    ]
+  })
+  return all.toSorted((one, other) => (one.hostname < other.hostname ? -1 : 1))
+}
+
+type Endpoint = { readonly addresses: readonly string[]; readonly hostname: string; readonly conditions: object }
+
+/** The EndpointSlices that were made for a user's Service, whichever the group. */
+export const slicesFor = (world: Pick<World, 'by'>, parent: Parent): readonly KubeObject[] =>
+  world.by(endpointSlices, 'parentInGroup', parentValue(parent))
+
+const schema = z.object({ endpoints: z.optional(z.nullable(z.array(z.object({ hostname: z.optional(z.string()) })))) })
+
+const uidsIn = memoOf((slice: KubeObject): ReadonlySet<string> => {
+  const { endpoints: all } = z.safeParse(schema, slice).data ?? {}
+  return new Set((all ?? []).flatMap(({ hostname }) => hostname ?? []))
+})
+
+/** The UIDs of the Pods to which each address of a ClusterIP Service leads, as the cluster has its EndpointSlices. */
+export const endpointsOf = (
+  world: Pick<World, 'get'>,
+  { object: { metadata }, families }: ClusterService,
+): readonly ReadonlySet<string>[] =>
+  families.map((family) => {
+    const slice = world.get(endpointSlices, `${metadata.namespace}/${nameOf(metadata.name, family)}`)
+    return slice === undefined ? new Set() : uidsIn(slice)
+  })
+
+/** Whether the EndpointSlices of a ClusterIP Service are there. */
+export const hasSlices = (world: Pick<World, 'get'>, { object, families }: ClusterService): boolean =>
+  families.length > 0 &&
+  families.every(
+    (family) =>
+      world.get(endpointSlices, `${object.metadata.namespace}/${nameOf(object.metadata.name, family)}`) !== undefined,
+  )

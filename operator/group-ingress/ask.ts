@@ -1,0 +1,84 @@
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { textOf } from '../objects/annotations.ts'
+import { loadBalancerClass, nodeNameOf } from '../objects/exposed.ts'
+import { type Parent, parentValue } from '../objects/parent.ts'
+import { ingresses, services } from '../objects/resources.ts'
+import { clusterAddresses, specOf } from '../objects/service.ts'
+import { byAge } from '../l7-ingress/join.ts'
+import { nodeNameOf as nodeNameOfIngress, specOfIngress } from '../l7-ingress/ingress.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import type { World } from '../world/world.ts'
+import { recordOf } from './record.ts'
+import { serviceNameOf } from './names.ts'
+
+/** What an object asks of a group of proxies: to be reachable as a Tailscale Service that its replicas host. */
+export type Ask = {
+  readonly object: KubeObject
+  readonly parent: Parent
+  /** The name of the ProxyGroup. */
+  readonly group: string
+  /** The name of the Tailscale Service. It may be invalid. */
+  readonly service: string
+}
+
+type Settings = Pick<OperatorSettings, 'namespace' | 'ingressClass'>
+
+/** The parent that an object is in labels of others. */
+export const parentFor = ({ kind, metadata: { namespace = '', name } }: KubeObject): Parent => ({
+  type: kind === 'Ingress' ? 'ingress' : 'svc',
+  namespace,
+  name,
+})
+
+/** What a Service or an Ingress asks of a group; undefined if it asks for nothing that ingress through groups is. */
+export function askOf(object: KubeObject, { ingressClass }: Pick<Settings, 'ingressClass'>): Ask | undefined {
+  const group = textOf(object, 'proxyGroup')
+  if (group === undefined || object.metadata.deletionTimestamp !== undefined) return undefined
+  const isOurs =
+    object.kind === 'Ingress' ? specOfIngress(object).ingressClassName === ingressClass : isExposedByGroup(object)
+  if (!isOurs) return undefined
+  return { object, parent: parentFor(object), group, service: serviceFor(object) }
+}
+
+/** The Tailscale Service that has the name which an object asks for, by itself or by its own name. */
+export const serviceFor = (object: KubeObject): string =>
+  serviceNameOf(object.kind === 'Ingress' ? nodeNameOfIngress(object) : nodeNameOf(object))
+
+/** What `askOf` asks for by name, whatever the operator's class of Ingresses is: for an index. */
+export const namedBy = (object: KubeObject): readonly string[] =>
+  textOf(object, 'proxyGroup') === undefined ? [] : [serviceFor(object)]
+
+function isExposedByGroup(service: KubeObject): boolean {
+  const spec = specOf(service)
+  const asked = textOf(service, 'expose') === 'true'
+  if (spec.type === 'ExternalName')
+    return asked && textOf(service, 'tailnetFqdn') === undefined && textOf(service, 'tailnetIp') === undefined
+  // The API has not chosen its address yet.
+  if (spec.clusterIP !== 'None' && clusterAddresses(spec).length === 0) return false
+  return asked || (spec.type === 'LoadBalancer' && spec.loadBalancerClass === loadBalancerClass)
+}
+
+/**
+ * The object that has a Tailscale Service: the one for which it was made, even while it is being removed; else the
+ * oldest that asks for it. Undefined if there is none.
+ */
+export function holderOf(world: World, service: string, settings: Settings): Parent | undefined {
+  const record = recordOf(world, service, settings.namespace)
+  if (record !== undefined) return record.parent
+  return asksFor(world, service, settings)[0]?.parent
+}
+
+/** All that ask for a Tailscale Service, the oldest first. */
+export const asksFor = (world: World, service: string, settings: Settings): readonly Ask[] =>
+  [services, ingresses]
+    .flatMap((resource) => world.by(resource, 'tailscaleService', service))
+    .toSorted(byAge)
+    .flatMap((object) => askOf(object, settings) ?? [])
+
+/** The object that a parent is; undefined if it is gone. Its labels may have cut its name. */
+export const objectOf = (world: World, parent: Parent): KubeObject | undefined =>
+  world
+    .by(parent.type === 'ingress' ? ingresses : services, 'parent', parentValue(parent))
+    .find((object) => parentValue(parentFor(object)) === parentValue(parent))
+
+export const isSameParent = (one: Parent, other: Parent): boolean => parentValue(one) === parentValue(other)

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
+import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
+import { isJsonObject } from '../../lib/json.ts'
+import { memoOf } from '../../lib/memo.ts'
+import { findGroup } from '../group/group.ts'
+import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
+import type { GroupView } from '../group/use.ts'
+import { nextSync, type Synced } from '../group-egress/sync.ts'
+import { configMaps, endpointSlices, ingresses, pods, proxyGroups, secrets, services } from '../objects/resources.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import type { Caches } from '../world/caches.ts'
+import { gate, gateType, type Hosted } from './gate.ts'
+import { replicasOf } from './replicas.ts'
+import { serves } from './standing.ts'
+import { groupOfReplica } from './user-concerns.ts'
+import { filesKey, usesOf } from './uses-of.ts'
+
+export type IngressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
+  readonly caches: Caches
+  readonly settings: OperatorSettings
+  /** As that of a controller. */
+  readonly problem: (key: string, text: string | undefined) => void
+}
+
+/** Says which files and config a Pod was told to look at. */
+const annotation = 'culvert/ingress-config'
+
+const digestOf = memoOf(({ binaryData, data }: KubeObject): string =>
+  createHash('sha256')
+    .update(JSON.stringify([binaryData, data]))
+    .digest('hex')
+    .slice(0, 16),
+)
+
+/**
+ * Does for each Pod of an ingress group what only its own object can have. It opens its readiness gate: a rollout goes
+ * on to the next one only when the tailnet can reach everything through this one. And it tells kubelet to look at the
+ * files and the config of the replica when these have changed, which it otherwise does once in a minute or so.
+ */
+export function ingressPods({ api, caches, settings, clock, problem }: IngressPodsOptions): Controller {
+  const { world } = caches
+  const store = caches.store(pods)
+  const { annotate, openGate } = podWriter({ api, store, clock })
+  /** What Pods were told in this process. */
+  const synced = new Map<string, Synced>()
+  /** Since when the node of a Pod, by its UID, has advertised everything. */
+  const complete = new Map<string, number>()
+
+  const completeFor = (uid: string, isComplete: boolean): number => {
+    if (!isComplete) complete.delete(uid)
+    else if (!complete.has(uid)) complete.set(uid, clock.now())
+    return isComplete ? clock.now() - (complete.get(uid) ?? 0) : 0
+  }
+
+  const sync = async (pod: KubeObject, view: GroupView, flight: Flight): Promise<number | undefined> => {
+    const key = keyOf(pod.metadata)
+    const [files, config] = [world.get(configMaps, filesKey(view)), world.get(secrets, `${key}-config`)]
+    const isRunning = isJsonObject(pod['status']) && pod['status']['phase'] === 'Running'
+    if (files === undefined || config === undefined || !isRunning) return undefined
+    const { tell, next, again } = nextSync(`${digestOf(files)}-${digestOf(config)}`, {
+      told: pod.metadata.annotations?.[annotation],
+      synced: synced.get(key),
+      lags: lags(view, pod),
+      now: clock.now(),
+    })
+    if (next !== undefined) synced.set(key, next)
+    if (tell !== undefined) await annotate(pod, { [annotation]: tell }, flight)
+    return again
+  }
+
+  const podsOf = (group: string | undefined): readonly string[] =>
+    group === undefined
+      ? []
+      : [...store.all()].filter((pod) => groupOfReplica(pod) === group).map(({ metadata }) => keyOf(metadata))
+
+  return controller({
+    name: 'Pods of ingress groups',
+    sources: caches.sources([pods, secrets, services, ingresses, endpointSlices, configMaps, proxyGroups]),
+    triggers: [
+      trigger(store, ({ key, before, after }) => {
+        if (after === undefined) complete.delete(before?.metadata.uid ?? '')
+        return groupOfReplica(after ?? before) === undefined ? [] : [key]
+      }),
+      // What a replica advertises, and what its config and files say.
+      ...[secrets, configMaps].map((resource) =>
+        trigger(caches.store(resource), ({ before, after }) => podsOf(groupOfReplica(after ?? before))),
+      ),
+    ],
+    clock,
+    problem,
+    reconcile: async (key, flight) => {
+      const pod = store.get(key)
+      if (pod === undefined) synced.delete(key)
+      const name = groupOfReplica(pod)
+      if (pod === undefined || name === undefined || pod.metadata.deletionTimestamp !== undefined) return {}
+      const group = findGroup(world, name, settings)
+      if ('missing' in group || group.type !== 'ingress') return {}
+      const view = { group, world, settings }
+      const hosted = hostedBy(view, pod)
+      const isComplete = hosted.every(({ isHere }) => isHere)
+      const verdict = (waited: number) => gate(hosted, waited, completeFor(pod.metadata.uid ?? '', isComplete))
+      const waits = [await sync(pod, view, flight), await openGate(pod, gateType, verdict, flight)]
+      const due = waits.filter((wait) => wait !== undefined)
+      return due.length === 0 ? {} : { again: Math.min(...due) }
+    },
+    refuse: async (key, error) => problem(key, error.message),
+  })
+}
+
+/** Whether a Pod does not do yet all that its config and files say. */
+function lags(view: GroupView, { metadata: { name } }: KubeObject): boolean {
+  const self = replicasOf(view).find((one) => one.name === name)
+  if (self === undefined) return false
+  const { configured, advertised, forwarded } = self
+  const isForwarded = usesOf(view).every(
+    ({ file, entry, service }) =>
+      file === 'sites' || entry === undefined || isDeepStrictEqual(forwarded.get(service), entry),
+  )
+  return !isForwarded || configured.symmetricDifference(advertised).size > 0
+}
+
+/** How the Tailscale Services of a group stand with one of its Pods. */
+function hostedBy(view: GroupView, { metadata: { name } }: KubeObject): readonly Hosted[] {
+  const replicas = replicasOf(view)
+  const self = replicas.find((one) => one.name === name)
+  return usesOf(view).flatMap((use) =>
+    use.lack !== undefined
+      ? []
+      : [
+          {
+            service: use.service,
+            isHere: self !== undefined && serves(self, use),
+            isElsewhere: replicas.some((one) => one !== self && serves(one, use)),
+          },
+        ],
+  )
+}

@@ -1,0 +1,94 @@
+import * as z from 'zod/mini'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { isJsonObject, parseJson } from '../../lib/json.ts'
+import { labels } from '../objects/names.ts'
+import { labelsOf, type Parent, parentInGroup, parentValue } from '../objects/parent.ts'
+import { configMaps } from '../objects/resources.ts'
+import type { World } from '../world/world.ts'
+import { hostOf } from './names.ts'
+
+/**
+ * What the operator knows of a Tailscale Service that is its own for an object: kept in the cluster, so that all else
+ * follows from what the cluster holds, also while Tailscale's API is away or the object says something else by now.
+ */
+export type ServiceRecord = {
+  /** Of the Tailscale Service. */
+  readonly service: string
+  readonly parent: Parent
+  /** The group whose replicas host it. */
+  readonly group: string
+  /** Groups whose replicas go on hosting it until those of `group` do. */
+  readonly former: readonly string[]
+  readonly addresses: readonly string[]
+  /** Its full name in the tailnet; undefined as long as no replica has told the domain. */
+  readonly fqdn: string | undefined
+  /** Why it is not this operator's any more, so that no replica is to host it. */
+  readonly refused: string | undefined
+}
+
+/** The operator is the only one that writes these. */
+const formerGroups = 'culvert/former-groups'
+
+const recordName = (service: string): string => `tailscale-service-${hostOf(service)}`
+
+/** Where the record of a Tailscale Service is. As there is one for a name, two objects cannot have the same one. */
+export const recordKey = (service: string, namespace: string): string => `${namespace}/${recordName(service)}`
+
+const schema = z.object({
+  service: z.string(),
+  addresses: z.array(z.string()),
+  fqdn: z.optional(z.string()),
+  refused: z.optional(z.string()),
+})
+
+/** Undefined if it is no such record. */
+export function readRecord(configMap: KubeObject | undefined): ServiceRecord | undefined {
+  const data = configMap?.['data']
+  const parent = configMap && parentInGroup(configMap.metadata)
+  if (configMap === undefined || parent === undefined || !isJsonObject(data)) return undefined
+  const { data: read } = z.safeParse(schema, { ...data, addresses: parseJson(String(data['addresses'])) })
+  if (read === undefined || configMap.metadata.name !== recordName(read.service)) return undefined
+  const { annotations = {}, labels: all = {} } = configMap.metadata
+  return {
+    service: read.service,
+    parent,
+    group: all[labels.proxyGroup] ?? '',
+    former: annotations[formerGroups]?.split(',').filter((one) => one !== '') ?? [],
+    addresses: read.addresses,
+    fqdn: read.fqdn,
+    refused: read.refused,
+  }
+}
+
+/** The groups whose replicas host a Tailscale Service, by its record: for an index. */
+export function groupsIn(configMap: KubeObject): readonly string[] {
+  const record = readRecord(configMap)
+  return record === undefined ? [] : [record.group, ...record.former]
+}
+
+export function recordObject(record: ServiceRecord, namespace: string): KubeObject {
+  const { service, parent, group, former, addresses, fqdn, refused } = record
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: recordName(service),
+      namespace,
+      labels: { ...labelsOf(parent), [labels.proxyGroup]: group },
+      ...(former.length > 0 && { annotations: { [formerGroups]: former.join(',') } }),
+    },
+    data: {
+      service,
+      addresses: JSON.stringify(addresses),
+      ...(fqdn !== undefined && { fqdn }),
+      ...(refused !== undefined && { refused }),
+    },
+  }
+}
+
+/** What the operator has of the tailnet for a parent: one, and while its name changes, two. */
+export const recordsFor = (world: World, parent: Parent): readonly ServiceRecord[] =>
+  world.by(configMaps, 'parentInGroup', parentValue(parent)).flatMap((configMap) => readRecord(configMap) ?? [])
+
+export const recordOf = (world: World, service: string, namespace: string): ServiceRecord | undefined =>
+  readRecord(world.get(configMaps, recordKey(service, namespace)))

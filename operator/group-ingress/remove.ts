@@ -1,0 +1,127 @@
+import type { Applier } from '../../kube/controller/apply.ts'
+import type { Flight } from '../../kube/controller/controller.ts'
+import type { Event } from '../../kube/controller/events.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { describe } from '../../lib/errors.ts'
+import { ApiError } from '../api/error.ts'
+import { hasWaited } from '../proxy/remove.ts'
+import { type Parent, parentValue } from '../objects/parent.ts'
+import { configMaps, proxyGroups, roleBindings, roles, secrets } from '../objects/resources.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import type { Caches } from '../world/caches.ts'
+import { type Ask, asksFor, holderOf, isSameParent, serviceFor } from './ask.ts'
+import { formsOf, serviceNameOf } from './names.ts'
+import { recordKey, recordsFor, type ServiceRecord } from './record.ts'
+import { isHostedBy } from './replicas.ts'
+import { hasNone, type Vips } from './vips.ts'
+
+type Options = {
+  readonly caches: Pick<Caches, 'world'>
+  readonly applier: Pick<Applier, 'prune'>
+  readonly tell: (about: KubeObject, event: Event) => Promise<void>
+  readonly vips: Vips
+  readonly settings: OperatorSettings
+  readonly clock: Clock
+}
+
+/** Whether something is left, and in how many milliseconds to go on if no event comes before. */
+export type Removal = { readonly left: boolean; readonly again?: number }
+
+/** How long replicas may take to withdraw a Tailscale Service, in milliseconds: kubelet may look at files once a minute. */
+const withdrawalMs = 120_000
+
+const gone: Removal = { left: false }
+
+export type Remover = ReturnType<typeof remover>
+
+/**
+ * Takes away what was made for objects: first replicas cease to advertise, then the Tailscale Service goes, if no other
+ * cluster has it; then what replicas served, and its certificate. All steps can be repeated, and need neither the group
+ * nor the object.
+ */
+export function remover({ caches: { world }, applier: { prune }, tell, vips, settings, clock }: Options) {
+  const { namespace } = settings
+  /** When the withdrawal of a Tailscale Service began. */
+  const begun = new Map<string, number>()
+
+  /** How long to wait until replicas have ceased to advertise a Tailscale Service; 0: no more. */
+  const withdrawal = ({ service, group, former }: ServiceRecord): number => {
+    const hosts = [group, ...former].filter((name) => world.get(proxyGroups, name) !== undefined)
+    // Without another cluster, clients have nowhere else to go.
+    const isAdvertised = hosts.some((name) => isHostedBy(world, namespace, name, service, vips.isShared(service)))
+    if (!isAdvertised) return 0
+    const since = begun.get(service) ?? clock.now()
+    begun.set(service, since)
+    return Math.max(0, since + withdrawalMs - clock.now())
+  }
+
+  const giveUp = async (service: string, object: KubeObject | undefined, signal: AbortSignal): Promise<void> => {
+    try {
+      await vips.release(service, signal)
+    } catch (error) {
+      if (hasNone(error)) return
+      if (object === undefined || !(error instanceof ApiError) || !hasWaited(object, clock)) throw error
+      const message = `${service} is left in the tailnet, since it could not be removed: ${describe(error)}`
+      await tell(object, { type: 'Warning', reason: 'ServiceNotRemoved', message })
+    }
+  }
+
+  /** Who is to have a Tailscale Service next: it finds it as it is, with its addresses, and a site its certificate. */
+  const heir = (service: string, parent: Parent): Ask | undefined =>
+    asksFor(world, service, settings).find((ask) => !isSameParent(ask.parent, parent))
+
+  /** What was made for the certificates of a parent's sites and nobody else needs, of those with such names. */
+  const certificates = (parent: Parent, isIt: (name: string) => boolean): readonly KubeObject[] =>
+    [roleBindings, roles, secrets].flatMap((resource) =>
+      world.by(resource, 'parentInGroup', parentValue(parent)).filter(({ metadata: { name } }) => {
+        const [host = ''] = name.split('.')
+        return isIt(name) && heir(serviceNameOf(host), parent)?.parent.type !== 'ingress'
+      }),
+    )
+
+  /** Takes away one Tailscale Service. `object`: its parent, unless that is gone. */
+  const one = async (record: ServiceRecord, object: KubeObject | undefined, flight: Flight): Promise<Removal> => {
+    const { service, parent, fqdn } = record
+    const wait = withdrawal(record)
+    if (wait > 0) return { left: true, again: wait }
+    if (heir(service, parent) === undefined) await giveUp(service, object, flight.signal)
+    begun.delete(service)
+    const kept = world.get(configMaps, recordKey(service, namespace))
+    const certificate = certificates(parent, (name) => name === fqdn)
+    await prune([...certificate, ...(kept === undefined ? [] : [kept])], [], flight)
+    return { left: true }
+  }
+
+  return {
+    one,
+    /** Takes away what is there of a parent's certificates but for those with these names. */
+    certificates: (parent: Parent, names: readonly string[], flight: Flight): Promise<number> =>
+      prune(
+        certificates(parent, (name) => !names.includes(name)),
+        [],
+        flight,
+      ),
+    /** Takes away everything. `object`: the parent, unless it is gone already. */
+    all: async (object: KubeObject | undefined, parent: Parent, flight: Flight): Promise<Removal> => {
+      const records = recordsFor(world, parent)
+      const waits: number[] = []
+      for (const record of records) {
+        const { again } = await one(record, object, flight)
+        if (again !== undefined) waits.push(again)
+      }
+      if (records.length > 0) return { left: true, ...(waits.length > 0 && { again: Math.min(...waits) }) }
+      const left = certificates(parent, () => true)
+      if (left.length > 0) {
+        await prune(left, [], flight)
+        return { left: true }
+      }
+      // Another operator has made it, and has kept nothing that would tell so.
+      if (object !== undefined && formsOf(object).length > 0) {
+        const service = serviceFor(object)
+        if (holderOf(world, service, settings) === undefined) await giveUp(service, object, flight.signal)
+      }
+      return gone
+    },
+  }
+}

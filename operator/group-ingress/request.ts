@@ -1,0 +1,87 @@
+import { UserError } from '../../kube/controller/controller.ts'
+import type { Event } from '../../kube/controller/events.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { quote } from '../../lib/quote.ts'
+import { listed } from '../../lib/some.ts'
+import { hostnameOf as hostnameOfIngress, invalid as invalidIngress, specOfIngress } from '../l7-ingress/ingress.ts'
+import { classEvents } from '../l7-ingress/plan.ts'
+import { sitesOf } from '../l7-ingress/sites.ts'
+import { annotationEvents, annotations, readAnnotations, textOf } from '../objects/annotations.ts'
+import { hostnameOf, invalidService } from '../objects/exposed-service.ts'
+import { clusterAddresses, specOf } from '../objects/service.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import type { World } from '../world/world.ts'
+import { hostsOf, portsWished } from './entries.ts'
+import { serviceNameOf } from './names.ts'
+import type { Wish } from './owners.ts'
+import { recordOf } from './record.ts'
+
+/** What an object asks of the tailnet, and what its user should know of it. */
+export type Request = { readonly wish: Wish; readonly events: readonly Event[] }
+
+/** @throws UserError if that is not possible, whatever the tailnet and the group are */
+export const requestOf = (object: KubeObject, world: World, settings: OperatorSettings): Request =>
+  object.kind === 'Ingress' ? ofIngress(object, world, settings) : ofService(object, settings)
+
+function ofService(service: KubeObject, settings: OperatorSettings): Request {
+  const { hostname, tags } = readAnnotations(service, invalidService)
+  if (clusterAddresses(specOf(service)).length === 0)
+    throw new UserError(
+      invalidService,
+      'the Service has no cluster IP, to which the replicas of a ProxyGroup could forward',
+      `Give it one, or remove the annotation ${annotations.proxyGroup.name}.`,
+    )
+  const useless = (['unprivileged', 'proxyProtocol', 'proxyClass'] as const).filter(
+    (key) => textOf(service, key) !== undefined,
+  )
+  return {
+    wish: wishOf(service, hostnameOf(service, hostname), tags ?? settings.proxyTags),
+    events: [...annotationEvents(service), ...withoutEffect(invalidService, useless)],
+  }
+}
+
+function ofIngress(ingress: KubeObject, world: World, settings: OperatorSettings): Request {
+  const hostname = hostnameOfIngress(ingress)
+  const fqdn = recordOf(world, serviceNameOf(hostname), settings.namespace)?.fqdn
+  const { handlers, events, annotations: read } = sitesOf(ingress, world, settings, hostsOf(ingress, fqdn))
+  const hosts = specOfIngress(ingress).tls?.flatMap((one) => one.hosts ?? []) ?? []
+  const useless = (['funnel', 'forwardClusterTraffic', 'proxyClass'] as const).filter(
+    (key) => textOf(ingress, key) !== undefined,
+  )
+  return {
+    wish: wishOf(ingress, hostname, read.tags ?? settings.proxyTags),
+    events: [
+      ...annotationEvents(ingress),
+      ...events,
+      ...(handlers.size > 0 ? [] : [warning('NoValidBackends', 'no path has a backend, so nothing is served')]),
+      ...(hosts.length <= 1
+        ? []
+        : [
+            warning(
+              invalidIngress,
+              `it has one name, that of the first host in spec.tls, ${quote(hosts[0] ?? '', 100)}`,
+            ),
+          ]),
+      ...withoutEffect(invalidIngress, useless),
+      ...classEvents(world, settings),
+    ],
+  }
+}
+
+const wishOf = (object: KubeObject, hostname: string, tags: readonly string[]): Wish => ({
+  name: serviceNameOf(hostname),
+  ports: portsWished(object),
+  tags,
+})
+
+const warning = (reason: string, message: string): Event => ({ type: 'Warning', reason, message })
+
+const withoutEffect = (reason: string, keys: readonly (keyof typeof annotations)[]): readonly Event[] =>
+  keys.length === 0
+    ? []
+    : [
+        warning(
+          reason,
+          `without effect, since a ProxyGroup serves it: ${listed(keys.map((key) => annotations[key].name))}`,
+        ),
+      ]

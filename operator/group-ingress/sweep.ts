@@ -1,0 +1,67 @@
+import { type Controller, controller, trigger } from '../../kube/controller/controller.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { TailscaleService } from '../api/api.ts'
+import { typeOf } from '../group/group.ts'
+import { configMaps, ingresses, proxyGroups, services } from '../objects/resources.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import type { Caches } from '../world/caches.ts'
+import type { World } from '../world/world.ts'
+import type { Identity } from './identity.ts'
+import { isElsewhere, isOwned } from './owners.ts'
+import { recordOf } from './record.ts'
+import { hasNone, type Vips } from './vips.ts'
+
+type Options = {
+  readonly caches: Caches
+  readonly vips: Vips
+  readonly identity: (signal: AbortSignal) => Promise<Identity>
+  readonly settings: Pick<OperatorSettings, 'namespace'>
+  readonly clock: Clock
+  /** As that of a controller. */
+  readonly problem: (key: string, text: string | undefined) => void
+}
+
+const againMs = 900_000
+const key = 'left in the tailnet'
+
+/**
+ * Gives up Tailscale Services of this operator that nothing in the cluster asks for: what was left when an object went
+ * while no operator ran, or when its finalizer was removed by hand.
+ */
+export function sweeper({ caches, vips, identity, settings, clock, problem }: Options): Controller {
+  const { world } = caches
+  const isNeeded = (): boolean => [...world.all(proxyGroups)].some((group) => typeOf(group) === 'ingress')
+  return controller({
+    name: 'Tailscale Services without an object',
+    sources: caches.sources([proxyGroups, configMaps, services, ingresses]),
+    triggers: [trigger(caches.store(proxyGroups), ({ before }) => (before === undefined ? [key] : []))],
+    clock,
+    problem,
+    reconcile: async (_key, { signal }) => {
+      if (!isNeeded()) return {}
+      try {
+        for (const name of orphans(await vips.list(signal), world, await identity(signal), settings))
+          await vips.release(name, signal)
+      } catch (error) {
+        if (!hasNone(error)) throw error
+      }
+      return { again: againMs }
+    },
+    refuse: async (_key, error) => problem(key, error.message),
+  })
+}
+
+/** The names of this operator's Tailscale Services that nothing in the cluster asks for, or has. */
+export function orphans(
+  all: readonly TailscaleService[],
+  world: World,
+  identity: Identity,
+  { namespace }: Pick<OperatorSettings, 'namespace'>,
+): readonly string[] {
+  const isAsked = (name: string): boolean =>
+    [services, ingresses].some((resource) => world.by(resource, 'tailscaleService', name).length > 0)
+  return all
+    .filter((service) => isOwned(service, identity) && !isElsewhere(service, identity))
+    .map(({ name }) => name)
+    .filter((name) => !isAsked(name) && recordOf(world, name, namespace) === undefined)
+}

@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util'
+import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
+import type { Change } from '../../kube/controller/store.ts'
+import { keys as stateKeys } from '../../wire/state-secret.ts'
+import { labels } from '../objects/names.ts'
+import { parentInGroup } from '../objects/parent.ts'
+import * as resources from '../objects/resources.ts'
+import { textIn } from '../proxy/state.ts'
+import type { World } from '../world/world.ts'
+import { namedBy, objectOf } from './ask.ts'
+import { type Concern, ingressesWith, serviceOf } from './concerns.ts'
+import { readRecord } from './record.ts'
+import { acceptedIn, addressesOf, advertisedIn, configuredIn, forwardedIn } from './replicas.ts'
+
+/** What objects that ask something of groups are called in labels. */
+export type UserType = 'svc' | 'ingress'
+
+export const resourceOf = (type: UserType) => (type === 'svc' ? resources.services : resources.ingresses)
+
+const keysOf = (objects: Iterable<KubeObject>): readonly string[] => [...objects].map(({ metadata }) => keyOf(metadata))
+
+/** The objects of a type for which another was made; of one that is gone, as labels have it. */
+function parentKeys(type: UserType, { metadata }: KubeObject, world: World): readonly string[] {
+  const parent = parentInGroup(metadata)
+  if (parent?.type !== type) return []
+  const object = objectOf(world, parent)
+  return object === undefined ? [`${parent.namespace}/${parent.name}`] : keysOf([object])
+}
+
+/** All objects of a type that ask something of a group, or for which its replicas host something. */
+const usersOf = (type: UserType, group: string, world: World): readonly string[] => [
+  ...keysOf(world.by(resourceOf(type), 'group', group)),
+  ...world.by(resources.configMaps, 'servedBy', group).flatMap((record) => parentKeys(type, record, world)),
+]
+
+/** All objects of a type that ask for these Tailscale Services, or have them. */
+const named = (type: UserType, services: Iterable<string>, world: World): readonly string[] =>
+  [...services].flatMap((service) => keysOf(world.by(resourceOf(type), 'tailscaleService', service)))
+
+/** Which objects of a type a change of another object concerns. */
+export function userConcerns(type: UserType): readonly Concern[] {
+  const rivals: Concern['keys'] = (object, world) => named(type, namedBy(object), world)
+  const parents: Concern['keys'] = (child, world) => parentKeys(type, child, world)
+  const record: Concern['keys'] = (configMap, world) => {
+    const service = readRecord(configMap)?.service
+    return [...parents(configMap, world), ...named(type, service === undefined ? [] : [service], world)]
+  }
+  return [
+    { resource: resources.services, keys: rivals },
+    { resource: resources.ingresses, keys: rivals },
+    { resource: resources.configMaps, keys: record },
+    { resource: resources.secrets, keys: parents },
+    { resource: resources.roles, keys: parents },
+    { resource: resources.roleBindings, keys: parents },
+    { resource: resources.proxyGroups, keys: ({ metadata: { name } }, world) => usersOf(type, name, world) },
+    ...(type === 'svc' ? ofServices : ofIngresses),
+  ]
+}
+
+const ofServices: readonly Concern[] = [
+  {
+    resource: resources.endpointSlices,
+    keys: (slice, world) => keysOf([serviceOf(slice, world) ?? []].flat().filter((one) => namedBy(one).length > 0)),
+  },
+]
+
+const ofIngresses: readonly Concern[] = [
+  { resource: resources.services, keys: (service, world) => keysOf(ingressesWith(service, world)) },
+  {
+    resource: resources.ingressClasses,
+    keys: (_class, world) => keysOf([...world.all(resources.ingresses)].filter((one) => namedBy(one).length > 0)),
+  },
+]
+
+/** The group that a Pod or a Secret is a replica's of. */
+export const groupOfReplica = (object: KubeObject | undefined): string | undefined =>
+  object?.metadata.labels?.[labels.parentType] === 'proxygroup' ? object.metadata.labels[labels.parentName] : undefined
+
+/**
+ * Which objects of a type the change of a replica concerns: a replica says all about all Tailscale Services in one
+ * Secret, and mostly something changes for one of them.
+ */
+export function concernedBy(type: UserType, { before, after }: Change, world: World): readonly string[] {
+  const group = groupOfReplica(after ?? before)
+  if (group === undefined) return []
+  const isForFew = isDeepStrictEqual(essence(before), essence(after))
+  return isForFew ? named(type, changed(before, after), world) : usersOf(type, group, world)
+}
+
+/** What counts for all that a group's replicas host. */
+function essence(object: KubeObject | undefined): unknown {
+  if (object === undefined) return undefined
+  const { uid, deletionTimestamp } = object.metadata
+  if (object.kind === 'Pod') return { uid, deletionTimestamp, addresses: addressesOf(object) }
+  return [uid, ...[stateKeys.podUid, stateKeys.deviceFqdn, stateKeys.certificates].map((key) => textIn(object, key))]
+}
+
+const none: ReadonlySet<string> = new Set()
+
+function changed(before: KubeObject | undefined, after: KubeObject | undefined): ReadonlySet<string> {
+  if (before === undefined || after === undefined || after.kind === 'Pod') return new Set()
+  const sets = [advertisedIn, acceptedIn, configuredIn].flatMap((read) => [
+    ...(read(before) ?? none).symmetricDifference(read(after) ?? none),
+  ])
+  const [one, other] = [forwardedIn(before).mappings, forwardedIn(after).mappings]
+  const mapped = [...one.keys(), ...other.keys()].filter((name) => !isDeepStrictEqual(one.get(name), other.get(name)))
+  return new Set([...sets, ...mapped])
+}

@@ -1,0 +1,200 @@
+import { isDeepStrictEqual } from 'node:util'
+import { UserError } from '../../kube/controller/controller.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts'
+import { memoOf } from '../../lib/memo.ts'
+import type { GroupView } from '../group/use.ts'
+import { configMaps, ingresses, services } from '../objects/resources.ts'
+import { askOf, isSameParent, objectOf } from './ask.ts'
+import { certificateLack } from './certificate.ts'
+import { hasEndpoint, mappingOf, siteOf, webPortsOf } from './entries.ts'
+import { isOurFinalizer } from './names.ts'
+import { readRecord, recordOf, type ServiceRecord } from './record.ts'
+import type { Replica } from './replicas.ts'
+
+/** The files of a group's ConfigMap: what its replicas serve of Ingresses, and forward to Services. */
+export const files = { sites: 'serve-config.json', mappings: 'ingress-config.json' } as const
+
+/** A Tailscale Service that the replicas of a group host, or are to. */
+export type Use = {
+  /** Its name. */
+  readonly service: string
+  readonly object: KubeObject
+  /** In which of the files it has an entry. */
+  readonly file: keyof typeof files
+  /** Undefined if the replicas have nothing to serve for it. */
+  readonly entry: JsonObject | undefined
+  /** Why no replica is to advertise it; undefined if they are. */
+  readonly lack: string | undefined
+  /** What else is not as asked, though it is advertised. */
+  readonly partly: string | undefined
+  /** Replicas of another group host it, and go on until those of this one do. */
+  readonly isArriving: boolean
+  /** What the operator knows of it; undefined if another operator has provided for it, and this one is about to. */
+  readonly record: ServiceRecord | undefined
+}
+
+/** What the files hold in bytes: an object of the API has 1 MiB, and its text is a third longer than its bytes. */
+const mostBytes = 700_000
+
+/** All uses of a group, by their names: a function of what the cluster holds. */
+export const usesOf = memoOf((view: GroupView): readonly Use[] =>
+  fitting([...recorded(view), ...taken(view)].toSorted((one, other) => (one.service < other.service ? -1 : 1))),
+)
+
+/** The entries of a group's ConfigMap by Tailscale Service. */
+const entriesIn = memoOf((configMap: KubeObject): Readonly<Record<keyof typeof files, JsonObject>> => {
+  const data = configMap['binaryData']
+  const contentOf = (file: string): JsonObject => {
+    const encoded = isJsonObject(data) ? data[file] : undefined
+    const content = typeof encoded === 'string' ? parseJson(Buffer.from(encoded, 'base64').toString()) : undefined
+    return isJsonObject(content) ? content : {}
+  }
+  const { Services } = contentOf(files.sites)
+  return { sites: isJsonObject(Services) ? Services : {}, mappings: contentOf(files.mappings) }
+})
+
+/** Where the files of a group are. */
+export const filesKey = ({ group, settings }: Pick<GroupView, 'group' | 'settings'>): string =>
+  `${settings.namespace}/${group.name}-ingress-config`
+
+/** What the group's ConfigMap has of a Tailscale Service now. */
+function entryNow(view: GroupView, service: string, file: keyof typeof files) {
+  const configMap = view.world.get(configMaps, filesKey(view))
+  const entry = configMap && entriesIn(configMap)[file][service]
+  return isJsonObject(entry) ? entry : undefined
+}
+
+const fileFor = ({ kind }: KubeObject): keyof typeof files => (kind === 'Ingress' ? 'sites' : 'mappings')
+
+/** Uses whose Tailscale Services are this operator's own. They stay in the files until their records go. */
+function recorded(view: GroupView): readonly Use[] {
+  const records = view.world.by(configMaps, 'servedBy', view.group.name)
+  return records.flatMap((configMap) => {
+    const record = readRecord(configMap)
+    return (record && useFor(view, record)) ?? []
+  })
+}
+
+/** The use that a record is about; undefined if its object is gone. */
+export function useFor(view: GroupView, record: ServiceRecord): Use | undefined {
+  const object = objectOf(view.world, record.parent)
+  if (object === undefined) return undefined
+  const { service } = record
+  const entry = entryOf(view, record, object)
+  const lack = isWanted(view, record, object) ? lackOf(view, record, object, entry) : 'somebody who asks for it'
+  const isArriving = record.former.length > 0 && record.group === view.group.name
+  return {
+    service,
+    object,
+    file: fileFor(object),
+    entry,
+    lack,
+    partly: partlyOf(view, record, object),
+    isArriving,
+    record,
+  }
+}
+
+/** Whether its object still wants it: until it has another one of a name that it asks for now, it keeps this one. */
+function isWanted({ world, settings }: GroupView, { service, parent }: ServiceRecord, object: KubeObject): boolean {
+  const asked = askOf(object, settings)?.service
+  if (asked === undefined || asked === service) return asked !== undefined
+  const other = recordOf(world, asked, settings.namespace)
+  return other === undefined || !isSameParent(other.parent, parent)
+}
+
+/** Uses that another operator has provided for: they stay as they are until this one has. */
+function taken(view: GroupView): readonly Use[] {
+  const { world, group, settings } = view
+  return [services, ingresses].flatMap((resource) =>
+    world.by(resource, 'group', group.name).flatMap((object) => {
+      const ask = askOf(object, settings)
+      const isFinalized = object.metadata.finalizers?.some(isOurFinalizer) === true
+      if (ask === undefined || !isFinalized) return []
+      const { service } = ask
+      const file = fileFor(object)
+      const entry = entryNow(view, service, file)
+      const isRecorded = recordOf(world, service, settings.namespace) !== undefined
+      if (isRecorded || entry === undefined) return []
+      const well = { lack: undefined, partly: undefined, isArriving: false, record: undefined }
+      return [{ service, object, file, entry, ...well }]
+    }),
+  )
+}
+
+function entryOf(view: GroupView, record: ServiceRecord, object: KubeObject): JsonObject | undefined {
+  if (object.kind !== 'Ingress') return mappingOf(object, record.addresses)
+  if (record.fqdn === undefined) return undefined
+  try {
+    return siteOf(object, record.fqdn, view.world, view.settings)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    // What was served before goes on until it is corrected.
+    return entryNow(view, record.service, 'sites')
+  }
+}
+
+function lackOf(
+  view: GroupView,
+  { fqdn, service, refused, addresses }: ServiceRecord,
+  object: KubeObject,
+  entry: JsonObject | undefined,
+): string | undefined {
+  if (refused !== undefined) return `its Tailscale Service, which belongs to somebody else by now: ${refused}`
+  if (object.kind === 'Ingress') {
+    if (fqdn === undefined) return 'a replica that is in the tailnet, and so knows its domain'
+    if (entry === undefined) return 'a path with a backend'
+    return webPortsOf(object).length > 1 ? undefined : certificateLack(view, fqdn, service)
+  }
+  if (addresses.length === 0) return 'addresses, which the tailnet has not given it yet'
+  if (entry === undefined) return 'a cluster IP of a family that the Tailscale Service has'
+  return hasEndpoint(object, view.world) ? undefined : 'a Pod of the Service that is ready'
+}
+
+/** With port 80, an Ingress is advertised before it has a certificate. */
+const partlyOf = (view: GroupView, { fqdn, service }: ServiceRecord, object: KubeObject): string | undefined =>
+  object.kind === 'Ingress' && fqdn !== undefined && webPortsOf(object).length > 1
+    ? certificateLack(view, fqdn, service)
+    : undefined
+
+/** The older go first when not all have room in the files. */
+function fitting(uses: readonly Use[]): readonly Use[] {
+  const sizes = new Map(uses.map((use) => [use, JSON.stringify(use.entry ?? {}).length + use.service.length + 4]))
+  let left = mostBytes - [...sizes.values()].reduce((sum, size) => sum + size, 0)
+  if (left >= 0) return uses
+  const age = ({ object }: Use): string => String(object.metadata['creationTimestamp'])
+  const without = new Set<Use>()
+  for (const use of uses.toSorted((one, other) => (age(one) < age(other) ? 1 : -1))) {
+    if (left >= 0) break
+    without.add(use)
+    left += sizes.get(use) ?? 0
+  }
+  const lack = 'room in the group: what its replicas serve would be more than a ConfigMap can hold; use another group'
+  return uses.map((use) => (without.has(use) ? { ...use, entry: undefined, lack } : use))
+}
+
+/** The texts of the files. Both are there from the beginning, since agents of others do not notice one that goes. */
+export function filesOf(view: GroupView): Readonly<Record<string, string>> {
+  const of = (file: keyof typeof files) =>
+    Object.fromEntries(
+      usesOf(view).flatMap((use) => (use.file === file && use.entry !== undefined ? [[use.service, use.entry]] : [])),
+    )
+  const sites = of('sites')
+  return {
+    [files.sites]: JSON.stringify(Object.keys(sites).length === 0 ? {} : { Services: sites }),
+    [files.mappings]: JSON.stringify(of('mappings')),
+  }
+}
+
+/**
+ * Whether a replica is to advertise a Tailscale Service. What an Ingress needs is the same for all replicas; only one
+ * that takes a site over from others must be accepted before, as it can serve the certificate only then. Packets are
+ * forwarded only by a replica that says so.
+ */
+export function isAdvertisedBy({ service, file, entry, lack, isArriving, record }: Use, replica: Replica): boolean {
+  if (lack !== undefined) return false
+  if (record === undefined) return replica.configured.has(service)
+  if (file === 'sites') return !isArriving || replica.accepted?.has(service) !== false
+  return isDeepStrictEqual(replica.forwarded.get(service), entry)
+}

@@ -1,0 +1,170 @@
+import type { Api } from '../../kube/controller/api.ts'
+import type { Applier } from '../../kube/controller/apply.ts'
+import { type Controller, controller, type Flight, isStale, UserError } from '../../kube/controller/controller.ts'
+import type { Event } from '../../kube/controller/events.ts'
+import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { describe } from '../../lib/errors.ts'
+import { isJsonObject } from '../../lib/json.ts'
+import type { Refused } from '../kind.ts'
+import { finalizer } from '../objects/names.ts'
+import { proxyGroups, secrets } from '../objects/resources.ts'
+import { adopting } from '../proxy/adopt.ts'
+import type { ResolveClass } from '../proxy/class.ts'
+import type { Tailnet } from '../proxy/keying.ts'
+import { removal } from '../proxy/remove.ts'
+import { parentWriter } from '../proxy/report.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import { notManaged } from '../unmanaged/unmanaged.ts'
+import type { Caches } from '../world/caches.ts'
+import { manager } from '../world/followed.ts'
+import { type Group, parentOfGroup, readGroup, replicasAskedBy, typeOf } from './group.ts'
+import { groupProvisioner, type Provisioned } from './provision.ts'
+import { replicasOf } from './replicas.ts'
+import { available, groupReport, ready } from './report.ts'
+import { sourcesFor, triggersFor } from './triggers.ts'
+import type { GroupUse } from './use.ts'
+
+export type GroupsOptions = {
+  readonly api: Pick<Api, 'page' | 'get' | 'patch' | 'delete'>
+  readonly caches: Caches
+  readonly applier: Applier
+  readonly tell: (about: KubeObject, event: Event) => Promise<void>
+  readonly tailnet: Tailnet
+  readonly settings: OperatorSettings
+  readonly resolveClass: ResolveClass
+  readonly uses: readonly GroupUse[]
+  readonly clock: Clock
+  /** As that of a controller. */
+  readonly problem: (key: string, text: string | undefined) => void
+}
+
+/** A name that is needed is taken; what belongs to others is not followed, so nothing tells when it is gone. */
+const notOwned = 'NotOwned'
+const takenMs = 30_000
+
+/** Brings groups of proxies into the cluster, tells how they stand, and takes them away. */
+export function groups(options: GroupsOptions): Controller {
+  const { api, caches, applier, tell, settings, uses, clock, problem } = options
+  const { world } = caches
+  const store = caches.store(proxyGroups)
+  const { removeAll, removeSecrets } = removal({ ...options, prune: applier.prune })
+  const apply = adopting(api, caches, applier.apply)
+  const writing = { api, apply: applier.apply, clock }
+  const writer = parentWriter({ ...writing, resource: proxyGroups, store })
+  const ofSecrets = parentWriter({ ...writing, resource: secrets, store: caches.store(secrets) })
+  const provision = groupProvisioner({
+    ...options,
+    apply,
+    prune: applier.prune,
+    removeSecrets,
+    disown: (secret, flight) => ofSecrets.patch(secret, { metadata: { ownerReferences: null } }, flight),
+  })
+
+  const useOf = (object: KubeObject): GroupUse | undefined => uses.find(({ type }) => type === typeOf(object))
+
+  const report = async (object: KubeObject, refused: Refused | undefined, flight: Flight): Promise<void> => {
+    const shape = { name: object.metadata.name, replicas: replicasAskedBy(object) }
+    const { status, conditions } = groupReport(replicasOf(world, shape, settings.namespace), refused)
+    const group = readOrNothing(object, settings)
+    const more = (group && useOf(object)?.conditions?.({ group, world, settings })) ?? []
+    await writer.status(object, status, [...conditions, ...more], flight)
+    if (refused !== undefined && refused.as !== 'pending')
+      await tell(object, { type: 'Warning', reason: refused.reason, message: refused.message })
+  }
+
+  /** Nothing is made for the object, and nothing of it is removed. */
+  const leave = async (object: KubeObject, flight: Flight): Promise<void> => {
+    const { conditions: all, events } = notManaged(object, whatOf(object), [ready, available], left)
+    const reason = isElsewhere(object) ? 'ProxyGroupTailnetUnavailable' : 'NotManaged'
+    const conditions = all.map((one) => (one.type === ready ? { ...one, reason } : one))
+    await writer.status(object, {}, conditions, flight)
+    for (const event of events) await tell(object, event)
+  }
+
+  /** Tells why something failed; it is tried again by whoever gets the error. */
+  const explained = async <T>(object: KubeObject, flight: Flight, action: () => Promise<T>): Promise<T> => {
+    try {
+      return await action()
+    } catch (error) {
+      if (error instanceof UserError || isStale(error) || flight.signal.aborted) throw error
+      const refused: Refused = { as: 'failed', reason: 'ProxyGroupCreationFailed', message: describe(error) }
+      await report(object, refused, flight)
+      throw error
+    }
+  }
+
+  const bring = async (object: KubeObject, use: GroupUse, flight: Flight): Promise<Provisioned> => {
+    const group = readGroup(object, settings)
+    const outcome = await explained(object, flight, () =>
+      provision({ group, world, settings }, use, flight).catch((error: unknown): Provisioned => {
+        if (!(error instanceof UserError && error.reason === notOwned)) throw error
+        return { refused: { as: 'failed', reason: notOwned, message: describe(error) }, again: takenMs }
+      }),
+    )
+    await report(object, outcome.refused, flight)
+    return outcome
+  }
+
+  const finalized = (object: KubeObject, flight: Flight, applied: FinalizeOptions<KubeObject>['apply']) =>
+    finalize(
+      api,
+      object,
+      {
+        resource: proxyGroups,
+        store,
+        finalizer,
+        manager,
+        apply: applied,
+        cleanup: (present) =>
+          explained(present, flight, () => removeAll(parentOfGroup(present.metadata.name), present, flight)),
+      },
+      flight,
+    )
+
+  return controller({
+    name: 'groups of proxies',
+    sources: sourcesFor(caches, uses),
+    triggers: triggersFor(caches, uses, settings),
+    clock,
+    problem,
+    reconcile: async (key, flight) => {
+      const object = store.get(key)
+      if (object === undefined) return void (await removeAll(parentOfGroup(key), undefined, flight))
+      const use = useOf(object)
+      if (use === undefined || isElsewhere(object)) return leave(object, flight)
+      return finalized(object, flight, async (present) => {
+        const { again } = await bring(present, use, flight)
+        return again === undefined ? {} : { again }
+      })
+    },
+    refuse: async (key, error, flight) => {
+      const object = store.get(key)
+      if (object === undefined) return
+      const as = error.reason === 'PodSecurity' ? 'failed' : 'invalid'
+      const refused: Refused = { as, reason: error.reason, message: describe(error) }
+      await report(object, refused, flight)
+    },
+  })
+}
+
+const left = 'Proxies that Tailscale’s operator made for it stay, and nobody looks after them.'
+
+function whatOf(object: KubeObject): string {
+  if (isElsewhere(object)) return 'groups of another tailnet than the default one'
+  return `groups of the type ${typeOf(object) ?? 'that this one names'}`
+}
+
+/** It is to join another tailnet, for which this operator has no credentials. */
+function isElsewhere({ spec }: KubeObject): boolean {
+  return isJsonObject(spec) && typeof spec['tailnet'] === 'string' && spec['tailnet'] !== ''
+}
+
+function readOrNothing(object: KubeObject, settings: OperatorSettings): Group | undefined {
+  try {
+    return readGroup(object, settings)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,112 @@
+import * as z from 'zod/mini'
+import { UserError } from '../../kube/controller/controller.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { isJsonObject } from '../../lib/json.ts'
+import { some } from '../../lib/some.ts'
+import { readAnnotations } from '../objects/annotations.ts'
+import { proxyClassOf } from '../objects/class-of.ts'
+import type { Parent } from '../objects/parent.ts'
+import { proxyGroups } from '../objects/resources.ts'
+import { issueTexts } from '../schemas/issues.ts'
+import { proxyGroup } from '../schemas/proxy-group.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import type { World } from '../world/world.ts'
+
+/** What a ProxyGroup asks for, checked. */
+export type Group = {
+  readonly object: KubeObject
+  readonly name: string
+  readonly type: 'egress' | 'ingress'
+  readonly replicas: number
+  /** The name of each replica in the tailnet. */
+  readonly hostnames: readonly string[]
+  /** Those of the operator's settings if it names none. */
+  readonly tags: readonly string[]
+  readonly proxyClass: string | undefined
+  /** Undefined: as the operator's settings say. */
+  readonly sharesAcmeAccount: boolean | undefined
+}
+
+/** A group as the parent of what is named after it. */
+export const parentOfGroup = (name: string): Parent => ({ type: 'proxygroup', namespace: '', name })
+
+/** The API has no more characters for the names of volumes, which end with `-ingress-config`. */
+const longest = 48
+const nameRule = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/
+
+/** Each Pod mounts the configs of all replicas. */
+const mostReplicas = 500
+const standardReplicas = 2
+
+/** Names of Tailscale have no more characters. */
+const longestHostname = 63
+
+const invalid = (message: string, remedy: string): UserError => new UserError('ProxyGroupInvalid', message, remedy)
+
+/** Whether proxies of this type are managed by groups; undefined: the object says nothing that is known. */
+export function typeOf({ spec }: KubeObject): 'egress' | 'ingress' | 'kube-apiserver' | undefined {
+  return proxyGroup.spec.shape.type.safeParse(isJsonObject(spec) ? spec['type'] : undefined).data
+}
+
+/** How many replicas an object asks for, also if the rest of it is not valid. */
+export function replicasAskedBy({ spec }: KubeObject): number {
+  const count = isJsonObject(spec) ? spec['replicas'] : undefined
+  return typeof count === 'number' ? Math.min(Math.max(0, count), mostReplicas) : standardReplicas
+}
+
+/** @throws UserError if the object cannot be what groups are; `reason` is that of its condition */
+export function readGroup(
+  object: KubeObject,
+  { proxyTags, defaultProxyClass }: Pick<OperatorSettings, 'proxyTags' | 'defaultProxyClass'>,
+): Group {
+  const { name } = object.metadata
+  const { data: spec, error } = z.safeParse(proxyGroup.spec, object['spec'])
+  if (error !== undefined) throw invalid(some(issueTexts(error)), 'Correct the spec.')
+  const { type, replicas = standardReplicas, hostnamePrefix, tags = [], tailnet } = spec
+  if (type === 'kube-apiserver')
+    throw new UserError('NotManaged', 'groups of the type kube-apiserver are not managed yet', 'Use egress or ingress.')
+  if (tailnet !== undefined && tailnet !== '')
+    throw new UserError(
+      'ProxyGroupTailnetUnavailable',
+      `it asks for the Tailnet "${tailnet}", and other tailnets than the default one are not managed`,
+      'Create a ProxyGroup without tailnet.',
+    )
+  if (name.length > longest || !nameRule.test(name))
+    throw invalid(
+      `its name "${name}" cannot be used for Pods and volumes`,
+      `Choose one of ${longest} letters, digits and hyphens at most.`,
+    )
+  if (replicas > mostReplicas)
+    throw invalid(`spec.replicas: ${replicas} are more than ${mostReplicas}`, 'Make several groups.')
+  const hostnames = Array.from({ length: replicas }, (_, ordinal) => `${hostnamePrefix ?? name}-${ordinal}`)
+  const last = hostnames.at(-1) ?? ''
+  if (last.length > longestHostname)
+    throw invalid(`spec.hostnamePrefix: the name ${last} has more than ${longestHostname} characters`, 'Shorten it.')
+  return {
+    object,
+    name,
+    type,
+    replicas,
+    hostnames,
+    tags: tags.length > 0 ? tags : proxyTags,
+    proxyClass: proxyClassOf(object, defaultProxyClass),
+    sharesAcmeAccount: readAnnotations(object, 'ProxyGroupInvalid').shareAcmeAccount,
+  }
+}
+
+/** A group by its name, or why an object cannot use it now: it is absent, invalid, or being deleted. */
+export function findGroup(
+  world: Pick<World, 'get'>,
+  name: string,
+  settings: Pick<OperatorSettings, 'proxyTags' | 'defaultProxyClass'>,
+): Group | { readonly missing: string } {
+  const object = world.get(proxyGroups, name)
+  if (object === undefined) return { missing: `ProxyGroup "${name}" does not exist` }
+  if (object.metadata.deletionTimestamp !== undefined) return { missing: `ProxyGroup "${name}" is being deleted` }
+  try {
+    return readGroup(object, settings)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { missing: `ProxyGroup "${name}" cannot be used: ${error.message}` }
+  }
+}

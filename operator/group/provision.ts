@@ -1,0 +1,160 @@
+import type { Api } from '../../kube/controller/api.ts'
+import type { Applier } from '../../kube/controller/apply.ts'
+import type { Flight } from '../../kube/controller/controller.ts'
+import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
+import type { Refused } from '../kind.ts'
+import { customResourceDefinitions, secrets, statefulSets } from '../objects/resources.ts'
+import { blockedBy } from '../proxy/blocked.ts'
+import { mustBeAdmitted } from '../proxy/checks.ts'
+import { agentOf } from '../proxy/children.ts'
+import type { ProxyClass, ResolveClass } from '../proxy/class.ts'
+import { soonest } from '../proxy/each.ts'
+import { isMadeFor, madeFor } from '../proxy/owned.ts'
+import type { removal } from '../proxy/remove.ts'
+import { replicasOf as replicasIn } from '../proxy/seen.ts'
+import { configSuffix, freeOf, surplusOf } from '../proxy/surplus.ts'
+import { serviceMonitors } from '../world/followed.ts'
+import { configMapName, groupChildren } from './children.ts'
+import { type ConfigsOptions, replicaSecrets } from './configs.ts'
+import { type FromClass, fromClassIn } from './device-config.ts'
+import { type StaticEndpoints, staticEndpoints } from './endpoints.ts'
+import { parentOfGroup } from './group.ts'
+import type { GroupUse, GroupView } from './use.ts'
+
+export type ProvisionOptions = ConfigsOptions & {
+  readonly api: Pick<Api, 'get' | 'page'>
+  readonly prune: Applier['prune']
+  readonly resolveClass: ResolveClass
+  readonly removeSecrets: ReturnType<typeof removal>['removeSecrets']
+}
+
+export type Provisioned = {
+  /** What keeps the group from being as asked. */
+  readonly refused?: Refused | undefined
+  /** Milliseconds after which to look again. */
+  readonly again?: number | undefined
+}
+
+/** After a write, Pods are about to appear. */
+const soonMs = 15_000
+
+/** Gives what brings a group into the cluster. */
+export function groupProvisioner(options: ProvisionOptions) {
+  const { api, apply, prune, resolveClass, removeSecrets } = options
+  const applySecrets = replicaSecrets(options)
+
+  /**
+   * Applies the Secrets of each replica. One that fails does not keep the others; `ready` is how many of the first ones
+   * have what a Pod needs.
+   */
+  const secretsOf = async (
+    view: GroupView,
+    use: GroupUse,
+    fromClass: (ordinal: number) => FromClass | undefined,
+    flight: Flight,
+  ): Promise<{ readonly ready: number; readonly again: number | undefined; readonly failure: unknown }> => {
+    let failure: unknown
+    const one = async (ordinal: number): Promise<{ readonly wait: number | undefined } | undefined> => {
+      const decided = fromClass(ordinal)
+      if (decided === undefined) return undefined
+      try {
+        return { wait: await applySecrets(view, use, ordinal, decided, flight) }
+      } catch (error) {
+        failure ??= error
+        return undefined
+      }
+    }
+    // At once, so that one that waits for a key holds up no other.
+    const all = await Promise.all(view.group.hostnames.map((_, ordinal) => one(ordinal)))
+    const ready = all.includes(undefined) ? all.indexOf(undefined) : all.length
+    const waits = all.map((done) => done?.wait)
+    return { ready, again: soonest(waits), failure }
+  }
+
+  /** What does not depend on the class goes on also while that is not ready. */
+  const withoutClass = async (
+    view: GroupView,
+    use: GroupUse,
+    notReady: string,
+    flight: Flight,
+  ): Promise<Provisioned> => {
+    const { again, failure } = await secretsOf(view, use, (ordinal) => fromClassIn(configOf(view, ordinal)), flight)
+    if (failure !== undefined) throw failure
+    return { refused: { as: 'pending', reason: 'ProxyClassNotReady', message: notReady }, again }
+  }
+
+  const bring = async (
+    view: GroupView,
+    use: GroupUse,
+    of: ProxyClass | undefined,
+    flight: Flight,
+  ): Promise<Provisioned> => {
+    const { group, world, settings } = view
+    const parent = parentOfGroup(group.name)
+    const owns = { owns: (one: KubeObject) => isMadeFor(parent, one) }
+    const present = setOf(view)
+    if (present === undefined) mustBeAdmitted({ mode: 'kernel' }, world, settings.namespace)
+    const endpoints = of && endpointsOf(view, of)
+    const surplus = surplusOf(world, parent, group.name, group.replicas)
+    const planned = (replicas: number): readonly KubeObject[] =>
+      groupChildren({
+        ...view,
+        use,
+        agent: agentOf({ class: of, settings }),
+        class: of,
+        endpoints,
+        present,
+        replicas,
+        surplus: surplus.map(({ metadata }) => metadata.name).filter((name) => !name.endsWith(configSuffix)),
+      })
+    const canMonitor = world.get(customResourceDefinitions, serviceMonitors) !== undefined
+    const all = [...planned(0), ...(use.objects?.(view) ?? [])]
+    const before = all.filter(({ kind }) => kind !== 'StatefulSet' && (canMonitor || kind !== 'ServiceMonitor'))
+    for (const one of before) await apply(one, flight, owns)
+    const fromClass = (ordinal: number): FromClass => ({
+      acceptRoutes: of?.acceptRoutes === true,
+      staticEndpoints: endpoints?.addresses[ordinal] ?? [],
+    })
+    const { ready, again, failure } = await secretsOf(view, use, fromClass, flight)
+    // A Pod without its config would only fail; but those that run already stay.
+    const running = Math.min(replicasIn(present) ?? 0, group.replicas)
+    const set = planned(Math.max(ready, running)).at(-1)!
+    const result = await apply(set, flight, owns)
+    const files = { name: configMapName(group), namespace: settings.namespace }
+    await prune(madeFor(world, parent), [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: files }, ...before], flight)
+    if (failure !== undefined) throw failure
+    if (result === 'written' || present === undefined) return { again: soonest([again, soonMs]) }
+    await removeSecrets(freeOf(world, surplus, present), undefined, flight)
+    const blocked = await blockedBy(api, world, present, group.replicas, flight.signal)
+    return { refused: blocked.refused ?? lacking(endpoints), again: soonest([again, blocked.again]) }
+  }
+
+  return async (view: GroupView, use: GroupUse, flight: Flight): Promise<Provisioned> => {
+    const { group, world } = view
+    if (setOf(view)?.metadata.deletionTimestamp !== undefined)
+      return { refused: { as: 'pending', reason: 'ProxyRemoved', message: 'earlier proxies are being removed' } }
+    const of = group.proxyClass === undefined ? undefined : resolveClass(group.proxyClass, world)
+    return of !== undefined && 'notReady' in of
+      ? withoutClass(view, use, of.notReady, flight)
+      : bring(view, use, of, flight)
+  }
+}
+
+const configOf = ({ world, group, settings }: GroupView, ordinal: number): KubeObject | undefined =>
+  world.get(secrets, keyOf({ namespace: settings.namespace, name: `${group.name}-${ordinal}${configSuffix}` }))
+
+const endpointsOf = (view: GroupView, of: ProxyClass): StaticEndpoints | undefined =>
+  staticEndpoints(view.world, {
+    group: view.group,
+    class: of,
+    namespace: view.settings.namespace,
+    before: (ordinal) => fromClassIn(configOf(view, ordinal))?.staticEndpoints ?? [],
+  })
+
+const setOf = ({ world, group, settings }: GroupView): KubeObject | undefined =>
+  world.get(statefulSets, keyOf({ namespace: settings.namespace, name: group.name }))
+
+const lacking = (endpoints: StaticEndpoints | undefined): Refused | undefined =>
+  endpoints?.problem === undefined
+    ? undefined
+    : { as: 'failed', reason: 'StaticEndpointsIncomplete', message: endpoints.problem }

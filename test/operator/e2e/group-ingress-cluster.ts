@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFailed } from 'vitest'
+import { rolledOut } from '../../e2e/rollout.ts'
+import { ask, type Bed, type Report, startBed, startTraffic } from '../../lab/bed.ts'
+import { siteObjects } from '../../lab/cluster/ingress.ts'
+import type { KubeObject } from '../../lab/cluster/kubectl.ts'
+import { backendObjects } from '../../lab/cluster/proxy.ts'
+import { buildImage } from '../../lab/images/image.ts'
+import { projectRoot } from '../../lab/paths.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { readYaml } from '../../users/readers/yaml.ts'
+import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
+import { authorityClass } from './install.ts'
+
+/** Two clients, so that each replica has one. */
+const hosts = {
+  client1: { network: 'wan', tailscaled: true },
+  client2: { network: 'wan', tailscaled: true },
+} as const
+
+/** The objects of a page of docs/, in the order of its examples. */
+export function examplesOf(page: string): KubeObject[] {
+  const text = readFileSync(join(projectRoot, 'docs', page), 'utf8')
+  return [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)].flatMap(([, yaml = '']) => readYaml<KubeObject>(yaml))
+}
+
+type Labelled = KubeObject & { readonly metadata: { readonly labels?: Readonly<Record<string, string>> } }
+type Status = {
+  readonly loadBalancer?: { readonly ingress?: readonly object[] }
+  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[]
+}
+
+/** The site `wiki` and the echo server `db`, which the manifests of the docs page make reachable; and two clients. */
+export class GroupIngressCluster implements AsyncDisposable {
+  readonly bed: Bed<keyof typeof hosts>
+  readonly operator: OperatorProcess
+
+  private constructor(bed: Bed<keyof typeof hosts>, operator: OperatorProcess) {
+    this.bed = bed
+    this.operator = operator
+  }
+
+  static async start(): Promise<GroupIngressCluster> {
+    const [bed, image] = await Promise.all([startBed({ acme: true, hosts, cluster: { nodes: 2 } }), buildImage()])
+    const { cluster, control } = bed
+    const [, pod] = backendObjects('db')
+    const spec = pod!['spec'] as { containers: [object] }
+    // The Service has another port than the echo server of others.
+    const containers = [{ ...spec.containers[0], command: ['echo-server', 'db', '5432'] }]
+    await Promise.all([
+      cluster.importImage(image.archive),
+      installOperator(bed),
+      control.putApi({ autoApproveServices: true }),
+    ])
+    await cluster.apply(...(await authorityClass(bed, 'lab')), ...siteObjects('wiki'), {
+      ...pod!,
+      spec: { ...spec, containers },
+    })
+    const env = { PROXY_IMAGE: image.reference, PROXY_DEFAULT_CLASS: 'lab' }
+    return new GroupIngressCluster(bed, await OperatorProcess.start(bed, env))
+  }
+
+  printLogsOnFailure(): void {
+    printLogsOnFailure(this.bed)
+    onTestFailed(() => console.error(this.operator.logged.join('\n')))
+  }
+
+  get clients() {
+    return (['client1', 'client2'] as const).map((name) => this.bed.host(name))
+  }
+
+  /** Waits until every replica of a group is ready and up to date. */
+  async rolledOut(group: string): Promise<void> {
+    await this.bed.cluster.waitFor(`statefulset/${group}`, 'create', { namespace })
+    await rolledOut(this.bed.cluster, group)
+  }
+
+  /** Has all Pods of all proxies replaced, one after the other. */
+  async relabel(value: string): Promise<void> {
+    const patch = JSON.stringify({ spec: { statefulSet: { pod: { labels: { revision: value } } } } })
+    await this.bed.cluster.kubectl(['patch', 'proxyclass', 'lab', '--type=merge', `--patch=${patch}`])
+    const revisions = async () =>
+      (await this.bed.cluster.list<Labelled>('pods', namespace)).map(({ metadata }) => metadata.labels?.['revision'])
+    await expect.poll(async () => new Set(await revisions())).toEqual(new Set([value]))
+  }
+
+  async annotate(kind: string, name: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
+    const patch = JSON.stringify({ metadata: { annotations } })
+    await this.bed.cluster.kubectl(['patch', kind, name, '--type=merge', `--patch=${patch}`])
+  }
+
+  async #status(kind: string, name: string): Promise<Status> {
+    return (await this.bed.cluster.get<KubeObject & { status?: Status }>(kind, name))?.status ?? {}
+  }
+
+  /** Where an object says that it is reachable. */
+  async entries(kind: string, name: string): Promise<readonly object[]> {
+    return (await this.#status(kind, name)).loadBalancer?.ingress ?? []
+  }
+
+  /** A condition of the Service in words. */
+  async condition(name: string): Promise<string> {
+    const type = 'TailscaleIngressSvcConfigured'
+    const found = (await this.#status('service', name)).conditions?.find((one) => one.type === type)
+    return found === undefined ? 'none' : `${found.status}: ${found.message}`
+  }
+
+  /** Waits until all clients reach the site `wiki` and the port of `db`, of both families and protocols. */
+  async reachable(): Promise<void> {
+    const { addresses } = await this.bed.control.service('svc:db')
+    for (const client of this.clients) {
+      const site = () => ask(client, { to: 'wiki.lab.ts.net', protocol: 'https', patience: 5000 }).catch(String)
+      await expect.poll(site).toMatchObject({ host: 'wiki' })
+      for (const to of addresses)
+        for (const protocol of ['tcp', 'udp'] as const) {
+          const once = () => ask(client, { to, port: 5432, protocol, patience: 5000 }).catch(String)
+          await expect.poll(once).toMatchObject({ host: 'db' })
+        }
+    }
+  }
+
+  /** Runs `work` while every client opens new connections to both; none of these may fail. */
+  async underLoad(work: () => Promise<void>): Promise<void> {
+    const { addresses } = await this.bed.control.service('svc:db')
+    // A connection that is open while the tailnet moves its client breaks, and is repeated as browsers do.
+    const often = {
+      mode: 'connect',
+      every: 250,
+      retries: 2,
+      count: 1_000_000,
+      duration: 3_600_000,
+      patience: 30_000,
+    } as const
+    const load = await Promise.all(
+      this.clients.flatMap((client) => [
+        startTraffic(client, { ...often, to: 'wiki.lab.ts.net', protocol: 'https' }),
+        startTraffic(client, { ...often, to: addresses[0], port: 5432, protocol: 'tcp' }),
+      ]),
+    )
+    await work()
+    await expect.poll(() => load.filter(({ report }) => (report?.sent ?? 0) < 20)).toEqual([])
+    const reports: readonly Report[] = await Promise.all(load.map((one) => one.stop()))
+    expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
+      reports.map(() => ({ failures: [], unanswered: 0 })),
+    )
+  }
+
+  /** What the operator has made, besides what is named after its groups. */
+  async made(): Promise<readonly string[]> {
+    const kinds =
+      'services,configmaps,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods,poddisruptionbudgets'
+    const where = [`--namespace=${namespace}`, '--selector=tailscale.com/managed=true', '--output=name']
+    const { stdout } = await this.bed.cluster.kubectl(['get', kinds, ...where])
+    return stdout.split('\n').filter((line) => line !== '')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.operator.stop()
+    await this.bed.down()
+  }
+}

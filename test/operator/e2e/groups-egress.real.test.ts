@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { ways } from '../../e2e/cluster.ts'
+import { expectNothingFailed, restartUnderLoad } from '../../e2e/egress-rollout.ts'
+import { startTraffic } from '../../lab/bed.ts'
+import { namespace } from '../operator-process.ts'
+import { EgressGroupCluster, echoPort } from './egress-group-cluster.ts'
+import { made, nodesOf } from './nothing-left.ts'
+
+let egress: EgressGroupCluster
+beforeAll(async () => {
+  egress = await EgressGroupCluster.start()
+})
+afterAll(() => egress[Symbol.asyncDispose]())
+beforeEach(() => egress.printLogsOnFailure())
+
+const tcp = ways.filter(({ protocol }) => protocol === 'tcp')
+// In the bed, Tailscale’s agent of this version forwards no IPv6.
+const tcp4 = tcp.filter(({ family }) => family === 'v4')
+const allReady = 'True ReadyToRouteTraffic: 3 of 3 replicas forward to db.lab.ts.net'
+
+type Slice = { readonly endpoints: readonly unknown[] | null }
+/** How many Pods each EndpointSlice of a Service has. */
+async function endpoints(name: string): Promise<number[]> {
+  const selector = `--selector=tailscale.com/parent-resource=${name}`
+  const { stdout } = await egress.bed.cluster.kubectl([
+    'get',
+    'endpointslices',
+    `--namespace=${namespace}`,
+    selector,
+    '--output=json',
+  ])
+  return (JSON.parse(stdout) as { items: Slice[] }).items.map(({ endpoints: all }) => all?.length ?? 0)
+}
+
+test('Pods of every node reach a target through the group and the Service of the docs, by its name', async () => {
+  await expect.poll(() => egress.condition('db', 'Ready')).toBe(allReady)
+  await egress.reaches('db', 'db', tcp)
+  expect((await egress.resolved('db')).toSorted()).toEqual(Object.values(await egress.addresses('db')).toSorted())
+  expect(await egress.condition('db', 'Valid')).toMatch(/^True EgressSvcValid/)
+  expect(await egress.condition('db', 'Configured')).toMatch(/^True ConfiguredFor:ProxyGroup:egress:Config:/)
+})
+
+// Kubelet looks by itself once in an hour.
+test('a new Service and a changed target arrive at once, and the Pods stay', async () => {
+  const pods = async () => (await egress.bed.cluster.list('pods', namespace)).map(({ metadata }) => metadata['uid'])
+  const before = await pods()
+  await egress.add('new', 'db')
+  await egress.reaches('new', 'db')
+  await egress.add('new', 'other')
+  await egress.reaches('new', 'other', tcp)
+  await egress.reaches('db', 'db', tcp)
+  expect(await pods()).toEqual(before)
+})
+
+test('a rolling restart under load fails no new connection', async () => {
+  expectNothingFailed(await restartUnderLoad(egress, 'db', 1))
+  await expect.poll(() => egress.condition('db', 'Ready')).toBe(allReady)
+})
+
+test('a Service whose target is missing says so, and affects no other', async () => {
+  await egress.add('lost', 'missing')
+  await expect
+    .poll(() => egress.condition('lost', 'Ready'))
+    .toMatch(
+      /^False NotReadyToRouteTraffic: 0 of 3 replicas forward to missing\.lab\.ts\.net; egress-0: .*target may be missing/,
+    )
+  await egress.reaches('db', 'db', tcp)
+})
+
+test('a group that is scaled down and up fails no new connection, with a Service that works nowhere beside', async () => {
+  const to = await egress.addresses('db')
+  const load = await Promise.all(
+    egress.clients.map((client) =>
+      startTraffic(client, {
+        to: to.v4,
+        port: echoPort,
+        protocol: 'tcp',
+        mode: 'connect',
+        every: 50,
+        count: 1_000_000,
+      }),
+    ),
+  )
+  await egress.scale(1)
+  await expect.poll(() => made(egress.bed, 'pods')).toHaveLength(1)
+  await expect.poll(() => endpoints('db')).toEqual([1, 1])
+  await egress.scale(3)
+  await expect.poll(() => egress.condition('db', 'Ready')).toBe(allReady)
+  await expect.poll(() => endpoints('db')).toEqual([3, 3])
+  const reports = await Promise.all(load.map((one) => one.stop()))
+  expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
+    reports.map(() => ({ failures: [], unanswered: 0 })),
+  )
+})
+
+test('Tailscale’s agent carries a new Service at once, too, in a group of its own', async () => {
+  await egress.addUpstream('theirs')
+  const group = { 'tailscale.com/proxy-group': 'theirs' }
+  await egress.add('first', 'db', group)
+  await expect.poll(() => egress.condition('first', 'Ready')).toMatch(/^True ReadyToRouteTraffic: 1 of 1/)
+  await egress.reaches('first', 'db', tcp4)
+  await egress.add('second', 'other', group)
+  await egress.reaches('second', 'other', tcp4)
+})
+
+test('a Service moves from group to group, and keeps its address', async () => {
+  const before = await egress.addresses('second')
+  await egress.add('second', 'other')
+  await expect.poll(() => egress.condition('second', 'Ready')).toMatch(/^True ReadyToRouteTraffic: 3 of 3/)
+  await egress.reaches('second', 'other', tcp)
+  expect(await egress.addresses('second')).toEqual(before)
+})
+
+test('nothing is left of Services that are gone, and of groups', async () => {
+  const { cluster } = egress.bed
+  await cluster.kubectl(['delete', 'service', 'new', 'lost', 'first', 'second', '--wait=false'])
+  await cluster.kubectl(['annotate', 'service', 'db', 'tailscale.com/proxy-group-', 'tailscale.com/tailnet-fqdn-'])
+  await expect.poll(() => made(egress.bed, 'services,endpointslices')).toEqual([])
+  await expect.poll(async () => (await egress.service('db')).metadata['finalizers']).toBeUndefined()
+  const { spec, status } = await egress.service('db')
+  expect([spec.type, spec.externalName, status.conditions]).toEqual(['ExternalName', 'unused', undefined])
+  await cluster.kubectl(['delete', 'proxygroups', '--all', '--wait=false'])
+  await expect.poll(() => made(egress.bed, 'pods,secrets,configmaps,statefulsets,networkpolicies')).toEqual([])
+  await expect.poll(() => nodesOf(egress.bed)).toEqual([])
+  expect(egress.operator.errors).toEqual([])
+})

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { KubeObject } from '../../lab/cluster/kubectl.ts'
+import { balancer, endpoints, GroupBed, ingress, proxyGroup } from '../group-ingress/group-bed.ts'
+import { namespace } from '../operator-process.ts'
+import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
+
+let here: GroupIngressCluster
+beforeAll(async () => {
+  here = await GroupIngressCluster.start()
+})
+afterAll(() => here[Symbol.asyncDispose]())
+beforeEach(() => here.printLogsOnFailure())
+
+const pods = async () =>
+  (await here.bed.cluster.list<KubeObject & { spec: { nodeName?: string } }>('pods', namespace)).map(
+    ({ metadata, spec }) => ({ name: metadata.name, node: spec.nodeName }),
+  )
+
+test('with the manifests of the docs page the tailnet reaches a site and a Service, through two replicas', async () => {
+  await here.bed.cluster.apply(...examplesOf('operator-ingress-group.md'))
+  const port = { port: 443, protocol: 'TCP' }
+  await expect.poll(() => here.entries('ingress', 'wiki')).toEqual([{ hostname: 'wiki.lab.ts.net', ports: [port] }])
+  await expect.poll(() => here.condition('db')).toBe('True: 2/2 proxy backends ready and advertising')
+  const [v4, v6] = (await here.bed.control.service('svc:db')).addresses
+  expect(await here.entries('service', 'db')).toMatchObject([{ hostname: 'db.lab.ts.net', ip: v4 }, { ip: v6 }])
+  const udp = [{ op: 'add', path: '/spec/ports/-', value: { name: 'udp', port: 5432, protocol: 'UDP' } }]
+  await here.bed.cluster.kubectl(['patch', 'service', 'db', '--type=json', `--patch=${JSON.stringify(udp)}`])
+  await here.reachable()
+  expect(new Set((await pods()).map(({ node }) => node)).size).toBe(2)
+  // One certificate for both.
+  expect(await here.bed.acme.orders('wiki.lab.ts.net')).toHaveLength(1)
+})
+
+test('while all replicas are replaced, no new connection fails', async () => {
+  await here.rolledOut('ingress')
+  await here.underLoad(async () => {
+    await here.relabel('second')
+    await here.rolledOut('ingress')
+  })
+  expect(await here.bed.acme.orders('wiki.lab.ts.net')).toHaveLength(1)
+})
+
+test('another cluster that joins, and leaves again, takes nothing from the clients of this one', async () => {
+  // Its agents are played: the tailnet knows its nodes, and sends them no clients.
+  await using other = await GroupBed.start(here.bed)
+  await other.cluster.apply(proxyGroup('one', 1), endpoints('db', true), balancer('db'), ingress('wiki', 'wiki'))
+  await using _ = await other.at.operate()
+  await here.underLoad(async () => {
+    await expect.poll(() => Promise.all(['svc:db', 'svc:wiki'].map((name) => other.owners(name)))).toEqual([2, 2])
+    for (const kind of ['service/db', 'ingress/wiki']) await other.remove(kind)
+    await expect.poll(() => other.made()).toEqual([])
+    await expect.poll(() => Promise.all(['svc:db', 'svc:wiki'].map((name) => other.owners(name)))).toEqual([1, 1])
+  })
+  await other.cluster.kubectl(['delete', 'proxygroup', 'one', '--timeout=300s'])
+})
+
+test('in another group it has the same addresses and certificate, and no new connection fails meanwhile', async () => {
+  await here.bed.cluster.apply(proxyGroup('other', 1))
+  await here.rolledOut('other')
+  const { addresses } = await here.bed.control.service('svc:db')
+  await here.underLoad(async () => {
+    for (const [kind, name] of [
+      ['ingress', 'wiki'],
+      ['service', 'db'],
+    ] as const)
+      await here.annotate(kind, name, { 'tailscale.com/proxy-group': 'other' })
+    await expect.poll(() => here.condition('db')).toBe('True: 1/1 proxy backends ready and advertising')
+    const serving = async (service: string) =>
+      (await here.bed.control.service(service)).hosts.flatMap(({ node, state }) => (state === 'serving' ? [node] : []))
+    for (const service of ['svc:wiki', 'svc:db']) await expect.poll(() => serving(service)).toEqual(['other-0'])
+  })
+  await here.reachable()
+  expect((await here.bed.control.service('svc:db')).addresses).toEqual(addresses)
+  expect(await here.bed.acme.orders('wiki.lab.ts.net')).toHaveLength(1)
+})
+
+test('nothing is left in the cluster and in the tailnet when all is deleted', async () => {
+  await here.bed.cluster.kubectl(['delete', 'ingress/wiki', 'service/db', '--timeout=600s'])
+  for (const service of ['svc:wiki', 'svc:db']) await expect(here.bed.control.service(service)).rejects.toThrow()
+  await here.bed.cluster.kubectl(['delete', 'proxygroup/ingress', 'proxygroup/other', '--timeout=600s'])
+  await expect.poll(() => here.made()).toEqual([])
+  const names = (await here.bed.control.nodes()).map(({ name }) => name)
+  expect(names.toSorted()).toEqual(['client1', 'client2'])
+  expect(here.operator.errors).toEqual([])
+})

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { KubeObject } from '../../../kube/controller/object.ts'
+import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { namespace } from '../operator-process.ts'
+import { EgressBed, group, service, type Slice, through } from './egress-bed.ts'
+
+let at: EgressBed
+beforeAll(async () => {
+  at = await EgressBed.start()
+})
+afterAll(() => at[Symbol.asyncDispose]())
+beforeEach(() => printLogsOnFailure(at.here.bed))
+
+test('a Service leads to the replicas that forward it, and is gone with all that was made for it', async () => {
+  await using operator = await at.operate()
+  await at.here.bed.cluster.apply(service('db'))
+  await expect.poll(() => at.condition('db')).toBe('True ReadyToRouteTraffic: 2 of 2 replicas forward to db.lab.ts.net')
+  expect(await at.condition('db', 'Valid')).toMatch(/^True EgressSvcValid/)
+  expect(await at.condition('db', 'Configured')).toMatch(/^True ConfiguredFor:ProxyGroup:one:Config:[0-9a-f]{64}:/)
+  const [made] = await at.childrenOf('db')
+  expect((await at.get('db'))?.spec).toMatchObject({
+    type: 'ExternalName',
+    externalName: `${made!.metadata.name}.${namespace}.svc.cluster.local`,
+  })
+  expect(await at.endpoints('db')).toEqual((await at.childrenOf('db', 'endpointslices')).map(() => 2))
+  expect(await at.files('one')).toEqual(['apps-db'])
+  await at.remove('db')
+  await at.nothingLeft('db')
+  expect(await at.get('db')).toBeUndefined()
+  expect(operator.logged.filter((line) => line.includes('error'))).toEqual([])
+})
+
+test('a replica that does not forward is no endpoint, and the Service names it', async () => {
+  await using _ = await at.operate()
+  await at.here.bed.cluster.apply(service('db'))
+  await expect.poll(() => at.condition('db')).toMatch(/^True ReadyToRouteTraffic/)
+  at.here.agents.fault('one-1', 'not-forwarding')
+  await expect
+    .poll(() => at.condition('db'))
+    .toMatch(/^True PartiallyReadyToRouteTraffic: 1 of 2 .*; one-1: it does not forward it/)
+  expect(new Set(await at.endpoints('db'))).toEqual(new Set([1]))
+  at.here.agents.fault('one-0', 'not-forwarding')
+  await expect.poll(() => at.condition('db')).toMatch(/^False NotReadyToRouteTraffic/)
+  for (const name of ['one-0', 'one-1']) at.here.agents.fault(name, undefined)
+  await expect.poll(() => at.condition('db')).toMatch(/^True ReadyToRouteTraffic/)
+  await at.remove('db')
+  await at.nothingLeft('db')
+})
+
+test('what others change or delete is put right', async () => {
+  await using _ = await at.operate()
+  await at.here.bed.cluster.apply(service('db'))
+  await expect.poll(() => at.condition('db')).toMatch(/^True ReadyToRouteTraffic/)
+  const kubectl = (...argv: string[]) => at.here.bed.cluster.kubectl([...argv, `--namespace=${namespace}`])
+  const [made] = await at.childrenOf('db')
+  const [slice] = await at.childrenOf<Slice>('db', 'endpointslices')
+
+  await kubectl('delete', 'endpointslice', slice!.metadata.name)
+  await expect.poll(async () => new Set(await at.endpoints('db'))).toEqual(new Set([2]))
+  await kubectl('patch', 'endpointslice', slice!.metadata.name, '--type=merge', '--patch={"endpoints":[]}')
+  await expect.poll(async () => new Set(await at.endpoints('db'))).toEqual(new Set([2]))
+  await kubectl('delete', 'configmap', 'one-egress-config')
+  await expect.poll(() => at.files('one')).toEqual(['apps-db'])
+  await kubectl(
+    'patch',
+    'configmap',
+    'one-egress-config',
+    '--type=merge',
+    '--patch={"binaryData":{"egress-services":"e30="}}',
+  )
+  await expect.poll(() => at.files('one')).toEqual(['apps-db'])
+  await kubectl('delete', 'service', made!.metadata.name)
+  await expect
+    .poll(async () => (await at.childrenOf('db')).map(({ metadata }) => metadata.uid))
+    .not.toEqual([made!.metadata.uid])
+  await expect.poll(() => at.condition('db')).toMatch(/^True ReadyToRouteTraffic/)
+  await at.remove('db')
+  await at.nothingLeft('db')
+})
+
+describe('a Service that cannot be, or not now', () => {
+  test.each<[string, string, KubeObject, RegExp, string]>([
+    [
+      'of another type',
+      'typed',
+      service('typed', through('one'), { type: 'ClusterIP' }),
+      /^False EgressSvcInvalid: its type is ClusterIP/,
+      'INVALIDSERVICE',
+    ],
+    [
+      'with two targets',
+      'both',
+      service('both', { ...through('one'), 'tailscale.com/tailnet-ip': '100.64.0.9' }),
+      /^False EgressSvcInvalid: .*one target/,
+      'INVALIDSERVICE',
+    ],
+    [
+      'with SCTP',
+      'sctp',
+      service('sctp', through('one'), { ports: [{ port: 1, protocol: 'SCTP' }] }),
+      /^False EgressSvcInvalid: .*only TCP and UDP/,
+      'INVALIDSERVICE',
+    ],
+    [
+      'of a group that is missing',
+      'missing',
+      service('missing', through('none')),
+      /^Unknown ProxyGroupNotReady: ProxyGroup "none" does not exist/,
+      'ProxyGroupNotReady',
+    ],
+    [
+      'of a group of another type',
+      'wrong',
+      service('wrong', through('three')),
+      /^False EgressSvcInvalid: .*has the type ingress/,
+      'INVALIDSERVICE',
+    ],
+  ])('%s', async (_what, name, object, valid, reason) => {
+    await using _ = await at.operate()
+    await at.here.bed.cluster.apply(group('three', 0, { type: 'ingress' }), object)
+    await expect.poll(() => at.condition(name, 'Valid')).toMatch(valid)
+    const told = async () =>
+      (await at.here.bed.cluster.list<{ reason: string; involvedObject: { name: string } }>('events', 'apps'))
+        .filter(({ involvedObject }) => involvedObject.name === name)
+        .map((event) => event.reason)
+    await expect.poll(told).toContain(reason)
+    expect(await at.childrenOf(name)).toEqual([])
+    await at.remove(name)
+    await at.nothingLeft(name)
+  })
+
+  test('keeps what it had', async () => {
+    await using _ = await at.operate()
+    await at.here.bed.cluster.apply(service('db'))
+    await expect.poll(() => at.condition('db')).toMatch(/^True ReadyToRouteTraffic/)
+    await at.annotate('db', { 'tailscale.com/tailnet-ip': '100.64.0.9' })
+    await expect.poll(() => at.condition('db', 'Valid')).toMatch(/^False EgressSvcInvalid/)
+    expect(await at.condition('db')).toMatch(/^True ReadyToRouteTraffic: 2 of 2 replicas forward to db\.lab\.ts\.net/)
+    expect(await at.files('one')).toEqual(['apps-db'])
+    await at.annotate('db', { 'tailscale.com/tailnet-fqdn': null })
+    await expect.poll(() => at.condition('db')).toMatch(/forward to 100\.64\.0\.9$/)
+    await at.remove('db')
+    await at.nothingLeft('db')
+  })
+})

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest'
+import type { KubeObject } from '../../../kube/controller/object.ts'
+import { entryOf } from '../../../operator/group-egress/cluster-service.ts'
+import { lackOf, replicasIn } from '../../../operator/group-egress/replicas.ts'
+import { endpointsOf, hasSlices, slices } from '../../../operator/group-egress/slices.ts'
+import { settings, worldOf } from '../a-world.ts'
+import { addresses, pod, read, state } from './a-group.ts'
+
+const { namespace } = settings
+const service = read()
+const entry = entryOf(service, worldOf(), settings)!
+const both = ['IPv4', 'IPv6'] as const
+
+/** The Pods to which a Service leads by family, of a group with these objects. */
+function endpoints(objects: readonly KubeObject[], wanted = 2): string[][] {
+  const replicas = replicasIn(worldOf(...objects), namespace, 'eg', wanted)
+  return slices(service, entry, replicas).map(({ endpoints: all }) =>
+    (all as { hostname: string; addresses: string[] }[]).map(
+      ({ hostname, addresses: of }) => `${hostname} ${of.join()}`,
+    ),
+  )
+}
+const uid = (ordinal: number, family: 0 | 1): string => `uid-pod-${ordinal} ${addresses(ordinal)[family]}`
+
+describe('a Pod is an endpoint of a Service', () => {
+  it('if its status has the Service, sorted by UID', () => {
+    const all = [pod(1), pod(0), state(0, [entry]), state(1, [entry])]
+    expect(endpoints(all)).toEqual([
+      [uid(0, 0), uid(1, 0)],
+      [uid(0, 1), uid(1, 1)],
+    ])
+  })
+
+  const other = entryOf(read({ parent: { namespace: 'apps', name: 'other' } }), worldOf(), settings)!
+  const [v4, v6] = addresses(0)
+  it.each<[string, readonly KubeObject[], string]>([
+    [
+      'if it is being deleted',
+      [pod(0, { metadata: { deletionTimestamp: 'now' } }), state(0, [entry])],
+      'its Pod is being deleted',
+    ],
+    ['without a status', [pod(0)], 'its agent has not reported yet'],
+    ['without any address yet', [pod(0, { ips: [] }), state(0, [entry])], 'its Pod has no IPv4 address'],
+    [
+      'if the status is that of an earlier Pod',
+      [pod(0), state(0, [entry], { podIPv4: '10.88.0.99', podIPv6: 'fd88::99' })],
+      'its agent has not reported yet',
+    ],
+    [
+      'if it lists only other Services',
+      [pod(0), state(0, [other])],
+      'it does not forward it: the target may be missing, or not answer',
+    ],
+    [
+      'if it lists it with no address of the target',
+      [pod(0), state(0, [entry], { targets: [] })],
+      'it does not forward it: the target may be missing, or not answer',
+    ],
+    [
+      'if it lists it with another target',
+      [pod(0), state(0, [{ ...entry, tailnetTarget: { ip: '', fqdn: 'old.lab.ts.net' } }])],
+      'it still forwards it as it was before',
+    ],
+    [
+      'if it lists it with other ports',
+      [pod(0), state(0, [{ ...entry, ports: [...entry.ports, { protocol: 'udp', matchPort: 1, targetPort: 2 }] }])],
+      'it still forwards it as it was before',
+    ],
+    ['if it does not exist', [state(0, [entry])], 'it has no Pod'],
+  ])('not %s', (_what, objects, why) => {
+    expect(endpoints(objects, 1)).toEqual([[], []])
+    const [replica] = replicasIn(worldOf(...objects), namespace, 'eg', 1)
+    expect(lackOf(replica!, entry, both)).toBe(why)
+  })
+
+  it('of one family only, if its status is for that family only', () => {
+    expect(endpoints([pod(0), state(0, [entry], { podIPv6: '' })], 1)).toEqual([[uid(0, 0)], []])
+    expect(endpoints([pod(0, { ips: [v6] }), state(0, [entry], { podIPv4: v4 })], 1)).toEqual([[], [uid(0, 1)]])
+  })
+
+  it('in whatever order its ports are listed', () => {
+    const many = read({ ports: { 1: 10_001, 2: 10_002, 3: 10_003 } })
+    const wanted = entryOf(many, worldOf(), settings)!
+    const listed = { ...wanted, ports: wanted.ports.toReversed() }
+    const [replica] = replicasIn(worldOf(pod(0), state(0, [listed])), namespace, 'eg', 1)
+    expect(lackOf(replica!, wanted, both)).toBeUndefined()
+  })
+
+  it('also beyond the replicas of a group that has just been scaled down, until it is deleted', () => {
+    const set = {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'eg', namespace },
+      spec: { replicas: 1 },
+      status: { replicas: 2 },
+    }
+    const all = [set, pod(0), pod(1), state(0, [entry]), state(1, [entry])]
+    expect(endpoints(all, 1)[0]).toEqual([uid(0, 0), uid(1, 0)])
+  })
+})
+
+describe('EndpointSlices', () => {
+  it('are as Tailscale’s operator makes them', () => {
+    const [v4, v6] = slices(service, entry, replicasIn(worldOf(pod(0), state(0, [entry])), namespace, 'eg', 1))
+    expect(v4).toEqual({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        name: 'ts-db-abcde-ipv4',
+        namespace,
+        labels: {
+          'tailscale.com/managed': 'true',
+          'tailscale.com/parent-resource-type': 'svc',
+          'tailscale.com/parent-resource': 'db',
+          'tailscale.com/parent-resource-ns': 'apps',
+          'tailscale.com/proxy-group': 'eg',
+          'tailscale.com/svc-type': 'egress',
+          'kubernetes.io/service-name': 'ts-db-abcde',
+          'endpointslice.kubernetes.io/managed-by': 'tailscale.com',
+        },
+      },
+      addressType: 'IPv4',
+      ports: [
+        { name: 'p5432', port: 10_000, protocol: 'TCP' },
+        { name: 'tailscale-health-check', port: 9002, protocol: 'TCP' },
+      ],
+      endpoints: [
+        {
+          addresses: [addresses(0)[0]],
+          hostname: 'uid-pod-0',
+          conditions: { ready: true, serving: true, terminating: false },
+        },
+      ],
+    })
+    expect(v6).toMatchObject({ metadata: { name: 'ts-db-abcde-ipv6' }, addressType: 'IPv6' })
+  })
+
+  it('are there for the families that the Service has', () => {
+    expect(slices(read({ families: ['IPv6'] }), entry, []).map(({ addressType }) => addressType)).toEqual(['IPv6'])
+  })
+
+  it('tell to which Pods all addresses of a Service lead', () => {
+    const replicas = replicasIn(worldOf(pod(0), state(0, [entry])), namespace, 'eg', 1)
+    const [one, other] = slices(service, entry, replicas)
+    expect(endpointsOf(worldOf(one!, other!), service).map((uids) => [...uids])).toEqual([['uid-pod-0'], ['uid-pod-0']])
+    expect(endpointsOf(worldOf(one!), service).map((uids) => [...uids])).toEqual([['uid-pod-0'], []])
+    expect([hasSlices(worldOf(one!, other!), service), hasSlices(worldOf(one!), service)]).toEqual([true, false])
+  })
+})

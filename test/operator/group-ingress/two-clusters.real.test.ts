@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { balancer, endpoints, GroupBed, ingress, proxyGroup } from './group-bed.ts'
+
+let east: GroupBed
+let west: GroupBed
+beforeAll(async () => {
+  east = await GroupBed.start()
+  west = await GroupBed.start(east.at.bed)
+  for (const one of [east, west])
+    await one.cluster.apply(proxyGroup('one', 1), endpoints('db', true), balancer('db'), ingress('wiki', 'wiki'))
+})
+afterAll(async () => {
+  await west[Symbol.asyncDispose]()
+  await east[Symbol.asyncDispose]()
+})
+beforeEach(() => [east, west].forEach((one) => one.printLogsOnFailure()))
+
+const names = ['svc:db', 'svc:wiki']
+const served = (one: GroupBed) => expect.poll(() => one.advertised('one')).toEqual(['svc:db,svc:wiki'])
+const owners = () => Promise.all(names.map((name) => east.owners(name)))
+
+test('the operators of two clusters that ask for the same names at once share them, and the last one removes them', async () => {
+  await using first = await east.at.operate()
+  await using second = await west.at.operate()
+  await served(east)
+  await served(west)
+  await expect.poll(owners).toEqual([2, 2])
+  const before = await Promise.all(names.map((name) => east.service(name)))
+  for (const kind of ['service/db', 'ingress/wiki']) await west.remove(kind)
+  await expect.poll(() => west.made()).toEqual([])
+  expect(await owners()).toEqual([1, 1])
+  expect((await Promise.all(names.map((name) => east.service(name)))).map((one) => one?.addresses)).toEqual(
+    before.map((one) => one?.addresses),
+  )
+  await served(east)
+  for (const kind of ['service/db', 'ingress/wiki']) await east.remove(kind)
+  await expect.poll(owners).toEqual([0, 0])
+  await expect.poll(() => east.made()).toEqual([])
+  expect([...first.logged, ...second.logged].filter((line) => line.includes('bug'))).toEqual([])
+})
+
+test('an operator that has lost its ID still knows what is its own, and what is left is swept', async () => {
+  await east.cluster.apply(balancer('db'), ingress('wiki', 'wiki'))
+  {
+    await using _ = await east.at.operate()
+    await served(east)
+  }
+  await east.cluster.kubectl(['delete', 'secret', 'culvert-operator-id', '--namespace=tailscale'])
+  // Gone while nobody looks.
+  const patch = JSON.stringify({ metadata: { finalizers: null } })
+  await east.cluster.kubectl(['patch', 'ingress', 'wiki', '--type=merge', `--patch=${patch}`])
+  await east.remove('ingress/wiki')
+  await using _ = await east.at.operate()
+  await expect.poll(() => east.service('svc:wiki')).toBeUndefined()
+  await expect.poll(() => east.advertised('one')).toEqual(['svc:db'])
+  expect(await east.owners('svc:db')).toBe(1)
+  await east.remove('service/db')
+  await east.gone('service', 'db', 'svc:db')
+})

@@ -1,0 +1,221 @@
+import { describe, expect, it, test } from 'vitest'
+import type { KubeObject } from '../../../kube/controller/object.ts'
+import { ingressUse } from '../../../operator/group-ingress/ingress-use.ts'
+import { recordObject, readRecord } from '../../../operator/group-ingress/record.ts'
+import { settings } from '../a-world.ts'
+import { usesOf } from '../../../operator/group-ingress/uses-of.ts'
+import { app, certificate, db, endpoints, filesObject, mapping, recordFor, replica, site, viewOf } from './a-group.ts'
+
+const filesOf = (...objects: readonly KubeObject[]) => {
+  const files = ingressUse.files(viewOf(...objects))
+  const read = (name: string): unknown => JSON.parse(String(files[name]))
+  return { sites: read('serve-config.json'), mappings: read('ingress-config.json') }
+}
+const advertisedBy = (ordinal: number, ...objects: readonly KubeObject[]): unknown =>
+  ingressUse.device?.(viewOf(...objects), ordinal)['AdvertiseServices']
+const condition = (...objects: readonly KubeObject[]) => ingressUse.conditions?.(viewOf(...objects))[0]
+
+const handlers = { Handlers: { '/': { Proxy: 'http://10.96.0.9:80/' } } }
+const recorded = [app(), site, recordFor('ingress', 'app')]
+const served = [...recorded, certificate('pem')]
+const exposed = [db(), recordFor('svc', 'db'), endpoints('db', true)]
+const forwarding = { forwarded: { 'svc:db': mapping } }
+const annotated = (more: object): readonly KubeObject[] => [app({}, more), site, recordFor('ingress', 'app')]
+
+describe('the files of a group', () => {
+  it('are there before anything uses it', () => {
+    expect(filesOf()).toEqual({ sites: {}, mappings: {} })
+  })
+
+  it('have the sites of Ingresses under their full names, and the mappings of Services', () => {
+    expect(filesOf(...recorded, ...exposed)).toEqual({
+      sites: {
+        Services: { 'svc:app': { TCP: { 443: { HTTPS: true } }, Web: { 'app.example.ts.net:443': handlers } } },
+      },
+      mappings: { 'svc:db': mapping },
+    })
+  })
+
+  it('have port 80 with the same handlers, or with the redirect, of which the first counts', () => {
+    const both = { 'tailscale.com/http-endpoint': 'enabled', 'tailscale.com/http-redirect': 'true' }
+    const on80 = (sites: unknown) => (sites as { Services: { 'svc:app': { Web: object } } }).Services['svc:app'].Web
+    expect(on80(filesOf(...annotated(both)).sites)).toMatchObject({ 'app.example.ts.net:80': handlers })
+    const { sites } = filesOf(...annotated({ 'tailscale.com/http-redirect': 'true' }))
+    expect(sites).toMatchObject({ Services: { 'svc:app': { TCP: { 80: { HTTP: true } } } } })
+    expect(JSON.stringify(on80(sites))).toContain('301:https://${HOST}${REQUEST_URI}')
+  })
+
+  it('have rules whose host is the full name', () => {
+    const rules = [
+      {
+        host: 'app.example.ts.net',
+        http: { paths: [{ path: '/a', backend: { service: { name: 'site', port: { number: 80 } } } }] },
+      },
+      {
+        host: 'other.example.ts.net',
+        http: { paths: [{ path: '/b', backend: { service: { name: 'site', port: { number: 80 } } } }] },
+      },
+    ]
+    const text = JSON.stringify(filesOf(app({ rules }), site, recordFor('ingress', 'app')).sites)
+    expect(text).toContain('"/a"')
+    expect(text).not.toContain('"/b"')
+  })
+
+  it('have only the families that a Service has, and an empty address for one that the tailnet lacks', () => {
+    const v4 = db({}, { clusterIPs: ['10.96.0.7'] })
+    expect(filesOf(v4, recordFor('svc', 'db')).mappings).toEqual({ 'svc:db': { IPv4Mapping: mapping.IPv4Mapping } })
+    const { mappings } = filesOf(db(), recordFor('svc', 'db', { addresses: ['100.100.0.1'] }))
+    expect(mappings).toEqual({
+      'svc:db': { ...mapping, IPv6Mapping: { TailscaleServiceIP: '', ClusterIP: 'fd96::7' } },
+    })
+  })
+
+  it('keep an object that is leaving until its record goes', () => {
+    const leaving = { deletionTimestamp: '2026-01-01T00:00:00Z' }
+    const all = [db({}, {}, leaving), recordFor('svc', 'db'), endpoints('db', true)]
+    expect(filesOf(...all).mappings).toEqual({ 'svc:db': mapping })
+    expect(advertisedBy(0, ...all, ...replica('group-0', forwarding))).toBeUndefined()
+  })
+
+  it('keep what was served of an Ingress that has become invalid', () => {
+    const config = filesObject({ 'serve-config.json': { Services: { 'svc:app': { TCP: { 443: { HTTPS: true } } } } } })
+    const { sites } = filesOf(config, ...annotated({ 'culvert/backend-protocol': 'nonsense' }))
+    expect(sites).toEqual({ Services: { 'svc:app': { TCP: { 443: { HTTPS: true } } } } })
+  })
+
+  it('leave out the youngest when not all have room', () => {
+    const long = 'x'.repeat(20_000)
+    const many = Array.from({ length: 40 }, (_, index) => {
+      const paths = [{ path: `/${long}`, backend: { service: { name: 'site', port: { number: 80 } } } }]
+      const name = `app${String(index).padStart(2, '0')}`
+      const one = app({ tls: [{ hosts: [name] }], rules: [{ http: { paths } }] })
+      const metadata = { ...one.metadata, name, uid: name, creationTimestamp: `2026-01-01T00:00:${10 + index}Z` }
+      return [{ ...one, metadata }, recordFor('ingress', name)]
+    }).flat()
+    const { sites } = filesOf(site, ...many)
+    const names = Object.keys((sites as { Services: object }).Services)
+    expect(names.length).toBeGreaterThan(10)
+    expect(names.length).toBeLessThan(40)
+    expect(names[0]).toBe('svc:app00')
+    expect(usesOf(viewOf(site, ...many)).at(-1)?.lack).toContain('room in the group')
+  })
+})
+
+describe('a replica advertises', () => {
+  it('an Ingress once it has a certificate', () => {
+    expect(advertisedBy(0, ...recorded, certificate(''))).toBeUndefined()
+    expect(advertisedBy(0, ...served)).toEqual(['svc:app'])
+    expect(advertisedBy(1, ...served)).toEqual(['svc:app'])
+  })
+
+  it('an Ingress with port 80 without a certificate', () => {
+    expect(advertisedBy(0, ...annotated({ 'tailscale.com/http-endpoint': 'enabled' }))).toEqual(['svc:app'])
+    expect(advertisedBy(0, ...annotated({ 'tailscale.com/http-redirect': 'true' }))).toEqual(['svc:app'])
+  })
+
+  it('no Ingress without a backend, whose clients another cluster could serve', () => {
+    expect(advertisedBy(0, app(), recordFor('ingress', 'app'), certificate('pem'))).toBeUndefined()
+  })
+
+  it('a Service once this very replica forwards its packets, and while it has an endpoint', () => {
+    const running = [...replica('group-0', forwarding), ...replica('group-1')]
+    expect(advertisedBy(0, ...exposed, ...running)).toEqual(['svc:db'])
+    expect(advertisedBy(1, ...exposed, ...running)).toBeUndefined()
+    const idle = [db(), recordFor('svc', 'db'), endpoints('db', false)]
+    expect(advertisedBy(0, ...idle, ...running)).toBeUndefined()
+  })
+
+  it('no Service that it forwards to an earlier address, or whose packets an earlier Pod forwarded', () => {
+    const old = { 'svc:db': { IPv4Mapping: { ...mapping.IPv4Mapping, ClusterIP: '10.96.0.8' } } }
+    expect(advertisedBy(0, ...exposed, ...replica('group-0', { forwarded: old }))).toBeUndefined()
+    const [pod, ...rest] = replica('group-0', forwarding)
+    const moved = { ...pod!, status: { podIPs: [{ ip: '10.88.0.2' }] } }
+    expect(advertisedBy(0, ...exposed, moved, ...rest)).toBeUndefined()
+  })
+
+  it('nothing that belongs to somebody else by now', () => {
+    const lost = recordFor('ingress', 'app', { refused: 'svc:app was not made by an operator' })
+    expect(advertisedBy(0, app(), site, lost, certificate('pem'))).toBeUndefined()
+  })
+
+  it('what moves to another group until that one has taken it over', () => {
+    const moving = recordFor('ingress', 'app', { group: 'other', former: ['group'] })
+    expect(advertisedBy(0, app(), site, moving, certificate('pem'))).toEqual(['svc:app'])
+    const moved = recordFor('ingress', 'app', { group: 'other' })
+    expect(advertisedBy(0, app(), site, moved, certificate('pem'))).toBeUndefined()
+  })
+
+  it('a site that comes from another group once the tailnet accepts the replica, which then has the certificate', () => {
+    const arriving = recordFor('ingress', 'app', { former: ['other'] })
+    const all = [app(), site, arriving, certificate('pem')]
+    expect(advertisedBy(0, ...all, ...replica('group-0', { accepted: [] }))).toBeUndefined()
+    expect(advertisedBy(0, ...all, ...replica('group-0', { accepted: ['svc:app'] }))).toEqual(['svc:app'])
+    // Another agent does not tell.
+    expect(advertisedBy(0, ...all, ...replica('group-0'))).toEqual(['svc:app'])
+  })
+
+  it('the earlier name of an object until it has the one that it asks for now', () => {
+    const renamed = app({ tls: [{ hosts: ['new'] }] })
+    const before = [renamed, site, recordFor('ingress', 'app'), certificate('pem')]
+    expect(advertisedBy(0, ...before)).toEqual(['svc:app'])
+    const parent = { type: 'ingress', namespace: 'apps', name: 'app' } as const
+    const after = recordFor('ingress', 'new', { parent, fqdn: 'new.example.ts.net' })
+    expect(advertisedBy(0, ...before, after)).toBeUndefined()
+  })
+
+  it('what another operator has had it advertise, until this one has provided for that', () => {
+    const config = filesObject({ 'ingress-config.json': { 'svc:db': mapping, 'svc:gone': mapping } })
+    const theirs = db({}, {}, { finalizers: ['group.tailscale.com/service-pg-finalizer'] })
+    const all = [config, theirs, ...replica('group-0', { configured: ['svc:db', 'svc:gone'] })]
+    expect(filesOf(...all).mappings).toEqual({ 'svc:db': mapping })
+    expect(advertisedBy(0, ...all)).toEqual(['svc:db'])
+  })
+})
+
+describe('the condition of a group', () => {
+  it('names what each use lacks', () => {
+    const running = replica('group-0', forwarding)
+    const { status, message } = condition(...recorded, certificate(''), db(), recordFor('svc', 'db'), ...running)!
+    expect(status).toBe('False')
+    expect(message).toMatch(
+      /Ingress "apps\/app" waits for a certificate for app\.example\.ts\.net: group-0 requests it/,
+    )
+    expect(message).toMatch(/Service "apps\/db" waits for a Pod of the Service that is ready/)
+  })
+
+  it('says why a certificate was refused, and when it is asked for again', () => {
+    const domains = {
+      'app.example.ts.net': { failures: 2, notBefore: '2026-01-02T03:04:05.000Z', reason: 'rate-limit' },
+    }
+    const running = replica('group-0', { certificates: { version: 1, domains } })
+    const { message } = condition(...recorded, certificate(''), ...running)!
+    expect(message).toContain(
+      'the last request failed (rate-limit); group-0 makes the next one at 2026-01-02T03:04:05Z',
+    )
+  })
+
+  it('says that a certificate waits for approval', () => {
+    const { message } = condition(...recorded, certificate(''), ...replica('group-0', { accepted: [] }))!
+    expect(message).toContain('group-0 requests it once the tailnet accepts it as a host of svc:app, by autoApprovers')
+  })
+
+  it('says that nobody requests a certificate while the first replica does not run', () => {
+    expect(condition(...recorded, certificate(''))?.message).toContain('group-0, which requests it, does not run')
+  })
+
+  it('is well when all that it hosts is advertised by some replica', () => {
+    const advertised = ['svc:app', 'svc:db']
+    const running = replica('group-0', { ...forwarding, advertised })
+    expect(condition(...served, ...exposed, ...running)).toMatchObject({
+      status: 'True',
+      message: 'replicas advertise all 2 Tailscale Services',
+    })
+  })
+})
+
+test('a record is read as it was written', () => {
+  for (const more of [{}, { former: ['a', 'b'] }, { fqdn: undefined }, { refused: 'x' }, { addresses: [] }]) {
+    const object = recordFor('svc', 'db', more)
+    expect(recordObject(readRecord(object)!, settings.namespace)).toEqual(object)
+  }
+})

@@ -1,0 +1,3 @@
+import { manyServices } from './many.ts'
+
+manyServices(500)

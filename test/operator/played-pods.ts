@@ -1,0 +1,84 @@
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Replica } from './played-group.ts'
+import type { Joined, Texts } from './played-state.ts'
+import { unpack } from '../../wire/packed.ts'
+
+export type Template = {
+  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
+  readonly spec: object
+}
+export type StatefulSetSpec = { readonly replicas?: number; readonly template: Template }
+
+export const encoded = (text: string): string => Buffer.from(text).toString('base64')
+/** What a Secret or a ConfigMap has in Base64. */
+export const textsOf = (object: KubeObject): Texts => {
+  const encodedTexts = (object['data'] ?? object['binaryData'] ?? {}) as Record<string, string>
+  const entries = Object.entries(encodedTexts).map(([key, text]) => [
+    key,
+    unpack(Buffer.from(text, 'base64')).toString(),
+  ])
+  return Object.fromEntries(entries) as Texts
+}
+
+export const ordinalOf = ({ metadata: { name } }: KubeObject): number => Number(/\d+$/.exec(name)?.[0])
+export const ownerKey = ({ metadata: { namespace, name } }: KubeObject): string =>
+  `${namespace}/${name.replace(/-\d+$/, '')}`
+
+export type PodSpec = {
+  readonly containers?: readonly { readonly env?: readonly { readonly name: string; readonly value?: string }[] }[]
+  readonly volumes?: readonly { readonly configMap?: { readonly name?: string } }[]
+  readonly readinessGates?: readonly { readonly conditionType: string }[]
+}
+type PodStatus = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
+
+/** Whether a condition of a Pod is True; undefined if it is not there. */
+export const statusOf = (pod: KubeObject, wanted: string): boolean | undefined => {
+  const found = ((pod['status'] ?? {}) as PodStatus).conditions?.find(({ type }) => type === wanted)
+  return found && found.status === 'True'
+}
+export const isTrue = (pod: KubeObject, type: string): boolean => statusOf(pod, type) === true
+export const readyOf = (pod: KubeObject): boolean => isTrue(pod, 'Ready')
+
+/** Gives the addresses of each Pod by its UID. */
+export function podAddresses(): (uid: string) => Replica['podIPs'] {
+  const known = new Map<string, Replica['podIPs']>()
+  return (uid) => {
+    const number = known.size + 1
+    const found = known.get(uid) ?? {
+      v4: `10.88.${number >> 8}.${number & 255}`,
+      v6: `fd00:88::${number.toString(16)}`,
+    }
+    known.set(uid, found)
+    return found
+  }
+}
+
+/** A node that no control server knows. */
+export const madeUp =
+  (count: number) =>
+  async (hostname: string): Promise<Joined> => {
+    const number = count + 1
+    const address = `100.${64 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
+    return {
+      id: `n${number}CNTRL`,
+      fqdn: `${hostname}.lab.ts.net`,
+      addresses: [address, `fd7a:115c:a1e0::${number.toString(16)}`],
+    }
+  }
+
+const templateAnnotation = 'culvert.test/template'
+
+/** What tells from which template a Pod was made. */
+export const madeFrom = (template: Template) => ({ [templateAnnotation]: JSON.stringify(template) })
+
+/**
+ * The Pod of an earlier template that a StatefulSet replaces next: the last one, once those after it are ready;
+ * undefined: none now.
+ */
+export function nextToReplace(staying: readonly KubeObject[], template: Template): KubeObject | undefined {
+  for (const pod of staying.toSorted((one, other) => ordinalOf(other) - ordinalOf(one))) {
+    if (pod.metadata.annotations?.[templateAnnotation] !== JSON.stringify(template)) return pod
+    if (!readyOf(pod)) return undefined
+  }
+  return undefined
+}
