@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { CulvertError } from '../../../lib/errors.ts'
@@ -44,6 +45,8 @@ export class DirectApi {
     })
     // It may end while something is asked.
     this.#child.stdin!.on('error', () => undefined)
+    this.#child.unref()
+    for (const one of this.#pipes) one.unref()
   }
 
   /** An object, or undefined without one. */
@@ -97,6 +100,11 @@ export class DirectApi {
     await once(this.#child, 'close')
   }
 
+  /** They keep this process only while something is asked: a program need not know that it has another one. */
+  get #pipes(): readonly Socket[] {
+    return [this.#child.stdin, this.#child.stdout] as unknown as readonly Socket[]
+  }
+
   get #ended(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
@@ -123,10 +131,12 @@ export class DirectApi {
     if (this.#ended) throw new CulvertError('command', `${asked.path}: the bed is down`)
     this.#last += 1
     const request: ApiRequest = { id: this.#last, ...asked }
+    for (const one of this.#pipes) one.ref()
     const answer = await new Promise<ApiAnswer>((resolve) => {
       this.#waiting.set(request.id, resolve)
       this.#child.stdin!.write(`${JSON.stringify(request)}\n`)
     })
+    if (this.#waiting.size === 0) for (const one of this.#pipes) one.unref()
     if ('error' in answer) throw new CulvertError('command', `${asked.path}: ${answer.error}`)
     return answer
   }
