@@ -36,16 +36,17 @@ export class ByName {
   /** Waits until all reach the host of the tailnet, in some ways or in all. */
   async reached(host: string, some: Partial<Way> = {}): Promise<void> {
     for (const from of ['default', 'other']) await expect.poll(() => this.resolved(from)).toHaveLength(2)
-    const addresses = await this.resolved('default')
     const asked = ways.filter(
       ({ family, protocol }) => (some.family ?? family) === family && (some.protocol ?? protocol) === protocol,
     )
     for (const client of this.#clients) {
       for (const { family, protocol } of asked) {
-        const to = addresses.find((one) => one.includes(':') === (family === 'v6'))!
-        await expect
-          .poll(() => ask(client, { to, protocol, patience: 5000 }).catch(String), { message: `${protocol} ${to}` })
-          .toMatchObject({ host })
+        // Anew each time: a Pod that is about to be replaced takes its address with it.
+        const once = async () => {
+          const to = (await this.resolved('default')).find((one) => one.includes(':') === (family === 'v6'))
+          return to === undefined ? 'no address' : ask(client, { to, protocol, patience: 5000 }).catch(String)
+        }
+        await expect.poll(once, { message: `${protocol}, ${family}` }).toMatchObject({ host })
       }
     }
   }
