@@ -1,5 +1,6 @@
 import type { Bed } from '../lab/bed.ts'
 import type { Host } from '../lab/hosts/host.ts'
+import { unpackText } from '../../wire/packed.ts'
 import { writeVolume } from '../lib/kubelet-volume.ts'
 import type { Environment } from './proxy.ts'
 import { SecretBed } from './secret-bed.ts'
@@ -97,6 +98,6 @@ export class Group {
   /** The status in the Secret under this key, parsed. */
   async status<T>(key: 'egress-services' | 'ingress-config.json'): Promise<T | undefined> {
     const text = (await this.secret.texts())?.[key]
-    return text === undefined ? undefined : (JSON.parse(text) as T)
+    return text === undefined ? undefined : (JSON.parse(unpackText(text) ?? '') as T)
   }
 }
