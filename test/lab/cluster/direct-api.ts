@@ -96,6 +96,8 @@ export class DirectApi {
   /** Returns when the process has ended, and no longer keeps the network. */
   async end(): Promise<void> {
     if (this.#ended) return
+    this.#child.ref()
+    for (const one of this.#pipes) one.ref()
     this.#child.kill('SIGKILL')
     await once(this.#child, 'close')
   }
