@@ -1,5 +1,5 @@
 import { some } from '../../lib/some.ts'
-import type { GateVerdict } from '../group/pod-gate.ts'
+import { type GateVerdict, lacking } from '../group/pod-gate.ts'
 
 /** Pods of egress groups are not ready without this condition. */
 export const gateType = 'tailscale.com/egress-services'
@@ -26,15 +26,11 @@ export const patience = { elsewhere: 120_000, nowhere: 10_000 }
  * stays open, whatever becomes of a Service: EndpointSlices follow that by themselves.
  */
 export function gate(services: readonly Routed[], waited: number): GateVerdict {
-  const missing = services.filter(({ isHere }) => !isHere)
-  const due = missing.map(({ isElsewhere }) => (isElsewhere ? patience.elsewhere : patience.nowhere) - waited)
-  const waits = missing.filter((_, index) => due[index]! > 0)
+  const { missing, waits, again } = lacking(services, waited, patience)
   const names = (all: readonly Routed[]): string =>
     some(all.map(({ name }) => name).toSorted(), { most: 5, separator: ', ', rest: 'others' })
-  if (waits.length > 0) {
-    const again = Math.min(...due.filter((ms) => ms > 0))
+  if (waits.length > 0)
     return { isOpen: false, reason: 'EgressServicesPending', message: `waits for ${names(waits)}`, again }
-  }
   if (missing.length > 0)
     return { isOpen: true, reason: 'EgressServicesMissing', message: `has not waited any longer for ${names(missing)}` }
   return { isOpen: true, reason: 'EgressServicesRouted', message: 'clients of all Services of the group are led here' }

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
 import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
-import { isJsonObject } from '../../lib/json.ts'
-import { memoOf } from '../../lib/memo.ts'
 import { typeOf } from '../group/group.ts'
 import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
+import { digestOf, syncer } from '../group/sync.ts'
 import { configMaps, endpointSlices, pods, proxyGroups, secrets, services } from '../objects/resources.ts'
+import { soonest } from '../proxy/each.ts'
 import type { Caches } from '../world/caches.ts'
 import type { World } from '../world/world.ts'
 import { isGoing, readClusterService, servicesOf } from './cluster-service.ts'
@@ -13,7 +12,6 @@ import { configName, mountedIn } from './files.ts'
 import { gate, gateType, type Routed } from './gate.ts'
 import { isListed, statusIn } from './replicas.ts'
 import { endpointsOf } from './slices.ts'
-import { nextSync, type Synced } from './sync.ts'
 import { groupOf } from './triggers.ts'
 
 export type EgressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
@@ -25,10 +23,6 @@ export type EgressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
 /** Says which files of the group a Pod was told to look at. */
 const annotation = 'culvert/egress-config'
 
-const digestOf = memoOf(({ binaryData }: KubeObject): string =>
-  createHash('sha256').update(JSON.stringify(binaryData)).digest('hex').slice(0, 16),
-)
-
 /**
  * Does for each Pod of an egress group what only its own object can have: opens its readiness gate, and tells kubelet to
  * look at the group's files when these have changed. Kubelet looks by itself once in a minute or so, but at once when an
@@ -38,23 +32,12 @@ export function egressPods({ api, caches, clock, problem }: EgressPodsOptions): 
   const { world } = caches
   const store = caches.store(pods)
   const { annotate, openGate } = podWriter({ api, store, clock })
-  /** What Pods were told in this process. */
-  const synced = new Map<string, Synced>()
+  const { sync, forget } = syncer({ annotate, annotation, clock })
 
-  /** Has kubelet look at the group's files, if it has not been told to since they changed. */
-  const sync = async (pod: KubeObject, group: string, flight: Flight): Promise<number | undefined> => {
-    const key = keyOf(pod.metadata)
+  const syncFiles = async (pod: KubeObject, group: string, flight: Flight): Promise<number | undefined> => {
     const config = world.get(configMaps, `${pod.metadata.namespace}/${configName(group)}`)
-    if (config === undefined || !isRunning(pod)) return undefined
-    const { tell, next, again } = nextSync(digestOf(config), {
-      told: pod.metadata.annotations?.[annotation],
-      synced: synced.get(key),
-      lags: lags(world, pod, config),
-      now: clock.now(),
-    })
-    if (next !== undefined) synced.set(key, next)
-    if (tell !== undefined) await annotate(pod, { [annotation]: tell }, flight)
-    return again
+    if (config === undefined) return undefined
+    return sync(pod, { digest: digestOf(config), lags: () => lags(world, pod, config) }, flight)
   }
 
   const users = (group: string): readonly string[] =>
@@ -78,21 +61,19 @@ export function egressPods({ api, caches, clock, problem }: EgressPodsOptions): 
     problem,
     reconcile: async (key, flight) => {
       const pod = store.get(key)
-      if (pod === undefined) synced.delete(key)
+      if (pod === undefined) forget(key)
       const group = pod && groupOf(pod)
       const object = group === undefined ? undefined : world.get(proxyGroups, group)
       if (pod === undefined || group === undefined || object === undefined) return {}
       if (typeOf(object) !== 'egress' || isGoing(pod)) return {}
       const verdict = (waited: number) => gate(routes(world, group, pod.metadata.uid ?? ''), waited)
-      const waits = [await sync(pod, group, flight), await openGate(pod, gateType, verdict, flight)]
-      const due = waits.filter((wait) => wait !== undefined)
-      return due.length === 0 ? {} : { again: Math.min(...due) }
+      const waits = [await syncFiles(pod, group, flight), await openGate(pod, gateType, verdict, flight)]
+      const again = soonest(waits)
+      return again === undefined ? {} : { again }
     },
     refuse: async (key, error) => problem(key, error.message),
   })
 }
-
-const isRunning = ({ status }: KubeObject): boolean => isJsonObject(status) && status['phase'] === 'Running'
 
 /** Whether a Pod does not do yet all that the files say. */
 function lags(world: Pick<World, 'get'>, { metadata }: KubeObject, config: KubeObject): boolean {

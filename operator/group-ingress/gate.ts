@@ -1,5 +1,5 @@
 import { some } from '../../lib/some.ts'
-import type { GateVerdict } from '../group/pod-gate.ts'
+import { type GateVerdict, lacking } from '../group/pod-gate.ts'
 
 /** Pods of ingress groups are not ready without this condition. */
 export const gateType = 'culvert/ingress-services'
@@ -25,22 +25,20 @@ export const patience = { elsewhere: 120_000, nowhere: 15_000, settled: 5000 }
  * asked until it is open once; from then on it stays open.
  */
 export function gate(services: readonly Hosted[], waited: number, complete: number): GateVerdict {
-  const missing = services.filter(({ isHere }) => !isHere)
-  const due = missing.map(({ isElsewhere }) => (isElsewhere ? patience.elsewhere : patience.nowhere) - waited)
+  const { missing, waits, again } = lacking(services, waited, patience)
   const names = (all: readonly Hosted[]): string =>
     some(
       all.map(({ service }) => service),
       { most: 5, separator: ', ', rest: 'others' },
     )
-  const waits = missing.filter((_, index) => (due[index] ?? 0) > 0)
-  if (waits.length > 0) {
-    const again = Math.min(...due.filter((ms) => ms > 0))
+  if (waits.length > 0)
     return { isOpen: false, reason: 'ServicesPending', message: `is still to advertise ${names(waits)}`, again }
-  }
   if (missing.length > 0)
     return { isOpen: true, reason: 'ServicesMissing', message: `has not waited any longer for ${names(missing)}` }
-  const again = patience.settled - complete
-  if (services.length > 0 && again > 0)
-    return { isOpen: false, reason: 'ServicesAdvertised', message: 'the tailnet learns that it advertises them', again }
+  const settles = patience.settled - complete
+  if (services.length > 0 && settles > 0) {
+    const message = 'the tailnet learns that it advertises them'
+    return { isOpen: false, reason: 'ServicesAdvertised', message, again: settles }
+  }
   return { isOpen: true, reason: 'ServicesAdvertised', message: 'advertises all Tailscale Services of the group' }
 }

@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
-import { isJsonObject } from '../../lib/json.ts'
-import { memoOf } from '../../lib/memo.ts'
 import { findGroup } from '../group/group.ts'
 import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
+import { digestOf, syncer } from '../group/sync.ts'
 import type { GroupView } from '../group/use.ts'
-import { nextSync, type Synced } from '../group-egress/sync.ts'
 import { configMaps, endpointSlices, ingresses, pods, proxyGroups, secrets, services } from '../objects/resources.ts'
+import { soonest } from '../proxy/each.ts'
+import { configSuffix } from '../proxy/surplus.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
 import { gate, gateType, type Hosted } from './gate.ts'
@@ -27,13 +26,6 @@ export type IngressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
 /** Says which files and config a Pod was told to look at. */
 const annotation = 'culvert/ingress-config'
 
-const digestOf = memoOf(({ binaryData, data }: KubeObject): string =>
-  createHash('sha256')
-    .update(JSON.stringify([binaryData, data]))
-    .digest('hex')
-    .slice(0, 16),
-)
-
 /**
  * Does for each Pod of an ingress group what only its own object can have. It opens its readiness gate: a rollout goes
  * on to the next one only when the tailnet can reach everything through this one. And it tells kubelet to look at the
@@ -43,8 +35,7 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
   const { world } = caches
   const store = caches.store(pods)
   const { annotate, openGate } = podWriter({ api, store, clock })
-  /** What Pods were told in this process. */
-  const synced = new Map<string, Synced>()
+  const { sync, forget } = syncer({ annotate, annotation, clock })
   /** Since when the node of a Pod, by its UID, has advertised everything. */
   const complete = new Map<string, number>()
 
@@ -54,20 +45,14 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
     return isComplete ? clock.now() - (complete.get(uid) ?? 0) : 0
   }
 
-  const sync = async (pod: KubeObject, view: GroupView, flight: Flight): Promise<number | undefined> => {
-    const key = keyOf(pod.metadata)
-    const [files, config] = [world.get(configMaps, filesKey(view)), world.get(secrets, `${key}-config`)]
-    const isRunning = isJsonObject(pod['status']) && pod['status']['phase'] === 'Running'
-    if (files === undefined || config === undefined || !isRunning) return undefined
-    const { tell, next, again } = nextSync(`${digestOf(files)}-${digestOf(config)}`, {
-      told: pod.metadata.annotations?.[annotation],
-      synced: synced.get(key),
-      lags: lags(view, pod),
-      now: clock.now(),
-    })
-    if (next !== undefined) synced.set(key, next)
-    if (tell !== undefined) await annotate(pod, { [annotation]: tell }, flight)
-    return again
+  const syncFiles = async (pod: KubeObject, view: GroupView, flight: Flight): Promise<number | undefined> => {
+    const [files, config] = [
+      world.get(configMaps, filesKey(view)),
+      world.get(secrets, `${keyOf(pod.metadata)}${configSuffix}`),
+    ]
+    if (files === undefined || config === undefined) return undefined
+    const digest = `${digestOf(files)}-${digestOf(config)}`
+    return sync(pod, { digest, lags: () => lags(view, pod) }, flight)
   }
 
   const podsOf = (group: string | undefined): readonly string[] =>
@@ -92,7 +77,7 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
     problem,
     reconcile: async (key, flight) => {
       const pod = store.get(key)
-      if (pod === undefined) synced.delete(key)
+      if (pod === undefined) forget(key)
       const name = groupOfReplica(pod)
       if (pod === undefined || name === undefined || pod.metadata.deletionTimestamp !== undefined) return {}
       const group = findGroup(world, name, settings)
@@ -101,9 +86,9 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
       const hosted = hostedBy(view, pod)
       const isComplete = hosted.every(({ isHere }) => isHere)
       const verdict = (waited: number) => gate(hosted, waited, completeFor(pod.metadata.uid ?? '', isComplete))
-      const waits = [await sync(pod, view, flight), await openGate(pod, gateType, verdict, flight)]
-      const due = waits.filter((wait) => wait !== undefined)
-      return due.length === 0 ? {} : { again: Math.min(...due) }
+      const waits = [await syncFiles(pod, view, flight), await openGate(pod, gateType, verdict, flight)]
+      const again = soonest(waits)
+      return again === undefined ? {} : { again }
     },
     refuse: async (key, error) => problem(key, error.message),
   })

@@ -23,6 +23,24 @@ export type PodWriterOptions = {
   readonly clock: Clock
 }
 
+export type PodWriter = ReturnType<typeof podWriter>
+
+/**
+ * What of a group's uses a new Pod still lacks after `waited` milliseconds, and for which of these it goes on waiting.
+ * One that works `elsewhere` is worth more patience: a rollout that goes on would take it from its clients. One that
+ * works nowhere has lost nothing.
+ */
+export function lacking<T extends { readonly isHere: boolean; readonly isElsewhere: boolean }>(
+  uses: readonly T[],
+  waited: number,
+  patience: { readonly elsewhere: number; readonly nowhere: number },
+): { readonly missing: readonly T[]; readonly waits: readonly T[]; readonly again: number } {
+  const left = ({ isElsewhere }: T): number => (isElsewhere ? patience.elsewhere : patience.nowhere) - waited
+  const missing = uses.filter(({ isHere }) => !isHere)
+  const waits = missing.filter((one) => left(one) > 0)
+  return { missing, waits, again: Math.min(...waits.map(left)) }
+}
+
 const schema = z.object({
   conditions: optional(
     z.array(

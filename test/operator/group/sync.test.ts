@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nextSync, type Sync, type Synced } from '../../../operator/group-egress/sync.ts'
+import { nextSync, type Sync, type Synced } from '../../../operator/group/sync.ts'
 
 /** What a Pod is told, second by second, while the files change as given and it lags as given. */
 function play(digests: readonly string[], lags: (second: number) => boolean, told?: string): (string | undefined)[] {
