@@ -1,6 +1,6 @@
 import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
-import { typeOf } from '../group/group.ts'
+import { groupOf, typeOf } from '../group/group.ts'
 import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
 import { digestOf, syncer } from '../group/sync.ts'
 import { configMaps, endpointSlices, pods, proxyGroups, secrets, services } from '../objects/resources.ts'
@@ -12,7 +12,6 @@ import { configName, mountedIn } from './files.ts'
 import { gate, gateType, type Routed } from './gate.ts'
 import { isListed, statusIn } from './replicas.ts'
 import { endpointsOf } from './slices.ts'
-import { groupOf } from './triggers.ts'
 
 export type EgressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
   readonly caches: Caches
@@ -52,7 +51,7 @@ export function egressPods({ api, caches, clock, problem }: EgressPodsOptions): 
     sources: caches.sources([pods, secrets, services, endpointSlices, configMaps, proxyGroups]),
     triggers: [
       trigger(store, ({ key, after }) => (after !== undefined && groupOf(after) === undefined ? [] : [key])),
-      trigger(caches.store(configMaps), ({ before, after }) => users(groupOf((after ?? before)!) ?? '')),
+      trigger(caches.store(configMaps), ({ before, after }) => users(groupOf(after ?? before) ?? '')),
       ...[services, endpointSlices].map((resource) =>
         trigger(caches.store(resource), ({ before, after }) => [...ofService(before), ...ofService(after)]),
       ),
@@ -62,7 +61,7 @@ export function egressPods({ api, caches, clock, problem }: EgressPodsOptions): 
     reconcile: async (key, flight) => {
       const pod = store.get(key)
       if (pod === undefined) forget(key)
-      const group = pod && groupOf(pod)
+      const group = groupOf(pod)
       const object = group === undefined ? undefined : world.get(proxyGroups, group)
       if (pod === undefined || group === undefined || object === undefined) return {}
       if (typeOf(object) !== 'egress' || isGoing(pod)) return {}

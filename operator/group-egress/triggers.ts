@@ -4,8 +4,9 @@ import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Source } from '../../kube/controller/reflect.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
 import { isJsonObject } from '../../lib/json.ts'
+import { groupOf } from '../group/group.ts'
 import { labels } from '../objects/names.ts'
-import { type Parent, parentOf, parentValue } from '../objects/parent.ts'
+import { type Parent, parentValue } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { isMadeFor } from '../proxy/owned.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -27,12 +28,6 @@ const followed: readonly Resource[] = [
 
 /** All that decides about egress through groups. */
 export const sourcesFor = ({ sources }: Caches): readonly Source[] => sources(followed)
-
-/** The name of the group whose own object this is; undefined if it is of something else. */
-export function groupOf({ metadata }: KubeObject): string | undefined {
-  const parent = parentOf(metadata)
-  return parent?.type === 'proxygroup' ? parent.name : undefined
-}
 
 /** Which Services a change concerns. */
 export function triggersFor({ world, store }: Caches, settings: Pick<OperatorSettings, 'namespace'>): Trigger[] {
@@ -63,7 +58,7 @@ export function triggersFor({ world, store }: Caches, settings: Pick<OperatorSet
     return differ.map(({ parent: { namespace, name } }) => `${namespace}/${name}`)
   }
   const either = (before: KubeObject | undefined, after: KubeObject | undefined): string | undefined =>
-    groupOf((after ?? before)!)
+    groupOf(after ?? before)
 
   return [
     trigger(store(resources.services), ({ key, before, after }) => [key, ...userOf(before), ...userOf(after)]),

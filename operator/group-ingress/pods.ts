@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
-import { findGroup } from '../group/group.ts'
+import { findGroup, groupOf } from '../group/group.ts'
 import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
 import { digestOf, syncer } from '../group/sync.ts'
 import type { GroupView } from '../group/use.ts'
@@ -13,7 +13,6 @@ import type { Caches } from '../world/caches.ts'
 import { gate, gateType, type Hosted } from './gate.ts'
 import { replicasOf } from './replicas.ts'
 import { serves } from './standing.ts'
-import { groupOfReplica } from './user-concerns.ts'
 import { filesKey, usesOf } from './uses-of.ts'
 
 export type IngressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
@@ -58,7 +57,7 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
   const podsOf = (group: string | undefined): readonly string[] =>
     group === undefined
       ? []
-      : [...store.all()].filter((pod) => groupOfReplica(pod) === group).map(({ metadata }) => keyOf(metadata))
+      : [...store.all()].filter((pod) => groupOf(pod) === group).map(({ metadata }) => keyOf(metadata))
 
   return controller({
     name: 'Pods of ingress groups',
@@ -66,11 +65,11 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
     triggers: [
       trigger(store, ({ key, before, after }) => {
         if (after === undefined) complete.delete(before?.metadata.uid ?? '')
-        return groupOfReplica(after ?? before) === undefined ? [] : [key]
+        return groupOf(after ?? before) === undefined ? [] : [key]
       }),
       // What a replica advertises, and what its config and files say.
       ...[secrets, configMaps].map((resource) =>
-        trigger(caches.store(resource), ({ before, after }) => podsOf(groupOfReplica(after ?? before))),
+        trigger(caches.store(resource), ({ before, after }) => podsOf(groupOf(after ?? before))),
       ),
     ],
     clock,
@@ -78,7 +77,7 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
     reconcile: async (key, flight) => {
       const pod = store.get(key)
       if (pod === undefined) forget(key)
-      const name = groupOfReplica(pod)
+      const name = groupOf(pod)
       if (pod === undefined || name === undefined || pod.metadata.deletionTimestamp !== undefined) return {}
       const group = findGroup(world, name, settings)
       if ('missing' in group || group.type !== 'ingress') return {}

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Change } from '../../kube/controller/store.ts'
 import { keys as stateKeys } from '../../wire/state-secret.ts'
-import { labels } from '../objects/names.ts'
+import { groupOf } from '../group/group.ts'
 import { parentInGroup } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { textIn } from '../proxy/state.ts'
@@ -72,16 +72,12 @@ const ofIngresses: readonly Concern[] = [
   },
 ]
 
-/** The group that a Pod or a Secret is a replica's of. */
-export const groupOfReplica = (object: KubeObject | undefined): string | undefined =>
-  object?.metadata.labels?.[labels.parentType] === 'proxygroup' ? object.metadata.labels[labels.parentName] : undefined
-
 /**
  * Which objects of a type the change of a replica concerns: a replica says all about all Tailscale Services in one
  * Secret, and mostly something changes for one of them.
  */
 export function concernedBy(type: UserType, { before, after }: Change, world: World): readonly string[] {
-  const group = groupOfReplica(after ?? before)
+  const group = groupOf(after ?? before)
   if (group === undefined) return []
   const isForFew = isDeepStrictEqual(essence(before), essence(after))
   return isForFew ? named(type, changed(before, after), world) : usersOf(type, group, world)

@@ -5,7 +5,7 @@ import { isJsonObject } from '../../lib/json.ts'
 import { some } from '../../lib/some.ts'
 import { readAnnotations } from '../objects/annotations.ts'
 import { proxyClassOf } from '../objects/class-of.ts'
-import type { Parent } from '../objects/parent.ts'
+import { type Parent, parentOf } from '../objects/parent.ts'
 import { proxyGroups } from '../objects/resources.ts'
 import { issueTexts } from '../schemas/issues.ts'
 import { proxyGroup } from '../schemas/proxy-group.ts'
@@ -109,4 +109,10 @@ export function findGroup(
     if (!(error instanceof UserError)) throw error
     return { missing: `ProxyGroup "${name}" cannot be used: ${error.message}` }
   }
+}
+
+/** The name of the group whose own object this is, such as a Pod or a Secret of a replica; undefined if it is not one. */
+export function groupOf(object: KubeObject | undefined): string | undefined {
+  const parent = object && parentOf(object.metadata)
+  return parent?.type === 'proxygroup' ? parent.name : undefined
 }

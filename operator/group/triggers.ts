@@ -3,10 +3,10 @@ import { type Trigger, trigger } from '../../kube/controller/controller.ts'
 import { type KubeObject, keyOf } from '../../kube/controller/object.ts'
 import type { Source } from '../../kube/controller/reflect.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
-import { parentOf } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
+import { groupOf } from './group.ts'
 import type { GroupUse } from './use.ts'
 
 /** What is named after groups. */
@@ -40,14 +40,10 @@ export function triggersFor(
 ): Trigger[] {
   const names = (objects: Iterable<KubeObject>): string[] => [...objects].map(({ metadata }) => metadata.name)
   const every = (): string[] => names(world.all(resources.proxyGroups))
-  const groupOf = (object: KubeObject | undefined): readonly string[] => {
-    const parent = object && parentOf(object.metadata)
-    return parent?.type === 'proxygroup' ? [parent.name] : []
-  }
   return [
     trigger(store(resources.proxyGroups), ({ key }) => [key]),
     ...own.map((resource) =>
-      trigger(store(resource), ({ before, after }) => new Set([...groupOf(before), ...groupOf(after)])),
+      trigger(store(resource), ({ before, after }) => new Set([before, after].flatMap((one) => groupOf(one) ?? []))),
     ),
     trigger(store(resources.proxyClasses), ({ key }) =>
       [key, ...(key === defaultProxyClass ? [''] : [])].flatMap((name) =>
