@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { optional, parseJson } from '../../lib/json.ts'
+import { basicConfig, type BasicOptions } from '../proxy/device-config.ts'
 import { textIn } from '../proxy/state.ts'
 
 /** The file of a replica's device config; agents of all versions that know groups take it. */
@@ -9,27 +10,17 @@ export const configFile = 'cap-106.hujson'
 /** What the ProxyClass decides of a device. */
 export type FromClass = { readonly acceptRoutes: boolean; readonly staticEndpoints: readonly string[] }
 
-export type DeviceOptions = FromClass & {
-  readonly loginServer: string
-  readonly hostname: string
-  /** Undefined once the device has joined. */
-  readonly authKey: string | undefined
+export type DeviceOptions = BasicOptions & {
+  readonly staticEndpoints: FromClass['staticEndpoints']
   /** Further fields, as tailscaled reads them. */
   readonly more: Readonly<Record<string, unknown>>
 }
 
 /** The text of a replica's device config, as tailscaled reads it. */
 export function deviceConfig(options: DeviceOptions): string {
-  const { loginServer, hostname, acceptRoutes, authKey, staticEndpoints, more } = options
+  const { staticEndpoints, more } = options
   return JSON.stringify({
-    Version: 'alpha0',
-    // Otherwise tailscaled would refuse the agent's changes.
-    Locked: false,
-    ServerURL: loginServer,
-    AuthKey: authKey,
-    Hostname: hostname,
-    acceptDNS: false,
-    acceptRoutes,
+    ...basicConfig(options),
     ...(staticEndpoints.length > 0 && { StaticEndpoints: staticEndpoints }),
     ...more,
   })
