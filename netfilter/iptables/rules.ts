@@ -5,7 +5,7 @@ import type { ForwardingTable } from '../table.ts'
 import { digitsOf, kernelText, prefixOf } from './address-text.ts'
 import { byPortChains, leadToPort, portDigits, portsChain } from './by-port.ts'
 import { leadTo, spreadChain, spreadChains } from './spread.ts'
-import { anyOfOurs, asHost, asSubnetRoute, connection, markConnection, marks, subnetRoute, unmarked } from './marks.ts'
+import { anyOfOurs, asHost, asSubnetRoute, connection, markConnection, marks, notAsHost, unmarked } from './marks.ts'
 import { branches, type Chains, type Leaf } from './tree.ts'
 
 /** The prefix of our chains' names, and of no others. */
@@ -61,16 +61,13 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
         { from: 'PREROUTING', to: 'CULVERT-ROUTE', match: outOf },
         { from: 'FORWARD', to: 'CULVERT-INTO', match: into },
         { from: 'FORWARD', to: 'CULVERT-OUTOF', match: outOf },
-        { from: 'POSTROUTING', to: 'CULVERT-UNMARK', match: `${into} -m mark --mark ${subnetRoute}` },
         // Unmapped packets would also leave by the tunnel.
-        { from: 'POSTROUTING', to: 'CULVERT-GUARD', ...(!refuseUnmapped && { match: elsewhere }) },
+        { from: 'POSTROUTING', to: 'CULVERT-GUARD', ...(!refuseUnmapped && { match: `${elsewhere} ${notAsHost}` }) },
       ],
       chains: new Map([
-        // To backends, and answers to the cluster. A connection's first packet is marked where it is translated.
-        [
-          'CULVERT-ROUTE',
-          [`${connection('egress')} ${reply} ${asHost}`, `${connection('ingress')} ${original} ${asHost}`],
-        ],
+        // To backends, and answers to the cluster: tailscaled lets nothing else of ours in, since the Pod's own address is
+        // no address of the node. A connection's first packet is marked where it is translated.
+        ['CULVERT-ROUTE', [`${anyOfOurs} ${asHost}`]],
         [
           'CULVERT-INTO',
           [
@@ -102,8 +99,6 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
             `${connection('ingress')} ${reply} -j DROP`,
           ],
         ],
-        // tailscaled masquerades packets with its mark, and would end those flows when its device is removed.
-        ['CULVERT-UNMARK', [`${anyOfOurs} ${unmarked}`]],
       ]),
     },
     filter: {
@@ -127,7 +122,8 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
         ...(inward === undefined ? [] : [{ from: 'PREROUTING', to: 'CULVERT-IN', match: outOf }]),
         ...(target === undefined ? [] : [{ from: 'PREROUTING', to: 'CULVERT-OTHER', match: toPod('') }]),
         ...outward.map(({ protocol, chain }) => ({ from: 'PREROUTING', to: chain, match: toPod(protocol) })),
-        { from: 'POSTROUTING', to: 'CULVERT-SOURCE' },
+        // tailscaled would masquerade packets with its mark, and the kernel ends such flows when a device is removed.
+        { from: 'POSTROUTING', to: 'CULVERT-SOURCE', first: true },
       ],
       chains: new Map([
         ...(inward ?? []),

@@ -44,7 +44,7 @@ export function interferenceOf(host: Host, name: FirewallName = firewall): Inter
   const both = async (words: string): Promise<void> => {
     for (const program of [name, name.replace('ip', 'ip6')]) await host.exec([program, ...words.split(' ')])
   }
-  const jump = '! -o tailscale0 -j CULVERT-GUARD'
+  const jump = '! -o tailscale0 -m mark ! --mark 0x80000/0xff0000 -j CULVERT-GUARD'
   return {
     deleteRules: async () => {
       await both('-t nat -F PREROUTING')

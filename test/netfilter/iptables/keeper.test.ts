@@ -92,7 +92,9 @@ describe('ensure', () => {
   it('the next change also repairs what has not been noticed yet', async () => {
     const rules = make()
     await rules.ensure(one, alive)
-    models[4].restore('*mangle\n:CULVERT-GUARD - [0:0]\n-D POSTROUTING ! -o tailscale0 -j CULVERT-GUARD\nCOMMIT\n')
+    models[4].restore(
+      '*mangle\n:CULVERT-GUARD - [0:0]\n-D POSTROUTING ! -o tailscale0 -m mark ! --mark 0x80000/0xff0000 -j CULVERT-GUARD\nCOMMIT\n',
+    )
     expect(await rules.ensure(two, alive)).toBe(true)
     expect(await make().ensure(two, alive)).toBe(false)
   })
