@@ -23,10 +23,4 @@ const tailscaledMark = (value: number): string => `${hex(value)}/0xff0000`
 const setMark = (mark: string): string => `-j MARK --set-xmark ${mark}`
 /** tailscaled's mark of its own packets, which are routed as if there was no tailscaled. */
 export const asHost = setMark(tailscaledMark(0x8_0000))
-export const notAsHost = `-m mark ! --mark ${tailscaledMark(0x8_0000)}`
-/**
- * tailscaled's mark of packets of subnet routes. Of other packets that are forwarded into the tunnel it drops those from
- * 100.64.0.0/10 and, with its stateful filter, those of new connections.
- */
-export const asSubnetRoute = setMark(tailscaledMark(0x4_0000))
 export const unmarked = setMark(tailscaledMark(0))

@@ -5,7 +5,7 @@ import type { ForwardingTable } from '../table.ts'
 import { digitsOf, kernelText, prefixOf } from './address-text.ts'
 import { byPortChains, leadToPort, portDigits, portsChain } from './by-port.ts'
 import { leadTo, spreadChain, spreadChains } from './spread.ts'
-import { anyOfOurs, asHost, asSubnetRoute, connection, markConnection, marks, notAsHost, unmarked } from './marks.ts'
+import { anyOfOurs, asHost, connection, markConnection, marks, unmarked } from './marks.ts'
 import { branches, type Chains, type Leaf } from './tree.ts'
 
 /** The prefix of our chains' names, and of no others. */
@@ -62,21 +62,13 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
         { from: 'FORWARD', to: 'CULVERT-INTO', match: into },
         { from: 'FORWARD', to: 'CULVERT-OUTOF', match: outOf },
         // Unmapped packets would also leave by the tunnel.
-        { from: 'POSTROUTING', to: 'CULVERT-GUARD', ...(!refuseUnmapped && { match: `${elsewhere} ${notAsHost}` }) },
+        { from: 'POSTROUTING', to: 'CULVERT-GUARD', ...(!refuseUnmapped && { match: elsewhere }) },
       ],
       chains: new Map([
         // To backends, and answers to the cluster: tailscaled lets nothing else of ours in, since the Pod's own address is
         // no address of the node. A connection's first packet is marked where it is translated.
         ['CULVERT-ROUTE', [`${anyOfOurs} ${asHost}`]],
-        [
-          'CULVERT-INTO',
-          [
-            clamp,
-            // Past the filters of tailscaled, which accept everything else by themselves.
-            `-m conntrack --ctstate NEW ${anyOfOurs} ${asSubnetRoute}`,
-            ...ranges.map((range) => `-s ${range} ${anyOfOurs} ${asSubnetRoute}`),
-          ],
-        ],
+        ['CULVERT-INTO', [clamp]],
         [
           'CULVERT-OUTOF',
           [
@@ -102,28 +94,30 @@ export function rulesOf(table: ForwardingTable, family: Family): Rules {
       ]),
     },
     filter: {
-      jumps: refuseUnmapped ? [{ from: 'FORWARD', to: 'CULVERT-REFUSE', first: true }] : [],
-      chains: new Map(
-        refuseUnmapped
-          ? [
-              [
-                'CULVERT-REFUSE',
-                [
+      jumps: [{ from: 'FORWARD', to: 'CULVERT-FORWARD', first: true }],
+      chains: new Map([
+        [
+          'CULVERT-FORWARD',
+          [
+            ...(refuseUnmapped
+              ? [
                   `-p tcp ${connection('refused')} -j REJECT --reject-with tcp-reset`,
                   `${connection('refused')} -j REJECT --reject-with ${unreachable}`,
-                ],
-              ],
-            ]
-          : [],
-      ),
+                ]
+              : []),
+            // Of what is forwarded into its tunnel tailscaled would drop packets from 100.64.0.0/10 and, with its stateful
+            // filter, those of new connections. What it lets through from there it would masquerade.
+            `${anyOfOurs} -j ACCEPT`,
+          ],
+        ],
+      ]),
     },
     nat: {
       jumps: [
         ...(inward === undefined ? [] : [{ from: 'PREROUTING', to: 'CULVERT-IN', match: outOf }]),
         ...(target === undefined ? [] : [{ from: 'PREROUTING', to: 'CULVERT-OTHER', match: toPod('') }]),
         ...outward.map(({ protocol, chain }) => ({ from: 'PREROUTING', to: chain, match: toPod(protocol) })),
-        // tailscaled would masquerade packets with its mark, and the kernel ends such flows when a device is removed.
-        { from: 'POSTROUTING', to: 'CULVERT-SOURCE', first: true },
+        { from: 'POSTROUTING', to: 'CULVERT-SOURCE' },
       ],
       chains: new Map([
         ...(inward ?? []),

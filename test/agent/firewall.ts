@@ -41,21 +41,19 @@ export function interferenceOf(host: Host, name: FirewallName = firewall): Inter
       emptyGuard: async () => void (await nft('flush', 'chain', 'inet', 'culvert', 'guard')),
     }
   }
-  const both = async (words: string): Promise<void> => {
-    for (const program of [name, name.replace('ip', 'ip6')]) await host.exec([program, ...words.split(' ')])
+  const programs = [name, name.replace('ip', 'ip6')]
+  const both = async (words: string): Promise<string[]> => {
+    const outputs: string[] = []
+    for (const program of programs) outputs.push((await host.exec([program, ...words.split(' ')])).stdout)
+    return outputs
   }
-  const jump = '! -o tailscale0 -m mark ! --mark 0x80000/0xff0000 -j CULVERT-GUARD'
   return {
     deleteRules: async () => {
       await both('-t nat -F PREROUTING')
-      await both(`-t mangle -D POSTROUTING ${jump}`)
+      await both('-t mangle -F POSTROUTING')
     },
-    guarded: () =>
-      both(`-t mangle -C POSTROUTING ${jump}`).then(
-        () => true,
-        () => false,
-      ),
-    emptyGuard: () => both('-t mangle -F CULVERT-GUARD'),
+    guarded: async () => (await both('-t mangle -S POSTROUTING')).every((rules) => rules.includes('-j CULVERT-GUARD')),
+    emptyGuard: async () => void (await both('-t mangle -F CULVERT-GUARD')),
   }
 }
 

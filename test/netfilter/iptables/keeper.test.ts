@@ -92,9 +92,7 @@ describe('ensure', () => {
   it('the next change also repairs what has not been noticed yet', async () => {
     const rules = make()
     await rules.ensure(one, alive)
-    models[4].restore(
-      '*mangle\n:CULVERT-GUARD - [0:0]\n-D POSTROUTING ! -o tailscale0 -m mark ! --mark 0x80000/0xff0000 -j CULVERT-GUARD\nCOMMIT\n',
-    )
+    models[4].restore('*mangle\n:CULVERT-GUARD - [0:0]\n-D POSTROUTING ! -o tailscale0 -j CULVERT-GUARD\nCOMMIT\n')
     expect(await rules.ensure(two, alive)).toBe(true)
     expect(await make().ensure(two, alive)).toBe(false)
   })
@@ -232,7 +230,7 @@ it('if flows cannot be ended, lists none and keeps the rules, since flows would 
 it('prepare installs the guard, and keeps what an earlier agent left', async () => {
   expect(await make().prepare(emptyTable.device)).toBe(true)
   expect(held(6)).toMatch(/CULVERT-GUARD .*DROP/)
-  expect(held(4)).toContain('-A FORWARD -j CULVERT-REFUSE')
+  expect(held(4)).toContain('-A FORWARD -j CULVERT-FORWARD')
   await make().ensure(emptyTable, alive)
   await make().ensure(one, alive)
   expect(await make().prepare(emptyTable.device)).toBe(false)

@@ -34,12 +34,12 @@ describe('rules', () => {
     ],
     ['refuse unmapped services', { refuseUnmapped: true }, 4, /-OUTOF -d 100\.64\.0\.0\/10 .*0x30000000/],
     ['refuse them for IPv6', { refuseUnmapped: true }, 6, /-OUTOF -d fd7a:115c:a1e0::\/48 .*0x30000000/],
-    ['refuse TCP with a reset', { refuseUnmapped: true }, 6, /-REFUSE -p tcp .* -j REJECT --reject-with tcp-reset$/m],
+    ['refuse TCP with a reset', { refuseUnmapped: true }, 6, /-FORWARD -p tcp .* -j REJECT --reject-with tcp-reset$/m],
     [
       'refuse everything else',
       { refuseUnmapped: true },
       6,
-      /-REFUSE .* -j REJECT --reject-with icmp6-port-unreachable$/m,
+      /-FORWARD .* -j REJECT --reject-with icmp6-port-unreachable$/m,
     ],
     [
       'write addresses as the kernel lists them',
@@ -52,12 +52,12 @@ describe('rules', () => {
     expect(text(rules({ ...emptyTable, masquerade: false }, family))).not.toMatch(expected)
   })
 
-  it('guard, clamp and mark everything that is forwarded', () => {
+  it('guard, clamp and accept everything that is forwarded', () => {
     for (const family of families) {
       const said = text(rules({ ...emptyTable, masquerade: false }, family))
       expect(said.match(/-GUARD .* -j DROP$/gm)).toHaveLength(2)
       expect(said.match(/-(INTO|OUTOF) -p tcp .* -j TCPMSS --clamp-mss-to-pmtu$/gm)).toHaveLength(2)
-      expect(said.match(/-INTO .* -j MARK --set-xmark 0x40000\/0xff0000$/gm)).toHaveLength(2)
+      expect(said.match(/-FORWARD .* -j ACCEPT$/gm)).toHaveLength(1)
     }
   })
 
