@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { expectDashboardShows } from './monitoring/dashboard.ts'
 import { namespace } from './operator-process.ts'
 import { ReplicasBed } from './replicas-bed.ts'
 import { Replicas } from './replicas.ts'
@@ -23,6 +24,7 @@ test('one replica works, the other is ready and writes nothing, and takes over w
   await using replicas = await start('one', 'other')
   const [one, other] = [replicas.of('one'), replicas.of('other')]
   expect(other.process.logged).toContain('stands by')
+  await here.bed.control.addApiFault({ method: 'POST', path: '/tailnet', status: 503 })
   await here.expose('handover-1')
   await here.isReady('handover-1')
   expect(replicas.writesOf('one')).not.toEqual([])
@@ -45,6 +47,7 @@ test('one replica works, the other is ready and writes nothing, and takes over w
     'culvert_source_silence_seconds{source="leases"} ',
   ])
     expect(metrics).toContainEqual(expect.stringContaining(begin))
+  await expectDashboardShows(metrics.slice(1))
 
   one.process.signal('SIGTERM')
   expect(await one.process.end()).toBe(0)

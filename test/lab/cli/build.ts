@@ -18,6 +18,7 @@ A cold build takes some minutes; when everything exists, it does nothing.
       'cluster',
       'image',
       'browser',
+      'monitoring',
       ...(values.releases ? (['releases'] as const) : []),
     )
     const programs = await preparation.run(progress(preparation.steps))

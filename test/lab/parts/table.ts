@@ -3,6 +3,7 @@ import { goProgram } from './go.ts'
 import { images, networkPlugins } from './images.ts'
 import { control, coredns, etcd, helm, kubernetes } from './module.ts'
 import type { Part } from './part.ts'
+import { promtool } from './promtool.ts'
 import { releases } from './releases.ts'
 
 const ofKubernetes = <Name extends string>(name: Name): Part<Name> =>
@@ -35,6 +36,7 @@ export const groups = {
     images,
   ],
   image: [debian, node],
+  monitoring: [promtool],
   // Other releases of tailscaled, only for `npm run test:long`.
   releases,
   // Nothing but Debian packages.
