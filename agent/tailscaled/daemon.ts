@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { backoff } from '../../lib/backoff.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
+import { aborted } from '../../lib/timers.ts'
 import type { Context } from '../world/context.ts'
 import type { Daemon, World } from '../world/world.ts'
 import { tailscaledArguments } from './arguments.ts'
@@ -32,6 +33,8 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
   const stopping = new AbortController()
   const write = store.writer('daemon')
   let child: Child | undefined
+  /** Settles when tailscaled has ended, and what it was logged in with. */
+  let living: Promise<boolean> | undefined
 
   /** Nothing is restarted once the agent stops. */
   const ends = (): boolean => stopping.signal.aborted || store.world.lifecycle.stopping !== undefined
@@ -113,7 +116,8 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
       const pause = backoff(timings.retryFirst, timings.retryCap)
       for (let life = 0; !ends(); life += 1) {
         child = start()
-        const isHealthy = await live(child, life)
+        living = live(child, life)
+        const isHealthy = await living
         if (ends()) return
         const { description, isFinal } = await child.exited
         if (isHealthy) pause.reset()
@@ -142,6 +146,8 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
       else deadline.addEventListener('abort', kill, { once: true })
       await running.exited
       deadline.removeEventListener('abort', kill)
+      // A login may take longer to end.
+      await Promise.race([living?.catch(() => {}), aborted(deadline)])
       // A killed tailscaled leaves its socket.
       rmSync(settings.socket, { force: true })
       set({ phase: 'down' })

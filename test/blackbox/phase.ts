@@ -106,6 +106,11 @@ export function same({ root, kube }: Run, { calls, secret }: Expected): void {
 /** The agent exits with `code`, leaves the reason of a failure for kubelet, and nothing running. */
 export async function ended({ agent, root }: Run, code: 0 | 1 | 2): Promise<void> {
   await becomes(() => agent.end, code, 'exit code')
+  const left = [...agent.children.values()]
+  expect(
+    left.filter((name) => name.startsWith('tailscale')),
+    'what the agent has not waited for',
+  ).toEqual([])
   // What a shell has killed may end a moment after the shell.
   await becomes(() => [...agent.children.values()], [], 'what is left running')
   const reason = root.read('dev/termination-log')

@@ -24,6 +24,9 @@ sleep 60 &
 wait
 `
 
+/** An `up` that never returns, and takes some time to end. */
+const idleSlow = idle.replace("trap '", "trap 'sleep 1.5; ")
+
 /** A tailscaled that ignores SIGTERM. */
 const ignoresSignals = `${recording}
 ln -s "$TS_TEST_SOCKET" "\${1#--socket=}"
@@ -43,4 +46,4 @@ if [ -e "$TS_TEST_ONLY_ROOT/tmp/spent" ]; then echo "invalid key: it was used be
 : >"$TS_TEST_ONLY_ROOT/tmp/spent"
 `
 
-export const programs = { recording, tailscaled, slow, idle, ignoresSignals, failing, oneLogin } as const
+export const programs = { recording, tailscaled, slow, idle, idleSlow, ignoresSignals, failing, oneLogin } as const

@@ -47,6 +47,11 @@ export const signals: Scenarios = {
     files: { 'usr/bin/tailscale': programs.idle },
     phases: [{ runs: start }, { signal: 'SIGTERM', exit: 0 }],
   },
+  'SIGTERM during a login that takes its time to end': {
+    env: withKey,
+    files: { 'usr/bin/tailscale': programs.idleSlow },
+    phases: [{ runs: start }, { signal: 'SIGTERM', exit: 0 }],
+  },
   'SIGTERM while another auth key is waited for': {
     env: { ...inKubernetes, ...oneStep },
     phases: [...reissue, { signal: 'SIGTERM', exit: 0 }],

@@ -157,9 +157,12 @@ export function l3Ingress(started: () => L3Cluster): void {
       ['backend', ['TailscaleIngressSvcValid', 'TailscaleIngressSvcConfigured']],
       ['other', undefined],
     ] as const) {
-      const { metadata, status } = await cluster.service(name)
-      expect([metadata['finalizers'], status.loadBalancer]).toEqual([undefined, {}])
-      expect(status.conditions?.map(({ type }) => type)).toEqual(types)
+      // Another controller tells those of a group.
+      const told = async () => {
+        const { metadata, status } = await cluster.service(name)
+        return [metadata['finalizers'], status.loadBalancer, status.conditions?.map(({ type }) => type)]
+      }
+      await expect.poll(told).toEqual([undefined, {}, types])
     }
     expect(cluster.operator.errors).toEqual([])
   })
