@@ -52,11 +52,14 @@ export async function runCleanup(
     const read = await readSettings(env, version)
     if (deployment !== undefined) await scaleDown(read, deployment, log, limit.signal)
     const election = await standForElection(read, log, stop.signal)
+    let isDone = false
     try {
       await elected(election, limit.signal)
       await clean(read, election, { log, clock, patience }, { limit: limit.signal, stop: stop.signal })
+      isDone = true
     } finally {
-      await election.resign({ handOver: true })
+      // What was cut short may still reach the API server.
+      await election.resign({ handOver: isDone })
     }
     log('nothing is left')
     return 0
