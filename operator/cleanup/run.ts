@@ -11,7 +11,15 @@ import { tailscaleApi } from '../api/client.ts'
 import { compose, type Operator } from '../compose.ts'
 import { acmeSecret } from '../group/acme.ts'
 import { identitySecret } from '../group-ingress/identity.ts'
-import { connectors, ingresses, proxyClasses, proxyGroups, secrets, services } from '../objects/resources.ts'
+import {
+  connectors,
+  deployments,
+  ingresses,
+  proxyClasses,
+  proxyGroups,
+  secrets,
+  services,
+} from '../objects/resources.ts'
 import { type Process, readSettings, standForElection } from '../run.ts'
 import type { Read } from '../settings/read.ts'
 import { manager } from '../world/followed.ts'
@@ -19,14 +27,6 @@ import type { CleanupOptions } from './command.ts'
 import { inWords, isNothing, leftIn } from './left.ts'
 import { lenient } from './lenient.ts'
 import { withoutAsking } from './view.ts'
-
-const deployments: Resource = {
-  group: 'apps',
-  version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
-  namespaced: true,
-}
 
 /** How often it looks what is left, in milliseconds. */
 const lookMs = 500
