@@ -44,6 +44,8 @@ export type Parts = {
   readonly uses?: readonly GroupUse[]
   /** Resolves when this process may act; until then it only follows the cluster. Undefined: it may from the start. */
   readonly elected?: Promise<void> | undefined
+  /** As that of the caches. */
+  readonly view?: ((object: KubeObject) => KubeObject) | undefined
 }
 
 export type Operator = {
@@ -60,7 +62,7 @@ const parents: readonly { readonly type: ParentType; readonly resource: Resource
 
 /** Puts the operator together, which works until `signal` aborts. */
 export function compose(
-  { api, tailnet, settings, log, clock, isVerbose = false, waits, uses = allUses, elected }: Parts,
+  { api, tailnet, settings, log, clock, isVerbose = false, waits, uses = allUses, elected, view }: Parts,
   signal: AbortSignal,
 ): Operator {
   const problem = (what: string, text: string | undefined): void =>
@@ -81,6 +83,7 @@ export function compose(
       failed: (error, key) => problem(key, `bug in the operator: ${String(error)}`),
       ...(waits && { waits }),
       elected,
+      view,
     },
     signal,
   )

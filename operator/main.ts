@@ -1,10 +1,10 @@
 import { systemClock } from '../lib/clock.ts'
-import { runOperator } from './run.ts'
+import { runProgram } from './program.ts'
 
 /** Set by the bundler. */
 declare const CULVERT_VERSION: string | undefined
 
-process.exitCode = await runOperator({
+process.exitCode = await runProgram(process.argv.slice(2), {
   env: process.env,
   write: (text) => void process.stderr.write(text),
   onSignal: (listener) => {

@@ -80,7 +80,8 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
   }
 }
 
-async function readSettings(env: Process['env'], version: string): Promise<Read> {
+/** @throws CulvertError `settings` that names all problems at once */
+export async function readSettings(env: Process['env'], version: string): Promise<Read> {
   const textOf = (path: string) => readFile(path, 'utf8').catch(() => '')
   const resolvConf = await textOf('/etc/resolv.conf')
   const podNamespace = (await textOf('/var/run/secrets/kubernetes.io/serviceaccount/namespace')).trim()
@@ -91,7 +92,7 @@ async function readSettings(env: Process['env'], version: string): Promise<Read>
 const leaseName = 'culvert-operator'
 
 /** Returns when it is known whether another replica works. */
-async function standForElection({ settings, process }: Read, log: Log, signal: AbortSignal): Promise<Election> {
+export async function standForElection({ settings, process }: Read, log: Log, signal: AbortSignal): Promise<Election> {
   // Connections of its own: renewals must not wait for other requests.
   const { api } = await connect('default')
   const options = {

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { crdFiles } from './crds.ts'
+import { crdFiles, crdFolders } from './crds.ts'
+import { operatorManifest } from './manifest.ts'
 import { operatorPage } from './operator-page.ts'
 import { runSteps } from './programs.ts'
 import { settingsPage } from './settings-page.ts'
@@ -9,5 +10,6 @@ import { settingsPage } from './settings-page.ts'
 const root = dirname(import.meta.dirname)
 await writeFile(join(root, 'docs', 'settings.md'), settingsPage())
 await writeFile(join(root, 'docs', 'operator-settings.md'), operatorPage())
-for (const [name, text] of crdFiles()) await writeFile(join(root, 'operator', 'crds', name), text)
+for (const folder of crdFolders) for (const [name, text] of crdFiles()) await writeFile(join(root, folder, name), text)
+await writeFile(join(root, 'docs', 'examples', 'operator.yaml'), await operatorManifest())
 process.exitCode = (await runSteps([{ name: 'format', program: 'oxfmt', args: ['.'] }])).length

@@ -1,5 +1,6 @@
 import type { Api } from '../../kube/controller/api.ts'
 import type { Written } from '../../kube/controller/apply.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
 import { reflect, type ReflectOptions, type Source } from '../../kube/controller/reflect.ts'
 import { apiVersionOf, type Resource } from '../../kube/controller/resource.ts'
 import { type Store, store } from '../../kube/controller/store.ts'
@@ -30,12 +31,14 @@ export type CachesOptions = {
    * watches are a little behind. Undefined: it may from the start.
    */
   readonly elected?: Promise<void> | undefined
+  /** How objects are seen, if not as they are. */
+  readonly view?: ((object: KubeObject) => KubeObject) | undefined
 }
 
 /** Follows everything that the operator knows of the cluster, until `signal` aborts. */
 export function caches(
   api: Pick<Api, 'page' | 'watch'>,
-  { namespace, problem, failed, waits, elected }: CachesOptions,
+  { namespace, problem, failed, waits, elected, view = (object) => object }: CachesOptions,
   signal: AbortSignal,
 ): Caches {
   const stores = followed(namespace).map((one) => ({ ...one, store: store({ indexes: one.indexes, failed }) }))
@@ -49,7 +52,14 @@ export function caches(
   const forControllers = new Map<string, Source>()
   const start = ({ resource, scope, trim, store: kept }: (typeof stores)[number]): void => {
     const tell = (text: string | undefined): void => problem(resource.plural, text)
-    const options = { resource, scope, store: kept, trim, problem: tell, ...(waits && { waits }) }
+    const options = {
+      resource,
+      scope,
+      store: kept,
+      trim: (object: KubeObject) => view(trim(object)),
+      problem: tell,
+      ...(waits && { waits }),
+    }
     if (running.has(idOf(resource))) return
     const source = reflect(api, options, signal)
     running.set(idOf(resource), source)

@@ -13,6 +13,8 @@ import { readYaml } from '../users/readers/yaml.ts'
 
 export const namespace = 'tailscale'
 
+type Texts = Readonly<Record<string, string>>
+
 /** Installs what the operator needs in a cluster, as docs/examples/operator.yaml has it, but for its Pod. */
 export async function installOperator({ cluster }: Bed): Promise<void> {
   await cluster.kubectl(['apply', '--server-side', `--filename=${join(projectRoot, 'operator/crds')}`])
@@ -34,9 +36,24 @@ export class OperatorProcess implements AsyncDisposable {
   }
 
   /** Starts one, and returns when it follows the cluster. `program`: its bundle, instead of the sources. */
-  static async start(
+  static async start(bed: Bed, more: Texts = {}, program?: string): Promise<OperatorProcess> {
+    const started = await OperatorProcess.run(bed, [], more, program)
+    const follows = poll('that it follows the cluster', () => {
+      if (started.hasEnded) throw new Error(`it has ended with ${started.#child.exitCode}`)
+      return started.logged.includes('follows the cluster') || undefined
+    })
+    await follows.catch(async (cause: unknown) => {
+      await started.stop()
+      throw new Error(`the operator: ${started.logged.join('\n')}`, { cause })
+    })
+    return started
+  }
+
+  /** Starts the program with arguments. */
+  static async run(
     bed: Bed,
-    more: Readonly<Record<string, string>> = {},
+    programArguments: readonly string[],
+    more: Texts = {},
     program = join(projectRoot, 'operator/main.ts'),
   ): Promise<OperatorProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'culvert-operator-'))
@@ -60,21 +77,13 @@ export class OperatorProcess implements AsyncDisposable {
       ...more,
     }
     // It ends with this process, however that ends.
-    const tied = ['setpriv', '--pdeathsig', 'KILL', '--']
-    const [command, ...args] = [...tied, ...bed.cluster.argv.slice(0, -1), ...tied, process.execPath, program]
+    const tied = ['setpriv', '--pdeathsig', 'KILL', '--'] as const
+    const own = [process.execPath, program, ...programArguments]
+    const [command, ...args] = [...tied, ...bed.cluster.argv.slice(0, -1), ...tied, ...own]
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
     const logged: string[] = []
     createInterface({ input: child.stderr }).on('line', (line) => logged.push(line.replace(/^boot: \S+ \S+ /, '')))
-    const started = new OperatorProcess(child, folder, logged)
-    const follows = poll('that it follows the cluster', () => {
-      if (child.exitCode !== null) throw new Error(`it has ended with ${child.exitCode}`)
-      return logged.includes('follows the cluster') || undefined
-    })
-    await follows.catch(async (cause: unknown) => {
-      await started.stop()
-      throw new Error(`the operator: ${logged.join('\n')}`, { cause })
-    })
-    return started
+    return new OperatorProcess(child, folder, logged)
   }
 
   readonly name = 'operator'

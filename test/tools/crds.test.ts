@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { crdFiles } from '../../tools/crds.ts'
+import { crdFiles, crdFolders } from '../../tools/crds.ts'
 
-it('operator/crds/ is what `npm run format` makes of the schemas', () => {
-  const folder = join(import.meta.dirname, '../../operator/crds')
-  const present = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const)
+it.each(crdFolders)('%s is what `npm run format` makes of the schemas', (name) => {
+  const folder = join(import.meta.dirname, '../..', name)
+  const present = readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'utf8')] as const)
   expect(new Map(present)).toEqual(crdFiles())
 })

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path'
+import { helmEnvironment } from '../helm.ts'
 import { enterNetwork } from '../namespaces/enter.ts'
 import type { BedRecord } from '../namespaces/record.ts'
 import { searchPath } from '../hosts/host.ts'
@@ -40,6 +41,7 @@ export class Kubectl {
   readonly kubeconfig: string
   /** The beginning of a command that runs kubectl in the network of the API server. */
   readonly argv: readonly string[]
+  readonly #helm: string
   readonly #direct: boolean
   #api: DirectApi | undefined
 
@@ -47,6 +49,7 @@ export class Kubectl {
   constructor(record: BedRecord, programs: Programs<'cluster'>, direct: boolean) {
     this.kubeconfig = clusterPaths(record.name).kubeconfig('admin')
     this.argv = [...enterNetwork(record.holder!.pid), join(programs.kubectl, 'kubectl')]
+    this.#helm = join(programs.helm, 'helm')
     this.#direct = direct
   }
 
@@ -67,6 +70,16 @@ export class Kubectl {
       // Not this process's environment, which may name a proxy. It ends before there is much garbage to collect.
       env: { HOME: dirname(this.kubeconfig), KUBECONFIG: this.kubeconfig, PATH: searchPath([]), GOGC: 'off' },
       doing: `kubectl ${argv.join(' ')}`,
+    })
+  }
+
+  /** Runs helm as the administrator, in the same way. */
+  async helm(argv: readonly string[], options: KubectlOptions = {}): Promise<Ran> {
+    return await run([...this.argv.slice(0, -1), this.#helm, ...argv], {
+      timeout: ample,
+      ...options,
+      env: { ...helmEnvironment(dirname(this.kubeconfig)), KUBECONFIG: this.kubeconfig },
+      doing: `helm ${argv.join(' ')}`,
     })
   }
 

@@ -28,10 +28,11 @@ export class EngineBed implements AsyncDisposable {
     })
   }
 
-  static async start(): Promise<EngineBed> {
+  /** `install`: puts into the cluster what the operator needs there. */
+  static async start(install: (bed: Bed) => Promise<void> = installOperator): Promise<EngineBed> {
     const bed = await startBed({ hosts: {}, cluster: { nodes: 0 } })
     const api = await ApiBed.start(bed)
-    await installOperator(bed)
+    await install(bed)
     return new EngineBed(bed, api)
   }
 

@@ -1,0 +1,149 @@
+{{- /* The name of objects in the namespace: as with the chart of Tailscale's operator. */ -}}
+{{- define "culvert.name" -}}
+{{- if .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride }}
+{{- else if .Values.nameOverride -}}
+{{ printf "%s-%s" .Release.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- else -}}
+operator
+{{- end -}}
+{{- end -}}
+
+{{- /* The same of objects without a namespace. */ -}}
+{{- define "culvert.clusterName" -}}
+{{- if or .Values.fullnameOverride .Values.nameOverride -}}
+{{ include "culvert.name" . }}
+{{- else -}}
+tailscale-operator
+{{- end -}}
+{{- end -}}
+
+{{- define "culvert.labels" -}}
+app.kubernetes.io/name: culvert
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+
+{{- /* An image's name of {image, repository, tag}, of which the last two are defaults. */ -}}
+{{- define "culvert.image" -}}
+{{- $name := .image.repo | default .image.repository | default .repository -}}
+{{- if .image.digest -}}
+{{ printf "%s@%s" $name .image.digest }}
+{{- else -}}
+{{ printf "%s:%s" $name (.image.tag | default .tag | toString) }}
+{{- end -}}
+{{- end -}}
+
+{{- define "culvert.operatorImage" -}}
+{{ include "culvert.image" (dict "image" .Values.operatorConfig.image "repository" "culvert/operator" "tag" .Chart.AppVersion) }}
+{{- end -}}
+
+{{- define "culvert.proxyImage" -}}
+{{- if eq .Values.proxyConfig.agent "upstream" -}}
+{{ include "culvert.image" (dict "image" .Values.proxyConfig.image "repository" "tailscale/tailscale" "tag" "latest") }}
+{{- else -}}
+{{ include "culvert.image" (dict "image" .Values.proxyConfig.image "repository" "culvert/agent" "tag" .Chart.AppVersion) }}
+{{- end -}}
+{{- end -}}
+
+{{- /* What the operator's Pods and the one that cleans up have in common. */ -}}
+{{- define "culvert.pod" -}}
+serviceAccountName: {{ include "culvert.name" . }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operatorConfig.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.operatorConfig.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operatorConfig.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operatorConfig.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext: {{- toYaml .Values.operatorConfig.podSecurityContext | nindent 2 }}
+volumes:
+  {{- if .Values.oauth.audience }}
+  - name: oidc-jwt
+    projected:
+      sources:
+        - serviceAccountToken:
+            audience: {{ .Values.oauth.audience }}
+            expirationSeconds: 3600
+            path: token
+  {{- else if .Values.oauthSecretVolume }}
+  - name: oauth
+    {{- toYaml .Values.oauthSecretVolume | nindent 4 }}
+  {{- else }}
+  - name: oauth
+    secret:
+      secretName: operator-oauth
+  {{- end }}
+{{- end -}}
+
+{{- /* The same of their container: its image, environment and mounts. */ -}}
+{{- define "culvert.container" -}}
+image: {{ include "culvert.operatorImage" . }}
+imagePullPolicy: {{ .Values.operatorConfig.image.pullPolicy }}
+env:
+  {{- if .Values.oauth.audience }}
+  - name: CLIENT_ID
+    value: {{ .Values.oauth.clientId | quote }}
+  {{- else }}
+  - name: CLIENT_ID_FILE
+    value: /oauth/client_id
+  - name: CLIENT_SECRET_FILE
+    value: /oauth/client_secret
+  {{- end }}
+  {{- with .Values.loginServer }}
+  - name: OPERATOR_LOGIN_SERVER
+    value: {{ . | quote }}
+  {{- end }}
+  {{- if ne .Values.operatorConfig.logging "info" }}
+  - name: OPERATOR_LOGGING
+    value: {{ .Values.operatorConfig.logging }}
+  {{- end }}
+  {{- if ne (include "culvert.name" .) "operator" }}
+  - name: OPERATOR_SECRET
+    value: {{ include "culvert.name" . }}
+  {{- end }}
+  - name: OPERATOR_INGRESS_CLASS_NAME
+    value: {{ .Values.ingressClass.name | quote }}
+  {{- if eq .Values.proxyConfig.agent "upstream" }}
+  - name: CULVERT_AGENT
+    value: upstream
+  {{- end }}
+  - name: PROXY_IMAGE
+    value: {{ include "culvert.proxyImage" . }}
+  - name: PROXY_TAGS
+    value: {{ .Values.proxyConfig.defaultTags | quote }}
+  {{- with .Values.proxyConfig.firewallMode }}
+  - name: PROXY_FIREWALL_MODE
+    value: {{ . }}
+  {{- end }}
+  {{- with .Values.proxyConfig.defaultProxyClass }}
+  - name: PROXY_DEFAULT_CLASS
+    value: {{ . | quote }}
+  {{- end }}
+  {{- if eq (.Values.operatorConfig.sharedACMEAccountKey | toString) "true" }}
+  - name: OPERATOR_SHARED_ACME_ACCOUNT_KEY
+    value: 'true'
+  {{- end }}
+  {{- with .Values.operatorConfig.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+securityContext: {{- toYaml .Values.operatorConfig.securityContext | nindent 2 }}
+volumeMounts:
+  {{- if .Values.oauth.audience }}
+  - name: oidc-jwt
+    mountPath: /var/run/secrets/tailscale/serviceaccount
+    readOnly: true
+  {{- else }}
+  - name: oauth
+    mountPath: /oauth
+    readOnly: true
+  {{- end }}
+{{- end -}}
