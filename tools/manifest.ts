@@ -11,6 +11,9 @@ const head = `# Generated from charts/culvert by \`npm run format\`: the operato
 #   kubectl create secret generic operator-oauth --namespace tailscale \\
 #     --from-literal=client_id=ID --from-literal=client_secret=SECRET
 #
+# \`kubectl delete --filename\` would delete the namespace with the identities of all proxies, and leave their nodes in the
+# tailnet: first see "Remove, without Helm" in docs/install.md.
+#
 # What to change is marked CHANGE. Another control server, such as Headscale's: add the variable OPERATOR_LOGIN_SERVER.
 apiVersion: v1
 kind: Namespace
