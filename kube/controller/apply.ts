@@ -40,8 +40,15 @@ export function applier(
   kinds: readonly Written[],
 ): Applier {
   const turns = byTurns()
-  /** What was applied last, and what it looked like: values that the API writes in another way would never be equal. */
-  const last = new Map<string, { readonly wanted: string; readonly became: string }>()
+  /**
+   * What was applied last, by object and subresource, and what it looked like: values that the API writes in another
+   * way would never be equal.
+   */
+  const last = new Map<string, Map<string | undefined, { readonly wanted: string; readonly became: string }>>()
+  for (const { store } of kinds)
+    store.listen(({ before, after }) => {
+      if (before !== undefined && after === undefined) last.delete(idOf(before))
+    })
   const kindOf = ({ apiVersion, kind }: KubeObject): Written => {
     const found = kinds.find(({ resource }) => resource.kind === kind && apiVersionOf(resource) === apiVersion)
     if (found === undefined) throw new Error(`nothing writes ${kind} of ${apiVersion}`)
@@ -49,12 +56,12 @@ export function applier(
   }
   const idOf = ({ apiVersion, kind, metadata }: KubeObject): string => `${apiVersion} ${kind} ${keyOf(metadata)}`
 
-  const isApplied = (id: string, object: KubeObject, present: KubeObject, subresource?: string): boolean => {
+  const isApplied = (object: KubeObject, present: KubeObject, subresource?: string): boolean => {
     const view = appliedBy(manager, present, subresource)
     if (view === undefined) return false
     const wanted = comparable(object)
     if (isDeepStrictEqual(view, wanted)) return true
-    const before = last.get(id)
+    const before = last.get(idOf(object))?.get(subresource)
     return before !== undefined && before.wanted === hash(wanted) && before.became === hash(view)
   }
 
@@ -66,13 +73,13 @@ export function applier(
 
   return {
     apply: (object, flight, { subresource, owns } = {}) => {
-      const id = `${idOf(object)}${subresource === undefined ? '' : ` ${subresource}`}`
-      return turns(idOf(object), async () => {
+      const id = idOf(object)
+      return turns(id, async () => {
         const { resource, store } = kindOf(object)
         const key = keyOf(object.metadata)
         const cached = store.get(key)
         check(resource, cached, owns)
-        if (cached !== undefined && isApplied(id, object, cached, subresource)) return 'unchanged'
+        if (cached !== undefined && isApplied(object, cached, subresource)) return 'unchanged'
         // The cache may not show it yet, or not be meant to show objects of others.
         if (cached === undefined && owns !== undefined)
           check(resource, await api.get(resource, object.metadata, flight.signal), owns)
@@ -82,7 +89,8 @@ export function applier(
           const patch = { type: 'apply', body: object, manager, force: true, subresource, hidden } as const
           const result = await api.patch(resource, object.metadata, patch, flight.signal)
           const view = appliedBy(manager, result, subresource)
-          last.set(id, { wanted: hash(comparable(object)), became: hash(view) })
+          const applied = { wanted: hash(comparable(object)), became: hash(view) }
+          last.set(id, new Map(last.get(id)).set(subresource, applied))
           flight.wrote(write.done(result.metadata.resourceVersion))
         } catch (error) {
           write.failed()
@@ -109,7 +117,6 @@ export function applier(
               { propagation: 'Background' },
               flight.signal,
             )
-            last.delete(idOf(object))
             flight.wrote(write.done(left?.metadata.resourceVersion))
           } catch (error) {
             write.failed()

@@ -67,6 +67,11 @@ export const parseService = (answer: string): TailscaleService => service(read(s
 export const parseServices = (answer: string): TailscaleService[] =>
   (read(z.object({ vipServices: optional(z.array(serviceSchema)) }), answer).vipServices ?? []).map(service)
 
+/** The answer to a removal says nothing; but a page for people is none of the API, and then nothing was removed. */
+export function parseRemoved(answer: string): void {
+  if (/^\s*</.test(answer)) throw new Error('it is a web page')
+}
+
 /** What the API says with an error; undefined if it is something else that answers. */
 export function parseRefusal(answer: string): string | undefined {
   const {

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { transport, type TransportOptions } from '../../lib/transport.ts'
-import { parseDevice, parseDevices, parseKey, parseService, parseServices } from './answers.ts'
+import { parseDevice, parseDevices, parseKey, parseRemoved, parseService, parseServices } from './answers.ts'
 import type { TailscaleApi } from './api.ts'
 import type { CredentialFiles } from './credentials.ts'
 import { type ApiRequest, dialect } from './dialect.ts'
@@ -60,7 +60,7 @@ export function tailscaleApi(
     maxBytes: listBytes,
   })
   const remove = async (action: string, feature: Feature, path: string, signal: AbortSignal): Promise<void> => {
-    await unlessGone(ask({ action, feature, method: 'DELETE', path }, () => undefined, signal))
+    await unlessGone(ask({ action, feature, method: 'DELETE', path }, parseRemoved, signal))
   }
 
   const devicePath = (id: string): string => `/device/${encodeURIComponent(id)}`

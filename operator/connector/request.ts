@@ -18,6 +18,9 @@ export type Asked = {
   readonly hostnames: readonly string[]
 }
 
+/** As of a group. Far more are a slip, and their names alone would fill the memory. */
+const mostReplicas = 500
+
 const invalid = (message: string, remedy: string): UserError => new UserError('ConnectorInvalid', message, remedy)
 
 /** @throws UserError that names all that is wrong */
@@ -29,6 +32,9 @@ export function read(object: KubeObject): Asked {
       `it asks for the Tailnet "${spec.tailnet}", and other tailnets than the default one are not managed`,
       'Create a Connector without tailnet.',
     )
+  const { replicas = 1 } = spec
+  if (replicas > mostReplicas)
+    throw invalid(`spec.replicas: ${replicas} are more than ${mostReplicas}`, 'Make several Connectors.')
   return {
     spec,
     subnets: networks('spec.subnetRouter.advertiseRoutes', spec.subnetRouter?.advertiseRoutes),

@@ -1,14 +1,10 @@
 import { UserError } from '../../kube/controller/controller.ts'
 import type { Kind } from '../kind.ts'
-import {
-  annotationEvents,
-  annotations as table,
-  proxyClassOf,
-  readAnnotations,
-  textOf,
-} from '../objects/annotations.ts'
+import { annotationEvents, annotations as table, proxyClassOf, readAnnotations } from '../objects/annotations.ts'
+import { hasTarget } from '../objects/exposed.ts'
 import { hostnameOf, invalidService, proxyReady, stateOf } from '../objects/exposed-service.ts'
 import { services } from '../objects/resources.ts'
+import { sameNameAs } from '../objects/same-name.ts'
 import type { Variable } from '../proxy/request.ts'
 import { accessPolicy } from './access.ts'
 import { restore, rewrite } from './rewrite.ts'
@@ -17,8 +13,6 @@ import { type EgressTarget, targetOf } from './target.ts'
 const variableOf = ({ ip, fqdn }: EgressTarget['target']): Variable =>
   ip === '' ? { name: 'TS_TAILNET_TARGET_FQDN', value: `${fqdn}.` } : { name: 'TS_TAILNET_TARGET_IP', value: ip }
 
-const targets = ['tailnetIp', 'oldTailnetIp', 'tailnetFqdn'] as const
-
 /**
  * L3 egress: a Service that names a target in the tailnet becomes another name of a proxy, which forwards everything
  * that it receives to the target.
@@ -26,21 +20,21 @@ const targets = ['tailnetIp', 'oldTailnetIp', 'tailnetFqdn'] as const
 export const l3Egress: Kind = {
   name: 'l3-egress',
   resource: services,
-  claims: (service) =>
-    service.metadata.annotations?.[table.proxyGroup.name] === undefined &&
-    targets.some((key) => textOf(service, key) !== undefined),
-  plan: (service, _world, { namespace, defaultProxyClass }) => {
+  claims: (service) => service.metadata.annotations?.[table.proxyGroup.name] === undefined && hasTarget(service),
+  plan: (service, world, settings) => {
+    const { namespace, defaultProxyClass } = settings
     const { hostname, tags = [], unprivileged, allowFrom, ...asked } = readAnnotations(service, invalidService)
     const { target, isRouted } = targetOf(asked)
     if (unprivileged === true) {
       const why = `annotation ${table.unprivileged.name}: egress needs a proxy that may forward packets in the kernel`
       throw new UserError(invalidService, why, 'Remove it.')
     }
+    const name = hostnameOf(service, hostname)
     return {
       proxies: {
         type: 'svc',
         app: 'k8s-operator-egress-proxy',
-        hostnames: [hostnameOf(service, hostname)],
+        hostnames: [name],
         tags,
         mode: 'kernel',
         variables: [variableOf(target)],
@@ -51,7 +45,7 @@ export const l3Egress: Kind = {
         ownOptions: [],
       },
       objects: allowFrom === undefined ? [] : [accessPolicy(service, namespace, allowFrom)],
-      events: annotationEvents(service),
+      events: [...annotationEvents(service), ...sameNameAs(service, name, world, settings)],
     }
   },
   report: (service, seen, _world, settings) => ({

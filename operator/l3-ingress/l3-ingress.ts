@@ -9,6 +9,7 @@ import { proxyClassOf } from '../objects/class-of.ts'
 import { isExposed } from '../objects/exposed.ts'
 import { hostnameOf, invalidService, loadBalancerOf, proxyReady, stateOf } from '../objects/exposed-service.ts'
 import { services } from '../objects/resources.ts'
+import { sameNameAs } from '../objects/same-name.ts'
 import { clusterAddresses, dnsName, specOf } from '../objects/service.ts'
 import type { OwnOption, Variable } from '../proxy/request.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -41,11 +42,12 @@ function plan(service: KubeObject, world: World, settings: OperatorSettings): Pl
   ]
   if (ports.list === '' && (needsPorts.length > 0 || ports.problems.length > 0))
     throw noPorts(needsPorts, ports.problems)
+  const name = hostnameOf(service, hostname)
   return {
     proxies: {
       type: 'svc',
       app: 'k8s-operator-ingress-proxy',
-      hostnames: [hostnameOf(service, hostname)],
+      hostnames: [name],
       tags,
       mode: why === undefined ? 'kernel' : 'userspace',
       variables: [
@@ -67,6 +69,7 @@ function plan(service: KubeObject, world: World, settings: OperatorSettings): Pl
     objects: [],
     events: [
       ...annotationEvents(service),
+      ...sameNameAs(service, name, world, settings),
       ...(ports.problems.length === 0 ? [] : [warning(`not forwarded: ${some(ports.problems)}`)]),
       ...(why !== undefined && unprivileged === undefined
         ? [warning(`the proxy forwards only the listed ports and no ICMP, because of ${why}`)]

@@ -2,10 +2,10 @@ import type { Event } from '../../kube/controller/events.ts'
 import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { quote } from '../../lib/quote.ts'
-import { some } from '../../lib/some.ts'
 import type { Plan } from '../kind.ts'
 import { annotationEvents, called, proxyClassOf } from '../objects/annotations.ts'
 import { ingressClasses } from '../objects/resources.ts'
+import { sameName } from '../objects/same-name.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
 import { hasNode, joinedTo, joiningServices, rivalsOf } from './holder.ts'
@@ -43,7 +43,7 @@ export function plan(ingress: KubeObject, world: World, settings: OperatorSettin
       ...annotationEvents(ingress),
       ...sites.events,
       ...siteEvents(ingress, sites),
-      ...rivalEvents(hostname, rivalsOf(ingress, world, settings)),
+      ...sameName(hostname, rivalsOf(ingress, world, settings)),
       ...classEvents(world, settings),
     ],
   }
@@ -80,13 +80,6 @@ function siteEvents(ingress: KubeObject, { annotations, handlers }: Sites): Even
           ),
         ]),
   ]
-}
-
-function rivalEvents(hostname: string, rivals: readonly KubeObject[]): Event[] {
-  if (rivals.length === 0) return []
-  const others = some(rivals.map(called), { separator: ', ' })
-  const outcome = `the tailnet calls one of the nodes ${quote(`${hostname}-1`)}`
-  return [warning('NameNotUnique', `the name ${quote(hostname)} is also asked for by ${others}: ${outcome}`)]
 }
 
 const endpointHint =

@@ -23,6 +23,11 @@ export function isExposed(
   return spec.loadBalancerClass === undefined ? isDefaultLoadBalancer : spec.loadBalancerClass === loadBalancerClass
 }
 
+const targets = ['tailnetIp', 'oldTailnetIp', 'tailnetFqdn'] as const
+
+/** Whether a Service names a target in the tailnet. */
+export const hasTarget = (service: KubeObject): boolean => targets.some((key) => textOf(service, key) !== undefined)
+
 /** The tailnet name that a Service asks for, as its annotation has it: it may be invalid. */
 export const nodeNameOf = (service: KubeObject): string =>
   textOf(service, 'hostname') ?? `${service.metadata.namespace}-${service.metadata.name}`

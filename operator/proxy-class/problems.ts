@@ -1,13 +1,15 @@
 import * as z from 'zod/mini'
 import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
+import { isJsonObject } from '../../lib/json.ts'
 import { readAnnotations } from '../objects/annotations.ts'
 import { customResourceDefinitions, proxyClasses } from '../objects/resources.ts'
+import { containerName } from '../proxy/template.ts'
 import { issueTexts } from '../schemas/issues.ts'
 import { proxyClass, type ProxyClassSpec } from '../schemas/proxy-class.ts'
 import { serviceMonitors } from '../world/followed.ts'
 import type { World } from '../world/world.ts'
-import { mergeProblems } from './merge.ts'
+import { merge, mergeProblems } from './merge.ts'
 
 /** What a class says, if it can be used. */
 export type Examined = { readonly spec: ProxyClassSpec; readonly agent: 'culvert' | 'upstream' | undefined }
@@ -70,15 +72,14 @@ function imageProblems({ statefulSet }: ProxyClassSpec): string[] {
   })
 }
 
+/** The template is tried: there are many ways to take the container away. */
 function containerProblems({ statefulSet }: ProxyClassSpec): string[] {
-  const containers = statefulSet?.template?.spec?.['containers']
-  const items: unknown[] = Array.isArray(containers) ? containers : []
-  const removes = items.some(
-    (one) => typeof one === 'object' && one !== null && '$patch' in one && one.$patch !== 'merge' && isProxy(one),
-  )
-  return removes ? ['spec.statefulSet.template.spec.containers: the container tailscale cannot be removed'] : []
+  const proxy = { name: containerName, isProxy: true }
+  const { spec } = merge({ spec: { containers: [proxy] } }, statefulSet?.template ?? {})
+  const left = isJsonObject(spec) && Array.isArray(spec['containers']) ? spec['containers'].filter(isJsonObject) : []
+  if (left.some(({ isProxy }) => isProxy)) return []
+  return ['spec.statefulSet.template.spec.containers: the container tailscale cannot be removed']
 }
-const isProxy = (container: object): boolean => !('name' in container) || container.name === 'tailscale'
 
 function monitorProblems({ metrics }: ProxyClassSpec, world: World): string[] {
   if (metrics?.serviceMonitor?.enable !== true) return []

@@ -51,9 +51,9 @@ export function proxies(options: EngineOptions): Controller {
   const { world } = caches
   const { resource } = kinds[0]
   const store = caches.store(resource)
-  const { removeAll, removeSecrets } = removal({ ...options, prune: applier.prune })
+  const { removeAll, ...removing } = removal({ ...options, prune: applier.prune })
   const apply = adopting(api, caches, applier.apply)
-  const provision = provisioner({ ...options, prune: applier.prune, apply, world, removeSecrets })
+  const provision = provisioner({ ...options, prune: applier.prune, apply, world, ...removing })
   const writer = parentWriter({ api, resource, store, apply: applier.apply, clock })
 
   const kindOf = (object: KubeObject): Kind | undefined => kinds.find((kind) => kind.claims(object, world, settings))

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { textOf } from '../objects/annotations.ts'
-import { loadBalancerClass } from '../objects/exposed.ts'
+import { hasTarget, loadBalancerClass } from '../objects/exposed.ts'
 import { type Parent, parentValue } from '../objects/parent.ts'
 import { services } from '../objects/resources.ts'
 import { specOf } from '../objects/service.ts'
@@ -9,11 +9,9 @@ import type { World } from '../world/world.ts'
 /** Whether an object asks a group of proxies to do what it is for: then the group's controllers say how it stands. */
 export const asksGroup = (object: KubeObject): boolean => textOf(object, 'proxyGroup') !== undefined
 
-const targets = ['tailnetIp', 'tailnetFqdn', 'oldTailnetIp'] as const
-
 /** Whether a Service asks a group of proxies to lead to a target in the tailnet. One that it exposes is not led anywhere. */
 export const asksGroupEgress = (service: KubeObject): boolean =>
-  asksGroup(service) && targets.some((key) => textOf(service, key) !== undefined) && !isExposed(service)
+  asksGroup(service) && hasTarget(service) && !isExposed(service)
 
 function isExposed(service: KubeObject): boolean {
   const { type, loadBalancerClass: of } = specOf(service)

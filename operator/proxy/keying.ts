@@ -35,7 +35,10 @@ export function keying({ tailnet, clock }: { readonly tailnet: Tailnet; readonly
   const mint = async ({ parent, tags }: Keyed, signal: AbortSignal): Promise<Held> => {
     const wanted = { tags, description: keyDescription(parent), expirySeconds }
     const { key, id, expires } = await tailnet.mintKey(wanted, signal)
-    return { key, id, expires: expires ?? new Date(clock.date().getTime() + expirySeconds * 1000) }
+    const now = clock.date()
+    // A key that seems to be over at once, as with another clock, would be followed by another without end.
+    const isSaid = expires !== undefined && expires > now
+    return { key, id, expires: isSaid ? expires : new Date(now.getTime() + expirySeconds * 1000) }
   }
 
   return async (keyed: Keyed, flight: Flight): Promise<number | undefined> => {

@@ -1,6 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Flight } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
+import { KubeError } from '../../kube/error.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import { isJsonObject } from '../../lib/json.ts'
 import type { Plan, Refused } from '../kind.ts'
+import { labels } from '../objects/names.ts'
 import { labelsOf, type Parent } from '../objects/parent.ts'
 import { customResourceDefinitions, statefulSets } from '../objects/resources.ts'
 import { serviceMonitors } from '../world/followed.ts'
@@ -21,8 +26,7 @@ export type ProvisionOptions = SecretsOptions &
   Pick<RemovalOptions, 'prune'> & {
     readonly api: Pick<Api, 'get' | 'page'>
     readonly resolveClass: ResolveClass
-    readonly removeSecrets: ReturnType<typeof removal>['removeSecrets']
-  }
+  } & Pick<ReturnType<typeof removal>, 'removeSecrets' | 'removeSet'>
 
 export type Provisioned = {
   readonly name: string
@@ -36,7 +40,7 @@ export type Provisioned = {
 
 /** Gives what brings the proxies of a parent into the cluster, as a plan says. */
 export function provisioner(options: ProvisionOptions) {
-  const { api, world, apply, prune, settings, resolveClass, removeSecrets } = options
+  const { api, world, apply, prune, settings, resolveClass, removeSecrets, removeSet } = options
   const applySecrets = proxySecrets(options)
 
   const bring = async (
@@ -51,8 +55,13 @@ export function provisioner(options: ProvisionOptions) {
     const ignored = ignoredOptions(request, agentOf({ class: of, settings }))
     mustBeAdmitted(request, world, settings.namespace)
     const setKey = `${settings.namespace}/${name}`
-    if (world.get(statefulSets, setKey)?.metadata.deletionTimestamp !== undefined)
-      return { name, refused: { as: 'pending', reason: 'ProxyRemoved', message: 'an earlier proxy is being removed' } }
+    const before = world.get(statefulSets, setKey)
+    const isStale = before !== undefined && isMadeFor(parent, before) && !selects(before, object)
+    if (isStale) await removeSet(before, flight)
+    if (isStale || before?.metadata.deletionTimestamp !== undefined) {
+      const message = 'an earlier proxy is being removed'
+      return { name, refused: { as: 'pending', reason: 'ProxyRemoved', message }, again: soonMs }
+    }
     const replicas = request.hostnames.length
     const surplus = surplusOf(world, parent, name, replicas)
     const made = children({
@@ -69,12 +78,14 @@ export function provisioner(options: ProvisionOptions) {
       metadata: { ...metadata, labels: { ...metadata.labels, ...labelsOf(parent) } },
     })) as readonly KubeObject[]
     const canMonitor = world.get(customResourceDefinitions, serviceMonitors) !== undefined
-    const before = [...made.slice(0, -1), ...labelled].filter(({ kind }) => canMonitor || kind !== 'ServiceMonitor')
+    const first = [...made.slice(0, -1), ...labelled].filter(({ kind }) => canMonitor || kind !== 'ServiceMonitor')
     const owns = { owns: (present: KubeObject) => isMadeFor(parent, present) }
-    for (const one of before) await apply(one, flight, owns)
+    for (const one of first) await apply(one, flight, owns)
     const again = await applySecrets({ object, parent, name, request, acceptRoutes: of?.acceptRoutes === true }, flight)
-    const written = await apply(made.at(-1)!, flight, owns)
-    await prune(madeFor(world, parent), before, flight)
+    const written = await apply(made.at(-1)!, flight, owns).catch((error: unknown) => {
+      throw byClass(error, of)
+    })
+    await prune(madeFor(world, parent), first, flight)
     const set = world.get(statefulSets, setKey)
     if (written === 'written' || set === undefined) return { name, ignored, again: Math.min(again ?? soonMs, soonMs) }
     await removeSecrets(freeOf(world, surplus, set), undefined, flight)
@@ -96,6 +107,21 @@ export function provisioner(options: ProvisionOptions) {
     }
     return bring(object, parent, plan, request, of, flight)
   }
+}
+
+/**
+ * Whether a StatefulSet is for the Pods of just this object, and not of an earlier one with its name, which went without
+ * its proxy. The selector cannot be changed.
+ */
+const selects = ({ spec }: KubeObject, { metadata }: KubeObject): boolean =>
+  isJsonObject(spec) && isDeepStrictEqual(spec['selector'], { matchLabels: { [labels.app]: metadata.uid } })
+
+/** Why the API does not take a StatefulSet, where a ProxyClass may be the reason. */
+function byClass(error: unknown, of: ProxyClass | undefined): unknown {
+  const isUnusable = error instanceof KubeError && (error.status === 422 || error.status === 500)
+  if (of === undefined || !isUnusable) return error
+  const remedy = `Correct ProxyClass "${of.name}", if that is why.`
+  return new CulvertError(error.code, error.message, { cause: error, remedy })
 }
 
 /** After a write, Pods are about to appear. */

@@ -59,6 +59,7 @@ export function removal({ api, caches: { world, store }, prune, tailnet, tell, c
     })
   }
 
+  /** Removes a StatefulSet, after its Pods. */
   const removeSet = async ({ metadata }: KubeObject, flight: Flight): Promise<void> => {
     if (metadata.deletionTimestamp !== undefined) return
     const write = store(statefulSets).writing(keyOf(metadata))
@@ -74,6 +75,7 @@ export function removal({ api, caches: { world, store }, prune, tailnet, tell, c
 
   return {
     removeSecrets,
+    removeSet,
     /**
      * Takes away everything. Gives true once nothing is left; until then, the end of each step is an event.
      * `object`: the parent, unless it is gone already.

@@ -15,18 +15,23 @@ export function textIn(secret: KubeObject | undefined, key: string): string | un
   return (typeof value === 'string' && Buffer.from(value, 'base64').toString('utf8')) || undefined
 }
 
+/** A name as the API takes it in the status of others; anything else in its place would keep all of the status out. */
+const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+const usable = (name: string | undefined): string | undefined =>
+  name !== undefined && name.length <= 253 && dnsName.test(name) ? name : undefined
+
 /** What is known of a replica; either object may not exist. */
 export function readDevice(ordinal: number, secret: KubeObject | undefined, pod: KubeObject | undefined): Device {
   const podUid = textIn(secret, keys.podUid)
   const isCurrent = podUid !== undefined && podUid === pod?.metadata.uid
-  const fqdn = parseDeviceFqdn(textIn(secret, keys.deviceFqdn) ?? '')
+  const fqdn = usable(parseDeviceFqdn(textIn(secret, keys.deviceFqdn) ?? ''))
   const writes = isCurrent && Number(textIn(secret, keys.capver)) >= writesEndpoint
   return {
     ordinal,
     id: textIn(secret, keys.deviceId),
     fqdn,
     addresses: parseDeviceIps(textIn(secret, keys.deviceIps) ?? '[]')?.map(({ text }) => text) ?? [],
-    httpsEndpoint: writes ? textIn(secret, keys.httpsEndpoint) : fqdn,
+    httpsEndpoint: writes ? usable(textIn(secret, keys.httpsEndpoint)) : fqdn,
     isCurrent,
     isReady: pod !== undefined && isReady(pod),
   }

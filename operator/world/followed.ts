@@ -8,6 +8,7 @@ import { isReady } from '../group-ingress/entries.ts'
 import { groupsIn } from '../group-ingress/record.ts'
 import { annotations } from '../objects/annotations.ts'
 import { proxyClassOf } from '../objects/class-of.ts'
+import { nodeNameOf } from '../objects/exposed.ts'
 import { labels, type ParentType } from '../objects/names.ts'
 import { parentInGroup as parentOfUse, parentOf, parentValue } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
@@ -81,6 +82,7 @@ export function followed(namespace: string): readonly Followed[] {
       // Elsewhere, labels are what users have written.
       parent: (object) => [...itself('svc')(object), ...here(children)(object)],
       group: groups,
+      nodeName: (service) => [nodeNameOf(service).toLowerCase()],
       madeForGroup: here(madeForGroup),
       tailscaleService: namedBy,
       parentInGroup: here(parentInGroup),

@@ -27,6 +27,8 @@ export type IndexName =
   | 'servedBy'
   /** The name of the Tailscale Service that an object asks of a group. */
   | 'tailscaleService'
+  /** The name in the tailnet, in lower case, that a Service would have. */
+  | 'nodeName'
   /** `namespace/name` of the Service of an EndpointSlice. */
   | 'service'
   /** The keys of the Secrets that the object refers to. */

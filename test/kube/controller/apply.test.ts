@@ -96,6 +96,15 @@ describe('an object', () => {
     expect(await made().apply(wanted('a', { a: 'x' }), flight())).toBe('unchanged')
   })
 
+  it('that is gone is not remembered: what comes in its place is looked at anew', async () => {
+    const { apply } = made()
+    await apply(wanted('a', { a: 'X' }), flight())
+    refresh()
+    kept.remove('ns/a')
+    refresh()
+    expect(await apply(wanted('a', { a: 'X' }), flight())).toBe('written')
+  })
+
   it('holds its key until the cache shows what was written', async () => {
     const run = flight()
     await made().apply(wanted('a'), run)

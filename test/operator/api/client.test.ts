@@ -141,6 +141,13 @@ describe('what is gone already', () => {
   })
 })
 
+it('a web page in place of the answer, as of a portal on the way, is not taken for a removal', async () => {
+  server.answer = (_seen, response) => response.end('\n<!DOCTYPE html><title>Sign in</title>')
+  expect(await reasonOf(api.removeDevice('n1', never))).toMatchObject({ problem: 'unavailable' })
+  server.answer = (_seen, response) => response.end()
+  await api.removeDevice('n1', never)
+})
+
 it('a device without an ID is neither asked for nor removed', async () => {
   expect(await api.getDevice('', never)).toBeUndefined()
   await api.removeDevice('', never)

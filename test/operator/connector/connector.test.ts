@@ -118,6 +118,10 @@ describe('what cannot be done is refused with the remedy', () => {
     [routes('fd7a:115c:a1e0:b1a:1:0:a00:0/104'), 'is of a 4via6 site beyond 65535'],
     [{ appConnector: { routes: ['10.1.0.0/8'] } }, 'spec.appConnector.routes: "10.1.0.0/8" has bits behind'],
     [{ exitNode: true, tailnet: 'second' }, 'it asks for the Tailnet "second", and other tailnets'],
+    [
+      { exitNode: true, replicas: 2 ** 31 - 1 },
+      'spec.replicas: 2147483647 are more than 500. Make several Connectors.',
+    ],
     [{ exitNode: true, hostnamePrefix: 'x'.repeat(62) }, 'has more than 63 characters. Shorten the prefix.'],
   ])('%j', (spec, message) => {
     expect(refusal(spec)).toMatch(/^ConnectorInvalid: .*\. [A-Z].*\.$/s)

@@ -50,6 +50,18 @@ const ports = [
 ]
 const unprivileged = { 'culvert/unprivileged': 'true' }
 
+it('names other Services, of any namespace and use, that ask for the same name', () => {
+  const others = [
+    service('a', {}, { annotations: { ...expose, 'tailscale.com/hostname': 'DB' }, namespace: 'far' }),
+    service('b', {}, { annotations: { ...hostname, 'tailscale.com/tailnet-ip': '100.64.0.9' } }),
+    service('not-exposed', {}, { annotations: hostname }),
+    service('of-a-group', {}, { annotations: { ...expose, ...hostname, 'tailscale.com/proxy-group': 'g' } }),
+  ]
+  expect(messages({}, hostname, worldOf(made({}, { ...expose, ...hostname }), ...others))).toEqual([
+    'the name "db" is also asked for by Service "far/a", Service "apps/b": the tailnet calls one of the nodes "db-1"',
+  ])
+})
+
 describe('the proxy of a Service', () => {
   it.each<[string, Spec, Annotations, readonly string[]]>([
     ['leads to its cluster IP and its ports', {}, {}, ['TS_DEST_IP=10.96.0.9', 'CULVERT_DEST_PORTS=tcp/80']],

@@ -67,6 +67,16 @@ describe('a class that cannot be used says why', () => {
       { statefulSet: { template: { spec: { containers: [{ $patch: 'replace' }, { name: 'a' }] } } } },
       'the container tailscale cannot be removed',
     ],
+    ...[
+      { containers: null },
+      { containers: { $patch: 'delete' } },
+      { containers: ['tailscale'] },
+      { $patch: 'delete' },
+      { $patch: 'replace', hostNetwork: true },
+    ].map((podSpec): [ProxyClassSpec, string] => [
+      { statefulSet: { template: { spec: podSpec } } },
+      'the container tailscale cannot be removed',
+    ]),
   ])('%j', (spec, message) => {
     expect(problemOf(proxyClass('a', spec))).toContain(message)
   })

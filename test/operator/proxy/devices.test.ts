@@ -129,6 +129,14 @@ test('a device is read from its Secret and its Pod', () => {
   })
 })
 
+test.each(['NOT A NAME', 'web.tail.ts.net\n', '-', 'a..b', `${'a'.repeat(63)}.`.repeat(5), '\u001b[31m'])(
+  'a name that is none, %j, counts as absent',
+  (text) => {
+    const device = readDevice(0, secret({ ...state, device_fqdn: text, https_endpoint: text }), pod('p1'))
+    expect(device).toMatchObject({ id: 'n1', fqdn: undefined, httpsEndpoint: undefined })
+  },
+)
+
 test.each<[string, Readonly<Record<string, string>>, string | undefined]>([
   ['the agent has written', { device_id: 'n1' }, 'n1'],
   [

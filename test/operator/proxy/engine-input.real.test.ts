@@ -62,6 +62,10 @@ test('a class that is not there is waited for, and a class that changes reaches 
   await expect.poll(metrics).toBe(2)
   await at.bed.cluster.apply(proxyClass('special', 'one'))
   await expect.poll(metrics).toBe(1)
+  const unusable = { template: { spec: { restartPolicy: 'Never' } } }
+  await at.bed.cluster.apply(proxyClass('special', 'one', { statefulSet: unusable }))
+  await expect.poll(() => at.ready('service', 'own')).toMatch(/"Never".*Correct ProxyClass "special"/)
+  await expect.poll(labels).toContain('own one')
   await at.remove('services', 'own', 'plain')
   await at.nothingLeft()
 })

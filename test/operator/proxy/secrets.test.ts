@@ -23,8 +23,10 @@ const clock = { ...systemClock, now: () => time, date: () => new Date(time) }
 
 let calls: string[]
 let failure: unknown
+let expires: Date | undefined
 beforeEach(() => {
   calls = []
+  expires = undefined
   failure = undefined
   time = Date.parse('2026-01-01T00:00:00Z')
 })
@@ -32,7 +34,7 @@ beforeEach(() => {
 const tailnet: Tailnet = {
   mintKey: async ({ tags, description, expirySeconds }) => {
     calls.push(`mint ${tags.join()} ${description} ${expirySeconds}`)
-    return { key: 'tskey', id: 'k1', expires: undefined }
+    return { key: 'tskey', id: 'k1', expires }
   },
   removeKey: async (id) => void calls.push(`remove key ${id}`),
   removeDevice: async (id) => {
@@ -81,6 +83,12 @@ test('a key is made when the Secret itself shows that one is needed, with its li
     'mint tag:k8s Service prod web 86400',
     'apply ts-web-1-0 with the key {"culvert/auth-key-id":"k1","culvert/auth-key-expires":"2026-01-02T00:00:00.000Z"}',
   ])
+})
+
+test('a key that is over already, as the server says, counts as new, so that no other follows at once', async () => {
+  expires = new Date('0001-01-01T00:00:00Z')
+  expect(await applied(undefined, undefined)).toBe(86_400_000)
+  expect(calls.at(-1)).toContain('"culvert/auth-key-expires":"2026-01-02T00:00:00.000Z"')
 })
 
 test('no key is made if only the cache lacks the device', async () => {
