@@ -146,6 +146,14 @@ export class GroupIngressCluster implements AsyncDisposable {
     )
   }
 
+  /** Whether each replica of a group says that it forwards to `db`. */
+  async forwarding(group: string): Promise<readonly boolean[]> {
+    const all = await this.bed.cluster.list<KubeObject & { data?: Record<string, string> }>('secrets', namespace)
+    return all
+      .filter(({ metadata }) => new RegExp(`^${group}-\\d+$`).test(metadata.name))
+      .map(({ data = {} }) => Buffer.from(data['ingress-config.json'] ?? '', 'base64').includes('svc:db'))
+  }
+
   /** What the operator has made, besides what is named after its groups. */
   async made(): Promise<readonly string[]> {
     const kinds =
