@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFailed } from 'vitest'
+import { textIn } from '../../../operator/proxy/state.ts'
 import { rolledOut } from '../../e2e/rollout.ts'
 import { ask, type Bed, type Report, startBed, startTraffic } from '../../lab/bed.ts'
 import { siteObjects } from '../../lab/cluster/ingress.ts'
@@ -148,10 +149,9 @@ export class GroupIngressCluster implements AsyncDisposable {
 
   /** Whether each replica of a group says that it forwards to `db`. */
   async forwarding(group: string): Promise<readonly boolean[]> {
-    const all = await this.bed.cluster.list<KubeObject & { data?: Record<string, string> }>('secrets', namespace)
-    return all
-      .filter(({ metadata }) => new RegExp(`^${group}-\\d+$`).test(metadata.name))
-      .map(({ data = {} }) => Buffer.from(data['ingress-config.json'] ?? '', 'base64').includes('svc:db'))
+    const all = await this.bed.cluster.list<KubeObject>('secrets', namespace)
+    const states = all.filter(({ metadata }) => new RegExp(`^${group}-\d+$`).test(metadata.name))
+    return states.map((state) => textIn(state, 'ingress-config.json')?.includes('svc:db') === true)
   }
 
   /** What the operator has made, besides what is named after its groups. */
