@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFailed } from 'vitest'
+import type { KubeObject as Stored } from '../../../kube/controller/object.ts'
 import { textIn } from '../../../operator/proxy/state.ts'
 import { rolledOut } from '../../e2e/rollout.ts'
 import { ask, type Bed, type Report, startBed, startTraffic } from '../../lab/bed.ts'
@@ -149,8 +150,8 @@ export class GroupIngressCluster implements AsyncDisposable {
 
   /** Whether each replica of a group says that it forwards to `db`. */
   async forwarding(group: string): Promise<readonly boolean[]> {
-    const all = await this.bed.cluster.list<KubeObject>('secrets', namespace)
-    const states = all.filter(({ metadata }) => new RegExp(`^${group}-\d+$`).test(metadata.name))
+    const all = await this.bed.cluster.list<Stored>('secrets', namespace)
+    const states = all.filter(({ metadata }) => metadata.name.replace(/-\d+$/, '') === group)
     return states.map((state) => textIn(state, 'ingress-config.json')?.includes('svc:db') === true)
   }
 
