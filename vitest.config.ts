@@ -71,8 +71,9 @@ const inClusters = ['test/{e2e,examples,operator/e2e}/**/*.real.test.ts', 'test/
 /** Tests in beds wait for more than half of their time: two cores have enough to do with four of them. */
 const inBeds = { maxWorkers: 4, sequence: { groupOrder: 1 } }
 
-/** Tests of forwarding, which must pass with every firewall. */
+/** Tests and soaks of forwarding, which must pass with every firewall. */
 const ofForwarding = [
+  'test/agent/{chaos,egress}.long.test.ts',
   'test/agent/modes/{group-egress,group-ingress,l3-egress,via-ingress}.real.test.ts',
   'test/agent/{accepted-routes,egress-change,egress-guard,families,ingress,ingress-by-port,ingress-name,stop}.real.test.ts',
 ]
@@ -91,6 +92,7 @@ const again = (name: string, include: readonly string[], env: Readonly<Record<st
     name,
     include: [...include],
     ...patient,
+    testTimeout: minutes(90),
     expect: looking,
     env: { ...env },
     maxWorkers: 2,

@@ -98,6 +98,7 @@ export function compose(
     { component: manager, clock, problem: (text) => problem('writing Events', text) },
     signal,
   )
+  const { concurrency } = settings
   const common = { api, caches, applier: logged, tell, clock }
   const told = (name: string) => (key: string, text: string | undefined) => problem(`${name} ${key}`, text)
   const ofParents = parents.flatMap(({ type, resource }) => {
@@ -111,10 +112,10 @@ export function compose(
     groupFiles({ ...common, settings, uses, problem: told('files of ProxyGroup') }),
     acmeAccountsOf({ ...common, settings, problem: told('Secret') }),
     groupEgress({ ...common, settings, standalone: standalone(caches.world, settings), problem: told('Service') }),
-    egressPods({ api, caches, clock, problem: told('Pod') }),
+    egressPods({ api, caches, clock, concurrency, problem: told('Pod') }),
     ...groupIngress({ ...common, tailnet, settings, told }),
   ]
-  const ofOthers = judged.map((one) => judging(one, { ...common, problem: told(one.resource.kind) }))
+  const ofOthers = judged.map((one) => judging(one, { ...common, concurrency, problem: told(one.resource.kind) }))
   const controllers = [...ofParents, ...ofGroups, ...ofOthers]
   return { controllers, sources: () => caches.sources(), caches }
 }

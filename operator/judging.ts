@@ -16,12 +16,16 @@ export type JudgingOptions = {
   readonly applier: Applier
   readonly tell: (about: KubeObject, event: Event) => Promise<void>
   readonly clock: Clock
+  readonly concurrency: number
   /** As that of a controller. */
   readonly problem: (key: string, text: string | undefined) => void
 }
 
 /** Tells objects of a kind in their status how they stand. */
-export function judging(judged: Judged, { api, caches, applier, tell, clock, problem }: JudgingOptions): Controller {
+export function judging(
+  judged: Judged,
+  { api, caches, applier, tell, clock, concurrency, problem }: JudgingOptions,
+): Controller {
   const { name, resource, judge, finalizer, concerns = [] } = judged
   const { world } = caches
   const store = caches.store(resource)
@@ -38,6 +42,7 @@ export function judging(judged: Judged, { api, caches, applier, tell, clock, pro
       ),
     ],
     clock,
+    concurrency,
     problem,
     reconcile: async (key, flight) => {
       const object = store.get(key)

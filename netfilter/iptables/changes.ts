@@ -46,6 +46,14 @@ function tableChange(table: TableName, held: HeldTable, wanted: TableRules): Cha
   }
 }
 
+/** Whether all rules are as desired, besides the place of jumps among rules of others. */
+export const differOnlyInOrder = (held: Held, wanted: Rules): boolean =>
+  tableNames.every((table) => {
+    const { jumps, chains } = wanted[table]
+    const anywhere = { chains, jumps: jumps.map((jump) => ({ ...jump, first: false })) }
+    return tableChange(table, held[table], anywhere).commands.length === 0
+  })
+
 /** One input for all tables, each of which is changed completely or not at all. */
 export const renderChanges = (list: readonly Change[]): string =>
   list.map(({ table, commands }) => [`*${table}`, ...commands, 'COMMIT', ''].join('\n')).join('')

@@ -14,7 +14,7 @@ import {
   type TrackedAddresses,
 } from '../flows.ts'
 import { byFamily, emptyTable, type ForwardingTable } from '../table.ts'
-import { type Change, changes, named, noRules, renderChanges } from './changes.ts'
+import { type Change, changes, differOnlyInOrder, named, noRules, renderChanges } from './changes.ts'
 import type { Iptables } from './iptables.ts'
 import { type Held, readListing } from './listing.ts'
 import { kindOf } from './marks.ts'
@@ -33,8 +33,8 @@ export type KeeperOptions = {
 /** Keeps the forwarding table in the kernel, with iptables. */
 export type Keeper = Firewall & {
   /**
-   * Checks whether the kernel still has the rules that were verified last. Returns the differences; undefined if there
-   * are none, or if nothing has been verified that could differ.
+   * Checks whether the kernel still has the rules that were verified last. Returns the differences, as an empty text if
+   * only rules of others have come before ours; undefined if there are none, or if nothing has been verified.
    */
   readonly look: () => Promise<string | undefined>
 }
@@ -79,7 +79,10 @@ export function keeper({ iptables, run, followsFlows, localAddresses }: KeeperOp
   /** Whether flows were classified by the rules that were verified last. */
   let settled = false
 
-  /** Writes these rules if necessary, and returns whether it was. `reading` is what has just been read, if anything. */
+  /**
+   * Writes these rules if necessary, and returns whether it was: not if tailscaled had only put its own before them, as it
+   * does at each start. `reading` is what has just been read, if anything.
+   */
   const make = async (one: Iptables, wanted: Rules, reading?: Reading): Promise<boolean> => {
     const since = invalidations
     const before = reading ?? proven.get(one.family) ?? (await read(one))
@@ -87,7 +90,7 @@ export function keeper({ iptables, run, followsFlows, localAddresses }: KeeperOp
     proven.delete(one.family)
     const now = await write(one, before, wanted)
     if (invalidations === since) proven.set(one.family, { ...now, wanted })
-    return now !== before
+    return now !== before && !differOnlyInOrder(before.held, wanted)
   }
 
   /** Does this for each family, independent of failures of the other; one after the other, since they share a lock. */
@@ -175,11 +178,11 @@ export function keeper({ iptables, run, followsFlows, localAddresses }: KeeperOp
         const held = readListing(listing)
         const list = changes(held, before.wanted)
         if (list.length === 0) proven.set(one.family, { ...before, listing, held })
-        else found.push(`${familyName(one.family)}: ${named(list)}`)
+        else found.push(differOnlyInOrder(held, before.wanted) ? '' : `${familyName(one.family)}: ${named(list)}`)
       }
       if (found.length === 0) return undefined
       invalidate()
-      return found.join('; ')
+      return found.filter((text) => text !== '').join('; ')
     },
   }
 }

@@ -175,6 +175,7 @@ export function groupEgress(options: GroupEgressOptions): Controller {
     name: 'egress through groups',
     sources: sourcesFor(caches),
     triggers: triggersFor(caches, settings),
+    concurrency: settings.concurrency,
     clock,
     problem,
     reconcile: async (key, flight) => {

@@ -16,6 +16,7 @@ import { endpointsOf } from './slices.ts'
 export type EgressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
   readonly caches: Caches
   /** As that of a controller. */
+  readonly concurrency: number
   readonly problem: (key: string, text: string | undefined) => void
 }
 
@@ -27,7 +28,7 @@ const annotation = 'culvert/egress-config'
  * look at the group's files when these have changed. Kubelet looks by itself once in a minute or so, but at once when an
  * annotation of the Pod changes.
  */
-export function egressPods({ api, caches, clock, problem }: EgressPodsOptions): Controller {
+export function egressPods({ api, caches, clock, concurrency, problem }: EgressPodsOptions): Controller {
   const { world } = caches
   const store = caches.store(pods)
   const { annotate, openGate } = podWriter({ api, store, clock })
@@ -56,6 +57,7 @@ export function egressPods({ api, caches, clock, problem }: EgressPodsOptions): 
         trigger(caches.store(resource), ({ before, after }) => [...ofService(before), ...ofService(after)]),
       ),
     ],
+    concurrency,
     clock,
     problem,
     reconcile: async (key, flight) => {

@@ -67,6 +67,7 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
         trigger(caches.store(resource), ({ before, after }) => podsOf(groupOf(after ?? before))),
       ),
     ],
+    concurrency: settings.concurrency,
     clock,
     problem,
     reconcile: async (key, flight) => {

@@ -122,6 +122,7 @@ export function groupUsers(options: UsersOptions): Controller {
         trigger(caches.store(other), (change) => concernedBy(type, change, world)),
       ),
     ],
+    concurrency: settings.concurrency,
     clock,
     problem,
     reconcile: async (key, flight) => {

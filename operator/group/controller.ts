@@ -127,6 +127,7 @@ export function groups(options: GroupsOptions): Controller {
     name: 'groups of proxies',
     sources: sourcesFor(caches, uses),
     triggers: triggersFor(caches, uses, settings),
+    concurrency: settings.concurrency,
     clock,
     problem,
     reconcile: async (key, flight) => {

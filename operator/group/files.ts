@@ -42,6 +42,7 @@ export function groupFiles(options: Omit<GroupsOptions, 'tailnet' | 'resolveClas
     name: 'files of groups',
     sources: sourcesFor(caches, uses),
     triggers: triggersFor(caches, uses, settings),
+    concurrency: settings.concurrency,
     clock,
     problem,
     reconcile: async (key, flight) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho } from '../lab/traffic/traffic.ts'
-import { Proxy } from './proxy.ts'
+import { onDisk, Proxy } from './proxy.ts'
 
 // A peer advertises a route to the cluster's network, and the node accepts routes: traffic to the cluster must still
 // not go into the tailnet.
@@ -55,4 +55,30 @@ it('L3 ingress reaches a backend in the cluster', async () => {
       expect(await ask(bed.host('db'), { to: own[family], protocol })).toMatchObject({ host: 'app' })
     }
   }
+})
+
+it('L3 egress carries clients in the tailnet’s range, and with tailscaled’s stateful filter', async () => {
+  const [app, clientAddress] = [bed.host('app'), '100.80.1.1']
+  const env = await accepting()
+  const TS_EXTRA_ARGS = `${env.TS_EXTRA_ARGS} --stateful-filtering`
+  await using proxy = await Proxy.ready(bed, {
+    ...env,
+    ...onDisk,
+    TS_EXTRA_ARGS,
+    TS_TAILNET_TARGET_FQDN: 'db.lab.ts.net',
+  })
+  await proxy.until(({ ready }) => ready)
+  const { v4, v6 } = proxy.host.address
+  const asked = async (to: string) =>
+    Promise.all(protocols.map(async (protocol) => (await ask(app, { to, protocol })).host))
+  expect([...(await asked(String(v4))), ...(await asked(String(v6)))]).toEqual(['db', 'db', 'db', 'db'])
+  // As with Pods in 100.64.0.0/10, which some clouds give them.
+  await app.exec(['ip', 'address', 'add', clientAddress, 'dev', 'eth0'])
+  await app.exec(['ip', 'route', 'replace', String(v4), 'dev', 'eth0', 'src', clientAddress])
+  await proxy.host.exec(['ip', 'route', 'add', clientAddress, 'via', String(app.address.v4)])
+  expect(await asked(String(v4))).toEqual(['db', 'db'])
+  // tailscaled puts its rules before ours when it starts anew.
+  await proxy.host.exec(['kill', '-KILL', String((await proxy.status()).tailscaled.pid)])
+  await proxy.until((status) => status.ready && status.tailscaled.restarts === 1)
+  expect(await asked(String(v4))).toEqual(['db', 'db'])
 })

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { testBed } from '../lab/vitest.ts'
+import { interferenceOf } from './firewall.ts'
 import { egressEntry, Group, groupBed } from './group.ts'
 import { Proxy } from './proxy.ts'
 
@@ -34,6 +35,7 @@ it('ProxyGroup egress survives 40 faults of all kinds under traffic: flows go on
     'eth0',
     'not host 100.100.100.100 and (net 100.64.0.0/10 or net fd7a:115c:a1e0::/48)',
   )
+  const interference = interferenceOf(proxy.host)
   let restarts = 0
   const faults: (() => Promise<unknown>)[] = [
     async () => {
@@ -44,7 +46,11 @@ it('ProxyGroup egress survives 40 faults of all kinds under traffic: flows go on
       restarts += 1
       return proxy.host.exec(['ip', 'link', 'del', 'tailscale0'])
     },
-    async () => proxy.host.exec(['nft', 'add table inet culvert; delete table inet culvert']),
+    async () => {
+      await interference.deleteRules()
+      // Without the guard, the next fault would let packets out.
+      await expect.poll(interference.guarded).toBe(true)
+    },
     async () => group.egress(services(1 + Math.floor(Math.random() * 500))),
   ]
   for (let round = 0; round < 40; round += 1) {

@@ -32,7 +32,8 @@ export function interferenceOf(host: Host, name: FirewallName = firewall): Inter
   if (name === 'nftables') {
     const nft = (...words: string[]) => host.exec(['nft', ...words])
     return {
-      deleteRules: async () => void (await nft('delete', 'table', 'inet', 'culvert')),
+      // Also while they are not back from the last time.
+      deleteRules: async () => void (await nft('add table inet culvert; delete table inet culvert')),
       guarded: () =>
         nft('list', 'chain', 'inet', 'culvert', 'guard').then(
           () => true,

@@ -78,7 +78,6 @@ describe.each(variants)('%s', (variant) => {
     ['a jump that was deleted', ['-t', 'nat', '-D', 'POSTROUTING', '-j', 'CULVERT-SOURCE']],
     ['an additional jump', ['-t', 'nat', '-A', 'OUTPUT', '-d', '10.0.0.1', '-j', 'CULVERT-IN']],
     ['a flushed table', ['-t', 'nat', '-F']],
-    ['a rule before one that must be first', ['-I', 'FORWARD', '-j', 'ACCEPT']],
   ])('finds and repairs %s', async (_name, change) => {
     const wanted = { ...one, refuseUnmapped: true }
     await rules.ensure(wanted, alive)
@@ -87,7 +86,15 @@ describe.each(variants)('%s', (variant) => {
     expect(await rules.ensure(wanted, alive)).toBe(true)
     expect(await rules.look()).toBeUndefined()
     expect(await make().ensure(wanted, alive)).toBe(false)
-    await foreign('-F', 'FORWARD')
+  })
+
+  it('goes first again when another program has put a rule before ours', async () => {
+    await rules.ensure(one, alive)
+    await foreign('-I', 'FORWARD', '-j', 'ACCEPT')
+    expect(await rules.look()).toBe('')
+    expect(await rules.ensure(one, alive)).toBe(false)
+    expect((await listings())[0]).toContain('-A FORWARD -j CULVERT-FORWARD\n-A FORWARD -j ACCEPT\n')
+    await foreign('-D', 'FORWARD', '-j', 'ACCEPT')
   })
 
   it('changes one branch if a service is added to a thousand', async () => {

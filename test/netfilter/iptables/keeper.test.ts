@@ -75,7 +75,6 @@ describe('ensure', () => {
       '-D PREROUTING -i tailscale0 -j CULVERT-ROUTE\n-A PREROUTING -j CULVERT-ROUTE',
     ],
     ['a chain with our prefix', 'filter', ':CULVERT-OTHER - [0:0]\n-A CULVERT-OTHER -j ACCEPT'],
-    ['a rule before one that must be first', 'filter', '-I FORWARD 1 -j ACCEPT'],
   ]
   it.each(foreign)('repairs %s', async (_name, table, lines) => {
     const rules = make()
@@ -85,7 +84,17 @@ describe('ensure', () => {
     models[4].restore(`*${table}\n${lines}\nCOMMIT\n`)
     expect(await rules.look()).toContain(`IPv4: CULVERT-`)
     expect(await rules.ensure(wanted, alive)).toBe(true)
-    expect(held(4).replace('-A FORWARD -j ACCEPT\n', '')).toBe(before)
+    expect(held(4)).toBe(before)
+    expect(await rules.look()).toBeUndefined()
+  })
+
+  it('goes first again when another program has put a rule before ours, which is not counted as a repair', async () => {
+    const rules = make()
+    await rules.ensure(one, alive)
+    models[4].restore('*filter\n-I FORWARD 1 -j ts-forward\nCOMMIT\n')
+    expect(await rules.look()).toBe('')
+    expect(await rules.ensure(one, alive)).toBe(false)
+    expect(held(4)).toContain('-A FORWARD -j CULVERT-FORWARD\n-A FORWARD -j ts-forward\n')
     expect(await rules.look()).toBeUndefined()
   })
 
