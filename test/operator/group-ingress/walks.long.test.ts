@@ -4,19 +4,21 @@ import { GroupBed } from './group-bed.ts'
 import { leftIn, Walker, walkGroups } from './walks.ts'
 
 let here: GroupBed
-let before: readonly string[]
 beforeAll(async () => {
   here = await GroupBed.start()
   await here.cluster.apply(...walkGroups)
-  await using _ = await here.at.operate()
-  await expect.poll(async () => (await here.control.nodes()).length).toBe(4)
-  before = await leftIn(here)
 })
 afterAll(() => here[Symbol.asyncDispose]())
 beforeEach(() => printLogsOnFailure(here.at.bed))
 
-/** Removes the Services again; nothing is left of them. */
-async function gone(...names: readonly string[]): Promise<void> {
+/** What there is without any Service, once all groups are there; the operator runs. */
+async function groupsOnly(): Promise<readonly string[]> {
+  await expect.poll(async () => (await here.control.nodes()).length).toBe(4)
+  return leftIn(here)
+}
+
+/** Removes the Services again; there is what was there before. */
+async function gone(before: readonly string[], ...names: readonly string[]): Promise<void> {
   await here.remove(...names.map((name) => `service/${name}`))
   for (const name of names) await expect.poll(() => here.cluster.get('service', name)).toBeUndefined()
   await expect.poll(() => leftIn(here)).toEqual(before)
@@ -24,6 +26,7 @@ async function gone(...names: readonly string[]): Promise<void> {
 
 test('after each step of 50 walks through every kind a Service is what it asks to be, and nothing is left', async () => {
   await using operator = await here.at.operate()
+  const before = await groupsOnly()
   const names = ['ann', 'bob', 'cid', 'dan', 'eve']
   const begun = performance.now()
   await Promise.all(
@@ -34,12 +37,13 @@ test('after each step of 50 walks through every kind a Service is what it asks t
     }),
   )
   console.log(`50 walks in ${Math.round((performance.now() - begun) / 1000)} s`)
-  await gone(...names)
+  await gone(before, ...names)
   expect(operator.logged).toEqual([])
 })
 
 test('a Service goes on from wherever Tailscale’s API was away in the middle of a step', async () => {
   await using operator = await here.at.operate()
+  const before = await groupsOnly()
   const walker = new Walker(here, 'fay')
   await walker.create()
   const lacked: boolean[] = []
@@ -58,12 +62,13 @@ test('a Service goes on from wherever Tailscale’s API was away in the middle o
     },
   })
   console.log(`steps that lacked the API: ${lacked.join()}`)
-  await gone('fay')
+  await gone(before, 'fay')
   expect(operator.logged.filter((line) => line.includes('bug'))).toEqual([])
 })
 
 test('a Service goes on from wherever the operator was replaced in the middle of a step', async () => {
   let operator = await here.at.operate()
+  const before = await groupsOnly()
   const walker = new Walker(here, 'gus')
   await walker.create()
   await walker.walk({
@@ -72,6 +77,6 @@ test('a Service goes on from wherever the operator was replaced in the middle of
       operator = await here.at.operate()
     },
   })
-  await gone('gus')
+  await gone(before, 'gus')
   await operator[Symbol.asyncDispose]()
 })
