@@ -11,7 +11,7 @@ import { namespace, OperatorProcess } from '../operator-process.ts'
 import { requestsPer } from '../requests.ts'
 import { EgressBed, service, type Service } from './egress-bed.ts'
 
-const many = Number(process.env["MANY"] ?? 1000)
+const many = Number(process.env['MANY'] ?? 1000)
 /** What the operator asks of the API for one Service. */
 const most = {}
 
