@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
+import { lasting } from '../../lib/lasting.ts'
 import { findGroup, groupOf } from '../group/group.ts'
 import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
 import { digestOf, syncer } from '../group/sync.ts'
@@ -13,7 +14,7 @@ import type { Caches } from '../world/caches.ts'
 import { gate, gateType, type Hosted } from './gate.ts'
 import { replicasOf } from './replicas.ts'
 import { serves } from './standing.ts'
-import { filesKey, usesOf } from './uses-of.ts'
+import { filesKey, hostedUses, usesOf } from './uses-of.ts'
 
 export type IngressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
   readonly caches: Caches
@@ -35,14 +36,8 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
   const store = caches.store(pods)
   const { annotate, openGate } = podWriter({ api, store, clock })
   const { sync, forget } = syncer({ annotate, annotation, clock })
-  /** Since when the node of a Pod, by its UID, has advertised everything. */
-  const complete = new Map<string, number>()
-
-  const completeFor = (uid: string, isComplete: boolean): number => {
-    if (!isComplete) complete.delete(uid)
-    else if (!complete.has(uid)) complete.set(uid, clock.now())
-    return isComplete ? clock.now() - (complete.get(uid) ?? 0) : 0
-  }
+  /** For how long the node of a Pod, by its UID, has advertised everything. */
+  const complete = lasting(clock)
 
   const syncFiles = async (pod: KubeObject, view: GroupView, flight: Flight): Promise<number | undefined> => {
     const [files, config] = [
@@ -64,7 +59,7 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
     sources: caches.sources([pods, secrets, services, ingresses, endpointSlices, configMaps, proxyGroups]),
     triggers: [
       trigger(store, ({ key, before, after }) => {
-        if (after === undefined) complete.delete(before?.metadata.uid ?? '')
+        if (after === undefined) complete(before?.metadata.uid ?? '', false)
         return groupOf(after ?? before) === undefined ? [] : [key]
       }),
       // What a replica advertises, and what its config and files say.
@@ -85,7 +80,7 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
       const view = { group, world, settings }
       const hosted = hostedBy(view, pod)
       const isComplete = hosted.every(({ isHere }) => isHere)
-      const verdict = (waited: number) => gate(hosted, waited, completeFor(pod.metadata.uid ?? '', isComplete))
+      const verdict = (waited: number) => gate(hosted, waited, complete(pod.metadata.uid ?? '', isComplete) ?? 0)
       const waits = [await syncFiles(pod, view, flight), await openGate(pod, gateType, verdict, flight)]
       const again = soonest(waits)
       return again === undefined ? {} : { again }
@@ -110,7 +105,7 @@ function lags(view: GroupView, { metadata: { name } }: KubeObject): boolean {
 function hostedBy(view: GroupView, { metadata: { name } }: KubeObject): readonly Hosted[] {
   const replicas = replicasOf(view)
   const self = replicas.find((one) => one.name === name)
-  return usesOf(view).flatMap((use) =>
+  return hostedUses(view).flatMap((use) =>
     use.lack !== undefined
       ? []
       : [

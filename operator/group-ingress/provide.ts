@@ -4,21 +4,22 @@ import type { Applier } from '../../kube/controller/apply.ts'
 import { type Flight, UserError } from '../../kube/controller/controller.ts'
 import type { Event } from '../../kube/controller/events.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { ApiError } from '../api/error.ts'
 import type { Group } from '../group/group.ts'
-import type { GroupView } from '../group/use.ts'
 import type { Refused } from '../kind.ts'
-import { proxyGroups, roleBindings, secrets } from '../objects/resources.ts'
+import { roleBindings, secrets } from '../objects/resources.ts'
+import { soonest } from '../proxy/each.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
 import { type Ask, isSameParent } from './ask.ts'
 import { certificateRights, certificateSecret, emptySecret, isCertificateOf, usersOf } from './certificate.ts'
+import { mover } from './move.ts'
 import { hostOf } from './names.ts'
 import type { Wish } from './owners.ts'
-import { readRecord, recordObject, recordOf, recordsFor, type ServiceRecord } from './record.ts'
+import { hostsIn, readRecord, recordObject, recordOf, recordsFor, type ServiceRecord } from './record.ts'
 import type { Remover } from './remove.ts'
-import { domainOf, isHostedBy, replicasOf } from './replicas.ts'
-import { serves } from './standing.ts'
+import { domainOf, isHostedBy } from './replicas.ts'
 import { hasNone, told, type Vips } from './vips.ts'
 
 type Options = {
@@ -28,6 +29,7 @@ type Options = {
   readonly tell: (about: KubeObject, event: Event) => Promise<void>
   readonly vips: Vips
   readonly settings: OperatorSettings
+  readonly clock: Clock
   readonly removing: Remover
 }
 
@@ -42,36 +44,19 @@ const neverMs = 600_000
  * Gives what makes a Tailscale Service the operator's own for an object, and keeps what is known of it in the cluster:
  * from that follows what replicas do.
  */
-export function provisioner({ api, caches, applier, tell, vips, settings, removing }: Options) {
+export function provisioner({ api, caches, applier, tell, vips, settings, clock, removing }: Options) {
   const { world, store } = caches
   const { namespace } = settings
   const { apply } = applier
-
-  /** What is known of a Tailscale Service, and of the group that hosts it, now. */
-  const recordFor = (
-    ask: Ask,
-    view: GroupView,
-    addresses: readonly string[],
-    before: ServiceRecord | undefined,
-  ): ServiceRecord => {
-    const { service, parent } = ask
-    const { name } = view.group
-    const domain = domainOf(view)
-    // A group that hosted it goes on until this one does.
-    const isServed = replicasOf(view).some((replica) => serves(replica, { service }))
-    const earlier = before === undefined || isServed ? [] : [before.group, ...before.former]
-    const former = [...new Set(earlier)].filter((one) => one !== name && world.get(proxyGroups, one) !== undefined)
-    const fqdn = domain === undefined ? before?.fqdn : `${hostOf(service)}.${domain}`
-    return { service, parent, group: name, former, addresses, fqdn, refused: undefined }
-  }
+  const move = mover(clock)
 
   const certify = async (record: ServiceRecord, flight: Flight): Promise<void> => {
-    const { fqdn, parent, service, group, former } = record
+    const { fqdn, parent, service } = record
     if (parent.type !== 'ingress' || fqdn === undefined) return
     // A replica that may not read the certificate any more would request another one.
     const users = usersOf(world.get(roleBindings, `${namespace}/${fqdn}`))
-    const others = [...former, ...users.filter((name) => isHostedBy(world, namespace, name, service))]
-    const groups = [group, ...new Set(others.filter((name) => name !== group))] as const
+    const others = [...hostsIn(record), ...users.filter((name) => isHostedBy(world, namespace, name, service))]
+    const groups = [record.group, ...new Set(others.filter((name) => name !== record.group))] as const
     const certificate = { fqdn, parent, groups, namespace }
     const owns = (present: KubeObject): boolean => isCertificateOf(fqdn, present)
     const key = `${namespace}/${fqdn}`
@@ -100,19 +85,17 @@ export function provisioner({ api, caches, applier, tell, vips, settings, removi
 
   /** Takes away what the object had under other names, once it has this one. */
   const tidy = async ({ object, parent }: Ask, record: ServiceRecord, flight: Flight): Promise<number | undefined> => {
-    const waits: number[] = []
+    const waits: (number | undefined)[] = []
     const others = recordsFor(world, parent).filter(({ service }) => service !== record.service)
-    for (const other of others) {
-      const { again } = await removing.one(other, object, flight)
-      if (again !== undefined) waits.push(again)
-    }
+    for (const other of others) waits.push((await removing.one(other, object, flight)).again)
     const names = [record, ...others].flatMap(({ fqdn }) => fqdn ?? [])
     await removing.certificates(parent, names, flight)
-    return waits.length === 0 ? undefined : Math.min(...waits)
+    return soonest(waits)
   }
 
   return async (ask: Ask, wish: Wish, group: Group, flight: Flight): Promise<Provided> => {
-    const before = recordOf(world, ask.service, namespace)
+    const { service } = ask
+    const before = recordOf(world, service, namespace)
     const claimed = await vips.claim(wish, flight.signal).catch((error: unknown) => {
       if (!(error instanceof ApiError) || flight.signal.aborted) throw error
       // What is there goes on without Tailscale's API.
@@ -127,7 +110,11 @@ export function provisioner({ api, caches, applier, tell, vips, settings, removi
     }
     const again = claimed?.again ?? awayMs
     const addresses = claimed?.service.addrs ?? before?.addresses ?? []
-    const record = recordFor(ask, { group, world, settings }, addresses, before)
+    const view = { group, world, settings }
+    const { hosts, again: movesOn } = move(view, service, before)
+    const domain = domainOf(view)
+    const fqdn = domain === undefined ? before?.fqdn : `${hostOf(service)}.${domain}`
+    const record = { service, parent: ask.parent, ...hosts, addresses, fqdn, refused: undefined }
     try {
       await certify(record, flight)
       await keep(record, flight)
@@ -141,6 +128,6 @@ export function provisioner({ api, caches, applier, tell, vips, settings, removi
       await tell(ask.object, { type: 'Warning', reason: 'ServiceDiffers', message })
     }
     const wait = before === undefined ? undefined : await tidy(ask, record, flight)
-    return { again: Math.min(again, wait ?? again) }
+    return { again: soonest([again, wait, movesOn]) ?? again }
   }
 }

@@ -19,6 +19,8 @@ export type ServiceRecord = {
   readonly group: string
   /** Groups whose replicas go on hosting it until those of `group` do. */
   readonly former: readonly string[]
+  /** Groups whose replicas do not advertise it any more, and go on serving clients that do not know that yet. */
+  readonly leaving: readonly string[]
   readonly addresses: readonly string[]
   /** Its full name in the tailnet; undefined as long as no replica has told the domain. */
   readonly fqdn: string | undefined
@@ -26,8 +28,11 @@ export type ServiceRecord = {
   readonly refused: string | undefined
 }
 
+/** The groups that have to do with a Tailscale Service. */
+export type Hosts = Pick<ServiceRecord, 'group' | 'former' | 'leaving'>
+
 /** The operator is the only one that writes these. */
-const formerGroups = 'culvert/former-groups'
+const groupAnnotations = { former: 'culvert/former-groups', leaving: 'culvert/leaving-groups' } as const
 
 const recordName = (service: string): string => `tailscale-service-${hostOf(service)}`
 
@@ -49,25 +54,36 @@ export function readRecord(configMap: KubeObject | undefined): ServiceRecord | u
   const { data: read } = z.safeParse(schema, { ...data, addresses: parseJson(String(data['addresses'])) })
   if (read === undefined || configMap.metadata.name !== recordName(read.service)) return undefined
   const { annotations = {}, labels: all = {} } = configMap.metadata
+  const groupsOf = (key: keyof typeof groupAnnotations): readonly string[] =>
+    annotations[groupAnnotations[key]]?.split(',').filter((one) => one !== '') ?? []
   return {
     service: read.service,
     parent,
     group: all[labels.proxyGroup] ?? '',
-    former: annotations[formerGroups]?.split(',').filter((one) => one !== '') ?? [],
+    former: groupsOf('former'),
+    leaving: groupsOf('leaving'),
     addresses: read.addresses,
     fqdn: read.fqdn,
     refused: read.refused,
   }
 }
 
-/** The groups whose replicas host a Tailscale Service, by its record: for an index. */
+/** All groups that have to do with a Tailscale Service. */
+export const hostsIn = ({ group, former, leaving }: Hosts): readonly string[] => [group, ...former, ...leaving]
+
+/** The same by the record: for an index. */
 export function groupsIn(configMap: KubeObject): readonly string[] {
   const record = readRecord(configMap)
-  return record === undefined ? [] : [record.group, ...record.former]
+  return record === undefined ? [] : hostsIn(record)
 }
 
 export function recordObject(record: ServiceRecord, namespace: string): KubeObject {
-  const { service, parent, group, former, addresses, fqdn, refused } = record
+  const { service, parent, group, addresses, fqdn, refused } = record
+  const annotations = Object.fromEntries(
+    (['former', 'leaving'] as const).flatMap((key) =>
+      record[key].length === 0 ? [] : [[groupAnnotations[key], record[key].join(',')]],
+    ),
+  )
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -75,7 +91,7 @@ export function recordObject(record: ServiceRecord, namespace: string): KubeObje
       name: recordName(service),
       namespace,
       labels: { ...labelsOf(parent), [labels.proxyGroup]: group },
-      ...(former.length > 0 && { annotations: { [formerGroups]: former.join(',') } }),
+      ...(Object.keys(annotations).length > 0 && { annotations }),
     },
     data: {
       service,

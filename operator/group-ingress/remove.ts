@@ -11,8 +11,9 @@ import { configMaps, proxyGroups, roleBindings, roles, secrets } from '../object
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
 import { type Ask, asksFor, holderOf, isSameParent, serviceFor } from './ask.ts'
+import { departures } from './departures.ts'
 import { formsOf, serviceNameOf } from './names.ts'
-import { recordKey, recordsFor, type ServiceRecord } from './record.ts'
+import { hostsIn, recordKey, recordsFor, type ServiceRecord } from './record.ts'
 import { isHostedBy } from './replicas.ts'
 import { hasNone, type Vips } from './vips.ts'
 
@@ -28,9 +29,6 @@ type Options = {
 /** Whether something is left, and in how many milliseconds to go on if no event comes before. */
 export type Removal = { readonly left: boolean; readonly again?: number }
 
-/** How long replicas may take to withdraw a Tailscale Service, in milliseconds: kubelet may look at files once a minute. */
-const withdrawalMs = 120_000
-
 const gone: Removal = { left: false }
 
 export type Remover = ReturnType<typeof remover>
@@ -42,18 +40,16 @@ export type Remover = ReturnType<typeof remover>
  */
 export function remover({ caches: { world }, applier: { prune }, tell, vips, settings, clock }: Options) {
   const { namespace } = settings
-  /** When the withdrawal of a Tailscale Service began. */
-  const begun = new Map<string, number>()
+  const departing = departures(clock)
 
-  /** How long to wait until replicas have ceased to advertise a Tailscale Service; 0: no more. */
-  const withdrawal = ({ service, group, former }: ServiceRecord): number => {
-    const hosts = [group, ...former].filter((name) => world.get(proxyGroups, name) !== undefined)
+  /** How long to wait until replicas need not serve a Tailscale Service any more; 0: no more. */
+  const withdrawal = (record: ServiceRecord): number => {
+    const { service } = record
+    const hosts = hostsIn(record).filter((name) => world.get(proxyGroups, name) !== undefined)
     // Without another cluster, clients have nowhere else to go.
-    const isAdvertised = hosts.some((name) => isHostedBy(world, namespace, name, service, vips.isShared(service)))
-    if (!isAdvertised) return 0
-    const since = begun.get(service) ?? clock.now()
-    begun.set(service, since)
-    return Math.max(0, since + withdrawalMs - clock.now())
+    const isShared = vips.isShared(service)
+    const isHost = (name: string): boolean => isHostedBy(world, namespace, name, service, isShared)
+    return Math.max(0, ...departing(service, hosts, isHost, isShared ? undefined : 0).values())
   }
 
   const giveUp = async (service: string, object: KubeObject | undefined, signal: AbortSignal): Promise<void> => {
@@ -86,7 +82,7 @@ export function remover({ caches: { world }, applier: { prune }, tell, vips, set
     const wait = withdrawal(record)
     if (wait > 0) return { left: true, again: wait }
     if (heir(service, parent) === undefined) await giveUp(service, object, flight.signal)
-    begun.delete(service)
+    departing(service, [], () => false)
     const kept = world.get(configMaps, recordKey(service, namespace))
     const certificate = certificates(parent, (name) => name === fqdn)
     await prune([...certificate, ...(kept === undefined ? [] : [kept])], [], flight)

@@ -4,7 +4,7 @@ import { called } from '../objects/annotations.ts'
 import type { Condition } from '../objects/conditions.ts'
 import { approval } from './names.ts'
 import { type Replica, replicasOf } from './replicas.ts'
-import { isAdvertisedBy, type Use, usesOf } from './uses-of.ts'
+import { hostedUses, isAdvertisedBy, type Use } from './uses-of.ts'
 
 /** How a use of a group stands: how many of its replicas advertise it, and what the others wait for. */
 export type Standing = { readonly serving: number; readonly replicas: number; readonly missing: string | undefined }
@@ -49,7 +49,7 @@ function missingIn(replicas: readonly Replica[], use: Use): string | undefined {
 export function groupCondition(view: GroupView): Condition {
   const type = 'CulvertServicesAdvertised'
   const replicas = replicasOf(view)
-  const all = usesOf(view).map((use) => ({ use, ...standingOf(view, use, replicas) }))
+  const all = hostedUses(view).map((use) => ({ use, ...standingOf(view, use, replicas) }))
   const unserved = all.filter(({ serving, use }) => serving === 0 || use.partly !== undefined)
   if (unserved.length === 0) {
     const message =

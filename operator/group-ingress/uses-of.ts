@@ -28,8 +28,11 @@ export type Use = {
   readonly lack: string | undefined
   /** What else is not as asked, though it is advertised. */
   readonly partly: string | undefined
-  /** Replicas of another group host it, and go on until those of this one do. */
-  readonly isArriving: boolean
+  /**
+   * `arriving`: replicas of another group host it, and go on until those of this one do. `leaving`: they do, and this
+   * one only serves the clients that still come to it.
+   */
+  readonly phase: 'staying' | 'arriving' | 'leaving'
   /** What the operator knows of it; undefined if another operator has provided for it, and this one is about to. */
   readonly record: ServiceRecord | undefined
 }
@@ -41,6 +44,9 @@ const mostBytes = 700_000
 export const usesOf = memoOf((view: GroupView): readonly Use[] =>
   fitting([...recorded(view), ...taken(view)].toSorted((one, other) => (one.service < other.service ? -1 : 1))),
 )
+
+/** The same without those that other groups host by now. */
+export const hostedUses = (view: GroupView): readonly Use[] => usesOf(view).filter(({ phase }) => phase !== 'leaving')
 
 /** The entries of a group's ConfigMap by Tailscale Service. */
 const entriesIn = memoOf((configMap: KubeObject): Readonly<Record<keyof typeof files, JsonObject>> => {
@@ -83,7 +89,6 @@ export function useFor(view: GroupView, record: ServiceRecord): Use | undefined 
   const { service } = record
   const entry = entryOf(view, record, object)
   const lack = isWanted(view, record, object) ? lackOf(view, record, object, entry) : 'somebody who asks for it'
-  const isArriving = record.former.length > 0 && record.group === view.group.name
   return {
     service,
     object,
@@ -91,9 +96,14 @@ export function useFor(view: GroupView, record: ServiceRecord): Use | undefined 
     entry,
     lack,
     partly: partlyOf(view, record, object),
-    isArriving,
+    phase: phaseIn(view.group.name, record),
     record,
   }
+}
+
+function phaseIn(name: string, { group, former, leaving }: ServiceRecord): Use['phase'] {
+  if (leaving.includes(name)) return 'leaving'
+  return name === group && former.length > 0 ? 'arriving' : 'staying'
 }
 
 /** Whether its object still wants it: until it has another one of a name that it asks for now, it keeps this one. */
@@ -117,7 +127,7 @@ function taken(view: GroupView): readonly Use[] {
       const entry = entryNow(view, service, file)
       const isRecorded = recordOf(world, service, settings.namespace) !== undefined
       if (isRecorded || entry === undefined) return []
-      const well = { lack: undefined, partly: undefined, isArriving: false, record: undefined }
+      const well = { lack: undefined, partly: undefined, phase: 'staying', record: undefined } as const
       return [{ service, object, file, entry, ...well }]
     }),
   )
@@ -192,9 +202,9 @@ export function filesOf(view: GroupView): Readonly<Record<string, string>> {
  * that takes a site over from others must be accepted before, as it can serve the certificate only then. Packets are
  * forwarded only by a replica that says so.
  */
-export function isAdvertisedBy({ service, file, entry, lack, isArriving, record }: Use, replica: Replica): boolean {
-  if (lack !== undefined) return false
+export function isAdvertisedBy({ service, file, entry, lack, phase, record }: Use, replica: Replica): boolean {
+  if (lack !== undefined || phase === 'leaving') return false
   if (record === undefined) return replica.configured.has(service)
-  if (file === 'sites') return !isArriving || replica.accepted?.has(service) !== false
+  if (file === 'sites') return phase !== 'arriving' || replica.accepted?.has(service) !== false
   return isDeepStrictEqual(replica.forwarded.get(service), entry)
 }

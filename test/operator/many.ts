@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import type { Operator } from '../../operator/compose.ts'
 import { services } from '../../operator/objects/resources.ts'
 import { never } from '../kube/controller/api-bed.ts'
 import { limited } from '../../lib/limit.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
-import { OperatorBed } from './operator-bed.ts'
+import { idle, OperatorBed } from './operator-bed.ts'
 import { namespace } from './operator-process.ts'
+import { requestsPer } from './requests.ts'
 
 let here: OperatorBed
 
@@ -29,24 +29,6 @@ const readyServices = async (): Promise<number> =>
   (await listed('services', 'apps')).filter(({ status }) =>
     (status as Conditions).conditions?.some(({ type, status: is }) => type === 'TailscaleProxyReady' && is === 'True'),
   ).length
-
-const idle = ({ controllers }: Pick<Operator, 'controllers'>) =>
-  expect
-    .poll(() => controllers.map((one) => [one.counts().waiting, one.counts().running]))
-    .toEqual(controllers.map(() => [0, 0]))
-
-/** Requests by method and resource, for each Service. */
-function perService(many: number): Record<string, number> {
-  const groups = Object.groupBy(
-    here.kube.proxy.seen.filter(({ url }) => !url.includes('watch=true')),
-    ({ method, url }) => {
-      const path = url.replace(/\?.*/, '').replace(/\/namespaces\/[^/]+(?=\/)/, '')
-      const [resource = '', , ...rest] = path.split('/').slice(path.startsWith('/api/') ? 3 : 4)
-      return [method, resource, ...rest].join(' ')
-    },
-  )
-  return Object.fromEntries(Object.entries(groups).map(([what, requests]) => [what, requests!.length / many]))
-}
 
 /** What the operator asks of the API for one Service. */
 const most = {
@@ -87,7 +69,7 @@ export function manyServices(many: number): void {
       await Promise.all(all.map((one) => some(() => here.kube.direct.create(services, one, never))))
       await expect.poll(readyServices).toBe(many)
       await idle(operator)
-      const counted = perService(many)
+      const counted = requestsPer(many, here.kube.proxy.seen)
       expect(Object.keys(counted).toSorted(byText)).toEqual(Object.keys(most).toSorted(byText))
       // A few may be repeated after a conflict.
       const more = Object.entries(most).filter(([what, count]) => counted[what]! > count + 0.1)

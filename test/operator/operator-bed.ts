@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { connect } from '../../kube/controller/cluster.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { tailscaleApi } from '../../operator/api/client.ts'
@@ -9,6 +10,12 @@ import { Way } from '../lab/way.ts'
 import { settings } from './a-world.ts'
 import { installOperator, namespace } from './operator-process.ts'
 import { joinOf, playAgents, type PlayedAgents } from './played-agents.ts'
+
+/** Waits until an operator has nothing to do. */
+export const idle = ({ controllers }: Pick<Operator, 'controllers'>) =>
+  expect
+    .poll(() => controllers.map((one) => [one.counts().waiting, one.counts().running]))
+    .toEqual(controllers.map(() => [0, 0]))
 
 /**
  * A tailnet and an API server without nodes, in which this process runs the operator with the rights of its manifest,

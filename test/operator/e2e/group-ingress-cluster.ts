@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFailed } from 'vitest'
+import type { KubeObject as Stored } from '../../../kube/controller/object.ts'
+import { textIn } from '../../../operator/proxy/state.ts'
 import { rolledOut } from '../../e2e/rollout.ts'
 import { ask, type Bed, type Report, startBed, startTraffic } from '../../lab/bed.ts'
 import { siteObjects } from '../../lab/cluster/ingress.ts'
@@ -144,6 +146,13 @@ export class GroupIngressCluster implements AsyncDisposable {
     expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
       reports.map(() => ({ failures: [], unanswered: 0 })),
     )
+  }
+
+  /** Whether each replica of a group says that it forwards to `db`. */
+  async forwarding(group: string): Promise<readonly boolean[]> {
+    const all = await this.bed.cluster.list<Stored>('secrets', namespace)
+    const states = all.filter(({ metadata }) => metadata.name.replace(/-\d+$/, '') === group)
+    return states.map((state) => textIn(state, 'ingress-config.json')?.includes('svc:db') === true)
   }
 
   /** What the operator has made, besides what is named after its groups. */

@@ -54,20 +54,23 @@ test('another cluster that joins, and leaves again, takes nothing from the clien
   await other.cluster.kubectl(['delete', 'proxygroup', 'one', '--timeout=300s'])
 })
 
-test('in another group it has the same addresses and certificate', async () => {
+test('in another group it has the same addresses and certificate, and no new connection fails meanwhile', async () => {
   await here.bed.cluster.apply(proxyGroup('other', 1))
   await here.rolledOut('other')
   const { addresses } = await here.bed.control.service('svc:db')
-  for (const [kind, name] of [
-    ['ingress', 'wiki'],
-    ['service', 'db'],
-  ] as const)
-    await here.annotate(kind, name, { 'tailscale.com/proxy-group': 'other' })
-  await expect.poll(() => here.condition('db')).toBe('True: 1/1 proxy backends ready and advertising')
   const serving = async (service: string) =>
     (await here.bed.control.service(service)).hosts.flatMap(({ node, state }) => (state === 'serving' ? [node] : []))
-  for (const service of ['svc:wiki', 'svc:db']) await expect.poll(() => serving(service)).toEqual(['other-0'])
-  await here.reachable()
+  await here.underLoad(async () => {
+    for (const [kind, name] of [
+      ['ingress', 'wiki'],
+      ['service', 'db'],
+    ] as const)
+      await here.annotate(kind, name, { 'tailscale.com/proxy-group': 'other' })
+    await expect.poll(() => here.condition('db')).toBe('True: 1/1 proxy backends ready and advertising')
+    for (const service of ['svc:wiki', 'svc:db']) await expect.poll(() => serving(service)).toEqual(['other-0'])
+    // Only after that do those of the group before refuse.
+    await expect.poll(() => here.forwarding('ingress')).toEqual([false, false])
+  })
   expect((await here.bed.control.service('svc:db')).addresses).toEqual(addresses)
   expect(await here.bed.acme.orders('wiki.lab.ts.net')).toHaveLength(1)
 })

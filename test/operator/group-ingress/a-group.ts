@@ -102,6 +102,7 @@ export const recordFor = (type: 'svc' | 'ingress', name: string, more: Partial<S
       parent: { type, namespace: 'apps', name },
       group: 'group',
       former: [],
+      leaving: [],
       addresses: ['100.100.0.1', 'fd7a::1'],
       fqdn: `${name}.example.ts.net`,
       refused: undefined,

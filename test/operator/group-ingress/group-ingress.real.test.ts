@@ -195,6 +195,16 @@ test('without the annotation it gets proxies of its own, and gives them up when 
   await expect.poll(() => here.cluster.get('service', 'db')).toBeUndefined()
 })
 
+test('what goes on its way to another group leaves nothing in either', async () => {
+  await here.cluster.apply(balancer('db'), endpoints('db', true))
+  await expect.poll(() => here.condition('service', 'db')).toMatch(/^True: 2\/2/)
+  await here.annotate('service', 'db', { 'tailscale.com/proxy-group': 'two' })
+  await expect.poll(() => here.advertised('two')).toEqual(['svc:db'])
+  await here.remove('service/db')
+  await here.gone('service', 'db', 'svc:db')
+  for (const group of ['one', 'two']) expect((await here.advertised(group)).join('')).toBe('')
+})
+
 test('without its group an object waits, and can go', async () => {
   await here.cluster.apply(balancer('lonely', { 'tailscale.com/proxy-group': 'none' }))
   await expect.poll(() => here.condition('service', 'lonely')).toContain('ProxyGroup "none" does not exist')

@@ -145,6 +145,14 @@ describe('a replica advertises', () => {
     expect(advertisedBy(0, app(), site, moved, certificate('pem'))).toBeUndefined()
   })
 
+  it('nothing that other groups have taken over, whose clients it goes on serving for a while', () => {
+    const left = [db(), recordFor('svc', 'db', { group: 'other', leaving: ['group'] }), endpoints('db', true)]
+    const running = replica('group-0', forwarding)
+    expect(filesOf(...left).mappings).toEqual({ 'svc:db': mapping })
+    expect(advertisedBy(0, ...left, ...running)).toBeUndefined()
+    expect(condition(...left, ...running)).toMatchObject({ status: 'True', message: 'nothing uses the group' })
+  })
+
   it('a site that comes from another group once the tailnet accepts the replica, which then has the certificate', () => {
     const arriving = recordFor('ingress', 'app', { former: ['other'] })
     const all = [app(), site, arriving, certificate('pem')]
@@ -214,7 +222,14 @@ describe('the condition of a group', () => {
 })
 
 test('a record is read as it was written', () => {
-  for (const more of [{}, { former: ['a', 'b'] }, { fqdn: undefined }, { refused: 'x' }, { addresses: [] }]) {
+  for (const more of [
+    {},
+    { former: ['a', 'b'], leaving: ['c'] },
+    { leaving: ['a'] },
+    { fqdn: undefined },
+    { refused: 'x' },
+    { addresses: [] },
+  ]) {
     const object = recordFor('svc', 'db', more)
     expect(recordObject(readRecord(object)!, settings.namespace)).toEqual(object)
   }
