@@ -1,10 +1,11 @@
 import { systemClock } from '../lib/clock.ts'
-import { runOperator } from './run.ts'
+import { runCheck } from './check/command.ts'
+import { type Process, runOperator } from './run.ts'
 
 /** Set by the bundler. */
 declare const CULVERT_VERSION: string | undefined
 
-process.exitCode = await runOperator({
+const outside: Process = {
   env: process.env,
   write: (text) => void process.stderr.write(text),
   onSignal: (listener) => {
@@ -13,6 +14,10 @@ process.exitCode = await runOperator({
   onUncaught: (listener) => process.on('uncaughtException', listener),
   clock: systemClock,
   version: typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundled',
-})
+}
+const [command, ...args] = process.argv.slice(2)
+// A long answer goes into a pipe in several writes.
+const print = (text: string): Promise<void> => new Promise((resolve) => process.stdout.write(text, () => resolve()))
+process.exitCode = command === 'check' ? await runCheck(args, outside, print) : await runOperator(outside)
 // Watches and timers that did not end must not keep the container alive.
 process.exit()

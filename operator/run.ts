@@ -80,7 +80,8 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
   }
 }
 
-async function readSettings(env: Process['env'], version: string): Promise<Read> {
+/** @throws CulvertError `settings` that names all problems at once */
+export async function readSettings(env: Process['env'], version: string): Promise<Read> {
   const textOf = (path: string) => readFile(path, 'utf8').catch(() => '')
   const resolvConf = await textOf('/etc/resolv.conf')
   const podNamespace = (await textOf('/var/run/secrets/kubernetes.io/serviceaccount/namespace')).trim()

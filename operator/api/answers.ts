@@ -67,6 +67,12 @@ export const parseService = (answer: string): TailscaleService => service(read(s
 export const parseServices = (answer: string): TailscaleService[] =>
   (read(z.object({ vipServices: optional(z.array(serviceSchema)) }), answer).vipServices ?? []).map(service)
 
+/** Reads a setting that is on or off; undefined if it is not there. */
+export const parseSwitch =
+  (name: string) =>
+  (answer: string): boolean | undefined =>
+    read(z.object({ [name]: optional(z.boolean()) }), answer)[name] ?? undefined
+
 /** What the API says with an error; undefined if it is something else that answers. */
 export function parseRefusal(answer: string): string | undefined {
   const {

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { transport, type TransportOptions } from '../../lib/transport.ts'
-import { parseDevice, parseDevices, parseKey, parseService, parseServices } from './answers.ts'
+import { parseDevice, parseDevices, parseKey, parseService, parseServices, parseSwitch } from './answers.ts'
 import type { TailscaleApi } from './api.ts'
 import type { CredentialFiles } from './credentials.ts'
 import { type ApiRequest, dialect } from './dialect.ts'
@@ -120,6 +120,10 @@ export function tailscaleApi(
       }
       return problems
     },
+    hasHttps: (signal) =>
+      ask(get('getting the settings', 'settings', '/tailnet/-/settings'), parseSwitch('httpsEnabled'), signal),
+    hasMagicDns: (signal) =>
+      ask(get('getting the DNS preferences', 'dns', '/tailnet/-/dns/preferences'), parseSwitch('magicDNS'), signal),
     lacks: () => absent,
   }
 }
