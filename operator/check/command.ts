@@ -15,7 +15,7 @@ const flags: Flags = new Map([
   ['help', 'boolean'],
 ])
 
-const help = `Usage: culvert check [--json]
+const help = `Usage: operator.js check [--json]
 
 Looks at the cluster and the tailnet with the operator's settings and credentials,
 and changes nothing: an auth key is made for the check, and removed at once.
@@ -37,7 +37,7 @@ export async function runCheck(
   try {
     given = new Set(parseFlags(args, flags).flatMap(({ name, value }) => (value === 'true' ? [name] : [])))
   } catch (error) {
-    write(`culvert: ${describe(error)}\n`)
+    write(`culvert check: ${describe(error)}\n`)
     return 2
   }
   if (given.has('help')) {
