@@ -88,7 +88,7 @@ const remedies: Readonly<Record<Feature, string>> = {
   keys: ofApi,
   devices: ofApi,
   'vip-services': 'Tailscale Services need a control server that has them; Headscale does not.',
-  settings: 'Ask whoever runs the control server.',
-  dns: 'Ask whoever runs the control server.',
+  settings: 'Headscale issues no certificates, which Ingresses need.',
+  dns: 'With Headscale, dns.magic_dns in its configuration says it.',
   'token-exchange': 'Use an OAuth client (CLIENT_ID_FILE, CLIENT_SECRET_FILE) instead of workload identity.',
 }

@@ -57,41 +57,28 @@ export function judgeNodes(nodes: Fact<readonly Node[]>): readonly Finding[] {
   const check = 'nodes'
   if ('error' in nodes) return [unknown(check, nodes.error)]
   const all = nodes.value
+  if (all.length === 0) return [warning(check, 'the cluster has none', 'Add nodes: Pods wait for them.')]
   const silent = all.filter(({ os }) => os === '')
   const usable = all.filter(runsImage)
   const other = all.filter((node) => node.os !== '' && !runsImage(node))
   const old = usable.filter(isOld)
-  const keepOff = 'Keep proxies away from them, with nodeSelector or affinity in a ProxyClass.'
-  const found = [
-    ...(other.length === 0
-      ? []
-      : [
-          (usable.length + silent.length === 0 ? error : warning)(
-            check,
-            `proxies need Linux on amd64 or arm64, and cannot run on ${inWords(other, ({ os, architecture }) => `${os}/${architecture}`)}`,
-            keepOff,
-          ),
-        ]),
-    ...(old.length === 0
-      ? []
-      : [
-          warning(
-            check,
-            `Linux before ${natInBoth.join('.')} may lack what nftables needs, so that proxies use iptables there: ${inWords(old, ({ kernel }) => kernel)}`,
-            'docs/firewall.md says what iptables needs of the kernel, and how it differs.',
-          ),
-        ]),
-    ...(silent.length === 0
-      ? []
-      : [
-          warning(
-            check,
-            `they have not said yet what they are: ${listed(silent.map(({ name }) => name))}`,
-            'Check that kubelet runs there.',
-          ),
-        ]),
-  ]
-  if (all.length === 0) return [warning(check, 'the cluster has none', 'Add nodes; Pods wait for them.')]
+  const found: Finding[] = []
+  if (other.length > 0) {
+    const names = inWords(other, ({ os, architecture }) => `${os}/${architecture}`)
+    const text = `proxies need Linux on amd64 or arm64, and cannot run on ${names}`
+    const remedy = 'Keep proxies away from there, by nodeSelector or affinity in a ProxyClass.'
+    found.push((other.length === all.length ? error : warning)(check, text, remedy))
+  }
+  if (old.length > 0) {
+    const names = inWords(old, ({ kernel }) => kernel)
+    const text = `Linux before ${natInBoth.join('.')} may lack what nftables needs, so that proxies use iptables there: ${names}`
+    const remedy = 'docs/firewall.md says what iptables needs of the kernel, and how it differs.'
+    found.push(warning(check, text, remedy))
+  }
+  if (silent.length > 0) {
+    const text = `it is not known yet what they are: ${listed(silent.map(({ name }) => name))}`
+    found.push(warning(check, text, 'Check that kubelet runs there.'))
+  }
   return found.length > 0 ? found : [ok(check, `all ${all.length} run Linux with a kernel that is new enough`)]
 }
 

@@ -30,35 +30,30 @@ export function judgeTags(key: Facts['key'], tags: readonly string[] | undefined
   return [ok(check, `a key for ${tags?.join(', ') ?? ''} could be made, and was removed`)]
 }
 
-const dnsPage = 'the page DNS of the admin console'
-
 export const judgeHttps = (https: Facts['https']): readonly Finding[] =>
-  judgeSwitch('https', https, {
-    name: 'HTTPS',
-    without: 'Ingresses get no certificates',
-    where: dnsPage,
-  })
+  judgeSwitch('https', https, 'HTTPS', 'Ingresses get no certificates')
 
 export const judgeMagicDns = (magicDns: Facts['magicDns']): readonly Finding[] =>
-  judgeSwitch('magic-dns', magicDns, {
-    name: 'MagicDNS',
-    without: 'nodes do not find proxies by name, and HTTPS cannot be switched on',
-    where: dnsPage,
-  })
+  judgeSwitch('magic-dns', magicDns, 'MagicDNS', 'nodes do not find proxies by name, and HTTPS cannot be switched on')
 
-type Switch = { readonly name: string; readonly without: string; readonly where: string }
-
+/** `without`: what does not work when it is off. */
 function judgeSwitch(
   check: string,
   value: Fact<boolean | undefined>,
-  { name, without, where }: Switch,
+  name: string,
+  without: string,
 ): readonly Finding[] {
-  const look = `Look at ${where}.`
+  const page = 'the page DNS of the admin console'
+  const look = `Look at ${page}.`
   if ('error' in value) {
     const finding = unknown(check, value.error)
-    return [{ ...finding, remedy: [look, finding.remedy].filter(Boolean).join(' ') }]
+    const isThere = !(value.error instanceof ApiError && value.error.problem === 'no-route')
+    return [isThere ? { ...finding, remedy: [look, finding.remedy].filter(Boolean).join(' ') } : finding]
   }
   if (value.value === undefined) return [warning(check, 'not known: the server does not say', look)]
-  if (value.value) return [ok(check, `${name} is on`)]
-  return [warning(check, `${name} is off: ${without}`, `Switch it on, on ${where}.`)]
+  return [
+    value.value
+      ? ok(check, `${name} is on`)
+      : warning(check, `${name} is off: ${without}`, `Switch it on, on ${page}.`),
+  ]
 }

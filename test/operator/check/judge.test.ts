@@ -144,7 +144,7 @@ describe('nodes', () => {
     ],
     [
       [node, { ...node, name: 'new', os: '', architecture: '', kernel: '' }],
-      [/^warning nodes: .* not said yet .*: new\./],
+      [/^warning nodes: .* not known yet .*: new\./],
     ],
     [[], [/^warning nodes: the cluster has none/]],
   ])('%#', (value, expected) => {
@@ -213,6 +213,7 @@ describe('Tailscale’s API', () => {
       { error: apiError('forbidden') },
       /^warning https: not known: .*Look at the page DNS of the admin console\. Do this/,
     ],
+    [{ error: apiError('no-route', 'settings') }, /^warning https: not known: Tailscale API: it was so\. Do this\.$/],
   ])('HTTPS: %#', (https, expected) => {
     expect(complaints({ https })).toEqual([expect.stringMatching(expected)])
   })
