@@ -1,22 +1,28 @@
 import { CulvertError, describe } from '../lib/errors.ts'
 import { absentCommand } from '../lib/flags.ts'
+import { runCheck } from './check/command.ts'
 import { cleanupHelp, readCleanup } from './cleanup/command.ts'
 import { runCleanup } from './cleanup/run.ts'
 import { type Process, runOperator } from './run.ts'
 
 const help = `Usage: culvert-operator          run the operator, with the settings of its environment
+       culvert-operator check    look at the cluster and the tailnet, and say what to do; check --help says how
        culvert-operator cleanup  remove all that it has made; cleanup --help says how
 
 docs/operator-settings.md lists the environment.
 `
 
 /** Runs the operator, or another of its commands. Exit codes: 0, 1 after a failure, 2 for wrong usage. */
-export async function runProgram(args: readonly string[], outside: Process): Promise<0 | 1 | 2> {
+export async function runProgram(
+  args: readonly string[],
+  outside: Process & { /** For standard output. */ readonly print: (text: string) => Promise<void> },
+): Promise<0 | 1 | 2> {
   const [command, ...rest] = args
   if (command === undefined) return runOperator(outside)
+  if (command === 'check') return runCheck(rest, outside, outside.print)
   const isAsked = [command, ...rest].includes('--help')
   try {
-    if (command !== 'cleanup' && !isAsked) throw absentCommand(command, ['cleanup'])
+    if (command !== 'cleanup' && !isAsked) throw absentCommand(command, ['check', 'cleanup'])
     if (isAsked) outside.write(command === 'cleanup' ? cleanupHelp : help)
     return isAsked ? 0 : await runCleanup(outside, readCleanup(rest))
   } catch (error) {

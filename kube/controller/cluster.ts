@@ -1,6 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { describe } from '../../lib/errors.ts'
 import type { Trust } from '../../lib/http-client.ts'
+import { parseJson } from '../../lib/json.ts'
 import type { Account, Credentials, TransportOptions } from '../../lib/transport.ts'
 import { KubeError } from '../error.ts'
 import type { ApiRequest } from '../requests.ts'
@@ -12,6 +13,8 @@ export type Configuration = 'in-cluster' | 'default' | { readonly kubeconfig: st
 
 export type ClusterAccess = {
   readonly api: Api
+  /** One request for something that is no object of a kind, such as a review. Gives the JSON of the answer. */
+  readonly ask: (request: ApiRequest, signal: AbortSignal) => Promise<unknown>
   /** The namespace of the Pod, or of the current context. */
   readonly namespace: string
 }
@@ -45,7 +48,12 @@ export async function connect(from: Configuration, options: TransportOptions<Api
   const { origin, pathname } = new URL(cluster.server)
   const { call, stream } = transport({ url: origin }, accountOf(config, load), callMs, options)
   const namespace = config.getContextObject(config.currentContext)?.namespace?.trim()
-  return { api: kubeApi({ call, stream }, pathname.replace(/\/$/, '')), namespace: namespace ?? 'default' }
+  const prefix = pathname.replace(/\/$/, '')
+  return {
+    api: kubeApi({ call, stream }, prefix),
+    ask: (request, signal) => call({ ...request, path: prefix + request.path }, parseJson, signal),
+    namespace: namespace ?? 'default',
+  }
 }
 
 /**

@@ -72,6 +72,12 @@ export function parseRemoved(answer: string): void {
   if (/^\s*</.test(answer)) throw new Error('it is a web page')
 }
 
+/** Reads a setting that is on or off; undefined if it is not there. */
+export const parseSwitch =
+  (name: string) =>
+  (answer: string): boolean | undefined =>
+    read(z.object({ [name]: optional(z.boolean()) }), answer)[name] ?? undefined
+
 /** What the API says with an error; undefined if it is something else that answers. */
 export function parseRefusal(answer: string): string | undefined {
   const {

@@ -27,6 +27,10 @@ export type TailscaleApi = {
    * that the credentials do not allow, `forbidden`; rejects with any other.
    */
   readonly check: (signal: AbortSignal) => Promise<readonly ApiError[]>
+  /** Whether nodes may have certificates; undefined if the server does not say. */
+  readonly hasHttps: (signal: AbortSignal) => Promise<boolean | undefined>
+  /** Whether nodes resolve each other's names; undefined if the server does not say. */
+  readonly hasMagicDns: (signal: AbortSignal) => Promise<boolean | undefined>
   /** What calls have found to be absent so far. */
   readonly lacks: () => ReadonlySet<Feature>
 }

@@ -1,6 +1,14 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { transport, type TransportOptions } from '../../lib/transport.ts'
-import { parseDevice, parseDevices, parseKey, parseRemoved, parseService, parseServices } from './answers.ts'
+import {
+  parseDevice,
+  parseDevices,
+  parseKey,
+  parseRemoved,
+  parseService,
+  parseServices,
+  parseSwitch,
+} from './answers.ts'
 import type { TailscaleApi } from './api.ts'
 import type { CredentialFiles } from './credentials.ts'
 import { type ApiRequest, dialect } from './dialect.ts'
@@ -120,6 +128,10 @@ export function tailscaleApi(
       }
       return problems
     },
+    hasHttps: (signal) =>
+      ask(get('getting the settings', 'settings', '/tailnet/-/settings'), parseSwitch('httpsEnabled'), signal),
+    hasMagicDns: (signal) =>
+      ask(get('getting the DNS preferences', 'dns', '/tailnet/-/dns/preferences'), parseSwitch('magicDNS'), signal),
     lacks: () => absent,
   }
 }

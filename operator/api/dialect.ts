@@ -53,7 +53,7 @@ function refused(request: ApiRequest, { status, body, header, hidden }: Refusal,
     problem,
     status,
     retryAfterMs: retryAfterMs && Math.min(retryAfterMs, longestHold),
-    lacks: problem === 'no-route' ? request.feature : undefined,
+    feature: request.feature,
     remedy: remedyOf(problem, request.feature, status),
   })
 }
@@ -72,6 +72,8 @@ function remedyOf(problem: Problem, feature: Feature, status: number): string | 
   if (problem === 'no-route') return remedies[feature]
   if (problem === 'credentials')
     return 'Put the ID and secret of an OAuth client that still exists into the mounted Secret, or correct the trust of the workload identity.'
+  if (problem === 'forbidden' && feature === 'settings') return 'The scope feature_settings:read allows it.'
+  if (problem === 'forbidden' && feature === 'dns') return 'The scope dns:read allows it.'
   if (problem === 'forbidden')
     return 'The OAuth client needs the scopes auth_keys, devices:core and services, and a tag that owns the tags of proxies (tagOwners).'
   if (problem === 'refused' && feature === 'keys')
@@ -86,5 +88,7 @@ const remedies: Readonly<Record<Feature, string>> = {
   keys: ofApi,
   devices: ofApi,
   'vip-services': 'Tailscale Services need a control server that has them; Headscale does not.',
+  settings: 'Headscale issues no certificates, which Ingresses need.',
+  dns: 'With Headscale, dns.magic_dns in its configuration says it.',
   'token-exchange': 'Use an OAuth client (CLIENT_ID_FILE, CLIENT_SECRET_FILE) instead of workload identity.',
 }

@@ -1,7 +1,7 @@
 import { CulvertError } from '../../lib/errors.ts'
 
 /** A part of the API that not every control server has. */
-export type Feature = 'keys' | 'devices' | 'vip-services' | 'token-exchange' | 'oauth'
+export type Feature = 'keys' | 'devices' | 'vip-services' | 'settings' | 'dns' | 'token-exchange' | 'oauth'
 
 /** Why a call of the API failed. */
 export type Problem =
@@ -16,7 +16,7 @@ type Details = {
   readonly problem: Problem
   readonly status?: number | undefined
   readonly retryAfterMs?: number | undefined
-  readonly lacks?: Feature | undefined
+  readonly feature?: Feature | undefined
   readonly cause?: unknown
   readonly remedy?: string | undefined
 }
@@ -28,16 +28,19 @@ export class ApiError extends CulvertError {
   readonly status: number | undefined
   /** How long the server asks to wait before the next call, in milliseconds; undefined if it does not. */
   readonly retryAfterMs: number | undefined
+  /** What the request was for; undefined if no answer came. */
+  readonly feature: Feature | undefined
   /** With `no-route`: what the server does not have. */
   readonly lacks: Feature | undefined
 
-  constructor(message: string, { problem, status, retryAfterMs, lacks, cause, remedy }: Details) {
+  constructor(message: string, { problem, status, retryAfterMs, feature, cause, remedy }: Details) {
     super('tailscale-api', message, { cause, ...(remedy !== undefined && { remedy }) })
     this.name = 'ApiError'
     this.problem = problem
     this.status = status
     this.retryAfterMs = retryAfterMs
-    this.lacks = lacks
+    this.feature = feature
+    this.lacks = problem === 'no-route' ? feature : undefined
   }
 
   override get kind(): string {

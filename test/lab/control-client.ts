@@ -82,7 +82,7 @@ export class ControlClient {
     return await this.call('PATCH', `/keys/${encodeURIComponent(key)}`, { expiresInSeconds: -1 })
   }
 
-  /** A new client of Tailscale's HTTP API: with all scopes, no tags, and a secret, unless `client` says otherwise. */
+  /** A new client of Tailscale's HTTP API: with the scopes of an operator, no tags, and a secret, unless `client` says otherwise. */
   async createApiClient(client: Partial<ApiClient> = {}): Promise<ApiClient> {
     return await this.call('POST', '/oauth-clients', client)
   }

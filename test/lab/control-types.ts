@@ -113,6 +113,7 @@ export type Settings = {
   readonly autoApproveRoutes: boolean
   /** Whether nodes may have certificates. */
   readonly https: boolean
+  readonly magicDNS: boolean
   readonly families: Families
   readonly ephemeralTimeoutSeconds: number
 }

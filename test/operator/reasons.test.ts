@@ -20,7 +20,7 @@ const others: ReadonlySet<string> = new Set([
 /** What the operator may say: words of its source that are written like reasons. */
 const said = new Set(
   readdirSync(join(projectRoot, 'operator'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !/^(?:api|schemas|settings|unmanaged)\//.test(name))
+    .filter((name) => name.endsWith('.ts') && !/^(?:api|check|schemas|settings|unmanaged)\//.test(name))
     .map((name) => readFileSync(join(projectRoot, 'operator', name), 'utf8'))
     .flatMap((text) => [...text.matchAll(/'([A-Z][A-Za-z]{5,})'/g)])
     .flatMap(([, word = '']) => (others.has(word) ? [] : [word])),

@@ -23,7 +23,7 @@ func (a *admin) listClients(*http.Request) (any, error) {
 
 // createClient makes an OAuth client; one with a subject has no secret.
 func (a *admin) createClient(r *http.Request) (any, error) {
-	c := oauthClient{Scopes: list(allScopes)}
+	c := oauthClient{Scopes: list(operatorScopes)}
 	if err := readBody(r, &c); err != nil {
 		return nil, err
 	}

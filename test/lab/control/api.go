@@ -23,9 +23,15 @@ const (
 	scopeKeys     = "auth_keys"
 	scopeDevices  = "devices:core"
 	scopeServices = "services"
+	scopeSettings = "feature_settings:read"
+	scopeDNS      = "dns:read"
 )
 
-var allScopes = []string{scopeKeys, scopeDevices, scopeServices}
+var (
+	allScopes = []string{scopeKeys, scopeDevices, scopeServices, scopeSettings, scopeDNS}
+	// operatorScopes are those that operators are told to ask for.
+	operatorScopes = []string{scopeKeys, scopeDevices, scopeServices}
+)
 
 func newHTTPAPI(tn *tailnet) *httpAPI {
 	a := &httpAPI{tn: tn, mux: http.NewServeMux()}
@@ -49,6 +55,8 @@ func newHTTPAPI(tn *tailnet) *httpAPI {
 	route("GET /tailnet/{tailnet}/devices", scopeDevices, a.listDevices)
 	route("GET /device/{device}", scopeDevices, a.getDevice)
 	route("DELETE /device/{device}", scopeDevices, a.deleteDevice)
+	route("GET /tailnet/{tailnet}/settings", scopeSettings, a.getSettings)
+	route("GET /tailnet/{tailnet}/dns/preferences", scopeDNS, a.getDNSPreferences)
 	route("GET /tailnet/{tailnet}/vip-services", scopeServices, a.listVIPs)
 	route("GET /tailnet/{tailnet}/vip-services/{service}", scopeServices, a.getVIP)
 	route("PUT /tailnet/{tailnet}/vip-services/{service}", scopeServices, a.putVIP)
@@ -88,7 +96,8 @@ func (t *tailnet) apiHas(path string) bool {
 	case playNone:
 		return false
 	case playHeadscale:
-		return !strings.Contains(path, "/vip-services") && !strings.HasSuffix(path, "/token-exchange")
+		return !strings.Contains(path, "/vip-services") && !strings.HasSuffix(path, "/token-exchange") &&
+			!strings.HasSuffix(path, "/settings") && !strings.HasSuffix(path, "/dns/preferences")
 	}
 	return true
 }

@@ -155,6 +155,24 @@ func TestScopes(t *testing.T) {
 	n.ask(404, token, "GET", "/tailnet/example.com/devices", "")
 }
 
+func TestSettingsOfTheAPI(t *testing.T) {
+	n := newTestNet(t)
+	const settings, dns = "/tailnet/-/settings", "/tailnet/-/dns/preferences"
+	token := n.token(`{"scopes":["feature_settings:read","dns:read"]}`)
+	for _, on := range []bool{true, false} {
+		n.call(200, "PUT", "/settings", fmt.Sprintf(`{"https":%v,"magicDNS":%v}`, on, on))
+		if got := n.ask(200, token, "GET", settings, ""); got["httpsEnabled"] != on {
+			t.Errorf("HTTPS %v is shown as %v", on, got)
+		}
+		if got := n.ask(200, token, "GET", dns, ""); got["magicDNS"] != on {
+			t.Errorf("MagicDNS %v is shown as %v", on, got)
+		}
+	}
+	operator := n.token(`{}`)
+	n.ask(403, operator, "GET", settings, "")
+	n.ask(403, operator, "GET", dns, "")
+}
+
 func TestKeysOfTheAPI(t *testing.T) {
 	n := newTestNet(t)
 	token := n.token(`{"tags":["tag:op"]}`)

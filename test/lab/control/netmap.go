@@ -62,7 +62,7 @@ func (t *tailnet) dnsLocked(n *node) *tailcfg.DNSConfig {
 	return &tailcfg.DNSConfig{
 		Resolvers:    t.resolvers,
 		Domains:      []string{t.domain},
-		Proxied:      true,
+		Proxied:      t.settings.MagicDNS,
 		CertDomains:  t.certDomainsLocked(n),
 		ExtraRecords: slices.Concat(t.extra, t.serviceRecordsLocked()),
 	}

@@ -35,6 +35,8 @@ type settings struct {
 	AutoApproveRoutes bool `json:"autoApproveRoutes"`
 	// HTTPS lets nodes have certificates.
 	HTTPS bool `json:"https"`
+	// MagicDNS lets nodes resolve each other's names.
+	MagicDNS bool `json:"magicDNS"`
 	// Families are the address families of new nodes.
 	Families families `json:"families"`
 	// EphemeralTimeoutSeconds removes ephemeral nodes that were offline this long; 0 means on logout only.
@@ -67,7 +69,7 @@ func newTailnet(domain string, derp *tailcfg.DERPMap, resolvers []*dnstype.Resol
 	return &tailnet{
 		domain: domain, derpMap: derp, resolvers: resolvers,
 		events:   newEventLog(),
-		settings: settings{LoginRequired: true, HTTPS: true, Families: familiesBoth},
+		settings: settings{LoginRequired: true, HTTPS: true, MagicDNS: true, Families: familiesBoth},
 		nodes:    map[key.NodePublic]*node{},
 		keys:     map[string]*authKey{},
 		logins:   map[string]*login{},

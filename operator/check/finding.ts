@@ -1,0 +1,48 @@
+import { CulvertError, describe } from '../../lib/errors.ts'
+import { visible } from '../../lib/quote.ts'
+
+export type Level = 'ok' | 'warning' | 'error'
+
+/** What a check has found. Its texts hold no secrets. */
+export type Finding = {
+  /** One word: what was looked at. */
+  readonly check: string
+  readonly level: Level
+  readonly message: string
+  /** What to do, in whole sentences; only if it is not ok. */
+  readonly remedy?: string
+}
+
+export const ok = (check: string, message: string): Finding => ({ check, level: 'ok', message })
+
+export const warning = (check: string, message: string, remedy: string): Finding => ({
+  check,
+  level: 'warning',
+  message,
+  remedy,
+})
+
+export const error = (check: string, message: string, remedy: string): Finding => ({
+  check,
+  level: 'error',
+  message,
+  remedy,
+})
+
+/** A finding from an error, which has its own remedy mostly. `context` goes before its message. */
+export function failed(level: 'warning' | 'error', check: string, cause: unknown, context = ''): Finding {
+  const remedy = cause instanceof CulvertError ? cause.remedy : undefined
+  const whole = describe(cause)
+  const message = context + (remedy === undefined ? whole : whole.slice(0, -remedy.length).replace(/\. $/, ''))
+  return { check, level, message, ...(remedy !== undefined && { remedy }) }
+}
+
+/** What could not be found out. */
+export const unknown = (check: string, cause: unknown): Finding => failed('warning', check, cause, 'not known: ')
+
+/** One line; what comes from the cluster cannot break it. */
+export const lineOf = ({ check, level, message, remedy }: Finding): string =>
+  `${level} ${check}: ${readable([message, remedy].filter(Boolean).join('. '))}`
+
+/** Quotation marks and dashes of our own texts stay as they are. */
+const readable = (text: string): string => text.replaceAll(/[^ -~’…–]/g, visible)

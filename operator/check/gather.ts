@@ -1,0 +1,126 @@
+import type { ClusterAccess } from '../../kube/controller/cluster.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Resource } from '../../kube/controller/resource.ts'
+import { KubeError } from '../../kube/error.ts'
+import type { ApiRequest } from '../../kube/requests.ts'
+import { limited } from '../../lib/limit.ts'
+import type { TailscaleApi } from '../api/api.ts'
+import { group, version } from '../objects/names.ts'
+import * as resources from '../objects/resources.ts'
+import type { Read } from '../settings/read.ts'
+import { forbiddenBy } from '../world/pod-security.ts'
+import * as answers from './answers.ts'
+import { type Fact, factOf } from './fact.ts'
+import type { Facts, Namespace, ServedKinds } from './facts.ts'
+import { type Access, accesses } from './rules.ts'
+
+/** Where the facts come from. */
+export type Sources = {
+  readonly settings: () => Promise<Read>
+  readonly connect: () => Promise<Pick<ClusterAccess, 'api' | 'ask'>>
+  readonly tailnet: (read: Read) => TailnetApi
+}
+type TailnetApi = Pick<TailscaleApi, 'check' | 'mintKey' | 'removeKey' | 'hasHttps' | 'hasMagicDns'>
+type Cluster = Awaited<ReturnType<Sources['connect']>>
+
+/** How many requests run at once. */
+const atOnce = 8
+
+/** Finds out everything, until `signal` aborts; what could not be found out has the reason. Never rejects. */
+export async function gather(sources: Sources, signal: AbortSignal): Promise<Facts> {
+  const [settings, cluster] = await Promise.all([factOf(signal, sources.settings), factOf(signal, sources.connect)])
+  const tailnet = 'value' in settings ? { value: sources.tailnet(settings.value) } : withoutSettings
+  const own = () => of('value' in settings ? settings : withoutSettings).settings
+  const ofCluster = <T>(find: (cluster: Cluster) => Promise<T>) => factOf(signal, async () => find(of(cluster)))
+  const ofTailnet = <T>(find: (tailnet: TailnetApi) => Promise<T>) => factOf(signal, async () => find(of(tailnet)))
+  const every = <T>(resource: Resource, read: (object: KubeObject) => readonly T[]) =>
+    ofCluster(({ api }) => readAll(api, resource, read, signal))
+  const [apiServer, kinds, forbidden, namespace, nodes, services, pods, key, unusable, https, magicDns] =
+    await Promise.all([
+      ofCluster(async ({ ask }) => answers.readVersion(await ask(get('the version', '/version'), signal))),
+      ofCluster((access) => kindsOf(access, signal)),
+      ofCluster((access) => forbiddenOf(access, own().namespace, signal)),
+      ofCluster((access) => namespaceOf(access, own().namespace, signal)),
+      every(resources.nodes, (node) => [answers.readNode(node)]),
+      every(resources.services, answers.usedByService),
+      every(resources.endpointSlices, answers.usedByPods),
+      ofTailnet((api) => tryKey(api, own().proxyTags, signal)),
+      ofTailnet((api) => api.check(signal)),
+      ofTailnet((api) => api.hasHttps(signal)),
+      ofTailnet((api) => api.hasMagicDns(signal)),
+    ])
+  return { settings, apiServer, kinds, forbidden, namespace, nodes, services, pods, key, unusable, https, magicDns }
+}
+
+const withoutSettings = { error: new Error('the settings cannot be used') }
+
+/** @throws what the fact has instead of a value */
+function of<T>(fact: Fact<T>): T {
+  if ('value' in fact) return fact.value
+  throw fact.error
+}
+
+const get = (object: string, path: string): ApiRequest => ({ verb: 'get', object, method: 'GET', path })
+
+/** All pages of a kind, of which only what `read` makes of them is kept. */
+async function readAll<T>(
+  api: Cluster['api'],
+  resource: Resource,
+  read: (object: KubeObject) => readonly T[],
+  signal: AbortSignal,
+): Promise<readonly T[]> {
+  const all: T[] = []
+  let next: string | undefined
+  do {
+    const page = await api.page(resource, { scope: {}, limit: 500, next }, signal)
+    for (const object of page.objects) all.push(...read(object))
+    next = page.next
+  } while (next !== undefined)
+  return all
+}
+
+/** Our kinds, from documents that everybody may read; the definitions themselves need a right. */
+async function kindsOf({ ask }: Cluster, signal: AbortSignal): Promise<ServedKinds> {
+  const path = `/apis/${group}/${version}`
+  try {
+    const served = answers.readResources(await ask(get(`the kinds of ${group}`, path), signal))
+    const request = { ...get(`the schemas of ${group}`, `/openapi/v3${path}`), maxBytes: schemaBytes }
+    return { resources: served, schemas: answers.readSchemas(await ask(request, signal)) }
+  } catch (error) {
+    if (!(error instanceof KubeError && error.status === 404)) throw error
+    return { resources: new Set(), schemas: new Map() }
+  }
+}
+
+const schemaBytes = 32 * 1024 * 1024
+
+async function forbiddenOf({ ask }: Cluster, namespace: string, signal: AbortSignal): Promise<readonly Access[]> {
+  const turn = limited(atOnce)
+  const reviews = accesses(namespace).map((access) =>
+    turn(async () => (answers.isAllowed(await ask(reviewOf(access), signal)) ? [] : [access])),
+  )
+  return (await Promise.all(reviews)).flat()
+}
+
+function reviewOf(access: Access): ApiRequest {
+  const apiVersion = 'authorization.k8s.io/v1'
+  const body = { apiVersion, kind: 'SelfSubjectAccessReview', spec: { resourceAttributes: access } }
+  return {
+    verb: 'create',
+    object: 'SelfSubjectAccessReviews',
+    method: 'POST',
+    path: `/apis/${apiVersion}/selfsubjectaccessreviews`,
+    body: { type: 'application/json', text: JSON.stringify(body) },
+  }
+}
+
+async function namespaceOf({ api }: Cluster, name: string, signal: AbortSignal): Promise<Namespace | undefined> {
+  const found = await api.get(resources.namespaces, { name }, signal)
+  return found && { name, forbiddenBy: forbiddenBy({ get: () => found }, name) }
+}
+
+/** Only an attempt shows whether the credentials may give these tags. The key is not kept. */
+async function tryKey(api: TailnetApi, tags: readonly string[], signal: AbortSignal): Promise<Fact<void>> {
+  const { id } = await api.mintKey({ tags, description: 'culvert check', expirySeconds: 60 }, signal)
+  return factOf(signal, () => api.removeKey(id, signal))
+}

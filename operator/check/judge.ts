@@ -1,0 +1,22 @@
+import { judgeNamespace, judgeNodes, judgeRights, judgeSettings, judgeVersion } from './cluster.ts'
+import { valueOf } from './fact.ts'
+import type { Facts } from './facts.ts'
+import type { Finding } from './finding.ts'
+import { judgeKinds } from './kinds.ts'
+import { judgeOverlap } from './overlap.ts'
+import { judgeApi, judgeHttps, judgeMagicDns, judgeTags } from './tailnet.ts'
+
+/** What the facts mean, in the order in which it is told. */
+export const judge = (facts: Facts): readonly Finding[] => [
+  ...judgeSettings(facts.settings),
+  ...judgeVersion(facts.apiServer),
+  ...judgeKinds(facts.kinds),
+  ...judgeRights(facts.forbidden),
+  ...judgeNamespace(facts.namespace),
+  ...judgeNodes(facts.nodes),
+  ...judgeOverlap(facts),
+  ...judgeApi(facts.unusable),
+  ...judgeTags(facts.key, valueOf(facts.settings)?.settings.proxyTags),
+  ...judgeHttps(facts.https),
+  ...judgeMagicDns(facts.magicDns),
+]

@@ -1,0 +1,36 @@
+import type { Facts, ServedKinds } from '../../../operator/check/facts.ts'
+import { definitions } from '../../../operator/schemas/all.ts'
+import { structural } from '../../../operator/schemas/structural.ts'
+import { readOperatorSettings } from '../../../operator/settings/read.ts'
+
+const env = { OPERATOR_NAMESPACE: 'tailscale', CLIENT_ID_FILE: '/id', CLIENT_SECRET_FILE: '/secret' }
+export const read = readOperatorSettings({ env, resolvConf: '', podNamespace: undefined, version: '1' })
+
+/** Our kinds as an API server serves them. */
+export const served: ServedKinds = {
+  resources: new Set(definitions.flatMap(({ resource: { plural } }) => [plural, `${plural}/status`])),
+  schemas: new Map(
+    definitions.map(({ resource, spec, status }) => [
+      resource.kind,
+      { type: 'object', properties: { spec: structural(spec), status: structural(status) } },
+    ]),
+  ),
+}
+
+export const node = { name: 'one', os: 'linux', architecture: 'arm64', kernel: '6.1.0', used: [] }
+
+/** Everything is as it should be. */
+export const well: Facts = {
+  settings: { value: read },
+  apiServer: { value: 'v1.36.1' },
+  kinds: { value: served },
+  forbidden: { value: [] },
+  namespace: { value: { name: 'tailscale', forbiddenBy: undefined } },
+  nodes: { value: [node] },
+  services: { value: [{ by: 'Service default/kubernetes', text: '10.96.0.1' }] },
+  pods: { value: [{ by: 'Pod apps/web', text: 'fd00::5' }] },
+  unusable: { value: [] },
+  key: { value: { value: undefined } },
+  https: { value: true },
+  magicDns: { value: true },
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import type { KubeObject } from '../../../kube/controller/object.ts'
+import { runCheck } from '../../../operator/check/command.ts'
+import { gather, type Sources } from '../../../operator/check/gather.ts'
+import { rulesEverywhere, rulesInside } from '../../../operator/check/rules.ts'
+import type { Rule } from '../../../operator/proxy/rights.ts'
+import { systemClock } from '../../../lib/clock.ts'
+import { projectRoot } from '../../lab/paths.ts'
+import { readYaml } from '../../users/readers/yaml.ts'
+import { read } from './a-cluster.ts'
+
+const never = new Promise<never>(() => {})
+
+it('waits for no fact longer than it may', async () => {
+  const sources: Sources = {
+    settings: async () => read,
+    connect: () => never,
+    tailnet: () => ({
+      check: () => never,
+      mintKey: async () => ({ id: 'a', key: 'secret', expires: undefined }),
+      removeKey: () => never,
+      hasHttps: () => Promise.reject(new Error('refused')),
+      hasMagicDns: async () => true,
+    }),
+  }
+  const stop = new AbortController()
+  const gathered = gather(sources, stop.signal)
+  setImmediate(() => stop.abort())
+  const { settings, magicDns: _, https, ...others } = await gathered
+  expect(settings).toEqual({ value: read })
+  expect(https).toHaveProperty('error')
+  for (const [name, fact] of Object.entries(others)) if (name !== 'key') expect(fact, name).toHaveProperty('error')
+})
+
+it('reviews exactly the rights that the manifest gives', () => {
+  const text = readFileSync(join(projectRoot, 'docs/examples/operator.yaml'), 'utf8')
+  const objects = readYaml<KubeObject & { rules: readonly Rule[] }>(text)
+  const rulesOf = (kind: string) => objects.find((object) => object.kind === kind)?.rules
+  const sorted = (rules: readonly Rule[] | undefined) =>
+    rules?.map(({ verbs, resources, ...rule }) => ({
+      ...rule,
+      verbs: verbs.toSorted(),
+      resources: resources.toSorted(),
+    }))
+  expect(sorted(rulesEverywhere('tailscale'))).toEqual(sorted(rulesOf('ClusterRole')))
+  expect(sorted(rulesInside)).toEqual(sorted(rulesOf('Role')))
+})
+
+it.each([
+  [['--help'], 0, /^Usage: .* check/, ''],
+  [['--jsn'], 2, /^$/, 'did you mean --json?'],
+  [['now'], 2, /^$/, 'the first argument is not a flag'],
+])('takes the arguments %j', async (args, expected, printed, complaint) => {
+  const out: string[] = []
+  const errors: string[] = []
+  const outside = { env: {}, write: (text: string) => void errors.push(text), clock: systemClock, version: '1' }
+  const code = await runCheck(args, outside, async (text) => void out.push(text))
+  expect(code).toBe(expected)
+  expect(out.join('')).toMatch(printed)
+  expect(errors.join('')).toContain(complaint)
+})
