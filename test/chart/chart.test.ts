@@ -56,6 +56,28 @@ test('the version is that of the project', () => {
   expect({ version, appVersion }).toEqual({ version: packageJson.version, appVersion: packageJson.version })
 })
 
+test('monitoring has the alert rules and the dashboard', async () => {
+  const parts = ['podMonitor', 'prometheusRule', 'dashboard']
+  const all = await render(
+    ...parts.map((part) => `--set=monitoring.${part}.enabled=true`),
+    '--set=monitoring.prometheusRule.labels.release=prometheus',
+  )
+  const one = (kind: string) =>
+    all.find((object) => object.kind === kind && (object.metadata.name ?? '').startsWith('operator'))
+  const read = (file: string) => readFileSync(join(chart, 'files', file), 'utf8')
+  expect(one('PrometheusRule')).toMatchObject({
+    metadata: { labels: { release: 'prometheus' } },
+    spec: readYaml<object>(read('alerts.yaml'))[0],
+  })
+  expect(one('ConfigMap')).toMatchObject({
+    metadata: { labels: { grafana_dashboard: '1' } },
+    data: { 'culvert-operator.json': read('dashboard.json') },
+  })
+  const labels = { app: 'operator' }
+  expect(one('PodMonitor')).toMatchObject({ spec: { selector: { matchLabels: labels } } })
+  expect(one('Deployment')).toMatchObject({ spec: { template: { metadata: { labels } } } })
+})
+
 describe('the definitions of the kinds', () => {
   test('are those of operator/crds, and stay after `helm uninstall`', async () => {
     const crds = join(projectRoot, 'operator/crds')
