@@ -29,6 +29,7 @@ const slowest: Readonly<Record<string, number>> = {
   engine: 60,
   ingress: 55,
   'egress-packets': 55,
+  install: 45,
 }
 const secondsOf = ({ moduleId }: TestSpecification): number => slowest[basename(moduleId, '.real.test.ts')] ?? 20
 

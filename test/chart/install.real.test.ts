@@ -61,6 +61,18 @@ test('the plain manifest is strictly valid, and the operator’s own Pods keep t
   }
 })
 
+test('what is said after the installation names the next step, and what is missing', async () => {
+  const others = '--set=installCRDs=false,ingressClass.enabled=false,nameOverride=other'
+  const how = ['--dry-run=server', '--namespace=strict', others]
+  const { stdout } = await helm(at.bed, 'install', 'second', chart, ...how)
+  const [, notes = ''] = stdout.split('\nNOTES:\n')
+  expect(notes).toContain('kubectl create secret generic operator-oauth --namespace strict')
+  expect(notes).toContain('kubectl label namespace strict --overwrite pod-security.kubernetes.io/enforce=privileged')
+  expect(notes).toContain('kubectl annotate service NAME tailscale.com/expose=true')
+  const plain = await helm(at.bed, 'get', 'notes', ...where)
+  expect(plain.stdout).not.toMatch(/create secret|label namespace/)
+})
+
 test('workloads stay as they are when the release is upgraded, rolled back, removed and installed again', async () => {
   const { bed } = at
   const installed = await released()
