@@ -16,8 +16,6 @@ const outside: Process = {
   version: typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundled',
 }
 const [command, ...args] = process.argv.slice(2)
-// A long answer goes into a pipe in several writes.
-const print = (text: string): Promise<void> => new Promise((resolve) => process.stdout.write(text, () => resolve()))
-process.exitCode = command === 'check' ? await runCheck(args, outside, print) : await runOperator(outside)
+process.exitCode = command === 'check' ? await runCheck(args, outside) : await runOperator(outside)
 // Watches and timers that did not end must not keep the container alive.
 process.exit()
