@@ -6,8 +6,6 @@ declare const CULVERT_VERSION: string | undefined
 
 process.exitCode = await runProgram(process.argv.slice(2), {
   env: process.env,
-  // A long answer goes into a pipe in several writes.
-  print: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
   write: (text) => void process.stderr.write(text),
   onSignal: (listener) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => listener(signal))

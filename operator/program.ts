@@ -13,13 +13,10 @@ docs/operator-settings.md lists the environment.
 `
 
 /** Runs the operator, or another of its commands. Exit codes: 0, 1 after a failure, 2 for wrong usage. */
-export async function runProgram(
-  args: readonly string[],
-  outside: Process & { /** For standard output. */ readonly print: (text: string) => Promise<void> },
-): Promise<0 | 1 | 2> {
+export async function runProgram(args: readonly string[], outside: Process): Promise<0 | 1 | 2> {
   const [command, ...rest] = args
   if (command === undefined) return runOperator(outside)
-  if (command === 'check') return runCheck(rest, outside, outside.print)
+  if (command === 'check') return runCheck(rest, outside)
   const isAsked = [command, ...rest].includes('--help')
   try {
     if (command !== 'cleanup' && !isAsked) throw absentCommand(command, ['check', 'cleanup'])

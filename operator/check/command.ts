@@ -27,11 +27,15 @@ One line for each finding: ok, warning or error, and what to do.
 Exit codes: 0 without errors, 1 with errors, 2 for wrong usage.
 `
 
-/** Checks what the operator needs, and prints the findings. `print` is for standard output. */
+/** A long answer goes into a pipe in several writes, which must end before the process does. */
+const toStandardOutput = (text: string): Promise<void> =>
+  new Promise((resolve) => process.stdout.write(text, () => resolve()))
+
+/** Checks what the operator needs, and prints the findings. */
 export async function runCheck(
   args: readonly string[],
   { env, write, clock, version }: Pick<Process, 'env' | 'write' | 'clock' | 'version'>,
-  print: (text: string) => Promise<void>,
+  print = toStandardOutput,
 ): Promise<0 | 1 | 2> {
   let given: ReadonlySet<string>
   try {

@@ -7,7 +7,6 @@ const run = async (...args: readonly string[]) => {
   const nothing = (): void => undefined
   const code = await runProgram(args, {
     env: {},
-    print: async () => {},
     write: (text) => void written.push(text),
     onSignal: nothing,
     onUncaught: nothing,
