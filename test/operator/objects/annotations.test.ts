@@ -125,6 +125,11 @@ describe('an annotation without effect is reported', () => {
     ])
   })
 
+  it('but not thousands of them', () => {
+    const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`culvert/x${at}`, '']))
+    expect(annotationEvents(annotated(many))).toHaveLength(10)
+  })
+
   it('but neither what is right nor what belongs to others', () => {
     const fine = { 'tailscale.com/expose': 'false', 'culvert/proxy-protocol': '1', 'example.com/x': 'y' }
     expect(annotationEvents(annotated({ ...fine, 'tailscale.com/unknown': 'z' }))).toEqual([])
