@@ -56,6 +56,7 @@ export function groups(options: GroupsOptions): Controller {
   const ofSecrets = parentWriter({ ...writing, resource: secrets, store: caches.store(secrets) })
   const provision = groupProvisioner({
     ...options,
+    world,
     apply,
     prune: applier.prune,
     removeSecrets,

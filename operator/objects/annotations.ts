@@ -216,20 +216,24 @@ export function annotationEvents(object: KubeObject): readonly Event[] {
   const known = new Map(all.map(([, annotated]) => [annotated.name, annotated]))
   const warning = (message: string): Event => ({ type: 'Warning', reason: 'AnnotationIgnored', message })
   const ours: readonly string[] = Object.values(notes)
-  const told = Object.entries(object.metadata.annotations ?? {}).values().flatMap(([name, text]) => {
-    const annotated = known.get(name)
-    if (annotated === undefined) {
-      if (!name.startsWith('culvert/') || ours.includes(name)) return []
-      const similar = nearest(name, known.keys(), 4)
-      const hint = similar === undefined ? '' : `; did you mean ${similar}?`
-      return [warning(`there is no annotation ${quote(name, 100)}${hint}`)]
-    }
-    if (!isParent(annotated, object.kind))
-      return name.startsWith('culvert/') ? [warning(`annotation ${name} has no effect on ${object.kind} objects`)] : []
-    const { turnsOn } = annotated
-    if (turnsOn === undefined || [turnsOn, 'false', ''].includes(text.trim())) return []
-    return [warning(`annotation ${name} has no effect: only "${turnsOn}" turns it on, not ${quote(text)}`)]
-  })
+  const told = Object.entries(object.metadata.annotations ?? {})
+    .values()
+    .flatMap(([name, text]) => {
+      const annotated = known.get(name)
+      if (annotated === undefined) {
+        if (!name.startsWith('culvert/') || ours.includes(name)) return []
+        const similar = nearest(name, known.keys(), 4)
+        const hint = similar === undefined ? '' : `; did you mean ${similar}?`
+        return [warning(`there is no annotation ${quote(name, 100)}${hint}`)]
+      }
+      if (!isParent(annotated, object.kind))
+        return name.startsWith('culvert/')
+          ? [warning(`annotation ${name} has no effect on ${object.kind} objects`)]
+          : []
+      const { turnsOn } = annotated
+      if (turnsOn === undefined || [turnsOn, 'false', ''].includes(text.trim())) return []
+      return [warning(`annotation ${name} has no effect: only "${turnsOn}" turns it on, not ${quote(text)}`)]
+    })
   return told.take(mostEvents).toArray()
 }
 

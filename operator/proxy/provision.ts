@@ -11,14 +11,15 @@ import type { ProxyClass, ResolveClass } from './class.ts'
 import { soonest } from './each.ts'
 import { newName, presentName } from './name.ts'
 import { isMadeFor, madeFor } from './owned.ts'
-import type { removal, RemovalOptions } from './remove.ts'
+import type { removal } from './remove.ts'
 import type { ProxyRequest } from './request.ts'
 import { proxySecrets, type SecretsOptions } from './secrets.ts'
+import { replacesStuck, type StuckOptions } from './stuck.ts'
 import { freeOf, surplusOf } from './surplus.ts'
 import type { Api } from '../../kube/controller/api.ts'
 
 export type ProvisionOptions = SecretsOptions &
-  Pick<RemovalOptions, 'prune'> & {
+  StuckOptions & {
     readonly api: Pick<Api, 'get' | 'page'>
     readonly resolveClass: ResolveClass
     readonly removeSecrets: ReturnType<typeof removal>['removeSecrets']
@@ -38,6 +39,7 @@ export type Provisioned = {
 export function provisioner(options: ProvisionOptions) {
   const { api, world, apply, prune, settings, resolveClass, removeSecrets } = options
   const applySecrets = proxySecrets(options)
+  const unstick = replacesStuck(options)
 
   const bring = async (
     object: KubeObject,
@@ -51,7 +53,8 @@ export function provisioner(options: ProvisionOptions) {
     const ignored = ignoredOptions(request, agentOf({ class: of, settings }))
     mustBeAdmitted(request, world, settings.namespace)
     const setKey = `${settings.namespace}/${name}`
-    if (world.get(statefulSets, setKey)?.metadata.deletionTimestamp !== undefined)
+    const before = world.get(statefulSets, setKey)
+    if (before?.metadata.deletionTimestamp !== undefined)
       return { name, refused: { as: 'pending', reason: 'ProxyRemoved', message: 'an earlier proxy is being removed' } }
     const replicas = request.hostnames.length
     const surplus = surplusOf(world, parent, name, replicas)
@@ -62,6 +65,7 @@ export function provisioner(options: ProvisionOptions) {
       request,
       class: of,
       settings,
+      present: before,
       surplus: surplus.map(({ metadata }) => metadata.name),
     })
     const labelled = objects.map(({ metadata, ...rest }) => ({
@@ -69,17 +73,22 @@ export function provisioner(options: ProvisionOptions) {
       metadata: { ...metadata, labels: { ...metadata.labels, ...labelsOf(parent) } },
     })) as readonly KubeObject[]
     const canMonitor = world.get(customResourceDefinitions, serviceMonitors) !== undefined
-    const before = [...made.slice(0, -1), ...labelled].filter(({ kind }) => canMonitor || kind !== 'ServiceMonitor')
+    const first = [...made.slice(0, -1), ...labelled].filter(({ kind }) => canMonitor || kind !== 'ServiceMonitor')
     const owns = { owns: (present: KubeObject) => isMadeFor(parent, present) }
-    for (const one of before) await apply(one, flight, owns)
+    for (const one of first) await apply(one, flight, owns)
     const again = await applySecrets({ object, parent, name, request, acceptRoutes: of?.acceptRoutes === true }, flight)
     const written = await apply(made.at(-1)!, flight, owns)
-    await prune(madeFor(world, parent), before, flight)
+    await prune(madeFor(world, parent), first, flight)
     const set = world.get(statefulSets, setKey)
     if (written === 'written' || set === undefined) return { name, ignored, again: Math.min(again ?? soonMs, soonMs) }
     await removeSecrets(freeOf(world, surplus, set), undefined, flight)
     const blocked = await blockedBy(api, world, set, replicas, flight.signal)
-    return { name, ignored, refused: blocked.refused, again: soonest([again, blocked.again]) }
+    return {
+      name,
+      ignored,
+      refused: blocked.refused,
+      again: soonest([again, blocked.again, await unstick(object, set, replicas, flight)]),
+    }
   }
 
   return async (
