@@ -8,7 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import { findGroup, type Group } from '../group/group.ts'
 import { restore, rewrite } from '../l3-egress/rewrite.ts'
-import { annotationEvents } from '../objects/annotations.ts'
+import { annotationEvents, groupEgressUse } from '../objects/ignored.ts'
 import { finalizer } from '../objects/names.ts'
 import type { Parent } from '../objects/parent.ts'
 import { services } from '../objects/resources.ts'
@@ -182,10 +182,10 @@ export function groupEgress(options: GroupEgressOptions): Controller {
       const object = store.get(key)
       if (object === undefined) return void (await remove(parentFor(nameOf(key)), flight))
       if (object.metadata.deletionTimestamp !== undefined || !asksGroupEgress(object)) return released(object, flight)
+      for (const event of annotationEvents(object, groupEgressUse)) await tell(object, event)
       const found = demand(object)
       if ('problem' in found) return refused(object, found, flight)
       const { request, group } = found
-      for (const event of annotationEvents(object)) await tell(object, event)
       return finalize(
         api,
         object,

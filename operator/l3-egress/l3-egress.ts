@@ -1,13 +1,8 @@
 import { UserError } from '../../kube/controller/controller.ts'
 import type { Kind } from '../kind.ts'
-import {
-  annotationEvents,
-  annotations as table,
-  proxyClassOf,
-  readAnnotations,
-  textOf,
-} from '../objects/annotations.ts'
+import { annotations as table, proxyClassOf, readAnnotations, textOf } from '../objects/annotations.ts'
 import { hostnameOf, invalidService, proxyReady, stateOf } from '../objects/exposed-service.ts'
+import { annotationEvents, egressUse } from '../objects/ignored.ts'
 import { services } from '../objects/resources.ts'
 import type { Variable } from '../proxy/request.ts'
 import { accessPolicy } from './access.ts'
@@ -51,7 +46,7 @@ export const l3Egress: Kind = {
         ownOptions: [],
       },
       objects: allowFrom === undefined ? [] : [accessPolicy(service, namespace, allowFrom)],
-      events: annotationEvents(service),
+      events: annotationEvents(service, egressUse),
     }
   },
   report: (service, seen, _world, settings) => ({

@@ -4,10 +4,11 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import { parseAddress } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
 import type { Kind, Plan, Seen } from '../kind.ts'
-import { annotationEvents, annotations as table, readAnnotations, textOf } from '../objects/annotations.ts'
+import { annotations as table, readAnnotations, textOf } from '../objects/annotations.ts'
 import { proxyClassOf } from '../objects/class-of.ts'
 import { isExposed } from '../objects/exposed.ts'
 import { hostnameOf, invalidService, loadBalancerOf, proxyReady, stateOf } from '../objects/exposed-service.ts'
+import { annotationEvents, exposedUse } from '../objects/ignored.ts'
 import { services } from '../objects/resources.ts'
 import { clusterAddresses, dnsName, specOf } from '../objects/service.ts'
 import type { OwnOption, Variable } from '../proxy/request.ts'
@@ -66,7 +67,7 @@ function plan(service: KubeObject, world: World, settings: OperatorSettings): Pl
     },
     objects: [],
     events: [
-      ...annotationEvents(service),
+      ...annotationEvents(service, exposedUse),
       ...(ports.problems.length === 0 ? [] : [warning(`not forwarded: ${some(ports.problems)}`)]),
       ...(why !== undefined && unprivileged === undefined
         ? [warning(`the proxy forwards only the listed ports and no ICMP, because of ${why}`)]

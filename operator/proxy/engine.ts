@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Kind, Plan, Refused } from '../kind.ts'
 import type { Condition } from '../objects/conditions.ts'
+import { annotationEvents } from '../objects/ignored.ts'
 import { finalizer, type ParentType } from '../objects/names.ts'
 import type { Parent } from '../objects/parent.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -158,9 +159,11 @@ export function proxies(options: EngineOptions): Controller {
         // What follows is for the object as it is then.
         if (patch !== undefined && (await writer.patch(object, patch, flight))) return
       }
+      // Nobody else would tell of a switch that is misspelt.
+      const events = kind === undefined ? annotationEvents(object) : []
       const plan = kind?.plan(object, world, settings)
       const request = plan?.proxies
-      for (const event of plan?.events ?? []) await tell(object, event)
+      for (const event of plan?.events ?? events) await tell(object, event)
       if (kind === undefined || plan === undefined || request === undefined) return released(object, kind, flight)
       return finalized(object, flight, { apply: (present) => provisioned(present, kind, plan, request, flight) })
     },
