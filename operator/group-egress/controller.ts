@@ -14,6 +14,7 @@ import type { Parent } from '../objects/parent.ts'
 import { services } from '../objects/resources.ts'
 import { adopting } from '../proxy/adopt.ts'
 import { asksGroup, asksGroupEgress } from '../proxy/group.ts'
+import { lasting } from '../proxy/lasting.ts'
 import { newName } from '../proxy/name.ts'
 import { parentWriter } from '../proxy/report.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -66,10 +67,12 @@ export function groupEgress(options: GroupEgressOptions): Controller {
   const parentFor = ({ namespace = '', name }: { readonly namespace?: string | undefined; readonly name: string }) =>
     ({ type: 'svc', namespace, name }) as const
 
-  const tellAll = async (object: KubeObject, outcome: Outcome, flight: Flight): Promise<void> => {
+  const tellAll = async (object: KubeObject, outcome: Outcome, flight: Flight) => {
     const { conditions, events } = report(object, outcome, world, settings)
     await writer.status(object, {}, conditions, flight)
-    for (const event of events) await tell(object, event)
+    const { again, events: late } = lasting(object, conditions, undefined, clock.date())
+    for (const event of [...events, ...late]) await tell(object, event)
+    return again === undefined ? {} : { again }
   }
 
   /** Takes away what was made for a Service; gives true once nothing is left. */
@@ -167,8 +170,7 @@ export function groupEgress(options: GroupEgressOptions): Controller {
       await tellAll(object, outcome, flight)
       throw error
     }
-    await tellAll(object, { request }, flight)
-    return {}
+    return tellAll(object, { request }, flight)
   }
 
   return controller({

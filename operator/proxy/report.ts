@@ -62,7 +62,8 @@ export function parentWriter({ api, resource, store, apply, clock }: WriterOptio
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function conditionsOf({ status }: KubeObject): readonly Partial<TimedCondition>[] {
+/** The conditions that an object has. */
+export function conditionsOf({ status }: KubeObject): readonly Partial<TimedCondition>[] {
   const conditions = isObject(status) ? status['conditions'] : undefined
   return Array.isArray(conditions) ? conditions.filter(isObject) : []
 }

@@ -15,6 +15,7 @@ export function corrections(started: () => L3Cluster): void {
     bed = cluster.bed
   })
 
+  const good = (attempt: string) => ({ labels: { attempt } })
   const nowhere = { nodeSelector: { 'example.com/rack': 'none' } }
   const setClass = (pod: object): Promise<void> =>
     bed.cluster.apply({
@@ -31,7 +32,7 @@ export function corrections(started: () => L3Cluster): void {
     await expect.poll(() => cluster.ready('other')).toContain('-0 is not scheduled')
     await setClass({ tailscaleContainer: { image: 'nowhere.invalid/agent:1' } })
     await expect.poll(() => cluster.ready('other')).toContain('nowhere.invalid/agent:1')
-    await setClass({})
+    await setClass(good('first'))
     await expect.poll(() => cluster.ready('other')).toBe('True')
     await cluster.annotate('other', { 'tailscale.com/expose': null, 'tailscale.com/proxy-class': null })
     await nothingLeft(bed)
@@ -68,14 +69,14 @@ export function corrections(started: () => L3Cluster): void {
       },
     })
     await expect.poll(() => made(bed, 'pods')).toEqual(['pod/ts-mended-x7k2p-0'])
-    await setClass({})
+    await setClass(good('first'))
     await expect.poll(standing).toBe('2 of 2 devices are up')
     const uid = async (name: string) => (await bed.cluster.get('pod', name, namespace))?.metadata['uid']
     const first = await uid('ts-mended-x7k2p-0')
     await setClass(nowhere)
     await expect.poll(standing).toContain('ts-mended-x7k2p-1 is not scheduled')
     expect(await uid('ts-mended-x7k2p-0')).toBe(first)
-    await setClass({ labels: { corrected: 'yes' } })
+    await setClass(good('second'))
     await expect.poll(standing).toBe('2 of 2 devices are up')
     const replaced = (await bed.cluster.events()).flatMap(
       ({ what }) => /^ProxyPodReplaced: Pod (\S+)/.exec(what)?.[1] ?? [],
