@@ -6,6 +6,7 @@ import { customResourceDefinitions, proxyGroups, secrets, statefulSets } from '.
 import { blockedBy } from '../proxy/blocked.ts'
 import { mustBeAdmitted } from '../proxy/checks.ts'
 import { agentOf } from '../proxy/children.ts'
+import { blaming } from '../proxy/class-fault.ts'
 import type { ProxyClass, ResolveClass } from '../proxy/class.ts'
 import { soonest } from '../proxy/each.ts'
 import { isMadeFor, madeFor } from '../proxy/owned.ts'
@@ -120,7 +121,7 @@ export function groupProvisioner(options: ProvisionOptions) {
     // A Pod without its config would only fail; but those that run already stay.
     const running = Math.min(replicasIn(present) ?? 0, group.replicas)
     const set = planned(Math.max(ready, running)).at(-1)!
-    const result = await apply(set, flight, owns)
+    const result = await apply(set, flight, owns).catch(blaming(of))
     const files = { name: configMapName(group), namespace: settings.namespace }
     await prune(madeFor(world, parent), [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: files }, ...before], flight)
     if (failure !== undefined) throw failure
@@ -159,4 +160,4 @@ const setOf = ({ world, group, settings }: GroupView): KubeObject | undefined =>
 const lacking = (endpoints: StaticEndpoints | undefined): Refused | undefined =>
   endpoints?.problem === undefined
     ? undefined
-    : { as: 'failed', reason: 'StaticEndpointsIncomplete', message: endpoints.problem }
+    : { as: endpoints.isComing ? 'pending' : 'failed', reason: 'StaticEndpointsIncomplete', message: endpoints.problem }

@@ -70,7 +70,7 @@ const warning = (reason: string, message: string): Event => ({ type: 'Warning', 
 function siteEvents(ingress: KubeObject, { annotations, handlers }: Sites): Event[] {
   const [first = '', ...others] = specOfIngress(ingress).tls?.flatMap(({ hosts = [] }) => hosts) ?? []
   return [
-    ...(handlers.size > 0 ? [] : [warning('NoValidBackends', 'no path has a backend, so no site is served any more')]),
+    ...(handlers.size > 0 ? [] : [warning('NoValidBackends', 'no path has a backend, so nothing is served')]),
     ...(annotations.httpEndpoint === true ? [warning(invalid, endpointHint)] : []),
     ...(others.length === 0
       ? []

@@ -199,7 +199,7 @@ const againAfter = (...waits: readonly (number | undefined)[]): { readonly again
 }
 
 /** Reasons of what is not the fault of the object itself. */
-const environmental: ReadonlySet<string> = new Set(['PodSecurity'])
+export const environmental: ReadonlySet<string> = new Set(['PodSecurity', 'ProxyClassInvalid'])
 
 /** A name that is needed is taken. */
 const notOwned = 'NotOwned'

@@ -7,6 +7,7 @@ import { serviceMonitors } from '../world/followed.ts'
 import { blockedBy } from './blocked.ts'
 import { ignoredOptions, mustBeAdmitted } from './checks.ts'
 import { agentOf, children } from './children.ts'
+import { blaming } from './class-fault.ts'
 import type { ProxyClass, ResolveClass } from './class.ts'
 import { soonest } from './each.ts'
 import { newName, presentName } from './name.ts'
@@ -77,7 +78,7 @@ export function provisioner(options: ProvisionOptions) {
     const owns = { owns: (present: KubeObject) => isMadeFor(parent, present) }
     for (const one of first) await apply(one, flight, owns)
     const again = await applySecrets({ object, parent, name, request, acceptRoutes: of?.acceptRoutes === true }, flight)
-    const written = await apply(made.at(-1)!, flight, owns)
+    const written = await apply(made.at(-1)!, flight, owns).catch(blaming(of))
     await prune(madeFor(world, parent), first, flight)
     const set = world.get(statefulSets, setKey)
     if (written === 'written' || set === undefined) return { name, ignored, again: Math.min(again ?? soonMs, soonMs) }
