@@ -1,7 +1,7 @@
-import { existsSync, writeFileSync } from 'node:fs'
 import type { Clock } from '../lib/clock.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import { bootLog, type Log } from '../lib/log.ts'
+import { leaveReason } from '../lib/termination-log.ts'
 import { aborted } from '../lib/timers.ts'
 import { chooseFirewall, prepareKernel } from './lifecycle/kernel.ts'
 import { loadSettings } from './lifecycle/load.ts'
@@ -113,13 +113,3 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
 /** In one line, with the stack. */
 const stackOf = (error: unknown): string =>
   (error instanceof Error ? (error.stack ?? error.message) : String(error)).replaceAll(/\s*\n\s*/g, '; ').slice(0, 2000)
-
-/** Kubelet shows the text in the container's status. The file is never created: if it is absent, nothing reads it. */
-function leaveReason(path: string, reason: string, log: Log): void {
-  if (!existsSync(path)) return
-  try {
-    writeFileSync(path, reason.slice(0, 4096))
-  } catch (error) {
-    log(`warning: the reason cannot be left in ${path}: ${describe(error)}`)
-  }
-}

@@ -46,13 +46,17 @@ const remedies: Readonly<Record<number, (subject: Subject) => string>> = {
   404: () => 'Create it, or correct its name.',
 }
 
+/** Whether the API refuses to make something since its namespace is being deleted. */
+export const isTerminating = (text: string): boolean => text.includes('because it is being terminated')
+
 /** The API answered with an error status. Texts in `hidden` are removed from its message. */
 export function refusal(subject: Subject, status: number, body: string, hidden: readonly string[]): KubeError {
   const { message, reason } = parseStatus(body) ?? {}
   const said = conceal(message ?? '', hidden)
   const retryable = status < 400 || status === 408 || status === 429 || status >= 500
   const how = `${retryable ? 'failed' : 'was refused'}: ${status} ${said.slice(0, 500)}`.trim()
-  const remedy = remedies[status]?.(subject)
+  // Nothing that is granted changes that.
+  const remedy = isTerminating(said) ? undefined : remedies[status]?.(subject)
   return new KubeError(`${subject.verb} of ${subject.object} ${how}`, {
     status,
     reason: reason ?? undefined,

@@ -12,6 +12,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   },
   onUncaught: (listener) => process.on('uncaughtException', listener),
   clock: systemClock,
+  terminationLog: '/dev/termination-log',
   version: typeof CULVERT_VERSION === 'string' ? CULVERT_VERSION : 'unbundled',
 })
 // Watches and timers that did not end must not keep the container alive.

@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 import { close } from '../lib/http-server.ts'
 import { bootLog, type Log } from '../lib/log.ts'
+import { leaveReason } from '../lib/termination-log.ts'
 import { tailscaleApi } from './api/client.ts'
 import { compose, type Operator } from './compose.ts'
 import { serveHealth } from './health.ts'
@@ -23,6 +24,8 @@ export type Process = {
   readonly onUncaught: (listener: (error: unknown) => void) => void
   readonly clock: Clock
   readonly version: string
+  /** The file from which kubelet takes the reason of an end. */
+  readonly terminationLog: string
 }
 
 /** What runs when the process is told to end has this many milliseconds; kubelet waits for 30 seconds. */
@@ -76,6 +79,7 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
     return 0
   } catch (error) {
     log(`error: ${describe(error)}`)
+    leaveReason(outside.terminationLog, describe(error), log)
     return 1
   }
 }

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
+import { isTerminating } from '../error.ts'
 import type { Api } from './api.ts'
 import { keyOf, type KubeObject } from './object.ts'
 import type { Resource } from './resource.ts'
@@ -70,7 +71,8 @@ export function eventWriter(
     try {
       await action()
     } catch (error) {
-      if (signal.aborted) return false
+      // Nobody will look for it.
+      if (signal.aborted || isTerminating(describe(error))) return false
       text = describe(error)
     }
     if (text !== told) problem(text)

@@ -31,7 +31,7 @@ export type ReflectOptions = {
   /** Objects a page. */
   readonly limit?: number
   /** Called with the reason why the objects are not followed, and with undefined once they are. */
-  readonly problem: (text: string | undefined) => void
+  readonly problem: (text: string | undefined, error?: unknown) => void
   readonly waits?: Partial<ReflectWaits>
   readonly clock?: Clock
   readonly random?: () => number
@@ -90,8 +90,8 @@ export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOption
   const awaited: (() => void)[] = []
   /** Aborted when a list is asked for. */
   let asked = new AbortController()
-  const tell = (text: string | undefined): void => {
-    if (text !== problem) options.problem(text)
+  const tell = (text: string | undefined, error?: unknown): void => {
+    if (text !== problem) options.problem(text, error)
     problem = text
   }
 
@@ -173,7 +173,7 @@ export function reflect(api: Pick<Api, 'page' | 'watch'>, options: ReflectOption
       const pause = pauses.next()
       // Nor is it that a version expires.
       if (expired && isFirst) continue
-      if (failure !== undefined) tell(describe(failure))
+      if (failure !== undefined) tell(describe(failure), failure)
       await clock.sleep(pause, AbortSignal.any([signal, asked.signal]))
     }
   }

@@ -39,7 +39,7 @@ export function tailscaleApi(
     { url: base.origin },
     tokenAccount(base, files, clock),
     callMs,
-    dialect(dateNow),
+    dialect(dateNow, files),
     options,
   )
   const absent = new Set<Feature>()

@@ -1,7 +1,9 @@
+import { dirname } from 'node:path'
 import { conceal } from '../../lib/conceal.ts'
 import { parseRetryAfter } from '../../lib/retry-after.ts'
 import type { Dialect, Refusal, TransportRequest } from '../../lib/transport.ts'
 import { parseRefusal } from './answers.ts'
+import type { CredentialFiles } from './credentials.ts'
 import { ApiError, type Feature, type Problem } from './error.ts'
 import { pauseOf } from './retry.ts'
 
@@ -17,9 +19,9 @@ const isForToken = ({ feature }: ApiRequest): boolean => feature === 'oauth' || 
 /** The longest pause that a server can ask for, in milliseconds: a mistake there must not stop the operator for long. */
 const longestHold = 10 * 60_000
 
-/** How the API's failures are told and what is asked again. `now` is in milliseconds since 1970. */
-export const dialect = (now: () => number): Dialect<ApiRequest> => ({
-  refusal: (request, refusal) => refused(request, refusal, now()),
+/** How the API's failures are told and what is asked again. `now` is in milliseconds since 1970, `files` are the credentials. */
+export const dialect = (now: () => number, files: CredentialFiles): Dialect<ApiRequest> => ({
+  refusal: (request, refusal) => refused(request, refusal, now(), files),
   unanswered: ({ action }, url, cause) =>
     new ApiError(`Tailscale API: ${action} failed`, {
       problem: 'unavailable',
@@ -40,7 +42,12 @@ export const dialect = (now: () => number): Dialect<ApiRequest> => ({
 
 const notTheServer = 'Check that OPERATOR_LOGIN_SERVER is the URL of the control server itself.'
 
-function refused(request: ApiRequest, { status, body, header, hidden }: Refusal, now: number): ApiError {
+function refused(
+  request: ApiRequest,
+  { status, body, header, hidden }: Refusal,
+  now: number,
+  files: CredentialFiles,
+): ApiError {
   const said = parseRefusal(body)
   const problem = problemOf(request, status, said !== undefined)
   const retryAfterMs = parseRetryAfter(header('retry-after'), now)
@@ -54,7 +61,7 @@ function refused(request: ApiRequest, { status, body, header, hidden }: Refusal,
     status,
     retryAfterMs: retryAfterMs && Math.min(retryAfterMs, longestHold),
     feature: request.feature,
-    remedy: remedyOf(problem, request.feature, status),
+    remedy: problem === 'credentials' ? renew(files) : remedyOf(problem, request.feature, status),
   })
 }
 
@@ -68,10 +75,13 @@ function problemOf(request: ApiRequest, status: number, isSaid: boolean): Proble
   return status === 403 ? 'forbidden' : 'refused'
 }
 
+const renew = (files: CredentialFiles): string =>
+  files.type === 'oauth-client'
+    ? `Put the ID and secret of an OAuth client that still exists into the Secret that is mounted at ${dirname(files.secretFile)}.`
+    : 'Let the tailnet trust the token of the service account, and correct CLIENT_ID.'
+
 function remedyOf(problem: Problem, feature: Feature, status: number): string | undefined {
   if (problem === 'no-route') return remedies[feature]
-  if (problem === 'credentials')
-    return 'Put the ID and secret of an OAuth client that still exists into the mounted Secret, or correct the trust of the workload identity.'
   if (problem === 'forbidden' && feature === 'settings') return 'The scope feature_settings:read allows it.'
   if (problem === 'forbidden' && feature === 'dns') return 'The scope dns:read allows it.'
   if (problem === 'forbidden')

@@ -53,7 +53,7 @@ export async function askToken(
 ): Promise<Granted> {
   const { action, path, ways } = waysOf(files, proof)
   const hidden = [proof.secret, encodeURIComponent(proof.secret)]
-  const wording = dialect(() => clock.date().getTime())
+  const wording = dialect(() => clock.date().getTime(), files)
   let error: unknown
   for (const { form, basic } of ways) {
     const credentials = basic === undefined ? { headers: userAgent, hidden, tls: {} } : authorizedBy('Basic', basic)

@@ -8,12 +8,13 @@ import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import { findGroup, type Group } from '../group/group.ts'
 import { restore, rewrite } from '../l3-egress/rewrite.ts'
-import { annotationEvents } from '../objects/annotations.ts'
+import { annotationEvents, groupEgressUse } from '../objects/ignored.ts'
 import { finalizer } from '../objects/names.ts'
 import type { Parent } from '../objects/parent.ts'
 import { services } from '../objects/resources.ts'
 import { adopting } from '../proxy/adopt.ts'
 import { asksGroup, asksGroupEgress } from '../proxy/group.ts'
+import { lasting } from '../proxy/lasting.ts'
 import { newName } from '../proxy/name.ts'
 import { parentWriter } from '../proxy/report.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -66,10 +67,12 @@ export function groupEgress(options: GroupEgressOptions): Controller {
   const parentFor = ({ namespace = '', name }: { readonly namespace?: string | undefined; readonly name: string }) =>
     ({ type: 'svc', namespace, name }) as const
 
-  const tellAll = async (object: KubeObject, outcome: Outcome, flight: Flight): Promise<void> => {
+  const tellAll = async (object: KubeObject, outcome: Outcome, flight: Flight) => {
     const { conditions, events } = report(object, outcome, world, settings)
     await writer.status(object, {}, conditions, flight)
-    for (const event of events) await tell(object, event)
+    const { again, events: late } = lasting(object, conditions, undefined, clock.date())
+    for (const event of [...events, ...late]) await tell(object, event)
+    return again === undefined ? {} : { again }
   }
 
   /** Takes away what was made for a Service; gives true once nothing is left. */
@@ -167,8 +170,7 @@ export function groupEgress(options: GroupEgressOptions): Controller {
       await tellAll(object, outcome, flight)
       throw error
     }
-    await tellAll(object, { request }, flight)
-    return {}
+    return tellAll(object, { request }, flight)
   }
 
   return controller({
@@ -182,10 +184,10 @@ export function groupEgress(options: GroupEgressOptions): Controller {
       const object = store.get(key)
       if (object === undefined) return void (await remove(parentFor(nameOf(key)), flight))
       if (object.metadata.deletionTimestamp !== undefined || !asksGroupEgress(object)) return released(object, flight)
+      for (const event of annotationEvents(object, groupEgressUse)) await tell(object, event)
       const found = demand(object)
       if ('problem' in found) return refused(object, found, flight)
       const { request, group } = found
-      for (const event of annotationEvents(object)) await tell(object, event)
       return finalize(
         api,
         object,

@@ -14,6 +14,9 @@ import { recordsFor } from './record.ts'
 import { type Standing, standingOf } from './standing.ts'
 import { type Use, useFor } from './uses-of.ts'
 
+/** Why an object is refused whose group does not exist, or not yet. */
+export const groupNotFound = 'ProxyGroupNotFound'
+
 /** What there is to tell of an object that asks something of a group: a function of what the cluster holds. */
 export type Report = {
   readonly status: Readonly<Record<string, unknown>>
@@ -104,9 +107,11 @@ function conditionsOf(
     ...(missing === undefined ? [] : [missing]),
   ].join('; ')
   return [
-    refused?.as === 'invalid'
-      ? { type: valid, status: 'False', reason: 'IngressSvcInvalid', message: refused.message }
-      : { type: valid, status: 'True', reason: 'IngressSvcValid', message: 'what it asks for is valid' },
+    refused?.reason === groupNotFound
+      ? { type: valid, status: 'Unknown', reason: 'ProxyGroupNotReady', message: refused.message }
+      : refused?.as === 'invalid'
+        ? { type: valid, status: 'False', reason: 'IngressSvcInvalid', message: refused.message }
+        : { type: valid, status: 'True', reason: 'IngressSvcValid', message: 'what it asks for is valid' },
     serving > 0
       ? { type: configured, status: 'True', reason: 'IngressSvcConfigured', message }
       : { type: configured, status: 'False', reason: 'IngressSvcNoBackendsConfigured', message },

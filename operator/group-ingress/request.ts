@@ -6,8 +6,9 @@ import { listed } from '../../lib/some.ts'
 import { hostnameOf as hostnameOfIngress, invalid as invalidIngress, specOfIngress } from '../l7-ingress/ingress.ts'
 import { classEvents } from '../l7-ingress/plan.ts'
 import { sitesOf } from '../l7-ingress/sites.ts'
-import { annotationEvents, annotations, readAnnotations, textOf } from '../objects/annotations.ts'
+import { annotations, readAnnotations, textOf } from '../objects/annotations.ts'
 import { hostnameOf, invalidService } from '../objects/exposed-service.ts'
+import { annotationEvents, exposedUse } from '../objects/ignored.ts'
 import { clusterAddresses, specOf } from '../objects/service.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
@@ -36,7 +37,7 @@ function ofService(service: KubeObject, settings: OperatorSettings): Request {
   )
   return {
     wish: wishOf(service, hostnameOf(service, hostname), tags ?? settings.proxyTags),
-    events: [...annotationEvents(service), ...withoutEffect(invalidService, useless)],
+    events: [...annotationEvents(service, exposedUse), ...withoutEffect(invalidService, useless)],
   }
 }
 

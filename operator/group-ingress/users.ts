@@ -27,7 +27,7 @@ import { finalizerFor, formsOf } from './names.ts'
 import type { Wish } from './owners.ts'
 import { provisioner } from './provide.ts'
 import { remover } from './remove.ts'
-import { reportOf } from './report.ts'
+import { groupNotFound, reportOf } from './report.ts'
 import { requestOf } from './request.ts'
 import { concernedBy, resourceOf, userConcerns, type UserType } from './user-concerns.ts'
 import type { Vips } from './vips.ts'
@@ -148,7 +148,7 @@ export function groupUsers(options: UsersOptions): Controller {
   /** @throws UserError if it is not possible, or not now */
   function groupFor(ask: Ask): Group {
     const group = findGroup(world, ask.group, settings)
-    if ('missing' in group) throw new UserError(notFound, group.missing)
+    if ('missing' in group) throw new UserError(groupNotFound, group.missing)
     if (group.type !== 'ingress')
       throw new UserError(
         wrongType,
@@ -165,10 +165,9 @@ export function groupUsers(options: UsersOptions): Controller {
   }
 }
 
-const notFound = 'ProxyGroupNotFound'
 const wrongType = 'ProxyGroupInvalid'
 const nameInUse = 'NameInUse'
 const nameTaken = 'HostnameTaken'
 
 /** Reasons of what passes without a change of the object. */
-const pending: ReadonlySet<string> = new Set([notFound, nameInUse])
+const pending: ReadonlySet<string> = new Set([groupNotFound, nameInUse])

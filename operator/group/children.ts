@@ -1,11 +1,11 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
-import { isJsonObject } from '../../lib/json.ts'
 import { labels } from '../objects/names.ts'
 import { labelsOf } from '../objects/parent.ts'
 import { environment } from '../proxy/environment.ts'
 import { withHealthProbe } from '../proxy/health-probe.ts'
 import { metricsObjects } from '../proxy/metrics.ts'
 import { rights, type Rule } from '../proxy/rights.ts'
+import { policyOf } from '../proxy/stuck.ts'
 import { configSuffix } from '../proxy/surplus.ts'
 import { podTemplate } from '../proxy/template.ts'
 import { acmeRules, acmeVariables } from './acme.ts'
@@ -111,11 +111,6 @@ function statefulSet(
     },
   }
   return withHealthProbe(of === undefined ? object : of.overlay(object), agent)
-}
-
-function policyOf(set: KubeObject | undefined): unknown {
-  const spec = set?.['spec']
-  return isJsonObject(spec) ? spec['podManagementPolicy'] : undefined
 }
 
 function templateOf(options: ChildrenOptions, selector: Readonly<Record<string, string>>) {

@@ -12,6 +12,7 @@ import { finalizer } from '../objects/names.ts'
 import { proxyGroups, secrets } from '../objects/resources.ts'
 import { adopting } from '../proxy/adopt.ts'
 import type { ResolveClass } from '../proxy/class.ts'
+import { environmental } from '../proxy/engine.ts'
 import type { Tailnet } from '../proxy/keying.ts'
 import { removal } from '../proxy/remove.ts'
 import { parentWriter } from '../proxy/report.ts'
@@ -56,6 +57,7 @@ export function groups(options: GroupsOptions): Controller {
   const ofSecrets = parentWriter({ ...writing, resource: secrets, store: caches.store(secrets) })
   const provision = groupProvisioner({
     ...options,
+    world,
     apply,
     prune: applier.prune,
     removeSecrets,
@@ -143,7 +145,7 @@ export function groups(options: GroupsOptions): Controller {
     refuse: async (key, error, flight) => {
       const object = store.get(key)
       if (object === undefined) return
-      const as = error.reason === 'PodSecurity' ? 'failed' : 'invalid'
+      const as = environmental.has(error.reason) ? 'failed' : 'invalid'
       const refused: Refused = { as, reason: error.reason, message: describe(error) }
       await report(object, refused, flight)
     },

@@ -19,6 +19,8 @@ export type StaticEndpoints = {
   readonly port: number
   /** Why some replica has none. */
   readonly problem: string | undefined
+  /** That comes by itself. */
+  readonly isComing: boolean
 }
 
 export type EndpointsOptions = {
@@ -56,6 +58,7 @@ export function staticEndpoints(world: World, options: EndpointsOptions): Static
     addresses,
     port,
     problem: found.problem,
+    isComing: wanted.loadBalancer !== undefined,
   }
 }
 

@@ -1,17 +1,18 @@
 import type { Api } from '../../kube/controller/api.ts'
-import type { Applier } from '../../kube/controller/apply.ts'
 import type { Flight } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Refused } from '../kind.ts'
-import { customResourceDefinitions, secrets, statefulSets } from '../objects/resources.ts'
+import { customResourceDefinitions, proxyGroups, secrets, statefulSets } from '../objects/resources.ts'
 import { blockedBy } from '../proxy/blocked.ts'
 import { mustBeAdmitted } from '../proxy/checks.ts'
 import { agentOf } from '../proxy/children.ts'
+import { blaming } from '../proxy/class-fault.ts'
 import type { ProxyClass, ResolveClass } from '../proxy/class.ts'
 import { soonest } from '../proxy/each.ts'
 import { isMadeFor, madeFor } from '../proxy/owned.ts'
 import type { removal } from '../proxy/remove.ts'
 import { replicasOf as replicasIn } from '../proxy/seen.ts'
+import { replacesStuck, type StuckOptions } from '../proxy/stuck.ts'
 import { configSuffix, freeOf, surplusOf } from '../proxy/surplus.ts'
 import { serviceMonitors } from '../world/followed.ts'
 import { configMapName, groupChildren } from './children.ts'
@@ -21,12 +22,12 @@ import { type StaticEndpoints, staticEndpoints } from './endpoints.ts'
 import { parentOfGroup } from './group.ts'
 import type { GroupUse, GroupView } from './use.ts'
 
-export type ProvisionOptions = ConfigsOptions & {
-  readonly api: Pick<Api, 'get' | 'page'>
-  readonly prune: Applier['prune']
-  readonly resolveClass: ResolveClass
-  readonly removeSecrets: ReturnType<typeof removal>['removeSecrets']
-}
+export type ProvisionOptions = ConfigsOptions &
+  StuckOptions & {
+    readonly api: Pick<Api, 'get' | 'page'>
+    readonly resolveClass: ResolveClass
+    readonly removeSecrets: ReturnType<typeof removal>['removeSecrets']
+  }
 
 export type Provisioned = {
   /** What keeps the group from being as asked. */
@@ -42,6 +43,7 @@ const soonMs = 15_000
 export function groupProvisioner(options: ProvisionOptions) {
   const { api, apply, prune, resolveClass, removeSecrets } = options
   const applySecrets = replicaSecrets(options)
+  const unstick = replacesStuck(options)
 
   /**
    * Applies the Secrets of each replica. One that fails does not keep the others; `ready` is how many of the first ones
@@ -119,14 +121,15 @@ export function groupProvisioner(options: ProvisionOptions) {
     // A Pod without its config would only fail; but those that run already stay.
     const running = Math.min(replicasIn(present) ?? 0, group.replicas)
     const set = planned(Math.max(ready, running)).at(-1)!
-    const result = await apply(set, flight, owns)
+    const result = await apply(set, flight, owns).catch(blaming(of))
     const files = { name: configMapName(group), namespace: settings.namespace }
     await prune(madeFor(world, parent), [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: files }, ...before], flight)
     if (failure !== undefined) throw failure
     if (result === 'written' || present === undefined) return { again: soonest([again, soonMs]) }
     await removeSecrets(freeOf(world, surplus, present), undefined, flight)
     const blocked = await blockedBy(api, world, present, group.replicas, flight.signal)
-    return { refused: blocked.refused ?? lacking(endpoints), again: soonest([again, blocked.again]) }
+    const unstuck = await unstick(world.get(proxyGroups, group.name)!, present, group.replicas, flight)
+    return { refused: blocked.refused ?? lacking(endpoints), again: soonest([again, blocked.again, unstuck]) }
   }
 
   return async (view: GroupView, use: GroupUse, flight: Flight): Promise<Provisioned> => {
@@ -157,4 +160,4 @@ const setOf = ({ world, group, settings }: GroupView): KubeObject | undefined =>
 const lacking = (endpoints: StaticEndpoints | undefined): Refused | undefined =>
   endpoints?.problem === undefined
     ? undefined
-    : { as: 'failed', reason: 'StaticEndpointsIncomplete', message: endpoints.problem }
+    : { as: endpoints.isComing ? 'pending' : 'failed', reason: 'StaticEndpointsIncomplete', message: endpoints.problem }

@@ -35,7 +35,7 @@ export function groupReport(replicas: readonly Replica[], refused: Refused | und
         type: ready,
         status: isReady ? 'True' : 'False',
         reason: isReady ? ready : reasonOf(refused),
-        message: refused === undefined ? text : `${refused.message}. ${text}`,
+        message: refused === undefined ? text : `${refused.message.replace(/\.$/, '')}. ${text}`,
       },
       {
         type: available,

@@ -1,8 +1,9 @@
 import { UserError } from '../../kube/controller/controller.ts'
 import type { Kind } from '../kind.ts'
-import { annotationEvents, annotations as table, proxyClassOf, readAnnotations } from '../objects/annotations.ts'
+import { annotations as table, proxyClassOf, readAnnotations } from '../objects/annotations.ts'
 import { hasTarget } from '../objects/exposed.ts'
 import { hostnameOf, invalidService, proxyReady, stateOf } from '../objects/exposed-service.ts'
+import { annotationEvents, egressUse } from '../objects/ignored.ts'
 import { services } from '../objects/resources.ts'
 import { sameNameAs } from '../objects/same-name.ts'
 import type { Variable } from '../proxy/request.ts'
@@ -45,7 +46,7 @@ export const l3Egress: Kind = {
         ownOptions: [],
       },
       objects: allowFrom === undefined ? [] : [accessPolicy(service, namespace, allowFrom)],
-      events: [...annotationEvents(service), ...sameNameAs(service, name, world, settings)],
+      events: [...annotationEvents(service, egressUse), ...sameNameAs(service, name, world, settings)],
     }
   },
   report: (service, seen, _world, settings) => ({

@@ -4,10 +4,11 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import { parseAddress } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
 import type { Kind, Plan, Seen } from '../kind.ts'
-import { annotationEvents, annotations as table, readAnnotations, textOf } from '../objects/annotations.ts'
+import { annotations as table, readAnnotations, textOf } from '../objects/annotations.ts'
 import { proxyClassOf } from '../objects/class-of.ts'
 import { isExposed } from '../objects/exposed.ts'
 import { hostnameOf, invalidService, loadBalancerOf, proxyReady, stateOf } from '../objects/exposed-service.ts'
+import { annotationEvents, exposedUse } from '../objects/ignored.ts'
 import { services } from '../objects/resources.ts'
 import { sameNameAs } from '../objects/same-name.ts'
 import { clusterAddresses, dnsName, specOf } from '../objects/service.ts'
@@ -68,7 +69,7 @@ function plan(service: KubeObject, world: World, settings: OperatorSettings): Pl
     },
     objects: [],
     events: [
-      ...annotationEvents(service),
+      ...annotationEvents(service, exposedUse),
       ...sameNameAs(service, name, world, settings),
       ...(ports.problems.length === 0 ? [] : [warning(`not forwarded: ${some(ports.problems)}`)]),
       ...(why !== undefined && unprivileged === undefined

@@ -2,8 +2,9 @@ import type { Event } from '../../kube/controller/events.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import { listed, some } from '../../lib/some.ts'
 import type { Kind, Plan, Report, Seen } from '../kind.ts'
-import { annotationEvents, annotations, called, readAnnotations, textOf } from '../objects/annotations.ts'
+import { annotations, called, readAnnotations, textOf } from '../objects/annotations.ts'
 import { invalidService, loadBalancerOf, proxyReady, type State } from '../objects/exposed-service.ts'
+import { annotationEvents, exposedUse } from '../objects/ignored.ts'
 import { ingresses, pods, secrets, services } from '../objects/resources.ts'
 import { specOf } from '../objects/service.ts'
 import { presentName } from '../proxy/name.ts'
@@ -43,7 +44,7 @@ function plan(service: KubeObject, world: World, settings: OperatorSettings): Pl
     proxies: undefined,
     objects: [],
     events: [
-      ...annotationEvents(service),
+      ...annotationEvents(service, exposedUse),
       ...(problems.length > 0 ? [warning(notForwarded(problems))] : []),
       ...(names.length > 0 ? [warning(`without effect, since the node is that of an Ingress: ${listed(names)}`)] : []),
     ],

@@ -3,7 +3,8 @@ import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { quote } from '../../lib/quote.ts'
 import type { Plan } from '../kind.ts'
-import { annotationEvents, called, proxyClassOf } from '../objects/annotations.ts'
+import { called, proxyClassOf } from '../objects/annotations.ts'
+import { annotationEvents } from '../objects/ignored.ts'
 import { ingressClasses } from '../objects/resources.ts'
 import { sameName } from '../objects/same-name.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -69,7 +70,7 @@ const warning = (reason: string, message: string): Event => ({ type: 'Warning', 
 function siteEvents(ingress: KubeObject, { annotations, handlers }: Sites): Event[] {
   const [first = '', ...others] = specOfIngress(ingress).tls?.flatMap(({ hosts = [] }) => hosts) ?? []
   return [
-    ...(handlers.size > 0 ? [] : [warning('NoValidBackends', 'no path has a backend, so no site is served any more')]),
+    ...(handlers.size > 0 ? [] : [warning('NoValidBackends', 'no path has a backend, so nothing is served')]),
     ...(annotations.httpEndpoint === true ? [warning(invalid, endpointHint)] : []),
     ...(others.length === 0
       ? []

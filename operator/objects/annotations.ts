@@ -1,18 +1,15 @@
 import * as z from 'zod/mini'
-import type { Event } from '../../kube/controller/events.ts'
 import { UserError } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import { parseAddress } from '../../lib/address.ts'
-import { nearest } from '../../lib/nearest.ts'
 import { quote } from '../../lib/quote.ts'
-import { notes } from './names.ts'
 import { readBackendProtocols, readFqdn, readHostname, readNames, readTags } from './texts.ts'
 
 export { proxyClassOf } from './class-of.ts'
 
 type Parent = 'Service' | 'Ingress' | 'ProxyGroup' | 'ProxyClass'
 
-type Annotation<T> = {
+export type Annotation<T> = {
   readonly name: string
   readonly on: readonly Parent[]
   /** For users, as Markdown. */
@@ -176,7 +173,9 @@ export type Annotations = {
 }
 
 const all: readonly [string, Annotation<unknown>][] = Object.entries(annotations)
-const isParent = (annotated: Annotation<unknown>, kind: string): boolean => annotated.on.some((one) => one === kind)
+/** Whether an annotation is for objects of this kind. */
+export const isParent = (annotated: Annotation<unknown>, kind: string): boolean =>
+  annotated.on.some((one) => one === kind)
 
 /** The text of an annotation, whatever it is; undefined if it is absent or empty. */
 export const textOf = ({ metadata }: KubeObject, key: keyof Table): string | undefined =>
@@ -206,35 +205,6 @@ function examine(object: KubeObject): { readonly values: Annotations; readonly p
     else problems.push(`annotation ${annotated.name} ${error.issues[0]?.message.replaceAll('`', '"')}`)
   }
   return { values, problems }
-}
-
-/** An object may have thousands, and comparing each with all that are known takes long. */
-const mostEvents = 10
-
-/** What the user should know about annotations that have no effect: of the first of them. */
-export function annotationEvents(object: KubeObject): readonly Event[] {
-  const known = new Map(all.map(([, annotated]) => [annotated.name, annotated]))
-  const warning = (message: string): Event => ({ type: 'Warning', reason: 'AnnotationIgnored', message })
-  const ours: readonly string[] = Object.values(notes)
-  const told = Object.entries(object.metadata.annotations ?? {})
-    .values()
-    .flatMap(([name, text]) => {
-      const annotated = known.get(name)
-      if (annotated === undefined) {
-        if (!name.startsWith('culvert/') || ours.includes(name)) return []
-        const similar = nearest(name, known.keys(), 4)
-        const hint = similar === undefined ? '' : `; did you mean ${similar}?`
-        return [warning(`there is no annotation ${quote(name, 100)}${hint}`)]
-      }
-      if (!isParent(annotated, object.kind))
-        return name.startsWith('culvert/')
-          ? [warning(`annotation ${name} has no effect on ${object.kind} objects`)]
-          : []
-      const { turnsOn } = annotated
-      if (turnsOn === undefined || [turnsOn, 'false', ''].includes(text.trim())) return []
-      return [warning(`annotation ${name} has no effect: only "${turnsOn}" turns it on, not ${quote(text)}`)]
-    })
-  return told.take(mostEvents).toArray()
 }
 
 /** For messages: `Service "ns/name"`. */

@@ -3,8 +3,9 @@ import type { Api } from '../../kube/controller/api.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { optional } from '../../lib/json.ts'
 import type { Refused } from '../kind.ts'
-import { events, pods } from '../objects/resources.ts'
+import { events } from '../objects/resources.ts'
 import type { World } from '../world/world.ts'
+import { podsOf } from './seen.ts'
 import { isStarting, troubleOf } from './trouble.ts'
 
 const schema = z.object({
@@ -46,9 +47,7 @@ export async function blockedBy(
   signal: AbortSignal,
   now: Date = new Date(),
 ): Promise<{ readonly refused?: Refused; readonly again?: number }> {
-  const { name, namespace = '' } = set.metadata
-  const all = Array.from({ length: replicas }, (_, ordinal) => world.get(pods, `${namespace}/${name}-${ordinal}`))
-  const present = all.filter((pod) => pod !== undefined)
+  const present = podsOf(world, set, replicas)
   const trouble = present.map(troubleOf).find((text) => text !== undefined)
   if (trouble !== undefined) return { refused: notStarted(trouble) }
   const starting = present.find(isStarting)

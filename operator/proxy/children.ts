@@ -9,6 +9,7 @@ import { mounted, readsSecret } from './mounts.ts'
 import type { ProxyRequest } from './request.ts'
 import { withHealthProbe } from './health-probe.ts'
 import { type Rule, rights } from './rights.ts'
+import { policyOf } from './stuck.ts'
 import { podTemplate } from './template.ts'
 
 export type ChildrenOptions = {
@@ -21,6 +22,8 @@ export type ChildrenOptions = {
   readonly class: ProxyClass | undefined
   /** Names of Secrets beyond the replicas whose Pods may still run. */
   readonly surplus: readonly string[]
+  /** The StatefulSet that is there already. */
+  readonly present: KubeObject | undefined
   readonly settings: Pick<OperatorSettings, 'namespace' | 'proxyImage' | 'agent' | 'firewallMode' | 'priorityClass'>
 }
 
@@ -69,7 +72,7 @@ function statefulSet(
   metadata: KubeObject['metadata'],
   selector: Readonly<Record<string, string>>,
 ): KubeObject {
-  const { name, request, class: of, settings } = options
+  const { name, request, class: of, present, settings } = options
   const agent = agentOf(options)
   const common = {
     agent,
@@ -99,7 +102,14 @@ function statefulSet(
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
     metadata,
-    spec: { replicas: request.hostnames.length, serviceName: name, selector: { matchLabels: selector }, template },
+    spec: {
+      replicas: request.hostnames.length,
+      // It can be set only once. In order, a template that does not work could not even be corrected.
+      podManagementPolicy: policyOf(present) ?? 'Parallel',
+      serviceName: name,
+      selector: { matchLabels: selector },
+      template,
+    },
   }
   const finished = of === undefined ? object : of.overlay(object)
   return withHealthProbe(finished, agent)

@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Kind, Plan, Refused } from '../kind.ts'
 import type { Condition } from '../objects/conditions.ts'
+import { annotationEvents } from '../objects/ignored.ts'
 import { finalizer, type ParentType } from '../objects/names.ts'
 import type { Parent } from '../objects/parent.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -15,7 +16,9 @@ import type { Caches } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { adopting } from './adopt.ts'
 import type { ResolveClass } from './class.ts'
+import { soonest } from './each.ts'
 import { asksGroup, isHeldByGroup } from './group.ts'
+import { lasting } from './lasting.ts'
 import { presentName } from './name.ts'
 import { hasAny } from './owned.ts'
 import { provisioner } from './provision.ts'
@@ -70,12 +73,15 @@ export function proxies(options: EngineOptions): Controller {
     object: KubeObject,
     { name, refused, ignored = [] }: Outcome,
     flight: Flight,
-  ): Promise<void> => {
+  ): Promise<number | undefined> => {
     const devices = name === undefined ? [] : devicesOf(world, parentFor(object.metadata), name)
     const { status, conditions, events = [], patch } = kind.report(object, { devices, name, refused }, world, settings)
     await writer.status(object, status, [...conditions, ...lacking(conditions, ignored)], flight)
     if (patch !== undefined) await writer.patch(object, patch, flight)
-    for (const event of [...events, ...refusal(refused)]) await tell(object, event)
+    const told = refusal(refused)
+    const waits = told.length > 0 ? { events: [] } : lasting(object, conditions, refused, clock.date())
+    for (const event of [...events, ...told, ...waits.events]) await tell(object, event)
+    return waits.again
   }
 
   /** Tells why something failed; it is tried again by whoever gets the error. */
@@ -109,15 +115,17 @@ export function proxies(options: EngineOptions): Controller {
     )
 
   /** The object has no proxies of its own, or no longer. */
-  const released = async (object: KubeObject, kind: Kind | undefined, flight: Flight): Promise<void> => {
+  const released = async (object: KubeObject, kind: Kind | undefined, flight: Flight) => {
     const { finalizers, deletionTimestamp } = object.metadata
     const parent = parentFor(object.metadata)
     if (finalizers?.includes(finalizer) === true && !isHeldByGroup(object, parent, world))
-      return void (await finalized(object, flight, { isReleased: true }))
-    if (hasAny(world, parent)) return void (await explained(object, flight, () => removeAll(parent, object, flight)))
-    if (deletionTimestamp !== undefined || asksGroup(object)) return
-    if (kind === undefined) await writer.status(object, {}, [], flight)
-    else await report(kind, object, { name: undefined }, flight)
+      await finalized(object, flight, { isReleased: true })
+    else if (hasAny(world, parent)) await explained(object, flight, () => removeAll(parent, object, flight))
+    else if (deletionTimestamp === undefined && !asksGroup(object)) {
+      if (kind !== undefined) return againAfter(await report(kind, object, { name: undefined }, flight))
+      await writer.status(object, {}, [], flight)
+    }
+    return {}
   }
 
   const provisioned = async (
@@ -136,8 +144,7 @@ export function proxies(options: EngineOptions): Controller {
         return { name: presentName(world, parent), refused, again: takenMs }
       }),
     )
-    await report(kind, object, outcome, flight)
-    return outcome.again === undefined ? {} : { again: outcome.again }
+    return againAfter(outcome.again, await report(kind, object, outcome, flight))
   }
 
   return controller({
@@ -158,9 +165,11 @@ export function proxies(options: EngineOptions): Controller {
         // What follows is for the object as it is then.
         if (patch !== undefined && (await writer.patch(object, patch, flight))) return
       }
+      // Nobody else would tell of a switch that is misspelt.
+      const events = kind === undefined ? annotationEvents(object) : []
       const plan = kind?.plan(object, world, settings)
       const request = plan?.proxies
-      for (const event of plan?.events ?? []) await tell(object, event)
+      for (const event of plan?.events ?? events) await tell(object, event)
       if (kind === undefined || plan === undefined || request === undefined) return released(object, kind, flight)
       return finalized(object, flight, { apply: (present) => provisioned(present, kind, plan, request, flight) })
     },
@@ -184,14 +193,19 @@ type Outcome = {
   readonly ignored?: readonly string[]
 }
 
+const againAfter = (...waits: readonly (number | undefined)[]): { readonly again?: number } => {
+  const again = soonest(waits)
+  return again === undefined ? {} : { again }
+}
+
 /** Reasons of what is not the fault of the object itself. */
-const environmental: ReadonlySet<string> = new Set(['PodSecurity'])
+export const environmental: ReadonlySet<string> = new Set(['PodSecurity', 'ProxyClassInvalid'])
 
 /** A name that is needed is taken. */
 const notOwned = 'NotOwned'
 const takenMs = 30_000
 
-/** Kubelet and the scheduler write Events about Pods themselves. */
+/** What has to be waited for is told when it lasts. */
 const refusal = (refused: Refused | undefined): readonly Event[] =>
   refused === undefined || refused.reason === 'ProxyPodNotStarted' || refused.reason === 'ProxyRemoved'
     ? []

@@ -1,8 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Flight } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import { KubeError } from '../../kube/error.ts'
-import { CulvertError } from '../../lib/errors.ts'
 import { isJsonObject } from '../../lib/json.ts'
 import type { Plan, Refused } from '../kind.ts'
 import { labels } from '../objects/names.ts'
@@ -12,18 +10,20 @@ import { serviceMonitors } from '../world/followed.ts'
 import { blockedBy } from './blocked.ts'
 import { ignoredOptions, mustBeAdmitted } from './checks.ts'
 import { agentOf, children } from './children.ts'
+import { blaming } from './class-fault.ts'
 import type { ProxyClass, ResolveClass } from './class.ts'
 import { soonest } from './each.ts'
 import { newName, presentName } from './name.ts'
 import { isMadeFor, madeFor } from './owned.ts'
-import type { removal, RemovalOptions } from './remove.ts'
+import type { removal } from './remove.ts'
 import type { ProxyRequest } from './request.ts'
 import { proxySecrets, type SecretsOptions } from './secrets.ts'
+import { replacesStuck, type StuckOptions } from './stuck.ts'
 import { freeOf, surplusOf } from './surplus.ts'
 import type { Api } from '../../kube/controller/api.ts'
 
 export type ProvisionOptions = SecretsOptions &
-  Pick<RemovalOptions, 'prune'> & {
+  StuckOptions & {
     readonly api: Pick<Api, 'get' | 'page'>
     readonly resolveClass: ResolveClass
   } & Pick<ReturnType<typeof removal>, 'removeSecrets' | 'removeSet'>
@@ -42,6 +42,7 @@ export type Provisioned = {
 export function provisioner(options: ProvisionOptions) {
   const { api, world, apply, prune, settings, resolveClass, removeSecrets, removeSet } = options
   const applySecrets = proxySecrets(options)
+  const unstick = replacesStuck(options)
 
   const bring = async (
     object: KubeObject,
@@ -71,6 +72,7 @@ export function provisioner(options: ProvisionOptions) {
       request,
       class: of,
       settings,
+      present: before,
       surplus: surplus.map(({ metadata }) => metadata.name),
     })
     const labelled = objects.map(({ metadata, ...rest }) => ({
@@ -82,15 +84,18 @@ export function provisioner(options: ProvisionOptions) {
     const owns = { owns: (present: KubeObject) => isMadeFor(parent, present) }
     for (const one of first) await apply(one, flight, owns)
     const again = await applySecrets({ object, parent, name, request, acceptRoutes: of?.acceptRoutes === true }, flight)
-    const written = await apply(made.at(-1)!, flight, owns).catch((error: unknown) => {
-      throw byClass(error, of)
-    })
+    const written = await apply(made.at(-1)!, flight, owns).catch(blaming(of))
     await prune(madeFor(world, parent), first, flight)
     const set = world.get(statefulSets, setKey)
     if (written === 'written' || set === undefined) return { name, ignored, again: Math.min(again ?? soonMs, soonMs) }
     await removeSecrets(freeOf(world, surplus, set), undefined, flight)
     const blocked = await blockedBy(api, world, set, replicas, flight.signal)
-    return { name, ignored, refused: blocked.refused, again: soonest([again, blocked.again]) }
+    return {
+      name,
+      ignored,
+      refused: blocked.refused,
+      again: soonest([again, blocked.again, await unstick(object, set, replicas, flight)]),
+    }
   }
 
   return async (
@@ -115,14 +120,6 @@ export function provisioner(options: ProvisionOptions) {
  */
 const selects = ({ spec }: KubeObject, { metadata }: KubeObject): boolean =>
   isJsonObject(spec) && isDeepStrictEqual(spec['selector'], { matchLabels: { [labels.app]: metadata.uid } })
-
-/** Why the API does not take a StatefulSet, where a ProxyClass may be the reason. */
-function byClass(error: unknown, of: ProxyClass | undefined): unknown {
-  const isUnusable = error instanceof KubeError && (error.status === 422 || error.status === 500)
-  if (of === undefined || !isUnusable) return error
-  const remedy = `Correct ProxyClass "${of.name}", if that is why.`
-  return new CulvertError(error.code, error.message, { cause: error, remedy })
-}
 
 /** After a write, Pods are about to appear. */
 const soonMs = 15_000

@@ -62,6 +62,7 @@ export function parentWriter({ api, resource, store, apply, clock }: WriterOptio
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** The conditions that an object has. */
 export function conditionsOf({ status }: KubeObject): readonly Partial<TimedCondition>[] {
   const conditions = isObject(status) ? status['conditions'] : undefined
   return Array.isArray(conditions) ? conditions.filter(isObject) : []

@@ -21,6 +21,12 @@ export function replicasOf(set: KubeObject | undefined): number | undefined {
     : undefined
 }
 
+/** The Pods of a StatefulSet's first replicas that are there, in their order. */
+export const podsOf = (world: Pick<World, 'get'>, { metadata }: KubeObject, replicas: number): readonly KubeObject[] =>
+  Array.from({ length: replicas }, (_, ordinal) =>
+    world.get(pods, keyOf({ ...metadata, name: `${metadata.name}-${ordinal}` })),
+  ).filter((pod) => pod !== undefined)
+
 /** Whether the StatefulSet's controller has acted on what its spec says now. */
 export function isObserved({ metadata, status }: KubeObject): boolean {
   return (

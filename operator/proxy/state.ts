@@ -39,7 +39,8 @@ export function readDevice(ordinal: number, secret: KubeObject | undefined, pod:
 
 const podStatus = z.object({ conditions: optional(z.array(z.object({ type: z.string(), status: z.string() }))) })
 
-const isReady = ({ metadata, status }: KubeObject): boolean =>
+/** Whether a Pod is ready, and not being deleted. */
+export const isReady = ({ metadata, status }: KubeObject): boolean =>
   metadata.deletionTimestamp === undefined &&
   z.safeParse(podStatus, status).data?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true
 

@@ -4,6 +4,8 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import { reflect, type ReflectOptions, type Source } from '../../kube/controller/reflect.ts'
 import { apiVersionOf, type Resource } from '../../kube/controller/resource.ts'
 import { type Store, store } from '../../kube/controller/store.ts'
+import { KubeError } from '../../kube/error.ts'
+import { group } from '../objects/names.ts'
 import { customResourceDefinitions } from '../objects/resources.ts'
 import { followed } from './followed.ts'
 import type { World } from './world.ts'
@@ -51,7 +53,8 @@ export function caches(
   const running = new Map<string, Source>()
   const forControllers = new Map<string, Source>()
   const start = ({ resource, scope, trim, store: kept }: (typeof stores)[number]): void => {
-    const tell = (text: string | undefined): void => problem(resource.plural, text)
+    const tell = (text: string | undefined, error?: unknown): void =>
+      problem(resource.plural, text === undefined ? undefined : (undefinedKind(resource, error) ?? text))
     const options = {
       resource,
       scope,
@@ -82,6 +85,13 @@ export function caches(
         : resources.flatMap((one) => forControllers.get(idOf(find(one).resource)) ?? []),
     written: stores,
   }
+}
+
+/** Of a kind of Tailscale that the cluster does not have. */
+function undefinedKind(resource: Resource, error: unknown): string | undefined {
+  if (resource.group !== group || !(error instanceof KubeError) || error.status !== 404) return undefined
+  const definition = `${resource.plural}.${resource.group}`
+  return `there is no CustomResourceDefinition "${definition}". Apply the files of operator/crds.`
 }
 
 const idOf = (resource: Resource): string => `${apiVersionOf(resource)} ${resource.kind}`

@@ -88,6 +88,14 @@ describe('errors', () => {
     )
   })
 
+  it('name no right that would not help, since the namespace is being deleted', async () => {
+    const message =
+      'secrets "a" is forbidden: unable to create new content in namespace ts because it is being terminated'
+    server.answer = (_seen, response) => json(response, statusJson(403, 'Forbidden', message), 403)
+    const error = await reasonOf(server.client().patchSecret('a', new Map(), never))
+    expect(inWords(error)).toBe(`patch of Secret "a" in namespace "ts" was refused: 403 ${message}`)
+  })
+
   it.each([
     [301, 'failed: 301', true],
     [400, 'was refused: 400', false],

@@ -12,6 +12,7 @@ const run = async (...args: readonly string[]) => {
     onUncaught: nothing,
     clock: systemClock,
     version: '1',
+    terminationLog: '/nowhere',
   })
   return { code, text: written.join('') }
 }

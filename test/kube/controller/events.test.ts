@@ -95,3 +95,12 @@ it('a failure affects nothing else, and is reported once', async () => {
   await tell(about, warning('Two'))
   expect([written, problems]).toEqual([['Two 1'], ['forbidden', undefined]])
 })
+
+it('that the API refuses since its namespace is being deleted is no problem', async () => {
+  const tell = writer()
+  const message =
+    'create of Event was refused: 403 unable to create new content in namespace ns because it is being terminated'
+  failure = new KubeError(message, { status: 403, retryable: false })
+  await tell(about, warning('One'))
+  expect([written, problems]).toEqual([[], []])
+})

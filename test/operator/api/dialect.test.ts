@@ -4,7 +4,8 @@ import { describe as inWords } from '../../../lib/errors.ts'
 import { type ApiRequest, dialect } from '../../../operator/api/dialect.ts'
 import { ApiError, type Problem } from '../../../operator/api/error.ts'
 
-const { refusal } = dialect(() => 0)
+const files = { type: 'oauth-client', idFile: '/oauth/client_id', secretFile: '/oauth/client_secret' } as const
+const { refusal } = dialect(() => 0, files)
 const request: ApiRequest = { action: 'removing device n1', feature: 'devices', method: 'DELETE', path: '/device/n1' }
 const forToken: ApiRequest = { ...request, feature: 'oauth', method: 'POST' }
 const answer = (status: number, body: string, header?: string) => ({
@@ -32,6 +33,13 @@ it.each<[string, ApiRequest, number, string, Problem]>([
   ['a redirect', request, 302, '', 'unavailable'],
 ])('%s is told as such', (_case, asked, status, body, problem) => {
   expect(refusal(asked, answer(status, body))).toMatchObject({ problem, status, code: 'tailscale-api' })
+})
+
+it('who reads that credentials are refused learns where they are', () => {
+  expect(inWords(refusal(forToken, answer(401, said)))).toContain('into the Secret that is mounted at /oauth.')
+  const identity = { type: 'workload-identity', clientId: 'k1', tokenFile: '/token' } as const
+  const { remedy } = dialect(() => 0, identity).refusal(forToken, answer(401, said)) as ApiError
+  expect(remedy).toContain('correct CLIENT_ID')
 })
 
 it.each([

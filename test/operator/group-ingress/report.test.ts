@@ -76,6 +76,11 @@ describe('a Service', () => {
     expect(told.events).toEqual([{ type: 'Warning', reason: 'INVALIDSERVICE', message: 'bad tags' }])
   })
 
+  it('does not know whether it is valid while there is no such group', () => {
+    const refused = { as: 'pending', reason: 'ProxyGroupNotFound', message: 'there is none' } as const
+    expect(messageOf(valid, report(balancer, [], refused))).toBe('Unknown ProxyGroupNotReady: there is none')
+  })
+
   it('has no status of a LoadBalancer if it is none', () => {
     expect(report(db(), [...known, ...serving]).status).toEqual({})
   })

@@ -111,7 +111,7 @@ test('where a class moves the port of health, kubelet asks there', () => {
 })
 
 test('tailscaled listens on the port of static endpoints', () => {
-  const endpoints = { services: [], addresses: [], port: 41_642, problem: undefined }
+  const endpoints = { services: [], addresses: [], port: 41_642, problem: undefined, isComing: true }
   expect(JSON.stringify(templateOf({ endpoints }))).toContain('{"name":"PORT","value":"41642"}')
 })
 

@@ -101,6 +101,7 @@ test('what is lacking is told, and the other replicas have their endpoints', () 
   const { services, addresses, problem } = made(nodePort(30_000), [node('a', ['203.0.113.1'])])
   expect(portsOf(services)).toEqual([['edge-0-nodeport', 41_641, 30_000]])
   expect(addresses).toEqual([['203.0.113.1:30000'], []])
+  expect(made(nodePort(30_000), []).isComing).toBe(false)
   expect(problem).toContain('all ports of nodes that ProxyClass "fixed" allows are taken')
   expect(made(nodePort(30_000, 30_009), [node('a', [])]).problem).toContain('ExternalIP')
 })
@@ -122,7 +123,10 @@ test('each replica has a load balancer, of which the addresses count', () => {
     ]),
   )
   expect(first.addresses).toEqual([[], []])
-  expect(first.problem).toContain('Service edge-0-loadbalancer has no IP address yet')
+  expect(first).toMatchObject({
+    problem: expect.stringContaining('edge-0-loadbalancer has no IP address yet'),
+    isComing: true,
+  })
   const balanced = (ordinal: number) =>
     service(`edge-${ordinal}-loadbalancer`, [{ port: 41_641 }], {
       loadBalancer: { ingress: [{ ip: `198.51.100.${ordinal}` }, { hostname: 'lb.example.com' }] },

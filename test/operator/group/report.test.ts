@@ -94,6 +94,7 @@ test('a group without replicas is ready, and not available', () => {
 
 test.each<[Refused, string]>([
   [{ as: 'pending', reason: 'ProxyClassNotReady', message: 'm' }, 'False ProxyGroupCreating: m. 1 of 1'],
+  [{ as: 'failed', reason: 'x', message: 'Do it.' }, 'False ProxyGroupCreationFailed: Do it. 1 of 1'],
   [{ as: 'failed', reason: 'x', message: 'm' }, 'False ProxyGroupCreationFailed: m. 1 of 1'],
   [{ as: 'invalid', reason: 'y', message: 'm' }, 'False ProxyGroupInvalid: m. 1 of 1'],
 ])('what keeps a group from being as asked does not hide that it is available', (refused, text) => {

@@ -89,7 +89,7 @@ describe('a backend', () => {
     const { proxies, events } = plan(object, ...others)
     expect(events.map(({ reason, message }) => `${reason}: ${message}`)).toEqual([
       expect.stringMatching(new RegExp(`^InvalidIngressBackend: .*${problem}`)),
-      'NoValidBackends: no path has a backend, so no site is served any more',
+      'NoValidBackends: no path has a backend, so nothing is served',
     ])
     expect(proxies?.serveConfig).toEqual({})
   })

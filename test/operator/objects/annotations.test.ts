@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { UserError } from '../../../kube/controller/controller.ts'
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { annotationEvents, annotations as table, readAnnotations } from '../../../operator/objects/annotations.ts'
+import { annotations as table, readAnnotations } from '../../../operator/objects/annotations.ts'
 
 const annotated = (annotations: Record<string, string>, kind = 'Service'): KubeObject => ({
   apiVersion: 'v1',
@@ -109,29 +109,5 @@ describe('a malformed annotation is refused with what it may be', () => {
     expect(refusal({ 'tailscale.com/hostname': `\u001b[31m${'x'.repeat(10_000)}` })).toSatisfy(
       (text: string) => text.length < 300 && !text.includes('\u001b'),
     )
-  })
-})
-
-describe('an annotation without effect is reported', () => {
-  test.each([
-    [{ 'culvert/unpriviledged': 'true' }, 'Service', 'did you mean culvert/unprivileged?'],
-    [{ 'culvert/something-else': '1' }, 'Service', 'there is no annotation "culvert/something-else"'],
-    [{ 'culvert/backend-protocol': 'HTTP' }, 'Service', 'has no effect on Service objects'],
-    [{ 'tailscale.com/expose': 'yes' }, 'Service', 'only "true" turns it on, not "yes"'],
-    [{ 'tailscale.com/http-endpoint': 'true' }, 'Ingress', 'only "enabled" turns it on, not "true"'],
-  ])('%j on %s', (annotations, kind, message) => {
-    expect(annotationEvents(annotated(annotations, kind))).toEqual([
-      { type: 'Warning', reason: 'AnnotationIgnored', message: expect.stringContaining(message) },
-    ])
-  })
-
-  it('but not thousands of them', () => {
-    const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`culvert/x${at}`, '']))
-    expect(annotationEvents(annotated(many))).toHaveLength(10)
-  })
-
-  it('but neither what is right nor what belongs to others', () => {
-    const fine = { 'tailscale.com/expose': 'false', 'culvert/proxy-protocol': '1', 'example.com/x': 'y' }
-    expect(annotationEvents(annotated({ ...fine, 'tailscale.com/unknown': 'z' }))).toEqual([])
   })
 })

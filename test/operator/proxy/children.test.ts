@@ -64,6 +64,7 @@ const objectsOf = (more: Partial<ChildrenOptions>): readonly KubeObject[] => {
     request,
     class: undefined,
     surplus: [],
+    present: undefined,
     settings,
     ...more,
   }
@@ -141,6 +142,12 @@ test('another number of replicas leaves the Pods of a Connector as they are, but
       ?.template
   expect(templateOf(['a', 'b', 'c'])).toEqual(templateOf(['a']))
   expect(templateOf(['a', 'b', 'c'], { settings: upstream })).not.toEqual(templateOf(['a'], { settings: upstream }))
+})
+
+test('a StatefulSet that is there keeps the policy with which it was made', () => {
+  const spec = { podManagementPolicy: 'OrderedReady' }
+  const present: KubeObject = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'ts-web-abc12' }, spec }
+  expect(objectsOf({ present }).at(-1)).toMatchObject({ spec })
 })
 
 test('Tailscale’s agent has a readiness probe where a class makes it serve one', () => {

@@ -1,0 +1,25 @@
+import { UserError } from '../../kube/controller/controller.ts'
+import { KubeError } from '../../kube/error.ts'
+import type { ProxyClass } from './class.ts'
+
+/**
+ * Gives what throws an error about a StatefulSet again: as a UserError that names the ProxyClass if the API refuses
+ * what the StatefulSet says. Without a class it never does.
+ */
+export const blaming =
+  (of: Pick<ProxyClass, 'name'> | undefined) =>
+  (error: unknown): never => {
+    const said = of === undefined || !(error instanceof KubeError) ? undefined : refusedTemplate(error)
+    if (of === undefined || said === undefined) throw error
+    const message = `ProxyClass "${of.name}" makes a StatefulSet that the API refuses: ${said}`
+    throw new UserError('ProxyClassInvalid', message, 'Correct the ProxyClass.')
+  }
+
+/** What the API says of fields that it does not know, or whose values cannot be. */
+function refusedTemplate({ status, message }: KubeError): string | undefined {
+  const [, said = ''] = / (?:500|400|422) ([^]*)$/.exec(message) ?? []
+  // Of fields that it does not know it says so by this status.
+  if (status === 500) return /failed to create typed patch object \([^)]*\): ([^]*)$/.exec(said)?.[1]
+  if (status === 422 && /updates to statefulset spec/.test(said)) return undefined
+  return status === 400 || status === 422 ? said : undefined
+}
