@@ -11,9 +11,20 @@ import { namespace, OperatorProcess } from '../operator-process.ts'
 import { requestsPer } from '../requests.ts'
 import { EgressBed, service, type Service } from './egress-bed.ts'
 
-const many = Number(process.env['MANY'] ?? 1000)
+const many = 1000
 /** What the operator asks of the API for one Service. */
-const most = {}
+const most: Readonly<Record<string, number>> = {
+  // Whether they are there already: the ClusterIP Service, and an EndpointSlice for each family.
+  'GET services': 1,
+  'GET endpointslices': 2,
+  // The finalizer, the ClusterIP Service, and what the user's Service becomes.
+  'PATCH services': 3,
+  'PATCH endpointslices': 2,
+  'PATCH services status': 2,
+  // Of the group, for many Services at once; how many depends on how long it takes.
+  'PATCH configmaps': 1,
+  'PATCH pods': 1,
+}
 
 let at: EgressBed
 beforeAll(async () => {
@@ -64,10 +75,9 @@ test(
       await idle(operator)
       const counted = requestsPer(many, seen)
       figures['requests for each'] = counted
-      const more = Object.entries(counted).filter(
-        ([what, count]) => count > ((most as Record<string, number>)[what] ?? 0),
-      )
-      expect.soft(more).toEqual([])
+      // A few may be repeated after a conflict.
+      const more = Object.entries(counted).filter(([what, count]) => count > (most[what] ?? 0) + 0.1)
+      expect(more).toEqual([])
       expect(await at.files('one')).toHaveLength(many)
       const made = await at.childrenOf('service-0', 'services,endpointslices')
       figures['KiB'] = {
@@ -86,21 +96,19 @@ test(
       expect(operator.logged).toEqual([])
       expect(at.here.problems).toEqual([])
     }
-    {
-      await using operator = await OperatorProcess.start(at.here.bed)
-      figures['MiB of an operator that has started'] = await atRest(operator)
-    }
     seen.length = 0
     {
       await using operator = await at.operate()
       await idle(operator)
       expect(at.here.kube.proxy.writes).toEqual([])
-      await at.here.bed.cluster.kubectl(['delete', 'services', '--all', '--namespace=apps', '--wait=false'])
-      await expect.poll(() => listed('services', 'apps'), patient).toEqual([])
-      await expect.poll(() => at.files('one')).toEqual([])
-      await at.nothingLeft('service-0')
-      expect(operator.logged).toEqual([])
     }
+    await using operator = await OperatorProcess.start(at.here.bed)
+    figures['MiB of an operator that has started'] = await atRest(operator)
+    await at.here.bed.cluster.kubectl(['delete', 'services', '--all', '--namespace=apps', '--wait=false'])
+    await expect.poll(() => listed('services', 'apps'), patient).toEqual([])
+    await expect.poll(() => at.files('one'), patient).toEqual([])
+    await at.nothingLeft('service-0')
+    expect(operator.errors).toEqual([])
     console.log(JSON.stringify(figures, null, 2))
   },
 )
