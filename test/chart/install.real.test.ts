@@ -138,6 +138,20 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
     service('warehouse', target),
     service('lb', {}, { type: 'LoadBalancer', loadBalancerClass: 'tailscale' }),
   )
+  const through = (group: string) => ({ 'tailscale.com/proxy-group': group, 'tailscale.com/hostname': 'shop' })
+  const group = (name: string, type: string) => ({
+    ...connector(name, {}),
+    kind: 'ProxyGroup',
+    spec: { type, replicas: 1 },
+  })
+  await cluster.apply(group('in', 'ingress'), service('shop', { ...expose, ...through('in') }))
+  const shop = () =>
+    bed.control.service('svc:shop').then(
+      ({ name }) => name,
+      () => undefined,
+    )
+  await expect.poll(shop).toBe('svc:shop')
+  await expect.poll(() => at.ready('proxygroup', 'in')).toBe('True')
   await expect.poll(() => at.ready('service', 'warehouse')).toBe('True')
   await expect.poll(() => at.ready('service', 'lb')).toBe('True')
 
@@ -148,12 +162,14 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
   await helm(bed, 'upgrade', where[0]!, chart, where[1]!, '--reuse-values', '--set=cleanup.enabled=true')
   const [logged] = await Promise.all([play(operator), helm(bed, 'uninstall', ...where)])
   expect(logged).toContain('Deployment "operator" is scaled down')
-  expect(logged.find((line) => line.startsWith('left: '))).toMatch(/^left: 6 Pods, 6 devices, 6 Secrets, \d+ other/)
+  expect(logged.find((line) => line.startsWith('left: '))).toMatch(/^left: 7 Pods, 7 devices, 8 Secrets, \d+ other/)
   expect(logged.at(-1)).toBe('nothing is left')
   await at.nothingLeft()
   expect(await released()).toEqual([])
   expect(await cluster.list('secrets', namespace)).toEqual([])
-  for (const one of await cluster.list('services,connectors')) {
+  expect(await shop()).toBeUndefined()
+  expect(await at.made('configmaps,endpointslices,poddisruptionbudgets,networkpolicies')).toEqual([])
+  for (const one of await cluster.list('services,connectors,proxygroups')) {
     expect(one.metadata['finalizers']).toBeUndefined()
     expect((one['status'] as { conditions?: unknown } | undefined)?.conditions).toBeUndefined()
   }
