@@ -34,7 +34,7 @@ ${table(['variable', 'why'], ignored)}
 
 ## Annotations
 
-An annotation that is not valid is named in a condition and an Event, and what was there before goes on running. One that begins with \`culvert/\` and is not known is an Event \`AnnotationIgnored\`.
+An annotation that is not valid is named in a condition and an Event, and what was there before goes on running. One that has no effect, since it is misspelt or for another use, is an Event \`AnnotationIgnored\`.
 
 ${table(['annotation', 'on', 'accepts', 'meaning'], rows)}
 `

@@ -48,7 +48,7 @@ export const rulesInside: readonly Rule[] = [
   rule('rbac.authorization.k8s.io', ['roles', 'rolebindings'], keep),
   rule('policy', ['poddisruptionbudgets'], keep),
   rule(networking, ['networkpolicies'], keep),
-  rule('', ['pods'], change),
+  rule('', ['pods'], [...change, 'delete']),
   rule('', ['pods/status'], ['patch']),
   rule('discovery.k8s.io', ['endpointslices'], keep),
   rule('monitoring.coreos.com', ['servicemonitors'], keep),

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import { nearest } from '../../lib/nearest.ts'
 import { quote } from '../../lib/quote.ts'
 import { listed } from '../../lib/some.ts'
-import { type Annotation, annotations, isParent, textOf } from './annotations.ts'
+import { type Annotation, annotations, isParent } from './annotations.ts'
 import { notes } from './names.ts'
 
 type Key = keyof typeof annotations
@@ -28,14 +28,14 @@ const mostEvents = 10
 /** How many letters of a name may differ: names that begin as ours do are ours, others may be somebody else's. */
 const mostLetters = { 'culvert/': 4, 'tailscale.com/': 3 } as const
 
-/** What is to be done instead of an annotation on objects of another kind. */
-const instead: Readonly<Partial<Record<Key, string>>> = {
-  expose: 'An Ingress is exposed by spec.ingressClassName.',
-  hostname: 'The name of an Ingress is the first host in spec.tls.',
-}
+/** What does what these would do, on Ingresses. */
+const instead: ReadonlyMap<string, string> = new Map([
+  [annotations.expose.name, 'An Ingress is exposed by spec.ingressClassName.'],
+  [annotations.hostname.name, 'The name of an Ingress is the first host in spec.tls.'],
+])
 
-const all = Object.entries(annotations) as readonly [Key, Annotation<unknown>][]
-const known: ReadonlyMap<string, Key> = new Map(all.map(([key, { name }]) => [name, key]))
+const all: readonly Annotation<unknown>[] = Object.values(annotations)
+const known: ReadonlyMap<string, Annotation<unknown>> = new Map(all.map((one) => [one.name, one]))
 const ours: readonly string[] = Object.values(notes)
 
 /**
@@ -45,8 +45,14 @@ const ours: readonly string[] = Object.values(notes)
 export function annotationEvents(object: KubeObject, use?: Use): readonly Event[] {
   const entries = Object.entries(object.metadata.annotations ?? {})
   const strange = entries.filter(([name]) => isStrange(name)).slice(0, mostEvents)
+  const useless = new Map(
+    use?.ignores
+      .map((key) => annotations[key].name)
+      .map((name) => [name, `annotation ${name} has no effect, since ${use.since}`]),
+  )
   const messages = [
-    ...entries.flatMap(([name, text]) => aboutKnown(known.get(name), text, object, use) ?? []),
+    ...entries.flatMap(([name, text]) => aboutKnown(known.get(name), text, object) ?? []),
+    ...entries.flatMap(([name, text]) => (isOn(name, text) ? (useless.get(name) ?? []) : [])),
     ...strange.flatMap(([name]) => aboutStrange(name) ?? []),
   ]
   return messages.slice(0, mostEvents).map((message) => ({ type: 'Warning', reason: 'AnnotationIgnored', message }))
@@ -55,24 +61,31 @@ export function annotationEvents(object: KubeObject, use?: Use): readonly Event[
 const prefixOf = (name: string) => (['culvert/', 'tailscale.com/'] as const).find((one) => name.startsWith(one))
 const isStrange = (name: string): boolean => prefixOf(name) !== undefined && !known.has(name) && !ours.includes(name)
 
-function aboutKnown(key: Key | undefined, text: string, object: KubeObject, use: Use | undefined): string | undefined {
-  if (key === undefined) return undefined
-  const { name, on, turnsOn }: Annotation<unknown> = annotations[key]
-  if (!isParent(annotations[key], object.kind)) {
-    const remedy = object.kind === 'Ingress' ? instead[key] : undefined
-    return `annotation ${name} has no effect on ${object.kind} objects: it is for ${listed(on)}. ${remedy ?? 'Remove it.'}`
+/** Whether an annotation would have an effect elsewhere. */
+function isOn(name: string, text: string): boolean {
+  const turnsOn = known.get(name)?.turnsOn
+  return turnsOn === undefined ? text.trim() !== '' : text.trim() === turnsOn
+}
+
+function aboutKnown(
+  annotated: Annotation<unknown> | undefined,
+  text: string,
+  { kind }: KubeObject,
+): string | undefined {
+  if (annotated === undefined) return undefined
+  const { name, on, turnsOn } = annotated
+  if (!isParent(annotated, kind)) {
+    const remedy = (kind === 'Ingress' ? instead.get(name) : undefined) ?? 'Remove it.'
+    return `annotation ${name} has no effect on ${kind} objects: it is for ${listed(on)}. ${remedy}`
   }
-  const isOff = turnsOn !== undefined && text.trim() !== turnsOn
-  if (isOff && !['false', ''].includes(text.trim()))
-    return `annotation ${name} has no effect: only "${turnsOn}" turns it on, not ${quote(text)}`
-  if (isOff || use?.ignores.includes(key) !== true || textOf(object, key) === undefined) return undefined
-  return `annotation ${name} has no effect, since ${use.since}`
+  if (turnsOn === undefined || [turnsOn, 'false', ''].includes(text.trim())) return undefined
+  return `annotation ${name} has no effect: only "${turnsOn}" turns it on, not ${quote(text)}`
 }
 
 function aboutStrange(name: string): string | undefined {
   const prefix = prefixOf(name)!
   const word = name.slice(prefix.length)
-  const moved = all.find(([, one]) => one.name.endsWith(`/${word}`))?.[1].name
+  const moved = all.find(({ name: one }) => one.endsWith(`/${word}`))?.name
   const similar = moved ?? nearest(name, known.keys(), mostLetters[prefix])
   if (similar === undefined && prefix === 'tailscale.com/') return undefined
   const hint = similar === undefined ? '' : `; did you mean ${similar}?`

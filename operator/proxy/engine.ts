@@ -9,7 +9,7 @@ import { describe } from '../../lib/errors.ts'
 import type { Kind, Plan, Refused } from '../kind.ts'
 import type { Condition } from '../objects/conditions.ts'
 import { annotationEvents } from '../objects/ignored.ts'
-import { finalizer, type ParentType } from '../objects/names.ts'
+import { finalizer, labels, type ParentType } from '../objects/names.ts'
 import type { Parent } from '../objects/parent.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
@@ -166,7 +166,8 @@ export function proxies(options: EngineOptions): Controller {
         if (patch !== undefined && (await writer.patch(object, patch, flight))) return
       }
       // Nobody else would tell of a switch that is misspelt.
-      const events = kind === undefined ? annotationEvents(object) : []
+      const isOurs = object.metadata.labels?.[labels.managed] === 'true'
+      const events = kind === undefined && !isOurs ? annotationEvents(object) : []
       const plan = kind?.plan(object, world, settings)
       const request = plan?.proxies
       for (const event of plan?.events ?? events) await tell(object, event)

@@ -32,24 +32,6 @@ test('what belongs to somebody else stays, and the Service says so', async () =>
   await at.nothingLeft()
 })
 
-test('a Service that asks for nothing since an annotation is misspelt gets an Event, and is left alone', async () => {
-  await using _ = await at.operate()
-  const wrong = { 'tailscale.com/exposed': 'true', 'tailscale.com/expose': 'yes' }
-  await at.bed.cluster.apply(service('typo', wrong))
-  const told = async () =>
-    (await at.bed.cluster.events()).map(({ what }) => what).filter((text) => text.startsWith('AnnotationIgnored'))
-  await expect
-    .poll(told)
-    .toEqual([
-      'AnnotationIgnored: annotation tailscale.com/expose has no effect: only "true" turns it on, not "yes"',
-      'AnnotationIgnored: there is no annotation "tailscale.com/exposed"; did you mean tailscale.com/expose?',
-    ])
-  const { metadata, status } = (await at.bed.cluster.get<KubeObject>('service', 'typo'))!
-  expect([metadata.finalizers, status]).toEqual([undefined, { loadBalancer: {} }])
-  await at.remove('service', 'typo')
-  await at.nothingLeft()
-})
-
 test('a class that is not there is waited for, and a class that changes reaches its proxies, also the default one', async () => {
   await using _ = await at.operate({ PROXY_DEFAULT_CLASS: 'usual' })
   const proxyClass = (name: string, label: string, more: object = {}) => ({

@@ -116,3 +116,43 @@ test('when Tailscale’s API fails, the Service says so, and both making and rem
   await at.annotate('web', { some: 'other' })
   await at.nothingLeft()
 })
+
+test('a Service that asks for nothing since an annotation is misspelt gets an Event, and is left alone', async () => {
+  await using _ = await at.operate()
+  const wrong = { 'tailscale.com/exposed': 'true', 'tailscale.com/expose': 'yes' }
+  await at.bed.cluster.apply(service('typo', wrong))
+  const told = async () =>
+    (await at.bed.cluster.events()).map(({ what }) => what).filter((text) => text.startsWith('AnnotationIgnored'))
+  await expect
+    .poll(told)
+    .toEqual([
+      'AnnotationIgnored: annotation tailscale.com/expose has no effect: only "true" turns it on, not "yes"',
+      'AnnotationIgnored: there is no annotation "tailscale.com/exposed"; did you mean tailscale.com/expose?',
+    ])
+  const { metadata, status } = (await at.bed.cluster.get<KubeObject>('service', 'typo'))!
+  expect([metadata.finalizers, status]).toEqual([undefined, { loadBalancer: {} }])
+  await at.remove('service', 'typo')
+  await at.nothingLeft()
+})
+
+test('a template that the API does not accept is told as the mistake of its ProxyClass, and used once it is corrected', async () => {
+  await using _ = await at.operate()
+  const template = (spec: object) =>
+    at.bed.cluster.apply({
+      apiVersion: 'tailscale.com/v1alpha1',
+      kind: 'ProxyClass',
+      metadata: { name: 'wrong' },
+      spec: { statefulSet: { template: { spec } } },
+    })
+  const limited = (memory: string) => ({ containers: [{ name: 'tailscale', resources: { limits: { memory } } }] })
+  const blamed = 'ProxyClass "wrong" makes a StatefulSet that the API refuses: '
+  await template({ nodeSelektor: {} })
+  await at.bed.cluster.apply(service('web', { ...expose, 'tailscale.com/proxy-class': 'wrong' }))
+  await expect.poll(() => at.ready('service', 'web')).toContain(`${blamed}.spec.template.spec.nodeSelektor: field not`)
+  await template(limited('1Mib'))
+  await expect.poll(() => at.ready('service', 'web')).toContain(`${blamed}quantities must match`)
+  await template(limited('256Mi'))
+  await expect.poll(() => at.ready('service', 'web')).toBe('True')
+  await at.remove('service/web', 'proxyclass/wrong')
+  await at.nothingLeft()
+})
