@@ -20,6 +20,6 @@ function refusedTemplate({ status, message }: KubeError): string | undefined {
   const [, said = ''] = / (?:500|400|422) ([^]*)$/.exec(message) ?? []
   // Of fields that it does not know it says so by this status.
   if (status === 500) return /failed to create typed patch object \([^)]*\): ([^]*)$/.exec(said)?.[1]
-  if (status === 422 && /updates to statefulset spec/.test(said)) return undefined
+  if (/updates to statefulset spec|denied the request/.test(said)) return undefined
   return status === 400 || status === 422 ? said : undefined
 }

@@ -30,6 +30,7 @@ test.each([
 test.each([
   [500, 'etcdserver: request timed out'],
   [403, 'admission webhook "owners" denied the request: no owner'],
+  [400, 'admission webhook "owners" denied the request: no owner'],
   [422, 'updates to statefulset spec for fields other than replicas are forbidden'],
 ])('other failures (%i %s) stay as they are', (status, message) => {
   expect(thrown(status, message, { name: 'small' })).toContain(`patch of ${subject.object}`)
