@@ -128,7 +128,7 @@ export function groupProvisioner(options: ProvisionOptions) {
     if (result === 'written' || present === undefined) return { again: soonest([again, soonMs]) }
     await removeSecrets(freeOf(world, surplus, present), undefined, flight)
     const blocked = await blockedBy(api, world, present, group.replicas, flight.signal)
-    const unstuck = await unstick(world.get(proxyGroups, group.name)!, present, group.replicas, flight)
+    const unstuck = await unstick(world.get(proxyGroups, group.name), present, group.replicas, flight)
     return { refused: blocked.refused ?? lacking(endpoints), again: soonest([again, blocked.again, unstuck]) }
   }
 

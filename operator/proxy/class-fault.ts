@@ -15,11 +15,14 @@ export const blaming =
     throw new UserError('ProxyClassInvalid', message, 'Correct the ProxyClass.')
   }
 
+const unreadable =
+  /^failed to (?:create typed patch object \([^)]*\)|convert new object .* unable to convert unstructured object to [^:]*): ([^]*)$/
+
 /** What the API says of fields that it does not know, or whose values cannot be. */
 function refusedTemplate({ status, message }: KubeError): string | undefined {
   const [, said = ''] = / (?:500|400|422) ([^]*)$/.exec(message) ?? []
-  // Of fields that it does not know it says so by this status.
-  if (status === 500) return /failed to create typed patch object \([^)]*\): ([^]*)$/.exec(said)?.[1]
-  if (status === 422 && /updates to statefulset spec/.test(said)) return undefined
+  // By this status it tells of fields that it does not know, and of values that it cannot read.
+  if (status === 500) return unreadable.exec(said)?.[1]
+  if (/updates to statefulset spec|denied the request/.test(said)) return undefined
   return status === 400 || status === 422 ? said : undefined
 }

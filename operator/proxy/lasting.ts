@@ -24,5 +24,6 @@ export function lasting(
   const since = Date.parse(before?.lastTransitionTime ?? '')
   const left = Number.isNaN(since) ? lastingMs : since + lastingMs - now.getTime()
   if (left > 0) return { events: [], again: left }
-  return { events: [{ type: 'Warning', reason: refused?.reason ?? waiting.reason, message: waiting.message }] }
+  const reason = refused?.reason === 'ProxyPodNotStarted' ? refused.reason : waiting.reason
+  return { events: [{ type: 'Warning', reason, message: waiting.message }] }
 }

@@ -34,7 +34,12 @@ export function policyOf(set: KubeObject | undefined): unknown {
  */
 export function replacesStuck({ api, world, prune, tell, clock }: StuckOptions) {
   const allowed = allowances(clock)
-  return async (parent: KubeObject, set: KubeObject, replicas: number, flight: Flight): Promise<number | undefined> => {
+  return async (
+    parent: KubeObject | undefined,
+    set: KubeObject,
+    replicas: number,
+    flight: Flight,
+  ): Promise<number | undefined> => {
     const stuck = podsOf(world, set, replicas).find((pod) => isStuck(set, pod))
     if (stuck === undefined) return undefined
     const wait = allowed(keyOf(set.metadata), replicas)
@@ -44,7 +49,7 @@ export function replacesStuck({ api, world, prune, tell, clock }: StuckOptions) 
     if (present === undefined || !isStuck(set, present)) return undefined
     await prune([present], [], flight)
     const message = `Pod ${present.metadata.name} was deleted, since it does not start, and its template has been corrected: its StatefulSet would wait for it`
-    await tell(parent, { type: 'Normal', reason: 'ProxyPodReplaced', message })
+    if (parent !== undefined) await tell(parent, { type: 'Normal', reason: 'ProxyPodReplaced', message })
     return undefined
   }
 }

@@ -26,10 +26,13 @@ test('replicas have static endpoints by ports of nodes, and lose them with the c
   const patch = JSON.stringify({ status: { addresses } })
   await at.bed.cluster.kubectl(['patch', 'node/edge', '--subresource=status', '--type=merge', `--patch=${patch}`])
   await at.isReady('fixed', 2)
-  expect((await at.shown.status('proxygroup', 'fixed'))['devices']).toMatchObject([
-    { hostname: 'fixed-0', staticEndpoints: ['203.0.113.7:30100'] },
-    { hostname: 'fixed-1', staticEndpoints: ['203.0.113.7:30101'] },
-  ])
+  // The operator may have seen the Pod before the config that it has written itself.
+  await expect
+    .poll(async () => (await at.shown.status('proxygroup', 'fixed'))['devices'])
+    .toMatchObject([
+      { hostname: 'fixed-0', staticEndpoints: ['203.0.113.7:30100'] },
+      { hostname: 'fixed-1', staticEndpoints: ['203.0.113.7:30101'] },
+    ])
   expect(await at.configOf('fixed-1')).toMatchObject({ StaticEndpoints: ['203.0.113.7:30101'] })
   await at.bed.cluster.apply(group('fixed', {}))
   await expect.poll(() => at.namesOf('service', 'fixed')).toEqual([])

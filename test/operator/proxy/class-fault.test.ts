@@ -19,6 +19,11 @@ const quantity = "quantities must match the regular expression '^([+-]?[0-9.]+)(
 
 test.each([
   [500, unknownField, '.spec.template.spec.foo: field not declared in schema'],
+  [
+    500,
+    `failed to convert new object (tailscale/ts-web; apps/v1, Kind=StatefulSet) to proper version: unable to convert unstructured object to apps/v1, Kind=StatefulSet: ${quantity}`,
+    quantity,
+  ],
   [400, quantity, quantity],
   [422, invalid, invalid],
 ])('what the API refuses of a StatefulSet (%i) is the fault of its ProxyClass', (status, message, said) => {
@@ -30,6 +35,7 @@ test.each([
 test.each([
   [500, 'etcdserver: request timed out'],
   [403, 'admission webhook "owners" denied the request: no owner'],
+  [400, 'admission webhook "owners" denied the request: no owner'],
   [422, 'updates to statefulset spec for fields other than replicas are forbidden'],
 ])('other failures (%i %s) stay as they are', (status, message) => {
   expect(thrown(status, message, { name: 'small' })).toContain(`patch of ${subject.object}`)

@@ -112,8 +112,8 @@ test('when Tailscale’s API fails, the Service says so, and both making and rem
   await at.remove('service', 'web')
   await expect.poll(() => at.ready('service', 'web')).toContain('no such scope')
   expect(await at.made('statefulsets')).toEqual([])
+  // It is tried again by itself.
   await at.bed.control.removeApiFaults()
-  await at.annotate('web', { some: 'other' })
   await at.nothingLeft()
 })
 
