@@ -101,24 +101,23 @@ export function compose(
     { component: manager, clock, problem: (text) => problem('writing Events', text) },
     signal,
   )
-  const { concurrency } = settings
-  const common = { api, caches, applier: logged, tell, clock }
+  const common = { api, caches, applier: logged, tell, settings, clock }
   const told = (name: string) => (key: string, text: string | undefined) => problem(`${name} ${key}`, text)
   const ofParents = parents.flatMap(({ type, resource }) => {
     const [first, ...rest] = kinds.filter((kind) => kind.resource === resource)
     if (first === undefined) return []
     const of: readonly [Kind, ...Kind[]] = [first, ...rest]
-    return proxies({ ...common, tailnet, settings, resolveClass, type, kinds: of, problem: told(resource.kind) })
+    return proxies({ ...common, tailnet, resolveClass, type, kinds: of, problem: told(resource.kind) })
   })
   const ofGroups = [
-    groups({ ...common, tailnet, settings, resolveClass, uses, problem: told('ProxyGroup') }),
-    groupFiles({ ...common, settings, uses, problem: told('files of ProxyGroup') }),
-    acmeAccountsOf({ ...common, settings, problem: told('Secret') }),
-    groupEgress({ ...common, settings, standalone: standalone(caches.world, settings), problem: told('Service') }),
-    egressPods({ api, caches, clock, concurrency, problem: told('Pod') }),
-    ...groupIngress({ ...common, tailnet, settings, told }),
+    groups({ ...common, tailnet, resolveClass, uses, problem: told('ProxyGroup') }),
+    groupFiles({ ...common, uses, problem: told('files of ProxyGroup') }),
+    acmeAccountsOf({ ...common, problem: told('Secret') }),
+    groupEgress({ ...common, standalone: standalone(caches.world, settings), problem: told('Service') }),
+    egressPods({ ...common, problem: told('Pod') }),
+    ...groupIngress({ ...common, tailnet, told }),
   ]
-  const ofOthers = judged.map((one) => judging(one, { ...common, concurrency, problem: told(one.resource.kind) }))
+  const ofOthers = judged.map((one) => judging(one, { ...common, problem: told(one.resource.kind) }))
   const controllers = [...ofParents, ...ofGroups, ...ofOthers]
   return { controllers, sources: () => caches.sources(), caches }
 }

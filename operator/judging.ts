@@ -1,30 +1,19 @@
 import type { Api } from '../kube/controller/api.ts'
-import type { Applier } from '../kube/controller/apply.ts'
 import { type Controller, controller, trigger } from '../kube/controller/controller.ts'
-import type { Event } from '../kube/controller/events.ts'
 import { finalize } from '../kube/controller/finalize.ts'
-import type { KubeObject } from '../kube/controller/object.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { ControllerParts } from './controller-parts.ts'
 import type { Judged } from './judged.ts'
 import { parentWriter } from './proxy/report.ts'
-import type { Caches } from './world/caches.ts'
 import { manager } from './world/followed.ts'
 
-export type JudgingOptions = {
+export type JudgingOptions = ControllerParts & {
   readonly api: Pick<Api, 'patch'>
-  readonly caches: Caches
-  readonly applier: Applier
-  readonly tell: (about: KubeObject, event: Event) => Promise<void>
-  readonly clock: Clock
-  readonly concurrency: number
-  /** As that of a controller. */
-  readonly problem: (key: string, text: string | undefined) => void
 }
 
 /** Tells objects of a kind in their status how they stand. */
 export function judging(
   judged: Judged,
-  { api, caches, applier, tell, clock, concurrency, problem }: JudgingOptions,
+  { api, caches, applier, tell, settings, clock, problem }: JudgingOptions,
 ): Controller {
   const { name, resource, judge, finalizer, concerns = [] } = judged
   const { world } = caches
@@ -42,7 +31,7 @@ export function judging(
       ),
     ],
     clock,
-    concurrency,
+    concurrency: settings.concurrency,
     problem,
     reconcile: async (key, flight) => {
       const object = store.get(key)

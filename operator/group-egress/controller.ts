@@ -1,11 +1,9 @@
 import type { Api } from '../../kube/controller/api.ts'
-import type { Applier } from '../../kube/controller/apply.ts'
 import { type Controller, controller, type Flight, isStale, UserError } from '../../kube/controller/controller.ts'
-import type { Event } from '../../kube/controller/events.ts'
 import { finalize } from '../../kube/controller/finalize.ts'
 import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
-import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
+import type { ControllerParts } from '../controller-parts.ts'
 import { findGroup, type Group } from '../group/group.ts'
 import { restore, rewrite } from '../l3-egress/rewrite.ts'
 import { annotationEvents, groupEgressUse } from '../objects/ignored.ts'
@@ -17,8 +15,6 @@ import { asksGroup, asksGroupEgress } from '../proxy/group.ts'
 import { lasting } from '../proxy/lasting.ts'
 import { newName } from '../proxy/name.ts'
 import { parentWriter } from '../proxy/report.ts'
-import type { OperatorSettings } from '../settings/settings.ts'
-import type { Caches } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { ranges } from './allocate.ts'
 import { allocator } from './allocator.ts'
@@ -31,21 +27,14 @@ import { type Outcome, report } from './report.ts'
 import { hasSlices, slices, slicesFor } from './slices.ts'
 import { sourcesFor, triggersFor } from './triggers.ts'
 
-export type GroupEgressOptions = {
+export type GroupEgressOptions = ControllerParts & {
   readonly api: Pick<Api, 'get' | 'patch'>
-  readonly caches: Caches
-  readonly applier: Applier
-  readonly tell: (about: KubeObject, event: Event) => Promise<void>
-  readonly settings: OperatorSettings
   /** The engine of proxies of their own, which has the same finalizer. */
   readonly standalone: {
     readonly claims: (service: KubeObject) => boolean
     /** Whether something is left of such proxies. */
     readonly hasAny: (parent: Parent) => boolean
   }
-  readonly clock: Clock
-  /** As that of a controller. */
-  readonly problem: (key: string, text: string | undefined) => void
 }
 
 /** What depends on others, which do not tell when that changes: milliseconds until the next look. */

@@ -1,11 +1,11 @@
 import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
+import type { ControllerParts } from '../controller-parts.ts'
 import { groupOf, typeOf } from '../group/group.ts'
 import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
 import { digestOf, syncer } from '../group/sync.ts'
 import { configMaps, endpointSlices, pods, proxyGroups, secrets, services } from '../objects/resources.ts'
 import { soonest } from '../proxy/each.ts'
-import type { Caches } from '../world/caches.ts'
 import type { World } from '../world/world.ts'
 import { isGoing, readClusterService, servicesOf } from './cluster-service.ts'
 import { configName, mountedIn } from './files.ts'
@@ -13,12 +13,8 @@ import { gate, gateType, type Routed } from './gate.ts'
 import { isListed, statusIn } from './replicas.ts'
 import { endpointsOf } from './slices.ts'
 
-export type EgressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
-  readonly caches: Caches
-  /** As that of a controller. */
-  readonly concurrency: number
-  readonly problem: (key: string, text: string | undefined) => void
-}
+export type EgressPodsOptions = Pick<PodWriterOptions, 'api'> &
+  Pick<ControllerParts, 'caches' | 'settings' | 'clock' | 'problem'>
 
 /** Says which files of the group a Pod was told to look at. */
 const annotation = 'culvert/egress-config'
@@ -28,7 +24,7 @@ const annotation = 'culvert/egress-config'
  * look at the group's files when these have changed. Kubelet looks by itself once in a minute or so, but at once when an
  * annotation of the Pod changes.
  */
-export function egressPods({ api, caches, clock, concurrency, problem }: EgressPodsOptions): Controller {
+export function egressPods({ api, caches, settings, clock, problem }: EgressPodsOptions): Controller {
   const { world } = caches
   const store = caches.store(pods)
   const { annotate, openGate } = podWriter({ api, store, clock })
@@ -57,7 +53,7 @@ export function egressPods({ api, caches, clock, concurrency, problem }: EgressP
         trigger(caches.store(resource), ({ before, after }) => [...ofService(before), ...ofService(after)]),
       ),
     ],
-    concurrency,
+    concurrency: settings.concurrency,
     clock,
     problem,
     reconcile: async (key, flight) => {

@@ -1,11 +1,6 @@
 import type { Api } from '../../kube/controller/api.ts'
-import type { Applier } from '../../kube/controller/apply.ts'
 import type { Controller } from '../../kube/controller/controller.ts'
-import type { Event } from '../../kube/controller/events.ts'
-import type { KubeObject } from '../../kube/controller/object.ts'
-import type { Clock } from '../../lib/clock.ts'
-import type { OperatorSettings } from '../settings/settings.ts'
-import type { Caches } from '../world/caches.ts'
+import type { ControllerParts } from '../controller-parts.ts'
 import { manager } from '../world/followed.ts'
 import { identityOf } from './identity.ts'
 import { ingressPods } from './pods.ts'
@@ -13,14 +8,9 @@ import { sweeper } from './sweep.ts'
 import { groupUsers } from './users.ts'
 import { type ServiceApi, vips } from './vips.ts'
 
-export type GroupIngressOptions = {
+export type GroupIngressOptions = Omit<ControllerParts, 'problem'> & {
   readonly api: Pick<Api, 'get' | 'create' | 'patch'>
-  readonly caches: Caches
-  readonly applier: Applier
-  readonly tell: (about: KubeObject, event: Event) => Promise<void>
   readonly tailnet: ServiceApi
-  readonly settings: OperatorSettings
-  readonly clock: Clock
   /** As that of a controller, for each of them by its name. */
   readonly told: (name: string) => (key: string, text: string | undefined) => void
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Controller, controller, type Flight, trigger } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import { lasting } from '../../lib/lasting.ts'
+import type { ControllerParts } from '../controller-parts.ts'
 import { findGroup, groupOf } from '../group/group.ts'
 import { podWriter, type PodWriterOptions } from '../group/pod-gate.ts'
 import { digestOf, syncer } from '../group/sync.ts'
@@ -9,19 +10,13 @@ import type { GroupView } from '../group/use.ts'
 import { configMaps, endpointSlices, ingresses, pods, proxyGroups, secrets, services } from '../objects/resources.ts'
 import { soonest } from '../proxy/each.ts'
 import { configSuffix } from '../proxy/surplus.ts'
-import type { OperatorSettings } from '../settings/settings.ts'
-import type { Caches } from '../world/caches.ts'
 import { gate, gateType, type Hosted } from './gate.ts'
 import { replicasOf } from './replicas.ts'
 import { serves } from './standing.ts'
 import { filesKey, hostedUses, usesOf } from './uses-of.ts'
 
-export type IngressPodsOptions = Pick<PodWriterOptions, 'api' | 'clock'> & {
-  readonly caches: Caches
-  readonly settings: OperatorSettings
-  /** As that of a controller. */
-  readonly problem: (key: string, text: string | undefined) => void
-}
+export type IngressPodsOptions = Pick<PodWriterOptions, 'api'> &
+  Pick<ControllerParts, 'caches' | 'settings' | 'clock' | 'problem'>
 
 /** Says which files and config a Pod was told to look at. */
 const annotation = 'culvert/ingress-config'

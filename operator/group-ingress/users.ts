@@ -1,5 +1,4 @@
 import type { Api } from '../../kube/controller/api.ts'
-import type { Applier } from '../../kube/controller/apply.ts'
 import {
   type Controller,
   controller,
@@ -8,19 +7,16 @@ import {
   trigger,
   UserError,
 } from '../../kube/controller/controller.ts'
-import type { Event } from '../../kube/controller/events.ts'
 import { finalize } from '../../kube/controller/finalize.ts'
 import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
-import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
+import type { ControllerParts } from '../controller-parts.ts'
 import type { Refused } from '../kind.ts'
 import { findGroup, type Group } from '../group/group.ts'
 import { called } from '../objects/annotations.ts'
 import type { Parent } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { parentWriter } from '../proxy/report.ts'
-import type { OperatorSettings } from '../settings/settings.ts'
-import type { Caches } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { type Ask, askOf, holderOf, isSameParent, objectOf, parentFor } from './ask.ts'
 import { finalizerFor, formsOf } from './names.ts'
@@ -32,18 +28,11 @@ import { requestOf } from './request.ts'
 import { concernedBy, resourceOf, userConcerns, type UserType } from './user-concerns.ts'
 import type { Vips } from './vips.ts'
 
-export type UsersOptions = {
+export type UsersOptions = ControllerParts & {
   readonly api: Pick<Api, 'get' | 'create' | 'patch'>
-  readonly caches: Caches
-  readonly applier: Applier
-  readonly tell: (about: KubeObject, event: Event) => Promise<void>
   readonly vips: Vips
-  readonly settings: OperatorSettings
-  readonly clock: Clock
   /** What objects that ask something of groups are called in labels. */
   readonly type: UserType
-  /** As that of a controller. */
-  readonly problem: (key: string, text: string | undefined) => void
 }
 
 /**

@@ -1,12 +1,10 @@
 import type { Api } from '../../kube/controller/api.ts'
-import type { Applier } from '../../kube/controller/apply.ts'
 import { type Controller, controller, type Flight, isStale, UserError } from '../../kube/controller/controller.ts'
-import type { Event } from '../../kube/controller/events.ts'
 import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import { isJsonObject } from '../../lib/json.ts'
+import type { ControllerParts } from '../controller-parts.ts'
 import type { Refused } from '../kind.ts'
 import { finalizer } from '../objects/names.ts'
 import { proxyGroups, secrets } from '../objects/resources.ts'
@@ -18,7 +16,6 @@ import { removal } from '../proxy/remove.ts'
 import { parentWriter } from '../proxy/report.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import { notManaged } from '../unmanaged/unmanaged.ts'
-import type { Caches } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { type Group, parentOfGroup, readGroup, replicasAskedBy, typeOf } from './group.ts'
 import { groupProvisioner, type Provisioned } from './provision.ts'
@@ -27,18 +24,11 @@ import { available, groupReport, ready } from './report.ts'
 import { sourcesFor, triggersFor } from './triggers.ts'
 import type { GroupUse } from './use.ts'
 
-export type GroupsOptions = {
+export type GroupsOptions = ControllerParts & {
   readonly api: Pick<Api, 'page' | 'get' | 'patch' | 'delete'>
-  readonly caches: Caches
-  readonly applier: Applier
-  readonly tell: (about: KubeObject, event: Event) => Promise<void>
   readonly tailnet: Tailnet
-  readonly settings: OperatorSettings
   readonly resolveClass: ResolveClass
   readonly uses: readonly GroupUse[]
-  readonly clock: Clock
-  /** As that of a controller. */
-  readonly problem: (key: string, text: string | undefined) => void
 }
 
 /** A name that is needed is taken; what belongs to others is not followed, so nothing tells when it is gone. */

@@ -1,18 +1,15 @@
 import type { Api } from '../../kube/controller/api.ts'
-import type { Applier } from '../../kube/controller/apply.ts'
 import { type Controller, controller, type Flight, isStale, UserError } from '../../kube/controller/controller.ts'
 import type { Event } from '../../kube/controller/events.ts'
 import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
 import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
-import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
+import type { ControllerParts } from '../controller-parts.ts'
 import type { Kind, Plan, Refused } from '../kind.ts'
 import type { Condition } from '../objects/conditions.ts'
 import { annotationEvents } from '../objects/ignored.ts'
 import { finalizer, labels, type ParentType } from '../objects/names.ts'
 import type { Parent } from '../objects/parent.ts'
-import type { OperatorSettings } from '../settings/settings.ts'
-import type { Caches } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { adopting } from './adopt.ts'
 import type { ResolveClass } from './class.ts'
@@ -29,20 +26,13 @@ import type { Tailnet } from './keying.ts'
 import { devicesOf } from './seen.ts'
 import { sourcesFor, triggersFor } from './triggers.ts'
 
-export type EngineOptions = {
+export type EngineOptions = ControllerParts & {
   readonly api: Pick<Api, 'page' | 'get' | 'patch' | 'delete'>
-  readonly caches: Caches
-  readonly applier: Applier
-  readonly tell: (about: KubeObject, event: Event) => Promise<void>
   readonly tailnet: Tailnet
-  readonly settings: OperatorSettings
   readonly resolveClass: ResolveClass
   /** What objects of one resource can ask for, and what its objects are called in labels. */
   readonly type: ParentType
   readonly kinds: readonly [Kind, ...Kind[]]
-  readonly clock: Clock
-  /** As that of a controller. */
-  readonly problem: (key: string, text: string | undefined) => void
 }
 
 /**
