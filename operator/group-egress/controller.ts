@@ -12,7 +12,7 @@ import type { Parent } from '../objects/parent.ts'
 import { services } from '../objects/resources.ts'
 import { adopting } from '../proxy/adopt.ts'
 import { asksGroup, asksGroupEgress } from '../proxy/group.ts'
-import { lasting } from '../proxy/lasting.ts'
+import { toldOfWaiting } from '../proxy/waiting.ts'
 import { newName } from '../proxy/name.ts'
 import { parentWriter } from '../proxy/report.ts'
 import { manager } from '../world/followed.ts'
@@ -59,7 +59,7 @@ export function groupEgress(options: GroupEgressOptions): Controller {
   const tellAll = async (object: KubeObject, outcome: Outcome, flight: Flight) => {
     const { conditions, events } = report(object, outcome, world, settings)
     await writer.status(object, {}, conditions, flight)
-    const { again, events: late } = lasting(object, conditions, undefined, clock.date())
+    const { again, events: late } = toldOfWaiting(object, conditions, undefined, clock.date())
     for (const event of [...events, ...late]) await tell(object, event)
     return again === undefined ? {} : { again }
   }

@@ -15,7 +15,7 @@ import { adopting } from './adopt.ts'
 import type { ResolveClass } from './class.ts'
 import { soonest } from './each.ts'
 import { asksGroup, isHeldByGroup } from './group.ts'
-import { lasting } from './lasting.ts'
+import { toldOfWaiting } from './waiting.ts'
 import { presentName } from './name.ts'
 import { hasAny } from './owned.ts'
 import { provisioner } from './provision.ts'
@@ -69,7 +69,7 @@ export function proxies(options: EngineOptions): Controller {
     await writer.status(object, status, [...conditions, ...lacking(conditions, ignored)], flight)
     if (patch !== undefined) await writer.patch(object, patch, flight)
     const told = refusal(refused)
-    const waits = told.length > 0 ? { events: [] } : lasting(object, conditions, refused, clock.date())
+    const waits = told.length > 0 ? { events: [] } : toldOfWaiting(object, conditions, refused, clock.date())
     for (const event of [...events, ...told, ...waits.events]) await tell(object, event)
     return waits.again
   }

@@ -12,7 +12,7 @@ const lastingMs = 60_000
  * What there is to tell of an object that has been waiting for a minute: an Event. Until then `again`, the milliseconds
  * until that. `conditions` are those of now, and the object has those before.
  */
-export function lasting(
+export function toldOfWaiting(
   object: KubeObject,
   conditions: readonly Condition[],
   refused: Refused | undefined,

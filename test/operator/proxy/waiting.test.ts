@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Condition } from '../../../operator/objects/conditions.ts'
-import { lasting } from '../../../operator/proxy/lasting.ts'
+import { toldOfWaiting } from '../../../operator/proxy/waiting.ts'
 import { service } from '../a-world.ts'
 
 const now = new Date('2026-01-01T00:10:00Z')
@@ -15,27 +15,27 @@ const since = (time: string, condition = pending) =>
   service('web', {}, {}, { conditions: [{ ...condition, lastTransitionTime: `2026-01-01T00:${time}Z` }] })
 
 test('what has been waited for during a minute is an Event', () => {
-  expect(lasting(since('09:00'), [pending], undefined, now)).toEqual({
+  expect(toldOfWaiting(since('09:00'), [pending], undefined, now)).toEqual({
     events: [{ type: 'Warning', reason: 'ProxyPending', message: pending.message }],
   })
 })
 
 test('the Event has the reason of what keeps it waiting', () => {
   const refused = { as: 'pending', reason: 'ProxyPodNotStarted', message: 'no image' } as const
-  const { events } = lasting(since('09:00'), [{ ...pending, message: 'no image' }], refused, now)
+  const { events } = toldOfWaiting(since('09:00'), [{ ...pending, message: 'no image' }], refused, now)
   expect(events).toEqual([{ type: 'Warning', reason: 'ProxyPodNotStarted', message: 'no image' }])
 })
 
 test('until then it is looked at again at that time', () => {
-  expect(lasting(since('09:20'), [pending], undefined, now)).toEqual({ events: [], again: 20_000 })
-  expect(lasting(service('web'), [pending], undefined, now)).toEqual({ events: [], again: 60_000 })
+  expect(toldOfWaiting(since('09:20'), [pending], undefined, now)).toEqual({ events: [], again: 20_000 })
+  expect(toldOfWaiting(service('web'), [pending], undefined, now)).toEqual({ events: [], again: 60_000 })
   const worked = since('01:00', { ...pending, status: 'True', reason: 'ProxyCreated' })
-  expect(lasting(worked, [pending], undefined, now)).toEqual({ events: [], again: 60_000 })
+  expect(toldOfWaiting(worked, [pending], undefined, now)).toEqual({ events: [], again: 60_000 })
 })
 
 test.each<[string, Condition]>([
   ['works', { ...pending, status: 'True', reason: 'ProxyCreated' }],
   ['is refused, which is an Event anyway', { ...pending, reason: 'ProxyFailed' }],
 ])('there is nothing to tell of what %s', (_what, condition) => {
-  expect(lasting(since('01:00'), [condition], undefined, now)).toEqual({ events: [] })
+  expect(toldOfWaiting(since('01:00'), [condition], undefined, now)).toEqual({ events: [] })
 })
