@@ -1,18 +1,14 @@
 import { existsSync } from 'node:fs'
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { tailscaleVersion } from '../../wire/capability-version.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readArchive, type ImageConfig } from '../lab/images/archive.ts'
-import { buildImageOf, withImages } from '../lab/images/builder.ts'
-import { agentArguments, buildImage, ownArch, type Image } from '../lab/images/image.ts'
-import { projectRoot } from '../lab/paths.ts'
+import { buildImage, ownArch, type Image } from '../lab/images/image.ts'
 import { run } from '../lab/run.ts'
 import { Unpacked } from './unpacked.ts'
 
-const quiet = (): void => undefined
 let image: Image
 let config: ImageConfig
 let files: Unpacked
@@ -115,39 +111,6 @@ test('its labels describe it, and it runs the agent', async () => {
   expect(config.config.Cmd ?? []).toEqual([])
   expect(config.config.Healthcheck?.Test).toEqual(['CMD', '/usr/local/lib/culvert/healthcheck'])
   expect(config.architecture).toBe(ownArch)
-})
-
-test('with another tailscaled, the build records its version, and fails if tailscale is not the same', async () => {
-  const name = 'culvert.test/other:1'
-  const folder = await mkdtemp(join(tmpdir(), 'culvert-other-'))
-  await writeFile(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY tailscale tailscaled /usr/local/bin/\n')
-  const saying = async (program: string, text: string): Promise<void> =>
-    writeFile(join(folder, program), `#!/bin/sh\necho '${text}'\n`, { mode: 0o755 })
-  const built = await withImages(quiet, async (bases) => {
-    const build = async (): Promise<string> => {
-      await buildImageOf([`--tag=${name}`, folder])
-      return buildImageOf([...agentArguments({ ...bases, tailscale: name }), projectRoot])
-    }
-    await saying('tailscale', '{"majorMinorPatch":"1.104.2","cap":148}')
-    await saying('tailscaled', '1.100.0')
-    await expect(build()).rejects.toThrow(/tailscale is 1\.104\.2, but tailscaled is 1\.100\.0/)
-    await saying('tailscaled', '1.104.2')
-    return build()
-  })
-  await rm(folder, { recursive: true })
-  await using other = await Unpacked.of(built)
-  const record = join(other.root, 'usr/local/lib/culvert/tailscale-version.json')
-  expect(JSON.parse(await readFile(record, 'utf8'))).toMatchObject({ cap: 148 })
-
-  // An image built on it that replaces both.
-  for (const program of ['tailscale', 'tailscaled'])
-    await copyFile(join(root, 'usr/local/bin', program), join(other.root, 'usr/local/bin', program))
-  expect(await other.run(['culvert', 'check-image'])).toMatchObject({
-    exitCode: 1,
-    stderr: expect.stringMatching(/has capability version 142, but 148 is recorded in .*check-image --record/),
-  })
-  expect(await other.run(['culvert', 'check-image', '--record'])).toEqual({ exitCode: 0, stdout: '', stderr: '' })
-  expect(await other.run(['culvert', 'check-image'])).toMatchObject({ exitCode: 0 })
 })
 
 test('a build without changes gives the same image', async () => {

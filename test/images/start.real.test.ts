@@ -1,11 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { tailscaleVersion } from '../../wire/capability-version.ts'
-import type { ImageConfig } from '../lab/images/archive.ts'
-import { buildah } from '../lab/images/buildah.ts'
-import { buildImageOf, withImages } from '../lab/images/builder.ts'
 import { buildImage } from '../lab/images/image.ts'
 import { coldBuild, leftToNode, printsArguments, Unpacked } from './unpacked.ts'
 
@@ -55,30 +49,4 @@ test('names a path that does not exist', async () => {
     stderr: expect.stringContaining('/start.sh: not found'),
     exitCode: 127,
   })
-})
-
-test('an image built on it: its CMD runs, and installed packages replace busybox’s programs', async () => {
-  const work = await mkdtemp(join(tmpdir(), 'culvert-derived-'))
-  const lines = [
-    `FROM ${image.replace('sha256:', '')}`,
-    'RUN apt-get update && apt-get install --yes --no-install-recommends iputils-ping wget',
-    `RUN printf '#!/bin/ash\\nwget --version; ping -V; exec containerboot --from=script\\n' > /start.sh && chmod +x /start.sh`,
-    'CMD ["/start.sh"]',
-  ]
-  await writeFile(join(work, 'Dockerfile'), lines.join('\n'))
-  const { config, derived } = await withImages(
-    () => undefined,
-    async () => {
-      const id = await buildImageOf(['--tag=culvert.test/derived:1', work])
-      const { Docker } = JSON.parse(await buildah(['inspect', '--type=image', id.slice(7)])) as { Docker: ImageConfig }
-      return { derived: id, config: Docker.config }
-    },
-  )
-  await rm(work, { recursive: true })
-  await using its = await Unpacked.of(derived)
-  await its.replaceAgent(printsArguments)
-  const { stdout } = await its.run([...(config.Entrypoint ?? []), ...(config.Cmd ?? [])])
-  expect(stdout).toMatch(/^GNU Wget/)
-  expect(stdout).toMatch(/^ping from iputils/m)
-  expect(stdout).toMatch(/^Node: \["--from=script"\]$/m)
 })
