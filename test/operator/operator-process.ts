@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { definitions } from '../../operator/schemas/all.ts'
 import type { Bed } from '../lab/bed.ts'
 import { kubeconfig } from '../lab/cluster/users.ts'
 import type { KubeObject } from '../lab/cluster/kubectl.ts'
@@ -20,18 +20,24 @@ export async function installOperator({ cluster }: Bed): Promise<void> {
   await cluster.kubectl(['apply', '--server-side', `--filename=${join(projectRoot, 'operator/crds')}`])
   const text = readFileSync(join(projectRoot, 'docs/examples/operator.yaml'), 'utf8')
   await cluster.apply(...readYaml<KubeObject>(text).filter(({ kind }) => kind !== 'Deployment'))
+  // The API server has new kinds a moment after their definitions.
+  const kinds = definitions.map(({ resource }) => resource.plural).join()
+  await poll('that the API server has the kinds', () => cluster.list(kinds).catch(() => undefined), 100)
 }
 
 /** The operator as a process in the network of the cluster's control plane, with the rights of its service account. */
 export class OperatorProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #folder: string
+  /** Resolves when it has ended and all that it has logged is read. */
+  readonly #closed: Promise<void>
   /** What it has logged, without the times. */
   readonly logged: readonly string[]
 
   private constructor(child: ChildProcess, folder: string, logged: readonly string[]) {
     this.#child = child
     this.#folder = folder
+    this.#closed = new Promise((resolve) => child.once('close', () => resolve()))
     this.logged = logged
   }
 
@@ -108,7 +114,7 @@ export class OperatorProcess implements AsyncDisposable {
 
   /** Its exit code, once it has ended; null if a signal ended it. */
   async end(): Promise<number | null> {
-    if (!this.hasEnded) await once(this.#child, 'exit')
+    await this.#closed
     rmSync(this.#folder, { recursive: true, force: true })
     return this.#child.exitCode
   }
