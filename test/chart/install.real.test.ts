@@ -83,6 +83,7 @@ test('workloads stay as they are when the release is upgraded, rolled back, remo
     await bed.cluster.apply(service('web', expose), connector('office', { hostname: 'office' }))
     await expect.poll(() => at.ready('service', 'web')).toBe('True')
     await expect.poll(() => at.ready('connector', 'office')).toBe('True')
+    await at.settled()
     const before = await written()
     await helm(bed, 'upgrade', where[0]!, chart, where[1]!, set)
     await helm(bed, 'rollback', ...where, '1')
@@ -92,6 +93,7 @@ test('workloads stay as they are when the release is upgraded, rolled back, remo
     // It has kept its Lease, which the chart contains, too.
     await bed.cluster.apply(service('later', expose))
     await expect.poll(() => at.ready('service', 'later')).toBe('True')
+    await at.settled()
     expect(operator.errors).toEqual([])
   }
   const before = await written()

@@ -124,8 +124,10 @@ describe('on a kernel without nf_tables', () => {
         await expect.poll(answer).toMatchObject({ host: 'backend' })
       }
     }
-    const log = await logs('old-ingress', 'old-ingress')
-    expect(log).toMatch(/^boot: .*firewall: iptables, since iptables-legacy for IPv4 and ip6tables-legacy for IPv6/m)
-    expect(log).toMatch(/^boot: .*warning: connections are neither listed nor ended: conntrack/m)
+    for (const line of [
+      /^boot: .*firewall: iptables, since iptables-legacy for IPv4 and ip6tables-legacy for IPv6/m,
+      /^boot: .*warning: connections are neither listed nor ended: conntrack/m,
+    ])
+      await expect.poll(() => logs('old-ingress', 'old-ingress')).toMatch(line)
   })
 })

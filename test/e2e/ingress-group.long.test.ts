@@ -115,7 +115,9 @@ test('a Tailscale Service that is hosted without a mapping is refused at once, a
   const web = await mapping('svc:web')
   await configure(web)
   await listed(web)
-  await expect(ask(client, { to: services['svc:api'].v4, protocol: 'tcp' })).rejects.toThrow('ECONNREFUSED')
+  const unmapped = () => ask(client, { to: services['svc:api'].v4, protocol: 'tcp', patience: 5000 })
+  // Changes take effect a moment after they are reported.
+  await expect.poll(() => unmapped().catch(String)).toMatch('ECONNREFUSED')
   await reaches('svc:web')
 })
 
@@ -135,12 +137,13 @@ test('when a replica stops, another takes over, and no new connection fails', as
     return (all ?? []).some(({ Active }) => Active)
   }
   expect(await advertises()).toBe(true)
-  await bed.cluster.kubectl(['delete', 'pod', before, `--namespace=${proxyNamespace}`, '--wait=false'])
-  await expect.poll(advertises).toBe(false)
-  await bed.control.patchNode(before, { routes: [] })
-  expect(await primary()).not.toBe(before)
   const replica = replicas.find(({ name }) => name === before)!
   const { uid } = (await replica.pod())!.metadata
+  await bed.cluster.kubectl(['delete', 'pod', before, `--namespace=${proxyNamespace}`, '--wait=false'])
+  // One that does not answer any more does not, either.
+  await expect.poll(() => advertises().catch(() => false)).toBe(false)
+  await bed.control.patchNode(before, { routes: [] })
+  expect(await primary()).not.toBe(before)
   await expect.poll(async () => (await replica.pod())?.metadata.uid).not.toBe(uid)
   await replica.ready()
   await listed(await mapping('svc:web'))

@@ -23,6 +23,23 @@ beforeEach(() => printLogsOnFailure(bed))
 const { apply, inside, quiet, clear } = examplesIn(() => bed)
 afterEach(() => clear('tailscale', 'sidecar'))
 
+/** Deletes a Pod of a StatefulSet, and returns once the next one is ready. */
+async function replace(name: string): Promise<void> {
+  const { cluster } = bed
+  const uid = async () => (await cluster.get('pod', name, 'tailscale'))?.metadata['uid']
+  const before = await uid()
+  await cluster.kubectl(['delete', 'pod', name, '--namespace=tailscale'])
+  await expect.poll(async () => (await uid()) ?? before).not.toBe(before)
+  await cluster.wait(`pod/${name}`, 'Ready', { namespace: 'tailscale' })
+}
+
+/** Polls from the tailnet until a site redirects a request. */
+const redirected = (site: Visit) =>
+  expect.poll(async () => {
+    const { stdout } = await bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(site)])
+    return JSON.parse(stdout) as object
+  })
+
 /** Polls from the tailnet until there is an answer. */
 const answered = (to: string, protocol: 'tcp' | 'udp') =>
   expect.poll(() => ask(bed.host('client'), { to, protocol, patience: 5000 }).catch(String))
@@ -36,7 +53,8 @@ async function toPod(
 ): Promise<void> {
   const pod = await bed.cluster.get<{ status: { podIPs: { ip: string }[] } }>('pod', name, 'tailscale')
   const client = await bed.cluster.pod('backend')
-  for (const { ip } of pod?.status.podIPs ?? []) {
+  expect(pod?.status.podIPs).toHaveLength(2)
+  for (const { ip } of pod!.status.podIPs) {
     for (const protocol of protocols) {
       expect(await ask(client, { to: ip, port, protocol })).toMatchObject({ host })
     }
@@ -62,9 +80,10 @@ test('one name for sites that are served and ports that are forwarded', async ()
   await apply('one-name.yaml', { texts })
   await rolledOut(bed.cluster, 'one-name')
   const own = await nodeAddresses(bed, 'one-name')
-  const asked: Visit = { to: own.v4, port: 80, name: 'one-name.lab.ts.net', path: '/x?y' }
-  const { stdout } = await bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(asked)])
-  expect(JSON.parse(stdout)).toMatchObject({ status: 301, location: 'https://one-name.lab.ts.net/x?y' })
+  await redirected({ to: own.v4, port: 80, name: 'one-name.lab.ts.net', path: '/x?y' }).toMatchObject({
+    status: 301,
+    location: 'https://one-name.lab.ts.net/x?y',
+  })
   const from = (family: 'v4' | 'v6', protocol: 'tcp' | 'udp', port: number) =>
     ask(bed.host('client'), { to: own[family], protocol, port })
   for (const family of ['v4', 'v6'] as const) {
@@ -81,14 +100,19 @@ test('one name for sites that are served and ports that are forwarded', async ()
 test('L7 ingress serves its file, without privileges', async () => {
   await apply('l7-ingress.yaml', { texts: { '10.96.0.100:8080': `${backend.v4}:7000` } })
   await rolledOut(bed.cluster, 'l7-ingress')
-  const asked: Visit = { to: (await nodeAddresses(bed, 'app')).v4, port: 80, name: 'app.lab.ts.net', path: '/x?y' }
-  const { stdout } = await bed.host('client').exec([process.execPath, visitProgram, JSON.stringify(asked)])
-  expect(JSON.parse(stdout)).toMatchObject({ status: 301, location: 'https://app.lab.ts.net/x?y' })
+  const { v4: to } = await nodeAddresses(bed, 'app')
+  await redirected({ to, port: 80, name: 'app.lab.ts.net', path: '/x?y' }).toMatchObject({
+    status: 301,
+    location: 'https://app.lab.ts.net/x?y',
+  })
   expect(await inside('tailscale', 'l7-ingress-0', 'culvert', 'status')).toMatch(
     /serving as app\.lab\.ts\.net: ports 80, 443/,
   )
-  const secret = await bed.cluster.get<{ data: Record<string, string> }>('secret', 'l7-ingress-0', 'tailscale')
-  expect(Buffer.from(secret?.data['https_endpoint'] ?? '', 'base64').toString()).toBe('app.lab.ts.net')
+  const endpoint = async () => {
+    const secret = await bed.cluster.get<{ data: Record<string, string> }>('secret', 'l7-ingress-0', 'tailscale')
+    return Buffer.from(secret?.data['https_endpoint'] ?? '', 'base64').toString()
+  }
+  await expect.poll(endpoint).toBe('app.lab.ts.net')
   await quiet('tailscale', 'l7-ingress-0')
 })
 
@@ -104,16 +128,17 @@ test('a sidecar without privileges, under Pod Security “restricted”', async 
   const client = await nodeAddresses(bed, 'client')
   const connect = `require('http').request({ port: 1055, method: 'CONNECT', path: '${client.v4}:7000' })
     .on('connect', (response) => { console.log(response.statusCode); process.exit() }).end()`
-  expect(await inside('sidecar', 'web', 'node', '--eval', connect)).toBe('200')
+  await expect.poll(() => inside('sidecar', 'web', 'node', '--eval', connect)).toBe('200')
   await quiet('sidecar', 'web')
 })
 
 test('a subnet router', async () => {
   await apply('subnet-router.yaml', { texts: { '10.96.0.0/16': `${services.v4},${services.v6}` } })
   await rolledOut(bed.cluster, 'subnet-router', 'deployment')
-  const node = await bed.control.node('subnet-router')
-  expect(node.advertisedRoutes).toEqual(expect.arrayContaining([services.v4, services.v6]))
-  await bed.control.patchNode('subnet-router', { routes: node.advertisedRoutes })
+  const routes = [services.v4, services.v6]
+  const advertised = async () => (await bed.control.node('subnet-router')).advertisedRoutes
+  await expect.poll(advertised).toEqual(expect.arrayContaining(routes))
+  await bed.control.patchNode('subnet-router', { routes })
   for (const { family, protocol } of ways) await answered(backend[family], protocol).toMatchObject({ host: 'backend' })
 })
 
@@ -132,8 +157,7 @@ test('cluster traffic via ingress, with `tailscale serve` run once', async () =>
   await inside('tailscale', 'via-ingress-0', ...serve)
   await toPod('via-ingress-0', 5432, 'backend', ['tcp'])
   // The serve config is kept in the Secret.
-  await bed.cluster.kubectl(['delete', 'pod', 'via-ingress-0', '--namespace=tailscale'])
-  await rolledOut(bed.cluster, 'via-ingress')
+  await replace('via-ingress-0')
   await toPod('via-ingress-0', 5432, 'backend', ['tcp'])
   await quiet('tailscale', 'via-ingress-0')
 })
@@ -149,15 +173,16 @@ test('ProxyGroup egress reaches its targets in the tailnet', async () => {
   const pod = await bed.cluster.pod('backend')
   const db = await serviceAddresses(bed.cluster, 'db', 'tailscale')
   for (const family of ['v4', 'v6'] as const) {
-    expect(await ask(pod, { to: db[family], port: 5432, protocol: 'tcp' })).toMatchObject({ host: 'client' })
+    const once = () => ask(pod, { to: db[family], port: 5432, protocol: 'tcp', patience: 5000 }).catch(String)
+    // The Service leads to the replicas a moment after they are ready.
+    await expect.poll(once).toMatchObject({ host: 'client' })
   }
   // The hook and the stop finish within the grace period, without giving anything up.
   const logs = bed.cluster.kubectl(['logs', 'egress-0', '--namespace=tailscale', '--follow'])
-  await bed.cluster.kubectl(['delete', 'pod', 'egress-0', '--namespace=tailscale'])
+  await replace('egress-0')
   const { stdout: last } = await logs
   expect(last).toMatch(/^boot: .* HTTP server at \S+ closed$/m)
   expect(last.match(/^boot: .*(?:warning|error).*$/gm)).toBeNull()
-  await rolledOut(bed.cluster, 'egress')
   await quiet('tailscale', 'egress-0')
 })
 
@@ -203,7 +228,7 @@ test.each([
   await bed.cluster.wait(`pod/${name}`, 'Ready')
   await inside('default', name, 'sh', '-c', 'sleep 0.2 > /dev/null 2>&1 &')
   await expect.poll(() => inside('default', name, 'ps', '-eo', 'args=')).not.toMatch(/^sleep/m)
-  expect(/^Z/m.test(await states(name))).toBe(remains)
+  await expect.poll(async () => /^Z/m.test(await states(name))).toBe(remains)
 })
 
 test('L3 ingress by name: each Pod of a headless Service gets connections', async () => {

@@ -9,17 +9,21 @@ type End = { readonly path: string } | { readonly host: string; readonly port: n
 
 /**
  * Passes on connections `from` one end of a way `to` another; both are where the command `enter` runs the rest of its
- * arguments, except that sockets are everywhere. Gives what ends it.
+ * arguments, except that sockets are everywhere. Gives what ends it, and returns when its port is free again.
  */
-export async function relay(enter: readonly string[], from: End, to: End): Promise<() => void> {
+export async function relay(enter: readonly string[], from: End, to: End): Promise<() => Promise<void>> {
   const program = join(import.meta.dirname, 'programs/relay.ts')
   // It ends with this process, however that ends.
   const tied = ['setpriv', '--pdeathsig', 'KILL', '--']
   const ends = [from, to].map((end) => JSON.stringify(end))
   const [command = '', ...args] = [...tied, ...enter, ...tied, process.execPath, program, ...ends]
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit')
   await once(child.stdout, 'data')
-  return () => void child.kill()
+  return async () => {
+    child.kill()
+    await ended
+  }
 }
 
 /** A way for this process to a server within a bed. */

@@ -21,7 +21,6 @@ const service = (number: number): KubeObject => {
   }
 }
 const some = limited(20)
-const byText = (one: string, other: string): number => (one < other ? -1 : 1)
 
 type Conditions = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
 const listed = (kind: string, where?: string) => here.bed.cluster.list<KubeObject>(kind, where)
@@ -51,6 +50,8 @@ const most = {
   // That it waits, and that it is ready; mostly it does not wait for two things.
   'PATCH services status': 3,
 }
+/** While its Pod is not there yet, which it mostly is when the Service is looked at again. */
+const rarely = { 'GET events': 1 }
 
 /** Tests with this many Services; their agents are played. */
 export function manyServices(many: number): void {
@@ -70,9 +71,10 @@ export function manyServices(many: number): void {
       await expect.poll(readyServices).toBe(many)
       await idle(operator)
       const counted = requestsPer(many, here.kube.proxy.seen)
-      expect(Object.keys(counted).toSorted(byText)).toEqual(Object.keys(most).toSorted(byText))
+      expect(Object.keys(counted)).toEqual(expect.arrayContaining(Object.keys(most)))
       // A few may be repeated after a conflict.
-      const more = Object.entries(most).filter(([what, count]) => counted[what]! > count + 0.1)
+      const limits: Readonly<Record<string, number>> = { ...most, ...rarely }
+      const more = Object.entries(counted).filter(([what, count]) => count > (limits[what] ?? 0) + 0.1)
       expect(more, JSON.stringify(counted)).toEqual([])
       expect(operator.logged).toEqual([])
       expect(here.problems).toEqual([])

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { definitions } from '../../operator/schemas/all.ts'
 import type { Bed } from '../lab/bed.ts'
 import { kubeconfig } from '../lab/cluster/users.ts'
 import type { KubeObject } from '../lab/cluster/kubectl.ts'
@@ -20,6 +21,9 @@ export async function installOperator({ cluster }: Bed): Promise<void> {
   await cluster.kubectl(['apply', '--server-side', `--filename=${join(projectRoot, 'operator/crds')}`])
   const text = readFileSync(join(projectRoot, 'docs/examples/operator.yaml'), 'utf8')
   await cluster.apply(...readYaml<KubeObject>(text).filter(({ kind }) => kind !== 'Deployment'))
+  // The API server has new kinds a moment after their definitions.
+  const kinds = definitions.map(({ resource }) => resource.plural).join()
+  await poll('that the API server has the kinds', () => cluster.list(kinds).catch(() => undefined), 100)
 }
 
 /** The operator as a process in the network of the cluster's control plane, with the rights of its service account. */

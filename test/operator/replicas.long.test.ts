@@ -10,6 +10,6 @@ afterAll(() => here[Symbol.asyncDispose]())
 beforeEach(() => here.printOnFailure())
 
 test('a hundred random kills, stops and cuts of three replicas: each Service gets its proxy once, and only one writes', async () => {
-  await using replicas = await Replicas.start(here.bed, 'one', 'two', 'three')
+  await using replicas = await Replicas.start(here.bed, ['one', 'two', 'three'])
   await here.survives(replicas, 100)
 })

@@ -33,10 +33,11 @@ test('an API server without a cluster has objects, permissions, and a host with 
     })).status
     console.log(await ask('agent'), await ask('other'))`
   for (const url of [cluster.url.v4, cluster.url.v6]) {
-    const { stdout } = await agent.exec([process.execPath, '--input-type=module', '--eval', program, url], {
-      env: { NODE_EXTRA_CA_CERTS: '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt' },
-    })
-    expect(stdout).toBe('200 403')
+    const env = { NODE_EXTRA_CA_CERTS: '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt' }
+    const answers = async () =>
+      (await agent.exec([process.execPath, '--input-type=module', '--eval', program, url], { env })).stdout
+    // The API server heeds a new role a moment after it has accepted it.
+    await expect.poll(answers).toBe('200 403')
   }
 
   const api = cluster.component('kube-apiserver')

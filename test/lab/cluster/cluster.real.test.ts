@@ -59,11 +59,13 @@ test.each(ways)('Pods of two nodes reach each other without NAT: $protocol $fami
 })
 
 test.each(ways)('a Service reaches its Pod: $protocol $family', async ({ family, protocol }) => {
-  const target = { to: serviceAddress[family], port: 80, protocol }
-  expect(await ask(one, target)).toMatchObject({ host: 'two', peer: one.address[family] })
+  const target = { to: serviceAddress[family], port: 80, protocol, patience: 5000 }
+  // Each kube-proxy hears of the Pod a moment after it is ready.
+  const asked = (from: Host) => expect.poll(() => ask(from, target).catch(String))
+  await asked(one).toMatchObject({ host: 'two', peer: one.address[family] })
   // Also for a host beside the cluster, which is seen as a node.
-  expect(await ask(bed.host('neighbour'), target)).toMatchObject({ host: 'two' })
-  expect(await ask(two, target)).toMatchObject({ host: 'two' })
+  await asked(bed.host('neighbour')).toMatchObject({ host: 'two' })
+  await asked(two).toMatchObject({ host: 'two' })
 })
 
 test.each(ways)(
@@ -80,10 +82,9 @@ test.each(ways)(
 
 test('names of Services and of the outside resolve in a Pod', async () => {
   await bed.control.putUnderlay({ records: [{ name: 'world.test', type: 'A', value: '10.99.0.10' }] })
-  const names = await inPod('one', 'nslookup', 'two.default.svc.cluster.local')
-  expect(names).toContain(serviceAddress.v4)
-  expect(names).toContain(serviceAddress.v6)
-  expect(await inPod('one', 'nslookup', '-type=a', 'world.test')).toContain('10.99.0.10')
+  const names = () => inPod('one', 'nslookup', 'two.default.svc.cluster.local')
+  for (const address of Object.values(serviceAddress)) await expect.poll(names).toContain(address)
+  await expect.poll(() => inPod('one', 'nslookup', '-type=a', 'world.test')).toContain('10.99.0.10')
 })
 
 test('Pods reach the API server, by its Service and by both of its addresses', async () => {
@@ -98,7 +99,7 @@ test('a Pod may have what the agent needs: forwarding, NET_ADMIN and the TUN dev
   const forwarding = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']
   const sysctls = forwarding.map((name) => ({ name, value: '1' }))
   const wanted = pod('proxy', 'node1', {
-    command: ['sh', '-c', 'exec 3<>/dev/net/tun && ip address add 192.0.2.9/32 dev lo && exec sleep 60'],
+    command: ['sh', '-c', 'exec 3<>/dev/net/tun && ip address add 192.0.2.9/32 dev lo && exec sleep 86400'],
     securityContext: { capabilities: { add: ['NET_ADMIN'] } },
     volumeMounts: [{ name: 'tun', mountPath: '/dev/net/tun' }],
     readinessProbe: { exec: { command: ['ping', '-c', '1', '192.0.2.9'] }, periodSeconds: 1 },
@@ -161,10 +162,14 @@ test('a daemon can be killed and started again: Pods and packets go on, objects 
   }
   await cluster.ready()
   expect(await traffic.stop()).toMatchObject({ lost: 0, errors: {}, answeredBy: { two: expect.any(Number) } })
-  const after = await cluster.get<Pod>('pod', 'two')
-  expect(after?.metadata.uid).toBe(before?.metadata.uid)
-  expect(after?.status.containerStatuses).toMatchObject([{ ready: true, restartCount: 0 }])
-  expect(await inPod('two', 'hostname')).toBe('two')
+  // The nodes may be thought ready still, as they were before.
+  await expect.poll(() => inPod('two', 'hostname')).toBe('two')
+  await expect
+    .poll(() => cluster.get<Pod>('pod', 'two'))
+    .toMatchObject({
+      metadata: { uid: before?.metadata.uid },
+      status: { containerStatuses: [{ ready: true, restartCount: 0 }] },
+    })
   expect(await cluster.podLogs('two')).toBe('ready')
 })
 
@@ -174,9 +179,10 @@ test('events show what happened, and why a Pod is not ready', async () => {
   await expect
     .poll(() => cluster.unready(5))
     .toMatch(/^default\/broken: Pending on node1\n[^]*container main: waiting \(ErrImageNeverPull/m)
-  const events = await cluster.events()
-  expect(events).toContainEqual(
-    expect.objectContaining({ about: 'default/pod/broken', what: expect.stringContaining('ErrImageNeverPull') }),
-  )
+  await expect
+    .poll(() => cluster.events())
+    .toContainEqual(
+      expect.objectContaining({ about: 'default/pod/broken', what: expect.stringContaining('ErrImageNeverPull') }),
+    )
   expect(await bed.tails()).toContain('ErrImageNeverPull')
 })

@@ -56,9 +56,11 @@ test('in a cluster the operator makes proxies for everything that asks for one, 
 test('Ctrl-C takes it down', async () => {
   const name = `demo-b-${process.pid}`
   const running = demo(name)
+  let told = ''
   await new Promise<void>((resolve) => {
     running.all.on('data', (chunk: Buffer) => {
-      if (chunk.toString().includes('start a backend')) resolve()
+      told += chunk.toString()
+      if (told.includes('start a backend')) resolve()
     })
   })
   running.kill('SIGINT')

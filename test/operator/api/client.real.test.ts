@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { describe as inWords } from '../../../lib/errors.ts'
 import type { TailscaleApi } from '../../../operator/api/api.ts'
 import { reasonOf } from '../../kube/api-server.ts'
 import { startTailscaled } from '../../lab/hosts/tailscaled.ts'
 import { signal } from '../../lab/namespaces/procs.ts'
+import { poll } from '../../lab/poll.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { ControlBed, never, newKey, tags } from './control-bed.ts'
 
@@ -77,7 +79,10 @@ describe('a device', () => {
     await api.removeDevice(stableId, never)
     expect(await api.getDevice(stableId, never)).toBeUndefined()
     await api.removeDevice(stableId, never)
-    signal(at.bed.hostRecord('two').tailscaled!.pid, 'SIGKILL')
+    const { pid } = at.bed.hostRecord('two').tailscaled!
+    signal(pid, 'SIGKILL')
+    // Until then the device is its own.
+    await poll('the end of tailscaled', () => (existsSync(`/proc/${pid}`) ? undefined : true))
     await startTailscaled(at.bed.host('two'), {}, at.file('again.log', ''))
     const state = async (): Promise<string> => {
       const { stdout } = await at.bed.host('two').exec(['tailscale', 'status', '--json'], { check: false })

@@ -19,14 +19,18 @@ const made = (name: string, spec: object) => custom('Connector', name, spec)
 const namesOf = async (kind: string, name: string): Promise<string[]> =>
   (await shown.children(kind, name)).map(({ metadata }) => metadata.name.replace(/^.*-/, '')).toSorted()
 /** What the devices of a Connector are told to be. */
-const configs = async (name: string): Promise<{ Hostname: string; AdvertiseRoutes: string[] }[]> =>
+const configs = async (name: string): Promise<{ Hostname: string; AuthKey?: string; AdvertiseRoutes: string[] }[]> =>
   (await shown.children('secret', name)).map(
     ({ data }) =>
       JSON.parse(Buffer.from((data as Record<string, string>)['cap-107.hujson'] ?? '', 'base64').toString()) as {
         Hostname: string
+        AuthKey?: string
         AdvertiseRoutes: string[]
       },
   )
+/** Waits until no config has an auth key: the last may go a moment after all devices are up. */
+const hasNoKeys = (name: string) =>
+  expect.poll(async () => (await configs(name)).filter(({ AuthKey }) => AuthKey !== undefined)).toEqual([])
 
 test('a Connector comes, changes, shrinks and goes', async () => {
   /** What there is when a device is removed: replicas that are wanted, and surplus Pods. */
@@ -85,6 +89,7 @@ test('what is refused leaves what is there, and tells what to do', async () => {
   await using operator = await operate(real, tailnet)
   await bed.cluster.apply(made('kept', { exitNode: true }))
   await expect.poll(() => shown.standing('kept')).toBe('ConnectorCreated: 1 of 1 device is up')
+  await hasNoKeys('kept')
   const before = await configs('kept')
   await bed.cluster.apply(made('kept', { subnetRouter: { advertiseRoutes: ['10.0.0.5/8'] } }))
   await expect
@@ -97,8 +102,10 @@ test('what is refused leaves what is there, and tells what to do', async () => {
     isExitNode: true,
     hostname: 'kept-connector.lab.ts.net',
   })
-  const { stdout } = await bed.cluster.kubectl(['describe', 'connector/kept'])
-  expect(stdout).toMatch(/Warning\s+ConnectorInvalid\s.*has bits behind its prefix/)
+  // The Event is written after the status.
+  await expect
+    .poll(async () => (await bed.cluster.kubectl(['describe', 'connector/kept'])).stdout)
+    .toMatch(/Warning\s+ConnectorInvalid\s.*has bits behind its prefix/)
 
   await bed.cluster.apply(made('elsewhere', { exitNode: true, tailnet: 'second' }))
   await expect.poll(() => shown.standing('elsewhere')).toContain('ConnectorInvalid: it asks for the Tailnet "second"')
@@ -113,6 +120,7 @@ test('after a restart with everything in place nothing is written', async () => 
     await using operator = await operate(real, playedTailnet())
     await bed.cluster.apply(made('idle', { exitNode: true, replicas: 2 }), { ...made('idle', {}), kind: 'ProxyClass' })
     await expect.poll(() => shown.standing('idle')).toBe('ConnectorCreated: 2 of 2 devices are up')
+    await hasNoKeys('idle')
     await expect.poll(() => shown.standing('idle', 'proxyclass', 'ProxyClassReady')).toContain('ProxyClassValid')
     expect(operator.bugs()).toEqual([])
   }

@@ -52,8 +52,9 @@ export function connectors(started: () => L3Cluster): void {
   test('the tailnet reaches the cluster through a subnet router', async () => {
     await set()
     await expect.poll(standing).toBe('1 of 1 device is up')
+    const offered = async () => (await bed.control.node('office-0')).advertisedRoutes
+    await expect.poll(offered).toEqual(expect.arrayContaining([services.v4, services.v6]))
     const node = await bed.control.node('office-0')
-    expect(node.advertisedRoutes).toEqual(expect.arrayContaining([services.v4, services.v6]))
     expect(node.tags).toEqual(['tag:k8s'])
     expect((await connector())?.status).toMatchObject({
       subnetRoutes: `${services.v4},${services.v6}`,
@@ -138,8 +139,9 @@ export function connectors(started: () => L3Cluster): void {
     await set({ replicas: 0 })
     await expect.poll(names).toEqual([])
     await expect.poll(standing).toBe('No devices are wanted.')
-    expect((await connector())?.status?.devices).toBeUndefined()
-    expect(await made(bed, 'pod,secret')).toEqual([])
+    // The last Secret goes after its node, and the status follows.
+    await expect.poll(() => made(bed, 'pod,secret')).toEqual([])
+    await expect.poll(async () => (await connector())?.status?.devices).toBeUndefined()
     await set({ replicas: 1 })
     await expect.poll(standing).toBe('1 of 1 device is up')
     await cluster.approve('office-0')

@@ -48,8 +48,11 @@ export function l3Egress(started: () => L3Cluster): void {
     await cluster.annotate('target', { [ip]: '100.64.0.1' })
     await expect.poll(ready).toContain('a Service has one target')
     await pods.reached('warehouse')
-    const events = await bed.cluster.list<{ reason: string; message: string }>('events', 'default')
-    expect(events.find(({ reason }) => reason === 'INVALIDSERVICE')?.message).toContain('Remove one of the annotations')
+    const told = async () =>
+      (await bed.cluster.list<{ reason: string; message: string }>('events', 'default')).find(
+        ({ reason }) => reason === 'INVALIDSERVICE',
+      )?.message
+    await expect.poll(told).toContain('Remove one of the annotations')
   })
 
   test('the target can be an address, and the node stays', async () => {
@@ -103,9 +106,13 @@ export function l3Egress(started: () => L3Cluster): void {
     await cluster.annotate('target', { [fqdn]: null })
     await bed.control.removeNode('late')
     await nothingLeft(bed)
-    const { metadata, spec, status } = await cluster.service('target')
-    expect(metadata['annotations']).toEqual({ 'tailscale.com/hostname': 'egress' })
-    expect([metadata['finalizers'], status.conditions]).toEqual([undefined, undefined])
+    // The Service is released once all is gone.
+    const left = async () => {
+      const { metadata, status } = await cluster.service('target')
+      return [metadata['annotations'], metadata['finalizers'], status.conditions]
+    }
+    await expect.poll(left).toEqual([{ 'tailscale.com/hostname': 'egress' }, undefined, undefined])
+    const { spec } = await cluster.service('target')
     const {
       clusterIP: _one,
       clusterIPs: _all,

@@ -32,8 +32,11 @@ export function l3Ingress(started: () => L3Cluster): void {
     expect(await bed.control.node('app')).toMatchObject({ tags: ['tag:k8s'] })
     const set = (await made(bed)).find((name) => name.startsWith('statefulset'))!.split('/')[1]!
     // The key is used, and gone from the config.
-    const secret = await bed.cluster.get<{ data: Record<string, string> }>('secret', `${set}-0`, namespace)
-    expect(Buffer.from(secret?.data['cap-107.hujson'] ?? '', 'base64').toString()).not.toContain('AuthKey')
+    const config = async () => {
+      const secret = await bed.cluster.get<{ data: Record<string, string> }>('secret', `${set}-0`, namespace)
+      return Buffer.from(secret?.data['cap-107.hujson'] ?? '', 'base64').toString()
+    }
+    await expect.poll(config).not.toContain('AuthKey')
     expect(await keysOf(bed)).toMatchObject([{ description: 'Service default backend', uses: 1, reusable: false }])
   })
 
@@ -113,6 +116,9 @@ export function l3Ingress(started: () => L3Cluster): void {
   test('it is told why Pods are refused, by a quota and by an admission webhook, until they are not', async () => {
     const metadata = { name: 'none', namespace }
     await bed.cluster.apply({ apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec: { hard: { pods: '2' } } })
+    // It counts once a controller has filled its status.
+    const quota = async () => (await bed.cluster.get('resourcequota', 'none', namespace))?.['status']
+    await expect.poll(quota).toMatchObject({ hard: { pods: '2' }, used: { pods: '2' } })
     {
       const labels = { 'tailscale.com/parent-resource': 'hooked' }
       const spec = { containers: [{ name: 'a', image: 'a' }] }

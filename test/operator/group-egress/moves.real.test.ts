@@ -39,8 +39,8 @@ test('a Service moves between groups, proxies of its own, and none, and leaves n
   await at.annotate('db', { 'tailscale.com/proxy-group': null })
   await expect.poll(ready).toBe(ofItsOwn)
   await expect.poll(() => at.files('two')).toEqual([])
-  expect(await at.childrenOf('db')).toEqual([])
-  expect((await at.get('db'))?.spec.externalName).toMatch(/^ts-db-/)
+  await expect.poll(() => at.childrenOf('db')).toEqual([])
+  await expect.poll(async () => (await at.get('db'))?.spec.externalName).toMatch(/^ts-db-/)
 
   await at.annotate('db', { 'tailscale.com/proxy-group': 'one' })
   await expect.poll(ready).toBe(ofGroup)

@@ -105,9 +105,17 @@ export class GroupBed implements AsyncDisposable {
     return stdout.split('\n').filter((line) => line !== '' && !ofGroups.test(line.replace(/\.rbac\S*?\//, '/')))
   }
 
+  /** Waits until objects, such as `service/db`, have gone, so that others can have their names. */
+  async absent(...what: readonly string[]): Promise<void> {
+    for (const one of what) {
+      const [kind = '', name = ''] = one.split('/')
+      await expect.poll(() => this.cluster.get(kind, name)).toBeUndefined()
+    }
+  }
+
   /** Waits until nothing is left of an object. */
   async gone(kind: string, name: string, service: string): Promise<void> {
-    await expect.poll(() => this.cluster.get(kind, name)).toBeUndefined()
+    await this.absent(`${kind}/${name}`)
     expect(await this.made()).toEqual([])
     expect(await this.service(service)).toBeUndefined()
   }

@@ -36,6 +36,7 @@ test('the operators of two clusters that ask for the same names at once share th
   for (const kind of ['service/db', 'ingress/wiki']) await east.remove(kind)
   await expect.poll(owners).toEqual([0, 0])
   await expect.poll(() => east.made()).toEqual([])
+  await east.absent('service/db', 'ingress/wiki')
   expect([...first.logged, ...second.logged].filter((line) => line.includes('bug'))).toEqual([])
 })
 

@@ -191,9 +191,11 @@ test('the manifests of the page work as they stand, and a replica reaches no mor
   expect(await asPod('get', 'secret/egress-1-config')).toContain('forbidden')
   expect(await asPod('get', 'secrets')).toContain('forbidden')
   // Neither the operator nor the agent is kept from writing.
-  const device = textIn(await at.get('secret', 'egress-1'), 'device_id')
+  const deviceOf = async () => textIn(await at.get('secret', 'egress-1'), 'device_id')
+  const device = await deviceOf()
   operator.agents.fault('egress-1', 'key-refused')
   await expect.poll(() => tailnet.calls).toContain(`remove device ${device}`)
+  await expect.poll(deviceOf).not.toBe(device)
   await at.isReady('egress', 3)
   await at.remove('egress')
   await at.bed.cluster.kubectl([

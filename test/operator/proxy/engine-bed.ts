@@ -1,5 +1,7 @@
 import { expect, onTestFailed } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
+import { finalizer } from '../../../operator/objects/names.ts'
+import { heldIn } from '../../../operator/proxy/auth-key.ts'
 import { ApiBed } from '../../kube/controller/api-bed.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
@@ -74,9 +76,33 @@ export class EngineBed implements AsyncDisposable {
     return (await this.bed.control.nodes()).map(({ name }) => name).toSorted()
   }
 
-  /** Nothing is left in the cluster and in the tailnet. */
+  /**
+   * Waits until also that is written which may follow a moment after all are ready: an auth key that was used is taken
+   * out, and a StatefulSet counts its Pods.
+   */
+  async settled(): Promise<void> {
+    type Counted = KubeObject & { spec: { replicas: number }; status?: { readyReplicas?: number } }
+    const moving = async (): Promise<readonly string[]> => {
+      const [all, sets] = await Promise.all([
+        this.bed.cluster.list<KubeObject>('secrets', namespace),
+        this.bed.cluster.list<Counted>('statefulsets', namespace),
+      ])
+      return [
+        ...all.filter((secret) => heldIn(secret) !== undefined),
+        ...sets.filter(({ spec, status }) => status?.readyReplicas !== spec.replicas),
+      ].map(({ metadata }) => metadata.name)
+    }
+    await expect.poll(moving).toEqual([])
+  }
+
+  /** Nothing is left in the cluster and in the tailnet, and nothing waits for the operator in order to go. */
   async nothingLeft(): Promise<void> {
     await expect.poll(() => this.made()).toEqual([])
+    const held = async () =>
+      (await this.bed.cluster.list<KubeObject>('services,connectors')).filter(
+        ({ metadata }) => metadata.finalizers?.includes(finalizer) === true,
+      )
+    await expect.poll(held).toEqual([])
     expect(await this.bed.control.nodes()).toEqual([])
     expect(await this.bed.control.keys()).toEqual([])
   }

@@ -91,7 +91,6 @@ test('a Connector’s replicas come and go, each with a device of its own, and n
 })
 
 test('Pod Security decides whether packets are forwarded in the kernel', async () => {
-  await using _ = await at.operate()
   const enforce = (level: string) =>
     at.bed.cluster.kubectl([
       'label',
@@ -101,6 +100,8 @@ test('Pod Security decides whether packets are forwarded in the kernel', async (
       '--overwrite',
     ])
   await enforce('restricted')
+  // Started now, since it may hear of the Services before it hears of the namespace.
+  await using _ = await at.operate()
   try {
     await at.bed.cluster.apply(service('in', expose), service('out', { 'tailscale.com/tailnet-ip': '100.64.99.99' }))
     await expect.poll(() => at.ready('service', 'out')).toContain('enforces the Pod Security level restricted')

@@ -26,6 +26,7 @@ test('a proxy comes, survives a restart of the operator without a change, is men
     const { status } = (await at.bed.cluster.get<KubeObject>('service', 'web'))!
     expect(status).toMatchObject({ loadBalancer: { ingress: [{ hostname: fqdn }, { ip: addresses[0] }] } })
     expect(await at.made()).toHaveLength(7)
+    await at.settled()
     expect(operator.errors).toEqual([])
     expect(await operator.stop()).toBe(0)
   }

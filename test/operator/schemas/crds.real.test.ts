@@ -141,8 +141,10 @@ test('kubectl get shows how objects stand, by their short names', async () => {
 })
 
 test('kubectl explain has the meaning of fields', async () => {
-  const { stdout } = await bed.cluster.kubectl(['explain', 'proxyclass.spec.statefulSet.template'])
-  expect(stdout.replaceAll(/\s+/g, ' ')).toContain('merged into that of the proxies')
+  // The API server publishes it a moment after the kind.
+  const explained = async () =>
+    (await bed.cluster.kubectl(['explain', 'proxyclass.spec.statefulSet.template'])).stdout.replaceAll(/\s+/g, ' ')
+  await expect.poll(explained).toContain('merged into that of the proxies')
 })
 
 test('a status is no part of the spec: writing one leaves the other', async () => {

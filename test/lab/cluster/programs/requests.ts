@@ -32,14 +32,17 @@ const ca = Buffer.from(authority, 'base64')
 const authorization = `Bearer ${users[0].user.token}`
 const agent = new Agent({ keepAlive: true })
 
-function send({ path, method, headers, body, timeout }: ApiRequest): Promise<{ status: number; body: string }> {
+/** Sends a request, and again if the API server had closed the kept connection: doing these twice does no harm. */
+function send(asked: ApiRequest): Promise<{ status: number; body: string }> {
+  const { path, method, headers, body, timeout } = asked
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeout)
     const options = { ca, agent, signal, method, headers: { authorization, ...headers } }
-    request(new URL(path, server), options, (answer) => {
+    const outgoing = request(new URL(path, server), options, (answer) => {
       text(answer).then((content) => resolve({ status: answer.statusCode ?? 0, body: content }), reject)
     })
-      .on('error', reject)
+    outgoing
+      .on('error', (error) => (outgoing.reusedSocket && !signal.aborted ? resolve(send(asked)) : reject(error)))
       .end(body)
   })
 }
