@@ -33,10 +33,10 @@ test('an API server without a cluster has objects, permissions, and a host with 
     })).status
     console.log(await ask('agent'), await ask('other'))`
   for (const url of [cluster.url.v4, cluster.url.v6]) {
-    const { stdout } = await agent.exec([process.execPath, '--input-type=module', '--eval', program, url], {
-      env: { NODE_EXTRA_CA_CERTS: '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt' },
-    })
-    expect(stdout).toBe('200 403')
+    const argv = [process.execPath, '--input-type=module', '--eval', program, url]
+    const env = { NODE_EXTRA_CA_CERTS: '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt' }
+    // Permissions hold a moment after they are written.
+    await expect.poll(async () => (await agent.exec(argv, { env })).stdout).toBe('200 403')
   }
 
   const api = cluster.component('kube-apiserver')

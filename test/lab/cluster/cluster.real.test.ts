@@ -98,7 +98,7 @@ test('a Pod may have what the agent needs: forwarding, NET_ADMIN and the TUN dev
   const forwarding = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']
   const sysctls = forwarding.map((name) => ({ name, value: '1' }))
   const wanted = pod('proxy', 'node1', {
-    command: ['sh', '-c', 'exec 3<>/dev/net/tun && ip address add 192.0.2.9/32 dev lo && exec sleep 60'],
+    command: ['sh', '-c', 'exec 3<>/dev/net/tun && ip address add 192.0.2.9/32 dev lo && exec sleep 1000'],
     securityContext: { capabilities: { add: ['NET_ADMIN'] } },
     volumeMounts: [{ name: 'tun', mountPath: '/dev/net/tun' }],
     readinessProbe: { exec: { command: ['ping', '-c', '1', '192.0.2.9'] }, periodSeconds: 1 },
@@ -128,6 +128,8 @@ test('a Pod may have what the agent needs: forwarding, NET_ADMIN and the TUN dev
     .toMatchObject({ phase: 'Failed', reason: 'SysctlForbidden' })
   const restricted = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'strict', labels: restricted } })
+  // Created by the controller manager; without it no Pod is admitted.
+  await cluster.waitFor('serviceaccount/default', 'create', { namespace: 'strict' })
   const refused = cluster.apply({ ...pod('free', 'node1'), metadata: { name: 'free', namespace: 'strict' } })
   await expect(refused).rejects.toThrow(/violates PodSecurity "restricted/)
 })
@@ -161,9 +163,12 @@ test('a daemon can be killed and started again: Pods and packets go on, objects 
   }
   await cluster.ready()
   expect(await traffic.stop()).toMatchObject({ lost: 0, errors: {}, answeredBy: { two: expect.any(Number) } })
-  const after = await cluster.get<Pod>('pod', 'two')
-  expect(after?.metadata.uid).toBe(before?.metadata.uid)
-  expect(after?.status.containerStatuses).toMatchObject([{ ready: true, restartCount: 0 }])
+  await expect
+    .poll(() => cluster.get<Pod>('pod', 'two'))
+    .toMatchObject({
+      metadata: { uid: before!.metadata.uid },
+      status: { containerStatuses: [{ ready: true, restartCount: 0 }] },
+    })
   expect(await inPod('two', 'hostname')).toBe('two')
   expect(await cluster.podLogs('two')).toBe('ready')
 })
@@ -174,9 +179,10 @@ test('events show what happened, and why a Pod is not ready', async () => {
   await expect
     .poll(() => cluster.unready(5))
     .toMatch(/^default\/broken: Pending on node1\n[^]*container main: waiting \(ErrImageNeverPull/m)
-  const events = await cluster.events()
-  expect(events).toContainEqual(
-    expect.objectContaining({ about: 'default/pod/broken', what: expect.stringContaining('ErrImageNeverPull') }),
-  )
+  await expect
+    .poll(() => cluster.events())
+    .toContainEqual(
+      expect.objectContaining({ about: 'default/pod/broken', what: expect.stringContaining('ErrImageNeverPull') }),
+    )
   expect(await bed.tails()).toContain('ErrImageNeverPull')
 })
