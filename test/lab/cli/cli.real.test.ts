@@ -75,9 +75,7 @@ test('status shows the last log lines of what has ended', async () => {
     .poll(() => lab('status', '--name', name))
     .toMatchObject({
       exitCode: 1,
-      stdout: expect.stringMatching(
-        /client\.tailscaled has ended; its last lines:\n--- client\.tailscaled\.log\n\S/,
-      ),
+      stdout: expect.stringMatching(/client\.tailscaled has ended; its last lines:\n--- client\.tailscaled\.log\n\S/),
     })
   signal(record.holder!.pid, 'SIGKILL')
   await expect
