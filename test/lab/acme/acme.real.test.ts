@@ -40,8 +40,8 @@ test('a node gets a certificate for its name from an authority that validates by
 test('a rate limit of new orders is kept, and the order repeated when it ends', async () => {
   const name = 'second.lab.ts.net'
   await bed.control.patchNode('client', { certDomains: [name] })
-  const status = ['tailscale', 'status', '--json', '--peers=false']
-  await expect.poll(async () => (await bed.host('client').exec(status)).stdout).toContain(name)
+  const show = ['tailscale', 'status', '--json', '--peers=false']
+  await expect.poll(async () => (await bed.host('client').exec(show)).stdout).toContain(name)
   await bed.acme.fault({ kind: 'rate-limited', retryAfter: 1, on: 'newOrder' })
   const asked = async () => (await bed.acme.requests('newOrder')).map(({ status }) => status)
   const got = certificate(name)
