@@ -17,7 +17,7 @@ it('logs in only when tailscaled asks for it, and applies changed settings to a 
   const env = { ...once, ...onDisk, TS_HOSTNAME: 'before', TS_ROUTES: '10.1.0.0/16' }
   const first = await Proxy.ready(bed, { ...env, TS_AUTHKEY: await bed.authKey() })
   const { node } = await first.status()
-  expect(await bed.control.node('before')).toMatchObject({ advertisedRoutes: ['10.1.0.0/16'] })
+  await expect.poll(() => bed.control.node('before')).toMatchObject({ advertisedRoutes: ['10.1.0.0/16'] })
   await first.process.stop()
 
   // The key and the login server of `up` no longer matter.
@@ -31,6 +31,6 @@ it('removes the auth key from the Secret once it has been used', async () => {
   const at = await SecretBed.make(bed, 'once', { texts: { authkey: await bed.authKey() } })
   await using proxy = await Proxy.ready(bed, { ...once, ...at.env(), TS_HOSTNAME: 'once' })
   await expect.poll(() => at.texts()).not.toHaveProperty('authkey')
-  expect(await at.texts()).toMatchObject({ device_fqdn: 'once.lab.ts.net.' })
-  expect((await proxy.status()).ready).toBe(true)
+  await expect.poll(() => at.texts()).toMatchObject({ device_fqdn: 'once.lab.ts.net.' })
+  await proxy.until(({ ready }) => ready)
 })

@@ -177,11 +177,12 @@ it('more services than fit into the Secret as text: all are forwarded, and liste
   await proxy.until(({ ready }) => ready)
 })
 
-it.each([' 3\n', '', '-1', '9'.repeat(30)])('hep-pings %j: the preStop hook gets its answer anyway', async (text) => {
+const pings = [' 3\n', '', '-1', '9'.repeat(30)].map((text, index) => [text, `pings${index}`] as const)
+it.each(pings)('hep-pings %j: the preStop hook gets its answer anyway', async (text, name) => {
   // Nothing listens there: the service is no longer forwarded here.
   const entry = { ...egressEntry(db, firstPort), healthCheckEndpoint: 'http://10.98.0.11:1/healthz' }
-  await group.write({ 'egress-services': JSON.stringify({ s0: entry }), 'hep-pings': text })
-  await expect.poll(async () => (await listedServices()).length).toBe(1)
+  await group.write({ 'egress-services': JSON.stringify({ [name]: entry }), 'hep-pings': text })
+  await expect.poll(listedServices).toEqual([name])
   expect(await preshutdown()).toContain('HTTP/1.1 200')
   await proxy.until(({ ready }) => ready)
 })

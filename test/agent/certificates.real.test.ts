@@ -97,14 +97,9 @@ it('one replica issues the certificate once its prerequisites exist, and the oth
     expect((await proxy.status()).checks['certificates']).toMatchObject({ state: 'ok' })
     expect(proxy.process.log.join('\n')).not.toMatch(/PRIVATE KEY/)
   }
-  const { stdout } = await bed.cluster.kubectl([
-    'get',
-    'events',
-    '--namespace=ts',
-    '--output=name',
-    '--field-selector=reason=CertificateReady,involvedObject.name=group-0',
-  ])
-  expect(stdout.trim()).toMatch(/^event\/group-0\./)
+  const selector = '--field-selector=reason=CertificateReady,involvedObject.name=group-0'
+  const events = () => bed.cluster.kubectl(['get', 'events', '--namespace=ts', '--output=name', selector])
+  await expect.poll(async () => (await events()).stdout.trim()).toMatch(/^event\/group-0\./)
 })
 
 it('switching HTTPS off and on issues no new certificate', async () => {
@@ -133,8 +128,12 @@ it('a deleted Secret is reported, the certificate served from memory, and the Se
 it('a foreign certificate in the Secret is reported, and replaced', async () => {
   const secret = new TlsSecret(bed, web)
   const { certificate, key } = await makePair(['other.lab.ts.net'])
+  // The issuer would replace it before the reader looks.
+  const issuer = proxies.get('group-0')!.process
+  issuer.kill('SIGSTOP')
   await secret.put(certificate, key)
   await until('group-1', because('secret-unfit'))
+  issuer.kill('SIGCONT')
   await expect.poll(() => orders()).toBe(3)
   await until('group-0', good)
   expect(await secret.certificate()).not.toBe(certificate)

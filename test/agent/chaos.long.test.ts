@@ -4,7 +4,7 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { firewall, interferenceOf } from './firewall.ts'
-import { leftovers, onDisk, Proxy } from './proxy.ts'
+import { nothingLeft, onDisk, Proxy } from './proxy.ts'
 
 let bed: Bed<'client' | 'proxy' | 'backend'>
 beforeAll(async () => {
@@ -57,7 +57,7 @@ it('SIGTERM at 50 random moments after the first line: exit code 0 each time, an
     await pause(ms)
     proxy.process.kill('SIGTERM')
     expect(await proxy.ended(), `after ${ms} ms`).toMatchObject({ code: 0, reason: '' })
-    expect(await leftovers(proxy.host), `after ${ms} ms`).toEqual([])
+    await nothingLeft(proxy.host, `after ${ms} ms`)
   }
 })
 

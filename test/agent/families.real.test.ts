@@ -18,13 +18,12 @@ describe('the kernel does not forward IPv6', () => {
     expect(await ask(bed.host('client'), { to: (await proxy.own()).v4, protocol: 'tcp' })).toMatchObject({
       host: 'backend',
     })
-    const { targets, ready } = await proxy.status()
-    expect(ready).toBe(true)
+    const { targets } = await proxy.until(({ ready }) => ready)
     expect(targets).toMatchObject([
       { address: '10.98.0.11', forwarded: true },
       { address: 'fd98::11', forwarded: false, problem: expect.stringMatching(/kernel does not forward IPv6/) },
     ])
-    expect(proxy.lines.join('\n')).toMatch(/warning: fd98::11 gets no traffic: the kernel does not forward IPv6/)
+    await proxy.process.line(/warning: fd98::11 gets no traffic: the kernel does not forward IPv6/)
   })
 
   it('an only target ends the agent with 1 after its first pass', async () => {

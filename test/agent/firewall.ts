@@ -45,7 +45,7 @@ export function interferenceOf(host: Host, name: FirewallName = firewall): Inter
   const programs = [name, name.replace('ip', 'ip6')]
   const both = async (words: string): Promise<string[]> => {
     const outputs: string[] = []
-    for (const program of programs) outputs.push((await host.exec([program, ...words.split(' ')])).stdout)
+    for (const program of programs) outputs.push((await host.exec([program, '-w', ...words.split(' ')])).stdout)
     return outputs
   }
   return {

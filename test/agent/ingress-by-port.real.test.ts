@@ -99,8 +99,7 @@ it('a port that the serve config takes is served, which is reported, and forward
     await expect.poll(() => visit(family, { port: 7001, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
   }
   const problem = /^tcp\/7001 is in the serve config and in CULVERT_DEST_PORTS: it is served and not forwarded/
-  expect(await proxy.status()).toMatchObject({
-    ready: true,
+  expect(await proxy.until(({ ready, checks }) => ready && checks['ports']?.state === 'failing')).toMatchObject({
     ports: { forwarded: ['tcp/7000', 'udp/7000'], problems: [expect.stringMatching(problem)] },
     checks: { ports: { state: 'failing', reason: expect.stringMatching(problem) as string } },
   })

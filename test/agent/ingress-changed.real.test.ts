@@ -52,5 +52,6 @@ it.each([
   await expect
     .poll(() => ask(bed.host('client'), { to, protocol: 'tcp', port: 7000 }).catch(String))
     .toMatchObject({ host: 'backend' })
-  expect(await servedBy(second)).toEqual({ TCP: { 7100: { TCPForward: 'localhost:7100' } } })
+  // With rules, traffic does not wait for that.
+  await expect.poll(() => servedBy(second)).toEqual({ TCP: { 7100: { TCPForward: 'localhost:7100' } } })
 })

@@ -55,7 +55,7 @@ it.each([
   const visit = () => visitFrom(bed.host('client'), { name: 'proxy.lab.ts.net', to, port: asked[1]! })
   await expect.poll(visit).toMatchObject({ body: 'a text' })
   expect(Object.keys(((await servedBy(proxy)) as { TCP: object }).TCP)).toHaveLength(count)
-  expect((await proxy.status()).ports?.problems).toHaveLength(1)
+  await proxy.until(({ ports }) => ports?.problems.length === 1)
   mountServeConfig(bed.host('proxy'), {})
   await proxy.until(({ ports }) => ports?.problems.length === 0)
   await expect

@@ -22,7 +22,7 @@ describe('L3 ingress forwards packets of tailnet clients to the backend', () => 
   ] as const)('%s', async (_name, target, carried, args: string = '') => {
     const env = { TS_DEST_IP: target, TS_TAILSCALED_EXTRA_ARGS: args, TS_AUTHKEY: await bed.authKey() }
     await using proxy = await Proxy.ready(bed, env)
-    expect((await proxy.status()).ready).toBe(true)
+    await proxy.until(({ ready }) => ready)
     const own = await proxy.own()
     for (const family of ['v4', 'v6'] as const) {
       for (const protocol of protocols) {
@@ -106,7 +106,7 @@ it('rules follow a change of the node’s addresses, and flows to the old ones e
     for (const protocol of protocols)
       expect(await ask(bed.host('client'), { to, protocol })).toMatchObject({ host: 'backend' })
   }
-  const { stdout } = await proxy.host.exec(['conntrack', '-L', '--orig-dst', before.v4])
-  expect(stdout).toBe('')
+  const old = async () => (await proxy.host.exec(['conntrack', '-L', '--orig-dst', before.v4])).stdout
+  await expect.poll(old).toBe('')
   await flow.stop()
 })

@@ -5,7 +5,7 @@ import { withoutNftables } from '../lab/hosts/without-nftables.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { firewallEnv, nfTables, without } from './firewall.ts'
 import { Group, groupBed, groupFiles } from './group.ts'
-import { leftovers, Proxy } from './proxy.ts'
+import { leftovers, nothingLeft, Proxy } from './proxy.ts'
 
 // Forwarding with iptables. One agent uses all modes of ingress at once, and one of egress.
 let bed: Bed<'db' | 'proxy' | 'app'>
@@ -72,7 +72,7 @@ describe.each([
 
   it.each(changes)('%s by another program is repaired and counted', async (_name, change) => {
     const [before, had] = [await list(), await repairs()]
-    await proxy.host.exec([own(4), ...change.split(' ')])
+    await proxy.host.exec([own(4), '-w', ...change.split(' ')])
     await expect.poll(list, { interval: 50 }).toBe(before)
     // One more if tailscaled has put its rules before ours meanwhile.
     await expect.poll(repairs).toBeGreaterThan(had)
@@ -98,7 +98,7 @@ describe.each([
 
   it('leaves nothing behind', async () => {
     await proxy.process.stop()
-    expect(await leftovers(proxy.host)).toEqual([])
+    await nothingLeft(proxy.host)
     await proxy.host.exec(['sh', '-c', `for i in ip ip6; do $i''tables-nft -F; $i''tables-legacy -F; done`])
   })
 })
@@ -116,7 +116,8 @@ describe('on a node that lacks', () => {
     for (const to of [v4, v6]) expect(await ask(bed.host('db'), { to, protocol: 'tcp' })).toMatchObject({ host: 'app' })
     await proxy.process.stop()
     // Existing connections would leave unencrypted without these rules.
-    expect((await leftovers(proxy.host)).filter((line) => !line.includes('CULVERT'))).toEqual([])
+    const others = async () => (await leftovers(proxy.host)).filter((line) => !line.includes('CULVERT'))
+    await expect.poll(others).toEqual([])
     expect((await proxy.host.exec(['iptables-legacy-save'])).stdout).toMatch(/^-A POSTROUTING .*-j CULVERT-GUARD$/m)
     const clear =
       'for i in iptables ip6tables; do for t in nat mangle; do $i-legacy -t $t -F; $i-legacy -t $t -X; done; done'
@@ -173,7 +174,7 @@ printf '%s\\n' "$input" | /usr/sbin/nft "$@"
       expect(reason).toContain(`${name}: Failed`)
     }
     expect(reason).toContain('The node’s kernel needs nf_tables')
-    expect(await leftovers(bed.host('proxy'))).toEqual([])
+    await nothingLeft(bed.host('proxy'))
   })
 
   it('the firewall that is set, the agent ends and uses no other', async () => {

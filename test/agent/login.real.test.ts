@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { leftovers, onDisk, Proxy } from './proxy.ts'
+import { nothingLeft, onDisk, Proxy } from './proxy.ts'
 
 let bed: Bed<'proxy' | 'other'>
 beforeAll(async () => {
@@ -29,13 +29,15 @@ it('at the boot deadline the agent ends with 1 and tailscaled’s own reason', a
     code: 1,
     reason: expect.stringMatching(/boot deadline of 10 s: .*10\.99\.0\.1:9.*(connection refused|connect)/),
   })
-  for (const { host } of [wrong, lost]) expect(await leftovers(host)).toEqual([])
+  for (const { host } of [wrong, lost]) await nothingLeft(host)
 })
 
 // The scenarios of test/blackbox show that both outlast the boot deadline.
 it('a login by a person is waited for, with one URL in the log and in the status', async () => {
   await using proxy = await Proxy.start(bed, hurried)
   const { tailscaled } = await proxy.until((status) => status.tailscaled.loginUrl !== null)
+  // The status may know it before `tailscale up` has printed it.
+  await proxy.process.line(/https?:\/\/\S*\/a\/\w+/)
   expect(await proxy.command('ready')).toMatchObject({
     exitCode: 1,
     stdout: expect.stringContaining(String(tailscaled.loginUrl)),
@@ -51,8 +53,10 @@ it('approval by an admin of the tailnet is waited for', async () => {
   try {
     const key = await bed.authKey({ approved: false })
     await using proxy = await Proxy.start(bed, { ...hurried, TS_AUTHKEY: key })
-    const { node } = await proxy.until((status) => status.tailscaled.state === 'NeedsMachineAuth')
-    await proxy.until(({ notReady }) => /approval/.test(notReady.join()))
+    const { node } = await proxy.until(
+      ({ tailscaled, notReady, node: { id } }) =>
+        tailscaled.state === 'NeedsMachineAuth' && id !== null && /approval/.test(notReady.join()),
+    )
     await bed.control.patchNode(String(node.id), { approved: true })
     await proxy.process.line(/Startup complete/)
   } finally {
@@ -74,7 +78,7 @@ it('a key may be in a file, so that no process list shows it', async () => {
   const key = await bed.authKey()
   await bed.host('proxy').exec(['sh', '-c', 'umask 077; cat > /tmp/key'], { input: key })
   await using proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: 'file:/tmp/key' })
-  expect(await proxy.command('ready')).toMatchObject({ exitCode: 0 })
+  await expect.poll(() => proxy.command('ready')).toMatchObject({ exitCode: 0 })
   expect(proxy.process.log.join('\n')).not.toContain(key)
 })
 
@@ -89,7 +93,7 @@ it('userspace networking needs no capability and makes no rules', async () => {
   ]
   await using proxy = await Proxy.start(bed, env, { wrap })
   await proxy.process.line(/Startup complete/)
-  expect(await proxy.command('ready')).toMatchObject({ exitCode: 0 })
+  await expect.poll(() => proxy.command('ready')).toMatchObject({ exitCode: 0 })
   expect((await proxy.host.exec(['nft', 'list', 'ruleset'])).stdout).not.toContain('culvert')
   expect((await proxy.host.exec(['ss', '-Hltn'])).stdout).toContain('127.0.0.1:1055')
 })

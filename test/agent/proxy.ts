@@ -203,3 +203,7 @@ export async function leftovers(host: Host): Promise<string[]> {
   )
   return found.flat()
 }
+
+/** Waits until nothing of an agent that has ended is left in a host: programs that it ran may end a moment after it. */
+export const nothingLeft = (host: Host, message?: string): Promise<void> =>
+  expect.poll(() => leftovers(host), { ...(message !== undefined && { message }) }).toEqual([])

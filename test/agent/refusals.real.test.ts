@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
-import { type Environment, leftovers, Proxy } from './proxy.ts'
+import { type Environment, nothingLeft, Proxy } from './proxy.ts'
 
 // What can never work ends the agent with 1, before anything is started, and the reason is where kubelet reads it.
 let bed: Bed
@@ -15,7 +15,7 @@ async function refused(env: Environment, wrap: readonly string[] = []): Promise<
   expect(code).toBe(1)
   expect(reason).not.toBe('')
   expect(log).toContain(reason)
-  expect(await leftovers(proxy.host)).toEqual([])
+  await nothingLeft(proxy.host)
   // The log has no line of tailscaled: it was never started.
   expect(log.split('\n').filter((line) => !line.startsWith('boot: '))).toEqual([])
   return reason
@@ -73,7 +73,7 @@ describe('permissions', () => {
     const env = { TS_ROUTES: '10.98.0.0/24', TS_HOSTNAME: 'router', TS_AUTHKEY: key }
     await using proxy = await Proxy.start(bed, env, { wrap })
     await proxy.process.line(/Startup complete/)
-    expect(await bed.control.node('router')).toMatchObject({ advertisedRoutes: ['10.98.0.0/24'] })
+    await expect.poll(() => bed.control.node('router')).toMatchObject({ advertisedRoutes: ['10.98.0.0/24'] })
   })
 
   it.each([

@@ -56,7 +56,8 @@ it('another monitor is started when the monitor ends', async () => {
   await using started = await agent()
   proxy = started
   rules = await list()
-  await proxy.host.exec(['pkill', '-KILL', '-f', 'nft monitor'])
+  const kill = () => proxy.host.exec(['pkill', '-KILL', '-f', 'nft monitor'], { check: false })
+  await expect.poll(async () => (await kill()).exitCode).toBe(0)
   await proxy.process.line(/nft monitor ended/)
   await proxy.host.exec(['nft', 'delete', 'table', 'inet', 'culvert'])
   await expect.poll(list, { interval: 20 }).toBe(rules)
@@ -78,10 +79,11 @@ it('nothing is written while our table is unchanged', async () => {
   const { v4 } = await proxy.own()
   await proxy.host.exec(['nft', `delete element inet culvert own4 { ${v4} }`])
   await proxy.until((status) => (status.reconcilers.forwarding?.repairs ?? 0) > 0)
+  await monitor.line(/^add element inet culvert own4/)
   monitor.kill('SIGTERM')
   await monitor.exited
   // Nothing before the first real repair.
-  const ours = monitor.log.filter((line) => line.includes('inet culvert'))
+  const ours = monitor.log.filter((line) => line.includes('inet culvert '))
   expect(ours[0]).toMatch(/^delete element inet culvert own4/)
   expect(ours[1]).toMatch(/^add element inet culvert own4/)
 })

@@ -43,11 +43,10 @@ it('a site with an earlier name of the node is reported, with the node’s prese
 
   // Another node already has this name.
   await proxy.host.exec([...tailscale, 'set', '--hostname=client'])
-  const { ready, serve, checks } = await proxy.until((status) => status.serve?.problems.length === 1)
+  const { serve, checks } = await proxy.until((status) => status.serve?.problems.length === 1 && status.ready)
   const problem = `no client finds what is served as ${before}: the name of this node is ${after}. Write \${TS_CERT_DOMAIN}`
   expect(serve?.problems).toEqual([{ entry: 'port 80', problem: expect.stringContaining(problem) as string }])
   expect(checks['serve-config']?.state).toBe('failing')
-  expect(ready).toBe(true)
   await proxy.process.line(/warning: port 80: no client finds what is served as proxy/)
   expect(await visit(after)).toMatchObject({ status: 404 })
 
@@ -73,7 +72,7 @@ it('targets without a host, and with a dot at the end, are the same as for tails
     Web: { '${TS_CERT_DOMAIN}:80': to(':3000'), '${TS_CERT_DOMAIN}:81': to('http://:3000') },
   })
   const { v4 } = await proxy.own()
-  const { serve } = await proxy.status()
+  const { serve } = await proxy.until((status) => typeof status.serve?.domain === 'string')
   const visit = (port: number, data?: string) =>
     visitFrom(bed.host('client'), { to: v4, name: serve?.domain ?? '', port, ...(data !== undefined && { data }) })
   for (const port of [80, 81]) await expect.poll(() => visit(port)).toMatchObject({ status: 200 })
@@ -87,7 +86,7 @@ it.runIf(isSince('1.90'))(
     const Web = { 'web.lab.ts.net:443': { Handlers: { '/': { Proxy: 'http://localhost:3000' } } } }
     const services = { Services: { 'svc:web': { TCP: { 443: { HTTPS: true } }, Web } } }
     await using proxy = await serving(services)
-    expect(await servedBy(proxy)).toEqual(services)
+    await expect.poll(() => servedBy(proxy)).toEqual(services)
     const getConfig = async (of: string): Promise<string> =>
       (await proxy.host.exec([...tailscale, 'serve', 'get-config', of])).stdout
     const all = await getConfig('--all')

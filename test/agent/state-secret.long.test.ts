@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { inspectState } from '../../agent/state-secret/tailscaled-state.ts'
 import { ask, type Bed, startBed, startEcho, startTraffic } from '../lab/bed.ts'
-import { leftovers, Proxy } from './proxy.ts'
+import { nothingLeft, Proxy } from './proxy.ts'
 import { SecretBed, defaultVerbs } from './secret-bed.ts'
 
 let bed: Bed<'client' | 'proxy' | 'backend'>
@@ -43,7 +43,7 @@ it.each(['up', 'file'])(
       await delay(ms)
       proxy.process.kill('SIGTERM')
       expect(await proxy.ended(), `after ${ms} ms`).toMatchObject({ code: 0, reason: '' })
-      expect(await leftovers(proxy.host), `after ${ms} ms`).toEqual([])
+      await nothingLeft(proxy.host, `after ${ms} ms`)
       const texts = Object.entries((await at.texts()) ?? {})
       const verdict = inspectState(new Map(texts.map(([key, text]) => [key, Buffer.from(text)])))
       expect(verdict.kind, `after ${ms} ms`).toMatch(/^(whole|fresh)$/)

@@ -11,7 +11,6 @@ afterAll(() => bed.down())
 
 const userspace = { TS_USERSPACE: 'true', CULVERT_TEST_SHORT_WAITS: 'true' }
 const tailscaledKeys = ['_current-profile', '_machinekey', '_profiles', expect.stringMatching(/^profile-/)]
-const secretCheck = { state: 'failing' }
 
 it('the Pod’s identity in its Secret is written once, kept over restarts, and not written again', async () => {
   const at = await SecretBed.make(bed, 'life', {
@@ -20,15 +19,17 @@ it('the Pod’s identity in its Secret is written once, kept over restarts, and 
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'life' }
   const proxy = await Proxy.ready(bed, env)
   const node = await bed.control.node('life')
-  const texts = (await at.texts()) ?? {}
-  expect(texts).toMatchObject({
-    tailscale_capver: '142',
-    pod_uid: 'uid-of-life',
-    device_id: node.stableId,
-    device_fqdn: `${node.fqdn.replace(/\.$/, '')}.`,
-    device_ips: JSON.stringify(node.addresses),
-    mine: 'x',
-  })
+  let texts: Record<string, string> = {}
+  await expect
+    .poll(async () => (texts = (await at.texts()) ?? {}))
+    .toMatchObject({
+      tailscale_capver: '142',
+      pod_uid: 'uid-of-life',
+      device_id: node.stableId,
+      device_fqdn: `${node.fqdn.replace(/\.$/, '')}.`,
+      device_ips: JSON.stringify(node.addresses),
+      mine: 'x',
+    })
   const own = ['authkey', 'device_fqdn', 'device_id', 'device_ips', 'mine', 'pod_uid', 'tailscale_capver']
   expect(Object.keys(texts).toSorted()).toEqual([
     ...tailscaledKeys.slice(0, 3),
@@ -74,7 +75,7 @@ it('changes by others are reverted, and nothing else is touched', async () => {
   await proxy.until(({ checks }) =>
     /Secret "repair" is gone.*traffic goes on/.test(checks['state-secret']?.reason ?? ''),
   )
-  expect(await proxy.status()).toMatchObject({ ready: true, checks: { 'state-secret': secretCheck } })
+  await proxy.until(({ ready, checks }) => ready && checks['state-secret']?.state === 'failing')
   expect(await at.texts()).toBeUndefined()
   await at.put({})
   const { device_id: id } = before!
@@ -94,7 +95,7 @@ it('an absent Secret is created if that is allowed', async () => {
   const texts = await at.texts()
   await at.delete()
   await expect.poll(() => at.texts()).toMatchObject({ device_id: texts?.['device_id'] })
-  expect(await proxy.status()).toMatchObject({ ready: true })
+  await proxy.until(({ ready }) => ready)
 })
 
 it.each<[string, readonly string[], Record<string, string> | null, Record<string, string>, RegExp]>([
@@ -200,9 +201,8 @@ it('a full Secret is reported, and traffic goes on', async () => {
   const size = Object.values((await at.texts())!).join('').length
   await at.edit({ filler: 'x'.repeat(1024 * 1024 - size), pod_uid: null })
   await using proxy = await Proxy.ready(bed, { ...env, POD_UID: 'a-longer-one-than-there-is-room-for' })
-  const { checks, ready } = await proxy.until((status) => status.checks['state-secret']?.state === 'failing')
+  const { checks } = await proxy.until((status) => status.checks['state-secret']?.state === 'failing' && status.ready)
   expect(checks['state-secret']?.reason).toMatch(/Too long|too long|1048576/)
-  expect(ready).toBe(true)
   await at.edit({ filler: null })
   await proxy.until((status) => status.checks['state-secret']?.state === 'ok')
   expect(await at.texts()).toMatchObject({ pod_uid: 'a-longer-one-than-there-is-room-for' })
@@ -213,7 +213,7 @@ it('while the API server is away only writes to the Secret wait', async () => {
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'outage', TS_AUTHKEY: await bed.authKey() }
   const server = bed.cluster.component('kube-apiserver')
   await server.kill()
-  const starting = await Proxy.start(bed, env)
+  const starting = await Proxy.start(bed, { ...env, TS_BOOT_TIMEOUT: '10m' })
   await starting.process.line(/not connected to the tailnet yet: .*Secret/)
   await server.start()
   await starting.process.line(/Startup complete/)

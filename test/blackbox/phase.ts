@@ -76,7 +76,6 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
   const { exit, log, warnings, files = {}, answers = {}, serves, hosts, asked, lasts, runsOn } = phase
   if (exit !== undefined) await ended(run, exit)
   if (log !== undefined) await becomes(() => agent.hasLogged(log), true, `the agent says: ${log}`)
-  if (warnings !== undefined) expect(agent.warnings).toEqual(warnings)
   await becomes(() => kube.texts, expected.secret, 'the Secret')
   await becomes(() => root.calls, expected.calls, 'what was run')
   for (const [name, content] of Object.entries(files)) await becomes(() => root.read(name), content, name)
@@ -87,6 +86,7 @@ export async function play(phase: Phase, before: Expected, run: Run): Promise<Ex
   if (serves !== undefined) await becomes(() => localApi.serves, serves, 'what is served')
   if (hosts !== undefined) await becomes(() => localApi.hosts, hosts, 'what is hosted')
   if (asked !== undefined) await becomes(() => localApi.seen.has(asked), true, asked)
+  if (warnings !== undefined) await becomes(() => agent.warnings, warnings, 'warnings')
   if (lasts !== undefined) {
     await delay(lasts)
     expect(agent.end, 'it runs on').toBe(undefined)

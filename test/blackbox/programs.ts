@@ -9,7 +9,7 @@ for argument; do
   case $argument in --socket=*) socket=\${argument#--socket=} ;; esac
 done
 trap 'rm -f "$socket"; kill $!; exit 0' TERM INT
-sleep 60 &
+sleep 1000 &
 ln -s "$TS_TEST_SOCKET" "$socket"
 wait
 `
@@ -20,7 +20,7 @@ const slow = tailscaled.replace("trap '", "trap 'sleep 1.5; ")
 /** Runs until it gets a signal, and does nothing: a tailscaled without a socket, an `up` that never returns. */
 const idle = `${recording}
 trap 'kill $!; exit 0' TERM INT
-sleep 60 &
+sleep 1000 &
 wait
 `
 
@@ -31,7 +31,7 @@ const idleSlow = idle.replace("trap '", "trap 'sleep 1.5; ")
 const ignoresSignals = `${recording}
 ln -s "$TS_TEST_SOCKET" "\${1#--socket=}"
 trap '' TERM INT
-exec sleep 60
+exec sleep 1000
 `
 
 /** Fails at once. */

@@ -6,7 +6,7 @@ import { unpack, withImages } from '../lab/images/builder.ts'
 import { run, type Ran } from '../lab/run.ts'
 
 /** Milliseconds for a build with an empty cache. */
-export const coldBuild = 600_000
+export const coldBuild = 1_800_000
 
 /** Mounts what a container engine provides, and runs the program. */
 const mounting = 'mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec chroot "$@"'

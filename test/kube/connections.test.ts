@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { kubeClient, type KubeClient } from '../../kube/client.ts'
 import { describe as inWords } from '../../lib/errors.ts'
@@ -32,7 +33,10 @@ describe('connections', () => {
   })
 
   it('opened by many simultaneous calls are closed when idle, too', async () => {
-    server.answer = (_seen, response) => setTimeout(() => json(response, secret), 50)
+    const waiting: ServerResponse[] = []
+    server.answer = (_seen, response) => {
+      if (waiting.push(response) === 10) for (const one of waiting) json(one, secret)
+    }
     const client = server.client()
     await Promise.all(times(10).map(() => client.getSecret('a', never)))
     expect(server.connections).toBe(10)

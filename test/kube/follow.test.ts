@@ -25,7 +25,7 @@ describe('without a watch', () => {
           ? json(response, statusJson(404, 'NotFound', 'not found'), 404)
           : json(response, secretJson('a', '2'))
     }
-    const { yielded, problems } = api.follow()
+    const { yielded, problems } = api.follow({ rewatch: 600_000 })
     await expect.poll(() => yielded).toEqual(['1', 'gone', '2'])
     expect(api.asked().filter((kind) => kind !== 'get')).toEqual(['list'])
     expect(problems).toEqual([])
@@ -56,7 +56,7 @@ describe('without a watch', () => {
       if (kindOf(seen) === 'get') json(response, { data: { a: value } })
       else request.socket.destroy()
     }
-    const { yielded } = api.follow({}, 10_000, ({ data }) => String(data.get('a')))
+    const { yielded } = api.follow({}, undefined, ({ data }) => String(data.get('a')))
     await expect.poll(() => yielded.at(-1)).toBe('b')
     value = 'Yw=='
     await expect.poll(() => yielded.at(-1)).toBe('c')

@@ -3,6 +3,7 @@ import { afterEach, beforeEach } from 'vitest'
 import type { Secret } from '../../kube/client.ts'
 import { followSecret, type FollowWaits } from '../../kube/follow.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
+import { patience } from '../lab/patience.ts'
 import { ApiServer, json, type Seen, secretJson } from './api-server.ts'
 
 const short: FollowWaits = { poll: 40, retry: 20, rewatch: 400, watch: 60_000, settled: 300 }
@@ -57,7 +58,7 @@ export class Followed {
    * Follows in the background: what is yielded, as `show` formats it, which failures were reported, and the pauses in
    * ms.
    */
-  follow(waits: Partial<FollowWaits> = {}, timeoutMs = 10_000, show = versionOf) {
+  follow(waits: Partial<FollowWaits> = {}, timeoutMs = patience, show = versionOf) {
     const pauses: number[] = []
     const clock: Clock = {
       ...systemClock,

@@ -61,9 +61,9 @@ describe('a watch', () => {
     api.serve((response) => {
       const version = ends.shift()
       response.write(version === '12' ? modified('12') : version === '13' ? bookmark('13') : '')
-      if (version !== undefined) setTimeout(() => response.end(), 100)
+      if (version !== undefined) response.end()
     })
-    const { yielded } = api.follow({ settled: 50 })
+    const { yielded } = api.follow({ settled: 0 })
     await expect.poll(() => api.asked()).toEqual(['list', 'watch', 'watch', 'watch'])
     expect(api.server.seen.slice(1).map(versionOf)).toEqual(['10', '12', '13'])
     expect(yielded).toEqual(['1', '12'])
@@ -96,7 +96,7 @@ describe('a watch', () => {
       } else response.write(modified('21'))
       first = false
     })
-    const { yielded, problems } = api.follow({ poll: 5000 })
+    const { yielded, problems } = api.follow({ poll: 600_000, settled: 600_000 })
     await expect.poll(() => yielded).toEqual(['1', '20', '21'])
     expect(api.asked()).toEqual(['list', 'watch', 'get', 'list', 'watch'])
     expect(problems).toEqual([])

@@ -69,8 +69,9 @@ describe('runAhead', () => {
       readdirSync('/proc/self/task')
         .flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' '))
         .find((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(script))
-    await expect.poll(found).toBeDefined()
-    return Number(found())
+    let pid: string | undefined
+    await expect.poll(() => (pid = found())).toBeDefined()
+    return Number(pid)
   }
 
   it('returns the output of each, and has the next process waiting for input', async () => {
@@ -130,7 +131,7 @@ describe('runAhead', () => {
   it('does not keep Node running, and ends with it', async () => {
     const module = new URL('../../lib/command.ts', import.meta.url).href
     const program = `const { runAhead } = await import(${JSON.stringify(module)}); process.stdout.write(await runAhead('sh', ['-c', ${JSON.stringify(script)}])('a\\n'))`
-    const ended = runCommand(process.execPath, ['--input-type=module', '-e', program], { timeoutMs: 10_000 })
+    const ended = runCommand(process.execPath, ['--input-type=module', '-e', program], { timeoutMs: 60_000 })
     expect(await ended).toMatch(/^\d+ a\n$/)
   })
 })

@@ -140,7 +140,7 @@ it('goes on by re-reading when the directory is removed and created again at onc
   await rm(directory, { recursive: true })
   await mkdir(directory)
   await sleep(rereadMs)
-  expect(await timeOfFive(join(directory, 'file'), watching)).toBeLessThan((5 * rereadMs) / 2)
+  await byEvents(join(directory, 'file'), watching, rereadMs)
 })
 
 it('goes on by re-reading when another directory replaces it without an event', async () => {
@@ -153,18 +153,22 @@ it('goes on by re-reading when another directory replaces it without an event', 
   await mkdir(join(above, 'watched'), { recursive: true })
   const before = watching.calls.length
   await expect.poll(() => watching.calls.length, often).toBeGreaterThan(before)
-  expect(await timeOfFive(join(above, 'watched', 'file'), watching)).toBeLessThan((5 * rereadMs) / 2)
+  await byEvents(join(above, 'watched', 'file'), watching, rereadMs)
 })
 
-/** How long five changes of a file take to be noticed, one after the other, in ms. */
-async function timeOfFive(file: string, { calls }: { calls: readonly number[] }): Promise<number> {
-  const began = performance.now()
-  for (let change = 1; change <= 5; change += 1) {
-    const before = calls.length
-    await writeFile(file, String(change))
-    await expect.poll(() => calls.length, often).toBeGreaterThan(before)
+/** Expects that changes of a file are noticed sooner than by re-reading alone, if not while the machine is busy. */
+async function byEvents(file: string, { calls }: { calls: readonly number[] }, rereadMs: number): Promise<void> {
+  /** How long five changes take to be noticed, one after the other, in ms. */
+  const timeOfFive = async (): Promise<number> => {
+    const began = performance.now()
+    for (let change = 1; change <= 5; change += 1) {
+      const before = calls.length
+      await writeFile(file, String(change))
+      await expect.poll(() => calls.length, often).toBeGreaterThan(before)
+    }
+    return performance.now() - began
   }
-  return performance.now() - began
+  await expect.poll(timeOfFive).toBeLessThan((5 * rereadMs) / 2)
 }
 
 it('re-reads without any event, and stops with its signal', async () => {
@@ -198,12 +202,16 @@ it('re-reads if the kernel has no inotify watch left, and watches again once it 
     await more(4)
     limit(10)
     await more(2)
-    const began = performance.now()
-    for (let change = 0; change < 5; change += 1) {
-      writeFileSync('file', String(change))
-      await more(1)
+    // Until the machine is not too busy for it.
+    let share = 1
+    for (let attempt = 0; attempt < 20 && share >= 0.5; attempt += 1) {
+      const began = performance.now()
+      for (let change = 0; change < 5; change += 1) {
+        writeFileSync('file', String(change))
+        await more(1)
+      }
+      share = (performance.now() - began) / (5 * rereadMs)
     }
-    const share = (performance.now() - began) / (5 * rereadMs)
     stop.abort()
     await ended
     console.log(JSON.stringify({ share, reports }))

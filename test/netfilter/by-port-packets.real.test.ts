@@ -47,7 +47,7 @@ const byPort = (
 async function answering(protocol: 'tcp' | 'udp', port: number): Promise<string> {
   const answers = await askAll(
     bed.host('peer'),
-    [own.v4, own.v6].map((to) => ({ to, port, protocol, patience: 10_000 })),
+    [own.v4, own.v6].map((to) => ({ to, port, protocol })),
   )
   const said = answers.map((answer) =>
     answer instanceof Error ? (/E[A-Z]{5,}/.exec(answer.message)?.[0] ?? answer.message) : answer.host,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Host } from '../../lab/hosts/host.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
+import { patience as ample } from '../../lab/patience.ts'
 import { onDisk, Proxy } from '../proxy.ts'
 
 let bed: Bed<'client' | 'proxy' | 'backend'>
@@ -17,7 +18,7 @@ type Reply = {
 }
 
 /** Sends a request from a host; undefined without an answer within `patience` ms. */
-async function ask(host: Host, url: string, { method = 'GET', headers = {}, patience = 15_000 } = {}) {
+async function ask(host: Host, url: string, { method = 'GET', headers = {}, patience = ample } = {}) {
   const script = `
     const [url, options, patience] = process.argv.slice(1)
     fetch(url, { ...JSON.parse(options), signal: AbortSignal.timeout(Number(patience)) })
@@ -62,6 +63,7 @@ it('metrics, debug server and the older health listener answer before the login 
 
   await bed.control.completeLogin(String(loginUrl))
   await proxy.process.line(/Startup complete/)
+  await proxy.until(({ ready }) => ready)
   const after = await ask(host, metricsUrl)
   expect(sample(after, 'culvert_ready')).toBe(1)
   expect(sample(after, 'culvert_check_state{check="forwarding",state="ok"}')).toBe(1)
@@ -80,7 +82,7 @@ it('metrics, debug server and the older health listener answer before the login 
   expect((await ask(host, `${debug}pprof/cmdline`))?.text).toMatch(/^tailscaled\0/)
   expect(await ask(host, `${debug}pprof/symbol`, { method: 'POST' })).toMatchObject({ status: 200 })
   const begun = performance.now()
-  expect(await ask(host, `${debug}pprof/profile?seconds=1`)).toMatchObject({ status: 200 })
+  expect(await ask(host, `${debug}pprof/profile?seconds=1`, { patience: 25_000 })).toMatchObject({ status: 200 })
   // Without its query it would take 30 s, longer than the request waits.
   expect(performance.now() - begun).toBeGreaterThan(1000)
   expect(await ask(host, `${debug}nothing`)).toMatchObject({ status: 404 })
@@ -99,7 +101,7 @@ it('metrics show a tailscaled that hangs and is restarted, and repairs', async (
   const { host } = proxy
   const { pid } = (await proxy.status()).tailscaled
   await host.exec(['kill', '-STOP', String(pid)])
-  await proxy.until((status) => !status.ready)
+  await proxy.until(({ notReady }) => notReady.join().includes('tailscaled does not answer'))
   const hanging = await ask(host, metricsUrl)
   expect(hanging).toMatchObject({ status: 200 })
   expect(sample(hanging, 'culvert_ready')).toBe(0)

@@ -3,14 +3,17 @@ import { createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { close, serve } from '../../../lib/http-server.ts'
 import { relayTo } from '../../../agent/endpoints/relay.ts'
+import { patience } from '../../lab/patience.ts'
 import { ask, onLoopback } from '../../lib/http-servers.ts'
 
 let behind: { server: Server; address: string }
 let front: { server: Server; address: string }
 let answer: RequestListener
+const startFront = (timeoutMs: number) =>
+  onLoopback(serve({}, { prefix: '/debug/', to: relayTo(behind.address, timeoutMs) }))
 beforeEach(async () => {
   behind = await onLoopback((request, response) => answer(request, response))
-  front = await onLoopback(serve({}, { prefix: '/debug/', to: relayTo(behind.address, 1000) }))
+  front = await startFront(patience)
 })
 afterEach(() => Promise.all([close(front.server), close(behind.server)]))
 
@@ -57,10 +60,12 @@ it('ends with the client', async () => {
 })
 
 it('answers 502 for a silent server, and aborts an answer that has begun', async () => {
+  const impatient = await startFront(1000)
   answer = () => {}
-  expect(await ask(front.address, '/debug/')).toMatchObject({ status: 502, body: 'nothing was heard for 1 s\n' })
+  expect(await ask(impatient.address, '/debug/')).toMatchObject({ status: 502, body: 'nothing was heard for 1 s\n' })
   answer = (_request, response) => response.writeHead(200, { 'content-length': '10' }).write('half')
-  await expect(ask(front.address, '/debug/')).rejects.toThrow(/aborted/)
+  await expect(ask(impatient.address, '/debug/')).rejects.toThrow(/aborted/)
+  await close(impatient.server)
 })
 
 it('answers 502 when nothing listens', async () => {

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { type Bed, startBed } from '../../lab/bed.ts'
 import type { Families } from '../../lab/control-types.ts'
 import type { Host } from '../../lab/hosts/host.ts'
+import { poll } from '../../lab/poll.ts'
 import { askAll, startEcho, startTraffic } from '../../lab/traffic/traffic.ts'
 import type { Environment } from '../proxy.ts'
 
@@ -141,8 +142,12 @@ export async function answered(
 
 /** The hops that the answer to a ping has left, of the 64 that it begins with: they show who answered. */
 export async function hopsLeft(from: Host, to: string): Promise<number> {
-  const { stdout } = await from.exec(['busybox', 'ping', '-c', '1', '-W', '5', to])
-  return Number(/ttl=(\d+)/.exec(stdout)?.[1])
+  const ping = async (): Promise<number | undefined> => {
+    const { stdout } = await from.exec(['busybox', 'ping', '-c', '1', '-W', '5', to], { check: false })
+    const left = /ttl=(\d+)/.exec(stdout)?.[1]
+    return left === undefined ? undefined : Number(left)
+  }
+  return poll(`an answer to a ping of ${to}`, ping)
 }
 
 /** Exchanges messages larger than a packet, over both families. */

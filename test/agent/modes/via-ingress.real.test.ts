@@ -48,6 +48,13 @@ async function serve({ host }: Proxy, addresses: readonly string[]): Promise<Hos
     name: 'served',
   })
   await served.line(/^ready$/)
+  // tailscaled opens its ports a moment later.
+  const open = async () => (await host.exec(['ss', '-Hltn'])).stdout
+  for (const address of addresses) {
+    for (const port of [5432, 80]) {
+      await expect.poll(open).toContain(address.includes(':') ? `[${address}]:${port} ` : `${address}:${port} `)
+    }
+  }
   return served
 }
 

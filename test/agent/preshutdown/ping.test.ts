@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { addressesOf, ping } from '../../../agent/preshutdown/ping.ts'
 import type { Answerer } from '../../../agent/preshutdown/rounds.ts'
 import { certificateFor } from '../../kube/api-server.ts'
+import { patience } from '../../lab/patience.ts'
 
 const mark = { header: 'pod-ipv4', value: '10.0.0.1' }
 const here = { from: 'here' }
@@ -12,7 +13,10 @@ const elsewhere = { from: 'elsewhere' }
 const nobody = (problem: RegExp) => ({ from: 'nobody', problem: expect.stringMatching(problem) })
 
 /** Pings a server that handles each connection with `answer`; `connections` counts them. */
-async function asked(answer: (socket: Socket) => void, { timeoutMs = 2000, times = 1, signal = neverAborted } = {}) {
+async function asked(
+  answer: (socket: Socket) => void,
+  { timeoutMs = patience, times = 1, signal = neverAborted } = {},
+) {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -69,7 +73,7 @@ it('counts a refused connection as another Pod, and a broken one as no answer', 
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
-  const options = { addresses: [], mark, timeoutMs: 2000, signal: neverAborted }
+  const options = { addresses: [], mark, timeoutMs: patience, signal: neverAborted }
   expect(await ping(new URL(`http://127.0.0.1:${port}/`), options)).toEqual(elsewhere)
   const both = ['::1', '127.0.0.1'].map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
   expect(await ping(new URL(`http://name:${port}/`), { ...options, addresses: both })).toEqual(elsewhere)
@@ -83,12 +87,12 @@ it('accepts any certificate over TLS', async () => {
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const url = new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  expect(await ping(url, { addresses: [], mark, timeoutMs: 2000, signal: neverAborted })).toEqual(here)
+  expect(await ping(url, { addresses: [], mark, timeoutMs: patience, signal: neverAborted })).toEqual(here)
   server.close()
 })
 
 it('does not query DNS for an address', async () => {
-  const resolver = new Resolver({ timeout: 100, tries: 1 })
+  const resolver = new Resolver({ timeout: patience, tries: 1 })
   resolver.setServers(['127.0.0.1:9'])
   expect(await addressesOf(new URL('http://127.0.0.1:1/'), resolver)).toEqual([])
   expect(await addressesOf(new URL('http://[::1]:1/'), resolver)).toEqual([])

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http'
 import { afterEach } from 'vitest'
+import { type Clock, systemClock } from '../../../lib/clock.ts'
 import { type Route, serve } from '../../../lib/http-server.ts'
 import { preshutdownRoute } from '../../../agent/preshutdown/route.ts'
 import type { Timings } from '../../../agent/world/timings.ts'
@@ -26,9 +27,13 @@ export async function open(listener: RequestListener): Promise<string> {
 }
 
 /** The Pod's own endpoint, and what a test sees of it. */
-export async function pod(world: World, change: Partial<Timings> = {}) {
-  // There is no kube-proxy here, so nothing has to settle.
-  const { context, store, lines, stop } = aContext(world, { timings: { drainSettle: 20, ...change } })
+export async function pod(world: World, change: Partial<Timings> = {}, clock: Clock = systemClock) {
+  // There is no kube-proxy here, so nothing has to settle. On a busy machine an answer may take any time.
+  const ample = { drainPing: 600_000, drainSilence: 600_000, drainLimit: 600_000 }
+  const { context, store, lines, stop } = aContext(world, {
+    timings: { ...ample, drainSettle: 20, ...change },
+    clock,
+  })
   closing.push(() => stop.abort())
   const route: Route = preshutdownRoute(context)
   const address = await open(serve({ [path]: route }))

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Environment } from '../../../agent/settings/read.ts'
+import { poll } from '../../lab/poll.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { aDrainingWorld, podAddress } from './a-draining-world.ts'
 import { balancer, type Behind, open, other, pod, safe, until, urlsOf } from './pod.ts'
 
@@ -44,8 +46,16 @@ describe('does not wait for ever', () => {
 
   it('for services that still route here', async () => {
     const urls = urlsOf(2, await open(balancer(podAddress).listener))
-    const { hook, lines } = await pod(aDrainingWorld(urls), { drainLimit: 500 })
-    expect(await hook()).toMatchObject(safe)
+    const clock = new VirtualClock()
+    const { hook, lines, store } = await pod(aDrainingWorld(urls), { drainLimit: 60_000 }, clock)
+    const answered = hook()
+    const reasons = () => [...(store.world.preshutdown?.waitingFor.values() ?? [])]
+    const pass = async (ms: number, isOver: () => boolean) => (await clock.advance(ms), isOver() || undefined)
+    await poll('answers', () => pass(5, () => reasons().join() === 'it routes here,it routes here'))
+    let isOver = false
+    void answered.then(() => (isOver = true))
+    await poll('the limit', () => pass(10_000, () => isOver))
+    expect(await answered).toMatchObject(safe)
     expect(lines).toContain(
       'preshutdown: warning: not waiting for these any longer: s0 (it routes here), s1 (it routes here)',
     )

@@ -11,7 +11,7 @@ import type { Readable, Writable } from 'node:stream'
  */
 export type Browsed = { readonly output: unknown } | { readonly refused: string }
 
-const patience = 15_000
+const patience = 60_000
 const [url = ''] = process.argv.slice(2)
 
 const browser = spawn(

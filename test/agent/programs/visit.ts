@@ -22,7 +22,7 @@ export type Visit = {
 
 export type Page = { readonly status: number; readonly location?: string | undefined; readonly body: string }
 
-const patience = 10_000
+const patience = 30_000
 const visit = JSON.parse(process.argv[2] ?? '') as Visit
 const { to: host, port, name, tls = false, path = '/', data, funnel } = visit
 

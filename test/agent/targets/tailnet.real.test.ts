@@ -11,6 +11,7 @@ import { entriesOf } from '../../../lib/layered-map.ts'
 import { type LocalApi, localApi, type TaggedApi } from '../../../localapi/client.ts'
 import { getStatus } from '../../../localapi/status.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
+import { patience } from '../../lab/patience.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { aContext } from '../a-context.ts'
 
@@ -101,7 +102,7 @@ it('a Tailscale Service exists while it has records and a host', async () => {
 
 it('the bus and the status give the same peers, and unused fields make no difference', async () => {
   const { peers } = store.world.tailnet
-  const status = await getStatus(api, { peers: true }, stop.signal, 5000)
+  const status = await getStatus(api, { peers: true }, stop.signal, patience)
   expect(status.peers).toEqual([{ whole: true, changed: new Map(entriesOf(peers!)), removed: [] }])
   expect([...entriesOf(peers!)].every(([, { nodeId }]) => nodeId !== undefined)).toBe(true)
   const published = new Set([peers])
@@ -120,7 +121,7 @@ it('the bus and the status give the same peers, and unused fields make no differ
 })
 
 it('a peer that was removed while the control server was away is gone afterwards', async () => {
-  await bed.control.startOutage({ seconds: 60 })
+  await bed.control.startOutage({ seconds: 600 })
   await bed.control.removeNode('web')
   await bed.control.endOutage()
   await expect.poll(() => found('web.lab.ts.net')).toBe('nowhere')

@@ -17,7 +17,7 @@ afterEach(() => server[Symbol.asyncDispose]())
 
 const apiOf = (prefix?: string) => {
   const { host, port } = server.cluster
-  return kubeApi(transport({ url: `https://${host}:${port}` }, serviceAccount(server.root), 10_000), prefix)
+  return kubeApi(transport({ url: `https://${host}:${port}` }, serviceAccount(server.root), 60_000), prefix)
 }
 const name = { name: 'a', namespace: 'ns' }
 const asked = (): string[] => server.seen.map(({ method, url }) => `${method} ${url}`)

@@ -1,11 +1,11 @@
-// Runs in a host with a service account: node follow.ts HOST PORT NAME WAITS (JSON, of FollowWaits)
+// Runs in a host with a service account: node follow.ts HOST PORT NAME WAITS (JSON, of FollowWaits) LIMIT (of a call, ms)
 // Follows a Secret and prints a line for each event: `asked get|list|watch`, `secret TEXTS` (JSON, null when absent),
 // `problem TEXT`, `well`.
 import { kubeClient } from '../../../kube/client.ts'
 import { followSecret, type FollowWaits } from '../../../kube/follow.ts'
 
-const [host = '', port = '', name = '', waits = '{}'] = process.argv.slice(2)
-const client = kubeClient({ root: '', host, port, addressFromEnv: true }, 2000)
+const [host = '', port = '', name = '', waits = '{}', limit = '60000'] = process.argv.slice(2)
+const client = kubeClient({ root: '', host, port, addressFromEnv: true }, Number(limit))
 const asked = (kind: string): void => console.log(`asked ${kind}`)
 const loggingClient: typeof client = {
   ...client,

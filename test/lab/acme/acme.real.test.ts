@@ -40,14 +40,17 @@ test('a node gets a certificate for its name from an authority that validates by
 test('a rate limit of new orders is kept, and the order repeated when it ends', async () => {
   const name = 'second.lab.ts.net'
   await bed.control.patchNode('client', { certDomains: [name] })
+  const show = ['tailscale', 'status', '--json', '--peers=false']
+  await expect.poll(async () => (await bed.host('client').exec(show)).stdout).toContain(name)
   await bed.acme.fault({ kind: 'rate-limited', retryAfter: 1, on: 'newOrder' })
   const asked = async () => (await bed.acme.requests('newOrder')).map(({ status }) => status)
   const got = certificate(name)
-  await expect.poll(asked).toEqual([201, 429])
+  await expect.poll(async () => (await asked()).at(-1)).toBe(429)
   expect(await bed.acme.orders(name)).toEqual([])
   await bed.acme.recover()
   expect((await got).subjectAltName).toBe(`DNS:${name}`)
-  expect(await asked()).toEqual([201, 429, 201])
+  // More than once when it was not looked at in time.
+  expect((await asked()).join(' ')).toMatch(/^201( 429)+ 201$/)
   expect(await bed.acme.orders(name)).toMatchObject([{ issued: true }])
 })
 

@@ -71,12 +71,16 @@ test('status shows the last log lines of what has ended', async () => {
   expect(await lab('status', '--name', name)).toMatchObject({ exitCode: 0 })
   const record = (await readRecord(name))!
   signal(record.hosts[0]!.tailscaled!.pid, 'SIGKILL')
-  const broken = await lab('status', '--name', name)
-  expect(broken.exitCode).toBe(1)
-  expect(broken.stdout).toMatch(/client\.tailscaled has ended; its last lines:\n--- client\.tailscaled\.log\n\S/)
+  await expect
+    .poll(() => lab('status', '--name', name))
+    .toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/client\.tailscaled has ended; its last lines:\n--- client\.tailscaled\.log\n\S/),
+    })
   signal(record.holder!.pid, 'SIGKILL')
-  const gone = await lab('status', '--name', name)
-  expect(gone).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(`down --name ${name}`) })
+  await expect
+    .poll(() => lab('status', '--name', name))
+    .toMatchObject({ exitCode: 1, stdout: expect.stringContaining(`down --name ${name}`) })
   await lab('down', '--name', name)
 })
 
@@ -103,8 +107,9 @@ test('kubectl and events of a cluster', async () => {
   expect((await lab('env', '--name', name)).stdout).toContain("export KUBECONFIG='")
 
   signal((await readRecord(name))!.others!['kube-apiserver']!.pid, 'SIGKILL')
-  const broken = await lab('status', '--name', name)
-  expect(broken).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('kube-apiserver has ended') })
+  await expect
+    .poll(() => lab('status', '--name', name))
+    .toMatchObject({ exitCode: 1, stdout: expect.stringContaining('kube-apiserver has ended') })
   await lab('down', '--name', name)
 })
 

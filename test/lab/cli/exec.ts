@@ -42,14 +42,15 @@ export function runHere(argv: readonly string[], environment: NodeJS.ProcessEnv)
   const names = fromTerminal.map((name) => name.slice(3)).join(',')
   const at = argv.indexOf('--') + 1
   const between = [...argv.slice(0, at), 'env', `--default-signal=${names}`, ...argv.slice(at)]
-  const child = spawn('env', [`--ignore-signal=${names}`, ...between], { stdio: 'inherit', env: environment })
   const pass = (name: NodeJS.Signals): void => {
     if (process.stdin.isTTY && fromTerminal.includes(name)) return
     const own = child.pid ?? 0
     const [real = own] = childrenOf(own)
     if (real !== 0) signal(real, name)
   }
+  // Before the command runs, which may tell somebody that it is ready for signals.
   for (const name of [...fromTerminal, 'SIGTERM', 'SIGHUP'] as const) process.on(name, pass)
+  const child = spawn('env', [`--ignore-signal=${names}`, ...between], { stdio: 'inherit', env: environment })
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])))

@@ -43,9 +43,10 @@ test('of two clusters at once, one that dies with its starter leaves nothing, an
   child.kill('SIGKILL')
   await child
   await gone(name, members)
+  // Tests that run at the same time sweep, too, and may have begun with this one.
   await sweep()
-  expect(groupsOf(name)).toEqual([])
-  expect(existsSync(pathsOf(name).top)).toBe(false)
+  await expect.poll(() => groupsOf(name)).toEqual([])
+  await expect.poll(() => existsSync(pathsOf(name).top)).toBe(false)
   expect(await mine()).toBe(bed.name)
 
   const own = await membersOf(bed.name)
@@ -67,5 +68,5 @@ test('a bed is removed although processes in it were stopped when its owner died
   await child
   await sweep()
   await gone(name, members)
-  expect(existsSync(pathsOf(name).top)).toBe(false)
+  await expect.poll(() => existsSync(pathsOf(name).top)).toBe(false)
 })

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { CulvertError } from '../../../lib/errors.ts'
 import { ask, type Answer } from '../bed.ts'
 import type { Pod } from '../cluster/pods.ts'
@@ -8,7 +9,7 @@ import { byFamily } from './backend.ts'
 import { shown } from './reach.ts'
 import type { DemoBed, Show } from './variant.ts'
 
-const tries = 4
+const tries = 20
 
 /** What the operator's other proxies carry: an Ingress, a Service of egress, and a Connector. */
 export const further = (bed: DemoBed): readonly Show[] => [
@@ -45,13 +46,14 @@ async function fromPod({ cluster }: DemoBed): Promise<Answer> {
   return { ...(JSON.parse(stdout) as Echo), took: performance.now() - started }
 }
 
-/** Two nodes that have not communicated yet first find a path, and a route may not be known at once. */
+/** Two nodes that have not communicated yet first find a path, and a route or a name may not be known at once. */
 async function again(action: () => Promise<Answer>): Promise<Answer> {
   for (let left = tries; ; left -= 1) {
     try {
       return await action()
     } catch (error) {
       if (left === 1 || !(error instanceof CulvertError)) throw error
+      await delay(1000)
     }
   }
 }

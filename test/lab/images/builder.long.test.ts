@@ -75,7 +75,7 @@ test('a build that is killed ends with everything that it started, and the next 
   building.kill('SIGKILL')
   await expect.poll(asleep).toBe(false)
   await withImages(quiet, async () => {
+    await expect.poll(processes).toEqual([])
     expect(await leftovers()).toEqual([])
-    expect(processes()).toEqual([])
   })
 })

@@ -42,6 +42,11 @@ export function isAlive(proc: Proc): boolean {
   return startTime(proc.pid) === proc.start
 }
 
+/** Whether a process waits for something; false without the process. */
+export function isSleeping(pid: number): boolean {
+  return statOf(pid)?.[0] === 'S'
+}
+
 /** The arguments of a process, its program first; empty without the process. */
 export function argvOf(pid: number): string[] {
   return read(`/proc/${pid}/cmdline`)?.split('\0').slice(0, -1) ?? []

@@ -61,12 +61,17 @@ export function checkBedName(name: string): void {
 /** Claims the name for a new bed. False when a bed of that name exists, or remains of one. */
 export async function claim(record: BedRecord): Promise<boolean> {
   const paths = pathsOf(record.name)
-  await mkdir(bedsRoot, { recursive: true, mode: 0o755 })
-  try {
-    await mkdir(paths.top, { mode: 0o700 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+  for (let made = false; !made;) {
+    await mkdir(bedsRoot, { recursive: true, mode: 0o755 })
+    try {
+      await mkdir(paths.top, { mode: 0o700 })
+      made = true
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST') return false
+      // The end of another bed, the last one until now, has removed the directory of all.
+      if (code !== 'ENOENT') throw error
+    }
   }
   await mkdir(paths.logs)
   await writeRecord(record)

@@ -3,7 +3,7 @@ import { bedsRoot } from '../paths.ts'
 import { poll } from '../poll.ts'
 import { removeCgroups } from './cgroups.ts'
 import { isHolder } from './holder.ts'
-import { allPids, argvOf, identify, isAlive, signal, startTime, type Proc } from './procs.ts'
+import { allPids, argvOf, isAlive, signal, startTime, type Proc } from './procs.ts'
 import { bedNames, pathsOf, readRecord } from './record.ts'
 
 /**
@@ -30,9 +30,11 @@ export async function tearDown(name: string): Promise<boolean> {
 
 /** The running holders of a bed, found by their marker. */
 function holdersOf(name: string): Proc[] {
-  return allPids()
-    .filter((pid) => isHolder(argvOf(pid), name) && startTime(pid) !== undefined)
-    .map(identify)
+  return allPids().flatMap((pid) => {
+    // It may end at any moment, as others may end the bed, too.
+    const start = isHolder(argvOf(pid), name) ? startTime(pid) : undefined
+    return start === undefined ? [] : [{ pid, start }]
+  })
 }
 
 /**

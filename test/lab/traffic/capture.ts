@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Host } from '../hosts/host.ts'
 import type { HostProcess } from '../hosts/process.ts'
+import { isSleeping } from '../namespaces/procs.ts'
 import { poll } from '../poll.ts'
 import { parsePacket, type Packet } from './packet.ts'
 
@@ -30,8 +30,14 @@ export class Capture {
 
   /** Ends the capture and returns all packets, including those on the wire until now. */
   async stop(): Promise<readonly Packet[]> {
-    // The kernel delivers packets in blocks, the oldest of which may be this old.
-    await delay(150)
+    // At the signal tcpdump ends without reading what the kernel still has for it. It waits when it has read all of
+    // that, or until this process has read its output: hence twice.
+    let waits = 0
+    const hasReadAll = (): true | undefined => {
+      waits = isSleeping(this.#process.pid) ? waits + 1 : 0
+      return waits === 2 || !this.#process.running || undefined
+    }
+    await poll(`the end of what ${this.#process.name} has to read`, hasReadAll, 75)
     this.#process.kill('SIGINT')
     await this.#process.exited
     return this.#packets
