@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { balancer, endpoints, GroupBed, ingress, proxyGroup } from './group-bed.ts'
+import { gone, groupsOnly, Walker, walkGroups } from './walks.ts'
 
 let here: GroupBed
 let operator: Awaited<ReturnType<GroupBed['at']['operate']>>
 beforeAll(async () => {
   here = await GroupBed.start()
-  await here.cluster.apply(proxyGroup('one'), proxyGroup('two', 1))
+  await here.cluster.apply(...walkGroups)
   operator = await here.at.operate()
 })
 afterAll(async () => {
@@ -190,6 +191,8 @@ test('without the annotation it gets proxies of its own, and gives them up when 
   await isInGroup()
   await expect.poll(nodes).toEqual(before)
   expect(await here.condition('service', 'db', 'TailscaleProxyReady')).toBe('none')
+  // The group has waited for the names.
+  expect(operator.logged.filter((line) => line.includes(' 409 '))).toEqual([])
   for (const one of ['ingress/walker', 'service/db']) await here.remove(one)
   await expect.poll(() => here.made()).toEqual([])
   await expect.poll(() => here.cluster.get('service', 'db')).toBeUndefined()
@@ -203,6 +206,21 @@ test('what goes on its way to another group leaves nothing in either', async () 
   await here.remove('service/db')
   await here.gone('service', 'db', 'svc:db')
   for (const group of ['one', 'two']) expect((await here.advertised(group)).join('')).toBe('')
+})
+
+test('after each step of three walks through every kind a Service is what it asks to be, and nothing is left', async () => {
+  const before = await groupsOnly(here)
+  const { length } = operator.logged
+  const names = ['ann', 'bob', 'cid']
+  await Promise.all(
+    names.map(async (name) => {
+      const walker = new Walker(here, name)
+      await walker.create()
+      await walker.walk()
+    }),
+  )
+  await gone(here, before, ...names)
+  expect(operator.logged.slice(length)).toEqual([])
 })
 
 test('without its group an object waits, and can go', async () => {
@@ -234,12 +252,26 @@ test('while Tailscale’s API is away, what is there goes on, and what is new wa
   await expect.poll(() => here.made()).toEqual([])
 })
 
-test('on a control server without Tailscale Services the object says what is lacking', async () => {
+test('on Headscale, which has no Tailscale Services, the object says what is lacking, and egress groups work', async () => {
   await here.control.putApi({ play: 'headscale' })
   await here.cluster.apply(balancer('db'), ingress('wiki', 'wiki'))
   await expect.poll(() => here.condition('service', 'db')).toContain('the control server has no Tailscale Services')
   await expect.poll(() => here.told('Ingress', 'InvalidTailscaleService')).toHaveLength(1)
-  for (const one of ['service/db', 'ingress/wiki']) {
+  const annotations = { 'tailscale.com/proxy-group': 'out', 'tailscale.com/tailnet-fqdn': 'db.lab.ts.net' }
+  await here.cluster.apply(
+    // A new replica needs a key.
+    { ...proxyGroup('out'), spec: { type: 'egress', replicas: 2 } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'far', namespace: 'default', annotations },
+      spec: { type: 'ExternalName', externalName: 'unused', ports: [{ port: 5432 }] },
+    },
+  )
+  await expect
+    .poll(() => here.condition('service', 'far', 'TailscaleEgressSvcReady'))
+    .toBe('True: 2 of 2 replicas forward to db.lab.ts.net')
+  for (const one of ['service/db', 'ingress/wiki', 'service/far']) {
     await here.remove(one)
     await expect.poll(() => here.cluster.get(...(one.split('/') as [string, string]))).toBeUndefined()
   }
