@@ -78,12 +78,21 @@ test('workloads stay as they are when the release is upgraded, rolled back, remo
   const installed = await released()
   const kinds = await definitions()
   const written = () => at.made('secrets,services,serviceaccounts,roles,rolebindings,statefulsets,pods')
+  /** The same once the StatefulSets say that their Pods are ready, which is the last that is written. */
+  const settled = async () => {
+    const ready = async () =>
+      (await bed.cluster.list<KubeObject & { status?: { readyReplicas?: number } }>('statefulsets', namespace)).map(
+        ({ status }) => status?.readyReplicas,
+      )
+    await expect.poll(async () => new Set(await ready())).toEqual(new Set([1]))
+    return written()
+  }
   {
     await using operator = await at.operate()
     await bed.cluster.apply(service('web', expose), connector('office', { hostname: 'office' }))
     await expect.poll(() => at.ready('service', 'web')).toBe('True')
     await expect.poll(() => at.ready('connector', 'office')).toBe('True')
-    const before = await written()
+    const before = await settled()
     await helm(bed, 'upgrade', where[0]!, chart, where[1]!, set)
     await helm(bed, 'rollback', ...where, '1')
     await helm(bed, 'upgrade', where[0]!, chart, where[1]!, set, '--set=operatorConfig.replicas=3')
@@ -94,7 +103,7 @@ test('workloads stay as they are when the release is upgraded, rolled back, remo
     await expect.poll(() => at.ready('service', 'later')).toBe('True')
     expect(operator.errors).toEqual([])
   }
-  const before = await written()
+  const before = await settled()
   const nodes = await at.nodeNames()
   await helm(bed, 'uninstall', ...where)
   expect(await released()).toEqual([])
@@ -144,7 +153,13 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
     kind: 'ProxyGroup',
     spec: { type, replicas: 1 },
   })
-  await cluster.apply(group('in', 'ingress'), service('shop', { ...expose, ...through('in') }))
+  const far = service('far', { ...target, ...through('out') }, { type: 'ExternalName', externalName: 'unused' })
+  await cluster.apply(
+    group('in', 'ingress'),
+    group('out', 'egress'),
+    service('shop', { ...expose, ...through('in') }),
+    far,
+  )
   const shop = () =>
     bed.control.service('svc:shop').then(
       ({ name }) => name,
@@ -152,6 +167,9 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
     )
   await expect.poll(shop).toBe('svc:shop')
   await expect.poll(() => at.ready('proxygroup', 'in')).toBe('True')
+  const farName = async () =>
+    (await cluster.get<KubeObject & { spec: { externalName: string } }>('service', 'far'))?.spec.externalName
+  await expect.poll(farName).toMatch(/^ts-far-/)
   await expect.poll(() => at.ready('service', 'warehouse')).toBe('True')
   await expect.poll(() => at.ready('service', 'lb')).toBe('True')
 
@@ -162,7 +180,7 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
   await helm(bed, 'upgrade', where[0]!, chart, where[1]!, '--reuse-values', '--set=cleanup.enabled=true')
   const [logged] = await Promise.all([play(operator), helm(bed, 'uninstall', ...where)])
   expect(logged).toContain('Deployment "operator" is scaled down')
-  expect(logged.find((line) => line.startsWith('left: '))).toMatch(/^left: 7 Pods, 7 devices, 8 Secrets, \d+ other/)
+  expect(logged.find((line) => line.startsWith('left: '))).toMatch(/^left: 8 Pods, 8 devices, 10 Secrets, \d+ other/)
   expect(logged.at(-1)).toBe('nothing is left')
   await at.nothingLeft()
   expect(await released()).toEqual([])
@@ -176,5 +194,6 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
   expect(await cluster.get('service', 'warehouse')).toMatchObject({
     spec: { type: 'ClusterIP', selector: { app: 'a' } },
   })
+  expect(await farName()).toBe('unused')
   expect(at.problems).toEqual([])
 })
