@@ -33,7 +33,9 @@ export class SkippingClock implements Clock {
 
   readonly timeout = (ms: number): AbortSignal => {
     const over = new AbortController()
-    this.#start(ms, () => over.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))).unref()
+    this.#start(ms, () =>
+      over.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError')),
+    ).unref()
     return over.signal
   }
 

@@ -57,7 +57,9 @@ export class OperatorBed implements AsyncDisposable {
   }
 
   /** Runs the operator; `logged` are the lines of its log. It sees the API server through `kube.proxy`. */
-  async operate(clock: Clock = systemClock): Promise<Operator & AsyncDisposable & { readonly logged: readonly string[] }> {
+  async operate(
+    clock: Clock = systemClock,
+  ): Promise<Operator & AsyncDisposable & { readonly logged: readonly string[] }> {
     const { bed, kube, tailnet: joined } = this
     const stop = new AbortController()
     const logged: string[] = []

@@ -132,7 +132,9 @@ test('one whose name a device has is refused, and made when that is gone', async
   }
   const { clock, shared } = operator(tailnet, 'east')
   const refused = await shared.claim(wish, never)
-  expect(refused).toMatchObject({ refused: expect.stringContaining('while a device of the tailnet is called') as unknown })
+  expect(refused).toMatchObject({
+    refused: expect.stringContaining('while a device of the tailnet is called') as unknown,
+  })
   expect(refused.again).toBeLessThanOrEqual(15_000)
   tailnet.seen = () => {}
   await clock.advance(refused.again)

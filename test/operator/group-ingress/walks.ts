@@ -121,3 +121,16 @@ export async function gone(here: GroupBed, before: readonly string[], ...names: 
   for (const name of names) await expect.poll(() => here.cluster.get('service', name)).toBeUndefined()
   await expect.poll(() => leftIn(here)).toEqual(before)
 }
+
+/** Has Services of these names walk at the same time, each so often, and looks what is left. */
+export async function walkThroughAll(here: GroupBed, names: readonly string[], times: number): Promise<void> {
+  const before = await groupsOnly(here)
+  await Promise.all(
+    names.map(async (name) => {
+      const walker = new Walker(here, name)
+      await walker.create()
+      for (let time = 1; time <= times; time += 1) await walker.walk()
+    }),
+  )
+  await gone(here, before, ...names)
+}
