@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { byTurns } from '../../kube/controller/turns.ts'
+import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
+import { KubeError } from '../../kube/error.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Parent } from '../objects/parent.ts'
 import type { World } from '../world/world.ts'
@@ -22,20 +23,23 @@ export type Asked = {
   readonly range: Range
 }
 
-/** A place that was written, and that the cache may not show yet. */
-type Pending = Place & { readonly group: string; readonly since: number }
-
-/** A write that the cache does not show after this many milliseconds was refused, or undone. */
-const pendingMs = 60_000
+/** A place that was chosen, and that the cache may not show yet: from when on it may be forgotten, in the clock's time. */
+type Pending = Place & { readonly group: string; readonly until: number }
 
 /**
- * Gives Services their places in groups. `write` has the place written, and nobody else's place in the group is chosen
- * before that is done; what the cache does not show by then is remembered. Another operator, or a user, can write at the
- * same time all the same: whoever sees two Services with one port gives another one to the younger of them. A Service
- * is looked at again after each of its writes, when the cache shows it, and with it all that was written before.
+ * Milliseconds after which a write without an answer is not done any more, since the API server gives up after a minute,
+ * and after which the cache shows what was written.
+ */
+const pendingMs = 120_000
+
+/**
+ * Gives Services their places in groups. A place is chosen and remembered in one step, so that writes of different
+ * Services can be under way at the same time: it stays theirs until the cache shows it, or until it is certain that it
+ * is not written. Another operator, or a user, can write at the same time all the same: whoever sees two Services with
+ * one port gives another one to the younger of them. A Service is looked at again after each of its writes, when the
+ * cache shows it, and with it all that was written before.
  */
 export function allocator(world: Pick<World, 'by'>, clock: Clock) {
-  const turns = byTurns()
   const pending = new Map<string, Pending>()
   const idOf = ({ namespace, name }: Parent): string => `${namespace}/${name}`
 
@@ -56,7 +60,7 @@ export function allocator(world: Pick<World, 'by'>, clock: Clock) {
       add({ key: service.key, ports: portsOf(service).values() }, isThere && isSenior(present.object, service.object))
     for (const [other, place] of pending) {
       const isShown = shown.get(other)?.key === place.key && isSameMap(portsOf(shown.get(other)!), place.allocated)
-      if (isShown || clock.now() - place.since > pendingMs) pending.delete(other)
+      if (isShown || clock.now() > place.until) pending.delete(other)
       else if (other !== id && place.group === group) add({ key: place.key, ports: place.allocated.values() }, false)
     }
     return {
@@ -66,19 +70,27 @@ export function allocator(world: Pick<World, 'by'>, clock: Clock) {
   }
 
   return {
-    place: async <T>(asked: Asked, write: (place: Place) => Promise<T>): Promise<T> =>
-      turns(asked.group, async () => {
-        const place = placeFor(asked)
-        pending.set(idOf(asked.parent), { ...place, group: asked.group, since: clock.now() })
-        try {
-          return await write(place)
-        } catch (error) {
-          pending.delete(idOf(asked.parent))
-          throw error
-        }
-      }),
+    place: async <T>(asked: Asked, write: (place: Place) => Promise<T>): Promise<T> => {
+      const id = idOf(asked.parent)
+      const place = placeFor(asked)
+      const keep = (until: number): unknown => pending.set(id, { ...place, group: asked.group, until })
+      keep(Infinity)
+      try {
+        const result = await write(place)
+        keep(clock.now() + pendingMs)
+        return result
+      } catch (error) {
+        if (isRefused(error)) pending.delete(id)
+        else keep(clock.now() + pendingMs)
+        throw error
+      }
+    },
   }
 }
+
+/** Whether a failed write has certainly changed nothing: otherwise the API may have done it, or be about to. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof UserError || (error instanceof KubeError && error.status !== undefined && error.status < 500)
 
 const portsOf = ({ ports }: ClusterService): Allocated => new Map(ports.map((one) => [portKey(one), one.matchPort]))
 

@@ -11,7 +11,7 @@ import * as resources from '../objects/resources.ts'
 import { isMadeFor } from '../proxy/owned.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
-import { servicesOf } from './cluster-service.ts'
+import { readClusterService, servicesOf } from './cluster-service.ts'
 import { mountedIn } from './files.ts'
 import { statusIn } from './replicas.ts'
 
@@ -57,11 +57,26 @@ export function triggersFor({ world, store }: Caches, settings: Pick<OperatorSet
     const differ = servicesOf(world, group).filter(({ key }) => !isDeepStrictEqual(before?.get(key), after?.get(key)))
     return differ.map(({ parent: { namespace, name } }) => `${namespace}/${name}`)
   }
+  /** The Services that have a port of the Pods with the one for which a ClusterIP Service was made: not all may keep it. */
+  const sharing = (child: KubeObject | undefined): readonly string[] => {
+    const service = child && readClusterService(child)
+    if (service === undefined) return []
+    const ports = new Set(service.ports.map(({ matchPort }) => matchPort))
+    return servicesOf(world, service.group)
+      .filter((other) => other !== service && other.ports.some(({ matchPort }) => ports.has(matchPort)))
+      .map(({ parent: { namespace, name } }) => `${namespace}/${name}`)
+  }
   const either = (before: KubeObject | undefined, after: KubeObject | undefined): string | undefined =>
     groupOf(after ?? before)
 
   return [
-    trigger(store(resources.services), ({ key, before, after }) => [key, ...userOf(before), ...userOf(after)]),
+    trigger(store(resources.services), ({ key, before, after, initial }) => [
+      key,
+      ...userOf(before),
+      ...userOf(after),
+      // At the start, everybody is looked at.
+      ...(initial ? [] : sharing(after)),
+    ]),
     trigger(store(resources.endpointSlices), ({ before, after }) => [...userOf(before), ...userOf(after)]),
     trigger(store(resources.configMaps), ({ before, after }) =>
       changed(either(before, after), before && mountedIn(before).entries, after && mountedIn(after).entries),

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { isJsonObject, parseJson } from '../../lib/json.ts'
-import { labels } from '../objects/names.ts'
+import { labels, serviceRecordName } from '../objects/names.ts'
 import { labelsOf, type Parent, parentInGroup, parentValue } from '../objects/parent.ts'
 import { configMaps } from '../objects/resources.ts'
 import type { World } from '../world/world.ts'
@@ -34,7 +34,7 @@ export type Hosts = Pick<ServiceRecord, 'group' | 'former' | 'leaving'>
 /** The operator is the only one that writes these. */
 const groupAnnotations = { former: 'culvert/former-groups', leaving: 'culvert/leaving-groups' } as const
 
-const recordName = (service: string): string => `tailscale-service-${hostOf(service)}`
+const recordName = (service: string): string => serviceRecordName(hostOf(service))
 
 /** Where the record of a Tailscale Service is. As there is one for a name, two objects cannot have the same one. */
 export const recordKey = (service: string, namespace: string): string => `${namespace}/${recordName(service)}`

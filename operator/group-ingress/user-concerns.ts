@@ -3,7 +3,7 @@ import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Change } from '../../kube/controller/store.ts'
 import { keys as stateKeys } from '../../wire/state-secret.ts'
 import { groupOf } from '../group/group.ts'
-import { parentInGroup } from '../objects/parent.ts'
+import { parentInGroup, parentOf } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { textIn } from '../proxy/state.ts'
 import type { World } from '../world/world.ts'
@@ -25,6 +25,13 @@ function parentKeys(type: UserType, { metadata }: KubeObject, world: World): rea
   if (parent?.type !== type) return []
   const object = objectOf(world, parent)
   return object === undefined ? [`${parent.namespace}/${parent.name}`] : keysOf([object])
+}
+
+/** The object that asks something of a group, and still has a proxy of its own with this Secret. */
+function formerKeys(type: UserType, { metadata }: KubeObject, world: World): readonly string[] {
+  const parent = parentOf(metadata)
+  const object = parent?.type === type ? objectOf(world, parent) : undefined
+  return object === undefined || namedBy(object).length === 0 ? [] : keysOf([object])
 }
 
 /** All objects of a type that ask something of a group, or for which its replicas host something. */
@@ -50,6 +57,7 @@ export function userConcerns(type: UserType): readonly Concern[] {
     { resource: resources.ingresses, keys: rivals },
     { resource: resources.configMaps, keys: record },
     { resource: resources.secrets, keys: parents },
+    { resource: resources.secrets, keys: (secret, world) => formerKeys(type, secret, world) },
     { resource: resources.roles, keys: parents },
     { resource: resources.roleBindings, keys: parents },
     { resource: resources.proxyGroups, keys: ({ metadata: { name } }, world) => usersOf(type, name, world) },

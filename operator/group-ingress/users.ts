@@ -10,18 +10,22 @@ import {
 import { finalize } from '../../kube/controller/finalize.ts'
 import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
 import { describe } from '../../lib/errors.ts'
+import { keys as stateKeys, parseDeviceFqdn } from '../../wire/state-secret.ts'
 import type { ControllerParts } from '../controller-parts.ts'
 import type { Refused } from '../kind.ts'
 import { findGroup, type Group } from '../group/group.ts'
 import { called } from '../objects/annotations.ts'
 import type { Parent } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
+import { madeFor } from '../proxy/owned.ts'
 import { parentWriter } from '../proxy/report.ts'
+import { textIn } from '../proxy/state.ts'
 import { manager } from '../world/followed.ts'
 import { type Ask, askOf, holderOf, isSameParent, objectOf, parentFor } from './ask.ts'
-import { finalizerFor, formsOf } from './names.ts'
+import { finalizerFor, formsOf, hostOf } from './names.ts'
 import type { Wish } from './owners.ts'
 import { provisioner } from './provide.ts'
+import { recordOf } from './record.ts'
 import { remover } from './remove.ts'
 import { groupNotFound, reportOf } from './report.ts'
 import { requestOf } from './request.ts'
@@ -122,6 +126,7 @@ export function groupUsers(options: UsersOptions): Controller {
       if (object === undefined || ask === undefined) return released(object, parent, flight)
       const { wish, events } = requestOf(object, world, settings)
       const group = groupFor(ask)
+      mustBeFree(ask)
       for (const event of events) await tell(object, event)
       const apply = (present: KubeObject) => provided(present, { ...ask, object: present }, wish, group, flight)
       return finalized(object, finalizerFor(object), { apply }, flight)
@@ -151,6 +156,16 @@ export function groupUsers(options: UsersOptions): Controller {
     throw isLeaving
       ? new UserError(nameInUse, `${ask.service} is still that of ${whose}, which is giving it up`)
       : new UserError(nameTaken, `${ask.service} is that of ${whose}`, 'Choose another name for one of them.')
+  }
+
+  /** @throws UserError if proxies of its own, which it does not ask for any more, have the name until they are gone */
+  function mustBeFree({ parent, service }: Ask): void {
+    const host = hostOf(service)
+    const isHeld = madeFor(world, parent, [resources.secrets]).some(
+      (secret) => parseDeviceFqdn(textIn(secret, stateKeys.deviceFqdn) ?? '')?.startsWith(`${host}.`) === true,
+    )
+    if (!isHeld || recordOf(world, service, settings.namespace) !== undefined) return
+    throw new UserError(nameInUse, `the proxy that it had of its own is called ${host} until it is gone`)
   }
 }
 

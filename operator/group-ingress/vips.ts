@@ -123,7 +123,11 @@ export function vips({ api, identity, clock, random = Math.random }: Options): V
         const fresh = settled(wish, present, who)
         if (fresh !== undefined) return fresh
         if (next.do !== 'put') continue
-        const after = await api.putService(next.service, signal)
+        const after = await api.putService(next.service, signal).catch((error: unknown) => {
+          if (present !== undefined || !(error instanceof ApiError) || error.status !== 409) throw error
+          return { refused: `${name} cannot be made while a device of the tailnet is called so: ${describe(error)}` }
+        })
+        if ('refused' in after) return { ...after, again: within(soonMs) }
         remember(name, after, soonMs)
         const done = settled(wish, after, who)
         if (done !== undefined) return done

@@ -30,7 +30,7 @@ type Told = {
   readonly told: string | undefined
   readonly synced: Synced | undefined
   /** It does not do yet all that the files say; with a target that is missing it never does. */
-  readonly lags: boolean
+  readonly lags: () => boolean
   readonly now: number
 }
 
@@ -41,9 +41,8 @@ export function nextSync(digest: string, { told, synced, lags, now }: Told): Syn
     if (since < restMs) return { again: restMs - since }
     return { tell: digest, next: { digest, count: 1, at: now }, again: repeats[0] }
   }
-  if (synced?.digest !== digest || !lags) return {}
-  const pause = repeats[synced.count - 1]
-  if (pause === undefined) return {}
+  const pause = synced?.digest === digest ? repeats[synced.count - 1] : undefined
+  if (synced === undefined || pause === undefined || !lags()) return {}
   if (since < pause) return { again: pause - since }
   const count = synced.count + 1
   const again = repeats[count - 1]
@@ -84,7 +83,7 @@ export function syncer({ annotate, annotation, clock }: SyncerOptions) {
       const { tell, next, again } = nextSync(digest, {
         told: pod.metadata.annotations?.[annotation],
         synced: synced.get(key),
-        lags: lags(),
+        lags,
         now: clock.now(),
       })
       if (next !== undefined) synced.set(key, next)

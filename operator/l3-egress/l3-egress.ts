@@ -4,6 +4,7 @@ import { annotations as table, proxyClassOf, readAnnotations } from '../objects/
 import { hasTarget } from '../objects/exposed.ts'
 import { hostnameOf, invalidService, proxyReady, stateOf } from '../objects/exposed-service.ts'
 import { annotationEvents, egressUse } from '../objects/ignored.ts'
+import { groupsLeft, waitForGroup } from '../objects/name-in-group.ts'
 import { services } from '../objects/resources.ts'
 import { sameNameAs } from '../objects/same-name.ts'
 import type { Variable } from '../proxy/request.ts'
@@ -31,6 +32,7 @@ export const l3Egress: Kind = {
       throw new UserError(invalidService, why, 'Remove it.')
     }
     const name = hostnameOf(service, hostname)
+    waitForGroup('svc', service, name, world)
     return {
       proxies: {
         type: 'svc',
@@ -55,4 +57,5 @@ export const l3Egress: Kind = {
     ...(seen.name !== undefined && seen.refused === undefined && { patch: rewrite(service, seen.name, settings) }),
   }),
   release: restore,
+  concerns: [groupsLeft(services)],
 }

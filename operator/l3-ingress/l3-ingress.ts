@@ -9,6 +9,7 @@ import { proxyClassOf } from '../objects/class-of.ts'
 import { isExposed } from '../objects/exposed.ts'
 import { hostnameOf, invalidService, loadBalancerOf, proxyReady, stateOf } from '../objects/exposed-service.ts'
 import { annotationEvents, exposedUse } from '../objects/ignored.ts'
+import { groupsLeft, waitForGroup } from '../objects/name-in-group.ts'
 import { services } from '../objects/resources.ts'
 import { sameNameAs } from '../objects/same-name.ts'
 import { clusterAddresses, dnsName, specOf } from '../objects/service.ts'
@@ -31,6 +32,7 @@ export const l3Ingress: Kind = {
         : {},
     conditions: [proxyReady(stateOf(seen, settings))],
   }),
+  concerns: [groupsLeft(services)],
 }
 
 function plan(service: KubeObject, world: World, settings: OperatorSettings): Plan {
@@ -44,6 +46,7 @@ function plan(service: KubeObject, world: World, settings: OperatorSettings): Pl
   if (ports.list === '' && (needsPorts.length > 0 || ports.problems.length > 0))
     throw noPorts(needsPorts, ports.problems)
   const name = hostnameOf(service, hostname)
+  waitForGroup('svc', service, name, world)
   return {
     proxies: {
       type: 'svc',

@@ -1,4 +1,5 @@
 import type { Kind } from '../kind.ts'
+import { groupsLeft } from '../objects/name-in-group.ts'
 import { ingressClasses, ingresses, services } from '../objects/resources.ts'
 import { ingressesNear, ingressesOf } from './concerns.ts'
 import { isOurs } from './ingress.ts'
@@ -15,5 +16,6 @@ export const l7Ingress: Kind = {
   concerns: [
     { resource: services, keys: ingressesNear },
     { resource: ingressClasses, keys: ingressesOf },
+    groupsLeft(ingresses),
   ],
 }

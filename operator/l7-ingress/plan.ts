@@ -5,6 +5,7 @@ import { quote } from '../../lib/quote.ts'
 import type { Plan } from '../kind.ts'
 import { called, proxyClassOf } from '../objects/annotations.ts'
 import { annotationEvents } from '../objects/ignored.ts'
+import { waitForGroup } from '../objects/name-in-group.ts'
 import { ingressClasses } from '../objects/resources.ts'
 import { sameName } from '../objects/same-name.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -23,6 +24,7 @@ export function plan(ingress: KubeObject, world: World, settings: OperatorSettin
   const { annotations } = sites
   const hostname = hostnameOf(ingress)
   waitForName(ingress, hostname, joiningServices(ingress, world, settings))
+  waitForGroup('ingress', ingress, hostname, world)
   const { tcp, udp } = joinedTo(ingress, world, settings)
   const forwards = annotations.forwardClusterTraffic === true
   return {

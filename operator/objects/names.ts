@@ -22,6 +22,9 @@ export const labels = {
   app: 'app',
 } as const
 
+/** The ConfigMap in which the operator keeps what it knows of a Tailscale Service, by its name without `svc:`. */
+export const serviceRecordName = (host: string): string => `tailscale-service-${host}`
+
 /** The value of `labels.parentType`. */
 export type ParentType = 'svc' | 'ingress' | 'connector' | 'proxygroup'
 

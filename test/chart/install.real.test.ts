@@ -146,7 +146,13 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
     kind: 'ProxyGroup',
     spec: { type, replicas: 1 },
   })
-  await cluster.apply(group('in', 'ingress'), service('shop', { ...expose, ...through('in') }))
+  const far = service('far', { ...target, ...through('out') }, { type: 'ExternalName', externalName: 'unused' })
+  await cluster.apply(
+    group('in', 'ingress'),
+    group('out', 'egress'),
+    service('shop', { ...expose, ...through('in') }),
+    far,
+  )
   const shop = () =>
     bed.control.service('svc:shop').then(
       ({ name }) => name,
@@ -154,6 +160,9 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
     )
   await expect.poll(shop).toBe('svc:shop')
   await expect.poll(() => at.ready('proxygroup', 'in')).toBe('True')
+  const farName = async () =>
+    (await cluster.get<KubeObject & { spec: { externalName: string } }>('service', 'far'))?.spec.externalName
+  await expect.poll(farName).toMatch(/^ts-far-/)
   await expect.poll(() => at.ready('service', 'warehouse')).toBe('True')
   await expect.poll(() => at.ready('service', 'lb')).toBe('True')
 
@@ -164,7 +173,7 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
   await helm(bed, 'upgrade', where[0]!, chart, where[1]!, '--reuse-values', '--set=cleanup.enabled=true')
   const [logged] = await Promise.all([play(operator), helm(bed, 'uninstall', ...where)])
   expect(logged).toContain('Deployment "operator" is scaled down')
-  expect(logged.find((line) => line.startsWith('left: '))).toMatch(/^left: 7 Pods, 7 devices, 8 Secrets, \d+ other/)
+  expect(logged.find((line) => line.startsWith('left: '))).toMatch(/^left: 8 Pods, 8 devices, 10 Secrets, \d+ other/)
   expect(logged.at(-1)).toBe('nothing is left')
   await at.nothingLeft()
   expect(await released()).toEqual([])
@@ -178,5 +187,6 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
   expect(await cluster.get('service', 'warehouse')).toMatchObject({
     spec: { type: 'ClusterIP', selector: { app: 'a' } },
   })
+  expect(await farName()).toBe('unused')
   expect(at.problems).toEqual([])
 })

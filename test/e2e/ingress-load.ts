@@ -65,14 +65,27 @@ export async function restartUnderLoad(ingress: IngressBed, name: string, times:
 }
 
 /** The time limit of one answer while replicas are killed, in ms. */
-const answersWithin = 10_000
+export const answersWithin = 10_000
+
+/** When a replica was killed, and when it was back. */
+export type Outage = { readonly from: number; readonly to: number }
+
+/**
+ * Failures that no outage explains: requests may fail until the replica is back, or others have its clients, and a
+ * failure is reported only after its time limit.
+ */
+export const unexplained = ({ failures }: Report, outages: readonly Outage[]): Report['failures'] =>
+  failures.filter(({ at }) => {
+    const time = Date.parse(at)
+    return !outages.some(({ from, to }) => time >= from && time < to + answersWithin)
+  })
 
 /**
  * Kills replicas one after the other under load, including the Pod, and waits until each is back as the same node: all
  * that is left of it is in Secrets.
  */
 export async function killUnderLoad(ingress: IngressBed, name: string, victims: readonly ProxyPod[]): Promise<void> {
-  const outages: { readonly from: number; readonly to: number }[] = []
+  const outages: Outage[] = []
   const { reports } = await underLoad(ingress, name, { patience: answersWithin, retries: 0 }, async () => {
     for (const victim of victims) {
       const before = (await victim.pod())?.metadata.uid
@@ -86,19 +99,16 @@ export async function killUnderLoad(ingress: IngressBed, name: string, victims: 
       expect((await victim.secret())['device_id']).toBe(identity)
     }
   })
-  for (const { failures, longestGap } of reports) {
-    // Requests may fail until the replica is back, or others have its clients; a failure is reported only after its
-    // time limit.
-    const during = (at: number): boolean => outages.some(({ from, to }) => at >= from && at < to + answersWithin)
-    expect(failures.filter(({ at }) => !during(Date.parse(at)))).toEqual([])
-    expect(longestGap).toBeLessThan(Math.max(...outages.map(({ from, to }) => to - from)) + answersWithin)
+  for (const report of reports) {
+    expect(unexplained(report, outages)).toEqual([])
+    expect(report.longestGap).toBeLessThan(Math.max(...outages.map(({ from, to }) => to - from)) + answersWithin)
   }
   const longest = reports.map(({ longestGap }) => longestGap)
   console.log(`${victims.length} kills; longest time without an answer: ${longest.join(', ')} ms`)
 }
 
 /** As the OOM killer does; a new Pod is started without kubelet's back-off. */
-async function kill(victim: ProxyPod): Promise<void> {
+export async function kill(victim: ProxyPod): Promise<void> {
   await victim.exec('sh', '-c', 'kill -KILL $(pidof node) $(pidof tailscaled)')
   const atOnce = ['--force', '--grace-period=0', '--wait=false']
   await victim.cluster.kubectl(['delete', 'pod', victim.name, `--namespace=${proxyNamespace}`, ...atOnce])

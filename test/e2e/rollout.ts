@@ -7,6 +7,9 @@ const workload = (name: string, kind = 'statefulset', namespace = proxyNamespace
   `--namespace=${namespace}`,
 ]
 
+/** How often soaks do what they repeat; fewer, to see whether they work. */
+export const soakTimes = Number(process.env['CULVERT_TEST_TIMES'] ?? 20)
+
 /** The replicas of a group are restarted one after the other, and each may take the full limit. */
 const timeout = 3 * patience
 
@@ -23,4 +26,11 @@ export async function restartRollout(cluster: Cluster, group: string): Promise<n
   await cluster.kubectl(['rollout', 'restart', ...workload(group)])
   await rolledOut(cluster, group)
   return performance.now() - begun
+}
+
+/** Drains a node of the replicas of a group, and leaves it cordoned. */
+export async function drain(cluster: Cluster, node: string, group: string): Promise<void> {
+  const how = ['--ignore-daemonsets', '--delete-emptydir-data', '--force', `--timeout=${timeout / 1000}s`]
+  const which = `--pod-selector=tailscale.com/parent-resource=${group}`
+  await cluster.kubectl(['drain', node, ...how, which], { timeout: timeout + patience })
 }

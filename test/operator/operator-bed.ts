@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { connect } from '../../kube/controller/cluster.ts'
-import { systemClock } from '../../lib/clock.ts'
+import { type Clock, systemClock } from '../../lib/clock.ts'
 import { tailscaleApi } from '../../operator/api/client.ts'
 import { compose, type Operator } from '../../operator/compose.ts'
 import type { OperatorSettings } from '../../operator/settings/settings.ts'
@@ -57,7 +57,9 @@ export class OperatorBed implements AsyncDisposable {
   }
 
   /** Runs the operator; `logged` are the lines of its log. It sees the API server through `kube.proxy`. */
-  async operate(): Promise<Operator & AsyncDisposable & { readonly logged: readonly string[] }> {
+  async operate(
+    clock: Clock = systemClock,
+  ): Promise<Operator & AsyncDisposable & { readonly logged: readonly string[] }> {
     const { bed, kube, tailnet: joined } = this
     const stop = new AbortController()
     const logged: string[] = []
@@ -67,7 +69,7 @@ export class OperatorBed implements AsyncDisposable {
     const { api } = await connect(kube.kubeconfig('operator', { token }, kube.proxy.url))
     const tailnet = tailscaleApi(this.settings.loginServer, { type: 'oauth-client', ...files })
     const log = (line: string): void => void logged.push(line)
-    const operator = compose({ api, tailnet, settings: this.settings, log, clock: systemClock }, stop.signal)
+    const operator = compose({ api, tailnet, settings: this.settings, log, clock }, stop.signal)
     await Promise.all(operator.sources().map(({ synced }) => synced))
     return {
       ...operator,

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../../lib/clock.ts'
+import { UserError } from '../../../kube/controller/controller.ts'
 import type { KubeObject } from '../../../kube/controller/object.ts'
+import { KubeError } from '../../../kube/error.ts'
+import { systemClock } from '../../../lib/clock.ts'
 import { ranges } from '../../../operator/group-egress/allocate.ts'
 import { allocator, type Asked, type Place } from '../../../operator/group-egress/allocator.ts'
 import { readClusterService } from '../../../operator/group-egress/cluster-service.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { worldOf } from '../a-world.ts'
 import { inCluster } from './a-group.ts'
 
@@ -34,24 +37,41 @@ describe('the place of a Service in a group', () => {
     expect(new Set(places.map(({ key }) => key)).size).toBe(900)
   })
 
-  it('is chosen when the one before is written', async () => {
-    const { place } = allocator(worldOf(), systemClock)
-    const order: string[] = []
-    const first = place(asked('apps', 'a'), async () => {
-      await Promise.resolve()
-      order.push('a is written')
+  it('is chosen while others are still being written, and no other Service gets it, however long that takes', async () => {
+    const clock = new VirtualClock()
+    const { place } = allocator(worldOf(), clock)
+    const slow = Promise.withResolvers<undefined>()
+    const range = { first: 10_000, last: 10_001 }
+    const first = place(asked('apps', 'a', { range }), async (chosen) => {
+      await slow.promise
+      return chosen
     })
-    const other = place(asked('apps', 'b', { group: 'other' }), async () => void order.push('b, of another group'))
-    const second = place(asked('apps', 'c'), async () => void order.push('c'))
-    await Promise.all([first, other, second])
-    expect(order.indexOf('c')).toBeGreaterThan(order.indexOf('a is written'))
+    await clock.advance(3_600_000)
+    const second = await place(asked('apps', 'b', { range }), async (chosen) => chosen)
+    await expect(place(asked('apps', 'c', { range }), async (chosen) => chosen)).rejects.toThrow(/not 1 of them/)
+    slow.resolve(undefined)
+    expect(new Set([portOf(await first), portOf(second)])).toEqual(new Set([10_000, 10_001]))
+    await expect(place(asked('apps', 'c', { range }), async (chosen) => chosen)).rejects.toThrow(/not 1 of them/)
   })
 
-  it('can be given again when it could not be written', async () => {
+  it.each([
+    ['was refused', new KubeError('no', { status: 403, retryable: false }), 0],
+    ['is somebody else’s', new UserError('NotOwned', 'no'), 0],
+    ['had no answer', new KubeError('no', { retryable: true }), 120_001],
+    ['failed in the API server', new KubeError('no', { status: 504, retryable: true }), 120_001],
+    ['was given up', new DOMException('no', 'TimeoutError'), 120_001],
+  ])('can be given again when it is certain that it is not written: the write %s', async (_what, error, after) => {
+    const clock = new VirtualClock()
+    const { place } = allocator(worldOf(), clock)
     const range = { first: 10_000, last: 10_000 }
-    const { place } = allocator(worldOf(), systemClock)
-    await expect(place(asked('apps', 'a', { range }), () => Promise.reject(new Error('no')))).rejects.toThrow('no')
-    expect(portOf(await place(asked('apps', 'b', { range }), async (chosen) => chosen))).toBe(10_000)
+    await expect(place(asked('apps', 'a', { range }), () => Promise.reject(error))).rejects.toThrow('no')
+    const other = async () => portOf(await place(asked('apps', 'b', { range }), async (chosen) => chosen))
+    if (after > 0) {
+      await clock.advance(after - 2)
+      await expect(other()).rejects.toThrow(/not 1 of them/)
+      await clock.advance(2)
+    }
+    expect(await other()).toBe(10_000)
   })
 
   it('stays, and is free again when the Service is gone', async () => {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
+import { services } from '../../../operator/objects/resources.ts'
+import { never } from '../../kube/controller/api-bed.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { namespace } from '../operator-process.ts'
 import { EgressBed, group, service, type Slice, through } from './egress-bed.ts'
@@ -79,6 +81,38 @@ test('what others change or delete is put right', async () => {
   await expect.poll(() => at.condition('db')).toMatch(/^True ReadyToRouteTraffic/)
   await at.remove('db')
   await at.nothingLeft('db')
+})
+
+test('of two Services that got one port, as by two operators, one gets another', async () => {
+  await using _ = await at.operate()
+  for (const name of ['old', 'young']) {
+    await at.here.bed.cluster.apply(service(name))
+    await expect.poll(() => at.condition(name)).toMatch(/^True ReadyToRouteTraffic/)
+  }
+  const port = async (name: string) => (await at.childrenOf(name))[0]?.spec.ports[0]?.targetPort
+  const [made] = await at.childrenOf('old')
+  const before = await port('young')
+  const ofOld = [{ op: 'replace', path: '/spec/ports/0/targetPort', value: before }]
+  const patch = ['patch', 'service', made!.metadata.name, '--type=json', `--patch=${JSON.stringify(ofOld)}`]
+  await at.here.bed.cluster.kubectl([...patch, `--namespace=${namespace}`])
+  await expect.poll(async () => new Set([await port('old'), await port('young')]).size).toBe(2)
+  await at.remove('old', 'young')
+  for (const name of ['old', 'young']) await at.nothingLeft(name)
+})
+
+test('a Service whose annotations leave no room for what is noted there says so, until they do', async () => {
+  await using _ = await at.operate()
+  const large = 'example.com/large'
+  const used = Object.entries(through('one')).flat().join('').length
+  const annotations = { ...through('one'), [large]: 'x'.repeat(256 * 1024 - used - large.length) }
+  await at.here.kube.direct.create(services, service('full', annotations), never)
+  await at.here.bed.cluster.apply(service('db'))
+  await expect.poll(() => at.condition('full', 'Configured')).toMatch(/^False ConfigurationFailed:.* Too long: /)
+  await expect.poll(() => at.condition('db')).toMatch(/^True ReadyToRouteTraffic/)
+  await at.annotate('full', { [large]: null })
+  await expect.poll(() => at.condition('full')).toMatch(/^True ReadyToRouteTraffic/)
+  await at.remove('full', 'db')
+  for (const name of ['full', 'db']) await at.nothingLeft(name)
 })
 
 describe('a Service that cannot be, or not now', () => {

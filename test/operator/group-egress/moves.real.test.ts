@@ -3,7 +3,7 @@ import { services } from '../../../operator/objects/resources.ts'
 import { never } from '../../kube/controller/api-bed.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { namespace } from '../operator-process.ts'
-import { EgressBed, service, type Service, through } from './egress-bed.ts'
+import { EgressBed, group, service, type Service, through } from './egress-bed.ts'
 
 const healthPort = 'tailscale-health-check'
 
@@ -119,4 +119,13 @@ test('many Services at once have different ports', async () => {
   await expect.poll(() => at.here.bed.cluster.list('services', 'apps')).toEqual([])
   await expect.poll(() => at.files('one')).toEqual([])
   await at.nothingLeft('many-0')
+})
+
+test('on Headscale, new replicas get their keys, and forward', async () => {
+  await at.here.tailnet.control.putApi({ play: 'headscale' })
+  await using _ = await at.operate()
+  await at.here.bed.cluster.apply(group('two', 2), service('db', through('two')))
+  await expect.poll(() => at.condition('db')).toBe('True ReadyToRouteTraffic: 2 of 2 replicas forward to db.lab.ts.net')
+  await at.remove('db')
+  await at.nothingLeft('db')
 })

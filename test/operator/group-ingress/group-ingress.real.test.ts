@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { balancer, endpoints, GroupBed, ingress, proxyGroup } from './group-bed.ts'
+import { walkGroups, walkThroughAll } from './walks.ts'
 
 let here: GroupBed
 let operator: Awaited<ReturnType<GroupBed['at']['operate']>>
 beforeAll(async () => {
   here = await GroupBed.start()
-  await here.cluster.apply(proxyGroup('one'), proxyGroup('two', 1))
+  await here.cluster.apply(...walkGroups)
   operator = await here.at.operate()
 })
 afterAll(async () => {
@@ -174,24 +175,20 @@ test('without the annotation it gets proxies of its own, and gives them up when 
   }
   await isInGroup()
   const before = await nodes()
-  for (const [kind, name] of [
-    ['ingress', 'walker'],
-    ['service', 'db'],
-  ] as const)
-    await here.annotate(kind, name, own)
+  await here.annotate('ingress', 'walker', own)
+  await here.annotate('service', 'db', own)
   await expect.poll(nodes).toEqual([...before, 'db', 'walker'].toSorted())
   await expect.poll(() => here.condition('service', 'db', 'TailscaleProxyReady')).toMatch(/^True/)
   expect(await here.condition('service', 'db')).toBe('none')
   await expect.poll(() => here.service('svc:db')).toBeUndefined()
   await expect.poll(() => here.entries('ingress', 'walker')).toHaveLength(1)
-  for (const [kind, name] of [
-    ['ingress', 'walker'],
-    ['service', 'db'],
-  ] as const)
-    await here.annotate(kind, name, grouped)
+  await here.annotate('ingress', 'walker', grouped)
+  await here.annotate('service', 'db', grouped)
   await isInGroup()
   await expect.poll(nodes).toEqual(before)
   await expect.poll(() => here.condition('service', 'db', 'TailscaleProxyReady')).toBe('none')
+  // The group has waited for the names.
+  expect(operator.logged.filter((line) => line.includes(' 409 '))).toEqual([])
   for (const one of ['ingress/walker', 'service/db']) await here.remove(one)
   await expect.poll(() => here.made()).toEqual([])
   await here.absent('ingress/walker', 'service/db')
@@ -205,6 +202,12 @@ test('what goes on its way to another group leaves nothing in either', async () 
   await here.remove('service/db')
   await here.gone('service', 'db', 'svc:db')
   for (const group of ['one', 'two']) expect((await here.advertised(group)).join('')).toBe('')
+})
+
+test('after each step of three walks through every kind a Service is what it asks to be, and nothing is left', async () => {
+  const { length } = operator.logged
+  await walkThroughAll(here, ['ann', 'bob', 'cid'], 1)
+  expect(operator.logged.slice(length)).toEqual([])
 })
 
 test('without its group an object waits, and can go', async () => {

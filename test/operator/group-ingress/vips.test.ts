@@ -125,6 +125,22 @@ test('one of somebody else is refused, and looked at again soon', async () => {
   expect(await shared.claim(wish, never)).toMatchObject({ differs: [] })
 })
 
+test('one whose name a device has is refused, and made when that is gone', async () => {
+  const tailnet = new Tailnet()
+  tailnet.seen = (call) => {
+    if (call === 'put svc:web') throw new ApiError('409 a node is called web', { problem: 'refused', status: 409 })
+  }
+  const { clock, shared } = operator(tailnet, 'east')
+  const refused = await shared.claim(wish, never)
+  expect(refused).toMatchObject({
+    refused: expect.stringContaining('while a device of the tailnet is called') as unknown,
+  })
+  expect(refused.again).toBeLessThanOrEqual(15_000)
+  tailnet.seen = () => {}
+  await clock.advance(refused.again)
+  expect(await shared.claim(wish, never)).toMatchObject({ differs: [] })
+})
+
 test('the last owner removes it, the others only leave', async () => {
   const tailnet = new Tailnet()
   const [{ shared: east }, { shared: west }] = [operator(tailnet, 'east'), operator(tailnet, 'west')]

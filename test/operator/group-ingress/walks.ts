@@ -12,11 +12,11 @@ type Status = { readonly conditions?: readonly { readonly type: string; readonly
 
 /** The groups through which Services walk: two of ingress, one of egress. */
 export const walkGroups: readonly KubeObject[] = [
-  proxyGroup('west', 2),
-  proxyGroup('east', 1),
+  proxyGroup('one', 2),
+  proxyGroup('two', 1),
   { ...proxyGroup('out', 1), spec: { type: 'egress', replicas: 1 } },
 ]
-const replicas = { west: 2, east: 1 } as const
+const replicas = { one: 2, two: 1 } as const
 
 /** How a Service is reached: what makes it so, and how it then stands. */
 type Kind = { readonly annotations: Texts; readonly standing: readonly string[] }
@@ -29,8 +29,8 @@ const kinds: Readonly<Record<string, Kind>> = {
     annotations: { [expose]: 'true' },
     standing: ['TailscaleProxyReady', 'node', 'ClusterIP'],
   },
-  'by a group': { annotations: { [group]: 'west' }, standing: [...inGroup, 'hosted by west', 'ClusterIP'] },
-  'by another group': { annotations: { [group]: 'east' }, standing: [...inGroup, 'hosted by east', 'ClusterIP'] },
+  'by a group': { annotations: { [group]: 'one' }, standing: [...inGroup, 'hosted by one', 'ClusterIP'] },
+  'by another group': { annotations: { [group]: 'two' }, standing: [...inGroup, 'hosted by two', 'ClusterIP'] },
   'as egress by a proxy of its own': {
     annotations: { [group]: null, [expose]: null, [target]: '100.64.99.99' },
     standing: ['TailscaleProxyReady', 'node', 'ExternalName'],
@@ -104,7 +104,33 @@ export class Walker {
 }
 
 /** What is in the cluster and in the tailnet for no group. */
-export const leftIn = async (here: GroupBed): Promise<readonly string[]> => [
+const leftIn = async (here: GroupBed): Promise<readonly string[]> => [
   ...(await here.made()),
   ...(await here.control.nodes()).map(({ name }) => name).toSorted(),
 ]
+
+/** The same without any Service, once all groups are there; the operator runs. */
+export async function groupsOnly(here: GroupBed): Promise<readonly string[]> {
+  await expect.poll(async () => (await here.control.nodes()).length).toBe(4)
+  return leftIn(here)
+}
+
+/** Removes the Services again; there is what was there before. */
+export async function gone(here: GroupBed, before: readonly string[], ...names: readonly string[]): Promise<void> {
+  await here.remove(...names.map((name) => `service/${name}`))
+  for (const name of names) await expect.poll(() => here.cluster.get('service', name)).toBeUndefined()
+  await expect.poll(() => leftIn(here)).toEqual(before)
+}
+
+/** Has Services of these names walk at the same time, each so often, and looks what is left. */
+export async function walkThroughAll(here: GroupBed, names: readonly string[], times: number): Promise<void> {
+  const before = await groupsOnly(here)
+  await Promise.all(
+    names.map(async (name) => {
+      const walker = new Walker(here, name)
+      await walker.create()
+      for (let time = 1; time <= times; time += 1) await walker.walk()
+    }),
+  )
+  await gone(here, before, ...names)
+}

@@ -5,7 +5,7 @@ import { nextSync, type Sync, type Synced } from '../../../operator/group/sync.t
 function play(digests: readonly string[], lags: (second: number) => boolean, told?: string): (string | undefined)[] {
   let synced: Synced | undefined
   return digests.map((digest, second) => {
-    const { tell, next }: Sync = nextSync(digest, { told, synced, lags: lags(second), now: second * 1000 })
+    const { tell, next }: Sync = nextSync(digest, { told, synced, lags: () => lags(second), now: second * 1000 })
     synced = next ?? synced
     told = tell ?? told
     return tell
@@ -46,6 +46,6 @@ describe('a Pod is told of changed files', () => {
 
   it('once a second at most', () => {
     const synced = { digest: 'a', count: 1, at: 1000 }
-    expect(nextSync('b', { told: 'a', synced, lags: true, now: 1300 })).toEqual({ again: 700 })
+    expect(nextSync('b', { told: 'a', synced, lags: () => true, now: 1300 })).toEqual({ again: 700 })
   })
 })

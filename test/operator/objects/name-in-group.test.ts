@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import { recordObject } from '../../../operator/group-ingress/record.ts'
+import { kinds } from '../../../operator/kinds.ts'
+import { groupsLeft } from '../../../operator/objects/name-in-group.ts'
+import { services } from '../../../operator/objects/resources.ts'
+import { ingress, service, settings, worldOf } from '../a-world.ts'
+
+const hostname = { 'tailscale.com/hostname': 'Shop' }
+const objects = {
+  'L3 ingress': service('a', {}, { annotations: { ...hostname, 'tailscale.com/expose': 'true' } }),
+  'L3 egress': service('a', {}, { annotations: { ...hostname, 'tailscale.com/tailnet-ip': '100.64.0.9' } }),
+  'L7 ingress': ingress('a', { tls: [{ hosts: ['shop'] }] }),
+}
+
+test.each(Object.entries(objects))('a node of %s waits until a group has given up its name', (_what, object) => {
+  const parent = {
+    type: object.kind === 'Ingress' ? 'ingress' : 'svc',
+    namespace: object.metadata.namespace ?? '',
+    name: 'a',
+  } as const
+  const record = (host: string) =>
+    recordObject(
+      {
+        service: `svc:${host}`,
+        parent,
+        group: 'in',
+        former: [],
+        leaving: [],
+        addresses: [],
+        fqdn: undefined,
+        refused: undefined,
+      },
+      settings.namespace,
+    )
+  const planned = (host: string) => {
+    const world = worldOf(object, record(host))
+    return kinds
+      .find((kind) => kind.resource.kind === object.kind && kind.claims(object, world, settings))!
+      .plan(object, world, settings)
+  }
+  expect(() => planned('shop')).toThrow(/goes first/)
+  expect(planned('other').proxies?.hostnames.map((name) => name.toLowerCase())).toEqual(['shop'])
+})
+
+test('the end of what a group has is of concern', () => {
+  const object = objects['L3 ingress']
+  const parent = { type: 'svc', namespace: object.metadata.namespace ?? '', name: 'a' } as const
+  const gone = recordObject(
+    {
+      service: 'svc:shop',
+      parent,
+      group: 'in',
+      former: [],
+      leaving: [],
+      addresses: [],
+      fqdn: undefined,
+      refused: undefined,
+    },
+    settings.namespace,
+  )
+  expect(groupsLeft(services).keys(gone, worldOf(object))).toEqual([`${object.metadata.namespace}/a`])
+})
