@@ -3,3 +3,6 @@
  * may be slow or busy, and only what never happens should fail.
  */
 export const patience = 180_000
+
+/** For `expect.poll` of what takes many steps, each of which may take long. */
+export const ofMany = { timeout: 5 * patience } as const

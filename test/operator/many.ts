@@ -3,6 +3,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import { services } from '../../operator/objects/resources.ts'
 import { never } from '../kube/controller/api-bed.ts'
 import { limited } from '../../lib/limit.ts'
+import { ofMany } from '../lab/patience.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { idle, OperatorBed } from './operator-bed.ts'
 import { namespace } from './operator-process.ts'
@@ -68,7 +69,7 @@ export function manyServices(many: number): void {
       await using operator = await here.operate()
       here.kube.proxy.seen.length = 0
       await Promise.all(all.map((one) => some(() => here.kube.direct.create(services, one, never))))
-      await expect.poll(readyServices).toBe(many)
+      await expect.poll(readyServices, ofMany).toBe(many)
       await idle(operator)
       const counted = requestsPer(many, here.kube.proxy.seen)
       expect(Object.keys(counted)).toEqual(expect.arrayContaining(Object.keys(most)))
@@ -89,7 +90,8 @@ export function manyServices(many: number): void {
       expect(here.kube.proxy.writes).toEqual([])
 
       await here.bed.cluster.kubectl(['delete', 'services', '--all', '--namespace=apps', '--wait=false'])
-      await expect.poll(async () => (await listed('services', 'apps')).map(({ metadata }) => metadata.name)).toEqual([])
+      const names = async () => (await listed('services', 'apps')).map(({ metadata }) => metadata.name)
+      await expect.poll(names, ofMany).toEqual([])
       const kinds = 'services,secrets,statefulsets,pods,serviceaccounts,roles,rolebindings'
       const managed = { selector: 'tailscale.com/managed=true' }
       await expect.poll(() => here.bed.cluster.list(kinds, namespace, managed)).toEqual([])

@@ -49,8 +49,13 @@ export class ReplicasBed implements AsyncDisposable {
     await this.#kube.direct.create(services, { apiVersion: 'v1', kind: 'Service', metadata, spec }, never)
   }
 
-  async isReady(name: string): Promise<void> {
-    await expect.poll(() => this.#standing(name)).toMatch(/^ProxyCreated/)
+  /** Waits until replicas have done what a Service asks for. */
+  async isReady(replicas: Replicas, name: string): Promise<void> {
+    const standing = async (): Promise<string> => {
+      await replicas.revive()
+      return this.#standing(name)
+    }
+    await expect.poll(standing).toMatch(/^ProxyCreated/)
   }
 
   async #standing(name: string): Promise<string> {
@@ -78,11 +83,15 @@ export class ReplicasBed implements AsyncDisposable {
       await this.#happens(replicas, victim, fault)
       await made
       for (const one of replicas.all) if (one.process.hasEnded) await replicas.restart(one.name)
-      await expect.poll(() => replicas.leader?.name, { message: `a leader after ${number}: ${fault}` }).toBeDefined()
+      const leader = async (): Promise<string | undefined> => {
+        await replicas.revive()
+        return replicas.leader?.name
+      }
+      await expect.poll(leader, { message: `a leader after ${number}: ${fault}` }).toBeDefined()
       const broken = fault === 'stop' ? replicas.takeLate() : replicas.broken
       expect(broken, `after ${number}: ${fault}`).toEqual([])
     }
-    for (const name of this.#exposed.slice(before)) await this.isReady(name)
+    for (const name of this.#exposed.slice(before)) await this.isReady(replicas, name)
     expect(await this.nodes()).toEqual([...this.#exposed].toSorted())
     expect(this.#problems).toEqual([])
     expect(replicas.broken).toEqual([])
@@ -98,8 +107,10 @@ export class ReplicasBed implements AsyncDisposable {
         await expect
           .poll(() => others.some((one) => one.process.hasEnded || isLeading(one.process)), { message: fault })
           .toBe(true)
+      const isTaken = wasLeader && others.some((one) => isLeading(one.process))
       end()
-      if (wasLeader) await process.end()
+      // If another has ended instead, the Lease may not have expired.
+      if (isTaken) await process.end()
     }
     if (fault === 'kill' || fault === 'terminate') {
       process.signal(fault === 'kill' ? 'SIGKILL' : 'SIGTERM')

@@ -10,7 +10,7 @@ import { namespace, OperatorProcess } from './operator-process.ts'
 
 type Times = { readonly lease: number; readonly deadline: number; readonly retry: number }
 
-/** In seconds: short, since tests wait until the Lease expires, but no busy machine stands still for so long. */
+/** In seconds: short, since tests wait until the Lease expires. */
 export const times: Times = { lease: 10, deadline: 8, retry: 1 }
 
 /** For tests that do not wait for that. */
@@ -114,6 +114,11 @@ export class Replicas implements AsyncDisposable {
     const replica = this.of(name)
     await replica.process.end()
     replica.process = await this.#operate(join(this.#folder, name), replica.port)
+  }
+
+  /** If none runs any more, starts the last one anew, as kubelet does: a machine that stands still takes the Lease away. */
+  async revive(): Promise<void> {
+    if (this.all.every(({ process }) => process.hasEnded)) await this.restart(this.all.at(-1)!.name)
   }
 
   /** What a replica answers at a path of its server for probes and metrics: the status, and the lines. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { services } from '../../../operator/objects/resources.ts'
 import { never } from '../../kube/controller/api-bed.ts'
+import { ofMany } from '../../lab/patience.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { namespace } from '../operator-process.ts'
 import { EgressBed, group, service, type Service, through } from './egress-bed.ts'
@@ -107,7 +108,7 @@ test('many Services at once have different ports', async () => {
     (await at.here.bed.cluster.list<Service>('services', 'apps')).filter(({ status }) =>
       status.conditions?.some(({ reason }) => reason === 'ReadyToRouteTraffic'),
     ).length
-  await expect.poll(ready).toBe(100)
+  await expect.poll(ready, ofMany).toBe(100)
   const made = await at.here.bed.cluster.list<Service>('services', namespace)
   const ports = made
     .filter(({ metadata }) => metadata.labels?.['tailscale.com/svc-type'] === 'egress')
@@ -116,7 +117,7 @@ test('many Services at once have different ports', async () => {
   expect(await at.files('one')).toHaveLength(100)
   expect(operator.logged.filter((line) => line.includes('error'))).toEqual([])
   await at.remove(...names)
-  await expect.poll(() => at.here.bed.cluster.list('services', 'apps')).toEqual([])
+  await expect.poll(() => at.here.bed.cluster.list('services', 'apps'), ofMany).toEqual([])
   await expect.poll(() => at.files('one')).toEqual([])
   await at.nothingLeft('many-0')
 })
