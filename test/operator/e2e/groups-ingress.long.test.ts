@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { drain, soakTimes as times } from '../../e2e/rollout.ts'
 import { namespace } from '../operator-process.ts'
 import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
 
@@ -25,11 +26,11 @@ async function serving(replicas: number): Promise<void> {
   }
 }
 
-test('in 20 rollouts of three replicas no new connection fails', async () => {
+test(`in ${times} rollouts of three replicas no new connection fails`, async () => {
   await scale(3)
   await here.rolledOut('ingress')
   await here.underLoad(async () => {
-    for (let time = 1; time <= 20; time += 1) {
+    for (let time = 1; time <= times; time += 1) {
       await here.relabel(`r${time}`)
       await here.rolledOut('ingress')
       await serving(3)
@@ -45,9 +46,7 @@ test('with one replica, five, and one again, no new connection fails', async () 
 
 test('while a node is drained, no new connection fails', async () => {
   await here.underLoad(async () => {
-    const drained = ['--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=300s']
-    const where = ['--pod-selector=tailscale.com/parent-resource=ingress']
-    await here.bed.cluster.kubectl(['drain', 'node2', ...drained, ...where], { timeout: 400_000 })
+    await drain(here.bed.cluster, 'node2', 'ingress')
     await serving(2)
     await here.bed.cluster.kubectl(['uncordon', 'node2'])
   })
