@@ -18,6 +18,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   relay: ['lib'],
   agent: ['lib', 'wire', 'netfilter', 'localapi', 'serve', 'certs', 'kube', 'relay'],
   operator: ['lib', 'wire', 'kube'],
+  apiserver: ['lib', 'wire', 'localapi', 'kube'],
 }
 
 /**

@@ -1,0 +1,31 @@
+import type { ApiProxyConfig } from '../wire/api-proxy-config.ts'
+import type { Caller } from './caller.ts'
+import type { Rules } from './capability.ts'
+import { outgoingHeaders } from './headers.ts'
+import { Refused } from './refused.ts'
+import type { Frame, Received } from './well-formed.ts'
+
+/**
+ * The headers with which a request of a caller goes on, names and values in turn.
+ * @throws Refused if it may not
+ */
+export function admit(
+  { headers }: Received,
+  frame: Frame,
+  caller: Caller,
+  { mode }: Pick<ApiProxyConfig, 'mode'>,
+  authorization: () => string,
+): string[] {
+  if (mode === undefined) throw new Refused(503, 'disabled', 'the proxy is switched off')
+  refuseUnrecorded(caller.rules, frame)
+  const impersonation = mode === 'auth' ? { identity: caller.identity, authorization: authorization() } : undefined
+  return outgoingHeaders(headers, impersonation)
+    .filter(([name]) => frame.hasBody || name.toLowerCase() !== 'content-length')
+    .flat()
+}
+
+/** Nothing is recorded yet; so what must be is not done. Sessions of all kinds begin with a change of protocol. */
+function refuseUnrecorded({ enforcesRecording, recordsRequests, recorders }: Rules, { upgrade }: Frame): void {
+  if (!enforcesRecording || (!recordsRequests && recorders.length > 0 && upgrade === undefined)) return
+  throw new Refused(403, 'policy', 'the policy wants this recorded, and there is no recorder')
+}
