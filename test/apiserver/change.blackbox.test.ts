@@ -45,8 +45,7 @@ describe('a change of the config', () => {
 })
 
 describe('at SIGTERM', () => {
-  it('what is open goes on for the time that is set, and ends in good order', async () => {
-    await using bed = await ProxyBed.start({ ...auth, CULVERT_APISERVER_DRAIN: '3s' })
+  const watched = (bed: ProxyBed) => {
     const watch = Promise.withResolvers<Parameters<ProxyBed['upstream']['answer']>[1]>()
     bed.upstream.answer = ({ target }, response) => {
       if (target !== watchPath) {
@@ -56,22 +55,42 @@ describe('at SIGTERM', () => {
       response.writeHead(200).flushHeaders()
       watch.resolve(response)
     }
+    return watch.promise
+  }
+
+  it('what is open goes on, and what still comes is served; it ends when nothing is open', async () => {
+    await using bed = await ProxyBed.start({ ...auth, CULVERT_APISERVER_DRAIN: '10m' })
+    const watch = watched(bed)
     const [watching, idle] = [await bed.open(), await bed.open()]
-    const client = reading(watching)
+    const [client, other] = [reading(watching), reading(idle)]
     watching.write(head(`GET ${watchPath}`))
     idle.write(head('GET /api'))
-    await reading(idle).until('done')
-    const response = await watch.promise
+    await other.until('done')
+    const response = await watch
     const closed = once(idle, 'close')
     const exited = bed.terminate()
-    // Idle connections end, and new ones are served.
     await closed
     expect(await bed.raw(head('GET /api'))).toMatch(/connection: close.*done/is)
     expect(await bed.probe('/readyz')).toEqual({ status: 503, body: 'shutting down\n' })
     response.write('event')
     await client.until('event')
+    response.end()
     expect(await exited).toBe(0)
     expect(client.text()).toMatch(/event\r\n0\r\n\r\n$/)
+  })
+
+  it('what is open for too long ends in good order', async () => {
+    await using bed = await ProxyBed.start({ ...auth, CULVERT_APISERVER_DRAIN: '1s' })
+    const watch = watched(bed)
+    const socket = await bed.open()
+    const client = reading(socket)
+    socket.write(head(`GET ${watchPath}`))
+    await watch
+    await client.until('200 OK')
+    const closed = once(socket, 'close')
+    expect(await bed.terminate()).toBe(0)
+    await closed
+    expect(client.text()).toMatch(/\r\n0\r\n\r\n$/)
   })
 
   it('it ends at once if nothing is open', async () => {
