@@ -1,7 +1,7 @@
 import type { ApiProxyConfig } from '../wire/api-proxy-config.ts'
 import type { Caller } from './caller.ts'
 import type { Rules } from './capability.ts'
-import { outgoingHeaders } from './headers.ts'
+import { type Header, outgoingHeaders } from './headers.ts'
 import { Refused } from './refused.ts'
 import type { Frame, Received } from './well-formed.ts'
 
@@ -18,10 +18,25 @@ export function admit(
 ): string[] {
   if (mode === undefined) throw new Refused(503, 'disabled', 'the proxy is switched off')
   refuseUnrecorded(caller.rules, frame)
+  if (mode === 'auth') refuseForeignPage(headers)
   const impersonation = mode === 'auth' ? { identity: caller.identity, authorization: authorization() } : undefined
   return outgoingHeaders(headers, impersonation)
     .filter(([name]) => frame.hasBody || name.toLowerCase() !== 'content-length')
     .flat()
+}
+
+/**
+ * With impersonation, the device is all that a request needs to be somebody's; so any page in a browser on it could ask,
+ * and open sessions, as its user. Browsers say which page it is. Some clients that are no browsers send an Origin, too,
+ * which is the server's own.
+ */
+function refuseForeignPage(headers: readonly Header[]): void {
+  const all = (name: string): string[] => headers.flatMap(([one, value]) => (one.toLowerCase() === name ? [value] : []))
+  const [host = ''] = [...all(':authority'), ...all('host')].map((one) => URL.parse(`https://${one}`)?.host)
+  const isForeign =
+    all('sec-fetch-site').some((site) => site !== 'same-origin' && site !== 'none') ||
+    all('origin').some((origin) => host === '' || URL.parse(origin.trim())?.host !== host)
+  if (isForeign) throw new Refused(403, 'foreign-page', 'a page of another site may not use this')
 }
 
 /** Nothing is recorded yet; so what must be is not done. Sessions of all kinds begin with a change of protocol. */

@@ -19,6 +19,7 @@ export type RefusedFor =
   | 'unknown-peer' // tailscaled knows nobody at the address
   | 'unconfirmed-peer' // tailscaled could not be asked
   | 'policy' // the tailnet's policy does not allow it, or cannot be read
+  | 'foreign-page' // a page of another site, in a browser on the device
   | 'disabled' // the proxy is switched off
   | 'credentials' // the proxy has no token or authority to trust
   | 'upstream' // the API server did not answer

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { admit } from '../../apiserver/admit.ts'
 import { readCaller } from '../../apiserver/caller.ts'
+import type { Header } from '../../apiserver/headers.ts'
 import { Refused } from '../../apiserver/refused.ts'
 import { parseAddress } from '../../lib/address.ts'
 import { aWhois, granting, groups } from './a-whois.ts'
@@ -73,5 +74,55 @@ describe('what must be recorded is not done', () => {
       }
     }
     expect([passes(plain), passes(session)]).toEqual([request, its])
+  })
+})
+
+describe('a page in a browser', () => {
+  const names: Header = ['Host', 'kube.lab.ts.net']
+  it.each<[string, readonly Header[], boolean]>([
+    ['that is no page', [names], true],
+    ['of another site', [names, ['Origin', 'https://other.example.com']], false],
+    ['of another host', [names, ['origin', 'https://other.lab.ts.net']], false],
+    ['of another port', [names, ['Origin', 'https://kube.lab.ts.net:8443']], false],
+    ['that does not say of which site it is', [names, ['Origin', 'null']], false],
+    ['with two origins', [names, ['Origin', 'https://kube.lab.ts.net'], ['Origin', 'https://other']], false],
+    ['that only reads', [names, ['Sec-Fetch-Site', 'cross-site']], false],
+    ['of the same domain', [names, ['sec-fetch-site', 'same-site']], false],
+    ['of the server itself', [names, ['Origin', 'https://kube.lab.ts.net'], ['Sec-Fetch-Site', 'same-origin']], true],
+    [
+      'of the server itself, by its port',
+      [
+        ['host', 'KUBE.lab.ts.net:443'],
+        ['Origin', 'https://kube.lab.ts.net'],
+      ],
+      true,
+    ],
+    [
+      'of the server itself, over HTTP/2',
+      [
+        [':authority', 'kube.lab.ts.net'],
+        ['origin', 'https://kube.lab.ts.net'],
+      ],
+      true,
+    ],
+    [
+      'whose server has no name',
+      [
+        ['Host', ''],
+        ['Origin', ''],
+      ],
+      false,
+    ],
+  ])('%s', (_what, headers, mayAsk) => {
+    const asks = (mode: 'auth' | 'noauth'): boolean => {
+      try {
+        return admit({ ...received, headers }, plain, callerOf(), { mode }, secret).length >= 0
+      } catch (error) {
+        expect(error).toMatchObject({ status: 403, reason: 'foreign-page' })
+        return false
+      }
+    }
+    // Without impersonation, it would need credentials.
+    expect([asks('auth'), asks('noauth')]).toEqual([mayAsk, true])
   })
 })

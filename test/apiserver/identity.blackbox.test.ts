@@ -90,6 +90,14 @@ describe('who asks', () => {
   })
 })
 
+it('a page of another site gets no session as whoever looks at it', async () => {
+  await using bed = await ProxyBed.start({ APISERVER_PROXY: 'auth' })
+  const change = 'Connection: Upgrade\r\nUpgrade: websocket\r\nOrigin: https://other.example.com\r\n'
+  const answer = await bed.raw(`GET /api/v1/namespaces/a/pods/b/exec HTTP/1.1\r\nHost: kube\r\n${change}\r\n`)
+  expect(answer).toMatch(/^HTTP\/1\.1 403 .*"kind":"Status"/s)
+  expect(bed.upstream.forwards).toEqual([])
+})
+
 it('a connection that is cut within a body is no whole request', async () => {
   await using bed = await ProxyBed.start({ APISERVER_PROXY: 'auth' })
   const socket = await bed.open()
