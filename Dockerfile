@@ -1,5 +1,5 @@
-# The agent's image, and with --target=operator the operator's. docs/image.md describes their contents, the privileges
-# that they need and how to build them.
+# The agent's image, with --target=operator the operator's, and with --target=apiserver that of the API server proxy.
+# docs/image.md describes their contents, the privileges that they need and how to build them.
 ARG BASE_IMAGE=docker.io/library/debian:trixie-slim
 ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 ARG TAILSCALE_IMAGE=docker.io/tailscale/tailscale:v1.102.5
@@ -40,6 +40,18 @@ LABEL org.opencontainers.image.title="Culvert operator" \
     org.opencontainers.image.version="${VERSION}"
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/node", "/usr/local/lib/culvert/operator.js"]
+
+# Nor does the API server proxy, which runs beside the agent.
+FROM runtime AS apiserver
+COPY images/lib/package.json /usr/local/lib/culvert/
+COPY --from=bundle /src/dist/apiserver.js /src/dist/APISERVER-NOTICES /usr/local/lib/culvert/
+ARG VERSION
+LABEL org.opencontainers.image.title="Culvert API server proxy" \
+    org.opencontainers.image.description="Lets peers of a tailnet use the API of a Kubernetes cluster as themselves" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}"
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/node", "/usr/local/lib/culvert/apiserver.js"]
 
 FROM runtime
 # tini is for images/bin/culvert; iptables contains both of its variants, nft and legacy. busybox has programs that users'

@@ -1,3 +1,4 @@
+import type { Duplex, Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { buildConnector, Dispatcher, Pool } from 'undici'
 import { CulvertError } from './errors.ts'
@@ -62,8 +63,33 @@ export async function askOnce(
   return answer(await new Client(`http://${host}`, { ...options, connect }).request({ ...request, reset: true }))
 }
 
+/** A request of somebody else that is passed on: its body is a stream, and so is that of its answer. */
+export type PassedRequest = {
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  /** Names and values in turn, in latin1; a name may occur several times. `host` is set from the pool's URL. */
+  readonly headers: readonly string[]
+  readonly body: Readable | null
+  /** The protocol that the connection is asked to change to. */
+  readonly upgrade?: string | undefined
+  /** Ends the request, or its answer. */
+  readonly signal: AbortSignal
+}
+
+/** By their names in lower case; several with one name are a list. */
+export type PassedHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+/** The head of an answer with its body, or the connection after its protocol has changed (status 101). */
+export type PassedAnswer = { readonly status: number; readonly headers: PassedHeaders } & (
+  | { readonly body: Readable }
+  | { readonly connection: Duplex }
+)
+
 export type HttpPool = {
   readonly send: (request: Request) => Promise<Answer | { readonly stale: unknown }>
+  /** Rejects if there is no answer. Nothing is sent twice. */
+  readonly pass: (request: PassedRequest) => Promise<PassedAnswer>
   readonly close: () => Promise<void>
   /** Whether it connects to the fallback, since the name in the URL was not found. */
   readonly usesFallback: () => boolean
@@ -120,16 +146,19 @@ export function httpPool(url: string, { tls, connectMs, idleMs, probeMs, fallbac
       if (fallback && usesFallback) connectToFallback(fallback)
       else open(to, (...opened) => (fallback && isNotFound(opened[0]) ? connectToFallback(fallback) : done(...opened)))
     }
-  let pool: Pool | undefined
+  let opened: Pool | undefined
+  const open = async (): Promise<Pool> => {
+    const { buildConnector: connector, Pool: Connections } = await loadClient()
+    return (opened ??= new Connections(url, {
+      ...options,
+      keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
+      connect: either(connector({ ...trust, ...lookup })),
+    }))
+  }
   return {
     send: async (request) => {
-      const { buildConnector: connector, Pool: Connections } = await loadClient()
-      pool ??= new Connections(url, {
-        ...options,
-        keepAliveTimeout: idleMs,
-        keepAliveMaxTimeout: idleMs,
-        connect: either(connector({ ...trust, ...lookup })),
-      })
+      const pool = await open()
       // The pool frees a connection in the turn after its last answer was read.
       await nextTurn()
       const isKept = pool.stats.free > 0
@@ -142,20 +171,44 @@ export function httpPool(url: string, { tls, connectMs, idleMs, probeMs, fallbac
         throw error
       }
     },
-    close: async () => pool?.close(),
+    pass: async (request) => passOn(await open(), request),
+    close: async () => opened?.close(),
     usesFallback: () => usesFallback,
   }
 }
 
 /** A handler that has `check` called first of all. */
-function checking(handler: Dispatcher.DispatchHandler, check: () => void): Dispatcher.DispatchHandler {
-  const start: Dispatcher.DispatchHandler['onRequestStart'] = (...started) => {
-    check()
-    handler.onRequestStart?.(...started)
-  }
-  return new Proxy(handler, {
-    get: (target, name) => (name === 'onRequestStart' ? start : Reflect.get(target, name)),
+const checking = (handler: Dispatcher.DispatchHandler, check: () => void): Dispatcher.DispatchHandler =>
+  replacing(handler, {
+    onRequestStart: (...started) => {
+      check()
+      handler.onRequestStart?.(...started)
+    },
   })
+
+/** A handler with other methods in place of some of its own. */
+const replacing = (handler: Dispatcher.DispatchHandler, others: Dispatcher.DispatchHandler) =>
+  new Proxy(handler, {
+    get: (target, name): unknown => Reflect.get(Object.hasOwn(others, name) ? others : target, name),
+  })
+
+/** A change of protocol that was asked for may be refused; then it is an answer like others. */
+async function passOn(pool: Pool, { headers, upgrade, ...rest }: PassedRequest): Promise<PassedAnswer> {
+  const changed = Promise.withResolvers<PassedAnswer>()
+  const changing = pool.compose(
+    (dispatch) => (to, handler) =>
+      dispatch(
+        { ...to, upgrade: upgrade ?? null },
+        replacing(handler, {
+          onRequestUpgrade: (_, status, answered, connection) =>
+            changed.resolve({ status, headers: answered, connection }),
+        }),
+      ),
+  )
+  const answered = (upgrade === undefined ? pool : changing)
+    .request({ ...rest, headers: [...headers] })
+    .then(({ statusCode: status, headers: its, body }): PassedAnswer => ({ status, headers: its, body }))
+  return Promise.race([answered, changed.promise])
 }
 
 function answer({ statusCode, headers, body }: Dispatcher.ResponseData): Answer {

@@ -14,11 +14,14 @@ export const buildAgent = (): Promise<string> => bundled('agent', 'NOTICES')
 /** The same of the operator, `dist/operator.js`. */
 export const buildOperator = (): Promise<string> => bundled('operator', 'OPERATOR-NOTICES')
 
+/** The same of the API server proxy, `dist/apiserver.js`. */
+export const buildApiServer = (): Promise<string> => bundled('apiserver', 'APISERVER-NOTICES')
+
 /** Before requireBuiltins, which takes all of Node's modules. */
-const parts = { agent: () => [execaParts()], operator: () => [clientNodeParts()] } as const
+const parts = { agent: () => [execaParts()], operator: () => [clientNodeParts()], apiserver: () => [] } as const
 
 /** Bundles `<name>/main.ts`, and writes the licences of what is in it. */
-async function bundled(name: 'agent' | 'operator', licences: string): Promise<string> {
+async function bundled(name: keyof typeof parts, licences: string): Promise<string> {
   const outfile = join(root, 'dist', `${name}.js`)
   await mkdir(dirname(outfile), { recursive: true })
   const { metafile } = await build({
@@ -75,4 +78,4 @@ async function notices({ outputs }: Metafile): Promise<string> {
   return (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`)
 }
 
-if (import.meta.main) console.log(`${await buildAgent()}\n${await buildOperator()}`)
+if (import.meta.main) console.log(`${await buildAgent()}\n${await buildOperator()}\n${await buildApiServer()}`)

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
-import { buildAgent } from './build.ts'
+import { buildAgent, buildApiServer } from './build.ts'
 import { runSteps, staticSteps } from './programs.ts'
 
 const help = `Usage: npm test [-- FILTER…]          all tests: static checks, unit, blackbox, cluster, real
@@ -24,6 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
   const failedChecks = await runSteps(checks)
 
   await buildAgent()
+  await buildApiServer()
   const lab = await execa(process.execPath, ['test/lab/main.ts', 'build', ...(long ? ['--releases'] : [])], {
     cwd: root,
     stdio: 'inherit',

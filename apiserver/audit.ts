@@ -1,0 +1,60 @@
+import type { Caller } from './caller.ts'
+import type { Origin } from './proxy-header.ts'
+import type { Refused } from './refused.ts'
+import type { RequestInfo } from './request-info.ts'
+
+/** What is known of a request when it ends, or when a session has begun. */
+export type Audited = {
+  /** By which the API server's own audit knows it; undefined if it has not answered. */
+  readonly id: string | undefined
+  readonly stage: 'started' | 'ended'
+  /** Undefined if the connection has not said it. */
+  readonly origin: Origin | undefined
+  /** Undefined if it was refused before it was known. */
+  readonly caller: Caller | undefined
+  /** Whether the API server took it for a request of the caller. */
+  readonly impersonated: boolean
+  readonly method: string
+  readonly target: string
+  readonly info: RequestInfo
+  /** Of the answer; undefined if none was sent. */
+  readonly status: number | undefined
+  readonly ms: number
+  readonly refused: Refused | undefined
+  /** Why it was cut off. */
+  readonly cut: string | undefined
+}
+
+/** The longest text of others in a line. */
+const most = 500
+
+/**
+ * One line of the audit: JSON, in an order for people. Queries are left out, since they may hold secrets: the arguments
+ * of a command, for example.
+ */
+export function auditLine(time: Date, audited: Audited): string {
+  const { id, stage, origin, caller, impersonated, method, target, info, status, ms, refused, cut } = audited
+  const { resource } = info
+  const line = {
+    time: time.toISOString(),
+    stage,
+    ...(id !== undefined && { auditId: id }),
+    ...(origin && { from: origin.address.text }),
+    ...(caller && { node: caller.node, nodeId: caller.nodeId, user: caller.identity.user }),
+    ...(caller && impersonated && { groups: caller.identity.groups.slice(0, 100) }),
+    method,
+    verb: info.verb,
+    ...(resource && {
+      ...(resource.group !== '' && { group: resource.group }),
+      resource: resource.name,
+      ...(resource.namespace !== '' && { namespace: resource.namespace }),
+      ...(resource.object !== '' && { name: resource.object }),
+    }),
+    ...(!resource && { path: target.replace(/\?.*/s, '') }),
+    ...(status !== undefined && { status }),
+    ms: Math.round(ms),
+    ...(refused && { refused: refused.reason, message: refused.message }),
+    ...(cut !== undefined && { cut }),
+  }
+  return `${JSON.stringify(line, (_, value: unknown) => (typeof value === 'string' ? value.slice(0, most) : value))}\n`
+}

@@ -1,0 +1,28 @@
+import { describe } from '../lib/errors.ts'
+import { listen, type Routes, serve } from '../lib/http-server.ts'
+import type { Log } from '../lib/log.ts'
+import { type Metric, metricsContentType, renderMetrics } from '../lib/metrics.ts'
+
+/** What the proxy says of itself. */
+export type State = {
+  /** Why it cannot serve clients; none: it can. */
+  readonly notReady: () => readonly string[]
+  readonly metrics: () => readonly Metric[]
+}
+
+/** For kubelet's probes, and for Prometheus. */
+export function serveHealth({ notReady, metrics }: State, port: number, log: Log) {
+  const routes: Routes = {
+    '/livez': () => ({ status: 200, body: 'ok' }),
+    '/readyz': () => {
+      const problems = notReady()
+      return problems.length === 0 ? { status: 200, body: 'ok' } : { status: 503, body: problems.join('\n') }
+    },
+    '/metrics': () => ({
+      status: 200,
+      body: renderMetrics(metrics()),
+      headers: { 'content-type': metricsContentType },
+    }),
+  }
+  return listen(serve(routes), { port }, { failed: (error) => log(`warning: ${describe(error)}`) })
+}

@@ -1,0 +1,62 @@
+/** The statuses by which requests are refused here, with the word that Kubernetes has for each. */
+const reasons = {
+  400: 'BadRequest',
+  403: 'Forbidden',
+  405: 'MethodNotAllowed',
+  413: 'RequestEntityTooLarge',
+  417: 'BadRequest',
+  431: 'BadRequest',
+  500: 'InternalError',
+  502: 'BadGateway',
+  503: 'ServiceUnavailable',
+} as const
+
+export type RefusedStatus = keyof typeof reasons
+
+/** Why nothing is passed on: one of a few words, for metrics. */
+export type RefusedFor =
+  | 'malformed' // the request could be understood in two ways, or not at all
+  | 'unknown-peer' // tailscaled knows nobody at the address
+  | 'unconfirmed-peer' // tailscaled could not be asked
+  | 'policy' // the tailnet's policy does not allow it, or cannot be read
+  | 'foreign-page' // a page of another site, in a browser on the device
+  | 'disabled' // the proxy is switched off
+  | 'credentials' // the proxy has no token or authority to trust
+  | 'upstream' // the API server did not answer
+  | 'internal' // a bug in the proxy
+
+/** A request that is not passed on. The message is for the caller, the cause for the log. */
+export class Refused extends Error {
+  readonly status: RefusedStatus
+  readonly reason: RefusedFor
+
+  constructor(status: RefusedStatus, reason: RefusedFor, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'Refused'
+    this.status = status
+    this.reason = reason
+  }
+}
+
+/** The body of a refusal: a `Status`, which clients of Kubernetes show. */
+export const statusBody = ({ status, message }: Pick<Refused, 'status' | 'message'>): string =>
+  `${JSON.stringify({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: `culvert: ${message}`,
+    reason: reasons[status],
+    code: status,
+  })}\n`
+
+/** The head that goes with it. */
+export const statusHeaders = (body: string): Readonly<Record<string, string | number>> => ({
+  'content-type': 'application/json',
+  'content-length': Buffer.byteLength(body),
+  'cache-control': 'no-cache, private',
+})
+
+/** An error as a refusal; what is not one is a bug, of which the caller learns nothing. */
+export const asRefused = (error: unknown): Refused =>
+  error instanceof Refused ? error : new Refused(500, 'internal', 'the request could not be passed on', error)

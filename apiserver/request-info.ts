@@ -1,0 +1,72 @@
+/** What a request is about, in Kubernetes' own terms. */
+export type RequestInfo = {
+  /** Such as `get`, `list` or `watch`; for what is no resource the method in lower case. */
+  readonly verb: string
+  /** Absent for what is no resource. */
+  readonly resource?: Resource
+}
+
+export type Resource = {
+  /** Empty for the core group. */
+  readonly group: string
+  /** With its subresource, such as `pods/exec`. */
+  readonly name: string
+  /** Empty if it has none. */
+  readonly namespace: string
+  /** The object's name; empty for all of them. */
+  readonly object: string
+}
+
+const verbs: ReadonlyMap<string, string> = new Map([
+  ['POST', 'create'],
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+])
+
+/** Reads method and target by the rules of Kubernetes (RequestInfoFactory); only for people, it decides nothing. */
+export function requestInfo(method: string, target: string): RequestInfo {
+  const { path, query } = splitTarget(target)
+  const nonResource: RequestInfo = { verb: method.toLowerCase() }
+  const parts = path.split('/').filter((part) => part !== '')
+  const prefix = parts.shift()
+  if ((prefix !== 'api' && prefix !== 'apis') || parts.length < (prefix === 'api' ? 2 : 3)) return nonResource
+  const group = prefix === 'api' ? '' : (parts.shift() ?? '')
+  parts.shift()
+  const isLegacy = parts.length > 1 && (parts[0] === 'watch' || parts[0] === 'proxy')
+  const legacy = isLegacy ? parts.shift() : undefined
+  let namespace = ''
+  if (parts[0] === 'namespaces' && parts.length > 1) {
+    namespace = parts[1] ?? ''
+    if (parts.length > 2 && parts[2] !== 'status' && parts[2] !== 'finalize') parts.splice(0, 2)
+  }
+  const [kind = '', object = '', subresource = ''] = parts
+  const isProxy = legacy === 'proxy'
+  const name = subresource === '' || isProxy ? kind : `${kind}/${subresource}`
+  const verb = legacy ?? withoutName(verbs.get(method) ?? method.toLowerCase(), object, query)
+  return { verb, resource: { group, name, namespace, object } }
+}
+
+function withoutName(verb: string, object: string, query: URLSearchParams): string {
+  if (object !== '') return verb
+  if (verb === 'delete') return 'deletecollection'
+  if (verb !== 'get') return verb
+  return /^(?:1|t|true)$/i.test(query.get('watch') ?? '') ? 'watch' : 'list'
+}
+
+/** The path, decoded as far as it can be, and the query. */
+function splitTarget(target: string): { path: string; query: URLSearchParams } {
+  const mark = target.indexOf('?')
+  const path = mark < 0 ? target : target.slice(0, mark)
+  return { path: decoded(path), query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)) }
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}

@@ -1,0 +1,168 @@
+import type { Clock } from '../lib/clock.ts'
+import { coalesce } from '../lib/coalesce.ts'
+import { CulvertError, describe } from '../lib/errors.ts'
+import { close } from '../lib/http-server.ts'
+import { bootLog, type Log } from '../lib/log.ts'
+import { leaveReason } from '../lib/termination-log.ts'
+import { localApi } from '../localapi/client.ts'
+import { auditLine, type Audited } from './audit.ts'
+import { Callers } from './callers.ts'
+import { keepCertificate } from './certificate.ts'
+import { type Config, readConfig } from './config.ts'
+import { exchange, type Parts } from './exchange.ts'
+import { serveHealth } from './health.ts'
+import { Listener, portOf } from './listener.ts'
+import { measures } from './metrics.ts'
+import { followNetmap } from './netmap.ts'
+import { OpenRequests } from './open-requests.ts'
+import { readSettings, type Settings, strayVariables } from './settings.ts'
+import { Upstream } from './upstream.ts'
+
+/** The process as seen from the proxy: only apiserver/main.ts reads the environment, and handles signals. */
+export type Process = {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly write: (line: string) => void
+  readonly writeAudit: (line: string) => void
+  readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => void
+  readonly onUncaught: (listener: (error: unknown) => void) => void
+  readonly clock: Clock
+  readonly terminationLog: string
+  readonly version: string
+}
+
+/** How often open requests are looked at, in milliseconds, if nothing is heard of a change. */
+const recheckMs = 5000
+
+/** Runs the proxy to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
+export async function runApiServer(outside: Process): Promise<0 | 1> {
+  const { env, onSignal, onUncaught, clock, version } = outside
+  const log = bootLog(outside.write, clock.date)
+  const signalled = Promise.withResolvers<string>()
+  const forced = Promise.withResolvers<void>()
+  const uncaught = Promise.withResolvers<never>()
+  // While it ends, nothing awaits it.
+  uncaught.promise.catch(() => {})
+  let signals = 0
+  onSignal((signal) => {
+    signals += 1
+    if (signals === 1) signalled.resolve(`received ${signal}`)
+    else forced.resolve()
+  })
+  onUncaught((error) => {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    uncaught.reject(new CulvertError('internal', `bug in the proxy: ${stack.slice(0, 2000)}`))
+  })
+  log(`culvert API server proxy ${version}`)
+  const stop = new AbortController()
+  try {
+    for (const stray of strayVariables(env)) log(`warning: ${stray}`)
+    const settings = readSettings(env)
+    const config = await readConfig(settings.config, log)
+    const proxy = await start(settings, config, outside, log, stop.signal)
+    try {
+      log(`${await Promise.race([signalled.promise, uncaught.promise])}, shutting down`)
+      await Promise.race([proxy.drain(), forced.promise, uncaught.promise])
+    } finally {
+      stop.abort()
+      await proxy.close()
+    }
+    return 0
+  } catch (error) {
+    log(`error: ${describe(error)}`)
+    leaveReason(outside.terminationLog, describe(error), log)
+    return 1
+  }
+}
+
+async function start(
+  settings: Settings,
+  config: Config,
+  { clock, writeAudit }: Pick<Process, 'clock' | 'writeAudit'>,
+  log: Log,
+  signal: AbortSignal,
+) {
+  const api = localApi(settings.socket)
+  const counts = measures()
+  const callers = new Callers(api, clock, signal, counts.asked)
+  const open = new OpenRequests(clock)
+  const upstream = new Upstream(settings.cluster)
+  let isDraining = false
+  let isFollowed = false
+  let renamed = new AbortController()
+
+  const record: Parts['record'] = (audited, kind) => {
+    writeAudit(auditLine(clock.date(), audited))
+    if (audited.stage !== 'ended') return
+    counts.ended(audited, kind)
+    const { refused } = audited
+    if (refused?.cause !== undefined) log(`error: ${refused.message}: ${describe(refused.cause)}`)
+  }
+  const parts: Parts = {
+    callers,
+    open,
+    clock,
+    record,
+    config: config.now,
+    isDraining: () => isDraining,
+    upstream: { authorization: () => upstream.authorization(), pass: (request) => upstream.pass(request) },
+  }
+  const refusedHead = { method: '', target: '', info: { verb: 'other' }, ms: 0, caller: undefined, impersonated: false }
+  const listener = new Listener(
+    {
+      take: (incoming) => void exchange(incoming, parts),
+      refused: (origin, refused) => {
+        const nothing: Pick<Audited, 'id' | 'stage' | 'cut'> = { id: undefined, stage: 'ended', cut: undefined }
+        record({ ...nothing, ...refusedHead, origin, refused, status: origin && refused.status }, 'request')
+      },
+    },
+    settings,
+  )
+
+  const recheck = coalesce(() => open.recheck(callers), signal)
+  clock.every(recheckMs, signal, recheck)
+  void followNetmap({ api, clock, signal }, (isConnected) => {
+    isFollowed = isConnected
+    callers.forget()
+    recheck()
+  })
+  void config.follow((now, before) => {
+    if (now.mode !== before.mode) open.endAll('the mode has changed')
+    if (now.serviceName === before.serviceName) return
+    renamed.abort()
+    renamed = new AbortController()
+  }, signal)
+  if (settings.tls)
+    void keepCertificate({
+      api,
+      clock,
+      log,
+      signal,
+      changed: () => renamed.signal,
+      service: () => config.now().serviceName,
+      show: (pair) => listener.show(pair),
+    })
+
+  const notReady = (): string[] => [
+    ...(isDraining ? ['shutting down'] : []),
+    ...(isFollowed ? [] : ['tailscaled does not answer']),
+    ...(listener.isReady ? [] : ['there is no certificate yet']),
+  ]
+  const health = await serveHealth({ notReady, metrics: () => counts.all(open) }, settings.port, log)
+  const { host, port } = settings.listen
+  log(`listens on ${host}:${await listener.listen(host, port)}, and for probes on port ${portOf(health)}`)
+
+  return {
+    /** Lets open requests go on for a while, and serves those that still come; then ends them in good order. */
+    drain: async (): Promise<void> => {
+      isDraining = true
+      listener.drain()
+      await Promise.race([open.empty(), clock.sleep(settings.drainMs, signal)])
+      open.finishAll()
+      await Promise.race([open.empty(), clock.sleep(1000, signal)])
+    },
+    close: async (): Promise<void> => {
+      listener.close()
+      await close(health)
+    },
+  }
+}

@@ -1,0 +1,147 @@
+import { createServer as createHttp, type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import { createServer as createHttp2, type Http2Server, type Http2Session } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Incoming } from './exchange.ts'
+import type { Origin } from './proxy-header.ts'
+import { Refused, statusBody, statusHeaders } from './refused.ts'
+
+/** In milliseconds: for a request's head, and for a connection without any. */
+const [headMs, idleMs] = [10_000, 120_000]
+/** Tokens may be long. */
+const maxHeadBytes = 64 * 1024
+/** Of one connection of HTTP/2 at the same time, as the API server allows. */
+const maxStreams = 250
+
+export type Handlers = {
+  readonly take: (incoming: Incoming) => void
+  /** A connection was refused before there was a request. */
+  readonly refused: (origin: Origin | undefined, refused: Refused) => void
+}
+
+/** Serves a connection whose other end is known. */
+export type ServeConnection = {
+  readonly serve: (socket: Socket, origin: Origin) => void
+  /** Has connections end when their present requests have ended. */
+  readonly drain: () => void
+}
+
+type Extras = Pick<Incoming, 'connection' | 'proceed'>
+
+/** HTTP/1.1, by Node's strict parser. */
+export function http1({ take, refused }: Handlers): ServeConnection {
+  const origins = new WeakMap<object, Origin>()
+  const server: Server = createHttp({
+    // Checked by us, so that the answer is a Status.
+    requireHostHeader: false,
+    maxHeaderSize: maxHeadBytes,
+    headersTimeout: headMs,
+    requestTimeout: 0,
+    keepAliveTimeout: idleMs,
+    connectionsCheckingInterval: 1000,
+    noDelay: true,
+  })
+  // Otherwise headers after the first 2000 would be left out silently.
+  server.maxHeadersCount = 0
+  /** Of the request that is being answered. */
+  const unreadable = new WeakMap<object, AbortController>()
+  const pass = (request: IncomingMessage, response: ServerResponse, extras: Extras = {}): void => {
+    const { socket } = request
+    const origin = origins.get(socket)
+    if (origin === undefined) return void socket.destroy()
+    const broken = new AbortController()
+    unreadable.set(socket, broken)
+    response.on('close', () => {
+      if (unreadable.get(socket) === broken) unreadable.delete(socket)
+    })
+    take({ request, response, origin, unreadable: broken.signal, ...extras })
+  }
+  const change = (request: IncomingMessage, _socket: Duplex, head: Buffer): void => {
+    const { socket } = request
+    const response = new ServerResponse(request)
+    response.assignSocket(socket)
+    response.on('finish', () => socket.destroySoon())
+    pass(request, response, { connection: { socket, head } })
+  }
+  server.on('request', (request, response) => pass(request, response))
+  server.on('checkContinue', (request, response) =>
+    pass(request, response, { proceed: () => response.writeContinue() }),
+  )
+  server.on('checkExpectation', (request, response) => pass(request, response))
+  server.on('upgrade', change)
+  server.on('connect', change)
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const isLarge = error.code === 'HPE_HEADER_OVERFLOW'
+    const why = isLarge ? 'the head of the request is too large' : 'the request cannot be read'
+    const refusal = new Refused(isLarge ? 431 : 400, 'malformed', why)
+    const broken = unreadable.get(socket)
+    if (broken !== undefined) return broken.abort(refusal)
+    // A connection that breaks is no request.
+    if (error.code !== 'ECONNRESET') refused(origins.get(socket), refusal)
+    if (socket.writable) socket.end(answerOf(refusal))
+    else socket.destroy()
+  })
+  // It looks for late heads from the time when it listens, which is done for it.
+  server.emit('listening')
+  return {
+    serve: (socket, origin) => {
+      origins.set(socket, origin)
+      server.emit('connection', socket)
+    },
+    drain: () => server.closeIdleConnections(),
+  }
+}
+
+/** The whole answer to what is no request. */
+function answerOf(refusal: Refused): string {
+  const body = statusBody(refusal)
+  const headers = Object.entries({ ...statusHeaders(body), connection: 'close' })
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return `HTTP/1.1 ${refusal.status} Bad Request\r\n${lines}\r\n${body}`
+}
+
+export function http2({ take }: Handlers): ServeConnection {
+  const origins = new WeakMap<Http2Session, Origin>()
+  const sessions = new Set<Http2Session>()
+  const server: Http2Server = createHttp2({
+    settings: { enableConnectProtocol: false, maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeadBytes },
+    maxHeaderListPairs: 1000,
+    // Otherwise such fields would be left out silently; so we refuse them.
+    strictFieldWhitespaceValidation: false,
+  })
+  const pass = ({ request, response }: Pick<Incoming, 'request' | 'response'>, extras: Extras = {}): void => {
+    const session = 'stream' in request ? request.stream.session : undefined
+    const origin = session && origins.get(session)
+    if (origin === undefined) response.destroy()
+    else take({ request, response, origin, ...extras })
+  }
+  server.on('request', (request, response) => pass({ request, response }))
+  server.on('checkContinue', (request, response) =>
+    pass({ request, response }, { proceed: () => response.writeContinue() }),
+  )
+  server.on('checkExpectation', (request, response) => pass({ request, response }))
+  server.on('connect', (request, response) => pass({ request, response }))
+  server.on('session', (session) => {
+    let streams = 0
+    sessions.add(session)
+    session.on('close', () => sessions.delete(session))
+    session.on('stream', (stream) => {
+      streams += 1
+      stream.on('close', () => (streams -= 1))
+    })
+    // A watch may be silent for longer.
+    session.setTimeout(idleMs, () => {
+      if (streams === 0) session.close()
+    })
+  })
+  server.on('sessionError', () => {})
+  return {
+    serve: (socket, origin) => {
+      server.once('session', (session) => origins.set(session, origin))
+      server.emit('connection', socket)
+    },
+    drain: () => {
+      for (const session of sessions) session.close()
+    },
+  }
+}
