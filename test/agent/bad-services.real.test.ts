@@ -143,18 +143,21 @@ it('a file that is replaced 50 times a second: the last version is applied, and 
   }
 })
 
-it.each(['{"half', '', '[]', ' '.repeat(10 * 1024 * 1024), undefined])(
-  'an unusable file (%#): the last good one stays in use',
-  async (text) => {
-    await group.egress(services(5))
-    await expect.poll(async () => (await listedServices()).length).toBe(5)
+it.each(['{"half', '', '[]', ' '.repeat(10 * 1024 * 1024), undefined].map((text, index) => [index, text] as const))(
+  'an unusable file (%i): the last good one stays in use',
+  async (index, text) => {
+    // Another number each time, so that this file is seen to be in use and not the one before.
+    const count = 5 + index
+    await group.egress(services(count))
+    await expect.poll(async () => (await listedServices()).length).toBe(count)
     await group.write({ 'hep-pings': '3', ...(text !== undefined && { 'egress-services': text }) })
+    // Without `hep-pings` the check has already failed: only the metric tells that the file was read.
+    await expect.poll(metrics).toContain('culvert_config_rejected{file="egress-services"} 1')
     await proxy.until(({ checks }) => checks['services']?.state === 'failing')
-    expect((await listedServices()).length).toBe(5)
+    expect((await listedServices()).length).toBe(count)
     expect(await ask(bed.host('app'), { to: '10.98.0.10', port: firstPort, protocol: 'tcp' })).toMatchObject({
       host: 'db',
     })
-    expect(await metrics()).toContain('culvert_config_rejected{file="egress-services"} 1')
   },
 )
 

@@ -4,7 +4,6 @@ import type { EgressPort } from '../lab/cluster/egress-services.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { nodeAddresses, ways } from './cluster.ts'
 import { echoPort, EgressBed } from './egress-bed.ts'
-import { expectNothingFailed, restartUnderLoad } from './egress-rollout.ts'
 
 let egress: EgressBed
 beforeAll(async () => {
@@ -139,8 +138,4 @@ test('a target that joins the tailnet later is reached from then on, until it is
   await refuses(v4, echoPort)
   await reaches('db', 'db')
   await egress.remove('late')
-})
-
-test('a rolling restart under load: no new connection fails', async () => {
-  expectNothingFailed(await restartUnderLoad(egress, 'db', 1))
 })

@@ -6,7 +6,7 @@ import { proxyNamespace } from '../lab/cluster/proxy.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { makePair } from '../certs/make.ts'
 import { IngressBed } from './ingress-bed.ts'
-import { expectOneIssuer, killUnderLoad, restartUnderLoad } from './ingress-load.ts'
+import { expectOneIssuer, killUnderLoad } from './ingress-load.ts'
 
 const app = 'app'
 const fqdn = fqdnOf({ name: app })
@@ -42,14 +42,9 @@ test('clients of the tailnet have HTTPS through three replicas, with the one cer
   await expectOneIssuer(ingress, 1)
 })
 
-test('each replica is killed once under load, and returns as the same node', async () => {
-  await killUnderLoad(ingress, app, ingress.replicas)
+test('the replica that issues certificates is killed under load, and returns as the same node', async () => {
+  await killUnderLoad(ingress, app, ingress.replicas.slice(0, 1))
   expect((await ingress.bed.control.nodes()).length).toBe(ingress.clients.length + ingress.replicas.length)
-  await expectOneIssuer(ingress, 1)
-})
-
-test('a rolling restart under load: no request fails, and no certificate is issued', async () => {
-  await restartUnderLoad(ingress, app, 1)
   await expectOneIssuer(ingress, 1)
 })
 

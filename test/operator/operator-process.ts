@@ -25,13 +25,19 @@ export async function installOperator({ cluster }: Bed): Promise<void> {
 /** The operator as a process in the network of the cluster's control plane, with the rights of its service account. */
 export class OperatorProcess implements AsyncDisposable {
   readonly #child: ChildProcess
+  /** Until it has ended, and all that it logged is in `logged`. */
+  readonly #closed: Promise<unknown>
   readonly #folder: string
   /** What it has logged, without the times. */
   readonly logged: readonly string[]
 
-  private constructor(child: ChildProcess, folder: string, logged: readonly string[]) {
+  private constructor(child: ChildProcess, folder: string) {
     this.#child = child
     this.#folder = folder
+    const logged: string[] = []
+    const lines = createInterface({ input: child.stderr! })
+    lines.on('line', (line) => logged.push(line.replace(/^boot: \S+ \S+ /, '')))
+    this.#closed = Promise.all([once(child, 'exit'), once(lines, 'close')])
     this.logged = logged
   }
 
@@ -81,9 +87,7 @@ export class OperatorProcess implements AsyncDisposable {
     const own = [process.execPath, program, ...programArguments]
     const [command, ...args] = [...tied, ...bed.cluster.argv.slice(0, -1), ...tied, ...own]
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
-    const logged: string[] = []
-    createInterface({ input: child.stderr }).on('line', (line) => logged.push(line.replace(/^boot: \S+ \S+ /, '')))
-    return new OperatorProcess(child, folder, logged)
+    return new OperatorProcess(child, folder)
   }
 
   readonly name = 'operator'
@@ -108,7 +112,7 @@ export class OperatorProcess implements AsyncDisposable {
 
   /** Its exit code, once it has ended; null if a signal ended it. */
   async end(): Promise<number | null> {
-    if (!this.hasEnded) await once(this.#child, 'exit')
+    await this.#closed
     rmSync(this.#folder, { recursive: true, force: true })
     return this.#child.exitCode
   }
