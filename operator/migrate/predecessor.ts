@@ -34,7 +34,7 @@ const deploymentSchema = z.object({
 
 /** The variable that a Deployment of Tailscale's operator always has, and ours never. */
 const mark = 'OPERATOR_INITIAL_TAGS'
-const proxySwitches = ['APISERVER_PROXY', 'AUTH_PROXY']
+const proxySwitches = new Set(['APISERVER_PROXY', 'AUTH_PROXY'])
 const stay = 'Stay with Tailscale’s operator if you need it.'
 
 function judgeDeployments({ deployments, namespace }: Predecessor): readonly Finding[] {
@@ -45,7 +45,7 @@ function judgeDeployments({ deployments, namespace }: Predecessor): readonly Fin
     const variables = read?.spec.template.spec.containers.flatMap((container) => container.env ?? []) ?? []
     if (read === undefined || !variables.some((one) => one.name === mark)) return []
     const count = Math.max(read.spec.replicas ?? 1, read.status?.replicas ?? 0)
-    const isProxy = variables.some((one) => proxySwitches.includes(one.name) && isOn(one.value))
+    const isProxy = variables.some((one) => proxySwitches.has(one.name) && isOn(one.value))
     return [{ name, count, isProxy }]
   })
   if (theirs.length === 0) return [ok(check, `Tailscale’s operator has no Deployment in the namespace ${namespace}`)]

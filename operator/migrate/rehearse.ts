@@ -2,7 +2,7 @@ import type { Api } from '../../kube/controller/api.ts'
 import { appliedBy } from '../../kube/controller/managed.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import { apiVersionOf, type Resource } from '../../kube/controller/resource.ts'
-import { isJsonObject } from '../../lib/json.ts'
+import { isJsonObject, type JsonObject } from '../../lib/json.ts'
 import { adopted, isAdoption } from '../proxy/adopt.ts'
 import { manager } from '../world/followed.ts'
 
@@ -44,14 +44,9 @@ export function rehearse(dry: Api): Rehearsal {
     }
     const mine = ours.get(id)
     const sent =
-      mine === undefined
-        ? asked
-        : {
-            type: 'json' as const,
-            body: asTheOnlyOwner(mine, asked.body as KubeObject),
-            manager,
-            hidden: asked.hidden ?? [],
-          }
+      mine !== undefined && asked.type === 'apply' && isJsonObject(asked.body)
+        ? { type: 'json' as const, body: asTheOnlyOwner(mine, asked.body), manager, hidden: asked.hidden ?? [] }
+        : asked
     const after = await dry.patch(resource, name, sent, signal)
     writes.set(id, { before, after })
     return after
@@ -88,22 +83,25 @@ export function rehearse(dry: Api): Rehearsal {
  * A JSON patch that makes an object what it becomes when it is applied, after the fields of Tailscale's operator have become
  * ours: the API cannot try both together.
  */
-function asTheOnlyOwner(mine: KubeObject, wanted: KubeObject): readonly object[] {
+function asTheOnlyOwner(mine: KubeObject, wanted: JsonObject): readonly object[] {
   const { apiVersion: _version, kind: _kind, metadata, ...fields } = wanted
   const view = appliedBy(manager, mine) ?? {}
-  const former = isJsonObject(view['metadata']) ? view['metadata'] : {}
   const gone = Object.keys(view).filter((name) => !(name in wanted) && name !== 'status')
-  const ofMetadata = (['labels', 'annotations'] as const).flatMap((name) => {
-    const theirs = isJsonObject(former[name]) ? former[name] : {}
-    const others = Object.entries(mine.metadata[name] ?? {}).filter(([key]) => !(key in theirs))
-    const value = { ...Object.fromEntries(others), ...metadata[name] }
-    return [{ op: 'add', path: `/metadata/${name}`, value }]
+  const ofMetadata = (['labels', 'annotations'] as const).map((name) => {
+    const former = partOf(view['metadata'], name)
+    const others = Object.entries(mine.metadata[name] ?? {}).filter(([key]) => !(key in former))
+    return { op: 'add', path: `/metadata/${name}`, value: { ...Object.fromEntries(others), ...partOf(metadata, name) } }
   })
   return [
     ...Object.entries(fields).map(([name, value]) => ({ op: 'add', path: `/${name}`, value })),
     ...gone.map((name) => ({ op: 'remove', path: `/${name}` })),
     ...ofMetadata,
   ]
+}
+
+function partOf(value: unknown, name: string): JsonObject {
+  const part = isJsonObject(value) ? value[name] : undefined
+  return isJsonObject(part) ? part : {}
 }
 
 function toldBy({ involvedObject, reason, message }: KubeObject): Told {

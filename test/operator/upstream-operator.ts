@@ -50,7 +50,7 @@ export class UpstreamOperator {
 
   /** Makes its Deployment and its rights anew, as is done to go back to it. */
   async reinstall(): Promise<void> {
-    await this.#helm('upgrade', {}, ['--reuse-values', '--force-conflicts'])
+    await this.#helm('upgrade', {}, ['--reset-then-reuse-values', '--force-conflicts'])
   }
 
   /** Starts it, as its Deployment would. */

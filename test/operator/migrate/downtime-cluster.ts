@@ -106,6 +106,8 @@ export class DowntimeCluster implements AsyncDisposable {
   /** Has everything made. */
   async ask(): Promise<void> {
     await this.upstream.start()
+    // Services of egress that meet a default class that is not ready yet are forgotten.
+    await this.bed.cluster.wait('proxyclass/lab', 'ProxyClassReady')
     await this.bed.cluster.apply(...asked)
     const names = async () => (await this.bed.control.nodes()).map(({ name }) => name)
     await expect.poll(names).toContain('router')

@@ -48,6 +48,15 @@ export class TakeoverBed implements AsyncDisposable {
     return new TakeoverBed(bed, kube, control, upstream)
   }
 
+  /** Asks for everything, for groups first: what is asked of a group that begins may never get ready with Tailscale's. */
+  async ask(): Promise<void> {
+    const { cluster } = this.bed
+    const groups = asked.filter(({ kind }) => kind === 'ProxyGroup')
+    await cluster.apply(...groups)
+    await Promise.all(groups.map(({ metadata }) => cluster.wait(`proxygroup/${metadata.name}`, 'ProxyGroupReady')))
+    await cluster.apply(...asked)
+  }
+
   /** Starts our operator. */
   operate(): Promise<OperatorProcess> {
     return OperatorProcess.start(this.bed, { PROXY_IMAGE: images.ours })
@@ -109,11 +118,9 @@ export class TakeoverBed implements AsyncDisposable {
 
   /** Everything that the operators make or change, besides Pods and what comes and goes. */
   async everything(): Promise<ReadonlyMap<string, KubeObject>> {
-    const kinds = [
-      ...['secrets', 'configmaps', 'services', 'serviceaccounts', 'statefulsets', 'roles', 'rolebindings'],
-      ...['endpointslices', 'poddisruptionbudgets', 'ingresses', 'connectors', 'proxygroups', 'proxyclasses'],
-    ]
-    const all = await this.bed.cluster.list<KubeObject>(kinds.join(','))
+    const made = 'secrets,configmaps,services,serviceaccounts,statefulsets,roles,rolebindings,endpointslices'
+    const kinds = `${made},poddisruptionbudgets,ingresses,connectors,proxygroups,proxyclasses`
+    const all = await this.bed.cluster.list<KubeObject>(kinds)
     return new Map(all.map((object) => [`${object.kind} ${keyOf(object.metadata)}`, object]))
   }
 

@@ -4,7 +4,6 @@ import { differences } from '../../../operator/migrate/differences.ts'
 import type { Migration } from '../../../operator/migrate/look.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import type { OperatorProcess } from '../operator-process.ts'
-import { asked } from './asked.ts'
 import { installInPlace, removeDeployment } from './in-place.ts'
 import { foreign, TakeoverBed } from './takeover-bed.ts'
 
@@ -43,7 +42,7 @@ const intrusions = async (since: number): Promise<readonly string[]> =>
 test('Tailscale’s operator makes every kind', async () => {
   await at.bed.cluster.apply(...foreign())
   await at.upstream.start()
-  await at.bed.cluster.apply(...asked)
+  await at.ask()
   await at.provided('theirs')
   before = await at.identities()
   others = await at.others()
@@ -68,8 +67,8 @@ test('a dry run tells that it still runs, then which Pods would be replaced, and
 
 test('Culvert’s operator takes over: nothing in the tailnet is new, gone or another, and nothing of anybody else’s', async () => {
   const since = await lastEvent()
-  await installInPlace(at.bed)
   const all = await at.everything()
+  await installInPlace(at.bed)
   operator = await at.operate()
   await at.provided('ours')
   console.error(JSON.stringify(changedSince(all, await at.everything()), undefined, 1))
