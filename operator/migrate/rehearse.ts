@@ -92,10 +92,12 @@ function asTheOnlyOwner(mine: KubeObject, wanted: JsonObject): readonly object[]
     const others = Object.entries(mine.metadata[name] ?? {}).filter(([key]) => !(key in former))
     return { op: 'add', path: `/metadata/${name}`, value: { ...Object.fromEntries(others), ...partOf(metadata, name) } }
   })
+  const isDisowned = 'ownerReferences' in partOf(view, 'metadata') && !('ownerReferences' in partOf(wanted, 'metadata'))
   return [
     ...Object.entries(fields).map(([name, value]) => ({ op: 'add', path: `/${name}`, value })),
     ...gone.map((name) => ({ op: 'remove', path: `/${name}` })),
     ...ofMetadata,
+    ...(isDisowned ? [{ op: 'remove', path: '/metadata/ownerReferences' }] : []),
   ]
 }
 

@@ -22,11 +22,11 @@ const asks = (name: string, annotations: Readonly<Record<string, string>>) => {
   return { name, namespace: 'default', annotations: Object.fromEntries(all) as object }
 }
 const outside = { type: 'ExternalName', externalName: 'placeholder', ports: [{ port: 7000 }] }
-const exposed = (name: string, annotations: Readonly<Record<string, string>>) => ({
+const exposed = (name: string, annotations: Readonly<Record<string, string>>, more: object = {}) => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: asks(name, { expose: 'true', hostname: name, ...annotations }),
-  spec: { selector: { app: 'backend' }, ipFamilyPolicy: 'PreferDualStack', ports: [{ port: 7000 }] },
+  spec: { selector: { app: 'backend' }, ipFamilyPolicy: 'PreferDualStack', ports: [{ port: 7000 }], ...more },
 })
 const led = (name: string, annotations: Readonly<Record<string, string>>) => ({
   apiVersion: 'v1',
@@ -58,7 +58,7 @@ const asked = [
   led('db', {}),
   site('pages', { 'http-redirect': 'true' }),
   led('remote', { 'proxy-group': 'out' }),
-  exposed('shared', { 'proxy-group': 'in' }),
+  exposed('shared', { 'proxy-group': 'in' }, { type: 'LoadBalancer', loadBalancerClass: 'tailscale' }),
   site('wiki', { 'proxy-group': 'in', 'http-endpoint': 'enabled' }),
 ]
 
@@ -141,10 +141,10 @@ export class DowntimeCluster implements AsyncDisposable {
     const { bed } = this
     const client = bed.host('client')
     const web = (await nodeAddresses(bed, 'web')).v4
-    const shared = (await bed.control.service('svc:shared')).addresses[0] ?? ''
+    const shared = await this.#serviceAddress('shared')
     const page = (name: string, to: string) => () =>
       visitFrom(client, { name: `${name}.lab.ts.net`, to, port: 80, tls: false, path: '/' })
-    const wiki = (await bed.control.service('svc:wiki')).addresses[0] ?? ''
+    const wiki = await this.#serviceAddress('wiki')
     const pages = (await nodeAddresses(bed, 'pages')).v4
     const backend = (await serviceAddresses(bed.cluster, 'backend')).v4
     return {
@@ -156,6 +156,13 @@ export class DowntimeCluster implements AsyncDisposable {
       'group, L7 ingress': this.#exchanges(async () => typeof (await page('wiki', wiki)()) === 'object'),
       'group, egress': await this.#connections(this.#pod, await this.#groupAddress(), 'warehouse'),
     }
+  }
+
+  /** The address of a Tailscale Service, once the operator has made it. */
+  async #serviceAddress(name: string): Promise<string> {
+    const find = () => this.bed.control.service(`svc:${name}`).catch(() => undefined)
+    await expect.poll(find).toBeDefined()
+    return (await find())?.addresses[0] ?? ''
   }
 
   async #groupAddress(): Promise<string> {

@@ -106,6 +106,16 @@ export function takeovers(started: () => CheckBed): void {
     await at.bed.cluster.apply(predecessor(0))
   })
 
+  it('does not go on where it may not see whether Tailscale’s operator runs', async () => {
+    const client = await at.bed.control.createApiClient({ tags: ['tag:k8s-operator'] })
+    const { printed, exitCode } = await at.run(client, 'migrate', '--dry-run', '--json')
+    expect(JSON.parse(printed)).toMatchObject({
+      findings: [{ check: 'predecessor', level: 'error', message: expect.stringContaining('403') }, { check: 'kinds' }],
+      changes: [],
+    })
+    expect(exitCode).toBe(1)
+  })
+
   it('lists what would change, and changes nothing', async () => {
     const everything = async () => {
       const kinds = 'services,secrets,statefulsets,serviceaccounts,roles,rolebindings,leases,events,deployments'

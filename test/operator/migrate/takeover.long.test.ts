@@ -13,6 +13,7 @@ let operator: OperatorProcess | undefined
 let before: Awaited<ReturnType<TakeoverBed['identities']>>
 let others: readonly string[]
 let found: Migration
+let made: Awaited<ReturnType<TakeoverBed['everything']>>
 beforeAll(async () => {
   at = await TakeoverBed.start()
 })
@@ -34,6 +35,17 @@ const changedSince = (earlier: ReadonlyMap<string, KubeObject>, now: ReadonlyMap
     })
     .toSorted()
 
+/** What agents write, what follows from other changes, and the rights of the operators themselves. */
+const later =
+  /^(Secret \S+-\d(-config)?|ConfigMap \S+-(egress|ingress)-config|EndpointSlice \S+|Service default\/remote|\w+ tailscale\/operator)$/
+
+/** What Tailscale's operator makes as it was before. */
+const itsOwn = /^(StatefulSet|ConfigMap \S+-config|Ingress|Connector|ProxyGroup|ProxyClass|Role \S+\/(in|out))( |$)/
+
+/** What stays of ours, and Helm's note of what it has done. */
+const stays =
+  /^((Role|RoleBinding|ServiceAccount) tailscale\/ts-|PodDisruptionBudget |ConfigMap tailscale\/tailscale-service-|Secret tailscale\/(culvert-operator-id$|sh\.helm))/
+
 const lastEvent = async (): Promise<number> => (await at.bed.control.events()).last
 /** Keys that were made, and devices and Services that were removed, since an event of the control server. */
 const intrusions = async (since: number): Promise<readonly string[]> =>
@@ -46,6 +58,7 @@ test('Tailscale’s operator makes every kind', async () => {
   await at.provided('theirs')
   before = await at.identities()
   others = await at.others()
+  made = await at.everything()
   expect(before.secrets).toHaveLength(10)
   expect(others).toHaveLength(foreign().length)
 })
@@ -71,7 +84,10 @@ test('Culvert’s operator takes over: nothing in the tailnet is new, gone or an
   await installInPlace(at.bed)
   operator = await at.operate()
   await at.provided('ours')
-  console.error(JSON.stringify(changedSince(all, await at.everything()), undefined, 1))
+  const changed = changedSince(all, await at.everything())
+  const listed = found.changes.map(({ object }) => object).filter((name) => !name.startsWith('Pod '))
+  expect(listed.filter((name) => !changed.includes(name))).toEqual([])
+  expect(changed.filter((name) => !listed.includes(name) && !later.test(name))).toEqual([])
   expect(await at.identities()).toEqual(before)
   expect(await intrusions(since)).toEqual([])
   expect(await at.others()).toEqual(others)
@@ -88,4 +104,8 @@ test('Tailscale’s operator takes back', async () => {
   expect(await at.identities()).toEqual(before)
   expect(await intrusions(since)).toEqual([])
   expect(await at.others()).toEqual(others)
+  const now = await at.everything()
+  const another = changedSince(made, now)
+  expect(another.filter((name) => itsOwn.test(name))).toEqual([])
+  expect(another.filter((name) => !made.has(name) && !stays.test(name))).toEqual([])
 })
