@@ -1,6 +1,7 @@
 import { connect } from '../../kube/controller/cluster.ts'
 import { CulvertError } from '../../lib/errors.ts'
 import { tailscaleApi } from '../api/client.ts'
+import { judgeSettings } from '../check/cluster.ts'
 import { hasErrors, lineOf } from '../check/finding.ts'
 import { report } from '../check/report.ts'
 import { type Process, readSettings } from '../run.ts'
@@ -38,10 +39,12 @@ export const runMigrate = (
         if (!given.has('dry-run'))
           throw new CulvertError('usage', 'migrate needs --dry-run: the operator itself takes over, when it is started')
         const look = async () => {
-          const { settings, process } = await readSettings(env, version)
+          const read = await readSettings(env, version)
+          const { settings, process } = read
           const { api } = await connect('default', { isDryRun: true })
           const tailnet = tailscaleApi(settings.loginServer, process.credentials, clock)
-          return migration({ api, tailnet, settings, clock }, clock.timeout(longest))
+          const found = await migration({ api, tailnet, settings, clock }, clock.timeout(longest))
+          return { ...found, findings: [...judgeSettings({ value: read }), ...found.findings] }
         }
         const found = await look().catch(withoutLook)
         const lines = [...found.findings.map(lineOf), ...found.changes.map(lineOfChange)]

@@ -22,11 +22,11 @@ const asks = (name: string, annotations: Readonly<Record<string, string>>) => {
   return { name, namespace: 'default', annotations: Object.fromEntries(all) as object }
 }
 const outside = { type: 'ExternalName', externalName: 'placeholder', ports: [{ port: 7000 }] }
-const exposed = (name: string, annotations: Readonly<Record<string, string>>, more: object = {}) => ({
+const exposed = (name: string) => ({
   apiVersion: 'v1',
   kind: 'Service',
-  metadata: asks(name, { expose: 'true', hostname: name, ...annotations }),
-  spec: { selector: { app: 'backend' }, ipFamilyPolicy: 'PreferDualStack', ports: [{ port: 7000 }], ...more },
+  metadata: asks(name, { expose: 'true', hostname: name }),
+  spec: { selector: { app: 'backend' }, ipFamilyPolicy: 'PreferDualStack', ports: [{ port: 7000 }] },
 })
 const led = (name: string, annotations: Readonly<Record<string, string>>) => ({
   apiVersion: 'v1',
@@ -45,7 +45,10 @@ const site = (name: string, annotations: Readonly<Record<string, string>>) => ({
   },
 })
 
-/** One of each kind, all of which lead to something that answers. */
+/**
+ * One of each kind, all of which lead to something that answers; without groups for ingress, for which Tailscale's
+ * operator needs a login name that the lab's control server does not give.
+ */
 const asked = [
   custom('Connector', 'router', {
     hostname: 'router',
@@ -53,13 +56,10 @@ const asked = [
     subnetRouter: { advertiseRoutes: [servicesRange] },
   }),
   custom('ProxyGroup', 'out', { type: 'egress', replicas: 2 }),
-  custom('ProxyGroup', 'in', { type: 'ingress', replicas: 2 }),
-  exposed('web', {}),
+  exposed('web'),
   led('db', {}),
   site('pages', { 'http-redirect': 'true' }),
   led('remote', { 'proxy-group': 'out' }),
-  exposed('shared', { 'proxy-group': 'in' }, { type: 'LoadBalancer', loadBalancerClass: 'tailscale' }),
-  site('wiki', { 'proxy-group': 'in', 'http-endpoint': 'enabled' }),
 ]
 
 /** How long nothing was answered, in seconds, and how many exchanges failed of how many. */
@@ -92,7 +92,6 @@ export class DowntimeCluster implements AsyncDisposable {
       UpstreamOperator.install(bed, bed.host('operator'), proxies),
       ...images.map(({ archive }) => cluster.importImage(archive)),
       cluster.apply(...backendObjects('backend'), ...siteObjects('site'), clientPod('client', 'node1')),
-      control.putApi({ autoApproveServices: true }),
       startEcho(bed.host('warehouse')),
     ])
     // Tailscale's operator has images pulled at each start, and the bed has no registry.
@@ -133,7 +132,7 @@ export class DowntimeCluster implements AsyncDisposable {
       ).length
     const count = async () =>
       (await this.bed.cluster.list('pods', namespace, { selector: 'tailscale.com/managed=true' })).length
-    await expect.poll(async () => [await count(), await lacking()]).toEqual([8, 0])
+    await expect.poll(async () => [await count(), await lacking()]).toEqual([6, 0])
   }
 
   /** Watches every kind. */
@@ -141,28 +140,16 @@ export class DowntimeCluster implements AsyncDisposable {
     const { bed } = this
     const client = bed.host('client')
     const web = (await nodeAddresses(bed, 'web')).v4
-    const shared = await this.#serviceAddress('shared')
-    const page = (name: string, to: string) => () =>
-      visitFrom(client, { name: `${name}.lab.ts.net`, to, port: 80, tls: false, path: '/' })
-    const wiki = await this.#serviceAddress('wiki')
-    const pages = (await nodeAddresses(bed, 'pages')).v4
+    const to = (await nodeAddresses(bed, 'pages')).v4
+    const page = () => visitFrom(client, { name: 'pages.lab.ts.net', to, port: 80, tls: false, path: '/' })
     const backend = (await serviceAddresses(bed.cluster, 'backend')).v4
     return {
       'L3 ingress': await this.#connections(client, web, 'backend'),
-      'L7 ingress': this.#exchanges(async () => typeof (await page('pages', pages)()) === 'object'),
+      'L7 ingress': this.#exchanges(async () => typeof (await page()) === 'object'),
       'L3 egress': this.#exchanges(async () => this.#byName()),
       Connector: await this.#connections(client, backend, 'backend'),
-      'group, L3 ingress': await this.#connections(client, shared, 'backend'),
-      'group, L7 ingress': this.#exchanges(async () => typeof (await page('wiki', wiki)()) === 'object'),
       'group, egress': await this.#connections(this.#pod, await this.#groupAddress(), 'warehouse'),
     }
-  }
-
-  /** The address of a Tailscale Service, once the operator has made it. */
-  async #serviceAddress(name: string): Promise<string> {
-    const find = () => this.bed.control.service(`svc:${name}`).catch(() => undefined)
-    await expect.poll(find).toBeDefined()
-    return (await find())?.addresses[0] ?? ''
   }
 
   async #groupAddress(): Promise<string> {

@@ -110,7 +110,11 @@ export function takeovers(started: () => CheckBed): void {
     const client = await at.bed.control.createApiClient({ tags: ['tag:k8s-operator'] })
     const { printed, exitCode } = await at.run(client, 'migrate', '--dry-run', '--json')
     expect(JSON.parse(printed)).toMatchObject({
-      findings: [{ check: 'predecessor', level: 'error', message: expect.stringContaining('403') }, { check: 'kinds' }],
+      findings: [
+        { check: 'settings', level: 'ok' },
+        { check: 'predecessor', level: 'error', message: expect.stringContaining('403') },
+        { check: 'kinds', level: 'ok' },
+      ],
       changes: [],
     })
     expect(exitCode).toBe(1)
