@@ -86,7 +86,7 @@ export class DowntimeCluster implements AsyncDisposable {
   static async start(): Promise<DowntimeCluster> {
     const images = [await buildImage(), await buildUpstreamImage()] as [Image, Image]
     const bed = await startBed({ hosts, cluster: { nodes: 1 } })
-    const { cluster, control } = bed
+    const { cluster } = bed
     const proxies = { PROXY_IMAGE: images[1].reference, PROXY_DEFAULT_CLASS: 'lab' }
     const [upstream] = await Promise.all([
       UpstreamOperator.install(bed, bed.host('operator'), proxies),
