@@ -3,11 +3,13 @@ import { absentCommand } from '../lib/flags.ts'
 import { runCheck } from './check/command.ts'
 import { cleanupHelp, readCleanup } from './cleanup/command.ts'
 import { runCleanup } from './cleanup/run.ts'
+import { runMigrate } from './migrate/command.ts'
 import { type Process, runOperator } from './run.ts'
 
 const help = `Usage: culvert-operator          run the operator, with the settings of its environment
        culvert-operator check    look at the cluster and the tailnet, and say what to do; check --help says how
        culvert-operator cleanup  remove all that it has made; cleanup --help says how
+       culvert-operator migrate  say what it would change if it took over from Tailscale's; migrate --help says how
 
 docs/operator-settings.md lists the environment.
 `
@@ -17,9 +19,10 @@ export async function runProgram(args: readonly string[], outside: Process): Pro
   const [command, ...rest] = args
   if (command === undefined) return runOperator(outside)
   if (command === 'check') return runCheck(rest, outside)
+  if (command === 'migrate') return runMigrate(rest, outside)
   const isAsked = [command, ...rest].includes('--help')
   try {
-    if (command !== 'cleanup' && !isAsked) throw absentCommand(command, ['check', 'cleanup'])
+    if (command !== 'cleanup' && !isAsked) throw absentCommand(command, ['check', 'cleanup', 'migrate'])
     if (isAsked) outside.write(command === 'cleanup' ? cleanupHelp : help)
     return isAsked ? 0 : await runCleanup(outside, readCleanup(rest))
   } catch (error) {

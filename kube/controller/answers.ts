@@ -22,6 +22,7 @@ export type WatchEvent =
 // Only what is used here is checked, and everything else stays as it is.
 const version = z.string().check(z.minLength(1))
 const objectSchema = z.looseObject({ metadata: z.looseObject({ name: z.string(), resourceVersion: version }) })
+const triedSchema = z.looseObject({ metadata: z.looseObject({ name: z.string() }) })
 const pageSchema = z.object({
   metadata: z.object({ resourceVersion: version, continue: optional(z.string()) }),
   items: optional(z.array(objectSchema)),
@@ -48,6 +49,10 @@ export function parsePage(resource: Resource, text: string): Page {
 export const parseObject = (resource: Resource, text: string): KubeObject =>
   named(resource, read(objectSchema, parseJson(text)))
 
+/** The same of a write that was only tried: an object that would be new has no version. @throws Error as that */
+export const parseTried = (resource: Resource, text: string): KubeObject =>
+  named(resource, read(triedSchema, parseJson(text)))
+
 /** The object in the answer to a deletion, if it is still there; undefined when it is gone. @throws Error otherwise */
 export function parseDeleted(resource: Resource, text: string): KubeObject | undefined {
   const value = parseJson(text)
@@ -70,7 +75,7 @@ export function parseEvent(resource: Resource, line: string): Exclude<WatchEvent
 }
 
 /** Items of a list do not name their kind. */
-const named = (resource: Resource, object: z.infer<typeof objectSchema>): KubeObject => ({
+const named = (resource: Resource, object: z.infer<typeof triedSchema>): KubeObject => ({
   apiVersion: apiVersionOf(resource),
   kind: resource.kind,
   ...object,

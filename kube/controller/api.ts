@@ -3,7 +3,7 @@ import { TooLarge } from '../../lib/read-body.ts'
 import { KubeError, misunderstood } from '../error.ts'
 import type { ApiRequest } from '../requests.ts'
 import type { Transport } from '../transport.ts'
-import { type Page, parseDeleted, parseEvent, parseObject, parsePage, type WatchEvent } from './answers.ts'
+import { type Page, parseDeleted, parseEvent, parseObject, parsePage, parseTried, type WatchEvent } from './answers.ts'
 import type { KubeObject, Name } from './object.ts'
 import { allInWords, collectionPath, inWords, objectPath, type Resource, type Scope } from './resource.ts'
 
@@ -66,8 +66,19 @@ const objectBytes = 8 * 1024 * 1024
 /** An answer with many; a larger one is asked for in smaller pages. */
 const pageBytes = 32 * 1024 * 1024
 
-/** `prefix`: the path of the server's URL, without a slash at the end. */
-export function kubeApi({ call, stream }: Pick<Transport, 'call' | 'stream'>, prefix = ''): Api {
+export type ApiOptions = {
+  /** The path of the server's URL, without a slash at the end. */
+  readonly prefix?: string | undefined
+  /** Writes are checked and answered as if they were done, and nothing is kept. */
+  readonly isDryRun?: boolean
+}
+
+export function kubeApi(
+  { call, stream }: Pick<Transport, 'call' | 'stream'>,
+  { prefix = '', isDryRun = false }: ApiOptions = {},
+): Api {
+  const dryRun = isDryRun ? 'All' : undefined
+  const parseWritten = isDryRun ? parseTried : parseObject
   const query = (values: Readonly<Record<string, string | number | boolean | undefined>>): string => {
     const given = Object.entries(values).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, String(value)] as const],
@@ -132,21 +143,21 @@ export function kubeApi({ call, stream }: Pick<Transport, 'call' | 'stream'>, pr
         object: inWords(resource, metadata),
         method: 'POST',
         once: true,
-        path: collectionPath(resource, metadata.namespace),
+        path: `${collectionPath(resource, metadata.namespace)}${query({ dryRun })}`,
         body: json(object),
       }
-      return call(one(request), (text) => parseObject(resource, text), signal)
+      return call(one(request), (text) => parseWritten(resource, text), signal)
     },
     patch: (resource, name, { type, body, subresource, manager, force, hidden = [] }, signal) => {
       const request: ApiRequest = {
         verb: 'patch',
         object: inWords(resource, name),
         method: 'PATCH',
-        path: `${objectPath(resource, name, subresource)}${query({ fieldManager: manager, force })}`,
+        path: `${objectPath(resource, name, subresource)}${query({ fieldManager: manager, force, dryRun })}`,
         body: json(body, types[type]),
         hidden,
       }
-      return call(one(request), (text) => parseObject(resource, text), signal)
+      return call(one(request), (text) => parseWritten(resource, text), signal)
     },
     delete: (resource, { uid, ...name }, { propagation }, signal) => {
       const options = {
@@ -159,7 +170,7 @@ export function kubeApi({ call, stream }: Pick<Transport, 'call' | 'stream'>, pr
         verb: 'delete',
         object: inWords(resource, name),
         method: 'DELETE',
-        path: objectPath(resource, name),
+        path: `${objectPath(resource, name)}${query({ dryRun })}`,
         body: json(options),
       }
       return unlessGone(call(one(request), (text) => parseDeleted(resource, text), signal))

@@ -6,7 +6,7 @@ import type { Account, Credentials, TransportOptions } from '../../lib/transport
 import { KubeError } from '../error.ts'
 import type { ApiRequest } from '../requests.ts'
 import { transport } from '../transport.ts'
-import { type Api, kubeApi } from './api.ts'
+import { type Api, type ApiOptions, kubeApi } from './api.ts'
 
 /** Where the configuration comes from: the Pod's service account, a kubeconfig file, or the usual search for either. */
 export type Configuration = 'in-cluster' | 'default' | { readonly kubeconfig: string }
@@ -28,7 +28,10 @@ const callMs = 30_000
  * own: its serialiser drops fields that it does not know, and it opens a connection for each call.
  * @throws KubeError when the configuration cannot be used
  */
-export async function connect(from: Configuration, options: TransportOptions<ApiRequest> = {}): Promise<ClusterAccess> {
+export async function connect(
+  from: Configuration,
+  { isDryRun = false, ...options }: TransportOptions<ApiRequest> & Pick<ApiOptions, 'isDryRun'> = {},
+): Promise<ClusterAccess> {
   const client = await import('@kubernetes/client-node')
   const load = (): KubeConfig => {
     const config = new client.KubeConfig()
@@ -50,7 +53,7 @@ export async function connect(from: Configuration, options: TransportOptions<Api
   const namespace = config.getContextObject(config.currentContext)?.namespace?.trim()
   const prefix = pathname.replace(/\/$/, '')
   return {
-    api: kubeApi({ call, stream }, prefix),
+    api: kubeApi({ call, stream }, { prefix, isDryRun }),
     ask: (request, signal) => call({ ...request, path: prefix + request.path }, parseJson, signal),
     namespace: namespace ?? 'default',
   }

@@ -73,6 +73,8 @@ export type Controller = {
   readonly counts: () => ReturnType<ReturnType<typeof queue>['counts']> & {
     readonly results: Readonly<Record<Result, number>>
   }
+  /** As that of a queue. */
+  readonly isIdle: () => boolean
   readonly measures: () => QueueMeasures & {
     /** Samples of a histogram in seconds, by controller and result. */
     readonly durations: readonly Sample[]
@@ -164,6 +166,7 @@ export function controller(options: ControllerOptions): Controller {
     add: (key) => keys.add(key, { live: true }),
     drain: keys.drain,
     counts: () => ({ ...keys.counts(), results: { ...results } }),
+    isIdle: keys.isIdle,
     measures: () => ({
       ...keys.measures(),
       durations: Object.entries(durations).flatMap(([result, one]) => one.samples({ controller: name, result })),

@@ -37,6 +37,8 @@ export type Queue = {
   readonly drain: (ms: number) => Promise<boolean>
   /** Keys that wait, that run, and that failed the last time. */
   readonly counts: () => { readonly waiting: number; readonly running: number; readonly failing: number }
+  /** Nothing runs, is held, or could run now; what failed may still be due later. */
+  readonly isIdle: () => boolean
   readonly measures: () => QueueMeasures
 }
 
@@ -176,6 +178,7 @@ export function queue(
       return !late
     },
     counts: () => ({ waiting: waiting.size(), running, failing: failing.size }),
+    isIdle: () => flights.size === 0 && (waiting.next() ?? Infinity) > clock.now(),
     measures: measures.taken,
   }
 }

@@ -40,6 +40,8 @@ export function failed(level: 'warning' | 'error', check: string, cause: unknown
 /** What could not be found out. */
 export const unknown = (check: string, cause: unknown): Finding => failed('warning', check, cause, 'not known: ')
 
+export const hasErrors = (findings: readonly Finding[]): boolean => findings.some(({ level }) => level === 'error')
+
 /** One line; what comes from the cluster cannot break it. */
 export const lineOf = ({ check, level, message, remedy }: Finding): string =>
   `${level} ${check}: ${readable([message, remedy].filter(Boolean).join('. '))}`

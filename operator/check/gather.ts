@@ -62,17 +62,22 @@ function of<T>(fact: Fact<T>): T {
 
 const get = (object: string, path: string): ApiRequest => ({ verb: 'get', object, method: 'GET', path })
 
-/** All pages of a kind, of which only what `read` makes of them is kept. */
-async function readAll<T>(
+/** All pages of a kind, in all namespaces or one, of which only what `read` makes of them is kept. */
+export async function readAll<T>(
   api: Cluster['api'],
   resource: Resource,
   read: (object: KubeObject) => readonly T[],
   signal: AbortSignal,
+  namespace?: string,
 ): Promise<readonly T[]> {
   const all: T[] = []
   let next: string | undefined
   do {
-    const page = await api.page(resource, { scope: {}, limit: 500, next }, signal)
+    const page = await api.page(
+      resource,
+      { scope: namespace === undefined ? {} : { namespace }, limit: 500, next },
+      signal,
+    )
     for (const object of page.objects) all.push(...read(object))
     next = page.next
   } while (next !== undefined)

@@ -1,4 +1,4 @@
-import type { Api } from '../../kube/controller/api.ts'
+import type { Api, Patch } from '../../kube/controller/api.ts'
 import type { Applier } from '../../kube/controller/apply.ts'
 import type { Flight } from '../../kube/controller/controller.ts'
 import { asConflict } from '../../kube/controller/finalize.ts'
@@ -33,21 +33,35 @@ export function adopting(
   }
 }
 
+/**
+ * The owners of an object's fields once those that Tailscale's operator has set are ours; undefined if it has set none
+ * of them.
+ */
+export function adopted({ metadata }: KubeObject): readonly ManagedFields[] | undefined {
+  const fields = metadata.managedFields ?? []
+  const isTheirs = ({ manager: by, operation, subresource }: ManagedFields): boolean =>
+    by === predecessor && operation === 'Update' && !subresource
+  const last = fields.findLast(isTheirs)
+  return last && [{ ...last, manager, operation: 'Apply' }, ...fields.filter((entry) => !isTheirs(entry))]
+}
+
+const owners = '/metadata/managedFields'
+
+/** Whether a patch is one of those by which fields become ours. */
+export const isAdoption = ({ type, body }: Pick<Patch, 'type' | 'body'>): boolean =>
+  type === 'json' && Array.isArray(body) && body.some(({ path }: { readonly path?: unknown }) => path === owners)
+
 async function adopt(
   api: Pick<Api, 'patch'>,
   resource: Resource,
   present: KubeObject | undefined,
   { signal }: Flight,
 ): Promise<void> {
-  const fields = present?.metadata.managedFields ?? []
-  const isTheirs = ({ manager: by, operation, subresource }: ManagedFields): boolean =>
-    by === predecessor && operation === 'Update' && !subresource
-  const last = fields.findLast(isTheirs)
-  if (present === undefined || last === undefined) return
-  const value = [{ ...last, manager, operation: 'Apply' }, ...fields.filter((entry) => !isTheirs(entry))]
+  const value = present && adopted(present)
+  if (present === undefined || value === undefined) return
   const body = [
     { op: 'test', path: '/metadata/resourceVersion', value: present.metadata.resourceVersion },
-    { op: 'replace', path: '/metadata/managedFields', value },
+    { op: 'replace', path: owners, value },
   ]
   try {
     await api.patch(resource, present.metadata, { type: 'json', body, manager }, signal)

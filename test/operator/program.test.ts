@@ -27,6 +27,8 @@ test.each([
 test.each([
   ['cleenup', 'did you mean cleanup'],
   ['cleanup --timeout=4', '--timeout takes a duration'],
+  ['migrate', 'migrate needs --dry-run'],
+  ['migrate --dry-rum', 'did you mean --dry-run'],
 ])('%s is wrong usage', async (args, text) => {
   expect(await run(...args.split(' '))).toEqual({ code: 2, text: expect.stringContaining(text) })
 })

@@ -15,9 +15,12 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-const apiOf = (prefix?: string) => {
+const apiOf = (prefix?: string, isDryRun = false) => {
   const { host, port } = server.cluster
-  return kubeApi(transport({ url: `https://${host}:${port}` }, serviceAccount(server.root), 60_000), prefix)
+  return kubeApi(transport({ url: `https://${host}:${port}` }, serviceAccount(server.root), 60_000), {
+    prefix,
+    isDryRun,
+  })
 }
 const name = { name: 'a', namespace: 'ns' }
 const asked = (): string[] => server.seen.map(({ method, url }) => `${method} ${url}`)
@@ -71,6 +74,24 @@ describe('requests', () => {
       preconditions: { uid: 'u' },
       propagationPolicy: 'Foreground',
     })
+  })
+
+  it('are only tried in a dry run, whose new objects have no version', async () => {
+    const { metadata, ...rest } = configMap('a', '1')
+    const { resourceVersion: _version, ...unversioned } = metadata
+    server.answer = (_seen, response) => json(response, { ...rest, metadata: unversioned })
+    const api = apiOf('', true)
+    const made = await api.create(configMaps, configMap('a', ''), never)
+    expect(made.metadata.resourceVersion).toBeUndefined()
+    await api.patch(configMaps, name, { type: 'apply', body: {}, manager: 'm' }, never)
+    await expect(api.get(configMaps, name, never)).rejects.toThrow()
+    server.answer = (_seen, response) => json(response, { kind: 'Status', status: 'Success' })
+    await api.delete(configMaps, { ...name, uid: 'u' }, { propagation: 'Background' }, never)
+    expect(asked().filter((line) => !line.startsWith('GET'))).toEqual([
+      'POST /api/v1/namespaces/ns/configmaps?dryRun=All',
+      'PATCH /api/v1/namespaces/ns/configmaps/a?fieldManager=m&dryRun=All',
+      'DELETE /api/v1/namespaces/ns/configmaps/a?dryRun=All',
+    ])
   })
 
   it('that are refused do not quote a Secret', async () => {

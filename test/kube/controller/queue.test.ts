@@ -99,6 +99,20 @@ describe('the order', () => {
     expect(begun).toEqual(['a@0', 'b@0', 'c@10', 'd@10', 'e@20'])
   })
 
+  it('is idle when none runs, is held or could run, though one may be due later', async () => {
+    const seen: boolean[] = []
+    const keys = started(async () => {
+      seen.push(keys.isIdle())
+      return { again: 1000, hold: clock.sleep(50) }
+    })
+    expect(keys.isIdle()).toBe(true)
+    keys.add('a')
+    await clock.advance(49)
+    expect([...seen, keys.isIdle()]).toEqual([false, false])
+    await clock.advance(1)
+    expect([keys.counts().waiting, keys.isIdle()]).toEqual([1, true])
+  })
+
   it('begins nothing before the start', async () => {
     const keys = queue(async (key) => (begun.push(key), {}), { clock })
     keys.add('a')

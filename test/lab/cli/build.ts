@@ -11,7 +11,7 @@ Installs the Debian packages that are missing and builds the lab's programs into
 $CULVERT_CACHE, else $XDG_CACHE_HOME/culvert, else ~/.cache/culvert.
 A cold build takes some minutes; when everything exists, it does nothing.
 
-  --releases    also other releases of tailscaled, which only \`npm run test:long\` uses`,
+  --releases    also other releases of tailscaled, and Tailscale's operator, which only \`npm run test:long\` uses`,
   run: async (args) => {
     const { values } = parse({ args: [...args], options: { releases: { type: 'boolean' } } })
     const preparation = await prepare(

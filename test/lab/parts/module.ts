@@ -28,6 +28,7 @@ export const tailscale104: GoModule = {
   stamp: tailscaleStamp,
   toolchain: 'go1.27.3',
 }
+export const k8sOperator: GoModule = { directory: definition('k8s-operator'), stamp: tailscaleStamp }
 export const kubernetes: GoModule = {
   directory: definition('kubernetes'),
   stamp: {

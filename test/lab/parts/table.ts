@@ -5,6 +5,7 @@ import { control, coredns, etcd, helm, kubernetes } from './module.ts'
 import type { Part } from './part.ts'
 import { promtool } from './promtool.ts'
 import { releases } from './releases.ts'
+import { upstreamOperator } from './upstream-operator.ts'
 
 const ofKubernetes = <Name extends string>(name: Name): Part<Name> =>
   goProgram({ name, module: kubernetes, package: `k8s.io/kubernetes/cmd/${name}` })
@@ -37,8 +38,8 @@ export const groups = {
   ],
   image: [debian, node],
   monitoring: [promtool],
-  // Other releases of tailscaled, only for `npm run test:long`.
-  releases,
+  // Other releases of tailscaled, and Tailscale's operator: only for `npm run test:long`.
+  releases: [...releases, upstreamOperator],
   // Nothing but Debian packages.
   browser: [],
 } as const

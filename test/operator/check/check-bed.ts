@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
 import { connect } from '../../../kube/controller/cluster.ts'
+import { systemClock } from '../../../lib/clock.ts'
 import { tailscaleApi } from '../../../operator/api/client.ts'
 import type { Finding } from '../../../operator/check/finding.ts'
 import { gather } from '../../../operator/check/gather.ts'
 import { judge } from '../../../operator/check/judge.ts'
+import { type Migration, migration } from '../../../operator/migrate/look.ts'
 import { readOperatorSettings } from '../../../operator/settings/read.ts'
 import { ApiBed, never } from '../../kube/controller/api-bed.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
@@ -71,6 +73,15 @@ export class CheckBed implements AsyncDisposable {
         tailscaleApi(`http://${this.#control.address}`, process.credentials),
     }
     return judge(await gather(sources, never))
+  }
+
+  /** Rehearses a takeover in this process, with the rights of an administrator. */
+  async rehearse(): Promise<Migration> {
+    const { api } = await connect(this.#kube.kubeconfig('admin', { token: this.#kube.token }), { isDryRun: true })
+    const env = this.#environment(await this.bed.control.createApiClient({ tags: ['tag:k8s-operator'] }), {})
+    const { settings, process } = readOperatorSettings({ env, resolvConf: '', podNamespace: undefined, version: '1' })
+    const tailnet = tailscaleApi(`http://${this.#control.address}`, process.credentials)
+    return migration({ api, tailnet, settings, clock: systemClock }, never)
   }
 
   /** Runs the operator's program with arguments. */

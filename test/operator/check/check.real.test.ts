@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Finding, lineOf } from '../../../operator/check/finding.ts'
 import type { ApiClient } from '../../lab/control-types.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { takeovers } from '../migrate/on-a-bed.ts'
 import { CheckBed } from './check-bed.ts'
 
 const scopes = ['auth_keys', 'devices:core', 'services', 'feature_settings:read', 'dns:read']
@@ -43,6 +44,8 @@ it('prints that all is well, and leaves no key', async () => {
   expect(exitCode).toBe(0)
   expect(await at.bed.control.keys()).toEqual([])
 })
+
+describe('a takeover from Tailscale’s operator', () => takeovers(() => at))
 
 it('ends with 1 if there are errors, and prints JSON that has no secret', async () => {
   const { printed, exitCode } = await at.run({ ...client, secret: 'tskey-client-wrong' }, 'check', '--json')

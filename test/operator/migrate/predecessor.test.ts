@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest'
+import type { KubeObject } from '../../../kube/controller/object.ts'
+import { lineOf } from '../../../operator/check/finding.ts'
+import { judgePredecessor, type Predecessor } from '../../../operator/migrate/predecessor.ts'
+
+type Texts = Readonly<Record<string, string>>
+
+const deployment = (replicas: number | undefined, env: Texts, status: object = {}): KubeObject => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'operator', namespace: 'tailscale' },
+  spec: {
+    replicas,
+    template: { spec: { containers: [{ env: Object.entries(env).map(([name, value]) => ({ name, value })) }] } },
+  },
+  status,
+})
+const theirs = { OPERATOR_INITIAL_TAGS: 'tag:k8s-operator', APISERVER_PROXY: 'false' }
+const object = (kind: string, spec: object = {}): KubeObject => ({
+  apiVersion: 'tailscale.com/v1alpha1',
+  kind,
+  metadata: { name: 'one' },
+  spec,
+})
+
+const lines = (found: Partial<Predecessor>): readonly string[] =>
+  judgePredecessor({
+    namespace: 'tailscale',
+    deployments: { value: [deployment(0, theirs)] },
+    objects: { value: [] },
+    operatorId: { value: undefined },
+    ...found,
+  }).map(lineOf)
+
+describe('Tailscale’s operator', () => {
+  it('is stopped, or has no Deployment any more', () => {
+    const [stopped] = lines({})
+    expect(stopped).toBe(
+      'ok predecessor: Tailscale’s operator is stopped: the Deployment tailscale/operator has no replicas',
+    )
+    for (const value of [[], [deployment(2, { CULVERT_CONCURRENCY: '4' })]])
+      expect(lines({ deployments: { value } })[0]).toMatch(/^ok predecessor: .* has no Deployment in .* tailscale$/)
+  })
+
+  it.each([
+    [deployment(1, theirs), 1],
+    [deployment(undefined, theirs), 1],
+    [deployment(0, theirs, { replicas: 1 }), 1],
+  ])('still runs, and how to stop it is told', (one, count) => {
+    expect(lines({ deployments: { value: [one] } })[0]).toMatch(
+      new RegExp(`^error predecessor: .*still runs.* has ${count} replicas.*kubectl scale deployment operator`),
+    )
+  })
+
+  it.each([{ APISERVER_PROXY: 'true' }, { APISERVER_PROXY: 'noauth' }, { AUTH_PROXY: 'true' }])(
+    'is a proxy of the API server: %j',
+    (more) => {
+      expect(lines({ deployments: { value: [deployment(0, { ...theirs, ...more })] } })[1]).toMatch(
+        /^error api-server-proxy: .*Stay with Tailscale’s operator/,
+      )
+    },
+  )
+
+  it('may run, as far as is known', () => {
+    expect(lines({ deployments: { error: new Error('forbidden') } })[0]).toMatch(
+      /^error predecessor: whether it runs is not known: forbidden/,
+    )
+  })
+})
+
+describe('what is not managed here', () => {
+  it.each([
+    object('Recorder'),
+    object('DNSConfig'),
+    object('Tailnet'),
+    object('PeerRelay'),
+    object('ProxyGroupPolicy'),
+    object('ProxyGroup', { type: 'kube-apiserver' }),
+  ])('stops the migration: $kind', (one) => {
+    expect(lines({ objects: { value: [one, object('ProxyGroup', { type: 'egress' })] } })).toContainEqual(
+      expect.stringMatching(new RegExp(`^error kinds: this operator does not manage: ${one.kind} one\\. `)),
+    )
+  })
+
+  it('is not there', () => {
+    const value = [object('ProxyGroup', { type: 'egress' })]
+    expect(lines({ objects: { value } })).toContainEqual(expect.stringMatching(/^ok kinds: /))
+  })
+})
+
+describe('the ID by which Tailscale Services are owned', () => {
+  const objects = { value: [object('ProxyGroup', { type: 'ingress' })] }
+
+  it('goes on being that of Tailscale’s operator', () => {
+    expect(lines({ objects, operatorId: { value: 'n1CNTRL' } })).toContainEqual(
+      expect.stringMatching(/^ok operator-id: .* as n1CNTRL/),
+    )
+  })
+
+  it('is not known, which matters only with groups of ingress proxies', () => {
+    expect(lines({ objects })).toContainEqual(expect.stringMatching(/^warning operator-id: .*OPERATOR_SECRET/))
+    expect(lines({})).not.toContainEqual(expect.stringMatching(/operator-id/))
+  })
+})
