@@ -9,7 +9,7 @@ import { relay, Way } from '../lab/way.ts'
 import { namespace, OperatorProcess } from './operator-process.ts'
 
 /** Short, but not so short that a busy machine loses the Lease by itself. */
-export const times = { lease: 6, deadline: 4, retry: 1 }
+export const times = { lease: 5, deadline: 3, retry: 0.5 }
 
 const isLease = (url: string): boolean => url.includes('/leases/')
 
@@ -17,7 +17,7 @@ const isLease = (url: string): boolean => url.includes('/leases/')
 export const isLeading = ({ hasEnded, logged }: OperatorProcess): boolean =>
   !hasEnded && logged.includes('is the leader')
 
-/** A replica of the operator: its process, which is started anew when it ends, and its way to the API server. */
+/** A replica of the operator: its process, the present or the last one, and its way to the API server. */
 export type Replica = {
   readonly name: string
   readonly proxy: FaultyProxy
@@ -28,7 +28,7 @@ export type Replica = {
 
 /**
  * Replicas of the operator as processes, each of which reaches the API server through a proxy of its own, which counts
- * what it writes.
+ * what it writes. A process that ends is started anew, as kubelet does.
  */
 export class Replicas implements AsyncDisposable {
   readonly all: Replica[] = []
@@ -38,6 +38,8 @@ export class Replicas implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'culvert-replicas-'))
   readonly #ends: (() => unknown)[] = []
   #way!: Way
+  readonly #keepers: Promise<void>[] = []
+  #isEnding = false
   /** The replica that wrote itself into the Lease last. */
   #owner: string | undefined
 
@@ -89,7 +91,20 @@ export class Replicas implements AsyncDisposable {
       'current-context': 'lab',
     }
     writeFileSync(kubeconfig, JSON.stringify(content), { mode: 0o600 })
-    this.all.push({ name, proxy, port: health, process: await this.#operate(kubeconfig, health) })
+    const replica: Replica = { name, proxy, port: health, process: await this.#operate(kubeconfig, health) }
+    this.all.push(replica)
+    const kept = this.#keep(replica, () => this.#operate(kubeconfig, health))
+    this.#keepers.push(
+      kept.catch((error: unknown) => void this.broken.push(`${name} does not start: ${String(error)}`)),
+    )
+  }
+
+  async #keep(replica: Replica, start: () => Promise<OperatorProcess>): Promise<void> {
+    await replica.process.end()
+    if (this.#isEnding) return
+    replica.process = await start()
+    if (this.#isEnding) await replica.process.stop()
+    await this.#keep(replica, start)
   }
 
   async #operate(kubeconfig: string, port: number): Promise<OperatorProcess> {
@@ -100,13 +115,6 @@ export class Replicas implements AsyncDisposable {
       CULVERT_LEASE_RENEW_DEADLINE: `${times.deadline}s`,
       CULVERT_LEASE_RETRY_PERIOD: `${times.retry}s`,
     })
-  }
-
-  /** Starts the process of a replica anew, once it has ended. */
-  async restart(name: string): Promise<void> {
-    const replica = this.of(name)
-    await replica.process.end()
-    replica.process = await this.#operate(join(this.#folder, name), replica.port)
   }
 
   /** What a replica answers at a path of its server for probes and metrics: the status, and the lines. */
@@ -128,12 +136,22 @@ export class Replicas implements AsyncDisposable {
     return this.all.find(({ process }) => isLeading(process))
   }
 
+  /** The leader and another replica, when both run. */
+  async pair(): Promise<readonly [leader: Replica, other: Replica]> {
+    return await poll('a leader and another replica', () => {
+      const { leader } = this
+      const other = this.all.find((one) => one !== leader && !one.process.hasEnded)
+      return leader === undefined || other === undefined ? undefined : ([leader, other] as const)
+    })
+  }
+
   /** What a replica has written besides its Lease. */
   writesOf(name: string): readonly string[] {
     return this.of(name).proxy.writes.flatMap(({ method, url }) => (isLease(url) ? [] : [`${method} ${url}`]))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnding = true
     await Promise.all(
       this.all.map(async ({ process, proxy }) => {
         proxy.heal()
@@ -141,6 +159,7 @@ export class Replicas implements AsyncDisposable {
         await process.stop()
       }),
     )
+    await Promise.all(this.#keepers)
     for (const end of this.#ends.toReversed()) await end()
     await this.#way[Symbol.asyncDispose]()
     rmSync(this.#folder, { recursive: true })
