@@ -17,6 +17,7 @@ import { called } from '../objects/annotations.ts'
 import type { Parent } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { parentWriter } from '../proxy/report.ts'
+import { unseenMs } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { type Ask, askOf, holderOf, isSameParent, objectOf, parentFor } from './ask.ts'
 import { finalizerFor, formsOf } from './names.ts'
@@ -115,6 +116,7 @@ export function groupUsers(options: UsersOptions): Controller {
     clock,
     problem,
     reconcile: async (key, flight) => {
+      if (!world.follows(key)) return { again: unseenMs }
       const object = store.get(key)
       const { namespace = '', name } = nameOf(key)
       const parent = object === undefined ? { type, namespace, name } : parentFor(object)

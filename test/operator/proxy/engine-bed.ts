@@ -44,8 +44,8 @@ export class EngineBed implements AsyncDisposable {
   }
 
   /** What the condition of an object says: `True`, or why not. */
-  async ready(kind: string, name: string): Promise<string | undefined> {
-    const status = (await this.bed.cluster.get<{ status?: Conditions }>(kind, name))?.status
+  async ready(kind: string, name: string, within?: string): Promise<string | undefined> {
+    const status = (await this.bed.cluster.get<{ status?: Conditions }>(kind, name, within))?.status
     const condition = status?.conditions?.find(({ type }) => type.endsWith('Ready'))
     return condition?.status === 'True' ? 'True' : condition?.message
   }
@@ -68,6 +68,16 @@ export class EngineBed implements AsyncDisposable {
     return objects
       .map(({ kind, metadata }) => `${kind} ${metadata.name} ${String(metadata['resourceVersion'])}`)
       .toSorted()
+  }
+
+  /** Waits until the StatefulSets say that their Pods are ready, which is the last that is written of them. */
+  async settled(): Promise<void> {
+    type Sized = { readonly spec: { readonly replicas: number }; readonly status?: { readonly readyReplicas?: number } }
+    const unready = async () =>
+      (await this.bed.cluster.list<Sized>('statefulsets', namespace)).filter(
+        ({ spec, status }) => status?.readyReplicas !== spec.replicas,
+      )
+    await expect.poll(unready).toEqual([])
   }
 
   async nodeNames(): Promise<readonly string[]> {
