@@ -8,7 +8,7 @@ import { printLogsOnFailure } from '../lab/vitest.ts'
 import { namespace, OperatorProcess } from '../operator/operator-process.ts'
 import { connector, EngineBed, expose, service } from '../operator/proxy/engine-bed.ts'
 import { leaveOrdered, live, tellTwice } from './lives.ts'
-import { playJob, type Workload } from './played-job.ts'
+import { playCheck, playJob, type Workload } from './played-job.ts'
 import { render } from './render.ts'
 import { grantsOf, inWords, unused } from './rights.ts'
 
@@ -130,8 +130,7 @@ test('what is made for each kind goes again, and nothing of it stays', async () 
   const all = await live(at)
   seen.roles = await cluster.list('roles', namespace, { selector: 'tailscale.com/managed=true' })
   await tellTwice(at)
-  await using check = await OperatorProcess.run(at.bed, ['check'])
-  await check.end()
+  await Promise.all([playCheck(at.bed), helm(at.bed, 'test', ...where)])
   await at.remove(...all)
   for (const [kind, name] of all.map((one) => one.split('/') as [string, string]))
     await expect.poll(() => cluster.get(kind, name), { message: name }).toBeUndefined()

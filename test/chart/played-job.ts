@@ -25,3 +25,15 @@ export async function playJob(bed: Bed, operator: OperatorProcess): Promise<read
   await cluster.kubectl(['patch', 'job', 'operator-cleanup', `--namespace=${namespace}`, ...patch])
   return cleanup.logged
 }
+
+/** Does what kubelet does for the Pod of `helm test`. */
+export async function playCheck(bed: Bed): Promise<void> {
+  const { cluster } = bed
+  type Pod = KubeObject & { readonly spec: PodSpec }
+  const pod = () => cluster.get<Pod>('pod', 'operator-check', namespace)
+  await expect.poll(pod).toBeDefined()
+  await using check = await OperatorProcess.run(bed, (await pod())!.spec.containers[0].args)
+  expect(await check.end()).toBe(0)
+  const patch = ['--subresource=status', '--type=merge', '--patch={"status":{"phase":"Succeeded"}}']
+  await cluster.kubectl(['patch', 'pod', 'operator-check', `--namespace=${namespace}`, ...patch])
+}
