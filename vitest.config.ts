@@ -38,7 +38,7 @@ const slowest: Readonly<Record<string, number>> = {
   preshutdown: 50,
   'groups-around': 46,
   ingress: 45,
-  install: 43,
+  install: 90,
   'l3-ingress-unprivileged': 43,
 }
 const secondsOf = ({ moduleId }: TestSpecification): number => slowest[basename(moduleId, '.real.test.ts')] ?? 20

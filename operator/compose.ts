@@ -79,6 +79,7 @@ export function compose(
     api,
     {
       namespace: settings.namespace,
+      namespaces: settings.namespaces,
       problem: follows,
       failed: (error, key) => problem(key, `bug in the operator: ${String(error)}`),
       ...(waits && { waits }),

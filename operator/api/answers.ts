@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
+import { readHujsonObject } from '../../lib/hujson.ts'
 import { optional, parseJson } from '../../lib/json.ts'
-import type { MintedKey, TailnetDevice, TailscaleService } from './api.ts'
+import type { AutoApprovers, MintedKey, TailnetDevice, TailscaleService } from './api.ts'
 
 // Only what is used is checked. Parsers throw an Error that repeats nothing of the text: it may hold a key.
 
@@ -72,6 +73,24 @@ export function parseRemoved(answer: string): void {
   if (/^\s*</.test(answer)) throw new Error('it is a web page')
 }
 
+const approversSchema = z.object({
+  routes: optional(z.record(z.string(), z.array(z.string()))),
+  exitNode: texts,
+  services: optional(z.record(z.string(), z.array(z.string()))),
+})
+
+/** Reads a policy, of which the API gives the text as it was written, with comments. */
+export function parseAutoApprovers(answer: string): AutoApprovers {
+  const fields = readHujsonObject('the policy', Buffer.from(answer))
+  const found = fields.find(({ name }) => name.toLowerCase() === 'autoapprovers')?.value ?? {}
+  const { routes, exitNode, services } = checked(approversSchema, found)
+  return {
+    routes: Object.entries(routes ?? {}).map(([network, by]) => ({ network, by })),
+    exitNode: exitNode ?? [],
+    services: Object.values(services ?? {}),
+  }
+}
+
 /** Reads a setting that is on or off; undefined if it is not there. */
 export const parseSwitch =
   (name: string) =>
@@ -117,8 +136,10 @@ const service = ({
   tags: tags ?? [],
 })
 
-function read<T extends z.ZodMiniType>(schema: T, answer: string): z.output<T> {
-  const parsed = z.safeParse(schema, parseJson(answer))
+const read = <T extends z.ZodMiniType>(schema: T, answer: string): z.output<T> => checked(schema, parseJson(answer))
+
+function checked<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {
+  const parsed = z.safeParse(schema, value)
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error))
   return parsed.data
 }

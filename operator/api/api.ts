@@ -27,12 +27,22 @@ export type TailscaleApi = {
    * that the credentials do not allow, `forbidden`; rejects with any other.
    */
   readonly check: (signal: AbortSignal) => Promise<readonly ApiError[]>
+  /** Whose routes, exit nodes and Services the tailnet approves by itself. */
+  readonly autoApprovers: (signal: AbortSignal) => Promise<AutoApprovers>
   /** Whether nodes may have certificates; undefined if the server does not say. */
   readonly hasHttps: (signal: AbortSignal) => Promise<boolean | undefined>
   /** Whether nodes resolve each other's names; undefined if the server does not say. */
   readonly hasMagicDns: (signal: AbortSignal) => Promise<boolean | undefined>
   /** What calls have found to be absent so far. */
   readonly lacks: () => ReadonlySet<Feature>
+}
+
+/** Users, groups and tags that a tailnet's policy names as approved. */
+export type AutoApprovers = {
+  readonly routes: readonly { readonly network: string; readonly by: readonly string[] }[]
+  readonly exitNode: readonly string[]
+  /** Those of each entry, whichever Services it is for. */
+  readonly services: readonly (readonly string[])[]
 }
 
 /** A key for one registration, which needs no approval then; the node is not ephemeral. */

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import { transport, type TransportOptions } from '../../lib/transport.ts'
 import {
+  parseAutoApprovers,
   parseDevice,
   parseDevices,
   parseKey,
@@ -128,6 +129,7 @@ export function tailscaleApi(
       }
       return problems
     },
+    autoApprovers: (signal) => ask(get('getting the policy', 'policy', '/tailnet/-/acl'), parseAutoApprovers, signal),
     hasHttps: (signal) =>
       ask(get('getting the settings', 'settings', '/tailnet/-/settings'), parseSwitch('httpsEnabled'), signal),
     hasMagicDns: (signal) =>

@@ -84,6 +84,7 @@ function remedyOf(problem: Problem, feature: Feature, status: number): string | 
   if (problem === 'no-route') return remedies[feature]
   if (problem === 'forbidden' && feature === 'settings') return 'The scope feature_settings:read allows it.'
   if (problem === 'forbidden' && feature === 'dns') return 'The scope dns:read allows it.'
+  if (problem === 'forbidden' && feature === 'policy') return 'The scope policy_file:read allows it.'
   if (problem === 'forbidden')
     return 'The OAuth client needs the scopes auth_keys, devices:core and services, and a tag that owns the tags of proxies (tagOwners).'
   if (problem === 'refused' && feature === 'keys')
@@ -99,6 +100,7 @@ const remedies: Readonly<Record<Feature, string>> = {
   devices: ofApi,
   'vip-services': 'Tailscale Services need a control server that has them; Headscale does not.',
   settings: 'Headscale issues no certificates, which Ingresses need.',
+  policy: 'With Headscale, the policy is in its configuration.',
   dns: 'With Headscale, dns.magic_dns in its configuration says it.',
   'token-exchange': 'Use an OAuth client (CLIENT_ID_FILE, CLIENT_SECRET_FILE) instead of workload identity.',
 }

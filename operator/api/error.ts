@@ -1,7 +1,7 @@
 import { CulvertError } from '../../lib/errors.ts'
 
 /** A part of the API that not every control server has. */
-export type Feature = 'keys' | 'devices' | 'vip-services' | 'settings' | 'dns' | 'token-exchange' | 'oauth'
+export type Feature = 'keys' | 'devices' | 'vip-services' | 'settings' | 'dns' | 'policy' | 'token-exchange' | 'oauth'
 
 /** Why a call of the API failed. */
 export type Problem =

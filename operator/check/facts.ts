@@ -1,4 +1,6 @@
+import type { Prefix } from '../../lib/address.ts'
 import type { JsonObject } from '../../lib/json.ts'
+import type { AutoApprovers } from '../api/api.ts'
 import type { ApiError } from '../api/error.ts'
 import type { Read } from '../settings/read.ts'
 import type { Fact } from './fact.ts'
@@ -20,6 +22,11 @@ export type Facts = {
   readonly unusable: Fact<readonly ApiError[]>
   /** An auth key with the tags of proxies was made; whether it was removed then. */
   readonly key: Fact<Fact<void>>
+  /** What has to be approved in the tailnet, and who is approved by itself. */
+  readonly wishes: Fact<readonly Wish[]>
+  readonly approvers: Fact<AutoApprovers>
+  /** What proxies have told of nodes. */
+  readonly tuns: Fact<readonly Tun[]>
   readonly https: Fact<boolean | undefined>
   readonly magicDns: Fact<boolean | undefined>
 }
@@ -47,6 +54,18 @@ export type Node = {
   /** Its addresses and the networks of its Pods. */
   readonly used: readonly Used[]
 }
+
+/** What a tailnet has to approve before nodes with these tags can do it. */
+export type Wish = {
+  /** Such as `Connector office`. */
+  readonly by: string
+  readonly tags: readonly string[]
+  /** Networks, those of an exit node included, or Tailscale Services. */
+  readonly wants: readonly Prefix[] | 'services'
+}
+
+/** A node of which a proxy has told whether it has `/dev/net/tun`. */
+export type Tun = { readonly node: string; readonly isThere: boolean }
 
 /** An address or a network that something in the cluster has. */
 export type Used = {

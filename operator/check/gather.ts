@@ -1,18 +1,22 @@
 import type { ClusterAccess } from '../../kube/controller/cluster.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import type { Resource } from '../../kube/controller/resource.ts'
+import type { Resource, Scope } from '../../kube/controller/resource.ts'
 import { KubeError } from '../../kube/error.ts'
 import type { ApiRequest } from '../../kube/requests.ts'
 import { limited } from '../../lib/limit.ts'
 import type { TailscaleApi } from '../api/api.ts'
-import { group, version } from '../objects/names.ts'
+import { group, labels, version } from '../objects/names.ts'
 import * as resources from '../objects/resources.ts'
 import type { Read } from '../settings/read.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import { scopesOf } from '../world/followed.ts'
 import { forbiddenBy } from '../world/pod-security.ts'
 import * as answers from './answers.ts'
-import { type Fact, factOf } from './fact.ts'
-import type { Facts, Namespace, ServedKinds } from './facts.ts'
+import { type Fact, factOf, valueOf } from './fact.ts'
+import type { Facts, Namespace, ServedKinds, Wish } from './facts.ts'
+import { wishOfConnector, wishOfGroup } from './approvals.ts'
 import { type Access, accesses } from './rules.ts'
+import { tunOfEvent, tunOfPod } from './tun.ts'
 
 /** Where the facts come from. */
 export type Sources = {
@@ -20,7 +24,7 @@ export type Sources = {
   readonly connect: () => Promise<Pick<ClusterAccess, 'api' | 'ask'>>
   readonly tailnet: (read: Read) => TailnetApi
 }
-type TailnetApi = Pick<TailscaleApi, 'check' | 'mintKey' | 'removeKey' | 'hasHttps' | 'hasMagicDns'>
+type TailnetApi = Pick<TailscaleApi, 'check' | 'mintKey' | 'removeKey' | 'autoApprovers' | 'hasHttps' | 'hasMagicDns'>
 type Cluster = Awaited<ReturnType<Sources['connect']>>
 
 /** How many requests run at once. */
@@ -34,22 +38,43 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Fac
   const ofCluster = <T>(find: (cluster: Cluster) => Promise<T>) => factOf(signal, async () => find(of(cluster)))
   const ofTailnet = <T>(find: (tailnet: TailnetApi) => Promise<T>) => factOf(signal, async () => find(of(tailnet)))
   const every = <T>(resource: Resource, read: (object: KubeObject) => readonly T[]) =>
-    ofCluster(({ api }) => readAll(api, resource, read, signal))
-  const [apiServer, kinds, forbidden, namespace, nodes, services, pods, key, unusable, https, magicDns] =
-    await Promise.all([
-      ofCluster(async ({ ask }) => answers.readVersion(await ask(get('the version', '/version'), signal))),
-      ofCluster((access) => kindsOf(access, signal)),
-      ofCluster((access) => forbiddenOf(access, own().namespace, signal)),
-      ofCluster((access) => namespaceOf(access, own().namespace, signal)),
-      every(resources.nodes, (node) => [answers.readNode(node)]),
-      every(resources.services, answers.usedByService),
-      every(resources.endpointSlices, answers.usedByPods),
-      ofTailnet((api) => tryKey(api, own().proxyTags, signal)),
-      ofTailnet((api) => api.check(signal)),
-      ofTailnet((api) => api.hasHttps(signal)),
-      ofTailnet((api) => api.hasMagicDns(signal)),
-    ])
-  return { settings, apiServer, kinds, forbidden, namespace, nodes, services, pods, key, unusable, https, magicDns }
+    ofCluster(async ({ api }) => {
+      const scopes = scopesOf({ resource, scope: {} }, valueOf(settings)?.settings.namespaces ?? [])
+      return (await Promise.all(scopes.map((scope) => readAll(api, { resource, scope }, read, signal)))).flat()
+    })
+  const [
+    apiServer,
+    kinds,
+    forbidden,
+    namespace,
+    nodes,
+    services,
+    pods,
+    wishes,
+    tuns,
+    key,
+    unusable,
+    approvers,
+    https,
+    magicDns,
+  ] = await Promise.all([
+    ofCluster(async ({ ask }) => answers.readVersion(await ask(get('the version', '/version'), signal))),
+    ofCluster((access) => kindsOf(access, signal)),
+    ofCluster((access) => forbiddenOf(access, own(), signal)),
+    ofCluster((access) => namespaceOf(access, own().namespace, signal)),
+    every(resources.nodes, (node) => [answers.readNode(node)]),
+    every(resources.services, answers.usedByService),
+    every(resources.endpointSlices, answers.usedByPods),
+    ofCluster(({ api }) => wishesIn(api, own(), signal)),
+    ofCluster(({ api }) => tunsIn(api, own().namespace, signal)),
+    ofTailnet((api) => tryKey(api, own().proxyTags, signal)),
+    ofTailnet((api) => api.check(signal)),
+    ofTailnet((api) => api.autoApprovers(signal)),
+    ofTailnet((api) => api.hasHttps(signal)),
+    ofTailnet((api) => api.hasMagicDns(signal)),
+  ])
+  const ofBoth = { wishes, approvers, tuns, key, unusable, https, magicDns }
+  return { settings, apiServer, kinds, forbidden, namespace, nodes, services, pods, ...ofBoth }
 }
 
 const withoutSettings = { error: new Error('the settings cannot be used') }
@@ -65,23 +90,34 @@ const get = (object: string, path: string): ApiRequest => ({ verb: 'get', object
 /** All pages of a kind, in all namespaces or one, of which only what `read` makes of them is kept. */
 export async function readAll<T>(
   api: Cluster['api'],
-  resource: Resource,
+  { resource, scope }: { readonly resource: Resource; readonly scope: Scope },
   read: (object: KubeObject) => readonly T[],
   signal: AbortSignal,
-  namespace?: string,
 ): Promise<readonly T[]> {
   const all: T[] = []
   let next: string | undefined
   do {
-    const page = await api.page(
-      resource,
-      { scope: namespace === undefined ? {} : { namespace }, limit: 500, next },
-      signal,
-    )
+    const page = await api.page(resource, { scope, limit: 500, next }, signal)
     for (const object of page.objects) all.push(...read(object))
     next = page.next
   } while (next !== undefined)
   return all
+}
+
+async function wishesIn(api: Cluster['api'], settings: OperatorSettings, signal: AbortSignal) {
+  const every = (resource: Resource, find: (object: KubeObject) => readonly Wish[]) =>
+    readAll(api, { resource, scope: {} }, find, signal)
+  const ofConnectors = every(resources.connectors, (object) => wishOfConnector(object, settings))
+  const ofGroups = every(resources.proxyGroups, (object) => wishOfGroup(object, settings))
+  return (await Promise.all([ofConnectors, ofGroups])).flat()
+}
+
+/** What Pods of proxies and kubelet's Events about them tell of nodes. */
+async function tunsIn(api: Cluster['api'], namespace: string, signal: AbortSignal) {
+  const pods = { resource: resources.pods, scope: { namespace, labels: `${labels.managed}=true` } }
+  const events = { resource: resources.events, scope: { namespace, fields: 'reason=FailedMount' } }
+  const all = [readAll(api, pods, tunOfPod, signal), readAll(api, events, tunOfEvent, signal)]
+  return (await Promise.all(all)).flat()
 }
 
 /** Our kinds, from documents that everybody may read; the definitions themselves need a right. */
@@ -99,9 +135,13 @@ async function kindsOf({ ask }: Cluster, signal: AbortSignal): Promise<ServedKin
 
 const schemaBytes = 32 * 1024 * 1024
 
-async function forbiddenOf({ ask }: Cluster, namespace: string, signal: AbortSignal): Promise<readonly Access[]> {
+async function forbiddenOf(
+  { ask }: Cluster,
+  settings: OperatorSettings,
+  signal: AbortSignal,
+): Promise<readonly Access[]> {
   const turn = limited(atOnce)
-  const reviews = accesses(namespace).map((access) =>
+  const reviews = accesses(settings).map((access) =>
     turn(async () => (answers.isAllowed(await ask(reviewOf(access), signal)) ? [] : [access])),
   )
   return (await Promise.all(reviews)).flat()

@@ -4,7 +4,9 @@ import type { Facts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { judgeKinds } from './kinds.ts'
 import { judgeOverlap } from './overlap.ts'
+import { judgeApprovals } from './approvals.ts'
 import { judgeApi, judgeHttps, judgeMagicDns, judgeTags } from './tailnet.ts'
+import { judgeTun } from './tun.ts'
 
 /** What the facts mean, in the order in which it is told. */
 export const judge = (facts: Facts): readonly Finding[] => [
@@ -14,9 +16,11 @@ export const judge = (facts: Facts): readonly Finding[] => [
   ...judgeRights(facts.forbidden),
   ...judgeNamespace(facts.namespace),
   ...judgeNodes(facts.nodes),
+  ...judgeTun(facts),
   ...judgeOverlap(facts),
   ...judgeApi(facts.unusable),
   ...judgeTags(facts.key, valueOf(facts.settings)?.settings.proxyTags),
+  ...judgeApprovals(facts),
   ...judgeHttps(facts.https),
   ...judgeMagicDns(facts.magicDns),
 ]

@@ -1,9 +1,11 @@
 import { group } from '../objects/names.ts'
 import type { Rule } from '../proxy/rights.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
 
-const follow = ['get', 'list', 'watch']
+const follow = ['list', 'watch']
 const change = [...follow, 'patch']
-const keep = [...follow, 'create', 'patch', 'delete']
+const make = ['get', 'create', 'patch', 'delete']
+const keep = [...make, ...follow]
 
 const rule = (apiGroup: string, resources: readonly string[], verbs: readonly string[]): Rule => ({
   apiGroups: [apiGroup],
@@ -13,14 +15,24 @@ const rule = (apiGroup: string, resources: readonly string[], verbs: readonly st
 
 const networking = 'networking.k8s.io'
 const changed = ['connectors', 'proxyclasses', 'proxygroups', 'dnsconfigs', 'tailnets']
-const reported = ['recorders', 'peerrelays', 'proxygrouppolicies']
+const reported = ['recorders', 'peerrelays']
 
-/** What the operator needs in all namespaces: the ClusterRole of its manifest. `namespace`: its own. */
-export const rulesEverywhere = (namespace: string): readonly Rule[] => [
+const writesEvents = rule('', ['events'], ['create', 'patch'])
+
+/** What it needs where objects of users are: in all namespaces, or in each of those that it is for. */
+export const rulesForObjects: readonly Rule[] = [
   rule('', ['services'], change),
   rule(networking, ['ingresses'], change),
   rule('', ['services/status'], ['patch']),
   rule(networking, ['ingresses/status'], ['patch']),
+  rule(group, ['proxygrouppolicies'], follow),
+  rule(group, ['proxygrouppolicies/status'], ['patch']),
+  rule('discovery.k8s.io', ['endpointslices'], follow),
+  writesEvents,
+]
+
+/** What it needs of objects without a namespace. `namespace`: its own. */
+export const rulesOfCluster = (namespace: string): readonly Rule[] => [
   rule(networking, ['ingressclasses'], follow),
   rule(group, changed, change),
   rule(group, reported, follow),
@@ -29,9 +41,7 @@ export const rulesEverywhere = (namespace: string): readonly Rule[] => [
     [...changed, ...reported].map((plural) => `${plural}/status`),
     ['patch'],
   ),
-  rule('', ['events'], ['create', 'patch']),
-  rule('discovery.k8s.io', ['endpointslices'], follow),
-  { ...rule('', ['namespaces'], follow), resourceNames: [namespace] },
+  { ...rule('', ['namespaces'], ['get', ...follow]), resourceNames: [namespace] },
   { ...rule('', ['namespaces'], ['get']), resourceNames: ['kube-system'] },
   rule('', ['nodes'], follow),
   {
@@ -43,17 +53,18 @@ export const rulesEverywhere = (namespace: string): readonly Rule[] => [
 /** What it needs in its own namespace: the Role of its manifest. */
 export const rulesInside: readonly Rule[] = [
   rule('', ['secrets'], [...keep, 'update']),
-  rule('', ['services', 'serviceaccounts', 'configmaps'], keep),
+  rule('', ['services'], make),
+  rule('discovery.k8s.io', ['endpointslices'], make),
+  rule('', ['serviceaccounts', 'configmaps'], keep),
   rule('apps', ['statefulsets'], keep),
   rule('rbac.authorization.k8s.io', ['roles', 'rolebindings'], keep),
   rule('policy', ['poddisruptionbudgets'], keep),
   rule(networking, ['networkpolicies'], keep),
-  rule('', ['pods'], [...change, 'delete']),
+  rule('', ['pods'], ['get', ...change, 'delete']),
   rule('', ['pods/status'], ['patch']),
-  rule('discovery.k8s.io', ['endpointslices'], keep),
   rule('monitoring.coreos.com', ['servicemonitors'], keep),
-  rule('', ['events'], ['get', 'list', 'create', 'patch']),
-  { ...rule('coordination.k8s.io', ['leases'], [...change, 'create']), resourceNames: ['culvert-operator'] },
+  rule('', ['events'], ['get', 'list']),
+  { ...rule('coordination.k8s.io', ['leases'], ['get', ...change, 'create']), resourceNames: ['culvert-operator'] },
 ]
 
 /** One thing that the operator does, as a SelfSubjectAccessReview names it. */
@@ -67,9 +78,14 @@ export type Access = {
   readonly namespace?: string
 }
 
-/** Everything that the operator does. */
-export const accesses = (namespace: string): readonly Access[] => [
-  ...rulesEverywhere(namespace).flatMap((one) => accessesOf(one)),
+/** Everything that the operator does, in all namespaces or in those of its settings. */
+export const accesses = ({ namespace, namespaces }: Pick<OperatorSettings, 'namespace' | 'namespaces'>) => [
+  ...(namespaces.length === 0 ? [undefined] : namespaces).flatMap((one) =>
+    rulesForObjects.flatMap((each) => accessesOf(each, one)),
+  ),
+  // Events about objects without a namespace.
+  ...(namespaces.length === 0 || namespaces.includes('default') ? [] : accessesOf(writesEvents, 'default')),
+  ...rulesOfCluster(namespace).flatMap((one) => accessesOf(one)),
   ...rulesInside.flatMap((one) => accessesOf(one, namespace)),
 ]
 

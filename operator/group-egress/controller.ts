@@ -15,6 +15,7 @@ import { asksGroup, asksGroupEgress } from '../proxy/group.ts'
 import { toldOfWaiting } from '../proxy/waiting.ts'
 import { newName } from '../proxy/name.ts'
 import { parentWriter } from '../proxy/report.ts'
+import { unseenMs } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { ranges } from './allocate.ts'
 import { allocator } from './allocator.ts'
@@ -170,6 +171,7 @@ export function groupEgress(options: GroupEgressOptions): Controller {
     clock,
     problem,
     reconcile: async (key, flight) => {
+      if (!world.follows(key)) return { again: unseenMs }
       const object = store.get(key)
       if (object === undefined) return void (await remove(parentFor(nameOf(key)), flight))
       if (object.metadata.deletionTimestamp !== undefined || !asksGroupEgress(object)) return released(object, flight)

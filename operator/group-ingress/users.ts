@@ -20,6 +20,7 @@ import * as resources from '../objects/resources.ts'
 import { madeFor } from '../proxy/owned.ts'
 import { parentWriter } from '../proxy/report.ts'
 import { textIn } from '../proxy/state.ts'
+import { unseenMs } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { type Ask, askOf, holderOf, isSameParent, objectOf, parentFor } from './ask.ts'
 import { finalizerFor, formsOf, hostOf } from './names.ts'
@@ -119,6 +120,7 @@ export function groupUsers(options: UsersOptions): Controller {
     clock,
     problem,
     reconcile: async (key, flight) => {
+      if (!world.follows(key)) return { again: unseenMs }
       const object = store.get(key)
       const { namespace = '', name } = nameOf(key)
       const parent = object === undefined ? { type, namespace, name } : parentFor(object)

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { UserError } from '../../kube/controller/controller.ts'
-import type { KubeObject } from '../../kube/controller/object.ts'
+import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts'
 import { memoOf } from '../../lib/memo.ts'
 import type { GroupView } from '../group/use.ts'
@@ -85,7 +85,7 @@ function recorded(view: GroupView): readonly Use[] {
 /** The use that a record is about; undefined if its object is gone. */
 export function useFor(view: GroupView, record: ServiceRecord): Use | undefined {
   const object = objectOf(view.world, record.parent)
-  if (object === undefined) return undefined
+  if (object === undefined) return view.world.follows(keyOf(record.parent)) ? undefined : asBefore(view, record)
   const { service } = record
   const entry = entryOf(view, record, object)
   const lack = isWanted(view, record, object) ? lackOf(view, record, object, entry) : 'somebody who asks for it'
@@ -99,6 +99,22 @@ export function useFor(view: GroupView, record: ServiceRecord): Use | undefined 
     phase: phaseIn(view.group.name, record),
     record,
   }
+}
+
+/** What is served for an object that cannot be seen now. */
+function asBefore(view: GroupView, { service, parent: { type, namespace, name } }: ServiceRecord): Use | undefined {
+  const { apiVersion, kind } =
+    type === 'ingress' ? { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' } : { apiVersion: 'v1', kind: 'Service' }
+  const object = { apiVersion, kind, metadata: { namespace, name } }
+  return unchanged(view, service, object)
+}
+
+/** Served and advertised as by now; undefined if it is not. */
+function unchanged(view: GroupView, service: string, object: KubeObject): Use | undefined {
+  const file = fileFor(object)
+  const entry = entryNow(view, service, file)
+  const well = { lack: undefined, partly: undefined, phase: 'staying', record: undefined } as const
+  return entry === undefined ? undefined : { service, object, file, entry, ...well }
 }
 
 function phaseIn(name: string, { group, former, leaving }: ServiceRecord): Use['phase'] {
@@ -123,12 +139,8 @@ function taken(view: GroupView): readonly Use[] {
       const isFinalized = object.metadata.finalizers?.some(isOurFinalizer) === true
       if (ask === undefined || !isFinalized) return []
       const { service } = ask
-      const file = fileFor(object)
-      const entry = entryNow(view, service, file)
-      const isRecorded = recordOf(world, service, settings.namespace) !== undefined
-      if (isRecorded || entry === undefined) return []
-      const well = { lack: undefined, partly: undefined, phase: 'staying', record: undefined } as const
-      return [{ service, object, file, entry, ...well }]
+      if (recordOf(world, service, settings.namespace) !== undefined) return []
+      return unchanged(view, service, object) ?? []
     }),
   )
 }

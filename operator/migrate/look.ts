@@ -1,6 +1,6 @@
 import type { Api } from '../../kube/controller/api.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import type { Resource } from '../../kube/controller/resource.ts'
+import type { Resource, Scope } from '../../kube/controller/resource.ts'
 import { KubeError } from '../../kube/error.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { factOf } from '../check/fact.ts'
@@ -52,8 +52,8 @@ export const withoutLook = (error: unknown): Migration => ({
 
 async function predecessorOf({ api, settings }: Surroundings, signal: AbortSignal): Promise<Predecessor> {
   const { namespace, operatorId, operatorSecret } = settings
-  const all = (resource: Resource, within?: string) =>
-    readAll(api, resource, (object) => [object], signal, within).catch((error: unknown) => {
+  const all = (resource: Resource, scope: Scope = {}) =>
+    readAll(api, { resource, scope }, (object) => [object], signal).catch((error: unknown) => {
       // A kind that the cluster does not know has no objects.
       if (error instanceof KubeError && error.status === 404) return []
       throw error
@@ -65,7 +65,7 @@ async function predecessorOf({ api, settings }: Surroundings, signal: AbortSigna
     return secret && deviceIdIn(secret)
   }
   const [found, objects, id] = await Promise.all([
-    factOf(signal, () => all(deployments, namespace)),
+    factOf(signal, () => all(deployments, { namespace })),
     factOf(signal, async (): Promise<readonly KubeObject[]> =>
       (await Promise.all(kinds.map((one) => all(one)))).flat(),
     ),

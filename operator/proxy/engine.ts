@@ -10,6 +10,7 @@ import type { Condition } from '../objects/conditions.ts'
 import { annotationEvents } from '../objects/ignored.ts'
 import { finalizer, labels, type ParentType } from '../objects/names.ts'
 import type { Parent } from '../objects/parent.ts'
+import { unseenMs } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { adopting } from './adopt.ts'
 import type { ResolveClass } from './class.ts'
@@ -145,6 +146,7 @@ export function proxies(options: EngineOptions): Controller {
     clock,
     problem,
     reconcile: async (key, flight) => {
+      if (!world.follows(key)) return { again: unseenMs }
       const object = store.get(key)
       if (object === undefined) return void (await removeAll(parentFor(nameOf(key)), undefined, flight))
       if (object.metadata.deletionTimestamp !== undefined) return released(object, undefined, flight)

@@ -4,7 +4,7 @@ import { nearest } from '../../lib/nearest.ts'
 import { quote } from '../../lib/quote.ts'
 import type { ElectionTimes } from '../../kube/controller/election/candidate.ts'
 import type { CredentialFiles } from '../api/credentials.ts'
-import { readTags } from '../objects/texts.ts'
+import { readNames, readTags } from '../objects/texts.ts'
 import { clusterDomain } from './cluster-domain.ts'
 import type { OperatorSettings, ProcessSettings } from './settings.ts'
 import { type VariableName, variables } from './variables.ts'
@@ -68,9 +68,13 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
   const namespace = text('OPERATOR_NAMESPACE') || (podNamespace ?? '')
   if (namespace === '')
     problems.push('OPERATOR_NAMESPACE is not set, and there is no service account that would tell the namespace')
+  const named = readNames(text('CULVERT_NAMESPACES'))
+  if (named === undefined) refuse('CULVERT_NAMESPACES', 'names of namespaces, separated by commas, are accepted')
+  const only = named === '*' ? [] : (named ?? [])
   const agent = choice('CULVERT_AGENT', 'culvert', 'upstream')
   const settings: OperatorSettings = {
     namespace,
+    namespaces: only.length === 0 ? [] : [...new Set([namespace, ...only])],
     clusterDomain: clusterDomain(resolvConf),
     loginServer,
     ingressClass: text('OPERATOR_INGRESS_CLASS_NAME'),

@@ -5,6 +5,8 @@ import type { CredentialFiles } from '../api/credentials.ts'
 export type OperatorSettings = {
   /** Where the proxies run. */
   readonly namespace: string
+  /** The only ones whose objects it looks after, its own among them; empty: all. */
+  readonly namespaces: readonly string[]
   readonly clusterDomain: string
   /** A URL without a slash at its end. */
   readonly loginServer: string

@@ -14,6 +14,11 @@ const noDevice = 'the operator has no device of its own in the tailnet'
 export const variables = [
   { name: 'OPERATOR_NAMESPACE', effect: 'Where the proxies run; by default the namespace of the operator’s Pod' },
   {
+    name: 'CULVERT_NAMESPACES',
+    effect:
+      'The only namespaces whose Services, Ingresses and other objects count, separated by commas; that of the operator always does. By default all',
+  },
+  {
     name: 'OPERATOR_LOGIN_SERVER',
     default: 'https://controlplane.tailscale.com',
     effect: 'The control server, of the operator and of its proxies',

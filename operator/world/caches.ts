@@ -1,13 +1,14 @@
 import type { Api } from '../../kube/controller/api.ts'
 import type { Written } from '../../kube/controller/apply.ts'
-import type { KubeObject } from '../../kube/controller/object.ts'
+import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
+import { together, within } from '../../kube/controller/parts.ts'
 import { reflect, type ReflectOptions, type Source } from '../../kube/controller/reflect.ts'
-import { apiVersionOf, type Resource } from '../../kube/controller/resource.ts'
+import { allInWords, apiVersionOf, type Resource, type Scope } from '../../kube/controller/resource.ts'
 import { type Store, store } from '../../kube/controller/store.ts'
 import { KubeError } from '../../kube/error.ts'
 import { group } from '../objects/names.ts'
 import { customResourceDefinitions } from '../objects/resources.ts'
-import { followed } from './followed.ts'
+import { followed, scopesOf } from './followed.ts'
 import type { World } from './world.ts'
 
 export type Caches = {
@@ -22,8 +23,13 @@ export type Caches = {
   readonly written: readonly Written[]
 }
 
+/** After so many milliseconds it is looked at again whether something is followed by now, since no event tells. */
+export const unseenMs = 60_000
+
 export type CachesOptions = {
   readonly namespace: string
+  /** As those of the settings. */
+  readonly namespaces: readonly string[]
   /** Called with the reason why the objects of `name` cannot be followed, and with undefined once they can. */
   readonly problem: (name: string, text: string | undefined) => void
   readonly failed: (error: unknown, key: string) => void
@@ -40,7 +46,7 @@ export type CachesOptions = {
 /** Follows everything that the operator knows of the cluster, until `signal` aborts. */
 export function caches(
   api: Pick<Api, 'page' | 'watch'>,
-  { namespace, problem, failed, waits, elected, view = (object) => object }: CachesOptions,
+  { namespace, namespaces, problem, failed, waits, elected, view = (object) => object }: CachesOptions,
   signal: AbortSignal,
 ): Caches {
   const stores = followed(namespace).map((one) => ({ ...one, store: store({ indexes: one.indexes, failed }) }))
@@ -52,19 +58,37 @@ export function caches(
   }
   const running = new Map<string, Source>()
   const forControllers = new Map<string, Source>()
-  const start = ({ resource, scope, trim, store: kept }: (typeof stores)[number]): void => {
+  /** Of resources in one of several namespaces: whether they may not be read. */
+  const parts: { readonly namespace: string | undefined; readonly isClosed: () => boolean }[] = []
+  const startIn = (one: (typeof stores)[number], scope: Scope, isPart: boolean): Source => {
+    const { resource, trim, store: kept } = one
+    const name = isPart ? allInWords(resource, scope) : resource.plural
     const tell = (text: string | undefined, error?: unknown): void =>
-      problem(resource.plural, text === undefined ? undefined : (undefinedKind(resource, error) ?? text))
-    const options = {
-      resource,
-      scope,
-      store: kept,
-      trim: (object: KubeObject) => view(trim(object)),
-      problem: tell,
-      ...(waits && { waits }),
+      problem(name, text === undefined ? undefined : (undefinedKind(resource, error) ?? text))
+    const follow = (told: ReflectOptions['problem']): Source => {
+      const options = {
+        resource,
+        scope,
+        store: isPart ? within(kept, scope.namespace ?? '') : kept,
+        trim: (object: KubeObject) => view(trim(object)),
+        problem: told,
+        ...(waits && { waits }),
+      }
+      return reflect(api, options, signal)
     }
+    if (!isPart) return follow(tell)
+    const { isClosed, ...source } = unlessRefused(follow, tell)
+    parts.push({ namespace: scope.namespace, isClosed })
+    return source
+  }
+  const start = (one: (typeof stores)[number]): void => {
+    const { resource } = one
     if (running.has(idOf(resource))) return
-    const source = reflect(api, options, signal)
+    const scopes = scopesOf(one, namespaces)
+    const source = together(
+      resource.plural,
+      scopes.map((scope) => startIn(one, scope, scopes.length > 1)),
+    )
     running.set(idOf(resource), source)
     forControllers.set(idOf(resource), { ...source, synced: elected?.then(source.refresh) ?? source.synced })
   }
@@ -77,6 +101,12 @@ export function caches(
       get: (resource, key) => find(resource).store.get(key),
       all: (resource) => find(resource).store.all(),
       by: (resource, index, value) => find(resource).store.by(index, value),
+      follows: (key) => {
+        const { namespace: of } = nameOf(key)
+        if (of === undefined) return true
+        const isOurs = namespaces.length === 0 || namespaces.includes(of)
+        return isOurs && !parts.some((part) => part.namespace === of && part.isClosed())
+      },
     },
     store: (resource) => find(resource).store,
     sources: (resources) =>
@@ -84,6 +114,35 @@ export function caches(
         ? [...running.values()]
         : resources.flatMap((one) => forControllers.get(idOf(find(one).resource)) ?? []),
     written: stores,
+  }
+}
+
+/**
+ * A source that keeps nobody waiting while the API refuses it. `isClosed`: it was refused and is not well again, so that
+ * what its store has says nothing.
+ */
+function unlessRefused(
+  follow: (told: ReflectOptions['problem']) => Source,
+  tell: ReflectOptions['problem'],
+): Source & { readonly isClosed: () => boolean } {
+  let refused = Promise.withResolvers<void>()
+  let isClosed = false
+  const source = follow((text, error) => {
+    const isRefusal = error instanceof KubeError && error.status === 403
+    // Any other failure does not open it.
+    const isClosedNow = text !== undefined && (isClosed || isRefusal)
+    if (isClosedNow) refused.resolve()
+    else if (isClosed) refused = Promise.withResolvers()
+    isClosed = isClosedNow
+    tell(text, error)
+  })
+  return {
+    ...source,
+    synced: Promise.race([source.synced, refused.promise]),
+    isSynced: () => isClosed || source.isSynced(),
+    isDeaf: () => !isClosed && source.isDeaf(),
+    refresh: () => Promise.race([source.refresh(), refused.promise]),
+    isClosed: () => isClosed,
   }
 }
 

@@ -58,6 +58,18 @@ const nameOnly = ({
   metadata: { name, uid, resourceVersion },
 })
 
+/**
+ * Where objects of a resource are looked for: in all namespaces, or in each of those that the operator is for.
+ * `namespaces`: as those of the settings.
+ */
+export const scopesOf = (
+  { resource, scope }: Pick<Followed, 'resource' | 'scope'>,
+  namespaces: readonly string[],
+): readonly Scope[] =>
+  !resource.namespaced || scope.namespace !== undefined || namespaces.length === 0
+    ? [scope]
+    : namespaces.map((namespace) => ({ ...scope, namespace }))
+
 /** Everything that the operator follows. What it makes is looked for only in its own namespace, and by label. */
 export function followed(namespace: string): readonly Followed[] {
   const parent = (

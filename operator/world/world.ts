@@ -8,6 +8,11 @@ export type World = {
   readonly all: (resource: Resource) => Iterable<KubeObject>
   /** The objects under a value of an index of that resource's store; `followed.ts` has the indexes. */
   readonly by: (resource: Resource, index: IndexName, value: string) => readonly KubeObject[]
+  /**
+   * Whether an object with this key would be seen. If not, that it is not there says nothing: its namespace is not the
+   * operator's concern, or cannot be read now.
+   */
+  readonly follows: (key: string) => boolean
 }
 
 export type IndexName =

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Bed } from '../lab/bed.ts'
 import type { KubeObject } from '../lab/cluster/kubectl.ts'
 import { chart } from '../lab/helm.ts'
@@ -7,7 +7,10 @@ import { projectRoot } from '../lab/paths.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { namespace, OperatorProcess } from '../operator/operator-process.ts'
 import { connector, EngineBed, expose, service } from '../operator/proxy/engine-bed.ts'
+import { leaveOrdered, live, tellTwice } from './lives.ts'
+import { playCheck, playJob, type Workload } from './played-job.ts'
 import { render } from './render.ts'
+import { grantsOf, inWords, unused } from './rights.ts'
 
 /** The chart as it was first. */
 const earlier = join(import.meta.dirname, 'earlier/culvert-0.1.0.tgz')
@@ -23,9 +26,6 @@ beforeAll(async () => {
 })
 afterAll(() => at[Symbol.asyncDispose]())
 beforeEach(() => printLogsOnFailure(at.bed))
-
-type Workload = KubeObject & { readonly spec: { readonly template: { readonly spec: PodSpec } } }
-type PodSpec = { readonly containers: readonly [{ readonly args: readonly string[] }] }
 
 /** Objects of the release, as `kind/name`. */
 async function released(): Promise<readonly string[]> {
@@ -96,6 +96,7 @@ test('workloads stay as they are when the release is upgraded, rolled back, remo
     await at.settled()
     expect(operator.errors).toEqual([])
   }
+  await at.settled()
   const before = await written()
   const nodes = await at.nodeNames()
   await helm(bed, 'uninstall', ...where)
@@ -103,7 +104,13 @@ test('workloads stay as they are when the release is upgraded, rolled back, remo
   expect(await definitions()).toBe(kinds)
   expect(await written()).toEqual(before)
 
-  await helm(bed, 'install', where[0]!, chart, where[1]!, set)
+  // As `kubectl apply` would have made them, or another chart.
+  const named = ['meta.helm.sh/release-name-', 'meta.helm.sh/release-namespace-']
+  await bed.cluster.kubectl(['annotate', 'customresourcedefinitions', '--all', ...named])
+  const again = ['install', where[0]!, chart, where[1]!, set] as const
+  await expect(helm(bed, ...again)).rejects.toThrow('invalid ownership metadata')
+  await helm(bed, ...again, '--take-ownership')
+  await helm(bed, 'upgrade', where[0]!, chart, where[1]!, set)
   expect(await released()).toEqual(installed)
   await using _ = await at.operate()
   await bed.cluster.apply(service('last', expose))
@@ -112,24 +119,63 @@ test('workloads stay as they are when the release is upgraded, rolled back, remo
   expect(await written()).toEqual(expect.arrayContaining([...before]))
 })
 
-/** Does what the cluster's controllers do for Deployment and Job of the release; gives what the cleanup has logged. */
-async function play(operator: OperatorProcess): Promise<readonly string[]> {
+/** Roles that the operator has made, and how many requests it had sent before it had the rights of this chart. */
+const seen = { roles: [] as readonly KubeObject[], before: 0 }
+
+test('what is made for each kind goes again, and nothing of it stays', async () => {
   const { cluster } = at.bed
-  const job = () => cluster.get<Workload>('job', 'operator-cleanup', namespace)
-  await expect.poll(job).toBeDefined()
-  const { args } = (await job())!.spec.template.spec.containers[0]
-  await using cleanup = await OperatorProcess.run(at.bed, args)
-  onTestFailed(() => console.error(cleanup.logged.join('\n')))
-  await expect.poll(() => cluster.get('deployment', 'operator', namespace)).toMatchObject({ spec: { replicas: 0 } })
-  expect(await operator.stop()).toBe(0)
-  expect(await cleanup.end()).toBe(0)
-  const at0 = '2026-01-01T00:00:00Z'
-  const done = ['SuccessCriteriaMet', 'Complete'].map((type) => ({ type, status: 'True' }))
-  const status = { conditions: done, succeeded: 1, startTime: at0, completionTime: at0 }
-  const patch = ['--subresource=status', '--type=merge', `--patch=${JSON.stringify({ status })}`]
-  await cluster.kubectl(['patch', 'job', 'operator-cleanup', `--namespace=${namespace}`, ...patch])
-  return cleanup.logged
-}
+  seen.before = (await cluster.audited(namespace, 'operator')).length
+  const before = await at.made()
+  await leaveOrdered(at)
+  await using operator = await at.operate()
+  const all = await live(at)
+  seen.roles = await cluster.list('roles', namespace, { selector: 'tailscale.com/managed=true' })
+  await tellTwice(at)
+  await Promise.all([playCheck(at.bed), helm(at.bed, 'test', ...where)])
+  await at.remove(...all)
+  for (const [kind, name] of all.map((one) => one.split('/') as [string, string]))
+    await expect.poll(() => cluster.get(kind, name), { message: name }).toBeUndefined()
+  const names = (made: readonly string[]) => made.map((one) => one.replace(/ \S+$/, ''))
+  await expect.poll(async () => names(await at.made())).toEqual(names(before))
+  await at.remove('crd/servicemonitors.monitoring.coreos.com')
+  expect(operator.logged.filter((line) => line.includes('bug in the operator'))).toEqual([])
+})
+
+test('an operator for some namespaces has no rights in others, and leaves alone what was made for objects there', async () => {
+  const { cluster } = at.bed
+  const upgrade = ['upgrade', where[0]!, chart, where[1]!, set] as const
+  await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } })
+  await helm(at.bed, ...upgrade, '--set=operatorConfig.namespaces={shop}')
+  await at.settled()
+  const before = await at.made()
+  const asked = (await cluster.audited(namespace, 'operator')).length
+  {
+    await using operator = await at.operate({ CULVERT_NAMESPACES: 'shop' })
+    const some = connector('some', { proxyClass: 'absent' })
+    await cluster.apply(inShop(service('till', expose)), service('elsewhere', expose), some)
+    await at.remove('service/later')
+    await expect.poll(() => at.ready('service', 'till', 'shop')).toBe('True')
+    await expect.poll(() => at.ready('connector', 'some')).toContain('absent')
+    await cluster.kubectl(['delete', '--namespace=shop', 'service/till'])
+    await cluster.kubectl(['delete', 'connector/some'])
+    await expect.poll(() => at.made()).toEqual(before)
+    expect(await at.ready('service', 'elsewhere')).toBeUndefined()
+    expect(operator.errors).toEqual([])
+  }
+  await expect
+    .poll(async () => (await cluster.audited(namespace, 'operator')).slice(asked).map(({ verb }) => verb))
+    .toContain('delete')
+  const refused = (await cluster.audited(namespace, 'operator')).slice(asked).filter(({ code }) => code === 403)
+  expect(refused).toEqual([])
+  await helm(at.bed, ...upgrade)
+  await using _ = await at.operate()
+  await expect.poll(() => at.ready('service', 'elsewhere')).toBe('True')
+  await expect.poll(() => cluster.get('service', 'later')).toBeUndefined()
+  await at.remove('service/elsewhere')
+  await expect.poll(() => cluster.get('service', 'elsewhere')).toBeUndefined()
+})
+
+const inShop = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace: 'shop' } })
 
 test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in the cluster and in the tailnet', async () => {
   const { bed } = at
@@ -171,9 +217,9 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
   expect(early.logged.at(-1)).toMatch(/^error: the Lease is held by another replica .*not done within 2 s/)
 
   await helm(bed, 'upgrade', where[0]!, chart, where[1]!, '--reuse-values', '--set=cleanup.enabled=true')
-  const [logged] = await Promise.all([play(operator), helm(bed, 'uninstall', ...where)])
+  const [logged] = await Promise.all([playJob(at.bed, operator), helm(bed, 'uninstall', ...where)])
   expect(logged).toContain('Deployment "operator" is scaled down')
-  expect(logged.find((line) => line.startsWith('left: '))).toMatch(/^left: 8 Pods, 8 devices, 10 Secrets, \d+ other/)
+  expect(logged.find((line) => line.startsWith('left: '))).toMatch(/^left: 7 Pods, 7 devices, 9 Secrets, \d+ other/)
   expect(logged.at(-1)).toBe('nothing is left')
   await at.nothingLeft()
   expect(await released()).toEqual([])
@@ -189,4 +235,11 @@ test('with cleanup.enabled, `helm uninstall` leaves nothing of the operator, in 
   })
   expect(await farName()).toBe('unused')
   expect(at.problems).toEqual([])
+})
+
+test('each right that the chart gives was used by now, and none was lacking', async () => {
+  const grants = grantsOf(await render('--set=cleanup.enabled=true'))
+  const requests = async () => (await at.bed.cluster.audited(namespace, 'operator')).slice(seen.before)
+  await expect.poll(async () => inWords(unused(grants, await requests(), seen.roles))).toEqual([])
+  expect((await requests()).filter(({ code }) => code === 403)).toEqual([])
 })

@@ -20,6 +20,7 @@ export function worldOf(...objects: readonly KubeObject[]): World {
   const all: World['all'] = ({ kind }) => objects.filter((object) => object.kind === kind)
   const indexesOf = new Map(followed(settings.namespace).map(({ resource, indexes }) => [resource.kind, indexes]))
   return {
+    follows: () => true,
     all,
     get: (resource, key) => [...all(resource)].find(({ metadata }) => keyOf(metadata) === key),
     by: (resource, index, value) =>

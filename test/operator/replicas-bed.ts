@@ -78,7 +78,8 @@ export class ReplicasBed implements AsyncDisposable {
     for (let number = 0; number < count; number += 1) {
       const made = Promise.all(Array.from({ length: 5 }, (_, index) => this.expose(`fault-${number}-${index}`)))
       // The leader mostly, at whatever it is doing.
-      const victim = (Math.random() < 0.7 ? replicas.leader : undefined) ?? oneOf(replicas.all)
+      const running = replicas.all.filter(({ process }) => !process.hasEnded)
+      const victim = (Math.random() < 0.7 ? replicas.leader : undefined) ?? oneOf(running)
       const fault = oneOf(faults)
       await this.#happens(replicas, victim, fault)
       await made
@@ -102,7 +103,7 @@ export class ReplicasBed implements AsyncDisposable {
       const wasLeader = isLeading(process)
       const others = replicas.all.filter((one) => one.name !== name)
       begin()
-      // Until another works, if this one did and there is another.
+      // Until another works, if this one did.
       if (wasLeader)
         await expect
           .poll(() => others.some((one) => one.process.hasEnded || isLeading(one.process)), { message: fault })

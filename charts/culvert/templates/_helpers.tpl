@@ -110,6 +110,10 @@ env:
   - name: OPERATOR_SECRET
     value: {{ include "culvert.name" . }}
   {{- end }}
+  {{- with .Values.operatorConfig.namespaces }}
+  - name: CULVERT_NAMESPACES
+    value: {{ join "," . | quote }}
+  {{- end }}
   - name: OPERATOR_INGRESS_CLASS_NAME
     value: {{ .Values.ingressClass.name | quote }}
   {{- if eq .Values.proxyConfig.agent "upstream" }}
@@ -146,4 +150,75 @@ volumeMounts:
     mountPath: /oauth
     readOnly: true
   {{- end }}
+{{- end -}}
+
+{{- /* The only namespaces that the operator is for, as a list: its own is one of them. Empty: all. */ -}}
+{{- define "culvert.namespaces" -}}
+{{- if .Values.operatorConfig.namespaces -}}
+{{- prepend .Values.operatorConfig.namespaces .Release.Namespace | uniq | toYaml -}}
+{{- else -}}
+[]
+{{- end -}}
+{{- end -}}
+
+{{- define "culvert.eventRules" -}}
+- apiGroups: ['']
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{- /* What the operator may do with objects of users, in all namespaces or in each of some. */ -}}
+{{- define "culvert.objectRules" -}}
+- apiGroups: ['']
+  resources: [services]
+  verbs: [list, watch, patch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [list, watch, patch]
+- apiGroups: ['']
+  resources: [services/status]
+  verbs: [patch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses/status]
+  verbs: [patch]
+- apiGroups: [tailscale.com]
+  resources: [proxygrouppolicies]
+  verbs: [list, watch]
+- apiGroups: [tailscale.com]
+  resources: [proxygrouppolicies/status]
+  verbs: [patch]
+# Which Services of ProxyGroups have Pods that are ready.
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+{{ include "culvert.eventRules" . }}
+{{- end -}}
+
+{{- /* A Role with `rules` in `namespace` for the operator. */ -}}
+{{- define "culvert.objectRole" -}}
+{{- $name := include "culvert.clusterName" .root }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ $name }}
+  namespace: {{ .namespace }}
+  labels: {{- include "culvert.labels" .root | nindent 4 }}
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ $name }}
+  namespace: {{ .namespace }}
+  labels: {{- include "culvert.labels" .root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "culvert.name" .root }}
+    namespace: {{ .root.Release.Namespace }}
 {{- end -}}

@@ -8,6 +8,7 @@ import type { BedRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
 import { apiUrl } from './addresses.ts'
+import { type Audited, readAudit } from './audit.ts'
 import type { Component } from './component.ts'
 import { componentsOf } from './components.ts'
 import { Kubectl } from './kubectl.ts'
@@ -38,6 +39,12 @@ export class Cluster extends Kubectl {
   /** The certificate of the cluster's authority, PEM. */
   get ca(): string {
     return readFileSync(clusterPaths(this.#record.name).file('ca.crt'), 'utf8')
+  }
+
+  /** What a service account has asked the API server for so far, by the audit log, which is written after the answers. */
+  async audited(namespace: string, serviceAccount: string): Promise<readonly Audited[]> {
+    const log = clusterPaths(this.#record.name).file('audit.log')
+    return readAudit(log, `system:serviceaccount:${namespace}:${serviceAccount}`)
   }
 
   get nodes(): readonly Host[] {

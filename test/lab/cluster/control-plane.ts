@@ -3,6 +3,7 @@ import { gateway } from '../namespaces/addresses.ts'
 import type { PartName } from '../parts/table.ts'
 import type { Programs } from '../ready.ts'
 import { apiPort, apiUrl, controlPlaneAddress, services } from './addresses.ts'
+import { auditOptions } from './audit.ts'
 import type { Plan } from './component.ts'
 import type { clusterPaths } from './paths.ts'
 
@@ -54,6 +55,7 @@ export function controlPlane(
       // It has no route to the Services' own addresses.
       '--enable-aggregator-routing',
       '--allow-privileged',
+      ...auditOptions(file('audit-policy.json'), file('audit.log')),
       '--profiling=false',
     ),
   ]

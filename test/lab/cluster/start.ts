@@ -6,6 +6,7 @@ import type { BedRecord, HostRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
 import { apiUrl } from './addresses.ts'
+import { auditPolicy } from './audit.ts'
 import { makeCertificates } from './certificates.ts'
 import { Cluster } from './cluster.ts'
 import { corefile } from './control-plane.ts'
@@ -49,6 +50,7 @@ async function writeFiles(bed: string, nodes: number): Promise<void> {
   await Promise.all([
     writeFile(paths.file('tokens.csv'), tokenFile(users), { mode: 0o600 }),
     writeFile(paths.file('Corefile'), corefile(paths)),
+    writeFile(paths.file('audit-policy.json'), auditPolicy),
     ...users.map(({ file, name, token }) =>
       writeFile(paths.kubeconfig(file), kubeconfig(apiUrl.v4, ca, name, token), { mode: 0o600 }),
     ),

@@ -1,4 +1,7 @@
+import { parsePrefix } from '../../../lib/address.ts'
 import type { Facts, ServedKinds } from '../../../operator/check/facts.ts'
+import { lineOf } from '../../../operator/check/finding.ts'
+import { judge } from '../../../operator/check/judge.ts'
 import { definitions } from '../../../operator/schemas/all.ts'
 import { structural } from '../../../operator/schemas/structural.ts'
 import { readOperatorSettings } from '../../../operator/settings/read.ts'
@@ -31,6 +34,19 @@ export const well: Facts = {
   pods: { value: [{ by: 'Pod apps/web', text: 'fd00::5' }] },
   unusable: { value: [] },
   key: { value: { value: undefined } },
+  wishes: { value: [{ by: 'Connector office', tags: ['tag:k8s'], wants: [parsePrefix('10.7.0.0/16')!] }] },
+  approvers: {
+    value: { routes: [{ network: '10.0.0.0/8', by: ['tag:k8s'] }], exitNode: [], services: [] },
+  },
+  tuns: { value: [{ node: 'one', isThere: true }] },
   https: { value: true },
   magicDns: { value: true },
 }
+
+/** What is not ok where everything else is. */
+export const complaints = (facts: Partial<Facts>): string[] =>
+  judge({ ...well, ...facts })
+    .filter(({ level }) => level !== 'ok')
+    .map(lineOf)
+
+export const late = { error: new Error('it took too long') }

@@ -3,6 +3,8 @@ import { type Finding, lineOf } from '../../../operator/check/finding.ts'
 import type { ApiClient } from '../../lab/control-types.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { takeovers } from '../migrate/on-a-bed.ts'
+import { custom } from '../operate.ts'
+import { connector } from '../proxy/engine-bed.ts'
 import { CheckBed } from './check-bed.ts'
 
 const scopes = ['auth_keys', 'devices:core', 'services', 'feature_settings:read', 'dns:read']
@@ -35,9 +37,11 @@ it('prints that all is well, and leaves no key', async () => {
     'ok rights: the service account may do all that the operator does',
     'ok pod-security: the namespace tailscale admits proxies that forward packets',
     'ok nodes: all 1 run Linux with a kernel that is new enough',
+    'ok tun: proxies use /dev/net/tun on 0 of 1 nodes; nothing is known of others',
     expect.stringMatching(/^ok overlap: /),
     'ok tailscale-api: the credentials work, for devices, keys and Services',
     'ok tags: a key for tag:k8s could be made, and was removed',
+    'ok auto-approvers: nothing in the cluster needs the tailnet’s approval',
     'ok https: HTTPS is on',
     'ok magic-dns: MagicDNS is on',
   ])
@@ -101,6 +105,42 @@ it('tells that HTTPS and MagicDNS are off', async () => {
     expect.stringMatching(/^warning magic-dns: MagicDNS is off/),
   ])
   await at.bed.control.putSettings({ https: true, magicDNS: true })
+})
+
+it('names what the tailnet’s policy does not approve by itself', async () => {
+  await at.bed.cluster.apply(
+    connector('office', { hostname: 'office', exitNode: true }),
+    custom('ProxyGroup', 'edge', { type: 'ingress' }),
+  )
+  // The bed's control server has no policy.
+  expect(await complaints()).toEqual([expect.stringMatching(/^warning auto-approvers: not known: .*does not have/)])
+  const policy = (approvers: object) => `{ // HuJSON
+    "autoApprovers": ${JSON.stringify(approvers)}, }`
+  const answer = (body: string) => at.bed.control.addApiFault({ path: '/tailnet/-/acl', status: 200, body, times: 0 })
+  await answer(policy({ routes: { '10.0.0.0/8': ['tag:k8s'] }, exitNode: ['tag:db'] }))
+  expect(await complaints()).toEqual([
+    expect.stringMatching(
+      /^warning auto-approvers: .*: 0\.0\.0\.0\/0 of Connector office, ::\/0 of Connector office, Tailscale Services of ProxyGroup edge\. /,
+    ),
+  ])
+  await at.bed.control.removeApiFaults()
+  await answer(
+    policy({ routes: { '10.0.0.0/8': ['tag:k8s'] }, exitNode: ['tag:k8s'], services: { 'tag:k8s': ['tag:k8s'] } }),
+  )
+  expect(await complaints()).toEqual([])
+  await at.bed.control.removeApiFaults()
+  await kubectl('delete', 'connector/office', 'proxygroup/edge')
+})
+
+it('names a node where the TUN device is missing, as kubelet says', async () => {
+  const involvedObject = { apiVersion: 'v1', kind: 'Pod', name: 'ts-a-0', namespace: 'tailscale' }
+  const message =
+    'MountVolume.SetUp failed for volume "tun" : hostPath type check failed: /dev/net/tun is not a character device'
+  const event = { involvedObject, type: 'Warning', reason: 'FailedMount', message, source: { host: 'one' } }
+  const metadata = { name: 'a', namespace: 'tailscale' }
+  await at.bed.cluster.apply({ apiVersion: 'v1', kind: 'Event', metadata, ...event })
+  expect(await complaints()).toEqual([expect.stringMatching(/^warning tun: \/dev\/net\/tun is missing on one, /)])
+  await kubectl('delete', 'event', 'a', '--namespace=tailscale')
 })
 
 it('takes answers that are garbage for unknown', async () => {

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { runCheck } from '../../../operator/check/command.ts'
 import { gather, type Sources } from '../../../operator/check/gather.ts'
-import { rulesEverywhere, rulesInside } from '../../../operator/check/rules.ts'
+import { rulesForObjects, rulesInside, rulesOfCluster } from '../../../operator/check/rules.ts'
 import type { Rule } from '../../../operator/proxy/rights.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { projectRoot } from '../../lab/paths.ts'
@@ -21,6 +21,7 @@ it('waits for no fact longer than it may', async () => {
       check: () => never,
       mintKey: async () => ({ id: 'a', key: 'secret', expires: undefined }),
       removeKey: () => never,
+      autoApprovers: () => never,
       hasHttps: () => Promise.reject(new Error('refused')),
       hasMagicDns: async () => true,
     }),
@@ -44,7 +45,7 @@ it('reviews exactly the rights that the manifest gives', () => {
       verbs: verbs.toSorted(),
       resources: resources.toSorted(),
     }))
-  expect(sorted(rulesEverywhere('tailscale'))).toEqual(sorted(rulesOf('ClusterRole')))
+  expect(sorted([...rulesForObjects, ...rulesOfCluster('tailscale')])).toEqual(sorted(rulesOf('ClusterRole')))
   expect(sorted(rulesInside)).toEqual(sorted(rulesOf('Role')))
 })
 

@@ -3,19 +3,11 @@ import { KubeError } from '../../../kube/error.ts'
 import type { JsonObject } from '../../../lib/json.ts'
 import { ApiError, type Feature, type Problem } from '../../../operator/api/error.ts'
 import type { Facts } from '../../../operator/check/facts.ts'
-import { lineOf } from '../../../operator/check/finding.ts'
 import { judge } from '../../../operator/check/judge.ts'
-import { node, read, served, well } from './a-cluster.ts'
-
-/** What is not ok where everything else is. */
-const complaints = (facts: Partial<Facts>): string[] =>
-  judge({ ...well, ...facts })
-    .filter(({ level }) => level !== 'ok')
-    .map(lineOf)
+import { complaints, late, node, read, served, well } from './a-cluster.ts'
 
 const apiError = (problem: Problem, feature?: Feature): ApiError =>
   new ApiError('Tailscale API: it was so', { problem, feature, remedy: 'Do this.' })
-const late = { error: new Error('it took too long') }
 
 it('says of everything that it is ok', () => {
   const findings = judge(well)

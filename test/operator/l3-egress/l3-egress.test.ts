@@ -6,7 +6,7 @@ import type { OperatorSettings } from '../../../operator/settings/settings.ts'
 import type { World } from '../../../operator/world/world.ts'
 
 const settings = { namespace: 'tailscale', clusterDomain: 'cluster.local', defaultProxyClass: '' } as OperatorSettings
-const world: World = { get: () => undefined, all: () => [], by: () => [] }
+const world: World = { get: () => undefined, all: () => [], by: () => [], follows: () => true }
 
 type Annotations = Readonly<Record<string, string>>
 type Spec = Readonly<Record<string, unknown>>

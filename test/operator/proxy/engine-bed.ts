@@ -46,8 +46,8 @@ export class EngineBed implements AsyncDisposable {
   }
 
   /** What the condition of an object says: `True`, or why not. */
-  async ready(kind: string, name: string): Promise<string | undefined> {
-    const status = (await this.bed.cluster.get<{ status?: Conditions }>(kind, name))?.status
+  async ready(kind: string, name: string, within?: string): Promise<string | undefined> {
+    const status = (await this.bed.cluster.get<{ status?: Conditions }>(kind, name, within))?.status
     const condition = status?.conditions?.find(({ type }) => type.endsWith('Ready'))
     return condition?.status === 'True' ? 'True' : condition?.message
   }

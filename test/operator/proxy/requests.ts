@@ -3,6 +3,7 @@ import type { OperatorSettings } from '../../../operator/settings/settings.ts'
 
 export const settings: OperatorSettings = {
   namespace: 'tailscale',
+  namespaces: [],
   clusterDomain: 'cluster.local',
   loginServer: 'https://controlplane.tailscale.com',
   ingressClass: 'tailscale',

@@ -10,6 +10,7 @@ test('little is needed', () => {
   expect(given(oauth)).toEqual({
     settings: {
       namespace: 'tailscale',
+      namespaces: [],
       clusterDomain: 'cluster.local',
       loginServer: 'https://controlplane.tailscale.com',
       ingressClass: 'tailscale',
@@ -39,6 +40,7 @@ test('everything can be set, and blanks around values do not count', () => {
   const { settings, process, warnings } = given({
     CLIENT_ID: 'identity',
     OPERATOR_NAMESPACE: ' proxies ',
+    CULVERT_NAMESPACES: 'shop, wiki,proxies',
     OPERATOR_LOGIN_SERVER: 'https://headscale.example.com/',
     OPERATOR_INGRESS_CLASS_NAME: 'tailnet',
     OPERATOR_DEFAULT_LOAD_BALANCER: 'true',
@@ -58,6 +60,7 @@ test('everything can be set, and blanks around values do not count', () => {
   })
   expect(settings).toMatchObject({
     namespace: 'proxies',
+    namespaces: ['proxies', 'shop', 'wiki'],
     loginServer: 'https://headscale.example.com',
     ingressClass: 'tailnet',
     isDefaultLoadBalancer: true,
