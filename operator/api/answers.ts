@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { optional, parseJson } from '../../lib/json.ts'
-import type { MintedKey, TailnetDevice, TailscaleService } from './api.ts'
+import type { AuthKey, MintedKey, TailnetDevice, TailscaleService } from './api.ts'
 
 // Only what is used is checked. Parsers throw an Error that repeats nothing of the text: it may hold a key.
 
@@ -12,6 +12,7 @@ const tokenSchema = z.object({
   expires_in: optional(z.number()),
 })
 const keySchema = z.object({ id: text, key: text, expires: optional(z.string()) })
+const knownKeySchema = z.object({ id: text, description: optional(z.string()) })
 const deviceSchema = z.object({
   id: optional(z.string()),
   nodeId: optional(z.string()),
@@ -19,6 +20,9 @@ const deviceSchema = z.object({
   hostname: optional(z.string()),
   addresses: texts,
   tags: texts,
+  machineKey: optional(z.string()),
+  advertisedRoutes: texts,
+  enabledRoutes: texts,
 })
 const serviceSchema = z.object({
   name: text,
@@ -57,6 +61,11 @@ export function parseKey(answer: string): MintedKey {
   return { id, key, expires: Number.isNaN(at) ? undefined : new Date(at) }
 }
 
+export function parseKnownKey(answer: string): AuthKey {
+  const { id, description } = read(knownKeySchema, answer)
+  return { id, description: description ?? '' }
+}
+
 export const parseDevice = (answer: string): TailnetDevice => device(read(deviceSchema, answer))
 
 export const parseDevices = (answer: string): TailnetDevice[] =>
@@ -93,12 +102,24 @@ export function parseRefusal(answer: string): string | undefined {
 }
 
 // Headscale's `id` is its stable ID; Tailscale's is another number.
-const device = ({ id, nodeId, name, hostname, addresses, tags }: z.infer<typeof deviceSchema>): TailnetDevice => ({
+const device = ({
+  id,
+  nodeId,
+  name,
+  hostname,
+  addresses,
+  tags,
+  machineKey,
+  advertisedRoutes,
+  enabledRoutes,
+}: z.infer<typeof deviceSchema>): TailnetDevice => ({
   id: nodeId ?? id ?? '',
   name: (name ?? '').replace(/\.$/, ''),
   hostname: hostname ?? '',
   addresses: addresses ?? [],
   tags: tags ?? [],
+  machineKey: machineKey || undefined,
+  ...(advertisedRoutes && enabledRoutes && { routes: { advertised: advertisedRoutes, enabled: enabledRoutes } }),
 })
 
 const service = ({
