@@ -162,9 +162,9 @@ export async function compose(
   if (needsPeers(settings)) contactTargets(context)
   if (serves(settings)) keepServe(context)
   else background('looking at what is served', () => lookAtUnmanaged(context))
-  if (settings.certShare !== undefined && settings.state.kind === 'secret') {
+  if ((settings.certShare !== undefined || settings.requestsCertificate) && settings.state.kind === 'secret') {
     const { name } = settings.state
-    // Imported here since only groups need it, like the Kubernetes API through which certificates are shared.
+    // Imported here since few need it, like the Kubernetes API through which certificates are shared.
     const { keepCertificates } = await import('./certificates/keep.ts')
     background('keeping the certificates', () => keepCertificates(context, name))
   }

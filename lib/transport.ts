@@ -62,6 +62,9 @@ export type Dialect<Request> = {
   readonly pause: (request: Request, failure: Failure, earlier: readonly Failure[], now: number) => number | undefined
 }
 
+/** A request had no answer within its time. */
+export class NoAnswerInTime extends Error {}
+
 /** The two kinds of requests. Both reject with the dialect's error unless an answer of status 2xx can be used. */
 export type Transport<Request> = {
   /** What `parse` makes of the answer's whole text. `parse` may throw an Error that reveals nothing of the text. */
@@ -143,7 +146,7 @@ export function transport<Request extends TransportRequest>(
     const deadline = performance.now() + timeoutMs
     // A controller of our own, whose timer can be cleared: a stream must outlive the limit.
     const limit = new AbortController()
-    const timer = setTimeout(() => limit.abort(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
+    const timer = setTimeout(() => limit.abort(new NoAnswerInTime(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
     const either = AbortSignal.any([signal, limit.signal])
     const earlier: Failure[] = []
     try {

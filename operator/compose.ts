@@ -102,7 +102,7 @@ export function compose(
     { component: manager, clock, problem: (text) => problem('writing Events', text) },
     signal,
   )
-  const common = { api, caches, applier: logged, tell, settings, clock }
+  const common = { api, caches, applier: logged, tell, settings, clock, log }
   const told = (name: string) => (key: string, text: string | undefined) => problem(`${name} ${key}`, text)
   const ofParents = parents.flatMap(({ type, resource }) => {
     const [first, ...rest] = kinds.filter((kind) => kind.resource === resource)

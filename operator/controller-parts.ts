@@ -3,6 +3,7 @@ import type { ControllerOptions } from '../kube/controller/controller.ts'
 import type { Event } from '../kube/controller/events.ts'
 import type { KubeObject } from '../kube/controller/object.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
 import type { OperatorSettings } from './settings/settings.ts'
 import type { Caches } from './world/caches.ts'
 
@@ -13,4 +14,5 @@ export type ControllerParts = Pick<ControllerOptions, 'problem'> & {
   readonly tell: (about: KubeObject, event: Event) => Promise<void>
   readonly settings: OperatorSettings
   readonly clock: Clock
+  readonly log: Log
 }

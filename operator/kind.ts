@@ -2,6 +2,7 @@ import type { Event } from '../kube/controller/events.ts'
 import type { KubeObject } from '../kube/controller/object.ts'
 import type { Resource } from '../kube/controller/resource.ts'
 import type { Condition } from './objects/conditions.ts'
+import type { Unapproved } from './proxy/approval.ts'
 import type { Device, ProxyRequest } from './proxy/request.ts'
 import type { OperatorSettings } from './settings/settings.ts'
 import type { World } from './world/world.ts'
@@ -57,6 +58,8 @@ export type Seen = {
   /** The name of the StatefulSet and headless Service, once it is chosen. */
   readonly name: string | undefined
   readonly refused: Refused | undefined
+  /** What devices offer in vain, as far as that is known. */
+  readonly unapproved?: readonly Unapproved[] | undefined
 }
 
 /** Why the parent does not have what it asks for. What it had before goes on running. */

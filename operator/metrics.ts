@@ -9,6 +9,7 @@ import { finalizer, labels } from './objects/names.ts'
 /** Counts the requests to both APIs. */
 export function requestCounts() {
   const counts = tally('api', 'verb', 'code')
+  let isSuspended = false
   const add = (api: string, verb: string, status: number | undefined): void =>
     // As Kubernetes says of requests without an answer.
     counts.add(api, verb, status === undefined ? '<error>' : String(status))
@@ -16,12 +17,21 @@ export function requestCounts() {
     ofKubernetes: ({ verb }: { readonly verb: string }, status: number | undefined) => add('kubernetes', verb, status),
     ofTailscale: ({ method }: { readonly method: string }, status: number | undefined) =>
       add('tailscale', method.toLowerCase(), status),
-    metric: (): Metric => ({
-      name: 'culvert_api_requests_total',
-      type: 'counter',
-      help: 'Requests, each attempt counted, by API, verb and status.',
-      samples: counts.samples(),
-    }),
+    suspended: (is: boolean) => void (isSuspended = is),
+    metrics: (): readonly Metric[] => [
+      {
+        name: 'culvert_api_requests_total',
+        type: 'counter',
+        help: 'Requests, each attempt counted, by API, verb and status.',
+        samples: counts.samples(),
+      },
+      {
+        name: 'culvert_api_suspended',
+        type: 'gauge',
+        help: '1 while no calls are sent to an API, since the last ones had no answer.',
+        samples: [{ labels: { api: 'tailscale' }, value: isSuspended ? 1 : 0 }],
+      },
+    ],
   }
 }
 
@@ -42,7 +52,7 @@ export function operatorMetrics(
       samples: [{ labels: { name: lease }, value: isLeader() ? 1 : 0 }],
     },
     ...controllerMetrics([...sources(), source], controllers),
-    requests.metric(),
+    ...requests.metrics(),
     managedObjects(caches),
   ]
 }

@@ -123,7 +123,7 @@ async function startOperator(
   signal: AbortSignal,
 ): Promise<Operator> {
   const { api } = await connect('default', { gate, answered: requests.ofKubernetes })
-  const counted = { gate, answered: requests.ofTailscale }
+  const counted = { gate, answered: requests.ofTailscale, suspended: requests.suspended }
   const tailnet = tailscaleApi(settings.loginServer, process.credentials, clock, counted)
   const isVerbose = process.isVerbose
   // What a leader lists from now on shows everything that others have done.

@@ -1,23 +1,33 @@
 import { type Problem, problem } from '../../certs/problem.ts'
 import { memo } from '../../lib/memo.ts'
 import { certificateDomains, type ServeConfig } from '../../wire/serve-config.ts'
+import { type Resolved } from '../../serve/resolve.ts'
+import { resolvedServe } from '../serve/reconciler.ts'
 import { wantedServe } from '../serve/wanted.ts'
 import { isRunning, type World } from '../world/world.ts'
 
 const nothing: ServeConfig = {}
 const configOf = (world: World): ServeConfig => wantedServe(world) ?? nothing
 
-/** Names for which this Pod needs certificates, sorted; only where a group shares them. */
-export const sharedDomains = memo(
-  (world: World) => [world.settings.certShare, configOf(world)],
-  (world): readonly string[] =>
-    world.settings.certShare === undefined
-      ? []
-      : // The placeholder for the node's own name is not the name of a Tailscale Service.
-        certificateDomains(configOf(world))
-          .filter((domain) => !domain.includes('$'))
-          .toSorted(),
+/**
+ * Names whose certificates the agent looks after, sorted: those that a group shares, or the node's own, if that is asked
+ * for.
+ */
+export const keptDomains = memo(
+  (world: World) => [world.settings, configOf(world), resolvedServe(world)],
+  (world): readonly string[] => {
+    const { certShare, requestsCertificate } = world.settings
+    if (certShare === undefined) return requestsCertificate ? ownDomains(resolvedServe(world)) : []
+    // The placeholder for the node's own name is not the name of a Tailscale Service.
+    return certificateDomains(configOf(world))
+      .filter((domain) => !domain.includes('$'))
+      .toSorted()
+  },
 )
+
+/** The node's own name, if it is served with TLS. */
+const ownDomains = (served: Resolved | undefined): readonly string[] =>
+  certificateDomains({ Services: { own: served?.config ?? nothing } }).filter((domain) => domain === served?.domain)
 
 /**
  * What in the tailnet keeps tailscaled from getting a certificate for `domain`; undefined when nothing is known. Pure.

@@ -4,7 +4,7 @@ import { limited } from '../../lib/limit.ts'
 import type { Context } from '../world/context.ts'
 import { podEvents } from './events.ts'
 import { readMemory } from './memory.ts'
-import { blocker, sharedDomains } from './blocker.ts'
+import { blocker, keptDomains } from './blocker.ts'
 import { stepFor } from './step.ts'
 import { writeReport } from './write-report.ts'
 
@@ -12,8 +12,9 @@ import { writeReport } from './write-report.ts'
 const looksAtOnce = 8
 
 /**
- * Manages the certificates that a group shares, until the agent stops: requests them one after the other if this Pod is
- * the issuer, checks that they are in their Secrets, and keeps the state of each served name in World.certificates.
+ * Manages the certificates that a group shares, or that of the node's own name, until the agent stops: requests them one
+ * after the other unless this Pod is a reader, checks that they are in their Secrets, and keeps the state of each served
+ * name in World.certificates.
  * `secret` is the state Secret.
  */
 export async function keepCertificates(context: Context, secret: string): Promise<void> {
@@ -21,13 +22,14 @@ export async function keepCertificates(context: Context, secret: string): Promis
   const { settings } = store.world
   const write = store.writer('certificates')
   const kube = kubeClient(settings.cluster)
-  if (settings.certShare === 'rw') {
+  if (settings.certShare !== 'ro') {
     const memory = await readMemory({ kube, secret, log, timings, clock }, signal)
     if (signal.aborted) return
     if (memory !== undefined) write((now) => ({ ...now, memory }))
   }
   const events = podEvents(kube, settings, signal)
-  const common = { ...context, write, kube, events, inPart: limited(looksAtOnce), serially: limited(1) }
+  const at = settings.certShare === undefined ? { ownIn: secret } : undefined
+  const common = { ...context, write, kube, events, at, inPart: limited(looksAtOnce), serially: limited(1) }
 
   const running = new Map<string, AbortController>()
   const begin = (domain: string): void => {
@@ -42,7 +44,7 @@ export async function keepCertificates(context: Context, secret: string): Promis
   }
   let followed: readonly string[] | undefined
   const follow = (): void => {
-    const wanted = sharedDomains(store.world)
+    const wanted = keptDomains(store.world)
     if (wanted === followed) return
     followed = wanted
     for (const [domain, work] of running) {

@@ -12,7 +12,7 @@ import type { Certificates } from '../world/world.ts'
 import type { PodEvents } from './events.ts'
 import { withIssueState } from './memory.ts'
 import { blocker } from './blocker.ts'
-import { readTlsSecret, refusesWrites } from './secret.ts'
+import { readOwn, readTlsSecret, refusesWrites } from './secret.ts'
 import { certificateReporter } from './report.ts'
 import { writeReport } from './write-report.ts'
 
@@ -21,6 +21,8 @@ export type Common = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'
   readonly write: Write<Certificates>
   readonly kube: KubeClient
   readonly events: PodEvents
+  /** The state Secret, in which tailscaled keeps the certificate of the node's own name; undefined: a shared one. */
+  readonly at: { readonly ownIn: string } | undefined
   /** Limits how many names are inspected at once, and how many requests may have a certificate issued. */
   readonly inPart: Limited
   readonly serially: Limited
@@ -31,14 +33,15 @@ const readerAnswerMs = 45_000
 
 /** The step for the certificate of one name, as issuer or reader. Reports until `signal` aborts. */
 export function stepFor(domain: string, common: Common, signal: AbortSignal): Step {
-  const { store, write, api, kube, log, timings, clock, events, inPart, serially } = common
+  const { store, write, api, kube, log, timings, clock, events, inPart, serially, at } = common
   const reportNews = certificateReporter({ domain, log, clock, events, grace: timings.progress, signal })
   const ask = (limitMs: number) => async (minValidityMs: number, limit: AbortSignal) =>
     askCertificate(api, domain, { minValidityMs, limitMs }, limit)
   const parts: Omit<Parts, 'ask'> = {
     domain,
     blocker: () => blocker(store.world, domain),
-    readSecret: async (limit) => inPart(() => readTlsSecret(kube, domain, limit)),
+    readSecret: async (limit) =>
+      inPart(() => (at === undefined ? readTlsSecret(kube, domain, limit) : readOwn(kube, at.ownIn, domain, limit))),
     report: (change) => {
       if (signal.aborted) return
       const report = change(store.world.certificates.reports.get(domain) ?? nothingKnown)
@@ -54,7 +57,8 @@ export function stepFor(domain: string, common: Common, signal: AbortSignal): St
   return issuer({
     ...parts,
     ask: ask(timings.certificateAnswer),
-    refusesWrites: async (limit) => inPart(() => refusesWrites(kube, domain, limit)),
+    // Of the state Secret, the agent has found that out at its start.
+    refusesWrites: async (limit) => (at === undefined ? inPart(() => refusesWrites(kube, domain, limit)) : undefined),
     serially,
     remembered: store.world.certificates.memory?.get(domain),
     remember: (state) =>

@@ -2,7 +2,7 @@ import { describeProblem, type Reason } from '../../certs/problem.ts'
 import type { CertificateReport } from '../../certs/report.ts'
 import type { Metric, Sample } from '../../lib/metrics.ts'
 import type { World } from '../world/world.ts'
-import { sharedDomains } from './blocker.ts'
+import { keptDomains } from './blocker.ts'
 
 /** Conditions that pass by themselves, so that nobody has to act. */
 const waitedFor: ReadonlySet<Reason> = new Set<Reason>(['not-running', 'unissued'])
@@ -12,7 +12,7 @@ export function certificateProblems(world: World): {
   readonly waiting: readonly string[]
   readonly failing: readonly string[]
 } {
-  const problems = sharedDomains(world).flatMap((domain) => {
+  const problems = keptDomains(world).flatMap((domain) => {
     const report = world.certificates.reports.get(domain)
     if (report === undefined)
       return [{ reason: 'not-running' as const, text: `the certificate of ${domain} has not been looked at yet` }]
@@ -29,7 +29,7 @@ export function certificateProblems(world: World): {
 export function certificatesView(world: World, now: number): Record<string, unknown>[] {
   return entries(world).map(([domain, report]) => ({
     domain,
-    issuer: world.settings.certShare === 'rw',
+    issuer: world.settings.certShare !== 'ro',
     expires: report.stored?.to.toISOString() ?? null,
     servedExpires: report.served?.to.toISOString() ?? null,
     behindSeconds: lag(report, now) ?? null,
@@ -44,7 +44,7 @@ export function certificatesView(world: World, now: number): Record<string, unkn
 
 /** Metrics of the names; those about requests only if this replica is the issuer. */
 export function certificateMetrics(world: World, now: number): Metric[] {
-  const issues = world.settings.certShare === 'rw'
+  const issues = world.settings.certShare !== 'ro'
   const metric = (
     type: Metric['type'],
     name: string,

@@ -62,6 +62,8 @@ export type Settings = {
   readonly advertisesServices: boolean
   /** Certificates in a group: this Pod is the issuer or a reader; undefined if each Pod manages its own. */
   readonly certShare: 'rw' | 'ro' | undefined
+  /** Whether the certificate of the node’s own name is requested before anybody connects, and its failures are kept. */
+  readonly requestsCertificate: boolean
   /** Whether the ACME account is shared too, which tailscaled can do from 1.103 on. */
   readonly sharesAcmeAccount: boolean
   /** Address families that the kernel must forward, for targets and subnet routes; none in userspace. */

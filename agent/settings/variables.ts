@@ -64,6 +64,13 @@ const served = [
     effect: 'The replicas of a ProxyGroup share certificates: the one whose `POD_NAME` ends in `-0` requests them',
   },
   {
+    name: 'CULVERT_REQUEST_CERTIFICATE',
+    type: 'boolean',
+    default: 'false',
+    effect:
+      'Request the certificate of the node’s own name as soon as it is served, not at the first connection, and report what blocks it; needs a state Secret',
+  },
+  {
     name: 'TS_ACME_ACCOUNT_SECRET_NAME',
     type: 'text',
     effect: 'Secret with the ACME account for certificates that ProxyGroups share; tailscaled reads it, from 1.103 on',

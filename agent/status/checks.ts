@@ -1,7 +1,7 @@
 import { families } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
-import { sharedDomains } from '../certificates/blocker.ts'
+import { keptDomains } from '../certificates/blocker.ts'
 import { certificateProblems } from '../certificates/view.ts'
 import { waitingServices } from '../device-config/effective.ts'
 import { deviceConfigKey } from '../device-config/reconciler.ts'
@@ -126,7 +126,7 @@ function dns(world: World): Outcome | undefined {
 }
 
 function certificates(world: World): Outcome | undefined {
-  if (sharedDomains(world).length === 0) return undefined
+  if (keptDomains(world).length === 0) return undefined
   const { waiting: awaited, failing: failed } = certificateProblems(world)
   if (failed.length > 0) return failing(some(failed))
   return awaited.length > 0 ? waiting(some(awaited)) : ok

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { readHujsonObject } from '../../lib/hujson.ts'
 import { optional, parseJson } from '../../lib/json.ts'
-import type { AutoApprovers, MintedKey, TailnetDevice, TailscaleService } from './api.ts'
+import type { AuthKey, AutoApprovers, MintedKey, TailnetDevice, TailscaleService } from './api.ts'
 
 // Only what is used is checked. Parsers throw an Error that repeats nothing of the text: it may hold a key.
 
@@ -13,6 +13,7 @@ const tokenSchema = z.object({
   expires_in: optional(z.number()),
 })
 const keySchema = z.object({ id: text, key: text, expires: optional(z.string()) })
+const knownKeySchema = z.object({ id: text, description: optional(z.string()) })
 const deviceSchema = z.object({
   id: optional(z.string()),
   nodeId: optional(z.string()),
@@ -20,6 +21,9 @@ const deviceSchema = z.object({
   hostname: optional(z.string()),
   addresses: texts,
   tags: texts,
+  machineKey: optional(z.string()),
+  advertisedRoutes: texts,
+  enabledRoutes: texts,
 })
 const serviceSchema = z.object({
   name: text,
@@ -56,6 +60,11 @@ export function parseKey(answer: string): MintedKey {
   const { id, key, expires } = read(keySchema, answer)
   const at = Date.parse(expires ?? '')
   return { id, key, expires: Number.isNaN(at) ? undefined : new Date(at) }
+}
+
+export function parseKnownKey(answer: string): AuthKey {
+  const { id, description } = read(knownKeySchema, answer)
+  return { id, description: description ?? '' }
 }
 
 export const parseDevice = (answer: string): TailnetDevice => device(read(deviceSchema, answer))
@@ -112,12 +121,24 @@ export function parseRefusal(answer: string): string | undefined {
 }
 
 // Headscale's `id` is its stable ID; Tailscale's is another number.
-const device = ({ id, nodeId, name, hostname, addresses, tags }: z.infer<typeof deviceSchema>): TailnetDevice => ({
+const device = ({
+  id,
+  nodeId,
+  name,
+  hostname,
+  addresses,
+  tags,
+  machineKey,
+  advertisedRoutes,
+  enabledRoutes,
+}: z.infer<typeof deviceSchema>): TailnetDevice => ({
   id: nodeId ?? id ?? '',
   name: (name ?? '').replace(/\.$/, ''),
   hostname: hostname ?? '',
   addresses: addresses ?? [],
   tags: tags ?? [],
+  machineKey: machineKey || undefined,
+  ...(advertisedRoutes && enabledRoutes && { routes: { advertised: advertisedRoutes, enabled: enabledRoutes } }),
 })
 
 const service = ({

@@ -12,7 +12,9 @@ export type TailscaleApi = {
   readonly mintKey: (key: NewKey, signal: AbortSignal) => Promise<MintedKey>
   /** Takes the key back; a node that has used it stays. `id` is that of `MintedKey`. */
   readonly removeKey: (id: string, signal: AbortSignal) => Promise<void>
-  /** Undefined if there is none with this stable ID; none has an empty one. */
+  /** Undefined if there is none with this ID. */
+  readonly getKey: (id: string, signal: AbortSignal) => Promise<AuthKey | undefined>
+  /** With its routes. Undefined if there is none with this stable ID; none has an empty one. */
   readonly getDevice: (id: string, signal: AbortSignal) => Promise<TailnetDevice | undefined>
   readonly listDevices: (signal: AbortSignal) => Promise<readonly TailnetDevice[]>
   readonly removeDevice: (id: string, signal: AbortSignal) => Promise<void>
@@ -63,6 +65,9 @@ export type MintedKey = {
   readonly expires: Date | undefined
 }
 
+/** An auth key without its secret. */
+export type AuthKey = { readonly id: string; readonly description: string }
+
 export type TailnetDevice = {
   /** The stable ID, such as agents write as `device_id`. */
   readonly id: string
@@ -71,6 +76,10 @@ export type TailnetDevice = {
   readonly hostname: string
   readonly addresses: readonly string[]
   readonly tags: readonly string[]
+  /** The public machine key, `mkey:…`; undefined for a device of another tailnet that is shared with this one. */
+  readonly machineKey: string | undefined
+  /** Which networks the node offers, and which of all are approved; not in lists, and not with every server. */
+  readonly routes?: { readonly advertised: readonly string[]; readonly enabled: readonly string[] }
 }
 
 export type TailscaleService = {

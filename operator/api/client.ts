@@ -5,12 +5,14 @@ import {
   parseDevice,
   parseDevices,
   parseKey,
+  parseKnownKey,
   parseRemoved,
   parseService,
   parseServices,
   parseSwitch,
 } from './answers.ts'
 import type { TailscaleApi } from './api.ts'
+import { breaker } from './breaker.ts'
 import type { CredentialFiles } from './credentials.ts'
 import { type ApiRequest, dialect } from './dialect.ts'
 import { ApiError, type Feature } from './error.ts'
@@ -19,10 +21,16 @@ import { longestWait } from './retry.ts'
 import { tokenAccount } from './tokens.ts'
 
 /** A call as a whole, in milliseconds, including its token and what is sent again. */
-const callMs = 30_000
+const longestCall = 30_000
 
 /** A device is a kilobyte, and a tailnet may have thousands. */
 const listBytes = 32 * 1024 * 1024
+
+export type ApiOptions = TransportOptions<ApiRequest> & {
+  readonly callMs?: number
+  /** Called with true when calls are no longer sent, since the last ones had no answer, and with false when they are. */
+  readonly suspended?: (is: boolean) => void
+}
 
 /**
  * The API of the control server at `url`, which may have a path. Nothing is read or sent before the first call. While
@@ -32,7 +40,7 @@ export function tailscaleApi(
   url: string,
   files: CredentialFiles,
   clock: Clock = systemClock,
-  options: TransportOptions<ApiRequest> = {},
+  { callMs = longestCall, suspended = () => {}, ...options }: ApiOptions = {},
 ): TailscaleApi {
   const base = baseOf(url)
   const dateNow = (): number => clock.date().getTime()
@@ -43,6 +51,7 @@ export function tailscaleApi(
     dialect(dateNow, files),
     options,
   )
+  const { call: guarded } = breaker(clock, suspended)
   const absent = new Set<Feature>()
   const tokenFeature = tokenFeatureOf(files)
   /** Before this time of the clock the server wants no calls. */
@@ -53,7 +62,8 @@ export function tailscaleApi(
     if (left > longestWait) throw busy(request, left)
     if (left > 0) await clock.sleep(left, signal)
     try {
-      const value = await call({ ...request, path: `${base.prefix}/api/v2${request.path}` }, parse, signal)
+      const sent = { ...request, path: `${base.prefix}/api/v2${request.path}` }
+      const value = await guarded(request.action, () => call(sent, parse, signal), signal)
       for (const present of [request.feature, tokenFeature] as const) absent.delete(present)
       return value
     } catch (error) {
@@ -72,6 +82,7 @@ export function tailscaleApi(
     await unlessGone(ask({ action, feature, method: 'DELETE', path }, parseRemoved, signal))
   }
 
+  const keyPath = (id: string): string => `/tailnet/-/keys/${encodeURIComponent(id)}`
   const devicePath = (id: string): string => `/device/${encodeURIComponent(id)}`
   const servicePath = (name: string): string => `/tailnet/-/vip-services/${encodeURIComponent(name)}`
   const lists = {
@@ -93,12 +104,12 @@ export function tailscaleApi(
         signal,
       )
     },
-    removeKey: (id, signal) =>
-      remove(`removing key ${id}`, 'keys', `/tailnet/-/keys/${encodeURIComponent(id)}`, signal),
+    removeKey: (id, signal) => remove(`removing key ${id}`, 'keys', keyPath(id), signal),
+    getKey: (id, signal) => unlessGone(ask(get(`getting key ${id}`, 'keys', keyPath(id)), parseKnownKey, signal)),
     getDevice: async (id, signal) =>
       id === ''
         ? undefined
-        : unlessGone(ask(get(`getting device ${id}`, 'devices', devicePath(id)), parseDevice, signal)),
+        : unlessGone(ask(get(`getting device ${id}`, 'devices', `${devicePath(id)}?fields=all`), parseDevice, signal)),
     listDevices: (signal) => ask(lists.devices, parseDevices, signal),
     removeDevice: async (id, signal) => {
       if (id !== '') await remove(`removing device ${id}`, 'devices', devicePath(id), signal)

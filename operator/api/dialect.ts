@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { conceal } from '../../lib/conceal.ts'
 import { parseRetryAfter } from '../../lib/retry-after.ts'
-import type { Dialect, Refusal, TransportRequest } from '../../lib/transport.ts'
+import { type Dialect, NoAnswerInTime, type Refusal, type TransportRequest } from '../../lib/transport.ts'
 import { parseRefusal } from './answers.ts'
 import type { CredentialFiles } from './credentials.ts'
 import { ApiError, type Feature, type Problem } from './error.ts'
@@ -26,6 +26,7 @@ export const dialect = (now: () => number, files: CredentialFiles): Dialect<ApiR
     new ApiError(`Tailscale API: ${action} failed`, {
       problem: 'unavailable',
       cause,
+      isLate: cause instanceof NoAnswerInTime,
       remedy: `Check that the operator's Pod reaches ${url} (DNS, network policies), and trusts its certificate.`,
     }),
   misunderstood: ({ action }, status, cause) =>
@@ -89,6 +90,10 @@ function remedyOf(problem: Problem, feature: Feature, status: number): string | 
     return 'The OAuth client needs the scopes auth_keys, devices:core and services, and a tag that owns the tags of proxies (tagOwners).'
   if (problem === 'refused' && feature === 'keys')
     return "Each tag must be in the tailnet policy's tagOwners, owned by a tag of the OAuth client."
+  if (problem === 'limited')
+    return 'It is tried again once the server allows it. If that lasts, something else uses up the limit: other programs with credentials of this tailnet, or another operator.'
+  if (status >= 500)
+    return 'It is tried again. If that lasts, look at https://status.tailscale.com, or at the log of your own control server and of what is before it.'
   return status >= 300 && status < 400 ? notTheServer : undefined
 }
 

@@ -19,6 +19,7 @@ type Details = {
   readonly feature?: Feature | undefined
   readonly cause?: unknown
   readonly remedy?: string | undefined
+  readonly isLate?: boolean
 }
 
 /** A failed call of Tailscale's HTTP API; code `tailscale-api`. Its texts contain neither keys nor credentials. */
@@ -30,16 +31,19 @@ export class ApiError extends CulvertError {
   readonly retryAfterMs: number | undefined
   /** What the request was for; undefined if no answer came. */
   readonly feature: Feature | undefined
+  /** No answer came within the time that a call has. */
+  readonly isLate: boolean
   /** With `no-route`: what the server does not have. */
   readonly lacks: Feature | undefined
 
-  constructor(message: string, { problem, status, retryAfterMs, feature, cause, remedy }: Details) {
+  constructor(message: string, { problem, status, retryAfterMs, feature, cause, remedy, isLate = false }: Details) {
     super('tailscale-api', message, { cause, ...(remedy !== undefined && { remedy }) })
     this.name = 'ApiError'
     this.problem = problem
     this.status = status
     this.retryAfterMs = retryAfterMs
     this.feature = feature
+    this.isLate = isLate
     this.lacks = problem === 'no-route' ? feature : undefined
   }
 

@@ -1,9 +1,11 @@
 import * as z from 'zod/mini'
 import type { Event } from '../../kube/controller/events.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
+import { some } from '../../lib/some.ts'
 import type { Kind, Report, Seen } from '../kind.ts'
 import type { Condition } from '../objects/conditions.ts'
 import { connectors } from '../objects/resources.ts'
+import type { Unapproved } from '../proxy/approval.ts'
 import { configSecret } from '../proxy/mounts.ts'
 import { connector as definition } from '../schemas/connector.ts'
 import type { World } from '../world/world.ts'
@@ -41,7 +43,28 @@ export const connector: Kind = {
       events: sameNames(object, hostnames, world),
     }
   },
-  report: (object, seen) => ({ ...standing(object, seen), conditions: [conditionOf(object, seen)] }),
+  report: (object, seen) => {
+    const lacks = seen.unapproved?.map(inVain) ?? []
+    const [first] = lacks
+    const message = `${some(lacks)}. Approve that in the admin console (Machines, the node, Edit route settings), or by autoApprovers of the tailnet’s policy`
+    const reason = 'RoutesNotApproved'
+    return {
+      ...standing(object, seen),
+      conditions: [
+        conditionOf(object, seen),
+        ...(first === undefined ? [] : [{ type: 'CulvertRoutesApproved', status: 'False', reason, message } as const]),
+      ],
+      events: first === undefined ? [] : [{ type: 'Warning', reason, message }],
+    }
+  },
+}
+
+const exits: ReadonlySet<string> = new Set(['0.0.0.0/0', '::/0'])
+
+function inVain({ node, routes }: Unapproved): string {
+  const networks = routes.filter((route) => !exits.has(route))
+  const roles = networks.length === routes.length ? [] : ['to be an exit node']
+  return `${node} offers ${[...networks, ...roles].join(', ')}, and the tailnet does not use it`
 }
 
 /** What can be seen of it in the tailnet; of what it offers, what is applied last stays while it is refused. */

@@ -1,11 +1,10 @@
 import * as z from 'zod/mini'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { optional } from '../../lib/json.ts'
-import { parseCertificateMemory } from '../../wire/certificate-memory.ts'
-import { keys } from '../../wire/state-secret.ts'
 import { labels } from '../objects/names.ts'
 import { labelsOf, labelValue, type Parent } from '../objects/parent.ts'
 import { secrets } from '../objects/resources.ts'
+import { failedRequest } from '../proxy/certificate.ts'
 import { textIn } from '../proxy/state.ts'
 import type { GroupView } from '../group/use.ts'
 import type { World } from '../world/world.ts'
@@ -93,11 +92,8 @@ export function certificateLack(view: GroupView, fqdn: string, service: string):
   if (isIssuedFor(world, fqdn, settings.namespace)) return undefined
   const issuer = replicaName(group.name, 0)
   const state = world.get(secrets, `${settings.namespace}/${issuer}`)
-  const memory = parseCertificateMemory(textIn(state, keys.certificates) ?? '', Number.POSITIVE_INFINITY)?.get(fqdn)
-  if (memory !== undefined && memory.failures > 0) {
-    const when = new Date(memory.notBefore).toISOString().replace(/\.\d+Z$/, 'Z')
-    return `a certificate for ${fqdn}: the last request failed (${memory.reason ?? 'for an unknown reason'}); ${issuer} makes the next one at ${when}`
-  }
+  const failed = failedRequest(state, fqdn, issuer)
+  if (failed !== undefined) return failed
   const { isCurrent, accepted } = replicaOf(view, 0)
   if (!isCurrent) return `a certificate for ${fqdn}: ${issuer}, which requests it, does not run`
   const isAccepted = accepted?.has(service)

@@ -2,10 +2,9 @@ import type { Api } from '../../kube/controller/api.ts'
 import type { Applier } from '../../kube/controller/apply.ts'
 import type { Flight } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
-import type { Clock } from '../../lib/clock.ts'
 import { secrets } from '../objects/resources.ts'
-import { type Keyed, keying, type Tailnet } from '../proxy/keying.ts'
-import { isMadeFor, mustBeOurs } from '../proxy/owned.ts'
+import { type Keyed, keying, type KeyingOptions } from '../proxy/keying.ts'
+import { isMadeFor, isOurs, mustBeOurs } from '../proxy/owned.ts'
 import { configSecret } from '../proxy/secrets.ts'
 import { configSuffix } from '../proxy/surplus.ts'
 import { secretMetadata, stateSecret } from './children.ts'
@@ -13,11 +12,9 @@ import { configFile, deviceConfig, type FromClass } from './device-config.ts'
 import { parentOfGroup } from './group.ts'
 import type { GroupUse, GroupView } from './use.ts'
 
-export type ConfigsOptions = {
+export type ConfigsOptions = KeyingOptions & {
   readonly api: Pick<Api, 'get'>
   readonly apply: Applier['apply']
-  readonly tailnet: Tailnet
-  readonly clock: Clock
   /**
    * Has Kubernetes not remove a Secret together with the ProxyGroup: Tailscale's operator wants that, but a node can
    * only be removed while its Secret is there.
@@ -26,8 +23,9 @@ export type ConfigsOptions = {
 }
 
 /** Gives what applies the Secrets of one replica of a group: that of its state, and its config. */
-export function replicaSecrets({ api, apply, disown, tailnet, clock }: ConfigsOptions) {
-  const provide = keying({ tailnet, clock })
+export function replicaSecrets(options: ConfigsOptions) {
+  const { api, apply, disown } = options
+  const provide = keying(options)
 
   /** Gives milliseconds after which the replica has to be looked at again. */
   return async (
@@ -40,7 +38,7 @@ export function replicaSecrets({ api, apply, disown, tailnet, clock }: ConfigsOp
     const { group, world, settings } = view
     const { namespace, loginServer } = settings
     const parent = parentOfGroup(group.name)
-    const owns = { owns: (present: KubeObject) => isMadeFor(parent, present) }
+    const owns = { owns: (present: KubeObject) => isOurs(parent, present) }
     const state = { namespace, name: `${group.name}-${ordinal}` }
     const config = { namespace, name: `${state.name}${configSuffix}` }
     const get = async (at: typeof state, signal: AbortSignal): Promise<KubeObject | undefined> => {

@@ -10,10 +10,12 @@ import { finalizer } from '../objects/names.ts'
 import { proxyGroups, secrets } from '../objects/resources.ts'
 import { adopting } from '../proxy/adopt.ts'
 import type { ResolveClass } from '../proxy/class.ts'
+import { soonest } from '../proxy/each.ts'
 import { environmental } from '../proxy/engine.ts'
 import type { Tailnet } from '../proxy/keying.ts'
 import { removal } from '../proxy/remove.ts'
 import { parentWriter } from '../proxy/report.ts'
+import { deletion, toldOfWaiting } from '../proxy/waiting.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import { notManaged } from '../unmanaged/unmanaged.ts'
 import { manager } from '../world/followed.ts'
@@ -56,14 +58,24 @@ export function groups(options: GroupsOptions): Controller {
 
   const useOf = (object: KubeObject): GroupUse | undefined => uses.find(({ type }) => type === typeOf(object))
 
-  const report = async (object: KubeObject, refused: Refused | undefined, flight: Flight): Promise<void> => {
+  /** Gives milliseconds after which to tell more. */
+  const report = async (
+    object: KubeObject,
+    refused: Refused | undefined,
+    flight: Flight,
+  ): Promise<number | undefined> => {
     const shape = { name: object.metadata.name, replicas: replicasAskedBy(object) }
     const { status, conditions } = groupReport(replicasOf(world, shape, settings.namespace), refused)
     const group = readOrNothing(object, settings)
     const more = (group && useOf(object)?.conditions?.({ group, world, settings })) ?? []
     await writer.status(object, status, [...conditions, ...more], flight)
-    if (refused !== undefined && refused.as !== 'pending')
+    if (refused !== undefined && refused.as !== 'pending') {
       await tell(object, { type: 'Warning', reason: refused.reason, message: refused.message })
+      return undefined
+    }
+    const { events, again } = toldOfWaiting(object, conditions, refused, clock.date())
+    for (const event of events) await tell(object, event)
+    return again
   }
 
   /** Nothing is made for the object, and nothing of it is removed. */
@@ -95,25 +107,28 @@ export function groups(options: GroupsOptions): Controller {
         return { refused: { as: 'failed', reason: notOwned, message: describe(error) }, again: takenMs }
       }),
     )
-    await report(object, outcome.refused, flight)
-    return outcome
+    const again = await report(object, outcome.refused, flight)
+    return { ...outcome, again: soonest([outcome.again, again]) }
   }
 
-  const finalized = (object: KubeObject, flight: Flight, applied: FinalizeOptions<KubeObject>['apply']) =>
-    finalize(
-      api,
-      object,
-      {
-        resource: proxyGroups,
-        store,
-        finalizer,
-        manager,
-        apply: applied,
-        cleanup: (present) =>
-          explained(present, flight, () => removeAll(parentOfGroup(present.metadata.name), present, flight)),
-      },
-      flight,
-    )
+  const finalized = async (object: KubeObject, flight: Flight, applied: FinalizeOptions<KubeObject>['apply']) => {
+    let again: number | undefined
+    const cleanup = async (present: KubeObject): Promise<boolean> => {
+      const parent = parentOfGroup(present.metadata.name)
+      if (await removeAll(parent, present, flight)) return true
+      again = await report(present, deletion(world, parent), flight)
+      return false
+    }
+    const steps = {
+      resource: proxyGroups,
+      store,
+      finalizer,
+      manager,
+      apply: applied,
+      cleanup: (present: KubeObject) => explained(present, flight, () => cleanup(present)),
+    }
+    return (await finalize(api, object, steps, flight)) ?? (again === undefined ? {} : { again })
+  }
 
   return controller({
     name: 'groups of proxies',

@@ -5,7 +5,7 @@ import { describe } from '../../lib/errors.ts'
 import { finalizer } from '../objects/names.ts'
 import { configMaps, proxyGroups } from '../objects/resources.ts'
 import { adopting } from '../proxy/adopt.ts'
-import { isMadeFor } from '../proxy/owned.ts'
+import { isOurs } from '../proxy/owned.ts'
 import { groupConfigMap } from './children.ts'
 import type { GroupsOptions } from './controller.ts'
 import { parentOfGroup, readGroup, typeOf } from './group.ts'
@@ -33,7 +33,7 @@ export function groupFiles(options: Omit<GroupsOptions, 'tailnet' | 'resolveClas
     const rest = (written.get(key) ?? -Infinity) + restMs - clock.now()
     const isSame = isDeepStrictEqual(present?.['binaryData'], files['binaryData'])
     if (present !== undefined && !isSame && rest > 0) return { again: Math.ceil(rest) }
-    const owns = (one: KubeObject): boolean => isMadeFor(parentOfGroup(view.group.name), one)
+    const owns = (one: KubeObject): boolean => isOurs(parentOfGroup(view.group.name), one)
     if ((await apply(files, flight, { owns })) === 'written') written.set(key, clock.now())
     return {}
   }

@@ -9,7 +9,7 @@ import { agentOf } from '../proxy/children.ts'
 import { blaming } from '../proxy/class-fault.ts'
 import type { ProxyClass, ResolveClass } from '../proxy/class.ts'
 import { soonest } from '../proxy/each.ts'
-import { isMadeFor, madeFor } from '../proxy/owned.ts'
+import { isOurs, madeFor } from '../proxy/owned.ts'
 import type { removal } from '../proxy/remove.ts'
 import { replicasOf as replicasIn } from '../proxy/seen.ts'
 import { replacesStuck, type StuckOptions } from '../proxy/stuck.ts'
@@ -93,7 +93,7 @@ export function groupProvisioner(options: ProvisionOptions) {
   ): Promise<Provisioned> => {
     const { group, world, settings } = view
     const parent = parentOfGroup(group.name)
-    const owns = { owns: (one: KubeObject) => isMadeFor(parent, one) }
+    const owns = { owns: (one: KubeObject) => isOurs(parent, one) }
     const present = setOf(view)
     if (present === undefined) mustBeAdmitted({ mode: 'kernel' }, world, settings.namespace)
     const endpoints = of && endpointsOf(view, of)
@@ -126,7 +126,7 @@ export function groupProvisioner(options: ProvisionOptions) {
     await prune(madeFor(world, parent), [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: files }, ...before], flight)
     if (failure !== undefined) throw failure
     if (result === 'written' || present === undefined) return { again: soonest([again, soonMs]) }
-    await removeSecrets(freeOf(world, surplus, present), undefined, flight)
+    await removeSecrets(freeOf(world, surplus, present), { parent, object: group.object }, flight)
     const blocked = await blockedBy(api, world, present, group.replicas, flight.signal)
     const unstuck = await unstick(world.get(proxyGroups, group.name), present, group.replicas, flight)
     return { refused: blocked.refused ?? lacking(endpoints), again: soonest([again, blocked.again, unstuck]) }

@@ -4,6 +4,7 @@ import { some } from '../../lib/some.ts'
 import type { Refused } from '../kind.ts'
 import type { Condition } from '../objects/conditions.ts'
 import { troubleOf } from '../proxy/trouble.ts'
+import { deleting } from '../proxy/waiting.ts'
 import { fromClassIn } from './device-config.ts'
 import type { Replica } from './replicas.ts'
 
@@ -48,6 +49,7 @@ export function groupReport(replicas: readonly Replica[], refused: Refused | und
 }
 
 function reasonOf(refused: Refused | undefined): string {
+  if (refused?.reason === deleting) return deleting
   if (refused === undefined || refused.as === 'pending') return 'ProxyGroupCreating'
   if (refused.as === 'failed') return 'ProxyGroupCreationFailed'
   return refused.reason.startsWith('ProxyGroup') ? refused.reason : 'ProxyGroupInvalid'

@@ -34,7 +34,7 @@ export function plan(ingress: KubeObject, world: World, settings: OperatorSettin
       hostnames: [hostname],
       tags: annotations.tags ?? [],
       mode: forwards ? 'kernel' : 'userspace',
-      variables: [...(forwards ? forwarding : []), ...udp],
+      variables: [...(forwards ? forwarding : []), ...udp, requests],
       device: {},
       serveConfig: serveConfigOf(sites, tcp),
       proxyClass: proxyClassOf(ingress, settings.defaultProxyClass),
@@ -56,6 +56,9 @@ export function plan(ingress: KubeObject, world: World, settings: OperatorSettin
 const forwarding = ['EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS', 'TS_SERVE_ALLOW_ALL_INTERFACES'].map(
   (name) => ({ name, value: 'true' }),
 )
+
+/** Otherwise nobody would learn before the first connection that there is no certificate. */
+const requests = { name: 'CULVERT_REQUEST_CERTIFICATE', value: 'true' }
 
 /** @throws UserError while a Service's own node has the name: the node of the Ingress would get another one */
 function waitForName(ingress: KubeObject, hostname: string, joining: readonly KubeObject[]): void {

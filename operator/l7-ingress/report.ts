@@ -1,6 +1,8 @@
 import type { Event } from '../../kube/controller/events.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Refused, Report, Seen } from '../kind.ts'
+import { secrets } from '../objects/resources.ts'
+import { failedRequest } from '../proxy/certificate.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
 import { statusOf, type StatusPort, webPorts } from './ingress.ts'
@@ -12,20 +14,36 @@ const noHttps = 'no-https'
 /** Under which names and ports an Ingress is reachable now. */
 export function report(
   ingress: KubeObject,
-  { devices, refused }: Seen,
+  { devices, name, refused }: Seen,
   world: World,
   settings: OperatorSettings,
 ): Report {
   const endpoints = devices.flatMap(({ isCurrent, httpsEndpoint }) => (isCurrent ? (httpsEndpoint ?? []) : []))
   const ports = refused === undefined ? portsOf(ingress, world, settings) : portsBefore(ingress)
-  const reachable = ports.length === 0 ? [] : endpoints.filter((name) => name !== noHttps)
+  const reachable = ports.length === 0 ? [] : endpoints.filter((endpoint) => endpoint !== noHttps)
   return {
     status: {
       loadBalancer: reachable.length === 0 ? {} : { ingress: reachable.map((hostname) => ({ hostname, ports })) },
     },
     conditions: [],
-    events: [...(endpoints.includes(noHttps) ? [httpsNotEnabled] : []), ...notStarted(refused)],
+    events: [
+      ...(endpoints.includes(noHttps) ? [httpsNotEnabled] : []),
+      ...reachable.flatMap((fqdn) => withoutCertificate(fqdn, `${name}-0`, world, settings)),
+      ...notStarted(refused),
+    ],
   }
+}
+
+/** As of Ingresses of a group. */
+function withoutCertificate(
+  fqdn: string,
+  issuer: string,
+  world: World,
+  { namespace }: Pick<OperatorSettings, 'namespace'>,
+): readonly Event[] {
+  const failed = failedRequest(world.get(secrets, `${namespace}/${issuer}`), fqdn, issuer)
+  if (failed === undefined) return []
+  return [{ type: 'Warning', reason: 'IngressNotServed', message: `waits for ${failed}` }]
 }
 
 const httpsNotEnabled: Event = {

@@ -7,7 +7,6 @@ import { factOf } from '../check/fact.ts'
 import { readAll } from '../check/gather.ts'
 import { failed, type Finding, hasErrors } from '../check/finding.ts'
 import { compose } from '../compose.ts'
-import type { ServiceApi } from '../group-ingress/vips.ts'
 import { deployments, proxyGroups, secrets } from '../objects/resources.ts'
 import { deviceIdIn } from '../proxy/state.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -16,7 +15,7 @@ import { type Change, changesOf } from './change.ts'
 import { judgePredecessor, type Predecessor } from './predecessor.ts'
 import { judgeRehearsed, type Rehearsed } from './rehearsed.ts'
 import { rehearse } from './rehearse.ts'
-import { rehearseTailnet } from './tailnet.ts'
+import { type Readable, rehearseTailnet } from './tailnet.ts'
 
 /** What the operator would find, and what it would do. */
 export type Migration = {
@@ -28,7 +27,7 @@ export type Migration = {
 export type Surroundings = {
   /** Writes are only tried by the server. */
   readonly api: Api
-  readonly tailnet: ServiceApi
+  readonly tailnet: Readable
   readonly settings: OperatorSettings
   readonly clock: Clock
 }

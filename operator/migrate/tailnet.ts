@@ -1,4 +1,4 @@
-import type { TailscaleService } from '../api/api.ts'
+import type { TailscaleApi, TailscaleService } from '../api/api.ts'
 import type { ServiceApi } from '../group-ingress/vips.ts'
 import type { Tailnet } from '../proxy/keying.ts'
 
@@ -9,8 +9,11 @@ export type Intended = {
   readonly name: string
 }
 
+/** What a rehearsal reads. */
+export type Readable = ServiceApi & Pick<TailscaleApi, 'getDevice' | 'getKey'>
+
 /** Tailscale's API, of which everything is read and nothing changed. */
-export function rehearseTailnet(real: ServiceApi): { api: Tailnet & ServiceApi; intended: readonly Intended[] } {
+export function rehearseTailnet(real: Readable): { api: Tailnet & ServiceApi; intended: readonly Intended[] } {
   const intended: Intended[] = []
   /** As they would be then: what was put is looked at again. */
   const services = new Map<string, TailscaleService | undefined>()
@@ -20,6 +23,8 @@ export function rehearseTailnet(real: ServiceApi): { api: Tailnet & ServiceApi; 
   return {
     intended,
     api: {
+      getDevice: real.getDevice,
+      getKey: real.getKey,
       getService: async (name, signal) =>
         services.has(name) ? services.get(name) : await real.getService(name, signal),
       listServices: async (signal) => {

@@ -13,10 +13,11 @@ import type { Parent } from '../objects/parent.ts'
 import { unseenMs } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { adopting } from './adopt.ts'
+import { approvals, type Unapproved } from './approval.ts'
 import type { ResolveClass } from './class.ts'
 import { soonest } from './each.ts'
 import { asksGroup, isHeldByGroup } from './group.ts'
-import { toldOfWaiting } from './waiting.ts'
+import { deleting, deletion, toldOfWaiting } from './waiting.ts'
 import { presentName } from './name.ts'
 import { hasAny } from './owned.ts'
 import { provisioner } from './provision.ts'
@@ -48,6 +49,7 @@ export function proxies(options: EngineOptions): Controller {
   const { removeAll, ...removing } = removal({ ...options, prune: applier.prune })
   const apply = adopting(api, caches, applier.apply)
   const provision = provisioner({ ...options, prune: applier.prune, apply, world, ...removing })
+  const look = approvals(options)
   const writer = parentWriter({ api, resource, store, apply: applier.apply, clock })
 
   const kindOf = (object: KubeObject): Kind | undefined => kinds.find((kind) => kind.claims(object, world, settings))
@@ -62,16 +64,22 @@ export function proxies(options: EngineOptions): Controller {
   const report = async (
     kind: Kind,
     object: KubeObject,
-    { name, refused, ignored = [] }: Outcome,
+    { name, refused, ignored = [], unapproved }: Outcome,
     flight: Flight,
   ): Promise<number | undefined> => {
     const devices = name === undefined ? [] : devicesOf(world, parentFor(object.metadata), name)
-    const { status, conditions, events = [], patch } = kind.report(object, { devices, name, refused }, world, settings)
+    const {
+      status,
+      events = [],
+      patch,
+      ...told
+    } = kind.report(object, { devices, name, refused, unapproved }, world, settings)
+    const conditions = withReason(told.conditions, refused)
     await writer.status(object, status, [...conditions, ...lacking(conditions, ignored)], flight)
     if (patch !== undefined) await writer.patch(object, patch, flight)
-    const told = refusal(refused)
-    const waits = told.length > 0 ? { events: [] } : toldOfWaiting(object, conditions, refused, clock.date())
-    for (const event of [...events, ...told, ...waits.events]) await tell(object, event)
+    const refusals = refusal(refused)
+    const waits = refusals.length > 0 ? { events: [] } : toldOfWaiting(object, conditions, refused, clock.date())
+    for (const event of [...events, ...refusals, ...waits.events]) await tell(object, event)
     return waits.again
   }
 
@@ -89,29 +97,37 @@ export function proxies(options: EngineOptions): Controller {
     }
   }
 
-  const finalized = (object: KubeObject, flight: Flight, more: Partial<FinalizeOptions<KubeObject>>) =>
-    finalize(
-      api,
-      object,
-      {
-        resource,
-        store,
-        finalizer,
-        manager,
-        apply: async () => {},
-        cleanup: (present) => explained(present, flight, () => removeAll(parentFor(present.metadata), present, flight)),
-        ...more,
-      },
-      flight,
-    )
+  const finalized = async (object: KubeObject, flight: Flight, more: Partial<FinalizeOptions<KubeObject>>) => {
+    let again: number | undefined
+    const cleanup = async (present: KubeObject): Promise<boolean> => {
+      const parent = parentFor(present.metadata)
+      if (await removeAll(parent, present, flight)) return true
+      const kind = kindOf(present)
+      const isDeleted = present.metadata.deletionTimestamp !== undefined
+      if (kind === undefined || !isDeleted) return false
+      const outcome = { name: presentName(world, parent), refused: deletion(world, parent) }
+      again = await report(kind, present, outcome, flight)
+      return false
+    }
+    const steps = {
+      resource,
+      store,
+      finalizer,
+      manager,
+      apply: async () => {},
+      cleanup: (present: KubeObject) => explained(present, flight, () => cleanup(present)),
+      ...more,
+    }
+    return (await finalize(api, object, steps, flight)) ?? againAfter(again)
+  }
 
   /** The object has no proxies of its own, or no longer. */
   const released = async (object: KubeObject, kind: Kind | undefined, flight: Flight) => {
     const { finalizers, deletionTimestamp } = object.metadata
     const parent = parentFor(object.metadata)
     if (finalizers?.includes(finalizer) === true && !isHeldByGroup(object, parent, world))
-      await finalized(object, flight, { isReleased: true })
-    else if (hasAny(world, parent)) await explained(object, flight, () => removeAll(parent, object, flight))
+      return finalized(object, flight, { isReleased: true })
+    if (hasAny(world, parent)) await explained(object, flight, () => removeAll(parent, object, flight))
     else if (deletionTimestamp === undefined && !asksGroup(object)) {
       if (kind !== undefined) return againAfter(await report(kind, object, { name: undefined }, flight))
       await writer.status(object, {}, [], flight)
@@ -135,7 +151,9 @@ export function proxies(options: EngineOptions): Controller {
         return { name: presentName(world, parent), refused, again: takenMs }
       }),
     )
-    return againAfter(outcome.again, await report(kind, object, outcome, flight))
+    const devices = devicesOf(world, parent, outcome.name ?? '')
+    const { unapproved, again } = await look(request.device.AdvertiseRoutes ?? [], devices, flight.signal)
+    return againAfter(outcome.again, again, await report(kind, object, { ...outcome, unapproved }, flight))
   }
 
   return controller({
@@ -155,7 +173,7 @@ export function proxies(options: EngineOptions): Controller {
         // A group leaves the Service as it found it when it is released from there.
         const patch = other === kind || asksGroup(object) ? undefined : other.release?.(object, settings)
         // What follows is for the object as it is then.
-        if (patch !== undefined && (await writer.patch(object, patch, flight))) return
+        if (patch !== undefined && (await writer.patch(object, patch, flight))) return {}
       }
       // Nobody else would tell of a switch that is misspelt.
       const isOurs = object.metadata.labels?.[labels.managed] === 'true'
@@ -184,6 +202,7 @@ type Outcome = {
   readonly name: string | undefined
   readonly refused?: Refused | undefined
   readonly ignored?: readonly string[]
+  readonly unapproved?: readonly Unapproved[]
 }
 
 const againAfter = (...waits: readonly (number | undefined)[]): { readonly again?: number } => {
@@ -200,9 +219,14 @@ const takenMs = 30_000
 
 /** What has to be waited for is told when it lasts. */
 const refusal = (refused: Refused | undefined): readonly Event[] =>
-  refused === undefined || refused.reason === 'ProxyPodNotStarted' || refused.reason === 'ProxyRemoved'
+  refused === undefined || waitedFor.has(refused.reason)
     ? []
     : [{ type: 'Warning', reason: refused.reason, message: refused.message }]
+const waitedFor: ReadonlySet<string> = new Set(['ProxyPodNotStarted', 'ProxyRemoved', deleting])
+
+/** An object that is being deleted is told from one that comes. */
+const withReason = (conditions: readonly Condition[], refused: Refused | undefined): readonly Condition[] =>
+  refused?.reason === deleting ? conditions.map((one) => ({ ...one, reason: deleting })) : conditions
 
 /** A condition for options that the agent does not have; objects without conditions get none. */
 const lacking = (conditions: readonly Condition[], ignored: readonly string[]): readonly Condition[] =>

@@ -4,9 +4,12 @@ import type { Clock } from '../../lib/clock.ts'
 import { allowances } from './allowance.ts'
 import { type Held, keyDescription, keyNeed, type ReplicaSecrets } from './auth-key.ts'
 import type { TailscaleApi } from '../api/api.ts'
+import { type ReleaseOptions, releasing } from './release.ts'
 
 /** What proxies need of Tailscale's API. */
-export type Tailnet = Pick<TailscaleApi, 'mintKey' | 'removeKey' | 'removeDevice'>
+export type Tailnet = Pick<TailscaleApi, 'mintKey'> & ReleaseOptions['tailnet']
+
+export type KeyingOptions = ReleaseOptions & { readonly tailnet: Tailnet; readonly clock: Clock }
 
 /** A replica whose config may need an auth key. */
 export type Keyed = {
@@ -29,8 +32,10 @@ const expirySeconds = 24 * 3600
  * written, after a look at the Secrets themselves, since the cache may be behind. Gives milliseconds after which the
  * replica has to be looked at again.
  */
-export function keying({ tailnet, clock }: { readonly tailnet: Tailnet; readonly clock: Clock }) {
+export function keying(options: KeyingOptions) {
+  const { tailnet, clock } = options
   const reissues = allowances(clock)
+  const release = releasing(options)
 
   const mint = async ({ parent, tags }: Keyed, signal: AbortSignal): Promise<Held> => {
     const wanted = { tags, description: keyDescription(parent), expirySeconds }
@@ -44,8 +49,9 @@ export function keying({ tailnet, clock }: { readonly tailnet: Tailnet; readonly
   return async (keyed: Keyed, flight: Flight): Promise<number | undefined> => {
     const { parent, replicas, cached, present, write } = keyed
     const now = clock.date()
-    let need = keyNeed(cached, now)
-    if (need.need === 'mint') need = keyNeed(await present(flight.signal), now)
+    let found = cached
+    if (keyNeed(found, now).need === 'mint') found = await present(flight.signal)
+    const need = keyNeed(found, now)
     if (need.need !== 'mint') {
       const held = need.need === 'keep' ? need.held : undefined
       await write(held, flight)
@@ -56,7 +62,8 @@ export function keying({ tailnet, clock }: { readonly tailnet: Tailnet; readonly
       if (wait > 0) return wait
     }
     // It could otherwise keep its name from the new one.
-    if (need.instead !== undefined) await tailnet.removeDevice(need.instead, flight.signal)
+    if (need.instead !== undefined && found.state !== undefined)
+      await release.device(need.instead, { secret: found.state, object: parent }, flight.signal)
     const held = await mint(keyed, flight.signal)
     try {
       await write(held, flight)

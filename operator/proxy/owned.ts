@@ -1,14 +1,28 @@
 import { UserError } from '../../kube/controller/controller.ts'
+import { appliedBy } from '../../kube/controller/managed.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
+import { labels } from '../objects/names.ts'
 import { type Parent, parentOf, parentValue } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
+import { manager } from '../world/followed.ts'
 import type { World } from '../world/world.ts'
 
 /** Whether an object was made for this parent, by this operator or by Tailscale's. */
 export function isMadeFor(parent: Parent, { metadata }: KubeObject): boolean {
   const found = parentOf(metadata)
   return found !== undefined && parentValue(found) === parentValue(parent)
+}
+
+/**
+ * Whether an object with the name of one that is made for this parent may be changed: also one whose labels somebody has
+ * removed since we made it, which is found by its name alone then. What others made, or we for another parent, may not.
+ */
+export function isOurs(parent: Parent, present: KubeObject): boolean {
+  const { labels: all = {} } = present.metadata
+  if (all[labels.managed] === 'true' || appliedBy(manager, present) === undefined) return isMadeFor(parent, present)
+  const found = parentOf({ ...present.metadata, labels: { ...all, [labels.managed]: 'true' } })
+  return found === undefined || parentValue(found) === parentValue(parent)
 }
 
 /** Resources of what is made for parents besides StatefulSets, Pods and Secrets: these go in an order of their own. */
@@ -37,7 +51,7 @@ export const hasAny = (world: World, parent: Parent): boolean =>
 
 /** @throws UserError if the object is there and belongs to somebody else */
 export function mustBeOurs(parent: Parent, present: KubeObject | undefined): void {
-  if (present === undefined || isMadeFor(parent, present)) return
+  if (present === undefined || isOurs(parent, present)) return
   const { kind, metadata } = present
   const words = `${kind} "${metadata.name}" in namespace "${metadata.namespace ?? ''}"`
   throw new UserError('NotOwned', `${words} exists already and belongs to somebody else`, 'Delete or rename it.')

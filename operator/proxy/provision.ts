@@ -14,7 +14,7 @@ import { blaming } from './class-fault.ts'
 import type { ProxyClass, ResolveClass } from './class.ts'
 import { soonest } from './each.ts'
 import { newName, presentName } from './name.ts'
-import { isMadeFor, madeFor } from './owned.ts'
+import { isMadeFor, isOurs, madeFor } from './owned.ts'
 import type { removal } from './remove.ts'
 import type { ProxyRequest } from './request.ts'
 import { proxySecrets, type SecretsOptions } from './secrets.ts'
@@ -81,14 +81,14 @@ export function provisioner(options: ProvisionOptions) {
     })) as readonly KubeObject[]
     const canMonitor = world.get(customResourceDefinitions, serviceMonitors) !== undefined
     const first = [...made.slice(0, -1), ...labelled].filter(({ kind }) => canMonitor || kind !== 'ServiceMonitor')
-    const owns = { owns: (present: KubeObject) => isMadeFor(parent, present) }
+    const owns = { owns: (present: KubeObject) => isOurs(parent, present) }
     for (const one of first) await apply(one, flight, owns)
     const again = await applySecrets({ object, parent, name, request, acceptRoutes: of?.acceptRoutes === true }, flight)
     const written = await apply(made.at(-1)!, flight, owns).catch(blaming(of))
     await prune(madeFor(world, parent), first, flight)
     const set = world.get(statefulSets, setKey)
     if (written === 'written' || set === undefined) return { name, ignored, again: Math.min(again ?? soonMs, soonMs) }
-    await removeSecrets(freeOf(world, surplus, set), undefined, flight)
+    await removeSecrets(freeOf(world, surplus, set), { parent, object }, flight)
     const blocked = await blockedBy(api, world, set, replicas, flight.signal)
     return {
       name,

@@ -1,7 +1,6 @@
 import type { Api } from '../../kube/controller/api.ts'
 import type { Applier } from '../../kube/controller/apply.ts'
 import type { Flight } from '../../kube/controller/controller.ts'
-import type { Event } from '../../kube/controller/events.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
@@ -9,52 +8,61 @@ import { ApiError } from '../api/error.ts'
 import type { Parent } from '../objects/parent.ts'
 import { pods, secrets, statefulSets } from '../objects/resources.ts'
 import type { Caches } from '../world/caches.ts'
-import { heldIn } from './auth-key.ts'
+import { heldIn, keyDescriptionFor } from './auth-key.ts'
 import { forEach } from './each.ts'
-import type { Tailnet } from './keying.ts'
 import { madeFor } from './owned.ts'
+import { type LostOptions, relabels } from './lost.ts'
+import { type ReleaseOptions, releasing } from './release.ts'
 import { deviceIdIn } from './state.ts'
 
-export type RemovalOptions = {
-  readonly api: Pick<Api, 'get' | 'delete'>
+export type RemovalOptions = ReleaseOptions & {
+  readonly api: Pick<Api, 'get' | 'delete'> & LostOptions['api']
   readonly caches: Pick<Caches, 'world' | 'store'>
   readonly prune: Applier['prune']
-  readonly tailnet: Tailnet
-  readonly tell: (about: KubeObject, event: Event) => Promise<void>
   readonly clock: Clock
+  readonly settings: LostOptions['settings']
 }
+
+/** Whose Secrets are removed; `object` is undefined if it is gone already. */
+export type Owner = { readonly parent: Parent; readonly object: KubeObject | undefined }
 
 /** How long the deletion of an object may wait for Tailscale's API. */
 const patienceMs = 600_000
 
 /** Takes away what was made for parents: Pods, then their devices, then the rest. All steps can be repeated. */
-export function removal({ api, caches: { world, store }, prune, tailnet, tell, clock }: RemovalOptions) {
+export function removal(options: RemovalOptions) {
+  const {
+    api,
+    caches: { world, store },
+    prune,
+    tell,
+    clock,
+  } = options
+  const { device: removeDevice, key: removeKey } = releasing(options)
+  const relabel = relabels(options)
+
   /** Removes the device of a Secret, or its unused key; false: that failed, and the parent's deletion must not wait. */
-  const release = async (secret: KubeObject, parent: KubeObject | undefined, signal: AbortSignal): Promise<void> => {
+  const release = async (secret: KubeObject, { parent, object }: Owner, signal: AbortSignal): Promise<void> => {
     const device = deviceIdIn(secret)
     const key = heldIn(secret)?.id
     try {
-      if (device !== undefined) await tailnet.removeDevice(device, signal)
-      else if (key !== undefined) await tailnet.removeKey(key, signal)
+      if (device !== undefined) await removeDevice(device, { secret, object }, signal)
+      else if (key !== undefined) await removeKey(key, keyDescriptionFor(parent), { secret, object }, signal)
     } catch (error) {
-      if (parent === undefined || !(error instanceof ApiError) || !hasWaited(parent, clock)) throw error
+      if (object === undefined || !(error instanceof ApiError) || !hasWaited(object, clock)) throw error
       const what = device === undefined ? `auth key ${key}` : `device ${device}`
       const message = `${what} is left in the tailnet, since it could not be removed: ${describe(error)}`
-      await tell(parent, { type: 'Warning', reason: 'DeviceNotRemoved', message })
+      await tell(object, { type: 'Warning', reason: 'DeviceNotRemoved', message })
     }
   }
 
   /** Removes Secrets whose Pods are gone, each after its device. What fails does not keep the others. */
-  const removeSecrets = async (
-    all: readonly KubeObject[],
-    parent: KubeObject | undefined,
-    flight: Flight,
-  ): Promise<void> => {
+  const removeSecrets = async (all: readonly KubeObject[], owner: Owner, flight: Flight): Promise<void> => {
     await forEach(all, async ({ metadata }) => {
       // The cache may be behind, and has not all of it.
       const present = await api.get(secrets, metadata, flight.signal)
       if (present === undefined) return
-      await release(present, parent, flight.signal)
+      await release(present, owner, flight.signal)
       await prune([present], [], flight)
     })
   }
@@ -85,10 +93,11 @@ export function removal({ api, caches: { world, store }, prune, tailnet, tell, c
       for (const set of sets) await removeSet(set, flight)
       if (sets.length > 0 || madeFor(world, parent, [pods]).length > 0) return false
       const kept = madeFor(world, parent, [secrets])
-      await removeSecrets(kept, object, flight)
+      await removeSecrets(kept, { parent, object }, flight)
       const rest = madeFor(world, parent)
       await prune(rest, [], flight)
-      return kept.length === 0 && rest.length === 0
+      if (kept.length > 0 || rest.length > 0) return false
+      return object === undefined || (await relabel(parent, flight.signal)) === 0
     },
   }
 }

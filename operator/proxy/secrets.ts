@@ -2,7 +2,6 @@ import type { Api } from '../../kube/controller/api.ts'
 import type { Applier } from '../../kube/controller/apply.ts'
 import type { Flight } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import type { Clock } from '../../lib/clock.ts'
 import { labelsOf, type Parent } from '../objects/parent.ts'
 import { secrets } from '../objects/resources.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -10,17 +9,15 @@ import type { World } from '../world/world.ts'
 import { type Held, keyExpires, keyId } from './auth-key.ts'
 import { deviceConfigs, serveFile } from './device-config.ts'
 import { forEach, soonest } from './each.ts'
-import { type Keyed, keying, type Tailnet } from './keying.ts'
-import { isMadeFor, mustBeOurs } from './owned.ts'
+import { type Keyed, keying, type KeyingOptions } from './keying.ts'
+import { isOurs, mustBeOurs } from './owned.ts'
 import type { ProxyRequest } from './request.ts'
 
-export type SecretsOptions = {
+export type SecretsOptions = KeyingOptions & {
   readonly api: Pick<Api, 'get'>
   readonly world: World
   readonly apply: Applier['apply']
-  readonly tailnet: Tailnet
   readonly settings: OperatorSettings
-  readonly clock: Clock
 }
 
 type Proxies = {
@@ -33,8 +30,9 @@ type Proxies = {
 }
 
 /** Gives what applies the Secrets of a parent's replicas: the config of each, with an auth key while it needs one. */
-export function proxySecrets({ api, world, apply, tailnet, settings, clock }: SecretsOptions) {
-  const provide = keying({ tailnet, clock })
+export function proxySecrets(options: SecretsOptions) {
+  const { api, world, apply, settings } = options
+  const provide = keying(options)
 
   /** Applies one; gives milliseconds after which it has to be looked at again. */
   const one = (proxies: Proxies, ordinal: number, flight: Flight): Promise<number | undefined> => {
@@ -53,7 +51,7 @@ export function proxySecrets({ api, world, apply, tailnet, settings, clock }: Se
       },
       write: async (held, written) => {
         const secret = secretOf(proxies, ordinal, held, settings)
-        await apply(secret, written, { owns: (present) => isMadeFor(parent, present) })
+        await apply(secret, written, { owns: (present) => isOurs(parent, present) })
       },
     }
     return provide(keyed, flight)

@@ -5,7 +5,7 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { writeVolume } from '../lib/kubelet-volume.ts'
 import { startReplica } from './certificate-replica.ts'
-import type { Proxy, Status } from './proxy.ts'
+import { Proxy, type Status } from './proxy.ts'
 import { SecretBed } from './secret-bed.ts'
 import { TlsSecret } from './tls-secret.ts'
 import { makePair } from '../certs/make.ts'
@@ -185,4 +185,37 @@ it('an unreachable authority is retried, and a rate limit is kept, also over a r
   await bed.acme.recover()
   await serve('web', 'away')
   await proxies.get('group-0')!.until(({ certificates }) => certificates.length === 2)
+})
+
+it('the certificate of the node’s own name is requested before anybody connects, if that is wanted, and a refusal is kept', async () => {
+  const own = 'own.lab.ts.net'
+  await proxies.get('group-1')!.process.stop()
+  const state = await SecretBed.make(bed, 'own', { host: 'group-1' })
+  const config = {
+    TCP: { 443: { HTTPS: true } },
+    Web: { '${TS_CERT_DOMAIN}:443': { Handlers: { '/': { Text: 'own' } } } },
+  }
+  await writeVolume(bed.host('group-1').path('/etc/serve'), { 'serve-config.json': JSON.stringify(config) })
+  const env = {
+    ...state.env(),
+    TS_USERSPACE: 'true',
+    CULVERT_TEST_SHORT_WAITS: 'true',
+    TS_HOSTNAME: 'own',
+    TS_AUTHKEY: await bed.authKey(),
+    TS_SERVE_CONFIG: '/etc/serve/serve-config.json',
+    CULVERT_REQUEST_CERTIFICATE: 'true',
+  }
+  const run = async () => proxies.set('group-1', await Proxy.ready(bed, env, { host: 'group-1' }))
+  await bed.acme.fault({ kind: 'rate-limited', retryAfter: 3600, on: 'newOrder' })
+  await run()
+  await until('group-1', because('rate-limit'), own)
+  const remembered = async () => (await state.texts())?.['culvert-certificates'] ?? ''
+  await expect.poll(remembered).toMatch(/"own\.lab\.ts\.net":\{"failures":1,"reason":"rate-limit","notBefore":/)
+  await bed.acme.recover()
+  await proxies.get('group-1')!.process.stop()
+  await state.edit({ 'culvert-certificates': null })
+  await run()
+  await until('group-1', good, own)
+  expect((await state.texts())?.[`${own}.crt`]).toMatch(/BEGIN CERTIFICATE/)
+  expect(await orders(own)).toBe(1)
 })

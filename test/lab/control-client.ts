@@ -39,9 +39,9 @@ export class ControlClient {
     return await this.call('GET', `/nodes/${encodeURIComponent(node)}`)
   }
 
-  /** Adds a node without a tailscaled: a peer in the netmap that is always offline. */
-  async createNode(hostname: string): Promise<TailnetNode> {
-    return await this.call('POST', '/nodes', { hostname })
+  /** Adds a node without a tailscaled: a peer in the netmap that is always offline. Its public machine key may be given. */
+  async createNode(hostname: string, more: { readonly machineKey?: string } = {}): Promise<TailnetNode> {
+    return await this.call('POST', '/nodes', { hostname, ...more })
   }
 
   async patchNode(node: string | number, patch: NodePatch): Promise<TailnetNode> {

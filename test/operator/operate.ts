@@ -2,7 +2,8 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import type { Cluster } from '../lab/cluster/cluster.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { systemClock } from '../../lib/clock.ts'
-import type { TailscaleService } from '../../operator/api/api.ts'
+import { publicMachineKey } from '../../wire/machine-key.ts'
+import type { TailnetDevice, TailscaleService } from '../../operator/api/api.ts'
 import { compose, type Parts } from '../../operator/compose.ts'
 import type { ServiceApi } from '../../operator/group-ingress/vips.ts'
 import type { Tailnet } from '../../operator/proxy/keying.ts'
@@ -10,12 +11,30 @@ import { ApiBed } from '../kube/controller/api-bed.ts'
 import { settings } from './a-world.ts'
 import { installOperator } from './operator-process.ts'
 import { playAgents } from './played-agents.ts'
+import { machineKeyFor } from './played-state.ts'
 
 /** What the operator asks of a tailnet that is only played; `seen` is called before each call is done. */
-export type Played = Tailnet & ServiceApi & { readonly calls: string[] }
+export type Played = Tailnet &
+  ServiceApi & {
+    readonly calls: string[]
+    /** What devices are besides those that agents play. */
+    readonly devices: Map<string, Partial<TailnetDevice>>
+  }
+
+/** A device of which a played agent has the machine key. */
+const played = (id: string): TailnetDevice => ({
+  id,
+  name: `${id}.lab.ts.net`,
+  hostname: id,
+  addresses: [],
+  tags: [],
+  machineKey: publicMachineKey(machineKeyFor(id)),
+})
 
 export function playedTailnet(seen: (call: string) => Promise<void> = async () => {}): Played {
   const calls: string[] = []
+  const devices: Played['devices'] = new Map()
+  const descriptions = new Map<string, string>()
   let keys = 0
   const services = new Map<string, TailscaleService>()
   const call = async (text: string): Promise<void> => {
@@ -24,13 +43,17 @@ export function playedTailnet(seen: (call: string) => Promise<void> = async () =
   }
   return {
     calls,
+    devices,
     mintKey: async ({ tags, description }) => {
       keys += 1
       const id = `k${keys}`
+      descriptions.set(id, description)
       await call(`mint ${tags.join(',')} ${description}`)
       return { id, key: `tskey-auth-${id}`, expires: undefined }
     },
+    getKey: async (id) => ({ id, description: descriptions.get(id) ?? '' }),
     removeKey: (id) => call(`remove key ${id}`),
+    getDevice: async (id) => ({ ...played(id), ...devices.get(id) }),
     removeDevice: (id) => call(`remove device ${id}`),
     getService: async (name) => services.get(name),
     listServices: async () => [...services.values()],

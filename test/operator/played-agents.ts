@@ -6,7 +6,6 @@ import { reflect } from '../../kube/controller/reflect.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
 import { store } from '../../kube/controller/store.ts'
 import { configMaps, pods, secrets, statefulSets } from '../../operator/objects/resources.ts'
-import type { Bed } from '../lab/bed.ts'
 import {
   encoded,
   isTrue,
@@ -25,21 +24,14 @@ import {
 import { certificate, certificatesOf, type Replica, replicaChange } from './played-group.ts'
 import { type Change, type Fault, joined, type Joined, stepOf, type Texts } from './played-state.ts'
 
+export { joinOf } from './played-join.ts'
+
 export type PlayedAgentsOptions = {
   readonly namespace: string
   /** Has a node join, as the control server would; without it, nodes exist only in their Secrets. */
   readonly join?: (hostname: string, authKey: string) => Promise<Joined>
   readonly problem?: (text: string) => void
 }
-
-/** Joins a bed's tailnet. A key that is not there, or was used, is refused. */
-export const joinOf =
-  ({ control }: Bed): NonNullable<PlayedAgentsOptions['join']> =>
-  async (hostname, authKey) => {
-    await control.deleteKey(authKey)
-    const { stableId, fqdn, addresses } = await control.createNode(hostname)
-    return { id: stableId, fqdn, addresses }
-  }
 
 export type PlayedAgents = AsyncDisposable & {
   /** What goes wrong in a Pod from now on, by its name; `key-refused` ends with another key, the others with undefined. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { certificatesOf, type Replica, replicaChange } from './played-group.ts'
 import { joined } from './played-state.ts'
 
-const node = { id: 'n1', fqdn: 'a-0.lab.ts.net', addresses: ['100.64.0.1'] }
+const node = { id: 'n1', fqdn: 'a-0.lab.ts.net', addresses: ['100.64.0.1'], machineKey: 'privkey:0' }
 const texts = { ...(joined(node) as Record<string, string>), 'cap-106.hujson': '{"AdvertiseServices":["svc:web"]}' }
 const profile = JSON.stringify({
   Config: { NodeID: 'n1', UserProfile: { LoginName: 'a-0.lab.ts.net' } },

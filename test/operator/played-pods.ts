@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Replica } from './played-group.ts'
-import type { Joined, Texts } from './played-state.ts'
+import { type Joined, machineKeyFor, type Texts } from './played-state.ts'
 import { unpack } from '../../wire/packed.ts'
 
 export type Template = {
@@ -59,8 +59,10 @@ export const madeUp =
   async (hostname: string): Promise<Joined> => {
     const number = count + 1
     const address = `100.${64 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
+    const id = `n${number}CNTRL`
     return {
-      id: `n${number}CNTRL`,
+      id,
+      machineKey: machineKeyFor(id),
       fqdn: `${hostname}.lab.ts.net`,
       addresses: [address, `fd7a:115c:a1e0::${number.toString(16)}`],
     }

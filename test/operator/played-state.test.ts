@@ -3,7 +3,7 @@ import { type Change, joined, stepOf, type Texts } from './played-state.ts'
 
 const config = (authKey?: string): string =>
   JSON.stringify({ Hostname: 'a', ...(authKey !== undefined && { AuthKey: authKey }) })
-const node = { id: 'n1', fqdn: 'a.lab.ts.net', addresses: ['100.64.0.1'] }
+const node = { id: 'n1', fqdn: 'a.lab.ts.net', addresses: ['100.64.0.1'], machineKey: 'privkey:0' }
 
 /** A Secret after a change. */
 const after = (texts: Texts, change: Change): Texts =>

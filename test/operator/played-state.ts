@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /**
  * What goes wrong in a Pod: it never becomes ready, its auth key is refused, its tailnet has no certificates, or, in a
  * group, nothing is forwarded.
@@ -5,7 +7,16 @@
 export type Fault = 'never-ready' | 'key-refused' | 'no-https' | 'not-forwarding'
 
 /** A node that has joined. */
-export type Joined = { readonly id: string; readonly fqdn: string; readonly addresses: readonly string[] }
+export type Joined = {
+  readonly id: string
+  readonly fqdn: string
+  readonly addresses: readonly string[]
+  /** The private one. */
+  readonly machineKey: string
+}
+
+/** A private machine key, which is always the same for the same text. */
+export const machineKeyFor = (text: string): string => `privkey:${createHash('sha256').update(text).digest('hex')}`
 
 /** The texts of a Secret. */
 export type Texts = Readonly<Record<string, string | undefined>>
@@ -53,11 +64,11 @@ export function stepOf(texts: Texts, podUid: string, fault: Fault | undefined): 
 }
 
 /** What agent and tailscaled write when the node has joined and traffic is forwarded. */
-export const joined = ({ id, fqdn, addresses }: Joined): Change => ({
+export const joined = ({ id, fqdn, addresses, machineKey }: Joined): Change => ({
   device_id: id,
   device_fqdn: `${fqdn}.`,
   device_ips: JSON.stringify(addresses),
-  _machinekey: 'privkey:0',
+  _machinekey: machineKey,
   _profiles: '{}',
   '_current-profile': 'profile-0001',
   'profile-0001': JSON.stringify({ Config: { NodeID: id, UserProfile: { LoginName: fqdn } } }),

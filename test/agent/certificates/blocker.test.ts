@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { blocker, sharedDomains } from '../../../agent/certificates/blocker.ts'
+import { blocker, keptDomains } from '../../../agent/certificates/blocker.ts'
 import type { MountedFiles, Tailnet, World } from '../../../agent/world/world.ts'
 import type { ServeConfig } from '../../../wire/serve-config.ts'
 import { aWorld, self } from '../a-world.ts'
@@ -37,9 +37,34 @@ function world(
 }
 
 it('a group shares certificates for the names of its Services only; other agents share none', () => {
-  expect(sharedDomains(world())).toEqual(['db.lab.ts.net', web])
-  expect(sharedDomains(world({}, { mounted: { serveConfig: { content: undefined } } }))).toEqual([])
-  expect(sharedDomains(world({}, {}, { TS_USERSPACE: 'true', POD_NAME: 'group-0' }))).toEqual([])
+  expect(keptDomains(world())).toEqual(['db.lab.ts.net', web])
+  expect(keptDomains(world({}, { mounted: { serveConfig: { content: undefined } } }))).toEqual([])
+  expect(keptDomains(world({}, {}, { TS_USERSPACE: 'true', POD_NAME: 'group-0' }))).toEqual([])
+})
+
+it('one that is to request the certificate of its own name looks after that, once it is served with TLS', () => {
+  const own = 'p.lab.ts.net'
+  const env = { ...group, TS_EXPERIMENTAL_CERT_SHARE: 'false', CULVERT_REQUEST_CERTIFICATE: 'true' }
+  const site = (port: string): Partial<World> => ({
+    mounted: {
+      serveConfig: {
+        content: {
+          config: {
+            TCP: { [port]: port === '443' ? { HTTPS: true } : { HTTP: true } },
+            Web: { [`\${TS_CERT_DOMAIN}:${port}`]: { Handlers: {} } },
+            Services: config.Services ?? {},
+          },
+          rejections: [],
+          warnings: [],
+        },
+      },
+    },
+  })
+  const served = { self: { ...tagged, name: `${own}.` } }
+  expect(keptDomains(world(served, site('443'), env))).toEqual([own])
+  expect(keptDomains(world(served, site('80'), env))).toEqual([])
+  expect(keptDomains(world({ ...served, certDomains: [] }, site('443'), env))).toEqual([])
+  expect(keptDomains(world(served, site('443'), { ...env, CULVERT_REQUEST_CERTIFICATE: 'false' }))).toEqual([])
 })
 
 const gone = (name: keyof Tailnet): Partial<Tailnet> => ({ [name]: undefined })

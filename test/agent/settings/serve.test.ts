@@ -16,3 +16,13 @@ it.each<[Record<string, string>, 'rw' | 'ro' | undefined, RegExp]>([
   expect(settings.certShare).toBe(role)
   expect(warnings.join('\n')).toMatch(logged)
 })
+
+it.each<[Record<string, string>, boolean, RegExp]>([
+  [{ TS_KUBE_SECRET: 's' }, true, /^$/],
+  [{}, false, /CULVERT_REQUEST_CERTIFICATE has no effect.*Set TS_KUBE_SECRET/],
+  [{ ...shares, POD_NAME: 'group-0' }, false, /^$/],
+])('whether the certificate of the node’s own name is requested: %j', (env, requests, logged) => {
+  const { settings, warnings } = readSettings({ TS_USERSPACE: 'true', CULVERT_REQUEST_CERTIFICATE: 'true', ...env })
+  expect(settings.requestsCertificate).toBe(requests)
+  expect(warnings.join('\n')).toMatch(logged)
+})

@@ -40,7 +40,8 @@ func (a *admin) listNodes(*http.Request) (any, error) {
 // always offline.
 func (a *admin) createNode(r *http.Request) (any, error) {
 	var p struct {
-		Hostname string `json:"hostname"`
+		Hostname   string            `json:"hostname"`
+		MachineKey key.MachinePublic `json:"machineKey"` // made up if it is left out
 	}
 	if err := readBody(r, &p); err != nil {
 		return nil, err
@@ -52,7 +53,10 @@ func (a *admin) createNode(r *http.Request) (any, error) {
 		NodeKey:  key.NewNode().Public(),
 		Hostinfo: &tailcfg.Hostinfo{Hostname: p.Hostname, OS: "linux"},
 	}
-	n := a.tn.admitLocked(req, key.NewMachine().Public(), nil, time.Now())
+	if p.MachineKey.IsZero() {
+		p.MachineKey = key.NewMachine().Public()
+	}
+	n := a.tn.admitLocked(req, p.MachineKey, nil, time.Now())
 	n.approved, n.disco, n.lastSeen = true, key.NewDisco().Public(), time.Time{}
 	return created{a.tn.viewLocked(n)}, nil
 }

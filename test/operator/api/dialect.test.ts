@@ -43,6 +43,14 @@ it('who reads that credentials are refused learns where they are', () => {
 })
 
 it.each([
+  [429, 'other programs with credentials of this tailnet'],
+  [502, 'https://status.tailscale.com'],
+])('who reads %i learns that it is tried again, and what to look at if it lasts', (status, remedy) => {
+  expect(inWords(refusal(request, answer(status, '')))).toMatch(/It is tried again/)
+  expect(inWords(refusal(request, answer(status, '')))).toContain(remedy)
+})
+
+it.each([
   ['5', 5000],
   ['86400', 600_000],
   ['soon', undefined],

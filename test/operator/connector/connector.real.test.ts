@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { KubeObject } from '../../../kube/controller/object.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { ApiError } from '../../../operator/api/error.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { settings } from '../a-world.ts'
 import { custom, everything, operate, playedTailnet, startPlayed } from '../operate.ts'
 
 type Played = Awaited<ReturnType<typeof startPlayed>>
@@ -133,6 +135,88 @@ test('after a restart with everything in place nothing is written', async () => 
     expect(writes).toEqual([])
     expect(operator.bugs()).toEqual([])
   }
+})
+
+test('an object that is being deleted says so, and what it waits for', async () => {
+  let later = 0
+  const clock = { ...systemClock, date: () => new Date(Date.now() + later) }
+  await using operator = await operate(real, playedTailnet(), { clock })
+  await bed.cluster.apply(made('going', { exitNode: true }))
+  await expect.poll(() => shown.standing('going')).toBe('ConnectorCreated: 1 of 1 device is up')
+  const [pod] = await shown.children('pod', 'going')
+  const hold = (finalizers: readonly string[]) =>
+    bed.cluster.kubectl([
+      'patch',
+      `pod/${pod!.metadata.name}`,
+      `--namespace=${settings.namespace}`,
+      '--type=merge',
+      `--patch=${JSON.stringify({ metadata: { finalizers } })}`,
+    ])
+  await hold(['example.com/held'])
+  await bed.cluster.kubectl(['delete', 'connector/going', '--wait=false'])
+  const message = `it is being deleted: waits for the end of Pod ${pod!.metadata.name}`
+  await expect.poll(() => shown.standing('going')).toBe(`Deleting: ${message}`)
+  later = 60_000
+  await bed.cluster.kubectl(['annotate', 'connector/going', 'some=change'])
+  const told = async () => (await bed.cluster.events()).map(({ what }) => what)
+  await expect.poll(told).toContain(`Deleting: ${message}`)
+  await hold([])
+  await expect.poll(() => bed.cluster.get('connector', 'going')).toBe(undefined)
+  expect(operator.bugs()).toEqual([])
+})
+
+test('routes that nobody has approved are named, until somebody has', async () => {
+  let later = 0
+  const clock = { ...systemClock, now: () => systemClock.now() + later }
+  const tailnet = playedTailnet()
+  await using operator = await operate(real, tailnet, { clock })
+  const routesOf = (...enabled: readonly string[]) =>
+    tailnet.devices.set('n1CNTRL', {
+      routes: { advertised: ['0.0.0.0/0', '::/0', '10.1.0.0/16', '10.2.0.0/16'], enabled },
+    })
+  routesOf('10.1.0.0/16')
+  const spec = { exitNode: true, subnetRouter: { advertiseRoutes: ['10.1.0.0/16', '10.2.0.0/16'] } }
+  await bed.cluster.apply(made('offers', spec))
+  const message =
+    'offers-connector offers 10.2.0.0/16, to be an exit node, and the tailnet does not use it. Approve that in the admin console (Machines, the node, Edit route settings), or by autoApprovers of the tailnet’s policy'
+  const approved = () => shown.standing('offers', 'connector', 'CulvertRoutesApproved')
+  await expect.poll(approved).toBe(`RoutesNotApproved: ${message}`)
+  expect(await shown.standing('offers')).toBe('ConnectorCreated: 1 of 1 device is up')
+  const told = async () => (await bed.cluster.events()).map(({ what }) => what)
+  await expect.poll(told).toContain(`RoutesNotApproved: ${message}`)
+  routesOf('10.1.0.0/16', '10.2.0.0/16', '0.0.0.0/0', '::/0')
+  later = 60_000
+  await bed.cluster.kubectl(['annotate', 'connector/offers', 'some=change'])
+  await expect.poll(approved).toBe('nothing')
+  await bed.cluster.kubectl(['delete', 'connector/offers', '--timeout=300s'])
+  expect(operator.bugs()).toEqual([])
+})
+
+test.each([
+  ['deleted', ['delete', 'service/mid', '--wait=false']],
+  ['asked for no longer', ['annotate', 'service/mid', 'tailscale.com/expose-']],
+])('a proxy that is %s while it is made leaves nothing', async (_what, command) => {
+  let isMade = false
+  const tailnet = playedTailnet(async (call) => {
+    if (!call.startsWith('mint') || isMade) return
+    isMade = true
+    await bed.cluster.kubectl([...command, '--namespace=default'])
+  })
+  await using operator = await operate(real, tailnet)
+  await bed.cluster.apply({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'mid', namespace: 'default', annotations: { 'tailscale.com/expose': 'true' } },
+    spec: { selector: { app: 'a' }, ports: [{ port: 80 }] },
+  })
+  // Then it has a service account already, which goes at the end.
+  await expect.poll(() => isMade).toBe(true)
+  await expect.poll(() => shown.children(everything, 'mid')).toEqual([])
+  const left = async () => (await bed.cluster.get<KubeObject>('service', 'mid'))?.metadata.finalizers
+  await expect.poll(left).toBe(undefined)
+  expect(tailnet.calls.filter((call) => call.startsWith('remove'))).toHaveLength(1)
+  await bed.cluster.kubectl(['delete', 'service/mid', '--namespace=default', '--ignore-not-found'])
+  expect(operator.bugs()).toEqual([])
 })
 
 test('a device that cannot be removed holds up the deletion for ten minutes, and is named then', async () => {

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../../kube/controller/object.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { namespace } from '../operator-process.ts'
 import { custom, playedTailnet } from '../operate.ts'
+import { machineKeyFor } from '../played-state.ts'
 import { all, group, GroupsBed, textIn } from './groups-bed.ts'
 import { manifests } from './page.ts'
 
@@ -110,7 +111,7 @@ test('a group of Tailscale’s operator is taken over: its devices stay, and no 
     device_id: 'nTheirs',
     device_fqdn: 'theirs-0.lab.ts.net.',
     device_ips: '["100.64.3.3"]',
-    _machinekey: 'privkey:0',
+    _machinekey: machineKeyFor('nTheirs'),
   }
   const objects: KubeObject[] = [
     {
@@ -151,7 +152,7 @@ test('a group of Tailscale’s operator is taken over: its devices stay, and no 
   type Spec = { template: { spec: { containers: [{ securityContext: object }] } } }
   expect((set!['spec'] as Spec).template.spec.containers[0].securityContext).not.toHaveProperty('privileged')
   const state = await at.get('secret', 'theirs-0')
-  expect([textIn(state, 'device_id'), textIn(state, '_machinekey')]).toEqual(['nTheirs', 'privkey:0'])
+  expect([textIn(state, 'device_id'), textIn(state, '_machinekey')]).toEqual(['nTheirs', machineKeyFor('nTheirs')])
   // Otherwise Kubernetes would remove the Secrets before the nodes are.
   for (const one of await at.shown.children(all, 'theirs'))
     if (one.kind !== 'Pod') expect(one.metadata.ownerReferences, one.kind).toBeUndefined()

@@ -47,8 +47,8 @@ export class GroupsBed implements AsyncDisposable {
   }
 
   /** Runs the operator, whose log is printed if the test fails. */
-  async run(tailnet: Parameters<typeof operate>[1]) {
-    const operator = await operate(this.real, tailnet, { api: this.#api, uses: [egress, ingress] })
+  async run(tailnet: Parameters<typeof operate>[1], more: Parameters<typeof operate>[2] = {}) {
+    const operator = await operate(this.real, tailnet, { api: this.#api, uses: [egress, ingress], ...more })
     onTestFailed(() => console.error(operator.lines.join('\n')))
     return operator
   }

@@ -140,7 +140,7 @@ describe('the proxy', () => {
       hostnames: ['app'],
       tags: ['tag:a', 'tag:b'],
       mode: 'userspace',
-      variables: [],
+      variables: [{ name: 'CULVERT_REQUEST_CERTIFICATE', value: 'true' }],
       device: {},
       serveConfig: expect.anything() as object,
       proxyClass: 'prod',
@@ -157,6 +157,7 @@ describe('the proxy', () => {
       variables: [
         { name: 'EXPERIMENTAL_ALLOW_PROXYING_CLUSTER_TRAFFIC_VIA_INGRESS', value: 'true' },
         { name: 'TS_SERVE_ALLOW_ALL_INTERFACES', value: 'true' },
+        { name: 'CULVERT_REQUEST_CERTIFICATE', value: 'true' },
       ],
     })
   })

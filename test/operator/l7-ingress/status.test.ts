@@ -34,6 +34,24 @@ describe('the status of an Ingress', () => {
     })
   })
 
+  it('has an Event while the certificate does not come, with the reason', () => {
+    const state = (failures: number) => {
+      const entry = { failures, notBefore: '2026-01-01T12:00:00.000Z', ...(failures > 0 && { reason: 'rate-limit' }) }
+      const text = JSON.stringify({ version: 1, domains: { 'app.example.ts.net': entry } })
+      const data = { 'culvert-certificates': Buffer.from(text).toString('base64') }
+      return { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'ts-web-0', namespace: settings.namespace }, data }
+    }
+    expect(report({}, { backends: [site, state(2)] }).events).toEqual([
+      {
+        type: 'Warning',
+        reason: 'IngressNotServed',
+        message:
+          'waits for a certificate for app.example.ts.net: the last request failed (rate-limit); ts-web-0 makes the next one at 2026-01-01T12:00:00Z',
+      },
+    ])
+    expect(report({}, { backends: [site, state(0)] }).events).toEqual([])
+  })
+
   it('has port 80 with the redirect', () => {
     const { status } = report(
       {},

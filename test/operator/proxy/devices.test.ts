@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { keyDescription, keyNeed } from '../../../operator/proxy/auth-key.ts'
+import { labelValue } from '../../../operator/objects/parent.ts'
+import { keyDescription, keyDescriptionFor, keyNeed } from '../../../operator/proxy/auth-key.ts'
 import { deviceConfigs } from '../../../operator/proxy/device-config.ts'
 import { deviceIdIn, readDevice } from '../../../operator/proxy/state.ts'
 
@@ -62,7 +63,15 @@ test.each([
   ['Service', 'n'.repeat(40), 'web', `Service ${'n'.repeat(40)} w`],
 ])('the description of the key of %s %s/%s can be read in the tailnet', (kind, namespace, name, text) => {
   const metadata = { name, ...(namespace !== undefined && { namespace }) }
-  expect(keyDescription({ apiVersion: 'v1', kind, metadata })).toBe(text)
+  expect(keyDescription({ kind, metadata })).toBe(text)
+})
+
+test('the key of a parent that is gone is known by the same description, also where labels cut its name', () => {
+  const long = { namespace: 'n'.repeat(20), name: 'web-'.repeat(20) }
+  expect(keyDescriptionFor({ type: 'svc', ...long, name: labelValue(long.name) })).toBe(
+    keyDescription({ kind: 'Service', metadata: long }),
+  )
+  expect(keyDescriptionFor({ type: 'connector', namespace: '', name: 'site' })).toBe('Connector site')
 })
 
 test('the device config has the fields and the case that tailscaled reads', () => {

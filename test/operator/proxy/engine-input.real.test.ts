@@ -2,8 +2,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { labelsOf } from '../../../operator/objects/parent.ts'
 import { newName } from '../../../operator/proxy/name.ts'
+import { publicMachineKey } from '../../../wire/machine-key.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { namespace } from '../operator-process.ts'
+import { machineKeyFor } from '../played-state.ts'
 import { refuse } from '../webhook.ts'
 import { EngineBed, connector, expose, service } from './engine-bed.ts'
 
@@ -121,7 +123,8 @@ test('a proxy that Tailscale’s operator has made is taken over: its name and d
   const labels = labelsOf({ type: 'svc', namespace: 'default', name: 'web' })
   const metadata = { name: 'ts-web-x7k2p', namespace, labels }
   const text = (value: string): string => Buffer.from(value).toString('base64')
-  const { stableId } = await at.bed.control.createNode('default-web')
+  const machineKey = machineKeyFor('theirs')
+  const { stableId } = await at.bed.control.createNode('default-web', { machineKey: publicMachineKey(machineKey)! })
   const container = {
     name: 'tailscale',
     image: 'theirs',
@@ -134,7 +137,12 @@ test('a proxy that Tailscale’s operator has made is taken over: its name and d
       apiVersion: 'v1',
       kind: 'Secret',
       metadata: { ...metadata, name: 'ts-web-x7k2p-0' },
-      data: { 'cap-95.hujson': text('{}'), 'cap-107.hujson': text('{}'), device_id: text(stableId) },
+      data: {
+        'cap-95.hujson': text('{}'),
+        'cap-107.hujson': text('{}'),
+        device_id: text(stableId),
+        _machinekey: text(machineKey),
+      },
     },
     {
       apiVersion: 'apps/v1',

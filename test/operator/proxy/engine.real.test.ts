@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
+import { labelsOf } from '../../../operator/objects/parent.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { namespace } from '../operator-process.ts'
 import { EngineBed, expose, service } from './engine-bed.ts'
@@ -99,6 +100,38 @@ test('a device whose key was refused gets another key, and the earlier device go
   await at.nothingLeft()
 })
 
+test('a proxy that names the node of another in its Secret has that node neither replaced nor removed', async () => {
+  const { stableId: victim } = await at.bed.control.createNode('victim')
+  await using operator = await at.operate()
+  await at.bed.cluster.apply(service('web', expose))
+  await expect.poll(() => at.ready('service', 'web')).toBe('True')
+  const secret = (await at.made('secrets'))[0]!.split(' ')[1]!
+  const write = async (texts: Readonly<Record<string, string>>): Promise<void> => {
+    const patch = `--patch=${JSON.stringify({ stringData: texts })}`
+    await at.bed.cluster.kubectl(['patch', 'secret', secret, '--type=merge', patch, `--namespace=${namespace}`])
+  }
+  const told = async () =>
+    (await at.bed.cluster.events()).filter(({ what }) => what.includes(`NotOurs: device ${victim}`))
+  await write({ device_id: victim })
+  at.agents.fault(secret, 'key-refused')
+  await expect.poll(told).toHaveLength(1)
+  await expect.poll(() => at.nodeNames()).toEqual(['default-web', 'default-web-1', 'victim'])
+  // The agent may not overwrite what is written next.
+  const { stableId: second } = await at.bed.control.node('default-web-1')
+  const named = async () => {
+    const { data } = (await at.bed.cluster.get<{ data: Record<string, string> }>('secret', secret, namespace))!
+    return Buffer.from(data['device_id'] ?? '', 'base64').toString()
+  }
+  await expect.poll(named).toBe(second)
+  await write({ device_id: victim })
+  await at.remove('service', 'web')
+  await expect.poll(() => at.made()).toEqual([])
+  expect(await at.nodeNames()).toEqual(['default-web', 'default-web-1', 'victim'])
+  const line = `warning: device ${victim} (victim.lab.ts.net) stays`
+  await expect.poll(() => operator.logged.filter((one) => one.includes(line))).toHaveLength(2)
+  for (const name of await at.nodeNames()) await at.bed.control.removeNode(name)
+})
+
 test('when Tailscale’s API fails, the Service says so, and both making and removing go on later', async () => {
   await using _ = await at.operate()
   const fault = { status: 403, body: '{"message":"no such scope"}', times: 1000 }
@@ -116,6 +149,39 @@ test('when Tailscale’s API fails, the Service says so, and both making and rem
   // It is tried again by itself.
   await at.bed.control.removeApiFaults()
   await at.nothingLeft()
+})
+
+test('what somebody has taken the labels from gets them again, and goes with the Service', async () => {
+  await using operator = await at.operate()
+  await at.bed.cluster.apply(service('web', expose))
+  await expect.poll(() => at.ready('service', 'web')).toBe('True')
+  const names = async () => (await at.made()).map((line) => line.split(' ').slice(0, 2).join(' ')).toSorted()
+  const all = await names()
+  const own = all.filter((name) => !name.startsWith('Pod '))
+  const unlabel = async (what: readonly string[], ...labels: readonly string[]): Promise<void> => {
+    const given = what.map((name) => name.replace(' ', '/').toLowerCase())
+    await at.bed.cluster.kubectl(['label', ...given, `--namespace=${namespace}`, ...labels.map((label) => `${label}-`)])
+  }
+  await unlabel(own, 'tailscale.com/managed')
+  await expect.poll(names).toEqual(all)
+  // A service account has nothing else by which it would be known.
+  const known = own.filter((name) => !name.startsWith('ServiceAccount '))
+  await unlabel(known, ...Object.keys(labelsOf({ type: 'svc', namespace: 'default', name: 'web' })))
+  await expect.poll(names).toEqual(all)
+  await expect.poll(() => at.ready('service', 'web')).toBe('True')
+  // While it goes, nothing is applied any more.
+  await at.bed.control.addApiFault({ method: 'DELETE', path: '/device', status: 403, times: 1000 })
+  await at.remove('service', 'web')
+  await expect.poll(() => at.ready('service', 'web')).toContain('403')
+  await unlabel(
+    own.filter((name) => name.startsWith('Secret ')),
+    'tailscale.com/managed',
+  )
+  await expect.poll(async () => (await names()).filter((name) => name.startsWith('Secret '))).toHaveLength(1)
+  await at.bed.control.removeApiFaults()
+  await expect.poll(() => at.nodeNames()).toEqual([])
+  await at.nothingLeft()
+  expect(operator.errors.filter((line) => !line.includes('403'))).toEqual([])
 })
 
 test('a Service that asks for nothing since an annotation is misspelt gets an Event, and is left alone', async () => {

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { ApplyOptions } from '../../../kube/controller/apply.ts'
+import type { Event } from '../../../kube/controller/events.ts'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { ApiError } from '../../../operator/api/error.ts'
@@ -7,7 +8,9 @@ import { labelsOf } from '../../../operator/objects/parent.ts'
 import type { Tailnet } from '../../../operator/proxy/keying.ts'
 import { removal } from '../../../operator/proxy/remove.ts'
 import { proxySecrets } from '../../../operator/proxy/secrets.ts'
+import { publicMachineKey } from '../../../wire/machine-key.ts'
 import { worldOf } from '../a-world.ts'
+import { machineKeyFor } from '../played-state.ts'
 import { request, settings } from './requests.ts'
 
 const parent = { type: 'svc', namespace: 'prod', name: 'web' } as const
@@ -36,12 +39,23 @@ const tailnet: Tailnet = {
     calls.push(`mint ${tags.join()} ${description} ${expirySeconds}`)
     return { key: 'tskey', id: 'k1', expires }
   },
+  getKey: async (id) => ({ id, description: id === 'k7' ? 'Service prod web' : 'Service prod other' }),
   removeKey: async (id) => void calls.push(`remove key ${id}`),
+  getDevice: async (id) => {
+    if (failure !== undefined) throw failure
+    return id === 'gone' ? undefined : { ...device, id, name: `${id}.lab.ts.net` }
+  },
   removeDevice: async (id) => {
     if (failure !== undefined) throw failure
     calls.push(`remove device ${id}`)
   },
 }
+const own = machineKeyFor('own')
+const device = { hostname: 'web', addresses: [], tags: ['tag:k8s'], machineKey: publicMachineKey(own) }
+const log = (line: string): void => void calls.push(`log ${line}`)
+const tell = async ({ metadata }: KubeObject, { reason, message }: Event): Promise<void> =>
+  void calls.push(`${reason} of ${metadata.name}: ${message}`)
+
 const secret = (
   texts: Readonly<Record<string, string>>,
   metadata: Partial<KubeObject['metadata']> = {},
@@ -72,7 +86,7 @@ async function applied(
     return present
   }
   const world = worldOf(...(cached === undefined ? [] : [cached]))
-  const secrets = proxySecrets({ api: { get }, world, apply, tailnet, settings, clock })
+  const secrets = proxySecrets({ api: { get }, world, apply, tailnet, settings, clock, tell, log })
   return secrets({ object, parent, name: 'ts-web-1', request, acceptRoutes: false }, flight)
 }
 
@@ -106,10 +120,23 @@ test('a key that could not be written is taken back', async () => {
   expect(calls.at(-1)).toBe('remove key k1')
 })
 
+const asking = (_machinekey: string) =>
+  secret({ 'cap-107.hujson': '{"AuthKey":"old"}', reissue_authkey: 'old', device_id: 'n1', _machinekey })
+const leftAlone =
+  'device n1 (n1.lab.ts.net) stays in the tailnet: Secret "ts-web-1-0" names it, but does not hold its machine key, so it is probably another device. Remove it there if it is the proxy’s.'
+
 test('a device that needs another key goes first', async () => {
-  const asking = secret({ 'cap-107.hujson': '{"AuthKey":"old"}', reissue_authkey: 'old', device_id: 'n1' })
-  await applied(asking, asking)
+  await applied(asking(own), asking(own))
   expect(calls.slice(1, 3)).toEqual(['remove device n1', 'mint tag:k8s Service prod web 86400'])
+})
+
+test('a proxy that asks for another key, and names a device that is not its own, gets the key, and the device stays', async () => {
+  await applied(asking(machineKeyFor('other')), asking(machineKeyFor('other')))
+  expect(calls.slice(1, 4)).toEqual([
+    `log warning: ${leftAlone}`,
+    `NotOurs of web: ${leftAlone}`,
+    'mint tag:k8s Service prod web 86400',
+  ])
 })
 
 const refused = new ApiError('refused', { problem: 'credentials' })
@@ -119,28 +146,56 @@ async function removed(present: KubeObject, minutes: number | undefined): Promis
   const deletionTimestamp = minutes === undefined ? undefined : new Date(time - minutes * 60_000).toISOString()
   const deleted = { ...object, metadata: { ...object.metadata, ...(deletionTimestamp && { deletionTimestamp }) } }
   const { removeAll } = removal({
-    api: { get: async () => present, delete: async () => undefined },
+    api: {
+      get: async () => present,
+      delete: async () => undefined,
+      page: async () => ({ objects: [], next: undefined, version: '' }),
+      patch: async () => expect.fail('nothing else is there'),
+    },
+    settings,
     caches: { world: worldOf(present), store: () => expect.fail('nothing else is there') },
     prune: async (objects) => {
       for (const { kind, metadata } of objects) calls.push(`delete ${kind} ${metadata.name}`)
       return 0
     },
     tailnet,
-    tell: async (_about, { reason, message }) => void calls.push(`${reason} ${message}`),
+    tell,
+    log,
     clock,
   })
   return removeAll(parent, deleted, flight)
 }
 
 test('a device goes before its Secret, also one of which only tailscaled knows', async () => {
-  expect(await removed(secret({ device_id: 'n1' }), 0)).toBe(false)
-  await removed(secret({ '_current-profile': 'p', p: '{"Config":{"NodeID":"n2"}}' }), undefined)
+  expect(await removed(secret({ device_id: 'n1', _machinekey: own }), 0)).toBe(false)
+  await removed(secret({ '_current-profile': 'p', p: '{"Config":{"NodeID":"n2"}}', _machinekey: own }), undefined)
   expect(calls).toEqual([
     'remove device n1',
     'delete Secret ts-web-1-0',
     'remove device n2',
     'delete Secret ts-web-1-0',
   ])
+})
+
+test.each([
+  ['none', {}],
+  ['that of another device', { _machinekey: machineKeyFor('other') }],
+  ['what is no key', { _machinekey: 'privkey:00' }],
+])('a device is left alone, and told, if the Secret that names it has for its machine key %s', async (_what, texts) => {
+  await removed(secret({ device_id: 'n1', ...texts }), 0)
+  expect(calls).toEqual([`log warning: ${leftAlone}`, `NotOurs of web: ${leftAlone}`, 'delete Secret ts-web-1-0'])
+})
+
+test('a device that is gone already does not keep its Secret', async () => {
+  await removed(secret({ device_id: 'gone' }), 0)
+  expect(calls).toEqual(['delete Secret ts-web-1-0'])
+})
+
+test('an auth key that was made for something else is left alone, and told', async () => {
+  await removed(secret({ 'cap-107.hujson': '{"AuthKey":"x"}' }, { annotations: { 'culvert/auth-key-id': 'k8' } }), 0)
+  const message =
+    'auth key k8 stays in the tailnet: Secret "ts-web-1-0" names it, but it was not made for Service prod web. Revoke it there if nothing else needs it.'
+  expect(calls).toEqual([`log warning: ${message}`, `NotOurs of web: ${message}`, 'delete Secret ts-web-1-0'])
 })
 
 test('a key that nobody has used goes with its Secret', async () => {
@@ -155,7 +210,7 @@ test('a deletion waits for Tailscale’s API for ten minutes, and then names wha
   expect(calls).toEqual([])
   await removed(secret({ device_id: 'n1' }), 11)
   expect(calls).toEqual([
-    'DeviceNotRemoved device n1 is left in the tailnet, since it could not be removed: refused',
+    'DeviceNotRemoved of web: device n1 is left in the tailnet, since it could not be removed: refused',
     'delete Secret ts-web-1-0',
   ])
 })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Condition } from '../../../operator/objects/conditions.ts'
-import { toldOfWaiting } from '../../../operator/proxy/waiting.ts'
-import { service } from '../a-world.ts'
+import { labelsOf } from '../../../operator/objects/parent.ts'
+import { deletion, toldOfWaiting } from '../../../operator/proxy/waiting.ts'
+import { ingress, service, worldOf } from '../a-world.ts'
 
 const now = new Date('2026-01-01T00:10:00Z')
 const pending: Condition = {
@@ -24,6 +25,27 @@ test('the Event has the reason of what keeps it waiting', () => {
   const refused = { as: 'pending', reason: 'ProxyPodNotStarted', message: 'no image' } as const
   const { events } = toldOfWaiting(since('09:00'), [{ ...pending, message: 'no image' }], refused, now)
   expect(events).toEqual([{ type: 'Warning', reason: 'ProxyPodNotStarted', message: 'no image' }])
+})
+
+test('a group that is not as asked is told of, too', () => {
+  const creating = { ...pending, type: 'ProxyGroupReady', reason: 'ProxyGroupCreating' }
+  expect(toldOfWaiting(since('09:00', creating), [creating], undefined, now).events).toMatchObject([
+    { reason: 'ProxyGroupCreating' },
+  ])
+})
+
+test('what an object that is being deleted waits for is an Event after a minute, also of one without conditions', () => {
+  const parent = { type: 'ingress', namespace: 'apps', name: 'web' } as const
+  const pod = service('ts-web-0', {}, { namespace: 'tailscale', labels: labelsOf(parent) })
+  const refused = deletion(worldOf({ ...pod, kind: 'Pod' }), parent)
+  const message = 'it is being deleted: waits for the end of Pod ts-web-0'
+  expect(refused).toEqual({ as: 'pending', reason: 'Deleting', message })
+  const deleted = (time: string) => ingress('web', {}, { deletionTimestamp: `2026-01-01T00:${time}Z` })
+  expect(toldOfWaiting(deleted('09:00'), [], refused, now)).toEqual({
+    events: [{ type: 'Warning', reason: 'Deleting', message }],
+  })
+  expect(toldOfWaiting(deleted('09:30'), [], refused, now)).toEqual({ events: [], again: 30_000 })
+  expect(deletion(worldOf(), parent).message).toBe('it is being deleted: what was made for it goes')
 })
 
 test('until then it is looked at again at that time', () => {
