@@ -131,7 +131,7 @@ export const shortTimings: Timings = {
   stopShare: 5000,
   contact: 15_000,
   contactPing: 1000,
-  certificateAnswer: 60_000,
+  certificateAnswer: 20_000,
   certificateRetry: 500,
   certificateDay: 60_000,
   backendLeave: 3000,
