@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { ask } from '../lab/bed.ts'
+import { printLogsOnFailure } from '../lab/vitest.ts'
+import { proxyHeader } from '../apiserver/proxy-header.ts'
+import { ApiServerBed, devs, ports, server } from './apiserver-bed.ts'
+
+let its: ApiServerBed
+beforeAll(async () => {
+  its = await ApiServerBed.start()
+})
+afterAll(() => its[Symbol.asyncDispose]())
+beforeEach(() => printLogsOnFailure(its.bed))
+
+const whoami = async (name: 'alice' | 'robot', mode?: 'noauth', argv: readonly string[] = []) => {
+  const text = await its.kubectl(name, ['auth', 'whoami', '--output=json', ...argv], { ...(mode && { mode }) })
+  const { username, groups } = (JSON.parse(text) as { status: { userInfo: { username: string; groups: string[] } } })
+    .status.userInfo
+  return { username, groups: groups.toSorted() }
+}
+
+test('with impersonation, a person is its user in the groups of the policy, and a device with tags is itself', async () => {
+  const { user } = await its.bed.control.node('alice')
+  expect(await whoami('alice')).toEqual({ username: user, groups: ['devs', 'system:authenticated'] })
+  expect(await whoami('robot')).toEqual({ username: 'robot.lab.ts.net', groups: ['system:authenticated', 'tag:ci'] })
+})
+
+test('each may do what its groups may, and what they ask for in headers changes nothing', async () => {
+  const masters = ['--as=system:admin', '--as-group=system:masters', '--token=stolen']
+  expect((await whoami('robot', undefined, masters)).username).toBe('robot.lab.ts.net')
+  expect(await its.kubectl('robot', ['get', 'pods', '--output=name'])).toBe('pod/app')
+  await expect(its.kubectl('robot', ['delete', 'pod', 'app', ...masters])).rejects.toThrow(
+    /User "robot\.lab\.ts\.net" cannot delete resource "pods"/,
+  )
+})
+
+test('without impersonation, everybody is who their own credentials say', async () => {
+  const token = await its.bed.cluster.token('default', 'robot')
+  const { username } = await whoami('alice', 'noauth', [`--token=${token}`])
+  expect(username).toBe('system:serviceaccount:default:robot')
+  await expect(its.kubectl('alice', ['get', 'pods'], { mode: 'noauth' })).rejects.toThrow(/must be logged in/)
+})
+
+test.each([['WebSocket', 'true'] as const, ['SPDY', 'false'] as const])(
+  'sessions over %s: exec with input and exit code, files, ports',
+  async (_name, websockets) => {
+    const env = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: websockets, KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets }
+    const text = 'x'.repeat(300_000)
+    expect(await its.kubectl('alice', ['exec', '-i', 'app', '--', 'cat'], { input: text, env })).toBe(text)
+    await expect(its.kubectl('alice', ['exec', 'app', '--', 'false'], { env })).rejects.toThrow(/exit code 1/)
+    await its.bed.host('alice').exec(['sh', '-c', `echo ${websockets} > /tmp/file`])
+    await its.kubectl('alice', ['cp', '/tmp/file', `app:/${websockets}`], { env })
+    expect(await its.kubectl('alice', ['exec', 'app', '--', 'cat', `/${websockets}`], { env })).toBe(websockets)
+    const forward = await its.bed.host('alice').spawn(['kubectl', 'port-forward', 'pod/app', '9000:7000'], {
+      name: `forward-${websockets}`,
+      env: { ...its.env(), ...env },
+    })
+    await forward.line(/Forwarding from 127\.0\.0\.1/)
+    expect((await ask(its.bed.host('alice'), { to: '127.0.0.1', port: 9000, protocol: 'tcp' })).host).toBe('app')
+    await forward.stop()
+  },
+)
+
+test('large objects, server-side apply, raw paths', async () => {
+  const data = { large: 'y'.repeat(700_000) }
+  const object = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'large' }, data })
+  await its.kubectl('alice', ['apply', '--server-side', '--filename=-'], { input: object })
+  expect(await its.kubectl('alice', ['get', 'configmap', 'large', '--output=jsonpath={.data.large}'])).toBe(data.large)
+  expect(await its.kubectl('alice', ['get', '--raw=/readyz'])).toBe('ok')
+  await its.kubectl('alice', ['delete', 'configmap', 'large'])
+})
+
+test('a device that connects to the proxy’s own port cannot claim to be another one', async () => {
+  const { addresses } = await its.bed.control.node('proxy')
+  const target = addresses.find((address) => address.includes('.'))!
+  const header = proxyHeader((await its.bed.control.node('alice')).addresses[0]!, 4711).toString('base64')
+  const program = `
+    const socket = require('net').connect(${ports.auth.local}, ${JSON.stringify(target)})
+    socket.on('error', (error) => console.log(error.code))
+    socket.on('data', (data) => console.log('answered ' + data))
+    socket.on('close', () => console.log('closed'))
+    socket.write(Buffer.from(${JSON.stringify(header)}, 'base64'))`
+  const { stdout } = await its.bed.host('robot').exec([process.execPath, '--eval', program])
+  expect(stdout).not.toContain('answered')
+  expect(stdout).toContain('closed')
+})
+
+test('a watch ends when its caller loses its group, and begins again when it has it', async () => {
+  const watch = async (name: string) => {
+    const argv = ['kubectl', 'get', 'configmaps', '--watch', '--output=name']
+    return its.bed.host('alice').spawn(argv, { name, env: its.env() })
+  }
+  const create = (name: string) => its.bed.cluster.kubectl(['create', 'configmap', name])
+  const first = await watch('first')
+  await first.line(/kube-root-ca/)
+  await create('seen')
+  await first.line(/configmap\/seen/)
+  await its.grant([])
+  await first.exited
+  await expect(its.kubectl('alice', ['get', 'configmaps'])).rejects.toThrow(/cannot list resource "configmaps"/)
+  await its.grant(devs)
+  await expect.poll(async () => (await whoami('alice')).groups).toContain('devs')
+  const second = await watch('second')
+  await second.line(/configmap\/seen/)
+  await second.stop()
+})
+
+test('tailscaled has a certificate for the name, and HTTP/2 is spoken', async () => {
+  const argv = ['openssl', 's_client', '-connect', `${server}:443`, '-servername', server, '-alpn', 'h2,http/1.1']
+  const { stdout } = await its.bed.host('alice').exec(argv, { input: '' })
+  expect(stdout).toContain('ALPN protocol: h2')
+})
