@@ -104,10 +104,16 @@ test(
       expect(at.here.kube.proxy.writes).toEqual([])
     }
     await using operator = await OperatorProcess.start(at.here.bed)
-    figures['MiB of an operator that has started'] = await atRest(operator)
-    await at.here.bed.cluster.kubectl(['delete', 'services', '--all', '--namespace=apps', '--wait=false'])
-    await expect.poll(() => listed('services', 'apps'), patient).toEqual([])
-    await expect.poll(() => at.files('one'), patient).toEqual([])
+    const ended = operator.end().then((code) => {
+      throw new Error(`the operator ended with ${code}:\n${operator.logged.join('\n')}`)
+    })
+    const removed = async (): Promise<void> => {
+      figures['MiB of an operator that has started'] = await atRest(operator)
+      await at.here.bed.cluster.kubectl(['delete', 'services', '--all', '--namespace=apps', '--wait=false'])
+      await expect.poll(() => listed('services', 'apps'), patient).toEqual([])
+      await expect.poll(() => at.files('one'), patient).toEqual([])
+    }
+    await Promise.race([removed(), ended])
     await at.nothingLeft('service-0')
     // A thousand deletions at once may take the API server longer than one call has; it is made again.
     expect(operator.errors.filter((line) => !line.includes('aborted due to timeout'))).toEqual([])
