@@ -1,9 +1,8 @@
-import type { Clock } from '../lib/clock.ts'
 import { coalesce } from '../lib/coalesce.ts'
-import { CulvertError, describe } from '../lib/errors.ts'
+import { describe } from '../lib/errors.ts'
 import { close } from '../lib/http-server.ts'
 import { bootLog, type Log } from '../lib/log.ts'
-import { leaveReason } from '../lib/termination-log.ts'
+import { endings, failed, type Process } from '../lib/process.ts'
 import { localApi } from '../localapi/client.ts'
 import { auditLine, type Audited } from './audit.ts'
 import { Callers } from './callers.ts'
@@ -18,40 +17,16 @@ import { OpenRequests } from './open-requests.ts'
 import { readSettings, type Settings, strayVariables } from './settings.ts'
 import { Upstream } from './upstream.ts'
 
-/** The process as seen from the proxy: only apiserver/main.ts reads the environment, and handles signals. */
-export type Process = {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly write: (line: string) => void
-  readonly writeAudit: (line: string) => void
-  readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => void
-  readonly onUncaught: (listener: (error: unknown) => void) => void
-  readonly clock: Clock
-  readonly terminationLog: string
-  readonly version: string
-}
+export type ProxyProcess = Process & { readonly writeAudit: (line: string) => void }
 
 /** How often open requests are looked at, in milliseconds, if nothing is heard of a change. */
 const recheckMs = 5000
 
 /** Runs the proxy to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
-export async function runApiServer(outside: Process): Promise<0 | 1> {
-  const { env, onSignal, onUncaught, clock, version } = outside
+export async function runApiServer(outside: ProxyProcess): Promise<0 | 1> {
+  const { env, clock, version } = outside
   const log = bootLog(outside.write, clock.date)
-  const signalled = Promise.withResolvers<string>()
-  const forced = Promise.withResolvers<void>()
-  const uncaught = Promise.withResolvers<never>()
-  // While it ends, nothing awaits it.
-  uncaught.promise.catch(() => {})
-  let signals = 0
-  onSignal((signal) => {
-    signals += 1
-    if (signals === 1) signalled.resolve(`received ${signal}`)
-    else forced.resolve()
-  })
-  onUncaught((error) => {
-    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    uncaught.reject(new CulvertError('internal', `bug in the proxy: ${stack.slice(0, 2000)}`))
-  })
+  const { signalled, forced, uncaught } = endings(outside, 'proxy')
   log(`culvert API server proxy ${version}`)
   const stop = new AbortController()
   try {
@@ -60,24 +35,22 @@ export async function runApiServer(outside: Process): Promise<0 | 1> {
     const config = await readConfig(settings.config, log)
     const proxy = await start(settings, config, outside, log, stop.signal)
     try {
-      log(`${await Promise.race([signalled.promise, uncaught.promise])}, shutting down`)
-      await Promise.race([proxy.drain(), forced.promise, uncaught.promise])
+      log(`${await Promise.race([signalled, uncaught])}, shutting down`)
+      await Promise.race([proxy.drain(), forced, uncaught])
     } finally {
       stop.abort()
       await proxy.close()
     }
     return 0
   } catch (error) {
-    log(`error: ${describe(error)}`)
-    leaveReason(outside.terminationLog, describe(error), log)
-    return 1
+    return failed(error, outside, log)
   }
 }
 
 async function start(
   settings: Settings,
   config: Config,
-  { clock, writeAudit }: Pick<Process, 'clock' | 'writeAudit'>,
+  { clock, writeAudit }: Pick<ProxyProcess, 'clock' | 'writeAudit'>,
   log: Log,
   signal: AbortSignal,
 ) {

@@ -4,7 +4,8 @@ import { runCheck } from './check/command.ts'
 import { cleanupHelp, readCleanup } from './cleanup/command.ts'
 import { runCleanup } from './cleanup/run.ts'
 import { runMigrate } from './migrate/command.ts'
-import { type Process, runOperator } from './run.ts'
+import type { Process } from '../lib/process.ts'
+import { runOperator } from './run.ts'
 
 const help = `Usage: culvert-operator          run the operator, with the settings of its environment
        culvert-operator check    look at the cluster and the tailnet, and say what to do; check --help says how

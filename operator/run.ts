@@ -3,11 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { connect } from '../kube/controller/cluster.ts'
 import { elect, type Election } from '../kube/controller/election/elect.ts'
-import type { Clock } from '../lib/clock.ts'
-import { CulvertError, describe } from '../lib/errors.ts'
+import { CulvertError } from '../lib/errors.ts'
 import { close } from '../lib/http-server.ts'
 import { bootLog, type Log } from '../lib/log.ts'
-import { leaveReason } from '../lib/termination-log.ts'
+import { endings, failed, type Process } from '../lib/process.ts'
 import { tailscaleApi } from './api/client.ts'
 import { compose, type Operator } from './compose.ts'
 import { serveHealth } from './health.ts'
@@ -15,42 +14,15 @@ import { operatorMetrics, type RequestCounts, requestCounts } from './metrics.ts
 import { type Read, readOperatorSettings } from './settings/read.ts'
 import { manager } from './world/followed.ts'
 
-/** The process as seen from the operator: only operator/main.ts reads the environment, and handles signals. */
-export type Process = {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly write: (line: string) => void
-  readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => void
-  /** Uncaught errors: a bug in the operator. */
-  readonly onUncaught: (listener: (error: unknown) => void) => void
-  readonly clock: Clock
-  readonly version: string
-  /** The file from which kubelet takes the reason of an end. */
-  readonly terminationLog: string
-}
-
 /** What runs when the process is told to end has this many milliseconds; kubelet waits for 30 seconds. */
 const drainMs = 20_000
 
 /** Runs the operator to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
 export async function runOperator(outside: Process): Promise<0 | 1> {
-  const { env, onSignal, onUncaught, clock, version } = outside
+  const { env, clock, version } = outside
   const log = bootLog(outside.write, clock.date)
   const stop = new AbortController()
-  const signalled = Promise.withResolvers<string>()
-  const forced = Promise.withResolvers<void>()
-  const uncaught = Promise.withResolvers<never>()
-  // While it ends, nothing awaits it.
-  uncaught.promise.catch(() => {})
-  let signals = 0
-  onSignal((signal) => {
-    signals += 1
-    if (signals === 1) signalled.resolve(`received ${signal}`)
-    else forced.resolve()
-  })
-  onUncaught((error) => {
-    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    uncaught.reject(new CulvertError('internal', `bug in the operator: ${stack.slice(0, 2000)}`))
-  })
+  const { signalled, forced, uncaught } = endings(outside, 'operator')
   log(`culvert operator ${version}`)
   try {
     const read = await readSettings(env, version)
@@ -67,20 +39,18 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
     const server = await serveHealth(operator, election, metrics, { port: read.process.port, ending: stop.signal, log })
     void Promise.all(operator.sources().map(({ synced }) => synced)).then(() => log('follows the cluster'))
     try {
-      log(`${await Promise.race([signalled.promise, uncaught.promise, lost])}, shutting down`)
+      log(`${await Promise.race([signalled, uncaught, lost])}, shutting down`)
       const drained = Promise.all(operator.controllers.map(({ drain }) => drain(drainMs)))
-      const isDone = await Promise.race([drained.then((all) => all.every(Boolean)), forced.promise.then(() => false)])
+      const isDone = await Promise.race([drained.then((all) => all.every(Boolean)), forced.then(() => false)])
       // What was cut short may still reach the API server. Nobody else begins before the Lease expires, then.
-      await Promise.race([election.resign({ handOver: isDone }), forced.promise])
+      await Promise.race([election.resign({ handOver: isDone }), forced])
     } finally {
       stop.abort()
       await close(server)
     }
     return 0
   } catch (error) {
-    log(`error: ${describe(error)}`)
-    leaveReason(outside.terminationLog, describe(error), log)
-    return 1
+    return failed(error, outside, log)
   }
 }
 

@@ -1,6 +1,7 @@
 import { connect } from '../../kube/controller/cluster.ts'
 import { tailscaleApi } from '../api/client.ts'
-import { type Process, readSettings } from '../run.ts'
+import type { Process } from '../../lib/process.ts'
+import { readSettings } from '../run.ts'
 import { hasErrors, lineOf } from './finding.ts'
 import { gather } from './gather.ts'
 import { judge } from './judge.ts'

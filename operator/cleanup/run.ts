@@ -20,7 +20,8 @@ import {
   secrets,
   services,
 } from '../objects/resources.ts'
-import { type Process, readSettings, standForElection } from '../run.ts'
+import type { Process } from '../../lib/process.ts'
+import { readSettings, standForElection } from '../run.ts'
 import type { Read } from '../settings/read.ts'
 import { manager } from '../world/followed.ts'
 import type { CleanupOptions } from './command.ts'
