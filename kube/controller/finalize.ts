@@ -14,10 +14,10 @@ export type FinalizeOptions<T extends KubeObject> = {
   /** Runs only while the object exists with the finalizer, so that nothing is made that `cleanup` would not undo. */
   readonly apply: (object: T, flight: Flight) => Promise<{ readonly again?: number } | void>
   /**
-   * Runs when the object is being deleted: false if it is not complete. It may run again after it was, and must find
-   * what is left by the object's name and labels alone.
+   * Runs when the object is being deleted; true when it is complete, otherwise possibly when to look again. It may run
+   * again after it was complete, and must find what is left by the object's name and labels alone.
    */
-  readonly cleanup: (object: T, flight: Flight) => Promise<boolean>
+  readonly cleanup: (object: T, flight: Flight) => Promise<boolean | { readonly again?: number }>
   /** What belongs to the object is to go though the object stays: as if it were being deleted. */
   readonly isReleased?: boolean
 }
@@ -36,20 +36,24 @@ export async function finalize<T extends KubeObject>(
   const has = metadata.finalizers?.includes(finalizer) === true
   const ends = isReleased || metadata.deletionTimestamp !== undefined
   if (has && !ends) return apply(object, flight)
-  // The end of the cleanup is an event of what is being cleaned up.
-  if (has === ends && (!ends || (await cleanup(object, flight)))) {
-    const body = ends ? removal(object, finalizer) : addition(object, finalizer)
-    const write = store.writing(keyOf(metadata))
-    try {
-      const result = await api.patch(resource, metadata, { type: 'json', body, manager }, flight.signal)
-      const { deletionTimestamp, finalizers = [], resourceVersion } = result.metadata
-      const gone = deletionTimestamp !== undefined && finalizers.length === 0
-      flight.wrote(write.done(gone ? undefined : resourceVersion))
-    } catch (error) {
-      write.failed()
-      throw asConflict(error)
-    }
+  if (!has && ends) return undefined
+  if (ends) {
+    // The end of the cleanup is an event of what is being cleaned up.
+    const done = await cleanup(object, flight)
+    if (done !== true) return done || undefined
   }
+  const body = ends ? removal(object, finalizer) : addition(object, finalizer)
+  const write = store.writing(keyOf(metadata))
+  try {
+    const result = await api.patch(resource, metadata, { type: 'json', body, manager }, flight.signal)
+    const { deletionTimestamp, finalizers = [], resourceVersion } = result.metadata
+    const gone = deletionTimestamp !== undefined && finalizers.length === 0
+    flight.wrote(write.done(gone ? undefined : resourceVersion))
+  } catch (error) {
+    write.failed()
+    throw asConflict(error)
+  }
+  return undefined
 }
 
 type Operation = { readonly op: string; readonly path: string; readonly value?: unknown }

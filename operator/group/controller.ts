@@ -1,5 +1,5 @@
 import type { Api } from '../../kube/controller/api.ts'
-import { type Controller, controller, type Flight, isStale, UserError } from '../../kube/controller/controller.ts'
+import { type Controller, controller, type Flight, UserError } from '../../kube/controller/controller.ts'
 import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { describe } from '../../lib/errors.ts'
@@ -12,6 +12,7 @@ import { adopting } from '../proxy/adopt.ts'
 import type { ResolveClass } from '../proxy/class.ts'
 import { soonest } from '../proxy/each.ts'
 import { environmental } from '../proxy/engine.ts'
+import { explained } from '../proxy/explained.ts'
 import type { Tailnet } from '../proxy/keying.ts'
 import { removal } from '../proxy/remove.ts'
 import { parentWriter } from '../proxy/report.ts'
@@ -87,21 +88,12 @@ export function groups(options: GroupsOptions): Controller {
     for (const event of events) await tell(object, event)
   }
 
-  /** Tells why something failed; it is tried again by whoever gets the error. */
-  const explained = async <T>(object: KubeObject, flight: Flight, action: () => Promise<T>): Promise<T> => {
-    try {
-      return await action()
-    } catch (error) {
-      if (error instanceof UserError || isStale(error) || flight.signal.aborted) throw error
-      const refused: Refused = { as: 'failed', reason: 'ProxyGroupCreationFailed', message: describe(error) }
-      await report(object, refused, flight)
-      throw error
-    }
-  }
+  const told = <T>(object: KubeObject, flight: Flight, action: () => Promise<T>): Promise<T> =>
+    explained(action, 'ProxyGroupCreationFailed', (refused) => report(object, refused, flight), flight.signal)
 
   const bring = async (object: KubeObject, use: GroupUse, flight: Flight): Promise<Provisioned> => {
     const group = readGroup(object, settings)
-    const outcome = await explained(object, flight, () =>
+    const outcome = await told(object, flight, () =>
       provision({ group, world, settings }, use, flight).catch((error: unknown): Provisioned => {
         if (!(error instanceof UserError && error.reason === notOwned)) throw error
         return { refused: { as: 'failed', reason: notOwned, message: describe(error) }, again: takenMs }
@@ -111,23 +103,26 @@ export function groups(options: GroupsOptions): Controller {
     return { ...outcome, again: soonest([outcome.again, again]) }
   }
 
-  const finalized = async (object: KubeObject, flight: Flight, applied: FinalizeOptions<KubeObject>['apply']) => {
-    let again: number | undefined
-    const cleanup = async (present: KubeObject): Promise<boolean> => {
+  const finalized = (object: KubeObject, flight: Flight, applied: FinalizeOptions<KubeObject>['apply']) => {
+    const cleanup = async (present: KubeObject) => {
       const parent = parentOfGroup(present.metadata.name)
       if (await removeAll(parent, present, flight)) return true
-      again = await report(present, deletion(world, parent), flight)
-      return false
+      const again = await report(present, deletion(world, parent), flight)
+      return again === undefined ? {} : { again }
     }
-    const steps = {
-      resource: proxyGroups,
-      store,
-      finalizer,
-      manager,
-      apply: applied,
-      cleanup: (present: KubeObject) => explained(present, flight, () => cleanup(present)),
-    }
-    return (await finalize(api, object, steps, flight)) ?? (again === undefined ? {} : { again })
+    return finalize(
+      api,
+      object,
+      {
+        resource: proxyGroups,
+        store,
+        finalizer,
+        manager,
+        apply: applied,
+        cleanup: (present) => told(present, flight, () => cleanup(present)),
+      },
+      flight,
+    )
   }
 
   return controller({

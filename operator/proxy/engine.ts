@@ -1,5 +1,5 @@
 import type { Api } from '../../kube/controller/api.ts'
-import { type Controller, controller, type Flight, isStale, UserError } from '../../kube/controller/controller.ts'
+import { type Controller, controller, type Flight, UserError } from '../../kube/controller/controller.ts'
 import type { Event } from '../../kube/controller/events.ts'
 import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
 import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
@@ -13,10 +13,11 @@ import type { Parent } from '../objects/parent.ts'
 import { unseenMs } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { adopting } from './adopt.ts'
-import { approvals, type Unapproved } from './approval.ts'
+import { approvals } from './approval.ts'
 import type { ResolveClass } from './class.ts'
 import { soonest } from './each.ts'
 import { asksGroup, isHeldByGroup } from './group.ts'
+import { explained } from './explained.ts'
 import { deleting, deletion, toldOfWaiting } from './waiting.ts'
 import { presentName } from './name.ts'
 import { hasAny } from './owned.ts'
@@ -64,61 +65,54 @@ export function proxies(options: EngineOptions): Controller {
   const report = async (
     kind: Kind,
     object: KubeObject,
-    { name, refused, ignored = [], unapproved }: Outcome,
+    { name, refused, ignored = [], routes = [] }: Outcome,
     flight: Flight,
   ): Promise<number | undefined> => {
     const devices = name === undefined ? [] : devicesOf(world, parentFor(object.metadata), name)
-    const {
-      status,
-      events = [],
-      patch,
-      ...told
-    } = kind.report(object, { devices, name, refused, unapproved }, world, settings)
-    const conditions = withReason(told.conditions, refused)
+    const { unapproved, again } = await look(routes, devices, flight.signal)
+    const seen = { devices, name, refused, unapproved }
+    const { status, events = [], patch, ...rest } = kind.report(object, seen, world, settings)
+    const conditions = withReason(rest.conditions, refused)
     await writer.status(object, status, [...conditions, ...lacking(conditions, ignored)], flight)
     if (patch !== undefined) await writer.patch(object, patch, flight)
     const refusals = refusal(refused)
     const waits = refusals.length > 0 ? { events: [] } : toldOfWaiting(object, conditions, refused, clock.date())
     for (const event of [...events, ...refusals, ...waits.events]) await tell(object, event)
-    return waits.again
+    return soonest([again, waits.again])
   }
 
-  /** Tells why something failed; it is tried again by whoever gets the error. */
-  const explained = async <T>(object: KubeObject, flight: Flight, action: () => Promise<T>): Promise<T> => {
-    try {
-      return await action()
-    } catch (error) {
-      if (error instanceof UserError || isStale(error) || flight.signal.aborted) throw error
-      const refused: Refused = { as: 'failed', reason: 'ProxyFailed', message: describe(error) }
+  const told = <T>(object: KubeObject, flight: Flight, action: () => Promise<T>): Promise<T> => {
+    const tellAll = async (refused: Refused): Promise<void> => {
       const kind = kindOf(object)
       if (kind === undefined) for (const event of refusal(refused)) await tell(object, event)
       else await report(kind, object, { name: presentName(world, parentFor(object.metadata)), refused }, flight)
-      throw error
     }
+    return explained(action, 'ProxyFailed', tellAll, flight.signal)
   }
 
-  const finalized = async (object: KubeObject, flight: Flight, more: Partial<FinalizeOptions<KubeObject>>) => {
-    let again: number | undefined
-    const cleanup = async (present: KubeObject): Promise<boolean> => {
+  const finalized = (object: KubeObject, flight: Flight, more: Partial<FinalizeOptions<KubeObject>>) => {
+    const cleanup = async (present: KubeObject) => {
       const parent = parentFor(present.metadata)
       if (await removeAll(parent, present, flight)) return true
       const kind = kindOf(present)
-      const isDeleted = present.metadata.deletionTimestamp !== undefined
-      if (kind === undefined || !isDeleted) return false
+      if (kind === undefined || present.metadata.deletionTimestamp === undefined) return false
       const outcome = { name: presentName(world, parent), refused: deletion(world, parent) }
-      again = await report(kind, present, outcome, flight)
-      return false
+      return againAfter(await report(kind, present, outcome, flight))
     }
-    const steps = {
-      resource,
-      store,
-      finalizer,
-      manager,
-      apply: async () => {},
-      cleanup: (present: KubeObject) => explained(present, flight, () => cleanup(present)),
-      ...more,
-    }
-    return (await finalize(api, object, steps, flight)) ?? againAfter(again)
+    return finalize(
+      api,
+      object,
+      {
+        resource,
+        store,
+        finalizer,
+        manager,
+        apply: async () => {},
+        cleanup: (present) => told(present, flight, () => cleanup(present)),
+        ...more,
+      },
+      flight,
+    )
   }
 
   /** The object has no proxies of its own, or no longer. */
@@ -127,7 +121,7 @@ export function proxies(options: EngineOptions): Controller {
     const parent = parentFor(object.metadata)
     if (finalizers?.includes(finalizer) === true && !isHeldByGroup(object, parent, world))
       return finalized(object, flight, { isReleased: true })
-    if (hasAny(world, parent)) await explained(object, flight, () => removeAll(parent, object, flight))
+    if (hasAny(world, parent)) await told(object, flight, () => removeAll(parent, object, flight))
     else if (deletionTimestamp === undefined && !asksGroup(object)) {
       if (kind !== undefined) return againAfter(await report(kind, object, { name: undefined }, flight))
       await writer.status(object, {}, [], flight)
@@ -143,7 +137,7 @@ export function proxies(options: EngineOptions): Controller {
     flight: Flight,
   ): Promise<{ readonly again?: number }> => {
     const parent = parentFor(object.metadata)
-    const outcome = await explained(object, flight, () =>
+    const outcome = await told(object, flight, () =>
       provision(object, parent, plan, request, flight).catch((error: unknown) => {
         if (!(error instanceof UserError && error.reason === notOwned)) throw error
         // What belongs to others is not followed, so nothing tells when it is gone.
@@ -151,9 +145,8 @@ export function proxies(options: EngineOptions): Controller {
         return { name: presentName(world, parent), refused, again: takenMs }
       }),
     )
-    const devices = devicesOf(world, parent, outcome.name ?? '')
-    const { unapproved, again } = await look(request.device.AdvertiseRoutes ?? [], devices, flight.signal)
-    return againAfter(outcome.again, again, await report(kind, object, { ...outcome, unapproved }, flight))
+    const routes = request.device.AdvertiseRoutes ?? []
+    return againAfter(outcome.again, await report(kind, object, { ...outcome, routes }, flight))
   }
 
   return controller({
@@ -202,7 +195,8 @@ type Outcome = {
   readonly name: string | undefined
   readonly refused?: Refused | undefined
   readonly ignored?: readonly string[]
-  readonly unapproved?: readonly Unapproved[]
+  /** What its nodes are to offer, which may need an approval. */
+  readonly routes?: readonly string[]
 }
 
 const againAfter = (...waits: readonly (number | undefined)[]): { readonly again?: number } => {

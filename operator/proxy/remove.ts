@@ -11,16 +11,16 @@ import type { Caches } from '../world/caches.ts'
 import { heldIn, keyDescriptionFor } from './auth-key.ts'
 import { forEach } from './each.ts'
 import { madeFor } from './owned.ts'
-import { type LostOptions, relabels } from './lost.ts'
+import { type RelabelOptions, relabels } from './relabel.ts'
 import { type ReleaseOptions, releasing } from './release.ts'
 import { deviceIdIn } from './state.ts'
 
 export type RemovalOptions = ReleaseOptions & {
-  readonly api: Pick<Api, 'get' | 'delete'> & LostOptions['api']
+  readonly api: Pick<Api, 'get' | 'delete'> & RelabelOptions['api']
   readonly caches: Pick<Caches, 'world' | 'store'>
   readonly prune: Applier['prune']
   readonly clock: Clock
-  readonly settings: LostOptions['settings']
+  readonly settings: RelabelOptions['settings']
 }
 
 /** Whose Secrets are removed; `object` is undefined if it is gone already. */
@@ -41,7 +41,7 @@ export function removal(options: RemovalOptions) {
   const { device: removeDevice, key: removeKey } = releasing(options)
   const relabel = relabels(options)
 
-  /** Removes the device of a Secret, or its unused key; false: that failed, and the parent's deletion must not wait. */
+  /** Removes the device of a Secret, or its unused key. A failure is only told once the deletion has waited long enough. */
   const release = async (secret: KubeObject, { parent, object }: Owner, signal: AbortSignal): Promise<void> => {
     const device = deviceIdIn(secret)
     const key = heldIn(secret)?.id

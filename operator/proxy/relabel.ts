@@ -6,7 +6,7 @@ import type { OperatorSettings } from '../settings/settings.ts'
 import { manager } from '../world/followed.ts'
 import { isOurs } from './owned.ts'
 
-export type LostOptions = {
+export type RelabelOptions = {
   readonly api: Pick<Api, 'page' | 'patch'>
   readonly settings: Pick<OperatorSettings, 'namespace'>
 }
@@ -16,7 +16,7 @@ export type LostOptions = {
  * and sets it again, so that they are removed like the others. Gives how many. For a parent that goes: otherwise they
  * get the label when they are applied.
  */
-export function relabels({ api, settings: { namespace } }: LostOptions) {
+export function relabels({ api, settings: { namespace } }: RelabelOptions) {
   return async (parent: Parent, signal: AbortSignal): Promise<number> => {
     const { [labels.managed]: _managed, ...others } = labelsOf(parent)
     const selected = Object.entries(others).map(([name, value]) => `${name}=${value}`)
