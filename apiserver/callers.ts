@@ -1,4 +1,4 @@
-import type { Address } from '../lib/address.ts'
+import { type Address, withPort } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { LocalApi } from '../localapi/client.ts'
 import { LocalApiError } from '../localapi/error.ts'
@@ -63,8 +63,7 @@ export class Callers {
   }
 
   async #ask(address: Address, port: number): Promise<Caller> {
-    const host = address.family === 6 ? `[${address.text}]` : address.text
-    const query = new URLSearchParams({ addr: `${host}:${port}`, proto: 'tcp' })
+    const query = new URLSearchParams({ addr: withPort(address, port), proto: 'tcp' })
     try {
       const text = await this.#api.get(`whois?${query.toString()}`, this.#signal, limitMs)
       const caller = readCaller(text, address, this.#clock.date())

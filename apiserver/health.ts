@@ -1,7 +1,7 @@
 import { describe } from '../lib/errors.ts'
 import { listen, type Routes, serve } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
-import { type Metric, metricsContentType, renderMetrics } from '../lib/metrics.ts'
+import { type Metric, metricsAnswer, renderMetrics } from '../lib/metrics.ts'
 
 /** What the proxy says of itself. */
 export type State = {
@@ -18,11 +18,7 @@ export function serveHealth({ notReady, metrics }: State, port: number, log: Log
       const problems = notReady()
       return problems.length === 0 ? { status: 200, body: 'ok' } : { status: 503, body: problems.join('\n') }
     },
-    '/metrics': () => ({
-      status: 200,
-      body: renderMetrics(metrics()),
-      headers: { 'content-type': metricsContentType },
-    }),
+    '/metrics': () => metricsAnswer(renderMetrics(metrics())),
   }
   return listen(serve(routes), { port }, { failed: (error) => log(`warning: ${describe(error)}`) })
 }

@@ -54,9 +54,9 @@ export function parsePrefix(text: string): Prefix | undefined {
 /** The ranges of the addresses of nodes and Tailscale Services. */
 export const tailnetRanges: readonly Prefix[] = [parsePrefix('100.64.0.0/10')!, parsePrefix('fd7a:115c:a1e0::/48')!]
 
-/** Whether an address is in a network. Results are cached per value, since computing bits is slow. */
-export const contains = (prefix: Prefix, address: Address): boolean =>
-  prefix.family === address.family && bitsOf(address).startsWith(bitsOf(prefix))
+/** Whether an address, or a whole network, is in a network. Bits are cached per value, since computing them is slow. */
+export const contains = (prefix: Prefix, other: Address | Prefix): boolean =>
+  prefix.family === other.family && bitsOf(other).startsWith(bitsOf(prefix))
 
 /** Whether it is an address of a node or of a Tailscale Service. */
 export const inTailnet = (address: Address | undefined): boolean =>
@@ -79,6 +79,10 @@ export function bitsOf(value: Address | Prefix): string {
   knownBits.set(value, bits)
   return bits
 }
+
+/** An address with a port, as URLs have them. */
+export const withPort = ({ family, text }: Address, port: number): string =>
+  family === 6 ? `[${text}]:${port}` : `${text}:${port}`
 
 export const familyName = (family: Family): string => (family === 4 ? 'IPv4' : 'IPv6')
 

@@ -1,3 +1,5 @@
+import type { Answer } from './http-server.ts'
+
 /** One metric with all its samples, in Prometheus' text format. */
 export type Metric = {
   readonly name: string
@@ -14,8 +16,12 @@ export type Sample = {
   readonly suffix?: '_bucket' | '_sum' | '_count'
 }
 
-/** The content type of `renderMetrics`. */
-export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
+/** The answer to a scrape, with what `renderMetrics` gives. */
+export const metricsAnswer = (text: string): Answer => ({
+  status: 200,
+  body: text,
+  headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+})
 
 /** Metrics in Prometheus' text format, one sample per line; a metric without samples is left out. */
 export function renderMetrics(metrics: readonly Metric[]): string {

@@ -3,7 +3,7 @@ import { deafness } from '../kube/controller/health.ts'
 import { describe } from '../lib/errors.ts'
 import { listen, type Routes, serve } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
-import { type Metric, metricsContentType, renderMetrics } from '../lib/metrics.ts'
+import { type Metric, metricsAnswer, renderMetrics } from '../lib/metrics.ts'
 import type { Operator } from './compose.ts'
 
 /** For kubelet's probes, and for Prometheus. A replica that stands by is ready when it can take over. */
@@ -25,11 +25,7 @@ export function serveHealth(
       if (waits.length === 0) return { status: 200, body: 'ok' }
       return { status: 503, body: `not listed yet: ${waits.map(({ name }) => name).join(', ')}` }
     },
-    '/metrics': () => ({
-      status: 200,
-      body: renderMetrics(metrics()),
-      headers: { 'content-type': metricsContentType },
-    }),
+    '/metrics': () => metricsAnswer(renderMetrics(metrics())),
   }
   return listen(serve(routes), { port }, { failed: (error) => log(`warning: ${describe(error)}`) })
 }

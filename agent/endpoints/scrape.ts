@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Answer } from '../../lib/http-server.ts'
-import { metricsContentType, renderMetrics } from '../../lib/metrics.ts'
+import { metricsAnswer, renderMetrics } from '../../lib/metrics.ts'
 import type { LocalApi } from '../../localapi/client.ts'
 import { metrics } from '../status/metrics.ts'
 import type { Observed } from './probes.ts'
@@ -32,6 +32,6 @@ export function scrape({ observed, version, startTime, api, clock, timeoutMs }: 
     const daemon = await reading
     const circumstances = { version, startTime, tailscaledUp: daemon !== undefined, since, now: clock.date() }
     const own = renderMetrics(metrics(world(), circumstances))
-    return { status: 200, body: `${own}${daemon ?? ''}`.trimEnd(), headers: { 'content-type': metricsContentType } }
+    return metricsAnswer(`${own}${daemon ?? ''}`.trimEnd())
   }
 }

@@ -1,3 +1,4 @@
+import { withPort } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
 import { relayAddress } from '../../relay/tcp.ts'
 import { isFrom } from '../../wire/capability-version.ts'
@@ -46,12 +47,9 @@ function forwarded(world: World): Ports {
     const relayPort = relay.ports.get(port)
     const toRelay = only === undefined || spreads(settings)
     if (toRelay ? relayPort === undefined : isOwnAddress(world, only)) return []
-    const at = toRelay ? `${relayAddress}:${relayPort}` : addressPort(only, to)
+    const at = toRelay ? `${relayAddress}:${relayPort}` : withPort(only, to)
     const { proxyProtocol } = settings
     return [[`${port}`, { TCPForward: at, ...(proxyProtocol && { ProxyProtocol: proxyProtocol }) }]]
   })
   return Object.fromEntries(entries)
 }
-
-const addressPort = ({ family, text }: Settings['targets'][number], port: number): string =>
-  family === 6 ? `[${text}]:${port}` : `${text}:${port}`

@@ -1,6 +1,6 @@
 import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import { bitsOf, parsePrefix, type Prefix } from '../../lib/address.ts'
+import { contains, parsePrefix, type Prefix } from '../../lib/address.ts'
 import { listed } from '../../lib/some.ts'
 import type { AutoApprovers } from '../api/api.ts'
 import { read } from '../connector/request.ts'
@@ -64,10 +64,5 @@ function lackOf({ by, tags, wants }: Wish, { routes, exitNode, services }: AutoA
 
 function isWithin(route: Prefix, text: string): boolean {
   const network = parsePrefix(text)
-  return (
-    network !== undefined &&
-    network.family === route.family &&
-    bitsOf(route).startsWith(bitsOf(network).slice(0, network.bits)) &&
-    network.bits <= route.bits
-  )
+  return network !== undefined && contains(network, route)
 }

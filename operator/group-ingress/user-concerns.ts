@@ -3,7 +3,7 @@ import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Change } from '../../kube/controller/store.ts'
 import { keys as stateKeys } from '../../wire/state-secret.ts'
 import { groupOf } from '../group/group.ts'
-import { parentInGroup, parentOf } from '../objects/parent.ts'
+import { parentInGroup, parentOf, parentResources } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { textIn } from '../proxy/state.ts'
 import type { World } from '../world/world.ts'
@@ -14,8 +14,6 @@ import { acceptedIn, addressesOf, advertisedIn, configuredIn, forwardedIn } from
 
 /** What objects that ask something of groups are called in labels. */
 export type UserType = 'svc' | 'ingress'
-
-export const resourceOf = (type: UserType) => (type === 'svc' ? resources.services : resources.ingresses)
 
 const keysOf = (objects: Iterable<KubeObject>): readonly string[] => [...objects].map(({ metadata }) => keyOf(metadata))
 
@@ -36,13 +34,13 @@ function formerKeys(type: UserType, { metadata }: KubeObject, world: World): rea
 
 /** All objects of a type that ask something of a group, or for which its replicas host something. */
 const usersOf = (type: UserType, group: string, world: World): readonly string[] => [
-  ...keysOf(world.by(resourceOf(type), 'group', group)),
+  ...keysOf(world.by(parentResources[type], 'group', group)),
   ...world.by(resources.configMaps, 'servedBy', group).flatMap((record) => parentKeys(type, record, world)),
 ]
 
 /** All objects of a type that ask for these Tailscale Services, or have them. */
 const named = (type: UserType, services: Iterable<string>, world: World): readonly string[] =>
-  [...services].flatMap((service) => keysOf(world.by(resourceOf(type), 'tailscaleService', service)))
+  [...services].flatMap((service) => keysOf(world.by(parentResources[type], 'tailscaleService', service)))
 
 /** Which objects of a type a change of another object concerns. */
 export function userConcerns(type: UserType): readonly Concern[] {

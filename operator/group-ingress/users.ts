@@ -15,7 +15,7 @@ import type { ControllerParts } from '../controller-parts.ts'
 import type { Refused } from '../kind.ts'
 import { findGroup, type Group } from '../group/group.ts'
 import { called } from '../objects/annotations.ts'
-import type { Parent } from '../objects/parent.ts'
+import { type Parent, parentResources } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { madeFor } from '../proxy/owned.ts'
 import { parentWriter } from '../proxy/report.ts'
@@ -30,7 +30,7 @@ import { recordOf } from './record.ts'
 import { remover } from './remove.ts'
 import { groupNotFound, reportOf } from './report.ts'
 import { requestOf } from './request.ts'
-import { concernedBy, resourceOf, userConcerns, type UserType } from './user-concerns.ts'
+import { concernedBy, userConcerns, type UserType } from './user-concerns.ts'
 import type { Vips } from './vips.ts'
 
 export type UsersOptions = ControllerParts & {
@@ -48,7 +48,7 @@ export type UsersOptions = ControllerParts & {
 export function groupUsers(options: UsersOptions): Controller {
   const { api, caches, applier, tell, settings, type, clock, problem } = options
   const { world } = caches
-  const resource = resourceOf(type)
+  const resource = parentResources[type]
   const store = caches.store(resource)
   const writer = parentWriter({ api, resource, store, apply: applier.apply, clock })
   const removing = remover(options)

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { UserError } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
+import { apiVersionOf } from '../../kube/controller/resource.ts'
 import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts'
 import { memoOf } from '../../lib/memo.ts'
 import type { GroupView } from '../group/use.ts'
+import { parentResources } from '../objects/parent.ts'
 import { configMaps, ingresses, services } from '../objects/resources.ts'
 import { askOf, isSameParent, objectOf } from './ask.ts'
 import { certificateLack } from './certificate.ts'
@@ -103,9 +105,8 @@ export function useFor(view: GroupView, record: ServiceRecord): Use | undefined 
 
 /** What is served for an object that cannot be seen now. */
 function asBefore(view: GroupView, { service, parent: { type, namespace, name } }: ServiceRecord): Use | undefined {
-  const { apiVersion, kind } =
-    type === 'ingress' ? { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' } : { apiVersion: 'v1', kind: 'Service' }
-  const object = { apiVersion, kind, metadata: { namespace, name } }
+  const resource = parentResources[type]
+  const object = { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata: { namespace, name } }
   return unchanged(view, service, object)
 }
 

@@ -2,8 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import { isJsonObject } from '../../lib/json.ts'
 import { listed } from '../../lib/some.ts'
-import type { ParentType } from '../objects/names.ts'
-import { parentInGroup, parentOf } from '../objects/parent.ts'
+import { parentInGroup, parentOf, parentResources } from '../objects/parent.ts'
 import { differences } from './differences.ts'
 import type { Write } from './rehearse.ts'
 
@@ -46,13 +45,6 @@ function changeOf({ before, after }: Write): Change | undefined {
 const templateOf = (set: KubeObject | undefined): unknown =>
   isJsonObject(set?.['spec']) ? set['spec']['template'] : undefined
 
-const parentKinds: Readonly<Record<ParentType, string>> = {
-  svc: 'Service',
-  ingress: 'Ingress',
-  connector: 'Connector',
-  proxygroup: 'ProxyGroup',
-}
-
 const inWords = ({ kind, metadata }: KubeObject): string => `${kind} ${keyOf(metadata)}`
 
 /** Objects that were made for none of a user's are a user's own, or, in the same namespace, the operator's. */
@@ -60,7 +52,7 @@ function ownerOf(object: KubeObject): string {
   const parent = parentOf(object.metadata) ?? parentInGroup(object.metadata)
   if (parent === undefined) return object.kind === 'Secret' ? 'the operator' : inWords(object)
   const namespace = parent.namespace === '' ? undefined : parent.namespace
-  return `${parentKinds[parent.type]} ${keyOf({ namespace, name: parent.name })}`
+  return `${parentResources[parent.type].kind} ${keyOf({ namespace, name: parent.name })}`
 }
 
 const verbs: Readonly<Record<Change['action'], string>> = {

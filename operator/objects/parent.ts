@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Metadata } from '../../kube/controller/object.ts'
+import type { Resource } from '../../kube/controller/resource.ts'
 import { labels, type ParentType } from './names.ts'
+import * as resources from './resources.ts'
 
 /** The object for which others are made. Its names may be longer than the value of a label can be. */
 export type Parent = {
@@ -8,6 +10,14 @@ export type Parent = {
   /** Empty for kinds without namespaces. */
   readonly namespace: string
   readonly name: string
+}
+
+/** What parents of each type are. */
+export const parentResources: Readonly<Record<ParentType, Resource>> = {
+  svc: resources.services,
+  ingress: resources.ingresses,
+  connector: resources.connectors,
+  proxygroup: resources.proxyGroups,
 }
 
 /** A name as a label can have it: one of more than 63 characters is cut, and ends with a hash. Doing so twice changes nothing. */

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { parseJson } from '../../lib/json.ts'
 import { keys } from '../../wire/state-secret.ts'
-import type { Parent } from '../objects/parent.ts'
+import { type Parent, parentResources } from '../objects/parent.ts'
 import { textIn } from './state.ts'
 
 /** Annotations of a Secret, about the auth key in it. */
@@ -73,11 +73,9 @@ function keysOf(secret: KubeObject | undefined): readonly string[] {
 
 type Described = { readonly kind: string; readonly metadata: Pick<KubeObject['metadata'], 'namespace' | 'name'> }
 
-const kinds = { svc: 'Service', ingress: 'Ingress', connector: 'Connector', proxygroup: 'ProxyGroup' } as const
-
 /** The same as `keyDescription` of a parent that may be gone: of a name that is cut in labels, the rest has no room. */
 export const keyDescriptionFor = ({ type, ...metadata }: Parent): string =>
-  keyDescription({ kind: kinds[type], metadata })
+  keyDescription({ kind: parentResources[type].kind, metadata })
 
 /** For people who look at the keys of the tailnet: 50 letters, digits, dashes and spaces at most. */
 export const keyDescription = ({ kind, metadata: { namespace, name } }: Described): string =>

@@ -1,7 +1,7 @@
 import type { Api } from '../../kube/controller/api.ts'
 import type { Written } from '../../kube/controller/apply.ts'
 import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
-import { together, within } from '../../kube/controller/parts.ts'
+import { together, within } from '../../kube/controller/namespaces.ts'
 import { reflect, type ReflectOptions, type Source } from '../../kube/controller/reflect.ts'
 import { allInWords, apiVersionOf, type Resource, type Scope } from '../../kube/controller/resource.ts'
 import { type Store, store } from '../../kube/controller/store.ts'

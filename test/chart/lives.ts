@@ -4,22 +4,11 @@ import { connect } from '../../kube/controller/cluster.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { ApiBed, never } from '../kube/controller/api-bed.ts'
 import type { KubeObject } from '../lab/cluster/kubectl.ts'
-import { custom } from '../operator/operate.ts'
+import { custom, ingress } from '../operator/operate.ts'
 import { namespace } from '../operator/operator-process.ts'
 import { connector, type EngineBed, expose, service } from '../operator/proxy/engine-bed.ts'
 
 const upstreams = { finalizers: ['tailscale.com/finalizer'] }
-
-const ingress = (name: string, annotations: Readonly<Record<string, string>>) => ({
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'Ingress',
-  metadata: { name, namespace: 'default', annotations },
-  spec: {
-    ingressClassName: 'tailscale',
-    tls: [{ hosts: [name] }],
-    defaultBackend: { service: { name: 'backend', port: { number: 80 } } },
-  },
-})
 
 const group = (name: string, type: string, spec: object = {}) =>
   custom('ProxyGroup', name, { type, replicas: 1, ...spec })

@@ -99,6 +99,18 @@ type Status = {
   readonly [field: string]: unknown
 }
 
+/** An Ingress of the class `tailscale`, for the host of its name, which leads to the Service `backend`. */
+export const ingress = (name: string, annotations: Readonly<Record<string, string>> = {}) => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'Ingress',
+  metadata: { name, namespace: 'default', annotations },
+  spec: {
+    ingressClassName: 'tailscale',
+    tls: [{ hosts: [name] }],
+    defaultBackend: { service: { name: 'backend', port: { number: 80 } } },
+  },
+})
+
 /** An object of our kinds. */
 export const custom = (kind: string, name: string, spec: object, metadata: object = {}) => ({
   apiVersion: 'tailscale.com/v1alpha1',

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { custom } from '../operate.ts'
+import { custom, ingress } from '../operate.ts'
 import { endpoints } from '../group-ingress/group-bed.ts'
 
 type Texts = Readonly<Record<string, string>>
@@ -14,16 +14,6 @@ const service = (name: string, annotations: Texts, spec: object = {}, labels: Te
     annotations: Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`tailscale.com/${key}`, value])),
   },
   spec: { ports: [{ port: 80 }], ...spec },
-})
-const ingress = (name: string, annotations: Texts = {}): KubeObject => ({
-  apiVersion: 'networking.k8s.io/v1',
-  kind: 'Ingress',
-  metadata: { name, namespace: 'default', annotations },
-  spec: {
-    ingressClassName: 'tailscale',
-    tls: [{ hosts: [name] }],
-    defaultBackend: { service: { name: 'backend', port: { number: 80 } } },
-  },
 })
 const balanced = { type: 'LoadBalancer', loadBalancerClass: 'tailscale' }
 const outside = { type: 'ExternalName', externalName: 'placeholder' }
