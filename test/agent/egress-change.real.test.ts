@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic, type Traffic } from '../lab/traffic/traffic.ts'
-import { printLogsOnFailure } from '../lab/vitest.ts'
+import { noEntries, printLogsOnFailure } from '../lab/vitest.ts'
 import { egressEntry, Group } from './group.ts'
 import { Proxy } from './proxy.ts'
 
@@ -109,7 +109,7 @@ async function expectUninterrupted({ tcp, udp }: Flows): Promise<void> {
   const streams = await stop(tcp)
   for (const { lost } of streams) expect(lost).toBe(0)
   for (const report of [...streams, ...(await stop(udp))]) {
-    expect(report).toMatchObject({ errors: {} })
+    expect(report).toMatchObject({ errors: noEntries })
     expect(report).not.toHaveProperty('broken')
   }
 }
@@ -157,7 +157,8 @@ it('a service with another target, or removed: TCP connections go on, everything
   await untilAnswered(moved.udp, 'three')
   await untilAnswered(moved.tcp, 'one')
   await untilAnswered(removed.tcp, 'two')
-  for (const report of await stop([...moved.tcp, ...removed.tcp])) expect(report).toMatchObject({ lost: 0, errors: {} })
+  for (const report of await stop([...moved.tcp, ...removed.tcp]))
+    expect(report).toMatchObject({ lost: 0, errors: noEntries })
   const refused = () => removed.udp.map(({ report }) => Object.keys(report?.errors ?? {}))
   await expect.poll(refused).toEqual(removed.udp.map(() => expect.arrayContaining(['ECONNREFUSED'])))
   await stop(removed.udp)

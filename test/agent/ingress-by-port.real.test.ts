@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
-import { printLogsOnFailure } from '../lab/vitest.ts'
+import { noEntries, printLogsOnFailure } from '../lab/vitest.ts'
 import type { Page, Visit } from './programs/visit.ts'
 import { Proxy } from './proxy.ts'
 import { mountServeConfig, program, serveFile, visitFrom } from './serving.ts'
@@ -72,7 +72,7 @@ it('one name serves HTTPS, and forwards the listed ports of TCP and UDP and no o
     // Larger than the tunnel's packets, in both directions.
     const large = { to: own[family], port: 8080, protocol: 'tcp', padding: 1_000_000, count: 3, every: 200 } as const
     const traffic = await startTraffic(bed.host('client'), large)
-    expect(await traffic.done()).toMatchObject({ answered: 3, lost: 0, errors: {} })
+    expect(await traffic.done()).toMatchObject({ answered: 3, lost: 0, errors: noEntries })
   }
   expect(await proxy.until(({ ready }) => ready)).toMatchObject({
     ports: { forwarded: ['tcp/7000', 'tcp/8080:7000', 'udp/53:7000', 'udp/6990-7000'], problems: [] },
@@ -115,7 +115,7 @@ it('a port that the serve config takes is served, which is reported, and forward
     ports: { forwarded: ['tcp/7000-7001', 'udp/7000'] },
     reconcilers: { forwarding: { repairs: 0, error: null } },
   })
-  for (const flow of stay) expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
+  for (const flow of stay) expect(await flow.stop()).toMatchObject({ lost: 0, errors: noEntries })
   const { answered, lost } = await udp.stop()
   expect(lost).toBeLessThan(answered / 20)
 })

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { Proxy } from './proxy.ts'
+import { noEntries } from '../lab/vitest.ts'
 
 let bed: Bed<'client' | 'proxy' | 'backend'>
 beforeAll(async () => {
@@ -64,7 +65,7 @@ describe('L3 ingress forwards packets of tailnet clients to the backend', () => 
         count: 10,
         every: 200,
       })
-      expect(await traffic.done()).toMatchObject({ answered: 10, lost: 0, errors: {} })
+      expect(await traffic.done()).toMatchObject({ answered: 10, lost: 0, errors: noEntries })
     }
   })
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
 import { withoutNftables } from '../lab/hosts/without-nftables.ts'
-import { printLogsOnFailure } from '../lab/vitest.ts'
+import { noEntries, printLogsOnFailure } from '../lab/vitest.ts'
 import { firewallEnv, nfTables, without } from './firewall.ts'
 import { Group, groupBed, groupFiles } from './group.ts'
 import { leftovers, nothingLeft, Proxy } from './proxy.ts'
@@ -93,7 +93,7 @@ describe.each([
       await expect.poll(async () => Object.keys((await told())?.services ?? {})).toHaveLength(count)
       await carries(10_000 + count - 1)
     }
-    expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
+    expect(await flow.stop()).toMatchObject({ lost: 0, errors: noEntries })
   })
 
   it('leaves nothing behind', async () => {
@@ -213,7 +213,7 @@ describe('a change of iptables-legacy', () => {
     const to = String(host().address.v6)
     const flow = await startTraffic(bed.host('app'), { to, port: 10_000, protocol: 'tcp', every: 50 })
     await work()
-    expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
+    expect(await flow.stop()).toMatchObject({ lost: 0, errors: noEntries })
   }
 
   it('is made in one family while the other fails, and completed later', async () => {

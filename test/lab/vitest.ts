@@ -1,4 +1,5 @@
-import { onTestFailed } from 'vitest'
+import { isDeepStrictEqual } from 'node:util'
+import { expect, onTestFailed } from 'vitest'
 import { startBed, type Bed, type BedOptions } from './bed.ts'
 import type { defaultTopology, Topology } from './spec.ts'
 
@@ -23,3 +24,6 @@ export function printLogsOnFailure(bed: Bed): void {
     console.error(await bed.tails())
   })
 }
+
+/** An object without properties, for toMatchObject: to that, `{}` is any object. */
+export const noEntries: unknown = expect.toSatisfy((value: unknown) => isDeepStrictEqual(value, {}))

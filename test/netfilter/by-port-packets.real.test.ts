@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { byFamily, emptyTable, type ForwardingTable, forwardingTable } from '../../netfilter/table.ts'
 import { type PortRange, withoutTcp } from '../../netfilter/port-ranges.ts'
 import { askAll, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
-import { printLogsOnFailure } from '../lab/vitest.ts'
+import { noEntries, printLogsOnFailure } from '../lab/vitest.ts'
 import { type FirewallName, firewallOf, firewalls } from './firewalls.ts'
 import { runIn } from './run-in.ts'
 import { own, startTunnelBed, type TunnelBed } from './tunnel-bed.ts'
@@ -111,7 +111,7 @@ it.each(firewalls)('%s: several backends get new flows to any listed port', asyn
       every: 2,
       count: 60,
     })
-    expect(await traffic.done()).toMatchObject({ answered: 60, lost: 0, errors: {} })
+    expect(await traffic.done()).toMatchObject({ answered: 60, lost: 0, errors: noEntries })
     const argv = ['conntrack', '-L', '-p', 'tcp', '--orig-dst', to, '--orig-port-dst', String(port)]
     const { stdout } = await bed.host('node').exec([...argv, '-f', to.includes(':') ? 'ipv6' : 'ipv4'])
     const backends = new Set([...stdout.matchAll(/ dst=\S+ .* src=(\S+) dst=\S+ /g)].map(([, by]) => by))
@@ -144,7 +144,7 @@ it.each(firewalls)(
       .toBe(true)
     await rules.ensure(byPort(ports), alive)
     expect(await answering('tcp', 7001)).toBe('backend')
-    for (const flow of flows.slice(0, 2)) expect(await flow.stop()).toMatchObject({ lost: 0, errors: {} })
+    for (const flow of flows.slice(0, 2)) expect(await flow.stop()).toMatchObject({ lost: 0, errors: noEntries })
     await rules.remove()
   },
 )

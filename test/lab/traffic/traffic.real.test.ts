@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, startBed, startCapture, startEcho, startTraffic, type Bed, type HostProcess } from '../bed.ts'
-import { printLogsOnFailure } from '../vitest.ts'
+import { noEntries, printLogsOnFailure } from '../vitest.ts'
 
 let bed: Bed<'caller' | 'backend'>
 let echo: HostProcess
@@ -32,7 +32,7 @@ test.each(ways)(
       sent: 100,
       answered: 100,
       lost: 0,
-      errors: {},
+      errors: noEntries,
       answeredBy: { first: 100 },
       seenAs: [caller.address[family]],
     })
