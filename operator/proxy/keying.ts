@@ -1,7 +1,7 @@
 import type { Flight } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { allowances } from './allowance.ts'
+import { allowance } from './allowance.ts'
 import { type Held, keyDescription, keyNeed, type ReplicaSecrets } from './auth-key.ts'
 import type { TailscaleApi } from '../api/api.ts'
 import { type ReleaseOptions, releasing } from './release.ts'
@@ -34,7 +34,8 @@ const expirySeconds = 24 * 3600
  */
 export function keying(options: KeyingOptions) {
   const { tailnet, clock } = options
-  const reissues = allowances(clock)
+  // Whether a key is over is said by the Secret, which its proxy may write: that must not bring keys without end.
+  const [first, reissues] = [allowance(clock), allowance(clock)]
   const release = releasing(options)
 
   const mint = async ({ parent, tags }: Keyed, signal: AbortSignal): Promise<Held> => {
@@ -57,10 +58,10 @@ export function keying(options: KeyingOptions) {
       await write(held, flight)
       return held?.expires === undefined ? undefined : Math.max(1000, held.expires.getTime() - now.getTime())
     }
-    if (need.isReissue) {
-      const wait = reissues(parent.metadata.uid ?? '', replicas)
-      if (wait > 0) return wait
-    }
+    const { uid = '' } = parent.metadata
+    const limit = need.isReissue ? reissues : first
+    const wait = limit.wait(uid, need.isReissue ? replicas : 2 * replicas)
+    if (wait > 0) return wait
     // It could otherwise keep its name from the new one.
     if (need.instead !== undefined && found.state !== undefined)
       await release.device(need.instead, { secret: found.state, object: parent }, flight.signal)
@@ -72,6 +73,7 @@ export function keying(options: KeyingOptions) {
       if (held.id !== undefined) await tailnet.removeKey(held.id, flight.signal).catch(() => {})
       throw error
     }
+    limit.count(uid)
     return expirySeconds * 1000
   }
 }

@@ -8,7 +8,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { isJsonObject, optional } from '../../lib/json.ts'
 import { pods } from '../objects/resources.ts'
 import type { World } from '../world/world.ts'
-import { allowances } from './allowance.ts'
+import { allowance } from './allowance.ts'
 import { isObserved, podsOf } from './seen.ts'
 import { isReady } from './state.ts'
 import { troubleOf } from './trouble.ts'
@@ -33,7 +33,7 @@ export function policyOf(set: KubeObject | undefined): unknown {
  * are replicas, then once in 30 s; gives the milliseconds until the next.
  */
 export function replacesStuck({ api, world, prune, tell, clock }: StuckOptions) {
-  const allowed = allowances(clock)
+  const limit = allowance(clock)
   return async (
     parent: KubeObject | undefined,
     set: KubeObject,
@@ -42,12 +42,13 @@ export function replacesStuck({ api, world, prune, tell, clock }: StuckOptions) 
   ): Promise<number | undefined> => {
     const stuck = podsOf(world, set, replicas).find((pod) => isStuck(set, pod))
     if (stuck === undefined) return undefined
-    const wait = allowed(keyOf(set.metadata), replicas)
+    const wait = limit.wait(keyOf(set.metadata), replicas)
     if (wait > 0) return wait
     // The cache may be behind.
     const present = await api.get(pods, stuck.metadata, flight.signal)
     if (present === undefined || !isStuck(set, present)) return undefined
     await prune([present], [], flight)
+    limit.count(keyOf(set.metadata))
     const message = `Pod ${present.metadata.name} was deleted, since it does not start, and its template has been corrected: its StatefulSet would wait for it`
     if (parent !== undefined) await tell(parent, { type: 'Normal', reason: 'ProxyPodReplaced', message })
     return undefined

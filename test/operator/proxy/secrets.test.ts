@@ -5,6 +5,7 @@ import type { KubeObject } from '../../../kube/controller/object.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { ApiError } from '../../../operator/api/error.ts'
 import { labelsOf } from '../../../operator/objects/parent.ts'
+import { keyExpires } from '../../../operator/proxy/auth-key.ts'
 import type { Tailnet } from '../../../operator/proxy/keying.ts'
 import { removal } from '../../../operator/proxy/remove.ts'
 import { proxySecrets } from '../../../operator/proxy/secrets.ts'
@@ -68,12 +69,8 @@ const secret = (
   ),
 })
 
-/** Applies the Secret of one replica, where the cache and the API have these. */
-async function applied(
-  cached: KubeObject | undefined,
-  present: KubeObject | undefined,
-  fails?: Error,
-): Promise<number | undefined> {
+/** What applies the Secret of one replica, where the cache and the API have these. */
+function applying(cached: KubeObject | undefined, present: KubeObject | undefined, fails?: Error) {
   const apply = async ({ data, metadata }: KubeObject, _flight: unknown, _options?: ApplyOptions) => {
     if (fails !== undefined) throw fails
     const { 'cap-107.hujson': text = '' } = data as Record<string, string>
@@ -87,8 +84,9 @@ async function applied(
   }
   const world = worldOf(...(cached === undefined ? [] : [cached]))
   const secrets = proxySecrets({ api: { get }, world, apply, tailnet, settings, clock, tell, log })
-  return secrets({ object, parent, name: 'ts-web-1', request, acceptRoutes: false }, flight)
+  return () => secrets({ object, parent, name: 'ts-web-1', request, acceptRoutes: false }, flight)
 }
+const applied = (...given: Parameters<typeof applying>): Promise<number | undefined> => applying(...given)()
 
 test('a key is made when the Secret itself shows that one is needed, with its limits', async () => {
   expect(await applied(undefined, undefined)).toBe(86_400_000)
@@ -103,6 +101,17 @@ test('a key that is over already, as the server says, counts as new, so that no 
   expires = new Date('0001-01-01T00:00:00Z')
   expect(await applied(undefined, undefined)).toBe(86_400_000)
   expect(calls.at(-1)).toContain('"culvert/auth-key-expires":"2026-01-02T00:00:00.000Z"')
+})
+
+test('a proxy that calls its key expired gets another one, and not without end', async () => {
+  const over = { [keyExpires]: '2025-01-01T00:00:00Z' }
+  const expired = secret({ 'cap-107.hujson': '{"AuthKey":"old"}' }, { annotations: over })
+  const apply = applying(expired, expired)
+  const waits = [await apply(), await apply(), await apply()]
+  expect(waits).toEqual([86_400_000, 86_400_000, 30_000])
+  expect(calls.filter((call) => call.startsWith('mint'))).toHaveLength(2)
+  time += 30_000
+  expect(await apply()).toBe(86_400_000)
 })
 
 test('no key is made if only the cache lacks the device', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { allowances } from '../../../operator/proxy/allowance.ts'
+import { allowance } from '../../../operator/proxy/allowance.ts'
 import { ignoredOptions, mustBeAdmitted } from '../../../operator/proxy/checks.ts'
 import { labelsOf } from '../../../operator/objects/parent.ts'
 import { isHeldByGroup } from '../../../operator/proxy/group.ts'
@@ -36,7 +36,12 @@ test.each([
 
 test('reissues are few: as many as there are replicas, and then one in half a minute', () => {
   let time = 0
-  const allow = allowances({ ...systemClock, now: () => time })
+  const { wait, count } = allowance({ ...systemClock, now: () => time })
+  const allow = (parent: string, burst: number): number => {
+    const until = wait(parent, burst)
+    if (until === 0) count(parent)
+    return until
+  }
   expect([allow('a', 2), allow('a', 2), allow('b', 2)]).toEqual([0, 0, 0])
   expect(allow('a', 2)).toBe(30_000)
   time = 20_000
