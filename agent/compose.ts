@@ -184,8 +184,9 @@ export async function compose(
       await clock.sleep(timings.settle, signal)
       if (signal.aborted) return forever
       // Imported on demand: it loads Node's V8 module, which takes some ms of a start.
-      const { settleHeap } = await import('../lib/heap.ts')
-      settleHeap()
+      const { freeMemory, keepYoungSmall } = await import('../lib/heap.ts')
+      keepYoungSmall()
+      freeMemory()
       return forever
     }
     const reissue = async (): Promise<string> => {

@@ -66,7 +66,7 @@ export const full: Size = {
     rules: { packets: { repeats: 9, flows: 1000, messages: 2000 }, streams: { repeats: 5, seconds: 1 } },
     byName: 5,
   },
-  operator: { repeats: 1, services: 500, idle: 20 },
+  operator: { repeats: 1, services: 500, idle: 35 },
   serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
 }
 

@@ -12,6 +12,7 @@ import { compose, type Operator } from './compose.ts'
 import { serveHealth } from './health.ts'
 import { operatorMetrics, type RequestCounts, requestCounts } from './metrics.ts'
 import { type Read, readOperatorSettings } from './settings/read.ts'
+import { keepHeapSmall } from './settle.ts'
 import { manager } from './world/followed.ts'
 
 /** What runs when the process is told to end has this many milliseconds; kubelet waits for 30 seconds. */
@@ -37,6 +38,7 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
     const operator = await startOperator(read, election, { log, clock, requests }, stop.signal)
     const metrics = () => operatorMetrics(operator, election, requests, leaseName)
     const server = await serveHealth(operator, election, metrics, { port: read.process.port, ending: stop.signal, log })
+    keepHeapSmall(operator.controllers, clock, stop.signal)
     void Promise.all(operator.sources().map(({ synced }) => synced)).then(() => log('follows the cluster'))
     try {
       log(`${await Promise.race([signalled, uncaught, lost])}, shutting down`)

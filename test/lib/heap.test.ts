@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { settleHeap } from '../../lib/heap.ts'
+import { freeMemory } from '../../lib/heap.ts'
 
 it('frees memory that is no longer referenced', () => {
   const used = (): number => process.memoryUsage().heapUsed
@@ -8,6 +8,6 @@ it('frees memory that is no longer referenced', () => {
   for (let count = 0; count < 1_000_000; count += 1) garbage.push({ count })
   const held = used() - before
   garbage.length = 0
-  settleHeap()
+  freeMemory()
   expect(used() - before).toBeLessThan(held / 4)
 })

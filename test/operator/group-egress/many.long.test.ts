@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { processorTime } from '../../../bench/egress/processor-time.ts'
 import { type Memory, memoryOf } from '../../../bench/process-memory.ts'
@@ -54,6 +55,8 @@ async function atRest(program: OperatorProcess): Promise<Memory> {
     return isResting
   }
   await expect.poll(resting, { ...patient, interval: 3000 }).toBe(true)
+  // It gives memory back after two looks, ten seconds apart, at which it has nothing to do.
+  await delay(25_000)
   return memoryOf(program)
 }
 
