@@ -17,13 +17,11 @@ import { OpenRequests } from './open-requests.ts'
 import { readSettings, type Settings, strayVariables } from './settings.ts'
 import { Upstream } from './upstream.ts'
 
-export type ProxyProcess = Process & { readonly writeAudit: (line: string) => void }
-
 /** How often open requests are looked at, in milliseconds, if nothing is heard of a change. */
 const recheckMs = 5000
 
 /** Runs the proxy to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
-export async function runApiServer(outside: ProxyProcess): Promise<0 | 1> {
+export async function runApiServer(outside: Process): Promise<0 | 1> {
   const { env, clock, version } = outside
   const log = bootLog(outside.write, clock.date)
   const { signalled, forced, uncaught } = endings(outside, 'proxy')
@@ -50,7 +48,7 @@ export async function runApiServer(outside: ProxyProcess): Promise<0 | 1> {
 async function start(
   settings: Settings,
   config: Config,
-  { clock, writeAudit }: Pick<ProxyProcess, 'clock' | 'writeAudit'>,
+  { clock, print }: Pick<Process, 'clock' | 'print'>,
   log: Log,
   signal: AbortSignal,
 ) {
@@ -64,7 +62,7 @@ async function start(
   let renamed = new AbortController()
 
   const record: Parts['record'] = (audited, kind) => {
-    writeAudit(auditLine(clock.date(), audited))
+    print(auditLine(clock.date(), audited))
     if (audited.stage !== 'ended') return
     counts.ended(audited, kind)
     const { refused } = audited

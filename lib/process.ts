@@ -10,6 +10,8 @@ declare const CULVERT_VERSION: string | undefined
 export type Process = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly write: (line: string) => void
+  /** Writes to the standard output what is no log. */
+  readonly print: (text: string) => void
   readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => void
   /** Uncaught errors: a bug in the program. */
   readonly onUncaught: (listener: (error: unknown) => void) => void
@@ -23,6 +25,7 @@ export type Process = {
 export const outsideOf = (node: NodeJS.Process): Process => ({
   env: node.env,
   write: (text) => void node.stderr.write(text),
+  print: (text) => void node.stdout.write(text),
   onSignal: (listener) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) node.on(signal, () => listener(signal))
   },

@@ -11,6 +11,7 @@ const help = `Usage: culvert-operator          run the operator, with the settin
        culvert-operator check    look at the cluster and the tailnet, and say what to do; check --help says how
        culvert-operator cleanup  remove all that it has made; cleanup --help says how
        culvert-operator migrate  say what it would change if it took over from Tailscale's; migrate --help says how
+       culvert-operator --version  print the version
 
 docs/operator-settings.md lists the environment.
 `
@@ -20,6 +21,10 @@ export async function runProgram(args: readonly string[], outside: Process): Pro
   const [command, ...rest] = args
   if (command === undefined) return runOperator(outside)
   if (command === 'check') return runCheck(rest, outside)
+  if (command === '--version') {
+    outside.print(`${outside.version}\n`)
+    return 0
+  }
   if (command === 'migrate') return runMigrate(rest, outside)
   const isAsked = [command, ...rest].includes('--help')
   try {

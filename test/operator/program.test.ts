@@ -8,6 +8,7 @@ const run = async (...args: readonly string[]) => {
   const code = await runProgram(args, {
     env: {},
     write: (text) => void written.push(text),
+    print: (text) => void written.push(text),
     onSignal: nothing,
     onUncaught: nothing,
     clock: systemClock,
@@ -19,6 +20,7 @@ const run = async (...args: readonly string[]) => {
 
 test.each([
   ['--help', /^Usage: culvert-operator +run the operator/],
+  ['--version', /^1\n$/],
   ['cleanup --help', /^Usage: culvert-operator cleanup .*Exit codes: 0/s],
 ])('%s explains it', async (args, text) => {
   expect(await run(...args.split(' '))).toEqual({ code: 0, text: expect.stringMatching(text) })

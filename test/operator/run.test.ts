@@ -14,6 +14,7 @@ test('the reason of an end by a failure is left where kubelet shows it', async (
     const code = await runOperator({
       env: {},
       write: (line) => lines.push(line),
+      print: () => undefined,
       onSignal: () => undefined,
       onUncaught: () => undefined,
       clock: new VirtualClock(),
