@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'leader' // another process is the leader, or may be
   | 'object' // an object in the cluster asks for what cannot be done
   | 'command' // another program failed
+  | 'kubeconfig' // a kubeconfig cannot be read, or not be changed as asked
   | 'internal' // a bug in the agent
 
 /** An error with its kind, what failed, and what to do about it. */

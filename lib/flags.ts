@@ -10,13 +10,14 @@ export type Given = { readonly name: string; readonly value: string }
 
 /**
  * Reads `--name=value` and `--name value`, in the order of `args`; names are without their hyphens. `suggest` returns
- * what to write instead of an unknown flag.
+ * what to write instead of an unknown flag. One argument that is no flag may be there, by the name `argument`.
  * @throws CulvertError `usage` for anything else. It contains names only, since a value may be a secret.
  */
 export function parseFlags(
   args: readonly string[],
   known: Flags,
   suggest = (name: string): string | undefined => nearestFlag(name, known),
+  argument?: string,
 ): Given[] {
   const { tokens } = parseArgs({
     args: [...args],
@@ -26,9 +27,15 @@ export function parseFlags(
     tokens: true,
   })
   let before: string | undefined
+  let awaited = argument
   return tokens.flatMap((token): Given[] => {
     if (token.kind === 'option-terminator') return []
-    if (token.kind === 'positional') throw misplaced(token.value, before, known)
+    if (token.kind === 'positional') {
+      if (awaited === undefined) throw misplaced(token.value, before, known)
+      before = awaited
+      awaited = undefined
+      return [{ name: before, value: token.value }]
+    }
     const { name, value, inlineValue } = token
     const type = known.get(name)
     if (type === undefined) {
@@ -86,6 +93,7 @@ const absent = (what: string, write: string | undefined): CulvertError =>
 function misplaced(arg: string, before: string | undefined, known: Flags): CulvertError {
   if (otherDash.test(arg.slice(0, 1))) return pasted()
   if (before === undefined) return new CulvertError('usage', 'the first argument is not a flag: flags begin with "--"')
+  if (!known.has(before)) return new CulvertError('usage', `there is more than one ${before}`)
   const remedy =
     known.get(before) === 'boolean'
       ? `a flag that is on or off takes its value after "=", as in --${before}=false`

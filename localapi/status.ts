@@ -1,6 +1,8 @@
+import * as z from 'zod/mini'
 import type { LocalApi } from './client.ts'
 import { type Notification, notifyReader } from './notify.ts'
 import type { WantedPeers } from './peers.ts'
+import { decode } from './schema.ts'
 
 export type Wanted = WantedPeers & {
   /** Whether certificate domains are wanted, which the bus does not report. */
@@ -29,3 +31,12 @@ export async function getStatus(
   // Unlike a message of the bus, which may be partial, this has all peers.
   return { ...status, ...(status.peers && { peers: status.peers.map((change) => ({ ...change, whole: true })) }) }
 }
+
+const tailnetSchema = z.object({ MagicDNSSuffix: z.optional(z.string()) })
+
+/**
+ * The domain of the tailnet, such as `tail1234.ts.net`; empty while there is none.
+ * @throws CulvertError `localapi` when tailscaled does not answer as documented.
+ */
+export const getTailnetDomain = async (api: LocalApi, signal: AbortSignal): Promise<string> =>
+  decode(await api.get('status?peers=false', signal), tailnetSchema).MagicDNSSuffix ?? ''

@@ -12,7 +12,7 @@ export type Terminal = {
   readonly home: string
 }
 
-/** The values of flags by their names. */
+/** The values of flags, and of an argument, by their names. */
 type Given = ReadonlyMap<string, string>
 
 const asksForHelp = (arg: string): boolean => arg === '--help' || arg === '-h'
@@ -60,6 +60,11 @@ async function runCommand(name: CommandName, args: readonly string[], terminal: 
     if (warning !== undefined) terminal.complain(`culvert: warning: ${warning}\n`)
     return 0
   }
+  if (name === 'kubeconfig') {
+    const { kubeconfig } = await import('./kubeconfig.ts')
+    await terminal.print(await kubeconfig(given, terminal.env))
+    return 0
+  }
   return askAgent(name, given, terminal)
 }
 
@@ -89,9 +94,9 @@ async function askAgent(
 }
 
 /** @throws CulvertError `usage` for anything but the command's flags. */
-async function flagsOf({ flags }: Command, args: readonly string[]): Promise<Given> {
+async function flagsOf({ flags, argument }: Command, args: readonly string[]): Promise<Given> {
   if (args.length === 0) return new Map()
   const { parseFlags } = await import('../../lib/flags.ts')
   const known = new Map(Object.entries(flags).map(([name, { type }]) => [name, type]))
-  return new Map(parseFlags(args, known).map(({ name, value }) => [name, value]))
+  return new Map(parseFlags(args, known, undefined, argument).map(({ name, value }) => [name, value]))
 }

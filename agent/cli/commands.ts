@@ -1,8 +1,17 @@
 import type { FlagType } from '../../lib/flags.ts'
 
+type CommandFlag = {
+  readonly type: FlagType
+  readonly summary: string
+  /** Of a value; a path by default. */
+  readonly values?: 'any'
+}
+
 export type Command = {
   readonly summary: string
-  readonly flags: Readonly<Record<string, { readonly type: FlagType; readonly summary: string }>>
+  readonly flags: Readonly<Record<string, CommandFlag>>
+  /** What its one argument is, which is required. */
+  readonly argument?: string
   /** The values of its one argument, which is required. */
   readonly words?: readonly string[]
 }
@@ -26,6 +35,17 @@ export const commands = {
   'check-image': {
     summary: 'exit with 0 if tailscale and tailscaled are the version that the image’s build has recorded',
     flags: { record: { type: 'boolean', summary: 'record their version first; for the image’s build' } },
+  },
+  kubeconfig: {
+    summary: 'write an entry for an API server proxy, by its name or URL, into the kubeconfig of kubectl',
+    argument: 'NAME',
+    flags: {
+      kubeconfig: { type: 'value', summary: 'the file to change, instead of those of KUBECONFIG, or ~/.kube/config' },
+      context: { type: 'value', values: 'any', summary: 'the name of the entry, instead of the proxy’s' },
+      'set-current': { type: 'boolean', summary: 'make it the current context, also if there is one' },
+      force: { type: 'boolean', summary: 'replace an entry of that name for something else' },
+      socket: { type: 'value', summary: 'tailscaled’s socket, which tells the domain of the tailnet' },
+    },
   },
   completion: {
     summary: 'print a completion script for a shell: source <(culvert completion bash)',

@@ -13,15 +13,17 @@ type CompletedCommand = {
   readonly name: string
   readonly summary: string
   readonly words: readonly string[]
+  /** What its argument is, if that is none of the words. */
+  readonly argument: string | undefined
   readonly flags: readonly CompletedFlag[]
 }
 
 const help: CompletedFlag = { name: 'help', summary: 'show help', values: 'none' }
 
-const commandFlag = ([name, { type, summary }]: [string, Command['flags'][string]]): CompletedFlag => ({
+const commandFlag = ([name, flag]: [string, Command['flags'][string]]): CompletedFlag => ({
   name,
-  summary,
-  values: type === 'boolean' ? 'none' : 'path',
+  summary: flag.summary,
+  values: flag.type === 'boolean' ? 'none' : (flag.values ?? 'path'),
 })
 
 function settings(): CompletedFlag[] {
@@ -39,10 +41,11 @@ function plain(text: string): string {
 
 /** All commands, as shells complete them. */
 export const completed: readonly CompletedCommand[] = Object.entries(commands).map(
-  ([name, { summary, words = [], flags }]: [string, Command]) => ({
+  ([name, { summary, words = [], argument, flags }]: [string, Command]) => ({
     name,
     summary: plain(summary),
     words,
+    argument,
     flags: [help, ...(name === 'run' ? settings() : Object.entries(flags).map(commandFlag))],
   }),
 )

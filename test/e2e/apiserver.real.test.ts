@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask } from '../lab/bed.ts'
+import { trusted } from '../lab/acme/paths.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
+import { bundle as agentBundle } from '../agent/proxy.ts'
 import { proxyHeader } from '../apiserver/proxy-header.ts'
 import { ApiServerBed, devs, ports, server } from './apiserver-bed.ts'
 
@@ -22,6 +24,27 @@ test('with impersonation, a person is its user in the groups of the policy, and 
   const { user } = await its.bed.control.node('alice')
   expect(await whoami('alice')).toEqual({ username: user, groups: ['devs', 'system:authenticated'] })
   expect(await whoami('robot')).toEqual({ username: 'robot.lab.ts.net', groups: ['system:authenticated', 'tag:ci'] })
+})
+
+test('culvert kubeconfig makes kubectl use the proxy, and kubectl reads what it writes', async () => {
+  const alice = its.bed.host('alice')
+  // Without the bed's authority, which kubectl finds by itself as it would a public one.
+  const env = { KUBECONFIG: '/tmp/own', HOME: '/tmp', SSL_CERT_FILE: trusted }
+  const run = async (argv: readonly string[]) => (await alice.exec(argv, { env })).stdout
+  const config = ['kubectl', 'config']
+  await run([...config, 'set-cluster', 'home', '--server=https://192.0.2.1'])
+  await run([...config, 'set-credentials', 'me', '--token=secret'])
+  await run([...config, 'set-context', 'home', '--cluster=home', '--user=me'])
+  await run([...config, 'use-context', 'home'])
+  const before = await run([...config, 'view', '--raw', '--minify', '--output=json'])
+  const command = [process.execPath, agentBundle, 'kubeconfig', 'proxy', '--socket=/run/tailscale/tailscaled.sock']
+  expect(await run(command)).toContain(`the context proxy is for https://${server}:`)
+  expect(await run([...config, 'view', '--raw', '--minify', '--output=json'])).toBe(before)
+  await run([...config, 'use-context', 'proxy'])
+  const { user } = await its.bed.control.node('alice')
+  expect(await run(['kubectl', 'auth', 'whoami', '--output=jsonpath={.status.userInfo.username}'])).toBe(user)
+  // After kubectl has written the file in its own way, too.
+  expect(await run(command)).toContain('nothing to change')
 })
 
 test('each may do what its groups may, and what they ask for in headers changes nothing', async () => {

@@ -54,6 +54,7 @@ describe('runs a command', () => {
     [['run', '--help'], /^Usage: culvert \[run\] \[FLAG…\]\n[\s\S]*--dest-ip=/],
     [['--dest-ip=10.0.0.1', '-h'], /^Usage: culvert \[run\] \[FLAG…\]\n/],
     [['status', '--help'], /^Usage: culvert status \[--json\] \[--culvert-socket=VALUE\]\n/],
+    [['kubeconfig', '--help'], /^Usage: culvert kubeconfig NAME \[--kubeconfig=VALUE\] \[--context=VALUE\] /],
     [['completion', '--help'], /^Usage: culvert completion bash\|zsh\|fish\n/],
     [['completion', 'bash'], /^# For bash/],
   ])('%j', async (args, printed) => {
@@ -82,6 +83,15 @@ describe('runs a command', () => {
     [['status', '--jsno'], 'there is no flag --jsno: did you mean --json?'],
     [['ready', '--json'], 'there is no flag --json. `--help` lists what there is.'],
     [['version', 'x'], 'the first argument is not a flag: flags begin with "--"'],
+    [
+      ['kubeconfig'],
+      'kubeconfig takes the proxy: a name such as kube, kube.tail1234.ts.net, or an URL such as https://kube.tail1234.ts.net:8443',
+    ],
+    [['kubeconfig', 'a', 'b'], 'there is more than one NAME'],
+    [
+      ['kubeconfig', '--force', 'a', '--context=x', 'b'],
+      'the argument after --context is not a flag: quote a value that has spaces in it',
+    ],
     [['completion'], 'completion takes one shell: bash, zsh, fish'],
     [['completion', 'sh'], 'completion takes one shell: bash, zsh, fish'],
     [['completion', 'bash', 'zsh'], 'completion takes one shell: bash, zsh, fish'],

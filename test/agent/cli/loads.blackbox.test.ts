@@ -31,6 +31,14 @@ test('check-image loads what runs a program, and no HTTP client', async () => {
   expect(modules).not.toEqual(expect.arrayContaining([expect.stringMatching(/^node:(?:http|net|tls)/)]))
 })
 
+test('kubeconfig reads YAML, which nothing else does, and loads no HTTP client', async () => {
+  const yaml = 'process'
+  const modules = await loads('kubeconfig', 'kube.tail1234.ts.net')
+  expect(modules).toContain(yaml)
+  expect(modules).not.toEqual(expect.arrayContaining([expect.stringMatching(/^node:(?:http|net|tls)/)]))
+  expect(await loads()).not.toContain(yaml)
+})
+
 test('the agent loads more', async () => {
   expect(await loads()).toEqual(expect.arrayContaining(['node:http', 'node:child_process', 'node:net']))
 })
