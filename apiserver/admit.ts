@@ -2,11 +2,13 @@ import type { ApiProxyConfig } from '../wire/api-proxy-config.ts'
 import type { Caller } from './caller.ts'
 import type { Rules } from './capability.ts'
 import { type Header, outgoingHeaders } from './headers.ts'
+import type { Session } from './recording/session.ts'
 import { Refused } from './refused.ts'
 import type { Frame, Received } from './well-formed.ts'
 
 /**
- * The headers with which a request of a caller goes on, names and values in turn.
+ * The headers with which a request of a caller goes on, names and values in turn. `session` is what it begins, if that
+ * can be recorded.
  * @throws Refused if it may not
  */
 export function admit(
@@ -15,14 +17,19 @@ export function admit(
   caller: Caller,
   { mode }: Pick<ApiProxyConfig, 'mode'>,
   authorization: () => string,
+  session?: Session,
 ): string[] {
   if (mode === undefined) throw new Refused(503, 'disabled', 'the proxy is switched off')
-  refuseUnrecorded(caller.rules, frame)
+  refuseUnrecorded(caller.rules, frame, session)
   if (mode === 'auth') refuseForeignPage(headers)
   const impersonation = mode === 'auth' ? { identity: caller.identity, authorization: authorization() } : undefined
-  return outgoingHeaders(headers, impersonation)
-    .filter(([name]) => frame.hasBody || name.toLowerCase() !== 'content-length')
-    .flat()
+  return (
+    outgoingHeaders(headers, impersonation)
+      .filter(([name]) => frame.hasBody || name.toLowerCase() !== 'content-length')
+      // What is recorded must not be compressed.
+      .filter(([name]) => session === undefined || name.toLowerCase() !== 'sec-websocket-extensions')
+      .flat()
+  )
 }
 
 /**
@@ -39,8 +46,18 @@ function refuseForeignPage(headers: readonly Header[]): void {
   if (isForeign) throw new Refused(403, 'foreign-page', 'a page of another site may not use this')
 }
 
-/** Nothing is recorded yet; so what must be is not done. Sessions of all kinds begin with a change of protocol. */
-function refuseUnrecorded({ enforcesRecording, recordsRequests, recorders }: Rules, { upgrade }: Frame): void {
-  if (!enforcesRecording || (!recordsRequests && recorders.length > 0 && upgrade === undefined)) return
-  throw new Refused(403, 'policy', 'the policy wants this recorded, and there is no recorder')
+/**
+ * What must be recorded, and cannot be, is not done: requests, and sessions other than those of `sessionOf`. All begin
+ * with a change of protocol.
+ */
+function refuseUnrecorded(
+  { enforcesRecording, recordsRequests, recorders }: Rules,
+  { upgrade }: Frame,
+  session: Session | undefined,
+): void {
+  if (!enforcesRecording) return
+  if (recorders.length === 0) throw new Refused(403, 'policy', 'the policy wants this recorded, and names no recorder')
+  if (recordsRequests) throw new Refused(403, 'policy', 'the policy wants requests recorded, which cannot be done')
+  if (upgrade !== undefined && session === undefined)
+    throw new Refused(403, 'policy', 'the policy wants sessions recorded, which cannot be done with this one')
 }

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type Duplex, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { callbackify } from 'node:util'
 import { answeredHeaders } from './headers.ts'
 import type { PassedAnswer, PassedHeaders } from '../lib/http-client.ts'
 
@@ -14,19 +15,49 @@ export function switchingHead(upgrade: string, headers: PassedHeaders): string {
   return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\n${lines.join('')}\r\n`
 }
 
+/** Resolves when a piece of a session may go on, in either direction; rejects if it may not. */
+export type Passing = {
+  readonly fromCaller: (chunk: Buffer) => Promise<void>
+  readonly fromServer: (chunk: Buffer) => Promise<void>
+}
+
 /**
  * Joins two connections until both ends are through, or one breaks, which breaks the other. Each is only read as fast
- * as the other takes it.
+ * as the other takes it, and as `passing` lets it go on.
  */
-export async function join(caller: Duplex, { connection }: Switched): Promise<void> {
+export async function join(caller: Duplex, { connection }: Switched, passing?: Passing): Promise<void> {
   // A keystroke must not wait for the acknowledgement of the last one.
   for (const one of [caller, connection]) if (one instanceof Socket) one.setNoDelay(true)
   try {
-    await Promise.all([pipeline(caller, connection), pipeline(connection, caller)])
+    await Promise.all(
+      passing
+        ? [
+            pipeline(
+              caller,
+              eachOf((chunk) => passing.fromCaller(chunk)),
+              connection,
+            ),
+            pipeline(
+              connection,
+              eachOf((chunk) => passing.fromServer(chunk)),
+              caller,
+            ),
+          ]
+        : [pipeline(caller, connection), pipeline(connection, caller)],
+    )
   } catch {
     // Either side may go at any time.
   } finally {
     caller.destroy()
     connection.destroy()
   }
+}
+
+/** Not a generator, which would close both directions of its source when one has ended. */
+const eachOf = (pass: (chunk: Buffer) => Promise<void>): Transform => {
+  const passed = callbackify(async (chunk: Buffer): Promise<Buffer> => {
+    await pass(chunk)
+    return chunk
+  })
+  return new Transform({ transform: (chunk: Buffer, _encoding, done) => passed(chunk, done) })
 }

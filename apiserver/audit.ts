@@ -7,7 +7,8 @@ import type { RequestInfo } from './request-info.ts'
 export type Audited = {
   /** By which the API server's own audit knows it; undefined if it has not answered. */
   readonly id: string | undefined
-  readonly stage: 'started' | 'ended'
+  /** `unrecorded`: the recording has broken off, and the session goes on. */
+  readonly stage: 'started' | 'unrecorded' | 'ended'
   /** Undefined if the connection has not said it. */
   readonly origin: Origin | undefined
   /** Undefined if it was refused before it was known. */
@@ -21,6 +22,10 @@ export type Audited = {
   readonly status: number | undefined
   readonly ms: number
   readonly refused: Refused | undefined
+  /** The address of the recorder that has it, or had it until `unrecorded`. */
+  readonly recorder?: string | undefined
+  /** Why it was not recorded, or not to its end, though the policy names recorders. */
+  readonly unrecorded?: string | undefined
   /** Why it was cut off. */
   readonly cut: string | undefined
 }
@@ -33,7 +38,22 @@ const most = 500
  * of a command, for example.
  */
 export function auditLine(time: Date, audited: Audited): string {
-  const { id, stage, origin, caller, impersonated, method, target, info, status, ms, refused, cut } = audited
+  const {
+    id,
+    stage,
+    origin,
+    caller,
+    impersonated,
+    method,
+    target,
+    info,
+    status,
+    ms,
+    refused,
+    cut,
+    recorder,
+    unrecorded,
+  } = audited
   const { resource } = info
   const line = {
     time: time.toISOString(),
@@ -54,6 +74,8 @@ export function auditLine(time: Date, audited: Audited): string {
     ...(status !== undefined && { status }),
     ms: Math.round(ms),
     ...(refused && { refused: refused.reason, message: refused.message }),
+    ...(recorder !== undefined && { recorder }),
+    ...(unrecorded !== undefined && { unrecorded }),
     ...(cut !== undefined && { cut }),
   }
   return `${JSON.stringify(line, (_, value: unknown) => (typeof value === 'string' ? value.slice(0, most) : value))}\n`

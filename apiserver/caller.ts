@@ -10,6 +10,8 @@ export type Caller = {
   readonly node: string
   readonly nodeId: string
   readonly identity: Identity
+  /** Those of a device that is nobody's. */
+  readonly tags: readonly string[]
   readonly rules: Rules
 }
 
@@ -40,7 +42,7 @@ export function readCaller(text: string, address: Address, now: Date): Caller {
   if (typeof user !== 'string') throw unusable('the node has neither tags nor a user')
   const identity = { user, groups: tags.length > 0 && rules.groups.length === 0 ? tags : rules.groups }
   checkIdentity(identity)
-  return { node: name, nodeId: typeof node['StableID'] === 'string' ? node['StableID'] : '', identity, rules }
+  return { node: name, nodeId: typeof node['StableID'] === 'string' ? node['StableID'] : '', identity, tags, rules }
 }
 
 const object = (value: unknown): JsonObject | undefined => (isJsonObject(value) ? value : undefined)

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import type { Clock } from '../lib/clock.ts'
 import type { PassedAnswer } from '../lib/http-client.ts'
 import { aborted } from '../lib/timers.ts'
+import type { Dial } from '../localapi/dial.ts'
 import type { ApiProxyConfig } from '../wire/api-proxy-config.ts'
 import { admit } from './admit.ts'
 import { join, switchingHead } from './answer.ts'
@@ -14,6 +15,8 @@ import type { Callers } from './callers.ts'
 import { answeredHeaders, pairsOf } from './headers.ts'
 import type { Open, OpenRequests } from './open-requests.ts'
 import type { Origin } from './proxy-header.ts'
+import { Recording } from './recording/recording.ts'
+import { sessionOf } from './recording/session.ts'
 import { asRefused, Refused, statusBody, statusHeaders } from './refused.ts'
 import { requestInfo } from './request-info.ts'
 import type { Upstream } from './upstream.ts'
@@ -23,6 +26,8 @@ export type Parts = {
   readonly callers: Pick<Callers, 'at'>
   readonly upstream: Pick<Upstream, 'authorization' | 'pass'>
   readonly open: OpenRequests
+  /** The way to recorders. */
+  readonly dial: Dial
   readonly config: () => Pick<ApiProxyConfig, 'mode'>
   readonly isDraining: () => boolean
   readonly clock: Clock
@@ -70,6 +75,8 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
   let kind: Open['kind'] = info.verb === 'watch' ? 'watch' : 'request'
   let [caller, answer, refused, cut]: [Caller?, PassedAnswer?, Refused?, string?] = []
   let impersonated = false
+  let recording: Recording | undefined
+  let unrecordable: string | undefined
   const audited = (stage: Audited['stage']): Audited => {
     const id = answer?.headers['audit-id']
     return {
@@ -84,6 +91,8 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
       status: answer?.status ?? refused?.status,
       ms: clock.now() - began,
       refused,
+      recorder: recording?.recorder,
+      unrecorded: recording?.unrecorded ?? unrecordable,
       cut,
     }
   }
@@ -97,15 +106,25 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
     const frame = checkFrame(received)
     caller = await parts.callers.at(origin.address, origin.port)
     const config = parts.config()
-    const headers = admit(received, frame, caller, config, parts.upstream.authorization)
+    const session = caller.rules.recorders.length > 0 ? sessionOf(received, frame) : undefined
+    const headers = admit(received, frame, caller, config, parts.upstream.authorization, session)
     impersonated = config.mode === 'auth'
     gone.signal.throwIfAborted()
     if (frame.upgrade !== undefined) kind = 'session'
+    if (kind === 'session' && caller.rules.recorders.length > 0 && session === undefined)
+      unrecordable = 'the proxy cannot record sessions of this kind'
     const finish = (): void => {
       if (answer && 'body' in answer) finishAnswer(answer.body, response)
       else end('shutting down')
     }
     closed = open.add({ kind, origin, caller, end, finish })
+    if (session) {
+      const mustBe = caller.rules.enforcesRecording
+      recording = await Recording.begin(session, caller, parts, gone.signal, (why) =>
+        mustBe ? end(`the recording broke off: ${why}`) : record(audited('unrecorded'), kind),
+      )
+      gone.signal.throwIfAborted()
+    }
     incoming.proceed?.()
     const body = frame.hasBody ? request : null
     answer = await parts.upstream.pass({
@@ -122,7 +141,7 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
       record(audited('started'), kind)
       connection.socket.write(switchingHead(frame.upgrade, answer.headers), 'latin1')
       if (connection.head.length > 0) connection.socket.unshift(connection.head)
-      await join(connection.socket, answer)
+      await join(connection.socket, answer, recording)
     } else answer.connection.destroy()
   } catch (error) {
     const { aborted: isGone, reason } = gone.signal
@@ -132,6 +151,7 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
       refuse(refused, request, response)
     }
   } finally {
+    await recording?.end()
     closed()
     record(audited('ended'), kind)
   }

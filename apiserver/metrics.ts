@@ -29,12 +29,15 @@ export function measures() {
   const refusals = tally('reason')
   const whois = tally('result')
   const cuts = tally()
+  const recordings = tally('result')
   const seconds = histogram()
   return {
-    ended: ({ info, status, refused, cut, ms }: Audited, kind: (typeof kinds)[number]): void => {
+    ended: ({ info, status, refused, cut, ms, recorder, unrecorded }: Audited, kind: (typeof kinds)[number]): void => {
       requests.add(verbs.has(info.verb) ? info.verb : 'other', status === undefined ? '<none>' : String(status))
       if (refused) refusals.add(refused.reason)
       if (cut !== undefined) cuts.add()
+      if (unrecorded !== undefined) recordings.add('failed')
+      else if (recorder !== undefined) recordings.add('recorded')
       if (kind === 'request' && !refused) seconds.observe(ms / 1000)
     },
     asked: (result: string): void => whois.add(result),
@@ -56,6 +59,12 @@ export function measures() {
         type: 'counter',
         help: 'Open requests that were cut off, since their caller may not go on.',
         samples: cuts.samples(),
+      },
+      {
+        name: 'culvert_apiserver_recordings_total',
+        type: 'counter',
+        help: 'Sessions that have ended, where the policy names recorders: recorded to their end, or not.',
+        samples: recordings.samples(),
       },
       {
         name: 'culvert_apiserver_whois_total',

@@ -22,6 +22,7 @@ export type RefusedFor =
   | 'foreign-page' // a page of another site, in a browser on the device
   | 'disabled' // the proxy is switched off
   | 'credentials' // the proxy has no token or authority to trust
+  | 'recorder' // it must be recorded, and no recorder takes it
   | 'upstream' // the API server did not answer
   | 'internal' // a bug in the proxy
 

@@ -4,6 +4,7 @@ import { close } from '../lib/http-server.ts'
 import { bootLog, type Log } from '../lib/log.ts'
 import { endings, failed, type Process } from '../lib/process.ts'
 import { localApi } from '../localapi/client.ts'
+import { dialer } from '../localapi/dial.ts'
 import { auditLine, type Audited } from './audit.ts'
 import { Callers } from './callers.ts'
 import { keepCertificate } from './certificate.ts'
@@ -71,6 +72,7 @@ async function start(
   const parts: Parts = {
     callers,
     open,
+    dial: dialer(settings.socket),
     clock,
     record,
     config: config.now,

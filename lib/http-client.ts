@@ -1,6 +1,6 @@
 import type { Duplex, Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { buildConnector, Dispatcher, Pool } from 'undici'
+import type { buildConnector, Client as Connection, Dispatcher, Pool } from 'undici'
 import { CulvertError } from './errors.ts'
 import { isNotFound, limitedLookup } from './lookup.ts'
 
@@ -61,6 +61,15 @@ export async function askOnce(
       if (halfClose?.aborted) setImmediate(close)
     })
   return answer(await new Client(`http://${host}`, { ...options, connect }).request({ ...request, reset: true }))
+}
+
+/** As `pass` of a pool, on a new connection through a unix socket. */
+export async function passOnce(
+  { socketPath, host }: { readonly socketPath: string; readonly host: string },
+  request: PassedRequest,
+): Promise<PassedAnswer> {
+  const { Client } = await loadClient()
+  return passOn(new Client(`http://${host}`, { ...options, connect: { socketPath } }), request)
 }
 
 /** A request of somebody else that is passed on: its body is a stream, and so is that of its answer. */
@@ -193,7 +202,7 @@ const replacing = (handler: Dispatcher.DispatchHandler, others: Dispatcher.Dispa
   })
 
 /** A change of protocol that was asked for may be refused; then it is an answer like others. */
-async function passOn(pool: Pool, { headers, upgrade, ...rest }: PassedRequest): Promise<PassedAnswer> {
+async function passOn(pool: Pool | Connection, { headers, upgrade, ...rest }: PassedRequest): Promise<PassedAnswer> {
   const changed = Promise.withResolvers<PassedAnswer>()
   const changing = pool.compose(
     (dispatch) => (to, handler) =>

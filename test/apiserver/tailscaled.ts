@@ -1,10 +1,13 @@
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { aWhois } from './a-whois.ts'
 
 /** LocalAPI as the proxy uses it. What it says of peers, and when, is the test's. */
 export class Tailscaled implements AsyncDisposable {
   readonly #server: Server
   readonly #watchers = new Set<ServerResponse>()
+  readonly #dialled = new Set<Duplex>()
   /** Answers who has the address; undefined: 404. */
   whois: (address: string, response: ServerResponse) => string | undefined = (address) => aWhois(address)
   /** The addresses that were asked for, and how. */
@@ -13,6 +16,7 @@ export class Tailscaled implements AsyncDisposable {
 
   private constructor(server: Server) {
     this.#server = server.on('request', ({ url = '' }, response) => this.#answer(url, response))
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex) => this.#dial(request, socket))
   }
 
   static async start(path: string): Promise<Tailscaled> {
@@ -24,6 +28,24 @@ export class Tailscaled implements AsyncDisposable {
   /** Tells all watchers that something has changed. */
   change(): void {
     for (const watcher of this.#watchers) watcher.write('{"SelfChange":{}}\n')
+  }
+
+  /** Connects to a port of this machine, as to a host of the tailnet. */
+  #dial({ headers }: IncomingMessage, socket: Duplex): void {
+    this.#dialled.add(socket)
+    const other = connect({ host: '127.0.0.1', port: Number(headers['dial-port']), noDelay: true })
+    socket
+      .on('error', () => {})
+      .on('close', () => {
+        this.#dialled.delete(socket)
+        other.destroy()
+      })
+    other.on('error', () => socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 7\r\n\r\nrefused'))
+    other.on('close', () => socket.end())
+    other.on('connect', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: ts-dial\r\n\r\n')
+      socket.pipe(other).pipe(socket)
+    })
   }
 
   #answer(url: string, response: ServerResponse): void {
@@ -46,6 +68,7 @@ export class Tailscaled implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.closeAllConnections()
+    for (const socket of this.#dialled) socket.destroy()
     await new Promise((resolve) => this.#server.close(resolve))
   }
 }

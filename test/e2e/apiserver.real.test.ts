@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { parseAddress, withPort } from '../../lib/address.ts'
 import { ask } from '../lab/bed.ts'
 import { trusted } from '../lab/acme/paths.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
@@ -82,6 +83,34 @@ test.each([['WebSocket', 'true'] as const, ['SPDY', 'false'] as const])(
     await forward.stop()
   },
 )
+
+/** Takes what is sent to a recorder, and prints it. */
+const recorder = `
+  const server = require('http2').createServer()
+  server.on('stream', (stream, headers) => {
+    stream.respond({ ':status': 200 })
+    stream.on('data', (data) => process.stdout.write(data))
+    stream.on('end', () => stream.end())
+  })
+  server.listen(80, () => console.log('ready'))`
+
+test('a session is recorded by a recorder in the tailnet, and none begins without one', async () => {
+  const exec = () => its.kubectl('alice', ['exec', '-i', 'app', '--', 'cat'], { input: 'seen' })
+  const robot = await its.bed.control.node('robot')
+  const rule = {
+    recorderAddrs: robot.addresses.map((text) => withPort(parseAddress(text)!, 80)),
+    enforceRecorder: true,
+  }
+  const started = await its.bed.host('robot').spawn([process.execPath, '--eval', recorder], { name: 'recorder' })
+  await started.line(/^ready/)
+  await its.grant([...devs, { app: { 'tailscale.com/cap/kubernetes': [rule] } }])
+  await expect.poll(async () => (await exec()) && started.log.join('')).toContain('"o","seen')
+  expect(started.log.join('')).toContain('"Namespace":"default","Container":"main","SessionType":"exec"')
+  await started.stop()
+  await expect(exec()).rejects.toThrow(/the policy wants/)
+  await its.grant(devs)
+  await expect.poll(exec).toContain('seen')
+})
 
 test('large objects, server-side apply, raw paths', async () => {
   const data = { large: 'y'.repeat(700_000) }
