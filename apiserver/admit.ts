@@ -4,6 +4,7 @@ import type { Rules } from './capability.ts'
 import { type Header, outgoingHeaders } from './headers.ts'
 import type { Session } from './recording/session.ts'
 import { Refused } from './refused.ts'
+import { splitTarget } from './request-info.ts'
 import type { Frame, Received } from './well-formed.ts'
 
 /**
@@ -12,7 +13,7 @@ import type { Frame, Received } from './well-formed.ts'
  * @throws Refused if it may not
  */
 export function admit(
-  { headers }: Received,
+  { headers, target }: Received,
   frame: Frame,
   caller: Caller,
   { mode }: Pick<ApiProxyConfig, 'mode'>,
@@ -20,7 +21,7 @@ export function admit(
   session?: Session,
 ): string[] {
   if (mode === undefined) throw new Refused(503, 'disabled', 'the proxy is switched off')
-  refuseUnrecorded(caller.rules, frame, session)
+  refuseUnrecorded(caller.rules, frame, target, session)
   if (mode === 'auth') refuseForeignPage(headers)
   const impersonation = mode === 'auth' ? { identity: caller.identity, authorization: authorization() } : undefined
   return (
@@ -48,16 +49,23 @@ function refuseForeignPage(headers: readonly Header[]): void {
 
 /**
  * What must be recorded, and cannot be, is not done: requests, and sessions other than those of `sessionOf`. All begin
- * with a change of protocol.
+ * with a change of protocol, but those of kubelet.
  */
 function refuseUnrecorded(
   { enforcesRecording, recordsRequests, recorders }: Rules,
   { upgrade }: Frame,
+  target: string,
   session: Session | undefined,
 ): void {
   if (!enforcesRecording) return
   if (recorders.length === 0) throw new Refused(403, 'policy', 'the policy wants this recorded, and names no recorder')
   if (recordsRequests) throw new Refused(403, 'policy', 'the policy wants requests recorded, which cannot be done')
-  if (upgrade !== undefined && session === undefined)
+  if (reachesKubelet(target) || (upgrade !== undefined && session === undefined))
     throw new Refused(403, 'policy', 'the policy wants sessions recorded, which cannot be done with this one')
+}
+
+/** Kubelet's own API, behind the proxy of a node, also runs commands without a change of protocol (`run`). */
+function reachesKubelet(target: string): boolean {
+  const parts = splitTarget(target).path.split('/')
+  return parts.includes('nodes') && parts.includes('proxy')
 }

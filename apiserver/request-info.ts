@@ -57,7 +57,8 @@ function withoutName(verb: string, object: string, query: URLSearchParams): stri
 }
 
 /** The path, decoded as far as it can be, and the query. */
-function splitTarget(target: string): { path: string; query: URLSearchParams } {
+/** The path of a target, decoded once, as the API server does, and its query. */
+export function splitTarget(target: string): { path: string; query: URLSearchParams } {
   const mark = target.indexOf('?')
   const path = mark < 0 ? target : target.slice(0, mark)
   return { path: decoded(path), query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)) }

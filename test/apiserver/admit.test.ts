@@ -75,6 +75,20 @@ describe('what must be recorded is not done', () => {
     }
     expect([passes(plain), passes(session)]).toEqual([request, its])
   })
+
+  it.each<[target: string, isDone: boolean]>([
+    ['/api/v1/nodes/one/proxy/run/default/web-0/main?cmd=id', false],
+    ['/api/v1/nodes/https:one:10250/proxy/run/default/web-0/main', false],
+    ['//api/v1/nodes/one/%70roxy/run/default/web-0/main', false],
+    ['/api/v1/proxy/nodes/one/run/default/web-0/main', false],
+    ['/api/v1/nodes/one', true],
+    ['/api/v1/namespaces/default/pods/web-0/proxy/', true],
+  ])('%s is done where sessions must be recorded: %s', (target, isDone) => {
+    const caller = callerOf({ recorderAddrs, enforceRecorder: true })
+    const admitted = (): unknown => admit({ ...received, target }, plain, caller, { mode: 'noauth' }, secret)
+    if (isDone) expect(admitted()).toEqual(['Accept', '*/*'])
+    else expect(admitted).toThrow('cannot be done with this one')
+  })
 })
 
 describe('a page in a browser', () => {
