@@ -1,13 +1,13 @@
-import type { Clock } from '../lib/clock.ts'
-import { CulvertError, describe } from '../lib/errors.ts'
+import { CulvertError, describe, exitCodeOf } from '../lib/errors.ts'
 import { bootLog, type Log } from '../lib/log.ts'
+import type { Process as Serving } from '../lib/process.ts'
 import { leaveReason } from '../lib/termination-log.ts'
 import { aborted } from '../lib/timers.ts'
 import { chooseFirewall, prepareKernel } from './lifecycle/kernel.ts'
 import { loadSettings } from './lifecycle/load.ts'
 import { type Stopper, stopper } from './lifecycle/stop.ts'
 import type { Started } from './settings/flags.ts'
-import { type Environment, environmentWarnings, terminationLogPath } from './settings/read.ts'
+import { environmentWarnings, terminationLogPath } from './settings/read.ts'
 import { readConfigSecret } from './settings/state.ts'
 import { shortTimings, timings as normalTimings } from './world/timings.ts'
 
@@ -15,16 +15,9 @@ import { shortTimings, timings as normalTimings } from './world/timings.ts'
  * The process as seen from the agent: only agent/main.ts reads environment and arguments, handles signals and has the
  * real clock.
  */
-export type Process = {
-  readonly env: Environment
+export type Process = Omit<Serving, 'print' | 'terminationLog'> & {
   /** Flags. */
   readonly args: readonly string[]
-  readonly write: (line: string) => void
-  readonly onSignal: (listener: (signal: NodeJS.Signals) => void) => void
-  /** Uncaught errors: a bug in the agent. */
-  readonly onUncaught: (listener: (error: unknown) => void) => void
-  readonly clock: Clock
-  readonly version: string
   /** The directory of the agent's bundle. */
   readonly home: string
 }
@@ -107,7 +100,7 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
   await stop?.run(reason, force.signal)
   if (failure === undefined) return 0
   leaveReason(terminationLogPath(started.env), started.named(describe(failure)), log)
-  return failure instanceof CulvertError && failure.code === 'usage' ? 2 : 1
+  return exitCodeOf(failure)
 }
 
 /** In one line, with the stack. */

@@ -29,22 +29,10 @@ export async function join(caller: Duplex, { connection }: Switched, passing?: P
   // A keystroke must not wait for the acknowledgement of the last one.
   for (const one of [caller, connection]) if (one instanceof Socket) one.setNoDelay(true)
   try {
-    await Promise.all(
-      passing
-        ? [
-            pipeline(
-              caller,
-              eachOf((chunk) => passing.fromCaller(chunk)),
-              connection,
-            ),
-            pipeline(
-              connection,
-              eachOf((chunk) => passing.fromServer(chunk)),
-              caller,
-            ),
-          ]
-        : [pipeline(caller, connection), pipeline(connection, caller)],
-    )
+    const [there, back] = passing
+      ? [[eachOf((chunk) => passing.fromCaller(chunk))], [eachOf((chunk) => passing.fromServer(chunk))]]
+      : [[], []]
+    await Promise.all([pipeline([caller, ...there, connection]), pipeline([connection, ...back, caller])])
   } catch {
     // Either side may go at any time.
   } finally {

@@ -38,31 +38,17 @@ const most = 500
  * of a command, for example.
  */
 export function auditLine(time: Date, audited: Audited): string {
-  const {
-    id,
-    stage,
-    origin,
-    caller,
-    impersonated,
-    method,
-    target,
-    info,
-    status,
-    ms,
-    refused,
-    cut,
-    recorder,
-    unrecorded,
-  } = audited
+  const { origin, caller, info, refused } = audited
   const { resource } = info
+  // What is undefined is left out.
   const line = {
     time: time.toISOString(),
-    stage,
-    ...(id !== undefined && { auditId: id }),
+    stage: audited.stage,
+    auditId: audited.id,
     ...(origin && { from: origin.address.text }),
     ...(caller && { node: caller.node, nodeId: caller.nodeId, user: caller.identity.user }),
-    ...(caller && impersonated && { groups: caller.identity.groups.slice(0, 100) }),
-    method,
+    ...(caller && audited.impersonated && { groups: caller.identity.groups.slice(0, 100) }),
+    method: audited.method,
     verb: info.verb,
     ...(resource && {
       ...(resource.group !== '' && { group: resource.group }),
@@ -70,13 +56,13 @@ export function auditLine(time: Date, audited: Audited): string {
       ...(resource.namespace !== '' && { namespace: resource.namespace }),
       ...(resource.object !== '' && { name: resource.object }),
     }),
-    ...(!resource && { path: target.replace(/\?.*/s, '') }),
-    ...(status !== undefined && { status }),
-    ms: Math.round(ms),
+    ...(!resource && { path: audited.target.replace(/\?.*/s, '') }),
+    status: audited.status,
+    ms: Math.round(audited.ms),
     ...(refused && { refused: refused.reason, message: refused.message }),
-    ...(recorder !== undefined && { recorder }),
-    ...(unrecorded !== undefined && { unrecorded }),
-    ...(cut !== undefined && { cut }),
+    recorder: audited.recorder,
+    unrecorded: audited.unrecorded,
+    cut: audited.cut,
   }
   return `${JSON.stringify(line, (_, value: unknown) => (typeof value === 'string' ? value.slice(0, most) : value))}\n`
 }

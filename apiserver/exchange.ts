@@ -106,12 +106,13 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
     const frame = checkFrame(received)
     caller = await parts.callers.at(origin.address, origin.port)
     const config = parts.config()
-    const session = caller.rules.recorders.length > 0 ? sessionOf(received, frame) : undefined
+    const hasRecorders = caller.rules.recorders.length > 0
+    const session = hasRecorders ? sessionOf(received, frame) : undefined
     const headers = admit(received, frame, caller, config, parts.upstream.authorization, session)
     impersonated = config.mode === 'auth'
     gone.signal.throwIfAborted()
     if (frame.upgrade !== undefined) kind = 'session'
-    if (kind === 'session' && caller.rules.recorders.length > 0 && session === undefined)
+    if (kind === 'session' && hasRecorders && session === undefined)
       unrecordable = 'the proxy cannot record sessions of this kind'
     const finish = (): void => {
       if (answer && 'body' in answer) finishAnswer(answer.body, response)

@@ -1,4 +1,4 @@
-import { CulvertError, describe } from '../lib/errors.ts'
+import { describe, exitCodeOf } from '../lib/errors.ts'
 import { parseFlags } from '../lib/flags.ts'
 import type { Process } from '../lib/process.ts'
 import { runApiServer } from './run.ts'
@@ -20,6 +20,6 @@ export async function runProgram(args: readonly string[], outside: Process): Pro
     return 0
   } catch (error) {
     outside.write(`culvert-apiserver: ${describe(error)}\n`)
-    return error instanceof CulvertError && error.code === 'usage' ? 2 : 1
+    return exitCodeOf(error)
   }
 }

@@ -59,3 +59,6 @@ export function describe(error: unknown): string {
 /** The system's error code, such as `ENOENT`; undefined if there is none. */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+/** The exit code of a program that ends for this reason: 2 for wrong usage. */
+export const exitCodeOf = (error: unknown): 1 | 2 => (error instanceof CulvertError && error.code === 'usage' ? 2 : 1)

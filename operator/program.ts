@@ -1,4 +1,4 @@
-import { CulvertError, describe } from '../lib/errors.ts'
+import { describe, exitCodeOf } from '../lib/errors.ts'
 import { absentCommand } from '../lib/flags.ts'
 import { runCheck } from './check/command.ts'
 import { cleanupHelp, readCleanup } from './cleanup/command.ts'
@@ -33,6 +33,6 @@ export async function runProgram(args: readonly string[], outside: Process): Pro
     return isAsked ? 0 : await runCleanup(outside, readCleanup(rest))
   } catch (error) {
     outside.write(`culvert-operator: ${describe(error)}\n`)
-    return error instanceof CulvertError && error.code === 'usage' ? 2 : 1
+    return exitCodeOf(error)
   }
 }

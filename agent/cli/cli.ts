@@ -1,4 +1,4 @@
-import { CulvertError, describe } from '../../lib/errors.ts'
+import { describe, exitCodeOf } from '../../lib/errors.ts'
 import type { Environment } from '../settings/read.ts'
 import { type Command, type CommandName, commands, isCommand } from './commands.ts'
 
@@ -33,7 +33,7 @@ export async function cli(args: readonly string[], terminal: Terminal): Promise<
     return await runCommand(name, rest, terminal)
   } catch (error) {
     terminal.complain(`culvert: ${describe(error)}\n`)
-    return error instanceof CulvertError && error.code === 'usage' ? 2 : 1
+    return exitCodeOf(error)
   }
 }
 
