@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { type Duplex, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished } from 'node:stream/promises'
 import { callbackify } from 'node:util'
 import { answeredHeaders } from './headers.ts'
 import type { PassedAnswer, PassedHeaders } from '../lib/http-client.ts'
@@ -22,23 +22,31 @@ export type Passing = {
 }
 
 /**
- * Joins two connections until both ends are through, or one breaks, which breaks the other. Each is only read as fast
- * as the other takes it, and as `passing` lets it go on.
+ * Joins two connections until both ends are through, or the caller's breaks, which breaks the other. Each is only read
+ * as fast as the other takes it, and as `passing` lets it go on. What the server had sent when it ended, in whatever
+ * way, still comes to the caller.
  */
 export async function join(caller: Duplex, { connection }: Switched, passing?: Passing): Promise<void> {
   // A keystroke must not wait for the acknowledgement of the last one.
   for (const one of [caller, connection]) if (one instanceof Socket) one.setNoDelay(true)
-  try {
-    const [there, back] = passing
-      ? [[eachOf((chunk) => passing.fromCaller(chunk))], [eachOf((chunk) => passing.fromServer(chunk))]]
-      : [[], []]
-    await Promise.all([pipeline([caller, ...there, connection]), pipeline([connection, ...back, caller])])
-  } catch {
-    // Either side may go at any time.
-  } finally {
-    caller.destroy()
-    connection.destroy()
-  }
+  const { promise, resolve: over } = Promise.withResolvers<void>()
+  // It is closed then, too.
+  connection.on('error', () => {})
+  caller.once('close', over)
+  connection.once('close', () => void finished(caller, { readable: false }).then(over, over))
+  lead(caller, connection, passing && eachOf((chunk) => passing.fromCaller(chunk)).on('error', over))
+  lead(connection, caller, passing && eachOf((chunk) => passing.fromServer(chunk)).on('error', over))
+  await promise
+  caller.destroy()
+  connection.destroy()
+}
+
+function lead(from: Duplex, to: Duplex, through: Duplex | undefined): void {
+  through?.pipe(to)
+  const first = through ?? to
+  from.pipe(first)
+  // What breaks has no end.
+  from.once('close', () => first.end())
 }
 
 /** Not a generator, which would close both directions of its source when one has ended. */

@@ -192,6 +192,22 @@ it('a session is not faster than its recorder', async () => {
   socket.destroy()
 })
 
+it('what the container had printed when it ended is shown, however late it is recorded', async () => {
+  await using recorder = await Recorder.start()
+  recorder.isReading = false
+  const { client, closed, container } = await begin([recorder.address], enforced)
+  const server = await container()
+  const ended = once(server, 'close')
+  const last = message(3, '{"status":"Success"}')
+  // More than may be on its way to the recorder at once.
+  server.end(Buffer.concat([message(1, 'x'.repeat(200_000)), last]), () => server.destroy())
+  await ended
+  await expect.poll(() => recorder.recordings.length).toBe(1)
+  recorder.recordings[0]!.stream.resume()
+  await closed
+  expect(client.text()).toContain('{"status":"Success"}')
+})
+
 it('a recorder that never answers is not waited for without end', async () => {
   const silent = createServer((socket) => void socket.on('error', () => {}).resume())
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
