@@ -5,6 +5,7 @@ import { prepare } from '../test/lab/ready.ts'
 import { buildAgent } from '../tools/build.ts'
 import { startBenchBed, type BenchBed } from './bench-bed.ts'
 import { agentOf, type Contestant, contestants } from './contestant.ts'
+import { apiServerSteps, measureApiServer } from './apiserver/apiserver.ts'
 import { earlierSteps, egressSteps, measureEarlier, measureEgress } from './egress/egress.ts'
 import { firstByteSteps, measureFirstByte } from './first-byte.ts'
 import { clusterFacts, gatherFacts } from './facts.ts'
@@ -40,7 +41,7 @@ export type Results = { readonly sections: readonly Section[]; readonly facts: [
  * their own.
  */
 export async function runBench({ size, commit, before }: BenchOptions): Promise<Results> {
-  const preparation = await prepare('cluster', 'image')
+  const preparation = await prepare('cluster', 'image', 'compared')
   const steps = progress(
     preparation.steps +
       11 +
@@ -52,6 +53,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       podStartingSteps +
       podProbesSteps +
       operatorSteps +
+      apiServerSteps +
       firstByteSteps +
       (before === undefined ? 0 : earlierSteps),
   )
@@ -78,6 +80,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   const probes = await measurePodProbes(images, size.podProbes, steps)
   const podServe = await measurePodStarting(images, size.serve.podStarts, steps)
   const operator = await measureOperator(size.operator, steps)
+  const apiServer = await measureApiServer(size.apiServer, steps)
   const firstByte = await measureFirstByte(size.firstByte, steps)
   return {
     sections: [
@@ -91,6 +94,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       probes,
       podServe,
       ...operator,
+      ...apiServer,
       firstByte,
       image,
     ],
@@ -113,21 +117,27 @@ const parts = {
     count: operatorSteps,
     measure: (_bundle: string, size: Size, steps: Progress) => measureOperator(size.operator, steps),
   },
+  apiserver: {
+    count: apiServerSteps,
+    measure: (_bundle: string, size: Size, steps: Progress) => measureApiServer(size.apiServer, steps),
+  },
   'first-byte': {
     count: firstByteSteps,
     measure: async (_bundle: string, size: Size, steps: Progress) => [await measureFirstByte(size.firstByte, steps)],
   },
 } as const
 
+const needs = {
+  unprivileged: [],
+  iptables: ['cluster'],
+  operator: ['cluster'],
+  apiserver: ['cluster', 'compared'],
+  'first-byte': ['cluster', 'image'],
+} as const
+
 export async function benchPart(part: keyof typeof parts, size: Size): Promise<Section[]> {
   const { count, measure } = parts[part]
-  const preparation = await prepare(
-    ...(part === 'unprivileged'
-      ? []
-      : part === 'first-byte'
-        ? (['cluster', 'image'] as const)
-        : (['cluster'] as const)),
-  )
+  const preparation = await prepare(...needs[part])
   const steps = progress(preparation.steps + 1 + count)
   await preparation.run(steps)
   return await measure(await steps.step('bundle the agent', buildAgent), size, steps)

@@ -1,3 +1,4 @@
+import type { ApiServerSize } from './apiserver/apiserver.ts'
 import type { FirstByteSize } from './first-byte.ts'
 import type { AddingSize } from './egress/adding.ts'
 import type { AgentsSize } from './egress/agents.ts'
@@ -34,6 +35,7 @@ export type Size = {
   }
   readonly iptables: IptablesSize
   readonly operator: OperatorSize
+  readonly apiServer: ApiServerSize
   readonly serve: {
     readonly starts: number
     readonly podStarts: number
@@ -67,6 +69,7 @@ export const full: Size = {
     byName: 5,
   },
   operator: { repeats: 1, services: 500, idle: 35 },
+  apiServer: { repeats: 5, seconds: 3, watches: 100, events: 200, open: 10_000, session: 32 },
   serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
 }
 
@@ -95,6 +98,7 @@ export const quick: Size = {
     byName: 2,
   },
   operator: { repeats: 1, services: 100, idle: 10 },
+  apiServer: { repeats: 1, seconds: 1, watches: 20, events: 50, open: 500, session: 8 },
   serve: { starts: 1, podStarts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },
 }
 

@@ -1,7 +1,7 @@
 import { debian, node } from '../images/bases.ts'
 import { goProgram } from './go.ts'
 import { images, networkPlugins } from './images.ts'
-import { control, coredns, etcd, helm, kubernetes } from './module.ts'
+import { control, coredns, etcd, helm, k8sOperator, kubernetes } from './module.ts'
 import type { Part } from './part.ts'
 import { promtool } from './promtool.ts'
 import { releases } from './releases.ts'
@@ -40,6 +40,8 @@ export const groups = {
   monitoring: [promtool],
   // Other releases of tailscaled, and Tailscale's operator: only for `npm run test:long`.
   releases: [...releases, upstreamOperator],
+  // Tailscale's API server proxy: only for `npm run bench`.
+  compared: [goProgram({ name: 'k8s-proxy', module: k8sOperator, package: 'tailscale.com/cmd/k8s-proxy' })],
   // Nothing but Debian packages.
   browser: [],
 } as const
