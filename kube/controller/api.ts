@@ -30,6 +30,7 @@ export type Api = {
   /** Undefined if it does not exist. */
   readonly get: (resource: Resource, name: Name, signal: AbortSignal) => Promise<KubeObject | undefined>
   readonly create: (resource: Resource, object: KubeObject, signal: AbortSignal) => Promise<KubeObject>
+  /** Rejects with a conflict, 409, also when a `test` of a JSON patch failed or the object has another uid. */
   readonly patch: (resource: Resource, name: Name, patch: Patch, signal: AbortSignal) => Promise<KubeObject>
   /**
    * Deletes the object with this uid: another one of the same name stays. Gives the object if it goes on existing for
@@ -59,6 +60,15 @@ const types = {
   apply: 'application/apply-patch+yaml',
   json: 'application/json-patch+json',
   merge: 'application/merge-patch+json',
+}
+
+/** What the API says when a `test` in a JSON patch failed, and when the object of a patch has another uid by now. */
+const meansConflict = /error in our request|metadata\.uid: Invalid value/
+
+/** An error as a conflict, if it was one though the API says only that it could not process the patch. */
+function asConflict(error: unknown): unknown {
+  if (!(error instanceof KubeError) || error.status !== 422 || !meansConflict.test(error.message)) return error
+  return new KubeError(error.message, { status: 409, reason: 'Conflict', retryable: true, cause: error })
 }
 
 /** An answer with one object: etcd takes 1.5 MiB, and JSON may have more than the stored form. */
@@ -148,7 +158,7 @@ export function kubeApi(
       }
       return call(one(request), (text) => parseWritten(resource, text), signal)
     },
-    patch: (resource, name, { type, body, subresource, manager, force, hidden = [] }, signal) => {
+    patch: async (resource, name, { type, body, subresource, manager, force, hidden = [] }, signal) => {
       const request: ApiRequest = {
         verb: 'patch',
         object: inWords(resource, name),
@@ -157,7 +167,11 @@ export function kubeApi(
         body: json(body, types[type]),
         hidden,
       }
-      return call(one(request), (text) => parseWritten(resource, text), signal)
+      try {
+        return await call(one(request), (text) => parseWritten(resource, text), signal)
+      } catch (error) {
+        throw asConflict(error)
+      }
     },
     delete: (resource, { uid, ...name }, { propagation }, signal) => {
       const options = {

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Api } from './api.ts'
 import { type Flight, UserError } from './controller.ts'
-import { asConflict } from './finalize.ts'
 import { appliedBy, comparable } from './managed.ts'
 import { keyOf, type KubeObject } from './object.ts'
 import { apiVersionOf, inWords, type Resource } from './resource.ts'
@@ -94,7 +93,7 @@ export function applier(
           flight.wrote(write.done(result.metadata.resourceVersion))
         } catch (error) {
           write.failed()
-          throw asConflict(error)
+          throw error
         }
         return 'written'
       })

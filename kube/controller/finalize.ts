@@ -1,4 +1,3 @@
-import { KubeError } from '../error.ts'
 import type { Api } from './api.ts'
 import type { Flight } from './controller.ts'
 import { keyOf, type KubeObject } from './object.ts'
@@ -51,7 +50,7 @@ export async function finalize<T extends KubeObject>(
     flight.wrote(write.done(gone ? undefined : resourceVersion))
   } catch (error) {
     write.failed()
-    throw asConflict(error)
+    throw error
   }
   return undefined
 }
@@ -76,13 +75,4 @@ export const addition = (object: KubeObject, finalizer: string): readonly Operat
 export function removal(object: KubeObject, finalizer: string): readonly Operation[] {
   const path = `/metadata/finalizers/${object.metadata.finalizers?.indexOf(finalizer) ?? -1}`
   return [unchanged(object), { op: 'test', path, value: finalizer }, { op: 'remove', path }]
-}
-
-/** What the API says when a `test` in a JSON patch failed, and when an object that is applied has another uid by now. */
-const meansConflict = /error in our request|metadata\.uid: Invalid value/
-
-/** An error as a conflict, if it was one though the API says only that it could not process the patch. */
-export function asConflict(error: unknown): unknown {
-  if (!(error instanceof KubeError) || error.status !== 422 || !meansConflict.test(error.message)) return error
-  return new KubeError(error.message, { status: 409, reason: 'Conflict', retryable: true, cause: error })
 }

@@ -1,7 +1,6 @@
 import type { Api, Patch } from '../../kube/controller/api.ts'
 import type { Applier } from '../../kube/controller/apply.ts'
 import type { Flight } from '../../kube/controller/controller.ts'
-import { asConflict } from '../../kube/controller/finalize.ts'
 import { appliedBy } from '../../kube/controller/managed.ts'
 import { keyOf, type KubeObject, type ManagedFields } from '../../kube/controller/object.ts'
 import { apiVersionOf, type Resource } from '../../kube/controller/resource.ts'
@@ -63,9 +62,5 @@ async function adopt(
     { op: 'test', path: '/metadata/resourceVersion', value: present.metadata.resourceVersion },
     { op: 'replace', path: owners, value },
   ]
-  try {
-    await api.patch(resource, present.metadata, { type: 'json', body, manager }, signal)
-  } catch (error) {
-    throw asConflict(error)
-  }
+  await api.patch(resource, present.metadata, { type: 'json', body, manager }, signal)
 }

@@ -208,3 +208,21 @@ test('a status is not applied to an object that is gone or another by now', asyn
   expect(await tell(first.metadata.uid!)).toSatisfy(isStale)
   expect(await tell(second.metadata.uid!)).toBe('written')
 })
+
+test('a patch of an object that has changed, or was replaced, is a conflict; other refusals are not', async () => {
+  const namespace = 'patches'
+  await makeNamespace(namespace)
+  const metadata = { name: 'a', namespace }
+  const made = await real.direct.create(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata }, never)
+  const { uid, resourceVersion: value } = made.metadata
+  await bed.cluster.kubectl(['annotate', 'configmap', 'a', `--namespace=${namespace}`, 'changed=true'])
+  const patch = (type: 'json' | 'merge' | 'apply', body: unknown) =>
+    real.direct.patch(configMaps, metadata, { type, body, manager: 'test' }, never).catch((error: unknown) => error)
+  const test = { op: 'test', path: '/metadata/resourceVersion', value }
+  expect(await patch('json', [test])).toMatchObject({ status: 409 })
+  const another = { name: 'a', namespace, uid: `${uid!.slice(0, -4)}0000` }
+  expect(await patch('merge', { metadata: another })).toMatchObject({ status: 409 })
+  const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: another, data: {} }
+  expect(await patch('apply', applied)).toMatchObject({ status: 409 })
+  expect(await patch('merge', { data: { ' ': 'not a name' } })).toMatchObject({ status: 422 })
+})
