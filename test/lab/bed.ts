@@ -27,6 +27,8 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
   readonly controlUrl = controlUrl
   /** The directories of the built parts. */
   readonly programs: Programs
+  /** The name of the bed whose control server it has. */
+  readonly #tailnet: string
   readonly #hosts: ReadonlyMap<string, Host>
   readonly #cluster: Cluster | undefined
   #lastWords: string | undefined
@@ -36,7 +38,8 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
     this.record = record
     this.programs = programs
     this.#cluster = cluster
-    this.control = new ControlClient(pathsOf(record.name).controlSocket)
+    this.#tailnet = record.tailnet ?? record.name
+    this.control = new ControlClient(pathsOf(this.#tailnet).controlSocket)
     const always = record.acme === undefined ? {} : acmeEnv
     const directories = Object.values(programs)
     this.#hosts = new Map(
@@ -77,7 +80,8 @@ export class Bed<Names extends string = string> implements AsyncDisposable {
 
   /** The certificate authority. Throws CulvertError `settings` when the bed was started without one. */
   get acme(): Acme {
-    if (this.record.acme !== undefined) return new Acme(acmePaths(pathsOf(this.name).acme))
+    if (this.record.acme !== undefined || this.record.tailnet !== undefined)
+      return new Acme(acmePaths(pathsOf(this.#tailnet).acme))
     throw new CulvertError('settings', `bed ${this.name} has no certificate authority`, {
       remedy: 'Start it with one: `acme: true`, or `npm run lab -- up --acme`',
     })
@@ -148,6 +152,8 @@ export type BedOptions<T extends Topology> = {
   readonly name?: string
   /** Also runs a certificate authority. */
   readonly acme?: boolean | AcmeSpec
+  /** A bed whose tailnet and certificate authority it has, instead of its own; its tailscaled does not get certificates. */
+  readonly tailnet?: Bed
   /** Also starts a Kubernetes cluster. */
   readonly cluster?: ClusterSpec
   /** With `false` the bed outlives this process. */
@@ -174,7 +180,9 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
   const nodes = options.cluster === undefined ? undefined : nodesOf(options.cluster)
   const programs = await bedPrograms()
   const cluster =
-    nodes === undefined ? undefined : { ...options.cluster, nodes, programs: await builtPrograms('cluster') }
+    nodes === undefined
+      ? undefined
+      : { ...options.cluster, nodes, isSecond: options.tailnet !== undefined, programs: await builtPrograms('cluster') }
   await sweep()
   made += 1
   const record = await start({
@@ -183,6 +191,7 @@ export async function startBed<T extends Topology = typeof defaultTopology>(
     programs,
     owned: options.owned ?? true,
     acme: options.acme === true ? {} : options.acme || undefined,
+    tailnet: options.tailnet?.name,
     ...(cluster === undefined ? {} : { cluster }),
   })
   return await bedOf(record, options.owned !== false)

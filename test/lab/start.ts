@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { CulvertError } from '../../lib/errors.ts'
 import type { AcmeSpec } from './acme/start.ts'
-import { nodeAddress, nodeName } from './cluster/addresses.ts'
+import { Addresses, type Addressing, nodeName } from './cluster/addresses.ts'
 import { addRoutes } from './cluster/routes.ts'
 import { startCluster } from './cluster/start.ts'
 import { addressOf, gateway, type NetworkName } from './namespaces/addresses.ts'
@@ -32,8 +32,14 @@ export type StartOptions = {
   readonly owned: boolean
   /** Runs a certificate authority, and lets every tailscaled get certificates from it. */
   readonly acme: AcmeSpec | undefined
+  /** A bed whose tailnet it joins, instead of having its own. */
+  readonly tailnet: string | undefined
   /** Starts a Kubernetes cluster too. */
-  readonly cluster?: { readonly nodes: number; readonly programs: Programs<'cluster'>; readonly syncFrequency?: string }
+  readonly cluster?: Addressing & {
+    readonly nodes: number
+    readonly programs: Programs<'cluster'>
+    readonly syncFrequency?: string
+  }
 }
 
 /**
@@ -43,7 +49,8 @@ export type StartOptions = {
 export async function start(options: StartOptions): Promise<BedRecord> {
   checkBedName(options.name)
   checkTopology(options.hosts, options.cluster?.nodes)
-  const own = { name: options.name, boot: bootId(), created: new Date().toISOString(), hosts: [] }
+  const { name, tailnet } = options
+  const own = { name, boot: bootId(), created: new Date().toISOString(), hosts: [], tailnet }
   // Until it is complete, every bed is owned by its starter: if that dies on the way, the next one removes the remains.
   await claimName({ ...own, owner: identify(process.pid) })
   try {
@@ -78,13 +85,15 @@ async function raise({ name, hosts, programs, owned, acme, cluster }: StartOptio
 
   // A host's mount namespace is a copy of the bed's: the memory for the hosts' files must be mounted before.
   await mountMemory(bed, paths.files)
-  const [, held] = await Promise.all([createNetworks(bed), startHosts(name, place(hosts, cluster?.nodes), bed, log)])
-  const made = await updateRecord(name, (record) => ({
-    ...record,
-    hosts: held,
-    ...(cluster && { cluster: { nodes: cluster.nodes } }),
-  }))
-  const connected = connect(bed, held, cluster?.nodes)
+  const [, held] = await Promise.all([createNetworks(bed), startHosts(name, place(hosts, cluster), bed, log)])
+  const recorded = cluster && {
+    nodes: cluster.nodes,
+    ipv4: cluster.ipv4,
+    ipv6: cluster.ipv6,
+    isSecond: cluster.isSecond,
+  }
+  const made = await updateRecord(name, (record) => ({ ...record, hosts: held, cluster: recorded }))
+  const connected = connect(bed, held, recorded)
   const filesMounted = Promise.all(held.map((host) => mountFiles(bed, paths, host)))
   const [ready] = await Promise.all([
     startTailnet(made, { programs, acme, connected, filesMounted }),
@@ -97,7 +106,7 @@ async function raise({ name, hosts, programs, owned, acme, cluster }: StartOptio
   }))
 }
 
-async function connect(bed: number, hosts: readonly HostRecord[], nodes: number | undefined): Promise<void> {
+async function connect(bed: number, hosts: readonly HostRecord[], cluster: BedRecord['cluster']): Promise<void> {
   const links = hosts.map(({ name, holder, spec, address }) => ({
     host: name,
     pid: holder.pid,
@@ -106,7 +115,7 @@ async function connect(bed: number, hosts: readonly HostRecord[], nodes: number 
     mtu: spec.mtu ?? 1500,
   }))
   await connectHosts(bed, links)
-  if (nodes !== undefined) await addRoutes(bed, hosts, nodes)
+  if (cluster !== undefined) await addRoutes(bed, hosts, cluster.nodes, new Addresses(cluster))
 }
 
 /** Gives a host its files. What it needs of the machine stays at its path. */
@@ -122,16 +131,17 @@ async function mountFiles(bed: number, paths: ReturnType<typeof pathsOf>, host: 
 type Placed = Omit<HostRecord, 'holder'>
 
 /** The addresses of each host, and of each node of the cluster. */
-function place(hosts: Topology, nodes = 0): Placed[] {
+function place(hosts: Topology, cluster: BedRecord['cluster']): Placed[] {
   const counts: Record<NetworkName, number> = { wan: 0, cluster: 0 }
   const placed = Object.entries(hosts).map(([name, spec]: [string, HostSpec]) => {
     const address = addressOf(spec.network, counts[spec.network], { v4: spec.ipv4 !== false, v6: spec.ipv6 !== false })
     counts[spec.network] += 1
     return { name, spec, address }
   })
-  const more = Array.from({ length: nodes }, (_, index): Placed => {
+  const addresses = new Addresses(cluster)
+  const more = Array.from({ length: cluster?.nodes ?? 0 }, (_, index): Placed => {
     const node = index + 1
-    return { name: nodeName(node), spec: { network: 'cluster' }, address: nodeAddress(node), node }
+    return { name: nodeName(node), spec: { network: 'cluster' }, address: addresses.node(node), node }
   })
   return [...placed, ...more]
 }

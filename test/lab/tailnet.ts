@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { acmeEnv, type AcmeSpec, startAcme, trust } from './acme/start.ts'
 import { ControlClient } from './control-client.ts'
 import { startControl } from './control-server.ts'
+import { joinTailnet } from './joined.ts'
 import { pathsOf, updateRecord, type BedRecord, type HostRecord } from './namespaces/record.ts'
 import { Host } from './hosts/host.ts'
 import { logIn, startTailscaled, tailscaledSpec } from './hosts/tailscaled.ts'
@@ -22,6 +23,13 @@ export async function startTailnet(record: BedRecord, options: TailnetOptions): 
   const { programs, acme, connected, filesMounted } = options
   const paths = pathsOf(record.name)
   const bed = record.holder!.pid
+  const { tailnet } = record
+  if (tailnet !== undefined) {
+    await Promise.all([connected, filesMounted])
+    const others = await joinTailnet(tailnet, bed, paths)
+    await updateRecord(record.name, (now) => ({ ...now, others: { ...now.others, ...others } }))
+    return await startNodes(record, { programs, environment: {}, control: pathsOf(tailnet).controlSocket })
+  }
   const started = connected.then(() => startControl(bed, paths, programs.control))
   const [control, authority] = await Promise.all([
     started,
@@ -34,14 +42,29 @@ export async function startTailnet(record: BedRecord, options: TailnetOptions): 
     ...(authority && { acme: authority.process, others: { ...now.others, acme: authority.gateway } }),
   }))
 
-  const client = new ControlClient(paths.controlSocket)
+  if (authority !== undefined) await Promise.all(record.hosts.map(({ holder }) => trust(holder.pid, authority)))
+  const environment = acme ? acmeEnv : {}
+  return await startNodes(record, { programs, environment, control: paths.controlSocket })
+}
+
+type NodeOptions = {
+  readonly programs: Programs
+  /** Of each tailscaled. */
+  readonly environment: Readonly<Record<string, string>>
+  /** The socket of the control server. */
+  readonly control: string
+}
+
+/** Starts each requested tailscaled, and logs it in. */
+async function startNodes(record: BedRecord, { programs, environment, control }: NodeOptions): Promise<HostRecord[]> {
+  const paths = pathsOf(record.name)
+  const client = new ControlClient(control)
   const directories = Object.values(programs)
   return await Promise.all(
     record.hosts.map(async (host): Promise<HostRecord> => {
-      if (authority !== undefined) await trust(host.holder.pid, authority)
       const spec = tailscaledSpec(host.spec.tailscaled)
       if (spec === undefined) return host
-      const real = new Host(host, directories, acme ? acmeEnv : {})
+      const real = new Host(host, directories, environment)
       const daemon = await startTailscaled(real, spec, join(paths.logs, `${host.name}.tailscaled.log`))
       await logIn(real, spec, async () => (await client.createKey({ approved: true })).key)
       return { ...host, tailscaled: daemon }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, startBed, startEcho, startTraffic, type Bed, type Host } from '../bed.ts'
 import { noEntries, printLogsOnFailure } from '../vitest.ts'
-import { apiService, apiUrl } from './addresses.ts'
+import { Addresses, apiUrl } from './addresses.ts'
 import { toolsImage } from './images.ts'
 import type { Pod } from './pods.ts'
 
@@ -89,7 +89,7 @@ test('names of Services and of the outside resolve in a Pod', async () => {
 
 test('Pods reach the API server, by its Service and by both of its addresses', async () => {
   const answers = join(import.meta.dirname, 'programs/answers.ts')
-  for (const url of [`https://${apiService.v4}`, apiUrl.v4, apiUrl.v6]) {
+  for (const url of [`https://${new Addresses().apiService.v4}`, apiUrl.v4, apiUrl.v6]) {
     await one.exec([process.execPath, answers, `${url}/readyz`])
   }
 })

@@ -7,7 +7,7 @@ import { memberOf } from '../namespaces/cgroups.ts'
 import type { BedRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
-import { apiUrl } from './addresses.ts'
+import { Addresses, apiUrl } from './addresses.ts'
 import { type Audited, readAudit } from './audit.ts'
 import type { Component } from './component.ts'
 import { componentsOf } from './components.ts'
@@ -21,6 +21,8 @@ export type { KubeObject, KubectlOptions } from './kubectl.ts'
 export class Cluster extends Kubectl {
   /** The URLs of the API server, for both families. */
   readonly url = apiUrl
+  /** The address families of nodes, Pods and Services, the main one first. */
+  readonly families: Addresses['families']
   readonly #components: ReadonlyMap<string, Component>
   readonly #nodes: ReadonlyMap<string, Host>
   readonly #record: BedRecord
@@ -30,6 +32,7 @@ export class Cluster extends Kubectl {
   constructor(record: BedRecord, programs: Programs<'cluster'>, direct = false) {
     super(record, programs, direct)
     this.#components = componentsOf(record, programs)
+    this.families = new Addresses(record.cluster).families
     const nodes = record.hosts.filter(({ node }) => node !== undefined)
     this.#record = record
     this.#programs = Object.values(programs)

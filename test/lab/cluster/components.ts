@@ -1,6 +1,7 @@
 import { pathsOf, type BedRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
+import { Addresses } from './addresses.ts'
 import { Component, type Plan } from './component.ts'
 import { controlPlane } from './control-plane.ts'
 import { nodePlans } from './node.ts'
@@ -20,9 +21,10 @@ export function componentsOf(record: BedRecord, programs: Programs<'cluster'>): 
       return { bed: record.name, holder: record.holder!.pid, env: { HOME: '/tmp', ...rarely }, logs }
     return { bed: record.name, holder: node.holder.pid, env: new Host(node, directories, rarely).env(), logs }
   }
+  const addresses = new Addresses(record.cluster)
   const plans = [
-    ...controlPlane(clusterPaths(record.name), programs, nodes.length),
-    ...nodes.flatMap(({ node }) => nodePlans(node!, programs)),
+    ...controlPlane(clusterPaths(record.name), programs, nodes.length, addresses),
+    ...nodes.flatMap(({ node }) => nodePlans(node!, programs, addresses)),
   ]
   return new Map(plans.map((plan) => [plan.name, new Component(plan, around(plan), record.others?.[plan.name])]))
 }

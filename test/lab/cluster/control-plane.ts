@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { gateway } from '../namespaces/addresses.ts'
 import type { PartName } from '../parts/table.ts'
 import type { Programs } from '../ready.ts'
-import { apiPort, apiUrl, controlPlaneAddress, services } from './addresses.ts'
+import { type Addresses, apiPort, apiUrl, controlPlaneAddress } from './addresses.ts'
 import { auditOptions } from './audit.ts'
 import type { Plan } from './component.ts'
 import type { clusterPaths } from './paths.ts'
@@ -14,6 +14,7 @@ export function controlPlane(
   paths: ReturnType<typeof clusterPaths>,
   programs: Programs<'cluster'>,
   nodes: number,
+  addresses: Addresses,
 ): Plan[] {
   const plan = (name: PartName<'cluster'>, url: string, ...args: string[]): Plan => ({
     name,
@@ -38,14 +39,14 @@ export function controlPlane(
       `--etcd-servers=${etcd}`,
       '--bind-address=::',
       `--secure-port=${apiPort}`,
-      `--advertise-address=${controlPlaneAddress.v4}`,
+      `--advertise-address=${addresses.only(controlPlaneAddress)[0]}`,
       '--endpoint-reconciler-type=lease',
       `--tls-cert-file=${file('apiserver.crt')}`,
       `--tls-private-key-file=${file('apiserver.key')}`,
       `--kubelet-client-certificate=${file('kubelet-client.crt')}`,
       `--kubelet-client-key=${file('kubelet-client.key')}`,
       '--kubelet-preferred-address-types=InternalIP',
-      `--service-cluster-ip-range=${services.v4},${services.v6}`,
+      `--service-cluster-ip-range=${addresses.only(addresses.services).join(',')}`,
       `--token-auth-file=${file('tokens.csv')}`,
       '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
       `--service-account-key-file=${file('accounts.key')}`,

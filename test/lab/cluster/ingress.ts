@@ -91,7 +91,7 @@ export function siteObjects(name: string, namespace = 'default'): KubeObject[] {
       apiVersion: 'v1',
       kind: 'Service',
       metadata,
-      spec: { selector: labels, ipFamilyPolicy: 'RequireDualStack', ports: [{ port: 80, targetPort: 8080 }] },
+      spec: { selector: labels, ipFamilyPolicy: 'PreferDualStack', ports: [{ port: 80, targetPort: 8080 }] },
     },
     {
       apiVersion: 'v1',

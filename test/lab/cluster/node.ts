@@ -1,14 +1,13 @@
 import { join } from 'node:path'
 import type { Programs } from '../ready.ts'
-import { controlPlaneAddress, nodeAddress, nodeName, podRange, podRanges } from './addresses.ts'
+import { type Addresses, controlPlaneAddress, nodeName } from './addresses.ts'
 import type { Plan } from './component.ts'
 import { pauseImage } from './images.ts'
 import { containerdSocket, nodeFiles } from './paths.ts'
 
 /** The daemons of the `n`-th node. */
-export function nodePlans(n: number, programs: Programs<'cluster'>): Plan[] {
+export function nodePlans(n: number, programs: Programs<'cluster'>, addresses: Addresses): Plan[] {
   const name = nodeName(n)
-  const { v4, v6 } = nodeAddress(n)
   return [
     {
       name: `${name}.containerd`,
@@ -24,7 +23,7 @@ export function nodePlans(n: number, programs: Programs<'cluster'>): Plan[] {
         `--config=${nodeFiles.kubelet}`,
         `--kubeconfig=${nodeFiles.kubeletUser}`,
         `--hostname-override=${name}`,
-        `--node-ip=${v4},${v6}`,
+        `--node-ip=${addresses.only(addresses.node(n)).join(',')}`,
       ],
       url: 'http://127.0.0.1:10248/healthz',
     },
@@ -37,16 +36,21 @@ export function nodePlans(n: number, programs: Programs<'cluster'>): Plan[] {
   ]
 }
 
-/** The settings of the daemons of the `n`-th node, by path inside. `groups` is the path of its control groups. */
-export function nodeSettings(
-  n: number,
-  { groups, plugins, syncFrequency }: { groups: string; plugins: string; syncFrequency: string | undefined },
-): Record<string, string> {
+type NodeSettings = {
+  /** The path of its control groups. */
+  readonly groups: string
+  readonly plugins: string
+  readonly syncFrequency: string | undefined
+  readonly addresses: Addresses
+}
+
+/** The settings of the daemons of the `n`-th node, by path inside. */
+export function nodeSettings(n: number, settings: NodeSettings): Record<string, string> {
   return {
-    [nodeFiles.containerd]: containerd(plugins),
-    [nodeFiles.network]: JSON.stringify(network(n)),
-    [nodeFiles.kubelet]: JSON.stringify(kubelet(groups, syncFrequency)),
-    [nodeFiles.proxy]: JSON.stringify(proxy(n)),
+    [nodeFiles.containerd]: containerd(settings.plugins),
+    [nodeFiles.network]: JSON.stringify(network(n, settings.addresses)),
+    [nodeFiles.kubelet]: JSON.stringify(kubelet(settings)),
+    [nodeFiles.proxy]: JSON.stringify(proxy(n, settings.addresses)),
   }
 }
 
@@ -65,12 +69,11 @@ function containerd(plugins: string): string {
 }
 
 /** Each Pod is connected to its node by a veth pair, and the node routes: no bridge lets packets bypass the rules. */
-function network(n: number): unknown {
-  const { v4, v6 } = podRange(n)
+function network(n: number, addresses: Addresses): unknown {
   const ipam = {
     type: 'host-local',
-    ranges: [[{ subnet: v4 }], [{ subnet: v6 }]],
-    routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
+    ranges: addresses.only(addresses.podRange(n)).map((subnet) => [{ subnet }]),
+    routes: addresses.only({ v4: '0.0.0.0/0', v6: '::/0' }).map((dst) => ({ dst })),
   }
   return {
     cniVersion: '1.0.0',
@@ -84,13 +87,13 @@ function network(n: number): unknown {
 }
 
 // With `1s`, mounted files are updated within a second or two.
-function kubelet(groups: string, syncFrequency = '1s'): unknown {
+function kubelet({ groups, syncFrequency = '1s', addresses }: NodeSettings): unknown {
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     containerRuntimeEndpoint: `unix://${containerdSocket}`,
     authentication: { x509: { clientCAFile: nodeFiles.ca } },
-    clusterDNS: [controlPlaneAddress.v4],
+    clusterDNS: addresses.only(controlPlaneAddress).slice(0, 1),
     clusterDomain: 'cluster.local',
     syncFrequency,
     configMapAndSecretChangeDetectionStrategy: 'Watch',
@@ -107,14 +110,14 @@ function kubelet(groups: string, syncFrequency = '1s'): unknown {
   }
 }
 
-function proxy(n: number): unknown {
+function proxy(n: number, addresses: Addresses): unknown {
   return {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
     mode: 'nftables',
     hostnameOverride: nodeName(n),
     clientConnection: { kubeconfig: nodeFiles.proxyUser },
-    clusterCIDR: `${podRanges.v4},${podRanges.v6}`,
+    clusterCIDR: addresses.only(addresses.pods).join(','),
     nftables: { minSyncPeriod: '100ms' },
     // These settings belong to the machine.
     conntrack: { maxPerCore: 0, min: 0 },

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { CulvertError } from '../../../lib/errors.ts'
 import { goNeeded, tailscale104 } from '../parts/module.ts'
 import { checkTopology } from '../spec.ts'
+import { Addresses } from './addresses.ts'
 import { routesFor } from './routes.ts'
 import { nodesOf } from './spec.ts'
 import { kubeconfig, tokenFile, usersOf } from './users.ts'
@@ -19,8 +20,10 @@ test('a host cannot have the name of a node', () => {
   expect(() => checkTopology(hosts)).not.toThrow()
 })
 
+const dual = new Addresses()
+
 test('each Pod is routed through its node, and Services from outside through the first node', () => {
-  expect(routesFor(2, undefined)).toEqual({
+  expect(routesFor(2, undefined, dual)).toEqual({
     v4: [
       'route add 10.88.1.0/24 via 10.98.0.2',
       'route add 10.88.2.0/24 via 10.98.0.3',
@@ -33,11 +36,20 @@ test('each Pod is routed through its node, and Services from outside through the
     ],
   })
   // A node needs no route for its own Pods, nor for Services.
-  expect(routesFor(2, 2)).toEqual({
+  expect(routesFor(2, 2, dual)).toEqual({
     v4: ['route add 10.88.1.0/24 via 10.98.0.2'],
     v6: ['route add fd88:0:0:1::/64 via fd98::2'],
   })
-  expect(routesFor(0, undefined)).toEqual({ v4: [], v6: [] })
+  expect(routesFor(0, undefined, dual)).toEqual({ v4: [], v6: [] })
+})
+
+test('a cluster can have one family only, and other addresses than that of another bed', () => {
+  expect(routesFor(1, undefined, new Addresses({ ipv6: false, isSecond: true }))).toEqual({
+    v4: ['route add 10.89.1.0/24 via 10.98.0.2', 'route add 10.97.0.0/16 via 10.98.0.2'],
+    v6: [],
+  })
+  expect(new Addresses({ ipv4: false }).node(1)).toEqual({ v4: undefined, v6: 'fd98::2' })
+  expect(() => nodesOf({ ipv4: false, ipv6: false })).toThrow('no addresses')
 })
 
 test('each daemon is a user of its own, and a node has the permissions of nodes', () => {

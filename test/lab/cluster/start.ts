@@ -5,7 +5,7 @@ import { cgroupOf, makeCgroups } from '../namespaces/cgroups.ts'
 import type { BedRecord, HostRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
-import { apiUrl } from './addresses.ts'
+import { Addresses, apiUrl } from './addresses.ts'
 import { auditPolicy } from './audit.ts'
 import { makeCertificates } from './certificates.ts'
 import { Cluster } from './cluster.ts'
@@ -25,13 +25,14 @@ export async function startCluster(
 ): Promise<void> {
   const cluster = new Cluster(record, programs)
   const nodes = record.hosts.filter(({ node }) => node !== undefined)
-  const written = writeFiles(record.name, nodes.length)
+  const addresses = new Addresses(record.cluster)
+  const written = writeFiles(record.name, nodes.length, addresses)
   const launch = (...names: string[]) => Promise.all(names.map((name) => cluster.component(name).launch()))
   const start = (...names: string[]) => Promise.all(names.map((name) => cluster.component(name).start()))
 
   const api = written.then(() => start('etcd')).then(() => start('kube-apiserver'))
   const engines = Promise.all([written, filesMounted]).then(() =>
-    Promise.all(nodes.map((node) => prepareNode(record.name, node, cluster, { programs, syncFrequency }))),
+    Promise.all(nodes.map((node) => prepareNode(record.name, node, cluster, { programs, syncFrequency, addresses }))),
   )
   await Promise.all([api, engines])
   if (nodes.length === 0) return
@@ -41,18 +42,19 @@ export async function startCluster(
 }
 
 /** The files of the control plane. */
-async function writeFiles(bed: string, nodes: number): Promise<void> {
+async function writeFiles(bed: string, nodes: number, addresses: Addresses): Promise<void> {
   const paths = clusterPaths(bed)
   await mkdir(paths.directory, { mode: 0o700 })
-  await makeCertificates(paths.file)
+  await makeCertificates(paths.file, addresses)
   const ca = await readFile(paths.file('ca.crt'), 'utf8')
+  const [url = ''] = addresses.only(apiUrl)
   const users = usersOf(nodes).map((user) => ({ ...user, token: randomBytes(24).toString('hex') }))
   await Promise.all([
     writeFile(paths.file('tokens.csv'), tokenFile(users), { mode: 0o600 }),
     writeFile(paths.file('Corefile'), corefile(paths)),
     writeFile(paths.file('audit-policy.json'), auditPolicy),
     ...users.map(({ file, name, token }) =>
-      writeFile(paths.kubeconfig(file), kubeconfig(apiUrl.v4, ca, name, token), { mode: 0o600 }),
+      writeFile(paths.kubeconfig(file), kubeconfig(url, ca, name, token), { mode: 0o600 }),
     ),
   ])
 }
@@ -62,7 +64,7 @@ async function prepareNode(
   bed: string,
   record: HostRecord,
   cluster: Cluster,
-  { programs, syncFrequency }: { programs: Programs<'cluster'>; syncFrequency: string | undefined },
+  { programs, ...settings }: { programs: Programs<'cluster'>; syncFrequency: string | undefined; addresses: Addresses },
 ): Promise<void> {
   const { name } = record
   const paths = clusterPaths(bed)
@@ -72,7 +74,7 @@ async function prepareNode(
     ...nodeSettings(record.node!, {
       groups: cgroupOf(bed, name),
       plugins: programs['network-plugins'],
-      syncFrequency,
+      ...settings,
     }),
     [nodeFiles.ca]: await readFile(paths.file('ca.crt'), 'utf8'),
     [nodeFiles.kubeletUser]: await user('kubelet'),

@@ -30,4 +30,10 @@ export function addressOf(network: NetworkName, index: number, families: { v4: b
   }
 }
 
-export const controlUrl = `http://${gateway('wan').v4}:8080`
+/** The URLs of the control server. */
+export const controlUrls = {
+  v4: `http://${gateway('wan').v4}:8080`,
+  v6: `http://[${gateway('wan').v6}]:8080`,
+} as const
+
+export const controlUrl = controlUrls.v4

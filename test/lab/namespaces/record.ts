@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { CulvertError } from '../../../lib/errors.ts'
 import { bedsRoot } from '../paths.ts'
 import type { HostSpec } from '../spec.ts'
+import type { Addressing } from '../cluster/addresses.ts'
 import type { Address } from './addresses.ts'
 import { bootId, type Proc } from './procs.ts'
 
@@ -27,8 +28,10 @@ export type BedRecord = {
   readonly holder?: Proc
   readonly control?: Proc
   readonly acme?: Proc
-  /** The number of nodes of the cluster, if there is one. */
-  readonly cluster?: { readonly nodes: number }
+  /** The bed whose control server and certificate authority it has, instead of its own. */
+  readonly tailnet?: string | undefined
+  /** The number of nodes of the cluster, and its addresses, if there is one. */
+  readonly cluster?: (Addressing & { readonly nodes: number }) | undefined
   /** Further programs that run as long as the bed does, by the name of their log. */
   readonly others?: Readonly<Record<string, Proc>>
   readonly hosts: readonly HostRecord[]
