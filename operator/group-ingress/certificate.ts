@@ -47,7 +47,11 @@ export const emptySecret = (certificate: Certificate): KubeObject => ({
   data: { 'tls.crt': '', 'tls.key': '' },
 })
 
-/** What lets the replicas use it: all have one service account, and which of them writes is the agents' choice. */
+/**
+ * What lets the replicas use it: all have one service account, and which of them writes is the agents' choice.
+ * tailscaled finds renewed certificates by a list with a selector, which no rule with names allows. So a group may list
+ * Secrets while it has a certificate, and otherwise not.
+ */
 export function certificateRights(certificate: Certificate): readonly KubeObject[] {
   const { fqdn: name, groups, namespace } = certificate
   const metadata = { name, namespace, labels: labelsFor(certificate) }
@@ -57,7 +61,8 @@ export function certificateRights(certificate: Certificate): readonly KubeObject
       kind: 'Role',
       metadata,
       rules: [
-        { apiGroups: [''], resources: ['secrets'], resourceNames: [name], verbs: ['get', 'list', 'patch', 'update'] },
+        { apiGroups: [''], resources: ['secrets'], resourceNames: [name], verbs: ['get', 'patch', 'update'] },
+        { apiGroups: [''], resources: ['secrets'], verbs: ['list'] },
       ],
     },
     {

@@ -4,7 +4,7 @@ import { labelsOf } from '../objects/parent.ts'
 import { environment } from '../proxy/environment.ts'
 import { withHealthProbe } from '../proxy/health-probe.ts'
 import { metricsObjects } from '../proxy/metrics.ts'
-import { rights, type Rule } from '../proxy/rights.ts'
+import { rights } from '../proxy/rights.ts'
 import { policyOf } from '../proxy/stuck.ts'
 import { configSuffix } from '../proxy/surplus.ts'
 import { podTemplate } from '../proxy/template.ts'
@@ -72,7 +72,7 @@ export function groupChildren(options: ChildrenOptions): readonly KubeObject[] {
   const selector = labelsOf(parentOfGroup(name))
   const states = group.hostnames.map((_, ordinal) => `${name}-${ordinal}`)
   return [
-    ...rights(metadata, [...states, ...surplus], [...certificateRules(group), ...acmeRules(group, settings)]),
+    ...rights(metadata, [...states, ...surplus], acmeRules(group, settings)),
     {
       apiVersion: 'policy/v1',
       kind: 'PodDisruptionBudget',
@@ -87,10 +87,6 @@ export function groupChildren(options: ChildrenOptions): readonly KubeObject[] {
     statefulSet(options, metadata, selector),
   ]
 }
-
-/** tailscaled finds renewed certificates by a list with a selector, which a rule with names would not allow. */
-const certificateRules = ({ type }: Group): readonly Rule[] =>
-  type === 'ingress' ? [{ apiGroups: [''], resources: ['secrets'], verbs: ['list'] }] : []
 
 function statefulSet(
   options: ChildrenOptions,

@@ -88,6 +88,12 @@ export class GroupBed implements AsyncDisposable {
       })
   }
 
+  /** Whether replicas of a group may list the Secrets of their namespace: yes or no. */
+  async mayList(group: string): Promise<string> {
+    const who = [`--as=system:serviceaccount:${namespace}:${group}`, `--namespace=${namespace}`]
+    return (await this.cluster.kubectl(['auth', 'can-i', 'list', 'secrets', ...who], { check: false })).stdout.trim()
+  }
+
   /** A Tailscale Service; undefined if there is none. */
   async service(name: string): Promise<TailnetService | undefined> {
     return this.control.service(name).catch(() => undefined)

@@ -45,6 +45,7 @@ test('an operator that has lost its ID still knows what is its own, and what is 
   {
     await using _ = await east.at.operate()
     await served(east)
+    await expect.poll(() => east.mayList('one')).toBe('yes')
   }
   await east.cluster.kubectl(['delete', 'secret', 'culvert-operator-id', '--namespace=tailscale'])
   // Gone while nobody looks.
@@ -54,6 +55,8 @@ test('an operator that has lost its ID still knows what is its own, and what is 
   await using _ = await east.at.operate()
   await expect.poll(() => east.service('svc:wiki')).toBeUndefined()
   await expect.poll(() => east.advertised('one')).toEqual(['svc:db'])
+  // It has no certificate any more, of which tailscaled would look for a renewed one.
+  await expect.poll(() => east.mayList('one')).toBe('no')
   expect(await east.owners('svc:db')).toBe(1)
   await east.remove('service/db')
   await east.gone('service', 'db', 'svc:db')
