@@ -2,7 +2,7 @@ import { UserError } from '../../kube/controller/controller.ts'
 import type { Event } from '../../kube/controller/events.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { quote } from '../../lib/quote.ts'
-import { listed } from '../../lib/some.ts'
+import { listed, some } from '../../lib/some.ts'
 import { hostnameOf as hostnameOfIngress, invalid as invalidIngress, specOfIngress } from '../l7-ingress/ingress.ts'
 import { classEvents } from '../l7-ingress/plan.ts'
 import { sitesOf } from '../l7-ingress/sites.ts'
@@ -10,6 +10,7 @@ import { annotations, readAnnotations, textOf } from '../objects/annotations.ts'
 import { hostnameOf, invalidService } from '../objects/exposed-service.ts'
 import { annotationEvents, exposedUse } from '../objects/ignored.ts'
 import { clusterAddresses, specOf } from '../objects/service.ts'
+import { listedPorts, problemsOf } from '../objects/service-ports.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
 import { hostsOf, portsWished } from './entries.ts'
@@ -32,12 +33,24 @@ function ofService(service: KubeObject, settings: OperatorSettings): Request {
       'the Service has no cluster IP, to which the replicas of a ProxyGroup could forward',
       `Give it one, or remove the annotation ${annotations.proxyGroup.name}.`,
     )
+  const ports = listedPorts(specOf(service))
+  const problems = problemsOf(ports)
+  if (problems.length > 0 && problems.length === ports.length)
+    throw new UserError(
+      invalidService,
+      `the Service has no port that could be forwarded: ${some(problems)}`,
+      'List ports of TCP or UDP in spec.ports.',
+    )
   const useless = (['unprivileged', 'proxyProtocol', 'proxyClass'] as const).filter(
     (key) => textOf(service, key) !== undefined,
   )
   return {
     wish: wishOf(service, hostnameOf(service, hostname), tags ?? settings.proxyTags),
-    events: [...annotationEvents(service, exposedUse), ...withoutEffect(invalidService, useless)],
+    events: [
+      ...annotationEvents(service, exposedUse),
+      ...(problems.length === 0 ? [] : [warning(invalidService, `not forwarded: ${some(problems)}`)]),
+      ...withoutEffect(invalidService, useless),
+    ],
   }
 }
 

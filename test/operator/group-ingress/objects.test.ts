@@ -63,10 +63,15 @@ test('the user is told what has no effect', () => {
   expect(reasonsOf(db({ 'culvert/proxy-protocol': '2' }))).toEqual([
     'INVALIDSERVICE: without effect, since a ProxyGroup serves it: culvert/proxy-protocol',
   ])
+  const ports = [{ port: 80 }, { port: 9, protocol: 'SCTP' }]
+  expect(reasonsOf(db({}, { ports }))).toEqual([
+    'INVALIDSERVICE: not forwarded: sctp/9: only TCP and UDP can be forwarded',
+  ])
 })
 
 test.each([
   ['a headless Service', db({}, { clusterIP: 'None', clusterIPs: ['None'] }), /no cluster IP/],
+  ['a Service of SCTP', db({}, { ports: [{ port: 9, protocol: 'SCTP' }] }), /no port that could be forwarded: sctp\/9/],
   ['a name that no node can have', db({ 'tailscale.com/hostname': 'a.b' }), /hostname must be/],
   ['tags that are none', db({ 'tailscale.com/tags': 'k8s' }), /tags must be/],
   ['an Ingress of a name that is none', app({ tls: [{ hosts: ['a_b'] }] }), /cannot have the name/],
