@@ -1,9 +1,11 @@
+import { randomInt } from 'node:crypto'
 import { expect } from 'vitest'
 import { type Report, startTraffic } from '../lab/bed.ts'
+import type { Cluster } from '../lab/cluster/cluster.ts'
 import { fqdnOf } from '../lab/cluster/ingress.ts'
 import { proxyNamespace } from '../lab/cluster/proxy.ts'
 import type { IngressBed } from './ingress-bed.ts'
-import type { ProxyPod } from './cluster.ts'
+import { ProxyPod } from './cluster.ts'
 
 /** How often each client sends a request, in ms. */
 const every = 250
@@ -105,6 +107,38 @@ export async function killUnderLoad(ingress: IngressBed, name: string, victims: 
   }
   const longest = reports.map(({ longestGap }) => longestGap)
   console.log(`${victims.length} kills; longest time without an answer: ${longest.join(', ')} ms`)
+}
+
+/**
+ * Kills a replica of a group by chance, including the Pod, this many times; each time until the Pod is back, and
+ * `recovered`. Gives how long each was away.
+ */
+export async function killAgain(
+  cluster: Cluster,
+  names: readonly string[],
+  times: number,
+  recovered: () => Promise<void>,
+): Promise<readonly Outage[]> {
+  const outages: Outage[] = []
+  for (let time = 0; time < times; time += 1) {
+    const victim = new ProxyPod(cluster, names[randomInt(names.length)]!)
+    const before = (await victim.pod())?.metadata.uid
+    const from = Date.now()
+    await kill(victim)
+    await expect.poll(async () => (await victim.pod())?.metadata.uid ?? before).not.toBe(before)
+    await victim.ready()
+    await recovered()
+    outages.push({ from, to: Date.now() })
+  }
+  return outages
+}
+
+/** Expects of new connections that only those of the outages, and of the time limit of an answer, have failed. */
+export function expectOnlyExplained(reports: readonly Report[], outages: readonly Outage[]): void {
+  const seconds = outages.map(({ from, to }) => Math.round((to - from) / 1000))
+  const lost = reports.map(({ sent, answered }) => sent - answered)
+  console.log(`away for ${seconds.join(', ')} s; connections of each client that failed: ${lost.join(', ')}`)
+  expect(reports.map((report) => unexplained(report, outages))).toEqual(reports.map(() => []))
 }
 
 /** As the OOM killer does; a new Pod is started without kubelet's back-off. */

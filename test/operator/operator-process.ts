@@ -8,6 +8,7 @@ import { definitions } from '../../operator/schemas/all.ts'
 import type { Bed } from '../lab/bed.ts'
 import { kubeconfig } from '../lab/cluster/users.ts'
 import type { KubeObject } from '../lab/cluster/kubectl.ts'
+import { controlUrls } from '../lab/namespaces/addresses.ts'
 import { projectRoot } from '../lab/paths.ts'
 import { poll } from '../lab/poll.ts'
 import { readYaml } from '../users/readers/yaml.ts'
@@ -78,7 +79,7 @@ export class OperatorProcess implements AsyncDisposable {
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       KUBECONFIG: file('kubeconfig', kubeconfig(bed.cluster.url.v4, bed.cluster.ca, 'operator', token)),
       OPERATOR_NAMESPACE: namespace,
-      OPERATOR_LOGIN_SERVER: bed.controlUrl,
+      OPERATOR_LOGIN_SERVER: controlUrls[bed.cluster.families[0] ?? 'v4'],
       CLIENT_ID_FILE: file('client_id', id),
       CLIENT_SECRET_FILE: file('client_secret', secret),
       // A busy machine may take long for a write.

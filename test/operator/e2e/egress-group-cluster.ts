@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFailed } from 'vitest'
+import { expect } from 'vitest'
 import { clientPod } from '../../e2e/client-pod.ts'
 import { ways } from '../../e2e/cluster.ts'
 import { restartRollout } from '../../e2e/rollout.ts'
@@ -11,6 +11,7 @@ import { projectRoot } from '../../lab/paths.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { readYaml } from '../../users/readers/yaml.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
+import { printProxiesOnFailure } from './nothing-left.ts'
 
 const hosts = {
   /** Nodes of the tailnet; they answer on port 5432. */
@@ -83,11 +84,7 @@ export class EgressGroupCluster implements AsyncDisposable {
 
   printLogsOnFailure(): void {
     printLogsOnFailure(this.bed)
-    onTestFailed(async () => {
-      console.error(this.operator.logged.join('\n'))
-      for (const { metadata } of await this.bed.cluster.list('pods', namespace))
-        console.error(await this.bed.cluster.podLogs(metadata.name ?? '', { namespace }).catch(String))
-    })
+    printProxiesOnFailure(this.bed, this.operator)
   }
 
   /** Creates the Service of the docs under another name, or changes it. */

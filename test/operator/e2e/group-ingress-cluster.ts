@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFailed } from 'vitest'
+import { expect } from 'vitest'
 import type { KubeObject as Stored } from '../../../kube/controller/object.ts'
 import { textIn } from '../../../operator/proxy/state.ts'
 import { rolledOut } from '../../e2e/rollout.ts'
@@ -8,12 +8,14 @@ import { ask, type Bed, type Report, startBed, startTraffic } from '../../lab/be
 import { siteObjects } from '../../lab/cluster/ingress.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { backendObjects } from '../../lab/cluster/proxy.ts'
+import type { ClusterSpec } from '../../lab/cluster/spec.ts'
 import { buildImage } from '../../lab/images/image.ts'
 import { projectRoot } from '../../lab/paths.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { readYaml } from '../../users/readers/yaml.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
 import { authorityClass } from './install.ts'
+import { printProxiesOnFailure } from './nothing-left.ts'
 
 /** Two clients, so that each replica has one. */
 const hosts = {
@@ -33,23 +35,36 @@ type Status = {
   readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[]
 }
 
+type Protocols = readonly ('tcp' | 'udp')[]
+
+type Options = Pick<ClusterSpec, 'ipv4' | 'ipv6'> & {
+  /** A bed whose tailnet it shares, instead of one of its own; its Pods then have the name `db-2`. */
+  readonly tailnet?: Bed
+}
+
 /** The site `wiki` and the echo server `db`, which the manifests of the docs page make reachable; and two clients. */
 export class GroupIngressCluster implements AsyncDisposable {
-  readonly bed: Bed<keyof typeof hosts>
+  readonly bed: Bed
   readonly operator: OperatorProcess
 
-  private constructor(bed: Bed<keyof typeof hosts>, operator: OperatorProcess) {
+  private constructor(bed: Bed, operator: OperatorProcess) {
     this.bed = bed
     this.operator = operator
   }
 
-  static async start(): Promise<GroupIngressCluster> {
-    const [bed, image] = await Promise.all([startBed({ acme: true, hosts, cluster: { nodes: 2 } }), buildImage()])
+  static async start({ tailnet, ...families }: Options = {}): Promise<GroupIngressCluster> {
+    const [bed, image] = await Promise.all([
+      tailnet === undefined
+        ? startBed({ acme: true, hosts, cluster: { nodes: 2, ...families } })
+        : startBed({ tailnet, hosts: {}, cluster: { nodes: 1 } }),
+      buildImage(),
+    ])
     const { cluster, control } = bed
     const [, pod] = backendObjects('db')
     const spec = pod!['spec'] as { containers: [object] }
     // The Service has another port than the echo server of others.
-    const containers = [{ ...spec.containers[0], command: ['echo-server', 'db', '5432'] }]
+    const name = tailnet === undefined ? 'db' : 'db-2'
+    const containers = [{ ...spec.containers[0], command: ['echo-server', name, '5432'] }]
     await Promise.all([
       cluster.importImage(image.archive),
       installOperator(bed),
@@ -65,7 +80,7 @@ export class GroupIngressCluster implements AsyncDisposable {
 
   printLogsOnFailure(): void {
     printLogsOnFailure(this.bed)
-    onTestFailed(() => console.error(this.operator.logged.join('\n')))
+    printProxiesOnFailure(this.bed, this.operator)
   }
 
   get clients() {
@@ -108,32 +123,37 @@ export class GroupIngressCluster implements AsyncDisposable {
     return found === undefined ? 'none' : `${found.status}: ${found.message}`
   }
 
-  /** Waits until all clients reach the site `wiki` and the port of `db`, of both families and protocols. */
-  async reachable(): Promise<void> {
-    const { addresses } = await this.bed.control.service('svc:db')
+  /** Waits until all clients reach the site `wiki` and the port of `db`, of both families and these protocols. */
+  async reachable(protocols?: Protocols): Promise<void> {
+    await this.shows('wiki')
+    await this.answering((await this.bed.control.service('svc:db')).addresses, protocols)
+  }
+
+  /** Waits until all clients reach the site `wiki` under a name. */
+  async shows(name: string): Promise<void> {
     for (const client of this.clients) {
-      const site = () => ask(client, { to: 'wiki.lab.ts.net', protocol: 'https', patience: 5000 }).catch(String)
-      await expect.poll(site).toMatchObject({ host: 'wiki' })
-      for (const to of addresses)
-        for (const protocol of ['tcp', 'udp'] as const) {
-          const once = () => ask(client, { to, port: 5432, protocol, patience: 5000 }).catch(String)
-          await expect.poll(once).toMatchObject({ host: 'db' })
-        }
+      const once = () => ask(client, { to: `${name}.lab.ts.net`, protocol: 'https', patience: 5000 }).catch(String)
+      await expect.poll(once).toMatchObject({ host: 'wiki' })
     }
   }
 
-  /** Runs `work` while every client opens new connections to both; none of these may fail. */
-  async underLoad(work: () => Promise<void>): Promise<void> {
+  /** Waits until all clients reach `db` by these addresses, with these protocols. */
+  async answering(addresses: readonly string[], protocols: Protocols = ['tcp', 'udp']): Promise<void> {
+    for (const client of this.clients)
+      for (const to of addresses)
+        for (const protocol of protocols) {
+          const once = () => ask(client, { to, port: 5432, protocol, patience: 5000 }).catch(String)
+          await expect.poll(once).toMatchObject({ host: 'db' })
+        }
+  }
+
+  /** Runs `work` while every client opens new connections to both; gives what these saw. */
+  async load(
+    work: () => Promise<void>,
+    patience: { readonly patience: number; readonly retries: number },
+  ): Promise<readonly Report[]> {
     const { addresses } = await this.bed.control.service('svc:db')
-    // A connection that is open while the tailnet moves its client breaks, and is repeated as browsers do.
-    const often = {
-      mode: 'connect',
-      every: 250,
-      retries: 2,
-      count: 1_000_000,
-      duration: 3_600_000,
-      patience: 30_000,
-    } as const
+    const often = { mode: 'connect', every: 250, count: 1_000_000, duration: 4 * 3_600_000, ...patience } as const
     const load = await Promise.all(
       this.clients.flatMap((client) => [
         startTraffic(client, { ...often, to: 'wiki.lab.ts.net', protocol: 'https' }),
@@ -142,7 +162,13 @@ export class GroupIngressCluster implements AsyncDisposable {
     )
     await work()
     await expect.poll(() => load.filter(({ report }) => (report?.sent ?? 0) < 20)).toEqual([])
-    const reports: readonly Report[] = await Promise.all(load.map((one) => one.stop()))
+    return Promise.all(load.map((one) => one.stop()))
+  }
+
+  /** The same; no new connection may fail. */
+  async underLoad(work: () => Promise<void>): Promise<void> {
+    // A connection that is open while the tailnet moves its client breaks, and is repeated as browsers do.
+    const reports = await this.load(work, { patience: 30_000, retries: 2 })
     expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
       reports.map(() => ({ failures: [], unanswered: 0 })),
     )

@@ -1,8 +1,6 @@
-import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { ProxyPod } from '../../e2e/cluster.ts'
 import { expectAllAnswered, expectNothingFailed, restartUnderLoad, underLoad } from '../../e2e/egress-rollout.ts'
-import { kill, type Outage, unexplained } from '../../e2e/ingress-load.ts'
+import { expectOnlyExplained, killAgain, type Outage } from '../../e2e/ingress-load.ts'
 import { drain, soakTimes as times } from '../../e2e/rollout.ts'
 import { EgressGroupCluster } from './egress-group-cluster.ts'
 import { made } from './nothing-left.ts'
@@ -48,22 +46,11 @@ test('while a node is drained, no new connection fails', async () => {
 })
 
 test(`of ${times} replicas that are killed, each loses connections only until it is back`, async () => {
-  const outages: Outage[] = []
+  let outages: readonly Outage[] = []
   const reports = await underLoad(egress, 'db', async () => {
-    for (let time = 0; time < times; time += 1) {
-      const victim = new ProxyPod(egress.bed.cluster, `egress-${randomInt(3)}`)
-      const before = (await victim.pod())?.metadata.uid
-      const from = Date.now()
-      await kill(victim)
-      await expect.poll(async () => (await victim.pod())?.metadata.uid ?? before).not.toBe(before)
-      await victim.ready()
-      await forwarding(3)
-      outages.push({ from, to: Date.now() })
-    }
+    const names = [0, 1, 2].map((ordinal) => `egress-${ordinal}`)
+    outages = await killAgain(egress.bed.cluster, names, times, () => forwarding(3))
   })
-  const seconds = outages.map(({ from, to }) => Math.round((to - from) / 1000))
-  const lost = reports.map(({ sent, answered }) => sent - answered)
-  console.log(`killed for ${seconds.join(', ')} s; connections of each client that failed: ${lost.join(', ')}`)
-  expect(reports.map((report) => unexplained(report, outages))).toEqual(reports.map(() => []))
+  expectOnlyExplained(reports, outages)
   expect(egress.operator.errors).toEqual([])
 })

@@ -1,6 +1,6 @@
-import { expect } from 'vitest'
+import { expect, onTestFailed } from 'vitest'
 import type { Bed } from '../../lab/bed.ts'
-import { namespace } from '../operator-process.ts'
+import { namespace, type OperatorProcess } from '../operator-process.ts'
 
 const all = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods,networkpolicies'
 
@@ -27,4 +27,13 @@ export async function nothingLeft(bed: Bed): Promise<void> {
   await expect.poll(() => made(bed)).toEqual([])
   expect(await nodesOf(bed)).toEqual([])
   expect((await keysOf(bed)).filter(({ uses }) => uses === 0)).toEqual([])
+}
+
+/** If the test fails, prints the logs of the operator and of its proxies. */
+export function printProxiesOnFailure({ cluster }: Bed, operator: OperatorProcess): void {
+  onTestFailed(async () => {
+    console.error(operator.logged.join('\n'))
+    for (const { metadata } of await cluster.list('pods', namespace))
+      console.error(await cluster.podLogs(metadata.name ?? '', { namespace }).catch(String))
+  })
 }
