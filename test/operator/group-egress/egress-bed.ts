@@ -77,6 +77,14 @@ export class EgressBed implements AsyncDisposable {
     return found === undefined ? 'nothing' : `${found.status} ${found.reason}: ${found.message}`
   }
 
+  /** The reasons of the Events of a Service. */
+  async told(name: string): Promise<readonly string[]> {
+    type Listed = { readonly reason: string; readonly involvedObject: { readonly name: string } }
+    return (await this.here.bed.cluster.list<Listed>('events', 'apps'))
+      .filter(({ involvedObject }) => involvedObject.name === name)
+      .map(({ reason }) => reason)
+  }
+
   /** Changes annotations of a Service as a user does; null removes. */
   async annotate(name: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
     const patch = JSON.stringify({ metadata: { annotations } })

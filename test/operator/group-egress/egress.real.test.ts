@@ -100,6 +100,33 @@ test('of two Services that got one port, as by two operators, one gets another',
   for (const name of ['old', 'young']) await at.nothingLeft(name)
 })
 
+test('a Service for which its group has no ports left says so, and the others go on', async () => {
+  await using _ = await at.operate()
+  const ports = Array.from({ length: 600 }, (_port, index) => ({ port: index + 1, name: `p${index}` }))
+  const container = { image: 'lab.test/upstream' }
+  await at.here.bed.cluster.apply(
+    {
+      apiVersion: 'tailscale.com/v1alpha1',
+      kind: 'ProxyClass',
+      metadata: { name: 'upstream', annotations: { 'culvert/agent': 'upstream' } },
+      spec: { statefulSet: { pod: { tailscaleContainer: container, tailscaleInitContainer: container } } },
+    },
+    group('small', 1, { proxyClass: 'upstream' }),
+    service('first', through('small'), { ports }),
+  )
+  await expect.poll(() => at.condition('first')).toMatch(/^True ReadyToRouteTraffic/)
+  await at.here.bed.cluster.apply(service('second', through('small'), { ports }), service('third', through('small')))
+  await expect
+    .poll(() => at.condition('second', 'Configured'))
+    .toMatch(/^False ConfigurationFailed:.*: the group has 1000 ports, and not 600 of them are free/)
+  await expect.poll(() => at.told('second')).toContain('ConfigurationFailed')
+  await expect.poll(() => at.condition('third')).toMatch(/^True ReadyToRouteTraffic/)
+  expect(await at.condition('first')).toMatch(/^True ReadyToRouteTraffic/)
+  await at.remove('first', 'second', 'third')
+  for (const name of ['first', 'second', 'third']) await at.nothingLeft(name)
+  await at.here.bed.cluster.kubectl(['delete', 'proxygroup/small', 'proxyclass/upstream', '--timeout=300s'])
+})
+
 test('a Service whose annotations leave no room for what is noted there says so, until they do', async () => {
   await using _ = await at.operate()
   const large = 'example.com/large'
@@ -156,11 +183,7 @@ describe('a Service that cannot be, or not now', () => {
     await using _ = await at.operate()
     await at.here.bed.cluster.apply(group('three', 0, { type: 'ingress' }), object)
     await expect.poll(() => at.condition(name, 'Valid')).toMatch(valid)
-    const told = async () =>
-      (await at.here.bed.cluster.list<{ reason: string; involvedObject: { name: string } }>('events', 'apps'))
-        .filter(({ involvedObject }) => involvedObject.name === name)
-        .map((event) => event.reason)
-    await expect.poll(told).toContain(reason)
+    await expect.poll(() => at.told(name)).toContain(reason)
     expect(await at.childrenOf(name)).toEqual([])
     await at.remove(name)
     await at.nothingLeft(name)
