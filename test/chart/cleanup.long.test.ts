@@ -5,7 +5,7 @@ import { chart } from '../lab/helm.ts'
 import { testBed } from '../lab/vitest.ts'
 import { buildImages, installOperator } from '../operator/e2e/install.ts'
 
-test('somebody installs the chart, has traffic by one annotation, and `helm uninstall` leaves nothing', async () => {
+test('somebody installs the chart, has traffic by one annotation, `helm test` finds all well, and `helm uninstall` leaves nothing', async () => {
   const images = await buildImages()
   const client = { network: 'wan', tailscaled: true } as const
   await using bed = await testBed({ hosts: { client }, cluster: { nodes: 1 } })
@@ -19,6 +19,9 @@ test('somebody installs the chart, has traffic by one annotation, and `helm unin
   await expect.poll(reached).toMatchObject({ host: 'backend' })
 
   const release = ['operator', `--namespace=${proxyNamespace}`]
+  const { stdout: checked } = await cluster.helm(['test', ...release, '--logs'])
+  expect(checked).toContain('ok rights: ')
+  expect(checked).not.toMatch(/^error /m)
   await cluster.helm([
     'upgrade',
     release[0]!,
@@ -26,7 +29,7 @@ test('somebody installs the chart, has traffic by one annotation, and `helm unin
     release[1]!,
     '--wait',
     '--reuse-values',
-    '--set=cleanup.enabled=true',
+    '--set=cleanup.enabled=true,keepCRDs=false',
   ])
   await cluster.helm(['uninstall', ...release])
   expect((await control.nodes()).map(({ name }) => name)).toEqual(['client'])
@@ -34,5 +37,7 @@ test('somebody installs the chart, has traffic by one annotation, and `helm unin
   const left = await cluster.list(kinds, proxyNamespace)
   expect(left.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual(['ServiceAccount/default'])
   expect((await cluster.get('service', 'backend'))?.metadata['finalizers']).toBeUndefined()
-  expect(await cluster.list('customresourcedefinitions')).not.toEqual([])
+  // Helm does not wait until the API server has taken the last of them away.
+  const definitions = async () => (await cluster.list('customresourcedefinitions')).map(({ metadata }) => metadata.name)
+  await expect.poll(definitions).toEqual([])
 })
