@@ -39,6 +39,8 @@ export type Candidate = {
   readonly seen: Seen | undefined
   /** It is leader until then, unless it renews the Lease. */
   readonly until: number | undefined
+  /** As leader it has seen an earlier version of the Lease than it had written. */
+  readonly isUndone?: true
 }
 
 /** What a candidate is to do. */
@@ -65,6 +67,7 @@ export function saw(before: Candidate, view: LeaseView | undefined, now: number)
     const longest = Math.max(times.lease, seen?.view?.lease ?? 0)
     return { ...before, seen: { view, free: now + longest } }
   }
+  if (before.until !== undefined && isEarlier(view.version, seen?.view?.version)) return { ...before, isUndone: true }
   if (seen?.view?.record === view.record) return { ...before, seen: { ...seen, view } }
   // Also if it is its own from a request that was given up: that may have arrived much later, while another is leader.
   return { ...before, seen: { view, free: view.holder === undefined ? now : now + (view.lease ?? times.lease) } }
@@ -75,13 +78,23 @@ export function wrote(before: Candidate, view: LeaseView, sent: number): Candida
   return { ...before, seen: { view, free: sent }, until: sent + before.times.deadline }
 }
 
-export const isLeader = ({ until }: Candidate, now: number): boolean => until !== undefined && now < until
+export const isLeader = ({ until, isUndone }: Candidate, now: number): boolean =>
+  until !== undefined && now < until && !isUndone
+
+/**
+ * Whether one version of an object is from before another: of decimal numbers the smaller one, as Kubernetes defines
+ * since 1.35. Nothing is said of others.
+ */
+const isEarlier = (version: string, than: string | undefined): boolean =>
+  than !== undefined && [version, than].every((one) => /^[1-9]\d*$/.test(one)) && BigInt(version) < BigInt(than)
 
 /** What is to be done at `now`. */
-export function stepOf({ identity, times, seen, until }: Candidate, now: number): Step {
+export function stepOf({ identity, times, seen, until, isUndone }: Candidate, now: number): Step {
   const holder = seen?.view?.holder
   if (until !== undefined) {
     if (holder !== undefined && holder !== identity) return { type: 'lost', reason: `${holder} has taken it` }
+    // All that it knows of the cluster may be of a future that there will not be, and watches do not tell.
+    if (isUndone) return { type: 'lost', reason: 'the cluster is in an earlier state, as after a restore of etcd' }
     if (now >= until) return { type: 'lost', reason: `it could not be renewed for ${times.deadline / 1000} s` }
     const renewed = until - times.deadline
     return now >= renewed + times.retry ? { type: 'write' } : { type: 'wait', ms: renewed + times.retry - now }

@@ -92,6 +92,19 @@ describe('a candidate', () => {
     expect(stepOf(sees(self, lease('other'), 1500), 1500)).toEqual({ type: 'lost', reason: 'other has taken it' })
     expect(stepOf(sees(self, undefined, 3000), 3000)).toEqual(writes)
   })
+
+  it('is leader no more when the Lease is as it was before its last write', () => {
+    const [before, after] = [lease('me', 1), lease('me', 2)]
+    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(after), 1000)
+    const undone = sees(self, before, 1500)
+    expect(isLeader(undone, 1500)).toBe(false)
+    const reason = 'the cluster is in an earlier state, as after a restore of etcd'
+    expect(stepOf(undone, 1500)).toEqual({ type: 'lost', reason })
+    // A write whose answer was lost, and versions that are no numbers.
+    expect(isLeader(sees(self, lease('me', 3), 1500), 1500)).toBe(true)
+    const named = { ...before, metadata: { ...before.metadata, resourceVersion: 'a' } }
+    expect(isLeader(sees(self, named, 1500), 1500)).toBe(true)
+  })
 })
 
 describe('what is written', () => {

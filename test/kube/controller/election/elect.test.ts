@@ -99,6 +99,22 @@ it('goes on as leader when somebody deletes the Lease, and nobody else begins', 
   expect(here.replicas.leases.holder).toBe(before[0])
 })
 
+it('ends being leader when the cluster is in an earlier state, of which its own watch tells nothing', async () => {
+  using here = await running(1)
+  const { election } = here.replicas.of(0)
+  const reasons: string[] = []
+  void election.lost.then((reason) => reasons.push(reason))
+  const restore = here.replicas.leases.snapshot()
+  await here.clock.advance(2 * times.retry)
+  restore()
+  await here.clock.advance(2 * times.retry)
+  expect(reasons).toEqual(['the cluster is in an earlier state, as after a restore of etcd'])
+  expect(() => election.gate.check()).toThrow('earlier state')
+  await here.clock.advance(2 * times.lease)
+  expect(here.replicas.leaders).toHaveLength(1)
+  expect(here.replicas.broken).toEqual([])
+})
+
 const step = fc.record({
   who: fc.nat(2),
   what: fc.constantFrom('pause', 'resume', 'cut', 'heal', 'kill', 'terminate', 'delete', 'clock', 'nothing'),

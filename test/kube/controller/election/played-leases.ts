@@ -51,6 +51,15 @@ export class PlayedLeases {
     this.#tell({ type: 'remove', object, version: String(this.#version) })
   }
 
+  /** What brings back the Lease of now, and counts versions from there: watches do not tell. */
+  snapshot(): () => void {
+    const [lease, version] = [this.#lease, this.#version]
+    return () => {
+      this.#lease = lease
+      this.#version = version
+    }
+  }
+
   #set(spec: Spec): KubeObject {
     this.#version += 1
     const version = String(this.#version)
