@@ -5,7 +5,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import { ApiError } from '../api/error.ts'
-import { hasWaited } from '../proxy/remove.ts'
+import { deletionPatience } from '../proxy/patience.ts'
 import { type Parent, parentValue } from '../objects/parent.ts'
 import { configMaps, proxyGroups, roleBindings, roles, secrets } from '../objects/resources.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -41,6 +41,7 @@ export type Remover = ReturnType<typeof remover>
 export function remover({ caches: { world }, applier: { prune }, tell, vips, settings, clock }: Options) {
   const { namespace } = settings
   const departing = departures(clock)
+  const hasWaited = deletionPatience(clock)
 
   /** How long to wait until replicas need not serve a Tailscale Service any more; 0: no more. */
   const withdrawal = (record: ServiceRecord): number => {
@@ -57,7 +58,7 @@ export function remover({ caches: { world }, applier: { prune }, tell, vips, set
       await vips.release(service, signal)
     } catch (error) {
       if (hasNone(error)) return
-      if (object === undefined || !(error instanceof ApiError) || !hasWaited(object, clock)) throw error
+      if (object === undefined || !(error instanceof ApiError) || !hasWaited(object)) throw error
       const message = `${service} is left in the tailnet, since it could not be removed: ${describe(error)}`
       await tell(object, { type: 'Warning', reason: 'ServiceNotRemoved', message })
     }

@@ -11,6 +11,7 @@ import type { Caches } from '../world/caches.ts'
 import { heldIn, keyDescriptionFor } from './auth-key.ts'
 import { forEach } from './each.ts'
 import { madeFor } from './owned.ts'
+import { deletionPatience } from './patience.ts'
 import { type RelabelOptions, relabels } from './relabel.ts'
 import { type ReleaseOptions, releasing } from './release.ts'
 import { deviceIdIn } from './state.ts'
@@ -26,9 +27,6 @@ export type RemovalOptions = ReleaseOptions & {
 /** Whose Secrets are removed; `object` is undefined if it is gone already. */
 export type Owner = { readonly parent: Parent; readonly object: KubeObject | undefined }
 
-/** How long the deletion of an object may wait for Tailscale's API. */
-const patienceMs = 600_000
-
 /** Takes away what was made for parents: Pods, then their devices, then the rest. All steps can be repeated. */
 export function removal(options: RemovalOptions) {
   const {
@@ -36,8 +34,8 @@ export function removal(options: RemovalOptions) {
     caches: { world, store },
     prune,
     tell,
-    clock,
   } = options
+  const hasWaited = deletionPatience(options.clock)
   const { device: removeDevice, key: removeKey } = releasing(options)
   const relabel = relabels(options)
 
@@ -49,7 +47,7 @@ export function removal(options: RemovalOptions) {
       if (device !== undefined) await removeDevice(device, { secret, object }, signal)
       else if (key !== undefined) await removeKey(key, keyDescriptionFor(parent), { secret, object }, signal)
     } catch (error) {
-      if (object === undefined || !(error instanceof ApiError) || !hasWaited(object, clock)) throw error
+      if (object === undefined || !(error instanceof ApiError) || !hasWaited(object)) throw error
       const what = device === undefined ? `auth key ${key}` : `device ${device}`
       const message = `${what} is left in the tailnet, since it could not be removed: ${describe(error)}`
       await tell(object, { type: 'Warning', reason: 'DeviceNotRemoved', message })
@@ -100,9 +98,4 @@ export function removal(options: RemovalOptions) {
       return object === undefined || (await relabel(parent, flight.signal)) === 0
     },
   }
-}
-
-/** Whether the deletion of an object has waited for Tailscale’s API as long as it may. */
-export function hasWaited({ metadata: { deletionTimestamp } }: KubeObject, clock: Clock): boolean {
-  return deletionTimestamp !== undefined && clock.date().getTime() - Date.parse(deletionTimestamp) >= patienceMs
 }
