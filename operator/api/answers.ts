@@ -22,6 +22,7 @@ const deviceSchema = z.object({
   addresses: texts,
   tags: texts,
   machineKey: optional(z.string()),
+  connectedToControl: optional(z.boolean()),
   advertisedRoutes: texts,
   enabledRoutes: texts,
 })
@@ -129,6 +130,7 @@ const device = ({
   addresses,
   tags,
   machineKey,
+  connectedToControl,
   advertisedRoutes,
   enabledRoutes,
 }: z.infer<typeof deviceSchema>): TailnetDevice => ({
@@ -138,6 +140,7 @@ const device = ({
   addresses: addresses ?? [],
   tags: tags ?? [],
   machineKey: machineKey || undefined,
+  isConnected: connectedToControl ?? undefined,
   ...(advertisedRoutes && enabledRoutes && { routes: { advertised: advertisedRoutes, enabled: enabledRoutes } }),
 })
 

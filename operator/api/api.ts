@@ -78,6 +78,8 @@ export type TailnetDevice = {
   readonly tags: readonly string[]
   /** The public machine key, `mkey:…`; undefined for a device of another tailnet that is shared with this one. */
   readonly machineKey: string | undefined
+  /** Whether it is connected to the control server now; undefined if that does not say. */
+  readonly isConnected?: boolean | undefined
   /** Which networks the node offers, and which of all are approved; not in lists, and not with every server. */
   readonly routes?: { readonly advertised: readonly string[]; readonly enabled: readonly string[] }
 }

@@ -1,14 +1,14 @@
 import { CulvertError, describe } from '../../lib/errors.ts'
-import { type Flags, parseFlags } from '../../lib/flags.ts'
+import { type Flags, type FlagType, type Given, parseFlags } from '../../lib/flags.ts'
 
 /** A command that looks, changes nothing, and prints what it has found. */
 export type Reporting = {
   readonly name: string
   readonly help: string
   /** Besides --json and --help. */
-  readonly flags?: readonly string[]
-  /** Looks, given the names of the flags that are set. @throws CulvertError `usage` for those that do not fit */
-  readonly look: (given: ReadonlySet<string>) => Promise<Report>
+  readonly flags?: readonly (readonly [name: string, type: FlagType])[]
+  /** Looks, given the flags that are set, with their values. @throws CulvertError `usage` for those that do not fit */
+  readonly look: (given: ReadonlyMap<string, string>) => Promise<Report>
 }
 
 export type Report = {
@@ -29,10 +29,11 @@ export async function report(
   write: (text: string) => void,
   print = toStandardOutput,
 ): Promise<0 | 1 | 2> {
-  const known: Flags = new Map([...flags, 'json', 'help'].map((flag) => [flag, 'boolean']))
+  const known: Flags = new Map([...flags, ['json', 'boolean'], ['help', 'boolean']])
   try {
     const all = parseFlags(args, known)
-    const given = new Set(all.flatMap((flag) => (flag.value === 'true' ? [flag.name] : [])))
+    const isSet = (flag: Given): boolean => known.get(flag.name) === 'value' || flag.value === 'true'
+    const given = new Map(all.filter(isSet).map((flag) => [flag.name, flag.value]))
     if (given.has('help')) {
       await print(help)
       return 0

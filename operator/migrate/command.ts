@@ -35,7 +35,7 @@ export const runMigrate = (
     {
       name: 'migrate',
       help,
-      flags: ['dry-run'],
+      flags: [['dry-run', 'boolean']],
       look: async (given) => {
         if (!given.has('dry-run'))
           throw new CulvertError('usage', 'migrate needs --dry-run: the operator itself takes over, when it is started')

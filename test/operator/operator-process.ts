@@ -35,15 +35,20 @@ export class OperatorProcess implements AsyncDisposable {
   readonly #folder: string
   /** What it has logged, without the times. */
   readonly logged: readonly string[]
+  /** What it has printed. */
+  readonly printed: readonly string[]
 
   private constructor(child: ChildProcess, folder: string) {
     this.#child = child
     this.#folder = folder
-    const logged: string[] = []
-    const lines = createInterface({ input: child.stderr! })
-    lines.on('line', (line) => logged.push(line.replace(/^boot: \S+ \S+ /, '')))
-    this.#closed = Promise.all([once(child, 'exit'), once(lines, 'close')])
+    const [logged, printed]: [string[], string[]] = [[], []]
+    const logs = createInterface({ input: child.stderr! })
+    const prints = createInterface({ input: child.stdout! })
+    logs.on('line', (line) => logged.push(line.replace(/^boot: \S+ \S+ /, '')))
+    prints.on('line', (line) => printed.push(line))
+    this.#closed = Promise.all([once(child, 'exit'), once(logs, 'close'), once(prints, 'close')])
     this.logged = logged
+    this.printed = printed
   }
 
   /** Starts one, and returns when it follows the cluster. `program`: its bundle, instead of the sources. */
@@ -91,7 +96,7 @@ export class OperatorProcess implements AsyncDisposable {
     const tied = ['setpriv', '--pdeathsig', 'KILL', '--'] as const
     const own = [process.execPath, program, ...programArguments]
     const [command, ...args] = [...tied, ...bed.cluster.argv.slice(0, -1), ...tied, ...own]
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
     return new OperatorProcess(child, folder)
   }
 

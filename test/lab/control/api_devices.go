@@ -21,6 +21,7 @@ type deviceView struct {
 	Authorized bool           `json:"authorized"`
 	Created    time.Time      `json:"created"`
 	LastSeen   time.Time      `json:"lastSeen"`
+	Connected  bool           `json:"connectedToControl"`
 	Expires    *time.Time     `json:"expires,omitempty"`
 	NodeKey    string         `json:"nodeKey"`
 	MachineKey string         `json:"machineKey"`
@@ -35,7 +36,7 @@ func (a *httpAPI) deviceLocked(n *node) deviceView {
 	v := a.tn.viewLocked(n)
 	d := deviceView{
 		ID: strconv.FormatInt(v.ID, 10), NodeID: v.StableID, Name: v.FQDN, Hostname: n.hostLabel,
-		Addresses: v.Addresses, Tags: v.Tags, User: v.User, Authorized: v.Approved, Created: v.Created, LastSeen: v.LastSeen,
+		Addresses: v.Addresses, Tags: v.Tags, User: v.User, Authorized: v.Approved, Created: v.Created, LastSeen: v.LastSeen, Connected: v.Online,
 		Expires: v.KeyExpiry, NodeKey: v.NodeKey, MachineKey: v.MachineKey, Advertised: v.AdvertisedRoutes, Enabled: v.Routes,
 	}
 	if n.hostinfo != nil {
