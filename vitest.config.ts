@@ -16,7 +16,7 @@ const slowest: Readonly<Record<string, number>> = {
   'groups-ingress': 235,
   'groups-egress': 185,
   examples: 180,
-  replicas: 150,
+  replicas: 165,
   'egress-guard': 110,
   'egress-packets': 45,
   'group-ingress': 98,

@@ -65,6 +65,12 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     nodes.set(authKey, made)
     return made
   }
+  /** What an agent writes that has joined, or that asks for another key, since this one is refused. */
+  const joining = (hostname: string, authKey: string): Promise<Change> =>
+    join(hostname, authKey).then(joined, (error: unknown) => {
+      problem(`${hostname}: ${String(error)}`)
+      return { reissue_authkey: authKey }
+    })
   /** Writes an object of these; its key does not run again before the store shows that, so that nothing is done twice. */
   const write = async (
     of: Followed,
@@ -131,12 +137,13 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     const fault = faults.get(name)
     const step = stepOf(replica.texts, uid, fault)
     if (step.change['reissue_authkey'] === null) faults.delete(name)
-    const more = step.does === 'join' ? joined(await join(step.hostname, step.authKey)) : {}
+    const more = step.does === 'join' ? await joining(step.hostname, step.authKey) : {}
     const isForwarding = step.does === 'run' && Object.keys(step.change).length === 0
     const forwarded = isForwarding ? replicaChange(replica, fault) : {}
     await change(name, { ...step.change, ...more, ...forwarded }, flight)
     if (isForwarding && name.endsWith('-0') && fault !== 'no-https') await issue(replica, flight)
-    await tellPod(pod, step.does !== 'wait' && fault !== 'never-ready', replica.podIPs, flight)
+    const isUp = step.does !== 'wait' && more['reissue_authkey'] === undefined
+    await tellPod(pod, isUp && fault !== 'never-ready', replica.podIPs, flight)
   }
 
   /** As the first replica of a group does, for Secrets that wait for their certificate. */

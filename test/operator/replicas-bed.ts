@@ -1,31 +1,39 @@
+import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
+import { leases } from '../../kube/controller/election/lease.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
 import { services } from '../../operator/objects/resources.ts'
 import { ApiBed, never } from '../kube/controller/api-bed.ts'
 import { type Bed, startBed } from '../lab/bed.ts'
+import { ofMany } from '../lab/patience.ts'
+import { poll } from '../lab/poll.ts'
+import { run } from '../lab/run.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
+import { type Asked, foundIn, managed, parentIn, readyIn, wantedOf } from './exposed-services.ts'
 import { installOperator, namespace } from './operator-process.ts'
 import { joinOf, playAgents, type PlayedAgents } from './played-agents.ts'
+import { oneOf } from './random.ts'
 import { isLeading, type Replica, type Replicas } from './replicas.ts'
 
 const faults = ['kill', 'terminate', 'stop', 'cut'] as const
-const oneOf = <T>(all: readonly T[]): T => all[Math.floor(Math.random() * all.length)]!
 
 /** A tailnet and an API server without nodes, where agents are played, for replicas of the operator. */
 export class ReplicasBed implements AsyncDisposable {
   readonly bed: Bed
-  readonly #kube: ApiBed
-  readonly #agents: PlayedAgents
+  readonly kube: ApiBed
+  #agents: PlayedAgents
   readonly #problems: string[] = []
   readonly #exposed: string[] = []
 
   private constructor(bed: Bed, kube: ApiBed) {
     this.bed = bed
-    this.#kube = kube
-    this.#agents = playAgents(kube.direct, {
-      namespace,
-      problem: (text) => void this.#problems.push(text),
-      join: joinOf(bed),
-    })
+    this.kube = kube
+    this.#agents = this.#play()
+  }
+
+  #play(): PlayedAgents {
+    const problem = (text: string): void => void this.#problems.push(text)
+    return playAgents(this.kube.direct, { namespace, problem, join: joinOf(this.bed) })
   }
 
   static async start(): Promise<ReplicasBed> {
@@ -45,8 +53,8 @@ export class ReplicasBed implements AsyncDisposable {
     const annotations = { 'tailscale.com/expose': 'true', 'tailscale.com/hostname': name }
     const metadata = { name, namespace: 'apps', annotations }
     const spec = { selector: { app: 'a' }, ports: [{ port: 80 }] }
-    this.#exposed.push(name)
-    await this.#kube.direct.create(services, { apiVersion: 'v1', kind: 'Service', metadata, spec }, never)
+    this.remember(name)
+    await this.kube.direct.create(services, { apiVersion: 'v1', kind: 'Service', metadata, spec }, never)
   }
 
   /** Waits until replicas have done what a Service asks for. */
@@ -59,17 +67,83 @@ export class ReplicasBed implements AsyncDisposable {
   }
 
   async #standing(name: string): Promise<string> {
-    const service = await this.#kube.direct.get(services, { name, namespace: 'apps' }, never)
-    const { conditions = [] } = (service?.['status'] ?? {}) as {
-      conditions?: { type: string; reason: string; message: string }[]
-    }
-    const ready = conditions.find(({ type }) => type === 'TailscaleProxyReady')
+    const service: Asked | undefined = await this.kube.direct.get(services, { name, namespace: 'apps' }, never)
+    const ready = service && readyIn(service)
     return ready === undefined ? 'nothing' : `${ready.reason}: ${ready.message}`
+  }
+
+  /** A Service asks for nothing any more, or does again, without being touched here. */
+  forget(name: string): void {
+    this.#exposed.splice(this.#exposed.indexOf(name), 1)
+  }
+  remember(name: string): void {
+    this.#exposed.push(name)
+  }
+
+  /** Deletes a Service. */
+  async remove(name: string): Promise<void> {
+    this.forget(name)
+    const { metadata } = (await this.kube.direct.get(services, { name, namespace: 'apps' }, never))!
+    const target = { name, namespace: 'apps', uid: metadata.uid! }
+    await this.kube.direct.delete(services, target, { propagation: 'Background' }, never)
   }
 
   /** The names in the tailnet. */
   async nodes(): Promise<string[]> {
     return (await this.bed.control.nodes()).map(({ name }) => name).toSorted()
+  }
+
+  /** The control server knows the device of a Service’s proxy no more, so its agent asks for another key. */
+  async refuse(name: string): Promise<void> {
+    const sets = await this.bed.cluster.list<KubeObject>('statefulsets', namespace, managed)
+    this.#agents.fault(`${sets.find((one) => parentIn(one) === name)!.metadata.name}-0`, 'key-refused')
+  }
+
+  /** Plays agents anew: those that run know a cluster that is not there any more. */
+  async replay(change: () => Promise<unknown>): Promise<void> {
+    await this.#agents[Symbol.asyncDispose]()
+    await change()
+    this.#agents = this.#play()
+  }
+
+  /**
+   * Waits until there is what the Services ask for, and nothing else, in the cluster and in the tailnet, which may also
+   * have `others`.
+   */
+  async settles(replicas: Replicas, others: readonly string[] = []): Promise<void> {
+    const found = async () => {
+      await replicas.revive()
+      return foundIn(this.bed)
+    }
+    await expect.poll(found, ofMany).toEqual(wantedOf(this.#exposed, others))
+    expect(replicas.broken).toEqual([])
+  }
+
+  /** Resolves with true once all is as Services ask for. */
+  settled(): Promise<true> {
+    const wanted = wantedOf(this.#exposed)
+    return poll(
+      'that all is as it is to be',
+      async () => isDeepStrictEqual(await foundIn(this.bed), wanted) || undefined,
+      500,
+    )
+  }
+
+  /** Gives the Lease back in the place of a leader that is dead. */
+  async freeLease(): Promise<void> {
+    const name = { namespace, name: 'culvert-operator' }
+    const body = { spec: { holderIdentity: null } }
+    await this.kube.direct.patch(leases, name, { type: 'merge', body, manager: 'test' }, never)
+  }
+
+  /** Has etcd refuse to take more, as when its disk or its quota is full, or ends that. */
+  async fillEtcd(isFull: boolean): Promise<void> {
+    const program = `
+      const ask = async (path, body) => (await fetch('http://127.0.0.1:2379/v3/' + path, { method: 'POST', body: JSON.stringify(body) })).json()
+      const { header } = await ask('maintenance/status', {})
+      console.log(JSON.stringify(await ask('maintenance/alarm', { action: '${isFull ? 'ACTIVATE' : 'DEACTIVATE'}', memberID: header.member_id, alarm: 'NOSPACE' })))`
+    const enter = this.bed.cluster.argv.slice(0, -1)
+    await run([...enter, process.execPath, '--input-type=module', '--eval', program])
   }
 
   /** Replicas do their work through a number of random faults; nothing is done twice or left out. */
@@ -130,7 +204,7 @@ export class ReplicasBed implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agents[Symbol.asyncDispose]()
-    await this.#kube[Symbol.asyncDispose]()
+    await this.kube[Symbol.asyncDispose]()
     await this.bed.down()
   }
 }

@@ -3,6 +3,7 @@ import { expectDashboardShows } from './monitoring/dashboard.ts'
 import { namespace } from './operator-process.ts'
 import { ReplicasBed } from './replicas-bed.ts'
 import { ample, Replicas, times } from './replicas.ts'
+import { weathers } from './storm.ts'
 
 let here: ReplicasBed
 beforeAll(async () => {
@@ -153,4 +154,9 @@ test('a Lease that somebody deletes is made anew by the leader, and nobody else 
 test('ten random kills, stops and cuts: each Service gets its proxy once, and only one replica writes', async () => {
   await using replicas = await start()
   await here.survives(replicas, 10)
+})
+
+test('conflicts on every write, refusals, cut watches, a killed API server and a failing Tailscale API leave each Service its one proxy', async () => {
+  await using replicas = await start(ample)
+  await weathers(here, replicas, 1)
 })

@@ -8,6 +8,7 @@ import { run } from '../lab/run.ts'
 import { relay, Way } from '../lab/way.ts'
 import { namespace, OperatorProcess } from './operator-process.ts'
 
+type Texts = Readonly<Record<string, string>>
 type Times = { readonly lease: number; readonly deadline: number; readonly retry: number }
 
 /** In seconds: short, since tests wait until the Lease expires. */
@@ -43,18 +44,20 @@ export class Replicas implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'culvert-replicas-'))
   readonly #ends: (() => unknown)[] = []
   readonly #times: Times
+  readonly #more: Texts
   #way!: Way
   /** The replica that wrote itself into the Lease last. */
   #owner: string | undefined
 
-  constructor(bed: Bed, of: Times) {
+  constructor(bed: Bed, of: Times, more: Texts) {
     this.#bed = bed
     this.#times = of
+    this.#more = more
   }
 
-  /** Starts replicas with names, one after the other: the first one is the leader. */
-  static async start(bed: Bed, names: readonly string[], of = times): Promise<Replicas> {
-    const replicas = new Replicas(bed, of)
+  /** Starts replicas with names, one after the other: the first one is the leader. `more`: of their environment. */
+  static async start(bed: Bed, names: readonly string[], of = times, more: Texts = {}): Promise<Replicas> {
+    const replicas = new Replicas(bed, of, more)
     replicas.#way = await Way.open(replicas.#enter, new URL(bed.cluster.url.v4))
     for (const name of names) {
       await replicas.#add(name)
@@ -106,6 +109,7 @@ export class Replicas implements AsyncDisposable {
       CULVERT_LEASE_DURATION: `${this.#times.lease}s`,
       CULVERT_LEASE_RENEW_DEADLINE: `${this.#times.deadline}s`,
       CULVERT_LEASE_RETRY_PERIOD: `${this.#times.retry}s`,
+      ...this.#more,
     })
   }
 

@@ -5,10 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 export type Seen = { readonly method: string; readonly url: string; readonly type: string }
 
+const reasons: Readonly<Record<number, string>> = { 409: 'Conflict', 410: 'Expired', 429: 'TooManyRequests' }
+
 /** What happens to a request instead of its being passed on unchanged. */
 export type Fault = {
   /** Answered with this status by the proxy itself. */
   readonly status?: number
+  /** With this header `Retry-After`. */
+  readonly retryAfter?: string
   /** Milliseconds before it is passed on. */
   readonly delay?: number
   /** Passed on with this URL. */
@@ -87,14 +91,15 @@ export class FaultyProxy implements AsyncDisposable {
       return void response.destroy()
     }
     this.seen.push(seen)
-    const { status, delay: ms = 0, url: path = url, before } = this.fault(seen) ?? {}
+    const { status, retryAfter, delay: ms = 0, url: path = url, before } = this.fault(seen) ?? {}
     await delay(ms)
     await before?.()
     if (response.destroyed) return
     if (status !== undefined) {
       incoming.resume()
-      const reason = status === 409 ? 'Conflict' : 'InternalError'
-      response.writeHead(status, { 'Content-Type': 'application/json' })
+      const reason = reasons[status] ?? 'InternalError'
+      const more = retryAfter === undefined ? {} : { 'Retry-After': retryAfter }
+      response.writeHead(status, { 'Content-Type': 'application/json', ...more })
       response.end(
         JSON.stringify({ kind: 'Status', status: 'Failure', message: 'made by the test', reason, code: status }),
       )

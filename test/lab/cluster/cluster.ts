@@ -4,6 +4,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { CulvertError } from '../../../lib/errors.ts'
 import { memberOf } from '../namespaces/cgroups.ts'
+import { seenFrom } from '../namespaces/files.ts'
 import type { BedRecord } from '../namespaces/record.ts'
 import { Host } from '../hosts/host.ts'
 import type { Programs } from '../ready.ts'
@@ -14,6 +15,7 @@ import { componentsOf } from './components.ts'
 import { Kubectl } from './kubectl.ts'
 import { clusterPaths } from './paths.ts'
 import type { Pod } from './pods.ts'
+import { snapshotOf } from './snapshot.ts'
 
 export type { KubeObject, KubectlOptions } from './kubectl.ts'
 
@@ -102,6 +104,12 @@ export class Cluster extends Kubectl {
         await this.wait(`node/${name}`, 'Ready')
       }),
     ])
+  }
+
+  /** Keeps the cluster's state, and gives what brings it back once, as a restore of etcd does. */
+  async snapshot(): Promise<() => Promise<void>> {
+    const directory = seenFrom(this.#record.holder!.pid, clusterPaths(this.#record.name).etcd)
+    return snapshotOf(this.component('etcd'), this.component('kube-apiserver'), directory)
   }
 
   /** Imports an image, an archive on this side, into nodes: all when left out. */
