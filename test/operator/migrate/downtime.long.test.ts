@@ -3,6 +3,7 @@ import { printLogsOnFailure } from '../../lab/vitest.ts'
 import type { OperatorProcess } from '../operator-process.ts'
 import { DowntimeCluster, type Seen } from './downtime-cluster.ts'
 import { installInPlace, removeDeployment } from './in-place.ts'
+import { standingOf } from './standing.ts'
 
 let cluster: DowntimeCluster
 let operator: OperatorProcess | undefined
@@ -17,7 +18,10 @@ afterAll(async () => {
 })
 beforeEach(() => {
   printLogsOnFailure(cluster.bed)
-  onTestFailed(() => console.error(operator?.logged.join('\n')))
+  onTestFailed(async () => {
+    console.error([...(operator?.logged ?? []), 'upstream:', ...cluster.upstream.log].join('\n'))
+    console.error(await standingOf(cluster.bed, ['out', 'remote', 'in', 'shared']))
+  })
 })
 
 /** What was seen of each kind since the last call, printed as a table; all of them answer now. */
