@@ -27,6 +27,13 @@ func (t *tailnet) mapLocked(n *node, req *tailcfg.MapRequest, now time.Time) *ta
 		DNSConfig:    t.dnsLocked(n),
 		UserProfiles: t.users(),
 	}
+	if len(n.tags) > 0 {
+		// A tagged node sees itself as a user of its own, whose name is its own: by that, Tailscale's operator learns
+		// the domain of its proxies.
+		res.Node.User = userSelf
+		self := tailcfg.UserProfile{ID: userSelf, LoginName: n.name + "." + t.domain, DisplayName: n.name}
+		res.UserProfiles = append(res.UserProfiles, self)
+	}
 	// Until it is approved, a node sees no other node, and no other node sees it.
 	if !n.approved {
 		res.PacketFilters = map[string][]tailcfg.FilterRule{"base": {}}

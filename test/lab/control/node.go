@@ -16,10 +16,11 @@ import (
 const offlineGrace = 2 * time.Second
 
 // The users of the tailnet: all nodes without tags belong to one, and tagged
-// nodes to another.
+// nodes to another; each of these sees itself as a third one.
 const (
 	userLab    tailcfg.UserID = 1
 	userTagged tailcfg.UserID = 2
+	userSelf   tailcfg.UserID = 3
 )
 
 // node is a machine in the tailnet.
