@@ -218,8 +218,8 @@ test('a patch of an object that has changed, or was replaced, is a conflict; oth
   await bed.cluster.kubectl(['annotate', 'configmap', 'a', `--namespace=${namespace}`, 'changed=true'])
   const patch = (type: 'json' | 'merge' | 'apply', body: unknown) =>
     real.direct.patch(configMaps, metadata, { type, body, manager: 'test' }, never).catch((error: unknown) => error)
-  const test = { op: 'test', path: '/metadata/resourceVersion', value }
-  expect(await patch('json', [test])).toMatchObject({ status: 409 })
+  const version = { op: 'test', path: '/metadata/resourceVersion', value }
+  expect(await patch('json', [version])).toMatchObject({ status: 409 })
   const another = { name: 'a', namespace, uid: `${uid!.slice(0, -4)}0000` }
   expect(await patch('merge', { metadata: another })).toMatchObject({ status: 409 })
   const applied = { apiVersion: 'v1', kind: 'ConfigMap', metadata: another, data: {} }

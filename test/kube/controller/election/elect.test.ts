@@ -148,7 +148,8 @@ it('never lets two write, whatever happens to processes, network and clocks, and
           replicas.of(index).network.isCut = false
           replicas.of(index).own.resume()
         }
-        await clock.advance(4 * times.lease)
+        // A request that the network has swallowed, the pause after it, and the Lease of a leader that is gone.
+        await clock.advance(8 * times.lease)
         await Promise.all(ends)
         const before = replicas.written
         await clock.advance(times.lease)

@@ -18,6 +18,9 @@ export type Network = {
   delay: () => number
 }
 
+/** Milliseconds after which a request is given up, as by the client of the API. */
+const callMs = 30_000
+
 const gone: KubeObject = {
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
@@ -92,7 +95,8 @@ export class PlayedLeases {
       await this.#clock.sleep(network.delay())
       if (network.isCut) await aborted(signal)
     }
-    const ask = async <T>(signal: AbortSignal, action: () => T): Promise<T> => {
+    const ask = async <T>(given: AbortSignal, action: () => T): Promise<T> => {
+      const signal = AbortSignal.any([given, own.timeout(callMs)])
       const done = async (): Promise<T> => {
         await travel(signal)
         // What has arrived is done, even if nobody waits for it any more.
@@ -109,11 +113,11 @@ export class PlayedLeases {
         await travel(signal)
         return answer()
       }
-      const given = aborted(signal).then(() => {
+      const givenUp = aborted(signal).then(() => {
         throw new KubeError('played: given up', { retryable: true, cause: signal.reason })
       })
       try {
-        return await Promise.race([done(), given])
+        return await Promise.race([done(), givenUp])
       } finally {
         await own.going()
       }
