@@ -59,11 +59,16 @@ export class Replicas implements AsyncDisposable {
   static async start(bed: Bed, names: readonly string[], of = times, more: Texts = {}): Promise<Replicas> {
     const replicas = new Replicas(bed, of, more)
     replicas.#way = await Way.open(replicas.#enter, new URL(bed.cluster.url.v4))
-    for (const name of names) {
-      await replicas.#add(name)
-      await poll('that there is a leader', () => replicas.leader)
+    try {
+      for (const name of names) {
+        await replicas.#add(name)
+        await poll('that there is a leader', () => replicas.leader)
+      }
+      return replicas
+    } catch (error) {
+      await replicas[Symbol.asyncDispose]()
+      throw error
     }
-    return replicas
   }
 
   get #enter(): readonly string[] {
