@@ -150,7 +150,7 @@ describe('only one place', () => {
     ['starts programs', 'execa|node:child_process', 'lib/program.ts'],
     ['asks by undici', 'undici', 'lib/http-client.ts'],
     ['watches directories', 'chokidar', 'lib/directory.ts'],
-    ['reads and changes YAML', 'yaml', 'agent/cli/kubeconfig-text.ts'],
+    ['reads and changes YAML', 'yaml', 'agent/cli/yaml.ts'],
     ['authenticates by client-node', '@kubernetes/client-node', 'kube/controller/cluster.ts'],
   ])('%s, by %s: %s', (_what, names, file) => {
     expect(filesWith(new RegExp(`'(?:${names})'`))).toEqual([file])

@@ -8,25 +8,45 @@ import packageJson from '../package.json' with { type: 'json' }
 
 const root = dirname(import.meta.dirname)
 
-/** Bundles the agent into one file that plain Node can run, `dist/agent.js`; gives its path. */
-export const buildAgent = (): Promise<string> => bundled('agent', 'NOTICES')
+/**
+ * Bundles the agent into one file that plain Node can run, `dist/agent.js`, with `dist/yaml.js` for the command that
+ * needs it; gives the first one's path.
+ */
+export async function buildAgent(): Promise<string> {
+  const [outfile, { metafile }] = await bundled('agent', 'agent/main.ts')
+  const [, yaml] = await bundled('yaml', 'agent/cli/yaml.ts')
+  await writeNotices('NOTICES', metafile, yaml.metafile)
+  return outfile
+}
 
 /** The same of the operator, `dist/operator.js`. */
-export const buildOperator = (): Promise<string> => bundled('operator', 'OPERATOR-NOTICES')
+export const buildOperator = (): Promise<string> => program('operator', 'OPERATOR-NOTICES')
 
 /** The same of the API server proxy, `dist/apiserver.js`. */
-export const buildApiServer = (): Promise<string> => bundled('apiserver', 'APISERVER-NOTICES')
+export const buildApiServer = (): Promise<string> => program('apiserver', 'APISERVER-NOTICES')
 
-/** Before requireBuiltins, which takes all of Node's modules. */
-const parts = { agent: () => [execaParts()], operator: () => [clientNodeParts()], apiserver: () => [] } as const
+/** requireBuiltins takes all of Node's modules that are left. */
+const plugins = {
+  agent: () => [yamlApart, execaParts(), requireBuiltins, undiciParts()],
+  yaml: () => [requireBuiltins],
+  operator: () => [clientNodeParts(), requireBuiltins, undiciParts()],
+  apiserver: () => [requireBuiltins, undiciParts()],
+} as const
 
 /** Bundles `<name>/main.ts`, and writes the licences of what is in it. */
-async function bundled(name: keyof typeof parts, licences: string): Promise<string> {
+async function program(name: 'operator' | 'apiserver', licences: string): Promise<string> {
+  const [outfile, { metafile }] = await bundled(name, `${name}/main.ts`)
+  await writeNotices(licences, metafile)
+  return outfile
+}
+
+/** Bundles a file with all that it imports into `dist/<name>.js`. */
+async function bundled(name: keyof typeof plugins, entry: string) {
   const outfile = join(root, 'dist', `${name}.js`)
   await mkdir(dirname(outfile), { recursive: true })
-  const { metafile } = await build({
+  const built = await build({
     absWorkingDir: root,
-    entryPoints: [`${name}/main.ts`],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     platform: 'node',
@@ -38,14 +58,19 @@ async function bundled(name: keyof typeof parts, licences: string): Promise<stri
     // esbuild would take its CommonJS form, which loads its parts in a way that cannot be bundled.
     alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     define: { CULVERT_VERSION: JSON.stringify(packageJson.version), ...undiciDefines },
-    plugins: [...parts[name](), requireBuiltins, undiciParts()],
+    plugins: plugins[name](),
     // An ES module has no `require`, which CommonJS packages and requireBuiltins call.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: 'warning',
     metafile: true,
   })
-  await writeFile(join(root, 'dist', licences), await notices(metafile))
-  return outfile
+  return [outfile, built] as const
+}
+
+/** Leaves out of the agent what is a bundle of its own, beside it. */
+const yamlApart: Plugin = {
+  name: 'yaml-apart',
+  setup: (bundle) => bundle.onResolve({ filter: /\/yaml\.ts$/ }, () => ({ path: './yaml.js', external: true })),
 }
 
 /**
@@ -64,9 +89,11 @@ const requireBuiltins: Plugin = {
   },
 }
 
-/** The licences of all packages with code in the bundle. */
-async function notices({ outputs }: Metafile): Promise<string> {
-  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs))
+/** Writes the licences of all packages with code in the bundles. */
+async function writeNotices(file: string, ...bundles: readonly Metafile[]): Promise<void> {
+  const inputs = bundles
+    .flatMap(({ outputs }) => Object.values(outputs))
+    .flatMap((output) => Object.entries(output.inputs))
   const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
   const packages = new Set(used.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []))
   const texts = [...packages].toSorted().map(async (name) => {
@@ -75,7 +102,7 @@ async function notices({ outputs }: Metafile): Promise<string> {
     if (file === undefined) throw new Error(`the package ${name} has no licence, which belongs into the image`)
     return `${name}\n\n${(await readFile(join(folder, file), 'utf8')).trim()}\n`
   })
-  return (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`)
+  await writeFile(join(root, 'dist', file), (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`))
 }
 
 if (import.meta.main) console.log(`${await buildAgent()}\n${await buildOperator()}\n${await buildApiServer()}`)

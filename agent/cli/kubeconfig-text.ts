@@ -1,17 +1,9 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  Scalar,
-  YAMLMap,
-  YAMLSeq,
-} from 'yaml'
 import { CulvertError } from '../../lib/errors.ts'
 import { quote } from '../../lib/quote.ts'
+import type * as Yaml from './yaml.ts'
+
+const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, Scalar, YAMLMap, YAMLSeq } =
+  await import('./yaml.ts')
 
 /** The lists of a kubeconfig, and the field of their items beside `name`. */
 const sections = { clusters: 'cluster', users: 'user', contexts: 'context' } as const
@@ -41,7 +33,7 @@ export type Kubeconfig = {
 export function readKubeconfig(path: string, text: string): Kubeconfig {
   const json = isJson(text)
   const lines = new LineCounter()
-  const document: Document = parseDocument(text, {
+  const document: Yaml.Document = parseDocument(text, {
     // Without types, so that 0123 and "no" stay what they are.
     schema: json ? 'json' : 'failsafe',
     lineCounter: lines,
@@ -88,7 +80,7 @@ function isJson(text: string): boolean {
 }
 
 /** Checks all that is used, and gives the items of each list by name, in their order. */
-function itemsOf(path: string, document: Document): Record<Section, Map<string, Fields>> {
+function itemsOf(path: string, document: Yaml.Document): Record<Section, Map<string, Fields>> {
   // A file of comments has no content.
   if (isNothing(document.contents)) document.contents = document.createNode({ apiVersion: 'v1', kind: 'Config' })
   if (!isMap(document.contents)) throw refused(path, 'it is not a mapping of fields')
@@ -114,7 +106,7 @@ function itemsOf(path: string, document: Document): Record<Section, Map<string, 
   return { clusters: read('clusters'), users: read('users'), contexts: read('contexts') }
 }
 
-function plain(map: YAMLMap, document: Document): Fields {
+function plain(map: Yaml.YAMLMap, document: Yaml.Document): Fields {
   const value: unknown = map.toJS(document)
   return isFields(value) ? value : {}
 }
@@ -122,7 +114,7 @@ function plain(map: YAMLMap, document: Document): Fields {
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const valueOf = (document: Document, field: string): unknown => {
+const valueOf = (document: Yaml.Document, field: string): unknown => {
   const node = document.get(field, true)
   return isNothing(node) ? '' : isScalar(node) ? node.value : undefined
 }
@@ -135,7 +127,7 @@ const isNothing = (node: unknown): boolean =>
   (isScalar(node) && (node.value === null || (node.type === 'PLAIN' && nulls.has(node.value))))
 const nulls = new Set<unknown>(['', '~', 'null', 'Null', 'NULL'])
 
-function put(document: Document, section: Section, name: string, fields: Fields, index: number): void {
+function put(document: Yaml.Document, section: Section, name: string, fields: Fields, index: number): void {
   const key = sections[section]
   const values = new YAMLMap()
   for (const [field, value] of Object.entries(fields))
@@ -156,7 +148,7 @@ function put(document: Document, section: Section, name: string, fields: Fields,
 }
 
 /** In quotes unless no version of YAML could take it for anything but text. */
-function scalar(text: string): Scalar {
+function scalar(text: string): Yaml.Scalar {
   const node = new Scalar(text)
   const isPlain = /^[a-z][\w.@/-]{2,}$|^https:/i.test(text) && !/^(?:yes|true|false|null|off)$/i.test(text)
   node.type = isPlain ? Scalar.PLAIN : Scalar.QUOTE_DOUBLE
@@ -164,7 +156,7 @@ function scalar(text: string): Scalar {
 }
 
 /** Lists as the first one is written; in a new file, as kubectl writes them. */
-function styleOf(document: Document, lines: LineCounter) {
+function styleOf(document: Yaml.Document, lines: Yaml.LineCounter) {
   const contents = document.contents
   const lists = isMap(contents) ? contents.items.map(({ value }) => value).filter(isSeq) : []
   const begin = lists.find(({ flow, range }) => flow !== true && range)?.range?.[0]
@@ -172,7 +164,7 @@ function styleOf(document: Document, lines: LineCounter) {
   return { lineWidth: 0, flowCollectionPadding: false, indentSeq: column > 1, indent: Math.max(column - 1, 2) }
 }
 
-function jsonOf(document: Document, text: string): string {
+function jsonOf(document: Yaml.Document, text: string): string {
   const indent = /^\{\r?\n([ \t]+)/.exec(text.trimStart())?.[1]
   return `${JSON.stringify(document.toJS(), null, indent)}\n`
 }
