@@ -52,14 +52,13 @@ function refuseForeignPage(headers: readonly Header[]): void {
  * with a change of protocol, but those of kubelet.
  */
 function refuseUnrecorded(
-  { enforcesRecording, recordsRequests, recorders }: Rules,
+  { enforcesRecording, recorders }: Rules,
   { upgrade }: Frame,
   target: string,
   session: Session | undefined,
 ): void {
   if (!enforcesRecording) return
   if (recorders.length === 0) throw new Refused(403, 'policy', 'the policy wants this recorded, and names no recorder')
-  if (recordsRequests) throw new Refused(403, 'policy', 'the policy wants requests recorded, which cannot be done')
   if (reachesKubelet(target) || (upgrade !== undefined && session === undefined))
     throw new Refused(403, 'policy', 'the policy wants sessions recorded, which cannot be done with this one')
 }

@@ -26,6 +26,8 @@ export type Audited = {
   readonly recorder?: string | undefined
   /** Why it was not recorded, or not to its end, though the policy names recorders. */
   readonly unrecorded?: string | undefined
+  /** The address of the recorder that has the request itself, or why there is none, if the policy wants it recorded. */
+  readonly event?: { readonly recorder: string | undefined; readonly unrecorded: string | undefined } | undefined
   /** Why it was cut off. */
   readonly cut: string | undefined
 }
@@ -62,6 +64,8 @@ export function auditLine(time: Date, audited: Audited): string {
     ...(refused && { refused: refused.reason, message: refused.message }),
     recorder: audited.recorder,
     unrecorded: audited.unrecorded,
+    eventRecorder: audited.event?.recorder,
+    eventUnrecorded: audited.event?.unrecorded,
     cut: audited.cut,
   }
   return `${JSON.stringify(line, (_, value: unknown) => (typeof value === 'string' ? value.slice(0, most) : value))}\n`

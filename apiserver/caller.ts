@@ -1,5 +1,5 @@
 import { type Address, parseSingleAddressPrefix } from '../lib/address.ts'
-import { type JsonObject, isJsonObject, parseJson } from '../lib/json.ts'
+import { type JsonObject, isJsonObject, parseExactJson } from '../lib/json.ts'
 import { readRules, type Rules } from './capability.ts'
 import type { Identity } from './headers.ts'
 import { Refused } from './refused.ts'
@@ -10,6 +10,8 @@ export type Caller = {
   readonly node: string
   readonly nodeId: string
   readonly identity: Identity
+  /** The number of its user in the tailnet, unless it has tags. */
+  readonly userId?: number | bigint
   /** Those of a device that is nobody's. */
   readonly tags: readonly string[]
   readonly rules: Rules
@@ -24,7 +26,7 @@ const mostBytes = 64 * 1024
  * @throws Refused if the answer is about another node, or not as documented
  */
 export function readCaller(text: string, address: Address, now: Date): Caller {
-  const answer = parseJson(text)
+  const answer = parseExactJson(text)
   const node = object(object(answer)?.['Node'])
   if (node === undefined) throw unusable('it names no node')
   const addresses = texts(node['Addresses']).map((one) => parseSingleAddressPrefix(one)?.text)
@@ -37,12 +39,14 @@ export function readCaller(text: string, address: Address, now: Date): Caller {
   const name = typeof node['Name'] === 'string' ? node['Name'].replace(/\.$/, '') : ''
   const tags = texts(node['Tags'])
   const rules = readRules(object(answer)?.['CapMap'])
-  const login = object(object(answer)?.['UserProfile'])?.['LoginName']
+  const { ID: id, LoginName: login } = object(object(answer)?.['UserProfile']) ?? {}
   const user = tags.length > 0 ? name : login
   if (typeof user !== 'string') throw unusable('the node has neither tags nor a user')
   const identity = { user, groups: tags.length > 0 && rules.groups.length === 0 ? tags : rules.groups }
   checkIdentity(identity)
-  return { node: name, nodeId: typeof node['StableID'] === 'string' ? node['StableID'] : '', identity, tags, rules }
+  const nodeId = typeof node['StableID'] === 'string' ? node['StableID'] : ''
+  const isNumbered = tags.length === 0 && (typeof id === 'number' || typeof id === 'bigint')
+  return { node: name, nodeId, identity, tags, rules, ...(isNumbered && { userId: id }) }
 }
 
 const object = (value: unknown): JsonObject | undefined => (isJsonObject(value) ? value : undefined)

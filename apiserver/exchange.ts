@@ -15,7 +15,9 @@ import type { Callers } from './callers.ts'
 import { answeredHeaders, pairsOf } from './headers.ts'
 import type { Open, OpenRequests } from './open-requests.ts'
 import type { Origin } from './proxy-header.ts'
+import type { PerPeer } from './per-peer.ts'
 import { Recording } from './recording/recording.ts'
+import type { RequestEvents, Told } from './recording/request-events.ts'
 import { sessionOf } from './recording/session.ts'
 import { asRefused, Refused, statusBody, statusHeaders } from './refused.ts'
 import { requestInfo } from './request-info.ts'
@@ -26,8 +28,11 @@ export type Parts = {
   readonly callers: Pick<Callers, 'at'>
   readonly upstream: Pick<Upstream, 'authorization' | 'pass'>
   readonly open: OpenRequests
+  /** How many requests each peer has open. */
+  readonly limit: PerPeer
   /** The way to recorders. */
   readonly dial: Dial
+  readonly events: Pick<RequestEvents, 'record'>
   readonly config: () => Pick<ApiProxyConfig, 'mode'>
   readonly isDraining: () => boolean
   readonly clock: Clock
@@ -77,6 +82,7 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
   let impersonated = false
   let recording: Recording | undefined
   let unrecordable: string | undefined
+  let told: Told | undefined
   const audited = (stage: Audited['stage']): Audited => {
     const id = answer?.headers['audit-id']
     return {
@@ -93,6 +99,7 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
       refused,
       recorder: recording?.recorder,
       unrecorded: recording?.unrecorded ?? unrecordable,
+      event: told && { recorder: told.recorder, unrecorded: told.unrecorded },
       cut,
     }
   }
@@ -102,7 +109,10 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
     connection?.socket.destroy()
   }
   let closed = (): void => {}
+  const peer = origin.address.text
+  const isWithin = parts.limit.take(peer)
   try {
+    if (!isWithin) throw new Refused(429, 'limit', 'this device has too many requests open at once')
     const frame = checkFrame(received)
     caller = await parts.callers.at(origin.address, origin.port)
     const config = parts.config()
@@ -119,6 +129,12 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
       else end('shutting down')
     }
     closed = open.add({ kind, origin, caller, end, finish })
+    incoming.proceed?.()
+    const asked = { body: frame.hasBody ? request : null, peer }
+    if (hasRecorders && caller.rules.recordsRequests) {
+      told = await parts.events.record(received, asked, caller, gone.signal)
+      gone.signal.throwIfAborted()
+    }
     if (session) {
       const mustBe = caller.rules.enforcesRecording
       recording = await Recording.begin(session, caller, parts, gone.signal, (why) =>
@@ -126,13 +142,11 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
       )
       gone.signal.throwIfAborted()
     }
-    incoming.proceed?.()
-    const body = frame.hasBody ? request : null
     answer = await parts.upstream.pass({
       method,
       path: target,
       headers,
-      body,
+      body: told ? told.body : asked.body,
       upgrade: frame.upgrade,
       signal: gone.signal,
     })
@@ -153,7 +167,9 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
     }
   } finally {
     await recording?.end()
+    told?.free()
     closed()
+    if (isWithin) parts.limit.give(peer)
     record(audited('ended'), kind)
   }
 }
@@ -190,7 +206,9 @@ function refuse(refused: Refused, request: Request, response: Response): void {
   const body = statusBody(refused)
   // Of a request that was malformed, it is not certain where it ends.
   if (refused.reason === 'malformed' && 'shouldKeepAlive' in response) response.shouldKeepAlive = false
-  begin(response, refused.status, statusHeaders(body))
+  // Its body may have been read in part; then it would not end by itself.
+  request.resume()
+  begin(response, refused.status, statusHeaders(body, refused.status))
   if (request.method === 'HEAD') response.end()
   else response.end(body)
 }

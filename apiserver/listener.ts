@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTls, type Server as TlsServer } from 'node:tls'
 import { parseAddress } from '../lib/address.ts'
 import { isLoopback, type Origin, parseProxyHeader } from './proxy-header.ts'
+import { PerPeer } from './per-peer.ts'
 import { Refused } from './refused.ts'
 import { type Handlers, http1, http2, type ServeConnection } from './servers.ts'
 
@@ -25,9 +26,12 @@ export class Listener {
   readonly #sockets = new Set<Socket>()
   /** Of connections within TLS, by their other ends on this machine: TLS has sockets of its own. */
   readonly #origins = new Map<string, Origin>()
+  readonly #limit: PerPeer
   #hasCertificate = false
 
-  constructor(handlers: Handlers, { tls }: { readonly tls: boolean }) {
+  /** `peerLimit`: how many connections one peer may have. */
+  constructor(handlers: Handlers, { tls, peerLimit }: { readonly tls: boolean; readonly peerLimit: number }) {
+    this.#limit = new PerPeer(peerLimit)
     this.#http1 = http1(handlers)
     this.#http2 = http2(handlers)
     this.#refused = handlers.refused
@@ -101,12 +105,21 @@ export class Listener {
     if (from === undefined || !isLoopback(from)) return refuse('it does not come from this machine')
     timer = setTimeout(() => refuse('it has not begun in time'), greetingMs)
     let bytes = Buffer.alloc(0)
+    let isCounted = false
     const read = (): void => {
       const chunk: unknown = socket.read()
       if (Buffer.isBuffer(chunk)) bytes = Buffer.concat([bytes, chunk])
       const parsed = parseProxyHeader(bytes)
       if (parsed.kind === 'more') return
       if (parsed.kind === 'bad') return refuse(parsed.why)
+      const peer = parsed.origin.address.text
+      if (!isCounted && !this.#limit.take(peer)) {
+        socket.off('readable', read)
+        socket.destroy()
+        return this.#refused(parsed.origin, new Refused(429, 'limit', 'this device has too many connections'))
+      }
+      if (!isCounted) socket.on('close', () => this.#limit.give(peer))
+      isCounted = true
       const rest = bytes.subarray(parsed.length)
       // HTTP/2 begins with `PRI`.
       if (!this.#tls && rest.length < 3) return

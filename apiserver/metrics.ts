@@ -30,14 +30,19 @@ export function measures() {
   const whois = tally('result')
   const cuts = tally()
   const recordings = tally('result')
+  const events = tally('result')
   const seconds = histogram()
   return {
-    ended: ({ info, status, refused, cut, ms, recorder, unrecorded }: Audited, kind: (typeof kinds)[number]): void => {
+    ended: (
+      { info, status, refused, cut, ms, recorder, unrecorded, event }: Audited,
+      kind: (typeof kinds)[number],
+    ): void => {
       requests.add(verbs.has(info.verb) ? info.verb : 'other', status === undefined ? '<none>' : String(status))
       if (refused) refusals.add(refused.reason)
       if (cut !== undefined) cuts.add()
       if (unrecorded !== undefined) recordings.add('failed')
       else if (recorder !== undefined) recordings.add('recorded')
+      if (event) events.add(event.unrecorded === undefined ? 'recorded' : 'failed')
       if (kind === 'request' && !refused) seconds.observe(ms / 1000)
     },
     asked: (result: string): void => whois.add(result),
@@ -65,6 +70,12 @@ export function measures() {
         type: 'counter',
         help: 'Sessions that have ended, where the policy names recorders: recorded to their end, or not.',
         samples: recordings.samples(),
+      },
+      {
+        name: 'culvert_apiserver_events_total',
+        type: 'counter',
+        help: 'Requests that were passed on, where the policy wants them recorded: recorded before, or not.',
+        samples: events.samples(),
       },
       {
         name: 'culvert_apiserver_whois_total',

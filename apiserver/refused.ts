@@ -5,6 +5,7 @@ const reasons = {
   405: 'MethodNotAllowed',
   413: 'RequestEntityTooLarge',
   417: 'BadRequest',
+  429: 'TooManyRequests',
   431: 'BadRequest',
   500: 'InternalError',
   502: 'BadGateway',
@@ -23,6 +24,7 @@ export type RefusedFor =
   | 'disabled' // the proxy is switched off
   | 'credentials' // the proxy has no token or authority to trust
   | 'recorder' // it must be recorded, and no recorder takes it
+  | 'limit' // the peer has too many open already
   | 'upstream' // the API server did not answer
   | 'internal' // a bug in the proxy
 
@@ -51,11 +53,12 @@ export const statusBody = ({ status, message }: Pick<Refused, 'status' | 'messag
     code: status,
   })}\n`
 
-/** The head that goes with it. */
-export const statusHeaders = (body: string): Readonly<Record<string, string | number>> => ({
+/** The head that goes with it; clients of Kubernetes ask again after so many seconds. */
+export const statusHeaders = (body: string, status: RefusedStatus): Readonly<Record<string, string | number>> => ({
   'content-type': 'application/json',
   'content-length': Buffer.byteLength(body),
   'cache-control': 'no-cache, private',
+  ...(status === 429 && { 'retry-after': 1 }),
 })
 
 /** An error as a refusal; what is not one is a bug, of which the caller learns nothing. */

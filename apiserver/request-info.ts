@@ -7,6 +7,11 @@ export type RequestInfo = {
 }
 
 export type Resource = {
+  /** Of the path: `api` or `apis`. */
+  readonly prefix: string
+  readonly version: string
+  /** What follows in the path, beginning with the resource. */
+  readonly parts: readonly string[]
   /** Empty for the core group. */
   readonly group: string
   /** With its subresource, such as `pods/exec`. */
@@ -34,7 +39,7 @@ export function requestInfo(method: string, target: string): RequestInfo {
   const prefix = parts.shift()
   if ((prefix !== 'api' && prefix !== 'apis') || parts.length < (prefix === 'api' ? 2 : 3)) return nonResource
   const group = prefix === 'api' ? '' : (parts.shift() ?? '')
-  parts.shift()
+  const version = parts.shift() ?? ''
   const isLegacy = parts.length > 1 && (parts[0] === 'watch' || parts[0] === 'proxy')
   const legacy = isLegacy ? parts.shift() : undefined
   let namespace = ''
@@ -46,7 +51,7 @@ export function requestInfo(method: string, target: string): RequestInfo {
   const isProxy = legacy === 'proxy'
   const name = subresource === '' || isProxy ? kind : `${kind}/${subresource}`
   const verb = legacy ?? withoutName(verbs.get(method) ?? method.toLowerCase(), object, query)
-  return { verb, resource: { group, name, namespace, object } }
+  return { verb, resource: { prefix, group, version, name, namespace, object, parts } }
 }
 
 function withoutName(verb: string, object: string, query: URLSearchParams): string {
@@ -56,7 +61,6 @@ function withoutName(verb: string, object: string, query: URLSearchParams): stri
   return /^(?:1|t|true)$/i.test(query.get('watch') ?? '') ? 'watch' : 'list'
 }
 
-/** The path, decoded as far as it can be, and the query. */
 /** The path of a target, decoded once, as the API server does, and its query. */
 export function splitTarget(target: string): { path: string; query: URLSearchParams } {
   const mark = target.indexOf('?')

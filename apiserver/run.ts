@@ -1,3 +1,4 @@
+import { kubeClient } from '../kube/client.ts'
 import { coalesce } from '../lib/coalesce.ts'
 import { describe } from '../lib/errors.ts'
 import { close } from '../lib/http-server.ts'
@@ -15,6 +16,9 @@ import { Listener, portOf } from './listener.ts'
 import { measures } from './metrics.ts'
 import { followNetmap } from './netmap.ts'
 import { OpenRequests } from './open-requests.ts'
+import { PerPeer } from './per-peer.ts'
+import { refusalEvents } from './pod-events.ts'
+import { RequestEvents } from './recording/request-events.ts'
 import { readSettings, type Settings, strayVariables } from './settings.ts'
 import { Upstream } from './upstream.ts'
 
@@ -58,6 +62,8 @@ async function start(
   const callers = new Callers(api, clock, signal, counts.asked)
   const open = new OpenRequests(clock)
   const upstream = new Upstream(settings.cluster)
+  const tell = refusalEvents(kubeClient(settings.cluster), settings.pod, clock, signal)
+  const dial = dialer(settings.socket)
   let isDraining = false
   let isFollowed = false
   let renamed = new AbortController()
@@ -66,13 +72,16 @@ async function start(
     print(auditLine(clock.date(), audited))
     if (audited.stage !== 'ended') return
     counts.ended(audited, kind)
-    const { refused } = audited
+    const { refused, caller, origin } = audited
+    if (refused) tell({ refused, caller, origin })
     if (refused?.cause !== undefined) log(`error: ${refused.message}: ${describe(refused.cause)}`)
   }
   const parts: Parts = {
     callers,
     open,
-    dial: dialer(settings.socket),
+    dial,
+    events: new RequestEvents(dial, clock),
+    limit: new PerPeer(settings.peerLimit),
     clock,
     record,
     config: config.now,
@@ -83,9 +92,9 @@ async function start(
   const listener = new Listener(
     {
       take: (incoming) => void exchange(incoming, parts),
-      refused: (origin, refused) => {
+      refused: (origin, refused, status) => {
         const nothing: Pick<Audited, 'id' | 'stage' | 'cut'> = { id: undefined, stage: 'ended', cut: undefined }
-        record({ ...nothing, ...refusedHead, origin, refused, status: origin && refused.status }, 'request')
+        record({ ...nothing, ...refusedHead, origin, refused, status }, 'request')
       },
     },
     settings,

@@ -15,8 +15,8 @@ const maxStreams = 250
 
 export type Handlers = {
   readonly take: (incoming: Incoming) => void
-  /** A connection was refused before there was a request. */
-  readonly refused: (origin: Origin | undefined, refused: Refused) => void
+  /** A connection was refused before there was a request; `status` is that of the answer, if there was one. */
+  readonly refused: (origin: Origin | undefined, refused: Refused, status?: number) => void
 }
 
 /** Serves a connection whose other end is known. */
@@ -77,7 +77,7 @@ export function http1({ take, refused }: Handlers): ServeConnection {
     const broken = unreadable.get(socket)
     if (broken !== undefined) return broken.abort(refusal)
     // A connection that breaks is no request.
-    if (error.code !== 'ECONNRESET') refused(origins.get(socket), refusal)
+    if (error.code !== 'ECONNRESET') refused(origins.get(socket), refusal, refusal.status)
     if (socket.writable) socket.end(answerOf(refusal))
     else socket.destroy()
   })
@@ -95,7 +95,7 @@ export function http1({ take, refused }: Handlers): ServeConnection {
 /** The whole answer to what is no request. */
 function answerOf(refusal: Refused): string {
   const body = statusBody(refusal)
-  const headers = Object.entries({ ...statusHeaders(body), connection: 'close' })
+  const headers = Object.entries({ ...statusHeaders(body, refusal.status), connection: 'close' })
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return `HTTP/1.1 ${refusal.status} Bad Request\r\n${lines}\r\n${body}`
 }

@@ -41,6 +41,14 @@ export const variables = [
     default: '20s',
     effect: 'How long open requests may go on after SIGTERM, up to 10m',
   },
+  {
+    name: 'CULVERT_APISERVER_PEER_LIMIT',
+    default: '1000',
+    effect:
+      'How many requests, watches and sessions counted, one address of the tailnet may have open; the same for its connections',
+  },
+  { name: 'POD_NAME', effect: 'The Pod’s name, for Events about refusals; without it there are none' },
+  { name: 'POD_UID', effect: 'The Pod’s UID, for the same' },
   { name: 'KUBERNETES_SERVICE_HOST', effect: 'The API server; set by kubelet' },
   { name: 'KUBERNETES_SERVICE_PORT_HTTPS', default: '443', effect: 'Its port; set by kubelet' },
   { name: 'TS_TEST_ONLY_ROOT', effect: 'For tests only: prefix of system paths' },
@@ -60,6 +68,8 @@ export type Settings = {
   readonly tls: boolean
   readonly port: number
   readonly drainMs: number
+  readonly peerLimit: number
+  readonly pod: { readonly name: string; readonly uid: string }
   readonly cluster: InCluster
 }
 
@@ -78,6 +88,8 @@ export function readSettings(env: Environment): Settings {
   }
   const port = Number(text('CULVERT_APISERVER_PORT'))
   const isPort = Number.isInteger(port) && port >= 0 && port <= 65_535
+  const peerLimit = Number(text('CULVERT_APISERVER_PEER_LIMIT'))
+  const isLimit = Number.isInteger(peerLimit) && peerLimit > 0
   const drainMs = parseDuration(text('CULVERT_APISERVER_DRAIN')) ?? -1
   const isDrain = drainMs >= 0 && drainMs <= 600_000
   const read = {
@@ -91,6 +103,8 @@ export function readSettings(env: Environment): Settings {
     tls: value('CULVERT_APISERVER_TLS', parseBool(text('CULVERT_APISERVER_TLS')), 'true or false'),
     port: value('CULVERT_APISERVER_PORT', isPort ? port : undefined, 'a port'),
     drainMs: value('CULVERT_APISERVER_DRAIN', isDrain ? drainMs : undefined, 'a duration such as 20s, up to 10m,'),
+    peerLimit: value('CULVERT_APISERVER_PEER_LIMIT', isLimit ? peerLimit : undefined, 'a number, at least 1,'),
+    pod: { name: text('POD_NAME'), uid: text('POD_UID') },
     cluster: {
       root: text('TS_TEST_ONLY_ROOT'),
       host: text('KUBERNETES_SERVICE_HOST'),
@@ -101,7 +115,7 @@ export function readSettings(env: Environment): Settings {
   const { config, listen, tls } = read
   if (config === undefined || listen === undefined || tls === undefined || problems.length > 0)
     throw new CulvertError('settings', problems.join('; '), { remedy: 'Correct the environment of the proxy.' })
-  return { ...read, config, listen, tls, port, drainMs }
+  return { ...read, config, listen, tls, port, drainMs, peerLimit }
 }
 
 function readConfig(text: (name: Name) => string, problems: string[]): Settings['config'] | undefined {

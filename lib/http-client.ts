@@ -72,14 +72,14 @@ export async function passOnce(
   return passOn(new Client(`http://${host}`, { ...options, connect: { socketPath } }), request)
 }
 
-/** A request of somebody else that is passed on: its body is a stream, and so is that of its answer. */
+/** A request of somebody else that is passed on: its body may be a stream, and that of its answer is one. */
 export type PassedRequest = {
   readonly method: string
   /** With its query. */
   readonly path: string
   /** Names and values in turn, in latin1; a name may occur several times. `host` is set from the pool's URL. */
   readonly headers: readonly string[]
-  readonly body: Readable | null
+  readonly body: Readable | Buffer | null
   /** The protocol that the connection is asked to change to. */
   readonly upgrade?: string | undefined
   /** Ends the request, or its answer. */

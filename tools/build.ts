@@ -90,19 +90,19 @@ const requireBuiltins: Plugin = {
 }
 
 /** Writes the licences of all packages with code in the bundles. */
-async function writeNotices(file: string, ...bundles: readonly Metafile[]): Promise<void> {
+async function writeNotices(licences: string, ...bundles: readonly Metafile[]): Promise<void> {
   const inputs = bundles
     .flatMap(({ outputs }) => Object.values(outputs))
     .flatMap((output) => Object.entries(output.inputs))
   const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
   const packages = new Set(used.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []))
-  const texts = [...packages].toSorted().map(async (name) => {
-    const folder = join(root, 'node_modules', name)
-    const file = (await readdir(folder)).find((one) => /^licen[cs]e/i.test(one))
-    if (file === undefined) throw new Error(`the package ${name} has no licence, which belongs into the image`)
-    return `${name}\n\n${(await readFile(join(folder, file), 'utf8')).trim()}\n`
+  const texts = [...packages].toSorted().map(async (one) => {
+    const folder = join(root, 'node_modules', one)
+    const file = (await readdir(folder)).find((found) => /^licen[cs]e/i.test(found))
+    if (file === undefined) throw new Error(`the package ${one} has no licence, which belongs into the image`)
+    return `${one}\n\n${(await readFile(join(folder, file), 'utf8')).trim()}\n`
   })
-  await writeFile(join(root, 'dist', file), (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`))
+  await writeFile(join(root, 'dist', licences), (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`))
 }
 
 if (import.meta.main) console.log(`${await buildAgent()}\n${await buildOperator()}\n${await buildApiServer()}`)

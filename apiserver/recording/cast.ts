@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder'
-import type { Caller } from '../caller.ts'
+import { exactNumber } from '../../lib/json.ts'
+import type { Source } from './event.ts'
 import type { Session } from './session.ts'
 
 /** Columns and rows of a terminal. */
@@ -8,9 +9,9 @@ export type Size = { readonly width: number; readonly height: number }
 /** Of a session without a terminal, or whose size is not known when it begins to write. */
 const usual: Size = { width: 80, height: 24 }
 
-/** The streams of a session whose bytes are recorded; each may end in the middle of a character. */
-export const outputs = ['stdout', 'stderr'] as const
-export type Output = (typeof outputs)[number]
+/** The channels whose bytes are recorded; each may end in the middle of a character. */
+const outputs = ['stdout', 'stderr'] as const
+type Output = (typeof outputs)[number]
 
 /**
  * Writes a session as asciicast v2: lines of JSON, a header and then events, with what it printed and the sizes of its
@@ -21,7 +22,7 @@ export class Cast {
   readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') }
   #hasBegun = false
 
-  constructor(session: Session, caller: Pick<Caller, 'node' | 'nodeId' | 'identity' | 'tags'>, began: Date) {
+  constructor(session: Omit<Session, 'protocol'>, caller: Source, began: Date) {
     this.#head = ({ width, height }) => line(headOf(session, caller, began, { width, height }))
   }
 
@@ -56,8 +57,8 @@ const line = (value: unknown): string => `${JSON.stringify(value)}\n`
 
 /** The fields of the recorder's own contract beside those of asciicast, spelled as it spells them. */
 function headOf(
-  { type, namespace, pod, container, command }: Session,
-  { node, nodeId, identity, tags }: Pick<Caller, 'node' | 'nodeId' | 'identity' | 'tags'>,
+  { type, namespace, pod, container, command }: Omit<Session, 'protocol'>,
+  { node, nodeId, identity, userId, tags }: Source,
   began: Date,
   size: Size,
 ): object {
@@ -69,6 +70,7 @@ function headOf(
     srcNode: node,
     srcNodeID: nodeId,
     ...(tags.length > 0 ? { srcNodeTags: tags } : { srcNodeUser: identity.user }),
+    ...(userId !== undefined && { srcNodeUserID: exactNumber(userId) }),
     env: null,
     sshUser: '',
     localUser: '',

@@ -1,32 +1,35 @@
-import { once } from 'node:events'
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
 import { parseAddressPort } from '../../lib/address.ts'
-import { isJsonObject } from '../../lib/json.ts'
 import type { Dial } from '../../localapi/dial.ts'
-
-/** In milliseconds: to find out whether a recorder is there, and until it agrees to take a recording. */
-const answerMs = 5000
+import { answerMs, type Taker } from './taker.ts'
+import { takeByVersion1 } from './version1.ts'
+import { NoVersion2, probeVersion2, takeByVersion2 } from './version2.ts'
 
 /** The most that are tried. */
 const most = 16
 
-/** A recorder that has agreed to take a recording. */
-export type Agreed = {
-  readonly address: string
-  readonly connection: ClientHttp2Session
-  readonly stream: ClientHttp2Stream
+/** A recorder that can be asked to take something. */
+export type Reached<Taken> = {
+  readonly take: (signal: AbortSignal) => Promise<Taken>
+  /** Ends the connection to one that is not needed, or has not agreed. */
+  readonly close: () => void
 }
 
+export type Agreed<Taken> = { readonly address: string; readonly taken: Taken }
+
 /**
- * Has one of the recorders, `host:port`, take a recording: whichever answers first, and if that one does not agree, the
- * next. Rejects if none does.
+ * Has one of the recorders, `host:port`, take something: all are reached for at once, and whichever answers first is
+ * asked, and if that one does not agree, the next. Rejects if none does.
  */
-export async function agree(addresses: readonly string[], dial: Dial, signal: AbortSignal): Promise<Agreed> {
+export async function agree<Taken>(
+  addresses: readonly string[],
+  reach: (address: string, signal: AbortSignal) => Promise<Reached<Taken>>,
+  signal: AbortSignal,
+): Promise<Agreed<Taken>> {
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
   const waiting = new Map(
     [...new Set(addresses)].slice(0, most).map((address) => {
-      const found = reach(address, dial, either).then((connection) => ({ address, connection }))
+      const found = reach(address, either).then((reached) => ({ address, reached }))
       // Others may be waited for.
       found.catch(() => {})
       return [address, found] as const
@@ -35,61 +38,47 @@ export async function agree(addresses: readonly string[], dial: Dial, signal: Ab
   const reasons: unknown[] = []
   try {
     while (waiting.size > 0) {
-      const { address, connection } = await Promise.any(waiting.values())
+      const { address, reached } = await Promise.any(waiting.values())
       waiting.delete(address)
       try {
-        return { address, connection, stream: await ask(connection, 'POST', signal) }
+        return { address, taken: await reached.take(signal) }
       } catch (error) {
         reasons.push(error)
-        connection.destroy()
+        reached.close()
       }
     }
   } catch (error) {
     reasons.push(...(error instanceof AggregateError ? (error.errors as unknown[]) : [error]))
   } finally {
     stop.abort()
-    for (const one of waiting.values()) void one.then(({ connection }) => connection.destroy()).catch(() => {})
+    for (const one of waiting.values()) void one.then(({ reached }) => reached.close()).catch(() => {})
   }
   signal.throwIfAborted()
   throw reasons[0] ?? new Error('there is none')
 }
 
-/** Connects to a recorder, and asks whether it is one. */
-async function reach(address: string, dial: Dial, signal: AbortSignal): Promise<ClientHttp2Session> {
-  const target = parseAddressPort(address)
-  if (target === undefined) throw new Error('the address of the recorder is none')
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
-  const socket = await dial(target.host, target.port, limited)
-  const connection = connect(`http://${address}`, { createConnection: () => socket })
-  // What is asked on it then fails, too.
-  connection.on('error', () => {})
-  try {
-    const probe = await ask(connection, 'HEAD', limited)
-    probe.close()
-    return connection
-  } catch (error) {
-    connection.destroy()
-    throw error
+/** Gives what opens connections to a recorder. */
+export const connector =
+  (dial: Dial) =>
+  (address: string, signal: AbortSignal): ReturnType<Dial> => {
+    const target = parseAddressPort(address)
+    if (target === undefined) throw new Error('the address of the recorder is none')
+    return dial(target.host, target.port, signal)
   }
-}
 
-/** Resolves when the recorder has answered with 200; what it says then, and what it is told, may go on. */
-async function ask(
-  connection: ClientHttp2Session,
-  method: 'HEAD' | 'POST',
+/** Reaches a recorder for a recording: by version 2 of the protocol or, if it answers that it does not know it, by 1. */
+export async function reachForRecording(
+  connect: ReturnType<typeof connector>,
+  address: string,
   signal: AbortSignal,
-): Promise<ClientHttp2Stream> {
+): Promise<Reached<Taker>> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
-  limited.throwIfAborted()
-  const stream = connection.request({ ':method': method, ':path': '/v2/record' }, { endStream: method === 'HEAD' })
-  // It may break later, when others wait for it.
-  stream.on('error', () => {})
-  const closed = once(stream, 'close', { signal: limited }).then(() => {
-    throw new Error('the recorder does not answer')
-  })
-  closed.catch(() => {})
-  const [headers]: unknown[] = await Promise.race([once(stream, 'response', { signal: limited }), closed])
-  const status = isJsonObject(headers) ? headers[':status'] : undefined
-  if (status !== 200) throw new Error(`the recorder answers with status ${String(status)}`)
-  return stream
+  try {
+    const connection = await probeVersion2(await connect(address, limited), address, limited)
+    return { take: (during) => takeByVersion2(connection, during), close: () => connection.destroy() }
+  } catch (error) {
+    if (!(error instanceof NoVersion2)) throw error
+    const socket = await connect(address, limited)
+    return { take: (during) => takeByVersion1(socket, address, during), close: () => socket.destroy() }
+  }
 }

@@ -4,13 +4,11 @@ import type { Dial } from '../../localapi/dial.ts'
 import type { Caller } from '../caller.ts'
 import { Refused } from '../refused.ts'
 import { Cast, readSize } from './cast.ts'
-import { agree } from './recorders.ts'
+import type { Piece } from './channels.ts'
+import { type Read, readersOf } from './readers.ts'
+import { agree, connector, reachForRecording } from './recorders.ts'
 import type { Session } from './session.ts'
 import { Upload } from './upload.ts'
-import { WebSocketReader } from './websocket.ts'
-
-/** The channels whose bytes are recorded. */
-const [stdout, stderr, resize] = [1, 2, 4]
 
 /** The longest text in which a size is looked for, in characters. */
 const longestSize = 256
@@ -22,8 +20,7 @@ export class Recording {
   readonly #began: number
   readonly #mustBe: boolean
   readonly #lost: (why: string) => void
-  readonly #output = new WebSocketReader(false)
-  readonly #input = new WebSocketReader(true)
+  readonly #read: ReturnType<typeof readersOf>
   #size = ''
   #upload: Upload | undefined
   /** The address of the recorder; undefined if there is none. */
@@ -33,6 +30,7 @@ export class Recording {
 
   private constructor(session: Session, caller: Caller, clock: Clock, lost: (why: string) => void) {
     this.#cast = new Cast(session, caller, clock.date())
+    this.#read = readersOf(session.protocol)
     this.#clock = clock
     this.#began = clock.now()
     this.#mustBe = caller.rules.enforcesRecording
@@ -53,9 +51,11 @@ export class Recording {
   ): Promise<Recording> {
     const recording = new Recording(session, caller, clock, lost)
     try {
-      const { address, connection, stream } = await agree(caller.rules.recorders, dial, signal)
+      const connect = connector(dial)
+      const reach = (address: string, either: AbortSignal) => reachForRecording(connect, address, either)
+      const { address, taken } = await agree(caller.rules.recorders, reach, signal)
       recording.recorder = address
-      recording.#upload = new Upload(connection, stream, (reason) => recording.#fail(reason))
+      recording.#upload = new Upload(taken, (reason) => recording.#fail(reason))
     } catch (error) {
       if (caller.rules.enforcesRecording)
         throw new Refused(503, 'recorder', 'the policy wants this session recorded, and no recorder takes it', error)
@@ -66,19 +66,15 @@ export class Recording {
 
   /** Resolves when what the container has written may go on. Rejects if it may not. */
   fromServer(chunk: Buffer): Promise<void> {
-    return this.#record(() => {
-      const pieces = this.#output.read(chunk)
-      return pieces?.map(({ channel, bytes }) => {
-        if (channel !== stdout && channel !== stderr) return ''
-        return this.#cast.output(channel === stdout ? 'stdout' : 'stderr', bytes, this.#ms())
-      })
-    })
+    return this.#record(this.#read.fromServer, chunk, ({ channel, bytes }) =>
+      channel === 'stdout' || channel === 'stderr' ? this.#cast.output(channel, bytes, this.#ms()) : '',
+    )
   }
 
   /** Resolves when what the caller has sent may go on. Rejects if it may not. */
   fromCaller(chunk: Buffer): Promise<void> {
-    return this.#record(() =>
-      this.#input.read(chunk)?.map(({ channel, bytes }) => (channel === resize ? this.#resized(bytes) : '')),
+    return this.#record(this.#read.fromCaller, chunk, ({ channel, bytes }) =>
+      channel === 'resize' ? this.#resized(bytes) : '',
     )
   }
 
@@ -96,12 +92,12 @@ export class Recording {
     return this.#clock.now() - this.#began
   }
 
-  async #record(read: () => string[] | undefined): Promise<void> {
+  async #record(read: Read, chunk: Buffer, lines: (piece: Piece) => string): Promise<void> {
     if (this.unrecorded === undefined) {
       try {
-        const texts = read()
-        if (texts === undefined) throw new Error('the session is not as documented')
-        const text = texts.join('')
+        const pieces = await read(chunk)
+        if (pieces === undefined) throw new Error('the session is not as documented')
+        const text = pieces.map(lines).join('')
         if (text !== '') await this.#upload?.write(text)
       } catch (error) {
         this.#fail(error)

@@ -1,9 +1,11 @@
 import { type Header } from '../headers.ts'
 import { requestInfo } from '../request-info.ts'
 import type { Received } from '../well-formed.ts'
+import type { Protocol } from './readers.ts'
 
 /** A session in a container of a Pod, which can be recorded. */
 export type Session = {
+  readonly protocol: Protocol
   readonly type: 'exec' | 'attach'
   readonly namespace: string
   readonly pod: string
@@ -31,16 +33,23 @@ export function sessionOf(
 ): Session | undefined {
   const [, type] = goodPath.exec(target) ?? []
   if (type !== 'exec' && type !== 'attach') return undefined
-  if (method !== 'GET' || upgrade !== 'websocket' || !hasBytes(headers)) return undefined
+  const protocol = protocolOf(method, upgrade, headers)
+  if (protocol === undefined) return undefined
   const { resource } = requestInfo(method, target)
   const query = new URL(target, 'http://kube').searchParams
   return {
+    protocol,
     type,
     namespace: resource?.namespace ?? '',
     pod: resource?.object ?? '',
     container: query.get('container') ?? '',
     command: query.getAll('command'),
   }
+}
+
+function protocolOf(method: string, upgrade: string | undefined, headers: readonly Header[]): Protocol | undefined {
+  if (method === 'POST' && upgrade === 'SPDY/3.1') return upgrade
+  return method === 'GET' && upgrade === 'websocket' && hasBytes(headers) ? upgrade : undefined
 }
 
 /** Whether the channel is a byte in each subprotocol that the API server could choose. */

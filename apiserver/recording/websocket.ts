@@ -1,5 +1,5 @@
 /** Some bytes of a message on a channel of Kubernetes. */
-export type Piece = { readonly channel: number; readonly bytes: Buffer }
+export type Numbered = { readonly number: number; readonly bytes: Buffer }
 
 /** The longest head of a frame, in bytes. */
 const longestHead = 14
@@ -27,8 +27,8 @@ export class WebSocketReader {
   }
 
   /** The pieces in these bytes; undefined from the moment when they are no WebSocket any more. */
-  read(chunk: Buffer): Piece[] | undefined {
-    const pieces: Piece[] = []
+  read(chunk: Buffer): Numbered[] | undefined {
+    const pieces: Numbered[] = []
     let rest = chunk
     while (!this.#isBroken && rest.length > 0) {
       if (this.#left > 0) {
@@ -78,7 +78,7 @@ export class WebSocketReader {
     return true
   }
 
-  #take(some: Buffer, pieces: Piece[]): void {
+  #take(some: Buffer, pieces: Numbered[]): void {
     this.#left -= some.length
     const mask = this.#mask
     const offset = this.#read
@@ -87,6 +87,6 @@ export class WebSocketReader {
     const plain = mask ? some.map((byte, index) => byte ^ mask[(offset + index) % 4]!) : some
     const bytes = this.#channel === undefined ? plain.subarray(1) : plain
     this.#channel ??= plain[0]!
-    pieces.push({ channel: this.#channel, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) })
+    pieces.push({ number: this.#channel, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) })
   }
 }

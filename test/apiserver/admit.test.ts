@@ -62,7 +62,7 @@ describe('what must be recorded is not done', () => {
     ['sessions are to be recorded if possible', { recorderAddrs }, true, true],
     ['all is to be recorded if possible', { recorderAddrs, enableEvents: true }, true, true],
     ['sessions must be recorded', { recorderAddrs, enforceRecorder: true }, true, false],
-    ['all must be recorded', { recorderAddrs, enforceRecorder: true, enableEvents: true }, false, false],
+    ['all must be recorded', { recorderAddrs, enforceRecorder: true, enableEvents: true }, true, false],
     ['there is no recorder, and there must be', { enforceRecorder: true }, false, false],
   ])('%s', (_what, rule, request, its) => {
     const passes = (frame: typeof plain | typeof session) => {

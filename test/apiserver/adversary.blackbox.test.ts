@@ -111,6 +111,8 @@ describe.each(['auth', 'noauth'])('in the mode %s, nothing is passed on', (mode)
     expect(forwards()).toBe(0)
   })
 
+  // Nobody listens there.
+  const unreachable = { enforceRecorder: true, recorderAddrs: ['100.64.0.9:1', 'nonsense', '[::1]:1'] }
   const mebibytes = (count: number): string => 'x'.repeat(count * 1024 * 1024)
   it.each<[string, number, (bed: ProxyBed) => ProxyBed['tailscaled']['whois']]>([
     ['does not know the peer', 403, () => (_, response) => void response.writeHead(404).end('no match')],
@@ -155,6 +157,17 @@ describe.each(['auth', 'noauth'])('in the mode %s, nothing is passed on', (mode)
       403,
       () => (address) => aWhois(address, { capMap: granting({ enforceRecorder: true }) }),
     ],
+    [
+      'has a policy that wants a record of requests, which nobody takes',
+      503,
+      () => (address) => aWhois(address, { capMap: granting({ ...unreachable, enableEvents: true }) }),
+    ],
+    [
+      'has two rules, of which one wants a record, and the other one of requests',
+      503,
+      () => (address) =>
+        aWhois(address, { capMap: granting({ enableEvents: true }, { ...unreachable, impersonate: {} }) }),
+    ],
   ])('when tailscaled %s', async (_what, status, whois) => {
     bed.tailscaled.change()
     bed.tailscaled.whois = whois(bed)
@@ -165,13 +178,20 @@ describe.each(['auth', 'noauth'])('in the mode %s, nothing is passed on', (mode)
     expect(forwards()).toBe(0)
   })
 
-  it('of a session, when its policy wants it recorded', async () => {
-    const capMap = granting({ enforceRecorder: true, recorderAddrs: ['100.64.0.9:80'] })
-    bed.tailscaled.whois = (address) => aWhois(address, { capMap })
-    const change = 'Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n'
-    const target = '/api/v1/namespaces/a/pods/b/exec?command=sh'
-    const answer = await bed.raw(`POST ${target} HTTP/1.1\r\nHost: kube\r\n${change}\r\n`, await bed.open('100.64.8.1'))
-    expect(answer).toMatch(/^HTTP\/1\.1 403 /)
+  it.each([
+    [503, 'POST', 'SPDY/3.1', 'exec?command=sh'],
+    [503, 'GET', 'websocket', 'attach'],
+    [403, 'GET', 'SPDY/3.1', 'exec'],
+    [403, 'POST', 'websocket', 'exec'],
+    [403, 'POST', 'SPDY/3.1', 'exec/'],
+    [403, 'POST', 'SPDY/3.1', 'portforward'],
+  ] as const)('of a session that must be recorded, but %i: %s, %s, %s', async (status, method, protocol, path) => {
+    bed.tailscaled.whois = (address) => aWhois(address, { capMap: granting(unreachable) })
+    const names = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n`
+    const target = `/api/v1/namespaces/a/pods/b/${path}`
+    const request = `${method} ${target} HTTP/1.1\r\nHost: kube\r\n${names}\r\n`
+    const answer = await bed.raw(request, await bed.open('100.64.8.1'))
+    expect(answer).toContain(`HTTP/1.1 ${status} `)
     expect(answer).toContain('"kind":"Status"')
     expect(forwards()).toBe(0)
   })

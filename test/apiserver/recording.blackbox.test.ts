@@ -2,21 +2,14 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { aWhois, granting } from './a-whois.ts'
-import { auth, execPath, head, reading } from './asking.ts'
+import { askForSession, attach, holdSessions } from './a-session.ts'
+import { auth, execPath } from './asking.ts'
 import { ProxyBed } from './proxy-bed.ts'
 import { Recorder } from './recorder.ts'
 import { message } from './recording/frames.ts'
+import { wires } from './recording/wires.ts'
 
-const mask = Buffer.of(1, 2, 3, 4)
-const attach = (path = execPath): string =>
-  head(
-    `GET ${path}`,
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Protocol: v5.channel.k8s.io',
-    'Sec-WebSocket-Extensions: permessage-deflate',
-  )
+const { webSocket, spdy } = wires
 
 let bed: ProxyBed
 /** The API server's ends of sessions that have begun. */
@@ -28,50 +21,48 @@ afterAll(() => bed[Symbol.asyncDispose]())
 let turn = 0
 beforeEach(() => {
   turn += 1
-  containers = []
   bed.upstream.reset()
-  bed.upstream.change = (_forward, socket) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
-    containers.push(socket)
-  }
+  containers = holdSessions(bed)
 })
 
 /** A session of a peer of its own, to whom these recorders apply. */
-async function begin(recorders: readonly string[], rule: object, request = attach()) {
-  const from = `100.64.1.${turn}`
-  const capMap = granting({ recorderAddrs: recorders, ...rule })
-  bed.tailscaled.whois = (address) => aWhois(address, { capMap })
-  const socket = await bed.open(from)
-  const client = reading(socket)
-  const closed = once(socket, 'close')
-  socket.write(request)
-  const container = async (): Promise<Duplex> => {
-    await expect.poll(() => containers.length).toBe(1)
-    return containers[0]!
-  }
-  const ended = (more: object = {}) => bed.audited({ from, stage: 'ended', ...more })
-  return { from, socket, client, closed, container, ended }
-}
+const begin = (recorders: readonly string[], rule: object, request = attach()) =>
+  askForSession(bed, {
+    from: `100.64.1.${turn}`,
+    capability: { recorderAddrs: recorders, ...rule },
+    request,
+    containers,
+  })
 
 const enforced = { enforceRecorder: true }
+const webSocketOutput = (text: string): Buffer => webSocket.output(text)
 
-it('a session is recorded as it appears: output of both streams, sizes, and nothing that is typed', async () => {
-  await using recorder = await Recorder.start()
-  const { socket, client, closed, container, ended } = await begin([recorder.address], enforced)
+it.each([
+  [webSocket, 2],
+  [webSocket, 1],
+  [spdy, 2],
+  [spdy, 1],
+] as const)('over %s, at a recorder of version %i, a session is recorded as it appears', async (wire, version) => {
+  await using recorder = await Recorder.start(version)
+  const begun = await begin([recorder.address], enforced, attach(wire))
+  const { socket, client, closed, container, ended } = begun
   const server = await container()
+  const { opening, caller, its } = await wire.connection()
+  socket.write(opening)
+  if (opening.length > 0) await once(server, 'data')
   expect(bed.upstream.forwards[0]?.headers.join().toLowerCase()).not.toContain('sec-websocket-extensions')
-  socket.write(message(4, '{"Width":100,"Height":30}\n', mask))
+  socket.write(caller('resize', '{"Width":100,"Height":30}\n'))
   await once(server, 'data')
-  socket.write(message(0, 'typed secret', mask))
+  socket.write(caller('stdin', 'typed secret'))
   await once(server, 'data')
   const euro = Buffer.from('€')
-  server.write(message(1, Buffer.concat([Buffer.from('out '), euro.subarray(0, 1)])))
-  server.write(message(2, 'err'))
-  server.write(message(1, euro.subarray(1)))
+  server.write(its('stdout', Buffer.concat([Buffer.from('out '), euro.subarray(0, 1)])))
+  server.write(its('stderr', 'err'))
+  server.write(its('stdout', euro.subarray(1)))
   await client.until('err')
-  socket.write(message(4, '{"Width":20,"Height":10}\n', mask))
+  socket.write(caller('resize', '{"Width":20,"Height":10}\n'))
   await once(server, 'data')
-  server.end(message(3, '{"status":"Success"}'))
+  server.end(its('error', '{"status":"Success"}'))
   await closed
   const [header, ...events] = await recorder.whole()
   expect(header).toMatchObject({
@@ -90,8 +81,8 @@ it('a session is recorded as it appears: output of both streams, sizes, and noth
 
 describe('if no recorder takes it', () => {
   const refusals: [string, (recorder: Recorder) => void][] = [
-    ['it refuses', (recorder) => (recorder.statuses = { HEAD: 200, POST: 503 })],
-    ['it is another server', (recorder) => (recorder.statuses = { HEAD: 404 })],
+    ['it refuses', (recorder) => (recorder.statuses = { 'POST /v2/record': 503 })],
+    ['it knows no version', (recorder) => (recorder.statuses = { 'HEAD /v2/record': 404, 'POST /record': 405 })],
   ]
   it.each(refusals)('%s: what must be recorded does not begin, and other sessions go on', async (_what, spoil) => {
     await using recorder = await Recorder.start()
@@ -104,7 +95,7 @@ describe('if no recorder takes it', () => {
     turn += 50
     const may = await begin([recorder.address], {})
     const server = await may.container()
-    server.end(message(1, 'shown'))
+    server.end(webSocketOutput('shown'))
     await may.client.until('shown')
     expect(await may.ended()).toMatchObject({ unrecorded: expect.stringContaining('status') })
   })
@@ -118,14 +109,14 @@ describe('if no recorder takes it', () => {
 
 it('the first recorder that answers takes it, whatever the others do', async () => {
   await using silent = await Recorder.start()
-  silent.statuses = {}
+  silent.statuses = { 'HEAD /v2/record': undefined }
   await using refusing = await Recorder.start()
-  refusing.statuses = { HEAD: 200, POST: 503 }
+  refusing.statuses = { 'POST /v2/record': 503 }
   await using good = await Recorder.start()
   const addresses = ['127.0.0.1:1', silent.address, refusing.address, good.address]
   const { client, container, ended } = await begin(addresses, enforced)
   const server = await container()
-  server.end(message(1, 'shown'))
+  server.end(webSocketOutput('shown'))
   await client.until('shown')
   expect(await good.whole()).toMatchObject([{ version: 2 }, [expect.any(Number), 'o', 'shown']])
   expect(await ended()).toMatchObject({ recorder: good.address })
@@ -158,19 +149,10 @@ describe('if the recording breaks off', () => {
     const server = await container()
     spoil(recorder)
     expect(await bed.audited({ from, stage: 'unrecorded' })).toMatchObject({ recorder: recorder.address })
-    server.end(message(1, 'shown'))
+    server.end(webSocketOutput('shown'))
     await client.until('shown')
     expect(await ended()).toMatchObject({ unrecorded: expect.stringContaining('recorder') })
   })
-})
-
-it('a session that must be recorded ends when it cannot be read, and shows nothing of it', async () => {
-  await using recorder = await Recorder.start()
-  const { client, closed, container } = await begin([recorder.address], enforced)
-  const server = await container()
-  server.write(Buffer.from('no frames, but a secret'))
-  await closed
-  expect(client.text()).not.toContain('secret')
 })
 
 it('a session is not faster than its recorder', async () => {
@@ -180,7 +162,7 @@ it('a session is not faster than its recorder', async () => {
   const server = await container()
   let shown = 0
   socket.on('data', (some: Buffer) => (shown += some.length))
-  const chunk = message(1, 'x'.repeat(100_000))
+  const chunk = webSocketOutput('x'.repeat(100_000))
   // Much more than all buffers in between have; then it waits.
   for (let sent = 0; sent < 200; sent += 1) server.write(chunk)
   await expect.poll(() => recorder.recordings.length).toBe(1)
@@ -219,8 +201,9 @@ it('a recorder that never answers is not waited for without end', async () => {
 
 it('what cannot be recorded does not begin where it must be', async () => {
   await using recorder = await Recorder.start()
-  const spdy = head(`POST ${execPath}`, 'Connection: Upgrade', 'Upgrade: SPDY/3.1')
-  for (const request of [spdy, attach(`/${execPath}`), attach('/api/v1/namespaces/a/pods/b/%65xec')]) {
+  const spellings = [`/${execPath}`, '/api/v1/namespaces/a/pods/b/%65xec']
+  const forward = attach(spdy, '/api/v1/namespaces/a/pods/b/portforward')
+  for (const request of [...spellings.flatMap((path) => [attach(webSocket, path), attach(spdy, path)]), forward]) {
     turn += 1
     const { client } = await begin([recorder.address], enforced, request)
     await client.until('cannot be done with this one')
@@ -230,7 +213,7 @@ it('what cannot be recorded does not begin where it must be', async () => {
 })
 
 it('what cannot be recorded goes on where it need not be, which the audit says', async () => {
-  const request = head(`POST ${execPath}`, 'Connection: Upgrade', 'Upgrade: SPDY/3.1')
+  const request = attach(spdy, '/api/v1/namespaces/a/pods/b/portforward')
   const { client, container, ended } = await begin(['127.0.0.1:1'], {}, request)
   const server = await container()
   server.end('shown')

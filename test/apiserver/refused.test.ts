@@ -12,7 +12,7 @@ it('a refusal has a body that clients of Kubernetes show', () => {
     reason: 'Forbidden',
     code: 403,
   })
-  expect(statusHeaders(body)).toMatchObject({ 'content-type': 'application/json', 'content-length': body.length })
+  expect(statusHeaders(body, 403)).toMatchObject({ 'content-type': 'application/json', 'content-length': body.length })
 })
 
 it('a bug is a refusal that says nothing of itself', () => {

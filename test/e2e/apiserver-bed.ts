@@ -7,10 +7,15 @@ import { toolsImage } from '../lab/cluster/images.ts'
 /** The bundle under test; the test command builds it. */
 const bundle = join(dirname(import.meta.dirname), '..', 'dist', 'apiserver.js')
 
+/** Who may use alice's SSH server; tailscaled reads it at each connection. */
+export const sshPolicyFile = '/tmp/ssh-policy.json'
+const ssh = { env: { TS_DEBUG_SSH_POLICY_FILE: sshPolicyFile }, up: ['--ssh'] }
+
 // As in a Pod without privileges, where tailscaled hands on to 127.0.0.1 what it does not serve itself.
 const userspace = { args: ['--tun=userspace-networking'] }
+
 const hosts = {
-  alice: { network: 'wan', tailscaled: true },
+  alice: { network: 'wan', tailscaled: ssh },
   robot: { network: 'wan', tailscaled: true },
   proxy: { network: 'cluster', tailscaled: userspace },
 } as const
@@ -135,6 +140,8 @@ export class ApiServerBed implements AsyncDisposable {
         TS_SOCKET: '/run/tailscale/tailscaled.sock',
         CULVERT_APISERVER_LISTEN: `127.0.0.2:${modes[mode].local}`,
         CULVERT_APISERVER_PORT: '0',
+        // The benchmark has 10,000 watches of one device.
+        CULVERT_APISERVER_PEER_LIMIT: '20000',
         KUBERNETES_SERVICE_HOST: url.hostname,
         KUBERNETES_SERVICE_PORT_HTTPS: url.port,
       },

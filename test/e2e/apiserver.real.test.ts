@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { parseAddress, withPort } from '../../lib/address.ts'
+import { writeFile } from 'node:fs/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ask } from '../lab/bed.ts'
 import { trusted } from '../lab/acme/paths.ts'
+import { poll } from '../lab/poll.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { bundle as agentBundle } from '../agent/proxy.ts'
 import { proxyHeader } from '../apiserver/proxy-header.ts'
-import { ApiServerBed, devs, ports, server } from './apiserver-bed.ts'
+import { BedRecorder } from './bed-recorder.ts'
+import { ApiServerBed, devs, ports, server, sshPolicyFile } from './apiserver-bed.ts'
 
 let its: ApiServerBed
 beforeAll(async () => {
@@ -84,32 +86,103 @@ test.each([['WebSocket', 'true'] as const, ['SPDY', 'false'] as const])(
   },
 )
 
-/** Takes what is sent to a recorder, and prints it. */
-const recorder = `
-  const server = require('http2').createServer()
-  server.on('stream', (stream, headers) => {
-    stream.respond({ ':status': 200 })
-    stream.on('data', (data) => process.stdout.write(data))
-    stream.on('end', () => stream.end())
-  })
-  server.listen(80, () => console.log('ready'))`
-
-test('a session is recorded by a recorder in the tailnet, and none begins without one', async () => {
+describe('where sessions must be recorded', () => {
   const exec = () => its.kubectl('alice', ['exec', '-i', 'app', '--', 'cat'], { input: 'seen' })
-  const robot = await its.bed.control.node('robot')
-  const rule = {
-    recorderAddrs: robot.addresses.map((text) => withPort(parseAddress(text)!, 80)),
-    enforceRecorder: true,
+  const recordingWith = (text: string) =>
+    poll('a recording', async () => (await recorder.recordings()).find((one) => one.includes(text)), 100)
+  const grant = (rule: object) => {
+    const whole = { recorderAddrs: recorder.addresses, enforceRecorder: true, ...rule }
+    return its.grant([...devs, { app: { 'tailscale.com/cap/kubernetes': [whole] } }])
   }
-  const started = await its.bed.host('robot').spawn([process.execPath, '--eval', recorder], { name: 'recorder' })
-  await started.line(/^ready/)
-  await its.grant([...devs, { app: { 'tailscale.com/cap/kubernetes': [rule] } }])
-  await expect.poll(async () => (await exec()) && started.log.join('')).toContain('"o","seen')
-  expect(started.log.join('')).toContain('"Namespace":"default","Container":"main","SessionType":"exec"')
-  await started.stop()
-  await expect(exec()).rejects.toThrow(/the policy wants/)
-  await its.grant(devs)
-  await expect.poll(exec).toContain('seen')
+  let recorder: BedRecorder
+  beforeAll(async () => {
+    recorder = await BedRecorder.start(its)
+    await grant({})
+    const isRecorded = async (): Promise<true | undefined> => {
+      // It may be refused while the policy arrives.
+      await exec().catch(() => {})
+      return (await recorder.recordings()).length > 0 || undefined
+    }
+    await poll('the first recording', isRecorded, 100)
+  })
+
+  test.each([['WebSocket', 'true'] as const, ['SPDY', 'false'] as const])(
+    'a terminal over %s is recorded as it looks, with its sizes',
+    async (name, websockets) => {
+      const alice = its.bed.host('alice')
+      const terminal = `/tmp/terminal-${name}`
+      // The terminal gets another size in between.
+      const remote = `echo "${name} first €"; until [ "$(stty size)" = "25 90" ]; do sleep 0.1; done; echo "the end"`
+      const local = `stty cols 100 rows 30; tty > ${terminal}; exec kubectl exec -it app -- sh -c '${remote}'`
+      const shown = await alice.spawn(['script', '--quiet', '--return', '--command', local, '/dev/null'], {
+        name,
+        env: { ...its.env(), SHELL: '/bin/sh', TERM: 'xterm', KUBECTL_REMOTE_COMMAND_WEBSOCKETS: websockets },
+      })
+      await shown.line(new RegExp(`${name} first €`))
+      await alice.exec(['sh', '-c', `stty cols 90 rows 25 < "$(cat ${terminal})"`])
+      await shown.line(/the end/)
+      expect(await shown.exited).toMatchObject({ code: 0 })
+      const cast = await recordingWith(`"o","${name} first €`)
+      const [header, ...events] = cast
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown) as [
+        { width: number; height: number },
+        ...[number, string, string][],
+      ]
+      expect(header).toMatchObject({
+        version: 2,
+        srcNode: 'alice.lab.ts.net',
+        kubernetes: { PodName: 'app', Namespace: 'default', Container: 'main', SessionType: 'exec' },
+      })
+      const textOf = (kind: string): string[] => events.flatMap(([, one, text]) => (one === kind ? [text] : []))
+      expect(textOf('o').join('')).toContain('the end\r\n')
+      // Output may come before the first size, of which the header then does not know.
+      const sizes = [`${header.width}x${header.height}`, ...textOf('r')]
+      expect(sizes).toContain('100x30')
+      expect(sizes.at(-1)).toBe('90x25')
+    },
+  )
+
+  test('tailscaled’s own SSH server records at the same recorder', async () => {
+    const [alice, robot] = [its.bed.host('alice'), its.bed.host('robot')]
+    const { addresses } = await its.bed.control.node('alice')
+    const onRecordingFailure = { RejectSessionWithMessage: 'no recorder', TerminateSessionWithMessage: 'no recorder' }
+    const action = { accept: true, recorders: recorder.addresses, onRecordingFailure }
+    const rules = [{ principals: [{ any: true }], sshUsers: { root: 'root' }, action }]
+    await writeFile(alice.path(sshPolicyFile), JSON.stringify({ rules }))
+    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'BatchMode=yes']
+    const argv = ['ssh', ...options.flatMap((one) => ['-o', one]), `root@${addresses[0]}`, 'echo "by ssh"']
+    expect((await robot.exec(argv)).stdout).toContain('by ssh')
+    const cast = await recordingWith('"o","by ssh')
+    expect(JSON.parse(cast.slice(0, cast.indexOf('\n')))).toMatchObject({
+      version: 2,
+      sshUser: 'root',
+      localUser: 'root',
+    })
+  })
+
+  test('with events, a recorder has what kubectl asks for, and the API does it', async () => {
+    await grant({ enableEvents: true })
+    await expect.poll(async () => (await exec()) && (await recorder.events()).length).toBeGreaterThan(0)
+    await its.kubectl('alice', ['create', 'configmap', 'told', '--from-literal=a=b'])
+    expect(await its.kubectl('alice', ['get', 'configmap', 'told', '--output=jsonpath={.data.a}'])).toBe('b')
+    const created = (await recorder.events()).find(
+      ({ kubernetes }) => kubernetes['Verb'] === 'create' && kubernetes['Resource'] === 'configmaps',
+    )
+    expect(Buffer.from(String(created?.request['body']), 'base64').toString()).toContain('told')
+    expect(created?.source).toMatchObject({
+      node: 'alice.lab.ts.net',
+      nodeUser: (await its.bed.control.node('alice')).user,
+    })
+  })
+
+  test('none begins without a recorder', async () => {
+    await recorder.stop()
+    await expect(exec()).rejects.toThrow(/the policy wants/)
+    await its.grant(devs)
+    await expect.poll(exec).toContain('seen')
+  })
 })
 
 test('large objects, server-side apply, raw paths', async () => {

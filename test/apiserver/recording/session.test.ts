@@ -14,9 +14,17 @@ const of = (
 }
 
 it('a session is what its path and query say, in any order', () => {
-  const exec = { type: 'exec', namespace: 'n', pod: 'p.q', container: 'c', command: ['sh', '-c', 'a b&'] }
+  const exec = {
+    protocol: 'websocket',
+    type: 'exec',
+    namespace: 'n',
+    pod: 'p.q',
+    container: 'c',
+    command: ['sh', '-c', 'a b&'],
+  }
   expect(of(`${path}/exec?command=sh&tty=true&command=-c&container=c&command=a+b%26`)).toEqual(exec)
   expect(of(`${path}/attach`)).toEqual({ ...exec, type: 'attach', container: '', command: [] })
+  expect(of(`${path}/exec`, 'POST', 'SPDY/3.1', '')).toMatchObject({ protocol: 'SPDY/3.1', type: 'exec' })
 })
 
 it.each([
@@ -31,7 +39,7 @@ it.each([
   ['in other subprotocols', of(`${path}/exec`, 'GET', 'websocket', 'v4.base64.channel.k8s.io')],
   ['if one of its subprotocols is another', of(`${path}/exec`, 'GET', 'websocket', 'v4.channel.k8s.io,x')],
   ['without a subprotocol', of(`${path}/exec`, 'GET', 'websocket', '')],
-  ['over SPDY', of(`${path}/exec`, 'POST', 'SPDY/3.1')],
+  ['over SPDY with the method of WebSocket', of(`${path}/exec`, 'GET', 'SPDY/3.1')],
   [
     'without a change of protocol',
     sessionOf({ method: 'GET', target: `${path}/exec`, headers: [] }, { upgrade: undefined }),

@@ -12,7 +12,8 @@ function readAll(bytes: Buffer, isMasked: boolean, sizes: readonly number[] = []
     const size = sizes[turn] ?? rest.length
     const pieces = reader.read(rest.subarray(0, size))
     if (pieces === undefined) return undefined
-    for (const { channel, bytes: some } of pieces) all[channel] = `${all[channel] ?? ''}${some.toString('latin1')}`
+    for (const { number: channel, bytes: some } of pieces)
+      all[channel] = `${all[channel] ?? ''}${some.toString('latin1')}`
     rest = rest.subarray(size)
   }
   return all
