@@ -1,5 +1,5 @@
 import type { Caller } from './caller.ts'
-import type { Origin } from './proxy-header.ts'
+import type { Origin } from '../lib/proxy-header.ts'
 import type { Refused } from './refused.ts'
 import type { RequestInfo } from './request-info.ts'
 

@@ -1,7 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTls, type Server as TlsServer } from 'node:tls'
 import { parseAddress } from '../lib/address.ts'
-import { isLoopback, type Origin, parseProxyHeader } from './proxy-header.ts'
+import { portOf } from '../lib/http-server.ts'
+import { isLoopback, type Origin, parseProxyHeader } from '../lib/proxy-header.ts'
 import { PerPeer } from './per-peer.ts'
 import { Refused } from './refused.ts'
 import { type Handlers, http1, http2, type ServeConnection } from './servers.ts'
@@ -159,9 +160,3 @@ export class Listener {
 }
 
 const endOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
-
-/** The port on which a server listens. */
-export function portOf(server: Server): number {
-  const address = server.address()
-  return typeof address === 'object' && address !== null ? address.port : 0
-}

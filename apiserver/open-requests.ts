@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { limited } from '../lib/limit.ts'
 import { type Caller, isStill } from './caller.ts'
 import type { Callers } from './callers.ts'
-import type { Origin } from './proxy-header.ts'
+import type { Origin } from '../lib/proxy-header.ts'
 import { asRefused } from './refused.ts'
 
 /** A request that has been passed on, and whose answer or connection is open. */

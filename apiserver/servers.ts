@@ -3,7 +3,7 @@ import { createServer as createHttp2, type Http2Server, type Http2Session } from
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Incoming } from './exchange.ts'
-import type { Origin } from './proxy-header.ts'
+import type { Origin } from '../lib/proxy-header.ts'
 import { Refused, statusBody, statusHeaders } from './refused.ts'
 
 /** In milliseconds: for a request's head, and for a connection without any. */

@@ -5,7 +5,7 @@ import { nearest } from '../lib/nearest.ts'
 import { quote } from '../lib/quote.ts'
 import type { InCluster } from '../kube/service-account.ts'
 import type { ApiProxyMode } from '../wire/api-proxy-config.ts'
-import { isLoopback } from './proxy-header.ts'
+import { isLoopback } from '../lib/proxy-header.ts'
 
 /** An environment variable of the proxy. */
 type Variable = { readonly name: string; readonly default?: string; readonly effect: string }

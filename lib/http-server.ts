@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import type { ListenOptions } from 'node:net'
+import type { ListenOptions, Server as NetServer } from 'node:net'
 import { describe } from './errors.ts'
 
 /** A route's answer; `headers` add to the content type or replace it. */
@@ -89,4 +89,10 @@ export function close(server: Server): Promise<void> {
     server.close(() => resolve())
     server.closeAllConnections()
   })
+}
+
+/** The port on which a server listens. */
+export function portOf(server: NetServer): number {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
 }

@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from '../lib/address.ts'
+import { type Address, parseAddress } from './address.ts'
 
 /** The other end of a connection, as its PROXY header says. */
 export type Origin = { readonly address: Address; readonly port: number }

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseAddress } from '../../lib/address.ts'
-import { isLoopback, parseProxyHeader } from '../../apiserver/proxy-header.ts'
-import { proxyHeader } from './proxy-header.ts'
+import { isLoopback, parseProxyHeader } from '../../lib/proxy-header.ts'
+import { proxyHeader } from '../apiserver/proxy-header.ts'
 
 const address = fc.oneof(fc.ipV4(), fc.ipV6()).filter((text) => {
   const parsed = parseAddress(text)

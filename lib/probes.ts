@@ -1,9 +1,9 @@
-import { describe } from '../lib/errors.ts'
-import { listen, type Routes, serve } from '../lib/http-server.ts'
-import type { Log } from '../lib/log.ts'
-import { type Metric, metricsAnswer, renderMetrics } from '../lib/metrics.ts'
+import { describe } from './errors.ts'
+import { listen, type Routes, serve } from './http-server.ts'
+import type { Log } from './log.ts'
+import { type Metric, metricsAnswer, renderMetrics } from './metrics.ts'
 
-/** What the proxy says of itself. */
+/** What a program says of itself. */
 export type State = {
   /** Why it cannot serve clients; none: it can. */
   readonly notReady: () => readonly string[]
