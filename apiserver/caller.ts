@@ -1,5 +1,6 @@
-import { type Address, parseSingleAddressPrefix } from '../lib/address.ts'
-import { type JsonObject, isJsonObject, parseExactJson } from '../lib/json.ts'
+import type { Address } from '../lib/address.ts'
+import { describe } from '../lib/errors.ts'
+import { readWhois, type Whois } from '../localapi/whois.ts'
 import { readRules, type Rules } from './capability.ts'
 import type { Identity } from './headers.ts'
 import { Refused } from './refused.ts'
@@ -26,36 +27,22 @@ const mostBytes = 64 * 1024
  * @throws Refused if the answer is about another node, or not as documented
  */
 export function readCaller(text: string, address: Address, now: Date): Caller {
-  const answer = parseExactJson(text)
-  const node = object(object(answer)?.['Node'])
-  if (node === undefined) throw unusable('it names no node')
-  const addresses = texts(node['Addresses']).map((one) => parseSingleAddressPrefix(one)?.text)
-  if (!addresses.includes(address.text)) throw unusable('it is about another node')
-  const expiry = typeof node['KeyExpiry'] === 'string' ? Date.parse(node['KeyExpiry']) : 0
-  // Go's zero time means never.
-  if (node['Expired'] === true || (expiry > 0 && expiry <= now.getTime()))
-    throw new Refused(403, 'unknown-peer', 'the key of this device has expired')
-
-  const name = typeof node['Name'] === 'string' ? node['Name'].replace(/\.$/, '') : ''
-  const tags = texts(node['Tags'])
-  const rules = readRules(object(answer)?.['CapMap'])
-  const { ID: id, LoginName: login } = object(object(answer)?.['UserProfile']) ?? {}
+  const { name, id: nodeId, tags, login, userId, isExpired, capabilities } = read(text, address, now)
+  if (isExpired) throw new Refused(403, 'unknown-peer', 'the key of this device has expired')
+  const rules = readRules(capabilities)
   const user = tags.length > 0 ? name : login
-  if (typeof user !== 'string') throw unusable('the node has neither tags nor a user')
+  if (user === undefined) throw unusable('the node has neither tags nor a user')
   const identity = { user, groups: tags.length > 0 && rules.groups.length === 0 ? tags : rules.groups }
   checkIdentity(identity)
-  const nodeId = typeof node['StableID'] === 'string' ? node['StableID'] : ''
-  const isNumbered = tags.length === 0 && (typeof id === 'number' || typeof id === 'bigint')
-  return { node: name, nodeId, identity, tags, rules, ...(isNumbered && { userId: id }) }
+  return { node: name, nodeId, identity, tags, rules, ...(tags.length === 0 && userId !== undefined && { userId }) }
 }
 
-const object = (value: unknown): JsonObject | undefined => (isJsonObject(value) ? value : undefined)
-
-function texts(value: unknown): string[] {
-  if (value === undefined || value === null) return []
-  if (!Array.isArray(value) || !value.every((one): one is string => typeof one === 'string'))
-    throw unusable('a list of texts is something else')
-  return value
+function read(...answer: Parameters<typeof readWhois>): Whois {
+  try {
+    return readWhois(...answer)
+  } catch (error) {
+    throw unusable(describe(error))
+  }
 }
 
 /**

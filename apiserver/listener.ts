@@ -1,14 +1,12 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTls, type Server as TlsServer } from 'node:tls'
-import { parseAddress } from '../lib/address.ts'
+import { describe } from '../lib/errors.ts'
+import { greeting, greetingMs } from '../lib/greeting.ts'
 import { portOf } from '../lib/http-server.ts'
-import { isLoopback, type Origin, parseProxyHeader } from '../lib/proxy-header.ts'
+import type { Origin } from '../lib/proxy-header.ts'
 import { PerPeer } from './per-peer.ts'
 import { Refused } from './refused.ts'
 import { type Handlers, http1, http2, type ServeConnection } from './servers.ts'
-
-/** Milliseconds for the PROXY header, and for the TLS handshake. */
-const greetingMs = 10_000
 
 /** Certificate and key, PEM. */
 export type Pair = { readonly cert: string; readonly key: string }
@@ -37,7 +35,7 @@ export class Listener {
     this.#http2 = http2(handlers)
     this.#refused = handlers.refused
     this.#tls = tls ? this.#createTls() : undefined
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#greet(socket))
+    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => void this.#greet(socket))
   }
 
   /**
@@ -90,47 +88,26 @@ export class Listener {
   }
 
   /** Reads what comes before HTTP. Without it, nothing is answered. */
-  #greet(socket: Socket): void {
+  async #greet(socket: Socket): Promise<void> {
     this.#sockets.add(socket)
-    let timer: NodeJS.Timeout | undefined
     socket.on('error', () => {})
-    socket.on('close', () => {
-      clearTimeout(timer)
-      this.#sockets.delete(socket)
-    })
-    const refuse = (why: string): void => {
+    socket.on('close', () => this.#sockets.delete(socket))
+    let peer: Origin | undefined
+    const known = (origin: Origin): void => {
+      const { text } = origin.address
+      peer = origin
+      if (!this.#limit.take(text)) throw new Refused(429, 'limit', 'this device has too many connections')
+      socket.on('close', () => this.#limit.give(text))
+    }
+    try {
+      const { origin, begin } = await greeting(socket, { isProxied: true, least: this.#tls ? 0 : 3, known })
+      if (this.#tls) this.#secure(this.#tls, socket, origin)
+      else this.#serve(socket, begin.startsWith('PRI'), origin)
+    } catch (error) {
       socket.destroy()
-      this.#refused(undefined, new Refused(400, 'malformed', `a connection was refused: ${why}`))
+      if (error instanceof Refused) this.#refused(peer, error)
+      else this.#refused(undefined, new Refused(400, 'malformed', `a connection was refused: ${describe(error)}`))
     }
-    const from = parseAddress(socket.remoteAddress ?? '')
-    if (from === undefined || !isLoopback(from)) return refuse('it does not come from this machine')
-    timer = setTimeout(() => refuse('it has not begun in time'), greetingMs)
-    let bytes = Buffer.alloc(0)
-    let isCounted = false
-    const read = (): void => {
-      const chunk: unknown = socket.read()
-      if (Buffer.isBuffer(chunk)) bytes = Buffer.concat([bytes, chunk])
-      const parsed = parseProxyHeader(bytes)
-      if (parsed.kind === 'more') return
-      if (parsed.kind === 'bad') return refuse(parsed.why)
-      const peer = parsed.origin.address.text
-      if (!isCounted && !this.#limit.take(peer)) {
-        socket.off('readable', read)
-        socket.destroy()
-        return this.#refused(parsed.origin, new Refused(429, 'limit', 'this device has too many connections'))
-      }
-      if (!isCounted) socket.on('close', () => this.#limit.give(peer))
-      isCounted = true
-      const rest = bytes.subarray(parsed.length)
-      // HTTP/2 begins with `PRI`.
-      if (!this.#tls && rest.length < 3) return
-      clearTimeout(timer)
-      socket.off('readable', read)
-      if (rest.length > 0) socket.unshift(rest)
-      if (this.#tls) this.#secure(this.#tls, socket, parsed.origin)
-      else this.#serve(socket, rest.toString('latin1', 0, 3) === 'PRI', parsed.origin)
-    }
-    socket.on('readable', read)
   }
 
   #serve(socket: Socket, isHttp2: boolean, origin: Origin): void {
