@@ -1,4 +1,5 @@
-# The agent's image, with --target=operator the operator's, and with --target=apiserver that of the API server proxy.
+# The agent's image; with --target, the operator's (operator), and those of the API server proxy (apiserver) and the
+# recorder (recorder).
 # docs/image.md describes their contents, the privileges that they need and how to build them.
 ARG BASE_IMAGE=docker.io/library/debian:trixie-slim
 ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
@@ -52,6 +53,18 @@ LABEL org.opencontainers.image.title="Culvert API server proxy" \
     org.opencontainers.image.version="${VERSION}"
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/node", "/usr/local/lib/culvert/apiserver.js"]
+
+# Nor does the recorder.
+FROM runtime AS recorder
+COPY images/lib/package.json /usr/local/lib/culvert/
+COPY --from=bundle /src/dist/recorder.js /src/dist/RECORDER-NOTICES /usr/local/lib/culvert/
+ARG VERSION
+LABEL org.opencontainers.image.title="Culvert recorder" \
+    org.opencontainers.image.description="Keeps the recordings of sessions in a tailnet" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}"
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/node", "/usr/local/lib/culvert/recorder.js"]
 
 FROM runtime
 # tini is for images/bin/culvert; iptables contains both of its variants, nft and legacy. busybox has programs that users'

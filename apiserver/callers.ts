@@ -1,5 +1,6 @@
 import { type Address, withPort } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
+import { kept } from '../lib/kept.ts'
 import type { LocalApi } from '../localapi/client.ts'
 import { LocalApiError } from '../localapi/error.ts'
 import { type Caller, readCaller } from './caller.ts'
@@ -14,15 +15,13 @@ const [keptMs, limitMs] = [4000, 5000]
 /** The most answers that are kept. */
 const most = 10_000
 
-type Known = { readonly asked: number; readonly caller: Promise<Caller> }
-
 /** Who has an address of the tailnet, as tailscaled says. Nothing else is believed. */
 export class Callers {
   readonly #api: Pick<LocalApi, 'get'>
   readonly #clock: Clock
   readonly #signal: AbortSignal
   readonly #counted: (result: 'found' | 'refused' | 'failed') => void
-  readonly #known = new Map<string, Known>()
+  readonly #known: ReturnType<typeof kept<Caller>>
 
   constructor(
     api: Pick<LocalApi, 'get'>,
@@ -34,32 +33,20 @@ export class Callers {
     this.#clock = clock
     this.#signal = signal
     this.#counted = counted
+    this.#known = kept(clock, keptMs, most)
   }
 
   /**
    * Who has the address, and the port of this connection.
    * @throws Refused 403 if nobody may be that; 503 if it cannot be found out
    */
-  async at(address: Address, port: number): Promise<Caller> {
-    const known = this.#known.get(address.text)
-    if (known !== undefined && this.#clock.now() - known.asked < keptMs) return known.caller
-    // Only the latest answers are needed again.
-    if (this.#known.size >= most) this.#known.clear()
-    const caller = this.#ask(address, port)
-    const asked = { asked: this.#clock.now(), caller }
-    this.#known.set(address.text, asked)
-    try {
-      return await caller
-    } catch (error) {
-      // The next request asks again.
-      if (this.#known.get(address.text) === asked) this.#known.delete(address.text)
-      throw error
-    }
+  at(address: Address, port: number): Promise<Caller> {
+    return this.#known.get(address.text, () => this.#ask(address, port))
   }
 
   /** What was known counts no more: the tailnet has changed. */
   forget(): void {
-    this.#known.clear()
+    this.#known.forget()
   }
 
   async #ask(address: Address, port: number): Promise<Caller> {

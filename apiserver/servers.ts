@@ -2,6 +2,7 @@ import { createServer as createHttp, type IncomingMessage, type Server, ServerRe
 import { createServer as createHttp2, type Http2Server, type Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { endIdleSessions } from '../lib/http2-sessions.ts'
 import type { Incoming } from './exchange.ts'
 import type { Origin } from '../lib/proxy-header.ts'
 import { Refused, statusBody, statusHeaders } from './refused.ts'
@@ -102,13 +103,14 @@ function answerOf(refusal: Refused): string {
 
 export function http2({ take }: Handlers): ServeConnection {
   const origins = new WeakMap<Http2Session, Origin>()
-  const sessions = new Set<Http2Session>()
   const server: Http2Server = createHttp2({
     settings: { enableConnectProtocol: false, maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeadBytes },
     maxHeaderListPairs: 1000,
     // Otherwise such fields would be left out silently; so we refuse them.
     strictFieldWhitespaceValidation: false,
   })
+  // A watch may be silent for longer.
+  const drain = endIdleSessions(server, idleMs)
   const pass = ({ request, response }: Pick<Incoming, 'request' | 'response'>, extras: Extras = {}): void => {
     const session = 'stream' in request ? request.stream.session : undefined
     const origin = session && origins.get(session)
@@ -121,27 +123,12 @@ export function http2({ take }: Handlers): ServeConnection {
   )
   server.on('checkExpectation', (request, response) => pass({ request, response }))
   server.on('connect', (request, response) => pass({ request, response }))
-  server.on('session', (session) => {
-    let streams = 0
-    sessions.add(session)
-    session.on('close', () => sessions.delete(session))
-    session.on('stream', (stream) => {
-      streams += 1
-      stream.on('close', () => (streams -= 1))
-    })
-    // A watch may be silent for longer.
-    session.setTimeout(idleMs, () => {
-      if (streams === 0) session.close()
-    })
-  })
   server.on('sessionError', () => {})
   return {
     serve: (socket, origin) => {
       server.once('session', (session) => origins.set(session, origin))
       server.emit('connection', socket)
     },
-    drain: () => {
-      for (const session of sessions) session.close()
-    },
+    drain,
   }
 }

@@ -19,6 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   agent: ['lib', 'wire', 'netfilter', 'localapi', 'serve', 'certs', 'kube', 'relay'],
   operator: ['lib', 'wire', 'kube'],
   apiserver: ['lib', 'wire', 'localapi', 'kube'],
+  recorder: ['lib', 'localapi'],
 }
 
 /**
@@ -164,7 +165,7 @@ describe('only one place', () => {
 
   it('reads the environment and ends the process: main.ts of each program', () => {
     const found = filesWith(/process\.(?:env|argv|exit\b)|\} = process\b|'node:process'/)
-    expect(found).toEqual(['agent/main.ts', 'operator/main.ts', 'apiserver/main.ts'])
+    expect(found).toEqual(['agent/main.ts', 'operator/main.ts', 'apiserver/main.ts', 'recorder/main.ts'])
   })
 
   it('reads the time and waits through the clock that is passed to the agent', () => {

@@ -25,12 +25,16 @@ export const buildOperator = (): Promise<string> => program('operator', 'OPERATO
 /** The same of the API server proxy, `dist/apiserver.js`. */
 export const buildApiServer = (): Promise<string> => program('apiserver', 'APISERVER-NOTICES')
 
+/** The same of the recorder, `dist/recorder.js`. */
+export const buildRecorder = (): Promise<string> => program('recorder', 'RECORDER-NOTICES')
+
 /** requireBuiltins takes all of Node's modules that are left. */
 const plugins = {
   agent: () => [yamlApart, execaParts(), requireBuiltins, undiciParts()],
   yaml: () => [requireBuiltins],
   operator: () => [clientNodeParts(), requireBuiltins, undiciParts()],
   apiserver: () => [requireBuiltins, undiciParts()],
+  recorder: () => [requireBuiltins, undiciParts()],
 } as const
 
 /** Bundles `<name>/main.ts`, and writes the licences of what is in it. */
@@ -105,4 +109,6 @@ async function writeNotices(licences: string, ...bundles: readonly Metafile[]): 
   await writeFile(join(root, 'dist', licences), (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`))
 }
 
-if (import.meta.main) console.log(`${await buildAgent()}\n${await buildOperator()}\n${await buildApiServer()}`)
+if (import.meta.main) {
+  for (const make of [buildAgent, buildOperator, buildApiServer, buildRecorder]) console.log(await make())
+}

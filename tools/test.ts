@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
-import { buildAgent, buildApiServer } from './build.ts'
+import { buildAgent, buildApiServer, buildRecorder } from './build.ts'
 import { runSteps, staticSteps } from './programs.ts'
 
 const help = `Usage: npm test [-- FILTER…]          all tests: static checks, unit, blackbox, cluster, real
@@ -25,6 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
 
   await buildAgent()
   await buildApiServer()
+  await buildRecorder()
   const lab = await execa(process.execPath, ['test/lab/main.ts', 'build', ...(long ? ['--releases'] : [])], {
     cwd: root,
     stdio: 'inherit',

@@ -30,7 +30,11 @@ export const headers = (stream: number, fields: readonly Field[], more = false):
     Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), literal(name), literal(value)])),
   )
 
-export const data = (stream: number, text: string): Buffer => frame(0, endStream, stream, Buffer.from(text))
+export const data = (stream: number, text: string, more = false): Buffer =>
+  frame(0, more ? 0 : endStream, stream, Buffer.from(text))
+
+/** RST_STREAM, by which a client gives a request up. */
+export const reset = (stream: number, code: number): Buffer => frame(3, 0, stream, Buffer.of(0, 0, 0, code))
 
 const ping = frame(6, 0, 0, Buffer.from('lastping'))
 const pong = frame(6, 1, 0, Buffer.from('lastping'))

@@ -1,0 +1,144 @@
+import type { Clock } from '../lib/clock.ts'
+import { codeOf, describe } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { limited } from '../lib/limit.ts'
+import { entryOf, readEntry } from './index/entry.ts'
+import type { Index } from './index/index.ts'
+import { isEventKey, isRecordingKey } from './keys.ts'
+import type { Counts } from './metrics.ts'
+import { finishCut } from './recording.ts'
+import { Ages, type Limits } from './retention.ts'
+import type { Part, Store, Stored } from './store/store.ts'
+
+/** How often everything is looked at, and how soon if there is too much, in milliseconds. */
+const [lookMs, fullMs] = [3_600_000, 60_000]
+/** How many files are read at the same time. */
+const atOnce = 4
+
+export type Outside = {
+  readonly store: Store
+  readonly index: Index
+  readonly limits: Limits
+  readonly counts: Counts
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Finishes what is unfinished, fills the index from the store, and removes what is too old or too much. */
+export class Keeper {
+  readonly #outside: Outside
+  /** Of all recordings and events that are finished. */
+  storedBytes = 0
+
+  constructor(outside: Outside) {
+    this.#outside = outside
+  }
+
+  /**
+   * Finishes the recordings that a recorder before this one could not. One that cannot be finished is reported and left.
+   * @throws Error of the system if the store cannot be read
+   */
+  async finishLeft(): Promise<number> {
+    let count = 0
+    for await (const part of this.#outside.store.unfinished()) if (await this.#finish(part)) count += 1
+    return count
+  }
+
+  /** So many bytes were added. */
+  stored(bytes: number): void {
+    this.storedBytes += bytes
+  }
+
+  /** Looks now and from time to time, until `signal` aborts. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { clock, limits, log } = this.#outside
+    while (!signal.aborted) {
+      const began = clock.now()
+      try {
+        await this.look()
+      } catch (error) {
+        log(`error: the recordings could not all be looked at: ${describe(error)}`)
+      }
+      do await clock.sleep(fullMs, signal)
+      while (!signal.aborted && clock.now() - began < lookMs && this.storedBytes <= limits.maxBytes)
+    }
+  }
+
+  /** Brings the index up to date with the store, and removes what is not to be kept any more. */
+  async look(): Promise<void> {
+    const { index, limits, clock } = this.#outside
+    const ages = new Ages()
+    // What is finished meanwhile may not be in the list yet.
+    const gone = new Set([...index.keys()].filter((key) => index.get(key)?.state !== 'open'))
+    const reading = limited(atOnce)
+    const read: Promise<void>[] = []
+    for await (const stored of this.#list()) {
+      ages.add(stored.modified.getTime(), stored.bytes)
+      gone.delete(stored.key)
+      if (!isRecordingKey(stored.key) || this.#isKnown(stored)) continue
+      read.push(reading(() => this.#learn(stored)))
+      // The list must not run far ahead of what is read.
+      if (read.length >= 1000) await Promise.all(read.splice(0))
+    }
+    await Promise.all(read)
+    for (const key of gone) index.remove(key)
+    this.storedBytes = ages.bytes
+    const cutoff = ages.cutoff(limits, clock.date().getTime())
+    if (cutoff > -Infinity) await this.#removeBefore(cutoff)
+  }
+
+  async #removeBefore(cutoff: number): Promise<void> {
+    const { store, index, counts, log } = this.#outside
+    let count = 0
+    for await (const { key, bytes, modified } of this.#list()) {
+      if (modified.getTime() >= cutoff) continue
+      await store.remove(key)
+      index.remove(key)
+      counts.removed()
+      this.storedBytes -= bytes
+      count += 1
+    }
+    if (count > 0) log(`removed ${count} recordings and events from before ${new Date(cutoff).toISOString()}`)
+  }
+
+  /** What else is in the store is not ours. */
+  async *#list(): AsyncGenerator<Stored> {
+    for await (const stored of this.#outside.store.list())
+      if (isRecordingKey(stored.key) || isEventKey(stored.key)) yield stored
+  }
+
+  #isKnown({ key, bytes, modified }: Stored): boolean {
+    const known = this.#outside.index.get(key)
+    return known !== undefined && known.bytes === bytes && known.modified >= modified.getTime()
+  }
+
+  async #learn(stored: Stored): Promise<void> {
+    const { store, index, log } = this.#outside
+    try {
+      const recording = await store.open(stored.key)
+      try {
+        index.put(await readEntry(stored, recording))
+      } finally {
+        await recording.close()
+      }
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return
+      log(`warning: ${stored.key} cannot be read: ${describe(error)}`)
+      index.put(entryOf(stored, undefined, { seconds: undefined, isCut: false }))
+    }
+  }
+
+  async #finish(part: Part): Promise<boolean> {
+    const { index, clock, log } = this.#outside
+    try {
+      const { key } = part
+      const entry = await finishCut(part, undefined, 'the recorder ended before it', clock.date())
+      // Its header is read when it is looked at.
+      if (entry) index.remove(key)
+      return entry !== undefined
+    } catch (error) {
+      log(`error: the recording ${part.key} could not be finished: ${describe(error)}`)
+      return false
+    }
+  }
+}

@@ -1,0 +1,27 @@
+/** Why something is refused or broken off: one of a few words, for metrics. */
+export type RefusedFor =
+  | 'unknown-peer' // tailscaled knows nobody at the address
+  | 'unconfirmed-peer' // tailscaled could not be asked
+  | 'malformed' // it is no recording, no event, or no request
+  | 'gone' // the uploader went away in the middle, or takes no answers
+  | 'limit' // it is larger than allowed
+  | 'storage' // it cannot be stored
+  | 'stopping' // the recorder ends
+  | 'internal' // a bug in the recorder
+
+/** An upload that is refused, or not taken to its end. The message is for the uploader, the cause for the log. */
+export class Refused extends Error {
+  readonly status: number
+  readonly reason: RefusedFor
+
+  constructor(status: number, reason: RefusedFor, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'Refused'
+    this.status = status
+    this.reason = reason
+  }
+}
+
+/** An error as a refusal; what is not one is a bug, of which the uploader learns nothing. */
+export const asRefused = (error: unknown): Refused =>
+  error instanceof Refused ? error : new Refused(500, 'internal', 'the recorder has failed', error)

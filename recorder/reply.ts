@@ -1,0 +1,53 @@
+import { ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
+
+/** An answer, of either version of HTTP. */
+export type Reply = {
+  readonly hasBegun: () => boolean
+  /** Sends the head at once. */
+  readonly begin: (status: number, headers: Readonly<Record<string, string | number>>) => void
+  readonly say: (text: string) => void
+  /** Whether what was said before has not been taken yet. */
+  readonly isDeaf: () => boolean
+  /** Ends it, and what is still sent by the other side is not read any more. */
+  readonly end: () => void
+}
+
+export function replyTo(response: ServerResponse | Http2ServerResponse): Reply {
+  const hasBody = response.req.method !== 'HEAD'
+  const common = {
+    hasBegun: () => response.headersSent,
+    isDeaf: () => response.writableNeedDrain,
+  }
+  if (response instanceof ServerResponse)
+    return {
+      ...common,
+      begin: (status, headers) => {
+        // A connection whose request is not read to its end cannot have another one.
+        if (!response.req.complete) response.shouldKeepAlive = false
+        response.writeHead(status, headers).flushHeaders()
+      },
+      say: (text) => void (hasBody && response.write(text)),
+      end: () => void response.end(),
+    }
+  const { stream } = response
+  return {
+    ...common,
+    // HTTP/2 does not wait for the body.
+    begin: (status, headers) => void response.writeHead(status, headers),
+    say: (text) => void (hasBody && response.write(text)),
+    end: () => {
+      stream.once('finish', () => {
+        if (!stream.readableEnded) stream.close()
+      })
+      response.end()
+    },
+  }
+}
+
+/** The whole of a short answer. */
+export function answer(reply: Reply, status: number, text = ''): void {
+  reply.begin(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text) })
+  if (text !== '') reply.say(text)
+  reply.end()
+}

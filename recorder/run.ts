@@ -1,0 +1,154 @@
+import { mkdir } from 'node:fs/promises'
+import { CulvertError, describe } from '../lib/errors.ts'
+import { close, portOf } from '../lib/http-server.ts'
+import { bootLog, type Log } from '../lib/log.ts'
+import { serveHealth } from '../lib/probes.ts'
+import { endings, failed, type Process } from '../lib/process.ts'
+import { localApi } from '../localapi/client.ts'
+import { exchange, type Parts } from './exchange.ts'
+import { Index } from './index/index.ts'
+import { Keeper } from './keeper.ts'
+import { counting } from './metrics.ts'
+import { askPeer } from './peers.ts'
+import { noRoom, Ready } from './ready.ts'
+import { Refused } from './refused.ts'
+import { Servers } from './servers.ts'
+import { readSettings, type Settings, strayVariables } from './settings.ts'
+import { directoryStore } from './store/directory.ts'
+import { Uploads } from './uploads.ts'
+
+/** How often what could not be finished is tried again, in milliseconds. */
+const againMs = 60_000
+/** The most that the last answers take after open recordings were cut off, in milliseconds. */
+const lastWordsMs = 5000
+
+/** Runs the recorder to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
+export async function runRecorder(outside: Process): Promise<0 | 1> {
+  const { env, clock, version } = outside
+  const log = bootLog(outside.write, clock.date)
+  const { signalled, forced, uncaught } = endings(outside, 'recorder')
+  log(`culvert recorder ${version}`)
+  const over = new AbortController()
+  try {
+    for (const stray of strayVariables(env)) log(`warning: ${stray}`)
+    const recorder = await start(readSettings(env), outside, log, over.signal)
+    try {
+      log(`${await Promise.race([signalled, uncaught])}, shutting down`)
+      await Promise.race([recorder.drain(), forced, uncaught])
+    } finally {
+      await recorder.cut()
+      over.abort()
+      await recorder.close()
+    }
+    return 0
+  } catch (error) {
+    return failed(error, outside, log)
+  }
+}
+
+async function start(
+  settings: Settings,
+  { clock, print }: Pick<Process, 'clock' | 'print'>,
+  log: Log,
+  signal: AbortSignal,
+) {
+  const store = await openDirectory(settings.directory)
+  const api = localApi(settings.socket)
+  const counts = counting()
+  const index = new Index()
+  const keeper = new Keeper({ store, index, counts, clock, log, limits: settings })
+  const stored = (bytes: number): void => keeper.stored(bytes)
+  const uploads = new Uploads({ index, counts, clock, log, print, stored })
+  const ready = new Ready({ api, store, clock, log }, signal)
+  const cut = new AbortController()
+  let isDraining = false
+
+  const refusal = (): Refused | undefined => {
+    if (isDraining) return new Refused(503, 'stopping', 'the recorder is shutting down')
+    const { storage } = ready.now
+    if (storage === undefined) return undefined
+    return storage === noRoom
+      ? new Refused(507, 'storage', 'the recorder has no room left')
+      : new Refused(503, 'storage', 'the recorder cannot store anything')
+  }
+  const refused = (one: Refused, peer?: { readonly name: string }): void => {
+    counts.refused(one)
+    const from = peer === undefined ? '' : ` of ${peer.name}`
+    if (one.cause !== undefined || peer !== undefined)
+      log(`warning: an upload${from} was refused or broken off: ${describe(one)}`)
+  }
+  const parts: Parts = {
+    askPeer: askPeer(api, clock, signal, counts.asked),
+    store,
+    uploads,
+    counts,
+    stored,
+    clock,
+    stop: cut.signal,
+    refusal,
+    mostBytes: settings.maxSessionBytes,
+    refused,
+  }
+  const servers = new Servers({ take: (incoming) => void exchange(incoming, parts), refused }, settings.isProxied)
+
+  const finishLeft = async (): Promise<void> => {
+    const count = await keeper.finishLeft()
+    if (count > 0) log(`finished ${count} recordings that were broken off`)
+  }
+  // Before there are new ones.
+  await finishLeft()
+  await ready.look()
+  void keeper.keep(signal)
+  clock.every(againMs, signal, () => {
+    if (!uploads.hasLeft) return
+    uploads.hasLeft = false
+    finishLeft().catch((error: unknown) => log(`error: ${describe(error)}`))
+  })
+
+  const notReady = (): string[] => [
+    ...(isDraining ? ['shutting down'] : []),
+    ...Object.entries(ready.now).flatMap(([name, problem]) => (problem === undefined ? [] : [`${name}: ${problem}`])),
+  ]
+  const metrics = () =>
+    counts.all({
+      open: uploads.open,
+      receivedBytes: uploads.received,
+      unacknowledged: uploads.unacknowledged,
+      stored: { recordings: index.size, bytes: keeper.storedBytes },
+      freeBytes: ready.freeBytes,
+    })
+  const health = await serveHealth({ notReady, metrics }, settings.port, log)
+  const { host, port } = settings.listen
+  log(`listens on ${host}:${await servers.listen(host, port)}, and for probes on port ${portOf(health)}`)
+
+  return {
+    /** Lets open recordings go on for a while; new ones are refused. */
+    drain: async (): Promise<void> => {
+      isDraining = true
+      servers.drain()
+      await Promise.race([uploads.empty(), clock.sleep(settings.drainMs, signal)])
+    },
+    /** Cuts open recordings off, and says so to their uploaders. */
+    cut: async (): Promise<void> => {
+      cut.abort(new Refused(503, 'stopping', 'the recorder is shutting down'))
+      const ended = uploads.empty().then(() => {
+        servers.drain()
+        return servers.empty()
+      })
+      await Promise.race([ended, clock.sleep(lastWordsMs, signal)])
+    },
+    close: async (): Promise<void> => {
+      servers.close()
+      await close(health)
+    },
+  }
+}
+
+async function openDirectory(path: string) {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new CulvertError('settings', `the directory ${path} cannot be made`, { cause })
+  }
+  return directoryStore(path)
+}

@@ -1,0 +1,220 @@
+import { type AddressPort, parseAddress, parseAddressPort } from '../lib/address.ts'
+import { CulvertError } from '../lib/errors.ts'
+import { type Flags, type FlagType, parseFlags } from '../lib/flags.ts'
+import { parseBool, parseDuration } from '../lib/go-values.ts'
+import { nearest } from '../lib/nearest.ts'
+import { isLoopback } from '../lib/proxy-header.ts'
+import { quote } from '../lib/quote.ts'
+
+/** An environment variable of the recorder, and the flags that set it. */
+type Variable = {
+  readonly name: string
+  readonly flags?: readonly string[]
+  readonly type?: FlagType
+  readonly default?: string
+  readonly effect: string
+}
+
+/** All variables that the recorder knows; what the effect says is Markdown for users. */
+export const variables = [
+  {
+    name: 'TSRECORDER_DST',
+    flags: ['dir', 'dst'],
+    effect: 'The directory in which recordings are kept; it is made if it is not there',
+  },
+  {
+    name: 'TS_SOCKET',
+    flags: ['socket'],
+    default: '/var/run/tailscale/tailscaled.sock',
+    effect: 'Socket of tailscaled’s LocalAPI',
+  },
+  {
+    name: 'CULVERT_RECORDER_LISTEN',
+    flags: ['listen'],
+    default: '127.0.0.2:8080',
+    effect:
+      'Where tailscaled connects to. With PROXY headers, an address of 127.0.0.0/8, but not 127.0.0.1, where the tailnet and `kubectl port-forward` could get to, with a header of their own',
+  },
+  {
+    name: 'CULVERT_RECORDER_PROXY_PROTOCOL',
+    flags: ['proxy-protocol'],
+    type: 'boolean',
+    default: 'true',
+    effect:
+      'Whether connections come from tailscaled’s serve, with a PROXY header of version 2. With `false`, peers connect themselves, to an address of the node in the tailnet',
+  },
+  {
+    name: 'CULVERT_RECORDER_PORT',
+    flags: ['port'],
+    default: '9004',
+    effect: 'Port of `/livez`, `/readyz` and `/metrics`',
+  },
+  {
+    name: 'CULVERT_RECORDER_KEEP',
+    flags: ['keep'],
+    effect:
+      'How long recordings and events are kept after they were last written to, such as `90d` or `12h`. Without it, for ever',
+  },
+  {
+    name: 'CULVERT_RECORDER_MAX_SIZE',
+    flags: ['max-size'],
+    effect:
+      'How much is kept, such as `200Gi`: the oldest is removed when there is more. Without it, as much as there is room for',
+  },
+  {
+    name: 'CULVERT_RECORDER_MAX_SESSION_SIZE',
+    flags: ['max-session-size'],
+    effect: 'How large one recording may become, such as `10Gi`; then it is cut off. Without it, there is no limit',
+  },
+  {
+    name: 'CULVERT_RECORDER_DRAIN',
+    flags: ['drain'],
+    default: '20s',
+    effect: 'How long open recordings may go on after SIGTERM, up to 24h; then they are cut off',
+  },
+] as const satisfies readonly Variable[]
+
+/** What the recorder of Tailscale takes, and this one need not: the agent beside it is the node of the tailnet. */
+const ofTheNode = new Map<string, readonly string[]>([
+  ['TSRECORDER_HOSTNAME', ['hostname']],
+  ['TSRECORDER_LOGIN_SERVER', []],
+  ['TS_STATE', ['state']],
+  ['TS_STATE_DIR', ['statedir']],
+  ['TS_AUTHKEY', []],
+  ['TS_AUTHKEY_FILE', []],
+])
+
+/** What the recorder of Tailscale takes, and this one does not have yet. */
+const notYet = new Map<string, readonly string[]>([
+  ['TSRECORDER_BUCKET', ['bucket']],
+  ['TSRECORDER_UI', ['ui']],
+])
+
+type Name = (typeof variables)[number]['name']
+
+const defaults = new Map<string, string>(
+  variables.flatMap((one) => ('default' in one ? [[one.name, one.default] as const] : [])),
+)
+
+export type Settings = {
+  readonly directory: string
+  readonly socket: string
+  readonly listen: AddressPort
+  readonly isProxied: boolean
+  readonly port: number
+  /** Milliseconds and bytes; Infinity without a limit. */
+  readonly keepMs: number
+  readonly maxBytes: number
+  readonly maxSessionBytes: number
+  readonly drainMs: number
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The variable that each flag sets. */
+const byFlag = new Map<string, { readonly name: string; readonly type: FlagType }>([
+  ...variables.flatMap(({ name, flags, ...rest }) =>
+    flags.map((flag) => [flag, { name, type: 'type' in rest ? rest.type : 'value' }] as const),
+  ),
+  ...[...ofTheNode, ...notYet].flatMap(([name, flags]) =>
+    flags.map((flag) => [flag, { name, type: flag === 'ui' ? ('boolean' as const) : ('value' as const) }] as const),
+  ),
+])
+
+/** All flags that set something. */
+export const flags: Flags = new Map([...byFlag].map(([flag, { type }]) => [flag, type]))
+
+/**
+ * The environment with what the arguments say instead.
+ * @throws CulvertError `usage` for an unknown one
+ */
+export function withFlags(env: Environment, args: readonly string[]): Environment {
+  const given = parseFlags(args, flags).map(({ name, value }) => [byFlag.get(name)!.name, value] as const)
+  return { ...env, ...Object.fromEntries(given) }
+}
+
+/**
+ * Reads and checks the recorder's environment.
+ * @throws CulvertError `settings` that names all problems at once
+ */
+export function readSettings(env: Environment): Settings {
+  const problems: string[] = []
+  const text = (name: Name): string => env[name]?.trim() || (defaults.get(name) ?? '')
+  const value = <T>(name: Name, read: (text: string) => T | undefined, accepted: string, fallback: T): T => {
+    const found = read(text(name))
+    if (found === undefined) problems.push(`${name}=${quote(text(name), 200)} is not valid: ${accepted} is accepted`)
+    return found ?? fallback
+  }
+  const isProxied = value('CULVERT_RECORDER_PROXY_PROTOCOL', parseBool, 'true or false', true)
+  const listen = isProxied ? 'such as 127.0.0.2:8080, but not 127.0.0.1,' : 'such as 100.64.0.9:80'
+  const size = (name: Name): number => value(name, parseSize, 'a size such as 200Gi', Infinity)
+  const settings = {
+    directory: readDirectory(text('TSRECORDER_DST'), problems),
+    socket: text('TS_SOCKET'),
+    listen: value('CULVERT_RECORDER_LISTEN', (given) => parseListen(given, isProxied), listen, undefined),
+    isProxied,
+    port: value('CULVERT_RECORDER_PORT', parsePort, 'a port', 0),
+    keepMs: value('CULVERT_RECORDER_KEEP', parseKeep, 'a time such as 90d or 12h', Infinity),
+    maxBytes: size('CULVERT_RECORDER_MAX_SIZE'),
+    maxSessionBytes: size('CULVERT_RECORDER_MAX_SESSION_SIZE'),
+    drainMs: value('CULVERT_RECORDER_DRAIN', parseDrain, 'a duration such as 20s, up to 24h,', 0),
+  }
+  if (settings.listen === undefined || problems.length > 0)
+    throw new CulvertError('settings', problems.join('; '), { remedy: 'Correct the environment of the recorder.' })
+  return { ...settings, listen: settings.listen }
+}
+
+function readDirectory(text: string, problems: string[]): string {
+  if (text === '') problems.push('TSRECORDER_DST, or --dir, must say where recordings are kept')
+  if (text.startsWith('s3:')) problems.push('TSRECORDER_DST must be a directory: S3 is not supported yet')
+  return text
+}
+
+function parseListen(text: string, isProxied: boolean): AddressPort | undefined {
+  const listen = parseAddressPort(text)
+  const address = listen && parseAddress(listen.host)
+  if (address === undefined) return undefined
+  const isOurs = isLoopback(address) && !['127.0.0.1', '::1'].includes(address.text)
+  return isProxied && !isOurs ? undefined : listen
+}
+
+function parsePort(text: string): number | undefined {
+  const port = Number(text)
+  return Number.isInteger(port) && port >= 0 && port <= 65_535 ? port : undefined
+}
+
+function parseDrain(text: string): number | undefined {
+  const ms = parseDuration(text)
+  return ms !== undefined && ms >= 0 && ms <= 86_400_000 ? ms : undefined
+}
+
+function parseKeep(text: string): number | undefined {
+  if (text === '') return Infinity
+  const [, days] = /^(\d{1,6})d$/.exec(text) ?? []
+  const ms = days === undefined ? parseDuration(text) : Number(days) * 86_400_000
+  return ms !== undefined && ms > 0 ? ms : undefined
+}
+
+const units = ['', 'Ki', 'Mi', 'Gi', 'Ti']
+
+/** A number of bytes, as Kubernetes writes them with powers of two. */
+function parseSize(text: string): number | undefined {
+  if (text === '') return Infinity
+  const [, digits, unit = ''] = /^(\d{1,15})(Ki|Mi|Gi|Ti)?$/.exec(text) ?? []
+  const bytes = Number(digits) * 1024 ** units.indexOf(unit)
+  return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined
+}
+
+/** Variables without an effect that were probably meant to have one, with what to do instead. */
+export function strayVariables(env: Environment): string[] {
+  const known = new Set<string>(variables.map(({ name }) => name))
+  return Object.entries(env).flatMap(([name, value]) => {
+    if (!value) return []
+    if (notYet.has(name)) return [`${name} has no effect yet`]
+    if (ofTheNode.has(name) && name.startsWith('TSRECORDER_'))
+      return [`${name} has no effect: tailscaled, or the agent beside the recorder, is the node of the tailnet`]
+    if (!/^(?:CULVERT_RECORDER|TSRECORDER)_/.test(name) || known.has(name)) return []
+    const similar = nearest(name, known, 4)
+    return [`${name} is no setting of the recorder${similar === undefined ? '' : `; did you mean ${similar}?`}`]
+  })
+}
