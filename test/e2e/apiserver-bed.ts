@@ -1,11 +1,12 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { localApi } from '../../localapi/client.ts'
-import { type Bed, type Host, startBed } from '../lab/bed.ts'
+import { type Bed, type Host, type HostProcess, startBed } from '../lab/bed.ts'
 import { toolsImage } from '../lab/cluster/images.ts'
 
-/** The bundle under test; the test command builds it. */
-const bundle = join(dirname(import.meta.dirname), '..', 'dist', 'apiserver.js')
+/** The bundles under test; the test command builds them. */
+const dist = join(dirname(import.meta.dirname), '..', 'dist')
+const [bundle, recorderBundle] = [join(dist, 'apiserver.js'), join(dist, 'recorder.js')]
 
 /** Who may use alice's SSH server; tailscaled reads it at each connection. */
 export const sshPolicyFile = '/tmp/ssh-policy.json'
@@ -96,7 +97,7 @@ export class ApiServerBed implements AsyncDisposable {
       cluster.apply(...objects),
       bed.control.patchNode('robot', { tags: ['tag:ci'] }),
       this.#grantDevs(),
-      this.#serve(proxy),
+      this.#serve(proxy, Object.values(modes)),
     ])
     await Promise.all([
       cluster.actAs(proxy, 'default', account),
@@ -119,16 +120,28 @@ export class ApiServerBed implements AsyncDisposable {
     await this.bed.control.putGrants(grants.map(({ app }) => ({ src: addresses, dst: ['*'], app: app as never })))
   }
 
-  /** Has tailscaled pass its ports on to the proxies. */
-  async #serve(proxy: Host): Promise<void> {
-    const api = localApi(proxy.path('/run/tailscale/tailscaled.sock'))
+  /** Has tailscaled pass ports on to programs on its host. */
+  async #serve(host: Host, served: readonly { readonly port: number; readonly local: number }[]): Promise<void> {
+    const api = localApi(host.path('/run/tailscale/tailscaled.sock'))
     const TCP = Object.fromEntries(
-      Object.values(modes).map(({ port, local }) => [
-        String(port),
-        { TCPForward: `127.0.0.2:${local}`, ProxyProtocol: 2 },
-      ]),
+      served.map(({ port, local }) => [String(port), { TCPForward: `127.0.0.2:${local}`, ProxyProtocol: 2 }]),
     )
     await api.replace('serve-config', { TCP }, '', new AbortController().signal)
+  }
+
+  /** Starts a recorder on robot's node, and gives what it has recorded of the proxy's node. */
+  async startRecorder(): Promise<{ readonly process: HostProcess; readonly recordings: () => Promise<string[]> }> {
+    const robot = this.bed.host('robot')
+    await this.#serve(robot, [{ port: 80, local: 8080 }])
+    const argv = [process.execPath, recorderBundle, '--dir=/tmp/recordings', '--port=0']
+    const started = await robot.spawn([...argv, '--socket=/run/tailscale/tailscaled.sock'], { name: 'recorder' })
+    await started.line(/listens on/)
+    const folder = robot.path(`/tmp/recordings/${(await this.bed.control.node('proxy')).stableId}`)
+    const recordings = async (): Promise<string[]> => {
+      const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.cast'))
+      return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
+    }
+    return { process: started, recordings }
   }
 
   async #run(proxy: Host, mode: Mode): Promise<void> {
