@@ -1,7 +1,7 @@
 import type { KubeClient } from '../kube/client.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Caller } from './caller.ts'
-import type { Origin } from './proxy-header.ts'
+import type { Origin } from '../lib/proxy-header.ts'
 import type { Refused, RefusedFor } from './refused.ts'
 
 /** How often the same is reported, in milliseconds. */

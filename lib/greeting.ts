@@ -38,7 +38,7 @@ export function greeting(
         known?.(parsed.origin)
         known = undefined
       } catch (error) {
-        return settle(() => reject(error as Error))
+        return settle(() => reject(error))
       }
       const rest = bytes.subarray(parsed.length)
       if (rest.length < least) return

@@ -38,7 +38,7 @@ const plugins = {
 } as const
 
 /** Bundles `<name>/main.ts`, and writes the licences of what is in it. */
-async function program(name: 'operator' | 'apiserver', licences: string): Promise<string> {
+async function program(name: 'operator' | 'apiserver' | 'recorder', licences: string): Promise<string> {
   const [outfile, { metafile }] = await bundled(name, `${name}/main.ts`)
   await writeNotices(licences, metafile)
   return outfile
