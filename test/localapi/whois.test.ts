@@ -14,6 +14,7 @@ describe('who is at an address', () => {
       id: 'nLaptop',
       tags: [],
       login: 'alice@example.com',
+      userId: 1,
       isExpired: false,
       capabilities: { a: [1] },
     })
