@@ -3,11 +3,12 @@ import type { Family } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
 import { close } from '../lib/http-server.ts'
 import { loadClient } from '../lib/http-client.ts'
-import type { Log } from '../lib/log.ts'
+import type { Log, OpenLog } from '../lib/log.ts'
 import { localApi } from '../localapi/client.ts'
 import type { Backend } from '../netfilter/backend.ts'
 import { deviceConfigKeeper } from './device-config/keep.ts'
 import { listeners, openListener } from './endpoints/listener.ts'
+import { events as endpointEvents } from './endpoints/log-events.ts'
 import { scrape } from './endpoints/scrape.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
 import { contactTargets } from './forwarding/contact.ts'
@@ -18,6 +19,7 @@ import { linkDefaultSocket } from './lifecycle/link-socket.ts'
 import type { Loaded } from './lifecycle/load.ts'
 import { started } from './lifecycle/started.ts'
 import type { Stopper } from './lifecycle/stop.ts'
+import { events } from './log-events.ts'
 import { keepRelay } from './relay/keep.ts'
 import { keepMounted } from './mounted/keep.ts'
 import { preshutdownRoute } from './preshutdown/route.ts'
@@ -56,6 +58,7 @@ type Surroundings = {
   /** Names settings in a text for people as they were set: as variables or as flags. */
   readonly named: (text: string) => string
   readonly log: Log
+  readonly carry: OpenLog['carry']
   readonly clock: Clock
   readonly timings: Timings
   readonly version: string
@@ -72,7 +75,7 @@ export type Run = () => Promise<string>
  */
 export async function compose(
   { settings, config, capability }: Loaded,
-  { families, backend, env, named, log, clock, timings, version, stop, signal }: Surroundings,
+  { families, backend, env, named, log, carry, clock, timings, version, stop, signal }: Surroundings,
 ): Promise<Run> {
   const store = createStore(
     initialWorld(
@@ -82,7 +85,7 @@ export async function compose(
       backend && { name: backend.name, reason: backend.reason },
       capability,
     ),
-    (problem) => log(`error: ${problem}`),
+    (problem) => log(events.listenerFailed({ problem })),
   )
   const api = localApi(settings.socket, capabilityKeeper(store))
   const { context, reconcilers } = createContext({ store, api, log, timings, clock, signal })
@@ -97,12 +100,12 @@ export async function compose(
     since: followChecks(context),
     named,
   }
-  const problems = logProblems('the endpoints', context)
+  const problems = logProblems('the endpoints', endpointEvents.problem, context)
   const socket = await openStatusSocket(settings.statusSocket, { observed, version, log, clock, problems })
   const closing = (server: NonNullable<typeof socket>, name: string): void =>
     stop.at('closing the endpoints', async () => {
       await close(server)
-      log(`${name} closed`)
+      log(events.closed({ endpoint: name }))
     })
   if (socket !== undefined) closing(socket, `status socket ${settings.statusSocket}`)
   const startTime = performance.timeOrigin / 1000
@@ -147,6 +150,7 @@ export async function compose(
   const daemon = superviseTailscaled({
     ...context,
     spawn: spawner(env),
+    carry,
     env: daemonEnv(store.world),
     placeConfig: () => deviceConfig?.place(),
   })
@@ -180,7 +184,7 @@ export async function compose(
       booted.abort()
       stateSecret?.removeAuthKey()
       setLifecycle((now) => ({ ...now, startedAt: clock.date() }))
-      log('Startup complete, waiting for shutdown signal')
+      log(events.complete())
       await clock.sleep(timings.settle, signal)
       if (signal.aborted) return forever
       // Imported on demand: it loads Node's V8 module, which takes some ms of a start.

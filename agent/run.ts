@@ -1,11 +1,14 @@
 import { CulvertError, describe, exitCodeOf } from '../lib/errors.ts'
-import { bootLog, type Log } from '../lib/log.ts'
+import { readLogSettings } from '../lib/log-settings.ts'
+import { type Log, openLog, reworded } from '../lib/log.ts'
+import { processEvents } from '../lib/process-events.ts'
 import type { Process as Serving } from '../lib/process.ts'
 import { leaveReason } from '../lib/termination-log.ts'
 import { aborted } from '../lib/timers.ts'
 import { chooseFirewall, prepareKernel } from './lifecycle/kernel.ts'
 import { loadSettings } from './lifecycle/load.ts'
 import { type Stopper, stopper } from './lifecycle/stop.ts'
+import { events } from './log-events.ts'
 import type { Started } from './settings/flags.ts'
 import { environmentWarnings, terminationLogPath } from './settings/read.ts'
 import { readConfigSecret } from './settings/state.ts'
@@ -29,8 +32,14 @@ export type Process = Omit<Serving, 'print' | 'terminationLog'> & {
 export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
   const { args, onSignal, onUncaught, clock, version, home } = outside
   let started: Started = { env: outside.env, named: (text) => text, hidden: [] }
-  const bare = bootLog(outside.write, clock.date)
-  const log: Log = (text) => bare(started.named(text))
+  const open = () =>
+    openLog(
+      'agent',
+      readLogSettings((name) => started.env[name]),
+      outside,
+    )
+  let out = open()
+  const log: Log = (event) => out.log(reworded(event, started.named))
   const work = new AbortController()
   const force = new AbortController()
   const signalled = Promise.withResolvers<string>()
@@ -48,21 +57,25 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
     const fault = new CulvertError('internal', `bug in the agent: ${stackOf(error)}`, {
       remedy: 'It stops cleanly and is restarted; please report this line.',
     })
-    log(`error: ${describe(fault)}`)
+    log(events.bug({ problem: fault }))
     uncaught.reject(fault)
   })
 
-  log(`culvert agent ${version}`)
   let stop: Stopper | undefined
   const start = async (): Promise<() => Promise<string>> => {
-    if (args.length > 0) {
-      // Imported on demand: it takes half a MiB, and most agents run without flags.
-      const { readFlags } = await import('./settings/flags.ts')
-      started = readFlags(args, outside.env)
+    try {
+      if (args.length > 0) {
+        // Imported on demand: it takes half a MiB, and most agents run without flags.
+        const { readFlags } = await import('./settings/flags.ts')
+        started = readFlags(args, outside.env)
+        out = open()
+      }
+    } finally {
+      log(events.begins({ version }))
     }
     const { env, named, hidden } = started
-    if (hidden.length > 0) bare(`flags take precedence over the environment; not used: ${hidden.join(', ')}`)
-    for (const warning of environmentWarnings(env)) log(`warning: ${warning}`)
+    if (hidden.length > 0) out.log(events.hiddenVariables({ variables: hidden.join(', ') }))
+    for (const problem of environmentWarnings(env)) log(events.setting({ problem }))
     const configSecret = readConfigSecret(env)
     if (configSecret !== undefined) {
       // Imported on demand, like all that asks the Kubernetes API.
@@ -71,8 +84,9 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
       work.signal.throwIfAborted()
     }
     const loaded = await loadSettings(env, home)
-    for (const warning of loaded.warnings) log(`warning: ${warning}`)
+    for (const problem of loaded.warnings) log(events.setting({ problem }))
     work.signal.throwIfAborted()
+    const { carry } = out
     const timings = loaded.settings.shortWaits ? shortTimings : normalTimings
     stop = stopper({ log, clock, timings })
     const { signal } = work
@@ -82,25 +96,25 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
     stop.at('removing the rules', async () => (await chosen.catch(() => undefined))?.firewall.remove())
     const [backend, { compose }] = await Promise.all([Promise.race([chosen, aborted(signal)]), import('./compose.ts')])
     signal.throwIfAborted()
-    return compose(loaded, { families, backend, env, named, log, clock, timings, version, stop, signal })
+    return compose(loaded, { families, backend, env, named, log, carry, clock, timings, version, stop, signal })
   }
   const composed = start()
   let reason: string
   try {
     const run = async (): Promise<string> => (await composed)()
     reason = await Promise.race([signalled.promise, uncaught.promise, run()])
-    log(`${reason}, shutting down`)
+    log(processEvents.ends({ reason }))
   } catch (error) {
     failure = error
     reason = describe(error)
-    if (!(error instanceof CulvertError && error.code === 'internal')) log(`error: ${reason}`)
+    if (!(error instanceof CulvertError && error.code === 'internal')) log(processEvents.failed({ problem: reason }))
   }
   work.abort()
   await composed.catch(() => {})
   await stop?.run(reason, force.signal)
-  if (failure === undefined) return 0
-  leaveReason(terminationLogPath(started.env), started.named(describe(failure)), log)
-  return exitCodeOf(failure)
+  if (failure !== undefined) leaveReason(terminationLogPath(started.env), started.named(describe(failure)), log)
+  out.flush()
+  return failure === undefined ? 0 : exitCodeOf(failure)
 }
 
 /** In one line, with the stack. */

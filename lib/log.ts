@@ -1,17 +1,50 @@
-/** The log for people; one call is one line. */
-export type Log = (text: string) => void
+import type { Clock } from './clock.ts'
+import { folder } from './log-fold.ts'
+import { levels, type LogEvent } from './log-event.ts'
+import { jsonLine, textLine } from './log-lines.ts'
+import type { LogSettings } from './log-settings.ts'
 
-const two = (value: number): string => String(value).padStart(2, '0')
+/** Tells an event; one call is one line at most. */
+export type Log = (event: LogEvent) => void
+
+/** An open log. */
+export type OpenLog = {
+  readonly log: Log
+  /** Tells an event of another program, whose lines this one carries; undefined if that writes them itself. */
+  readonly carry: ((source: string, event: LogEvent) => void) | undefined
+  /** Tells what is still held back, before the process ends. */
+  readonly flush: () => void
+}
 
 /**
- * Lines in the form that upstream's users grep for: `boot: YYYY/MM/DD hh:mm:ss text`, local time. Line
- * breaks within a text are folded, so that no message can pass for another.
+ * The log of a program, which its lines name as their source. Text has each event as it comes. In JSON, an event that
+ * repeats is told once, and then with a count each minute.
  */
-export function bootLog(write: (line: string) => void, now: () => Date): Log {
-  return (text) => {
-    const time = now()
-    const date = `${time.getFullYear()}/${two(time.getMonth() + 1)}/${two(time.getDate())}`
-    const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`
-    write(`boot: ${date} ${clock} ${text.trim().replaceAll(/\s*[\r\n]+\s*/g, '; ')}\n`)
+export function openLog(
+  source: string,
+  { format, level }: LogSettings,
+  { write, clock }: { readonly write: (line: string) => void; readonly clock: Clock },
+): OpenLog {
+  const least = levels.indexOf(level)
+  const counts = ({ awaited, level: its }: LogEvent): boolean => awaited === true || levels.indexOf(its) >= least
+  if (format === 'text') {
+    const log: Log = (event) => counts(event) && write(textLine(clock.date(), event.text))
+    return { log, carry: undefined, flush: () => {} }
   }
+  const tell = (from: string, event: LogEvent, repeated: number): void =>
+    write(jsonLine(clock.date(), from, event, repeated))
+  const { take, flush } = folder(tell, clock)
+  const carry = (from: string, event: LogEvent): void => {
+    if (counts(event)) take(from, event)
+  }
+  return { log: (event) => carry(source, event), carry, flush }
 }
+
+/** The same event with all that it says changed by `change`, which names things as the reader knows them. */
+export const reworded = (event: LogEvent, change: (text: string) => string): LogEvent => ({
+  ...event,
+  text: change(event.text),
+  fields: Object.fromEntries(
+    Object.entries(event.fields).map(([name, value]) => [name, typeof value === 'string' ? change(value) : value]),
+  ),
+})

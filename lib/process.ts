@@ -2,6 +2,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { CulvertError, describe } from './errors.ts'
 import type { Log } from './log.ts'
 import { leaveReason } from './termination-log.ts'
+import { processEvents } from './process-events.ts'
 
 /** Set by the bundler. */
 declare const CULVERT_VERSION: string | undefined
@@ -60,7 +61,7 @@ export function endings({ onSignal, onUncaught }: Pick<Process, 'onSignal' | 'on
 
 /** Says why a program ends, in the log and to kubelet; gives its exit code. */
 export function failed(error: unknown, { terminationLog }: Pick<Process, 'terminationLog'>, log: Log): 1 {
-  log(`error: ${describe(error)}`)
+  log(processEvents.failed({ problem: error }))
   leaveReason(terminationLog, describe(error), log)
   return 1
 }

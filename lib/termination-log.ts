@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { describe } from './errors.ts'
 import type { Log } from './log.ts'
+import { processEvents } from './process-events.ts'
 
 /**
  * Leaves the reason of a program's end in this file, the text of which kubelet shows in the container's status. The
@@ -11,6 +11,6 @@ export function leaveReason(path: string, reason: string, log: Log): void {
   try {
     writeFileSync(path, reason.slice(0, 4096))
   } catch (error) {
-    log(`warning: the reason cannot be left in ${path}: ${describe(error)}`)
+    log(processEvents.reasonNotLeft({ path, problem: error }))
   }
 }

@@ -6,6 +6,7 @@ import { nftablesBackend } from './nftables/backend.ts'
 import { everything, spreading } from './probes.ts'
 import { spreadOf } from './spread.ts'
 import type { ForwardingTable } from './table.ts'
+import { events } from './log-events.ts'
 
 export type { Backend, Firewall } from './firewall.ts'
 export type { IsGone } from './flows.ts'
@@ -40,7 +41,7 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
       const backend = await guarded(await start(options), options)
       const because = mode === 'auto' ? [] : [`TS_DEBUG_FIREWALL_MODE is ${mode}`]
       const reason = [...because, backend.reason, ...refused].join('; ')
-      options.log(`firewall: ${name}, since ${reason}`)
+      options.log(events.chosen({ firewall: name, reason }))
       return { ...backend, reason }
     } catch (error) {
       refused.push(`${name} cannot be used: ${describe(error)}`)

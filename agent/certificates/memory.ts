@@ -6,6 +6,7 @@ import type { Log } from '../../lib/log.ts'
 import { type CertificateMemory, parseCertificateMemory } from '../../wire/certificate-memory.ts'
 import { keys } from '../../wire/state-secret.ts'
 import type { Timings } from '../world/timings.ts'
+import { logged } from './log-events.ts'
 
 type Parts = {
   readonly kube: Pick<KubeClient, 'getSecret'>
@@ -28,8 +29,7 @@ export async function readMemory(
       const text = (await kube.getSecret(secret, signal))?.data.get(keys.certificates)?.toString('utf8')
       const memory =
         text === undefined ? new Map<string, IssueState>() : parseCertificateMemory(text, clock.date().getTime())
-      if (memory === undefined)
-        log(`warning: ${keys.certificates} of Secret "${secret}" cannot be read, and counts as absent`)
+      if (memory === undefined) log(logged.memoryUnreadable({ key: keys.certificates, secret }))
       return text === undefined ? undefined : (memory ?? new Map())
     } catch {
       // The check of the state Secret already reports an API server that is away.

@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { logProblems } from '../world/log-problems.ts'
 import type { PodEvents } from './events.ts'
+import { logged } from './log-events.ts'
 
 /**
  * Conditions that are normal for a moment at each start and whenever a Service is set up: reported only if they last.
@@ -38,16 +39,16 @@ export function certificateReporter({
   grace,
   signal,
 }: Parts): (report: CertificateReport) => void {
-  const tell = logProblems(`the certificate of ${domain}`, { log, clock, signal })
+  const tell = logProblems(`the certificate of ${domain}`, logged.problem, { log, clock, signal })
   let seen: Problem | undefined
   let known: string | undefined
   let timer = new AbortController()
 
   return ({ problem, stored }) => {
     if (stored !== undefined && stored.fingerprint !== known) {
-      const text = `the certificate of ${domain} is there, valid until ${stored.to.toISOString()}`
-      log(text)
-      events({ type: 'Normal', reason: 'CertificateReady', message: text })
+      const ready = logged.ready({ domain, until: stored.to.toISOString() })
+      log(ready)
+      events({ type: 'Normal', reason: 'CertificateReady', message: ready.text })
       known = stored.fingerprint
     }
     if (problem?.text === seen?.text) return

@@ -7,6 +7,7 @@ import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { aborted } from '../../lib/timers.ts'
 import { isConfigFile } from './choose.ts'
+import { events } from './log-events.ts'
 
 export type FromSecretOptions = {
   readonly cluster: InCluster
@@ -32,11 +33,7 @@ export async function configFromSecret(
   let said: string | undefined
   const tell = (text: string | undefined): void => {
     if (text !== said)
-      log(
-        text === undefined
-          ? `the config of Secret "${name}" is read`
-          : `warning: the config of Secret "${name}": ${text}`,
-      )
+      log(text === undefined ? events.fromSecret({ secret: name }) : events.unread({ secret: name, problem: text }))
     said = text
   }
   const follow = async (): Promise<void> => {

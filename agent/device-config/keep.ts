@@ -5,6 +5,7 @@ import type { DeviceConfigState } from '../world/world.ts'
 import { discardCopy, effectiveConfig, placeConfig } from './effective.ts'
 import { followDeviceConfig } from './follow.ts'
 import { deviceConfigReconciler } from './reconciler.ts'
+import { events } from './log-events.ts'
 
 export type DeviceConfigKeeper = {
   /** Puts the config where tailscaled, which is about to start, will read it; gives the path. */
@@ -34,8 +35,8 @@ export function deviceConfigKeeper(context: Context): DeviceConfigKeeper | undef
     },
     follow: () => {
       signal.addEventListener('abort', () => discardCopy(settings), { once: true })
-      const problems = logProblems('the config file', context)
-      const report = (problem: string): void => log(`warning: ${problem}`)
+      const problems = logProblems('the config file', events.rejected, context)
+      const report = (problem: string): void => log(events.unwatched({ problem }))
       const options = { directory, version: chosenBy(store.world.capability), initial, rereadMs: timings.look, report }
       background('following the config file', () =>
         followDeviceConfig(

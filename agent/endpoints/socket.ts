@@ -6,6 +6,7 @@ import { listen, serve } from '../../lib/http-server.ts'
 import type { Log } from '../../lib/log.ts'
 import { statusView } from '../status/status.ts'
 import { type Observed, probes } from './probes.ts'
+import { events } from './log-events.ts'
 
 type Parts = {
   readonly observed: Observed
@@ -42,7 +43,7 @@ export async function openStatusSocket(
     process.umask(mask)
     return await opening
   } catch (error) {
-    log(`warning: the status socket ${path} cannot be opened: ${describe(error)}; CULVERT_SOCKET sets its path`)
+    log(events.noSocket({ path, problem: error }))
     return undefined
   }
 }

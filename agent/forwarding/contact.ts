@@ -1,9 +1,9 @@
 import { families } from '../../lib/address.ts'
-import { describe } from '../../lib/errors.ts'
 import { some } from '../../lib/some.ts'
 import { ping } from '../../localapi/ping.ts'
 import type { Context } from '../world/context.ts'
 import { attemptedPlan } from './reconciler.ts'
+import { events } from './log-events.ts'
 
 /** Addresses that are contacted at the same time. */
 const atOnce = 100
@@ -51,7 +51,7 @@ export function contactTargets({ store, api, log, timings, clock, signal }: Part
       try {
         if (!(await answers(address, until))) silent.push(address)
       } catch (error) {
-        if (!signal.aborted) log(`warning: cannot find out whether ${address} answers: ${describe(error)}`)
+        if (!signal.aborted) log(events.unasked({ address, problem: error }))
       }
       over.add(address)
       lookSoon()
@@ -59,7 +59,7 @@ export function contactTargets({ store, api, log, timings, clock, signal }: Part
     workers -= 1
     if (workers > 0 || silent.length === 0 || signal.aborted) return
     const addresses = some(silent, { most: named, separator: ', ', rest: 'others' })
-    log(`warning: no answer within ${timings.contact / 1000} s, so that connections to these may hang: ${addresses}`)
+    log(events.silent({ seconds: timings.contact / 1000, addresses }))
     silent.length = 0
   }
   /** A change rewrites the status of all services in the Secret, so a burst of answers is batched. */

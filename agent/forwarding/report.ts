@@ -1,8 +1,9 @@
 import { families } from '../../lib/address.ts'
+import type { LogEvent } from '../../lib/log-event.ts'
 import { memo } from '../../lib/memo.ts'
 import { listed } from '../../lib/some.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
-import { type PortRange, rangeText } from '../../netfilter/port-ranges.ts'
+import { rangeText } from '../../netfilter/port-ranges.ts'
 import { backendsOf } from '../../netfilter/table.ts'
 import { targetsOf } from '../targets/destination.ts'
 import { ingressPorts, portProblems } from '../targets/ports.ts'
@@ -13,22 +14,23 @@ import type { World } from '../world/world.ts'
 import { attemptedPlan, forwardingKey } from './reconciler.ts'
 import { egressStatus, ingressStatus } from './standing.ts'
 import { serviceProblems } from './view.ts'
+import { events } from './log-events.ts'
 
 /** Logs what is forwarded from now on, and what is not and why, until `signal` aborts. */
 export function reportTargets(context: Pick<Context, 'store' | 'log' | 'clock' | 'signal'>): void {
   const { store, log, signal } = context
   let said = report({ ...store.world, reports: {} })
-  const problems = logProblems('what is forwarded', context)
+  const problems = logProblems('what is forwarded', events.problem, context)
   store.watch(() => {
     const now = report(store.world)
     if (now === said || reportOf(store.world, forwardingKey)?.error !== undefined) return
-    for (const line of now.lines.filter((text) => !said.lines.includes(text))) log(line)
+    for (const line of now.lines) if (!said.lines.some(({ text }) => text === line.text)) log(line)
     problems(now.problems)
     said = now
   }, signal)
 }
 
-type Report = { readonly lines: readonly string[]; readonly problems: readonly string[] }
+type Report = { readonly lines: readonly LogEvent[]; readonly problems: readonly string[] }
 
 const report = memo(
   (world: World) => [
@@ -41,7 +43,7 @@ const report = memo(
   (world): Report => ({ lines: linesOf(world), problems: problemsOf(world) }),
 )
 
-function linesOf(world: World): string[] {
+function linesOf(world: World): LogEvent[] {
   const plan = attemptedPlan(world)
   if (plan === undefined) return []
   const { settings } = world
@@ -54,27 +56,22 @@ function linesOf(world: World): string[] {
     ...families.flatMap((family) =>
       targets.length === 0
         ? []
-        : [...own[family].keys()].map(
-            (address) =>
-              `forwarding ${portsText(ingressByPort[family]?.ports)}${address} to ${listed(backendsOf(plan.table, family, address))}`,
-          ),
+        : [...own[family].keys()].map((address) => {
+            const to = { address, backends: listed(backendsOf(plan.table, family, address)) }
+            const ports = ingressByPort[family]?.ports
+            return ports === undefined
+              ? events.toBackends(to)
+              : events.portsToBackends({ ...to, ports: listed(ports.map(rangeText)) || 'no port' })
+          }),
     ),
-    ...families.flatMap((family) =>
-      catchAll[family] === undefined
-        ? []
-        : [`forwarding IPv${family} from the cluster to ${catchAll[family]}, all ports but ${exempt.join(', ')}`],
-    ),
-    ...(services.length > 0 ? [`forwarding ${programmed} of ${services.length} services`] : []),
-    ...(hasBackends && !masquerade
-      ? [
-          'masquerade is off, as tailscaled’s NoSNAT preference says: backends see tailnet addresses and need a route back',
-        ]
-      : []),
+    ...families.flatMap((family) => {
+      const target = catchAll[family]
+      return target === undefined ? [] : [events.fromCluster({ family, target, exempt: exempt.join(', ') })]
+    }),
+    ...(services.length > 0 ? [events.services({ count: programmed, all: services.length })] : []),
+    ...(hasBackends && !masquerade ? [events.unmasked()] : []),
   ]
 }
-
-const portsText = (ports: readonly PortRange[] | undefined): string =>
-  ports === undefined ? '' : `${listed(ports.map(rangeText)) || 'no port'} of `
 
 function problemsOf(world: World): string[] {
   const plan = attemptedPlan(world)

@@ -1,5 +1,6 @@
 import type { Firewall } from '../../netfilter/backend.ts'
 import type { Context } from '../world/context.ts'
+import { events } from './log-events.ts'
 
 /**
  * When a replica stops: resets open connections, which end with the Pod in any case, while new ones are still carried.
@@ -12,7 +13,6 @@ export async function resetConnections(
 ): Promise<void> {
   const count = await endFlows()
   if (count === 0) return
-  const seconds = timings.drainForget / 1000
-  log(`${count} open connections reset; waiting ${seconds} s for nodes to forget that they led here`)
+  log(events.reset({ count, seconds: timings.drainForget / 1000 }))
   await clock.sleep(timings.drainForget, deadline)
 }

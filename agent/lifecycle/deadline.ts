@@ -3,6 +3,7 @@ import { loginProblem, waitsForControl, waitsForPerson } from '../tailscaled/log
 import type { Context } from '../world/context.ts'
 import { reportedErrors } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
+import { events } from './log-events.ts'
 
 /**
  * Whether something outside must happen first: a person who logs in, another auth key, a control server that a known
@@ -39,7 +40,7 @@ export function bootDeadline(
       sinceProgress += elapsed
       if (sinceProgress >= timings.progress) {
         sinceProgress = 0
-        log(`not connected to the tailnet yet: ${waitsFor(world)}`)
+        log(events.waits({ problem: waitsFor(world) }))
       }
       if (spent < bootTimeoutMs) return
       reject(

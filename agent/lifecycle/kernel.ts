@@ -1,7 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { families, type Family } from '../../lib/address.ts'
 import { runAhead, runCommand } from '../../lib/command.ts'
-import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { type Backend, chooseBackend } from '../../netfilter/backend.ts'
 import { enableForwarding, kernelFamilies } from '../../netfilter/sysctl.ts'
@@ -9,6 +8,7 @@ import { forwards } from '../forwarding/forwards.ts'
 import type { Settings } from '../settings/settings.ts'
 import { hasSeveralTargets } from '../targets/destination.ts'
 import { addressWarnings, requireNetAdmin, requireTun } from './preflight.ts'
+import { events } from './log-events.ts'
 
 /** Checks what the kernel must provide before anything is started; gives the address families that it supports. */
 export async function prepareKernel(settings: Settings, log: Log): Promise<readonly Family[]> {
@@ -16,7 +16,7 @@ export async function prepareKernel(settings: Settings, log: Log): Promise<reado
     ? families.filter((family) => family === 4 || settings.fakeNetfilter?.ipv6)
     : await kernelFamilies(settings.root)
   if (settings.userspace) return kernel
-  for (const warning of addressWarnings(settings)) log(`warning: ${warning}`)
+  warn(addressWarnings(settings), log)
   if (!settings.fakeNetfilter) requireNetAdmin()
   await requireTun(settings.root, runCommand)
   await enableForwarding(
@@ -77,5 +77,5 @@ async function tryForwarding(root: string, wanted: readonly Family[]) {
 }
 
 function warn(problems: readonly unknown[], log: Log): void {
-  for (const problem of problems) log(`warning: ${describe(problem)}`)
+  for (const problem of problems) log(events.kernel({ problem }))
 }

@@ -1,8 +1,8 @@
 import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { Settings } from '../settings/settings.ts'
+import { events } from './log-events.ts'
 
 /**
  * Links the default socket path to TS_SOCKET, so that `tailscale` works without --socket. A failure is only logged.
@@ -19,7 +19,7 @@ export function linkDefaultSocket({ root, socket }: Settings, log: Log): () => v
     symlinkSync(socket, link)
     return () => rmSync(link, { force: true })
   } catch (error) {
-    log(`warning: ${link} cannot be linked to ${socket}: ${describe(error)}`)
+    log(events.noLink({ link, socket, problem: error }))
     return nothing
   }
 }

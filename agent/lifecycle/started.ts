@@ -11,6 +11,7 @@ import { isUnresolved } from '../targets/destination.ts'
 import type { Context } from '../world/context.ts'
 import { reportOf, wasAttempted } from '../world/reports.ts'
 import type { World } from '../world/world.ts'
+import { events } from './log-events.ts'
 
 /**
  * Resolves when start-up is complete: the node is running, and every reconciler has made its first attempt.
@@ -31,9 +32,7 @@ export async function started({ store, log, signal }: Pick<Context, 'store' | 'l
   if (settings.tailnetTarget !== undefined) {
     const addresses = plan.unreachable.map(({ target }) => `${target.text}/${target.family === 4 ? 32 : 128}`)
     // Upstream's own words, which its test suite waits for.
-    log(
-      `no forwarding rules for egress addresses [${addresses.join(' ')}], host supports IPv6: ${world.kernelFamilies.includes(6)}`,
-    )
+    log(events.noRules({ addresses: addresses.join(' '), ipv6: String(world.kernelFamilies.includes(6)) }))
   }
   const which = settings.tailnetTarget === undefined ? 'TS_DEST_IP' : 'the target in the tailnet'
   throw new CulvertError('family', `no forwarding rules for ${which}: ${reasons.join('; ')}`, {

@@ -1,8 +1,8 @@
 import type { Clock } from '../../lib/clock.ts'
-import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import { aborted } from '../../lib/timers.ts'
 import type { Timings } from '../world/timings.ts'
+import { stopping } from './log-events.ts'
 
 /**
  * The stop in order: readiness falls; flows into the tailnet are reset while new ones are still carried; sources and
@@ -73,7 +73,7 @@ export function stopper({ log, clock, timings }: Parts): Stopper {
             // tailscaled always ends, since it is killed; the steps after it must wait for that.
             await (stage === 'stopping tailscaled' ? done : Promise.race([done, over]))
           } catch (error) {
-            log(`warning: ${stage}: ${describe(error)}`)
+            log(stopping.stageFailed({ stage, problem: error }))
           }
         }
       }

@@ -5,6 +5,7 @@ import { logProblems } from '../world/log-problems.ts'
 import { type Document, documents, type MountedKey } from './documents.ts'
 import { fileReader } from './reader.ts'
 import { problemsOf } from './views.ts'
+import { events } from './log-events.ts'
 
 /** Where the files are mounted; undefined where none are. */
 export type MountPaths = {
@@ -28,7 +29,7 @@ export async function keepMounted(
   const write = store.writer('mounted')
 
   const readerOf = <Content>(key: MountedKey, document: Document<Content>, path: string): Read => {
-    const problems = logProblems(document.name, parts)
+    const problems = logProblems(document.name, events.rejected, parts)
     return fileReader(path, document, (mounted) => {
       if (signal.aborted) return
       write((files) => ({ ...files, [key]: mounted }))
@@ -40,7 +41,7 @@ export async function keepMounted(
       await Promise.all(readers.map((read) => read()))
     }
     await readAll()
-    const report = (problem: string): void => log(`warning: ${problem}`)
+    const report = (problem: string): void => log(events.unwatched({ problem }))
     background(`following ${directory}`, () =>
       watchDirectory(directory, readAll, { rereadMs: timings.look, report, signal }),
     )

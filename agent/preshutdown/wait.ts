@@ -1,14 +1,12 @@
-import type { Log } from '../../lib/log.ts'
 import type { Context } from '../world/context.ts'
 import type { Write } from '../world/store.ts'
 import type { Preshutdown, World } from '../world/world.ts'
 import { drain, type Progress } from './drain.ts'
 import { askedServices } from './rounds.ts'
 import { summary } from './view.ts'
+import { events } from './log-events.ts'
 
 export type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal'>
-
-const seconds = (ms: number): string => `${ms / 1000} s`
 
 /**
  * Waits until the Pod may end, and shows the progress in World and log, until `cancelled` aborts. It changes nothing
@@ -19,24 +17,23 @@ export async function waitUntilDrained(
   write: Write<World['preshutdown']>,
   cancelled: AbortSignal,
 ): Promise<void> {
-  const { timings, clock, signal: stop } = parts
+  const { log, timings, clock, signal: stop } = parts
   const signal = AbortSignal.any([stop, cancelled])
-  const log: Log = (text) => parts.log(`preshutdown: ${text}`)
   const since = clock.date()
   const show = (phase: Preshutdown['phase'], waitingFor: Preshutdown['waitingFor'] = new Map()): void =>
     write(() => ({ since, phase, waitingFor }))
 
   show('asking')
-  await askForAll({ ...parts, log }, (waitingFor) => show('asking', waitingFor), signal)
+  await askForAll(parts, (waitingFor) => show('asking', waitingFor), signal)
   if (!signal.aborted) {
-    log(`waiting another ${seconds(timings.drainSettle)} for all nodes to route elsewhere`)
+    log(events.settles({ seconds: timings.drainSettle / 1000 }))
     show('settling')
     await clock.sleep(timings.drainSettle, signal)
   }
   // Another wait may have begun meanwhile.
   write((now) => (now?.since === since ? undefined : now))
-  if (!signal.aborted) return log('safe to terminate')
-  log(stop.aborted ? 'ended, since the agent stops' : 'ended, since nobody waits any more')
+  if (!signal.aborted) return log(events.safe())
+  log(stop.aborted ? events.stopped() : events.unwanted())
 }
 
 /** Waits until no service routes here any more, or is assumed not to, or `signal` aborts. */
@@ -48,9 +45,8 @@ async function askForAll(
   const names = askedServices(store.world)
   const { content: pings, rejected } = store.world.mounted.healthPings ?? {}
   // Without the file there are no pings; an unreadable file is another matter.
-  if (names.length === 0 || ((pings ?? 0) === 0 && rejected === undefined))
-    return log('there are no health URLs to ask')
-  log(`waiting until no service routes to this Pod any more (${names.length})`)
+  if (names.length === 0 || ((pings ?? 0) === 0 && rejected === undefined)) return log(events.noUrls())
+  log(events.asks({ services: names.length }))
   const waitingFor = new Map(names.map((name) => [name, 'not asked yet']))
   const progress: Progress = { waitingFor, givenUp: new Map() }
   let logged = { size: names.length, at: clock.now() }
@@ -60,7 +56,7 @@ async function askForAll(
     const now = { size: waitingFor.size, at: clock.now() }
     if (now.size === logged.size && now.at - logged.at < timings.progress) return
     logged = now
-    if (now.size > 0) log(`waiting for ${summary(waitingFor)}`)
+    if (now.size > 0) log(events.waits({ services: summary(waitingFor) }))
   })
   const begun = clock.now()
   await drain(
@@ -71,7 +67,7 @@ async function askForAll(
   over.abort()
   if (signal.aborted) return
   const { givenUp } = progress
-  if (givenUp.size > 0) log(`warning: assuming that these no longer route here: ${summary(givenUp)}`)
-  if (waitingFor.size > 0) log(`warning: not waiting for these any longer: ${summary(waitingFor)}`)
-  else log(`no service routes to this Pod any more, after ${seconds(Math.round(clock.now() - begun))}`)
+  if (givenUp.size > 0) log(events.assumed({ services: summary(givenUp) }))
+  if (waitingFor.size > 0) log(events.givenUp({ services: summary(waitingFor) }))
+  else log(events.done({ seconds: Math.round(clock.now() - begun) / 1000 }))
 }

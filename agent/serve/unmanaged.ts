@@ -6,6 +6,7 @@ import { ingressPorts } from '../targets/ports.ts'
 import type { Context } from '../world/context.ts'
 import { isRunning, type World } from '../world/world.ts'
 import { list, summarize } from './view.ts'
+import { events } from './log-events.ts'
 
 /**
  * If this agent lets tailscaled serve nothing: ends forwards of L3 ingress that tailscaled keeps from an earlier run with
@@ -28,10 +29,10 @@ export async function lookAtUnmanaged({
   if (old.length > 0) {
     await setServeConfig(api, left, etag, signal)
     const ports = old.map(([port]) => port)
-    log(`tailscaled no longer forwards ${list('port', ports)}, which the settings of an earlier run had it do`)
+    log(events.oldForwards({ ports: list('port', ports) }))
   }
   if (Object.keys(left).length === 0) return
-  log(`tailscaled serves ${summarize(left)}, which was set by hand or by an earlier run: tailscale serve reset ends it`)
+  log(events.unmanaged({ what: summarize(left) }))
 }
 
 /** Whether a port leads to the relay, or to a backend that it reaches by rules now. */

@@ -2,6 +2,7 @@ import { getAdvertised, setAdvertised } from '../../localapi/prefs.ts'
 import type { Context } from '../world/context.ts'
 import type { World } from '../world/world.ts'
 import { advertised, planAdvertise } from './advertise.ts'
+import { events } from './log-events.ts'
 
 /**
  * Withdraws what the node advertises before the stop, so that another node takes over while this one still serves:
@@ -27,9 +28,9 @@ export async function withdraw(
     ...(connectorEnds && { isAppConnector: false }),
   }
   await setAdvertised(api, change, deadline)
-  if (routesEnd) log('routes withdrawn, so that another router takes over')
-  if (connectorEnds) log('no app connector any more, so that another one takes over')
-  if (servicesEnd) log('Tailscale Services withdrawn, so that another host takes over')
+  if (routesEnd) log(events.routesWithdrawn())
+  if (connectorEnds) log(events.connectorWithdrawn())
+  if (servicesEnd) log(events.servicesWithdrawn())
   await clock.sleep(servicesEnd ? timings.withdrawServices : timings.withdraw, deadline)
 }
 

@@ -3,6 +3,7 @@ import { flagName } from '../../lib/go-flags.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { type EnvReader, refusal } from './env-reader.ts'
 import { exclusive, fail, isSet, names, needs, type Rule, userspace } from './rule.ts'
+import { logRule } from './log.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { readTargets } from './targets.ts'
 import { tunProblem } from './tun.ts'
@@ -238,6 +239,7 @@ export const rules: readonly Rule[] = [
       )
     },
   },
+  logRule,
 ]
 
 const everyAddress = new Set(['::', '0.0.0.0'])

@@ -1,3 +1,4 @@
+import { logVariables } from '../../lib/log-settings.ts'
 import { daemon, login } from './node-variables.ts'
 import type { Variable } from './variable.ts'
 
@@ -177,6 +178,7 @@ const byUse = [
   { use: 'Ingress and egress by address', variables: l3 },
   { use: 'L7 ingress and certificates', variables: served },
   { use: 'Endpoints, start and end', variables: endpoints },
+  { use: 'Log', variables: logVariables },
   { use: 'Pod and Kubernetes', variables: kubernetes },
   { use: 'For tests only', variables: tests },
 ] as const

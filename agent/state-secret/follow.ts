@@ -5,6 +5,7 @@ import { planStateSecret, writesSecret } from './reconciler.ts'
 import type { Context } from '../world/context.ts'
 import type { StateSecret } from '../world/world.ts'
 import { inspectState } from './tailscaled-state.ts'
+import { events } from './log-events.ts'
 
 type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'signal'> & {
   readonly kube: KubeClient
@@ -22,8 +23,8 @@ export async function followStateSecret({ store, kube, log, timings, signal, cha
   const name = store.world.stateSecret?.name ?? ''
   const problem = (text: string | undefined): void => {
     const before = store.world.stateSecret?.problem
-    if (text !== undefined && before === undefined) log(`warning: Secret "${name}" cannot be seen: ${text}`)
-    if (text === undefined && before !== undefined) log(`Secret "${name}" can be seen again`)
+    if (text !== undefined && before === undefined) log(events.unseen({ secret: name, problem: text }))
+    if (text === undefined && before !== undefined) log(events.seenAgain({ secret: name }))
     change(({ problem: _old, ...rest }) => (text === undefined ? rest : { ...rest, problem: text }))
   }
   let said = ''
@@ -37,7 +38,7 @@ export async function followStateSecret({ store, kube, log, timings, signal, cha
     if (store.world.tailnet.state === 'Running') {
       const broken = loss(secret)
       change(({ broken: _old, ...rest }) => ({ ...rest, ...(broken !== '' && { broken }) }))
-      if (broken !== said && broken !== '') log(`warning: Secret "${name}": ${broken}`)
+      if (broken !== said && broken !== '') log(events.lost({ secret: name, problem: broken }))
       said = broken
     }
     const desired = planStateSecret(store.world)

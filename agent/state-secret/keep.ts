@@ -1,5 +1,4 @@
 import { backoff } from '../../lib/backoff.ts'
-import { describe } from '../../lib/errors.ts'
 import { keys } from '../../wire/state-secret.ts'
 import { toldOf } from '../world/capability.ts'
 import type { Context } from '../world/context.ts'
@@ -9,6 +8,7 @@ import { followStateSecret } from './follow.ts'
 import { prepareSecret } from './prepare.ts'
 import { stateSecretReconciler, writesSecret } from './reconciler.ts'
 import { awaitConsistency, clearIdentity } from './stop.ts'
+import { events } from './log-events.ts'
 
 /** The state Secret from start-up to stop. */
 export type StateSecretKeeper = {
@@ -57,7 +57,7 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
       signal,
     })
     const fallback = kube.fallback()
-    if (fallback !== undefined) log(`warning: ${notFound(fallback)}`)
+    if (fallback !== undefined) log(events.apiByAddress({ url: fallback }))
     change((now) => ({ ...now, ...found, ...(fallback !== undefined && { fallback }) }))
     isPrepared = true
     clock.every(timings.reread, signal, () => background('looking for rights', lookForRight))
@@ -73,7 +73,7 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
     if (store.world.stateSecret?.access?.patch === true) return
     const access = await checkAccess(kube, name, signal).catch(() => undefined)
     if (access?.patch !== true) return
-    log(`the service account may patch Secret "${name}" now`)
+    log(events.mayPatch({ secret: name }))
     change((now) => ({ ...now, access }))
   }
 
@@ -87,8 +87,7 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
         }
         return
       } catch (error) {
-        if (pause.attempts() === 0)
-          log(`warning: ${keys.authKey} stays in Secret "${name}" for now: ${describe(error)}`)
+        if (pause.attempts() === 0) log(events.keyStays({ key: keys.authKey, secret: name, problem: error }))
         await clock.sleep(pause.next(), signal)
       }
     }
@@ -112,8 +111,3 @@ export async function keepStateSecret(context: Context): Promise<StateSecretKeep
     },
   }
 }
-
-const notFound = (url: string): string =>
-  `kubernetes.default.svc is not found in DNS: the Kubernetes API is asked at ${url}, by tailscaled, too. ` +
-  'Under hostNetwork, set dnsPolicy: ClusterFirstWithHostNet; where /etc/resolv.conf has 100.100.100.100 from an ' +
-  'earlier container, delete the Pod'

@@ -1,6 +1,7 @@
 import { backoff } from '../../lib/backoff.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { LogEvent } from '../../lib/log-event.ts'
 import type { Log } from '../../lib/log.ts'
 import type { KubeClient, Secret } from '../../kube/client.ts'
 import { KubeError } from '../../kube/error.ts'
@@ -10,6 +11,7 @@ import type { Timings } from '../world/timings.ts'
 import type { Access } from '../world/world.ts'
 import { checkAccess } from './access.ts'
 import { inspectState } from './tailscaled-state.ts'
+import { events } from './log-events.ts'
 
 /** The state Secret as found before tailscaled is started. */
 export type SecretAtBoot = {
@@ -54,11 +56,11 @@ export async function prepareSecret(parts: Parts): Promise<SecretAtBoot> {
   let awayUntil = Number.NEGATIVE_INFINITY
   for (;;) {
     // Logged once, however often it is tried.
-    const said: string[] = []
+    const said: LogEvent[] = []
     try {
-      const found = await attempt({ ...parts, log: (text) => said.push(text) })
+      const found = await attempt({ ...parts, log: (event) => said.push(event) })
       if (found.access.patch || clock.now() > awayUntil) {
-        for (const line of said) log(line)
+        said.forEach(log)
         problem(undefined)
         return found
       }
@@ -87,7 +89,7 @@ async function attempt({ kube, name, settings, capability, configKey, log, signa
       },
     )
   }
-  for (const key of secret.undecodable) log(`warning: ${key} of Secret "${name}" is not base64 and counts as absent`)
+  for (const key of secret.undecodable) log(events.undecodable({ key, secret: name }))
   const authKey = adoptAuthKey(secret, settings)
   if (!access.patch) {
     if (authKey !== undefined) {
@@ -99,7 +101,7 @@ async function attempt({ kube, name, settings, capability, configKey, log, signa
         },
       )
     }
-    log(`warning: the service account may not patch Secret "${name}": nothing is written there about this device`)
+    log(events.mayNotPatch({ secret: name }))
     return { access, ...inspected(secret, log) }
   }
   const { broken, change } = inspected(secret, log)
@@ -110,9 +112,7 @@ async function attempt({ kube, name, settings, capability, configKey, log, signa
     } catch (error) {
       if (!(error instanceof KubeError) || error.retryable) throw error
       // Traffic does not depend on it; the reconciler of the Secret keeps trying.
-      log(
-        `warning: ${[...wanted.keys()].join(', ')} of Secret "${name}" could not be brought up to date: ${describe(error)}`,
-      )
+      log(events.notUpToDate({ keys: [...wanted.keys()].join(', '), secret: name, problem: error }))
     }
   }
   return { access, ...(authKey !== undefined && { authKey }), ...(broken !== undefined && { broken }) }
@@ -147,15 +147,14 @@ export function bootReset(
 
 function inspected(secret: Secret, log: Log): { broken?: string; change?: ReadonlyMap<string, string> } {
   const verdict = inspectState(secret.data)
-  const where = `tailscaled’s state in Secret "${secret.name}"`
   if (verdict.kind === 'healable') {
-    log(`${where}: ${verdict.problem}; put right from what is there, the node stays the same`)
+    log(events.healed({ secret: secret.name, problem: verdict.problem }))
     return { change: verdict.change }
   }
   if (verdict.kind !== 'broken') return {}
-  const broken = `${where}: ${verdict.problem}. ${brokenRemedy}`
-  log(`warning: ${broken}`)
-  return { broken }
+  const problem = `${verdict.problem}. ${brokenRemedy}`
+  log(events.broken({ secret: secret.name, problem }))
+  return { broken: `tailscaled’s state in Secret "${secret.name}": ${problem}` }
 }
 
 const brokenRemedy =

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts'
 import type { KubeClient } from '../../kube/client.ts'
 import { keys } from '../../wire/state-secret.ts'
 import { identityKeys, isConsistent } from './tailscaled-state.ts'
+import { events } from './log-events.ts'
 
 /** tailscaled writes all its keys within a second after a login; after this long without any, none will come. In ms. */
 const grace = 10_000
@@ -28,7 +29,7 @@ export async function awaitConsistency({ kube, name, log, clock }: Parts, deadli
     } catch (error) {
       problem = `: ${describe(error)}`
     }
-    if (attempt === 1) log(`Waiting for tailscaled to finish writing state to Secret "${name}"`)
+    if (attempt === 1) log(events.awaited({ secret: name }))
     await clock.sleep(Math.min(2000, 10 * attempt ** 2) * (0.5 + Math.random()), deadline)
   }
   throw new CulvertError('state-secret', `tailscaled’s state in Secret "${name}" is not known to be complete${problem}`)

@@ -9,6 +9,7 @@ import { needsPeers } from '../targets/needs-peers.ts'
 import type { Context } from '../world/context.ts'
 import { isUp } from '../world/world.ts'
 import type { TailnetKeeper } from './tailnet.ts'
+import { events } from './log-events.ts'
 
 /** The longest pause between two watches in ms: without one, the state of the node is unknown. */
 const longestPause = 5000
@@ -38,13 +39,14 @@ export async function followBus(
     let complaints = 0
     const rejected = (error: unknown): void => {
       complaints += 1
-      if (complaints <= maxComplaints) log(`bus: ${describe(error)}`)
+      if (complaints <= maxComplaints) log(events.unreadable({ problem: error }))
       if (wanted.peers && error instanceof LocalApiError && !error.silent) tailnet.peersUntold()
     }
     try {
       for await (const notification of watchBus(api, wanted, end, rejected)) {
         // The daemon repeats a refusal each time it retries.
-        if (notification.error !== undefined && notification.error !== said) log(`tailscaled: ${notification.error}`)
+        if (notification.error !== undefined && notification.error !== said)
+          log(events.refused({ message: notification.error }))
         said = notification.error ?? said
         tailnet.apply(notification)
       }
@@ -68,7 +70,7 @@ export async function followBus(
     tailnet.busEnded()
     // A watch that keeps ending too soon must not keep the daemon busy.
     if (clock.now() - began > longest) pause.reset()
-    if (pause.attempts() === 3 && !signal.aborted) log(`bus: ${reason}; still trying`)
+    if (pause.attempts() === 3 && !signal.aborted) log(events.busLost({ problem: reason }))
     await clock.sleep(pause.next(), signal)
   }
 }

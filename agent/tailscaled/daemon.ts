@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { backoff } from '../../lib/backoff.ts'
 import { CulvertError, describe } from '../../lib/errors.ts'
+import type { OpenLog } from '../../lib/log.ts'
 import { aborted } from '../../lib/timers.ts'
 import type { Context } from '../world/context.ts'
 import type { Daemon, World } from '../world/world.ts'
@@ -8,6 +9,8 @@ import { tailscaledArguments } from './arguments.ts'
 import { keepLoggedIn, waitsForPerson } from './login.ts'
 import { followOneStep } from './one-step.ts'
 import { type Child, type Spawn, unstarted } from './spawn.ts'
+import { carryLines } from './its-lines.ts'
+import { events } from './log-events.ts'
 
 export type Supervisor = {
   /** Keeps tailscaled running and logged in until `stop`; rejects when that is impossible. */
@@ -23,12 +26,24 @@ type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
   readonly spawn: Spawn
   /** Variables for tailscaled in addition to the agent's environment. */
   readonly env: Readonly<Record<string, string>>
+  /** Tells its lines, unless it writes them itself. */
+  readonly carry: OpenLog['carry']
   /** Puts the config file of one-step mode where tailscaled will read it; gives the path. */
   readonly placeConfig: () => string | undefined
 }
 
 /** The daemon machine: down → starting → login → running → stopping. It alone starts, logs in and ends tailscaled. */
-export function superviseTailscaled({ store, api, spawn, log, timings, clock, env, placeConfig }: Parts): Supervisor {
+export function superviseTailscaled({
+  store,
+  api,
+  spawn,
+  log,
+  carry,
+  timings,
+  clock,
+  env,
+  placeConfig,
+}: Parts): Supervisor {
   const { settings } = store.world
   const stopping = new AbortController()
   const write = store.writer('daemon')
@@ -45,7 +60,9 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
     try {
       // The socket of a killed daemon would be taken for the new one's.
       rmSync(settings.socket, { force: true })
-      started = spawn('tailscaled', tailscaledArguments(settings, placeConfig()), { output: 'inherit', env })
+      const output = carry === undefined ? 'inherit' : 'pipe'
+      started = spawn('tailscaled', tailscaledArguments(settings, placeConfig()), { output, env })
+      if (carry !== undefined) void carryLines(started.output, (event) => carry('tailscaled', event))
     } catch (error) {
       // A lack of space or file descriptors may be over at the next start.
       started = unstarted({ code: undefined, description: `tailscaled cannot be started: ${describe(error)}` })
@@ -88,7 +105,7 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
         await store.until((world) => !silent(world), AbortSignal.any([signal, limit]))
       } catch {
         if (signal.aborted) return
-        log(`tailscaled has not answered for ${timings.hung / 1000} s: it is killed`)
+        log(events.hung({ seconds: timings.hung / 1000 }))
         running.kill('SIGKILL')
         return
       }
@@ -99,7 +116,7 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
   const waitForSocket = async (running: Child, signal: AbortSignal): Promise<void> => {
     const limit = clock.timeout(timings.hung)
     const killLate = (): void => {
-      log(`tailscaled has not opened its socket for ${timings.hung / 1000} s: it is killed`)
+      log(events.noSocket({ seconds: timings.hung / 1000 }))
       running.kill('SIGKILL')
     }
     const opened = new AbortController()
@@ -129,7 +146,7 @@ export function superviseTailscaled({ store, api, spawn, log, timings, clock, en
           })
         }
         const ms = pause.next()
-        log(`${description}; it is started again in ${ms} ms (restart ${life + 1})`)
+        log(events.startedAgain({ how: description, ms, restarts: life + 1 }))
         await clock.sleep(ms, stopping.signal)
       }
     },

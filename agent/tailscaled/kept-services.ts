@@ -1,6 +1,6 @@
-import { describe } from '../../lib/errors.ts'
 import { getAdvertised, setAdvertised } from '../../localapi/prefs.ts'
 import type { Context } from '../world/context.ts'
+import { login } from './log-events.ts'
 
 /**
  * `tailscale up` empties the list of Tailscale Services that the node advertises. Remembers the list before, and gives
@@ -22,15 +22,12 @@ export async function keepServices(
       if (gone.length === 0) return
       if (store.world.settings.serveConfigFile === undefined) {
         await setAdvertised(api, { services: [...now, ...gone] }, signal)
-        log(`advertised again, as before the login: ${gone.join(', ')}`)
+        log(login.advertisedAgain({ services: gone.join(', ') }))
       } else {
-        log(
-          `not advertised any more, unless the serve config has them: ${gone.join(', ')}; ` +
-            '`tailscale serve advertise NAME` brings one back',
-        )
+        log(login.notAdvertised({ services: gone.join(', ') }))
       }
     } catch (error) {
-      log(`warning: ${before.join(', ')} may not be advertised any more: ${describe(error)}`)
+      log(login.mayBeWithdrawn({ services: before.join(', '), problem: error }))
     }
   }
 }

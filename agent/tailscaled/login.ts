@@ -7,6 +7,7 @@ import type { Daemon, Tailnet, World } from '../world/world.ts'
 import type { Spawn } from './spawn.ts'
 import { keepServices } from './kept-services.ts'
 import { runSet, runUp } from './up.ts'
+import { login as told } from './log-events.ts'
 
 /** A refused login after state in memory was lost is final after this many attempts. */
 const maxRefusedLogins = 3
@@ -47,8 +48,7 @@ export async function keepLoggedIn(
       continue
     }
     set({ phase: 'login' })
-    if (next === 'up' && !owed.up && tailnet.state !== said)
-      log(`tailscaled’s state is ${tailnet.state}: logging in again`)
+    if (next === 'up' && !owed.up && tailnet.state !== said) log(told.again({ state: tailnet.state ?? '' }))
     said = tailnet.state
     const login = loginSettings(store.world)
     const restore = next === 'up' ? await keepServices({ store, api, log }, signal) : undefined
@@ -63,7 +63,7 @@ export async function keepLoggedIn(
         // The key has done its work if the node is known: only another login needs it.
         const { tailnet: now } = await store.until((world) => world.tailnet.state !== undefined, signal)
         if (withoutKey || now.state === 'NeedsLogin') throw error
-        log(`${error.message}; the node is logged in already, so that it is not needed`)
+        log(told.keyNotNeeded({ problem: error.message }))
         withoutKey = true
         continue
       }

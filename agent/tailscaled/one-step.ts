@@ -2,6 +2,7 @@ import { backoff } from '../../lib/backoff.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Context } from '../world/context.ts'
 import type { Daemon, World } from '../world/world.ts'
+import { events } from './log-events.ts'
 
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
   readonly set: (change: Partial<Daemon>) => void
@@ -26,7 +27,7 @@ export async function followOneStep(
       await change(signal)
       continue
     }
-    if (pause.attempts() === 0) log('tailscaled is stopped; it reloads its config, which starts it')
+    if (pause.attempts() === 0) log(events.reloads())
     await api.post('reload-config', signal).catch((error: unknown) => set({ problem: describe(error) }))
     await change(AbortSignal.any([signal, clock.timeout(pause.next())])).catch(() => {})
   }

@@ -4,6 +4,7 @@ import { getStatus } from '../../localapi/status.ts'
 import type { Context } from '../world/context.ts'
 import { isUp } from '../world/world.ts'
 import { applyNotification, type TailnetKeeper } from './tailnet.ts'
+import { events } from './log-events.ts'
 
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock' | 'signal'>
 
@@ -40,7 +41,7 @@ export async function pollStatus(
       const silent = error instanceof LocalApiError && error.silent
       tailnet.setSilent(silent ? text : undefined)
       // A daemon with another kind of answer is still followed on the bus.
-      if (!silent && text !== said) log(`status: ${text}`)
+      if (!silent && text !== said) log(events.noStatus({ problem: text }))
       said = text
     }
     const { state, self } = store.world.tailnet

@@ -1,9 +1,10 @@
-import { CulvertError, describe } from '../../lib/errors.ts'
+import { CulvertError } from '../../lib/errors.ts'
 import { keys } from '../../wire/state-secret.ts'
 import { writesSecret } from '../state-secret/reconciler.ts'
 import type { Context } from '../world/context.ts'
 import type { World } from '../world/world.ts'
 import { refusedLogin } from './one-step.ts'
+import { login } from './log-events.ts'
 
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock' | 'signal'>
 
@@ -23,17 +24,15 @@ export async function reissueRefusedKey({ store, api, log, timings, clock, signa
     })
   }
   const refusedKey = refused.deviceConfig?.file.content.config.authKey ?? ''
-  log(
-    `login failed: ${reason}; asking for another auth key through ${keys.reissue} of Secret "${refused.stateSecret?.name}"`,
-  )
+  log(login.asksForKey({ problem: reason, key: keys.reissue, secret: refused.stateSecret?.name ?? '' }))
   try {
     // The device is about to be deleted, and must not come back by itself.
     await api.post('disconnect-control', signal)
   } catch (error) {
-    log(`warning: tailscaled could not be disconnected from the control server: ${describe(error)}`)
+    log(login.stillConnected({ problem: error }))
   }
   write(() => ({ refusedKey, reason }))
-  log('watching for config changes via fsnotify')
+  log(login.watchesForKey())
   const limit = clock.timeout(timings.reissue)
   try {
     await store.until((world) => hasNewKey(world, refusedKey), AbortSignal.any([signal, limit]))
@@ -47,7 +46,7 @@ export async function reissueRefusedKey({ store, api, log, timings, clock, signa
       },
     )
   }
-  log('Successfully received new auth key, restarting to apply configuration')
+  log(login.hasKey())
   return 'another auth key was received'
 }
 

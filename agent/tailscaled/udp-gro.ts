@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
-import { describe } from '../../lib/errors.ts'
 import type { Context } from '../world/context.ts'
 import { isUp } from '../world/world.ts'
+import { events } from './log-events.ts'
 
 /**
  * Makes tailscaled enable UDP GRO forwarding once it answers. Once is enough: the network device keeps it. Traffic
@@ -16,9 +16,9 @@ export async function setUpUdpGro({
   try {
     await store.until(isUp, signal)
     const warning = warningOf(await api.get('set-udp-gro-forwarding', signal))
-    log(warning === '' ? 'UDP GRO forwarding is set up' : `warning: UDP GRO forwarding: ${warning}`)
+    log(warning === '' ? events.groSet() : events.groWarning({ problem: warning }))
   } catch (error) {
-    if (!signal.aborted) log(`warning: UDP GRO forwarding is not set up: ${describe(error)}`)
+    if (!signal.aborted) log(events.groFailed({ problem: error }))
   }
 }
 

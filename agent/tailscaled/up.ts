@@ -4,6 +4,7 @@ import type { Settings, UpSettings } from '../settings/settings.ts'
 import { lateFlags, setArguments, upArguments } from './arguments.ts'
 import type { Spawn } from './spawn.ts'
 import { explainFailure, type UpFailure } from './up-failure.ts'
+import { login } from './log-events.ts'
 
 /**
  * Gives why it failed; undefined if it succeeded. Never rejects; the result means nothing after `signal` has aborted.
@@ -24,7 +25,7 @@ export const runUp: LoginCommand = async (settings, spawn, log, signal) => {
   const failure = await run('up', upArguments(socket, up), settings, spawn, log, signal)
   if (signal.aborted || failure?.kind !== 'reverts') return failure
   const flags = failure.flags.length === 0 ? 'settings of an earlier run' : failure.flags.join(' ')
-  log(`the node has ${flags} of an earlier run, which the environment does not set any more: reset to the defaults`)
+  log(login.reset({ flags }))
   return run('up', upArguments(socket, up, true), settings, spawn, log, signal)
 }
 
@@ -33,9 +34,7 @@ export const runSet: LoginCommand = async (settings, spawn, log, signal) => {
   const { socket, up } = settings
   const late = lateFlags(up)
   if (late.length > 0) {
-    log(
-      `TS_EXTRA_ARGS: ${late.join(' ')} takes effect at a login alone, and with TS_AUTH_ONCE this node does not log in again`,
-    )
+    log(login.atLoginOnly({ flags: late.join(' ') }))
   }
   return run('set', setArguments(socket, up), settings, spawn, log, signal)
 }
@@ -60,7 +59,7 @@ async function run(
       const text = hide(line).trim()
       if (text === '') continue
       printed += 1
-      if (printed <= most) log(`tailscale ${command}: ${text}`)
+      if (printed <= most) log(login.output({ command, line: text }))
       if (first.length < most) first.push(text)
       last.push(text)
       if (last.length > 5) last.shift()

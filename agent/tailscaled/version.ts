@@ -3,6 +3,7 @@ import { type Capability, chosenBy } from '../world/capability.ts'
 import type { Context } from '../world/context.ts'
 import type { Store } from '../world/store.ts'
 import type { World } from '../world/world.ts'
+import { events } from './log-events.ts'
 
 /** Takes the capability version that tailscaled says with each answer of LocalAPI. */
 export function capabilityKeeper(store: Store): (own: number) => void {
@@ -54,12 +55,12 @@ export async function reportVersion({ store, log, signal }: Pick<Context, 'store
   )
   const version = tailnet.version!
   for (const problem of [unsupported(version), unrecorded(capability)])
-    if (problem !== undefined) log(`warning: ${problem}`)
+    if (problem !== undefined) log(events.version({ problem }))
   const lacks = silentLacks.filter(({ until }) => isFrom(version, until) === false)
   await Promise.all(
     lacks.map(async ({ asked, consequence }) => {
       await store.until(asked, signal)
-      log(`warning: ${consequence(version)}`)
+      log(events.version({ problem: consequence(version) }))
     }),
   )
 }

@@ -11,6 +11,7 @@ import { inHosts, readHosts } from './hosts.ts'
 import { type Lookup, lookUp } from './look-up.ts'
 import { destinationProblems } from './view.ts'
 import { fullNames, podResolvConf, type ResolvConf } from './resolv-conf.ts'
+import { events } from './log-events.ts'
 
 /** glibc uses no more, either. */
 const mostServers = 3
@@ -38,7 +39,7 @@ export async function followName(
   const { store, timings, clock, signal, background } = context
   const { root } = store.world.settings
   const write = store.writer('destination')
-  const problems = logProblems(`the name ${name}`, context)
+  const problems = logProblems(`the name ${name}`, events.problem, context)
   const pause = backoff(timings.retryFirst, timings.retryCap)
   let conf: ResolvConf | undefined
 

@@ -5,6 +5,7 @@ import { describe } from '../../lib/errors.ts'
 import type { Context } from '../world/context.ts'
 import type { LocalNetwork } from '../world/local-network.ts'
 import { parseResolvConf, readResolvConf } from './resolv-conf.ts'
+import { events } from './log-events.ts'
 
 type Parts = Pick<Context, 'store' | 'log' | 'timings' | 'clock' | 'signal' | 'background'>
 
@@ -28,7 +29,7 @@ export async function followNetwork(
       return value
     } catch (error) {
       const text = describe(error)
-      if (lastProblem.get(what) !== text) log(`warning: ${what} cannot be read: ${text}`)
+      if (lastProblem.get(what) !== text) log(events.unreadable({ what, problem: text }))
       lastProblem.set(what, text)
       return last
     }

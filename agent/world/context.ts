@@ -1,11 +1,11 @@
 import { backoff } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { describe } from '../../lib/errors.ts'
 import type { Log } from '../../lib/log.ts'
 import type { LocalApi, TaggedApi } from '../../localapi/client.ts'
 import { type Reconciler, runReconciler, type RunningReconciler } from './reconciler.ts'
 import type { Store } from './store.ts'
 import type { Timings } from './timings.ts'
+import { working } from './log-events.ts'
 
 /** What every part of the agent gets. */
 export type Context = {
@@ -54,7 +54,7 @@ export function createContext(parts: Parts): { readonly context: Context; readon
           if (signal.aborted) return
           if (clock.now() - began > timings.retryCap) pause.reset()
           const ms = pause.next()
-          log(`warning: ${name} failed, and is begun again in ${ms} ms: ${describe(error)}`)
+          log(working.begunAgain({ work: name, ms, problem: error }))
           await clock.sleep(ms, signal)
         }
       }

@@ -7,6 +7,7 @@ import { type ReconcilerKey, type Report, reportOf, type Reports } from './repor
 import type { Store, Write } from './store.ts'
 import type { Timings } from './timings.ts'
 import type { World } from './world.ts'
+import { reconciling } from './log-events.ts'
 
 /** Keeps one thing true, with its own pauses and report, so that its failure does not stop others. */
 export type Reconciler<Desired> = {
@@ -80,7 +81,7 @@ export function runReconciler<Desired>(
     const fail = (error: unknown, verified: Partial<Report<Desired>>): false => {
       const text = describe(error)
       // An attempt that the stop has cut short is not a failure.
-      if (before?.error !== text && !signal.aborted) log(`${name}: ${text}`)
+      if (before?.error !== text && !signal.aborted) log(reconciling.failed({ reconciler: name, problem: text }))
       report({ desired, repairs, failures: failures + 1, error: text, attempting: desired, ...verified })
       return false
     }
@@ -91,9 +92,9 @@ export function runReconciler<Desired>(
       }
       if (outcome && known && before.error === undefined) {
         repairs += 1
-        log(`${name}: another program had changed what was in place; repaired (${repairs} so far)`)
+        log(reconciling.repaired({ reconciler: name, repairs }))
       } else if (before?.error !== undefined) {
-        log(`${name}: in place again`)
+        log(reconciling.wellAgain({ reconciler: name }))
       }
       report({ desired, repairs, failures, verified: desired, verifiedAt: clock.date() })
       return true
@@ -120,7 +121,7 @@ export function runReconciler<Desired>(
         const text = `it cannot be planned: ${describe(error)}`
         const before = reportOf(world, key)
         if (text !== planFailure) {
-          log(`error: ${name}: ${text}`)
+          log(reconciling.unplanned({ reconciler: name, problem: text }))
           if (before !== undefined) report({ ...before, error: text })
         }
         planFailure = text

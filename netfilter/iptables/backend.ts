@@ -7,6 +7,7 @@ import { everything } from '../probes.ts'
 import { type Iptables, iptables, isLocked, probeIptables, variants } from './iptables.ts'
 import { keeper } from './keeper.ts'
 import { watchRules } from './watch.ts'
+import { events } from '../log-events.ts'
 
 /**
  * Forwards with iptables: each family with the first variant that works for it.
@@ -20,7 +21,7 @@ export async function iptablesBackend({ run, families, localAddresses, log }: Ba
   const [some] = usable
   if (some === undefined) throw new CulvertError('netfilter', tried.flatMap(({ problems }) => problems).join('; '))
   const unfollowed = await run('conntrack', ['-L', '-f', 'ipv4']).then(() => undefined, describe)
-  if (unfollowed !== undefined) log(`warning: connections are neither listed nor ended: ${unfollowed}`)
+  if (unfollowed !== undefined) log(events.flowsUnknown({ problem: unfollowed }))
   const followsFlows = unfollowed === undefined
   const { look, ...firewall } = keeper({ iptables: usable, run, followsFlows, localAddresses })
   return {

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
+import { events } from '../log-events.ts'
 
 /**
  * The pause between two checks, in ms: iptables has no notifications of changes, and rules must
@@ -29,7 +30,7 @@ export async function watchRules(
     const found = await look().catch(() => '')
     took = clock.now() - began
     if (found === undefined) continue
-    if (found !== '') log(`the rules of iptables were changed by another program: ${found}`)
+    if (found !== '') log(events.iptablesChanged({ what: found }))
     changed()
   }
 }

@@ -9,6 +9,7 @@ import { tableName } from '../nftables/render.ts'
 import { findLeftovers, type Leftover, mayHold } from './find.ts'
 import { readListing } from './listing.ts'
 import { findRules, renderRemoval } from './rules.ts'
+import { events } from '../log-events.ts'
 
 /**
  * Tables with more chains are skipped: upstream's agent cannot create as many, so that they belong to a program such as
@@ -32,9 +33,7 @@ export async function removeLeftovers(run: RunCommand, log: Log): Promise<readon
     await run('nft', applyInput, { input: removalOf(found) })
     const still = await search(run, tables)
     if (still.length > 0) throw new Error(`still there: ${named(still)}`)
-    log(
-      `removed what another agent left in this network namespace: ${named(found.filter(({ kind }) => kind === 'rule'))}`,
-    )
+    log(events.removedOther({ rules: named(found.filter(({ kind }) => kind === 'rule')) }))
     return found
   } catch (error) {
     throw notRemoved(error)
@@ -63,10 +62,10 @@ export async function removeRules(run: RunCommand, log: Log, inUse: readonly str
       const still = await look(one)
       const left = [...still.found.map(({ what }) => what), ...still.earlier.flatMap(({ chains }) => chains)]
       if (left.length > 0) throw new Error(`still there: ${left.join('; ')}`)
-      if (earlier.length > 0) log(`${removedEarlier} ${program}`)
+      if (earlier.length > 0) log(events.removedEarlier({ program }))
     }
     const found = all.flatMap((one) => one.found.map(({ what }) => ({ family: one.family, what })))
-    if (found.length > 0) log(`removed what another agent left in this network namespace: ${named(found)}`)
+    if (found.length > 0) log(events.removedOther({ rules: named(found) }))
   } catch (error) {
     throw notRemoved(error)
   }
@@ -78,10 +77,8 @@ export async function removeOwnTable(run: RunCommand, log: Log, tables: string):
   await run('nft', applyInput, { input: `delete table inet ${tableName}\n` }).catch((error: unknown) => {
     throw notRemoved(error)
   })
-  log(`${removedEarlier} nftables`)
+  log(events.removedEarlier({ program: 'nftables' }))
 }
-
-const removedEarlier = 'removed what an earlier agent of Culvert wrote with'
 
 const programs = (['nft', 'legacy'] as const).flatMap((variant) => [
   { program: `iptables-${variant}`, family: 'ip' },
@@ -103,7 +100,7 @@ async function tablesToSearch(run: RunCommand, log: Log): Promise<(readonly [fam
     if (candidate === undefined) return []
     const { family, table } = candidate
     if (held.length <= mostChains) return [[family, table] as const]
-    log(`table ${family} ${table} has ${held.length} chains: what another agent may have left in it is not looked for`)
+    log(events.notSearched({ table: `${family} ${table}`, chains: held.length }))
     return []
   })
 }

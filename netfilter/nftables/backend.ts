@@ -5,6 +5,7 @@ import { type Listener, watchTable } from './monitor.ts'
 import { announceNothing, applyInput, nftables, probeNftables } from './nftables.ts'
 import { everything } from '../probes.ts'
 import { tableName } from './render.ts'
+import { events } from '../log-events.ts'
 
 /** Forwards with nftables. */
 export function nftablesBackend({ run, runAhead, families, localAddresses, log }: BackendOptions): KernelBackend {
@@ -18,7 +19,7 @@ export function nftablesBackend({ run, runAhead, families, localAddresses, log }
     firewall,
     watch: (look, signal) => {
       changed = (by) => {
-        if (by !== undefined) log(`the table inet ${tableName} was changed by ${by}: looking what is left of it`)
+        if (by !== undefined) log(events.changed({ table: tableName, program: by }))
         look()
       }
       return watchTable(saying(listener, log), { announce: () => announceNothing(nft) }, signal)
@@ -45,7 +46,7 @@ function saying(listener: Listener, log: Log): Listener {
       listener.begun()
     },
     ended: (why) => {
-      if (why !== undefined && why !== logged) log(`warning: nft monitor ended (${why}); it is started again`)
+      if (why !== undefined && why !== logged) log(events.monitorEnded({ why }))
       logged = why
       listener.ended(why)
     },

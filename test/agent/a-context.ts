@@ -3,6 +3,7 @@ import { createStore } from '../../agent/world/store.ts'
 import { shortTimings, type Timings } from '../../agent/world/timings.ts'
 import type { World } from '../../agent/world/world.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
+import type { LogEvent } from '../../lib/log-event.ts'
 import type { LocalApi, TaggedApi } from '../../localapi/client.ts'
 
 type Options = {
@@ -26,8 +27,8 @@ const noApi: LocalApi & TaggedApi = {
 export function aContext(world: World, { timings = {}, clock = systemClock, api = {} }: Options = {}) {
   const lines: string[] = []
   const stop = new AbortController()
-  const log = (text: string): void => void lines.push(text)
-  const store = createStore(world, (problem) => log(`error: ${problem}`))
+  const log = ({ text }: LogEvent): void => void lines.push(text)
+  const store = createStore(world, (problem) => lines.push(`error: ${problem}`))
   const { context, reconcilers } = createContext({
     store,
     log,

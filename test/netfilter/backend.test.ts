@@ -34,7 +34,7 @@ async function choose(
     several,
     localAddresses: () => [],
     device: 'ts0',
-    log: (line) => logged.push(line),
+    log: ({ text }) => logged.push(text),
   })
   return { backend, commands, logged }
 }

@@ -94,7 +94,7 @@ it.each<[string, Record<string, string>, ReadonlyMap<string, unknown> | undefine
     {
       kube: server.client(),
       secret: 's',
-      log: (line) => lines.push(line),
+      log: ({ text }) => lines.push(text),
       timings: shortTimings,
       clock,
     },

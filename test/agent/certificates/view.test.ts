@@ -113,7 +113,7 @@ async function reported(...reports: [report: CertificateReport, ms?: number][]) 
   const [lines, events]: [string[], string[]] = [[], []]
   const onReport = certificateReporter({
     domain,
-    log: (line) => lines.push(line),
+    log: ({ text }) => lines.push(text),
     clock,
     events: ({ type, reason }) => events.push(`${type} ${reason}`),
     grace: 1000,

@@ -34,7 +34,13 @@ function have(values: Readonly<Record<string, string>> | undefined): void {
 
 const keep = (directory = join(folder, 'pod-0')): Promise<void> =>
   configFromSecret(
-    { cluster: server.cluster, name: 'a', directory, log: (line) => lines.push(line), waits: { poll: 20, retry: 10 } },
+    {
+      cluster: server.cluster,
+      name: 'a',
+      directory,
+      log: ({ text }) => lines.push(text),
+      waits: { poll: 20, retry: 10 },
+    },
     stop.signal,
   )
 const files = () =>

@@ -1,3 +1,4 @@
+import type { LogEvent } from '../../../lib/log-event.ts'
 import { expect, it } from 'vitest'
 import { resetConnections } from '../../../agent/forwarding/reset-connections.ts'
 import { timings } from '../../../agent/world/timings.ts'
@@ -8,7 +9,7 @@ async function reset(open: number, limit = 20_000) {
   const clock = new VirtualClock()
   const lines: string[] = []
   let ended: number | undefined
-  const parts = { clock, timings, log: (text: string) => lines.push(text) }
+  const parts = { clock, timings, log: ({ text }: LogEvent) => lines.push(text) }
   void resetConnections(parts, { endFlows: async () => open }, clock.timeout(limit)).then(() => (ended = clock.now()))
   await clock.advance(60_000)
   return { ended, lines }

@@ -7,7 +7,7 @@ const start = () => {
   const clock = new VirtualClock()
   const lines: string[] = []
   const force = new AbortController()
-  return { clock, lines, force, stop: stopper({ log: (text) => lines.push(text), clock, timings }) }
+  return { clock, lines, force, stop: stopper({ log: ({ text }) => lines.push(text), clock, timings }) }
 }
 
 /** A step that waits until its deadline, and records when that was. */

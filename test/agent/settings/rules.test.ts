@@ -111,6 +111,14 @@ const failures: readonly Failure[] = [
     /^TS_DEST_IP=127\.0\.0\.1 is the Pod itself: /,
   ],
   [{ CULVERT_DEST_PORTS: '', CULVERT_PROXY_PROTOCOL: '2' }, /^CULVERT_PROXY_PROTOCOL needs CULVERT_DEST_PORTS, too: /],
+  [
+    { CULVERT_PROXY_PROTOCOL: '', CULVERT_LOG_FORMAT: 'xml' },
+    /^CULVERT_LOG_FORMAT="xml" is not valid: text or json is accepted$/,
+  ],
+  [
+    { CULVERT_LOG_FORMAT: '', CULVERT_LOG_LEVEL: 'loud' },
+    /^CULVERT_LOG_LEVEL="loud" is not valid: debug, info, warn or error is accepted$/,
+  ],
 ]
 
 it.each(['0.0.0.0', '::', '::ffff:127.0.0.1', '0:0::1'])('without a TUN device, %s is the Pod itself', (target) => {

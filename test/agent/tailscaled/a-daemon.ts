@@ -44,7 +44,7 @@ export class SupervisedDaemon {
     const placeConfig = (): undefined => {
       if (this.obstacle !== undefined) throw this.obstacle
     }
-    this.supervisor = superviseTailscaled({ ...context, spawn, env, placeConfig })
+    this.supervisor = superviseTailscaled({ ...context, spawn, carry: undefined, env, placeConfig })
     this.supervisor.run().then(
       () => (this.outcome = 'ended'),
       (error: unknown) => (this.outcome = error),

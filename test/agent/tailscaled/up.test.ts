@@ -20,7 +20,7 @@ async function runWith(given: typeof settings, command: LoginCommand, ...acts: (
     acts[children.length - 1]?.(children.at(-1)!)
     return child
   }
-  const failure = await command(given, started, (text) => lines.push(text), stop.signal)
+  const failure = await command(given, started, ({ text }) => lines.push(text), stop.signal)
   const outcome = failure === undefined ? 'done' : 'error' in failure ? inWords(failure.error) : failure.kind
   return { outcome, lines, args: children.map((child) => child.args) }
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { events } from '../../../agent/mounted/log-events.ts'
 import { logProblems } from '../../../agent/world/log-problems.ts'
 import { VirtualClock } from '../../lib/virtual-clock.ts'
 
@@ -11,7 +12,7 @@ beforeEach(() => {
   clock = new VirtualClock()
   lines = []
   stop = new AbortController()
-  report = logProblems('the file', { log: (line) => lines.push(line), clock, signal: stop.signal })
+  report = logProblems('the file', events.rejected, { log: ({ text }) => lines.push(text), clock, signal: stop.signal })
 })
 afterEach(() => {
   stop.abort()

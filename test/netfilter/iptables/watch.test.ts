@@ -19,7 +19,7 @@ async function watched(looks: readonly Look[]) {
   const tell = (): void => {
     changes += 1
   }
-  const ended = watchRules(look, tell, (line) => logged.push(line), over.signal, clock)
+  const ended = watchRules(look, tell, ({ text }) => logged.push(text), over.signal, clock)
   while (!over.signal.aborted) await clock.next()
   await ended
   return { logged, changes, at }

@@ -43,7 +43,7 @@ it.each<[FirewallName, FirewallName]>([
     localAddresses: () => [],
   } as const
   const mode = second === 'nftables' ? 'nftables' : 'iptables'
-  const backend = await chooseBackend(mode, { ...options, log: (line) => log.push(line) })
+  const backend = await chooseBackend(mode, { ...options, log: ({ text }) => log.push(text) })
   await backend.firewall.ensure(to('10.0.0.9'), alive)
   await backend.removeLeftovers()
   const listings = await Promise.all(

@@ -21,7 +21,7 @@ const run: RunCommand = async (program, args, { input } = {}) => {
   return (await bed.host('proxy').exec([program, ...args], input === undefined ? {} : { input })).stdout
 }
 const nft = async (...args: string[]): Promise<string> => (await bed.host('proxy').exec(['nft', ...args])).stdout
-const remove = async () => removeLeftovers(run, (line) => log.push(line))
+const remove = async () => removeLeftovers(run, ({ text }) => log.push(text))
 
 beforeAll(async () => {
   bed = await startBed({
@@ -158,7 +158,7 @@ it.each(['nft', 'legacy'] as const)('removes the rules of iptables-%s and nothin
   await proxy.exec([`iptables-${variant}`, ...'-t nat -A PREROUTING -d 10.0.0.1 -j DNAT --to 10.0.0.2'.split(' ')])
 
   const before = await save()
-  await removeRules(run, (line) => log.push(line))
+  await removeRules(run, ({ text }) => log.push(text))
   const after = await save()
   expect(before.length - after.length).toBeGreaterThan(15)
   expect(after.filter((line) => !before.includes(line))).toEqual([])
@@ -167,7 +167,7 @@ it.each(['nft', 'legacy'] as const)('removes the rules of iptables-%s and nothin
   ])
   expect(after.join('\n')).toMatch(/-A ts-forward/)
   expect(log).toEqual([expect.stringMatching(/^removed what another agent left .*everything to/)])
-  await removeRules(run, (line) => log.push(line))
+  await removeRules(run, ({ text }) => log.push(text))
   expect(log).toHaveLength(1)
 })
 

@@ -18,7 +18,7 @@ process.on('SIGTERM', () => {
   // The agent's own stop leaves some time for the last answers, too.
   setTimeout(() => process.exit(), 300)
 })
-const preshutdown = preshutdownRoute({ ...context, log: (text) => console.log(text) })
+const preshutdown = preshutdownRoute({ ...context, log: ({ text }) => console.log(text) })
 const observed = { world: () => store.world, stuck: () => [], since: () => undefined, named: String }
 const none = () => ({ status: 404, body: 'none' })
 for (const listener of listeners(world.settings, observed, none, preshutdown)) await openListener(listener, () => {})
