@@ -4,6 +4,7 @@ import { describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { LocalApi } from '../localapi/client.ts'
 import { getStatus } from '../localapi/status.ts'
+import { events } from './log-events.ts'
 import type { Pair } from './listener.ts'
 
 /** In milliseconds: between two looks at a certificate, which tailscaled renews in time; for one to be issued. */
@@ -55,14 +56,14 @@ export async function keepCertificate({ api, clock, log, signal, service, show, 
       const name = certificateName(certDomains, service())
       if (name === undefined) throw new Error(`there is no name with HTTPS among ${certDomains.join(', ') || 'none'}`)
       show(readPair(await api.get(`cert/${encodeURIComponent(name)}?type=pair`, either, issueMs)))
-      if (told !== '') log(`shows the certificate of ${name}`)
+      if (told !== '') log(events.certificate({ domain: name }))
       told = ''
       pause.reset()
       await clock.sleep(lookMs, either)
     } catch (error) {
       if (either.aborted) continue
       const problem = describe(error)
-      if (told !== problem) log(`error: there is no certificate: ${problem}`)
+      if (told !== problem) log(events.noCertificate({ problem }))
       told = problem
       await clock.sleep(pause.next(), either)
     }

@@ -6,6 +6,7 @@ import type { Log } from '../lib/log.ts'
 import { readSmallFile } from '../lib/read-file.ts'
 import { type ApiProxyConfig, parseApiProxyConfig } from '../wire/api-proxy-config.ts'
 import type { Settings } from './settings.ts'
+import { events } from './log-events.ts'
 
 /** As large as a Secret can be. */
 const maxBytes = 1024 * 1024
@@ -36,22 +37,22 @@ export async function readConfig(config: Settings['config'], log: Log): Promise<
   const reread = async (changed: Changed): Promise<void> => {
     try {
       const found = await read()
-      if (problem !== undefined) log(`${path} can be used again`)
+      if (problem !== undefined) log(events.configUsable({ path }))
       problem = undefined
       if (isDeepStrictEqual(found, current)) return
       const before = current
       current = found
-      log(
-        `config: ${found.mode ?? 'switched off'}${found.serviceName === undefined ? '' : `, as ${found.serviceName}`}`,
-      )
+      const mode = found.mode ?? 'switched off'
+      const { serviceName: service } = found
+      log(service === undefined ? events.config({ mode }) : events.configAs({ mode, service }))
       changed(found, before)
     } catch (error) {
       const found = describe(error)
-      if (found !== problem) log(`error: the last good config stays in force: ${found}`)
+      if (found !== problem) log(events.configUnusable({ problem: found }))
       problem = found
     }
   }
-  const report = (text: string): void => log(`warning: ${text}`)
+  const report = (problem: string): void => log(events.configUnwatched({ problem }))
   return {
     now: () => current,
     follow: (changed, signal) => watchDirectory(dirname(path), () => reread(changed), { rereadMs, report, signal }),

@@ -2,7 +2,8 @@ import { kubeClient } from '../kube/client.ts'
 import { coalesce } from '../lib/coalesce.ts'
 import { describe } from '../lib/errors.ts'
 import { close, portOf } from '../lib/http-server.ts'
-import { bootLog, type Log } from '../lib/log.ts'
+import { type Log, openLog } from '../lib/log.ts'
+import { processEvents } from '../lib/process-events.ts'
 import { endings, failed, type Process } from '../lib/process.ts'
 import { localApi } from '../localapi/client.ts'
 import { dialer } from '../localapi/dial.ts'
@@ -13,13 +14,14 @@ import { type Config, readConfig } from './config.ts'
 import { exchange, type Parts } from './exchange.ts'
 import { serveHealth } from '../lib/probes.ts'
 import { Listener } from './listener.ts'
+import { events } from './log-events.ts'
 import { measures } from './metrics.ts'
 import { followNetmap } from './netmap.ts'
 import { OpenRequests } from './open-requests.ts'
 import { PerPeer } from './per-peer.ts'
 import { refusalEvents } from './pod-events.ts'
 import { RequestEvents } from './recording/request-events.ts'
-import { readSettings, type Settings, strayVariables } from './settings.ts'
+import { logSettings, readSettings, type Settings, strayVariables } from './settings.ts'
 import { Upstream } from './upstream.ts'
 
 /** How often open requests are looked at, in milliseconds, if nothing is heard of a change. */
@@ -27,18 +29,18 @@ const recheckMs = 5000
 
 /** Runs the proxy to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
 export async function runApiServer(outside: Process): Promise<0 | 1> {
-  const { env, clock, version } = outside
-  const log = bootLog(outside.write, clock.date)
+  const { env, version } = outside
+  const { log, flush } = openLog('apiserver', logSettings(env), outside)
   const { signalled, forced, uncaught } = endings(outside, 'proxy')
-  log(`culvert API server proxy ${version}`)
+  log(events.begins({ version }))
   const stop = new AbortController()
   try {
-    for (const stray of strayVariables(env)) log(`warning: ${stray}`)
+    for (const problem of strayVariables(env)) log(events.setting({ problem }))
     const settings = readSettings(env)
     const config = await readConfig(settings.config, log)
     const proxy = await start(settings, config, outside, log, stop.signal)
     try {
-      log(`${await Promise.race([signalled, uncaught])}, shutting down`)
+      log(processEvents.ends({ reason: await Promise.race([signalled, uncaught]) }))
       await Promise.race([proxy.drain(), forced, uncaught])
     } finally {
       stop.abort()
@@ -47,6 +49,8 @@ export async function runApiServer(outside: Process): Promise<0 | 1> {
     return 0
   } catch (error) {
     return failed(error, outside, log)
+  } finally {
+    flush()
   }
 }
 
@@ -74,7 +78,7 @@ async function start(
     counts.ended(audited, kind)
     const { refused, caller, origin } = audited
     if (refused) tell({ refused, caller, origin })
-    if (refused?.cause !== undefined) log(`error: ${refused.message}: ${describe(refused.cause)}`)
+    if (refused?.cause !== undefined) log(events.refused({ answer: refused.message, problem: refused.cause }))
   }
   const parts: Parts = {
     callers,
@@ -131,7 +135,8 @@ async function start(
   ]
   const health = await serveHealth({ notReady, metrics: () => counts.all(open) }, settings.port, log)
   const { host, port } = settings.listen
-  log(`listens on ${host}:${await listener.listen(host, port)}, and for probes on port ${portOf(health)}`)
+  const address = `${host}:${await listener.listen(host, port)}`
+  log(events.listens({ address, port: portOf(health) }))
 
   return {
     /** Lets open requests go on for a while, and serves those that still come; then ends them in good order. */

@@ -1,5 +1,6 @@
 import { type AddressPort, parseAddress, parseAddressPort } from '../lib/address.ts'
 import { CulvertError } from '../lib/errors.ts'
+import { type LogSettings, logVariables, readLogSettings, wrongLogSettings } from '../lib/log-settings.ts'
 import { parseBool, parseDuration } from '../lib/go-values.ts'
 import { nearest } from '../lib/nearest.ts'
 import { quote } from '../lib/quote.ts'
@@ -49,6 +50,7 @@ export const variables = [
   },
   { name: 'POD_NAME', effect: 'The Pod’s name, for Events about refusals; without it there are none' },
   { name: 'POD_UID', effect: 'The Pod’s UID, for the same' },
+  ...logVariables,
   { name: 'KUBERNETES_SERVICE_HOST', effect: 'The API server; set by kubelet' },
   { name: 'KUBERNETES_SERVICE_PORT_HTTPS', default: '443', effect: 'Its port; set by kubelet' },
   { name: 'TS_TEST_ONLY_ROOT', effect: 'For tests only: prefix of system paths' },
@@ -75,6 +77,9 @@ export type Settings = {
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** How to log, before anything else is read. */
+export const logSettings = (env: Environment): LogSettings => readLogSettings((name) => env[name]?.trim())
+
 /**
  * Reads and checks the proxy's environment.
  * @throws CulvertError `settings` that names all problems at once
@@ -86,6 +91,7 @@ export function readSettings(env: Environment): Settings {
     if (found === undefined) problems.push(`${name}=${quote(text(name), 200)} is not valid: ${accepted} is accepted`)
     return found
   }
+  for (const { name, accepted } of wrongLogSettings(text)) value(name, undefined, accepted)
   const port = Number(text('CULVERT_APISERVER_PORT'))
   const isPort = Number.isInteger(port) && port >= 0 && port <= 65_535
   const peerLimit = Number(text('CULVERT_APISERVER_PEER_LIMIT'))

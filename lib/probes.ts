@@ -1,7 +1,7 @@
-import { describe } from './errors.ts'
 import { listen, type Routes, serve } from './http-server.ts'
 import type { Log } from './log.ts'
 import { type Metric, metricsAnswer, renderMetrics } from './metrics.ts'
+import { processEvents } from './process-events.ts'
 
 /** What a program says of itself. */
 export type State = {
@@ -20,5 +20,5 @@ export function serveHealth({ notReady, metrics }: State, port: number, log: Log
     },
     '/metrics': () => metricsAnswer(renderMetrics(metrics())),
   }
-  return listen(serve(routes), { port }, { failed: (error) => log(`warning: ${describe(error)}`) })
+  return listen(serve(routes), { port }, { failed: (error) => log(processEvents.notAccepted({ problem: error })) })
 }

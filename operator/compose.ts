@@ -19,6 +19,7 @@ import { uses as allUses } from './group/uses.ts'
 import { judging } from './judging.ts'
 import type { Kind } from './kind.ts'
 import { judged, kinds } from './kinds.ts'
+import { events } from './log-events.ts'
 import type { ParentType } from './objects/names.ts'
 import type { Parent } from './objects/parent.ts'
 import { connectors, ingresses, services } from './objects/resources.ts'
@@ -66,7 +67,7 @@ export function compose(
   signal: AbortSignal,
 ): Operator {
   const problem = (what: string, text: string | undefined): void =>
-    log(text === undefined ? `${what}: well again` : `error: ${what}: ${text}`)
+    log(text === undefined ? events.well({ what }) : events.failed({ what, problem: text }))
   /** Why resources are not followed: mostly all for the same reason, which is told once. */
   const unfollowed = new Map<string, string>()
   const follows = (name: string, text: string | undefined): void => {
@@ -93,7 +94,7 @@ export function compose(
     prune,
     apply: async (object, flight, options) => {
       const result = await apply(object, flight, options)
-      if (isVerbose && result === 'written') log(`wrote ${object.kind} ${keyOf(object.metadata)}`)
+      if (isVerbose && result === 'written') log(events.wrote({ kind: object.kind, object: keyOf(object.metadata) }))
       return result
     },
   }

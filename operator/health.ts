@@ -1,9 +1,9 @@
 import type { Election } from '../kube/controller/election/elect.ts'
 import { deafness } from '../kube/controller/health.ts'
-import { describe } from '../lib/errors.ts'
 import { listen, type Routes, serve } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
 import { type Metric, metricsAnswer, renderMetrics } from '../lib/metrics.ts'
+import { processEvents } from '../lib/process-events.ts'
 import type { Operator } from './compose.ts'
 
 /** For kubelet's probes, and for Prometheus. A replica that stands by is ready when it can take over. */
@@ -27,5 +27,5 @@ export function serveHealth(
     },
     '/metrics': () => metricsAnswer(renderMetrics(metrics())),
   }
-  return listen(serve(routes), { port }, { failed: (error) => log(`warning: ${describe(error)}`) })
+  return listen(serve(routes), { port }, { failed: (error) => log(processEvents.notAccepted({ problem: error })) })
 }

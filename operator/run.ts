@@ -5,13 +5,15 @@ import { connect } from '../kube/controller/cluster.ts'
 import { elect, type Election } from '../kube/controller/election/elect.ts'
 import { CulvertError } from '../lib/errors.ts'
 import { close } from '../lib/http-server.ts'
-import { bootLog, type Log } from '../lib/log.ts'
+import { type Log, openLog } from '../lib/log.ts'
+import { processEvents } from '../lib/process-events.ts'
 import { endings, failed, type Process } from '../lib/process.ts'
 import { tailscaleApi } from './api/client.ts'
 import { compose, type Operator } from './compose.ts'
 import { serveHealth } from './health.ts'
+import { events } from './log-events.ts'
 import { operatorMetrics, type RequestCounts, requestCounts } from './metrics.ts'
-import { type Read, readOperatorSettings } from './settings/read.ts'
+import { logSettings, type Read, readOperatorSettings } from './settings/read.ts'
 import { keepHeapSmall } from './settle.ts'
 import { manager } from './world/followed.ts'
 
@@ -21,13 +23,13 @@ const drainMs = 20_000
 /** Runs the operator to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
 export async function runOperator(outside: Process): Promise<0 | 1> {
   const { env, clock, version } = outside
-  const log = bootLog(outside.write, clock.date)
+  const { log, flush } = openLog('operator', logSettings(env), outside)
   const stop = new AbortController()
   const { signalled, forced, uncaught } = endings(outside, 'operator')
-  log(`culvert operator ${version}`)
+  log(events.begins({ version }))
   try {
     const read = await readSettings(env, version)
-    for (const warning of read.warnings) log(`warning: ${warning}`)
+    for (const problem of read.warnings) log(events.setting({ problem }))
     const election = await standForElection(read, log, stop.signal)
     const lost = election.lost.then((reason) => {
       throw new CulvertError('leader', `this replica has lost the Lease: ${reason}`)
@@ -39,9 +41,9 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
     const metrics = () => operatorMetrics(operator, election, requests, leaseName)
     const server = await serveHealth(operator, election, metrics, { port: read.process.port, ending: stop.signal, log })
     keepHeapSmall(operator.controllers, clock, stop.signal)
-    void Promise.all(operator.sources().map(({ synced }) => synced)).then(() => log('follows the cluster'))
+    void Promise.all(operator.sources().map(({ synced }) => synced)).then(() => log(events.follows()))
     try {
-      log(`${await Promise.race([signalled, uncaught, lost])}, shutting down`)
+      log(processEvents.ends({ reason: await Promise.race([signalled, uncaught, lost]) }))
       const drained = Promise.all(operator.controllers.map(({ drain }) => drain(drainMs)))
       const isDone = await Promise.race([drained.then((all) => all.every(Boolean)), forced.then(() => false)])
       // What was cut short may still reach the API server. Nobody else begins before the Lease expires, then.
@@ -53,6 +55,8 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
     return 0
   } catch (error) {
     return failed(error, outside, log)
+  } finally {
+    flush()
   }
 }
 
@@ -78,12 +82,12 @@ export async function standForElection({ settings, process }: Read, log: Log, si
     times: process.election,
     manager,
     problem: (what: string, text: string | undefined) =>
-      log(text === undefined ? `${what} the Lease: well again` : `error: ${what} the Lease: ${text}`),
+      log(text === undefined ? events.leaseWell({ what }) : events.leaseTrouble({ what, problem: text })),
   }
   const election = elect(options, signal)
-  void election.elected.then(() => log('is the leader'))
+  void election.elected.then(() => log(events.leads()))
   await election.looked
-  if (!election.isLeader()) log('stands by')
+  if (!election.isLeader()) log(events.standsBy())
   return election
 }
 

@@ -5,8 +5,8 @@ import type { Election } from '../../kube/controller/election/elect.ts'
 import { appliedBy } from '../../kube/controller/managed.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { CulvertError, describe } from '../../lib/errors.ts'
-import { bootLog, type Log } from '../../lib/log.ts'
+import { CulvertError } from '../../lib/errors.ts'
+import { type Log, openLog } from '../../lib/log.ts'
 import { tailscaleApi } from '../api/client.ts'
 import { compose, type Operator } from '../compose.ts'
 import { acmeSecret } from '../group/acme.ts'
@@ -20,9 +20,11 @@ import {
   secrets,
   services,
 } from '../objects/resources.ts'
+import { cleaning } from '../log-events.ts'
+import { processEvents } from '../../lib/process-events.ts'
 import type { Process } from '../../lib/process.ts'
 import { readSettings, standForElection } from '../run.ts'
-import type { Read } from '../settings/read.ts'
+import { logSettings, type Read } from '../settings/read.ts'
 import { manager } from '../world/followed.ts'
 import type { CleanupOptions } from './command.ts'
 import { inWords, isNothing, leftIn } from './left.ts'
@@ -39,7 +41,7 @@ export async function runCleanup(
   { env, write, onSignal, clock, version }: Process,
   { deployment, timeoutMs }: CleanupOptions,
 ): Promise<0 | 1> {
-  const log = bootLog(write, clock.date)
+  const { log, flush } = openLog('operator', logSettings(env), { write, clock })
   /** Ends what waits. */
   const limit = new AbortController()
   /** Ends what follows the cluster. */
@@ -48,7 +50,7 @@ export async function runCleanup(
   onSignal((signal) => giveUp(`ended by ${signal}`))
   clock.after(timeoutMs, stop.signal, () => giveUp(`not done within ${timeoutMs / 1000} s`))
   const patience = clock.now() + timeoutMs / 4
-  log(`culvert operator ${version}: removes all that it has made`)
+  log(cleaning.begins({ version }))
   try {
     const read = await readSettings(env, version)
     if (deployment !== undefined) await scaleDown(read, deployment, log, limit.signal)
@@ -62,13 +64,14 @@ export async function runCleanup(
       // What was cut short may still reach the API server.
       await election.resign({ handOver: isDone })
     }
-    log('nothing is left')
+    log(cleaning.done())
     return 0
   } catch (error) {
-    log(`error: ${describe(error)}`)
+    log(processEvents.failed({ problem: error }))
     return 1
   } finally {
     stop.abort()
+    flush()
   }
 }
 
@@ -79,11 +82,11 @@ async function scaleDown({ settings }: Read, name: string, log: Log, signal: Abo
   const none = { type: 'merge', subresource: 'scale', body: { spec: { replicas: 0 } }, manager } as const
   try {
     await api.patch(deployments, at, none, signal)
-    log(`Deployment "${name}" is scaled down`)
+    log(cleaning.scaledDown({ name }))
   } catch (error) {
     // By hand, or by an earlier attempt.
     if (!isStale(error)) throw error
-    log(`Deployment "${name}" is gone already`)
+    log(cleaning.gone({ name }))
   }
 }
 
@@ -107,7 +110,7 @@ async function clean(
 ): Promise<void> {
   const { api } = await connect('default', { gate })
   const real = tailscaleApi(settings.loginServer, process.credentials, clock, { gate })
-  const tailnet = lenient(real, { until: patience, clock, told: (text) => log(`error: ${text}`) })
+  const tailnet = lenient(real, { until: patience, clock, told: (problem) => log(cleaning.inTailnet({ problem })) })
   const now = clock.date()
   const operator = compose(
     {
@@ -148,9 +151,9 @@ async function done(operator: Operator, log: Log, clock: Clock, signal: AbortSig
     const left = leftIn(operator.caches.world, resourcesOf(operator))
     const isIdle = operator.controllers.every((one) => one.counts().running === 0)
     if (isNothing(left) && isIdle) return
-    const text = `left: ${inWords(left)}`
-    if (text !== told && !isNothing(left)) log(text)
-    told = text
+    const objects = inWords(left)
+    if (objects !== told && !isNothing(left)) log(cleaning.left({ objects }))
+    told = objects
     await clock.sleep(lookMs, signal)
   }
 }

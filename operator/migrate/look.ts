@@ -3,6 +3,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Resource, Scope } from '../../kube/controller/resource.ts'
 import { KubeError } from '../../kube/error.ts'
 import type { Clock } from '../../lib/clock.ts'
+import type { LogEvent } from '../../lib/log-event.ts'
 import { factOf } from '../check/fact.ts'
 import { readAll } from '../check/gather.ts'
 import { failed, type Finding, hasErrors } from '../check/finding.ts'
@@ -81,7 +82,7 @@ async function rehearsal({ api, tailnet, settings, clock }: Surroundings, signal
   const cluster = rehearse(api)
   const inTailnet = rehearseTailnet(tailnet)
   const problems = new Set<string>()
-  const log = (line: string): void => {
+  const log = ({ text: line }: LogEvent): void => {
     const [, problem] = /^error: (.*)/s.exec(line) ?? []
     const [, well] = /^(.*): well again$/.exec(line) ?? []
     if (problem !== undefined) problems.add(problem)

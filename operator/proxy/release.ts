@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts'
 import { publicMachineKey } from '../../wire/machine-key.ts'
 import type { TailscaleApi } from '../api/api.ts'
 import { textIn } from './state.ts'
+import { events } from '../log-events.ts'
 
 export type ReleaseOptions = {
   readonly tailnet: Pick<TailscaleApi, 'getKey' | 'removeKey' | 'getDevice' | 'removeDevice'>
@@ -22,7 +23,7 @@ export type Releasing = { readonly secret: KubeObject; readonly object: KubeObje
 export function releasing({ tailnet, tell, log }: ReleaseOptions) {
   const leave = async ({ secret, object }: Releasing, what: string, why: string, remedy: string): Promise<void> => {
     const message = `${what} stays in the tailnet: Secret "${secret.metadata.name}" names it, ${why}. ${remedy}`
-    log(`warning: ${message}`)
+    log(events.notOurs({ problem: message }))
     if (object !== undefined) await tell(object, { type: 'Warning', reason: 'NotOurs', message })
   }
 

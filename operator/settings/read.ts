@@ -1,6 +1,7 @@
 import { CulvertError } from '../../lib/errors.ts'
 import { parseBool, parseDuration } from '../../lib/go-values.ts'
 import { nearest } from '../../lib/nearest.ts'
+import { type LogSettings, readLogSettings, wrongLogSettings } from '../../lib/log-settings.ts'
 import { quote } from '../../lib/quote.ts'
 import type { ElectionTimes } from '../../kube/controller/election/candidate.ts'
 import type { CredentialFiles } from '../api/credentials.ts'
@@ -32,6 +33,13 @@ const tokenFile = '/var/run/secrets/tailscale/serviceaccount/token'
 const defaults = new Map<string, string>(
   variables.flatMap((one) => ('default' in one ? [[one.name, one.default] as const] : [])),
 )
+
+/** How to log, before anything else is read. */
+export const logSettings = (env: Given['env']): LogSettings =>
+  readLogSettings(
+    (name) => env[name]?.trim(),
+    /^(?:debug|dev)$/.test(env['OPERATOR_LOGGING']?.trim() ?? '') ? 'debug' : 'info',
+  )
 
 /**
  * Reads and checks the operator's environment.
@@ -92,11 +100,16 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
     concurrency: number('CULVERT_CONCURRENCY', 100, 'a number'),
   }
   const election = readElection(text, refuse)
-  const isVerbose = choice('OPERATOR_LOGGING', 'info', 'debug', 'dev') !== 'info'
+  choice('OPERATOR_LOGGING', 'info', 'debug', 'dev')
+  for (const { name, accepted } of wrongLogSettings(text)) refuse(name, `${accepted} is accepted`)
   const credentials = readCredentials(text, problems)
   if (credentials === undefined || problems.length > 0)
     throw new CulvertError('settings', problems.join('; '), { remedy: 'Correct the environment of the operator.' })
-  return { settings, process: { port, isVerbose, election, credentials }, warnings: warningsOf(env) }
+  return {
+    settings,
+    process: { port, isVerbose: logSettings(env).level === 'debug', election, credentials },
+    warnings: warningsOf(env),
+  }
 }
 
 /** The margin and the time between renewals are needed: without them, two could write at once, or none for long. */

@@ -1,3 +1,5 @@
+import { logVariables } from '../../lib/log-settings.ts'
+
 /** An environment variable of the operator. */
 type Variable = {
   readonly name: string
@@ -87,6 +89,7 @@ export const variables = [
       'When the replica that works has not renewed its Lease for so long, it writes nothing any more and ends. The difference to the duration, a second at least, is the time that what it had sent may take',
   },
   { name: 'CULVERT_LEASE_RETRY_PERIOD', default: '2s', effect: 'The time between renewals of the Lease' },
+  ...logVariables,
   {
     name: 'OPERATOR_LOGGING',
     default: 'info',

@@ -76,7 +76,7 @@ export async function operate(real: ApiBed, tailnet: Tailnet & ServiceApi, more:
   const lines: string[] = []
   const agents = playAgents(real.direct, { namespace: settings.namespace, problem: (text) => lines.push(text) })
   const operator = compose(
-    { api: real.api, tailnet, settings, log: (line) => lines.push(line), clock: systemClock, ...more },
+    { api: real.api, tailnet, settings, log: ({ text }) => lines.push(text), clock: systemClock, ...more },
     stop.signal,
   )
   await Promise.all(operator.sources().map(({ synced }) => synced))

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { connect } from '../../kube/controller/cluster.ts'
 import { type Clock, systemClock } from '../../lib/clock.ts'
+import type { Log } from '../../lib/log.ts'
 import { tailscaleApi } from '../../operator/api/client.ts'
 import { compose, type Operator } from '../../operator/compose.ts'
 import type { OperatorSettings } from '../../operator/settings/settings.ts'
@@ -68,7 +69,7 @@ export class OperatorBed implements AsyncDisposable {
     const token = (await bed.cluster.token(namespace, 'operator')).trim()
     const { api } = await connect(kube.kubeconfig('operator', { token }, kube.proxy.url))
     const tailnet = tailscaleApi(this.settings.loginServer, { type: 'oauth-client', ...files })
-    const log = (line: string): void => void logged.push(line)
+    const log: Log = ({ text }) => logged.push(text)
     const operator = compose({ api, tailnet, settings: this.settings, log, clock }, stop.signal)
     await Promise.all(operator.sources().map(({ synced }) => synced))
     return {

@@ -3,6 +3,7 @@ import type { ApplyOptions } from '../../../kube/controller/apply.ts'
 import type { Event } from '../../../kube/controller/events.ts'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { systemClock } from '../../../lib/clock.ts'
+import type { Log } from '../../../lib/log.ts'
 import { ApiError } from '../../../operator/api/error.ts'
 import { labelsOf } from '../../../operator/objects/parent.ts'
 import { keyExpires } from '../../../operator/proxy/auth-key.ts'
@@ -53,7 +54,7 @@ const tailnet: Tailnet = {
 }
 const own = machineKeyFor('own')
 const device = { hostname: 'web', addresses: [], tags: ['tag:k8s'], machineKey: publicMachineKey(own) }
-const log = (line: string): void => void calls.push(`log ${line}`)
+const log: Log = ({ text }) => calls.push(`log ${text}`)
 const tell = async ({ metadata }: KubeObject, { reason, message }: Event): Promise<void> =>
   void calls.push(`${reason} of ${metadata.name}: ${message}`)
 
