@@ -6,6 +6,8 @@ export type ProgramOptions = {
   readonly input?: 'pipe' | 'ignore'
   /** `pipe`: stdout and stderr can be read, and must be. `inherit`: this process's own. */
   readonly output: 'pipe' | 'inherit'
+  /** So long its output is read after its end, in ms, if a child of its own still holds it; otherwise until that ends. */
+  readonly outputOutlivesMs?: number
   /** Its whole environment; defaults to this process's. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Puts it into its own process group, which signals of a terminal do not reach. */
@@ -47,7 +49,7 @@ const killAfterMs = 5000
 export const startProgram: StartProgram = (
   name,
   args,
-  { input = 'ignore', output, env, detached = false, signal, endWith = 'SIGTERM' },
+  { input = 'ignore', output, outputOutlivesMs, env, detached = false, signal, endWith = 'SIGTERM' },
 ) => {
   const running = execa(name, args, {
     stdin: input,
@@ -65,6 +67,10 @@ export const startProgram: StartProgram = (
     verbose: 'none',
   })
   const { nodeChildProcess: child, pid } = running
+  if (outputOutlivesMs !== undefined) {
+    const leave = (): void => [child.stdout, child.stderr].forEach((stream) => stream?.destroy())
+    child.once('exit', () => setTimeout(leave, outputOutlivesMs).unref())
+  }
   return {
     pid,
     stdin: child.stdin,

@@ -22,6 +22,9 @@ export type Supervisor = {
 /** After this many failed starts in a row, tailscaled cannot be kept running. */
 const maxFailedStarts = 10
 
+/** A crash must be noticed while a child of tailscaled lives on. */
+const carried = { output: 'pipe', outputOutlivesMs: 1000 } as const
+
 type Parts = Pick<Context, 'store' | 'api' | 'log' | 'timings' | 'clock'> & {
   readonly spawn: Spawn
   /** Variables for tailscaled in addition to the agent's environment. */
@@ -60,8 +63,8 @@ export function superviseTailscaled({
     try {
       // The socket of a killed daemon would be taken for the new one's.
       rmSync(settings.socket, { force: true })
-      const output = carry === undefined ? 'inherit' : 'pipe'
-      started = spawn('tailscaled', tailscaledArguments(settings, placeConfig()), { output, env })
+      const output = carry === undefined ? ({ output: 'inherit' } as const) : carried
+      started = spawn('tailscaled', tailscaledArguments(settings, placeConfig()), { ...output, env })
       if (carry !== undefined) void carryLines(started.output, (event) => carry('tailscaled', event))
     } catch (error) {
       // A lack of space or file descriptors may be over at the next start.

@@ -20,9 +20,13 @@ export async function carryLines(
   )
 }
 
-/** The stream with an end to its last line. */
+/** The stream with an end to its last line, however it ends. */
 async function* whole(stream: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
-  for await (const chunk of stream) yield Buffer.from(chunk)
+  try {
+    for await (const chunk of stream) yield Buffer.from(chunk)
+  } catch {
+    // It was not read to its end, since a child of tailscaled still holds it.
+  }
   yield Buffer.from('\n')
 }
 

@@ -21,6 +21,8 @@ export type Child = {
 
 export type SpawnOptions = {
   readonly output: 'inherit' | 'pipe'
+  /** As of any program. */
+  readonly outputOutlivesMs?: number
   /** Ends the child with SIGTERM, and SIGKILL 5 s later. */
   readonly signal?: AbortSignal
   /** Variables in addition to the agent's own environment, which children always inherit. */
@@ -33,9 +35,9 @@ export type Spawn = (program: string, args: readonly string[], options: SpawnOpt
 /** `environment`: inherited by every child. */
 export const spawner =
   (environment: Environment, start: StartProgram = startProgram): Spawn =>
-  (program, args, { output, signal, env }) => {
+  (program, args, { signal, env, ...output }) => {
     const child = start(program, args, {
-      output,
+      ...output,
       env: { ...environment, ...env },
       // A signal for the agent's process group (Ctrl-C) must reach only the agent, which then stops its children in
       // order.

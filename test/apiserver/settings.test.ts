@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readSettings, strayVariables } from '../../apiserver/settings.ts'
+import { logSettings, readSettings, strayVariables } from '../../apiserver/settings.ts'
 
 const auth = { APISERVER_PROXY: 'true' }
 
@@ -37,8 +37,17 @@ describe('the settings of the API server proxy', () => {
     [{ ...auth, CULVERT_APISERVER_LISTEN: ':8443' }, /CULVERT_APISERVER_LISTEN/],
     [{ ...auth, CULVERT_APISERVER_TLS: 'perhaps', CULVERT_APISERVER_PORT: '-1' }, /TLS.*; .*PORT/],
     [{ ...auth, CULVERT_APISERVER_DRAIN: '11m' }, /DRAIN/],
+    [{ ...auth, CULVERT_LOG_FORMAT: 'xml' }, /CULVERT_LOG_FORMAT="xml" is not valid: text or json is accepted/],
   ])('refuse %j', (env, problem) => {
     expect(() => readSettings(env)).toThrow(problem)
+  })
+
+  it('say how to log', () => {
+    expect(logSettings(auth)).toEqual({ format: 'text', level: 'info' })
+    expect(logSettings({ CULVERT_LOG_FORMAT: 'json ', CULVERT_LOG_LEVEL: 'warn' })).toEqual({
+      format: 'json',
+      level: 'warn',
+    })
   })
 
   it('name what was probably meant', () => {

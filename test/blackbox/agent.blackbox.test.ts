@@ -6,6 +6,7 @@ import { flags } from './scenarios/flags.ts'
 import { ofGenerations } from './scenarios/generations.ts'
 import { kernel } from './scenarios/kernel.ts'
 import { lasting } from './scenarios/lasting.ts'
+import { log } from './scenarios/log.ts'
 import { login } from './scenarios/login.ts'
 import { inOneStep } from './scenarios/one-step.ts'
 import { secret } from './scenarios/secret.ts'
@@ -26,6 +27,7 @@ const tables = {
   servicesAndEgress,
   serve,
   flags,
+  log,
   ofGenerations,
 }
 

@@ -44,10 +44,12 @@ export class Agent implements AsyncDisposable {
     return this.#printed.replaceAll(this.#root, '')
   }
 
-  /** Whether a log line of the agent ends with `text`, or matches it. */
+  /** Whether a log line of the agent ends with `text`, or matches it; in JSON, whether its message is this text. */
   hasLogged(text: string | RegExp): boolean {
-    const lines = this.output.split('\n').filter((line) => line.startsWith('boot: '))
-    return lines.some((line) => (typeof text === 'string' ? line.endsWith(` ${text}`) : text.test(line)))
+    const lines = this.output.split('\n').filter((line) => /^(?:boot: |\{)/.test(line))
+    const ends = (line: string, end: string): boolean =>
+      line.endsWith(` ${end}`) || line.includes(`"msg":${JSON.stringify(end.replace(/^(?:warning|error): /, ''))}`)
+    return lines.some((line) => (typeof text === 'string' ? ends(line, text) : text.test(line)))
   }
 
   /** What it has warned of by itself. */

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
+import { carryLines } from '../../../agent/tailscaled/its-lines.ts'
 import { spawner } from '../../../agent/tailscaled/spawn.ts'
 
 const spawn = spawner({ PATH: process.env['PATH'], INHERITED: 'yes' })
@@ -47,4 +48,14 @@ it.each(['before', 'after'])('ends a child whose signal aborts %s its start', as
   const child = spawn('sleep', ['30'], { output: 'inherit', signal: stop.signal })
   stop.abort()
   expect(await child.exited).toMatchObject({ description: 'sleep was ended by SIGTERM' })
+})
+
+it('notices the end of a child whose own child still holds its output, if that is not to be waited for', async () => {
+  const child = spawn('sh', ['-c', 'sleep 1000 & echo "$!"'], { output: 'pipe', outputOutlivesMs: 1 })
+  const told: string[] = []
+  const [exit] = await Promise.all([child.exited, carryLines(child.output, ({ text }) => told.push(text))])
+  const holder = Number(told[0])
+  // It lives, so its output cannot have ended by itself.
+  expect(process.kill(holder, 'SIGKILL')).toBe(true)
+  expect(exit.code).toBe(0)
 })

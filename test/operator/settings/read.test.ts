@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { clusterDomain } from '../../../operator/settings/cluster-domain.ts'
-import { readOperatorSettings } from '../../../operator/settings/read.ts'
+import { logSettings, readOperatorSettings } from '../../../operator/settings/read.ts'
 
 const given = (env: Readonly<Record<string, string>>, podNamespace: string | undefined = 'tailscale') =>
   readOperatorSettings({ env, podNamespace, resolvConf: '', version: '1.2.3' })
@@ -34,6 +34,23 @@ test('little is needed', () => {
     },
     warnings: [],
   })
+})
+
+test.each([
+  [{}, 'text', 'info'],
+  [{ OPERATOR_LOGGING: 'debug' }, 'text', 'debug'],
+  [{ OPERATOR_LOGGING: 'dev', CULVERT_LOG_FORMAT: 'json', CULVERT_LOG_LEVEL: 'warn' }, 'json', 'warn'],
+  [{ CULVERT_LOG_LEVEL: 'debug' }, 'text', 'debug'],
+  // It is told in this form that they are not valid.
+  [{ CULVERT_LOG_FORMAT: 'xml', CULVERT_LOG_LEVEL: 'loud' }, 'text', 'info'],
+])('%j logs in %s from the level %s on', (env, format, level) => {
+  expect(logSettings(env)).toEqual({ format, level })
+})
+
+test('how to log is checked with the rest', () => {
+  expect(() => given({ ...oauth, CULVERT_LOG_LEVEL: 'loud' })).toThrow(
+    'CULVERT_LOG_LEVEL="loud" is not valid: debug, info, warn or error is accepted',
+  )
 })
 
 test('everything can be set, and blanks around values do not count', () => {
