@@ -52,7 +52,7 @@ export async function readConfig(config: Settings['config'], log: Log): Promise<
       problem = found
     }
   }
-  const report = (problem: string): void => log(events.configUnwatched({ problem }))
+  const report = (text: string): void => log(events.configUnwatched({ problem: text }))
   return {
     now: () => current,
     follow: (changed, signal) => watchDirectory(dirname(path), () => reread(changed), { rereadMs, report, signal }),

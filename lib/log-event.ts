@@ -50,9 +50,12 @@ type Table = Readonly<Record<string, Declared>>
  * Declares the events of a room of the program; they are made by functions of the same names. docs/log.md lists them
  * all, and is made from these declarations.
  */
-export function logEvents<const All extends Table>(room: string, all: All) {
+export function logEvents<const All extends Table>(
+  room: string,
+  all: All,
+): { readonly [Key in keyof All]: Made<All[Key]['text']> } {
   const made = Object.entries(all).map(([key, one]) => [key, maker(`${room}.${key}`, one)])
-  return Object.fromEntries(made) as { readonly [Key in keyof All]: Made<All[Key]['text']> }
+  return Object.fromEntries(made)
 }
 
 function maker(name: string, one: Declared) {

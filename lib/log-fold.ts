@@ -6,8 +6,8 @@ export const foldMs = 60_000
 /** So many different events are remembered at once; others are told each time. */
 const most = 500
 
-type Tell = (source: string, event: LogEvent, repeated: number) => void
-type Known = { readonly source: string; readonly event: LogEvent; readonly until: number; held: number }
+type Tell = (event: LogEvent, repeated: number) => void
+type Known = { readonly event: LogEvent; readonly until: number; held: number }
 
 /**
  * Folds repeats: an event that says the same as one that was told less than a minute ago is held back, and told once,
@@ -24,7 +24,7 @@ export function folder(tell: Tell, clock: Clock) {
       if (one.until > now) return
       known.delete(key)
       if (one.held === 0) continue
-      tell(one.source, one.event, one.held)
+      tell(one.event, one.held)
       known.set(key, { ...one, until: now + foldMs, held: 0 })
     }
   }
@@ -40,15 +40,15 @@ export function folder(tell: Tell, clock: Clock) {
   }
 
   return {
-    take: (source: string, event: LogEvent): void => {
-      if (event.awaited) return tell(source, event, 0)
+    take: (event: LogEvent): void => {
+      if (event.awaited) return tell(event, 0)
       const now = clock.now()
       sweep(now)
-      const key = `${source} ${event.name} ${event.level} ${event.text}`
+      const key = `${event.name} ${event.text}`
       const before = known.get(key)
       if (before === undefined) {
-        tell(source, event, 0)
-        if (known.size < most) known.set(key, { source, event, until: now + foldMs, held: 0 })
+        tell(event, 0)
+        if (known.size < most) known.set(key, { event, until: now + foldMs, held: 0 })
       } else {
         before.held += 1
         wait()

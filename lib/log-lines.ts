@@ -16,7 +16,12 @@ export function textLine(time: Date, text: string): string {
 export const members = ['time', 'level', 'source', 'event', 'msg', 'repeated'] as const
 
 /** A JSON document in one line. `repeated`: how often the event has come again since it was told. */
-export function jsonLine(time: Date, source: string, { name, level, text, fields }: LogEvent, repeated = 0): string {
+export function jsonLine(
+  time: Date,
+  source: string,
+  { name, level, text, fields }: LogEvent,
+  repeated: number,
+): string {
   const line: Record<(typeof members)[number], unknown> = {
     time: time.toISOString(),
     level,

@@ -17,8 +17,8 @@ export type OpenLog = {
 }
 
 /**
- * The log of a program, which its lines name as their source. Text has each event as it comes. In JSON, an event that
- * repeats is told once, and then with a count each minute.
+ * The log of a program, which its lines name as their source. Text has each event as it comes. In JSON, an event of its
+ * own that repeats is told once, and then with a count each minute.
  */
 export function openLog(
   source: string,
@@ -31,13 +31,14 @@ export function openLog(
     const log: Log = (event) => counts(event) && write(textLine(clock.date(), event.text))
     return { log, carry: undefined, flush: () => {} }
   }
-  const tell = (from: string, event: LogEvent, repeated: number): void =>
+  const tell = (from: string, event: LogEvent, repeated = 0): void =>
     write(jsonLine(clock.date(), from, event, repeated))
-  const { take, flush } = folder(tell, clock)
-  const carry = (from: string, event: LogEvent): void => {
-    if (counts(event)) take(from, event)
+  const { take, flush } = folder((event, repeated) => tell(source, event, repeated), clock)
+  return {
+    log: (event) => counts(event) && take(event),
+    carry: (from, event) => counts(event) && tell(from, event),
+    flush,
   }
-  return { log: (event) => carry(source, event), carry, flush }
 }
 
 /** The same event with all that it says changed by `change`, which names things as the reader knows them. */

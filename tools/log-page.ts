@@ -28,8 +28,24 @@ const programs: readonly { readonly name: string; readonly rooms: readonly Room[
   {
     name: 'The agent',
     rooms: [
-      ...[agent, start, login, tailscaled, firewall, forwarding, relay, target, serve, certificate, stateSecret],
-      ...[config, file, reconciling, working, endpoints, preshutdown, stopping],
+      agent,
+      start,
+      login,
+      tailscaled,
+      firewall,
+      forwarding,
+      relay,
+      target,
+      serve,
+      certificate,
+      stateSecret,
+      config,
+      file,
+      reconciling,
+      working,
+      endpoints,
+      preshutdown,
+      stopping,
     ],
   },
   { name: 'The operator', rooms: [operator, cleaning] },
@@ -74,7 +90,7 @@ boot: 2026/11/30 09:15:02 warning: no answer within 5 s, so that connections to 
 | \`json\` | a document a line, for log collectors: \`time\` (UTC), \`level\`, \`source\` (\`agent\`, \`tailscaled\`, \`operator\`, \`apiserver\`), \`event\`, \`msg\` (the line of the text without \`warning:\` and \`error:\`), and the fields that the tables below have in braces |
 
 - **Names and fields are stable**: alert on \`event\`, not on words of \`msg\`. \`problem\` has message, cause and remedy of an error. There are never secrets in it.
-- **tailscaled’s lines** are between the agent’s. In text they are as tailscaled writes them; in JSON they have the \`source\` \`tailscaled\`, and its time is left out.
+- **tailscaled’s lines** are between the agent’s. In text they are as tailscaled writes them; in JSON they have the \`source\` \`tailscaled\`, and its time is left out. tailscaled limits repeats by itself, so each is told, in order.
 - **Repeats**: where a state lasts or comes and goes, its line is told when it changes, in both forms. In JSON, an event that says the same again within ${foldMs / 1000} seconds is held back besides, and told once when these are over, with \`repeated\`: how often it came since the line before. Nothing is held back in text, nor of the lines that scripts wait for.
 - **Not in this form** are the [audit lines](apiserver-proxy.md#what-is-going-on) of the API server proxy, which have one of their own and go to the standard output; what commands such as \`culvert status\` say; and the last words of Node itself, such as when memory is used up.
 
@@ -115,7 +131,7 @@ The chart’s \`proxyConfig.defaultProxyClass\` makes a ProxyClass that of all p
 | \`error\` | the program ends, or there is a bug, or work of the operator fails |
 | \`warn\` | something is not as it should be; the rest goes on |
 | \`info\` | the default: what changes |
-| \`debug\` | also each write of the operator (\`OPERATOR_LOGGING=debug\` does the same), and details of tailscaled |
+| \`debug\` | also each write of the operator; \`OPERATOR_LOGGING=debug\` does the same |
 
 Lines that scripts wait for, marked *awaited* below, are logged at every level. In text, the level concerns the agent’s own lines and not tailscaled’s.
 

@@ -57,6 +57,4 @@ const levelOf = (text: string): Level =>
     ? 'error'
     : /\[unexpected\]|^health\(.*\): error: |^warning: /i.test(text)
       ? 'warn'
-      : /^\[v\d\] /.test(text)
-        ? 'debug'
-        : 'info'
+      : 'info'

@@ -4,7 +4,7 @@ export const events = logEvents('tailscaled', {
   line: {
     text: '{line}',
     meaning:
-      'A line of tailscaled, with `source` `tailscaled`. Only in JSON: in text, tailscaled writes its lines itself. The level is `debug` for lines that it marks `[v1]` or `[v2]`, `warn` for those marked `[unexpected]` and for health warnings, `error` where it crashes, otherwise `info`.',
+      'A line of tailscaled, with `source` `tailscaled`. Only in JSON: in text, tailscaled writes its lines itself. The level is `error` for the first line of a crash, `warn` for warnings, health warnings and what tailscaled marks `[unexpected]`, otherwise `info`: it tells no levels itself.',
   },
   hung: {
     text: 'tailscaled has not answered for {seconds} s: it is killed',

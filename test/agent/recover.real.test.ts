@@ -61,3 +61,17 @@ it('a node that was removed from the tailnet returns as a new one at the next st
   expect((await again.status()).node.id).not.toBe(node.id)
   expect(await bed.control.node('removed')).toMatchObject({ online: true })
 })
+
+it('in JSON, every line is a document, the agent’s and those of tailscaled', async () => {
+  const env = { CULVERT_LOG_FORMAT: 'json', TS_HOSTNAME: 'json' }
+  await using proxy = await Proxy.start(bed, { ...userspace, ...env, TS_AUTHKEY: await bed.authKey() })
+  await proxy.process.line(/"event":"agent.complete"/)
+  await proxy.host.exec(down)
+  await proxy.process.line(/"level":"warn","source":"agent","event":"login.again","msg":"[^"]+","state":"Stopped"/)
+  await proxy.until((status) => status.ready)
+  await proxy.process.stop()
+  const lines = proxy.process.log.map((line) => JSON.parse(line) as { source: string; msg: string })
+  expect(new Set(lines.map(({ source }) => source))).toEqual(new Set(['agent', 'tailscaled']))
+  // tailscaled's own times are left out.
+  expect(lines.filter(({ msg }) => /^\d{4}\/\d\d\/\d\d /.test(msg))).toEqual([])
+})

@@ -6,7 +6,7 @@ import type { LogEvent } from '../../../lib/log-event.ts'
 it.each([
   ['2026/11/30 09:15:02 magicsock: derp-1 connected', 'info', 'magicsock: derp-1 connected'],
   ['2026/11/30 09:15:02.417000 a line with parts of a second', 'info', 'a line with parts of a second'],
-  ['2026/11/30 09:15:02 [v1] netmap diff: (none)', 'debug', '[v1] netmap diff: (none)'],
+  ['2026/11/30 09:15:02 warning: fakeRouter.Up: not implemented.', 'warn', 'warning: fakeRouter.Up: not implemented.'],
   ['2026/11/30 09:15:02 [unexpected] peer is gone', 'warn', '[unexpected] peer is gone'],
   [
     '2026/11/30 09:15:02 health(warnable=login-state): error: You are logged out.',
