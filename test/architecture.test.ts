@@ -51,8 +51,10 @@ const order = [
  */
 const firewall = [
   'netfilter/backend.ts',
+  'netfilter/mappings.ts',
   'netfilter/plan.ts',
   'netfilter/port-ranges.ts',
+  'netfilter/raw.ts',
   'netfilter/table.ts',
   'netfilter/sysctl.ts',
 ]

@@ -69,28 +69,30 @@ async function runCommand(name: CommandName, args: readonly string[], terminal: 
 }
 
 async function askAgent(
-  name: 'status' | 'ready' | 'live',
+  name: 'status' | 'ready' | 'live' | 'ruleset',
   given: Given,
   { env, print, complain }: Terminal,
 ): Promise<0 | 1> {
   const standard = `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
   const socket = given.get('culvert-socket') || env['CULVERT_SOCKET'] || standard
   const verbose = given.get('verbose') === 'true' ? '?verbose' : ''
-  const path = { status: '/status', ready: `/readyz${verbose}`, live: '/livez' }[name]
-  try {
-    const { ask } = await import('./ask.ts')
-    const { status, body } = await ask(socket, path)
-    if (name === 'status' && given.get('json') !== 'true') {
-      const { renderStatus } = await import('./status.ts')
-      await print(renderStatus(JSON.parse(body)))
-    } else {
-      await print(body)
-    }
-    return status === 200 ? 0 : 1
-  } catch (error) {
+  const path = { status: '/status', ruleset: '/ruleset', ready: `/readyz${verbose}`, live: '/livez' }[name]
+  const { ask } = await import('./ask.ts')
+  const answer = await ask(socket, path).catch((error: unknown) => {
     complain(`culvert: no agent answers on ${socket}: ${describe(error)}\n`)
-    return 1
+  })
+  if (answer === undefined) return 1
+  const { status, body } = answer
+  if (name === 'status' && given.get('json') !== 'true') {
+    const { renderStatus } = await import('./status.ts')
+    await print(renderStatus(JSON.parse(body)))
+  } else if (name === 'ruleset' && status === 200) {
+    const { renderRuleset } = await import('./ruleset.ts')
+    await print(await renderRuleset(body, given))
+  } else {
+    await print(body)
   }
+  return status === 200 ? 0 : 1
 }
 
 /** @throws CulvertError `usage` for anything but the command's flags. */

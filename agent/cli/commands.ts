@@ -32,6 +32,15 @@ export const commands = {
     flags: { verbose: { type: 'boolean', summary: 'print every check' }, ...socket },
   },
   live: { summary: 'exit with 0 if the agent answers and does not hang, else with 1', flags: socket },
+  ruleset: {
+    summary: 'say what the rules of the firewall mean: from where, by which mapping, to where',
+    flags: {
+      dot: { type: 'boolean', summary: 'print a picture in the language of Graphviz' },
+      json: { type: 'boolean', summary: 'print JSON' },
+      raw: { type: 'boolean', summary: 'print the rules as nft or iptables list them' },
+      ...socket,
+    },
+  },
   'check-image': {
     summary: 'exit with 0 if tailscale and tailscaled are the version that the image’s build has recorded',
     flags: { record: { type: 'boolean', summary: 'record their version first; for the image’s build' } },

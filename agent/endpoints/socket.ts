@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import { listen, serve } from '../../lib/http-server.ts'
 import type { Log } from '../../lib/log.ts'
+import { rulesetView } from '../forwarding/ruleset.ts'
 import { statusView } from '../status/status.ts'
 import { type Observed, probes } from './probes.ts'
 import { events } from './log-events.ts'
@@ -28,6 +29,7 @@ export async function openStatusSocket(
   const { world, since, named } = observed
   const routes = {
     ...probes(observed),
+    '/ruleset': () => ({ status: 200, body: JSON.stringify(rulesetView(world())) }),
     '/status': () => ({
       status: 200,
       body: named(JSON.stringify(statusView(world(), { version, since, now: clock.date() }))),

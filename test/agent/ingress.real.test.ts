@@ -25,6 +25,12 @@ describe('L3 ingress forwards packets of tailnet clients to the backend', () => 
     await using proxy = await Proxy.ready(bed, env)
     await proxy.until(({ ready }) => ready)
     const own = await proxy.own()
+    const { stdout: inWords } = await proxy.command('ruleset')
+    for (const family of carried) {
+      const to = bed.host('backend').address[family]
+      expect(inWords).toContain(`\nFrom the tailnet, to ${own[family]}: to ${to}, seen as the Pod.\n`)
+    }
+    expect((await proxy.command('ruleset', '--raw')).stdout).toMatch(/^table inet culvert \{|CULVERT/)
     for (const family of ['v4', 'v6'] as const) {
       for (const protocol of protocols) {
         const asked = ask(bed.host('client'), {
