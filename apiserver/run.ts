@@ -1,6 +1,5 @@
 import { kubeClient } from '../kube/client.ts'
 import { coalesce } from '../lib/coalesce.ts'
-import { describe } from '../lib/errors.ts'
 import { close, portOf } from '../lib/http-server.ts'
 import { type Log, openLog } from '../lib/log.ts'
 import { processEvents } from '../lib/process-events.ts'

@@ -1,10 +1,11 @@
 import type { Clock } from '../lib/clock.ts'
-import { codeOf, describe } from '../lib/errors.ts'
+import { codeOf } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { limited } from '../lib/limit.ts'
 import { entryOf, readEntry } from './index/entry.ts'
 import type { Index } from './index/index.ts'
 import { isEventKey, isRecordingKey } from './keys.ts'
+import { events } from './log-events.ts'
 import type { Counts } from './metrics.ts'
 import { finishCut } from './recording.ts'
 import { Ages, type Limits } from './retention.ts'
@@ -57,7 +58,7 @@ export class Keeper {
       try {
         await this.look()
       } catch (error) {
-        log(`error: the recordings could not all be looked at: ${describe(error)}`)
+        log(events.notLookedAt({ problem: error }))
       }
       do await clock.sleep(fullMs, signal)
       while (!signal.aborted && clock.now() - began < lookMs && this.storedBytes <= limits.maxBytes)
@@ -98,7 +99,7 @@ export class Keeper {
       this.storedBytes -= bytes
       count += 1
     }
-    if (count > 0) log(`removed ${count} recordings and events from before ${new Date(cutoff).toISOString()}`)
+    if (count > 0) log(events.removed({ count, date: new Date(cutoff).toISOString() }))
   }
 
   /** What else is in the store is not ours. */
@@ -123,7 +124,7 @@ export class Keeper {
       }
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return
-      log(`warning: ${stored.key} cannot be read: ${describe(error)}`)
+      log(events.unreadable({ key: stored.key, problem: error }))
       index.put(entryOf(stored, undefined, { seconds: undefined, isCut: false }))
     }
   }
@@ -137,7 +138,7 @@ export class Keeper {
       if (entry) index.remove(key)
       return entry !== undefined
     } catch (error) {
-      log(`error: the recording ${part.key} could not be finished: ${describe(error)}`)
+      log(events.unfinished({ key: part.key, problem: error }))
       return false
     }
   }

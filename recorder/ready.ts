@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { LocalApi } from '../localapi/client.ts'
+import { events } from './log-events.ts'
 import type { Store } from './store/store.ts'
 
 /** How often it is looked, in milliseconds, and the least room for new recordings, in bytes: old ones need some, too. */
@@ -59,7 +60,7 @@ export class Ready {
     for (const name of ['tailscaled', 'storage'] as const) {
       const problem = this.#now[name]
       if (problem === before[name]) continue
-      this.#log(problem === undefined ? `${name}: as it should be` : `error: ${name}: ${problem}`)
+      this.#log(problem === undefined ? events.wellAgain({ part: name }) : events.lacking({ part: name, problem }))
     }
   }
 }

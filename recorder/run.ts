@@ -1,19 +1,21 @@
 import { mkdir } from 'node:fs/promises'
-import { CulvertError, describe } from '../lib/errors.ts'
+import { CulvertError } from '../lib/errors.ts'
 import { close, portOf } from '../lib/http-server.ts'
-import { bootLog, type Log } from '../lib/log.ts'
+import { type Log, openLog } from '../lib/log.ts'
 import { serveHealth } from '../lib/probes.ts'
+import { processEvents } from '../lib/process-events.ts'
 import { endings, failed, type Process } from '../lib/process.ts'
 import { localApi } from '../localapi/client.ts'
 import { exchange, type Parts } from './exchange.ts'
 import { Index } from './index/index.ts'
 import { Keeper } from './keeper.ts'
+import { events } from './log-events.ts'
 import { counting } from './metrics.ts'
 import { askPeer } from './peers.ts'
 import { noRoom, Ready } from './ready.ts'
 import { Refused } from './refused.ts'
 import { Servers } from './servers.ts'
-import { readSettings, type Settings, strayVariables } from './settings.ts'
+import { logSettings, readSettings, type Settings, strayVariables } from './settings.ts'
 import { directoryStore } from './store/directory.ts'
 import { Uploads } from './uploads.ts'
 
@@ -24,16 +26,16 @@ const lastWordsMs = 5000
 
 /** Runs the recorder to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
 export async function runRecorder(outside: Process): Promise<0 | 1> {
-  const { env, clock, version } = outside
-  const log = bootLog(outside.write, clock.date)
+  const { env, version } = outside
+  const { log, flush } = openLog('recorder', logSettings(env), outside)
   const { signalled, forced, uncaught } = endings(outside, 'recorder')
-  log(`culvert recorder ${version}`)
+  log(events.begins({ version }))
   const over = new AbortController()
   try {
-    for (const stray of strayVariables(env)) log(`warning: ${stray}`)
+    for (const problem of strayVariables(env)) log(events.setting({ problem }))
     const recorder = await start(readSettings(env), outside, log, over.signal)
     try {
-      log(`${await Promise.race([signalled, uncaught])}, shutting down`)
+      log(processEvents.ends({ reason: await Promise.race([signalled, uncaught]) }))
       await Promise.race([recorder.drain(), forced, uncaught])
     } finally {
       await recorder.cut()
@@ -43,6 +45,8 @@ export async function runRecorder(outside: Process): Promise<0 | 1> {
     return 0
   } catch (error) {
     return failed(error, outside, log)
+  } finally {
+    flush()
   }
 }
 
@@ -73,9 +77,8 @@ async function start(
   }
   const refused = (one: Refused, peer?: { readonly name: string }): void => {
     counts.refused(one)
-    const from = peer === undefined ? '' : ` of ${peer.name}`
-    if (one.cause !== undefined || peer !== undefined)
-      log(`warning: an upload${from} was refused or broken off: ${describe(one)}`)
+    if (peer !== undefined) log(events.refusedOf({ peer: peer.name, problem: one }))
+    else if (one.cause !== undefined) log(events.refused({ problem: one }))
   }
   const parts: Parts = {
     askPeer: askPeer(api, clock, signal, counts.asked),
@@ -93,7 +96,7 @@ async function start(
 
   const finishLeft = async (): Promise<void> => {
     const count = await keeper.finishLeft()
-    if (count > 0) log(`finished ${count} recordings that were broken off`)
+    if (count > 0) log(events.finished({ count }))
   }
   // Before there are new ones.
   await finishLeft()
@@ -102,7 +105,7 @@ async function start(
   clock.every(againMs, signal, () => {
     if (!uploads.hasLeft) return
     uploads.hasLeft = false
-    finishLeft().catch((error: unknown) => log(`error: ${describe(error)}`))
+    finishLeft().catch((error: unknown) => log(events.notFinished({ problem: error })))
   })
 
   const notReady = (): string[] => [
@@ -119,7 +122,7 @@ async function start(
     })
   const health = await serveHealth({ notReady, metrics }, settings.port, log)
   const { host, port } = settings.listen
-  log(`listens on ${host}:${await servers.listen(host, port)}, and for probes on port ${portOf(health)}`)
+  log(events.listens({ address: `${host}:${await servers.listen(host, port)}`, port: portOf(health) }))
 
   return {
     /** Lets open recordings go on for a while; new ones are refused. */

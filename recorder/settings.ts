@@ -2,6 +2,7 @@ import { type AddressPort, parseAddress, parseAddressPort } from '../lib/address
 import { CulvertError } from '../lib/errors.ts'
 import { type Flags, type FlagType, parseFlags } from '../lib/flags.ts'
 import { parseBool, parseDuration } from '../lib/go-values.ts'
+import { type LogSettings, logVariables, readLogSettings, wrongLogSettings } from '../lib/log-settings.ts'
 import { nearest } from '../lib/nearest.ts'
 import { isLoopback } from '../lib/proxy-header.ts'
 import { quote } from '../lib/quote.ts'
@@ -72,6 +73,8 @@ export const variables = [
     default: '20s',
     effect: 'How long open recordings may go on after SIGTERM, up to 24h; then they are cut off',
   },
+  { ...logVariables[0], flags: ['log-format'], type: 'value' },
+  { ...logVariables[1], flags: ['log-level'], type: 'value' },
 ] as const satisfies readonly Variable[]
 
 /** What the recorder of Tailscale takes, and this one need not: the agent beside it is the node of the tailnet. */
@@ -133,6 +136,9 @@ export function withFlags(env: Environment, args: readonly string[]): Environmen
   return { ...env, ...Object.fromEntries(given) }
 }
 
+/** How to log; what is wrong with that is among the problems of the settings. */
+export const logSettings = (env: Environment): LogSettings => readLogSettings((name) => env[name]?.trim())
+
 /**
  * Reads and checks the recorder's environment.
  * @throws CulvertError `settings` that names all problems at once
@@ -145,6 +151,7 @@ export function readSettings(env: Environment): Settings {
     if (found === undefined) problems.push(`${name}=${quote(text(name), 200)} is not valid: ${accepted} is accepted`)
     return found ?? fallback
   }
+  for (const { name, accepted } of wrongLogSettings(text)) value(name, () => undefined, accepted, undefined)
   const isProxied = value('CULVERT_RECORDER_PROXY_PROTOCOL', parseBool, 'true or false', true)
   const listen = isProxied ? 'such as 127.0.0.2:8080, but not 127.0.0.1,' : 'such as 100.64.0.9:80'
   const size = (name: Name): number => value(name, parseSize, 'a size such as 200Gi', Infinity)

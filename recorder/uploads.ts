@@ -1,8 +1,8 @@
 import type { Clock } from '../lib/clock.ts'
-import { describe } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { Entry } from './index/entry.ts'
 import type { Index } from './index/index.ts'
+import { events } from './log-events.ts'
 import type { Counts } from './metrics.ts'
 import type { Peer } from './peers.ts'
 import type { Recording } from './recording.ts'
@@ -57,7 +57,7 @@ export class Uploads {
       /** It could not be finished. */
       failed: (error: unknown): undefined => {
         this.hasLeft = true
-        log(`error: the recording ${recording.key} could not be finished, and will be later: ${describe(error)}`)
+        log(events.unfinishedYet({ key: recording.key, problem: error }))
       },
     }
   }

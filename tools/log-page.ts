@@ -18,6 +18,7 @@ import { foldMs } from '../lib/log-fold.ts'
 import { processEvents } from '../lib/process-events.ts'
 import { events as firewall } from '../netfilter/log-events.ts'
 import { cleaning, events as operator } from '../operator/log-events.ts'
+import { events as recorder } from '../recorder/log-events.ts'
 
 type Declared = Made<string>['declared']
 type Room = Readonly<Record<string, { readonly declared: Declared }>>
@@ -50,6 +51,7 @@ const programs: readonly { readonly name: string; readonly rooms: readonly Room[
   },
   { name: 'The operator', rooms: [operator, cleaning] },
   { name: 'The API server proxy', rooms: [apiserver] },
+  { name: 'The recorder', rooms: [recorder] },
 ]
 
 /** Everything that is declared about each event. */
