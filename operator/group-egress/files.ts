@@ -4,7 +4,7 @@ import { type EgressEntry, parseEgressServices, renderEgressServices } from '../
 import { renderHealthPings } from '../../wire/health-pings.ts'
 import { pack } from '../../wire/packed.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import { configMapName } from '../group/children.ts'
+import { configMapName } from '../group/group.ts'
 import type { Group } from '../group/group.ts'
 import { configMaps } from '../objects/resources.ts'
 import { resolveClass } from '../proxy-class/resolve.ts'

@@ -1,17 +1,21 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { textOf } from '../objects/annotations.ts'
 import { loadBalancerClass, nodeNameOf } from '../objects/exposed.ts'
-import { type Parent, parentValue } from '../objects/parent.ts'
-import { ingresses, services } from '../objects/resources.ts'
+import { type Parent, parentResources, parentValue } from '../objects/parent.ts'
+import { ingresses, proxyGroups, services } from '../objects/resources.ts'
 import { clusterAddresses, specOf } from '../objects/service.ts'
 import { byAge } from '../l7-ingress/join.ts'
 import { nodeNameOf as nodeNameOfIngress, specOfIngress } from '../l7-ingress/ingress.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
+import { apiHostname, isApiServerGroup } from './api-server.ts'
 import { recordOf } from './record.ts'
 import { serviceNameOf } from './names.ts'
 
-/** What an object asks of a group of proxies: to be reachable as a Tailscale Service that its replicas host. */
+/**
+ * What an object asks of a group of proxies: to be reachable as a Tailscale Service that its replicas host. A group of
+ * API server proxies asks that of itself.
+ */
 export type Ask = {
   readonly object: KubeObject
   readonly parent: Parent
@@ -25,28 +29,39 @@ type Settings = Pick<OperatorSettings, 'namespace' | 'ingressClass'>
 
 /** The parent that an object is in labels of others. */
 export const parentFor = ({ kind, metadata: { namespace = '', name } }: KubeObject): Parent => ({
-  type: kind === 'Ingress' ? 'ingress' : 'svc',
+  type: kind === 'ProxyGroup' ? 'proxygroup' : kind === 'Ingress' ? 'ingress' : 'svc',
   namespace,
   name,
 })
 
-/** What a Service or an Ingress asks of a group; undefined if it asks for nothing that ingress through groups is. */
+/** The name of the group of which an object asks something; undefined if it asks for nothing. */
+export const groupAskedBy = (object: KubeObject): string | undefined =>
+  object.kind !== 'ProxyGroup'
+    ? textOf(object, 'proxyGroup')
+    : isApiServerGroup(object)
+      ? object.metadata.name
+      : undefined
+
+/** What an object asks of a group; undefined if it asks for nothing that ingress through groups is. */
 export function askOf(object: KubeObject, { ingressClass }: Pick<Settings, 'ingressClass'>): Ask | undefined {
-  const group = textOf(object, 'proxyGroup')
+  const group = groupAskedBy(object)
   if (group === undefined || object.metadata.deletionTimestamp !== undefined) return undefined
-  const isOurs =
-    object.kind === 'Ingress' ? specOfIngress(object).ingressClassName === ingressClass : isExposedByGroup(object)
-  if (!isOurs) return undefined
+  if (object.kind === 'Ingress' && specOfIngress(object).ingressClassName !== ingressClass) return undefined
+  if (object.kind === 'Service' && !isExposedByGroup(object)) return undefined
   return { object, parent: parentFor(object), group, service: serviceFor(object) }
 }
 
 /** The Tailscale Service that has the name which an object asks for, by itself or by its own name. */
-export const serviceFor = (object: KubeObject): string =>
-  serviceNameOf(object.kind === 'Ingress' ? nodeNameOfIngress(object) : nodeNameOf(object))
+export const serviceFor = (object: KubeObject): string => serviceNameOf(nameAskedBy(object))
+
+function nameAskedBy(object: KubeObject): string {
+  if (object.kind === 'ProxyGroup') return apiHostname(object)
+  return object.kind === 'Ingress' ? nodeNameOfIngress(object) : nodeNameOf(object)
+}
 
 /** What `askOf` asks for by name, whatever the operator's class of Ingresses is: for an index. */
 export const namedBy = (object: KubeObject): readonly string[] =>
-  textOf(object, 'proxyGroup') === undefined ? [] : [serviceFor(object)]
+  groupAskedBy(object) === undefined ? [] : [serviceFor(object)]
 
 function isExposedByGroup(service: KubeObject): boolean {
   const spec = specOf(service)
@@ -68,9 +83,12 @@ export function holderOf(world: World, service: string, settings: Settings): Par
   return asksFor(world, service, settings)[0]?.parent
 }
 
+/** The kinds whose objects can ask something of a group. */
+export const askers = [services, ingresses, proxyGroups] as const
+
 /** All that ask for a Tailscale Service, the oldest first. */
 export const asksFor = (world: World, service: string, settings: Settings): readonly Ask[] =>
-  [services, ingresses]
+  askers
     .flatMap((resource) => world.by(resource, 'tailscaleService', service))
     .toSorted(byAge)
     .flatMap((object) => askOf(object, settings) ?? [])
@@ -78,7 +96,7 @@ export const asksFor = (world: World, service: string, settings: Settings): read
 /** The object that a parent is; undefined if it is gone. Its labels may have cut its name. */
 export const objectOf = (world: World, parent: Parent): KubeObject | undefined =>
   world
-    .by(parent.type === 'ingress' ? ingresses : services, 'parent', parentValue(parent))
+    .by(parentResources[parent.type], 'parent', parentValue(parent))
     .find((object) => parentValue(parentFor(object)) === parentValue(parent))
 
 export const isSameParent = (one: Parent, other: Parent): boolean => parentValue(one) === parentValue(other)

@@ -5,6 +5,7 @@ import { labels } from '../objects/names.ts'
 import { labelsOf, labelValue, type Parent } from '../objects/parent.ts'
 import { secrets } from '../objects/resources.ts'
 import { failedRequest } from '../proxy/certificate.ts'
+import { accountSubjects } from '../proxy/rights.ts'
 import { textIn } from '../proxy/state.ts'
 import type { GroupView } from '../group/use.ts'
 import type { World } from '../world/world.ts'
@@ -18,12 +19,14 @@ type Certificate = {
   /** Of the site, and of all objects. */
   readonly fqdn: string
   readonly parent: Parent
-  /** Whose replicas read it; the first one's issue it. */
-  readonly groups: readonly [string, ...string[]]
+  /** Whose replicas issue it. */
+  readonly group: string
+  /** The service accounts of all that read it. */
+  readonly accounts: readonly string[]
   readonly namespace: string
 }
 
-const labelsFor = ({ fqdn, parent, groups: [group] }: Certificate) => ({
+const labelsFor = ({ fqdn, parent, group }: Certificate) => ({
   ...labelsOf(parent),
   [labels.proxyGroup]: group,
   [domainLabel]: labelValue(fqdn),
@@ -53,7 +56,7 @@ export const emptySecret = (certificate: Certificate): KubeObject => ({
  * Secrets while it has a certificate, and otherwise not.
  */
 export function certificateRights(certificate: Certificate): readonly KubeObject[] {
-  const { fqdn: name, groups, namespace } = certificate
+  const { fqdn: name, accounts, namespace } = certificate
   const metadata = { name, namespace, labels: labelsFor(certificate) }
   return [
     {
@@ -70,7 +73,7 @@ export function certificateRights(certificate: Certificate): readonly KubeObject
       kind: 'RoleBinding',
       metadata,
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
-      subjects: groups.map((group) => ({ kind: 'ServiceAccount', name: group, namespace })),
+      subjects: accountSubjects(accounts, namespace),
     },
   ]
 }

@@ -2,18 +2,17 @@ import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
 import { hasBackend } from '../l7-ingress/concerns.ts'
 import { inNamespaceOf } from '../l7-ingress/holder.ts'
-import { textOf } from '../objects/annotations.ts'
 import { type Parent, parentInGroup, parentValue } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import type { World } from '../world/world.ts'
-import { namedBy, objectOf, parentFor } from './ask.ts'
+import { groupAskedBy, namedBy, objectOf, parentFor } from './ask.ts'
 import { groupsIn } from './record.ts'
 
 // A change is given as the object was before it and as it is after it.
 
 /** The groups whose replicas host something for a parent, or are to. */
 function groupsOf(parent: Parent, object: KubeObject | undefined, world: World): readonly string[] {
-  const asked = object && textOf(object, 'proxyGroup')
+  const asked = object && groupAskedBy(object)
   const records = world.by(resources.configMaps, 'parentInGroup', parentValue(parent))
   return [...(asked === undefined ? [] : [asked]), ...records.flatMap(groupsIn)]
 }

@@ -21,8 +21,10 @@ export function webPortsOf(ingress: KubeObject): readonly WebPort[] {
 }
 
 /** As a Tailscale Service has its ports. What is not served by tailscaled itself is not compared with its hosts. */
-export const portsWished = (object: KubeObject): readonly string[] =>
-  object.kind === 'Ingress' ? webPortsOf(object).map(({ port }) => `tcp:${port}`) : ['do-not-validate']
+export function portsWished(object: KubeObject): readonly string[] {
+  if (object.kind === 'ProxyGroup') return ['tcp:443']
+  return object.kind === 'Ingress' ? webPortsOf(object).map(({ port }) => `tcp:${port}`) : ['do-not-validate']
+}
 
 /**
  * What the replicas serve for an Ingress under its full name; undefined if no path has a backend.

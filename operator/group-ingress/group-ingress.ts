@@ -15,13 +15,14 @@ export type GroupIngressOptions = Omit<ControllerParts, 'problem'> & {
   readonly told: (name: string) => (key: string, text: string | undefined) => void
 }
 
-/** All that makes Services and Ingresses reachable through groups of proxies, besides the groups themselves. */
+/** All that makes Services, Ingresses and the API reachable through groups of proxies, besides the groups themselves. */
 export function groupIngress({ told, tailnet, ...common }: GroupIngressOptions): readonly Controller[] {
   const identity = identityOf({ ...common, manager })
   const shared = { ...common, identity, vips: vips({ api: tailnet, identity, clock: common.clock }) }
   return [
     groupUsers({ ...shared, type: 'svc', problem: told('Service') }),
     groupUsers({ ...shared, type: 'ingress', problem: told('Ingress') }),
+    groupUsers({ ...shared, type: 'proxygroup', problem: told('ProxyGroup') }),
     ingressPods({ ...shared, problem: told('Pod') }),
     sweeper({ ...shared, problem: told('Tailscale Services') }),
   ]

@@ -1,11 +1,19 @@
-import type { GroupUse } from '../group/use.ts'
+import type { GroupUse, GroupView } from '../group/use.ts'
 import { groupConcerns } from './concerns.ts'
 import { gateType } from './gate.ts'
 import { replicaOf } from './replicas.ts'
 import { groupCondition } from './standing.ts'
 import { files, filesOf, isAdvertisedBy, usesOf } from './uses-of.ts'
 
-const folder = '/etc/proxies'
+/** Where the files of a group are in its Pods. */
+export const filesFolder = '/etc/proxies'
+
+/** What a replica's config lets it advertise. */
+export function advertisedFor(view: GroupView, ordinal: number): Readonly<Record<string, unknown>> {
+  const replica = replicaOf(view, ordinal)
+  const advertised = usesOf(view).filter((use) => isAdvertisedBy(use, replica))
+  return advertised.length === 0 ? {} : { AdvertiseServices: advertised.map(({ service }) => service) }
+}
 
 /** Groups whose replicas make Services and Ingresses of the cluster reachable as Tailscale Services. */
 export const ingressUse: GroupUse = {
@@ -13,8 +21,8 @@ export const ingressUse: GroupUse = {
   files: filesOf,
   pod: () => ({
     variables: [
-      { name: 'TS_INGRESS_PROXIES_CONFIG_PATH', value: `${folder}/${files.mappings}` },
-      { name: 'TS_SERVE_CONFIG', value: `${folder}/${files.sites}` },
+      { name: 'TS_INGRESS_PROXIES_CONFIG_PATH', value: `${filesFolder}/${files.mappings}` },
+      { name: 'TS_SERVE_CONFIG', value: `${filesFolder}/${files.sites}` },
       { name: 'TS_EXPERIMENTAL_CERT_SHARE', value: 'true' },
     ],
     readinessGates: [gateType],
@@ -23,11 +31,7 @@ export const ingressUse: GroupUse = {
     // It goes on for 20 s after it has withdrawn what it advertises.
     graceSeconds: 60,
   }),
-  device: (view, ordinal) => {
-    const replica = replicaOf(view, ordinal)
-    const advertised = usesOf(view).filter((use) => isAdvertisedBy(use, replica))
-    return advertised.length === 0 ? {} : { AdvertiseServices: advertised.map(({ service }) => service) }
-  },
-  conditions: (view) => [groupCondition(view)],
+  device: advertisedFor,
+  report: (view) => ({ conditions: [groupCondition(view)] }),
   concerns: groupConcerns.map(({ resource, keys }) => ({ resource, groups: keys })),
 }

@@ -71,7 +71,7 @@ export function ingressPods({ api, caches, settings, clock, problem }: IngressPo
       const name = groupOf(pod)
       if (pod === undefined || name === undefined || pod.metadata.deletionTimestamp !== undefined) return {}
       const group = findGroup(world, name, settings)
-      if ('missing' in group || group.type !== 'ingress') return {}
+      if ('missing' in group || group.type === 'egress') return {}
       const view = { group, world, settings }
       const hosted = hostedBy(view, pod)
       const isComplete = hosted.every(({ isHere }) => isHere)

@@ -6,7 +6,7 @@ import type { Event } from '../../kube/controller/events.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { ApiError } from '../api/error.ts'
-import type { Group } from '../group/group.ts'
+import { accountOf, type Group } from '../group/group.ts'
 import type { Refused } from '../kind.ts'
 import { roleBindings, secrets } from '../objects/resources.ts'
 import { soonest } from '../proxy/each.ts'
@@ -40,6 +40,12 @@ export type Provided = { readonly refused?: Refused; readonly again: number }
 const awayMs = 60_000
 const neverMs = 600_000
 
+/** What is kept of one that could not be had: a group says in its status why, which follows from the record alone. */
+const unclaimed = ({ service, parent, group }: Ask): ServiceRecord | undefined =>
+  parent.type !== 'proxygroup'
+    ? undefined
+    : { service, parent, group, former: [], leaving: [], addresses: [], fqdn: undefined, refused: undefined }
+
 /**
  * Gives what makes a Tailscale Service the operator's own for an object, and keeps what is known of it in the cluster:
  * from that follows what replicas do.
@@ -50,14 +56,14 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
   const { apply } = applier
   const move = mover(clock)
 
-  const certify = async (record: ServiceRecord, flight: Flight): Promise<void> => {
+  const certify = async (record: ServiceRecord, group: Group, flight: Flight): Promise<void> => {
     const { fqdn, parent, service } = record
-    if (parent.type !== 'ingress' || fqdn === undefined) return
+    if (parent.type === 'svc' || fqdn === undefined) return
     // A replica that may not read the certificate any more would request another one.
     const users = usersOf(world.get(roleBindings, `${namespace}/${fqdn}`))
     const others = [...hostsIn(record), ...users.filter((name) => isHostedBy(world, namespace, name, service))]
-    const groups = [record.group, ...new Set(others.filter((name) => name !== record.group))] as const
-    const certificate = { fqdn, parent, groups, namespace }
+    const accounts = [record.group, accountOf(group), ...others]
+    const certificate = { fqdn, parent, group: record.group, accounts, namespace }
     const owns = (present: KubeObject): boolean => isCertificateOf(fqdn, present)
     const key = `${namespace}/${fqdn}`
     if (world.get(secrets, key) === undefined) {
@@ -100,12 +106,13 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
       if (!(error instanceof ApiError) || flight.signal.aborted) throw error
       // What is there goes on without Tailscale's API.
       if (before !== undefined) return undefined
-      if (hasNone(error)) return { refused: told(error), again: neverMs }
+      if (hasNone(error)) return { refused: told(error, ask.parent), again: neverMs }
       throw error
     })
     if (claimed !== undefined && 'refused' in claimed) {
       const { refused: message, again } = claimed
-      if (before !== undefined) await keep({ ...before, refused: message }, flight)
+      const known = before ?? unclaimed(ask)
+      if (known !== undefined) await keep({ ...known, refused: message }, flight)
       return { refused: { as: 'invalid', reason: 'InvalidTailscaleService', message }, again }
     }
     const again = claimed?.again ?? awayMs
@@ -116,7 +123,7 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
     const fqdn = domain === undefined ? before?.fqdn : `${hostOf(service)}.${domain}`
     const record = { service, parent: ask.parent, ...hosts, addresses, fqdn, refused: undefined }
     try {
-      await certify(record, flight)
+      await certify(record, group, flight)
       await keep(record, flight)
     } catch (error) {
       if (!(error instanceof UserError)) throw error

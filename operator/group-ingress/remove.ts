@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import { ApiError } from '../api/error.ts'
 import { deletionPatience } from '../proxy/patience.ts'
-import { type Parent, parentValue } from '../objects/parent.ts'
+import { type Parent, parentResources, parentValue } from '../objects/parent.ts'
 import { configMaps, proxyGroups, roleBindings, roles, secrets } from '../objects/resources.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
@@ -31,6 +31,9 @@ export type Removal = { readonly left: boolean; readonly again?: number }
 
 const gone: Removal = { left: false }
 
+/** Whether objects of a type have their Tailscale Services alone, so that nobody takes them over. */
+const isAlone = (type: Parent['type']): boolean => type === 'proxygroup'
+
 export type Remover = ReturnType<typeof remover>
 
 /**
@@ -53,9 +56,14 @@ export function remover({ caches: { world }, applier: { prune }, tell, vips, set
     return Math.max(0, ...departing(service, hosts, isHost, isShared ? undefined : 0).values())
   }
 
-  const giveUp = async (service: string, object: KubeObject | undefined, signal: AbortSignal): Promise<void> => {
+  const giveUp = async (
+    service: string,
+    { type, name }: Parent,
+    object: KubeObject | undefined,
+    signal: AbortSignal,
+  ): Promise<void> => {
     try {
-      await vips.release(service, signal)
+      await vips.release(service, signal, isAlone(type) ? { kind: parentResources[type].kind, name } : undefined)
     } catch (error) {
       if (hasNone(error)) return
       if (object === undefined || !(error instanceof ApiError) || !hasWaited(object)) throw error
@@ -66,7 +74,9 @@ export function remover({ caches: { world }, applier: { prune }, tell, vips, set
 
   /** Who is to have a Tailscale Service next: it finds it as it is, with its addresses, and a site its certificate. */
   const heir = (service: string, parent: Parent): Ask | undefined =>
-    asksFor(world, service, settings).find((ask) => !isSameParent(ask.parent, parent))
+    asksFor(world, service, settings).find(
+      (ask) => !isSameParent(ask.parent, parent) && ![ask.parent, parent].some(({ type }) => isAlone(type)),
+    )
 
   /** What was made for the certificates of a parent's sites and nobody else needs, of those with such names. */
   const certificates = (parent: Parent, isIt: (name: string) => boolean): readonly KubeObject[] =>
@@ -82,7 +92,7 @@ export function remover({ caches: { world }, applier: { prune }, tell, vips, set
     const { service, parent, fqdn } = record
     const wait = withdrawal(record)
     if (wait > 0) return { left: true, again: wait }
-    if (heir(service, parent) === undefined) await giveUp(service, object, flight.signal)
+    if (heir(service, parent) === undefined) await giveUp(service, parent, object, flight.signal)
     departing(service, [], () => false)
     const kept = world.get(configMaps, recordKey(service, namespace))
     const certificate = certificates(parent, (name) => name === fqdn)
@@ -116,7 +126,7 @@ export function remover({ caches: { world }, applier: { prune }, tell, vips, set
       // Another operator has made it, and has kept nothing that would tell so.
       if (object !== undefined && formsOf(object).length > 0) {
         const service = serviceFor(object)
-        if (holderOf(world, service, settings) === undefined) await giveUp(service, object, flight.signal)
+        if (holderOf(world, service, settings) === undefined) await giveUp(service, parent, object, flight.signal)
       }
       return gone
     },

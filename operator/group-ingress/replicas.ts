@@ -79,7 +79,10 @@ const deviceConfig = z.object({ AdvertiseServices: optional(z.array(z.string()))
 /** What the config of a replica lets it advertise. */
 export const configuredIn = memoOf((config: KubeObject): ReadonlySet<string> => {
   const data = config['data']
-  const files = isJsonObject(data) ? Object.keys(data).filter((name) => /^cap-\d+\.hujson$/.test(name)) : []
+  const all = isJsonObject(data) ? Object.keys(data) : []
+  const ours = all.filter((name) => /^cap-\d+\.hujson$/.test(name))
+  // An API server proxy of Tailscale's operator has one document for everything.
+  const files = ours.length > 0 ? ours : all.filter((name) => name === 'config.hujson')
   const names = files.flatMap(
     (file) => z.safeParse(deviceConfig, parseJson(textIn(config, file) ?? '')).data?.AdvertiseServices ?? [],
   )

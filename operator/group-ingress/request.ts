@@ -13,6 +13,8 @@ import { clusterAddresses, specOf } from '../objects/service.ts'
 import { listedPorts, problemsOf } from '../objects/service-ports.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
+import { readGroup } from '../group/group.ts'
+import { apiHostname } from './api-server.ts'
 import { hostsOf, portsWished } from './entries.ts'
 import { serviceNameOf } from './names.ts'
 import type { Wish } from './owners.ts'
@@ -22,8 +24,16 @@ import { recordOf } from './record.ts'
 export type Request = { readonly wish: Wish; readonly events: readonly Event[] }
 
 /** @throws UserError if that is not possible, whatever the tailnet and the group are */
-export const requestOf = (object: KubeObject, world: World, settings: OperatorSettings): Request =>
-  object.kind === 'Ingress' ? ofIngress(object, world, settings) : ofService(object, settings)
+export function requestOf(object: KubeObject, world: World, settings: OperatorSettings): Request {
+  if (object.kind === 'ProxyGroup') return ofGroup(object, settings)
+  return object.kind === 'Ingress' ? ofIngress(object, world, settings) : ofService(object, settings)
+}
+
+function ofGroup(object: KubeObject, settings: OperatorSettings): Request {
+  const { kind, metadata } = object
+  const resource = { kind, name: metadata.name, uid: metadata.uid ?? '' }
+  return { wish: { ...wishOf(object, apiHostname(object), readGroup(object, settings).tags), resource }, events: [] }
+}
 
 function ofService(service: KubeObject, settings: OperatorSettings): Request {
   const { hostname, tags } = readAnnotations(service, invalidService)

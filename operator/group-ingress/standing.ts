@@ -28,17 +28,20 @@ function missingIn(replicas: readonly Replica[], use: Use): string | undefined {
   const {
     absent = [],
     unproven = [],
+    unready = [],
     late = [],
     held = [],
   } = Object.groupBy(missing, (replica) => {
     if (!replica.isCurrent) return 'absent'
     if (replica.advertised.has(use.service)) return 'held'
     if (isAdvertisedBy(use, replica)) return 'late'
+    if (use.object.kind === 'ProxyGroup') return 'unready'
     return use.file === 'sites' ? 'held' : 'unproven'
   })
   const texts = [
     ...because('to run', absent),
     ...because('to forward its packets', unproven),
+    ...because('to be ready', unready),
     ...because('to advertise it', late),
     ...because(`to be accepted as a host, ${approval}`, held),
   ]

@@ -3,11 +3,12 @@ import type { Clock } from '../../lib/clock.ts'
 import type { TailscaleService } from '../api/api.ts'
 import { typeOf } from '../group/group.ts'
 import { configMaps, ingresses, proxyGroups, services } from '../objects/resources.ts'
+import { askers } from './ask.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
 import type { World } from '../world/world.ts'
 import type { Identity } from './identity.ts'
-import { isElsewhere, isOwned } from './owners.ts'
+import { isElsewhere, isOwned, type Sole, soleOf } from './owners.ts'
 import { recordOf } from './record.ts'
 import { hasNone, type Vips } from './vips.ts'
 
@@ -30,7 +31,8 @@ const key = 'left in the tailnet'
  */
 export function sweeper({ caches, vips, identity, settings, clock, problem }: Options): Controller {
   const { world } = caches
-  const isNeeded = (): boolean => [...world.all(proxyGroups)].some((group) => typeOf(group) === 'ingress')
+  const isNeeded = (): boolean =>
+    [...world.all(proxyGroups)].some((group) => ['ingress', 'kube-apiserver'].includes(typeOf(group) ?? ''))
   return controller({
     name: 'Tailscale Services without an object',
     sources: caches.sources([proxyGroups, configMaps, services, ingresses]),
@@ -40,8 +42,8 @@ export function sweeper({ caches, vips, identity, settings, clock, problem }: Op
     reconcile: async (_key, { signal }) => {
       if (!isNeeded()) return {}
       try {
-        for (const name of orphans(await vips.list(signal), world, await identity(signal), settings))
-          await vips.release(name, signal)
+        for (const { name, only } of orphans(await vips.list(signal), world, await identity(signal), settings))
+          await vips.release(name, signal, only)
       } catch (error) {
         if (!hasNone(error)) throw error
       }
@@ -51,17 +53,22 @@ export function sweeper({ caches, vips, identity, settings, clock, problem }: Op
   })
 }
 
-/** The names of this operator's Tailscale Services that nothing in the cluster asks for, or has. */
+/**
+ * This operator's Tailscale Services that nothing in the cluster asks for, or has; `only`: the object that had it alone.
+ */
 export function orphans(
   all: readonly TailscaleService[],
   world: World,
   identity: Identity,
   { namespace }: Pick<OperatorSettings, 'namespace'>,
-): readonly string[] {
+): readonly { readonly name: string; readonly only: Sole | undefined }[] {
   const isAsked = (name: string): boolean =>
-    [services, ingresses].some((resource) => world.by(resource, 'tailscaleService', name).length > 0)
+    askers.some((resource) => world.by(resource, 'tailscaleService', name).length > 0)
   return all
-    .filter((service) => isOwned(service, identity) && !isElsewhere(service, identity))
-    .map(({ name }) => name)
-    .filter((name) => !isAsked(name) && recordOf(world, name, namespace) === undefined)
+    .filter(({ name }) => !isAsked(name) && recordOf(world, name, namespace) === undefined)
+    .filter((service) => !isElsewhere(service, identity))
+    .flatMap((service) => {
+      const only = soleOf(service, identity)
+      return only === undefined && !isOwned(service, identity) ? [] : [{ name: service.name, only }]
+    })
 }

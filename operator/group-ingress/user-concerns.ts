@@ -13,7 +13,7 @@ import { readRecord } from './record.ts'
 import { acceptedIn, addressesOf, advertisedIn, configuredIn, forwardedIn } from './replicas.ts'
 
 /** What objects that ask something of groups are called in labels. */
-export type UserType = 'svc' | 'ingress'
+export type UserType = 'svc' | 'ingress' | 'proxygroup'
 
 const keysOf = (objects: Iterable<KubeObject>): readonly string[] => [...objects].map(({ metadata }) => keyOf(metadata))
 
@@ -22,7 +22,9 @@ function parentKeys(type: UserType, { metadata }: KubeObject, world: World): rea
   const parent = parentInGroup(metadata)
   if (parent?.type !== type) return []
   const object = objectOf(world, parent)
-  return object === undefined ? [`${parent.namespace}/${parent.name}`] : keysOf([object])
+  if (object !== undefined) return keysOf([object])
+  const { namespace, name } = parent
+  return [keyOf({ namespace: namespace === '' ? undefined : namespace, name })]
 }
 
 /** The object that asks something of a group, and still has a proxy of its own with this Secret. */
@@ -58,8 +60,9 @@ export function userConcerns(type: UserType): readonly Concern[] {
     { resource: resources.secrets, keys: (secret, world) => formerKeys(type, secret, world) },
     { resource: resources.roles, keys: parents },
     { resource: resources.roleBindings, keys: parents },
+    { resource: resources.proxyGroups, keys: rivals },
     { resource: resources.proxyGroups, keys: ({ metadata: { name } }, world) => usersOf(type, name, world) },
-    ...(type === 'svc' ? ofServices : ofIngresses),
+    ...ofType[type],
   ]
 }
 
@@ -77,6 +80,8 @@ const ofIngresses: readonly Concern[] = [
     keys: (_class, world) => keysOf([...world.all(resources.ingresses)].filter((one) => namedBy(one).length > 0)),
   },
 ]
+
+const ofType: Readonly<Record<UserType, readonly Concern[]>> = { svc: ofServices, ingress: ofIngresses, proxygroup: [] }
 
 /**
  * Which objects of a type the change of a replica concerns: a replica says all about all Tailscale Services in one

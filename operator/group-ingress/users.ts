@@ -55,6 +55,12 @@ export function groupUsers(options: UsersOptions): Controller {
   const provide = provisioner({ ...options, removing })
 
   const report = async (object: KubeObject, refused: Refused | undefined, flight: Flight): Promise<void> => {
+    // The status of a group is written by the controller of groups.
+    if (object.kind === 'ProxyGroup') {
+      if (refused !== undefined)
+        await tell(object, { type: 'Warning', reason: refused.reason, message: refused.message })
+      return
+    }
     const { status, conditions, events } = reportOf(object, refused, world, settings)
     await writer.status(object, status, conditions, flight)
     for (const event of events) await tell(object, event)
@@ -78,7 +84,8 @@ export function groupUsers(options: UsersOptions): Controller {
     const { left, again } = await removing.all(object, parent, flight)
     const [form] = object === undefined ? [] : formsOf(object)
     if (left || object === undefined || form === undefined) return again === undefined ? {} : { again }
-    if (object.metadata.deletionTimestamp === undefined) await writer.status(object, {}, [], flight)
+    if (object.metadata.deletionTimestamp === undefined && object.kind !== 'ProxyGroup')
+      await writer.status(object, {}, [], flight)
     return finalized(object, form, { isReleased: true }, flight)
   }
 
@@ -126,6 +133,8 @@ export function groupUsers(options: UsersOptions): Controller {
       const parent = object === undefined ? { type, namespace, name } : parentFor(object)
       const ask = object && askOf(object, settings)
       if (object === undefined || ask === undefined) return released(object, parent, flight)
+      // What is wrong with the group itself is told by its own controller.
+      if (object.kind === 'ProxyGroup' && 'missing' in findGroup(world, ask.group, settings)) return {}
       const { wish, events } = requestOf(object, world, settings)
       const group = groupFor(ask)
       mustBeFree(ask)
@@ -145,7 +154,7 @@ export function groupUsers(options: UsersOptions): Controller {
   function groupFor(ask: Ask): Group {
     const group = findGroup(world, ask.group, settings)
     if ('missing' in group) throw new UserError(groupNotFound, group.missing)
-    if (group.type !== 'ingress')
+    if (group.type !== 'ingress' && ask.parent.type !== 'proxygroup')
       throw new UserError(
         wrongType,
         `ProxyGroup "${group.name}" has the type ${group.type}, and what the tailnet is to reach needs one of the type ingress`,
@@ -162,6 +171,7 @@ export function groupUsers(options: UsersOptions): Controller {
 
   /** @throws UserError if proxies of its own, which it does not ask for any more, have the name until they are gone */
   function mustBeFree({ parent, service }: Ask): void {
+    if (parent.type === 'proxygroup') return
     const host = hostOf(service)
     const isHeld = madeFor(world, parent, [resources.secrets]).some(
       (secret) => parseDeviceFqdn(textIn(secret, stateKeys.deviceFqdn) ?? '')?.startsWith(`${host}.`) === true,

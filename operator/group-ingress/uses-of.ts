@@ -6,13 +6,15 @@ import { isJsonObject, type JsonObject, parseJson } from '../../lib/json.ts'
 import { memoOf } from '../../lib/memo.ts'
 import type { GroupView } from '../group/use.ts'
 import { parentResources } from '../objects/parent.ts'
-import { configMaps, ingresses, services } from '../objects/resources.ts'
-import { askOf, isSameParent, objectOf } from './ask.ts'
+import { configMaps } from '../objects/resources.ts'
+import { configMapName } from '../group/group.ts'
+import { apiSite, hasReadyContainers } from './api-server.ts'
+import { askers, askOf, isSameParent, objectOf } from './ask.ts'
 import { certificateLack } from './certificate.ts'
 import { hasEndpoint, mappingOf, siteOf, webPortsOf } from './entries.ts'
 import { isOurFinalizer } from './names.ts'
 import { readRecord, recordOf, type ServiceRecord } from './record.ts'
-import type { Replica } from './replicas.ts'
+import { type Replica, replicasOf } from './replicas.ts'
 
 /** The files of a group's ConfigMap: what its replicas serve of Ingresses, and forward to Services. */
 export const files = { sites: 'serve-config.json', mappings: 'ingress-config.json' } as const
@@ -64,7 +66,7 @@ const entriesIn = memoOf((configMap: KubeObject): Readonly<Record<keyof typeof f
 
 /** Where the files of a group are. */
 export const filesKey = ({ group, settings }: Pick<GroupView, 'group' | 'settings'>): string =>
-  `${settings.namespace}/${group.name}-ingress-config`
+  `${settings.namespace}/${configMapName(group)}`
 
 /** What the group's ConfigMap has of a Tailscale Service now. */
 function entryNow(view: GroupView, service: string, file: keyof typeof files) {
@@ -73,7 +75,7 @@ function entryNow(view: GroupView, service: string, file: keyof typeof files) {
   return isJsonObject(entry) ? entry : undefined
 }
 
-const fileFor = ({ kind }: KubeObject): keyof typeof files => (kind === 'Ingress' ? 'sites' : 'mappings')
+const fileFor = ({ kind }: KubeObject): keyof typeof files => (kind === 'Service' ? 'mappings' : 'sites')
 
 /** Uses whose Tailscale Services are this operator's own. They stay in the files until their records go. */
 function recorded(view: GroupView): readonly Use[] {
@@ -113,10 +115,14 @@ function asBefore(view: GroupView, { service, parent: { type, namespace, name } 
 /** Served and advertised as by now; undefined if it is not. */
 function unchanged(view: GroupView, service: string, object: KubeObject): Use | undefined {
   const file = fileFor(object)
-  const entry = entryNow(view, service, file)
+  const entry = object.kind === 'ProxyGroup' ? apiSiteNow(view, service) : entryNow(view, service, file)
   const well = { lack: undefined, partly: undefined, phase: 'staying', record: undefined } as const
   return entry === undefined ? undefined : { service, object, file, entry, ...well }
 }
+
+/** Proxies of Tailscale's operator serve it by themselves. */
+const apiSiteNow = (view: GroupView, service: string): JsonObject | undefined =>
+  replicasOf(view).some(({ configured }) => configured.has(service)) ? { ...apiSite } : undefined
 
 function phaseIn(name: string, { group, former, leaving }: ServiceRecord): Use['phase'] {
   if (leaving.includes(name)) return 'leaving'
@@ -134,7 +140,7 @@ function isWanted({ world, settings }: GroupView, { service, parent }: ServiceRe
 /** Uses that another operator has provided for: they stay as they are until this one has. */
 function taken(view: GroupView): readonly Use[] {
   const { world, group, settings } = view
-  return [services, ingresses].flatMap((resource) =>
+  return askers.flatMap((resource) =>
     world.by(resource, 'group', group.name).flatMap((object) => {
       const ask = askOf(object, settings)
       const isFinalized = object.metadata.finalizers?.some(isOurFinalizer) === true
@@ -147,6 +153,7 @@ function taken(view: GroupView): readonly Use[] {
 }
 
 function entryOf(view: GroupView, record: ServiceRecord, object: KubeObject): JsonObject | undefined {
+  if (object.kind === 'ProxyGroup') return { ...apiSite }
   if (object.kind !== 'Ingress') return mappingOf(object, record.addresses)
   if (record.fqdn === undefined) return undefined
   try {
@@ -165,21 +172,21 @@ function lackOf(
   entry: JsonObject | undefined,
 ): string | undefined {
   if (refused !== undefined) return `its Tailscale Service, which belongs to somebody else by now: ${refused}`
-  if (object.kind === 'Ingress') {
+  if (object.kind !== 'Service') {
     if (fqdn === undefined) return 'a replica that is in the tailnet, and so knows its domain'
     if (entry === undefined) return 'a path with a backend'
-    return webPortsOf(object).length > 1 ? undefined : certificateLack(view, fqdn, service)
+    return hasPort80(object) ? undefined : certificateLack(view, fqdn, service)
   }
   if (addresses.length === 0) return 'addresses, which the tailnet has not given it yet'
   if (entry === undefined) return 'a cluster IP of a family that the Tailscale Service has'
   return hasEndpoint(object, view.world) ? undefined : 'a Pod of the Service that is ready'
 }
 
+const hasPort80 = (object: KubeObject): boolean => object.kind === 'Ingress' && webPortsOf(object).length > 1
+
 /** With port 80, an Ingress is advertised before it has a certificate. */
 const partlyOf = (view: GroupView, { fqdn, service }: ServiceRecord, object: KubeObject): string | undefined =>
-  object.kind === 'Ingress' && fqdn !== undefined && webPortsOf(object).length > 1
-    ? certificateLack(view, fqdn, service)
-    : undefined
+  fqdn !== undefined && hasPort80(object) ? certificateLack(view, fqdn, service) : undefined
 
 /** The older go first when not all have room in the files. */
 function fitting(uses: readonly Use[]): readonly Use[] {
@@ -213,11 +220,13 @@ export function filesOf(view: GroupView): Readonly<Record<string, string>> {
 /**
  * Whether a replica is to advertise a Tailscale Service. What an Ingress needs is the same for all replicas; only one
  * that takes a site over from others must be accepted before, as it can serve the certificate only then. Packets are
- * forwarded only by a replica that says so.
+ * forwarded only by a replica that says so, and the API is served by a container of its own.
  */
-export function isAdvertisedBy({ service, file, entry, lack, phase, record }: Use, replica: Replica): boolean {
+export function isAdvertisedBy(use: Use, replica: Replica): boolean {
+  const { service, file, object, entry, lack, phase, record } = use
   if (lack !== undefined || phase === 'leaving') return false
   if (record === undefined) return replica.configured.has(service)
+  if (object.kind === 'ProxyGroup') return hasReadyContainers(replica.pod)
   if (file === 'sites') return phase !== 'arriving' || replica.accepted?.has(service) !== false
   return isDeepStrictEqual(replica.forwarded.get(service), entry)
 }

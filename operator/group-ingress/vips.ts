@@ -2,8 +2,9 @@ import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import type { TailscaleApi, TailscaleService } from '../api/api.ts'
 import { ApiError } from '../api/error.ts'
+import type { Parent } from '../objects/parent.ts'
 import type { Identity } from './identity.ts'
-import { claim, ownersOf, release, type Wish } from './owners.ts'
+import { claim, ownersOf, release, type Sole, type Wish } from './owners.ts'
 
 /** What is needed of Tailscale's API. */
 export type ServiceApi = Pick<TailscaleApi, 'getService' | 'listServices' | 'putService' | 'removeService'>
@@ -20,8 +21,12 @@ export type Vips = {
    * @throws ApiError if that fails
    */
   readonly claim: (wish: Wish, signal: AbortSignal) => Promise<Claimed>
-  /** Takes this operator from the owners, and removes the Service if it was the last one. @throws ApiError */
-  readonly release: (name: string, signal: AbortSignal) => Promise<void>
+  /**
+   * Takes this operator from the owners, and removes the Service if it was the last one. `only`: the object that had it
+   * alone.
+   * @throws ApiError
+   */
+  readonly release: (name: string, signal: AbortSignal, only?: Pick<Sole, 'kind' | 'name'>) => Promise<void>
   /** Whether operators of other clusters own it, too, as far as is known. */
   readonly isShared: (name: string) => boolean
   /** All of the tailnet. @throws ApiError */
@@ -135,10 +140,10 @@ export function vips({ api, identity, clock, random = Math.random }: Options): V
       }
       throw changing(name)
     },
-    release: async (name, signal) => {
+    release: async (name, signal, only) => {
       const who = await identity(signal)
       for (let attempt = 1; attempt <= mostAttempts; attempt += 1) {
-        const next = release(await fetch(name, signal), who)
+        const next = release(await fetch(name, signal), who, only)
         if (next.do === 'nothing') return
         if (next.do === 'remove') {
           await api.removeService(name, signal)
@@ -160,7 +165,11 @@ export const hasNone = (error: unknown): error is ApiError =>
   error instanceof ApiError && error.lacks === 'vip-services'
 
 /** What is told of a failure. */
-export const told = (error: ApiError): string =>
-  hasNone(error)
-    ? 'the control server has no Tailscale Services, which ingress through a ProxyGroup needs: Headscale does not. Without the annotation tailscale.com/proxy-group it has a proxy of its own'
-    : describe(error)
+export function told(error: ApiError, { type }: Pick<Parent, 'type'>): string {
+  if (!hasNone(error)) return describe(error)
+  return type === 'proxygroup'
+    ? `${without}, which the API server proxy of a ProxyGroup needs: Headscale does not`
+    : `${without}, which ingress through a ProxyGroup needs: Headscale does not. Without the annotation tailscale.com/proxy-group it has a proxy of its own`
+}
+
+const without = 'the control server has no Tailscale Services'

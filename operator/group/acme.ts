@@ -20,7 +20,7 @@ export const sharesAccount = (
 
 /** The variables of certificates: which account is used, or that a certificate is renewed without looking at the CA. */
 export const acmeVariables = (group: Group, settings: OperatorSettings): readonly Variable[] =>
-  group.type !== 'ingress'
+  group.type === 'egress'
     ? []
     : sharesAccount(group, settings)
       ? [

@@ -11,7 +11,7 @@ import { podTemplate } from '../proxy/template.ts'
 import { acmeRules, acmeVariables } from './acme.ts'
 import { configFile } from './device-config.ts'
 import type { StaticEndpoints } from './endpoints.ts'
-import { type Group, parentOfGroup } from './group.ts'
+import { accountOf, configMapName, type Group, parentOfGroup } from './group.ts'
 import type { GroupUse, GroupView, PodView } from './use.ts'
 
 export type ChildrenOptions = PodView & {
@@ -24,9 +24,6 @@ export type ChildrenOptions = PodView & {
   /** Names of state Secrets beyond the replicas whose Pods may still run. */
   readonly surplus: readonly string[]
 }
-
-/** The ConfigMap that all replicas of a group mount. */
-export const configMapName = ({ name, type }: Pick<Group, 'name' | 'type'>): string => `${name}-${type}-config`
 
 const metadataOf = (name: string, namespace: string): KubeObject['metadata'] => ({
   name,
@@ -72,7 +69,7 @@ export function groupChildren(options: ChildrenOptions): readonly KubeObject[] {
   const selector = labelsOf(parentOfGroup(name))
   const states = group.hostnames.map((_, ordinal) => `${name}-${ordinal}`)
   return [
-    ...rights(metadata, [...states, ...surplus], acmeRules(group, settings)),
+    ...rights(metadata, [...states, ...surplus], { more: acmeRules(group, settings), account: accountOf(group) }),
     {
       apiVersion: 'policy/v1',
       kind: 'PodDisruptionBudget',
@@ -111,7 +108,15 @@ function statefulSet(
 
 function templateOf(options: ChildrenOptions, selector: Readonly<Record<string, string>>) {
   const { group, settings, agent, class: of, use, endpoints } = options
-  const { variables, preStop, readinessGates, graceSeconds, capabilities = [] } = use.pod(options)
+  const {
+    mode = 'kernel',
+    variables,
+    preStop,
+    readinessGates,
+    graceSeconds,
+    capabilities = [],
+    sidecar,
+  } = use.pod(options)
   const common = { agent, debug: of?.debug === true, metrics: of?.metrics === true }
   const all = [
     ...(agent === 'upstream' ? [{ name: 'TS_STATE', value: 'kube:$(POD_NAME)' }] : []),
@@ -123,29 +128,30 @@ function templateOf(options: ChildrenOptions, selector: Readonly<Record<string, 
     ...common,
     ...mounted(options),
     image: settings.proxyImage,
-    account: group.name,
+    account: accountOf(group),
     labels: selector,
     selector,
     // As with Tailscale's operator: that of the settings is for proxies of their own.
     priorityClass: '',
-    mode: 'kernel',
+    mode,
     env: environment({
       ...common,
       isGroup: true,
       request: {
-        mode: 'kernel',
+        mode,
         app: `k8s-operator-proxygroup-${group.type}`,
         variables: all,
         serveConfig: undefined,
       },
-      firewallMode: settings.firewallMode,
-      isStaging: of?.isStaging === true && group.type === 'ingress',
+      firewallMode: mode === 'kernel' ? settings.firewallMode : '',
+      isStaging: of?.isStaging === true && group.type !== 'egress',
     }),
     capabilities,
     graceSeconds,
     isHealthServed: variables.some(({ name, value }) => name === 'TS_ENABLE_HEALTH_CHECK' && value === 'true'),
     preStop,
     readinessGates,
+    sidecar,
   })
 }
 

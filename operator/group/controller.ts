@@ -66,10 +66,10 @@ export function groups(options: GroupsOptions): Controller {
     flight: Flight,
   ): Promise<number | undefined> => {
     const shape = { name: object.metadata.name, replicas: replicasAskedBy(object) }
-    const { status, conditions } = groupReport(replicasOf(world, shape, settings.namespace), refused)
     const group = readOrNothing(object, settings)
-    const more = (group && useOf(object)?.conditions?.({ group, world, settings })) ?? []
-    await writer.status(object, status, [...conditions, ...more], flight)
+    const more = group && useOf(object)?.report?.({ group, world, settings })
+    const { status, conditions } = groupReport(replicasOf(world, shape, settings.namespace), refused, more?.lack)
+    await writer.status(object, { ...status, ...more?.status }, [...conditions, ...(more?.conditions ?? [])], flight)
     if (refused !== undefined && refused.as !== 'pending') {
       await tell(object, { type: 'Warning', reason: refused.reason, message: refused.message })
       return undefined

@@ -12,11 +12,13 @@ import { proxyGroup } from '../schemas/proxy-group.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
 
+export type GroupType = 'egress' | 'ingress' | 'kube-apiserver'
+
 /** What a ProxyGroup asks for, checked. */
 export type Group = {
   readonly object: KubeObject
   readonly name: string
-  readonly type: 'egress' | 'ingress'
+  readonly type: GroupType
   readonly replicas: number
   /** The name of each replica in the tailnet. */
   readonly hostnames: readonly string[]
@@ -25,7 +27,20 @@ export type Group = {
   readonly proxyClass: string | undefined
   /** Undefined: as the operator's settings say. */
   readonly sharesAcmeAccount: boolean | undefined
+  /** As what API server proxies pass requests on; undefined of other types. */
+  readonly mode: 'auth' | 'noauth' | undefined
 }
+
+/** The service account of API server proxies that impersonate. The chart makes it, since its right is not the operator's to give. */
+export const authAccount = 'kube-apiserver-auth-proxy'
+
+/** The service account that the Pods of a group run as. */
+export const accountOf = ({ name, mode }: Pick<Group, 'name' | 'mode'>): string =>
+  mode === 'auth' ? authAccount : name
+
+/** The ConfigMap that all replicas of a group mount; a volume is called so, too. */
+export const configMapName = ({ name, type }: Pick<Group, 'name' | 'type'>): string =>
+  `${name}-${type === 'kube-apiserver' ? 'api' : type}-config`
 
 /** A group as the parent of what is named after it. */
 export const parentOfGroup = (name: string): Parent => ({ type: 'proxygroup', namespace: '', name })
@@ -43,8 +58,8 @@ const longestHostname = 63
 
 const invalid = (message: string, remedy: string): UserError => new UserError('ProxyGroupInvalid', message, remedy)
 
-/** Whether proxies of this type are managed by groups; undefined: the object says nothing that is known. */
-export function typeOf({ spec }: KubeObject): 'egress' | 'ingress' | 'kube-apiserver' | undefined {
+/** What a group is for; undefined: the object says nothing that is known. */
+export function typeOf({ spec }: KubeObject): GroupType | undefined {
   return proxyGroup.spec.shape.type.safeParse(isJsonObject(spec) ? spec['type'] : undefined).data
 }
 
@@ -62,9 +77,7 @@ export function readGroup(
   const { name } = object.metadata
   const { data: spec, error } = z.safeParse(proxyGroup.spec, object['spec'])
   if (error !== undefined) throw invalid(some(issueTexts(error)), 'Correct the spec.')
-  const { type, replicas = standardReplicas, hostnamePrefix, tags = [], tailnet } = spec
-  if (type === 'kube-apiserver')
-    throw new UserError('NotManaged', 'groups of the type kube-apiserver are not managed yet', 'Use egress or ingress.')
+  const { type, replicas = standardReplicas, hostnamePrefix, tags = [], tailnet, kubeAPIServer } = spec
   if (tailnet !== undefined && tailnet !== '')
     throw new UserError(
       'ProxyGroupTailnetUnavailable',
@@ -76,6 +89,8 @@ export function readGroup(
       `its name "${name}" cannot be used for Pods and volumes`,
       `Choose one of ${longest} letters, digits and hyphens at most.`,
     )
+  if (name === authAccount)
+    throw invalid(`${name} is the name of the service account of all of them`, 'Choose another.')
   if (replicas > mostReplicas)
     throw invalid(`spec.replicas: ${replicas} are more than ${mostReplicas}`, 'Make several groups.')
   const hostnames = Array.from({ length: replicas }, (_, ordinal) => `${hostnamePrefix ?? name}-${ordinal}`)
@@ -91,6 +106,7 @@ export function readGroup(
     tags: tags.length > 0 ? tags : proxyTags,
     proxyClass: proxyClassOf(object, defaultProxyClass),
     sharesAcmeAccount: readAnnotations(object, 'ProxyGroupInvalid').shareAcmeAccount,
+    mode: type === 'kube-apiserver' ? (kubeAPIServer?.mode ?? 'auth') : undefined,
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Api } from '../../kube/controller/api.ts'
-import type { Flight } from '../../kube/controller/controller.ts'
+import { type Flight, UserError } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Refused } from '../kind.ts'
-import { customResourceDefinitions, proxyGroups, secrets, statefulSets } from '../objects/resources.ts'
+import { customResourceDefinitions, proxyGroups, secrets, serviceAccounts, statefulSets } from '../objects/resources.ts'
 import { blockedBy } from '../proxy/blocked.ts'
 import { mustBeAdmitted } from '../proxy/checks.ts'
 import { agentOf } from '../proxy/children.ts'
@@ -15,11 +15,11 @@ import { replicasOf as replicasIn } from '../proxy/seen.ts'
 import { replacesStuck, type StuckOptions } from '../proxy/stuck.ts'
 import { configSuffix, freeOf, surplusOf } from '../proxy/surplus.ts'
 import { serviceMonitors } from '../world/followed.ts'
-import { configMapName, groupChildren } from './children.ts'
+import { groupChildren } from './children.ts'
 import { type ConfigsOptions, replicaSecrets } from './configs.ts'
 import { type FromClass, fromClassIn } from './device-config.ts'
 import { type StaticEndpoints, staticEndpoints } from './endpoints.ts'
-import { parentOfGroup } from './group.ts'
+import { accountOf, configMapName, type Group, parentOfGroup } from './group.ts'
 import type { GroupUse, GroupView } from './use.ts'
 
 export type ProvisionOptions = ConfigsOptions &
@@ -38,6 +38,7 @@ export type Provisioned = {
 
 /** After a write, Pods are about to appear. */
 const soonMs = 15_000
+const accountMs = 30_000
 
 /** Gives what brings a group into the cluster. */
 export function groupProvisioner(options: ProvisionOptions) {
@@ -85,6 +86,18 @@ export function groupProvisioner(options: ProvisionOptions) {
     return { refused: { as: 'pending', reason: 'ProxyClassNotReady', message: notReady }, again }
   }
 
+  /** What keeps a group from running whose service account somebody else makes: nothing tells when that is done. */
+  const withoutAccount = async (
+    { group, settings: { namespace } }: GroupView,
+    signal: AbortSignal,
+  ): Promise<Provisioned | undefined> => {
+    const name = accountOf(group)
+    if (name === group.name || (await api.get(serviceAccounts, { namespace, name }, signal)) !== undefined)
+      return undefined
+    const message = `in the mode auth its Pods run as the ServiceAccount "${name}", which namespace "${namespace}" does not have. Install the chart with apiServerProxyConfig.allowImpersonation: "true", or set spec.kubeAPIServer.mode to noauth.`
+    return { refused: { as: 'invalid', reason: 'ProxyGroupInvalid', message }, again: accountMs }
+  }
+
   const bring = async (
     view: GroupView,
     use: GroupUse,
@@ -95,14 +108,17 @@ export function groupProvisioner(options: ProvisionOptions) {
     const parent = parentOfGroup(group.name)
     const owns = { owns: (one: KubeObject) => isOurs(parent, one) }
     const present = setOf(view)
-    if (present === undefined) mustBeAdmitted({ mode: 'kernel' }, world, settings.namespace)
+    const agent = agentOf({ class: of, settings })
+    mustHave(agent, group)
+    const { mode = 'kernel' } = use.pod({ group, settings, agent, class: of })
+    if (present === undefined) mustBeAdmitted({ mode }, world, settings.namespace)
     const endpoints = of && endpointsOf(view, of)
     const surplus = surplusOf(world, parent, group.name, group.replicas)
     const planned = (replicas: number): readonly KubeObject[] =>
       groupChildren({
         ...view,
         use,
-        agent: agentOf({ class: of, settings }),
+        agent,
         class: of,
         endpoints,
         present,
@@ -136,11 +152,23 @@ export function groupProvisioner(options: ProvisionOptions) {
     const { group, world } = view
     if (setOf(view)?.metadata.deletionTimestamp !== undefined)
       return { refused: { as: 'pending', reason: 'ProxyRemoved', message: 'earlier proxies are being removed' } }
+    const missing = await withoutAccount(view, flight.signal)
+    if (missing !== undefined) return missing
     const of = group.proxyClass === undefined ? undefined : resolveClass(group.proxyClass, world)
     return of !== undefined && 'notReady' in of
       ? withoutClass(view, use, of.notReady, flight)
       : bring(view, use, of, flight)
   }
+}
+
+/** @throws UserError if the agent cannot be what the group is for */
+function mustHave(agent: 'culvert' | 'upstream', { type }: Group): void {
+  if (agent === 'culvert' || type !== 'kube-apiserver') return
+  throw new UserError(
+    'NotSupportedByAgent',
+    'the API server proxy needs Culvert’s agent beside it, and the image of the proxies has Tailscale’s',
+    'Use a ProxyClass with the annotation culvert/agent: culvert and an image that has it.',
+  )
 }
 
 const configOf = ({ world, group, settings }: GroupView, ordinal: number): KubeObject | undefined =>

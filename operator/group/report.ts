@@ -17,8 +17,15 @@ export type GroupReport = {
   readonly conditions: readonly Condition[]
 }
 
-/** What is reported of a group with these replicas. `refused`: what keeps it from being as asked. */
-export function groupReport(replicas: readonly Replica[], refused: Refused | undefined): GroupReport {
+/**
+ * What is reported of a group with these replicas. `refused`: what keeps it from being as asked; `lack`: why it is not
+ * ready even if all replicas are.
+ */
+export function groupReport(
+  replicas: readonly Replica[],
+  refused: Refused | undefined,
+  lack: string | undefined = undefined,
+): GroupReport {
   const running = replicas.filter(({ isRunning }) => isRunning)
   const waiting = replicas.flatMap((replica) => {
     const trouble = troubleWith(replica)
@@ -26,8 +33,10 @@ export function groupReport(replicas: readonly Replica[], refused: Refused | und
   })
   const all = replicas.length
   const counted = all === 0 ? 'no replicas are asked for' : `${all - waiting.length} of ${all} replicas are ready`
-  const text = waiting.length === 0 ? counted : `${counted}. ${some(waiting)}`
-  const isReady = refused === undefined && waiting.length === 0
+  const text = [counted, ...(waiting.length === 0 ? [] : [some(waiting)]), ...(lack === undefined ? [] : [lack])].join(
+    '. ',
+  )
+  const isReady = refused === undefined && waiting.length === 0 && lack === undefined
   const isComplete = running.length === all && all > 0
   return {
     status: { devices: devicesOf(running) },

@@ -18,6 +18,10 @@ export type PodView = Omit<GroupView, 'world'> & {
 
 /** What a use adds to the Pod template. */
 export type PodPart = {
+  /** Undefined: `kernel`, as forwarding needs it. */
+  readonly mode?: 'userspace'
+  /** A container that runs as long as the proxy's. */
+  readonly sidecar?: Readonly<Record<string, unknown>>
   /** In the order in which Tailscale's operator has them; both agents know them. */
   readonly variables: readonly Variable[]
   /** Types of Pod conditions without which a Pod is not ready. */
@@ -28,6 +32,15 @@ export type PodPart = {
   readonly capabilities?: readonly string[]
   /** What a Pod has to end, in seconds, with all that `preStop` waits for. */
   readonly graceSeconds: number
+}
+
+/** How a use stands. */
+export type UseReport = {
+  readonly conditions: readonly Condition[]
+  /** Further fields of the status. */
+  readonly status?: Readonly<Record<string, unknown>>
+  /** Why the group is not ready even if all replicas are. */
+  readonly lack?: string | undefined
 }
 
 /**
@@ -46,8 +59,8 @@ export type GroupUse = {
   readonly pod: (view: PodView) => PodPart
   /** Further fields of a replica's device config, such as `AdvertiseServices`. */
   readonly device?: (view: GroupView, ordinal: number) => Readonly<Record<string, unknown>>
-  /** Conditions of the ProxyGroup beside its own. */
-  readonly conditions?: (view: GroupView) => readonly Condition[]
+  /** What the ProxyGroup's status has beside its own. */
+  readonly report?: (view: GroupView) => UseReport
   /** The names of groups that a change of another object concerns, besides the group's own objects. */
   readonly concerns: readonly {
     readonly resource: Resource

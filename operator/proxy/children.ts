@@ -49,7 +49,7 @@ export function children(options: ChildrenOptions): readonly KubeObject[] {
       metadata,
       spec: { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack', selector },
     },
-    ...rights(metadata, secrets, readsSecret({ request, agent: agentOf(options) }) ? following(secrets) : []),
+    ...rights(metadata, secrets, { more: readsSecret({ request, agent: agentOf(options) }) ? following(secrets) : [] }),
     ...(hasMetrics(options)
       ? metricsObjects({ parent, name, namespace, selector, type: request.metrics!, class: options.class! })
       : []),

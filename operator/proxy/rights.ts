@@ -10,14 +10,19 @@ export type Rule = {
 
 const apiGroup = 'rbac.authorization.k8s.io'
 
+/** Service accounts as a RoleBinding has them, each once. */
+export const accountSubjects = (names: readonly string[], namespace: string | undefined): readonly object[] =>
+  [...new Set(names)].map((name) => ({ kind: 'ServiceAccount', name, namespace }))
+
 /**
  * The service account of proxies, and what it may do: read and write the Secrets of these names, which exist before the
- * Pods do, and write Events. `metadata` is that of all these objects.
+ * Pods do, and write Events. `metadata` is that of all these objects; `account`: another one that may do the same, and
+ * that is not made here.
  */
 export function rights(
   metadata: KubeObject['metadata'],
   secrets: readonly string[],
-  more: readonly Rule[] = [],
+  { more = [], account }: { readonly more?: readonly Rule[]; readonly account?: string } = {},
 ): readonly KubeObject[] {
   const { name, namespace } = metadata
   const rules: readonly Rule[] = [
@@ -36,7 +41,8 @@ export function rights(
       kind: 'RoleBinding',
       metadata,
       roleRef: { apiGroup, kind: 'Role', name },
-      subjects: [{ kind: 'ServiceAccount', name, namespace }],
+      // Its own as well: Pods of before may still run as that.
+      subjects: accountSubjects([name, account ?? name], namespace),
     },
   ]
 }

@@ -30,7 +30,15 @@ export type TemplateOptions = {
   readonly preStop?: string | undefined
   /** Types of Pod conditions. */
   readonly readinessGates?: readonly string[]
+  /** A container that starts before the proxy's, and ends after it. */
+  readonly sidecar?: Readonly<Record<string, unknown>> | undefined
 }
+
+/** What all containers of Culvert's have. */
+export const unprivileged = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true } as const
+
+/** Where the volume of tailscaled's socket is, in Pods without NET_ADMIN. */
+export const runFolder = '/run/tailscale'
 
 /** The main container, which users' ProxyClasses name, too. */
 export const containerName = 'tailscale'
@@ -47,14 +55,18 @@ export function podTemplate(options: TemplateOptions): Readonly<Record<string, u
 function culvert(options: TemplateOptions): Readonly<Record<string, unknown>> {
   const { labels, selector, image, mode, volumes, mounts, capabilities = [], opensPorts = false } = options
   const isKernel = mode === 'kernel'
-  const run = isKernel ? '/run' : '/run/tailscale'
+  const pullPolicy = { imagePullPolicy: 'IfNotPresent' }
+  const run = isKernel ? '/run' : runFolder
+  const first = [
+    ...(isKernel ? [{ ...sysctler(image), ...pullPolicy }] : []),
+    ...(options.sidecar === undefined ? [] : [{ ...options.sidecar, ...pullPolicy, restartPolicy: 'Always' }]),
+  ]
   const user = {
     runAsNonRoot: true,
     runAsUser: 1000,
     fsGroup: 1000,
     ...(opensPorts && { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] }),
   }
-  const pullPolicy = { imagePullPolicy: 'IfNotPresent' }
   const device = { name: 'tun', hostPath: { path: '/dev/net/tun', type: 'CharDevice' } }
   const spread = { maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' }
   return {
@@ -64,7 +76,7 @@ function culvert(options: TemplateOptions): Readonly<Record<string, unknown>> {
       terminationGracePeriodSeconds: options.graceSeconds ?? 60,
       securityContext: { ...(!isKernel && user), seccompProfile: { type: 'RuntimeDefault' } },
       topologySpreadConstraints: [{ ...spread, labelSelector: { matchLabels: selector } }],
-      ...(isKernel && { initContainers: [{ ...sysctler(image), ...pullPolicy }] }),
+      ...(first.length > 0 && { initContainers: first }),
       containers: [
         {
           ...main(options),
@@ -72,8 +84,7 @@ function culvert(options: TemplateOptions): Readonly<Record<string, unknown>> {
           ...probes(options),
           resources: { requests: { cpu: '10m', memory: '128Mi' } },
           securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
+            ...unprivileged,
             capabilities: { drop: ['ALL'], ...(isKernel && { add: ['NET_ADMIN', ...capabilities] }) },
           },
           volumeMounts: [

@@ -89,6 +89,7 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
     isDefaultLoadBalancer: bool('OPERATOR_DEFAULT_LOAD_BALANCER'),
     proxyImage:
       text('PROXY_IMAGE') || (agent === 'culvert' ? `culvert/agent:${version}` : 'tailscale/tailscale:latest'),
+    apiServerImage: text('K8S_PROXY_IMAGE') || `culvert/apiserver:${version}`,
     agent,
     proxyTags: proxyTags ?? [],
     firewallMode: text('PROXY_FIREWALL_MODE') && choice('PROXY_FIREWALL_MODE', 'auto', 'nftables', 'iptables'),

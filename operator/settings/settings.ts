@@ -14,6 +14,8 @@ export type OperatorSettings = {
   /** LoadBalancers without a class are ours, too. */
   readonly isDefaultLoadBalancer: boolean
   readonly proxyImage: string
+  /** Of the API server proxy, beside the agent. */
+  readonly apiServerImage: string
   /** Which agent `proxyImage` holds. */
   readonly agent: 'culvert' | 'upstream'
   readonly proxyTags: readonly string[]

@@ -47,6 +47,10 @@ export const variables = [
     name: 'PROXY_IMAGE',
     effect: 'The image of proxies; by default Culvert’s of the same version, or `tailscale/tailscale:latest`',
   },
+  {
+    name: 'K8S_PROXY_IMAGE',
+    effect: 'The image of API server proxies, beside that of the agent; by default Culvert’s of the same version',
+  },
   { name: 'PROXY_TAGS', default: 'tag:k8s', effect: 'Tags of proxies, separated by commas' },
   {
     name: 'PROXY_FIREWALL_MODE',
@@ -100,7 +104,6 @@ export const variables = [
   { name: 'TS_PORT', effect: '', ignored: noDevice },
   { name: 'APISERVER_PROXY', effect: '', ignored: `${noDevice}, which the proxy of the API server would need` },
   { name: 'AUTH_PROXY', effect: '', ignored: `${noDevice}, which the proxy of the API server would need` },
-  { name: 'K8S_PROXY_IMAGE', effect: '', ignored: 'groups of the type kube-apiserver are not managed yet' },
 ] as const satisfies readonly Variable[]
 
 export type VariableName = (typeof variables)[number]['name']

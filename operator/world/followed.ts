@@ -3,7 +3,7 @@ import { trimFor } from '../../kube/controller/managed.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Resource, Scope } from '../../kube/controller/resource.ts'
 import { isJsonObject } from '../../lib/json.ts'
-import { namedBy } from '../group-ingress/ask.ts'
+import { groupAskedBy, namedBy } from '../group-ingress/ask.ts'
 import { isReady } from '../group-ingress/entries.ts'
 import { groupsIn } from '../group-ingress/record.ts'
 import { annotations } from '../objects/annotations.ts'
@@ -128,7 +128,11 @@ export function followed(namespace: string): readonly Followed[] {
     all(resources.ingressClasses),
     all(resources.proxyClasses),
     { ...all(resources.nodes), trim: addressesOnly },
-    parent(resources.proxyGroups, 'proxygroup'),
+    parent(resources.proxyGroups, 'proxygroup', {
+      parent: itself('proxygroup'),
+      group: (object) => [groupAskedBy(object) ?? []].flat(),
+      tailscaleService: namedBy,
+    }),
     all(resources.recorders),
     all(resources.dnsConfigs),
     all(resources.tailnets),

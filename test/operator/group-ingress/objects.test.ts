@@ -25,7 +25,8 @@ test('what is made for an Ingress and a Service of a group is as it was', async 
   const made = {
     fqdn: 'app.example.ts.net',
     parent,
-    groups: ['group', 'before'] as const,
+    group: 'group',
+    accounts: ['group', 'before'],
     namespace: settings.namespace,
   }
   const files = Object.entries(ingressUse.files(view)).map(([name, text]) => [name, JSON.parse(String(text))] as const)

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import type { TailscaleService } from '../../../operator/api/api.ts'
 import type { Identity } from '../../../operator/group-ingress/identity.ts'
-import { claim, isElsewhere, isOwned, release } from '../../../operator/group-ingress/owners.ts'
+import { claim, isElsewhere, isOwned, release, type Wish } from '../../../operator/group-ingress/owners.ts'
 
 const east: Identity = { operatorId: 'east', former: [], place: 'cluster-1/tailscale' }
 const west: Identity = { operatorId: 'west', former: [], place: 'cluster-2/tailscale' }
@@ -24,7 +24,7 @@ const idsOf = ({ annotations }: TailscaleService): unknown => {
   return ownerRefs?.map(({ operatorID }) => operatorID)
 }
 /** What is there after a claim. */
-const claimed = (present: TailscaleService | undefined, who: Identity, wanted = wish): TailscaleService => {
+const claimed = (present: TailscaleService | undefined, who: Identity, wanted: Wish = wish): TailscaleService => {
   const next = claim(present, wanted, who)
   if (next.do === 'refuse') throw new Error(next.why)
   return next.service
@@ -79,6 +79,41 @@ describe('one that others have', () => {
     const present = made(ownerRefs)
     expect(claim(present, wish, east)).toEqual({ do: 'refuse', why: expect.stringMatching(why) as unknown })
     expect(release(present, east)).toEqual({ do: 'nothing' })
+  })
+})
+
+describe('one that a group of API server proxies has alone', () => {
+  const only = { kind: 'ProxyGroup', name: 'api', uid: 'u1' }
+  const wanted = { ...wish, resource: only }
+  const refs = (...all: readonly object[]): string => JSON.stringify({ ownerRefs: all })
+  const theirs = { operatorID: 'east', resource: only }
+
+  it('is made, with the object among its owners', () => {
+    const next = claim(undefined, wanted, east)
+    expect(next).toMatchObject({ do: 'put', service: { ...wish, addrs: [] } })
+    const after = claimed(undefined, east, wanted)
+    expect(JSON.parse(after.annotations['tailscale.com/owner-references'] ?? '')).toEqual({ ownerRefs: [theirs] })
+    expect(after).not.toHaveProperty('resource')
+    expect(claim(after, wanted, east)).toMatchObject({ do: 'nothing' })
+    expect(release(after, east, only)).toEqual({ do: 'remove' })
+  })
+
+  it('of Tailscale’s operator is taken over with its addresses, and so is that of an earlier group of this name', () => {
+    const present = made(refs({ operatorID: 'node', resource: { ...only, uid: 'u0' } }), { tags: ['tag:old'] })
+    const after = claimed(present, { ...east, former: ['node'] }, wanted)
+    expect(after).toMatchObject({ addrs: present.addrs, tags: wish.tags })
+    expect(JSON.parse(after.annotations['tailscale.com/owner-references'] ?? '')).toEqual({ ownerRefs: [theirs] })
+  })
+
+  it.each([
+    ['is of another cluster', refs({ operatorID: 'west', resource: only })],
+    ['is of another group', refs({ operatorID: 'east', resource: { ...only, name: 'other' } })],
+    ['is shared', refs({ operatorID: 'east' })],
+    ['has several owners', refs(theirs, { operatorID: 'west' })],
+    ['has no owner', undefined],
+  ])('is not had if it %s, and not removed', (_what, ownerRefs) => {
+    expect(claim(made(ownerRefs), wanted, east).do).toBe('refuse')
+    expect(release(made(ownerRefs), east, only)).toEqual({ do: 'nothing' })
   })
 })
 

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import type { Identity } from '../../../operator/group-ingress/identity.ts'
-import { claim } from '../../../operator/group-ingress/owners.ts'
+import { claim, type Sole } from '../../../operator/group-ingress/owners.ts'
 import { orphans } from '../../../operator/group-ingress/sweep.ts'
 import { settings, worldOf } from '../a-world.ts'
 import { app, db, recordFor } from './a-group.ts'
 
 const east: Identity = { operatorId: 'east', former: [], place: 'cluster-1/tailscale' }
 const west: Identity = { operatorId: 'west', former: [], place: 'cluster-2/tailscale' }
-const ownedBy = (name: string, who: Identity) => {
-  const made = claim(undefined, { name, ports: [], tags: [] }, who)
+const ownedBy = (name: string, who: Identity, resource?: Sole) => {
+  const made = claim(undefined, { name, ports: [], tags: [], ...(resource && { resource }) }, who)
   if (made.do !== 'put') throw new Error('not made')
   return made.service
 }
@@ -23,11 +23,23 @@ test('only what is ours and nothing asks for is swept: not what others own, obje
     ownedBy('svc:copied', { ...east, place: 'cluster-3/tailscale' }),
     { ...ownedBy('svc:plain', east), annotations: {} },
   ]
-  expect(orphans(all, world, east, settings)).toEqual(['svc:left'])
+  expect(orphans(all, world, east, settings)).toEqual([{ name: 'svc:left', only: undefined }])
+})
+
+test('a name that a group had alone is swept once no group asks for it', () => {
+  const group = { apiVersion: 'tailscale.com/v1alpha1', kind: 'ProxyGroup', metadata: { name: 'api', uid: 'u' } }
+  const world = worldOf({ ...group, spec: { type: 'kube-apiserver' } })
+  const all = ['svc:api', 'svc:before'].map((name) =>
+    ownedBy(name, east, { kind: 'ProxyGroup', name: 'api', uid: 'u' }),
+  )
+  const only = { kind: 'ProxyGroup', name: 'api', uid: 'u' }
+  expect(orphans(all, world, east, settings)).toEqual([{ name: 'svc:before', only }])
+  expect(orphans(all, world, west, settings)).toEqual([])
 })
 
 test('what Tailscale’s operator has left is swept, too', () => {
   const [service] = [ownedBy('svc:left', east)]
   const { ['culvert/places']: _places, ...annotations } = service.annotations
-  expect(orphans([{ ...service, annotations }], worldOf(), east, settings)).toEqual(['svc:left'])
+  const found = orphans([{ ...service, annotations }], worldOf(), east, settings)
+  expect(found).toEqual([{ name: 'svc:left', only: undefined }])
 })

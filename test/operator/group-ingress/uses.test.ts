@@ -13,7 +13,7 @@ const filesOf = (...objects: readonly KubeObject[]) => {
 }
 const advertisedBy = (ordinal: number, ...objects: readonly KubeObject[]): unknown =>
   ingressUse.device?.(viewOf(...objects), ordinal)['AdvertiseServices']
-const condition = (...objects: readonly KubeObject[]) => ingressUse.conditions?.(viewOf(...objects))[0]
+const condition = (...objects: readonly KubeObject[]) => ingressUse.report?.(viewOf(...objects)).conditions[0]
 
 const handlers = { Handlers: { '/': { Proxy: 'http://10.96.0.9:80/' } } }
 const recorded = [app(), site, recordFor('ingress', 'app')]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { findGroup, readGroup, typeOf } from '../../../operator/group/group.ts'
+import { accountOf, findGroup, readGroup, typeOf } from '../../../operator/group/group.ts'
 import { settings, worldOf } from '../a-world.ts'
 
 const made = (spec: object, metadata: object = {}): KubeObject => ({
@@ -41,7 +41,12 @@ test('everything can be set', () => {
 
 test.each<[string, object, object, string]>([
   ['of a type that is not known', { type: 'other' }, {}, 'spec.type'],
-  ['of the type kube-apiserver', { type: 'kube-apiserver' }, {}, 'kube-apiserver are not managed yet'],
+  [
+    'of the name of an account',
+    { type: 'kube-apiserver' },
+    { name: 'kube-apiserver-auth-proxy' },
+    'kube-apiserver-auth-proxy is the name of the service account',
+  ],
   ['of another tailnet', { type: 'egress', tailnet: 'second' }, {}, 'the Tailnet "second"'],
   [
     'with a name too long for volumes',
@@ -74,6 +79,17 @@ test('a group is found by its name, unless it is absent or being deleted', () =>
   expect(findGroup(world, 'egress', settings)).toMatchObject({ name: 'egress', type: 'egress' })
   expect(findGroup(world, 'other', settings)).toEqual({ missing: 'ProxyGroup "other" does not exist' })
   expect(findGroup(world, 'going', settings)).toEqual({ missing: 'ProxyGroup "going" is being deleted' })
+})
+
+test('API server proxies impersonate unless they are not to, and run as an account that may only then', () => {
+  const read = (kubeAPIServer?: object) => readGroup(made({ type: 'kube-apiserver', kubeAPIServer }), settings)
+  expect([read(), read({ mode: 'auth' }), read({ mode: 'noauth' })].map((one) => [one.mode, accountOf(one)])).toEqual([
+    ['auth', 'kube-apiserver-auth-proxy'],
+    ['auth', 'kube-apiserver-auth-proxy'],
+    ['noauth', 'egress'],
+  ])
+  const others = readGroup(made({ type: 'egress', kubeAPIServer: { mode: 'auth' } }), settings)
+  expect([others.mode, accountOf(others)]).toEqual([undefined, 'egress'])
 })
 
 test('the type is known also of a group that is refused', () => {

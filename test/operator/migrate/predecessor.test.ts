@@ -75,7 +75,6 @@ describe('what is not managed here', () => {
     object('Tailnet'),
     object('PeerRelay'),
     object('ProxyGroupPolicy'),
-    object('ProxyGroup', { type: 'kube-apiserver' }),
   ])('stops the migration: $kind', (one) => {
     expect(lines({ objects: { value: [one, object('ProxyGroup', { type: 'egress' })] } })).toContainEqual(
       expect.stringMatching(new RegExp(`^error kinds: this operator does not manage: ${one.kind} one\\. `)),

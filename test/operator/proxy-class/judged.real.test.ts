@@ -101,7 +101,7 @@ test('objects of kinds that are not managed say so, and what needs nothing can b
   await bed.cluster.apply(
     of('Tailnet', { credentials: { secretName: 'a' } }, { finalizers }),
     of('DNSConfig', { nameserver: {} }, { finalizers }),
-    of('ProxyGroup', { type: 'kube-apiserver' }, { finalizers }),
+    of('ProxyGroup', { type: 'kube-apiserver', tailnet: 'left' }, { finalizers }),
     of('PeerRelay', {}),
     of('Recorder', { enableUI: true }),
     of('ProxyGroupPolicy', { egress: [] }, { namespace: 'default' }),

@@ -9,6 +9,7 @@ export const settings: OperatorSettings = {
   ingressClass: 'tailscale',
   isDefaultLoadBalancer: false,
   proxyImage: 'example.com/agent:1',
+  apiServerImage: 'example.com/apiserver:1',
   agent: 'culvert',
   proxyTags: ['tag:k8s'],
   firewallMode: '',
