@@ -36,10 +36,10 @@ export const apiServerUse: GroupUse = {
 }
 
 /** The record of the name that the group has: of the one that it asks for, or still of the one before. */
-function recordFor({ world, group, settings }: GroupView): ServiceRecord | undefined {
-  const parent = parentFor(group.object)
-  const asked = recordOf(world, serviceFor(group.object), settings.namespace)
-  return asked !== undefined && isSameParent(asked.parent, parent) ? asked : recordsFor(world, parent)[0]
+function recordFor({ world, group }: GroupView): ServiceRecord | undefined {
+  const asked = serviceFor(group.object)
+  const records = recordsFor(world, parentFor(group.object))
+  return records.find(({ service }) => service === asked) ?? records.find(({ refused }) => refused === undefined)
 }
 
 const nameIn = (view: GroupView): string => recordFor(view)?.service ?? serviceFor(view.group.object)

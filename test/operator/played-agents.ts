@@ -226,7 +226,7 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
         const group = after?.metadata.labels?.['tailscale.com/proxy-group']
         return [group === undefined ? key.replace(/-\d+(-config)?$/, '') : `${namespace}/${group}`]
       }),
-      trigger(maps.store, ({ key }) => [key.replace(/-(egress|ingress)-config(-\d+)?$/, '')]),
+      trigger(maps.store, ({ key }) => [key.replace(/-(egress|ingress|api)-config(-\d+)?$/, '')]),
     ],
     reconcile: keep,
     refuse: async (key, error) => problem(`${key}: ${error.message}`),

@@ -47,4 +47,9 @@ test('a played replica reports what it forwards and advertises, once', () => {
 test('a played replica issues certificates for what is served with HTTPS', () => {
   expect(certificatesOf(ingress)).toEqual(['site.lab.ts.net'])
   expect(certificatesOf(egress)).toEqual([])
+  const config = JSON.stringify({ APIServerProxy: { ServiceName: 'svc:k8s' } })
+  const serve = JSON.stringify({ Services: { 'svc:k8s': {} } })
+  const of = (files: Replica['files']) => certificatesOf({ ...ingress, files })
+  expect(of({ 'config.hujson': config, 'serve-config.json': serve })).toEqual(['k8s.lab.ts.net'])
+  expect(of({ 'config.hujson': config, 'serve-config.json': '{}' })).toEqual([])
 })

@@ -39,13 +39,24 @@ export function replicaChange(replica: Replica, fault: Fault | undefined): Chang
   return Object.fromEntries(Object.entries(wanted).filter(([key, text]) => texts[key] !== text))
 }
 
-/** The Secrets with certificates that the first replica issues: for all HTTPS names of the serve config. */
-export function certificatesOf({ files }: Replica): readonly string[] {
+/**
+ * The Secrets with certificates that the first replica issues: for all HTTPS names of the serve config, and for that of
+ * an API server proxy.
+ */
+export function certificatesOf({ files, texts }: Replica): readonly string[] {
   const { Services = {} } = JSON.parse(files['serve-config.json'] ?? '{}') as {
     readonly Services?: Readonly<Record<string, { readonly Web?: Readonly<Record<string, unknown>> }>>
   }
+  const { APIServerProxy } = JSON.parse(files['config.hujson'] ?? '{}') as {
+    readonly APIServerProxy?: { readonly ServiceName: string }
+  }
+  const { ServiceName = '' } = APIServerProxy ?? {}
+  const domain = texts['device_fqdn']?.replace(/^[^.]*/, '').replace(/\.$/, '') ?? ''
   const sites = Object.values(Services).flatMap(({ Web = {} }) => Object.keys(Web))
-  return sites.flatMap((site) => (site.endsWith(':443') ? [site.slice(0, -':443'.length)] : []))
+  return [
+    ...sites.flatMap((site) => (site.endsWith(':443') ? [site.slice(0, -':443'.length)] : [])),
+    ...(ServiceName in Services ? [`${ServiceName.replace('svc:', '')}${domain}`] : []),
+  ]
 }
 
 /** What a Secret of a certificate has once it is issued; no program reads it where agents are played. */

@@ -122,6 +122,12 @@ env:
   {{- end }}
   - name: PROXY_IMAGE
     value: {{ include "culvert.proxyImage" . }}
+  {{- with .Values.apiServerProxyConfig.image }}
+  {{- if or .repository .repo .tag .digest }}
+  - name: K8S_PROXY_IMAGE
+    value: {{ include "culvert.image" (dict "image" . "repository" "culvert/apiserver" "tag" $.Chart.AppVersion) }}
+  {{- end }}
+  {{- end }}
   - name: PROXY_TAGS
     value: {{ .Values.proxyConfig.defaultTags | quote }}
   {{- with .Values.proxyConfig.firewallMode }}

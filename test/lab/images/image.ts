@@ -21,6 +21,7 @@ export type Image = {
 
 export const agentReference = `culvert.test/agent:${packageJson.version}`
 export const operatorReference = `culvert.test/operator:${packageJson.version}`
+export const apiServerReference = `culvert.test/apiserver:${packageJson.version}`
 export const upstreamReference = `culvert.test/upstream:${tailscaleVersion}`
 
 /**
@@ -34,6 +35,11 @@ export async function buildImage(note: Note = () => undefined): Promise<Image> {
 /** Builds the operator's image from the same Dockerfile, otherwise as `buildImage` does. */
 export async function buildOperatorImage(note: Note = () => undefined): Promise<Image> {
   return await archived(operatorReference, note, (bases) => ['--target=operator', ...ownArguments(bases)])
+}
+
+/** Builds the API server proxy's image from the same Dockerfile, otherwise as `buildImage` does. */
+export async function buildApiServerImage(note: Note = () => undefined): Promise<Image> {
+  return await archived(apiServerReference, note, (bases) => ['--target=apiserver', ...ownArguments(bases)])
 }
 
 const ownArguments = (bases: Bases): string[] => [

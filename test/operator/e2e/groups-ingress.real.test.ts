@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { balancer, endpoints, GroupBed, ingress, proxyGroup } from '../group-ingress/group-bed.ts'
 import { namespace } from '../operator-process.ts'
+import { testApiGroup } from './api-group.ts'
 import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
 
 let here: GroupIngressCluster
@@ -74,6 +75,8 @@ test('in another group it has the same addresses and certificate, and no new con
   expect((await here.bed.control.service('svc:db')).addresses).toEqual(addresses)
   expect(await here.bed.acme.orders('wiki.lab.ts.net')).toHaveLength(1)
 })
+
+testApiGroup(() => here)
 
 test('nothing is left in the cluster and in the tailnet when all is deleted', async () => {
   await here.bed.cluster.kubectl(['delete', 'ingress/wiki', 'service/db', '--timeout=600s'])

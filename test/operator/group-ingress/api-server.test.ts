@@ -140,6 +140,8 @@ describe('the status of an API server group', () => {
       `KubeAPIServerProxyInvalid: ${why}`,
       `KubeAPIServerProxyNoBackends: ${why}`,
     ])
+    const renamed = api({ kubeAPIServer: { hostname: 'k8s' } })
+    expect(told(renamed, record('group', { refused: why })).conditions[0]).toMatch(/^KubeAPIServerProxyValid/)
     expect(told(recordFor('ingress', 'group')).conditions[0]).toBe(
       'KubeAPIServerProxyInvalid: svc:group is that of an object that is gone',
     )

@@ -13,7 +13,8 @@ type Status = {
 }
 
 /** What belongs to groups, rather than to what uses them. */
-const ofGroups = /^(?:secret\/\w+-\d+(?:-config)?|configmap\/\w+-(?:in|e)gress-config|(?:role|rolebinding)\S*\/\w+) ?$/
+const ofGroups =
+  /^(?:secret\/\w+-\d+(?:-config)?|configmap\/\w+-(?:ingress|egress|api)-config|(?:role|rolebinding)\S*\/\w+) ?$/
 
 /** A cluster whose agents are played, with the backend `site` and groups of ingress proxies. */
 export class GroupBed implements AsyncDisposable {

@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { bundle } from '../../agent/proxy.ts'
+import { trusted } from '../../lab/acme/paths.ts'
+import type { KubeObject } from '../../lab/cluster/kubectl.ts'
+import { projectRoot } from '../../lab/paths.ts'
+import { render } from '../../chart/render.ts'
+import { namespace } from '../operator-process.ts'
+import { examplesOf, type GroupIngressCluster } from './group-ingress-cluster.ts'
+
+type Policy = {
+  readonly grants: readonly {
+    readonly src: readonly string[]
+    readonly dst: readonly string[]
+    readonly app?: object
+  }[]
+}
+
+const page = 'operator-apiserver.md'
+
+/** The policy of the page. */
+function policyOf(): Policy {
+  const [, json = ''] = /^```json\n([^]*?)^```$/m.exec(readFileSync(join(projectRoot, 'docs', page), 'utf8')) ?? []
+  return JSON.parse(json) as Policy
+}
+
+/** Tests of a group of API server proxies, through the real tailnet. */
+export function testApiGroup(started: () => GroupIngressCluster): void {
+  const env = { KUBECONFIG: '/tmp/kube', HOME: '/tmp', SSL_CERT_FILE: trusted }
+  /** On a device of somebody in the group `devs`; gives what it prints, and fails as it does. */
+  const run = async (argv: readonly string[]): Promise<string> =>
+    (await started().bed.host('client1').exec(argv, { env })).stdout
+  const whoami = () => run(['kubectl', 'auth', 'whoami', '--output=jsonpath={.status.userInfo.username}'])
+  const group = async () =>
+    (await started().bed.cluster.get<KubeObject & { status?: { url?: string } }>('proxygroup', 'kube'))?.status
+  const serving = async () =>
+    (await started().bed.control.service('svc:kube')).hosts
+      .flatMap(({ node, state }) => (state === 'serving' ? [node] : []))
+      .toSorted()
+
+  test('with the page on API server groups, kubectl shows Pods to somebody as themselves', async () => {
+    const { bed } = started()
+    const { addresses, user } = await bed.control.node('client1')
+    const grants = policyOf().grants.flatMap(({ dst, app }) => (app === undefined ? [] : [{ dst, app: app as never }]))
+    await bed.control.putGrants(grants.map((one) => ({ ...one, src: addresses })))
+    const account = (await render('--set-string=apiServerProxyConfig.allowImpersonation=true')).filter(
+      ({ metadata: { name = '' } }) => ['kube-apiserver-auth-proxy', 'tailscale-auth-proxy'].includes(name),
+    )
+    expect(account).toHaveLength(3)
+    await bed.cluster.apply(...account, ...examplesOf(page))
+    await expect.poll(async () => (await group())?.url).toBe('https://kube.lab.ts.net')
+    const command = [process.execPath, bundle, 'kubeconfig', 'kube', '--socket=/run/tailscale/tailscaled.sock']
+    await run([...command, '--set-current'])
+    await expect.poll(() => whoami().catch(String)).toBe(user)
+    expect(await run(['kubectl', 'get', 'pods', '--namespace=default', '--output=name'])).toContain('pod/')
+    await expect(run(['kubectl', 'get', 'secrets', '--namespace=default'])).rejects.toThrow(/cannot list resource/)
+    await expect.poll(serving).toEqual(['kube-0', 'kube-1'])
+    await started().rolledOut('kube')
+    expect(await bed.acme.orders('kube.lab.ts.net')).toHaveLength(1)
+  })
+
+  test('while a replica of two is killed, kubectl goes on through the other', async () => {
+    const { bed } = started()
+    await bed.cluster.kubectl(['delete', 'pod', 'kube-0', `--namespace=${namespace}`, '--grace-period=0', '--force'])
+    // A client that was with it comes to the other as soon as the tailnet knows.
+    await expect.poll(() => whoami().catch(String)).toContain('@')
+    await started().rolledOut('kube')
+    await expect.poll(serving).toEqual(['kube-0', 'kube-1'])
+    expect(await whoami()).toContain('@')
+    expect(await bed.acme.orders('kube.lab.ts.net')).toHaveLength(1)
+  })
+
+  test('with fewer replicas the others go on, and with the group all of it goes', async () => {
+    const { bed } = started()
+    const patch = JSON.stringify({ spec: { replicas: 1 } })
+    await bed.cluster.kubectl(['patch', 'proxygroup', 'kube', '--type=merge', `--patch=${patch}`])
+    await expect.poll(serving).toEqual(['kube-0'])
+    await bed.cluster.kubectl(['delete', 'proxygroup/kube', '--timeout=600s'])
+    await expect(bed.control.service('svc:kube')).rejects.toThrow()
+    expect((await bed.control.nodes()).filter(({ name }) => name.startsWith('kube-'))).toEqual([])
+  })
+}
