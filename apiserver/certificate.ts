@@ -9,7 +9,8 @@ import type { Pair } from './listener.ts'
 
 /** In milliseconds: between two looks at a certificate, which tailscaled renews in time; for one to be issued. */
 const [lookMs, issueMs, statusMs] = [3_600_000, 600_000, 10_000]
-const [firstPauseMs, longestPauseMs] = [5000, 600_000]
+/** Pauses after failures, the first and the longest: until there is a name, and until there is its certificate. */
+const pausesMs = { name: [1000, 15_000], certificate: [5000, 600_000] } as const
 
 /** A certificate block of PEM, and a block of a key. */
 const blocks = /-----BEGIN (CERTIFICATE|[A-Z ]*PRIVATE KEY)-----[\s\S]+?-----END \1-----/g
@@ -47,18 +48,22 @@ type Parts = {
 
 /** Shows tailscaled's certificate, which it issues and renews, until `signal` aborts. The last one stays meanwhile. */
 export async function keepCertificate({ api, clock, log, signal, service, show, changed }: Parts): Promise<void> {
-  const pause = backoff(firstPauseMs, longestPauseMs)
+  // Authorities limit requests that fail; to ask tailscaled for names costs nothing, and it may only just start.
+  const [forName, forCertificate] = [backoff(...pausesMs.name), backoff(...pausesMs.certificate)]
   let told: string | undefined
   while (!signal.aborted) {
     const either = AbortSignal.any([signal, changed()])
+    let pause = forName
     try {
       const { certDomains = [] } = await getStatus(api, { peers: false, certDomains: true }, either, statusMs)
       const name = certificateName(certDomains, service())
       if (name === undefined) throw new Error(`there is no name with HTTPS among ${certDomains.join(', ') || 'none'}`)
+      pause = forCertificate
       show(readPair(await api.get(`cert/${encodeURIComponent(name)}?type=pair`, either, issueMs)))
       if (told !== '') log(events.certificate({ domain: name }))
       told = ''
-      pause.reset()
+      forName.reset()
+      forCertificate.reset()
       await clock.sleep(lookMs, either)
     } catch (error) {
       if (either.aborted) continue

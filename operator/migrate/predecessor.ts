@@ -85,7 +85,8 @@ function judgeObjects(objects: Fact<readonly KubeObject[]>): readonly Finding[] 
 function judgeId({ operatorId, objects }: Predecessor): readonly Finding[] {
   const check = 'operator-id'
   const groups = 'value' in objects ? objects.value : []
-  if (!groups.some((object) => z.safeParse(groupType, object).data?.spec.type === 'ingress')) return []
+  const haveServices = new Set(['ingress', 'kube-apiserver'])
+  if (!groups.some((object) => haveServices.has(z.safeParse(groupType, object).data?.spec.type ?? ''))) return []
   if ('error' in operatorId) return [failed('error', check, operatorId.error)]
   if (operatorId.value !== undefined)
     return [ok(check, `Tailscale’s operator owned Tailscale Services as ${operatorId.value}, and so will this one`)]

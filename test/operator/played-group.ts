@@ -2,7 +2,7 @@ import { parseAddress } from '../../lib/address.ts'
 import { parseEgressServices } from '../../wire/egress-services.ts'
 import { parseIngressServices } from '../../wire/ingress-services.ts'
 import { renderEgressStatus, renderIngressStatus } from '../../wire/services-status.ts'
-import type { Change, Fault, Texts } from './played-state.ts'
+import { apiServerConfig, type Change, type Fault, type Texts } from './played-state.ts'
 
 /** What a Pod of a group of proxies sees. */
 export type Replica = {
@@ -47,17 +47,20 @@ export function certificatesOf({ files, texts }: Replica): readonly string[] {
   const { Services = {} } = JSON.parse(files['serve-config.json'] ?? '{}') as {
     readonly Services?: Readonly<Record<string, { readonly Web?: Readonly<Record<string, unknown>> }>>
   }
-  const { APIServerProxy } = JSON.parse(files['config.hujson'] ?? '{}') as {
-    readonly APIServerProxy?: { readonly ServiceName: string }
-  }
-  const { ServiceName = '' } = APIServerProxy ?? {}
+  const { ServiceName = '' } = apiServerIn(files[apiServerConfig])
+  const theirs = files[apiServerConfig] === undefined ? apiServerIn(texts[apiServerConfig]).ServiceName : undefined
   const domain = texts['device_fqdn']?.replace(/^[^.]*/, '').replace(/\.$/, '') ?? ''
   const sites = Object.values(Services).flatMap(({ Web = {} }) => Object.keys(Web))
   return [
     ...sites.flatMap((site) => (site.endsWith(':443') ? [site.slice(0, -':443'.length)] : [])),
-    ...(ServiceName in Services ? [`${ServiceName.replace('svc:', '')}${domain}`] : []),
+    ...[ServiceName in Services ? ServiceName : '', theirs ?? ''].flatMap((name) =>
+      name === '' ? [] : [`${name.replace('svc:', '')}${domain}`],
+    ),
   ]
 }
+
+const apiServerIn = (text = '{}'): { readonly ServiceName?: string } =>
+  (JSON.parse(text) as { readonly APIServerProxy?: { readonly ServiceName?: string } }).APIServerProxy ?? {}
 
 /** What a Secret of a certificate has once it is issued; no program reads it where agents are played. */
 export const certificate = { 'tls.crt': 'played certificate', 'tls.key': 'played key' }
@@ -79,7 +82,8 @@ function ingressStatus({ podIPs }: Replica, text: string, isIdle: boolean): stri
 /** tailscaled's own state with what the config advertises. */
 function advertising(texts: Texts): string | undefined {
   const before = texts[texts['_current-profile'] ?? '']
-  const config = Object.keys(texts).find((name) => /^cap-\d+\.hujson$/.test(name))
+  const all = Object.keys(texts)
+  const config = all.find((name) => /^cap-\d+\.hujson$/.test(name)) ?? all.find((name) => name === apiServerConfig)
   if (before === undefined || config === undefined) return undefined
   const { AdvertiseServices } = JSON.parse(texts[config] ?? '{}') as { readonly AdvertiseServices?: readonly string[] }
   return JSON.stringify({ ...(JSON.parse(before) as object), AdvertiseServices })

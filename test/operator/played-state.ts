@@ -76,10 +76,16 @@ export const joined = ({ id, fqdn, addresses, machineKey }: Joined): Change => (
 
 type Config = { readonly AuthKey?: string; readonly Hostname?: string }
 
+/** The config of an API server proxy of Tailscale's operator, which has one document for everything. */
+export const apiServerConfig = 'config.hujson'
+
 /** The config for the highest version that this agent's tailscaled knows. */
 function configOf(texts: Texts): Config | undefined {
   const versions = Object.keys(texts).flatMap((name) => /^cap-(\d+)\.hujson$/.exec(name)?.[1] ?? [])
   const usable = versions.map(Number).filter((version) => version <= capabilityVersion)
-  if (usable.length === 0) return undefined
+  if (usable.length === 0) {
+    const text = texts[apiServerConfig]
+    return text === undefined ? undefined : (JSON.parse(text) as Config)
+  }
   return JSON.parse(texts[`cap-${Math.max(...usable)}.hujson`] ?? '') as Config
 }

@@ -24,6 +24,11 @@ export const asked: readonly KubeObject[] = [
   custom('Connector', 'router', { hostname: 'router', subnetRouter: { advertiseRoutes: ['10.40.0.0/14'] } }),
   custom('ProxyGroup', 'out', { type: 'egress', replicas: 2 }),
   custom('ProxyGroup', 'in', { type: 'ingress', replicas: 2 }),
+  custom('ProxyGroup', 'api', {
+    type: 'kube-apiserver',
+    replicas: 2,
+    kubeAPIServer: { mode: 'noauth', hostname: 'k8s' },
+  }),
   service('backend', {}),
   service('web', { expose: 'true' }, {}, { 'tailscale.com/proxy-class': 'labelled' }),
   service('balancer', {}, balanced),
@@ -37,6 +42,8 @@ export const asked: readonly KubeObject[] = [
 
 /** The names of the StatefulSets' Pods, without the letters that an operator chooses. */
 export const pods = [
+  'api-0',
+  'api-1',
   'in-0',
   'in-1',
   'out-0',

@@ -44,7 +44,8 @@ export class TakeoverBed implements AsyncDisposable {
     const control = await Way.open(bed.cluster.argv.slice(0, -1), new URL(bed.controlUrl))
     await bed.control.putApi({ autoApproveServices: true })
     await bed.control.createNode('warehouse')
-    const upstream = await UpstreamOperator.install(bed, bed.host('operator'), { PROXY_IMAGE: images.theirs })
+    const theirs = { PROXY_IMAGE: images.theirs, K8S_PROXY_IMAGE: images.theirs }
+    const upstream = await UpstreamOperator.install(bed, bed.host('operator'), theirs)
     return new TakeoverBed(bed, kube, control, upstream)
   }
 
@@ -104,7 +105,7 @@ export class TakeoverBed implements AsyncDisposable {
       nodeKey,
     }))
     const services = await Promise.all(
-      ['svc:wiki', 'svc:shared'].map(async (name) => {
+      ['svc:wiki', 'svc:shared', 'svc:k8s'].map(async (name) => {
         const { addresses, annotations } = await control.service(name)
         return { name, addresses, owners: annotations['tailscale.com/owner-references'] }
       }),

@@ -37,14 +37,14 @@ const changedSince = (earlier: ReadonlyMap<string, KubeObject>, now: ReadonlyMap
 
 /** What agents write, what follows from other changes, and the rights of the operators themselves. */
 const later =
-  /^(Secret \S+-\d(-config)?|ConfigMap \S+-(egress|ingress)-config|EndpointSlice \S+|Service default\/remote|\w+ tailscale\/operator)$/
+  /^(Secret \S+-\d(-config)?|ConfigMap \S+-(egress|ingress|api)-config|EndpointSlice \S+|Service default\/remote|\w+ tailscale\/operator)$/
 
 /** What Tailscale's operator makes as it was before. */
 const itsOwn = /^(StatefulSet|ConfigMap \S+-config|Ingress|Connector|ProxyGroup|ProxyClass|Role \S+\/(in|out))( |$)/
 
 /** What stays of ours, and Helm's note of what it has done. */
 const stays =
-  /^((Role|RoleBinding|ServiceAccount) tailscale\/ts-|PodDisruptionBudget |ConfigMap tailscale\/tailscale-service-|Secret tailscale\/(culvert-operator-id$|sh\.helm))/
+  /^((Role|RoleBinding|ServiceAccount) tailscale\/ts-|PodDisruptionBudget |ConfigMap tailscale\/(tailscale-service-|api-api-config$)|Secret tailscale\/(culvert-operator-id$|sh\.helm))/
 
 const lastEvent = async (): Promise<number> => (await at.bed.control.events()).last
 /** Keys that were made, and devices and Services that were removed, since an event of the control server. */
@@ -59,7 +59,7 @@ test('Tailscale’s operator makes every kind', async () => {
   before = await at.identities()
   others = await at.others()
   made = await at.everything()
-  expect(before.secrets).toHaveLength(10)
+  expect(before.secrets).toHaveLength(12)
   expect(others).toHaveLength(foreign().length)
 })
 
@@ -72,7 +72,7 @@ test('a dry run tells that it still runs, then which Pods would be replaced, and
   const all = await at.everything()
   found = await at.rehearse()
   expect(found.findings.filter(({ level }) => level !== 'ok')).toEqual([])
-  expect(found.changes.filter(({ replacesPods }) => replacesPods)).toHaveLength(7)
+  expect(found.changes.filter(({ replacesPods }) => replacesPods)).toHaveLength(8)
   expect((await at.bed.control.apiCalls(since)).filter((call) => !/^(GET|POST \/oauth)/.test(call))).toEqual([])
   expect(await at.identities()).toEqual(before)
   expect(await at.everything()).toEqual(all)
