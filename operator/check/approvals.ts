@@ -20,14 +20,15 @@ export const wishOfConnector = (object: KubeObject, { proxyTags }: Pick<Operator
     return { by: `Connector ${object.metadata.name}`, tags: tags.length > 0 ? tags : proxyTags, wants }
   })
 
-/** The same of a ProxyGroup for ingress. */
+/** The same of a ProxyGroup whose replicas host Tailscale Services. */
 export const wishOfGroup = (object: KubeObject, settings: OperatorSettings) =>
   valid((): Wish | undefined => {
     const { name, type, tags } = readGroup(object, settings)
-    return type === 'ingress' ? { by: `ProxyGroup ${name}`, tags, wants: 'services' } : undefined
+    return type === 'egress' ? undefined : { by: `ProxyGroup ${name}`, tags, wants: 'services' }
   })
 
-function valid(find: () => Wish | undefined): readonly Wish[] {
+/** What is found in an object; nothing if there is nothing, or if the object is not valid. */
+export function valid<T>(find: () => T | undefined): readonly T[] {
   try {
     const wish = find()
     return wish === undefined ? [] : [wish]

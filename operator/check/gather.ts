@@ -5,6 +5,7 @@ import { KubeError } from '../../kube/error.ts'
 import type { ApiRequest } from '../../kube/requests.ts'
 import { limited } from '../../lib/limit.ts'
 import type { TailscaleApi } from '../api/api.ts'
+import { authAccount } from '../group/group.ts'
 import { group, labels, version } from '../objects/names.ts'
 import * as resources from '../objects/resources.ts'
 import type { Read } from '../settings/read.ts'
@@ -15,6 +16,7 @@ import * as answers from './answers.ts'
 import { type Fact, factOf, valueOf } from './fact.ts'
 import type { Facts, Namespace, ServedKinds, Wish } from './facts.ts'
 import { wishOfConnector, wishOfGroup } from './approvals.ts'
+import { impersonating } from './impersonation.ts'
 import { type Access, accesses } from './rules.ts'
 import { tunOfEvent, tunOfPod } from './tun.ts'
 
@@ -51,6 +53,7 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Fac
     services,
     pods,
     wishes,
+    impersonators,
     tuns,
     key,
     unusable,
@@ -66,6 +69,7 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Fac
     every(resources.services, answers.usedByService),
     every(resources.endpointSlices, answers.usedByPods),
     ofCluster(({ api }) => wishesIn(api, own(), signal)),
+    ofCluster(({ api }) => impersonatorsIn(api, own(), signal)),
     ofCluster(({ api }) => tunsIn(api, own().namespace, signal)),
     ofTailnet((api) => tryKey(api, own().proxyTags, signal)),
     ofTailnet((api) => api.check(signal)),
@@ -73,7 +77,7 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Fac
     ofTailnet((api) => api.hasHttps(signal)),
     ofTailnet((api) => api.hasMagicDns(signal)),
   ])
-  const ofBoth = { wishes, approvers, tuns, key, unusable, https, magicDns }
+  const ofBoth = { wishes, impersonators, approvers, tuns, key, unusable, https, magicDns }
   return { settings, apiServer, kinds, forbidden, namespace, nodes, services, pods, ...ofBoth }
 }
 
@@ -110,6 +114,14 @@ async function wishesIn(api: Cluster['api'], settings: OperatorSettings, signal:
   const ofConnectors = every(resources.connectors, (object) => wishOfConnector(object, settings))
   const ofGroups = every(resources.proxyGroups, (object) => wishOfGroup(object, settings))
   return (await Promise.all([ofConnectors, ofGroups])).flat()
+}
+
+async function impersonatorsIn(api: Cluster['api'], settings: OperatorSettings, signal: AbortSignal) {
+  const find = (object: KubeObject) => impersonating(object, settings)
+  const groups = await readAll(api, { resource: resources.proxyGroups, scope: {} }, find, signal)
+  const account = { namespace: settings.namespace, name: authAccount }
+  const hasAccount = groups.length > 0 && (await api.get(resources.serviceAccounts, account, signal)) !== undefined
+  return { groups, hasAccount }
 }
 
 /** What Pods of proxies and kubelet's Events about them tell of nodes. */

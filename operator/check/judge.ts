@@ -2,6 +2,7 @@ import { judgeNamespace, judgeNodes, judgeRights, judgeSettings, judgeVersion } 
 import { valueOf } from './fact.ts'
 import type { Facts } from './facts.ts'
 import type { Finding } from './finding.ts'
+import { judgeImpersonation } from './impersonation.ts'
 import { judgeKinds } from './kinds.ts'
 import { judgeOverlap } from './overlap.ts'
 import { judgeApprovals } from './approvals.ts'
@@ -15,6 +16,7 @@ export const judge = (facts: Facts): readonly Finding[] => [
   ...judgeKinds(facts.kinds),
   ...judgeRights(facts.forbidden),
   ...judgeNamespace(facts.namespace),
+  ...judgeImpersonation(facts),
   ...judgeNodes(facts.nodes),
   ...judgeTun(facts),
   ...judgeOverlap(facts),

@@ -40,6 +40,16 @@ describe('settings', () => {
   })
 })
 
+it('names the groups that impersonate and have no account for that', () => {
+  const impersonators = (hasAccount: boolean) => ({ impersonators: { value: { groups: ['kube'], hasAccount } } })
+  expect(complaints(impersonators(true))).toEqual([])
+  expect(complaints(impersonators(false))).toEqual([
+    expect.stringMatching(
+      /^error impersonation: there is no ServiceAccount kube-apiserver-auth-proxy, .*: kube\. Install/,
+    ),
+  ])
+})
+
 it('passes on the remedy of an error, once', () => {
   const error = new KubeError('get of the version failed', { retryable: true, remedy: 'Check the network.' })
   expect(complaints({ apiServer: { error } })).toEqual([
