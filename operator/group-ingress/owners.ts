@@ -98,8 +98,9 @@ export function claim(present: TailscaleService | undefined, wanted: Wish, ident
     return { do: 'refuse', why: `${wish.name} exists in the tailnet, and was not made by a Kubernetes operator` }
   if (only !== undefined) {
     const before = soleOf(present, identity)
-    // One of the same name with another UID is an earlier one, which is gone.
-    if (before === undefined || before.kind !== only.kind || before.name !== only.name)
+    // One of the same name with another UID is an earlier one, which is gone; unless it is in a copy of this cluster.
+    const isThis = before?.kind === only.kind && before.name === only.name && !isElsewhere(present, identity)
+    if (!isThis)
       return {
         do: 'refuse',
         why: `${wish.name} belongs to somebody else, and an API server proxy shares it with nobody`,
@@ -147,7 +148,8 @@ export function release(
   if (present === undefined) return { do: 'nothing' }
   if (only !== undefined) {
     const { kind, name } = soleOf(present, identity) ?? {}
-    return kind === only.kind && name === only.name ? { do: 'remove' } : { do: 'nothing' }
+    const isThis = kind === only.kind && name === only.name && !isElsewhere(present, identity)
+    return { do: isThis ? 'remove' : 'nothing' }
   }
   if (!isOwned(present, identity)) return { do: 'nothing' }
   const mine = isMyShare(present, identity)

@@ -78,6 +78,7 @@ const lived = [
   'proxyclass/watched',
   'proxygroup/many-out',
   'proxygroup/many-in',
+  'proxygroup/many-api',
   'tailnet/other',
   'dnsconfig/names',
   'peerrelay/relay',
@@ -127,6 +128,7 @@ export async function live(at: EngineBed): Promise<readonly string[]> {
     ingress('site', {}),
     group('many-out', 'egress'),
     group('many-in', 'ingress'),
+    group('many-api', 'kube-apiserver', { kubeAPIServer: { mode: 'noauth' } }),
     service('through', through, { type: 'ExternalName', externalName: 'unused', selector: undefined }),
     ingress('shared', { 'tailscale.com/proxy-group': 'many-in' }),
     custom('Tailnet', 'other', { credentials: { secretName: 'a' } }, upstreams),
@@ -140,7 +142,7 @@ export async function live(at: EngineBed): Promise<readonly string[]> {
   await ready('service', 'lived')
   await ready('service', 'outward')
   await ready('service', 'through')
-  for (const name of ['many-out', 'many-in']) await ready('proxygroup', name)
+  for (const name of ['many-out', 'many-in', 'many-api']) await ready('proxygroup', name)
   type Served = KubeObject & { readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly unknown[] } } }
   const entries = async (name: string) => (await cluster.get<Served>('ingress', name))?.status?.loadBalancer?.ingress
   for (const name of ['site', 'shared']) await expect.poll(() => entries(name), { message: name }).toHaveLength(1)

@@ -115,6 +115,13 @@ describe('one that a group of API server proxies has alone', () => {
     expect(claim(made(ownerRefs), wanted, east).do).toBe('refuse')
     expect(release(made(ownerRefs), east, only)).toEqual({ do: 'nothing' })
   })
+
+  it('is not taken by the same group of a copy of its cluster', () => {
+    const copy: Identity = { ...east, place: 'cluster-3/tailscale' }
+    const present = claimed(undefined, east, wanted)
+    expect(claim(present, wanted, copy).do).toBe('refuse')
+    expect(release(present, copy, only)).toEqual({ do: 'nothing' })
+  })
 })
 
 describe('an operator that has lost its ID', () => {
