@@ -87,8 +87,8 @@ describe('what is not managed here', () => {
   })
 })
 
-describe('the ID by which Tailscale Services are owned', () => {
-  const objects = { value: [object('ProxyGroup', { type: 'ingress' })] }
+describe.each(['ingress', 'kube-apiserver'])('the ID by which Tailscale Services of the type %s are owned', (type) => {
+  const objects = { value: [object('ProxyGroup', { type })] }
 
   it('goes on being that of Tailscale’s operator', () => {
     expect(lines({ objects, operatorId: { value: 'n1CNTRL' } })).toContainEqual(
@@ -96,7 +96,7 @@ describe('the ID by which Tailscale Services are owned', () => {
     )
   })
 
-  it('is not known, which matters only with groups of ingress proxies', () => {
+  it('is not known, which matters only with such groups', () => {
     expect(lines({ objects })).toContainEqual(expect.stringMatching(/^warning operator-id: .*OPERATOR_SECRET/))
     expect(lines({})).not.toContainEqual(expect.stringMatching(/operator-id/))
   })
