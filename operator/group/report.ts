@@ -21,11 +21,7 @@ export type GroupReport = {
  * What is reported of a group with these replicas. `refused`: what keeps it from being as asked; `lack`: why it is not
  * ready even if all replicas are.
  */
-export function groupReport(
-  replicas: readonly Replica[],
-  refused: Refused | undefined,
-  lack: string | undefined = undefined,
-): GroupReport {
+export function groupReport(replicas: readonly Replica[], refused: Refused | undefined, lack?: string): GroupReport {
   const running = replicas.filter(({ isRunning }) => isRunning)
   const waiting = replicas.flatMap((replica) => {
     const trouble = troubleWith(replica)

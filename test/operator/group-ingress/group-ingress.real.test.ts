@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { balancer, endpoints, GroupBed, ingress, proxyGroup } from './group-bed.ts'
-import { testApiGroups } from './api-groups.ts'
 import { walkGroups, walkThroughAll } from './walks.ts'
 
 let here: GroupBed
@@ -239,8 +238,6 @@ test('while Tailscale’s API is away, what is there goes on, and what is new wa
   }
   await expect.poll(() => here.made()).toEqual([])
 })
-
-testApiGroups(() => here)
 
 test('on a control server without Tailscale Services the object says what is lacking', async () => {
   await here.control.putApi({ play: 'headscale' })

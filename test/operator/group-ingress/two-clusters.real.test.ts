@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { SkippingClock } from '../../lib/skipping-clock.ts'
+import { testApiGroups } from './api-groups.ts'
 import { balancer, endpoints, GroupBed, ingress, proxyGroup } from './group-bed.ts'
 
 let east: GroupBed
@@ -93,4 +94,13 @@ test('what asks for a group of another type says so, and nothing is made for it'
   expect(await east.made()).toEqual([])
   await east.remove('service/db', 'ingress/wiki')
   await east.absent('service/db', 'ingress/wiki')
+})
+
+describe('in one of them', () => {
+  let operator: AsyncDisposable
+  beforeAll(async () => {
+    operator = await east.at.operate()
+  })
+  afterAll(() => operator[Symbol.asyncDispose]())
+  testApiGroups(() => east)
 })

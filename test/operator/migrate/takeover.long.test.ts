@@ -40,7 +40,8 @@ const later =
   /^(Secret \S+-\d(-config)?|ConfigMap \S+-(egress|ingress|api)-config|EndpointSlice \S+|Service default\/remote|\w+ tailscale\/operator)$/
 
 /** What Tailscale's operator makes as it was before. */
-const itsOwn = /^(StatefulSet|ConfigMap \S+gress-config|Ingress|Connector|ProxyGroup|ProxyClass|Role \S+\/(in|out))( |$)/
+const itsOwn =
+  /^(StatefulSet|ConfigMap \S+gress-config|Ingress|Connector|ProxyGroup|ProxyClass|Role \S+\/(in|out))( |$)/
 
 /** What stays of ours, and Helm's note of what it has done. */
 const stays =

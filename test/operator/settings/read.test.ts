@@ -16,6 +16,7 @@ test('little is needed', () => {
       ingressClass: 'tailscale',
       isDefaultLoadBalancer: false,
       proxyImage: 'culvert/agent:1.2.3',
+      apiServerImage: 'culvert/apiserver:1.2.3',
       agent: 'culvert',
       proxyTags: ['tag:k8s'],
       firewallMode: '',
