@@ -36,12 +36,12 @@ export function testApiGroups(bed: () => GroupBed): void {
 
   test('a group of API server proxies waits for its account, and then has one name that all replicas advertise', async () => {
     const here = bed()
-    await here.cluster.apply(apiGroup('api', { kubeAPIServer: { hostname: 'k8s' } }))
+    await here.cluster.apply(apiGroup('api', { kubeAPIServer: { hostname: 'k8s' }, hostnamePrefix: 'door' }))
     await expect.poll(() => ready('api')).toMatch(/^False: in the mode auth its Pods run as the ServiceAccount/)
     expect(await here.cluster.get('statefulset', 'api', namespace)).toBeUndefined()
     await here.cluster.apply(account)
     // Nothing tells the operator of the account.
-    await change('api', { hostnamePrefix: 'door' })
+    await here.annotate('proxygroup', 'api', { note: 'there is an account now' })
     await isReady('api', 2)
     expect((await statusOf('api'))?.url).toBe('https://k8s.lab.ts.net')
     expect(await here.condition('proxygroup', 'api', 'KubeAPIServerProxyValid')).toMatch(/^True/)
