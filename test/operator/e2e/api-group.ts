@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../../agent/proxy.ts'
 import { trusted } from '../../lab/acme/paths.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
+import { buildApiServerImage } from '../../lab/images/image.ts'
 import { projectRoot } from '../../lab/paths.ts'
 import { render } from '../../chart/render.ts'
 import { namespace } from '../operator-process.ts'
@@ -26,7 +27,13 @@ function policyOf(): Policy {
 }
 
 /** Tests of a group of API server proxies, through the real tailnet. */
-export function testApiGroup(started: () => GroupIngressCluster): void {
+export const testApiGroup = (started: () => GroupIngressCluster): void =>
+  describe('a group of API server proxies', () => inCluster(started))
+
+function inCluster(started: () => GroupIngressCluster): void {
+  beforeAll(async () => {
+    await started().bed.cluster.importImage((await buildApiServerImage()).archive)
+  })
   const env = { KUBECONFIG: '/tmp/kube', HOME: '/tmp', SSL_CERT_FILE: trusted }
   /** On a device of somebody in the group `devs`; gives what it prints, and fails as it does. */
   const run = async (argv: readonly string[]): Promise<string> =>

@@ -111,7 +111,9 @@ test('objects of kinds that are not managed say so, and what needs nothing can b
     await expect
       .poll(() => shown.standing('left', kind, 'NotManaged'))
       .toContain('NotManaged: This operator does not manage')
-  expect((await bed.cluster.kubectl(['get', 'pg'])).stdout).toMatch(/left\s+ProxyGroupTailnetUnavailable\s+kube-apiserver/)
+  expect((await bed.cluster.kubectl(['get', 'pg'])).stdout).toMatch(
+    /left\s+ProxyGroupTailnetUnavailable\s+kube-apiserver/,
+  )
 
   await bed.cluster.kubectl(['delete', 'tailnet/left', 'dnsconfig/left', '--timeout=300s'])
   await bed.cluster.kubectl(['delete', 'proxygroup/left', '--wait=false'])
