@@ -27,8 +27,9 @@ function policyOf(): Policy {
 }
 
 /** Tests of a group of API server proxies, through the real tailnet. */
-export const testApiGroup = (started: () => GroupIngressCluster): void =>
+export function testApiGroup(started: () => GroupIngressCluster): void {
   describe('a group of API server proxies', () => inCluster(started))
+}
 
 function inCluster(started: () => GroupIngressCluster): void {
   beforeAll(async () => {
