@@ -3,7 +3,9 @@ import { silenceMs, type Taker } from './taker.ts'
 /** A recording on its way to a recorder. */
 export class Upload {
   readonly #taker: Taker
-  readonly #broken = Promise.withResolvers<never>()
+  readonly #lost: (reason: Error) => void
+  /** Reject what is waited for: a promise for all of it would keep something of each piece of a session. */
+  readonly #waiting = new Set<(reason: Error) => void>()
   #error: Error | undefined
   #isEnding = false
   #isDone = false
@@ -11,7 +13,7 @@ export class Upload {
   /** `lost` is called once if the recorder cannot go on; what is written then rejects with the same reason. */
   constructor(taker: Taker, lost: (reason: Error) => void) {
     this.#taker = taker
-    this.#broken.promise.catch(lost)
+    this.#lost = lost
     taker.body.on('error', (error) => this.#fail(error))
     void this.#follow()
   }
@@ -38,11 +40,14 @@ export class Upload {
 
   async #within(work: () => Promise<unknown>): Promise<void> {
     if (this.#error) throw this.#error
+    const { promise, reject } = Promise.withResolvers<never>()
+    this.#waiting.add(reject)
     const late = setTimeout(() => this.#fail(new Error('the recorder takes nothing')), silenceMs)
     try {
-      await Promise.race([work(), this.#broken.promise])
+      await Promise.race([work(), promise])
     } finally {
       clearTimeout(late)
+      this.#waiting.delete(reject)
     }
     // It may have been over for this reason.
     if (this.#error) throw this.#error
@@ -63,6 +68,7 @@ export class Upload {
     if (this.#error !== undefined || this.#isDone) return
     this.#error = error
     this.close()
-    this.#broken.reject(error)
+    for (const reject of this.#waiting) reject(error)
+    this.#lost(error)
   }
 }
