@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises'
-import { CulvertError } from '../lib/errors.ts'
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { codeOf, CulvertError } from '../lib/errors.ts'
 import { close, portOf } from '../lib/http-server.ts'
 import { type Log, openLog } from '../lib/log.ts'
 import { serveHealth } from '../lib/probes.ts'
@@ -149,9 +150,24 @@ async function start(
 
 async function openDirectory(path: string) {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeDirectory(path)
   } catch (cause) {
     throw new CulvertError('settings', `the directory ${path} cannot be made`, { cause })
   }
   return directoryStore(path)
+}
+
+/** With those above it. Node's own way has no end where nothing can be made, as in /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  const make = (): Promise<void> =>
+    mkdir(path, { mode: 0o700 }).catch(async (error: unknown) => {
+      if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+    })
+  try {
+    await make()
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeDirectory(dirname(path))
+    await make()
+  }
 }

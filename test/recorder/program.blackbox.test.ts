@@ -12,6 +12,7 @@ test.each([
   [['secret'], 2, /^$/, /^culvert-recorder: the first argument is not a flag/],
   [[], 1, /^$/, /TSRECORDER_DST, or --dir, must say where recordings are kept/],
   [['--dir=/dev/null/none'], 1, /^$/, /the directory \/dev\/null\/none cannot be made/],
+  [['--dir=/proc/none/deep'], 1, /^$/, /the directory \/proc\/none\/deep cannot be made/],
 ])('with the arguments %j it ends with %i', async (args, exitCode, stdout, stderr) => {
   const ran = await run([process.execPath, bundle, ...args], { env: {}, check: false })
   expect(ran).toEqual({
