@@ -28,7 +28,7 @@ describe('L3 ingress forwards packets of tailnet clients to the backend', () => 
     const { stdout: inWords } = await proxy.command('ruleset')
     for (const family of carried) {
       const to = bed.host('backend').address[family]
-      expect(inWords).toContain(`\nFrom the tailnet, to ${own[family]}: to ${to}, seen as the Pod.\n`)
+      expect(inWords.split('\n')).toContain(`From the tailnet, to ${own[family]}: to ${to}, seen as the Pod.`)
     }
     expect((await proxy.command('ruleset', '--raw')).stdout).toMatch(/^table inet culvert \{|CULVERT/)
     for (const family of ['v4', 'v6'] as const) {

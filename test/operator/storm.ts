@@ -71,5 +71,7 @@ export async function weathers(here: ReplicasBed, replicas: Replicas, rounds: nu
     await control.removeApiFaults()
     await here.settles(replicas)
   }
-  expect(await control.keys()).toEqual([])
+  // Earlier tests of the bed may have left keys: of a replica that was killed, one may be known nowhere.
+  const left = (await control.keys()).filter(({ description }) => description.includes('storm-'))
+  expect(left).toEqual([])
 }
