@@ -35,14 +35,22 @@ export const apiServerUse: GroupUse = {
   concerns: groupConcerns.map(({ resource, keys }) => ({ resource, groups: keys })),
 }
 
+const isGranted = ({ refused }: ServiceRecord): boolean => refused === undefined
+
 /** The record of the name that the group has: of the one that it asks for, or still of the one before. */
 function recordFor({ world, group }: GroupView): ServiceRecord | undefined {
   const asked = serviceFor(group.object)
   const records = recordsFor(world, parentFor(group.object))
-  return records.find(({ service }) => service === asked) ?? records.find(({ refused }) => refused === undefined)
+  return records.find(({ service }) => service === asked) ?? records.find(isGranted)
 }
 
-const nameIn = (view: GroupView): string => recordFor(view)?.service ?? serviceFor(view.group.object)
+/** What its proxies show the certificate of: while another name is refused, still the one before. */
+function nameIn(view: GroupView): string {
+  const record = recordFor(view)
+  const usable =
+    record?.refused === undefined ? record : recordsFor(view.world, parentFor(view.group.object)).find(isGranted)
+  return (usable ?? record)?.service ?? serviceFor(view.group.object)
+}
 
 function report(view: GroupView): UseReport {
   const record = recordFor(view)

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { textOf } from '../objects/annotations.ts'
-import { loadBalancerClass, nodeNameOf } from '../objects/exposed.ts'
+import { hasTarget, loadBalancerClass, nodeNameOf } from '../objects/exposed.ts'
 import { type Parent, parentResources, parentValue } from '../objects/parent.ts'
 import { ingresses, proxyGroups, services } from '../objects/resources.ts'
 import { clusterAddresses, specOf } from '../objects/service.ts'
@@ -66,8 +66,8 @@ export const namedBy = (object: KubeObject): readonly string[] =>
 function isExposedByGroup(service: KubeObject): boolean {
   const spec = specOf(service)
   const asked = textOf(service, 'expose') === 'true'
-  if (spec.type === 'ExternalName')
-    return asked && textOf(service, 'tailnetFqdn') === undefined && textOf(service, 'tailnetIp') === undefined
+  // With a target it is egress, whose controller has the say then.
+  if (spec.type === 'ExternalName') return asked && !hasTarget(service)
   // The API has not chosen its address yet.
   if (spec.clusterIP !== 'None' && clusterAddresses(spec).length === 0) return false
   return asked || (spec.type === 'LoadBalancer' && spec.loadBalancerClass === loadBalancerClass)

@@ -129,12 +129,12 @@ function phaseIn(name: string, { group, former, leaving }: ServiceRecord): Use['
   return name === group && former.length > 0 ? 'arriving' : 'staying'
 }
 
-/** Whether its object still wants it: until it has another one of a name that it asks for now, it keeps this one. */
+/** Whether its object still wants it: until it has one of another name that it asks for now, it keeps this one. */
 function isWanted({ world, settings }: GroupView, { service, parent }: ServiceRecord, object: KubeObject): boolean {
   const asked = askOf(object, settings)?.service
   if (asked === undefined || asked === service) return asked !== undefined
   const other = recordOf(world, asked, settings.namespace)
-  return other === undefined || !isSameParent(other.parent, parent)
+  return other === undefined || other.refused !== undefined || !isSameParent(other.parent, parent)
 }
 
 /** Uses that another operator has provided for: they stay as they are until this one has. */
@@ -190,7 +190,9 @@ const partlyOf = (view: GroupView, { fqdn, service }: ServiceRecord, object: Kub
 
 /** The older go first when not all have room in the files. */
 function fitting(uses: readonly Use[]): readonly Use[] {
-  const sizes = new Map(uses.map((use) => [use, JSON.stringify(use.entry ?? {}).length + use.service.length + 4]))
+  const sizes = new Map(
+    uses.map((use) => [use, Buffer.byteLength(JSON.stringify(use.entry ?? {})) + use.service.length + 4]),
+  )
   let left = mostBytes - [...sizes.values()].reduce((sum, size) => sum + size, 0)
   if (left >= 0) return uses
   const age = ({ object }: Use): string => String(object.metadata['creationTimestamp'])

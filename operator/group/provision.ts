@@ -74,6 +74,19 @@ export function groupProvisioner(options: ProvisionOptions) {
     return { ready, again: soonest(waits), failure }
   }
 
+  /** What the users of a group want made, such as who may connect; gives what went wrong, which stops nothing else. */
+  const objectsOf = async (view: GroupView, use: GroupUse, flight: Flight): Promise<unknown> => {
+    const owns = { owns: (one: KubeObject) => isOurs(parentOfGroup(view.group.name), one) }
+    let failure: unknown
+    for (const one of use.objects?.(view) ?? []) {
+      await apply(one, flight, owns).catch((error: unknown) => {
+        if (flight.signal.aborted) throw error
+        failure ??= error
+      })
+    }
+    return failure
+  }
+
   /** What does not depend on the class goes on also while that is not ready. */
   const withoutClass = async (
     view: GroupView,
@@ -81,7 +94,13 @@ export function groupProvisioner(options: ProvisionOptions) {
     notReady: string,
     flight: Flight,
   ): Promise<Provisioned> => {
-    const { again, failure } = await secretsOf(view, use, (ordinal) => fromClassIn(configOf(view, ordinal)), flight)
+    const unmade = await objectsOf(view, use, flight)
+    const { again, failure = unmade } = await secretsOf(
+      view,
+      use,
+      (ordinal) => fromClassIn(configOf(view, ordinal)),
+      flight,
+    )
     if (failure !== undefined) throw failure
     return { refused: { as: 'pending', reason: 'ProxyClassNotReady', message: notReady }, again }
   }
@@ -126,20 +145,21 @@ export function groupProvisioner(options: ProvisionOptions) {
         surplus: surplus.map(({ metadata }) => metadata.name).filter((name) => !name.endsWith(configSuffix)),
       })
     const canMonitor = world.get(customResourceDefinitions, serviceMonitors) !== undefined
-    const all = [...planned(0), ...(use.objects?.(view) ?? [])]
-    const before = all.filter(({ kind }) => kind !== 'StatefulSet' && (canMonitor || kind !== 'ServiceMonitor'))
+    const before = planned(0).filter(({ kind }) => kind !== 'StatefulSet' && (canMonitor || kind !== 'ServiceMonitor'))
+    const unmade = await objectsOf(view, use, flight)
     for (const one of before) await apply(one, flight, owns)
     const fromClass = (ordinal: number): FromClass => ({
       acceptRoutes: of?.acceptRoutes === true,
       staticEndpoints: endpoints?.addresses[ordinal] ?? [],
     })
-    const { ready, again, failure } = await secretsOf(view, use, fromClass, flight)
+    const { ready, again, failure = unmade } = await secretsOf(view, use, fromClass, flight)
     // A Pod without its config would only fail; but those that run already stay.
     const running = Math.min(replicasIn(present) ?? 0, group.replicas)
     const set = planned(Math.max(ready, running)).at(-1)!
     const result = await apply(set, flight, owns).catch(blaming(of))
     const files = { name: configMapName(group), namespace: settings.namespace }
-    await prune(madeFor(world, parent), [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: files }, ...before], flight)
+    const made = [...before, ...(use.objects?.(view) ?? [])]
+    await prune(madeFor(world, parent), [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: files }, ...made], flight)
     if (failure !== undefined) throw failure
     if (result === 'written' || present === undefined) return { again: soonest([again, soonMs]) }
     await removeSecrets(freeOf(world, surplus, present), { parent, object: group.object }, flight)

@@ -87,12 +87,17 @@ test('a Service that was deleted while no operator ran leaves nothing', async ()
 test('a NetworkPolicy says who may use a Service of a group, as long as one asks for that', async () => {
   await using _ = await at.operate()
   const policies = () => at.here.bed.cluster.list('networkpolicies', namespace)
+  // Also while the group waits for something else, and its proxies forward already.
+  await at.here.bed.cluster.apply(group('one', 2, { proxyClass: 'missing' }))
+  const standing = async () => JSON.stringify(await at.here.bed.cluster.get('proxygroup', 'one'))
+  await expect.poll(standing).toContain('does not exist')
   await at.here.bed.cluster.apply(service('db', { ...through('one'), 'culvert/allow-from': '[apps]' }))
   await expect
     .poll(policies)
     .toMatchObject([
       { metadata: { name: 'one-egress' }, spec: { ingress: [{}, { from: [{}], ports: [{ protocol: 'TCP' }] }] } },
     ])
+  await at.here.bed.cluster.apply(group('one', 2))
   await at.annotate('db', { 'culvert/allow-from': null })
   await expect.poll(policies).toEqual([])
   await at.remove('db')

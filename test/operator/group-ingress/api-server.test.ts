@@ -65,6 +65,8 @@ describe('the files of an API server group', () => {
     const after = filesOf(renamed, record(), record('k8s'))
     expect(after['config.hujson']).toMatchObject({ APIServerProxy: { ServiceName: 'svc:k8s' } })
     expect(after['serve-config.json']).toEqual({ Services: { 'svc:group': site, 'svc:k8s': site } })
+    const refused = filesOf(renamed, record(), record('k8s', { refused: 'taken' }))
+    expect(refused['config.hujson']).toMatchObject({ APIServerProxy: { ServiceName: 'svc:group' } })
   })
 })
 
@@ -83,6 +85,12 @@ describe('a replica', () => {
     expect(advertisedBy(0, renamed, ...all, ...running(0))).toEqual(['svc:group'])
     expect(advertisedBy(0, renamed, ...all, record('k8s'), ...running(0))).toBeUndefined()
     expect(advertisedBy(0, renamed, ...all, record('k8s'), issued('k8s'), ...running(0))).toEqual(['svc:k8s'])
+  })
+
+  it('goes on advertising the old name when the new one is somebody else’s', () => {
+    const renamed = api({ kubeAPIServer: { hostname: 'k8s' } })
+    const taken = record('k8s', { refused: 'taken' })
+    expect(advertisedBy(0, renamed, ...all, taken, ...running(0))).toEqual(['svc:group'])
   })
 
   it('of Tailscale’s operator goes on advertising it until this one has made it its own', () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { KubeObject } from '../../../kube/controller/object.ts'
+import { askOf } from '../../../operator/group-ingress/ask.ts'
 import { certificateRights, emptySecret } from '../../../operator/group-ingress/certificate.ts'
 import { ingressUse } from '../../../operator/group-ingress/ingress-use.ts'
 import { claim } from '../../../operator/group-ingress/owners.ts'
@@ -79,3 +80,15 @@ test.each([
 ])('%s is refused', (_what, object, message) => {
   expect(() => requestOf(object, viewOf(object).world, settings)).toThrow(message)
 })
+
+test.each(['tailscale.com/tailnet-fqdn', 'tailscale.com/tailnet-ip', 'tailscale.com/ts-tailnet-target-ip'])(
+  'a Service with the target %s is led there, and not exposed',
+  (annotation) => {
+    const { metadata, ...service } = db()
+    const annotations = { ...metadata.annotations, 'tailscale.com/expose': 'true' }
+    const exposed = { ...service, metadata: { ...metadata, annotations }, spec: { type: 'ExternalName' } }
+    expect(askOf(exposed, settings)).toBeDefined()
+    const led = { ...exposed, metadata: { ...metadata, annotations: { ...annotations, [annotation]: 'a' } } }
+    expect(askOf(led, settings)).toBeUndefined()
+  },
+)

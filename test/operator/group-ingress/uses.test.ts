@@ -83,8 +83,11 @@ describe('the files of a group', () => {
     expect(sites).toEqual({ Services: { 'svc:app': { TCP: { 443: { HTTPS: true } } } } })
   })
 
-  it('leave out the youngest when not all have room', () => {
-    const long = 'x'.repeat(20_000)
+  it.each([
+    ['x', 20_000],
+    ['字', 2500],
+  ])('leave out the youngest when not all have room, in bytes: %s', (character, length) => {
+    const long = character.repeat(length)
     const many = Array.from({ length: 40 }, (_, index) => {
       const paths = [{ path: `/${long}`, backend: { service: { name: 'site', port: { number: 80 } } } }]
       const name = `app${String(index).padStart(2, '0')}`
@@ -97,6 +100,7 @@ describe('the files of a group', () => {
     expect(names.length).toBeGreaterThan(10)
     expect(names.length).toBeLessThan(40)
     expect(names[0]).toBe('svc:app00')
+    expect(Buffer.byteLength(JSON.stringify(sites))).toBeLessThan(720_000)
     expect(usesOf(viewOf(site, ...many)).at(-1)?.lack).toContain('room in the group')
   })
 })
