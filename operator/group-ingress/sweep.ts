@@ -16,7 +16,7 @@ type Options = {
   readonly caches: Caches
   readonly vips: Vips
   readonly identity: (signal: AbortSignal) => Promise<Identity>
-  readonly settings: Pick<OperatorSettings, 'namespace'>
+  readonly settings: Pick<OperatorSettings, 'namespace' | 'namespaces'>
   readonly clock: Clock
   /** As that of a controller. */
   readonly problem: (key: string, text: string | undefined) => void
@@ -55,13 +55,15 @@ export function sweeper({ caches, vips, identity, settings, clock, problem }: Op
 
 /**
  * This operator's Tailscale Services that nothing in the cluster asks for, or has; `only`: the object that had it alone.
+ * None if it is for some namespaces only: those of Tailscale's operator may be for objects that it does not see.
  */
 export function orphans(
   all: readonly TailscaleService[],
   world: World,
   identity: Identity,
-  { namespace }: Pick<OperatorSettings, 'namespace'>,
+  { namespace, namespaces }: Options['settings'],
 ): readonly { readonly name: string; readonly only: Sole | undefined }[] {
+  if (namespaces.length > 0) return []
   const isAsked = (name: string): boolean =>
     askers.some((resource) => world.by(resource, 'tailscaleService', name).length > 0)
   return all

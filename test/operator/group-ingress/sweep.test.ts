@@ -24,6 +24,8 @@ test('only what is ours and nothing asks for is swept: not what others own, obje
     { ...ownedBy('svc:plain', east), annotations: {} },
   ]
   expect(orphans(all, world, east, settings)).toEqual([{ name: 'svc:left', only: undefined }])
+  // Objects of other namespaces may ask for it.
+  expect(orphans(all, world, east, { ...settings, namespaces: ['apps'] })).toEqual([])
 })
 
 test('a name that a group had alone is swept once no group asks for it', () => {
