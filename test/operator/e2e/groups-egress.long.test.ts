@@ -46,6 +46,7 @@ test('while a node is drained, no new connection fails', async () => {
 })
 
 test(`of ${times} replicas that are killed, each loses connections only until it is back`, async () => {
+  await forwarding(3)
   let outages: readonly Outage[] = []
   const reports = await underLoad(egress, 'db', async () => {
     const names = [0, 1, 2].map((ordinal) => `egress-${ordinal}`)
