@@ -74,17 +74,22 @@ export function groupProvisioner(options: ProvisionOptions) {
     return { ready, again: soonest(waits), failure }
   }
 
-  /** What the users of a group want made, such as who may connect; gives what went wrong, which stops nothing else. */
-  const objectsOf = async (view: GroupView, use: GroupUse, flight: Flight): Promise<unknown> => {
+  /** Makes what the users of a group want, such as who may connect. What goes wrong stops nothing else. */
+  const bringObjects = async (
+    view: GroupView,
+    use: GroupUse,
+    flight: Flight,
+  ): Promise<{ readonly objects: readonly KubeObject[]; readonly failure: unknown }> => {
     const owns = { owns: (one: KubeObject) => isOurs(parentOfGroup(view.group.name), one) }
+    const objects = use.objects?.(view) ?? []
     let failure: unknown
-    for (const one of use.objects?.(view) ?? []) {
+    for (const one of objects) {
       await apply(one, flight, owns).catch((error: unknown) => {
         if (flight.signal.aborted) throw error
         failure ??= error
       })
     }
-    return failure
+    return { objects, failure }
   }
 
   /** What does not depend on the class goes on also while that is not ready. */
@@ -94,7 +99,7 @@ export function groupProvisioner(options: ProvisionOptions) {
     notReady: string,
     flight: Flight,
   ): Promise<Provisioned> => {
-    const unmade = await objectsOf(view, use, flight)
+    const { failure: unmade } = await bringObjects(view, use, flight)
     const { again, failure = unmade } = await secretsOf(
       view,
       use,
@@ -146,7 +151,7 @@ export function groupProvisioner(options: ProvisionOptions) {
       })
     const canMonitor = world.get(customResourceDefinitions, serviceMonitors) !== undefined
     const before = planned(0).filter(({ kind }) => kind !== 'StatefulSet' && (canMonitor || kind !== 'ServiceMonitor'))
-    const unmade = await objectsOf(view, use, flight)
+    const { objects, failure: unmade } = await bringObjects(view, use, flight)
     for (const one of before) await apply(one, flight, owns)
     const fromClass = (ordinal: number): FromClass => ({
       acceptRoutes: of?.acceptRoutes === true,
@@ -158,8 +163,8 @@ export function groupProvisioner(options: ProvisionOptions) {
     const set = planned(Math.max(ready, running)).at(-1)!
     const result = await apply(set, flight, owns).catch(blaming(of))
     const files = { name: configMapName(group), namespace: settings.namespace }
-    const made = [...before, ...(use.objects?.(view) ?? [])]
-    await prune(madeFor(world, parent), [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: files }, ...made], flight)
+    const made = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: files }, ...before, ...objects]
+    await prune(madeFor(world, parent), made, flight)
     if (failure !== undefined) throw failure
     if (result === 'written' || present === undefined) return { again: soonest([again, soonMs]) }
     await removeSecrets(freeOf(world, surplus, present), { parent, object: group.object }, flight)
