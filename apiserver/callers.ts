@@ -1,16 +1,17 @@
-import { type Address, withPort } from '../lib/address.ts'
+import type { Address } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
 import { kept } from '../lib/kept.ts'
 import type { LocalApi } from '../localapi/client.ts'
 import { LocalApiError } from '../localapi/error.ts'
+import { askWhois } from '../localapi/whois.ts'
 import { type Caller, readCaller } from './caller.ts'
 import { Refused } from './refused.ts'
 
 /**
- * How long an answer counts, in milliseconds, if nothing is heard of a change; and how long tailscaled may take. Open
- * requests are looked at every five seconds, so that nobody goes on for ten after a change.
+ * How long an answer counts, in milliseconds, if nothing is heard of a change. Open requests are looked at every five
+ * seconds, so that nobody goes on for ten after a change.
  */
-const [keptMs, limitMs] = [4000, 5000]
+const keptMs = 4000
 
 /** The most answers that are kept. */
 const most = 10_000
@@ -50,9 +51,8 @@ export class Callers {
   }
 
   async #ask(address: Address, port: number): Promise<Caller> {
-    const query = new URLSearchParams({ addr: withPort(address, port), proto: 'tcp' })
     try {
-      const text = await this.#api.get(`whois?${query.toString()}`, this.#signal, limitMs)
+      const text = await askWhois(this.#api, { address, port }, this.#signal)
       const caller = readCaller(text, address, this.#clock.date())
       this.#counted('found')
       return caller

@@ -1,9 +1,8 @@
 import { kubeClient } from '../kube/client.ts'
 import { coalesce } from '../lib/coalesce.ts'
 import { close, portOf } from '../lib/http-server.ts'
-import { type Log, openLog } from '../lib/log.ts'
-import { processEvents } from '../lib/process-events.ts'
-import { endings, failed, type Process } from '../lib/process.ts'
+import type { Log } from '../lib/log.ts'
+import { type Process, runService } from '../lib/process.ts'
 import { localApi } from '../localapi/client.ts'
 import { dialer } from '../localapi/dial.ts'
 import { auditLine, type Audited } from './audit.ts'
@@ -26,32 +25,19 @@ import { Upstream } from './upstream.ts'
 /** How often open requests are looked at, in milliseconds, if nothing is heard of a change. */
 const recheckMs = 5000
 
-/** Runs the proxy to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
-export async function runApiServer(outside: Process): Promise<0 | 1> {
-  const { env, version } = outside
-  const { log, flush } = openLog('apiserver', logSettings(env), outside)
-  const { signalled, forced, uncaught } = endings(outside, 'proxy')
-  log(events.begins({ version }))
-  const stop = new AbortController()
-  try {
-    for (const problem of strayVariables(env)) log(events.setting({ problem }))
-    const settings = readSettings(env)
-    const config = await readConfig(settings.config, log)
-    const proxy = await start(settings, config, outside, log, stop.signal)
-    try {
-      log(processEvents.ends({ reason: await Promise.race([signalled, uncaught]) }))
-      await Promise.race([proxy.drain(), forced, uncaught])
-    } finally {
-      stop.abort()
-      await proxy.close()
-    }
-    return 0
-  } catch (error) {
-    return failed(error, outside, log)
-  } finally {
-    flush()
-  }
-}
+/** Runs the proxy to its end; see `runService`. */
+export const runApiServer = (outside: Process): Promise<0 | 1> =>
+  runService(outside, {
+    source: 'apiserver',
+    called: 'proxy',
+    logs: logSettings(outside.env),
+    begins: events.begins({ version: outside.version }),
+    warnings: strayVariables(outside.env).map((problem) => events.setting({ problem })),
+    start: async (log, signal) => {
+      const settings = readSettings(outside.env)
+      return start(settings, await readConfig(settings.config, log), outside, log, signal)
+    },
+  })
 
 async function start(
   settings: Settings,

@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from './clock.ts'
 import { CulvertError, describe } from './errors.ts'
-import type { Log } from './log.ts'
+import { type Log, openLog } from './log.ts'
+import type { LogEvent } from './log-event.ts'
+import type { LogSettings } from './log-settings.ts'
 import { leaveReason } from './termination-log.ts'
 import { processEvents } from './process-events.ts'
 
@@ -64,4 +66,48 @@ export function failed(error: unknown, { terminationLog }: Pick<Process, 'termin
   log(processEvents.failed({ problem: error }))
   leaveReason(terminationLog, describe(error), log)
   return 1
+}
+
+/** A program that serves, once it has begun. */
+export type Service = {
+  /** Takes nothing new, and lets what is under way go on for a while. */
+  readonly drain: () => Promise<unknown>
+  /** Ends in good order what still goes on, before the signal of the program aborts. */
+  readonly cut?: () => Promise<unknown>
+  readonly close: () => Promise<unknown>
+}
+
+export type Serving = {
+  /** Its name in lines of the log, and in words. */
+  readonly source: string
+  readonly called: string
+  readonly logs: LogSettings
+  readonly begins: LogEvent
+  readonly warnings: readonly LogEvent[]
+  readonly start: (log: Log, signal: AbortSignal) => Promise<Service>
+}
+
+/** Runs a program to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
+export async function runService(outside: Process, serving: Serving): Promise<0 | 1> {
+  const { log, flush } = openLog(serving.source, serving.logs, outside)
+  const { signalled, forced, uncaught } = endings(outside, serving.called)
+  log(serving.begins)
+  const over = new AbortController()
+  try {
+    for (const warning of serving.warnings) log(warning)
+    const service = await serving.start(log, over.signal)
+    try {
+      log(processEvents.ends({ reason: await Promise.race([signalled, uncaught]) }))
+      await Promise.race([service.drain(), forced, uncaught])
+    } finally {
+      await service.cut?.()
+      over.abort()
+      await service.close()
+    }
+    return 0
+  } catch (error) {
+    return failed(error, outside, log)
+  } finally {
+    flush()
+  }
 }

@@ -1,5 +1,19 @@
-import { type Address, parseSingleAddressPrefix } from '../lib/address.ts'
+import { type Address, parseSingleAddressPrefix, withPort } from '../lib/address.ts'
 import { isJsonObject, type JsonObject, parseExactJson } from '../lib/json.ts'
+import type { Origin } from '../lib/proxy-header.ts'
+import type { LocalApi } from './client.ts'
+
+/** How long tailscaled may take to say who somebody is, in milliseconds. */
+const limitMs = 5000
+
+/**
+ * Asks tailscaled who is at the other end of a TCP connection; gives its answer for `readWhois`.
+ * @throws LocalApiError, with a refusal of 404 if it knows nobody there
+ */
+export function askWhois(api: Pick<LocalApi, 'get'>, { address, port }: Origin, signal: AbortSignal): Promise<string> {
+  const query = new URLSearchParams({ addr: withPort(address, port), proto: 'tcp' })
+  return api.get(`whois?${query.toString()}`, signal, limitMs)
+}
 
 /** A node of the tailnet, as tailscaled describes who is at an address. */
 export type Whois = {

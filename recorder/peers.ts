@@ -5,12 +5,12 @@ import { limited } from '../lib/limit.ts'
 import { isLoopback, type Origin } from '../lib/proxy-header.ts'
 import type { LocalApi } from '../localapi/client.ts'
 import { LocalApiError } from '../localapi/error.ts'
-import { readWhois } from '../localapi/whois.ts'
+import { askWhois, readWhois } from '../localapi/whois.ts'
 import { isNodeId } from './keys.ts'
 import { Refused } from './refused.ts'
 
-/** Milliseconds that tailscaled may take to answer, and that an answer counts. */
-const [limitMs, keptMs] = [5000, 4000]
+/** How long an answer counts, in milliseconds. */
+const keptMs = 4000
 
 /** The most answers that are kept, and the most questions at the same time. */
 const [most, atOnce] = [10_000, 32]
@@ -28,10 +28,10 @@ export function askPeer(
   signal: AbortSignal,
   counted: (result: 'found' | 'refused' | 'failed') => void,
 ): AskPeer {
-  const ask = async ({ address, port }: Origin): Promise<Peer> => {
-    const query = new URLSearchParams({ addr: withPort(address, port), proto: 'tcp' })
+  const ask = async (origin: Origin): Promise<Peer> => {
+    const { address } = origin
     try {
-      const text = await api.get(`whois?${query.toString()}`, signal, limitMs)
+      const text = await askWhois(api, origin, signal)
       const { id, name, isExpired } = readWhois(text, isLoopback(address) ? 'of this machine' : address, clock.date())
       if (isExpired) throw new Refused(403, 'unknown-peer', 'the key of this device has expired')
       if (!isNodeId(id)) throw new Error('its stable ID is none')

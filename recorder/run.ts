@@ -2,10 +2,9 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf, CulvertError } from '../lib/errors.ts'
 import { close, portOf } from '../lib/http-server.ts'
-import { type Log, openLog } from '../lib/log.ts'
+import type { Log } from '../lib/log.ts'
 import { serveHealth } from '../lib/probes.ts'
-import { processEvents } from '../lib/process-events.ts'
-import { endings, failed, type Process } from '../lib/process.ts'
+import { type Process, runService } from '../lib/process.ts'
 import { localApi } from '../localapi/client.ts'
 import { exchange, type Parts } from './exchange.ts'
 import { Index } from './index/index.ts'
@@ -25,31 +24,16 @@ const againMs = 60_000
 /** The most that the last answers take after open recordings were cut off, in milliseconds. */
 const lastWordsMs = 5000
 
-/** Runs the recorder to its end. Exit codes: 0 after a signal, 1 after a failure, with a reason that is logged. */
-export async function runRecorder(outside: Process): Promise<0 | 1> {
-  const { env, version } = outside
-  const { log, flush } = openLog('recorder', logSettings(env), outside)
-  const { signalled, forced, uncaught } = endings(outside, 'recorder')
-  log(events.begins({ version }))
-  const over = new AbortController()
-  try {
-    for (const problem of strayVariables(env)) log(events.setting({ problem }))
-    const recorder = await start(readSettings(env), outside, log, over.signal)
-    try {
-      log(processEvents.ends({ reason: await Promise.race([signalled, uncaught]) }))
-      await Promise.race([recorder.drain(), forced, uncaught])
-    } finally {
-      await recorder.cut()
-      over.abort()
-      await recorder.close()
-    }
-    return 0
-  } catch (error) {
-    return failed(error, outside, log)
-  } finally {
-    flush()
-  }
-}
+/** Runs the recorder to its end; see `runService`. */
+export const runRecorder = (outside: Process): Promise<0 | 1> =>
+  runService(outside, {
+    source: 'recorder',
+    called: 'recorder',
+    logs: logSettings(outside.env),
+    begins: events.begins({ version: outside.version }),
+    warnings: strayVariables(outside.env).map((problem) => events.setting({ problem })),
+    start: (log, signal) => start(readSettings(outside.env), outside, log, signal),
+  })
 
 async function start(
   settings: Settings,
