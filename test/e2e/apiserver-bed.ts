@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { localApi } from '../../localapi/client.ts'
 import { type Bed, type Host, type HostProcess, startBed } from '../lab/bed.ts'
@@ -129,19 +129,14 @@ export class ApiServerBed implements AsyncDisposable {
     await api.replace('serve-config', { TCP }, '', new AbortController().signal)
   }
 
-  /** Starts a recorder on robot's node, and gives what it has recorded of the proxy's node. */
-  async startRecorder(): Promise<{ readonly process: HostProcess; readonly recordings: () => Promise<string[]> }> {
+  /** Starts a recorder on robot's node, which keeps what it gets in this directory of its host. */
+  async startRecorder(directory: string): Promise<HostProcess> {
     const robot = this.bed.host('robot')
     await this.#serve(robot, [{ port: 80, local: 8080 }])
-    const argv = [process.execPath, recorderBundle, '--dir=/tmp/recordings', '--port=0']
+    const argv = [process.execPath, recorderBundle, `--dir=${directory}`, '--port=0']
     const started = await robot.spawn([...argv, '--socket=/run/tailscale/tailscaled.sock'], { name: 'recorder' })
     await started.line(/listens on/)
-    const folder = robot.path(`/tmp/recordings/${(await this.bed.control.node('proxy')).stableId}`)
-    const recordings = async (): Promise<string[]> => {
-      const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.cast'))
-      return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
-    }
-    return { process: started, recordings }
+    return started
   }
 
   async #run(proxy: Host, mode: Mode): Promise<void> {

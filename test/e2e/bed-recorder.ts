@@ -12,20 +12,19 @@ export type Event = Readonly<Record<'request' | 'kubernetes' | 'source', Readonl
 /** A recorder on a device of the tailnet. */
 export class BedRecorder {
   readonly #bed: ApiServerBed['bed']
-  readonly #process: HostProcess
+  readonly process: HostProcess
   /** `host:port` of each of its addresses. */
   readonly addresses: readonly string[]
 
   private constructor(bed: ApiServerBed['bed'], process: HostProcess, addresses: readonly string[]) {
     this.#bed = bed
-    this.#process = process
+    this.process = process
     this.addresses = addresses
   }
 
-  static async start({ bed }: ApiServerBed): Promise<BedRecorder> {
-    const program = join(import.meta.dirname, 'programs', 'recorder.ts')
-    const started = await bed.host('robot').spawn([process.execPath, program, path], { name: 'recorder' })
-    await started.line(/^ready/)
+  static async start(its: ApiServerBed): Promise<BedRecorder> {
+    const { bed } = its
+    const started = await its.startRecorder(path)
     const { addresses } = await bed.control.node('robot')
     return new BedRecorder(
       bed,
@@ -34,26 +33,24 @@ export class BedRecorder {
     )
   }
 
-  /** The recordings that are whole, in no order. */
-  async recordings(): Promise<string[]> {
-    const names = (await readdir(this.#inside())).filter((name) => name.endsWith('.cast'))
-    return Promise.all(names.map((name) => readFile(this.#inside(name), 'utf8')))
+  /** The recordings that are whole, in no order; `node`: only those that the node of this name has uploaded. */
+  async recordings(node?: 'proxy'): Promise<string[]> {
+    const below = node === undefined ? '' : (await this.#bed.control.node(node)).stableId
+    return this.#files(below, '.cast')
   }
 
   /** The events of requests so far. */
   async events(): Promise<Event[]> {
-    const text = await readFile(this.#inside('events'), 'utf8')
-    return text
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as Event)
+    return (await this.#files('events', '.json')).map((text) => JSON.parse(text) as Event)
   }
 
-  #inside(name = ''): string {
-    return join(this.#bed.host('robot').path(path), name)
+  async #files(below: string, suffix: string): Promise<string[]> {
+    const folder = join(this.#bed.host('robot').path(path), below)
+    const names = (await readdir(folder, { recursive: true }).catch(() => [])).filter((name) => name.endsWith(suffix))
+    return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
   }
 
   async stop(): Promise<void> {
-    await this.#process.stop()
+    await this.process.stop()
   }
 }
