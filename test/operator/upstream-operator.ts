@@ -5,6 +5,10 @@ import { apiPort, controlPlaneAddress } from '../lab/cluster/addresses.ts'
 import { builtPrograms } from '../lab/ready.ts'
 import { namespace } from './operator-process.ts'
 
+/** The oldest and the newest release that ours takes over from. */
+export const upstreamReleases = ['1.102', '1.104'] as const
+export type UpstreamRelease = (typeof upstreamReleases)[number]
+
 type Texts = Readonly<Record<string, string>>
 
 /** The name of its release, as in Tailscale's documentation. */
@@ -29,8 +33,8 @@ export class UpstreamOperator {
   }
 
   /** Installs it. `proxies`: of its environment, what is for them. */
-  static async install(bed: Bed, host: Host, proxies: Texts = {}): Promise<UpstreamOperator> {
-    const folder = (await builtPrograms('releases'))['k8s-operator']
+  static async install(bed: Bed, host: Host, release: UpstreamRelease, proxies: Texts = {}): Promise<UpstreamOperator> {
+    const folder = (await builtPrograms('releases'))[`k8s-operator-${release}`]
     await bed.cluster.kubectl(['apply', '--server-side', `--filename=${join(folder, 'crds')}`])
     const made = new UpstreamOperator(bed, host, folder, proxies)
     const { id, secret } = await bed.control.createApiClient({ tags: ['tag:k8s-operator'] })

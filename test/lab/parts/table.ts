@@ -5,7 +5,6 @@ import { control, coredns, etcd, helm, k8sOperator, kubernetes } from './module.
 import type { Part } from './part.ts'
 import { promtool } from './promtool.ts'
 import { releases } from './releases.ts'
-import { upstreamOperator } from './upstream-operator.ts'
 
 const ofKubernetes = <Name extends string>(name: Name): Part<Name> =>
   goProgram({ name, module: kubernetes, package: `k8s.io/kubernetes/cmd/${name}` })
@@ -39,7 +38,7 @@ export const groups = {
   image: [debian, node],
   monitoring: [promtool],
   // Other releases of tailscaled, and Tailscale's operator: only for `npm run test:long`.
-  releases: [...releases, upstreamOperator],
+  releases,
   // Tailscale's API server proxy: only for `npm run bench`.
   compared: [goProgram({ name: 'k8s-proxy', module: k8sOperator, package: 'tailscale.com/cmd/k8s-proxy' })],
   // Nothing but Debian packages.

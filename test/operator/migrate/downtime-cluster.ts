@@ -98,7 +98,7 @@ export class DowntimeCluster implements AsyncDisposable {
     const { cluster } = bed
     const proxies = { PROXY_IMAGE: images[1].reference, PROXY_DEFAULT_CLASS: 'lab' }
     const [upstream] = await Promise.all([
-      UpstreamOperator.install(bed, bed.host('operator'), proxies),
+      UpstreamOperator.install(bed, bed.host('operator'), '1.102', proxies),
       ...images.map(({ archive }) => cluster.importImage(archive)),
       cluster.apply(...backendObjects('backend'), ...siteObjects('site'), clientPod('client', 'node1')),
       startEcho(bed.host('warehouse')),

@@ -12,7 +12,7 @@ import { settings } from '../a-world.ts'
 import { namespace, OperatorProcess } from '../operator-process.ts'
 import { joinOf, playAgents, type PlayedAgents } from '../played-agents.ts'
 import { textsOf } from '../played-pods.ts'
-import { UpstreamOperator } from '../upstream-operator.ts'
+import { UpstreamOperator, type UpstreamRelease } from '../upstream-operator.ts'
 import { asked, isProvided, pods } from './asked.ts'
 
 const hosts = { operator: { network: 'cluster' } } as const
@@ -38,14 +38,14 @@ export class TakeoverBed implements AsyncDisposable {
     this.agents = playAgents(kube.direct, { namespace, problem, join: joinOf(bed) })
   }
 
-  static async start(): Promise<TakeoverBed> {
+  static async start(release: UpstreamRelease): Promise<TakeoverBed> {
     const bed = await startBed({ hosts, cluster: { nodes: 0 } })
     const kube = await ApiBed.start(bed)
     const control = await Way.open(bed.cluster.argv.slice(0, -1), new URL(bed.controlUrl))
     await bed.control.putApi({ autoApproveServices: true })
     await bed.control.createNode('warehouse')
     const theirs = { PROXY_IMAGE: images.theirs, K8S_PROXY_IMAGE: images.theirs }
-    const upstream = await UpstreamOperator.install(bed, bed.host('operator'), theirs)
+    const upstream = await UpstreamOperator.install(bed, bed.host('operator'), release, theirs)
     return new TakeoverBed(bed, kube, control, upstream)
   }
 

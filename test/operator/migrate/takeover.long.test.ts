@@ -1,30 +1,12 @@
-import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { differences } from '../../../operator/migrate/differences.ts'
 import type { Migration } from '../../../operator/migrate/look.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import type { OperatorProcess } from '../operator-process.ts'
 import { installInPlace, removeDeployment } from './in-place.ts'
+import { upstreamReleases } from '../upstream-operator.ts'
 import { foreign, TakeoverBed } from './takeover-bed.ts'
-
-let at: TakeoverBed
-let operator: OperatorProcess | undefined
-/** What there was when Tailscale's operator had made everything. */
-let before: Awaited<ReturnType<TakeoverBed['identities']>>
-let others: readonly string[]
-let found: Migration
-let made: Awaited<ReturnType<TakeoverBed['everything']>>
-beforeAll(async () => {
-  at = await TakeoverBed.start()
-})
-afterAll(async () => {
-  await operator?.stop()
-  await at[Symbol.asyncDispose]()
-})
-beforeEach(() => {
-  printLogsOnFailure(at.bed)
-  onTestFailed(() => console.error([...(operator?.logged ?? []), ...at.problems].join('\n')))
-})
 
 /** The objects that are new, gone or another. */
 const changedSince = (earlier: ReadonlyMap<string, KubeObject>, now: ReadonlyMap<string, KubeObject>): string[] =>
@@ -47,66 +29,87 @@ const itsOwn =
 const stays =
   /^((Role|RoleBinding|ServiceAccount) tailscale\/ts-|PodDisruptionBudget |ConfigMap tailscale\/(tailscale-service-|api-api-config$)|Secret tailscale\/(culvert-operator-id$|sh\.helm))/
 
-const lastEvent = async (): Promise<number> => (await at.bed.control.events()).last
-/** Keys that were made, and devices and Services that were removed, since an event of the control server. */
-const intrusions = async (since: number): Promise<readonly string[]> =>
-  (await at.bed.control.apiCalls(since)).filter((call) => /^(DELETE|POST \/tailnet)/.test(call))
+describe.each(upstreamReleases)('Tailscale’s operator %s', (release) => {
+  let at: TakeoverBed
+  let operator: OperatorProcess | undefined
+  /** What there was when Tailscale's operator had made everything. */
+  let before: Awaited<ReturnType<TakeoverBed['identities']>>
+  let others: readonly string[]
+  let found: Migration
+  let made: Awaited<ReturnType<TakeoverBed['everything']>>
+  beforeAll(async () => {
+    at = await TakeoverBed.start(release)
+  })
+  afterAll(async () => {
+    await operator?.stop()
+    await at[Symbol.asyncDispose]()
+  })
+  beforeEach(() => {
+    printLogsOnFailure(at.bed)
+    onTestFailed(() => console.error([...(operator?.logged ?? []), ...at.problems].join('\n')))
+  })
 
-test('Tailscale’s operator makes every kind', async () => {
-  await at.bed.cluster.apply(...foreign())
-  await at.upstream.start()
-  await at.ask()
-  await at.provided('theirs')
-  before = await at.identities()
-  others = await at.others()
-  made = await at.everything()
-  expect(before.secrets).toHaveLength(12)
-  expect(others).toHaveLength(foreign().length)
-})
+  const lastEvent = async (): Promise<number> => (await at.bed.control.events()).last
+  /** Keys that were made, and devices and Services that were removed, since an event of the control server. */
+  const intrusions = async (since: number): Promise<readonly string[]> =>
+    (await at.bed.control.apiCalls(since)).filter((call) => /^(DELETE|POST \/tailnet)/.test(call))
 
-test('a dry run tells that it still runs, then which Pods would be replaced, and changes nothing', async () => {
-  const levels = async () =>
-    (await at.rehearse()).findings.flatMap(({ check, level }) => (level === 'ok' ? [] : [check]))
-  expect(await levels()).toEqual(['predecessor'])
-  await at.upstream.stop()
-  const since = await lastEvent()
-  const all = await at.everything()
-  found = await at.rehearse()
-  expect(found.findings.filter(({ level }) => level !== 'ok')).toEqual([])
-  expect(found.changes.filter(({ replacesPods }) => replacesPods)).toHaveLength(8)
-  expect((await at.bed.control.apiCalls(since)).filter((call) => !/^(GET|POST \/oauth)/.test(call))).toEqual([])
-  expect(await at.identities()).toEqual(before)
-  expect(await at.everything()).toEqual(all)
-})
+  test('Tailscale’s operator makes every kind', async () => {
+    await at.bed.cluster.apply(...foreign())
+    await at.upstream.start()
+    await at.ask()
+    await at.provided('theirs')
+    before = await at.identities()
+    others = await at.others()
+    made = await at.everything()
+    expect(before.secrets).toHaveLength(12)
+    expect(others).toHaveLength(foreign().length)
+  })
 
-test('Culvert’s operator takes over: nothing in the tailnet is new, gone or another, and nothing of anybody else’s', async () => {
-  const since = await lastEvent()
-  const all = await at.everything()
-  await installInPlace(at.bed)
-  operator = await at.operate()
-  await at.provided('ours')
-  const changed = changedSince(all, await at.everything())
-  const listed = found.changes.map(({ object }) => object).filter((name) => !name.startsWith('Pod '))
-  expect(listed.filter((name) => !changed.includes(name))).toEqual([])
-  expect(changed.filter((name) => !listed.includes(name) && !later.test(name))).toEqual([])
-  expect(await at.identities()).toEqual(before)
-  expect(await intrusions(since)).toEqual([])
-  expect(await at.others()).toEqual(others)
-  expect(operator.errors).toEqual([])
-  await operator.stop()
-})
+  test('a dry run tells that it still runs, then which Pods would be replaced, and changes nothing', async () => {
+    const levels = async () =>
+      (await at.rehearse()).findings.flatMap(({ check, level }) => (level === 'ok' ? [] : [check]))
+    expect(await levels()).toEqual(['predecessor'])
+    await at.upstream.stop()
+    const since = await lastEvent()
+    const all = await at.everything()
+    found = await at.rehearse()
+    expect(found.findings.filter(({ level }) => level !== 'ok')).toEqual([])
+    expect(found.changes.filter(({ replacesPods }) => replacesPods)).toHaveLength(8)
+    expect((await at.bed.control.apiCalls(since)).filter((call) => !/^(GET|POST \/oauth)/.test(call))).toEqual([])
+    expect(await at.identities()).toEqual(before)
+    expect(await at.everything()).toEqual(all)
+  })
 
-test('Tailscale’s operator takes back', async () => {
-  const since = await lastEvent()
-  await removeDeployment(at.bed)
-  await at.upstream.reinstall()
-  await at.upstream.start()
-  await at.provided('theirs')
-  expect(await at.identities()).toEqual(before)
-  expect(await intrusions(since)).toEqual([])
-  expect(await at.others()).toEqual(others)
-  const now = await at.everything()
-  const another = changedSince(made, now)
-  expect(another.filter((name) => itsOwn.test(name))).toEqual([])
-  expect(another.filter((name) => !made.has(name) && !stays.test(name))).toEqual([])
+  test('Culvert’s operator takes over: nothing in the tailnet is new, gone or another, and nothing of anybody else’s', async () => {
+    const since = await lastEvent()
+    const all = await at.everything()
+    await installInPlace(at.bed)
+    operator = await at.operate()
+    await at.provided('ours')
+    const changed = changedSince(all, await at.everything())
+    const listed = found.changes.map(({ object }) => object).filter((name) => !name.startsWith('Pod '))
+    expect(listed.filter((name) => !changed.includes(name))).toEqual([])
+    expect(changed.filter((name) => !listed.includes(name) && !later.test(name))).toEqual([])
+    expect(await at.identities()).toEqual(before)
+    expect(await intrusions(since)).toEqual([])
+    expect(await at.others()).toEqual(others)
+    expect(operator.errors).toEqual([])
+    await operator.stop()
+  })
+
+  test('Tailscale’s operator takes back', async () => {
+    const since = await lastEvent()
+    await removeDeployment(at.bed)
+    await at.upstream.reinstall()
+    await at.upstream.start()
+    await at.provided('theirs')
+    expect(await at.identities()).toEqual(before)
+    expect(await intrusions(since)).toEqual([])
+    expect(await at.others()).toEqual(others)
+    const now = await at.everything()
+    const another = changedSince(made, now)
+    expect(another.filter((name) => itsOwn.test(name))).toEqual([])
+    expect(another.filter((name) => !made.has(name) && !stays.test(name))).toEqual([])
+  })
 })
