@@ -39,38 +39,35 @@ type Parts = {
   readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
-  /** The Tailscale Service of the config. */
-  readonly service: () => string | undefined
+  /** The Tailscale Service, such as `svc:kube`; undefined: the node itself. */
+  readonly service: string | undefined
   readonly show: (pair: Pair) => void
-  /** Aborts when the service is another one. */
-  readonly changed: () => AbortSignal
 }
 
-/** Shows tailscaled's certificate, which it issues and renews, until `signal` aborts. The last one stays meanwhile. */
-export async function keepCertificate({ api, clock, log, signal, service, show, changed }: Parts): Promise<void> {
+/** Shows tailscaled's certificate of one name, which it issues and renews, until `signal` aborts. */
+export async function keepCertificate({ api, clock, log, signal, service, show }: Parts): Promise<void> {
   // Authorities limit requests that fail; to ask tailscaled for names costs nothing, and it may only just start.
   const [forName, forCertificate] = [backoff(...pausesMs.name), backoff(...pausesMs.certificate)]
   let told: string | undefined
   while (!signal.aborted) {
-    const either = AbortSignal.any([signal, changed()])
     let pause = forName
     try {
-      const { certDomains = [] } = await getStatus(api, { peers: false, certDomains: true }, either, statusMs)
-      const name = certificateName(certDomains, service())
+      const { certDomains = [] } = await getStatus(api, { peers: false, certDomains: true }, signal, statusMs)
+      const name = certificateName(certDomains, service)
       if (name === undefined) throw new Error(`there is no name with HTTPS among ${certDomains.join(', ') || 'none'}`)
       pause = forCertificate
-      show(readPair(await api.get(`cert/${encodeURIComponent(name)}?type=pair`, either, issueMs)))
+      show(readPair(await api.get(`cert/${encodeURIComponent(name)}?type=pair`, signal, issueMs)))
       if (told !== '') log(events.certificate({ domain: name }))
       told = ''
       forName.reset()
       forCertificate.reset()
-      await clock.sleep(lookMs, either)
+      await clock.sleep(lookMs, signal)
     } catch (error) {
-      if (either.aborted) continue
+      if (signal.aborted) return
       const problem = describe(error)
       if (told !== problem) log(events.noCertificate({ problem }))
       told = problem
-      await clock.sleep(pause.next(), either)
+      await clock.sleep(pause.next(), signal)
     }
   }
 }

@@ -27,7 +27,7 @@ export type Config = {
  */
 export async function readConfig(config: Settings['config'], log: Log): Promise<Config> {
   if ('mode' in config) {
-    const fixed: ApiProxyConfig = { mode: config.mode, serviceName: undefined }
+    const fixed: ApiProxyConfig = { mode: config.mode, serviceNames: [] }
     return { now: () => fixed, follow: async () => {} }
   }
   const { path } = config
@@ -43,7 +43,7 @@ export async function readConfig(config: Settings['config'], log: Log): Promise<
       const before = current
       current = found
       const mode = found.mode ?? 'switched off'
-      const { serviceName: service } = found
+      const [service] = found.serviceNames
       log(service === undefined ? events.config({ mode }) : events.configAs({ mode, service }))
       changed(found, before)
     } catch (error) {

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTls, type Server as TlsServer } from 'node:tls'
+import { createSecureContext, createServer as createTls, type SecureContext, type Server as TlsServer } from 'node:tls'
 import { describe } from '../lib/errors.ts'
 import { greeting, greetingMs } from '../lib/greeting.ts'
 import { portOf } from '../lib/http-server.ts'
@@ -26,7 +26,8 @@ export class Listener {
   /** Of connections within TLS, by their other ends on this machine: TLS has sockets of its own. */
   readonly #origins = new Map<string, Origin>()
   readonly #limit: PerPeer
-  #hasCertificate = false
+  /** By the Tailscale Services that have a certificate of their own. */
+  readonly #shown = new Map<string | undefined, { readonly pair: Pair; readonly context: SecureContext }>()
 
   /** `peerLimit`: how many connections one peer may have. */
   constructor(handlers: Handlers, { tls, peerLimit }: { readonly tls: boolean; readonly peerLimit: number }) {
@@ -57,17 +58,30 @@ export class Listener {
   }
 
   /**
-   * Shows this certificate from now on, by whatever name a client asks.
+   * Shows this certificate from now on to clients that ask by the name of a Tailscale Service, or, without one, by any.
+   * The first one that is shown is for all others, too.
    * @throws Error if it is none, or the key is another one's
    */
-  show({ cert, key }: Pair): void {
-    this.#tls?.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })
-    this.#hasCertificate = true
+  show(pair: Pair, service?: string): void {
+    this.#shown.set(service, { pair, context: createSecureContext({ ...pair, minVersion: 'TLSv1.2' }) })
+    this.#showFirst()
+  }
+
+  /** Shows no certificates of other Tailscale Services any more, unless there is none of these yet. */
+  keepOnly(services: readonly string[]): void {
+    const others = [...this.#shown.keys()].filter((one) => one === undefined || !services.includes(one))
+    if (others.length < this.#shown.size) for (const other of others) this.#shown.delete(other)
+    this.#showFirst()
+  }
+
+  #showFirst(): void {
+    const [first] = this.#shown.values()
+    if (first !== undefined) this.#tls?.setSecureContext({ ...first.pair, minVersion: 'TLSv1.2' })
   }
 
   /** Whether clients can be served, which takes a certificate. */
   get isReady(): boolean {
-    return this.#tls === undefined || this.#hasCertificate
+    return this.#tls === undefined || this.#shown.size > 0
   }
 
   /** Open connections. */
@@ -117,7 +131,7 @@ export class Listener {
 
   #secure(tls: TlsServer, socket: Socket, origin: Origin): void {
     // Nothing can be said before there is a certificate.
-    if (!this.#hasCertificate) return void socket.destroy()
+    if (this.#shown.size === 0) return void socket.destroy()
     const end = endOf(socket)
     this.#origins.set(end, origin)
     socket.on('close', () => this.#origins.delete(end))
@@ -125,7 +139,13 @@ export class Listener {
   }
 
   #createTls(): TlsServer {
-    const tls = createTls({ ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: greetingMs, minVersion: 'TLSv1.2' })
+    const serviceOf = (name: string): string => `svc:${name.toLowerCase().split('.')[0]}`
+    const tls = createTls({
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: greetingMs,
+      minVersion: 'TLSv1.2',
+      SNICallback: (name, done) => done(null, this.#shown.get(serviceOf(name))?.context),
+    })
     tls.on('secureConnection', (socket) => {
       const origin = this.#origins.get(endOf(socket))
       if (origin === undefined) socket.destroy()

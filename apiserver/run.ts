@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { kubeClient } from '../kube/client.ts'
 import { coalesce } from '../lib/coalesce.ts'
 import { close, portOf } from '../lib/http-server.ts'
@@ -55,7 +56,7 @@ async function start(
   const dial = dialer(settings.socket)
   let isDraining = false
   let isFollowed = false
-  let renamed = new AbortController()
+  let named = new AbortController()
 
   const record: Parts['record'] = (audited, kind) => {
     print(auditLine(clock.date(), audited))
@@ -98,20 +99,19 @@ async function start(
   })
   void config.follow((now, before) => {
     if (now.mode !== before.mode) open.endAll('the mode has changed')
-    if (now.serviceName === before.serviceName) return
-    renamed.abort()
-    renamed = new AbortController()
+    if (!isDeepStrictEqual(now.serviceNames, before.serviceNames)) keepCertificates()
   }, signal)
-  if (settings.tls)
-    void keepCertificate({
-      api,
-      clock,
-      log,
-      signal,
-      changed: () => renamed.signal,
-      service: () => config.now().serviceName,
-      show: (pair) => listener.show(pair),
-    })
+  /** Begins anew with all names: what it has shows meanwhile. */
+  function keepCertificates(): void {
+    named.abort()
+    named = new AbortController()
+    const { serviceNames } = config.now()
+    listener.keepOnly(serviceNames)
+    const common = { api, clock, log, signal: AbortSignal.any([signal, named.signal]) }
+    for (const service of serviceNames.length === 0 ? [undefined] : serviceNames)
+      void keepCertificate({ ...common, service, show: (pair) => listener.show(pair, service) })
+  }
+  if (settings.tls) keepCertificates()
 
   const notReady = (): string[] => [
     ...(isDraining ? ['shutting down'] : []),

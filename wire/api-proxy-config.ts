@@ -1,7 +1,7 @@
 import { CulvertError } from '../lib/errors.ts'
 import { type Field, readHujsonObject } from '../lib/hujson.ts'
 import { fieldNamed } from './go-json.ts'
-import { fieldOf, flagOf, isAbsent, type JsonCursor, Refusal, refusal, textOf } from './json-cursor.ts'
+import { fieldOf, flagOf, isAbsent, itemsOf, type JsonCursor, Refusal, refusal, textOf } from './json-cursor.ts'
 
 /**
  * Whom the API server sees: `auth` the caller, whom the proxy impersonates; `noauth` whoever the caller's own
@@ -13,8 +13,11 @@ export type ApiProxyMode = 'auth' | 'noauth'
 export type ApiProxyConfig = {
   /** Undefined if nothing is to be passed on. */
   readonly mode: ApiProxyMode | undefined
-  /** The Tailscale Service under whose name clients come, such as `svc:kube`; undefined: the node's own name. */
-  readonly serviceName: string | undefined
+  /**
+   * The Tailscale Services under whose names clients come, such as `svc:kube`; none: under the node's own name. There
+   * are several while a name changes, of which Tailscale's proxy knows the first one.
+   */
+  readonly serviceNames: readonly string[]
 }
 
 const version = 'v1alpha1'
@@ -42,12 +45,20 @@ export function parseApiProxyConfig(path: string, bytes: Buffer): ApiProxyConfig
 const at = (field: Field | undefined): JsonCursor => ({ value: field?.value, path: 'APIServerProxy' })
 
 function read(cursor: JsonCursor): ApiProxyConfig {
-  if (isAbsent(cursor)) return { mode: undefined, serviceName: undefined }
+  if (isAbsent(cursor)) return { mode: undefined, serviceNames: [] }
   const [enabled, mode, service] = ['Enabled', 'Mode', 'ServiceName'].map((name) => fieldOf(cursor, name))
-  const name = textOf(service!)
-  if (name !== '' && !/^svc:[a-z0-9-]{1,63}$/.test(name)) throw refusal(service!, 'the name of a Tailscale Service')
+  const others = fieldOf(cursor, 'OtherServiceNames')
+  const serviceNames = [service!, ...(isAbsent(others) ? [] : itemsOf(others))]
+    .map(serviceOf)
+    .filter((name) => name !== '')
   const known = (['auth', 'noauth'] as const).find((one) => one === mode!.value)
-  if (!flagOf(enabled!)) return { mode: undefined, serviceName: name || undefined }
+  if (!flagOf(enabled!)) return { mode: undefined, serviceNames }
   if (known === undefined) throw refusal(mode!, '"auth" or "noauth"')
-  return { mode: known, serviceName: name || undefined }
+  return { mode: known, serviceNames }
+}
+
+function serviceOf(cursor: JsonCursor): string {
+  const name = textOf(cursor)
+  if (name !== '' && !/^svc:[a-z0-9-]{1,63}$/.test(name)) throw refusal(cursor, 'the name of a Tailscale Service')
+  return name
 }

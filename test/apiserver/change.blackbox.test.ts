@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { describe, expect, it } from 'vitest'
+import { certificateFor } from '../kube/api-server.ts'
 import { auth, head, reading, watchPath } from './asking.ts'
 import { ProxyBed } from './proxy-bed.ts'
 
@@ -12,8 +14,41 @@ describe('a change of the config', () => {
     writeFileSync(join(root, 'next'), content)
     renameSync(join(root, 'next'), join(root, 'config.hujson'))
   }
-  const start = (first: string) =>
-    ProxyBed.start({ TS_K8S_PROXY_CONFIG: 'ROOT/config.hujson' }, (bed) => write(bed, first))
+  const file = { TS_K8S_PROXY_CONFIG: 'ROOT/config.hujson' }
+  const start = (first: string) => ProxyBed.start(file, (bed) => write(bed, first))
+
+  it('of the name has the certificate of each name shown to who asks by it, until the old name goes', async () => {
+    const names = ['old.lab.ts.net', 'new.lab.ts.net'] as const
+    const [before, after] = await Promise.all(names.map((name) => certificateFor(`DNS:${name}`)))
+    const named = (ServiceName: string, ...OtherServiceNames: readonly string[]): string =>
+      config({ Enabled: true, Mode: 'auth', ServiceName, OtherServiceNames })
+    await using bed = await ProxyBed.start({ ...file, CULVERT_APISERVER_TLS: 'true' }, (prepared) => {
+      prepared.tailscaled.pairs.set(names[0], `${before!.key}${before!.cert}`)
+      write(prepared, named('svc:old'))
+    })
+    /** The name in the certificate that a client is shown which asks by this one. */
+    const shownTo = async (servername?: string): Promise<string | undefined> => {
+      const socket = connectTls({
+        socket: await bed.open(),
+        rejectUnauthorized: false,
+        ...(servername && { servername }),
+      })
+      await once(socket, 'secureConnect')
+      const { subjectaltname } = socket.getPeerCertificate()
+      socket.destroy()
+      return subjectaltname?.replace('DNS:', '')
+    }
+    write(bed, named('svc:old', 'svc:new'))
+    await bed.logged(/there is no name with HTTPS among localhost, old/)
+    expect([await shownTo(names[0]), await shownTo(names[1])]).toEqual([names[0], names[0]])
+    bed.tailscaled.pairs.set(names[1], `${after!.key}${after!.cert}`)
+    write(bed, named('svc:new', 'svc:old'))
+    await bed.logged(/shows the certificate of new/)
+    expect([await shownTo(names[0]), await shownTo(names[1]), await shownTo()]).toEqual([...names, names[0]])
+    write(bed, named('svc:new'))
+    await expect.poll(() => shownTo(names[0])).toBe(names[1])
+    expect(await shownTo()).toBe(names[1])
+  })
 
   it('applies at once, ends what began before, and one that cannot be used leaves the last', async () => {
     await using bed = await start(config({ Enabled: true, Mode: 'auth' }))

@@ -13,6 +13,8 @@ export class Tailscaled implements AsyncDisposable {
   /** The addresses that were asked for, and how. */
   readonly asked: string[] = []
   pair = ''
+  /** Certificates with their keys, by the names that it has besides. */
+  readonly pairs = new Map<string, string>()
 
   private constructor(server: Server) {
     this.#server = server.on('request', ({ url = '' }, response) => this.#answer(url, response))
@@ -61,8 +63,13 @@ export class Tailscaled implements AsyncDisposable {
       this.#watchers.add(response)
       response.on('close', () => this.#watchers.delete(response))
     } else if (path === 'status')
-      response.end('{"Self":{"ID":"n","DNSName":"kube.lab.ts.net."},"CertDomains":["localhost"]}')
-    else if (path.startsWith('cert/')) response.end(this.pair)
+      response.end(
+        JSON.stringify({
+          Self: { ID: 'n', DNSName: 'kube.lab.ts.net.' },
+          CertDomains: ['localhost', ...this.pairs.keys()],
+        }),
+      )
+    else if (path.startsWith('cert/')) response.end(this.pairs.get(path.slice('cert/'.length)) ?? this.pair)
     else response.writeHead(404).end('not found')
   }
 

@@ -6,15 +6,20 @@ import { parseApiProxyConfig } from '../../wire/api-proxy-config.ts'
 const parse = (text: string) => parseApiProxyConfig('/etc/proxy/config.hujson', Buffer.from(text))
 const proxy = (fields: object): string =>
   JSON.stringify({ Version: 'v1alpha1', AuthKey: 'tskey-secret', APIServerProxy: fields })
-const off = { mode: undefined, serviceName: undefined }
+const off = { mode: undefined, serviceNames: [] }
 
 describe('the config document of an API server proxy', () => {
   it.each<[string, string, object]>([
-    ['with impersonation', proxy({ Enabled: true, Mode: 'auth' }), { mode: 'auth', serviceName: undefined }],
+    ['with impersonation', proxy({ Enabled: true, Mode: 'auth' }), { mode: 'auth', serviceNames: [] }],
     [
       'without',
       proxy({ Enabled: true, Mode: 'noauth', ServiceName: 'svc:kube' }),
-      { mode: 'noauth', serviceName: 'svc:kube' },
+      { mode: 'noauth', serviceNames: ['svc:kube'] },
+    ],
+    [
+      'with several names',
+      proxy({ Enabled: true, Mode: 'auth', ServiceName: 'svc:new', OtherServiceNames: ['svc:old'] }),
+      { mode: 'auth', serviceNames: ['svc:new', 'svc:old'] },
     ],
     ['switched off', proxy({ Enabled: false, Mode: 'auth', ServiceName: '' }), off],
     ['that says nothing of it', '{"Version":"v1alpha1"}', off],
@@ -43,6 +48,11 @@ describe('the config document of an API server proxy', () => {
     ['with another mode', proxy({ Enabled: true, Mode: 'AUTH' }), /Mode.*auth/],
     ['switched on by a text', proxy({ Enabled: 'true', Mode: 'auth' }), /Enabled/],
     ['with a name that is none', proxy({ Enabled: true, Mode: 'auth', ServiceName: 'kube' }), /ServiceName/],
+    [
+      'with another name that is none',
+      proxy({ Enabled: true, Mode: 'auth', ServiceName: 'svc:kube', OtherServiceNames: ['kube'] }),
+      /OtherServiceNames\[0\]/,
+    ],
     ['where it is a list', proxy([]), /APIServerProxy/],
   ])('is refused: %s', (_what, text, reason) => {
     expect(() => parse(text)).toThrow(reason)
