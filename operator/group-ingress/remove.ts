@@ -44,14 +44,22 @@ export type Remover = ReturnType<typeof remover>
 export function remover({ caches: { world }, applier: { prune }, tell, vips, settings, clock }: Options) {
   const { namespace } = settings
   const departing = departures(clock)
+  /** Of those that are about to go, whether other clusters have them, too. */
+  const shared = new Map<string, boolean>()
   const hasWaited = deletionPatience(clock)
 
+  const forget = (service: string): void => {
+    departing(service, [], () => false)
+    shared.delete(service)
+  }
+
   /** How long to wait until replicas need not serve a Tailscale Service any more; 0: no more. */
-  const withdrawal = (record: ServiceRecord): number => {
+  const withdrawal = async (record: ServiceRecord, signal: AbortSignal): Promise<number> => {
     const { service } = record
     const hosts = hostsIn(record).filter((name) => world.get(proxyGroups, name) !== undefined)
     // Without another cluster, clients have nowhere else to go.
-    const isShared = vips.isShared(service)
+    const isShared = shared.get(service) ?? (await vips.isShared(service, signal))
+    shared.set(service, isShared)
     const isHost = (name: string): boolean => isHostedBy(world, namespace, name, service, isShared)
     return Math.max(0, ...departing(service, hosts, isHost, isShared ? undefined : 0).values())
   }
@@ -90,10 +98,10 @@ export function remover({ caches: { world }, applier: { prune }, tell, vips, set
   /** Takes away one Tailscale Service. `object`: its parent, unless that is gone. */
   const one = async (record: ServiceRecord, object: KubeObject | undefined, flight: Flight): Promise<Removal> => {
     const { service, parent, fqdn } = record
-    const wait = withdrawal(record)
+    const wait = await withdrawal(record, flight.signal)
     if (wait > 0) return { left: true, again: wait }
     if (heir(service, parent) === undefined) await giveUp(service, parent, object, flight.signal)
-    departing(service, [], () => false)
+    forget(service)
     const kept = world.get(configMaps, recordKey(service, namespace))
     const certificate = certificates(parent, (name) => name === fqdn)
     await prune([...certificate, ...(kept === undefined ? [] : [kept])], [], flight)
@@ -102,6 +110,8 @@ export function remover({ caches: { world }, applier: { prune }, tell, vips, set
 
   return {
     one,
+    /** Forgets that one was about to go, since its object asks for it. */
+    stays: forget,
     /** Takes away what is there of a parent's certificates but for those with these names. */
     certificates: (parent: Parent, names: readonly string[], flight: Flight): Promise<number> =>
       prune(

@@ -27,8 +27,8 @@ export type Vips = {
    * @throws ApiError
    */
   readonly release: (name: string, signal: AbortSignal, only?: Pick<Sole, 'kind' | 'name'>) => Promise<void>
-  /** Whether operators of other clusters own it, too, as far as is known. */
-  readonly isShared: (name: string) => boolean
+  /** Whether operators of other clusters own it, too, as the tailnet says now; true if it does not answer. */
+  readonly isShared: (name: string, signal: AbortSignal) => Promise<boolean>
   /** All of the tailnet. @throws ApiError */
   readonly list: (signal: AbortSignal) => Promise<readonly TailscaleService[]>
 }
@@ -83,7 +83,8 @@ export function vips({ api, identity, clock, random = Math.random }: Options): V
       .listServices(signal)
       .then((all) => {
         const present = new Map(all.map((service) => [service.name, service]))
-        for (const name of known.keys()) remember(name, present.get(name))
+        // Whoever asks for one that is not there remembers that.
+        for (const name of known.keys()) if (!present.has(name)) known.delete(name)
         for (const [name, service] of present) remember(name, service)
         return all
       })
@@ -112,9 +113,14 @@ export function vips({ api, identity, clock, random = Math.random }: Options): V
 
   return {
     list,
-    isShared: (name) => {
-      const service = known.get(name)?.service
-      return service !== undefined && ownersOf(service).length > 1
+    isShared: async (name, signal) => {
+      try {
+        const service = await fetch(name, signal)
+        return service !== undefined && ownersOf(service).length > 1
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error
+        return !hasNone(error)
+      }
     },
     claim: async (wish, signal) => {
       const who = await identity(signal)

@@ -153,6 +153,19 @@ test('the last owner removes it, the others only leave', async () => {
   await west.release('svc:web', never)
 })
 
+test('whether others share one is asked anew, and taken to be so while the API is away', async () => {
+  const tailnet = new Tailnet()
+  const [{ shared: east }, { shared: west }] = [operator(tailnet, 'east'), operator(tailnet, 'west')]
+  await east.claim(wish, never)
+  expect(await east.isShared('svc:web', never)).toBe(false)
+  await west.claim(wish, never)
+  expect(await east.isShared('svc:web', never)).toBe(true)
+  expect(await operator(tailnet, 'east').shared.isShared('svc:web', never)).toBe(true)
+  expect(await east.isShared('svc:none', never)).toBe(false)
+  tailnet.seen = () => Promise.reject(new ApiError('away', { problem: 'unavailable' }))
+  expect(await east.isShared('svc:none', never)).toBe(true)
+})
+
 test('a failure of the API is that of the call', async () => {
   const tailnet = new Tailnet()
   tailnet.seen = () => Promise.reject(new ApiError('away', { problem: 'unavailable' }))
