@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
+import type { KubeObject } from '../../../kube/controller/object.ts'
 import type { Identity } from '../../../operator/group-ingress/identity.ts'
 import { claim, type Sole } from '../../../operator/group-ingress/owners.ts'
-import { orphans } from '../../../operator/group-ingress/sweep.ts'
+import { orphanedCertificates, orphans } from '../../../operator/group-ingress/sweep.ts'
 import { settings, worldOf } from '../a-world.ts'
-import { app, db, recordFor } from './a-group.ts'
+import { app, db, recordFor, secret } from './a-group.ts'
 
 const east: Identity = { operatorId: 'east', former: [], place: 'cluster-1/tailscale' }
 const west: Identity = { operatorId: 'west', former: [], place: 'cluster-2/tailscale' }
@@ -37,6 +38,18 @@ test('a name that a group had alone is swept once no group asks for it', () => {
   const only = { kind: 'ProxyGroup', name: 'api', uid: 'u' }
   expect(orphans(all, world, east, settings)).toEqual([{ name: 'svc:before', only }])
   expect(orphans(all, world, west, settings)).toEqual([])
+})
+
+test('what was made for a certificate is swept once nothing asks for its name, and nothing has it', () => {
+  const labels = { 'tailscale.com/domain': 'app.example.ts.net' }
+  const made = secret('app.example.ts.net', {}, labels)
+  const found = (...objects: readonly KubeObject[]) =>
+    orphanedCertificates(worldOf(made, secret('group-0', {}), ...objects), settings)
+  expect(found()).toEqual([made])
+  expect(found(app())).toEqual([])
+  expect(found(recordFor('ingress', 'app'))).toEqual([])
+  // Objects of other namespaces may ask for it.
+  expect(orphanedCertificates(worldOf(made), { ...settings, namespaces: ['apps'] })).toEqual([])
 })
 
 test('what Tailscale’s operator has left is swept, too', () => {
