@@ -47,10 +47,11 @@ export function allocator(world: Pick<World, 'by'>, clock: Clock) {
     const { parent, uid, present, group, ports, range } = asked
     const id = idOf(parent)
     const own = present === undefined ? new Map<string, number>() : portsOf(present)
+    const ownPorts = new Set(own.values())
     const [used, keys] = [new Set<number>(), new Set<string>()]
     const add = (other: { readonly key: string; readonly ports: Iterable<number> }, isJunior: boolean): void => {
       if (!(isJunior && other.key === present?.key)) keys.add(other.key)
-      for (const port of other.ports) if (!(isJunior && own.values().some((one) => one === port))) used.add(port)
+      for (const port of other.ports) if (!(isJunior && ownPorts.has(port))) used.add(port)
     }
     const others = servicesOf(world, group).filter((service) => idOf(service.parent) !== id)
     const shown = new Map(others.map((service) => [idOf(service.parent), service]))

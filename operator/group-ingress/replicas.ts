@@ -2,11 +2,11 @@ import * as z from 'zod/mini'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { isJsonObject, optional, parseJson } from '../../lib/json.ts'
 import { memoOf } from '../../lib/memo.ts'
-import { keys, parseDeviceFqdn, parseHosted } from '../../wire/state-secret.ts'
+import { keys, parseHosted } from '../../wire/state-secret.ts'
 import { parseIngressStatus } from '../../wire/services-status.ts'
 import { renderIngressService } from '../../wire/ingress-services.ts'
 import { pods, secrets } from '../objects/resources.ts'
-import { textIn } from '../proxy/state.ts'
+import { fqdnIn, textIn } from '../proxy/state.ts'
 import type { GroupView } from '../group/use.ts'
 import { advertisedServices } from '../world/state.ts'
 import type { World } from '../world/world.ts'
@@ -44,7 +44,7 @@ export function replicaOf({ group, world, settings }: GroupView, ordinal: number
     name,
     pod,
     isCurrent: uid !== undefined && uid === pod?.metadata.uid && pod.metadata.deletionTimestamp === undefined,
-    fqdn: parseDeviceFqdn(textIn(state, keys.deviceFqdn) ?? ''),
+    fqdn: fqdnIn(state),
     advertised: state === undefined ? none : advertisedIn(state),
     accepted: state === undefined ? undefined : acceptedIn(state),
     configured: config === undefined ? none : configuredIn(config),

@@ -3,7 +3,7 @@ import { UserError } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import { parseAddress } from '../../lib/address.ts'
 import { quote } from '../../lib/quote.ts'
-import { readBackendProtocols, readFqdn, readHostname, readNames, readTags } from './texts.ts'
+import { mostNames, readBackendProtocols, readFqdn, readHostname, readNames, readTags } from './texts.ts'
 
 export { proxyClassOf } from './class-of.ts'
 
@@ -147,7 +147,7 @@ export const annotations = {
   allowFrom: annotation(
     'culvert/allow-from',
     service,
-    '`*`, or names of namespaces separated by commas or as a list of YAML',
+    `\`*\`, or names of namespaces separated by commas or as a list of YAML, ${mostNames} at most`,
     readNames,
     'L3 egress: a NetworkPolicy lets only Pods of these namespaces use the proxy, or of a group the ports for this Service; an empty list lets none.',
   ),

@@ -20,6 +20,9 @@ export function readTags(text: string): readonly string[] | undefined {
   return tags.every((tag) => tagPattern.test(tag)) ? [...new Set(tags)] : undefined
 }
 
+/** A NetworkPolicy for a group has those of all its Services, and the API takes no objects of any size. */
+export const mostNames = 200
+
 /** Names separated by commas, blanks or newlines, or as a list of JSON or YAML; `*` for any. */
 export function readNames(text: string): '*' | readonly string[] | undefined {
   const names = text
@@ -28,7 +31,8 @@ export function readNames(text: string): '*' | readonly string[] | undefined {
     .map((name) => name.replace(/^(["'])(.*)\1$/, '$2'))
     .filter((name) => name !== '' && name !== '-')
   if (names.length === 1 && names[0] === '*') return '*'
-  return names.every((name) => label.test(name)) ? [...new Set(names)] : undefined
+  const all = [...new Set(names)]
+  return all.length <= mostNames && all.every((name) => label.test(name)) ? all : undefined
 }
 
 export const backendProtocols = ['HTTP', 'HTTPS', 'HTTPS+INSECURE'] as const

@@ -20,11 +20,15 @@ const dnsName = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)
 const usable = (name: string | undefined): string | undefined =>
   name !== undefined && name.length <= 253 && dnsName.test(name) ? name : undefined
 
+/** The full name of a node, by its state; undefined until it has joined. */
+export const fqdnIn = (secret: KubeObject | undefined): string | undefined =>
+  usable(parseDeviceFqdn(textIn(secret, keys.deviceFqdn) ?? ''))
+
 /** What is known of a replica; either object may not exist. */
 export function readDevice(ordinal: number, secret: KubeObject | undefined, pod: KubeObject | undefined): Device {
   const podUid = textIn(secret, keys.podUid)
   const isCurrent = podUid !== undefined && podUid === pod?.metadata.uid
-  const fqdn = usable(parseDeviceFqdn(textIn(secret, keys.deviceFqdn) ?? ''))
+  const fqdn = fqdnIn(secret)
   const writes = isCurrent && Number(textIn(secret, keys.capver)) >= writesEndpoint
   return {
     ordinal,

@@ -89,6 +89,7 @@ describe('a malformed annotation is refused with what it may be', () => {
     ['allowFrom', 'a,*'],
     ['allowFrom', '{"a": 1}'],
     ['allowFrom', 'a.b'],
+    ['allowFrom', Array.from({ length: 201 }, (_, index) => `ns${index}`).join()],
   ] as const)('%s: %j', (key, text) => {
     const message = refusal({ [nameOf(key)]: text })
     expect(message).toContain(`ProxyInvalid: annotation ${nameOf(key)} must be `)
