@@ -6,7 +6,8 @@ import { apiAgentVariables, apiConfig, apiConfigFile, apiContainer } from './api
 import { isSameParent, objectOf, parentFor, serviceFor } from './ask.ts'
 import { gateType } from './gate.ts'
 import { advertisedFor, filesFolder } from './ingress-use.ts'
-import { recordOf, recordsFor, type ServiceRecord } from './record.ts'
+import { namesFor, recordOf, type ServiceRecord } from './record.ts'
+import { isIssuedFor } from './certificate.ts'
 import { groupConcerns } from './concerns.ts'
 import { standingOf } from './standing.ts'
 import { files, filesOf, useFor } from './uses-of.ts'
@@ -16,7 +17,7 @@ export const apiServerUse: GroupUse = {
   type: 'kube-apiserver',
   files: (view) => ({
     [files.sites]: filesOf(view)[files.sites] ?? '{}',
-    [apiConfigFile]: apiConfig(view.group.mode, nameIn(view)),
+    [apiConfigFile]: apiConfig(view.group.mode, namesIn(view)),
   }),
   pod: ({ group, settings }) => ({
     mode: 'userspace',
@@ -35,33 +36,38 @@ export const apiServerUse: GroupUse = {
   concerns: groupConcerns.map(({ resource, keys }) => ({ resource, groups: keys })),
 }
 
-const isGranted = ({ refused }: ServiceRecord): boolean => refused === undefined
+/** The names that the group has: first the one that it asks for. */
+const recordsOf = ({ world, group }: GroupView): readonly ServiceRecord[] =>
+  namesFor(world, parentFor(group.object), serviceFor(group.object))
 
-/** The record of the name that the group has: of the one that it asks for, or still of the one before. */
-function recordFor({ world, group }: GroupView): ServiceRecord | undefined {
-  const asked = serviceFor(group.object)
-  const records = recordsFor(world, parentFor(group.object))
-  return records.find(({ service }) => service === asked) ?? records.find(isGranted)
-}
-
-/** What its proxies show the certificate of: while another name is refused, still the one before. */
-function nameIn(view: GroupView): string {
-  const record = recordFor(view)
-  const usable =
-    record?.refused === undefined ? record : recordsFor(view.world, parentFor(view.group.object)).find(isGranted)
-  return (usable ?? record)?.service ?? serviceFor(view.group.object)
+/**
+ * The Tailscale Services whose certificates its proxies show: first those that have one. So a change of the first tells
+ * all proxies when the certificate of a new name is there.
+ */
+function namesIn(view: GroupView): readonly string[] {
+  const isIssued = ({ fqdn }: ServiceRecord): boolean =>
+    fqdn !== undefined && isIssuedFor(view.world, fqdn, view.settings.namespace)
+  const granted = recordsOf(view).filter(({ refused }) => refused === undefined)
+  const names = granted.toSorted((one, other) => Number(isIssued(other)) - Number(isIssued(one)))
+  return names.length === 0 ? [serviceFor(view.group.object)] : names.map(({ service }) => service)
 }
 
 function report(view: GroupView): UseReport {
-  const record = recordFor(view)
-  const use = record && useFor(view, record)
-  const { serving, replicas, missing } =
-    use === undefined
-      ? { serving: 0, replicas: view.group.replicas, missing: 'its Tailscale Service' }
-      : standingOf(view, use)
-  const refused = record?.refused ?? takenFrom(view)
-  const waits = missing === undefined ? '' : `; waits for ${missing}`
-  const message = refused ?? `${serving}/${replicas} proxy backends ready and advertising${waits}`
+  const asked = serviceFor(view.group.object)
+  const all = recordsOf(view).flatMap((record) => {
+    const use = useFor(view, record)
+    return use === undefined ? [] : [{ record, ...standingOf(view, use) }]
+  })
+  const found = all.find(({ serving }) => serving > 0) ?? all[0]
+  const { serving, replicas, record } = found ?? { serving: 0, replicas: view.group.replicas }
+  const next = all.find(({ record: { service } }) => service === asked)
+  const refused = next?.record.refused ?? takenFrom(view)
+  const isFormer = record !== undefined && record.service !== asked
+  const missing = next === undefined ? 'its Tailscale Service' : next.missing
+  const waits = missing === undefined && !isFormer ? '' : `; waits for ${missing ?? `${asked} to be hosted`}`
+  const message =
+    refused ??
+    `${serving}/${replicas} proxy backends ready and advertising${isFormer ? ` ${record.service}` : ''}${waits}`
   const isConfigured = serving > 0 && record?.fqdn !== undefined
   return {
     conditions: [
@@ -74,7 +80,7 @@ function report(view: GroupView): UseReport {
       condition('KubeAPIServerProxyConfigured', isConfigured, 'KubeAPIServerProxyNoBackends', message),
     ],
     ...(isConfigured && { status: { url: `https://${record.fqdn}` } }),
-    lack: isConfigured && refused === undefined ? undefined : message,
+    lack: isConfigured && refused === undefined && !isFormer ? undefined : message,
   }
 }
 

@@ -24,9 +24,17 @@ export function apiHostname({ metadata, spec }: KubeObject): string {
   return typeof asked === 'string' && asked !== '' ? asked : metadata.name
 }
 
-/** The config of the proxies of a group: as what they pass requests on, and the name of which they show a certificate. */
-export const apiConfig = (mode: Group['mode'], service: string): string =>
-  JSON.stringify({ Version: 'v1alpha1', APIServerProxy: { Enabled: true, Mode: mode, ServiceName: service } })
+/** The config of the proxies of a group: as what they pass requests on, and the names of which they show certificates. */
+export const apiConfig = (mode: Group['mode'], [service, ...others]: readonly string[]): string =>
+  JSON.stringify({
+    Version: 'v1alpha1',
+    APIServerProxy: {
+      Enabled: true,
+      Mode: mode,
+      ServiceName: service,
+      ...(others.length > 0 && { OtherServiceNames: others }),
+    },
+  })
 
 const own = { socket: `${runFolder}/tailscaled.sock`, port: healthPort + 1 }
 

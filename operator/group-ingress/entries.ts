@@ -1,11 +1,12 @@
 import * as z from 'zod/mini'
+import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { keyOf } from '../../kube/controller/object.ts'
 import { parseAddress } from '../../lib/address.ts'
 import { optional } from '../../lib/json.ts'
 import type { ServeService } from '../../wire/serve-config.ts'
-import { specOfIngress } from '../l7-ingress/ingress.ts'
-import { sitesOf } from '../l7-ingress/sites.ts'
+import { invalid, nodeNameOf, specOfIngress } from '../l7-ingress/ingress.ts'
+import { type Sites, sitesOf } from '../l7-ingress/sites.ts'
 import { type WebPort, webOf } from '../l7-ingress/web.ts'
 import { textOf } from '../objects/annotations.ts'
 import { endpointSlices } from '../objects/resources.ts'
@@ -26,9 +27,32 @@ export function portsWished(object: KubeObject): readonly string[] {
   return object.kind === 'Ingress' ? webPortsOf(object).map(({ port }) => `tcp:${port}`) : ['do-not-validate']
 }
 
+/** Bytes of an Ingress's paths with their backends: all that uses a group shares one ConfigMap of 1 MiB. */
+const mostBytes = 64 * 1024
+
+/**
+ * What an Ingress of a group serves. `fqdn`: one of its full names, for the domain.
+ * @throws UserError for annotations that are malformed, and for more than a group has room for
+ */
+export function groupSitesOf(
+  ingress: KubeObject,
+  fqdn: string | undefined,
+  world: World,
+  settings: Pick<OperatorSettings, 'clusterDomain'>,
+): Sites {
+  const sites = sitesOf(ingress, world, settings, hostsOf(ingress, fqdn))
+  const bytes = Buffer.byteLength(JSON.stringify([...sites.handlers]))
+  if (bytes <= mostBytes) return sites
+  throw new UserError(
+    invalid,
+    `its paths and backends take ${Math.ceil(bytes / 1024)} KiB, and a ProxyGroup has ${mostBytes / 1024} KiB for each Ingress`,
+    'Divide it into several Ingresses with names of their own, or give it a proxy of its own.',
+  )
+}
+
 /**
  * What the replicas serve for an Ingress under its full name; undefined if no path has a backend.
- * @throws UserError for annotations that are malformed
+ * @throws UserError as `groupSitesOf`
  */
 export function siteOf(
   ingress: KubeObject,
@@ -36,14 +60,17 @@ export function siteOf(
   world: World,
   settings: Pick<OperatorSettings, 'clusterDomain'>,
 ): ServeService | undefined {
-  const { handlers } = sitesOf(ingress, world, settings, hostsOf(ingress, fqdn))
+  const { handlers } = groupSitesOf(ingress, fqdn, world, settings)
   return handlers.size === 0 ? undefined : webOf(fqdn, webPortsOf(ingress), handlers)
 }
 
-/** What rules may have as their host. */
-export const hostsOf = (ingress: KubeObject, fqdn: string | undefined): readonly string[] => [
+/**
+ * What rules may have as their host, whichever of its names an Ingress is served under. `fqdn`: one of them, for the
+ * domain.
+ */
+const hostsOf = (ingress: KubeObject, fqdn: string | undefined): readonly string[] => [
   ...(specOfIngress(ingress).tls?.[0]?.hosts?.slice(0, 1) ?? []),
-  ...(fqdn === undefined ? [] : [fqdn]),
+  ...(fqdn === undefined ? [] : [`${nodeNameOf(ingress).toLowerCase()}${fqdn.slice(fqdn.indexOf('.'))}`]),
 ]
 
 type Family = { readonly TailscaleServiceIP: string; readonly ClusterIP: string }

@@ -27,7 +27,7 @@ export function nextHosts(before: Hosts | undefined, to: string, { isServed, exi
   const others = (names: readonly string[]): readonly string[] =>
     [...new Set(names)].filter((name) => name !== to && exists(name))
   const hosting = others([before.group, ...before.former])
-  const leaving = others(before.leaving).filter((name) => !hasLeft(name))
+  const leaving = others(before.leaving).filter((name) => !hosting.includes(name) && !hasLeft(name))
   return isServed
     ? { group: to, former: [], leaving: others([...leaving, ...hosting]) }
     : { group: to, former: hosting, leaving }
@@ -39,9 +39,18 @@ export function nextHosts(before: Hosts | undefined, to: string, { isServed, exi
  */
 export const arrivalMs = 5000
 
+/** Gives what says in how many milliseconds one that is hosted has been so for long enough; undefined: it is not. */
+export function arrivals(clock: Pick<Clock, 'now'>): (service: string, isHosted: boolean) => number | undefined {
+  const arrived = lasting(clock)
+  return (service, isHosted) => {
+    const since = arrived(service, isHosted)
+    return since === undefined ? undefined : Math.max(0, arrivalMs - since)
+  }
+}
+
 /** Gives what says which groups host a Tailscale Service next, and in how many milliseconds that may change by itself. */
 export function mover(clock: Pick<Clock, 'now'>) {
-  const arrived = lasting(clock)
+  const arriving = arrivals(clock)
   const departing = departures(clock)
   return (
     view: GroupView,
@@ -50,13 +59,12 @@ export function mover(clock: Pick<Clock, 'now'>) {
   ): { readonly hosts: Hosts; readonly again: number | undefined } => {
     const { group, world, settings } = view
     const isHere = before?.group === group.name && before.former.length > 0 && isServedBy(view, service)
-    const hosted = arrived(service, isHere)
+    const arrives = arriving(service, isHere)
     const waits = departing(service, before?.leaving ?? [], (name) =>
       isHostedBy(world, settings.namespace, name, service),
     )
-    const arrives = hosted === undefined ? undefined : arrivalMs - hosted
     const hosts = nextHosts(before, group.name, {
-      isServed: arrives !== undefined && arrives <= 0,
+      isServed: arrives === 0,
       exists: (name) => world.get(proxyGroups, name) !== undefined,
       hasLeft: (name) => waits.get(name) === 0,
     })
@@ -65,5 +73,5 @@ export function mover(clock: Pick<Clock, 'now'>) {
 }
 
 /** Whether some replica hosts it, and goes on with that: its config may be about to change. */
-const isServedBy = (view: GroupView, service: string): boolean =>
+export const isServedBy = (view: GroupView, service: string): boolean =>
   replicasOf(view).some((replica) => replica.configured.has(service) && serves(replica, { service }))

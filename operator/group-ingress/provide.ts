@@ -10,16 +10,27 @@ import { accountOf, type Group } from '../group/group.ts'
 import type { Refused } from '../kind.ts'
 import { roleBindings, secrets } from '../objects/resources.ts'
 import { soonest } from '../proxy/each.ts'
+import type { GroupView } from '../group/use.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
 import { type Ask, isSameParent } from './ask.ts'
 import { certificateRights, certificateSecret, emptySecret, isCertificateOf, usersOf } from './certificate.ts'
-import { mover } from './move.ts'
+import { arrivals, isServedBy, mover } from './move.ts'
 import { hostOf } from './names.ts'
 import type { Wish } from './owners.ts'
-import { hostsIn, readRecord, recordObject, recordOf, recordsFor, type ServiceRecord } from './record.ts'
+import {
+  givenUp,
+  hostsIn,
+  isGivenUp,
+  readRecord,
+  recordObject,
+  recordOf,
+  recordsFor,
+  type ServiceRecord,
+} from './record.ts'
 import type { Remover } from './remove.ts'
 import { domainOf, isHostedBy } from './replicas.ts'
+import { useFor } from './uses-of.ts'
 import { hasNone, told, type Vips } from './vips.ts'
 
 type Options = {
@@ -55,6 +66,7 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
   const { namespace } = settings
   const { apply } = applier
   const move = mover(clock)
+  const arriving = arrivals(clock)
 
   const certify = async (record: ServiceRecord, group: Group, flight: Flight): Promise<void> => {
     const { fqdn, parent, service } = record
@@ -89,11 +101,26 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
       },
     })
 
-  /** Takes away what the object had under other names, once it has this one. */
-  const tidy = async ({ object, parent }: Ask, record: ServiceRecord, flight: Flight): Promise<number | undefined> => {
-    const waits: (number | undefined)[] = []
-    const others = recordsFor(world, parent).filter(({ service }) => service !== record.service)
-    for (const other of others) waits.push((await removing.one(other, object, flight)).again)
+  /** Whether clients reach the object by a name that it had before this change, with all that it is to have. */
+  const works = (view: GroupView, before: ServiceRecord): boolean => {
+    const { lack, partly } = useFor(view, before) ?? {}
+    const isHere = before.group === view.group.name && !isGivenUp(before)
+    return isHere && lack === undefined && partly === undefined && isServedBy(view, before.service)
+  }
+
+  /**
+   * Takes away what the object had under other names, once this one works: first all replicas withdraw it. It is kept
+   * in the cluster that they are to, so that nothing that happens to this name later brings the others back.
+   */
+  const tidy = async (object: KubeObject, record: ServiceRecord, isWorking: () => boolean, flight: Flight) => {
+    const { parent, service } = record
+    const others = recordsFor(world, parent).filter((one) => one.service !== service)
+    const arrives = arriving(service, others.length > 0 && isWorking())
+    const waits = [arrives === 0 ? undefined : arrives]
+    for (const other of others) {
+      if (isGivenUp(other)) waits.push((await removing.one(other, object, flight)).again)
+      else if (arrives === 0) await keep(givenUp(other), flight)
+    }
     const names = [record, ...others].flatMap(({ fqdn }) => fqdn ?? [])
     await removing.certificates(parent, names, flight)
     return soonest(waits)
@@ -102,10 +129,14 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
   return async (ask: Ask, wish: Wish, group: Group, flight: Flight): Promise<Provided> => {
     const { service } = ask
     const before = recordOf(world, service, namespace)
+    let failed: Refused | undefined
     const claimed = await vips.claim(wish, flight.signal).catch((error: unknown) => {
       if (!(error instanceof ApiError) || flight.signal.aborted) throw error
       // What is there goes on without Tailscale's API.
-      if (before !== undefined) return undefined
+      if (before !== undefined) {
+        if (!error.retryable) failed = { as: 'failed', reason: 'ProxyFailed', message: told(error, ask.parent) }
+        return undefined
+      }
       if (hasNone(error)) return { refused: told(error, ask.parent), again: neverMs }
       throw error
     })
@@ -125,6 +156,7 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
     try {
       await certify(record, group, flight)
       await keep(record, flight)
+      removing.stays(service)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       return { refused: { as: 'failed', reason: error.reason, message: error.message }, again: awayMs }
@@ -134,7 +166,7 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
       const message = `${wish.name} is shared with other clusters, of which the first one has the say: ${differences}`
       await tell(ask.object, { type: 'Warning', reason: 'ServiceDiffers', message })
     }
-    const wait = before === undefined ? undefined : await tidy(ask, record, flight)
-    return { again: soonest([again, wait, movesOn]) ?? again }
+    const wait = before === undefined ? undefined : await tidy(ask.object, record, () => works(view, before), flight)
+    return { again: soonest([again, wait, movesOn]) ?? again, ...(failed !== undefined && { refused: failed }) }
   }
 }

@@ -15,7 +15,7 @@ export type ServiceRecord = {
   /** Of the Tailscale Service. */
   readonly service: string
   readonly parent: Parent
-  /** The group whose replicas host it. */
+  /** The group whose replicas host it; if it is among those that are leaving, its object has another name by now. */
   readonly group: string
   /** Groups whose replicas go on hosting it until those of `group` do. */
   readonly former: readonly string[]
@@ -69,7 +69,14 @@ export function readRecord(configMap: KubeObject | undefined): ServiceRecord | u
 }
 
 /** All groups that have to do with a Tailscale Service. */
-export const hostsIn = ({ group, former, leaving }: Hosts): readonly string[] => [group, ...former, ...leaving]
+export const hostsIn = ({ group, former, leaving }: Hosts): readonly string[] => [
+  ...new Set([group, ...former, ...leaving]),
+]
+
+/** As it is kept when its object has another name that works: nobody is to advertise it any more. */
+export const givenUp = (record: ServiceRecord): ServiceRecord => ({ ...record, former: [], leaving: hostsIn(record) })
+
+export const isGivenUp = ({ group, leaving }: Hosts): boolean => leaving.includes(group)
 
 /** The same by the record: for an index. */
 export function groupsIn(configMap: KubeObject): readonly string[] {
@@ -102,9 +109,13 @@ export function recordObject(record: ServiceRecord, namespace: string): KubeObje
   }
 }
 
-/** What the operator has of the tailnet for a parent: one, and while its name changes, two. */
+/** What the operator has of the tailnet for a parent: one, and while its name changes, more. */
 export const recordsFor = (world: World, parent: Parent): readonly ServiceRecord[] =>
   world.by(configMaps, 'parentInGroup', parentValue(parent)).flatMap((configMap) => readRecord(configMap) ?? [])
+
+/** The same, that of the name which the parent asks for first. */
+export const namesFor = (world: World, parent: Parent, asked: string | undefined): readonly ServiceRecord[] =>
+  recordsFor(world, parent).toSorted((one, other) => Number(other.service === asked) - Number(one.service === asked))
 
 export const recordOf = (world: World, service: string, namespace: string): ServiceRecord | undefined =>
   readRecord(world.get(configMaps, recordKey(service, namespace)))

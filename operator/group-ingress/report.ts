@@ -10,7 +10,7 @@ import type { World } from '../world/world.ts'
 import { askOf, parentFor } from './ask.ts'
 import { isIssuedFor } from './certificate.ts'
 import { type Mapping, webPortsOf } from './entries.ts'
-import { recordsFor } from './record.ts'
+import { namesFor } from './record.ts'
 import { type Standing, standingOf } from './standing.ts'
 import { type Use, useFor } from './uses-of.ts'
 
@@ -32,43 +32,55 @@ export function reportOf(
   settings: OperatorSettings,
 ): Report {
   const found = foundFor(object, world, settings)
-  const missing = refused?.message ?? (found === undefined ? 'it is being provided for' : lacking(found.standing))
+  const missing = refused?.message ?? (found === undefined ? 'it is being provided for' : found.missing)
   return {
     status: statusOf(object, found, world, settings),
     // The API has none for Ingresses.
     conditions: object.kind === 'Ingress' ? [] : conditionsOf(refused, found?.standing, missing),
     events: [
       ...(refused === undefined ? [] : [warning(refused.reason, refused.message)]),
-      ...(refused === undefined && object.kind === 'Ingress' && isUnserved(found)
+      ...(refused === undefined && object.kind === 'Ingress' && found?.isLacking === true
         ? [warning('IngressNotServed', missing ?? '')]
         : []),
     ],
   }
 }
 
-type Found = { readonly use: Use; readonly standing: Standing; readonly fqdn: string | undefined }
+type Found = {
+  readonly use: Use
+  readonly standing: Standing
+  readonly fqdn: string | undefined
+  /** What the object waits for. */
+  readonly missing: string | undefined
+  /** Whether that is more than single replicas that come and go, or a name that is just being provided for. */
+  readonly isLacking: boolean
+}
 
-/** The use that an object has now: that of the name it asks for, or of the one before. */
+/** The use that an object has now: that of the name it asks for, or, as long as nobody serves that, of one before. */
 function foundFor(object: KubeObject, world: World, settings: OperatorSettings): Found | undefined {
-  const records = recordsFor(world, parentFor(object))
   const asked = askOf(object, settings)?.service
-  const record = records.find(({ service }) => service === asked) ?? records[0]
-  if (record === undefined) return undefined
-  const all = [record.group, ...record.former].flatMap((name) => {
-    const group = findGroup(world, name, settings)
-    if ('missing' in group) return []
-    const view = { group, world, settings }
-    const use = useFor(view, record)
-    return use === undefined ? [] : [{ use, standing: standingOf(view, use), fqdn: record.fqdn }]
-  })
-  return all.find(({ standing }) => standing.serving > 0) ?? all[0]
+  const all = namesFor(world, parentFor(object), asked).flatMap((record) =>
+    [record.group, ...record.former].flatMap((name) => {
+      const group = findGroup(world, name, settings)
+      if ('missing' in group) return []
+      const view = { group, world, settings }
+      const use = useFor(view, record)
+      return use === undefined ? [] : [{ use, standing: standingOf(view, use), fqdn: record.fqdn }]
+    }),
+  )
+  const found = all.find(({ standing }) => standing.serving > 0) ?? all[0]
+  if (found === undefined) return undefined
+  const { service } = found.use
+  if (service === asked || asked === undefined) {
+    const isLacking = found.standing.serving === 0 || found.use.partly !== undefined
+    return { ...found, missing: lacking(found.standing), isLacking }
+  }
+  const next = all.find(({ use }) => use.service === asked)
+  const waits = next === undefined ? 'is being provided for' : (lacking(next.standing) ?? 'is about to be hosted')
+  return { ...found, missing: `as ${service}, while ${asked} ${waits}`, isLacking: next !== undefined }
 }
 
 const warning = (reason: string, message: string): Event => ({ type: 'Warning', reason, message })
-
-/** Not while single replicas come and go. */
-const isUnserved = (found: Found | undefined): boolean =>
-  found !== undefined && (found.standing.serving === 0 || found.use.partly !== undefined)
 
 const lacking = ({ missing }: Standing): string | undefined =>
   missing === undefined ? undefined : `waits for ${missing}`

@@ -5,7 +5,6 @@ import { quote } from '../../lib/quote.ts'
 import { listed, some } from '../../lib/some.ts'
 import { hostnameOf as hostnameOfIngress, invalid as invalidIngress, specOfIngress } from '../l7-ingress/ingress.ts'
 import { classEvents } from '../l7-ingress/plan.ts'
-import { sitesOf } from '../l7-ingress/sites.ts'
 import { annotations, readAnnotations, textOf } from '../objects/annotations.ts'
 import { hostnameOf, invalidService } from '../objects/exposed-service.ts'
 import { annotationEvents, exposedUse } from '../objects/ignored.ts'
@@ -15,7 +14,7 @@ import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
 import { readGroup } from '../group/group.ts'
 import { apiHostname } from './api-server.ts'
-import { hostsOf, portsWished } from './entries.ts'
+import { groupSitesOf, portsWished } from './entries.ts'
 import { serviceNameOf } from './names.ts'
 import type { Wish } from './owners.ts'
 import { recordOf } from './record.ts'
@@ -67,7 +66,7 @@ function ofService(service: KubeObject, settings: OperatorSettings): Request {
 function ofIngress(ingress: KubeObject, world: World, settings: OperatorSettings): Request {
   const hostname = hostnameOfIngress(ingress)
   const fqdn = recordOf(world, serviceNameOf(hostname), settings.namespace)?.fqdn
-  const { handlers, events, annotations: read } = sitesOf(ingress, world, settings, hostsOf(ingress, fqdn))
+  const { handlers, events, annotations: read } = groupSitesOf(ingress, fqdn, world, settings)
   const hosts = specOfIngress(ingress).tls?.flatMap((one) => one.hosts ?? []) ?? []
   const useless = (['funnel', 'forwardClusterTraffic', 'proxyClass'] as const).filter(
     (key) => textOf(ingress, key) !== undefined,

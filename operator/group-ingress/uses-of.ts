@@ -9,7 +9,7 @@ import { parentResources } from '../objects/parent.ts'
 import { configMaps } from '../objects/resources.ts'
 import { configMapName } from '../group/group.ts'
 import { apiSite, hasReadyContainers } from './api-server.ts'
-import { askers, askOf, isSameParent, objectOf } from './ask.ts'
+import { askers, askOf, objectOf } from './ask.ts'
 import { certificateLack } from './certificate.ts'
 import { hasEndpoint, mappingOf, siteOf, webPortsOf } from './entries.ts'
 import { isOurFinalizer } from './names.ts'
@@ -46,7 +46,10 @@ const mostBytes = 700_000
 
 /** All uses of a group, by their names: a function of what the cluster holds. */
 export const usesOf = memoOf((view: GroupView): readonly Use[] =>
-  fitting([...recorded(view), ...taken(view)].toSorted((one, other) => (one.service < other.service ? -1 : 1))),
+  fitting(
+    view,
+    [...recorded(view), ...taken(view)].toSorted((one, other) => (one.service < other.service ? -1 : 1)),
+  ),
 )
 
 /** The same without those that other groups host by now. */
@@ -92,7 +95,8 @@ export function useFor(view: GroupView, record: ServiceRecord): Use | undefined 
   if (object === undefined) return view.world.follows(keyOf(record.parent)) ? undefined : asBefore(view, record)
   const { service } = record
   const entry = entryOf(view, record, object)
-  const lack = isWanted(view, record, object) ? lackOf(view, record, object, entry) : 'somebody who asks for it'
+  const isWanted = askOf(object, view.settings) !== undefined
+  const lack = isWanted ? lackOf(view, record, object, entry) : 'somebody who asks for it'
   return {
     service,
     object,
@@ -127,14 +131,6 @@ const apiSiteNow = (view: GroupView, service: string): JsonObject | undefined =>
 function phaseIn(name: string, { group, former, leaving }: ServiceRecord): Use['phase'] {
   if (leaving.includes(name)) return 'leaving'
   return name === group && former.length > 0 ? 'arriving' : 'staying'
-}
-
-/** Whether its object still wants it: until it has one of another name that it asks for now, it keeps this one. */
-function isWanted({ world, settings }: GroupView, { service, parent }: ServiceRecord, object: KubeObject): boolean {
-  const asked = askOf(object, settings)?.service
-  if (asked === undefined || asked === service) return asked !== undefined
-  const other = recordOf(world, asked, settings.namespace)
-  return other === undefined || other.refused !== undefined || !isSameParent(other.parent, parent)
 }
 
 /** Uses that another operator has provided for: they stay as they are until this one has. */
@@ -188,22 +184,33 @@ const hasPort80 = (object: KubeObject): boolean => object.kind === 'Ingress' && 
 const partlyOf = (view: GroupView, { fqdn, service }: ServiceRecord, object: KubeObject): string | undefined =>
   fqdn !== undefined && hasPort80(object) ? certificateLack(view, fqdn, service) : undefined
 
-/** The older go first when not all have room in the files. */
-function fitting(uses: readonly Use[]): readonly Use[] {
-  const sizes = new Map(
-    uses.map((use) => [use, Buffer.byteLength(JSON.stringify(use.entry ?? {})) + use.service.length + 4]),
-  )
-  let left = mostBytes - [...sizes.values()].reduce((sum, size) => sum + size, 0)
-  if (left >= 0) return uses
+const sizeOf = ({ service, entry }: Pick<Use, 'service' | 'entry'>): number =>
+  Buffer.byteLength(JSON.stringify(entry ?? {})) + service.length + 4
+
+const lacksRoom =
+  'room in the group: what its replicas serve would be more than a ConfigMap can hold; use another group'
+
+/**
+ * When not all have room in the files, what is there stays: first those that would take more than they have now keep
+ * that, or nothing if they are new, the youngest first; only then do others go without.
+ */
+function fitting(view: GroupView, uses: readonly Use[]): readonly Use[] {
+  let over = uses.reduce((sum, use) => sum + sizeOf(use), 0) - mostBytes
+  if (over <= 0) return uses
   const age = ({ object }: Use): string => String(object.metadata['creationTimestamp'])
-  const without = new Set<Use>()
-  for (const use of uses.toSorted((one, other) => (age(one) < age(other) ? 1 : -1))) {
-    if (left >= 0) break
-    without.add(use)
-    left += sizes.get(use) ?? 0
+  const youngest = uses.toSorted((one, other) => (age(one) < age(other) ? 1 : -1))
+  const instead = new Map<Use, Use>()
+  const give = (use: Use, entry: JsonObject | undefined): void => {
+    const other = { ...use, entry, ...(entry === undefined ? { lack: lacksRoom } : { partly: lacksRoom }) }
+    over -= sizeOf(instead.get(use) ?? use) - sizeOf(other)
+    instead.set(use, other)
   }
-  const lack = 'room in the group: what its replicas serve would be more than a ConfigMap can hold; use another group'
-  return uses.map((use) => (without.has(use) ? { ...use, entry: undefined, lack } : use))
+  for (const use of youngest) {
+    const entry = entryNow(view, use.service, use.file)
+    if (over > 0 && sizeOf({ ...use, entry }) < sizeOf(use)) give(use, entry)
+  }
+  for (const use of youngest) if (over > 0) give(use, undefined)
+  return uses.map((use) => instead.get(use) ?? use)
 }
 
 /** The texts of the files. Both are there from the beginning, since agents of others do not notice one that goes. */

@@ -47,20 +47,20 @@ export function certificatesOf({ files, texts }: Replica): readonly string[] {
   const { Services = {} } = JSON.parse(files['serve-config.json'] ?? '{}') as {
     readonly Services?: Readonly<Record<string, { readonly Web?: Readonly<Record<string, unknown>> }>>
   }
-  const { ServiceName = '' } = apiServerIn(files[apiServerConfig])
+  const { ServiceName = '', OtherServiceNames = [] } = apiServerIn(files[apiServerConfig])
+  const ours = [ServiceName, ...OtherServiceNames].filter((name) => name in Services)
   const theirs = files[apiServerConfig] === undefined ? apiServerIn(texts[apiServerConfig]).ServiceName : undefined
   const domain = texts['device_fqdn']?.replace(/^[^.]*/, '').replace(/\.$/, '') ?? ''
   const sites = Object.values(Services).flatMap(({ Web = {} }) => Object.keys(Web))
   return [
     ...sites.flatMap((site) => (site.endsWith(':443') ? [site.slice(0, -':443'.length)] : [])),
-    ...[ServiceName in Services ? ServiceName : '', theirs ?? ''].flatMap((name) =>
-      name === '' ? [] : [`${name.replace('svc:', '')}${domain}`],
-    ),
+    ...[...ours, ...(theirs === undefined ? [] : [theirs])].map((name) => `${name.replace('svc:', '')}${domain}`),
   ]
 }
 
-const apiServerIn = (text = '{}'): { readonly ServiceName?: string } =>
-  (JSON.parse(text) as { readonly APIServerProxy?: { readonly ServiceName?: string } }).APIServerProxy ?? {}
+type ApiServer = { readonly ServiceName?: string; readonly OtherServiceNames?: readonly string[] }
+const apiServerIn = (text = '{}'): ApiServer =>
+  (JSON.parse(text) as { readonly APIServerProxy?: ApiServer }).APIServerProxy ?? {}
 
 /** What a Secret of a certificate has once it is issued; no program reads it where agents are played. */
 export const certificate = { 'tls.crt': 'played certificate', 'tls.key': 'played key' }

@@ -42,8 +42,8 @@ function inCluster(started: () => GroupIngressCluster): void {
   const whoami = () => run(['kubectl', 'auth', 'whoami', '--output=jsonpath={.status.userInfo.username}'])
   const group = async () =>
     (await started().bed.cluster.get<KubeObject & { status?: { url?: string } }>('proxygroup', 'kube'))?.status
-  const serving = async () =>
-    (await started().bed.control.service('svc:kube')).hosts
+  const serving = async (service = 'svc:kube') =>
+    (await started().bed.control.service(service)).hosts
       .flatMap(({ node, state }) => (state === 'serving' ? [node] : []))
       .toSorted()
 
@@ -63,7 +63,7 @@ function inCluster(started: () => GroupIngressCluster): void {
     await expect.poll(() => whoami().catch(String)).toBe(user)
     expect(await run(['kubectl', 'get', 'pods', '--namespace=default', '--output=name'])).toContain('pod/')
     await expect(run(['kubectl', 'get', 'secrets', '--namespace=default'])).rejects.toThrow(/cannot list resource/)
-    await expect.poll(serving).toEqual(['kube-0', 'kube-1'])
+    await expect.poll(() => serving()).toEqual(['kube-0', 'kube-1'])
     await started().rolledOut('kube')
     expect(await bed.acme.orders('kube.lab.ts.net')).toHaveLength(1)
   })
@@ -74,18 +74,42 @@ function inCluster(started: () => GroupIngressCluster): void {
     // A client that was with it comes to the other as soon as the tailnet knows.
     await expect.poll(() => whoami().catch(String)).toContain('@')
     await started().rolledOut('kube')
-    await expect.poll(serving).toEqual(['kube-0', 'kube-1'])
+    await expect.poll(() => serving()).toEqual(['kube-0', 'kube-1'])
     expect(await whoami()).toContain('@')
     expect(await bed.acme.orders('kube.lab.ts.net')).toHaveLength(1)
   })
 
+  const change = (spec: object) =>
+    started().bed.cluster.kubectl([
+      'patch',
+      'proxygroup',
+      'kube',
+      '--type=merge',
+      `--patch=${JSON.stringify({ spec })}`,
+    ])
+
+  test('with another name, kubectl goes on by the old one until it can by the new one', async () => {
+    const { bed } = started()
+    const { user } = await bed.control.node('client1')
+    const argv = ['auth', 'whoami', '--output=jsonpath={.status.userInfo.username}']
+    const by = (name: string) => run(['kubectl', `--server=https://${name}.lab.ts.net`, ...argv]).catch(String)
+    await change({ kubeAPIServer: { hostname: 'k8s' } })
+    for (let next = ''; next !== user;) {
+      const old = await by('kube')
+      next = await by('k8s')
+      if (next !== user) expect(old).toBe(user)
+    }
+    await expect.poll(async () => (await group())?.url).toBe('https://k8s.lab.ts.net')
+    await expect.poll(() => serving('svc:k8s')).toEqual(['kube-0', 'kube-1'])
+    await expect.poll(() => serving().catch(() => 'gone')).toBe('gone')
+  })
+
   test('with fewer replicas the others go on, and with the group all of it goes', async () => {
     const { bed } = started()
-    const patch = JSON.stringify({ spec: { replicas: 1 } })
-    await bed.cluster.kubectl(['patch', 'proxygroup', 'kube', '--type=merge', `--patch=${patch}`])
-    await expect.poll(serving).toEqual(['kube-0'])
+    await change({ replicas: 1 })
+    await expect.poll(() => serving('svc:k8s')).toEqual(['kube-0'])
     await bed.cluster.kubectl(['delete', 'proxygroup/kube', '--timeout=600s'])
-    await expect(bed.control.service('svc:kube')).rejects.toThrow()
+    await expect(bed.control.service('svc:k8s')).rejects.toThrow()
     expect((await bed.control.nodes()).filter(({ name }) => name.startsWith('kube-'))).toEqual([])
   })
 }

@@ -40,6 +40,8 @@ const advertisedBy = (ordinal: number, ...objects: readonly KubeObject[]): unkno
   apiServerUse.device?.(viewOf(...objects), ordinal)['AdvertiseServices']
 const site = { TCP: { '443': { TCPForward: '127.0.0.2:8443', ProxyProtocol: 2 } } }
 
+type Names = { readonly ServiceName: string; readonly OtherServiceNames?: readonly string[] }
+
 describe('the files of an API server group', () => {
   it('serve nothing before its name is its own, and tell the proxy the name that it will have', () => {
     expect(filesOf()).toEqual({
@@ -58,15 +60,19 @@ describe('the files of an API server group', () => {
     expect(files['config.hujson']).toMatchObject({ APIServerProxy: { Mode: 'noauth', ServiceName: 'svc:k8s' } })
   })
 
-  it('keep the name of before until the new one is there, and serve both then', () => {
+  it('keep the name of before beside the new one, which comes first once it has a certificate', () => {
     const renamed = api({ kubeAPIServer: { hostname: 'k8s' } })
-    const before = filesOf(renamed, record())
-    expect(before['config.hujson']).toMatchObject({ APIServerProxy: { ServiceName: 'svc:group' } })
+    const names = (...objects: readonly KubeObject[]) => {
+      const files = filesOf(renamed, record(), ...objects)
+      const { ServiceName, OtherServiceNames } = (files['config.hujson'] as { APIServerProxy: Names }).APIServerProxy
+      return [ServiceName, ...(OtherServiceNames ?? [])].join(' ')
+    }
+    expect(names()).toBe('svc:group')
+    expect(names(issued(), record('k8s'))).toBe('svc:group svc:k8s')
+    expect(names(issued(), record('k8s'), issued('k8s'))).toBe('svc:k8s svc:group')
+    expect(names(record('k8s', { refused: 'taken' }))).toBe('svc:group')
     const after = filesOf(renamed, record(), record('k8s'))
-    expect(after['config.hujson']).toMatchObject({ APIServerProxy: { ServiceName: 'svc:k8s' } })
     expect(after['serve-config.json']).toEqual({ Services: { 'svc:group': site, 'svc:k8s': site } })
-    const refused = filesOf(renamed, record(), record('k8s', { refused: 'taken' }))
-    expect(refused['config.hujson']).toMatchObject({ APIServerProxy: { ServiceName: 'svc:group' } })
   })
 })
 
@@ -80,11 +86,13 @@ describe('a replica', () => {
     expect(advertisedBy(0, record('group', { refused: 'taken' }), issued(), ...running(0))).toBeUndefined()
   })
 
-  it('advertises the old name no more when there is a new one', () => {
+  it('advertises the old name, beside the new one, until that works', () => {
     const renamed = api({ kubeAPIServer: { hostname: 'k8s' } })
     expect(advertisedBy(0, renamed, ...all, ...running(0))).toEqual(['svc:group'])
-    expect(advertisedBy(0, renamed, ...all, record('k8s'), ...running(0))).toBeUndefined()
-    expect(advertisedBy(0, renamed, ...all, record('k8s'), issued('k8s'), ...running(0))).toEqual(['svc:k8s'])
+    expect(advertisedBy(0, renamed, ...all, record('k8s'), ...running(0))).toEqual(['svc:group'])
+    const both = [record('k8s'), issued(), issued('k8s'), ...running(0)]
+    expect(advertisedBy(0, renamed, record(), ...both)).toEqual(['svc:group', 'svc:k8s'])
+    expect(advertisedBy(0, renamed, record('group', { leaving: ['group'] }), ...both)).toEqual(['svc:k8s'])
   })
 
   it('goes on advertising the old name when the new one is somebody else’s', () => {
@@ -140,6 +148,23 @@ describe('the status of an API server group', () => {
     expect(conditions[1]).toMatch(message)
     expect(status).toBeUndefined()
     expect(lack).toMatch(message)
+  })
+
+  it('has the URL of the old name until the new one is served, and says so', () => {
+    const renamed = api({ kubeAPIServer: { hostname: 'k8s' } })
+    const both = [renamed, record(), issued(), record('k8s')]
+    const waits = '1/2 proxy backends ready and advertising svc:group; waits for '
+    const before = told(...both, ...serving)
+    expect(before.conditions[1]).toBe(
+      `KubeAPIServerProxyConfigured: ${waits}a certificate for k8s.example.ts.net: group-0 requests it once the tailnet has HTTPS certificates and accepts it as a host of svc:k8s, by autoApprovers.services of the tailnet’s policy, or in the admin console; its log says what it waits for`,
+    )
+    expect(before.status).toEqual({ url: 'https://group.example.ts.net' })
+    expect(before.lack).toMatch(waits)
+    const after = told(...both, issued('k8s'), ...running(0, { advertised: ['svc:group', 'svc:k8s'] }))
+    expect(after.conditions[1]).toMatch(
+      /^KubeAPIServerProxyConfigured: 1\/2 proxy backends ready and advertising; waits/,
+    )
+    expect(after).toMatchObject({ status: { url: 'https://k8s.example.ts.net' }, lack: undefined })
   })
 
   it('says who else has the name', () => {

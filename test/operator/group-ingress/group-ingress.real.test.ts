@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { balancer, endpoints, GroupBed, ingress, proxyGroup } from './group-bed.ts'
+import { testNames } from './names.ts'
 import { walkGroups, walkThroughAll } from './walks.ts'
 
 let here: GroupBed
@@ -82,23 +83,7 @@ test('in another group it keeps its name, addresses and certificate, and nothing
   await expect.poll(() => here.advertised('two')).toEqual([''])
 })
 
-test('with another name the one before goes when the new one is there', async () => {
-  await here.annotate('service', 'db', { 'tailscale.com/hostname': 'store' })
-  await expect.poll(() => here.service('svc:db')).toBeUndefined()
-  expect(await here.service('svc:store')).toBeDefined()
-  await here.cluster.apply(ingress('wiki', 'pages'))
-  await expect.poll(() => here.entries('ingress', 'wiki')).toEqual([{ hostname: 'pages.lab.ts.net', ports: https }])
-  await expect.poll(() => here.advertised('one')).toEqual(both('svc:pages,svc:store'))
-  await expect
-    .poll(() => here.made())
-    .toEqual([
-      'configmap/tailscale-service-pages',
-      'configmap/tailscale-service-store',
-      'secret/pages.lab.ts.net',
-      'role.rbac.authorization.k8s.io/pages.lab.ts.net',
-      'rolebinding.rbac.authorization.k8s.io/pages.lab.ts.net',
-    ])
-})
+testNames(() => here)
 
 test('what others have edited or removed is put right', async () => {
   await here.cluster.kubectl(['delete', 'configmap', 'one-ingress-config', '--namespace=tailscale'])

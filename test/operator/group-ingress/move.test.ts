@@ -39,6 +39,8 @@ describe('the next step of a Tailscale Service', () => {
     ['that turns back before it has arrived', hosts('b', 'a'), 'a', waiting, hosts('a', 'b')],
     ['that turns back when it has arrived', hosts('b', '', 'a'), 'a', waiting, hosts('a', 'b')],
     ['that turns back, and was advertised where it went', hosts('a', 'b'), 'a', served, hosts('a', '', 'b')],
+    ['that was given up, and is asked for again', hosts('a', '', 'a'), 'a', waiting, hosts('a')],
+    ['that was given up, and is asked for again elsewhere', hosts('a', '', 'a'), 'b', waiting, hosts('b', 'a')],
     ['whose former group is deleted', hosts('b', 'a'), 'b', { ...waiting, exists: (name) => name !== 'a' }, hosts('b')],
     ['whose leaving group is deleted', hosts('b', '', 'a'), 'b', { ...served, exists: () => false }, hosts('b')],
   ])('%s', (_what, before, to, seen, after) => {

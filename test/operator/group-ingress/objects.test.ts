@@ -71,14 +71,25 @@ test('the user is told what has no effect', () => {
   ])
 })
 
+const many = Array.from({ length: 700 }, (_, index) => ({
+  path: `/${'x'.repeat(80)}${index}`,
+  backend: { service: { name: 'site', port: { number: 80 } } },
+}))
+const large = app({ rules: [{ http: { paths: many } }] })
+
 test.each([
   ['a headless Service', db({}, { clusterIP: 'None', clusterIPs: ['None'] }), /no cluster IP/],
   ['a Service of SCTP', db({}, { ports: [{ port: 9, protocol: 'SCTP' }] }), /no port that could be forwarded: sctp\/9/],
   ['a name that no node can have', db({ 'tailscale.com/hostname': 'a.b' }), /hostname must be/],
   ['tags that are none', db({ 'tailscale.com/tags': 'k8s' }), /tags must be/],
+  [
+    'an Ingress with too many paths',
+    large,
+    /its paths and backends take \d+ KiB, and a ProxyGroup has 64 KiB for each/,
+  ],
   ['an Ingress of a name that is none', app({ tls: [{ hosts: ['a_b'] }] }), /cannot have the name/],
 ])('%s is refused', (_what, object, message) => {
-  expect(() => requestOf(object, viewOf(object).world, settings)).toThrow(message)
+  expect(() => requestOf(object, viewOf(object, site).world, settings)).toThrow(message)
 })
 
 test.each(['tailscale.com/tailnet-fqdn', 'tailscale.com/tailnet-ip', 'tailscale.com/ts-tailnet-target-ip'])(

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../kube/controller/object.ts'
 import type { Refused } from '../../../operator/kind.ts'
 import { reportOf } from '../../../operator/group-ingress/report.ts'
 import { settings, worldOf } from '../a-world.ts'
-import { app, certificate, db, endpoints, mapping, proxyGroup, recordFor, replica, site } from './a-group.ts'
+import { app, certificate, db, endpoints, mapping, proxyGroup, recordFor, replica, secret, site } from './a-group.ts'
 
 const report = (object: KubeObject, others: readonly KubeObject[], refused?: Refused) =>
   reportOf(object, refused, worldOf(object, proxyGroup('group'), ...others), settings)
@@ -112,6 +112,24 @@ describe('an Ingress', () => {
     expect(told.events).toMatchObject([
       { reason: 'IngressNotServed', message: expect.stringContaining('a certificate') },
     ])
+  })
+
+  it('has the name and the ports of before until the one that it asks for is hosted, and an Event says so', () => {
+    const parent = { type: 'ingress', namespace: 'apps', name: 'app' } as const
+    const renamed = app({ tls: [{ hosts: ['new'] }] })
+    const next = recordFor('ingress', 'new', { parent })
+    const told = report(renamed, [...known, next, ...serving, certificate('pem')])
+    const entry = { hostname: 'app.example.ts.net', ports: [https] }
+    expect(told.status).toEqual({ loadBalancer: { ingress: [entry] } })
+    const message = expect.stringMatching(
+      /^as svc:app, while svc:new waits for a certificate for new\.example/,
+    ) as string
+    expect(told.events).toMatchObject([{ reason: 'IngressNotServed', message }])
+    const now = ['group-0', 'group-1'].flatMap((name) => replica(name, { advertised: ['svc:app', 'svc:new'] }))
+    const issued = secret('new.example.ts.net', { 'tls.crt': 'pem', 'tls.key': 'pem' })
+    const after = report(renamed, [...known, next, issued, certificate('pem'), ...now])
+    expect(after.status).toEqual({ loadBalancer: { ingress: [{ ...entry, hostname: 'new.example.ts.net' }] } })
+    expect(after.events).toEqual([])
   })
 
   it('tells by an Event what it waits for', () => {

@@ -1,10 +1,22 @@
-import { describe, expect, it, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { ingressUse } from '../../../operator/group-ingress/ingress-use.ts'
-import { recordObject, readRecord } from '../../../operator/group-ingress/record.ts'
+import { givenUp, recordObject, readRecord } from '../../../operator/group-ingress/record.ts'
 import { settings } from '../a-world.ts'
 import { usesOf } from '../../../operator/group-ingress/uses-of.ts'
-import { app, certificate, db, endpoints, filesObject, mapping, recordFor, replica, site, viewOf } from './a-group.ts'
+import {
+  app,
+  certificate,
+  db,
+  endpoints,
+  filesObject,
+  mapping,
+  recordFor,
+  replica,
+  secret,
+  site,
+  viewOf,
+} from './a-group.ts'
 
 const filesOf = (...objects: readonly KubeObject[]) => {
   const files = ingressUse.files(viewOf(...objects))
@@ -88,7 +100,7 @@ describe('the files of a group', () => {
     ['字', 2500],
   ])('leave out the youngest when not all have room, in bytes: %s', (character, length) => {
     const long = character.repeat(length)
-    const many = Array.from({ length: 40 }, (_, index) => {
+    const many: readonly KubeObject[] = Array.from({ length: 40 }, (_, index) => {
       const paths = [{ path: `/${long}`, backend: { service: { name: 'site', port: { number: 80 } } } }]
       const name = `app${String(index).padStart(2, '0')}`
       const one = app({ tls: [{ hosts: [name] }], rules: [{ http: { paths } }] })
@@ -96,12 +108,32 @@ describe('the files of a group', () => {
       return [{ ...one, metadata }, recordFor('ingress', name)]
     }).flat()
     const { sites } = filesOf(site, ...many)
-    const names = Object.keys((sites as { Services: object }).Services)
+    const namesIn = (all: unknown) => Object.keys((all as { Services: object }).Services)
+    const names = namesIn(sites)
     expect(names.length).toBeGreaterThan(10)
     expect(names.length).toBeLessThan(40)
     expect(names[0]).toBe('svc:app00')
     expect(Buffer.byteLength(JSON.stringify(sites))).toBeLessThan(720_000)
     expect(usesOf(viewOf(site, ...many)).at(-1)?.lack).toContain('room in the group')
+    // What is served stays, whatever comes that is older, and whatever grows.
+    const present = filesObject({ 'serve-config.json': sites as object })
+    const grown = many.map((one): KubeObject => {
+      if (one.metadata.name !== 'app00') return one
+      const paths = [
+        { path: `/${long}${long.slice(length / 2)}`, backend: { service: { name: 'site', port: { number: 80 } } } },
+      ]
+      return { ...one, spec: { ...(one['spec'] as object), rules: [{ http: { paths } }] } }
+    })
+    const old = many.map((one) => {
+      if (one.metadata.name !== 'app39') return one
+      return { ...one, metadata: { ...one.metadata, creationTimestamp: '2025-01-01T00:00:00Z' } }
+    })
+    for (const all of [grown, old]) expect(filesOf(present, site, ...all).sites).toEqual(sites)
+    const told = usesOf(viewOf(present, site, ...grown)).find(({ service }) => service === 'svc:app00')
+    expect([told?.lack, told?.partly]).toEqual([
+      'a certificate for app00.example.ts.net: group-0, which requests it, does not run',
+      expect.stringContaining('room in the group'),
+    ])
   })
 })
 
@@ -166,13 +198,29 @@ describe('a replica advertises', () => {
     expect(advertisedBy(0, ...all, ...replica('group-0'))).toEqual(['svc:app'])
   })
 
-  it('the earlier name of an object until it has the one that it asks for now', () => {
-    const renamed = app({ tls: [{ hosts: ['new'] }] })
+  it('the earlier name of an object, beside the one that it asks for now, until that works', () => {
+    const host = 'new.example.ts.net'
+    const paths = [{ path: '/', backend: { service: { name: 'site', port: { number: 80 } } } }]
+    const renamed = app({ tls: [{ hosts: [host] }], rules: [{ host, http: { paths } }], defaultBackend: undefined })
     const before = [renamed, site, recordFor('ingress', 'app'), certificate('pem')]
     expect(advertisedBy(0, ...before)).toEqual(['svc:app'])
     const parent = { type: 'ingress', namespace: 'apps', name: 'app' } as const
-    const after = recordFor('ingress', 'new', { parent, fqdn: 'new.example.ts.net' })
-    expect(advertisedBy(0, ...before, after)).toBeUndefined()
+    const after = [...before, recordFor('ingress', 'new', { parent })]
+    expect(advertisedBy(0, ...after)).toEqual(['svc:app'])
+    const issued = [...after, secret(host, { 'tls.crt': 'pem', 'tls.key': 'pem' })]
+    expect(advertisedBy(0, ...issued)).toEqual(['svc:app', 'svc:new'])
+    const { sites } = filesOf(...issued)
+    expect(sites).toMatchObject({
+      Services: {
+        'svc:app': { Web: { 'app.example.ts.net:443': handlers } },
+        'svc:new': { Web: { 'new.example.ts.net:443': handlers } },
+      },
+    })
+    const given = [recordObject(givenUp(readRecord(recordFor('ingress', 'app'))!), settings.namespace)]
+    const left = issued.map((one) => given.find(({ metadata }) => metadata.name === one.metadata.name) ?? one)
+    expect(advertisedBy(0, ...left)).toEqual(['svc:new'])
+    expect(filesOf(...left).sites).toEqual(sites)
+    expect(condition(...left)?.message).not.toContain('svc:app')
   })
 
   it('what another operator has had it advertise, until this one has provided for that', () => {
@@ -182,59 +230,4 @@ describe('a replica advertises', () => {
     expect(filesOf(...all).mappings).toEqual({ 'svc:db': mapping })
     expect(advertisedBy(0, ...all)).toEqual(['svc:db'])
   })
-})
-
-describe('the condition of a group', () => {
-  it('names what each use lacks', () => {
-    const running = replica('group-0', forwarding)
-    const { status, message } = condition(...recorded, certificate(''), db(), recordFor('svc', 'db'), ...running)!
-    expect(status).toBe('False')
-    expect(message).toMatch(
-      /Ingress "apps\/app" waits for a certificate for app\.example\.ts\.net: group-0 requests it/,
-    )
-    expect(message).toMatch(/Service "apps\/db" waits for a Pod of the Service that is ready/)
-  })
-
-  it('says why a certificate was refused, and when it is asked for again', () => {
-    const domains = {
-      'app.example.ts.net': { failures: 2, notBefore: '2026-01-02T03:04:05.000Z', reason: 'rate-limit' },
-    }
-    const running = replica('group-0', { certificates: { version: 1, domains } })
-    const { message } = condition(...recorded, certificate(''), ...running)!
-    expect(message).toContain(
-      'the last request failed (rate-limit); group-0 makes the next one at 2026-01-02T03:04:05Z',
-    )
-  })
-
-  it('says that a certificate waits for approval', () => {
-    const { message } = condition(...recorded, certificate(''), ...replica('group-0', { accepted: [] }))!
-    expect(message).toContain('group-0 requests it once the tailnet accepts it as a host of svc:app, by autoApprovers')
-  })
-
-  it('says that nobody requests a certificate while the first replica does not run', () => {
-    expect(condition(...recorded, certificate(''))?.message).toContain('group-0, which requests it, does not run')
-  })
-
-  it('is well when all that it hosts is advertised by some replica', () => {
-    const advertised = ['svc:app', 'svc:db']
-    const running = replica('group-0', { ...forwarding, advertised })
-    expect(condition(...served, ...exposed, ...running)).toMatchObject({
-      status: 'True',
-      message: 'replicas advertise all 2 Tailscale Services',
-    })
-  })
-})
-
-test('a record is read as it was written', () => {
-  for (const more of [
-    {},
-    { former: ['a', 'b'], leaving: ['c'] },
-    { leaving: ['a'] },
-    { fqdn: undefined },
-    { refused: 'x' },
-    { addresses: [] },
-  ]) {
-    const object = recordFor('svc', 'db', more)
-    expect(recordObject(readRecord(object)!, settings.namespace)).toEqual(object)
-  }
 })
