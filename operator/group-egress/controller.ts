@@ -138,7 +138,9 @@ export function groupEgress(options: GroupEgressOptions): Controller {
   /** What is there stays as it was, and goes on following the Pods. */
   const refused = async (object: KubeObject, outcome: Outcome, flight: Flight): Promise<void> => {
     const parent = parentFor(object.metadata)
-    for (const service of servicesFor(world, parent)) await follow(service, parent, flight)
+    const planned: KubeObject[] = []
+    for (const service of servicesFor(world, parent)) planned.push(...(await follow(service, parent, flight)))
+    await applier.prune(slicesFor(world, parent), planned, flight)
     await tellAll(object, outcome, flight)
   }
 

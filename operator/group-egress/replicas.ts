@@ -71,11 +71,14 @@ const addressesIn = memoOf(({ status }: KubeObject): Readonly<Partial<Record<Fam
   return { ...(v4 !== undefined && { IPv4: v4 }), ...(v6 !== undefined && { IPv6: v6 }) }
 })
 
-export type Verdict = { readonly address: string } | { readonly lacks: string }
+export type Verdict = { readonly address: string; readonly ports: EgressEntry['ports'] } | { readonly lacks: string }
+
+const before = 'it still forwards it as it was before'
 
 /**
- * The address at which a replica takes the connections of a Service, or why it does not. A Pod that is not being deleted
- * takes them if its own status, and not that of an earlier Pod, has the Service just as the group's file has it.
+ * The address at which a replica takes the connections of a Service, and to which of its ports, or why it does not. A
+ * Pod that is not being deleted takes them if its own status, and not that of an earlier Pod, has the Service with its
+ * target and such ports as the group's file has them.
  */
 export function verdict({ pod, status }: Replica, entry: EgressEntry, family: Family): Verdict {
   if (pod === undefined) return { lacks: 'it has no Pod' }
@@ -85,23 +88,24 @@ export function verdict({ pod, status }: Replica, entry: EgressEntry, family: Fa
   if (status === undefined || !isSame(status[family], address)) return { lacks: 'its agent has not reported yet' }
   const listed = status.services.get(entry.name)
   if (listed === undefined) return { lacks: 'it does not forward it: the target may be missing, or not answer' }
-  return isListed(status, entry) ? { address } : { lacks: 'it still forwards it as it was before' }
+  const known = asSet(listed.ports)
+  const ports = isTarget(listed, entry) ? entry.ports.filter((port) => known.has(asText(port))) : []
+  return ports.length > 0 ? { address, ports } : { lacks: before }
 }
+
+const isTarget = (one: Listed, other: Listed): boolean => isDeepStrictEqual(one.tailnetTarget, other.tailnetTarget)
 
 /** Whether a status has a Service just as a group's file has it. */
 export function isListed(status: Status | undefined, entry: EgressEntry): boolean {
   const listed = status?.services.get(entry.name)
-  return (
-    listed !== undefined &&
-    isDeepStrictEqual(listed.tailnetTarget, entry.tailnetTarget) &&
-    isDeepStrictEqual(asSet(listed.ports), asSet(entry.ports))
-  )
+  return listed !== undefined && isTarget(listed, entry) && isDeepStrictEqual(asSet(listed.ports), asSet(entry.ports))
 }
 
 const isSame = (one: string, other: string): boolean => one === other || parseAddress(one)?.text === other
 
-const asSet = (ports: EgressEntry['ports']): ReadonlySet<string> =>
-  new Set(ports.map(({ protocol, matchPort, targetPort }) => `${protocol} ${matchPort} ${targetPort}`))
+const asText = ({ protocol, matchPort, targetPort }: EgressEntry['ports'][number]): string =>
+  `${protocol} ${matchPort} ${targetPort}`
+const asSet = (ports: EgressEntry['ports']): ReadonlySet<string> => new Set(ports.map(asText))
 
 /** Why a replica does not take connections to all addresses of a Service; undefined if it does. */
 export function lackOf(replica: Replica, entry: EgressEntry, families: readonly Family[]): string | undefined {
@@ -109,5 +113,5 @@ export function lackOf(replica: Replica, entry: EgressEntry, families: readonly 
     const found = verdict(replica, entry, family)
     if ('lacks' in found) return found.lacks
   }
-  return undefined
+  return isListed(replica.status, entry) ? undefined : before
 }

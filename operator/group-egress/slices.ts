@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import * as z from 'zod/mini'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { memoOf } from '../../lib/memo.ts'
@@ -8,57 +9,78 @@ import { endpointSlices } from '../objects/resources.ts'
 import { type Parent, parentValue } from '../objects/parent.ts'
 import { specOf } from '../objects/service.ts'
 import type { World } from '../world/world.ts'
+import { healthPortName } from './request.ts'
 
 const serviceLabel = 'kubernetes.io/service-name'
 
 const nameOf = (service: string, family: Family): string => `${service}-${family.toLowerCase()}`
 
-/** The EndpointSlices of a ClusterIP Service, one for each of its families: the Pods that have proven to forward it. */
+/**
+ * The EndpointSlices of a ClusterIP Service, one for each of its families: the Pods that have proven to forward it. While
+ * its ports change, Pods that have only some of them yet are in others, which come first: so no port that stays loses
+ * its Pods.
+ */
 export function slices(
   { object, families }: ClusterService,
   entry: EgressEntry | undefined,
   replicas: readonly Replica[],
 ): readonly KubeObject[] {
   const { name, namespace, labels } = object.metadata
-  return families.map((family) => ({
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: nameOf(name, family),
-      ...(namespace !== undefined && { namespace }),
-      labels: {
-        ...labels,
-        [serviceLabel]: name,
-        'endpointslice.kubernetes.io/managed-by': 'tailscale.com',
+  return families.flatMap((family) => {
+    const sliceOf = (suffix: string, ports: EgressEntry['ports'] | undefined, endpoints: readonly Endpoint[]) => ({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        name: `${nameOf(name, family)}${suffix}`,
+        ...(namespace !== undefined && { namespace }),
+        labels: {
+          ...labels,
+          [serviceLabel]: name,
+          'endpointslice.kubernetes.io/managed-by': 'tailscale.com',
+        },
       },
-    },
-    addressType: family,
-    ports: (specOf(object).ports ?? []).map((port) => ({
-      name: port.name,
-      port: Number(port.targetPort),
-      protocol: port.protocol,
-    })),
-    endpoints: entry === undefined ? [] : endpoints(entry, family, replicas),
-  }))
+      addressType: family,
+      ports: (specOf(object).ports ?? []).flatMap(({ name: called, targetPort, protocol }) => {
+        const [port, of] = [Number(targetPort), protocol === 'UDP' ? 'udp' : 'tcp']
+        const isHere = ports?.some(({ matchPort, protocol: other }) => matchPort === port && other === of) ?? true
+        return isHere || called === healthPortName ? [{ name: called, port, protocol }] : []
+      }),
+      endpoints,
+    })
+    const all = entry === undefined ? [] : endpointsIn(entry, family, replicas)
+    const isWhole = ({ ports }: Proven): boolean => ports.length === entry?.ports.length
+    const partly = Map.groupBy(
+      all.filter((one) => !isWhole(one)),
+      ({ ports }) => digest(ports),
+    )
+    return [
+      ...[...partly].map(([suffix, some]) => sliceOf(`-${suffix}`, some[0]?.ports, some.map(endpoint))),
+      sliceOf('', undefined, all.filter(isWhole).map(endpoint)),
+    ]
+  })
 }
 
-function endpoints(entry: EgressEntry, family: Family, replicas: readonly Replica[]): readonly Endpoint[] {
+const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 8)
+
+/** A Pod, and the ports that it has proven to forward. */
+type Proven = { readonly address: string; readonly uid: string; readonly ports: EgressEntry['ports'] }
+
+function endpointsIn(entry: EgressEntry, family: Family, replicas: readonly Replica[]): readonly Proven[] {
   const all = replicas.flatMap((replica) => {
     const found = verdict(replica, entry, family)
     const uid = replica.pod?.metadata.uid
-    if ('lacks' in found || uid === undefined) return []
-    return [
-      {
-        addresses: [found.address],
-        hostname: uid,
-        conditions: { ready: true, serving: true, terminating: false },
-      },
-    ]
+    return 'lacks' in found || uid === undefined ? [] : [{ ...found, uid }]
   })
-  return all.toSorted((one, other) => (one.hostname < other.hostname ? -1 : 1))
+  return all.toSorted((one, other) => (one.uid < other.uid ? -1 : 1))
 }
 
 type Endpoint = { readonly addresses: readonly string[]; readonly hostname: string; readonly conditions: object }
+
+const endpoint = ({ address, uid }: Proven): Endpoint => ({
+  addresses: [address],
+  hostname: uid,
+  conditions: { ready: true, serving: true, terminating: false },
+})
 
 /** The EndpointSlices that were made for a user's Service, whichever the group. */
 export const slicesFor = (world: Pick<World, 'by'>, parent: Parent): readonly KubeObject[] =>

@@ -23,7 +23,12 @@ export const echoPort = 5432
 
 type Fields = Readonly<Record<string, unknown>>
 export type Service = KubeObject & {
-  readonly spec: { readonly type: string; readonly externalName?: string; readonly clusterIPs?: readonly string[] }
+  readonly spec: {
+    readonly type: string
+    readonly externalName?: string
+    readonly clusterIPs?: readonly string[]
+    readonly ports: readonly object[]
+  }
   readonly status: { readonly conditions?: readonly Condition[] }
 }
 type Condition = { readonly type: string; readonly status: string; readonly reason: string; readonly message: string }

@@ -18,9 +18,9 @@ const tcp = ways.filter(({ protocol }) => protocol === 'tcp')
 const tcp4 = tcp.filter(({ family }) => family === 'v4')
 const allReady = 'True ReadyToRouteTraffic: 3 of 3 replicas forward to db.lab.ts.net'
 
-type Slice = { readonly endpoints: readonly unknown[] | null }
-/** How many Pods each EndpointSlice of a Service has. */
-async function endpoints(name: string): Promise<number[]> {
+type Slice = { readonly endpoints: readonly unknown[] | null; readonly ports: readonly { readonly port: number }[] }
+/** How many Pods each EndpointSlice of a Service has; with `ports`, of those that have so many. */
+async function endpoints(name: string, ports?: number): Promise<number[]> {
   const selector = `--selector=tailscale.com/parent-resource=${name}`
   const { stdout } = await egress.bed.cluster.kubectl([
     'get',
@@ -29,7 +29,21 @@ async function endpoints(name: string): Promise<number[]> {
     selector,
     '--output=json',
   ])
-  return (JSON.parse(stdout) as { items: Slice[] }).items.map(({ endpoints: all }) => all?.length ?? 0)
+  return (JSON.parse(stdout) as { items: Slice[] }).items
+    .filter((slice) => slice.ports.length === (ports ?? slice.ports.length))
+    .map(({ endpoints: all }) => all?.length ?? 0)
+}
+
+/** Does something while each client opens new connections to the Service `db`, of which none may fail. */
+async function underLoad(work: () => Promise<void>): Promise<void> {
+  const { v4: to } = await egress.addresses('db')
+  const often = { protocol: 'tcp', mode: 'connect', every: 50, count: 1_000_000 } as const
+  const load = await Promise.all(egress.clients.map((client) => startTraffic(client, { to, port: echoPort, ...often })))
+  await work()
+  const reports = await Promise.all(load.map((one) => one.stop()))
+  expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
+    reports.map(() => ({ failures: [], unanswered: 0 })),
+  )
 }
 
 test('Pods of every node reach a target through the group and the Service of the docs, by its name', async () => {
@@ -69,29 +83,28 @@ test('a Service whose target is missing says so, and affects no other', async ()
 })
 
 test('a group that is scaled down and up fails no new connection, with a Service that works nowhere beside', async () => {
-  const to = await egress.addresses('db')
-  const load = await Promise.all(
-    egress.clients.map((client) =>
-      startTraffic(client, {
-        to: to.v4,
-        port: echoPort,
-        protocol: 'tcp',
-        mode: 'connect',
-        every: 50,
-        count: 1_000_000,
-      }),
-    ),
-  )
-  await egress.scale(1)
-  await expect.poll(() => made(egress.bed, 'pods')).toHaveLength(1)
-  await expect.poll(() => endpoints('db')).toEqual([1, 1])
-  await egress.scale(3)
-  await expect.poll(() => egress.condition('db', 'Ready')).toBe(allReady)
-  await expect.poll(() => endpoints('db')).toEqual([3, 3])
-  const reports = await Promise.all(load.map((one) => one.stop()))
-  expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
-    reports.map(() => ({ failures: [], unanswered: 0 })),
-  )
+  await underLoad(async () => {
+    await egress.scale(1)
+    await expect.poll(() => made(egress.bed, 'pods')).toHaveLength(1)
+    await expect.poll(() => endpoints('db')).toEqual([1, 1])
+    await egress.scale(3)
+    await expect.poll(() => egress.condition('db', 'Ready')).toBe(allReady)
+    await expect.poll(() => endpoints('db')).toEqual([3, 3])
+  })
+})
+
+test('a Service gets another port, and loses it, and no new connection to the first one fails', async () => {
+  const patch = (...changes: readonly object[]) =>
+    egress.bed.cluster.kubectl(['patch', 'service', 'db', '--type=json', `--patch=${JSON.stringify(changes)}`])
+  // With that for health checks.
+  const ports = (await egress.service('db')).spec.ports.length + 1
+  await underLoad(async () => {
+    await patch({ op: 'add', path: '/spec/ports/-', value: { name: 'more', port: 9999, protocol: 'TCP' } })
+    await expect.poll(() => endpoints('db', ports + 1)).toEqual([3, 3])
+    await patch({ op: 'remove', path: `/spec/ports/${ports - 1}` })
+    await expect.poll(() => endpoints('db', ports)).toEqual([3, 3])
+    await expect.poll(() => egress.condition('db', 'Ready')).toBe(allReady)
+  })
 })
 
 test('Tailscale’s agent carries a new Service at once, too, in a group of its own', async () => {

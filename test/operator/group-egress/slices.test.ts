@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
+import type { EgressEntry } from '../../../wire/egress-services.ts'
 import { entryOf } from '../../../operator/group-egress/cluster-service.ts'
 import { lackOf, replicasIn } from '../../../operator/group-egress/replicas.ts'
 import { endpointsOf, hasSlices, slices } from '../../../operator/group-egress/slices.ts'
@@ -62,8 +63,8 @@ describe('a Pod is an endpoint of a Service', () => {
       'it still forwards it as it was before',
     ],
     [
-      'if it lists it with other ports',
-      [pod(0), state(0, [{ ...entry, ports: [...entry.ports, { protocol: 'udp', matchPort: 1, targetPort: 2 }] }])],
+      'if it lists it with other ports only',
+      [pod(0), state(0, [{ ...entry, ports: [{ protocol: 'tcp', matchPort: 10_000, targetPort: 2 }] }])],
       'it still forwards it as it was before',
     ],
     ['if it does not exist', [state(0, [entry])], 'it has no Pod'],
@@ -76,6 +77,42 @@ describe('a Pod is an endpoint of a Service', () => {
   it('of one family only, if its status is for that family only', () => {
     expect(endpoints([pod(0), state(0, [entry], { podIPv6: '' })], 1)).toEqual([[uid(0, 0)], []])
     expect(endpoints([pod(0, { ips: [v6] }), state(0, [entry], { podIPv4: v4 })], 1)).toEqual([[], [uid(0, 1)]])
+  })
+
+  it('of the ports that it lists as they are to be, while others change, and the slice of those comes first', () => {
+    const many = read({ ports: { 1: 10_001, 2: 10_002, 3: 10_003 }, families: ['IPv4'] })
+    const wanted = entryOf(many, worldOf(), settings)!
+    const [first, second, third] = wanted.ports
+    const gone = { protocol: 'tcp', matchPort: 10_009, targetPort: 9 } as const
+    const led = (...listed: readonly EgressEntry['ports'][]): readonly string[] => {
+      const states = listed.map((ports, ordinal) => state(ordinal, [{ ...wanted, ports }]))
+      const pods = listed.map((_ports, ordinal) => pod(ordinal))
+      const replicas = replicasIn(worldOf(...pods, ...states), namespace, 'eg', listed.length)
+      return slices(many, wanted, replicas).map(({ ports, endpoints: all }) => {
+        const uids = (all as readonly { hostname: string }[]).map(({ hostname }) => hostname.replace('uid-pod-', ''))
+        return `${(ports as readonly { port: number }[]).map(({ port }) => port).join()}: ${uids.join()}`
+      })
+    }
+    const whole = '10001,10002,10003,9002:'
+    expect(led(wanted.ports)).toEqual([`${whole} 0`])
+    // A port is added, and another one removed.
+    expect(led([first!, second!, gone], wanted.ports)).toEqual(['10001,10002,9002: 0', `${whole} 1`])
+    expect(led([...wanted.ports, gone])).toEqual([`${whole} 0`])
+    // Both lead elsewhere by now.
+    expect(led([first!, { ...second!, targetPort: 8 }, third!], [first!])).toEqual([
+      '10001,10003,9002: 0',
+      '10001,9002: 1',
+      `${whole} `,
+    ])
+    const names = slices(
+      many,
+      wanted,
+      replicasIn(worldOf(pod(0), state(0, [{ ...wanted, ports: [first!] }])), namespace, 'eg', 1),
+    )
+    expect(names.map(({ metadata: { name } }) => name)).toEqual([
+      expect.stringMatching(/^ts-db-abcde-ipv4-[0-9a-f]{8}$/),
+      'ts-db-abcde-ipv4',
+    ])
   })
 
   it('in whatever order its ports are listed', () => {
