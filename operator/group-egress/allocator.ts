@@ -6,7 +6,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Parent } from '../objects/parent.ts'
 import type { World } from '../world/world.ts'
 import { allocate, type Allocated, type Range } from './allocate.ts'
-import { type ClusterService, portKey, servicesOf, usualKey } from './cluster-service.ts'
+import { type ClusterService, portKey, servedBy, usualKey } from './cluster-service.ts'
 import type { RequestedPort } from './request.ts'
 
 /** What a Service has of its own in a group: a name in the group's file, and ports of the Pods. */
@@ -53,7 +53,7 @@ export function allocator(world: Pick<World, 'by'>, clock: Clock) {
       if (!(isJunior && other.key === present?.key)) keys.add(other.key)
       for (const port of other.ports) if (!(isJunior && ownPorts.has(port))) used.add(port)
     }
-    const others = servicesOf(world, group).filter((service) => idOf(service.parent) !== id)
+    const others = servedBy(world, group).filter((service) => idOf(service.parent) !== id)
     const shown = new Map(others.map((service) => [idOf(service.parent), service]))
     // In a group that it comes to, a Service takes nothing from those that are there.
     const isThere = present?.group === group

@@ -25,6 +25,7 @@ const noteSchema = z.object({
   ip: z.string(),
   fqdn: z.string(),
   allowFrom: z.optional(z.union([z.literal('*'), z.array(z.string())])),
+  former: z.optional(z.object({ group: z.string(), key: z.string(), ports: z.record(z.string(), z.number()) })),
 })
 
 const egress = 'egress'
@@ -32,6 +33,9 @@ const egress = 'egress'
 const healthPort = 9002
 
 export type Family = 'IPv4' | 'IPv6'
+
+/** The place that a Service has in the group from which it moves, whose Pods go on until those of the new one do. */
+export type Former = { readonly group: string; readonly key: string; readonly ports: Allocated }
 
 /**
  * The ClusterIP Service through which clients of a user's Service reach the Pods of a group. It holds all that was
@@ -50,6 +54,7 @@ export type ClusterService = {
   readonly key: string
   /** The port of the Pods for each of its own. */
   readonly ports: readonly (RequestedPort & { readonly matchPort: number })[]
+  readonly former: Former | undefined
   /** Its own port for health checks. */
   readonly healthPort: number | undefined
   /** Those of its addresses, the main one first. */
@@ -69,6 +74,7 @@ export type ClusterServiceOptions = {
   readonly key: string
   readonly target: Target
   readonly allowFrom: '*' | readonly string[] | undefined
+  readonly former: Former | undefined
   readonly ports: readonly RequestedPort[]
   readonly allocated: Allocated
   readonly namespace: string
@@ -76,7 +82,8 @@ export type ClusterServiceOptions = {
 
 /** @throws UserError `INVALIDSERVICE` if the Service itself has all ports that the operator could use for health checks */
 export function clusterService(options: ClusterServiceOptions): KubeObject {
-  const { name, parent, group, key, target, allowFrom, ports, allocated, namespace } = options
+  const { name, parent, group, key, target, allowFrom, former, ports, allocated, namespace } = options
+  const place = former && { ...former, ports: Object.fromEntries(former.ports) }
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -84,7 +91,7 @@ export function clusterService(options: ClusterServiceOptions): KubeObject {
       name,
       namespace,
       labels: { ...labelsOf(parent), [labels.proxyGroup]: group, [labels.serviceType]: egress },
-      annotations: { [noted]: JSON.stringify({ key, ...target, allowFrom }) },
+      annotations: { [noted]: JSON.stringify({ key, ...target, allowFrom, former: place }) },
     },
     spec: {
       type: 'ClusterIP',
@@ -134,6 +141,7 @@ export const readClusterService = memoOf((object: KubeObject): ClusterService | 
     key: note?.key ?? usualKey(parent),
     target: note && { ip: note.ip, fqdn: note.fqdn },
     allowFrom: note?.allowFrom,
+    former: note?.former && { ...note.former, ports: new Map(Object.entries(note.former.ports)) },
     ports: read.filter((port) => port.name !== healthPortName),
     healthPort: read.find((port) => port.name === healthPortName)?.port,
     families: clusterAddresses(spec).map((address) => (address.includes(':') ? 'IPv6' : 'IPv4')),
@@ -145,7 +153,33 @@ const known = (objects: readonly KubeObject[]): readonly ClusterService[] =>
 
 /** The ClusterIP Services of a group that are not being deleted. */
 export const servicesOf = (world: Pick<World, 'by'>, group: string): readonly ClusterService[] =>
-  known(world.by(services, 'madeForGroup', group)).filter(({ object }) => !isGoing(object))
+  known(world.by(services, 'madeForGroup', group)).filter((one) => one.group === group && !isGoing(one.object))
+
+/** The same with those that move from it to another one: each as it is here. */
+export const servedBy = (world: Pick<World, 'by'>, group: string): readonly ClusterService[] => [
+  ...servicesOf(world, group),
+  ...known(world.by(services, 'madeForGroup', group)).flatMap((one) => {
+    const before = one.former?.group === group && !isGoing(one.object) ? asBefore(one) : undefined
+    return before === undefined ? [] : [before]
+  }),
+]
+
+/** A Service as it is in the group from which it moves, with those of its ports that it had there. */
+export function asBefore(service: ClusterService): ClusterService | undefined {
+  const { former } = service
+  if (former === undefined) return undefined
+  const ports = service.ports.flatMap((port) => {
+    const matchPort = former.ports.get(portKey(port))
+    return matchPort === undefined ? [] : [{ ...port, matchPort }]
+  })
+  return { ...service, group: former.group, key: former.key, ports, former: undefined }
+}
+
+/** The groups whose Pods forward a Service: for an index. */
+export function groupsOf(object: KubeObject): readonly string[] {
+  const service = readClusterService(object)
+  return service === undefined ? [] : [service.group, ...(service.former === undefined ? [] : [service.former.group])]
+}
 
 /** Those of a user's Service, whichever the group: there is one, unless another operator has left more. */
 export const servicesFor = (world: Pick<World, 'by'>, parent: Parent): readonly ClusterService[] =>

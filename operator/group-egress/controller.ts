@@ -12,6 +12,7 @@ import type { Parent } from '../objects/parent.ts'
 import { services } from '../objects/resources.ts'
 import { adopting } from '../proxy/adopt.ts'
 import { asksGroup, asksGroupEgress } from '../proxy/group.ts'
+import { soonest } from '../proxy/each.ts'
 import { toldOfWaiting } from '../proxy/waiting.ts'
 import { newName } from '../proxy/name.ts'
 import { parentWriter } from '../proxy/report.ts'
@@ -19,9 +20,10 @@ import { unseenMs } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
 import { ranges } from './allocate.ts'
 import { allocator } from './allocator.ts'
-import { type ClusterService, clusterService, entryOf, isInGroupFor, servicesFor } from './cluster-service.ts'
+import { asBefore, type ClusterService, clusterService, entryOf, isInGroupFor, servicesFor } from './cluster-service.ts'
 import { hasOurConditions, type Problem } from './conditions.ts'
 import { agentOfGroup } from './files.ts'
+import { leaver } from './leave.ts'
 import { replicasIn } from './replicas.ts'
 import { type EgressRequest, readRequest } from './request.ts'
 import { type Outcome, report } from './report.ts'
@@ -53,6 +55,7 @@ export function groupEgress(options: GroupEgressOptions): Controller {
   const apply = adopting(api, caches, applier.apply)
   const writer = parentWriter({ api, resource: services, store, apply: applier.apply, clock })
   const places = allocator(world, clock)
+  const movesFrom = leaver(world, clock)
 
   const parentFor = ({ namespace = '', name }: { readonly namespace?: string | undefined; readonly name: string }) =>
     ({ type: 'svc', namespace, name }) as const
@@ -91,16 +94,21 @@ export function groupEgress(options: GroupEgressOptions): Controller {
 
   /** Keeps the EndpointSlices of a ClusterIP Service as its Pods are. */
   const follow = async (service: ClusterService, parent: Parent, flight: Flight) => {
-    const wanted = findGroup(world, service.group, settings)
-    const replicas = replicasIn(world, settings.namespace, service.group, 'missing' in wanted ? 0 : wanted.replicas)
-    const all = slices(service, entryOf(service, world, settings), replicas)
+    const stands = (one: ClusterService) => {
+      const wanted = findGroup(world, one.group, settings)
+      const replicas = replicasIn(world, settings.namespace, one.group, 'missing' in wanted ? 0 : wanted.replicas)
+      return { service: one, entry: entryOf(one, world, settings), replicas }
+    }
+    const { entry, replicas } = stands(service)
+    const before = asBefore(service)
+    const all = slices(service, entry, replicas, before && stands(before))
     for (const slice of all) await apply(slice, flight, { owns: (other) => isInGroupFor(parent, other) })
     return all
   }
 
   /**
    * Brings what a Service asks for into the cluster, one thing after the other: each write is an event. False: it goes
-   * on when the cache shows what was written.
+   * on when the cache shows what was written; otherwise, `again`: milliseconds until it goes on by itself.
    */
   const provision = async (
     object: KubeObject,
@@ -108,7 +116,7 @@ export function groupEgress(options: GroupEgressOptions): Controller {
     request: EgressRequest,
     group: Group,
     flight: Flight,
-  ): Promise<boolean> => {
+  ): Promise<false | { readonly again?: number }> => {
     const all = servicesFor(world, parent)
     const present = all.find((one) => one.group === group.name) ?? all[0]
     const name = present?.object.metadata.name ?? newName(object.metadata, 'egress')
@@ -116,11 +124,13 @@ export function groupEgress(options: GroupEgressOptions): Controller {
     await applier.prune(surplus, [], flight)
     const range = ranges[agentOfGroup(group, world, settings)]
     const { target, allowFrom, ports } = request
-    const asked = { parent, uid: object.metadata.uid ?? '', present, group: group.name, ports, range }
+    const { former, again } = movesFrom(present, group.name)
+    const there = present?.former?.group === group.name ? asBefore(present) : present
+    const asked = { parent, uid: object.metadata.uid ?? '', present: there, group: group.name, ports, range }
     const { namespace } = settings
     const written = await places.place(asked, (place) =>
       apply(
-        clusterService({ ...place, name, parent, group: group.name, target, allowFrom, ports, namespace }),
+        clusterService({ ...place, name, parent, group: group.name, target, allowFrom, former, ports, namespace }),
         flight,
         {
           owns: (other) => isInGroupFor(parent, other),
@@ -132,7 +142,7 @@ export function groupEgress(options: GroupEgressOptions): Controller {
     await applier.prune(slicesFor(world, parent), planned, flight)
     if (!hasSlices(world, present)) return false
     await writer.patch(object, rewrite(object, name, settings), flight)
-    return true
+    return again === undefined ? {} : { again }
   }
 
   /** What is there stays as it was, and goes on following the Pods. */
@@ -150,8 +160,11 @@ export function groupEgress(options: GroupEgressOptions): Controller {
     group: Group,
     flight: Flight,
   ): Promise<{ readonly again?: number }> => {
+    let again: number | undefined
     try {
-      if (!(await provision(object, parentFor(object.metadata), request, group, flight))) return {}
+      const done = await provision(object, parentFor(object.metadata), request, group, flight)
+      if (done === false) return {}
+      again = done.again
     } catch (error) {
       if (isStale(error) || flight.signal.aborted) throw error
       const outcome = { failed: describe(error), request }
@@ -162,7 +175,9 @@ export function groupEgress(options: GroupEgressOptions): Controller {
       await tellAll(object, outcome, flight)
       throw error
     }
-    return tellAll(object, { request }, flight)
+    const told = await tellAll(object, { request }, flight)
+    const next = soonest([again, told.again])
+    return next === undefined ? {} : { again: next }
   }
 
   return controller({

@@ -10,7 +10,7 @@ import { configMaps } from '../objects/resources.ts'
 import { resolveClass } from '../proxy-class/resolve.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
-import { entryOf, servicesOf } from './cluster-service.ts'
+import { entryOf, servedBy } from './cluster-service.ts'
 
 export const servicesFile = 'egress-services'
 const pingsFile = 'hep-pings'
@@ -41,7 +41,7 @@ export function entriesOf(
 ): readonly EgressEntry[] {
   const age = ({ metadata }: KubeObject): string => `${String(metadata['creationTimestamp'])} ${metadata.uid}`
   const entries = new Map<string, EgressEntry>()
-  for (const service of servicesOf(world, group).toSorted((a, b) => (age(a.object) < age(b.object) ? -1 : 1))) {
+  for (const service of servedBy(world, group).toSorted((a, b) => (age(a.object) < age(b.object) ? -1 : 1))) {
     const entry = entryOf(service, world, settings)
     if (entry !== undefined && !entries.has(entry.name)) entries.set(entry.name, entry)
   }

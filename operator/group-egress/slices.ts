@@ -13,21 +13,29 @@ import { healthPortName } from './request.ts'
 
 const serviceLabel = 'kubernetes.io/service-name'
 
+/** A Service in the group from which it moves. */
+export type Before = {
+  readonly service: ClusterService
+  readonly entry: EgressEntry | undefined
+  readonly replicas: readonly Replica[]
+}
+
 const nameOf = (service: string, family: Family): string => `${service}-${family.toLowerCase()}`
 
 /**
  * The EndpointSlices of a ClusterIP Service, one for each of its families: the Pods that have proven to forward it. While
  * its ports change, Pods that have only some of them yet are in others, which come first: so no port that stays loses
- * its Pods.
+ * its Pods. `before`: the group from which it moves, whose Pods are in it until one of the new group is.
  */
 export function slices(
-  { object, families }: ClusterService,
+  { object, families, ports: own }: ClusterService,
   entry: EgressEntry | undefined,
   replicas: readonly Replica[],
+  before?: Before,
 ): readonly KubeObject[] {
   const { name, namespace, labels } = object.metadata
   return families.flatMap((family) => {
-    const sliceOf = (suffix: string, ports: EgressEntry['ports'] | undefined, endpoints: readonly Endpoint[]) => ({
+    const sliceOf = (suffix: string, ports: ClusterService['ports'], all: readonly Proven[]) => ({
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
       metadata: {
@@ -40,12 +48,13 @@ export function slices(
         },
       },
       addressType: family,
-      ports: (specOf(object).ports ?? []).flatMap(({ name: called, targetPort, protocol }) => {
-        const [port, of] = [Number(targetPort), protocol === 'UDP' ? 'udp' : 'tcp']
-        const isHere = ports?.some(({ matchPort, protocol: other }) => matchPort === port && other === of) ?? true
-        return isHere || called === healthPortName ? [{ name: called, port, protocol }] : []
-      }),
-      endpoints,
+      ports: [
+        ...ports.map(({ name: called, matchPort, protocol }) => ({ name: called, port: matchPort, protocol })),
+        ...(specOf(object).ports ?? []).flatMap(({ name: called, targetPort, protocol }) =>
+          called === healthPortName ? [{ name: called, port: Number(targetPort), protocol }] : [],
+        ),
+      ],
+      endpoints: all.map(endpoint),
     })
     const all = entry === undefined ? [] : endpointsIn(entry, family, replicas)
     const isWhole = ({ ports }: Proven): boolean => ports.length === entry?.ports.length
@@ -53,12 +62,21 @@ export function slices(
       all.filter((one) => !isWhole(one)),
       ({ ports }) => digest(ports),
     )
+    const whole = all.filter(isWhole)
+    const former =
+      before?.entry === undefined || whole.length > 0 ? [] : endpointsIn(before.entry, family, before.replicas)
     return [
-      ...[...partly].map(([suffix, some]) => sliceOf(`-${suffix}`, some[0]?.ports, some.map(endpoint))),
-      sliceOf('', undefined, all.filter(isWhole).map(endpoint)),
+      ...(former.length === 0 ? [] : [sliceOf('-before', before?.service.ports ?? [], former)]),
+      ...[...partly].map(([suffix, some]) => sliceOf(`-${suffix}`, among(own, some[0]!.ports), some)),
+      sliceOf('', own, whole),
     ]
   })
 }
+
+const among = (own: ClusterService['ports'], some: EgressEntry['ports']): ClusterService['ports'] =>
+  own.filter((one) =>
+    some.some(({ matchPort, protocol }) => matchPort === one.matchPort && protocol.toUpperCase() === one.protocol),
+  )
 
 const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 8)
 

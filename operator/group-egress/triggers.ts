@@ -11,7 +11,7 @@ import * as resources from '../objects/resources.ts'
 import { isMadeFor } from '../proxy/owned.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
-import { readClusterService, servicesOf } from './cluster-service.ts'
+import { readClusterService, servedBy } from './cluster-service.ts'
 import { mountedIn } from './files.ts'
 import { statusIn } from './replicas.ts'
 
@@ -36,7 +36,7 @@ export function triggersFor({ world, store }: Caches, settings: Pick<OperatorSet
   /** The keys of the Services that ask for a group, and of those for which something is left in it. */
   const usersOf = (group: string): readonly string[] => [
     ...keys(world.by(resources.services, 'group', group)),
-    ...servicesOf(world, group).map(({ parent: { namespace, name } }) => `${namespace}/${name}`),
+    ...servedBy(world, group).map(({ parent: { namespace, name } }) => `${namespace}/${name}`),
   ]
   /** The user's Service of what was made for one; by its labels, if it is gone. */
   const userOf = (child: KubeObject | undefined): readonly string[] => {
@@ -54,7 +54,7 @@ export function triggersFor({ world, store }: Caches, settings: Pick<OperatorSet
     after: ReadonlyMap<string, unknown> | undefined,
   ): readonly string[] => {
     if (group === undefined) return []
-    const differ = servicesOf(world, group).filter(({ key }) => !isDeepStrictEqual(before?.get(key), after?.get(key)))
+    const differ = servedBy(world, group).filter(({ key }) => !isDeepStrictEqual(before?.get(key), after?.get(key)))
     return differ.map(({ parent: { namespace, name } }) => `${namespace}/${name}`)
   }
   /** The Services that have a port of the Pods with the one for which a ClusterIP Service was made: not all may keep it. */
@@ -62,7 +62,7 @@ export function triggersFor({ world, store }: Caches, settings: Pick<OperatorSet
     const service = child && readClusterService(child)
     if (service === undefined) return []
     const ports = new Set(service.ports.map(({ matchPort }) => matchPort))
-    return servicesOf(world, service.group)
+    return servedBy(world, service.group)
       .filter((other) => other !== service && other.ports.some(({ matchPort }) => ports.has(matchPort)))
       .map(({ parent: { namespace, name } }) => `${namespace}/${name}`)
   }

@@ -1,7 +1,7 @@
 import type { GroupUse } from '../group/use.ts'
 import { services } from '../objects/resources.ts'
 import { groupAccess } from './access.ts'
-import { readClusterService, servicesOf } from './cluster-service.ts'
+import { groupsOf, servedBy } from './cluster-service.ts'
 import { agentOfGroup, egressFiles, entriesOf } from './files.ts'
 import { gateType } from './gate.ts'
 
@@ -14,7 +14,7 @@ export const groupEgressUse: GroupUse = {
       agent: agentOfGroup(group, world, settings),
     }),
   objects: ({ group, world, settings }) =>
-    [groupAccess(group.name, settings.namespace, servicesOf(world, group.name))].flatMap((policy) => policy ?? []),
+    [groupAccess(group.name, settings.namespace, servedBy(world, group.name))].flatMap((policy) => policy ?? []),
   pod: () => ({
     variables: [
       { name: 'TS_EGRESS_PROXIES_CONFIG_PATH', value: '/etc/proxies' },
@@ -30,10 +30,7 @@ export const groupEgressUse: GroupUse = {
     {
       resource: services,
       // A user's Service only matters through its ClusterIP Service, which has all that was decided.
-      groups: (changed) => {
-        const service = readClusterService(changed)
-        return service === undefined ? [] : [service.group]
-      },
+      groups: groupsOf,
     },
   ],
 }

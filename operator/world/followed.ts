@@ -4,6 +4,7 @@ import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Resource, Scope } from '../../kube/controller/resource.ts'
 import { isJsonObject } from '../../lib/json.ts'
 import { groupAskedBy, namedBy } from '../group-ingress/ask.ts'
+import { groupsOf } from '../group-egress/cluster-service.ts'
 import { isReady } from '../group-ingress/entries.ts'
 import { groupsIn } from '../group-ingress/record.ts'
 import { annotations } from '../objects/annotations.ts'
@@ -95,7 +96,7 @@ export function followed(namespace: string): readonly Followed[] {
       parent: (object) => [...itself('svc')(object), ...here(children)(object)],
       group: groups,
       nodeName: (service) => [nodeNameOf(service).toLowerCase()],
-      madeForGroup: here(madeForGroup),
+      madeForGroup: here((object) => [...new Set([...madeForGroup(object), ...groupsOf(object)])]),
       tailscaleService: namedBy,
       parentInGroup: here(parentInGroup),
     }),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ways } from '../../e2e/cluster.ts'
 import { expectNothingFailed, restartUnderLoad } from '../../e2e/egress-rollout.ts'
 import { startTraffic } from '../../lab/bed.ts'
+import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { namespace } from '../operator-process.ts'
 import { EgressGroupCluster, echoPort } from './egress-group-cluster.ts'
 import { made, nodesOf } from './nothing-left.ts'
@@ -34,9 +35,9 @@ async function endpoints(name: string, ports?: number): Promise<number[]> {
     .map(({ endpoints: all }) => all?.length ?? 0)
 }
 
-/** Does something while each client opens new connections to the Service `db`, of which none may fail. */
-async function underLoad(work: () => Promise<void>): Promise<void> {
-  const { v4: to } = await egress.addresses('db')
+/** Does something while each client opens new connections to a Service, of which none may fail. */
+async function underLoad(work: () => Promise<void>, service = 'db'): Promise<void> {
+  const { v4: to } = await egress.addresses(service)
   const often = { protocol: 'tcp', mode: 'connect', every: 50, count: 1_000_000 } as const
   const load = await Promise.all(egress.clients.map((client) => startTraffic(client, { to, port: echoPort, ...often })))
   await work()
@@ -44,6 +45,16 @@ async function underLoad(work: () => Promise<void>): Promise<void> {
   expect(reports.map(({ sent, answered, failures }) => ({ failures, unanswered: sent - answered }))).toEqual(
     reports.map(() => ({ failures: [], unanswered: 0 })),
   )
+}
+
+/** The file of a group. */
+async function files(group: string): Promise<string> {
+  const map = await egress.bed.cluster.get<KubeObject & { binaryData?: Record<string, string> }>(
+    'configmap',
+    `${group}-egress-config`,
+    namespace,
+  )
+  return Buffer.from(map?.binaryData?.['egress-services'] ?? '', 'base64').toString()
 }
 
 test('Pods of every node reach a target through the group and the Service of the docs, by its name', async () => {
@@ -117,10 +128,15 @@ test('Tailscale’s agent carries a new Service at once, too, in a group of its 
   await egress.reaches('second', 'other', tcp4)
 })
 
-test('a Service moves from group to group, and keeps its address', async () => {
+test('a Service moves from group to group, keeps its address, and no new connection fails', async () => {
   const before = await egress.addresses('second')
-  await egress.add('second', 'other')
-  await expect.poll(() => egress.condition('second', 'Ready')).toMatch(/^True ReadyToRouteTraffic: 3 of 3/)
+  await underLoad(async () => {
+    await egress.add('second', 'other')
+    await expect.poll(() => egress.condition('second', 'Ready')).toMatch(/^True ReadyToRouteTraffic: 3 of 3/)
+    await expect.poll(() => endpoints('second')).toEqual([3, 3])
+    // Then those of the group before stop.
+    await expect.poll(() => files('theirs')).not.toContain('default-second')
+  }, 'second')
   await egress.reaches('second', 'other', tcp)
   expect(await egress.addresses('second')).toEqual(before)
 })

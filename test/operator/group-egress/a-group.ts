@@ -1,5 +1,10 @@
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { clusterService, portKey, readClusterService } from '../../../operator/group-egress/cluster-service.ts'
+import {
+  clusterService,
+  type Former,
+  portKey,
+  readClusterService,
+} from '../../../operator/group-egress/cluster-service.ts'
 import type { RequestedPort } from '../../../operator/group-egress/request.ts'
 import type { EgressEntry } from '../../../wire/egress-services.ts'
 import { renderEgressStatus } from '../../../wire/services-status.ts'
@@ -16,6 +21,7 @@ type Options = {
   /** Ports of the Pods by those of the Service. */
   readonly ports?: Readonly<Record<number, number>>
   readonly target?: { readonly ip: string; readonly fqdn: string }
+  readonly former?: Former
   readonly allowFrom?: '*' | readonly string[]
   readonly families?: readonly ('IPv4' | 'IPv6')[]
   readonly created?: string
@@ -35,6 +41,7 @@ export function inCluster(options: Options = {}): KubeObject {
     group,
     key: options.key ?? `${parent.namespace}-${parent.name}`,
     allowFrom: options.allowFrom,
+    former: options.former,
     target: options.target ?? { ip: '', fqdn: 'db.lab.ts.net' },
     ports: ports.map(([port]) => port),
     allocated: new Map(ports.map(([port, matchPort]) => [portKey(port), matchPort])),

@@ -13,6 +13,7 @@ const made = (ports = [tcp(5432)], more: object = {}) =>
     key: 'apps-db',
     target: { ip: '', fqdn: 'db.lab.ts.net' },
     allowFrom: undefined,
+    former: undefined,
     ports,
     allocated: new Map(ports.map(({ port }) => [`${port}/TCP`, 10_000 + port])),
     namespace: 'tailscale',

@@ -55,7 +55,7 @@ describe('the condition of a group', () => {
 })
 
 test('the domain of the tailnet is that of the first replica whose name can be one', () => {
-  const [state] = replica('group-0').filter(({ kind, metadata }) => kind === 'Secret' && metadata.name === 'group-0')
+  const state = replica('group-0').find(({ kind, metadata }) => kind === 'Secret' && metadata.name === 'group-0')
   const named = (fqdn: string): KubeObject => {
     const data = { ...(state!['data'] as object), device_fqdn: Buffer.from(fqdn).toString('base64') }
     return { ...state!, data }
