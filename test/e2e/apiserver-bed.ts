@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { localApi } from '../../localapi/client.ts'
 import { type Bed, type Host, type HostProcess, startBed } from '../lab/bed.ts'
 import { toolsImage } from '../lab/cluster/images.ts'
+import { binding, group, role, serviceAccount } from './rights.ts'
 
 /** The bundles under test; the test command builds them. */
 const dist = join(dirname(import.meta.dirname), '..', 'dist')
@@ -29,22 +30,6 @@ export type Mode = keyof typeof modes
 export const ports = modes
 
 const account = 'apiserver-proxy'
-const role = (kind: 'Role' | 'ClusterRole', name: string, rules: readonly object[]) => ({
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind,
-  metadata: { name },
-  rules,
-})
-const binding = (name: string, roleName: string, subject: object) => ({
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'ClusterRoleBinding',
-  metadata: { name },
-  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: roleName },
-  subjects: [subject],
-})
-const group = (name: string) => ({ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name })
-const serviceAccount = (name: string) => ({ kind: 'ServiceAccount', namespace: 'default', name })
-
 const objects = [
   { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account, namespace: 'default' } },
   { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot', namespace: 'default' } },

@@ -6,6 +6,7 @@ import { poll } from '../lab/poll.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { bundle as agentBundle } from '../agent/proxy.ts'
 import { proxyHeader } from '../apiserver/proxy-header.ts'
+import { clientNode, testHelm, testProgram } from './apiserver-clients.ts'
 import { BedRecorder } from './bed-recorder.ts'
 import { ApiServerBed, devs, ports, server, sshPolicyFile } from './apiserver-bed.ts'
 
@@ -190,6 +191,16 @@ describe('where sessions must be recorded', () => {
     await its.grant(devs)
     await expect.poll(exec).toContain('seen')
   })
+})
+
+describe('clients other than kubectl', () => {
+  testProgram(
+    () => its,
+    '@kubernetes/client-node',
+    'auth',
+    async () => clientNode,
+  )
+  testHelm(() => its, 'auth')
 })
 
 test('large objects, server-side apply, raw paths', async () => {

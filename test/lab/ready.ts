@@ -5,7 +5,7 @@ import { gatherFacts } from './parts/facts.ts'
 import { installPackages } from './parts/packages.ts'
 import type { Part } from './parts/part.ts'
 import { requirePrerequisites } from './parts/prerequisites.ts'
-import { groups, type Group, type PartName } from './parts/table.ts'
+import { groups, type Group, longGroups, type PartName } from './parts/table.ts'
 import { cacheRoot } from './paths.ts'
 import type { Progress } from './progress.ts'
 import { release } from './release.ts'
@@ -51,7 +51,7 @@ export async function builtPrograms<G extends Group = 'tailnet'>(
   const absent = missing(placed).map(({ part }) => part.name)
   if (absent.length > 0) {
     throw new CulvertError('command', `not built yet: ${absent.join(', ')}`, {
-      remedy: `Run \`npm run lab -- build${wanted.includes('releases' as G) ? ' --releases' : ''}\``,
+      remedy: `Run \`npm run lab -- build${longGroups.some((group) => wanted.includes(group as G)) ? ' --releases' : ''}\``,
     })
   }
   return directories(placed) as Programs<G | 'tailnet'>

@@ -1,3 +1,4 @@
+import { longGroups } from '../parts/table.ts'
 import { progress } from '../progress.ts'
 import { prepare } from '../ready.ts'
 import { parse, type Verb } from './verb.ts'
@@ -11,7 +12,8 @@ Installs the Debian packages that are missing and builds the lab's programs into
 $CULVERT_CACHE, else $XDG_CACHE_HOME/culvert, else ~/.cache/culvert.
 A cold build takes some minutes; when everything exists, it does nothing.
 
-  --releases    also other releases of tailscaled, and Tailscale's operator, which only \`npm run test:long\` uses`,
+  --releases    also what only \`npm run test:long\` uses: other releases of tailscaled, Tailscale's operator, and
+                clients of Kubernetes in other languages`,
   run: async (args) => {
     const { values } = parse({ args: [...args], options: { releases: { type: 'boolean' } } })
     const preparation = await prepare(
@@ -19,7 +21,7 @@ A cold build takes some minutes; when everything exists, it does nothing.
       'image',
       'browser',
       'monitoring',
-      ...(values.releases ? (['releases'] as const) : []),
+      ...(values.releases ? longGroups : []),
     )
     const programs = await preparation.run(progress(preparation.steps))
     for (const [name, directory] of Object.entries(programs)) console.log(`${name.padEnd(23)} ${directory}`)

@@ -39,6 +39,7 @@ export const kubernetes: GoModule = {
 export const etcd: GoModule = { directory: definition('etcd') }
 export const coredns: GoModule = { directory: definition('coredns') }
 export const helm: GoModule = { directory: definition('helm') }
+export const clientGo: GoModule = { directory: definition('client-go') }
 export const pods: GoModule = { directory: definition('pods') }
 
 /** Flags for `go build`. */

@@ -1,9 +1,10 @@
 import { debian, node } from '../images/bases.ts'
 import { goProgram } from './go.ts'
 import { images, networkPlugins } from './images.ts'
-import { control, coredns, etcd, helm, k8sOperator, kubernetes } from './module.ts'
+import { clientGo, control, coredns, etcd, helm, k8sOperator, kubernetes } from './module.ts'
 import type { Part } from './part.ts'
 import { promtool } from './promtool.ts'
+import { pythonPackages } from './python.ts'
 import { releases } from './releases.ts'
 
 const ofKubernetes = <Name extends string>(name: Name): Part<Name> =>
@@ -39,11 +40,16 @@ export const groups = {
   monitoring: [promtool],
   // Other releases of tailscaled, and Tailscale's operator: only for `npm run test:long`.
   releases,
+  // Clients of Kubernetes in other languages: only for `npm run test:long`.
+  clients: [goProgram({ name: 'client-go', module: clientGo, package: '.', ownSource: true }), pythonPackages],
   // Tailscale's API server proxy: only for `npm run bench`.
   compared: [goProgram({ name: 'k8s-proxy', module: k8sOperator, package: 'tailscale.com/cmd/k8s-proxy' })],
   // Nothing but Debian packages.
   browser: [],
 } as const
+
+/** The groups that only `npm run test:long` needs. */
+export const longGroups = ['releases', 'clients'] as const satisfies readonly Group[]
 
 export type Group = keyof typeof groups
 
