@@ -7,6 +7,7 @@ import { printLogsOnFailure } from '../lab/vitest.ts'
 import { bundle as agentBundle } from '../agent/proxy.ts'
 import { proxyHeader } from '../apiserver/proxy-header.ts'
 import { clientNode, testHelm, testProgram } from './apiserver-clients.ts'
+import { testVerbs } from './apiserver-verbs.ts'
 import { BedRecorder } from './bed-recorder.ts'
 import { ApiServerBed, devs, ports, server, sshPolicyFile } from './apiserver-bed.ts'
 
@@ -76,7 +77,8 @@ test.each([['WebSocket', 'true'] as const, ['SPDY', 'false'] as const])(
     await expect(its.kubectl('alice', ['exec', 'app', '--', 'false'], { env })).rejects.toThrow(/exit code 1/)
     await its.bed.host('alice').exec(['sh', '-c', `echo ${websockets} > /tmp/file`])
     await its.kubectl('alice', ['cp', '/tmp/file', `app:/${websockets}`], { env })
-    expect(await its.kubectl('alice', ['exec', 'app', '--', 'cat', `/${websockets}`], { env })).toBe(websockets)
+    await its.kubectl('alice', ['cp', `app:/${websockets}`, '/tmp/back'], { env })
+    expect((await its.bed.host('alice').exec(['cat', '/tmp/back'])).stdout).toBe(websockets)
     const forward = await its.bed.host('alice').spawn(['kubectl', 'port-forward', 'pod/app', '9000:7000'], {
       name: `forward-${websockets}`,
       env: { ...its.env(), ...env },
@@ -202,6 +204,8 @@ describe('clients other than kubectl', () => {
   )
   testHelm(() => its, 'auth')
 })
+
+testVerbs(() => its)
 
 test('large objects, server-side apply, raw paths', async () => {
   const data = { large: 'y'.repeat(700_000) }
