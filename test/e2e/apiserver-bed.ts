@@ -30,11 +30,16 @@ export type Mode = keyof typeof modes
 export const ports = modes
 
 const account = 'apiserver-proxy'
+/** What the proxies take for their Pod. */
+const pod = { POD_NAME: 'proxy-0', POD_UID: '5ad9b4ba-5b4c-4b0e-8d0c-9a3f5d2c7e11' }
+
 const objects = [
   { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account, namespace: 'default' } },
   { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot', namespace: 'default' } },
   role('ClusterRole', account, [{ apiGroups: [''], resources: ['users', 'groups'], verbs: ['impersonate'] }]),
   binding(account, account, serviceAccount(account)),
+  role('Role', 'events', [{ apiGroups: [''], resources: ['events'], verbs: ['create'] }]),
+  binding('events', 'events', serviceAccount(account), 'Role'),
   binding('devs', 'cluster-admin', group('devs')),
   binding('ci', 'view', group('tag:ci')),
   binding('robot', 'view', serviceAccount('robot')),
@@ -137,6 +142,7 @@ export class ApiServerBed implements AsyncDisposable {
         CULVERT_APISERVER_PEER_LIMIT: '20000',
         KUBERNETES_SERVICE_HOST: url.hostname,
         KUBERNETES_SERVICE_PORT_HTTPS: url.port,
+        ...pod,
       },
     })
     await started.line(/shows the certificate of/)
@@ -160,6 +166,15 @@ export class ApiServerBed implements AsyncDisposable {
   /** The environment of kubectl in a host. */
   env(mode: Mode = 'auth'): Readonly<Record<string, string>> {
     return { KUBECONFIG: `/tmp/${mode}.json`, HOME: '/tmp' }
+  }
+
+  /** The Events of the proxies' Pod, as `reason: message`. */
+  async events(): Promise<readonly string[]> {
+    type Event = Readonly<Record<'reason' | 'message', string>> & { readonly involvedObject: { readonly uid?: string } }
+    const all = await this.bed.cluster.list<Event>('events', 'default')
+    return all.flatMap(({ involvedObject, reason, message }) =>
+      involvedObject.uid === pod.POD_UID ? [`${reason}: ${message}`] : [],
+    )
   }
 
   /** Runs kubectl in a host of the tailnet; gives what it prints, and fails as it does. */

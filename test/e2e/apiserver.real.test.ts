@@ -190,6 +190,9 @@ describe('where sessions must be recorded', () => {
   test('none begins without a recorder', async () => {
     await recorder.stop()
     await expect(exec()).rejects.toThrow(/the policy wants/)
+    await expect
+      .poll(() => its.events())
+      .toContainEqual(expect.stringMatching(/^NoRecorder: .* of alice\.lab\.ts\.net /))
     await its.grant(devs)
     await expect.poll(exec).toContain('seen')
   })
@@ -249,6 +252,16 @@ test('a watch ends when its caller loses its group, and begins again when it has
   const second = await watch('second')
   await second.line(/configmap\/seen/)
   await second.stop()
+})
+
+test('a policy that cannot be read lets nobody in, which is an Event of the Pod', async () => {
+  await its.grant([{ app: { 'tailscale.com/cap/kubernetes': [{ impersonate: 'devs' }] } }])
+  const get = () => its.kubectl('alice', ['get', 'pods', '--output=name']).catch(String)
+  await expect.poll(get).toMatch(/in a form that cannot be used/)
+  const event = /^RefusedByPolicy: A request of \S+ was refused: .*"impersonate" is no object/
+  await expect.poll(() => its.events()).toContainEqual(expect.stringMatching(event))
+  await its.grant(devs)
+  await expect.poll(get).toContain('pod/app')
 })
 
 test('tailscaled has a certificate for the name, and HTTP/2 is spoken', async () => {

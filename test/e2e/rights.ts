@@ -9,12 +9,17 @@ export const role = (kind: 'Role' | 'ClusterRole', name: string, rules: readonly
   rules,
 })
 
-/** Gives a subject the rights of a ClusterRole, in the whole cluster. */
-export const binding = (name: string, roleName: string, subject: object): KubeObject => ({
+/** Gives a subject the rights of a ClusterRole in the whole cluster, or those of a Role in its namespace. */
+export const binding = (
+  name: string,
+  roleName: string,
+  subject: object,
+  kind: 'Role' | 'ClusterRole' = 'ClusterRole',
+): KubeObject => ({
   apiVersion: `${rbac}/v1`,
-  kind: 'ClusterRoleBinding',
+  kind: `${kind}Binding`,
   metadata: { name },
-  roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: roleName },
+  roleRef: { apiGroup: rbac, kind, name: roleName },
   subjects: [subject],
 })
 
