@@ -19,7 +19,7 @@ import type { PerPeer } from './per-peer.ts'
 import { Recording } from './recording/recording.ts'
 import type { RequestEvents, Told } from './recording/request-events.ts'
 import { sessionOf } from './recording/session.ts'
-import { asRefused, Refused, statusBody, statusHeaders } from './refused.ts'
+import { asRefused, refusalOf, Refused } from './refused.ts'
 import { requestInfo } from './request-info.ts'
 import type { Upstream } from './upstream.ts'
 import { checkFrame, type Received } from './well-formed.ts'
@@ -203,12 +203,12 @@ function finishAnswer(body: Readable, response: Response): void {
 
 function refuse(refused: Refused, request: Request, response: Response): void {
   if (response.headersSent) return void response.destroy()
-  const body = statusBody(refused)
+  const { body, headers } = refusalOf(refused, request.headers.accept)
   // Of a request that was malformed, it is not certain where it ends.
   if (refused.reason === 'malformed' && 'shouldKeepAlive' in response) response.shouldKeepAlive = false
   // Its body may have been read in part; then it would not end by itself.
   request.resume()
-  begin(response, refused.status, statusHeaders(body, refused.status))
+  begin(response, refused.status, headers)
   if (request.method === 'HEAD') response.end()
   else response.end(body)
 }

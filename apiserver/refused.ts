@@ -41,25 +41,29 @@ export class Refused extends Error {
   }
 }
 
-/** The body of a refusal: a `Status`, which clients of Kubernetes show. */
-export const statusBody = ({ status, message }: Pick<Refused, 'status' | 'message'>): string =>
-  `${JSON.stringify({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: `culvert: ${message}`,
-    reason: reasons[status],
-    code: status,
-  })}\n`
+/** What is sent instead of the API server's answer. */
+type Refusal = { readonly body: string; readonly headers: Readonly<Record<string, string | number>> }
 
-/** The head that goes with it; clients of Kubernetes ask again after so many seconds. */
-export const statusHeaders = (body: string, status: RefusedStatus): Readonly<Record<string, string | number>> => ({
-  'content-type': 'application/json',
-  'content-length': Buffer.byteLength(body),
-  'cache-control': 'no-cache, private',
-  ...(status === 429 && { 'retry-after': 1 }),
-})
+/**
+ * The answer to a request that is refused: a `Status`, which clients of Kubernetes show, and ask again after so many
+ * seconds. `accept`: that header of the request. kubectl and others begin by asking which resources there are, and show
+ * only a plain text of the answer to that.
+ */
+export function refusalOf({ status, message }: Pick<Refused, 'status' | 'message'>, accept = ''): Refusal {
+  const said = `culvert: ${message}`
+  const isDiscovery = accept.includes('as=APIGroupDiscoveryList')
+  const failure = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure' }
+  const body = isDiscovery ? said : JSON.stringify({ ...failure, message: said, reason: reasons[status], code: status })
+  return {
+    body: `${body}\n`,
+    headers: {
+      'content-type': isDiscovery ? 'text/plain; charset=utf-8' : 'application/json',
+      'content-length': Buffer.byteLength(body) + 1,
+      'cache-control': 'no-cache, private',
+      ...(status === 429 && { 'retry-after': 1 }),
+    },
+  }
+}
 
 /** An error as a refusal; what is not one is a bug, of which the caller learns nothing. */
 export const asRefused = (error: unknown): Refused =>

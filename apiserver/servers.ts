@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { endIdleSessions } from '../lib/http2-sessions.ts'
 import type { Incoming } from './exchange.ts'
 import type { Origin } from '../lib/proxy-header.ts'
-import { Refused, statusBody, statusHeaders } from './refused.ts'
+import { refusalOf, Refused } from './refused.ts'
 
 /** In milliseconds: for a request's head, and for a connection without any. */
 const [headMs, idleMs] = [10_000, 120_000]
@@ -95,9 +95,10 @@ export function http1({ take, refused }: Handlers): ServeConnection {
 
 /** The whole answer to what is no request. */
 function answerOf(refusal: Refused): string {
-  const body = statusBody(refusal)
-  const headers = Object.entries({ ...statusHeaders(body, refusal.status), connection: 'close' })
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const { body, headers } = refusalOf(refusal)
+  const lines = Object.entries({ ...headers, connection: 'close' })
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
   return `HTTP/1.1 ${refusal.status} Bad Request\r\n${lines}\r\n${body}`
 }
 

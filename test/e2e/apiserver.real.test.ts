@@ -258,6 +258,9 @@ test('a policy that cannot be read lets nobody in, which is an Event of the Pod'
   await its.grant([{ app: { 'tailscale.com/cap/kubernetes': [{ impersonate: 'devs' }] } }])
   const get = () => its.kubectl('alice', ['get', 'pods', '--output=name']).catch(String)
   await expect.poll(get).toMatch(/in a form that cannot be used/)
+  // A new device first asks which resources there are.
+  const fresh = its.kubectl('alice', ['get', 'pods'], { env: { HOME: '/tmp/fresh' } })
+  await expect(fresh).rejects.toThrow(/in a form that cannot be used/)
   const event = /^RefusedByPolicy: A request of \S+ was refused: .*"impersonate" is no object/
   await expect.poll(() => its.events()).toContainEqual(expect.stringMatching(event))
   await its.grant(devs)
