@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { bundle } from '../../agent/proxy.ts'
 import { trusted } from '../../lab/acme/paths.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
@@ -31,35 +31,51 @@ export function testApiGroup(started: () => GroupIngressCluster): void {
   describe('a group of API server proxies', () => inCluster(started))
 }
 
+/** The environment of kubectl on the clients' devices. */
+export const kubectlEnv = { KUBECONFIG: '/tmp/kube', HOME: '/tmp', SSL_CERT_FILE: trusted }
+
+/** The replicas that serve the group, as the tailnet has it. */
+export const servingApi = async ({ bed }: GroupIngressCluster, service = 'svc:kube'): Promise<readonly string[]> =>
+  (await bed.control.service(service)).hosts
+    .flatMap(({ node, state }) => (state === 'serving' ? [node] : []))
+    .toSorted()
+
+/** The URL that the group shows. */
+const urlIn = async ({ bed }: GroupIngressCluster): Promise<string | undefined> =>
+  (await bed.cluster.get<KubeObject & { status?: { url?: string } }>('proxygroup', 'kube'))?.status?.url
+
+/** Makes the group of the page, with its policy and all else that it needs, for all clients. */
+export async function makeApiGroup(here: GroupIngressCluster, replicas = 2): Promise<void> {
+  const { bed } = here
+  await bed.cluster.importImage((await buildApiServerImage()).archive)
+  const nodes = await Promise.all(here.clients.map(({ name }) => bed.control.node(name)))
+  const src = nodes.flatMap(({ addresses }) => addresses)
+  const grants = policyOf().grants.flatMap(({ dst, app }) =>
+    app === undefined ? [] : [{ src, dst, app: app as never }],
+  )
+  await bed.control.putGrants(grants)
+  const account = (await render('--set-string=apiServerProxyConfig.allowImpersonation=true')).filter(
+    ({ metadata: { name = '' } }) => ['kube-apiserver-auth-proxy', 'tailscale-auth-proxy'].includes(name),
+  )
+  expect(account).toHaveLength(3)
+  const [group, ...others] = examplesOf(page)
+  await bed.cluster.apply(...account, { ...group!, spec: { ...(group!['spec'] as object), replicas } }, ...others)
+  await expect.poll(() => urlIn(here)).toBe('https://kube.lab.ts.net')
+  const command = [process.execPath, bundle, 'kubeconfig', 'kube', '--socket=/run/tailscale/tailscaled.sock']
+  for (const client of here.clients) await client.exec([...command, '--set-current'], { env: kubectlEnv })
+}
+
 function inCluster(started: () => GroupIngressCluster): void {
-  beforeAll(async () => {
-    await started().bed.cluster.importImage((await buildApiServerImage()).archive)
-  })
-  const env = { KUBECONFIG: '/tmp/kube', HOME: '/tmp', SSL_CERT_FILE: trusted }
   /** On a device of somebody in the group `devs`; gives what it prints, and fails as it does. */
   const run = async (argv: readonly string[]): Promise<string> =>
-    (await started().bed.host('client1').exec(argv, { env })).stdout
+    (await started().bed.host('client1').exec(argv, { env: kubectlEnv })).stdout
   const whoami = () => run(['kubectl', 'auth', 'whoami', '--output=jsonpath={.status.userInfo.username}'])
-  const group = async () =>
-    (await started().bed.cluster.get<KubeObject & { status?: { url?: string } }>('proxygroup', 'kube'))?.status
-  const serving = async (service = 'svc:kube') =>
-    (await started().bed.control.service(service)).hosts
-      .flatMap(({ node, state }) => (state === 'serving' ? [node] : []))
-      .toSorted()
+  const serving = (service?: string) => servingApi(started(), service)
 
   test('with the page on API server groups, kubectl shows Pods to somebody as themselves', async () => {
     const { bed } = started()
-    const { addresses, user } = await bed.control.node('client1')
-    const grants = policyOf().grants.flatMap(({ dst, app }) => (app === undefined ? [] : [{ dst, app: app as never }]))
-    await bed.control.putGrants(grants.map((one) => ({ ...one, src: addresses })))
-    const account = (await render('--set-string=apiServerProxyConfig.allowImpersonation=true')).filter(
-      ({ metadata: { name = '' } }) => ['kube-apiserver-auth-proxy', 'tailscale-auth-proxy'].includes(name),
-    )
-    expect(account).toHaveLength(3)
-    await bed.cluster.apply(...account, ...examplesOf(page))
-    await expect.poll(async () => (await group())?.url).toBe('https://kube.lab.ts.net')
-    const command = [process.execPath, bundle, 'kubeconfig', 'kube', '--socket=/run/tailscale/tailscaled.sock']
-    await run([...command, '--set-current'])
+    const { user } = await bed.control.node('client1')
+    await makeApiGroup(started())
     await expect.poll(() => whoami().catch(String)).toBe(user)
     expect(await run(['kubectl', 'get', 'pods', '--namespace=default', '--output=name'])).toContain('pod/')
     await expect(run(['kubectl', 'get', 'secrets', '--namespace=default'])).rejects.toThrow(/cannot list resource/)
@@ -99,7 +115,7 @@ function inCluster(started: () => GroupIngressCluster): void {
       next = await by('k8s')
       if (next !== user) expect(old).toBe(user)
     }
-    await expect.poll(async () => (await group())?.url).toBe('https://k8s.lab.ts.net')
+    await expect.poll(() => urlIn(started())).toBe('https://k8s.lab.ts.net')
     await expect.poll(() => serving('svc:k8s')).toEqual(['kube-0', 'kube-1'])
     await expect.poll(() => serving().catch(() => 'gone')).toBe('gone')
   })
