@@ -25,8 +25,8 @@ export type Facts = {
   /** What has to be approved in the tailnet, and who is approved by itself. */
   readonly wishes: Fact<readonly Wish[]>
   readonly approvers: Fact<AutoApprovers>
-  /** ProxyGroups that impersonate, and whether there is the account for that. */
-  readonly impersonators: Fact<{ readonly groups: readonly string[]; readonly hasAccount: boolean }>
+  /** Proxies that impersonate, and whether there is the account for that. */
+  readonly impersonators: Fact<{ readonly all: readonly string[]; readonly hasAccount: boolean }>
   /** What proxies have told of nodes. */
   readonly tuns: Fact<readonly Tun[]>
   readonly https: Fact<boolean | undefined>

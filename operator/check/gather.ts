@@ -5,9 +5,9 @@ import { KubeError } from '../../kube/error.ts'
 import type { ApiRequest } from '../../kube/requests.ts'
 import { limited } from '../../lib/limit.ts'
 import type { TailscaleApi } from '../api/api.ts'
-import { authAccount } from '../group/group.ts'
 import { group, labels, version } from '../objects/names.ts'
 import * as resources from '../objects/resources.ts'
+import { authAccount } from '../proxy/account.ts'
 import type { Read } from '../settings/read.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import { scopesOf } from '../world/followed.ts'
@@ -16,8 +16,9 @@ import * as answers from './answers.ts'
 import { type Fact, factOf, valueOf } from './fact.ts'
 import type { Facts, Namespace, ServedKinds, Wish } from './facts.ts'
 import { wishOfConnector, wishOfGroup } from './approvals.ts'
-import { impersonating } from './impersonation.ts'
+import { impersonating, ownImpersonating } from './impersonation.ts'
 import { type Access, accesses } from './rules.ts'
+import { tagsIn } from './tailnet.ts'
 import { tunOfEvent, tunOfPod } from './tun.ts'
 
 /** Where the facts come from. */
@@ -71,7 +72,7 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Fac
     ofCluster(({ api }) => wishesIn(api, own(), signal)),
     ofCluster(({ api }) => impersonatorsIn(api, own(), signal)),
     ofCluster(({ api }) => tunsIn(api, own().namespace, signal)),
-    ofTailnet((api) => tryKey(api, own().proxyTags, signal)),
+    ofTailnet((api) => tryKey(api, tagsIn(own()), signal)),
     ofTailnet((api) => api.check(signal)),
     ofTailnet((api) => api.autoApprovers(signal)),
     ofTailnet((api) => api.hasHttps(signal)),
@@ -120,8 +121,9 @@ async function impersonatorsIn(api: Cluster['api'], settings: OperatorSettings, 
   const find = (object: KubeObject) => impersonating(object, settings)
   const groups = await readAll(api, { resource: resources.proxyGroups, scope: {} }, find, signal)
   const account = { namespace: settings.namespace, name: authAccount }
-  const hasAccount = groups.length > 0 && (await api.get(resources.serviceAccounts, account, signal)) !== undefined
-  return { groups, hasAccount }
+  const all = [...ownImpersonating(settings), ...groups]
+  const hasAccount = all.length > 0 && (await api.get(resources.serviceAccounts, account, signal)) !== undefined
+  return { all, hasAccount }
 }
 
 /** What Pods of proxies and kubelet's Events about them tell of nodes. */

@@ -6,23 +6,26 @@ import { judgeImpersonation } from './impersonation.ts'
 import { judgeKinds } from './kinds.ts'
 import { judgeOverlap } from './overlap.ts'
 import { judgeApprovals } from './approvals.ts'
-import { judgeApi, judgeHttps, judgeMagicDns, judgeTags } from './tailnet.ts'
+import { judgeApi, judgeHttps, judgeMagicDns, judgeTags, tagsIn } from './tailnet.ts'
 import { judgeTun } from './tun.ts'
 
 /** What the facts mean, in the order in which it is told. */
-export const judge = (facts: Facts): readonly Finding[] => [
-  ...judgeSettings(facts.settings),
-  ...judgeVersion(facts.apiServer),
-  ...judgeKinds(facts.kinds),
-  ...judgeRights(facts.forbidden),
-  ...judgeNamespace(facts.namespace),
-  ...judgeImpersonation(facts),
-  ...judgeNodes(facts.nodes),
-  ...judgeTun(facts),
-  ...judgeOverlap(facts),
-  ...judgeApi(facts.unusable),
-  ...judgeTags(facts.key, valueOf(facts.settings)?.settings.proxyTags),
-  ...judgeApprovals(facts),
-  ...judgeHttps(facts.https),
-  ...judgeMagicDns(facts.magicDns),
-]
+export function judge(facts: Facts): readonly Finding[] {
+  const settings = valueOf(facts.settings)?.settings
+  return [
+    ...judgeSettings(facts.settings),
+    ...judgeVersion(facts.apiServer),
+    ...judgeKinds(facts.kinds),
+    ...judgeRights(facts.forbidden),
+    ...judgeNamespace(facts.namespace),
+    ...judgeImpersonation(facts),
+    ...judgeNodes(facts.nodes),
+    ...judgeTun(facts),
+    ...judgeOverlap(facts),
+    ...judgeApi(facts.unusable),
+    ...judgeTags(facts.key, settings && tagsIn(settings)),
+    ...judgeApprovals(facts),
+    ...judgeHttps(facts.https),
+    ...judgeMagicDns(facts.magicDns),
+  ]
+}

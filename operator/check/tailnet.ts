@@ -1,4 +1,5 @@
 import { ApiError, type Feature } from '../api/error.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
 import type { Fact } from './fact.ts'
 import type { Facts } from './facts.ts'
 import { failed, type Finding, ok, unknown, warning } from './finding.ts'
@@ -17,6 +18,11 @@ export function judgeApi(unusable: Facts['unusable']): readonly Finding[] {
   )
   return found.length > 0 ? found : [ok(check, 'the credentials work, for devices, keys and Services')]
 }
+
+/** The tags that proxies get by the settings. */
+export const tagsIn = ({ proxyTags, apiServerProxy }: OperatorSettings): readonly string[] => [
+  ...new Set([...proxyTags, ...(apiServerProxy?.tags ?? [])]),
+]
 
 /** Whether proxies can be given their tags. `tags`: undefined if the settings are not known. */
 export function judgeTags(key: Facts['key'], tags: readonly string[] | undefined): readonly Finding[] {

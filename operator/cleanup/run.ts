@@ -116,7 +116,7 @@ async function clean(
     {
       api,
       tailnet,
-      settings: { ...settings, isDefaultLoadBalancer: false },
+      settings: { ...settings, isDefaultLoadBalancer: false, apiServerProxy: undefined },
       log,
       clock,
       isVerbose: process.isVerbose,

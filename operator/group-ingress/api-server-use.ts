@@ -29,7 +29,11 @@ export const apiServerUse: GroupUse = {
     readinessGates: [gateType],
     // As those of ingress; the proxy ends after that, when nobody can reach it any more.
     graceSeconds: 75,
-    sidecar: apiContainer(settings.apiServerImage, configMapName(group), filesFolder),
+    sidecar: apiContainer(
+      settings.apiServerImage,
+      { name: 'TS_K8S_PROXY_CONFIG', value: `${filesFolder}/${apiConfigFile}` },
+      [{ name: configMapName(group), mountPath: filesFolder, readOnly: true }],
+    ),
   }),
   device: advertisedFor,
   report,

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import { isJsonObject, optional } from '../../lib/json.ts'
 import type { ServeService } from '../../wire/serve-config.ts'
 import { type Group, typeOf } from '../group/group.ts'
+import type { Variable } from '../proxy/request.ts'
 import { healthPort, runFolder, unprivileged } from '../proxy/template.ts'
 
 /** Where the proxy is reached by tailscaled, which tells it who calls. It ends TLS itself, for the sake of HTTP/2. */
@@ -44,8 +45,12 @@ export const apiAgentVariables = [
   { name: 'TS_PERMIT_CERT_UID', value: '1000' },
 ] as const
 
-/** The proxy's container, with what it needs of the Pod. `folder`: where the volume `files` is mounted. */
-export function apiContainer(image: string, files: string, folder: string): Readonly<Record<string, unknown>> {
+/** The proxy's container. `variable`: which says what it is to do; `mounts`: what it needs for that. */
+export function apiContainer(
+  image: string,
+  variable: Variable,
+  mounts: readonly object[] = [],
+): Readonly<Record<string, unknown>> {
   const probe = (path: string, periodSeconds: number) => ({
     httpGet: { path, port: own.port },
     periodSeconds,
@@ -56,7 +61,7 @@ export function apiContainer(image: string, files: string, folder: string): Read
     name: 'k8s-proxy',
     image,
     env: [
-      { name: 'TS_K8S_PROXY_CONFIG', value: `${folder}/${apiConfigFile}` },
+      variable,
       { name: 'TS_SOCKET', value: own.socket },
       { name: 'CULVERT_APISERVER_LISTEN', value: port.TCPForward },
       { name: 'CULVERT_APISERVER_PORT', value: String(own.port) },
@@ -65,10 +70,7 @@ export function apiContainer(image: string, files: string, folder: string): Read
     livenessProbe: probe('/livez', 30),
     resources: { requests: { cpu: '10m', memory: '64Mi' } },
     securityContext: { ...unprivileged, capabilities: { drop: ['ALL'] } },
-    volumeMounts: [
-      { name: files, mountPath: folder, readOnly: true },
-      { name: 'run', mountPath: runFolder },
-    ],
+    volumeMounts: [...mounts, { name: 'run', mountPath: runFolder }],
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Api } from '../../kube/controller/api.ts'
-import { type Controller, controller, type Flight, UserError } from '../../kube/controller/controller.ts'
+import { type Controller, controller, type Flight } from '../../kube/controller/controller.ts'
 import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { describe } from '../../lib/errors.ts'
@@ -14,6 +14,7 @@ import { soonest } from '../proxy/each.ts'
 import { environmental } from '../proxy/engine.ts'
 import { explained } from '../proxy/explained.ts'
 import type { Tailnet } from '../proxy/keying.ts'
+import { unlessTaken } from '../proxy/owned.ts'
 import { removal } from '../proxy/remove.ts'
 import { parentWriter } from '../proxy/report.ts'
 import { deletion, toldOfWaiting } from '../proxy/waiting.ts'
@@ -33,10 +34,6 @@ export type GroupsOptions = ControllerParts & {
   readonly resolveClass: ResolveClass
   readonly uses: readonly GroupUse[]
 }
-
-/** A name that is needed is taken; what belongs to others is not followed, so nothing tells when it is gone. */
-const notOwned = 'NotOwned'
-const takenMs = 30_000
 
 /** Brings groups of proxies into the cluster, tells how they stand, and takes them away. */
 export function groups(options: GroupsOptions): Controller {
@@ -94,10 +91,7 @@ export function groups(options: GroupsOptions): Controller {
   const bring = async (object: KubeObject, use: GroupUse, flight: Flight): Promise<Provisioned> => {
     const group = readGroup(object, settings)
     const outcome = await told(object, flight, () =>
-      provision({ group, world, settings }, use, flight).catch((error: unknown): Provisioned => {
-        if (!(error instanceof UserError && error.reason === notOwned)) throw error
-        return { refused: { as: 'failed', reason: notOwned, message: describe(error) }, again: takenMs }
-      }),
+      provision({ group, world, settings }, use, flight).catch(unlessTaken),
     )
     const again = await report(object, outcome.refused, flight)
     return { ...outcome, again: soonest([outcome.again, again]) }

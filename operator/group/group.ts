@@ -7,6 +7,7 @@ import { readAnnotations } from '../objects/annotations.ts'
 import { proxyClassOf } from '../objects/class-of.ts'
 import { type Parent, parentOf } from '../objects/parent.ts'
 import { proxyGroups } from '../objects/resources.ts'
+import { authAccount } from '../proxy/account.ts'
 import { issueTexts } from '../schemas/issues.ts'
 import { proxyGroup } from '../schemas/proxy-group.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -30,9 +31,6 @@ export type Group = {
   /** As what API server proxies pass requests on; undefined of other types. */
   readonly mode: 'auth' | 'noauth' | undefined
 }
-
-/** The service account of API server proxies that impersonate. The chart makes it, since its right is not the operator's to give. */
-export const authAccount = 'kube-apiserver-auth-proxy'
 
 /** The service account that the Pods of a group run as. */
 export const accountOf = ({ name, mode }: Pick<Group, 'name' | 'mode'>): string =>

@@ -2,7 +2,8 @@ import type { Api } from '../../kube/controller/api.ts'
 import { type Flight, UserError } from '../../kube/controller/controller.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Refused } from '../kind.ts'
-import { customResourceDefinitions, proxyGroups, secrets, serviceAccounts, statefulSets } from '../objects/resources.ts'
+import { customResourceDefinitions, proxyGroups, secrets, statefulSets } from '../objects/resources.ts'
+import { authAccount, withoutAuthAccount } from '../proxy/account.ts'
 import { blockedBy } from '../proxy/blocked.ts'
 import { mustBeAdmitted } from '../proxy/checks.ts'
 import { agentOf } from '../proxy/children.ts'
@@ -38,7 +39,8 @@ export type Provisioned = {
 
 /** After a write, Pods are about to appear. */
 const soonMs = 15_000
-const accountMs = 30_000
+const accountRemedy =
+  'Install the chart with apiServerProxyConfig.allowImpersonation: "true", or set spec.kubeAPIServer.mode to noauth.'
 
 /** Gives what brings a group into the cluster. */
 export function groupProvisioner(options: ProvisionOptions) {
@@ -110,18 +112,6 @@ export function groupProvisioner(options: ProvisionOptions) {
     return { refused: { as: 'pending', reason: 'ProxyClassNotReady', message: notReady }, again }
   }
 
-  /** What keeps a group from running whose service account somebody else makes: nothing tells when that is done. */
-  const withoutAccount = async (
-    { group, settings: { namespace } }: GroupView,
-    signal: AbortSignal,
-  ): Promise<Provisioned | undefined> => {
-    const name = accountOf(group)
-    if (name === group.name || (await api.get(serviceAccounts, { namespace, name }, signal)) !== undefined)
-      return undefined
-    const message = `in the mode auth its Pods run as the ServiceAccount "${name}", which namespace "${namespace}" does not have. Install the chart with apiServerProxyConfig.allowImpersonation: "true", or set spec.kubeAPIServer.mode to noauth.`
-    return { refused: { as: 'invalid', reason: 'ProxyGroupInvalid', message }, again: accountMs }
-  }
-
   const bring = async (
     view: GroupView,
     use: GroupUse,
@@ -177,8 +167,11 @@ export function groupProvisioner(options: ProvisionOptions) {
     const { group, world } = view
     if (setOf(view)?.metadata.deletionTimestamp !== undefined)
       return { refused: { as: 'pending', reason: 'ProxyRemoved', message: 'earlier proxies are being removed' } }
-    const missing = await withoutAccount(view, flight.signal)
-    if (missing !== undefined) return missing
+    const { namespace } = view.settings
+    const missing =
+      accountOf(group) === authAccount &&
+      (await withoutAuthAccount({ api, namespace, reason: 'ProxyGroupInvalid', remedy: accountRemedy }, flight.signal))
+    if (missing) return missing
     const of = group.proxyClass === undefined ? undefined : resolveClass(group.proxyClass, world)
     return of !== undefined && 'notReady' in of
       ? withoutClass(view, use, of.notReady, flight)

@@ -71,7 +71,7 @@ async function predecessorOf({ api, settings }: Surroundings, signal: AbortSigna
     ),
     factOf(signal, state),
   ])
-  return { namespace, deployments: found, objects, operatorId: id }
+  return { namespace, deployments: found, objects, operatorId: id, apiServerProxy: settings.apiServerProxy }
 }
 
 /** How often it looks whether the operator has something to do, in milliseconds. */

@@ -5,6 +5,7 @@ import { listed } from '../../lib/some.ts'
 import type { Fact } from '../check/fact.ts'
 import { error, failed, type Finding, ok, warning } from '../check/finding.ts'
 import { uses } from '../group/uses.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
 
 /** What is known of Tailscale's operator, and of what it has made that would stay behind. */
 export type Predecessor = {
@@ -15,6 +16,8 @@ export type Predecessor = {
   readonly objects: Fact<readonly KubeObject[]>
   /** The ID of the node that it had; undefined if its Secret is not there, or has none. */
   readonly operatorId: Fact<string | undefined>
+  /** The proxy of the API server that this operator is to have. */
+  readonly apiServerProxy: OperatorSettings['apiServerProxy']
 }
 
 export const judgePredecessor = (found: Predecessor): readonly Finding[] => [
@@ -32,40 +35,51 @@ const deploymentSchema = z.object({
   status: optional(z.object({ replicas: optional(z.number()) })),
 })
 
-/** The variable that a Deployment of Tailscale's operator always has, and ours never. */
+/** The variable that a Deployment of Tailscale's operator always has, and ours only with a label of its own. */
 const mark = 'OPERATOR_INITIAL_TAGS'
+const isOurs = ({ labels = {} }: KubeObject['metadata']): boolean => labels['app.kubernetes.io/name'] === 'culvert'
 const proxySwitches = new Set(['APISERVER_PROXY', 'AUTH_PROXY'])
 const stay = 'Stay with Tailscale’s operator if you need it.'
 
-function judgeDeployments({ deployments, namespace }: Predecessor): readonly Finding[] {
+function judgeDeployments({ deployments, namespace, apiServerProxy }: Predecessor): readonly Finding[] {
   const check = 'predecessor'
   if ('error' in deployments) return [failed('error', check, deployments.error, 'whether it runs is not known: ')]
-  const theirs = deployments.value.flatMap(({ metadata: { name }, spec, status }) => {
+  const theirs = deployments.value.flatMap(({ metadata, spec, status }) => {
     const read = z.safeParse(deploymentSchema, { spec, status }).data
     const variables = read?.spec.template.spec.containers.flatMap((container) => container.env ?? []) ?? []
-    if (read === undefined || !variables.some((one) => one.name === mark)) return []
+    if (read === undefined || isOurs(metadata) || !variables.some((one) => one.name === mark)) return []
     const count = Math.max(read.spec.replicas ?? 1, read.status?.replicas ?? 0)
-    const isProxy = variables.some((one) => proxySwitches.has(one.name) && isOn(one.value))
-    return [{ name, count, isProxy }]
+    const mode = variables.flatMap((one) => (proxySwitches.has(one.name) ? (modes.get(one.value ?? '') ?? []) : []))[0]
+    return [{ name: metadata.name, count, mode }]
   })
   if (theirs.length === 0) return [ok(check, `Tailscale’s operator has no Deployment in the namespace ${namespace}`)]
-  return theirs.flatMap(({ name, count, isProxy }) => {
+  return theirs.flatMap(({ name, count, mode }) => {
     const words = `the Deployment ${namespace}/${name}`
     const found: Finding[] = []
     if (count > 0) {
       const remedy = `Stop it; the proxies go on: kubectl scale deployment ${name} --namespace ${namespace} --replicas 0`
       found.push(error(check, `Tailscale’s operator still runs: ${words} has ${count} replicas`, remedy))
     } else found.push(ok(check, `Tailscale’s operator is stopped: ${words} has no replicas`))
-    if (isProxy) {
-      const text = `Tailscale’s operator is a proxy of the API server, by ${words}, and this operator is none`
-      const remedy = `${stay} Otherwise give kubectl another way, and set apiServerProxyConfig.mode to "false" in its chart.`
-      found.push(error('api-server-proxy', text, remedy))
-    }
-    return found
+    return mode === undefined ? found : [...found, judgeApiProxy(mode, words, apiServerProxy)]
   })
 }
 
-const isOn = (value: string | null | undefined): boolean => value === 'true' || value === 'noauth'
+type Mode = NonNullable<Predecessor['apiServerProxy']>['mode']
+const modes: ReadonlyMap<string, Mode> = new Map([
+  ['true', 'auth'],
+  ['noauth', 'noauth'],
+])
+
+/** Whether the proxy that Tailscale's operator is goes on as one of ours. */
+function judgeApiProxy(mode: Mode, by: string, ours: Predecessor['apiServerProxy']): Finding {
+  const check = 'api-server-proxy'
+  const text = `Tailscale’s operator is a proxy of the API server in the mode ${mode}, by ${by}`
+  const value = mode === 'auth' ? 'true' : mode
+  const remedy = `Set apiServerProxyConfig.mode to "${value}" in the chart, or APISERVER_PROXY=${value}, and it goes on as the same node. If it may end, set that to "false" in Tailscale’s chart first.`
+  if (ours === undefined) return error(check, `${text}, and this operator is to have none`, remedy)
+  if (ours.mode === mode) return ok(check, `${text}, and so will this operator have one, as ${ours.hostname}`)
+  return warning(check, `${text}, and this operator is to have one in the mode ${ours.mode}`, remedy)
+}
 
 const groupType = z.object({ spec: z.object({ type: z.string() }) })
 

@@ -18,6 +18,8 @@ export const parentResources: Readonly<Record<ParentType, Resource>> = {
   ingress: resources.ingresses,
   connector: resources.connectors,
   proxygroup: resources.proxyGroups,
+  // Nobody asks for it but the operator's settings: it is for itself.
+  apiserver: resources.statefulSets,
 }
 
 /** A name as a label can have it: one of more than 63 characters is cut, and ends with a hash. Doing so twice changes nothing. */
@@ -59,7 +61,7 @@ export function parentInGroup(metadata: Metadata): Parent | undefined {
 }
 
 const isType = (text: string | undefined): text is ParentType =>
-  text === 'svc' || text === 'ingress' || text === 'connector' || text === 'proxygroup'
+  text !== undefined && Object.hasOwn(parentResources, text)
 
 /** The value of the index `parent`, which is the same for a parent and for its labels. */
 export const parentValue = ({ type, namespace, name }: Parent): string => `${type}/${namespace}/${labelValue(name)}`

@@ -49,7 +49,10 @@ export function children(options: ChildrenOptions): readonly KubeObject[] {
       metadata,
       spec: { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack', selector },
     },
-    ...rights(metadata, secrets, { more: readsSecret({ request, agent: agentOf(options) }) ? following(secrets) : [] }),
+    ...rights(metadata, secrets, {
+      more: readsSecret({ request, agent: agentOf(options) }) ? following(secrets) : [],
+      account: request.account,
+    }),
     ...(hasMetrics(options)
       ? metricsObjects({ parent, name, namespace, selector, type: request.metrics!, class: options.class! })
       : []),
@@ -83,7 +86,7 @@ function statefulSet(
     ...common,
     ...mounted({ name, request, agent }),
     image: settings.proxyImage,
-    account: name,
+    account: request.account ?? name,
     labels: { ...metadata.labels, ...selector },
     selector,
     priorityClass: settings.priorityClass,
@@ -97,6 +100,7 @@ function statefulSet(
     opensPorts: request.variables.some(({ name: variable }) => variable === 'CULVERT_DEST_PORTS'),
     // What is served to the cluster, too, is listened on, and mostly on a port below 1024.
     capabilities: request.serveConfig === undefined ? [] : ['NET_BIND_SERVICE'],
+    sidecar: request.sidecar,
   })
   const object: KubeObject = {
     apiVersion: 'apps/v1',

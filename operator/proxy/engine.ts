@@ -1,5 +1,5 @@
 import type { Api } from '../../kube/controller/api.ts'
-import { type Controller, controller, type Flight, UserError } from '../../kube/controller/controller.ts'
+import { type Controller, controller, type Flight } from '../../kube/controller/controller.ts'
 import type { Event } from '../../kube/controller/events.ts'
 import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
 import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
@@ -20,7 +20,7 @@ import { asksGroup, isHeldByGroup } from './group.ts'
 import { explained } from './explained.ts'
 import { deleting, deletion, toldOfWaiting } from './waiting.ts'
 import { presentName } from './name.ts'
-import { hasAny } from './owned.ts'
+import { hasAny, unlessTaken } from './owned.ts'
 import { provisioner } from './provision.ts'
 import { removal } from './remove.ts'
 import { parentWriter } from './report.ts'
@@ -138,12 +138,10 @@ export function proxies(options: EngineOptions): Controller {
   ): Promise<{ readonly again?: number }> => {
     const parent = parentFor(object.metadata)
     const outcome = await told(object, flight, () =>
-      provision(object, parent, plan, request, flight).catch((error: unknown) => {
-        if (!(error instanceof UserError && error.reason === notOwned)) throw error
-        // What belongs to others is not followed, so nothing tells when it is gone.
-        const refused: Refused = { as: 'failed', reason: notOwned, message: describe(error) }
-        return { name: presentName(world, parent), refused, again: takenMs }
-      }),
+      provision(object, parent, plan, request, flight).catch((error: unknown) => ({
+        ...unlessTaken(error),
+        name: presentName(world, parent),
+      })),
     )
     const routes = request.device.AdvertiseRoutes ?? []
     return againAfter(outcome.again, await report(kind, object, { ...outcome, routes }, flight))
@@ -207,12 +205,8 @@ const againAfter = (...waits: readonly (number | undefined)[]): { readonly again
 /** Reasons of what is not the fault of the object itself. */
 export const environmental: ReadonlySet<string> = new Set(['PodSecurity', 'ProxyClassInvalid'])
 
-/** A name that is needed is taken. */
-const notOwned = 'NotOwned'
-const takenMs = 30_000
-
 /** What has to be waited for is told when it lasts. */
-const refusal = (refused: Refused | undefined): readonly Event[] =>
+export const refusal = (refused: Refused | undefined): readonly Event[] =>
   refused === undefined || waitedFor.has(refused.reason)
     ? []
     : [{ type: 'Warning', reason: refused.reason, message: refused.message }]

@@ -2,6 +2,8 @@ import { UserError } from '../../kube/controller/controller.ts'
 import { appliedBy } from '../../kube/controller/managed.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
+import { describe } from '../../lib/errors.ts'
+import type { Refused } from '../kind.ts'
 import { labels } from '../objects/names.ts'
 import { type Parent, parentOf, parentValue } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
@@ -49,10 +51,24 @@ export const hasAny = (world: World, parent: Parent): boolean =>
     (kinds) => madeFor(world, parent, kinds).length > 0,
   )
 
+const notOwned = 'NotOwned'
+/** What belongs to others is not followed, so nothing tells when it is gone. */
+const takenMs = 30_000
+
+/**
+ * What there is to tell if something failed since a name that is needed is taken, and after how many milliseconds it is
+ * tried again.
+ * @throws any other error
+ */
+export function unlessTaken(error: unknown): { readonly refused: Refused; readonly again: number } {
+  if (!(error instanceof UserError && error.reason === notOwned)) throw error
+  return { refused: { as: 'failed', reason: notOwned, message: describe(error) }, again: takenMs }
+}
+
 /** @throws UserError if the object is there and belongs to somebody else */
 export function mustBeOurs(parent: Parent, present: KubeObject | undefined): void {
   if (present === undefined || isOurs(parent, present)) return
   const { kind, metadata } = present
   const words = `${kind} "${metadata.name}" in namespace "${metadata.namespace ?? ''}"`
-  throw new UserError('NotOwned', `${words} exists already and belongs to somebody else`, 'Delete or rename it.')
+  throw new UserError(notOwned, `${words} exists already and belongs to somebody else`, 'Delete or rename it.')
 }

@@ -44,6 +44,9 @@ export function provisioner(options: ProvisionOptions) {
   const applySecrets = proxySecrets(options)
   const unstick = replacesStuck(options)
 
+  const nameFor = (object: KubeObject, parent: Parent, { name }: ProxyRequest): string =>
+    name ?? presentName(world, parent) ?? newName(object.metadata)
+
   const bring = async (
     object: KubeObject,
     parent: Parent,
@@ -52,7 +55,7 @@ export function provisioner(options: ProvisionOptions) {
     of: ProxyClass | undefined,
     flight: Flight,
   ): Promise<Provisioned> => {
-    const name = presentName(world, parent) ?? newName(object.metadata)
+    const name = nameFor(object, parent, request)
     const ignored = ignoredOptions(request, agentOf({ class: of, settings }))
     mustBeAdmitted(request, world, settings.namespace)
     const setKey = `${settings.namespace}/${name}`
@@ -107,7 +110,7 @@ export function provisioner(options: ProvisionOptions) {
   ): Promise<Provisioned> => {
     const of = request.proxyClass === undefined ? undefined : resolveClass(request.proxyClass, world)
     if (of !== undefined && 'notReady' in of) {
-      const name = presentName(world, parent) ?? newName(object.metadata)
+      const name = nameFor(object, parent, request)
       return { name, refused: { as: 'pending', reason: 'ProxyClassNotReady', message: of.notReady } }
     }
     return bring(object, parent, plan, request, of, flight)

@@ -17,6 +17,12 @@ export type OwnOption = {
  */
 export type ProxyRequest = {
   readonly type: ParentType
+  /** Of the StatefulSet and of most others; left out: made from that of the parent. */
+  readonly name?: string
+  /** The service account of the Pods, which somebody else makes; left out: one of their own. */
+  readonly account?: string
+  /** A container that starts before the agent's, and ends after it. */
+  readonly sidecar?: Readonly<Record<string, unknown>>
   /** TS_INTERNAL_APP */
   readonly app: string
   /** The tailnet hostname of each replica, in their order; its length is the number of replicas. */

@@ -22,7 +22,7 @@ export const accountSubjects = (names: readonly string[], namespace: string | un
 export function rights(
   metadata: KubeObject['metadata'],
   secrets: readonly string[],
-  { more = [], account }: { readonly more?: readonly Rule[]; readonly account?: string } = {},
+  { more = [], account }: { readonly more?: readonly Rule[]; readonly account?: string | undefined } = {},
 ): readonly KubeObject[] {
   const { name, namespace } = metadata
   const rules: readonly Rule[] = [

@@ -12,7 +12,7 @@ import { forbiddenBy } from '../world/pod-security.ts'
 import { isMadeFor } from './owned.ts'
 
 /** What is made for parents. */
-const childResources: readonly Resource[] = [
+export const childResources: readonly Resource[] = [
   resources.services,
   resources.secrets,
   resources.serviceAccounts,

@@ -18,7 +18,7 @@ const passing: ReadonlySet<string> = new Set([
 ])
 /** The reason, of conditions, too, of an object that is being deleted. */
 export const deleting = 'Deleting'
-const lastingMs = 60_000
+export const lastingMs = 60_000
 
 /**
  * What there is to tell of an object that has been waiting for a minute: an Event. Until then `again`, the milliseconds

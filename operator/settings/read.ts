@@ -5,9 +5,9 @@ import { type LogSettings, readLogSettings, wrongLogSettings } from '../../lib/l
 import { quote } from '../../lib/quote.ts'
 import type { ElectionTimes } from '../../kube/controller/election/candidate.ts'
 import type { CredentialFiles } from '../api/credentials.ts'
-import { readNames, readTags } from '../objects/texts.ts'
+import { readHostname, readNames, readTags } from '../objects/texts.ts'
 import { clusterDomain } from './cluster-domain.ts'
-import type { OperatorSettings, ProcessSettings } from './settings.ts'
+import type { ApiServerProxy, OperatorSettings, ProcessSettings } from './settings.ts'
 import { type VariableName, variables } from './variables.ts'
 
 /** What the settings are made from. */
@@ -71,7 +71,7 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
   if (!/^https?:$/.test(URL.parse(loginServer)?.protocol ?? ''))
     refuse('OPERATOR_LOGIN_SERVER', 'a URL that begins with https:// is accepted')
   const proxyTags = readTags(text('PROXY_TAGS'))
-  if (proxyTags === undefined) refuse('PROXY_TAGS', 'tags such as tag:k8s, separated by commas, are accepted')
+  if (proxyTags === undefined) refuse('PROXY_TAGS', tagsAccepted)
   const port = number('CULVERT_OPERATOR_PORT', 65_535, 'a port')
   const namespace = text('OPERATOR_NAMESPACE') || (podNamespace ?? '')
   if (namespace === '')
@@ -90,6 +90,7 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
     proxyImage:
       text('PROXY_IMAGE') || (agent === 'culvert' ? `culvert/agent:${version}` : 'tailscale/tailscale:latest'),
     apiServerImage: text('K8S_PROXY_IMAGE') || `culvert/apiserver:${version}`,
+    apiServerProxy: readApiServerProxy(text, refuse),
     agent,
     proxyTags: proxyTags ?? [],
     firewallMode: text('PROXY_FIREWALL_MODE') && choice('PROXY_FIREWALL_MODE', 'auto', 'nftables', 'iptables'),
@@ -111,6 +112,25 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
     process: { port, isVerbose: logSettings(env).level === 'debug', election, credentials },
     warnings: warningsOf(env),
   }
+}
+
+const tagsAccepted = 'tags such as tag:k8s, separated by commas, are accepted'
+
+/** Name and tags count only where there is a proxy that has them. */
+function readApiServerProxy(
+  text: (name: VariableName) => string,
+  refuse: (name: VariableName, accepted: string) => void,
+): ApiServerProxy | undefined {
+  const asked = text('APISERVER_PROXY')
+  if (parseBool(asked) === false) return undefined
+  const mode = asked === 'noauth' ? asked : asked === 'auth' || parseBool(asked) === true ? 'auth' : undefined
+  const hostname = readHostname(text('OPERATOR_HOSTNAME'))
+  const tags = readTags(text('OPERATOR_INITIAL_TAGS'))
+  if (mode === undefined) refuse('APISERVER_PROXY', 'true, noauth or false is accepted')
+  if (hostname === undefined)
+    refuse('OPERATOR_HOSTNAME', 'letters, digits and hyphens between them, 63 at most, are accepted')
+  if (tags === undefined) refuse('OPERATOR_INITIAL_TAGS', tagsAccepted)
+  return mode === undefined || hostname === undefined || tags === undefined ? undefined : { mode, hostname, tags }
 }
 
 /** The margin and the time between renewals are needed: without them, two could write at once, or none for long. */

@@ -1,6 +1,15 @@
 import type { ElectionTimes } from '../../kube/controller/election/candidate.ts'
 import type { CredentialFiles } from '../api/credentials.ts'
 
+/** A proxy of the API server of its own, beside those of ProxyGroups. */
+export type ApiServerProxy = {
+  /** `auth`: whoever asks is impersonated; `noauth`: their own credentials count. */
+  readonly mode: 'auth' | 'noauth'
+  /** The name of its device in the tailnet. */
+  readonly hostname: string
+  readonly tags: readonly string[]
+}
+
 /** What the operator was started with, checked. */
 export type OperatorSettings = {
   /** Where the proxies run. */
@@ -16,6 +25,8 @@ export type OperatorSettings = {
   readonly proxyImage: string
   /** Of the API server proxy, beside the agent. */
   readonly apiServerImage: string
+  /** Undefined: none. */
+  readonly apiServerProxy: ApiServerProxy | undefined
   /** Which agent `proxyImage` holds. */
   readonly agent: 'culvert' | 'upstream'
   readonly proxyTags: readonly string[]

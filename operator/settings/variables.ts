@@ -10,7 +10,7 @@ type Variable = {
   readonly ignored?: string
 }
 
-const noDevice = 'the operator has no device of its own in the tailnet'
+const noDevice = 'the operator itself is not in the tailnet'
 
 /** All variables that the operator knows. Those of Tailscale's operator have the same names and meanings. */
 export const variables = [
@@ -51,6 +51,18 @@ export const variables = [
     name: 'K8S_PROXY_IMAGE',
     effect: 'The image of API server proxies, beside that of the agent; by default Culvert’s of the same version',
   },
+  {
+    name: 'APISERVER_PROXY',
+    default: 'false',
+    effect:
+      'A proxy of the API server besides those of ProxyGroups: `true`, by which requests are made as whoever asks; `noauth`, with the credentials that the caller sends',
+  },
+  { name: 'OPERATOR_HOSTNAME', default: 'tailscale-operator', effect: 'The name of that proxy in the tailnet' },
+  {
+    name: 'OPERATOR_INITIAL_TAGS',
+    default: 'tag:k8s-operator',
+    effect: 'The tags of that proxy, separated by commas; a device that exists keeps its own',
+  },
   { name: 'PROXY_TAGS', default: 'tag:k8s', effect: 'Tags of proxies, separated by commas' },
   {
     name: 'PROXY_FIREWALL_MODE',
@@ -58,7 +70,11 @@ export const variables = [
       '`auto`, `nftables` or `iptables`: the firewall of proxies that forward packets; by default the agent’s choice',
   },
   { name: 'PROXY_PRIORITY_CLASS_NAME', effect: 'The PriorityClass of proxies' },
-  { name: 'PROXY_DEFAULT_CLASS', effect: 'The ProxyClass of Services, Ingresses and ProxyGroups that name none' },
+  {
+    name: 'PROXY_DEFAULT_CLASS',
+    effect:
+      'The ProxyClass of Services, Ingresses and ProxyGroups that name none, and of the proxy of `APISERVER_PROXY`',
+  },
   {
     name: 'OPERATOR_SHARED_ACME_ACCOUNT_KEY',
     default: 'false',
@@ -72,7 +88,8 @@ export const variables = [
   {
     name: 'OPERATOR_SECRET',
     default: 'operator',
-    effect: 'The Secret with the state of the node that Tailscale’s operator had, if there is one',
+    effect:
+      'The Secret with the state of the node that Tailscale’s operator had, if there is one; the proxy of `APISERVER_PROXY` goes on as that node',
   },
   { name: 'CULVERT_OPERATOR_PORT', default: '9002', effect: 'Port of `/livez`, `/readyz` and `/metrics`' },
   {
@@ -99,11 +116,8 @@ export const variables = [
     default: 'info',
     effect: '`info`, or `debug` to log each object that is written, too',
   },
-  { name: 'OPERATOR_HOSTNAME', effect: '', ignored: noDevice },
-  { name: 'OPERATOR_INITIAL_TAGS', effect: '', ignored: noDevice },
   { name: 'TS_PORT', effect: '', ignored: noDevice },
-  { name: 'APISERVER_PROXY', effect: '', ignored: `${noDevice}, which the proxy of the API server would need` },
-  { name: 'AUTH_PROXY', effect: '', ignored: `${noDevice}, which the proxy of the API server would need` },
+  { name: 'AUTH_PROXY', effect: '', ignored: 'its name is APISERVER_PROXY now' },
 ] as const satisfies readonly Variable[]
 
 export type VariableName = (typeof variables)[number]['name']

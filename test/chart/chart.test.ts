@@ -114,9 +114,14 @@ test.each([
   ['a login server without https', 'loginServer=headscale.example.com', "at '/loginServer': "],
   ['a digest without its kind', 'operatorConfig.image.digest=0123', "at '/operatorConfig/image/digest': "],
   [
-    'the proxy of the API server',
-    'apiServerProxyConfig.mode=noauth',
-    "at '/apiServerProxyConfig/mode': value must be one of 'false'",
+    'an unknown mode of the proxy of the API server',
+    'apiServerProxyConfig.mode=auth',
+    "at '/apiServerProxyConfig/mode': value must be one of 'true'",
+  ],
+  [
+    'the proxy of the API server beside another agent',
+    'apiServerProxyConfig.mode=noauth,proxyConfig.agent=upstream',
+    'apiServerProxyConfig.mode needs proxyConfig.agent: culvert',
   ],
   ['an ID without a secret', 'oauth.clientId=a', 'oauth.clientId needs oauth.clientSecret or oauth.audience, too'],
   ['a secret without an ID', secret, 'oauth.clientSecret needs oauth.clientId, too'],

@@ -128,6 +128,18 @@ env:
     value: {{ include "culvert.image" (dict "image" . "repository" "culvert/apiserver" "tag" $.Chart.AppVersion) }}
   {{- end }}
   {{- end }}
+  {{- if ne (.Values.apiServerProxyConfig.mode | toString) "false" }}
+  - name: APISERVER_PROXY
+    value: {{ .Values.apiServerProxyConfig.mode | quote }}
+  {{- with .Values.operatorConfig.hostname }}
+  - name: OPERATOR_HOSTNAME
+    value: {{ . | quote }}
+  {{- end }}
+  {{- with .Values.operatorConfig.defaultTags }}
+  - name: OPERATOR_INITIAL_TAGS
+    value: {{ join "," . | quote }}
+  {{- end }}
+  {{- end }}
   - name: PROXY_TAGS
     value: {{ .Values.proxyConfig.defaultTags | quote }}
   {{- with .Values.proxyConfig.firewallMode }}

@@ -35,7 +35,7 @@ export const well: Facts = {
   unusable: { value: [] },
   key: { value: { value: undefined } },
   wishes: { value: [{ by: 'Connector office', tags: ['tag:k8s'], wants: [parsePrefix('10.7.0.0/16')!] }] },
-  impersonators: { value: { groups: [], hasAccount: false } },
+  impersonators: { value: { all: [], hasAccount: false } },
   approvers: {
     value: { routes: [{ network: '10.0.0.0/8', by: ['tag:k8s'] }], exitNode: [], services: [] },
   },

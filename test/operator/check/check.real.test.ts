@@ -36,7 +36,7 @@ it('prints that all is well, and leaves no key', async () => {
     'ok definitions: all 8 kinds of tailscale.com/v1alpha1 are there, with every field',
     'ok rights: the service account may do all that the operator does',
     'ok pod-security: the namespace tailscale admits proxies that forward packets',
-    'ok impersonation: no ProxyGroup impersonates those who use the API of the cluster',
+    'ok impersonation: no proxy impersonates those who use the API of the cluster',
     'ok nodes: all 1 run Linux with a kernel that is new enough',
     'ok tun: proxies use /dev/net/tun on 0 of 1 nodes; nothing is known of others',
     expect.stringMatching(/^ok overlap: /),

@@ -3,6 +3,7 @@ import { KubeError } from '../../../kube/error.ts'
 import type { JsonObject } from '../../../lib/json.ts'
 import { ApiError, type Feature, type Problem } from '../../../operator/api/error.ts'
 import type { Facts } from '../../../operator/check/facts.ts'
+import { ownImpersonating } from '../../../operator/check/impersonation.ts'
 import { judge } from '../../../operator/check/judge.ts'
 import { complaints, late, node, read, served, well } from './a-cluster.ts'
 
@@ -40,14 +41,26 @@ describe('settings', () => {
   })
 })
 
-it('names the groups that impersonate and have no account for that', () => {
-  const impersonators = (hasAccount: boolean) => ({ impersonators: { value: { groups: ['kube'], hasAccount } } })
+it('names what impersonates and has no account for that', () => {
+  const impersonators = (hasAccount: boolean) => ({
+    impersonators: { value: { all: ['ProxyGroup kube'], hasAccount } },
+  })
   expect(complaints(impersonators(true))).toEqual([])
   expect(complaints(impersonators(false))).toEqual([
     expect.stringMatching(
-      /^error impersonation: there is no ServiceAccount kube-apiserver-auth-proxy, .*: kube\. Install/,
+      /^error impersonation: there is no ServiceAccount kube-apiserver-auth-proxy, .*: ProxyGroup kube\. Install/,
     ),
   ])
+})
+
+it('asks for the tags and the account of the proxy of the settings, too', () => {
+  const tags = ['tag:k8s-operator', ...read.settings.proxyTags]
+  const apiServerProxy = { mode: 'auth', hostname: 'east', tags } as const
+  const settings = { ...read.settings, apiServerProxy }
+  const made = judge({ ...well, settings: { value: { ...read, settings } } }).find(({ check }) => check === 'tags')
+  expect(made?.message).toContain(' tag:k8s, tag:k8s-operator could be made')
+  expect(ownImpersonating(settings)).toEqual(['APISERVER_PROXY'])
+  expect(ownImpersonating({ apiServerProxy: { ...apiServerProxy, mode: 'noauth' } })).toEqual([])
 })
 
 it('passes on the remedy of an error, once', () => {

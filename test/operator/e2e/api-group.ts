@@ -69,7 +69,14 @@ function inCluster(started: () => GroupIngressCluster): void {
   /** On a device of somebody in the group `devs`; gives what it prints, and fails as it does. */
   const run = async (argv: readonly string[]): Promise<string> =>
     (await started().bed.host('client1').exec(argv, { env: kubectlEnv })).stdout
-  const whoami = () => run(['kubectl', 'auth', 'whoami', '--output=jsonpath={.status.userInfo.username}'])
+  const whoami = (name = 'kube') =>
+    run([
+      'kubectl',
+      `--server=https://${name}.lab.ts.net`,
+      'auth',
+      'whoami',
+      '--output=jsonpath={.status.userInfo.username}',
+    ])
   const serving = (service?: string) => servingApi(started(), service)
 
   test('with the page on API server groups, kubectl shows Pods to somebody as themselves', async () => {
@@ -107,8 +114,7 @@ function inCluster(started: () => GroupIngressCluster): void {
   test('with another name, kubectl goes on by the old one until it can by the new one', async () => {
     const { bed } = started()
     const { user } = await bed.control.node('client1')
-    const argv = ['auth', 'whoami', '--output=jsonpath={.status.userInfo.username}']
-    const by = (name: string) => run(['kubectl', `--server=https://${name}.lab.ts.net`, ...argv]).catch(String)
+    const by = (name: string) => whoami(name).catch(String)
     await change({ kubeAPIServer: { hostname: 'k8s' } })
     for (let next = ''; next !== user;) {
       const old = await by('kube')
@@ -120,12 +126,16 @@ function inCluster(started: () => GroupIngressCluster): void {
     await expect.poll(() => serving().catch(() => 'gone')).toBe('gone')
   })
 
-  test('with fewer replicas the others go on, and with the group all of it goes', async () => {
+  test('with fewer replicas and another prefix, those that stay are renamed and go on, and with the group all of it goes', async () => {
     const { bed } = started()
-    await change({ replicas: 1 })
-    await expect.poll(() => serving('svc:k8s')).toEqual(['kube-0'])
+    const running = async () => (await bed.cluster.get('pod', 'kube-0', namespace))?.metadata['uid']
+    const before = { pod: await running(), device: (await bed.control.node('kube-0')).stableId }
+    await change({ replicas: 1, hostnamePrefix: 'door' })
+    await expect.poll(() => serving('svc:k8s')).toEqual(['door-0'])
+    await expect.poll(() => whoami('k8s').catch(String)).toContain('@')
+    expect({ pod: await running(), device: (await bed.control.node('door-0')).stableId }).toEqual(before)
     await bed.cluster.kubectl(['delete', 'proxygroup/kube', '--timeout=600s'])
     await expect(bed.control.service('svc:k8s')).rejects.toThrow()
-    expect((await bed.control.nodes()).filter(({ name }) => name.startsWith('kube-'))).toEqual([])
+    expect((await bed.control.nodes()).filter(({ name }) => /^(kube|door)-/.test(name))).toEqual([])
   })
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { expect, onTestFailed } from 'vitest'
 import type { KubeObject as Stored } from '../../../kube/controller/object.ts'
 import { textIn } from '../../../operator/proxy/state.ts'
 import { rolledOut } from '../../e2e/rollout.ts'
@@ -45,10 +45,12 @@ type Options = Pick<ClusterSpec, 'ipv4' | 'ipv6'> & {
 /** The site `wiki` and the echo server `db`, which the manifests of the docs page make reachable; and two clients. */
 export class GroupIngressCluster implements AsyncDisposable {
   readonly bed: Bed
-  readonly operator: OperatorProcess
+  readonly #env: Readonly<Record<string, string>>
+  operator: OperatorProcess
 
-  private constructor(bed: Bed, operator: OperatorProcess) {
+  private constructor(bed: Bed, env: Readonly<Record<string, string>>, operator: OperatorProcess) {
     this.bed = bed
+    this.#env = env
     this.operator = operator
   }
 
@@ -79,7 +81,16 @@ export class GroupIngressCluster implements AsyncDisposable {
       K8S_PROXY_IMAGE: apiServerReference,
       PROXY_DEFAULT_CLASS: 'lab',
     }
-    return new GroupIngressCluster(bed, await OperatorProcess.start(bed, env))
+    return new GroupIngressCluster(bed, env, await OperatorProcess.start(bed, env))
+  }
+
+  /** Has the operator run with further variables, as after an upgrade of its release. */
+  async restart(more: Readonly<Record<string, string>>): Promise<void> {
+    await this.operator.stop()
+    expect(this.operator.errors).toEqual([])
+    const operator = await OperatorProcess.start(this.bed, { ...this.#env, ...more })
+    onTestFailed(() => console.error(operator.logged.join('\n')))
+    this.operator = operator
   }
 
   printLogsOnFailure(): void {

@@ -4,6 +4,7 @@ import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { balancer, endpoints, GroupBed, ingress, proxyGroup } from '../group-ingress/group-bed.ts'
 import { namespace } from '../operator-process.ts'
 import { testApiGroup } from './api-group.ts'
+import { testApiProxy } from './api-proxy.ts'
 import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
 
 let here: GroupIngressCluster
@@ -94,6 +95,8 @@ test('with another name, no new connection to the old one fails before the new o
 })
 
 testApiGroup(() => here)
+
+testApiProxy(() => here)
 
 test('nothing is left in the cluster and in the tailnet when all is deleted', async () => {
   await here.bed.cluster.kubectl(['delete', 'ingress/wiki', 'service/db', '--timeout=600s'])

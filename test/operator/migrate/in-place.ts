@@ -11,7 +11,9 @@ export async function installInPlace(bed: Bed): Promise<void> {
   await bed.cluster.kubectl(['apply', '--server-side', '--force-conflicts', ...files])
 }
 
-/** Removes the Deployment of either operator. */
+/** Removes the Deployment of either operator, and the Pod in which ours goes on as the node of Tailscale's. */
 export async function removeDeployment({ cluster }: Bed): Promise<void> {
   await cluster.kubectl(['delete', 'deployment', 'operator', `--namespace=${namespace}`])
+  const how = [`--namespace=${namespace}`, '--cascade=foreground', '--ignore-not-found']
+  await cluster.kubectl(['delete', 'statefulset', 'apiserver-proxy', ...how])
 }

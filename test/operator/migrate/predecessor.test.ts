@@ -29,6 +29,7 @@ const lines = (found: Partial<Predecessor>): readonly string[] =>
     deployments: { value: [deployment(0, theirs)] },
     objects: { value: [] },
     operatorId: { value: undefined },
+    apiServerProxy: undefined,
     ...found,
   }).map(lineOf)
 
@@ -52,14 +53,28 @@ describe('Tailscale’s operator', () => {
     )
   })
 
-  it.each([{ APISERVER_PROXY: 'true' }, { APISERVER_PROXY: 'noauth' }, { AUTH_PROXY: 'true' }])(
-    'is a proxy of the API server: %j',
-    (more) => {
-      expect(lines({ deployments: { value: [deployment(0, { ...theirs, ...more })] } })[1]).toMatch(
-        /^error api-server-proxy: .*Stay with Tailscale’s operator/,
-      )
-    },
-  )
+  it.each([
+    [{ APISERVER_PROXY: 'true' }, undefined, /^error .* to have none\. Set apiServerProxyConfig\.mode to "true" in/],
+    [
+      { APISERVER_PROXY: 'noauth' },
+      undefined,
+      /^error .* to have none\. Set apiServerProxyConfig\.mode to "noauth" in/,
+    ],
+    [{ AUTH_PROXY: 'true' }, undefined, /^error /],
+    [{ APISERVER_PROXY: 'true' }, 'auth', /^ok .*, and so will this operator have one, as east$/],
+    [{ APISERVER_PROXY: 'true' }, 'noauth', /^warning .* in the mode auth, .* to have one in the mode noauth\. Set/],
+  ] as const)('is a proxy of the API server: %j, and this one %s', (more, mode, expected) => {
+    const apiServerProxy = mode && { mode, hostname: 'east', tags: [] }
+    const found = lines({ deployments: { value: [deployment(0, { ...theirs, ...more })] }, apiServerProxy })[1]
+    expect(found).toMatch(/^\w+ api-server-proxy: /)
+    expect(found).toMatch(expected)
+  })
+
+  it('is not ours, which may have the same variable', () => {
+    const { metadata, ...rest } = deployment(2, theirs)
+    const ours = { ...rest, metadata: { ...metadata, labels: { 'app.kubernetes.io/name': 'culvert' } } }
+    expect(lines({ deployments: { value: [ours] } })[0]).toMatch(/^ok predecessor: .* has no Deployment/)
+  })
 
   it('may run, as far as is known', () => {
     expect(lines({ deployments: { error: new Error('forbidden') } })[0]).toMatch(

@@ -16,6 +16,9 @@ import { UpstreamOperator, type UpstreamRelease } from '../upstream-operator.ts'
 import { asked, isProvided, pods } from './asked.ts'
 
 const hosts = { operator: { network: 'cluster' } } as const
+/** The node of the API server proxy, which Tailscale's operator is itself, and the state that ours has of it. */
+export const apiProxy = { node: 'tailscale-operator', secret: 'apiserver-proxy-0' } as const
+const podsOf = (by: keyof typeof images) => (by === 'ours' ? [...pods, apiProxy.secret].toSorted() : pods)
 export const images = { theirs: 'lab.test/theirs:1', ours: 'lab.test/ours:1' } as const
 
 type Pod = KubeObject & { spec: { containers: readonly { image: string }[] } }
@@ -44,7 +47,7 @@ export class TakeoverBed implements AsyncDisposable {
     const control = await Way.open(bed.cluster.argv.slice(0, -1), new URL(bed.controlUrl))
     await bed.control.putApi({ autoApproveServices: true })
     await bed.control.createNode('warehouse')
-    const theirs = { PROXY_IMAGE: images.theirs, K8S_PROXY_IMAGE: images.theirs }
+    const theirs = { PROXY_IMAGE: images.theirs, K8S_PROXY_IMAGE: images.theirs, APISERVER_PROXY: 'noauth' }
     const upstream = await UpstreamOperator.install(bed, bed.host('operator'), release, theirs)
     return new TakeoverBed(bed, kube, control, upstream)
   }
@@ -60,7 +63,7 @@ export class TakeoverBed implements AsyncDisposable {
 
   /** Starts our operator. */
   operate(): Promise<OperatorProcess> {
-    return OperatorProcess.start(this.bed, { PROXY_IMAGE: images.ours })
+    return OperatorProcess.start(this.bed, { PROXY_IMAGE: images.ours, APISERVER_PROXY: 'noauth' })
   }
 
   async rehearse(): Promise<Migration> {
@@ -69,7 +72,8 @@ export class TakeoverBed implements AsyncDisposable {
     const loginServer = `http://${this.#control.address}`
     const files = { idFile: this.kube.file('id', id), secretFile: this.kube.file('secret', secret) }
     const tailnet = tailscaleApi(loginServer, { type: 'oauth-client', ...files })
-    const own = { ...settings, loginServer: this.bed.controlUrl, proxyImage: images.ours }
+    const apiServerProxy = { mode: 'noauth', hostname: apiProxy.node, tags: ['tag:k8s-operator'] } as const
+    const own = { ...settings, loginServer: this.bed.controlUrl, proxyImage: images.ours, apiServerProxy }
     return migration({ api, tailnet, settings: own, clock: systemClock }, never)
   }
 
@@ -80,9 +84,11 @@ export class TakeoverBed implements AsyncDisposable {
       (await cluster.list<Pod>('pods', namespace)).map(({ metadata, spec, status }) => {
         const { conditions = [] } = (status ?? {}) as { conditions?: readonly { type: string; status: string }[] }
         const isReady = conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True')
-        return `${metadata.name.replace(/-[a-z0-9]{5}(?=-\d+$)/, '')} ${spec.containers[0]?.image} ${isReady}`
+        return `${metadata.name.replace(/^(ts-.*)-[a-z0-9]{5}(?=-\d+$)/, '$1')} ${spec.containers[0]?.image} ${isReady}`
       })
-    await expect.poll(async () => (await now()).toSorted()).toEqual(pods.map((name) => `${name} ${images[by]} true`))
+    await expect
+      .poll(async () => (await now()).toSorted())
+      .toEqual(podsOf(by).map((name) => `${name} ${images[by]} true`))
     const lacking = async () => {
       const kinds = [...new Set(asked.map(({ kind }) => kind))].join(',')
       const all = await cluster.list<KubeObject>(kinds)
@@ -112,9 +118,18 @@ export class TakeoverBed implements AsyncDisposable {
     )
     const secrets = (await cluster.list<KubeObject>('secrets', namespace)).flatMap((secret) => {
       const { device_id: id, _machinekey: key } = textsOf(secret)
-      return id === undefined ? [] : [{ name: secret.metadata.name, id, key }]
+      return id === undefined || secret.metadata.name === apiProxy.secret
+        ? []
+        : [{ name: secret.metadata.name, id, key }]
     })
     return { nodes, services, secrets }
+  }
+
+  /** The node that a Secret has the state of, and the key by which it is known. */
+  async stateIn(name: string) {
+    const texts = textsOf((await this.bed.cluster.get<KubeObject>('secret', name, namespace))!)
+    const profile = JSON.parse(texts[texts['_current-profile'] ?? ''] ?? '{}') as { Config?: { NodeID?: string } }
+    return { id: profile.Config?.NodeID, key: texts['_machinekey'] }
   }
 
   /** Everything that the operators make or change, besides Pods and what comes and goes. */

@@ -6,7 +6,7 @@ import { printLogsOnFailure } from '../../lab/vitest.ts'
 import type { OperatorProcess } from '../operator-process.ts'
 import { installInPlace, removeDeployment } from './in-place.ts'
 import { upstreamReleases } from '../upstream-operator.ts'
-import { foreign, TakeoverBed } from './takeover-bed.ts'
+import { apiProxy, foreign, TakeoverBed } from './takeover-bed.ts'
 
 /** The objects that are new, gone or another. */
 const changedSince = (earlier: ReadonlyMap<string, KubeObject>, now: ReadonlyMap<string, KubeObject>): string[] =>
@@ -19,7 +19,7 @@ const changedSince = (earlier: ReadonlyMap<string, KubeObject>, now: ReadonlyMap
 
 /** What agents write, what follows from other changes, and the rights of the operators themselves. */
 const later =
-  /^(Secret \S+-\d(-config)?|ConfigMap \S+-(egress|ingress|api)-config|EndpointSlice \S+|Service default\/remote|\w+ tailscale\/operator)$/
+  /^(\w+ tailscale\/apiserver-proxy|Secret \S+-\d(-config)?|ConfigMap \S+-(egress|ingress|api)-config|EndpointSlice \S+|Service default\/remote|\w+ tailscale\/operator)$/
 
 /** What Tailscale's operator makes as it was before. */
 const itsOwn =
@@ -27,7 +27,7 @@ const itsOwn =
 
 /** What stays of ours, and Helm's note of what it has done. */
 const stays =
-  /^((Role|RoleBinding|ServiceAccount) tailscale\/ts-|PodDisruptionBudget |ConfigMap tailscale\/(tailscale-service-|api-api-config$)|Secret tailscale\/(culvert-operator-id$|sh\.helm))/
+  /^((Role|RoleBinding|ServiceAccount) tailscale\/ts-|\w+ tailscale\/apiserver-proxy|PodDisruptionBudget |ConfigMap tailscale\/(tailscale-service-|api-api-config$)|Secret tailscale\/(culvert-operator-id$|sh\.helm))/
 
 describe.each(upstreamReleases)('Tailscale’s operator %s', (release) => {
   let at: TakeoverBed
@@ -71,6 +71,8 @@ describe.each(upstreamReleases)('Tailscale’s operator %s', (release) => {
       (await at.rehearse()).findings.flatMap(({ check, level }) => (level === 'ok' ? [] : [check]))
     expect(await levels()).toEqual(['predecessor'])
     await at.upstream.stop()
+    // While it is connected, nothing may take its place.
+    await expect.poll(async () => (await at.bed.control.node(apiProxy.node)).online).toBe(false)
     const since = await lastEvent()
     const all = await at.everything()
     found = await at.rehearse()
@@ -92,6 +94,9 @@ describe.each(upstreamReleases)('Tailscale’s operator %s', (release) => {
     expect(listed.filter((name) => !changed.includes(name))).toEqual([])
     expect(changed.filter((name) => !listed.includes(name) && !later.test(name))).toEqual([])
     expect(await at.identities()).toEqual(before)
+    const { stableId } = await at.bed.control.node(apiProxy.node)
+    const { key } = await at.stateIn('operator')
+    expect(await at.stateIn(apiProxy.secret)).toEqual({ id: stableId, key })
     expect(await intrusions(since)).toEqual([])
     expect(await at.others()).toEqual(others)
     expect(operator.errors).toEqual([])

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { KubeObject } from '../../../kube/controller/object.ts'
+import { apiProxyName, apiProxyParent, apiProxyRequest } from '../../../operator/api-server/request.ts'
 import { children, type ChildrenOptions } from '../../../operator/proxy/children.ts'
 import type { ProxyClass } from '../../../operator/proxy/class.ts'
 import { secretOf } from '../../../operator/proxy/secrets.ts'
@@ -56,6 +57,17 @@ const unprivileged: ProxyRequest = {
   variables: [...request.variables, { name: 'CULVERT_DEST_PORTS', value: 'tcp/80,udp/53' }],
 }
 
+/** The proxy of the API server that the operator's settings ask for. */
+const standalone = (mode: 'auth' | 'noauth'): Partial<ChildrenOptions> => {
+  const apiServerProxy = { mode, hostname: 'tailscale-operator', tags: ['tag:k8s-operator'] }
+  return {
+    parent: apiProxyParent(settings),
+    uid: apiProxyName,
+    name: apiProxyName,
+    request: apiProxyRequest({ ...settings, apiServerProxy })!,
+  }
+}
+
 const objectsOf = (more: Partial<ChildrenOptions>): readonly KubeObject[] => {
   const options: ChildrenOptions = {
     parent: { type: 'svc', namespace: 'prod', name: 'web' },
@@ -90,6 +102,8 @@ test.each<[string, Partial<ChildrenOptions>]>([
     'connector',
     { request: router, parent: { type: 'connector', namespace: '', name: 'site' }, surplus: ['ts-web-abc12-2'] },
   ],
+  ['api-server', standalone('auth')],
+  ['api-server-noauth', standalone('noauth')],
   ['connector-none', { request: { ...router, hostnames: [] } }],
   ['upstream-l3-ingress', { settings: upstream }],
   ['upstream-l7-ingress', { settings: upstream, request: web, class: plain }],

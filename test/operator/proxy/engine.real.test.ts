@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { labelsOf } from '../../../operator/objects/parent.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { testOwnProxy } from '../api-server/own-proxy.ts'
 import { namespace } from '../operator-process.ts'
 import { EngineBed, expose, service } from './engine-bed.ts'
 
@@ -201,6 +202,8 @@ test('a Service that asks for nothing since an annotation is misspelt gets an Ev
   await at.remove('service', 'typo')
   await at.nothingLeft()
 })
+
+testOwnProxy(() => at)
 
 test('a template that the API does not accept is told as the mistake of its ProxyClass, and used once it is corrected', async () => {
   await using _ = await at.operate()

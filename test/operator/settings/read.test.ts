@@ -17,6 +17,7 @@ test('little is needed', () => {
       isDefaultLoadBalancer: false,
       proxyImage: 'culvert/agent:1.2.3',
       apiServerImage: 'culvert/apiserver:1.2.3',
+      apiServerProxy: undefined,
       agent: 'culvert',
       proxyTags: ['tag:k8s'],
       firewallMode: '',
@@ -150,19 +151,47 @@ test.each([
 test('a variable that has no effect is named', () => {
   const { warnings } = given({
     ...oauth,
-    APISERVER_PROXY: 'true',
-    AUTH_PROXY: 'false',
-    OPERATOR_HOSTNAME: 'operator',
+    AUTH_PROXY: 'true',
+    TS_PORT: '41641',
     CULVERT_AGENTS: 'culvert',
     PROXY_WHATEVER_ELSE: 'x',
     HOME: '/root',
   })
   expect(warnings).toEqual([
-    expect.stringMatching(/^APISERVER_PROXY has no effect: /),
-    expect.stringMatching(/^OPERATOR_HOSTNAME has no effect: /),
+    expect.stringMatching(/^AUTH_PROXY has no effect: .* APISERVER_PROXY/),
+    expect.stringMatching(/^TS_PORT has no effect: /),
     'CULVERT_AGENTS is no setting of the operator; did you mean CULVERT_AGENT?',
     'PROXY_WHATEVER_ELSE is no setting of the operator',
   ])
+})
+
+const usual = { hostname: 'tailscale-operator', tags: ['tag:k8s-operator'] }
+test.each([
+  [{ APISERVER_PROXY: 'false', OPERATOR_HOSTNAME: 'of_nobody' }, undefined],
+  [{ APISERVER_PROXY: 'true' }, { mode: 'auth', ...usual }],
+  [{ APISERVER_PROXY: 'auth' }, { mode: 'auth', ...usual }],
+  [
+    { APISERVER_PROXY: 'noauth', OPERATOR_HOSTNAME: 'east', OPERATOR_INITIAL_TAGS: 'tag:a, tag:b' },
+    { mode: 'noauth', hostname: 'east', tags: ['tag:a', 'tag:b'] },
+  ],
+])('%j asks for a proxy of the API server, or for none', (env, expected) => {
+  const { settings, warnings } = given({ ...oauth, ...env })
+  expect(settings.apiServerProxy).toEqual(expected)
+  expect(warnings).toEqual([])
+})
+
+test('the image of API server proxies is the one that is set, or of the version of the operator', () => {
+  expect(given({ ...oauth, K8S_PROXY_IMAGE: 'registry/k8s:1' }).settings.apiServerImage).toBe('registry/k8s:1')
+  for (const env of [{}, { K8S_PROXY_IMAGE: ' ' }, { PROXY_IMAGE: 'registry/agent:7' }])
+    expect(given({ ...oauth, ...env }).settings.apiServerImage).toBe('culvert/apiserver:1.2.3')
+})
+
+test.each([
+  [{ APISERVER_PROXY: 'yes' }, 'APISERVER_PROXY="yes" is not valid: true, noauth or false'],
+  [{ APISERVER_PROXY: 'true', OPERATOR_HOSTNAME: 'a.b' }, 'OPERATOR_HOSTNAME="a.b" is not valid: letters'],
+  [{ APISERVER_PROXY: 'true', OPERATOR_INITIAL_TAGS: 'k8s' }, 'OPERATOR_INITIAL_TAGS="k8s" is not valid: tags such as'],
+])('%j is refused', (env, message) => {
+  expect(() => given({ ...oauth, ...env })).toThrow(message)
 })
 
 test.each([
