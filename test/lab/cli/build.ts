@@ -21,6 +21,7 @@ A cold build takes some minutes; when everything exists, it does nothing.
       'image',
       'browser',
       'monitoring',
+      's3',
       ...(values.releases ? longGroups : []),
     )
     const programs = await preparation.run(progress(preparation.steps))

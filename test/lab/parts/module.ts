@@ -40,6 +40,7 @@ export const etcd: GoModule = { directory: definition('etcd') }
 export const coredns: GoModule = { directory: definition('coredns') }
 export const helm: GoModule = { directory: definition('helm') }
 export const clientGo: GoModule = { directory: definition('client-go') }
+export const versitygw: GoModule = { directory: definition('versitygw') }
 export const pods: GoModule = { directory: definition('pods') }
 
 /** Flags for `go build`. */

@@ -1,7 +1,7 @@
 import { debian, node } from '../images/bases.ts'
 import { goProgram } from './go.ts'
 import { images, networkPlugins } from './images.ts'
-import { clientGo, control, coredns, etcd, helm, k8sOperator, kubernetes } from './module.ts'
+import { clientGo, control, coredns, etcd, helm, k8sOperator, kubernetes, versitygw } from './module.ts'
 import type { Part } from './part.ts'
 import { promtool } from './promtool.ts'
 import { pythonPackages } from './python.ts'
@@ -38,6 +38,8 @@ export const groups = {
   ],
   image: [debian, node],
   monitoring: [promtool],
+  // An S3 server that checks signatures.
+  s3: [goProgram({ name: 'versitygw', module: versitygw, package: 'github.com/versity/versitygw/cmd/versitygw' })],
   // Other releases of tailscaled, and Tailscale's operator: only for `npm run test:long`.
   releases,
   // Clients of Kubernetes in other languages: only for `npm run test:long`.
