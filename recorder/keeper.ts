@@ -9,12 +9,11 @@ import { events } from './log-events.ts'
 import type { Counts } from './metrics.ts'
 import { finishCut } from './recording.ts'
 import { Ages, type Limits } from './retention.ts'
+import { RemoteError } from './store/remote.ts'
 import type { Part, Store, Stored } from './store/store.ts'
 
 /** How often everything is looked at, and how soon if there is too much, in milliseconds. */
 const [lookMs, fullMs] = [3_600_000, 60_000]
-/** How many files are read at the same time. */
-const atOnce = 4
 
 export type Outside = {
   readonly store: Store
@@ -50,18 +49,20 @@ export class Keeper {
     this.storedBytes += bytes
   }
 
-  /** Looks now and from time to time, until `signal` aborts. */
+  /** Looks now and from time to time, until `signal` aborts. Of failures in a row, the first is reported. */
   async keep(signal: AbortSignal): Promise<void> {
     const { clock, limits, log } = this.#outside
-    while (!signal.aborted) {
+    let failures = 0
+    for (let last = -Infinity; !signal.aborted; await clock.sleep(fullMs, signal)) {
+      if (clock.now() - last < lookMs && this.storedBytes <= limits.maxBytes) continue
       const began = clock.now()
       try {
         await this.look()
+        ;[last, failures] = [began, 0]
       } catch (error) {
-        log(events.notLookedAt({ problem: error }))
+        if (failures === 0) log(events.notLookedAt({ problem: error }))
+        failures += 1
       }
-      do await clock.sleep(fullMs, signal)
-      while (!signal.aborted && clock.now() - began < lookMs && this.storedBytes <= limits.maxBytes)
     }
   }
 
@@ -71,13 +72,16 @@ export class Keeper {
     const ages = new Ages()
     // What is finished meanwhile may not be in the list yet.
     const gone = new Set([...index.keys()].filter((key) => index.get(key)?.state !== 'open'))
-    const reading = limited(atOnce)
+    const reading = limited(this.#outside.store.readsAtOnce)
     const read: Promise<void>[] = []
     for await (const stored of this.#list()) {
       ages.add(stored.modified.getTime(), stored.bytes)
       gone.delete(stored.key)
       if (!isRecordingKey(stored.key) || this.#isKnown(stored)) continue
-      read.push(reading(() => this.#learn(stored)))
+      const one = reading(() => this.#learn(stored))
+      // The list may fail before it is awaited.
+      one.catch(() => {})
+      read.push(one)
       // The list must not run far ahead of what is read.
       if (read.length >= 1000) await Promise.all(read.splice(0))
     }
@@ -124,6 +128,7 @@ export class Keeper {
       }
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return
+      if (error instanceof RemoteError && error.isOfAll) throw error
       log(events.unreadable({ key: stored.key, problem: error }))
       index.put(entryOf(stored, undefined, { seconds: undefined, isCut: false }))
     }

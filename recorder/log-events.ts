@@ -52,7 +52,23 @@ export const events = logEvents('recorder', {
   notLookedAt: {
     text: 'error: the recordings could not all be looked at: {problem}',
     meaning: 'The index of recordings may be behind; it is tried again.',
-    remedy: 'See to the directory, as the message says.',
+    remedy: 'See to the directory, or to S3, as the message says.',
+  },
+  remoteFails: {
+    text: 'error: nothing can be stored in S3: {problem}',
+    meaning: 'Recordings stay in the spool, and new ones are taken while that has room; it is tried again.',
+    remedy: 'As the message says.',
+  },
+  remoteWell: { text: 'S3 takes what is stored there', meaning: 'The failure before is over.' },
+  notKept: {
+    text: 'error: {key} could not be stored in S3, and stays in the spool: {problem}',
+    meaning: 'Something cannot be stored, while other things can; it is tried again.',
+    remedy: 'As the message says.',
+  },
+  notEmptied: {
+    text: 'error: {count} recordings and events are not in S3 yet; they are stored there when the recorder starts again with this spool',
+    meaning: 'The recorder ends while S3 is slow or away. A spool on an emptyDir ends with its Pod.',
+    remedy: 'Have the spool on a volume that stays, or give the recorder more time with `CULVERT_RECORDER_DRAIN`.',
   },
   lacking: {
     text: 'error: {part}: {problem}',

@@ -83,7 +83,8 @@ export function counting() {
 
 export type Counts = ReturnType<typeof counting>
 
-const gauge = (name: string, help: string, value: number): Metric => ({
+/** A metric that is one number. */
+export const gauge = (name: string, help: string, value: number): Metric => ({
   name,
   type: 'gauge',
   help,

@@ -1,13 +1,14 @@
 import { describe, exitCodeOf } from '../lib/errors.ts'
 import type { Process } from '../lib/process.ts'
 import { runRecorder } from './run.ts'
-import { variables, withFlags } from './settings.ts'
+import { allVariables, withFlags } from './settings.ts'
 
-const width = 2 + Math.max(...variables.map(({ flags: [flag] }) => flag.length))
+const width = 2 + Math.max(...allVariables.map(({ flags: [flag] }) => flag.length))
 
-const help = `Usage: culvert-recorder --dir=DIRECTORY  keep the sessions that nodes of the tailnet record
+const help = `Usage: culvert-recorder --dir=DIRECTORY                   keep the sessions that nodes of the tailnet record
+       culvert-recorder --dir=s3://HOST --bucket=BUCKET  the same in S3
 
-${variables.map(({ name, flags: [flag] }) => `  --${flag.padEnd(width)}  ${name}`).join('\n')}
+${allVariables.map(({ name, flags: [flag] }) => `  --${flag.padEnd(width)}  ${name}`).join('\n')}
 
   --version  print the version
   --help     print this

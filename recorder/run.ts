@@ -1,6 +1,3 @@
-import { mkdir, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { codeOf, CulvertError } from '../lib/errors.ts'
 import { close, portOf } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
 import { serveHealth } from '../lib/probes.ts'
@@ -16,13 +13,15 @@ import { noRoom, Ready } from './ready.ts'
 import { Refused } from './refused.ts'
 import { Servers } from './servers.ts'
 import { logSettings, readSettings, type Settings, strayVariables } from './settings.ts'
-import { directoryStore } from './store/directory.ts'
+import { openStore } from './store/open.ts'
 import { Uploads } from './uploads.ts'
 
 /** How often what could not be finished is tried again, in milliseconds. */
 const againMs = 60_000
 /** The most that the last answers take after open recordings were cut off, in milliseconds. */
 const lastWordsMs = 5000
+/** The most that what is in the spool may take after that, in milliseconds. */
+const mostEmptyingMs = 120_000
 
 /** Runs the recorder to its end; see `runService`. */
 export const runRecorder = (outside: Process): Promise<0 | 1> =>
@@ -41,7 +40,7 @@ async function start(
   log: Log,
   signal: AbortSignal,
 ) {
-  const store = await openDirectory(settings.directory)
+  const { store, spool } = await openStore(settings, clock, log)
   const api = localApi(settings.socket)
   const counts = counting()
   const index = new Index()
@@ -86,6 +85,7 @@ async function start(
   // Before there are new ones.
   await finishLeft()
   await ready.look()
+  void spool?.run(signal)
   void keeper.keep(signal)
   clock.every(againMs, signal, () => {
     if (!uploads.hasLeft) return
@@ -95,16 +95,20 @@ async function start(
 
   const notReady = (): string[] => [
     ...(isDraining ? ['shutting down'] : []),
+    // Recordings are taken all the same, while the spool has room.
+    ...[spool?.problem() ?? []].flat(),
     ...Object.entries(ready.now).flatMap(([name, problem]) => (problem === undefined ? [] : [`${name}: ${problem}`])),
   ]
-  const metrics = () =>
-    counts.all({
+  const metrics = () => [
+    ...counts.all({
       open: uploads.open,
       receivedBytes: uploads.received,
       unacknowledged: uploads.unacknowledged,
       stored: { recordings: index.size, bytes: keeper.storedBytes },
       freeBytes: ready.freeBytes,
-    })
+    }),
+    ...(spool?.metrics() ?? []),
+  ]
   const health = await serveHealth({ notReady, metrics }, settings.port, log)
   const { host, port } = settings.listen
   log(events.listens({ address: `${host}:${await servers.listen(host, port)}`, port: portOf(health) }))
@@ -124,34 +128,13 @@ async function start(
         return servers.empty()
       })
       await Promise.race([ended, clock.sleep(lastWordsMs, signal)])
+      if (spool === undefined) return
+      await Promise.race([spool.empty(), clock.sleep(Math.min(settings.drainMs, mostEmptyingMs), signal)])
+      if (spool.waiting() > 0) log(events.notEmptied({ count: spool.waiting() }))
     },
     close: async (): Promise<void> => {
       servers.close()
       await close(health)
     },
-  }
-}
-
-async function openDirectory(path: string) {
-  try {
-    await makeDirectory(path)
-  } catch (cause) {
-    throw new CulvertError('settings', `the directory ${path} cannot be made`, { cause })
-  }
-  return directoryStore(path)
-}
-
-/** With those above it. Node's own way has no end where nothing can be made, as in /proc. */
-async function makeDirectory(path: string): Promise<void> {
-  const make = (): Promise<void> =>
-    mkdir(path, { mode: 0o700 }).catch(async (error: unknown) => {
-      if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
-    })
-  try {
-    await make()
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
-    await makeDirectory(dirname(path))
-    await make()
   }
 }

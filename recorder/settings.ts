@@ -6,22 +6,17 @@ import { type LogSettings, logVariables, readLogSettings, wrongLogSettings } fro
 import { nearest } from '../lib/nearest.ts'
 import { isLoopback } from '../lib/proxy-header.ts'
 import { quote } from '../lib/quote.ts'
+import { parseKeep, parseSize } from './amounts.ts'
+import { readS3, type S3Settings, s3Variables } from './s3/settings.ts'
+import type { Reading, Variable } from './variable.ts'
 
-/** An environment variable of the recorder, and the flags that set it. */
-type Variable = {
-  readonly name: string
-  readonly flags?: readonly string[]
-  readonly type?: FlagType
-  readonly default?: string
-  readonly effect: string
-}
-
-/** All variables that the recorder knows; what the effect says is Markdown for users. */
+/** The variables that matter wherever recordings are kept. */
 export const variables = [
   {
     name: 'TSRECORDER_DST',
     flags: ['dir', 'dst'],
-    effect: 'The directory in which recordings are kept; it is made if it is not there',
+    effect:
+      'The directory in which recordings are kept, which is made if it is not there; or `s3://HOST` for a bucket of an S3 server',
   },
   {
     name: 'TS_SOCKET',
@@ -88,19 +83,22 @@ const ofTheNode = new Map<string, readonly string[]>([
 ])
 
 /** What the recorder of Tailscale takes, and this one does not have yet. */
-const notYet = new Map<string, readonly string[]>([
-  ['TSRECORDER_BUCKET', ['bucket']],
-  ['TSRECORDER_UI', ['ui']],
-])
+const notYet = new Map<string, readonly string[]>([['TSRECORDER_UI', ['ui']]])
 
-type Name = (typeof variables)[number]['name']
+/** All variables that the recorder knows. */
+export const allVariables = [...variables, ...s3Variables]
+
+type Name = (typeof allVariables)[number]['name']
 
 const defaults = new Map<string, string>(
-  variables.flatMap((one) => ('default' in one ? [[one.name, one.default] as const] : [])),
+  allVariables.flatMap((one) => ('default' in one ? [[one.name, one.default] as const] : [])),
 )
 
 export type Settings = {
+  /** For recordings, or for the spool of S3. */
   readonly directory: string
+  /** Undefined: the directory is where they stay. */
+  readonly s3: S3Settings | undefined
   readonly socket: string
   readonly listen: AddressPort
   readonly isProxied: boolean
@@ -116,7 +114,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The variable that each flag sets. */
 const byFlag = new Map<string, { readonly name: string; readonly type: FlagType }>([
-  ...variables.flatMap(({ name, flags, ...rest }) =>
+  ...allVariables.flatMap(({ name, flags, ...rest }) =>
     flags.map((flag) => [flag, { name, type: 'type' in rest ? rest.type : 'value' }] as const),
   ),
   ...[...ofTheNode, ...notYet].flatMap(([name, flags]) =>
@@ -146,7 +144,7 @@ export const logSettings = (env: Environment): LogSettings => readLogSettings((n
 export function readSettings(env: Environment): Settings {
   const problems: string[] = []
   const text = (name: Name): string => env[name]?.trim() || (defaults.get(name) ?? '')
-  const value = <T>(name: Name, read: (text: string) => T | undefined, accepted: string, fallback: T): T => {
+  const value: Reading<Name>['value'] = (name, read, accepted, fallback) => {
     const found = read(text(name))
     if (found === undefined) problems.push(`${name}=${quote(text(name), 200)} is not valid: ${accepted} is accepted`)
     return found ?? fallback
@@ -155,8 +153,13 @@ export function readSettings(env: Environment): Settings {
   const isProxied = value('CULVERT_RECORDER_PROXY_PROTOCOL', parseBool, 'true or false', true)
   const listen = isProxied ? 'such as 127.0.0.2:8080, but not 127.0.0.1,' : 'such as 100.64.0.9:80'
   const size = (name: Name): number => value(name, parseSize, 'a size such as 200Gi', Infinity)
+  const wrong = (problem: string): void => void problems.push(problem)
+  const place = text('TSRECORDER_DST')
+  if (place === '') wrong('TSRECORDER_DST, or --dir, must say where recordings are kept')
+  const [, endpoint] = /^s3:(?:\/\/)?(.*)$/.exec(place) ?? []
   const settings = {
-    directory: readDirectory(text('TSRECORDER_DST'), problems),
+    directory: endpoint === undefined ? place : text('CULVERT_RECORDER_SPOOL'),
+    s3: endpoint === undefined ? undefined : readS3(endpoint, env['AWS_SESSION_TOKEN'], { text, value, wrong }),
     socket: text('TS_SOCKET'),
     listen: value('CULVERT_RECORDER_LISTEN', (given) => parseListen(given, isProxied), listen, undefined),
     isProxied,
@@ -169,12 +172,6 @@ export function readSettings(env: Environment): Settings {
   if (settings.listen === undefined || problems.length > 0)
     throw new CulvertError('settings', problems.join('; '), { remedy: 'Correct the environment of the recorder.' })
   return { ...settings, listen: settings.listen }
-}
-
-function readDirectory(text: string, problems: string[]): string {
-  if (text === '') problems.push('TSRECORDER_DST, or --dir, must say where recordings are kept')
-  if (text.startsWith('s3:')) problems.push('TSRECORDER_DST must be a directory: S3 is not supported yet')
-  return text
 }
 
 function parseListen(text: string, isProxied: boolean): AddressPort | undefined {
@@ -195,31 +192,19 @@ function parseDrain(text: string): number | undefined {
   return ms !== undefined && ms >= 0 && ms <= 86_400_000 ? ms : undefined
 }
 
-function parseKeep(text: string): number | undefined {
-  if (text === '') return Infinity
-  const [, days] = /^(\d{1,6})d$/.exec(text) ?? []
-  const ms = days === undefined ? parseDuration(text) : Number(days) * 86_400_000
-  return ms !== undefined && ms > 0 ? ms : undefined
-}
-
-const units = ['', 'Ki', 'Mi', 'Gi', 'Ti']
-
-/** A number of bytes, as Kubernetes writes them with powers of two. */
-function parseSize(text: string): number | undefined {
-  if (text === '') return Infinity
-  const [, digits, unit = ''] = /^(\d{1,15})(Ki|Mi|Gi|Ti)?$/.exec(text) ?? []
-  const bytes = Number(digits) * 1024 ** units.indexOf(unit)
-  return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined
-}
+/** Those that are only for S3. Others of AWS may be there for everything in a Pod. */
+const ofS3 = new Set<string>(s3Variables.map(({ name }) => name).filter((name) => !name.startsWith('AWS_')))
 
 /** Variables without an effect that were probably meant to have one, with what to do instead. */
 export function strayVariables(env: Environment): string[] {
-  const known = new Set<string>(variables.map(({ name }) => name))
+  const known = new Set<string>(allVariables.map(({ name }) => name))
+  const isS3 = env['TSRECORDER_DST']?.trim().startsWith('s3:') === true
   return Object.entries(env).flatMap(([name, value]) => {
     if (!value) return []
     if (notYet.has(name)) return [`${name} has no effect yet`]
     if (ofTheNode.has(name) && name.startsWith('TSRECORDER_'))
       return [`${name} has no effect: tailscaled, or the agent beside the recorder, is the node of the tailnet`]
+    if (!isS3 && ofS3.has(name)) return [`${name} has no effect: TSRECORDER_DST is a directory, and not s3://…`]
     if (!/^(?:CULVERT_RECORDER|TSRECORDER)_/.test(name) || known.has(name)) return []
     const similar = nearest(name, known, 4)
     return [`${name} is no setting of the recorder${similar === undefined ? '' : `; did you mean ${similar}?`}`]

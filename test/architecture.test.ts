@@ -154,6 +154,7 @@ describe('only one place', () => {
     ['asks by undici', 'undici', 'lib/http-client.ts'],
     ['watches directories', 'chokidar', 'lib/directory.ts'],
     ['reads and changes YAML', 'yaml', 'agent/cli/yaml.ts'],
+    ['speaks to S3', '@aws-sdk/[\\w-]+', 'recorder/s3/sdk.ts'],
     ['authenticates by client-node', '@kubernetes/client-node', 'kube/controller/cluster.ts'],
   ])('%s, by %s: %s', (_what, names, file) => {
     expect(filesWith(new RegExp(`'(?:${names})'`))).toEqual([file])

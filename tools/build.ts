@@ -25,20 +25,26 @@ export const buildOperator = (): Promise<string> => program('operator', 'OPERATO
 /** The same of the API server proxy, `dist/apiserver.js`. */
 export const buildApiServer = (): Promise<string> => program('apiserver', 'APISERVER-NOTICES')
 
-/** The same of the recorder, `dist/recorder.js`. */
-export const buildRecorder = (): Promise<string> => program('recorder', 'RECORDER-NOTICES')
+/** The same of the recorder, `dist/recorder.js`, with `dist/recorder-s3.js` for those that keep recordings in S3. */
+export async function buildRecorder(): Promise<string> {
+  const [outfile, { metafile }] = await bundled('recorder', 'recorder/main.ts')
+  const [, s3] = await bundled('recorder-s3', 'recorder/s3/sdk.ts')
+  await writeNotices('RECORDER-NOTICES', metafile, s3.metafile)
+  return outfile
+}
 
 /** requireBuiltins takes all of Node's modules that are left. */
 const plugins = {
-  agent: () => [yamlApart, execaParts(), requireBuiltins, undiciParts()],
+  agent: () => [apart(/\/yaml\.ts$/, './yaml.js'), execaParts(), requireBuiltins, undiciParts()],
   yaml: () => [requireBuiltins],
   operator: () => [clientNodeParts(), requireBuiltins, undiciParts()],
   apiserver: () => [requireBuiltins, undiciParts()],
-  recorder: () => [requireBuiltins, undiciParts()],
+  recorder: () => [apart(/\/s3\/sdk\.ts$/, './recorder-s3.js'), requireBuiltins, undiciParts()],
+  'recorder-s3': () => [requireBuiltins],
 } as const
 
 /** Bundles `<name>/main.ts`, and writes the licences of what is in it. */
-async function program(name: 'operator' | 'apiserver' | 'recorder', licences: string): Promise<string> {
+async function program(name: 'operator' | 'apiserver', licences: string): Promise<string> {
   const [outfile, { metafile }] = await bundled(name, `${name}/main.ts`)
   await writeNotices(licences, metafile)
   return outfile
@@ -71,11 +77,12 @@ async function bundled(name: keyof typeof plugins, entry: string) {
   return [outfile, built] as const
 }
 
-/** Leaves out of the agent what is a bundle of its own, beside it. */
-const yamlApart: Plugin = {
-  name: 'yaml-apart',
-  setup: (bundle) => bundle.onResolve({ filter: /\/yaml\.ts$/ }, () => ({ path: './yaml.js', external: true })),
-}
+/** Leaves out of a bundle what is one of its own, beside it. */
+const apart = (filter: RegExp, path: string): Plugin => ({
+  name: 'apart',
+  setup: (bundle) =>
+    bundle.onResolve({ filter }, ({ kind }) => (kind === 'entry-point' ? null : { path, external: true })),
+})
 
 /**
  * Loads Node's own modules by `require`: an ES import evaluates every export, so that node:http would load fetch and
@@ -100,13 +107,23 @@ async function writeNotices(licences: string, ...bundles: readonly Metafile[]): 
     .flatMap((output) => Object.entries(output.inputs))
   const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
   const packages = new Set(used.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []))
-  const texts = [...packages].toSorted().map(async (one) => {
-    const folder = join(root, 'node_modules', one)
-    const file = (await readdir(folder)).find((found) => /^licen[cs]e/i.test(found))
-    if (file === undefined) throw new Error(`the package ${one} has no licence, which belongs into the image`)
-    return `${one}\n\n${(await readFile(join(folder, file), 'utf8')).trim()}\n`
+  const read = [...packages].toSorted().map(async (name) => {
+    return { name, text: (await readFile(await licenceOf(name), 'utf8')).trim() }
   })
-  await writeFile(join(root, 'dist', licences), (await Promise.all(texts)).join(`\n${'-'.repeat(80)}\n\n`))
+  // Many of one project have the same.
+  const texts = [...Map.groupBy(await Promise.all(read), ({ text }) => text)].map(
+    ([text, all]) => `${all.map(({ name }) => name).join('\n')}\n\n${text}\n`,
+  )
+  await writeFile(join(root, 'dist', licences), texts.join(`\n${'-'.repeat(80)}\n\n`))
+}
+
+/** The file with the licence of a package. Some of AWS lack it; that which they name is the project's own. */
+async function licenceOf(name: string): Promise<string> {
+  const folder = join(root, 'node_modules', name)
+  const file = (await readdir(folder)).find((found) => /^licen[cs]e/i.test(found))
+  if (file !== undefined) return join(folder, file)
+  if (/"license": "Apache-2.0"/.test(await readFile(join(folder, 'package.json'), 'utf8'))) return join(root, 'LICENSE')
+  throw new Error(`the package ${name} has no licence, which belongs into the image`)
 }
 
 if (import.meta.main) {

@@ -16,7 +16,10 @@ export const [writing, taken] = ['.part', '.taken']
 const [folderMode, fileMode] = [0o700, 0o600]
 
 /** Node has four threads for files, of which a slow disk must not take all. */
-const atOnce = 2
+const [atOnce, readsAtOnce] = [2, 4]
+
+/** How often a file is begun whose folder goes away. */
+const mostAttempts = 10
 
 /**
  * Keeps everything in a directory, by keys that are paths in it; links in it are left out. Two recorders with one
@@ -54,9 +57,16 @@ export function directoryStore(root: string): Store {
     })
   }
 
+  /** Folders may be removed at any moment, if they are empty. */
   const create = async (path: string): Promise<FileHandle> => {
-    await makeFolder(dirname(path))
-    return open(path, 'ax+', fileMode)
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        await makeFolder(dirname(path))
+        return await open(path, 'ax+', fileMode)
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT' || attempts === mostAttempts) throw error
+      }
+    }
   }
 
   const list = async function* (): AsyncGenerator<Stored> {
@@ -127,6 +137,7 @@ export function directoryStore(root: string): Store {
       const { bavail, bsize } = await statfs(root)
       return bavail * bsize
     },
+    readsAtOnce,
   }
 }
 

@@ -45,4 +45,6 @@ export type Store = {
   readonly remove: (key: string) => Promise<void>
   /** Bytes that are free; undefined if there is no limit. */
   readonly free: () => Promise<number | undefined>
+  /** How many may be read at the same time. */
+  readonly readsAtOnce: number
 }

@@ -14,13 +14,21 @@ type Sent = { readonly name: string; text: string; readonly upload: Uploading }
  */
 export type Kill = { readonly ms: number; readonly isStored: boolean; readonly isHurried: boolean }
 
+/** `longest`: how many characters a line may have. `recover` is called before everything must be stored. */
+export type Uploads = {
+  readonly many: number
+  readonly random: () => number
+  readonly longest?: number
+  readonly recover?: () => void
+}
+
 /**
  * Uploads `many` recordings at once, kills the recorder, starts it again, and expects that nothing is lost that was
  * reported as stored: each recording begins with at least that, is playable, and has nothing that was not sent.
  */
 export async function uploadAndKill(
   bed: RecorderBed,
-  { many, ms, random, isHurried, isStored }: Kill & { readonly many: number; readonly random: () => number },
+  { many, ms, random, isHurried, isStored, longest = 3000, recover }: Kill & Uploads,
 ): Promise<void> {
   const before = new Set(bed.files)
   const over = new AbortController()
@@ -43,7 +51,7 @@ export async function uploadAndKill(
     // Some never end by themselves.
     const [lines, pause] = random() < 0.5 ? [Infinity, 5] : [random() * 400, 0]
     for (let at = 0; at < lines && !over.signal.aborted; at += 1) {
-      await send(output(at, String.fromCharCode(97 + (at % 26)).repeat(random() * 3000)))
+      await send(output(at, String.fromCharCode(97 + (at % 26)).repeat(random() * longest)))
       if (pause > 0) await delay(pause)
     }
     if (!over.signal.aborted) upload.stream.end()
@@ -63,6 +71,8 @@ export async function uploadAndKill(
     await started
   }
   await bed.run()
+  recover?.()
+  await bed.settled()
   const files = bed.files
   expect(files.filter((file) => !file.endsWith('.cast'))).toEqual([])
   const found = files.filter((file) => !before.has(file)).map((file) => bed.read(file))

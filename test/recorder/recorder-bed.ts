@@ -28,6 +28,7 @@ export class RecorderBed implements AsyncDisposable {
   readonly root: string
   readonly tailscaled: Tailscaled
   readonly #env: Readonly<Record<string, string>>
+  readonly #kept: string | undefined
   #child: ChildProcess | undefined
   #undo: () => Promise<unknown> = async () => {}
   #log = ''
@@ -35,28 +36,50 @@ export class RecorderBed implements AsyncDisposable {
   #port = 0
   #healthPort = 0
 
-  private constructor(root: string, tailscaled: Tailscaled, env: Readonly<Record<string, string>>) {
+  private constructor(
+    root: string,
+    tailscaled: Tailscaled,
+    env: Readonly<Record<string, string>>,
+    kept: string | undefined,
+  ) {
     this.root = root
     this.tailscaled = tailscaled
     this.#env = env
+    this.#kept = kept
   }
 
-  /** `prepare` runs with the directory for recordings before the recorder starts, and gives what undoes it. */
+  /**
+   * `prepare` runs with the directory that the recorder writes to before it starts, and gives what undoes it. `kept`:
+   * where the objects of a bucket are, if recordings go there.
+   */
   static async start(
     env: Readonly<Record<string, string>> = {},
     prepare?: (directory: string) => Promise<() => Promise<unknown>>,
+    kept?: string,
   ): Promise<RecorderBed> {
     const root = mkdtempSync(join(tmpdir(), 'culvert-'))
-    const bed = new RecorderBed(root, await Tailscaled.start(join(root, 'tailscaled.sock')), env)
-    mkdirSync(bed.directory)
-    if (prepare) bed.#undo = await prepare(bed.directory)
+    const bed = new RecorderBed(root, await Tailscaled.start(join(root, 'tailscaled.sock')), env, kept)
+    const directory = kept === undefined ? bed.directory : bed.spool
+    mkdirSync(directory)
+    if (prepare) bed.#undo = await prepare(directory)
     await bed.run()
     return bed
   }
 
   /** Where recordings are kept. */
   get directory(): string {
-    return this.#env['TSRECORDER_DST'] ?? join(this.root, 'recordings')
+    return this.#kept ?? this.#env['TSRECORDER_DST'] ?? join(this.root, 'recordings')
+  }
+
+  /** Where they are before they are in a bucket. */
+  get spool(): string {
+    return join(this.root, 'spool')
+  }
+
+  /** Resolves when nothing has to be uploaded any more. */
+  async settled(): Promise<void> {
+    if (this.#kept === undefined) return
+    await poll('everything is in S3', async () => (await this.metric('culvert_recorder_spool')) === 0 || undefined)
   }
 
   /** Starts the recorder, and waits until it listens. */
@@ -66,6 +89,7 @@ export class RecorderBed implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         TSRECORDER_DST: this.directory,
+        ...(this.#kept !== undefined && { CULVERT_RECORDER_SPOOL: this.spool }),
         TS_SOCKET: join(this.root, 'tailscaled.sock'),
         CULVERT_RECORDER_LISTEN: '127.0.0.2:0',
         CULVERT_RECORDER_PORT: '0',
@@ -159,11 +183,12 @@ export class RecorderBed implements AsyncDisposable {
 
   /** All files that are kept, by their paths. */
   get files(): string[] {
-    if (!existsSync(this.directory)) return []
-    return readdirSync(this.directory, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name).slice(this.directory.length + 1))
-      .toSorted()
+    return filesIn(this.directory)
+  }
+
+  /** The same of the spool. */
+  get spooled(): string[] {
+    return filesIn(this.spool)
   }
 
   read(file: string): string {
@@ -194,6 +219,16 @@ export class RecorderBed implements AsyncDisposable {
     await this.#undo()
     rmSync(this.root, { recursive: true, force: true })
   }
+}
+
+/** The paths of all files below a directory. Those of S3 servers that are no objects are left out. */
+function filesIn(directory: string): string[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
+    .filter((file) => !file.startsWith('.sgwtmp/'))
+    .toSorted()
 }
 
 function http2On(socket: Socket): ClientHttp2Session {

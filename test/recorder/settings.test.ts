@@ -7,6 +7,7 @@ describe('the settings of the recorder', () => {
   it('are few', () => {
     expect(readSettings(base)).toEqual({
       directory: '/data',
+      s3: undefined,
       socket: '/var/run/tailscale/tailscaled.sock',
       listen: expect.objectContaining({ host: '127.0.0.2', port: 8080 }),
       isProxied: true,
@@ -40,7 +41,6 @@ describe('the settings of the recorder', () => {
 
   it.each([
     [{ TSRECORDER_DST: '' }, /must say where recordings are kept/],
-    [{ TSRECORDER_DST: 's3://s3.eu-west-1.amazonaws.com' }, /S3 is not supported yet/],
     [{ CULVERT_RECORDER_LISTEN: '127.0.0.1:8080' }, /but not 127\.0\.0\.1/],
     [{ CULVERT_RECORDER_LISTEN: '0.0.0.0:80' }, /but not 127\.0\.0\.1/],
     [{ CULVERT_RECORDER_KEEP: '3 days' }, /a time such as 90d/],
