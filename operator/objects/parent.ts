@@ -17,6 +17,7 @@ export const parentResources: Readonly<Record<ParentType, Resource>> = {
   svc: resources.services,
   ingress: resources.ingresses,
   connector: resources.connectors,
+  recorder: resources.recorders,
   proxygroup: resources.proxyGroups,
 }
 
@@ -59,7 +60,7 @@ export function parentInGroup(metadata: Metadata): Parent | undefined {
 }
 
 const isType = (text: string | undefined): text is ParentType =>
-  text === 'svc' || text === 'ingress' || text === 'connector' || text === 'proxygroup'
+  text !== undefined && Object.hasOwn(parentResources, text)
 
 /** The value of the index `parent`, which is the same for a parent and for its labels. */
 export const parentValue = ({ type, namespace, name }: Parent): string => `${type}/${namespace}/${labelValue(name)}`

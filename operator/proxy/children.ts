@@ -49,13 +49,24 @@ export function children(options: ChildrenOptions): readonly KubeObject[] {
       metadata,
       spec: { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack', selector },
     },
-    ...rights(metadata, secrets, { more: readsSecret({ request, agent: agentOf(options) }) ? following(secrets) : [] }),
+    ...rights(metadata, secrets, {
+      more: readsSecret({ request, agent: agentOf(options) }) ? following(secrets) : [],
+      own: request.special?.account,
+    }),
     ...(hasMetrics(options)
       ? metricsObjects({ parent, name, namespace, selector, type: request.metrics!, class: options.class! })
       : []),
     statefulSet(options, metadata, selector),
   ]
 }
+
+/** What a StatefulSet was made with, which the API shows in other words. */
+const claimsNote = 'culvert/volume-claims'
+const noteOf = (claims: readonly KubeObject[]): string => JSON.stringify(claims.map(({ spec }) => spec))
+
+/** Whether a StatefulSet has these claims, which can be set only once. */
+export const hasClaims = ({ metadata }: KubeObject, claims: readonly KubeObject[] = []): boolean =>
+  (metadata.annotations?.[claimsNote] ?? noteOf([])) === noteOf(claims)
 
 /** To learn at once of a change. */
 const following = (resourceNames: readonly string[]): readonly Rule[] =>
@@ -73,17 +84,21 @@ function statefulSet(
   selector: Readonly<Record<string, string>>,
 ): KubeObject {
   const { name, request, class: of, present, settings } = options
+  const { special } = request
   const agent = agentOf(options)
   const common = {
     agent,
     debug: of?.debug === true && request.metrics !== undefined,
     metrics: hasMetrics(options),
   }
+  const { volumes, mounts } = mounted({ name, request, agent })
   const template = podTemplate({
     ...common,
-    ...mounted({ name, request, agent }),
+    volumes: [...volumes, ...(special?.volumes ?? [])],
+    mounts,
+    sidecar: special?.container,
     image: settings.proxyImage,
-    account: name,
+    account: special?.account.name ?? name,
     labels: { ...metadata.labels, ...selector },
     selector,
     priorityClass: settings.priorityClass,
@@ -98,19 +113,22 @@ function statefulSet(
     // What is served to the cluster, too, is listened on, and mostly on a port below 1024.
     capabilities: request.serveConfig === undefined ? [] : ['NET_BIND_SERVICE'],
   })
+  const claims = special?.volumeClaims ?? []
   const object: KubeObject = {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata,
+    metadata: { ...metadata, ...(claims.length > 0 && { annotations: { [claimsNote]: noteOf(claims) } }) },
     spec: {
       replicas: request.hostnames.length,
       // It can be set only once. In order, a template that does not work could not even be corrected.
       podManagementPolicy: policyOf(present) ?? 'Parallel',
       serviceName: name,
       selector: { matchLabels: selector },
+      ...(claims.length > 0 && { volumeClaimTemplates: claims }),
       template,
     },
   }
-  const finished = of === undefined ? object : of.overlay(object)
+  const overlay = special?.overlay ?? of?.overlay
+  const finished = overlay === undefined ? object : overlay(object)
   return withHealthProbe(finished, agent)
 }

@@ -1,3 +1,5 @@
+import type { Event } from '../../kube/controller/events.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
 import type { ParentType } from '../objects/names.ts'
 
 /** A variable of the agent's environment. */
@@ -42,7 +44,28 @@ export type ProxyRequest = {
   readonly metrics: 'ingress_service' | 'ingress_resource' | 'connector' | undefined
   /** Options in `variables` and elsewhere that only Culvert's agent has. */
   readonly ownOptions: readonly OwnOption[]
+  /** What only some kinds have; undefined: none of it. */
+  readonly special?: Special
 }
+
+/** What the proxies of a kind have that others lack. */
+export type Special = {
+  /** Of the StatefulSet and of what belongs to it, instead of one that is made up. */
+  readonly name: string
+  readonly account: Account
+  /** A container that runs as long as the agent's, and the volumes that it needs. */
+  readonly container: Readonly<Record<string, unknown>>
+  readonly volumes: readonly object[]
+  /** Of the StatefulSet, each of which can be set only once. */
+  readonly volumeClaims: readonly KubeObject[]
+  /** What the object says of the StatefulSet, laid over a finished one. */
+  readonly overlay: (statefulSet: KubeObject) => KubeObject
+  /** To be told when the Pods of Tailscale's operator go. */
+  readonly farewell: Event | undefined
+}
+
+/** The service account of Pods. */
+export type Account = { readonly name: string; readonly annotations: Readonly<Record<string, string>> }
 
 /** What is known of one replica, from its state Secret and its Pod. */
 export type Device = {

@@ -16,6 +16,8 @@ export type OperatorSettings = {
   readonly proxyImage: string
   /** Of the API server proxy, beside the agent. */
   readonly apiServerImage: string
+  /** Of recorders, beside the agent. */
+  readonly recorderImage: string
   /** Which agent `proxyImage` holds. */
   readonly agent: 'culvert' | 'upstream'
   readonly proxyTags: readonly string[]

@@ -51,6 +51,10 @@ export const variables = [
     name: 'K8S_PROXY_IMAGE',
     effect: 'The image of API server proxies, beside that of the agent; by default Culvert’s of the same version',
   },
+  {
+    name: 'CULVERT_RECORDER_IMAGE',
+    effect: 'The image of recorders, beside that of the agent; by default Culvert’s of the same version',
+  },
   { name: 'PROXY_TAGS', default: 'tag:k8s', effect: 'Tags of proxies, separated by commas' },
   {
     name: 'PROXY_FIREWALL_MODE',

@@ -10,6 +10,7 @@ export const settings: OperatorSettings = {
   isDefaultLoadBalancer: false,
   proxyImage: 'example.com/agent:1',
   apiServerImage: 'example.com/apiserver:1',
+  recorderImage: 'example.com/recorder:1',
   agent: 'culvert',
   proxyTags: ['tag:k8s'],
   firewallMode: '',

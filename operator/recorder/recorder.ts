@@ -1,0 +1,88 @@
+import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Kind, Report, Seen } from '../kind.ts'
+import { annotationEvents } from '../objects/ignored.ts'
+import { recorders } from '../objects/resources.ts'
+import type { Special } from '../proxy/request.ts'
+import { isUp, readiness } from '../proxy/readiness.ts'
+import { overlay } from '../proxy-class/overlay.ts'
+import { UserError } from '../../kube/controller/controller.ts'
+import type { OperatorSettings } from '../settings/settings.ts'
+import { agentVariables, recorderContainer, serveConfig, storage } from './container.ts'
+import { type Asked, read } from './request.ts'
+
+/** Devices that keep recordings of sessions. */
+export const recorder: Kind = {
+  name: 'Recorder',
+  resource: recorders,
+  claims: () => true,
+  plan: (object, _world, settings) => {
+    const asked = read(object)
+    if (settings.agent === 'upstream')
+      throw new UserError(
+        'NotSupportedByAgent',
+        'the recorder needs Culvert’s agent beside it, and the image of the proxies has Tailscale’s',
+        'Let the operator’s settings name an image of Culvert’s agent.',
+      )
+    return {
+      proxies: {
+        type: 'recorder',
+        app: 'k8s-operator-recorder',
+        hostnames: asked.hostnames,
+        tags: asked.spec.tags ?? [],
+        mode: 'userspace',
+        variables: agentVariables,
+        device: {},
+        serveConfig,
+        proxyClass: undefined,
+        metrics: undefined,
+        ownOptions: [],
+        special: specialOf(object, asked, settings),
+      },
+      objects: [],
+      events: annotationEvents(object),
+    }
+  },
+  report: (object, seen) => ({
+    status: { devices: devicesOf(object, seen) },
+    conditions: [readiness('Recorder', hostnamesOf(object), seen)],
+  }),
+}
+
+const recordingsEnd = {
+  type: 'Warning',
+  reason: 'RecordingsEnd',
+  message:
+    'the recordings that Tailscale’s recorder has kept in its Pods end with these: copy them before this operator is started',
+} as const
+
+function specialOf({ metadata: { name } }: KubeObject, asked: Asked, settings: OperatorSettings): Special {
+  const { labels, annotations, pod = {} } = asked.spec.statefulSet ?? {}
+  const { container: _, serviceAccount, ...ofPod } = pod
+  return {
+    name,
+    account: { name: serviceAccount?.name || name, annotations: serviceAccount?.annotations ?? {} },
+    container: recorderContainer(asked, settings.recorderImage),
+    ...storage(asked),
+    overlay: (set) => overlay(set, { statefulSet: { labels, annotations, pod: ofPod } }),
+    farewell: asked.spec.storage?.s3 === undefined ? recordingsEnd : undefined,
+  }
+}
+
+/** Of a Recorder that is not valid any more, what it asked for before is not known. */
+function hostnamesOf(object: KubeObject): readonly string[] {
+  try {
+    return read(object).hostnames
+  } catch {
+    return []
+  }
+}
+
+/** The API refuses two with one name, which a tailnet can give to two devices for a moment. */
+function devicesOf({ spec }: KubeObject, { devices }: Seen): Report['status'][string] {
+  const hasPage = typeof spec === 'object' && spec !== null && 'enableUI' in spec && spec.enableUI === true
+  const known = devices.filter(isUp).map(({ fqdn = '', addresses }) => {
+    const hostname = fqdn.split('.')[0] ?? ''
+    return [hostname, { hostname, tailnetIPs: addresses, ...(hasPage && { url: `https://${fqdn}` }) }] as const
+  })
+  return [...new Map(known).values()]
+}
