@@ -6,7 +6,7 @@ import type { Kind, Report, Seen } from '../kind.ts'
 import { connectors } from '../objects/resources.ts'
 import type { Unapproved } from '../proxy/approval.ts'
 import { configSecret } from '../proxy/mounts.ts'
-import { readiness } from '../proxy/readiness.ts'
+import { readiness, type Words } from '../proxy/readiness.ts'
 import { connector as definition } from '../schemas/connector.ts'
 import type { World } from '../world/world.ts'
 import { read } from './request.ts'
@@ -51,7 +51,7 @@ export const connector: Kind = {
     return {
       ...standing(object, seen),
       conditions: [
-        readiness('Connector', hostnamesIfValid(object), seen),
+        readiness(words, hostnamesIfValid(object), seen),
         ...(first === undefined ? [] : [{ type: 'CulvertRoutesApproved', status: 'False', reason, message } as const]),
       ],
       events: first === undefined ? [] : [{ type: 'Warning', reason, message }],
@@ -90,6 +90,12 @@ function offeredBefore({ status }: KubeObject): Record<string, unknown> {
   const { subnetRoutes, isExitNode, isAppConnector } = data ?? {}
   const before = { subnetRoutes, isExitNode, isAppConnector }
   return Object.fromEntries(Object.entries(before).filter(([, value]) => value !== undefined))
+}
+
+const words: Words = {
+  type: 'ConnectorReady',
+  created: 'ConnectorCreated',
+  refused: { invalid: 'ConnectorInvalid', pending: 'ConnectorCreating', failed: 'ConnectorCreationFailed' },
 }
 
 /** Of two devices with the same name the tailnet gives one another name. */

@@ -1,4 +1,4 @@
-import type { Seen } from '../kind.ts'
+import type { Refused, Seen } from '../kind.ts'
 import type { Condition } from '../objects/conditions.ts'
 import type { Device } from './request.ts'
 
@@ -8,23 +8,28 @@ export const mostReplicas = 500
 /** Whether the Pod of a device runs, has joined and forwards. */
 export const isUp = ({ fqdn, isCurrent, isReady }: Device): boolean => fqdn !== undefined && isCurrent && isReady
 
-/** Whether all devices of an object with these hostnames are up. `noun` begins the condition's type and its reasons. */
+/** How a kind calls the condition that all of its devices are up, and its reasons. */
+export type Words = {
+  readonly type: string
+  readonly created: string
+  /** By what keeps an object from being as asked. */
+  readonly refused: Readonly<Record<Refused['as'], string>>
+  /** Reasons of refusals that are those of the condition, too. */
+  readonly own?: readonly string[]
+}
+
+/** Whether all devices of an object with these hostnames are up. */
 export function readiness(
-  noun: 'Connector' | 'Recorder',
+  { type, created, refused: reasons, own = [] }: Words,
   hostnames: readonly string[],
   { devices, refused }: Seen,
 ): Condition {
-  const type = `${noun}Ready`
-  if (refused !== undefined) {
-    const { as, reason, message } = refused
-    return { type, status: 'False', reason: reason.startsWith(noun) ? reason : `${noun}${reasons[as]}`, message }
-  }
+  const not = (reason: string, message: string): Condition => ({ type, status: 'False', reason, message })
+  if (refused !== undefined)
+    return not(own.includes(refused.reason) ? refused.reason : reasons[refused.as], refused.message)
   const up = devices.filter((device) => device.ordinal < hostnames.length && isUp(device))
   const count = `${up.length} of ${hostnames.length} ${hostnames.length === 1 ? 'device is' : 'devices are'} up`
-  if (up.length < hostnames.length)
-    return { type, status: 'False', reason: `${noun}${reasons.pending}`, message: count }
+  if (up.length < hostnames.length) return not(reasons.pending, count)
   const message = hostnames.length === 0 ? 'No devices are wanted.' : count
-  return { type, status: 'True', reason: `${noun}Created`, message }
+  return { type, status: 'True', reason: created, message }
 }
-
-const reasons = { invalid: 'Invalid', pending: 'Creating', failed: 'CreationFailed' } as const

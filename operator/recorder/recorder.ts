@@ -3,7 +3,7 @@ import type { Kind, Report, Seen } from '../kind.ts'
 import { annotationEvents } from '../objects/ignored.ts'
 import { recorders } from '../objects/resources.ts'
 import type { Special } from '../proxy/request.ts'
-import { isUp, readiness } from '../proxy/readiness.ts'
+import { isUp, readiness, type Words } from '../proxy/readiness.ts'
 import { overlay } from '../proxy-class/overlay.ts'
 import { UserError } from '../../kube/controller/controller.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
@@ -44,8 +44,15 @@ export const recorder: Kind = {
   },
   report: (object, seen) => ({
     status: { devices: devicesOf(object, seen) },
-    conditions: [readiness('Recorder', hostnamesOf(object), seen)],
+    conditions: [readiness(words, hostnamesOf(object), seen)],
   }),
+}
+
+const words: Words = {
+  type: 'RecorderReady',
+  created: 'RecorderCreated',
+  refused: { invalid: 'RecorderInvalid', pending: 'RecorderCreating', failed: 'RecorderCreationFailed' },
+  own: ['RecorderTailnetUnavailable'],
 }
 
 const recordingsEnd = {

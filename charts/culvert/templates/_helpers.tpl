@@ -128,6 +128,12 @@ env:
     value: {{ include "culvert.image" (dict "image" . "repository" "culvert/apiserver" "tag" $.Chart.AppVersion) }}
   {{- end }}
   {{- end }}
+  {{- with .Values.recorderConfig.image }}
+  {{- if or .repository .repo .tag .digest }}
+  - name: CULVERT_RECORDER_IMAGE
+    value: {{ include "culvert.image" (dict "image" . "repository" "culvert/recorder" "tag" $.Chart.AppVersion) }}
+  {{- end }}
+  {{- end }}
   - name: PROXY_TAGS
     value: {{ .Values.proxyConfig.defaultTags | quote }}
   {{- with .Values.proxyConfig.firewallMode }}

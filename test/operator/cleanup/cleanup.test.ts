@@ -55,7 +55,7 @@ describe('during a cleanup', () => {
   })
 
   test('all others are as they are', () => {
-    for (const object of [custom('Recorder'), { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'b' } }])
+    for (const object of [custom('PeerRelay'), { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'b' } }])
       expect(withoutAsking(object, now)).toBe(object)
   })
 })

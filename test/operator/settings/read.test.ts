@@ -17,6 +17,7 @@ test('little is needed', () => {
       isDefaultLoadBalancer: false,
       proxyImage: 'culvert/agent:1.2.3',
       apiServerImage: 'culvert/apiserver:1.2.3',
+      recorderImage: 'culvert/recorder:1.2.3',
       agent: 'culvert',
       proxyTags: ['tag:k8s'],
       firewallMode: '',
