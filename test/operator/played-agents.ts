@@ -20,6 +20,7 @@ import {
   type StatefulSetSpec,
   statusOf,
   textsOf,
+  withClaims,
 } from './played-pods.ts'
 import { certificate, certificatesOf, type Replica, replicaChange } from './played-group.ts'
 import { type Change, type Fault, joined, type Joined, stepOf, type Texts } from './played-state.ts'
@@ -88,14 +89,19 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
   }
 
   const createPod = async (set: KubeObject, ordinal: number, flight: Flight): Promise<void> => {
-    const { template } = set['spec'] as StatefulSetSpec
+    const { template, ...spec } = set['spec'] as StatefulSetSpec
     const name = `${set.metadata.name}-${ordinal}`
     const { apiVersion, kind } = set
     const owner = { apiVersion, kind, name: set.metadata.name, uid: set.metadata.uid!, controller: true }
     const labels = { ...template.metadata?.labels, 'apps.kubernetes.io/pod-index': String(ordinal) }
     const annotations = madeFrom(template)
     const metadata = { name, namespace, labels, annotations, ownerReferences: [owner] }
-    const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { ...template.spec, hostname: name } }
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata,
+      spec: { ...withClaims(template, spec, name), hostname: name },
+    }
     await write(allPods, name, flight, (signal) => api.create(pods, pod, signal))
   }
 

@@ -7,7 +7,24 @@ export type Template = {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
   readonly spec: object
 }
-export type StatefulSetSpec = { readonly replicas?: number; readonly template: Template }
+export type StatefulSetSpec = {
+  readonly replicas?: number
+  readonly template: Template
+  readonly volumeClaimTemplates?: readonly KubeObject[]
+}
+
+/** The spec of a Pod with a volume for each claim of its own. */
+export const withClaims = (
+  { spec }: Template,
+  { volumeClaimTemplates = [] }: Omit<StatefulSetSpec, 'template'>,
+  pod: string,
+) => {
+  const claims = volumeClaimTemplates.map(({ metadata: { name } }) => ({
+    name,
+    persistentVolumeClaim: { claimName: `${name}-${pod}` },
+  }))
+  return { ...spec, volumes: [...((spec as PodSpec).volumes ?? []), ...claims] }
+}
 
 export const encoded = (text: string): string => Buffer.from(text).toString('base64')
 /** What a Secret or a ConfigMap has in Base64. */
