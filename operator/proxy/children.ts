@@ -96,7 +96,6 @@ function statefulSet(
     ...common,
     volumes: [...volumes, ...(special?.volumes ?? [])],
     mounts,
-    sidecar: special?.container,
     image: settings.proxyImage,
     account: special?.account.name ?? name,
     labels: { ...metadata.labels, ...selector },
@@ -112,6 +111,7 @@ function statefulSet(
     opensPorts: request.variables.some(({ name: variable }) => variable === 'CULVERT_DEST_PORTS'),
     // What is served to the cluster, too, is listened on, and mostly on a port below 1024.
     capabilities: request.serveConfig === undefined ? [] : ['NET_BIND_SERVICE'],
+    sidecar: request.sidecar,
   })
   const claims = special?.volumeClaims ?? []
   const object: KubeObject = {

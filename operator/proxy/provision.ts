@@ -44,8 +44,8 @@ export function provisioner(options: ProvisionOptions) {
   const applySecrets = proxySecrets(options)
   const unstick = replacesStuck(options)
 
-  const nameOf = (object: KubeObject, parent: Parent, { special }: ProxyRequest): string =>
-    special?.name ?? presentName(world, parent) ?? newName(object.metadata)
+  const nameFor = (object: KubeObject, parent: Parent, { name }: ProxyRequest): string =>
+    name ?? presentName(world, parent) ?? newName(object.metadata)
 
   const bring = async (
     object: KubeObject,
@@ -55,7 +55,7 @@ export function provisioner(options: ProvisionOptions) {
     of: ProxyClass | undefined,
     flight: Flight,
   ): Promise<Provisioned> => {
-    const name = nameOf(object, parent, request)
+    const name = nameFor(object, parent, request)
     const { special } = request
     const ignored = ignoredOptions(request, agentOf({ class: of, settings }))
     mustBeAdmitted(request, world, settings.namespace)
@@ -114,7 +114,7 @@ export function provisioner(options: ProvisionOptions) {
   ): Promise<Provisioned> => {
     const of = request.proxyClass === undefined ? undefined : resolveClass(request.proxyClass, world)
     if (of !== undefined && 'notReady' in of) {
-      const name = nameOf(object, parent, request)
+      const name = nameFor(object, parent, request)
       return { name, refused: { as: 'pending', reason: 'ProxyClassNotReady', message: of.notReady } }
     }
     return bring(object, parent, plan, request, of, flight)

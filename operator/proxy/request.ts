@@ -19,6 +19,10 @@ export type OwnOption = {
  */
 export type ProxyRequest = {
   readonly type: ParentType
+  /** Of the StatefulSet and of most others; left out: made from that of the parent. */
+  readonly name?: string
+  /** A container that starts before the agent's, and ends after it. */
+  readonly sidecar?: Readonly<Record<string, unknown>>
   /** TS_INTERNAL_APP */
   readonly app: string
   /** The tailnet hostname of each replica, in their order; its length is the number of replicas. */
@@ -50,11 +54,8 @@ export type ProxyRequest = {
 
 /** What the proxies of a kind have that others lack. */
 export type Special = {
-  /** Of the StatefulSet and of what belongs to it, instead of one that is made up. */
-  readonly name: string
   readonly account: Account
-  /** A container that runs as long as the agent's, and the volumes that it needs. */
-  readonly container: Readonly<Record<string, unknown>>
+  /** For the container beside the agent. */
   readonly volumes: readonly object[]
   /** Of the StatefulSet, each of which can be set only once. */
   readonly volumeClaims: readonly KubeObject[]

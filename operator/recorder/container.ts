@@ -10,8 +10,13 @@ const healthPort = 9004
 /** Where tailscaled hands on what comes for the recorder, and who it comes from. */
 const uploads = { TCPForward: '127.0.0.2:8080', ProxyProtocol: 2 } as const
 
-/** What the agent of a recorder serves to the tailnet: recordings come over port 80; 443 is for their web page. */
-export const serveConfig = { TCP: { '80': uploads } } as const
+/** The same for the web page of recordings, when tailscaled has ended TLS. */
+const page = { TCPForward: '127.0.0.2:8081', TerminateTLS: '${TS_CERT_DOMAIN}', ProxyProtocol: 2 } as const
+
+/** What the agent of a recorder serves to the tailnet. */
+export const serveConfig = ({ spec }: Asked) => ({
+  TCP: { '80': uploads, ...(spec.enableUI === true && { '443': page }) },
+})
 
 const socket: Variable = { name: 'TS_SOCKET', value: `${runFolder}/tailscaled.sock` }
 /** What the agent's container needs so that the recorder can ask its tailscaled who somebody is. */
@@ -73,7 +78,12 @@ function environment(
     { name: 'CULVERT_RECORDER_LISTEN', value: uploads.TCPForward },
     { name: 'CULVERT_RECORDER_PORT', value: String(healthPort) },
     ...storage,
-    ...(hasPage ? [{ name: 'TSRECORDER_UI', value: 'true' }] : []),
+    ...(hasPage
+      ? [
+          { name: 'TSRECORDER_UI', value: 'true' },
+          { name: 'CULVERT_RECORDER_WEB_LISTEN', value: page.TCPForward },
+        ]
+      : []),
   ]
   // Of two variables with the same name the API would refuse the object.
   return all.filter(({ name }, index) => all.findLastIndex((one) => one.name === name) === index)

@@ -6,7 +6,6 @@ import type { Special } from '../proxy/request.ts'
 import { isUp, readiness, type Words } from '../proxy/readiness.ts'
 import { overlay } from '../proxy-class/overlay.ts'
 import { UserError } from '../../kube/controller/controller.ts'
-import type { OperatorSettings } from '../settings/settings.ts'
 import { agentVariables, recorderContainer, serveConfig, storage } from './container.ts'
 import { type Asked, read } from './request.ts'
 
@@ -32,11 +31,13 @@ export const recorder: Kind = {
         mode: 'userspace',
         variables: agentVariables,
         device: {},
-        serveConfig,
+        serveConfig: serveConfig(asked),
         proxyClass: undefined,
         metrics: undefined,
         ownOptions: [],
-        special: specialOf(object, asked, settings),
+        name: object.metadata.name,
+        sidecar: recorderContainer(asked, settings.recorderImage),
+        special: specialOf(object, asked),
       },
       objects: [],
       events: annotationEvents(object),
@@ -62,13 +63,11 @@ const recordingsEnd = {
     'the recordings that Tailscale’s recorder has kept in its Pods end with these: copy them before this operator is started',
 } as const
 
-function specialOf({ metadata: { name } }: KubeObject, asked: Asked, settings: OperatorSettings): Special {
+function specialOf({ metadata: { name } }: KubeObject, asked: Asked): Special {
   const { labels, annotations, pod = {} } = asked.spec.statefulSet ?? {}
   const { container: _, serviceAccount, ...ofPod } = pod
   return {
-    name,
     account: { name: serviceAccount?.name || name, annotations: serviceAccount?.annotations ?? {} },
-    container: recorderContainer(asked, settings.recorderImage),
     ...storage(asked),
     overlay: (set) => overlay(set, { statefulSet: { labels, annotations, pod: ofPod } }),
     farewell: asked.spec.storage?.s3 === undefined ? recordingsEnd : undefined,

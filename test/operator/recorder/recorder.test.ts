@@ -44,7 +44,7 @@ function objectsOf(object: KubeObject): readonly KubeObject[] {
   const request = planned(object)
   const parent = { type: 'recorder', namespace: '', name: object.metadata.name } as const
   const rest = { surplus: [], present: undefined, class: undefined, settings }
-  return children({ parent, uid: object.metadata.uid!, name: request.special!.name, request, ...rest })
+  return children({ parent, uid: object.metadata.uid!, name: request.name!, request, ...rest })
 }
 const setOf = (object: KubeObject): StatefulSet => objectsOf(object).at(-1) as StatefulSet
 const containerOf = (object: KubeObject): Container => setOf(object).spec.template.spec.initContainers[0]!
@@ -60,6 +60,9 @@ describe('a Recorder', () => {
       tags: ['tag:recorder'],
       mode: 'userspace',
       serveConfig: { TCP: { '80': { TCPForward: '127.0.0.2:8080', ProxyProtocol: 2 } } },
+    })
+    expect(planned(made({ storage: { s3 } })).serveConfig).toEqual({
+      TCP: { '80': { TCPForward: '127.0.0.2:8080', ProxyProtocol: 2 } },
     })
     expect(variablesOf(made({ enableUI: true }))).toMatchObject({
       CULVERT_RECORDER_LISTEN: '127.0.0.2:8080',
