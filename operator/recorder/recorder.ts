@@ -1,11 +1,13 @@
+import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
-import type { Kind, Report, Seen } from '../kind.ts'
+import { isJsonObject } from '../../lib/json.ts'
+import type { Kind } from '../kind.ts'
 import { annotationEvents } from '../objects/ignored.ts'
 import { recorders } from '../objects/resources.ts'
-import type { Special } from '../proxy/request.ts'
+import { httpsNotEnabled, noHttps } from '../proxy/https.ts'
+import type { Device, Special } from '../proxy/request.ts'
 import { isUp, readiness, type Words } from '../proxy/readiness.ts'
 import { overlay } from '../proxy-class/overlay.ts'
-import { UserError } from '../../kube/controller/controller.ts'
 import { agentVariables, recorderContainer, serveConfig, storage } from './container.ts'
 import { type Asked, read } from './request.ts'
 
@@ -43,11 +45,18 @@ export const recorder: Kind = {
       events: annotationEvents(object),
     }
   },
-  report: (object, seen) => ({
-    status: { devices: devicesOf(object, seen) },
-    conditions: [readiness(words, hostnamesOf(object), seen)],
-  }),
+  report: (object, seen) => {
+    const up = seen.devices.filter(isUp)
+    const hasPage = isJsonObject(object['spec']) && object['spec']['enableUI'] === true
+    return {
+      status: { devices: devicesOf(up, hasPage) },
+      conditions: [readiness(words, hostnamesOf(object), seen)],
+      events: hasPage && up.some(({ httpsEndpoint }) => httpsEndpoint === noHttps) ? [withoutPage] : [],
+    }
+  },
 }
+
+const withoutPage = httpsNotEnabled('there is no web page of the recordings')
 
 const words: Words = {
   type: 'RecorderReady',
@@ -84,11 +93,11 @@ function hostnamesOf(object: KubeObject): readonly string[] {
 }
 
 /** The API refuses two with one name, which a tailnet can give to two devices for a moment. */
-function devicesOf({ spec }: KubeObject, { devices }: Seen): Report['status'][string] {
-  const hasPage = typeof spec === 'object' && spec !== null && 'enableUI' in spec && spec.enableUI === true
-  const known = devices.filter(isUp).map(({ fqdn = '', addresses }) => {
+function devicesOf(devices: readonly Device[], hasPage: boolean): readonly object[] {
+  const known = devices.map(({ fqdn = '', addresses, httpsEndpoint = noHttps }) => {
     const hostname = fqdn.split('.')[0] ?? ''
-    return [hostname, { hostname, tailnetIPs: addresses, ...(hasPage && { url: `https://${fqdn}` }) }] as const
+    const url = hasPage && httpsEndpoint !== noHttps && { url: `https://${httpsEndpoint}` }
+    return [hostname, { hostname, tailnetIPs: addresses, ...url }] as const
   })
   return [...new Map(known).values()]
 }

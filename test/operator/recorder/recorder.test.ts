@@ -211,7 +211,7 @@ describe('its status', () => {
     id: 'n0',
     fqdn: 'rec-0.lab.ts.net',
     addresses: ['100.64.0.1'],
-    httpsEndpoint: undefined,
+    httpsEndpoint: 'rec-0.lab.ts.net',
     isCurrent: true,
     isReady: true,
     ...more,
@@ -225,6 +225,13 @@ describe('its status', () => {
     expect(status).toEqual({ devices: [{ ...shown, url: 'https://rec-0.lab.ts.net' }] })
     expect(conditions).toMatchObject([{ type: 'RecorderReady', status: 'True', reason: 'RecorderCreated' }])
     expect(reported({ storage: { s3 } }, device()).status).toEqual({ devices: [shown] })
+  })
+
+  it('has no URL in a tailnet without certificates, which is told', () => {
+    const { status, events } = reported({ enableUI: true }, device({ httpsEndpoint: 'no-https' }))
+    expect(status['devices']).toEqual([{ hostname: 'rec-0', tailnetIPs: ['100.64.0.1'] }])
+    expect(events).toMatchObject([{ reason: 'HTTPSNotEnabled', message: expect.stringContaining('no web page') }])
+    expect(reported({ storage: { s3 } }, device({ httpsEndpoint: 'no-https' })).events).toEqual([])
   })
 
   test.each<[string, readonly Device[]]>([
