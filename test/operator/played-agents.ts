@@ -8,6 +8,7 @@ import { store } from '../../kube/controller/store.ts'
 import { configMaps, pods, secrets, statefulSets } from '../../operator/objects/resources.ts'
 import {
   encoded,
+  isUpstreamRecorder,
   isTrue,
   madeFrom,
   madeUp,
@@ -23,7 +24,7 @@ import {
   withClaims,
 } from './played-pods.ts'
 import { certificate, certificatesOf, type Replica, replicaChange } from './played-group.ts'
-import { type Change, type Fault, joined, type Joined, stepOf, type Texts } from './played-state.ts'
+import { type Change, type Fault, joined, type Joined, onlyState, stepOf, type Texts } from './played-state.ts'
 
 export { joinOf } from './played-join.ts'
 
@@ -135,9 +136,21 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     }
   }
 
+  /** What Tailscale's recorder does, which is the node itself: it joins, and says so only in its state. */
+  const playRecorder = async (pod: KubeObject, flight: Flight): Promise<void> => {
+    const { name, uid = '' } = pod.metadata
+    const state = allSecrets.store.get(keyOf(pod.metadata))
+    const auth = allSecrets.store.get(`${namespace}/${name.replace(/-(\d+)$/, '-auth-$1')}`)
+    if (state === undefined || auth === undefined) return
+    if (textsOf(state)['_current-profile'] === undefined)
+      await change(name, onlyState(joined(await join(name, textsOf(auth)['authkey'] ?? ''))), flight)
+    await tellPod(pod, true, addresses(uid), flight)
+  }
+
   /** One step of the agent in a Pod. */
   const play = async (pod: KubeObject, flight: Flight): Promise<void> => {
     const { name, uid = '' } = pod.metadata
+    if (isUpstreamRecorder(pod)) return playRecorder(pod, flight)
     const replica = replicaOf(pod)
     if (replica === undefined) return
     const fault = faults.get(name)
@@ -230,7 +243,7 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
       trigger(allPods.store, ({ before, after }) => [ownerKey((after ?? before)!)]),
       trigger(allSecrets.store, ({ key, after }) => {
         const group = after?.metadata.labels?.['tailscale.com/proxy-group']
-        return [group === undefined ? key.replace(/-\d+(-config)?$/, '') : `${namespace}/${group}`]
+        return [group === undefined ? key.replace(/(-auth)?-\d+(-config)?$/, '') : `${namespace}/${group}`]
       }),
       trigger(maps.store, ({ key }) => [key.replace(/-(egress|ingress|api)-config(-\d+)?$/, '')]),
     ],

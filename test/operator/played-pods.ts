@@ -42,10 +42,17 @@ export const ownerKey = ({ metadata: { namespace, name } }: KubeObject): string 
   `${namespace}/${name.replace(/-\d+$/, '')}`
 
 export type PodSpec = {
-  readonly containers?: readonly { readonly env?: readonly { readonly name: string; readonly value?: string }[] }[]
+  readonly containers?: readonly {
+    readonly command?: readonly string[]
+    readonly env?: readonly { readonly name: string; readonly value?: string }[]
+  }[]
   readonly volumes?: readonly { readonly configMap?: { readonly name?: string } }[]
   readonly readinessGates?: readonly { readonly conditionType: string }[]
 }
+/** Whether a Pod is that of a Recorder of Tailscale's operator. */
+export const isUpstreamRecorder = ({ spec }: KubeObject): boolean =>
+  (spec as PodSpec).containers?.some(({ command }) => command?.[0] === '/tsrecorder') === true
+
 type PodStatus = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
 
 /** Whether a condition of a Pod is True; undefined if it is not there. */

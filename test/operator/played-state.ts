@@ -76,6 +76,9 @@ export const joined = ({ id, fqdn, addresses, machineKey }: Joined): Change => (
   'profile-0001': JSON.stringify({ Config: { NodeID: id, UserProfile: { LoginName: fqdn } }, addresses }),
 })
 
+/** What tailscaled writes of that, without what agents do. */
+export const onlyState = ({ device_id: _id, device_fqdn: _fqdn, device_ips: _ips, ...state }: Change): Change => state
+
 /** What the agent says of a node that has joined with another program, which has left only its state. */
 function keptIn(texts: Texts): Change | undefined {
   const text = texts[texts['_current-profile'] ?? '']

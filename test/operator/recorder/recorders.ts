@@ -4,7 +4,7 @@ import { publicMachineKey } from '../../../wire/machine-key.ts'
 import { settings } from '../a-world.ts'
 import { custom, everything, operate, playedTailnet, type startPlayed } from '../operate.ts'
 import { encoded, textsOf } from '../played-pods.ts'
-import { joined, machineKeyFor } from '../played-state.ts'
+import { joined, machineKeyFor, onlyState } from '../played-state.ts'
 
 type Bed = Awaited<ReturnType<typeof startPlayed>>
 type StatefulSet = KubeObject & {
@@ -24,17 +24,8 @@ export function leftOfRecorder({ metadata: { name, uid = '' } }: KubeObject, id:
   }
   const owner = { apiVersion: 'tailscale.com/v1alpha1', kind: 'Recorder', name, uid, controller: true }
   const metadata = { name, namespace, labels, ownerReferences: [{ ...owner, blockOwnerDeletion: true }] }
-  const {
-    device_id: _id,
-    device_fqdn: _fqdn,
-    device_ips: _ips,
-    ...state
-  } = joined({
-    id,
-    fqdn: `${name}-0.lab.ts.net`,
-    addresses: ['100.64.0.77'],
-    machineKey: machineKeyFor(id),
-  })
+  const node = { id, fqdn: `${name}-0.lab.ts.net`, addresses: ['100.64.0.77'], machineKey: machineKeyFor(id) }
+  const state = onlyState(joined(node))
   const data = Object.fromEntries(Object.entries(state).map(([key, text]) => [key, encoded(text ?? '')]))
   // With labels of the user's in the selector.
   const matchLabels = { ...labels, team: 'net' }
