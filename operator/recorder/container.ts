@@ -105,6 +105,8 @@ export function storage({ volume, volumeClass }: Asked): {
       ...(volumeClass !== undefined && { storageClassName: volumeClass }),
       volumeMode: 'Filesystem',
     },
+    // The API would add it.
+    status: { phase: 'Pending' },
   }
   return { volumes: [], volumeClaims: [claim] }
 }

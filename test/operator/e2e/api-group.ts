@@ -92,7 +92,7 @@ function inCluster(started: () => GroupIngressCluster): void {
   test('with the page on Recorders, kubectl exec is recorded there, and only while there is a recorder', async () => {
     const { bed } = started()
     const admin = async (...argv: string[]): Promise<string> =>
-      (await bed.cluster.kubectl([...argv, `--namespace=${namespace}`])).stdout
+      (await bed.cluster.kubectl([`--namespace=${namespace}`, ...argv])).stdout
     const recorder = async () =>
       (await bed.cluster.get<KubeObject & { status?: RecorderStatus }>('recorder', 'recorder'))?.status
     const isReady = async () =>
