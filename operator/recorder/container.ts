@@ -4,6 +4,11 @@ import { runFolder, unprivileged } from '../proxy/template.ts'
 import type { Asked } from './request.ts'
 
 const [dataVolume, dataFolder] = ['data', '/data'] as const
+/**
+ * The recorder reads what others send, and has nothing to ask of Kubernetes: an empty folder is where the token would be
+ * with which the agent reads the node's keys.
+ */
+const [noToken, tokenFolder] = ['no-token', '/var/run/secrets/kubernetes.io/serviceaccount'] as const
 /** Of probes and metrics. */
 const healthPort = 9004
 
@@ -51,6 +56,7 @@ export function recorderContainer({ spec }: Asked, image: string): Readonly<Reco
     volumeMounts: [
       { name: dataVolume, mountPath: dataFolder },
       { name: 'run', mountPath: runFolder, readOnly: true },
+      { name: noToken, mountPath: tokenFolder, readOnly: true },
     ],
     ...(wanted.imagePullPolicy !== undefined && { imagePullPolicy: wanted.imagePullPolicy }),
   }
@@ -89,12 +95,13 @@ function environment(
   return all.filter(({ name }, index) => all.findLastIndex((one) => one.name === name) === index)
 }
 
-/** Where recordings are kept, or wait for S3: a volume that goes with its Pod, or a claim that stays. */
+/** The recorder's volumes. Recordings are kept, or wait for S3, on one that goes with its Pod, or on a claim that stays. */
 export function storage({ volume, volumeClass }: Asked): {
   readonly volumes: readonly object[]
   readonly volumeClaims: readonly KubeObject[]
 } {
-  if (volume === undefined) return { volumes: [{ name: dataVolume, emptyDir: {} }], volumeClaims: [] }
+  const empty = { name: noToken, emptyDir: {} }
+  if (volume === undefined) return { volumes: [{ name: dataVolume, emptyDir: {} }, empty], volumeClaims: [] }
   const claim: KubeObject = {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -108,5 +115,5 @@ export function storage({ volume, volumeClass }: Asked): {
     // The API would add it.
     status: { phase: 'Pending' },
   }
-  return { volumes: [], volumeClaims: [claim] }
+  return { volumes: [empty], volumeClaims: [claim] }
 }

@@ -129,9 +129,12 @@ function inCluster(started: () => GroupIngressCluster): void {
       .poll(async () => (await exec().catch(String)).includes('shown') && /"state":"whole"/.test(await log()))
       .toBe(true)
     const [, key = ''] = /"stage":"ended".*?"key":"([^"]+)".*"state":"whole"/.exec(await log()) ?? []
-    const read = `process.stdout.write(fs.readFileSync('/data/recordings/${key}'))`
+    const token = '/var/run/secrets/kubernetes.io/serviceaccount'
+    const read = `console.log(fs.readFileSync('/data/recordings/${key}', 'utf8'), fs.readdirSync('${token}').length)`
     const node = ['/usr/local/bin/node', '--eval', read]
-    expect(await admin('exec', 'recorder-0', '--container=recorder', '--', ...node)).toContain('shown to a recorder')
+    expect(await admin('exec', 'recorder-0', '--container=recorder', '--', ...node)).toMatch(
+      /shown to a recorder[^]* 0\n$/,
+    )
 
     await bed.cluster.kubectl(['delete', 'recorder/recorder', '--timeout=600s'])
     expect((await bed.control.nodes()).filter(({ name: one }) => one.startsWith('recorder'))).toEqual([])

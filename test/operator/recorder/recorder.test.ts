@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
+import { stringify } from 'yaml'
 import { UserError } from '../../../kube/controller/controller.ts'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { children } from '../../../operator/proxy/children.ts'
@@ -50,6 +52,14 @@ const setOf = (object: KubeObject): StatefulSet => objectsOf(object).at(-1) as S
 const containerOf = (object: KubeObject): Container => setOf(object).spec.template.spec.initContainers[0]!
 const variablesOf = (object: KubeObject): Readonly<Record<string, string | undefined>> =>
   Object.fromEntries(containerOf(object).env.map(({ name, value }) => [name, value]))
+
+test('the objects of a Recorder are as they were', async () => {
+  const object = made({ enableUI: true }, 'rec', { 'culvert/volume': '20Gi' })
+  const text = objectsOf(object)
+    .map((one) => stringify(one, { aliasDuplicateObjects: false, singleQuote: true, lineWidth: 0 }))
+    .join('---\n')
+  await expect(text).toMatchFileSnapshot(join(import.meta.dirname, '../golden/recorder.yaml'))
+})
 
 const s3 = { endpoint: 's3.example.com', bucket: 'sessions', credentials: { secret: { name: 'keys' } } }
 
