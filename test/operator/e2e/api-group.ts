@@ -133,7 +133,7 @@ function inCluster(started: () => GroupIngressCluster): void {
     const read = `console.log(fs.readFileSync('/data/recordings/${key}', 'utf8'), fs.readdirSync('${token}').length)`
     const node = ['/usr/local/bin/node', '--eval', read]
     expect(await admin('exec', 'recorder-0', '--container=recorder', '--', ...node)).toMatch(
-      /shown to a recorder[^]* 0\n$/,
+      /shown to a recorder[^]* 0$/,
     )
 
     await bed.cluster.kubectl(['delete', 'recorder/recorder', '--timeout=600s'])
