@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { projectRoot } from '../lab/paths.ts'
 import { localApi } from '../../localapi/client.ts'
 import { type Bed, type Host, type HostProcess, startBed } from '../lab/bed.ts'
 import { toolsImage } from '../lab/cluster/images.ts'
