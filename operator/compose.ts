@@ -23,7 +23,7 @@ import { judged, kinds } from './kinds.ts'
 import { events } from './log-events.ts'
 import type { ParentType } from './objects/names.ts'
 import type { Parent } from './objects/parent.ts'
-import { connectors, ingresses, services } from './objects/resources.ts'
+import { connectors, ingresses, recorders, services } from './objects/resources.ts'
 import { resolveClass } from './proxy-class/resolve.ts'
 import { proxies } from './proxy/engine.ts'
 import type { Tailnet } from './proxy/keying.ts'
@@ -60,6 +60,7 @@ const parents: readonly { readonly type: ParentType; readonly resource: Resource
   { type: 'svc', resource: services },
   { type: 'ingress', resource: ingresses },
   { type: 'connector', resource: connectors },
+  { type: 'recorder', resource: recorders },
 ]
 
 /** Puts the operator together, which works until `signal` aborts. */

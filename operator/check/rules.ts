@@ -14,8 +14,8 @@ const rule = (apiGroup: string, resources: readonly string[], verbs: readonly st
 })
 
 const networking = 'networking.k8s.io'
-const changed = ['connectors', 'proxyclasses', 'proxygroups', 'dnsconfigs', 'tailnets']
-const reported = ['recorders', 'peerrelays']
+const changed = ['connectors', 'proxyclasses', 'proxygroups', 'recorders', 'dnsconfigs', 'tailnets']
+const reported = ['peerrelays']
 
 const writesEvents = rule('', ['events'], ['create', 'patch'])
 

@@ -17,6 +17,7 @@ import {
   ingresses,
   proxyClasses,
   proxyGroups,
+  recorders,
   secrets,
   services,
 } from '../objects/resources.ts'
@@ -160,7 +161,7 @@ async function done(operator: Operator, log: Log, clock: Clock, signal: AbortSig
 
 /** Objects that stay say nothing any more of how they stand. */
 async function silence(api: Pick<Api, 'patch'>, { caches }: Operator, signal: AbortSignal): Promise<void> {
-  for (const resource of [services, ingresses, connectors, proxyGroups, proxyClasses])
+  for (const resource of [services, ingresses, connectors, recorders, proxyGroups, proxyClasses])
     for (const object of caches.world.all(resource)) {
       if (appliedBy(manager, object, 'status') === undefined) continue
       const { apiVersion, kind, metadata } = object

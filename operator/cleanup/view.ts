@@ -10,7 +10,14 @@ const asking: ReadonlySet<string> = new Set(
 )
 
 /** Kinds of which each object asks for something by being there, or holds something back. */
-const askingKinds: ReadonlySet<string> = new Set(['Connector', 'ProxyGroup', 'ProxyClass', 'DNSConfig', 'Tailnet'])
+const askingKinds: ReadonlySet<string> = new Set([
+  'Connector',
+  'Recorder',
+  'ProxyGroup',
+  'ProxyClass',
+  'DNSConfig',
+  'Tailnet',
+])
 
 /**
  * An object as the operator sees it during a cleanup: Services and Ingresses, which stay, ask for nothing; everything

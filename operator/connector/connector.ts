@@ -3,10 +3,10 @@ import type { Event } from '../../kube/controller/events.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { some } from '../../lib/some.ts'
 import type { Kind, Report, Seen } from '../kind.ts'
-import type { Condition } from '../objects/conditions.ts'
 import { connectors } from '../objects/resources.ts'
 import type { Unapproved } from '../proxy/approval.ts'
 import { configSecret } from '../proxy/mounts.ts'
+import { readiness, type Words } from '../proxy/readiness.ts'
 import { connector as definition } from '../schemas/connector.ts'
 import type { World } from '../world/world.ts'
 import { read } from './request.ts'
@@ -51,7 +51,7 @@ export const connector: Kind = {
     return {
       ...standing(object, seen),
       conditions: [
-        conditionOf(object, seen),
+        readiness(words, hostnamesIfValid(object), seen),
         ...(first === undefined ? [] : [{ type: 'CulvertRoutesApproved', status: 'False', reason, message } as const]),
       ],
       events: first === undefined ? [] : [{ type: 'Warning', reason, message }],
@@ -92,23 +92,10 @@ function offeredBefore({ status }: KubeObject): Record<string, unknown> {
   return Object.fromEntries(Object.entries(before).filter(([, value]) => value !== undefined))
 }
 
-const reasons = {
-  invalid: 'ConnectorInvalid',
-  pending: 'ConnectorCreating',
-  failed: 'ConnectorCreationFailed',
-} as const
-
-function conditionOf(object: KubeObject, { devices, refused }: Seen): Condition {
-  const type = 'ConnectorReady'
-  if (refused !== undefined) return { type, status: 'False', reason: reasons[refused.as], message: refused.message }
-  const { hostnames } = read(object)
-  const up = devices.filter(
-    ({ ordinal, fqdn, isCurrent, isReady }) => ordinal < hostnames.length && fqdn !== undefined && isCurrent && isReady,
-  )
-  const count = `${up.length} of ${hostnames.length} ${hostnames.length === 1 ? 'device is' : 'devices are'} up`
-  if (up.length < hostnames.length) return { type, status: 'False', reason: 'ConnectorCreating', message: count }
-  const message = hostnames.length === 0 ? 'No devices are wanted.' : count
-  return { type, status: 'True', reason: 'ConnectorCreated', message }
+const words: Words = {
+  type: 'ConnectorReady',
+  created: 'ConnectorCreated',
+  refused: { invalid: 'ConnectorInvalid', pending: 'ConnectorCreating', failed: 'ConnectorCreationFailed' },
 }
 
 /** Of two devices with the same name the tailnet gives one another name. */

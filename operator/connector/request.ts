@@ -4,6 +4,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Prefix } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
 import { connector, type ConnectorSpec } from '../schemas/connector.ts'
+import { mostReplicas } from '../proxy/readiness.ts'
 import { issueTexts } from '../schemas/issues.ts'
 import { readRoutes } from './routes.ts'
 
@@ -17,9 +18,6 @@ export type Asked = {
   /** The name of each replica in the tailnet. */
   readonly hostnames: readonly string[]
 }
-
-/** As of a group. Far more are a slip, and their names alone would fill the memory. */
-const mostReplicas = 500
 
 const invalid = (message: string, remedy: string): UserError => new UserError('ConnectorInvalid', message, remedy)
 

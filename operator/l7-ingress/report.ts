@@ -6,10 +6,8 @@ import { failedRequest } from '../proxy/certificate.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
 import { statusOf, type StatusPort, webPorts } from './ingress.ts'
+import { httpsNotEnabled, noHttps } from '../proxy/https.ts'
 import { sitesOf } from './sites.ts'
-
-/** What the agent writes instead of a name. */
-const noHttps = 'no-https'
 
 /** Under which names and ports an Ingress is reachable now. */
 export function report(
@@ -27,7 +25,7 @@ export function report(
     },
     conditions: [],
     events: [
-      ...(endpoints.includes(noHttps) ? [httpsNotEnabled] : []),
+      ...(endpoints.includes(noHttps) ? [httpsNotEnabled('no site is served')] : []),
       ...reachable.flatMap((fqdn) => withoutCertificate(fqdn, `${name}-0`, world, settings)),
       ...notStarted(refused),
     ],
@@ -44,13 +42,6 @@ function withoutCertificate(
   const failed = failedRequest(world.get(secrets, `${namespace}/${issuer}`), fqdn, issuer)
   if (failed === undefined) return []
   return [{ type: 'Warning', reason: 'IngressNotServed', message: `waits for ${failed}` }]
-}
-
-const httpsNotEnabled: Event = {
-  type: 'Warning',
-  reason: 'HTTPSNotEnabled',
-  message:
-    'the tailnet gives this node no certificate, so no site is served: switch on MagicDNS and HTTPS certificates, in the admin console under DNS',
 }
 
 /** Other objects have it in a condition, and all other refusals are Events anyway. */

@@ -7,7 +7,7 @@ import { mostNames, readBackendProtocols, readFqdn, readHostname, readNames, rea
 
 export { proxyClassOf } from './class-of.ts'
 
-type Parent = 'Service' | 'Ingress' | 'ProxyGroup' | 'ProxyClass'
+type Parent = 'Service' | 'Ingress' | 'ProxyGroup' | 'ProxyClass' | 'Recorder'
 
 export type Annotation<T> = {
   readonly name: string
@@ -157,6 +157,20 @@ export const annotations = {
     '`HTTP`, `HTTPS` or `HTTPS+INSECURE`, or a list such as `8443=HTTPS,web=HTTP` with ports of Services',
     readBackendProtocols,
     'How backends are spoken to. `HTTPS` verifies their certificates. What is without a port is for all other ports.',
+  ),
+  volume: annotation(
+    'culvert/volume',
+    ['Recorder'],
+    'a size such as `20Gi`',
+    (text) => (/^[1-9][0-9]{0,14}(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$/.test(text) ? text : undefined),
+    'Each replica keeps its recordings, or what waits for S3, on a PersistentVolumeClaim of this size, which stays when the Pod and the Recorder go. Without it, they go with the Pod.',
+  ),
+  volumeClass: annotation(
+    'culvert/volume-class',
+    ['Recorder'],
+    'the name of a StorageClass',
+    nonEmpty,
+    'The StorageClass of `culvert/volume`. Without it: that of the cluster.',
   ),
   agent: annotation(
     'culvert/agent',

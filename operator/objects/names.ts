@@ -26,7 +26,7 @@ export const labels = {
 export const serviceRecordName = (host: string): string => `tailscale-service-${host}`
 
 /** The value of `labels.parentType`. */
-export type ParentType = 'svc' | 'ingress' | 'connector' | 'proxygroup' | 'apiserver'
+export type ParentType = 'svc' | 'ingress' | 'connector' | 'recorder' | 'proxygroup' | 'apiserver'
 
 /** Annotations that the operator writes to objects of users. */
 export const notes = {

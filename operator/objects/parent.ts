@@ -17,6 +17,7 @@ export const parentResources: Readonly<Record<ParentType, Resource>> = {
   svc: resources.services,
   ingress: resources.ingresses,
   connector: resources.connectors,
+  recorder: resources.recorders,
   proxygroup: resources.proxyGroups,
   // Nobody asks for it but the operator's settings: it is for itself.
   apiserver: resources.statefulSets,

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import { parseJson } from '../../lib/json.ts'
 import { keys } from '../../wire/state-secret.ts'
 import { type Parent, parentResources } from '../objects/parent.ts'
-import { textIn } from './state.ts'
+import { deviceIdIn, textIn } from './state.ts'
 
 /** Annotations of a Secret, about the auth key in it. */
 export const keyId = 'culvert/auth-key-id'
@@ -58,6 +58,8 @@ export function keyNeed({ config, state }: ReplicaSecrets, now: Date): KeyNeed {
     return { need: 'keep', held }
   }
   if (id !== undefined) return { need: 'none' }
+  // Tailscale's recorder has joined with this state, and does not say so.
+  if (held === undefined && state !== undefined && deviceIdIn(state) !== undefined) return { need: 'none' }
   if (held === undefined || (held.expires !== undefined && held.expires <= now))
     return { need: 'mint', instead: undefined, isReissue: false }
   return { need: 'keep', held }

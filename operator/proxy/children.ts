@@ -52,6 +52,7 @@ export function children(options: ChildrenOptions): readonly KubeObject[] {
     ...rights(metadata, secrets, {
       more: readsSecret({ request, agent: agentOf(options) }) ? following(secrets) : [],
       account: request.account,
+      own: request.special?.account,
     }),
     ...(hasMetrics(options)
       ? metricsObjects({ parent, name, namespace, selector, type: request.metrics!, class: options.class! })
@@ -59,6 +60,14 @@ export function children(options: ChildrenOptions): readonly KubeObject[] {
     statefulSet(options, metadata, selector),
   ]
 }
+
+/** What a StatefulSet was made with, which the API shows in other words. */
+const claimsNote = 'culvert/volume-claims'
+const noteOf = (claims: readonly KubeObject[]): string => JSON.stringify(claims.map(({ spec }) => spec))
+
+/** Whether a StatefulSet has these claims, which can be set only once. */
+export const hasClaims = ({ metadata }: KubeObject, claims: readonly KubeObject[] = []): boolean =>
+  (metadata.annotations?.[claimsNote] ?? noteOf([])) === noteOf(claims)
 
 /** To learn at once of a change. */
 const following = (resourceNames: readonly string[]): readonly Rule[] =>
@@ -76,17 +85,20 @@ function statefulSet(
   selector: Readonly<Record<string, string>>,
 ): KubeObject {
   const { name, request, class: of, present, settings } = options
+  const { special } = request
   const agent = agentOf(options)
   const common = {
     agent,
     debug: of?.debug === true && request.metrics !== undefined,
     metrics: hasMetrics(options),
   }
+  const { volumes, mounts } = mounted({ name, request, agent })
   const template = podTemplate({
     ...common,
-    ...mounted({ name, request, agent }),
+    volumes: [...volumes, ...(special?.volumes ?? [])],
+    mounts,
     image: settings.proxyImage,
-    account: request.account ?? name,
+    account: request.account ?? special?.account.name ?? name,
     labels: { ...metadata.labels, ...selector },
     selector,
     priorityClass: settings.priorityClass,
@@ -102,19 +114,22 @@ function statefulSet(
     capabilities: request.serveConfig === undefined ? [] : ['NET_BIND_SERVICE'],
     sidecar: request.sidecar,
   })
+  const claims = special?.volumeClaims ?? []
   const object: KubeObject = {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata,
+    metadata: { ...metadata, ...(claims.length > 0 && { annotations: { [claimsNote]: noteOf(claims) } }) },
     spec: {
       replicas: request.hostnames.length,
       // It can be set only once. In order, a template that does not work could not even be corrected.
       podManagementPolicy: policyOf(present) ?? 'Parallel',
       serviceName: name,
       selector: { matchLabels: selector },
+      ...(claims.length > 0 && { volumeClaimTemplates: claims }),
       template,
     },
   }
-  const finished = of === undefined ? object : of.overlay(object)
+  const overlay = special?.overlay ?? of?.overlay
+  const finished = overlay === undefined ? object : overlay(object)
   return withHealthProbe(finished, agent)
 }

@@ -9,7 +9,7 @@ import { customResourceDefinitions, statefulSets } from '../objects/resources.ts
 import { serviceMonitors } from '../world/followed.ts'
 import { blockedBy } from './blocked.ts'
 import { ignoredOptions, mustBeAdmitted } from './checks.ts'
-import { agentOf, children } from './children.ts'
+import { agentOf, children, hasClaims } from './children.ts'
 import { blaming } from './class-fault.ts'
 import type { ProxyClass, ResolveClass } from './class.ts'
 import { soonest } from './each.ts'
@@ -26,7 +26,7 @@ export type ProvisionOptions = SecretsOptions &
   StuckOptions & {
     readonly api: Pick<Api, 'get' | 'page'>
     readonly resolveClass: ResolveClass
-  } & Pick<ReturnType<typeof removal>, 'removeSecrets' | 'removeSet'>
+  } & Pick<ReturnType<typeof removal>, 'removeSecrets' | 'removeSet' | 'takeOver'>
 
 export type Provisioned = {
   readonly name: string
@@ -40,7 +40,7 @@ export type Provisioned = {
 
 /** Gives what brings the proxies of a parent into the cluster, as a plan says. */
 export function provisioner(options: ProvisionOptions) {
-  const { api, world, apply, prune, settings, resolveClass, removeSecrets, removeSet } = options
+  const { api, world, apply, prune, settings, resolveClass, removeSecrets, removeSet, takeOver } = options
   const applySecrets = proxySecrets(options)
   const unstick = replacesStuck(options)
 
@@ -56,13 +56,17 @@ export function provisioner(options: ProvisionOptions) {
     flight: Flight,
   ): Promise<Provisioned> => {
     const name = nameFor(object, parent, request)
+    const { special } = request
     const ignored = ignoredOptions(request, agentOf({ class: of, settings }))
     mustBeAdmitted(request, world, settings.namespace)
     const setKey = `${settings.namespace}/${name}`
     const before = world.get(statefulSets, setKey)
-    const isStale = before !== undefined && isMadeFor(parent, before) && !selects(before, object)
+    const isFit = before === undefined || (selects(before, object) && hasClaims(before, special?.volumeClaims))
+    const isStale = before !== undefined && isMadeFor(parent, before) && !isFit
     if (isStale) await removeSet(before, flight)
-    if (isStale || before?.metadata.deletionTimestamp !== undefined) {
+    const isNew = special !== undefined && before === undefined
+    const isTaken = isNew && (await takeOver(object, parent, special.farewell, flight))
+    if (isStale || isTaken || before?.metadata.deletionTimestamp !== undefined) {
       const message = 'an earlier proxy is being removed'
       return { name, refused: { as: 'pending', reason: 'ProxyRemoved', message }, again: soonMs }
     }

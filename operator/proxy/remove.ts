@@ -1,12 +1,13 @@
 import type { Api } from '../../kube/controller/api.ts'
 import type { Applier } from '../../kube/controller/apply.ts'
 import type { Flight } from '../../kube/controller/controller.ts'
+import type { Event } from '../../kube/controller/events.ts'
 import { keyOf, type KubeObject } from '../../kube/controller/object.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import { ApiError } from '../api/error.ts'
 import type { Parent } from '../objects/parent.ts'
-import { pods, secrets, statefulSets } from '../objects/resources.ts'
+import { pods, roleBindings, roles, secrets, serviceAccounts, statefulSets } from '../objects/resources.ts'
 import type { Caches } from '../world/caches.ts'
 import { heldIn, keyDescriptionFor } from './auth-key.ts'
 import { forEach } from './each.ts'
@@ -26,6 +27,9 @@ export type RemovalOptions = ReleaseOptions & {
 
 /** Whose Secrets are removed; `object` is undefined if it is gone already. */
 export type Owner = { readonly parent: Parent; readonly object: KubeObject | undefined }
+
+/** The StatefulSet comes last: once it is ours, nothing is looked for any more. */
+const taken = [secrets, serviceAccounts, roles, roleBindings, statefulSets]
 
 /** Takes away what was made for parents: Pods, then their devices, then the rest. All steps can be repeated. */
 export function removal(options: RemovalOptions) {
@@ -83,6 +87,23 @@ export function removal(options: RemovalOptions) {
     removeSecrets,
     removeSet,
     /**
+     * Makes ours what Tailscale's operator has made under other labels, and gives whether there was something. Its
+     * StatefulSet goes, after its Pods, since the selector cannot be changed; `warning` is told then.
+     */
+    takeOver: async (
+      object: KubeObject,
+      parent: Parent,
+      warning: Event | undefined,
+      flight: Flight,
+    ): Promise<boolean> => {
+      const found = await relabel(parent, flight, taken)
+      for (const set of found.filter(({ kind }) => kind === statefulSets.kind)) {
+        if (warning !== undefined) await tell(object, warning)
+        await removeSet(set, flight)
+      }
+      return found.length > 0
+    },
+    /**
      * Takes away everything. Gives true once nothing is left; until then, the end of each step is an event.
      * `object`: the parent, unless it is gone already.
      */
@@ -95,7 +116,7 @@ export function removal(options: RemovalOptions) {
       const rest = madeFor(world, parent)
       await prune(rest, [], flight)
       if (kept.length > 0 || rest.length > 0) return false
-      return object === undefined || (await relabel(parent, flight.signal)) === 0
+      return object === undefined || (await relabel(parent, flight)).length === 0
     },
   }
 }

@@ -39,26 +39,30 @@ export function parentWriter({ api, resource, store, apply, clock }: WriterOptio
       const identity = { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) }
       await apply({ apiVersion, kind, metadata: identity, status: wanted }, flight, { subresource: 'status' })
     },
-    /** Applies a merge patch, unless that changes nothing; gives whether it has. */
-    patch: async (object: KubeObject, patch: Json, flight: Flight): Promise<boolean> => {
-      if (isDeepStrictEqual(merged(object, patch), object)) return false
-      const write = store.writing(keyOf(object.metadata))
-      try {
-        const { metadata } = await api.patch(
-          resource,
-          object.metadata,
-          { type: 'merge', body: patch, manager },
-          flight.signal,
-        )
-        flight.wrote(write.done(metadata.resourceVersion))
-        return true
-      } catch (error) {
-        write.failed()
-        throw error
-      }
-    },
+    patch: patches({ api, resource, store }),
   }
 }
+
+/** Gives what applies a merge patch, unless that changes nothing, and gives whether it has. */
+export const patches =
+  ({ api, resource, store }: Pick<WriterOptions, 'api' | 'resource' | 'store'>) =>
+  async (object: KubeObject, patch: Json, flight: Flight): Promise<boolean> => {
+    if (isDeepStrictEqual(merged(object, patch), object)) return false
+    const write = store.writing(keyOf(object.metadata))
+    try {
+      const { metadata } = await api.patch(
+        resource,
+        object.metadata,
+        { type: 'merge', body: patch, manager },
+        flight.signal,
+      )
+      flight.wrote(write.done(metadata.resourceVersion))
+      return true
+    } catch (error) {
+      write.failed()
+      throw error
+    }
+  }
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 

@@ -1,3 +1,5 @@
+import type { Event } from '../../kube/controller/events.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
 import type { ParentType } from '../objects/names.ts'
 
 /** A variable of the agent's environment. */
@@ -48,7 +50,25 @@ export type ProxyRequest = {
   readonly metrics: 'ingress_service' | 'ingress_resource' | 'connector' | undefined
   /** Options in `variables` and elsewhere that only Culvert's agent has. */
   readonly ownOptions: readonly OwnOption[]
+  /** What only some kinds have; undefined: none of it. */
+  readonly special?: Special
 }
+
+/** What the proxies of a kind have that others lack. */
+export type Special = {
+  readonly account: Account
+  /** For the container beside the agent. */
+  readonly volumes: readonly object[]
+  /** Of the StatefulSet, each of which can be set only once. */
+  readonly volumeClaims: readonly KubeObject[]
+  /** What the object says of the StatefulSet, laid over a finished one. */
+  readonly overlay: (statefulSet: KubeObject) => KubeObject
+  /** To be told when the Pods of Tailscale's operator go. */
+  readonly farewell: Event | undefined
+}
+
+/** The service account of Pods. */
+export type Account = { readonly name: string; readonly annotations: Readonly<Record<string, string>> }
 
 /** What is known of one replica, from its state Secret and its Pod. */
 export type Device = {

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
+import type { Account } from './request.ts'
 
 /** A rule of a Role. */
 export type Rule = {
@@ -17,14 +18,19 @@ export const accountSubjects = (names: readonly string[], namespace: string | un
 /**
  * The service account of proxies, and what it may do: read and write the Secrets of these names, which exist before the
  * Pods do, and write Events. `metadata` is that of all these objects; `account`: another one that may do the same, and
- * that is not made here.
+ * that is not made here; `own`: how the one that is made is called and annotated, if not as the rest.
  */
 export function rights(
   metadata: KubeObject['metadata'],
   secrets: readonly string[],
-  { more = [], account }: { readonly more?: readonly Rule[]; readonly account?: string | undefined } = {},
+  {
+    more = [],
+    account,
+    own,
+  }: { readonly more?: readonly Rule[]; readonly account?: string | undefined; readonly own?: Account | undefined } = {},
 ): readonly KubeObject[] {
   const { name, namespace } = metadata
+  const made = own?.name ?? name
   const rules: readonly Rule[] = [
     // A rule without names would be for all Secrets.
     ...(secrets.length === 0
@@ -34,7 +40,7 @@ export function rights(
     ...more,
   ]
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...metadata, ...own } },
     { apiVersion: `${apiGroup}/v1`, kind: 'Role', metadata, rules },
     {
       apiVersion: `${apiGroup}/v1`,
@@ -42,7 +48,7 @@ export function rights(
       metadata,
       roleRef: { apiGroup, kind: 'Role', name },
       // Its own as well: Pods of before may still run as that.
-      subjects: accountSubjects([name, account ?? name], namespace),
+      subjects: accountSubjects([made, account ?? made], namespace),
     },
   ]
 }

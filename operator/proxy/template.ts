@@ -53,13 +53,15 @@ export function podTemplate(options: TemplateOptions): Readonly<Record<string, u
 
 /** With least privilege, and with probes. */
 function culvert(options: TemplateOptions): Readonly<Record<string, unknown>> {
-  const { labels, selector, image, mode, volumes, mounts, capabilities = [], opensPorts = false } = options
+  const { labels, selector, image, mode, volumes, mounts, capabilities = [], opensPorts = false, sidecar } = options
   const isKernel = mode === 'kernel'
   const pullPolicy = { imagePullPolicy: 'IfNotPresent' }
   const run = isKernel ? '/run' : runFolder
+  const { imagePullPolicy } = sidecar ?? {}
+  const own = imagePullPolicy !== undefined && { imagePullPolicy }
   const first = [
     ...(isKernel ? [{ ...sysctler(image), ...pullPolicy }] : []),
-    ...(options.sidecar === undefined ? [] : [{ ...options.sidecar, ...pullPolicy, restartPolicy: 'Always' }]),
+    ...(sidecar === undefined ? [] : [{ ...sidecar, ...pullPolicy, ...own, restartPolicy: 'Always' }]),
   ]
   const user = {
     runAsNonRoot: true,

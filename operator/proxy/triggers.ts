@@ -48,7 +48,8 @@ export function triggersFor(caches: Caches, type: ParentType, kinds: Kinds, sett
     const { namespace, name } = parent
     return [keyOf({ name, ...(namespace !== '' && { namespace }) })]
   }
-  const isDefault = (name: string): boolean => name === settings.defaultProxyClass && type !== 'connector'
+  const isDefault = (name: string): boolean =>
+    name === settings.defaultProxyClass && (type === 'svc' || type === 'ingress')
 
   return [
     trigger(store(resource), ({ key }) => [key]),

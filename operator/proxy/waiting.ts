@@ -13,6 +13,7 @@ import { conditionsOf } from './report.ts'
 const passing: ReadonlySet<string> = new Set([
   'ProxyPending',
   'ConnectorCreating',
+  'RecorderCreating',
   'ProxyGroupCreating',
   'NotReadyToRouteTraffic',
 ])

@@ -91,6 +91,7 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
       text('PROXY_IMAGE') || (agent === 'culvert' ? `culvert/agent:${version}` : 'tailscale/tailscale:latest'),
     apiServerImage: text('K8S_PROXY_IMAGE') || `culvert/apiserver:${version}`,
     apiServerProxy: readApiServerProxy(text, refuse),
+    recorderImage: text('CULVERT_RECORDER_IMAGE') || `culvert/recorder:${version}`,
     agent,
     proxyTags: proxyTags ?? [],
     firewallMode: text('PROXY_FIREWALL_MODE') && choice('PROXY_FIREWALL_MODE', 'auto', 'nftables', 'iptables'),

@@ -27,6 +27,8 @@ export type OperatorSettings = {
   readonly apiServerImage: string
   /** Undefined: none. */
   readonly apiServerProxy: ApiServerProxy | undefined
+  /** Of recorders, beside the agent. */
+  readonly recorderImage: string
   /** Which agent `proxyImage` holds. */
   readonly agent: 'culvert' | 'upstream'
   readonly proxyTags: readonly string[]

@@ -63,6 +63,10 @@ export const variables = [
     default: 'tag:k8s-operator',
     effect: 'The tags of that proxy, separated by commas; a device that exists keeps its own',
   },
+  {
+    name: 'CULVERT_RECORDER_IMAGE',
+    effect: 'The image of recorders, beside that of the agent; by default Culvert’s of the same version',
+  },
   { name: 'PROXY_TAGS', default: 'tag:k8s', effect: 'Tags of proxies, separated by commas' },
   {
     name: 'PROXY_FIREWALL_MODE',

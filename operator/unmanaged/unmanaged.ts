@@ -3,7 +3,7 @@ import type { Resource } from '../../kube/controller/resource.ts'
 import type { Judged, Verdict } from '../judged.ts'
 import type { Condition } from '../objects/conditions.ts'
 import { finalizer } from '../objects/names.ts'
-import { dnsConfigs, peerRelays, proxyGroupPolicies, recorders, tailnets } from '../objects/resources.ts'
+import { dnsConfigs, peerRelays, proxyGroupPolicies, tailnets } from '../objects/resources.ts'
 
 type Unmanaged = {
   readonly resource: Resource
@@ -18,11 +18,6 @@ type Unmanaged = {
 const proxiesStay = 'Proxies that Tailscale’s operator made for it stay, and nobody looks after them.'
 
 const kinds: readonly Unmanaged[] = [
-  {
-    resource: recorders,
-    conditions: ['RecorderReady'],
-    left: 'Recorders that Tailscale’s operator made for it stay, and nobody looks after them.',
-  },
   {
     resource: dnsConfigs,
     conditions: ['NameserverReady'],

@@ -102,6 +102,7 @@ export function followed(namespace: string): readonly Followed[] {
     }),
     parent(resources.ingresses, 'ingress', { parent: itself('ingress'), group: groups, tailscaleService: namedBy }),
     parent(resources.connectors, 'connector'),
+    parent(resources.recorders, 'recorder'),
     child(resources.secrets, {
       indexes: { parent: children, parentInGroup },
       trim: (object) => trim(withoutPrivate(object)),
@@ -134,7 +135,6 @@ export function followed(namespace: string): readonly Followed[] {
       group: (object) => [groupAskedBy(object) ?? []].flat(),
       tailscaleService: namedBy,
     }),
-    all(resources.recorders),
     all(resources.dnsConfigs),
     all(resources.tailnets),
     all(resources.peerRelays),

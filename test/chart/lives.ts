@@ -75,6 +75,7 @@ const lived = [
   'ingress/site',
   'ingress/shared',
   'connector/lived',
+  'recorder/lived',
   'proxyclass/watched',
   'proxygroup/many-out',
   'proxygroup/many-in',
@@ -82,7 +83,6 @@ const lived = [
   'tailnet/other',
   'dnsconfig/names',
   'peerrelay/relay',
-  'recorder/recorder',
   'proxygrouppolicy/policy',
 ]
 
@@ -90,7 +90,6 @@ const unmanaged = [
   ['tailnet', 'other'],
   ['dnsconfig', 'names'],
   ['peerrelay', 'relay'],
-  ['recorder', 'recorder'],
   ['proxygrouppolicy', 'policy'],
 ] as const
 
@@ -123,6 +122,7 @@ export async function live(at: EngineBed): Promise<readonly string[]> {
     slice,
     custom('ProxyClass', 'watched', { metrics }, upstreams),
     connector('lived', { hostname: 'lived', proxyClass: 'watched' }),
+    custom('Recorder', 'lived', { enableUI: true }),
     service('lived', expose),
     service('outward', { 'tailscale.com/tailnet-ip': '100.64.0.9', 'culvert/allow-from': '*' }),
     ingress('site', {}),
@@ -134,11 +134,11 @@ export async function live(at: EngineBed): Promise<readonly string[]> {
     custom('Tailnet', 'other', { credentials: { secretName: 'a' } }, upstreams),
     custom('DNSConfig', 'names', { nameserver: {} }, upstreams),
     custom('PeerRelay', 'relay', {}),
-    custom('Recorder', 'recorder', { enableUI: true }),
     custom('ProxyGroupPolicy', 'policy', { egress: [] }, { namespace: 'default' }),
   )
   const ready = (kind: string, name: string) => expect.poll(() => at.ready(kind, name), { message: name }).toBe('True')
   await ready('connector', 'lived')
+  await ready('recorder', 'lived')
   await ready('service', 'lived')
   await ready('service', 'outward')
   await ready('service', 'through')

@@ -1,5 +1,6 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { projectRoot } from '../lab/paths.ts'
 import { localApi } from '../../localapi/client.ts'
 import { type Bed, type Host, type HostProcess, startBed } from '../lab/bed.ts'
 import { toolsImage } from '../lab/cluster/images.ts'
@@ -119,12 +120,15 @@ export class ApiServerBed implements AsyncDisposable {
     await api.replace('serve-config', { TCP }, '', new AbortController().signal)
   }
 
-  /** Starts a recorder on robot's node, which keeps what it gets in this directory of its host. */
+  /** Starts a recorder on robot's node by the two commands of its page, which keeps what it gets in this directory. */
   async startRecorder(directory: string): Promise<HostProcess> {
     const robot = this.bed.host('robot')
-    await this.#serve(robot, [{ port: 80, local: 8080 }])
-    const argv = [process.execPath, recorderBundle, `--dir=${directory}`, '--port=0']
-    const started = await robot.spawn([...argv, '--socket=/run/tailscale/tailscaled.sock'], { name: 'recorder' })
+    const page = await readFile(join(projectRoot, 'docs/recorder.md'), 'utf8')
+    const [, serve = '', keep = ''] =
+      /^## On one machine\n[^]*?^```sh\n(.*)\n(node dist.*?) +#.*\n```$/m.exec(page) ?? []
+    await robot.exec(serve.split(' '))
+    const [, , ...flags] = keep.replace('/var/lib/recordings', directory).split(' ')
+    const started = await robot.spawn([process.execPath, recorderBundle, ...flags], { name: 'recorder' })
     await started.line(/listens on/)
     return started
   }

@@ -8,6 +8,7 @@ import { store } from '../../kube/controller/store.ts'
 import { configMaps, pods, secrets, statefulSets } from '../../operator/objects/resources.ts'
 import {
   encoded,
+  isUpstreamRecorder,
   isTrue,
   madeFrom,
   madeUp,
@@ -20,9 +21,10 @@ import {
   type StatefulSetSpec,
   statusOf,
   textsOf,
+  withClaims,
 } from './played-pods.ts'
 import { certificate, certificatesOf, type Replica, replicaChange } from './played-group.ts'
-import { type Change, type Fault, joined, type Joined, stepOf, type Texts } from './played-state.ts'
+import { type Change, type Fault, joined, type Joined, onlyState, stepOf, type Texts } from './played-state.ts'
 
 export { joinOf } from './played-join.ts'
 
@@ -88,14 +90,19 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
   }
 
   const createPod = async (set: KubeObject, ordinal: number, flight: Flight): Promise<void> => {
-    const { template } = set['spec'] as StatefulSetSpec
+    const { template, ...spec } = set['spec'] as StatefulSetSpec
     const name = `${set.metadata.name}-${ordinal}`
     const { apiVersion, kind } = set
     const owner = { apiVersion, kind, name: set.metadata.name, uid: set.metadata.uid!, controller: true }
     const labels = { ...template.metadata?.labels, 'apps.kubernetes.io/pod-index': String(ordinal) }
     const annotations = madeFrom(template)
     const metadata = { name, namespace, labels, annotations, ownerReferences: [owner] }
-    const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { ...template.spec, hostname: name } }
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata,
+      spec: { ...withClaims(template, spec, name), hostname: name },
+    }
     await write(allPods, name, flight, (signal) => api.create(pods, pod, signal))
   }
 
@@ -129,9 +136,21 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     }
   }
 
+  /** What Tailscale's recorder does, which is the node itself: it joins, and says so only in its state. */
+  const playRecorder = async (pod: KubeObject, flight: Flight): Promise<void> => {
+    const { name, uid = '' } = pod.metadata
+    const state = allSecrets.store.get(keyOf(pod.metadata))
+    const auth = allSecrets.store.get(`${namespace}/${name.replace(/-(\d+)$/, '-auth-$1')}`)
+    if (state === undefined || auth === undefined) return
+    if (textsOf(state)['_current-profile'] === undefined)
+      await change(name, onlyState(joined(await join(name, textsOf(auth)['authkey'] ?? ''))), flight)
+    await tellPod(pod, true, addresses(uid), flight)
+  }
+
   /** One step of the agent in a Pod. */
   const play = async (pod: KubeObject, flight: Flight): Promise<void> => {
     const { name, uid = '' } = pod.metadata
+    if (isUpstreamRecorder(pod)) return playRecorder(pod, flight)
     const replica = replicaOf(pod)
     if (replica === undefined) return
     const fault = faults.get(name)
@@ -224,7 +243,7 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
       trigger(allPods.store, ({ before, after }) => [ownerKey((after ?? before)!)]),
       trigger(allSecrets.store, ({ key, after }) => {
         const group = after?.metadata.labels?.['tailscale.com/proxy-group']
-        return [group === undefined ? key.replace(/-\d+(-config)?$/, '') : `${namespace}/${group}`]
+        return [group === undefined ? key.replace(/(-auth)?-\d+(-config)?$/, '') : `${namespace}/${group}`]
       }),
       trigger(maps.store, ({ key }) => [key.replace(/-(egress|ingress|api)-config(-\d+)?$/, '')]),
     ],

@@ -6,6 +6,7 @@ const node = { id: 'n1', fqdn: 'a-0.lab.ts.net', addresses: ['100.64.0.1'], mach
 const texts = { ...(joined(node) as Record<string, string>), 'cap-106.hujson': '{"AdvertiseServices":["svc:web"]}' }
 const profile = JSON.stringify({
   Config: { NodeID: 'n1', UserProfile: { LoginName: 'a-0.lab.ts.net' } },
+  addresses: ['100.64.0.1'],
   AdvertiseServices: ['svc:web'],
 })
 const podIPs = { v4: '10.88.0.1', v6: 'fd00:88::1' }

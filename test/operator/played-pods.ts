@@ -7,7 +7,24 @@ export type Template = {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
   readonly spec: object
 }
-export type StatefulSetSpec = { readonly replicas?: number; readonly template: Template }
+export type StatefulSetSpec = {
+  readonly replicas?: number
+  readonly template: Template
+  readonly volumeClaimTemplates?: readonly KubeObject[]
+}
+
+/** The spec of a Pod with a volume for each claim of its own. */
+export const withClaims = (
+  { spec }: Template,
+  { volumeClaimTemplates = [] }: Omit<StatefulSetSpec, 'template'>,
+  pod: string,
+) => {
+  const claims = volumeClaimTemplates.map(({ metadata: { name } }) => ({
+    name,
+    persistentVolumeClaim: { claimName: `${name}-${pod}` },
+  }))
+  return { ...spec, volumes: [...((spec as PodSpec).volumes ?? []), ...claims] }
+}
 
 export const encoded = (text: string): string => Buffer.from(text).toString('base64')
 /** What a Secret or a ConfigMap has in Base64. */
@@ -25,10 +42,17 @@ export const ownerKey = ({ metadata: { namespace, name } }: KubeObject): string 
   `${namespace}/${name.replace(/-\d+$/, '')}`
 
 export type PodSpec = {
-  readonly containers?: readonly { readonly env?: readonly { readonly name: string; readonly value?: string }[] }[]
+  readonly containers?: readonly {
+    readonly command?: readonly string[]
+    readonly env?: readonly { readonly name: string; readonly value?: string }[]
+  }[]
   readonly volumes?: readonly { readonly configMap?: { readonly name?: string } }[]
   readonly readinessGates?: readonly { readonly conditionType: string }[]
 }
+/** Whether a Pod is that of a Recorder of Tailscale's operator. */
+export const isUpstreamRecorder = ({ spec }: KubeObject): boolean =>
+  (spec as PodSpec).containers?.some(({ command }) => command?.[0] === '/tsrecorder') === true
+
 type PodStatus = { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
 
 /** Whether a condition of a Pod is True; undefined if it is not there. */

@@ -52,7 +52,9 @@ export function stepOf(texts: Texts, podUid: string, fault: Fault | undefined): 
   const change = { ...started, ...answered }
   if (asked !== undefined && !hasNewKey) return { change, does: 'wait' }
   const isRefused = fault === 'key-refused' && asked === undefined
+  const kept = asked === undefined && !isRefused ? keptIn(texts) : undefined
   const isJoined = texts['device_id'] !== undefined && asked === undefined
+  if (!isJoined && kept !== undefined) return { change: { ...change, ...kept }, does: 'run' }
   if (isRefused || (!isJoined && authKey === ''))
     return { change: { ...change, reissue_authkey: authKey }, does: 'wait' }
   if (!isJoined) return { change, does: 'join', hostname, authKey }
@@ -71,8 +73,23 @@ export const joined = ({ id, fqdn, addresses, machineKey }: Joined): Change => (
   _machinekey: machineKey,
   _profiles: '{}',
   '_current-profile': 'profile-0001',
-  'profile-0001': JSON.stringify({ Config: { NodeID: id, UserProfile: { LoginName: fqdn } } }),
+  'profile-0001': JSON.stringify({ Config: { NodeID: id, UserProfile: { LoginName: fqdn } }, addresses }),
 })
+
+/** What tailscaled writes of that, without what agents do. */
+export const onlyState = ({ device_id: _id, device_fqdn: _fqdn, device_ips: _ips, ...state }: Change): Change => state
+
+/** What the agent says of a node that has joined with another program, which has left only its state. */
+function keptIn(texts: Texts): Change | undefined {
+  const text = texts[texts['_current-profile'] ?? '']
+  if (text === undefined) return undefined
+  const { Config, addresses } = JSON.parse(text) as {
+    readonly Config: { readonly NodeID: string; readonly UserProfile: { readonly LoginName: string } }
+    readonly addresses: readonly string[]
+  }
+  const { NodeID: id, UserProfile } = Config
+  return { device_id: id, device_fqdn: `${UserProfile.LoginName}.`, device_ips: JSON.stringify(addresses) }
+}
 
 type Config = { readonly AuthKey?: string; readonly Hostname?: string }
 

@@ -13,6 +13,7 @@ const others: ReadonlySet<string> = new Set([
     Warning Normal Unknown Update Foreground Background AppConnector Always IfNotPresent
     ExternalName LoadBalancer NodePort ClusterIP PreferDualStack RequireDualStack SingleStack
     RuntimeDefault CharDevice Memory ScheduleAnyway OnDelete RollingUpdate OrderedReady Parallel
+    PersistentVolumeClaim ReadWriteOnce Filesystem Pending
     AlreadyExists Opaque Running PodScheduled Initialized PodInitializing ContainerCreating CrashLoopBackOff SIGTERM SIGINT
   `.split(/\s+/),
 ])

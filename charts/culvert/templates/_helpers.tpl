@@ -140,6 +140,12 @@ env:
     value: {{ join "," . | quote }}
   {{- end }}
   {{- end }}
+  {{- with .Values.recorderConfig.image }}
+  {{- if or .repository .repo .tag .digest }}
+  - name: CULVERT_RECORDER_IMAGE
+    value: {{ include "culvert.image" (dict "image" . "repository" "culvert/recorder" "tag" $.Chart.AppVersion) }}
+  {{- end }}
+  {{- end }}
   - name: PROXY_TAGS
     value: {{ .Values.proxyConfig.defaultTags | quote }}
   {{- with .Values.proxyConfig.firewallMode }}

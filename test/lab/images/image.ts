@@ -22,6 +22,7 @@ export type Image = {
 export const agentReference = `culvert.test/agent:${packageJson.version}`
 export const operatorReference = `culvert.test/operator:${packageJson.version}`
 export const apiServerReference = `culvert.test/apiserver:${packageJson.version}`
+export const recorderReference = `culvert.test/recorder:${packageJson.version}`
 export const upstreamReference = `culvert.test/upstream:${tailscaleVersion}`
 
 /**
@@ -40,6 +41,11 @@ export async function buildOperatorImage(note: Note = () => undefined): Promise<
 /** Builds the API server proxy's image from the same Dockerfile, otherwise as `buildImage` does. */
 export async function buildApiServerImage(note: Note = () => undefined): Promise<Image> {
   return await archived(apiServerReference, note, (bases) => ['--target=apiserver', ...ownArguments(bases)])
+}
+
+/** Builds the recorder's image from the same Dockerfile, otherwise as `buildImage` does. */
+export async function buildRecorderImage(note: Note = () => undefined): Promise<Image> {
+  return await archived(recorderReference, note, (bases) => ['--target=recorder', ...ownArguments(bases)])
 }
 
 const ownArguments = (bases: Bases): string[] => [

@@ -45,9 +45,12 @@ describe('during a cleanup', () => {
     expect(seen.metadata.annotations).toEqual({ 'tailscale.com/hostname': 'shop' })
   })
 
-  test.each(['Connector', 'ProxyGroup', 'ProxyClass', 'DNSConfig', 'Tailnet'])('a %s is being deleted', (kind) => {
-    expect(withoutAsking(custom(kind), now).metadata.deletionTimestamp).toBe('2026-11-29T12:00:00.000Z')
-  })
+  test.each(['Connector', 'Recorder', 'ProxyGroup', 'ProxyClass', 'DNSConfig', 'Tailnet'])(
+    'a %s is being deleted',
+    (kind) => {
+      expect(withoutAsking(custom(kind), now).metadata.deletionTimestamp).toBe('2026-11-29T12:00:00.000Z')
+    },
+  )
 
   test('an object that is being deleted is so since it is', () => {
     const deletionTimestamp = '2026-11-28T00:00:00Z'
@@ -55,7 +58,7 @@ describe('during a cleanup', () => {
   })
 
   test('all others are as they are', () => {
-    for (const object of [custom('Recorder'), { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'b' } }])
+    for (const object of [custom('PeerRelay'), { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'b' } }])
       expect(withoutAsking(object, now)).toBe(object)
   })
 })

@@ -5,6 +5,7 @@ import { ApiError } from '../../../operator/api/error.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { settings } from '../a-world.ts'
 import { custom, everything, operate, playedTailnet, startPlayed } from '../operate.ts'
+import { testRecorders } from '../recorder/recorders.ts'
 
 type Played = Awaited<ReturnType<typeof startPlayed>>
 let bed: Played['bed']
@@ -242,3 +243,5 @@ test('a device that cannot be removed holds up the deletion for ten minutes, and
   ])
   expect(operator.bugs()).toEqual([])
 })
+
+testRecorders(() => ({ bed, real, shown, end }))

@@ -8,6 +8,7 @@ import { buildApiServerImage } from '../../lab/images/image.ts'
 import { projectRoot } from '../../lab/paths.ts'
 import { render } from '../../chart/render.ts'
 import { namespace } from '../operator-process.ts'
+import { testRecorded } from './recorded.ts'
 import { examplesOf, type GroupIngressCluster } from './group-ingress-cluster.ts'
 
 type Policy = {
@@ -90,6 +91,8 @@ function inCluster(started: () => GroupIngressCluster): void {
     await started().rolledOut('kube')
     expect(await bed.acme.orders('kube.lab.ts.net')).toHaveLength(1)
   })
+
+  testRecorded(started, run)
 
   test('while a replica of two is killed, kubectl goes on through the other', async () => {
     const { bed } = started()

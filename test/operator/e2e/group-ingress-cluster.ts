@@ -9,7 +9,7 @@ import { siteObjects } from '../../lab/cluster/ingress.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { backendObjects } from '../../lab/cluster/proxy.ts'
 import type { ClusterSpec } from '../../lab/cluster/spec.ts'
-import { apiServerReference, buildImage } from '../../lab/images/image.ts'
+import { apiServerReference, buildImage, recorderReference } from '../../lab/images/image.ts'
 import { projectRoot } from '../../lab/paths.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { readYaml } from '../../users/readers/yaml.ts'
@@ -79,6 +79,7 @@ export class GroupIngressCluster implements AsyncDisposable {
     const env = {
       PROXY_IMAGE: image.reference,
       K8S_PROXY_IMAGE: apiServerReference,
+      CULVERT_RECORDER_IMAGE: recorderReference,
       PROXY_DEFAULT_CLASS: 'lab',
     }
     return new GroupIngressCluster(bed, env, await OperatorProcess.start(bed, env))

@@ -2,6 +2,9 @@ import type { KubeObject } from '../../../kube/controller/object.ts'
 import { custom, ingress } from '../operate.ts'
 import { endpoints } from '../group-ingress/group-bed.ts'
 
+/** The image that proxies of Tailscale's operator have. */
+export const theirImage = 'lab.test/theirs:1'
+
 type Texts = Readonly<Record<string, string>>
 
 const service = (name: string, annotations: Texts, spec: object = {}, labels: Texts = {}): KubeObject => ({
@@ -18,10 +21,14 @@ const service = (name: string, annotations: Texts, spec: object = {}, labels: Te
 const balanced = { type: 'LoadBalancer', loadBalancerClass: 'tailscale' }
 const outside = { type: 'ExternalName', externalName: 'placeholder' }
 
+/** Its name is that of an image which tests look for. */
+const container = { image: theirImage }
+
 /** What users ask for: of every kind that both operators have. */
 export const asked: readonly KubeObject[] = [
   custom('ProxyClass', 'labelled', { statefulSet: { labels: { team: 'net' }, pod: { labels: { team: 'net' } } } }),
   custom('Connector', 'router', { hostname: 'router', subnetRouter: { advertiseRoutes: ['10.40.0.0/14'] } }),
+  custom('Recorder', 'rec', { enableUI: true, statefulSet: { pod: { labels: { team: 'net' }, container } } }),
   custom('ProxyGroup', 'out', { type: 'egress', replicas: 2 }),
   custom('ProxyGroup', 'in', { type: 'ingress', replicas: 2 }),
   custom('ProxyGroup', 'api', {
@@ -48,6 +55,7 @@ export const pods = [
   'in-1',
   'out-0',
   'out-1',
+  'rec-0',
   'ts-balancer-0',
   'ts-db-0',
   'ts-router-0',
@@ -61,6 +69,7 @@ type Status = {
 }
 const readyTypes: Readonly<Record<string, string>> = {
   Connector: 'ConnectorReady',
+  Recorder: 'RecorderReady',
   ProxyGroup: 'ProxyGroupReady',
   ProxyClass: 'ProxyClassReady',
   web: 'TailscaleProxyReady',

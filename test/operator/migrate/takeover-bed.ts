@@ -3,6 +3,7 @@ import { connect } from '../../../kube/controller/cluster.ts'
 import { keyOf, type KubeObject } from '../../../kube/controller/object.ts'
 import { systemClock } from '../../../lib/clock.ts'
 import { tailscaleApi } from '../../../operator/api/client.ts'
+import { deviceIdIn } from '../../../operator/proxy/state.ts'
 import { type Migration, migration } from '../../../operator/migrate/look.ts'
 import { ApiBed, never } from '../../kube/controller/api-bed.ts'
 import { type Bed, startBed } from '../../lab/bed.ts'
@@ -13,13 +14,13 @@ import { namespace, OperatorProcess } from '../operator-process.ts'
 import { joinOf, playAgents, type PlayedAgents } from '../played-agents.ts'
 import { textsOf } from '../played-pods.ts'
 import { UpstreamOperator, type UpstreamRelease } from '../upstream-operator.ts'
-import { asked, isProvided, pods } from './asked.ts'
+import { asked, isProvided, pods, theirImage } from './asked.ts'
 
 const hosts = { operator: { network: 'cluster' } } as const
 /** The node of the API server proxy, which Tailscale's operator is itself, and the state that ours has of it. */
 export const apiProxy = { node: 'tailscale-operator', secret: 'apiserver-proxy-0' } as const
 const podsOf = (by: keyof typeof images) => (by === 'ours' ? [...pods, apiProxy.secret].toSorted() : pods)
-export const images = { theirs: 'lab.test/theirs:1', ours: 'lab.test/ours:1' } as const
+export const images = { theirs: theirImage, ours: 'lab.test/ours:1' } as const
 
 type Pod = KubeObject & { spec: { containers: readonly { image: string }[] } }
 
@@ -117,7 +118,8 @@ export class TakeoverBed implements AsyncDisposable {
       }),
     )
     const secrets = (await cluster.list<KubeObject>('secrets', namespace)).flatMap((secret) => {
-      const { device_id: id, _machinekey: key } = textsOf(secret)
+      const id = deviceIdIn(secret)
+      const { _machinekey: key } = textsOf(secret)
       return id === undefined || secret.metadata.name === apiProxy.secret
         ? []
         : [{ name: secret.metadata.name, id, key }]

@@ -21,7 +21,7 @@ test.each(['web', long])('labels lead back to their parent: %s', (name) => {
 
 test.each([
   ['a group of proxies', { 'tailscale.com/proxy-group': 'group' }],
-  ['a kind of parent that is not known', { 'tailscale.com/parent-resource-type': 'recorder' }],
+  ['a kind of parent that is not known', { 'tailscale.com/parent-resource-type': 'peerrelay' }],
   ['nobody of the operator', { 'tailscale.com/managed': 'false' }],
 ])('what was made for %s has no parent here', (_what, more) => {
   const labels = { ...labelsOf({ type: 'svc', namespace: 'prod', name: 'web' }), ...more }

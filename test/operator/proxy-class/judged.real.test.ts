@@ -103,10 +103,9 @@ test('objects of kinds that are not managed say so, and what needs nothing can b
     of('DNSConfig', { nameserver: {} }, { finalizers }),
     of('ProxyGroup', { type: 'kube-apiserver', tailnet: 'left' }, { finalizers }),
     of('PeerRelay', {}),
-    of('Recorder', { enableUI: true }),
     of('ProxyGroupPolicy', { egress: [] }, { namespace: 'default' }),
   )
-  const kinds = ['tailnet', 'dnsconfig', 'proxygroup', 'peerrelay', 'recorder', 'proxygrouppolicy']
+  const kinds = ['tailnet', 'dnsconfig', 'proxygroup', 'peerrelay', 'proxygrouppolicy']
   for (const kind of kinds)
     await expect
       .poll(() => shown.standing('left', kind, 'NotManaged'))

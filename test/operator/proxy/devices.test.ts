@@ -52,6 +52,11 @@ test.each<[string, KubeObject | undefined, unknown]>([
     secret({ 'cap-107.hujson': config('two'), reissue_authkey: 'one', device_id: 'n1' }, expires),
     keep('two', 'k1'),
   ],
+  [
+    'has the state of a node that has joined with another program needs none',
+    secret({ '_current-profile': 'profile-1', 'profile-1': '{"Config":{"NodeID":"n1"}}' }),
+    { need: 'none' },
+  ],
   ['has a config that is no JSON is new', secret({ 'cap-107.hujson': '{' }), mint],
 ])('a replica whose Secret %s', (_what, present, need) => {
   expect(keyNeed({ config: present, state: present }, now)).toEqual(need)

@@ -11,6 +11,7 @@ export const settings: OperatorSettings = {
   proxyImage: 'example.com/agent:1',
   apiServerImage: 'example.com/apiserver:1',
   apiServerProxy: undefined,
+  recorderImage: 'example.com/recorder:1',
   agent: 'culvert',
   proxyTags: ['tag:k8s'],
   firewallMode: '',

@@ -18,6 +18,7 @@ test('little is needed', () => {
       proxyImage: 'culvert/agent:1.2.3',
       apiServerImage: 'culvert/apiserver:1.2.3',
       apiServerProxy: undefined,
+      recorderImage: 'culvert/recorder:1.2.3',
       agent: 'culvert',
       proxyTags: ['tag:k8s'],
       firewallMode: '',

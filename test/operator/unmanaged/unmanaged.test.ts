@@ -14,13 +14,12 @@ const judged = (kind: string, metadata = {}) =>
   unmanaged.find(({ name }) => name === kind)!.judge(made(kind, metadata), worldOf())
 
 it('is every kind of the group but those that are managed', () => {
-  const managed = new Set(['Connector', 'ProxyClass', 'ProxyGroup'])
+  const managed = new Set(['Connector', 'ProxyClass', 'ProxyGroup', 'Recorder'])
   const kinds = definitions.map(({ resource }) => resource.kind).filter((kind) => !managed.has(kind))
   expect(unmanaged.map(({ name }) => name).toSorted()).toEqual(kinds)
 })
 
 test.each([
-  ['Recorder', ['NotManaged True', 'RecorderReady False']],
   ['DNSConfig', ['NotManaged True', 'NameserverReady False']],
   ['Tailnet', ['NotManaged True', 'TailnetReady False']],
   ['PeerRelay', ['NotManaged True', 'PeerRelayReady False']],
@@ -36,5 +35,5 @@ test.each([
 
 test('what holds up a deletion is told', () => {
   const metadata = { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['tailscale.com/finalizer'] }
-  expect(judged('Recorder', metadata).conditions[0]?.message).toContain('remove the finalizer tailscale.com/finalizer')
+  expect(judged('PeerRelay', metadata).conditions[0]?.message).toContain('remove the finalizer tailscale.com/finalizer')
 })
