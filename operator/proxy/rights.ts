@@ -27,7 +27,11 @@ export function rights(
     more = [],
     account,
     own,
-  }: { readonly more?: readonly Rule[]; readonly account?: string | undefined; readonly own?: Account | undefined } = {},
+  }: {
+    readonly more?: readonly Rule[]
+    readonly account?: string | undefined
+    readonly own?: Account | undefined
+  } = {},
 ): readonly KubeObject[] {
   const { name, namespace } = metadata
   const made = own?.name ?? name

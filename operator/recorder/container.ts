@@ -70,7 +70,7 @@ function environment(
   hasPage: boolean,
   users: readonly { readonly name: string; readonly value?: string | undefined }[] = [],
 ): readonly object[] {
-  const storage =
+  const destination =
     s3 === undefined
       ? [{ name: 'TSRECORDER_DST', value: `${dataFolder}/recordings` }]
       : [
@@ -83,7 +83,7 @@ function environment(
     socket,
     { name: 'CULVERT_RECORDER_LISTEN', value: uploads.TCPForward },
     { name: 'CULVERT_RECORDER_PORT', value: String(healthPort) },
-    ...storage,
+    ...destination,
     ...(hasPage
       ? [
           { name: 'TSRECORDER_UI', value: 'true' },

@@ -10,18 +10,18 @@ import {
   encoded,
   isUpstreamRecorder,
   isTrue,
-  madeFrom,
   madeUp,
   nextToReplace,
   ordinalOf,
   ownerKey,
   podAddresses,
+  podOf,
   type PodSpec,
   readyOf,
   type StatefulSetSpec,
   statusOf,
+  surplusOf,
   textsOf,
-  withClaims,
 } from './played-pods.ts'
 import { certificate, certificatesOf, type Replica, replicaChange } from './played-group.ts'
 import { type Change, type Fault, joined, type Joined, onlyState, stepOf, type Texts } from './played-state.ts'
@@ -58,8 +58,8 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     return { store: kept, source }
   }
   type Followed = ReturnType<typeof follow>
-  const [sets, allPods, allSecrets] = [follow(statefulSets), follow(pods), follow(secrets)]
-  const maps = follow(configMaps)
+  const [sets, allPods] = [follow(statefulSets), follow(pods)]
+  const [allSecrets, maps] = [follow(secrets), follow(configMaps)]
   const addresses = podAddresses()
 
   const join = (hostname: string, authKey: string): Promise<Joined> => {
@@ -90,20 +90,8 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
   }
 
   const createPod = async (set: KubeObject, ordinal: number, flight: Flight): Promise<void> => {
-    const { template, ...spec } = set['spec'] as StatefulSetSpec
-    const name = `${set.metadata.name}-${ordinal}`
-    const { apiVersion, kind } = set
-    const owner = { apiVersion, kind, name: set.metadata.name, uid: set.metadata.uid!, controller: true }
-    const labels = { ...template.metadata?.labels, 'apps.kubernetes.io/pod-index': String(ordinal) }
-    const annotations = madeFrom(template)
-    const metadata = { name, namespace, labels, annotations, ownerReferences: [owner] }
-    const pod = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata,
-      spec: { ...withClaims(template, spec, name), hostname: name },
-    }
-    await write(allPods, name, flight, (signal) => api.create(pods, pod, signal))
+    const pod = podOf(set, ordinal)
+    await write(allPods, pod.metadata.name, flight, (signal) => api.create(pods, pod, signal))
   }
 
   const deletePod = async ({ metadata: { name, uid = '' } }: KubeObject, flight: Flight): Promise<void> => {
@@ -112,10 +100,9 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
   }
 
   const change = async (name: string, texts: Change, flight: Flight): Promise<void> => {
-    const data = Object.fromEntries(
-      Object.entries(texts).map(([key, text]) => [key, text === null ? null : encoded(text)]),
-    )
-    if (Object.keys(data).length === 0) return
+    const entries = Object.entries(texts)
+    if (entries.length === 0) return
+    const data = Object.fromEntries(entries.map(([key, text]) => [key, text === null ? null : encoded(text)]))
     const patch = { type: 'merge', body: { data }, manager: 'tailscale-container' } as const
     await write(allSecrets, name, flight, (signal) => api.patch(secrets, { namespace, name }, patch, signal))
   }
@@ -210,11 +197,7 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     const isGoing = set === undefined || set.metadata.deletionTimestamp !== undefined
     const { replicas = 1, template } = (set?.['spec'] ?? {}) as Partial<StatefulSetSpec>
     const wanted = isGoing ? 0 : replicas
-    const surplus = own.filter((pod) => {
-      const { ownerReferences, deletionTimestamp } = pod.metadata
-      const isOfThis = ownerReferences?.[0]?.uid === set?.metadata.uid
-      return deletionTimestamp === undefined && (!isOfThis || ordinalOf(pod) >= wanted)
-    })
+    const surplus = surplusOf(own, set, wanted)
     for (const pod of surplus) await deletePod(pod, flight)
     if (set === undefined) return
     if (isGoing) {

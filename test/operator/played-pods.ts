@@ -108,3 +108,32 @@ export function nextToReplace(staying: readonly KubeObject[], template: Template
   }
   return undefined
 }
+
+/** The Pod that the controller of StatefulSets makes. */
+export function podOf(set: KubeObject, ordinal: number): KubeObject {
+  const { template, ...spec } = set['spec'] as StatefulSetSpec
+  const { apiVersion, kind, metadata } = set
+  const name = `${metadata.name}-${ordinal}`
+  const owner = { apiVersion, kind, name: metadata.name, uid: metadata.uid!, controller: true }
+  const labels = { ...template.metadata?.labels, 'apps.kubernetes.io/pod-index': String(ordinal) }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: metadata.namespace!,
+      labels,
+      annotations: madeFrom(template),
+      ownerReferences: [owner],
+    },
+    spec: { ...withClaims(template, spec, name), hostname: name },
+  }
+}
+
+/** Pods that a StatefulSet with so many replicas does not want, or that are of one before it. */
+export const surplusOf = (own: readonly KubeObject[], set: KubeObject | undefined, wanted: number): KubeObject[] =>
+  own.filter((pod) => {
+    const { ownerReferences, deletionTimestamp } = pod.metadata
+    const isOfThis = ownerReferences?.[0]?.uid === set?.metadata.uid
+    return deletionTimestamp === undefined && (!isOfThis || ordinalOf(pod) >= wanted)
+  })

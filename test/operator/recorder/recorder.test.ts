@@ -4,19 +4,11 @@ import { stringify } from 'yaml'
 import { UserError } from '../../../kube/controller/controller.ts'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { children } from '../../../operator/proxy/children.ts'
-import type { Device } from '../../../operator/proxy/request.ts'
 import { recorder } from '../../../operator/recorder/recorder.ts'
 import type { RecorderSpec } from '../../../operator/recorder/request.ts'
 import { settings, worldOf } from '../a-world.ts'
+import { made, s3, type Texts } from './a-recorder.ts'
 
-type Texts = Readonly<Record<string, string>>
-
-const made = (spec: RecorderSpec, name = 'rec', annotations: Texts = {}): KubeObject => ({
-  apiVersion: 'tailscale.com/v1alpha1',
-  kind: 'Recorder',
-  metadata: { name, uid: 'uid-1', annotations },
-  spec,
-})
 const planned = (object: KubeObject) => recorder.plan(object, worldOf(), settings).proxies!
 
 type Container = {
@@ -60,8 +52,6 @@ test('the objects of a Recorder are as they were', async () => {
     .join('---\n')
   await expect(text).toMatchFileSnapshot(join(import.meta.dirname, '../golden/recorder.yaml'))
 })
-
-const s3 = { endpoint: 's3.example.com', bucket: 'sessions', credentials: { secret: { name: 'keys' } } }
 
 describe('a Recorder', () => {
   it('is a node that hands on port 80 to the recorder beside the agent, with who it comes from', () => {
@@ -132,7 +122,7 @@ describe('recordings are kept', () => {
     expect(setOf(object).spec.template.spec.serviceAccountName).toBe('sessions')
     const accounts = objectsOf(object).filter(({ kind }) => kind === 'ServiceAccount')
     expect(accounts.map(({ metadata }) => metadata)).toMatchObject([{ name: 'sessions', annotations }])
-    const [binding] = objectsOf(object).filter(({ kind }) => kind === 'RoleBinding')
+    const binding = objectsOf(object).find(({ kind }) => kind === 'RoleBinding')
     expect(binding).toMatchObject({ metadata: { name: 'rec' }, subjects: [{ name: 'sessions' }] })
     expect(binding!['subjects']).toHaveLength(1)
   })
@@ -188,7 +178,7 @@ describe('what cannot be done is refused with the remedy', () => {
   ])('%s', (_title, object, message) => {
     const said = (): string => {
       try {
-        return String(planned(object))
+        return JSON.stringify(planned(object))
       } catch (error) {
         if (error instanceof UserError) return `${error.reason}: ${error.message}. ${error.remedy}`
         throw error
@@ -213,57 +203,4 @@ test('an annotation that is misspelt is told', () => {
       message: 'there is no annotation "culvert/volum"; did you mean culvert/volume?',
     },
   ])
-})
-
-describe('its status', () => {
-  const device = (more: Partial<Device> = {}): Device => ({
-    ordinal: 0,
-    id: 'n0',
-    fqdn: 'rec-0.lab.ts.net',
-    addresses: ['100.64.0.1'],
-    httpsEndpoint: 'rec-0.lab.ts.net',
-    isCurrent: true,
-    isReady: true,
-    ...more,
-  })
-  const reported = (spec: RecorderSpec, ...devices: Device[]) =>
-    recorder.report(made(spec), { devices, name: 'rec', refused: undefined }, worldOf(), settings)
-
-  it('has the devices, and the URL of the web page if there is one', () => {
-    const shown = { hostname: 'rec-0', tailnetIPs: ['100.64.0.1'] }
-    const { status, conditions } = reported({ enableUI: true }, device())
-    expect(status).toEqual({ devices: [{ ...shown, url: 'https://rec-0.lab.ts.net' }] })
-    expect(conditions).toMatchObject([{ type: 'RecorderReady', status: 'True', reason: 'RecorderCreated' }])
-    expect(reported({ storage: { s3 } }, device()).status).toEqual({ devices: [shown] })
-  })
-
-  it('has no URL in a tailnet without certificates, which is told', () => {
-    const { status, events } = reported({ enableUI: true }, device({ httpsEndpoint: 'no-https' }))
-    expect(status['devices']).toEqual([{ hostname: 'rec-0', tailnetIPs: ['100.64.0.1'] }])
-    expect(events).toMatchObject([{ reason: 'HTTPSNotEnabled', message: expect.stringContaining('no web page') }])
-    expect(reported({ storage: { s3 } }, device({ httpsEndpoint: 'no-https' })).events).toEqual([])
-  })
-
-  test.each<[string, readonly Device[]]>([
-    ['before there is a device', []],
-    ['before it has joined', [device({ fqdn: undefined })]],
-    ['while its Pod is not ready', [device({ isReady: false })]],
-    ['with what an earlier Pod has left', [device({ isCurrent: false })]],
-  ])('is not ready %s', (_title, devices) => {
-    const { status, conditions } = reported({ enableUI: true }, ...devices)
-    const [type, reason] = ['RecorderReady', 'RecorderCreating']
-    expect(conditions).toEqual([{ type, status: 'False', reason, message: '0 of 1 device is up' }])
-    expect(status).toEqual({ devices: [] })
-  })
-
-  test.each([
-    ['RecorderTailnetUnavailable', 'invalid', 'RecorderTailnetUnavailable'],
-    ['NotSupportedByAgent', 'invalid', 'RecorderInvalid'],
-    ['NotOwned', 'failed', 'RecorderCreationFailed'],
-    ['ProxyRemoved', 'pending', 'RecorderCreating'],
-  ] as const)('says why it is refused: %s', (reason, as, said) => {
-    const refused = { as, reason, message: 'why' }
-    const { conditions } = recorder.report(made({}), { devices: [], name: 'rec', refused }, worldOf(), settings)
-    expect(conditions).toEqual([{ type: 'RecorderReady', status: 'False', reason: said, message: 'why' }])
-  })
 })
