@@ -1,4 +1,5 @@
 import { some } from '../../lib/some.ts'
+import { type FiguresAnswer, figureLines } from './figures.ts'
 
 /** Renders the answer of `/status` for people: one fact per line, problems marked. */
 export function renderStatus(status: StatusAnswer): string {
@@ -11,6 +12,7 @@ export function renderStatus(status: StatusAnswer): string {
     ),
     `tailscaled: ${status.tailscaled.phase}, ${status.tailscaled.state ?? 'state unknown'}, ${status.tailscaled.restarts} restarts`,
     `node: ${status.node.name ?? 'unknown'} ${status.node.addresses.join(' ')}`.trimEnd(),
+    ...(status.node.keyExpiry === null ? [] : [`its key expires at ${status.node.keyExpiry}`]),
     ...status.targets.map(({ address, forwarded, problem, from }) =>
       forwarded ? `target ${address}: from ${from.join(' ')}` : `target ${address}: ! ${problem ?? 'not forwarded'}`,
     ),
@@ -19,6 +21,7 @@ export function renderStatus(status: StatusAnswer): string {
     ...dnsLines(status),
     ...egressLines(status),
     ...serviceLines(status),
+    ...figureLines(status),
     ...certificateLines(status),
     ...serveLines(status),
     ...status.rejected.map(
@@ -102,7 +105,7 @@ function serveLines({ serve }: StatusAnswer): string[] {
 }
 
 /** The fields of the answer that are rendered. */
-export type StatusAnswer = {
+export type StatusAnswer = FiguresAnswer & {
   readonly version: string
   readonly ready: boolean
   readonly checks: Readonly<
@@ -117,7 +120,11 @@ export type StatusAnswer = {
     >
   >
   readonly tailscaled: { readonly phase: string; readonly state: string | null; readonly restarts: number }
-  readonly node: { readonly name: string | null; readonly addresses: readonly string[] }
+  readonly node: {
+    readonly name: string | null
+    readonly addresses: readonly string[]
+    readonly keyExpiry: string | null
+  }
   readonly targets: readonly {
     readonly address: string
     readonly forwarded: boolean
