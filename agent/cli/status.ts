@@ -1,3 +1,4 @@
+import { byteCount } from '../../lib/byte-count.ts'
 import { some } from '../../lib/some.ts'
 import { type FiguresAnswer, figureLines } from './figures.ts'
 
@@ -50,6 +51,10 @@ function relayLines({ relay }: StatusAnswer): string[] {
   return [
     `forwarded by the agent: ${relay.connections} connections, ${relay.sessions} UDP clients; ` +
       `refused: ${relay.refusedConnections} connections, ${dropped} datagrams`,
+    ...Object.entries(relay.bytes).map(
+      ([protocol, { toBytes, fromBytes }]) =>
+        `  ${protocol}: ${byteCount(toBytes)} there, ${byteCount(fromBytes)} back`,
+    ),
     ...(relay.evictedSessions === 0
       ? []
       : [`  ! ${relay.evictedSessions} UDP clients were given up, since there were too many`]),
@@ -138,6 +143,7 @@ export type StatusAnswer = FiguresAnswer & {
     readonly sessions: number
     readonly evictedSessions: number
     readonly droppedDatagrams: Readonly<Record<string, number>>
+    readonly bytes: Readonly<Record<string, { readonly toBytes: number; readonly fromBytes: number }>>
   } | null
   readonly dns: {
     readonly name: string
