@@ -40,12 +40,10 @@ export function figureLines({ traffic, peers, udpErrors }: FiguresAnswer): strin
   )
   return [
     ...trafficLines(traffic),
-    ...all
-      .slice(0, most)
-      .map(({ name, path, via, lastHandshake }) => {
-        const how = via === null ? 'idle' : `${path} by ${via}`
-        return `peer ${name}: ${how}, ${lastHandshake === null ? 'no handshake yet' : `handshake at ${lastHandshake}`}`
-      }),
+    ...all.slice(0, most).map(({ name, path, via, lastHandshake }) => {
+      const how = via === null ? 'idle' : `${path} by ${via}`
+      return `peer ${name}: ${how}, ${lastHandshake === null ? 'no handshake yet' : `handshake at ${lastHandshake}`}`
+    }),
     ...andMore(all.length, 'peers'),
     ...(errors.length === 0 ? [] : [`! datagrams that the kernel dropped: ${errors.join(', ')}`]),
   ]

@@ -65,8 +65,7 @@ export function withReading(
 export function shown({ services, gone }: Accounts): readonly Omit<Account, 'named'>[] {
   const all = [...services.values()]
   const others = new Map(gone)
-  for (const { kind, named, counts } of all)
-    if (!named) others.set(kind, plus(others.get(kind) ?? noCounts, counts))
+  for (const { kind, named, counts } of all) if (!named) others.set(kind, plus(others.get(kind) ?? noCounts, counts))
   return [
     ...all.filter(({ named }) => named),
     ...[...others].map(([kind, counts]) => ({ kind, service: '(others)', counts })),

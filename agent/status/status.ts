@@ -27,7 +27,10 @@ export type StatusContext = {
 }
 
 /** The whole state for people and programs; docs/operations.md documents the shape. */
-export function statusView(world: World, { version, since, now, figures = {} }: StatusContext): Record<string, unknown> {
+export function statusView(
+  world: World,
+  { version, since, now, figures = {} }: StatusContext,
+): Record<string, unknown> {
   const { settings, daemon, tailnet, reports, lifecycle } = world
   const reasons = notReady(world)
   return {

@@ -78,8 +78,7 @@ function chainsOf(way: string, places: readonly Place[]): string[] {
   ]
 }
 
-const chain = (name: string, rules: readonly string[]): string =>
-  `chain ${name} {\n    ${rules.join('\n    ')}\n  }`
+const chain = (name: string, rules: readonly string[]): string => `chain ${name} {\n    ${rules.join('\n    ')}\n  }`
 
 /** The table, as commands that replace the one of an earlier agent. */
 export function renderTraffic({ device, ingress, egress, unmapped }: CountedModes): string {
