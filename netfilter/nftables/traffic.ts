@@ -23,20 +23,29 @@ const kinds = ['carried', 'begun', 'refused'] as const
 type Kind = (typeof kinds)[number]
 
 /** Where flows are sent to: its set of each kind has this type, and elements by this key. */
-type Place = { readonly name: string; readonly type: string; readonly key: string; readonly protocols?: true }
+type Place = {
+  readonly name: string
+  readonly type: string
+  readonly key: string
+  /** The protocols of its errors. */
+  readonly icmp: readonly ('icmp' | 'icmpv6')[]
+  /** Whether the key has a port. */
+  readonly ports?: true
+}
 
 const addresses: readonly Place[] = [
-  { name: '4', type: 'ipv4_addr', key: 'ct original ip daddr' },
-  { name: '6', type: 'ipv6_addr', key: 'ct original ip6 daddr' },
+  { name: '4', type: 'ipv4_addr', key: 'ct original ip daddr', icmp: ['icmp'] },
+  { name: '6', type: 'ipv6_addr', key: 'ct original ip6 daddr', icmp: ['icmpv6'] },
 ]
 const egressPlace: Readonly<Record<NonNullable<CountedModes['egress']>, Place>> = {
   'by-port': {
     name: 'ports',
     type: 'nf_proto . inet_proto . inet_service',
     key: 'meta nfproto . ct protocol . ct original proto-dst',
-    protocols: true,
+    icmp: ['icmp', 'icmpv6'],
+    ports: true,
   },
-  together: { name: 'pod', type: 'nf_proto', key: 'meta nfproto' },
+  together: { name: 'pod', type: 'nf_proto', key: 'meta nfproto', icmp: ['icmp', 'icmpv6'] },
 }
 
 /** Every set is `dynamic`: the kernel itself adds an element with the first packet, so that nothing follows services. */
@@ -56,7 +65,7 @@ function chainsOf(way: string, places: readonly Place[]): string[] {
   if (places.length === 0) return []
   const each = (rule: (place: Place) => string): string[] => places.map(rule)
   /** nft must know that there are ports before it reads one. */
-  const withPorts = ({ protocols }: Place): string => (protocols === true ? 'meta l4proto { tcp, udp } ' : '')
+  const withPorts = ({ ports }: Place): string => (ports === true ? 'meta l4proto { tcp, udp } ' : '')
   return [
     chain(`${way}_early`, [
       'ct status & dnat == 0 accept',
@@ -67,8 +76,8 @@ function chainsOf(way: string, places: readonly Place[]): string[] {
         (place) =>
           `ct direction reply tcp flags & (rst | ack) == (rst | ack) tcp sequence 0 ${count('refused', place)}`,
       ),
-      ...['icmp', 'icmpv6'].flatMap((icmp) =>
-        each((place) => `ct direction reply ${icmp} type destination-unreachable ${count('refused', place)}`),
+      ...places.flatMap((place) =>
+        place.icmp.map((icmp) => `ct direction reply ${icmp} type destination-unreachable ${count('refused', place)}`),
       ),
     ]),
     chain(way, [
