@@ -3,6 +3,7 @@ import type { Backend } from '../../netfilter/backend.ts'
 import { standingPlan } from '../forwarding/reconciler.ts'
 import type { Context } from '../world/context.ts'
 import { logProblems } from '../world/log-problems.ts'
+import type { World } from '../world/world.ts'
 import { type Accounts, isStale, noAccounts, withReading } from './accounts.ts'
 import { events } from './log-events.ts'
 import { countedModes, ownersOf } from './owners.ts'
@@ -17,7 +18,7 @@ export type TrafficFigures = {
 }
 
 /**
- * Has the kernel count, once the rules are in place, and gives a function that reads the counters: nothing is read
+ * Has the kernel count, once start-up is complete and the rules are in place, and gives a function that reads the counters: nothing is read
  * unless somebody asks. It never rejects; undefined where rules forward nothing.
  */
 export function trafficReader(
@@ -63,6 +64,8 @@ export function trafficReader(
     await looking
     return { since, problem, accounts }
   }
-  store.until((world) => standingPlan(world) !== undefined, signal).then(read, () => {})
+  // Not before: the start is not to wait for it.
+  const isStarted = (world: World): boolean => world.lifecycle.startedAt !== undefined
+  store.until((world) => isStarted(world) && standingPlan(world) !== undefined, signal).then(read, () => {})
   return read
 }

@@ -55,5 +55,5 @@ export async function expectCounted(
   expect(after.closed.refused - before.closed.refused).toBe(2)
   const shown = (await proxy.command('status')).stdout
   expect(shown).toMatch(new RegExp(` ${open.service}: .* there, .* back, \\d+ connections, \\d+ refused$`, 'm'))
-  expect((await proxy.command('ruleset')).stdout).toMatch(/^ {2}\d.* MiB there, /m)
+  expect((await proxy.command('ruleset')).stdout).toMatch(/^ {2}\d+\.\d [KM]iB there, /m)
 }

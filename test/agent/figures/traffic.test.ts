@@ -29,14 +29,14 @@ function played() {
 const counted = (toBytes: number): Reading => new Map([['100.64.0.1', { ...noCounts, toBytes }]])
 const modes: CountedModes = { device: 'tailscale0', ingress: true, egress: undefined, unmapped: false }
 
-it('counting begins with the rules, and nothing is read until somebody asks', async () => {
+it('counting begins when start-up is complete, and nothing is read until somebody asks', async () => {
   const world = aWorld()
   const { context, store } = aContext({ ...world, reports: {} })
   const { kernel, backend } = played()
   const read = trafficReader(context, backend)
   expect(await read()).toMatchObject({ since: undefined, problem: undefined })
   expect(kernel.begun).toEqual([])
-  store.update(() => world)
+  store.update(() => ({ ...world, lifecycle: { startedAt: new Date(0) } }))
   await expect.poll(() => kernel.begun).toEqual([modes])
   expect(kernel.reads).toBe(0)
   kernel.counts = counted(7)

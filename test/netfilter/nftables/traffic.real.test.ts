@@ -97,7 +97,7 @@ it('out of the tailnet, everything is counted for each address, and what has no 
   await counters.begin({ ...modes, ingress: true, egress: undefined, unmapped: true })
   const absent = { v4: '100.64.0.77', v6: 'fd7a:115c:a1e0::77' }
   for (const family of families) {
-    await bed.host('peer').exec(['ip', 'route', 'add', absent[family], 'dev', 'tunnel'])
+    await bed.host('peer').exec(['ip', 'route', 'add', absent[family], 'via', own[family], 'dev', 'tunnel'])
     await exchange('peer', own[family], 'tcp', 50_000)
     await expect(ask(bed.host('peer'), { to: own[family], protocol: 'tcp', port: 7001 })).rejects.toThrow()
     await expect(ask(bed.host('peer'), { to: absent[family], protocol: 'tcp' })).rejects.toThrow('ECONNREFUSED')
