@@ -3,10 +3,9 @@ import { families, type Family } from '../../lib/address.ts'
 
 /** Why the kernel has dropped datagrams of the Pod, tailscaled's above all, by its own names. */
 const reasons = { 'receive-buffer': 'RcvbufErrors', 'send-buffer': 'SndbufErrors', checksum: 'InCsumErrors' } as const
-export type UdpError = keyof typeof reasons
 
 /** How many datagrams the kernel has dropped since the Pod's network exists. */
-export type UdpErrors = Readonly<Partial<Record<Family, Readonly<Record<UdpError, number>>>>>
+export type UdpErrors = Readonly<Partial<Record<Family, Readonly<Record<string, number>>>>>
 
 /** Reads the counters of this network namespace; a family that the kernel lacks is absent. `root` prefixes /proc. */
 export async function readUdpErrors(root: string): Promise<UdpErrors> {
@@ -24,8 +23,5 @@ export function parseUdpErrors(snmp: string, snmp6: string): UdpErrors {
   const of6 = new Map([...snmp6.matchAll(/^Udp6(\w+)\s+(\d+)$/gm)].map(([, name = '', value]) => [name, Number(value)]))
   const read = (known: ReadonlyMap<string, number>) =>
     Object.fromEntries(Object.entries(reasons).map(([reason, name]) => [reason, known.get(name) ?? 0]))
-  return {
-    ...(of4.size > 0 && { 4: read(of4) }),
-    ...(of6.size > 0 && { 6: read(of6) }),
-  } as UdpErrors
+  return { ...(of4.size > 0 && { 4: read(of4) }), ...(of6.size > 0 && { 6: read(of6) }) }
 }

@@ -74,8 +74,8 @@ export async function removeRules(run: RunCommand, log: Log, inUse: readonly str
 
 /** For an agent that uses iptables: what an earlier one wrote with nftables. `tables` is nft's list of them. */
 export async function removeOwnTable(run: RunCommand, log: Log, tables: string): Promise<void> {
-  const ours = [tableName, trafficTable].map((name) => `table inet ${name}`)
-  const left = tables.split('\n').filter((line) => ours.includes(line))
+  const ours = new Set([tableName, trafficTable].map((name) => `table inet ${name}`))
+  const left = tables.split('\n').filter((line) => ours.has(line))
   if (left.length === 0) return
   const input = left.map((table) => `delete ${table}\n`).join('')
   await run('nft', applyInput, { input }).catch((error: unknown) => {

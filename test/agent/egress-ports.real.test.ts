@@ -86,7 +86,7 @@ it('all other ports reach the target, and so do these when they are no longer ex
 it('what goes to the target is counted, how it is reached is shown, and the dashboard for proxies finds all of it', async () => {
   const of = { service: 'db.lab.ts.net.' }
   await proxy.until(({ node }) => node.online === true)
-  await expectCounted(proxy, bed.host('app'), proxy.host.address as Record<'v4' | 'v6', string>, {
+  await expectCounted(proxy, bed.host('app'), proxy.host.address, {
     open: { ...of, port: 7000 },
     closed: { ...of, port: 7009 },
   })
