@@ -69,7 +69,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   )
   const unprivileged = await measureUnprivileged(agentOf(bundle), size, steps)
   const egress = await measureEgress(contestants(bundle), size.egress, steps)
-  const counting = await measureCounting(size.counting, steps)
+  const counting = await measureCounting(agentOf(bundle), size.counting, steps)
   const iptables = await measureIptables(contestants(bundle), size.iptables, steps)
   const earlier =
     before === undefined
@@ -114,7 +114,9 @@ const parts = {
   },
   counting: {
     count: countingSteps,
-    measure: async (_bundle: string, size: Size, steps: Progress) => [await measureCounting(size.counting, steps)],
+    measure: async (bundle: string, size: Size, steps: Progress) => [
+      await measureCounting(agentOf(bundle), size.counting, steps),
+    ],
   },
   iptables: {
     count: iptablesSteps,

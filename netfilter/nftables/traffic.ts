@@ -68,6 +68,8 @@ function chainsOf(way: string, places: readonly Place[]): string[] {
   const withPorts = ({ ports }: Place): string => (ports === true ? 'meta l4proto { tcp, udp } ' : '')
   return [
     chain(`${way}_early`, [
+      // Flows of datagrams are `assured` only after two seconds.
+      'ct status & (dnat | confirmed | seen-reply) == (dnat | confirmed | seen-reply) meta l4proto != tcp return',
       'ct status & dnat == 0 accept',
       // The kernel confirms a flow when its first packet has passed: one that is repeated does not count again.
       ...each((place) => `ct status & confirmed == 0 ${withPorts(place)}${count('begun', place)}`),
