@@ -18,8 +18,8 @@ export type TrafficFigures = {
 }
 
 /**
- * Has the kernel count, once start-up is complete and the rules are in place, and gives a function that reads the counters: nothing is read
- * unless somebody asks. It never rejects; undefined where rules forward nothing.
+ * Has the kernel count, once start-up is complete and the rules are in place, and gives a function that reads the
+ * counters: nothing is read unless somebody asks. It never rejects; undefined where rules forward nothing.
  */
 export function trafficReader(
   context: Pick<Context, 'store' | 'log' | 'clock' | 'signal'>,
@@ -30,7 +30,7 @@ export function trafficReader(
   if (backend === undefined || modes === undefined) return async () => undefined
   const { name, traffic } = backend
   if (traffic === undefined) {
-    const problem = `${name} has no counters for it: nftables has`
+    const problem = `only nftables can, and the firewall is ${name}`
     return async () => ({ since: undefined, problem, accounts: noAccounts })
   }
 
