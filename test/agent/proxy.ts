@@ -58,6 +58,10 @@ export type Status = {
     readonly hosted?: boolean | null
     readonly problems: readonly string[]
   }[]
+  readonly relay: {
+    readonly begunSessions: number
+    readonly bytes: Readonly<Record<'tcp' | 'udp', { readonly toBytes: number; readonly fromBytes: number }>>
+  } | null
   readonly traffic: {
     readonly problem: string | null
     readonly services: readonly (Counts & { readonly kind: string; readonly service: string })[]
