@@ -18,6 +18,12 @@ export type TrafficFigures = {
 }
 
 /**
+ * How long a reader waits for the present figures, in ms, and gets the last ones then: less than a command waits for the
+ * agent. nft takes a second to list what 20,000 services have had.
+ */
+const patienceMs = 3000
+
+/**
  * Has the kernel count, once start-up is complete and the rules are in place, and gives a function that reads the
  * counters: nothing is read unless somebody asks. It never rejects; undefined where rules forward nothing.
  */
@@ -61,7 +67,9 @@ export function trafficReader(
   const read = async (): Promise<TrafficFigures> => {
     // Simultaneous readers share one run of nft.
     looking ??= look().finally(() => (looking = undefined))
-    await looking
+    const over = new AbortController()
+    await Promise.race([looking, clock.sleep(patienceMs, over.signal)])
+    over.abort()
     return { since, problem, accounts }
   }
   // Not before: the start is not to wait for it.

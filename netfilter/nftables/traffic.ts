@@ -15,9 +15,6 @@ export const trafficTable = `${tableName}-traffic`
  */
 const mostElements = 524_288
 
-/** Less than a command waits for the agent, in ms; a listing of 20,000 elements takes some 300. */
-const timeoutMs = 4000
-
 /** What a set counts: all packets, the first of a flow, answers that refuse one. */
 const kinds = ['carried', 'begun', 'refused'] as const
 type Kind = (typeof kinds)[number]
@@ -135,7 +132,7 @@ export function renderTraffic({ device, ingress, egress, unmapped }: CountedMode
 export function trafficCounters(run: RunCommand): Traffic & { readonly remove: () => Promise<void> } {
   let last: Promise<unknown> | undefined
   let removed = false
-  const load = (input: string): Promise<string> => run('nft', applyInput, { input, timeoutMs })
+  const load = (input: string): Promise<string> => run('nft', applyInput, { input })
   return {
     begin: async (modes) => {
       if (removed) return
@@ -144,7 +141,7 @@ export function trafficCounters(run: RunCommand): Traffic & { readonly remove: (
     },
     read: async () => {
       try {
-        return readTraffic(await run('nft', ['-j', 'list', 'table', 'inet', trafficTable], { timeoutMs }))
+        return readTraffic(await run('nft', ['list', 'table', 'inet', trafficTable]), trafficTable)
       } catch (error) {
         if (isAbsent(error)) return undefined
         throw error

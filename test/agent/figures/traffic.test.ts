@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { trafficReader } from '../../../agent/figures/traffic.ts'
 import { type CountedModes, noCounts, type Reading } from '../../../netfilter/traffic.ts'
+import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { aContext } from '../a-context.ts'
 import { aWorld } from '../a-world.ts'
 
@@ -84,4 +85,26 @@ it('with iptables there are none, and nothing where no rules forward', async () 
   expect(await trafficReader(context, undefined)()).toBeUndefined()
   const served = aContext(aWorld({}, { TS_USERSPACE: 'true' }))
   expect(await trafficReader(served.context, played().backend)()).toBeUndefined()
+})
+
+it('a reader gets the last figures when the present ones take long', async () => {
+  const clock = new VirtualClock()
+  const { context } = aContext(aWorld(), { clock })
+  const { kernel, backend } = played()
+  const slow = Promise.withResolvers<Reading>()
+  let slowly = false
+  const read = trafficReader(context, {
+    ...backend,
+    traffic: { ...backend.traffic, read: () => (slowly ? slow.promise : backend.traffic.read()) },
+  })
+  await read()
+  kernel.counts = counted(7)
+  await read()
+  slowly = true
+  const bytes = async () => [...(await read())!.accounts.services.values()].map(({ counts }) => counts.toBytes)
+  const waiting = bytes()
+  await clock.advance(3000)
+  expect(await waiting).toEqual([7])
+  slow.resolve(counted(9))
+  expect(await bytes()).toEqual([9])
 })
