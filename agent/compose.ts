@@ -12,6 +12,7 @@ import { events as endpointEvents } from './endpoints/log-events.ts'
 import { scrape } from './endpoints/scrape.ts'
 import { openStatusSocket } from './endpoints/socket.ts'
 import { contactTargets } from './forwarding/contact.ts'
+import { figuresReader } from './figures/figures.ts'
 import { keepForwarding } from './forwarding/keep.ts'
 import { resetConnections } from './forwarding/reset-connections.ts'
 import { bootDeadline } from './lifecycle/deadline.ts'
@@ -101,7 +102,8 @@ export async function compose(
     named,
   }
   const problems = logProblems('the endpoints', endpointEvents.problem, context)
-  const socket = await openStatusSocket(settings.statusSocket, { observed, version, log, clock, problems })
+  const figures = figuresReader(context, backend)
+  const socket = await openStatusSocket(settings.statusSocket, { observed, version, figures, log, clock, problems })
   const closing = (server: NonNullable<typeof socket>, name: string): void =>
     stop.at('closing the endpoints', async () => {
       await close(server)
@@ -109,7 +111,7 @@ export async function compose(
     })
   if (socket !== undefined) closing(socket, `status socket ${settings.statusSocket}`)
   const startTime = performance.timeOrigin / 1000
-  const metrics = scrape({ observed, version, startTime, api, clock, timeoutMs: timings.statusTimeout })
+  const metrics = scrape({ observed, version, startTime, api, figures, clock, timeoutMs: timings.statusTimeout })
   const preshutdown = settings.egressServicesDirectory === undefined ? undefined : preshutdownRoute(context)
   for (const listener of listeners(settings, observed, metrics, preshutdown)) {
     closing(await openListener(listener, problems), `HTTP server at ${listener.address.text}`)

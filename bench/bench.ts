@@ -6,6 +6,7 @@ import { buildAgent } from '../tools/build.ts'
 import { startBenchBed, type BenchBed } from './bench-bed.ts'
 import { agentOf, type Contestant, contestants } from './contestant.ts'
 import { apiServerSteps, measureApiServer } from './apiserver/apiserver.ts'
+import { countingSteps, measureCounting } from './egress/counting.ts'
 import { earlierSteps, egressSteps, measureEarlier, measureEgress } from './egress/egress.ts'
 import { firstByteSteps, measureFirstByte } from './first-byte.ts'
 import { clusterFacts, gatherFacts } from './facts.ts'
@@ -48,6 +49,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       trafficSteps +
       unprivilegedSteps +
       egressSteps +
+      countingSteps +
       iptablesSteps +
       serveSteps +
       podStartingSteps +
@@ -67,6 +69,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   )
   const unprivileged = await measureUnprivileged(agentOf(bundle), size, steps)
   const egress = await measureEgress(contestants(bundle), size.egress, steps)
+  const counting = await measureCounting(agentOf(bundle), size.counting, steps)
   const iptables = await measureIptables(contestants(bundle), size.iptables, steps)
   const earlier =
     before === undefined
@@ -87,6 +90,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       ...onHosts.sections,
       ...unprivileged,
       ...egress,
+      counting,
       ...iptables,
       ...earlier,
       ...serve,
@@ -107,6 +111,12 @@ const parts = {
   unprivileged: {
     count: unprivilegedSteps,
     measure: (bundle: string, size: Size, steps: Progress) => measureUnprivileged(agentOf(bundle), size, steps),
+  },
+  counting: {
+    count: countingSteps,
+    measure: async (bundle: string, size: Size, steps: Progress) => [
+      await measureCounting(agentOf(bundle), size.counting, steps),
+    ],
   },
   iptables: {
     count: iptablesSteps,
@@ -129,6 +139,7 @@ const parts = {
 
 const needs = {
   unprivileged: [],
+  counting: [],
   iptables: ['cluster'],
   operator: ['cluster'],
   apiserver: ['cluster', 'compared'],

@@ -9,7 +9,7 @@ import { markdown, sectionText, tableOf } from './report.ts'
 import type { Section } from './section.ts'
 import { full, quick } from './size.ts'
 
-const help = `npm run bench -- [--quick] [--unprivileged | --iptables | --operator | --apiserver | --first-byte] [--commit ID] [--before FILE]
+const help = `npm run bench -- [--quick] [--unprivileged | --counting | --iptables | --operator | --apiserver | --first-byte] [--commit ID] [--before FILE]
 
 Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; L3 ingress without privilege beside kernel mode; the rules and agents of ProxyGroup egress, with iptables, too; HTTPS sites; then, as Pods of
 a cluster, start, memory, requests to the API server, probes and HTTPS sites; and the sizes of the images. Installs and builds what is missing,
@@ -17,6 +17,7 @@ prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left
 
   --quick         fewer and shorter repeats, prints only
   --unprivileged  only L3 ingress without privilege; prints Markdown only
+  --counting      only what counting traffic costs; prints Markdown only
   --iptables      only both agents with iptables; prints Markdown only, after about eight minutes
   --operator      only the operator with 500 Services; prints Markdown only
   --apiserver     only the API server proxy; prints Markdown only
@@ -29,6 +30,7 @@ It takes about thirty-three minutes, and needs a machine that does nothing else 
 const options = {
   quick: { type: 'boolean', default: false },
   unprivileged: { type: 'boolean', default: false },
+  counting: { type: 'boolean', default: false },
   iptables: { type: 'boolean', default: false },
   operator: { type: 'boolean', default: false },
   apiserver: { type: 'boolean', default: false },
@@ -49,7 +51,7 @@ await main(
       return 0
     }
     const size = values.quick ? quick : full
-    const part = (['unprivileged', 'iptables', 'operator', 'apiserver', 'first-byte'] as const).find(
+    const part = (['unprivileged', 'counting', 'iptables', 'operator', 'apiserver', 'first-byte'] as const).find(
       (name) => values[name],
     )
     if (part !== undefined) {

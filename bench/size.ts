@@ -3,6 +3,7 @@ import type { FirstByteSize } from './first-byte.ts'
 import type { AddingSize } from './egress/adding.ts'
 import type { AgentsSize } from './egress/agents.ts'
 import type { BeforeSize } from './egress/before.ts'
+import type { CountingSize } from './egress/counting.ts'
 import type { EndToEndSize } from './egress/end-to-end.ts'
 import type { PacketsSize } from './egress/packets.ts'
 import type { StreamsSize } from './egress/streams.ts'
@@ -33,6 +34,7 @@ export type Size = {
     readonly before: BeforeSize
     readonly endToEnd: EndToEndSize
   }
+  readonly counting: CountingSize
   readonly iptables: IptablesSize
   readonly operator: OperatorSize
   readonly apiServer: ApiServerSize
@@ -63,6 +65,7 @@ export const full: Size = {
     before: { repeats: 7, changes: 5, idle: 4 },
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },
   },
+  counting: { repeats: 11, flows: 1000, messages: 5000, seconds: 2 },
   iptables: {
     agents: { more: { repeats: 5, times: 2 }, endToEnd: { repeats: 3, messages: 3000, seconds: 1 } },
     rules: { packets: { repeats: 9, flows: 1000, messages: 2000 }, streams: { repeats: 5, seconds: 1 } },
@@ -92,6 +95,7 @@ export const quick: Size = {
     before: { repeats: 2, changes: 2, idle: 3 },
     endToEnd: { repeats: 1, messages: 1000, seconds: 2 },
   },
+  counting: { repeats: 3, flows: 200, messages: 1000, seconds: 1 },
   iptables: {
     agents: { more: { repeats: 1, times: 2 }, endToEnd: { repeats: 1, messages: 500, seconds: 1 } },
     rules: { packets: { repeats: 1, flows: 500, messages: 500 }, streams: { repeats: 1, seconds: 1 } },

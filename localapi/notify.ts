@@ -24,6 +24,8 @@ export type Self = {
   readonly addresses: readonly Address[]
   /** Absent if the node has none: then it belongs to a user. */
   readonly tags?: readonly string[]
+  /** When its key expires; absent if it does not. */
+  readonly keyExpiry?: Date
 }
 
 /** The used part of a bus message; an absent field means unchanged. */
@@ -68,6 +70,7 @@ const peerStatus = z.object({
   Online: optional(z.boolean()),
   Tags: names,
   CapMap: capMap,
+  KeyExpiry: optional(z.string()),
 })
 const node = z.object({
   StableID: z.string(),
@@ -75,6 +78,7 @@ const node = z.object({
   Addresses: names,
   Tags: names,
   CapMap: capMap,
+  KeyExpiry: optional(z.string()),
 })
 const warning = z.object({ Title: optional(z.string()), Text: optional(z.string()) })
 const statusSchema = z.object({
@@ -180,11 +184,18 @@ const present = (addresses: readonly (Address | undefined)[]): Address[] =>
 const tagsOf = ({ Tags }: { readonly Tags?: readonly string[] | null | undefined }): Pick<Self, 'tags'> =>
   Tags && Tags.length > 0 ? { tags: Tags } : {}
 
+/** Go writes the year 1 for a key that does not expire. */
+function expiryOf({ KeyExpiry }: { readonly KeyExpiry?: string | null | undefined }): Pick<Self, 'keyExpiry'> {
+  const keyExpiry = new Date(KeyExpiry ?? Number.NaN)
+  return keyExpiry.getTime() > 0 ? { keyExpiry } : {}
+}
+
 const selfOfNode = (value: z.infer<typeof node>): Self => ({
   id: value.StableID,
   name: value.Name,
   addresses: present((value.Addresses ?? []).map(parseSingleAddressPrefix)),
   ...tagsOf(value),
+  ...expiryOf(value),
 })
 
 const selfOfStatus = (value: z.infer<typeof peerStatus>): Self => ({
@@ -192,6 +203,7 @@ const selfOfStatus = (value: z.infer<typeof peerStatus>): Self => ({
   name: value.DNSName,
   addresses: present((value.TailscaleIPs ?? []).map(parseAddress)),
   ...tagsOf(value),
+  ...expiryOf(value),
 })
 
 function hostedOf(capabilities: NonNullable<z.infer<typeof capMap>>): string[] {

@@ -3,6 +3,7 @@ import type { Feed, RunCommand } from '../lib/command.ts'
 import type { Log } from '../lib/log.ts'
 import type { IsGone } from './flows.ts'
 import type { ForwardingTable } from './table.ts'
+import type { Traffic } from './traffic.ts'
 
 /** The firewall that forwards in the kernel. */
 export type Backend = {
@@ -18,6 +19,8 @@ export type Backend = {
   readonly watch: (changed: () => void, signal: AbortSignal) => Promise<void>
   /** Removes what upstream's agent left in this network namespace, once our own rules are in place. */
   readonly removeLeftovers: () => Promise<void>
+  /** Undefined if it cannot count. */
+  readonly traffic?: Traffic
 }
 
 /** A backend in the kernel. */

@@ -7,14 +7,24 @@ export type DropReason =
   /** The backend's host refused an earlier one, or the kernel refused to send. */
   | 'refused'
 
+/** What was passed on, since the start. */
+export type Passed = {
+  /** Connections or sessions. */
+  readonly begun: number
+  /** Bytes to backends. */
+  readonly toBytes: number
+  /** Bytes from them. */
+  readonly fromBytes: number
+}
+
 export type RelayCounts = {
-  readonly tcp: {
+  readonly tcp: Passed & {
     /** Open connections. */
     readonly connections: number
     /** Connections that no backend accepted, or that were too many. */
     readonly refused: number
   }
-  readonly udp: {
+  readonly udp: Passed & {
     /** Open sessions. */
     readonly sessions: number
     /** Sessions that were ended early, since there were too many. */

@@ -20,6 +20,9 @@ export class TcpRelay {
   readonly #connections = new Set<Connection>()
   #clients = 0
   #refused = 0
+  #begun = 0
+  /** Of connections that are over. */
+  #over = { toBytes: 0, fromBytes: 0 }
 
   /**
    * `connectMs`: how long a backend may take to accept a connection until another one is tried. `limit`: the most
@@ -66,7 +69,13 @@ export class TcpRelay {
   }
 
   counts(): RelayCounts['tcp'] {
-    return { connections: this.#connections.size, refused: this.#refused }
+    let { toBytes, fromBytes } = this.#over
+    for (const { client, toBackend } of this.#connections) {
+      toBytes += client.bytesRead
+      fromBytes += toBackend.bytesRead
+    }
+    const { size } = this.#connections
+    return { connections: size, refused: this.#refused, begun: this.#begun, toBytes, fromBytes }
   }
 
   #pass(client: Socket, [backend, ...others]: readonly Target[]): void {
@@ -103,6 +112,7 @@ export class TcpRelay {
   #join(connection: Connection): void {
     const { client, toBackend } = connection
     this.#connections.add(connection)
+    this.#begun += 1
     let open = 2
     for (const [from, to] of [
       [client, toBackend],
@@ -113,9 +123,15 @@ export class TcpRelay {
       from.on('error', () => to.resetAndDestroy())
       from.on('close', () => {
         open -= 1
-        if (open === 0) this.#connections.delete(connection)
+        if (open === 0) this.#leave(connection)
         else if (!from.readableEnded) to.resetAndDestroy()
       })
     }
+  }
+
+  #leave(connection: Connection): void {
+    this.#connections.delete(connection)
+    this.#over.toBytes += connection.client.bytesRead
+    this.#over.fromBytes += connection.toBackend.bytesRead
   }
 }

@@ -35,6 +35,7 @@ export class UdpRelay {
   readonly #sessions = new Map<string, Session>()
   readonly #dropped: Record<DropReason, number> = { 'no-backend': 0, busy: 0, refused: 0 }
   #evicted = 0
+  readonly #passed = { begun: 0, toBytes: 0, fromBytes: 0 }
 
   constructor(options: UdpOptions, now: () => number) {
     this.#options = options
@@ -88,7 +89,7 @@ export class UdpRelay {
   }
 
   counts(): RelayCounts['udp'] {
-    return { sessions: this.#sessions.size, evicted: this.#evicted, dropped: { ...this.#dropped } }
+    return { sessions: this.#sessions.size, evicted: this.#evicted, dropped: { ...this.#dropped }, ...this.#passed }
   }
 
   #pass(listener: Socket, port: number, datagram: Buffer, from: RemoteInfo, choose: Choose): void {
@@ -109,8 +110,10 @@ export class UdpRelay {
     const socket = createSocket(backend.address.family === 4 ? 'udp4' : 'udp6')
     const session: Session = { key, backend, socket, early: [], lastUsed: 0 }
     this.#sessions.set(key, session)
+    this.#passed.begun += 1
     socket.on('message', (answer) => {
       this.#use(session)
+      this.#passed.fromBytes += answer.length
       listener.send(answer, from.port, from.address)
     })
     socket.on('error', () => {
@@ -128,6 +131,7 @@ export class UdpRelay {
   }
 
   #send(socket: Socket, datagram: Buffer): void {
+    this.#passed.toBytes += datagram.length
     socket.send(datagram, (error) => error && this.#drop('refused'))
   }
 

@@ -39,6 +39,7 @@ const order = [
   'certificates',
   'tailscaled',
   'preshutdown',
+  'figures',
   'status',
   'endpoints',
   'lifecycle',
@@ -57,6 +58,7 @@ const firewall = [
   'netfilter/raw.ts',
   'netfilter/table.ts',
   'netfilter/sysctl.ts',
+  'netfilter/traffic.ts',
 ]
 
 const files = Object.keys(allowed).flatMap((folder) =>

@@ -1,6 +1,7 @@
 import { logged as certificate } from '../agent/certificates/log-events.ts'
 import { events as config } from '../agent/device-config/log-events.ts'
 import { events as endpoints } from '../agent/endpoints/log-events.ts'
+import { events as figures } from '../agent/figures/log-events.ts'
 import { events as forwarding } from '../agent/forwarding/log-events.ts'
 import { events as start, stopping } from '../agent/lifecycle/log-events.ts'
 import { events as agent } from '../agent/log-events.ts'
@@ -35,6 +36,7 @@ const programs: readonly { readonly name: string; readonly rooms: readonly Room[
       tailscaled,
       firewall,
       forwarding,
+      figures,
       relay,
       target,
       serve,

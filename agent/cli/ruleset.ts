@@ -1,4 +1,5 @@
 import { listed } from '../../lib/some.ts'
+import { type CountsAnswer, countsText } from './figures.ts'
 
 /** The fields of the answer of `/ruleset` that are rendered. */
 export type RulesetAnswer = {
@@ -16,6 +17,8 @@ type MappingAnswer = {
   readonly to: readonly string[]
   readonly seen?: string
   readonly service?: string
+  /** Absent if nothing was counted. */
+  readonly traffic?: CountsAnswer
 }
 
 /**
@@ -39,10 +42,10 @@ export function rulesetInWords({ firewall, device, mappings, refusesUnmapped }: 
   const lines = [
     `Rules of ${firewall}, for new flows; packets to the tailnet leave through ${device}, or are dropped.`,
     ...(mappings === undefined ? ['No rules are in place yet but this guard: culvert status says why.'] : []),
-    ...(mappings ?? []).map(
-      (one) =>
-        `From the ${one.from}, to ${placeOf(one)}${one.service === undefined ? '' : ` (${one.service})`}: ${leadsTo(one)}, seen as ${seenAs(one)}.`,
-    ),
+    ...(mappings ?? []).flatMap((one) => [
+      `From the ${one.from}, to ${placeOf(one)}${one.service === undefined ? '' : ` (${one.service})`}: ${leadsTo(one)}, seen as ${seenAs(one)}.`,
+      ...(one.traffic === undefined ? [] : [`  ${countsText(one.traffic)}`]),
+    ]),
     ...(refusesUnmapped ? ['From the tailnet, to a Tailscale Service that is not listed here: refused.'] : []),
     ...(mappings?.length === 0 ? ['Nothing is forwarded.'] : []),
   ]

@@ -1,4 +1,6 @@
+import { byteCount } from '../../lib/byte-count.ts'
 import { some } from '../../lib/some.ts'
+import { type FiguresAnswer, figureLines } from './figures.ts'
 
 /** Renders the answer of `/status` for people: one fact per line, problems marked. */
 export function renderStatus(status: StatusAnswer): string {
@@ -11,6 +13,7 @@ export function renderStatus(status: StatusAnswer): string {
     ),
     `tailscaled: ${status.tailscaled.phase}, ${status.tailscaled.state ?? 'state unknown'}, ${status.tailscaled.restarts} restarts`,
     `node: ${status.node.name ?? 'unknown'} ${status.node.addresses.join(' ')}`.trimEnd(),
+    ...(status.node.keyExpiry === null ? [] : [`its key expires at ${status.node.keyExpiry}`]),
     ...status.targets.map(({ address, forwarded, problem, from }) =>
       forwarded ? `target ${address}: from ${from.join(' ')}` : `target ${address}: ! ${problem ?? 'not forwarded'}`,
     ),
@@ -19,6 +22,7 @@ export function renderStatus(status: StatusAnswer): string {
     ...dnsLines(status),
     ...egressLines(status),
     ...serviceLines(status),
+    ...figureLines(status),
     ...certificateLines(status),
     ...serveLines(status),
     ...status.rejected.map(
@@ -47,6 +51,10 @@ function relayLines({ relay }: StatusAnswer): string[] {
   return [
     `forwarded by the agent: ${relay.connections} connections, ${relay.sessions} UDP clients; ` +
       `refused: ${relay.refusedConnections} connections, ${dropped} datagrams`,
+    ...Object.entries(relay.bytes).map(
+      ([protocol, { toBytes, fromBytes }]) =>
+        `  ${protocol}: ${byteCount(toBytes)} there, ${byteCount(fromBytes)} back`,
+    ),
     ...(relay.evictedSessions === 0
       ? []
       : [`  ! ${relay.evictedSessions} UDP clients were given up, since there were too many`]),
@@ -102,7 +110,7 @@ function serveLines({ serve }: StatusAnswer): string[] {
 }
 
 /** The fields of the answer that are rendered. */
-export type StatusAnswer = {
+export type StatusAnswer = FiguresAnswer & {
   readonly version: string
   readonly ready: boolean
   readonly checks: Readonly<
@@ -117,7 +125,11 @@ export type StatusAnswer = {
     >
   >
   readonly tailscaled: { readonly phase: string; readonly state: string | null; readonly restarts: number }
-  readonly node: { readonly name: string | null; readonly addresses: readonly string[] }
+  readonly node: {
+    readonly name: string | null
+    readonly addresses: readonly string[]
+    readonly keyExpiry: string | null
+  }
   readonly targets: readonly {
     readonly address: string
     readonly forwarded: boolean
@@ -131,6 +143,7 @@ export type StatusAnswer = {
     readonly sessions: number
     readonly evictedSessions: number
     readonly droppedDatagrams: Readonly<Record<string, number>>
+    readonly bytes: Readonly<Record<string, { readonly toBytes: number; readonly fromBytes: number }>>
   } | null
   readonly dns: {
     readonly name: string

@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { describe } from '../../lib/errors.ts'
 import { listen, serve } from '../../lib/http-server.ts'
 import type { Log } from '../../lib/log.ts'
+import type { ReadFigures } from '../figures/figures.ts'
 import { rulesetView } from '../forwarding/ruleset.ts'
 import { statusView } from '../status/status.ts'
 import { type Observed, probes } from './probes.ts'
@@ -12,6 +13,7 @@ import { events } from './log-events.ts'
 type Parts = {
   readonly observed: Observed
   readonly version: string
+  readonly figures: ReadFigures
   readonly log: Log
   readonly clock: Clock
   /** Gets errors that occur later. */
@@ -24,16 +26,19 @@ type Parts = {
  */
 export async function openStatusSocket(
   path: string,
-  { observed, version, log, clock, problems }: Parts,
+  { observed, version, figures, log, clock, problems }: Parts,
 ): Promise<Server | undefined> {
   const { world, since, named } = observed
   const routes = {
     ...probes(observed),
-    '/ruleset': () => ({ status: 200, body: JSON.stringify(rulesetView(world())) }),
-    '/status': () => ({
-      status: 200,
-      body: named(JSON.stringify(statusView(world(), { version, since, now: clock.date() }))),
-    }),
+    '/ruleset': async () => {
+      const { traffic } = await figures()
+      return { status: 200, body: JSON.stringify(rulesetView(world(), traffic?.accounts.read)) }
+    },
+    '/status': async () => {
+      const circumstances = { version, since, figures: await figures(), now: clock.date() }
+      return { status: 200, body: named(JSON.stringify(statusView(world(), circumstances))) }
+    },
   }
   try {
     // A container runs one agent, so that an existing socket is left over from an earlier one.

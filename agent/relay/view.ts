@@ -7,10 +7,15 @@ export function relayView({ relay: { counts } }: World): Record<string, unknown>
   const { tcp, udp } = counts
   return {
     connections: tcp.connections,
+    acceptedConnections: tcp.begun,
     refusedConnections: tcp.refused,
     sessions: udp.sessions,
+    begunSessions: udp.begun,
     evictedSessions: udp.evicted,
     droppedDatagrams: udp.dropped,
+    bytes: Object.fromEntries(
+      Object.entries({ tcp, udp }).map(([protocol, { toBytes, fromBytes }]) => [protocol, { toBytes, fromBytes }]),
+    ),
   }
 }
 
@@ -30,6 +35,19 @@ export function relayMetrics({ relay: { counts } }: World): Metric[] {
     metric('counter', 'connections_refused_total', 'Connections that no backend accepted, or that were too many.', [
       { value: tcp.refused },
     ]),
+    metric('counter', 'begun_total', 'TCP connections and UDP clients that were accepted.', [
+      { labels: { protocol: 'tcp' }, value: tcp.begun },
+      { labels: { protocol: 'udp' }, value: udp.begun },
+    ]),
+    metric(
+      'counter',
+      'bytes_total',
+      'Bytes that the agent has passed on itself, without headers.',
+      Object.entries({ tcp, udp }).flatMap(([protocol, { toBytes, fromBytes }]) => [
+        { labels: { protocol, direction: 'to-target' }, value: toBytes },
+        { labels: { protocol, direction: 'from-target' }, value: fromBytes },
+      ]),
+    ),
     metric('gauge', 'sessions', 'UDP clients that the agent forwards itself.', [{ value: udp.sessions }]),
     metric('counter', 'sessions_evicted_total', 'UDP clients that were given up early, since there were too many.', [
       { value: udp.evicted },

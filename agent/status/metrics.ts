@@ -1,5 +1,7 @@
 import { infoMetric, type Metric, type Sample } from '../../lib/metrics.ts'
 import { certificateMetrics } from '../certificates/view.ts'
+import type { Figures } from '../figures/figures.ts'
+import { figuresMetrics } from '../figures/view.ts'
 import { attemptedPlan } from '../forwarding/reconciler.ts'
 import { serviceProblems } from '../forwarding/view.ts'
 import { mountedMetrics } from '../mounted/views.ts'
@@ -16,12 +18,15 @@ export type Circumstances = {
   readonly tailscaledUp: boolean
   readonly since: Since
   readonly now: Date
+  readonly figures?: Figures
 }
 
 const states = ['ok', 'waiting', 'failing'] as const
 
 /** The agent's own metrics, computed from World; docs/operations.md documents them. */
-export function metrics(world: World, { version, startTime, tailscaledUp, since, now }: Circumstances): Metric[] {
+export function metrics(world: World, circumstances: Circumstances): Metric[] {
+  const { version, startTime, tailscaledUp, since, now, figures = {} } = circumstances
+  const { online, self } = world.tailnet
   const all = checks(world)
   const reports = Object.entries(world.reports)
   return [
@@ -57,6 +62,15 @@ export function metrics(world: World, { version, startTime, tailscaledUp, since,
       'When what a reconciler keeps was last read back and right, in seconds since 1970.',
       reports.flatMap(([reconciler, { verifiedAt }]) => timed({ reconciler }, verifiedAt)),
     ),
+    gauge(
+      'control_connected',
+      'Whether the node is connected to the control server.',
+      online === undefined ? [] : [{ value: Number(online) }],
+    ),
+    gauge('node_key_expiry_timestamp_seconds', 'When the key of the node expires, in seconds since 1970.', [
+      ...timed({}, self?.keyExpiry),
+    ]),
+    ...figuresMetrics(figures),
     ...mountedMetrics(world),
     ...destinationMetrics(world),
     ...relayMetrics(world),

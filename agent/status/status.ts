@@ -1,6 +1,8 @@
 import { type Address, families, familyName } from '../../lib/address.ts'
 import { backendsOf } from '../../netfilter/table.ts'
 import { certificatesView } from '../certificates/view.ts'
+import type { Figures } from '../figures/figures.ts'
+import { figuresView } from '../figures/view.ts'
 import { attemptedPlan, forwardingKey } from '../forwarding/reconciler.ts'
 import { servicesView } from '../forwarding/view.ts'
 import { mountedRejections } from '../mounted/views.ts'
@@ -17,10 +19,18 @@ import type { World } from '../world/world.ts'
 import { checks, notReady, type Since } from './checks.ts'
 
 /** Inputs in addition to World. */
-export type StatusContext = { readonly version: string; readonly since: Since; readonly now: Date }
+export type StatusContext = {
+  readonly version: string
+  readonly since: Since
+  readonly now: Date
+  readonly figures?: Figures
+}
 
 /** The whole state for people and programs; docs/operations.md documents the shape. */
-export function statusView(world: World, { version, since, now }: StatusContext): Record<string, unknown> {
+export function statusView(
+  world: World,
+  { version, since, now, figures = {} }: StatusContext,
+): Record<string, unknown> {
   const { settings, daemon, tailnet, reports, lifecycle } = world
   const reasons = notReady(world)
   return {
@@ -50,6 +60,8 @@ export function statusView(world: World, { version, since, now }: StatusContext)
       id: tailnet.self?.id ?? null,
       name: tailnet.self?.name ?? null,
       addresses: tailnet.self?.addresses.map(({ text }) => text) ?? [],
+      online: tailnet.online ?? null,
+      keyExpiry: tailnet.self?.keyExpiry?.toISOString() ?? null,
     },
     firewall: world.firewall ?? null,
     targets: targetsView(world),
@@ -58,6 +70,7 @@ export function statusView(world: World, { version, since, now }: StatusContext)
     dns: destinationView(world),
     egress: egressView(world),
     services: servicesView(world),
+    ...figuresView(figures),
     certificates: certificatesView(world, now.getTime()),
     serve: serveView(world),
     rejected: mountedRejections(world),

@@ -6,6 +6,7 @@ import { changes, noRules, renderChanges } from '../iptables/changes.ts'
 import { readListing as readRules } from '../iptables/listing.ts'
 import { applyInput } from '../nftables/nftables.ts'
 import { tableName } from '../nftables/render.ts'
+import { trafficTable } from '../nftables/traffic.ts'
 import { findLeftovers, type Leftover, mayHold } from './find.ts'
 import { readListing } from './listing.ts'
 import { findRules, renderRemoval } from './rules.ts'
@@ -73,8 +74,11 @@ export async function removeRules(run: RunCommand, log: Log, inUse: readonly str
 
 /** For an agent that uses iptables: what an earlier one wrote with nftables. `tables` is nft's list of them. */
 export async function removeOwnTable(run: RunCommand, log: Log, tables: string): Promise<void> {
-  if (!tables.split('\n').includes(`table inet ${tableName}`)) return
-  await run('nft', applyInput, { input: `delete table inet ${tableName}\n` }).catch((error: unknown) => {
+  const ours = new Set([tableName, trafficTable].map((name) => `table inet ${name}`))
+  const left = tables.split('\n').filter((line) => ours.has(line))
+  if (left.length === 0) return
+  const input = left.map((table) => `delete ${table}\n`).join('')
+  await run('nft', applyInput, { input }).catch((error: unknown) => {
     throw notRemoved(error)
   })
   log(events.removedEarlier({ program: 'nftables' }))

@@ -5,6 +5,7 @@ import { type Listener, watchTable } from './monitor.ts'
 import { announceNothing, applyInput, nftables, probeNftables } from './nftables.ts'
 import { everything } from '../probes.ts'
 import { tableName } from './render.ts'
+import { trafficCounters } from './traffic.ts'
 import { events } from '../log-events.ts'
 
 /** Forwards with nftables. */
@@ -12,11 +13,19 @@ export function nftablesBackend({ run, runAhead, families, localAddresses, log }
   const nft = nftables(run, runAhead('nft', applyInput))
   let changed = (_by?: string): void => {}
   const { listener, ...firewall } = keeper({ nft, run, localAddresses, changed: (by) => changed(by) })
+  const traffic = trafficCounters(run)
   return {
     name: 'nftables',
     reason: 'its rules could be made and deleted here',
     families,
-    firewall,
+    firewall: {
+      ...firewall,
+      remove: async () => {
+        // Even if the counters cannot be removed, which nothing depends on.
+        await Promise.all([firewall.remove(), traffic.remove().catch(() => {})])
+      },
+    },
+    traffic,
     watch: (look, signal) => {
       changed = (by) => {
         if (by !== undefined) log(events.changed({ table: tableName, program: by }))

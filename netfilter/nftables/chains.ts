@@ -1,9 +1,13 @@
-import { type Family, families, tailnetRanges } from '../../lib/address.ts'
+import { type Family, families, type Prefix, tailnetRanges } from '../../lib/address.ts'
 import { spreadOf } from '../spread.ts'
 import { type PortRange, protocols } from '../port-ranges.ts'
 import type { ForwardingTable, IngressByPort } from '../table.ts'
 
 const ipOf = (family: Family): 'ip' | 'ip6' => (family === 4 ? 'ip' : 'ip6')
+
+/** What matches packets from the tunnel for a Tailscale Service without a mapping, in a range of the tailnet. */
+export const unmappedTo = (tun: string, { family, text }: Prefix): string =>
+  `iifname ${tun} ${ipOf(family)} daddr ${text} ct status & dnat == 0 fib daddr type != local`
 
 /** A rule in the forms of both families. */
 const both = (rule: (ip: string, family: Family) => string): string[] =>
@@ -122,9 +126,10 @@ const chainsFor = (
   },
   {
     // Packets from the tunnel to the cluster are routed like those of a host without tailscaled, by tailscaled's own
-    // mark: an accepted route to the cluster would otherwise send them back into the tunnel.
+    // mark: an accepted route to the cluster would otherwise send them back into the tunnel. What is refused here is
+    // counted at priority dstnat + 1, by a table of its own.
     name: 'route',
-    hook: 'type filter hook prerouting priority dstnat + 1',
+    hook: 'type filter hook prerouting priority dstnat + 2',
     rules: [
       ...both(
         (ip, family) =>
@@ -136,8 +141,8 @@ const chainsFor = (
       ),
       // Without a translation it would follow some other route: in circles, or out in the clear.
       ...(refuseUnmapped
-        ? tailnetRanges.flatMap(({ family, text }) => {
-            const unmapped = `iifname ${tun} ${ipOf(family)} daddr ${text} ct status & dnat == 0 fib daddr type != local`
+        ? tailnetRanges.flatMap((range) => {
+            const unmapped = unmappedTo(tun, range)
             return [
               `${unmapped} meta l4proto tcp reject with tcp reset comment "refuse: no such service"`,
               `${unmapped} reject with icmpx port-unreachable comment "refuse: no such service"`,

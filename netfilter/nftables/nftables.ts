@@ -54,7 +54,7 @@ export function nftables(run: RunCommand, feed: Feed = (input) => run('nft', app
 }
 
 /** Whether the table does not exist: nft has the same exit code for all failures, but its own words for this one. */
-const isAbsent = (error: unknown): boolean =>
+export const isAbsent = (error: unknown): boolean =>
   error instanceof CommandError && error.stderr.includes('No such file or directory')
 
 /** Whether `load` failed because the table that was to be created exists. */

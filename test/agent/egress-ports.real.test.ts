@@ -3,6 +3,8 @@ import { type Bed, startBed } from '../lab/bed.ts'
 import { startCapture } from '../lab/traffic/capture.ts'
 import { ask, startEcho } from '../lab/traffic/traffic.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
+import { expectDashboardShows } from '../operator/monitoring/dashboard.ts'
+import { expectCounted } from './counted.ts'
 import { Proxy } from './proxy.ts'
 
 // L3 egress forwards everything to the target, except what the Pod itself must answer. The target listens on those
@@ -79,6 +81,27 @@ it('all other ports reach the target, and so do these when they are no longer ex
   } finally {
     proxy.process.kill('SIGCONT')
   }
+})
+
+it('what goes to the target is counted, how it is reached is shown, and the dashboard for proxies finds all of it', async () => {
+  const of = { service: 'db.lab.ts.net.' }
+  await proxy.until(({ node }) => node.online === true)
+  await expectCounted(proxy, bed.host('app'), proxy.host.address, {
+    open: { ...of, port: 7000 },
+    closed: { ...of, port: 7009 },
+  })
+  expect((await proxy.status()).peers).toEqual([
+    {
+      name: 'db.lab.ts.net.',
+      path: expect.stringMatching(/^(?:direct|derp)$/),
+      via: expect.stringMatching(/./),
+      lastHandshake: expect.stringMatching(/^\d{4}-/),
+    },
+  ])
+  const scrape = ['busybox', 'wget', '-q', '-O', '-', `http://127.0.0.1:${own.health}/metrics`]
+  const scraped = (await proxy.host.exec(scrape)).stdout.split('\n')
+  expect(scraped).toContain('culvert_control_connected 1')
+  await expectDashboardShows(scraped, 'agent-dashboard.json')
 })
 
 it('peers connect directly from inside and outside, and none of that goes into the tunnel', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ask, startEcho, startTraffic } from '../lab/traffic/traffic.ts'
+import { expectCounted } from './counted.ts'
 import { Proxy } from './proxy.ts'
 import { noEntries } from '../lab/vitest.ts'
 
@@ -60,7 +61,7 @@ describe('L3 ingress forwards packets of tailnet clients to the backend', () => 
     }
   })
 
-  it('large messages pass in both directions over a path whose MTU is smaller than the backend’s', async () => {
+  it('large messages pass in both directions over a path whose MTU is smaller than the backend’s, and are counted', async () => {
     await using proxy = await Proxy.ready(bed, { TS_DEST_IP: both, TS_AUTHKEY: await bed.authKey() })
     const own = await proxy.own()
     for (const to of [own.v4, own.v6]) {
@@ -73,6 +74,8 @@ describe('L3 ingress forwards packets of tailnet clients to the backend', () => 
       })
       expect(await traffic.done()).toMatchObject({ answered: 10, lost: 0, errors: noEntries })
     }
+    const of = { service: 'node' }
+    await expectCounted(proxy, bed.host('client'), own, { open: { ...of, port: 7000 }, closed: { ...of, port: 7009 } })
   })
 
   it('backends see clients’ addresses if tailscaled is set not to masquerade', async () => {

@@ -3,6 +3,7 @@ import { get } from 'node:http'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { expect } from 'vitest'
+import type { Counts } from '../../netfilter/traffic.ts'
 import type { Bed } from '../lab/bed.ts'
 import type { Host } from '../lab/hosts/host.ts'
 import type { HostProcess } from '../lab/hosts/process.ts'
@@ -28,7 +29,12 @@ export type Status = {
     readonly health: readonly string[]
     readonly loginUrl: string | null
   }
-  readonly node: { readonly id: string | null; readonly name: string | null; readonly addresses: readonly string[] }
+  readonly node: {
+    readonly id: string | null
+    readonly name: string | null
+    readonly addresses: readonly string[]
+    readonly online: boolean | null
+  }
   readonly firewall: { readonly name: string; readonly reason: string } | null
   readonly targets: readonly {
     readonly address: string
@@ -52,6 +58,15 @@ export type Status = {
     readonly hosted?: boolean | null
     readonly problems: readonly string[]
   }[]
+  readonly relay: {
+    readonly begunSessions: number
+    readonly bytes: Readonly<Record<'tcp' | 'udp', { readonly toBytes: number; readonly fromBytes: number }>>
+  } | null
+  readonly traffic: {
+    readonly problem: string | null
+    readonly services: readonly (Counts & { readonly kind: string; readonly service: string })[]
+  } | null
+  readonly peers: readonly object[] | null
   readonly certificates: readonly {
     readonly domain: string
     readonly issuer: boolean

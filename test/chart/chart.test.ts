@@ -62,16 +62,23 @@ test('monitoring has the alert rules and the dashboard', async () => {
     ...parts.map((part) => `--set=monitoring.${part}.enabled=true`),
     '--set=monitoring.prometheusRule.labels.release=prometheus',
   )
-  const one = (kind: string) =>
-    all.find((object) => object.kind === kind && (object.metadata.name ?? '').startsWith('operator'))
+  const one = (kind: string, named = 'operator') =>
+    all.find((object) => object.kind === kind && (object.metadata.name ?? '').startsWith(named))
   const read = (file: string) => readFileSync(join(chart, 'files', file), 'utf8')
   expect(one('PrometheusRule')).toMatchObject({
     metadata: { labels: { release: 'prometheus' } },
     spec: readYaml<object>(read('alerts.yaml'))[0],
   })
+  expect(one('PrometheusRule', 'operator-proxies')).toMatchObject({
+    metadata: { labels: { release: 'prometheus' } },
+    spec: readYaml<object>(read('agent-alerts.yaml'))[0],
+  })
   expect(one('ConfigMap')).toMatchObject({
     metadata: { labels: { grafana_dashboard: '1' } },
-    data: { 'culvert-operator.json': read('dashboard.json') },
+    data: {
+      'culvert-operator.json': read('dashboard.json'),
+      'culvert-proxies.json': read('agent-dashboard.json'),
+    },
   })
   const labels = { app: 'operator' }
   expect(one('PodMonitor')).toMatchObject({ spec: { selector: { matchLabels: labels } } })

@@ -57,7 +57,6 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     const source = reflect(api, { resource, scope: { namespace }, store: kept, problem: told }, stop.signal)
     return { store: kept, source }
   }
-  type Followed = ReturnType<typeof follow>
   const [sets, allPods] = [follow(statefulSets), follow(pods)]
   const [allSecrets, maps] = [follow(secrets), follow(configMaps)]
   const addresses = podAddresses()
@@ -75,7 +74,7 @@ export function playAgents(api: Api, options: PlayedAgentsOptions): PlayedAgents
     })
   /** Writes an object of these; its key does not run again before the store shows that, so that nothing is done twice. */
   const write = async (
-    of: Followed,
+    of: ReturnType<typeof follow>,
     name: string,
     { signal, wrote }: Flight,
     send: (signal: AbortSignal) => Promise<KubeObject | undefined>,

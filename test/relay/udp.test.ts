@@ -69,7 +69,9 @@ test.each(['127.0.0.1', '::1'])(
       expect((await ask(client, port, datagram)).equals(datagram)).toBe(true)
     }
     expect(new Set(received.map(({ from }) => from)).size).toBe(1)
-    expect(relay.counts()).toMatchObject({ sessions: 1, dropped: { refused: 0 } })
+    const bytes = 1 + 1200 + 65_507
+    const passed = { begun: 1, toBytes: bytes, fromBytes: bytes }
+    expect(relay.counts()).toMatchObject({ sessions: 1, dropped: { refused: 0 }, ...passed })
   },
 )
 

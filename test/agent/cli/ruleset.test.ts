@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { renderRuleset, rulesetAsDot, rulesetInWords, type RulesetAnswer } from '../../../agent/cli/ruleset.ts'
 
+const traffic = { toBytes: 2048, fromBytes: 10, connections: 3, refused: 1 }
 const answer: RulesetAnswer = {
   firewall: 'nftables',
   device: 'tailscale0',
@@ -14,7 +15,15 @@ const answer: RulesetAnswer = {
       to: ['10.0.0.9'],
       service: 'svc:"a"',
     },
-    { from: 'cluster', ports: ['tcp/10000'], exempt: [], to: ['100.64.0.2:443'], seen: '100.64.0.1', service: 'db' },
+    {
+      from: 'cluster',
+      ports: ['tcp/10000'],
+      exempt: [],
+      to: ['100.64.0.2:443'],
+      seen: '100.64.0.1',
+      service: 'db',
+      traffic,
+    },
     { from: 'cluster', exempt: ['tcp/9002', 'udp/41641'], to: ['100.64.0.3'], seen: '100.64.0.1' },
   ],
   refusesUnmapped: true,
@@ -26,6 +35,7 @@ it('says what the rules mean, a sentence for each mapping', () => {
     'From the tailnet, to 100.64.0.1: to one of 2, at random: 10.0.0.9, 10.0.0.10, seen as the Pod.',
     'From the tailnet, to 100.99.0.1, tcp/80, udp/53 (svc:"a"): to 10.0.0.9, seen as the client’s own address.',
     'From the cluster, to the Pod, tcp/10000 (db): to 100.64.0.2:443, seen as 100.64.0.1.',
+    '  2.0 KiB there, 10 B back, 3 connections, 1 refused',
     'From the cluster, to the Pod, all ports but tcp/9002, udp/41641: to 100.64.0.3, seen as 100.64.0.1.',
     'From the tailnet, to a Tailscale Service that is not listed here: refused.',
     '',

@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest'
 import { renderStatus, type StatusAnswer } from '../../../agent/cli/status.ts'
+import { noAccounts } from '../../../agent/figures/accounts.ts'
+import type { Figures } from '../../../agent/figures/figures.ts'
 import { statusView } from '../../../agent/status/status.ts'
+import { noCounts } from '../../../netfilter/traffic.ts'
 import { noPeers, type Peers } from '../../../localapi/peers.ts'
 import { parseEgressServices } from '../../../wire/egress-services.ts'
 import { parseIngressServices } from '../../../wire/ingress-services.ts'
@@ -15,10 +18,10 @@ const group = {
 }
 const peers = peersOf(aPeer('db.lab.ts.net.', ['100.64.0.9']))
 const tailnet = (known: Peers) => ({ ...aWorld().tailnet, peers: known })
-const shown = (world: ReturnType<typeof aWorld>): string =>
-  renderStatus(
-    statusView(world, { version: '1.2.3', since: () => undefined, now: new Date(0) }) as unknown as StatusAnswer,
-  )
+const shown = (world: ReturnType<typeof aWorld>, figures: Figures = {}): string => {
+  const status = statusView(world, { version: '1.2.3', since: () => undefined, now: new Date(0), figures })
+  return renderStatus(JSON.parse(JSON.stringify(status)) as StatusAnswer)
+}
 
 it('shows the target of egress', () => {
   expect(shown(aWorld({ tailnet: tailnet(peers) }, egress))).toContain(
@@ -78,4 +81,46 @@ it('names some services with problems, and counts the others', () => {
   expect(text).toContain('services: 1 of 2 forwarded\n')
   expect(text).toMatch(/^ {2}! lost: nothing is called gone\.lab\.ts\.net\./m)
   expect(text).toMatch(/^ {2}! egress-services, wrong, ports\[0\]\.matchPort: /m)
+})
+
+it('shows the busiest services first, and counts the others', () => {
+  const account = (service: string, toBytes: number) =>
+    [service, { kind: 'egress', service, named: true, counts: { ...noCounts, toBytes, connections: 2 } }] as const
+  const services = new Map([
+    account('slow', 1),
+    account('busy', 3_000_000),
+    ...Array.from({ length: 9 }, (_, index) => account(`idle-${index}`, 0)),
+  ])
+  const text = shown(aWorld(), {
+    traffic: { since: new Date(0), problem: undefined, accounts: { ...noAccounts, services } },
+  })
+  expect(text).toContain(
+    'traffic: counted since 1970-01-01T00:00:00.000Z\n' +
+      '  egress busy: 2.9 MiB there, 0 B back, 2 connections, 0 refused\n' +
+      '  egress slow: 1 B there, 0 B back, 2 connections, 0 refused\n',
+  )
+  expect(text).toContain('\n  and 1 more services: --json has all\n')
+  const problem = 'iptables has no counters'
+  expect(shown(aWorld(), { traffic: { since: undefined, problem, accounts: noAccounts } })).toContain(
+    'traffic: ! not counted: iptables has no counters\n',
+  )
+})
+
+it('shows how targets are reached, when the key expires, and dropped datagrams', () => {
+  const { tailnet: before } = aWorld()
+  const self = { ...before.self!, keyExpiry: new Date(0) }
+  const at = new Date(1000)
+  const text = shown(aWorld({ tailnet: { ...before, self } }), {
+    peers: [
+      { name: 'db.', path: 'derp', via: 'fra', lastHandshake: at },
+      { name: 'web.', path: 'none', via: undefined, lastHandshake: undefined },
+    ],
+    udpErrors: { 4: { 'receive-buffer': 7, 'send-buffer': 0, checksum: 0 } },
+  })
+  expect(text).toContain('\nits key expires at 1970-01-01T00:00:00.000Z\n')
+  expect(text).toContain(
+    '\npeer db.: derp by fra, handshake at 1970-01-01T00:00:01.000Z\n' +
+      'peer web.: idle, no handshake yet\n' +
+      '! datagrams that the kernel dropped: IPv4 receive-buffer 7\n',
+  )
 })

@@ -17,7 +17,12 @@ let answer: RequestListener
 let front: { server: Server; address: string }
 /** Serves metrics; tailscaled may take this long for its own. */
 const startFront = (timeoutMs: number) => {
-  const sources = { observed: { world: aWorld, since: () => undefined }, version: '1.2.3', startTime: 5 }
+  const sources = {
+    observed: { world: aWorld, since: () => undefined },
+    version: '1.2.3',
+    startTime: 5,
+    figures: async () => ({}),
+  }
   const api = localApi(join(folder, 's'))
   return onLoopback(serve({ '/metrics': scrape({ ...sources, clock: systemClock, timeoutMs, api }) }))
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { hostsServices } from '../../lab/release.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { expectCounted } from '../counted.ts'
 import { type EgressEntry, egressEntry, Group } from '../group.ts'
 import { type Environment, Proxy } from '../proxy.ts'
 import {
@@ -106,6 +107,20 @@ describe('a replica', () => {
     await proxy.until(({ ready }) => ready)
     await largeMessagesPass(bed.host('app'), proxy.host.address, 10_000)
     await answered(bed.host('router'), await proxy.own(), { port: 10_000, forwarded: [], as: () => ({}) })
+  })
+
+  it('counts for each service what is carried and refused', async () => {
+    await bed.control.putSettings({ families: 'both' })
+    const group = await Group.make(bed, 'counted', 'dual')
+    const target = { fqdn: 'db.lab.ts.net' }
+    await group.egress({ open: egressEntry(target, 10_000), closed: egressEntry(target, 10_001, 7009) })
+    const env = { ...group.env('egress'), ...(await podEnv(bed, 'dual')) }
+    await using proxy = await Proxy.ready(bed, env, { host: 'dual' })
+    await proxy.until(({ ready }) => ready)
+    await expectCounted(proxy, bed.host('app'), proxy.host.address, {
+      open: { service: 'open', port: 10_000 },
+      closed: { service: 'closed', port: 10_001 },
+    })
   })
 
   it('forwards through a device with another name, too', async () => {

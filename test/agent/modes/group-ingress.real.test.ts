@@ -3,6 +3,7 @@ import type { Host } from '../../lab/hosts/host.ts'
 import { hostsServices } from '../../lab/release.ts'
 import { ask } from '../../lab/traffic/traffic.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
+import { expectCounted } from '../counted.ts'
 import { firewall } from '../firewall.ts'
 import { Group } from '../group.ts'
 import { type Environment, Proxy } from '../proxy.ts'
@@ -113,9 +114,17 @@ suite.each([...working, ...failing])('a Pod with $pod, a tailnet with $tailnet',
   })
 })
 
-test('large messages pass in both directions', async () => {
-  await using _ = await replica({ pod: 'dual', tailnet: 'both' }, 'large-messages')
+test('large messages pass in both directions, and are counted', async () => {
+  await using proxy = await replica({ pod: 'dual', tailnet: 'both' }, 'large-messages')
   await largeMessagesPass(bed.host('db'), app)
+  const of = { service: 'svc:app' }
+  await expectCounted(proxy, bed.host('db'), app, { open: { ...of, port: 7000 }, closed: { ...of, port: 7009 } })
+  await answered(bed.host('db'), unmapped, { protocols: ['tcp'], forwarded: [], as: () => ({}) })
+  if (firewall !== 'nftables') return
+  const { traffic } = await proxy.status()
+  expect(traffic?.services.find(({ service }) => service === '(unmapped)')).toMatchObject({
+    refused: expect.toSatisfy((count: number) => count >= 2),
+  })
 })
 
 test('with another name of the device, the same is forwarded and refused', async () => {

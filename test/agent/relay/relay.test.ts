@@ -165,8 +165,15 @@ const served = aReport({ config: {}, domain: undefined, restarts: 0 })
 
 test('what is relayed is shown', () => {
   const counts = {
-    tcp: { connections: 3, refused: 1 },
-    udp: { sessions: 2, evicted: 7, dropped: { 'no-backend': 4, busy: 0, refused: 1 } },
+    tcp: { connections: 3, refused: 1, begun: 9, toBytes: 3000, fromBytes: 2 },
+    udp: {
+      sessions: 2,
+      evicted: 7,
+      dropped: { 'no-backend': 4, busy: 0, refused: 1 },
+      begun: 5,
+      toBytes: 0,
+      fromBytes: 2048,
+    },
   }
   const before = aWorld({}, two)
   const world: World = {
@@ -181,14 +188,24 @@ test('what is relayed is shown', () => {
   ])
   expect(renderStatus(status as unknown as StatusAnswer)).toContain(
     'forwarded by the agent: 3 connections, 2 UDP clients; refused: 1 connections, 5 datagrams\n' +
+      '  tcp: 2.9 KiB there, 2 B back\n' +
+      '  udp: 0 B there, 2.0 KiB back\n' +
       '  ! 7 UDP clients were given up, since there were too many\n',
   )
   const samples = metrics(world, { ...about, startTime: 0, tailscaledUp: true })
     .filter(({ name }) => name.startsWith('culvert_relay_'))
-    .flatMap(({ name, samples: all }) => all.map(({ labels, value }) => [name.slice(14), labels?.['reason'], value]))
+    .flatMap(({ name, samples: all }) =>
+      all.map(({ labels, value }) => [name.slice(14), labels && Object.values(labels).join(' '), value]),
+    )
   expect(samples).toEqual([
     ['connections', undefined, 3],
     ['connections_refused_total', undefined, 1],
+    ['begun_total', 'tcp', 9],
+    ['begun_total', 'udp', 5],
+    ['bytes_total', 'tcp to-target', 3000],
+    ['bytes_total', 'tcp from-target', 2],
+    ['bytes_total', 'udp to-target', 0],
+    ['bytes_total', 'udp from-target', 2048],
     ['sessions', undefined, 2],
     ['sessions_evicted_total', undefined, 7],
     ['datagrams_dropped_total', 'no-backend', 4],

@@ -106,3 +106,38 @@ it('gives each metric a type, a help text, and a name that follows Prometheus’
     expect(help).toMatch(/\.$/)
   }
 })
+
+it('has what was counted, how peers are reached, dropped datagrams, and the node’s key', () => {
+  const counts = { toBytes: 1, toPackets: 2, fromBytes: 3, fromPackets: 4, connections: 5, refused: 6 }
+  const account = { kind: 'egress', service: 'db', named: true, counts } as const
+  const accounts = { services: new Map([['egress db', account]]), gone: new Map(), read: new Map() }
+  const figures = {
+    traffic: { since: new Date(0), problem: undefined, accounts },
+    peers: [
+      { name: 'a.', path: 'derp', via: 'fra', lastHandshake: new Date(1500) },
+      { name: 'b.', path: 'direct', via: '192.0.2.1:41641', lastHandshake: undefined },
+    ],
+    udpErrors: { 4: { 'receive-buffer': 7, 'send-buffer': 0, checksum: 0 } },
+  } as const
+  const { tailnet } = aWorld()
+  const self = { ...tailnet.self!, keyExpiry: new Date(2500) }
+  const lines = samples(aWorld({ tailnet: { ...tailnet, self, online: false } }), { ...circumstances, figures })
+  const of = '{kind="egress",service="db"'
+  expect(lines.slice(-17, -2)).toEqual([
+    'culvert_control_connected 0',
+    'culvert_node_key_expiry_timestamp_seconds 2.5',
+    'culvert_traffic_counted 1',
+    `culvert_traffic_bytes_total${of},direction="to-target"} 1`,
+    `culvert_traffic_bytes_total${of},direction="from-target"} 3`,
+    `culvert_traffic_packets_total${of},direction="to-target"} 2`,
+    `culvert_traffic_packets_total${of},direction="from-target"} 4`,
+    `culvert_traffic_connections_total${of}} 5`,
+    `culvert_traffic_refused_total${of}} 6`,
+    'culvert_peer_path_info{peer="a.",path="derp",region="fra"} 1',
+    'culvert_peer_path_info{peer="b.",path="direct",region=""} 1',
+    'culvert_peer_last_handshake_timestamp_seconds{peer="a."} 1.5',
+    'culvert_udp_errors_total{family="IPv4",reason="receive-buffer"} 7',
+    'culvert_udp_errors_total{family="IPv4",reason="send-buffer"} 0',
+    'culvert_udp_errors_total{family="IPv4",reason="checksum"} 0',
+  ])
+})

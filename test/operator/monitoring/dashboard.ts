@@ -5,9 +5,9 @@ import { type AllSeries, expectAnswers } from './promtool.ts'
 
 type Dashboard = { readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[] }
 
-/** Checks that each query of the dashboard finds something in metrics that were scraped, one sample a line. */
-export async function expectDashboardShows(scraped: readonly string[]): Promise<void> {
-  const text = await readFile(join(projectRoot, 'charts/culvert/files/dashboard.json'), 'utf8')
+/** Checks that each query of a dashboard finds something in metrics that were scraped, one sample a line. */
+export async function expectDashboardShows(scraped: readonly string[], name = 'dashboard.json'): Promise<void> {
+  const text = await readFile(join(projectRoot, 'charts/culvert/files', name), 'utf8')
   const { panels } = JSON.parse(text) as Dashboard
   const queries = panels.flatMap(({ targets }) => targets.map(({ expr }) => filledIn(expr)))
   await expectAnswers(
@@ -21,7 +21,7 @@ export async function expectDashboardShows(scraped: readonly string[]): Promise<
 }
 
 /** With what Grafana puts in place of its variables. */
-const filledIn = (expr: string): string => expr.replaceAll('$__rate_interval', '5m').replaceAll('$controller', '.*')
+const filledIn = (expr: string): string => expr.replaceAll('$__rate_interval', '5m').replaceAll(/"\$\w+"/g, '".*"')
 
 /** Series that grow each minute by what was scraped, in whole numbers: promtool reads no exponents. */
 const seriesOf = (scraped: readonly string[]): AllSeries =>

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { builtPrograms } from '../../lab/ready.ts'
 import { run } from '../../lab/run.ts'
 
@@ -24,6 +24,24 @@ const promtool = async (...args: readonly string[]): Promise<void> => {
 
 /** Whether Prometheus accepts a file of rules, and finds nothing odd in it. */
 export const checkRules = (file: string): Promise<void> => promtool('check', 'rules', '--lint-fatal', file)
+
+/** The names of the alerts in a file of rules. */
+export async function alertsIn(file: string): Promise<string[]> {
+  type Rules = { groups: { rules: { alert: string }[] }[] }
+  const { groups } = parse(await readFile(file, 'utf8')) as Rules
+  return groups.flatMap(({ rules }) => rules.map(({ alert }) => alert))
+}
+
+/** Counts the firing alerts by their names. */
+export const firing = 'count by (alertname) (ALERTS{alertstate="firing"})'
+
+/** Expects this alert to fire in the 45th minute, and no other. */
+export const expectOnly = (alert: string, series: AllSeries, file: string): Promise<void> =>
+  expectAnswers(
+    series,
+    [{ expr: firing, minute: 45, samples: [{ labels: `{alertname="${alert}"}`, value: 1 }] }],
+    [file],
+  )
 
 /** Has Prometheus' own evaluation ask these queries of series, after the rules in `files`. */
 export async function expectAnswers(
