@@ -22,8 +22,8 @@ const hosts = {
   proxy: { network: 'cluster', tailscaled: userspace },
 } as const
 
-/** The name of the proxy's node. */
-export const server = 'proxy.lab.ts.net'
+/** The names of the proxy's node, and of the recorder's. */
+export const [server, recorderName] = ['proxy.lab.ts.net', 'robot.lab.ts.net']
 /** Ports of the node in each mode, and where the proxy of that mode listens. */
 const modes = { auth: { port: 443, local: 8443 }, noauth: { port: 8444, local: 8444 } } as const
 export type Mode = keyof typeof modes
@@ -110,20 +110,29 @@ export class ApiServerBed implements AsyncDisposable {
     await this.bed.control.putGrants(grants.map(({ app }) => ({ src: addresses, dst: ['*'], app: app as never })))
   }
 
-  /** Has tailscaled pass ports on to programs on its host. */
-  async #serve(host: Host, served: readonly { readonly port: number; readonly local: number }[]): Promise<void> {
+  /** Has tailscaled pass ports on to programs on its host, one of them without the TLS of this name. */
+  async #serve(
+    host: Host,
+    served: readonly { readonly port: number; readonly local: number; readonly tls?: string }[],
+  ): Promise<void> {
     const api = localApi(host.path('/run/tailscale/tailscaled.sock'))
     const TCP = Object.fromEntries(
-      served.map(({ port, local }) => [String(port), { TCPForward: `127.0.0.2:${local}`, ProxyProtocol: 2 }]),
+      served.map(({ port, local, tls }) => [
+        String(port),
+        { TCPForward: `127.0.0.2:${local}`, ProxyProtocol: 2, ...(tls !== undefined && { TerminateTLS: tls }) },
+      ]),
     )
     await api.replace('serve-config', { TCP }, '', new AbortController().signal)
   }
 
-  /** Starts a recorder on robot's node, which keeps what it gets in this directory of its host. */
+  /** Starts a recorder with its web page on robot's node, which keeps what it gets in this directory of its host. */
   async startRecorder(directory: string): Promise<HostProcess> {
     const robot = this.bed.host('robot')
-    await this.#serve(robot, [{ port: 80, local: 8080 }])
-    const argv = [process.execPath, recorderBundle, `--dir=${directory}`, '--port=0']
+    await this.#serve(robot, [
+      { port: 80, local: 8080 },
+      { port: 443, local: 8081, tls: recorderName },
+    ])
+    const argv = [process.execPath, recorderBundle, `--dir=${directory}`, '--ui', '--port=0']
     const started = await robot.spawn([...argv, '--socket=/run/tailscale/tailscaled.sock'], { name: 'recorder' })
     await started.line(/listens on/)
     return started

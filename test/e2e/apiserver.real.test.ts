@@ -10,6 +10,7 @@ import { testRefusals } from './apiserver-refusals.ts'
 import { testVerbs } from './apiserver-verbs.ts'
 import { BedRecorder } from './bed-recorder.ts'
 import { ApiServerBed, devs, server, sshPolicyFile } from './apiserver-bed.ts'
+import { watchInBrowser } from './watching.ts'
 
 let its: ApiServerBed
 beforeAll(async () => {
@@ -93,9 +94,9 @@ describe('where sessions must be recorded', () => {
   const exec = () => its.kubectl('alice', ['exec', '-i', 'app', '--', 'cat'], { input: 'seen' })
   const recordingWith = (text: string) =>
     poll('a recording', async () => (await recorder.recordings()).find((one) => one.includes(text)), 100)
-  const grant = (rule: object) => {
+  const grant = (rule: object, ...more: readonly { readonly app: object }[]) => {
     const whole = { recorderAddrs: recorder.addresses, enforceRecorder: true, ...rule }
-    return its.grant([...devs, { app: { 'tailscale.com/cap/kubernetes': [whole] } }])
+    return its.grant([...devs, { app: { 'tailscale.com/cap/kubernetes': [whole] } }, ...more])
   }
   let recorder: BedRecorder
   beforeAll(async () => {
@@ -146,6 +147,10 @@ describe('where sessions must be recorded', () => {
       expect(sizes.at(-1)).toBe('90x25')
     },
   )
+
+  test('a session of kubectl is played in a browser by whoever the policy lets see it', async () => {
+    await watchInBrowser(its, (looking) => grant({}, looking))
+  })
 
   test('tailscaled’s own SSH server records at the same recorder', async () => {
     const [alice, robot] = [its.bed.host('alice'), its.bed.host('robot')]
