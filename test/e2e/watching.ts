@@ -13,7 +13,7 @@ const program = join(dirname(import.meta.dirname), 'recorder', 'web', 'watch.ts'
  */
 export async function watchInBrowser(
   { bed }: ApiServerBed,
-  grant: (looking: { readonly app: object }) => Promise<void>,
+  grant: (rule: object, looking: { readonly app: object }) => Promise<void>,
 ): Promise<void> {
   const [alice, home] = [bed.host('alice'), '/tmp/watching']
   await trust(bed, alice, home)
@@ -22,7 +22,7 @@ export async function watchInBrowser(
     return JSON.parse((await alice.exec(argv, { env: { HOME: home } })).stdout) as Watched
   }
   expect(await watch()).toEqual({ refused: expect.stringContaining('does not grant') as string })
-  await grant(lookingGrants[0]!)
+  await grant({}, lookingGrants[0]!)
   const { user } = await bed.control.node('alice')
   const where = /exec.*alice\.lab\.ts\.net.*default\/app\/main.*proxy\.lab\.ts\.net.*cat/s
   await expect.poll(watch).toEqual({

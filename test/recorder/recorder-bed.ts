@@ -35,7 +35,8 @@ export class RecorderBed implements AsyncDisposable {
   #printed = ''
   #port = 0
   #healthPort = 0
-  #webPort = 0
+  /** Where the web page listens, if there is one. */
+  webPort = 0
 
   private constructor(
     root: string,
@@ -104,12 +105,7 @@ export class RecorderBed implements AsyncDisposable {
     const [, port, health] = await this.logged(/listens on [\d.]+:(\d+), and for probes on port (\d+)/)
     this.#port = Number(port)
     this.#healthPort = Number(health)
-    this.#webPort = Number(/serves the web page on [\d.]+:(\d+)/.exec(this.#log)?.[1] ?? 0)
-  }
-
-  /** Where the web page listens, if there is one. */
-  get webPort(): number {
-    return this.#webPort
+    this.webPort = Number(/serves the web page on [\d.]+:(\d+)/.exec(this.#log)?.[1] ?? 0)
   }
 
   get pid(): number {
@@ -178,7 +174,7 @@ export class RecorderBed implements AsyncDisposable {
 
   /** What the web page answers to a device. */
   browse(path: string, from?: string, options: RequestOptions = {}) {
-    return this.ask({ path, ...options }, undefined, from, this.#webPort)
+    return this.ask({ path, ...options }, undefined, from, this.webPort)
   }
 
   /** The answer of the port for probes. */
