@@ -58,6 +58,7 @@ ENTRYPOINT ["/usr/local/bin/node", "/usr/local/lib/culvert/apiserver.js"]
 FROM runtime AS recorder
 COPY images/lib/package.json /usr/local/lib/culvert/
 COPY --from=bundle /src/dist/recorder.js /src/dist/recorder-s3.js /src/dist/RECORDER-NOTICES /usr/local/lib/culvert/
+COPY --from=bundle /src/dist/recorder-web/ /usr/local/lib/culvert/recorder-web/
 ARG VERSION
 LABEL org.opencontainers.image.title="Culvert recorder" \
     org.opencontainers.image.description="Keeps the recordings of sessions in a tailnet" \

@@ -20,6 +20,7 @@ import { measurePodProbes, podProbesSteps } from './pod-probes.ts'
 import { measurePodRest } from './pod-rest.ts'
 import { measurePodStart } from './pod-start.ts'
 import { measureRepair } from './repair.ts'
+import { measureRecorder, recorderSteps } from './recorder/recorder.ts'
 import type { Section } from './section.ts'
 import { measurePodStarting, podStartingSteps } from './serve/pod-starting.ts'
 import { measureServe, serveSteps } from './serve/serve.ts'
@@ -56,6 +57,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       podProbesSteps +
       operatorSteps +
       apiServerSteps +
+      recorderSteps +
       firstByteSteps +
       (before === undefined ? 0 : earlierSteps),
   )
@@ -84,6 +86,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   const podServe = await measurePodStarting(images, size.serve.podStarts, steps)
   const operator = await measureOperator(size.operator, steps)
   const apiServer = await measureApiServer(size.apiServer, steps)
+  const recorder = await measureRecorder(size.recorder, steps)
   const firstByte = await measureFirstByte(size.firstByte, steps)
   return {
     sections: [
@@ -99,6 +102,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       podServe,
       ...operator,
       ...apiServer,
+      ...recorder,
       firstByte,
       image,
     ],
@@ -131,6 +135,10 @@ const parts = {
     count: apiServerSteps,
     measure: (_bundle: string, size: Size, steps: Progress) => measureApiServer(size.apiServer, steps),
   },
+  recorder: {
+    count: recorderSteps,
+    measure: (_bundle: string, size: Size, steps: Progress) => measureRecorder(size.recorder, steps),
+  },
   'first-byte': {
     count: firstByteSteps,
     measure: async (_bundle: string, size: Size, steps: Progress) => [await measureFirstByte(size.firstByte, steps)],
@@ -143,6 +151,7 @@ const needs = {
   iptables: ['cluster'],
   operator: ['cluster'],
   apiserver: ['cluster', 'compared'],
+  recorder: [],
   'first-byte': ['cluster', 'image'],
 } as const
 

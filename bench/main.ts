@@ -9,7 +9,7 @@ import { markdown, sectionText, tableOf } from './report.ts'
 import type { Section } from './section.ts'
 import { full, quick } from './size.ts'
 
-const help = `npm run bench -- [--quick] [--unprivileged | --counting | --iptables | --operator | --apiserver | --first-byte] [--commit ID] [--before FILE]
+const help = `npm run bench -- [--quick] [--unprivileged | --counting | --iptables | --operator | --apiserver | --recorder | --first-byte] [--commit ID] [--before FILE]
 
 Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; L3 ingress without privilege beside kernel mode; the rules and agents of ProxyGroup egress, with iptables, too; HTTPS sites; then, as Pods of
 a cluster, start, memory, requests to the API server, probes and HTTPS sites; and the sizes of the images. Installs and builds what is missing,
@@ -21,6 +21,7 @@ prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left
   --iptables      only both agents with iptables; prints Markdown only, after about eight minutes
   --operator      only the operator with 500 Services; prints Markdown only
   --apiserver     only the API server proxy; prints Markdown only
+  --recorder      only the recorder, and its web page with 100,000 recordings; prints Markdown only
   --first-byte    only how soon a new Service of an egress group works; prints Markdown only
   --commit ID     names what is measured in the results
   --before FILE   an earlier bundle of the agent, which is measured beside today's
@@ -34,6 +35,7 @@ const options = {
   iptables: { type: 'boolean', default: false },
   operator: { type: 'boolean', default: false },
   apiserver: { type: 'boolean', default: false },
+  recorder: { type: 'boolean', default: false },
   'first-byte': { type: 'boolean', default: false },
   commit: { type: 'string' },
   before: { type: 'string' },
@@ -51,9 +53,9 @@ await main(
       return 0
     }
     const size = values.quick ? quick : full
-    const part = (['unprivileged', 'counting', 'iptables', 'operator', 'apiserver', 'first-byte'] as const).find(
-      (name) => values[name],
-    )
+    const part = (
+      ['unprivileged', 'counting', 'iptables', 'operator', 'apiserver', 'recorder', 'first-byte'] as const
+    ).find((name) => values[name])
     if (part !== undefined) {
       for (const section of await benchPart(part, size)) console.log(`\n${sectionText(section)}`)
       return 0

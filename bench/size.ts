@@ -10,6 +10,7 @@ import type { StreamsSize } from './egress/streams.ts'
 import type { IptablesSize } from './iptables/iptables.ts'
 import type { OperatorSize } from './operator.ts'
 import type { ProbesSize } from './pod-probes.ts'
+import type { RecorderSize } from './recorder/recorder.ts'
 import type { ChangingSize } from './serve/changing.ts'
 import type { RequestsSize } from './serve/requests.ts'
 
@@ -38,6 +39,7 @@ export type Size = {
   readonly iptables: IptablesSize
   readonly operator: OperatorSize
   readonly apiServer: ApiServerSize
+  readonly recorder: RecorderSize
   readonly serve: {
     readonly starts: number
     readonly podStarts: number
@@ -73,6 +75,7 @@ export const full: Size = {
   },
   operator: { repeats: 1, services: 500, idle: 35 },
   apiServer: { repeats: 5, seconds: 3, watches: 100, events: 200, open: 10_000, session: 32 },
+  recorder: { repeats: 3, sessions: 1000, seconds: 5, recordings: 100_000 },
   serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
 }
 
@@ -103,6 +106,7 @@ export const quick: Size = {
   },
   operator: { repeats: 1, services: 100, idle: 10 },
   apiServer: { repeats: 1, seconds: 1, watches: 20, events: 50, open: 500, session: 8 },
+  recorder: { repeats: 1, sessions: 200, seconds: 2, recordings: 100_000 },
   serve: { starts: 1, podStarts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },
 }
 

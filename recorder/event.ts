@@ -1,4 +1,4 @@
-import { exactNumber, isJsonObject, parseExactJson } from '../lib/json.ts'
+import { exactNumber, isJsonObject, type JsonObject, parseExactJson } from '../lib/json.ts'
 import type { Peer } from './peers.ts'
 import { Refused } from './refused.ts'
 
@@ -10,10 +10,14 @@ export const mostEventBytes = 16 * 1024 * 1024
  * the uploader as the destination, as tailscaled knows it. The IDs of users are larger than what a number holds.
  * @throws Refused 400 if it is none
  */
-export function completeEvent(text: string, key: string, { id, name }: Peer): Buffer {
+export function completeEvent(
+  text: string,
+  key: string,
+  { id, name }: Pick<Peer, 'id' | 'name'>,
+): { readonly event: JsonObject; readonly bytes: Buffer } {
   const event = parseExactJson(text)
   if (!isJsonObject(event)) throw new Refused(400, 'malformed', 'this is no event: it is no object of JSON')
   const whole = { ...event, id: key, destination: { node: name, nodeID: id } }
   const exact = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? exactNumber(value) : value)
-  return Buffer.from(`${JSON.stringify(whole, exact)}\n`)
+  return { event: whole, bytes: Buffer.from(`${JSON.stringify(whole, exact)}\n`) }
 }

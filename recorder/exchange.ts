@@ -1,14 +1,14 @@
 import type { Clock } from '../lib/clock.ts'
+import type { JsonObject } from '../lib/json.ts'
 import { readBody, TooLarge } from '../lib/read-body.ts'
 import { completeEvent, mostEventBytes } from './event.ts'
 import { eventKey } from './keys.ts'
-import type { Counts } from './metrics.ts'
 import type { AskPeer, Peer } from './peers.ts'
 import { Recording, storing } from './recording.ts'
 import { asRefused, Refused } from './refused.ts'
 import { answer, type Reply } from './reply.ts'
 import type { Incoming } from './servers.ts'
-import type { Store } from './store/store.ts'
+import type { Store, Stored } from './store/store.ts'
 import { noWords, receive, type Request, type Words, wordsOf } from './upload.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -16,9 +16,8 @@ export type Parts = {
   readonly askPeer: AskPeer
   readonly store: Pick<Store, 'begin' | 'put'>
   readonly uploads: Uploads
-  readonly counts: Pick<Counts, 'event'>
-  /** So many bytes were stored as an event. */
-  readonly stored: (bytes: number) => void
+  /** An event was stored. */
+  readonly eventStored: (stored: Stored, event: JsonObject) => void
   readonly clock: Clock
   /** Aborts with a Refused when no more time is given to what is open. */
   readonly stop: AbortSignal
@@ -112,16 +111,13 @@ async function record(
   }
 }
 
-async function takeEvent(
-  { request, reply, peer, proceed }: Known,
-  { store, clock, counts, stored }: Parts,
-): Promise<void> {
+async function takeEvent({ request, reply, peer, proceed }: Known, parts: Parts): Promise<void> {
   proceed()
-  const key = eventKey(peer.id, clock.date())
-  const bytes = completeEvent(await bodyOf(request), key, peer)
-  await storing(() => store.put(key, bytes))
-  counts.event()
-  stored(bytes.length)
+  const now = parts.clock.date()
+  const key = eventKey(peer.id, now)
+  const { event, bytes } = completeEvent(await bodyOf(request), key, peer)
+  await storing(() => parts.store.put(key, bytes))
+  parts.eventStored({ key, bytes: bytes.length, modified: now }, event)
   answer(reply, 200)
 }
 

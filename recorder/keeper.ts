@@ -2,8 +2,10 @@ import type { Clock } from '../lib/clock.ts'
 import { codeOf } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { limited } from '../lib/limit.ts'
-import { entryOf, readEntry } from './index/entry.ts'
+import { type Entry, entryOf, readEntry } from './index/entry.ts'
 import type { Index } from './index/index.ts'
+import { Newest } from './index/newest.ts'
+import { mostRequests, readEvent, requestEntry } from './index/request.ts'
 import { isEventKey, isRecordingKey } from './keys.ts'
 import { events } from './log-events.ts'
 import type { Counts } from './metrics.ts'
@@ -18,6 +20,8 @@ const [lookMs, fullMs] = [3_600_000, 60_000]
 export type Outside = {
   readonly store: Store
   readonly index: Index
+  /** The newest requests, if they are to be found. */
+  readonly requests?: Index | undefined
   readonly limits: Limits
   readonly counts: Counts
   readonly clock: Clock
@@ -29,6 +33,8 @@ export class Keeper {
   readonly #outside: Outside
   /** Of all recordings and events that are finished. */
   storedBytes = 0
+  /** Whether everything has been looked at since the start. */
+  hasLooked = false
 
   constructor(outside: Outside) {
     this.#outside = outside
@@ -59,6 +65,7 @@ export class Keeper {
       try {
         await this.look()
         ;[last, failures] = [began, 0]
+        this.hasLooked = true
       } catch (error) {
         if (failures === 0) log(events.notLookedAt({ problem: error }))
         failures += 1
@@ -68,16 +75,15 @@ export class Keeper {
 
   /** Brings the index up to date with the store, and removes what is not to be kept any more. */
   async look(): Promise<void> {
-    const { index, limits, clock } = this.#outside
+    const { index, requests, limits, clock } = this.#outside
     const ages = new Ages()
     // What is finished meanwhile may not be in the list yet.
     const gone = new Set([...index.keys()].filter((key) => index.get(key)?.state !== 'open'))
+    const goneRequests = new Set(requests?.keys())
+    const newest = new Newest(mostRequests)
     const reading = limited(this.#outside.store.readsAtOnce)
     const read: Promise<void>[] = []
-    for await (const stored of this.#list()) {
-      ages.add(stored.modified.getTime(), stored.bytes)
-      gone.delete(stored.key)
-      if (!isRecordingKey(stored.key) || this.#isKnown(stored)) continue
+    const learn = async (stored: Stored): Promise<void> => {
       const one = reading(() => this.#learn(stored))
       // The list may fail before it is awaited.
       one.catch(() => {})
@@ -85,20 +91,33 @@ export class Keeper {
       // The list must not run far ahead of what is read.
       if (read.length >= 1000) await Promise.all(read.splice(0))
     }
+    for await (const stored of this.#list()) {
+      ages.add(stored.modified.getTime(), stored.bytes)
+      if (isRecordingKey(stored.key)) {
+        gone.delete(stored.key)
+        if (!this.#isKnown(stored)) await learn(stored)
+      } else if (requests) {
+        goneRequests.delete(stored.key)
+        newest.add(stored)
+      }
+    }
+    for (const stored of newest.all()) if (!requests?.get(stored.key)) await learn(stored)
     await Promise.all(read)
     for (const key of gone) index.remove(key)
+    for (const key of goneRequests) requests?.remove(key)
     this.storedBytes = ages.bytes
     const cutoff = ages.cutoff(limits, clock.date().getTime())
     if (cutoff > -Infinity) await this.#removeBefore(cutoff)
   }
 
   async #removeBefore(cutoff: number): Promise<void> {
-    const { store, index, counts, log } = this.#outside
+    const { store, index, requests, counts, log } = this.#outside
     let count = 0
     for await (const { key, bytes, modified } of this.#list()) {
       if (modified.getTime() >= cutoff) continue
       await store.remove(key)
       index.remove(key)
+      requests?.remove(key)
       counts.removed()
       this.storedBytes -= bytes
       count += 1
@@ -118,19 +137,23 @@ export class Keeper {
   }
 
   async #learn(stored: Stored): Promise<void> {
-    const { store, index, log } = this.#outside
+    const { store, index, requests, log } = this.#outside
+    const isRequest = isEventKey(stored.key)
+    const put = (entry: Entry): void => (isRequest ? requests?.put(entry) : index.put(entry))
     try {
-      const recording = await store.open(stored.key)
+      const file = await store.open(stored.key)
       try {
-        index.put(await readEntry(stored, recording))
+        put(isRequest ? requestEntry(stored, await readEvent(file)) : await readEntry(stored, file))
       } finally {
-        await recording.close()
+        await file.close()
       }
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return
       if (error instanceof RemoteError && error.isOfAll) throw error
       log(events.unreadable({ key: stored.key, problem: error }))
-      index.put(entryOf(stored, undefined, { seconds: undefined, isCut: false }))
+      put(
+        isRequest ? requestEntry(stored, undefined) : entryOf(stored, undefined, { seconds: undefined, isCut: false }),
+      )
     }
   }
 

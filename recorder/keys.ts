@@ -42,3 +42,10 @@ export function readRecordingKey(key: string): { readonly id: string; readonly b
   const began = Date.parse(name.replace(/\.cast$/, '').replace(/(\.\d{3})\d+/, '$1'))
   return { id, began: Number.isNaN(began) ? undefined : began }
 }
+
+/** The node that has sent an event, and when it came, as its key says; undefined if the key has no time. */
+export function readEventKey(key: string): { readonly id: string; readonly came: number | undefined } {
+  const [, id = '', , , , name = ''] = key.split('/')
+  const came = Date.parse(/^[\d:.T-]+Z/.exec(name)?.[0] ?? '')
+  return { id, came: Number.isNaN(came) ? undefined : came }
+}

@@ -11,6 +11,15 @@ export const events = logEvents('recorder', {
     text: 'listens on {address}, and for probes on port {port}',
     meaning: 'Recordings may be uploaded.',
   },
+  servesPage: {
+    text: 'serves the web page on {address}',
+    meaning: 'Recordings can be looked at by whoever the policy allows it.',
+  },
+  pageFailed: {
+    text: 'warning: the web page could not answer: {problem}',
+    meaning: 'Somebody was shown an error instead of recordings.',
+    remedy: 'As the message says.',
+  },
   refused: {
     text: 'warning: an upload was refused or broken off: {problem}',
     meaning: 'An upload did not begin, or did not come to its end, and it is not known whose it was.',

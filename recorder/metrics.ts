@@ -18,12 +18,17 @@ export function counting() {
   const whois = tally('result')
   const events = tally()
   const removed = tally()
+  const answers = tally('status')
+  const read = tally()
   return {
     ended: (result: 'whole' | 'cut' | 'empty'): void => recordings.add(result),
     refused: ({ reason }: Pick<Refused, 'reason'>): void => failures.add(reason),
     asked: (result: string): void => whois.add(result),
     event: (): void => events.add(),
     removed: (): void => removed.add(),
+    /** The web page has answered with this status. */
+    answered: (status: number): void => answers.add(String(status)),
+    read: (): void => read.add(),
     all: ({ open, receivedBytes, unacknowledged, stored, freeBytes }: Gauges): Metric[] => [
       {
         name: 'culvert_recorder_recordings_total',
@@ -54,6 +59,18 @@ export function counting() {
         type: 'counter',
         help: 'Questions to tailscaled who a device is, by result.',
         samples: whois.samples(),
+      },
+      {
+        name: 'culvert_recorder_page_answers_total',
+        type: 'counter',
+        help: 'Answers of the web page, by status.',
+        samples: answers.samples(),
+      },
+      {
+        name: 'culvert_recorder_read_total',
+        type: 'counter',
+        help: 'Recordings and requests that somebody has opened on the web page.',
+        samples: read.samples(),
       },
       gauge('culvert_recorder_open', 'Recordings that are being uploaded.', open),
       {

@@ -5,7 +5,7 @@ import { limited } from '../lib/limit.ts'
 import { isLoopback, type Origin } from '../lib/proxy-header.ts'
 import type { LocalApi } from '../localapi/client.ts'
 import { LocalApiError } from '../localapi/error.ts'
-import { askWhois, readWhois } from '../localapi/whois.ts'
+import { askWhois, readWhois, type Whois } from '../localapi/whois.ts'
 import { isNodeId } from './keys.ts'
 import { Refused } from './refused.ts'
 
@@ -15,8 +15,8 @@ const keptMs = 4000
 /** The most answers that are kept, and the most questions at the same time. */
 const [most, atOnce] = [10_000, 32]
 
-/** A node of the tailnet that uploads. */
-export type Peer = { readonly id: string; readonly name: string }
+/** A node of the tailnet that uploads, or looks. */
+export type Peer = Pick<Whois, 'id' | 'name' | 'tags' | 'login' | 'capabilities'>
 
 /** Asks who is at the other end of a connection. Throws a Refused if that is not known. */
 export type AskPeer = (origin: Origin) => Promise<Peer>
@@ -32,10 +32,11 @@ export function askPeer(
     const { address } = origin
     try {
       const text = await askWhois(api, origin, signal)
-      const { id, name, isExpired } = readWhois(text, isLoopback(address) ? 'of this machine' : address, clock.date())
+      const peer = readWhois(text, isLoopback(address) ? 'of this machine' : address, clock.date())
+      const { id, isExpired } = peer
       if (isExpired) throw new Refused(403, 'unknown-peer', 'the key of this device has expired')
       if (!isNodeId(id)) throw new Error('its stable ID is none')
-      return { id, name }
+      return peer
     } catch (error) {
       if (error instanceof Refused) throw error
       if (error instanceof LocalApiError && error.refusal?.status === 404)

@@ -2,6 +2,8 @@
 export type RefusedFor =
   | 'unknown-peer' // tailscaled knows nobody at the address
   | 'unconfirmed-peer' // tailscaled could not be asked
+  | 'policy' // the tailnet's policy lets the device see nothing
+  | 'foreign-page' // a page of another site, in a browser on the device
   | 'malformed' // it is no recording, no event, or no request
   | 'gone' // the uploader went away in the middle, or takes no answers
   | 'limit' // it is larger than allowed

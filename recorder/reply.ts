@@ -6,18 +6,38 @@ export type Reply = {
   readonly hasBegun: () => boolean
   /** Sends the head at once. */
   readonly begin: (status: number, headers: Readonly<Record<string, string | number>>) => void
-  readonly say: (text: string) => void
+  readonly say: (text: string | Buffer) => void
+  /** Says all of it and ends, as fast as the other side takes it; resolves early when that is gone. */
+  readonly pour: (chunks: AsyncIterable<Buffer>) => Promise<void>
   /** Whether what was said before has not been taken yet. */
   readonly isDeaf: () => boolean
   /** Ends it, and what is still sent by the other side is not read any more. */
   readonly end: () => void
+  /** Ends it so that the other side sees that there should have been more. */
+  readonly break: () => void
 }
 
 export function replyTo(response: ServerResponse | Http2ServerResponse): Reply {
   const hasBody = response.req.method !== 'HEAD'
+  let isGone = false
+  let wake = (): void => {}
+  response.once('close', () => {
+    isGone = true
+    wake()
+  })
   const common = {
     hasBegun: () => response.headersSent,
     isDeaf: () => response.writableNeedDrain,
+    pour: async (chunks: AsyncIterable<Buffer>) => {
+      response.on('drain', () => wake())
+      if (hasBody)
+        for await (const chunk of chunks) {
+          if (isGone) return
+          if (!write(response, chunk)) await new Promise<void>((resolve) => (wake = resolve))
+        }
+      response.end()
+    },
+    break: () => void response.destroy(),
   }
   if (response instanceof ServerResponse)
     return {
@@ -44,6 +64,10 @@ export function replyTo(response: ServerResponse | Http2ServerResponse): Reply {
     },
   }
 }
+
+/** Whether more may come at once. */
+const write = (response: ServerResponse | Http2ServerResponse, chunk: Buffer): boolean =>
+  response instanceof ServerResponse ? response.write(chunk) : response.write(chunk)
 
 /** The whole of a short answer. */
 export function answer(reply: Reply, status: number, text = ''): void {

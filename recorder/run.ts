@@ -5,6 +5,7 @@ import { type Process, runService } from '../lib/process.ts'
 import { localApi } from '../localapi/client.ts'
 import { exchange, type Parts } from './exchange.ts'
 import { Index } from './index/index.ts'
+import { mostRequests, requestEntry } from './index/request.ts'
 import { Keeper } from './keeper.ts'
 import { events } from './log-events.ts'
 import { counting } from './metrics.ts'
@@ -15,6 +16,7 @@ import { Servers } from './servers.ts'
 import { logSettings, readSettings, type Settings, strayVariables } from './settings.ts'
 import { openStore } from './store/open.ts'
 import { Uploads } from './uploads.ts'
+import { serveWeb } from './web/web.ts'
 
 /** How often what could not be finished is tried again, in milliseconds. */
 const againMs = 60_000
@@ -44,7 +46,9 @@ async function start(
   const api = localApi(settings.socket)
   const counts = counting()
   const index = new Index()
-  const keeper = new Keeper({ store, index, counts, clock, log, limits: settings })
+  // Requests to API servers are only found on the web page.
+  const requests = settings.web && new Index(mostRequests)
+  const keeper = new Keeper({ store, index, requests, counts, clock, log, limits: settings })
   const stored = (bytes: number): void => keeper.stored(bytes)
   const uploads = new Uploads({ index, counts, clock, log, print, stored })
   const ready = new Ready({ api, store, clock, log }, signal)
@@ -64,12 +68,16 @@ async function start(
     if (peer !== undefined) log(events.refusedOf({ peer: peer.name, problem: one }))
     else if (one.cause !== undefined) log(events.refused({ problem: one }))
   }
+  const asking = askPeer(api, clock, signal, counts.asked)
   const parts: Parts = {
-    askPeer: askPeer(api, clock, signal, counts.asked),
+    askPeer: asking,
     store,
     uploads,
-    counts,
-    stored,
+    eventStored: (event, content) => {
+      counts.event()
+      stored(event.bytes)
+      requests?.put(requestEntry(event, content))
+    },
     clock,
     stop: cut.signal,
     refusal,
@@ -109,6 +117,9 @@ async function start(
     }),
     ...(spool?.metrics() ?? []),
   ]
+  const isComplete = (): boolean => keeper.hasLooked
+  const looking = { api, askPeer: asking, index, isComplete, store, counts, clock, log, print }
+  const web = settings.web && requests && (await serveWeb(settings.web, { ...looking, requests }, signal))
   const health = await serveHealth({ notReady, metrics }, settings.port, log)
   const { host, port } = settings.listen
   log(events.listens({ address: `${host}:${await servers.listen(host, port)}`, port: portOf(health) }))
@@ -118,6 +129,7 @@ async function start(
     drain: async (): Promise<void> => {
       isDraining = true
       servers.drain()
+      web?.drain()
       await Promise.race([uploads.empty(), clock.sleep(settings.drainMs, signal)])
     },
     /** Cuts open recordings off, and says so to their uploaders. */
@@ -134,6 +146,7 @@ async function start(
     },
     close: async (): Promise<void> => {
       servers.close()
+      web?.close()
       await close(health)
     },
   }

@@ -4,8 +4,8 @@ import { type Flags, type FlagType, parseFlags } from '../lib/flags.ts'
 import { parseBool, parseDuration } from '../lib/go-values.ts'
 import { type LogSettings, logVariables, readLogSettings, wrongLogSettings } from '../lib/log-settings.ts'
 import { nearest } from '../lib/nearest.ts'
-import { isLoopback } from '../lib/proxy-header.ts'
 import { quote } from '../lib/quote.ts'
+import { isLoopback } from '../lib/proxy-header.ts'
 import { parseKeep, parseSize } from './amounts.ts'
 import { readS3, type S3Settings, s3Variables } from './s3/settings.ts'
 import type { Reading, Variable } from './variable.ts'
@@ -38,6 +38,20 @@ export const variables = [
     default: 'true',
     effect:
       'Whether connections come from tailscaled’s serve, with a PROXY header of version 2. With `false`, peers connect themselves, to an address of the node in the tailnet',
+  },
+  {
+    name: 'TSRECORDER_UI',
+    flags: ['ui'],
+    type: 'boolean',
+    default: 'false',
+    effect: 'Whether there is [a web page](#looking-at-recordings), on which recordings are found and played',
+  },
+  {
+    name: 'CULVERT_RECORDER_WEB_LISTEN',
+    flags: ['web-listen'],
+    default: '127.0.0.2:8081',
+    effect:
+      'Where tailscaled connects to for the web page, always with a PROXY header, when it has ended TLS. An address as above',
   },
   {
     name: 'CULVERT_RECORDER_PORT',
@@ -83,7 +97,6 @@ const ofTheNode = new Map<string, readonly string[]>([
 ])
 
 /** What the recorder of Tailscale takes, and this one does not have yet. */
-const notYet = new Map<string, readonly string[]>([['TSRECORDER_UI', ['ui']]])
 
 /** All variables that the recorder knows. */
 export const allVariables = [...variables, ...s3Variables]
@@ -102,6 +115,8 @@ export type Settings = {
   readonly socket: string
   readonly listen: AddressPort
   readonly isProxied: boolean
+  /** Where the web page listens, if there is one. */
+  readonly web: AddressPort | undefined
   readonly port: number
   /** Milliseconds and bytes; Infinity without a limit. */
   readonly keepMs: number
@@ -117,9 +132,7 @@ const byFlag = new Map<string, { readonly name: string; readonly type: FlagType 
   ...allVariables.flatMap(({ name, flags, ...rest }) =>
     flags.map((flag) => [flag, { name, type: 'type' in rest ? rest.type : 'value' }] as const),
   ),
-  ...[...ofTheNode, ...notYet].flatMap(([name, flags]) =>
-    flags.map((flag) => [flag, { name, type: flag === 'ui' ? ('boolean' as const) : ('value' as const) }] as const),
-  ),
+  ...[...ofTheNode].flatMap(([name, flags]) => flags.map((flag) => [flag, { name, type: 'value' as const }] as const)),
 ])
 
 /** All flags that set something. */
@@ -151,7 +164,14 @@ export function readSettings(env: Environment): Settings {
   }
   for (const { name, accepted } of wrongLogSettings(text)) value(name, () => undefined, accepted, undefined)
   const isProxied = value('CULVERT_RECORDER_PROXY_PROTOCOL', parseBool, 'true or false', true)
-  const listen = isProxied ? 'such as 127.0.0.2:8080, but not 127.0.0.1,' : 'such as 100.64.0.9:80'
+  const accepted = (example: string): string => `such as ${example}, but not 127.0.0.1,`
+  const hasPage = value('TSRECORDER_UI', parseBool, 'true or false', false)
+  const web = value(
+    'CULVERT_RECORDER_WEB_LISTEN',
+    (given) => parseListen(given, true),
+    accepted('127.0.0.2:8081'),
+    undefined,
+  )
   const size = (name: Name): number => value(name, parseSize, 'a size such as 200Gi', Infinity)
   const wrong = (problem: string): void => void problems.push(problem)
   const place = text('TSRECORDER_DST')
@@ -161,8 +181,14 @@ export function readSettings(env: Environment): Settings {
     directory: endpoint === undefined ? place : text('CULVERT_RECORDER_SPOOL'),
     s3: endpoint === undefined ? undefined : readS3(endpoint, env['AWS_SESSION_TOKEN'], { text, value, wrong }),
     socket: text('TS_SOCKET'),
-    listen: value('CULVERT_RECORDER_LISTEN', (given) => parseListen(given, isProxied), listen, undefined),
+    listen: value(
+      'CULVERT_RECORDER_LISTEN',
+      (given) => parseListen(given, isProxied),
+      isProxied ? accepted('127.0.0.2:8080') : 'such as 100.64.0.9:80',
+      undefined,
+    ),
     isProxied,
+    web: hasPage ? web : undefined,
     port: value('CULVERT_RECORDER_PORT', parsePort, 'a port', 0),
     keepMs: value('CULVERT_RECORDER_KEEP', parseKeep, 'a time such as 90d or 12h', Infinity),
     maxBytes: size('CULVERT_RECORDER_MAX_SIZE'),
@@ -201,7 +227,6 @@ export function strayVariables(env: Environment): string[] {
   const isS3 = env['TSRECORDER_DST']?.trim().startsWith('s3:') === true
   return Object.entries(env).flatMap(([name, value]) => {
     if (!value) return []
-    if (notYet.has(name)) return [`${name} has no effect yet`]
     if (ofTheNode.has(name) && name.startsWith('TSRECORDER_'))
       return [`${name} has no effect: tailscaled, or the agent beside the recorder, is the node of the tailnet`]
     if (!isS3 && ofS3.has(name)) return [`${name} has no effect: TSRECORDER_DST is a directory, and not s3://…`]

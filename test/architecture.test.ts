@@ -155,6 +155,7 @@ describe('only one place', () => {
     ['starts programs', 'execa|node:child_process', 'lib/program.ts'],
     ['asks by undici', 'undici', 'lib/http-client.ts'],
     ['watches directories', 'chokidar', 'lib/directory.ts'],
+    ['plays recordings', 'asciinema-player', 'recorder/web/browser/play.ts'],
     ['reads and changes YAML', 'yaml', 'agent/cli/yaml.ts'],
     ['speaks to S3', '@aws-sdk/[\\w-]+', 'recorder/s3/sdk.ts'],
     ['authenticates by client-node', '@kubernetes/client-node', 'kube/controller/cluster.ts'],

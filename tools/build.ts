@@ -25,12 +25,33 @@ export const buildOperator = (): Promise<string> => program('operator', 'OPERATO
 /** The same of the API server proxy, `dist/apiserver.js`. */
 export const buildApiServer = (): Promise<string> => program('apiserver', 'APISERVER-NOTICES')
 
-/** The same of the recorder, `dist/recorder.js`, with `dist/recorder-s3.js` for those that keep recordings in S3. */
+/**
+ * The same of the recorder, `dist/recorder.js`, with `dist/recorder-s3.js` for those that keep recordings in S3, and the
+ * files of its web page in `dist/recorder-web`.
+ */
 export async function buildRecorder(): Promise<string> {
   const [outfile, { metafile }] = await bundled('recorder', 'recorder/main.ts')
   const [, s3] = await bundled('recorder-s3', 'recorder/s3/sdk.ts')
-  await writeNotices('RECORDER-NOTICES', metafile, s3.metafile)
+  await writeNotices('RECORDER-NOTICES', metafile, s3.metafile, await bundlePage())
   return outfile
+}
+
+/** Bundles what browsers get of the recorder. */
+async function bundlePage(): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: ['recorder/web/browser/play.ts', 'recorder/web/browser/style.css'],
+    outdir: join(root, 'dist', 'recorder-web'),
+    bundle: true,
+    platform: 'browser',
+    target: 'es2024',
+    format: 'iife',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+  })
+  return metafile
 }
 
 /** requireBuiltins takes all of Node's modules that are left. */
@@ -107,6 +128,8 @@ async function writeNotices(licences: string, ...bundles: readonly Metafile[]): 
     .flatMap((output) => Object.entries(output.inputs))
   const used = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path)
   const packages = new Set(used.flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []))
+  // Within the files of the first one.
+  if (packages.has('asciinema-player')) packages.add('solid-js')
   const read = [...packages].toSorted().map(async (name) => {
     return { name, text: (await readFile(await licenceOf(name), 'utf8')).trim() }
   })

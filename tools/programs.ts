@@ -31,4 +31,5 @@ export const staticSteps: readonly Step[] = [
   { name: 'format', program: 'oxfmt', args: ['--check', '.'] },
   { name: 'lint', program: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
   { name: 'types', program: 'tsc', args: [] },
+  { name: 'types for browsers', program: 'tsc', args: ['--project', 'recorder/web/browser'] },
 ]

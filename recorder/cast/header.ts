@@ -39,28 +39,33 @@ export function parseHeader(line: string): Header {
   return {
     width: size(all['width']),
     height: size(all['height']),
-    timestamp: typeof all['timestamp'] === 'number' && all['timestamp'] > 0 ? all['timestamp'] : undefined,
-    command: text(all, 'command'),
+    timestamp: seconds(all['timestamp']),
+    command: textIn(all, 'command'),
     source: {
-      node: text(all, 'srcNode'),
-      id: text(all, 'srcNodeID'),
-      user: text(all, 'srcNodeUser'),
-      tags: tagsOf(all),
+      node: textIn(all, 'srcNode'),
+      id: textIn(all, 'srcNodeID'),
+      user: textIn(all, 'srcNodeUser'),
+      tags: textsIn(all, 'srcNodeTags'),
     },
-    ssh: { user: text(all, 'sshUser'), localUser: text(all, 'localUser'), connection: text(all, 'connectionID') },
+    ssh: { user: textIn(all, 'sshUser'), localUser: textIn(all, 'localUser'), connection: textIn(all, 'connectionID') },
     kubernetes: isJsonObject(kubernetes)
       ? {
           // Before 1.88, only commands were recorded, and this field was not there.
-          type: text(kubernetes, 'SessionType') || 'exec',
-          namespace: text(kubernetes, 'Namespace'),
-          pod: text(kubernetes, 'PodName'),
-          container: text(kubernetes, 'Container'),
+          type: textIn(kubernetes, 'SessionType') || 'exec',
+          namespace: textIn(kubernetes, 'Namespace'),
+          pod: textIn(kubernetes, 'PodName'),
+          container: textIn(kubernetes, 'Container'),
         }
       : undefined,
   }
 }
 
-const text = (object: JsonObject, name: string): string => {
+/** A time that a date can have, in seconds since 1970. */
+const seconds = (value: unknown): number | undefined =>
+  typeof value === 'number' && value > 0 && value < 1e11 ? value : undefined
+
+/** A text of an object; empty if it is absent or something else. */
+export function textIn(object: JsonObject, name: string): string {
   const value = object[name]
   return typeof value === 'string' ? value : ''
 }
@@ -68,5 +73,8 @@ const text = (object: JsonObject, name: string): string => {
 const size = (value: unknown): number =>
   typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 100_000 ? value : 0
 
-const tagsOf = ({ srcNodeTags }: JsonObject): string[] =>
-  Array.isArray(srcNodeTags) ? srcNodeTags.filter((one): one is string => typeof one === 'string') : []
+/** The texts of a list in an object; none if it is absent or something else. */
+export function textsIn(object: JsonObject, name: string): string[] {
+  const value = object[name]
+  return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []
+}

@@ -3,12 +3,15 @@ import { readTail, type Tail } from '../cast/tail.ts'
 import { readRecordingKey } from '../keys.ts'
 import type { Readable, Stored } from '../store/store.ts'
 
-/** What is known of a recording without reading it, so that recordings are found. */
+/**
+ * What is known of a recording without reading it, so that recordings are found; and of a request to an API server, which
+ * has the same.
+ */
 export type Entry = {
   readonly key: string
   /** `open`: it is being written. `cut`: it ends before its session did. `unreadable`: it has no header. */
   readonly state: 'open' | 'whole' | 'cut' | 'unreadable'
-  readonly kind: 'ssh' | 'exec' | 'attach' | 'other'
+  readonly kind: 'ssh' | 'exec' | 'attach' | 'other' | 'request'
   /** When it began, by the recorder's clock if that is known; milliseconds since 1970. */
   readonly began: number
   /** Undefined if that is not known. */
@@ -21,14 +24,14 @@ export type Entry = {
   /** The device that the session came from, and whose it is: a user or tags. */
   readonly from: string
   readonly who: string
-  /** What was accessed: the user of a machine; or namespace, Pod and container. */
+  /** What was accessed: the user of a machine; namespace, Pod and container; or namespace, kind and name. */
   readonly where: string
   /** The beginning of it, if it is long. */
   readonly command: string
 }
 
-/** The most of a command that is kept, in characters. */
-const mostCommand = 500
+/** The most of a text that is kept, in characters. */
+const mostText = 500
 
 /** The first bytes that are read, which nearly every header fits into. */
 const usualHeader = 4096
@@ -59,7 +62,7 @@ export function entryOf(
         ? [kubernetes.namespace, kubernetes.pod, kubernetes.container].join('/')
         : ssh?.localUser || ssh?.user || '',
     ),
-    command: own(command.slice(0, mostCommand)),
+    command: own(command),
   }
 }
 
@@ -68,8 +71,8 @@ function kindOf(header: Header | undefined): Entry['kind'] {
   return header?.ssh.connection || header?.ssh.user ? 'ssh' : 'other'
 }
 
-/** A text that does not keep a longer one in memory, of which it is a part. */
-const own = (text: string): string => Buffer.from(text.toWellFormed()).toString()
+/** The beginning of a text, in a form that does not keep a longer one in memory, of which it is a part. */
+export const own = (text: string): string => Buffer.from(text.slice(0, mostText).toWellFormed()).toString()
 
 /**
  * Reads of a stored recording what its entry has. What cannot be read makes it `unreadable`.

@@ -1,13 +1,21 @@
 import type { Entry } from './entry.ts'
 import { byTime, type Indexed, indexed, type Page, type Query, search } from './search.ts'
 
-/** All recordings, in the order in which they began. In memory only: it is read from the store. */
+/**
+ * All recordings, or the newest requests, in the order in which they began. In memory only: it is read from the store.
+ */
 export class Index {
+  readonly #most: number
   readonly #byKey = new Map<string, Indexed>()
   /** Sorted, but for the last ones if `#isSorted` is false. */
   #all: Indexed[] = []
   #isSorted = true
   #bytes = 0
+
+  /** `most`: how many are kept, a tenth more from time to time. */
+  constructor(most = Infinity) {
+    this.#most = most
+  }
 
   get size(): number {
     return this.#byKey.size
@@ -35,6 +43,8 @@ export class Index {
     const last = this.#all.at(-1)
     if (last && byTime(last.entry, entry) > 0) this.#isSorted = false
     this.#all.push(added)
+    if (this.size > 1.1 * this.#most)
+      for (const { entry: old } of this.#sorted().slice(0, -this.#most)) this.remove(old.key)
     if (this.#all.length > 2 * this.size + 1000) this.#sorted()
   }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { Bed, Host } from '../lab/bed.ts'
+import type { Host } from '../lab/bed.ts'
+import { trust } from '../lab/trust.ts'
 import { testBed } from '../lab/vitest.ts'
 import { writeVolume } from '../lib/kubelet-volume.ts'
 import type { Browsed } from './programs/browse.ts'
@@ -19,18 +20,6 @@ const program = (of: string): string => join(import.meta.dirname, 'programs', of
 async function browse(host: Host, HOME: string): Promise<Browsed> {
   const { stdout } = await host.exec([process.execPath, program('browse.ts'), `https://${name}/`], { env: { HOME } })
   return JSON.parse(stdout) as Browsed
-}
-
-/** Lets the browsers of this home trust the bed's certificate authority. */
-async function trust(bed: Bed, host: Host, home: string): Promise<void> {
-  const database = `${home}/.pki/nssdb`
-  const certutil = ['certutil', '-d', `sql:${database}`]
-  await host.exec(['mkdir', '-p', database])
-  await host.exec([...certutil, '-N', '--empty-password'])
-  const certificates = (await bed.acme.trust()).split(/(?=-----BEGIN)/)
-  for (const [at, input] of certificates.entries()) {
-    await host.exec([...certutil, '-A', '-n', `authority ${at}`, '-t', 'C,,', '-a'], { input })
-  }
 }
 
 test('a browser that trusts the authority shows a page, and its WebSocket works', async () => {

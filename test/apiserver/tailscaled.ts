@@ -15,6 +15,8 @@ export class Tailscaled implements AsyncDisposable {
   pair = ''
   /** Certificates with their keys, by the names that it has besides. */
   readonly pairs = new Map<string, string>()
+  /** The other nodes of the tailnet, by their keys. */
+  peers: object = {}
 
   private constructor(server: Server) {
     this.#server = server.on('request', ({ url = '' }, response) => this.#answer(url, response))
@@ -67,6 +69,7 @@ export class Tailscaled implements AsyncDisposable {
         JSON.stringify({
           Self: { ID: 'n', DNSName: 'kube.lab.ts.net.' },
           CertDomains: ['localhost', ...this.pairs.keys()],
+          Peer: this.peers,
         }),
       )
     else if (path.startsWith('cert/')) response.end(this.pairs.get(path.slice('cert/'.length)) ?? this.pair)

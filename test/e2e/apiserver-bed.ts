@@ -23,8 +23,8 @@ const hosts = {
   proxy: { network: 'cluster', tailscaled: userspace },
 } as const
 
-/** The name of the proxy's node. */
-export const server = 'proxy.lab.ts.net'
+/** The names of the proxy's node, and of the recorder's. */
+export const [server, recorderName] = ['proxy.lab.ts.net', 'robot.lab.ts.net']
 /** Ports of the node in each mode, and where the proxy of that mode listens. */
 const modes = { auth: { port: 443, local: 8443 }, noauth: { port: 8444, local: 8444 } } as const
 export type Mode = keyof typeof modes
@@ -120,15 +120,14 @@ export class ApiServerBed implements AsyncDisposable {
     await api.replace('serve-config', { TCP }, '', new AbortController().signal)
   }
 
-  /** Starts a recorder on robot's node by the two commands of its page, which keeps what it gets in this directory. */
+  /** Starts a recorder with its web page on robot's node by the commands of its page; it keeps what it gets in this directory. */
   async startRecorder(directory: string): Promise<HostProcess> {
     const robot = this.bed.host('robot')
     const page = await readFile(join(projectRoot, 'docs/recorder.md'), 'utf8')
-    const [, serve = '', keep = ''] =
-      /^## On one machine\n[^]*?^```sh\n(.*)\n(node dist.*?) +#.*\n```$/m.exec(page) ?? []
-    await robot.exec(serve.split(' '))
+    const [, keep = ''] = /^(node dist.*?) +#.*\n```$/m.exec(page) ?? []
+    for (const [, command = ''] of page.matchAll(/^ *(tailscale serve .*)$/gm)) await robot.exec(command.split(' '))
     const [, , ...flags] = keep.replace('/var/lib/recordings', directory).split(' ')
-    const started = await robot.spawn([process.execPath, recorderBundle, ...flags], { name: 'recorder' })
+    const started = await robot.spawn([process.execPath, recorderBundle, ...flags, '--ui'], { name: 'recorder' })
     await started.line(/listens on/)
     return started
   }

@@ -10,6 +10,7 @@ import { testRefusals } from './apiserver-refusals.ts'
 import { testVerbs } from './apiserver-verbs.ts'
 import { BedRecorder } from './bed-recorder.ts'
 import { ApiServerBed, devs, server, sshPolicyFile } from './apiserver-bed.ts'
+import { watchInBrowser } from './watching.ts'
 
 let its: ApiServerBed
 beforeAll(async () => {
@@ -93,10 +94,9 @@ describe('where sessions must be recorded', () => {
   const exec = () => its.kubectl('alice', ['exec', '-i', 'app', '--', 'cat'], { input: 'seen' })
   const recordingWith = (text: string) =>
     poll('a recording', async () => (await recorder.recordings()).find((one) => one.includes(text)), 100)
-  const grant = (rule: object) => {
-    const whole = { recorderAddrs: recorder.addresses, enforceRecorder: true, ...rule }
-    return its.grant([...devs, { app: { 'tailscale.com/cap/kubernetes': [whole] } }])
-  }
+  const whole = (rule: object) => ({ recorderAddrs: recorder.addresses, enforceRecorder: true, ...rule })
+  const grant = (rule: object, ...more: readonly { readonly app: object }[]) =>
+    its.grant([...devs, { app: { 'tailscale.com/cap/kubernetes': [whole(rule)] } }, ...more])
   let recorder: BedRecorder
   beforeAll(async () => {
     recorder = await BedRecorder.start(its)
@@ -146,6 +146,8 @@ describe('where sessions must be recorded', () => {
       expect(sizes.at(-1)).toBe('90x25')
     },
   )
+
+  test('a session is played in a browser by whoever the policy lets see it', () => watchInBrowser(its, grant))
 
   test('tailscaled’s own SSH server records at the same recorder', async () => {
     const [alice, robot] = [its.bed.host('alice'), its.bed.host('robot')]

@@ -35,6 +35,8 @@ export class RecorderBed implements AsyncDisposable {
   #printed = ''
   #port = 0
   #healthPort = 0
+  /** Where the web page listens, if there is one. */
+  webPort = 0
 
   private constructor(
     root: string,
@@ -92,6 +94,7 @@ export class RecorderBed implements AsyncDisposable {
         ...(this.#kept !== undefined && { CULVERT_RECORDER_SPOOL: this.spool }),
         TS_SOCKET: join(this.root, 'tailscaled.sock'),
         CULVERT_RECORDER_LISTEN: '127.0.0.2:0',
+        CULVERT_RECORDER_WEB_LISTEN: '127.0.0.2:0',
         CULVERT_RECORDER_PORT: '0',
         ...this.#env,
       },
@@ -102,6 +105,7 @@ export class RecorderBed implements AsyncDisposable {
     const [, port, health] = await this.logged(/listens on [\d.]+:(\d+), and for probes on port (\d+)/)
     this.#port = Number(port)
     this.#healthPort = Number(health)
+    this.webPort = Number(/serves the web page on [\d.]+:(\d+)/.exec(this.#log)?.[1] ?? 0)
   }
 
   get pid(): number {
@@ -130,15 +134,15 @@ export class RecorderBed implements AsyncDisposable {
   }
 
   /** A connection of a peer, as tailscaled opens it. */
-  async open(from = '100.64.0.7'): Promise<Socket> {
-    const socket = await this.openBare()
+  async open(from = '100.64.0.7', port = this.#port): Promise<Socket> {
+    const socket = await this.openBare(port)
     socket.write(proxyHeader(from, 4711))
     return socket
   }
 
   /** A connection without a PROXY header. */
-  async openBare(): Promise<Socket> {
-    const socket = connect({ host: '127.0.0.2', port: this.#port, noDelay: true })
+  async openBare(port = this.#port): Promise<Socket> {
+    const socket = connect({ host: '127.0.0.2', port, noDelay: true })
     socket.on('error', () => {})
     await once(socket, 'connect')
     return socket
@@ -159,13 +163,18 @@ export class RecorderBed implements AsyncDisposable {
   }
 
   /** A request of HTTP/1.1. */
-  async ask(options: RequestOptions, body?: string, from?: string) {
-    const socket = await this.open(from)
+  async ask(options: RequestOptions, body?: string, from?: string, port?: number) {
+    const socket = await this.open(from, port)
     const request = httpRequest({ createConnection: () => socket, ...options })
     request.on('error', () => {})
     request.end(body)
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     return { status: response.statusCode, headers: response.headers, body: await text(response) }
+  }
+
+  /** What the web page answers to a device. */
+  browse(path: string, from?: string, options: RequestOptions = {}) {
+    return this.ask({ path, ...options }, undefined, from, this.webPort)
   }
 
   /** The answer of the port for probes. */

@@ -49,22 +49,38 @@ describe('the settings of the recorder', () => {
     [{ CULVERT_RECORDER_DRAIN: '25h' }, /up to 24h/],
     [{ CULVERT_RECORDER_PORT: '70000' }, /a port/],
     [{ CULVERT_RECORDER_PROXY_PROTOCOL: 'yes' }, /true or false/],
+    [{ TSRECORDER_UI: 'yes' }, /true or false/],
+    [{ CULVERT_RECORDER_WEB_LISTEN: '0.0.0.0:443' }, /but not 127\.0\.0\.1/],
   ])('%j is refused', (env, words) => {
     expect(() => readSettings({ ...base, ...env })).toThrow(words)
   })
 
   it('those of Tailscale’s recorder that have no effect are accepted, and named', () => {
-    const env = withFlags({ ...base, TSRECORDER_LOGIN_SERVER: 'https://x', TS_AUTHKEY_FILE: '/x', TSRECORDER_UI: '' }, [
+    const env = withFlags({ ...base, TSRECORDER_LOGIN_SERVER: 'https://x', TS_AUTHKEY_FILE: '/x' }, [
       '--hostname=recorder',
       '--statedir=/x',
-      '--ui',
+      '--bucket=x',
     ])
-    expect(readSettings(env)).toMatchObject({ directory: '/data' })
+    expect(readSettings(env)).toMatchObject({ directory: '/data', web: undefined })
     expect(strayVariables(env)).toEqual([
       expect.stringContaining('TSRECORDER_LOGIN_SERVER has no effect'),
-      'TSRECORDER_UI has no effect yet',
       expect.stringContaining('TSRECORDER_HOSTNAME has no effect'),
+      expect.stringContaining('TSRECORDER_BUCKET has no effect: '),
     ])
+  })
+
+  it('the web page listens where tailscaled connects to, if there is to be one', () => {
+    const web = { host: '127.0.0.2', port: 8081 }
+    expect(readSettings(withFlags(base, ['--ui']))).toMatchObject({ web })
+    expect(
+      readSettings({
+        ...base,
+        TSRECORDER_UI: 'true',
+        CULVERT_RECORDER_PROXY_PROTOCOL: 'false',
+        CULVERT_RECORDER_LISTEN: '100.64.0.9:80',
+      }),
+    ).toMatchObject({ web })
+    expect(readSettings({ ...base, TSRECORDER_UI: 'false' })).toMatchObject({ web: undefined })
   })
 
   it('what was probably meant is suggested', () => {

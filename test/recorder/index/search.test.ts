@@ -40,7 +40,7 @@ describe('the index', () => {
           left.delete(key)
         }
         const sorted = [...left.values()].toSorted((a, b) => b.began - a.began || (a.key < b.key ? 1 : -1))
-        expect(index.search({}, 1000)).toEqual({ entries: sorted, matching: sorted.length })
+        expect(index.search({}, 1000)).toEqual({ entries: sorted, matching: sorted.length, hasMore: false })
         expect([index.size, index.bytes]).toEqual([sorted.length, 10 * sorted.length])
       }),
     )
@@ -56,6 +56,7 @@ describe('the index', () => {
           const page = index.search({ after }, most)
           expect(page.matching).toBe(some.length)
           found.push(...page.entries.map(({ key }) => key))
+          expect(page.hasMore).toBe(found.length < some.length)
           after = page.entries.at(-1)
           if (after === undefined) break
         }
@@ -70,15 +71,19 @@ describe('the index', () => {
     index.put(anEntry({ key: 'bob', began: 2000, who: 'bob@example.com', command: 'rm -rf /' }))
     index.put(anEntry({ key: 'ssh', began: 3000, kind: 'ssh', where: 'root', node: 'nB' }))
     const found = (query: Parameters<Index['search']>[0]) => keys(index, query)
-    expect(found({ text: 'ALICE' })).toEqual(['ssh', 'old'])
-    expect(found({ text: ' rm  bob ' })).toEqual(['bob'])
-    expect(found({ text: 'web-0 alice' })).toEqual(['old'])
-    expect(found({ text: 'nobody' })).toEqual([])
+    expect(found({ who: 'ALICE' })).toEqual(['ssh', 'old'])
+    expect(found({ who: 'bob laptop' })).toEqual(['bob'])
+    expect(found({ who: 'rm' })).toEqual([])
+    expect(found({ command: ' -rf  rm' })).toEqual(['bob'])
+    expect(found({ where: 'web-0', who: 'alice' })).toEqual(['old'])
+    expect(found({ where: 'nb' })).toEqual(['ssh'])
+    expect(found({ where: 'DB root', nameOf: (node) => (node === 'nB' ? 'db.Lab.ts.net' : '') })).toEqual(['ssh'])
     expect(found({ kind: 'ssh' })).toEqual(['ssh'])
-    expect(found({ node: 'nA' })).toEqual(['bob', 'old'])
     expect(found({ since: 2000 })).toEqual(['ssh', 'bob'])
     expect(found({ until: 2000 })).toEqual(['old'])
-    expect(found({ since: 1001, until: 3000, text: 'example' })).toEqual(['bob'])
+    expect(found({ since: 1001, until: 3000, who: 'example' })).toEqual(['bob'])
+    expect(found({ may: ({ who }) => who.startsWith('bob') })).toEqual(['bob'])
+    expect(found({ who: 'alice', may: ({ who }) => who.startsWith('bob') })).toEqual([])
   })
 
   it('replaces what it knows of a recording', () => {
@@ -92,5 +97,18 @@ describe('the index', () => {
     const index = new Index()
     for (let turn = 0; turn < 50_000; turn += 1) index.put(anEntry({ began: turn }))
     expect(index.search({}, 9).entries).toEqual([anEntry({ began: 49_999 })])
+  })
+
+  it('with a limit keeps the newest, in whatever order they come', () => {
+    const times = fc.uniqueArray(fc.nat(1000), { maxLength: 100 })
+    fc.assert(
+      fc.property(times, fc.integer({ min: 1, max: 20 }), (some, most) => {
+        const index = new Index(most)
+        for (const began of some) index.put(anEntry({ key: `k${began}`, began }))
+        const newest = some.toSorted((one, other) => other - one).slice(0, most)
+        expect(index.size).toBeLessThanOrEqual(Math.max(1.1 * most, 1))
+        expect(index.search({}, most).entries.map(({ began }) => began)).toEqual(newest)
+      }),
+    )
   })
 })
