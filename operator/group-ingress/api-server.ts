@@ -3,6 +3,7 @@ import type { KubeObject } from '../../kube/controller/object.ts'
 import { isJsonObject, optional } from '../../lib/json.ts'
 import type { ServeService } from '../../wire/serve-config.ts'
 import { type Group, typeOf } from '../group/group.ts'
+import { podField } from '../proxy/environment.ts'
 import type { Variable } from '../proxy/request.ts'
 import { healthPort, runFolder, unprivileged } from '../proxy/template.ts'
 
@@ -62,6 +63,9 @@ export function apiContainer(
     image,
     env: [
       variable,
+      // For its Events.
+      podField('POD_NAME', 'metadata.name'),
+      podField('POD_UID', 'metadata.uid'),
       { name: 'TS_SOCKET', value: own.socket },
       { name: 'CULVERT_APISERVER_LISTEN', value: port.TCPForward },
       { name: 'CULVERT_APISERVER_PORT', value: String(own.port) },

@@ -22,8 +22,8 @@ const early: ReadonlySet<string> = new Set([
   'TS_SERVE_ALLOW_ALL_INTERFACES',
 ])
 
-/** The API would add the version, to which a new process would then object once. */
-const field = (name: string, fieldPath: string): Source => ({
+/** A variable with a field of the Pod. The API would add the version, to which a new process would then object once. */
+export const podField = (name: string, fieldPath: string): Source => ({
   name,
   valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } },
 })
@@ -36,13 +36,13 @@ export function environment(options: EnvironmentOptions): readonly Entry[] {
   const when = (condition: boolean, ...entries: readonly Variable[]): readonly Variable[] => (condition ? entries : [])
   return [
     { name: 'TS_USERSPACE', value: String(request.mode === 'userspace') },
-    field('POD_IP', 'status.podIP'),
+    podField('POD_IP', 'status.podIP'),
     // Without it, cluster traffic of the other family is not forwarded.
     ...(isGroup || (agent === 'culvert' && variables.some(({ name }) => early.has(name)))
-      ? [field('POD_IPS', 'status.podIPs')]
+      ? [podField('POD_IPS', 'status.podIPs')]
       : []),
-    field('POD_NAME', 'metadata.name'),
-    field('POD_UID', 'metadata.uid'),
+    podField('POD_NAME', 'metadata.name'),
+    podField('POD_UID', 'metadata.uid'),
     { name: 'TS_KUBE_SECRET', value: '$(POD_NAME)' },
     { name: 'TS_EXPERIMENTAL_SERVICE_AUTO_ADVERTISEMENT', value: 'false' },
     { name: 'TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR', value: '/etc/tsconfig/$(POD_NAME)' },

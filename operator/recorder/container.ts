@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
+import { podField } from '../proxy/environment.ts'
 import type { Variable } from '../proxy/request.ts'
 import { runFolder, unprivileged } from '../proxy/template.ts'
 import type { Asked } from './request.ts'
@@ -78,7 +79,7 @@ function environment(
           { name: 'TSRECORDER_BUCKET', value: s3.bucket ?? '' },
         ]
   const all = [
-    { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
+    podField('POD_NAME', 'metadata.name'),
     ...users,
     socket,
     { name: 'CULVERT_RECORDER_LISTEN', value: uploads.TCPForward },

@@ -27,6 +27,10 @@ function policyOf(): Policy {
   return JSON.parse(json) as Policy
 }
 
+/** Those of its grants that are for API server proxies, for whoever comes from these addresses. */
+const grantsOf = (src: readonly string[]) =>
+  policyOf().grants.flatMap(({ dst, app }) => (app === undefined ? [] : [{ src, dst, app: app as never }]))
+
 /** Tests of a group of API server proxies, through the real tailnet. */
 export function testApiGroup(started: () => GroupIngressCluster): void {
   describe('a group of API server proxies', () => inCluster(started))
@@ -50,11 +54,7 @@ export async function makeApiGroup(here: GroupIngressCluster, replicas = 2): Pro
   const { bed } = here
   await bed.cluster.importImage((await buildApiServerImage()).archive)
   const nodes = await Promise.all(here.clients.map(({ name }) => bed.control.node(name)))
-  const src = nodes.flatMap(({ addresses }) => addresses)
-  const grants = policyOf().grants.flatMap(({ dst, app }) =>
-    app === undefined ? [] : [{ src, dst, app: app as never }],
-  )
-  await bed.control.putGrants(grants)
+  await bed.control.putGrants(grantsOf(nodes.flatMap(({ addresses }) => addresses)))
   const account = (await render('--set-string=apiServerProxyConfig.allowImpersonation=true')).filter(
     ({ metadata: { name = '' } }) => ['kube-apiserver-auth-proxy', 'tailscale-auth-proxy'].includes(name),
   )
@@ -127,6 +127,20 @@ function inCluster(started: () => GroupIngressCluster): void {
     await expect.poll(() => urlIn(started())).toBe('https://k8s.lab.ts.net')
     await expect.poll(() => serving('svc:k8s')).toEqual(['kube-0', 'kube-1'])
     await expect.poll(() => serving().catch(() => 'gone')).toBe('gone')
+  })
+
+  test('what is wrong in the policy is an Event of the Pod that has met it', async () => {
+    const { cluster, control } = started().bed
+    const { addresses } = await control.node('client1')
+    const app = { 'tailscale.com/cap/kubernetes': [{ impersonate: 'anybody' }] }
+    await control.putGrants([{ src: addresses, dst: ['*'], app }])
+    const reasons = async () => {
+      await whoami('k8s').catch(() => {})
+      const events = await cluster.list<{ reason: string; involvedObject: { name: string } }>('events', namespace)
+      return events.flatMap(({ reason, involvedObject: { name } }) => (/^kube-\d$/.test(name) ? [reason] : []))
+    }
+    await expect.poll(reasons).toContain('RefusedByPolicy')
+    await control.putGrants(grantsOf(addresses))
   })
 
   test('with fewer replicas and another prefix, those that stay are renamed and go on, and with the group all of it goes', async () => {
