@@ -8,7 +8,7 @@ import { withExits } from '../connector/routes.ts'
 import { readGroup } from '../group/group.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Facts, Wish } from './facts.ts'
-import { type Finding, ok, unknown, warning } from './finding.ts'
+import { type Finding, ok, unknown, warning } from '../../lib/finding.ts'
 
 /** What Connectors ask for; nothing of one that is not valid. */
 export const wishOfConnector = (object: KubeObject, { proxyTags }: Pick<OperatorSettings, 'proxyTags'>) =>

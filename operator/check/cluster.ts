@@ -1,8 +1,8 @@
 import { listed } from '../../lib/some.ts'
 import type { Read } from '../settings/read.ts'
-import type { Fact } from './fact.ts'
+import type { Fact } from '../../lib/fact.ts'
 import type { Namespace, Node } from './facts.ts'
-import { error, failed, type Finding, ok, unknown, warning } from './finding.ts'
+import { error, failed, type Finding, ok, unknown, warning } from '../../lib/finding.ts'
 import type { Access } from './rules.ts'
 
 export function judgeSettings(settings: Fact<Read>): readonly Finding[] {

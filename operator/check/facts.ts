@@ -3,7 +3,7 @@ import type { JsonObject } from '../../lib/json.ts'
 import type { AutoApprovers } from '../api/api.ts'
 import type { ApiError } from '../api/error.ts'
 import type { Read } from '../settings/read.ts'
-import type { Fact } from './fact.ts'
+import type { Fact } from '../../lib/fact.ts'
 import type { Access } from './rules.ts'
 
 /** Everything that the checks judge. */

@@ -5,7 +5,7 @@ import { authAccount } from '../proxy/account.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import { valid } from './approvals.ts'
 import type { Facts } from './facts.ts'
-import { error, type Finding, ok, unknown } from './finding.ts'
+import { error, type Finding, ok, unknown } from '../../lib/finding.ts'
 
 /** A group whose proxies of the API server impersonate; nothing of others. */
 export const impersonating = (object: KubeObject, settings: OperatorSettings): readonly string[] =>

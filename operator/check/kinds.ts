@@ -4,9 +4,9 @@ import { group, version } from '../objects/names.ts'
 import { definitions } from '../schemas/all.ts'
 import type { Definition } from '../schemas/definition.ts'
 import { structural } from '../schemas/structural.ts'
-import type { Fact } from './fact.ts'
+import type { Fact } from '../../lib/fact.ts'
 import type { ServedKinds } from './facts.ts'
-import { error, type Finding, ok, unknown } from './finding.ts'
+import { error, type Finding, ok, unknown } from '../../lib/finding.ts'
 
 const check = 'definitions'
 const remedy =

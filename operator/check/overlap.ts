@@ -8,9 +8,9 @@ import {
   tailnetRanges,
 } from '../../lib/address.ts'
 import { listed } from '../../lib/some.ts'
-import type { Fact } from './fact.ts'
+import type { Fact } from '../../lib/fact.ts'
 import type { Facts, Used } from './facts.ts'
-import { failed, type Finding, ok, warning } from './finding.ts'
+import { failed, type Finding, ok, warning } from '../../lib/finding.ts'
 
 const check = 'overlap'
 

@@ -1,8 +1,8 @@
 import { ApiError, type Feature } from '../api/error.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
-import type { Fact } from './fact.ts'
+import type { Fact } from '../../lib/fact.ts'
 import type { Facts } from './facts.ts'
-import { failed, type Finding, ok, unknown, warning } from './finding.ts'
+import { failed, type Finding, ok, unknown, warning } from '../../lib/finding.ts'
 
 /** Parts of the API without which only some objects cannot be had. */
 const optional = new Set<Feature | undefined>(['vip-services'])

@@ -4,7 +4,7 @@ import { optional } from '../../lib/json.ts'
 import { listed } from '../../lib/some.ts'
 import { isReady } from '../proxy/state.ts'
 import type { Facts, Tun } from './facts.ts'
-import { type Finding, ok, unknown, warning } from './finding.ts'
+import { type Finding, ok, unknown, warning } from '../../lib/finding.ts'
 
 const device = '/dev/net/tun'
 

@@ -1,7 +1,7 @@
 import { connect } from '../../kube/controller/cluster.ts'
 import type { Process } from '../../lib/process.ts'
 import { tailscaleApi } from '../api/client.ts'
-import { failed, type Finding, hasErrors, lineOf } from '../check/finding.ts'
+import { failed, type Finding, hasErrors, lineOf } from '../../lib/finding.ts'
 import { readAll } from '../check/gather.ts'
 import { report } from '../check/report.ts'
 import { secrets } from '../objects/resources.ts'

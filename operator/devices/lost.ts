@@ -1,5 +1,5 @@
 import type { TailnetDevice } from '../api/api.ts'
-import { error, type Finding, ok, warning } from '../check/finding.ts'
+import { error, type Finding, ok, warning } from '../../lib/finding.ts'
 
 /** What is known in the cluster: which tags proxies have, and the IDs of the devices that Secrets name. */
 export type Known = { readonly tags: readonly string[]; readonly ids: ReadonlySet<string> }

@@ -1,5 +1,5 @@
 import { listed } from '../../lib/some.ts'
-import { error, type Finding, ok, warning } from '../check/finding.ts'
+import { error, type Finding, ok, warning } from '../../lib/finding.ts'
 import type { Change } from './change.ts'
 import type { Told } from './rehearse.ts'
 import type { Intended } from './tailnet.ts'

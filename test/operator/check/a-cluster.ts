@@ -1,6 +1,6 @@
 import { parsePrefix } from '../../../lib/address.ts'
 import type { Facts, ServedKinds } from '../../../operator/check/facts.ts'
-import { lineOf } from '../../../operator/check/finding.ts'
+import { lineOf } from '../../../lib/finding.ts'
 import { judge } from '../../../operator/check/judge.ts'
 import { definitions } from '../../../operator/schemas/all.ts'
 import { structural } from '../../../operator/schemas/structural.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Finding, lineOf } from '../../../operator/check/finding.ts'
+import { type Finding, lineOf } from '../../../lib/finding.ts'
 import type { ApiClient } from '../../lab/control-types.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { takeovers } from '../migrate/on-a-bed.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { TailnetDevice } from '../../../operator/api/api.ts'
-import { lineOf } from '../../../operator/check/finding.ts'
+import { lineOf } from '../../../lib/finding.ts'
 import { judgeLost, lostAmong, removeLost } from '../../../operator/devices/lost.ts'
 
 const device = (id: string, more: Partial<TailnetDevice> = {}): TailnetDevice => ({

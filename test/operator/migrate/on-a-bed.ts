@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { lineOf } from '../../../operator/check/finding.ts'
+import { lineOf } from '../../../lib/finding.ts'
 import { lineOfChange } from '../../../operator/migrate/change.ts'
 import { labelsOf } from '../../../operator/objects/parent.ts'
 import type { CheckBed } from '../check/check-bed.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { lineOf } from '../../../operator/check/finding.ts'
+import { lineOf } from '../../../lib/finding.ts'
 import { judgePredecessor, type Predecessor } from '../../../operator/migrate/predecessor.ts'
 
 type Texts = Readonly<Record<string, string>>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lineOf } from '../../../operator/check/finding.ts'
+import { lineOf } from '../../../lib/finding.ts'
 import { judgeRehearsed, type Rehearsed } from '../../../operator/migrate/rehearsed.ts'
 
 const lines = (found: Partial<Rehearsed>): readonly string[] =>

@@ -1,4 +1,4 @@
-import { aborted } from '../../lib/timers.ts'
+import { aborted } from './timers.ts'
 
 /** What was found out, or the error because of which it could not be. */
 export type Fact<T> = { readonly value: T } | { readonly error: unknown }

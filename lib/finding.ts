@@ -1,11 +1,12 @@
-import { CulvertError, describe } from '../../lib/errors.ts'
-import { visible } from '../../lib/quote.ts'
+import { CulvertError, describe } from './errors.ts'
+import { visible } from './quote.ts'
 
-export type Level = 'ok' | 'warning' | 'error'
+/** `unknown`: it could not be found out, and nothing says that something is wrong. */
+export type Level = 'ok' | 'unknown' | 'warning' | 'error'
 
 /** What a check has found. Its texts hold no secrets. */
 export type Finding = {
-  /** One word: what was looked at. */
+  /** One word: what was looked at; after a dot, if findings are declared, which of them it is. */
   readonly check: string
   readonly level: Level
   readonly message: string
@@ -30,7 +31,7 @@ export const error = (check: string, message: string, remedy: string): Finding =
 })
 
 /** A finding from an error, which has its own remedy mostly. `context` goes before its message. */
-export function failed(level: 'warning' | 'error', check: string, cause: unknown, context = ''): Finding {
+export function failed(level: Level, check: string, cause: unknown, context = ''): Finding {
   const remedy = cause instanceof CulvertError ? cause.remedy : undefined
   const whole = describe(cause)
   const message = context + (remedy === undefined ? whole : whole.slice(0, -remedy.length).replace(/\. $/, ''))
