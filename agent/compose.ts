@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net'
+import { release } from 'node:os'
 import type { Family } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
 import { close } from '../lib/http-server.ts'
@@ -37,7 +38,9 @@ import { pollStatus } from './tailscaled/poll-status.ts'
 import { reissueRefusedKey } from './tailscaled/reissue.ts'
 import { spawner } from './tailscaled/spawn.ts'
 import { tailnetKeeper } from './tailscaled/tailnet.ts'
+import { events as tailscaledEvents } from './tailscaled/log-events.ts'
 import { setUpUdpGro } from './tailscaled/udp-gro.ts'
+import { udpGsoEnv, withoutUdpGso } from './tailscaled/udp-gso.ts'
 import { capabilityKeeper, reportVersion } from './tailscaled/version.ts'
 import { followName } from './targets/follow-name.ts'
 import { followNetwork } from './targets/local-network.ts'
@@ -149,11 +152,13 @@ export async function compose(
   }
 
   const deviceConfig = deviceConfigKeeper(context)
+  const noGso = withoutUdpGso(settings, release())
+  if (noGso !== undefined) log(tailscaledEvents.withoutGso({ reason: noGso }))
   const daemon = superviseTailscaled({
     ...context,
     spawn: spawner(env),
     carry,
-    env: daemonEnv(store.world),
+    env: { ...daemonEnv(store.world), ...udpGsoEnv(noGso) },
     placeConfig: () => deviceConfig?.place(),
   })
   stop.at('stopping tailscaled', daemon.stop)

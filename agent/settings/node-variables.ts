@@ -83,6 +83,13 @@ export const daemon = [
     effect: 'Make tailscaled enable UDP GRO forwarding on the Pod’s network device, once; a failure is only logged',
   },
   {
+    name: 'CULVERT_UDP_GSO',
+    type: 'text',
+    default: 'auto',
+    effect:
+      'Whether tailscaled hands the kernel several packets at once, by UDP segmentation offload: `on`, `off` (half as fast at worst), or `auto`: not on kernels on which that is known to lose packets. tailscaled obeys from 1.100 on',
+  },
+  {
     name: 'TS_DEBUG_FIREWALL_MODE',
     type: 'text',
     default: 'auto',

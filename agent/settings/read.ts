@@ -16,6 +16,7 @@ import { isInKubernetes, readCluster, readState, stateWarnings } from './state.t
 import { strayNames } from './stray-names.ts'
 import { advertisedFamilies, readRouteFamilies, readTargets } from './targets.ts'
 import { readTunnelDevice, tunWarnings } from './tun.ts'
+import { readUdpGso } from './udp-gso.ts'
 
 export type { Environment } from './env-reader.ts'
 
@@ -99,6 +100,7 @@ export function readSettings(
     pod,
     inKubernetes: isInKubernetes(env),
     cluster: readCluster(env),
+    udpGso: readUdpGso(env),
     firewallMode: forwards ? readFirewallMode(env) : 'auto',
     fakeNetfilter: bool('TS_TEST_FAKE_NETFILTER') ? { ipv6: bool('TS_TEST_FAKE_NETFILTER_6') } : undefined,
     statusSocket: raw('CULVERT_SOCKET') || `${root}${text('CULVERT_SOCKET')}`,

@@ -7,6 +7,7 @@ import { logRule } from './log.ts'
 import { isInKubernetes, readState } from './state.ts'
 import { readTargets } from './targets.ts'
 import { tunProblem } from './tun.ts'
+import { udpGsoRule } from './udp-gso.ts'
 import type { VariableName } from './variables.ts'
 import { whoseFlag } from './whose-flag.ts'
 
@@ -239,6 +240,7 @@ export const rules: readonly Rule[] = [
       )
     },
   },
+  udpGsoRule,
   logRule,
 ]
 

@@ -3,6 +3,7 @@ import type { Address, AddressPort, Family } from '../../lib/address.ts'
 import type { PortRange } from '../../netfilter/port-ranges.ts'
 import type { PortKey } from '../../netfilter/table.ts'
 import type { TailnetTarget } from '../../wire/tailnet-target.ts'
+import type { UdpGso } from './udp-gso.ts'
 
 /**
  * How tailscaled keeps its state: in memory, so that a restarted tailscaled is a new node; in a directory; or in the
@@ -82,6 +83,7 @@ export type Settings = {
   readonly cluster: InCluster
   /** Whether this is a Pod: otherwise the agent writes none of its own keys to the Secret. */
   readonly inKubernetes: boolean
+  readonly udpGso: UdpGso
   /** `auto` when unset, and if nothing is forwarded. */
   readonly firewallMode: 'auto' | 'nftables' | 'iptables'
   /** For tests: netfilter is kept in memory, and no programs are run for it. `ipv6`: it supports IPv6 too. */

@@ -54,6 +54,12 @@ export const events = logEvents('tailscaled', {
       'This release of tailscaled is not known here, is not the one in the image’s record, or ignores a setting.',
     remedy: 'As the message says; [the image](image.md) lists the releases.',
   },
+  withoutGso: {
+    text: 'tailscaled does without UDP segmentation offload: {reason}',
+    meaning:
+      'tailscaled sends each packet by itself, which takes up to twice the processor time, and loses none where offloading is broken: see [`CULVERT_UDP_GSO`](settings.md#tailscaled).',
+    remedy: 'None is needed. If your kernel has the fix, `CULVERT_UDP_GSO=on` is faster.',
+  },
   groSet: { text: 'UDP GRO forwarding is set up', meaning: 'The Pod’s device forwards UDP in larger pieces.' },
   groWarning: {
     text: 'warning: UDP GRO forwarding: {problem}',

@@ -1,9 +1,11 @@
+import { release } from 'node:os'
 import { capabilityVersion, isFrom, unsupported } from '../../wire/capability-version.ts'
 import { type Capability, chosenBy } from '../world/capability.ts'
 import type { Context } from '../world/context.ts'
 import type { Store } from '../world/store.ts'
 import type { World } from '../world/world.ts'
 import { events } from './log-events.ts'
+import { udpGsoSince, withoutUdpGso } from './udp-gso.ts'
 
 /** Takes the capability version that tailscaled says with each answer of LocalAPI. */
 export function capabilityKeeper(store: Store): (own: number) => void {
@@ -35,6 +37,12 @@ const silentLacks: readonly {
       !settings.userspace && deviceConfig?.file.content.config.disableSnat === true,
     consequence: (version) =>
       `DisableSNAT of the config file has no effect: tailscaled ${version} ignores it, so that backends see the Pod’s address; 1.98 is the first that does not`,
+  },
+  {
+    until: udpGsoSince,
+    asked: ({ settings }) => withoutUdpGso(settings, release()) !== undefined,
+    consequence: (version) =>
+      `tailscaled ${version} uses UDP segmentation offload whatever CULVERT_UDP_GSO says: it can do without from ${udpGsoSince} on`,
   },
   {
     until: '1.103',

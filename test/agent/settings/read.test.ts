@@ -20,6 +20,7 @@ describe('defaults', () => {
       endpoints: { health: false, metrics: false, listen: undefined, healthListen: undefined },
       debugAddress: '',
       forwardingOptimizations: false,
+      udpGso: 'auto',
       firewallMode: 'auto',
       fakeNetfilter: undefined,
       statusSocket: '/tmp/culvert.sock',

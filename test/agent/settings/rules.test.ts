@@ -112,7 +112,11 @@ const failures: readonly Failure[] = [
   ],
   [{ CULVERT_DEST_PORTS: '', CULVERT_PROXY_PROTOCOL: '2' }, /^CULVERT_PROXY_PROTOCOL needs CULVERT_DEST_PORTS, too: /],
   [
-    { CULVERT_PROXY_PROTOCOL: '', CULVERT_LOG_FORMAT: 'xml' },
+    { CULVERT_PROXY_PROTOCOL: '', CULVERT_UDP_GSO: 'never' },
+    /^CULVERT_UDP_GSO="never" is not valid: auto, on or off is accepted$/,
+  ],
+  [
+    { CULVERT_UDP_GSO: '', CULVERT_LOG_FORMAT: 'xml' },
     /^CULVERT_LOG_FORMAT="xml" is not valid: text or json is accepted$/,
   ],
   [
