@@ -20,6 +20,7 @@ const slowest: Readonly<Record<string, number>> = {
   'egress-guard': 110,
   'egress-packets': 45,
   'group-ingress': 98,
+  check: 35,
   'egress-change': 95,
   demo: 90,
   'engine-input': 86,

@@ -28,12 +28,12 @@ export type Declared = {
   readonly remedy?: string
 }
 
-type FieldsIn<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+export type FieldsIn<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
   ? Name | FieldsIn<Rest>
   : never
 
 /** The values of the fields in a text; a problem may be an error, of which message, cause and remedy are told. */
-type Values<Text extends string> = {
+export type Values<Text extends string> = {
   readonly [Name in FieldsIn<Text>]: Name extends 'problem' ? unknown : string | number
 }
 
@@ -68,10 +68,10 @@ function maker(name: string, one: Declared) {
   return Object.assign(make, { declared: { ...one, name, level } })
 }
 
-const plain = (value: unknown): string | number => (typeof value === 'number' ? value : describe(value))
+export const plain = (value: unknown): string | number => (typeof value === 'number' ? value : describe(value))
 
 /** A text with its fields; braces within these stay as they are. */
-const filled = (text: string, fields: LogEvent['fields']): string =>
+export const filled = (text: string, fields: LogEvent['fields']): string =>
   text.replaceAll(/\{(\w+)\}/g, (brace, field: string) => String(fields[field] ?? brace))
 
 const levelOf = (text: string): Level =>

@@ -8,7 +8,7 @@ import { spreadOf } from './spread.ts'
 import type { ForwardingTable } from './table.ts'
 import { events } from './log-events.ts'
 
-export type { Backend, Firewall } from './firewall.ts'
+export type { Backend, BackendOptions, Firewall } from './firewall.ts'
 export type { IsGone } from './flows.ts'
 
 export type BackendMode = 'auto' | 'nftables' | 'iptables' | 'memory'
@@ -53,6 +53,31 @@ export async function chooseBackend(mode: BackendMode, options: BackendOptions):
   })
 }
 
+/** What can be used of a firewall here. */
+export type Probed = {
+  readonly name: (typeof kinds)[number]['name']
+  /** Why it cannot be used at all. */
+  readonly refused?: unknown
+  /** Why it cannot have several backends of an address. */
+  readonly lacks?: CulvertError
+}
+
+/** Tries what each firewall needs, by rules that are made and deleted under another name; changes nothing. */
+export async function probeFirewalls(options: BackendOptions): Promise<readonly Probed[]> {
+  const probed: Probed[] = []
+  for (const { name, start } of kinds) {
+    try {
+      const backend = await start(options)
+      await backend.check()
+      const lacks = await lackingSpread(backend)
+      probed.push({ name, ...(lacks && { lacks }) })
+    } catch (refused) {
+      probed.push({ name, refused })
+    }
+  }
+  return probed
+}
+
 /** Puts the guard in place while the backend is checked, since both wait for the kernel. */
 async function guarded(backend: KernelBackend, { device, several }: BackendOptions): Promise<Backend> {
   const { firewall } = backend
@@ -70,22 +95,10 @@ async function guarded(backend: KernelBackend, { device, several }: BackendOptio
  * Checks that this backend can be used, and have several backends of an address if they are needed now; if they are
  * needed later and refused, names the module.
  */
-async function withSpread(
-  { firewall, check, probe, spreadModule, ...rest }: KernelBackend,
-  several: boolean,
-): Promise<Backend> {
+async function withSpread(backend: KernelBackend, several: boolean): Promise<Backend> {
+  const { firewall, check, probe: _probe, spreadModule: _module, ...rest } = backend
   await check()
-  const works = (table: ForwardingTable): Promise<boolean> =>
-    probe(table).then(
-      () => true,
-      () => false,
-    )
-  const lacking = async (): Promise<CulvertError | undefined> =>
-    (await works(spreading)) || !(await works(everything))
-      ? undefined
-      : new CulvertError('netfilter', `several backends need ${spreadModule}, which the kernel lacks`, {
-          remedy: `Load ${spreadModule} on the node, or name one backend of each family.`,
-        })
+  const lacking = () => lackingSpread(backend)
   const missing = several ? await lacking() : undefined
   if (missing !== undefined) throw missing
   const ensure: Firewall['ensure'] = async (table, isGone) => {
@@ -96,6 +109,19 @@ async function withSpread(
     }
   }
   return { ...rest, firewall: { ...firewall, ensure } }
+}
+
+/** The error if it cannot have several backends, although all else works. */
+async function lackingSpread({ probe, spreadModule }: KernelBackend): Promise<CulvertError | undefined> {
+  const works = (table: ForwardingTable): Promise<boolean> =>
+    probe(table).then(
+      () => true,
+      () => false,
+    )
+  if ((await works(spreading)) || !(await works(everything))) return undefined
+  return new CulvertError('netfilter', `several backends need ${spreadModule}, which the kernel lacks`, {
+    remedy: `Load ${spreadModule} on the node, or name one backend of each family.`,
+  })
 }
 
 /** Whether a table has several backends. */

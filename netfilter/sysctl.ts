@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { access, constants, readFile, writeFile } from 'node:fs/promises'
 import { type Family, families, familyName } from '../lib/address.ts'
 import { CulvertError, describe } from '../lib/errors.ts'
 
@@ -19,6 +19,21 @@ export async function kernelFamilies(root: string): Promise<Family[]> {
   return families.filter((family) => family === 4 || carries6)
 }
 
+/** Whether a family is forwarded, and if not, whether `enableForwarding` could change that. */
+export async function forwardingOf(root: string, family: Family): Promise<'on' | 'off' | 'fixed'> {
+  const name = switches[family]
+  if ((await read(root, name)) === '1') return 'on'
+  return access(`${root}/proc/sys/${name}`, constants.W_OK).then(
+    () => 'off',
+    () => 'fixed',
+  )
+}
+
+/** What grants it. */
+export const forwardingRemedy = (family: Family): string =>
+  `Set ${switches[family].replaceAll('/', '.')}=1 through the Pod's securityContext.sysctls (kubelet must allow it; under hostNetwork, on the node), ` +
+  'in a privileged init container, or run this container privileged.'
+
 /**
  * Switches forwarding of each family on, unless it is already.
  * @throws CulvertError `privilege` naming the setting and how it is granted.
@@ -33,11 +48,7 @@ export async function enableForwarding(root: string, wanted: readonly Family[]):
       throw new CulvertError(
         'privilege',
         `${familyName(family)} forwarding is off and /proc/sys/${name} cannot be written (${describe(error)})`,
-        {
-          remedy:
-            `Set ${name.replaceAll('/', '.')}=1 through the Pod's securityContext.sysctls (kubelet must allow it; under hostNetwork, on the node), ` +
-            'in a privileged init container, or run this container privileged.',
-        },
+        { remedy: forwardingRemedy(family) },
       )
     }
   }

@@ -43,6 +43,7 @@ const order = [
   'status',
   'endpoints',
   'lifecycle',
+  'check',
   'cli',
   '.',
 ]

@@ -12,7 +12,7 @@ export type Terminal = {
   readonly home: string
 }
 
-/** The values of flags, and of an argument, by their names. */
+/** The values of flags and arguments by their names. */
 type Given = ReadonlyMap<string, string>
 
 const asksForHelp = (arg: string): boolean => arg === '--help' || arg === '-h'
@@ -65,16 +65,24 @@ async function runCommand(name: CommandName, args: readonly string[], terminal: 
     await terminal.print(await kubeconfig(given, terminal.env))
     return 0
   }
+  if (name === 'check') {
+    const { runCheck } = await import('./check.ts')
+    return runCheck(given, terminal, socketOf(given, terminal))
+  }
   return askAgent(name, given, terminal)
 }
+
+/** The socket of the running agent. */
+const socketOf = (given: Given, { env }: Terminal): string =>
+  given.get('culvert-socket') || env['CULVERT_SOCKET'] || `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
 
 async function askAgent(
   name: 'status' | 'ready' | 'live' | 'ruleset',
   given: Given,
-  { env, print, complain }: Terminal,
+  terminal: Terminal,
 ): Promise<0 | 1> {
-  const standard = `${env['TS_TEST_ONLY_ROOT'] ?? ''}/tmp/culvert.sock`
-  const socket = given.get('culvert-socket') || env['CULVERT_SOCKET'] || standard
+  const { print, complain } = terminal
+  const socket = socketOf(given, terminal)
   const verbose = given.get('verbose') === 'true' ? '?verbose' : ''
   const path = { status: '/status', ruleset: '/ruleset', ready: `/readyz${verbose}`, live: '/livez' }[name]
   const { ask } = await import('./ask.ts')

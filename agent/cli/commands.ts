@@ -41,6 +41,19 @@ export const commands = {
       ...socket,
     },
   },
+  check: {
+    summary: 'look for what is wrong, and say how it was found and what to do; exit with 1 if something is',
+    flags: {
+      preflight: { type: 'boolean', summary: 'before the start: without the running agent and tailscaled' },
+      transfer: {
+        type: 'value',
+        values: 'any',
+        summary: 'measure a transfer of three seconds to an address and port of the tailnet, where something reads',
+      },
+      json: { type: 'boolean', summary: 'print JSON' },
+      ...socket,
+    },
+  },
   'check-image': {
     summary: 'exit with 0 if tailscale and tailscaled are the version that the image’s build has recorded',
     flags: { record: { type: 'boolean', summary: 'record their version first; for the image’s build' } },

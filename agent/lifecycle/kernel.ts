@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { families, type Family } from '../../lib/address.ts'
 import { runAhead, runCommand } from '../../lib/command.ts'
 import type { Log } from '../../lib/log.ts'
-import { type Backend, chooseBackend } from '../../netfilter/backend.ts'
+import { type Backend, type BackendOptions, chooseBackend } from '../../netfilter/backend.ts'
 import { enableForwarding, kernelFamilies } from '../../netfilter/sysctl.ts'
 import { forwards } from '../forwarding/forwards.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -37,16 +37,18 @@ export async function chooseFirewall(
 ): Promise<Backend | undefined> {
   if (!forwards({ settings })) return undefined
   const mode = settings.fakeNetfilter ? 'memory' : settings.firewallMode
-  return chooseBackend(mode, {
-    run: runCommand,
-    runAhead,
-    families: supported,
-    several: hasSeveralTargets(settings),
-    localAddresses,
-    device: settings.tunnelDevice,
-    log,
-  })
+  return chooseBackend(mode, firewallOptions(settings, supported, log))
 }
+
+export const firewallOptions = (settings: Settings, supported: readonly Family[], log: Log): BackendOptions => ({
+  run: runCommand,
+  runAhead,
+  families: supported,
+  several: hasSeveralTargets(settings),
+  localAddresses,
+  device: settings.tunnelDevice,
+  log,
+})
 
 const localAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))

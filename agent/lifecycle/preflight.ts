@@ -9,15 +9,20 @@ import type { Settings } from '../settings/settings.ts'
 import { inTailnetRange, overlapText } from '../targets/cluster-overlap.ts'
 import { forwardsByServe } from '../targets/ports.ts'
 
-const netAdmin = 12n
+const capabilities = { netAdmin: 12n, mknod: 27n } as const
+
+/** Whether this process has a capability. */
+function has(capability: keyof typeof capabilities): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+  return ((BigInt(`0x${effective}`) >> capabilities[capability]) & 1n) === 1n
+}
 
 /**
  * Checks that this process may configure the network, which tailscaled in kernel mode and the rules both need.
  * @throws CulvertError `privilege` naming the capability and how to grant it.
  */
 export function requireNetAdmin(): void {
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
-  if (((BigInt(`0x${effective}`) >> netAdmin) & 1n) === 1n) return
+  if (has('netAdmin')) return
   throw new CulvertError('privilege', 'the capability NET_ADMIN is missing, which TS_USERSPACE=false needs', {
     remedy: 'Add NET_ADMIN to the container’s securityContext.capabilities.add, or set TS_USERSPACE=true.',
   })
@@ -28,30 +33,50 @@ export function requireNetAdmin(): void {
  * @throws CulvertError `privilege` naming what is missing and how to grant it.
  */
 export async function requireTun(root: string, run: RunCommand): Promise<void> {
-  const path = `${root}/dev/net/tun`
-  const failure = (what: string, cause: unknown): CulvertError =>
-    new CulvertError('privilege', `${path} ${what}: ${describe(cause)}`, { remedy: tunRemedy(codeOf(cause)) })
+  const path = tunOf(root)
   try {
-    const device = await open(path, 'r+')
-    await device.close()
+    await openOnce(path)
     return
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw failure('cannot be opened', error)
+    if (codeOf(error) !== 'ENOENT') throw tunFailure(path, 'cannot be opened', error)
   }
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
     // Node cannot create device nodes.
     await run('mknod', ['-m', '600', path, 'c', '10', '200'])
   } catch (error) {
-    throw failure('is absent and cannot be made', error)
+    throw tunFailure(path, 'is absent and cannot be made', error)
   }
+  await openOnce(path).catch((error: unknown) => {
+    throw tunFailure(path, 'was made but cannot be opened', error)
+  })
+}
+
+/**
+ * The same without making anything: whether it is there, or this process has the capability to make it.
+ * @throws CulvertError `privilege`, as `requireTun` does.
+ */
+export async function checkTun(root: string): Promise<'there' | 'made at the start'> {
+  const path = tunOf(root)
   try {
-    const device = await open(path, 'r+')
-    await device.close()
+    await openOnce(path)
+    return 'there'
   } catch (error) {
-    throw failure('was made but cannot be opened', error)
+    if (codeOf(error) !== 'ENOENT') throw tunFailure(path, 'cannot be opened', error)
+    if (!has('mknod')) throw tunFailure(path, 'is absent and cannot be made', error)
+    return 'made at the start'
   }
 }
+
+const tunOf = (root: string): string => `${root}/dev/net/tun`
+
+async function openOnce(path: string): Promise<void> {
+  const device = await open(path, 'r+')
+  await device.close()
+}
+
+const tunFailure = (path: string, what: string, cause: unknown): CulvertError =>
+  new CulvertError('privilege', `${path} ${what}: ${describe(cause)}`, { remedy: tunRemedy(codeOf(cause)) })
 
 const tunRemedy = (code: string | undefined): string =>
   code === 'ENODEV' || code === 'ENXIO'

@@ -61,7 +61,7 @@ const mountedFiles = (world: World): [file: string, mounted: Mounted<unknown>][]
   })
 
 /** Documents that are not lists of entries have none. */
-const rejectedEntries = ({ content }: Mounted<unknown>): readonly Rejection[] => listed(content).rejections ?? []
+export const rejectedEntries = ({ content }: Mounted<unknown>): readonly Rejection[] => listed(content).rejections ?? []
 const passedOver = ({ content }: Mounted<unknown>): readonly Rejection[] => listed(content).warnings ?? []
 const listed = (content: unknown) =>
   (content ?? {}) as { readonly [List in 'rejections' | 'warnings']?: readonly Rejection[] }

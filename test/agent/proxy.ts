@@ -98,7 +98,7 @@ export type Status = {
   >
 }
 
-const defaults = (bed: Bed): Environment => ({
+export const defaults = (bed: Bed): Environment => ({
   TS_USERSPACE: 'false',
   TS_HOSTNAME: 'proxy',
   TS_EXTRA_ARGS: `--login-server=${bed.controlUrl}`,
@@ -112,10 +112,12 @@ export const onDisk: Environment = { TS_STATE_DIR: '/var/lib/tailscale' }
 export class Proxy implements AsyncDisposable {
   readonly host: Host
   readonly process: HostProcess
+  readonly #env: Environment
 
-  private constructor(host: Host, process: HostProcess) {
+  private constructor(host: Host, process: HostProcess, env: Environment) {
     this.host = host
     this.process = process
+    this.#env = env
   }
 
   /**
@@ -130,11 +132,9 @@ export class Proxy implements AsyncDisposable {
     const place = bed.host(host)
     printLogsOnFailure(bed)
     await place.exec(['sh', '-c', ': > /tmp/termination-log'])
-    const started = await place.spawn([...wrap, process.execPath, bundle], {
-      name: 'agent',
-      env: { ...defaults(bed), ...(await firewallEnv(place)), ...env },
-    })
-    return new Proxy(place, started)
+    const all = { ...defaults(bed), ...(await firewallEnv(place)), ...env }
+    const started = await place.spawn([...wrap, process.execPath, bundle], { name: 'agent', env: all })
+    return new Proxy(place, started, all)
   }
 
   /** Starts it and waits until start-up is complete. */
@@ -149,9 +149,9 @@ export class Proxy implements AsyncDisposable {
     }
   }
 
-  /** Runs one of the agent's commands in its host. */
+  /** Runs one of the agent's commands in its host, with the environment of the agent. */
   async command(...args: string[]) {
-    return this.host.exec([process.execPath, bundle, ...args], { check: false })
+    return this.host.exec([process.execPath, bundle, ...args], { check: false, env: this.#env })
   }
 
   /** What `culvert status --json` prints, without starting a process. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { inspectState } from '../../agent/state-secret/tailscaled-state.ts'
 import { ask, type Bed, startBed, startEcho, startTraffic } from '../lab/bed.ts'
-import { nothingLeft, Proxy } from './proxy.ts'
+import { bundle, nothingLeft, Proxy } from './proxy.ts'
 import { SecretBed, defaultVerbs } from './secret-bed.ts'
 import { noEntries } from '../lab/vitest.ts'
 
@@ -24,6 +24,18 @@ function inFile(Hostname: string, AuthKey: string) {
   writeFileSync(bed.host('proxy').path(`${directory}/cap-95.hujson`), JSON.stringify(config))
   return { TS_EXPERIMENTAL_VERSIONED_CONFIG_DIR: directory, TS_EXTRA_ARGS: '', TS_HOSTNAME: '' }
 }
+
+it.each([
+  ['all that is needed', defaultVerbs, /^ok api-server: it answers, and grants what is needed on the Secret "rights"/m],
+  ['no patch', ['get', 'update'], /^warning api-server\.noPatch: /m],
+  ['no update', ['get', 'patch'], /^error api-server\.rights: the service account may not update the state Secret/m],
+] as const)('a check finds which rights an account with %s lacks', async (_name, verbs, line) => {
+  const at = await SecretBed.make(bed, 'rights', { verbs })
+  const env = { ...at.env(), TS_EXTRA_ARGS: `--login-server=${bed.controlUrl}` }
+  const argv = [process.execPath, bundle, 'check', '--preflight']
+  const check = async () => (await bed.host('proxy').exec(argv, { env, check: false })).stdout
+  await expect.poll(check).toMatch(line)
+})
 
 it.each(['up', 'file'])(
   'SIGTERM at 50 random moments, login by %s: exit code 0, the state in the Secret complete or absent, one node',

@@ -1,0 +1,30 @@
+import { request as plain } from 'node:http'
+import { request as encrypted } from 'node:https'
+
+/** What is needed of an answer. */
+export type Head = { readonly status: number; readonly date: Date | undefined }
+
+type Options = {
+  /** Whether the certificate must be good, which it is not where the clock is wrong. */
+  readonly trust: boolean
+  /** The authorities to trust, PEM, instead of Node’s. */
+  readonly ca?: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** Asks for a URL, without credentials, and reads the head of the answer. Rejects if there is none. */
+export function headOf(url: string, { trust, ca, signal }: Options): Promise<Head> {
+  return new Promise((resolve, reject) => {
+    const options = { method: 'GET', agent: false, signal } as const
+    const outgoing = url.startsWith('https:')
+      ? encrypted(url, { ...options, rejectUnauthorized: trust, ...(ca !== undefined && { ca }) })
+      : plain(url, options)
+    outgoing.on('error', reject)
+    outgoing.on('response', (answer) => {
+      const date = new Date(answer.headers.date ?? '')
+      resolve({ status: answer.statusCode ?? 0, date: Number.isNaN(date.getTime()) ? undefined : date })
+      answer.destroy()
+    })
+    outgoing.end()
+  })
+}
