@@ -10,14 +10,15 @@ export type Given = { readonly name: string; readonly value: string }
 
 /**
  * Reads `--name=value` and `--name value`, in the order of `args`; names are without their hyphens. `suggest` returns
- * what to write instead of an unknown flag. One argument that is no flag may be there, by the name `argument`.
+ * what to write instead of an unknown flag. Arguments that are no flags may be there, in the order of their names in
+ * `positionals`.
  * @throws CulvertError `usage` for anything else. It contains names only, since a value may be a secret.
  */
 export function parseFlags(
   args: readonly string[],
   known: Flags,
   suggest = (name: string): string | undefined => nearestFlag(name, known),
-  argument?: string,
+  positionals: readonly string[] = [],
 ): Given[] {
   const { tokens } = parseArgs({
     args: [...args],
@@ -27,13 +28,13 @@ export function parseFlags(
     tokens: true,
   })
   let before: string | undefined
-  let awaited = argument
+  const awaited = [...positionals]
   return tokens.flatMap((token): Given[] => {
     if (token.kind === 'option-terminator') return []
     if (token.kind === 'positional') {
-      if (awaited === undefined) throw misplaced(token.value, before, known)
-      before = awaited
-      awaited = undefined
+      const next = awaited.shift()
+      if (next === undefined) throw misplaced(token.value, before, known)
+      before = next
       return [{ name: before, value: token.value }]
     }
     const { name, value, inlineValue } = token

@@ -58,6 +58,7 @@ const firewall = [
   'netfilter/port-ranges.ts',
   'netfilter/raw.ts',
   'netfilter/table.ts',
+  'netfilter/trace.ts',
   'netfilter/sysctl.ts',
   'netfilter/traffic.ts',
 ]

@@ -65,6 +65,11 @@ async function runCommand(name: CommandName, args: readonly string[], terminal: 
     await terminal.print(await kubeconfig(given, terminal.env))
     return 0
   }
+  if (name === 'trace') {
+    const { runTrace } = await import('./trace.ts')
+    await runTrace(given, terminal, socketOf(given, terminal))
+    return 0
+  }
   if (name === 'check') {
     const { runCheck } = await import('./check.ts')
     return runCheck(given, terminal, socketOf(given, terminal))
@@ -104,9 +109,9 @@ async function askAgent(
 }
 
 /** @throws CulvertError `usage` for anything but the command's flags. */
-async function flagsOf({ flags, argument }: Command, args: readonly string[]): Promise<Given> {
+async function flagsOf({ flags, positionals }: Command, args: readonly string[]): Promise<Given> {
   if (args.length === 0) return new Map()
   const { parseFlags } = await import('../../lib/flags.ts')
   const known = new Map(Object.entries(flags).map(([name, { type }]) => [name, type]))
-  return new Map(parseFlags(args, known, undefined, argument).map(({ name, value }) => [name, value]))
+  return new Map(parseFlags(args, known, undefined, positionals).map(({ name, value }) => [name, value]))
 }

@@ -10,8 +10,8 @@ type CommandFlag = {
 export type Command = {
   readonly summary: string
   readonly flags: Readonly<Record<string, CommandFlag>>
-  /** What its one argument is, which is required. */
-  readonly argument?: string
+  /** What its arguments are, in order, which are required. */
+  readonly positionals?: readonly string[]
   /** The values of its one argument, which is required. */
   readonly words?: readonly string[]
 }
@@ -41,6 +41,21 @@ export const commands = {
       ...socket,
     },
   },
+  trace: {
+    summary: 'say what becomes of a packet, such as tcp 100.64.0.9:80, and which rule decides that',
+    positionals: ['PROTOCOL', 'ADDRESS:PORT'],
+    flags: {
+      from: {
+        type: 'value',
+        values: 'any',
+        summary: 'where it comes from: tailnet or cluster; by default tailnet for an address of the tailnet',
+      },
+      live: { type: 'boolean', summary: 'also show packets that come now, rule by rule, as nft follows them' },
+      seconds: { type: 'value', values: 'any', summary: 'how long they are awaited, 10 by default' },
+      json: { type: 'boolean', summary: 'print JSON' },
+      ...socket,
+    },
+  },
   check: {
     summary: 'look for what is wrong, and say how it was found and what to do; exit with 1 if something is',
     flags: {
@@ -60,7 +75,7 @@ export const commands = {
   },
   kubeconfig: {
     summary: 'write an entry for an API server proxy, by its name or URL, into the kubeconfig of kubectl',
-    argument: 'NAME',
+    positionals: ['NAME'],
     flags: {
       kubeconfig: { type: 'value', summary: 'the file to change, instead of those of KUBECONFIG, or ~/.kube/config' },
       context: { type: 'value', values: 'any', summary: 'the name of the entry, instead of the proxy’s' },

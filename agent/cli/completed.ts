@@ -13,8 +13,8 @@ type CompletedCommand = {
   readonly name: string
   readonly summary: string
   readonly words: readonly string[]
-  /** What its argument is, if that is none of the words. */
-  readonly argument: string | undefined
+  /** What its arguments are, if these are none of the words. */
+  readonly positionals: readonly string[]
   readonly flags: readonly CompletedFlag[]
 }
 
@@ -41,11 +41,11 @@ function plain(text: string): string {
 
 /** All commands, as shells complete them. */
 export const completed: readonly CompletedCommand[] = Object.entries(commands).map(
-  ([name, { summary, words = [], argument, flags }]: [string, Command]) => ({
+  ([name, { summary, words = [], positionals = [], flags }]: [string, Command]) => ({
     name,
     summary: plain(summary),
     words,
-    argument,
+    positionals,
     flags: [help, ...(name === 'run' ? settings() : Object.entries(flags).map(commandFlag))],
   }),
 )

@@ -75,10 +75,12 @@ function zsh(): string {
   } as const satisfies Record<CompletedFlag['values'], readonly [string, string]>
   const flag = ({ name, summary, values: kind }: CompletedFlag): string =>
     quote(`*--${name}${values[kind][0]}[${escape(summary)}]${values[kind][1]}`)
-  const first = (words: readonly string[], argument: string | undefined): string[] =>
-    words.length > 0 ? [`1:word:(${words.join(' ')})`] : argument === undefined ? [] : [`1:${argument}:`]
-  const cases = completed.map(({ name, words, argument, flags }) => {
-    const specs = [...first(words, argument).map(quote), ...flags.map(flag)]
+  const first = (words: readonly string[], positionals: readonly string[]): string[] =>
+    words.length > 0
+      ? [`1:word:(${words.join(' ')})`]
+      : positionals.map((what, index) => `${index + 1}:${escape(what)}:`)
+  const cases = completed.map(({ name, words, positionals, flags }) => {
+    const specs = [...first(words, positionals).map(quote), ...flags.map(flag)]
     return `    ${whatRuns(name)})\n      flags=(\n${specs.map((spec) => `        ${spec}\n`).join('')}      )\n      ;;`
   })
   return `#compdef culvert

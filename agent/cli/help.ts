@@ -23,14 +23,14 @@ ${settings()}`
 
 /** One command. */
 export function helpOf(name: CommandName): string {
-  const { summary, flags, words, argument = words?.join('|') }: Command = commands[name]
+  const { summary, flags, words, positionals = words === undefined ? [] : [words.join('|')] }: Command = commands[name]
   if (name === 'run') return `Usage: culvert [run] [FLAG…]\n\n${settings()}`
   const rows = Object.entries(flags).map(([flag, { type, summary: what }]): [string, string] => [
     type === 'boolean' ? `--${flag}` : `--${flag}=VALUE`,
     what,
   ])
   const own = rows.length === 0 ? '' : `\nFlags:\n${list(rows)}`
-  const usage = [`culvert ${name}`, ...(argument === undefined ? [] : [argument]), ...rows.map(([flag]) => `[${flag}]`)]
+  const usage = [`culvert ${name}`, ...positionals, ...rows.map(([flag]) => `[${flag}]`)]
   return `Usage: ${usage.join(' ')}\n\n${summary}\n${own}`
 }
 

@@ -67,6 +67,8 @@ describe.each([
     expect(stdout).toContain(':CULVERT-GUARD ')
     expect(stdout).toContain(':ts-forward ')
     expect((await proxy.host.exec(['nft', 'list', 'tables'])).stdout).not.toContain('culvert')
+    const traced = await proxy.command('trace', 'tcp', `${proxy.host.address.v4}:10000`)
+    expect(traced.stdout).toMatch(/ is forwarded to 100\.\S+, seen there as 100\..*\n.*"nat CULVERT-TCP"/)
     await carries()
   })
 

@@ -124,6 +124,31 @@ describe('beside the running agent', () => {
     expect(messages(checked, 'paths')).toMatch(/^UDP gets out; of 1 peers that matter now, 1 are reached directly/)
   })
 
+  it('tells by culvert trace what becomes of a packet, and shows its way through the rules', async () => {
+    const { v4, v6 } = await proxy!.own()
+    for (const [own, to] of [
+      [`${v4}:7000`, '10.98.0.11:7000'],
+      [`[${v6}]:7000`, '[fd98::11]:7000'],
+    ] as const) {
+      const { stdout } = await proxy!.command('trace', 'tcp', own)
+      expect(stdout).toBe(
+        `A new TCP connection from the tailnet to ${own} is forwarded to ${to}, seen there as the Pod.\n` +
+          'The rule that decides is "translate: ingress: own address to backend".',
+      )
+    }
+    const argv = [process.execPath, bundle, 'trace', 'tcp', `[${v6}]:7000`, '--live', '--seconds=600']
+    const live = await bed.host('proxy').spawn(argv, { name: 'trace' })
+    await live.line(/^Following such packets for 600 s/)
+    await ask(bed.host('client'), { to: v6, protocol: 'tcp' })
+    await live.line(
+      /^trace id \S+ inet culvert translate rule .*dnat ip6 to .*"ingress: own address to backend" \(verdict accept\)/,
+    )
+    live.kill('SIGKILL')
+    const tables = async () => (await bed.host('proxy').exec(['nft', 'list', 'tables'])).stdout
+    await expect.poll(tables).not.toContain('culvert-trace')
+    expect(await tables()).toContain('culvert')
+  })
+
   it('finds long packets that are lost on the way, and what that makes of transfers', async () => {
     await talk()
     const faults = [
