@@ -180,6 +180,17 @@ export async function compose(
     background('keeping the certificates', () => keepCertificates(context, name))
   }
   deviceConfig?.follow()
+  if (settings.inKubernetes && settings.pod.name !== '' && settings.pod.uid !== '') {
+    background('telling Events', async () => {
+      // Imported on demand, like all that asks the Kubernetes API.
+      const [{ kubeClient }, { podEvents }, { tellEvents }] = await Promise.all([
+        import('../kube/client.ts'),
+        import('./world/pod-events.ts'),
+        import('./status/events.ts'),
+      ])
+      tellEvents(context, podEvents(kubeClient(settings.cluster), settings, signal))
+    })
+  }
 
   return async () => {
     const forever = daemon.run().then(() => new Promise<never>(() => {}))

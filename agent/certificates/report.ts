@@ -3,7 +3,7 @@ import type { CertificateReport } from '../../certs/report.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Log } from '../../lib/log.ts'
 import { logProblems } from '../world/log-problems.ts'
-import type { PodEvents } from './events.ts'
+import type { PodEvents } from '../world/pod-events.ts'
 import { logged } from './log-events.ts'
 
 /**

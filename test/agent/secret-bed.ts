@@ -30,22 +30,28 @@ export class SecretBed {
       verbs = defaultVerbs,
       texts = {},
       host = 'proxy',
-    }: { verbs?: readonly string[]; texts?: Readonly<Record<string, string>> | null; host?: string } = {},
+      tellsEvents = false,
+    }: {
+      verbs?: readonly string[]
+      texts?: Readonly<Record<string, string>> | null
+      host?: string
+      tellsEvents?: boolean
+    } = {},
   ): Promise<SecretBed> {
     const made = new SecretBed(bed, secret)
     await bed.cluster.apply(
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: secret, namespace } },
     )
-    await made.grant(verbs)
+    await made.grant(verbs, tellsEvents)
     if (texts === null) await made.delete()
     else await made.put(texts)
     await bed.cluster.actAs(bed.host(host), namespace, secret)
     return made
   }
 
-  /** Allows the account these verbs on its Secret, and nothing else. */
-  async grant(verbs: readonly string[]): Promise<void> {
+  /** Allows the account these verbs on its Secret, and to create Events; nothing else. */
+  async grant(verbs: readonly string[], tellsEvents = false): Promise<void> {
     const metadata = { name: this.secret, namespace }
     const named = verbs.filter((verb) => verb !== 'create')
     const rule = { apiGroups: [''], resources: ['secrets'] }
@@ -58,6 +64,7 @@ export class SecretBed {
           ...(named.length === 0 ? [] : [{ ...rule, verbs: named, resourceNames: [this.secret] }]),
           // RBAC cannot check the name of an object that is being created.
           ...(verbs.includes('create') ? [{ ...rule, verbs: ['create'] }] : []),
+          ...(tellsEvents ? [{ apiGroups: [''], resources: ['events'], verbs: ['create'] }] : []),
         ],
       },
       {

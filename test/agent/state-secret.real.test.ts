@@ -208,6 +208,18 @@ it('a full Secret is reported, and traffic goes on', async () => {
   expect(await at.texts()).toMatchObject({ pod_uid: 'a-longer-one-than-there-is-room-for' })
 })
 
+it('what changes its state is told as Events of its Pod', async () => {
+  const at = await SecretBed.make(bed, 'told', { tellsEvents: true })
+  const TS_AUTHKEY = await bed.authKey()
+  const env = { ...at.env(), TS_USERSPACE: 'false', TS_DEST_IP: '10.98.0.1', TS_HOSTNAME: 'told', TS_AUTHKEY }
+  await using proxy = await Proxy.ready(bed, env)
+  await proxy.host.exec(['nft', 'delete', 'table', 'inet', 'culvert'])
+  const path = 'jsonpath={range .items[*]}{.reason}/{.type}/{.source.component}{end}'
+  const selector = '--field-selector=involvedObject.name=told-0,reason=RulesRepaired'
+  const events = () => bed.cluster.kubectl(['get', 'events', '--namespace=ts', selector, `--output=${path}`])
+  await expect.poll(async () => (await events()).stdout).toBe('RulesRepaired/Warning/culvert')
+})
+
 it('while the API server is away only writes to the Secret wait', async () => {
   const at = await SecretBed.make(bed, 'outage')
   const env = { ...userspace, ...at.env(), TS_HOSTNAME: 'outage', TS_AUTHKEY: await bed.authKey() }

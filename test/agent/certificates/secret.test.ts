@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { podEvents } from '../../../agent/certificates/events.ts'
+import { podEvents } from '../../../agent/world/pod-events.ts'
 import { readMemory, withIssueState } from '../../../agent/certificates/memory.ts'
 import { readTlsSecret, refusesWrites } from '../../../agent/certificates/secret.ts'
 import { shortTimings } from '../../../agent/world/timings.ts'
