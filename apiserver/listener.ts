@@ -27,6 +27,8 @@ export class Listener {
   readonly #origins = new Map<string, Origin>()
   readonly #limit: PerPeer
   /** By the Tailscale Services that have a certificate of their own. */
+  /** Whose certificates are to be shown; undefined: all of them. */
+  #kept: readonly (string | undefined)[] | undefined
   readonly #shown = new Map<string | undefined, { readonly pair: Pair; readonly context: SecureContext }>()
 
   /** `peerLimit`: how many connections one peer may have. */
@@ -64,17 +66,22 @@ export class Listener {
    */
   show(pair: Pair, service?: string): void {
     this.#shown.set(service, { pair, context: createSecureContext({ ...pair, minVersion: 'TLSv1.2' }) })
-    this.#showFirst()
+    this.#withdraw()
   }
 
-  /** Shows no certificates of other Tailscale Services any more, unless there is none of these yet. */
-  keepOnly(services: readonly string[]): void {
-    const others = [...this.#shown.keys()].filter((one) => one === undefined || !services.includes(one))
+  /**
+   * Shows no certificates of other Tailscale Services any more, as soon as there is one of these; undefined is the
+   * node's own name.
+   */
+  keepOnly(services: readonly (string | undefined)[]): void {
+    this.#kept = services
+    this.#withdraw()
+  }
+
+  #withdraw(): void {
+    const kept = this.#kept
+    const others = [...this.#shown.keys()].filter((one) => kept?.includes(one) === false)
     if (others.length < this.#shown.size) for (const other of others) this.#shown.delete(other)
-    this.#showFirst()
-  }
-
-  #showFirst(): void {
     const [first] = this.#shown.values()
     if (first !== undefined) this.#tls?.setSecureContext({ ...first.pair, minVersion: 'TLSv1.2' })
   }

@@ -106,9 +106,10 @@ async function start(
     named.abort()
     named = new AbortController()
     const { serviceNames } = config.now()
-    listener.keepOnly(serviceNames)
+    const services = serviceNames.length === 0 ? [undefined] : serviceNames
+    listener.keepOnly(services)
     const common = { api, clock, log, signal: AbortSignal.any([signal, named.signal]) }
-    for (const service of serviceNames.length === 0 ? [undefined] : serviceNames)
+    for (const service of services)
       void keepCertificate({ ...common, service, show: (pair) => listener.show(pair, service) })
   }
   if (settings.tls) keepCertificates()

@@ -20,14 +20,14 @@ export function leaver(world: Pick<World, 'get'>, clock: Pick<Clock, 'now'>) {
     const { parent, group, key, ports, former } = present
     const led = endpointsOf(world, present)
     const id = `${parent.namespace}/${parent.name}`
+    const isServing = led.length > 0 && led.every((uids) => uids.size > 0)
     if (group !== to) {
       arrived(id, false)
-      // One that has not begun to serve it is left at once.
-      if (former !== undefined && led.every((uids) => uids.size === 0)) return former.group === to ? {} : { former }
+      // One that does not serve all of its addresses is left at once.
+      if (former !== undefined && !isServing) return former.group === to ? {} : { former }
       return { former: { group, key, ports: new Map(ports.map((port) => [portKey(port), port.matchPort])) } }
     }
-    const isServed = former !== undefined && led.length > 0 && led.every((uids) => uids.size > 0)
-    const since = arrived(id, isServed)
+    const since = arrived(id, former !== undefined && isServing)
     if (former === undefined || world.get(proxyGroups, former.group) === undefined) return {}
     if (since === undefined) return { former }
     return since >= settledMs ? {} : { former, again: settledMs - since }

@@ -6,6 +6,7 @@ import type { EgressEntry } from '../../wire/egress-services.ts'
 import type { ClusterService, Family } from './cluster-service.ts'
 import { type Replica, verdict } from './replicas.ts'
 import { endpointSlices } from '../objects/resources.ts'
+import { labels as labelNames } from '../objects/names.ts'
 import { type Parent, parentValue } from '../objects/parent.ts'
 import { specOf } from '../objects/service.ts'
 import type { World } from '../world/world.ts'
@@ -111,14 +112,17 @@ const uidsIn = memoOf((slice: KubeObject): ReadonlySet<string> => {
   return new Set((all ?? []).flatMap(({ hostname }) => hostname ?? []))
 })
 
-/** The UIDs of the Pods to which each address of a ClusterIP Service leads, as the cluster has its EndpointSlices. */
+/**
+ * The UIDs of the Pods to which each address of a ClusterIP Service leads, as the cluster has its EndpointSlices. Those
+ * that have been written for another group, from which it comes, say nothing.
+ */
 export const endpointsOf = (
   world: Pick<World, 'get'>,
-  { object: { metadata }, families }: ClusterService,
+  { object: { metadata }, families, group }: ClusterService,
 ): readonly ReadonlySet<string>[] =>
   families.map((family) => {
     const slice = world.get(endpointSlices, `${metadata.namespace}/${nameOf(metadata.name, family)}`)
-    return slice === undefined ? new Set() : uidsIn(slice)
+    return slice?.metadata.labels?.[labelNames.proxyGroup] === group ? uidsIn(slice) : new Set()
   })
 
 /** Whether the EndpointSlices of a ClusterIP Service are there. */

@@ -132,7 +132,8 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
     let failed: Refused | undefined
     const claimed = await vips.claim(wish, flight.signal).catch((error: unknown) => {
       if (!(error instanceof ApiError) || flight.signal.aborted) throw error
-      // What is there goes on without Tailscale's API.
+      // What is there goes on without Tailscale's API, and so does a refusal.
+      if (before?.refused !== undefined) return { refused: before.refused, again: awayMs }
       if (before !== undefined) {
         if (!error.retryable) failed = { as: 'failed', reason: 'ProxyFailed', message: told(error, ask.parent) }
         return undefined

@@ -149,7 +149,9 @@ function taken(view: GroupView): readonly Use[] {
 }
 
 function entryOf(view: GroupView, record: ServiceRecord, object: KubeObject): JsonObject | undefined {
-  if (object.kind === 'ProxyGroup') return { ...apiSite }
+  // One without addresses that is refused has never been this group's.
+  if (object.kind === 'ProxyGroup')
+    return record.refused !== undefined && record.addresses.length === 0 ? undefined : { ...apiSite }
   if (object.kind !== 'Ingress') return mappingOf(object, record.addresses)
   if (record.fqdn === undefined) return undefined
   try {

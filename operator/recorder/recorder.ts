@@ -73,12 +73,14 @@ const recordingsEnd = {
 } as const
 
 function specialOf({ metadata: { name } }: KubeObject, asked: Asked): Special {
-  const { labels, annotations, pod = {} } = asked.spec.statefulSet ?? {}
+  const { labels, annotations = {}, pod = {} } = asked.spec.statefulSet ?? {}
+  // Ours say what was made, and so which claims it has.
+  const theirs = Object.fromEntries(Object.entries(annotations).filter(([key]) => !key.startsWith('culvert/')))
   const { container: _, serviceAccount, ...ofPod } = pod
   return {
     account: { name: serviceAccount?.name || name, annotations: serviceAccount?.annotations ?? {} },
     ...storage(asked),
-    overlay: (set) => overlay(set, { statefulSet: { labels, annotations, pod: ofPod } }),
+    overlay: (set) => overlay(set, { statefulSet: { labels, annotations: theirs, pod: ofPod } }),
     farewell: asked.spec.storage?.s3 === undefined ? recordingsEnd : undefined,
   }
 }

@@ -48,6 +48,12 @@ describe('a change of the config', () => {
     write(bed, named('svc:new'))
     await expect.poll(() => shownTo(names[0])).toBe(names[1])
     expect(await shownTo()).toBe(names[1])
+    // Of a name that goes at once with the change, too, nothing is shown when there is the next one.
+    const next = await certificateFor('DNS:next.lab.ts.net')
+    bed.tailscaled.pairs.set('next.lab.ts.net', `${next.key}${next.cert}`)
+    write(bed, named('svc:next'))
+    await expect.poll(() => shownTo()).toBe('next.lab.ts.net')
+    expect(await shownTo(names[1])).toBe('next.lab.ts.net')
   })
 
   it('applies at once, ends what began before, and one that cannot be used leaves the last', async () => {

@@ -71,6 +71,13 @@ test('its place in a group is kept until another one has served it for a while',
   expect(leaving(service, 'new')).toEqual({ former, again: 1 })
   await clock.advance(1)
   expect(leaving(service, 'new')).toEqual({})
+  // What was written for the group from which it comes tells nothing of the new one.
+  const earlier = readClusterService(inCluster({ group: 'eg', key: 'apps-old', families: ['IPv4'] }))!
+  const entry = entryOf(earlier, worldOf(), settings)!
+  const replicas = replicasIn(worldOf(pod(0), state(0, [entry])), settings.namespace, 'eg', 1)
+  const stale = [...groups, ...slices(earlier, entry, replicas)]
+  expect(leave(stale, 'third')).toEqual({ former })
+  expect(leave(stale, 'new')).toEqual({ former })
   // With its group, its Pods are gone.
   expect(leave([group('new')], 'new')).toEqual({})
 })

@@ -60,6 +60,13 @@ describe('the files of an API server group', () => {
     expect(files['config.hujson']).toMatchObject({ APIServerProxy: { Mode: 'noauth', ServiceName: 'svc:k8s' } })
   })
 
+  it('serve no name of somebody else, but the own one that somebody else has by now', () => {
+    const refused = 'taken'
+    expect(filesOf(record('group', { refused, addresses: [] }))['serve-config.json']).toEqual({})
+    const own = filesOf(record('group', { refused }))
+    expect(own['serve-config.json']).toEqual({ Services: { 'svc:group': site } })
+  })
+
   it('keep the name of before beside the new one, which comes first once it has a certificate', () => {
     const renamed = api({ kubeAPIServer: { hostname: 'k8s' } })
     const names = (...objects: readonly KubeObject[]) => {

@@ -22,6 +22,7 @@ class Cluster {
   readonly clock = new VirtualClock()
   readonly released: string[] = []
   claiming: () => void = () => {}
+  refusal: string | undefined
   #objects: readonly KubeObject[] = [proxyGroup('group'), proxyGroup('other'), endpoints('db', true)]
   #service = db()
 
@@ -40,6 +41,7 @@ class Cluster {
       release: async (name) => void this.released.push(name),
       claim: async ({ name }) => {
         this.claiming()
+        if (this.refusal !== undefined) return { refused: this.refusal, again: restMs }
         const service = { name, addrs: ['100.100.0.1', 'fd7a::1'], comment: '', ports: [], tags: [], annotations: {} }
         return { service, differs: [], again: restMs }
       },
@@ -96,6 +98,11 @@ class Cluster {
       waited += again
       await this.clock.advance(again)
     }
+  }
+
+  /** Why a name is refused, as it is kept. */
+  refused(name: string): string | undefined {
+    return recordOf(this.#world, `svc:${name}`, settings.namespace)?.refused
   }
 
   /** What there is of a name: the groups that host it, or that it is given up. */
@@ -170,6 +177,19 @@ test('with another group, too, the old group hosts the old name until the new on
   cluster.advertises('group')
   await cluster.ask('store', 'other')
   expect([cluster.stands('db'), cluster.stands('store')]).toEqual(['none', 'other'])
+})
+
+test('a name of somebody else stays refused while Tailscale’s API is away', async () => {
+  const cluster = new Cluster()
+  await cluster.ask('db')
+  cluster.refusal = 'it belongs to somebody else'
+  const refused = await cluster.ask('db', 'group', 0)
+  expect(refused).toMatchObject({ as: 'invalid', message: 'it belongs to somebody else' })
+  cluster.claiming = () => {
+    throw new ApiError('away', { problem: 'unavailable' })
+  }
+  expect(await cluster.ask('db', 'group', 0)).toEqual(refused)
+  expect(cluster.refused('db')).toBe('it belongs to somebody else')
 })
 
 test('what Tailscale’s API forbids is told, and what is there goes on; not what passes by itself', async () => {

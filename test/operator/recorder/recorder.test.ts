@@ -161,6 +161,13 @@ test('the Pods and the recorder are as the spec says, but users cannot move the 
   expect(variablesOf(object)).toMatchObject({ CULVERT_RECORDER_KEEP: '90d', TSRECORDER_DST: '/data/recordings' })
 })
 
+test('annotations of users say nothing of what this operator has made', () => {
+  const annotations = { 'culvert/volume-claims': 'x', team: 'net' }
+  const { metadata } = setOf(made({ enableUI: true, statefulSet: { annotations } }))
+  expect(metadata.annotations).toMatchObject({ team: 'net' })
+  expect(metadata.annotations).not.toHaveProperty(['culvert/volume-claims'])
+})
+
 describe('what cannot be done is refused with the remedy', () => {
   const ui: RecorderSpec = { enableUI: true }
   const image = (name: string): RecorderSpec => ({ ...ui, statefulSet: { pod: { container: { image: name } } } })
