@@ -1,6 +1,6 @@
 import type { Metric } from '../lib/metrics.ts'
 import { tally } from '../lib/tally.ts'
-import type { Refused } from './refused.ts'
+import { type Refused, refusedFor } from './refused.ts'
 
 /** What is read for the metrics when they are asked for. */
 export type Gauges = {
@@ -9,12 +9,15 @@ export type Gauges = {
   readonly unacknowledged: { readonly bytes: number; readonly ms: number }
   readonly stored: { readonly recordings: number; readonly bytes: number }
   readonly freeBytes: number | undefined
+  /** What is wrong with each part that new recordings need, or S3 needs: undefined if nothing is. */
+  readonly needs: Readonly<Record<string, string | undefined>>
 }
 
 /** Counts what happens, for Prometheus. */
 export function counting() {
   const recordings = tally('result')
   const failures = tally('reason')
+  for (const reason of refusedFor) failures.start(reason)
   const whois = tally('result')
   const events = tally()
   const removed = tally()
@@ -29,7 +32,7 @@ export function counting() {
     /** The web page has answered with this status. */
     answered: (status: number): void => answers.add(String(status)),
     read: (): void => read.add(),
-    all: ({ open, receivedBytes, unacknowledged, stored, freeBytes }: Gauges): Metric[] => [
+    all: ({ open, receivedBytes, unacknowledged, stored, freeBytes, needs }: Gauges): Metric[] => [
       {
         name: 'culvert_recorder_recordings_total',
         type: 'counter',
@@ -71,6 +74,15 @@ export function counting() {
         type: 'counter',
         help: 'Recordings and requests that somebody has opened on the web page.',
         samples: read.samples(),
+      },
+      {
+        name: 'culvert_recorder_ready',
+        type: 'gauge',
+        help: 'Whether a part that recordings need works (1) or not (0).',
+        samples: Object.entries(needs).map(([part, problem]) => ({
+          labels: { part },
+          value: problem === undefined ? 1 : 0,
+        })),
       },
       gauge('culvert_recorder_open', 'Recordings that are being uploaded.', open),
       {

@@ -1,15 +1,17 @@
-/** Why something is refused or broken off: one of a few words, for metrics. */
-export type RefusedFor =
-  | 'unknown-peer' // tailscaled knows nobody at the address
-  | 'unconfirmed-peer' // tailscaled could not be asked
-  | 'policy' // the tailnet's policy lets the device see nothing
-  | 'foreign-page' // a page of another site, in a browser on the device
-  | 'malformed' // it is no recording, no event, or no request
-  | 'gone' // the uploader went away in the middle, or takes no answers
-  | 'limit' // it is larger than allowed
-  | 'storage' // it cannot be stored
-  | 'stopping' // the recorder ends
-  | 'internal' // a bug in the recorder
+/** Why something is refused or broken off, for metrics. */
+export const refusedFor = [
+  'unknown-peer', // tailscaled knows nobody at the address
+  'unconfirmed-peer', // tailscaled could not be asked
+  'policy', // the tailnet's policy lets the device see nothing
+  'foreign-page', // a page of another site, in a browser on the device
+  'malformed', // it is no recording, no event, or no request
+  'gone', // the uploader went away in the middle, or takes no answers
+  'limit', // it is larger than allowed
+  'storage', // it cannot be stored
+  'stopping', // the recorder ends
+  'internal', // a bug in the recorder
+] as const
+export type RefusedFor = (typeof refusedFor)[number]
 
 /** An upload that is refused, or not taken to its end. The message is for the uploader, the cause for the log. */
 export class Refused extends Error {

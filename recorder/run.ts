@@ -114,6 +114,7 @@ async function start(
       unacknowledged: uploads.unacknowledged,
       stored: { recordings: index.size, bytes: keeper.storedBytes },
       freeBytes: ready.freeBytes,
+      needs: { ...ready.now, ...(spool && { s3: spool.problem() }) },
     }),
     ...(spool?.metrics() ?? []),
   ]

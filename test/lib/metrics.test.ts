@@ -46,8 +46,11 @@ a_seconds_count{x="y"} 4
 
 it('counts by labels', () => {
   const counts = tally('verb', 'code')
+  counts.start('get', '500')
+  counts.start('get', '200')
   for (const code of ['200', '409', '200']) counts.add('get', code)
   expect(counts.samples()).toEqual([
+    { labels: { verb: 'get', code: '500' }, value: 0 },
     { labels: { verb: 'get', code: '200' }, value: 2 },
     { labels: { verb: 'get', code: '409' }, value: 1 },
   ])

@@ -25,6 +25,7 @@ test('on a full disk, recordings end with an error and stay playable, and new on
   expect(Buffer.byteLength(`${lines.slice(0, -1).join('\n')}\n`)).toBeGreaterThanOrEqual(upload.acknowledged)
 
   await expect.poll(async () => (await bed.probe('/readyz')).body).toContain('there is no room left')
+  expect(await bed.metric('culvert_recorder_ready{part="storage"}')).toBe(0)
   const refused = await (await bed.upload()).begun()
   await refused.over()
   expect([refused.status, refused.text]).toEqual([507, 'culvert: the recorder has no room left\n'])

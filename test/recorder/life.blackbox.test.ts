@@ -99,6 +99,7 @@ it('it is not ready while tailscaled does not answer, and takes nothing then', a
   await expect.poll(async () => (await bed.probe('/readyz')).status).toBe(200)
   await bed.tailscaled[Symbol.asyncDispose]()
   await expect.poll(async () => (await bed.probe('/readyz')).body).toMatch(/^tailscaled: /)
+  expect(await bed.metric('culvert_recorder_ready{part="tailscaled"}')).toBe(0)
   expect((await bed.probe('/livez')).status).toBe(200)
   const upload = await (await bed.upload()).begun()
   await upload.over()

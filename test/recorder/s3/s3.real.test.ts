@@ -132,6 +132,7 @@ it.concurrent('without its bucket it is not ready and says so, but takes recordi
   const { recorder } = bed
   await recorder.logged(/nothing can be stored in S3: .*NoSuchBucket.*See to the bucket/)
   expect(await recorder.probe('/readyz')).toMatchObject({ status: 503, body: expect.stringContaining('NoSuchBucket') })
+  expect(await recorder.metric('culvert_recorder_ready{part="s3"}')).toBe(0)
   await record(recorder)
   await bed.makeBucket()
   await recorder.logged(/S3 takes what is stored there/)
