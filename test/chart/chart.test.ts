@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import packageJson from '../../package.json' with { type: 'json' }
+import { labels, type ParentType } from '../../operator/objects/names.ts'
+import { recorderContainer } from '../../operator/recorder/container.ts'
 import { readOperatorSettings } from '../../operator/settings/read.ts'
 import type { KubeObject } from '../lab/cluster/kubectl.ts'
 import { chart, helm } from '../lab/helm.ts'
@@ -73,6 +75,10 @@ test('monitoring has the alert rules and the dashboard', async () => {
     metadata: { labels: { release: 'prometheus' } },
     spec: readYaml<object>(read('agent-alerts.yaml'))[0],
   })
+  expect(one('PrometheusRule', 'operator-recorders')).toMatchObject({
+    metadata: { labels: { release: 'prometheus' } },
+    spec: readYaml<object>(read('recorder-alerts.yaml'))[0],
+  })
   expect(one('ConfigMap')).toMatchObject({
     metadata: { labels: { grafana_dashboard: '1' } },
     data: {
@@ -80,9 +86,24 @@ test('monitoring has the alert rules and the dashboard', async () => {
       'culvert-proxies.json': read('agent-dashboard.json'),
     },
   })
-  const labels = { app: 'operator' }
-  expect(one('PodMonitor')).toMatchObject({ spec: { selector: { matchLabels: labels } } })
-  expect(one('Deployment')).toMatchObject({ spec: { template: { metadata: { labels } } } })
+  const own = { app: 'operator' }
+  expect(one('PodMonitor')).toMatchObject({ spec: { selector: { matchLabels: own } } })
+  expect(one('Deployment')).toMatchObject({ spec: { template: { metadata: { labels: own } } } })
+})
+
+test('monitoring finds the Pods of recorders, and only these', async () => {
+  const all = await render('--set=monitoring.podMonitor.enabled=true')
+  const monitor = all.find(({ kind, metadata }) => kind === 'PodMonitor' && metadata.name === 'operator-recorders')
+  expect(monitor).toMatchObject({
+    metadata: { namespace: 'tailscale' },
+    spec: {
+      selector: { matchLabels: { [labels.parentType]: 'recorder' satisfies ParentType } },
+      podMetricsEndpoints: [{ port: 'metrics' }],
+    },
+  })
+  expect(recorderContainer({ spec: {}, volume: undefined, volumeClass: undefined, hostnames: [] }, '')).toMatchObject({
+    ports: [{ name: 'metrics' }],
+  })
 })
 
 describe('the definitions of the kinds', () => {
