@@ -84,6 +84,7 @@ test('monitoring has the alert rules and the dashboard', async () => {
     data: {
       'culvert-operator.json': read('dashboard.json'),
       'culvert-proxies.json': read('agent-dashboard.json'),
+      'culvert-recorders.json': read('recorder-dashboard.json'),
     },
   })
   const own = { app: 'operator' }

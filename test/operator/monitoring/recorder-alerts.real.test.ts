@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { projectRoot } from '../../lab/paths.ts'
-import { S3Bed } from '../../recorder/s3/s3-bed.ts'
+import { record, S3Bed } from '../../recorder/s3/s3-bed.ts'
 import { S3Server } from '../../recorder/s3/s3-server.ts'
+import { expectDashboardShows } from './dashboard.ts'
 import { alertsIn, type AllSeries, checkRules, expectAnswers, expectOnly, firing } from './promtool.ts'
 
 const file = join(projectRoot, 'charts/culvert/files/recorder-alerts.yaml')
@@ -105,4 +106,16 @@ it('a recorder has all the metrics that the rules ask for, and those with labels
   ]
   expect(reasons).toContain('storage')
   expect(wanted.filter((one) => !samples.some((sample) => sample.startsWith(one)))).toEqual([])
+})
+
+it('each query of the dashboard finds metrics of a recorder', async () => {
+  await using server = await S3Server.start()
+  await using bed = await S3Bed.start(server)
+  await record(bed.recorder)
+  await bed.recorder.settled()
+  bed.gateway.fail('away')
+  await record(bed.recorder)
+  await bed.failed('unreachable')
+  const { body } = await bed.recorder.probe('/metrics')
+  await expectDashboardShows(body.split('\n'), 'recorder-dashboard.json')
 })
