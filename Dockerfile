@@ -90,7 +90,7 @@ RUN for name in iptables ip6tables; do \
             --slave "/usr/sbin/$name-save" "$name-save" "$ours" \
             || exit; \
     done
-COPY --from=bundle /src/dist/agent.js /src/dist/yaml.js /src/dist/NOTICES /usr/local/lib/culvert/
+COPY --from=bundle /src/dist/agent.js /src/dist/yaml.js /src/dist/svg.js /src/dist/NOTICES /usr/local/lib/culvert/
 # The agent must know the capability version of its tailscaled before that runs.
 # This also leaves Node's compile cache of the agent.
 RUN culvert check-image --record

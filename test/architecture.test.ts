@@ -159,6 +159,7 @@ describe('only one place', () => {
     ['watches directories', 'chokidar', 'lib/directory.ts'],
     ['plays recordings', 'asciinema-player', 'recorder/web/browser/play.ts'],
     ['reads and changes YAML', 'yaml', 'agent/cli/yaml.ts'],
+    ['draws graphs', '@hpcc-js/wasm-graphviz', 'agent/cli/svg.ts'],
     ['speaks to S3', '@aws-sdk/[\\w-]+', 'recorder/s3/sdk.ts'],
     ['authenticates by client-node', '@kubernetes/client-node', 'kube/controller/cluster.ts'],
   ])('%s, by %s: %s', (_what, names, file) => {

@@ -9,13 +9,14 @@ import packageJson from '../package.json' with { type: 'json' }
 const root = dirname(import.meta.dirname)
 
 /**
- * Bundles the agent into one file that plain Node can run, `dist/agent.js`, with `dist/yaml.js` for the command that
- * needs it; gives the first one's path.
+ * Bundles the agent into one file that plain Node can run, `dist/agent.js`, with `dist/yaml.js` and `dist/svg.js` for
+ * the commands that need them; gives the first one's path.
  */
 export async function buildAgent(): Promise<string> {
   const [outfile, { metafile }] = await bundled('agent', 'agent/main.ts')
   const [, yaml] = await bundled('yaml', 'agent/cli/yaml.ts')
-  await writeNotices('NOTICES', metafile, yaml.metafile)
+  const [, svg] = await bundled('svg', 'agent/cli/svg.ts')
+  await writeNotices('NOTICES', metafile, yaml.metafile, svg.metafile)
   return outfile
 }
 
@@ -56,8 +57,15 @@ async function bundlePage(): Promise<Metafile> {
 
 /** requireBuiltins takes all of Node's modules that are left. */
 const plugins = {
-  agent: () => [apart(/\/yaml\.ts$/, './yaml.js'), execaParts(), requireBuiltins, undiciParts()],
+  agent: () => [
+    apart(/\/yaml\.ts$/, './yaml.js'),
+    apart(/\/svg\.ts$/, './svg.js'),
+    execaParts(),
+    requireBuiltins,
+    undiciParts(),
+  ],
   yaml: () => [requireBuiltins],
+  svg: () => [requireBuiltins],
   operator: () => [clientNodeParts(), requireBuiltins, undiciParts()],
   apiserver: () => [requireBuiltins, undiciParts()],
   recorder: () => [apart(/\/s3\/sdk\.ts$/, './recorder-s3.js'), requireBuiltins, undiciParts()],
@@ -121,6 +129,11 @@ const requireBuiltins: Plugin = {
   },
 }
 
+/** The licences of what packages have compiled in, which they do not bring themselves. */
+const within: Readonly<Record<string, readonly string[]>> = {
+  '@hpcc-js/wasm-graphviz': [join(import.meta.dirname, 'graphviz-notices.txt')],
+}
+
 /** Writes the licences of all packages with code in the bundles. */
 async function writeNotices(licences: string, ...bundles: readonly Metafile[]): Promise<void> {
   const inputs = bundles
@@ -131,7 +144,9 @@ async function writeNotices(licences: string, ...bundles: readonly Metafile[]): 
   // Within the files of the first one.
   if (packages.has('asciinema-player')) packages.add('solid-js')
   const read = [...packages].toSorted().map(async (name) => {
-    return { name, text: (await readFile(await licenceOf(name), 'utf8')).trim() }
+    const files = [await licenceOf(name), ...(within[name] ?? [])]
+    const parts = await Promise.all(files.map((file) => readFile(file, 'utf8')))
+    return { name, text: parts.map((part) => part.trim()).join('\n\n') }
   })
   // Many of one project have the same.
   const texts = [...Map.groupBy(await Promise.all(read), ({ text }) => text)].map(

@@ -36,6 +36,7 @@ export const commands = {
     summary: 'say what the rules of the firewall mean: from where, by which mapping, to where',
     flags: {
       dot: { type: 'boolean', summary: 'print a picture in the language of Graphviz' },
+      svg: { type: 'boolean', summary: 'print that picture as SVG' },
       json: { type: 'boolean', summary: 'print JSON' },
       raw: { type: 'boolean', summary: 'print the rules as nft or iptables list them' },
       ...socket,

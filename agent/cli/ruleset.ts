@@ -33,7 +33,12 @@ export async function renderRuleset(body: string, flags: ReadonlyMap<string, str
     const { rawRules } = await import('../../netfilter/raw.ts')
     return rawRules(answer.firewall ?? 'memory')
   }
-  return has('dot') ? rulesetAsDot(answer) : rulesetInWords(answer)
+  if (has('dot')) return rulesetAsDot(answer)
+  if (has('svg')) {
+    const { drawn } = await import('./svg.ts')
+    return drawn(rulesetAsDot(answer))
+  }
+  return rulesetInWords(answer)
 }
 
 /** What the rules mean, one sentence a line. */
@@ -77,4 +82,11 @@ export function rulesetAsDot({ mappings = [] }: RulesetAnswer): string {
   return `digraph culvert {\n  rankdir=LR\n  node [shape=box]\n${[...new Set(lines)].join('\n')}\n}\n`
 }
 
-const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
+/**
+ * A text that Graphviz shows as it is: it would take `&#1;` for the character, and copy characters into its SVG that XML
+ * cannot have.
+ */
+function quoted(text: string): string {
+  const shown = text.replaceAll(/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu, '\uFFFD').replaceAll('&', '&amp;')
+  return `"${shown.replaceAll(/["\\]/g, '\\$&')}"`
+}

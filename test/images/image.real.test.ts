@@ -59,6 +59,12 @@ test('it has the licence of each bundled package', async () => {
   for (const name of bundled) expect(notices).toMatch(new RegExp(`^${name}$`, 'm'))
 })
 
+test('it has what draws for culvert ruleset --svg', async () => {
+  const script =
+    'const { drawn } = await import("/usr/local/lib/culvert/svg.js"); console.log(await drawn("graph { a }"))'
+  expect(await inside('node', '--input-type=module', '--eval', script)).toMatch(/<svg [\s\S]*>a<\/text>/)
+})
+
 test('the agent is not compiled again', async () => {
   expect(await inside('env', 'NODE_DEBUG_NATIVE=COMPILE_CACHE', 'culvert', 'version')).toMatch(/agent\.js was accepted/)
 })

@@ -18,6 +18,7 @@ const cases: readonly (readonly [line: string, word: string])[] = [
   ['st', 'status'],
   ['completion z', 'zsh'],
   ['status --js', '--json'],
+  ['ruleset --sv', '--svg'],
   [`ready --culvert-socket=${folder}/some-f`, `--culvert-socket=${folder}/some-file`],
   ['--dest', '--dest-ip'],
   ['run --serve', '--serve-config'],
