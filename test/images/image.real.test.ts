@@ -54,7 +54,7 @@ test.each([
 
 test('it has the licence of each bundled package', async () => {
   const notices = await readFile(join(root, 'usr/local/lib/culvert/NOTICES'), 'utf8')
-  const elsewhere = /^@(?:kubernetes|aws-sdk)\//
+  const elsewhere = /^(?:@(?:kubernetes|aws-sdk)\/|asciinema-player$)/
   const bundled = Object.keys(packageJson.dependencies).filter((name) => !elsewhere.test(name))
   for (const name of bundled) expect(notices).toMatch(new RegExp(`^${name}$`, 'm'))
 })
