@@ -9,7 +9,7 @@ import { textIn } from '../proxy/state.ts'
 import type { World } from '../world/world.ts'
 import { namedBy, objectOf } from './ask.ts'
 import { type Concern, ingressesWith, serviceOf } from './concerns.ts'
-import { readRecord } from './record.ts'
+import { readRecord, recordKey } from './record.ts'
 import { acceptedIn, addressesOf, advertisedIn, configuredIn, forwardedIn } from './replicas.ts'
 
 /** What objects that ask something of groups are called in labels. */
@@ -40,9 +40,16 @@ const usersOf = (type: UserType, group: string, world: World): readonly string[]
   ...world.by(resources.configMaps, 'servedBy', group).flatMap((record) => parentKeys(type, record, world)),
 ]
 
-/** All objects of a type that ask for these Tailscale Services, or have them. */
+/** All objects of a type that ask for these Tailscale Services. */
 const named = (type: UserType, services: Iterable<string>, world: World): readonly string[] =>
   [...services].flatMap((service) => keysOf(world.by(parentResources[type], 'tailscaleService', service)))
+
+/** The objects of a type that have these Tailscale Services, even if they ask for other names by now. */
+const owners = (type: UserType, services: Iterable<string>, world: World, namespace = ''): readonly string[] =>
+  [...services].flatMap((service) => {
+    const record = world.get(resources.configMaps, recordKey(service, namespace))
+    return record === undefined ? [] : parentKeys(type, record, world)
+  })
 
 /** Which objects of a type a change of another object concerns. */
 export function userConcerns(type: UserType): readonly Concern[] {
@@ -90,8 +97,9 @@ const ofType: Readonly<Record<UserType, readonly Concern[]>> = { svc: ofServices
 export function concernedBy(type: UserType, { before, after }: Change, world: World): readonly string[] {
   const group = groupOf(after ?? before)
   if (group === undefined) return []
-  const isForFew = isDeepStrictEqual(essence(before), essence(after))
-  return isForFew ? named(type, changed(before, after), world) : usersOf(type, group, world)
+  if (!isDeepStrictEqual(essence(before), essence(after))) return usersOf(type, group, world)
+  const services = changed(before, after)
+  return [...named(type, services, world), ...owners(type, services, world, (after ?? before)?.metadata.namespace)]
 }
 
 /** What counts for all that a group's replicas host. */
