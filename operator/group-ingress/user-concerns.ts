@@ -7,9 +7,9 @@ import { parentInGroup, parentOf, parentResources } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { textIn } from '../proxy/state.ts'
 import type { World } from '../world/world.ts'
-import { namedBy, objectOf } from './ask.ts'
+import { namedBy, objectOf, parentFor } from './ask.ts'
 import { type Concern, ingressesWith, serviceOf } from './concerns.ts'
-import { readRecord, recordKey } from './record.ts'
+import { readRecord, recordKey, recordsFor } from './record.ts'
 import { acceptedIn, addressesOf, advertisedIn, configuredIn, forwardedIn } from './replicas.ts'
 
 /** What objects that ask something of groups are called in labels. */
@@ -53,7 +53,11 @@ const owners = (type: UserType, services: Iterable<string>, world: World, namesp
 
 /** Which objects of a type a change of another object concerns. */
 export function userConcerns(type: UserType): readonly Concern[] {
-  const rivals: Concern['keys'] = (object, world) => named(type, namedBy(object), world)
+  // Whoever wants a name that the object had before is told until when it keeps that.
+  const rivals: Concern['keys'] = (object, world) => {
+    const had = recordsFor(world, parentFor(object)).map(({ service }) => service)
+    return named(type, new Set([...namedBy(object), ...had]), world)
+  }
   const parents: Concern['keys'] = (child, world) => parentKeys(type, child, world)
   const record: Concern['keys'] = (configMap, world) => {
     const service = readRecord(configMap)?.service

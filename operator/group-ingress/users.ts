@@ -14,7 +14,6 @@ import { keys as stateKeys, parseDeviceFqdn } from '../../wire/state-secret.ts'
 import type { ControllerParts } from '../controller-parts.ts'
 import type { Refused } from '../kind.ts'
 import { findGroup, type Group } from '../group/group.ts'
-import { called } from '../objects/annotations.ts'
 import { type Parent, parentResources } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { madeFor } from '../proxy/owned.ts'
@@ -22,7 +21,7 @@ import { parentWriter } from '../proxy/report.ts'
 import { textIn } from '../proxy/state.ts'
 import { unseenMs } from '../world/caches.ts'
 import { manager } from '../world/followed.ts'
-import { type Ask, askOf, holderOf, isSameParent, objectOf, parentFor } from './ask.ts'
+import { type Ask, askOf, parentFor } from './ask.ts'
 import { finalizerFor, formsOf, hostOf } from './names.ts'
 import type { Wish } from './owners.ts'
 import { provisioner } from './provide.ts'
@@ -30,6 +29,7 @@ import { recordOf } from './record.ts'
 import { remover } from './remove.ts'
 import { groupNotFound, reportOf } from './report.ts'
 import { requestOf } from './request.ts'
+import { mustHold, nameInUse } from './rivals.ts'
 import { concernedBy, userConcerns, type UserType } from './user-concerns.ts'
 import type { Vips } from './vips.ts'
 
@@ -137,6 +137,7 @@ export function groupUsers(options: UsersOptions): Controller {
       if (object.kind === 'ProxyGroup' && 'missing' in findGroup(world, ask.group, settings)) return {}
       const { wish, events } = requestOf(object, world, settings)
       const group = groupFor(ask)
+      mustHold(ask, world, settings)
       mustBeFree(ask)
       for (const event of events) await tell(object, event)
       const apply = (present: KubeObject) => provided(present, { ...ask, object: present }, wish, group, flight)
@@ -159,14 +160,7 @@ export function groupUsers(options: UsersOptions): Controller {
         wrongType,
         `ProxyGroup "${group.name}" has the type ${group.type}, and what the tailnet is to reach needs one of the type ingress`,
       )
-    const holder = holderOf(world, ask.service, settings)
-    if (holder === undefined || isSameParent(holder, ask.parent)) return group
-    const other = objectOf(world, holder)
-    const whose = other === undefined ? 'an object that is gone' : called(other)
-    const isLeaving = other === undefined || askOf(other, settings)?.service !== ask.service
-    throw isLeaving
-      ? new UserError(nameInUse, `${ask.service} is still that of ${whose}, which is giving it up`)
-      : new UserError(nameTaken, `${ask.service} is that of ${whose}`, 'Choose another name for one of them.')
+    return group
   }
 
   /** @throws UserError if proxies of its own, which it does not ask for any more, have the name until they are gone */
@@ -182,8 +176,6 @@ export function groupUsers(options: UsersOptions): Controller {
 }
 
 const wrongType = 'ProxyGroupInvalid'
-const nameInUse = 'NameInUse'
-const nameTaken = 'HostnameTaken'
 
 /** Reasons of what passes without a change of the object. */
 const pending: ReadonlySet<string> = new Set([groupNotFound, nameInUse])
