@@ -5,6 +5,7 @@ import { type Flight, UserError } from '../../kube/controller/controller.ts'
 import type { Event } from '../../kube/controller/events.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { describe } from '../../lib/errors.ts'
 import { ApiError } from '../api/error.ts'
 import { accountOf, type Group } from '../group/group.ts'
 import type { Refused } from '../kind.ts'
@@ -108,6 +109,18 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
     return isHere && lack === undefined && partly === undefined && isServedBy(view, before.service)
   }
 
+  /** Takes away an earlier name. If Tailscale's API fails, that is tried again, and nothing else waits for it. */
+  const leave = async (other: ServiceRecord, object: KubeObject, flight: Flight) => {
+    try {
+      return (await removing.one(other, object, flight)).again
+    } catch (error) {
+      if (!(error instanceof ApiError) || flight.signal.aborted) throw error
+      const message = `${other.service}, which it had before, could not be removed, which is tried again: ${describe(error)}`
+      if (!error.retryable) await tell(object, { type: 'Warning', reason: 'ServiceNotRemoved', message })
+      return awayMs
+    }
+  }
+
   /**
    * Takes away what the object had under other names, once this one works: first all replicas withdraw it. It is kept
    * in the cluster that they are to, so that nothing that happens to this name later brings the others back.
@@ -118,7 +131,7 @@ export function provisioner({ api, caches, applier, tell, vips, settings, clock,
     const arrives = arriving(service, others.length > 0 && isWorking())
     const waits = [arrives === 0 ? undefined : arrives]
     for (const other of others) {
-      if (isGivenUp(other)) waits.push((await removing.one(other, object, flight)).again)
+      if (isGivenUp(other)) waits.push(await leave(other, object, flight))
       else if (arrives === 0) await keep(givenUp(other), flight)
     }
     const names = [record, ...others].flatMap(({ fqdn }) => fqdn ?? [])

@@ -13,6 +13,8 @@ import { VirtualClock } from '../../lib/virtual-clock.ts'
 import { settings, worldOf } from '../a-world.ts'
 import { db, endpoints, mapping, proxyGroup, replica } from './a-group.ts'
 
+type Tell = Parameters<typeof remover>[0]['tell']
+
 /** When what is known of the tailnet is looked at again. */
 const restMs = 300_000
 const flight = { signal: new AbortController().signal, wrote: () => {} }
@@ -21,8 +23,11 @@ const flight = { signal: new AbortController().signal, wrote: () => {} }
 class Cluster {
   readonly clock = new VirtualClock()
   readonly released: string[] = []
+  /** The reasons and messages of Events. */
+  readonly told: string[] = []
   claiming: () => void = () => {}
   refusal: string | undefined
+  releasing: (name: string) => void = () => {}
   #objects: readonly KubeObject[] = [proxyGroup('group'), proxyGroup('other'), endpoints('db', true)]
   #service = db()
 
@@ -38,7 +43,10 @@ class Cluster {
     const vips: Vips = {
       list: async () => [],
       isShared: async () => false,
-      release: async (name) => void this.released.push(name),
+      release: async (name) => {
+        this.releasing(name)
+        this.released.push(name)
+      },
       claim: async ({ name }) => {
         this.claiming()
         if (this.refusal !== undefined) return { refused: this.refusal, again: restMs }
@@ -58,7 +66,8 @@ class Cluster {
       },
     }
     const caches = { world, store: () => expect.unreachable() }
-    const common = { caches, applier, tell: async () => {}, vips, settings, clock: this.clock }
+    const tell: Tell = async (_about, { reason, message }) => void this.told.push(`${reason}: ${message}`)
+    const common = { caches, applier, tell, vips, settings, clock: this.clock }
     const api = { create: () => expect.unreachable() }
     this.#provide = provisioner({ ...common, api, removing: remover(common) })
   }
@@ -146,6 +155,31 @@ test('an earlier name that is asked for again stays, and the one that never work
   await cluster.ask('db')
   expect(['db', 'bad', 'store'].map((name) => cluster.stands(name))).toEqual(['group', 'none', 'none'])
   expect(cluster.released.toSorted()).toEqual(['svc:bad', 'svc:store'])
+})
+
+test('an earlier name that Tailscale’s API does not remove is told, and tried again; all else goes on', async () => {
+  const cluster = new Cluster()
+  for (const name of ['bad', 'worse', 'db', 'store']) await cluster.ask(name)
+  let problem: 'forbidden' | 'unavailable' = 'unavailable'
+  cluster.releasing = (name) => {
+    if (name !== 'svc:db') throw new ApiError('the client lacks the scope services', { problem })
+  }
+  cluster.advertises('group', 'store')
+  const stand = () => ['bad', 'worse', 'db', 'store'].map((name) => cluster.stands(name))
+  const left = 'group left by group'
+  expect(await cluster.ask('store', 'group', 200_000)).toBeUndefined()
+  expect([stand(), cluster.released, cluster.told]).toEqual([[left, left, 'none', 'group'], ['svc:db'], []])
+  problem = 'forbidden'
+  expect(await cluster.ask('store', 'group', 0)).toBeUndefined()
+  expect(stand()).toEqual([left, left, 'none', 'group'])
+  expect(cluster.told).toEqual(
+    ['svc:bad', 'svc:worse'].map(
+      (name) => expect.stringMatching(`^ServiceNotRemoved: ${name}, .* the scope`) as string,
+    ),
+  )
+  cluster.releasing = () => {}
+  await cluster.ask('store')
+  expect(stand()).toEqual(['none', 'none', 'none', 'group'])
 })
 
 test('one that is about to go comes back when it is asked for again, and waits in full when it goes after all', async () => {
