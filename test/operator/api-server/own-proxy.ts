@@ -31,12 +31,16 @@ export function testOwnProxy(bed: () => EngineBed): void {
   test('the API server proxy of the settings goes on as the node of Tailscale’s operator, is replaced with its mode, and goes', async () => {
     const at = bed()
     const privateKey = machineKeyFor(name)
-    const { stableId } = await at.bed.control.createNode(name, { machineKey: publicMachineKey(privateKey)! })
+    const { stableId, addresses } = await at.bed.control.createNode(name, { machineKey: publicMachineKey(privateKey)! })
     const state = {
       _machinekey: privateKey,
       _profiles: '{}',
       '_current-profile': 'profile-0001',
-      'profile-0001': JSON.stringify({ Config: { NodeID: stableId } }),
+      // As agents are played, a profile has the node's name and addresses.
+      'profile-0001': JSON.stringify({
+        Config: { NodeID: stableId, UserProfile: { LoginName: `${name}.lab.ts.net` } },
+        addresses,
+      }),
       [`${name}.lab.ts.net.crt`]: 'pem',
     }
     const data = Object.fromEntries(Object.entries(state).map(([key, text]) => [key, encoded(text)]))
