@@ -3,6 +3,7 @@ import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import type { Prefix } from '../../lib/address.ts'
 import { some } from '../../lib/some.ts'
+import { mustBeDefaultTailnet } from '../objects/tailnet.ts'
 import { connector, type ConnectorSpec } from '../schemas/connector.ts'
 import { mostReplicas } from '../proxy/readiness.ts'
 import { issueTexts } from '../schemas/issues.ts'
@@ -25,11 +26,7 @@ const invalid = (message: string, remedy: string): UserError => new UserError('C
 export function read(object: KubeObject): Asked {
   const { data: spec, error } = z.safeParse(connector.spec, object['spec'])
   if (error !== undefined) throw invalid(some(issueTexts(error)), 'Correct the spec.')
-  if (spec.tailnet !== undefined && spec.tailnet !== '')
-    throw invalid(
-      `it asks for the Tailnet "${spec.tailnet}", and other tailnets than the default one are not managed`,
-      'Create a Connector without tailnet.',
-    )
+  mustBeDefaultTailnet(spec.tailnet, 'Connector', 'ConnectorInvalid')
   const { replicas = 1 } = spec
   if (replicas > mostReplicas)
     throw invalid(`spec.replicas: ${replicas} are more than ${mostReplicas}`, 'Make several Connectors.')

@@ -7,6 +7,7 @@ import { readAnnotations } from '../objects/annotations.ts'
 import { proxyClassOf } from '../objects/class-of.ts'
 import { type Parent, parentOf } from '../objects/parent.ts'
 import { proxyGroups } from '../objects/resources.ts'
+import { mustBeDefaultTailnet } from '../objects/tailnet.ts'
 import { authAccount } from '../proxy/account.ts'
 import { issueTexts } from '../schemas/issues.ts'
 import { proxyGroup } from '../schemas/proxy-group.ts'
@@ -76,12 +77,7 @@ export function readGroup(
   const { data: spec, error } = z.safeParse(proxyGroup.spec, object['spec'])
   if (error !== undefined) throw invalid(some(issueTexts(error)), 'Correct the spec.')
   const { type, replicas = standardReplicas, hostnamePrefix, tags = [], tailnet, kubeAPIServer } = spec
-  if (tailnet !== undefined && tailnet !== '')
-    throw new UserError(
-      'ProxyGroupTailnetUnavailable',
-      `it asks for the Tailnet "${tailnet}", and other tailnets than the default one are not managed`,
-      'Create a ProxyGroup without tailnet.',
-    )
+  mustBeDefaultTailnet(tailnet, 'ProxyGroup', 'ProxyGroupTailnetUnavailable')
   if (name.length > longest || !nameRule.test(name))
     throw invalid(
       `its name "${name}" cannot be used for Pods and volumes`,

@@ -3,6 +3,7 @@ import { UserError } from '../../kube/controller/controller.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { some } from '../../lib/some.ts'
 import { type Annotations, readAnnotations } from '../objects/annotations.ts'
+import { mustBeDefaultTailnet } from '../objects/tailnet.ts'
 import { mostReplicas } from '../proxy/readiness.ts'
 import { issueTexts } from '../schemas/issues.ts'
 import { recorder } from '../schemas/recorder.ts'
@@ -32,12 +33,7 @@ export function read(object: KubeObject): Asked {
   if (error !== undefined) throw invalid(some(issueTexts(error)), 'Correct the spec.')
   const { volume, volumeClass } = readAnnotations(object, 'RecorderInvalid')
   const { tailnet, replicas = 1, enableUI = false, storage } = spec
-  if (tailnet !== undefined && tailnet !== '')
-    throw new UserError(
-      'RecorderTailnetUnavailable',
-      `it asks for the Tailnet "${tailnet}", and other tailnets than the default one are not managed`,
-      'Create a Recorder without tailnet.',
-    )
+  mustBeDefaultTailnet(tailnet, 'Recorder', 'RecorderTailnetUnavailable')
   if (name.length > longest || !nameRule.test(name))
     throw invalid(
       `its name "${name}" cannot be used for Pods and Services`,
