@@ -1,6 +1,7 @@
 import { copyFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { progress, type Progress } from '../test/lab/progress.ts'
+import type { Group } from '../test/lab/parts/table.ts'
 import { prepare } from '../test/lab/ready.ts'
 import { buildAgent } from '../tools/build.ts'
 import { startBenchBed, type BenchBed } from './bench-bed.ts'
@@ -14,7 +15,7 @@ import { buildImages, type Images, measureImages } from './image.ts'
 import { inBed } from './in-bed.ts'
 import { iptablesSteps, measureIptables } from './iptables/iptables.ts'
 import { type HostMemory, measureMemory, memorySections } from './memory.ts'
-import { measureOperator, operatorSteps } from './operator.ts'
+import { measureOperator, operatorSteps } from './operator/operator.ts'
 import { preparePods } from './pod.ts'
 import { measurePodProbes, podProbesSteps } from './pod-probes.ts'
 import { measurePodRest } from './pod-rest.ts'
@@ -29,12 +30,7 @@ import { measureStartup } from './startup.ts'
 import { measureTraffic, trafficSteps } from './traffic.ts'
 import { measureUnprivileged, unprivilegedSteps } from './unprivileged.ts'
 
-/** `before`: the path of an earlier bundle to compare with. */
-export type BenchOptions = {
-  readonly size: Size
-  readonly commit: string | undefined
-  readonly before: string | undefined
-}
+export type BenchOptions = { readonly size: Size; readonly commit: string | undefined }
 
 export type Results = { readonly sections: readonly Section[]; readonly facts: [string, string][] }
 
@@ -42,8 +38,8 @@ export type Results = { readonly sections: readonly Section[]; readonly facts: [
  * Measures everything: processes in hosts of one bed, then ProxyGroups and HTTPS sites, and then Pods, each in beds of
  * their own.
  */
-export async function runBench({ size, commit, before }: BenchOptions): Promise<Results> {
-  const preparation = await prepare('cluster', 'image', 'compared')
+export async function runBench({ size, commit }: BenchOptions): Promise<Results> {
+  const preparation = await prepare('cluster', 'image', 'compared', 'releases')
   const steps = progress(
     preparation.steps +
       11 +
@@ -58,8 +54,7 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       operatorSteps +
       apiServerSteps +
       recorderSteps +
-      firstByteSteps +
-      (before === undefined ? 0 : earlierSteps),
+      firstByteSteps,
   )
   await preparation.run(steps)
   const bundle = await steps.step('bundle the agent', buildAgent)
@@ -73,10 +68,6 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   const egress = await measureEgress(contestants(bundle), size.egress, steps)
   const counting = await measureCounting(agentOf(bundle), size.counting, steps)
   const iptables = await measureIptables(contestants(bundle), size.iptables, steps)
-  const earlier =
-    before === undefined
-      ? []
-      : [await measureEarlier(agentOf(bundle), await besideBundle(before, bundle), size.egress.before, steps)]
   const serve = await measureServe(contestants(bundle), size.serve, steps)
   const inPods = await inBed(
     steps.step('start a tailnet and a cluster', () => startBenchBed({ cluster: { nodes: 1 } })),
@@ -95,7 +86,6 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
       ...egress,
       counting,
       ...iptables,
-      ...earlier,
       ...serve,
       ...inPods.sections,
       probes,
@@ -110,57 +100,69 @@ export async function runBench({ size, commit, before }: BenchOptions): Promise<
   }
 }
 
-/** What can be measured alone, without a cluster's nodes. */
+type PartOptions = {
+  readonly size: Size
+  /** The path of an earlier bundle to compare with. */
+  readonly before: string
+}
+type Part = {
+  readonly needs: readonly Group[]
+  readonly count: number
+  readonly measure: (bundle: string, steps: Progress, options: PartOptions) => Promise<Section[]>
+}
+
+/** What can be measured alone. */
 const parts = {
   unprivileged: {
+    needs: [],
     count: unprivilegedSteps,
-    measure: (bundle: string, size: Size, steps: Progress) => measureUnprivileged(agentOf(bundle), size, steps),
+    measure: (bundle, steps, { size }) => measureUnprivileged(agentOf(bundle), size, steps),
   },
   counting: {
+    needs: [],
     count: countingSteps,
-    measure: async (bundle: string, size: Size, steps: Progress) => [
-      await measureCounting(agentOf(bundle), size.counting, steps),
-    ],
+    measure: async (bundle, steps, { size }) => [await measureCounting(agentOf(bundle), size.counting, steps)],
   },
   iptables: {
+    needs: ['cluster'],
     count: iptablesSteps,
-    measure: (bundle: string, size: Size, steps: Progress) =>
-      measureIptables(contestants(bundle), size.iptables, steps),
+    measure: (bundle, steps, { size }) => measureIptables(contestants(bundle), size.iptables, steps),
   },
   operator: {
+    needs: ['cluster', 'image', 'releases'],
     count: operatorSteps,
-    measure: (_bundle: string, size: Size, steps: Progress) => measureOperator(size.operator, steps),
+    measure: (_bundle, steps, { size }) => measureOperator(size.operator, steps),
   },
   apiserver: {
+    needs: ['cluster', 'compared'],
     count: apiServerSteps,
-    measure: (_bundle: string, size: Size, steps: Progress) => measureApiServer(size.apiServer, steps),
+    measure: (_bundle, steps, { size }) => measureApiServer(size.apiServer, steps),
   },
   recorder: {
+    needs: [],
     count: recorderSteps,
-    measure: (_bundle: string, size: Size, steps: Progress) => measureRecorder(size.recorder, steps),
+    measure: (_bundle, steps, { size }) => measureRecorder(size.recorder, steps),
   },
   'first-byte': {
+    needs: ['cluster', 'image'],
     count: firstByteSteps,
-    measure: async (_bundle: string, size: Size, steps: Progress) => [await measureFirstByte(size.firstByte, steps)],
+    measure: async (_bundle, steps, { size }) => [await measureFirstByte(size.firstByte, steps)],
   },
-} as const
+  before: {
+    needs: ['cluster'],
+    count: earlierSteps,
+    measure: async (bundle, steps, { size, before }) => [
+      await measureEarlier(agentOf(bundle), await besideBundle(before, bundle), size.egress.before, steps),
+    ],
+  },
+} as const satisfies Record<string, Part>
 
-const needs = {
-  unprivileged: [],
-  counting: [],
-  iptables: ['cluster'],
-  operator: ['cluster'],
-  apiserver: ['cluster', 'compared'],
-  recorder: [],
-  'first-byte': ['cluster', 'image'],
-} as const
-
-export async function benchPart(part: keyof typeof parts, size: Size): Promise<Section[]> {
-  const { count, measure } = parts[part]
-  const preparation = await prepare(...needs[part])
+export async function benchPart(name: keyof typeof parts, options: PartOptions): Promise<Section[]> {
+  const { needs, count, measure }: Part = parts[name]
+  const preparation = await prepare(...needs)
   const steps = progress(preparation.steps + 1 + count)
   await preparation.run(steps)
-  return await measure(await steps.step('bundle the agent', buildAgent), size, steps)
+  return await measure(await steps.step('bundle the agent', buildAgent), steps, options)
 }
 
 /** Copies the agent of another bundle to where hosts can read it. */

@@ -9,7 +9,7 @@ import { markdown, sectionText, tableOf } from './report.ts'
 import type { Section } from './section.ts'
 import { full, quick } from './size.ts'
 
-const help = `npm run bench -- [--quick] [--unprivileged | --counting | --iptables | --operator | --apiserver | --recorder | --first-byte] [--commit ID] [--before FILE]
+const help = `npm run bench -- [--quick] [--unprivileged | --counting | --iptables | --operator | --apiserver | --recorder | --first-byte | --before FILE] [--commit ID]
 
 Measures our agent beside upstream's in the same beds and run: start, repair of rules, memory, forwarded traffic, stop; L3 ingress without privilege beside kernel mode; the rules and agents of ProxyGroup egress, with iptables, too; HTTPS sites; then, as Pods of
 a cluster, start, memory, requests to the API server, probes and HTTPS sites; and the sizes of the images. Installs and builds what is missing,
@@ -23,8 +23,8 @@ prints the figures and writes bench/RESULTS.md and bench/charts. Nothing is left
   --apiserver     only the API server proxy; prints Markdown only
   --recorder      only the recorder, and its web page with 100,000 recordings; prints Markdown only
   --first-byte    only how soon a new Service of an egress group works; prints Markdown only
+  --before FILE   only today's agent beside an earlier bundle of it; prints Markdown only
   --commit ID     names what is measured in the results
-  --before FILE   an earlier bundle of the agent, which is measured beside today's
 
 It takes about thirty-three minutes, and needs a machine that does nothing else to mean much.`
 
@@ -54,17 +54,14 @@ await main(
     }
     const size = values.quick ? quick : full
     const part = (
-      ['unprivileged', 'counting', 'iptables', 'operator', 'apiserver', 'recorder', 'first-byte'] as const
+      ['unprivileged', 'counting', 'iptables', 'operator', 'apiserver', 'recorder', 'first-byte', 'before'] as const
     ).find((name) => values[name])
     if (part !== undefined) {
-      for (const section of await benchPart(part, size)) console.log(`\n${sectionText(section)}`)
+      const before = resolve(values.before ?? '')
+      for (const section of await benchPart(part, { size, before })) console.log(`\n${sectionText(section)}`)
       return 0
     }
-    const { sections, facts } = await runBench({
-      size,
-      commit: values.commit,
-      before: values.before === undefined ? undefined : resolve(values.before),
-    })
+    const { sections, facts } = await runBench({ size, commit: values.commit })
     console.log(`\n${table(facts)}`)
     for (const section of sections) print(section)
     if (values.quick) return 0

@@ -8,7 +8,7 @@ import type { EndToEndSize } from './egress/end-to-end.ts'
 import type { PacketsSize } from './egress/packets.ts'
 import type { StreamsSize } from './egress/streams.ts'
 import type { IptablesSize } from './iptables/iptables.ts'
-import type { OperatorSize } from './operator.ts'
+import type { OperatorSize } from './operator/operator.ts'
 import type { ProbesSize } from './pod-probes.ts'
 import type { RecorderSize } from './recorder/recorder.ts'
 import type { ChangingSize } from './serve/changing.ts'
@@ -64,7 +64,7 @@ export const full: Size = {
     adding: { repeats: 5, times: 20 },
     loading: { repeats: 5 },
     agents: { repeats: 3, changes: 5, rest: 10 },
-    before: { repeats: 7, changes: 5, idle: 4 },
+    before: { repeats: 5, changes: 5, idle: 10 },
     endToEnd: { repeats: 3, messages: 5000, seconds: 3 },
   },
   counting: { repeats: 11, flows: 1000, messages: 5000, seconds: 2 },
@@ -73,7 +73,7 @@ export const full: Size = {
     rules: { packets: { repeats: 9, flows: 1000, messages: 2000 }, streams: { repeats: 5, seconds: 1 } },
     byName: 5,
   },
-  operator: { repeats: 1, services: 500, idle: 35 },
+  operator: { repeats: 1, services: 500, idle: 35, beside: { played: 100, pods: 30, idle: 15 } },
   apiServer: { repeats: 5, seconds: 3, watches: 100, events: 200, open: 10_000, session: 32 },
   recorder: { repeats: 3, sessions: 1000, seconds: 5, recordings: 100_000 },
   serve: { starts: 9, podStarts: 9, requests: { repeats: 7, seconds: 2 }, changing: { repeats: 5, times: 10 } },
@@ -104,7 +104,7 @@ export const quick: Size = {
     rules: { packets: { repeats: 1, flows: 500, messages: 500 }, streams: { repeats: 1, seconds: 1 } },
     byName: 2,
   },
-  operator: { repeats: 1, services: 100, idle: 10 },
+  operator: { repeats: 1, services: 100, idle: 10, beside: { played: 20, pods: 5, idle: 5 } },
   apiServer: { repeats: 1, seconds: 1, watches: 20, events: 50, open: 500, session: 8 },
   recorder: { repeats: 1, sessions: 200, seconds: 2, recordings: 100_000 },
   serve: { starts: 1, podStarts: 1, requests: { repeats: 2, seconds: 1 }, changing: { repeats: 1, times: 5 } },

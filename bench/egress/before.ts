@@ -7,6 +7,9 @@ import type { Row, Section } from '../section.ts'
 import { type EgressBed, Replica, tailnetAddress } from './replica.ts'
 import { type Service, services } from './services.ts'
 
+/** Milliseconds after which an agent has done all that follows its start. */
+const settling = 4000
+
 export type BeforeSize = { readonly repeats: number; readonly changes: number; readonly idle: number }
 
 /** Compares an earlier bundle of the agent with the present one, in the mode that uses most of the agent. */
@@ -24,11 +27,14 @@ export async function measureBefore(
     note(`${side === 'ours' ? 'today’s' : 'the earlier one'}, ${repeat + 1} of ${repeats}`)
     await using replica = await Replica.start(bed, side, contestant[side], list(8000))
     const { listedAfter: start, processorTime: starting } = replica
+    await delay(settling)
+    const settled = replica.processorTime
     await delay(idle * 1000)
     const { anonymous, resident } = await memoryOf(replica.process)
     const used = replica.processorTime
+    const resting = (used - settled) / idle
     for (let change = 1; change <= changes; change += 1) await replica.forward(list(8000 + change))
-    return { start, starting, anonymous, resident, changing: (replica.processorTime - used) / changes }
+    return { start, starting, anonymous, resident, resting, changing: (replica.processorTime - used) / changes }
   })
   const row = (what: string, unit: string, key: keyof (typeof took)['ours'][number]): Row => ({
     what,
@@ -45,11 +51,12 @@ export async function measureBefore(
       row('CPU time until then', 'ms', 'starting'),
       row('anonymous', 'MiB', 'anonymous'),
       row('resident', 'MiB', 'resident'),
+      row('CPU time of a second at rest', 'ms', 'resting'),
       row('CPU time, one service changed', 'ms', 'changing'),
     ],
     note:
       'Each as a replica of a ProxyGroup with ten services, with an API server. On either side a start takes five seconds ' +
-      `longer when the first handshake with the peer is lost. Memory is that of the agent alone, ${idle} s after the start; ` +
+      `longer when the first handshake with the peer is lost. Memory is that of the agent alone, ${idle} s at rest after the start; ` +
       `CPU time is that of the agent and its children, without tailscaled, for each of ${changes} changes.`,
   }
 }

@@ -84,6 +84,11 @@ export class UpstreamOperator {
     await this.#process?.stop()
   }
 
+  /** Of its process, once it was started. */
+  get pid(): number {
+    return this.#process!.pid
+  }
+
   get log(): readonly string[] {
     return this.#process?.log ?? []
   }

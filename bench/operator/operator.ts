@@ -1,24 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { limited } from '../lib/limit.ts'
-import { services } from '../operator/objects/resources.ts'
-import type { KubeObject } from '../kube/controller/object.ts'
-import { ApiBed, never } from '../test/kube/controller/api-bed.ts'
-import { type Bed, startBed } from '../test/lab/bed.ts'
-import type { Progress } from '../test/lab/progress.ts'
-import { installOperator, namespace, OperatorProcess } from '../test/operator/operator-process.ts'
-import { playAgents } from '../test/operator/played-agents.ts'
-import { buildOperator } from '../tools/build.ts'
-import { processorTime } from './egress/processor-time.ts'
-import { inBed } from './in-bed.ts'
-import { type Memory, memoryOf } from './process-memory.ts'
-import type { Row, Section } from './section.ts'
+import { ApiBed } from '../../test/kube/controller/api-bed.ts'
+import { type Bed, startBed } from '../../test/lab/bed.ts'
+import type { Progress } from '../../test/lab/progress.ts'
+import { installOperator, namespace, OperatorProcess } from '../../test/operator/operator-process.ts'
+import { playAgents } from '../../test/operator/played-agents.ts'
+import { buildOperator } from '../../tools/build.ts'
+import { processorTime } from '../egress/processor-time.ts'
+import { inBed } from '../in-bed.ts'
+import { type Memory, memoryOf } from '../process-memory.ts'
+import type { Row, Section } from '../section.ts'
+import { type BesideSize, besideSteps, measureBeside } from './beside.ts'
+import { apps, noServices, untilReady } from './exposed.ts'
 import { measureTakeover } from './takeover.ts'
 
-/** Services that ask for proxies at once, and seconds after which memory is looked at. */
-export type OperatorSize = { readonly repeats: number; readonly services: number; readonly idle: number }
+export type OperatorSize = {
+  readonly repeats: number
+  /** That ask for proxies at once. */
+  readonly services: number
+  /** Seconds after which memory is looked at. */
+  readonly idle: number
+  readonly beside: BesideSize
+}
 
 /** The number of progress steps of `measureOperator`. */
-export const operatorSteps = 3
+export const operatorSteps = 3 + besideSteps
 
 type Measured = {
   readonly seconds: number
@@ -32,10 +37,11 @@ type Measured = {
 /** The operator's process before an API server without nodes; the agents are played. */
 export async function measureOperator(size: OperatorSize, steps: Progress): Promise<Section[]> {
   const program = await steps.step('bundle the operator', buildOperator)
-  return await inBed(
+  const alone = await inBed(
     steps.step('start a tailnet and an API server', () => startBed({ hosts: {}, cluster: { nodes: 0 } })),
     (bed) => steps.step(`${size.services} Services`, (note) => measure(bed, program, size, note)),
   )
+  return [...alone, ...(await measureBeside(program, size.beside, steps))]
 }
 
 async function measure(
@@ -45,13 +51,13 @@ async function measure(
   note: (text: string) => void,
 ): Promise<Section[]> {
   await installOperator(bed)
-  await bed.cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'apps' } })
+  await bed.cluster.apply(apps)
   await using kube = await ApiBed.start(bed)
   await using agents = playAgents(kube.direct, { namespace })
   const all: Measured[] = []
   for (let repeat = 0; repeat < size.repeats; repeat += 1) {
     note(`${repeat + 1} of ${size.repeats}, ${agents.running()} Pods`)
-    if (repeat > 0) await bed.cluster.kubectl(['delete', 'services', '--all', '--namespace=apps'])
+    if (repeat > 0) await noServices(bed)
     all.push(await once(bed, kube, program, size))
   }
   const row = (what: string, unit: string, pick: (one: Measured) => number): Row => ({
@@ -87,18 +93,13 @@ async function measure(
 }
 
 async function once(bed: Bed, kube: ApiBed, program: string, size: OperatorSize): Promise<Measured> {
-  const wanted = Array.from({ length: size.services }, (_, number) => serviceOf(number))
-  const some = limited(20)
   let first: Omit<Measured, 'again' | 'restarted'>
   {
     await using operator = await OperatorProcess.start(bed, {}, program)
     await delay(size.idle * 1000)
     const empty = await memoryOf(operator)
     const before = processorTime(operator.pid)
-    const begun = performance.now()
-    await Promise.all(wanted.map((one) => some(() => kube.direct.create(services, one, never))))
-    while ((await readyCount(bed)) < size.services) await delay(1000)
-    const seconds = (performance.now() - begun) / 1000
+    const seconds = await untilReady(bed, kube, size.services)
     await delay(size.idle * 1000)
     const processor = (processorTime(operator.pid) - before) / 1000
     first = { seconds, processor, empty, full: await memoryOf(operator) }
@@ -106,21 +107,4 @@ async function once(bed: Bed, kube: ApiBed, program: string, size: OperatorSize)
   await using operator = await OperatorProcess.start(bed, {}, program)
   await delay(size.idle * 1000)
   return { ...first, again: processorTime(operator.pid) / 1000, restarted: await memoryOf(operator) }
-}
-
-const serviceOf = (number: number): KubeObject => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: {
-    name: `service-${number}`,
-    namespace: 'apps',
-    annotations: number % 2 === 0 ? { 'tailscale.com/expose': 'true' } : { 'tailscale.com/tailnet-ip': '100.64.99.99' },
-  },
-  spec: { selector: { app: 'a' }, ports: [{ port: 80 }] },
-})
-
-async function readyCount({ cluster }: Bed): Promise<number> {
-  const path = '{.items[*].status.conditions[?(@.type=="TailscaleProxyReady")].status}'
-  const { stdout } = await cluster.kubectl(['get', 'services', '--namespace=apps', `--output=jsonpath=${path}`])
-  return stdout.split(' ').filter((status) => status === 'True').length
 }

@@ -1,9 +1,9 @@
-import { services } from '../operator/objects/resources.ts'
-import { type ApiBed, never } from '../test/kube/controller/api-bed.ts'
-import type { Bed } from '../test/lab/bed.ts'
-import { poll } from '../test/lab/poll.ts'
-import { OperatorProcess } from '../test/operator/operator-process.ts'
-import type { Section } from './section.ts'
+import { services } from '../../operator/objects/resources.ts'
+import { type ApiBed, never } from '../../test/kube/controller/api-bed.ts'
+import type { Bed } from '../../test/lab/bed.ts'
+import { poll } from '../../test/lab/poll.ts'
+import { OperatorProcess } from '../../test/operator/operator-process.ts'
+import type { Section } from '../section.ts'
 
 /** Of operators; tests have others. */
 const usual = { CULVERT_LEASE_DURATION: '15s', CULVERT_LEASE_RENEW_DEADLINE: '10s' }
