@@ -1,6 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseAddress, withPort } from '../../lib/address.ts'
-import { limited } from '../../lib/limit.ts'
 import { configMaps } from '../../operator/objects/resources.ts'
 import { ApiServerBed, devs } from '../../test/e2e/apiserver-bed.ts'
 import { ApiBed, never } from '../../test/kube/controller/api-bed.ts'
@@ -11,6 +9,7 @@ import { inBed } from '../in-bed.ts'
 import { type Memory, memoryRows } from '../process-memory.ts'
 import type { Row, Section } from '../section.ts'
 import { median, quantile } from '../stats.ts'
+import { collection, eventsOf, memoryOfWatches, name, type Note } from './watches.ts'
 import { type Way, Ways, ways } from './ways.ts'
 
 export type ApiServerSize = {
@@ -27,28 +26,45 @@ export type ApiServerSize = {
 }
 
 /** The number of progress steps of `measureApiServer`. */
-export const apiServerSteps = 6
+export const apiServerSteps = 8
 
-const name = { namespace: 'default', name: 'bench' }
-const collection = '/api/v1/namespaces/default/configmaps'
+/** Watches that are open through Tailscale's: a process may have 20,000 open files on many machines. */
+const mostOfTheirs = 5000
 
 /** The API server proxy beside no proxy at all, and beside Tailscale’s. */
 export async function measureApiServer(size: ApiServerSize, steps: Progress): Promise<Section[]> {
+  const memory = await inItsBed(steps, (all) =>
+    steps.step('memory of open watches', async (note) => ({
+      ours: await memoryOfWatches(all, 'ours', size.open, note),
+      upstream: await memoryOfWatches(all, 'upstream', Math.min(size.open, mostOfTheirs), note),
+    })),
+  )
+  return await inItsBed(steps, (all, kube) => measure(all, kube, memory, size, steps))
+}
+
+async function inItsBed<T>(steps: Progress, run: (all: Ways, kube: ApiBed) => Promise<T>): Promise<T> {
   const started = steps.step('start a tailnet and a cluster with an API server proxy', () => ApiServerBed.start())
   return await inBed(
     started.then(({ bed }) => bed),
-    async () => await measure(await started, size, steps),
+    async () => {
+      const its = await started
+      await using kube = await ApiBed.start(its.bed)
+      const all = await Ways.open(its, kube.token)
+      await kube.direct.create(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: name }, never)
+      return await run(all, kube)
+    },
   )
 }
 
-type Note = (text: string) => void
 type Of<Value> = Readonly<Record<Way, readonly Value[]>>
 
-async function measure(its: ApiServerBed, size: ApiServerSize, steps: Progress): Promise<Section[]> {
-  await using kube = await ApiBed.start(its.bed)
-  const all = await Ways.open(its, kube.token)
-  await kube.direct.create(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: name }, never)
-
+async function measure(
+  all: Ways,
+  kube: ApiBed,
+  memory: Readonly<Record<'ours' | 'upstream', Memory>>,
+  size: ApiServerSize,
+  steps: Progress,
+): Promise<Section[]> {
   const each = <Value>(note: Note, one: (way: Way) => Promise<Value>): Promise<Of<Value>> =>
     alternate(ways, size.repeats, (way, repeat) => {
       note(`${way}, ${repeat + 1} of ${size.repeats}`)
@@ -58,13 +74,7 @@ async function measure(its: ApiServerBed, size: ApiServerSize, steps: Progress):
   const fresh = await steps.step('new connections', (note) => each(note, (way) => gets(all, way, 'new', size.seconds)))
   const events = await steps.step('watches', (note) => each(note, (way) => eventsOf(all, kube, way, size)))
   const session = await steps.step('sessions', (note) => each(note, (way) => sessionRate(all, way, size.session)))
-  const { memory, recorded } = await steps.step('memory, and recording', async (note) => ({
-    memory: {
-      ours: await memoryOfWatches(all, 'ours', size.open, note),
-      upstream: await memoryOfWatches(all, 'upstream', size.open, note),
-    },
-    recorded: await recordedRates(all, size, note),
-  }))
+  const recorded = await steps.step('recorded sessions', (note) => recordedRates(all, size, note))
 
   const row = (what: string, unit: string, better: Row['better'], of: Of<number>, other: Way): Row => ({
     what,
@@ -126,7 +136,8 @@ async function measure(its: ApiServerBed, size: ApiServerSize, steps: Progress):
       ],
       note:
         'As above. Tailscale’s speaks HTTP/1.1, has the tailnet in its own process, and is served by a Tailscale ' +
-        'Service; memory is that of the process, for ours of proxy and tailscaled together.',
+        `Service; memory is that of the process, for ours of proxy and tailscaled together. Its watches are ${mostOfTheirs} at ` +
+        'most, since each takes three open files.',
     },
     {
       title: 'Recorded sessions',
@@ -145,48 +156,6 @@ async function gets(all: Ways, way: Way, how: 'kept' | 'new', seconds: number): 
     .exec([process.execPath, program('api-load.ts'), JSON.stringify(settings)])
   return (JSON.parse(stdout) as { times: number[] }).times
 }
-
-async function watching(all: Ways, way: Way, more: { readonly count: number; readonly events?: number }) {
-  // Events of before are none of theirs.
-  const path = `${collection}?watch=true&fieldSelector=metadata.name%3D${name.name}&resourceVersion=`
-  const { stdout } = await all.its.bed.cluster.kubectl([
-    'get',
-    'configmap',
-    name.name,
-    '--output=jsonpath={.metadata.resourceVersion}',
-  ])
-  const settings = { ...all.address[way], way: 'watch', path: `${path}${stdout}`, ...more }
-  const started = await all.its.bed
-    .host('alice')
-    .spawn([process.execPath, program('api-load.ts'), JSON.stringify(settings)], { name: `watch-${way}` })
-  await started.line(/^ready$/)
-  return started
-}
-
-type Events = {
-  /** Events a second. */
-  readonly rate: number
-  /** Milliseconds of CPU time of what is in the way, for 1,000 events. */
-  readonly processor: number
-}
-
-async function eventsOf(all: Ways, kube: ApiBed, way: Way, size: ApiServerSize): Promise<Events> {
-  const { watches: count, events } = size
-  const started = await watching(all, way, { count, events })
-  const before = all.processor(way)
-  const some = limited(writers)
-  await Promise.all(
-    Array.from({ length: events }, (_, index) => {
-      const patch = { type: 'merge', body: { data: { index: String(index) } }, manager: 'bench' } as const
-      return some(() => kube.direct.patch(configMaps, name, patch, never))
-    }),
-  )
-  const [, seconds] = await started.line(/^\{"seconds":([\d.]+)\}$/)
-  const processor = ((all.processor(way) - before) / (count * events)) * 1000
-  await started.exited
-  return { rate: (count * events) / Number(seconds), processor }
-}
-const writers = 4
 
 /** MiB a second, while a command in a container prints. */
 async function sessionRate(all: Ways, way: Way, size: number): Promise<number> {
@@ -209,18 +178,6 @@ async function sessionRate(all: Ways, way: Way, size: number): Promise<number> {
   return size / ((await took(size * mebibyte)) - empty)
 }
 const mebibyte = 1024 * 1024
-
-/** What each open watch adds, in KiB. */
-async function memoryOfWatches(all: Ways, way: 'ours' | 'upstream', count: number, note: Note): Promise<Memory> {
-  note(`${way}, ${count} open watches`)
-  const before = await all.memory(way)
-  const started = await watching(all, way, { count })
-  await delay(5000)
-  const after = await all.memory(way)
-  await started.stop()
-  const each = (kind: keyof Memory): number => ((after[kind] - before[kind]) * 1024) / count
-  return { resident: each('resident'), anonymous: each('anonymous') }
-}
 
 const recorder = `
   const server = require('http2').createServer()

@@ -90,10 +90,19 @@ async function get(kept: boolean, seconds: number): Promise<void> {
 async function watch(count: number, events: number): Promise<void> {
   let [seen, first] = [0, 0]
   const all: Readable[] = []
-  for (let connection: Connection | undefined, used = 0; all.length < count; used += 1) {
-    if (connection === undefined || used === connection.most) [connection, used] = [await connect(), 0]
-    all.push(await connection.ask())
+  const open = async (): Promise<void> => {
+    while (left > 0) {
+      const { ask, most } = connections.pop() ?? (await connect())
+      const share = Math.min(most, left)
+      left -= share
+      for (let used = 0; used < share; used += 1) all.push(await ask())
+    }
   }
+  // The first one says how many are needed.
+  const connections = [await connect()]
+  let left = count
+  const needed = Math.ceil(count / connections[0]!.most)
+  await Promise.all(Array.from({ length: Math.min(atOnce, needed) }, open))
   const done = Promise.withResolvers<void>()
   for (const body of all) {
     body.on('error', done.reject).on('end', () => done.reject(new Error('a watch has ended')))
@@ -108,6 +117,8 @@ async function watch(count: number, events: number): Promise<void> {
   print({ seconds: (performance.now() - first) / 1000 })
 }
 const newline = 0x0a
+/** Connections that are being opened. */
+const atOnce = 8
 
 /** Ends with it: an exit would cut off what the pipe has not accepted yet. */
 function print(result: object): void {
