@@ -7,7 +7,7 @@ import type { ReflectOptions, Source } from '../kube/controller/reflect.ts'
 import type { Resource } from '../kube/controller/resource.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
-import { apiServer } from './api-server/api-server.ts'
+import { apiProxy } from './api-proxy/api-proxy.ts'
 import { groupIngress } from './group-ingress/group-ingress.ts'
 import type { ServiceApi } from './group-ingress/vips.ts'
 import { groupEgress } from './group-egress/controller.ts'
@@ -121,7 +121,7 @@ export function compose(
     egressPods({ ...common, problem: told('Pod') }),
     ...groupIngress({ ...common, tailnet, told }),
   ]
-  const ofItself = apiServer({ ...common, tailnet, resolveClass, problem: told('StatefulSet') })
+  const ofItself = apiProxy({ ...common, tailnet, resolveClass, problem: told('StatefulSet') })
   const ofOthers = judged.map((one) => judging(one, { ...common, problem: told(one.resource.kind) }))
   const controllers = [...ofParents, ...ofGroups, ofItself, ...ofOthers]
   return { controllers, sources: () => caches.sources(), caches }

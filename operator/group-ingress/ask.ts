@@ -8,7 +8,7 @@ import { byAge } from '../l7-ingress/join.ts'
 import { nodeNameOf as nodeNameOfIngress, specOfIngress } from '../l7-ingress/ingress.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
-import { apiHostname, isApiServerGroup } from './api-server.ts'
+import { apiHostname, isApiServerGroup } from './api-group.ts'
 import { recordOf } from './record.ts'
 import { serviceNameOf } from './names.ts'
 

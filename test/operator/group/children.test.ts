@@ -8,7 +8,7 @@ import { readGroup } from '../../../operator/group/group.ts'
 import type { ProxyClass } from '../../../operator/proxy/class.ts'
 import { worldOf } from '../a-world.ts'
 import { settings } from '../proxy/requests.ts'
-import { apiServerUse } from '../../../operator/group-ingress/api-server-use.ts'
+import { apiGroupUse } from '../../../operator/group-ingress/api-group-use.ts'
 import { egress, ingress } from './fake-uses.ts'
 
 const upstream = { ...settings, agent: 'upstream', firewallMode: 'auto', priorityClass: 'high' } as const
@@ -52,8 +52,8 @@ function optionsOf({ spec = {}, ...more }: Given): ChildrenOptions {
 test.each<[string, Given]>([
   ['group-egress', { surplus: ['edge-2'] }],
   ['group-ingress', { use: ingress, class: plain, settings: { ...settings, sharesAcmeAccount: true } }],
-  ['group-api-server', { use: apiServerUse }],
-  ['group-api-server-noauth', { use: apiServerUse, spec: { kubeAPIServer: { mode: 'noauth', hostname: 'k8s' } } }],
+  ['group-api-server', { use: apiGroupUse }],
+  ['group-api-server-noauth', { use: apiGroupUse, spec: { kubeAPIServer: { mode: 'noauth', hostname: 'k8s' } } }],
   ['upstream-group-egress', { settings: upstream }],
   ['upstream-group-ingress', { settings: upstream, use: ingress }],
 ])('the objects of %s are as they were', async (name, more) => {

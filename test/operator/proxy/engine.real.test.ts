@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { labelsOf } from '../../../operator/objects/parent.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
-import { testOwnProxy } from '../api-server/own-proxy.ts'
+import { testOwnProxy } from '../api-proxy/own-proxy.ts'
 import { namespace } from '../operator-process.ts'
 import { EngineBed, expose, service } from './engine-bed.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '../../../kube/controller/object.ts'
-import { apiServerUse } from '../../../operator/group-ingress/api-server-use.ts'
+import { apiGroupUse } from '../../../operator/group-ingress/api-group-use.ts'
 import { finalizerFor, isOurFinalizer } from '../../../operator/group-ingress/names.ts'
 import { type ServiceRecord } from '../../../operator/group-ingress/record.ts'
 import { requestOf } from '../../../operator/group-ingress/request.ts'
@@ -33,11 +33,11 @@ function viewOf(...objects: readonly KubeObject[]) {
 }
 
 const filesOf = (...objects: readonly KubeObject[]) => {
-  const files = apiServerUse.files(viewOf(...objects))
+  const files = apiGroupUse.files(viewOf(...objects))
   return Object.fromEntries(Object.entries(files).map(([name, text]) => [name, JSON.parse(String(text)) as unknown]))
 }
 const advertisedBy = (ordinal: number, ...objects: readonly KubeObject[]): unknown =>
-  apiServerUse.device?.(viewOf(...objects), ordinal)['AdvertiseServices']
+  apiGroupUse.device?.(viewOf(...objects), ordinal)['AdvertiseServices']
 const site = { TCP: { '443': { TCPForward: '127.0.0.2:8443', ProxyProtocol: 2 } } }
 
 type Names = { readonly ServiceName: string; readonly OtherServiceNames?: readonly string[] }
@@ -125,7 +125,7 @@ describe('a replica', () => {
 
 describe('the status of an API server group', () => {
   const told = (...objects: readonly KubeObject[]) => {
-    const { conditions, status, lack } = apiServerUse.report!(viewOf(...objects))
+    const { conditions, status, lack } = apiGroupUse.report!(viewOf(...objects))
     return { conditions: conditions.map(({ reason, message }) => `${reason}: ${message}`), status, lack }
   }
   const serving = running(0, { advertised: ['svc:group'] })

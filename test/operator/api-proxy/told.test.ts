@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { telling } from '../../../operator/api-server/told.ts'
+import { telling } from '../../../operator/api-proxy/told.ts'
 import type { Refused } from '../../../operator/kind.ts'
 
 const image: Refused = { as: 'pending', reason: 'ProxyPodNotStarted', message: 'its image cannot be pulled' }

@@ -2,7 +2,7 @@ import { configMapName } from '../group/group.ts'
 import type { GroupUse, GroupView, UseReport } from '../group/use.ts'
 import { called } from '../objects/annotations.ts'
 import type { Condition } from '../objects/conditions.ts'
-import { apiAgentVariables, apiConfig, apiConfigFile, apiContainer } from './api-server.ts'
+import { apiAgentVariables, apiConfig, apiConfigFile, apiContainer } from './api-group.ts'
 import { isSameParent, objectOf, parentFor, serviceFor } from './ask.ts'
 import { gateType } from './gate.ts'
 import { advertisedFor, filesFolder } from './ingress-use.ts'
@@ -13,7 +13,7 @@ import { standingOf } from './standing.ts'
 import { files, filesOf, useFor } from './uses-of.ts'
 
 /** Groups whose replicas make the API of the cluster reachable as a Tailscale Service. */
-export const apiServerUse: GroupUse = {
+export const apiGroupUse: GroupUse = {
   type: 'kube-apiserver',
   files: (view) => ({
     [files.sites]: filesOf(view)[files.sites] ?? '{}',

@@ -21,7 +21,7 @@ import { formerState } from './former-state.ts'
 import { apiProxyName, apiProxyParent, apiProxyRequest } from './request.ts'
 import { telling } from './told.ts'
 
-export type ApiServerOptions = ControllerParts & {
+export type ApiProxyOptions = ControllerParts & {
   readonly api: Pick<Api, 'page' | 'get' | 'patch' | 'delete'>
   readonly tailnet: Tailnet
   readonly resolveClass: ResolveClass
@@ -32,7 +32,7 @@ export type ApiServerOptions = ControllerParts & {
  * for none. No object of the cluster asks for it, so that it has no status: what is wrong is an Event of its
  * StatefulSet, and a line of the log.
  */
-export function apiServer(options: ApiServerOptions): Controller {
+export function apiProxy(options: ApiProxyOptions): Controller {
   const { api, caches, applier, settings, clock, problem } = options
   const { world, store } = caches
   const parent = apiProxyParent(settings)

@@ -1,4 +1,4 @@
-import { apiAgentVariables, apiContainer, apiSite } from '../group-ingress/api-server.ts'
+import { apiAgentVariables, apiContainer, apiSite } from '../group-ingress/api-group.ts'
 import type { Parent } from '../objects/parent.ts'
 import { authAccount } from '../proxy/account.ts'
 import type { ProxyRequest } from '../proxy/request.ts'
