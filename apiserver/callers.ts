@@ -1,6 +1,7 @@
 import type { Address } from '../lib/address.ts'
 import type { Clock } from '../lib/clock.ts'
 import { kept } from '../lib/kept.ts'
+import type { Origin } from '../lib/proxy-header.ts'
 import type { LocalApi } from '../localapi/client.ts'
 import { LocalApiError } from '../localapi/error.ts'
 import { askWhois } from '../localapi/whois.ts'
@@ -23,6 +24,8 @@ export class Callers {
   readonly #signal: AbortSignal
   readonly #counted: (result: 'found' | 'refused' | 'failed') => void
   readonly #known: ReturnType<typeof kept<Caller>>
+  /** The node that a connection is of. */
+  readonly #nodes = new WeakMap<Origin, string>()
 
   constructor(
     api: Pick<LocalApi, 'get'>,
@@ -43,6 +46,20 @@ export class Callers {
    */
   at(address: Address, port: number): Promise<Caller> {
     return this.#known.get(address.text, () => this.#ask(address, port))
+  }
+
+  /**
+   * Who is at the other end of a connection, which stays one node: if another one has its address later, what still
+   * comes is not that one's.
+   * @throws Refused as `at`
+   */
+  async of(origin: Origin): Promise<Caller> {
+    const caller = await this.at(origin.address, origin.port)
+    const node = this.#nodes.get(origin) ?? caller.nodeId
+    this.#nodes.set(origin, node)
+    if (caller.nodeId !== node)
+      throw new Refused(403, 'unknown-peer', 'the address of this connection is that of another device now')
+    return caller
   }
 
   /** What was known counts no more: the tailnet has changed. */

@@ -25,7 +25,7 @@ import type { Upstream } from './upstream.ts'
 import { checkFrame, type Received } from './well-formed.ts'
 
 export type Parts = {
-  readonly callers: Pick<Callers, 'at'>
+  readonly callers: Pick<Callers, 'of'>
   readonly upstream: Pick<Upstream, 'authorization' | 'pass'>
   readonly open: OpenRequests
   /** How many requests each peer has open. */
@@ -52,8 +52,8 @@ export type Incoming = {
   readonly connection?: { readonly socket: Socket; readonly head: Buffer }
   /** Tells a caller that waits for it to send the body. */
   readonly proceed?: () => void
-  /** Aborts with a refusal when the rest of the request cannot be read. */
-  readonly unreadable?: AbortSignal
+  /** Aborts with a refusal when what follows on the connection cannot be read, or not be told from this. */
+  readonly broken?: AbortSignal
 }
 
 /**
@@ -74,7 +74,7 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
     one.on('error', () => {})
   }
   request.on('error', () => {})
-  incoming.unreadable?.addEventListener('abort', () => gone.abort(incoming.unreadable?.reason))
+  incoming.broken?.addEventListener('abort', () => gone.abort(incoming.broken?.reason))
   if ('shouldKeepAlive' in response && (connection || parts.isDraining())) response.shouldKeepAlive = false
 
   let kind: Open['kind'] = info.verb === 'watch' ? 'watch' : 'request'
@@ -105,6 +105,8 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
   }
   const end = (why: string): void => {
     cut ??= why
+    // What has not been passed on is not any more, though the caller learns of it only later.
+    gone.abort()
     response.destroy()
     connection?.socket.destroy()
   }
@@ -114,7 +116,9 @@ export async function exchange(incoming: Incoming, parts: Parts): Promise<void> 
   try {
     if (!isWithin) throw new Refused(429, 'limit', 'this device has too many requests open at once')
     const frame = checkFrame(received)
-    caller = await parts.callers.at(origin.address, origin.port)
+    if (frame.upgrade !== undefined && connection === undefined)
+      throw new Refused(400, 'malformed', 'a change of protocol needs the header Connection: Upgrade')
+    caller = await parts.callers.of(origin)
     const config = parts.config()
     const hasRecorders = caller.rules.recorders.length > 0
     const session = hasRecorders ? sessionOf(received, frame) : undefined

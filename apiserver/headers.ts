@@ -42,9 +42,12 @@ const ofWay = /^(?:host|forwarded|x-forwarded-.*|x-real-ip)$/
 /** What could authenticate, or act for others. `X-Remote-*` are those of front proxies. */
 const ofIdentity = /^(?:authorization|impersonate-.*|x-remote-.*)$/
 
-/** The API server takes a token from here, too. */
+/**
+ * The API server takes a token from here, too, whatever comes before it that Go takes for a space: that may be several
+ * bytes.
+ */
 const protocols = 'sec-websocket-protocol'
-const tokenProtocol = /^base64url\.bearer\.authorization\.k8s\.io\./i
+export const tokenProtocol = /base64url\.bearer\.authorization\.k8s\.io\./i
 
 /**
  * The headers that go on to the API server. What concerns the connection or the way is always removed, and with an
@@ -71,7 +74,7 @@ export function outgoingHeaders(incoming: readonly Header[], impersonation: Impe
 }
 
 function withoutTokens(name: string, value: string): Header[] {
-  const left = value.split(',').filter((one) => !tokenProtocol.test(one.trim()))
+  const left = value.split(',').filter((one) => !tokenProtocol.test(one))
   return left.length === 0 ? [] : [[name, left.join(',').trim()]]
 }
 

@@ -26,9 +26,9 @@ export class Listener {
   /** Of connections within TLS, by their other ends on this machine: TLS has sockets of its own. */
   readonly #origins = new Map<string, Origin>()
   readonly #limit: PerPeer
-  /** By the Tailscale Services that have a certificate of their own. */
   /** Whose certificates are to be shown; undefined: all of them. */
   #kept: readonly (string | undefined)[] | undefined
+  /** By the Tailscale Services that have a certificate of their own. */
   readonly #shown = new Map<string | undefined, { readonly pair: Pair; readonly context: SecureContext }>()
 
   /** `peerLimit`: how many connections one peer may have. */
@@ -140,6 +140,8 @@ export class Listener {
     // Nothing can be said before there is a certificate.
     if (this.#shown.size === 0) return void socket.destroy()
     const end = endOf(socket)
+    // One that has broken may not have been closed here yet: what it has sent is not of this one's peer.
+    if (this.#origins.has(end)) return void socket.destroy()
     this.#origins.set(end, origin)
     socket.on('close', () => this.#origins.delete(end))
     tls.emit('connection', socket)

@@ -68,10 +68,8 @@ export function splitTarget(target: string): { path: string; query: URLSearchPar
   return { path: decoded(path), query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)) }
 }
 
+/** What is no UTF-8 hides nothing of the rest. */
 function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    return path
-  }
+  const bytes = path.replaceAll(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return Buffer.from(bytes, 'latin1').toString('utf8')
 }

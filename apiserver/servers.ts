@@ -31,7 +31,8 @@ type Extras = Pick<Incoming, 'connection' | 'proceed'>
 
 /** HTTP/1.1, by Node's strict parser. */
 export function http1({ take, refused }: Handlers): ServeConnection {
-  const origins = new WeakMap<object, Origin>()
+  /** Of each connection where it is from, and what ends each of its requests that is not answered yet. */
+  const connections = new WeakMap<object, { readonly origin: Origin; readonly unanswered: Set<AbortController> }>()
   const server: Server = createHttp({
     // Checked by us, so that the answer is a Status.
     requireHostHeader: false,
@@ -44,21 +45,26 @@ export function http1({ take, refused }: Handlers): ServeConnection {
   })
   // Otherwise headers after the first 2000 would be left out silently.
   server.maxHeadersCount = 0
-  /** Of the request that is being answered. */
-  const unreadable = new WeakMap<object, AbortController>()
   const pass = (request: IncomingMessage, response: ServerResponse, extras: Extras = {}): void => {
     const { socket } = request
-    const origin = origins.get(socket)
-    if (origin === undefined) return void socket.destroy()
+    const connection = connections.get(socket)
+    if (connection === undefined) return void socket.destroy()
+    const { origin, unanswered } = connection
     const broken = new AbortController()
-    unreadable.set(socket, broken)
-    response.on('close', () => {
-      if (unreadable.get(socket) === broken) unreadable.delete(socket)
-    })
-    take({ request, response, origin, unreadable: broken.signal, ...extras })
+    unanswered.add(broken)
+    response.on('close', () => unanswered.delete(broken))
+    take({ request, response, origin, broken: broken.signal, ...extras })
   }
   const change = (request: IncomingMessage, _socket: Duplex, head: Buffer): void => {
     const { socket } = request
+    const { origin, unanswered = [] } = connections.get(socket) ?? {}
+    const before = [...unanswered]
+    if (before.length > 0) {
+      // Node leaves the connection to us, though answers are still to be written to it.
+      const early = new Refused(400, 'malformed', 'a change of protocol must wait for the answers before it')
+      for (const one of before) one.abort(early)
+      return refused(origin, early)
+    }
     const response = new ServerResponse(request)
     response.assignSocket(socket)
     response.on('finish', () => socket.destroySoon())
@@ -75,10 +81,11 @@ export function http1({ take, refused }: Handlers): ServeConnection {
     const isLarge = error.code === 'HPE_HEADER_OVERFLOW'
     const why = isLarge ? 'the head of the request is too large' : 'the request cannot be read'
     const refusal = new Refused(isLarge ? 431 : 400, 'malformed', why)
-    const broken = unreadable.get(socket)
-    if (broken !== undefined) return broken.abort(refusal)
+    const { origin, unanswered = [] } = connections.get(socket) ?? {}
+    const last = [...unanswered].at(-1)
+    if (last !== undefined) return last.abort(refusal)
     // A connection that breaks is no request.
-    if (error.code !== 'ECONNRESET') refused(origins.get(socket), refusal, refusal.status)
+    if (error.code !== 'ECONNRESET') refused(origin, refusal, refusal.status)
     if (socket.writable) socket.end(answerOf(refusal))
     else socket.destroy()
   })
@@ -86,7 +93,8 @@ export function http1({ take, refused }: Handlers): ServeConnection {
   server.emit('listening')
   return {
     serve: (socket, origin) => {
-      origins.set(socket, origin)
+      connections.set(socket, { origin, unanswered: new Set() })
+      socket.on('error', () => {})
       server.emit('connection', socket)
     },
     drain: () => server.closeIdleConnections(),

@@ -1,4 +1,4 @@
-import { type Header } from '../headers.ts'
+import { type Header, tokenProtocol } from '../headers.ts'
 import { requestInfo } from '../request-info.ts'
 import type { Received } from '../well-formed.ts'
 import type { Protocol } from './readers.ts'
@@ -19,9 +19,6 @@ const goodPath = /^\/api\/v1\/namespaces\/[a-z0-9-]+\/pods\/[a-z0-9.-]+\/(exec|a
 
 /** The subprotocols whose messages begin with a byte for the channel; in others, the channel is a letter. */
 const goodProtocol = /^(?:v[1-5]\.)?channel\.k8s\.io$/
-
-/** That of a token, which is never agreed on. */
-const tokenProtocol = /^base64url\.bearer\.authorization\.k8s\.io\./i
 
 /**
  * The session that a request begins, if it can be recorded; undefined for everything else, such as ports that are
@@ -58,6 +55,7 @@ function hasBytes(headers: readonly Header[]): boolean {
     .filter(([name]) => name.toLowerCase() === 'sec-websocket-protocol')
     .flatMap(([, value]) => value.split(','))
     .map((one) => one.trim())
+    // A token is never agreed on.
     .filter((one) => !tokenProtocol.test(one))
   return asked.length > 0 && asked.every((one) => goodProtocol.test(one))
 }

@@ -81,6 +81,9 @@ describe('what must be recorded is not done', () => {
     ['/api/v1/nodes/https:one:10250/proxy/run/default/web-0/main', false],
     ['//api/v1/nodes/one/%70roxy/run/default/web-0/main', false],
     ['/api/v1/proxy/nodes/one/run/default/web-0/main', false],
+    ['/api/v1/nodes%2Fone%2Fproxy/run/default/web-0/main', false],
+    // Kubelet takes anything for the UID of a Pod.
+    ['/api/v1/nodes/one/%70roxy/run/default/web-0/%ff/main?cmd=id', false],
     ['/api/v1/nodes/one', true],
     ['/api/v1/namespaces/default/pods/web-0/proxy/', true],
   ])('%s is done where sessions must be recorded: %s', (target, isDone) => {

@@ -64,6 +64,23 @@ describe('who an address is', () => {
     expect(asked.length).toBe(2)
   })
 
+  it('stays the same node for one connection', async () => {
+    const nodes = ['nOld', 'nOld', 'nNew', 'nNew', 'nOld']
+    const { callers } = asking(() => aWhois(one.text, { node: { StableID: nodes.shift() } }))
+    const [former, latter] = [
+      { address: one, port: 1 },
+      { address: one, port: 1 },
+    ]
+    const isNode = async (origin: typeof former): Promise<string | undefined> => {
+      callers.forget()
+      return callers.of(origin).then(({ nodeId }) => nodeId, String)
+    }
+    expect([await isNode(former), await isNode(former)]).toEqual(['nOld', 'nOld'])
+    expect(await isNode(former)).toMatch(/that of another device now/)
+    expect(await isNode(latter)).toBe('nNew')
+    expect(await isNode(former)).toBe('nOld')
+  })
+
   it.each<[string, () => Promise<string> | string, number, string, 'refused' | 'failed']>([
     ['tailscaled knows nobody there', failing(new Refusal(404, 'no match', undefined)), 403, 'unknown-peer', 'refused'],
     ['tailscaled does not answer', failing(new Error('no answer')), 503, 'unconfirmed-peer', 'failed'],

@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { certificateFor } from '../kube/api-server.ts'
+import { askForSession, attach, holdSessions } from './a-session.ts'
 import { auth, head, reading, watchPath } from './asking.ts'
 import { ProxyBed } from './proxy-bed.ts'
+import { Recorder } from './recorder.ts'
+import { wires } from './recording/wires.ts'
 
 describe('a change of the config', () => {
   const config = (APIServerProxy: object): string => JSON.stringify({ Version: 'v1alpha1', APIServerProxy })
@@ -132,6 +135,22 @@ describe('at SIGTERM', () => {
     expect(await bed.terminate()).toBe(0)
     await closed
     expect(client.text()).toMatch(/\r\n0\r\n\r\n$/)
+  })
+
+  it('a session that is open for too long ends, and all of it is recorded', async () => {
+    await using bed = await ProxyBed.start({ ...auth, CULVERT_APISERVER_DRAIN: '1s' })
+    await using recorder = await Recorder.start()
+    const capability = { recorderAddrs: [recorder.address], enforceRecorder: true }
+    const containers = holdSessions(bed)
+    const begun = await askForSession(bed, { from: '100.64.0.7', capability, request: attach(), containers })
+    const { client, closed, container, ended } = begun
+    const server = await container()
+    server.write(wires.webSocket.output('shown'))
+    await client.until('shown')
+    expect(await bed.terminate()).toBe(0)
+    await closed
+    expect(await ended()).toMatchObject({ recorder: recorder.address, cut: 'shutting down' })
+    expect(await recorder.whole()).toMatchObject([{ version: 2 }, [expect.any(Number), 'o', 'shown']])
   })
 
   it('it ends at once if nothing is open', async () => {

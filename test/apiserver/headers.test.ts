@@ -43,6 +43,9 @@ const table: readonly [header: Header, auth: boolean, noauth: boolean][] = [
   [['x-remote-group', 'system:masters'], false, true],
   [['X-Remote-Extra-Scopes', 'all'], false, true],
   [['Sec-WebSocket-Protocol', 'base64url.bearer.authorization.k8s.io.c3RvbGVu'], false, true],
+  // Behind what is a space to Go: U+00A0 and U+0085 in UTF-8.
+  [['Sec-WebSocket-Protocol', '\xc2\xa0base64url.bearer.authorization.k8s.io.c3RvbGVu'], false, true],
+  [['Sec-WebSocket-Protocol', '\xc2\x85base64url.bearer.authorization.k8s.io.c3RvbGVu'], false, true],
   // What concerns the connection.
   [['Connection', 'keep-alive'], false, false],
   [['Keep-Alive', 'timeout=5'], false, false],

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { describe, expect, it } from 'vitest'
 import { pairsOf } from '../../apiserver/headers.ts'
 import { aWhois, granting, groups } from './a-whois.ts'
@@ -27,7 +28,7 @@ const isIdentity = (name: string): boolean =>
 describe('who asks', () => {
   it('with impersonation is who tailscaled says, whatever the headers, trailers and chunks say', async () => {
     await using bed = await ProxyBed.start({ APISERVER_PROXY: 'true' })
-    bed.tailscaled.whois = (address) => aWhois(address, { capMap: granting(groups('devs')) })
+    bed.tailscaled.whois = (address) => aWhois(address, { capMap: granting(groups('devs', 'on, call')) })
     const trailers =
       'Trailer: Impersonate-User, Authorization\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n'
     const body = `1;Impersonate-User=admin\r\nx\r\n0\r\n${lines}\r\n`
@@ -39,6 +40,7 @@ describe('who asks', () => {
         ['Authorization', 'Bearer proxy-token'],
         ['Impersonate-User', 'alice@example.com'],
         ['Impersonate-Group', 'devs'],
+        ['Impersonate-Group', 'on, call'],
       ])
     }
   })
@@ -51,6 +53,47 @@ describe('who asks', () => {
     const [forward] = bed.upstream.forwards
     expect(forward?.headers.join('\n')).toContain('v5.channel.k8s.io')
     expect(forward?.headers.join('\n')).not.toMatch(/bearer\.authorization/)
+  })
+
+  it('with impersonation is the same in HTTP/2', async () => {
+    await using bed = await ProxyBed.start({ APISERVER_PROXY: 'true' })
+    const socket = await bed.open()
+    const session = connect('http://kube', { createConnection: () => socket })
+    const several = Object.fromEntries(
+      ['Impersonate-User', 'impersonate-group', 'impersonate-extra-scopes', 'impersonate_uid', 'x-remote-user'].map(
+        (name) => [name, ['system:admin', 'system:masters']],
+      ),
+    )
+    const asked = { ':method': 'POST', ':path': '/api', authorization: 'Bearer stolen', ...several }
+    const stream = session.request(asked, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'impersonate-user': 'system:admin' }))
+    stream.end('x')
+    const [{ ':status': status }] = (await once(stream.resume(), 'response')) as [Record<string, unknown>]
+    expect([status, bed.upstream.forwards.map(({ body }) => body)]).toEqual([200, ['x']])
+    expect(pairsOf(bed.upstream.forwards[0]?.headers ?? []).filter(([name]) => isIdentity(name))).toEqual([
+      ['Authorization', 'Bearer proxy-token'],
+      ['Impersonate-User', 'alice@example.com'],
+    ])
+    session.destroy()
+  })
+
+  it('is not whoever has the address of an open connection later', async () => {
+    await using bed = await ProxyBed.start({ APISERVER_PROXY: 'true' })
+    const socket = await bed.open()
+    const session = connect('http://kube', { createConnection: () => socket })
+    const status = async (): Promise<unknown> => {
+      const stream = session.request({ ':path': '/api' })
+      const [headers] = (await once(stream.resume(), 'response')) as [Record<string, unknown>]
+      return headers[':status']
+    }
+    expect(await status()).toBe(200)
+    bed.tailscaled.whois = (address) => aWhois(address, { login: 'bob@example.com', node: { StableID: 'nOther' } })
+    bed.tailscaled.change()
+    await expect.poll(status).toBe(403)
+    expect(JSON.stringify(bed.upstream.forwards)).not.toContain('bob@')
+    expect((await bed.ask()).status).toBe(200)
+    expect(JSON.stringify(bed.upstream.forwards.at(-1))).toContain('bob@')
+    session.destroy()
   })
 
   it('without impersonation is who the headers say, all of them, and nothing of the proxy is added', async () => {
@@ -96,6 +139,24 @@ it('a page of another site gets no session as whoever looks at it', async () => 
   const answer = await bed.raw(`GET /api/v1/namespaces/a/pods/b/exec HTTP/1.1\r\nHost: kube\r\n${change}\r\n`)
   expect(answer).toMatch(/^HTTP\/1\.1 403 .*"kind":"Status"/s)
   expect(bed.upstream.forwards).toEqual([])
+})
+
+it.each(['auth', 'noauth'])('no credentials are in the audit, the log or a refusal: %s', async (mode) => {
+  await using bed = await ProxyBed.start({ APISERVER_PROXY: mode })
+  bed.upstream.answer = (_forward, response) => void response.destroy()
+  const path = '/api/v1/namespaces/a/pods/b/exec?command=stolen'
+  const headers = { authorization: 'Bearer stolen', cookie: 'stolen', 'x-any': 'stolen' }
+  const answer = await bed.ask({ path, headers })
+  expect(answer.status).toBe(502)
+  const change = 'Connection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: Bearer stolen\r\n'
+  const protocols = 'Sec-WebSocket-Protocol: v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.c3RvbGVu\r\n'
+  await bed.raw(`GET ${path} HTTP/1.1\r\nHost: kube\r\n${change}${protocols}\r\n`)
+  await bed.raw(`GET /x HTTP/1.1\r\nHost: kube\r\nAuthorization: Bearer stolen\r\nbad header\r\n\r\n`)
+  await bed.audited({ refused: 'upstream' })
+  await bed.audited({ resource: 'pods/exec', status: 403 })
+  await bed.audited({ refused: 'malformed' })
+  await bed.logged(/the API server did not answer/)
+  expect(bed.said + answer.body).not.toMatch(/stolen|c3RvbGVu|proxy-token/)
 })
 
 it('a connection that is cut within a body is no whole request', async () => {

@@ -36,6 +36,17 @@ it('a device with too many requests open is told to ask later, and others are se
   expect((await bed.probe('/metrics')).body).toContain('culvert_apiserver_refused_total{reason="limit"} 1')
 })
 
+it('a request that waits for the answer to another one ends with their connection', async () => {
+  const from = '100.64.0.5'
+  const socket = await bed.open(from)
+  const client = reading(socket)
+  socket.write(head(`GET ${watchPath}`) + head('GET /waits'))
+  await client.until('event')
+  await expect.poll(() => bed.upstream.forwards.some(({ target }) => target === '/waits')).toBe(true)
+  socket.destroy()
+  await bed.audited({ from, path: '/waits', stage: 'ended' })
+})
+
 it('a device with too many connections gets no more, and others do', async () => {
   const [one, other] = ['100.64.0.3', '100.64.0.4']
   const kept = [await bed.open(one), await bed.open(one)]

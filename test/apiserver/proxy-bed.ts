@@ -101,6 +101,11 @@ export class ProxyBed implements AsyncDisposable {
     })
   }
 
+  /** All that it has said so far, in the audit and in the log. */
+  get said(): string {
+    return this.#audit + this.#log
+  }
+
   /** All lines of the audit so far. */
   get audit(): Line[] {
     return this.#audit

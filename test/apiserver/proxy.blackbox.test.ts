@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { aWhois, granting, groups } from './a-whois.ts'
 import { auth, echo, head, reading, upgrade, watchPath } from './asking.ts'
@@ -75,15 +76,19 @@ describe('requests', () => {
     expect(await answer).toMatch(/^HTTP\/1\.1 503 .*\r\n\r\n$/s)
   })
 
-  it('of a caller that goes before the answer end at the API server, too', async () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ['breaks its connection', (socket) => void socket.resetAndDestroy()],
+    ['sends no more', (socket) => void socket.end()],
+  ])('of a caller that %s before the answer end at the API server, too', async (_what, leave) => {
     await using bed = await ProxyBed.start(auth)
     const gone = Promise.withResolvers<void>()
     bed.upstream.answer = (_forward, response) => void response.on('close', gone.resolve)
     const socket = await bed.open()
     socket.write(head('GET /api'))
     await expect.poll(() => bed.upstream.forwards.length).toBe(1)
-    socket.destroy()
+    leave(socket)
     await gone.promise
+    await bed.audited({ path: '/api', stage: 'ended' })
   })
 
   it('use the token that its file has then', async () => {

@@ -29,6 +29,7 @@ it.each<[string, string, verb: string, resource?: string]>([
   ['GET', '/api/v1/proxy/namespaces/a/services/b/x', 'proxy', ' services a b'],
   ['GET', '//api//v1/%6eamespaces/a/pods/', 'list', ' pods a '],
   ['GET', '/api/v1/namespaces/%zz/pods', 'list', ' pods %zz '],
+  ['GET', '/api/v1/namespaces/%C3%A4/%70ods/%ff', 'get', ' pods ä \ufffd'],
 ])('%s %s is %s of%s', (method, target, verb, resource) => {
   const info = requestInfo(method, target)
   const its = info.resource
