@@ -1,3 +1,5 @@
+import { RefusedWith } from '../lib/refused.ts'
+
 /** The statuses by which requests are refused here, with the word that Kubernetes has for each. */
 const reasons = {
   400: 'BadRequest',
@@ -28,18 +30,8 @@ export type RefusedFor =
   | 'upstream' // the API server did not answer
   | 'internal' // a bug in the proxy
 
-/** A request that is not passed on. The message is for the caller, the cause for the log. */
-export class Refused extends Error {
-  readonly status: RefusedStatus
-  readonly reason: RefusedFor
-
-  constructor(status: RefusedStatus, reason: RefusedFor, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'Refused'
-    this.status = status
-    this.reason = reason
-  }
-}
+/** A request that is not passed on. */
+export class Refused extends RefusedWith<RefusedStatus, RefusedFor> {}
 
 /** What is sent instead of the API server's answer. */
 type Refusal = { readonly body: string; readonly headers: Readonly<Record<string, string | number>> }

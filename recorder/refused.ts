@@ -1,3 +1,5 @@
+import { RefusedWith } from '../lib/refused.ts'
+
 /** Why something is refused or broken off, for metrics. */
 export const refusedFor = [
   'unknown-peer', // tailscaled knows nobody at the address
@@ -13,18 +15,8 @@ export const refusedFor = [
 ] as const
 export type RefusedFor = (typeof refusedFor)[number]
 
-/** An upload that is refused, or not taken to its end. The message is for the uploader, the cause for the log. */
-export class Refused extends Error {
-  readonly status: number
-  readonly reason: RefusedFor
-
-  constructor(status: number, reason: RefusedFor, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause })
-    this.name = 'Refused'
-    this.status = status
-    this.reason = reason
-  }
-}
+/** An upload that is refused, or not taken to its end. */
+export class Refused extends RefusedWith<number, RefusedFor> {}
 
 /** An error as a refusal; what is not one is a bug, of which the uploader learns nothing. */
 export const asRefused = (error: unknown): Refused =>
