@@ -4,6 +4,8 @@ import { builtPrograms } from '../lab/ready.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { ApiServerBed } from './apiserver-bed.ts'
 import { clientNode, type Program, testHelm, testProgram } from './apiserver-clients.ts'
+import { testSessions } from './apiserver-sessions.ts'
+import { testVerbs } from './apiserver-verbs.ts'
 
 let its: ApiServerBed
 beforeAll(async () => {
@@ -21,6 +23,10 @@ const python = async (): Promise<Program> => {
   const { 'python-packages': PYTHONPATH } = await builtPrograms('clients')
   return { argv: ['/usr/bin/python3', join(import.meta.dirname, 'programs/client.py')], env: { PYTHONPATH } }
 }
+
+// With impersonation, they are part of the other tests.
+testSessions(() => its, 'noauth')
+testVerbs(() => its, 'noauth')
 
 describe.each(['auth', 'noauth'] as const)('clients other than kubectl', (mode) => {
   testProgram(

@@ -28,7 +28,7 @@ export function testProgram(its: () => ApiServerBed, name: string, mode: Mode, g
     const mark = `mark-${made}`
     const { stdout } = await its()
       .bed.host('alice')
-      .exec([...argv, 'app', mark, ...more], { env: { ...(await environment(its(), mode)), ...env } })
+      .exec([...argv, 'app', mark, ...more], { env: { ...(await clientEnv(its(), mode)), ...env } })
     expect(JSON.parse(stdout)).toEqual({
       pods: ['app'],
       watched: [`added ${mark}`, `deleted ${mark}`],
@@ -52,7 +52,7 @@ export function testHelm(its: () => ApiServerBed, mode: Mode): void {
     const alice = its().bed.host('alice')
     await mkdir(alice.path('/tmp/tiny/templates'), { recursive: true })
     for (const [file, text] of Object.entries(chart)) await writeFile(alice.path(`/tmp/tiny/${file}`), text)
-    const env = await environment(its(), mode)
+    const env = await clientEnv(its(), mode)
     const helm = async (...argv: readonly string[]) => (await alice.exec(['helm', ...argv], { env })).stdout
     const text = async () => (await its().bed.cluster.get<{ data: object }>('configmap', 'tiny'))?.data
     await helm('install', 'tiny', '/tmp/tiny', '--set=text=first', '--wait')
@@ -68,7 +68,7 @@ export function testHelm(its: () => ApiServerBed, mode: Mode): void {
 }
 
 /** In the mode `auth` alice is that by the policy; in the other, her credentials are those of an account. */
-async function environment(its: ApiServerBed, mode: Mode): Promise<Environment> {
+export async function clientEnv(its: ApiServerBed, mode: Mode): Promise<Environment> {
   if (mode === 'auth') return its.env(mode)
   const { bed } = its
   const name = 'admin'

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ask } from '../lab/bed.ts'
 import { trusted } from '../lab/acme/paths.ts'
 import { poll } from '../lab/poll.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import { bundle as agentBundle } from '../agent/proxy.ts'
 import { clientNode, testHelm, testProgram } from './apiserver-clients.ts'
 import { testRefusals } from './apiserver-refusals.ts'
+import { attach, testSessions } from './apiserver-sessions.ts'
 import { testVerbs } from './apiserver-verbs.ts'
 import { BedRecorder } from './bed-recorder.ts'
 import { ApiServerBed, devs, server, sshPolicyFile } from './apiserver-bed.ts'
@@ -69,26 +69,7 @@ test('without impersonation, everybody is who their own credentials say', async 
   await expect(its.kubectl('alice', ['get', 'pods'], { mode: 'noauth' })).rejects.toThrow(/must be logged in/)
 })
 
-test.each([['WebSocket', 'true'] as const, ['SPDY', 'false'] as const])(
-  'sessions over %s: exec with input and exit code, files, ports',
-  async (_name, websockets) => {
-    const env = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: websockets, KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets }
-    const text = 'x'.repeat(300_000)
-    expect(await its.kubectl('alice', ['exec', '-i', 'app', '--', 'cat'], { input: text, env })).toBe(text)
-    await expect(its.kubectl('alice', ['exec', 'app', '--', 'false'], { env })).rejects.toThrow(/exit code 1/)
-    await its.bed.host('alice').exec(['sh', '-c', `echo ${websockets} > /tmp/file`])
-    await its.kubectl('alice', ['cp', '/tmp/file', `app:/${websockets}`], { env })
-    await its.kubectl('alice', ['cp', `app:/${websockets}`, '/tmp/back'], { env })
-    expect((await its.bed.host('alice').exec(['cat', '/tmp/back'])).stdout).toBe(websockets)
-    const forward = await its.bed.host('alice').spawn(['kubectl', 'port-forward', 'pod/app', '9000:7000'], {
-      name: `forward-${websockets}`,
-      env: { ...its.env(), ...env },
-    })
-    await forward.line(/Forwarding from 127\.0\.0\.1/)
-    expect((await ask(its.bed.host('alice'), { to: '127.0.0.1', port: 9000, protocol: 'tcp' })).host).toBe('app')
-    await forward.stop()
-  },
-)
+testSessions(() => its, 'auth')
 
 describe('where sessions must be recorded', () => {
   const exec = () => its.kubectl('alice', ['exec', '-i', 'app', '--', 'cat'], { input: 'seen' })
@@ -147,6 +128,14 @@ describe('where sessions must be recorded', () => {
     },
   )
 
+  test('what somebody is attached to is recorded', async () => {
+    await attach(its, 'attached-once', its.env())
+    const cast = await recordingWith('"o","got attached-once')
+    expect(JSON.parse(cast.slice(0, cast.indexOf('\n')))).toMatchObject({
+      kubernetes: { PodName: 'repeater', Namespace: 'kube-public', Container: 'main', SessionType: 'attach' },
+    })
+  })
+
   test('a session is played in a browser by whoever the policy lets see it', () => watchInBrowser(its, grant))
 
   test('tailscaled’s own SSH server records at the same recorder', async () => {
@@ -183,9 +172,9 @@ describe('where sessions must be recorded', () => {
   })
 
   test('the recorder keeps a session below the node that has uploaded it', async () => {
-    expect((await recorder.recordings('proxy')).join()).toContain('"o","seen')
-    const [first] = await recorder.recordings('proxy')
-    expect(first).toContain('"Namespace":"default","Container":"main","SessionType":"exec"')
+    const uploaded = (await recorder.recordings('proxy')).join()
+    expect(uploaded).toContain('"o","seen')
+    expect(uploaded).toContain('"Namespace":"default","Container":"main","SessionType":"exec"')
     await recorder.process.line(new RegExp(`"node":"${server}","state":"whole"`))
   })
 
@@ -210,16 +199,7 @@ describe('clients other than kubectl', () => {
   testHelm(() => its, 'auth')
 })
 
-testVerbs(() => its)
-
-test('large objects, server-side apply, raw paths', async () => {
-  const data = { large: 'y'.repeat(700_000) }
-  const object = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'large' }, data })
-  await its.kubectl('alice', ['apply', '--server-side', '--filename=-'], { input: object })
-  expect(await its.kubectl('alice', ['get', 'configmap', 'large', '--output=jsonpath={.data.large}'])).toBe(data.large)
-  expect(await its.kubectl('alice', ['get', '--raw=/readyz'])).toBe('ok')
-  await its.kubectl('alice', ['delete', 'configmap', 'large'])
-})
+testVerbs(() => its, 'auth')
 
 testRefusals(() => its)
 
