@@ -32,8 +32,14 @@ export class UpstreamOperator {
     this.#proxies = proxies
   }
 
-  /** Installs it. `proxies`: of its environment, what is for them. */
-  static async install(bed: Bed, host: Host, release: UpstreamRelease, proxies: Texts = {}): Promise<UpstreamOperator> {
+  /** Installs it. `proxies`: of its environment, what is for them; `values`: further ones of its chart. */
+  static async install(
+    bed: Bed,
+    host: Host,
+    release: UpstreamRelease,
+    proxies: Texts = {},
+    values: object = {},
+  ): Promise<UpstreamOperator> {
     const folder = (await builtPrograms('releases'))[`k8s-operator-${release}`]
     await bed.cluster.kubectl(['apply', '--server-side', `--filename=${join(folder, 'crds')}`])
     const made = new UpstreamOperator(bed, host, folder, proxies)
@@ -41,7 +47,7 @@ export class UpstreamOperator {
     await Promise.all([
       writeFile(host.path('/tmp/client_id'), id),
       writeFile(host.path('/tmp/client_secret'), secret),
-      made.#helm('install', { oauth: { clientId: id, clientSecret: secret }, loginServer: bed.controlUrl }),
+      made.#helm('install', { oauth: { clientId: id, clientSecret: secret }, loginServer: bed.controlUrl, ...values }),
     ])
     return made
   }

@@ -1,35 +1,17 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { bundle } from '../../agent/proxy.ts'
 import { trusted } from '../../lab/acme/paths.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { buildApiServerImage } from '../../lab/images/image.ts'
-import { projectRoot } from '../../lab/paths.ts'
 import { render } from '../../chart/render.ts'
 import { namespace } from '../operator-process.ts'
 import { testRecorded } from './recorded.ts'
-import { examplesOf, type GroupIngressCluster } from './group-ingress-cluster.ts'
-
-type Policy = {
-  readonly grants: readonly {
-    readonly src: readonly string[]
-    readonly dst: readonly string[]
-    readonly app?: object
-  }[]
-}
+import { examplesOf, grantsOf, type GroupIngressCluster } from './group-ingress-cluster.ts'
 
 const page = 'operator-apiserver.md'
 
-/** The policy of the page. */
-function policyOf(): Policy {
-  const [, json = ''] = /^```json\n([^]*?)^```$/m.exec(readFileSync(join(projectRoot, 'docs', page), 'utf8')) ?? []
-  return JSON.parse(json) as Policy
-}
-
-/** Those of its grants that are for API server proxies, for whoever comes from these addresses. */
-const grantsOf = (src: readonly string[]) =>
-  policyOf().grants.flatMap(({ dst, app }) => (app === undefined ? [] : [{ src, dst, app: app as never }]))
+/** Those of the page's policy for a group, its first one. */
+const granted = (src: readonly string[]) => grantsOf(page, src)[0] ?? []
 
 /** Tests of a group of API server proxies, through the real tailnet. */
 export function testApiGroup(started: () => GroupIngressCluster): void {
@@ -54,7 +36,7 @@ export async function makeApiGroup(here: GroupIngressCluster, replicas = 2): Pro
   const { bed } = here
   await bed.cluster.importImage((await buildApiServerImage()).archive)
   const nodes = await Promise.all(here.clients.map(({ name }) => bed.control.node(name)))
-  await bed.control.putGrants(grantsOf(nodes.flatMap(({ addresses }) => addresses)))
+  await bed.control.putGrants(granted(nodes.flatMap(({ addresses }) => addresses)))
   const account = (await render('--set-string=apiServerProxyConfig.allowImpersonation=true')).filter(
     ({ metadata: { name = '' } }) => ['kube-apiserver-auth-proxy', 'tailscale-auth-proxy'].includes(name),
   )
@@ -140,7 +122,7 @@ function inCluster(started: () => GroupIngressCluster): void {
       return events.flatMap(({ reason, involvedObject: { name } }) => (/^kube-\d$/.test(name) ? [reason] : []))
     }
     await expect.poll(reasons).toContain('RefusedByPolicy')
-    await control.putGrants(grantsOf(addresses))
+    await control.putGrants(granted(addresses))
   })
 
   test('with fewer replicas and another prefix, those that stay are renamed and go on, and with the group all of it goes', async () => {

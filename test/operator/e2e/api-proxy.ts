@@ -1,22 +1,12 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { bundle } from '../../agent/proxy.ts'
-import { render } from '../../chart/render.ts'
 import { trusted } from '../../lab/acme/paths.ts'
 import { buildApiServerImage } from '../../lab/images/image.ts'
-import { projectRoot } from '../../lab/paths.ts'
 import { namespace } from '../operator-process.ts'
-import { examplesOf, type GroupIngressCluster } from './group-ingress-cluster.ts'
+import { examplesOf, grantsOf, type GroupIngressCluster } from './group-ingress-cluster.ts'
+import { authAccount } from './install.ts'
 
 const page = 'operator-apiserver.md'
-type Policy = { readonly grants: readonly { readonly dst: readonly string[]; readonly app: object }[] }
-
-/** The policy of the page for one proxy, which is its last one. */
-function policyOf(): Policy {
-  const text = readFileSync(join(projectRoot, 'docs', page), 'utf8')
-  return JSON.parse([...text.matchAll(/^```json\n([^]*?)^```$/gm)].at(-1)?.[1] ?? '') as Policy
-}
 
 /** Tests of the API server proxy that the operator's settings ask for, through the real tailnet. */
 export function testApiProxy(started: () => GroupIngressCluster): void {
@@ -41,10 +31,10 @@ function inCluster(started: () => GroupIngressCluster): void {
   test('with the page on it, kubectl shows Pods to somebody as themselves', async () => {
     const { cluster, control } = started().bed
     const { addresses, user } = await control.node('client1')
-    await control.putGrants(policyOf().grants.map(({ dst, app }) => ({ src: addresses, dst, app: app as never })))
-    const account = await render('--set-string=apiServerProxyConfig.mode=true', '--show-only=templates/apiserver.yaml')
+    // The page's policy for one proxy is its last one.
+    await control.putGrants(grantsOf(page, addresses).at(-1) ?? [])
     const bindings = examplesOf(page).filter(({ kind }) => kind === 'ClusterRoleBinding')
-    await cluster.apply(...account, ...bindings)
+    await cluster.apply(...(await authAccount()), ...bindings)
     await started().restart({ APISERVER_PROXY: 'true' })
     await started().rolledOut('apiserver-proxy')
     first = await device()

@@ -24,9 +24,22 @@ const hosts = {
 } as const
 
 /** The objects of a page of docs/, in the order of its examples. */
-export function examplesOf(page: string): KubeObject[] {
+export const examplesOf = (page: string): KubeObject[] =>
+  blocksOf(page, 'yaml').flatMap((yaml) => readYaml<KubeObject>(yaml))
+
+/** What the policies of a page of docs/ grant to users of API server proxies, for whoever comes from these addresses. */
+export const grantsOf = (page: string, src: readonly string[]) =>
+  blocksOf(page, 'json').map((json) =>
+    (JSON.parse(json) as Policy).grants.flatMap(({ dst, app }) =>
+      app === undefined ? [] : [{ src, dst, app: app as never }],
+    ),
+  )
+
+type Policy = { readonly grants: readonly { readonly dst: readonly string[]; readonly app?: object }[] }
+
+const blocksOf = (page: string, language: 'json' | 'yaml'): string[] => {
   const text = readFileSync(join(projectRoot, 'docs', page), 'utf8')
-  return [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)].flatMap(([, yaml = '']) => readYaml<KubeObject>(yaml))
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'gm'))].map(([, block = '']) => block)
 }
 
 type Labelled = KubeObject & { readonly metadata: { readonly labels?: Readonly<Record<string, string>> } }

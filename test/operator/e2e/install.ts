@@ -3,6 +3,7 @@ import { authorityObjects } from '../../lab/cluster/ingress.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { proxyNamespace } from '../../lab/cluster/proxy.ts'
 import { buildImage, buildOperatorImage, type Image } from '../../lab/images/image.ts'
+import { render } from '../../chart/render.ts'
 import { chart } from '../../lab/helm.ts'
 import { controlUrl } from '../../lab/namespaces/addresses.ts'
 
@@ -34,6 +35,10 @@ const imageOf = ({ reference }: Image) => {
   const [repository, tag] = reference.split(/:(?=[^:]*$)/)
   return { repository, tag }
 }
+
+/** The account of API server proxies that impersonate, and its right, by the command of docs/operator-apiserver.md. */
+export const authAccount = (): Promise<KubeObject[]> =>
+  render('--set-string=apiServerProxyConfig.mode=true', '--show-only=templates/apiserver.yaml')
 
 /** A ProxyClass whose proxies get certificates from the bed's authority, and what it needs. */
 export async function authorityClass(bed: Bed, name: string): Promise<KubeObject[]> {
