@@ -3,6 +3,7 @@ import { connect } from 'node:http2'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { auth, head, reading, watchPath } from './asking.ts'
+import { headers, reset, sendFrames } from './http2-frames.ts'
 import { ProxyBed } from './proxy-bed.ts'
 
 let bed: ProxyBed
@@ -21,8 +22,8 @@ it('a device with too many requests open is told to ask later, and others are se
   const session = connect('http://kube', { createConnection: () => socket })
   const ask = async (path: string) => {
     const stream = session.request({ ':path': path })
-    const [headers] = (await once(stream, 'response')) as [Record<string, string>]
-    return { stream, status: headers[':status'], retryAfter: headers['retry-after'] }
+    const [answer] = (await once(stream, 'response')) as [Record<string, string>]
+    return { stream, status: answer[':status'], retryAfter: answer['retry-after'] }
   }
   const watches = [await ask(watchPath), await ask(watchPath)]
   const refused = await ask('/api')
@@ -45,6 +46,24 @@ it('a request that waits for the answer to another one ends with their connectio
   await expect.poll(() => bed.upstream.forwards.some(({ target }) => target === '/waits')).toBe(true)
   socket.destroy()
   await bed.audited({ from, path: '/waits', stage: 'ended' })
+})
+
+it('requests of HTTP/2 that are given up as they come do not stay open', async () => {
+  const from = '100.64.0.6'
+  const socket = await bed.open(from)
+  const asked = [
+    [':method', 'GET'],
+    [':scheme', 'https'],
+    [':authority', 'kube'],
+    [':path', '/given-up'],
+  ] as const
+  const cancel = 8
+  await sendFrames(
+    socket,
+    [1, 3, 5, 7].flatMap((stream) => [headers(stream, asked), reset(stream, cancel)]),
+  )
+  await expect.poll(async () => (await bed.ask({ from })).status).toBe(200)
+  socket.destroy()
 })
 
 it('a device with too many connections gets no more, and others do', async () => {
