@@ -57,6 +57,8 @@ type Surroundings = {
   readonly families: readonly Family[]
   /** Undefined if the agent does not forward. */
   readonly backend: Backend | undefined
+  /** The flags with which the agent was started. */
+  readonly args: readonly string[]
   /** The agent's own environment, which its children inherit. */
   readonly env: Environment
   /** Names settings in a text for people as they were set: as variables or as flags. */
@@ -79,7 +81,7 @@ export type Run = () => Promise<string>
  */
 export async function compose(
   { settings, config, capability }: Loaded,
-  { families, backend, env, named, log, carry, clock, timings, version, stop, signal }: Surroundings,
+  { families, backend, args, env, named, log, carry, clock, timings, version, stop, signal }: Surroundings,
 ): Promise<Run> {
   const store = createStore(
     initialWorld(
@@ -106,7 +108,8 @@ export async function compose(
   }
   const problems = logProblems('the endpoints', endpointEvents.problem, context)
   const figures = figuresReader(context, backend)
-  const socket = await openStatusSocket(settings.statusSocket, { observed, version, figures, log, clock, problems })
+  const parts = { observed, version, flags: args, figures, log, clock, problems }
+  const socket = await openStatusSocket(settings.statusSocket, parts)
   const closing = (server: NonNullable<typeof socket>, name: string): void =>
     stop.at('closing the endpoints', async () => {
       await close(server)

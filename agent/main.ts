@@ -36,8 +36,12 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
 const code = await cli(process.argv.slice(2), {
   env: process.env,
   agent,
-  // A long answer goes into a pipe in several writes.
-  print: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
+  print: (text) => {
+    // Its reader may be gone, as in `culvert status | head -1`.
+    if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => {})
+    // A long answer goes into a pipe in several writes.
+    return new Promise((resolve) => process.stdout.write(text, () => resolve()))
+  },
   complain: write,
   version,
   home: import.meta.dirname,

@@ -96,7 +96,7 @@ export async function runAgent(outside: Process): Promise<0 | 1 | 2> {
     stop.at('removing the rules', async () => (await chosen.catch(() => undefined))?.firewall.remove())
     const [backend, { compose }] = await Promise.all([Promise.race([chosen, aborted(signal)]), import('./compose.ts')])
     signal.throwIfAborted()
-    return compose(loaded, { families, backend, env, named, log, carry, clock, timings, version, stop, signal })
+    return compose(loaded, { families, backend, args, env, named, log, carry, clock, timings, version, stop, signal })
   }
   const composed = start()
   let reason: string

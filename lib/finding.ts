@@ -1,5 +1,5 @@
 import { CulvertError, describe } from './errors.ts'
-import { visible } from './quote.ts'
+import { readable } from './quote.ts'
 
 /** `unknown`: it could not be found out, and nothing says that something is wrong. */
 export type Level = 'ok' | 'unknown' | 'warning' | 'error'
@@ -46,6 +46,3 @@ export const hasErrors = (findings: readonly Finding[]): boolean => findings.som
 /** One line; what comes from the cluster cannot break it. */
 export const lineOf = ({ check, level, message, remedy }: Finding): string =>
   `${level} ${check}: ${readable([message, remedy].filter(Boolean).join('. '))}`
-
-/** Quotation marks and dashes of our own texts stay as they are. */
-const readable = (text: string): string => text.replaceAll(/[^ -~’…–]/g, visible)

@@ -2,68 +2,97 @@ import * as z from 'zod/mini'
 import { optional } from '../lib/json.ts'
 import type { LocalApi } from './client.ts'
 import { decode, keepOf } from './schema.ts'
-import { sieve } from './sieve.ts'
+import { type Keep, sieve } from './sieve.ts'
 
-/** How tailscaled reaches a peer now. */
+/** How a packet gets to a node: straight, by another node as a relay, or by a relay of a DERP region. */
+export type Path = 'direct' | 'peer-relay' | 'derp'
+
+/** A node of the tailnet, and how tailscaled reaches it now. */
 export type PeerPath = {
   /** Its full name with a trailing dot. */
   readonly name: string
+  /** Those of the node itself. */
+  readonly addresses: readonly string[]
+  /** The prefixes that it routes as a subnet router or exit node. */
+  readonly routes: readonly string[]
   /** `none`: nothing was sent to it lately. */
-  readonly path: 'direct' | 'peer-relay' | 'derp' | 'none'
+  readonly path: Path | 'none'
   /** The peer's or the relay's address and port, or the code of a DERP region; undefined for `none`. */
   readonly via: string | undefined
   /** When both last agreed on keys, which they do every two minutes while something is sent. */
   readonly lastHandshake: Date | undefined
 }
 
+const text = optional(z.string())
+const texts = optional(z.array(z.string()))
 /** tailscaled itself treats a peer as idle when it has sent it nothing for 45 s. */
 const peerSchema = z.object({
   DNSName: z.string(),
+  TailscaleIPs: texts,
+  PrimaryRoutes: texts,
   Active: optional(z.boolean()),
-  CurAddr: optional(z.string()),
-  PeerRelay: optional(z.string()),
-  Relay: optional(z.string()),
-  LastHandshake: optional(z.string()),
+  CurAddr: text,
+  PeerRelay: text,
+  Relay: text,
+  LastHandshake: text,
 })
+const tailnetSchema = optional(z.object({ MagicDNSEnabled: optional(z.boolean()) }))
 
 /** Far more than one peer has. */
 const maxBytes = 1024 * 1024
 
+/** The wanted peers, and whether the tailnet has MagicDNS; undefined if tailscaled does not say. */
+export type Paths = { readonly peers: readonly PeerPath[]; readonly magicDns: boolean | undefined }
+
 /**
- * How tailscaled reaches some of its peers. With 10,000 peers its answer has 10 MB, which is read in pieces.
+ * How tailscaled reaches those of its peers that are wanted. With 10,000 peers its answer has 10 MB, which is read in
+ * pieces.
  * @throws CulvertError `localapi` when it does not answer as documented within `timeoutMs`.
  */
 export async function getPaths(
   api: Pick<LocalApi, 'stream'>,
-  wanted: ReadonlySet<string>,
+  isWanted: (peer: PeerPath) => boolean,
   signal: AbortSignal,
   timeoutMs: number,
-): Promise<PeerPath[]> {
-  const paths: PeerPath[] = []
+): Promise<Paths> {
+  const peers: PeerPath[] = []
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
   let failure: unknown
-  const take = (text: string): void => {
+  const take = (one: string): void => {
     try {
-      const peer = decode(text, peerSchema)
-      if (wanted.has(peer.DNSName)) paths.push(pathOf(peer))
+      const peer = peerOf(decode(one, peerSchema))
+      if (isWanted(peer)) peers.push(peer)
     } catch (error) {
       failure ??= error
     }
   }
-  const { push, end } = sieve(new Map([['Peer', { each: keepOf(peerSchema), take }]]), maxBytes)
+  const keep = new Map<string, Keep>([
+    ['CurrentTailnet', keepOf(tailnetSchema)],
+    ['Peer', { each: keepOf(peerSchema), take }],
+  ])
+  const { push, end } = sieve(keep, maxBytes)
   for await (const bytes of await api.stream('status', limit, timeoutMs)) push(bytes)
-  decode(end(), z.object({}))
+  const { CurrentTailnet } = decode(end(), z.object({ CurrentTailnet: tailnetSchema }))
   if (failure !== undefined) throw failure
-  return paths
+  return { peers, magicDns: CurrentTailnet?.MagicDNSEnabled ?? undefined }
 }
 
-function pathOf(peer: z.infer<typeof peerSchema>): PeerPath {
-  const { DNSName: name, Active, CurAddr, PeerRelay, Relay, LastHandshake } = peer
+function peerOf(peer: z.infer<typeof peerSchema>): PeerPath {
+  const { DNSName: name, TailscaleIPs, PrimaryRoutes, LastHandshake } = peer
   const at = new Date(LastHandshake ?? Number.NaN)
-  const lastHandshake = at.getTime() > 0 ? at : undefined
-  const known = (path: PeerPath['path'], via: string | undefined): PeerPath => ({ name, path, via, lastHandshake })
-  if (Active !== true) return known('none', undefined)
-  if (CurAddr) return known('direct', CurAddr)
-  if (PeerRelay) return known('peer-relay', PeerRelay)
-  return Relay ? known('derp', Relay) : known('none', undefined)
+  return {
+    name,
+    addresses: TailscaleIPs ?? [],
+    routes: PrimaryRoutes ?? [],
+    ...pathOf(peer),
+    lastHandshake: at.getTime() > 0 ? at : undefined,
+  }
+}
+
+/** The direct path is used if there is one, then that of a peer relay. */
+function pathOf({ Active, CurAddr, PeerRelay, Relay }: z.infer<typeof peerSchema>): Pick<PeerPath, 'path' | 'via'> {
+  if (Active !== true) return { path: 'none', via: undefined }
+  if (CurAddr) return { path: 'direct', via: CurAddr }
+  if (PeerRelay) return { path: 'peer-relay', via: PeerRelay }
+  return Relay ? { path: 'derp', via: Relay } : { path: 'none', via: undefined }
 }

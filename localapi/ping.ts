@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { codeOf } from '../lib/errors.ts'
 import type { LocalApi } from './client.ts'
 import { LocalApiError } from './error.ts'
+import type { Path } from './paths.ts'
 
 /** `disco`: tailscaled itself, by any path. `TSMP`: the same through the tunnel, which this establishes. */
 export type PingKind = 'disco' | 'TSMP'
@@ -13,8 +14,8 @@ const answerSchema = z.object({
   DERPRegionCode: z.optional(z.string()),
 })
 
-/** How a ping was answered: directly, through a peer relay, or through the DERP relay of a region. */
-export type Pong = { readonly way: 'direct' | 'peer relay' | 'DERP'; readonly by: string }
+/** How a ping was answered, and by which address and port or which DERP region. */
+export type Pong = { readonly path: Path; readonly via: string }
 
 /**
  * How the node with this address answers within `timeoutMs`; undefined if it does not. `size`: that of the ping in
@@ -32,8 +33,8 @@ export async function pong(
     const body = await api.post(`ping?ip=${encodeURIComponent(address)}&type=${kind}${padded}`, signal, timeoutMs)
     const { Err = '', Endpoint = '', PeerRelay = '', DERPRegionCode = '' } = z.parse(answerSchema, JSON.parse(body))
     if (Err !== '') return undefined
-    if (Endpoint !== '') return { way: 'direct', by: Endpoint }
-    return PeerRelay === '' ? { way: 'DERP', by: DERPRegionCode } : { way: 'peer relay', by: PeerRelay }
+    if (Endpoint !== '') return { path: 'direct', via: Endpoint }
+    return PeerRelay === '' ? { path: 'derp', via: DERPRegionCode } : { path: 'peer-relay', via: PeerRelay }
   } catch (error) {
     if (error instanceof LocalApiError && isTimeout(error)) return undefined
     throw error instanceof LocalApiError ? error : new LocalApiError('LocalAPI ping failed', error)

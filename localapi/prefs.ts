@@ -24,6 +24,17 @@ export async function getAdvertised(api: Pick<LocalApi, 'get'>, signal: AbortSig
   }
 }
 
+const controlSchema = z.object({ ControlURL: optional(z.string()), RouteAll: optional(z.boolean()) })
+
+/**
+ * The control server that tailscaled uses, and whether it uses routes of peers.
+ * @throws CulvertError `localapi` when tailscaled does not answer as documented
+ */
+export async function getControl(api: Pick<LocalApi, 'get'>, signal: AbortSignal) {
+  const { ControlURL, RouteAll } = decode(await api.get('prefs', signal), controlSchema)
+  return { url: ControlURL ?? '', acceptsRoutes: RouteAll ?? false }
+}
+
 /**
  * Makes the node advertise these; fields that are absent stay.
  * @throws LocalApiError when tailscaled refuses, as with a locked config file

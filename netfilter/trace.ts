@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { lines } from '../lib/lines.ts'
 import { CulvertError } from '../lib/errors.ts'
 import { type Program, type StartProgram, startProgram } from '../lib/program.ts'
@@ -8,7 +9,6 @@ import type { Protocol } from './port-ranges.ts'
 /** The packets to follow. */
 export type Followed = { readonly protocol: Protocol; readonly address: Address; readonly port: number }
 
-const table = 'inet culvert-trace'
 /** Packets a second that are followed: more nobody reads. */
 const rate = 5
 const maxLineBytes = 64 * 1024
@@ -33,12 +33,14 @@ export async function followPackets(
   const owner = start('nft', ['-i'], { ...options, input: 'pipe' })
   const failed = Promise.race([failureOf(monitor, ending), failureOf(owner, ending)])
   owner.stdin?.on('error', () => {})
-  owner.stdin?.write(`${markingTable(followed).join('\n')}\n`)
+  // Others may do the same in this network namespace.
+  const table = `culvert-trace-${randomBytes(4).toString('hex')}`
+  owner.stdin?.write(`${markingTable(table, followed).join('\n')}\n`)
   const heard = new AbortController()
   const read = async (): Promise<void> => {
     if (monitor.stdout === null) return
     for await (const line of lines(monitor.stdout, maxLineBytes)) {
-      if (line.includes('culvert-trace tick')) heard.abort()
+      if (line.includes(`${table} tick`)) heard.abort()
       else if (line.startsWith('trace id ')) tell(line)
     }
   }
@@ -48,7 +50,7 @@ export async function followPackets(
     const announce = async (): Promise<void> => {
       // What the monitor announces of this table shows that it has begun, and that the table is there.
       while (!beginning.aborted) {
-        owner.stdin?.write(`add chain ${table} tick\ndelete chain ${table} tick\n`)
+        owner.stdin?.write(`add chain inet ${table} tick\ndelete chain inet ${table} tick\n`)
         await sleep(100, beginning)
       }
       if (!ending.aborted) begun()
@@ -62,14 +64,14 @@ export async function followPackets(
 }
 
 /** The commands that mark packets, before all other rules. */
-export function markingTable({ protocol, address, port }: Followed): readonly string[] {
+function markingTable(table: string, { protocol, address, port }: Followed): readonly string[] {
   const what = `${address.family === 4 ? 'ip' : 'ip6'} daddr ${address.text} ${protocol} dport ${port}`
   const mark = `${what} limit rate ${rate}/second meta nftrace set 1`
   return [
-    `add table ${table} { flags owner; }`,
+    `add table inet ${table} { flags owner; }`,
     ...(['prerouting', 'output'] as const).flatMap((hook) => [
-      `add chain ${table} ${hook} { type filter hook ${hook} priority -400; }`,
-      `add rule ${table} ${hook} ${mark}`,
+      `add chain inet ${table} ${hook} { type filter hook ${hook} priority -400; }`,
+      `add rule inet ${table} ${hook} ${mark}`,
     ]),
   ]
 }
@@ -87,7 +89,7 @@ async function failureOf({ stderr, ended }: Program, signal: AbortSignal): Promi
   if (signal.aborted) return new Promise<never>(() => {})
   const cause = ending !== undefined && 'unstarted' in ending ? ending.unstarted : undefined
   throw new CulvertError('netfilter', `packets cannot be followed here: nft ${said.trim().slice(0, 500) || 'ended'}`, {
-    remedy: 'It needs NET_ADMIN, nf_tables in the kernel, and nft in the image.',
+    remedy: 'It needs NET_ADMIN, nf_tables in the kernel (Linux 5.12 or later), and nft in the image.',
     ...(cause !== undefined && { cause }),
   })
 }

@@ -65,10 +65,14 @@ export function checkPage(): string {
 \`\`\`sh
 kubectl exec POD -- culvert check                                # beside the running agent
 kubectl exec POD -- culvert check --transfer=100.64.0.9:5201     # and measure a transfer to a peer
-docker run --rm … culvert check --preflight                      # before the start: no tailscaled is needed
+culvert check --preflight --userspace=false --dest-ip=10.0.0.9   # before the start: no tailscaled is needed
 \`\`\`
 
-It needs the environment of the agent, which \`kubectl exec\` gives it; flags with which an agent was started it does not know. It changes nothing: rules are tried under another name, and only before the start; with \`--transfer\`, three seconds of zeros are sent to what you name. It takes up to a minute, most of it waiting for what does not answer.
+- **Beside the agent** it looks at what that was started with, by its environment and flags, whatever the shell has in which the check runs. If the system does not show these, as from another container or to another user, it takes its own environment.
+- **Before the start** (\`--preflight\`) it takes its own environment, and the [flags](settings.md#flags) of \`culvert run\`.
+- **A transfer** is only measured with \`--transfer\`: three seconds of zeros are sent to a program that reads them, such as \`nc -lk -p 5201 >/dev/null\` on that peer.
+- **It changes nothing**: rules are tried under another name, and only before the start.
+- **It takes a minute at most**, nearly all of it waiting for what does not answer; where all answers, five seconds or so. It can be interrupted at any time.
 
 | exit code | |
 |---|---|
@@ -76,9 +80,16 @@ It needs the environment of the agent, which \`kubectl exec\` gives it; flags wi
 | 1 | there is a warning or an error |
 | 2 | the flags are wrong |
 
-One line is one finding: its level, its id, and a sentence. With \`--json\`, an array of \`{check, level, message, remedy}\`, where \`check\` is the id. Ids are stable: what is good or cannot be found out has the name of its area mostly. \`unknown\` says that something could not be found out, and that nothing speaks for a fault; an area that could not be looked at at all has that level, too.
+One line is one finding: its level, its id, and a sentence. With \`--json\`, it is an array of \`{check, level, message, remedy}\`, where \`check\` is the id. Ids, levels and these fields are stable; the words of messages are not.
 
-As a health check of a container, only what gates traffic should count: that is \`culvert ready\`. To have the check’s findings in the log of a Pod that does not become ready, run it as an init container with \`--preflight\`, and ignore its exit code:
+| level | |
+|---|---|
+| \`ok\` | it is as it should be |
+| \`unknown\` | it could not be found out, and nothing speaks for a fault. If nothing of an area could be looked at, the id is that of the area: \`unknown paths: not known: …\` |
+| \`warning\` | it works, but not as well as it could, or not for long |
+| \`error\` | something does not work |
+
+As a health check of a container, only what gates traffic should count: that is \`culvert ready\`; Docker's can [show what the check finds](image.md#what-runs-in-it) when that fails. To have the check’s findings in the log of a Pod that does not become ready, run it as an init container with \`--preflight\`, and ignore its exit code:
 
 \`\`\`yaml
 initContainers:
@@ -91,7 +102,7 @@ initContainers:
 
 - **Paths are tried by real packets**: to backends by datagrams to a closed port, whose refusal is the answer; to peers by pings of tailscaled, which go the way of its packets. No rights are needed for either.
 - **Faults of segmentation offload** are known by the release of the kernel, or measured. What loses such packets is mostly on the node, which a Pod cannot see.
-- **Culvert’s tests** bring about for real: rights, devices and forwarding that are missing; a kernel without nf_tables; packets that are lost for their length, one by one or handed over together; UDP that does not get out; overlapping addresses and routes; resolvers, control servers and authorities that do not answer; a service account, or its rights on the Secret, that are missing; files that cannot be used. The others are judged from facts that a test has made up: above all a kernel with a known fault, a NAT that gives each destination another port, and a clock that is wrong.
+- **Culvert’s tests** bring about for real: rights, devices and forwarding that are missing; a kernel without nf_tables; packets that are lost for their length, one by one or handed over together; UDP that does not get out; overlapping addresses and routes; resolvers, control servers and authorities that do not answer; programs that hang; a key that soon expires; a service account, or its rights on the Secret, that are missing; files that cannot be used. The others are judged from facts that a test has made up: above all a kernel with a known fault, a NAT that gives each destination another port, and a clock that is wrong.
 
 ## Findings
 

@@ -1,5 +1,7 @@
 import { declareFindings } from '../../lib/declared-finding.ts'
+import type { Finding } from '../../lib/finding.ts'
 import { readSmallFile } from '../../lib/read-file.ts'
+import { isProxied, shown } from './control.ts'
 import { headOf } from './head.ts'
 import type { Look } from './looking.ts'
 
@@ -15,6 +17,11 @@ export const acme = declareFindings('acme', {
     remedy: 'Let the Pod out to it by HTTPS: DNS and network policies.',
     meaning: 'The directory of the authority was asked for, as tailscaled does before it requests a certificate.',
   },
+  proxied: {
+    level: 'unknown',
+    text: 'not known: HTTPS_PROXY is set, through which tailscaled asks the certificate authority',
+    meaning: 'The check itself asks without a proxy, and had no answer.',
+  },
 })
 
 /** More than all authorities of the world. */
@@ -27,14 +34,17 @@ export const lookAtAcme: Look = async ({ settings, env, signal }) => {
   const requests = certShare !== 'ro' && (requestsCertificate || certShare === 'rw' || serveConfigFile !== undefined)
   if (!requests) return [acme.ok({ what: 'no certificates are requested here' })]
   const url = env['TS_DEBUG_ACME_DIRECTORY_URL'] || letsEncrypt
+  const unreachable = (problem: unknown): Finding[] => [
+    isProxied(env) ? acme.proxied() : acme.unreachable({ url: shown(url), problem }),
+  ]
   try {
     // As tailscaled does.
     const file = env['SSL_CERT_FILE']
     const ca = file ? (await readSmallFile(file, maxBytes)).toString() : undefined
     const { status } = await headOf(url, { trust: true, ca, signal })
     if (status === 200) return [acme.ok({ what: `${new URL(url).host} answers` })]
-    return [acme.unreachable({ url, problem: `its status is ${status}` })]
+    return unreachable(`the status of its answer is ${status}`)
   } catch (problem) {
-    return [acme.unreachable({ url, problem })]
+    return unreachable(problem)
   }
 }

@@ -14,7 +14,7 @@ export const config = declareFindings('config', {
     level: 'error',
     text: '{problem}',
     meaning:
-      'The agent would end with this at its start. The check has the environment of the container, and not flags with which the agent may have been started.',
+      'The agent would end with this at its start. A running agent that was started with it goes on with a config file that was good.',
   },
   warning: { level: 'warning', text: '{problem}', meaning: 'The agent logs the same at its start.' },
   rejected: {

@@ -3,8 +3,10 @@ import type { Clock } from '../../lib/clock.ts'
 import { declareFindings } from '../../lib/declared-finding.ts'
 import type { Finding } from '../../lib/finding.ts'
 import { flagValue } from '../../lib/go-flags.ts'
-import { getControl } from '../../localapi/tailnet.ts'
+import { getControl } from '../../localapi/prefs.ts'
+import { capabilityVersion } from '../../wire/capability-version.ts'
 import { endpointOf } from '../../kube/service-account.ts'
+import type { Environment } from '../settings/read.ts'
 import { type Head, headOf } from './head.ts'
 import type { Look, Looking } from './looking.ts'
 
@@ -16,10 +18,11 @@ export const control = declareFindings('control', {
   },
   unreachable: {
     level: 'error',
-    text: 'the control server {url} does not answer: {problem}',
+    text: 'the control server {url} does not answer as it should: {problem}',
     remedy:
       'Let the Pod out to it (DNS, network policies, a proxy that wants to be named by HTTPS_PROXY), or correct --login-server.',
-    meaning: 'It was asked by HTTP. A node that has logged in goes on without; a new one cannot log in.',
+    meaning:
+      'It was asked by HTTP for the key that tailscaled asks for first. A node that has logged in goes on without; a new one cannot log in.',
   },
   proxied: {
     level: 'unknown',
@@ -54,34 +57,48 @@ const bearable = 60
 const tailscales = 'https://controlplane.tailscale.com'
 
 /** Where the control server is: as tailscaled says, or as the settings do. */
-async function controlUrl({ settings, agent, api, signal }: Looking): Promise<string> {
-  const set = flagValue(settings.up.extraArgs, 'login-server')
+async function controlUrl({ agent, api, signal, ...settings }: Looking): Promise<string> {
   const told = agent === undefined ? '' : (await getControl(api, signal).catch(() => ({ url: '' }))).url
-  return told || set || tailscales
+  return told || controlUrlOf(settings)
 }
+
+export const controlUrlOf = ({ file, settings: { up } }: Pick<Looking, 'file' | 'settings'>): string =>
+  file?.ServerURL || flagValue(up.extraArgs, 'login-server') || tailscales
 
 export const lookAtControl: Look = async (looking) => {
   const { env, settings, signal } = looking
   const url = await controlUrl(looking)
-  const proxy = env['HTTPS_PROXY'] || env['https_proxy']
-  const ask = (at: string, trust: boolean) => headOf(at, { trust, signal })
-  const asked = await ask(new URL('/key?v=1', url).href, true).then(
-    (head) => ({ head }),
-    (problem: unknown) => ({ problem }),
-  )
-  // Also where the certificate does not count, since the clock may be the reason.
-  const head = 'head' in asked ? asked.head : await ask(url, false).catch(() => undefined)
-  const api = settings.inKubernetes ? await ask(apiUrl(settings), false).catch(() => undefined) : undefined
+  const ask = async (path: string, base: string, trust: boolean) =>
+    headOf(new URL(path, base).href, { trust, signal })
+  const [asked, untrusted, api] = await Promise.all([
+    ask(`/key?v=${capabilityVersion}`, url, true).then(
+      ({ status }) => (status === 200 ? undefined : { problem: `the status of its answer is ${status}` }),
+      (problem: unknown) => ({ problem }),
+    ),
+    // Where the certificate does not count, since the clock may be the reason.
+    ask('/', url, false).catch(() => undefined),
+    settings.inKubernetes ? ask('/version', apiUrl(settings), false).catch(() => undefined) : undefined,
+  ])
   const reached =
-    'head' in asked ? control.ok({ url }) : proxy ? control.proxied() : control.unreachable({ url, ...asked })
-  return [reached, ...judgeClock(head, api, looking.clock)]
+    asked === undefined
+      ? control.ok({ url: shown(url) })
+      : isProxied(env)
+        ? control.proxied()
+        : control.unreachable({ url: shown(url), ...asked })
+  return [reached, ...judgeClock(untrusted, api, looking.clock)]
 }
+
+/** A URL without the password that may be in it. */
+export const shown = (url: string): string => url.replace(/\/\/[^/@]*@/, '//')
+
+/** Whether tailscaled asks servers through a proxy, which this program does not. */
+export const isProxied = (env: Environment): boolean => Boolean(env['HTTPS_PROXY'] || env['https_proxy'])
 
 function apiUrl({ cluster }: Looking['settings']): string {
   const { host, port, fallback } = endpointOf(cluster)
   const { host: name, port: at } = fallback ?? { host, port }
   const address = parseAddress(name)
-  return `https://${address === undefined ? `${name}:${at}` : withPort(address, at)}/version`
+  return `https://${address === undefined ? `${name}:${at}` : withPort(address, at)}`
 }
 
 export function judgeClock(

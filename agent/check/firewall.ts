@@ -32,12 +32,16 @@ export const firewall = declareFindings('firewall', {
   },
 })
 
-export const lookAtFirewall: Look = async ({ settings, agent }) => {
+export const lookAtFirewall: Look = async ({ settings, agent, run }) => {
   if (!forwards({ settings })) return [firewall.ok({ what: 'nothing is forwarded in the kernel, so none is needed' })]
   const chosen = agent?.status.firewall
   if (chosen != null) return judgeChosen(chosen)
   const silent = (): void => {}
-  const options = firewallOptions(settings, await kernelFamilies(settings.root), silent)
+  const options = {
+    ...firewallOptions(settings, await kernelFamilies(settings.root), silent),
+    run,
+    runAhead: (program: string, args: readonly string[]) => (input: string) => run(program, args, { input }),
+  }
   return judgeProbed(await probeFirewalls(options), settings.firewallMode, hasSeveralTargets(settings))
 }
 

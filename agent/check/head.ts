@@ -4,6 +4,9 @@ import { request as encrypted } from 'node:https'
 /** What is needed of an answer. */
 export type Head = { readonly status: number; readonly date: Date | undefined }
 
+/** How long a server may take, in ms. */
+const longest = 10_000
+
 type Options = {
   /** Whether the certificate must be good, which it is not where the clock is wrong. */
   readonly trust: boolean
@@ -12,13 +15,18 @@ type Options = {
   readonly signal: AbortSignal
 }
 
-/** Asks for a URL, without credentials, and reads the head of the answer. Rejects if there is none. */
+/** Asks for a URL, without credentials, and reads the head of the answer. Rejects if there is none in time. */
 export function headOf(url: string, { trust, ca, signal }: Options): Promise<Head> {
   return new Promise((resolve, reject) => {
     const options = { method: 'GET', agent: false, signal } as const
     const outgoing = url.startsWith('https:')
       ? encrypted(url, { ...options, rejectUnauthorized: trust, ...(ca !== undefined && { ca }) })
       : plain(url, options)
+    const timer = setTimeout(
+      () => outgoing.destroy(new Error(`no answer within ${longest / 1000} s`)),
+      longest,
+    )
+    outgoing.on('close', () => clearTimeout(timer))
     outgoing.on('error', reject)
     outgoing.on('response', (answer) => {
       const date = new Date(answer.headers.date ?? '')

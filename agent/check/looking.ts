@@ -3,38 +3,23 @@ import type { RunCommand } from '../../lib/command.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Finding } from '../../lib/finding.ts'
 import type { LocalApi } from '../../localapi/client.ts'
-import type { Tailnet } from '../../localapi/tailnet.ts'
-import type { Ruleset } from '../forwarding/ruleset.ts'
+import type { Paths } from '../../localapi/paths.ts'
+import type { DeviceConfigFile } from '../../wire/device-config.ts'
 import type { Environment } from '../settings/read.ts'
 import type { Settings } from '../settings/settings.ts'
-
-/** What the running agent says of itself, as far as it is used here: the answers of its socket. */
-export type Agent = {
-  readonly status: {
-    readonly checks: Readonly<Record<string, { readonly state: string; readonly reason: string | null }>>
-    readonly firewall: { readonly name: string; readonly reason: string } | null
-    readonly dns: { readonly addresses: readonly string[] } | null
-    readonly node: { readonly addresses: readonly string[] }
-    readonly rejected: readonly {
-      readonly file: string
-      readonly entry: string
-      readonly field: string
-      readonly reason: string
-    }[]
-    readonly tailscaled: { readonly health: readonly string[]; readonly version: string | null }
-  }
-  readonly ruleset: Pick<Ruleset, 'mappings'>
-}
+import type { Agent } from './agent.ts'
 
 /** What all that is looked at gets. */
 export type Looking = {
   readonly settings: Settings
   readonly env: Environment
+  /** tailscaled's config file; undefined without one. */
+  readonly file: DeviceConfigFile | undefined
   /** Undefined before the start. */
   readonly agent: Agent | undefined
   readonly api: LocalApi
-  /** What tailscaled says of peers, asked once. */
-  readonly tailnet: () => Promise<Tailnet>
+  /** What tailscaled says of the peers that matter here, asked once. */
+  readonly tailnet: () => Promise<Paths>
   readonly run: RunCommand
   readonly clock: Clock
   /** Where data may be sent to measure a transfer: an address of the tailnet and a port. */

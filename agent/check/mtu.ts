@@ -112,13 +112,13 @@ async function toPeers(looking: Looking): Promise<readonly Finding[]> {
       let lost = 0
       for (let left = attempts; left > 0; left -= 1) {
         const small = await ask()
-        if (small?.way !== 'direct') {
+        if (small?.path !== 'direct') {
           await clock.sleep(pauseMs, signal)
           continue
         }
-        if ((await ask(pingBytes))?.way === 'direct') return [mtu.ok({ bytes: outer, target: `${name}, directly` })]
+        if ((await ask(pingBytes))?.path === 'direct') return [mtu.ok({ bytes: outer, target: `${name}, directly` })]
         lost += 1
-        if (lost === enough) return [mtu.peer({ bytes: outer, target: name, way: small.by, least: outer })]
+        if (lost === enough) return [mtu.peer({ bytes: outer, target: name, way: small.via, least: outer })]
       }
       return []
     }),

@@ -4,7 +4,9 @@ import { declareFindings } from '../../lib/declared-finding.ts'
 import type { Finding } from '../../lib/finding.ts'
 import { flagValue } from '../../lib/go-flags.ts'
 import { listed } from '../../lib/some.ts'
-import { getControl, type PeerPath } from '../../localapi/tailnet.ts'
+import type { PeerPath } from '../../localapi/paths.ts'
+import { getControl } from '../../localapi/prefs.ts'
+import { withoutLastDot } from './peers.ts'
 import { inTailnetRange } from '../targets/cluster-overlap.ts'
 import { addressesOf } from '../targets/local-network.ts'
 import { parseResolvConf, readResolvConf } from '../targets/resolv-conf.ts'
@@ -38,7 +40,9 @@ export const overlap = declareFindings('overlap', {
 type Used = { readonly what: string; readonly address: Address }
 
 export const lookAtOverlap: Look = async (looking) => {
-  const isFiltered = !looking.settings.userspace && flagValue(looking.settings.up.extraArgs, 'netfilter-mode') !== 'off'
+  const { settings, file } = looking
+  const mode = file?.NetfilterMode ?? flagValue(settings.up.extraArgs, 'netfilter-mode')
+  const isFiltered = !settings.userspace && mode !== 'off'
   const used = await usedHere(looking)
   return judgeOverlap(used, await routersOf(looking), isFiltered)
 }
@@ -86,7 +90,7 @@ export function judgeOverlap(
       // Exit nodes are no routes of their own, and tailscaled leaves what is closer alone.
       if (prefix === undefined || prefix.bits === 0) return []
       const within = used.filter(({ address }) => contains(prefix, address))
-      return within.map(({ what, address }) => `${what} (${address.text}) by ${route} of ${name}`)
+      return within.map(({ what, address }) => `${what} (${address.text}) by ${route} of ${withoutLastDot(name)}`)
     }),
   )
   const found = [

@@ -20,7 +20,7 @@ export const paths = declareFindings('paths', {
   },
   udpBlocked: {
     level: 'error',
-    text: 'UDP does not get out: no STUN server of the DERP relays answered by UDP, so that all traffic goes through relays',
+    text: 'UDP does not get out: no STUN server of the DERP relays answered by UDP, so that traffic to other networks goes through relays',
     remedy:
       'Let UDP out of the cluster, to all ports of any address, and answers in: network policies, security groups, egress firewalls.',
     meaning:
@@ -73,33 +73,40 @@ export function readReport(text: string): { readonly udp: boolean; readonly hard
 }
 
 async function wayOf({ api, clock, signal }: Looking, peer: Peer): Promise<Peer> {
-  let last: Peer['way'] = peer.way
-  for (let left = pings; left > 0 && last !== 'direct'; left -= 1) {
-    last = (await pong(api, { address: peer.address, kind: 'disco' }, signal, pingMs))?.way ?? 'none'
-    if (last !== 'direct' && left > 1) await clock.sleep(pingMs / 4, signal)
+  let last: Pick<Peer, 'path' | 'via'> = peer
+  for (let left = pings; left > 0 && last.path !== 'direct'; left -= 1) {
+    const answer = await pong(api, { address: peer.address, kind: 'disco' }, signal, pingMs)
+    last = answer ?? { path: 'none', via: undefined }
+    if (last.path !== 'direct' && left > 1) await clock.sleep(pingMs / 4, signal)
   }
-  return { ...peer, way: last }
+  return { ...peer, ...last }
 }
 
 export function judgePaths(
   { udp, hardNat }: { readonly udp: boolean; readonly hardNat: boolean },
   peers: readonly Peer[],
 ): readonly Finding[] {
-  const relayed = peers.filter(({ way }) => way === 'DERP')
+  const relayed = peers.filter(({ path }) => path === 'derp')
+  const direct = peers.filter(({ path }) => path === 'direct').length
+  // Within one network, peers are reached directly also where nothing gets out of it.
+  const isBlocked = !udp && (direct === 0 || relayed.length > 0)
   const why = !udp
     ? 'See paths.udpBlocked.'
     : hardNat
       ? 'See paths.hardNat.'
       : 'UDP gets out of this Pod, so look at the other side: its firewall, or its NAT, by tailscale netcheck there.'
   const found = [
-    ...(udp ? [] : [paths.udpBlocked()]),
+    ...(isBlocked ? [paths.udpBlocked()] : []),
     ...(hardNat && relayed.length > 0 ? [paths.hardNat()] : []),
     ...(relayed.length === 0
       ? []
-      : [paths.relayed({ peers: listed(relayed.map(({ name, region }) => `${name} (${region})`)), remedy: why })]),
+      : [paths.relayed({ peers: listed(relayed.map(({ name, via }) => `${name} (${via})`)), remedy: why })]),
   ]
   if (found.length > 0) return found
-  const direct = peers.filter(({ way }) => way === 'direct').length
-  const how = hardNat ? 'UDP gets out, by a NAT that gives each destination another port' : 'UDP gets out'
+  const how = !udp
+    ? 'no STUN server answers by UDP'
+    : hardNat
+      ? 'UDP gets out, by a NAT that gives each destination another port'
+      : 'UDP gets out'
   return [paths.ok({ what: `${how}; of ${peers.length} peers that matter now, ${direct} are reached directly` })]
 }

@@ -2,7 +2,9 @@ import { systemClock } from '../../lib/clock.ts'
 import { lineOf } from '../../lib/finding.ts'
 import { check, type Checked } from '../check/check.ts'
 import { readTransfer } from '../check/transfer.ts'
+import { readFlags } from '../settings/flags.ts'
 import { ask } from './ask.ts'
+import { commands } from './commands.ts'
 
 /**
  * Looks for what is wrong, and prints the findings. `socket`: that of the running agent. Exit codes: 0 if nothing is, 1
@@ -17,7 +19,11 @@ export async function runCheck(
   const isBefore = given.get('preflight') === 'true'
   const target = given.get('transfer')
   const transfer = target === undefined ? undefined : readTransfer(target)
+  const flags = [...given].flatMap(([name, value]) => (name in commands.check.flags ? [] : [`--${name}=${value}`]))
+  // That they can be read is known before anything is asked.
+  readFlags(flags, env)
   const findings = await check({
+    flags,
     env,
     home,
     clock: systemClock,

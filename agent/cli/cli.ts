@@ -1,4 +1,5 @@
 import { describe, exitCodeOf } from '../../lib/errors.ts'
+import { readable } from '../../lib/quote.ts'
 import type { Environment } from '../settings/read.ts'
 import { type Command, type CommandName, commands, isCommand } from './commands.ts'
 
@@ -32,7 +33,7 @@ export async function cli(args: readonly string[], terminal: Terminal): Promise<
     }
     return await runCommand(name, rest, terminal)
   } catch (error) {
-    terminal.complain(`culvert: ${describe(error)}\n`)
+    terminal.complain(`culvert: ${readable(describe(error))}\n`)
     return exitCodeOf(error)
   }
 }
@@ -109,9 +110,10 @@ async function askAgent(
 }
 
 /** @throws CulvertError `usage` for anything but the command's flags. */
-async function flagsOf({ flags, positionals }: Command, args: readonly string[]): Promise<Given> {
+async function flagsOf({ flags, positionals, settings }: Command, args: readonly string[]): Promise<Given> {
   if (args.length === 0) return new Map()
   const { parseFlags } = await import('../../lib/flags.ts')
-  const known = new Map(Object.entries(flags).map(([name, { type }]) => [name, type]))
+  const own = Object.entries(flags).map(([name, { type }]) => [name, type] as const)
+  const known = new Map([...(settings === true ? (await import('../settings/flags.ts')).settingFlags : []), ...own])
   return new Map(parseFlags(args, known, undefined, positionals).map(({ name, value }) => [name, value]))
 }

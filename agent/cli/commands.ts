@@ -10,6 +10,8 @@ type CommandFlag = {
 export type Command = {
   readonly summary: string
   readonly flags: Readonly<Record<string, CommandFlag>>
+  /** Whether it takes the flags of `run`, too. */
+  readonly settings?: true
   /** What its arguments are, in order, which are required. */
   readonly positionals?: readonly string[]
   /** The values of its one argument, which is required. */
@@ -69,6 +71,7 @@ export const commands = {
       json: { type: 'boolean', summary: 'print JSON' },
       ...socket,
     },
+    settings: true,
   },
   'check-image': {
     summary: 'exit with 0 if tailscale and tailscaled are the version that the image’s build has recorded',

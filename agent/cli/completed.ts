@@ -41,11 +41,15 @@ function plain(text: string): string {
 
 /** All commands, as shells complete them. */
 export const completed: readonly CompletedCommand[] = Object.entries(commands).map(
-  ([name, { summary, words = [], positionals = [], flags }]: [string, Command]) => ({
+  ([name, { summary, words = [], positionals = [], flags, settings: takesSettings }]: [string, Command]) => ({
     name,
     summary: plain(summary),
     words,
     positionals,
-    flags: [help, ...(name === 'run' ? settings() : Object.entries(flags).map(commandFlag))],
+    flags: [
+      help,
+      ...Object.entries(flags).map(commandFlag),
+      ...(name === 'run' || takesSettings === true ? settings().filter((one) => !(one.name in flags)) : []),
+    ],
   }),
 )

@@ -1,4 +1,5 @@
 import { type Address, inTailnet, withPort } from '../../lib/address.ts'
+import { readable } from '../../lib/quote.ts'
 import type { Protocol } from '../../netfilter/port-ranges.ts'
 import type { Ruleset } from '../forwarding/ruleset.ts'
 
@@ -122,7 +123,7 @@ export function fateInWords({ protocol, address, port, from }: Packet, fate: Fat
   const what = `A new ${protocol === 'tcp' ? 'TCP connection' : 'UDP flow'} from the ${from} to ${withPort(address, port)}`
   const rule =
     'rule' in fate && fate.rule !== undefined ? `The rule that decides is "${fate.rule}".\n` : 'No rule matches.\n'
-  return `${what} ${endOf(fate)}.\n${rule}`
+  return `${readable(`${what} ${endOf(fate)}.`)}\n${rule}`
 }
 
 function endOf(fate: Fate): string {

@@ -1,3 +1,4 @@
+import { readable } from '../../lib/quote.ts'
 import { listed } from '../../lib/some.ts'
 import { type CountsAnswer, countsText } from './figures.ts'
 
@@ -54,7 +55,7 @@ export function rulesetInWords({ firewall, device, mappings, refusesUnmapped }: 
     ...(refusesUnmapped ? ['From the tailnet, to a Tailscale Service that is not listed here: refused.'] : []),
     ...(mappings?.length === 0 ? ['Nothing is forwarded.'] : []),
   ]
-  return `${lines.join('\n')}\n`
+  return `${lines.map(readable).join('\n')}\n`
 }
 
 function placeOf({ address, ports, exempt }: MappingAnswer): string {

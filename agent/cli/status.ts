@@ -1,4 +1,5 @@
 import { byteCount } from '../../lib/byte-count.ts'
+import { readable } from '../../lib/quote.ts'
 import { some } from '../../lib/some.ts'
 import { type FiguresAnswer, figureLines } from './figures.ts'
 
@@ -12,6 +13,7 @@ export function renderStatus(status: StatusAnswer): string {
         : [`  ! ${name} ${state} since ${since ?? 'now'}: ${reason ?? ''}${gates ? '' : ' (traffic goes on)'}`],
     ),
     `tailscaled: ${status.tailscaled.phase}, ${status.tailscaled.state ?? 'state unknown'}, ${status.tailscaled.restarts} restarts`,
+    ...status.tailscaled.health.map((text) => `  ! it warns: ${text}`),
     `node: ${status.node.name ?? 'unknown'} ${status.node.addresses.join(' ')}`.trimEnd(),
     ...(status.node.keyExpiry === null ? [] : [`its key expires at ${status.node.keyExpiry}`]),
     ...status.targets.map(({ address, forwarded, problem, from }) =>
@@ -34,7 +36,7 @@ export function renderStatus(status: StatusAnswer): string {
         `${name}: ${error === null ? `verified ${verifiedAt ?? 'never'}` : `! ${error}`}, ${repairs} repairs`,
     ),
   ]
-  return `${lines.join('\n')}\n`
+  return `${lines.map(readable).join('\n')}\n`
 }
 
 function portLines({ ports }: StatusAnswer): string[] {
@@ -124,7 +126,12 @@ export type StatusAnswer = FiguresAnswer & {
       }
     >
   >
-  readonly tailscaled: { readonly phase: string; readonly state: string | null; readonly restarts: number }
+  readonly tailscaled: {
+    readonly phase: string
+    readonly state: string | null
+    readonly restarts: number
+    readonly health: readonly string[]
+  }
   readonly node: {
     readonly name: string | null
     readonly addresses: readonly string[]

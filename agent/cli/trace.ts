@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import { parseAddress, parseAddressPort } from '../../lib/address.ts'
 import { CulvertError } from '../../lib/errors.ts'
+import { readable } from '../../lib/quote.ts'
 import type { Ruleset } from '../forwarding/ruleset.ts'
 import { ask } from './ask.ts'
 import { fateInWords, fateOf, isFromTailnet, type Packet } from './fate.ts'
@@ -36,7 +37,7 @@ export async function runTrace(given: Given, { print, complain }: Out, socket: s
   let count = 0
   const tell = (line: string): void => {
     count += 1
-    void print(`${line.trimEnd()}\n`)
+    void print(`${readable(line.trimEnd())}\n`)
   }
   const begun = (): void => complain(`Following such packets for ${seconds} s…\n`)
   await followPackets(packet, { tell, begun }, systemClock.timeout(Math.ceil(seconds * 1000)))

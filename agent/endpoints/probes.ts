@@ -1,4 +1,5 @@
 import type { Answer } from '../../lib/http-server.ts'
+import { readable } from '../../lib/quote.ts'
 import { notReady, renderChecks, type Since } from '../status/checks.ts'
 import { hasAddress, type World } from '../world/world.ts'
 
@@ -22,7 +23,7 @@ export const probes = ({ world, stuck, since, named }: Observed) => ({
     const reasons = notReady(world())
     const status = reasons.length === 0 ? 200 : 503
     if (query.has('verbose')) return { status, body: named(renderChecks(world(), since)) }
-    return { status, body: status === 200 ? 'ok' : named(reasons.join('\n')) }
+    return { status, body: status === 200 ? 'ok' : named(reasons.map(readable).join('\n')) }
   },
 })
 

@@ -13,6 +13,8 @@ import { events } from './log-events.ts'
 type Parts = {
   readonly observed: Observed
   readonly version: string
+  /** Those of the agent. */
+  readonly flags: readonly string[]
   readonly figures: ReadFigures
   readonly log: Log
   readonly clock: Clock
@@ -26,7 +28,7 @@ type Parts = {
  */
 export async function openStatusSocket(
   path: string,
-  { observed, version, figures, log, clock, problems }: Parts,
+  { observed, version, flags, figures, log, clock, problems }: Parts,
 ): Promise<Server | undefined> {
   const { world, since, named } = observed
   const routes = {
@@ -36,7 +38,8 @@ export async function openStatusSocket(
       return { status: 200, body: JSON.stringify(rulesetView(world(), traffic?.accounts.read)) }
     },
     '/status': async () => {
-      const circumstances = { version, since, figures: await figures(), now: clock.date() }
+      const agent = { pid: process.pid, flags }
+      const circumstances = { version, since, figures: await figures(), now: clock.date(), agent }
       return { status: 200, body: named(JSON.stringify(statusView(world(), circumstances))) }
     },
   }

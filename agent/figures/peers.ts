@@ -32,5 +32,8 @@ export async function readPaths(
 ): Promise<readonly PeerPath[] | undefined> {
   const wanted = targetPeers(world)
   if (wanted.size === 0 || !isRunning(world) || world.tailnet.silent !== undefined) return undefined
-  return getPaths(api, wanted, signal, timeoutMs).catch(() => undefined)
+  return getPaths(api, ({ name }) => wanted.has(name), signal, timeoutMs).then(
+    ({ peers }) => peers,
+    () => undefined,
+  )
 }

@@ -15,7 +15,8 @@ export type Started = {
 }
 
 const byFlag = new Map(variables.map((variable) => [flagOf(variable.name), variable]))
-const types = new Map(
+/** All flags, and whether they have a value. */
+export const settingFlags = new Map(
   [...byFlag].map(([flag, { type }]): [string, FlagType] => [flag, type === 'boolean' ? type : 'value']),
 )
 
@@ -29,7 +30,7 @@ const secret = /\b[th]skey-|(?:^|\s)--?(?:auth-?key|client-secret|id-token)[=\s]
 export function readFlags(args: readonly string[], env: Environment): Started {
   const flags = new Map<string, string>()
   const values: Record<string, string> = {}
-  for (const { name: flag, value } of parseFlags(args, types, suggestion)) {
+  for (const { name: flag, value } of parseFlags(args, settingFlags, suggestion)) {
     const variable = byFlag.get(flag)!
     const isFile = value === '' || value.startsWith('file:')
     if (variable.secret ? !isFile : secret.test(value)) throw revealed(flag, variable.secret)
@@ -52,7 +53,7 @@ const rename = (text: string, as: (name: string) => string | undefined): string 
 function suggestion(flag: string): string | undefined {
   const name = flag.toUpperCase().replaceAll('-', '_').replace(/^TS_/, '')
   const write = instead[`TS_${name}`] ?? instead[name]
-  if (write === undefined) return nearestFlag(flagOf(name), types)
+  if (write === undefined) return nearestFlag(flagOf(name), settingFlags)
   return rename(write, (variable) => (byFlag.has(flagOf(variable)) ? `--${flagOf(variable)}` : undefined))
 }
 

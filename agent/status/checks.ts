@@ -1,4 +1,5 @@
 import { families } from '../../lib/address.ts'
+import { readable } from '../../lib/quote.ts'
 import { some } from '../../lib/some.ts'
 import { nothingReachable } from '../../netfilter/plan.ts'
 import { keptDomains } from '../certificates/blocker.ts'
@@ -215,5 +216,5 @@ export function renderChecks(world: World, sinceOf: Since): string {
     const mark = gates ? '-' : '!'
     return `[${mark}]${name} ${state} since ${since}: ${reason}${gates ? '' : ' (traffic does not depend on it)'}`
   })
-  return [...lines, `readyz check ${notReady(world).length === 0 ? 'passed' : 'failed'}`].join('\n')
+  return [...lines.map(readable), `readyz check ${notReady(world).length === 0 ? 'passed' : 'failed'}`].join('\n')
 }

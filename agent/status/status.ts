@@ -24,12 +24,14 @@ export type StatusContext = {
   readonly since: Since
   readonly now: Date
   readonly figures?: Figures
+  /** The agent's process, and the flags with which it was started; these hold no secrets. */
+  readonly agent?: { readonly pid: number; readonly flags: readonly string[] }
 }
 
 /** The whole state for people and programs; docs/operations.md documents the shape. */
 export function statusView(
   world: World,
-  { version, since, now, figures = {} }: StatusContext,
+  { version, since, now, figures = {}, agent }: StatusContext,
 ): Record<string, unknown> {
   const { settings, daemon, tailnet, reports, lifecycle } = world
   const reasons = notReady(world)
@@ -43,6 +45,7 @@ export function statusView(
         { state, since: since(name)?.toISOString() ?? null, reason: reason ?? null, gates },
       ]),
     ),
+    agent: agent ?? null,
     startedAt: lifecycle.startedAt?.toISOString() ?? null,
     stopping: lifecycle.stopping ?? null,
     tailscaled: {

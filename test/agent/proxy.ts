@@ -34,6 +34,7 @@ export type Status = {
     readonly name: string | null
     readonly addresses: readonly string[]
     readonly online: boolean | null
+    readonly keyExpiry: string | null
   }
   readonly firewall: { readonly name: string; readonly reason: string } | null
   readonly targets: readonly {
@@ -108,6 +109,8 @@ export const defaults = (bed: Bed): Environment => ({
 /** State that survives tailscaled and the agent, within the host. */
 export const onDisk: Environment = { TS_STATE_DIR: '/var/lib/tailscale' }
 
+type Options = { readonly host?: string; readonly flags?: readonly string[] }
+
 /** An agent running in a host of a bed. */
 export class Proxy implements AsyncDisposable {
   readonly host: Host
@@ -127,18 +130,18 @@ export class Proxy implements AsyncDisposable {
   static async start(
     bed: Bed,
     env: Environment,
-    { host = 'proxy', wrap = [] }: { host?: string; wrap?: readonly string[] } = {},
+    { host = 'proxy', wrap = [], flags = [] }: Options & { readonly wrap?: readonly string[] } = {},
   ): Promise<Proxy> {
     const place = bed.host(host)
     printLogsOnFailure(bed)
     await place.exec(['sh', '-c', ': > /tmp/termination-log'])
     const all = { ...defaults(bed), ...(await firewallEnv(place)), ...env }
-    const started = await place.spawn([...wrap, process.execPath, bundle], { name: 'agent', env: all })
+    const started = await place.spawn([...wrap, process.execPath, bundle, ...flags], { name: 'agent', env: all })
     return new Proxy(place, started, all)
   }
 
   /** Starts it and waits until start-up is complete. */
-  static async ready(bed: Bed, env: Environment, options?: { host?: string }): Promise<Proxy> {
+  static async ready(bed: Bed, env: Environment, options?: Options): Promise<Proxy> {
     const proxy = await Proxy.start(bed, env, options)
     try {
       await proxy.process.line(/^boot: .* Startup complete, waiting for shutdown signal$/)

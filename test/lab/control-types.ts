@@ -40,6 +40,8 @@ export type NodePatch = {
   readonly routes?: readonly string[]
   readonly certDomains?: readonly string[]
   readonly expired?: boolean
+  /** When its key expires, as RFC 3339 has it. */
+  readonly keyExpiry?: string
   readonly approved?: boolean
   readonly addresses?: readonly string[]
   readonly families?: Families

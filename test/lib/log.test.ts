@@ -30,9 +30,11 @@ it('writes text in the form that scripts for upstream grep for, one line per eve
   const { log, lines } = opened({})
   log(events.complete())
   log(events.said({ what: 'one\nboot: two\r\n' }))
+  log(events.said({ what: 'a\tbär \u001b[2J\u009b\u202e' }))
   expect(lines.map((line) => line.replace(/^boot: \d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /, ''))).toEqual([
     'Startup complete, waiting for shutdown signal\n',
     'one; boot: two\n',
+    'a\tbär \\u001b[2J\\u009b\\u202e\n',
   ])
 })
 

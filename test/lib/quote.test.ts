@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { quote, visible } from '../../lib/quote.ts'
+import { quote, readable, visible } from '../../lib/quote.ts'
 
 it.each([
   ['plain text', '"plain text"'],
@@ -12,6 +12,10 @@ it.each([
   [`${'a'.repeat(59)}😀`, `"${'a'.repeat(59)}\\ud83d"…`],
 ])('quotes %j', (text, quoted) => {
   expect(quote(text)).toBe(quoted)
+})
+
+it('leaves our own marks in a line, and nothing that controls a terminal', () => {
+  expect(readable('it’s – a…\u001b]0;x\u0007\nü')).toBe('it’s – a…\\u001b]0;x\\u0007\\u000a\\u00fc')
 })
 
 it('escapes a whole text', () => {

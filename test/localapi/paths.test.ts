@@ -1,19 +1,23 @@
 import { expect, it } from 'vitest'
-import { getPaths } from '../../localapi/paths.ts'
+import { getPaths, type PeerPath } from '../../localapi/paths.ts'
 
 const handshake = '2026-11-30T12:00:00.5Z'
 const direct = { CurAddr: '192.0.2.1:41641', Relay: 'fra', Active: true, LastHandshake: handshake }
 
 /** What is said of peers with these fields, as tailscaled answers: a byte at a time. */
-async function pathsOf(peers: Readonly<Record<string, object>>, wanted = Object.keys(peers)) {
+async function pathsOf(
+  peers: Readonly<Record<string, object>>,
+  isWanted: (peer: PeerPath) => boolean = () => true,
+  tailnet: object = {},
+) {
   const all = Object.entries(peers).map(([name, fields]) => [`nodekey:${name}`, { DNSName: name, ...fields }])
-  const answer = { Version: '1', Self: { DNSName: 'self.' }, Peer: Object.fromEntries(all), User: { 1: {} } }
+  const answer = { Version: '1', Self: { DNSName: 'self.' }, Peer: Object.fromEntries(all), User: { 1: {} }, ...tailnet }
   const text = Buffer.from(JSON.stringify(answer))
   const stream = async () =>
     (async function* () {
       for (let at = 0; at < text.length; at += 1) yield text.subarray(at, at + 1)
     })()
-  return getPaths({ stream }, new Set(wanted), new AbortController().signal, 60_000)
+  return getPaths({ stream }, isWanted, new AbortController().signal, 60_000)
 }
 
 it.each<[string, object, object]>([
@@ -36,22 +40,47 @@ it.each<[string, object, object]>([
   ],
   ['never by anything', { Active: true, CurAddr: null }, { path: 'none', via: undefined, lastHandshake: undefined }],
 ])('a peer is reached %s', async (_how, fields, expected) => {
-  expect(await pathsOf({ 'db.lab.ts.net.': fields })).toEqual([{ name: 'db.lab.ts.net.', ...expected }])
+  const { peers } = await pathsOf({ 'db.lab.ts.net.': fields })
+  expect(peers).toEqual([{ name: 'db.lab.ts.net.', addresses: [], routes: [], ...expected }])
 })
 
 it('of many peers, only those are read that are wanted', async () => {
   const peers = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`p${index}.`, direct]))
-  expect((await pathsOf(peers, ['p7.', 'p70.', 'absent.'])).map(({ name }) => name)).toEqual(['p7.', 'p70.'])
+  const wanted = new Set(['p7.', 'p70.', 'absent.'])
+  const read = await pathsOf(peers, ({ name }) => wanted.has(name))
+  expect(read.peers.map(({ name }) => name)).toEqual(['p7.', 'p70.'])
 })
 
-it.each(['', '[', '{"Peer":{"a":{"DNSName":7}}}', '{"Peer":{"a":{"DNSName":"b","Active":"yes"}}}'])(
+it('an answer is read that is larger than what is ever kept', async () => {
+  const filler = { CapMap: { 'https://tailscale.com/cap/x': 'x'.repeat(1000) } }
+  const one = JSON.stringify({ DNSName: 'p.', TailscaleIPs: ['100.64.0.9'], ...direct, ...filler })
+  const stream = async () =>
+    (async function* () {
+      yield Buffer.from('{"Peer":{')
+      for (let index = 0; index < 20_000; index += 1) yield Buffer.from(`${index > 0 ? ',' : ''}"k${index}":${one}`)
+      yield Buffer.from('}}')
+    })()
+  let count = 0
+  const isLast = (): boolean => (count += 1) === 20_000
+  expect((await getPaths({ stream }, isLast, new AbortController().signal, 60_000)).peers).toHaveLength(1)
+})
+
+it('a peer has its addresses and routes, and the tailnet has MagicDNS or not', async () => {
+  const fields = { TailscaleIPs: ['100.64.0.9', 'fd7a:115c:a1e0::9'], PrimaryRoutes: ['10.0.0.0/8'] }
+  const { peers, magicDns } = await pathsOf({ 'r.': fields }, undefined, { CurrentTailnet: { MagicDNSEnabled: false } })
+  expect(peers).toMatchObject([{ addresses: fields.TailscaleIPs, routes: fields.PrimaryRoutes }])
+  expect(magicDns).toBe(false)
+  expect((await pathsOf({}, undefined, { Peer: null })).magicDns).toBeUndefined()
+})
+
+it.each(['', '[', '{"Peer":{"a":{"DNSName":7}}}', '{"Peer":{"a":{"DNSName":"b","Active":"yes"}}}', '{"CurrentTailnet":7}'])(
   'an answer such as %j is an error',
   async (text) => {
     const stream = async () =>
       (async function* () {
         yield Buffer.from(text)
       })()
-    await expect(getPaths({ stream }, new Set(), new AbortController().signal, 60_000)).rejects.toMatchObject({
+    await expect(getPaths({ stream }, () => true, new AbortController().signal, 60_000)).rejects.toMatchObject({
       code: 'localapi',
     })
   },

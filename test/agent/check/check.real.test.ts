@@ -18,8 +18,12 @@ beforeEach(() => printLogsOnFailure(bed))
 const target = { TS_DEST_IP: '10.98.0.11,fd98::11' }
 
 describe('before the start', () => {
-  const check = async (env: Environment, wrap: readonly string[] = []): Promise<Checked> => {
-    const argv = [...wrap, process.execPath, bundle, 'check', '--preflight', '--json']
+  const check = async (
+    env: Environment,
+    wrap: readonly string[] = [],
+    flags: readonly string[] = [],
+  ): Promise<Checked> => {
+    const argv = [...wrap, process.execPath, bundle, 'check', '--preflight', '--json', ...flags]
     return read(await bed.host('proxy').exec(argv, { env: { ...defaults(bed), ...env }, check: false }))
   }
   const privately = (script: string): string[] => ['unshare', '--mount', 'sh', '-c', `${script} && exec "$0" "$@"`]
@@ -81,6 +85,9 @@ describe('before the start', () => {
   it('says what is wrong with settings with which no agent starts', async () => {
     const checked = await check({ TS_DEST_IP: '10.0.0' })
     expect([checked.code, wrong(checked)]).toEqual([1, ['config.settings']])
+    const withFlags = await check({ TS_DEST_PI: '10.0.0.9' }, [], ['--dest-ip=10.0.0'])
+    expect(wrong(withFlags)).toEqual(['config.warning', 'config.settings'])
+    expect(messages(withFlags, 'config.settings')).toContain('--dest-ip')
   })
 })
 
@@ -92,6 +99,7 @@ it('says that no agent answers, and 2 for flags that do not fit', async () => {
     1,
     expect.stringMatching(/^error agent\.absent: no agent answers on \/nowhere\.sock: connect ENOENT/),
   ])
+  expect(await run('--dest-pi=10.0.0.9')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--dest-ip') })
   expect(await run('--transfer=db')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--transfer takes') })
 })
 
@@ -100,7 +108,8 @@ describe('beside the running agent', () => {
   let sink: string
   beforeEach(async () => {
     if (proxy !== undefined) return
-    proxy = await Proxy.ready(bed, { ...target, TS_AUTHKEY: await bed.authKey() })
+    const flags = ['--dest-ip', target.TS_DEST_IP, '--enable-metrics']
+    proxy = await Proxy.ready(bed, { TS_AUTHKEY: await bed.authKey() }, { flags })
     await proxy.until(isWell)
     await startSink(bed.host('client'), 5201)
     const [v4 = ''] = (await bed.control.node('client')).addresses
@@ -112,9 +121,14 @@ describe('beside the running agent', () => {
   /** Only peers with which packets are exchanged are looked at. */
   const talk = async () => ask(bed.host('client'), { to: (await proxy!.own()).v4, protocol: 'tcp' })
 
-  it('finds nothing where nothing is wrong, and measures a transfer', async () => {
+  it('finds nothing where nothing is wrong, with what the agent was started with, and measures a transfer', async () => {
     await talk()
-    const checked = await check(`--transfer=${sink}`)
+    // This command itself has nothing of the agent's environment.
+    const bare = ['sh', '-c', 'exec env -i PATH="$PATH" "$0" "$@"', process.execPath, bundle]
+    const argv = [...bare, 'check', '--json', `--transfer=${sink}`]
+    const checked = read(await bed.host('proxy').exec(argv, { check: false }))
+    expect(messages(checked, 'rights')).toContain('NET_ADMIN is granted')
+    expect(messages(checked, 'control')).toContain(bed.controlUrl)
     expect(wrong(checked)).toEqual([])
     expect(checked.code).toBe(0)
     expect(messages(checked, 'mtu')).toMatch(
@@ -139,11 +153,14 @@ describe('beside the running agent', () => {
     const argv = [process.execPath, bundle, 'trace', 'tcp', `[${v6}]:7000`, '--live', '--seconds=600']
     const live = await bed.host('proxy').spawn(argv, { name: 'trace' })
     await live.line(/^Following such packets for 600 s/)
+    const another = await bed.host('proxy').spawn(argv, { name: 'another' })
+    await another.line(/^Following such packets/)
     await ask(bed.host('client'), { to: v6, protocol: 'tcp' })
     await live.line(
       /^trace id \S+ inet culvert translate rule .*dnat ip6 to .*"ingress: own address to backend" \(verdict accept\)/,
     )
-    live.kill('SIGKILL')
+    await another.line(/^trace id .*"ingress: own address to backend"/)
+    for (const one of [live, another]) one.kill('SIGKILL')
     const tables = async () => (await bed.host('proxy').exec(['nft', 'list', 'tables'])).stdout
     await expect.poll(tables).not.toContain('culvert-trace')
     expect(await tables()).toContain('culvert')
@@ -170,6 +187,15 @@ describe('beside the running agent', () => {
   it('finds that UDP does not get out, that all goes through relays, and what has changed in the Pod', async () => {
     await talk()
     const inProxy = (...argv: string[]) => bed.host('proxy').exec(argv)
+    const keyExpiry = new Date(Date.now() + 3 * 86_400_000)
+    await bed.control.patchNode('proxy', { keyExpiry: keyExpiry.toISOString() })
+    await proxy!.until(({ node }) => node.keyExpiry !== null)
+    const seconds = Math.floor(keyExpiry.getTime() / 1000)
+    expect((await proxy!.command('status')).stdout).toContain(
+      `its key expires at ${new Date(seconds * 1000).toISOString()}`,
+    )
+    const { stdout } = await inProxy('busybox', 'wget', '-q', '-O', '-', 'http://127.0.0.1:9002/metrics')
+    expect(stdout.split('\n')).toContain(`culvert_node_key_expiry_timestamp_seconds ${seconds}`)
     await inProxy('ip', 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'end')
     await inProxy('ip', 'address', 'add', '100.64.200.2/32', 'dev', 'other')
     for (const end of ['other', 'end']) await inProxy('ip', 'link', 'set', end, 'up')
@@ -177,8 +203,9 @@ describe('beside the running agent', () => {
     await whileDropping([[bed.host('proxy'), 'output', 'udp dport != 53']], () =>
       expect
         .poll(async () => wrong(await check()))
-        .toEqual(['forwarding.lost', 'overlap.range', 'paths.udpBlocked', 'paths.relayed']),
+        .toEqual(['agent.keyExpires', 'forwarding.lost', 'overlap.range', 'paths.udpBlocked', 'paths.relayed']),
     )
+    await bed.control.patchNode('proxy', { expired: false })
     await inProxy('ip', 'link', 'del', 'other')
     await inProxy('sysctl', '-qw', 'net.ipv4.ip_forward=1')
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { judgeClock } from '../../../agent/check/control.ts'
+import { controlUrlOf, judgeClock, shown } from '../../../agent/check/control.ts'
 import { judgeConfig } from '../../../agent/check/config.ts'
 import { largestThatArrives } from '../../../agent/check/datagram.ts'
 import { judgeDns } from '../../../agent/check/dns.ts'
@@ -10,10 +10,13 @@ import { judgeOverlap } from '../../../agent/check/overlap.ts'
 import { judgePaths, readReport } from '../../../agent/check/paths.ts'
 import type { Peer } from '../../../agent/check/peers.ts'
 import { judgeAgent } from '../../../agent/check/running.ts'
+import { readSettings } from '../../../agent/settings/read.ts'
 import { parseAddress } from '../../../lib/address.ts'
 import { CulvertError } from '../../../lib/errors.ts'
 import { type Finding, lineOf } from '../../../lib/finding.ts'
+import { parseDeviceConfigFile } from '../../../wire/device-config.ts'
 
+const clock = { date: () => new Date('2026-11-30T12:00:00Z') }
 const ids = (findings: readonly Finding[]): string[] => findings.map(({ check }) => check)
 const refused = new CulvertError('netfilter', 'no nf_tables', { remedy: 'Load it.' })
 
@@ -107,14 +110,17 @@ describe('mtu', () => {
 })
 
 describe('paths', () => {
-  const peer = (way: Peer['way']): Peer => ({ name: 'db', address: '100.64.0.2', way, region: 'nyc' })
+  const peer = (path: Peer['path']): Peer => ({ name: 'db', address: '100.64.0.2', path, via: 'nyc' })
   const open = { udp: true, hardNat: false }
   it.each([
     [open, [peer('direct'), peer('none')], ['paths']],
     [open, [], ['paths']],
-    [open, [peer('DERP')], ['paths.relayed']],
-    [{ udp: false, hardNat: false }, [peer('DERP')], ['paths.udpBlocked', 'paths.relayed']],
-    [{ udp: true, hardNat: true }, [peer('DERP'), peer('direct')], ['paths.hardNat', 'paths.relayed']],
+    [open, [peer('derp')], ['paths.relayed']],
+    [{ udp: false, hardNat: false }, [peer('derp')], ['paths.udpBlocked', 'paths.relayed']],
+    [{ udp: false, hardNat: false }, [peer('direct'), peer('derp')], ['paths.udpBlocked', 'paths.relayed']],
+    [{ udp: false, hardNat: false }, [], ['paths.udpBlocked']],
+    [{ udp: false, hardNat: false }, [peer('direct')], ['paths']],
+    [{ udp: true, hardNat: true }, [peer('derp'), peer('direct')], ['paths.hardNat', 'paths.relayed']],
     [{ udp: true, hardNat: true }, [peer('direct')], ['paths']],
   ])('%j, %j', (report, peers, expected) => {
     expect(ids(judgePaths(report, peers))).toEqual(expected)
@@ -122,7 +128,7 @@ describe('paths', () => {
 
   it('says who is relayed, and where to look', () => {
     const line = (report: typeof open) =>
-      judgePaths(report, [peer('DERP')])
+      judgePaths(report, [peer('derp')])
         .map(lineOf)
         .at(-1)
     expect(line(open)).toMatch(
@@ -182,6 +188,23 @@ describe('dns', () => {
   })
 })
 
+it.each([
+  [[], undefined, 'https://controlplane.tailscale.com'],
+  [['--login-server=https://a.example'], undefined, 'https://a.example'],
+  [[], { ServerURL: 'https://b.example' }, 'https://b.example'],
+  [[], {}, 'https://controlplane.tailscale.com'],
+])('with arguments %j and config file %j, the control server is %s', (args, content, expected) => {
+  const { settings } = readSettings({ TS_EXTRA_ARGS: args.join(' ') })
+  const bytes = Buffer.from(JSON.stringify({ version: 'alpha0', ...content }))
+  const file = content && parseDeviceConfigFile('cap-95.hujson', bytes)
+  expect(controlUrlOf({ settings, file })).toBe(expected)
+})
+
+it('shows no password of a URL', () => {
+  expect(shown('https://me:secret@a.example/x@y')).toBe('https://a.example/x@y')
+  expect(shown('https://a.example/x@y')).toBe('https://a.example/x@y')
+})
+
 it('compares the clock with that of a server', () => {
   const now = new Date('2026-11-30T12:00:00Z')
   const at = (seconds: number) => ({ status: 200, date: new Date(now.getTime() + seconds * 1000) })
@@ -206,14 +229,25 @@ it('names each part of mounted files that cannot be used', () => {
 it('tells what the running agent and tailscaled complain about', () => {
   const status = {
     checks: { login: { state: 'ok', reason: null }, forwarding: { state: 'failing', reason: 'nft failed' } },
-    firewall: null,
-    dns: null,
-    rejected: [],
-    node: { addresses: [] },
+    node: { addresses: [], keyExpiry: null },
     tailscaled: { health: ['no DERP home'], version: '1.102.5' },
   }
-  expect(judgeAgent({ status }).map(lineOf)).toEqual([
+  expect(judgeAgent({ status }, clock).map(lineOf)).toEqual([
     'error agent.failing: forwarding is failing: nft failed. docs/operations.md says for each check what to do.',
     'warning agent.health: tailscaled warns: no DERP home. As it says.',
   ])
+})
+
+it.each([
+  [null, ['agent']],
+  ['2026-12-08T12:00:00Z', ['agent']],
+  ['2026-12-06T12:00:00Z', ['agent.keyExpires']],
+  ['2026-11-29T12:00:00Z', ['agent.keyExpires']],
+])('of a key that expires at %s, it tells %j', (keyExpiry, expected) => {
+  const status = {
+    checks: {},
+    node: { addresses: ['100.64.0.1'], keyExpiry },
+    tailscaled: { health: [], version: null },
+  }
+  expect(ids(judgeAgent({ status }, clock))).toEqual(expected)
 })

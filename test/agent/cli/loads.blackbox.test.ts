@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { run } from '../../lab/run.ts'
 import { bundle } from '../proxy.ts'
@@ -37,6 +40,13 @@ test('kubeconfig reads YAML, which nothing else does, and loads no HTTP client',
   expect(modules).toContain(yaml)
   expect(modules).not.toEqual(expect.arrayContaining([expect.stringMatching(/^node:(?:http|net|tls)/)]))
   expect(await loads()).not.toContain(yaml)
+})
+
+test('a command whose reader has gone away ends as if it had been read', async () => {
+  const child = spawn(process.execPath, [bundle, 'help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  expect([said, code]).toEqual(['', 0])
 })
 
 test('the agent loads more', async () => {

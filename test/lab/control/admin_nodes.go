@@ -79,6 +79,7 @@ type nodePatch struct {
 	Routes      *[]string           `json:"routes"`
 	CertDomains *[]string           `json:"certDomains"`
 	Expired     *bool               `json:"expired"`
+	KeyExpiry   *time.Time          `json:"keyExpiry"`
 	Approved    *bool               `json:"approved"`
 	Addresses   *[]netip.Addr       `json:"addresses"`
 	Families    *families           `json:"families"`
@@ -139,6 +140,10 @@ func (t *tailnet) patchLocked(n *node, p *nodePatch, now time.Time) (changed []s
 			next.expiry = now.Add(-time.Second).Truncate(time.Second)
 		}
 		note("expired", *p.Expired)
+	}
+	if p.KeyExpiry != nil {
+		next.expiry = p.KeyExpiry.Truncate(time.Second)
+		note("keyExpiry", next.expiry)
 	}
 	if p.Approved != nil {
 		next.approved = *p.Approved

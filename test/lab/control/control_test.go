@@ -145,6 +145,10 @@ func TestRekeyKeepsNode(t *testing.T) {
 	if r := n.join(a, "a", k); !r.NodeKeyExpired {
 		t.Fatalf("expired node: %+v", r)
 	}
+	const later = "2099-01-01T00:00:00Z"
+	if got := n.call(200, "PATCH", "/nodes/a", `{"keyExpiry":"`+later+`"}`); got["keyExpiry"] != later || got["expired"] != false {
+		t.Errorf("a key that expires later: %v", got)
+	}
 	old := a.k
 	a.k = key.NewNode().Public()
 	n.mustJoin(a, "a", k)
