@@ -22,10 +22,7 @@ export function headOf(url: string, { trust, ca, signal }: Options): Promise<Hea
     const outgoing = url.startsWith('https:')
       ? encrypted(url, { ...options, rejectUnauthorized: trust, ...(ca !== undefined && { ca }) })
       : plain(url, options)
-    const timer = setTimeout(
-      () => outgoing.destroy(new Error(`no answer within ${longest / 1000} s`)),
-      longest,
-    )
+    const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${longest / 1000} s`)), longest)
     outgoing.on('close', () => clearTimeout(timer))
     outgoing.on('error', reject)
     outgoing.on('response', (answer) => {

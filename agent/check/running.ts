@@ -21,7 +21,8 @@ export const running = declareFindings('agent', {
   keyExpires: {
     level: 'warning',
     text: 'the key of the node expires at {at}',
-    remedy: 'Give the node a tag, since tagged nodes have keys that do not expire, or disable key expiry for it in the admin console.',
+    remedy:
+      'Give the node a tag, since tagged nodes have keys that do not expire, or disable key expiry for it in the admin console.',
     meaning:
       'Told from a week before on. Then nobody reaches the node until it logs in again, which the agent does by itself only with an auth key that is still good.',
   },

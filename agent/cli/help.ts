@@ -23,7 +23,13 @@ ${settings()}`
 
 /** One command. */
 export function helpOf(name: CommandName): string {
-  const { summary, flags, words, settings: takesSettings, positionals = words === undefined ? [] : [words.join('|')] }: Command = commands[name]
+  const {
+    summary,
+    flags,
+    words,
+    settings: takesSettings,
+    positionals = words === undefined ? [] : [words.join('|')],
+  }: Command = commands[name]
   if (name === 'run') return `Usage: culvert [run] [FLAG…]\n\n${settings()}`
   const rows = Object.entries(flags).map(([flag, { type, summary: what }]): [string, string] => [
     type === 'boolean' ? `--${flag}` : `--${flag}=VALUE`,
@@ -31,7 +37,8 @@ export function helpOf(name: CommandName): string {
   ])
   const own = rows.length === 0 ? '' : `\nFlags:\n${list(rows)}`
   const usage = [`culvert ${name}`, ...positionals, ...rows.map(([flag]) => `[${flag}]`)]
-  const others = takesSettings === true ? '\nAlso the flags of `culvert run` with which the agent will be started.\n' : ''
+  const others =
+    takesSettings === true ? '\nAlso the flags of `culvert run` with which the agent will be started.\n' : ''
   return `Usage: ${usage.join(' ')}\n\n${summary}\n${own}${others}`
 }
 

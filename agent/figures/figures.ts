@@ -10,7 +10,7 @@ export type Figures = {
   /** Undefined where rules forward nothing. */
   readonly traffic?: TrafficFigures | undefined
   /** Undefined if there is no target in the tailnet, or tailscaled does not say. */
-  readonly peers?: readonly PeerPath[] | undefined
+  readonly peers?: readonly Omit<PeerPath, 'addresses' | 'routes'>[] | undefined
   readonly udpErrors?: UdpErrors
 }
 

@@ -11,7 +11,13 @@ async function pathsOf(
   tailnet: object = {},
 ) {
   const all = Object.entries(peers).map(([name, fields]) => [`nodekey:${name}`, { DNSName: name, ...fields }])
-  const answer = { Version: '1', Self: { DNSName: 'self.' }, Peer: Object.fromEntries(all), User: { 1: {} }, ...tailnet }
+  const answer = {
+    Version: '1',
+    Self: { DNSName: 'self.' },
+    Peer: Object.fromEntries(all),
+    User: { 1: {} },
+    ...tailnet,
+  }
   const text = Buffer.from(JSON.stringify(answer))
   const stream = async () =>
     (async function* () {
@@ -73,15 +79,18 @@ it('a peer has its addresses and routes, and the tailnet has MagicDNS or not', a
   expect((await pathsOf({}, undefined, { Peer: null })).magicDns).toBeUndefined()
 })
 
-it.each(['', '[', '{"Peer":{"a":{"DNSName":7}}}', '{"Peer":{"a":{"DNSName":"b","Active":"yes"}}}', '{"CurrentTailnet":7}'])(
-  'an answer such as %j is an error',
-  async (text) => {
-    const stream = async () =>
-      (async function* () {
-        yield Buffer.from(text)
-      })()
-    await expect(getPaths({ stream }, () => true, new AbortController().signal, 60_000)).rejects.toMatchObject({
-      code: 'localapi',
-    })
-  },
-)
+it.each([
+  '',
+  '[',
+  '{"Peer":{"a":{"DNSName":7}}}',
+  '{"Peer":{"a":{"DNSName":"b","Active":"yes"}}}',
+  '{"CurrentTailnet":7}',
+])('an answer such as %j is an error', async (text) => {
+  const stream = async () =>
+    (async function* () {
+      yield Buffer.from(text)
+    })()
+  await expect(getPaths({ stream }, () => true, new AbortController().signal, 60_000)).rejects.toMatchObject({
+    code: 'localapi',
+  })
+})

@@ -18,7 +18,6 @@ const group = {
 }
 const peers = peersOf(aPeer('db.lab.ts.net.', ['100.64.0.9']))
 const tailnet = (known: Peers) => ({ ...aWorld().tailnet, peers: known })
-const aPath = { addresses: [], routes: [] }
 const shown = (world: ReturnType<typeof aWorld>, figures: Figures = {}): string => {
   const status = statusView(world, { version: '1.2.3', since: () => undefined, now: new Date(0), figures })
   return renderStatus(JSON.parse(JSON.stringify(status)) as StatusAnswer)
@@ -111,7 +110,7 @@ it('shows what tailscaled warns about, and nothing in it that controls a termina
   const { tailnet: before } = aWorld()
   const health = new Map([['x', 'DERP \u001b[2Jis away\nculvert 1.2.3: ready']])
   const path = { path: 'derp', via: 'f\u009bra', lastHandshake: undefined } as const
-  const text = shown(aWorld({ tailnet: { ...before, health } }), { peers: [{ ...aPath, ...path, name: 'db\u202e.' }] })
+  const text = shown(aWorld({ tailnet: { ...before, health } }), { peers: [{ ...path, name: 'db\u202e.' }] })
   expect(text).toContain('\n  ! it warns: DERP \\u001b[2Jis away\\u000aculvert 1.2.3: ready\n')
   expect(text).toContain('\npeer db\\u202e.: derp by f\\u009bra, no handshake yet\n')
 })
@@ -122,8 +121,8 @@ it('shows how targets are reached, when the key expires, and dropped datagrams',
   const at = new Date(1000)
   const text = shown(aWorld({ tailnet: { ...before, self } }), {
     peers: [
-      { ...aPath, name: 'db.', path: 'derp', via: 'fra', lastHandshake: at },
-      { ...aPath, name: 'web.', path: 'none', via: undefined, lastHandshake: undefined },
+      { name: 'db.', path: 'derp', via: 'fra', lastHandshake: at },
+      { name: 'web.', path: 'none', via: undefined, lastHandshake: undefined },
     ],
     udpErrors: { 4: { 'receive-buffer': 7, 'send-buffer': 0, checksum: 0 } },
   })
