@@ -13,8 +13,7 @@ export const config = declareFindings('config', {
   settings: {
     level: 'error',
     text: '{problem}',
-    meaning:
-      'The agent would end with this at its start. A running agent that was started with it goes on with a config file that was good.',
+    meaning: 'The agent would end with this at its start. A running agent goes on with its last good config file.',
   },
   warning: { level: 'warning', text: '{problem}', meaning: 'The agent logs the same at its start.' },
   rejected: {
