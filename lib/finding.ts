@@ -45,4 +45,4 @@ export const hasErrors = (findings: readonly Finding[]): boolean => findings.som
 
 /** One line; what comes from the cluster cannot break it. */
 export const lineOf = ({ check, level, message, remedy }: Finding): string =>
-  `${level} ${check}: ${readable([message, remedy].filter(Boolean).join('. '))}`
+  `${level} ${check}: ${readable(remedy === undefined ? message : `${message.replace(/\.$/, '')}. ${remedy}`)}`

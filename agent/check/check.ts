@@ -88,6 +88,7 @@ async function lookAround(
 ): Promise<readonly Finding[]> {
   const api = localApi(settings.socket)
   let tailnet: Promise<Paths> | undefined
+  const programs: Promise<unknown>[] = []
   const looking: Looking = {
     settings,
     env,
@@ -98,7 +99,11 @@ async function lookAround(
     transfer,
     signal,
     tailnet: () => (tailnet ??= pathsThatMatter(looking)),
-    run: (program, args, options) => runCommand(program, args, { timeoutMs: longestProgram, ...options }),
+    run: (program, args, options) => {
+      const printed = runCommand(program, args, { timeoutMs: longestProgram, ...options })
+      programs.push(printed.catch(() => {}))
+      return printed
+    },
   }
   const found = await Promise.all(
     areas.map(async ([name, look]) => {
@@ -106,6 +111,8 @@ async function lookAround(
       return 'value' in fact ? fact.value : [failed('unknown', name, fact.error, 'not known: ')]
     }),
   )
+  // None outlives the check, also where nobody waits for it any more.
+  await Promise.all(programs)
   return found.flat()
 }
 

@@ -54,6 +54,9 @@ export const clock = declareFindings('clock', {
 /** From where on certificates and tokens fail, in seconds. */
 const bearable = 60
 
+/** What tailscaled asks for first, without having logged in. */
+const key = `/key?v=${capabilityVersion}`
+
 const tailscales = 'https://controlplane.tailscale.com'
 
 /** Where the control server is: as tailscaled says, or as the settings do. */
@@ -70,12 +73,12 @@ export const lookAtControl: Look = async (looking) => {
   const url = await controlUrl(looking)
   const ask = async (path: string, base: string, trust: boolean) => headOf(new URL(path, base).href, { trust, signal })
   const [asked, untrusted, api] = await Promise.all([
-    ask(`/key?v=${capabilityVersion}`, url, true).then(
+    ask(key, url, true).then(
       ({ status }) => (status === 200 ? undefined : { problem: `the status of its answer is ${status}` }),
       (problem: unknown) => ({ problem }),
     ),
     // Where the certificate does not count, since the clock may be the reason.
-    ask('/', url, false).catch(() => undefined),
+    ask(key, url, false).catch(() => undefined),
     settings.inKubernetes ? ask('/version', apiUrl(settings), false).catch(() => undefined) : undefined,
   ])
   const reached =

@@ -47,6 +47,8 @@ export const paths = declareFindings('paths', {
 const most = 8
 const pings = 5
 const pingMs = 2000
+/** How long tailscale may look at the network, in ms: where nothing answers, five seconds or so. */
+const longest = 25_000
 
 const reportSchema = z.object({
   UDP: optional(z.boolean()),
@@ -57,7 +59,7 @@ export const lookAtPaths: Look = async (looking) => {
   if (looking.agent === undefined) return [paths.notUsed()]
   const { run, settings, signal } = looking
   const [report, peers] = await Promise.all([
-    run('tailscale', [`--socket=${settings.socket}`, 'netcheck', '--format=json'], { timeoutMs: 40_000 }),
+    run('tailscale', [`--socket=${settings.socket}`, 'netcheck', '--format=json'], { timeoutMs: longest }),
     peersOf(looking),
   ])
   signal.throwIfAborted()

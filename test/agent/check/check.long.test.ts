@@ -92,6 +92,7 @@ it('tells all else where tailscaled hangs', async () => {
   await proxy.host.exec(['kill', '-STOP', String(tailscaled.pid)])
   await proxy.until(({ notReady }) => notReady.join().includes('tailscaled does not answer'))
   const checked = await checkOf(proxy)
+  expect((await proxy.host.exec(['ps', '-eo', 'args='])).stdout).not.toContain('netcheck')
   await proxy.host.exec(['kill', '-CONT', String(tailscaled.pid)])
   expect(wrong(checked)).toEqual(['agent.failing'])
   expect(messages(checked, 'paths')).toMatch(/^not known: /)

@@ -197,11 +197,11 @@ it('tells what the running agent and tailscaled complain about', () => {
   const status = {
     checks: { login: { state: 'ok', reason: null }, forwarding: { state: 'failing', reason: 'nft failed' } },
     node: { addresses: [], keyExpiry: null },
-    tailscaled: { health: ['no DERP home'], version: '1.102.5' },
+    tailscaled: { health: ['Please wait.'], version: '1.102.5' },
   }
   expect(judgeAgent({ status }, clock).map(lineOf)).toEqual([
     'error agent.failing: forwarding is failing: nft failed. docs/operations.md says for each check what to do.',
-    'warning agent.health: tailscaled warns: no DERP home. As it says.',
+    'warning agent.health: tailscaled warns: Please wait. As it says.',
   ])
 })
 
