@@ -29,7 +29,7 @@ const maxBytes = 4 * 1024 * 1024
 
 const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory'
 
-export const lookAtAcme: Look = async ({ settings, env, signal }) => {
+export const lookAtAcme: Look = async ({ settings, env, clock, signal }) => {
   const { certShare, requestsCertificate, serveConfigFile } = settings
   const requests = certShare !== 'ro' && (requestsCertificate || certShare === 'rw' || serveConfigFile !== undefined)
   if (!requests) return [acme.ok({ what: 'no certificates are requested here' })]
@@ -41,7 +41,7 @@ export const lookAtAcme: Look = async ({ settings, env, signal }) => {
     // As tailscaled does.
     const file = env['SSL_CERT_FILE']
     const ca = file ? (await readSmallFile(file, maxBytes)).toString() : undefined
-    const { status } = await headOf(url, { trust: true, ca, signal })
+    const { status } = await headOf(url, { trust: true, ca, clock, signal })
     if (status === 200) return [acme.ok({ what: `${new URL(url).host} answers` })]
     return unreachable(`the status of its answer is ${status}`)
   } catch (problem) {

@@ -71,7 +71,8 @@ export const controlUrlOf = ({ file, settings: { up } }: Pick<Looking, 'file' | 
 export const lookAtControl: Look = async (looking) => {
   const { env, settings, signal } = looking
   const url = await controlUrl(looking)
-  const ask = async (path: string, base: string, trust: boolean) => headOf(new URL(path, base).href, { trust, signal })
+  const ask = async (path: string, base: string, trust: boolean) =>
+    headOf(new URL(path, base).href, { trust, clock: looking.clock, signal })
   const [asked, untrusted, api] = await Promise.all([
     ask(key, url, true).then(
       ({ status }) => (status === 200 ? undefined : { problem: `the status of its answer is ${status}` }),

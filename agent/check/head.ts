@@ -1,5 +1,6 @@
 import { request as plain } from 'node:http'
 import { request as encrypted } from 'node:https'
+import type { Clock } from '../../lib/clock.ts'
 
 /** What is needed of an answer. */
 export type Head = { readonly status: number; readonly date: Date | undefined }
@@ -12,18 +13,20 @@ type Options = {
   readonly trust: boolean
   /** The authorities to trust, PEM, instead of Node’s. */
   readonly ca?: string | undefined
+  readonly clock: Clock
   readonly signal: AbortSignal
 }
 
 /** Asks for a URL, without credentials, and reads the head of the answer. Rejects if there is none in time. */
-export function headOf(url: string, { trust, ca, signal }: Options): Promise<Head> {
+export function headOf(url: string, { trust, ca, clock, signal }: Options): Promise<Head> {
   return new Promise((resolve, reject) => {
     const options = { method: 'GET', agent: false, signal } as const
     const outgoing = url.startsWith('https:')
       ? encrypted(url, { ...options, rejectUnauthorized: trust, ...(ca !== undefined && { ca }) })
       : plain(url, options)
-    const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${longest / 1000} s`)), longest)
-    outgoing.on('close', () => clearTimeout(timer))
+    const over = new AbortController()
+    clock.after(longest, over.signal, () => outgoing.destroy(new Error(`no answer within ${longest / 1000} s`)))
+    outgoing.on('close', () => over.abort())
     outgoing.on('error', reject)
     outgoing.on('response', (answer) => {
       const date = new Date(answer.headers.date ?? '')
