@@ -85,7 +85,7 @@ describe('before the start', () => {
   it('says what is wrong with settings with which no agent starts', async () => {
     const checked = await check({ TS_DEST_IP: '10.0.0' })
     expect([checked.code, wrong(checked)]).toEqual([1, ['config.settings']])
-    const withFlags = await check({ DEST_IP: '10.0.0.9' }, [], ['--dest-ip=10.0.0'])
+    const withFlags = await check({ TS_TAGS: 'tag:x' }, [], ['--dest-ip=10.0.0'])
     expect(wrong(withFlags)).toEqual(['config.warning', 'config.settings'])
     expect(messages(withFlags, 'config.settings')).toContain('--dest-ip')
   })
