@@ -30,6 +30,8 @@ export class Cluster extends Kubectl {
   readonly #record: BedRecord
   readonly #programs: readonly string[]
   readonly #pods: Host[] = []
+  /** By node and archive. */
+  readonly #imported = new Map<string, Promise<unknown>>()
 
   constructor(record: BedRecord, programs: Programs<'cluster'>, direct = false) {
     super(record, programs, direct)
@@ -112,10 +114,16 @@ export class Cluster extends Kubectl {
     return snapshotOf(this.component('etcd'), this.component('kube-apiserver'), directory)
   }
 
-  /** Imports an image, an archive on this side, into nodes: all when left out. */
+  /** Imports an image, an archive on this side, into nodes: all when left out. Those that have it from here keep it. */
   async importImage(archive: string, nodes = [...this.#nodes.keys()]): Promise<void> {
     const argv = ['ctr', '--namespace=k8s.io', 'images', 'import', '-']
-    await Promise.all(nodes.map((name) => this.node(name).exec(argv, { inputFile: archive })))
+    const imported = nodes.map((name) => {
+      const key = `${name} ${archive}`
+      const importing = this.#imported.get(key) ?? this.node(name).exec(argv, { inputFile: archive })
+      this.#imported.set(key, importing)
+      return importing
+    })
+    await Promise.all(imported)
   }
 
   /** Gives a host the files of a service account, in the same place as in a Pod. */

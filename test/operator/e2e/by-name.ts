@@ -39,12 +39,16 @@ export class ByName {
     const asked = ways.filter(
       ({ family, protocol }) => (some.family ?? family) === family && (some.protocol ?? protocol) === protocol,
     )
+    let known = await this.resolved('default')
     for (const client of this.#clients) {
       for (const { family, protocol } of asked) {
-        // Anew each time: a Pod that is about to be replaced takes its address with it.
         const once = async () => {
-          const to = (await this.resolved('default')).find((one) => one.includes(':') === (family === 'v6'))
-          return to === undefined ? 'no address' : ask(client, { to, protocol, patience: 5000 }).catch(String)
+          const to = known.find((one) => one.includes(':') === (family === 'v6'))
+          const answer = to === undefined ? to : await ask(client, { to, protocol, patience: 5000 }).catch(String)
+          if (typeof answer === 'object' && answer.host === host) return answer
+          // A Pod that is about to be replaced takes its address with it.
+          known = await this.resolved('default')
+          return answer
         }
         await expect.poll(once, { message: `${protocol}, ${family}` }).toMatchObject({ host })
       }

@@ -11,6 +11,7 @@ import { projectRoot } from '../../lab/paths.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { readYaml } from '../../users/readers/yaml.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
+import { oftenAsked } from './install.ts'
 import { printProxiesOnFailure } from './nothing-left.ts'
 
 const hosts = {
@@ -190,6 +191,11 @@ function proxyClass(name: string, env: Readonly<Record<string, string>>, image?:
     apiVersion: 'tailscale.com/v1alpha1',
     kind: 'ProxyClass',
     metadata: { name, ...(image !== undefined && { annotations: { 'culvert/agent': 'upstream' } }) },
-    spec: { statefulSet: { pod: { tailscaleContainer: container, tailscaleInitContainer: init } } },
+    spec: {
+      statefulSet: {
+        pod: { tailscaleContainer: container, tailscaleInitContainer: init },
+        ...(image === undefined && { template: { spec: { containers: [oftenAsked] } } }),
+      },
+    },
   }
 }

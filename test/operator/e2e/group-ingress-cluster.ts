@@ -15,7 +15,7 @@ import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { readYaml } from '../../users/readers/yaml.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
 import { authorityClass } from './install.ts'
-import { printProxiesOnFailure } from './nothing-left.ts'
+import { all, made, printProxiesOnFailure } from './nothing-left.ts'
 
 /** Two clients, so that each replica has one. */
 const hosts = {
@@ -53,6 +53,8 @@ type Protocols = readonly ('tcp' | 'udp')[]
 type Options = Pick<ClusterSpec, 'ipv4' | 'ipv6'> & {
   /** A bed whose tailnet it shares, instead of one of its own; its Pods then have the name `db-2`. */
   readonly tailnet?: Bed
+  /** Agents wait no longer than tests need, as for clients to leave a replica that ends. */
+  readonly shortWaits?: boolean
 }
 
 /** The site `wiki` and the echo server `db`, which the manifests of the docs page make reachable; and two clients. */
@@ -67,7 +69,7 @@ export class GroupIngressCluster implements AsyncDisposable {
     this.operator = operator
   }
 
-  static async start({ tailnet, ...families }: Options = {}): Promise<GroupIngressCluster> {
+  static async start({ tailnet, shortWaits = false, ...families }: Options = {}): Promise<GroupIngressCluster> {
     const [bed, image] = await Promise.all([
       tailnet === undefined
         ? startBed({ acme: true, hosts, cluster: { nodes: 2, ...families } })
@@ -85,7 +87,7 @@ export class GroupIngressCluster implements AsyncDisposable {
       installOperator(bed),
       control.putApi({ autoApproveServices: true }),
     ])
-    await cluster.apply(...(await authorityClass(bed, 'lab')), ...siteObjects('wiki'), {
+    await cluster.apply(...(await authorityClass(bed, 'lab', shortWaits ? { CULVERT_TEST_SHORT_WAITS: 'true' } : {})), ...siteObjects('wiki'), {
       ...pod!,
       spec: { ...spec, containers },
     })
@@ -129,6 +131,27 @@ export class GroupIngressCluster implements AsyncDisposable {
     const revisions = async () =>
       (await this.bed.cluster.list<Labelled>('pods', namespace)).map(({ metadata }) => metadata.labels?.['revision'])
     await expect.poll(async () => new Set(await revisions())).toEqual(new Set([value]))
+  }
+
+  /** Sets the replicas of the group `ingress`, and waits until they serve. */
+  async scale(replicas: number): Promise<void> {
+    const patch = JSON.stringify({ spec: { replicas } })
+    await this.bed.cluster.kubectl(['patch', 'proxygroup', 'ingress', '--type=merge', `--patch=${patch}`])
+    await this.serving(replicas)
+  }
+
+  /** Waits until so many replicas host both, and the tailnet has it so. */
+  async serving(replicas: number): Promise<void> {
+    await expect.poll(() => this.condition('db')).toContain(`${replicas}/${replicas} proxy backends`)
+    await this.hosted(replicas)
+  }
+
+  /** Waits until the tailnet has so many hosts for both. */
+  async hosted(count: number): Promise<void> {
+    for (const service of ['svc:db', 'svc:wiki']) {
+      const hosts = async () => (await this.bed.control.service(service)).hosts
+      await expect.poll(async () => (await hosts()).filter(({ state }) => state === 'serving').length).toBe(count)
+    }
   }
 
   async annotate(kind: string, name: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
@@ -212,11 +235,7 @@ export class GroupIngressCluster implements AsyncDisposable {
 
   /** What the operator has made, besides what is named after its groups. */
   async made(): Promise<readonly string[]> {
-    const kinds =
-      'services,configmaps,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods,poddisruptionbudgets'
-    const where = [`--namespace=${namespace}`, '--selector=tailscale.com/managed=true', '--output=name']
-    const { stdout } = await this.bed.cluster.kubectl(['get', kinds, ...where])
-    return stdout.split('\n').filter((line) => line !== '')
+    return made(this.bed, `${all},configmaps,poddisruptionbudgets`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { killAgain, type Outage } from '../../e2e/ingress-load.ts'
 import { soakTimes as times } from '../../e2e/rollout.ts'
 import { kubectlEnv, makeApiGroup, servingApi } from './api-group.ts'
+import { testApiProxy } from './api-proxy.ts'
 import { GroupIngressCluster } from './group-ingress-cluster.ts'
 import { expectExplained, expectWatched, KubectlLoad } from './kubectl-load.ts'
 
@@ -72,3 +73,5 @@ test(`of ${times} replicas that are killed, each is missed only until it is back
   expectExplained(loads, outages)
   expect(here.operator.errors).toEqual([])
 })
+
+testApiProxy(() => here, true)

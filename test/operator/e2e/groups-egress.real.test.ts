@@ -22,15 +22,8 @@ const allReady = 'True ReadyToRouteTraffic: 3 of 3 replicas forward to db.lab.ts
 type Slice = { readonly endpoints: readonly unknown[] | null; readonly ports: readonly { readonly port: number }[] }
 /** How many Pods each EndpointSlice of a Service has; with `ports`, of those that have so many. */
 async function endpoints(name: string, ports?: number): Promise<number[]> {
-  const selector = `--selector=tailscale.com/parent-resource=${name}`
-  const { stdout } = await egress.bed.cluster.kubectl([
-    'get',
-    'endpointslices',
-    `--namespace=${namespace}`,
-    selector,
-    '--output=json',
-  ])
-  return (JSON.parse(stdout) as { items: Slice[] }).items
+  const selector = `tailscale.com/parent-resource=${name}`
+  return (await egress.bed.cluster.list<Slice>('endpointslices', namespace, { selector }))
     .filter((slice) => slice.ports.length === (ports ?? slice.ports.length))
     .map(({ endpoints: all }) => all?.length ?? 0)
 }

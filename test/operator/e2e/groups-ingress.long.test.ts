@@ -13,48 +13,28 @@ beforeAll(async () => {
 afterAll(() => here[Symbol.asyncDispose]())
 beforeEach(() => here.printLogsOnFailure())
 
-async function scale(replicas: number): Promise<void> {
-  const patch = JSON.stringify({ spec: { replicas } })
-  await here.bed.cluster.kubectl(['patch', 'proxygroup', 'ingress', '--type=merge', `--patch=${patch}`])
-  await serving(replicas)
-}
-
-/** Waits until so many replicas host both, and the tailnet has it so. */
-async function serving(replicas: number): Promise<void> {
-  await expect.poll(() => here.condition('db')).toContain(`${replicas}/${replicas} proxy backends`)
-  await hosted(replicas)
-}
-
-/** Waits until the tailnet has so many hosts for both. */
-async function hosted(count: number): Promise<void> {
-  for (const service of ['svc:db', 'svc:wiki']) {
-    const hosts = async () => (await here.bed.control.service(service)).hosts.filter(({ state }) => state === 'serving')
-    await expect.poll(async () => (await hosts()).length).toBe(count)
-  }
-}
-
 test(`in ${times} rollouts of three replicas no new connection fails`, async () => {
-  await scale(3)
+  await here.scale(3)
   await here.rolledOut('ingress')
   await here.underLoad(async () => {
     for (let time = 1; time <= times; time += 1) {
       await here.relabel(`r${time}`)
       await here.rolledOut('ingress')
-      await serving(3)
+      await here.serving(3)
     }
   })
 })
 
 test('with one replica, five, and one again, no new connection fails', async () => {
   await here.underLoad(async () => {
-    for (const replicas of [1, 5, 1, 2]) await scale(replicas)
+    for (const replicas of [1, 5, 1, 2]) await here.scale(replicas)
   })
 })
 
 test('while a node is drained, no new connection fails', async () => {
   await here.underLoad(async () => {
     await drain(here.bed.cluster, 'node2', 'ingress')
-    await serving(2)
+    await here.serving(2)
     await here.bed.cluster.kubectl(['uncordon', 'node2'])
   })
   const { stdout } = await here.bed.cluster.kubectl(['get', 'pods', `--namespace=${namespace}`, '--output=name'])
@@ -63,11 +43,11 @@ test('while a node is drained, no new connection fails', async () => {
 
 test(`of ${times} replicas that are killed, each loses connections only until it is back`, async () => {
   const names = ['ingress-0', 'ingress-1', 'ingress-2']
-  await scale(3)
+  await here.scale(3)
   let outages: readonly Outage[] = []
   const reports = await here.load(
     async () => {
-      outages = await killAgain(here.bed.cluster, names, times, () => serving(3))
+      outages = await killAgain(here.bed.cluster, names, times, () => here.serving(3))
     },
     { patience: answersWithin, retries: 0 },
   )
@@ -79,7 +59,7 @@ test(`of ${times} replicas that are killed, each loses connections only until it
 async function join(second: GroupIngressCluster): Promise<number> {
   const [group, ...users] = examplesOf('operator-ingress-group.md')
   await second.bed.cluster.apply({ ...group!, spec: { type: 'ingress', replicas: 1 } }, ...users)
-  await hosted(2)
+  await here.hosted(2)
   const [to] = (await here.bed.control.service('svc:db')).addresses
   const answering = async () => {
     const once = (client: Host) => ask(client, { to, port: 5432, protocol: 'tcp', patience: 5000 })
@@ -93,12 +73,12 @@ async function join(second: GroupIngressCluster): Promise<number> {
 
 describe('a second cluster, with a replica of its own beside the one of the first,', () => {
   test('comes and goes, and no new connection fails', async () => {
-    await scale(1)
+    await here.scale(1)
     await using second = await GroupIngressCluster.start({ tailnet: here.bed })
     await here.underLoad(async () => {
       await join(second)
       await second.bed.cluster.kubectl(['delete', 'ingress/wiki', 'service/db', '--timeout=600s'])
-      await serving(1)
+      await here.serving(1)
     })
     await second.bed.cluster.kubectl(['delete', 'proxygroup/ingress', '--timeout=600s'])
     expect(await second.made()).toEqual([])
@@ -115,7 +95,7 @@ describe('a second cluster, with a replica of its own beside the one of the firs
         outage.from = Date.now()
         // All at once, without a word from its agents: their connections end.
         await second.bed.down()
-        await serving(1)
+        await here.serving(1)
         await here.reachable(['tcp'])
         outage.to = Date.now()
       },

@@ -40,12 +40,19 @@ const imageOf = ({ reference }: Image) => {
 export const authAccount = (): Promise<KubeObject[]> =>
   render('--set-string=apiServerProxyConfig.mode=true', '--show-only=templates/apiserver.yaml')
 
-/** A ProxyClass whose proxies get certificates from the bed's authority, and what it needs. */
-export async function authorityClass(bed: Bed, name: string): Promise<KubeObject[]> {
+/** Has kubelet ask every other second whether a proxy is ready: tests would wait for its next look. */
+export const oftenAsked = { name: 'tailscale', readinessProbe: { periodSeconds: 2 } } as const
+
+/** A ProxyClass whose proxies get certificates from the bed's authority and have `more` variables, and what it needs. */
+export async function authorityClass(
+  bed: Bed,
+  name: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<KubeObject[]> {
   const { objects, env, mounts } = authorityObjects(await bed.acme.trust())
   const container = {
-    name: 'tailscale',
-    env: Object.entries(env).map(([variable, value]) => ({ name: variable, value })),
+    ...oftenAsked,
+    env: Object.entries({ ...env, ...more }).map(([variable, value]) => ({ name: variable, value })),
     volumeMounts: mounts.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })),
   }
   const template = { spec: { containers: [container], volumes: mounts.map(({ volume }) => volume) } }

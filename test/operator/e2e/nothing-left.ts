@@ -2,7 +2,8 @@ import { expect, onTestFailed } from 'vitest'
 import type { Bed } from '../../lab/bed.ts'
 import { namespace, type OperatorProcess } from '../operator-process.ts'
 
-const all = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods,networkpolicies'
+/** The kinds of which the operator makes objects for what stands alone. */
+export const all = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods,networkpolicies'
 
 /** What the operator has made in the cluster, as `kind/name`. */
 export async function made({ cluster }: Bed, kinds = all): Promise<readonly string[]> {
