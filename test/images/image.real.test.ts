@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { tailscaleVersion } from '../../wire/capability-version.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readArchive, type ImageConfig } from '../lab/images/archive.ts'
@@ -17,7 +17,7 @@ let root: string
 beforeAll(async () => {
   image = await buildImage()
   config = (await readArchive(image.archive)).config
-  files = await Unpacked.of(image.reference)
+  files = await Unpacked.of(image.digest)
   root = files.root
 })
 afterAll(() => files[Symbol.asyncDispose]())
@@ -118,9 +118,4 @@ test('its labels describe it, and it runs the agent', async () => {
   expect(config.config.Cmd ?? []).toEqual([])
   expect(config.config.Healthcheck?.Test).toEqual(['CMD', '/usr/local/lib/culvert/healthcheck'])
   expect(config.architecture).toBe(ownArch)
-})
-
-test('a build without changes gives the same image', async () => {
-  vi.stubEnv('CULVERT_TEST_IMAGES', '')
-  expect(await buildImage()).toEqual(image)
 })

@@ -39,7 +39,7 @@ test.each([
     const shared = layers.filter((layer) => agent.layers.includes(layer))
     expect(layers.slice(0, shared.length)).toEqual(shared)
 
-    await using files = await Unpacked.of(image.reference)
+    await using files = await Unpacked.of(image.digest)
     const ran = await files.run(['/usr/local/bin/node', program])
     expect(ran.stderr).toContain(says)
     expect(ran.exitCode).toBe(exitCode)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { type Bed, startBed } from '../../lab/bed.ts'
+import { ask, startEcho } from '../../lab/traffic/traffic.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { bundle, defaults, Proxy } from '../proxy.ts'
 import { checkOf, isWell, messages, read, startSink, whileDropping, wrong } from './checked.ts'
@@ -7,6 +8,7 @@ import { checkOf, isWell, messages, read, startSink, whileDropping, wrong } from
 let bed: Bed<'client' | 'proxy' | 'backend'>
 beforeAll(async () => {
   bed = await startBed()
+  await startEcho(bed.host('backend'))
   await startSink(bed.host('client'), 5201)
 })
 afterAll(() => bed.down())
@@ -39,6 +41,29 @@ it('finds routes of the tailnet that lead there what belongs to the cluster, onc
   await expect
     .poll(async () => messages(await checkOf(proxy), 'overlap.routes'))
     .toMatch(/the backend \(10\.98\.0\.11\) by 10\.98\.0\.0\/24 of client\.lab\.ts\.net/)
+})
+
+it('finds long packets that are lost on the way, and what that makes of transfers', async () => {
+  const env = { TS_DEST_IP: '10.98.0.11,fd98::11', TS_AUTHKEY: await bed.authKey() }
+  await using proxy = await Proxy.ready(bed, env)
+  await proxy.until(isWell)
+  // Only peers with which packets are exchanged are looked at.
+  await ask(bed.host('client'), { to: (await proxy.own()).v4, protocol: 'tcp' })
+  const [address = ''] = (await bed.control.node('client')).addresses
+  const faults = [
+    [bed.host('backend'), 'prerouting', 'meta length > 1400'],
+    [bed.host('client'), 'prerouting', 'meta l4proto udp meta length > 1300'],
+  ] as const
+  await whileDropping(faults, async () => {
+    const checked = await checkOf(proxy, `--transfer=${address.split('/')[0]}:5201`)
+    expect(wrong(checked)).toEqual(['mtu.blackHole', 'mtu.peer', 'offload.collapsed'])
+    const hole = messages(checked, 'mtu.blackHole')
+    for (const to of ['10.98.0.11', 'fd98::11'])
+      expect(hole).toContain(`packets to ${to} are lost if they have more than 1400 `)
+    expect(messages(checked, 'mtu.peer')).toMatch(
+      /^tailscaled’s packets of 1340 bytes do not reach client\.lab\.ts\.net/,
+    )
+  })
 })
 
 it('ends where servers and programs hang, says which, and leaves no program behind', async () => {

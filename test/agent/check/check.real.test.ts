@@ -166,24 +166,6 @@ describe('beside the running agent', () => {
     expect(await tables()).toContain('culvert')
   })
 
-  it('finds long packets that are lost on the way, and what that makes of transfers', async () => {
-    await talk()
-    const faults = [
-      [bed.host('backend'), 'prerouting', 'meta length > 1400'],
-      [bed.host('client'), 'prerouting', 'meta l4proto udp meta length > 1300'],
-    ] as const
-    await whileDropping(faults, async () => {
-      const checked = await check(`--transfer=${sink}`)
-      expect(wrong(checked)).toEqual(['mtu.blackHole', 'mtu.peer', 'offload.collapsed'])
-      const hole = messages(checked, 'mtu.blackHole')
-      for (const to of ['10.98.0.11', 'fd98::11'])
-        expect(hole).toContain(`packets to ${to} are lost if they have more than 1400 `)
-      expect(messages(checked, 'mtu.peer')).toMatch(
-        /^tailscaled’s packets of 1340 bytes do not reach client\.lab\.ts\.net/,
-      )
-    })
-  })
-
   it('finds that UDP does not get out, that all goes through relays, and what has changed in the Pod', async () => {
     await talk()
     const inProxy = (...argv: string[]) => bed.host('proxy').exec(argv)

@@ -80,6 +80,8 @@ async function archived(reference: string, note: Note, args: (bases: Bases) => r
   const known = await knownImage(name)
   if (known !== undefined) return known
   return await withImages(note, async (bases) => {
+    const meanwhile = await knownImage(name)
+    if (meanwhile !== undefined) return meanwhile
     const digest = await buildImageOf([`--tag=${reference}`, ...args(bases)], note)
     const archive = join(imagesRoot(), `${name}-${digest.slice(7, 19)}.tar`)
     if (!existsSync(archive)) {
