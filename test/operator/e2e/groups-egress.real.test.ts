@@ -86,17 +86,6 @@ test('a Service whose target is missing says so, and affects no other', async ()
   await egress.reaches('db', 'db', tcp)
 })
 
-test('a group that is scaled down and up fails no new connection, with a Service that works nowhere beside', async () => {
-  await underLoad(async () => {
-    await egress.scale(1)
-    await expect.poll(() => made(egress.bed, 'pods')).toHaveLength(1)
-    await expect.poll(() => endpoints('db')).toEqual([1, 1])
-    await egress.scale(3)
-    await expect.poll(() => egress.condition('db', 'Ready')).toBe(allReady)
-    await expect.poll(() => endpoints('db')).toEqual([3, 3])
-  })
-})
-
 test('a Service gets another port, and loses it, and no new connection to the first one fails', async () => {
   const patch = (...changes: readonly object[]) =>
     egress.bed.cluster.kubectl(['patch', 'service', 'db', '--type=json', `--patch=${JSON.stringify(changes)}`])

@@ -15,7 +15,8 @@ type Policy = KubeObject & {
   }
 }
 
-export function l3Egress(started: () => L3Cluster): void {
+/** `isLong`: also with targets that agents are shown to reach elsewhere. */
+export function l3Egress(started: () => L3Cluster, isLong = false): void {
   let cluster: L3Cluster
   let bed: L3Cluster['bed']
   let pods: ByName
@@ -68,15 +69,17 @@ export function l3Egress(started: () => L3Cluster): void {
     expect((await bed.control.node('egress')).stableId).toBe(stableId)
   })
 
-  // The echo server answers datagrams from another address than the one that was asked.
-  test('the target can be behind a subnet router, by 4via6 and by its own address', async () => {
-    await cluster.annotate('target', { [ip]: null, [fqdn]: '192-0-2-7-via-7.lab.ts.net' })
-    await expect.poll(ready).toBe('True')
-    await pods.reached('router', { family: 'v6', protocol: 'tcp' })
-    await cluster.annotate('target', { [fqdn]: null, [ip]: '192.0.2.7' })
-    await expect.poll(ready).toBe('True')
-    await pods.reached('router', { family: 'v4', protocol: 'tcp' })
-  })
+  if (isLong) {
+    // The echo server answers datagrams from another address than the one that was asked.
+    test('the target can be behind a subnet router, by 4via6 and by its own address', async () => {
+      await cluster.annotate('target', { [ip]: null, [fqdn]: '192-0-2-7-via-7.lab.ts.net' })
+      await expect.poll(ready).toBe('True')
+      await pods.reached('router', { family: 'v6', protocol: 'tcp' })
+      await cluster.annotate('target', { [fqdn]: null, [ip]: '192.0.2.7' })
+      await expect.poll(ready).toBe('True')
+      await pods.reached('router', { family: 'v4', protocol: 'tcp' })
+    })
+  }
 
   test('a target that is missing is waited for', async () => {
     await cluster.annotate('target', { [ip]: null, [fqdn]: 'late.lab.ts.net' })

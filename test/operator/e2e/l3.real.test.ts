@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import { connectors } from './connectors.ts'
-import { corrections } from './corrections.ts'
 import { L3Cluster } from './l3-cluster.ts'
 import { l3Egress } from './l3-egress.ts'
 import { l3Ingress } from './l3-ingress.ts'
@@ -17,5 +16,4 @@ beforeEach(() => cluster.printLogsOnFailure())
 describe('L3 ingress', () => l3Ingress(() => cluster))
 describe('L3 egress', () => l3Egress(() => cluster))
 describe('a Connector', () => connectors(() => cluster))
-describe('a corrected template', () => corrections(() => cluster))
 describe('with Tailscale’s agent', () => upstreamL3(() => cluster))

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ask } from '../../lab/bed.ts'
 import { namespace } from '../operator-process.ts'
+import { httpsBackend } from './https-backend.ts'
 import { backend, IngressCluster } from './ingress-cluster.ts'
-import { made, nothingLeft } from './nothing-left.ts'
+import { nothingLeft } from './nothing-left.ts'
 import { oneName } from './one-name.ts'
 import { TailnetSite } from './tailnet-site.ts'
 import { upstreamIngress } from './upstream-ingress.ts'
@@ -78,36 +78,7 @@ test('another host is another name of the same node', async () => {
   await app.serves('"web"')
 })
 
-test('a backend with HTTPS is used as the annotation says: with any certificate, or with one that is verified', async () => {
-  const { bed } = cluster
-  await bed.cluster.apply({
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'Ingress',
-    metadata: { name: 'api', namespace: 'default', annotations: {} },
-    spec: {
-      ingressClassName: 'tailscale',
-      tls: [{ hosts: ['api'] }],
-      defaultBackend: backend('kubernetes', { name: 'https' }),
-    },
-  })
-  const api = new TailnetSite(bed, 'api')
-  const annotate = (text: string) =>
-    bed.cluster.kubectl(['annotate', '--overwrite', 'ingress', 'api', `culvert/backend-protocol=${text}`])
-  await api.serves('ok', '/livez')
-  await annotate('HTTPS')
-  // Proxies here trust only the authority of the bed.
-  await expect.poll(() => api.get('/livez')).toMatchObject({ status: 502 })
-  // The authority of the cluster, for which the name of the Service is valid.
-  const env = [{ name: 'SSL_CERT_DIR', value: '/var/run/secrets/kubernetes.io/serviceaccount' }]
-  await cluster.setClass({ tailscaleContainer: { env } })
-  await api.serves('ok', '/livez')
-  await annotate('https=HTTPS+INSECURE')
-  await api.serves('ok', '/livez')
-  await annotate('HTTP')
-  await expect.poll(() => api.get('/livez')).toMatchObject({ status: 400 })
-  await cluster.remove('ingress', 'api')
-  await expect.poll(async () => (await made(bed)).filter((name) => name.includes('ts-api-'))).toEqual([])
-})
+httpsBackend(() => cluster)
 
 test('without a backend nothing is served, which is told, until there is one again', async () => {
   await cluster.setIngress({ defaultBackend: backend('missing') })
@@ -145,25 +116,6 @@ test('while HTTPS is off in the tailnet, the Ingress says so', async () => {
   await control.putSettings({ https: true })
   await expect.poll(status).toEqual([{ hostname: app.fqdn, ports: [https] }])
   await app.serves('"other"')
-})
-
-test('the cluster uses the site at the address of the Pod, of both families, if an annotation says so', async () => {
-  const { bed } = cluster
-  await cluster.setIngress(plain, { 'tailscale.com/experimental-forward-cluster-traffic-via-ingress': 'true' })
-  type Running = Pod & { readonly status: { readonly podIPs?: readonly { readonly ip: string }[] } }
-  const answers = async (): Promise<readonly string[]> => {
-    const [pod] = await bed.cluster.list<Running>('pods', namespace)
-    const from = await bed.cluster.pod('echo')
-    const asked = pod?.status.podIPs?.map(({ ip }) =>
-      ask(from, { to: ip, name: app.fqdn, protocol: 'https', patience: 5000 }),
-    )
-    return Promise.all(asked?.map((answer) => answer.then(({ host }) => host, String)) ?? [])
-  }
-  await expect.poll(answers).toEqual(['web', 'web'])
-  await app.serves('"web"')
-  await cluster.setIngress(plain)
-  await expect.poll(pods).toMatchObject([{ spec: { securityContext: { runAsNonRoot: true } } }])
-  await app.serves('"web"')
 })
 
 test('a thousand rules are served', async () => {
