@@ -178,7 +178,7 @@ it('more services than fit into the Secret as text: all are forwarded, and liste
   await proxy.until(({ ready }) => ready)
 })
 
-const pings = [' 3\n', '', '-1', '9'.repeat(30)].map((text, index) => [text, `pings${index}`] as const)
+const pings = [' 3\n', '9'.repeat(30)].map((text, index) => [text, `pings${index}`] as const)
 it.each(pings)('hep-pings %j: the preStop hook gets its answer anyway', async (text, name) => {
   // Nothing listens there: the service is no longer forwarded here.
   const entry = { ...egressEntry(db, firstPort), healthCheckEndpoint: 'http://10.98.0.11:1/healthz' }
