@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { nodeAddresses, serviceAddresses, ways } from '../e2e/cluster.ts'
 import { rolledOut } from '../e2e/rollout.ts'
 import { ask, startEcho, type Bed } from '../lab/bed.ts'
@@ -11,6 +11,7 @@ import { printLogsOnFailure } from '../lab/vitest.ts'
 import type { Visit } from '../agent/programs/visit.ts'
 import { headlessService, whoAnswers } from './headless.ts'
 import { examplesIn, startExamplesBed } from './in-cluster.ts'
+import { unprivileged } from './l3-ingress-unprivileged.ts'
 
 const visitProgram = join(projectRoot, 'test/agent/programs/visit.ts')
 let bed: Bed<'client'>
@@ -230,6 +231,8 @@ test.each([
   await expect.poll(() => inside('default', name, 'ps', '-eo', 'args=')).not.toMatch(/^sleep/m)
   await expect.poll(async () => /^Z/m.test(await states(name))).toBe(remains)
 })
+
+describe('L3 ingress without privileges', () => unprivileged(() => ({ bed, backend })))
 
 test('L3 ingress by name: each Pod of a headless Service gets connections', async () => {
   await headlessService(bed.cluster, 'db', ['db-0', 'db-1'])

@@ -10,7 +10,7 @@ import { example, type Choices } from './manifest.ts'
 
 const hosts = { client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } } } as const
 
-type ExamplesBed = { readonly bed: Bed<'client'>; readonly backend: { readonly v4: string; readonly v6: string } }
+export type ExamplesBed = { readonly bed: Bed<'client'>; readonly backend: { readonly v4: string; readonly v6: string } }
 
 /** Starts a cluster with the agent's image, and the Service `backend` with one Pod. */
 export async function startExamplesBed(): Promise<ExamplesBed> {
@@ -27,10 +27,11 @@ export async function startExamplesBed(): Promise<ExamplesBed> {
 
 /** What tests do with examples in the bed that is up when they run. */
 export const examplesIn = (bed: () => Bed) => ({
-  /** Applies an example; the API server must know every field of it. */
+  /** Applies an example; the API server must know every field of it. Kubelet looks often whether its Pods are ready. */
   apply: async (name: string, choices: Partial<Choices> = {}): Promise<void> => {
     const input = await example(name, { image: agentReference, authKey: await bed().authKey(), ...choices })
-    await bed().cluster.kubectl(['apply', '--validate=strict', '--filename=-'], { input })
+    const often = input.replaceAll(/periodSeconds: (?:5|10)$/gm, 'periodSeconds: 2')
+    await bed().cluster.kubectl(['apply', '--validate=strict', '--filename=-'], { input: often })
   },
 
   /** What a command in the agent's container prints. */
