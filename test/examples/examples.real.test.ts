@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { nodeAddresses, serviceAddresses, ways } from '../e2e/cluster.ts'
+import { imageInPods } from '../e2e/image-in-pods.ts'
 import { rolledOut } from '../e2e/rollout.ts'
 import { ask, startEcho, type Bed } from '../lab/bed.ts'
 import { services } from '../lab/cluster/addresses.ts'
 import { toolsImage } from '../lab/cluster/images.ts'
-import { agentReference } from '../lab/images/image.ts'
 import { projectRoot } from '../lab/paths.ts'
 import { printLogsOnFailure } from '../lab/vitest.ts'
 import type { Visit } from '../agent/programs/visit.ts'
@@ -201,37 +201,6 @@ test('ProxyGroup ingress hosts a Tailscale Service', async () => {
   for (const { family, protocol } of ways) await answered(vip[family], protocol).toMatchObject({ host: 'backend' })
 })
 
-/** The states of all processes in a Pod, the first letters of ps. */
-const states = (pod: string) => inside('default', pod, 'ps', '-eo', 'stat=')
-
-test.each([
-  ['the image’s own command', undefined, false],
-  ['Node alone', ['node', '/usr/local/lib/culvert/agent.js'], true],
-])('an orphan that exits, where the first process is %s', async (_who, command, remains) => {
-  const name = remains ? 'node-alone' : 'as-it-is'
-  await bed.cluster.apply({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'default' },
-    spec: {
-      terminationGracePeriodSeconds: 1,
-      containers: [
-        {
-          name: 'tailscale',
-          image: agentReference,
-          ...(command && { command }),
-          env: [{ name: 'TS_KUBE_SECRET', value: '' }],
-          startupProbe: { exec: { command: ['culvert', 'live'] }, periodSeconds: 1, timeoutSeconds: 5 },
-        },
-      ],
-    },
-  })
-  await bed.cluster.wait(`pod/${name}`, 'Ready')
-  await inside('default', name, 'sh', '-c', 'sleep 0.2 > /dev/null 2>&1 &')
-  await expect.poll(() => inside('default', name, 'ps', '-eo', 'args=')).not.toMatch(/^sleep/m)
-  await expect.poll(async () => /^Z/m.test(await states(name))).toBe(remains)
-})
-
 describe('L3 ingress without privileges', () => unprivileged(() => ({ bed, backend })))
 
 test('L3 ingress by name: each Pod of a headless Service gets connections', async () => {
@@ -244,3 +213,6 @@ test('L3 ingress by name: each Pod of a headless Service gets connections', asyn
   await bed.cluster.kubectl(['delete', 'pod', 'db-0', '--namespace=default'])
   await expect.poll(answering).toEqual(['db-1'])
 })
+
+// In the same cluster, since starting one takes long.
+describe('the image in Pods', () => imageInPods(() => bed))
