@@ -95,12 +95,12 @@ it('metrics, debug server and the older health listener answer before the login 
   ])
 })
 
-it('metrics show a tailscaled that hangs and is restarted, and repairs', async () => {
+it('a tailscaled that keeps hanging is killed and restarted as the same node, which metrics show, and repairs', async () => {
   const env = { ...target, ...onDisk, CULVERT_TEST_SHORT_WAITS: 'true', TS_AUTHKEY: await bed.authKey() }
   await using proxy = await Proxy.ready(bed, env)
   const { host } = proxy
-  const { pid } = (await proxy.status()).tailscaled
-  await host.exec(['kill', '-STOP', String(pid)])
+  const { tailscaled: hung, node } = await proxy.status()
+  await host.exec(['kill', '-STOP', String(hung.pid)])
   await proxy.until(({ notReady }) => notReady.join().includes('tailscaled does not answer'))
   const hanging = await ask(host, metricsUrl)
   expect(hanging).toMatchObject({ status: 200 })
@@ -110,9 +110,11 @@ it('metrics show a tailscaled that hangs and is restarted, and repairs', async (
   expect(hanging?.text).not.toMatch(/^tailscaled_/m)
 
   await host.exec(['nft', 'delete', 'table', 'inet', 'culvert'])
-  await proxy.until(
+  await proxy.process.line(/tailscaled has not answered for 10 s: it is killed/)
+  const recovered = await proxy.until(
     ({ ready, tailscaled, reconcilers }) => ready && tailscaled.restarts > 0 && reconcilers.forwarding?.repairs === 1,
   )
+  expect(recovered.node.id).toBe(node.id)
   const after = await ask(host, metricsUrl)
   expect(sample(after, 'culvert_tailscaled_up')).toBe(1)
   expect(sample(after, 'culvert_tailscaled_restarts_total')).toBe(1)
