@@ -10,7 +10,10 @@ import { example, type Choices } from './manifest.ts'
 
 const hosts = { client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } } } as const
 
-export type ExamplesBed = { readonly bed: Bed<'client'>; readonly backend: { readonly v4: string; readonly v6: string } }
+export type ExamplesBed = {
+  readonly bed: Bed<'client'>
+  readonly backend: { readonly v4: string; readonly v6: string }
+}
 
 /** Starts a cluster with the agent's image, and the Service `backend` with one Pod. */
 export async function startExamplesBed(): Promise<ExamplesBed> {

@@ -87,10 +87,14 @@ export class GroupIngressCluster implements AsyncDisposable {
       installOperator(bed),
       control.putApi({ autoApproveServices: true }),
     ])
-    await cluster.apply(...(await authorityClass(bed, 'lab', shortWaits ? { CULVERT_TEST_SHORT_WAITS: 'true' } : {})), ...siteObjects('wiki'), {
-      ...pod!,
-      spec: { ...spec, containers },
-    })
+    await cluster.apply(
+      ...(await authorityClass(bed, 'lab', shortWaits ? { CULVERT_TEST_SHORT_WAITS: 'true' } : {})),
+      ...siteObjects('wiki'),
+      {
+        ...pod!,
+        spec: { ...spec, containers },
+      },
+    )
     const env = {
       PROXY_IMAGE: image.reference,
       K8S_PROXY_IMAGE: apiServerReference,
