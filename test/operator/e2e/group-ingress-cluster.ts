@@ -15,7 +15,7 @@ import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { readYaml } from '../../users/readers/yaml.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
 import { authorityClass } from './install.ts'
-import { all, made, printProxiesOnFailure } from './nothing-left.ts'
+import { kindsMade, made, printProxiesOnFailure } from './nothing-left.ts'
 
 /** Two clients, so that each replica has one. */
 const hosts = {
@@ -153,8 +153,8 @@ export class GroupIngressCluster implements AsyncDisposable {
   /** Waits until the tailnet has so many hosts for both. */
   async hosted(count: number): Promise<void> {
     for (const service of ['svc:db', 'svc:wiki']) {
-      const hosts = async () => (await this.bed.control.service(service)).hosts
-      await expect.poll(async () => (await hosts()).filter(({ state }) => state === 'serving').length).toBe(count)
+      const states = async () => (await this.bed.control.service(service)).hosts.map(({ state }) => state)
+      await expect.poll(async () => (await states()).filter((state) => state === 'serving').length).toBe(count)
     }
   }
 
@@ -239,7 +239,7 @@ export class GroupIngressCluster implements AsyncDisposable {
 
   /** What the operator has made, besides what is named after its groups. */
   async made(): Promise<readonly string[]> {
-    return made(this.bed, `${all},configmaps,poddisruptionbudgets`)
+    return made(this.bed, `${kindsMade},configmaps,poddisruptionbudgets`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

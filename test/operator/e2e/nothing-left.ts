@@ -3,10 +3,10 @@ import type { Bed } from '../../lab/bed.ts'
 import { namespace, type OperatorProcess } from '../operator-process.ts'
 
 /** The kinds of which the operator makes objects for what stands alone. */
-export const all = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods,networkpolicies'
+export const kindsMade = 'services,secrets,serviceaccounts,roles,rolebindings,statefulsets,pods,networkpolicies'
 
 /** What the operator has made in the cluster, as `kind/name`. */
-export async function made({ cluster }: Bed, kinds = all): Promise<readonly string[]> {
+export async function made({ cluster }: Bed, kinds = kindsMade): Promise<readonly string[]> {
   const objects = await cluster.list(kinds, namespace, { selector: 'tailscale.com/managed=true' })
   return objects.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`)
 }
