@@ -11,6 +11,7 @@ import { backendObjects } from '../../lab/cluster/proxy.ts'
 import type { ClusterSpec } from '../../lab/cluster/spec.ts'
 import { apiServerReference, buildImage, recorderReference } from '../../lab/images/image.ts'
 import { projectRoot } from '../../lab/paths.ts'
+import { ofMany } from '../../lab/patience.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { readYaml } from '../../users/readers/yaml.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
@@ -134,7 +135,7 @@ export class GroupIngressCluster implements AsyncDisposable {
     await this.bed.cluster.kubectl(['patch', 'proxyclass', 'lab', '--type=merge', `--patch=${patch}`])
     const revisions = async () =>
       (await this.bed.cluster.list<Labelled>('pods', namespace)).map(({ metadata }) => metadata.labels?.['revision'])
-    await expect.poll(async () => new Set(await revisions())).toEqual(new Set([value]))
+    await expect.poll(async () => new Set(await revisions()), ofMany).toEqual(new Set([value]))
   }
 
   /** Sets the replicas of the group `ingress`, and waits until they serve. */
