@@ -40,9 +40,6 @@ const imageOf = ({ reference }: Image) => {
 export const authAccount = (): Promise<KubeObject[]> =>
   render('--set-string=apiServerProxyConfig.mode=true', '--show-only=templates/apiserver.yaml')
 
-/** Has kubelet ask every other second whether a proxy is ready: tests would wait for its next look. */
-export const oftenAsked = { name: 'tailscale', readinessProbe: { periodSeconds: 2 } } as const
-
 /** A ProxyClass whose proxies get certificates from the bed's authority and have `more` variables, and what it needs. */
 export async function authorityClass(
   bed: Bed,
@@ -51,7 +48,7 @@ export async function authorityClass(
 ): Promise<KubeObject[]> {
   const { objects, env, mounts } = authorityObjects(await bed.acme.trust())
   const container = {
-    ...oftenAsked,
+    name: 'tailscale',
     env: Object.entries({ ...env, ...more }).map(([variable, value]) => ({ name: variable, value })),
     volumeMounts: mounts.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })),
   }

@@ -6,7 +6,6 @@ import { backendObjects } from '../../lab/cluster/proxy.ts'
 import { buildImage, buildUpstreamImage } from '../../lab/images/image.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
 import { installOperator, OperatorProcess } from '../operator-process.ts'
-import { oftenAsked } from './install.ts'
 
 /** An address behind the router, as 4via6 has it: 192.0.2.7 at site 7. */
 const via = 'fd7a:115c:a1e0:b1a:0:7:c000:207'
@@ -56,14 +55,7 @@ export class L3Cluster implements AsyncDisposable {
       bed.host('router').exec(['ip', 'address', 'add', '192.0.2.7', 'dev', 'lo']),
       installOperator(bed),
     ])
-    await cluster.apply({
-      apiVersion: 'tailscale.com/v1alpha1',
-      kind: 'ProxyClass',
-      metadata: { name: 'lab' },
-      spec: { statefulSet: { template: { spec: { containers: [oftenAsked] } } } },
-    })
-    const env = { PROXY_IMAGE: image.reference, PROXY_DEFAULT_CLASS: 'lab' }
-    return new L3Cluster(bed, await OperatorProcess.start(bed, env))
+    return new L3Cluster(bed, await OperatorProcess.start(bed, { PROXY_IMAGE: image.reference }))
   }
 
   /** Makes a ProxyClass of this name, whose Pods have Tailscale's agent. */
