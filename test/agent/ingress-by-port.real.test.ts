@@ -120,21 +120,22 @@ it('a port that the serve config takes is served, which is reported, and forward
   expect(lost).toBeLessThan(answered / 20)
 })
 
-it('5,000 ports', async () => {
+// The rules of 5,000 are in test/netfilter/by-port-packets.real.test.ts.
+it('1,000 ports', async () => {
   mountServeConfig(bed.host('proxy'), site)
   const ports = Array.from(
-    { length: 5000 },
+    { length: 1000 },
     (_, index) => `${index % 2 > 0 ? 'udp' : 'tcp'}/${10_000 + 2 * index}:7000`,
   )
   await using proxy = await start(ports.join(','))
   for (const family of both) {
-    expect(await answer(family, 'tcp', 19_996)).toMatchObject({ host: 'backend' })
-    expect(await answer(family, 'udp', 19_998)).toMatchObject({ host: 'backend' })
-    await expect(answer(family, 'tcp', 19_998)).rejects.toThrow('ECONNREFUSED')
+    expect(await answer(family, 'tcp', 11_996)).toMatchObject({ host: 'backend' })
+    expect(await answer(family, 'udp', 11_998)).toMatchObject({ host: 'backend' })
+    await expect(answer(family, 'tcp', 11_998)).rejects.toThrow('ECONNREFUSED')
   }
-  mountServeConfig(bed.host('proxy'), alsoOn(19_996))
-  await expect.poll(() => visit('v4', { port: 19_996, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
-  expect(await proxy.until(({ ports: listed }) => listed?.forwarded.length === 4999)).toMatchObject({
+  mountServeConfig(bed.host('proxy'), alsoOn(11_996))
+  await expect.poll(() => visit('v4', { port: 11_996, data: 'hello\n' })).toMatchObject({ body: 'hello\n' })
+  expect(await proxy.until(({ ports: listed }) => listed?.forwarded.length === 999)).toMatchObject({
     reconcilers: { forwarding: { repairs: 0, error: null } },
   })
 })
