@@ -15,7 +15,7 @@ const slowest: Readonly<Record<string, number>> = {
   replicas: 260,
   l3: 235,
   examples: 230,
-  'l7-ingress': 190,
+  'l7-ingress': 170,
   'groups-egress': 140,
   connector: 120,
   'group-ingress': 120,

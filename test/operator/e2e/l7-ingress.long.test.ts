@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ask } from '../../lab/bed.ts'
 import { namespace } from '../operator-process.ts'
 import { httpsBackend } from './https-backend.ts'
 import { backend, IngressCluster } from './ingress-cluster.ts'
 import { nothingLeft } from './nothing-left.ts'
+import { oneName } from './one-name.ts'
 import { TailnetSite } from './tailnet-site.ts'
 
 let cluster: IngressCluster
@@ -45,3 +46,5 @@ test('nothing is left of an Ingress that is deleted', async () => {
   await nothingLeft(cluster.bed)
   expect(cluster.operator!.errors).toEqual([])
 })
+
+describe('an Ingress and Services of one name', () => oneName(() => cluster, true))
