@@ -7,13 +7,13 @@ let here: GroupIngressCluster
 beforeAll(async () => {
   here = await GroupIngressCluster.start()
   await here.bed.cluster.apply(...examplesOf('operator-ingress-group.md'))
-  await here.serving(2)
-  await here.reachable(['tcp'])
 })
 afterAll(() => here[Symbol.asyncDispose]())
 beforeEach(() => here.printLogsOnFailure())
 
 test('in another group it has the same addresses and certificate, and no new connection fails meanwhile', async () => {
+  await here.serving(2)
+  await here.reachable(['tcp'])
   await here.bed.cluster.apply(proxyGroup('other', 1))
   await here.rolledOut('other')
   const { addresses } = await here.bed.control.service('svc:db')
