@@ -38,8 +38,8 @@ export type Outside = {
 }
 
 /**
- * What is to be uploaded, the oldest first. What fails is tried again, for ever, in growing pauses: those for what stops
- * everything are for all.
+ * What is to be uploaded, the oldest first, and what has failed after that. It is tried again, for ever, in growing
+ * pauses: those for what stops everything are for all.
  */
 export class Uploader {
   readonly #outside: Outside
@@ -88,9 +88,14 @@ export class Uploader {
   /** How many wait, and for how many milliseconds the oldest has. */
   get state() {
     const now = this.#outside.clock.now()
-    const [oldest] = this.#waiting.values()
-    const ms = oldest === undefined ? 0 : now - oldest.since
-    return { waiting: this.#waiting.size, ms, uploads: this.#uploads.samples(), failures: this.#failures.samples() }
+    let oldest = now
+    for (const { since } of this.#waiting.values()) oldest = Math.min(oldest, since)
+    return {
+      waiting: this.#waiting.size,
+      ms: now - oldest,
+      uploads: this.#uploads.samples(),
+      failures: this.#failures.samples(),
+    }
   }
 
   /** Uploads until `signal` aborts. */
@@ -140,7 +145,11 @@ export class Uploader {
       await kept(key, this.#waiting.get(key) === one)
     } catch (error) {
       const reason = this.#count(error)
-      if (error instanceof RemoteError && error.isOfAll) return this.#stop(error)
+      if (error instanceof RemoteError && error.isOfAll) {
+        // It may be about this one only, so others come first.
+        if (this.#waiting.get(key) === one && this.#waiting.delete(key)) this.#waiting.set(key, one)
+        return this.#stop(error)
+      }
       one.at = clock.now() + one.pauses.next()
       if (one.reason !== reason) failed(key, error)
       one.reason = reason

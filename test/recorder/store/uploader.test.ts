@@ -93,6 +93,16 @@ describe('an uploader', () => {
     expect(uploader.state.failures.map(({ labels }) => labels?.['reason'])).toEqual(['refused', 'spool'])
   })
 
+  it('goes on with others when S3 says of some that nothing can be stored', async () => {
+    const { clock, uploader, told, failures } = anUploader()
+    const refused = ['a', 'b', 'c', 'd', 'e', 'f']
+    for (const name of refused) failures.set(name, failure('denied'))
+    for (const name of [...refused, 'good']) uploader.add(name, 1)
+    await clock.advance(600_000)
+    expect(told).toContain('kept good 1')
+    expect(uploader.state).toMatchObject({ waiting: 6, ms: 600_000 })
+  })
+
   it('says that what was removed meanwhile is stored for nothing', async () => {
     const { clock, uploader, told, held } = anUploader()
     held.set('a', Promise.withResolvers())
