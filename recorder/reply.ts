@@ -1,14 +1,17 @@
 import { ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 
+/** How long the other side may take nothing of an answer before it counts as gone, in milliseconds. */
+const deafMs = 120_000
+
 /** An answer, of either version of HTTP. */
 export type Reply = {
   readonly hasBegun: () => boolean
   /** Sends the head at once. */
   readonly begin: (status: number, headers: Readonly<Record<string, string | number>>) => void
   readonly say: (text: string | Buffer) => void
-  /** Says all of it and ends, as fast as the other side takes it; resolves early when that is gone. */
-  readonly pour: (chunks: AsyncIterable<Buffer>) => Promise<void>
+  /** Says all of it and ends, as fast as the other side takes it; resolves early when that is gone, or takes nothing. */
+  readonly pour: (chunks: AsyncIterable<Buffer>, mostMs?: number) => Promise<void>
   /** Whether what was said before has not been taken yet. */
   readonly isDeaf: () => boolean
   /** Ends it, and what is still sent by the other side is not read any more. */
@@ -28,12 +31,17 @@ export function replyTo(response: ServerResponse | Http2ServerResponse): Reply {
   const common = {
     hasBegun: () => response.headersSent,
     isDeaf: () => response.writableNeedDrain,
-    pour: async (chunks: AsyncIterable<Buffer>) => {
+    pour: async (chunks: AsyncIterable<Buffer>, mostMs = deafMs) => {
       response.on('drain', () => wake())
+      const taken = async (): Promise<void> => {
+        const timer = setTimeout(() => response.destroy(), mostMs)
+        await new Promise<void>((resolve) => (wake = resolve))
+        clearTimeout(timer)
+      }
       if (hasBody)
         for await (const chunk of chunks) {
           if (isGone) return
-          if (!write(response, chunk)) await new Promise<void>((resolve) => (wake = resolve))
+          if (!write(response, chunk)) await taken()
         }
       response.end()
     },
