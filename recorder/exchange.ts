@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { JsonObject } from '../lib/json.ts'
-import { readBody, TooLarge } from '../lib/read-body.ts'
-import { completeEvent, mostEventBytes } from './event.ts'
+import type { Bodies } from './bodies.ts'
+import { completeEvent } from './event.ts'
 import { eventKey } from './keys.ts'
 import type { AskPeer, Peer } from './peers.ts'
 import { Recording, storing } from './recording.ts'
@@ -16,6 +16,7 @@ export type Parts = {
   readonly askPeer: AskPeer
   readonly store: Pick<Store, 'begin' | 'put'>
   readonly uploads: Uploads
+  readonly bodies: Bodies
   /** An event was stored. */
   readonly eventStored: (stored: Stored, event: JsonObject) => void
   readonly clock: Clock
@@ -115,19 +116,12 @@ async function takeEvent({ request, reply, peer, proceed }: Known, parts: Parts)
   proceed()
   const now = parts.clock.date()
   const key = eventKey(peer.id, now)
-  const { event, bytes } = completeEvent(await bodyOf(request), key, peer)
-  await storing(() => parts.store.put(key, bytes))
-  parts.eventStored({ key, bytes: bytes.length, modified: now }, event)
+  await parts.bodies.take(request, async (text) => {
+    const { event, bytes } = completeEvent(text, key, peer)
+    await storing(() => parts.store.put(key, bytes))
+    parts.eventStored({ key, bytes: bytes.length, modified: now }, event)
+  })
   answer(reply, 200)
-}
-
-async function bodyOf(request: Request): Promise<string> {
-  try {
-    return await readBody(request, mostEventBytes)
-  } catch (error) {
-    if (error instanceof TooLarge) throw new Refused(413, 'limit', `an event has at most ${mostEventBytes} bytes`)
-    throw new Refused(400, 'gone', 'the connection broke', error)
-  }
 }
 
 /** Says why something was refused: as an answer, or as the last word of one that has begun. */

@@ -3,6 +3,7 @@ import type { Log } from '../lib/log.ts'
 import { serveHealth } from '../lib/probes.ts'
 import { type Process, runService } from '../lib/process.ts'
 import { localApi } from '../localapi/client.ts'
+import { Bodies } from './bodies.ts'
 import { exchange, type Parts } from './exchange.ts'
 import { Index } from './index/index.ts'
 import { mostRequests, requestEntry } from './index/request.ts'
@@ -73,6 +74,7 @@ async function start(
     askPeer: asking,
     store,
     uploads,
+    bodies: new Bodies(clock),
     eventStored: (event, content) => {
       counts.event()
       stored(event.bytes)
@@ -119,7 +121,7 @@ async function start(
     ...(spool?.metrics() ?? []),
   ]
   const isComplete = (): boolean => keeper.hasLooked
-  const looking = { api, askPeer: asking, index, isComplete, store, counts, clock, log, print }
+  const looking = { api, askPeer: asking, index, isComplete, store, uploads, counts, clock, log, print }
   const web = settings.web && requests && (await serveWeb(settings.web, { ...looking, requests }, signal))
   const health = await serveHealth({ notReady, metrics }, settings.port, log)
   const { host, port } = settings.listen
