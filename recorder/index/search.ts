@@ -61,7 +61,8 @@ export function search(all: readonly Indexed[], query: Query, most: number): Pag
     const one = all[at]!
     const { entry } = one
     if (entry.began < since) break
-    const isWanted = entry.began < until && (kind === undefined || entry.kind === kind) && hasWords(one) && may(entry)
+    // First whether it may be found: nobody learns of others by how long words take.
+    const isWanted = entry.began < until && (kind === undefined || entry.kind === kind) && may(entry) && hasWords(one)
     if (!isWanted) continue
     matching += 1
     if (after !== undefined && byTime(entry, after) >= 0) continue
@@ -71,7 +72,8 @@ export function search(all: readonly Indexed[], query: Query, most: number): Pag
   return { entries, matching, hasMore }
 }
 
-const wordsOf = (text = ''): string[] => text.toLowerCase().split(/\s+/).filter(Boolean)
+/** The words of a text that are looked for, each once. */
+export const wordsOf = (text = ''): string[] => [...new Set(text.toLowerCase().split(/\s+/).filter(Boolean))]
 
 /** Whether something has the words of a query. */
 function wordsIn({ nameOf = () => '', ...query }: Query): (one: Indexed) => boolean {

@@ -1,5 +1,5 @@
 import type { Entry } from '../index/entry.ts'
-import type { Place, Query } from '../index/search.ts'
+import { type Place, type Query, wordsOf } from '../index/search.ts'
 
 /** What can be looked for, by the names of the page's fields: sessions of one kind or of any, or requests. */
 export const kinds: ReadonlyMap<string, { readonly label: string; readonly kind: Entry['kind'] | undefined }> = new Map(
@@ -12,6 +12,9 @@ export const kinds: ReadonlyMap<string, { readonly label: string; readonly kind:
     ['request', { label: 'API requests', kind: 'request' }],
   ],
 )
+
+/** More words than anybody looks for at once: all recordings are searched for each. */
+const mostWords = 20
 
 const texts = ['who', 'where', 'command', 'kind', 'from', 'to'] as const
 
@@ -30,6 +33,11 @@ export function readForm(all: URLSearchParams): Asked {
   const problems: string[] = []
   const [who, where, command, kind, from, to] = texts.map((name) => (all.get(name) ?? '').trim())
   const form = { who: who!, where: where!, command: command!, kind: kind!, from: from!, to: to! }
+  const words = (name: 'who' | 'where' | 'command'): string => {
+    if (wordsOf(form[name]).length <= mostWords) return form[name]
+    problems.push(`more than ${mostWords} words in one field are not looked for`)
+    return ''
+  }
   const time = (name: 'from' | 'to'): number | undefined => {
     if (form[name] === '') return undefined
     const found = readTime(form[name])
@@ -41,9 +49,9 @@ export function readForm(all: URLSearchParams): Asked {
   const after = readPlace(place)
   if (place !== '' && after === undefined) problems.push('the page after which to go on is none')
   const query = {
-    who: form.who,
-    where: form.where,
-    command: form.command,
+    who: words('who'),
+    where: words('where'),
+    command: words('command'),
     kind: kinds.get(form.kind)?.kind,
     since: time('from'),
     until: time('to'),

@@ -86,6 +86,15 @@ describe('the index', () => {
     expect(found({ who: 'alice', may: ({ who }) => who.startsWith('bob') })).toEqual([])
   })
 
+  it('does not search what may not be found', () => {
+    const index = new Index()
+    for (const node of ['nA', 'nB']) index.put(anEntry({ key: node, node }))
+    const asked: string[] = []
+    const nameOf = (node: string): string => (asked.push(node), node)
+    expect(keys(index, { where: 'no such', nameOf, may: ({ node }) => node === 'nB' })).toEqual([])
+    expect(asked).toEqual(['nB'])
+  })
+
   it('replaces what it knows of a recording', () => {
     const index = new Index()
     index.put(anEntry({ state: 'open' }))
