@@ -35,12 +35,14 @@ export function s3Clients(settings: S3Settings, sdk: typeof Sdk): () => Sdk.S3Cl
   }
 }
 
-/** The usual certificates with those in a file. */
-function readCertificates(file: string): string[] {
+/** The usual certificates with those given, or in a file. */
+function readCertificates(given: string): string[] {
+  const usual = getCACertificates('default')
+  if (given.includes('-----BEGIN CERTIFICATE-----')) return [...usual, given]
   try {
-    return [...getCACertificates('default'), readFileSync(file, 'utf8')]
+    return [...usual, readFileSync(given, 'utf8')]
   } catch (cause) {
-    throw new CulvertError('settings', `CULVERT_RECORDER_S3_CA: ${file} cannot be read`, { cause })
+    throw new CulvertError('settings', `CULVERT_RECORDER_S3_CA: ${given} cannot be read`, { cause })
   }
 }
 

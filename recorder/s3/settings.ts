@@ -48,7 +48,7 @@ export const s3Variables = [
   {
     name: 'CULVERT_RECORDER_S3_CA',
     flags: ['s3-ca'],
-    effect: 'A file with certificates that are trusted beside the usual ones, PEM',
+    effect: 'Certificates that are trusted beside the usual ones: a file of them, or they themselves, PEM',
   },
   {
     name: 'CULVERT_RECORDER_S3_PATH_STYLE',
@@ -89,7 +89,7 @@ export type S3Settings = {
   readonly isPathStyle: boolean
   /** Undefined: as AWS's tools find them. */
   readonly credentials: Credentials | undefined
-  /** A file. */
+  /** A file, or certificates, PEM. */
   readonly ca: string | undefined
   readonly encryption: { readonly kind: 'AES256' | 'aws:kms'; readonly key: string | undefined } | undefined
   readonly lock: { readonly mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly ms: number } | undefined
