@@ -14,8 +14,11 @@ import { Ages, type Limits } from './retention.ts'
 import { RemoteError } from './store/remote.ts'
 import type { Part, Store, Stored } from './store/store.ts'
 
-/** How often everything is looked at, and how soon if there is too much, in milliseconds. */
-const [lookMs, fullMs] = [3_600_000, 60_000]
+/**
+ * How often everything is looked at, in milliseconds: at least each hour, and sooner the less there is, since other
+ * recorders may have stored something; that soon, too, if there is too much.
+ */
+const [mostMs, leastMs, msForEach] = [3_600_000, 60_000, 36]
 
 export type Outside = {
   readonly store: Store
@@ -35,6 +38,8 @@ export class Keeper {
   storedBytes = 0
   /** Whether everything has been looked at since the start. */
   hasLooked = false
+  /** How many were found then. */
+  #count = 0
 
   constructor(outside: Outside) {
     this.#outside = outside
@@ -59,8 +64,9 @@ export class Keeper {
   async keep(signal: AbortSignal): Promise<void> {
     const { clock, limits, log } = this.#outside
     let failures = 0
-    for (let last = -Infinity; !signal.aborted; await clock.sleep(fullMs, signal)) {
-      if (clock.now() - last < lookMs && this.storedBytes <= limits.maxBytes) continue
+    for (let last = -Infinity; !signal.aborted; await clock.sleep(leastMs, signal)) {
+      const pause = Math.min(mostMs, msForEach * this.#count)
+      if (clock.now() - last < pause && this.storedBytes <= limits.maxBytes) continue
       const began = clock.now()
       try {
         await this.look()
@@ -91,7 +97,9 @@ export class Keeper {
       // The list must not run far ahead of what is read.
       if (read.length >= 1000) await Promise.all(read.splice(0))
     }
+    let count = 0
     for await (const stored of this.#list()) {
+      count += 1
       ages.add(stored.modified.getTime(), stored.bytes)
       if (isRecordingKey(stored.key)) {
         gone.delete(stored.key)
@@ -105,6 +113,7 @@ export class Keeper {
     await Promise.all(read)
     for (const key of gone) index.remove(key)
     for (const key of goneRequests) requests?.remove(key)
+    this.#count = count
     this.storedBytes = ages.bytes
     const cutoff = ages.cutoff(limits, clock.date().getTime())
     if (cutoff > -Infinity) await this.#removeBefore(cutoff)
@@ -158,13 +167,13 @@ export class Keeper {
   }
 
   async #finish(part: Part): Promise<boolean> {
-    const { index, clock, log } = this.#outside
+    const { index, log } = this.#outside
     try {
       const { key } = part
-      const entry = await finishCut(part, undefined, 'the recorder ended before it', clock.date())
+      const end = await finishCut(part, 'the recorder ended before it')
       // Its header is read when it is looked at.
-      if (entry) index.remove(key)
-      return entry !== undefined
+      if (end) index.remove(key)
+      return end !== undefined
     } catch (error) {
       log(events.unfinished({ key: part.key, problem: error }))
       return false

@@ -1,11 +1,11 @@
 import type { Clock } from '../lib/clock.ts'
 import { codeOf } from '../lib/errors.ts'
-import { type Header, mostHeaderBytes, parseHeader } from './cast/header.ts'
+import { mostHeaderBytes, parseHeader } from './cast/header.ts'
 import { cutMarker, readTail } from './cast/tail.ts'
 import { type Entry, entryOf } from './index/entry.ts'
 import { recordingKey } from './keys.ts'
 import { Refused } from './refused.ts'
-import type { Part, Store } from './store/store.ts'
+import type { Opened, Part, Store } from './store/store.ts'
 
 const newline = 0x0a
 
@@ -17,10 +17,8 @@ export class Recording {
   readonly #part: Part
   readonly #now: () => number
   readonly #mostBytes: number
-  /** The first line, as far as it has come. */
-  #head: Buffer[] = []
-  #headBytes = 0
-  #header: Header | undefined
+  /** What its first line says, once it has come. */
+  #known: Entry | undefined
   /** What has come, and how much of it are whole lines in the store. */
   #received = 0
   #whole = 0
@@ -48,9 +46,9 @@ export class Recording {
     return this.#part.key
   }
 
-  /** Undefined until it has come. */
-  get header(): Header | undefined {
-    return this.#header
+  /** Whether its first line has come. */
+  get hasHeader(): boolean {
+    return this.#known !== undefined
   }
 
   /** Bytes that have come, and how many of them would survive. */
@@ -63,6 +61,12 @@ export class Recording {
 
   get waitingSince(): number | undefined {
     return this.#waitingSince
+  }
+
+  /** Opens what has come so far, in whole lines: no more of it is ever taken back. */
+  async open(): Promise<Opened> {
+    const bytes = this.#whole
+    return { ...(await this.#part.reopen()), bytes }
   }
 
   /** Takes what comes next. Of what is more than allowed, as much as is allowed. */
@@ -89,24 +93,25 @@ export class Recording {
   /** Ends it, as its uploader did; resolves when all of it would survive. What fails can still be cut off. */
   async complete(now: Date): Promise<Entry | undefined> {
     if (this.#received === 0) return this.discard()
-    if (!this.#header) await this.#begin()
     const part = this.#part
-    const entry = await storing(async () => {
+    if (!this.#known) await this.#begin(part.bytes)
+    const { seconds, isCut } = await storing(async () => {
       const tail = await readTail(part)
       await part.finish(part.bytes)
-      return entryOf({ key: part.key, bytes: part.bytes, modified: now }, this.#header, tail)
+      return tail
     })
     this.#durable = this.#received
-    return entry
+    return { ...this.entry(now), state: isCut ? 'cut' : 'whole', seconds }
   }
 
   /**
    * Ends it before its session has ended: with its last whole line, and a marker that says why. If that is not possible
    * now, it is left to be finished later.
    */
-  cut(why: string, now: Date): Promise<Entry | undefined> {
-    if (!this.#header) return this.discard()
-    return storing(() => finishCut(this.#part, this.#header, why, now))
+  async cut(why: string, now: Date): Promise<Entry | undefined> {
+    if (!this.#known) return this.discard()
+    const end = await storing(() => finishCut(this.#part, why))
+    return end && { ...this.entry(now), state: 'cut', ...end }
   }
 
   /** Removes it: it is no recording. */
@@ -114,39 +119,36 @@ export class Recording {
     await storing(() => this.#part.discard())
   }
 
-  /** What is known of it now. */
+  /** What is known of it now; only after its first line has come. */
   entry(now: Date): Entry {
-    const { key, bytes } = this.#part
-    return entryOf({ key, bytes, modified: now }, this.#header, { seconds: undefined, isCut: false }, true)
+    return { ...this.#known!, bytes: this.#part.bytes, modified: now.getTime() }
   }
 
   async #take(chunk: Buffer): Promise<void> {
-    if (this.#header) return this.#append(chunk)
-    this.#head.push(chunk)
-    this.#headBytes += chunk.length
-    if (chunk.includes(newline)) return this.#begin()
-    if (this.#headBytes > mostHeaderBytes) throw malformed(`its first line has more than ${mostHeaderBytes} bytes`)
+    const before = this.#part.bytes
+    await storing(() => this.#part.append(chunk))
+    if (!this.#known) {
+      const end = chunk.indexOf(newline)
+      const headBytes = end < 0 ? this.#part.bytes : before + end
+      if (headBytes > mostHeaderBytes) throw malformed(`its first line has more than ${mostHeaderBytes} bytes`)
+      if (end < 0) return
+      await this.#begin(headBytes)
+    }
+    const last = chunk.lastIndexOf(newline)
+    if (last >= 0) this.#whole = before + last + 1
   }
 
-  async #begin(): Promise<void> {
-    const bytes = Buffer.concat(this.#head)
-    const end = bytes.indexOf(newline)
-    const line = end < 0 ? bytes : bytes.subarray(0, end)
-    if (line.length > mostHeaderBytes) throw malformed(`its first line has more than ${mostHeaderBytes} bytes`)
+  /** Reads the first line, which is in the store: thousands of long ones are not in memory. */
+  async #begin(headBytes: number): Promise<void> {
+    const part = this.#part
+    const line = await storing(() => part.read(0, headBytes))
     try {
-      this.#header = parseHeader(line.toString('utf8'))
+      const stored = { key: part.key, bytes: part.bytes, modified: new Date(0) }
+      const tail = { seconds: undefined, isCut: false }
+      this.#known = entryOf(stored, parseHeader(line.toString('utf8')), tail, true)
     } catch (error) {
       throw malformed(error instanceof Error ? error.message : String(error))
     }
-    this.#head = []
-    await this.#append(bytes)
-  }
-
-  async #append(bytes: Buffer): Promise<void> {
-    const before = this.#part.bytes
-    await storing(() => this.#part.append(bytes))
-    const last = bytes.lastIndexOf(newline)
-    if (last >= 0) this.#whole = before + last + 1
   }
 }
 
@@ -168,15 +170,10 @@ export async function storing<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Finishes a recording that was broken off; gives what is known of it then. Of one without a whole line, nothing
- * remains. Errors of the system leave it to be found again.
+ * Finishes a recording that was broken off; gives how long it is then. Of one without a whole line, nothing remains.
+ * Errors of the system leave it to be found again.
  */
-export async function finishCut(
-  part: Part,
-  header: Header | undefined,
-  why: string,
-  now: Date,
-): Promise<Entry | undefined> {
+export async function finishCut(part: Part, why: string): Promise<Pick<Entry, 'bytes' | 'seconds'> | undefined> {
   try {
     const { whole, seconds = 0, isCut } = await readTail(part)
     if (whole === 0) {
@@ -184,7 +181,7 @@ export async function finishCut(
       return undefined
     }
     await part.finish(whole, isCut ? undefined : Buffer.from(cutMarker(seconds, why)))
-    return entryOf({ key: part.key, bytes: part.bytes, modified: now }, header, { seconds, isCut: true })
+    return { bytes: part.bytes, seconds }
   } finally {
     await part.leave()
   }

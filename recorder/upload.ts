@@ -49,9 +49,9 @@ export async function receive(
   const beating = beat(recording, words, clock, over.signal).catch((error: unknown) => reader.fail(error))
   try {
     for (let chunk = await reader.next(); chunk; chunk = await reader.next()) {
-      const hadHeader = recording.header !== undefined
+      const { hasHeader } = recording
       await recording.write(chunk)
-      if (!hadHeader && recording.header !== undefined) begun()
+      if (!hasHeader && recording.hasHeader) begun()
     }
     if (!(await isWhole(request))) throw gone()
   } finally {

@@ -66,6 +66,11 @@ export class Uploads {
     return this.#open.size
   }
 
+  /** The one with this key, while it is being uploaded. */
+  find(key: string): Recording | undefined {
+    return [...this.#open].find((one) => one.key === key)
+  }
+
   /** Bytes of recordings that have come since the start. */
   get received(): number {
     return [...this.#open].reduce((sum, { received }) => sum + received, this.#receivedBefore)

@@ -3,7 +3,8 @@ import { type FileHandle, lstat, mkdir, open, opendir, rename, rm, rmdir, stat, 
 import { dirname, join } from 'node:path'
 import { codeOf } from '../../lib/errors.ts'
 import { limited } from '../../lib/limit.ts'
-import { FilePart, readAt } from './file-part.ts'
+import { isEventKey, isRecordingKey } from '../keys.ts'
+import { FilePart, openFile } from './file-part.ts'
 import type { Part, Store, Stored } from './store.ts'
 
 /**
@@ -93,15 +94,18 @@ export function directoryStore(root: string): Store {
     },
     put: async (key, bytes) => {
       const path = pathOf(key)
-      const file = await create(`${path}${writing}`)
+      const part = `${path}${writing}`
+      const file = await create(part)
+      busy.add(part)
       try {
         await file.writeFile(bytes)
         await flush(() => file.sync())
-        await rename(`${path}${writing}`, path)
+        await rename(part, path)
       } catch (error) {
-        await rm(`${path}${writing}`, { force: true })
+        await rm(part, { force: true })
         throw error
       } finally {
+        busy.delete(part)
         await file.close()
       }
       await syncFolder(dirname(path))
@@ -111,10 +115,9 @@ export function directoryStore(root: string): Store {
         if (busy.has(path) || !(key.endsWith(writing) || key.endsWith(taken))) continue
         const own = key.slice(0, key.lastIndexOf('.'))
         // An event that was not reported as stored.
-        if (!own.endsWith('.cast')) {
-          await rm(path, { force: true })
-          continue
-        }
+        if (isEventKey(own)) await rm(path, { force: true })
+        // What else there is belongs to others.
+        if (!isRecordingKey(own)) continue
         const ours = `${pathOf(own)}${taken}`
         // From now on, whoever still writes it cannot report anything as stored.
         if (path !== ours) await rename(path, ours)
@@ -123,11 +126,7 @@ export function directoryStore(root: string): Store {
       }
     },
     list,
-    open: async (key) => {
-      const file = await open(pathOf(key), constants.O_RDONLY | constants.O_NOFOLLOW)
-      const { size } = await file.stat()
-      return { key, bytes: size, read: (from, to) => readAt(file, from, to), close: () => file.close() }
-    },
+    open: (key) => openFile(key, pathOf(key)),
     remove: async (key) => {
       await rm(pathOf(key), { force: true })
       // Folders of nodes stay; those of days would be more and more.

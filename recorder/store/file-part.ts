@@ -1,6 +1,7 @@
-import { type FileHandle, rename, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import type { Limited } from '../../lib/limit.ts'
-import type { Part } from './store.ts'
+import type { Opened, Part } from './store.ts'
 
 /** A file that is open to be appended to, and its length. */
 export type Written = { readonly path: string; readonly file: FileHandle; readonly bytes: number }
@@ -40,6 +41,10 @@ export class FilePart implements Part {
 
   read(from: number, to: number): Promise<Buffer> {
     return readAt(this.#file, from, to)
+  }
+
+  reopen(): Promise<Opened> {
+    return openFile(this.key, this.#path)
   }
 
   async append(bytes: Buffer): Promise<void> {
@@ -89,8 +94,15 @@ export class FilePart implements Part {
   }
 }
 
+/** Opens a file to be read; a link is refused. */
+export async function openFile(key: string, path: string): Promise<Opened> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  const { size } = await file.stat()
+  return { key, bytes: size, read: (from, to) => readAt(file, from, to), close: () => file.close() }
+}
+
 /** The bytes of a file from `from` up to `to`, fewer at its end. */
-export async function readAt(file: FileHandle, from: number, to: number): Promise<Buffer> {
+async function readAt(file: FileHandle, from: number, to: number): Promise<Buffer> {
   const bytes = Buffer.alloc(Math.max(0, to - from))
   let read = 0
   while (read < bytes.length) {

@@ -150,6 +150,7 @@ function spooledPart(part: Part, room: Room, uploader: Uploader): Part {
       }
     },
     sync: () => part.sync(),
+    reopen: () => part.reopen(),
     // Its end must have room.
     finish: async (bytes, end) => {
       await part.finish(bytes, end)

@@ -14,7 +14,10 @@ export type Readable = {
   readonly read: (from: number, to: number) => Promise<Buffer>
 }
 
-/** A recording that is being written. Only one call at a time, but for `sync`. Each may reject with an
+/** The same, until it is closed. */
+export type Opened = Readable & { readonly close: () => Promise<void> }
+
+/** A recording that is being written. Only one call at a time, but for `sync` and `reopen`. Each may reject with an
  * error of the system. */
 export type Part = Readable & {
   readonly append: (bytes: Buffer) => Promise<void>
@@ -22,6 +25,8 @@ export type Part = Readable & {
   readonly sync: () => Promise<void>
   /** Ends it with its first `bytes` and what is given; resolves when that would survive, too. */
   readonly finish: (bytes: number, end?: Buffer) => Promise<void>
+  /** Opens what has been written so far; it can still be read when the recording has ended. */
+  readonly reopen: () => Promise<Opened>
   /** Removes it. */
   readonly discard: () => Promise<void>
   /** Leaves it to be found by `unfinished`, unless it is finished. */
@@ -41,7 +46,7 @@ export type Store = {
   readonly unfinished: () => AsyncIterable<Part>
   /** All that is finished, in any order. */
   readonly list: () => AsyncIterable<Stored>
-  readonly open: (key: string) => Promise<Readable & { readonly close: () => Promise<void> }>
+  readonly open: (key: string) => Promise<Opened>
   readonly remove: (key: string) => Promise<void>
   /** Bytes that are free; undefined if there is no limit. */
   readonly free: () => Promise<number | undefined>

@@ -8,7 +8,8 @@ import { storing } from '../recording.ts'
 import { asRefused, Refused } from '../refused.ts'
 import type { Reply } from '../reply.ts'
 import type { Incoming } from '../servers.ts'
-import type { Store } from '../store/store.ts'
+import type { Opened, Store } from '../store/store.ts'
+import type { Uploads } from '../uploads.ts'
 import { answer } from './answer.ts'
 import type { Asset, Served } from './assets.ts'
 import { mayOf } from './capability.ts'
@@ -33,12 +34,13 @@ export type Parts = {
   /** Whether both have all that is stored. */
   readonly isComplete: () => boolean
   readonly store: Pick<Store, 'open'>
+  readonly uploads: Pick<Uploads, 'find'>
   readonly served: Served
   readonly clock: Pick<Clock, 'date'>
   /** Something was answered with this status. */
   readonly answered: (status: number) => void
-  /** Somebody has read a recording or a request. */
-  readonly read: (key: string, by: Peer) => void
+  /** Somebody has read a recording or a request, or what follows a part of it. */
+  readonly read: (key: string, by: Peer, follows?: boolean) => void
   readonly refused: (refused: Refused) => void
 }
 
@@ -175,30 +177,42 @@ function besideOf(entry: Entry, { may }: Visit, { requests, clock }: Parts): Bes
   const end = seconds === undefined ? clock.date().getTime() : began + 1000 * seconds
   const [since, until] = [began - 5000, end + 1000].map((ms) => isoOf(ms).slice(0, 19))
   const asked = readForm(new URLSearchParams({ kind: 'request', who: from, where: node, from: since!, to: until! }))
+  // A name of a device that nobody could look for.
+  if (asked.problems.length > 0) return undefined
   return { form: asked.form, found: requests.search({ ...asked.query, may }, besideMost) }
 }
 
 async function file(visit: Visit, parts: Parts): Promise<void> {
   const entry = entryAt(visit, parts)
-  if (entry.state === 'open') throw new Refused(409, 'malformed', 'this is still being recorded')
-  const opened = await open(entry, parts)
-  if (visit.request.method === 'GET') parts.read(entry.key, visit.peer)
+  const text = visit.query.get('from') ?? '0'
+  if (!/^\d{1,15}$/.test(text)) throw new Refused(400, 'malformed', '“from” is no number of bytes')
+  const from = Number(text)
+  const soFar = await openSoFar(entry, parts)
+  const opened = soFar ?? (await open(entry, parts))
+  if (visit.request.method === 'GET') parts.read(entry.key, visit.peer, from > 0)
   parts.answered(200)
-  await sendFile(visit.reply, opened)
+  await sendFile(visit.reply, opened, { from, isOpen: soFar !== undefined })
 }
 
-async function open({ key }: Entry, { store }: Parts) {
-  return storing(() => store.open(key)).catch((error: unknown) => {
-    // It was removed just now.
-    throw error instanceof Refused && codeOf(error.cause) === 'ENOENT' ? nothing() : error
-  })
+/** What there is of a session that goes on; undefined if it has ended. */
+async function openSoFar({ key }: Entry, { uploads }: Parts): Promise<Opened | undefined> {
+  const recording = uploads.find(key)
+  return recording && storing(() => recording.open()).catch(ignoringGone)
 }
 
-async function withFile<T>(
-  entry: Entry,
-  parts: Parts,
-  use: (file: Awaited<ReturnType<Store['open']>>) => Promise<T>,
-): Promise<T> {
+/** Takes an error for no result if it says that something is not there. */
+function ignoringGone(error: unknown): undefined {
+  if (!(error instanceof Refused && codeOf(error.cause) === 'ENOENT')) throw error
+}
+
+async function open({ key }: Entry, { store }: Parts): Promise<Opened> {
+  const opened = await storing(() => store.open(key)).catch(ignoringGone)
+  // It was removed just now.
+  if (opened === undefined) throw nothing()
+  return opened
+}
+
+async function withFile<T>(entry: Entry, parts: Parts, use: (file: Opened) => Promise<T>): Promise<T> {
   const opened = await open(entry, parts)
   try {
     return await use(opened)

@@ -7,7 +7,7 @@ import type { Nodes } from './nodes.ts'
 import { length, size, timeTag } from './page.ts'
 
 const states = {
-  open: 'It is still going on. It can be played when it has ended.',
+  open: 'It is still going on. What has been recorded so far can be played.',
   cut: 'The recording ends before the session did.',
   unreadable: 'Its first line cannot be read, so it cannot be played.',
   whole: undefined,
@@ -54,15 +54,19 @@ export function sessionPage(entry: Entry, nodes: Nodes, beside: Beside | undefin
   const file = `/file/${key}`
   const note = states[state]
   return html`<h1>${entry.command || entry.kind} <small>by ${entry.who || entry.from || 'somebody'}</small></h1>
-    ${note !== undefined && html`<p class="note">${note}</p>`} ${(state === 'whole' || state === 'cut') && player(file)}
-    ${state !== 'open' && html`<p><a href="${file}" download>Download the recording</a> (asciicast, ${size(entry.bytes)})</p>`}
+    ${note !== undefined && html`<p class="note">${note}</p>`}
+    ${state !== 'unreadable' && player(file, state === 'open')}
+    <p>
+      <a href="${file}" download>Download the recording</a> (asciicast,
+      ${state === 'open' ? 'so far' : size(entry.bytes)})
+    </p>
     <h2>About it</h2>
     ${facts(entry, nodes)} ${beside && beside.found.entries.length > 0 && requests(beside, nodes)}`
 }
 
 const speeds = ['0.5', '1', '2', '4', '8', '16']
 
-const player = (file: string): Html =>
+const player = (file: string, isOpen: boolean): Html =>
   html`<section aria-label="Player">
     <div id="player" data-file="${file}"></div>
     <p id="status" role="status">Loading …</p>
@@ -73,6 +77,7 @@ const player = (file: string): Html =>
         ${speeds.map((speed) => html`<option value="${speed}" ${speed === '1' ? html` selected` : undefined}>${speed}×</option>`)}
       </select>
       <label><input type="checkbox" id="idle" checked /> Skip pauses of more than two seconds</label>
+      ${isOpen && html`<label><input type="checkbox" id="follow" /> Follow the session as it goes on</label>`}
     </p>
     <details id="keys">
       <summary>Keys</summary>

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { AddressPort } from '../../lib/address.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { kept } from '../../lib/kept.ts'
 import type { Log } from '../../lib/log.ts'
 import type { LocalApi } from '../../localapi/client.ts'
 import type { Index } from '../index/index.ts'
@@ -10,9 +11,13 @@ import type { AskPeer, Peer } from '../peers.ts'
 import type { Refused } from '../refused.ts'
 import { Servers } from '../servers.ts'
 import type { Store } from '../store/store.ts'
+import type { Uploads } from '../uploads.ts'
 import { readAssets } from './assets.ts'
 import { browse } from './exchange.ts'
 import { askNodes } from './nodes.ts'
+
+/** How often it is told that somebody follows a session, in milliseconds, and of how many that is known. */
+const [followMs, mostFollowed] = [3_600_000, 10_000]
 
 export type Outside = {
   readonly api: Pick<LocalApi, 'get'>
@@ -21,6 +26,7 @@ export type Outside = {
   readonly requests: Index
   readonly isComplete: () => boolean
   readonly store: Pick<Store, 'open'>
+  readonly uploads: Pick<Uploads, 'find'>
   readonly counts: Pick<Counts, 'answered' | 'read'>
   readonly clock: Clock
   readonly log: Log
@@ -37,7 +43,14 @@ export async function serveWeb(listen: AddressPort, outside: Outside, signal: Ab
   const refused = (one: Refused): void => {
     if (one.cause !== undefined) log(events.pageFailed({ problem: one }))
   }
-  const read = (key: string, by: Peer): void => {
+  const followed = kept<void>(clock, followMs, mostFollowed)
+  const read = (key: string, by: Peer, follows = false): void => {
+    if (!follows) tell(key, by)
+    void followed.get(`${by.id} ${by.login ?? ''} ${key}`, async () => {
+      if (follows) tell(key, by)
+    })
+  }
+  const tell = (key: string, by: Peer): void => {
     counts.read()
     const { name, login, tags } = by
     const whose = tags.length > 0 ? { tags } : { user: login }

@@ -7,6 +7,18 @@ import type { Store } from '../../recorder/store/store.ts'
 import { VirtualClock } from '../lib/virtual-clock.ts'
 import { header } from './recorder-bed.ts'
 
+type Outside = ConstructorParameters<typeof Keeper>[0]
+
+const aKeeper = (store: Partial<Store>, more: Partial<Outside> & Pick<Outside, 'clock'>): Keeper =>
+  new Keeper({
+    store: store as Store,
+    index: new Index(),
+    counts: counting(),
+    limits: { keepMs: Infinity, maxBytes: Infinity },
+    log: () => {},
+    ...more,
+  })
+
 it('what cannot be read while S3 is away is read when it is back, and the failure is told once', async () => {
   const clock = new VirtualClock()
   const index = new Index()
@@ -26,14 +38,7 @@ it('what cannot be read while S3 is away is read when it is back, and the failur
       return { key, bytes: bytes.length, read, close: async () => {} }
     },
   }
-  const keeper = new Keeper({
-    store: store as Store,
-    index,
-    clock,
-    counts: counting(),
-    limits: { keepMs: Infinity, maxBytes: Infinity },
-    log: ({ text }) => void told.push(text),
-  })
+  const keeper = aKeeper(store, { index, clock, log: ({ text }) => void told.push(text) })
   const over = new AbortController()
   void keeper.keep(over.signal)
   await clock.advance(10 * 60_000)
@@ -42,5 +47,28 @@ it('what cannot be read while S3 is away is read when it is back, and the failur
   failure = undefined
   await clock.advance(60_000)
   expect([...index.keys()].map((key) => index.get(key)?.state)).toEqual(keys.map(() => 'whole'))
+  over.abort()
+})
+
+it.each([
+  ['each minute, for little', 100, 121],
+  ['less often, the more there is', 10_000, 21],
+  ['at least each hour', 150_000, 3],
+])('what other recorders have stored is looked for %s', async (_when, count, looks) => {
+  const clock = new VirtualClock()
+  let looked = 0
+  const stored = { bytes: 1, modified: clock.date() }
+  const store: Pick<Store, 'list' | 'readsAtOnce'> = {
+    readsAtOnce: 4,
+    list: async function* () {
+      looked += 1
+      for (let at = 0; at < count; at += 1) yield { ...stored, key: `events/nA/2026/01/01/${at}.json` }
+    },
+  }
+  const keeper = aKeeper(store, { clock })
+  const over = new AbortController()
+  void keeper.keep(over.signal)
+  for (let hours = 0; hours < 2; hours += 1) await clock.advance(3_600_000)
+  expect(looked).toBe(looks)
   over.abort()
 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -35,6 +35,32 @@ describe('a directory of recordings', () => {
     await found.close()
     await store.remove(key)
     expect(await listed()).toEqual([])
+  })
+
+  it('can be read while it is written, and what was opened then also when it has ended', async () => {
+    const part = await store.begin(key)
+    await part.append(Buffer.from('one two'))
+    const opened = await part.reopen()
+    await part.append(Buffer.from(' three'))
+    await part.finish(4)
+    expect([opened.bytes, (await opened.read(0, 4)).toString()]).toEqual([7, 'one '])
+    await opened.close()
+    await expect(part.reopen()).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('leaves files that are not its own as they are, also with such names', async () => {
+    const others = [
+      'film.part',
+      'seat.taken',
+      'nA/notes.txt.part',
+      'nA/sub/1.cast.part',
+      'a b/1.cast.part',
+      '1.cast.part',
+    ]
+    for (const folder of ['nA/sub', 'a b']) mkdirSync(join(root, folder), { recursive: true })
+    for (const name of others) writeFileSync(join(root, name), 'mine')
+    for await (const part of store.unfinished()) throw new Error(part.key)
+    for (const name of others) expect(readFileSync(join(root, name), 'utf8')).toBe('mine')
   })
 
   it('does not begin a recording again, neither an open one nor a finished one', async () => {
@@ -82,6 +108,16 @@ describe('a directory of recordings', () => {
     await store.remove('events/nA/2026/11/30/1.json')
     await store.remove('events/nA/2026/11/30/2.json')
     expect(readdirSync(join(root, 'events/nA/2026/11'))).toEqual([])
+  })
+
+  it('stores an event while it looks for what was left unfinished', async () => {
+    const event = 'events/nA/2026/11/30/1.json'
+    const over = new AbortController()
+    const stored = store.put(event, Buffer.alloc(16 * 1024 * 1024)).finally(() => over.abort())
+    stored.catch(() => {})
+    while (!over.signal.aborted) for await (const part of store.unfinished()) throw new Error(part.key)
+    await stored
+    expect(await listed()).toEqual([`${event} 16777216`])
   })
 
   it('removes an event that was not stored as a whole', async () => {

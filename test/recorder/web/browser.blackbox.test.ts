@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Browser, type BrowserPage } from '../../lab/browser.ts'
-import { output } from '../recorder-bed.ts'
+import { header, output } from '../recorder-bed.ts'
 import { WebBed } from './web-bed.ts'
 
 let bed: WebBed
@@ -33,6 +33,9 @@ const opened = async (path: string): Promise<BrowserPage> => {
   await page.go(url + path)
   return page
 }
+/** What must not happen is that this is set. */
+const attack = 'globalThis.attacked=1'
+
 const isReady = 'document.querySelector("#status").textContent.startsWith("Ready")'
 const shown = 'document.querySelector(".ap-term-text").textContent'
 /** Goes by the keyboard until what has the focus is this. */
@@ -86,6 +89,29 @@ it('a session is found and played by the keyboard alone, at any place and speed,
   expect(page.requests.filter((one) => !one.startsWith(`${url}/`))).toEqual([])
 })
 
+it('a session that goes on is played up to now, and followed to its end', async () => {
+  const upload = await (await bed.recorder.upload()).begun()
+  const say = async (text: string): Promise<void> => upload.write(output(1, text))
+  await upload.write(header({ command: 'followed' }))
+  await say('first\r\n')
+  const page = await opened('/?command=followed')
+  await page.until('document.querySelector("tbody a") || (location.reload(), false)')
+  await page.value('document.querySelector("tbody a").click()')
+  await page.until(`${isReady} && document.querySelector("#status").textContent.includes("goes on")`)
+  await setTo(page, '#transcript', 'open = true')
+  await setTo(page, '#follow', 'checked = true')
+  await page.until(`${shown}.includes('first')`)
+  await say(`second <script>${attack}</script>\r\n`)
+  await page.until(`${shown}.includes('second')`)
+  await page.until('document.querySelector("#transcript pre").textContent.includes("second")')
+  await say('third\r\n')
+  await upload.end()
+  await page.until(`${shown}.includes('third')`)
+  await page.until('document.querySelector("#status").textContent.includes("has ended")')
+  expect(await page.value('globalThis.attacked')).toBeUndefined()
+  expect(page.problems).toEqual([])
+})
+
 it('what is on the pages has names for those who do not see them', async () => {
   const key = await bed.record({ command: 'for a screen reader' }, output(0.1, 'hello\r\n'))
   const list = await opened('/?command=screen')
@@ -119,8 +145,6 @@ it('the pages are dark for who prefers that, and light for others', async () => 
   expect(await background('dark')).toBeLessThan(60)
 })
 
-/** What must not happen is that this is set. */
-const attack = 'globalThis.attacked=1'
 const texts = [
   `<script>${attack}</script>`,
   `"><img src=x onerror=${attack}>`,

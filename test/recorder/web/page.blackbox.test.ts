@@ -1,9 +1,11 @@
+import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text as allOf } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { poll } from '../../lab/poll.ts'
 import { header, output, RecorderBed } from '../recorder-bed.ts'
-import { aRequest, listed, viewer, WebBed } from './web-bed.ts'
+import { all, aRequest, listed, stranger, viewer, WebBed } from './web-bed.ts'
 
 const shell = { Namespace: 'shop', PodName: 'web-0', Container: 'main', SessionType: 'exec' }
 
@@ -67,19 +69,61 @@ describe.concurrent('the web page of recordings', () => {
     expect(await bed.recorder.metric('culvert_recorder_read_total')).toBe(1)
   })
 
-  it('lists a session that goes on, which can be played when it has ended', async () => {
+  it('lists a session that goes on, and has the whole lines of it so far, and then all of it', async () => {
     await using bed = await WebBed.start()
     const upload = await (await bed.recorder.upload()).begun()
-    await upload.write(header({ command: 'still' }))
+    const begin = header({ command: 'still' })
+    await upload.write(begin)
     const [path = ''] = await poll('it is in the list', async () => {
       const found = listed((await bed.page('/')).body)
       return found.length > 0 ? found : undefined
     })
-    expect((await bed.page(path)).body).toContain('still going on')
-    expect((await bed.page(path.replace('see', 'file'))).status).toBe(409)
+    const file = path.replace('see', 'file')
+    const { body } = await bed.page(path)
+    expect(body).toContain('still going on')
+    expect(body).toMatch(/id="player"[^]*id="follow"/)
+    expect(await bed.page(file)).toMatchObject({ body: begin, headers: { 'culvert-recording': 'open' } })
+    const [line, half] = [output(1, '€'), '[2,"o","not all']
+    await upload.write(line + half)
+    await upload.stored(begin.length + Buffer.byteLength(line))
+    expect((await bed.page(file)).body).toBe(begin + line)
+    const rest = `${file}?from=${begin.length}`
+    expect(await bed.page(rest)).toMatchObject({ body: line, headers: { 'culvert-recording': 'open' } })
+    // Who may not see it does not see a part of it either.
+    expect((await bed.page(file, stranger)).status).toBe(403)
+    await upload.write(' of it"]\n')
     await upload.end()
-    expect((await bed.page(path)).body).toContain('id="player"')
-    expect((await bed.page(path.replace('see', 'file'))).status).toBe(200)
+    const ended = await bed.page(rest)
+    expect(ended.body).toBe(`${line}${half} of it"]\n`)
+    expect(ended.headers).not.toHaveProperty('culvert-recording')
+    expect((await bed.page(path)).body).not.toContain('id="follow"')
+    for (const from of ['-1', 'x', '1e3']) expect((await bed.page(`${file}?from=${from}`)).status).toBe(400)
+    expect((await bed.page(`${file}?from=999999`)).body).toBe('')
+    // To follow a session is one look; to begin behind its first byte is one, too.
+    const reads = () => bed.recorder.metric('culvert_recorder_read_total')
+    expect(await reads()).toBe(2)
+    bed.rules.set(stranger, all)
+    await poll(
+      'the other device may see it',
+      async () => (await bed.page(`${file}?from=1`, stranger)).status === 200 || undefined,
+    )
+    expect(await reads()).toBe(3)
+  })
+
+  it('goes on to send a session that ends meanwhile, up to where it was', async () => {
+    await using bed = await WebBed.start()
+    const upload = await (await bed.recorder.upload()).begun()
+    const text = header({ command: 'large' }) + output(1, 'x'.repeat(500_000)).repeat(40)
+    await upload.write(text)
+    await upload.stored(text.length)
+    const [path = ''] = listed((await bed.page('/')).body)
+    const socket = await bed.recorder.open(viewer, bed.recorder.webPort)
+    socket.write(`GET ${path.replace('see', 'file')} HTTP/1.1\r\nHost: recorder\r\nConnection: close\r\n\r\n`)
+    await once(socket, 'readable')
+    await upload.write(output(2, 'more'))
+    await upload.end()
+    const sent = await allOf(socket)
+    expect(sent.slice(sent.indexOf('\r\n\r\n') + 4) === text).toBe(true)
   })
 
   it('has pages that go on one after the other, with everything once', async () => {

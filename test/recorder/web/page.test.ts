@@ -34,6 +34,18 @@ describe('what is asked for', () => {
     expect(readForm(new URLSearchParams({ from }))).toMatchObject({ query: { since, until: undefined }, problems: [] })
   })
 
+  const many = Array.from({ length: 21 }, (_, at) => `w${at}`)
+  it('is not more words than somebody looks for, each counted once', () => {
+    const asked = (words: readonly string[]) =>
+      readForm(new URLSearchParams({ who: 'alice', command: words.join(' ') }))
+    expect(asked(many)).toMatchObject({
+      problems: [expect.stringContaining('20 words')],
+      query: { who: 'alice', command: '' },
+    })
+    expect(asked(many.map(() => 'Word'))).toMatchObject({ problems: [] })
+    expect(asked(many.slice(1))).toMatchObject({ problems: [], query: { command: many.slice(1).join(' ') } })
+  })
+
   it.each([['from=yesterday'], ['to=2026-13-45'], ['kind=x'], ['after=x'], ['after=1~']])(
     'is told what is wrong with %s, which changes nothing else',
     (text) => {
@@ -110,6 +122,6 @@ it('a file that becomes shorter while it is sent does not look whole', async () 
       for await (const chunk of chunks) sent.push(chunk)
     },
   }
-  await expect(sendFile(reply, opened)).rejects.toThrow('shorter')
+  await expect(sendFile(reply, opened, { from: 0, isOpen: false })).rejects.toThrow('shorter')
   expect([Buffer.concat(sent).toString(), isClosed]).toEqual(['abc', true])
 })
