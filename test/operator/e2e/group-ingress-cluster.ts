@@ -9,6 +9,7 @@ import { siteObjects } from '../../lab/cluster/ingress.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { backendObjects } from '../../lab/cluster/proxy.ts'
 import type { ClusterSpec } from '../../lab/cluster/spec.ts'
+import type { CapMap } from '../../lab/control-types.ts'
 import { apiServerReference, buildImage, recorderReference } from '../../lab/images/image.ts'
 import { projectRoot } from '../../lab/paths.ts'
 import { ofMany } from '../../lab/patience.ts'
@@ -18,30 +19,36 @@ import { installOperator, namespace, OperatorProcess } from '../operator-process
 import { authorityClass } from './install.ts'
 import { kindsMade, made, printProxiesOnFailure } from './nothing-left.ts'
 
-/** Two clients, so that each replica has one. */
+/** What the second client's server of SSH does with sessions; it is read at each connection. */
+export const sshPolicyFile = '/tmp/ssh-policy.json'
+
+/** Two clients, so that each replica has one; and a host for what the cluster alone reaches. */
 const hosts = {
   client1: { network: 'wan', tailscaled: true },
-  client2: { network: 'wan', tailscaled: true },
+  client2: { network: 'wan', tailscaled: { env: { TS_DEBUG_SSH_POLICY_FILE: sshPolicyFile }, up: ['--ssh'] } },
+  storage: { network: 'cluster' },
 } as const
+
+/** The examples in a language that a page of docs/ has. */
+const blocksOf = (page: string, language: 'yaml' | 'json'): string[] =>
+  [...readFileSync(join(projectRoot, 'docs', page), 'utf8').matchAll(/^```(\w+)\n([^]*?)^```$/gm)].flatMap(
+    ([, of, text = '']) => (of === language ? [text] : []),
+  )
 
 /** The objects of a page of docs/, in the order of its examples. */
 export const examplesOf = (page: string): KubeObject[] =>
   blocksOf(page, 'yaml').flatMap((yaml) => readYaml<KubeObject>(yaml))
 
-/** What the policies of a page of docs/ grant to users of API server proxies, for whoever comes from these addresses. */
-export const grantsOf = (page: string, src: readonly string[]) =>
-  blocksOf(page, 'json').map((json) =>
-    (JSON.parse(json) as Policy).grants.flatMap(({ dst, app }) =>
-      app === undefined ? [] : [{ src, dst, app: app as never }],
-    ),
-  )
-
-type Policy = { readonly grants: readonly { readonly dst: readonly string[]; readonly app?: object }[] }
-
-const blocksOf = (page: string, language: 'json' | 'yaml'): string[] => {
-  const text = readFileSync(join(projectRoot, 'docs', page), 'utf8')
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, 'gm'))].map(([, block = '']) => block)
+type Policy = {
+  readonly grants: readonly { readonly dst: readonly string[]; readonly app?: CapMap }[]
 }
+
+/** The policies of the tailnet that a page of docs/ has, in its order. */
+export const policiesOf = (page: string): Policy[] => blocksOf(page, 'json').map((json) => JSON.parse(json) as Policy)
+
+/** What each of them grants to users of applications, for whoever comes from these addresses. */
+export const grantsOf = (page: string, src: readonly string[]) =>
+  policiesOf(page).map(({ grants }) => grants.flatMap(({ dst, app }) => (app === undefined ? [] : [{ src, dst, app }])))
 
 type Labelled = KubeObject & { readonly metadata: { readonly labels?: Readonly<Record<string, string>> } }
 type Status = {

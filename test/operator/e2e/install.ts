@@ -40,6 +40,17 @@ const imageOf = ({ reference }: Image) => {
 export const authAccount = (): Promise<KubeObject[]> =>
   render('--set-string=apiServerProxyConfig.mode=true', '--show-only=templates/apiserver.yaml')
 
+/** Has the Pods of a StatefulSet get certificates from the bed's authority, which a ProxyClass cannot say of all. */
+export async function trustAuthority(bed: Bed, name: string): Promise<void> {
+  await bed.cluster.waitFor(`statefulset/${name}`, 'create', { namespace: proxyNamespace })
+  const [{ spec }] = (await authorityClass(bed, name)).slice(-1) as [KubeObject & { spec: { statefulSet: object } }]
+  const metadata = { name, namespace: proxyNamespace }
+  const set = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec: spec.statefulSet }
+  // As somebody beside the operator, whose fields stay as they are.
+  const how = ['apply', '--server-side', '--field-manager=lab', '--filename=-']
+  await bed.cluster.kubectl(how, { input: JSON.stringify(set) })
+}
+
 /** A ProxyClass whose proxies get certificates from the bed's authority and have `more` variables, and what it needs. */
 export async function authorityClass(
   bed: Bed,
