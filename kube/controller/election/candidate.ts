@@ -1,3 +1,5 @@
+import { type Declared, undivided } from './declared.ts'
+
 /** Milliseconds of an election. */
 export type ElectionTimes = {
   /** Whole seconds. For so long after its last sign of life a leader is left alone. */
@@ -19,6 +21,9 @@ export type LeaseView = {
   readonly lease: number | undefined
   /** How often the holder has changed. */
   readonly transitions: number
+  /** The annotation by which it declares a plan. */
+  readonly annotation: string | undefined
+  readonly declared: Declared
 }
 
 type Seen = {
@@ -35,10 +40,16 @@ type Seen = {
 export type Candidate = {
   readonly identity: string
   readonly times: ElectionTimes
+  /** By which it would work; undefined: the Lease declares none. */
+  readonly plan: string | undefined
   /** Undefined: nothing was seen yet. */
   readonly seen: Seen | undefined
-  /** It is leader until then, unless it renews the Lease. */
+  /** It holds the Lease until then, unless it renews it. */
   readonly until: number | undefined
+  /** From then on nobody works by another plan, as far as it holds the Lease. */
+  readonly settles: number
+  /** It has declared its plan as settled. */
+  readonly isSettled: boolean
   /** As leader it has seen an earlier version of the Lease than it had written. */
   readonly isUndone?: true
 }
@@ -51,11 +62,14 @@ export type Step =
   /** It has been leader, and is not any more. */
   | { readonly type: 'lost'; readonly reason: string }
 
-export const candidate = (identity: string, times: ElectionTimes): Candidate => ({
+export const candidate = (identity: string, times: ElectionTimes, plan?: string): Candidate => ({
   identity,
   times,
+  plan,
   seen: undefined,
   until: undefined,
+  settles: Number.POSITIVE_INFINITY,
+  isSettled: false,
 })
 
 /** It has seen the Lease; undefined: there is none. A version seen late does no harm: writes are refused then. */
@@ -73,13 +87,31 @@ export function saw(before: Candidate, view: LeaseView | undefined, now: number)
   return { ...before, seen: { view, free: view.holder === undefined ? now : now + (view.lease ?? times.lease) } }
 }
 
-/** It has written itself into the Lease, by a request that it sent at `sent`. */
-export function wrote(before: Candidate, view: LeaseView, sent: number): Candidate {
-  return { ...before, seen: { view, free: sent }, until: sent + before.times.deadline }
+/** It has written itself into the Lease, by a request that it sent at `sent` and that was answered by `now`. */
+export function wrote(before: Candidate, view: LeaseView, sent: number, now: number): Candidate {
+  const { times, plan, seen, until } = before
+  // Those of another plan have seen the Lease before, and may go on by that until their deadline.
+  const settles = until === undefined ? now + Math.max(times.lease, seen?.view?.lease ?? 0) : before.settles
+  const isSettled = before.isSettled || plan === undefined || isSettledAs(plan, view.declared)
+  return { ...before, seen: { view, free: sent }, until: sent + times.deadline, settles, isSettled }
 }
 
-export const isLeader = ({ until, isUndone }: Candidate, now: number): boolean =>
+const isSettledAs = (plan: string, declared: Declared): boolean => declared.isSettled && declared.plan === plan
+
+/** What it declares if it writes itself into the Lease now; undefined: nothing. */
+export function declares({ plan, seen, until, settles, isSettled }: Candidate, now: number): Declared | undefined {
+  if (plan === undefined) return undefined
+  // One that was deleted, and that nobody has made anew since, has had no other leaders for the length of a Lease.
+  const before = seen?.view?.declared ?? { plan: undivided, isSettled: true }
+  const isNow = until === undefined ? isSettledAs(plan, before) : isSettled || now >= settles
+  return { plan, isSettled: isNow }
+}
+
+/** Whether it holds the Lease, though it may not work yet. */
+export const isHolder = ({ until, isUndone }: Candidate, now: number): boolean =>
   until !== undefined && now < until && !isUndone
+
+export const isLeader = (self: Candidate, now: number): boolean => self.isSettled && isHolder(self, now)
 
 /**
  * Whether one version of an object is from before another: of decimal numbers the smaller one, as Kubernetes defines

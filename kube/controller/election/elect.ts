@@ -7,7 +7,8 @@ import { isStale } from '../controller.ts'
 import { keyOf, type KubeObject, type Name } from '../object.ts'
 import { reflect, type Source } from '../reflect.ts'
 import { store } from '../store.ts'
-import { candidate, type ElectionTimes, isLeader, saw, stepOf, wrote } from './candidate.ts'
+import { candidate, type ElectionTimes, isHolder, isLeader, saw, stepOf, wrote } from './candidate.ts'
+import { identityIn, undivided } from './declared.ts'
 import { held, leases, released, viewOf } from './lease.ts'
 
 export type ElectionOptions = {
@@ -20,8 +21,12 @@ export type ElectionOptions = {
   readonly times: ElectionTimes
   /** The field manager. */
   readonly manager: string
-  /** Called with the reason why the Lease cannot be followed or written, when that changes, and with undefined once it can. */
-  readonly problem: (what: 'following' | 'writing', text: string | undefined) => void
+  /** What the Lease is to declare; it is then leader when that is settled. Undefined: the Lease declares nothing. */
+  readonly plan?: string
+  /** Whether it takes a Lease that has been free for `ms`; asked four times in each `retry`. Undefined: it does. */
+  readonly mayTake?: (ms: number) => boolean
+  /** Called with the reason why a Lease cannot be followed, read or written, when that changes, and with undefined once it can. */
+  readonly problem: (what: 'following' | 'reading' | 'writing', text: string | undefined) => void
   /** One that goes on while the machine is suspended, as `bootClock`. */
   readonly clock?: Clock
   readonly random?: () => number
@@ -56,14 +61,15 @@ const limitPart = 0.8
 
 /** Takes part in the election of a leader by a Lease, until `signal` aborts. Being leader ends once, and for good. */
 export function elect(options: ElectionOptions, signal: AbortSignal): Election {
-  const { api, name, identity, times, manager, clock = bootClock, random = Math.random } = options
+  const { api, name, times, manager, plan, mayTake, clock = bootClock, random = Math.random } = options
+  const identity = identityIn(plan ?? undivided, options.identity)
   const looked = Promise.withResolvers<void>()
   const elected = Promise.withResolvers<void>()
   const lost = Promise.withResolvers<string>()
   /** Being leader has ended, or will not begin. */
   const ended = new AbortController()
   const resigning = new AbortController()
-  let self = candidate(identity, times)
+  let self = candidate(identity, times, plan)
   let problem: string | undefined
   /** Aborted when something was seen that may change what is to be done. */
   let news = new AbortController()
@@ -100,12 +106,11 @@ export function elect(options: ElectionOptions, signal: AbortSignal): Election {
       // same time is a conflict, because each is a field manager of its own.
       const patch =
         version === undefined ? ({ type: 'apply', manager: identity } as const) : ({ type: 'merge', manager } as const)
-      const lease = await api.patch(leases, name, { ...patch, body: held(self, name, clock.date()) }, limit)
-      const before = self.until
-      self = wrote(self, viewOf(lease), sent)
+      const lease = await api.patch(leases, name, { ...patch, body: held(self, name, clock.date(), sent) }, limit)
+      self = wrote(self, viewOf(lease), sent, clock.now())
       tell(undefined)
       renewed()
-      if (before === undefined) elected.resolve()
+      if (self.isSettled) elected.resolve()
     } catch (error) {
       if (isStale(error)) await look(limit)
       if (!isStale(error) || self.seen?.view?.version === version) throw error
@@ -125,6 +130,9 @@ export function elect(options: ElectionOptions, signal: AbortSignal): Election {
     check()
   }
 
+  /** Since when the Lease may be taken. */
+  const free = (): number => self.seen?.free ?? Number.POSITIVE_INFINITY
+
   /** Does nothing but what takes no time; gives what else is to be done. */
   const act = () => {
     const step = stepOf(self, clock.now())
@@ -138,9 +146,10 @@ export function elect(options: ElectionOptions, signal: AbortSignal): Election {
       if (signal.aborted || resigning.signal.aborted || ended.signal.aborted) return
       news = new AbortController()
       const woken = AbortSignal.any([signal, resigning.signal, news.signal])
-      if (step.type === 'wait') {
+      const isLeft = step.type === 'write' && self.until === undefined && mayTake?.(clock.now() - free()) === false
+      if (step.type === 'wait' || isLeft) {
         if (self.seen !== undefined) looked.resolve()
-        await clock.sleep(step.ms, woken)
+        await clock.sleep(step.type === 'wait' ? step.ms : times.retry / 4, woken)
         continue
       }
       try {
@@ -203,9 +212,9 @@ export function elect(options: ElectionOptions, signal: AbortSignal): Election {
       resigning.abort()
       // What it has sent decides whether it is leader.
       await running
-      const wasLeader = leads()
+      const wasHolder = !ended.signal.aborted && isHolder(self, clock.now())
       end('it has resigned')
-      if (!handOver || !wasLeader) return
+      if (!handOver || !wasHolder) return
       const limit = AbortSignal.any([signal, clock.timeout(Math.ceil(times.deadline / 2))])
       try {
         await look(limit)

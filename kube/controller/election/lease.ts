@@ -1,8 +1,9 @@
 import * as z from 'zod/mini'
 import { optional } from '../../../lib/json.ts'
-import type { KubeObject, Name } from '../object.ts'
+import type { KubeObject, Metadata, Name } from '../object.ts'
 import type { Resource } from '../resource.ts'
-import type { Candidate, LeaseView } from './candidate.ts'
+import { type Candidate, declares, type LeaseView } from './candidate.ts'
+import { declaration, declaredBy, planAnnotation } from './declared.ts'
 
 export const leases: Resource = {
   group: 'coordination.k8s.io',
@@ -22,6 +23,7 @@ const specSchema = z.object({
 export function viewOf({ metadata, spec = {} }: KubeObject): LeaseView {
   const read: z.output<typeof specSchema> = z.safeParse(specSchema, spec).data ?? { holderIdentity: 'somebody' }
   const { holderIdentity, leaseDurationSeconds, leaseTransitions } = read
+  const annotation = metadata.annotations?.[planAnnotation]
   return {
     version: metadata.resourceVersion ?? '',
     record: JSON.stringify(spec),
@@ -29,17 +31,26 @@ export function viewOf({ metadata, spec = {} }: KubeObject): LeaseView {
     lease:
       leaseDurationSeconds === undefined || leaseDurationSeconds === null ? undefined : leaseDurationSeconds * 1000,
     transitions: leaseTransitions ?? 0,
+    annotation,
+    declared: declaredBy(annotation, holderIdentity || undefined),
   }
 }
 
 /** A Lease's times have microseconds. */
 const timeOf = (date: Date): string => date.toISOString().replace('Z', '000Z')
 
-/** The Lease as its holder writes it; with the version that it must have for that, unless it does not exist. */
-export function held({ identity, times, seen, until }: Candidate, name: Name, date: Date): KubeObject {
+/**
+ * The Lease as its holder writes it at `now`; with the version that it must have for that, unless it does not exist.
+ * `date`: for people.
+ */
+export function held(self: Candidate, name: Name, date: Date, now: number): KubeObject {
+  const { identity, times, seen, until } = self
   const view = seen?.view
   const time = timeOf(date)
-  return leaseOf(name, view?.version, {
+  const declared = declares(self, now)
+  const annotation = declared && declaration(declared, view?.annotation)
+  const annotations = annotation === undefined ? {} : { annotations: { [planAnnotation]: annotation } }
+  return leaseOf({ ...name, ...annotations }, view?.version, {
     holderIdentity: identity,
     leaseDurationSeconds: times.lease / 1000,
     renewTime: time,
@@ -54,11 +65,15 @@ export function held({ identity, times, seen, until }: Candidate, name: Name, da
 export const released = (name: Name, version: string, date: Date): KubeObject =>
   leaseOf(name, version, { holderIdentity: null, renewTime: timeOf(date) })
 
-const leaseOf = ({ name, namespace }: Name, version: string | undefined, spec: object): KubeObject => ({
+const leaseOf = (
+  { namespace, ...metadata }: Name & Pick<Metadata, 'annotations'>,
+  version: string | undefined,
+  spec: object,
+): KubeObject => ({
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
   metadata: {
-    name,
+    ...metadata,
     ...(namespace !== undefined && { namespace }),
     ...(version !== undefined && { resourceVersion: version }),
   },

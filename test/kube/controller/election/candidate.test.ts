@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   type Candidate,
   candidate,
+  isHolder,
   isLeader,
   saw,
   stepOf,
@@ -79,7 +80,7 @@ describe('a candidate', () => {
   })
 
   it('is leader from when it sent the request, and renews', () => {
-    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(lease('me')), 1000)
+    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(lease('me')), 1000, 1000)
     expect(isLeader(self, 10_999)).toBe(true)
     expect(isLeader(self, 11_000)).toBe(false)
     expect(stepOf(self, 1500)).toEqual(waits(1500))
@@ -88,14 +89,14 @@ describe('a candidate', () => {
   })
 
   it('is leader no more when another has taken the Lease, and goes on when somebody has deleted it', () => {
-    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(lease('me')), 1000)
+    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(lease('me')), 1000, 1000)
     expect(stepOf(sees(self, lease('other'), 1500), 1500)).toEqual({ type: 'lost', reason: 'other has taken it' })
     expect(stepOf(sees(self, undefined, 3000), 3000)).toEqual(writes)
   })
 
   it('is leader no more when the Lease is as it was before its last write', () => {
     const [before, after] = [lease('me', 1), lease('me', 2)]
-    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(after), 1000)
+    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(after), 1000, 1000)
     const undone = sees(self, before, 1500)
     expect(isLeader(undone, 1500)).toBe(false)
     const reason = 'the cluster is in an earlier state, as after a restore of etcd'
@@ -107,19 +108,78 @@ describe('a candidate', () => {
   })
 })
 
+describe('a candidate with a plan', () => {
+  const at = new Date(0)
+  /** A Lease that declares a plan. */
+  const declaring = (text: string | undefined, holder: string | undefined) => {
+    const object = lease(holder)
+    const annotations = text === undefined ? {} : { annotations: { 'culvert/shards': text } }
+    return { ...object, metadata: { ...object.metadata, ...annotations } }
+  }
+  const planned = (plan: string) => candidate('me', times, plan)
+  const declares = (self: Candidate, now: number) => held(self, name, at, now).metadata.annotations
+
+  it.each([
+    ['the undivided one, and the Lease declares none', '1', undefined, undefined],
+    ['the one that it declares', '3', '3', undefined],
+    ['the undivided one, and it declares that', '1', '1', undefined],
+    ['the one of the holder before', '3', '3', 'other/3'],
+  ])('writes no other annotation and is leader at once if its plan is %s', (_what, plan, text, holder) => {
+    const before = declaring(text, holder)
+    const self = sees(planned(plan), before, 0)
+    expect(declares(self, 20_000)).toBeUndefined()
+    const after = wrote(self, viewOf(declaring(text, plan === '1' ? 'me' : `me/${plan}`)), 20_000, 20_100)
+    expect(isLeader(after, 20_100)).toBe(true)
+  })
+
+  it.each([
+    ['another plan', '3', undefined, undefined],
+    ['the plan of before', '1', '3', undefined],
+    ['its plan, not settled yet', '3', 'changing to 3', undefined],
+    ['its plan, by an annotation that its holder does not know', '3', '3', 'other'],
+    ['its plan, by an annotation that a holder with another plan has left', '3', '3', 'other/2'],
+  ])('waits for the length of a Lease if that declares %s', (_what, plan, text, holder) => {
+    const self = sees(planned(plan), declaring(text, holder), 0)
+    expect(held(self, name, at, 20_000).metadata.annotations ?? { 'culvert/shards': text }).toEqual({
+      'culvert/shards': `changing to ${plan}`,
+    })
+    const mine = declaring(`changing to ${plan}`, plan === '1' ? 'me' : `me/${plan}`)
+    let after = wrote(self, viewOf(mine), 20_000, 21_000)
+    expect([isLeader(after, 21_000), isHolder(after, 21_000)]).toEqual([false, true])
+    after = wrote(after, viewOf(mine), 35_000, 35_500)
+    expect([isLeader(after, 35_500), declares(after, 35_999)]).toEqual([false, undefined])
+    expect(declares(after, 36_000)).toEqual({ 'culvert/shards': plan })
+    after = wrote(after, viewOf(declaring(plan, plan === '1' ? 'me' : `me/${plan}`)), 36_000, 36_500)
+    expect(isLeader(after, 36_500)).toBe(true)
+  })
+
+  it('waits as long as the holder before has asked for, if that is longer', () => {
+    const before = viewOf({ ...declaring('2', 'other/2'), spec: { holderIdentity: 'other/2', leaseDurationSeconds: 60 } })
+    const after = wrote(saw(planned('3'), before, 0), viewOf(declaring('changing to 3', 'me/3')), 60_000, 60_000)
+    expect(declares(after, 119_999)).toBeUndefined()
+    expect(declares(after, 120_000)).toEqual({ 'culvert/shards': '3' })
+  })
+
+  it('declares its plan again when somebody has deleted the Lease', () => {
+    const self = wrote(sees(planned('3'), declaring('3', undefined), 0), viewOf(declaring('3', 'me/3')), 0, 0)
+    expect(declares(sees(self, undefined, 1000), 1000)).toEqual({ 'culvert/shards': '3' })
+    expect(declares(sees(planned('3'), undefined, 1000), 20_000)).toEqual({ 'culvert/shards': 'changing to 3' })
+  })
+})
+
 describe('what is written', () => {
   const date = new Date('2026-01-02T03:04:05.678Z')
   const time = '2026-01-02T03:04:05.678000Z'
 
   it('has the version that the Lease must still have, and says when the holder has changed', () => {
     const self = sees(fresh, lease('other'), 0)
-    expect(held(self, name, date)).toEqual({
+    expect(held(self, name, date, 0)).toEqual({
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
       metadata: { ...name, resourceVersion: String(version) },
       spec: { holderIdentity: 'me', leaseDurationSeconds: 15, renewTime: time, acquireTime: time, leaseTransitions: 4 },
     })
-    expect(held(wrote(self, viewOf(lease('me')), 0), name, date)['spec']).toEqual({
+    expect(held(wrote(self, viewOf(lease('me')), 0, 0), name, date, 0)['spec']).toEqual({
       holderIdentity: 'me',
       leaseDurationSeconds: 15,
       renewTime: time,
@@ -127,7 +187,7 @@ describe('what is written', () => {
   })
 
   it('has no version if there is no Lease', () => {
-    const made = held(sees(fresh, undefined, 0), name, date)
+    const made = held(sees(fresh, undefined, 0), name, date, 0)
     expect(made.metadata).toEqual(name)
     expect(made['spec']).toMatchObject({ leaseTransitions: 0 })
   })

@@ -1,16 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { VirtualClock } from '../../../lib/virtual-clock.ts'
-import { PlayedReplicas, times } from './played-replicas.ts'
-
-/** Numbers in [0, 1) that follow from `seed`, by a linear congruential generator. */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32
-    return state / 2 ** 32
-  }
-}
+import { PlayedReplicas, randomOf, times } from './played-replicas.ts'
 
 /** A number of replicas, of which one is leader. */
 async function running(count: number, seed = 1) {

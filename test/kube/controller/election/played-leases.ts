@@ -1,5 +1,6 @@
 import type { Api, WatchEvent } from '../../../../kube/controller/api.ts'
-import type { KubeObject } from '../../../../kube/controller/object.ts'
+import type { KubeObject, Metadata } from '../../../../kube/controller/object.ts'
+import type { Scope } from '../../../../kube/controller/resource.ts'
 import { KubeError } from '../../../../kube/error.ts'
 import type { Clock } from '../../../../lib/clock.ts'
 import { aborted } from '../../../../lib/timers.ts'
@@ -21,54 +22,62 @@ export type Network = {
 /** Milliseconds after which a request is given up, as by the client of the API. */
 const callMs = 30_000
 
-const gone: KubeObject = {
+const leaseOf = (name: string, resourceVersion: string, more: Partial<Metadata> = {}, spec: Spec = {}): KubeObject => ({
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
-  metadata: { name: 'lease', namespace: 'ns', resourceVersion: 'gone' },
-}
+  metadata: { ...more, name, namespace: 'ns', resourceVersion },
+  spec,
+})
 
 const refusal = (status: number, reason: string): KubeError =>
   new KubeError(`played: ${reason}`, { status, reason, retryable: false })
 
-/** An API server with one Lease, in virtual time. */
+/** Whose Lease is asked for. */
+const nameIn = ({ fields = '' }: Scope): string => fields.replace('metadata.name=', '')
+
+/** An API server with Leases, in virtual time. All of them count versions together. */
 export class PlayedLeases {
   readonly #clock: Clock
   readonly #watchers = new Set<(event: WatchEvent) => void>()
-  #lease: KubeObject | undefined
+  readonly #leases = new Map<string, KubeObject>()
   #version = 0
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, names: readonly string[] = ['lease']) {
     this.#clock = clock
-    this.#set({})
+    for (const name of names) this.#set(name, {}, {})
   }
 
   get holder(): unknown {
-    return (this.#lease?.['spec'] as Spec | undefined)?.['holderIdentity']
+    return this.holderOf('lease')
   }
 
-  delete(): void {
-    const object = this.#lease
+  holderOf(name: string): unknown {
+    return (this.#leases.get(name)?.['spec'] as Spec | undefined)?.['holderIdentity']
+  }
+
+  delete(name = 'lease'): void {
+    const object = this.#leases.get(name)
     if (object === undefined) return
     this.#version += 1
-    this.#lease = undefined
+    this.#leases.delete(name)
     this.#tell({ type: 'remove', object, version: String(this.#version) })
   }
 
-  /** What brings back the Lease of now, and counts versions from there: watches do not tell. */
+  /** What brings back the Leases of now, and counts versions from there: watches do not tell. */
   snapshot(): () => void {
-    const [lease, version] = [this.#lease, this.#version]
+    const [leases, version] = [[...this.#leases], this.#version]
     return () => {
-      this.#lease = lease
+      this.#leases.clear()
+      for (const [name, lease] of leases) this.#leases.set(name, lease)
       this.#version = version
     }
   }
 
-  #set(spec: Spec): KubeObject {
+  #set(name: string, metadata: Partial<Metadata>, spec: Spec): KubeObject {
     this.#version += 1
     const version = String(this.#version)
-    const metadata = { name: 'lease', namespace: 'ns', resourceVersion: version }
-    const object: KubeObject = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
-    this.#lease = object
+    const object = leaseOf(name, version, metadata, spec)
+    this.#leases.set(name, object)
     this.#tell({ type: 'set', object, version })
     return object
   }
@@ -77,16 +86,18 @@ export class PlayedLeases {
     for (const watcher of this.#watchers) watcher(event)
   }
 
-  #patch(type: string, body: KubeObject): KubeObject {
-    const { resourceVersion } = body.metadata
-    const present = this.#lease
+  #patch(name: string, type: string, body: KubeObject): KubeObject {
+    const { resourceVersion, annotations } = body.metadata
+    const present = this.#leases.get(name)
     if (present === undefined && type !== 'apply') throw refusal(404, 'NotFound')
     if (resourceVersion !== undefined && resourceVersion !== present?.metadata.resourceVersion)
       throw refusal(409, 'Conflict')
     // Field managers that do not agree.
-    if (type === 'apply' && typeof this.holder === 'string') throw refusal(409, 'Conflict')
+    if (type === 'apply' && typeof this.holderOf(name) === 'string') throw refusal(409, 'Conflict')
     const merged = { ...(present?.['spec'] as Spec | undefined), ...(body['spec'] as Spec) }
-    return this.#set(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)))
+    const noted = { ...present?.metadata.annotations, ...annotations }
+    const metadata = Object.keys(noted).length === 0 ? {} : { annotations: noted }
+    return this.#set(name, metadata, Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)))
   }
 
   /** The API as a process reaches it through its network. */
@@ -151,20 +162,25 @@ export class PlayedLeases {
       throw new KubeError('played: the watch broke', { retryable: true })
     }
     return {
-      get: (_resource, _name, signal) => ask(signal, () => this.#lease),
-      patch: (_resource, _name, { type, body }, signal) => ask(signal, () => this.#patch(type, body as KubeObject)),
-      page: (_resource, _options, signal) =>
-        ask(signal, () => ({
-          objects: this.#lease === undefined ? [] : [this.#lease],
-          version: String(this.#version),
-          next: undefined,
-        })),
-      watch: (_resource, { version }, signal) =>
-        watch((watcher) => {
+      get: (_resource, { name }, signal) => ask(signal, () => this.#leases.get(name)),
+      patch: (_resource, { name }, { type, body }, signal) =>
+        ask(signal, () => this.#patch(name, type, body as KubeObject)),
+      page: (_resource, { scope }, signal) =>
+        ask(signal, () => {
+          const lease = this.#leases.get(nameIn(scope))
+          return { objects: lease === undefined ? [] : [lease], version: String(this.#version), next: undefined }
+        }),
+      watch: (_resource, { scope, version }, signal) =>
+        watch((told) => {
+          const name = nameIn(scope)
+          const watcher: typeof told = (event) => {
+            if (event.type === 'open' || !('object' in event) || event.object.metadata.name === name) told(event)
+          }
           // What has happened since the list.
           if (version !== String(this.#version)) {
             const at = { version: String(this.#version) }
-            watcher(this.#lease ? { type: 'set', object: this.#lease, ...at } : { type: 'remove', object: gone, ...at })
+            const object = this.#leases.get(name)
+            told(object ? { type: 'set', object, ...at } : { type: 'remove', object: leaseOf(name, 'gone'), ...at })
           }
           this.#watchers.add(watcher)
           return () => this.#watchers.delete(watcher)

@@ -1,0 +1,143 @@
+import * as fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { VirtualClock } from '../../../lib/virtual-clock.ts'
+import { PlayedReplicas, randomOf, times } from './played-replicas.ts'
+
+/** Until all shards have a leader, when nothing happens any more. */
+const soon = 3 * times.lease
+
+/** Replicas with these numbers of shards. */
+async function running(...shards: readonly number[]) {
+  const clock = new VirtualClock()
+  const replicas = new PlayedReplicas(clock, shards.length, randomOf(1), shards)
+  await clock.advance(soon)
+  expect(replicas.broken).toEqual([])
+  return { clock, replicas, [Symbol.dispose]: () => replicas.end() }
+}
+
+const each = (count: number): readonly number[] => Array.from({ length: 12 }, () => count)
+
+it.each([
+  [1, 4],
+  [2, 2],
+  [2, 3],
+  [2, 4],
+  [3, 3],
+])('%i replicas lead %i shards, and none leads two more than another', async (count, shards) => {
+  using here = await running(...Array.from({ length: count }, () => shards))
+  expect(here.replicas.workers).toEqual(each(1))
+  const { led } = here.replicas
+  expect(Math.max(...led) - Math.min(...led)).toBeLessThanOrEqual(1)
+})
+
+it('begins after the length of a Lease if the Lease declared another plan, and at once if it declared this one', async () => {
+  const clock = new VirtualClock()
+  const replicas = new PlayedReplicas(clock, 1, randomOf(1), [2])
+  await clock.advance(times.lease - times.retry)
+  expect(replicas.workers).toEqual(each(0))
+  await clock.advance(soon)
+  expect(replicas.workers).toEqual(each(1))
+  const end = replicas.terminate(0)
+  await clock.advance(1000)
+  await end
+  expect(replicas.led).toEqual([1])
+  replicas.end()
+})
+
+it('goes on with the other shards when the leader of one is killed, and somebody takes that one over', async () => {
+  using here = await running(2, 2)
+  here.replicas.kill(0)
+  await here.clock.advance(1000)
+  expect(here.replicas.led).toEqual([0, 1])
+  await here.clock.advance(soon)
+  expect(here.replicas.workers).toEqual(each(1))
+  expect(here.replicas.broken).toEqual([])
+})
+
+it('gives the shards of a replica that is told to end to one that leads none', async () => {
+  using here = await running(4, 4, 4)
+  const { replicas, clock } = here
+  const most = replicas.led.indexOf(Math.max(...replicas.led))
+  void replicas.terminate(most)
+  await clock.advance(soon)
+  expect(replicas.workers).toEqual(each(1))
+  expect(Math.min(...replicas.led)).toBeGreaterThanOrEqual(1)
+})
+
+it('stands by with another number of shards while others work, whether that is more or less', async () => {
+  using here = await running(2, 2)
+  for (const shards of [1, 3]) {
+    here.replicas.divide(1, shards)
+    here.replicas.kill(1)
+    await here.clock.advance(soon)
+    expect(here.replicas.led).toEqual([2, 0])
+  }
+  expect(here.replicas.broken).toEqual([])
+})
+
+it('changes the number of shards while replicas are replaced one after the other, there and back', async () => {
+  using here = await running(1, 1)
+  const { replicas, clock } = here
+  for (const shards of [3, 2, 1]) {
+    for (const index of [0, 1]) {
+      replicas.divide(index, shards)
+      const end = replicas.terminate(index)
+      await clock.advance(soon)
+      await end
+      expect(replicas.workers).toEqual(each(1))
+    }
+  }
+  expect(replicas.broken).toEqual([])
+})
+
+const step = fc.record({
+  who: fc.nat(2),
+  what: fc.constantFrom(
+    ...['pause', 'resume', 'cut', 'heal', 'kill', 'terminate', 'delete', 'clock', 'divide', 'replace', 'nothing'],
+  ),
+  shards: fc.integer({ min: 1, max: 4 }),
+  pass: fc.nat(12_000),
+})
+
+it('never lets two work on one key, whatever happens to processes, network, clocks and the number of shards, and leaves no key out after that', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 25 }),
+      fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 3 }),
+      fc.nat(),
+      async (steps, shards, seed) => {
+        const clock = new VirtualClock()
+        const replicas = new PlayedReplicas(clock, shards.length, randomOf(seed), shards)
+        const ends: Promise<void>[] = []
+        for (const { who, what, shards: number, pass } of steps) {
+          const { own, network } = replicas.of(who)
+          if (what === 'pause') own.pause()
+          else if (what === 'resume') own.resume()
+          else if (what === 'cut') network.isCut = true
+          else if (what === 'heal') network.isCut = false
+          else if (what === 'delete') replicas.leases.delete(number === 1 ? 'lease' : `lease-${number - 1}`)
+          else if (what === 'clock') own.off += pass % 2 === 0 ? 100 * pass : -100 * pass
+          if (what === 'divide' || what === 'replace') replicas.divide(who, number)
+          if (what === 'kill' || what === 'divide') replicas.kill(who)
+          if (what === 'terminate' || what === 'replace') ends.push(replicas.terminate(who))
+          await clock.advance(pass)
+          expect(replicas.broken).toEqual([])
+        }
+        for (let index = 0; index < shards.length; index += 1) {
+          replicas.of(index).network.isCut = false
+          replicas.of(index).own.resume()
+        }
+        // As without shards, and then until the plan is settled and its shards are taken.
+        await clock.advance(8 * times.lease + soon)
+        await Promise.all(ends)
+        const before = replicas.written
+        await clock.advance(times.lease)
+        expect(replicas.broken).toEqual([])
+        expect(replicas.workers).toEqual(each(1))
+        expect(replicas.written).toBeGreaterThan(before)
+        replicas.end()
+      },
+    ),
+    { numRuns: 40 },
+  )
+})
