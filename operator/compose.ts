@@ -33,9 +33,19 @@ import { type Caches, caches as follow } from './world/caches.ts'
 import { manager } from './world/followed.ts'
 import type { World } from './world/world.ts'
 
-export type Parts = {
+/** What one leader works with: clients that have its gate, and which part of the work is its own. */
+export type Share = {
   readonly api: Api
   readonly tailnet: Tailnet & ServiceApi
+  /** Resolves when this process may act; until then it only follows the cluster. Undefined: it may from the start. */
+  readonly elected?: Promise<void> | undefined
+  /** Whether a Service or Ingress is its own, as far as that has proxies of its own. Undefined: all are. */
+  readonly has?: (key: string) => boolean
+}
+
+export type Parts = Share & {
+  /** Those of further shards. All that is not divided among shards is done by the first one. */
+  readonly others?: readonly Share[]
   readonly settings: OperatorSettings
   readonly log: Log
   readonly clock: Clock
@@ -44,8 +54,6 @@ export type Parts = {
   readonly waits?: ReflectOptions['waits']
   /** What groups can be for. */
   readonly uses?: readonly GroupUse[]
-  /** Resolves when this process may act; until then it only follows the cluster. Undefined: it may from the start. */
-  readonly elected?: Promise<void> | undefined
   /** As that of the caches. */
   readonly view?: ((object: KubeObject) => KubeObject) | undefined
 }
@@ -56,18 +64,17 @@ export type Operator = {
   readonly caches: Pick<Caches, 'world' | 'written'>
 }
 
-const parents: readonly { readonly type: ParentType; readonly resource: Resource }[] = [
-  { type: 'svc', resource: services },
-  { type: 'ingress', resource: ingresses },
+type Parents = { readonly type: ParentType; readonly resource: Resource; readonly isDivided?: true }
+const parents: readonly Parents[] = [
+  { type: 'svc', resource: services, isDivided: true },
+  { type: 'ingress', resource: ingresses, isDivided: true },
   { type: 'connector', resource: connectors },
   { type: 'recorder', resource: recorders },
 ]
 
 /** Puts the operator together, which works until `signal` aborts. */
-export function compose(
-  { api, tailnet, settings, log, clock, isVerbose = false, waits, uses = allUses, elected, view }: Parts,
-  signal: AbortSignal,
-): Operator {
+export function compose(parts: Parts, signal: AbortSignal): Operator {
+  const { api, settings, log, waits, view, others = [] } = parts
   const problem = (what: string, text: string | undefined): void =>
     log(text === undefined ? events.well({ what }) : events.failed({ what, problem: text }))
   /** Why resources are not followed: mostly all for the same reason, which is told once. */
@@ -86,11 +93,27 @@ export function compose(
       problem: follows,
       failed: (error, key) => problem(key, `bug in the operator: ${String(error)}`),
       ...(waits && { waits }),
-      elected,
       view,
     },
     signal,
   )
+  const controllers = [parts, ...others].flatMap((share, shard) =>
+    controllersOf({ ...parts, ...share, shard, caches: caches.since(share.elected), problem }, signal),
+  )
+  return { controllers, sources: () => caches.sources(), caches }
+}
+
+type ShareParts = Parts & {
+  readonly shard: number
+  readonly caches: Caches
+  readonly problem: (what: string, text: string | undefined) => void
+}
+
+/** The controllers of one shard. */
+function controllersOf(
+  { api, tailnet, has, shard, settings, log, clock, caches, problem, isVerbose = false, uses = allUses }: ShareParts,
+  signal: AbortSignal,
+): readonly Controller[] {
   const { apply, prune } = applier(api, manager, caches.written)
   const logged: Applier = {
     prune,
@@ -107,12 +130,14 @@ export function compose(
   )
   const common = { api, caches, applier: logged, tell, settings, clock, log }
   const told = (name: string) => (key: string, text: string | undefined) => problem(`${name} ${key}`, text)
-  const ofParents = parents.flatMap(({ type, resource }) => {
+  const ofParents = parents.flatMap(({ type, resource, isDivided }) => {
     const [first, ...rest] = kinds.filter((kind) => kind.resource === resource)
-    if (first === undefined) return []
+    if (first === undefined || (isDivided !== true && shard > 0)) return []
     const of: readonly [Kind, ...Kind[]] = [first, ...rest]
-    return proxies({ ...common, tailnet, resolveClass, type, kinds: of, problem: told(resource.kind) })
+    const own = isDivided === true && has !== undefined ? { has } : {}
+    return proxies({ ...common, ...own, tailnet, resolveClass, type, kinds: of, shard, problem: told(resource.kind) })
   })
+  if (shard > 0) return ofParents
   const ofGroups = [
     groups({ ...common, tailnet, resolveClass, uses, problem: told('ProxyGroup') }),
     groupFiles({ ...common, uses, problem: told('files of ProxyGroup') }),
@@ -123,8 +148,7 @@ export function compose(
   ]
   const ofItself = apiProxy({ ...common, tailnet, resolveClass, problem: told('StatefulSet') })
   const ofOthers = judged.map((one) => judging(one, { ...common, problem: told(one.resource.kind) }))
-  const controllers = [...ofParents, ...ofGroups, ofItself, ...ofOthers]
-  return { controllers, sources: () => caches.sources(), caches }
+  return [...ofParents, ...ofGroups, ofItself, ...ofOthers]
 }
 
 /** What the controllers of groups must know of proxies of their own. */

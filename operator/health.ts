@@ -1,4 +1,4 @@
-import type { Election } from '../kube/controller/election/elect.ts'
+import type { Shards } from '../kube/controller/election/shards.ts'
 import { deafness } from '../kube/controller/health.ts'
 import { listen, type Routes, serve } from '../lib/http-server.ts'
 import type { Log } from '../lib/log.ts'
@@ -9,7 +9,7 @@ import type { Operator } from './compose.ts'
 /** For kubelet's probes, and for Prometheus. A replica that stands by is ready when it can take over. */
 export function serveHealth(
   { sources }: Operator,
-  { source: lease }: Election,
+  { source: lease }: Pick<Shards, 'source'>,
   metrics: () => readonly Metric[],
   { port, ending, log }: { readonly port: number; readonly ending: AbortSignal; readonly log: Log },
 ) {

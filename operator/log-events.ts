@@ -9,6 +9,10 @@ export const events = logEvents('operator', {
   },
   follows: { text: 'follows the cluster', meaning: 'All that it works on was listed, and is followed.' },
   leads: { text: 'is the leader', meaning: 'This replica holds the Lease, and works.' },
+  leadsShard: {
+    text: 'is the leader of shard {shard} of {shards}',
+    meaning: 'This replica holds the Lease of this shard, and works on it. Shards are counted from 0.',
+  },
   standsBy: { text: 'stands by', meaning: 'Another replica holds the Lease; this one follows, and takes over.' },
   leaseTrouble: {
     text: 'error: {what} the Lease: {problem}',

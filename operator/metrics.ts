@@ -1,15 +1,15 @@
-import type { Election } from '../kube/controller/election/elect.ts'
+import type { Shards } from '../kube/controller/election/shards.ts'
 import { controllerMetrics } from '../kube/controller/health.ts'
 import type { Resource } from '../kube/controller/resource.ts'
 import type { Metric } from '../lib/metrics.ts'
 import { tally } from '../lib/tally.ts'
 import type { Operator } from './compose.ts'
-import { finalizer, labels } from './objects/names.ts'
+import { finalizer, labels, leaseOf } from './objects/names.ts'
 
 /** Counts the requests to both APIs. */
 export function requestCounts() {
   const counts = tally('api', 'verb', 'code')
-  let isSuspended = false
+  const suspended = new Set<object>()
   const add = (api: string, verb: string, status: number | undefined): void =>
     // As Kubernetes says of requests without an answer.
     counts.add(api, verb, status === undefined ? '<error>' : String(status))
@@ -17,7 +17,11 @@ export function requestCounts() {
     ofKubernetes: ({ verb }: { readonly verb: string }, status: number | undefined) => add('kubernetes', verb, status),
     ofTailscale: ({ method }: { readonly method: string }, status: number | undefined) =>
       add('tailscale', method.toLowerCase(), status),
-    suspended: (is: boolean) => void (isSuspended = is),
+    /** Gives what a client tells whether it sends no calls now. */
+    suspending: () => {
+      const client = {}
+      return (is: boolean): void => void (is ? suspended.add(client) : suspended.delete(client))
+    },
     metrics: (): readonly Metric[] => [
       {
         name: 'culvert_api_requests_total',
@@ -29,7 +33,7 @@ export function requestCounts() {
         name: 'culvert_api_suspended',
         type: 'gauge',
         help: '1 while no calls are sent to an API, since the last ones had no answer.',
-        samples: [{ labels: { api: 'tailscale' }, value: isSuspended ? 1 : 0 }],
+        samples: [{ labels: { api: 'tailscale' }, value: suspended.size > 0 ? 1 : 0 }],
       },
     ],
   }
@@ -40,16 +44,15 @@ export type RequestCounts = ReturnType<typeof requestCounts>
 /** Everything that the operator tells Prometheus. */
 export function operatorMetrics(
   { controllers, sources, caches }: Operator,
-  { isLeader, source }: Election,
+  { all, source }: Pick<Shards, 'all' | 'source'>,
   requests: RequestCounts,
-  lease: string,
 ): Metric[] {
   return [
     {
       name: 'leader_election_master_status',
       type: 'gauge',
       help: '1 in the replica that works, 0 in those that stand by.',
-      samples: [{ labels: { name: lease }, value: isLeader() ? 1 : 0 }],
+      samples: all.map(({ isLeader }, shard) => ({ labels: { name: leaseOf(shard) }, value: isLeader() ? 1 : 0 })),
     },
     ...controllerMetrics([...sources(), source], controllers),
     ...requests.metrics(),

@@ -1,4 +1,4 @@
-import { group } from '../objects/names.ts'
+import { group, leaseOf } from '../objects/names.ts'
 import type { Rule } from '../proxy/rights.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 
@@ -11,6 +11,11 @@ const rule = (apiGroup: string, resources: readonly string[], verbs: readonly st
   apiGroups: [apiGroup],
   resources,
   verbs,
+})
+
+const leasesOf = (resourceNames: readonly string[]): Rule => ({
+  ...rule('coordination.k8s.io', ['leases'], ['get', ...change, 'create']),
+  resourceNames,
 })
 
 const networking = 'networking.k8s.io'
@@ -32,7 +37,7 @@ export const rulesForObjects: readonly Rule[] = [
 ]
 
 /** What it needs of objects without a namespace. `namespace`: its own. */
-export const rulesOfCluster = (namespace: string): readonly Rule[] => [
+export const rulesOfCluster = (namespace: string, shards = 1): readonly Rule[] => [
   rule(networking, ['ingressclasses'], follow),
   rule(group, changed, change),
   rule(group, reported, follow),
@@ -43,6 +48,7 @@ export const rulesOfCluster = (namespace: string): readonly Rule[] => [
   ),
   { ...rule('', ['namespaces'], ['get', ...follow]), resourceNames: [namespace] },
   { ...rule('', ['namespaces'], ['get']), resourceNames: ['kube-system'] },
+  ...(shards > 1 ? [rule('', ['namespaces'], ['list'])] : []),
   rule('', ['nodes'], follow),
   {
     ...rule('apiextensions.k8s.io', ['customresourcedefinitions'], follow),
@@ -51,7 +57,7 @@ export const rulesOfCluster = (namespace: string): readonly Rule[] => [
 ]
 
 /** What it needs in its own namespace: the Role of its manifest. */
-export const rulesInside: readonly Rule[] = [
+export const rulesInside = (shards = 1): readonly Rule[] => [
   rule('', ['secrets'], [...keep, 'update']),
   rule('', ['services'], make),
   rule('discovery.k8s.io', ['endpointslices'], make),
@@ -64,7 +70,8 @@ export const rulesInside: readonly Rule[] = [
   rule('', ['pods/status'], ['patch']),
   rule('monitoring.coreos.com', ['servicemonitors'], keep),
   rule('', ['events'], ['get', 'list']),
-  { ...rule('coordination.k8s.io', ['leases'], ['get', ...change, 'create']), resourceNames: ['culvert-operator'] },
+  leasesOf([leaseOf(0)]),
+  ...(shards > 1 ? [leasesOf(Array.from({ length: shards - 1 }, (_, index) => leaseOf(index + 1)))] : []),
 ]
 
 /** One thing that the operator does, as a SelfSubjectAccessReview names it. */
@@ -78,15 +85,17 @@ export type Access = {
   readonly namespace?: string
 }
 
+type AccessSettings = Pick<OperatorSettings, 'namespace' | 'namespaces' | 'shards'>
+
 /** Everything that the operator does, in all namespaces or in those of its settings. */
-export const accesses = ({ namespace, namespaces }: Pick<OperatorSettings, 'namespace' | 'namespaces'>) => [
+export const accesses = ({ namespace, namespaces, shards }: AccessSettings) => [
   ...(namespaces.length === 0 ? [undefined] : namespaces).flatMap((one) =>
     rulesForObjects.flatMap((each) => accessesOf(each, one)),
   ),
   // Events about objects without a namespace.
   ...(namespaces.length === 0 || namespaces.includes('default') ? [] : accessesOf(writesEvents, 'default')),
-  ...rulesOfCluster(namespace).flatMap((one) => accessesOf(one)),
-  ...rulesInside.flatMap((one) => accessesOf(one, namespace)),
+  ...rulesOfCluster(namespace, shards).flatMap((one) => accessesOf(one)),
+  ...rulesInside(shards).flatMap((one) => accessesOf(one, namespace)),
 ]
 
 const accessesOf = ({ apiGroups, resources, resourceNames, verbs }: Rule, namespace?: string): Access[] =>

@@ -1,7 +1,7 @@
 import type { Api } from '../../kube/controller/api.ts'
 import { connect } from '../../kube/controller/cluster.ts'
 import { isStale } from '../../kube/controller/controller.ts'
-import type { Election } from '../../kube/controller/election/elect.ts'
+import type { Leadership } from '../../kube/controller/election/shards.ts'
 import { appliedBy } from '../../kube/controller/managed.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -24,7 +24,9 @@ import {
 import { cleaning } from '../log-events.ts'
 import { processEvents } from '../../lib/process-events.ts'
 import type { Process } from '../../lib/process.ts'
-import { readSettings, standForElection } from '../run.ts'
+import { readSettings } from '../run.ts'
+import { whole } from '../shards/division.ts'
+import { standForElection } from '../shards/standing.ts'
 import { logSettings, type Read } from '../settings/read.ts'
 import { manager } from '../world/followed.ts'
 import type { CleanupOptions } from './command.ts'
@@ -55,7 +57,8 @@ export async function runCleanup(
   try {
     const read = await readSettings(env, version)
     if (deployment !== undefined) await scaleDown(read, deployment, log, limit.signal)
-    const election = await standForElection(read, log, stop.signal)
+    // Nobody else works then, into however many shards the operator was divided.
+    const [election] = (await standForElection(read, whole, log, stop.signal)).all
     let isDone = false
     try {
       await elected(election, limit.signal)
@@ -91,7 +94,7 @@ async function scaleDown({ settings }: Read, name: string, log: Log, signal: Abo
   }
 }
 
-async function elected({ elected: won, lost }: Election, signal: AbortSignal): Promise<void> {
+async function elected({ elected: won, lost }: Leadership, signal: AbortSignal): Promise<void> {
   const why = 'the Lease is held by another replica of the operator'
   const remedy = 'Stop the operator, or name its --deployment.'
   const ended = Promise.race([aborted(signal), lost.then((reason) => new CulvertError('leader', reason))])
@@ -105,7 +108,7 @@ type Signals = { readonly limit: AbortSignal; readonly stop: AbortSignal }
 /** Has the operator take everything away, waits until that is done, and removes what belongs to no object. */
 async function clean(
   { settings, process }: Read,
-  { gate, lost }: Election,
+  { gate, lost }: Leadership,
   { log, clock, patience }: Surroundings,
   { limit, stop }: Signals,
 ): Promise<void> {

@@ -53,7 +53,8 @@ export function groupEgress(options: GroupEgressOptions): Controller {
   const { world } = caches
   const store = caches.store(services)
   const apply = adopting(api, caches, applier.apply)
-  const writer = parentWriter({ api, resource: services, store, apply: applier.apply, clock })
+  const isShared = settings.shards > 1
+  const writer = parentWriter({ api, resource: services, store, apply: applier.apply, clock, isShared })
   const places = allocator(world, clock)
   const movesFrom = leaver(world, clock)
 

@@ -20,7 +20,12 @@ export const labels = {
   proxyClass: 'tailscale.com/proxy-class',
   /** The Pods of a parent, by its UID. */
   app: 'app',
+  /** Of a Namespace: in which shard its objects are. */
+  shard: 'culvert/shard',
 } as const
+
+/** The Lease of a shard; that of the first is the only one unless there are more. */
+export const leaseOf = (shard: number): string => `culvert-operator${shard === 0 ? '' : `-${shard}`}`
 
 /** The ConfigMap in which the operator keeps what it knows of a Tailscale Service, by its name without `svc:`. */
 export const serviceRecordName = (host: string): string => `tailscale-service-${host}`

@@ -1,5 +1,5 @@
 import type { Api } from '../../kube/controller/api.ts'
-import { type Controller, controller, type Flight } from '../../kube/controller/controller.ts'
+import { type Controller, controller, type Flight, type Trigger } from '../../kube/controller/controller.ts'
 import type { Event } from '../../kube/controller/events.ts'
 import { finalize, type FinalizeOptions } from '../../kube/controller/finalize.ts'
 import { type KubeObject, nameOf } from '../../kube/controller/object.ts'
@@ -36,6 +36,10 @@ export type EngineOptions = ControllerParts & {
   /** What objects of one resource can ask for, and what its objects are called in labels. */
   readonly type: ParentType
   readonly kinds: readonly [Kind, ...Kind[]]
+  /** Which objects are this one's; undefined: all are. */
+  readonly has?: (key: string) => boolean
+  /** The others are those of further shards. */
+  readonly shard: number
 }
 
 /**
@@ -43,7 +47,7 @@ export type EngineOptions = ControllerParts & {
  * takes them away when they are no longer asked for.
  */
 export function proxies(options: EngineOptions): Controller {
-  const { api, caches, applier, tell, settings, type, kinds, clock, problem } = options
+  const { api, caches, applier, tell, settings, type, kinds, has, shard, clock, problem } = options
   const { world } = caches
   const { resource } = kinds[0]
   const store = caches.store(resource)
@@ -51,7 +55,7 @@ export function proxies(options: EngineOptions): Controller {
   const apply = adopting(api, caches, applier.apply)
   const provision = provisioner({ ...options, prune: applier.prune, apply, world, ...removing })
   const look = approvals(options)
-  const writer = parentWriter({ api, resource, store, apply: applier.apply, clock })
+  const writer = parentWriter({ api, resource, store, apply: applier.apply, clock, isShared: settings.shards > 1 })
 
   const kindOf = (object: KubeObject): Kind | undefined => kinds.find((kind) => kind.claims(object, world, settings))
   const parentFor = ({
@@ -148,9 +152,9 @@ export function proxies(options: EngineOptions): Controller {
   }
 
   return controller({
-    name: `proxies of ${resource.plural}`,
+    name: `proxies of ${resource.plural}${shard === 0 ? '' : ` in shard ${shard}`}`,
     sources: sourcesFor(caches, kinds),
-    triggers: triggersFor(caches, type, kinds, settings),
+    triggers: triggersFor(caches, type, kinds, settings).map((all) => (has === undefined ? all : within(all, has))),
     concurrency: settings.concurrency,
     clock,
     problem,
@@ -188,6 +192,11 @@ export function proxies(options: EngineOptions): Controller {
     },
   })
 }
+
+/** Of what a trigger tells, only these keys. */
+const within = ({ listen }: Trigger, has: (key: string) => boolean): Trigger => ({
+  listen: (changed) => listen((keys, initial) => changed([...keys].filter(has), initial)),
+})
 
 type Outcome = {
   readonly name: string | undefined

@@ -18,10 +18,12 @@ export type WriterOptions = {
   readonly store: Store
   readonly apply: Applier['apply']
   readonly clock: Clock
+  /** Another process may write the same objects: patches are of the version that was seen. */
+  readonly isShared?: boolean | undefined
 }
 
 /** Writes what the operator has to say of parents. */
-export function parentWriter({ api, resource, store, apply, clock }: WriterOptions) {
+export function parentWriter({ api, resource, store, apply, clock, isShared }: WriterOptions) {
   return {
     /** Makes these all that the operator says in an object's status. */
     status: async (
@@ -39,23 +41,20 @@ export function parentWriter({ api, resource, store, apply, clock }: WriterOptio
       const identity = { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) }
       await apply({ apiVersion, kind, metadata: identity, status: wanted }, flight, { subresource: 'status' })
     },
-    patch: patches({ api, resource, store }),
+    patch: patches({ api, resource, store, isShared }),
   }
 }
 
 /** Gives what applies a merge patch, unless that changes nothing, and gives whether it has. */
 export const patches =
-  ({ api, resource, store }: Pick<WriterOptions, 'api' | 'resource' | 'store'>) =>
+  ({ api, resource, store, isShared = false }: Pick<WriterOptions, 'api' | 'resource' | 'store' | 'isShared'>) =>
   async (object: KubeObject, patch: Json, flight: Flight): Promise<boolean> => {
     if (isDeepStrictEqual(merged(object, patch), object)) return false
+    const { resourceVersion } = object.metadata
+    const body = isShared ? merged(patch, { metadata: { resourceVersion } }) : patch
     const write = store.writing(keyOf(object.metadata))
     try {
-      const { metadata } = await api.patch(
-        resource,
-        object.metadata,
-        { type: 'merge', body: patch, manager },
-        flight.signal,
-      )
+      const { metadata } = await api.patch(resource, object.metadata, { type: 'merge', body, manager }, flight.signal)
       flight.wrote(write.done(metadata.resourceVersion))
       return true
     } catch (error) {

@@ -101,6 +101,7 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
     operatorSecret: text('OPERATOR_SECRET'),
     sharesAcmeAccount: bool('OPERATOR_SHARED_ACME_ACCOUNT_KEY'),
     concurrency: number('CULVERT_CONCURRENCY', 100, 'a number'),
+    shards: number('CULVERT_SHARDS', mostShards, 'a number'),
   }
   const election = readElection(text, refuse)
   choice('OPERATOR_LOGGING', 'info', 'debug', 'dev')
@@ -114,6 +115,9 @@ export function readOperatorSettings({ env, resolvConf, podNamespace, version }:
     warnings: warningsOf(env),
   }
 }
+
+/** Each has a Lease, which every replica follows. */
+const mostShards = 16
 
 const tagsAccepted = 'tags such as tag:k8s, separated by commas, are accepted'
 

@@ -46,6 +46,8 @@ export type OperatorSettings = {
   readonly sharesAcmeAccount: boolean
   /** How many objects of a kind are worked on at once. */
   readonly concurrency: number
+  /** Among how many leaders the objects with proxies of their own are divided. */
+  readonly shards: number
 }
 
 /** What only the process needs. */

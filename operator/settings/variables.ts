@@ -102,6 +102,12 @@ export const variables = [
     effect: 'How many objects of each kind are worked on at once, from 1 to 100',
   },
   {
+    name: 'CULVERT_SHARDS',
+    default: '1',
+    effect:
+      'Into how many parts Services and Ingresses with proxies of their own are divided, each with a Lease of its own, so that several replicas work at once; from 1 to 16. [Several leaders](operator.md#several-leaders)',
+  },
+  {
     name: 'CULVERT_LEASE_DURATION',
     default: '15s',
     effect:

@@ -14,11 +14,14 @@ import type { World } from './world.ts'
 export type Caches = {
   readonly world: World
   readonly store: (resource: Resource) => Store
-  /**
-   * What keeps the stores of these resources as the cluster is, or all stores; without what is not followed yet. Those
-   * of some resources are for controllers: they are not synced before this process may act.
-   */
+  /** What keeps the stores of these resources as the cluster is, or all stores; without what is not followed yet. */
   readonly sources: (resources?: readonly Resource[]) => readonly Source[]
+  /**
+   * The same for controllers that may act when `elected` resolves: their sources are not synced before. Everything is
+   * then listed anew, since others have acted until that moment, and watches are a little behind. Undefined: they may
+   * from the start.
+   */
+  readonly since: (elected: Promise<void> | undefined) => Caches
   /** For `applier`. */
   readonly written: readonly Written[]
 }
@@ -34,11 +37,6 @@ export type CachesOptions = {
   readonly problem: (name: string, text: string | undefined) => void
   readonly failed: (error: unknown, key: string) => void
   readonly waits?: ReflectOptions['waits']
-  /**
-   * Resolves when this process may act. Everything is then listed anew, since others have acted until that moment, and
-   * watches are a little behind. Undefined: it may from the start.
-   */
-  readonly elected?: Promise<void> | undefined
   /** How objects are seen, if not as they are. */
   readonly view?: ((object: KubeObject) => KubeObject) | undefined
 }
@@ -46,7 +44,7 @@ export type CachesOptions = {
 /** Follows everything that the operator knows of the cluster, until `signal` aborts. */
 export function caches(
   api: Pick<Api, 'page' | 'watch'>,
-  { namespace, namespaces, problem, failed, waits, elected, view = (object) => object }: CachesOptions,
+  { namespace, namespaces, problem, failed, waits, view = (object) => object }: CachesOptions,
   signal: AbortSignal,
 ): Caches {
   const stores = followed(namespace).map((one) => ({ ...one, store: store({ indexes: one.indexes, failed }) }))
@@ -57,7 +55,6 @@ export function caches(
     return found
   }
   const running = new Map<string, Source>()
-  const forControllers = new Map<string, Source>()
   /** Of resources in one of several namespaces: whether they may not be read. */
   const parts: { readonly namespace: string | undefined; readonly isClosed: () => boolean }[] = []
   const startIn = (one: (typeof stores)[number], scope: Scope, isPart: boolean): Source => {
@@ -90,13 +87,12 @@ export function caches(
       scopes.map((scope) => startIn(one, scope, scopes.length > 1)),
     )
     running.set(idOf(resource), source)
-    forControllers.set(idOf(resource), { ...source, synced: elected?.then(source.refresh) ?? source.synced })
   }
   for (const one of stores) {
     if (one.needs === undefined) start(one)
     else find(customResourceDefinitions).store.listen(({ key, after }) => after && key === one.needs && start(one))
   }
-  return {
+  const all: Caches = {
     world: {
       get: (resource, key) => find(resource).store.get(key),
       all: (resource) => find(resource).store.all(),
@@ -112,9 +108,23 @@ export function caches(
     sources: (resources) =>
       resources === undefined
         ? [...running.values()]
-        : resources.flatMap((one) => forControllers.get(idOf(find(one).resource)) ?? []),
+        : resources.flatMap((one) => running.get(idOf(find(one).resource)) ?? []),
+    since: (elected) => {
+      if (elected === undefined) return all
+      const renewed = new Map(
+        [...running].map(([id, source]) => [id, { ...source, synced: elected.then(source.refresh) }]),
+      )
+      return {
+        ...all,
+        sources: (resources) =>
+          resources === undefined
+            ? all.sources()
+            : resources.flatMap((one) => renewed.get(idOf(find(one).resource)) ?? []),
+      }
+    },
     written: stores,
   }
+  return all
 }
 
 /**

@@ -4,6 +4,7 @@ import { leases } from '../../kube/controller/election/lease.ts'
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { services } from '../../operator/objects/resources.ts'
 import { ApiBed, never } from '../kube/controller/api-bed.ts'
+import { render } from '../chart/render.ts'
 import { type Bed, startBed } from '../lab/bed.ts'
 import { ofMany } from '../lab/patience.ts'
 import { poll } from '../lab/poll.ts'
@@ -129,11 +130,21 @@ export class ReplicasBed implements AsyncDisposable {
     )
   }
 
-  /** Gives the Lease back in the place of a leader that is dead. */
-  async freeLease(): Promise<void> {
+  /**
+   * Gives the Lease back in the place of a leader that is dead. `shards`: as the last one of so many shards would, so that
+   * others begin at once.
+   */
+  async freeLease(shards?: number): Promise<void> {
     const name = { namespace, name: 'culvert-operator' }
-    const body = { spec: { holderIdentity: null } }
+    const metadata = shards === undefined ? {} : { annotations: { 'culvert/shards': String(shards) } }
+    const body = { metadata, spec: { holderIdentity: null } }
     await this.kube.direct.patch(leases, name, { type: 'merge', body, manager: 'test' }, never)
+  }
+
+  /** Gives the operator the rights that it needs for so many shards. */
+  async permit(shards: number): Promise<void> {
+    const all = await render(`--set=operatorConfig.shards=${shards}`, '--set=installCRDs=false')
+    await this.bed.cluster.apply(...all.filter(({ kind }) => ['ClusterRole', 'Role', 'Lease'].includes(kind)))
   }
 
   /** Has etcd refuse to take more, as when its disk or its quota is full, or ends that. */

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { divide } from '../../operator/shards/division.ts'
 import { expectDashboardShows } from './monitoring/dashboard.ts'
 import { namespace } from './operator-process.ts'
 import { ReplicasBed } from './replicas-bed.ts'
-import { ample, Replicas, times } from './replicas.ts'
+import { ample, ledBy, Replicas, times } from './replicas.ts'
 import { weathers } from './storm.ts'
 
 let here: ReplicasBed
@@ -13,8 +14,8 @@ afterAll(() => here[Symbol.asyncDispose]())
 beforeEach(() => here.printOnFailure())
 
 /** The replicas `one`, the leader, and `other`, whose logs are printed if the test fails. */
-async function start(of = times): Promise<Replicas> {
-  const replicas = await Replicas.start(here.bed, ['one', 'other'], of)
+async function start(of = times, more = {}): Promise<Replicas> {
+  const replicas = await Replicas.start(here.bed, ['one', 'other'], of, more)
   onTestFailed(() => {
     for (const { name, process } of replicas.all) console.error(`${name}:\n${process.logged.join('\n')}`)
   })
@@ -148,6 +149,39 @@ test('a Lease that somebody deletes is made anew by the leader, and nobody else 
   await here.isReady(replicas, 'deleted')
   expect(replicas.leader?.name).toBe('one')
   expect(replicas.of('other').process.logged).not.toContain('is the leader')
+  expect(replicas.broken).toEqual([])
+})
+
+test('two replicas divide Services of two shards, each of which gets its proxy from the leader of its shard, and one goes on for both', async () => {
+  await here.permit(2)
+  await here.freeLease(2)
+  // One that leads already leaves what is free to others for some retry periods.
+  await using replicas = await start({ ...ample, retry: 6 }, { CULVERT_SHARDS: '2' })
+  const ledByEach = (): readonly (readonly number[])[] => replicas.all.map(({ process }) => ledBy(process))
+  await expect.poll(ledByEach).toEqual([[0], [1]])
+  const names = Array.from({ length: 30 }, (_, number) => `divided-${number}`)
+  await Promise.all(names.map((name) => here.expose(name)))
+  for (const name of names) await here.isReady(replicas, name)
+  const { shardOf } = divide(2)
+  const writers = (name: string): readonly string[] =>
+    replicas.all.flatMap(({ name: one }) =>
+      replicas.writesOf(one).some((write) => write.includes(`/ts-${name}-`)) ? [one] : [],
+    )
+  expect(names.map(writers)).toEqual(names.map((name) => [['one', 'other'][shardOf(`apps/${name}`)]]))
+
+  const [one, other] = [replicas.of('one'), replicas.of('other')]
+  one.process.signal('SIGTERM')
+  expect(await one.process.end()).toBe(0)
+  const before = replicas.writesOf('other').length
+  const more = Array.from({ length: 4 }, (_, number) => `divided-more-${number}`)
+  await Promise.all(more.map((name) => here.expose(name)))
+  for (const name of more) await here.isReady(replicas, name)
+  expect(ledBy(other.process).toSorted()).toEqual([0, 1])
+  // What the first had done is not done again.
+  const ofFirst = names.filter((name) => shardOf(`apps/${name}`) === 0)
+  const written = replicas.writesOf('other').slice(before)
+  expect(written.filter((write) => ofFirst.some((name) => write.includes(`/ts-${name}-`)))).toEqual([])
+  expect((await here.nodes()).filter((name) => name.startsWith('divided-'))).toEqual([...names, ...more].toSorted())
   expect(replicas.broken).toEqual([])
 })
 

@@ -19,9 +19,13 @@ export const ample: Times = { lease: 60, deadline: 40, retry: 1 }
 
 const isLease = (url: string): boolean => url.includes('/leases/')
 
-/** Whether a process is the leader by its own account. */
+/** Whether a process is the leader by its own account, of some shard if there are several. */
 export const isLeading = ({ hasEnded, logged }: OperatorProcess): boolean =>
-  !hasEnded && logged.includes('is the leader')
+  !hasEnded && logged.some((line) => line.startsWith('is the leader'))
+
+/** The shards of which a process is the leader by its own account, if there are several. */
+export const ledBy = ({ hasEnded, logged }: OperatorProcess): readonly number[] =>
+  hasEnded ? [] : logged.flatMap((line) => /^is the leader of shard (\d+) of /.exec(line)?.[1] ?? []).map(Number)
 
 /** A replica of the operator: its process, which is started anew when it ends, and its way to the API server. */
 export type Replica = {
@@ -30,6 +34,8 @@ export type Replica = {
   /** Where it serves its probes and metrics. */
   readonly port: number
   process: OperatorProcess
+  /** Of its environment. */
+  more: Texts
 }
 
 /**
@@ -46,8 +52,8 @@ export class Replicas implements AsyncDisposable {
   readonly #times: Times
   readonly #more: Texts
   #way!: Way
-  /** The replica that wrote itself into the Lease last. */
-  #owner: string | undefined
+  /** Of each Lease, the replica that wrote itself into it last. */
+  readonly #owners = new Map<string, string>()
 
   constructor(bed: Bed, of: Times, more: Texts) {
     this.#bed = bed
@@ -86,12 +92,14 @@ export class Replicas implements AsyncDisposable {
     this.#ends.push(() => proxy[Symbol.asyncDispose]())
     this.#ends.push(await relay(this.#enter, { host: '127.0.0.1', port }, { path: socket }))
     proxy.fault = ({ method, url }) => {
-      if (method !== 'GET' && !isLease(url) && this.#owner !== name)
-        this.broken.push(`${name} writes while ${this.#owner} has the Lease: ${method} ${url}`)
+      const owners = [...this.#owners.values()]
+      if (method !== 'GET' && !isLease(url) && !owners.includes(name))
+        this.broken.push(`${name} writes while ${owners.join()} has the Lease: ${method} ${url}`)
       return undefined
     }
     proxy.answered = ({ method, url }, status) => {
-      if (method !== 'GET' && isLease(url) && status < 300) this.#owner = name
+      const { pathname } = new URL(url, 'http://api')
+      if (method !== 'GET' && isLease(url) && status < 300) this.#owners.set(pathname, name)
     }
     const kubeconfig = join(this.#folder, name)
     const user = { token: (await this.#bed.cluster.token(namespace, 'operator')).trim() }
@@ -104,25 +112,27 @@ export class Replicas implements AsyncDisposable {
       'current-context': 'lab',
     }
     writeFileSync(kubeconfig, JSON.stringify(content), { mode: 0o600 })
-    this.all.push({ name, proxy, port: health, process: await this.#operate(kubeconfig, health) })
+    const more = this.#more
+    this.all.push({ name, proxy, port: health, more, process: await this.#operate(kubeconfig, health, more) })
   }
 
-  async #operate(kubeconfig: string, port: number): Promise<OperatorProcess> {
+  async #operate(kubeconfig: string, port: number, more: Texts): Promise<OperatorProcess> {
     return OperatorProcess.start(this.#bed, {
       KUBECONFIG: kubeconfig,
       CULVERT_OPERATOR_PORT: String(port),
       CULVERT_LEASE_DURATION: `${this.#times.lease}s`,
       CULVERT_LEASE_RENEW_DEADLINE: `${this.#times.deadline}s`,
       CULVERT_LEASE_RETRY_PERIOD: `${this.#times.retry}s`,
-      ...this.#more,
+      ...more,
     })
   }
 
-  /** Starts the process of a replica anew, once it has ended. */
-  async restart(name: string): Promise<void> {
+  /** Starts the process of a replica anew, once it has ended; `more`: with other variables from now on. */
+  async restart(name: string, more = this.of(name).more): Promise<void> {
     const replica = this.of(name)
     await replica.process.end()
-    replica.process = await this.#operate(join(this.#folder, name), replica.port)
+    replica.more = more
+    replica.process = await this.#operate(join(this.#folder, name), replica.port, more)
   }
 
   /** If none runs any more, starts the last one anew, as kubelet does: a machine that stands still takes the Lease away. */

@@ -24,6 +24,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
 
+{{- /* The Lease of a shard, counted from 0. */ -}}
+{{- define "culvert.leaseName" -}}
+culvert-operator{{ if . }}-{{ . }}{{ end }}
+{{- end -}}
+
 {{- /* An image's name of {image, repository, tag}, of which the last two are defaults. */ -}}
 {{- define "culvert.image" -}}
 {{- $name := .image.repo | default .image.repository | default .repository -}}
@@ -113,6 +118,10 @@ env:
   {{- with .Values.operatorConfig.namespaces }}
   - name: CULVERT_NAMESPACES
     value: {{ join "," . | quote }}
+  {{- end }}
+  {{- if ne (int .Values.operatorConfig.shards) 1 }}
+  - name: CULVERT_SHARDS
+    value: {{ .Values.operatorConfig.shards | quote }}
   {{- end }}
   - name: OPERATOR_INGRESS_CLASS_NAME
     value: {{ .Values.ingressClass.name | quote }}

@@ -7,6 +7,7 @@ import { gather, type Sources } from '../../../operator/check/gather.ts'
 import { rulesForObjects, rulesInside, rulesOfCluster } from '../../../operator/check/rules.ts'
 import type { Rule } from '../../../operator/proxy/rights.ts'
 import { systemClock } from '../../../lib/clock.ts'
+import { render } from '../../chart/render.ts'
 import { projectRoot } from '../../lab/paths.ts'
 import { readYaml } from '../../users/readers/yaml.ts'
 import { read } from './a-cluster.ts'
@@ -35,18 +36,25 @@ it('waits for no fact longer than it may', async () => {
   for (const [name, fact] of Object.entries(others)) if (name !== 'key') expect(fact, name).toHaveProperty('error')
 })
 
-it('reviews exactly the rights that the manifest gives', () => {
-  const text = readFileSync(join(projectRoot, 'docs/examples/operator.yaml'), 'utf8')
-  const objects = readYaml<KubeObject & { rules: readonly Rule[] }>(text)
-  const rulesOf = (kind: string) => objects.find((object) => object.kind === kind)?.rules
+type WithRules = KubeObject & { readonly rules?: readonly Rule[] }
+
+it('reviews exactly the rights that the manifest gives', async () => {
+  const plain = readYaml<WithRules>(readFileSync(join(projectRoot, 'docs/examples/operator.yaml'), 'utf8'))
+  const divided = (await render('--set=operatorConfig.shards=3')) as readonly WithRules[]
   const sorted = (rules: readonly Rule[] | undefined) =>
     rules?.map(({ verbs, resources, ...rule }) => ({
       ...rule,
       verbs: verbs.toSorted(),
       resources: resources.toSorted(),
     }))
-  expect(sorted([...rulesForObjects, ...rulesOfCluster('tailscale')])).toEqual(sorted(rulesOf('ClusterRole')))
-  expect(sorted(rulesInside)).toEqual(sorted(rulesOf('Role')))
+  for (const [shards, objects] of [
+    [1, plain],
+    [3, divided],
+  ] as const) {
+    const rulesOf = (kind: string) => objects.find((object) => object.kind === kind)?.rules
+    expect(sorted([...rulesForObjects, ...rulesOfCluster('tailscale', shards)])).toEqual(sorted(rulesOf('ClusterRole')))
+    expect(sorted(rulesInside(shards))).toEqual(sorted(rulesOf('Role')))
+  }
 })
 
 it.each([

@@ -6,7 +6,9 @@ import { alertsIn, type AllSeries, checkRules, expectAnswers, expectOnly, firing
 
 const file = join(projectRoot, 'charts/culvert/files/alerts.yaml')
 
-const leader = (pod: string) => `leader_election_master_status{name="culvert-operator",pod="${pod}"}`
+const leader = (pod: string, lease = 'culvert-operator') =>
+  `leader_election_master_status{name="${lease}",pod="${pod}"}`
+const second = 'culvert-operator-1'
 const request = (api: string, code: string) =>
   `culvert_api_requests_total{api="${api}",verb="get",code="${code}",pod="a"}`
 const source = 'culvert_source_silence_seconds{source="pods",pod="a"}'
@@ -50,6 +52,8 @@ it('no alert fires at rest, while a replica restarts, after one failed request, 
 it.each<[string, AllSeries]>([
   ['CulvertOperatorHasNoLeader', { ...rest, [leader('a')]: since(0) }],
   ['CulvertOperatorHasNoLeader', without('leader_election')],
+  ['CulvertOperatorHasNoLeader', { ...rest, [leader('a', second)]: '0x60', [leader('b', second)]: '1x9 0x50' }],
+  ['CulvertOperatorHasTwoLeaders', { ...rest, [leader('a', second)]: '1x60', [leader('b', second)]: since(1) }],
   ['CulvertOperatorHasTwoLeaders', { ...rest, [leader('b')]: since(1) }],
   ['CulvertOperatorIsDeaf', { ...rest, [source]: '0+60x60' }],
   ['CulvertObjectsAreFailing', { ...rest, [failing]: since(1) }],

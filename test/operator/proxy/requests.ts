@@ -21,6 +21,7 @@ export const settings: OperatorSettings = {
   operatorSecret: '',
   sharesAcmeAccount: false,
   concurrency: 4,
+  shards: 1,
 }
 
 /** L3 ingress in the kernel. */

@@ -28,6 +28,7 @@ test('little is needed', () => {
       operatorSecret: 'operator',
       sharesAcmeAccount: false,
       concurrency: 4,
+      shards: 1,
     },
     process: {
       port: 9002,
@@ -68,6 +69,7 @@ test('everything can be set, and blanks around values do not count', () => {
     CULVERT_AGENT: 'upstream',
     CULVERT_OPERATOR_PORT: '8080',
     CULVERT_CONCURRENCY: '16',
+    CULVERT_SHARDS: '3',
     CULVERT_LEASE_DURATION: '1m30s',
     CULVERT_LEASE_RENEW_DEADLINE: '1m',
     CULVERT_LEASE_RETRY_PERIOD: '2.5s',
@@ -93,6 +95,7 @@ test('everything can be set, and blanks around values do not count', () => {
     operatorId: 'east',
     operatorSecret: 'operator-2',
     concurrency: 16,
+    shards: 3,
   })
   expect(process).toMatchObject({
     port: 8080,
@@ -114,6 +117,7 @@ test('all problems are named at once, without the files of credentials', () => {
     CULVERT_AGENT: 'other',
     CULVERT_OPERATOR_PORT: '0',
     CULVERT_CONCURRENCY: 'many',
+    CULVERT_SHARDS: '17',
     CULVERT_LEASE_DURATION: '2.5s',
     CULVERT_LEASE_RENEW_DEADLINE: '0',
     CULVERT_LEASE_RETRY_PERIOD: '2',

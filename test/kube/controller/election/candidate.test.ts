@@ -154,7 +154,10 @@ describe('a candidate with a plan', () => {
   })
 
   it('waits as long as the holder before has asked for, if that is longer', () => {
-    const before = viewOf({ ...declaring('2', 'other/2'), spec: { holderIdentity: 'other/2', leaseDurationSeconds: 60 } })
+    const before = viewOf({
+      ...declaring('2', 'other/2'),
+      spec: { holderIdentity: 'other/2', leaseDurationSeconds: 60 },
+    })
     const after = wrote(saw(planned('3'), before, 0), viewOf(declaring('changing to 3', 'me/3')), 60_000, 60_000)
     expect(declares(after, 119_999)).toBeUndefined()
     expect(declares(after, 120_000)).toEqual({ 'culvert/shards': '3' })

@@ -63,7 +63,10 @@ export class PlayedReplicas {
     this.#clock = clock
     this.#random = random
     this.#shards = Array.from({ length: count }, (_, index) => shards[index] ?? 1)
-    this.leases = new PlayedLeases(clock, Array.from({ length: mostShards }, (_, shard) => leaseOf(shard)))
+    this.leases = new PlayedLeases(
+      clock,
+      Array.from({ length: mostShards }, (_, shard) => leaseOf(shard)),
+    )
     for (let index = 0; index < count; index += 1) this.#start(index)
   }
 
