@@ -67,7 +67,7 @@ export class Replicas implements AsyncDisposable {
     replicas.#way = await Way.open(replicas.#enter, new URL(bed.cluster.url.v4))
     try {
       for (const name of names) {
-        await replicas.#add(name)
+        await replicas.add(name)
         await poll('that there is a leader', () => replicas.leader)
       }
       return replicas
@@ -85,7 +85,8 @@ export class Replicas implements AsyncDisposable {
     return this.all.find((one) => one.name === name)!
   }
 
-  async #add(name: string): Promise<void> {
+  /** Starts one more. */
+  async add(name: string): Promise<void> {
     const socket = join(this.#folder, `${name}.sock`)
     const [port, health] = [19_000 + this.all.length, 19_100 + this.all.length]
     const proxy = await FaultyProxy.start(this.#way.socketPath, this.#bed.cluster.ca, socket)

@@ -26,7 +26,7 @@ async function revive(replicas: Replicas): Promise<void> {
 async function areLed(replicas: Replicas, shards: number): Promise<void> {
   const led = async (): Promise<readonly number[]> => {
     await revive(replicas)
-    return replicas.all.flatMap(({ process }) => ledBy(process)).toSorted()
+    return replicas.all.flatMap(({ process }) => ledBy(process)).toSorted((one, other) => one - other)
   }
   await expect.poll(led).toEqual(Array.from({ length: shards }, (_, shard) => shard))
 }

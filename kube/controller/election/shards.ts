@@ -31,15 +31,17 @@ export function electShards({ names: [first, ...others], ...options }: ShardsOpt
   const declared = witness({ ...options, name: first }, signal)
   const elections: Election[] = []
   const isModest = modesty(() => elections.filter(({ isLeader }) => isLeader()).length, { ...options, clock })
-  elections.push(elect({ ...options, name: first, mayTake: isModest }, signal))
-  for (const name of others) {
-    const mayTake = (ms: number): boolean => {
-      const agreed = declared.agrees()
-      return agreed !== undefined && isModest(Math.min(ms, agreed))
-    }
-    elections.push(elect({ ...plain, times, clock, name, mayTake }, signal))
+  const stand = (of: ElectionOptions): Election => {
+    const election = elect(of, signal)
+    elections.push(election)
+    return election
   }
-  const [main, ...more] = elections as [Election, ...Election[]]
+  const mayTake = (ms: number): boolean => {
+    const agreed = declared.agrees()
+    return agreed !== undefined && isModest(Math.min(ms, agreed))
+  }
+  const main = stand({ ...options, name: first, mayTake: isModest })
+  const more = others.map((name) => stand({ ...plain, times, clock, name, mayTake }))
   return {
     all: [main, ...more.map((election) => underPlan(election, declared))],
     looked: main.looked,
@@ -88,10 +90,12 @@ function underPlan(election: Election, declared: Witness): Leadership {
     } else if (hasBegun) lapse('how the others divide the work could not be read')
   }
   declared.listen(look)
-  void election.elected.then(() => {
+  const won = async (): Promise<void> => {
+    await election.elected
     isHeld = true
     look()
-  })
+  }
+  void won()
   void election.lost.then(lost.resolve)
   const isLeader = (): boolean =>
     hasBegun && !ended.signal.aborted && declared.agrees() !== undefined && election.isLeader()

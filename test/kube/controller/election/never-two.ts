@@ -9,11 +9,11 @@ export const soon = 3 * times.lease
 /** How many work on each key, if it is the same number for all. */
 export const each = (count: number): readonly number[] => Array.from({ length: 12 }, () => count)
 
+const happenings = 'pause resume cut heal kill terminate delete clock divide replace nothing'.split(' ')
+
 const step = fc.record({
   who: fc.nat(2),
-  what: fc.constantFrom(
-    ...['pause', 'resume', 'cut', 'heal', 'kill', 'terminate', 'delete', 'clock', 'divide', 'replace', 'nothing'],
-  ),
+  what: fc.constantFrom(...happenings),
   shards: fc.integer({ min: 1, max: 4 }),
   pass: fc.nat(12_000),
 })

@@ -114,9 +114,7 @@ export class PlayedReplicas {
     const replica = { identity, own, network, election: all[0], all, dead, draining, underWay: 0 }
     this.#replicas[index] = replica
     for (const [shard, { elected, lost }] of all.entries()) {
-      void elected.then(() => {
-        for (const key of keysOf(shard, count)) this.#latest.set(key, identity)
-      })
+      void elected.then(() => keysOf(shard, count).map((key) => this.#latest.set(key, identity)))
       void lost.then(() => (this.of(index) === replica ? this.kill(index) : undefined))
       void this.#work(replica, shard)
     }

@@ -86,4 +86,4 @@ it('changes the number of shards while replicas are replaced one after the other
 })
 
 it('never lets two work on one key, whatever happens to processes, network, clocks and the number of shards, and leaves no key out after that', () =>
-  expectNeverTwo(12))
+  expectNeverTwo(25))
