@@ -6,7 +6,8 @@ import { buildApiServerImage } from '../../lab/images/image.ts'
 import { render } from '../../chart/render.ts'
 import { namespace } from '../operator-process.ts'
 import { testRecorded } from './recorded.ts'
-import { examplesOf, grantsOf, type GroupIngressCluster } from './group-ingress-cluster.ts'
+import { type GroupIngressCluster } from './group-ingress-cluster.ts'
+import { examplesOf, grantsOf } from './pages.ts'
 
 const page = 'operator-apiserver.md'
 

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, onTestFailed } from 'vitest'
 import type { KubeObject as Stored } from '../../../kube/controller/object.ts'
 import { textIn } from '../../../operator/proxy/state.ts'
@@ -9,12 +7,9 @@ import { siteObjects } from '../../lab/cluster/ingress.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { backendObjects } from '../../lab/cluster/proxy.ts'
 import type { ClusterSpec } from '../../lab/cluster/spec.ts'
-import type { CapMap } from '../../lab/control-types.ts'
 import { apiServerReference, buildImage, recorderReference } from '../../lab/images/image.ts'
-import { projectRoot } from '../../lab/paths.ts'
 import { ofMany } from '../../lab/patience.ts'
 import { printLogsOnFailure } from '../../lab/vitest.ts'
-import { readYaml } from '../../users/readers/yaml.ts'
 import { installOperator, namespace, OperatorProcess } from '../operator-process.ts'
 import { authorityClass } from './install.ts'
 import { kindsMade, made, printProxiesOnFailure } from './nothing-left.ts'
@@ -28,27 +23,6 @@ const hosts = {
   client2: { network: 'wan', tailscaled: { env: { TS_DEBUG_SSH_POLICY_FILE: sshPolicyFile }, up: ['--ssh'] } },
   storage: { network: 'cluster' },
 } as const
-
-/** The examples in a language that a page of docs/ has. */
-const blocksOf = (page: string, language: 'yaml' | 'json'): string[] =>
-  [...readFileSync(join(projectRoot, 'docs', page), 'utf8').matchAll(/^```(\w+)\n([^]*?)^```$/gm)].flatMap(
-    ([, of, text = '']) => (of === language ? [text] : []),
-  )
-
-/** The objects of a page of docs/, in the order of its examples. */
-export const examplesOf = (page: string): KubeObject[] =>
-  blocksOf(page, 'yaml').flatMap((yaml) => readYaml<KubeObject>(yaml))
-
-type Policy = {
-  readonly grants: readonly { readonly dst: readonly string[]; readonly app?: CapMap }[]
-}
-
-/** The policies of the tailnet that a page of docs/ has, in its order. */
-export const policiesOf = (page: string): Policy[] => blocksOf(page, 'json').map((json) => JSON.parse(json) as Policy)
-
-/** What each of them grants to users of applications, for whoever comes from these addresses. */
-export const grantsOf = (page: string, src: readonly string[]) =>
-  policiesOf(page).map(({ grants }) => grants.flatMap(({ dst, app }) => (app === undefined ? [] : [{ src, dst, app }])))
 
 type Labelled = KubeObject & { readonly metadata: { readonly labels?: Readonly<Record<string, string>> } }
 type Status = {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ask, startTraffic } from '../../lab/bed.ts'
 import { proxyGroup } from '../group-ingress/group-bed.ts'
-import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
+import { GroupIngressCluster } from './group-ingress-cluster.ts'
+import { examplesOf } from './pages.ts'
 
 let here: GroupIngressCluster
 beforeAll(async () => {

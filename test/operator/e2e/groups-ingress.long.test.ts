@@ -3,7 +3,8 @@ import { answersWithin, expectOnlyExplained, killAgain, type Outage } from '../.
 import { drain, soakTimes as times } from '../../e2e/rollout.ts'
 import { ask, type Host } from '../../lab/bed.ts'
 import { namespace } from '../operator-process.ts'
-import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
+import { GroupIngressCluster } from './group-ingress-cluster.ts'
+import { examplesOf } from './pages.ts'
 
 let here: GroupIngressCluster
 beforeAll(async () => {

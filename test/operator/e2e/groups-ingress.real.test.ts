@@ -3,7 +3,8 @@ import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { namespace } from '../operator-process.ts'
 import { testApiGroup } from './api-group.ts'
 import { testApiProxy } from './api-proxy.ts'
-import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
+import { GroupIngressCluster } from './group-ingress-cluster.ts'
+import { examplesOf } from './pages.ts'
 
 let here: GroupIngressCluster
 beforeAll(async () => {

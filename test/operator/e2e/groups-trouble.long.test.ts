@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { namespace } from '../operator-process.ts'
-import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
+import { GroupIngressCluster } from './group-ingress-cluster.ts'
+import { examplesOf } from './pages.ts'
 
 let here: GroupIngressCluster
 beforeAll(async () => {

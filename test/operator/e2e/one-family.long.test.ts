@@ -4,7 +4,8 @@ import { ask, startEcho } from '../../lab/bed.ts'
 import type { KubeObject } from '../../lab/cluster/kubectl.ts'
 import { proxyGroup } from '../group-ingress/group-bed.ts'
 import { namespace } from '../operator-process.ts'
-import { examplesOf, GroupIngressCluster } from './group-ingress-cluster.ts'
+import { GroupIngressCluster } from './group-ingress-cluster.ts'
+import { examplesOf } from './pages.ts'
 
 type Condition = { readonly type: string; readonly status: string; readonly message: string }
 type Stored = KubeObject & {
