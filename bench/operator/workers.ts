@@ -42,8 +42,8 @@ export async function measureWorkers(
     })
     rows.push(
       row(`${count} Services, until all are ready`, 's', seconds),
-      row('a run, median', 's', quantileOf(metrics, 0.5)),
-      row('a run, p99', 's', quantileOf(metrics, 0.99)),
+      row('a run, median', 'ms', quantileOf(metrics, 0.5) * 1000),
+      row('a run, p99', 'ms', quantileOf(metrics, 0.99) * 1000),
     )
   }
   return {
