@@ -3,10 +3,9 @@ import { ApiBed } from '../../test/kube/controller/api-bed.ts'
 import { type Bed, startBed } from '../../test/lab/bed.ts'
 import { buildImage, buildUpstreamImage, type Image } from '../../test/lab/images/image.ts'
 import type { Progress } from '../../test/lab/progress.ts'
-import { custom } from '../../test/operator/operate.ts'
 import { installOperator, namespace, OperatorProcess } from '../../test/operator/operator-process.ts'
 import { joinOf, playAgents } from '../../test/operator/played-agents.ts'
-import { UpstreamOperator } from '../../test/operator/upstream-operator.ts'
+import { unpulled, UpstreamOperator } from '../../test/operator/upstream-operator.ts'
 import { processorTime } from '../egress/processor-time.ts'
 import { tailnetAddress } from '../egress/replica.ts'
 import { inBed } from '../in-bed.ts'
@@ -125,10 +124,7 @@ const started: Record<Side, (bed: OperatorsBed, program: string, image: Image | 
     const operator = await UpstreamOperator.install(bed, bed.host('operator'), '1.104', proxies)
     await operator.start()
     if (image !== undefined) {
-      // It has images pulled at each start, and the bed has no registry.
-      const container = { imagePullPolicy: 'IfNotPresent' }
-      const pod = { tailscaleContainer: container, tailscaleInitContainer: container }
-      await bed.cluster.apply(custom('ProxyClass', 'lab', { statefulSet: { pod } }))
+      await bed.cluster.apply(unpulled('lab'))
       await bed.cluster.wait('proxyclass/lab', 'ProxyClassReady')
     }
     return { name: 'upstream-operator', pid: operator.pid, [Symbol.asyncDispose]: () => operator.stop() }

@@ -4,6 +4,7 @@ import type { Bed } from '../../test/lab/bed.ts'
 import { poll } from '../../test/lab/poll.ts'
 import { OperatorProcess } from '../../test/operator/operator-process.ts'
 import type { Section } from '../section.ts'
+import { apps } from './exposed.ts'
 
 /** Of operators; tests have others. */
 const usual = { CULVERT_LEASE_DURATION: '15s', CULVERT_LEASE_RENEW_DEADLINE: '10s' }
@@ -51,7 +52,7 @@ async function takeover(
   if (!other.logged.includes('stands by')) throw new Error('both are leaders')
   const begun = performance.now()
   leader.signal(signal)
-  const metadata = { name, namespace: 'apps', annotations: { 'tailscale.com/expose': 'true' } }
+  const metadata = { name, namespace: apps.metadata.name, annotations: { 'tailscale.com/expose': 'true' } }
   const spec = { selector: { app: 'a' }, ports: [{ port: 80 }] }
   await kube.direct.create(services, { apiVersion: 'v1', kind: 'Service', metadata, spec }, never)
   await poll(`that ${name} is ready`, async () => {

@@ -92,6 +92,12 @@ export function caches(
     if (one.needs === undefined) start(one)
     else find(customResourceDefinitions).store.listen(({ key, after }) => after && key === one.needs && start(one))
   }
+  const sourcesOf =
+    (synced: ReadonlyMap<string, Source>): Caches['sources'] =>
+    (resources) =>
+      resources === undefined
+        ? [...running.values()]
+        : resources.flatMap((one) => synced.get(idOf(find(one).resource)) ?? [])
   const all: Caches = {
     world: {
       get: (resource, key) => find(resource).store.get(key),
@@ -105,22 +111,13 @@ export function caches(
       },
     },
     store: (resource) => find(resource).store,
-    sources: (resources) =>
-      resources === undefined
-        ? [...running.values()]
-        : resources.flatMap((one) => running.get(idOf(find(one).resource)) ?? []),
+    sources: sourcesOf(running),
     since: (elected) => {
       if (elected === undefined) return all
       const renewed = new Map(
         [...running].map(([id, source]) => [id, { ...source, synced: elected.then(source.refresh) }]),
       )
-      return {
-        ...all,
-        sources: (resources) =>
-          resources === undefined
-            ? all.sources()
-            : resources.flatMap((one) => renewed.get(idOf(find(one).resource)) ?? []),
-      }
+      return { ...all, sources: sourcesOf(renewed) }
     },
     written: stores,
   }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { Bed, Host, HostProcess } from '../lab/bed.ts'
 import { apiPort, controlPlaneAddress } from '../lab/cluster/addresses.ts'
 import { builtPrograms } from '../lab/ready.ts'
+import type { KubeObject } from '../../kube/controller/object.ts'
+import { custom } from './operate.ts'
 import { namespace } from './operator-process.ts'
 
 /** The oldest and the newest release that ours takes over from. */
@@ -10,6 +12,14 @@ export const upstreamReleases = ['1.102', '1.104'] as const
 export type UpstreamRelease = (typeof upstreamReleases)[number]
 
 type Texts = Readonly<Record<string, string>>
+
+/** A ProxyClass for its proxies: it has images pulled at each start, and a bed has no registry. */
+export function unpulled(name: string): KubeObject {
+  const container = { imagePullPolicy: 'IfNotPresent' }
+  return custom('ProxyClass', name, {
+    statefulSet: { pod: { tailscaleContainer: container, tailscaleInitContainer: container } },
+  })
+}
 
 /** The name of its release, as in Tailscale's documentation. */
 const releaseName = 'tailscale-operator'

@@ -9,7 +9,7 @@ import { buildImage, buildUpstreamImage, type Image } from '../../lab/images/ima
 import { poll } from '../../lab/poll.ts'
 import { custom } from '../operate.ts'
 import { namespace, OperatorProcess } from '../operator-process.ts'
-import { UpstreamOperator } from '../upstream-operator.ts'
+import { unpulled, UpstreamOperator } from '../upstream-operator.ts'
 
 const hosts = {
   client: { network: 'wan', tailscaled: { up: ['--accept-routes'] } },
@@ -103,10 +103,7 @@ export class DowntimeCluster implements AsyncDisposable {
       cluster.apply(...backendObjects('backend'), ...siteObjects('site'), clientPod('client', 'node1')),
       startEcho(bed.host('warehouse')),
     ])
-    // Tailscale's operator has images pulled at each start, and the bed has no registry.
-    const container = { imagePullPolicy: 'IfNotPresent' }
-    const pod = { tailscaleContainer: container, tailscaleInitContainer: container }
-    await cluster.apply(custom('ProxyClass', 'lab', { statefulSet: { pod } }))
+    await cluster.apply(unpulled('lab'))
     await Promise.all(['backend', 'client', 'site'].map((name) => cluster.wait(`pod/${name}`, 'Ready')))
     return new DowntimeCluster(bed, upstream, images, await cluster.pod('client'))
   }
