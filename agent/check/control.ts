@@ -92,7 +92,7 @@ export const lookAtControl: Look = async (looking) => {
 }
 
 /** A URL without the password that may be in it. */
-export const shown = (url: string): string => url.replace(/\/\/[^/@]*@/, '//')
+export const shown = (url: string): string => url.replace(/\/\/[^/?#]*@/, '//')
 
 /** Whether tailscaled asks servers through a proxy, which this program does not. */
 export const isProxied = (env: Environment): boolean => Boolean(env['HTTPS_PROXY'] || env['https_proxy'])

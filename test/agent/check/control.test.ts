@@ -18,6 +18,9 @@ it.each([
 
 it('shows no password of a URL', () => {
   expect(shown('https://me:secret@a.example/x@y')).toBe('https://a.example/x@y')
+  // A URL’s password may have an @, which need not be escaped.
+  expect(shown('https://me:sec@ret@a.example/x@y')).toBe('https://a.example/x@y')
+  expect(shown('https://a.example?x=@y')).toBe('https://a.example?x=@y')
   expect(shown('https://a.example/x@y')).toBe('https://a.example/x@y')
 })
 
