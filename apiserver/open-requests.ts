@@ -67,23 +67,24 @@ export class OpenRequests {
 
   /** Asks once more who all the callers are, and ends what they may not do any more. */
   async recheck(callers: Pick<Callers, 'at'>): Promise<void> {
-    const origins = new Map([...this.#all].map(({ origin }) => [origin.address.text, origin]))
-    this.#confirmed = new Map([...this.#confirmed].filter(([address]) => origins.has(address)))
+    const byAddress = Map.groupBy(this.#all, ({ origin }) => origin.address.text)
+    this.#confirmed = new Map([...this.#confirmed].filter(([address]) => byAddress.has(address)))
     const turn = limited(atOnce)
-    await Promise.all([...origins.values()].map((origin) => turn(() => this.#recheckOf(origin, callers))))
+    await Promise.all([...byAddress.values()].map((its) => turn(() => this.#recheckOf(its, callers))))
   }
 
-  async #recheckOf({ address, port }: Origin, callers: Pick<Callers, 'at'>): Promise<void> {
-    const its = (): Open[] => [...this.#all].filter(({ origin }) => origin.address.text === address.text)
+  /** `its`: those of one address. One that is added meanwhile has been allowed just now. */
+  async #recheckOf(its: readonly Open[], callers: Pick<Callers, 'at'>): Promise<void> {
+    const { address, port } = its.at(-1)!.origin
+    const open = (): Open[] => its.filter((one) => this.#all.has(one))
     try {
       const now = await callers.at(address, port)
       this.#confirmed.set(address.text, this.#clock.now())
-      for (const open of its())
-        if (!isStill(open.caller, now)) open.end('the policy grants this device less than before')
+      for (const one of open()) if (!isStill(one.caller, now)) one.end('the policy grants this device less than before')
     } catch (error) {
       const { status, message } = asRefused(error)
       const since = this.#clock.now() - (this.#confirmed.get(address.text) ?? -Infinity)
-      if (status === 403 || since >= unconfirmedMs) for (const open of its()) open.end(message)
+      if (status === 403 || since >= unconfirmedMs) for (const one of open()) one.end(message)
     }
   }
 }

@@ -29,15 +29,18 @@ export async function runTrace(given: Given, { print, complain }: Out, socket: s
     all.flatMap(({ address }) => parseAddress(address)?.text ?? []),
   )
   const fate = fateOf(packet, ruleset, new Set(local))
-  await print(given.get('json') === 'true' ? `${JSON.stringify(fate, null, 2)}\n` : fateInWords(packet, fate))
-  if (given.get('live') !== 'true') return
+  const [isJson, isLive] = [given.get('json') === 'true', given.get('live') === 'true']
+  // With what follows it is the first of many values, one a line.
+  await print(isJson ? `${JSON.stringify(fate, null, isLive ? 0 : 2)}\n` : fateInWords(packet, fate))
+  if (!isLive) return
   // Imported on demand: it starts programs.
   const { followPackets } = await import('../../netfilter/trace.ts')
   const { systemClock } = await import('../../lib/clock.ts')
   let count = 0
   const tell = (line: string): void => {
     count += 1
-    void print(`${readable(line.trimEnd())}\n`)
+    const text = readable(line.trimEnd())
+    void print(`${isJson ? JSON.stringify({ nft: text }) : text}\n`)
   }
   const begun = (): void => complain(`Following such packets for ${seconds} s…\n`)
   await followPackets(packet, { tell, begun }, systemClock.timeout(Math.ceil(seconds * 1000)))

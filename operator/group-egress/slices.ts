@@ -84,14 +84,22 @@ const digest = (value: unknown): string => createHash('sha256').update(JSON.stri
 /** A Pod, and the ports that it has proven to forward. */
 type Proven = { readonly address: string; readonly uid: string; readonly ports: EgressEntry['ports'] }
 
+/** Until a Pod leads to a changed target, those that lead to the former one: clients must not be refused meanwhile. */
 function endpointsIn(entry: EgressEntry, family: Family, replicas: readonly Replica[]): readonly Proven[] {
-  const all = replicas.flatMap((replica) => {
-    const found = verdict(replica, entry, family)
-    const uid = replica.pod?.metadata.uid
-    return 'lacks' in found || uid === undefined ? [] : [{ ...found, uid }]
-  })
+  const proven = (wanted: (replica: Replica) => EgressEntry): readonly Proven[] =>
+    replicas.flatMap((replica) => {
+      const found = verdict(replica, wanted(replica), family)
+      const uid = replica.pod?.metadata.uid
+      return 'lacks' in found || uid === undefined ? [] : [{ ...found, uid }]
+    })
+  const former = ({ status }: Replica): EgressEntry => ({ ...entry, ...targetIn(status?.services.get(entry.name)) })
+  const now = proven(() => entry)
+  const all = now.length > 0 ? now : proven(former)
   return all.toSorted((one, other) => (one.uid < other.uid ? -1 : 1))
 }
+
+const targetIn = (listed: Pick<EgressEntry, 'tailnetTarget'> | undefined) =>
+  listed && { tailnetTarget: listed.tailnetTarget }
 
 type Endpoint = { readonly addresses: readonly string[]; readonly hostname: string; readonly conditions: object }
 

@@ -153,13 +153,15 @@ describe('beside the running agent', () => {
     const argv = [process.execPath, bundle, 'trace', 'tcp', `[${v6}]:7000`, '--live', '--seconds=600']
     const live = await bed.host('proxy').spawn(argv, { name: 'trace' })
     await live.line(/^Following such packets for 600 s/)
-    const another = await bed.host('proxy').spawn(argv, { name: 'another' })
+    const another = await bed.host('proxy').spawn([...argv, '--json'], { name: 'another' })
     await another.line(/^Following such packets/)
     await ask(bed.host('client'), { to: v6, protocol: 'tcp' })
     await live.line(
       /^trace id \S+ inet culvert translate rule .*dnat ip6 to .*"ingress: own address to backend" \(verdict accept\)/,
     )
-    await another.line(/^trace id .*"ingress: own address to backend"/)
+    // Each line is a value.
+    for (const pattern of [/^\{.*"rule":"translate: ingress: own address.*\}$/, /^\{"nft":"trace id .*verdict.*\}$/])
+      expect(JSON.parse((await another.line(pattern)).input)).toBeInstanceOf(Object)
     for (const one of [live, another]) one.kill('SIGKILL')
     const tables = async () => (await bed.host('proxy').exec(['nft', 'list', 'tables'])).stdout
     await expect.poll(tables).not.toContain('culvert-trace')

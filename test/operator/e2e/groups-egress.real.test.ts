@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ways } from '../../e2e/cluster.ts'
 import { expectNothingFailed, restartUnderLoad } from '../../e2e/egress-rollout.ts'
 import { startTraffic } from '../../lab/bed.ts'
-import type { KubeObject } from '../../lab/cluster/kubectl.ts'
+import type { KubeObject } from '../../../kube/controller/object.ts'
+import { statusIn } from '../../../operator/group-egress/replicas.ts'
 import { namespace } from '../operator-process.ts'
 import { EgressGroupCluster, echoPort } from './egress-group-cluster.ts'
 import { made, nodesOf } from './nothing-left.ts'
@@ -50,6 +51,12 @@ async function files(group: string): Promise<string> {
   return Buffer.from(map?.binaryData?.['egress-services'] ?? '', 'base64').toString()
 }
 
+/** The Services that a replica says it forwards. */
+async function forwarded(replica: string): Promise<readonly string[]> {
+  const secret = await egress.bed.cluster.get<KubeObject>('secret', replica, namespace)
+  return [...(secret === undefined ? [] : (statusIn(secret)?.services.keys() ?? []))]
+}
+
 test('Pods of every node reach a target through the group and the Service of the docs, by its name', async () => {
   await expect.poll(() => egress.condition('db', 'Ready')).toBe(allReady)
   await egress.reaches('db', 'db', tcp)
@@ -69,6 +76,18 @@ test('a new Service and a changed target arrive at once, and the Pods stay', asy
   await egress.reaches('new', 'other', tcp)
   await egress.reaches('db', 'db', tcp)
   expect(await pods()).toEqual(before)
+})
+
+test('a changed target refuses no connection, and is Ready once all lead to it', async () => {
+  await underLoad(async () => {
+    for (const target of ['other', 'db']) {
+      await egress.add('db', target)
+      await expect
+        .poll(() => egress.condition('db', 'Ready'))
+        .toBe(`True ReadyToRouteTraffic: 3 of 3 replicas forward to ${target}.lab.ts.net`)
+      await egress.reaches('db', target, tcp4)
+    }
+  })
 })
 
 test('a rolling restart under load fails no new connection', async () => {
@@ -135,6 +154,8 @@ test('nothing is left of Services that are gone, and of groups', async () => {
     return [spec.type, spec.externalName, status.conditions]
   }
   await expect.poll(released).toEqual(['ExternalName', 'unused', undefined])
+  // Tailscale’s agent waits for as long as its Pod may for Services that are gone, if its file still has them then.
+  await expect.poll(() => forwarded('theirs-0')).toEqual([])
   await cluster.kubectl(['delete', 'proxygroups', '--all', '--wait=false'])
   await expect.poll(() => made(egress.bed, 'pods,secrets,configmaps,statefulsets,networkpolicies')).toEqual([])
   await expect.poll(() => nodesOf(egress.bed)).toEqual([])

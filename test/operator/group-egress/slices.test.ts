@@ -58,11 +58,6 @@ describe('a Pod is an endpoint of a Service', () => {
       'it does not forward it: the target may be missing, or not answer',
     ],
     [
-      'if it lists it with another target',
-      [pod(0), state(0, [{ ...entry, tailnetTarget: { ip: '', fqdn: 'old.lab.ts.net' } }])],
-      'it still forwards it as it was before',
-    ],
-    [
       'if it lists it with other ports only',
       [pod(0), state(0, [{ ...entry, ports: [{ protocol: 'tcp', matchPort: 10_000, targetPort: 2 }] }])],
       'it still forwards it as it was before',
@@ -72,6 +67,17 @@ describe('a Pod is an endpoint of a Service', () => {
     expect(endpoints(objects, 1)).toEqual([[], []])
     const [replica] = replicasIn(worldOf(...objects), namespace, 'eg', 1)
     expect(lackOf(replica!, entry, both)).toBe(why)
+  })
+
+  it('with a former target only while none has the changed one, and is told to be behind', () => {
+    const old = { ...entry, tailnetTarget: { ip: '', fqdn: 'old.lab.ts.net' } }
+    const [first, second] = [state(0, [old]), state(1, [old])]
+    expect(endpoints([pod(0), pod(1), first, second])[0]).toEqual([uid(0, 0), uid(1, 0)])
+    expect(endpoints([pod(0), pod(1), first, state(1, [entry])])[0]).toEqual([uid(1, 0)])
+    const [replica] = replicasIn(worldOf(pod(0), first), namespace, 'eg', 1)
+    expect(lackOf(replica!, entry, both)).toBe('it still forwards it as it was before')
+    // One that no longer has the former one, and lacks the other.
+    expect(endpoints([pod(0), state(0, [old], { targets: [] })], 1)).toEqual([[], []])
   })
 
   it('of one family only, if its status is for that family only', () => {
