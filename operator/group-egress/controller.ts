@@ -14,6 +14,7 @@ import { adopting } from '../proxy/adopt.ts'
 import { asksGroup, asksGroupEgress } from '../proxy/group.ts'
 import { soonest } from '../proxy/each.ts'
 import { toldOfWaiting } from '../proxy/waiting.ts'
+import { presentFor } from '../proxy/owned.ts'
 import { newName } from '../proxy/name.ts'
 import { parentWriter } from '../proxy/report.ts'
 import { unseenMs } from '../world/caches.ts'
@@ -191,7 +192,12 @@ export function groupEgress(options: GroupEgressOptions): Controller {
     reconcile: async (key, flight) => {
       if (!world.follows(key)) return { again: unseenMs }
       const object = store.get(key)
-      if (object === undefined) return void (await remove(parentFor(nameOf(key)), flight))
+      if (object === undefined) {
+        const parent = parentFor(nameOf(key))
+        // Labels of what was made for it have a long name cut, and its own key has its turn.
+        if (presentFor(world, parent) === undefined) await remove(parent, flight)
+        return
+      }
       if (object.metadata.deletionTimestamp !== undefined || !asksGroupEgress(object)) return released(object, flight)
       for (const event of annotationEvents(object, groupEgressUse)) await tell(object, event)
       const found = demand(object)

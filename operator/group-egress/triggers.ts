@@ -6,9 +6,9 @@ import type { Resource } from '../../kube/controller/resource.ts'
 import { isJsonObject } from '../../lib/json.ts'
 import { groupOf } from '../group/group.ts'
 import { labels } from '../objects/names.ts'
-import { type Parent, parentValue } from '../objects/parent.ts'
+import type { Parent } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
-import { isMadeFor } from '../proxy/owned.ts'
+import { presentFor } from '../proxy/owned.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
 import { readClusterService, servedBy } from './cluster-service.ts'
@@ -44,8 +44,8 @@ export function triggersFor({ world, store }: Caches, settings: Pick<OperatorSet
     if (child === undefined || all[labels.serviceType] !== 'egress' || child.metadata.namespace !== settings.namespace)
       return []
     const parent: Parent = { type: 'svc', namespace: namespace ?? '', name: name ?? '' }
-    const users = world.by(resources.services, 'parent', parentValue(parent)).filter((one) => !isMadeFor(parent, one))
-    return users.length > 0 ? keys(users) : [`${namespace}/${name}`]
+    const user = presentFor(world, parent)
+    return user === undefined ? [`${namespace}/${name}`] : keys([user])
   }
   /** The Services of a group whose entry differs between two documents. */
   const changed = (

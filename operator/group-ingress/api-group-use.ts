@@ -2,8 +2,9 @@ import { configMapName } from '../group/group.ts'
 import type { GroupUse, GroupView, UseReport } from '../group/use.ts'
 import { called } from '../objects/annotations.ts'
 import type { Condition } from '../objects/conditions.ts'
+import { presentFor } from '../proxy/owned.ts'
 import { apiAgentVariables, apiConfig, apiConfigFile, apiContainer } from './api-group.ts'
-import { isSameParent, objectOf, parentFor, serviceFor } from './ask.ts'
+import { isSameParent, parentFor, serviceFor } from './ask.ts'
 import { gateType } from './gate.ts'
 import { advertisedFor, filesFolder } from './ingress-use.ts'
 import { namesFor, recordOf, type ServiceRecord } from './record.ts'
@@ -93,7 +94,7 @@ function takenFrom({ world, group, settings }: GroupView): string | undefined {
   const service = serviceFor(group.object)
   const parent = recordOf(world, service, settings.namespace)?.parent
   if (parent === undefined || isSameParent(parent, parentFor(group.object))) return undefined
-  const other = objectOf(world, parent)
+  const other = presentFor(world, parent)
   return `${service} is that of ${other === undefined ? 'an object that is gone' : called(other)}`
 }
 

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../kube/controller/object.ts'
 import { textOf } from '../objects/annotations.ts'
 import { hasTarget, loadBalancerClass, nodeNameOf } from '../objects/exposed.ts'
-import { type Parent, parentResources, parentValue } from '../objects/parent.ts'
+import { type Parent, parentValue } from '../objects/parent.ts'
 import { ingresses, proxyGroups, services } from '../objects/resources.ts'
 import { clusterAddresses, specOf } from '../objects/service.ts'
 import { byAge } from '../l7-ingress/join.ts'
@@ -92,11 +92,5 @@ export const asksFor = (world: World, service: string, settings: Settings): read
     .flatMap((resource) => world.by(resource, 'tailscaleService', service))
     .toSorted(byAge)
     .flatMap((object) => askOf(object, settings) ?? [])
-
-/** The object that a parent is; undefined if it is gone. Its labels may have cut its name. */
-export const objectOf = (world: World, parent: Parent): KubeObject | undefined =>
-  world
-    .by(parentResources[parent.type], 'parent', parentValue(parent))
-    .find((object) => parentValue(parentFor(object)) === parentValue(parent))
 
 export const isSameParent = (one: Parent, other: Parent): boolean => parentValue(one) === parentValue(other)

@@ -5,7 +5,8 @@ import { inNamespaceOf } from '../l7-ingress/holder.ts'
 import { type Parent, parentInGroup, parentValue } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import type { World } from '../world/world.ts'
-import { groupAskedBy, namedBy, objectOf, parentFor } from './ask.ts'
+import { presentFor } from '../proxy/owned.ts'
+import { groupAskedBy, namedBy, parentFor } from './ask.ts'
 import { groupsIn } from './record.ts'
 
 // A change is given as the object was before it and as it is after it.
@@ -39,7 +40,7 @@ export type Concern = {
 const ofObject = (object: KubeObject, world: World): readonly string[] => groupsOf(parentFor(object), object, world)
 const ofChild = ({ metadata }: KubeObject, world: World): readonly string[] => {
   const parent = parentInGroup(metadata)
-  return parent === undefined ? [] : groupsOf(parent, objectOf(world, parent), world)
+  return parent === undefined ? [] : groupsOf(parent, presentFor(world, parent), world)
 }
 
 /** Which groups a change of an object concerns. */

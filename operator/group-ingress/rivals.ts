@@ -2,7 +2,8 @@ import { UserError } from '../../kube/controller/controller.ts'
 import { called } from '../objects/annotations.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { World } from '../world/world.ts'
-import { type Ask, askOf, holderOf, isSameParent, objectOf } from './ask.ts'
+import { presentFor } from '../proxy/owned.ts'
+import { type Ask, askOf, holderOf, isSameParent } from './ask.ts'
 import { isGivenUp, recordOf } from './record.ts'
 
 /** Another object still has the name, and gives it up by itself, or when it gets another one. */
@@ -17,7 +18,7 @@ export const nameTaken = 'HostnameTaken'
 export function mustHold({ parent, service }: Ask, world: World, settings: OperatorSettings): void {
   const holder = holderOf(world, service, settings)
   if (holder === undefined || isSameParent(holder, parent)) return
-  const other = objectOf(world, holder)
+  const other = presentFor(world, holder)
   const whose = other === undefined ? 'an object that is gone' : called(other)
   const next = other && askOf(other, settings)?.service
   if (next === service)

@@ -7,7 +7,8 @@ import { parentInGroup, parentOf, parentResources } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { textIn } from '../proxy/state.ts'
 import type { World } from '../world/world.ts'
-import { namedBy, objectOf, parentFor } from './ask.ts'
+import { presentFor } from '../proxy/owned.ts'
+import { namedBy, parentFor } from './ask.ts'
 import { type Concern, ingressesWith, serviceOf } from './concerns.ts'
 import { readRecord, recordKey, recordsFor } from './record.ts'
 import { acceptedIn, addressesOf, advertisedIn, configuredIn, forwardedIn } from './replicas.ts'
@@ -21,7 +22,7 @@ const keysOf = (objects: Iterable<KubeObject>): readonly string[] => [...objects
 function parentKeys(type: UserType, { metadata }: KubeObject, world: World): readonly string[] {
   const parent = parentInGroup(metadata)
   if (parent?.type !== type) return []
-  const object = objectOf(world, parent)
+  const object = presentFor(world, parent)
   if (object !== undefined) return keysOf([object])
   const { namespace, name } = parent
   return [keyOf({ namespace: namespace === '' ? undefined : namespace, name })]
@@ -30,7 +31,7 @@ function parentKeys(type: UserType, { metadata }: KubeObject, world: World): rea
 /** The object that asks something of a group, and still has a proxy of its own with this Secret. */
 function formerKeys(type: UserType, { metadata }: KubeObject, world: World): readonly string[] {
   const parent = parentOf(metadata)
-  const object = parent?.type === type ? objectOf(world, parent) : undefined
+  const object = parent?.type === type ? presentFor(world, parent) : undefined
   return object === undefined || namedBy(object).length === 0 ? [] : keysOf([object])
 }
 

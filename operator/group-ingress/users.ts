@@ -16,7 +16,7 @@ import type { Refused } from '../kind.ts'
 import { findGroup, type Group } from '../group/group.ts'
 import { type Parent, parentResources } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
-import { madeFor } from '../proxy/owned.ts'
+import { madeFor, presentFor } from '../proxy/owned.ts'
 import { parentWriter } from '../proxy/report.ts'
 import { textIn } from '../proxy/state.ts'
 import { unseenMs } from '../world/caches.ts'
@@ -131,6 +131,8 @@ export function groupUsers(options: UsersOptions): Controller {
       const object = store.get(key)
       const { namespace = '', name } = nameOf(key)
       const parent = object === undefined ? { type, namespace, name } : parentFor(object)
+      // Labels of what was made for it have a long name cut, and its own key has its turn.
+      if (object === undefined && presentFor(world, parent) !== undefined) return {}
       const ask = object && askOf(object, settings)
       if (object === undefined || ask === undefined) return released(object, parent, flight)
       // What is wrong with the group itself is told by its own controller.

@@ -8,8 +8,9 @@ import type { GroupView } from '../group/use.ts'
 import { parentResources } from '../objects/parent.ts'
 import { configMaps } from '../objects/resources.ts'
 import { configMapName } from '../group/group.ts'
+import { presentFor } from '../proxy/owned.ts'
 import { apiSite, hasReadyContainers } from './api-group.ts'
-import { askers, askOf, objectOf } from './ask.ts'
+import { askers, askOf } from './ask.ts'
 import { certificateLack } from './certificate.ts'
 import { hasEndpoint, mappingOf, siteOf, webPortsOf } from './entries.ts'
 import { isOurFinalizer } from './names.ts'
@@ -91,7 +92,7 @@ function recorded(view: GroupView): readonly Use[] {
 
 /** The use that a record is about; undefined if its object is gone. */
 export function useFor(view: GroupView, record: ServiceRecord): Use | undefined {
-  const object = objectOf(view.world, record.parent)
+  const object = presentFor(view.world, record.parent)
   if (object === undefined) return view.world.follows(keyOf(record.parent)) ? undefined : asBefore(view, record)
   const { service } = record
   const entry = entryOf(view, record, object)

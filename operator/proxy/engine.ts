@@ -20,7 +20,7 @@ import { asksGroup, isHeldByGroup } from './group.ts'
 import { explained } from './explained.ts'
 import { deleting, deletion, toldOfWaiting } from './waiting.ts'
 import { presentName } from './name.ts'
-import { hasAny, unlessTaken } from './owned.ts'
+import { hasAny, presentFor, unlessTaken } from './owned.ts'
 import { provisioner } from './provision.ts'
 import { removal } from './remove.ts'
 import { parentWriter } from './report.ts'
@@ -161,7 +161,12 @@ export function proxies(options: EngineOptions): Controller {
     reconcile: async (key, flight) => {
       if (!world.follows(key)) return { again: unseenMs }
       const object = store.get(key)
-      if (object === undefined) return void (await removeAll(parentFor(nameOf(key)), undefined, flight))
+      if (object === undefined) {
+        const parent = parentFor(nameOf(key))
+        // Labels of what was made for it have a long name cut, and its own key has its turn.
+        if (presentFor(world, parent) === undefined) await removeAll(parent, undefined, flight)
+        return
+      }
       if (object.metadata.deletionTimestamp !== undefined) return released(object, undefined, flight)
       const kind = kindOf(object)
       for (const other of kinds) {

@@ -5,7 +5,7 @@ import type { Resource } from '../../kube/controller/resource.ts'
 import { describe } from '../../lib/errors.ts'
 import type { Refused } from '../kind.ts'
 import { labels } from '../objects/names.ts'
-import { type Parent, parentOf, parentValue } from '../objects/parent.ts'
+import { type Parent, parentOf, parentResources, parentValue } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import { manager } from '../world/followed.ts'
 import type { World } from '../world/world.ts'
@@ -15,6 +15,10 @@ export function isMadeFor(parent: Parent, { metadata }: KubeObject): boolean {
   const found = parentOf(metadata)
   return found !== undefined && parentValue(found) === parentValue(parent)
 }
+
+/** The object for which others are made, by its name or by what labels have of it; undefined if it is gone. */
+export const presentFor = (world: Pick<World, 'by'>, parent: Parent): KubeObject | undefined =>
+  world.by(parentResources[parent.type], 'parent', parentValue(parent)).find((one) => !isMadeFor(parent, one))
 
 /**
  * Whether an object with the name of one that is made for this parent may be changed: also one whose labels somebody has

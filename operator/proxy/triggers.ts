@@ -4,12 +4,12 @@ import type { Source } from '../../kube/controller/reflect.ts'
 import type { Resource } from '../../kube/controller/resource.ts'
 import type { Kind } from '../kind.ts'
 import type { ParentType } from '../objects/names.ts'
-import { parentOf, parentValue } from '../objects/parent.ts'
+import { parentOf } from '../objects/parent.ts'
 import * as resources from '../objects/resources.ts'
 import type { OperatorSettings } from '../settings/settings.ts'
 import type { Caches } from '../world/caches.ts'
 import { forbiddenBy } from '../world/pod-security.ts'
-import { isMadeFor } from './owned.ts'
+import { presentFor } from './owned.ts'
 
 /** What is made for parents. */
 export const childResources: readonly Resource[] = [
@@ -43,8 +43,8 @@ export function triggersFor(caches: Caches, type: ParentType, kinds: Kinds, sett
   const parentsOf = (child: KubeObject | undefined): readonly string[] => {
     const parent = child && parentOf(child.metadata)
     if (child === undefined || parent?.type !== type) return []
-    const present = world.by(resource, 'parent', parentValue(parent)).filter((object) => !isMadeFor(parent, object))
-    if (present.length > 0) return keys(present)
+    const present = presentFor(world, parent)
+    if (present !== undefined) return keys([present])
     const { namespace, name } = parent
     return [keyOf({ name, ...(namespace !== '' && { namespace }) })]
   }

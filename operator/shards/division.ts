@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import type { Api } from '../../kube/controller/api.ts'
 import { connect } from '../../kube/controller/cluster.ts'
 import { undivided } from '../../kube/controller/election/declared.ts'
-import { nameOf } from '../../kube/controller/object.ts'
+import { keyOf, nameOf } from '../../kube/controller/object.ts'
 import type { Log } from '../../lib/log.ts'
 import { quote } from '../../lib/quote.ts'
 import { events } from '../log-events.ts'
 import { labels } from '../objects/names.ts'
+import { labelValue } from '../objects/parent.ts'
 import { namespaces } from '../objects/resources.ts'
 import type { Read } from '../settings/read.ts'
 
@@ -29,7 +30,12 @@ export function divide(count: number, labelled: ReadonlyMap<string, number> = ne
   const all = JSON.stringify([...labelled].toSorted(([one], [other]) => (one < other ? -1 : 1)))
   return {
     count,
-    shardOf: (key) => labelled.get(nameOf(key).namespace ?? '') ?? hash(key).readUInt32BE() % count,
+    shardOf: (key) => {
+      const { namespace, name } = nameOf(key)
+      // Labels of what is made for an object have a long name cut.
+      const short = keyOf({ namespace, name: labelValue(name) })
+      return labelled.get(namespace ?? '') ?? hash(short).readUInt32BE() % count
+    },
     plan: labelled.size === 0 ? String(count) : `${count}+${hash(all).toString('hex').slice(0, 8)}`,
   }
 }

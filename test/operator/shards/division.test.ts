@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { labelValue } from '../../../operator/objects/parent.ts'
 import { divide, whole } from '../../../operator/shards/division.ts'
 
 const names = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/)
@@ -18,6 +19,12 @@ test('each object is in one shard, that of its namespace if that names one, what
       expect([other.shardOf(key), other.plan]).toEqual([shard, plan])
     }),
   )
+})
+
+test('an object with a long name is in the shard of that name as labels have it', () => {
+  for (const name of ['x', 'y', 'z'].map((letter) => letter.repeat(80)))
+    for (const count of [2, 3, 5])
+      expect(divide(count).shardOf(`apps/${labelValue(name)}`)).toBe(divide(count).shardOf(`apps/${name}`))
 })
 
 test('many objects are spread evenly', () => {
