@@ -47,11 +47,13 @@ export async function runOperator(outside: Process): Promise<0 | 1> {
     void Promise.all(operator.sources().map(({ synced }) => synced)).then(() => log(events.follows()))
     try {
       log(processEvents.ends({ reason: await Promise.race([signalled, uncaught, lost]) }))
+      // The queues of a shard that comes free now would begin nothing.
+      const left = shards.takeNoMore()
       const drained = Promise.all(operator.controllers.map(({ drain }) => drain(drainMs)))
       const isDone = await Promise.race([drained.then((all) => all.every(Boolean)), forced.then(() => false)])
       // What was cut short may still reach the API server. Nobody else begins before the Lease expires, then.
-      const resigned = Promise.all(shards.all.map(({ resign }) => resign({ handOver: isDone })))
-      await Promise.race([resigned, forced])
+      const resigned = shards.all.map(({ resign }) => resign({ handOver: isDone }))
+      await Promise.race([Promise.all([left, ...resigned]), forced])
     } finally {
       stop.abort()
       await close(server)

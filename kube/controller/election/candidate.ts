@@ -19,8 +19,8 @@ export type LeaseView = {
   readonly holder: string | undefined
   /** For how many milliseconds after a sign of life the holder wants to be left alone; undefined if it does not say. */
   readonly lease: number | undefined
-  /** How often the holder has changed. */
-  readonly transitions: number
+  /** How often the holder has changed; undefined: nobody has held it since it was made or emptied. */
+  readonly transitions: number | undefined
   /** The annotation by which it declares a plan. */
   readonly annotation: string | undefined
   readonly declared: Declared
@@ -75,17 +75,25 @@ export const candidate = (identity: string, times: ElectionTimes, plan?: string)
 /** It has seen the Lease; undefined: there is none. A version seen late does no harm: writes are refused then. */
 export function saw(before: Candidate, view: LeaseView | undefined, now: number): Candidate {
   const { times, seen } = before
-  if (view === undefined) {
-    if (seen !== undefined && seen.view === undefined) return before
-    // Somebody may have deleted it under a leader, which goes on until its deadline.
+  if (view === undefined && seen !== undefined && seen.view === undefined) return before
+  if (before.until !== undefined && isEarlier(view?.version, seen?.view?.version)) return { ...before, isUndone: true }
+  if (view === undefined || (view.holder === undefined && seen !== undefined && !continues(seen.view, view))) {
+    // Somebody may have deleted or emptied it under a leader, which goes on until its deadline.
     const longest = Math.max(times.lease, seen?.view?.lease ?? 0)
-    return { ...before, seen: { view, free: now + longest } }
+    return { ...before, seen: { view, free: Math.max(seen?.free ?? now, now + longest) } }
   }
-  if (before.until !== undefined && isEarlier(view.version, seen?.view?.version)) return { ...before, isUndone: true }
   if (seen?.view?.record === view.record) return { ...before, seen: { ...seen, view } }
   // Also if it is its own from a request that was given up: that may have arrived much later, while another is leader.
   return { ...before, seen: { view, free: view.holder === undefined ? now : now + (view.lease ?? times.lease) } }
 }
+
+/** Whether a Lease that nobody holds is what leaders have made of the one before, and has lost nothing of what they wrote. */
+const continues = (before: LeaseView | undefined, view: LeaseView): boolean =>
+  before !== undefined &&
+  (before.version === view.version ||
+    (view.transitions !== undefined &&
+      view.transitions >= (before.transitions ?? 0) &&
+      (view.annotation !== undefined || before.annotation === undefined)))
 
 /** It has written itself into the Lease, by a request that it sent at `sent` and that was answered by `now`. */
 export function wrote(before: Candidate, view: LeaseView, sent: number, now: number): Candidate {
@@ -101,7 +109,7 @@ const isSettledAs = (plan: string, declared: Declared): boolean => declared.isSe
 /** What it declares if it writes itself into the Lease now; undefined: nothing. */
 export function declares({ plan, seen, until, settles, isSettled }: Candidate, now: number): Declared | undefined {
   if (plan === undefined) return undefined
-  // One that was deleted, and that nobody has made anew since, has had no other leaders for the length of a Lease.
+  // One that was deleted or emptied, and that nobody has taken since, has had no leaders for the length of a Lease.
   const before = seen?.view?.declared ?? { plan: undivided, isSettled: true }
   const isNow = until === undefined ? isSettledAs(plan, before) : isSettled || now >= settles
   return { plan, isSettled: isNow }
@@ -117,8 +125,8 @@ export const isLeader = (self: Candidate, now: number): boolean => self.isSettle
  * Whether one version of an object is from before another: of decimal numbers the smaller one, as Kubernetes defines
  * since 1.35. Nothing is said of others.
  */
-const isEarlier = (version: string, than: string | undefined): boolean =>
-  than !== undefined && [version, than].every((one) => /^[1-9]\d*$/.test(one)) && BigInt(version) < BigInt(than)
+const isEarlier = (version = '', than = ''): boolean =>
+  [version, than].every((one) => /^[1-9]\d*$/.test(one)) && BigInt(version) < BigInt(than)
 
 /** What is to be done at `now`. */
 export function stepOf({ identity, times, seen, until, isUndone }: Candidate, now: number): Step {

@@ -6,6 +6,8 @@ export type Declared = {
   readonly plan: string
   /** Nobody can be at work by another plan any more. */
   readonly isSettled: boolean
+  /** Others than leaders have changed the annotation. Its holder writes it anew. */
+  readonly isSpoilt?: boolean
 }
 
 /** The plan of a single leader, which a Lease need not declare: everything is its own. */
@@ -34,5 +36,6 @@ export function declaredBy(annotation: string | undefined, holder: string | unde
   const isSettled = !text.startsWith(changing)
   const plan = isSettled ? text : text.slice(changing.length)
   const own = holder === undefined ? plan : planOf(holder)
-  return own === plan ? { plan, isSettled } : { plan: own, isSettled: false }
+  if (own === plan) return { plan, isSettled }
+  return { plan: own, isSettled: false, isSpoilt: own !== undivided }
 }

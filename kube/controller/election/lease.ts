@@ -30,7 +30,7 @@ export function viewOf({ metadata, spec = {} }: KubeObject): LeaseView {
     holder: holderIdentity || undefined,
     lease:
       leaseDurationSeconds === undefined || leaseDurationSeconds === null ? undefined : leaseDurationSeconds * 1000,
-    transitions: leaseTransitions ?? 0,
+    transitions: leaseTransitions ?? undefined,
     annotation,
     declared: declaredBy(annotation, holderIdentity || undefined),
   }
@@ -54,9 +54,10 @@ export function held(self: Candidate, name: Name, date: Date, now: number): Kube
     holderIdentity: identity,
     leaseDurationSeconds: times.lease / 1000,
     renewTime: time,
-    ...(until === undefined && {
+    // A leader writes it again into a Lease that was emptied: what it gives back must not look like one.
+    ...((until === undefined || view?.transitions === undefined) && {
       acquireTime: time,
-      leaseTransitions: (view?.transitions ?? 0) + (view === undefined ? 0 : 1),
+      leaseTransitions: (view?.transitions ?? -1) + 1,
     }),
   })
 }

@@ -14,6 +14,8 @@ export type ShardsOptions = Omit<ElectionOptions, 'name' | 'mayTake'> & {
 }
 
 export type Shards = Pick<Election, 'looked' | 'source'> & {
+  /** Gives up those shards that it has not become leader of. Never rejects. */
+  readonly takeNoMore: () => Promise<void>
   /** Of each shard, in the order of the names. */
   readonly all: readonly [Leadership, ...Leadership[]]
 }
@@ -25,7 +27,7 @@ export type Shards = Pick<Election, 'looked' | 'source'> & {
 export function electShards({ names: [first, ...others], ...options }: ShardsOptions, signal: AbortSignal): Shards {
   if (others.length === 0) {
     const { looked, source, ...only } = elect({ ...options, name: first }, signal)
-    return { all: [only], looked, source }
+    return { all: [only], looked, source, takeNoMore: leaving([only]) }
   }
   const { times, clock = bootClock, plan: _plan, ...plain } = options
   const declared = witness({ ...options, name: first }, signal)
@@ -42,13 +44,24 @@ export function electShards({ names: [first, ...others], ...options }: ShardsOpt
   }
   const main = stand({ ...options, name: first, mayTake: isModest })
   const more = others.map((name) => stand({ ...plain, times, clock, name, mayTake }))
+  const all = [main, ...more.map((election) => underPlan(election, declared))] as const
   return {
-    all: [main, ...more.map((election) => underPlan(election, declared))],
+    all,
+    takeNoMore: leaving(all),
     looked: main.looked,
     source: together(
       main.source.name,
       elections.map(({ source }) => source),
     ),
+  }
+}
+
+/** Gives what resigns from all by which nothing has begun, so that what is held of them can be handed over at once. */
+function leaving(all: readonly Leadership[]): () => Promise<void> {
+  const others = new Set(all)
+  for (const one of all) void one.elected.then(() => others.delete(one))
+  return async () => {
+    await Promise.all([...others].map(({ resign }) => resign({ handOver: true })))
   }
 }
 

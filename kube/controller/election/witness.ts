@@ -40,9 +40,11 @@ export function witness(options: WitnessOptions, signal: AbortSignal): Witness {
     const limit = AbortSignal.any([signal, clock.timeout(Math.ceil(times.deadline / 2))])
     const lease = await api.get(leases, name, limit)
     tell(undefined)
-    // One that is absent may have been deleted, and says nothing.
-    const declared = lease && viewOf(lease).declared
-    if (declared === undefined) return
+    const view = lease && viewOf(lease)
+    // One that is absent may have been deleted, one that is new may have been emptied: they say nothing.
+    if (view === undefined || (view.holder === undefined && view.transitions === undefined)) return
+    const { declared } = view
+    if (declared.isSpoilt) return
     other = declared.plan === plan ? undefined : declared.plan
     const isSettled = other === undefined && declared.isSettled
     if (!isSettled || sent > until) since = isSettled ? clock.now() : undefined

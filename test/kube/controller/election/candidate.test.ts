@@ -79,6 +79,31 @@ describe('a candidate', () => {
     expect(stepOf(after, 30_000)).toEqual(waits(29_000))
   })
 
+  it.each([
+    ['as here', {}],
+    ['by a program that writes all of it anew', { acquireTime: 'beat 9', leaseDurationSeconds: 1 }],
+  ])('takes a Lease at once that its holder has given back %s', (_what, more) => {
+    const self = sees(sees(fresh, lease('other'), 0), lease(undefined, 9, more), 100)
+    expect(stepOf(self, 100)).toEqual(writes)
+  })
+
+  it.each([
+    ['emptied', lease('other', 1), {}],
+    ['made anew and given back', lease('other', 1), { leaseTransitions: 2 }],
+    ['deleted and made anew', undefined, {}],
+    ['emptied since, as it was before its first holder', { ...lease(undefined), spec: {} }, {}],
+  ])('waits for a whole Lease if that was %s', (_what, before, spec) => {
+    const self = sees(sees(fresh, before, 0), { ...lease(undefined), spec }, 20_000)
+    expect(stepOf(self, 20_000)).toEqual(waits(15_000))
+  })
+
+  it('waits for as long as the holder had asked for before the Lease was emptied', () => {
+    const self = sees(fresh, lease('other', 1, { leaseDurationSeconds: 60 }), 0)
+    const empty = { ...lease(undefined), spec: {} }
+    expect(stepOf(sees(self, empty, 20_000), 20_000)).toEqual(waits(60_000))
+    expect(stepOf(sees(sees(self, undefined, 20_000), empty, 21_000), 21_000)).toEqual(waits(59_000))
+  })
+
   it('is leader from when it sent the request, and renews', () => {
     const self = wrote(sees(fresh, lease(undefined), 0), viewOf(lease('me')), 1000, 1000)
     expect(isLeader(self, 10_999)).toBe(true)
@@ -163,6 +188,13 @@ describe('a candidate with a plan', () => {
     expect(declares(after, 120_000)).toEqual({ 'culvert/shards': '3' })
   })
 
+  it('waits for a whole Lease if somebody has taken away what a Lease declared that nobody holds', () => {
+    const before = declaring('3', undefined)
+    const after = { ...before, metadata: { ...name, resourceVersion: '0' } }
+    expect(stepOf(sees(sees(planned('1'), before, 0), before, 20_000), 20_000)).toEqual(writes)
+    expect(stepOf(sees(sees(planned('1'), before, 0), after, 20_000), 20_000)).toEqual(waits(15_000))
+  })
+
   it('declares its plan again when somebody has deleted the Lease', () => {
     const self = wrote(sees(planned('3'), declaring('3', undefined), 0), viewOf(declaring('3', 'me/3')), 0, 0)
     expect(declares(sees(self, undefined, 1000), 1000)).toEqual({ 'culvert/shards': '3' })
@@ -187,6 +219,12 @@ describe('what is written', () => {
       leaseDurationSeconds: 15,
       renewTime: time,
     })
+  })
+
+  it('counts holders from the start again in a Lease that was emptied', () => {
+    const self = wrote(sees(fresh, lease(undefined), 0), viewOf(lease('me')), 0, 0)
+    const spec = held(sees(self, { ...lease(undefined), spec: {} }, 100), name, date, 100)['spec']
+    expect(spec).toMatchObject({ acquireTime: time, leaseTransitions: 0 })
   })
 
   it('has no version if there is no Lease', () => {

@@ -81,13 +81,34 @@ it('counts from when it has sent a renewal, also if it is paused before the answ
   expect(() => election.gate.check()).toThrow('leader')
 })
 
-it('goes on as leader when somebody deletes the Lease, and nobody else begins', async () => {
-  using here = await running(3)
-  const before = here.replicas.leaders
-  here.replicas.leases.delete()
-  await here.clock.advance(2 * times.lease)
-  expect(here.replicas.leaders).toEqual(before)
-  expect(here.replicas.leases.holder).toBe(before[0])
+const losses = ['delete', 'recreate', 'wipe'] as const
+
+it.each(losses)(
+  'goes on as leader at a %s of the Lease, nobody else begins, and it hands over at once',
+  async (loss) => {
+    using here = await running(3)
+    const before = here.replicas.leaders
+    here.replicas.leases[loss]()
+    await here.clock.advance(2 * times.lease)
+    expect(here.replicas.leaders).toEqual(before)
+    expect(here.replicas.leases.holder).toBe(before[0])
+    void here.replicas.terminate(here.leader)
+    await here.clock.advance(1000)
+    expect(here.replicas.leaders).toHaveLength(1)
+    expect(here.replicas.broken).toEqual([])
+  },
+)
+
+it.each(losses)('waits for the length of a Lease at a %s of it under a leader that is cut off', async (loss) => {
+  using here = await running(2)
+  here.replicas.of(here.leader).network.isCut = true
+  await here.clock.advance(1000)
+  here.replicas.leases[loss]()
+  await here.clock.advance(times.lease - times.retry)
+  expect(here.replicas.leases.holder).toBeUndefined()
+  await here.clock.advance(2 * times.retry)
+  expect(here.replicas.leaders).toHaveLength(1)
+  expect(here.replicas.broken).toEqual([])
 })
 
 it('ends being leader when the cluster is in an earlier state, of which its own watch tells nothing', async () => {
@@ -108,7 +129,10 @@ it('ends being leader when the cluster is in an earlier state, of which its own 
 
 const step = fc.record({
   who: fc.nat(2),
-  what: fc.constantFrom('pause', 'resume', 'cut', 'heal', 'kill', 'terminate', 'delete', 'clock', 'nothing'),
+  what: fc.constantFrom(
+    ...(['pause', 'resume', 'cut', 'heal', 'kill', 'terminate'] as const),
+    ...(['delete', 'recreate', 'wipe', 'clock', 'nothing'] as const),
+  ),
   pass: fc.nat(12_000),
 })
 
@@ -130,7 +154,7 @@ it('never lets two write, whatever happens to processes, network and clocks, and
           else if (what === 'heal') network.isCut = false
           else if (what === 'kill') replicas.kill(who)
           else if (what === 'terminate') ends.push(replicas.terminate(who))
-          else if (what === 'delete') replicas.leases.delete()
+          else if (what === 'delete' || what === 'recreate' || what === 'wipe') replicas.leases[what]()
           else if (what === 'clock') own.off += pass % 2 === 0 ? 100 * pass : -100 * pass
           await clock.advance(pass)
           expect(replicas.broken).toEqual([])

@@ -9,7 +9,8 @@ export const soon = 3 * times.lease
 /** How many work on each key, if it is the same number for all. */
 export const each = (count: number): readonly number[] => Array.from({ length: 12 }, () => count)
 
-const happenings = 'pause resume cut heal kill terminate delete clock divide replace nothing'.split(' ')
+const happenings =
+  'pause resume cut heal kill terminate delete recreate wipe garble clock divide replace nothing'.split(' ')
 
 const step = fc.record({
   who: fc.nat(2),
@@ -38,7 +39,8 @@ export async function expectNeverTwo(numRuns: number): Promise<void> {
           else if (what === 'resume') own.resume()
           else if (what === 'cut') network.isCut = true
           else if (what === 'heal') network.isCut = false
-          else if (what === 'delete') replicas.leases.delete(number === 1 ? 'lease' : `lease-${number - 1}`)
+          else if (what === 'delete' || what === 'recreate' || what === 'wipe' || what === 'garble')
+            replicas.leases[what](number === 1 ? 'lease' : `lease-${number - 1}`)
           else if (what === 'clock') own.off += pass % 2 === 0 ? 100 * pass : -100 * pass
           if (what === 'divide' || what === 'replace') replicas.divide(who, number)
           if (what === 'kill' || what === 'divide') replicas.kill(who)

@@ -22,6 +22,9 @@ export type Network = {
 /** Milliseconds after which a request is given up, as by the client of the API. */
 const callMs = 30_000
 
+/** Milliseconds after which no leader works any more that has not renewed its Lease. */
+const hiddenMs = 15_000
+
 const leaseOf = (name: string, resourceVersion: string, more: Partial<Metadata> = {}, spec: Spec = {}): KubeObject => ({
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
@@ -29,8 +32,8 @@ const leaseOf = (name: string, resourceVersion: string, more: Partial<Metadata> 
   spec,
 })
 
-const refusal = (status: number, reason: string): KubeError =>
-  new KubeError(`played: ${reason}`, { status, reason, retryable: false })
+const refusal = (status: number, reason: string, retryable = false): KubeError =>
+  new KubeError(`played: ${reason}`, { status, reason, retryable })
 
 /** Whose Lease is asked for. */
 const nameIn = ({ fields = '' }: Scope): string => fields.replace('metadata.name=', '')
@@ -40,6 +43,8 @@ export class PlayedLeases {
   readonly #clock: Clock
   readonly #watchers = new Set<(event: WatchEvent) => void>()
   readonly #leases = new Map<string, KubeObject>()
+  /** When somebody else has taken away what leaders had written, the last time. */
+  readonly #emptied = new Map<string, number>()
   #version = 0
 
   constructor(clock: Clock, names: readonly string[] = ['lease']) {
@@ -61,6 +66,23 @@ export class PlayedLeases {
     this.#version += 1
     this.#leases.delete(name)
     this.#tell({ type: 'remove', object, version: String(this.#version) })
+  }
+
+  /** As by a program that replaces the Lease by that of a manifest. */
+  wipe(name = 'lease'): void {
+    this.#emptied.set(name, this.#clock.now())
+    this.#set(name, {}, {})
+  }
+
+  recreate(name = 'lease'): void {
+    this.delete(name)
+    this.wipe(name)
+  }
+
+  /** Has the Lease declare what nobody declares. */
+  garble(name = 'lease'): void {
+    const lease = this.#leases.get(name)
+    if (lease !== undefined) this.#set(name, { annotations: { 'culvert/shards': 'x' } }, lease['spec'] as Spec)
   }
 
   /** What brings back the Leases of now, and counts versions from there: watches do not tell. */
@@ -100,8 +122,12 @@ export class PlayedLeases {
     return this.#set(name, metadata, Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)))
   }
 
-  /** The API as a process reaches it through its network. */
+  /**
+   * The API as a process reaches it through its network. It does not show an emptied Lease, as long as a leader from
+   * before may work, to a process that sees its first one: that cannot tell it from one which nobody has held.
+   */
   reachedBy(own: OwnClock, network: Network): LeaseApi {
+    const shown = new Set<string>()
     const travel = async (signal: AbortSignal): Promise<void> => {
       await this.#clock.sleep(network.delay())
       if (network.isCut) await aborted(signal)
@@ -165,11 +191,17 @@ export class PlayedLeases {
       get: (_resource, { name }, signal) => ask(signal, () => this.#leases.get(name)),
       patch: (_resource, { name }, { type, body }, signal) =>
         ask(signal, () => this.#patch(name, type, body as KubeObject)),
-      page: (_resource, { scope }, signal) =>
-        ask(signal, () => {
-          const lease = this.#leases.get(nameIn(scope))
+      page: async (_resource, { scope }, signal) => {
+        const name = nameIn(scope)
+        const page = await ask(signal, () => {
+          const emptied = this.#emptied.get(name) ?? Number.NEGATIVE_INFINITY
+          if (!shown.has(name) && this.#clock.now() - emptied < hiddenMs) throw refusal(503, 'not yet', true)
+          const lease = this.#leases.get(name)
           return { objects: lease === undefined ? [] : [lease], version: String(this.#version), next: undefined }
-        }),
+        })
+        shown.add(name)
+        return page
+      },
       watch: (_resource, { scope, version }, signal) =>
         watch((told) => {
           const name = nameIn(scope)

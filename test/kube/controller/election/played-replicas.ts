@@ -1,5 +1,5 @@
 import type { ElectionTimes } from '../../../../kube/controller/election/candidate.ts'
-import { electShards, type Leadership } from '../../../../kube/controller/election/shards.ts'
+import { electShards, type Leadership, type Shards } from '../../../../kube/controller/election/shards.ts'
 import type { VirtualClock } from '../../../lib/virtual-clock.ts'
 import { OwnClock } from './own-clock.ts'
 import { type Network, PlayedLeases } from './played-leases.ts'
@@ -33,6 +33,7 @@ type Replica = {
   /** Of the first shard. */
   readonly election: Leadership
   readonly all: readonly Leadership[]
+  readonly takeNoMore: Shards['takeNoMore']
   /** Aborts when the process is killed. */
   readonly dead: AbortController
   /** Aborts when it begins nothing any more. */
@@ -109,9 +110,9 @@ export class PlayedReplicas {
     const options = { identity, times, manager: 'test', clock: own, plan: String(count), random: this.#random }
     const api = this.leases.reachedBy(own, network)
     const names = [nameOf(0), ...others] as const
-    const { all } = electShards({ ...options, names, api, problem: () => {} }, dead.signal)
+    const { all, takeNoMore } = electShards({ ...options, names, api, problem: () => {} }, dead.signal)
     const draining = new AbortController()
-    const replica = { identity, own, network, election: all[0], all, dead, draining, underWay: 0 }
+    const replica = { identity, own, network, election: all[0], all, takeNoMore, dead, draining, underWay: 0 }
     this.#replicas[index] = replica
     for (const [shard, { elected, lost }] of all.entries()) {
       void elected.then(() => keysOf(shard, count).map((key) => this.#latest.set(key, identity)))
@@ -161,6 +162,7 @@ export class PlayedReplicas {
   async terminate(index: number): Promise<void> {
     const replica = this.of(index)
     replica.draining.abort()
+    void replica.takeNoMore()
     while (replica.underWay > 0 && !replica.dead.signal.aborted) await replica.own.sleep(100)
     if (replica.dead.signal.aborted) return
     await Promise.all(replica.all.map(({ resign }) => resign({ handOver: true })))

@@ -59,6 +59,31 @@ it('gives the shards of a replica that is told to end to one that leads none', a
   expect(Math.min(...replicas.led)).toBeGreaterThanOrEqual(1)
 })
 
+it.each(['garble', 'wipe', 'recreate'] as const)('goes on at a %s of the first Lease', async (fault) => {
+  for (let later = 200; later <= 2000; later += 200) {
+    using here = await running(3, 3, 3)
+    const before = here.replicas.led
+    await here.clock.advance(later)
+    here.replicas.leases[fault]()
+    for (let count = 0; count < 20; count += 1) {
+      await here.clock.advance(times.retry)
+      expect(here.replicas.led).toEqual(before)
+    }
+    expect(here.replicas.broken).toEqual([])
+  }
+})
+
+it('takes no shard any more when it is told so, and goes on with its own', async () => {
+  using here = await running(2, 2)
+  const { all, takeNoMore } = here.replicas.of(0)
+  await takeNoMore()
+  here.replicas.of(1).own.pause()
+  await here.clock.advance(soon)
+  expect(here.replicas.led[0]).toBe(1)
+  expect(all.filter(({ isLeader }) => isLeader())).toHaveLength(1)
+  expect(here.replicas.workers.filter((count) => count === 0)).toHaveLength(6)
+})
+
 it('stands by with another number of shards while others work, whether that is more or less', async () => {
   using here = await running(2, 2)
   for (const shards of [1, 3]) {
