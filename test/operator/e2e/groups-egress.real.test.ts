@@ -81,7 +81,8 @@ test('a new Service and a changed target arrive at once, and the Pods stay', asy
 test('a changed target refuses no connection, and is Ready once all lead to it', async () => {
   await underLoad(async () => {
     for (const target of ['other', 'db']) {
-      await egress.add('db', target)
+      const annotation = `tailscale.com/tailnet-fqdn=${target}.lab.ts.net`
+      await egress.bed.cluster.kubectl(['annotate', 'service', 'db', annotation, '--overwrite'])
       await expect
         .poll(() => egress.condition('db', 'Ready'))
         .toBe(`True ReadyToRouteTraffic: 3 of 3 replicas forward to ${target}.lab.ts.net`)
