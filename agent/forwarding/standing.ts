@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Address } from '../../lib/address.ts'
 import { memo } from '../../lib/memo.ts'
 import type { IngressService } from '../../wire/ingress-services.ts'
 import { renderEgressStatus, renderIngressStatus, type StatusText } from '../../wire/services-status.ts'
@@ -10,17 +9,23 @@ import { comingPlan, type ForwardingDetails, planForwarding, standingPlan } from
 const room = 960 * 1024
 
 /**
- * The ProxyGroup egress status for the state Secret: services whose rules are programmed as configured, so that no
- * client is sent here for others, and whose targets are known and have answered. Undefined if the mode is off, and
- * before any rules are known to be programmed.
+ * The ProxyGroup egress status for the state Secret: services whose rules are programmed, so that no client is sent here
+ * for others, and whose targets are known and have answered. One that changes is listed as it was until its rules are
+ * programmed as configured: without it, its clients would be led away for that time, mostly from all replicas at once.
+ * Undefined if the mode is off, and before any rules are known to be programmed.
  */
 export const egressStatus = memo(select, (world): StatusText | undefined => {
   const plans = plansOf(world)
   if (world.settings.egressServicesDirectory === undefined || plans === undefined) return undefined
   const { ipv4, ipv6 } = world.settings.pod
-  const services = stands('egress', (plan) => plan.services.egress, plans).flatMap(({ service, programmed }) =>
-    world.contact.services.has(service.name) ? [{ service, addresses: programmed }] : [],
-  )
+  const { wanted, standing, coming = standing } = plans
+  const services = [...wanted.services.egress].flatMap(([name, service]) => {
+    const isMeant = programs(wanted, 'egress', name) && programs(coming, 'egress', name)
+    if (!isMeant || !world.contact.services.has(name)) return []
+    const listed = stands('egress', name, plans) ? service : standing.services.egress.get(name)
+    const addresses = standing.egress.get(name)?.programmed ?? []
+    return listed === undefined || addresses.length === 0 ? [] : [{ service: listed, addresses }]
+  })
   return renderEgressStatus({ podIPv4: ipv4, podIPv6: ipv6, services }, share(world))
 })
 
@@ -42,21 +47,19 @@ export const forwardedServices = memo(select, (world): ReadonlySet<string> => {
 })
 
 const ingressStanding = (plans: Plans): IngressService[] =>
-  stands('ingress', (plan) => plan.services.ingress, plans).map(({ service }) => service)
+  [...plans.wanted.services.ingress.values()].filter(({ name }) => stands('ingress', name, plans))
 
-/** Services of this kind whose desired rules are programmed, with their addresses. */
-function stands<Service>(
-  kind: 'egress' | 'ingress',
-  servicesOf: (plan: ForwardingDetails) => ReadonlyMap<string, Service>,
-  { wanted, standing, coming }: Plans,
-): { readonly service: Service; readonly programmed: readonly Address[] }[] {
-  const held = [standing, ...(coming === undefined ? [] : [coming])]
-  return [...servicesOf(wanted)].flatMap(([name, service]) => {
-    const rules = rulesOf(service)
-    const programs = (plan: ForwardingDetails): boolean => (plan[kind].get(name)?.programmed.length ?? 0) > 0
-    const stand = held.every((plan) => programs(plan) && isDeepStrictEqual(rulesOf(servicesOf(plan).get(name)), rules))
-    return programs(wanted) && stand ? [{ service, programmed: standing[kind].get(name)?.programmed ?? [] }] : []
-  })
+type Kind = 'egress' | 'ingress'
+
+const programs = (plan: ForwardingDetails, kind: Kind, name: string): boolean =>
+  (plan[kind].get(name)?.programmed.length ?? 0) > 0
+
+/** Whether the desired rules of a service are programmed. */
+function stands(kind: Kind, name: string, { wanted, standing, coming }: Plans): boolean {
+  const rules = rulesOf(wanted.services[kind].get(name))
+  return [wanted, standing, ...(coming === undefined ? [] : [coming])].every(
+    (plan) => programs(plan, kind, name) && isDeepStrictEqual(rulesOf(plan.services[kind].get(name)), rules),
+  )
 }
 
 /** The part of a service that its rules depend on, without the health URL. */

@@ -1,3 +1,3 @@
 import { manyServices } from './many.ts'
 
-manyServices(100)
+manyServices(40)

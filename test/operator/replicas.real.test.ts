@@ -84,7 +84,7 @@ test('a replica that was stopped for longer than the Lease writes nothing when i
   await using replicas = await start()
   const one = replicas.of('one')
   // It has something to write at any moment.
-  const names = Array.from({ length: 20 }, (_, number) => `stopped-${number}`)
+  const names = Array.from({ length: 10 }, (_, number) => `stopped-${number}`)
   const exposed = Promise.all(names.map((name) => here.expose(name)))
   await expect.poll(() => replicas.writesOf('one').length).toBeGreaterThan(20)
   one.process.signal('SIGSTOP')
@@ -164,7 +164,7 @@ test('two replicas divide Services of two shards, each of which gets its proxy f
   await replicas.add('other')
   const ledByEach = (): readonly (readonly number[])[] => replicas.all.map(({ process }) => ledBy(process))
   await expect.poll(ledByEach).toEqual([[0], [1]])
-  const names = Array.from({ length: 30 }, (_, number) => `divided-${number}`)
+  const names = Array.from({ length: 12 }, (_, number) => `divided-${number}`)
   await Promise.all(names.map((name) => here.expose(name)))
   for (const name of names) await here.isReady(replicas, name)
   const { shardOf } = divide(2)

@@ -69,9 +69,10 @@ describe('a service of ProxyGroup egress is listed', () => {
     ['not before any rules have been read back', { ...world({ egress: { db: db(10_000) } }), reports: {} }, undefined],
     ['not while its target is unknown', standing({ egress: { db: db(10_000) }, peers: noPeers }), []],
     ['not before its target has answered', standing({ egress: { db: db(10_000) }, contacted: [] }), []],
+    ['not as it was, if rules of it have never been read back', standing({ egress: { db: db(10_001) } }, {}), []],
     [
-      'not with other ports than those of its rules',
-      standing({ egress: { db: db(10_001) } }, { egress: { db: db(10_000) } }),
+      'not as it was, once its target is unknown',
+      standing({ egress: { db: db(10_001) }, peers: noPeers }, { egress: { db: db(10_000) } }),
       [],
     ],
     [
@@ -105,6 +106,16 @@ describe('a service of ProxyGroup egress is listed', () => {
     ],
   ])('%s', (_name, now, services) => {
     expect(listed(egressStatus(now), 'services')).toEqual(services)
+  })
+
+  it('as it was, until the rules that replace its own have been read back', () => {
+    const [now, then] = [{ egress: { db: db(10_001) } }, { egress: { db: db(10_000) } }]
+    const changing = standing(now, then)
+    const { [forwardingKey.name]: report } = changing.reports
+    const replacing = { ...changing, reports: { [forwardingKey.name]: { ...report!, attempting: report!.desired } } }
+    const portsIn = (one: World) =>
+      parseEgressStatus(egressStatus(one)!.text)!.services.map(({ service }) => service.ports[0]!.matchPort)
+    expect([changing, replacing, standing(now)].map(portsIn)).toEqual([[10_000], [10_000], [10_001]])
   })
 
   it('with the addresses of its rules', () => {

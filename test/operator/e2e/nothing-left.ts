@@ -1,5 +1,6 @@
 import { expect, onTestFailed } from 'vitest'
 import type { Bed } from '../../lab/bed.ts'
+import type { KubeObject } from '../../lab/cluster/cluster.ts'
 import { namespace, type OperatorProcess } from '../operator-process.ts'
 
 /** The kinds of which the operator makes objects for what stands alone. */
@@ -30,10 +31,17 @@ export async function nothingLeft(bed: Bed): Promise<void> {
   expect((await keysOf(bed)).filter(({ uses }) => uses === 0)).toEqual([])
 }
 
-/** If the test fails, prints the logs of the operator and of its proxies. */
+type Going = KubeObject & { readonly status?: { readonly conditions?: unknown } }
+
+/** If the test fails, prints the logs of the operator and of its proxies, and what is being deleted. */
 export function printProxiesOnFailure({ cluster }: Bed, operator: OperatorProcess): void {
   onTestFailed(async () => {
     console.error(operator.logged.join('\n'))
+    for (const { kind, metadata, status } of await cluster.list<Going>(`${kindsMade},configmaps,proxygroups`)) {
+      const { name, deletionTimestamp, finalizers } = metadata
+      if (deletionTimestamp !== undefined)
+        console.error(`${kind} ${name} is being deleted:`, deletionTimestamp, finalizers, status?.conditions)
+    }
     for (const { metadata } of await cluster.list('pods', namespace))
       console.error(await cluster.podLogs(metadata.name ?? '', { namespace }).catch(String))
   })
