@@ -22,7 +22,10 @@ export const egressStatus = memo(select, (world): StatusText | undefined => {
   const services = [...wanted.services.egress].flatMap(([name, service]) => {
     const isMeant = programs(wanted, 'egress', name) && programs(coming, 'egress', name)
     if (!isMeant || !world.contact.services.has(name)) return []
-    const listed = stands('egress', name, plans) ? service : standing.services.egress.get(name)
+    const before = standing.services.egress.get(name)
+    // One that is wanted again as it was may have been replaced by now.
+    const isBefore = !isDeepStrictEqual(rulesOf(before), rulesOf(service))
+    const listed = stands('egress', name, plans) ? service : isBefore ? before : undefined
     const addresses = standing.egress.get(name)?.programmed ?? []
     return listed === undefined || addresses.length === 0 ? [] : [{ service: listed, addresses }]
   })

@@ -18,7 +18,12 @@ export function isMadeFor(parent: Parent, { metadata }: KubeObject): boolean {
 
 /** The object for which others are made, by its name or by what labels have of it; undefined if it is gone. */
 export const presentFor = (world: Pick<World, 'by'>, parent: Parent): KubeObject | undefined =>
-  world.by(parentResources[parent.type], 'parent', parentValue(parent)).find((one) => !isMadeFor(parent, one))
+  world
+    .by(parentResources[parent.type], 'parent', parentValue(parent))
+    .find(
+      ({ metadata: { namespace = '', name } }) =>
+        parentValue({ type: parent.type, namespace, name }) === parentValue(parent),
+    )
 
 /**
  * Whether an object with the name of one that is made for this parent may be changed: also one whose labels somebody has

@@ -19,6 +19,8 @@ export type LeaseView = {
   readonly holder: string | undefined
   /** For how many milliseconds after a sign of life the holder wants to be left alone; undefined if it does not say. */
   readonly lease: number | undefined
+  /** When its holder gave a sign of life, by the clock of that. */
+  readonly renewed: string | undefined
   /** How often the holder has changed; undefined: nobody has held it since it was made or emptied. */
   readonly transitions: number | undefined
   /** The annotation by which it declares a plan. */
@@ -93,6 +95,8 @@ const continues = (before: LeaseView | undefined, view: LeaseView): boolean =>
   (before.version === view.version ||
     (view.transitions !== undefined &&
       view.transitions >= (before.transitions ?? 0) &&
+      // Who gives it back says when, and who only removes the holder does not.
+      (before.holder === undefined || view.renewed !== before.renewed) &&
       (view.annotation !== undefined || before.annotation === undefined)))
 
 /** It has written itself into the Lease, by a request that it sent at `sent` and that was answered by `now`. */

@@ -17,12 +17,13 @@ const specSchema = z.object({
   holderIdentity: optional(z.string()),
   leaseDurationSeconds: optional(z.number()),
   leaseTransitions: optional(z.number()),
+  renewTime: optional(z.string()),
 })
 
 /** What matters of a Lease. One that says something else than Leases do counts as held by somebody unknown. */
 export function viewOf({ metadata, spec = {} }: KubeObject): LeaseView {
   const read: z.output<typeof specSchema> = z.safeParse(specSchema, spec).data ?? { holderIdentity: 'somebody' }
-  const { holderIdentity, leaseDurationSeconds, leaseTransitions } = read
+  const { holderIdentity, leaseDurationSeconds, leaseTransitions, renewTime } = read
   const annotation = metadata.annotations?.[planAnnotation]
   return {
     version: metadata.resourceVersion ?? '',
@@ -30,6 +31,7 @@ export function viewOf({ metadata, spec = {} }: KubeObject): LeaseView {
     holder: holderIdentity || undefined,
     lease:
       leaseDurationSeconds === undefined || leaseDurationSeconds === null ? undefined : leaseDurationSeconds * 1000,
+    renewed: renewTime ?? undefined,
     transitions: leaseTransitions ?? undefined,
     annotation,
     declared: declaredBy(annotation, holderIdentity || undefined),

@@ -69,6 +69,11 @@ describe('a service of ProxyGroup egress is listed', () => {
     ['not before any rules have been read back', { ...world({ egress: { db: db(10_000) } }), reports: {} }, undefined],
     ['not while its target is unknown', standing({ egress: { db: db(10_000) }, peers: noPeers }), []],
     ['not before its target has answered', standing({ egress: { db: db(10_000) }, contacted: [] }), []],
+    [
+      'not as it is wanted again, while other rules of it are being programmed',
+      replaced({ egress: { db: db(10_000) } }, { egress: { db: db(10_001) } }),
+      [],
+    ],
     ['not as it was, if rules of it have never been read back', standing({ egress: { db: db(10_001) } }, {}), []],
     [
       'not as it was, once its target is unknown',

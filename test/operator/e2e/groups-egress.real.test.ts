@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ways } from '../../e2e/cluster.ts'
 import { expectNothingFailed, restartUnderLoad } from '../../e2e/egress-rollout.ts'
 import { startTraffic } from '../../lab/bed.ts'
+import { ofMany } from '../../lab/patience.ts'
 import type { KubeObject } from '../../../kube/controller/object.ts'
 import { statusIn } from '../../../operator/group-egress/replicas.ts'
 import { namespace } from '../operator-process.ts'
@@ -155,10 +156,15 @@ test('nothing is left of Services that are gone, and of groups', async () => {
     return [spec.type, spec.externalName, status.conditions]
   }
   await expect.poll(released).toEqual(['ExternalName', 'unused', undefined])
-  // Tailscale’s agent waits for as long as its Pod may for Services that are gone, if its file still has them then.
+  // Tailscale’s agent must not be told to end while it still has Services, or while the tailnet changes: then it may
+  // need all the time that its Pod has, which is six minutes.
   await expect.poll(() => forwarded('theirs-0')).toEqual([])
-  await cluster.kubectl(['delete', 'proxygroups', '--all', '--wait=false'])
-  await expect.poll(() => made(egress.bed, 'pods,secrets,configmaps,statefulsets,networkpolicies')).toEqual([])
+  await cluster.kubectl(['delete', 'proxygroup', 'theirs', '--wait=false'])
+  const left = () => made(egress.bed, 'pods,secrets,configmaps,statefulsets,networkpolicies')
+  const ofTheirs = async () => (await left()).filter((one) => one.includes('/theirs'))
+  await expect.poll(ofTheirs, ofMany).toEqual([])
+  await cluster.kubectl(['delete', 'proxygroup', 'egress', '--wait=false'])
+  await expect.poll(left).toEqual([])
   await expect.poll(() => nodesOf(egress.bed)).toEqual([])
   expect(egress.operator.errors).toEqual([])
 })

@@ -89,6 +89,11 @@ describe('a candidate', () => {
 
   it.each([
     ['emptied', lease('other', 1), {}],
+    [
+      'left without its holder',
+      lease('other', 1),
+      { leaseDurationSeconds: 15, renewTime: 'beat 1', leaseTransitions: 3 },
+    ],
     ['made anew and given back', lease('other', 1), { leaseTransitions: 2 }],
     ['deleted and made anew', undefined, {}],
     ['emptied since, as it was before its first holder', { ...lease(undefined), spec: {} }, {}],
