@@ -3,7 +3,6 @@ import { connectors } from './connectors.ts'
 import { L3Cluster } from './l3-cluster.ts'
 import { l3Egress } from './l3-egress.ts'
 import { l3Ingress } from './l3-ingress.ts'
-import { upstreamL3 } from './upstream-l3.ts'
 
 // In one cluster, since starting one takes long.
 let cluster: L3Cluster
@@ -16,4 +15,3 @@ beforeEach(() => cluster.printLogsOnFailure())
 describe('L3 ingress', () => l3Ingress(() => cluster))
 describe('L3 egress', () => l3Egress(() => cluster))
 describe('a Connector', () => connectors(() => cluster))
-describe('with Tailscale’s agent', () => upstreamL3(() => cluster))
