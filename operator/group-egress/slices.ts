@@ -92,14 +92,14 @@ function endpointsIn(entry: EgressEntry, family: Family, replicas: readonly Repl
       const uid = replica.pod?.metadata.uid
       return 'lacks' in found || uid === undefined ? [] : [{ ...found, uid }]
     })
-  const former = ({ status }: Replica): EgressEntry => ({ ...entry, ...targetIn(status?.services.get(entry.name)) })
+  const former = ({ status }: Replica): EgressEntry => ({
+    ...entry,
+    tailnetTarget: status?.services.get(entry.name)?.tailnetTarget ?? entry.tailnetTarget,
+  })
   const now = proven(() => entry)
   const all = now.length > 0 ? now : proven(former)
   return all.toSorted((one, other) => (one.uid < other.uid ? -1 : 1))
 }
-
-const targetIn = (listed: Pick<EgressEntry, 'tailnetTarget'> | undefined) =>
-  listed && { tailnetTarget: listed.tailnetTarget }
 
 type Endpoint = { readonly addresses: readonly string[]; readonly hostname: string; readonly conditions: object }
 
